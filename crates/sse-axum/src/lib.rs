@@ -1,0 +1,1 @@
+//! Server-Sent Events for Axum: extractor, response and serve

@@ -1,0 +1,1 @@
+//! A ready-made Server-Sent Events hub with a management API and a demo page

@@ -1,0 +1,1 @@
+//! Typed notifications and system events on top of sse-core

@@ -1,0 +1,1 @@
+//! An independent event-stream decoder and a raw-socket client for judging SSE servers

@@ -1,0 +1,1 @@
+//! The management API of an SSE manager on the tRPC wire, framework-neutral
