@@ -1,0 +1,56 @@
+//! Time, as coarse as the manager needs it.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+/// Milliseconds since the Unix epoch, as events carry them.
+#[must_use]
+pub fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Monotonic time since the manager was built; follows tokio's paused clock in tests.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    start: Instant,
+}
+
+/// Milliseconds since the manager was built, wrapping after 49 days; only differences mean anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Millis(u32);
+
+impl Clock {
+    pub(crate) fn new() -> Self {
+        Self { start: Instant::now() }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "wraps by design")]
+    pub(crate) fn now(&self) -> Millis {
+        Millis(self.start.elapsed().as_millis() as u32)
+    }
+
+    pub(crate) fn uptime_ms(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Millis {
+    /// How long ago `earlier` was; zero when it is not earlier.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        let difference = self.0.wrapping_sub(earlier.0);
+        Duration::from_millis(if difference > u32::MAX / 2 { 0 } else { difference.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_survive_the_wrap() {
+        assert_eq!(Millis(5).since(Millis(u32::MAX - 4)), Duration::from_millis(10));
+        assert_eq!(Millis(5).since(Millis(9)), Duration::ZERO);
+    }
+}

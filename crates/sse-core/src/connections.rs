@@ -1,0 +1,178 @@
+//! Who is connected.
+
+use std::{cmp::Reverse, collections::BinaryHeap};
+
+use serde::Serialize;
+use tokio::task::yield_now;
+
+use crate::{
+    client_id::ClientId,
+    groups::GroupKind,
+    manager::Manager,
+    name::{Topic, UserId},
+    order::Order,
+    registry::Slot,
+    target::Target,
+};
+
+/// Which streams a listing shows, and how many at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectionQuery {
+    /// Only those of a user.
+    pub user: Option<UserId>,
+    /// Only those in a topic.
+    pub topic: Option<Topic>,
+    /// Where the page before ended.
+    pub cursor: Option<u32>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A live stream in a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Connection {
+    /// Its client id.
+    pub client_id: ClientId,
+    /// Whose it is.
+    pub user_id: Option<UserId>,
+    /// The topics it is in.
+    pub topics: Vec<Topic>,
+    /// When it was accepted, in Unix milliseconds.
+    pub connected_at: u64,
+    /// Events that wait for its transport.
+    pub waiting: usize,
+    /// Events that its transport took.
+    pub delivered: u64,
+}
+
+/// Part of a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct ConnectionPage {
+    /// The streams.
+    pub items: Vec<Connection>,
+    /// Where the next page begins; `None` at the end.
+    pub next_cursor: Option<u32>,
+}
+
+/// Groups looked at while the manager's lock is held once.
+const STEP: usize = 1024;
+
+impl ConnectionQuery {
+    /// The first so many of all.
+    #[must_use]
+    pub fn first(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
+    fn matches(&self, order: &Order, slot: &Slot) -> bool {
+        let of_user = self.user.as_ref().is_none_or(|user| slot.stream.user.as_ref() == Some(user));
+        let in_topic = self.topic.as_ref().is_none_or(|topic| {
+            order.registry.membership(slot.stream.place, GroupKind::Topic, topic.as_str()).is_some()
+        });
+        of_user && in_topic
+    }
+}
+
+impl Manager {
+    /// Lists live streams, in an order that stays while they live. A page is of one moment, a listing of several pages is not:
+    /// streams that come or go meanwhile are in it or not.
+    #[must_use]
+    pub fn connections(&self, query: &ConnectionQuery) -> ConnectionPage {
+        let order = self.inner.order.lock();
+        let from = query.cursor.unwrap_or(0);
+        let mut places = order.candidates(query, from);
+        places.truncate(query.limit.saturating_add(1));
+        let next_cursor = (places.len() > query.limit).then(|| places.pop()).flatten();
+        let slots = places.iter().filter_map(|place| order.registry.streams.get(*place));
+        let items = slots.map(|slot| Connection::of(&order, slot)).collect();
+        ConnectionPage { items, next_cursor }
+    }
+
+    /// How many streams each user has: those users with the most, at most `limit`, in falling order.
+    ///
+    /// Looks at every user, in steps between which others go on.
+    pub async fn connections_by_user(&self, limit: usize) -> Vec<(UserId, usize)> {
+        let mut most = BinaryHeap::new();
+        let mut from = Some(0);
+        while let Some(start) = from {
+            from = self.inner.order.lock().count_users(start, limit, &mut most);
+            yield_now().await;
+        }
+        most.into_sorted_vec().into_iter().map(|Reverse((count, Reverse(user)))| (user, count)).collect()
+    }
+}
+
+/// The smallest on top, to be thrown out; of equals the last by name.
+type Most = BinaryHeap<Reverse<(usize, Reverse<UserId>)>>;
+
+impl Connection {
+    fn of(order: &Order, slot: &Slot) -> Self {
+        let state = slot.stream.queue.lock();
+        Self {
+            client_id: slot.stream.id,
+            user_id: slot.stream.user.clone(),
+            topics: order.registry.topics_of(slot),
+            connected_at: slot.stream.connected_at,
+            waiting: state.waiting(),
+            delivered: state.delivered,
+        }
+    }
+}
+
+impl Order {
+    /// The lowest places from `from` on that a listing shows, sorted, one more than its limit.
+    fn candidates(&self, query: &ConnectionQuery, from: u32) -> Vec<u32> {
+        let wanted = query.limit.saturating_add(1);
+        let shown =
+            |place: &u32| self.registry.streams.get(*place).is_some_and(|slot| query.matches(self, slot));
+        let target = match (&query.user, &query.topic) {
+            (Some(user), _) => Target::User(user.clone()),
+            (None, Some(topic)) => Target::Topic(topic.clone()),
+            (None, None) => return self.places_from(from).take(wanted).collect(),
+        };
+        let mut places: Vec<_> =
+            self.places_in(&target).into_iter().filter(|place| *place >= from).filter(shown).collect();
+        places.sort_unstable();
+        places
+    }
+
+    /// Counts a step's worth of groups; gives where to go on.
+    fn count_users(&self, from: u32, limit: usize, most: &mut Most) -> Option<u32> {
+        let mut next = from;
+        for _ in 0..STEP {
+            let key = self.registry.groups.next_key(next)?;
+            next = key + 1;
+            if let Some(group) = self.registry.groups.get(key).filter(|group| group.kind == GroupKind::User) {
+                most.push(Reverse((group.members.len(), Reverse(UserId::from_text(group.name.clone())))));
+                if most.len() > limit {
+                    most.pop();
+                }
+            }
+        }
+        Some(next)
+    }
+
+    fn places_from(&self, from: u32) -> impl Iterator<Item = u32> {
+        let mut next = from;
+        std::iter::from_fn(move || {
+            let place = self.registry.streams.next_key(next)?;
+            next = place + 1;
+            Some(place)
+        })
+    }
+
+    /// Up to so many live streams.
+    pub(crate) fn some_places(&self, most: usize) -> Vec<u32> {
+        self.places_from(0).take(most).collect()
+    }
+
+    pub(crate) fn ids_in(&self, target: &Target) -> Vec<ClientId> {
+        let slots = self.places_in(target).into_iter().filter_map(|place| self.registry.streams.get(place));
+        slots.map(|slot| slot.stream.id).collect()
+    }
+}

@@ -1,0 +1,170 @@
+//! Shutting down.
+
+use std::{ops::RangeInclusive, time::Duration};
+
+use tokio::{task::yield_now, time};
+use tracing::info;
+
+use crate::{farewell::Farewell, inner::random_between, manager::Manager, reason::Reason, target::Target};
+
+/// How a manager shuts down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Drain {
+    deadline: Duration,
+    retry: RangeInclusive<Duration>,
+}
+
+/// What a shutdown left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Drained {
+    /// Streams that were ended.
+    pub ended: usize,
+    /// Streams whose transport had not let go of them at the deadline.
+    pub left: usize,
+}
+
+impl Default for Drain {
+    /// Within 10 s; clients come back after 1 to 10 s.
+    fn default() -> Self {
+        Self { deadline: Duration::from_secs(10), retry: Duration::from_secs(1)..=Duration::from_secs(10) }
+    }
+}
+
+impl Drain {
+    /// Waits at most so long for transports to let go.
+    pub fn within(deadline: Duration) -> Self {
+        Self { deadline, ..Self::default() }
+    }
+
+    /// Tells each client to come back after a random time in a range.
+    pub fn retry(mut self, range: RangeInclusive<Duration>) -> Self {
+        self.retry = range;
+        self
+    }
+
+    /// At most how long it waits.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        self.deadline
+    }
+}
+
+/// So many streams are ended while the manager's lock is held once.
+const STEP: usize = 128;
+
+impl Manager {
+    /// Shuts down: refuses newcomers, lets every stream end with a `shutdown` event and a random `retry:` of its own,
+    /// and waits until all transports have let go of theirs, or the deadline.
+    ///
+    /// What waits for a stream still leaves before its end. Streams left over at the deadline are ended, but blocked in their transport:
+    /// a server should abort their connections. Calling it again is harmless. Dropping the future stops neither the refusal
+    /// nor the streams that were ended.
+    pub async fn shutdown(&self, drain: Drain) -> Drained {
+        let deadline = time::Instant::now() + drain.deadline;
+        self.inner.order.lock().draining = true;
+        let ended = self.end_all(&drain).await;
+        let left = match time::timeout_at(deadline, self.all_closed()).await {
+            Ok(()) => 0,
+            Err(_) => self.inner.open(),
+        };
+        info!(ended, left, "drained");
+        Drained { ended, left }
+    }
+
+    async fn end_all(&self, drain: &Drain) -> usize {
+        let mut ended = 0;
+        loop {
+            let places: Vec<u32> = {
+                let order = self.inner.order.lock();
+                order.some_places(STEP)
+            };
+            if places.is_empty() {
+                return ended;
+            }
+            self.inner.with_order(|order, now, out| {
+                for place in places {
+                    let mut farewell = Farewell::new(Reason::Shutdown);
+                    farewell.retry = Some(random_between(*drain.retry.start(), *drain.retry.end()));
+                    ended += usize::from(order.end(&self.inner.rules, place, farewell, now, out));
+                }
+            });
+            yield_now().await;
+        }
+    }
+
+    /// Resolves when no transport holds a stream.
+    async fn all_closed(&self) {
+        loop {
+            let closed = self.inner.all_closed.notified();
+            tokio::pin!(closed);
+            closed.as_mut().enable();
+            if self.inner.open() == 0 {
+                return;
+            }
+            closed.await;
+        }
+    }
+}
+
+/// How streams are ended by [`Manager::disconnect`].
+#[derive(Debug, Clone, Default)]
+#[must_use]
+pub struct Disconnect {
+    reason: Option<String>,
+    stay_away: Option<Duration>,
+}
+
+impl Disconnect {
+    /// With the reason `kicked`; clients may come back.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Says why, in words that the client gets in the `disconnected` event.
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    /// Tells the client not to come back, and refuses the user with 204 for so long (at most 20 days). Only for [`Target::User`].
+    pub fn stay_away(mut self, duration: Duration) -> Self {
+        self.stay_away = Some(duration.min(Duration::from_secs(20 * 24 * 60 * 60)));
+        self
+    }
+}
+
+impl Manager {
+    /// Ends the streams of a target, each with a `disconnected` event. Gives their number.
+    ///
+    /// Streams that connect while it runs are ended or not. Dropping the future leaves the rest as they are.
+    pub async fn disconnect(&self, target: impl Into<Target>, how: Disconnect) -> usize {
+        let target = target.into();
+        let away = match (&target, how.stay_away) {
+            (Target::User(user), Some(duration)) => Some((user.clone(), duration)),
+            _ => None,
+        };
+        let mut farewell = Farewell::new(Reason::Kicked);
+        farewell.note = how.reason.map(Into::into);
+        farewell.reconnect = away.is_none();
+        let ids = {
+            let mut order = self.inner.order.lock();
+            if let Some((user, duration)) = away {
+                order.keep_away(user, self.inner.clock.now(), duration);
+            }
+            order.ids_in(&target)
+        };
+        let mut ended = 0;
+        for ids in ids.chunks(STEP) {
+            self.inner.with_order(|order, now, out| {
+                for id in ids {
+                    let Some(place) = order.registry.place(*id) else { continue };
+                    ended += usize::from(order.end(&self.inner.rules, place, farewell.clone(), now, out));
+                }
+            });
+            yield_now().await;
+        }
+        ended
+    }
+}

@@ -1,0 +1,447 @@
+//! What is sent.
+
+use std::{borrow::Cow, fmt, io, time::Duration};
+
+use bytes::{BufMut, Bytes};
+use memchr::memchr2;
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::{
+    event_id::EventId,
+    event_type::EventType,
+    frame::Frame,
+    lines::{self, Lines},
+};
+
+/// Room that a buffer keeps in front of its data, so that the head (chunk size, id, type) is put there
+/// when the event is sent and nothing is copied.
+const HEADROOM: usize = 96;
+
+/// Line end of the data, blank line, end of the chunk.
+const TAIL: usize = 4;
+
+/// One server-sent event.
+///
+/// Encoding cannot fail: whatever is refused is refused when the event is made. Fields leave in the order comment, `id`,
+/// `event`, `retry`, `data` (WHATWG HTML, section 9.2.5).
+///
+/// ```
+/// use sse_core::{Event, EventType};
+///
+/// let event = Event::json(&[1, 2])?.event_type(EventType::from_static("numbers"));
+/// assert_eq!(event.encode(), "event: numbers\ndata: [1,2]\n\n");
+/// # Ok::<(), sse_core::EventError>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Event {
+    head: Head,
+    body: Body,
+}
+
+/// Why data cannot become an event.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EventError {
+    /// `Serialize` failed, or a map key is not a string.
+    #[error("data does not serialize to JSON")]
+    Json(#[source] serde_json::Error),
+    /// Bytes written through [`io::Write`] are not UTF-8.
+    #[error("data is not UTF-8")]
+    Utf8(#[source] std::str::Utf8Error),
+    /// A field of the event is not allowed.
+    #[error("{field} {source}")]
+    Field {
+        /// Which field.
+        field: &'static str,
+        /// What is wrong with it.
+        source: crate::FieldError,
+    },
+}
+
+#[derive(Clone, Default)]
+struct Head {
+    event_type: Option<EventType>,
+    id: Option<EventId>,
+    retry: Option<u32>,
+    /// Already `: line\n` for each line.
+    comment: Option<Box<str>>,
+    collapse_key: Option<Box<str>>,
+}
+
+/// `data:` lines, each with its line end.
+#[derive(Clone, Default)]
+enum Body {
+    #[default]
+    None,
+    /// Behind `HEADROOM` unused bytes.
+    Owned(Vec<u8>),
+    Shared(Bytes),
+}
+
+impl Event {
+    /// An event without data. Clients dispatch nothing, but take its `id` and `retry`.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// An event whose data is a text; CRLF, CR and LF arrive as LF.
+    #[must_use]
+    pub fn text(data: impl AsRef<str>) -> Self {
+        let data = data.as_ref().as_bytes();
+        let Some(first) = memchr2(b'\r', b'\n', data) else {
+            let mut buffer = buffer(data.len());
+            buffer.extend_from_slice(lines::PREFIX);
+            buffer.extend_from_slice(data);
+            buffer.push(b'\n');
+            return Self::owned(buffer);
+        };
+        let expected_breaks = data.len() / (first + 1) + 1;
+        let mut lines = Lines::new(buffer(data.len() + 6 * expected_breaks.min(data.len() / 16 + 8)));
+        lines.push(data);
+        Self::owned(lines.finish())
+    }
+
+    /// An event whose data is JSON, on one line (line breaks in a `RawValue` become spaces).
+    ///
+    /// # Errors
+    /// [`EventError::Json`] when the value does not serialize.
+    pub fn json<T: Serialize + ?Sized>(data: &T) -> Result<Self, EventError> {
+        let mut buffer = buffer(128);
+        buffer.extend_from_slice(lines::PREFIX);
+        serde_json::to_writer(&mut buffer, data).map_err(EventError::Json)?;
+        keep_on_one_line(&mut buffer[HEADROOM..]);
+        buffer.push(b'\n');
+        Ok(Self::owned(buffer))
+    }
+
+    /// A writer for data that is made in pieces.
+    #[must_use]
+    pub fn writer() -> EventWriter {
+        EventWriter { lines: Lines::new(buffer(256)) }
+    }
+
+    /// Sets the `event` field; without it clients dispatch `message`.
+    #[must_use]
+    pub fn event_type(mut self, event_type: EventType) -> Self {
+        self.head.event_type = Some(event_type);
+        self
+    }
+
+    /// Sets the `id` field; an empty id resets the client's last one. Refused by managers that number events themselves.
+    #[must_use]
+    pub fn id(mut self, id: EventId) -> Self {
+        self.head.id = Some(id);
+        self
+    }
+
+    /// Sets the `retry` field: how long clients wait before they reconnect. In whole milliseconds, at most `u32::MAX`.
+    #[must_use]
+    pub fn retry(mut self, delay: Duration) -> Self {
+        self.head.retry = Some(u32::try_from(delay.as_millis()).unwrap_or(u32::MAX));
+        self
+    }
+
+    /// Adds a comment, which clients ignore. An event that is a comment only ends without a blank line.
+    #[must_use]
+    pub fn comment(mut self, comment: impl AsRef<str>) -> Self {
+        let mut text = self.head.comment.take().map_or_else(String::new, String::from);
+        for line in lines::split(comment.as_ref()) {
+            text.push_str(": ");
+            text.push_str(line);
+            text.push('\n');
+        }
+        self.head.comment = Some(text.into_boxed_str());
+        self
+    }
+
+    /// Sets the key by which [`Overflow::KeepLatest`](crate::Overflow::KeepLatest) replaces older events. Not sent.
+    #[must_use]
+    pub fn collapse_key(mut self, key: impl Into<Box<str>>) -> Self {
+        self.head.collapse_key = Some(key.into());
+        self
+    }
+
+    /// The `event` field.
+    #[must_use]
+    pub fn event_type_ref(&self) -> Option<&EventType> {
+        self.head.event_type.as_ref()
+    }
+
+    /// The `id` field.
+    #[must_use]
+    pub fn id_ref(&self) -> Option<&EventId> {
+        self.head.id.as_ref()
+    }
+
+    /// What [`Event::collapse_key`] set.
+    #[must_use]
+    pub fn collapse_key_ref(&self) -> Option<&str> {
+        self.head.collapse_key.as_deref()
+    }
+
+    /// The data as a client receives it; `None` where a client dispatches nothing.
+    #[must_use]
+    pub fn data(&self) -> Option<Cow<'_, str>> {
+        let lines = String::from_utf8_lossy(self.lines());
+        match lines {
+            Cow::Borrowed("") => None,
+            Cow::Borrowed(lines) => Some(joined(lines)),
+            Cow::Owned(lines) => Some(Cow::Owned(joined(&lines).into_owned())),
+        }
+    }
+
+    /// The event as it stands on the wire.
+    #[must_use]
+    pub fn encode(self) -> Bytes {
+        self.into_bytes(Framing::None).bytes
+    }
+
+    /// The event, encoded for sharing.
+    #[must_use]
+    pub fn into_frame(self) -> Frame {
+        self.into_frame_and_lines().0
+    }
+
+    /// The frame, and where in its chunk the `data:` lines stand.
+    pub(crate) fn into_frame_and_lines(self) -> (Frame, std::ops::Range<usize>) {
+        let encoded = self.into_bytes(Framing::Chunk);
+        (Frame::new(encoded.bytes, encoded.event), encoded.lines)
+    }
+
+    /// Appends the event as it stands on the wire.
+    pub fn encode_to(&self, out: &mut Vec<u8>) {
+        let lines = self.lines();
+        let blank = self.ends_with_blank_line(lines);
+        out.reserve(self.head.length() + lines.len() + 1);
+        self.head.put(out);
+        out.extend_from_slice(lines);
+        if blank {
+            out.push(b'\n');
+        }
+    }
+
+    /// The event without its data, to be put together again with [`Event::with_lines`].
+    pub(crate) fn split_head(&mut self) -> Event {
+        Self { head: self.head.clone(), body: Body::None }
+    }
+
+    pub(crate) fn with_lines(mut self, lines: Bytes) -> Self {
+        self.body = if lines.is_empty() { Body::None } else { Body::Shared(lines) };
+        self
+    }
+
+    fn owned(buffer: Vec<u8>) -> Self {
+        Self { head: Head::default(), body: Body::Owned(buffer) }
+    }
+
+    fn lines(&self) -> &[u8] {
+        match &self.body {
+            Body::None => &[],
+            Body::Owned(buffer) => &buffer[HEADROOM..],
+            Body::Shared(lines) => lines,
+        }
+    }
+
+    /// A comment alone ends without one: the kinder form for clients that take every blank line for a message.
+    fn ends_with_blank_line(&self, lines: &[u8]) -> bool {
+        !lines.is_empty() || self.head.has_fields()
+    }
+
+    fn into_bytes(self, framing: Framing) -> Encoded {
+        let lines = self.lines();
+        let lines_length = lines.len();
+        let blank = self.ends_with_blank_line(lines);
+        let head = self.head.length();
+        let event = head + lines_length + usize::from(blank);
+        let chunk_head = framing.head_length(event);
+        let before = chunk_head + head;
+
+        let (mut buffer, start) = match self.body {
+            Body::Owned(buffer) if before <= HEADROOM => (buffer, HEADROOM - before),
+            _ => (copied(before, lines), 0),
+        };
+        let mut space = &mut buffer[start..start + before];
+        framing.put_head(&mut space, event);
+        self.head.put(&mut space);
+        if blank {
+            buffer.push(b'\n');
+        }
+        framing.put_tail(&mut buffer);
+        let mut bytes = Bytes::from(buffer);
+        if start > 0 {
+            bytes = bytes.split_off(start);
+        }
+        Encoded { bytes, event: chunk_head..chunk_head + event, lines: before..before + lines_length }
+    }
+}
+
+struct Encoded {
+    bytes: Bytes,
+    event: std::ops::Range<usize>,
+    lines: std::ops::Range<usize>,
+}
+
+/// An empty buffer for so many bytes of data, with room in front and behind.
+fn buffer(data: usize) -> Vec<u8> {
+    let mut buffer = Vec::with_capacity(HEADROOM + lines::PREFIX.len() + data + TAIL);
+    buffer.resize(HEADROOM, 0);
+    buffer
+}
+
+fn copied(before: usize, lines: &[u8]) -> Vec<u8> {
+    let mut buffer = Vec::with_capacity(before + lines.len() + TAIL);
+    buffer.resize(before, 0);
+    buffer.extend_from_slice(lines);
+    buffer
+}
+
+/// Outside of strings a line break in JSON is white space, and inside of them none can stand (RFC 8259,
+/// sections 2 and 7), so a space means the same.
+fn keep_on_one_line(json: &mut [u8]) {
+    let mut from = 0;
+    while let Some(at) = memchr2(b'\r', b'\n', &json[from..]) {
+        json[from + at] = b' ';
+        from += at + 1;
+    }
+}
+
+fn joined(lines: &str) -> Cow<'_, str> {
+    let body = lines.strip_suffix('\n').unwrap_or(lines);
+    let strip = |line| str::strip_prefix(line, "data: ").unwrap_or(line);
+    if body.contains('\n') {
+        return Cow::Owned(body.split('\n').map(strip).collect::<Vec<_>>().join("\n"));
+    }
+    Cow::Borrowed(strip(body))
+}
+
+impl Head {
+    fn has_fields(&self) -> bool {
+        self.event_type.is_some() || self.id.is_some() || self.retry.is_some()
+    }
+
+    fn length(&self) -> usize {
+        let comment = self.comment.as_ref().map_or(0, |comment| comment.len());
+        let id = self.id.as_ref().map_or(0, |id| id.as_str().len() + 5);
+        let event = self.event_type.as_ref().map_or(0, |name| name.as_str().len() + 8);
+        let retry = self.retry.map_or(0, |retry| itoa::Buffer::new().format(retry).len() + 8);
+        comment + id + event + retry
+    }
+
+    fn put(&self, out: &mut impl BufMut) {
+        if let Some(comment) = &self.comment {
+            out.put_slice(comment.as_bytes());
+        }
+        if let Some(id) = &self.id {
+            put_field(out, b"id: ", id.as_str());
+        }
+        if let Some(event_type) = &self.event_type {
+            put_field(out, b"event: ", event_type.as_str());
+        }
+        if let Some(retry) = self.retry {
+            put_field(out, b"retry: ", itoa::Buffer::new().format(retry));
+        }
+    }
+}
+
+fn put_field(out: &mut impl BufMut, name: &[u8], value: &str) {
+    out.put_slice(name);
+    out.put_slice(value.as_bytes());
+    out.put_slice(b"\n");
+}
+
+/// What stands around an event in the buffer.
+#[derive(Clone, Copy)]
+pub(crate) enum Framing {
+    None,
+    /// An HTTP/1.1 chunk (RFC 9112, section 7.1).
+    Chunk,
+}
+
+impl Framing {
+    pub(crate) fn head_length(self, event: usize) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Chunk => hex_digits(event) + 2,
+        }
+    }
+
+    pub(crate) fn put_head(self, out: &mut impl BufMut, event: usize) {
+        if let Self::Chunk = self {
+            for digit in (0..hex_digits(event)).rev() {
+                out.put_u8(b"0123456789abcdef"[event >> (4 * digit) & 15]);
+            }
+            out.put_slice(b"\r\n");
+        }
+    }
+
+    pub(crate) fn put_tail(self, out: &mut Vec<u8>) {
+        if let Self::Chunk = self {
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+fn hex_digits(number: usize) -> usize {
+    let bits = (usize::BITS - (number | 1).leading_zeros()) as usize;
+    bits.div_ceil(4)
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("event_type", &self.head.event_type)
+            .field("id", &self.head.id)
+            .field("retry", &self.head.retry)
+            .field("data", &self.data())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Takes an event's data in pieces, through [`fmt::Write`] or [`io::Write`].
+///
+/// ```
+/// use std::fmt::Write;
+///
+/// let mut writer = sse_core::Event::writer();
+/// write!(writer, "two\r").unwrap();
+/// write!(writer, "\nlines").unwrap();
+/// assert_eq!(writer.finish()?.encode(), "data: two\ndata: lines\n\n");
+/// # Ok::<(), sse_core::EventError>(())
+/// ```
+#[derive(Debug)]
+pub struct EventWriter {
+    lines: Lines,
+}
+
+impl EventWriter {
+    /// The event with what was written; nothing written is empty data, which clients do dispatch.
+    ///
+    /// # Errors
+    /// [`EventError::Utf8`] when bytes were written that are not UTF-8.
+    pub fn finish(self) -> Result<Event, EventError> {
+        let buffer = self.lines.finish();
+        // Line ends and prefixes are ASCII, so they cannot repair or break a character of the caller's.
+        std::str::from_utf8(&buffer[HEADROOM..]).map_err(EventError::Utf8)?;
+        Ok(Event::owned(buffer))
+    }
+}
+
+impl fmt::Write for EventWriter {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        self.lines.push(piece.as_bytes());
+        Ok(())
+    }
+}
+
+impl io::Write for EventWriter {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.lines.push(piece);
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

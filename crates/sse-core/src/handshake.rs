@@ -1,0 +1,151 @@
+//! What a connecting client asks for, and who it is.
+
+use std::{fmt, net::IpAddr, sync::Arc};
+
+use crate::{
+    caller::Caller,
+    dialect::Dialect,
+    field::FieldError,
+    name::{Topic, UserId},
+    overflow::Overflow,
+    refused::{Cause, Refused, shortened},
+};
+
+/// What a connecting client asks for, and who it is.
+///
+/// An adapter makes it from a request, the app adds what it knows, [`Manager::connect`](crate::Manager::connect) takes it.
+/// Topics that the *client* asked for are subject to [`Access`](crate::Access); those that the app adds are not.
+#[derive(Clone, Default)]
+pub struct Handshake {
+    pub(crate) caller: Caller,
+    pub(crate) topics: Vec<Topic>,
+    pub(crate) requested_topics: Vec<Topic>,
+    pub(crate) last_event_id: Option<String>,
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) dialect: Option<Arc<dyn Dialect>>,
+    pub(crate) overflow: Option<Overflow>,
+    /// A name of the app's that cannot be one; told by `connect`, so that calls chain.
+    pub(crate) problem: Option<Refused>,
+}
+
+/// Query parameters that carry the last event id, for clients that cannot send the header.
+const LAST_EVENT_ID_QUERY: [&str; 4] = ["lastEventId", "last_event_id", "Last-Event-ID", "lastEventID"];
+
+impl Handshake {
+    /// A client that asks for nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads a request: its query string without the question mark, and the value of its `Last-Event-ID` header.
+    ///
+    /// `topics=a,b` may stand more than once; empty names are passed over. A non-empty header goes before the query.
+    /// Other parameters are the app's, and ignored. The header may hold any bytes (browsers send UTF-8); what is not UTF-8
+    /// is replaced, so it will not match any id.
+    ///
+    /// # Errors
+    /// [`Cause::Invalid`] for a topic that cannot be one.
+    pub fn from_request(query: Option<&str>, last_event_id: Option<&[u8]>) -> Result<Self, Refused> {
+        let mut handshake = Self::new();
+        let header = last_event_id.map(|id| String::from_utf8_lossy(id).into_owned());
+        handshake.last_event_id = header.filter(|id| !id.is_empty());
+        for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            if name == "topics" {
+                handshake.request_topics(&value)?;
+            } else if LAST_EVENT_ID_QUERY.contains(&&*name) && handshake.last_event_id.is_none() {
+                handshake.last_event_id = Some(value.into_owned()).filter(|id| !id.is_empty());
+            }
+        }
+        Ok(handshake)
+    }
+
+    fn request_topics(&mut self, list: &str) -> Result<(), Refused> {
+        for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            let topic = Topic::new(name).map_err(|source| Cause::Invalid {
+                field: "topics",
+                value: shortened(name),
+                source,
+            })?;
+            self.requested_topics.push(topic);
+        }
+        Ok(())
+    }
+
+    /// Says whose stream it is. A name that cannot be one is told by `connect`.
+    #[must_use]
+    pub fn user<N: TryInto<UserId, Error: Into<FieldError>>>(mut self, user: N) -> Self {
+        match user.try_into() {
+            Ok(user) => self.caller.user = Some(user),
+            Err(error) => self.note("user", error.into()),
+        }
+        self
+    }
+
+    /// Says who is asking, with claims.
+    #[must_use]
+    pub fn caller(mut self, caller: Caller) -> Self {
+        self.caller = caller;
+        self
+    }
+
+    /// Joins a topic, by the app's decision. A name that cannot be one is told by `connect`.
+    #[must_use]
+    pub fn topic<N: TryInto<Topic, Error: Into<FieldError>>>(mut self, topic: N) -> Self {
+        match topic.try_into() {
+            Ok(topic) => self.topics.push(topic),
+            Err(error) => self.note("topic", error.into()),
+        }
+        self
+    }
+
+    fn note(&mut self, field: &'static str, source: FieldError) {
+        let cause = Cause::Invalid { field, value: String::new(), source };
+        self.problem.get_or_insert(cause.into());
+    }
+
+    /// Says where the client is, for limits and logs.
+    #[must_use]
+    pub fn address(mut self, address: IpAddr) -> Self {
+        self.address = Some(address);
+        self
+    }
+
+    /// Speaks another dialect than [`Plain`](crate::Plain) on this stream.
+    #[must_use]
+    pub fn dialect(mut self, dialect: Arc<dyn Dialect>) -> Self {
+        self.dialect = Some(dialect);
+        self
+    }
+
+    /// Another [`Overflow`] than the manager's for this stream.
+    #[must_use]
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = Some(overflow);
+        self
+    }
+
+    /// The last event id that the client sent, never empty.
+    #[must_use]
+    pub fn last_event_id(&self) -> Option<&str> {
+        self.last_event_id.as_deref()
+    }
+
+    /// The topics that the client asked for.
+    #[must_use]
+    pub fn requested_topics(&self) -> &[Topic] {
+        &self.requested_topics
+    }
+}
+
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake")
+            .field("user", &self.caller.user)
+            .field("topics", &self.topics)
+            .field("requested_topics", &self.requested_topics)
+            .field("last_event_id", &self.last_event_id)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,130 @@
+//! What all clones of a manager share.
+
+use std::{
+    collections::hash_map::RandomState,
+    hash::BuildHasher,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use rand::RngExt as _;
+use tokio::sync::Notify;
+
+use crate::{
+    access::Access,
+    builder::Builder,
+    clock::{Clock, Millis},
+    config::Config,
+    delivery::{Outbox, Rules},
+    dialect::Dialects,
+    event::Event,
+    frame::Collapse,
+    heartbeat::Heartbeat,
+    hooks::Hooks,
+    order::Order,
+    overflow::{CollapseBy, Overflow},
+    queue::Bounds,
+    registry::Registry,
+    striped::Striped,
+    sync::Mutex,
+    ticker::Ticker,
+};
+
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) access: Arc<dyn Access>,
+    pub(crate) hooks: Arc<dyn Hooks>,
+    pub(crate) heartbeat: Option<Arc<dyn Heartbeat>>,
+    pub(crate) clock: Clock,
+    pub(crate) rules: Rules,
+    pub(crate) order: Mutex<Order>,
+    pub(crate) ticker: Ticker,
+    pub(crate) delivered: Striped,
+    pub(crate) bytes: Striped,
+    /// Streams whose transport has not let go of them, live or ending.
+    open: AtomicUsize,
+    pub(crate) all_closed: Notify,
+    collapse_secret: RandomState,
+    /// Whether any stream ever wanted only the latest of a key.
+    collapsing: AtomicBool,
+}
+
+impl Inner {
+    pub(crate) fn new(builder: Builder) -> Self {
+        let heartbeat = builder.beat();
+        let config = builder.config;
+        let arrivals = config.when_full == crate::config::LimitPolicy::ReplaceOldest;
+        Self {
+            access: builder.access,
+            hooks: builder.hooks,
+            heartbeat,
+            clock: Clock::new(),
+            rules: Rules {
+                dialects: Dialects::default(),
+                bounds: Bounds { frames: config.queue_frames, bytes: config.queue_bytes },
+            },
+            order: Mutex::new(Order::new(Registry::new(arrivals))),
+            ticker: Ticker::default(),
+            delivered: Striped::default(),
+            bytes: Striped::default(),
+            open: AtomicUsize::new(0),
+            all_closed: Notify::new(),
+            collapse_secret: RandomState::new(),
+            collapsing: AtomicBool::new(matches!(config.overflow, Overflow::KeepLatest(_))),
+            config,
+        }
+    }
+
+    /// Does something under the lock, then wakes and tells whom it concerns.
+    pub(crate) fn with_order<T>(&self, act: impl FnOnce(&mut Order, Millis, &mut Outbox) -> T) -> T {
+        let mut out = Outbox::default();
+        let result = act(&mut self.order.lock(), self.clock.now(), &mut out);
+        out.release(&*self.hooks);
+        result
+    }
+
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn opened(&self) {
+        self.open.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn closed(&self) {
+        if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.all_closed.notify_waiters();
+        }
+    }
+
+    pub(crate) fn note_overflow(&self, overflow: Overflow) {
+        if let Overflow::KeepLatest(_) = overflow {
+            self.collapsing.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// What replaces what, for streams that keep only the latest.
+    pub(crate) fn collapse(&self, event: &Event) -> Option<Collapse> {
+        if !self.collapsing.load(Ordering::Relaxed) {
+            return None;
+        }
+        let hash = |by: CollapseBy, text: &str| self.collapse_secret.hash_one((by as u8, text));
+        let event_type = event.event_type_ref().map_or("message", |event_type| event_type.as_str());
+        Some(Collapse {
+            event_type: Some(hash(CollapseBy::EventType, event_type)),
+            key: event.collapse_key_ref().map(|key| hash(CollapseBy::Key, key)),
+        })
+    }
+}
+
+/// A random duration in `from..=to`, so that clients do not come back together.
+pub(crate) fn random_between(from: Duration, to: Duration) -> Duration {
+    let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    if from >= to {
+        return from;
+    }
+    Duration::from_nanos(rand::rng().random_range(nanos(from)..=nanos(to)))
+}

@@ -1,0 +1,95 @@
+//! `data:` lines, written in pieces.
+
+use memchr::memchr2;
+
+pub(crate) const PREFIX: &[u8] = b"data: ";
+
+/// Writes text as `data:` lines at the end of a buffer.
+///
+/// CRLF, CR and LF each end a line, also when CR and LF arrive in different pieces. One space after the colon
+/// always stands, since clients remove one (WHATWG HTML, section 9.2.6), which keeps a leading space of the text.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    buffer: Vec<u8>,
+    after_cr: bool,
+}
+
+impl Lines {
+    pub(crate) fn new(mut buffer: Vec<u8>) -> Self {
+        buffer.extend_from_slice(PREFIX);
+        Self { buffer, after_cr: false }
+    }
+
+    pub(crate) fn push(&mut self, piece: &[u8]) {
+        let mut rest = piece;
+        if self.after_cr && !rest.is_empty() {
+            self.after_cr = false;
+            rest = rest.strip_prefix(b"\n").unwrap_or(rest);
+        }
+        while let Some(at) = memchr2(b'\r', b'\n', rest) {
+            self.buffer.extend_from_slice(&rest[..at]);
+            self.buffer.extend_from_slice(b"\ndata: ");
+            let is_cr = rest[at] == b'\r';
+            rest = &rest[at + 1..];
+            if is_cr {
+                self.after_cr = rest.is_empty();
+                rest = rest.strip_prefix(b"\n").unwrap_or(rest);
+            }
+        }
+        self.buffer.extend_from_slice(rest);
+    }
+
+    /// Ends the last line and gives the buffer back.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        self.buffer.push(b'\n');
+        self.buffer
+    }
+}
+
+/// Splits text at CRLF, CR and LF, as clients do.
+pub(crate) fn split(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let Some(at) = memchr2(b'\r', b'\n', text.as_bytes()) else {
+            rest = None;
+            return Some(text);
+        };
+        let after = &text[at + 1..];
+        let is_crlf = text.as_bytes()[at] == b'\r' && after.starts_with('\n');
+        rest = Some(if is_crlf { &after[1..] } else { after });
+        Some(&text[..at])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(pieces: &[&str]) -> String {
+        let mut lines = Lines::new(Vec::new());
+        pieces.iter().for_each(|piece| lines.push(piece.as_bytes()));
+        String::from_utf8(lines.finish()).unwrap()
+    }
+
+    #[test]
+    fn every_line_end_makes_one_line() {
+        assert_eq!(written(&["a\r\nb\rc\nd"]), "data: a\ndata: b\ndata: c\ndata: d\n");
+        assert_eq!(written(&["a\n"]), "data: a\ndata: \n");
+        assert_eq!(written(&[""]), "data: \n");
+    }
+
+    #[test]
+    fn a_crlf_split_over_two_pieces_is_one_line_end() {
+        assert_eq!(written(&["a\r", "\nb"]), "data: a\ndata: b\n");
+        assert_eq!(written(&["a\r", "", "\nb"]), "data: a\ndata: b\n");
+        assert_eq!(written(&["a\r", "b"]), "data: a\ndata: b\n");
+        assert_eq!(written(&["\r", "\r", "\n"]), "data: \ndata: \ndata: \n");
+    }
+
+    #[test]
+    fn split_agrees_with_the_writer() {
+        let lines: Vec<_> = split("a\r\nb\rc\n").collect();
+        assert_eq!(lines, ["a", "b", "c", ""]);
+    }
+}

@@ -1,0 +1,321 @@
+//! The centre: who is connected, and who gets what.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use tokio::runtime::Handle;
+use tracing::debug;
+
+use crate::{
+    access::Access,
+    builder::Builder,
+    client_id::ClientId,
+    clock::{Millis, unix_ms},
+    config::{Config, LimitPolicy, RefusalForm},
+    delivery::Outbox,
+    dialect::DialectIndex,
+    farewell::Farewell,
+    field::FieldError,
+    groups::GroupKind,
+    handshake::Handshake,
+    hello::Hello,
+    inner::{Inner, random_between},
+    name::{Topic, UserId},
+    order::Order,
+    queue::Queue,
+    reason::Reason,
+    refused::{Cause, Refused, shortened},
+    registry::Registry,
+    session::Session,
+    shared::Shared,
+    stats::{Counters, Stats},
+};
+
+/// The centre: accepts streams, and brings events to them. A clone is cheap and the same manager.
+///
+/// It belongs to no runtime: any number of runtimes may hold its streams and publish. Its timers run on one of them.
+///
+/// ```
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// use futures_util::StreamExt;
+/// use sse_core::{Event, Handshake, Manager};
+///
+/// let manager = Manager::builder().build()?;
+/// let mut stream = manager.connect(Handshake::new().user("42").topic("news"))?;
+///
+/// let receipt = manager.user("42").publish(Event::text("hello")).await?;
+/// assert_eq!(receipt.matched, 1);
+///
+/// stream.next().await; // `connection`
+/// assert_eq!(stream.next().await.unwrap(), "data: hello\n\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Manager {
+    pub(crate) inner: Arc<Inner>,
+}
+
+impl Manager {
+    /// Starts making a manager.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn new(builder: Builder) -> Self {
+        Self { inner: Arc::new(Inner::new(builder)) }
+    }
+
+    /// The settings it was built with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// What decides about callers.
+    #[must_use]
+    pub fn access(&self) -> &dyn Access {
+        &*self.inner.access
+    }
+
+    /// Accepts a stream. It takes its place in the order of publishes here: it gets what is published from now on.
+    ///
+    /// # Errors
+    /// [`Refused`] with the cause, which also counts in the statistics; answer it with [`Refused::answer`].
+    pub fn connect(&self, handshake: Handshake) -> Result<Session, Refused> {
+        let user = handshake.caller.user.clone();
+        let accepted = self.accept(handshake).map_err(|cause| self.refuse(cause));
+        match &accepted {
+            Ok(session) => {
+                debug!(client_id = %session.client_id(), user_id = user.as_ref().map(UserId::as_str), "stream accepted");
+            }
+            Err(refused) => {
+                debug!(
+                    cause = refused.cause().as_str(),
+                    user_id = user.as_ref().map(UserId::as_str),
+                    "stream refused"
+                );
+            }
+        }
+        accepted
+    }
+
+    /// Numbers about the manager, of this moment. Costs the same at any number of streams.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let (delivered, bytes) = (self.inner.delivered.sum(), self.inner.bytes.sum());
+        let order = self.inner.order.lock();
+        let live = order.registry.streams.len();
+        Stats {
+            total_connections: live,
+            unique_users: order.registry.groups.users(),
+            ending: self.inner.open().saturating_sub(live),
+            counters: Counters::new(&order.counts, delivered, bytes),
+        }
+    }
+
+    /// Joins a live stream to a topic; `false` when it was in it, has as many as it may, or is not live.
+    pub fn join(&self, client: ClientId, topic: &Topic) -> bool {
+        let most = self.inner.config.limits.topics;
+        self.inner.with_order(|order, now, out| {
+            let Some(place) = order.registry.place(client) else { return false };
+            order.registry.topic_count(place) < most && order.join(&self.inner.rules, place, topic, now, out)
+        })
+    }
+
+    /// Takes a live stream out of a topic; `false` when it was not in it, or is not live.
+    pub fn leave(&self, client: ClientId, topic: &Topic) -> bool {
+        self.inner.with_order(|order, now, out| {
+            let Some(place) = order.registry.place(client) else { return false };
+            order.leave(&self.inner.rules, place, topic, now, out)
+        })
+    }
+
+    fn accept(&self, handshake: Handshake) -> Result<Session, Cause> {
+        let (handshake, dialect) = self.check(handshake)?;
+        let inner = &self.inner;
+        if let Ok(runtime) = Handle::try_current() {
+            inner.ticker.remember(&runtime);
+        }
+        let shared = inner.with_order(|order, now, out| {
+            self.make_room(order, &handshake, now, out)?;
+            self.register(order, &handshake, dialect, now).ok_or(Cause::Full)
+        })?;
+        inner.ticker.ensure(inner);
+        let hello = Hello {
+            client_id: shared.id,
+            user_id: shared.user.clone(),
+            resumed: false,
+            heartbeat: inner.heartbeat.as_ref().map(|_| inner.config.heartbeat_interval),
+            retry: random_between(inner.config.retry * 3 / 4, inner.config.retry * 5 / 4),
+            id: None,
+            timestamp: shared.connected_at,
+        };
+        let info = shared.info();
+        let session = Session::new(shared, Arc::clone(inner), hello);
+        inner.hooks.connected(&info);
+        Ok(session)
+    }
+
+    /// Everything that can be said without the lock.
+    fn check(&self, mut handshake: Handshake) -> Result<(Handshake, DialectIndex), Cause> {
+        let inner = &self.inner;
+        if let Some(problem) = handshake.problem.take() {
+            return Err(problem.into_cause());
+        }
+        let limits = inner.config.limits;
+        if let Some(user) = &handshake.caller.user {
+            check_length("user", user.as_str(), limits.user)?;
+        }
+        let mut topics = std::mem::take(&mut handshake.topics);
+        topics.append(&mut handshake.requested_topics.clone());
+        topics.sort_unstable();
+        topics.dedup();
+        if topics.len() > limits.topics {
+            return Err(Cause::TooManyTopics { count: topics.len(), limit: limits.topics });
+        }
+        topics.iter().try_for_each(|topic| check_length("topics", topic.as_str(), limits.topic))?;
+        let may_join = |topic: &&Topic| inner.access.may_join(&handshake.caller, topic);
+        if let Some(forbidden) = handshake.requested_topics.iter().find(|topic| !may_join(topic)) {
+            return Err(Cause::Forbidden(forbidden.clone()));
+        }
+        handshake.topics = topics;
+        let dialect = match &handshake.dialect {
+            Some(dialect) => inner.rules.dialects.index(dialect).ok_or(Cause::TooManyDialects)?,
+            None => DialectIndex::PLAIN,
+        };
+        inner.note_overflow(handshake.overflow.unwrap_or(inner.config.overflow));
+        Ok((handshake, dialect))
+    }
+
+    /// Sees to the limits, by ending older streams where the policy says so.
+    fn make_room(
+        &self,
+        order: &mut Order,
+        handshake: &Handshake,
+        now: Millis,
+        out: &mut Outbox,
+    ) -> Result<(), Cause> {
+        let config = &self.inner.config;
+        if order.draining {
+            return Err(Cause::Draining);
+        }
+        if let Some(user) = &handshake.caller.user {
+            if order.is_away(user, now) {
+                return Err(Cause::StayAway);
+            }
+            if let Some(most) = config.max_connections_per_user {
+                let group = (GroupKind::User, user.as_str());
+                self.make_room_in(order, group, most, config.when_user_full, now, out)
+                    .ok_or(Cause::UserLimit)?;
+            }
+        }
+        if let (Some(address), Some(most)) = (handshake.address, config.max_connections_per_address) {
+            let name = Registry::address_name(address);
+            let group = (GroupKind::Address, &*name);
+            self.make_room_in(order, group, most, config.when_address_full, now, out)
+                .ok_or(Cause::AddressLimit)?;
+        }
+        self.make_room_in_all(order, now, out)
+    }
+
+    fn make_room_in(
+        &self,
+        order: &mut Order,
+        (kind, name): (GroupKind, &str),
+        most: usize,
+        policy: LimitPolicy,
+        now: Millis,
+        out: &mut Outbox,
+    ) -> Option<()> {
+        while order.registry.groups.members(kind, name).len() >= most {
+            match policy {
+                LimitPolicy::Refuse => return None,
+                LimitPolicy::ReplaceOldest => {
+                    let oldest = order.registry.oldest_of(kind, name)?;
+                    order.end(&self.inner.rules, oldest, Farewell::new(Reason::Replaced), now, out);
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn make_room_in_all(&self, order: &mut Order, now: Millis, out: &mut Outbox) -> Result<(), Cause> {
+        let config = &self.inner.config;
+        let replace = config.when_full == LimitPolicy::ReplaceOldest;
+        // Ending streams still hold a connection. Where newcomers replace others, those that are ending are on top,
+        // but no more of them than there may be streams.
+        let open = self.inner.open();
+        let most = if replace { 2 * config.max_connections } else { config.max_connections };
+        if open >= most {
+            return Err(Cause::Full);
+        }
+        while replace && order.registry.streams.len() >= config.max_connections {
+            let oldest = order.registry.oldest().ok_or(Cause::Full)?;
+            order.end(&self.inner.rules, oldest, Farewell::new(Reason::Replaced), now, out);
+        }
+        Ok(())
+    }
+
+    fn register(
+        &self,
+        order: &mut Order,
+        handshake: &Handshake,
+        dialect: DialectIndex,
+        now: Millis,
+    ) -> Option<Arc<Shared>> {
+        let inner = &self.inner;
+        let config = &inner.config;
+        let seq = order.next();
+        let user = handshake.caller.user.as_ref().map(|user| order.registry.shared_user(user));
+        let shared = order.registry.insert(|place, id| Shared {
+            id,
+            user,
+            address: handshake.address,
+            connected_at: unix_ms(),
+            opened_ms: inner.clock.uptime_ms(),
+            ends_after_ms: config.max_age.map_or(0, random_age_ms),
+            place,
+            dialect,
+            overflow: handshake.overflow.unwrap_or(config.overflow),
+            queue: Queue::new(seq, now),
+        })?;
+        inner.opened();
+        order.counts.connected += 1;
+        let place = shared.place;
+        if let Some(user) = &shared.user {
+            order.registry.join(place, GroupKind::User, user.text());
+        }
+        if let (Some(address), Some(_)) = (shared.address, config.max_connections_per_address) {
+            order.registry.join(place, GroupKind::Address, &Registry::address_name(address));
+        }
+        for topic in &handshake.topics {
+            order.registry.join(place, GroupKind::Topic, topic.text());
+        }
+        Some(shared)
+    }
+
+    fn refuse(&self, cause: Cause) -> Refused {
+        let config = &self.inner.config;
+        self.inner.order.lock().counts.refused[cause.index()] += 1;
+        let delay = random_between(config.retry.max(Duration::from_secs(1)), config.retry * 5);
+        Refused::new(cause).retry_after(delay).softly(config.refusal == RefusalForm::Soft)
+    }
+}
+
+impl fmt::Debug for Manager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Manager").field("config", &self.inner.config).finish_non_exhaustive()
+    }
+}
+
+fn check_length(field: &'static str, name: &str, limit: usize) -> Result<(), Cause> {
+    FieldError::check_length(name, limit).map_err(|source| Cause::Invalid {
+        field,
+        value: shortened(name),
+        source,
+    })
+}
+
+/// At 80 to 100 % of the age, so that streams which came together do not go together.
+fn random_age_ms(age: Duration) -> u32 {
+    u32::try_from(random_between(age * 4 / 5, age).as_millis()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,53 @@
+//! One publish: an event and its frame in every dialect that a recipient speaks.
+
+use std::{ops::Range, sync::OnceLock};
+
+use crate::{
+    dialect::{DialectIndex, Dialects, MAX_DIALECTS},
+    event::Event,
+    frame::{Collapse, Frame, Kind},
+};
+
+/// An event on its way to its recipients.
+///
+/// The plain frame is made at once, in the event's own buffer; those of other dialects when the first
+/// recipient needs them.
+#[derive(Debug)]
+pub(crate) struct Message {
+    head: Event,
+    plain: Frame,
+    lines: Range<usize>,
+    others: OnceLock<Box<[OnceLock<Frame>; MAX_DIALECTS]>>,
+}
+
+impl Message {
+    pub(crate) fn new(mut event: Event, collapse: Option<Collapse>) -> Self {
+        let head = event.split_head();
+        let (mut plain, lines) = event.into_frame_and_lines();
+        if let Some(collapse) = collapse {
+            plain = plain.collapsing(collapse);
+        }
+        Self { head, plain, lines, others: OnceLock::new() }
+    }
+
+    pub(crate) fn plain(&self) -> &Frame {
+        &self.plain
+    }
+
+    pub(crate) fn frame(&self, dialects: &Dialects, index: DialectIndex) -> &Frame {
+        if index == DialectIndex::PLAIN {
+            return &self.plain;
+        }
+        let others = self.others.get_or_init(|| Box::new(std::array::from_fn(|_| OnceLock::new())));
+        others[index.get()].get_or_init(|| self.encode(dialects, index))
+    }
+
+    fn encode(&self, dialects: &Dialects, index: DialectIndex) -> Frame {
+        let event = self.head.clone().with_lines(self.plain.chunk().slice(self.lines.clone()));
+        let frame = dialects.encode(index, |dialect, out| dialect.event(&event, out)).of_kind(Kind::Event);
+        match self.plain.collapse() {
+            Collapse { event_type: None, key: None } => frame,
+            collapse => frame.collapsing(collapse),
+        }
+    }
+}

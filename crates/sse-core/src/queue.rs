@@ -1,0 +1,270 @@
+//! What stands between the publishers and one stream's transport.
+
+use std::task::{Poll, Waker};
+
+use crate::{
+    backlog::{Backlog, Frames, Limit, events_in},
+    clock::Millis,
+    farewell::Farewell,
+    frame::Frame,
+    overflow::Overflow,
+    reason::Reason,
+    sync::{Mutex, MutexGuard},
+};
+
+/// How much may wait for one stream.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(crate) frames: usize,
+    pub(crate) bytes: usize,
+}
+
+/// A bounded queue with one consumer.
+///
+/// Nothing foreign runs while its lock is held: wakers are handed out, to be woken and dropped afterwards.
+#[derive(Debug)]
+pub(crate) struct Queue(Mutex<State>);
+
+#[derive(Debug)]
+pub(crate) struct State {
+    backlog: Backlog,
+    /// Wakes the transport; there while it waits.
+    consumer: Option<Waker>,
+    /// Wakes whoever waits for the manager to end the stream.
+    watcher: Option<Waker>,
+    phase: Phase,
+    /// Place in the manager's order up to which this stream has everything it should.
+    pub(crate) served: u64,
+    /// Events dropped since the client was last told.
+    dropped: u32,
+    queued_at: Millis,
+    /// Since when the transport has taken nothing of what waits.
+    waiting_since: Millis,
+    pub(crate) delivered: u64,
+    pub(crate) delivered_bytes: u64,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Live,
+    Ending(Box<Ending>),
+    Ended(Reason),
+}
+
+#[derive(Debug)]
+struct Ending {
+    farewell: Farewell,
+    /// Whether an event was lost behind what waits.
+    gap: bool,
+}
+
+/// What became of a frame.
+#[derive(Debug)]
+pub(crate) enum Pushed {
+    /// It waits; `dropped` older events made room for it.
+    Queued { wake: Option<Waker>, dropped: u32 },
+    /// There is no room, and the stream is to be ended.
+    Full,
+    /// The stream is ending.
+    Closed,
+}
+
+/// Everything that a transport takes in one poll.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// Events that were dropped before the frames.
+    pub(crate) gap: Option<u32>,
+    pub(crate) frames: Frames,
+    /// Whether events were lost behind the frames.
+    pub(crate) gap_at_end: bool,
+    pub(crate) farewell: Option<Farewell>,
+}
+
+/// What a look at a stream found.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// Nothing was queued since, and nothing waits.
+    Quiet(Millis),
+    /// Something waits, and nothing was taken since.
+    Waiting(Millis),
+}
+
+impl Queue {
+    pub(crate) fn new(served: u64, now: Millis) -> Self {
+        Self(Mutex::new(State {
+            backlog: Backlog::default(),
+            consumer: None,
+            watcher: None,
+            phase: Phase::Live,
+            served,
+            dropped: 0,
+            queued_at: now,
+            waiting_since: now,
+            delivered: 0,
+            delivered_bytes: 0,
+        }))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock()
+    }
+
+    /// Takes what waits, or registers the waker.
+    ///
+    /// `Ready(false)` is the end; a batch that ends with a farewell is `Ready(true)` once more.
+    pub(crate) fn poll_take(
+        &self,
+        waker: &Waker,
+        limit: Limit,
+        now: impl FnOnce() -> Millis,
+        batch: &mut Batch,
+    ) -> Poll<bool> {
+        let mut state = self.lock();
+        let state_ref = &mut *state;
+        if state_ref.take(limit, now, batch) {
+            return Poll::Ready(true);
+        }
+        if matches!(state_ref.phase, Phase::Ended(_)) {
+            return Poll::Ready(false);
+        }
+        let old = match &state_ref.consumer {
+            Some(known) if known.will_wake(waker) => None,
+            _ => state_ref.consumer.replace(waker.clone()),
+        };
+        drop(state);
+        drop(old);
+        Poll::Pending
+    }
+
+    /// Says how the stream ended once it is ending, else registers the waker.
+    pub(crate) fn poll_ending(&self, waker: &Waker) -> Poll<Reason> {
+        let mut state = self.lock();
+        if let Some(reason) = state.ended() {
+            return Poll::Ready(reason);
+        }
+        let old = state.watcher.replace(waker.clone());
+        drop(state);
+        drop(old);
+        Poll::Pending
+    }
+
+    /// The transport is gone: nothing will be taken any more. Gives the reason that stands.
+    pub(crate) fn close(&self) -> Closed {
+        let mut state = self.lock();
+        let reason = state.ended().unwrap_or(Reason::ClientLeft);
+        state.phase = Phase::Ended(reason);
+        let backlog = std::mem::take(&mut state.backlog);
+        let wakers = (state.consumer.take(), state.watcher.take());
+        let closed = Closed {
+            reason,
+            delivered: state.delivered,
+            bytes: state.delivered_bytes,
+            wake: wakers.1.clone(),
+        };
+        drop(state);
+        drop((backlog, wakers));
+        closed
+    }
+}
+
+/// What a stream was when its transport let go of it.
+#[derive(Debug)]
+pub(crate) struct Closed {
+    pub(crate) reason: Reason,
+    pub(crate) delivered: u64,
+    pub(crate) bytes: u64,
+    pub(crate) wake: Option<Waker>,
+}
+
+impl State {
+    /// Appends a frame, after making room as the overflow says.
+    pub(crate) fn push(&mut self, frame: &Frame, bounds: Bounds, overflow: Overflow, now: Millis) -> Pushed {
+        if !matches!(self.phase, Phase::Live) {
+            return Pushed::Closed;
+        }
+        let Some(dropped) = self.make_room(frame, bounds, overflow) else { return Pushed::Full };
+        self.dropped = self.dropped.saturating_add(dropped);
+        Pushed::Queued { wake: self.append(frame.clone(), now), dropped }
+    }
+
+    /// Appends a frame of the manager's own, which no bound holds back.
+    pub(crate) fn append(&mut self, frame: Frame, now: Millis) -> Option<Waker> {
+        if self.backlog.is_empty() {
+            self.waiting_since = now;
+        }
+        self.backlog.push(frame);
+        self.queued_at = now;
+        self.consumer.take()
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        if self.backlog.is_empty() {
+            Health::Quiet(self.queued_at)
+        } else {
+            Health::Waiting(self.waiting_since)
+        }
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.backlog.len()
+    }
+
+    pub(crate) fn ended(&self) -> Option<Reason> {
+        match &self.phase {
+            Phase::Live => None,
+            Phase::Ending(ending) => Some(ending.farewell.reason),
+            Phase::Ended(reason) => Some(*reason),
+        }
+    }
+
+    /// Lets the stream end after what waits, unless it is ending already. Gives the wakers to wake.
+    pub(crate) fn end(&mut self, farewell: Farewell, gap: bool) -> [Option<Waker>; 2] {
+        if matches!(self.phase, Phase::Live) {
+            self.phase = Phase::Ending(Box::new(Ending { farewell, gap }));
+        }
+        [self.consumer.take(), self.watcher.take()]
+    }
+
+    fn take(&mut self, limit: Limit, now: impl FnOnce() -> Millis, batch: &mut Batch) -> bool {
+        if self.dropped > 0 {
+            batch.gap = Some(std::mem::take(&mut self.dropped));
+        }
+        self.backlog.take(limit, &mut batch.frames);
+        self.delivered += batch.frames.iter().map(|frame| u64::from(events_in(frame))).sum::<u64>();
+        self.delivered_bytes += batch.frames.iter().map(|frame| frame.len() as u64).sum::<u64>();
+        if !self.backlog.is_empty() {
+            self.waiting_since = now();
+            return true;
+        }
+        if let Phase::Ending(ending) = &mut self.phase {
+            batch.gap_at_end = ending.gap;
+            let reason = ending.farewell.reason;
+            let ended = std::mem::replace(&mut self.phase, Phase::Ended(reason));
+            if let Phase::Ending(ending) = ended {
+                batch.farewell = Some(ending.farewell);
+            }
+            return true;
+        }
+        batch.gap.is_some() || !batch.frames.is_empty()
+    }
+
+    /// How many events made room; `None` when there is none to be had.
+    fn make_room(&mut self, frame: &Frame, bounds: Bounds, overflow: Overflow) -> Option<u32> {
+        let mut dropped = 0;
+        while !self.has_room(frame, bounds) {
+            let victim = match overflow {
+                Overflow::Disconnect => None,
+                Overflow::DropOldest => self.backlog.pop(),
+                Overflow::KeepLatest(by) => {
+                    self.backlog.remove_replaced_by(frame, by).or_else(|| self.backlog.pop())
+                }
+            }?;
+            dropped += events_in(&victim);
+        }
+        Some(dropped)
+    }
+
+    fn has_room(&self, frame: &Frame, bounds: Bounds) -> bool {
+        self.backlog.len() < bounds.frames && self.backlog.bytes() + frame.len() <= bounds.bytes
+    }
+}

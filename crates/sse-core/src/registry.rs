@@ -1,0 +1,157 @@
+//! Every live stream, and the groups it belongs to.
+
+use std::{collections::VecDeque, net::IpAddr, sync::Arc};
+
+use smallvec::SmallVec;
+
+use crate::{
+    client_id::{ClientId, ClientIds},
+    groups::{GroupKind, Groups, Membership},
+    name::{Topic, UserId},
+    shared::Shared,
+    table::Table,
+};
+
+/// A live stream and what it belongs to.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) stream: Arc<Shared>,
+    pub(crate) memberships: SmallVec<[Membership; 2]>,
+}
+
+/// Every live stream, and the groups it belongs to.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    pub(crate) streams: Table<Slot>,
+    pub(crate) groups: Groups,
+    ids: ClientIds,
+    /// Streams as they came, some of them gone; kept only where the oldest is to be replaced.
+    arrivals: Option<VecDeque<(u32, ClientId)>>,
+}
+
+impl Registry {
+    pub(crate) fn new(remember_arrivals: bool) -> Self {
+        Self { arrivals: remember_arrivals.then(VecDeque::new), ..Self::default() }
+    }
+
+    /// Puts a stream in that is made for its place and id.
+    pub(crate) fn insert(&mut self, make: impl FnOnce(u32, ClientId) -> Shared) -> Option<Arc<Shared>> {
+        let ids = &self.ids;
+        let place = self.streams.insert_with(|place| Slot {
+            stream: Arc::new(make(place, ids.make(place))),
+            memberships: SmallVec::new(),
+        })?;
+        let stream = Arc::clone(&self.streams.get(place)?.stream);
+        self.remember(place, stream.id);
+        Some(stream)
+    }
+
+    /// The place of a stream that is live.
+    pub(crate) fn place(&self, id: ClientId) -> Option<u32> {
+        let place = self.ids.place(id);
+        (self.streams.get(place)?.stream.id == id).then_some(place)
+    }
+
+    pub(crate) fn oldest(&mut self) -> Option<u32> {
+        let is_live = |place: u32, id| self.streams.get(place).is_some_and(|slot| slot.stream.id == id);
+        let arrivals = self.arrivals.as_mut()?;
+        while let Some((place, id)) = arrivals.front().copied() {
+            if is_live(place, id) {
+                return Some(place);
+            }
+            arrivals.pop_front();
+        }
+        None
+    }
+
+    pub(crate) fn oldest_of(&self, kind: GroupKind, name: &str) -> Option<u32> {
+        let streams = self.groups.members(kind, name).iter().filter_map(|place| self.streams.get(*place));
+        // Streams that came in the same millisecond are told apart by nothing, and need not be.
+        let oldest = streams.min_by_key(|slot| slot.stream.connected_at)?;
+        Some(oldest.stream.place)
+    }
+
+    /// Adds a stream to a group that it is not in yet; `false` when it already is.
+    pub(crate) fn join(&mut self, place: u32, kind: GroupKind, name: &Arc<str>) -> bool {
+        let Some(slot) = self.streams.get_mut(place) else { return false };
+        let known = self.groups.find(kind, name);
+        if slot.memberships.iter().any(|membership| Some(membership.group) == known) {
+            return false;
+        }
+        let Some(membership) = self.groups.add(kind, name, place) else { return false };
+        slot.memberships.push(membership);
+        true
+    }
+
+    pub(crate) fn membership(&self, place: u32, kind: GroupKind, name: &str) -> Option<Membership> {
+        let group = self.groups.find(kind, name)?;
+        let slot = self.streams.get(place)?;
+        slot.memberships.iter().find(|membership| membership.group == group).copied()
+    }
+
+    /// The stream that [`Registry::leave`] would move to another position.
+    pub(crate) fn last_of(&self, membership: Membership) -> Option<u32> {
+        self.groups.get(membership.group)?.members.last().copied()
+    }
+
+    pub(crate) fn leave(&mut self, place: u32, membership: Membership) {
+        if let Some(slot) = self.streams.get_mut(place) {
+            slot.memberships.retain(|held| *held != membership);
+            if slot.memberships.spilled() && slot.memberships.len() <= 2 {
+                slot.memberships.shrink_to_fit();
+            }
+        }
+        self.leave_group(membership);
+    }
+
+    /// Removes a stream from everything. The caller has settled it and those that move.
+    pub(crate) fn remove(&mut self, place: u32) -> Option<Slot> {
+        let slot = self.streams.remove(place)?;
+        slot.memberships.iter().for_each(|membership| self.leave_group(*membership));
+        if let Some(arrivals) = self.arrivals.as_mut().filter(|_| self.streams.len() == 0) {
+            *arrivals = VecDeque::new();
+        }
+        Some(slot)
+    }
+
+    /// The names of the topics that a stream is in.
+    pub(crate) fn topics_of(&self, slot: &Slot) -> Vec<Topic> {
+        let groups = slot.memberships.iter().filter_map(|membership| self.groups.get(membership.group));
+        let topics = groups.filter(|group| group.kind == GroupKind::Topic);
+        topics.map(|group| Topic::from_text(Arc::clone(&group.name))).collect()
+    }
+
+    pub(crate) fn topic_count(&self, place: u32) -> usize {
+        self.streams.get(place).map_or(0, |slot| {
+            let groups = slot.memberships.iter().filter_map(|held| self.groups.get(held.group));
+            groups.filter(|group| group.kind == GroupKind::Topic).count()
+        })
+    }
+
+    /// The user id as other streams of the user hold it.
+    pub(crate) fn shared_user(&self, user: &UserId) -> UserId {
+        UserId::from_text(self.groups.shared_name(GroupKind::User, user.text()))
+    }
+
+    pub(crate) fn address_name(address: IpAddr) -> Arc<str> {
+        address.to_canonical().to_string().into()
+    }
+
+    fn leave_group(&mut self, membership: Membership) {
+        let Some(moved) = self.groups.remove(membership) else { return };
+        let Some(slot) = self.streams.get_mut(moved) else { return };
+        if let Some(held) = slot.memberships.iter_mut().find(|held| held.group == membership.group) {
+            held.position = membership.position;
+        }
+    }
+
+    fn remember(&mut self, place: u32, id: ClientId) {
+        let live = self.streams.len();
+        let Some(arrivals) = &mut self.arrivals else { return };
+        arrivals.push_back((place, id));
+        if arrivals.len() > 2 * live + 1024 {
+            let streams = &self.streams;
+            arrivals.retain(|(place, id)| streams.get(*place).is_some_and(|slot| slot.stream.id == *id));
+        }
+    }
+}

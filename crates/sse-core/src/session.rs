@@ -1,0 +1,230 @@
+//! One live stream, as its transport holds it.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use futures_core::Stream;
+use serde_json::json;
+use tracing::debug;
+
+use crate::{
+    backlog::{Frames, Limit, events_in},
+    client_id::ClientId,
+    farewell::Farewell,
+    frame::Frame,
+    hello::Hello,
+    hooks::Departure,
+    inner::Inner,
+    name::{Topic, UserId},
+    queue::Batch,
+    reason::Reason,
+    shared::Shared,
+    system,
+};
+
+/// How many bytes leave as one buffer at most, unless one event is larger.
+const BUFFER: usize = 64 << 10;
+
+/// How many frames leave at once at most.
+const FRAMES: usize = 1024;
+
+/// One live stream. Dropping it is the disconnect.
+///
+/// As a [`Stream`] it yields buffers of whole events, several waiting ones as one buffer; [`Session::poll_frames`] is for
+/// transports that write shared frames themselves. Either begins with the `connection` block and ends with `None`, after the
+/// last block if the server ended it. The stream is fused. Polling is cancel safe: what was not yielded still waits.
+#[must_use = "a dropped session is a disconnected client"]
+pub struct Session {
+    shared: Arc<Shared>,
+    manager: Arc<Inner>,
+    /// There until the first poll.
+    hello: Option<Box<Hello>>,
+}
+
+impl Session {
+    pub(crate) fn new(shared: Arc<Shared>, manager: Arc<Inner>, hello: Hello) -> Self {
+        Self { shared, manager, hello: Some(Box::new(hello)) }
+    }
+
+    /// The stream's client id.
+    #[must_use]
+    pub fn client_id(&self) -> ClientId {
+        self.shared.id
+    }
+
+    /// Whose stream it is.
+    #[must_use]
+    pub fn user_id(&self) -> Option<&UserId> {
+        self.shared.user.as_ref()
+    }
+
+    /// Joins a topic; `false` when the stream was in it, has as many as it may, or is ending.
+    pub fn join(&self, topic: &Topic) -> bool {
+        let (place, rules) = (self.shared.place, &self.manager.rules);
+        let most = self.manager.config.limits.topics;
+        self.manager.with_order(|order, now, out| {
+            order.registry.place(self.shared.id).is_some()
+                && order.registry.topic_count(place) < most
+                && order.join(rules, place, topic, now, out)
+        })
+    }
+
+    /// Leaves a topic; `false` when the stream was not in it, or is ending.
+    pub fn leave(&self, topic: &Topic) -> bool {
+        let (place, rules) = (self.shared.place, &self.manager.rules);
+        self.manager.with_order(|order, now, out| {
+            order.registry.place(self.shared.id).is_some() && order.leave(rules, place, topic, now, out)
+        })
+    }
+
+    /// Resolves when the stream is over: the manager ended it, or it was dropped.
+    ///
+    /// For servers: a transport that is blocked does not poll the session, so it does not learn that it should close.
+    pub fn ending(&self) -> Ending {
+        Ending { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Takes waiting frames, oldest first: up to `bytes`, but at least one.
+    ///
+    /// `Ready(Some(n))` has appended `n` frames, at least one; `Ready(None)` is the end.
+    pub fn poll_frames(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: usize,
+        out: &mut Vec<Frame>,
+    ) -> Poll<Option<usize>> {
+        let frames = ready!(self.poll_batch(cx.waker(), Limit { frames: FRAMES, bytes }));
+        let count = frames.as_ref().map(Frames::len);
+        out.extend(frames.into_iter().flatten());
+        Poll::Ready(count)
+    }
+
+    fn poll_batch(&mut self, waker: &Waker, limit: Limit) -> Poll<Option<Frames>> {
+        if let Some(hello) = self.hello.take() {
+            self.manager.ticker.ensure(&self.manager);
+            let dialects = &self.manager.rules.dialects;
+            let frame = dialects.encode(self.shared.dialect, |dialect, out| dialect.hello(&hello, out));
+            return Poll::Ready(Some(self.counted([frame].into_iter().collect())));
+        }
+        let mut batch = Batch::default();
+        let now = || self.manager.clock.now();
+        match ready!(self.shared.queue.poll_take(waker, limit, now, &mut batch)) {
+            true => Poll::Ready(Some(self.counted(self.frames(batch)))),
+            false => Poll::Ready(None),
+        }
+    }
+
+    /// Puts what the transport must be told around what waited.
+    fn frames(&self, batch: Batch) -> Frames {
+        let mut frames = batch.frames;
+        if let Some(dropped) = batch.gap {
+            frames.insert(0, self.gap(Some(dropped)));
+        }
+        if batch.gap_at_end {
+            frames.push(self.gap(None));
+        }
+        if let Some(farewell) = batch.farewell {
+            frames.push(self.farewell(&farewell));
+        }
+        frames
+    }
+
+    fn gap(&self, dropped: Option<u32>) -> Frame {
+        let data = json!({ "reason": "overflow", "dropped": dropped, "from": null, "to": null });
+        let event = system::own("gap", data);
+        let dialects = &self.manager.rules.dialects;
+        dialects.encode(self.shared.dialect, |dialect, out| dialect.event(&event, out))
+    }
+
+    fn farewell(&self, farewell: &Farewell) -> Frame {
+        let dialects = &self.manager.rules.dialects;
+        dialects.encode(self.shared.dialect, |dialect, out| dialect.end(farewell, out))
+    }
+
+    fn counted(&self, frames: Frames) -> Frames {
+        self.manager.delivered.add(frames.iter().map(|frame| u64::from(events_in(frame))).sum());
+        self.manager.bytes.add(frames.iter().map(|frame| frame.len() as u64).sum());
+        frames
+    }
+}
+
+impl Stream for Session {
+    type Item = Bytes;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let frames = ready!(self.poll_batch(cx.waker(), Limit { frames: FRAMES, bytes: BUFFER }));
+        Poll::Ready(frames.map(|frames| match &frames[..] {
+            [frame] => frame.event(),
+            frames => {
+                let mut buffer = BytesMut::with_capacity(frames.iter().map(Frame::len).sum());
+                frames.iter().for_each(|frame| buffer.extend_from_slice(frame.as_event()));
+                buffer.freeze()
+            }
+        }))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let closed = self.shared.queue.close();
+        let rules = &self.manager.rules;
+        self.manager.with_order(|order, now, out| {
+            order.remove(rules, self.shared.place, self.shared.id, now, out);
+            order.counts.ended[closed.reason.index()] += 1;
+        });
+        if let Some(waker) = closed.wake {
+            waker.wake();
+        }
+        self.manager.closed();
+        let lifetime_ms = self.manager.clock.uptime_ms().saturating_sub(self.shared.opened_ms);
+        let departure = Departure {
+            reason: closed.reason,
+            lifetime: Duration::from_millis(lifetime_ms),
+            delivered: closed.delivered,
+            bytes: closed.bytes,
+        };
+        debug!(
+            client_id = %self.shared.id,
+            reason = departure.reason.as_str(),
+            lifetime_ms,
+            delivered = departure.delivered,
+            "stream ended"
+        );
+        self.manager.hooks.disconnected(&self.shared.info(), &departure);
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("client_id", &self.shared.id).finish_non_exhaustive()
+    }
+}
+
+/// Resolves with the reason when a stream is over; see [`Session::ending`].
+///
+/// One at a time per stream: of several, only the one polled last is woken.
+#[must_use = "futures do nothing unless polled"]
+pub struct Ending {
+    shared: Arc<Shared>,
+}
+
+impl Future for Ending {
+    type Output = Reason;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reason> {
+        self.shared.queue.poll_ending(cx.waker())
+    }
+}
+
+impl fmt::Debug for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ending").field("client_id", &self.shared.id).finish()
+    }
+}

@@ -1,0 +1,38 @@
+//! What a stream's transport and its manager have in common.
+
+use std::net::IpAddr;
+
+use crate::{
+    client_id::ClientId, dialect::DialectIndex, hooks::StreamInfo, name::UserId, overflow::Overflow,
+    queue::Queue,
+};
+
+/// One live stream.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) id: ClientId,
+    pub(crate) user: Option<UserId>,
+    pub(crate) address: Option<IpAddr>,
+    /// Unix milliseconds.
+    pub(crate) connected_at: u64,
+    /// Uptime of the manager when it came, in milliseconds.
+    pub(crate) opened_ms: u64,
+    /// At which age `max_age` ends it, in milliseconds; zero for never.
+    pub(crate) ends_after_ms: u32,
+    /// Its key in the table of streams.
+    pub(crate) place: u32,
+    pub(crate) dialect: DialectIndex,
+    pub(crate) overflow: Overflow,
+    pub(crate) queue: Queue,
+}
+
+impl Shared {
+    pub(crate) fn info(&self) -> StreamInfo {
+        StreamInfo {
+            client_id: self.id,
+            user_id: self.user.clone(),
+            address: self.address,
+            connected_at: self.connected_at,
+        }
+    }
+}

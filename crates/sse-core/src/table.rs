@@ -1,0 +1,199 @@
+//! A slab that grows and shrinks in chunks.
+
+use std::collections::BTreeSet;
+
+const CHUNK: usize = 256;
+const WORDS: usize = CHUNK / 64;
+
+/// Values under dense `u32` keys that are used again.
+///
+/// It grows by one chunk of 256 at a time, so that no insertion moves what is there (a doubling `Vec` of a million
+/// entries would hold the manager's lock for milliseconds), fills the lowest chunk first, and gives empty chunks back.
+#[derive(Debug)]
+pub(crate) struct Table<T> {
+    chunks: Vec<Option<Box<Chunk<T>>>>,
+    /// Chunks with room, also those not allocated.
+    open: BTreeSet<u32>,
+    len: usize,
+}
+
+#[derive(Debug)]
+struct Chunk<T> {
+    entries: [Option<T>; CHUNK],
+    /// A bit for each entry that is taken.
+    taken: [u64; WORDS],
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self { chunks: Vec::new(), open: BTreeSet::new(), len: 0 }
+    }
+}
+
+impl<T> Default for Chunk<T> {
+    fn default() -> Self {
+        Self { entries: std::array::from_fn(|_| None), taken: [0; WORDS] }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "`add_chunk` keeps every key below `u32::MAX`")]
+impl<T> Table<T> {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// One more than the highest key there can be.
+    pub(crate) fn end(&self) -> u32 {
+        u32::try_from(self.chunks.len() * CHUNK).unwrap_or(u32::MAX)
+    }
+
+    /// Puts the value that is made for its key in; `None` when no `u32` is left.
+    pub(crate) fn insert_with(&mut self, make: impl FnOnce(u32) -> T) -> Option<u32> {
+        let chunk_key = match self.open.first() {
+            Some(key) => *key,
+            None => self.add_chunk()?,
+        };
+        let chunk = self.chunks[chunk_key as usize].get_or_insert_default();
+        let place = chunk.free_place()?;
+        let key = chunk_key * CHUNK as u32 + place as u32;
+        chunk.entries[place] = Some(make(key));
+        chunk.taken[place / 64] |= 1 << (place % 64);
+        if chunk.is_full() {
+            self.open.remove(&chunk_key);
+        }
+        self.len += 1;
+        Some(key)
+    }
+
+    pub(crate) fn get(&self, key: u32) -> Option<&T> {
+        let (chunk, place) = split(key);
+        self.chunks.get(chunk)?.as_ref()?.entries[place].as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, key: u32) -> Option<&mut T> {
+        let (chunk, place) = split(key);
+        self.chunks.get_mut(chunk)?.as_mut()?.entries[place].as_mut()
+    }
+
+    pub(crate) fn remove(&mut self, key: u32) -> Option<T> {
+        let (chunk_key, place) = split(key);
+        let slot = self.chunks.get_mut(chunk_key)?;
+        let chunk = slot.as_mut()?;
+        let value = chunk.entries[place].take()?;
+        chunk.taken[place / 64] &= !(1 << (place % 64));
+        let others_have_room = self.open.iter().any(|open| *open != chunk_key as u32);
+        // One empty chunk stays, so that a stream that comes and goes does not allocate one each time.
+        if chunk.is_empty() && others_have_room {
+            *slot = None;
+        }
+        self.open.insert(chunk_key as u32);
+        self.len -= 1;
+        self.forget_last_chunks();
+        Some(value)
+    }
+
+    /// The first key at or after `from` that is in use.
+    pub(crate) fn next_key(&self, from: u32) -> Option<u32> {
+        let (mut chunk_key, mut place) = split(from);
+        while chunk_key < self.chunks.len() {
+            if let Some(found) = self.chunks[chunk_key].as_ref().and_then(|chunk| chunk.next_taken(place)) {
+                return Some((chunk_key * CHUNK + found) as u32);
+            }
+            chunk_key += 1;
+            place = 0;
+        }
+        None
+    }
+
+    fn add_chunk(&mut self) -> Option<u32> {
+        let key = self.chunks.len();
+        if (key + 1) * CHUNK > u32::MAX as usize {
+            return None;
+        }
+        self.chunks.push(None);
+        self.open.insert(key as u32);
+        Some(key as u32)
+    }
+
+    fn forget_last_chunks(&mut self) {
+        while let Some(None) = self.chunks.last() {
+            self.chunks.pop();
+            self.open.remove(&(self.chunks.len() as u32));
+        }
+        if self.chunks.capacity() > 2 * self.chunks.len() + 64 {
+            self.chunks.shrink_to_fit();
+        }
+    }
+}
+
+impl<T> Chunk<T> {
+    fn free_place(&self) -> Option<usize> {
+        let word = self.taken.iter().position(|word| *word != u64::MAX)?;
+        Some(word * 64 + self.taken[word].trailing_ones() as usize)
+    }
+
+    fn is_full(&self) -> bool {
+        self.taken.iter().all(|word| *word == u64::MAX)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.taken.iter().all(|word| *word == 0)
+    }
+
+    fn next_taken(&self, from: usize) -> Option<usize> {
+        let mut word = from / 64;
+        let mut bits = self.taken[word] & (u64::MAX << (from % 64));
+        while bits == 0 {
+            word += 1;
+            bits = *self.taken.get(word)?;
+        }
+        Some(word * 64 + bits.trailing_zeros() as usize)
+    }
+}
+
+fn split(key: u32) -> (usize, usize) {
+    (key as usize / CHUNK, key as usize % CHUNK)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_mass_departure_gives_the_chunks_back() {
+        let mut table = Table::default();
+        let keys: Vec<_> = (0..10_000).map(|value| table.insert_with(|_| value).unwrap()).collect();
+        assert_eq!(table.end(), 10_240);
+        keys.iter().for_each(|key| assert!(table.remove(*key).is_some()));
+        assert_eq!(table.len(), 0);
+        assert!(table.chunks.iter().filter(|chunk| chunk.is_some()).count() <= 1);
+    }
+
+    proptest! {
+        #[test]
+        fn it_behaves_like_a_map(steps in proptest::collection::vec((any::<bool>(), 0_u32..2000), 0..4000)) {
+            let mut table = Table::default();
+            let mut model = BTreeMap::new();
+            for (insert, value) in steps {
+                if insert {
+                    let key = table.insert_with(|key| (key, value)).unwrap();
+                    prop_assert!(model.insert(key, (key, value)).is_none());
+                } else {
+                    prop_assert_eq!(table.remove(value), model.remove(&value));
+                }
+                prop_assert_eq!(table.len(), model.len());
+            }
+            let mut walked = Vec::new();
+            let mut from = 0;
+            while let Some(key) = table.next_key(from) {
+                walked.push((key, *table.get(key).unwrap()));
+                from = key + 1;
+            }
+            prop_assert_eq!(walked, model.into_iter().collect::<Vec<_>>());
+        }
+    }
+}
