@@ -1,1 +1,23 @@
-//! An independent event-stream decoder and a raw-socket client for judging SSE servers
+#![doc = include_str!("../README.md")]
+
+mod body;
+mod client;
+mod dechunker;
+mod decoder;
+mod error;
+mod executable;
+mod head;
+mod request;
+mod response;
+mod server;
+
+pub use body::End;
+pub use client::RawClient;
+pub use dechunker::Dechunker;
+pub use decoder::{Decoded, Decoder, Item};
+pub use error::Error;
+pub use executable::executable;
+pub use head::{Head, Headers};
+pub use request::{RawRequest, Version};
+pub use response::{Response, request};
+pub use server::{Server, Signal};

@@ -1,0 +1,152 @@
+//! Where a body ends, and how.
+
+use std::fmt;
+
+use crate::{Dechunker, Error, Head};
+
+/// How a body ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum End {
+    /// The body said that it is complete: the last chunk, or the announced length.
+    Complete,
+    /// The connection was closed, which is how a body of no announced length ends.
+    Closed,
+    /// The connection was closed in the middle of a body that had not ended.
+    Cut,
+    /// The connection was reset.
+    Reset,
+}
+
+impl End {
+    /// Whether nothing says that a part is missing.
+    #[must_use]
+    pub fn is_clean(self) -> bool {
+        matches!(self, Self::Complete | Self::Closed)
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Complete => "its body is complete",
+            Self::Closed => "the connection was closed after a body of no announced length",
+            Self::Cut => "the connection was closed in the middle of the body",
+            Self::Reset => "the connection was reset",
+        })
+    }
+}
+
+/// The framing of one answer's body.
+#[derive(Debug)]
+pub(crate) enum Body {
+    Length(u64),
+    Chunked(Dechunker),
+    UntilClose,
+}
+
+impl Body {
+    /// The framing that the head announces for the answer to a request with this method (RFC 9112, section 6.3).
+    pub(crate) fn of(method: &str, head: &Head) -> Result<Self, Error> {
+        let coding = head.headers.get("transfer-encoding");
+        let length = length(head)?;
+        if method == "HEAD" || matches!(head.status, 204 | 304) {
+            return Ok(Self::Length(0));
+        }
+        match (coding, length) {
+            (None, None) => Ok(Self::UntilClose),
+            (None, Some(length)) => Ok(Self::Length(length)),
+            (Some(_), Some(_)) => Err(Error::Protocol("both Transfer-Encoding and Content-Length".into())),
+            (Some(_), None) if !head.is_http11 => {
+                Err(Error::Protocol("Transfer-Encoding in HTTP/1.0".into()))
+            }
+            (Some(coding), None) if coding.eq_ignore_ascii_case("chunked") => {
+                Ok(Self::Chunked(Dechunker::new()))
+            }
+            (Some(coding), None) => Err(Error::Protocol(format!("Transfer-Encoding {coding:?}"))),
+        }
+    }
+
+    /// Takes the next bytes, appends the content, and returns how many bytes belong to this body.
+    pub(crate) fn feed(&mut self, bytes: &[u8], content: &mut Vec<u8>) -> Result<usize, Error> {
+        let taken = match self {
+            Self::Chunked(dechunker) => return dechunker.feed(bytes, content),
+            Self::UntilClose => bytes.len(),
+            Self::Length(left) => {
+                let taken = usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
+                *left -= taken as u64;
+                taken
+            }
+        };
+        content.extend_from_slice(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    /// Whether the body said that it is complete.
+    pub(crate) fn is_complete(&self) -> bool {
+        match self {
+            Self::Length(left) => *left == 0,
+            Self::Chunked(dechunker) => dechunker.is_complete(),
+            Self::UntilClose => false,
+        }
+    }
+
+    /// What it means that the connection was closed before the body was complete.
+    pub(crate) fn end_at_close(&self) -> End {
+        if matches!(self, Self::UntilClose) { End::Closed } else { End::Cut }
+    }
+}
+
+fn length(head: &Head) -> Result<Option<u64>, Error> {
+    let values: Vec<_> = head.headers.get_all("content-length").collect();
+    match values.as_slice() {
+        [] => Ok(None),
+        [value] if value.bytes().all(|byte| byte.is_ascii_digit()) => {
+            value.parse().map(Some).map_err(|_| Error::Protocol(format!("Content-Length {value:?}")))
+        }
+        _ => Err(Error::Protocol(format!("Content-Length {values:?}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(method: &str, head: &str) -> Result<Body, Error> {
+        Body::of(method, &Head::parse(head.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn the_head_tells_the_framing() {
+        assert!(matches!(body("GET", "HTTP/1.1 200 OK"), Ok(Body::UntilClose)));
+        assert!(matches!(body("GET", "HTTP/1.1 200 OK\r\ncontent-length: 12"), Ok(Body::Length(12))));
+        assert!(matches!(body("GET", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked"), Ok(Body::Chunked(_))));
+        assert!(matches!(body("HEAD", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked"), Ok(Body::Length(0))));
+        assert!(matches!(body("GET", "HTTP/1.1 204 No Content"), Ok(Body::Length(0))));
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for fields in [
+            "transfer-encoding: chunked\r\ncontent-length: 1",
+            "transfer-encoding: gzip, chunked",
+            "content-length: 1\r\ncontent-length: 1",
+            "content-length: +1",
+            "content-length: ",
+            "content-length: 99999999999999999999",
+        ] {
+            assert!(body("GET", &format!("HTTP/1.1 200 OK\r\n{fields}")).is_err(), "{fields}");
+        }
+        assert!(body("GET", "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked").is_err());
+    }
+
+    #[test]
+    fn a_body_takes_its_length_and_no_more() {
+        let (mut body, mut content) = (Body::Length(3), Vec::new());
+        assert_eq!(body.feed(b"ab", &mut content).unwrap(), 2);
+        assert!(!body.is_complete());
+        assert_eq!(body.end_at_close(), End::Cut);
+        assert_eq!(body.feed(b"cde", &mut content).unwrap(), 1);
+        assert!(body.is_complete());
+        assert_eq!(content, b"abc");
+    }
+}

@@ -1,0 +1,46 @@
+//! What can go wrong between a test and a server.
+
+use std::io;
+use std::time::Duration;
+
+use crate::{Decoded, End};
+
+/// Why a client or a server did not do what the test asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The connection could not be made or used.
+    #[error("the connection failed: {0}")]
+    Io(#[from] io::Error),
+    /// The peer broke HTTP/1.
+    #[error("the peer broke the protocol: {0}")]
+    Protocol(String),
+    /// The answer is not an event stream, so a browser would not read it.
+    #[error("not an event stream: status {status}, content type {content_type:?}")]
+    NotAStream {
+        /// The status code.
+        status: u16,
+        /// The `Content-Type`, if there was one.
+        content_type: Option<String>,
+    },
+    /// The stream ended where an event was expected, or not in the way that was expected.
+    #[error("the stream ended: {0}")]
+    Ended(End),
+    /// An event came where the end was expected.
+    #[error("an event came where the stream should have ended: {0:?}")]
+    Unexpected(Decoded),
+    /// Nothing came in the time that the test allowed.
+    #[error("nothing came within {0:?}")]
+    Timeout(Duration),
+    /// A server process did not start, or did not exit.
+    #[error("the server {reason}; its last output:\n{output}")]
+    Server {
+        /// What it did or failed to do.
+        reason: String,
+        /// The last lines that it printed.
+        output: String,
+    },
+    /// `SSE_TEST_SERVICES` demands an executable that is not in `PATH`.
+    #[error("SSE_TEST_SERVICES is set, but {0} is not in PATH")]
+    NoExecutable(String),
+}

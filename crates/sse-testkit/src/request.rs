@@ -1,0 +1,216 @@
+//! Requests, down to their bytes.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::sleep;
+
+use crate::{Error, RawClient};
+
+/// The version of HTTP that a request names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// HTTP/1.0.
+    Http10,
+    /// HTTP/1.1.
+    #[default]
+    Http11,
+}
+
+impl Version {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Http10 => "HTTP/1.0",
+            Self::Http11 => "HTTP/1.1",
+        }
+    }
+}
+
+/// A request on a connection of its own, written as the test says: nothing is checked.
+///
+/// `Host` is added unless a header of that name is given.
+#[derive(Debug, Clone)]
+#[must_use = "nothing is sent before `send` or `open`"]
+pub struct RawRequest {
+    address: SocketAddr,
+    method: String,
+    path: String,
+    version: Version,
+    headers: Vec<(Vec<u8>, Vec<u8>)>,
+    padded_to: usize,
+    body: Vec<u8>,
+    source: Option<IpAddr>,
+    receive_buffer: Option<u32>,
+    pace: Option<Duration>,
+}
+
+impl RawRequest {
+    /// A request without any header of its own.
+    pub fn new(address: SocketAddr, method: impl Into<String>, path: impl Into<String>) -> Self {
+        Self {
+            address,
+            method: method.into(),
+            path: path.into(),
+            version: Version::default(),
+            headers: Vec::new(),
+            padded_to: 0,
+            body: Vec::new(),
+            source: None,
+            receive_buffer: None,
+            pace: None,
+        }
+    }
+
+    /// A `GET` for an event stream, with the `Accept` that browsers send.
+    pub fn get(address: SocketAddr, path: impl Into<String>) -> Self {
+        Self::new(address, "GET", path).header("Accept", "text/event-stream")
+    }
+
+    /// The version to name, HTTP/1.1 unless said otherwise.
+    pub fn version(mut self, version: Version) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Adds a header field, after those with the same name.
+    pub fn header(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
+        self.headers.push((name.as_ref().to_vec(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// Makes the head at least this long with an `X-Padding` field: exactly, if the field's own 13 bytes fit in.
+    pub fn padded_to(mut self, bytes: usize) -> Self {
+        self.padded_to = bytes;
+        self
+    }
+
+    /// The bytes to send after the head, in one write with it: a body (without a `Content-Length` of its own), or
+    /// whatever a client should not send.
+    pub fn body(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.body = bytes.as_ref().to_vec();
+        self
+    }
+
+    /// The address to connect from.
+    pub fn source(mut self, address: IpAddr) -> Self {
+        self.source = Some(address);
+        self
+    }
+
+    /// The size of the socket's receive buffer (`SO_RCVBUF`; Linux doubles it), so that a client that does not read
+    /// is noticed after few bytes.
+    pub fn receive_buffer(mut self, bytes: u32) -> Self {
+        self.receive_buffer = Some(bytes);
+        self
+    }
+
+    /// Sends the request one byte at a time, with this pause after each.
+    pub fn trickle(mut self, pause: Duration) -> Self {
+        self.pace = Some(pause);
+        self
+    }
+
+    /// Connects and sends the request. Nothing is read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if that fails.
+    pub async fn send(self) -> Result<RawClient, Error> {
+        let mut stream = self.connect().await?;
+        self.write(&mut stream).await?;
+        Ok(RawClient::new(stream, self.method))
+    }
+
+    /// Connects, sends the request and reads the head of the answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the connection fails, [`Error::Protocol`] if the answer is not HTTP/1.
+    pub async fn open(self) -> Result<RawClient, Error> {
+        let mut client = self.send().await?;
+        client.head().await?;
+        Ok(client)
+    }
+
+    async fn connect(&self) -> io::Result<TcpStream> {
+        let socket = if self.address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // Before connecting: the window that is announced to the peer derives from it.
+        if let Some(bytes) = self.receive_buffer {
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        if let Some(source) = self.source {
+            socket.bind(SocketAddr::new(source, 0))?;
+        }
+        socket.set_nodelay(true)?;
+        socket.connect(self.address).await
+    }
+
+    async fn write(&self, stream: &mut TcpStream) -> io::Result<()> {
+        let mut bytes = self.head();
+        bytes.extend_from_slice(&self.body);
+        let Some(pause) = self.pace else { return stream.write_all(&bytes).await };
+        for byte in bytes {
+            stream.write_u8(byte).await?;
+            sleep(pause).await;
+        }
+        Ok(())
+    }
+
+    fn head(&self) -> Vec<u8> {
+        let mut head = format!("{} {} {}\r\n", self.method, self.path, self.version.text()).into_bytes();
+        if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"host")) {
+            push_field(&mut head, b"Host", self.address.to_string().as_bytes());
+        }
+        for (name, value) in &self.headers {
+            push_field(&mut head, name, value);
+        }
+        if head.len() + 2 < self.padded_to {
+            let filler = self.padded_to.saturating_sub(head.len() + 2 + "X-Padding: \r\n".len());
+            push_field(&mut head, b"X-Padding", &vec![b'x'; filler]);
+        }
+        head.extend_from_slice(b"\r\n");
+        head
+    }
+}
+
+fn push_field(head: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    for part in [name, b": ", value, b"\r\n"] {
+        head.extend_from_slice(part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 80);
+
+    fn text(request: &RawRequest) -> String {
+        String::from_utf8(request.head()).unwrap()
+    }
+
+    #[test]
+    fn the_head_is_what_the_test_said() {
+        let request = RawRequest::get(ADDRESS, "/api/sse?topics=a").version(Version::Http10).header("a", "b");
+        assert_eq!(
+            text(&request),
+            "GET /api/sse?topics=a HTTP/1.0\r\nHost: 127.0.0.1:80\r\nAccept: text/event-stream\r\na: b\r\n\r\n"
+        );
+        let request = RawRequest::new(ADDRESS, "POST", "/").header("HOST", "example.org");
+        assert_eq!(text(&request), "POST / HTTP/1.1\r\nHOST: example.org\r\n\r\n");
+    }
+
+    #[test]
+    fn padding_makes_the_head_that_long() {
+        let request = RawRequest::get(ADDRESS, "/").header("Last-Event-ID", "ü");
+        let bare = request.head().len();
+        for bytes in [bare + 13, bare + 14, 12 * 1024] {
+            assert_eq!(request.clone().padded_to(bytes).head().len(), bytes);
+        }
+        assert_eq!(request.clone().padded_to(bare + 1).head().len(), bare + 13, "the least that is possible");
+        assert_eq!(request.padded_to(bare).head().len(), bare, "long enough");
+    }
+}

@@ -1,0 +1,71 @@
+//! Ordinary requests, whose answers are read whole.
+
+use std::net::SocketAddr;
+
+use crate::{End, Error, Head, Headers, RawRequest};
+
+/// The most bytes of one answer's body.
+const BODY_LIMIT: usize = 16 * 1024 * 1024;
+
+/// An ordinary answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// The header fields.
+    pub headers: Headers,
+    /// The whole body.
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// The body as text.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Protocol`] if it is not UTF-8.
+    pub fn text(&self) -> Result<&str, Error> {
+        str::from_utf8(&self.body).map_err(|error| Error::Protocol(format!("the body is not UTF-8: {error}")))
+    }
+}
+
+/// Sends one request on a connection of its own and reads the whole answer.
+///
+/// `Host`, `Connection: close` and, where there is a body or the method wants one, `Content-Length` are added.
+///
+/// # Errors
+///
+/// What the connection gives; [`Error::Ended`] if the body is cut off; [`Error::Protocol`] if it is larger than 16 MiB.
+pub async fn request(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl AsRef<[u8]>,
+) -> Result<Response, Error> {
+    let body = body.as_ref();
+    let mut request = RawRequest::new(address, method, path).header("Connection", "close");
+    if !body.is_empty() || matches!(method, "POST" | "PUT" | "PATCH") {
+        request = request.header("Content-Length", body.len().to_string());
+    }
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    answer(request.body(body)).await
+}
+
+async fn answer(request: RawRequest) -> Result<Response, Error> {
+    let mut client = request.open().await?;
+    let Head { status, headers, .. } = client.head().await?.clone();
+    let mut body = Vec::new();
+    while let Some(bytes) = client.next_bytes().await? {
+        body.extend(bytes);
+        if body.len() > BODY_LIMIT {
+            return Err(Error::Protocol(format!("a body of more than {BODY_LIMIT} bytes")));
+        }
+    }
+    match client.end().await? {
+        End::Complete | End::Closed => Ok(Response { status, headers, body }),
+        end @ (End::Cut | End::Reset) => Err(Error::Ended(end)),
+    }
+}

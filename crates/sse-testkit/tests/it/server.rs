@@ -1,0 +1,95 @@
+//! Server processes; a shell plays the server.
+#![cfg(unix)]
+
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::{Pid, test_kill_process};
+use sse_testkit::{Error, Server, Signal};
+
+const LONG: Duration = Duration::from_secs(30);
+const MOMENT: Duration = Duration::from_millis(50);
+
+fn shell(script: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", script]);
+    command
+}
+
+#[tokio::test]
+async fn the_first_address_on_stdout_is_the_servers() {
+    let script =
+        "echo http://127.0.0.1:1/ >&2; echo hello; echo on http://127.0.0.1:2/ http://127.0.0.1:3/; read x";
+    let mut server = Server::spawn(shell(script)).await.unwrap();
+    assert_eq!(server.address().to_string(), "127.0.0.1:2");
+    let status = server.wait_exit(LONG).await.unwrap();
+    assert!(!status.success(), "standard input is empty, so `read` fails");
+    assert_eq!(server.id(), None);
+}
+
+#[tokio::test]
+async fn a_signal_reaches_the_server() {
+    for (signal, number) in [(Signal::Terminate, 15), (Signal::Interrupt, 2), (Signal::Kill, 9)] {
+        use std::os::unix::process::ExitStatusExt;
+        let mut server = Server::spawn(shell("echo http://127.0.0.1:1; exec sleep 1000")).await.unwrap();
+        assert!(matches!(server.wait_exit(MOMENT).await, Err(Error::Server { .. })), "not by itself");
+        server.signal(signal).unwrap();
+        assert_eq!(server.wait_exit(LONG).await.unwrap().signal(), Some(number));
+        assert!(matches!(server.signal(signal), Err(Error::Server { .. })), "it has exited");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_ends_early_is_told_with_its_output() {
+    let error =
+        Server::spawn(shell("echo hello; echo no such setting >&2; exit 2")).await.unwrap_err().to_string();
+    assert!(error.contains("exit status: 2"), "{error}");
+    assert!(error.contains("hello\n") && error.contains("no such setting\n"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_without_an_address_is_told_and_killed() {
+    let result =
+        Server::spawn_within(shell("echo pid $$; exec sleep 1000"), Duration::from_millis(500)).await;
+    let Err(Error::Server { reason, output }) = result else { panic!("{result:?}") };
+    assert!(reason.starts_with("printed no address"), "{reason}");
+    let id = output.trim().strip_prefix("pid ").and_then(|id| id.parse().ok()).unwrap();
+    gone(id).await;
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_started_is_told() {
+    assert!(matches!(Server::spawn(Command::new("./no-such-server")).await, Err(Error::Io(_))));
+}
+
+#[tokio::test]
+async fn dropping_it_kills_it() {
+    let server = Server::spawn(shell("echo http://127.0.0.1:1; exec sleep 1000")).await.unwrap();
+    let id = i32::try_from(server.id().unwrap()).unwrap();
+    drop(server);
+    gone(id).await;
+}
+
+#[tokio::test]
+async fn output_is_read_to_its_end_and_the_last_lines_are_kept() {
+    // More than a pipe holds: were it not read, the shell would never get to its end.
+    let script = "echo http://127.0.0.1:1; i=0; while [ $i -lt 3000 ]; do i=$((i+1)); \
+                  echo line $i of a server that says a good deal about what it does; done; echo the end >&2";
+    let mut server = Server::spawn(shell(script)).await.unwrap();
+    assert!(server.wait_exit(LONG).await.unwrap().success());
+    // The reader may be behind the exit.
+    while !(server.output().contains("line 3000 ") && server.output().contains("the end")) {
+        tokio::task::yield_now().await;
+    }
+    assert!(server.output().lines().count() <= 200);
+}
+
+/// Waits until a process no longer exists; a process that stays makes the test hang until its runner ends it.
+async fn gone(id: i32) {
+    let waiting = async {
+        while test_kill_process(Pid::from_raw(id).unwrap()).is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LONG, waiting).await.expect("the process should be gone");
+}
