@@ -213,4 +213,16 @@ mod tests {
         assert_eq!(request.clone().padded_to(bare + 1).head().len(), bare + 13, "the least that is possible");
         assert_eq!(request.padded_to(bare).head().len(), bare, "long enough");
     }
+
+    #[tokio::test]
+    async fn the_receive_buffer_is_set() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let request = RawRequest::get(listener.local_addr().unwrap(), "/");
+        let size = async |request: RawRequest| {
+            let stream = request.connect().await.unwrap();
+            socket2::SockRef::from(&stream).recv_buffer_size().unwrap()
+        };
+        assert!(size(request.clone().receive_buffer(4096)).await <= 2 * 4096);
+        assert!(size(request).await > 2 * 4096);
+    }
 }

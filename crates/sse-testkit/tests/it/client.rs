@@ -315,3 +315,17 @@ async fn a_cut_answer_is_an_error_and_an_empty_one_is_not() {
     assert_eq!(request(address, "GET", "/", &[], "").await.unwrap().status, 204);
     assert!(!head.await.unwrap().contains("Content-Length"));
 }
+
+#[tokio::test]
+async fn a_length_is_sent_with_a_body_and_where_the_method_wants_one() {
+    for (method, body, expected) in [
+        ("PUT", "", Some("Content-Length: 0")),
+        ("DELETE", "x", Some("Content-Length: 1")),
+        ("DELETE", "", None),
+    ] {
+        let (address, head) = answering(vec!["HTTP/1.1 204 No Content\r\n\r\n".into()]).await;
+        request(address, method, "/", &[], body).await.unwrap();
+        let head = head.await.unwrap();
+        assert_eq!(head.lines().find(|line| line.starts_with("Content-Length")), expected, "{method}");
+    }
+}
