@@ -8,7 +8,7 @@ use crate::{
     field::FieldError,
     name::{Topic, UserId},
     overflow::Overflow,
-    refused::{Cause, Refused, shortened},
+    refused::{Cause, shortened},
 };
 
 /// What a connecting client asks for, and who it is.
@@ -24,8 +24,8 @@ pub struct Handshake {
     pub(crate) address: Option<IpAddr>,
     pub(crate) dialect: Option<Arc<dyn Dialect>>,
     pub(crate) overflow: Option<Overflow>,
-    /// A name of the app's that cannot be one; told by `connect`, so that calls chain.
-    pub(crate) problem: Option<Refused>,
+    /// The first thing that is wrong; told by `connect`, so that calls chain.
+    pub(crate) problem: Option<Cause>,
 }
 
 /// Query parameters that carry the last event id, for clients that cannot send the header.
@@ -38,38 +38,40 @@ impl Handshake {
         Self::default()
     }
 
-    /// Reads a request: its query string without the question mark, and the value of its `Last-Event-ID` header.
+    /// Reads a request: its method, its query string without the question mark, and the value of its `Last-Event-ID` header.
     ///
-    /// `topics=a,b` may stand more than once; empty names are passed over. A non-empty header goes before the query.
-    /// Other parameters are the app's, and ignored. The header may hold any bytes (browsers send UTF-8); what is not UTF-8
-    /// is replaced, so it will not match any id.
+    /// `topics=a,b` may stand more than once; empty names are passed over. A non-empty header goes before the query
+    /// (`lastEventId`, `last_event_id`, `Last-Event-ID`). Other parameters are the app's, and ignored. The header may hold any bytes
+    /// (browsers send UTF-8); what is not UTF-8 is replaced, so it will not match any id. `Accept` is not asked for: `curl` sends `*/*`.
     ///
-    /// # Errors
-    /// [`Cause::Invalid`] for a topic that cannot be one.
-    pub fn from_request(query: Option<&str>, last_event_id: Option<&[u8]>) -> Result<Self, Refused> {
+    /// Whatever is wrong with the request is told by [`Manager::connect`](crate::Manager::connect), which also counts it.
+    #[must_use]
+    pub fn from_request(method: &str, query: Option<&str>, last_event_id: Option<&[u8]>) -> Self {
         let mut handshake = Self::new();
+        match method {
+            "GET" => {}
+            "HEAD" => handshake.problem = Some(Cause::HeadersOnly),
+            _ => handshake.problem = Some(Cause::Method),
+        }
         let header = last_event_id.map(|id| String::from_utf8_lossy(id).into_owned());
         handshake.last_event_id = header.filter(|id| !id.is_empty());
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             if name == "topics" {
-                handshake.request_topics(&value)?;
+                handshake.request_topics(&value);
             } else if LAST_EVENT_ID_QUERY.contains(&&*name) && handshake.last_event_id.is_none() {
                 handshake.last_event_id = Some(value.into_owned()).filter(|id| !id.is_empty());
             }
         }
-        Ok(handshake)
+        handshake
     }
 
-    fn request_topics(&mut self, list: &str) -> Result<(), Refused> {
+    fn request_topics(&mut self, list: &str) {
         for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-            let topic = Topic::new(name).map_err(|source| Cause::Invalid {
-                field: "topics",
-                value: shortened(name),
-                source,
-            })?;
-            self.requested_topics.push(topic);
+            match Topic::new(name) {
+                Ok(topic) => self.requested_topics.push(topic),
+                Err(source) => self.note("topics", name, source),
+            }
         }
-        Ok(())
     }
 
     /// Says whose stream it is. A name that cannot be one is told by `connect`.
@@ -77,7 +79,7 @@ impl Handshake {
     pub fn user<N: TryInto<UserId, Error: Into<FieldError>>>(mut self, user: N) -> Self {
         match user.try_into() {
             Ok(user) => self.caller.user = Some(user),
-            Err(error) => self.note("user", error.into()),
+            Err(error) => self.note("user", "", error.into()),
         }
         self
     }
@@ -94,14 +96,13 @@ impl Handshake {
     pub fn topic<N: TryInto<Topic, Error: Into<FieldError>>>(mut self, topic: N) -> Self {
         match topic.try_into() {
             Ok(topic) => self.topics.push(topic),
-            Err(error) => self.note("topic", error.into()),
+            Err(error) => self.note("topic", "", error.into()),
         }
         self
     }
 
-    fn note(&mut self, field: &'static str, source: FieldError) {
-        let cause = Cause::Invalid { field, value: String::new(), source };
-        self.problem.get_or_insert(cause.into());
+    fn note(&mut self, field: &'static str, value: &str, source: FieldError) {
+        self.problem.get_or_insert(Cause::Invalid { field, value: shortened(value), source });
     }
 
     /// Says where the client is, for limits and logs.

@@ -73,7 +73,7 @@ pub use overflow::{CollapseBy, Overflow};
 pub use publish::{Addressed, Publish};
 pub use reason::Reason;
 pub use receipt::{PublishError, Receipt};
-pub use refused::{Answer, Cause, Refused};
+pub use refused::{Answer, Cause, Refused, STREAM_HEADERS};
 pub use session::{Ending, Session};
 pub use stats::{ByName, Counters, Stats};
 pub use system::{RESERVED_SYSTEM_EVENTS, SystemEvent};

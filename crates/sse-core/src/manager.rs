@@ -159,7 +159,7 @@ impl Manager {
     fn check(&self, mut handshake: Handshake) -> Result<(Handshake, DialectIndex), Cause> {
         let inner = &self.inner;
         if let Some(problem) = handshake.problem.take() {
-            return Err(problem.into_cause());
+            return Err(problem);
         }
         let limits = inner.config.limits;
         if let Some(user) = &handshake.caller.user {

@@ -142,7 +142,10 @@ impl Queue {
         if let Some(reason) = state.ended() {
             return Poll::Ready(reason);
         }
-        let old = state.watcher.replace(waker.clone());
+        let old = match &state.watcher {
+            Some(known) if known.will_wake(waker) => None,
+            _ => state.watcher.replace(waker.clone()),
+        };
         drop(state);
         drop(old);
         Poll::Pending

@@ -1,6 +1,6 @@
 //! Why a stream was not accepted, and what to answer.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -41,6 +41,12 @@ pub enum Cause {
         /// `limits.topics`.
         limit: usize,
     },
+    /// A HEAD request: the headers of a stream, and no stream.
+    #[error("only the headers were asked for")]
+    HeadersOnly,
+    /// A method that opens no stream.
+    #[error("a stream is opened with GET")]
+    Method,
     /// The caller is not authenticated.
     #[error("not authenticated")]
     Unauthenticated,
@@ -85,6 +91,8 @@ impl Cause {
             Self::Draining => 6,
             Self::StayAway => 7,
             Self::TooManyDialects => 8,
+            Self::HeadersOnly => 9,
+            Self::Method => 10,
         }
     }
 
@@ -96,12 +104,14 @@ impl Cause {
             Self::UserLimit | Self::AddressLimit => 429,
             Self::Full | Self::Draining | Self::TooManyDialects => 503,
             Self::StayAway => 204,
+            Self::HeadersOnly => 200,
+            Self::Method => 405,
         }
     }
 }
 
 /// The words of [`Cause::as_str`].
-pub(crate) const CAUSE_NAMES: [&str; 9] = [
+pub(crate) const CAUSE_NAMES: [&str; 11] = [
     "invalid",
     "unauthenticated",
     "forbidden",
@@ -111,20 +121,28 @@ pub(crate) const CAUSE_NAMES: [&str; 9] = [
     "draining",
     "stay_away",
     "too_many_dialects",
+    "headers_only",
+    "method",
 ];
 
 /// An HTTP answer to a refused stream, in no framework's terms.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Answer {
     /// The status code.
     pub status: u16,
-    /// `Content-Type`; `None` where there is no body.
-    pub content_type: Option<&'static str>,
-    /// `Retry-After` in whole seconds, at least one.
-    pub retry_after: Option<u64>,
+    /// Names in lower case, and values.
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
     /// The body.
     pub body: Bytes,
 }
+
+/// The headers of every stream: the type (WHATWG HTML, section 9.2.2), and what keeps caches and proxies from holding events back.
+pub const STREAM_HEADERS: [(&str, &str); 3] = [
+    ("content-type", "text/event-stream"),
+    ("cache-control", "no-cache, no-transform"),
+    ("x-accel-buffering", "no"),
+];
 
 impl Refused {
     /// A refusal with the status that stands for its cause.
@@ -146,10 +164,6 @@ impl Refused {
         self
     }
 
-    pub(crate) fn into_cause(self) -> Cause {
-        self.cause
-    }
-
     /// Why.
     #[must_use]
     pub fn cause(&self) -> &Cause {
@@ -163,20 +177,25 @@ impl Refused {
     #[must_use]
     pub fn answer(&self) -> Answer {
         let status = self.cause.status();
-        match self.retry_after {
-            Some(delay) if self.soft => Answer {
-                status: 200,
-                content_type: Some("text/event-stream"),
-                retry_after: None,
-                body: Event::empty().retry(delay).encode(),
-            },
-            delay => Answer {
-                status,
-                content_type: (status != 204).then_some("text/plain; charset=utf-8"),
-                retry_after: delay.map(|delay| delay.as_secs().max(1)),
-                body: if status == 204 { Bytes::new() } else { Bytes::from(format!("{self}\n")) },
-            },
+        match (status, self.retry_after) {
+            (_, Some(delay)) if self.soft => Answer::stream(Event::empty().retry(delay).encode()),
+            (200, _) => Answer::stream(Bytes::new()),
+            (204, _) => Answer { status, headers: Vec::new(), body: Bytes::new() },
+            (_, delay) => {
+                let text = ("content-type", "text/plain; charset=utf-8".into());
+                let allow = (status == 405).then(|| ("allow", "GET, HEAD".into()));
+                let retry = delay.map(|delay| ("retry-after", delay.as_secs().max(1).to_string().into()));
+                let headers = [Some(text), allow, retry].into_iter().flatten().collect();
+                Answer { status, headers, body: Bytes::from(format!("{self}\n")) }
+            }
         }
+    }
+}
+
+impl Answer {
+    fn stream(body: Bytes) -> Self {
+        let headers = STREAM_HEADERS.map(|(name, value)| (name, value.into()));
+        Self { status: 200, headers: headers.into(), body }
     }
 }
 
