@@ -1,1 +1,13 @@
-//! Server-Sent Events for Axum: extractor, response and serve
+#![doc = include_str!("../README.md")]
+
+mod extract;
+mod response;
+mod serve;
+#[cfg(feature = "trpc")]
+mod trpc;
+
+pub use extract::SseHandshake;
+pub use response::{Refusal, SseResponse};
+pub use serve::{Serve, serve};
+#[cfg(feature = "trpc")]
+pub use trpc::trpc;

@@ -63,7 +63,7 @@ impl Backlog {
         while out.len() < limit.frames {
             match self.front() {
                 Some(front) if out.is_empty() || front.len() <= left => {
-                    left = left.saturating_sub(front.len())
+                    left = left.saturating_sub(front.len());
                 }
                 _ => break,
             }

@@ -80,7 +80,8 @@ impl Manager {
     ///
     /// # Errors
     /// [`Refused`] with the cause, which also counts in the statistics; answer it with [`Refused::answer`].
-    pub fn connect(&self, handshake: Handshake) -> Result<Session, Refused> {
+    pub fn connect(&self, handshake: impl Into<Handshake>) -> Result<Session, Refused> {
+        let handshake = handshake.into();
         let user = handshake.caller.user.clone();
         let accepted = self.accept(handshake).map_err(|cause| self.refuse(cause));
         match &accepted {

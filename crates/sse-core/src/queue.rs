@@ -37,6 +37,8 @@ pub(crate) struct State {
     pub(crate) served: u64,
     /// Events dropped since the client was last told.
     dropped: u32,
+    /// Whether the transport has let go of the stream.
+    closed: bool,
     queued_at: Millis,
     /// Since when the transport has taken nothing of what waits.
     waiting_since: Millis,
@@ -98,6 +100,7 @@ impl Queue {
             phase: Phase::Live,
             served,
             dropped: 0,
+            closed: false,
             queued_at: now,
             waiting_since: now,
             delivered: 0,
@@ -151,11 +154,16 @@ impl Queue {
         Poll::Pending
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// The transport is gone: nothing will be taken any more. Gives the reason that stands.
     pub(crate) fn close(&self) -> Closed {
         let mut state = self.lock();
         let reason = state.ended().unwrap_or(Reason::ClientLeft);
         state.phase = Phase::Ended(reason);
+        state.closed = true;
         let backlog = std::mem::take(&mut state.backlog);
         let wakers = (state.consumer.take(), state.watcher.take());
         let closed = Closed {

@@ -215,6 +215,14 @@ pub struct Ending {
     shared: Arc<Shared>,
 }
 
+impl Ending {
+    /// Whether the session was dropped: its transport has taken everything, or given up.
+    #[must_use]
+    pub fn is_released(&self) -> bool {
+        self.shared.queue.is_closed()
+    }
+}
+
 impl Future for Ending {
     type Output = Reason;
 

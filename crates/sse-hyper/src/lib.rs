@@ -1,1 +1,17 @@
-//! Server-Sent Events for raw Hyper: handshake, response body and a server that ends streams properly
+#![doc = include_str!("../README.md")]
+
+mod body;
+mod connection;
+mod handshake;
+mod io;
+mod mark;
+mod response;
+mod serve;
+mod shutdown;
+mod socket;
+
+pub use body::SseBody;
+pub use handshake::{PeerAddr, handshake};
+pub use response::{refusal, response};
+pub use serve::{Serve, serve};
+pub use socket::SocketOptions;

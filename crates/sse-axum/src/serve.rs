@@ -1,0 +1,86 @@
+//! A server for Axum apps with streams.
+
+use std::{
+    convert::Infallible,
+    future::{Future, IntoFuture},
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
+use http::Request;
+use hyper::body::Incoming;
+use sse_core::{Drain, Manager};
+use sse_hyper::{PeerAddr, SocketOptions};
+use tokio::net::TcpListener;
+use tower_service::Service;
+
+/// Serves a router on a listener: in place of `axum::serve`, for apps with streams.
+///
+/// See [`sse_hyper::Serve`] for what it does for streams. `ConnectInfo<SocketAddr>` can be extracted.
+pub fn serve(listener: TcpListener, router: Router) -> Serve {
+    Serve(sse_hyper::serve(listener, App(router)))
+}
+
+/// A server, started by awaiting it.
+#[derive(Debug)]
+#[must_use = "a server does nothing unless awaited"]
+pub struct Serve(sse_hyper::Serve<App>);
+
+impl Serve {
+    /// See [`sse_hyper::Serve::manager`].
+    pub fn manager(self, manager: &Manager) -> Self {
+        Self(self.0.manager(manager))
+    }
+
+    /// See [`sse_hyper::Serve::drain`].
+    pub fn drain(self, drain: Drain) -> Self {
+        Self(self.0.drain(drain))
+    }
+
+    /// See [`sse_hyper::Serve::socket_options`].
+    pub fn socket_options(self, options: SocketOptions) -> Self {
+        Self(self.0.socket_options(options))
+    }
+
+    /// See [`sse_hyper::Serve::header_timeout`].
+    pub fn header_timeout(self, timeout: std::time::Duration) -> Self {
+        Self(self.0.header_timeout(timeout))
+    }
+
+    /// See [`sse_hyper::Serve::with_graceful_shutdown`].
+    pub fn with_graceful_shutdown(self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(self.0.with_graceful_shutdown(signal))
+    }
+}
+
+impl IntoFuture for Serve {
+    type Output = io::Result<()>;
+    type IntoFuture = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        self.0.into_future()
+    }
+}
+
+/// A router that knows where its requests come from.
+#[derive(Debug, Clone)]
+struct App(Router);
+
+impl Service<Request<Incoming>> for App {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = <Router as Service<Request<Incoming>>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Service::<Request<Body>>::poll_ready(&mut self.0, cx)
+    }
+
+    fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
+        if let Some(PeerAddr(address)) = request.extensions().get().copied() {
+            request.extensions_mut().insert(ConnectInfo(address));
+        }
+        self.0.call(request)
+    }
+}

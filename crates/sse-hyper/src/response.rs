@@ -1,0 +1,36 @@
+//! Answers to requests for a stream.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use sse_core::{Refused, STREAM_HEADERS, Session};
+
+use crate::{body::SseBody, mark::StreamMark};
+
+/// The answer that carries a stream: 200 with [`STREAM_HEADERS`].
+#[must_use]
+pub fn response(session: Session) -> Response<SseBody> {
+    let mark = StreamMark::new(session.ending());
+    let mut response = Response::new(SseBody::stream(session));
+    *response.headers_mut() = STREAM_HEADERS
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+        .into_iter()
+        .collect();
+    response.extensions_mut().insert(mark);
+    response
+}
+
+/// The answer to a refused stream, as [`Refused::answer`] has it.
+#[must_use]
+pub fn refusal(refused: &Refused) -> Response<SseBody> {
+    let answer = refused.answer();
+    let mut response = Response::new(SseBody::whole(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let mut headers = HeaderMap::with_capacity(answer.headers.len());
+    for (name, value) in answer.headers {
+        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value.into_owned())) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    *response.headers_mut() = headers;
+    response
+}

@@ -1,0 +1,188 @@
+//! A server for apps with streams.
+
+use std::{
+    fmt,
+    future::{Future, IntoFuture, pending},
+    io,
+    pin::Pin,
+    time::Duration,
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use sse_core::{Drain, Manager};
+use tokio::{
+    net::TcpListener,
+    time::{Instant, sleep, timeout_at},
+};
+use tower_service::Service;
+use tracing::{info, warn};
+
+use crate::{
+    connection::{BoxError, connection},
+    shutdown::{Phase, Shutdown},
+    socket::SocketOptions,
+};
+
+/// How long a client may take to send a request head, also the next one on a connection that is kept.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Serves a service on a listener, HTTP/1.1.
+///
+/// See [`Serve`] for what it does for streams that other servers do not.
+pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
+    Serve {
+        listener,
+        service,
+        managers: Vec::new(),
+        drain: Drain::default(),
+        options: None,
+        header_timeout: HEADER_TIMEOUT,
+        signal: Box::pin(pending()),
+    }
+}
+
+/// A server, started by awaiting it.
+///
+/// For streams it sets `TCP_NODELAY`, keep-alive and the user timeout; breaks off a connection whose stream was ended while it is
+/// blocked in a write (at once when the client stalled, else after 5 s); and ends streams when it shuts down, which would
+/// otherwise wait for them for ever.
+#[must_use = "a server does nothing unless awaited"]
+pub struct Serve<S> {
+    listener: TcpListener,
+    service: S,
+    managers: Vec<Manager>,
+    drain: Drain,
+    options: Option<SocketOptions>,
+    header_timeout: Duration,
+    signal: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl<S> Serve<S> {
+    /// Shuts this manager's streams down with the server. May be called for several.
+    pub fn manager(mut self, manager: &Manager) -> Self {
+        self.managers.push(manager.clone());
+        self
+    }
+
+    /// How to shut down; by default within 10 s.
+    pub fn drain(mut self, drain: Drain) -> Self {
+        self.drain = drain;
+        self
+    }
+
+    /// Options of clients' sockets; by default the user timeout is the shortest `connection_timeout` of the managers.
+    pub fn socket_options(mut self, options: SocketOptions) -> Self {
+        self.options = Some(options);
+        self
+    }
+
+    /// How long a client may take to send a request head, also the next one on a connection that is kept; 30 s by default.
+    pub fn header_timeout(mut self, timeout: Duration) -> Self {
+        self.header_timeout = timeout;
+        self
+    }
+
+    /// Shuts down when the future resolves: accepts nobody, ends all streams, finishes the answers under way, and breaks
+    /// off what is left at the deadline of the [`Drain`].
+    pub fn with_graceful_shutdown(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.signal = Box::pin(signal);
+        self
+    }
+
+    fn options(&self) -> SocketOptions {
+        let timeouts = self.managers.iter().map(|manager| manager.config().connection_timeout);
+        let options = timeouts.min().map(|timeout| SocketOptions::default().user_timeout(timeout));
+        self.options.or(options).unwrap_or_default()
+    }
+}
+
+impl<S, B> Serve<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    async fn run(mut self) -> io::Result<()> {
+        let shutdown = Shutdown::new();
+        let options = self.options();
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut self.signal => break,
+                accepted = self.listener.accept() => match accepted {
+                    Ok((socket, peer)) => {
+                        if let Err(error) = options.set(&socket) {
+                            // The client is gone already, or the system lacks an option; the stream's own timeouts hold.
+                            tracing::debug!(%peer, %error, "socket options");
+                        }
+                        let service = self.service.clone();
+                        let listener = shutdown.listener();
+                        tokio::spawn(connection(socket, peer, service, self.header_timeout, listener));
+                    }
+                    Err(error) => after(&error).await,
+                },
+            }
+        }
+        let Self { listener, managers, drain, .. } = self;
+        drop(listener);
+        stop(&shutdown, &managers, drain).await;
+        Ok(())
+    }
+}
+
+async fn stop(shutdown: &Shutdown, managers: &[Manager], drain: Drain) {
+    let deadline = Instant::now() + drain.deadline();
+    info!(connections = shutdown.connections(), "shutting down");
+    shutdown.enter(Phase::Draining);
+    let drained = managers.iter().map(|manager| {
+        let (manager, drain) = (manager.clone(), drain.clone());
+        tokio::spawn(async move { manager.shutdown(drain).await })
+    });
+    for task in drained.collect::<Vec<_>>() {
+        if let Err(error) = task.await {
+            warn!(%error, "a manager did not shut down");
+        }
+    }
+    if timeout_at(deadline, shutdown.all_closed()).await.is_err() {
+        warn!(connections = shutdown.connections(), "breaking off connections at the deadline");
+        shutdown.enter(Phase::Aborting);
+        shutdown.all_closed().await;
+    }
+}
+
+/// A connection that failed before it was accepted is its client's affair; anything else is shortage (`EMFILE`), which passes.
+async fn after(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        warn!(%error, "accepting fails");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+impl<S, B> IntoFuture for Serve<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    type Output = io::Result<()>;
+    type IntoFuture = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl<S> fmt::Debug for Serve<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serve").field("listener", &self.listener).finish_non_exhaustive()
+    }
+}

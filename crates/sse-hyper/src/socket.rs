@@ -1,0 +1,64 @@
+//! Options of a client's socket.
+
+use std::{io, time::Duration};
+
+use socket2::{SockRef, TcpKeepalive};
+
+/// Options that let a server notice clients which vanished without a word.
+///
+/// [`serve`](crate::serve()) sets them on every connection. Apps behind another server set them themselves:
+///
+/// ```
+/// # async fn accept(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+/// let (socket, _) = listener.accept().await?;
+/// sse_hyper::SocketOptions::default().set(&socket)?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct SocketOptions {
+    user_timeout: Duration,
+    keepalive: Duration,
+}
+
+impl Default for SocketOptions {
+    /// Data may go unacknowledged for 60 s; a silent peer is probed after 30 s.
+    fn default() -> Self {
+        Self { user_timeout: Duration::from_secs(60), keepalive: Duration::from_secs(30) }
+    }
+}
+
+impl SocketOptions {
+    /// How long sent data may go unacknowledged, and a closed window stay closed, until the connection is broken off
+    /// (`TCP_USER_TIMEOUT`, RFC 5482; on Linux alone).
+    pub fn user_timeout(mut self, timeout: Duration) -> Self {
+        self.user_timeout = timeout;
+        self
+    }
+
+    /// After how long without traffic the peer is probed; five probes, a fifth of this apart, at least one second.
+    pub fn keepalive(mut self, idle: Duration) -> Self {
+        self.keepalive = idle;
+        self
+    }
+
+    /// Sets `TCP_NODELAY`, keep-alive and the user timeout.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn set<'a, S>(&self, socket: &'a S) -> io::Result<()>
+    where
+        SockRef<'a>: From<&'a S>,
+    {
+        let socket = SockRef::from(socket);
+        socket.set_tcp_nodelay(true)?;
+        let second = Duration::from_secs(1);
+        let keepalive = TcpKeepalive::new().with_time(self.keepalive.max(second));
+        #[cfg(not(windows))]
+        let keepalive = keepalive.with_interval((self.keepalive / 5).max(second)).with_retries(5);
+        socket.set_tcp_keepalive(&keepalive)?;
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        socket.set_tcp_user_timeout(Some(self.user_timeout))?;
+        Ok(())
+    }
+}
