@@ -32,15 +32,21 @@ use crate::{
 /// What a server serves with.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// After a stream was ended its connection has so long to take what is left.
-const LINGER: Duration = Duration::from_secs(5);
+/// How long a connection may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timeouts {
+    /// To send a request head.
+    pub(crate) header: Duration,
+    /// To take what is left of a stream that was ended.
+    pub(crate) linger: Duration,
+}
 
 /// Serves one connection to its end.
 pub(crate) async fn connection<S, B>(
     socket: TcpStream,
     peer: SocketAddr,
     service: S,
-    header_timeout: Duration,
+    timeouts: Timeouts,
     listener: PhaseListener,
 ) where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
@@ -54,14 +60,21 @@ pub(crate) async fn connection<S, B>(
     let watched = Watched::default();
     let http = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(header_timeout)
+        .header_read_timeout(timeouts.header)
         .serve_connection(
             TokioIo::new(ClientSocket::new(socket, abort.clone())),
             Watching { service, peer, watched: watched.clone() },
         )
         .with_upgrades();
-    let connection =
-        Supervised { http, listener, watched, stream: Carried::default(), abort, draining: false };
+    let connection = Supervised {
+        http,
+        listener,
+        watched,
+        stream: Carried::default(),
+        linger: timeouts.linger,
+        abort,
+        draining: false,
+    };
     if let Err(error) = connection.await {
         debug!(%peer, %error, "connection ended");
     }
@@ -169,6 +182,7 @@ pin_project! {
         listener: PhaseListener,
         watched: Watched,
         stream: Carried,
+        linger: Duration,
         abort: Abort,
         draining: bool,
     }
@@ -202,7 +216,7 @@ where
         if let Poll::Ready(result) = this.http.poll(cx) {
             return Poll::Ready(result);
         }
-        let grace = this.stream.watch(this.watched, cx);
+        let grace = this.stream.watch(this.watched, *this.linger, cx);
         if let Some(mut grace) = grace {
             ready!(grace.as_mut().poll(cx));
             this.abort.set();
@@ -222,7 +236,12 @@ struct Carried {
 
 impl Carried {
     /// Gives the time that the connection has left, once its stream was ended.
-    fn watch(&mut self, watched: &Watched, cx: &mut Context<'_>) -> Option<Pin<&mut Sleep>> {
+    fn watch(
+        &mut self,
+        watched: &Watched,
+        linger: Duration,
+        cx: &mut Context<'_>,
+    ) -> Option<Pin<&mut Sleep>> {
         if self.ending.as_ref().is_some_and(Ending::is_released) {
             *self = Self::default();
         }
@@ -233,16 +252,9 @@ impl Carried {
         if self.grace.is_none()
             && let Poll::Ready(reason) = Pin::new(ending).poll(cx)
         {
-            self.grace = Some(Box::pin(sleep(grace_after(reason))));
+            self.grace =
+                Some(Box::pin(sleep(if reason == Reason::Stalled { Duration::ZERO } else { linger })));
         }
         self.grace.as_mut().map(|grace| grace.as_mut())
-    }
-}
-
-/// How long a connection may still take what is left of its stream.
-fn grace_after(reason: Reason) -> Duration {
-    match reason {
-        Reason::Stalled => Duration::ZERO,
-        _ => LINGER,
     }
 }

@@ -20,13 +20,16 @@ use tower_service::Service;
 use tracing::{info, warn};
 
 use crate::{
-    connection::{BoxError, connection},
+    connection::{BoxError, Timeouts, connection},
     shutdown::{Phase, Shutdown},
     socket::SocketOptions,
 };
 
 /// How long a client may take to send a request head, also the next one on a connection that is kept.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// After a stream was ended its connection has so long to take what is left, unless `connection_timeout` is shorter.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// Serves a service on a listener, HTTP/1.1.
 ///
@@ -92,9 +95,16 @@ impl<S> Serve<S> {
     }
 
     fn options(&self) -> SocketOptions {
-        let timeouts = self.managers.iter().map(|manager| manager.config().connection_timeout);
-        let options = timeouts.min().map(|timeout| SocketOptions::default().user_timeout(timeout));
+        let options = self.connection_timeout().map(|timeout| SocketOptions::default().user_timeout(timeout));
         self.options.or(options).unwrap_or_default()
+    }
+
+    fn linger(&self) -> Duration {
+        self.connection_timeout().map_or(LINGER, |timeout| timeout.min(LINGER))
+    }
+
+    fn connection_timeout(&self) -> Option<Duration> {
+        self.managers.iter().map(|manager| manager.config().connection_timeout).min()
     }
 }
 
@@ -110,6 +120,7 @@ where
     async fn run(mut self) -> io::Result<()> {
         let shutdown = Shutdown::new();
         let options = self.options();
+        let timeouts = Timeouts { header: self.header_timeout, linger: self.linger() };
         loop {
             tokio::select! {
                 biased;
@@ -122,7 +133,7 @@ where
                         }
                         let service = self.service.clone();
                         let listener = shutdown.listener();
-                        tokio::spawn(connection(socket, peer, service, self.header_timeout, listener));
+                        tokio::spawn(connection(socket, peer, service, timeouts, listener));
                     }
                     Err(error) => after(&error).await,
                 },

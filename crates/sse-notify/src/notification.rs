@@ -1,0 +1,65 @@
+//! What a user is told.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sse_core::{Event, EventError, EventType, IntoEvent, unix_ms};
+
+use crate::kind::Kind;
+
+/// What a user is told: the payload of a `notification` event.
+///
+/// On the wire `{"type","title"?,"message","data"?,"timestamp"}`, the timestamp in Unix milliseconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Notification {
+    /// What sort it is.
+    #[serde(rename = "type", default)]
+    pub kind: Kind,
+    /// A heading.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The text.
+    pub message: String,
+    /// Anything else, an object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Map<String, Value>>,
+    /// When, in Unix milliseconds; filled in when it is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<u64>,
+}
+
+impl Notification {
+    /// A notification with a text.
+    #[must_use]
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, title: None, message: message.into(), data: None, timestamp: None }
+    }
+
+    /// Sets the heading.
+    #[must_use]
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = Some(title.into());
+        self
+    }
+
+    /// Sets what else is known.
+    #[must_use]
+    pub fn data(mut self, data: Map<String, Value>) -> Self {
+        self.data = Some(data);
+        self
+    }
+
+    /// Sets when it happened, in Unix milliseconds.
+    #[must_use]
+    pub fn timestamp(mut self, unix_ms: u64) -> Self {
+        self.timestamp = Some(unix_ms);
+        self
+    }
+}
+
+impl IntoEvent for Notification {
+    fn into_event(mut self) -> Result<Event, EventError> {
+        self.timestamp.get_or_insert_with(unix_ms);
+        Ok(Event::json(&self)?.event_type(EventType::NOTIFICATION))
+    }
+}

@@ -1,0 +1,114 @@
+//! What is sent when it is awaited.
+
+use std::{
+    future::{Future, IntoFuture},
+    pin::Pin,
+};
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sse_core::{Event, EventError, PublishError, Receipt, SystemEvent, unix_ms};
+
+use crate::{notification::Notification, recipient::Recipient};
+
+/// Something on its way.
+///
+/// For its order, slow clients and cancel safety see [`Manager::publish`](sse_core::Manager::publish).
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Receipt, PublishError>> + Send + 'a>>;
+
+/// A notification that is sent when it is awaited.
+#[derive(Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct SendNotification<'a> {
+    recipient: Recipient<'a>,
+    notification: Result<Notification, EventError>,
+}
+
+impl<'a> SendNotification<'a> {
+    pub(crate) fn new(recipient: Recipient<'a>, notification: Notification) -> Self {
+        Self { recipient, notification: Ok(notification) }
+    }
+
+    /// Sets the heading.
+    pub fn title(self, title: impl Into<String>) -> Self {
+        self.with(|notification| Ok(notification.title(title)))
+    }
+
+    /// Sets what else is known: anything that serializes to an object. What does not is told when it is sent.
+    pub fn data(self, data: impl Serialize) -> Self {
+        self.with(|notification| Ok(notification.data(object(&data)?)))
+    }
+
+    /// Sets when it happened, in Unix milliseconds; otherwise the time it is sent.
+    pub fn timestamp(self, unix_ms: u64) -> Self {
+        self.with(|notification| Ok(notification.timestamp(unix_ms)))
+    }
+
+    fn with(mut self, change: impl FnOnce(Notification) -> Result<Notification, EventError>) -> Self {
+        self.notification = self.notification.and_then(change);
+        self
+    }
+}
+
+impl<'a> IntoFuture for SendNotification<'a> {
+    type Output = Result<Receipt, PublishError>;
+    type IntoFuture = Sending<'a>;
+
+    fn into_future(self) -> Sending<'a> {
+        Box::pin(async move { self.recipient.event(self.notification?).await })
+    }
+}
+
+/// A system event that is sent when it is awaited.
+///
+/// The names in [`RESERVED_SYSTEM_EVENTS`](sse_core::RESERVED_SYSTEM_EVENTS) are the manager's own, and refused.
+#[derive(Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct SendSystemEvent<'a> {
+    recipient: Recipient<'a>,
+    name: String,
+    data: Result<Option<Value>, EventError>,
+    timestamp: Option<u64>,
+}
+
+impl<'a> SendSystemEvent<'a> {
+    pub(crate) fn new(recipient: Recipient<'a>, name: String) -> Self {
+        Self { recipient, name, data: Ok(None), timestamp: None }
+    }
+
+    /// Sets the details: anything that serializes. What does not is told when it is sent.
+    pub fn data(mut self, data: impl Serialize) -> Self {
+        self.data = self.data.and_then(|_| serde_json::to_value(data).map(Some).map_err(EventError::Json));
+        self
+    }
+
+    /// Sets when it happened, in Unix milliseconds; otherwise the time it is sent.
+    pub fn timestamp(mut self, unix_ms: u64) -> Self {
+        self.timestamp = Some(unix_ms);
+        self
+    }
+}
+
+impl<'a> IntoFuture for SendSystemEvent<'a> {
+    type Output = Result<Receipt, PublishError>;
+    type IntoFuture = Sending<'a>;
+
+    fn into_future(self) -> Sending<'a> {
+        Box::pin(async move {
+            let timestamp = self.timestamp.unwrap_or_else(unix_ms);
+            let event: Event = SystemEvent { event: &self.name, data: self.data?, timestamp }.to_event()?;
+            self.recipient.event(event).await
+        })
+    }
+}
+
+/// The payload's `data` is an object (the seed's `Record<string, any>`).
+fn object(data: &impl Serialize) -> Result<Map<String, Value>, EventError> {
+    match serde_json::to_value(data).map_err(EventError::Json)? {
+        Value::Object(object) => Ok(object),
+        other => {
+            let error = serde::ser::Error::custom(format_args!("data must be an object, not {other}"));
+            Err(EventError::Json(error))
+        }
+    }
+}
