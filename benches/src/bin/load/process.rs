@@ -1,0 +1,112 @@
+//! What `/proc` says about a process, and what this process asks of the system.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::{CpuSet, sched_setaffinity};
+
+/// Another process, or this one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Process {
+    pid: u32,
+}
+
+impl Process {
+    pub(crate) fn new(pid: u32) -> Self {
+        Self { pid }
+    }
+
+    pub(crate) fn this() -> Self {
+        Self::new(std::process::id())
+    }
+
+    /// User and system time of all its threads so far.
+    pub(crate) fn cpu(self) -> anyhow::Result<Duration> {
+        let stat = self.read("stat")?;
+        let ticks =
+            cpu_ticks(&stat).with_context(|| format!("/proc/{}/stat is not as expected", self.pid))?;
+        let per_second = rustix::param::clock_ticks_per_second();
+        Ok(Duration::from_millis(ticks * 1000 / per_second.max(1)))
+    }
+
+    /// Its private anonymous memory in bytes: heap and stacks, without files, and without the kernel's socket buffers.
+    pub(crate) fn memory(self) -> anyhow::Result<u64> {
+        let rollup = self.read("smaps_rollup")?;
+        let kib = anonymous_kib(&rollup).context("no `Anonymous` in smaps_rollup")?;
+        Ok(kib * 1024)
+    }
+
+    fn read(self, name: &str) -> anyhow::Result<String> {
+        let path = format!("/proc/{}/{name}", self.pid);
+        fs::read_to_string(&path).with_context(|| format!("reading {path}"))
+    }
+}
+
+/// Fields 14 and 15 of proc_pid_stat(5); the second one may hold spaces and brackets, so count from its end.
+fn cpu_ticks(stat: &str) -> Option<u64> {
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let mut fields = rest.split(' ').skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(user + system)
+}
+
+fn anonymous_kib(rollup: &str) -> Option<u64> {
+    let value = rollup.lines().find_map(|line| line.strip_prefix("Anonymous:"))?;
+    value.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+/// Raises the soft limit of open files to the hard one, and makes sure that it allows `streams`.
+pub(crate) fn allow_streams(streams: usize) -> anyhow::Result<()> {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+        .context("raising the limit of open files")?;
+    let needed = streams as u64 + 64;
+    let limit = maximum.unwrap_or(u64::MAX);
+    ensure!(needed <= limit, "{streams} streams need {needed} open files, and the hard limit is {limit}");
+    Ok(())
+}
+
+/// Keeps the calling thread, and what it starts from now on, on one processor.
+pub(crate) fn pin(cpu: usize) -> anyhow::Result<()> {
+    ensure!(cpu < CpuSet::MAX_CPU, "there is no processor {cpu}");
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    sched_setaffinity(None, &set).with_context(|| format!("pinning to processor {cpu}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_times_behind_an_awkward_name() {
+        let stat = "7 (a) b) S 1 7 7 0 -1 4194560 100 0 0 0 12 30 5 6 20 0 1 0 100 1000";
+        assert_eq!(cpu_ticks(stat), Some(42));
+    }
+
+    #[test]
+    fn reads_anonymous_memory() {
+        assert_eq!(
+            anonymous_kib("Rss:  9 kB\nAnonymous:          1234 kB\nAnonHugePages: 0 kB\n"),
+            Some(1234)
+        );
+    }
+
+    #[test]
+    fn this_process_has_memory_and_grows() {
+        let before = Process::this().memory().unwrap();
+        let block = vec![1_u8; 64 << 20];
+        let grown = Process::this().memory().unwrap() - before;
+        assert!(grown >= 32 << 20, "grew by {grown}");
+        drop(block);
+        Process::this().cpu().unwrap();
+    }
+
+    #[test]
+    fn says_when_there_cannot_be_so_many_streams() {
+        assert!(allow_streams(1).is_ok());
+    }
+}

@@ -1,0 +1,49 @@
+//! What a run has measured, as it is printed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::latency::Percentiles;
+use crate::tracker::Faults;
+
+/// The JSON object that `load run` prints. `null` stands for what needs `--pid` and was run without.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Report {
+    pub(crate) url: String,
+    pub(crate) streams: usize,
+    pub(crate) payload_bytes: usize,
+    pub(crate) connect_seconds: f64,
+    /// User memory of the server.
+    pub(crate) memory: Option<Memory>,
+    pub(crate) paced: Phase,
+    pub(crate) burst: Phase,
+    #[serde(flatten)]
+    pub(crate) faults: Faults,
+    /// Whether every stream got every publish once and in order.
+    pub(crate) ok: bool,
+}
+
+/// Private anonymous memory of the server, in bytes: before the first stream, and growth per stream.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Memory {
+    pub(crate) before: u64,
+    pub(crate) per_idle_stream: f64,
+    pub(crate) per_stream_after_traffic: f64,
+}
+
+/// One phase of publishing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Phase {
+    pub(crate) publishes: u32,
+    /// From the first publish to the last delivery.
+    pub(crate) seconds: f64,
+    pub(crate) deliveries: u64,
+    pub(crate) deliveries_per_second: f64,
+    /// User and system time of the server.
+    pub(crate) cpu_us_per_delivery: Option<f64>,
+    /// The part of one processor that the server used.
+    pub(crate) server_cpu: Option<f64>,
+    /// The part of one processor that this program used: near 1, it was the bottleneck.
+    pub(crate) load_cpu: f64,
+    /// From sending a publish to reading the event.
+    pub(crate) latency_us: Percentiles,
+}

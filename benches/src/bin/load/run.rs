@@ -1,0 +1,290 @@
+//! One measurement of one server: open the streams, publish at a pace, publish in bursts, count.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{anyhow, ensure};
+
+use crate::clock::{Clock, seconds_between};
+use crate::latency::Latency;
+use crate::payload::Payload;
+use crate::process::{Process, allow_streams};
+use crate::publisher::Publisher;
+use crate::receiver::Receiver;
+use crate::report::{Memory, Report};
+use crate::sample::{Sample, Usage};
+use crate::target::{Layout, Target};
+use crate::volume::Volume;
+
+/// The arguments of `load run`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Options {
+    /// URL of the streams; `{i}` in it becomes the stream's number. Without a path: the one of the target's kind.
+    #[arg(long)]
+    pub(crate) url: String,
+    /// How the server is laid out.
+    #[arg(long, value_enum, default_value_t = Layout::Hub)]
+    pub(crate) target: Layout,
+    /// URL to publish to, if it is not the usual one of the target.
+    #[arg(long)]
+    pub(crate) publish_url: Option<String>,
+    /// A further field for every request, `Name: value`; may be given again.
+    #[arg(long = "header", value_name = "FIELD")]
+    pub(crate) headers: Vec<String>,
+    /// The server's process, for its CPU time and memory.
+    #[arg(long)]
+    pub(crate) pid: Option<u32>,
+    #[command(flatten)]
+    pub(crate) volume: Volume,
+}
+
+/// Measures, and returns the report whether or not it is a good one.
+///
+/// # Errors
+///
+/// If there is nothing to report: the server refuses streams or publishes, or is not there.
+pub(crate) fn run(options: &Options) -> anyhow::Result<Report> {
+    let volume = &options.volume;
+    ensure!(volume.streams > 0, "--streams must be at least 1");
+    allow_streams(volume.streams)?;
+    let mut run = Run::start(options)?;
+    let connect_seconds = run.open()?;
+    let idle = run.server_memory()?;
+    run.warm_up()?;
+    let (paced, interval) = (volume.paced()?, volume.interval()?);
+    let paced = run.phase(|publisher| publisher.pace(paced, interval))?;
+    let burst = run.bursts()?;
+    run.settle()?;
+    let after = run.server_memory()?;
+    let faults = run.receiver.faults(run.publisher.published());
+    Ok(Report {
+        url: options.url.clone(),
+        streams: volume.streams,
+        payload_bytes: run.payload.size(),
+        connect_seconds,
+        memory: memory(run.memory_before, idle, after, volume.streams),
+        paced: paced.into_phase(),
+        burst: burst.into_phase(),
+        faults,
+        ok: faults.none(),
+    })
+}
+
+/// The state of a measurement.
+struct Run {
+    clock: Clock,
+    payload: Payload,
+    target: Target,
+    volume: Volume,
+    server: Option<Process>,
+    memory_before: Option<u64>,
+    receiver: Receiver,
+    publisher: Publisher,
+}
+
+impl Run {
+    fn start(options: &Options) -> anyhow::Result<Self> {
+        let clock = Clock::start();
+        let volume = options.volume.clone();
+        let payload = Payload::new(volume.payload)?;
+        let target =
+            Target::new(options.target, &options.url, options.publish_url.as_deref(), &options.headers)?;
+        let publisher = Publisher::connect(&target, clock, payload)?;
+        let server = options.pid.map(Process::new);
+        let memory_before = server.map(Process::memory).transpose()?;
+        let receiver = Receiver::new(clock, payload)?;
+        Ok(Self { clock, payload, target, volume, server, memory_before, receiver, publisher })
+    }
+
+    fn open(&mut self) -> anyhow::Result<f64> {
+        let start = Instant::now();
+        self.receiver.open(&self.target, self.volume.streams, Duration::from_secs(120))?;
+        let seconds = start.elapsed().as_secs_f64();
+        self.settle()?;
+        Ok(seconds)
+    }
+
+    /// Lets first events, and doubles that come late, arrive.
+    fn settle(&mut self) -> anyhow::Result<()> {
+        self.receiver.settle(Duration::from_millis(500), &mut Latency::default())
+    }
+
+    /// A few publishes that are checked but not measured.
+    fn warm_up(&mut self) -> anyhow::Result<()> {
+        let interval = self.volume.interval()?;
+        self.phase(|publisher| publisher.pace(3, interval)).map(drop)
+    }
+
+    fn bursts(&mut self) -> anyhow::Result<Sample> {
+        let Volume { burst, bursts, window, .. } = self.volume;
+        let mut total = self.phase(|publisher| publisher.burst(burst, window))?;
+        for _ in 1..bursts {
+            total = total.plus(self.phase(|publisher| publisher.burst(burst, window))?);
+        }
+        Ok(total)
+    }
+
+    fn server_memory(&self) -> anyhow::Result<Option<u64>> {
+        self.server.map(Process::memory).transpose()
+    }
+
+    /// Publishes in a thread of its own while this one receives, until all is delivered or nothing more comes.
+    fn phase(
+        &mut self,
+        publish: impl FnOnce(&mut Publisher) -> anyhow::Result<()> + Send,
+    ) -> anyhow::Result<Sample> {
+        let patience = self.volume.patience()?;
+        let Self { receiver, publisher, clock, server, .. } = self;
+        let (deliveries_before, published_before) = (receiver.deliveries(), publisher.published());
+        let usage_before = Usage::now(*server)?;
+        let start = clock.now();
+        let mut latency = Latency::default();
+        thread::scope(|scope| -> anyhow::Result<()> {
+            let sender = scope.spawn(|| publish(publisher));
+            while !sender.is_finished() {
+                receiver.pump(Duration::from_millis(10), &mut latency)?;
+            }
+            sender.join().map_err(|_| anyhow!("the publishing thread panicked"))?
+        })?;
+        let published = publisher.published();
+        let due = deliveries_before + u64::from(published - published_before) * receiver.live() as u64;
+        drain(receiver, due, patience, &mut latency)?;
+        Ok(Sample {
+            publishes: published - published_before,
+            deliveries: receiver.deliveries() - deliveries_before,
+            seconds: seconds_between(start, receiver.last_delivery()),
+            usage: Usage::now(*server)?.since(usage_before),
+            latency,
+        })
+    }
+}
+
+/// Receives until `due` payloads have come in all, or none for as long as `patience`.
+fn drain(receiver: &mut Receiver, due: u64, patience: Duration, latency: &mut Latency) -> anyhow::Result<()> {
+    let mut last = Instant::now();
+    while receiver.deliveries() < due && last.elapsed() < patience {
+        let before = receiver.deliveries();
+        receiver.pump(Duration::from_millis(10), latency)?;
+        if receiver.deliveries() > before {
+            last = Instant::now();
+        }
+    }
+    Ok(())
+}
+
+fn memory(before: Option<u64>, idle: Option<u64>, after: Option<u64>, streams: usize) -> Option<Memory> {
+    let before = before?;
+    let growth = |now: u64| (now as f64 - before as f64) / streams as f64;
+    Some(Memory { before, per_idle_stream: growth(idle?), per_stream_after_traffic: growth(after?) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpListener, TcpStream};
+
+    use super::*;
+    use crate::floor::Floor;
+    use crate::tracker::Faults;
+
+    fn options(address: SocketAddr) -> Options {
+        let volume = Volume {
+            streams: 50,
+            payload: 64,
+            seconds: 0.1,
+            interval: Some(5.0),
+            burst: 20,
+            bursts: 2,
+            window: 4,
+            patience: 60.0,
+        };
+        let (url, pid) = (format!("http://{address}"), Some(std::process::id()));
+        Options { url, target: Layout::Plain, publish_url: None, headers: Vec::new(), pid, volume }
+    }
+
+    fn assert_perfect(address: SocketAddr) {
+        let report = run(&options(address)).unwrap();
+        assert!(report.ok, "{report:?}");
+        assert_eq!((report.paced.publishes, report.paced.deliveries), (20, 1000));
+        assert_eq!((report.burst.publishes, report.burst.deliveries), (40, 2000));
+        assert!(report.burst.deliveries_per_second > 0.0);
+        assert!(report.paced.latency_us.p50 > 0.0);
+        assert!(report.memory.is_some());
+        let json = serde_json::to_value(&report).unwrap();
+        assert_eq!((&json["missing"], &json["ended"]), (&0.into(), &0.into()));
+    }
+
+    #[test]
+    fn the_floor_delivers_everything_once_and_in_order() {
+        let floor = Floor::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = floor.address().unwrap();
+        thread::spawn(|| floor.serve());
+        assert_perfect(address);
+    }
+
+    #[test]
+    fn so_does_axum() {
+        let (announce, address) = std::sync::mpsc::channel();
+        let bound = move |address| announce.send(address).map_err(Into::into);
+        thread::spawn(|| crate::axum_native::serve("127.0.0.1:0".parse().unwrap(), 1024, bound));
+        assert_perfect(address.recv().unwrap());
+    }
+
+    #[test]
+    fn a_server_that_answers_otherwise_is_an_error_with_its_status() {
+        let floor = Floor::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = floor.address().unwrap();
+        thread::spawn(|| floor.serve());
+        let mut options = options(address);
+        options.url = format!("http://{address}/elsewhere");
+        let error = format!("{:#}", run(&options).unwrap_err());
+        assert!(error.contains("status 404"), "{error}");
+    }
+
+    #[test]
+    fn a_server_that_is_not_there_is_an_error() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        assert!(run(&options(address)).is_err());
+    }
+
+    /// Takes publishes of `size` bytes and passes them on to `floor`, but for one that it leaves out, one that it
+    /// repeats, and two that it swaps.
+    fn meddle(floor: SocketAddr, size: usize) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || -> std::io::Result<()> {
+            let (mut publisher, _) = listener.accept()?;
+            let mut floor = TcpStream::connect(floor)?;
+            let (mut request, mut held) = (vec![0; size], Vec::new());
+            for number in 0.. {
+                publisher.read_exact(&mut request)?;
+                match number {
+                    5 => {}
+                    7 => floor.write_all(&request.repeat(2))?,
+                    9 => held.clone_from(&request),
+                    10 => floor.write_all(&[request.as_slice(), &held].concat())?,
+                    _ => floor.write_all(&request)?,
+                }
+                publisher.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")?;
+            }
+            Ok(())
+        });
+        address
+    }
+
+    #[test]
+    fn a_hole_a_double_and_a_swap_are_found_out() {
+        let floor = Floor::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = floor.address().unwrap();
+        thread::spawn(|| floor.serve());
+        let mut options = options(address);
+        let target = Target::new(Layout::Plain, &options.url, None, &[]).unwrap();
+        let request = target.publish_request(&"x".repeat(options.volume.payload));
+        options.publish_url = Some(format!("http://{}", meddle(address, request.len())));
+        let report = run(&options).unwrap();
+        let expected = Faults { missing: 50, doubled: 50, out_of_order: 50, ..Faults::default() };
+        assert_eq!((report.faults, report.ok), (expected, false));
+    }
+}

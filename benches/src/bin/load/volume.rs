@@ -1,0 +1,56 @@
+//! How much a run does.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+/// How much to do. Every number bounds the run; it ends by itself.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Volume {
+    /// Streams to open.
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) streams: usize,
+    /// Bytes of a payload.
+    #[arg(long, default_value_t = 64)]
+    pub(crate) payload: usize,
+    /// Seconds of paced publishing.
+    #[arg(long, default_value_t = 10.0)]
+    pub(crate) seconds: f64,
+    /// Milliseconds between paced publishes [default: 0.04 for each stream, so that a server that needs 10 µs for a
+    /// delivery is busy for a quarter of the time].
+    #[arg(long)]
+    pub(crate) interval: Option<f64>,
+    /// Publishes in a burst; a server with bounded queues must have room for them.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) burst: u32,
+    /// Bursts, each after the one before has been delivered.
+    #[arg(long, default_value_t = 5)]
+    pub(crate) bursts: u32,
+    /// Publishes of a burst that may be on their way to the server at a time.
+    #[arg(long, default_value_t = 16)]
+    pub(crate) window: u32,
+    /// Seconds without a delivery after which outstanding ones count as missing.
+    #[arg(long, default_value_t = 5.0)]
+    pub(crate) patience: f64,
+}
+
+impl Volume {
+    /// The time between paced publishes.
+    pub(crate) fn interval(&self) -> anyhow::Result<Duration> {
+        let milliseconds = self.interval.unwrap_or((self.streams as f64 * 0.04).max(5.0));
+        let interval = Duration::try_from_secs_f64(milliseconds / 1000.0).context("--interval")?;
+        ensure!(!interval.is_zero(), "--interval must be more than nothing");
+        Ok(interval)
+    }
+
+    /// How many paced publishes there are.
+    #[expect(clippy::cast_possible_truncation, reason = "a cast from f64 saturates")]
+    pub(crate) fn paced(&self) -> anyhow::Result<u32> {
+        Ok((self.seconds / self.interval()?.as_secs_f64()).ceil().max(1.0) as u32)
+    }
+
+    /// How long to wait for deliveries that are due.
+    pub(crate) fn patience(&self) -> anyhow::Result<Duration> {
+        Duration::try_from_secs_f64(self.patience).context("--patience")
+    }
+}
