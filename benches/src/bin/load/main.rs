@@ -9,10 +9,14 @@
 
 mod axum_native;
 mod clock;
+mod compare;
+mod contender;
 mod events;
 mod floor;
 mod latency;
+mod machine;
 mod payload;
+mod plot;
 mod process;
 mod publisher;
 mod receiver;
@@ -20,7 +24,10 @@ mod report;
 mod response;
 mod run;
 mod sample;
+mod server;
 mod stream;
+mod summary;
+mod table;
 mod target;
 mod tracker;
 mod volume;
@@ -59,6 +66,10 @@ enum Command {
         #[arg(long, default_value_t = 1024)]
         capacity: usize,
     },
+    /// Load the floor, axum and the hub in turn; write a table and a plot, and print all reports as JSON.
+    ///
+    /// Exits with 1 if any server did not deliver everything once and in order.
+    Compare(compare::Options),
 }
 
 const REPORT: &str = "\
@@ -83,7 +94,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Run(options) => {
             let report = run::run(&options)?;
             println!("{}", serde_json::to_string_pretty(&report)?);
-            Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            Ok(verdict(report.ok))
         }
         Command::Floor { listen } => {
             process::allow_streams(0)?;
@@ -97,7 +108,16 @@ fn main() -> anyhow::Result<ExitCode> {
             axum_native::serve(listen, capacity, announce)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Compare(options) => {
+            let summaries = compare::compare(&options)?;
+            println!("{}", serde_json::to_string_pretty(&summaries)?);
+            Ok(verdict(summaries.iter().all(|summary| summary.faults().none())))
+        }
     }
+}
+
+fn verdict(ok: bool) -> ExitCode {
+    if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Says where a server listens, at once even into a pipe.

@@ -1,0 +1,143 @@
+//! Several servers, several rounds, one after the other on the same two processors.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+
+use crate::contender::Contender;
+use crate::machine;
+use crate::plot;
+use crate::process::allowed_cpus;
+use crate::report::Report;
+use crate::run::{self, run};
+use crate::server::{Cpus, Server};
+use crate::summary::Summary;
+use crate::table;
+use crate::volume::Volume;
+
+/// The arguments of `load compare`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Binary of the hub; without it, only the others are compared.
+    #[arg(long, value_name = "PROGRAM")]
+    hub: Option<PathBuf>,
+    /// A further argument for the hub; may be given again.
+    #[arg(long = "hub-arg", value_name = "ARGUMENT", allow_hyphen_values = true)]
+    hub_arguments: Vec<String>,
+    /// A further server that prints its address, as `NAME=hub:PROGRAM ARGUMENT…` or `NAME=plain:…`; may be given again.
+    #[arg(long = "also", value_name = "SERVER")]
+    also: Vec<Contender>,
+    /// Measurements of each server; the table has their medians.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Processor of the servers [default: the first that this process may use].
+    #[arg(long)]
+    server_cpu: Option<usize>,
+    /// Processor of the load [default: the second].
+    #[arg(long)]
+    load_cpu: Option<usize>,
+    /// Folder of `benchmarks.md`, of which only the section between the markers is written, and `benchmarks.svg`.
+    #[arg(long, default_value = "docs")]
+    docs: PathBuf,
+    #[command(flatten)]
+    volume: Volume,
+}
+
+/// Measures everything, writes the table and the plot, and returns the rounds' reports by server.
+///
+/// # Errors
+///
+/// If a server cannot be measured at all; faults in delivery are in the table and in the reports.
+pub(crate) fn compare(options: &Options) -> anyhow::Result<Vec<Summary>> {
+    ensure!(options.rounds > 0, "--rounds must be at least 1");
+    let contenders = contenders(options)?;
+    let cpus = choose_cpus(options)?;
+    let mut reports = vec![Vec::new(); contenders.len()];
+    for round in 0..options.rounds {
+        // Each round starts with another server, so that a drift of the machine favours none.
+        for place in 0..contenders.len() {
+            let index = (place + round) % contenders.len();
+            let contender = &contenders[index];
+            eprintln!("round {} of {}: {}", round + 1, options.rounds, contender.name);
+            reports[index].push(measure(contender, cpus, &options.volume)?);
+        }
+    }
+    let summaries =
+        Summary::all(contenders.into_iter().map(|contender| contender.name).zip(reports).collect());
+    write(options, &summaries)?;
+    Ok(summaries)
+}
+
+fn contenders(options: &Options) -> anyhow::Result<Vec<Contender>> {
+    let load = std::env::current_exe().context("finding this program")?;
+    let streams = options.volume.streams;
+    let hub = options.hub.as_deref().map(|hub| Contender::hub(hub, streams, &options.hub_arguments));
+    let own = [Contender::floor(&load), Contender::axum_native(&load)];
+    Ok(own.into_iter().chain(hub).chain(options.also.iter().cloned()).collect())
+}
+
+fn choose_cpus(options: &Options) -> anyhow::Result<Cpus> {
+    let allowed = allowed_cpus()?;
+    let choose = |given: Option<usize>, place: usize| {
+        given.or_else(|| allowed.get(place).copied()).context("two processors are needed")
+    };
+    Ok(Cpus { server: choose(options.server_cpu, 0)?, load: choose(options.load_cpu, 1)? })
+}
+
+fn measure(contender: &Contender, cpus: Cpus, volume: &Volume) -> anyhow::Result<Report> {
+    let server = Server::start(contender, cpus)?;
+    let options = run::Options {
+        url: server.url().context("a server without an address")?,
+        target: contender.layout,
+        publish_url: None,
+        headers: Vec::new(),
+        pid: Some(server.pid()),
+        volume: volume.clone(),
+    };
+    run(&options).with_context(|| format!("measuring {}", contender.name))
+}
+
+fn write(options: &Options, summaries: &[Summary]) -> anyhow::Result<()> {
+    let Options { docs, volume, rounds, .. } = options;
+    fs::create_dir_all(docs).with_context(|| format!("making {}", docs.display()))?;
+    let setting = format!(
+        "{} streams, {}-byte payloads, median of {rounds} rounds. {}: the server on one core, the load on another.",
+        table::thousands(volume.streams as f64),
+        volume.payload,
+        machine::describe(),
+    );
+    let section = table::section(&setting, &command(options), summaries);
+    let path = docs.join("benchmarks.md");
+    let page = if path.exists() { read(&path)? } else { "# Benchmarks\n".to_owned() };
+    save(&path, &table::replace_section(&page, &section)?)?;
+    save(&docs.join("benchmarks.svg"), &plot::draw(&setting, summaries))
+}
+
+/// The command line that measures the same, with programs by name so that no folder of this machine is published.
+fn command(options: &Options) -> String {
+    let Options { hub, hub_arguments, also, volume, rounds, .. } = options;
+    let hub = hub.as_deref().map(|hub| format!(" --hub {}", published_path(hub))).unwrap_or_default();
+    let hub_arguments: String =
+        hub_arguments.iter().map(|argument| format!(" --hub-arg {argument}")).collect();
+    let also: String = also.iter().map(|server| format!(" --also '{}=…'", server.name)).collect();
+    let Volume { streams, payload, seconds, interval, burst, bursts, window, .. } = volume;
+    let interval = interval.map(|interval| format!(" --interval {interval}")).unwrap_or_default();
+    format!(
+        "cargo run --release -p benches --bin load -- compare{hub}{hub_arguments}{also} --rounds {rounds} \
+         --streams {streams} --payload {payload} --seconds {seconds}{interval} --burst {burst} --bursts {bursts} \
+         --window {window}"
+    )
+}
+
+fn published_path(program: &Path) -> String {
+    format!("target/release/{}", program.file_name().unwrap_or_default().to_string_lossy())
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
+}
+
+fn save(path: &Path, text: &str) -> anyhow::Result<()> {
+    fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+}
