@@ -121,12 +121,12 @@ fn command(options: &Options) -> String {
     let hub_arguments: String =
         hub_arguments.iter().map(|argument| format!(" --hub-arg {argument}")).collect();
     let also: String = also.iter().map(|server| format!(" --also '{}=…'", server.name)).collect();
-    let Volume { streams, payload, seconds, interval, burst, bursts, window, .. } = volume;
+    let Volume { streams, payload, seconds, interval, burst, bursts, window, nap, .. } = volume;
     let interval = interval.map(|interval| format!(" --interval {interval}")).unwrap_or_default();
     format!(
         "cargo run --release -p benches --bin load -- compare{hub}{hub_arguments}{also} --rounds {rounds} \
          --streams {streams} --payload {payload} --seconds {seconds}{interval} --burst {burst} --bursts {bursts} \
-         --window {window}"
+         --window {window} --nap {nap}"
     )
 }
 

@@ -10,7 +10,7 @@ const BARS: f64 = 520.0;
 const ROW: f64 = 26.0;
 const TITLE: f64 = 40.0;
 const MARGIN: f64 = 20.0;
-const FOOT: f64 = 34.0;
+const FOOT: f64 = 46.0;
 
 const STYLE: &str = "\
 text{font:13px system-ui,sans-serif;fill:#1f2328}
@@ -70,9 +70,11 @@ pub(crate) fn draw(setting: &str, summaries: &[Summary]) -> String {
         svg += &panel.draw(top, summaries);
         top += panel_height;
     }
-    let foot = top + FOOT - 10.0;
-    let note = "Strokes: single rounds.";
-    svg + &format!("<text class=\"note\" x=\"{MARGIN}\" y=\"{foot}\">{setting} {note}</text>\n</svg>\n")
+    let notes = [setting.as_str(), "Bars: medians. Strokes: single rounds."];
+    for (note, y) in notes.into_iter().zip([top + 18.0, top + 34.0]) {
+        svg += &format!("<text class=\"note\" x=\"{MARGIN}\" y=\"{y}\">{note}</text>\n");
+    }
+    svg + "</svg>\n"
 }
 
 impl Panel {

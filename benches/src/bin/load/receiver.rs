@@ -1,5 +1,6 @@
 //! All streams of a run, read by one thread.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -27,12 +28,14 @@ pub(crate) struct Receiver {
     ended: usize,
     clock: Clock,
     payload: Payload,
+    nap: Duration,
     deliveries: u64,
     last_delivery: u64,
 }
 
 impl Receiver {
-    pub(crate) fn new(clock: Clock, payload: Payload) -> anyhow::Result<Self> {
+    /// A receiver that sleeps for `nap` after each look at its sockets, see [`Volume`](crate::volume::Volume).
+    pub(crate) fn new(clock: Clock, payload: Payload, nap: Duration) -> anyhow::Result<Self> {
         Ok(Self {
             poll: Poll::new().context("making an epoll instance")?,
             events: Events::with_capacity(EVENTS),
@@ -42,6 +45,7 @@ impl Receiver {
             ended: 0,
             clock,
             payload,
+            nap,
             deliveries: 0,
             last_delivery: 0,
         })
@@ -75,10 +79,19 @@ impl Receiver {
         Ok(())
     }
 
-    /// Waits up to `timeout` for something to come, and takes what is there.
+    /// Waits up to `timeout` for something to come, takes what is there, and naps unless there was much.
     pub(crate) fn pump(&mut self, timeout: Duration, latency: &mut Latency) -> anyhow::Result<()> {
+        let ready = self.take(timeout, latency)?;
+        if (1..EVENTS).contains(&ready) && !self.nap.is_zero() {
+            thread::sleep(self.nap);
+        }
+        Ok(())
+    }
+
+    /// Takes what is there, and returns how many sockets were ready.
+    fn take(&mut self, timeout: Duration, latency: &mut Latency) -> anyhow::Result<usize> {
         match self.poll.poll(&mut self.events, Some(timeout)) {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(0),
             other => other.context("waiting for streams")?,
         }
         let Self { events, streams, buffer, clock, payload, .. } = self;
@@ -103,7 +116,7 @@ impl Receiver {
                 self.last_delivery = now;
             }
         }
-        Ok(())
+        Ok(events.iter().count())
     }
 
     /// Takes what comes for as long as `time`.

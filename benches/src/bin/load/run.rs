@@ -92,7 +92,7 @@ impl Run {
         let publisher = Publisher::connect(&target, clock, payload)?;
         let server = options.pid.map(Process::new);
         let memory_before = server.map(Process::memory).transpose()?;
-        let receiver = Receiver::new(clock, payload)?;
+        let receiver = Receiver::new(clock, payload, Duration::from_micros(volume.nap))?;
         Ok(Self { clock, payload, target, volume, server, memory_before, receiver, publisher })
     }
 
@@ -196,6 +196,7 @@ mod tests {
             burst: 20,
             bursts: 2,
             window: 4,
+            nap: 100,
             patience: 60.0,
         };
         let (url, pid) = (format!("http://{address}"), Some(std::process::id()));

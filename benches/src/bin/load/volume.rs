@@ -29,6 +29,11 @@ pub(crate) struct Volume {
     /// Publishes of a burst that may be on their way to the server at a time.
     #[arg(long, default_value_t = 16)]
     pub(crate) window: u32,
+    /// Microseconds for which the receiver sleeps after each look at its sockets. Without, the server's every `send`
+    /// would have to wake it, and that, which a server with clients elsewhere never does, would be counted as its work.
+    /// Latencies are up to this much too long; 0 measures those of few streams exactly.
+    #[arg(long, default_value_t = 500)]
+    pub(crate) nap: u64,
     /// Seconds without a delivery after which outstanding ones count as missing.
     #[arg(long, default_value_t = 5.0)]
     pub(crate) patience: f64,
