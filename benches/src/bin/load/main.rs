@@ -5,6 +5,8 @@
 //! - `load floor` and `load axum-native` are servers to compare with.
 //! - `load compare` starts each of them and the hub in turn, several rounds, and writes a table and a plot.
 //!
+//! It exits with 2 if there is nothing to report: a server that is not there, or refuses streams or publishes.
+//!
 //! Linux only: it reads `/proc` and pins to processors.
 
 mod axum_native;
@@ -50,7 +52,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Load one server and print a JSON report; exit with 1 if it did not deliver everything once and in order.
+    /// Load one server and print a JSON report; exit with 1 if it did not deliver everything once and in order, and with
+    /// 2 if it could not be measured.
     #[command(after_long_help = REPORT)]
     Run(run::Options),
     /// Serve as the floor: one epoll loop, one `send` for each stream, no queue, no registry.
@@ -68,7 +71,7 @@ enum Command {
     },
     /// Load the floor, axum and the hub in turn; write a table and a plot, and print all reports as JSON.
     ///
-    /// Exits with 1 if any server did not deliver everything once and in order.
+    /// Exits with 1 if any server did not deliver everything once and in order, and with 2 if it could not be measured.
     Compare(compare::Options),
 }
 
@@ -89,8 +92,15 @@ The report:
   ended           streams that the server ended
   ok              true if these five are 0";
 
-fn main() -> anyhow::Result<ExitCode> {
-    match Cli::parse().command {
+fn main() -> ExitCode {
+    execute(Cli::parse().command).unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::from(2)
+    })
+}
+
+fn execute(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Run(options) => {
             let report = run::run(&options)?;
             println!("{}", serde_json::to_string_pretty(&report)?);
