@@ -42,13 +42,16 @@ pub(crate) struct Timeouts {
 }
 
 /// Serves one connection to its end.
-pub(crate) async fn connection<S, B>(
+///
+/// Not an `async fn`: that would keep its arguments beside what is made of them, for each connection.
+pub(crate) fn connection<S, B>(
     socket: TcpStream,
     peer: SocketAddr,
     service: S,
     timeouts: Timeouts,
     listener: PhaseListener,
-) where
+) -> impl Future<Output = ()> + Send + 'static
+where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send,
     S::Error: Into<BoxError>,
@@ -66,18 +69,8 @@ pub(crate) async fn connection<S, B>(
             Watching { service, peer, watched: watched.clone() },
         )
         .with_upgrades();
-    let connection = Supervised {
-        http,
-        listener,
-        watched,
-        stream: Carried::default(),
-        linger: timeouts.linger,
-        abort,
-        draining: false,
-    };
-    if let Err(error) = connection.await {
-        debug!(%peer, %error, "connection ended");
-    }
+    let stream = Carried::default();
+    Supervised { http, peer, listener, watched, stream, linger: timeouts.linger, abort, draining: false }
 }
 
 /// The stream that a connection carries, on its way from the service to the connection.
@@ -179,6 +172,7 @@ pin_project! {
     {
         #[pin]
         http: Http<S>,
+        peer: SocketAddr,
         listener: PhaseListener,
         watched: Watched,
         stream: Carried,
@@ -197,9 +191,9 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    type Output = hyper::Result<()>;
+    type Output = ();
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         match this.listener.poll_phase(cx) {
             Phase::Serving => {}
@@ -210,17 +204,20 @@ where
             }
             Phase::Aborting => {
                 this.abort.set();
-                return Poll::Ready(Ok(()));
+                return Poll::Ready(());
             }
         }
         if let Poll::Ready(result) = this.http.poll(cx) {
-            return Poll::Ready(result);
+            if let Err(error) = result {
+                debug!(peer = %this.peer, %error, "connection ended");
+            }
+            return Poll::Ready(());
         }
         let grace = this.stream.watch(this.watched, *this.linger, cx);
         if let Some(mut grace) = grace {
             ready!(grace.as_mut().poll(cx));
             this.abort.set();
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(());
         }
         Poll::Pending
     }
