@@ -1,0 +1,80 @@
+//! From the bytes of an input to a type.
+
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use crate::{code::Code, error::Error, limits::Limits};
+
+/// No message about an input is longer: it quotes what the caller wrote.
+const LONGEST_MESSAGE: usize = 512;
+
+/// Reads an input. No input and `null` (which is what some clients make of none) read as an object without fields.
+pub(crate) fn read<I: DeserializeOwned>(json: &[u8], limits: &Limits) -> Result<I, Error> {
+    if json.len() > limits.body {
+        return Err(too_large());
+    }
+    let text =
+        std::str::from_utf8(json).map_err(|error| refused(format!("the input is not UTF-8: {error}")))?;
+    let text = match text.trim_ascii() {
+        "" | "null" => "{}",
+        text => text,
+    };
+    check_depth(text, limits.depth)?;
+    // In a pass of its own, because what the typed one says of JSON that is broken depends on the type.
+    serde_json::from_str::<IgnoredAny>(text)
+        .map_err(|error| refused(format!("the input is not JSON: {error}")))?;
+    // serde takes an array for a struct.
+    if !text.starts_with('{') {
+        return Err(refused("the input must be an object".into()));
+    }
+    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text)).map_err(describe)
+}
+
+/// As tRPC words it.
+pub(crate) fn too_large() -> Error {
+    Error::new(Code::PayloadTooLarge, Code::PayloadTooLarge.as_str())
+}
+
+fn describe(error: serde_path_to_error::Error<serde_json::Error>) -> Error {
+    let path = error.path().to_string();
+    let error = error.into_inner();
+    // Where it stands is said by the path.
+    let message = error.to_string();
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    let problem = message.strip_suffix(&position).unwrap_or(&message);
+    refused(if path == "." { problem.into() } else { format!("{path}: {problem}") })
+}
+
+fn refused(mut message: String) -> Error {
+    if message.len() > LONGEST_MESSAGE {
+        message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
+        message.push('…');
+    }
+    Error::new(Code::BadRequest, message)
+}
+
+fn check_depth(json: &str, most: usize) -> Result<(), Error> {
+    let mut bytes = json.bytes();
+    let mut depth = 0_usize;
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'"' => skip_string(&mut bytes),
+            _ => {}
+        }
+        if depth > most {
+            return Err(refused(format!("the input nests deeper than {most} levels")));
+        }
+    }
+    Ok(())
+}
+
+fn skip_string(bytes: &mut impl Iterator<Item = u8>) {
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => return,
+            b'\\' => drop(bytes.next()),
+            _ => {}
+        }
+    }
+}

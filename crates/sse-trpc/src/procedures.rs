@@ -1,0 +1,47 @@
+//! What every management API can do.
+
+mod connections;
+mod disconnect;
+mod notify;
+mod publish;
+mod stats;
+mod system;
+
+use serde::Serialize;
+use sse_core::Receipt;
+
+use crate::{payload::Kind, procedure::Procedure};
+
+/// Names and procedures.
+pub(crate) fn all() -> [(&'static str, Procedure); 12] {
+    [
+        ("sse.getStats", Procedure::query(stats::get).managers_only()),
+        ("sse.getConnections", Procedure::query(connections::get).managers_only()),
+        ("sse.sendSuccess", notify::send(Kind::Success)),
+        ("sse.sendInfo", notify::send(Kind::Info)),
+        ("sse.sendWarning", notify::send(Kind::Warning)),
+        ("sse.sendError", notify::send(Kind::Error)),
+        ("sse.sendNotification", Procedure::mutation(notify::send_notification)),
+        ("sse.broadcastNotification", Procedure::mutation(notify::broadcast)),
+        ("sse.sendSystemEvent", Procedure::mutation(system::send)),
+        ("sse.broadcastSystemEvent", Procedure::mutation(system::broadcast)),
+        ("sse.publish", Procedure::mutation(publish::publish)),
+        ("sse.disconnect", Procedure::mutation(disconnect::disconnect).managers_only()),
+    ]
+}
+
+/// What every mutation gives.
+#[derive(Debug, Serialize)]
+pub(crate) struct Done {
+    /// Streams that it reached.
+    matched: usize,
+    /// The id that the event got; only with an event log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+}
+
+impl From<Receipt> for Done {
+    fn from(receipt: Receipt) -> Self {
+        Self { matched: receipt.matched, id: receipt.id.map(|id| id.as_str().to_owned()) }
+    }
+}

@@ -1,0 +1,38 @@
+//! `disconnect`.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use sse_core::{Disconnect, Target};
+
+use super::Done;
+use crate::{check, context::Context, error::Error};
+
+/// 20 days, the longest that a manager keeps a user away.
+const LONGEST_ABSENCE_MS: u64 = 20 * 24 * 60 * 60 * 1000;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Input {
+    target: Target,
+    reason: Option<String>,
+    stay_away_ms: Option<u64>,
+}
+
+pub(crate) async fn disconnect(context: Context, input: Input) -> Result<Done, Error> {
+    check::target(&context, &input.target)?;
+    let mut how = Disconnect::new();
+    if let Some(reason) = input.reason {
+        check::length("reason", &reason, context.limits().reason)?;
+        how = how.reason(reason);
+    }
+    if let Some(milliseconds) = input.stay_away_ms {
+        if !matches!(input.target, Target::User(_)) {
+            return Err(Error::field("stayAwayMs", "only a user can be told to stay away"));
+        }
+        check::in_range("stayAwayMs", milliseconds, 1, LONGEST_ABSENCE_MS)?;
+        how = how.stay_away(Duration::from_millis(milliseconds));
+    }
+    let matched = context.manager().disconnect(input.target, how).await;
+    Ok(Done { matched, id: None })
+}

@@ -1,0 +1,87 @@
+//! `sendSuccess` and its like, `sendNotification`, `broadcastNotification`.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use sse_core::{Target, UserId};
+
+use super::Done;
+use crate::{
+    check,
+    context::Context,
+    error::Error,
+    payload::{Kind, Notification},
+    procedure::Procedure,
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Send {
+    message: String,
+    title: Option<String>,
+    data: Option<Map<String, Value>>,
+    timestamp: Option<u64>,
+    /// Without it, the caller.
+    user_id: Option<UserId>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct SendNotification {
+    user_id: UserId,
+    #[serde(rename = "type")]
+    kind: Option<Kind>,
+    title: Option<String>,
+    message: String,
+    data: Option<Map<String, Value>>,
+    timestamp: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Broadcast {
+    #[serde(rename = "type")]
+    kind: Option<Kind>,
+    title: Option<String>,
+    message: String,
+    data: Option<Map<String, Value>>,
+    timestamp: Option<u64>,
+}
+
+/// Sends notifications of one kind.
+pub(crate) fn send(kind: Kind) -> Procedure {
+    Procedure::mutation(move |context: Context, input: Send| async move {
+        let Some(user) = input.user_id.or_else(|| context.caller().user.clone()) else {
+            return Err(Error::field("userId", "is missing, and the caller is not a user"));
+        };
+        let Send { message, title, data, timestamp, .. } = input;
+        let timestamp = check::timestamp(timestamp)?;
+        to_user(&context, user, Notification { kind, title, message, data, timestamp }).await
+    })
+}
+
+pub(crate) async fn send_notification(context: Context, input: SendNotification) -> Result<Done, Error> {
+    let SendNotification { user_id, kind, title, message, data, timestamp } = input;
+    let timestamp = check::timestamp(timestamp)?;
+    let kind = kind.unwrap_or_default();
+    to_user(&context, user_id, Notification { kind, title, message, data, timestamp }).await
+}
+
+pub(crate) async fn broadcast(context: Context, input: Broadcast) -> Result<Done, Error> {
+    let Broadcast { kind, title, message, data, timestamp } = input;
+    let timestamp = check::timestamp(timestamp)?;
+    let kind = kind.unwrap_or_default();
+    notify(&context, Target::All, Notification { kind, title, message, data, timestamp }).await
+}
+
+async fn to_user(context: &Context, user: UserId, notification: Notification) -> Result<Done, Error> {
+    check::user(context, "userId", &user)?;
+    notify(context, Target::User(user), notification).await
+}
+
+async fn notify(context: &Context, target: Target, notification: Notification) -> Result<Done, Error> {
+    context.require_publish(&target)?;
+    check::not_empty("message", &notification.message)?;
+    check::length("message", &notification.message, context.limits().message)?;
+    check::length("title", notification.title.as_deref().unwrap_or_default(), context.limits().title)?;
+    Ok(context.manager().publish(target, &notification).await?.into())
+}

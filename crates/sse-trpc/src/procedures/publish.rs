@@ -1,0 +1,41 @@
+//! `publish`.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use sse_core::{ClientId, Event, Publish, PublishError, Target};
+
+use super::Done;
+use crate::{check, context::Context, error::Error};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Input {
+    target: Target,
+    except: Option<Vec<ClientId>>,
+    event: String,
+    /// As the caller wrote it: numbers keep their digits and members their order.
+    data: Box<RawValue>,
+    /// Not to be logged; nothing is.
+    #[serde(rename = "ephemeral")]
+    _ephemeral: Option<bool>,
+    key: Option<String>,
+}
+
+pub(crate) async fn publish(context: Context, input: Input) -> Result<Done, Error> {
+    check::target(&context, &input.target)?;
+    context.require_publish(&input.target)?;
+    let except = input.except.unwrap_or_default();
+    if except.len() > context.limits().except {
+        let most = context.limits().except;
+        return Err(Error::field(
+            "except",
+            format_args!("has {} client ids, more than {most}", except.len()),
+        ));
+    }
+    if input.key.is_some() {
+        return Err(Error::field("key", "publishing once per key needs an event log, and there is none"));
+    }
+    let event_type = check::event_type(&context, input.event)?;
+    let event = Event::json(&input.data).map_err(PublishError::from)?.event_type(event_type);
+    Ok(Publish::publish(context.manager(), input.target, &except, event).await?.into())
+}

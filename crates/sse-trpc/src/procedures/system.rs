@@ -1,0 +1,47 @@
+//! `sendSystemEvent`, `broadcastSystemEvent`.
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use sse_core::{SystemEvent, Target, UserId, unix_ms};
+
+use super::Done;
+use crate::{check, context::Context, error::Error};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Send {
+    user_id: UserId,
+    event: String,
+    #[serde(default, deserialize_with = "present")]
+    data: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Broadcast {
+    event: String,
+    #[serde(default, deserialize_with = "present")]
+    data: Option<Value>,
+}
+
+/// A `null` is data, and nothing is not.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+pub(crate) async fn send(context: Context, input: Send) -> Result<Done, Error> {
+    check::user(&context, "userId", &input.user_id)?;
+    publish(&context, Target::User(input.user_id), &input.event, input.data).await
+}
+
+pub(crate) async fn broadcast(context: Context, input: Broadcast) -> Result<Done, Error> {
+    publish(&context, Target::All, &input.event, input.data).await
+}
+
+async fn publish(context: &Context, target: Target, event: &str, data: Option<Value>) -> Result<Done, Error> {
+    context.require_publish(&target)?;
+    check::system_event(context, event)?;
+    let event = SystemEvent { event, data, timestamp: unix_ms() };
+    let event = event.to_event().map_err(sse_core::PublishError::from)?;
+    Ok(context.manager().publish(target, event).await?.into())
+}
