@@ -1,6 +1,7 @@
 //! From the bytes of an input to a type.
 
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::{Value, error::Category};
 
 use crate::{code::Code, error::Error, limits::Limits};
 
@@ -26,7 +27,8 @@ pub(crate) fn read<I: DeserializeOwned>(json: &[u8], limits: &Limits) -> Result<
     if !text.starts_with('{') {
         return Err(refused("the input must be an object".into()));
     }
-    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text)).map_err(describe)
+    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text))
+        .map_err(|error| in_words(&better::<I>(text, &error).unwrap_or(error)))
 }
 
 /// As tRPC words it.
@@ -34,9 +36,20 @@ pub(crate) fn too_large() -> Error {
     Error::new(Code::PayloadTooLarge, Code::PayloadTooLarge.as_str())
 }
 
-fn describe(error: serde_path_to_error::Error<serde_json::Error>) -> Error {
-    let path = error.path().to_string();
-    let error = error.into_inner();
+type Problem = serde_path_to_error::Error<serde_json::Error>;
+
+/// Of JSON that is sound but not of the type's form, the reader of text may tell only which character it would have liked to see;
+/// the reader of values tells more.
+fn better<I: DeserializeOwned>(text: &str, problem: &Problem) -> Option<Problem> {
+    if problem.inner().classify() != Category::Syntax {
+        return None;
+    }
+    let value: Value = serde_json::from_str(text).ok()?;
+    serde_path_to_error::deserialize::<_, I>(value).err()
+}
+
+fn in_words(problem: &Problem) -> Error {
+    let (path, error) = (problem.path().to_string(), problem.inner());
     // Where it stands is said by the path.
     let message = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Value, value::RawValue};
 
-use crate::{code::Code, error::Error};
+use crate::error::Error;
 
 /// An answer, in no framework's terms.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,7 @@ fn headers() -> Vec<(&'static str, String)> {
 }
 
 fn failure(error: &Error, path: Option<&str>) -> String {
-    let code: Code = error.code();
+    let code = error.code();
     let (name, number, status) = (code.as_str(), code.json_rpc(), code.status());
     let message = Value::from(error.message());
     let path = path.map(|path| format!(r#","path":{}"#, Value::from(path))).unwrap_or_default();

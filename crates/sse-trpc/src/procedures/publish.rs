@@ -37,5 +37,14 @@ pub(crate) async fn publish(context: Context, input: Input) -> Result<Done, Erro
     }
     let event_type = check::event_type(&context, input.event)?;
     let event = Event::json(&input.data).map_err(PublishError::from)?.event_type(event_type);
-    Ok(Publish::publish(context.manager(), input.target, &except, event).await?.into())
+    let receipt = Publish::publish(context.manager(), input.target, &except, event).await.map_err(refused)?;
+    Ok(receipt.into())
+}
+
+/// The event's own name has been looked at, so what is reserved is the name of a system event.
+fn refused(error: PublishError) -> Error {
+    match error {
+        PublishError::Reserved { .. } => Error::field("data", error),
+        error => error.into(),
+    }
 }

@@ -1,1 +1,18 @@
+//! The management API, judged through requests alone.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests unwrap as tests do")]
+
+mod access;
+mod api;
+mod disconnect;
+mod golden;
+mod listener;
+mod logs;
+mod notify;
+mod own;
+mod publish;
+mod queries;
+mod random;
+mod system;
+mod validation;
+mod wire;

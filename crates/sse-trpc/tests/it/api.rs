@@ -1,0 +1,143 @@
+//! An API to ask, and what it answers.
+
+use serde_json::{Value, json};
+use sse_core::{Access, Caller, Manager, Open, UserId};
+use sse_trpc::{Body, Limits, Management, Request, Response};
+
+use crate::listener::Listener;
+
+pub(crate) struct Api {
+    pub(crate) manager: Manager,
+    pub(crate) management: Management,
+    caller: Caller,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) text: String,
+}
+
+impl Api {
+    /// Everybody may do everything.
+    pub(crate) fn open() -> Self {
+        Self::with_access(Open)
+    }
+
+    pub(crate) fn with_access(access: impl Access) -> Self {
+        Self::of(Manager::builder().access(access).build().unwrap())
+    }
+
+    pub(crate) fn of(manager: Manager) -> Self {
+        Self { management: Management::new(manager.clone()), manager, caller: Caller::anonymous() }
+    }
+
+    pub(crate) fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        let mut limits = Limits::default();
+        change(&mut limits);
+        self.management = self.management.limits(limits);
+        self
+    }
+
+    pub(crate) fn caller(mut self, caller: Caller) -> Self {
+        self.caller = caller;
+        self
+    }
+
+    pub(crate) fn user(self, name: &str) -> Self {
+        self.caller(user(name))
+    }
+
+    pub(crate) fn listen(&self, user: &str, topics: &[&str]) -> Listener {
+        Listener::connect(&self.manager, user, topics)
+    }
+
+    /// A request as it stands in a request line: `sse.getStats?input=…`.
+    pub(crate) async fn request(
+        &self,
+        method: &str,
+        target: &str,
+        content_type: Option<&str>,
+        body: impl Into<Body>,
+    ) -> Answer {
+        let (path, query) =
+            target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let body = body.into();
+        let caller = self.caller.clone();
+        let request = Request { method, path, query, content_type, body, caller };
+        self.management.handle(request).await.into()
+    }
+
+    pub(crate) async fn query(&self, procedure: &str, input: Value) -> Answer {
+        let input = form_urlencoded::byte_serialize(input.to_string().as_bytes()).collect::<String>();
+        self.request("GET", &format!("{procedure}?input={input}"), None, "").await
+    }
+
+    pub(crate) async fn mutate(&self, procedure: &str, input: Value) -> Answer {
+        self.post(procedure, input.to_string()).await
+    }
+
+    pub(crate) async fn post(&self, procedure: &str, body: String) -> Answer {
+        self.request("POST", procedure, Some("application/json"), body).await
+    }
+}
+
+impl From<Response> for Answer {
+    fn from(response: Response) -> Self {
+        let text = String::from_utf8(response.body.to_vec()).unwrap();
+        Self { status: response.status, headers: response.headers, text }
+    }
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let values: Vec<_> = self.headers.iter().filter(|(known, _)| *known == name).collect();
+        assert!(values.len() <= 1, "{name} stands more than once");
+        values.first().map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap()
+    }
+
+    /// What a procedure gave.
+    #[track_caller]
+    pub(crate) fn data(&self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.text);
+        self.json()["result"]["data"].clone()
+    }
+
+    #[track_caller]
+    pub(crate) fn matched(&self, count: usize) {
+        assert_eq!(self.data(), json!({ "matched": count }));
+    }
+
+    /// The code, whose other two forms must agree with it, and the message of an error.
+    #[track_caller]
+    pub(crate) fn error(&self) -> (String, String) {
+        let json = self.json();
+        let error = &json["error"];
+        assert_eq!(error["data"]["httpStatus"], self.status, "{}", self.text);
+        assert!(error["code"].is_i64(), "{}", self.text);
+        (text(&error["data"]["code"]), text(&error["message"]))
+    }
+
+    #[track_caller]
+    pub(crate) fn refused(&self, status: u16, code: &str, message: &str) {
+        assert_eq!((self.status, self.error()), (status, (code.into(), message.into())));
+    }
+
+    #[track_caller]
+    pub(crate) fn bad_request(&self, message: &str) {
+        self.refused(400, "BAD_REQUEST", message);
+    }
+}
+
+pub(crate) fn user(name: &str) -> Caller {
+    Caller::user(UserId::new(name).unwrap())
+}
+
+#[track_caller]
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}

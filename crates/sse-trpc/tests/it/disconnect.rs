@@ -1,0 +1,81 @@
+//! `disconnect`.
+
+use serde_json::json;
+use sse_core::{Cause, Handshake};
+
+use crate::api::Api;
+
+#[tokio::test]
+async fn it_ends_the_streams_of_its_target() {
+    let api = Api::open();
+    let mut ada = api.listen("ada", &["news"]);
+    let mut ben = api.listen("ben", &["news"]);
+    api.mutate("sse.disconnect", json!({ "target": { "client": ada.id() }, "reason": "bye" }))
+        .await
+        .matched(1);
+    let (event_type, data) = ada.event();
+    assert_eq!((event_type.as_str(), &data["event"]), ("system", &json!("disconnected")));
+    assert_eq!(data["data"]["reconnect"], true);
+    assert!(data["data"].to_string().contains("bye"), "{data}");
+    assert!(ada.has_ended());
+    assert_eq!(ben.events(), []);
+
+    api.mutate("sse.disconnect", json!({ "target": { "topic": "news" } })).await.matched(1);
+    assert_eq!(ben.event().1["event"], "disconnected");
+    api.mutate("sse.disconnect", json!({ "target": "all" })).await.matched(0);
+}
+
+#[tokio::test]
+async fn a_user_is_told_to_stay_away() {
+    let api = Api::open();
+    let mut ada = api.listen("ada", &[]);
+    let input = json!({ "target": { "user": "ada" }, "stayAwayMs": 60_000 });
+    api.mutate("sse.disconnect", input).await.matched(1);
+    assert_eq!(ada.event().1["data"]["reconnect"], false);
+    let refused = api.manager.connect(Handshake::new().user("ada")).unwrap_err();
+    assert!(matches!(refused.cause(), Cause::StayAway));
+    api.listen("ben", &[]);
+}
+
+#[tokio::test]
+async fn fields_are_checked() {
+    let api = Api::open();
+    let mut ada = api.listen("ada", &["news"]);
+    let longest = 20 * 24 * 60 * 60 * 1000_u64;
+    for (input, message) in [
+        (json!({}), "missing field `target`".to_owned()),
+        (
+            json!({ "target": { "user": "u".repeat(257) } }),
+            "target.user: is 257 bytes long, more than 256".into(),
+        ),
+        (
+            json!({ "target": "all", "stayAwayMs": 1 }),
+            "stayAwayMs: only a user can be told to stay away".into(),
+        ),
+        (
+            json!({ "target": { "topic": "news" }, "stayAwayMs": 1 }),
+            "stayAwayMs: only a user can be told to stay away".into(),
+        ),
+        (
+            json!({ "target": { "user": "ada" }, "stayAwayMs": 0 }),
+            format!("stayAwayMs: must be 1 to {longest}, not 0"),
+        ),
+        (
+            json!({ "target": { "user": "ada" }, "stayAwayMs": longest + 1 }),
+            format!("stayAwayMs: must be 1 to {longest}, not {}", longest + 1),
+        ),
+        (
+            json!({ "target": "all", "reason": "x".repeat(1025) }),
+            "reason: is 1025 bytes long, more than 1024".into(),
+        ),
+        (
+            json!({ "target": "all", "reason": 7 }),
+            "reason: invalid type: integer `7`, expected a string".into(),
+        ),
+    ] {
+        api.mutate("sse.disconnect", input).await.bad_request(&message);
+    }
+    assert_eq!(ada.events(), []);
+    let input = json!({ "target": { "user": "ada" }, "stayAwayMs": longest, "reason": "x".repeat(1024) });
+    api.mutate("sse.disconnect", input).await.matched(1);
+}
