@@ -42,7 +42,8 @@ async fn call(State(management): State<Management>, request: Request) -> Respons
 
 /// `to_bytes` says so by the type of what caused its error; anything else is a body that broke off.
 fn is_too_large(error: &axum::Error) -> bool {
-    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>)
+    std::error::Error::source(error)
+        .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>)
 }
 
 fn into_response(answer: sse_trpc::Response) -> Response {

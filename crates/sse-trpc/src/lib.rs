@@ -8,7 +8,6 @@ mod error;
 mod input;
 mod limits;
 mod management;
-mod payload;
 mod procedure;
 mod procedures;
 mod request;

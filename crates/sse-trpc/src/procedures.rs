@@ -10,7 +10,9 @@ mod system;
 use serde::Serialize;
 use sse_core::Receipt;
 
-use crate::{payload::Kind, procedure::Procedure};
+use sse_notify::Kind;
+
+use crate::procedure::Procedure;
 
 /// Names and procedures.
 pub(crate) fn all() -> [(&'static str, Procedure); 12] {

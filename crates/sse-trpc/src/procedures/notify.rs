@@ -3,15 +3,10 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use sse_core::{Target, UserId};
+use sse_notify::{Kind, Notification};
 
 use super::Done;
-use crate::{
-    check,
-    context::Context,
-    error::Error,
-    payload::{Kind, Notification},
-    procedure::Procedure,
-};
+use crate::{check, context::Context, error::Error, procedure::Procedure};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -54,23 +49,33 @@ pub(crate) fn send(kind: Kind) -> Procedure {
             return Err(Error::field("userId", "is missing, and the caller is not a user"));
         };
         let Send { message, title, data, timestamp, .. } = input;
-        let timestamp = check::timestamp(timestamp)?;
-        to_user(&context, user, Notification { kind, title, message, data, timestamp }).await
+        to_user(&context, user, notification(kind, title, message, data, timestamp)?).await
     })
 }
 
 pub(crate) async fn send_notification(context: Context, input: SendNotification) -> Result<Done, Error> {
     let SendNotification { user_id, kind, title, message, data, timestamp } = input;
-    let timestamp = check::timestamp(timestamp)?;
-    let kind = kind.unwrap_or_default();
-    to_user(&context, user_id, Notification { kind, title, message, data, timestamp }).await
+    let notification = notification(kind.unwrap_or_default(), title, message, data, timestamp)?;
+    to_user(&context, user_id, notification).await
 }
 
 pub(crate) async fn broadcast(context: Context, input: Broadcast) -> Result<Done, Error> {
     let Broadcast { kind, title, message, data, timestamp } = input;
-    let timestamp = check::timestamp(timestamp)?;
-    let kind = kind.unwrap_or_default();
-    notify(&context, Target::All, Notification { kind, title, message, data, timestamp }).await
+    let notification = notification(kind.unwrap_or_default(), title, message, data, timestamp)?;
+    notify(&context, Target::All, notification).await
+}
+
+fn notification(
+    kind: Kind,
+    title: Option<String>,
+    message: String,
+    data: Option<Map<String, Value>>,
+    timestamp: Option<u64>,
+) -> Result<Notification, Error> {
+    let mut notification = Notification::new(kind, message).timestamp(check::timestamp(timestamp)?);
+    notification.title = title;
+    notification.data = data;
+    Ok(notification)
 }
 
 async fn to_user(context: &Context, user: UserId, notification: Notification) -> Result<Done, Error> {
@@ -83,5 +88,5 @@ async fn notify(context: &Context, target: Target, notification: Notification) -
     check::not_empty("message", &notification.message)?;
     check::length("message", &notification.message, context.limits().message)?;
     check::length("title", notification.title.as_deref().unwrap_or_default(), context.limits().title)?;
-    Ok(context.manager().publish(target, &notification).await?.into())
+    Ok(context.manager().publish(target, notification).await?.into())
 }
