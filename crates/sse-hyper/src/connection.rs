@@ -4,8 +4,8 @@ use std::{
     future::Future,
     net::SocketAddr,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, ready},
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -24,22 +24,14 @@ use tracing::debug;
 
 use crate::{
     handshake::PeerAddr,
-    io::{Abort, ClientSocket},
+    io::ClientSocket,
     mark::StreamMark,
     shutdown::{Phase, PhaseListener},
+    side::Side,
 };
 
 /// What a server serves with.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// How long a connection may take.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Timeouts {
-    /// To send a request head.
-    pub(crate) header: Duration,
-    /// To take what is left of a stream that was ended.
-    pub(crate) linger: Duration,
-}
 
 /// Serves one connection to its end.
 ///
@@ -48,7 +40,7 @@ pub(crate) fn connection<S, B>(
     socket: TcpStream,
     peer: SocketAddr,
     service: S,
-    timeouts: Timeouts,
+    header_timeout: Duration,
     listener: PhaseListener,
 ) -> impl Future<Output = ()> + Send + 'static
 where
@@ -59,32 +51,16 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    let abort = Abort::default();
-    let watched = Watched::default();
+    let side = Arc::new(Side::default());
     let http = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(timeouts.header)
+        .header_read_timeout(header_timeout)
         .serve_connection(
-            TokioIo::new(ClientSocket::new(socket, abort.clone())),
-            Watching { service, peer, watched: watched.clone() },
+            TokioIo::new(ClientSocket::new(socket, Arc::clone(&side))),
+            Watching { service, peer, side: Arc::clone(&side) },
         )
         .with_upgrades();
-    let stream = Carried::default();
-    Supervised { http, peer, listener, watched, stream, linger: timeouts.linger, abort, draining: false }
-}
-
-/// The stream that a connection carries, on its way from the service to the connection.
-#[derive(Debug, Clone, Default)]
-struct Watched(Arc<Mutex<Option<Ending>>>);
-
-impl Watched {
-    fn put(&self, ending: Option<Ending>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = ending;
-    }
-
-    fn take(&self) -> Option<Ending> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
+    Supervised { http, listener, side, stream: Carried::default(), draining: false }
 }
 
 /// The service of one connection: looks for streams among the answers.
@@ -92,7 +68,7 @@ impl Watched {
 struct Watching<S> {
     service: S,
     peer: SocketAddr,
-    watched: Watched,
+    side: Arc<Side>,
 }
 
 impl<S, B> HyperService<Request<Incoming>> for Watching<S>
@@ -105,26 +81,28 @@ where
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         request.extensions_mut().insert(PeerAddr(self.peer));
-        Answering {
-            state: AnsweringState::Waiting { service: self.service.clone(), request: Some(request) },
-            watched: self.watched.clone(),
-        }
+        let mut service = self.service.clone();
+        // Most services are always ready; only for the others is the request kept until they are.
+        let state = match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => Answer::Called { future: service.call(request) },
+            _ => Answer::Waiting { service: Box::new((service, Some(request))) },
+        };
+        Answering { state, side: Arc::clone(&self.side) }
     }
 }
 
 pin_project! {
     struct Answering<S, F> {
         #[pin]
-        state: AnsweringState<S, F>,
-        watched: Watched,
+        state: Answer<S, F>,
+        side: Arc<Side>,
     }
 }
 
 pin_project! {
-    #[project = AnsweringStateProjection]
-    enum AnsweringState<S, F> {
-        // A service is called once it says that it is ready.
-        Waiting { service: S, request: Option<Request<Incoming>> },
+    #[project = AnswerProjection]
+    enum Answer<S, F> {
+        Waiting { service: Box<(S, Option<Request<Incoming>>)> },
         Called { #[pin] future: F },
     }
 }
@@ -139,16 +117,17 @@ where
         let mut this = self.project();
         loop {
             match this.state.as_mut().project() {
-                AnsweringStateProjection::Waiting { service, request } => {
+                AnswerProjection::Waiting { service } => {
+                    let (service, request) = &mut **service;
                     ready!(service.poll_ready(cx))?;
                     let Some(request) = request.take() else { return Poll::Pending };
                     let future = service.call(request);
-                    this.state.set(AnsweringState::Called { future });
+                    this.state.set(Answer::Called { future });
                 }
-                AnsweringStateProjection::Called { future } => {
+                AnswerProjection::Called { future } => {
                     let response = ready!(future.poll(cx))?;
                     if let Some(mark) = response.extensions().get::<StreamMark>() {
-                        this.watched.put(mark.take());
+                        this.side.put(mark.take());
                     }
                     return Poll::Ready(Ok(response));
                 }
@@ -172,12 +151,9 @@ pin_project! {
     {
         #[pin]
         http: Http<S>,
-        peer: SocketAddr,
         listener: PhaseListener,
-        watched: Watched,
+        side: Arc<Side>,
         stream: Carried,
-        linger: Duration,
-        abort: Abort,
         draining: bool,
     }
 }
@@ -203,20 +179,20 @@ where
                 this.http.as_mut().graceful_shutdown();
             }
             Phase::Aborting => {
-                this.abort.set();
+                this.side.abort();
                 return Poll::Ready(());
             }
         }
         if let Poll::Ready(result) = this.http.poll(cx) {
             if let Err(error) = result {
-                debug!(peer = %this.peer, %error, "connection ended");
+                debug!(%error, "connection ended");
             }
             return Poll::Ready(());
         }
-        let grace = this.stream.watch(this.watched, *this.linger, cx);
+        let grace = this.stream.watch(this.side, this.listener.linger(), cx);
         if let Some(mut grace) = grace {
             ready!(grace.as_mut().poll(cx));
-            this.abort.set();
+            this.side.abort();
             return Poll::Ready(());
         }
         Poll::Pending
@@ -233,17 +209,12 @@ struct Carried {
 
 impl Carried {
     /// Gives the time that the connection has left, once its stream was ended.
-    fn watch(
-        &mut self,
-        watched: &Watched,
-        linger: Duration,
-        cx: &mut Context<'_>,
-    ) -> Option<Pin<&mut Sleep>> {
+    fn watch(&mut self, side: &Side, linger: Duration, cx: &mut Context<'_>) -> Option<Pin<&mut Sleep>> {
         if self.ending.as_ref().is_some_and(Ending::is_released) {
             *self = Self::default();
         }
         if self.ending.is_none() {
-            self.ending = watched.take();
+            self.ending = side.take();
         }
         let ending = self.ending.as_mut()?;
         if self.grace.is_none()

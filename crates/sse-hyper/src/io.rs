@@ -3,10 +3,7 @@
 use std::{
     io,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -17,32 +14,24 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Says that a connection is to be reset when it is dropped.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Abort(Arc<AtomicBool>);
-
-impl Abort {
-    pub(crate) fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
+use crate::side::Side;
 
 /// A client's socket. Dropped after an abort it sends RST, so that the kernel does not keep what a stalled client never takes.
 #[derive(Debug)]
 pub(crate) struct ClientSocket {
     stream: TcpStream,
-    abort: Abort,
+    side: Arc<Side>,
 }
 
 impl ClientSocket {
-    pub(crate) fn new(stream: TcpStream, abort: Abort) -> Self {
-        Self { stream, abort }
+    pub(crate) fn new(stream: TcpStream, side: Arc<Side>) -> Self {
+        Self { stream, side }
     }
 }
 
 impl Drop for ClientSocket {
     fn drop(&mut self) {
-        if self.abort.0.load(Ordering::Relaxed) {
+        if self.side.is_aborted() {
             // Where it fails the socket is closed in the ordinary way, and the user timeout ends it.
             let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
         }

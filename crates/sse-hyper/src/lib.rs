@@ -8,6 +8,7 @@ mod mark;
 mod response;
 mod serve;
 mod shutdown;
+mod side;
 mod socket;
 
 pub use body::SseBody;

@@ -20,7 +20,7 @@ use tower_service::Service;
 use tracing::{info, warn};
 
 use crate::{
-    connection::{BoxError, Timeouts, connection},
+    connection::{BoxError, connection},
     shutdown::{Phase, Shutdown},
     socket::SocketOptions,
 };
@@ -118,9 +118,8 @@ where
     B::Error: Into<BoxError>,
 {
     async fn run(mut self) -> io::Result<()> {
-        let shutdown = Shutdown::new();
+        let shutdown = Shutdown::new(self.linger());
         let options = self.options();
-        let timeouts = Timeouts { header: self.header_timeout, linger: self.linger() };
         loop {
             tokio::select! {
                 biased;
@@ -133,7 +132,7 @@ where
                         }
                         let service = self.service.clone();
                         let listener = shutdown.listener();
-                        tokio::spawn(connection(socket, peer, service, timeouts, listener));
+                        tokio::spawn(connection(socket, peer, service, self.header_timeout, listener));
                     }
                     Err(error) => after(&error).await,
                 },

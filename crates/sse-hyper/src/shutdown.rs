@@ -1,16 +1,16 @@
 //! How all connections of a server learn that it stops.
 
 use std::{
-    future::Future,
-    pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU8, Ordering},
     },
-    task::Context,
+    task::{Context, Waker},
+    time::Duration,
 };
 
-use tokio::sync::{Notify, futures::OwnedNotified, watch};
+use slab::Slab;
+use tokio::sync::Notify;
 
 /// What a server's connections should do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,83 +25,103 @@ pub(crate) enum Phase {
 
 /// The server's side.
 #[derive(Debug)]
-pub(crate) struct Shutdown {
-    shared: Arc<Shared>,
-    /// Closed when the last connection has let go of its receiver.
-    connections: watch::Sender<()>,
-}
+pub(crate) struct Shutdown(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     phase: AtomicU8,
-    changed: Arc<Notify>,
+    /// How a connection's task is woken; `None` until it was polled first.
+    connections: Mutex<Slab<Option<Waker>>>,
+    all_closed: Notify,
+    linger: Duration,
 }
 
 impl Shutdown {
-    pub(crate) fn new() -> Self {
-        let shared = Shared { phase: AtomicU8::new(Phase::Serving as u8), changed: Arc::new(Notify::new()) };
-        Self { shared: Arc::new(shared), connections: watch::Sender::new(()) }
+    /// With the time that a connection has to take what is left of a stream that was ended.
+    pub(crate) fn new(linger: Duration) -> Self {
+        Self(Arc::new(Shared {
+            phase: AtomicU8::new(Phase::Serving as u8),
+            connections: Mutex::default(),
+            all_closed: Notify::new(),
+            linger,
+        }))
     }
 
     pub(crate) fn enter(&self, phase: Phase) {
-        self.shared.phase.store(phase as u8, Ordering::SeqCst);
-        self.shared.changed.notify_waiters();
+        self.0.phase.store(phase as u8, Ordering::SeqCst);
+        let wakers: Vec<_> = self.0.connections().iter().filter_map(|(_, waker)| waker.clone()).collect();
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     pub(crate) fn listener(&self) -> PhaseListener {
-        PhaseListener {
-            changed: None,
-            shared: Arc::clone(&self.shared),
-            _connection: self.connections.subscribe(),
-        }
+        let key = self.0.connections().insert(None);
+        PhaseListener { shared: Arc::clone(&self.0), key, registered: false }
     }
 
     /// How many connections there are.
     pub(crate) fn connections(&self) -> usize {
-        self.connections.receiver_count()
+        self.0.connections().len()
     }
 
     /// Resolves when there are none.
     pub(crate) async fn all_closed(&self) {
-        self.connections.closed().await;
+        loop {
+            let closed = self.0.all_closed.notified();
+            tokio::pin!(closed);
+            closed.as_mut().enable();
+            if self.connections() == 0 {
+                return;
+            }
+            closed.await;
+        }
     }
 }
 
-/// A connection's side. Lets the server know when it is dropped.
+impl Shared {
+    fn connections(&self) -> MutexGuard<'_, Slab<Option<Waker>>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection's side. Small, since every connection has one; lets the server know when it is dropped.
 #[derive(Debug)]
 pub(crate) struct PhaseListener {
-    /// There once registered: the task's waker stays the same, so one poll suffices until the phase changes.
-    changed: Option<Pin<Box<OwnedNotified>>>,
     shared: Arc<Shared>,
-    _connection: watch::Receiver<()>,
+    key: usize,
+    registered: bool,
 }
 
 impl PhaseListener {
+    pub(crate) fn linger(&self) -> Duration {
+        self.shared.linger
+    }
+
     /// The phase; the task is woken when it changes.
-    pub(crate) fn poll_phase(&mut self, cx: &mut Context<'_>) -> Phase {
-        while self.changed.is_none() {
-            let mut changed = Box::pin(Arc::clone(&self.shared.changed).notified_owned());
-            if changed.as_mut().poll(cx).is_pending() {
-                self.changed = Some(changed);
+    pub(crate) fn poll_phase(&mut self, cx: &Context<'_>) -> Phase {
+        // The connection is a task of its own, so its waker stays the same.
+        if !self.registered {
+            self.registered = true;
+            if let Some(place) = self.shared.connections().get_mut(self.key) {
+                *place = Some(cx.waker().clone());
             }
         }
         match self.shared.phase.load(Ordering::SeqCst) {
             0 => Phase::Serving,
-            1 => self.again(cx, Phase::Draining),
+            1 => Phase::Draining,
             _ => Phase::Aborting,
         }
     }
+}
 
-    /// Registers for the change after this one.
-    fn again(&mut self, cx: &mut Context<'_>, phase: Phase) -> Phase {
-        if let Some(changed) = &mut self.changed {
-            while changed.as_mut().poll(cx).is_ready() {
-                changed.set(Arc::clone(&self.shared.changed).notified_owned());
-            }
+impl Drop for PhaseListener {
+    fn drop(&mut self) {
+        let mut connections = self.shared.connections();
+        let waker = connections.try_remove(self.key);
+        if connections.is_empty() {
+            connections.shrink_to_fit();
+            self.shared.all_closed.notify_waiters();
         }
-        match self.shared.phase.load(Ordering::SeqCst) {
-            2 => Phase::Aborting,
-            _ => phase,
-        }
+        drop(connections);
+        drop(waker);
     }
 }
