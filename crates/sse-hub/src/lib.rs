@@ -1,1 +1,22 @@
-//! A ready-made Server-Sent Events hub with a management API and a demo page
+#![doc = include_str!("../README.md")]
+
+mod app;
+mod cli;
+mod error;
+mod file;
+mod health;
+mod later;
+mod limits;
+mod page;
+mod redact;
+mod requests;
+mod run;
+mod server;
+mod settings;
+mod signals;
+mod source;
+mod stream_args;
+mod values;
+mod visitor;
+
+pub use run::run;

@@ -1,0 +1,53 @@
+//! The hub's routes.
+
+use axum::{
+    Router,
+    extract::{FromRef, RawQuery, State},
+    http::StatusCode,
+    middleware::{from_fn, from_fn_with_state},
+    routing::get,
+};
+use sse_axum::{Refusal, SseHandshake, SseResponse};
+use sse_core::Manager;
+use sse_trpc::Management;
+
+use crate::{
+    health::{self, Draining},
+    page, requests, visitor,
+};
+
+/// What the routes share.
+#[derive(Debug, Clone, FromRef)]
+struct App {
+    manager: Manager,
+    draining: Draining,
+}
+
+/// The hub's routes in demo mode.
+pub(crate) fn router(manager: Manager, draining: Draining) -> Router {
+    let identified = from_fn_with_state(manager.clone(), visitor::identify);
+    let management = sse_axum::trpc(Management::new(manager.clone())).layer(identified);
+    Router::new()
+        .route("/api/sse", get(stream).head(stream_head))
+        .route("/", get(page::to_page))
+        .route(page::PATH, get(page::page))
+        .route("/favicon.ico", get(StatusCode::NO_CONTENT))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .with_state(App { manager, draining })
+        .nest("/api/trpc", management)
+        .layer(from_fn(requests::log))
+}
+
+/// A stream, for whom the visitor says to be.
+async fn stream(
+    State(manager): State<Manager>,
+    RawQuery(query): RawQuery,
+    handshake: SseHandshake,
+) -> Result<SseResponse, Refusal> {
+    let handshake = match visitor::name(query.as_deref()) {
+        Some(name) => handshake.user(name),
+        None => handshake,
+    };
+    Ok(manager.connect(handshake.into_inner())?.into())
+}

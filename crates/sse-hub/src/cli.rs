@@ -1,0 +1,125 @@
+//! The command line, and the variables that stand for it.
+
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{ArgMatches, Command, CommandFactory, Parser, builder::BoolishValueParser};
+
+use crate::{
+    error::Error,
+    later::LaterArgs,
+    stream_args::StreamArgs,
+    values::{address, seconds},
+};
+
+const AFTER_HELP: &str = "\
+Every setting may come from its flag, its variable or the file, in this order of precedence.
+Durations are texts such as 500ms or 1m30s; a bare number is milliseconds, for --drain seconds.
+Exit codes: 0 after a drain, 1 for a failure at run time, 2 for a configuration that is refused,
+130 or 143 when a second SIGINT or SIGTERM ended the drain.";
+
+/// A ready-made hub for Server-Sent Events: streams, a management API and a demo page.
+#[derive(Debug, Parser)]
+#[command(name = "sse-hub", version, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    /// Where to listen; port 0 is any free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", value_parser = address, env = "SSE_HUB_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// A TOML file with settings
+    #[arg(long, value_name = "FILE", env = "SSE_HUB_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// How long streams may take to end after SIGTERM or Ctrl-C [default: 10]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, env = "SSE_HUB_DRAIN")]
+    pub(crate) drain: Option<Duration>,
+    /// Serve strangers: visitors name themselves and may do everything, also from other machines
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = BoolishValueParser::new(), env = "SSE_HUB_DEMO")]
+    pub(crate) demo: Option<bool>,
+    /// What is logged, as in RUST_LOG: `info`, `sse_hub=debug,sse_core=debug` [default: info]
+    #[arg(long, value_name = "FILTER", env = "SSE_HUB_LOG")]
+    pub(crate) log: Option<String>,
+    #[command(flatten)]
+    pub(crate) streams: StreamArgs,
+    #[command(flatten)]
+    pub(crate) later: LaterArgs,
+}
+
+impl Cli {
+    /// The command line, without the values of variables in its help.
+    pub(crate) fn shape() -> Command {
+        Self::command().mut_args(|arg| arg.hide_env_values(true))
+    }
+
+    /// Reads a command line, and the variables of this process.
+    pub(crate) fn matches(arguments: impl IntoIterator<Item = OsString>) -> Result<ArgMatches, Error> {
+        let arguments: Vec<_> = arguments.into_iter().collect();
+        Self::shape()
+            .try_get_matches_from(arguments.clone())
+            .map_err(|error| Error::CommandLine { hint: blamed_variable(&error, &arguments), error })
+    }
+}
+
+/// The variable that a wrong value came from; clap only names the flag.
+fn blamed_variable(error: &clap::Error, arguments: &[OsString]) -> Option<String> {
+    use clap::error::{ContextKind, ContextValue};
+    let Some(ContextValue::String(usage)) = error.get(ContextKind::InvalidArg) else { return None };
+    let flag = usage.split(['=', ' ', '[']).next()?;
+    let is_given = |argument: &OsString| {
+        argument.to_str().is_some_and(|argument| argument.split('=').next() == Some(flag))
+    };
+    if arguments.iter().any(is_given) {
+        return None;
+    }
+    let shape = Cli::shape();
+    let arg = shape.get_arguments().find(|arg| arg.get_long() == flag.strip_prefix("--"))?;
+    let variable = arg.get_env()?;
+    std::env::var_os(variable).map(|_| variable.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, to_value};
+    use sse_core::Config;
+
+    use super::*;
+
+    #[test]
+    fn the_shape_is_sound() {
+        Cli::shape().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_a_variable_of_its_name() {
+        let shape = Cli::shape();
+        let settings: Vec<_> = shape.get_arguments().filter_map(|arg| Some((arg.get_long()?, arg))).collect();
+        assert!(settings.len() > 20);
+        for (long, arg) in settings {
+            let variable = format!("SSE_HUB_{}", long.to_uppercase().replace('-', "_"));
+            assert_eq!(arg.get_env().and_then(|env| env.to_str()), Some(variable.as_str()), "--{long}");
+        }
+    }
+
+    #[test]
+    fn every_field_of_the_streams_has_a_flag() {
+        let flags: Vec<_> =
+            Cli::shape().get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect();
+        let Value::Object(fields) = to_value(Config::default()).unwrap() else { panic!("not an object") };
+        for (name, value) in fields {
+            let names = match value.as_object() {
+                Some(group) => group.keys().map(|key| format!("{name}-{key}")).collect(),
+                None => vec![name],
+            };
+            for name in names {
+                assert!(flags.contains(&name.replace('_', "-")), "no flag for {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_flag_is_in_the_readme() {
+        let readme = include_str!("../README.md");
+        for arg in Cli::shape().get_arguments() {
+            let Some(long) = arg.get_long() else { continue };
+            assert!(readme.contains(&format!("`--{long}")), "--{long} is not in the README");
+        }
+    }
+}

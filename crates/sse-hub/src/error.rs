@@ -1,0 +1,83 @@
+//! Why the hub did not start, or ended.
+
+use std::{
+    io::{self, ErrorKind, Write},
+    net::SocketAddr,
+    path::PathBuf,
+};
+
+use thiserror::Error;
+
+/// Why the hub did not start, or ended.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    /// The command line is wrong, or asks for help.
+    #[error("{}{}", .error.to_string().trim_end(), .hint.as_ref().map(|name| format!("\n\nThe value is that of the variable {name}.")).unwrap_or_default())]
+    CommandLine { error: clap::Error, hint: Option<String> },
+    /// A variable looks like a setting, but is none.
+    #[error("{0} is no setting of this hub; see --help for all there are")]
+    UnknownVariable(String),
+    /// A setting cannot have the value it has.
+    #[error("{name} {problem}")]
+    Setting { name: String, problem: String },
+    /// Several settings cannot have the values they have.
+    #[error("{}", .0.join("\n"))]
+    Streams(Vec<String>),
+    /// A setting of a later version.
+    #[error("{0} is not built yet")]
+    NotBuilt(String),
+    /// The settings file cannot be read.
+    #[error("cannot read the settings file {}: {source}", .path.display())]
+    UnreadableFile { path: PathBuf, source: io::Error },
+    /// The settings file is wrong.
+    #[error("{}: {}", .path.display(), .error.to_string().trim_end())]
+    WrongFile { path: PathBuf, error: Box<toml::de::Error> },
+    /// Demo mode, where others could reach it.
+    #[error(
+        "in demo mode everybody may do everything, so {0} is refused, which others can reach; \
+         listen on a loopback address, or say --demo if that is meant"
+    )]
+    DemoForAll(SocketAddr),
+    /// More streams than this process may have open files.
+    #[error("{name}: {problem}")]
+    Files { name: String, problem: String },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}{}", hint(.source))]
+    Listen { address: SocketAddr, source: io::Error },
+    /// Something that the operating system refused.
+    #[error("{what}: {source}")]
+    System { what: &'static str, source: io::Error },
+}
+
+impl Error {
+    /// 2 for a configuration that is refused, 1 for a failure at run time; 0 for help that was asked for.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::CommandLine { error, .. } => u8::try_from(error.exit_code()).unwrap_or(2),
+            Self::Listen { .. } | Self::System { .. } => 1,
+            _ => 2,
+        }
+    }
+
+    /// Tells it: help on standard output, everything else on standard error.
+    pub(crate) fn report(&self) {
+        // What would be told about a failure to write to it could not be written either.
+        let _ = match self {
+            Self::CommandLine { error, hint: None } => error.print(),
+            Self::CommandLine { .. } => writeln!(io::stderr(), "{self}"),
+            _ => writeln!(io::stderr(), "error: {self}"),
+        };
+    }
+}
+
+fn hint(source: &io::Error) -> &'static str {
+    match source.kind() {
+        ErrorKind::AddrInUse => {
+            "\nIs another hub running? Choose another port with --listen, as --listen 127.0.0.1:8081; \
+             port 0 is any free one."
+        }
+        ErrorKind::PermissionDenied => "\nPorts below 1024 are for privileged processes; choose another with --listen.",
+        ErrorKind::AddrNotAvailable => "\nThis machine has no such address; choose another with --listen.",
+        _ => "",
+    }
+}

@@ -1,0 +1,30 @@
+//! The demo page: one file, without anything from elsewhere.
+
+use axum::{
+    http::{HeaderName, header},
+    response::{Html, IntoResponse, Redirect},
+};
+
+/// Its path.
+pub(crate) const PATH: &str = "/sse-demo";
+
+/// Only what is in the page itself runs, and it talks to this hub alone.
+const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; \
+                      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const HEADERS: [(HeaderName, &str); 4] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CACHE_CONTROL, "no-cache"),
+];
+
+/// The page.
+pub(crate) async fn page() -> impl IntoResponse {
+    (HEADERS, Html(include_str!("demo.html")))
+}
+
+/// Leads to the page.
+pub(crate) async fn to_page() -> Redirect {
+    Redirect::temporary(PATH)
+}

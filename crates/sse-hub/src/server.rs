@@ -1,0 +1,106 @@
+//! Listening, serving, and ending.
+
+use std::{
+    future::Future,
+    io::{self, Write},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    process,
+};
+
+use sse_core::{Drain, Manager, Open};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::oneshot,
+};
+use tracing::{info, warn};
+
+use crate::{app, error::Error, health::Draining, page, settings::Settings, signals::Signals};
+
+/// Connections that may wait to be accepted; the system may allow fewer.
+const BACKLOG: u32 = 4096;
+
+/// Serves until a signal ends it.
+pub(crate) async fn serve(settings: Settings) -> Result<(), Error> {
+    let manager = Manager::builder().config(settings.streams).access(Open).build();
+    let manager = manager.map_err(|error| Error::Streams(vec![error.to_string()]))?;
+    let listener = listen(settings.listen)?;
+    let signals =
+        Signals::new().map_err(|source| Error::System { what: "signals cannot be heard", source })?;
+    let draining = Draining::default();
+    let router = app::router(manager.clone(), draining.clone());
+    announce(&listener);
+    sse_axum::serve(listener, router)
+        .manager(&manager)
+        .drain(Drain::within(settings.drain))
+        .with_graceful_shutdown(first_signal(signals, draining))
+        .await
+        .map_err(|source| Error::System { what: "serving failed", source })
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    try_listen(address).map_err(|source| Error::Listen { address, source })
+}
+
+fn try_listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Elsewhere than on Unix it would let two hubs share the port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Prints where it listens. That nobody reads it is no reason not to serve.
+fn announce(listener: &TcpListener) {
+    let written = listener.local_addr().and_then(|address| {
+        let mut out = io::stdout().lock();
+        writeln!(out, "listening on http://{address}")?;
+        writeln!(out, "demo: http://{}{}", reachable(address), page::PATH)?;
+        out.flush()
+    });
+    if let Err(error) = written {
+        warn!(%error, "the address cannot be printed");
+    }
+}
+
+/// An address that a browser on this machine can open.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}
+
+/// Resolves at the first signal; the second ends the process at once, whatever is still being written.
+fn first_signal(mut signals: Signals, draining: Draining) -> impl Future<Output = ()> + Send + 'static {
+    let (tell, told) = oneshot::channel::<()>();
+    tokio::spawn(async move {
+        let first = signals.next().await;
+        info!(signal = first.as_str(), "draining; a second signal ends it at once");
+        draining.begin();
+        drop(tell);
+        let second = signals.next().await;
+        warn!(signal = second.as_str(), "ended before the drain was over");
+        process::exit(second.exit_code());
+    });
+    async {
+        // An error is what it waits for: the sender is dropped.
+        let _ = told.await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_is_announced_where_it_can_be_opened() {
+        for (bound, announced) in
+            [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1"), ("127.0.0.2:1", "127.0.0.2:1")]
+        {
+            assert_eq!(reachable(bound.parse().unwrap()).to_string(), announced);
+        }
+    }
+}

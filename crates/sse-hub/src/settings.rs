@@ -1,0 +1,167 @@
+//! All settings, merged: a flag goes before its variable, that before the file, that before the default.
+
+use std::{env, ffi::OsString, net::SocketAddr, time::Duration};
+
+use clap::FromArgMatches;
+use sse_core::{BuildError, Config};
+
+use crate::{
+    cli::Cli,
+    error::Error,
+    file::{Fields, File},
+    later,
+    source::Sources,
+    values::Seconds,
+};
+
+/// All settings.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) listen: SocketAddr,
+    pub(crate) drain: Duration,
+    pub(crate) log: String,
+    pub(crate) streams: Config,
+    pub(crate) sources: Sources,
+}
+
+const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+const DEFAULT_DRAIN: Duration = Duration::from_secs(10);
+const LONGEST_DRAIN: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Settings {
+    /// Gathers them from a command line, the variables of this process, and the file that is named there.
+    pub(crate) fn gather(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
+        let matches = Cli::matches(arguments)?;
+        let mut cli = Cli::from_arg_matches(&matches)
+            .map_err(|error| Error::CommandLine { error, hint: None })?;
+        refuse_unknown_variables()?;
+        let file = cli.config.take().map(File::read).transpose()?;
+        let fields = file.as_ref().map_or_else(|| Ok(Fields::default()), File::fields)?;
+        let sources = Sources::new(&matches, file.as_ref().map(File::parts));
+        Self::merge(cli, fields, sources)
+    }
+
+    fn merge(cli: Cli, mut file: Fields, sources: Sources) -> Result<Self, Error> {
+        let mut streams = std::mem::take(&mut file.streams);
+        cli.streams.apply(&mut streams);
+        let settings = Self {
+            listen: cli.listen.or(file.listen).unwrap_or(DEFAULT_LISTEN),
+            drain: cli.drain.or(file.drain.map(|Seconds(drain)| drain)).unwrap_or(DEFAULT_DRAIN),
+            log: cli.log.or(file.log.take()).unwrap_or_else(|| "info".to_owned()),
+            streams,
+            sources,
+        };
+        let may_serve_strangers = cli.demo.or(file.demo).unwrap_or(false);
+        later::refuse(cli.later, file, &settings.sources)?;
+        settings.check(may_serve_strangers)?;
+        Ok(settings)
+    }
+
+    fn check(&self, may_serve_strangers: bool) -> Result<(), Error> {
+        self.streams.check().map_err(|error| self.blame(&error))?;
+        if self.drain > LONGEST_DRAIN {
+            let problem = format!("must be at most {} seconds", LONGEST_DRAIN.as_secs());
+            return Err(Error::Setting { name: self.sources.name("drain"), problem });
+        }
+        if !self.listen.ip().to_canonical().is_loopback() && !may_serve_strangers {
+            return Err(Error::DemoForAll(self.listen));
+        }
+        Ok(())
+    }
+
+    fn blame(&self, error: &BuildError) -> Error {
+        let problems = error.problems.iter().map(|problem| {
+            format!("{} {}", self.sources.name_of_stream(problem.field), problem.expected)
+        });
+        Error::Streams(problems.collect())
+    }
+}
+
+/// Ends the start for a variable that looks like a setting and is none, as one that is misspelt.
+fn refuse_unknown_variables() -> Result<(), Error> {
+    let shape = Cli::shape();
+    let is_known = |name: &str| {
+        name == later::BACKEND_KEY
+            || is_from_kubernetes(name)
+            || shape.get_arguments().any(|arg| arg.get_env().is_some_and(|env| env == name))
+    };
+    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    match names.into_iter().find(|name| name.starts_with("SSE_HUB_") && !is_known(name)) {
+        Some(name) => Err(Error::UnknownVariable(name)),
+        None => Ok(()),
+    }
+}
+
+/// Kubernetes sets these in every container when a service is called `sse-hub`.
+fn is_from_kubernetes(name: &str) -> bool {
+    name == "SSE_HUB_PORT" || name.starts_with("SSE_HUB_PORT_") || name.starts_with("SSE_HUB_SERVICE_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gather(arguments: &[&str]) -> Result<Settings, String> {
+        let arguments = std::iter::once("sse-hub").chain(arguments.iter().copied()).map(OsString::from);
+        Settings::gather(arguments).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn without_anything_it_is_a_demo_for_this_machine() {
+        let settings = gather(&[]).unwrap();
+        assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(settings.drain, Duration::from_secs(10));
+        assert_eq!(settings.streams, Config::default());
+    }
+
+    #[test]
+    fn only_loopback_addresses_are_this_machine() {
+        for address in ["127.0.0.1:0", "127.3.2.1:0", "[::1]:0", "[::ffff:127.0.0.1]:0"] {
+            assert!(gather(&["--listen", address]).is_ok(), "{address}");
+        }
+        for address in ["0.0.0.0:0", "[::]:0", "10.0.0.1:80", "[::ffff:10.0.0.1]:80"] {
+            let error = gather(&["--listen", address]).unwrap_err();
+            assert!(error.contains(address) && error.contains("--demo"), "{error}");
+            assert!(gather(&["--demo", "--listen", address]).is_ok(), "{address}");
+            assert!(gather(&["--demo=true", "--listen", address]).is_ok(), "{address}");
+            assert!(gather(&["--demo=no", "--listen", address]).is_err(), "{address}");
+        }
+    }
+
+    #[test]
+    fn settings_out_of_range_are_named() {
+        let error = gather(&["--retry", "2h", "--limits-topic=0", "--max-age", "1ms"]).unwrap_err();
+        for name in ["--retry must be", "--limits-topic must be", "--max-age must be"] {
+            assert!(error.contains(name), "{error}");
+        }
+        let error = gather(&["--drain", "100000"]).unwrap_err();
+        assert!(error.contains("--drain must be"), "{error}");
+    }
+
+    #[test]
+    fn what_is_not_built_yet_is_refused_by_name() {
+        for (flag, value, named) in [
+            ("--auth", "jwt", "--auth jwt"),
+            ("--auth", "nextauth", "--auth nextauth"),
+            ("--backplane", "memory", "--backplane"),
+            ("--backplane", "redis://127.0.0.1", "--backplane"),
+            ("--tls-cert", "a.pem", "--tls-cert"),
+            ("--tls-key", "a.key", "--tls-key"),
+            ("--trpc-transformer", "superjson", "--trpc-transformer superjson"),
+        ] {
+            assert_eq!(gather(&[flag, value]).unwrap_err(), format!("{named} is not built yet"));
+        }
+        assert!(gather(&["--auth", "none", "--trpc-transformer", "json"]).is_ok());
+        let error = gather(&["--auth", "None"]).unwrap_err();
+        assert!(error.contains("--auth") && error.contains("none, nextauth, jwt"), "{error}");
+    }
+
+    #[test]
+    fn kubernetes_is_not_a_misspelling() {
+        for name in ["SSE_HUB_PORT", "SSE_HUB_PORT_8080_TCP_ADDR", "SSE_HUB_SERVICE_HOST"] {
+            assert!(is_from_kubernetes(name), "{name}");
+        }
+        assert!(!is_from_kubernetes("SSE_HUB_LISTENN") && !is_from_kubernetes("SSE_HUB_PORTS"));
+    }
+}

@@ -1,0 +1,81 @@
+//! Where a setting came from, so that errors can name it.
+
+use std::path::{Path, PathBuf};
+
+use clap::{ArgMatches, parser::ValueSource};
+use toml::de::DeTable;
+
+/// Where settings came from.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    given: Vec<(String, ValueSource)>,
+    file: Option<(PathBuf, String)>,
+}
+
+impl Sources {
+    /// Sources of a command line, and of a file's text.
+    pub(crate) fn new(matches: &ArgMatches, file: Option<(&Path, &str)>) -> Self {
+        let given = matches.ids().filter_map(|id| Some((id.to_string(), matches.value_source(id.as_str())?)));
+        Self {
+            given: given.collect(),
+            file: file.map(|(path, text)| (path.to_owned(), text.to_owned())),
+        }
+    }
+
+    /// The name of a top-level setting where it was given: its flag, its variable, or its place in the file.
+    pub(crate) fn name(&self, flag: &str) -> String {
+        self.name_of(flag, &[&flag.replace('-', "_")])
+    }
+
+    /// The same for a field of the streams' settings, as `limits.topic`.
+    pub(crate) fn name_of_stream(&self, field: &str) -> String {
+        let path: Vec<_> = std::iter::once("streams").chain(field.split('.')).collect();
+        self.name_of(&field.replace(['_', '.'], "-"), &path)
+    }
+
+    fn name_of(&self, flag: &str, path: &[&str]) -> String {
+        let id = flag.replace('-', "_");
+        match self.given.iter().find(|(given, _)| *given == id) {
+            Some((_, ValueSource::CommandLine)) => format!("--{flag}"),
+            Some(_) => format!("SSE_HUB_{} (--{flag})", id.to_uppercase()),
+            None => self.place(path),
+        }
+    }
+
+    fn place(&self, path: &[&str]) -> String {
+        let field = path.join(".");
+        let Some((file, text)) = &self.file else { return field };
+        match line_of(text, path) {
+            Some(line) => format!("{}, line {line}: {field}", file.display()),
+            None => format!("{}: {field}", file.display()),
+        }
+    }
+}
+
+/// The line of a key, counted from one.
+fn line_of(text: &str, path: &[&str]) -> Option<usize> {
+    let root = DeTable::parse(text).ok()?;
+    let mut table = root.get_ref();
+    let (last, groups) = path.split_last()?;
+    for group in groups {
+        table = table.get(*group)?.get_ref().as_table()?;
+    }
+    let (key, _) = table.get_key_value(*last)?;
+    Some(text.get(..key.span().start)?.matches('\n').count() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_found_however_they_are_written() {
+        let text = "drain = 3\n\n[streams]\nretry = 1\nlimits.topic = 0\n[streams.more]\nx = 1\n";
+        assert_eq!(line_of(text, &["drain"]), Some(1));
+        assert_eq!(line_of(text, &["streams", "retry"]), Some(4));
+        assert_eq!(line_of(text, &["streams", "limits", "topic"]), Some(5));
+        assert_eq!(line_of(text, &["streams", "more", "x"]), Some(7));
+        assert_eq!(line_of(text, &["retry"]), None);
+        assert_eq!(line_of("limits = { topic = 0 }", &["limits", "topic"]), Some(1));
+    }
+}

@@ -1,0 +1,102 @@
+//! Everything of [`Config`] as flags and variables.
+
+use std::time::Duration;
+
+use clap::Args;
+use sse_core::{Config, HeartbeatForm, LimitPolicy, Overflow, RefusalForm};
+
+use crate::values::{choice, duration, overflow};
+
+/// A flag and a variable for every field of [`Config`], by the field's name.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Streams")]
+pub(crate) struct StreamArgs {
+    /// Streams at once [default: 1000]; the soft limit of open files is raised to fit
+    #[arg(long, value_name = "N", env = "SSE_HUB_MAX_CONNECTIONS")]
+    max_connections: Option<usize>,
+    /// Streams at once of one user [default: no limit]
+    #[arg(long, value_name = "N", env = "SSE_HUB_MAX_CONNECTIONS_PER_USER")]
+    max_connections_per_user: Option<usize>,
+    /// Streams at once from one address [default: no limit]
+    #[arg(long, value_name = "N", env = "SSE_HUB_MAX_CONNECTIONS_PER_ADDRESS")]
+    max_connections_per_address: Option<usize>,
+    /// A newcomer beyond --max-connections: refuse (default), replace_oldest
+    #[arg(long, value_name = "POLICY", value_parser = choice::<LimitPolicy>, env = "SSE_HUB_WHEN_FULL")]
+    when_full: Option<LimitPolicy>,
+    /// A newcomer beyond --max-connections-per-user: refuse (default), replace_oldest
+    #[arg(long, value_name = "POLICY", value_parser = choice::<LimitPolicy>, env = "SSE_HUB_WHEN_USER_FULL")]
+    when_user_full: Option<LimitPolicy>,
+    /// A newcomer beyond --max-connections-per-address: refuse (default), replace_oldest
+    #[arg(long, value_name = "POLICY", value_parser = choice::<LimitPolicy>, env = "SSE_HUB_WHEN_ADDRESS_FULL")]
+    when_address_full: Option<LimitPolicy>,
+    /// How 429 and 503 look: status (default), soft (200, `retry:`, end)
+    #[arg(long, value_name = "FORM", value_parser = choice::<RefusalForm>, env = "SSE_HUB_REFUSAL")]
+    refusal: Option<RefusalForm>,
+    /// What a quiet stream gets: event (default), comment, off
+    #[arg(long, value_name = "FORM", value_parser = choice::<HeartbeatForm>, env = "SSE_HUB_HEARTBEAT")]
+    heartbeat: Option<HeartbeatForm>,
+    /// After how long a quiet stream gets a heartbeat [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = duration, env = "SSE_HUB_HEARTBEAT_INTERVAL")]
+    heartbeat_interval: Option<Duration>,
+    /// A client that takes nothing of what waits for it is dropped within this time [default: 60s]
+    #[arg(long, value_name = "DURATION", value_parser = duration, env = "SSE_HUB_CONNECTION_TIMEOUT")]
+    connection_timeout: Option<Duration>,
+    /// A stream ends at a random 80 to 100 % of this age [default: never]
+    #[arg(long, value_name = "DURATION", value_parser = duration, env = "SSE_HUB_MAX_AGE")]
+    max_age: Option<Duration>,
+    /// When clients are told to come back after a cut, give or take a quarter [default: 3s]
+    #[arg(long, value_name = "DURATION", value_parser = duration, env = "SSE_HUB_RETRY")]
+    retry: Option<Duration>,
+    /// Events that may wait for one stream [default: 1024]
+    #[arg(long, value_name = "N", env = "SSE_HUB_QUEUE_FRAMES")]
+    queue_frames: Option<usize>,
+    /// Bytes that may wait for one stream, also the largest event [default: 2097152]
+    #[arg(long, value_name = "BYTES", env = "SSE_HUB_QUEUE_BYTES")]
+    queue_bytes: Option<usize>,
+    /// When a queue is full: disconnect (default), drop_oldest, keep_latest=key, keep_latest=event_type
+    #[arg(long, value_name = "POLICY", value_parser = overflow, env = "SSE_HUB_OVERFLOW")]
+    overflow: Option<Overflow>,
+    /// Bytes of an event type [default: 128]
+    #[arg(long, value_name = "BYTES", env = "SSE_HUB_LIMITS_EVENT_TYPE")]
+    limits_event_type: Option<usize>,
+    /// Bytes of a topic [default: 256]
+    #[arg(long, value_name = "BYTES", env = "SSE_HUB_LIMITS_TOPIC")]
+    limits_topic: Option<usize>,
+    /// Bytes of a user id [default: 256]
+    #[arg(long, value_name = "BYTES", env = "SSE_HUB_LIMITS_USER")]
+    limits_user: Option<usize>,
+    /// Topics of one stream [default: 64]
+    #[arg(long, value_name = "N", env = "SSE_HUB_LIMITS_TOPICS")]
+    limits_topics: Option<usize>,
+}
+
+impl StreamArgs {
+    /// Puts what was given in the place of what is there.
+    pub(crate) fn apply(self, config: &mut Config) {
+        put(&mut config.max_connections, self.max_connections);
+        put(&mut config.max_connections_per_user, self.max_connections_per_user.map(Some));
+        put(&mut config.max_connections_per_address, self.max_connections_per_address.map(Some));
+        put(&mut config.when_full, self.when_full);
+        put(&mut config.when_user_full, self.when_user_full);
+        put(&mut config.when_address_full, self.when_address_full);
+        put(&mut config.refusal, self.refusal);
+        put(&mut config.heartbeat, self.heartbeat);
+        put(&mut config.heartbeat_interval, self.heartbeat_interval);
+        put(&mut config.connection_timeout, self.connection_timeout);
+        put(&mut config.max_age, self.max_age.map(Some));
+        put(&mut config.retry, self.retry);
+        put(&mut config.queue_frames, self.queue_frames);
+        put(&mut config.queue_bytes, self.queue_bytes);
+        put(&mut config.overflow, self.overflow);
+        put(&mut config.limits.event_type, self.limits_event_type);
+        put(&mut config.limits.topic, self.limits_topic);
+        put(&mut config.limits.user, self.limits_user);
+        put(&mut config.limits.topics, self.limits_topics);
+    }
+}
+
+fn put<T>(place: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *place = given;
+    }
+}

@@ -1,0 +1,99 @@
+//! How settings are written, on the command line, in variables and in files.
+
+use std::{net::SocketAddr, time::Duration};
+
+use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error};
+use sse_core::Overflow;
+
+/// Reads a duration as `[streams]` has them: `30s`, `1m 30s`, or a number of milliseconds.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(milliseconds) => Ok(Duration::from_millis(milliseconds)),
+        Err(_) => in_words(text),
+    }
+}
+
+/// Reads a number of seconds; `500ms`, `1m` and the like will do, too.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(_) => in_words(text),
+    }
+}
+
+fn in_words(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// Reads an address and a port.
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "should be an IP address and a port, as 127.0.0.1:8080 or [::1]:8080".to_owned())
+}
+
+/// Reads the name of a choice as files have it.
+pub(crate) fn choice<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    toml::Value::from(text).try_into().map_err(|error| error.to_string().trim_end().to_owned())
+}
+
+/// Reads an overflow policy: `disconnect`, `drop_oldest`, `keep_latest=key`, `keep_latest=event_type`.
+pub(crate) fn overflow(text: &str) -> Result<Overflow, String> {
+    let value = match text.split_once('=') {
+        Some((policy, by)) => toml::Table::from_iter([(policy.to_owned(), by.into())]).into(),
+        None => toml::Value::from(text),
+    };
+    value.try_into().map_err(|_| {
+        "should be disconnect, drop_oldest, keep_latest=key or keep_latest=event_type".to_owned()
+    })
+}
+
+/// A duration that a file may give as a number of seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seconds(pub(crate) Duration);
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "a number of seconds, or a duration such as \"10s\"")]
+        enum Form {
+            Number(u64),
+            Text(String),
+        }
+        match Form::deserialize(deserializer)? {
+            Form::Number(seconds) => Ok(Self(Duration::from_secs(seconds))),
+            Form::Text(text) => seconds(&text).map(Self).map_err(D::Error::custom),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sse_core::{CollapseBy, HeartbeatForm};
+
+    use super::*;
+
+    #[test]
+    fn a_bare_number_is_milliseconds_for_streams_and_seconds_for_the_drain() {
+        assert_eq!(duration("1500"), Ok(Duration::from_millis(1500)));
+        assert_eq!(seconds("15"), Ok(Duration::from_secs(15)));
+        for read in [duration, seconds] {
+            assert_eq!(read("1m 30s"), Ok(Duration::from_secs(90)));
+            assert!(read("soon").is_err() && read("-1").is_err() && read("").is_err());
+        }
+    }
+
+    #[test]
+    fn choices_are_named_as_in_files() {
+        assert_eq!(choice("comment"), Ok(HeartbeatForm::Comment));
+        let error = choice::<HeartbeatForm>("loud").unwrap_err();
+        assert!(error.contains("loud") && error.contains("`event`"), "{error}");
+    }
+
+    #[test]
+    fn overflow_policies_may_say_by_what() {
+        assert_eq!(overflow("drop_oldest"), Ok(Overflow::DropOldest));
+        assert_eq!(overflow("keep_latest=event_type"), Ok(Overflow::KeepLatest(CollapseBy::EventType)));
+        for text in ["keep_latest", "keep_latest=", "disconnect=key", "oldest", ""] {
+            assert!(overflow(text).is_err(), "{text}");
+        }
+    }
+}
