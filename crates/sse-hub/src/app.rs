@@ -4,12 +4,11 @@ use axum::{
     Router,
     extract::{FromRef, RawQuery, State},
     http::StatusCode,
-    middleware::{from_fn, from_fn_with_state},
-    routing::get,
+    middleware::from_fn,
+    routing::{any, get},
 };
 use sse_axum::{Refusal, SseHandshake, SseResponse};
 use sse_core::Manager;
-use sse_trpc::Management;
 
 use crate::{
     health::{self, Draining},
@@ -25,17 +24,14 @@ struct App {
 
 /// The hub's routes in demo mode.
 pub(crate) fn router(manager: Manager, draining: Draining) -> Router {
-    let identified = from_fn_with_state(manager.clone(), visitor::identify);
-    let management = sse_axum::trpc(Management::new(manager.clone())).layer(identified);
     Router::new()
-        .route("/api/sse", get(stream).head(stream_head))
+        .route("/api/sse", any(stream))
         .route("/", get(page::to_page))
         .route(page::PATH, get(page::page))
         .route("/favicon.ico", get(StatusCode::NO_CONTENT))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .with_state(App { manager, draining })
-        .nest("/api/trpc", management)
         .layer(from_fn(requests::log))
 }
 
@@ -49,5 +45,5 @@ async fn stream(
         Some(name) => handshake.user(name),
         None => handshake,
     };
-    Ok(manager.connect(handshake.into_inner())?.into())
+    Ok(manager.connect(handshake)?.into())
 }

@@ -1,6 +1,10 @@
 //! From the command line to the exit code.
 
-use std::{env, io, process::ExitCode};
+use std::{
+    env,
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
 
 use tracing_subscriber::EnvFilter;
 
@@ -39,6 +43,7 @@ fn start_logs(settings: &Settings) -> Result<(), Error> {
         name: settings.sources.name("log"),
         problem: format!("is no filter: {error}"),
     })?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let colours = io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours).init();
     Ok(())
 }
