@@ -31,3 +31,16 @@ pub(crate) async fn ready(State(draining): State<Draining>) -> (StatusCode, &'st
         (StatusCode::OK, "ready\n")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn it_is_ready_until_it_drains() {
+        let draining = Draining::default();
+        assert_eq!(ready(State(draining.clone())).await.0, StatusCode::OK);
+        draining.clone().begin();
+        assert_eq!(ready(State(draining)).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    }
+}

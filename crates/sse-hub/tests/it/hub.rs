@@ -1,0 +1,112 @@
+//! A hub to test, and what tests ask of it.
+
+use std::{env, net::SocketAddr, process::Command, time::Duration};
+
+use serde_json::{Value, json};
+use sse_testkit::{Decoded, RawClient, RawRequest, Response, Server, request};
+
+/// Long enough for a busy machine; tests that wait for it have failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The hub on a free port, without any setting from the tests' own variables.
+pub(crate) fn command() -> Command {
+    let mut command = bare_command();
+    command.args(["--listen", "127.0.0.1:0"]);
+    command
+}
+
+/// The hub without any argument or setting.
+pub(crate) fn bare_command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sse-hub"));
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SSE_HUB_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// A hub that runs until this is dropped.
+pub(crate) struct Hub(pub(crate) Server);
+
+impl Hub {
+    pub(crate) async fn start(arguments: &[&str]) -> Self {
+        let mut command = command();
+        command.args(arguments);
+        Self::spawn(command).await
+    }
+
+    pub(crate) async fn spawn(command: Command) -> Self {
+        Self(Server::spawn(command).await.unwrap())
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0.address()
+    }
+
+    /// Opens a stream; its `connection` event has not been read.
+    pub(crate) async fn open(&self, query: &str) -> RawClient {
+        RawRequest::get(self.address(), format!("/api/sse?{query}")).open().await.unwrap()
+    }
+
+    /// Opens a stream and reads its `connection` event; gives its data.
+    pub(crate) async fn greeted(&self, query: &str) -> (RawClient, Value) {
+        let mut stream = self.open(query).await;
+        let (event_type, data) = next(&mut stream).await;
+        assert_eq!(event_type, "connection");
+        (stream, data)
+    }
+
+    /// The same without the data.
+    pub(crate) async fn stream(&self, query: &str) -> RawClient {
+        self.greeted(query).await.0
+    }
+
+    /// An ordinary request without a body.
+    pub(crate) async fn request(&self, method: &str, path: &str) -> Response {
+        request(self.address(), method, path, &[], "").await.unwrap()
+    }
+
+    /// Calls a mutation; `procedure` may have a query.
+    pub(crate) async fn post(&self, procedure: &str, body: &str) -> (u16, Value) {
+        let path = format!("/api/trpc/sse.{procedure}");
+        let headers = [("content-type", "application/json")];
+        let response = request(self.address(), "POST", &path, &headers, body).await.unwrap();
+        (response.status, serde_json::from_slice(&response.body).unwrap())
+    }
+
+    /// Calls a mutation that succeeds; gives how many streams it matched.
+    pub(crate) async fn send(&self, procedure: &str, input: Value) -> u64 {
+        let (status, answer) = self.post(procedure, &input.to_string()).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["result"]["data"]["matched"].as_u64().unwrap()
+    }
+
+    /// The answer to `getStats`.
+    pub(crate) async fn stats(&self) -> Value {
+        let response = self.request("GET", "/api/trpc/sse.getStats").await;
+        let answer: Value = serde_json::from_slice(&response.body).unwrap();
+        assert_eq!(response.status, 200, "{answer}");
+        answer["result"]["data"].clone()
+    }
+
+    /// Sends everybody an event by which tests see that nothing came before it.
+    pub(crate) async fn fence(&self) {
+        self.send("broadcastSystemEvent", json!({ "event": "fence" })).await;
+    }
+}
+
+/// The next event: its type, and its data as JSON.
+pub(crate) async fn next(stream: &mut RawClient) -> (String, Value) {
+    let Decoded { event_type, data, .. } = stream.next_event_within(PATIENCE).await.unwrap();
+    (event_type, serde_json::from_str(&data).unwrap())
+}
+
+/// Reads what must be the event of [`Hub::fence`].
+pub(crate) async fn expect_fence(stream: &mut RawClient) {
+    let (event_type, data) = next(stream).await;
+    assert_eq!((event_type.as_str(), &data["event"]), ("system", &json!("fence")));
+}
+
+/// Starts a hub that must not start; gives what it said, and with which code it ended.
+pub(crate) async fn refusal(command: Command) -> String {
+    Server::spawn(command).await.expect_err("the hub should not start").to_string()
+}

@@ -1,0 +1,134 @@
+//! Streams.
+
+use serde_json::{Value, json};
+use sse_testkit::RawClient;
+
+use crate::hub::{Hub, PATIENCE, next};
+
+/// The text of the first block.
+async fn first_block(stream: &mut RawClient) -> String {
+    let mut text = String::new();
+    while !text.contains("\n\n") {
+        text.push_str(std::str::from_utf8(&stream.next_bytes().await.unwrap().unwrap()).unwrap());
+    }
+    text
+}
+
+#[tokio::test]
+async fn it_begins_as_the_contract_says() {
+    let hub = Hub::start(&[]).await;
+    for (query, user) in [("user=alice&topics=news", "\"alice\""), ("", "null"), ("user=", "null")] {
+        let mut stream = hub.open(query).await;
+        let head = stream.head().await.unwrap().clone();
+        assert_eq!(head.status, 200);
+        assert_eq!(head.headers.get("content-type"), Some("text/event-stream"));
+        assert!(head.headers.get("cache-control").unwrap().contains("no-cache"));
+        assert_eq!(head.headers.get("x-accel-buffering"), Some("no"));
+
+        let block = first_block(&mut stream).await;
+        let (retry, rest) = block.strip_prefix("retry: ").unwrap().split_once('\n').unwrap();
+        assert!((2250..=3750).contains(&retry.parse::<u32>().unwrap()), "{retry}");
+        let json = rest.strip_prefix("event: connection\ndata: ").unwrap().strip_suffix("\n\n").unwrap();
+        let data: Value = serde_json::from_str(json).unwrap();
+        let (id, time) = (data["clientId"].as_str().unwrap(), data["timestamp"].as_u64().unwrap());
+        assert!(id.len() >= 22, "{id} can be guessed");
+        assert!(time > 1_700_000_000_000);
+        let expected = format!(
+            r#"{{"status":"connected","clientId":"{id}","userId":{user},"resumed":false,"heartbeatMs":30000,"timestamp":{time}}}"#
+        );
+        assert_eq!(json, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_quiet_stream_gets_heartbeats() {
+    let hub = Hub::start(&["--heartbeat-interval", "100ms"]).await;
+    let (mut stream, hello) = hub.greeted("user=alice").await;
+    assert_eq!(hello["heartbeatMs"], 100);
+    for _ in 0..3 {
+        let (event_type, data) = next(&mut stream).await;
+        assert_eq!(event_type, "heartbeat");
+        assert!(data["timestamp"].as_u64() >= hello["timestamp"].as_u64(), "{data} {hello}");
+    }
+}
+
+#[tokio::test]
+async fn head_gets_the_headers_of_a_stream_and_nothing_more() {
+    let hub = Hub::start(&[]).await;
+    let head = hub.request("HEAD", "/api/sse?user=alice").await;
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    let stream = hub.open("").await.head().await.unwrap().clone();
+    for name in ["content-type", "cache-control", "x-accel-buffering"] {
+        assert_eq!(head.headers.get(name), stream.headers.get(name), "{name}");
+    }
+    assert_eq!(hub.stats().await["connected"], 1, "only the stream");
+}
+
+#[tokio::test]
+async fn other_methods_are_refused_with_those_that_are_not() {
+    let hub = Hub::start(&[]).await;
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "BREW"] {
+        let response = hub.request(method, "/api/sse").await;
+        assert_eq!((response.status, response.headers.get("allow")), (405, Some("GET, HEAD")), "{method}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_request_is_said() {
+    let hub = Hub::start(&[]).await;
+    let long = "x".repeat(257);
+    let many: Vec<_> = (0..65).map(|number| number.to_string()).collect();
+    for (query, said) in [
+        ("topics=a%00b".to_owned(), "topics"),
+        (format!("topics={long}"), "topics"),
+        (format!("topics={}", many.join(",")), "topics"),
+        ("user=a%0Ab".to_owned(), "user"),
+        (format!("user={long}"), "user"),
+    ] {
+        let response = hub.request("GET", &format!("/api/sse?{query}")).await;
+        assert_eq!(response.status, 400, "{query}");
+        assert!(response.text().unwrap().contains(said), "{}", response.text().unwrap());
+    }
+    assert_eq!(hub.stats().await["totalConnections"], 0);
+}
+
+#[tokio::test]
+async fn beyond_the_limits_newcomers_are_refused_for_a_while() {
+    let hub = Hub::start(&["--max-connections", "2", "--max-connections-per-user", "1"]).await;
+    let _alice = hub.stream("user=alice").await;
+    let refused = hub.request("GET", "/api/sse?user=alice").await;
+    assert_eq!(refused.status, 429);
+    assert!(refused.headers.get("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
+    let bob = hub.stream("user=bob").await;
+    let refused = hub.request("GET", "/api/sse?user=carol").await;
+    assert_eq!(refused.status, 503);
+    assert!(refused.headers.get("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
+
+    drop(bob);
+    while hub.stats().await["totalConnections"] != 1 {
+        tokio::task::yield_now().await;
+    }
+    hub.stream("user=carol").await;
+}
+
+#[tokio::test]
+async fn a_soft_refusal_is_a_stream_that_ends() {
+    let hub = Hub::start(&["--max-connections=1", "--refusal=soft"]).await;
+    let _first = hub.stream("").await;
+    let mut refused = hub.open("").await;
+    assert_eq!(refused.head().await.unwrap().status, 200);
+    refused.expect_end().await.unwrap();
+    assert!(refused.decoder().retry().is_some());
+}
+
+#[tokio::test]
+async fn the_newest_replaces_the_oldest_where_that_is_the_policy() {
+    let hub = Hub::start(&["--max-connections-per-user=1", "--when-user-full=replace_oldest"]).await;
+    let mut first = hub.stream("user=alice").await;
+    let mut second = hub.stream("user=alice").await;
+    let (event_type, data) = next(&mut first).await;
+    assert_eq!((event_type.as_str(), &data["event"]), ("system", &json!("disconnected")));
+    tokio::time::timeout(PATIENCE, first.expect_end()).await.unwrap().unwrap();
+    assert_eq!(hub.send("sendInfo?user=alice", json!({ "message": "still here" })).await, 1);
+    assert_eq!(next(&mut second).await.1["message"], "still here");
+}
