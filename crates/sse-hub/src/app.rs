@@ -4,11 +4,12 @@ use axum::{
     Router,
     extract::{FromRef, RawQuery, State},
     http::StatusCode,
-    middleware::from_fn,
+    middleware::{from_fn, from_fn_with_state},
     routing::{any, get},
 };
 use sse_axum::{Refusal, SseHandshake, SseResponse};
 use sse_core::Manager;
+use sse_trpc::Management;
 
 use crate::{
     health::{self, Draining},
@@ -23,7 +24,9 @@ struct App {
 }
 
 /// The hub's routes in demo mode.
-pub(crate) fn router(manager: Manager, draining: Draining) -> Router {
+pub(crate) fn router(manager: Manager, management: Management, draining: Draining) -> Router {
+    let identified = from_fn_with_state(manager.clone(), visitor::identify);
+    let management = sse_axum::trpc(management).layer(identified);
     Router::new()
         .route("/api/sse", any(stream))
         .route("/", get(page::to_page))
@@ -32,6 +35,7 @@ pub(crate) fn router(manager: Manager, draining: Draining) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .with_state(App { manager, draining })
+        .nest("/api/trpc", management)
         .layer(from_fn(requests::log))
 }
 

@@ -7,6 +7,7 @@ use clap::{ArgMatches, Command, CommandFactory, Parser, builder::BoolishValuePar
 use crate::{
     error::Error,
     later::LaterArgs,
+    management_args::ManagementArgs,
     stream_args::StreamArgs,
     values::{address, seconds},
 };
@@ -39,6 +40,8 @@ pub(crate) struct Cli {
     pub(crate) log: Option<String>,
     #[command(flatten)]
     pub(crate) streams: StreamArgs,
+    #[command(flatten)]
+    pub(crate) management: ManagementArgs,
     #[command(flatten)]
     pub(crate) later: LaterArgs,
 }
@@ -99,17 +102,25 @@ mod tests {
     }
 
     #[test]
-    fn every_field_of_the_streams_has_a_flag() {
+    fn every_field_of_the_libraries_has_a_flag() {
         let flags: Vec<_> =
             Cli::shape().get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect();
-        let Value::Object(fields) = to_value(Config::default()).unwrap() else { panic!("not an object") };
+        let mut names = Vec::new();
+        collect_names("", &to_value(Config::default()).unwrap(), &mut names);
+        collect_names("management_", &to_value(sse_trpc::Limits::default()).unwrap(), &mut names);
+        assert!(names.len() > 20);
+        for name in names {
+            assert!(flags.contains(&name.replace('_', "-")), "no flag for {name}");
+        }
+    }
+
+    fn collect_names(prefix: &str, value: &Value, names: &mut Vec<String>) {
+        let Value::Object(fields) = value else { panic!("{value} is not an object") };
         for (name, value) in fields {
-            let names = match value.as_object() {
-                Some(group) => group.keys().map(|key| format!("{name}-{key}")).collect(),
-                None => vec![name],
-            };
-            for name in names {
-                assert!(flags.contains(&name.replace('_', "-")), "no flag for {name}");
+            let name = format!("{prefix}{name}");
+            match value {
+                Value::Object(_) => collect_names(&format!("{name}_"), value, names),
+                _ => names.push(name),
             }
         }
     }

@@ -76,7 +76,9 @@ fn hint(source: &io::Error) -> &'static str {
             "\nIs another hub running? Choose another port with --listen, as --listen 127.0.0.1:8081; \
              port 0 is any free one."
         }
-        ErrorKind::PermissionDenied => "\nPorts below 1024 are for privileged processes; choose another with --listen.",
+        ErrorKind::PermissionDenied => {
+            "\nPorts below 1024 are for privileged processes; choose another with --listen."
+        }
         ErrorKind::AddrNotAvailable => "\nThis machine has no such address; choose another with --listen.",
         _ => "",
     }

@@ -20,6 +20,7 @@ pub(crate) struct Fields {
     pub(crate) demo: Option<bool>,
     pub(crate) log: Option<String>,
     pub(crate) streams: Config,
+    pub(crate) management: sse_trpc::Limits,
     // Known, but not built yet: see `later`.
     pub(crate) backplane: Option<String>,
     pub(crate) auth: Option<String>,
@@ -47,7 +48,8 @@ impl File {
 
     /// What it says.
     pub(crate) fn fields(&self) -> Result<Fields, Error> {
-        fields(&self.text).map_err(|error| Error::WrongFile { path: self.path.clone(), error: Box::new(error) })
+        fields(&self.text)
+            .map_err(|error| Error::WrongFile { path: self.path.clone(), error: Box::new(error) })
     }
 
     /// Its path and text.
@@ -78,6 +80,7 @@ mod tests {
         let (example, _) = rest.split_once("```").unwrap();
         let fields = fields(example).unwrap();
         assert_eq!(fields.streams, Config::default());
+        assert_eq!(fields.management, sse_trpc::Limits::default());
         assert_eq!(fields.drain, Some(Seconds(Duration::from_secs(10))));
         assert_eq!(fields.listen.unwrap().to_string(), "127.0.0.1:8080");
         assert_eq!((fields.demo, fields.log.as_deref()), (Some(false), Some("info")));

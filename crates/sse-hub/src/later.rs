@@ -34,9 +34,13 @@ pub(crate) const BACKEND_KEY: &str = "SSE_HUB_BACKEND_KEY";
 pub(crate) fn refuse(args: LaterArgs, file: Fields, sources: &Sources) -> Result<(), Error> {
     let settings = [
         Setting::new("auth", args.auth, file.auth, Some("none"), &["nextauth", "jwt"]),
-        Setting::new("trpc-transformer", args.trpc_transformer, file.trpc_transformer, Some("json"), &[
-            "superjson",
-        ]),
+        Setting::new(
+            "trpc-transformer",
+            args.trpc_transformer,
+            file.trpc_transformer,
+            Some("json"),
+            &["superjson"],
+        ),
         Setting::new("backplane", args.backplane, file.backplane, None, &[]),
         Setting::new("tls-cert", args.tls_cert, file.tls_cert, None, &[]),
         Setting::new("tls-key", args.tls_key, file.tls_key, None, &[]),

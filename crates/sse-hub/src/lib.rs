@@ -7,6 +7,7 @@ mod file;
 mod health;
 mod later;
 mod limits;
+mod management_args;
 mod page;
 mod redact;
 mod requests;

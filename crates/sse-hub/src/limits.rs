@@ -39,7 +39,9 @@ pub(crate) fn make_room(needed: u64) -> Result<(), String> {
     match plan(needed, limit.current, limit.maximum) {
         Plan::Enough => Ok(()),
         Plan::Raise => setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum: limit.maximum })
-            .map_err(|error| format!("{needed} open files are needed, and the limit cannot be raised: {error}")),
+            .map_err(|error| {
+                format!("{needed} open files are needed, and the limit cannot be raised: {error}")
+            }),
         Plan::Impossible { hard } => Err(format!(
             "{needed} open files are needed, more than the hard limit of {hard}; raise that \
              (ulimit -Hn, LimitNOFILE=, --ulimit nofile), or allow fewer streams with --max-connections"

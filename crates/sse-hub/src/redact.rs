@@ -19,8 +19,9 @@ pub(crate) fn redacted(query: &str) -> Cow<'_, str> {
 
 /// Whether a pair is a secret with a value, however its name is escaped.
 fn is_secret(pair: &str) -> bool {
-    form_urlencoded::parse(pair.as_bytes())
-        .any(|(name, value)| !value.is_empty() && SECRETS.iter().any(|secret| name.eq_ignore_ascii_case(secret)))
+    form_urlencoded::parse(pair.as_bytes()).any(|(name, value)| {
+        !value.is_empty() && SECRETS.iter().any(|secret| name.eq_ignore_ascii_case(secret))
+    })
 }
 
 #[cfg(test)]
@@ -43,7 +44,9 @@ mod tests {
 
     #[test]
     fn everything_else_stays_as_it_came() {
-        for query in ["", "user=a%20b&topics=c,d", "tokens=1&my_ticket=2", "ticket", "token=", "=token", "user=token"] {
+        for query in
+            ["", "user=a%20b&topics=c,d", "tokens=1&my_ticket=2", "ticket", "token=", "=token", "user=token"]
+        {
             assert!(matches!(redacted(query), Cow::Borrowed(same) if same == query), "{query}");
         }
     }

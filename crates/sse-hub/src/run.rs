@@ -28,8 +28,10 @@ pub fn run() -> ExitCode {
 fn start() -> Result<(), Error> {
     let settings = Settings::gather(env::args_os())?;
     start_logs(&settings)?;
-    limits::make_room(limits::files_for(&settings.streams))
-        .map_err(|problem| Error::Files { name: settings.sources.name_of_stream("max_connections"), problem })?;
+    limits::make_room(limits::files_for(&settings.streams)).map_err(|problem| Error::Files {
+        name: settings.sources.name_of_stream("max_connections"),
+        problem,
+    })?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -8,6 +8,7 @@ use std::{
 };
 
 use sse_core::{Drain, Manager, Open};
+use sse_trpc::Management;
 use tokio::{
     net::{TcpListener, TcpSocket},
     sync::oneshot,
@@ -27,7 +28,11 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Error> {
     let signals =
         Signals::new().map_err(|source| Error::System { what: "signals cannot be heard", source })?;
     let draining = Draining::default();
-    let router = app::router(manager.clone(), draining.clone());
+    let router = app::router(
+        manager.clone(),
+        Management::new(manager.clone()).limits(settings.management),
+        draining.clone(),
+    );
     announce(&listener);
     sse_axum::serve(listener, router)
         .manager(&manager)

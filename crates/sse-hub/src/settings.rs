@@ -4,6 +4,7 @@ use std::{env, ffi::OsString, net::SocketAddr, time::Duration};
 
 use clap::FromArgMatches;
 use sse_core::{BuildError, Config};
+use sse_trpc::Limits;
 
 use crate::{
     cli::Cli,
@@ -21,11 +22,11 @@ pub(crate) struct Settings {
     pub(crate) drain: Duration,
     pub(crate) log: String,
     pub(crate) streams: Config,
+    pub(crate) management: Limits,
     pub(crate) sources: Sources,
 }
 
-const DEFAULT_LISTEN: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 const DEFAULT_DRAIN: Duration = Duration::from_secs(10);
 const LONGEST_DRAIN: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -33,8 +34,8 @@ impl Settings {
     /// Gathers them from a command line, the variables of this process, and the file that is named there.
     pub(crate) fn gather(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
         let matches = Cli::matches(arguments)?;
-        let mut cli = Cli::from_arg_matches(&matches)
-            .map_err(|error| Error::CommandLine { error, hint: None })?;
+        let mut cli =
+            Cli::from_arg_matches(&matches).map_err(|error| Error::CommandLine { error, hint: None })?;
         refuse_unknown_variables()?;
         let file = cli.config.take().map(File::read).transpose()?;
         let fields = file.as_ref().map_or_else(|| Ok(Fields::default()), File::fields)?;
@@ -45,11 +46,14 @@ impl Settings {
     fn merge(cli: Cli, mut file: Fields, sources: Sources) -> Result<Self, Error> {
         let mut streams = std::mem::take(&mut file.streams);
         cli.streams.apply(&mut streams);
+        let mut management = file.management;
+        cli.management.apply(&mut management);
         let settings = Self {
             listen: cli.listen.or(file.listen).unwrap_or(DEFAULT_LISTEN),
             drain: cli.drain.or(file.drain.map(|Seconds(drain)| drain)).unwrap_or(DEFAULT_DRAIN),
             log: cli.log.or(file.log.take()).unwrap_or_else(|| "info".to_owned()),
             streams,
+            management,
             sources,
         };
         let may_serve_strangers = cli.demo.or(file.demo).unwrap_or(false);
@@ -71,9 +75,10 @@ impl Settings {
     }
 
     fn blame(&self, error: &BuildError) -> Error {
-        let problems = error.problems.iter().map(|problem| {
-            format!("{} {}", self.sources.name_of_stream(problem.field), problem.expected)
-        });
+        let problems = error
+            .problems
+            .iter()
+            .map(|problem| format!("{} {}", self.sources.name_of_stream(problem.field), problem.expected));
         Error::Streams(problems.collect())
     }
 }

@@ -16,10 +16,7 @@ impl Sources {
     /// Sources of a command line, and of a file's text.
     pub(crate) fn new(matches: &ArgMatches, file: Option<(&Path, &str)>) -> Self {
         let given = matches.ids().filter_map(|id| Some((id.to_string(), matches.value_source(id.as_str())?)));
-        Self {
-            given: given.collect(),
-            file: file.map(|(path, text)| (path.to_owned(), text.to_owned())),
-        }
+        Self { given: given.collect(), file: file.map(|(path, text)| (path.to_owned(), text.to_owned())) }
     }
 
     /// The name of a top-level setting where it was given: its flag, its variable, or its place in the file.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use sse_core::{Config, HeartbeatForm, LimitPolicy, Overflow, RefusalForm};
 
-use crate::values::{choice, duration, overflow};
+use crate::values::{choice, duration, overflow, put};
 
 /// A flag and a variable for every field of [`Config`], by the field's name.
 #[derive(Debug, Default, Args)]
@@ -92,11 +92,5 @@ impl StreamArgs {
         put(&mut config.limits.topic, self.limits_topic);
         put(&mut config.limits.user, self.limits_user);
         put(&mut config.limits.topics, self.limits_topics);
-    }
-}
-
-fn put<T>(place: &mut T, given: Option<T>) {
-    if let Some(given) = given {
-        *place = given;
     }
 }

@@ -46,6 +46,13 @@ pub(crate) fn overflow(text: &str) -> Result<Overflow, String> {
     })
 }
 
+/// Puts what was given in the place of what is there.
+pub(crate) fn put<T>(place: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *place = given;
+    }
+}
+
 /// A duration that a file may give as a number of seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seconds(pub(crate) Duration);

@@ -55,7 +55,10 @@ async fn the_page_sends_to_oneself_to_others_and_to_everybody() {
     page.run("$('message').value = 'to bob'; $('to').value = 'bob'; $('kind').value = 'error'; $('notify').click()")
         .await;
     let (event_type, data) = next(&mut bob).await;
-    assert_eq!((event_type.as_str(), &data["type"], &data["message"]), ("notification", &json!("error"), &json!("to bob")));
+    assert_eq!(
+        (event_type.as_str(), &data["type"], &data["message"]),
+        ("notification", &json!("error"), &json!("to bob"))
+    );
     page.wait_for("!$('broadcast').disabled").await;
     page.run("$('message').value = 'to everybody'; $('broadcast').click()").await;
     assert_eq!(next(&mut bob).await.1["message"], "to everybody");
@@ -71,7 +74,8 @@ async fn the_page_says_what_is_wrong() {
     page.run("$('notify').click()").await;
     page.wait_for("!$('error').hidden && $('error').textContent.includes('userId')").await;
     page.run("$('user').value = 'x'.repeat(300); $('connect').click()").await;
-    page.wait_for("$('status').dataset.state === 'refused' && $('error').textContent.includes('400: user')").await;
+    page.wait_for("$('status').dataset.state === 'refused' && $('error').textContent.includes('400: user')")
+        .await;
     page.run("$('user').value = 'alice'; $('connect').click()").await;
     page.wait_for("$('error').hidden && $('user-id').textContent === 'alice'").await;
     page.run("$('disconnect').click()").await;

@@ -69,7 +69,9 @@ impl Page {
 
     /// Sends a command and gives its result.
     pub(crate) async fn call(&mut self, method: &str, params: Value) -> Value {
-        timeout(PATIENCE, self.exchange(method, params)).await.unwrap_or_else(|_| panic!("{method}: no answer"))
+        timeout(PATIENCE, self.exchange(method, params))
+            .await
+            .unwrap_or_else(|_| panic!("{method}: no answer"))
     }
 
     async fn exchange(&mut self, method: &str, params: Value) -> Value {

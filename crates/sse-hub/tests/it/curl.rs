@@ -34,9 +34,10 @@ async fn a_stream_and_a_notification() {
     assert_eq!(head[0], "HTTP/1.1 200 OK");
     assert!(head.contains(&"content-type: text/event-stream".to_owned()), "{head:?}");
     let hello = until(&mut lines, "").await;
-    assert!(hello[0].starts_with("retry: "), "{hello:?}");
-    assert_eq!(hello[1], "event: connection");
-    assert!(hello[2].starts_with(r#"data: {"status":"connected","clientId":""#), "{hello:?}");
+    assert!(hello.iter().any(|line| line.starts_with("retry: ")), "{hello:?}");
+    assert!(hello.contains(&"event: connection".to_owned()), "{hello:?}");
+    let data = r#"data: {"status":"connected","clientId":""#;
+    assert!(hello.iter().any(|line| line.starts_with(data)), "{hello:?}");
     assert_eq!(hello.len(), 4);
 
     let sent = Command::new(&curl)
@@ -47,9 +48,12 @@ async fn a_stream_and_a_notification() {
         .unwrap();
     assert_eq!(String::from_utf8(sent.stdout).unwrap(), r#"{"result":{"data":{"matched":1}}}"#);
     let notification = until(&mut lines, "").await;
-    assert_eq!(notification, [
-        "event: notification",
-        r#"data: {"type":"success","message":"Your export is ready","timestamp":7}"#,
-        ""
-    ]);
+    assert_eq!(
+        notification,
+        [
+            "event: notification",
+            r#"data: {"type":"success","message":"Your export is ready","timestamp":7}"#,
+            ""
+        ]
+    );
 }

@@ -1,4 +1,5 @@
 //! The hub as a process of its own, seen from outside.
+#![expect(clippy::unwrap_used, reason = "the helpers of tests unwrap as tests do")]
 
 mod browser;
 mod cdp;

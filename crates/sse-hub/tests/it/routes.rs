@@ -42,7 +42,9 @@ async fn there_is_no_icon() {
 #[tokio::test]
 async fn what_is_not_there_is_not_found() {
     let hub = Hub::start(&[]).await;
-    for path in ["/nothing", "/metrics", "/sse/client.js", "/sse-demo/", "/api", "/api/sse/", "/api/sse/x", "/health"] {
+    for path in
+        ["/nothing", "/metrics", "/sse/client.js", "/sse-demo/", "/api", "/api/sse/", "/api/sse/x", "/health"]
+    {
         assert_eq!(hub.request("GET", path).await.status, 404, "{path}");
     }
 }

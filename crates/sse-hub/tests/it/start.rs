@@ -67,7 +67,8 @@ async fn a_wrong_file() {
 #[tokio::test]
 async fn a_file_that_cannot_be_read() {
     arguments_refused(&["--config", "/no/such/file.toml"], &["/no/such/file.toml", "No such file"]).await;
-    arguments_refused(&["--config", env!("CARGO_MANIFEST_DIR")], &[env!("CARGO_MANIFEST_DIR"), "directory"]).await;
+    arguments_refused(&["--config", env!("CARGO_MANIFEST_DIR")], &[env!("CARGO_MANIFEST_DIR"), "directory"])
+        .await;
 }
 
 #[tokio::test]
@@ -92,7 +93,11 @@ async fn what_is_not_built_yet() {
 #[tokio::test]
 async fn secrets_of_others_are_no_reason_to_end() {
     let mut command = command();
-    command.args(["--auth", "none"]).envs([("AUTH_SECRET", "x"), ("NEXTAUTH_SECRET", "y"), ("JWT_SECRET", "z")]);
+    command.args(["--auth", "none"]).envs([
+        ("AUTH_SECRET", "x"),
+        ("NEXTAUTH_SECRET", "y"),
+        ("JWT_SECRET", "z"),
+    ]);
     Hub::spawn(command).await;
 }
 
@@ -119,7 +124,9 @@ async fn a_taken_port() {
 
 #[tokio::test]
 async fn help_and_version_are_no_errors() {
-    for (argument, said) in [("--help", "SSE_HUB_HEARTBEAT_INTERVAL"), ("--version", env!("CARGO_PKG_VERSION"))] {
+    for (argument, said) in
+        [("--help", "SSE_HUB_HEARTBEAT_INTERVAL"), ("--version", env!("CARGO_PKG_VERSION"))]
+    {
         let output = bare_command().arg(argument).output().unwrap();
         assert!(output.status.success() && output.stderr.is_empty());
         assert!(String::from_utf8(output.stdout).unwrap().contains(said));

@@ -25,10 +25,14 @@ async fn it_begins_as_the_contract_says() {
         assert!(head.headers.get("cache-control").unwrap().contains("no-cache"));
         assert_eq!(head.headers.get("x-accel-buffering"), Some("no"));
 
+        // The order of fields within a block means nothing (WHATWG HTML, section 9.2.6).
         let block = first_block(&mut stream).await;
-        let (retry, rest) = block.strip_prefix("retry: ").unwrap().split_once('\n').unwrap();
+        let mut lines: Vec<_> = block.strip_suffix("\n\n").unwrap().lines().collect();
+        lines.sort_unstable();
+        let [json, "event: connection", retry] = lines[..] else { panic!("{block}") };
+        let retry = retry.strip_prefix("retry: ").unwrap();
         assert!((2250..=3750).contains(&retry.parse::<u32>().unwrap()), "{retry}");
-        let json = rest.strip_prefix("event: connection\ndata: ").unwrap().strip_suffix("\n\n").unwrap();
+        let json = json.strip_prefix("data: ").unwrap();
         let data: Value = serde_json::from_str(json).unwrap();
         let (id, time) = (data["clientId"].as_str().unwrap(), data["timestamp"].as_u64().unwrap());
         assert!(id.len() >= 22, "{id} can be guessed");
