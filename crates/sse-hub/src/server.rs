@@ -22,6 +22,9 @@ const BACKLOG: u32 = 4096;
 
 /// Serves until a signal ends it.
 pub(crate) async fn serve(settings: Settings) -> Result<(), Error> {
+    if !settings.is_for_this_machine() {
+        warn!(listen = %settings.listen, "demo mode: everybody who can reach it may do everything");
+    }
     let manager = Manager::builder().config(settings.streams).access(Open).build();
     let manager = manager.map_err(|error| Error::Streams(vec![error.to_string()]))?;
     let listener = listen(settings.listen)?;

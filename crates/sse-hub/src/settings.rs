@@ -68,10 +68,15 @@ impl Settings {
             let problem = format!("must be at most {} seconds", LONGEST_DRAIN.as_secs());
             return Err(Error::Setting { name: self.sources.name("drain"), problem });
         }
-        if !self.listen.ip().to_canonical().is_loopback() && !may_serve_strangers {
+        if !self.is_for_this_machine() && !may_serve_strangers {
             return Err(Error::DemoForAll(self.listen));
         }
         Ok(())
+    }
+
+    /// Whether only this machine can reach it.
+    pub(crate) fn is_for_this_machine(&self) -> bool {
+        self.listen.ip().to_canonical().is_loopback()
     }
 
     fn blame(&self, error: &BuildError) -> Error {

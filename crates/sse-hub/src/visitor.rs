@@ -2,10 +2,11 @@
 
 use axum::{
     extract::{Request, State},
-    http::StatusCode,
+    http::{StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use serde_json::json;
 use sse_core::{Caller, FieldError, Manager, UserId};
 
 /// The name in a query string: its first non-empty `user`.
@@ -23,8 +24,15 @@ pub(crate) async fn identify(State(manager): State<Manager>, mut request: Reques
             request.extensions_mut().insert(user.map_or_else(Caller::anonymous, Caller::user));
             next.run(request).await
         }
-        Err(error) => (StatusCode::BAD_REQUEST, format!("user: {error}\n")).into_response(),
+        Err(error) => refusal(&error).into_response(),
     }
+}
+
+/// In the form that clients of the API understand.
+fn refusal(error: &FieldError) -> impl IntoResponse + use<> {
+    let data = json!({ "code": "BAD_REQUEST", "httpStatus": 400 });
+    let answer = json!({ "error": { "message": format!("user: {error}"), "code": -32600, "data": data } });
+    (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/json")], answer.to_string())
 }
 
 fn user(name: String, limit: usize) -> Result<UserId, FieldError> {

@@ -80,9 +80,7 @@ async fn the_page_says_what_is_wrong() {
     page.wait_for("$('error').hidden && $('user-id').textContent === 'alice'").await;
     page.run("$('disconnect').click()").await;
     page.wait_for("$('status').textContent === 'Not connected' && $('disconnect').disabled").await;
-    while hub.stats().await["totalConnections"] != 0 {
-        tokio::task::yield_now().await;
-    }
+    hub.settles_at(0).await;
 }
 
 #[tokio::test]

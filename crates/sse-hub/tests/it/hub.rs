@@ -88,6 +88,11 @@ impl Hub {
         answer["result"]["data"].clone()
     }
 
+    /// Waits until there are so many streams.
+    pub(crate) async fn settles_at(&self, streams: u64) {
+        until(async || self.stats().await["totalConnections"] == streams).await;
+    }
+
     /// Sends everybody an event by which tests see that nothing came before it.
     pub(crate) async fn fence(&self) {
         self.send("broadcastSystemEvent", json!({ "event": "fence" })).await;
@@ -104,6 +109,16 @@ pub(crate) async fn next(stream: &mut RawClient) -> (String, Value) {
 pub(crate) async fn expect_fence(stream: &mut RawClient) {
     let (event_type, data) = next(stream).await;
     assert_eq!((event_type.as_str(), &data["event"]), ("system", &json!("fence")));
+}
+
+/// Waits until something is so.
+pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.expect("it should become so");
 }
 
 /// Starts a hub that must not start; gives what it said, and with which code it ended.

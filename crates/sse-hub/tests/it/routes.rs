@@ -1,6 +1,6 @@
 //! Everything beside streams and management.
 
-use crate::hub::Hub;
+use crate::hub::{Hub, until};
 
 #[tokio::test]
 async fn the_page_is_one_file_without_anything_from_elsewhere() {
@@ -62,9 +62,7 @@ async fn wrong_methods_are_told_the_right_ones() {
 async fn requests_are_logged_at_debug_without_secrets() {
     let hub = Hub::start(&["--log", "sse_hub=debug"]).await;
     hub.request("GET", "/nothing?user=alice&ticket=geheim&access_token=geheim").await;
-    while !hub.0.output().contains("/nothing") {
-        tokio::task::yield_now().await;
-    }
+    until(async || hub.0.output().contains("/nothing")).await;
     let output = hub.0.output();
     assert!(output.contains("user=alice&ticket=[redacted]&access_token=[redacted]"), "{output}");
     assert!(!output.contains("geheim"), "{output}");

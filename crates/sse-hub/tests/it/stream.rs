@@ -109,9 +109,7 @@ async fn beyond_the_limits_newcomers_are_refused_for_a_while() {
     assert!(refused.headers.get("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
 
     drop(bob);
-    while hub.stats().await["totalConnections"] != 1 {
-        tokio::task::yield_now().await;
-    }
+    hub.settles_at(1).await;
     hub.stream("user=carol").await;
 }
 
