@@ -41,6 +41,7 @@ async fn events_arrive_in_the_browsers_own_event_source() {
     page.wait_for(&shown("order_shipped", r#"{"order":7}"#)).await;
     page.wait_for("document.getElementById('heartbeat').textContent !== '–'").await;
     page.wait_for("document.getElementById('connections').textContent === '1'").await;
+    page.close().await;
 }
 
 #[tokio::test]
@@ -64,6 +65,7 @@ async fn the_page_sends_to_oneself_to_others_and_to_everybody() {
     assert_eq!(next(&mut bob).await.1["message"], "to everybody");
     page.wait_for(&shown("notification", "to everybody")).await;
     page.wait_for("$('outcome').textContent === 'Sent to 2 streams.'").await;
+    page.close().await;
 }
 
 #[tokio::test]
@@ -81,6 +83,7 @@ async fn the_page_says_what_is_wrong() {
     page.run("$('disconnect').click()").await;
     page.wait_for("$('status').textContent === 'Not connected' && $('disconnect').disabled").await;
     hub.settles_at(0).await;
+    page.close().await;
 }
 
 #[tokio::test]
@@ -94,4 +97,5 @@ async fn the_page_fits_a_phone_and_every_field_has_a_name() {
     assert_eq!(page.run("document.documentElement.scrollWidth <= innerWidth").await, true);
     let nameless = "[...document.querySelectorAll('input, select, textarea')].filter(field => !field.labels.length).length";
     assert_eq!(page.run(nameless).await, 0);
+    page.close().await;
 }

@@ -1,6 +1,6 @@
 //! A real browser, steered over its debugging pipe (Chrome DevTools Protocol).
 
-use std::{path::Path, process::Stdio};
+use std::{fs, path::Path, process::Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -10,7 +10,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::hub::PATIENCE;
+use crate::hub::{PATIENCE, until};
 
 /// The browser reads commands from file descriptor 3 and answers on 4; a shell puts our pipes there.
 const PIPES: &str = r#"exec "$@" 3<&0 4>&1 0</dev/null 1>/dev/null"#;
@@ -27,15 +27,14 @@ const OPTIONS: [&str; 9] = [
     "--remote-debugging-pipe",
 ];
 
-/// A page in a browser of its own; the browser ends when this is dropped.
+/// A page in a browser of its own; the browser is killed when this is dropped.
 pub(crate) struct Page {
     commands: ChildStdin,
     answers: BufReader<ChildStdout>,
     session: Option<String>,
     last_id: u64,
-    // Dropped in this order: the browser writes to its profile until it ends.
-    _browser: Child,
-    _profile: TempDir,
+    browser: Child,
+    profile: TempDir,
 }
 
 impl Page {
@@ -57,14 +56,23 @@ impl Page {
             answers: BufReader::new(browser.stdout.take().unwrap()),
             session: None,
             last_id: 0,
-            _browser: browser,
-            _profile: profile,
+            browser,
+            profile,
         };
         let target = page.call("Target.createTarget", json!({ "url": url })).await;
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         let session = page.call("Target.attachToTarget", attach).await;
         page.session = session["sessionId"].as_str().map(str::to_owned);
         page
+    }
+
+    /// Ends the browser, and removes its profile, to which its processes write until the last of them has ended.
+    pub(crate) async fn close(mut self) {
+        self.session = None;
+        self.call("Browser.close", json!({})).await;
+        timeout(PATIENCE, self.browser.wait()).await.unwrap().unwrap();
+        let profile = self.profile.keep();
+        until(async || fs::remove_dir_all(&profile).is_ok()).await;
     }
 
     /// Sends a command and gives its result.
