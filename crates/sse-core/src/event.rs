@@ -23,8 +23,8 @@ const TAIL: usize = 4;
 
 /// One server-sent event.
 ///
-/// Encoding cannot fail: whatever is refused is refused when the event is made. Fields leave in the order comment, `id`,
-/// `event`, `retry`, `data` (WHATWG HTML, section 9.2.5).
+/// Encoding cannot fail: whatever is refused is refused when the event is made. Fields leave in the order comment, `retry`,
+/// `id`, `event`, `data` (WHATWG HTML, section 9.2.5).
 ///
 /// ```
 /// use sse_core::{Event, EventType};
@@ -333,14 +333,14 @@ impl Head {
         if let Some(comment) = &self.comment {
             out.put_slice(comment.as_bytes());
         }
+        if let Some(retry) = self.retry {
+            put_field(out, b"retry: ", itoa::Buffer::new().format(retry));
+        }
         if let Some(id) = &self.id {
             put_field(out, b"id: ", id.as_str());
         }
         if let Some(event_type) = &self.event_type {
             put_field(out, b"event: ", event_type.as_str());
-        }
-        if let Some(retry) = self.retry {
-            put_field(out, b"retry: ", itoa::Buffer::new().format(retry));
         }
     }
 }

@@ -113,6 +113,12 @@ impl Manager {
         }
     }
 
+    /// Whether [`Manager::shutdown`] was called: newcomers are refused.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.inner.order.lock().draining
+    }
+
     /// Joins a live stream to a topic; `false` when it was in it, has as many as it may, or is not live.
     pub fn join(&self, client: ClientId, topic: &Topic) -> bool {
         let most = self.inner.config.limits.topics;

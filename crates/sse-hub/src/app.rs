@@ -2,7 +2,7 @@
 
 use axum::{
     Router,
-    extract::{FromRef, RawQuery, State},
+    extract::{RawQuery, State},
     http::StatusCode,
     middleware::{from_fn, from_fn_with_state},
     routing::{any, get},
@@ -11,20 +11,10 @@ use sse_axum::{Refusal, SseHandshake, SseResponse};
 use sse_core::Manager;
 use sse_trpc::Management;
 
-use crate::{
-    health::{self, Draining},
-    page, requests, visitor,
-};
-
-/// What the routes share.
-#[derive(Debug, Clone, FromRef)]
-struct App {
-    manager: Manager,
-    draining: Draining,
-}
+use crate::{health, page, requests, visitor};
 
 /// The hub's routes in demo mode.
-pub(crate) fn router(manager: Manager, management: Management, draining: Draining) -> Router {
+pub(crate) fn router(manager: Manager, management: Management) -> Router {
     let identified = from_fn_with_state(manager.clone(), visitor::identify);
     let management = sse_axum::trpc(management).layer(identified);
     Router::new()
@@ -34,7 +24,7 @@ pub(crate) fn router(manager: Manager, management: Management, draining: Drainin
         .route("/favicon.ico", get(StatusCode::NO_CONTENT))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
-        .with_state(App { manager, draining })
+        .with_state(manager)
         .nest("/api/trpc", management)
         .layer(from_fn(requests::log))
 }

@@ -15,7 +15,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use crate::{app, error::Error, health::Draining, page, settings::Settings, signals::Signals};
+use crate::{app, error::Error, page, settings::Settings, signals::Signals};
 
 /// Connections that may wait to be accepted; the system may allow fewer.
 const BACKLOG: u32 = 4096;
@@ -30,17 +30,13 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Error> {
     let listener = listen(settings.listen)?;
     let signals =
         Signals::new().map_err(|source| Error::System { what: "signals cannot be heard", source })?;
-    let draining = Draining::default();
-    let router = app::router(
-        manager.clone(),
-        Management::new(manager.clone()).limits(settings.management),
-        draining.clone(),
-    );
+    let management = Management::new(manager.clone()).limits(settings.management);
+    let router = app::router(manager.clone(), management);
     announce(&listener);
     sse_axum::serve(listener, router)
         .manager(&manager)
         .drain(Drain::within(settings.drain))
-        .with_graceful_shutdown(first_signal(signals, draining))
+        .with_graceful_shutdown(first_signal(signals))
         .await
         .map_err(|source| Error::System { what: "serving failed", source })
 }
@@ -82,12 +78,11 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 }
 
 /// Resolves at the first signal; the second ends the process at once, whatever is still being written.
-fn first_signal(mut signals: Signals, draining: Draining) -> impl Future<Output = ()> + Send + 'static {
+fn first_signal(mut signals: Signals) -> impl Future<Output = ()> + Send + 'static {
     let (tell, told) = oneshot::channel::<()>();
     tokio::spawn(async move {
         let first = signals.next().await;
         info!(signal = first.as_str(), "draining; a second signal ends it at once");
-        draining.begin();
         drop(tell);
         let second = signals.next().await;
         warn!(signal = second.as_str(), "ended before the drain was over");
