@@ -127,6 +127,10 @@ impl Delivery<'_> {
     }
 
     fn push(&self, slot: &Slot, state: &mut State, frame: &Frame, out: &mut Outbox) {
+        // A dialect may have nothing to say of an event.
+        if frame.is_empty() {
+            return;
+        }
         match state.push(frame, self.rules.bounds, slot.stream.overflow, self.now) {
             Pushed::Queued { wake, dropped } => {
                 out.queued += 1;

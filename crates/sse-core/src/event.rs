@@ -268,7 +268,7 @@ impl Event {
         if blank {
             buffer.push(b'\n');
         }
-        framing.put_tail(&mut buffer);
+        framing.put_tail(&mut buffer, event);
         let mut bytes = Bytes::from(buffer);
         if start > 0 {
             bytes = bytes.split_off(start);
@@ -351,7 +351,7 @@ fn put_field(out: &mut impl BufMut, name: &[u8], value: &str) {
     out.put_slice(b"\n");
 }
 
-/// What stands around an event in the buffer.
+/// What stands around an event in the buffer; nothing around nothing, since a chunk without bytes ends a body.
 #[derive(Clone, Copy)]
 pub(crate) enum Framing {
     None,
@@ -361,14 +361,11 @@ pub(crate) enum Framing {
 
 impl Framing {
     pub(crate) fn head_length(self, event: usize) -> usize {
-        match self {
-            Self::None => 0,
-            Self::Chunk => hex_digits(event) + 2,
-        }
+        if self.is_there(event) { hex_digits(event) + 2 } else { 0 }
     }
 
     pub(crate) fn put_head(self, out: &mut impl BufMut, event: usize) {
-        if let Self::Chunk = self {
+        if self.is_there(event) {
             for digit in (0..hex_digits(event)).rev() {
                 out.put_u8(b"0123456789abcdef"[event >> (4 * digit) & 15]);
             }
@@ -376,10 +373,14 @@ impl Framing {
         }
     }
 
-    pub(crate) fn put_tail(self, out: &mut Vec<u8>) {
-        if let Self::Chunk = self {
+    pub(crate) fn put_tail(self, out: &mut Vec<u8>, event: usize) {
+        if self.is_there(event) {
             out.extend_from_slice(b"\r\n");
         }
+    }
+
+    fn is_there(self, event: usize) -> bool {
+        matches!(self, Self::Chunk) && event > 0
     }
 }
 

@@ -77,7 +77,7 @@ impl Frame {
         &self.0.chunk[self.0.event.clone()]
     }
 
-    /// The event as one HTTP/1.1 chunk: size, CRLF, event, CRLF (RFC 9112, section 7.1).
+    /// The event as one HTTP/1.1 chunk: size, CRLF, event, CRLF (RFC 9112, section 7.1); no bytes when there is nothing to send.
     #[must_use]
     pub fn chunk(&self) -> &Bytes {
         &self.0.chunk
@@ -130,7 +130,7 @@ impl FrameWriter {
         let mut chunk = Vec::with_capacity(head + event + 2);
         Framing::Chunk.put_head(&mut chunk, event);
         chunk.extend_from_slice(&self.buffer);
-        Framing::Chunk.put_tail(&mut chunk);
+        Framing::Chunk.put_tail(&mut chunk, event);
         Frame::new(chunk.into(), head..head + event)
     }
 }

@@ -111,14 +111,20 @@ impl Session {
             self.manager.ticker.ensure(&self.manager);
             let dialects = &self.manager.rules.dialects;
             let frame = dialects.encode(self.shared.dialect, |dialect, out| dialect.hello(&hello, out));
-            return Poll::Ready(Some(self.counted([frame].into_iter().collect())));
+            if !frame.is_empty() {
+                return Poll::Ready(Some(self.counted([frame].into_iter().collect())));
+            }
         }
         let mut batch = Batch::default();
         let now = || self.manager.clock.now();
-        match ready!(self.shared.queue.poll_take(waker, limit, now, &mut batch)) {
-            true => Poll::Ready(Some(self.counted(self.frames(batch)))),
-            false => Poll::Ready(None),
+        while ready!(self.shared.queue.poll_take(waker, limit, now, &mut batch)) {
+            let frames = self.frames(std::mem::take(&mut batch));
+            // A dialect may have no words for a gap or an end, and no bytes would mean the end to a transport.
+            if !frames.is_empty() {
+                return Poll::Ready(Some(self.counted(frames)));
+            }
         }
+        Poll::Ready(None)
     }
 
     /// Puts what the transport must be told around what waited.
@@ -133,6 +139,7 @@ impl Session {
         if let Some(farewell) = batch.farewell {
             frames.push(self.farewell(&farewell));
         }
+        frames.retain(|frame| !frame.is_empty());
         frames
     }
 

@@ -1,0 +1,100 @@
+//! Dialects: each event in every one, and nothing where one has no words.
+
+use std::{sync::Arc, task::Poll, time::Duration};
+
+use sse_core::{
+    Cause, Dialect, Disconnect, Event, EventType, Farewell, FrameWriter, Handshake, Hello, MAX_DIALECTS, Manager,
+    Target,
+};
+use tokio::time::advance;
+
+use crate::support::{Client, Laconic};
+
+fn laconic() -> Handshake {
+    Handshake::new().dialect(Arc::new(Laconic))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dialect_that_says_nothing_sends_no_empty_buffer() {
+    let manager = Manager::builder().build().unwrap();
+    let mut client = Client::connect(&manager, laconic());
+    assert_eq!(client.buffer(), Poll::Pending, "no hello");
+    manager.all().publish(Event::text("x").event_type(EventType::from_static("silent"))).await.unwrap();
+    assert_eq!(client.buffer(), Poll::Pending);
+    manager.all().publish(Event::text("y")).await.unwrap();
+    assert_eq!(client.buffer(), Poll::Ready(Some("data: y\n\n".into())));
+    advance(Duration::from_secs(100)).await;
+    assert_eq!(client.buffer(), Poll::Pending, "no heartbeat");
+    assert_eq!(manager.disconnect(Target::All, Disconnect::new()).await, 1);
+    assert_eq!(client.buffer(), Poll::Ready(None), "no farewell");
+}
+
+#[tokio::test]
+async fn every_stream_gets_its_own_dialect() {
+    let manager = Manager::builder().build().unwrap();
+    let (mut plain, mut other) = (Client::greeted(&manager, Handshake::new()), Client::connect(&manager, laconic()));
+    let event = Event::text("a\r\nb").comment("not for everyone");
+    assert_eq!(manager.all().publish(event).await.unwrap().matched, 2);
+    assert_eq!(plain.buffer(), Poll::Ready(Some(": not for everyone\ndata: a\ndata: b\n\n".into())));
+    assert_eq!(other.buffer(), Poll::Ready(Some("data: a\ndata: b\n\n".into())));
+}
+
+/// Says everything a hundred times.
+struct Verbose;
+
+impl Dialect for Verbose {
+    fn name(&self) -> &'static str {
+        "verbose"
+    }
+
+    fn hello(&self, _: &Hello, _: &mut FrameWriter) {}
+
+    fn event(&self, event: &Event, out: &mut FrameWriter) {
+        (0..100).for_each(|_| out.event(event));
+    }
+
+    fn heartbeat(&self, beat: &Event, out: &mut FrameWriter) {
+        out.event(beat);
+    }
+
+    fn end(&self, _: &Farewell, _: &mut FrameWriter) {}
+}
+
+#[tokio::test]
+async fn an_event_that_the_publisher_may_send_ends_no_stream_with_an_empty_queue() {
+    let manager = Manager::builder().queue(10, 1024).build().unwrap();
+    let mut client = Client::connect(&manager, Handshake::new().dialect(Arc::new(Verbose)));
+    manager.all().publish(Event::text("x".repeat(900))).await.unwrap();
+    assert_eq!(client.data().len(), 100);
+    assert!(!client.over);
+}
+
+struct Named(&'static str);
+
+impl Dialect for Named {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+
+    fn hello(&self, _: &Hello, _: &mut FrameWriter) {}
+
+    fn event(&self, _: &Event, _: &mut FrameWriter) {}
+
+    fn heartbeat(&self, _: &Event, _: &mut FrameWriter) {}
+
+    fn end(&self, _: &Farewell, _: &mut FrameWriter) {}
+}
+
+#[test]
+fn there_are_so_many_dialects_and_no_more() {
+    const NAMES: [&str; MAX_DIALECTS] = ["1", "2", "3", "4", "5", "6", "7", "8"];
+    let manager = Manager::builder().build().unwrap();
+    let connect = |name| manager.connect(Handshake::new().dialect(Arc::new(Named(name))));
+    for name in &NAMES[..MAX_DIALECTS - 1] {
+        assert!(connect(name).is_ok());
+        assert!(connect(name).is_ok(), "the same again");
+    }
+    let refused = connect(NAMES[MAX_DIALECTS - 1]).unwrap_err();
+    assert_eq!(refused.cause(), &Cause::TooManyDialects);
+    assert!(connect("1").is_ok());
+}

@@ -1,0 +1,57 @@
+//! What fields and names refuse.
+
+use proptest::prelude::*;
+use sse_core::{ClientId, EventId, EventType, FieldError, MAX_NAME_BYTES, Topic, UserId};
+
+use crate::support::text;
+
+fn has(text: &str, forbidden: impl Fn(char) -> bool) -> Option<(char, usize)> {
+    text.char_indices().find(|(_, character)| forbidden(*character)).map(|(at, character)| (character, at))
+}
+
+proptest! {
+    #[test]
+    fn types_ids_and_names_refuse_what_they_must(text in text()) {
+        let line_break = |character| matches!(character, '\r' | '\n');
+        let type_is_bad = text.is_empty() || has(&text, line_break).is_some();
+        prop_assert_eq!(EventType::new(text.as_str()).is_err(), type_is_bad);
+        let id_is_bad = has(&text, |character| line_break(character) || character == '\0');
+        prop_assert_eq!(
+            EventId::new(text.as_str()).err(),
+            id_is_bad.map(|(character, at)| FieldError::Character { character, at })
+        );
+        let name_is_bad = text.is_empty() || text.len() > MAX_NAME_BYTES || has(&text, char::is_control).is_some();
+        prop_assert_eq!(Topic::new(text.as_str()).is_err(), name_is_bad);
+        prop_assert_eq!(UserId::new(text.as_str()).is_err(), name_is_bad);
+        prop_assert_eq!(text.parse::<Topic>().is_err(), name_is_bad);
+        prop_assert_eq!(UserId::try_from(text.clone()).is_err(), name_is_bad);
+        let json = serde_json::to_string(&text).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Topic>(&json).is_err(), name_is_bad);
+    }
+
+    #[test]
+    fn client_ids_are_32_lower_case_hexadecimal_digits(text in text(), number in any::<u128>()) {
+        prop_assert!(text.len() == 32 || text.parse::<ClientId>().is_err());
+        let text = format!("{number:032x}");
+        prop_assert_eq!(text.parse::<ClientId>().unwrap().to_string(), text);
+    }
+}
+
+#[test]
+fn the_errors_say_what_is_wrong() {
+    assert_eq!(EventType::new(""), Err(FieldError::Empty));
+    assert_eq!(EventType::new("a\nb"), Err(FieldError::Character { character: '\n', at: 1 }));
+    assert_eq!(EventType::new("é\r"), Err(FieldError::Character { character: '\r', at: 2 }));
+    assert_eq!(EventId::new("\0"), Err(FieldError::Character { character: '\0', at: 0 }));
+    assert_eq!(UserId::new(""), Err(FieldError::Empty));
+    let long = "x".repeat(MAX_NAME_BYTES + 1);
+    assert_eq!(Topic::new(long.as_str()), Err(FieldError::TooLong { length: 1025, limit: 1024 }));
+    assert!(Topic::new(&long[1..]).is_ok());
+    assert_eq!(Topic::new("a\u{85}"), Err(FieldError::Character { character: '\u{85}', at: 1 }));
+}
+
+#[test]
+#[should_panic(expected = "no line break")]
+fn a_literal_with_a_line_break_is_refused() {
+    let _ = EventType::from_static("a\n");
+}

@@ -1,0 +1,170 @@
+//! Heartbeats, in paused time.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use sse_core::{Event, EventType, Handshake, Heartbeat, HeartbeatForm, Manager, Session};
+use sse_testkit::Decoder;
+use tokio::time::{Instant, sleep};
+
+use crate::support::{Client, json, publish_all};
+
+const INTERVAL: Duration = Duration::from_secs(30);
+
+/// What arrives on a stream until its end, and when.
+async fn arrivals(mut session: Session) -> Vec<(Instant, Bytes)> {
+    let mut arrived = Vec::new();
+    while let Some(buffer) = session.next().await {
+        arrived.push((Instant::now(), buffer));
+    }
+    arrived
+}
+
+fn in_time(pause: Duration, interval: Duration) -> bool {
+    pause >= interval && pause <= interval * 5 / 4
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_quiet_streams_get_shared_beats_in_time_and_spread() {
+    let manager = Manager::builder().build().unwrap();
+    let mut streams = Vec::new();
+    for number in 0..1000 {
+        if number % 100 == 0 {
+            sleep(Duration::from_millis(1234)).await;
+        }
+        streams.push(tokio::spawn(arrivals(manager.connect(Handshake::new()).unwrap())));
+    }
+    sleep(INTERVAL * 10).await;
+    manager.shutdown(sse_core::Drain::default()).await;
+
+    let (mut first_beats, mut ticks) = (BTreeSet::new(), BTreeMap::new());
+    for stream in streams {
+        let arrived = stream.await.unwrap();
+        let beats = &arrived[1..arrived.len() - 1];
+        assert!((8..=10).contains(&beats.len()), "{}", beats.len());
+        for pair in arrived[..arrived.len() - 1].windows(2) {
+            let pause = pair[1].0 - pair[0].0;
+            assert!(in_time(pause, INTERVAL), "{pause:?}");
+        }
+        first_beats.insert(beats[0].0);
+        for (at, beat) in beats {
+            let event = &Decoder::decode(beat)[0];
+            assert_eq!(event.event_type, "heartbeat");
+            assert!(json(event)["timestamp"].is_u64());
+            assert_eq!(event.id, "", "no position without a log");
+            assert_eq!(*ticks.entry(*at).or_insert(beat.as_ptr()), beat.as_ptr(), "one shared frame a tick");
+        }
+    }
+    assert!(first_beats.len() >= 8, "spread over ticks: {}", first_beats.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn beats_are_in_time_at_any_interval() {
+    for interval in [100, 999, 5000, 24 * 60 * 60 * 1000].map(Duration::from_millis) {
+        // Timers go by the shortest setting, and a day in steps of a minute's would take a while even in paused time.
+        let manager = Manager::builder().heartbeat_interval(interval).connection_timeout(interval);
+        let manager = manager.build().unwrap();
+        for pause in [0, 3, 17] {
+            sleep(Duration::from_millis(pause)).await;
+            let mut session = manager.connect(Handshake::new()).unwrap();
+            let mut last = Instant::now();
+            session.next().await;
+            assert_eq!(last, Instant::now(), "the first block is there at once");
+            for _ in 0..4 {
+                session.next().await;
+                let pause = last.elapsed();
+                assert!(in_time(pause, interval), "{pause:?} at {interval:?}");
+                last = Instant::now();
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn traffic_postpones_them() {
+    let manager = Manager::builder().build().unwrap();
+    let stream = tokio::spawn(arrivals(manager.connect(Handshake::new()).unwrap()));
+    for _ in 0..30 {
+        publish_all(&manager, ["x"]).await;
+        sleep(INTERVAL - Duration::from_secs(1)).await;
+    }
+    sleep(INTERVAL / 2).await;
+    manager.shutdown(sse_core::Drain::default()).await;
+    let arrived = stream.await.unwrap();
+    let kinds: Vec<_> = arrived.iter().map(|(_, buffer)| Decoder::decode(buffer)[0].event_type.clone()).collect();
+    assert_eq!(kinds.iter().filter(|kind| *kind == "message").count(), 30);
+    assert_eq!(kinds.iter().filter(|kind| *kind == "heartbeat").count(), 1, "at the end, when it was quiet");
+    let beat = kinds.iter().position(|kind| kind == "heartbeat").unwrap();
+    assert!(in_time(arrived[beat].0 - arrived[beat - 1].0, INTERVAL));
+}
+
+#[tokio::test(start_paused = true)]
+async fn none_comes_while_something_waits_and_never_two() {
+    let manager = Manager::builder().connection_timeout(INTERVAL * 1000).build().unwrap();
+    let mut client = Client::greeted(&manager, Handshake::new());
+    publish_all(&manager, ["waits"]).await;
+    sleep(INTERVAL * 10).await;
+    assert_eq!(client.names(), ["message"]);
+    sleep(INTERVAL * 10).await;
+    assert_eq!(client.names(), ["heartbeat"], "one waits, and no second comes behind it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_beat_that_waits_takes_no_room_from_events() {
+    let text = "x".repeat(1024 - "data: \n\n".len());
+    let manager = Manager::builder().queue(1, 1024).build().unwrap();
+    let mut client = Client::greeted(&manager, Handshake::new());
+    sleep(INTERVAL * 5 / 4).await;
+    publish_all(&manager, [&text]).await;
+    assert_eq!(client.names().last().unwrap(), "message");
+    assert!(!client.over, "one event may wait for this stream, and only one does");
+    assert_eq!(manager.stats().counters.dropped, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn comments_on_choice() {
+    let manager = Manager::builder().heartbeat(HeartbeatForm::Comment).build().unwrap();
+    let mut session = manager.connect(Handshake::new()).unwrap();
+    session.next().await;
+    assert_eq!(session.next().await.unwrap(), ": heartbeat\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn off_on_choice() {
+    let manager = Manager::builder().heartbeat(HeartbeatForm::Off).build().unwrap();
+    let mut client = Client::connect(&manager, Handshake::new());
+    assert!(json(&client.take()[0])["heartbeatMs"].is_null());
+    sleep(INTERVAL * 100).await;
+    assert!(client.take().is_empty());
+    assert_eq!(manager.stats().counters.heartbeats, 0);
+}
+
+struct Counting(Arc<AtomicU32>);
+
+impl Heartbeat for Counting {
+    fn beat(&self) -> Event {
+        let number = self.0.fetch_add(1, Ordering::Relaxed);
+        Event::text(number.to_string()).event_type(EventType::from_static("pulse"))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_apps_own() {
+    let count = Arc::new(AtomicU32::new(0));
+    let manager = Manager::builder().custom_heartbeat(Counting(Arc::clone(&count))).build().unwrap();
+    let mut session = manager.connect(Handshake::new()).unwrap();
+    session.next().await;
+    let beat = &Decoder::decode(&session.next().await.unwrap())[0];
+    assert_eq!(beat.event_type, "pulse");
+    assert_eq!(manager.stats().counters.heartbeats, 1);
+    // The beat is made once a tick, so the number on the wire is the tick's.
+    assert!(beat.data.parse::<u32>().unwrap() < count.load(Ordering::Relaxed));
+}

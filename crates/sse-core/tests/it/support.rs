@@ -1,0 +1,255 @@
+//! What several tests need.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use proptest::{collection::vec, option, prelude::*};
+use serde_json::Value;
+use sse_core::{
+    ClientId, Departure, Dialect, Event, EventId, EventType, Farewell, FrameWriter, Handshake, Hello, Hooks, Manager,
+    Reason, Session, StreamInfo,
+};
+use sse_testkit::{Decoded, Decoder};
+
+/// What an event is made of.
+#[derive(Debug, Clone)]
+pub(crate) struct Parts {
+    pub(crate) data: Option<String>,
+    pub(crate) event_type: Option<String>,
+    pub(crate) id: Option<String>,
+    pub(crate) retry: Option<u32>,
+    pub(crate) comment: Option<String>,
+}
+
+impl Parts {
+    pub(crate) fn event(&self) -> Event {
+        let mut event = self.data.as_ref().map_or_else(Event::empty, Event::text);
+        if let Some(name) = &self.event_type {
+            event = event.event_type(EventType::new(name.as_str()).unwrap());
+        }
+        if let Some(id) = &self.id {
+            event = event.id(EventId::new(id.as_str()).unwrap());
+        }
+        if let Some(retry) = self.retry {
+            event = event.retry(Duration::from_millis(retry.into()));
+        }
+        match &self.comment {
+            Some(comment) => event.comment(comment),
+            None => event,
+        }
+    }
+
+    /// The text that the standard asks for, made in the plainest way.
+    pub(crate) fn wire(&self) -> String {
+        let comment = self.comment_lines().into_iter().map(|line| format!(": {line}\n"));
+        let id = self.id.iter().map(|id| format!("id: {id}\n"));
+        let name = self.event_type.iter().map(|name| format!("event: {name}\n"));
+        let retry = self.retry.iter().map(|retry| format!("retry: {retry}\n"));
+        let data = self.normalized_data();
+        let data = data.iter().flat_map(|data| data.split('\n')).map(|line| format!("data: {line}\n"));
+        let fields: Vec<_> = id.chain(name).chain(retry).chain(data).collect();
+        let blank = if fields.is_empty() { "" } else { "\n" };
+        comment.chain(fields.iter().cloned()).chain([blank.to_owned()]).collect()
+    }
+
+    pub(crate) fn comment_lines(&self) -> Vec<String> {
+        let lines = |text: &String| normalized(text).split('\n').map(str::to_owned).collect();
+        self.comment.as_ref().map_or_else(Vec::new, lines)
+    }
+
+    pub(crate) fn normalized_data(&self) -> Option<String> {
+        self.data.as_deref().map(normalized)
+    }
+}
+
+fn normalized(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
+}
+
+/// Texts full of what breaks encoders.
+pub(crate) fn text() -> impl Strategy<Value = String> + Clone {
+    let piece = prop_oneof![
+        4 => prop::sample::select(&[
+            "\r", "\n", "\r\n", "\0", "\u{feff}", " ", "  ", ":", "data: ", "data", "id: 1\n", "event: forged",
+            "\nretry: 1\n", "\n\n", "\u{85}", "\u{2028}", "\u{2029}", "\u{b}", "\u{c}", "é", "𝄞", "{}",
+        ][..]).prop_map(str::to_owned),
+        1 => any::<String>(),
+    ];
+    vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+}
+
+pub(crate) fn type_text() -> impl Strategy<Value = String> + Clone {
+    let one_line = text().prop_map(|text| text.replace(['\r', '\n'], "_"));
+    one_line.prop_filter("not empty", |text| !text.is_empty())
+}
+
+pub(crate) fn id_text() -> impl Strategy<Value = String> + Clone {
+    text().prop_map(|text| text.replace(['\r', '\n', '\0'], "_"))
+}
+
+pub(crate) fn parts() -> impl Strategy<Value = Parts> + Clone {
+    let data = option::weighted(0.8, text());
+    (data, option::of(type_text()), option::of(id_text()), option::of(any::<u32>()), option::of(text())).prop_map(
+        |(data, event_type, id, retry, comment)| Parts { data, event_type, id, retry, comment },
+    )
+}
+
+/// A stream with the client at its other end.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) session: Session,
+    pub(crate) decoder: Decoder,
+    /// Whether the stream gave its end.
+    pub(crate) over: bool,
+}
+
+impl Client {
+    pub(crate) fn connect(manager: &Manager, handshake: Handshake) -> Self {
+        let session = manager.connect(handshake).expect("the stream is accepted");
+        Self { session, decoder: Decoder::new(), over: false }
+    }
+
+    /// Connects, and takes the first block.
+    pub(crate) fn greeted(manager: &Manager, handshake: Handshake) -> Self {
+        let mut client = Self::connect(manager, handshake);
+        let first = client.take();
+        assert_eq!(first[0].event_type, "connection");
+        assert_eq!(first.len(), 1);
+        client
+    }
+
+    pub(crate) fn id(&self) -> ClientId {
+        self.session.client_id()
+    }
+
+    /// The next buffer, if one is there.
+    pub(crate) fn buffer(&mut self) -> Poll<Option<Bytes>> {
+        Pin::new(&mut self.session).poll_next(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// Everything that waits.
+    pub(crate) fn take(&mut self) -> Vec<Decoded> {
+        let mut events = Vec::new();
+        while let Poll::Ready(buffer) = self.buffer() {
+            let Some(buffer) = buffer else {
+                self.over = true;
+                break;
+            };
+            assert!(!buffer.is_empty(), "an empty buffer would end a chunked body");
+            events.extend(self.decoder.feed(&buffer));
+        }
+        events
+    }
+
+    /// The data of everything that waits.
+    pub(crate) fn data(&mut self) -> Vec<String> {
+        self.take().into_iter().map(|event| event.data).collect()
+    }
+
+    /// The names of everything that waits; of system events theirs.
+    pub(crate) fn names(&mut self) -> Vec<String> {
+        self.take().iter().map(name).collect()
+    }
+}
+
+/// The event's type, of a `system` event its name.
+pub(crate) fn name(event: &Decoded) -> String {
+    match event.event_type.as_str() {
+        "system" => json(event)["event"].as_str().expect("system events are named").to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+/// The event's data as JSON.
+pub(crate) fn json(event: &Decoded) -> Value {
+    serde_json::from_str(&event.data).expect("the data is JSON")
+}
+
+/// A dialect that says only what was published, and of that nothing but the data.
+#[derive(Debug)]
+pub(crate) struct Laconic;
+
+impl Dialect for Laconic {
+    fn name(&self) -> &'static str {
+        "laconic"
+    }
+
+    fn hello(&self, _: &Hello, _: &mut FrameWriter) {}
+
+    fn event(&self, event: &Event, out: &mut FrameWriter) {
+        if let Some(data) = event.data().filter(|_| event.event_type_ref().is_none()) {
+            out.event(&Event::text(data));
+        }
+    }
+
+    fn heartbeat(&self, _: &Event, _: &mut FrameWriter) {}
+
+    fn end(&self, _: &Farewell, _: &mut FrameWriter) {}
+}
+
+/// Remembers what it heard.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Heard(Arc<Mutex<Vec<Told>>>);
+
+/// What hooks are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Told {
+    Connected(StreamInfo),
+    Disconnected(StreamInfo, Departure),
+    Dropped(StreamInfo, u32),
+}
+
+impl Heard {
+    pub(crate) fn all(&self) -> Vec<Told> {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub(crate) fn connected(&self) -> Vec<ClientId> {
+        let told = self.all().into_iter();
+        told.filter_map(|told| if let Told::Connected(stream) = told { Some(stream.client_id) } else { None }).collect()
+    }
+
+    /// Who was told to be gone, and why, in that order.
+    pub(crate) fn departed(&self) -> Vec<(ClientId, Departure)> {
+        let departed = |told| match told {
+            Told::Disconnected(stream, departure) => Some((stream.client_id, departure)),
+            _ => None,
+        };
+        self.all().into_iter().filter_map(departed).collect()
+    }
+
+    pub(crate) fn reasons(&self) -> Vec<Reason> {
+        self.departed().into_iter().map(|(_, departure)| departure.reason).collect()
+    }
+
+    pub(crate) fn dropped(&self) -> u32 {
+        self.all().into_iter().map(|told| if let Told::Dropped(_, events) = told { events } else { 0 }).sum()
+    }
+}
+
+impl Hooks for Heard {
+    fn connected(&self, stream: &StreamInfo) {
+        self.0.lock().unwrap().push(Told::Connected(stream.clone()));
+    }
+
+    fn disconnected(&self, stream: &StreamInfo, departure: &Departure) {
+        self.0.lock().unwrap().push(Told::Disconnected(stream.clone(), departure.clone()));
+    }
+
+    fn dropped(&self, stream: &StreamInfo, events: u32) {
+        self.0.lock().unwrap().push(Told::Dropped(stream.clone(), events));
+    }
+}
+
+/// Publishes texts to everybody, one after the other.
+pub(crate) async fn publish_all<T: AsRef<str>>(manager: &Manager, texts: impl IntoIterator<Item = T>) {
+    for text in texts {
+        manager.all().publish(Event::text(text)).await.unwrap();
+    }
+}
