@@ -103,6 +103,11 @@ impl Backlog {
         }
     }
 
+    /// Whether the oldest frame is the manager's own.
+    pub(crate) fn begins_with_own(&self) -> bool {
+        self.front().is_some_and(|frame| frame.kind() == Kind::Own)
+    }
+
     fn front(&self) -> Option<&Frame> {
         match &self.frames {
             Held::None => None,

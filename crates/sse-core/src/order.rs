@@ -211,7 +211,7 @@ impl Order {
         out: &mut Outbox,
     ) -> bool {
         self.seq += 1;
-        let ended = self.end_stream(rules, place, farewell, false, now, out);
+        let ended = self.end_stream(rules, place, farewell, now, out);
         self.finish(rules, now, out);
         ended
     }
@@ -238,7 +238,7 @@ impl Order {
         let mut left = budget;
         while *cursor < end && left > 0 {
             if let Some(reason) = self.examine_one(exam, *cursor, out) {
-                self.end_stream(exam.rules, *cursor, Farewell::new(reason), false, exam.now, out);
+                self.end_stream(exam.rules, *cursor, Farewell::new(reason), exam.now, out);
             }
             *cursor = cursor.saturating_add(stride);
             left -= 1;
@@ -402,13 +402,12 @@ impl Order {
         rules: &Rules,
         place: u32,
         farewell: Farewell,
-        gap: bool,
         now: Millis,
         out: &mut Outbox,
     ) -> bool {
         self.settle(rules, place, now, out);
         let Some(slot) = self.detach(rules, place, now, out) else { return false };
-        let wakers = slot.stream.queue.lock().end(farewell, gap);
+        let wakers = slot.stream.queue.lock().end(farewell);
         out.wake_later(wakers.into_iter().flatten());
         true
     }
@@ -425,7 +424,7 @@ impl Order {
     fn finish(&mut self, rules: &Rules, now: Millis, out: &mut Outbox) {
         while let Some(place) = out.full.pop() {
             self.counts.dropped += 1;
-            self.end_stream(rules, place, Farewell::new(Reason::Overflow), true, now, out);
+            self.end_stream(rules, place, Farewell::new(Reason::Overflow), now, out);
         }
         self.counts.queued += std::mem::take(&mut out.queued);
         self.counts.dropped += std::mem::take(&mut out.dropped_events);

@@ -39,6 +39,8 @@ pub(crate) struct State {
     dropped: u32,
     /// Whether the transport has let go of the stream.
     closed: bool,
+    /// Whether an event found no room: the stream is to be ended, and must not get what comes behind it.
+    overflowed: bool,
     queued_at: Millis,
     /// Since when the transport has taken nothing of what waits.
     waiting_since: Millis,
@@ -101,6 +103,7 @@ impl Queue {
             served,
             dropped: 0,
             closed: false,
+            overflowed: false,
             queued_at: now,
             waiting_since: now,
             delivered: 0,
@@ -193,7 +196,11 @@ impl State {
         if !matches!(self.phase, Phase::Live) {
             return Pushed::Closed;
         }
-        let Some(dropped) = self.make_room(frame, bounds, overflow) else { return Pushed::Full };
+        let room = if self.overflowed { None } else { self.make_room(frame, bounds, overflow) };
+        let Some(dropped) = room else {
+            self.overflowed = true;
+            return Pushed::Full;
+        };
         self.dropped = self.dropped.saturating_add(dropped);
         Pushed::Queued { wake: self.append(frame.clone(), now), dropped }
     }
@@ -229,8 +236,9 @@ impl State {
     }
 
     /// Lets the stream end after what waits, unless it is ending already. Gives the wakers to wake.
-    pub(crate) fn end(&mut self, farewell: Farewell, gap: bool) -> [Option<Waker>; 2] {
+    pub(crate) fn end(&mut self, farewell: Farewell) -> [Option<Waker>; 2] {
         if matches!(self.phase, Phase::Live) {
+            let gap = self.overflowed;
             self.phase = Phase::Ending(Box::new(Ending { farewell, gap }));
         }
         [self.consumer.take(), self.watcher.take()]
@@ -262,6 +270,10 @@ impl State {
     /// How many events made room; `None` when there is none to be had.
     fn make_room(&mut self, frame: &Frame, bounds: Bounds, overflow: Overflow) -> Option<u32> {
         let mut dropped = 0;
+        // A heartbeat that waits comes first if it is there, and says nothing that the event does not.
+        if !self.has_room(frame, bounds) && self.backlog.begins_with_own() {
+            self.backlog.pop();
+        }
         while !self.has_room(frame, bounds) {
             let victim = match overflow {
                 Overflow::Disconnect => None,
@@ -275,7 +287,9 @@ impl State {
         Some(dropped)
     }
 
+    /// One frame always has room: what may be published is bounded, but a dialect may make it longer.
     fn has_room(&self, frame: &Frame, bounds: Bounds) -> bool {
-        self.backlog.len() < bounds.frames && self.backlog.bytes() + frame.len() <= bounds.bytes
+        let fits = self.backlog.len() < bounds.frames && self.backlog.bytes() + frame.len() <= bounds.bytes;
+        fits || self.backlog.is_empty()
     }
 }
