@@ -30,6 +30,8 @@ mod manager;
 mod message;
 mod name;
 mod order;
+#[cfg(all(test, not(loom)))]
+mod order_model;
 mod overflow;
 mod publish;
 mod queue;

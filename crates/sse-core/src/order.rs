@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A publish to at most this many streams reaches them at its place in the order; larger ones go in steps.
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = if cfg!(test) { 3 } else { 256 };
 
 /// At most this many users are kept away at once; beyond it the one whose term ends first may return.
 const MOST_AWAY: usize = 10_000;
