@@ -152,7 +152,7 @@ async fn publish(
     match placed {
         Placed::Done(receipt) => Ok(receipt),
         Placed::Sweeping(job, receipt) => {
-            let mut sweep = Sweep { inner: Arc::clone(inner), job, cursor: 0, done: false };
+            let mut sweep = Sweep { inner: Arc::clone(inner), job, cursor: 0, done: false, handed_over: false };
             while !sweep.turn() {
                 yield_now().await;
             }
@@ -203,6 +203,9 @@ struct Sweep {
     job: Arc<Job>,
     cursor: u32,
     done: bool,
+    /// Whether it is in a task of its own. A runtime that shuts down drops the tasks that are spawned on it at once,
+    /// so there is not another one.
+    handed_over: bool,
 }
 
 impl Sweep {
@@ -238,10 +241,10 @@ impl Drop for Sweep {
             job: Arc::clone(&self.job),
             cursor: self.cursor,
             done: std::mem::replace(&mut self.done, true),
+            handed_over: true,
         };
         match Handle::try_current() {
-            // A runtime that shuts down drops the task at once, and with it comes back here; then there is none.
-            Ok(runtime) if !std::thread::panicking() => drop(runtime.spawn(async move {
+            Ok(runtime) if !self.handed_over && !std::thread::panicking() => drop(runtime.spawn(async move {
                 while !rest.turn() {
                     yield_now().await;
                 }

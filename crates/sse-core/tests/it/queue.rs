@@ -143,7 +143,9 @@ async fn frames_are_shared_and_are_chunks() {
         assert_eq!(session.poll_frames(cx, 1 << 20, frames), Poll::Ready(Some(2)));
         assert_eq!(session.poll_frames(cx, 1 << 20, frames), Poll::Pending);
         let (mut dechunker, mut content) = (Dechunker::new(), Vec::new());
-        frames.iter().for_each(|frame| drop(dechunker.feed(frame.chunk(), &mut content).unwrap()));
+        for frame in &*frames {
+            dechunker.feed(frame.chunk(), &mut content).unwrap();
+        }
         assert!(content.ends_with(b"data: one\n\ndata: two\n\ndata: three\n\n"));
     }
     for (one, other) in both[0][1..].iter().zip(&both[1][1..]) {

@@ -1,0 +1,260 @@
+//! Publishing as a caller sees it: futures that are polled by hand, dropped, or awaited.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+use proptest::{collection::vec, prelude::*, sample::Index};
+use sse_core::{Event, EventType, Handshake, Manager, PublishError, Receipt, Target, Topic};
+use tokio::task::yield_now;
+
+use crate::support::{Client, publish_all};
+
+/// Enough streams for several polls of a publish.
+const STREAMS: usize = 3000;
+
+type Publishing<'a> = Pin<Box<dyn Future<Output = Result<Receipt, PublishError>> + 'a>>;
+
+fn poll(publishing: &mut Publishing<'_>) -> Poll<Receipt> {
+    publishing.as_mut().poll(&mut Context::from_waker(Waker::noop())).map(Result::unwrap)
+}
+
+fn crowd(manager: &Manager) -> Vec<Client> {
+    let handshake = |number: usize| Handshake::new().user((number % 7).to_string()).topic("everyone");
+    (0..STREAMS).map(|number| Client::greeted(manager, handshake(number))).collect()
+}
+
+fn topic(name: &str) -> Target {
+    Topic::new(name).unwrap().into()
+}
+
+#[derive(Debug, Clone)]
+enum Op {
+    Publish(bool),
+    Poll(Index),
+    /// Drops a publish that was begun: it goes on.
+    Forget(Index),
+    /// To one user, in between.
+    Few,
+    Join,
+    Leave,
+    Drop(Index),
+    Yield,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        4 => any::<bool>().prop_map(Op::Publish),
+        6 => any::<Index>().prop_map(Op::Poll),
+        2 => any::<Index>().prop_map(Op::Forget),
+        2 => Just(Op::Few),
+        2 => Just(Op::Join),
+        2 => Just(Op::Leave),
+        1 => any::<Index>().prop_map(Op::Drop),
+        1 => Just(Op::Yield),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn publishes_to_very_many_keep_their_places(ops in vec(op(), 10..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(places_are_kept(ops))?;
+    }
+}
+
+async fn places_are_kept(ops: Vec<Op>) -> Result<(), TestCaseError> {
+    let manager = Manager::builder().max_connections(10_000).build().unwrap();
+    let mut clients = crowd(&manager);
+    // The one that joins, leaves, and is reached in all ways.
+    let mut special = Client::greeted(&manager, Handshake::new().user("special"));
+    let (mut to_all, mut to_special) = (Vec::new(), Vec::new());
+    let (mut begun, mut joined, mut number): (Vec<(Publishing<'_>, usize)>, _, _) = (Vec::new(), false, 0);
+    for op in ops {
+        number += 1;
+        match op {
+            Op::Publish(everybody) => {
+                let target = if everybody { Target::All } else { topic("everyone") };
+                let mut publishing: Publishing<'_> =
+                    Box::pin(manager.publish(target, Event::text(number.to_string())));
+                let matched = clients.len() + usize::from(everybody || joined);
+                match poll(&mut publishing) {
+                    Poll::Ready(receipt) => prop_assert_eq!(receipt.matched, matched),
+                    Poll::Pending => begun.push((publishing, matched)),
+                }
+                to_all.push(number.to_string());
+                if everybody || joined {
+                    to_special.push(number.to_string());
+                }
+            }
+            Op::Poll(at) if !begun.is_empty() => {
+                let at = at.index(begun.len());
+                if let Poll::Ready(receipt) = poll(&mut begun[at].0) {
+                    prop_assert_eq!(receipt.matched, begun.remove(at).1);
+                }
+            }
+            Op::Forget(at) if !begun.is_empty() => drop(begun.remove(at.index(begun.len()))),
+            Op::Few => {
+                let receipt = manager.user("special").publish(Event::text(number.to_string())).await.unwrap();
+                prop_assert_eq!(receipt.matched, 1);
+                to_special.push(number.to_string());
+            }
+            Op::Join => {
+                prop_assert_eq!(special.session.join(&Topic::new("everyone").unwrap()), !joined);
+                joined = true;
+            }
+            Op::Leave => {
+                prop_assert_eq!(special.session.leave(&Topic::new("everyone").unwrap()), joined);
+                joined = false;
+            }
+            Op::Drop(at) => {
+                let count = clients.len();
+                let mut client = clients.swap_remove(at.index(count));
+                let got = client.data();
+                prop_assert!(to_all.starts_with(&got), "{:?}", got);
+            }
+            Op::Yield => yield_now().await,
+            Op::Poll(_) | Op::Forget(_) => {}
+        }
+    }
+    for (publishing, matched) in begun {
+        prop_assert_eq!(publishing.await.unwrap().matched, matched);
+    }
+    // Those that were forgotten go on in tasks.
+    while tokio::runtime::Handle::current().metrics().num_alive_tasks() > 0 {
+        yield_now().await;
+    }
+    prop_assert_eq!(special.data(), to_special);
+    for client in &mut clients {
+        prop_assert_eq!(&client.data(), &to_all);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_publish_that_was_dropped_without_a_runtime_has_reached_everybody() {
+    let manager = Manager::builder().max_connections(10_000).build().unwrap();
+    let mut clients = crowd(&manager);
+    let mut publishing: Publishing<'_> = Box::pin(manager.publish(Target::All, Event::text("x")));
+    let _ = poll(&mut publishing);
+    drop(publishing);
+    assert!(clients.iter_mut().all(|client| client.data() == ["x"]));
+}
+
+#[test]
+fn a_publish_that_was_never_polled_is_none() {
+    let manager = Manager::builder().build().unwrap();
+    let mut client = Client::greeted(&manager, Handshake::new());
+    drop(manager.publish(Target::All, Event::text("x")));
+    drop(manager.all().publish(Event::text("x")));
+    assert!(client.take().is_empty());
+    assert_eq!(manager.stats().counters.published, 0);
+}
+
+#[tokio::test]
+async fn targets_and_exceptions() {
+    let manager = Manager::builder().build().unwrap();
+    let mut ann = Client::greeted(&manager, Handshake::new().user("ann").topic("news"));
+    let mut ann_too = Client::greeted(&manager, Handshake::new().user("ann"));
+    let mut nobody = Client::greeted(&manager, Handshake::new().topic("news"));
+    let stranger = { Client::greeted(&manager, Handshake::new()).id() };
+    let text = Event::text;
+    let matched = |receipt: Result<Receipt, PublishError>| receipt.unwrap().matched;
+    assert_eq!(matched(manager.all().publish(text("all")).await), 3);
+    assert_eq!(matched(manager.user("ann").publish(text("user")).await), 2);
+    assert_eq!(matched(manager.topic("news").publish(text("topic")).await), 2);
+    assert_eq!(matched(manager.client(nobody.id()).publish(text("client")).await), 1);
+    assert_eq!(matched(manager.client(stranger).publish(text("gone")).await), 0);
+    assert_eq!(matched(manager.user("eve").publish(text("no such")).await), 0);
+    assert_eq!(matched(manager.topic("news").except(ann.id()).except(ann.id()).publish(text("t-1")).await), 1);
+    assert_eq!(matched(manager.topic("news").except(ann_too.id()).publish(text("t-0")).await), 2);
+    assert_eq!(matched(manager.all().except(ann.id()).except(stranger).publish(text("a-1")).await), 2);
+    assert_eq!(matched(manager.client(ann.id()).except(ann.id()).publish(text("c-1")).await), 0);
+    assert_eq!(ann.data(), ["all", "user", "topic", "t-0"]);
+    assert_eq!(ann_too.data(), ["all", "user", "a-1"]);
+    assert_eq!(nobody.data(), ["all", "topic", "client", "t-1", "t-0", "a-1"]);
+    assert_eq!(manager.stats().counters.published, 10);
+}
+
+#[tokio::test]
+async fn what_is_ours_alone_is_refused() {
+    let manager = Manager::builder().build().unwrap();
+    let mut client = Client::greeted(&manager, Handshake::new());
+    let reserved = [
+        Event::text("x").event_type(EventType::CONNECTION),
+        Event::text("x").event_type(EventType::new("heartbeat").unwrap()),
+    ];
+    // Every way to write a name that `JSON.parse` in a browser takes for ours.
+    let systems = [
+        r#"{"event":"gap","data":{}}"#,
+        r#"{"event":"shutdown"}"#,
+        r#"{"event":"auth_expired"}"#,
+        r#"{"event":"disconnected"}"#,
+        r#"{"event":"degraded"}"#,
+        r#"{"event":"restored"}"#,
+        r#" { "\u0065vent" : "g\u0061p" } "#,
+        "{\r\n\"event\":\r\n\"gap\"}",
+        r#"{"event":"mine","event":"gap"}"#,
+        r#"{"event":"gap","event":"mine"}"#,
+        r#"{"\ud800":1,"event":"gap"}"#,
+        r#"{"event":"\ud800","event":"gap"}"#,
+        r#"{"event":1e999,"event":"gap"}"#,
+        r#"{"data":1e999,"event":"gap"}"#,
+        r#"{"data":"\udfff","event":"gap"}"#,
+    ]
+    .map(str::to_owned);
+    let deep = format!(r#"{{"event":{}1{},"event":"gap"}}"#, "[".repeat(500), "]".repeat(500));
+    let systems = systems.into_iter().chain([deep]);
+    let systems = systems.map(|data| Event::text(data).event_type(EventType::SYSTEM));
+    for event in reserved.into_iter().chain(systems) {
+        let shown = format!("{event:?}");
+        let result = manager.all().publish(event).await;
+        assert!(matches!(result, Err(PublishError::Reserved { .. })), "{shown}");
+    }
+    for free in [r#"{"event":"gaps"}"#, r#"{"event":{"event":"gap"}}"#, r#"["event","gap"]"#, "gap", ""] {
+        let event = Event::text(free).event_type(EventType::SYSTEM);
+        assert_eq!(manager.all().publish(event).await.unwrap().matched, 1, "{free}");
+    }
+    assert_eq!(client.take().len(), 5);
+}
+
+#[tokio::test]
+async fn names_that_cannot_be_are_told_by_publish() {
+    let manager = Manager::builder().build().unwrap();
+    let long = "x".repeat(257);
+    let error = |result: Result<Receipt, PublishError>| result.unwrap_err().to_string();
+    let text = || Event::text("x");
+    assert!(error(manager.user("").publish(text()).await).starts_with("user is empty"));
+    assert!(error(manager.topic("a\n").publish(text()).await).starts_with("topic contains"));
+    assert!(error(manager.user(&long).publish(text()).await).starts_with("user is 257 bytes long"));
+    assert!(error(manager.topic(&long).publish(text()).await).starts_with("topic is 257 bytes long"));
+    let event_type = EventType::new("x".repeat(129)).unwrap();
+    assert!(error(manager.all().publish(text().event_type(event_type)).await).contains("129 bytes long"));
+    assert_eq!(manager.stats().counters.published, 0);
+    publish_all(&manager, ["x"]).await;
+    assert_eq!(manager.stats().counters.published, 1, "whether anybody is there or not");
+}
+
+#[test]
+fn a_topic_that_nobody_may_publish_to_cannot_be_joined() {
+    let manager = Manager::builder().build().unwrap();
+    let client = Client::greeted(&manager, Handshake::new());
+    let long = Topic::new("x".repeat(257)).unwrap();
+    assert!(!client.session.join(&long));
+    assert!(!manager.join(client.id(), &long));
+}
+
+#[test]
+fn a_stream_joins_as_many_topics_as_it_may() {
+    let manager = Manager::builder().build().unwrap();
+    let client = Client::greeted(&manager, Handshake::new().user("u").topic("0"));
+    let topic = |number: usize| Topic::new(number.to_string()).unwrap();
+    assert!(!client.session.join(&topic(0)), "it is in it");
+    assert!((1..64).all(|number| client.session.join(&topic(number))));
+    assert!(!client.session.join(&topic(64)) && !manager.join(client.id(), &topic(64)));
+    assert!(manager.leave(client.id(), &topic(5)) && !client.session.leave(&topic(5)));
+    assert!(manager.join(client.id(), &topic(64)));
+}

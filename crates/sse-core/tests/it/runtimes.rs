@@ -1,0 +1,114 @@
+//! Runtimes that come and go.
+
+use std::{pin::Pin, task::Poll, time::Duration};
+
+use futures_util::{StreamExt, future::poll_fn};
+use sse_core::{Event, Handshake, Manager, Session, Target};
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    time::sleep,
+};
+
+use crate::support::Client;
+
+fn paused() -> Runtime {
+    Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+}
+
+async fn next_name(session: &mut Session) -> String {
+    let buffer = session.next().await.unwrap();
+    sse_testkit::Decoder::decode(&buffer)[0].event_type.clone()
+}
+
+#[test]
+fn timers_outlive_the_runtime_that_they_ran_on() {
+    let (first, second) = (paused(), paused());
+    let manager = Manager::builder().build().unwrap();
+    let early = first.block_on(async { manager.connect(Handshake::new()).unwrap() });
+    let mut late = second.block_on(async { manager.connect(Handshake::new()).unwrap() });
+    drop(first);
+    second.block_on(async {
+        assert_eq!(next_name(&mut late).await, "connection");
+        for _ in 0..3 {
+            assert_eq!(next_name(&mut late).await, "heartbeat");
+        }
+    });
+    drop(second);
+    // A third that came after the timer had nowhere to run.
+    let third = paused();
+    third.block_on(async {
+        let mut newest = manager.connect(Handshake::new()).unwrap();
+        assert_eq!(next_name(&mut newest).await, "connection");
+        assert_eq!(next_name(&mut newest).await, "heartbeat");
+    });
+    drop((early, late));
+}
+
+#[test]
+fn streams_may_come_before_any_runtime() {
+    let manager = Manager::builder().build().unwrap();
+    let mut session = manager.connect(Handshake::new()).unwrap();
+    paused().block_on(async {
+        assert_eq!(next_name(&mut session).await, "connection");
+        assert_eq!(next_name(&mut session).await, "heartbeat");
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_without_streams_runs_nothing() {
+    let alive = || Handle::current().metrics().num_alive_tasks();
+    let manager = Manager::builder().build().unwrap();
+    assert_eq!(alive(), 0);
+    for _ in 0..3 {
+        let client = Client::greeted(&manager, Handshake::new());
+        let other = Client::greeted(&manager, Handshake::new());
+        assert_eq!(alive(), 1, "one timer for all streams");
+        sleep(Duration::from_secs(100)).await;
+        drop(client);
+        sleep(Duration::from_secs(100)).await;
+        assert_eq!(alive(), 1);
+        drop(other);
+        sleep(Duration::from_secs(10)).await;
+        assert_eq!(alive(), 0);
+    }
+    let session = manager.connect(Handshake::new()).unwrap();
+    drop(manager);
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(alive(), 1, "a stream keeps its manager");
+    drop(session);
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(alive(), 0);
+}
+
+/// Begins a publish and never goes on with it.
+async fn begin(manager: Manager) {
+    let mut publishing = Box::pin(manager.publish(Target::All, Event::text("x")));
+    poll_fn(|cx| {
+        assert!(Pin::new(&mut publishing).poll(cx).is_pending(), "more streams than fit into one turn");
+        Poll::<()>::Pending
+    })
+    .await;
+}
+
+#[test]
+fn a_runtime_that_ends_with_a_publish_under_way_lets_it_finish() {
+    let runtimes: [fn() -> Runtime; 2] = [
+        || Builder::new_current_thread().build().unwrap(),
+        || Builder::new_multi_thread().worker_threads(1).build().unwrap(),
+    ];
+    for runtime in runtimes {
+        let manager = Manager::builder().max_connections(50_000).build().unwrap();
+        let mut clients: Vec<_> = (0..20_000).map(|_| Client::greeted(&manager, Handshake::new())).collect();
+        let runtime = runtime();
+        runtime.block_on(async {
+            let begun = tokio::spawn(begin(manager.clone()));
+            while manager.stats().counters.published == 0 {
+                tokio::task::yield_now().await;
+            }
+            drop(begun);
+        });
+        // Joined here, so that a drop which never ends is seen as one.
+        drop(runtime);
+        assert!(clients.iter_mut().all(|client| client.data() == ["x"]));
+    }
+}
