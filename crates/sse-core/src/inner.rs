@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use crate::{
     access::Access,
     builder::Builder,
+    client_id::ClientId,
     clock::{Clock, Millis},
     config::Config,
     delivery::{Outbox, Rules},
@@ -24,6 +25,7 @@ use crate::{
     frame::Collapse,
     heartbeat::Heartbeat,
     hooks::Hooks,
+    name::Topic,
     order::Order,
     overflow::{CollapseBy, Overflow},
     queue::Bounds,
@@ -86,16 +88,35 @@ impl Inner {
         result
     }
 
+    pub(crate) fn join(&self, client: ClientId, topic: &Topic) -> bool {
+        let limits = self.config.limits;
+        self.with_order(|order, now, out| {
+            let Some(place) = order.registry.place(client) else { return false };
+            topic.as_str().len() <= limits.topic
+                && order.registry.topic_count(place) < limits.topics
+                && order.join(&self.rules, place, topic, now, out)
+        })
+    }
+
+    pub(crate) fn leave(&self, client: ClientId, topic: &Topic) -> bool {
+        self.with_order(|order, now, out| {
+            let Some(place) = order.registry.place(client) else { return false };
+            order.leave(&self.rules, place, topic, now, out)
+        })
+    }
+
+    // Sequentially consistent, as the timer's `running`: a stream that comes sees the timer stopped, or the timer that
+    // stops sees the stream.
     pub(crate) fn open(&self) -> usize {
-        self.open.load(Ordering::Acquire)
+        self.open.load(Ordering::SeqCst)
     }
 
     pub(crate) fn opened(&self) {
-        self.open.fetch_add(1, Ordering::AcqRel);
+        self.open.fetch_add(1, Ordering::SeqCst);
     }
 
     pub(crate) fn closed(&self) {
-        if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if self.open.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.all_closed.notify_waiters();
         }
     }

@@ -119,21 +119,15 @@ impl Manager {
         self.inner.order.lock().draining
     }
 
-    /// Joins a live stream to a topic; `false` when it was in it, has as many as it may, or is not live.
+    /// Joins a live stream to a topic; `false` when it was in it, has as many as it may, the name is longer than it may be, or
+    /// the stream is not live.
     pub fn join(&self, client: ClientId, topic: &Topic) -> bool {
-        let most = self.inner.config.limits.topics;
-        self.inner.with_order(|order, now, out| {
-            let Some(place) = order.registry.place(client) else { return false };
-            order.registry.topic_count(place) < most && order.join(&self.inner.rules, place, topic, now, out)
-        })
+        self.inner.join(client, topic)
     }
 
     /// Takes a live stream out of a topic; `false` when it was not in it, or is not live.
     pub fn leave(&self, client: ClientId, topic: &Topic) -> bool {
-        self.inner.with_order(|order, now, out| {
-            let Some(place) = order.registry.place(client) else { return false };
-            order.leave(&self.inner.rules, place, topic, now, out)
-        })
+        self.inner.leave(client, topic)
     }
 
     fn accept(&self, handshake: Handshake) -> Result<Session, Cause> {

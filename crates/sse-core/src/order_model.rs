@@ -282,7 +282,7 @@ fn topic_of(topic: usize) -> Topic {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1500, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
 
     #[test]
     fn every_stream_gets_exactly_its_events_in_the_order(

@@ -65,23 +65,15 @@ impl Session {
         self.shared.user.as_ref()
     }
 
-    /// Joins a topic; `false` when the stream was in it, has as many as it may, or is ending.
+    /// Joins a topic; `false` when the stream was in it, has as many as it may, the name is longer than it may be, or the
+    /// stream is ending.
     pub fn join(&self, topic: &Topic) -> bool {
-        let (place, rules) = (self.shared.place, &self.manager.rules);
-        let most = self.manager.config.limits.topics;
-        self.manager.with_order(|order, now, out| {
-            order.registry.place(self.shared.id).is_some()
-                && order.registry.topic_count(place) < most
-                && order.join(rules, place, topic, now, out)
-        })
+        self.manager.join(self.shared.id, topic)
     }
 
     /// Leaves a topic; `false` when the stream was not in it, or is ending.
     pub fn leave(&self, topic: &Topic) -> bool {
-        let (place, rules) = (self.shared.place, &self.manager.rules);
-        self.manager.with_order(|order, now, out| {
-            order.registry.place(self.shared.id).is_some() && order.leave(rules, place, topic, now, out)
-        })
+        self.manager.leave(self.shared.id, topic)
     }
 
     /// Resolves when the stream is over: the manager ended it, or it was dropped.

@@ -1,7 +1,12 @@
 //! The seed's `system` events, and the names among them that are the manager's own.
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{MapAccess, Visitor},
+};
+use serde_json::{Value, value::RawValue};
 
 use crate::{
     event::{Event, EventError},
@@ -36,46 +41,72 @@ impl SystemEvent<'_> {
 
 /// The reserved name that an event of a caller's uses, if it does.
 ///
-/// Also found when it is written with escapes, or is one of several `event` members: clients differ in which they take.
+/// Found wherever a client's `JSON.parse` would find it: written with escapes, as one of several `event` members (clients differ
+/// in which they take), or beside things that JavaScript takes and serde_json does not (lone surrogates, huge numbers, any depth).
 pub(crate) fn reserved_name(event: &Event) -> Option<&'static str> {
     if event.event_type_ref()? != &EventType::SYSTEM {
         return None;
     }
     let data = event.data()?;
     let names: Names = serde_json::from_str(&data).ok()?;
-    RESERVED_SYSTEM_EVENTS.into_iter().find(|reserved| names.0.iter().any(|name| name == reserved))
+    RESERVED_SYSTEM_EVENTS.into_iter().find(|reserved| names.0.iter().any(|name| name == reserved.as_bytes()))
 }
 
-/// Every `event` member of a JSON object.
-struct Names(Vec<String>);
+/// Every `event` member of a JSON object that is a text.
+struct Names(Vec<Vec<u8>>);
 
 impl<'de> Deserialize<'de> for Names {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
 
-        impl<'de> serde::de::Visitor<'de> for Visitor {
+        impl<'de> Visitor<'de> for Object {
             type Value = Names;
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
                 let mut names = Vec::new();
-                while let Some(key) = map.next_key::<String>()? {
-                    if key == "event" {
-                        if let Value::String(name) = map.next_value()? {
-                            names.push(name);
-                        }
-                    } else {
-                        map.next_value::<serde::de::IgnoredAny>()?;
+                while let Some(Text(key)) = map.next_key()? {
+                    // Raw, since it is only scanned then, not understood: whatever the grammar allows passes.
+                    let value: &RawValue = map.next_value()?;
+                    if key == b"event" {
+                        names.extend(serde_json::from_str(value.get()).map(|Text(name)| name));
                     }
                 }
                 Ok(Names(names))
             }
         }
 
-        deserializer.deserialize_map(Visitor)
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// A JSON text as bytes, since a lone surrogate has no place in a `String`.
+struct Text(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+
+        impl Visitor<'_> for Bytes {
+            type Value = Text;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Text, E> {
+                Ok(Text(bytes.to_vec()))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Text, E> {
+                Ok(Text(text.as_bytes().to_vec()))
+            }
+        }
+
+        deserializer.deserialize_bytes(Bytes)
     }
 }
 
