@@ -151,7 +151,7 @@ impl Manager {
         let ids = {
             let mut order = self.inner.order.lock();
             if let Some((user, duration)) = away {
-                order.keep_away(user, self.inner.clock.now(), duration);
+                order.keep_away(user, self.inner.clock.uptime_ms(), duration);
             }
             order.ids_in(&target)
         };

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use smallvec::SmallVec;
 use tokio::runtime::Handle;
 use tracing::debug;
 
@@ -187,7 +188,7 @@ impl Manager {
         Ok((handshake, dialect))
     }
 
-    /// Sees to the limits, by ending older streams where the policy says so.
+    /// Sees to the limits, by ending older streams where the policy says so; none if the newcomer is refused after all.
     fn make_room(
         &self,
         order: &mut Order,
@@ -199,47 +200,29 @@ impl Manager {
         if order.draining {
             return Err(Cause::Draining);
         }
+        let mut replaced = Replaced::new();
         if let Some(user) = &handshake.caller.user {
-            if order.is_away(user, now) {
+            if order.is_away(user, self.inner.clock.uptime_ms()) {
                 return Err(Cause::StayAway);
             }
             if let Some(most) = config.max_connections_per_user {
                 let group = (GroupKind::User, user.as_str());
-                self.make_room_in(order, group, most, config.when_user_full, now, out)
-                    .ok_or(Cause::UserLimit)?;
+                find_room(order, group, most, config.when_user_full, &mut replaced).ok_or(Cause::UserLimit)?;
             }
         }
         if let (Some(address), Some(most)) = (handshake.address, config.max_connections_per_address) {
             let name = Registry::address_name(address);
             let group = (GroupKind::Address, &*name);
-            self.make_room_in(order, group, most, config.when_address_full, now, out)
-                .ok_or(Cause::AddressLimit)?;
+            find_room(order, group, most, config.when_address_full, &mut replaced).ok_or(Cause::AddressLimit)?;
         }
-        self.make_room_in_all(order, now, out)
+        self.find_room_in_all(order, &mut replaced)?;
+        for place in replaced {
+            order.end(&self.inner.rules, place, Farewell::new(Reason::Replaced), now, out);
+        }
+        Ok(())
     }
 
-    fn make_room_in(
-        &self,
-        order: &mut Order,
-        (kind, name): (GroupKind, &str),
-        most: usize,
-        policy: LimitPolicy,
-        now: Millis,
-        out: &mut Outbox,
-    ) -> Option<()> {
-        while order.registry.groups.members(kind, name).len() >= most {
-            match policy {
-                LimitPolicy::Refuse => return None,
-                LimitPolicy::ReplaceOldest => {
-                    let oldest = order.registry.oldest_of(kind, name)?;
-                    order.end(&self.inner.rules, oldest, Farewell::new(Reason::Replaced), now, out);
-                }
-            }
-        }
-        Some(())
-    }
-
-    fn make_room_in_all(&self, order: &mut Order, now: Millis, out: &mut Outbox) -> Result<(), Cause> {
+    fn find_room_in_all(&self, order: &mut Order, replaced: &mut Replaced) -> Result<(), Cause> {
         let config = &self.inner.config;
         let replace = config.when_full == LimitPolicy::ReplaceOldest;
         // Ending streams still hold a connection. Where newcomers replace others, those that are ending are on top,
@@ -249,9 +232,8 @@ impl Manager {
         if open >= most {
             return Err(Cause::Full);
         }
-        while replace && order.registry.streams.len() >= config.max_connections {
-            let oldest = order.registry.oldest().ok_or(Cause::Full)?;
-            order.end(&self.inner.rules, oldest, Farewell::new(Reason::Replaced), now, out);
+        if order.registry.streams.len() - replaced.len() >= config.max_connections {
+            replaced.push(order.registry.oldest().ok_or(Cause::Full)?);
         }
         Ok(())
     }
@@ -273,6 +255,7 @@ impl Manager {
             address: handshake.address,
             connected_at: unix_ms(),
             opened_ms: inner.clock.uptime_ms(),
+            arrival: seq,
             ends_after_ms: config.max_age.map_or(0, random_age_ms),
             place,
             dialect,
@@ -305,6 +288,31 @@ impl Manager {
 impl fmt::Debug for Manager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Manager").field("config", &self.inner.config).finish_non_exhaustive()
+    }
+}
+
+/// Places of the streams that make room for a newcomer; at most one for each limit.
+type Replaced = SmallVec<[u32; 3]>;
+
+/// Looks for room in a group, beyond what those who are replaced anyway leave.
+fn find_room(
+    order: &Order,
+    (kind, name): (GroupKind, &str),
+    most: usize,
+    policy: LimitPolicy,
+    replaced: &mut Replaced,
+) -> Option<()> {
+    let members = order.registry.groups.members(kind, name);
+    let leaving = replaced.iter().filter(|place| order.registry.membership(**place, kind, name).is_some()).count();
+    if members.len() - leaving < most {
+        return Some(());
+    }
+    match policy {
+        LimitPolicy::Refuse => None,
+        LimitPolicy::ReplaceOldest => {
+            replaced.push(order.registry.oldest_of(kind, name)?);
+            Some(())
+        }
     }
 }
 

@@ -36,8 +36,8 @@ pub(crate) struct Order {
     /// Publishes that have not reached all their streams, in order.
     jobs: Vec<Arc<Job>>,
     pub(crate) draining: bool,
-    /// Users that were told to stay away, and until when.
-    away: HashMap<UserId, (Millis, Duration)>,
+    /// Users that were told to stay away, and until which uptime of the manager in milliseconds.
+    away: HashMap<UserId, u64>,
     pub(crate) counts: Counts,
 }
 
@@ -270,20 +270,20 @@ impl Order {
         None
     }
 
-    /// Keeps a user away for a while.
-    pub(crate) fn keep_away(&mut self, user: UserId, now: Millis, duration: Duration) {
-        self.away.retain(|_, (since, duration)| now.since(*since) < *duration);
+    /// Keeps a user away for a while. Goes by uptime, not by [`Millis`]: entries may be older than those can tell apart.
+    pub(crate) fn keep_away(&mut self, user: UserId, uptime_ms: u64, duration: Duration) {
+        self.away.retain(|_, until| uptime_ms < *until);
         if self.away.len() >= MOST_AWAY {
-            let left = |(since, duration): &(Millis, Duration)| duration.saturating_sub(now.since(*since));
-            let soonest = self.away.iter().min_by_key(|(_, term)| left(term)).map(|(user, _)| user.clone());
+            let soonest = self.away.iter().min_by_key(|(_, until)| **until).map(|(user, _)| user.clone());
             soonest.map(|user| self.away.remove(&user));
         }
-        self.away.insert(user, (now, duration));
+        let duration = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        self.away.insert(user, uptime_ms.saturating_add(duration));
     }
 
-    pub(crate) fn is_away(&mut self, user: &UserId, now: Millis) -> bool {
-        let Some((since, duration)) = self.away.get(user) else { return false };
-        if now.since(*since) < *duration {
+    pub(crate) fn is_away(&mut self, user: &UserId, uptime_ms: u64) -> bool {
+        let Some(until) = self.away.get(user) else { return false };
+        if uptime_ms < *until {
             return true;
         }
         self.away.remove(user);

@@ -66,8 +66,7 @@ impl Registry {
 
     pub(crate) fn oldest_of(&self, kind: GroupKind, name: &str) -> Option<u32> {
         let streams = self.groups.members(kind, name).iter().filter_map(|place| self.streams.get(*place));
-        // Streams that came in the same millisecond are told apart by nothing, and need not be.
-        let oldest = streams.min_by_key(|slot| slot.stream.connected_at)?;
+        let oldest = streams.min_by_key(|slot| slot.stream.arrival)?;
         Some(oldest.stream.place)
     }
 

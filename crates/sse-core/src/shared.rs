@@ -17,6 +17,8 @@ pub(crate) struct Shared {
     pub(crate) connected_at: u64,
     /// Uptime of the manager when it came, in milliseconds.
     pub(crate) opened_ms: u64,
+    /// Its place in the manager's order: the lowest is the oldest.
+    pub(crate) arrival: u64,
     /// At which age `max_age` ends it, in milliseconds; zero for never.
     pub(crate) ends_after_ms: u32,
     /// Its key in the table of streams.

@@ -1,0 +1,219 @@
+//! Limits, and what happens beyond them.
+
+use std::{net::IpAddr, time::Duration};
+
+use sse_core::{
+    Answer, Cause, Disconnect, Drain, Handshake, LimitPolicy, Manager, Reason, RefusalForm, Refused, Session, Target,
+    UserId,
+};
+use tokio::time::sleep;
+
+use crate::support::{Client, Heard, json};
+
+fn cause(result: Result<Session, Refused>) -> Cause {
+    result.unwrap_err().cause().clone()
+}
+
+fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
+    answer.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| &**value)
+}
+
+fn user(name: &str) -> Handshake {
+    Handshake::new().user(name)
+}
+
+fn from(address: &str) -> Handshake {
+    Handshake::new().address(address.parse().unwrap())
+}
+
+/// The name of the event that a stream ended with, and its data.
+fn farewell(client: &mut Client) -> (String, serde_json::Value) {
+    let events = client.take();
+    assert!(client.over);
+    let last = json(events.last().unwrap());
+    (last["event"].as_str().unwrap().to_owned(), last["data"].clone())
+}
+
+#[test]
+fn a_thousand_by_default() {
+    let manager = Manager::builder().build().unwrap();
+    let mut clients: Vec<_> = (0..1000).map(|_| Client::connect(&manager, Handshake::new())).collect();
+    assert_eq!(cause(manager.connect(Handshake::new())), Cause::Full);
+    clients.pop();
+    assert!(manager.connect(Handshake::new()).is_ok());
+    assert_eq!(manager.stats().counters.refused.get("full"), 1);
+    assert_eq!(manager.stats().counters.connected, 1001);
+}
+
+#[test]
+fn beyond_the_limit_of_a_user_or_an_address_newcomers_are_refused() {
+    let builder = Manager::builder().max_connections_per_user(2, LimitPolicy::Refuse);
+    let manager = builder.max_connections_per_address(3, LimitPolicy::Refuse).build().unwrap();
+    let connect = |handshake: Handshake| manager.connect(handshake);
+    let address = |text: &str| text.parse::<IpAddr>().unwrap();
+    let kept: Vec<_> = (0..2).map(|_| connect(user("ann").address(address("10.0.0.1"))).unwrap()).collect();
+    assert_eq!(cause(connect(user("ann").address(address("10.0.0.2")))), Cause::UserLimit);
+    let third = connect(user("bob").address(address("::ffff:10.0.0.1"))).unwrap();
+    assert_eq!(cause(connect(user("eve").address(address("10.0.0.1")))), Cause::AddressLimit, "mapped is the same");
+    assert!(connect(user("eve").address(address("10.0.0.2"))).is_ok());
+    assert!(connect(Handshake::new()).is_ok(), "nobody from nowhere has no limit but the whole");
+    drop(kept);
+    assert!(connect(user("ann").address(address("10.0.0.1"))).is_ok());
+    drop(third);
+    let refused = manager.stats().counters.refused;
+    assert_eq!((refused.get("user_limit"), refused.get("address_limit"), refused.total()), (1, 1, 2));
+}
+
+#[test]
+fn the_oldest_of_all_makes_room() {
+    let heard = Heard::default();
+    let builder = Manager::builder().max_connections(3).when_full(LimitPolicy::ReplaceOldest);
+    let manager = builder.hooks(heard.clone()).build().unwrap();
+    let mut clients: Vec<_> = (0..3).map(|_| Client::greeted(&manager, Handshake::new())).collect();
+    for at in 0..3 {
+        let newcomer = Client::greeted(&manager, Handshake::new());
+        assert_eq!(manager.stats().total_connections, 3);
+        let (name, data) = farewell(&mut clients[at]);
+        assert_eq!(name, "disconnected");
+        assert_eq!(data, serde_json::json!({ "reason": "replaced", "reconnect": false }));
+        clients.push(newcomer);
+    }
+    assert_eq!(manager.stats().ending, 3);
+    assert_eq!(cause(manager.connect(Handshake::new())), Cause::Full, "not more than as many are ending");
+    assert_eq!(manager.stats().total_connections, 3, "and nobody is ended for a newcomer that is refused");
+    clients.drain(..3);
+    assert_eq!(heard.reasons(), [Reason::Replaced; 3]);
+    assert!(manager.connect(Handshake::new()).is_ok());
+}
+
+#[test]
+fn the_oldest_of_a_user_and_of_an_address_makes_room() {
+    let builder = Manager::builder().max_connections_per_user(3, LimitPolicy::ReplaceOldest);
+    let manager = builder.max_connections_per_address(3, LimitPolicy::ReplaceOldest).build().unwrap();
+    let makers: [fn() -> Handshake; 2] = [|| user("ann"), || from("10.0.0.1")];
+    for make in makers {
+        let mut others: Vec<_> = (0..5).map(|_| Client::greeted(&manager, Handshake::new())).collect();
+        let mut clients: Vec<_> = (0..3).map(|_| Client::greeted(&manager, make())).collect();
+        // Places are used again, so the order of places is not that of age.
+        clients.push(Client::greeted(&manager, make()));
+        farewell(&mut clients.remove(0));
+        for _ in 0..20 {
+            clients.push(Client::greeted(&manager, make()));
+            assert_eq!(farewell(&mut clients.remove(0)).0, "disconnected");
+            assert!(clients.iter_mut().all(|client| client.take().is_empty() && !client.over));
+        }
+        assert!(others.iter_mut().all(|client| client.take().is_empty() && !client.over));
+    }
+}
+
+#[test]
+fn nobody_is_ended_for_a_newcomer_that_is_refused() {
+    let builder = Manager::builder().max_connections(2).max_connections_per_user(1, LimitPolicy::ReplaceOldest);
+    let manager = builder.build().unwrap();
+    let mut ann = Client::greeted(&manager, user("ann"));
+    let _bob = Client::greeted(&manager, user("bob"));
+    assert_eq!(cause(manager.connect(user("ann"))), Cause::Full);
+    assert!(ann.take().is_empty() && !ann.over);
+
+    let builder = Manager::builder().max_connections_per_user(1, LimitPolicy::ReplaceOldest);
+    let manager = builder.max_connections_per_address(1, LimitPolicy::Refuse).build().unwrap();
+    let mut ann = Client::greeted(&manager, user("ann"));
+    let _bob = Client::greeted(&manager, from("10.0.0.1"));
+    assert_eq!(cause(manager.connect(user("ann").address("10.0.0.1".parse().unwrap()))), Cause::AddressLimit);
+    assert!(ann.take().is_empty() && !ann.over);
+}
+
+#[test]
+fn a_stream_that_makes_room_for_its_user_makes_room_at_its_address() {
+    let builder = Manager::builder().max_connections_per_user(1, LimitPolicy::ReplaceOldest);
+    let manager = builder.max_connections_per_address(1, LimitPolicy::Refuse).build().unwrap();
+    let handshake = || user("ann").address("10.0.0.1".parse().unwrap());
+    let mut old = Client::greeted(&manager, handshake());
+    let _new = Client::greeted(&manager, handshake());
+    assert_eq!(farewell(&mut old).0, "disconnected");
+    assert_eq!(manager.stats().total_connections, 1);
+}
+
+#[test]
+fn refusals_say_when_to_come_back() {
+    let form = |form| {
+        let builder = Manager::builder().max_connections(1).refusal(form).retry(Duration::from_secs(4));
+        builder.max_connections_per_user(1, LimitPolicy::Refuse).build().unwrap()
+    };
+    let manager = form(RefusalForm::Status);
+    let _full = manager.connect(user("ann")).unwrap();
+    for (handshake, status) in [(user("ann"), 429), (user("bob"), 503)] {
+        let answer = manager.connect(handshake).unwrap_err().answer();
+        assert_eq!(answer.status, status);
+        let after: u64 = header(&answer, "retry-after").unwrap().parse().unwrap();
+        assert!((4..=20).contains(&after), "{after}");
+    }
+    let manager = form(RefusalForm::Soft);
+    let _full = manager.connect(user("ann")).unwrap();
+    for handshake in [user("ann"), user("bob")] {
+        let answer = manager.connect(handshake).unwrap_err().answer();
+        assert_eq!((answer.status, header(&answer, "content-type")), (200, Some("text/event-stream")));
+        assert_eq!(header(&answer, "retry-after"), None);
+        let mut decoder = sse_testkit::Decoder::new();
+        assert!(decoder.feed(&answer.body).is_empty());
+        assert!((4000..=20_000).contains(&decoder.retry().unwrap()));
+    }
+    let answer = manager.connect(user("")).unwrap_err().answer();
+    assert_eq!(answer.status, 400, "a mistake is not softened: coming back does not help");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_is_to_stay_away_is_refused_for_so_long_and_no_longer() {
+    let manager = Manager::builder().build().unwrap();
+    let mut ann = Client::greeted(&manager, user("ann"));
+    let away = || Target::User(UserId::new("ann").unwrap());
+    let how = Disconnect::new().reason("behave").stay_away(Duration::from_secs(60));
+    assert_eq!(manager.disconnect(away(), how).await, 1);
+    let (name, data) = farewell(&mut ann);
+    assert_eq!((name.as_str(), data), ("disconnected", serde_json::json!({ "reason": "behave", "reconnect": false })));
+    let refused = manager.connect(user("ann")).unwrap_err();
+    assert_eq!((refused.cause(), refused.answer().status), (&Cause::StayAway, 204));
+    assert!(manager.connect(user("bob")).is_ok());
+    sleep(Duration::from_millis(59_990)).await;
+    assert_eq!(cause(manager.connect(user("ann"))), Cause::StayAway);
+    sleep(Duration::from_millis(20)).await;
+    assert!(manager.connect(user("ann")).is_ok());
+
+    // The first one to come back comes back after weeks.
+    drop(ann);
+    manager.disconnect(away(), Disconnect::new().stay_away(Duration::from_secs(60))).await;
+    sleep(Duration::from_secs(26 * 24 * 60 * 60)).await;
+    assert!(manager.connect(user("ann")).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn even_the_longest_time_away_ends() {
+    let manager = Manager::builder().build().unwrap();
+    let away = Target::User(UserId::new("ann").unwrap());
+    manager.disconnect(away, Disconnect::new().stay_away(Duration::MAX)).await;
+    sleep(Duration::from_secs(20 * 24 * 60 * 60 - 1)).await;
+    assert_eq!(cause(manager.connect(user("ann"))), Cause::StayAway);
+    sleep(Duration::from_secs(2)).await;
+    assert!(manager.connect(user("ann")).is_ok());
+}
+
+#[tokio::test]
+async fn streams_are_ended_by_target() {
+    let heard = Heard::default();
+    let manager = Manager::builder().hooks(heard.clone()).build().unwrap();
+    let mut clients: Vec<_> =
+        (0..300).map(|number| Client::greeted(&manager, user(&(number % 2).to_string()).topic("t"))).collect();
+    let one = clients[0].id();
+    assert_eq!(manager.disconnect(one, Disconnect::new()).await, 1);
+    assert_eq!(manager.disconnect(one, Disconnect::new()).await, 0, "it is ending");
+    assert_eq!(farewell(&mut clients[0]).1["reason"], "kicked");
+    assert_eq!(manager.disconnect(UserId::new("1").unwrap(), Disconnect::new()).await, 150);
+    assert_eq!(manager.stats().total_connections, 149);
+    assert_eq!(manager.disconnect(Target::All, Disconnect::new().reason("x\ny\u{2028}")).await, 149);
+    assert_eq!(farewell(&mut clients[2]).1["reason"], "x\ny\u{2028}");
+    assert!(clients.iter().all(|client| !manager.join(client.id(), &sse_core::Topic::new("u").unwrap())));
+    clients.clear();
+    assert_eq!(heard.reasons(), [Reason::Kicked; 300]);
+    let drained = manager.shutdown(Drain::default()).await;
+    assert_eq!((drained.ended, drained.left), (0, 0));
+}

@@ -1,0 +1,109 @@
+//! Shutting down, in paused time.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use futures_util::{FutureExt, StreamExt};
+use sse_core::{Cause, Drain, Event, Handshake, Manager, Reason, Target};
+use sse_testkit::Decoder;
+use tokio::time::{Instant, sleep};
+
+use crate::support::{Client, Heard, name, publish_all};
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_streams_say_farewell_and_let_it_finish_at_once() {
+    let heard = Heard::default();
+    let manager = Manager::builder().hooks(heard.clone()).build().unwrap();
+    let streams: Vec<_> = (0..1000)
+        .map(|_| {
+            let session = manager.connect(Handshake::new()).unwrap();
+            tokio::spawn(session.collect::<Vec<_>>())
+        })
+        .collect();
+    publish_all(&manager, ["last"]).await;
+    let start = Instant::now();
+    let drained = manager.shutdown(Drain::default()).await;
+    assert_eq!((drained.ended, drained.left), (1000, 0));
+    assert!(start.elapsed() < Duration::from_millis(10), "{:?}", start.elapsed());
+
+    let mut retries = BTreeSet::new();
+    for stream in streams {
+        let mut decoder = Decoder::new();
+        let buffers = stream.await.unwrap();
+        let events: Vec<_> = buffers.iter().flat_map(|buffer| decoder.feed(buffer)).collect();
+        assert_eq!(events.iter().map(name).collect::<Vec<_>>(), ["connection", "message", "shutdown"]);
+        let retry = decoder.retry().unwrap();
+        assert!((1000..=10_000).contains(&retry), "{retry}");
+        retries.insert(retry);
+    }
+    assert!(retries.len() > 900, "clients come back one by one: {}", retries.len());
+    assert_eq!(heard.reasons(), [Reason::Shutdown; 1000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_holds_and_newcomers_are_refused() {
+    let manager = Manager::builder().build().unwrap();
+    let mut blocked = Client::greeted(&manager, Handshake::new());
+    let ending = blocked.session.ending();
+    let start = Instant::now();
+    let drain = Drain::within(Duration::from_secs(7)).retry(Duration::from_secs(5)..=Duration::from_secs(5));
+    let shutdown = tokio::spawn({
+        let manager = manager.clone();
+        async move { manager.shutdown(drain).await }
+    });
+    assert_eq!(ending.await, Reason::Shutdown, "a server can close what is blocked");
+    let refused = manager.connect(Handshake::new()).unwrap_err();
+    assert_eq!((refused.cause(), refused.answer().status), (&Cause::Draining, 503));
+    assert_eq!(manager.publish(Target::All, Event::text("late")).await.unwrap().matched, 0);
+    let drained = shutdown.await.unwrap();
+    assert_eq!((drained.ended, drained.left), (1, 1));
+    assert_eq!(start.elapsed(), Duration::from_secs(7));
+    assert_eq!(manager.stats().ending, 1);
+    assert_eq!(blocked.names(), ["shutdown"]);
+    assert_eq!(blocked.decoder.retry(), Some(5000));
+    assert!(blocked.over && blocked.take().is_empty());
+    // Again, with nothing left.
+    drop(blocked);
+    let drained = manager.shutdown(Drain::default()).await;
+    assert_eq!((drained.ended, drained.left), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropped_streams_let_it_finish_early() {
+    let manager = Manager::builder().build().unwrap();
+    let clients = [0; 3].map(|_| Client::greeted(&manager, Handshake::new()));
+    let start = Instant::now();
+    tokio::spawn(async move {
+        for client in clients {
+            sleep(Duration::from_secs(1)).await;
+            drop(client);
+        }
+    });
+    let drained = manager.shutdown(Drain::default()).await;
+    assert_eq!((drained.ended, drained.left), (3, 0));
+    assert_eq!(start.elapsed(), Duration::from_secs(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_at_once_and_one_that_is_dropped() {
+    let manager = Manager::builder().build().unwrap();
+    let client = Client::greeted(&manager, Handshake::new());
+    let (long, mut short) = (manager.shutdown(Drain::default()), Box::pin(manager.shutdown(Drain::default())));
+    assert!(short.as_mut().now_or_never().is_none());
+    drop(short);
+    assert!(manager.connect(Handshake::new()).is_err());
+    let (one, other, ()) = tokio::join!(long, manager.shutdown(Drain::within(Duration::ZERO)), async {
+        sleep(Duration::from_secs(1)).await;
+        drop(client);
+    });
+    assert_eq!((one.left, other.left), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_absurd_range_is_no_panic() {
+    for range in [Duration::from_secs(9)..=Duration::from_secs(1), Duration::ZERO..=Duration::MAX] {
+        let manager = Manager::builder().build().unwrap();
+        let mut client = Client::greeted(&manager, Handshake::new());
+        manager.shutdown(Drain::within(Duration::ZERO).retry(range)).await;
+        assert_eq!(client.names(), ["shutdown"]);
+    }
+}
