@@ -17,4 +17,5 @@ mod readers;
 mod runtimes;
 mod shutdown;
 mod stalled;
+mod stress;
 mod support;
