@@ -26,6 +26,8 @@ mod hooks;
 mod inner;
 mod into_event;
 mod lines;
+#[cfg(all(test, loom))]
+mod loom_tests;
 mod manager;
 mod message;
 mod name;

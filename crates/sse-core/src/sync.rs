@@ -10,7 +10,7 @@ pub(crate) use self::model::{Mutex, MutexGuard};
 mod model {
     pub(crate) use loom::sync::MutexGuard;
 
-    #[derive(Debug)]
+    #[derive(Debug, Default)]
     pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
 
     impl<T> Mutex<T> {
