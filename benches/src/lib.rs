@@ -1,1 +1,4 @@
-//! Benchmarks.
+//! Benchmarks: what the criterion benches share.
+
+pub mod lines;
+pub mod scale;

@@ -1,0 +1,102 @@
+//! A manager with many streams.
+
+use std::{
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures_util::Stream as _;
+use sse_core::{Event, Handshake, Manager, Session, Target, Topic, UserId};
+
+/// How many topics the largest population has.
+const TOPICS: usize = 10_000;
+
+/// How many streams are in a topic.
+pub(crate) const TOPIC_SIZE: usize = 100;
+
+/// A manager with many streams, each with a user and a topic of its own choosing, and each waiting for its first event.
+///
+/// No runtime is there, so no heartbeat and no task disturbs what is measured.
+#[derive(Debug)]
+pub(crate) struct Population {
+    pub(crate) manager: Manager,
+    pub(crate) sessions: Vec<Session>,
+}
+
+impl Population {
+    pub(crate) fn new(size: usize) -> Self {
+        let manager =
+            Manager::builder().max_connections(size + 1000).build().expect("the settings are valid");
+        let mut population = Self { manager, sessions: Vec::with_capacity(size) };
+        for number in 0..size {
+            let session = population.connect(number);
+            population.sessions.push(session);
+        }
+        population.drain();
+        population
+    }
+
+    /// A stream more.
+    pub(crate) fn connect(&self, number: usize) -> Session {
+        let handshake = Handshake::new().user(user(number)).topic(topic(number % self.topics()));
+        self.manager.connect(handshake).expect("the manager has room")
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Users and topics are spread over the memory: those of a topic did not come one after the other.
+    pub(crate) fn topics(&self) -> usize {
+        TOPICS.min(self.sessions.capacity() / TOPIC_SIZE).max(1)
+    }
+
+    /// Publishes, and tells of each poll of the future how long it held the thread. Gives how many streams matched.
+    pub(crate) fn publish(&self, target: Target, event: Event, mut held: impl FnMut(Duration)) -> usize {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut publish = pin!(self.manager.publish(target, event));
+        loop {
+            let start = Instant::now();
+            let poll = publish.as_mut().poll(&mut context);
+            held(start.elapsed());
+            if let Poll::Ready(receipt) = poll {
+                return receipt.expect("the event is allowed").matched;
+            }
+        }
+    }
+
+    /// Polls every stream once. Gives how many had something.
+    pub(crate) fn poll_each(&mut self) -> usize {
+        self.sessions.iter_mut().filter_map(poll).count()
+    }
+
+    /// Polls every stream until it waits with a waker.
+    pub(crate) fn drain(&mut self) {
+        self.sessions.iter_mut().for_each(drain);
+    }
+}
+
+pub(crate) fn user(number: usize) -> UserId {
+    UserId::new(format!("user-{number}")).expect("the name is valid")
+}
+
+pub(crate) fn topic(number: usize) -> Topic {
+    Topic::new(format!("topic-{number}")).expect("the name is valid")
+}
+
+/// What a stream has for its transport, if anything. The waker does nothing, so waking costs a call.
+pub(crate) fn poll(session: &mut Session) -> Option<Bytes> {
+    let mut context = Context::from_waker(Waker::noop());
+    match Pin::new(session).poll_next(&mut context) {
+        Poll::Ready(Some(bytes)) => Some(bytes),
+        Poll::Ready(None) => panic!("a stream ended"),
+        Poll::Pending => None,
+    }
+}
+
+/// Polls a stream until it waits with a waker.
+pub(crate) fn drain(session: &mut Session) {
+    while poll(session).is_some() {}
+}
