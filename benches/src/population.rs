@@ -3,7 +3,6 @@
 use std::{
     pin::{Pin, pin},
     task::{Context, Poll, Waker},
-    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -31,10 +30,10 @@ impl Population {
             Manager::builder().max_connections(size + 1000).build().expect("the settings are valid");
         let mut population = Self { manager, sessions: Vec::with_capacity(size) };
         for number in 0..size {
-            let session = population.connect(number);
+            let mut session = population.connect(number);
+            drain(&mut session);
             population.sessions.push(session);
         }
-        population.drain();
         population
     }
 
@@ -53,16 +52,26 @@ impl Population {
         TOPICS.min(self.sessions.capacity() / TOPIC_SIZE).max(1)
     }
 
-    /// Publishes, and tells of each poll of the future how long it held the thread. Gives how many streams matched.
-    pub(crate) fn publish(&self, target: Target, event: Event, mut held: impl FnMut(Duration)) -> usize {
+    /// Publishes, and gives how many streams matched.
+    pub(crate) fn publish(&self, target: Target, event: Event) -> usize {
+        self.publish_by(target, event, |poll| poll())
+    }
+
+    /// Publishes by polls that somebody else makes, to look at each.
+    pub(crate) fn publish_by(
+        &self,
+        target: Target,
+        event: Event,
+        mut each: impl FnMut(&mut dyn FnMut() -> Poll<usize>) -> Poll<usize>,
+    ) -> usize {
         let mut context = Context::from_waker(Waker::noop());
         let mut publish = pin!(self.manager.publish(target, event));
+        let mut poll = || {
+            publish.as_mut().poll(&mut context).map(|receipt| receipt.expect("the event is allowed").matched)
+        };
         loop {
-            let start = Instant::now();
-            let poll = publish.as_mut().poll(&mut context);
-            held(start.elapsed());
-            if let Poll::Ready(receipt) = poll {
-                return receipt.expect("the event is allowed").matched;
+            if let Poll::Ready(matched) = each(&mut poll) {
+                return matched;
             }
         }
     }
