@@ -39,7 +39,9 @@ fn main() {
     let sizes = scale.pick(vec![1_000, 10_000, 100_000, 1_000_000], vec![1_000, 10_000]);
     if scale.measures() {
         // First, while the allocator has nothing to give that was used before.
-        memory(*sizes.last().expect("there are sizes"));
+        let most = *sizes.last().expect("there are sizes");
+        memory(most);
+        arrivals(most);
     }
     let mut criterion = Criterion::default()
         .sample_size(10)
@@ -264,6 +266,18 @@ fn hold(population: &mut Population, publishes: usize) {
     ] {
         line(&format!("{name}, {which}"), format_args!("{:.0}", nanos / 1e3), "µs");
     }
+}
+
+/// How long the thread is held by one that comes, while tables grow.
+fn arrivals(size: usize) {
+    let mut population = Population::empty(size);
+    let mut longest = Duration::ZERO;
+    for number in 0..size {
+        let start = cpu_time();
+        population.add(number);
+        longest = longest.max(cpu_time().saturating_sub(start));
+    }
+    line(&format!("longest connect while {size} come, CPU time"), longest.as_micros(), "µs");
 }
 
 /// Time that this thread has run.

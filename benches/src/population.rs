@@ -26,19 +26,26 @@ pub(crate) struct Population {
 
 impl Population {
     pub(crate) fn new(size: usize) -> Self {
-        let manager =
-            Manager::builder().max_connections(size + 1000).build().expect("the settings are valid");
-        let mut population = Self { manager, sessions: Vec::with_capacity(size) };
-        for number in 0..size {
-            let mut session = population.connect(number);
-            drain(&mut session);
-            population.sessions.push(session);
-        }
+        let mut population = Self::empty(size);
+        (0..size).for_each(|number| population.add(number));
         population
     }
 
-    /// A stream more.
-    pub(crate) fn connect(&self, number: usize) -> Session {
+    /// Nobody yet, with room for so many.
+    pub(crate) fn empty(size: usize) -> Self {
+        let manager = Manager::builder();
+        let manager = manager.max_connections(size + 1000).build().expect("the settings are valid");
+        Self { manager, sessions: Vec::with_capacity(size) }
+    }
+
+    /// Connects a stream, which stays.
+    pub(crate) fn add(&mut self, number: usize) {
+        let mut session = self.connect(number);
+        drain(&mut session);
+        self.sessions.push(session);
+    }
+
+    fn connect(&self, number: usize) -> Session {
         let handshake = Handshake::new().user(user(number)).topic(topic(number % self.topics()));
         self.manager.connect(handshake).expect("the manager has room")
     }
