@@ -71,6 +71,15 @@ impl Backlog {
         }
     }
 
+    /// Removes the frame if it is the only one.
+    #[inline]
+    pub(crate) fn pop_only(&mut self) -> Option<Frame> {
+        let Held::One(_) = self.frames else { return None };
+        let Held::One(frame) = std::mem::take(&mut self.frames) else { return None };
+        self.bytes = 0;
+        Some(frame)
+    }
+
     pub(crate) fn pop(&mut self) -> Option<Frame> {
         let frame = match &mut self.frames {
             Held::None => None,

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, io, time::Duration};
 
-use bytes::{BufMut, Bytes};
+use bytes::{Buf as _, BufMut, Bytes};
 use memchr::memchr2;
 use serde::Serialize;
 use thiserror::Error;
@@ -18,8 +18,9 @@ use crate::{
 /// when the event is sent and nothing is copied.
 const HEADROOM: usize = 96;
 
-/// Line end of the data, blank line, end of the chunk.
-const TAIL: usize = 4;
+/// Line end of the data and blank line. The two bytes that end a chunk are not in it: a full buffer becomes `Bytes`
+/// without another allocation, and a frame's grows in place.
+const TAIL: usize = 2;
 
 /// One server-sent event.
 ///
@@ -79,36 +80,39 @@ enum Body {
     Shared(Bytes),
 }
 
+impl Body {
+    #[inline]
+    fn lines(&self) -> &[u8] {
+        match self {
+            Self::None => &[],
+            Self::Owned(buffer) => &buffer[HEADROOM..],
+            Self::Shared(lines) => lines,
+        }
+    }
+}
+
 impl Event {
     /// An event without data. Clients dispatch nothing, but take its `id` and `retry`.
     #[must_use]
+    #[inline]
     pub fn empty() -> Self {
         Self::default()
     }
 
     /// An event whose data is a text; CRLF, CR and LF arrive as LF.
     #[must_use]
+    #[inline]
     pub fn text(data: impl AsRef<str>) -> Self {
-        let data = data.as_ref().as_bytes();
-        let Some(first) = memchr2(b'\r', b'\n', data) else {
-            let mut buffer = buffer(data.len());
-            buffer.extend_from_slice(lines::PREFIX);
-            buffer.extend_from_slice(data);
-            buffer.push(b'\n');
-            return Self::owned(buffer);
-        };
-        let expected_breaks = data.len() / (first + 1) + 1;
-        let mut lines = Lines::new(buffer(data.len() + 6 * expected_breaks.min(data.len() / 16 + 8)));
-        lines.push(data);
-        Self::owned(lines.finish())
+        Self::owned(lines_of(data.as_ref().as_bytes()))
     }
 
     /// An event whose data is JSON, on one line (line breaks in a `RawValue` become spaces).
     ///
     /// # Errors
     /// [`EventError::Json`] when the value does not serialize.
+    #[inline]
     pub fn json<T: Serialize + ?Sized>(data: &T) -> Result<Self, EventError> {
-        let mut buffer = buffer(128);
+        let mut buffer = buffer(384);
         buffer.extend_from_slice(lines::PREFIX);
         serde_json::to_writer(&mut buffer, data).map_err(EventError::Json)?;
         keep_on_one_line(&mut buffer[HEADROOM..]);
@@ -124,6 +128,7 @@ impl Event {
 
     /// Sets the `event` field; without it clients dispatch `message`.
     #[must_use]
+    #[inline]
     pub fn event_type(mut self, event_type: EventType) -> Self {
         self.head.event_type = Some(event_type);
         self
@@ -131,6 +136,7 @@ impl Event {
 
     /// Sets the `id` field; an empty id resets the client's last one. Refused by managers that number events themselves.
     #[must_use]
+    #[inline]
     pub fn id(mut self, id: EventId) -> Self {
         self.head.id = Some(id);
         self
@@ -138,6 +144,7 @@ impl Event {
 
     /// Sets the `retry` field: how long clients wait before they reconnect. In whole milliseconds, at most `u32::MAX`.
     #[must_use]
+    #[inline]
     pub fn retry(mut self, delay: Duration) -> Self {
         self.head.retry = Some(u32::try_from(delay.as_millis()).unwrap_or(u32::MAX));
         self
@@ -184,7 +191,7 @@ impl Event {
     /// The data as a client receives it; `None` where a client dispatches nothing.
     #[must_use]
     pub fn data(&self) -> Option<Cow<'_, str>> {
-        let lines = String::from_utf8_lossy(self.lines());
+        let lines = String::from_utf8_lossy(self.body.lines());
         match lines {
             Cow::Borrowed("") => None,
             Cow::Borrowed(lines) => Some(joined(lines)),
@@ -194,25 +201,34 @@ impl Event {
 
     /// The event as it stands on the wire.
     #[must_use]
+    #[inline]
     pub fn encode(self) -> Bytes {
-        self.into_bytes(Framing::None).bytes
+        match self {
+            Self {
+                head: Head { event_type, id: None, retry: None, comment: None, collapse_key: _ },
+                body: Body::Owned(buffer),
+            } => typed(buffer, event_type.as_ref().map_or("", |it| it.as_str())),
+            mut other => other.take_bytes(Framing::None).bytes,
+        }
     }
 
     /// The event, encoded for sharing.
     #[must_use]
-    pub fn into_frame(self) -> Frame {
-        self.into_frame_and_lines().0
+    #[inline]
+    pub fn into_frame(mut self) -> Frame {
+        self.take_frame().0
     }
 
-    /// The frame, and where in its chunk the `data:` lines stand.
-    pub(crate) fn into_frame_and_lines(self) -> (Frame, std::ops::Range<usize>) {
-        let encoded = self.into_bytes(Framing::Chunk);
+    /// The frame, and where in its chunk the `data:` lines stand. What is left has no data until [`Event::with_lines`].
+    #[inline]
+    pub(crate) fn take_frame(&mut self) -> (Frame, std::ops::Range<usize>) {
+        let encoded = self.take_bytes(Framing::Chunk);
         (Frame::new(encoded.bytes, encoded.event), encoded.lines)
     }
 
     /// Appends the event as it stands on the wire.
     pub fn encode_to(&self, out: &mut Vec<u8>) {
-        let lines = self.lines();
+        let lines = self.body.lines();
         let blank = self.ends_with_blank_line(lines);
         out.reserve(self.head.length() + lines.len() + 1);
         self.head.put(out);
@@ -222,35 +238,26 @@ impl Event {
         }
     }
 
-    /// The event without its data, to be put together again with [`Event::with_lines`].
-    pub(crate) fn split_head(&mut self) -> Event {
-        Self { head: self.head.clone(), body: Body::None }
-    }
-
     pub(crate) fn with_lines(mut self, lines: Bytes) -> Self {
         self.body = if lines.is_empty() { Body::None } else { Body::Shared(lines) };
         self
     }
 
+    #[inline]
     fn owned(buffer: Vec<u8>) -> Self {
         Self { head: Head::default(), body: Body::Owned(buffer) }
     }
 
-    fn lines(&self) -> &[u8] {
-        match &self.body {
-            Body::None => &[],
-            Body::Owned(buffer) => &buffer[HEADROOM..],
-            Body::Shared(lines) => lines,
-        }
-    }
-
     /// A comment alone ends without one: the kinder form for clients that take every blank line for a message.
+    #[inline]
     fn ends_with_blank_line(&self, lines: &[u8]) -> bool {
         !lines.is_empty() || self.head.has_fields()
     }
 
-    fn into_bytes(self, framing: Framing) -> Encoded {
-        let lines = self.lines();
+    #[inline]
+    fn take_bytes(&mut self, framing: Framing) -> Encoded {
+        let body = std::mem::take(&mut self.body);
+        let lines = body.lines();
         let lines_length = lines.len();
         let blank = self.ends_with_blank_line(lines);
         let head = self.head.length();
@@ -258,9 +265,9 @@ impl Event {
         let chunk_head = framing.head_length(event);
         let before = chunk_head + head;
 
-        let (mut buffer, start) = match self.body {
+        let (mut buffer, start) = match body {
             Body::Owned(buffer) if before <= HEADROOM => (buffer, HEADROOM - before),
-            _ => (copied(before, lines), 0),
+            ref body => (copied(before, body.lines()), 0),
         };
         let mut space = &mut buffer[start..start + before];
         framing.put_head(&mut space, event);
@@ -270,9 +277,7 @@ impl Event {
         }
         framing.put_tail(&mut buffer, event);
         let mut bytes = Bytes::from(buffer);
-        if start > 0 {
-            bytes = bytes.split_off(start);
-        }
+        bytes.advance(start);
         Encoded { bytes, event: chunk_head..chunk_head + event, lines: before..before + lines_length }
     }
 }
@@ -283,10 +288,48 @@ struct Encoded {
     lines: std::ops::Range<usize>,
 }
 
+fn lines_of(data: &[u8]) -> Vec<u8> {
+    let Some(first) = memchr2(b'\r', b'\n', data) else {
+        let mut buffer = buffer(data.len());
+        buffer.extend_from_slice(lines::PREFIX);
+        buffer.extend_from_slice(data);
+        buffer.push(b'\n');
+        return buffer;
+    };
+    let expected_breaks = data.len() / (first + 1) + 1;
+    let mut lines = Lines::new(buffer(data.len() + 6 * expected_breaks.min(data.len() / 16 + 8)));
+    lines.push(data);
+    lines.finish()
+}
+
+/// The usual event: nothing but a type and data.
+fn typed(mut buffer: Vec<u8>, event_type: &str) -> Bytes {
+    let head = if event_type.is_empty() { 0 } else { event_type.len() + 8 };
+    let Some(start) = HEADROOM.checked_sub(head) else { return long_typed(&buffer[HEADROOM..], event_type) };
+    if head > 0 {
+        let mut space = &mut buffer[start..HEADROOM];
+        put_field(&mut space, b"event: ", event_type);
+    }
+    buffer.push(b'\n');
+    let mut bytes = Bytes::from(buffer);
+    bytes.advance(start);
+    bytes
+}
+
+#[cold]
+fn long_typed(lines: &[u8], event_type: &str) -> Bytes {
+    let mut buffer = Vec::with_capacity(event_type.len() + 9 + lines.len());
+    put_field(&mut buffer, b"event: ", event_type);
+    buffer.extend_from_slice(lines);
+    buffer.push(b'\n');
+    buffer.into()
+}
+
 /// An empty buffer for so many bytes of data, with room in front and behind.
+#[inline]
 fn buffer(data: usize) -> Vec<u8> {
     let mut buffer = Vec::with_capacity(HEADROOM + lines::PREFIX.len() + data + TAIL);
-    buffer.resize(HEADROOM, 0);
+    buffer.extend_from_slice(&[0; HEADROOM]);
     buffer
 }
 
@@ -317,10 +360,12 @@ fn joined(lines: &str) -> Cow<'_, str> {
 }
 
 impl Head {
+    #[inline]
     fn has_fields(&self) -> bool {
         self.event_type.is_some() || self.id.is_some() || self.retry.is_some()
     }
 
+    #[inline]
     fn length(&self) -> usize {
         let comment = self.comment.as_ref().map_or(0, |comment| comment.len());
         let id = self.id.as_ref().map_or(0, |id| id.as_str().len() + 5);
@@ -329,6 +374,7 @@ impl Head {
         comment + id + event + retry
     }
 
+    #[inline]
     fn put(&self, out: &mut impl BufMut) {
         if let Some(comment) = &self.comment {
             out.put_slice(comment.as_bytes());
@@ -345,6 +391,7 @@ impl Head {
     }
 }
 
+#[inline]
 fn put_field(out: &mut impl BufMut, name: &[u8], value: &str) {
     out.put_slice(name);
     out.put_slice(value.as_bytes());
@@ -360,10 +407,12 @@ pub(crate) enum Framing {
 }
 
 impl Framing {
+    #[inline]
     pub(crate) fn head_length(self, event: usize) -> usize {
         if self.is_there(event) { hex_digits(event) + 2 } else { 0 }
     }
 
+    #[inline]
     pub(crate) fn put_head(self, out: &mut impl BufMut, event: usize) {
         if self.is_there(event) {
             for digit in (0..hex_digits(event)).rev() {
@@ -375,6 +424,7 @@ impl Framing {
 
     pub(crate) fn put_tail(self, out: &mut Vec<u8>, event: usize) {
         if self.is_there(event) {
+            out.reserve_exact(2);
             out.extend_from_slice(b"\r\n");
         }
     }
@@ -384,6 +434,7 @@ impl Framing {
     }
 }
 
+#[inline]
 fn hex_digits(number: usize) -> usize {
     let bits = (usize::BITS - (number | 1).leading_zeros()) as usize;
     bits.div_ceil(4)

@@ -58,6 +58,7 @@ impl EventType {
 
     /// The name as it stands on the wire.
     #[must_use]
+    #[inline]
     pub fn as_str(&self) -> &str {
         &self.0
     }

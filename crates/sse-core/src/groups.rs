@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use crate::table::Table;
 
 /// So many small tables instead of a large one, since a table that grows moves everything in it under the manager's lock.
-const TABLES: usize = 256;
+const TABLES: usize = 4096;
 
 /// What streams are grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -207,13 +207,15 @@ impl Manager {
             }
             if let Some(most) = config.max_connections_per_user {
                 let group = (GroupKind::User, user.as_str());
-                find_room(order, group, most, config.when_user_full, &mut replaced).ok_or(Cause::UserLimit)?;
+                find_room(order, group, most, config.when_user_full, &mut replaced)
+                    .ok_or(Cause::UserLimit)?;
             }
         }
         if let (Some(address), Some(most)) = (handshake.address, config.max_connections_per_address) {
             let name = Registry::address_name(address);
             let group = (GroupKind::Address, &*name);
-            find_room(order, group, most, config.when_address_full, &mut replaced).ok_or(Cause::AddressLimit)?;
+            find_room(order, group, most, config.when_address_full, &mut replaced)
+                .ok_or(Cause::AddressLimit)?;
         }
         self.find_room_in_all(order, &mut replaced)?;
         for place in replaced {
@@ -303,7 +305,8 @@ fn find_room(
     replaced: &mut Replaced,
 ) -> Option<()> {
     let members = order.registry.groups.members(kind, name);
-    let leaving = replaced.iter().filter(|place| order.registry.membership(**place, kind, name).is_some()).count();
+    let leaving =
+        replaced.iter().filter(|place| order.registry.membership(**place, kind, name).is_some()).count();
     if members.len() - leaving < most {
         return Some(());
     }

@@ -22,12 +22,11 @@ pub(crate) struct Message {
 
 impl Message {
     pub(crate) fn new(mut event: Event, collapse: Option<Collapse>) -> Self {
-        let head = event.split_head();
-        let (mut plain, lines) = event.into_frame_and_lines();
+        let (mut plain, lines) = event.take_frame();
         if let Some(collapse) = collapse {
             plain = plain.collapsing(collapse);
         }
-        Self { head, plain, lines, others: OnceLock::new() }
+        Self { head: event, plain, lines, others: OnceLock::new() }
     }
 
     pub(crate) fn plain(&self) -> &Frame {

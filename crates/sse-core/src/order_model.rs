@@ -28,18 +28,30 @@ const NAMES: usize = 3;
 
 #[derive(Debug, Clone)]
 enum Op {
-    Connect { user: Option<usize>, topics: BTreeSet<usize> },
+    Connect {
+        user: Option<usize>,
+        topics: BTreeSet<usize>,
+    },
     Drop(Index),
     Join(Index, usize),
     Leave(Index, usize),
-    Publish { target: Whom, except: Vec<Index>, long: bool },
+    Publish {
+        target: Whom,
+        except: Vec<Index>,
+        long: bool,
+    },
     /// Takes a step of an unfinished publish.
-    Step { job: Index, budget: usize },
+    Step {
+        job: Index,
+        budget: usize,
+    },
     /// Lets the client take what waits.
     Take(Index),
     Kick(Index),
     /// A tick of the timer, which settles every stream and sends nothing.
-    Tick { stride: u32 },
+    Tick {
+        stride: u32,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -193,7 +205,9 @@ impl World {
         let (target, is_in): (_, Box<dyn Fn(&Client) -> bool>) = match *whom {
             Whom::All => (Target::All, Box::new(|_| true)),
             Whom::User(user) => (user_of(user).into(), Box::new(move |client| client.user == Some(user))),
-            Whom::Topic(topic) => (topic_of(topic).into(), Box::new(move |client| client.topics.contains(&topic))),
+            Whom::Topic(topic) => {
+                (topic_of(topic).into(), Box::new(move |client| client.topics.contains(&topic)))
+            }
             Whom::Client(_) if count == 0 => return Ok(()),
             Whom::Client(at) => {
                 let id = self.clients[at.index(count)].id;
@@ -213,8 +227,8 @@ impl World {
         let data = if long { text + &"x".repeat(300) } else { text };
         let message = Message::new(Event::text(data), None);
         let inner = &self.manager.inner;
-        let placed = inner
-            .with_order(|order, now, out| order.publish(&inner.rules, &target, &ids, message, now, out));
+        let placed =
+            inner.with_order(|order, now, out| order.publish(&inner.rules, &target, &ids, message, now, out));
         let receipt = match placed {
             Placed::Done(receipt) => receipt,
             Placed::Sweeping(job, receipt) => {

@@ -152,7 +152,8 @@ async fn publish(
     match placed {
         Placed::Done(receipt) => Ok(receipt),
         Placed::Sweeping(job, receipt) => {
-            let mut sweep = Sweep { inner: Arc::clone(inner), job, cursor: 0, done: false, handed_over: false };
+            let mut sweep =
+                Sweep { inner: Arc::clone(inner), job, cursor: 0, done: false, handed_over: false };
             while !sweep.turn() {
                 yield_now().await;
             }
@@ -244,11 +245,13 @@ impl Drop for Sweep {
             handed_over: true,
         };
         match Handle::try_current() {
-            Ok(runtime) if !self.handed_over && !std::thread::panicking() => drop(runtime.spawn(async move {
-                while !rest.turn() {
-                    yield_now().await;
-                }
-            })),
+            Ok(runtime) if !self.handed_over && !std::thread::panicking() => {
+                drop(runtime.spawn(async move {
+                    while !rest.turn() {
+                        yield_now().await;
+                    }
+                }))
+            }
             _ => while !rest.turn() {},
         }
     }

@@ -142,6 +142,18 @@ impl Queue {
         Poll::Pending
     }
 
+    /// Takes the frame that waits if it is the only one, which is the usual case, and there is nothing to tell besides.
+    pub(crate) fn take_only(&self) -> Option<Frame> {
+        let mut state = self.lock();
+        if state.dropped > 0 || !matches!(state.phase, Phase::Live) {
+            return None;
+        }
+        let frame = state.backlog.pop_only()?;
+        state.delivered += u64::from(events_in(&frame));
+        state.delivered_bytes += frame.len() as u64;
+        Some(frame)
+    }
+
     /// Says how the stream ended once it is ending, else registers the waker.
     pub(crate) fn poll_ending(&self, waker: &Waker) -> Poll<Reason> {
         let mut state = self.lock();

@@ -158,6 +158,13 @@ impl Stream for Session {
     type Item = Bytes;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.hello.is_none()
+            && let Some(frame) = self.shared.queue.take_only()
+        {
+            self.manager.delivered.add(u64::from(events_in(&frame)));
+            self.manager.bytes.add(frame.len() as u64);
+            return Poll::Ready(Some(frame.event()));
+        }
         let frames = ready!(self.poll_batch(cx.waker(), Limit { frames: FRAMES, bytes: BUFFER }));
         Poll::Ready(frames.map(|frames| match &frames[..] {
             [frame] => frame.event(),

@@ -71,7 +71,8 @@ fn a_hundred_thousand_streams_leave_nothing() {
     let manager = manager(LimitPolicy::Refuse);
     drop(manager.connect(handshake(0)).unwrap());
     let before = held();
-    let mut sessions: Vec<_> = (0..50_000).map(|number| manager.connect(handshake(number)).unwrap()).collect();
+    let mut sessions: Vec<_> =
+        (0..50_000).map(|number| manager.connect(handshake(number)).unwrap()).collect();
     let with_all = held();
     sessions.iter_mut().for_each(take);
     for _ in 0..20 {

@@ -72,10 +72,7 @@ fn the_order_of_fields_is_id_event_retry_data() {
         .event_type(EventType::from_static("t"))
         .comment("c")
         .id(EventId::from(u64::MAX));
-    assert_eq!(
-        event.encode(),
-        ": c\nid: 18446744073709551615\nevent: t\nretry: 3000\ndata: x\n\n"
-    );
+    assert_eq!(event.encode(), ": c\nid: 18446744073709551615\nevent: t\nretry: 3000\ndata: x\n\n");
 }
 
 #[test]

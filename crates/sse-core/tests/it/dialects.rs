@@ -3,8 +3,8 @@
 use std::{sync::Arc, task::Poll, time::Duration};
 
 use sse_core::{
-    Cause, Dialect, Disconnect, Event, EventType, Farewell, FrameWriter, Handshake, Hello, MAX_DIALECTS, Manager,
-    Target,
+    Cause, Dialect, Disconnect, Event, EventType, Farewell, FrameWriter, Handshake, Hello, MAX_DIALECTS,
+    Manager, Target,
 };
 use tokio::time::advance;
 
@@ -32,7 +32,8 @@ async fn a_dialect_that_says_nothing_sends_no_empty_buffer() {
 #[tokio::test]
 async fn every_stream_gets_its_own_dialect() {
     let manager = Manager::builder().build().unwrap();
-    let (mut plain, mut other) = (Client::greeted(&manager, Handshake::new()), Client::connect(&manager, laconic()));
+    let (mut plain, mut other) =
+        (Client::greeted(&manager, Handshake::new()), Client::connect(&manager, laconic()));
     let event = Event::text("a\r\nb").comment("not for everyone");
     assert_eq!(manager.all().publish(event).await.unwrap().matched, 2);
     assert_eq!(plain.buffer(), Poll::Ready(Some(": not for everyone\ndata: a\ndata: b\n\n".into())));

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, io::Write as _, time::Duration};
 use proptest::{collection::vec, prelude::*};
 use serde_json::value::RawValue;
 use sse_core::{Event, EventId, EventType};
-use sse_testkit::{Decoded, Decoder, Dechunker};
+use sse_testkit::{Dechunker, Decoded, Decoder};
 
 use crate::{
     readers,

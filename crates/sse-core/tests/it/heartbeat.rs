@@ -99,7 +99,8 @@ async fn traffic_postpones_them() {
     sleep(INTERVAL / 2).await;
     manager.shutdown(sse_core::Drain::default()).await;
     let arrived = stream.await.unwrap();
-    let kinds: Vec<_> = arrived.iter().map(|(_, buffer)| Decoder::decode(buffer)[0].event_type.clone()).collect();
+    let kinds: Vec<_> =
+        arrived.iter().map(|(_, buffer)| Decoder::decode(buffer)[0].event_type.clone()).collect();
     assert_eq!(kinds.iter().filter(|kind| *kind == "message").count(), 30);
     assert_eq!(kinds.iter().filter(|kind| *kind == "heartbeat").count(), 1, "at the end, when it was quiet");
     let beat = kinds.iter().position(|kind| kind == "heartbeat").unwrap();

@@ -12,8 +12,8 @@ use std::{
 
 use futures_util::FutureExt;
 use sse_core::{
-    ConnectionQuery, Departure, Disconnect, Handshake, Hooks, Manager, Overflow, Reason, StreamInfo, Target, Topic,
-    UserId,
+    ConnectionQuery, Departure, Disconnect, Handshake, Hooks, Manager, Overflow, Reason, StreamInfo, Target,
+    Topic, UserId,
 };
 use tokio::time::sleep;
 
@@ -190,15 +190,18 @@ async fn listings() {
     let mut all = ConnectionQuery::first(7);
     assert_eq!(pages(all.clone()).len(), 101);
     all.topic = Some(Topic::new("third").unwrap());
-    let wanted: Vec<_> = (0..100).filter(|number| number % 3 == 0).map(|number| clients[number].id()).collect();
+    let wanted: Vec<_> =
+        (0..100).filter(|number| number % 3 == 0).map(|number| clients[number].id()).collect();
     assert_eq!(pages(all.clone()), wanted);
     all.user = Some(UserId::new("u0").unwrap());
-    let wanted: Vec<_> = (0..100).filter(|number| number % 21 == 0).map(|number| clients[number].id()).collect();
+    let wanted: Vec<_> =
+        (0..100).filter(|number| number % 21 == 0).map(|number| clients[number].id()).collect();
     assert_eq!(pages(all), wanted);
     assert_eq!(pages(ConnectionQuery::first(usize::MAX)).len(), 101);
 
     let users = manager.connections_by_user(3).await;
-    let expected = [("u0", 15), ("u1", 15), ("u2", 14)].map(|(name, count)| (UserId::new(name).unwrap(), count));
+    let expected =
+        [("u0", 15), ("u1", 15), ("u2", 14)].map(|(name, count)| (UserId::new(name).unwrap(), count));
     assert_eq!(users, expected, "those with the most, equals by name");
     assert_eq!(manager.connections_by_user(100).await.len(), 7);
     assert_eq!((manager.stats().total_connections, manager.stats().unique_users), (101, 7));

@@ -3,8 +3,8 @@
 use std::{net::IpAddr, time::Duration};
 
 use sse_core::{
-    Answer, Cause, Disconnect, Drain, Handshake, LimitPolicy, Manager, Reason, RefusalForm, Refused, Session, Target,
-    UserId,
+    Answer, Cause, Disconnect, Drain, Handshake, LimitPolicy, Manager, Reason, RefusalForm, Refused, Session,
+    Target, UserId,
 };
 use tokio::time::sleep;
 
@@ -54,7 +54,11 @@ fn beyond_the_limit_of_a_user_or_an_address_newcomers_are_refused() {
     let kept: Vec<_> = (0..2).map(|_| connect(user("ann").address(address("10.0.0.1"))).unwrap()).collect();
     assert_eq!(cause(connect(user("ann").address(address("10.0.0.2")))), Cause::UserLimit);
     let third = connect(user("bob").address(address("::ffff:10.0.0.1"))).unwrap();
-    assert_eq!(cause(connect(user("eve").address(address("10.0.0.1")))), Cause::AddressLimit, "mapped is the same");
+    assert_eq!(
+        cause(connect(user("eve").address(address("10.0.0.1")))),
+        Cause::AddressLimit,
+        "mapped is the same"
+    );
     assert!(connect(user("eve").address(address("10.0.0.2"))).is_ok());
     assert!(connect(Handshake::new()).is_ok(), "nobody from nowhere has no limit but the whole");
     drop(kept);
@@ -108,7 +112,8 @@ fn the_oldest_of_a_user_and_of_an_address_makes_room() {
 
 #[test]
 fn nobody_is_ended_for_a_newcomer_that_is_refused() {
-    let builder = Manager::builder().max_connections(2).max_connections_per_user(1, LimitPolicy::ReplaceOldest);
+    let builder =
+        Manager::builder().max_connections(2).max_connections_per_user(1, LimitPolicy::ReplaceOldest);
     let manager = builder.build().unwrap();
     let mut ann = Client::greeted(&manager, user("ann"));
     let _bob = Client::greeted(&manager, user("bob"));
@@ -170,7 +175,10 @@ async fn a_user_who_is_to_stay_away_is_refused_for_so_long_and_no_longer() {
     let how = Disconnect::new().reason("behave").stay_away(Duration::from_secs(60));
     assert_eq!(manager.disconnect(away(), how).await, 1);
     let (name, data) = farewell(&mut ann);
-    assert_eq!((name.as_str(), data), ("disconnected", serde_json::json!({ "reason": "behave", "reconnect": false })));
+    assert_eq!(
+        (name.as_str(), data),
+        ("disconnected", serde_json::json!({ "reason": "behave", "reconnect": false }))
+    );
     let refused = manager.connect(user("ann")).unwrap_err();
     assert_eq!((refused.cause(), refused.answer().status), (&Cause::StayAway, 204));
     assert!(manager.connect(user("bob")).is_ok());
@@ -201,8 +209,9 @@ async fn even_the_longest_time_away_ends() {
 async fn streams_are_ended_by_target() {
     let heard = Heard::default();
     let manager = Manager::builder().hooks(heard.clone()).build().unwrap();
-    let mut clients: Vec<_> =
-        (0..300).map(|number| Client::greeted(&manager, user(&(number % 2).to_string()).topic("t"))).collect();
+    let mut clients: Vec<_> = (0..300)
+        .map(|number| Client::greeted(&manager, user(&(number % 2).to_string()).topic("t")))
+        .collect();
     let one = clients[0].id();
     assert_eq!(manager.disconnect(one, Disconnect::new()).await, 1);
     assert_eq!(manager.disconnect(one, Disconnect::new()).await, 0, "it is ending");

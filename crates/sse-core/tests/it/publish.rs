@@ -169,7 +169,10 @@ async fn targets_and_exceptions() {
     assert_eq!(matched(manager.client(nobody.id()).publish(text("client")).await), 1);
     assert_eq!(matched(manager.client(stranger).publish(text("gone")).await), 0);
     assert_eq!(matched(manager.user("eve").publish(text("no such")).await), 0);
-    assert_eq!(matched(manager.topic("news").except(ann.id()).except(ann.id()).publish(text("t-1")).await), 1);
+    assert_eq!(
+        matched(manager.topic("news").except(ann.id()).except(ann.id()).publish(text("t-1")).await),
+        1
+    );
     assert_eq!(matched(manager.topic("news").except(ann_too.id()).publish(text("t-0")).await), 2);
     assert_eq!(matched(manager.all().except(ann.id()).except(stranger).publish(text("a-1")).await), 2);
     assert_eq!(matched(manager.client(ann.id()).except(ann.id()).publish(text("c-1")).await), 0);

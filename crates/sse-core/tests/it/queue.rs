@@ -12,7 +12,10 @@ use crate::support::{Client, Heard, json, name, publish_all};
 fn gap(event: &Decoded) -> Option<u64> {
     assert_eq!(name(event), "gap");
     let data = &json(event)["data"];
-    assert_eq!((&data["reason"], data["from"].is_null(), data["to"].is_null()), (&"overflow".into(), true, true));
+    assert_eq!(
+        (&data["reason"], data["from"].is_null(), data["to"].is_null()),
+        (&"overflow".into(), true, true)
+    );
     data["dropped"].as_u64()
 }
 

@@ -87,7 +87,8 @@ async fn dropped_streams_let_it_finish_early() {
 async fn two_at_once_and_one_that_is_dropped() {
     let manager = Manager::builder().build().unwrap();
     let client = Client::greeted(&manager, Handshake::new());
-    let (long, mut short) = (manager.shutdown(Drain::default()), Box::pin(manager.shutdown(Drain::default())));
+    let (long, mut short) =
+        (manager.shutdown(Drain::default()), Box::pin(manager.shutdown(Drain::default())));
     assert!(short.as_mut().now_or_never().is_none());
     drop(short);
     assert!(manager.connect(Handshake::new()).is_err());

@@ -79,7 +79,10 @@ async fn every_timeout_is_kept_whatever_the_heartbeats() {
                 publish_all(&manager, ["waits"]).await;
                 let (reason, after) = ending_after(&client).await;
                 assert_eq!(reason, Reason::Stalled);
-                assert!(after >= timeout * 3 / 4 && after <= timeout, "{after:?} of {timeout:?}, {interval:?}");
+                assert!(
+                    after >= timeout * 3 / 4 && after <= timeout,
+                    "{after:?} of {timeout:?}, {interval:?}"
+                );
             }
         }
     }

@@ -12,8 +12,8 @@ use futures_util::Stream;
 use proptest::{collection::vec, option, prelude::*};
 use serde_json::Value;
 use sse_core::{
-    ClientId, Departure, Dialect, Event, EventId, EventType, Farewell, FrameWriter, Handshake, Hello, Hooks, Manager,
-    Reason, Session, StreamInfo,
+    ClientId, Departure, Dialect, Event, EventId, EventType, Farewell, FrameWriter, Handshake, Hello, Hooks,
+    Manager, Reason, Session, StreamInfo,
 };
 use sse_testkit::{Decoded, Decoder};
 
@@ -95,9 +95,8 @@ pub(crate) fn id_text() -> impl Strategy<Value = String> + Clone {
 
 pub(crate) fn parts() -> impl Strategy<Value = Parts> + Clone {
     let data = option::weighted(0.8, text());
-    (data, option::of(type_text()), option::of(id_text()), option::of(any::<u32>()), option::of(text())).prop_map(
-        |(data, event_type, id, retry, comment)| Parts { data, event_type, id, retry, comment },
-    )
+    (data, option::of(type_text()), option::of(id_text()), option::of(any::<u32>()), option::of(text()))
+        .prop_map(|(data, event_type, id, retry, comment)| Parts { data, event_type, id, retry, comment })
 }
 
 /// A stream with the client at its other end.
@@ -212,7 +211,8 @@ impl Heard {
 
     pub(crate) fn connected(&self) -> Vec<ClientId> {
         let told = self.all().into_iter();
-        told.filter_map(|told| if let Told::Connected(stream) = told { Some(stream.client_id) } else { None }).collect()
+        told.filter_map(|told| if let Told::Connected(stream) = told { Some(stream.client_id) } else { None })
+            .collect()
     }
 
     /// Who was told to be gone, and why, in that order.
