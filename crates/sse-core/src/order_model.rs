@@ -84,6 +84,8 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
+type IsIn = Box<dyn Fn(&Client) -> bool>;
+
 /// A stream, and what it should get.
 struct Client {
     id: ClientId,
@@ -187,7 +189,7 @@ impl World {
             handshake = handshake.user(user_of(user));
         }
         let handshake = topics.iter().fold(handshake, |handshake, topic| handshake.topic(topic_of(*topic)));
-        let session = self.manager.connect(handshake).unwrap();
+        let session = self.manager.connect(handshake).expect("there is room");
         self.clients.push(Client {
             id: session.client_id(),
             session: Some(session),
@@ -202,7 +204,7 @@ impl World {
     fn publish(&mut self, whom: &Whom, except: &[Index], long: bool) -> Result<(), TestCaseError> {
         let count = self.clients.len();
         let except: Vec<_> = except.iter().filter(|_| count > 0).map(|at| at.index(count)).collect();
-        let (target, is_in): (_, Box<dyn Fn(&Client) -> bool>) = match *whom {
+        let (target, is_in): (Target, IsIn) = match *whom {
             Whom::All => (Target::All, Box::new(|_| true)),
             Whom::User(user) => (user_of(user).into(), Box::new(move |client| client.user == Some(user))),
             Whom::Topic(topic) => {
@@ -288,11 +290,11 @@ impl World {
 }
 
 fn user_of(user: usize) -> UserId {
-    UserId::new(format!("user {user}")).unwrap()
+    UserId::new(format!("user {user}")).expect("it is a name")
 }
 
 fn topic_of(topic: usize) -> Topic {
-    Topic::new(format!("topic {topic}")).unwrap()
+    Topic::new(format!("topic {topic}")).expect("it is a name")
 }
 
 proptest! {

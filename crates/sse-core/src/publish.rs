@@ -246,11 +246,11 @@ impl Drop for Sweep {
         };
         match Handle::try_current() {
             Ok(runtime) if !self.handed_over && !std::thread::panicking() => {
-                drop(runtime.spawn(async move {
+                runtime.spawn(async move {
                     while !rest.turn() {
                         yield_now().await;
                     }
-                }))
+                });
             }
             _ => while !rest.turn() {},
         }

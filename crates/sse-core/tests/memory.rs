@@ -1,5 +1,6 @@
 //! Streams that came and went leave nothing behind. A binary of its own, since the allocator counts for the whole process.
 #![cfg(not(loom))]
+#![expect(clippy::unwrap_used, reason = "the helpers of tests unwrap as tests do")]
 
 use std::{
     alloc::System,

@@ -66,13 +66,13 @@ fn an_empty_id_resets_and_no_id_leaves_out() {
 }
 
 #[test]
-fn the_order_of_fields_is_id_event_retry_data() {
+fn the_order_of_fields_is_comment_retry_id_event_data() {
     let event = Event::text("x")
         .retry(std::time::Duration::from_secs(3))
         .event_type(EventType::from_static("t"))
         .comment("c")
         .id(EventId::from(u64::MAX));
-    assert_eq!(event.encode(), ": c\nid: 18446744073709551615\nevent: t\nretry: 3000\ndata: x\n\n");
+    assert_eq!(event.encode(), ": c\nretry: 3000\nid: 18446744073709551615\nevent: t\ndata: x\n\n");
 }
 
 #[test]

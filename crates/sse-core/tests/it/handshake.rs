@@ -1,7 +1,7 @@
 //! Requests of any kind become handshakes, and never a panic.
 
 use proptest::{collection::vec, prelude::*};
-use sse_core::{Cause, Handshake, Manager, Open};
+use sse_core::{Cause, Handshake, Manager, Open, Topic};
 
 use crate::support::text;
 
@@ -44,7 +44,7 @@ proptest! {
 #[test]
 fn topics_are_split_at_commas() {
     let handshake = request("topics=a,+b%20,,c%2Cd&x=y&topics=e", None);
-    let topics: Vec<_> = handshake.requested_topics().iter().map(|topic| topic.as_str()).collect();
+    let topics: Vec<_> = handshake.requested_topics().iter().map(Topic::as_str).collect();
     assert_eq!(topics, ["a", "b", "c", "d", "e"]);
 }
 

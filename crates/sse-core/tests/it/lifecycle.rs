@@ -78,7 +78,9 @@ async fn whoever_waits_for_the_end_is_woken() {
     assert!(ending.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
     publish_all(&manager, ["a"]).await;
     assert_eq!(woken.0.load(Ordering::SeqCst), 0);
+    assert!(!ending.is_released());
     drop(client);
+    assert!(ending.is_released());
     assert_eq!(woken.0.load(Ordering::SeqCst), 1);
     assert_eq!(ending.now_or_never(), Some(Reason::ClientLeft));
 }
@@ -171,7 +173,7 @@ async fn listings() {
     let name = |number: usize| format!("u{}", number % 7);
     let handshake = |number: usize| {
         let handshake = Handshake::new().user(name(number));
-        if number % 3 == 0 { handshake.topic("third") } else { handshake }
+        if number.is_multiple_of(3) { handshake.topic("third") } else { handshake }
     };
     let clients: Vec<_> = (0..100).map(|number| Client::connect(&manager, handshake(number))).collect();
     let _nobody = Client::connect(&manager, Handshake::new());

@@ -1,5 +1,6 @@
 //! What `sse-core` promises, tested from outside.
 #![cfg(not(loom))]
+#![expect(clippy::unwrap_used, reason = "the helpers of tests unwrap as tests do")]
 
 mod age;
 mod bytes_on_the_wire;

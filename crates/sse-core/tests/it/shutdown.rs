@@ -44,6 +44,7 @@ async fn the_deadline_holds_and_newcomers_are_refused() {
     let manager = Manager::builder().build().unwrap();
     let mut blocked = Client::greeted(&manager, Handshake::new());
     let ending = blocked.session.ending();
+    assert!(!manager.is_draining());
     let start = Instant::now();
     let drain = Drain::within(Duration::from_secs(7)).retry(Duration::from_secs(5)..=Duration::from_secs(5));
     let shutdown = tokio::spawn({
@@ -51,6 +52,7 @@ async fn the_deadline_holds_and_newcomers_are_refused() {
         async move { manager.shutdown(drain).await }
     });
     assert_eq!(ending.await, Reason::Shutdown, "a server can close what is blocked");
+    assert!(manager.is_draining());
     let refused = manager.connect(Handshake::new()).unwrap_err();
     assert_eq!((refused.cause(), refused.answer().status), (&Cause::Draining, 503));
     assert_eq!(manager.publish(Target::All, Event::text("late")).await.unwrap().matched, 0);

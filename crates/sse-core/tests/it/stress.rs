@@ -78,7 +78,7 @@ fn come_and_go(manager: &Manager, thread: u32, done: &AtomicBool, all: &Mutex<Ve
             manager.leave(client, &topic(round + step / 2));
         }
         // Some are listened to until they have enough, others are cut off; a cut off listener takes its events with it.
-        if round % 3 == 0 {
+        if round.is_multiple_of(3) {
             begun.abort();
         }
         if let Ok(got) = runtime.block_on(async {

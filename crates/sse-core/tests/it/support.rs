@@ -53,7 +53,7 @@ impl Parts {
         let retry = self.retry.iter().map(|retry| format!("retry: {retry}\n"));
         let data = self.normalized_data();
         let data = data.iter().flat_map(|data| data.split('\n')).map(|line| format!("data: {line}\n"));
-        let fields: Vec<_> = id.chain(name).chain(retry).chain(data).collect();
+        let fields: Vec<_> = retry.chain(id).chain(name).chain(data).collect();
         let blank = if fields.is_empty() { "" } else { "\n" };
         comment.chain(fields.iter().cloned()).chain([blank.to_owned()]).collect()
     }
