@@ -51,6 +51,9 @@ impl Drain {
     }
 }
 
+/// Longer than any process lives, and short enough to be added to a point in time.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// So many streams are ended while the manager's lock is held once.
 const STEP: usize = 128;
 
@@ -62,7 +65,7 @@ impl Manager {
     /// a server should abort their connections. Calling it again is harmless. Dropping the future stops neither the refusal
     /// nor the streams that were ended.
     pub async fn shutdown(&self, drain: Drain) -> Drained {
-        let deadline = time::Instant::now() + drain.deadline;
+        let deadline = time::Instant::now() + drain.deadline.min(FOREVER);
         self.inner.order.lock().draining = true;
         let ended = self.end_all(&drain).await;
         let left = match time::timeout_at(deadline, self.all_closed()).await {

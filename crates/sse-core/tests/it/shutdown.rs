@@ -110,3 +110,15 @@ async fn an_absurd_range_is_no_panic() {
         assert_eq!(client.names(), ["shutdown"]);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_deadline_at_all() {
+    let manager = Manager::builder().build().unwrap();
+    let client = Client::greeted(&manager, Handshake::new());
+    tokio::spawn(async move {
+        sleep(Duration::from_secs(60 * 60)).await;
+        drop(client);
+    });
+    let drained = manager.shutdown(Drain::within(Duration::MAX)).await;
+    assert_eq!((drained.ended, drained.left), (1, 0));
+}
