@@ -69,12 +69,25 @@ impl ConnectionQuery {
         Self { limit, ..Self::default() }
     }
 
-    fn matches(&self, order: &Order, slot: &Slot) -> bool {
-        let of_user = self.user.as_ref().is_none_or(|user| slot.stream.user.as_ref() == Some(user));
-        let in_topic = self.topic.as_ref().is_none_or(|topic| {
-            order.registry.membership(slot.stream.place, GroupKind::Topic, topic.as_str()).is_some()
-        });
-        of_user && in_topic
+    /// Only those of a user.
+    #[must_use]
+    pub fn user(mut self, user: UserId) -> Self {
+        self.user = Some(user);
+        self
+    }
+
+    /// Only those in a topic.
+    #[must_use]
+    pub fn topic(mut self, topic: Topic) -> Self {
+        self.topic = Some(topic);
+        self
+    }
+
+    /// From where the page before ended.
+    #[must_use]
+    pub fn after(mut self, cursor: Option<u32>) -> Self {
+        self.cursor = cursor;
+        self
     }
 }
 
@@ -128,17 +141,26 @@ impl Order {
     /// The lowest places from `from` on that a listing shows, sorted, one more than its limit.
     fn candidates(&self, query: &ConnectionQuery, from: u32) -> Vec<u32> {
         let wanted = query.limit.saturating_add(1);
-        let shown =
-            |place: &u32| self.registry.streams.get(*place).is_some_and(|slot| query.matches(self, slot));
-        let target = match (&query.user, &query.topic) {
-            (Some(user), _) => Target::User(user.clone()),
-            (None, Some(topic)) => Target::Topic(topic.clone()),
+        let groups = &self.registry.groups;
+        let members = match (&query.user, &query.topic) {
+            (Some(user), _) => groups.members(GroupKind::User, user.as_str()),
+            (None, Some(topic)) => groups.members(GroupKind::Topic, topic.as_str()),
             (None, None) => return self.places_from(from).take(wanted).collect(),
         };
-        let mut places: Vec<_> =
-            self.places_in(&target).into_iter().filter(|place| *place >= from).filter(shown).collect();
-        places.sort_unstable();
-        places
+        let topic = query.topic.as_ref().filter(|_| query.user.is_some());
+        let in_topic = |place: &u32| {
+            topic.is_none_or(|topic| {
+                self.registry.membership(*place, GroupKind::Topic, topic.as_str()).is_some()
+            })
+        };
+        let mut lowest = BinaryHeap::new();
+        for place in members.iter().copied().filter(|place| *place >= from).filter(in_topic) {
+            lowest.push(place);
+            if lowest.len() > wanted {
+                lowest.pop();
+            }
+        }
+        lowest.into_sorted_vec()
     }
 
     /// Counts a step's worth of groups; gives where to go on.
@@ -171,8 +193,29 @@ impl Order {
         self.places_from(0).take(most).collect()
     }
 
-    pub(crate) fn ids_in(&self, target: &Target) -> Vec<ClientId> {
-        let slots = self.places_in(target).into_iter().filter_map(|place| self.registry.streams.get(place));
-        slots.map(|slot| slot.stream.id).collect()
+    pub(crate) fn size_of(&self, target: &Target) -> usize {
+        match target {
+            Target::All => self.registry.streams.len(),
+            Target::Client(_) => 1,
+            Target::User(user) => self.registry.groups.members(GroupKind::User, user.as_str()).len(),
+            Target::Topic(topic) => self.registry.groups.members(GroupKind::Topic, topic.as_str()).len(),
+        }
+    }
+
+    /// Up to so many streams of a target. The caller takes them out of it, so that the next call finds others;
+    /// among all streams the cursor says where to go on.
+    pub(crate) fn some_in(&self, target: &Target, cursor: &mut u32, most: usize) -> Vec<u32> {
+        let groups = &self.registry.groups;
+        let members = match target {
+            Target::All => {
+                let places: Vec<_> = self.places_from(*cursor).take(most).collect();
+                *cursor = places.last().map_or(*cursor, |last| last + 1);
+                return places;
+            }
+            Target::Client(id) => return self.registry.place(*id).into_iter().collect(),
+            Target::User(user) => groups.members(GroupKind::User, user.as_str()),
+            Target::Topic(topic) => groups.members(GroupKind::Topic, topic.as_str()),
+        };
+        members.iter().copied().take(most).collect()
     }
 }

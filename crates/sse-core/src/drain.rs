@@ -5,7 +5,7 @@ use std::{ops::RangeInclusive, time::Duration};
 use tokio::{task::yield_now, time};
 use tracing::info;
 
-use crate::{farewell::Farewell, inner::random_between, manager::Manager, reason::Reason, target::Target};
+use crate::{farewell::Farewell, inner::random_between, manager::Manager, reason::Reason};
 
 /// How a manager shuts down.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,66 +108,5 @@ impl Manager {
             }
             closed.await;
         }
-    }
-}
-
-/// How streams are ended by [`Manager::disconnect`].
-#[derive(Debug, Clone, Default)]
-#[must_use]
-pub struct Disconnect {
-    reason: Option<String>,
-    stay_away: Option<Duration>,
-}
-
-impl Disconnect {
-    /// With the reason `kicked`; clients may come back.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Says why, in words that the client gets in the `disconnected` event.
-    pub fn reason(mut self, reason: impl Into<String>) -> Self {
-        self.reason = Some(reason.into());
-        self
-    }
-
-    /// Tells the client not to come back, and refuses the user with 204 for so long (at most 20 days). Only for [`Target::User`].
-    pub fn stay_away(mut self, duration: Duration) -> Self {
-        self.stay_away = Some(duration.min(Duration::from_secs(20 * 24 * 60 * 60)));
-        self
-    }
-}
-
-impl Manager {
-    /// Ends the streams of a target, each with a `disconnected` event. Gives their number.
-    ///
-    /// Streams that connect while it runs are ended or not. Dropping the future leaves the rest as they are.
-    pub async fn disconnect(&self, target: impl Into<Target>, how: Disconnect) -> usize {
-        let target = target.into();
-        let away = match (&target, how.stay_away) {
-            (Target::User(user), Some(duration)) => Some((user.clone(), duration)),
-            _ => None,
-        };
-        let mut farewell = Farewell::new(Reason::Kicked);
-        farewell.note = how.reason.map(Into::into);
-        farewell.reconnect = away.is_none();
-        let ids = {
-            let mut order = self.inner.order.lock();
-            if let Some((user, duration)) = away {
-                order.keep_away(user, self.inner.clock.uptime_ms(), duration);
-            }
-            order.ids_in(&target)
-        };
-        let mut ended = 0;
-        for ids in ids.chunks(STEP) {
-            self.inner.with_order(|order, now, out| {
-                for id in ids {
-                    let Some(place) = order.registry.place(*id) else { continue };
-                    ended += usize::from(order.end(&self.inner.rules, place, farewell.clone(), now, out));
-                }
-            });
-            yield_now().await;
-        }
-        ended
     }
 }

@@ -48,7 +48,7 @@ pub struct Departure {
     pub lifetime: Duration,
     /// How many events its transport took.
     pub delivered: u64,
-    /// How many bytes of events its transport took.
+    /// How many bytes its transport took, first and last blocks and heartbeats included.
     pub bytes: u64,
 }
 

@@ -161,8 +161,9 @@ fn whoever_waits_for_the_end_learns_of_it() {
             move || {
                 let bell = Bell::new();
                 let waker = Waker::from(Arc::clone(&bell));
+                let mut key = None;
                 loop {
-                    match queue.poll_ending(&waker) {
+                    match queue.poll_ending(&mut key, &waker) {
                         Poll::Ready(reason) => return reason,
                         Poll::Pending => bell.wait(),
                     }

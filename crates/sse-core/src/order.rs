@@ -408,7 +408,7 @@ impl Order {
         self.settle(rules, place, now, out);
         let Some(slot) = self.detach(rules, place, now, out) else { return false };
         let wakers = slot.stream.queue.lock().end(farewell);
-        out.wake_later(wakers.into_iter().flatten());
+        out.wake_later(wakers);
         true
     }
 

@@ -10,6 +10,7 @@ use crate::{
     overflow::Overflow,
     reason::Reason,
     sync::{Mutex, MutexGuard},
+    watchers::{WatcherKey, Watchers},
 };
 
 /// How much may wait for one stream.
@@ -30,8 +31,8 @@ pub(crate) struct State {
     backlog: Backlog,
     /// Wakes the transport; there while it waits.
     consumer: Option<Waker>,
-    /// Wakes whoever waits for the manager to end the stream.
-    watcher: Option<Waker>,
+    /// Wake those who wait for the end of the stream.
+    watchers: Watchers,
     phase: Phase,
     /// Place in the manager's order up to which this stream has everything it should.
     pub(crate) served: u64,
@@ -45,7 +46,6 @@ pub(crate) struct State {
     /// Since when the transport has taken nothing of what waits.
     waiting_since: Millis,
     pub(crate) delivered: u64,
-    pub(crate) delivered_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -98,7 +98,7 @@ impl Queue {
         Self(Mutex::new(State {
             backlog: Backlog::default(),
             consumer: None,
-            watcher: None,
+            watchers: Watchers::default(),
             phase: Phase::Live,
             served,
             dropped: 0,
@@ -107,7 +107,6 @@ impl Queue {
             queued_at: now,
             waiting_since: now,
             delivered: 0,
-            delivered_bytes: 0,
         }))
     }
 
@@ -150,23 +149,25 @@ impl Queue {
         }
         let frame = state.backlog.pop_only()?;
         state.delivered += u64::from(events_in(&frame));
-        state.delivered_bytes += frame.len() as u64;
         Some(frame)
     }
 
-    /// Says how the stream ended once it is ending, else registers the waker.
-    pub(crate) fn poll_ending(&self, waker: &Waker) -> Poll<Reason> {
+    /// Says how the stream ended once it is ending, else registers the waker under the key.
+    pub(crate) fn poll_ending(&self, key: &mut Option<WatcherKey>, waker: &Waker) -> Poll<Reason> {
         let mut state = self.lock();
         if let Some(reason) = state.ended() {
             return Poll::Ready(reason);
         }
-        let old = match &state.watcher {
-            Some(known) if known.will_wake(waker) => None,
-            _ => state.watcher.replace(waker.clone()),
-        };
+        let old = state.watchers.register(key, waker);
         drop(state);
         drop(old);
         Poll::Pending
+    }
+
+    /// Waits no longer for the end.
+    pub(crate) fn forget_watcher(&self, key: WatcherKey) {
+        let waker = self.lock().watchers.remove(key);
+        drop(waker);
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -180,15 +181,10 @@ impl Queue {
         state.phase = Phase::Ended(reason);
         state.closed = true;
         let backlog = std::mem::take(&mut state.backlog);
-        let wakers = (state.consumer.take(), state.watcher.take());
-        let closed = Closed {
-            reason,
-            delivered: state.delivered,
-            bytes: state.delivered_bytes,
-            wake: wakers.1.clone(),
-        };
+        let consumer = state.consumer.take();
+        let closed = Closed { reason, delivered: state.delivered, wake: state.watchers.take().collect() };
         drop(state);
-        drop((backlog, wakers));
+        drop((backlog, consumer));
         closed
     }
 }
@@ -198,8 +194,7 @@ impl Queue {
 pub(crate) struct Closed {
     pub(crate) reason: Reason,
     pub(crate) delivered: u64,
-    pub(crate) bytes: u64,
-    pub(crate) wake: Option<Waker>,
+    pub(crate) wake: Vec<Waker>,
 }
 
 impl State {
@@ -248,12 +243,12 @@ impl State {
     }
 
     /// Lets the stream end after what waits, unless it is ending already. Gives the wakers to wake.
-    pub(crate) fn end(&mut self, farewell: Farewell) -> [Option<Waker>; 2] {
+    pub(crate) fn end(&mut self, farewell: Farewell) -> impl Iterator<Item = Waker> + use<> {
         if matches!(self.phase, Phase::Live) {
             let gap = self.overflowed;
             self.phase = Phase::Ending(Box::new(Ending { farewell, gap }));
         }
-        [self.consumer.take(), self.watcher.take()]
+        self.consumer.take().into_iter().chain(self.watchers.take())
     }
 
     fn take(&mut self, limit: Limit, now: impl FnOnce() -> Millis, batch: &mut Batch) -> bool {
@@ -262,7 +257,6 @@ impl State {
         }
         self.backlog.take(limit, &mut batch.frames);
         self.delivered += batch.frames.iter().map(|frame| u64::from(events_in(frame))).sum::<u64>();
-        self.delivered_bytes += batch.frames.iter().map(|frame| frame.len() as u64).sum::<u64>();
         if !self.backlog.is_empty() {
             self.waiting_since = now();
             return true;

@@ -27,6 +27,7 @@ use crate::{
     reason::Reason,
     shared::Shared,
     system,
+    watchers::WatcherKey,
 };
 
 /// How many bytes leave as one buffer at most, unless one event is larger.
@@ -46,11 +47,13 @@ pub struct Session {
     manager: Arc<Inner>,
     /// There until the first poll.
     hello: Option<Box<Hello>>,
+    /// Bytes that the transport took.
+    bytes: u64,
 }
 
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>, manager: Arc<Inner>, hello: Hello) -> Self {
-        Self { shared, manager, hello: Some(Box::new(hello)) }
+        Self { shared, manager, hello: Some(Box::new(hello)), bytes: 0 }
     }
 
     /// The stream's client id.
@@ -80,7 +83,7 @@ impl Session {
     ///
     /// For servers: a transport that is blocked does not poll the session, so it does not learn that it should close.
     pub fn ending(&self) -> Ending {
-        Ending { shared: Arc::clone(&self.shared) }
+        Ending { shared: Arc::clone(&self.shared), key: None }
     }
 
     /// Takes waiting frames, oldest first: up to `bytes`, but at least one.
@@ -147,10 +150,18 @@ impl Session {
         dialects.encode(self.shared.dialect, |dialect, out| dialect.end(farewell, out))
     }
 
-    fn counted(&self, frames: Frames) -> Frames {
-        self.manager.delivered.add(frames.iter().map(|frame| u64::from(events_in(frame))).sum());
-        self.manager.bytes.add(frames.iter().map(|frame| frame.len() as u64).sum());
+    fn counted(&mut self, frames: Frames) -> Frames {
+        self.count(
+            frames.iter().map(|frame| u64::from(events_in(frame))).sum(),
+            frames.iter().map(|frame| frame.len() as u64).sum(),
+        );
         frames
+    }
+
+    fn count(&mut self, events: u64, bytes: u64) {
+        self.bytes += bytes;
+        self.manager.delivered.add(events);
+        self.manager.bytes.add(bytes);
     }
 }
 
@@ -161,8 +172,7 @@ impl Stream for Session {
         if self.hello.is_none()
             && let Some(frame) = self.shared.queue.take_only()
         {
-            self.manager.delivered.add(u64::from(events_in(&frame)));
-            self.manager.bytes.add(frame.len() as u64);
+            self.count(u64::from(events_in(&frame)), frame.len() as u64);
             return Poll::Ready(Some(frame.event()));
         }
         let frames = ready!(self.poll_batch(cx.waker(), Limit { frames: FRAMES, bytes: BUFFER }));
@@ -185,16 +195,14 @@ impl Drop for Session {
             order.remove(rules, self.shared.place, self.shared.id, now, out);
             order.counts.ended[closed.reason.index()] += 1;
         });
-        if let Some(waker) = closed.wake {
-            waker.wake();
-        }
+        closed.wake.into_iter().for_each(Waker::wake);
         self.manager.closed();
         let lifetime_ms = self.manager.clock.uptime_ms().saturating_sub(self.shared.opened_ms);
         let departure = Departure {
             reason: closed.reason,
             lifetime: Duration::from_millis(lifetime_ms),
             delivered: closed.delivered,
-            bytes: closed.bytes,
+            bytes: self.bytes,
         };
         debug!(
             client_id = %self.shared.id,
@@ -213,12 +221,11 @@ impl fmt::Debug for Session {
     }
 }
 
-/// Resolves with the reason when a stream is over; see [`Session::ending`].
-///
-/// One at a time per stream: of several, only the one polled last is woken.
+/// Resolves with the reason when a stream is over; see [`Session::ending`]. Any number may wait.
 #[must_use = "futures do nothing unless polled"]
 pub struct Ending {
     shared: Arc<Shared>,
+    key: Option<WatcherKey>,
 }
 
 impl Ending {
@@ -232,8 +239,17 @@ impl Ending {
 impl Future for Ending {
     type Output = Reason;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reason> {
-        self.shared.queue.poll_ending(cx.waker())
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reason> {
+        let Self { shared, key } = &mut *self;
+        shared.queue.poll_ending(key, cx.waker())
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            self.shared.queue.forget_watcher(key);
+        }
     }
 }
 

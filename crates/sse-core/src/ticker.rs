@@ -1,6 +1,7 @@
 //! Heartbeats, stalls and ages, from one timer for all streams.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, Ordering},
@@ -13,12 +14,14 @@ use tokio::{
     task::yield_now,
     time::{self, MissedTickBehavior},
 };
+use tracing::error;
 
 use crate::{
     delivery::Outbox,
     dialect::{Dialect, MAX_DIALECTS},
     event::Event,
     frame::Frame,
+    heartbeat::Heartbeat,
     inner::Inner,
     order::Exam,
     registry::Slot,
@@ -180,12 +183,18 @@ fn step(inner: &Arc<Inner>, rhythm: Rhythm, beats: &Beats, cursor: &mut u32) -> 
     done
 }
 
+/// A heartbeat of the app's own that panics must not end stall detection.
+fn beat(heartbeat: &dyn Heartbeat) -> Option<Event> {
+    let beat = catch_unwind(AssertUnwindSafe(|| heartbeat.beat()));
+    beat.inspect_err(|_| error!("the heartbeat panicked; streams get none this time")).ok()
+}
+
 /// The heartbeat of one tick in each dialect.
 struct Beats([Option<Frame>; MAX_DIALECTS]);
 
 impl Beats {
     fn new(inner: &Inner) -> Self {
-        let beat: Event = inner.heartbeat.as_ref().map(|heartbeat| heartbeat.beat()).unwrap_or_default();
+        let beat = inner.heartbeat.as_ref().and_then(|heartbeat| beat(&**heartbeat)).unwrap_or_default();
         let dialects = &inner.rules.dialects;
         Self(std::array::from_fn(|index| {
             let (index, _) = dialects.entry(index)?;

@@ -12,8 +12,8 @@ use std::{
 
 use futures_util::FutureExt;
 use sse_core::{
-    ConnectionQuery, Departure, Disconnect, Handshake, Hooks, Manager, Overflow, Reason, StreamInfo, Target,
-    Topic, UserId,
+    ConnectionQuery, Departure, Disconnect, Event, Handshake, Heartbeat, Hooks, Manager, Overflow, Reason,
+    StreamInfo, Target, Topic, UserId,
 };
 use tokio::time::sleep;
 
@@ -38,7 +38,7 @@ async fn each_stream_is_told_once_when_it_comes_and_once_when_it_goes() {
     assert_eq!(came.user_id.as_ref().map(UserId::as_str), Some("ann"));
     assert_eq!((departure.reason, departure.delivered), (Reason::ClientLeft, 3));
     assert_eq!(departure.lifetime, Duration::from_millis(1500));
-    assert_eq!(departure.bytes, 3 * "data: a\n\n".len() as u64);
+    assert_eq!(departure.bytes, manager.stats().counters.bytes);
     let counters = manager.stats().counters;
     assert_eq!((counters.queued, counters.delivered, counters.disconnected.get("client_left")), (4, 3, 1));
 }
@@ -111,7 +111,7 @@ impl Meddler {
     fn meddle(&self) {
         let manager = self.0.get().expect("set before the first stream");
         let _ = manager.stats();
-        manager.publish(Target::All, sse_core::Event::text("from a hook")).now_or_never().unwrap().unwrap();
+        manager.publish(Target::All, Event::text("from a hook")).now_or_never().unwrap().unwrap();
     }
 }
 
@@ -207,4 +207,47 @@ async fn listings() {
     assert_eq!(users, expected, "those with the most, equals by name");
     assert_eq!(manager.connections_by_user(100).await.len(), 7);
     assert_eq!((manager.stats().total_connections, manager.stats().unique_users), (101, 7));
+}
+
+/// A server and an app may both wait for the end of a stream.
+#[tokio::test(start_paused = true)]
+async fn everybody_who_waits_for_the_end_learns_of_it() {
+    let manager = Manager::builder().build().unwrap();
+    let session = manager.connect(Handshake::new().user("42")).unwrap();
+    let waiting: Vec<_> = (0..3).map(|_| tokio::spawn(session.ending())).collect();
+    drop(session.ending());
+    tokio::task::yield_now().await;
+    manager.disconnect(UserId::new("42").unwrap(), Disconnect::new()).await;
+    for task in waiting {
+        assert_eq!(task.await.unwrap(), Reason::Kicked);
+    }
+}
+
+/// The timer that sends heartbeats also finds stalls.
+#[tokio::test(start_paused = true)]
+async fn a_heartbeat_that_panics_does_not_end_stall_detection() {
+    struct Broken;
+
+    impl Heartbeat for Broken {
+        fn beat(&self) -> Event {
+            panic!("a bug of the app's")
+        }
+    }
+
+    let manager = Manager::builder().custom_heartbeat(Broken).build().unwrap();
+    let session = manager.connect(Handshake::new()).unwrap();
+    manager.all().publish(Event::text("never taken")).await.unwrap();
+    assert_eq!(session.ending().await, Reason::Stalled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_group_is_disconnected_whole_and_once() {
+    let manager = Manager::builder().max_connections(2000).build().unwrap();
+    let sessions: Vec<_> =
+        (0..1000).map(|_| manager.connect(Handshake::new().topic("news")).unwrap()).collect();
+    let other = manager.connect(Handshake::new()).unwrap();
+    assert_eq!(manager.disconnect(Topic::new("news").unwrap(), Disconnect::new()).await, 1000);
+    assert_eq!(manager.stats().total_connections, 1);
+    assert_eq!(manager.disconnect(Target::All, Disconnect::new()).await, 1);
+    drop((sessions, other));
 }
