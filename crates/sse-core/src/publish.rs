@@ -143,13 +143,7 @@ async fn publish(
     except: &[ClientId],
     event: Event,
 ) -> Result<Receipt, PublishError> {
-    check(inner, &target, &event)?;
-    let collapse = inner.collapse(&event);
-    let message = Message::new(event, collapse);
-    check_size(inner, message.plain().len())?;
-    let placed =
-        inner.with_order(|order, now, out| order.publish(&inner.rules, &target, except, message, now, out));
-    match placed {
+    match place(inner, &target, except, event)? {
         Placed::Done(receipt) => Ok(receipt),
         Placed::Sweeping(job, receipt) => {
             let mut sweep =
@@ -160,6 +154,15 @@ async fn publish(
             Ok(receipt)
         }
     }
+}
+
+/// What a publish does at once; not in the future, which would keep the event.
+fn place(inner: &Inner, target: &Target, except: &[ClientId], event: Event) -> Result<Placed, PublishError> {
+    check(inner, target, &event)?;
+    let collapse = inner.collapse(&event);
+    let message = Message::new(event, collapse);
+    check_size(inner, message.plain().len())?;
+    Ok(inner.with_order(|order, now, out| order.publish(&inner.rules, target, except, message, now, out)))
 }
 
 fn check(inner: &Inner, target: &Target, event: &Event) -> Result<(), PublishError> {
