@@ -66,7 +66,7 @@ impl Handshake {
     }
 
     fn request_topics(&mut self, list: &str) {
-        for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        for name in list.split(',').map(|name| name.trim_matches(' ')).filter(|name| !name.is_empty()) {
             match Topic::new(name) {
                 Ok(topic) => self.requested_topics.push(topic),
                 Err(source) => self.note("topics", name, source),

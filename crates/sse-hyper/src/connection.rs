@@ -74,9 +74,10 @@ struct Watching<S> {
 impl<S, B> HyperService<Request<Incoming>> for Watching<S>
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone,
+    S::Error: Into<BoxError>,
 {
     type Response = Response<B>;
-    type Error = S::Error;
+    type Error = BoxError;
     type Future = Answering<S, S::Future>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
@@ -85,7 +86,8 @@ where
         // Most services are always ready; only for the others is the request kept until they are.
         let state = match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => Answer::Called { future: service.call(request) },
-            _ => Answer::Waiting { service: Box::new((service, Some(request))) },
+            Poll::Ready(Err(error)) => Answer::Failed { error: Some(error.into()) },
+            Poll::Pending => Answer::Waiting { service: Box::new((service, Some(request))) },
         };
         Answering { state, side: Arc::clone(&self.side) }
     }
@@ -104,14 +106,16 @@ pin_project! {
     enum Answer<S, F> {
         Waiting { service: Box<(S, Option<Request<Incoming>>)> },
         Called { #[pin] future: F },
+        Failed { error: Option<BoxError> },
     }
 }
 
 impl<S, B> Future for Answering<S, S::Future>
 where
     S: Service<Request<Incoming>, Response = Response<B>>,
+    S::Error: Into<BoxError>,
 {
-    type Output = Result<Response<B>, S::Error>;
+    type Output = Result<Response<B>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -119,17 +123,20 @@ where
             match this.state.as_mut().project() {
                 AnswerProjection::Waiting { service } => {
                     let (service, request) = &mut **service;
-                    ready!(service.poll_ready(cx))?;
+                    ready!(service.poll_ready(cx)).map_err(Into::into)?;
                     let Some(request) = request.take() else { return Poll::Pending };
                     let future = service.call(request);
                     this.state.set(Answer::Called { future });
                 }
                 AnswerProjection::Called { future } => {
-                    let response = ready!(future.poll(cx))?;
+                    let response = ready!(future.poll(cx)).map_err(Into::into)?;
                     if let Some(mark) = response.extensions().get::<StreamMark>() {
                         this.side.put(mark.take());
                     }
                     return Poll::Ready(Ok(response));
+                }
+                AnswerProjection::Failed { error } => {
+                    return error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
                 }
             }
         }
@@ -210,7 +217,9 @@ struct Carried {
 impl Carried {
     /// Gives the time that the connection has left, once its stream was ended.
     fn watch(&mut self, side: &Side, linger: Duration, cx: &mut Context<'_>) -> Option<Pin<&mut Sleep>> {
-        if self.ending.as_ref().is_some_and(Ending::is_released) {
+        // Released, the rest of the stream may still be in hyper's buffer before a client that takes nothing.
+        let is_over = self.ending.as_ref().is_some_and(Ending::is_released) && !side.is_blocked();
+        if is_over {
             *self = Self::default();
         }
         if self.ending.is_none() {

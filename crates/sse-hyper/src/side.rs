@@ -14,6 +14,8 @@ pub(crate) struct Side {
     ending: Mutex<Option<Ending>>,
     /// Whether the socket is to be reset when it is dropped.
     aborted: AtomicBool,
+    /// Whether the latest write waits for the client.
+    blocked: AtomicBool,
 }
 
 impl Side {
@@ -31,5 +33,13 @@ impl Side {
 
     pub(crate) fn is_aborted(&self) -> bool {
         self.aborted.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_blocked(&self, blocked: bool) {
+        self.blocked.store(blocked, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.blocked.load(Ordering::Relaxed)
     }
 }

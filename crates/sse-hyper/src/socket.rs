@@ -52,13 +52,25 @@ impl SocketOptions {
     {
         let socket = SockRef::from(socket);
         socket.set_tcp_nodelay(true)?;
-        let second = Duration::from_secs(1);
-        let keepalive = TcpKeepalive::new().with_time(self.keepalive.max(second));
+        let keepalive = TcpKeepalive::new().with_time(seconds(self.keepalive));
         #[cfg(not(windows))]
-        let keepalive = keepalive.with_interval((self.keepalive / 5).max(second)).with_retries(5);
+        let keepalive = keepalive.with_interval(seconds(self.keepalive / 5)).with_retries(5);
         socket.set_tcp_keepalive(&keepalive)?;
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        socket.set_tcp_user_timeout(Some(self.user_timeout))?;
+        socket.set_tcp_user_timeout(Some(self.user_timeout.clamp(SHORTEST, LONGEST)))?;
         Ok(())
     }
+}
+
+/// Zero would mean that there is no timeout.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// The kernel holds milliseconds in a C `int`.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
+
+/// Within what Linux allows (`tcp(7)`: 1 to 32,767 s).
+fn seconds(duration: Duration) -> Duration {
+    duration.clamp(Duration::from_secs(1), Duration::from_secs(32_767))
 }

@@ -1,0 +1,238 @@
+//! A service as a user of plain Hyper would write it, on a port of its own.
+
+use std::{
+    convert::Infallible,
+    future::{Future, IntoFuture},
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use hyper::body::Incoming;
+use sse_core::{Builder, Departure, Handshake, Hooks, Manager, Reason, StreamInfo};
+use sse_hyper::Serve;
+use sse_testkit::{RawClient, RawRequest};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::{Semaphore, oneshot},
+    task::JoinHandle,
+};
+use tower_service::Service;
+
+use crate::upgrade::echo;
+
+/// Long enough for a busy machine; tests that wait for it have failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) type Reply = Response<UnsyncBoxBody<Bytes, Infallible>>;
+
+/// What the service answers with.
+#[derive(Clone)]
+pub(crate) struct Site {
+    pub(crate) managers: Vec<Manager>,
+    /// Lets requests for `/slow` and `/late` go on.
+    pub(crate) gate: Arc<Semaphore>,
+    /// One for every request that waits at the gate.
+    pub(crate) waiting: Arc<Semaphore>,
+    /// As many as there are servers, connections and answers under way.
+    alive: Arc<()>,
+}
+
+pub(crate) struct App {
+    pub(crate) site: Site,
+    pub(crate) manager: Manager,
+    pub(crate) address: SocketAddr,
+    departures: Departures,
+    stop: Option<oneshot::Sender<()>>,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+#[derive(Clone, Default)]
+struct Departures(Arc<Mutex<Vec<Reason>>>);
+
+impl Hooks for Departures {
+    fn disconnected(&self, _: &StreamInfo, departure: &Departure) {
+        self.0.lock().unwrap().push(departure.reason);
+    }
+}
+
+impl Site {
+    async fn answer(self, mut request: Request<Incoming>) -> Result<Reply, Infallible> {
+        Ok(match request.uri().path() {
+            "/events" => self.stream(request, 0),
+            "/others" => self.stream(request, 1),
+            "/layered" => layered(self.stream(request, 0)),
+            "/ping" => whole("pong"),
+            "/slow" => {
+                self.pass().await;
+                whole("done")
+            }
+            "/late" => {
+                self.pass().await;
+                self.stream(request, 0)
+            }
+            "/upgrade" => {
+                tokio::spawn(echo(hyper::upgrade::on(&mut request)));
+                switching()
+            }
+            _ => empty(StatusCode::NOT_FOUND),
+        })
+    }
+
+    fn stream(&self, request: Request<Incoming>, manager: usize) -> Reply {
+        let (parts, _) = request.into_parts();
+        let user = parts.uri.query().and_then(|query| query.strip_prefix("user="));
+        let handshake = sse_hyper::handshake(&parts);
+        let handshake = user.into_iter().fold(handshake, Handshake::user);
+        let response = match self.managers[manager].connect(handshake) {
+            Ok(session) => sse_hyper::response(session),
+            Err(refused) => sse_hyper::refusal(&refused),
+        };
+        response.map(BodyExt::boxed_unsync)
+    }
+
+    async fn pass(&self) {
+        self.waiting.add_permits(1);
+        self.gate.acquire().await.unwrap().forget();
+    }
+}
+
+impl Service<Request<Incoming>> for Site {
+    type Response = Reply;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Reply, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+        Box::pin(self.clone().answer(request))
+    }
+}
+
+pub(crate) fn whole(text: &'static str) -> Reply {
+    Response::new(Full::from(text).boxed_unsync())
+}
+
+fn empty(status: StatusCode) -> Reply {
+    let mut response = whole("");
+    *response.status_mut() = status;
+    response
+}
+
+fn switching() -> Reply {
+    let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
+    response.headers_mut().insert("connection", HeaderValue::from_static("upgrade"));
+    response.headers_mut().insert("upgrade", HeaderValue::from_static("echo"));
+    response
+}
+
+/// What a middleware does: fields of its own, something in the extensions, another body around the body.
+fn layered(mut response: Reply) -> Reply {
+    response.headers_mut().insert("x-layer", HeaderValue::from_static("kept"));
+    response.headers_mut().append("vary", HeaderValue::from_static("origin"));
+    response.extensions_mut().insert("a middleware's own");
+    response.map(|body| body.map_frame(|frame| frame).boxed_unsync())
+}
+
+impl App {
+    pub(crate) async fn start(builder: Builder) -> Self {
+        Self::start_with(builder, |serve| serve).await
+    }
+
+    pub(crate) async fn start_with<F>(builder: Builder, settings: F) -> Self
+    where
+        F: FnOnce(Serve<Site>) -> Serve<Site>,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_on(listener, builder, settings)
+    }
+
+    /// With sockets that take little, so that a client that does not read is noticed after few bytes.
+    pub(crate) async fn start_narrow<F>(builder: Builder, settings: F) -> Self
+    where
+        F: FnOnce(Serve<Site>) -> Serve<Site>,
+    {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_send_buffer_size(4096).unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        Self::start_on(socket.listen(64).unwrap(), builder, settings)
+    }
+
+    fn start_on<F>(listener: TcpListener, builder: Builder, settings: F) -> Self
+    where
+        F: FnOnce(Serve<Site>) -> Serve<Site>,
+    {
+        let departures = Departures::default();
+        let builder = builder.hooks(departures.clone()).access(sse_core::Open);
+        let managers: Vec<_> = (0..2).map(|_| builder.clone().build().unwrap()).collect();
+        let site = Site {
+            managers: managers.clone(),
+            gate: Arc::new(Semaphore::new(0)),
+            waiting: Arc::new(Semaphore::new(0)),
+            alive: Arc::default(),
+        };
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let stopped = async move {
+            let _ = stopped.await;
+        };
+        let server = settings(sse_hyper::serve(listener, site.clone()))
+            .manager(&managers[0])
+            .manager(&managers[1])
+            .with_graceful_shutdown(stopped);
+        let server = tokio::spawn(server.into_future());
+        Self { site, manager: managers[0].clone(), address, departures, stop: Some(stop), server }
+    }
+
+    /// Opens a stream and reads its first event.
+    pub(crate) async fn open(&self, path: &str) -> RawClient {
+        let mut client = RawRequest::get(self.address, path).open().await.unwrap();
+        let hello = client.next_event_within(PATIENCE).await.unwrap();
+        assert_eq!(hello.event_type, "connection");
+        client
+    }
+
+    /// Connections that have a socket, or an answer under way.
+    pub(crate) fn connections(&self) -> usize {
+        let server = usize::from(!self.server.is_finished());
+        Arc::strong_count(&self.site.alive) - 1 - server
+    }
+
+    pub(crate) async fn until(&self, mut reached: impl FnMut(&Self) -> bool) {
+        let all = async {
+            while !reached(self) {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let state = || format!("not reached: {} connections, {:?}", self.connections(), self.manager.stats());
+        tokio::time::timeout(PATIENCE, all).await.unwrap_or_else(|_| panic!("{}", state()));
+    }
+
+    /// Until a request stands at the gate.
+    pub(crate) async fn at_the_gate(&self) {
+        tokio::time::timeout(PATIENCE, self.site.waiting.acquire()).await.unwrap().unwrap().forget();
+    }
+
+    pub(crate) async fn departures(&self, count: usize) -> Vec<Reason> {
+        self.until(|app| app.departures.0.lock().unwrap().len() >= count).await;
+        self.departures.0.lock().unwrap().clone()
+    }
+
+    /// Stops the server, as a signal would.
+    pub(crate) fn stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+    }
+
+    /// Waits for the end of the server, which leaves no connection.
+    pub(crate) async fn stopped(self) {
+        tokio::time::timeout(PATIENCE, self.server).await.unwrap().unwrap().unwrap();
+        assert_eq!(self.manager.stats().total_connections + self.manager.stats().ending, 0);
+    }
+}

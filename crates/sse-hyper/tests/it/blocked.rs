@@ -1,0 +1,106 @@
+//! Clients that take nothing.
+
+use std::time::Duration;
+
+use sse_core::{ConnectionQuery, Disconnect, Drain, Event, Manager, Reason, Target};
+use sse_testkit::{End, RawClient, RawRequest};
+
+use crate::app::{App, PATIENCE};
+
+/// Opens a stream and reads nothing of it.
+async fn stall(app: &App) -> RawClient {
+    let client = RawRequest::get(app.address, "/events").receive_buffer(4096).send().await.unwrap();
+    app.until(|app| app.manager.stats().total_connections == 1).await;
+    client
+}
+
+fn waiting(app: &App) -> usize {
+    app.manager.connections(&ConnectionQuery::first(1)).items.iter().map(|stream| stream.waiting).sum()
+}
+
+/// Publishes until the connection is blocked and hyper holds as much as it will.
+async fn fill(app: &App) {
+    let large = Event::text("x".repeat(64 << 10));
+    while waiting(app) < 32 {
+        app.manager.all().publish(large.clone()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// After the bytes that its system took for it, a client sees what became of its connection.
+async fn end(client: &mut RawClient) -> End {
+    tokio::time::timeout(PATIENCE, client.end()).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_stalled_client_is_reset() {
+    let builder = Manager::builder().connection_timeout(Duration::from_millis(500)).queue(1 << 16, 1 << 30);
+    let options = sse_hyper::SocketOptions::default();
+    let app = App::start_with(builder, |serve| serve.socket_options(options)).await;
+    let mut client = stall(&app).await;
+    fill(&app).await;
+    assert_eq!(app.departures(1).await, [Reason::Stalled]);
+    app.until(|app| app.connections() == 0).await;
+    assert_eq!(end(&mut client).await, End::Reset);
+}
+
+#[tokio::test]
+async fn a_client_that_is_kicked_while_it_is_blocked_is_reset_after_the_linger() {
+    let app = App::start(Manager::builder().queue(1 << 16, 1 << 30)).await;
+    let mut client = stall(&app).await;
+    fill(&app).await;
+    assert_eq!(app.manager.disconnect(Target::All, Disconnect::new()).await, 1);
+    assert_eq!((app.manager.stats().ending, app.connections()), (1, 1));
+    assert_eq!(app.departures(1).await, [Reason::Kicked]);
+    app.until(|app| app.connections() == 0).await;
+    assert_eq!(end(&mut client).await, End::Reset);
+}
+
+/// hyper lets go of the stream then, since it has its end in a buffer, but the client takes nothing of that.
+#[tokio::test]
+async fn a_client_that_is_kicked_while_hyper_holds_all_that_is_left_is_reset_after_the_linger() {
+    let app =
+        App::start_narrow(Manager::builder(), |serve| serve.header_timeout(Duration::from_secs(3600))).await;
+    let mut client = stall(&app).await;
+    let part = Event::text("x".repeat(32 << 10));
+    for _ in 0..8 {
+        app.manager.all().publish(part.clone()).await.unwrap();
+        app.until(|app| waiting(app) == 0).await;
+    }
+    app.manager.disconnect(Target::All, Disconnect::new()).await;
+    assert_eq!(app.departures(1).await, [Reason::Kicked]);
+    assert_eq!(app.connections(), 1, "something is left to be written");
+    app.until(|app| app.connections() == 0).await;
+    assert_eq!(end(&mut client).await, End::Reset);
+}
+
+#[tokio::test]
+async fn a_client_that_is_kicked_and_takes_what_is_left_keeps_its_connection() {
+    let app = App::start_narrow(Manager::builder(), |serve| serve).await;
+    let mut client = stall(&app).await;
+    let part = Event::text("x".repeat(32 << 10));
+    for _ in 0..8 {
+        app.manager.all().publish(part.clone()).await.unwrap();
+        app.until(|app| waiting(app) == 0).await;
+    }
+    app.manager.disconnect(Target::All, Disconnect::new()).await;
+    app.departures(1).await;
+    assert_eq!(end(&mut client).await, End::Complete);
+    // Longer than it had to take it.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(app.connections(), 1);
+    client.send(b"GET /ping HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+    client.expect_close().await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_shutdown_breaks_off_what_is_blocked_at_its_deadline() {
+    let drain = Drain::within(Duration::from_millis(300));
+    let mut app =
+        App::start_with(Manager::builder().queue(1 << 16, 1 << 30), |serve| serve.drain(drain)).await;
+    let mut client = stall(&app).await;
+    fill(&app).await;
+    app.stop();
+    app.stopped().await;
+    assert_eq!(end(&mut client).await, End::Reset);
+}

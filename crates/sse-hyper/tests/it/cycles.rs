@@ -1,0 +1,43 @@
+//! Clients that come and go.
+
+use sse_core::Manager;
+use sse_testkit::RawRequest;
+
+use crate::app::{App, PATIENCE};
+
+const CLIENTS: usize = 8;
+const CYCLES: usize = 250;
+
+/// Comes, and goes in one of the ways that clients have.
+async fn cycle(app: &App, round: usize) {
+    let request = RawRequest::get(app.address, "/events?topics=a,b");
+    match round % 4 {
+        0 => drop(request.send().await.unwrap()),
+        1 => request.send().await.unwrap().reset().unwrap(),
+        2 => drop(request.open().await.unwrap()),
+        _ => {
+            let mut client = request.open().await.unwrap();
+            client.next_event_within(PATIENCE).await.unwrap();
+            client.reset().unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_2_000_clients_that_broke_off() {
+    let app = App::start(Manager::builder()).await;
+    let clients = (0..CLIENTS).map(async |client| {
+        for round in 0..CYCLES {
+            cycle(&app, client + round).await;
+        }
+    });
+    futures_util::future::join_all(clients).await;
+    app.until(|app| app.connections() == 0).await;
+    let stats = app.manager.stats();
+    assert_eq!((stats.total_connections, stats.unique_users, stats.ending), (0, 0, 0));
+    // Those who read something were there; of the others some were gone before they were seen.
+    let least = (CLIENTS * CYCLES / 2) as u64;
+    assert!((least..=2 * least).contains(&stats.counters.connected), "{}", stats.counters.connected);
+    assert_eq!(stats.counters.disconnected.get("client_left"), stats.counters.connected);
+    assert_eq!(app.manager.topic("a").publish(sse_core::Event::text("x")).await.unwrap().matched, 0);
+}

@@ -1,0 +1,121 @@
+//! The end of a server.
+
+use std::time::Duration;
+
+use sse_core::{Drain, Manager, Reason};
+use sse_testkit::{RawClient, RawRequest, request};
+
+use crate::{
+    app::{App, PATIENCE},
+    connection::Connection,
+};
+
+const FOREVER: Duration = Duration::from_secs(3600);
+
+async fn app(drain: Drain) -> App {
+    App::start_with(Manager::builder(), |serve| serve.drain(drain)).await
+}
+
+async fn expect_farewell(client: &mut RawClient) {
+    let farewell = client.next_event_within(PATIENCE).await.unwrap();
+    assert_eq!(farewell.event_type, "system");
+    assert!(farewell.data.starts_with(r#"{"event":"shutdown""#), "{}", farewell.data);
+    client.expect_end().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_under_way_is_finished() {
+    let mut app = app(Drain::within(FOREVER)).await;
+    let mut stream = app.open("/events").await;
+    let mut slow = RawRequest::get(app.address, "/slow").send().await.unwrap();
+    app.at_the_gate().await;
+    app.stop();
+    expect_farewell(&mut stream).await;
+    app.site.gate.add_permits(1);
+    let head = tokio::time::timeout(PATIENCE, slow.head()).await.unwrap().unwrap();
+    assert_eq!((head.status, head.headers.get("connection")), (200, Some("close")));
+    assert_eq!(slow.next_bytes().await.unwrap().unwrap(), b"done");
+    slow.expect_close().await.unwrap();
+    app.stopped().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_is_broken_off_at_the_deadline() {
+    let mut app = app(Drain::within(Duration::from_millis(300))).await;
+    let mut slow = RawRequest::get(app.address, "/slow").send().await.unwrap();
+    app.at_the_gate().await;
+    app.stop();
+    tokio::time::timeout(PATIENCE, slow.head()).await.unwrap().unwrap_err();
+    assert_eq!(app.connections(), 0);
+    app.stopped().await;
+}
+
+#[tokio::test]
+async fn the_streams_of_all_managers_end() {
+    let mut app = app(Drain::within(FOREVER)).await;
+    let mut clients = [app.open("/events").await, app.open("/others").await];
+    app.stop();
+    for client in &mut clients {
+        expect_farewell(client).await;
+    }
+    assert!(app.site.managers.iter().all(Manager::is_draining));
+    assert_eq!(app.departures(2).await, [Reason::Shutdown; 2]);
+    app.stopped().await;
+}
+
+#[tokio::test]
+async fn a_stream_that_is_asked_for_too_late_is_refused() {
+    let mut app = app(Drain::within(FOREVER)).await;
+    let mut late = RawRequest::get(app.address, "/late").send().await.unwrap();
+    app.at_the_gate().await;
+    app.stop();
+    app.until(|app| app.manager.is_draining()).await;
+    app.site.gate.add_permits(1);
+    let head = tokio::time::timeout(PATIENCE, late.head()).await.unwrap().unwrap();
+    assert_eq!(head.status, 503);
+    assert!(head.headers.get("retry-after").is_some());
+    app.stopped().await;
+}
+
+#[tokio::test]
+async fn connections_that_ask_nothing_are_closed_at_once() {
+    let mut app = app(Drain::within(FOREVER)).await;
+    let silent = Connection::open(app.address).await;
+    let mut kept = Connection::open(app.address).await;
+    kept.get("/ping").await;
+    kept.head().await;
+    kept.exactly(4).await;
+    app.until(|app| app.connections() == 2).await;
+    app.stop();
+    for connection in [silent, kept] {
+        assert_eq!(connection.rest().await, b"");
+    }
+    let address = app.address;
+    app.stopped().await;
+    request(address, "GET", "/ping", &[], "").await.unwrap_err();
+}
+
+#[tokio::test]
+async fn half_a_head_does_not_outlive_the_deadline() {
+    let mut app = app(Drain::within(Duration::from_millis(300))).await;
+    let mut half = Connection::open(app.address).await;
+    half.send("GET /ping HTTP/1.1\r\nhost: local").await;
+    app.until(|app| app.connections() == 1).await;
+    app.stop();
+    app.stopped().await;
+}
+
+#[tokio::test]
+async fn a_second_request_on_a_connection_is_not_answered_any_more() {
+    let mut app = app(Drain::within(FOREVER)).await;
+    let mut connection = Connection::open(app.address).await;
+    let (slow, ping) = ("GET /slow HTTP/1.1\r\nhost: x\r\n\r\n", "GET /ping HTTP/1.1\r\nhost: x\r\n\r\n");
+    connection.send(&format!("{slow}{ping}")).await;
+    app.at_the_gate().await;
+    app.stop();
+    app.until(|app| app.manager.is_draining()).await;
+    app.site.gate.add_permits(1);
+    assert!(connection.head().await.to_lowercase().contains("connection: close\r\n"));
+    assert_eq!(connection.exactly(4).await, b"done");
+    app.stopped().await;
+}

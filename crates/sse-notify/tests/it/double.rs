@@ -1,0 +1,36 @@
+//! An app's tests need no manager.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use sse_core::{ClientId, Event, Publish, PublishError, Receipt, Target, UserId};
+use sse_notify::Notifier;
+
+/// Remembers what was published.
+#[derive(Clone, Default)]
+struct Recorder(Arc<Mutex<Vec<(Target, Vec<ClientId>, String)>>>);
+
+#[async_trait]
+impl Publish for Recorder {
+    async fn publish(
+        &self,
+        target: Target,
+        except: &[ClientId],
+        event: Event,
+    ) -> Result<Receipt, PublishError> {
+        let text = String::from_utf8(event.encode().to_vec()).unwrap();
+        self.0.lock().unwrap().push((target, except.to_vec(), text));
+        Ok(Receipt::default())
+    }
+}
+
+#[tokio::test]
+async fn a_notifier_sends_through_anything_that_publishes() {
+    let recorder = Recorder::default();
+    let notify = Notifier::new(recorder.clone());
+    let client: ClientId = "0123456789abcdef0123456789abcdef".parse().unwrap();
+    notify.user("42").except(client).info("hello").timestamp(1).await.unwrap();
+    let published = recorder.0.lock().unwrap().clone();
+    let wire = "event: notification\ndata: {\"type\":\"info\",\"message\":\"hello\",\"timestamp\":1}\n\n";
+    assert_eq!(published, [(Target::User(UserId::new("42").unwrap()), vec![client], wire.to_owned())]);
+}
