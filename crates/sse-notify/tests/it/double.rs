@@ -6,9 +6,12 @@ use async_trait::async_trait;
 use sse_core::{ClientId, Event, Publish, PublishError, Receipt, Target, UserId};
 use sse_notify::Notifier;
 
+/// What was published, to whom, except whom.
+type Published = (Target, Vec<ClientId>, String);
+
 /// Remembers what was published.
 #[derive(Clone, Default)]
-struct Recorder(Arc<Mutex<Vec<(Target, Vec<ClientId>, String)>>>);
+struct Recorder(Arc<Mutex<Vec<Published>>>);
 
 #[async_trait]
 impl Publish for Recorder {
