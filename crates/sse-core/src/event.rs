@@ -1,6 +1,6 @@
 //! What is sent.
 
-use std::{borrow::Cow, fmt, io, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use bytes::{Buf as _, BufMut, Bytes};
 use memchr::memchr2;
@@ -10,13 +10,15 @@ use thiserror::Error;
 use crate::{
     event_id::EventId,
     event_type::EventType,
+    event_writer::EventWriter,
     frame::Frame,
+    framing::Framing,
     lines::{self, Lines},
 };
 
 /// Room that a buffer keeps in front of its data, so that the head (chunk size, id, type) is put there
 /// when the event is sent and nothing is copied.
-const HEADROOM: usize = 96;
+pub(crate) const HEADROOM: usize = 96;
 
 /// Line end of the data and blank line. The two bytes that end a chunk are not in it: a full buffer becomes `Bytes`
 /// without another allocation, and a frame's grows in place.
@@ -123,7 +125,7 @@ impl Event {
     /// A writer for data that is made in pieces.
     #[must_use]
     pub fn writer() -> EventWriter {
-        EventWriter { lines: Lines::new(buffer(256)) }
+        EventWriter::new(buffer(256))
     }
 
     /// Sets the `event` field; without it clients dispatch `message`.
@@ -244,7 +246,7 @@ impl Event {
     }
 
     #[inline]
-    fn owned(buffer: Vec<u8>) -> Self {
+    pub(crate) fn owned(buffer: Vec<u8>) -> Self {
         Self { head: Head::default(), body: Body::Owned(buffer) }
     }
 
@@ -398,48 +400,6 @@ fn put_field(out: &mut impl BufMut, name: &[u8], value: &str) {
     out.put_slice(b"\n");
 }
 
-/// What stands around an event in the buffer; nothing around nothing, since a chunk without bytes ends a body.
-#[derive(Clone, Copy)]
-pub(crate) enum Framing {
-    None,
-    /// An HTTP/1.1 chunk (RFC 9112, section 7.1).
-    Chunk,
-}
-
-impl Framing {
-    #[inline]
-    pub(crate) fn head_length(self, event: usize) -> usize {
-        if self.is_there(event) { hex_digits(event) + 2 } else { 0 }
-    }
-
-    #[inline]
-    pub(crate) fn put_head(self, out: &mut impl BufMut, event: usize) {
-        if self.is_there(event) {
-            for digit in (0..hex_digits(event)).rev() {
-                out.put_u8(b"0123456789abcdef"[event >> (4 * digit) & 15]);
-            }
-            out.put_slice(b"\r\n");
-        }
-    }
-
-    pub(crate) fn put_tail(self, out: &mut Vec<u8>, event: usize) {
-        if self.is_there(event) {
-            out.reserve_exact(2);
-            out.extend_from_slice(b"\r\n");
-        }
-    }
-
-    fn is_there(self, event: usize) -> bool {
-        matches!(self, Self::Chunk) && event > 0
-    }
-}
-
-#[inline]
-fn hex_digits(number: usize) -> usize {
-    let bits = (usize::BITS - (number | 1).leading_zeros()) as usize;
-    bits.div_ceil(4)
-}
-
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Event")
@@ -448,52 +408,5 @@ impl fmt::Debug for Event {
             .field("retry", &self.head.retry)
             .field("data", &self.data())
             .finish_non_exhaustive()
-    }
-}
-
-/// Takes an event's data in pieces, through [`fmt::Write`] or [`io::Write`].
-///
-/// ```
-/// use std::fmt::Write;
-///
-/// let mut writer = sse_core::Event::writer();
-/// write!(writer, "two\r").unwrap();
-/// write!(writer, "\nlines").unwrap();
-/// assert_eq!(writer.finish()?.encode(), "data: two\ndata: lines\n\n");
-/// # Ok::<(), sse_core::EventError>(())
-/// ```
-#[derive(Debug)]
-pub struct EventWriter {
-    lines: Lines,
-}
-
-impl EventWriter {
-    /// The event with what was written; nothing written is empty data, which clients do dispatch.
-    ///
-    /// # Errors
-    /// [`EventError::Utf8`] when bytes were written that are not UTF-8.
-    pub fn finish(self) -> Result<Event, EventError> {
-        let buffer = self.lines.finish();
-        // Line ends and prefixes are ASCII, so they cannot repair or break a character of the caller's.
-        std::str::from_utf8(&buffer[HEADROOM..]).map_err(EventError::Utf8)?;
-        Ok(Event::owned(buffer))
-    }
-}
-
-impl fmt::Write for EventWriter {
-    fn write_str(&mut self, piece: &str) -> fmt::Result {
-        self.lines.push(piece.as_bytes());
-        Ok(())
-    }
-}
-
-impl io::Write for EventWriter {
-    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        self.lines.push(piece);
-        Ok(piece.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
-use crate::event::{Event, Framing};
+use crate::{event::Event, framing::Framing};
 
 /// An encoded event. A clone shares the bytes and costs one atomic increment.
 ///
