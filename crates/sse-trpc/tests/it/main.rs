@@ -7,7 +7,6 @@ mod api;
 mod disconnect;
 mod golden;
 mod listener;
-mod logs;
 mod notify;
 mod own;
 mod publish;

@@ -1,0 +1,67 @@
+//! What is logged of a call.
+//!
+//! Alone in its process: `tracing` remembers for all threads whether anybody listens to a place in the code, and other tests
+//! that come by first could have it remember that nobody does.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+};
+
+use sse_core::{Caller, Manager, Open};
+use sse_trpc::{Management, Request};
+use tracing_subscriber::fmt::MakeWriter;
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_logged_without_its_input() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_ansi(false)
+        .with_writer(log.clone())
+        .finish();
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let management = Management::new(Manager::builder().access(Open).build().unwrap());
+    for (method, path, query, body, status) in [
+        ("POST", "sse.sendInfo", None, r#"{"userId":"ada","message":"secret"}"#, 200),
+        ("POST", "sse.sendError", None, r#"{"userId":"ada","message":"secret","secret":"secret"}"#, 400),
+        ("GET", "secret", Some("secret=secret"), "secret", 404),
+    ] {
+        let request = Request {
+            method,
+            path,
+            query,
+            content_type: Some("application/json"),
+            body: body.into(),
+            caller: Caller::anonymous(),
+        };
+        assert_eq!(management.handle(request).await.status, status, "{path}");
+    }
+
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains(r#"procedure="sse.sendInfo" code="OK""#), "{text}");
+    assert!(text.contains(r#"procedure="sse.sendError" code="BAD_REQUEST""#), "{text}");
+    assert!(!text.contains("secret"), "{text}");
+}
