@@ -49,7 +49,7 @@ pub enum EventError {
     /// `Serialize` failed, or a map key is not a string.
     #[error("data does not serialize to JSON")]
     Json(#[source] serde_json::Error),
-    /// Bytes written through [`io::Write`] are not UTF-8.
+    /// Bytes written through [`io::Write`](std::io::Write) are not UTF-8.
     #[error("data is not UTF-8")]
     Utf8(#[source] std::str::Utf8Error),
     /// A field of the event is not allowed.
