@@ -72,7 +72,7 @@ fn push(queue: &Queue, text: &str) -> bool {
 
 fn end(queue: &Queue, reason: Reason) {
     let wakers = queue.lock().end(Farewell::new(reason));
-    wakers.into_iter().flatten().for_each(Waker::wake);
+    wakers.for_each(Waker::wake);
 }
 
 fn poll(queue: &Queue, waker: &Waker, batch: &mut Batch) -> Poll<bool> {
