@@ -7,6 +7,9 @@ use sse_core::{Refused, STREAM_HEADERS, Session};
 use crate::{body::SseBody, mark::StreamMark};
 
 /// The answer that carries a stream: 200 with [`STREAM_HEADERS`].
+///
+/// Its extensions tell [`serve`](crate::serve()) of the stream: a middleware that makes a response anew must take them over, or a
+/// blocked connection is not broken off when its stream ends.
 #[must_use]
 pub fn response(session: Session) -> Response<SseBody> {
     let mark = StreamMark::new(session.ending());

@@ -49,8 +49,12 @@ pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
 /// A server, started by awaiting it.
 ///
 /// For streams it sets `TCP_NODELAY`, keep-alive and the user timeout; breaks off a connection whose stream was ended while it is
-/// blocked in a write (at once when the client stalled, else after 5 s); and ends streams when it shuts down, which would
-/// otherwise wait for them for ever.
+/// blocked in a write (at once when the client stalled, else after 5 s, or `connection_timeout` where that is shorter); and ends
+/// the streams of its managers when it shuts down, which would otherwise wait for them until the deadline.
+///
+/// A connection that was upgraded is the service's own: none of this concerns it, and a shutdown neither ends nor awaits it.
+///
+/// *Cancel safety.* Dropping the future closes the listener. Connections go on, and nothing shuts them down any more.
 #[must_use = "a server does nothing unless awaited"]
 pub struct Serve<S> {
     listener: TcpListener,

@@ -30,13 +30,14 @@ impl Default for SocketOptions {
 
 impl SocketOptions {
     /// How long sent data may go unacknowledged, and a closed window stay closed, until the connection is broken off
-    /// (`TCP_USER_TIMEOUT`, RFC 5482; on Linux alone).
+    /// (`TCP_USER_TIMEOUT`, RFC 5482; on Linux alone). At least a millisecond, at most 24 days.
     pub fn user_timeout(mut self, timeout: Duration) -> Self {
         self.user_timeout = timeout;
         self
     }
 
-    /// After how long without traffic the peer is probed; five probes, a fifth of this apart, at least one second.
+    /// After how long without traffic the peer is probed: at least one second, at most nine hours. Five probes, a fifth of this
+    /// apart, at least one second.
     pub fn keepalive(mut self, idle: Duration) -> Self {
         self.keepalive = idle;
         self
