@@ -107,8 +107,21 @@ fn object(data: &impl Serialize) -> Result<Map<String, Value>, EventError> {
     match serde_json::to_value(data).map_err(EventError::Json)? {
         Value::Object(object) => Ok(object),
         other => {
-            let error = serde::ser::Error::custom(format_args!("data must be an object, not {other}"));
+            let error =
+                serde::ser::Error::custom(format_args!("data must be an object, not {}", kind(&other)));
             Err(EventError::Json(error))
         }
+    }
+}
+
+/// The value itself may be long, and nobody else's business.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
     }
 }

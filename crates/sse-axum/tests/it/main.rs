@@ -6,3 +6,5 @@ mod disconnects;
 mod requests;
 mod shutdown;
 mod slow;
+#[cfg(feature = "trpc")]
+mod trpc;

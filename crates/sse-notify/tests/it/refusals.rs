@@ -1,0 +1,111 @@
+//! What is not sent.
+
+use serde_json::json;
+use sse_core::{Event, EventError, EventType, Manager, PublishError, RESERVED_SYSTEM_EVENTS};
+use sse_notify::Notifier;
+
+use crate::recorder::Recorder;
+
+/// Does not serialize.
+struct Unspeakable;
+
+impl serde::Serialize for Unspeakable {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("unspeakable"))
+    }
+}
+
+/// The whole story of an error.
+fn told(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+fn notifier() -> (Manager, Notifier) {
+    let manager = Manager::builder().build().unwrap();
+    (manager.clone(), Notifier::new(manager))
+}
+
+#[tokio::test]
+async fn names_that_are_the_managers_own() {
+    let (manager, notify) = notifier();
+    for name in RESERVED_SYSTEM_EVENTS {
+        let error = notify.everyone().system(name).data(json!({})).await.unwrap_err();
+        assert!(
+            matches!(&error, PublishError::Reserved { kind: "system event", name: told } if told == name),
+            "{error:?}"
+        );
+        assert_eq!(error.to_string(), format!("system event \"{name}\" is reserved"));
+    }
+    notify.everyone().system("gaps").await.unwrap();
+    for event_type in [EventType::CONNECTION, EventType::HEARTBEAT] {
+        let error = notify.user("42").event(Event::text("x").event_type(event_type)).await.unwrap_err();
+        assert!(matches!(error, PublishError::Reserved { kind: "event type", .. }), "{error:?}");
+    }
+    assert_eq!(manager.stats().counters.published, 1);
+}
+
+#[tokio::test]
+async fn data_of_a_notification_that_is_no_object() {
+    let recorder = Recorder::default();
+    let notify = recorder.notifier();
+    for (data, kind) in [
+        (json!([1, 2]), "an array"),
+        (json!("text"), "a text"),
+        (json!(5), "a number"),
+        (json!(true), "a boolean"),
+        (json!(null), "null"),
+    ] {
+        let error = notify.user("42").info("x").data(data).title("t").timestamp(5).await.unwrap_err();
+        assert!(matches!(error, PublishError::Event(EventError::Json(_))), "{error:?}");
+        assert!(told(&error).ends_with(&format!(": data must be an object, not {kind}")), "{}", told(&error));
+    }
+    assert!(recorder.is_empty());
+}
+
+#[tokio::test]
+async fn an_error_does_not_repeat_what_was_wrong_at_any_length() {
+    let recorder = Recorder::default();
+    let error = recorder.notifier().user("42").info("x").data("secret ".repeat(10_000)).await.unwrap_err();
+    assert!(told(&error).len() < 200, "{} bytes", told(&error).len());
+}
+
+#[tokio::test]
+async fn data_that_does_not_serialize() {
+    let recorder = Recorder::default();
+    let notify = recorder.notifier();
+    let errors = [
+        notify.user("42").info("x").data(Unspeakable).data(json!({})).await.unwrap_err(),
+        notify.user("42").system("x").data(Unspeakable).data(json!({})).await.unwrap_err(),
+    ];
+    for error in errors {
+        assert!(matches!(error, PublishError::Event(EventError::Json(_))), "{error:?}");
+        assert!(told(&error).ends_with(": unspeakable"), "{error}");
+    }
+    assert!(recorder.is_empty());
+}
+
+#[tokio::test]
+async fn names_that_cannot_be_ones() {
+    let recorder = Recorder::default();
+    let notify = recorder.notifier();
+    let long = "x".repeat(1025);
+    for name in ["", "a\nb", "a\0", &*long] {
+        for (recipient, field) in [(notify.user(name), "user"), (notify.topic(name), "topic")] {
+            let error = recipient.success("x").await.unwrap_err();
+            assert!(
+                matches!(&error, PublishError::Target { field: told, .. } if *told == field),
+                "{error:?}"
+            );
+            assert!(error.to_string().starts_with(field), "{error}");
+        }
+        notify.user(name).system("x").await.unwrap_err();
+        notify.user(name).event(Event::text("x")).await.unwrap_err();
+    }
+    assert!(recorder.is_empty());
+    let (_, notify) = notifier();
+    let error = notify.user("x".repeat(257)).info("longer than the setting").await.unwrap_err();
+    assert!(matches!(error, PublishError::Target { field: "user", .. }), "{error:?}");
+}
