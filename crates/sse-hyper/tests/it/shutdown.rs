@@ -119,3 +119,25 @@ async fn a_second_request_on_a_connection_is_not_answered_any_more() {
     assert_eq!(connection.exactly(4).await, b"done");
     app.stopped().await;
 }
+
+/// Whoever comes in the moment of the shutdown is served, ended or turned away, and never waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn newcomers_do_not_hold_up_a_shutdown() {
+    for round in 0..20 {
+        let mut app = app(Drain::within(FOREVER)).await;
+        let address = app.address;
+        let mut clients = tokio::task::JoinSet::new();
+        for client in 0..32 {
+            let path = if client % 4 == 0 { "/ping" } else { "/events" };
+            clients.spawn(async move {
+                // Those that the listener takes down with it are reset, which is no matter here.
+                let Ok(mut client) = RawRequest::get(address, path).open().await else { return };
+                while client.next_bytes().await.is_ok_and(|bytes| bytes.is_some()) {}
+            });
+        }
+        app.until(|app| app.manager.stats().counters.connected > round).await;
+        app.stop();
+        app.stopped().await;
+        tokio::time::timeout(PATIENCE, clients.join_all()).await.unwrap();
+    }
+}
