@@ -9,7 +9,8 @@ use crate::{body::SseBody, mark::StreamMark};
 /// The answer that carries a stream: 200 with [`STREAM_HEADERS`].
 ///
 /// Its extensions tell [`serve`](crate::serve()) of the stream: a middleware that makes a response anew must take them over, or a
-/// blocked connection is not broken off when its stream ends.
+/// blocked connection is not broken off when its stream ends. `serve` polls the stream's [`Ending`](sse_core::Ending), which has one
+/// listener: an app that polls another under `serve` must expect either to miss the end.
 #[must_use]
 pub fn response(session: Session) -> Response<SseBody> {
     let mark = StreamMark::new(session.ending());

@@ -28,6 +28,9 @@ use crate::{
 /// How long a client may take to send a request head, also the next one on a connection that is kept.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// More would be beyond what the clock can hold.
+const MOST_HEADER_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// After a stream was ended its connection has so long to take what is left, unless `connection_timeout` is shorter.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -85,9 +88,10 @@ impl<S> Serve<S> {
         self
     }
 
-    /// How long a client may take to send a request head, also the next one on a connection that is kept; 30 s by default.
+    /// How long a client may take to send a request head, also the next one on a connection that is kept; 30 s by default, a
+    /// year at most.
     pub fn header_timeout(mut self, timeout: Duration) -> Self {
-        self.header_timeout = timeout;
+        self.header_timeout = timeout.min(MOST_HEADER_TIMEOUT);
         self
     }
 

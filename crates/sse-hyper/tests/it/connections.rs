@@ -114,3 +114,11 @@ async fn nonsense_is_answered_and_closed() {
     assert!(connection.rest().await.starts_with(b"HTTP/1.1 400 "));
     app.until(|app| app.connections() == 0).await;
 }
+
+#[tokio::test]
+async fn a_header_timeout_may_be_as_good_as_none() {
+    let app = App::start_with(Manager::builder(), |serve| serve.header_timeout(Duration::MAX)).await;
+    let mut connection = Connection::open(app.address).await;
+    connection.get("/ping").await;
+    assert!(connection.head().await.starts_with("HTTP/1.1 200 "));
+}
