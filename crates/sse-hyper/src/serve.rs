@@ -28,8 +28,8 @@ use crate::{
 /// How long a client may take to send a request head, also the next one on a connection that is kept.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// More would be beyond what the clock can hold.
-const MOST_HEADER_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// In place of times beyond what the clock can hold.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// After a stream was ended its connection has so long to take what is left, unless `connection_timeout` is shorter.
 const LINGER: Duration = Duration::from_secs(5);
@@ -91,7 +91,7 @@ impl<S> Serve<S> {
     /// How long a client may take to send a request head, also the next one on a connection that is kept; 30 s by default, a
     /// year at most.
     pub fn header_timeout(mut self, timeout: Duration) -> Self {
-        self.header_timeout = timeout.min(MOST_HEADER_TIMEOUT);
+        self.header_timeout = timeout.min(FOREVER);
         self
     }
 
@@ -154,7 +154,7 @@ where
 }
 
 async fn stop(shutdown: &Shutdown, managers: &[Manager], drain: Drain) {
-    let deadline = Instant::now() + drain.deadline();
+    let deadline = Instant::now() + drain.deadline().min(FOREVER);
     info!(connections = shutdown.connections(), "shutting down");
     shutdown.enter(Phase::Draining);
     let drained = managers.iter().map(|manager| {

@@ -120,6 +120,15 @@ async fn a_second_request_on_a_connection_is_not_answered_any_more() {
     app.stopped().await;
 }
 
+#[tokio::test]
+async fn a_deadline_may_be_as_good_as_none() {
+    let mut app = app(Drain::within(Duration::MAX)).await;
+    let mut stream = app.open("/events").await;
+    app.stop();
+    expect_farewell(&mut stream).await;
+    app.stopped().await;
+}
+
 /// Whoever comes in the moment of the shutdown is served, ended or turned away, and never waited for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn newcomers_do_not_hold_up_a_shutdown() {
