@@ -179,7 +179,7 @@ impl Order {
         Some(next)
     }
 
-    fn places_from(&self, from: u32) -> impl Iterator<Item = u32> {
+    pub(crate) fn places_from(&self, from: u32) -> impl Iterator<Item = u32> {
         let mut next = from;
         std::iter::from_fn(move || {
             let place = self.registry.streams.next_key(next)?;

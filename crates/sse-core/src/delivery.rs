@@ -81,6 +81,14 @@ impl Outbox {
     }
 }
 
+/// One hold of the manager's lock.
+#[derive(Debug)]
+pub(crate) struct Hold<'a> {
+    pub(crate) rules: &'a Rules,
+    pub(crate) now: Millis,
+    pub(crate) out: Outbox,
+}
+
 /// One event at its place in the order.
 #[derive(Clone, Copy)]
 pub(crate) struct Delivery<'a> {

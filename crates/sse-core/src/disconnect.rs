@@ -59,10 +59,10 @@ impl Manager {
         let mut ended = 0;
         let mut cursor = 0;
         while left > 0 {
-            let found = self.inner.with_order(|order, now, out| {
+            let found = self.inner.with_order(|order, hold| {
                 let places = order.some_in(&target, &mut cursor, STEP.min(left));
                 for place in &places {
-                    ended += usize::from(order.end(&self.inner.rules, *place, farewell.clone(), now, out));
+                    ended += usize::from(order.end(*place, farewell.clone(), hold));
                 }
                 places.len()
             });

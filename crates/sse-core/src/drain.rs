@@ -86,11 +86,11 @@ impl Manager {
             if places.is_empty() {
                 return ended;
             }
-            self.inner.with_order(|order, now, out| {
+            self.inner.with_order(|order, hold| {
                 for place in places {
                     let mut farewell = Farewell::new(Reason::Shutdown);
                     farewell.retry = Some(random_between(*drain.retry.start(), *drain.retry.end()));
-                    ended += usize::from(order.end(&self.inner.rules, place, farewell, now, out));
+                    ended += usize::from(order.end(place, farewell, hold));
                 }
             });
             yield_now().await;

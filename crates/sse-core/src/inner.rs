@@ -17,9 +17,9 @@ use crate::{
     access::Access,
     builder::Builder,
     client_id::ClientId,
-    clock::{Clock, Millis},
+    clock::Clock,
     config::Config,
-    delivery::{Outbox, Rules},
+    delivery::{Hold, Outbox, Rules},
     dialect::Dialects,
     event::Event,
     frame::Collapse,
@@ -81,27 +81,29 @@ impl Inner {
     }
 
     /// Does something under the lock, then wakes and tells whom it concerns.
-    pub(crate) fn with_order<T>(&self, act: impl FnOnce(&mut Order, Millis, &mut Outbox) -> T) -> T {
-        let mut out = Outbox::default();
-        let result = act(&mut self.order.lock(), self.clock.now(), &mut out);
-        out.release(&*self.hooks);
+    pub(crate) fn with_order<T>(&self, act: impl FnOnce(&mut Order, &mut Hold<'_>) -> T) -> T {
+        let mut order = self.order.lock();
+        let mut hold = Hold { rules: &self.rules, now: self.clock.now(), out: Outbox::default() };
+        let result = act(&mut order, &mut hold);
+        drop(order);
+        hold.out.release(&*self.hooks);
         result
     }
 
     pub(crate) fn join(&self, client: ClientId, topic: &Topic) -> bool {
         let limits = self.config.limits;
-        self.with_order(|order, now, out| {
+        self.with_order(|order, hold| {
             let Some(place) = order.registry.place(client) else { return false };
             topic.as_str().len() <= limits.topic
                 && order.registry.topic_count(place) < limits.topics
-                && order.join(&self.rules, place, topic, now, out)
+                && order.join(place, topic, hold)
         })
     }
 
     pub(crate) fn leave(&self, client: ClientId, topic: &Topic) -> bool {
-        self.with_order(|order, now, out| {
+        self.with_order(|order, hold| {
             let Some(place) = order.registry.place(client) else { return false };
-            order.leave(&self.rules, place, topic, now, out)
+            order.leave(place, topic, hold)
         })
     }
 

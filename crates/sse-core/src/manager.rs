@@ -12,7 +12,7 @@ use crate::{
     client_id::ClientId,
     clock::{Millis, unix_ms},
     config::{Config, LimitPolicy, RefusalForm},
-    delivery::Outbox,
+    delivery::Hold,
     dialect::DialectIndex,
     farewell::Farewell,
     field::FieldError,
@@ -137,9 +137,9 @@ impl Manager {
         if let Ok(runtime) = Handle::try_current() {
             inner.ticker.remember(&runtime);
         }
-        let shared = inner.with_order(|order, now, out| {
-            self.make_room(order, &handshake, now, out)?;
-            self.register(order, &handshake, dialect, now).ok_or(Cause::Full)
+        let shared = inner.with_order(|order, hold| {
+            self.make_room(order, &handshake, hold)?;
+            self.register(order, &handshake, dialect, hold.now).ok_or(Cause::Full)
         })?;
         inner.ticker.ensure(inner);
         let hello = Hello {
@@ -189,13 +189,7 @@ impl Manager {
     }
 
     /// Sees to the limits, by ending older streams where the policy says so; none if the newcomer is refused after all.
-    fn make_room(
-        &self,
-        order: &mut Order,
-        handshake: &Handshake,
-        now: Millis,
-        out: &mut Outbox,
-    ) -> Result<(), Cause> {
+    fn make_room(&self, order: &mut Order, handshake: &Handshake, hold: &mut Hold<'_>) -> Result<(), Cause> {
         let config = &self.inner.config;
         if order.draining {
             return Err(Cause::Draining);
@@ -219,7 +213,7 @@ impl Manager {
         }
         self.find_room_in_all(order, &mut replaced)?;
         for place in replaced {
-            order.end(&self.inner.rules, place, Farewell::new(Reason::Replaced), now, out);
+            order.end(place, Farewell::new(Reason::Replaced), hold);
         }
         Ok(())
     }

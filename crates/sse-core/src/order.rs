@@ -4,8 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use crate::{
     client_id::ClientId,
-    clock::Millis,
-    delivery::{Audience, Delivery, Job, Outbox, Rules},
+    delivery::{Audience, Delivery, Hold, Job},
     farewell::Farewell,
     frame::Frame,
     groups::{GroupKind, Membership},
@@ -63,8 +62,6 @@ pub(crate) enum Placed {
 
 /// What is found at a look at a stream that has been quiet, or that takes nothing.
 pub(crate) struct Exam<'a> {
-    pub(crate) rules: &'a Rules,
-    pub(crate) now: Millis,
     pub(crate) uptime_ms: u64,
     /// After how long a quiet stream gets a heartbeat; `None` without heartbeats.
     pub(crate) quiet: Option<Duration>,
@@ -91,18 +88,17 @@ impl Order {
     /// Gives a publish its place, and brings it to its streams if they are few.
     pub(crate) fn publish(
         &mut self,
-        rules: &Rules,
         target: &Target,
         except: &[ClientId],
         message: Message,
-        now: Millis,
-        out: &mut Outbox,
+        hold: &mut Hold<'_>,
     ) -> Placed {
         self.seq += 1;
         self.counts.published += 1;
         if let Target::Client(id) = target {
             let place = self.registry.place(*id).filter(|_| !except.contains(id));
-            self.deliver_now(rules, place.as_slice(), &[], &message, now, out);
+            self.reach(place, &message, hold);
+            self.finish(hold);
             return Placed::Done(Receipt { matched: place.iter().len(), id: None });
         }
         let except = self.places(except);
@@ -110,7 +106,14 @@ impl Order {
         let excepted = except.iter().filter(|place| self.is_in(**place, audience)).count();
         let receipt = Receipt { matched: size - excepted, id: None };
         if size <= AT_ONCE {
-            self.deliver_to_few(rules, audience, &except, &message, now, out);
+            let meant = |place: &u32| except.binary_search(place).is_err();
+            match audience {
+                Audience::All => self.reach(self.places_from(0).filter(meant), &message, hold),
+                Audience::Group(group) => {
+                    self.reach(self.members(group).iter().copied().filter(meant), &message, hold);
+                }
+            }
+            self.finish(hold);
             return Placed::Done(receipt);
         }
         let job = Arc::new(Job { seq: self.seq, audience, except, message });
@@ -121,19 +124,17 @@ impl Order {
     /// Brings a publish to at most `budget` more of its streams; `true` when all have it.
     pub(crate) fn sweep(
         &mut self,
-        rules: &Rules,
         job: &Arc<Job>,
         cursor: &mut u32,
         budget: usize,
-        now: Millis,
-        out: &mut Outbox,
+        hold: &mut Hold<'_>,
     ) -> bool {
         let older = &self.jobs[..self.jobs.partition_point(|other| other.seq < job.seq)];
-        let delivery = Delivery { rules, older, seq: job.seq, now };
+        let delivery = Delivery { rules: hold.rules, older, seq: job.seq, now: hold.now };
         let streams = &self.registry.streams;
         let mut reach = |place: u32| {
             if let Some(slot) = streams.get(place).filter(|_| !job.excepts(place)) {
-                delivery.deliver(slot, &job.message, out);
+                delivery.deliver(slot, &job.message, &mut hold.out);
             }
         };
         let done = match job.audience {
@@ -144,7 +145,7 @@ impl Order {
                 end >= streams.end()
             }
             Audience::Group(group) => {
-                let members = self.registry.groups.get(group).map_or(&[][..], |group| &group.members);
+                let members = self.members(group);
                 let from = members.len().min(*cursor as usize);
                 let end = members.len().min(from + budget);
                 members[from..end].iter().copied().for_each(&mut reach);
@@ -155,43 +156,29 @@ impl Order {
         if done {
             self.jobs.retain(|other| other.seq != job.seq);
         }
-        self.finish(rules, now, out);
+        self.finish(hold);
         done
     }
 
     /// Joins a topic; the stream gets what is published from here on.
-    pub(crate) fn join(
-        &mut self,
-        rules: &Rules,
-        place: u32,
-        topic: &Topic,
-        now: Millis,
-        out: &mut Outbox,
-    ) -> bool {
+    pub(crate) fn join(&mut self, place: u32, topic: &Topic, hold: &mut Hold<'_>) -> bool {
         self.seq += 1;
-        self.settle(rules, place, now, out);
+        self.settle(place, hold);
         let joined = self.registry.join(place, GroupKind::Topic, topic.text());
-        self.finish(rules, now, out);
+        self.finish(hold);
         joined
     }
 
     /// Leaves a topic; the stream gets what was published up to here.
-    pub(crate) fn leave(
-        &mut self,
-        rules: &Rules,
-        place: u32,
-        topic: &Topic,
-        now: Millis,
-        out: &mut Outbox,
-    ) -> bool {
+    pub(crate) fn leave(&mut self, place: u32, topic: &Topic, hold: &mut Hold<'_>) -> bool {
         self.seq += 1;
         let Some(membership) = self.registry.membership(place, GroupKind::Topic, topic.as_str()) else {
             return false;
         };
-        self.settle(rules, place, now, out);
-        self.settle_last_of(rules, membership, now, out);
+        self.settle(place, hold);
+        self.settle_last_of(membership, hold);
         self.registry.leave(place, membership);
-        self.finish(rules, now, out);
+        self.finish(hold);
         true
     }
 
@@ -202,26 +189,19 @@ impl Order {
     }
 
     /// Ends a stream after what it should have got before this place.
-    pub(crate) fn end(
-        &mut self,
-        rules: &Rules,
-        place: u32,
-        farewell: Farewell,
-        now: Millis,
-        out: &mut Outbox,
-    ) -> bool {
+    pub(crate) fn end(&mut self, place: u32, farewell: Farewell, hold: &mut Hold<'_>) -> bool {
         self.seq += 1;
-        let ended = self.end_stream(rules, place, farewell, now, out);
-        self.finish(rules, now, out);
+        let ended = self.end_stream(place, farewell, hold);
+        self.finish(hold);
         ended
     }
 
     /// Forgets a stream whose transport is gone.
-    pub(crate) fn remove(&mut self, rules: &Rules, place: u32, id: ClientId, now: Millis, out: &mut Outbox) {
+    pub(crate) fn remove(&mut self, place: u32, id: ClientId, hold: &mut Hold<'_>) {
         self.seq += 1;
         if self.registry.streams.get(place).is_some_and(|slot| slot.stream.id == id) {
-            self.detach(rules, place, now, out);
-            self.finish(rules, now, out);
+            self.detach(place, hold);
+            self.finish(hold);
         }
     }
 
@@ -232,36 +212,35 @@ impl Order {
         cursor: &mut u32,
         stride: u32,
         budget: u32,
-        out: &mut Outbox,
+        hold: &mut Hold<'_>,
     ) -> bool {
         let end = self.registry.streams.end();
         let mut left = budget;
         while *cursor < end && left > 0 {
-            if let Some(reason) = self.examine_one(exam, *cursor, out) {
-                self.end_stream(exam.rules, *cursor, Farewell::new(reason), exam.now, out);
+            if let Some(reason) = self.examine_one(exam, *cursor, hold) {
+                self.end_stream(*cursor, Farewell::new(reason), hold);
             }
             *cursor = cursor.saturating_add(stride);
             left -= 1;
         }
-        self.finish(exam.rules, exam.now, out);
+        self.finish(hold);
         *cursor >= end
     }
 
-    fn examine_one(&mut self, exam: &Exam<'_>, place: u32, out: &mut Outbox) -> Option<Reason> {
+    fn examine_one(&mut self, exam: &Exam<'_>, place: u32, hold: &mut Hold<'_>) -> Option<Reason> {
         let slot = self.registry.streams.get(place)?;
         let age = Duration::from_millis(exam.uptime_ms.saturating_sub(slot.stream.opened_ms));
         let ends_after = Duration::from_millis(slot.stream.ends_after_ms.into());
         if !ends_after.is_zero() && age + exam.age_slack >= ends_after {
             return Some(Reason::MaxAge);
         }
-        let delivery = Delivery { rules: exam.rules, older: &self.jobs, seq: self.seq, now: exam.now };
-        delivery.settle(slot, out);
+        self.delivery(hold).settle(slot, &mut hold.out);
         let mut state = slot.stream.queue.lock();
         match state.health() {
-            Health::Waiting(since) if exam.now.since(since) >= exam.stalled => return Some(Reason::Stalled),
-            Health::Quiet(since) if exam.quiet.is_some_and(|quiet| exam.now.since(since) >= quiet) => {
+            Health::Waiting(since) if hold.now.since(since) >= exam.stalled => return Some(Reason::Stalled),
+            Health::Quiet(since) if exam.quiet.is_some_and(|quiet| hold.now.since(since) >= quiet) => {
                 if let Some(beat) = (exam.beats)(slot) {
-                    out.wake_later(state.append(beat.clone(), exam.now));
+                    hold.out.wake_later(state.append(beat.clone(), hold.now));
                     self.counts.heartbeats += 1;
                 }
             }
@@ -290,25 +269,6 @@ impl Order {
         false
     }
 
-    /// The streams in a target, in no order.
-    pub(crate) fn places_in(&self, target: &Target) -> Vec<u32> {
-        let registry = &self.registry;
-        match target {
-            Target::All => {
-                let mut from = 0;
-                std::iter::from_fn(|| {
-                    let place = registry.streams.next_key(from)?;
-                    from = place + 1;
-                    Some(place)
-                })
-                .collect()
-            }
-            Target::Client(id) => registry.place(*id).into_iter().collect(),
-            Target::User(user) => registry.groups.members(GroupKind::User, user.as_str()).to_vec(),
-            Target::Topic(topic) => registry.groups.members(GroupKind::Topic, topic.as_str()).to_vec(),
-        }
-    }
-
     fn audience(&self, target: &Target) -> Option<(Audience, usize)> {
         let groups = &self.registry.groups;
         let group = match target {
@@ -335,98 +295,61 @@ impl Order {
         slot.is_some_and(|slot| slot.memberships.iter().any(|membership| membership.group == group))
     }
 
-    fn deliver_to_few(
-        &mut self,
-        rules: &Rules,
-        audience: Audience,
-        except: &[u32],
-        message: &Message,
-        now: Millis,
-        out: &mut Outbox,
-    ) {
-        match audience {
-            Audience::Group(group) => {
-                let delivery = Delivery { rules, older: &self.jobs, seq: self.seq, now };
-                let registry = &self.registry;
-                let members = registry.groups.get(group).map_or(&[][..], |group| &group.members);
-                for place in members.iter().filter(|place| except.binary_search(place).is_err()) {
-                    if let Some(slot) = registry.streams.get(*place) {
-                        delivery.deliver(slot, message, out);
-                    }
-                }
-                self.finish(rules, now, out);
-            }
-            Audience::All => {
-                let places = self.places_in(&Target::All);
-                self.deliver_now(rules, &places, except, message, now, out);
-            }
+    /// What is delivered at this place in the order.
+    fn delivery<'a>(&'a self, hold: &Hold<'a>) -> Delivery<'a> {
+        Delivery { rules: hold.rules, older: &self.jobs, seq: self.seq, now: hold.now }
+    }
+
+    fn reach(&self, places: impl IntoIterator<Item = u32>, message: &Message, hold: &mut Hold<'_>) {
+        let delivery = self.delivery(hold);
+        for slot in places.into_iter().filter_map(|place| self.registry.streams.get(place)) {
+            delivery.deliver(slot, message, &mut hold.out);
         }
     }
 
-    fn deliver_now(
-        &mut self,
-        rules: &Rules,
-        places: &[u32],
-        except: &[u32],
-        message: &Message,
-        now: Millis,
-        out: &mut Outbox,
-    ) {
-        let delivery = Delivery { rules, older: &self.jobs, seq: self.seq, now };
-        for place in places.iter().filter(|place| except.binary_search(place).is_err()) {
-            if let Some(slot) = self.registry.streams.get(*place) {
-                delivery.deliver(slot, message, out);
-            }
-        }
-        self.finish(rules, now, out);
+    fn members(&self, group: u32) -> &[u32] {
+        self.registry.groups.get(group).map_or(&[], |group| &group.members)
     }
 
-    fn settle(&self, rules: &Rules, place: u32, now: Millis, out: &mut Outbox) {
+    fn settle(&self, place: u32, hold: &mut Hold<'_>) {
         if let Some(slot) = self.registry.streams.get(place) {
-            Delivery { rules, older: &self.jobs, seq: self.seq, now }.settle(slot, out);
+            self.delivery(hold).settle(slot, &mut hold.out);
         }
     }
 
     /// A stream that moves within its group could be passed over by a sweep.
-    fn settle_last_of(&self, rules: &Rules, membership: Membership, now: Millis, out: &mut Outbox) {
+    fn settle_last_of(&self, membership: Membership, hold: &mut Hold<'_>) {
         if self.jobs.is_empty() {
             return;
         }
         if let Some(last) = self.registry.last_of(membership) {
-            self.settle(rules, last, now, out);
+            self.settle(last, hold);
         }
     }
 
-    fn end_stream(
-        &mut self,
-        rules: &Rules,
-        place: u32,
-        farewell: Farewell,
-        now: Millis,
-        out: &mut Outbox,
-    ) -> bool {
-        self.settle(rules, place, now, out);
-        let Some(slot) = self.detach(rules, place, now, out) else { return false };
+    fn end_stream(&mut self, place: u32, farewell: Farewell, hold: &mut Hold<'_>) -> bool {
+        self.settle(place, hold);
+        let Some(slot) = self.detach(place, hold) else { return false };
         let wakers = slot.stream.queue.lock().end(farewell);
-        out.wake_later(wakers);
+        hold.out.wake_later(wakers);
         true
     }
 
-    fn detach(&mut self, rules: &Rules, place: u32, now: Millis, out: &mut Outbox) -> Option<Slot> {
+    fn detach(&mut self, place: u32, hold: &mut Hold<'_>) -> Option<Slot> {
         if !self.jobs.is_empty() {
             let memberships = self.registry.streams.get(place)?.memberships.clone();
-            memberships.iter().for_each(|membership| self.settle_last_of(rules, *membership, now, out));
+            memberships.iter().for_each(|membership| self.settle_last_of(*membership, hold));
         }
         self.registry.remove(place)
     }
 
     /// Counts what was done, and ends the streams whose queues were full.
-    fn finish(&mut self, rules: &Rules, now: Millis, out: &mut Outbox) {
-        while let Some(place) = out.full.pop() {
+    fn finish(&mut self, hold: &mut Hold<'_>) {
+        while let Some(place) = hold.out.full.pop() {
             self.counts.dropped += 1;
-            self.end_stream(rules, place, Farewell::new(Reason::Overflow), now, out);
+            self.end_stream(place, Farewell::new(Reason::Overflow), hold);
         }
-        self.counts.queued += std::mem::take(&mut out.queued);
-        self.counts.dropped += std::mem::take(&mut out.dropped_events);
+        self.counts.queued += std::mem::take(&mut hold.out.queued);
+        self.counts.dropped += std::mem::take(&mut hold.out.dropped_events);
     }
 }

@@ -229,8 +229,7 @@ impl World {
         let data = if long { text + &"x".repeat(300) } else { text };
         let message = Message::new(Event::text(data), None);
         let inner = &self.manager.inner;
-        let placed =
-            inner.with_order(|order, now, out| order.publish(&inner.rules, &target, &ids, message, now, out));
+        let placed = inner.with_order(|order, hold| order.publish(&target, &ids, message, hold));
         let receipt = match placed {
             Placed::Done(receipt) => receipt,
             Placed::Sweeping(job, receipt) => {
@@ -245,7 +244,7 @@ impl World {
     fn step(&mut self, at: usize, budget: usize) {
         let (job, cursor) = &mut self.jobs[at];
         let inner = &self.manager.inner;
-        if inner.with_order(|order, now, out| order.sweep(&inner.rules, job, cursor, budget, now, out)) {
+        if inner.with_order(|order, hold| order.sweep(job, cursor, budget, hold)) {
             self.jobs.remove(at);
         }
     }
@@ -253,9 +252,9 @@ impl World {
     fn kick(&mut self, at: usize) {
         let client = &mut self.clients[at];
         let inner = &self.manager.inner;
-        let ended = inner.with_order(|order, now, out| {
+        let ended = inner.with_order(|order, hold| {
             let place = order.registry.place(client.id).expect("it is live");
-            order.end(&inner.rules, place, Farewell::new(Reason::Kicked), now, out)
+            order.end(place, Farewell::new(Reason::Kicked), hold)
         });
         assert!(ended);
         client.live = false;
@@ -265,17 +264,15 @@ impl World {
     fn tick(&mut self, stride: u32) {
         let inner = &self.manager.inner;
         let never = std::time::Duration::MAX;
-        inner.with_order(|order, now, out| {
+        inner.with_order(|order, hold| {
             let exam = Exam {
-                rules: &inner.rules,
-                now,
                 uptime_ms: 0,
                 quiet: None,
                 stalled: never,
                 age_slack: std::time::Duration::ZERO,
                 beats: &|_| None,
             };
-            order.examine(&exam, &mut 0, stride, u32::MAX, out)
+            order.examine(&exam, &mut 0, stride, u32::MAX, hold)
         });
     }
 

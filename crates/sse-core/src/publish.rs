@@ -7,7 +7,7 @@ use tokio::{runtime::Handle, task::yield_now, time::Instant};
 
 use crate::{
     client_id::ClientId,
-    delivery::{Job, Outbox},
+    delivery::Job,
     event::Event,
     event_type::EventType,
     field::FieldError,
@@ -162,7 +162,7 @@ fn place(inner: &Inner, target: &Target, except: &[ClientId], event: Event) -> R
     let collapse = inner.collapse(&event);
     let message = Message::new(event, collapse);
     check_size(inner, message.plain().len())?;
-    Ok(inner.with_order(|order, now, out| order.publish(&inner.rules, target, except, message, now, out)))
+    Ok(inner.with_order(|order, hold| order.publish(target, except, message, hold)))
 }
 
 fn check(inner: &Inner, target: &Target, event: &Event) -> Result<(), PublishError> {
@@ -216,22 +216,14 @@ impl Sweep {
     /// Reaches streams until the turn is over; `true` when there are no more.
     fn turn(&mut self) -> bool {
         let start = Instant::now();
-        let mut out = Outbox::default();
         while !self.done {
-            self.step(&mut out);
+            let Self { inner, job, cursor, .. } = self;
+            self.done = inner.with_order(|order, hold| order.sweep(job, cursor, STEP, hold));
             if start.elapsed() >= TURN {
                 break;
             }
         }
         self.done
-    }
-
-    fn step(&mut self, out: &mut Outbox) {
-        let now = self.inner.clock.now();
-        let mut order = self.inner.order.lock();
-        self.done = order.sweep(&self.inner.rules, &self.job, &mut self.cursor, STEP, now, out);
-        drop(order);
-        out.release(&*self.inner.hooks);
     }
 }
 

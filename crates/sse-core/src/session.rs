@@ -190,9 +190,8 @@ impl Stream for Session {
 impl Drop for Session {
     fn drop(&mut self) {
         let closed = self.shared.queue.close();
-        let rules = &self.manager.rules;
-        self.manager.with_order(|order, now, out| {
-            order.remove(rules, self.shared.place, self.shared.id, now, out);
+        self.manager.with_order(|order, hold| {
+            order.remove(self.shared.place, self.shared.id, hold);
             order.counts.ended[closed.reason.index()] += 1;
         });
         closed.wake.into_iter().for_each(Waker::wake);

@@ -17,7 +17,6 @@ use tokio::{
 use tracing::error;
 
 use crate::{
-    delivery::Outbox,
     dialect::{Dialect, MAX_DIALECTS},
     event::Event,
     frame::Frame,
@@ -168,19 +167,14 @@ async fn look(inner: &Arc<Inner>, rhythm: Rhythm, phase: u32) {
 }
 
 fn step(inner: &Arc<Inner>, rhythm: Rhythm, beats: &Beats, cursor: &mut u32) -> bool {
-    let mut out = Outbox::default();
     let exam = Exam {
-        rules: &inner.rules,
-        now: inner.clock.now(),
         uptime_ms: inner.clock.uptime_ms(),
         quiet: rhythm.quiet,
         stalled: rhythm.stalled,
         age_slack: rhythm.age_slack,
         beats: &|slot: &Slot| beats.frame(slot),
     };
-    let done = inner.order.lock().examine(&exam, cursor, PHASES, STEP, &mut out);
-    out.release(&*inner.hooks);
-    done
+    inner.with_order(|order, hold| order.examine(&exam, cursor, PHASES, STEP, hold))
 }
 
 /// A heartbeat of the app's own that panics must not end stall detection.
