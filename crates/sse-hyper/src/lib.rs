@@ -2,6 +2,7 @@
 
 mod body;
 mod connection;
+mod events;
 mod handshake;
 mod io;
 mod mark;
@@ -12,6 +13,7 @@ mod side;
 mod socket;
 
 pub use body::SseBody;
+pub use events::{EventBody, events};
 pub use handshake::{PeerAddr, handshake};
 pub use response::{refusal, response};
 pub use serve::{Serve, serve};

@@ -15,12 +15,16 @@ use crate::{body::SseBody, mark::StreamMark};
 pub fn response(session: Session) -> Response<SseBody> {
     let mark = StreamMark::new(session.ending());
     let mut response = Response::new(SseBody::stream(session));
-    *response.headers_mut() = STREAM_HEADERS
-        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
-        .into_iter()
-        .collect();
+    *response.headers_mut() = stream_headers();
     response.extensions_mut().insert(mark);
     response
+}
+
+pub(crate) fn stream_headers() -> HeaderMap {
+    STREAM_HEADERS
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+        .into_iter()
+        .collect()
 }
 
 /// The answer to a refused stream, as [`Refused::answer`] has it.

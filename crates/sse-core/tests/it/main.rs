@@ -7,6 +7,7 @@ mod bytes_on_the_wire;
 mod config;
 mod dialects;
 mod encoding;
+mod event_stream;
 mod fields;
 mod handshake;
 mod heartbeat;

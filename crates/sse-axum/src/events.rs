@@ -1,0 +1,16 @@
+//! Answers that are one-off streams.
+
+use axum::{body::Body, response::Response};
+use futures_core::Stream;
+use sse_core::{EventItem, EventStream};
+
+/// Answers with a one-off stream, such as the tokens of a model.
+///
+/// See [`sse_hyper::events`].
+#[must_use = "return it from the handler"]
+pub fn events<S>(stream: EventStream<S>) -> Response
+where
+    S: Stream<Item: EventItem> + Send + 'static,
+{
+    sse_hyper::events(stream).map(Body::new)
+}
