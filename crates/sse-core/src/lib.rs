@@ -29,6 +29,7 @@ mod hello;
 mod hooks;
 mod inner;
 mod into_event;
+mod leavers;
 mod lines;
 #[cfg(all(test, loom))]
 mod loom_tests;

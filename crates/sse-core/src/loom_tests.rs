@@ -174,7 +174,7 @@ fn whoever_waits_for_the_end_learns_of_it() {
             let queue = Arc::clone(&queue);
             move || end(&queue, Reason::Shutdown)
         });
-        let closed = queue.close();
+        let closed = queue.close().expect("nobody closed it before");
         closed.wake.into_iter().for_each(Waker::wake);
         assert!(matches!(closed.reason, Reason::ClientLeft | Reason::Shutdown));
         assert_eq!(watcher.join().unwrap(), closed.reason, "one reason, whoever was first");
@@ -195,6 +195,23 @@ fn nothing_stays_in_a_queue_that_was_closed() {
         assert!(first || !second, "closed once is closed");
         assert_eq!(queue.lock().waiting(), 0);
         assert_eq!(poll(&queue, Waker::noop(), &mut Batch::default()), Poll::Ready(false));
+    });
+}
+
+#[test]
+fn a_stream_is_released_once_by_its_transport_or_by_its_manager() {
+    loom::model(|| {
+        let queue = queue();
+        push(&queue, "a");
+        end(&queue, Reason::Stalled);
+        let manager = thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || queue.abandon().map(|closed| closed.reason)
+        });
+        let transport = queue.close().map(|closed| closed.reason);
+        let manager = manager.join().unwrap();
+        assert_eq!(transport.xor(manager), Some(Reason::Stalled));
+        assert_eq!(queue.lock().waiting(), 0);
     });
 }
 

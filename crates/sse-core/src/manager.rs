@@ -1,9 +1,12 @@
 //! The centre: who is connected, and who gets what.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use smallvec::SmallVec;
-use tokio::runtime::Handle;
 use tracing::debug;
 
 use crate::{
@@ -33,7 +36,7 @@ use crate::{
 
 /// The centre: accepts streams, and brings events to them. A clone is cheap and the same manager.
 ///
-/// It belongs to no runtime: any number of runtimes may hold its streams and publish. Its timers run on one of them.
+/// It belongs to no runtime: any number of runtimes may hold its streams and publish. Each that streams come from has one timer task.
 ///
 /// ```
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -134,9 +137,6 @@ impl Manager {
     fn accept(&self, handshake: Handshake) -> Result<Session, Cause> {
         let (handshake, dialect) = self.check(handshake)?;
         let inner = &self.inner;
-        if let Ok(runtime) = Handle::try_current() {
-            inner.ticker.remember(&runtime);
-        }
         let shared = inner.with_order(|order, hold| {
             self.make_room(order, &handshake, hold)?;
             self.register(order, &handshake, dialect, hold.now).ok_or(Cause::Full)
@@ -257,6 +257,7 @@ impl Manager {
             dialect,
             overflow: handshake.overflow.unwrap_or(config.overflow),
             queue: Queue::new(seq, now),
+            bytes: AtomicU64::new(0),
         })?;
         inner.opened();
         order.counts.connected += 1;

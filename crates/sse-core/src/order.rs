@@ -8,6 +8,7 @@ use crate::{
     farewell::Farewell,
     frame::Frame,
     groups::{GroupKind, Membership},
+    leavers::Leavers,
     message::Message,
     name::{Topic, UserId},
     queue::Health,
@@ -37,6 +38,7 @@ pub(crate) struct Order {
     pub(crate) draining: bool,
     /// Users that were told to stay away, and until which uptime of the manager in milliseconds.
     away: HashMap<UserId, u64>,
+    pub(crate) leavers: Leavers,
     pub(crate) counts: Counts,
 }
 
@@ -81,6 +83,7 @@ impl Order {
             jobs: Vec::new(),
             draining: false,
             away: HashMap::new(),
+            leavers: Leavers::default(),
             counts: Counts::default(),
         }
     }
@@ -330,8 +333,10 @@ impl Order {
     fn end_stream(&mut self, place: u32, farewell: Farewell, hold: &mut Hold<'_>) -> bool {
         self.settle(place, hold);
         let Some(slot) = self.detach(place, hold) else { return false };
+        let reason = farewell.reason;
         let wakers = slot.stream.queue.lock().end(farewell);
         hold.out.wake_later(wakers);
+        self.leavers.add(slot.stream, reason, hold.now);
         true
     }
 

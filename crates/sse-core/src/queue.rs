@@ -38,7 +38,7 @@ pub(crate) struct State {
     pub(crate) served: u64,
     /// Events dropped since the client was last told.
     dropped: u32,
-    /// Whether the transport has let go of the stream.
+    /// Whether the transport has let go of the stream, or the manager has given up on it.
     closed: bool,
     /// Whether an event found no room: the stream is to be ended, and must not get what comes behind it.
     overflowed: bool,
@@ -174,17 +174,31 @@ impl Queue {
         self.lock().closed
     }
 
-    /// The transport is gone: nothing will be taken any more. Gives the reason that stands.
-    pub(crate) fn close(&self) -> Closed {
+    /// The transport is gone: nothing will be taken any more. Gives the reason that stands, unless it was told before.
+    pub(crate) fn close(&self) -> Option<Closed> {
         let mut state = self.lock();
         let reason = state.ended().unwrap_or(Reason::ClientLeft);
         state.phase = Phase::Ended(reason);
-        state.closed = true;
         let backlog = std::mem::take(&mut state.backlog);
         let consumer = state.consumer.take();
-        let closed = Closed { reason, delivered: state.delivered, wake: state.watchers.take().collect() };
+        let closed = state.close(reason);
         drop(state);
         drop((backlog, consumer));
+        closed
+    }
+
+    /// Gives up on the transport of a stream that was ended: drops what waits. Should it come back, it is told of the gap and of
+    /// the end. `None` if it let go before.
+    pub(crate) fn abandon(&self) -> Option<Closed> {
+        let mut state = self.lock();
+        let reason = state.ended()?;
+        let backlog = std::mem::take(&mut state.backlog);
+        if let Phase::Ending(ending) = &mut state.phase {
+            ending.gap |= !backlog.is_empty();
+        }
+        let closed = state.close(reason);
+        drop(state);
+        drop(backlog);
         closed
     }
 }
@@ -198,6 +212,13 @@ pub(crate) struct Closed {
 }
 
 impl State {
+    fn close(&mut self, reason: Reason) -> Option<Closed> {
+        if std::mem::replace(&mut self.closed, true) {
+            return None;
+        }
+        Some(Closed { reason, delivered: self.delivered, wake: self.watchers.take().collect() })
+    }
+
     /// Appends a frame, after making room as the overflow says.
     pub(crate) fn push(&mut self, frame: &Frame, bounds: Bounds, overflow: Overflow, now: Millis) -> Pushed {
         if !matches!(self.phase, Phase::Live) {

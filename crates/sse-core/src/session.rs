@@ -6,13 +6,11 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker, ready},
-    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use serde_json::json;
-use tracing::debug;
 
 use crate::{
     backlog::{Frames, Limit, events_in},
@@ -20,7 +18,6 @@ use crate::{
     farewell::Farewell,
     frame::Frame,
     hello::Hello,
-    hooks::Departure,
     inner::Inner,
     name::{Topic, UserId},
     queue::Batch,
@@ -41,19 +38,21 @@ const FRAMES: usize = 1024;
 /// As a [`Stream`] it yields buffers of whole events, several waiting ones as one buffer; [`Session::poll_frames`] is for
 /// transports that write shared frames themselves. Either begins with the `connection` block and ends with `None`, after the
 /// last block if the server ended it. The stream is fused. Polling is cancel safe: what was not yielded still waits.
+///
+/// A transport that was told to end and does not poll any more, because it is blocked, is given up: at once when the stream was ended as
+/// stalled, else after `connection_timeout`. Then the stream is gone for the manager, its hooks and its statistics, and what waited is
+/// dropped; a transport that polls after all gets a `gap` and the end.
 #[must_use = "a dropped session is a disconnected client"]
 pub struct Session {
     shared: Arc<Shared>,
     manager: Arc<Inner>,
     /// There until the first poll.
     hello: Option<Box<Hello>>,
-    /// Bytes that the transport took.
-    bytes: u64,
 }
 
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>, manager: Arc<Inner>, hello: Hello) -> Self {
-        Self { shared, manager, hello: Some(Box::new(hello)), bytes: 0 }
+        Self { shared, manager, hello: Some(Box::new(hello)) }
     }
 
     /// The stream's client id.
@@ -159,7 +158,7 @@ impl Session {
     }
 
     fn count(&mut self, events: u64, bytes: u64) {
-        self.bytes += bytes;
+        self.shared.took(bytes);
         self.manager.delivered.add(events);
         self.manager.bytes.add(bytes);
     }
@@ -189,28 +188,9 @@ impl Stream for Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        let closed = self.shared.queue.close();
-        self.manager.with_order(|order, hold| {
-            order.remove(self.shared.place, self.shared.id, hold);
-            order.counts.ended[closed.reason.index()] += 1;
-        });
-        closed.wake.into_iter().for_each(Waker::wake);
-        self.manager.closed();
-        let lifetime_ms = self.manager.clock.uptime_ms().saturating_sub(self.shared.opened_ms);
-        let departure = Departure {
-            reason: closed.reason,
-            lifetime: Duration::from_millis(lifetime_ms),
-            delivered: closed.delivered,
-            bytes: self.bytes,
-        };
-        debug!(
-            client_id = %self.shared.id,
-            reason = departure.reason.as_str(),
-            lifetime_ms,
-            delivered = departure.delivered,
-            "stream ended"
-        );
-        self.manager.hooks.disconnected(&self.shared.info(), &departure);
+        if let Some(closed) = self.shared.queue.close() {
+            self.manager.released(&self.shared, closed);
+        }
     }
 }
 
@@ -228,7 +208,7 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// Whether the session was dropped: its transport has taken everything, or given up.
+    /// Whether the session was dropped, its transport having taken everything or given up, or the manager has given up on it.
     #[must_use]
     pub fn is_released(&self) -> bool {
         self.shared.queue.is_closed()

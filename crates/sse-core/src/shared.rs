@@ -1,6 +1,9 @@
 //! What a stream's transport and its manager have in common.
 
-use std::net::IpAddr;
+use std::{
+    net::IpAddr,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use crate::{
     client_id::ClientId, dialect::DialectIndex, hooks::StreamInfo, name::UserId, overflow::Overflow,
@@ -26,9 +29,19 @@ pub(crate) struct Shared {
     pub(crate) dialect: DialectIndex,
     pub(crate) overflow: Overflow,
     pub(crate) queue: Queue,
+    /// Bytes that the transport took. Only the session writes.
+    pub(crate) bytes: AtomicU64,
 }
 
 impl Shared {
+    pub(crate) fn took(&self, bytes: u64) {
+        self.bytes.store(self.bytes_taken() + bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn bytes_taken(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn info(&self) -> StreamInfo {
         StreamInfo {
             client_id: self.id,

@@ -4,13 +4,13 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
 
 use tokio::{
-    runtime::Handle,
+    runtime::{Handle, Id},
     task::yield_now,
     time::{self, MissedTickBehavior},
 };
@@ -36,68 +36,69 @@ const STEP: u32 = 256;
 /// So many steps until other tasks of the thread run.
 const STEPS_PER_TURN: u32 = 16;
 
-/// Runs on one of the runtimes that streams come from; moves to another when that one ends.
+/// Runs on every runtime that streams come from. One of its tasks does the work of a tick; the others stand by, so that a runtime
+/// whose thread is busy, as a worker of Actix may be, delays nothing for the streams of the others.
 #[derive(Debug, Default)]
 pub(crate) struct Ticker {
-    running: AtomicBool,
-    /// Runtimes seen, latest last.
-    runtimes: Mutex<Vec<Handle>>,
+    /// The runtimes that have a task.
+    runtimes: Mutex<Vec<Id>>,
+    /// How many turns were taken.
+    turns: AtomicU32,
 }
-
-/// More runtimes than an application has.
-const MOST_RUNTIMES: usize = 256;
 
 impl Ticker {
-    /// Starts the timer if it does not run and a runtime is there. Called whenever a stream shows up.
+    /// Sees to it that this runtime, if there is one, has a task. Called whenever a stream shows up.
     pub(crate) fn ensure(&self, inner: &Arc<Inner>) {
-        if self.running.load(Ordering::SeqCst) {
-            return;
-        }
         let Ok(runtime) = Handle::try_current() else { return };
-        self.remember(&runtime);
-        self.start_on(&runtime, inner);
-    }
-
-    /// Notes a runtime, in case the one that the timer runs on ends.
-    pub(crate) fn remember(&self, runtime: &Handle) {
-        let mut runtimes = self.runtimes.lock();
-        if runtimes.iter().all(|known| known.id() != runtime.id()) {
-            if runtimes.len() == MOST_RUNTIMES {
-                runtimes.remove(0);
+        {
+            let mut runtimes = self.runtimes.lock();
+            if runtimes.contains(&runtime.id()) {
+                return;
             }
-            runtimes.push(runtime.clone());
+            runtimes.push(runtime.id());
         }
+        let keeper = Keeper { inner: Arc::downgrade(inner), runtime: runtime.id() };
+        runtime.spawn(run(keeper, Rhythm::of(inner), self.turns.load(Ordering::SeqCst)));
     }
 
-    fn start_on(&self, runtime: &Handle, inner: &Arc<Inner>) {
-        if self.running.swap(true, Ordering::SeqCst) {
-            return;
+    /// Ends the task of a runtime if nobody is there, so that an idle manager costs nothing; the next stream starts it again.
+    ///
+    /// Streams are counted before they ask for the task, so either the stream is seen here, or it sees no task there.
+    fn rests(&self, runtime: Id, inner: &Inner) -> bool {
+        let mut runtimes = self.runtimes.lock();
+        let rests = inner.open() == 0;
+        if rests {
+            runtimes.retain(|known| *known != runtime);
         }
-        let keeper = Keeper { inner: Arc::downgrade(inner), runtime: runtime.clone(), finished: false };
-        runtime.spawn(run(keeper, Rhythm::of(inner)));
+        rests
+    }
+
+    /// The next turn, unless another task took one since this one looked last.
+    fn turn(&self, seen: &mut u32) -> Option<u32> {
+        let next = seen.wrapping_add(1);
+        match self.turns.compare_exchange(*seen, next, Ordering::SeqCst, Ordering::SeqCst) {
+            Ok(_) => {
+                *seen = next;
+                Some(next)
+            }
+            Err(turns) => {
+                *seen = turns;
+                None
+            }
+        }
     }
 }
 
-/// Notices when the task is dropped with its runtime, and starts it elsewhere.
+/// Notices when the task is dropped with its runtime.
 struct Keeper {
     inner: Weak<Inner>,
-    runtime: Handle,
-    finished: bool,
+    runtime: Id,
 }
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        let Some(inner) = self.inner.upgrade() else { return };
-        if self.finished {
-            return;
-        }
-        let mut runtimes = inner.ticker.runtimes.lock();
-        runtimes.retain(|known| known.id() != self.runtime.id());
-        let next = runtimes.last().cloned();
-        drop(runtimes);
-        inner.ticker.running.store(false, Ordering::SeqCst);
-        if let Some(runtime) = next {
-            inner.ticker.start_on(&runtime, &inner);
+        if let Some(inner) = self.inner.upgrade() {
+            inner.ticker.runtimes.lock().retain(|known| *known != self.runtime);
         }
     }
 }
@@ -128,30 +129,22 @@ impl Rhythm {
     }
 }
 
-async fn run(mut keeper: Keeper, rhythm: Rhythm) {
+async fn run(mut keeper: Keeper, rhythm: Rhythm, mut seen: u32) {
     let mut ticks = time::interval_at(time::Instant::now() + rhythm.tick, rhythm.tick);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut phase = 0;
     loop {
         ticks.tick().await;
-        let Some(inner) = keeper.inner.upgrade() else { break };
-        phase = (phase + 1) % PHASES;
-        look(&inner, rhythm, phase).await;
-        if rests(&inner) {
-            break;
+        let Some(inner) = keeper.inner.upgrade() else { return };
+        if let Some(turn) = inner.ticker.turn(&mut seen) {
+            look(&inner, rhythm, turn % PHASES).await;
+            inner.release_leavers();
+        }
+        if inner.ticker.rests(keeper.runtime, &inner) {
+            // It is forgotten already, and another may have taken its place.
+            keeper.inner = Weak::new();
+            return;
         }
     }
-    keeper.finished = true;
-}
-
-/// Whether there is nothing to look at, so that an idle manager costs nothing; the next stream starts it again.
-fn rests(inner: &Arc<Inner>) -> bool {
-    if inner.open() > 0 {
-        return false;
-    }
-    inner.ticker.running.store(false, Ordering::SeqCst);
-    // A stream that came in between may have seen the timer running.
-    inner.open() == 0 || inner.ticker.running.swap(true, Ordering::SeqCst)
 }
 
 async fn look(inner: &Arc<Inner>, rhythm: Rhythm, phase: u32) {

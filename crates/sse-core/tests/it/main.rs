@@ -11,6 +11,7 @@ mod event_stream;
 mod fields;
 mod handshake;
 mod heartbeat;
+mod leavers;
 mod lifecycle;
 mod limits;
 mod publish;

@@ -63,9 +63,9 @@ async fn a_manager_without_streams_runs_nothing() {
         let client = Client::greeted(&manager, Handshake::new());
         let other = Client::greeted(&manager, Handshake::new());
         assert_eq!(alive(), 1, "one timer for all streams");
-        sleep(Duration::from_secs(100)).await;
+        sleep(Duration::from_secs(30)).await;
         drop(client);
-        sleep(Duration::from_secs(100)).await;
+        sleep(Duration::from_secs(30)).await;
         assert_eq!(alive(), 1);
         drop(other);
         sleep(Duration::from_secs(10)).await;
@@ -110,5 +110,54 @@ fn a_runtime_that_ends_with_a_publish_under_way_lets_it_finish() {
         // Joined here, so that a drop which never ends is seen as one.
         drop(runtime);
         assert!(clients.iter_mut().all(|client| client.data() == ["x"]));
+    }
+}
+
+/// A worker of Actix whose handler blocks is such a runtime.
+#[test]
+fn a_runtime_whose_thread_is_busy_delays_no_heartbeats_of_others() {
+    let interval = Duration::from_millis(200);
+    let manager = Manager::builder().heartbeat_interval(interval).build().unwrap();
+    let real = || Builder::new_current_thread().enable_time().build().unwrap();
+    let (mut busy, mut idle) = (None, None);
+    // The first has the first timer.
+    let (first, second) = (real(), real());
+    first.block_on(async { busy = Some(manager.connect(Handshake::new()).unwrap()) });
+    second.block_on(async { idle = Some(manager.connect(Handshake::new()).unwrap()) });
+    let mut idle = idle.unwrap();
+    // Nobody drives the first from here on.
+    second.block_on(async {
+        assert_eq!(next_name(&mut idle).await, "connection");
+        for _ in 0..3 {
+            assert_eq!(next_name(&mut idle).await, "heartbeat");
+        }
+    });
+    assert!(manager.stats().counters.heartbeats >= 3);
+    drop(busy);
+}
+
+#[test]
+fn several_timers_beat_no_faster_than_one() {
+    let runtime = || Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+    let runtimes: Vec<_> = (0..4).map(|_| runtime()).collect();
+    let manager = Manager::builder().heartbeat_interval(Duration::from_millis(100)).build().unwrap();
+    let streams: Vec<_> = runtimes
+        .iter()
+        .map(|runtime| {
+            let manager = manager.clone();
+            runtime.spawn(async move {
+                let mut session = manager.connect(Handshake::new()).unwrap();
+                next_name(&mut session).await;
+                let start = tokio::time::Instant::now();
+                for _ in 0..10 {
+                    assert_eq!(next_name(&mut session).await, "heartbeat");
+                }
+                start.elapsed()
+            })
+        })
+        .collect();
+    for stream in streams {
+        let elapsed = runtimes[0].block_on(stream).unwrap();
+        assert!(elapsed >= Duration::from_millis(950), "{elapsed:?}");
     }
 }
