@@ -15,7 +15,9 @@ use sse_trpc::Management;
 /// The management API as a router, to be nested where the app wants it: `.nest("/api/trpc", sse_axum::trpc(management))`.
 ///
 /// Who calls is the [`Caller`] among the request's extensions, put there by the app's authentication; without one, nobody.
-pub fn trpc(management: Management) -> Router {
+///
+/// It has a state of its own, so it goes into a router of any.
+pub fn trpc<S: Clone + Send + Sync + 'static>(management: Management) -> Router<S> {
     Router::new().fallback(call).with_state(management)
 }
 

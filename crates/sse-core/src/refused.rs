@@ -193,6 +193,12 @@ impl Refused {
 }
 
 impl Answer {
+    /// Whether it answers a HEAD request: then nothing may be said of a length, since a stream has none (RFC 9110, section 8.6).
+    #[must_use]
+    pub fn is_headers_only(&self) -> bool {
+        self.status == 200 && self.body.is_empty()
+    }
+
     fn stream(body: Bytes) -> Self {
         let headers = STREAM_HEADERS.map(|(name, value)| (name, value.into()));
         Self { status: 200, headers: headers.into(), body }

@@ -21,6 +21,8 @@ pub struct SseBody(Content);
 enum Content {
     Stream(Session),
     Whole(Bytes),
+    /// In answer to a HEAD: what a stream would have been, so nothing is said of a length (RFC 9110, section 8.6).
+    HeadersOnly,
 }
 
 impl SseBody {
@@ -30,6 +32,10 @@ impl SseBody {
 
     pub(crate) fn whole(bytes: Bytes) -> Self {
         Self(Content::Whole(bytes))
+    }
+
+    pub(crate) fn headers_only() -> Self {
+        Self(Content::HeadersOnly)
     }
 }
 
@@ -45,6 +51,7 @@ impl Body for SseBody {
             Content::Stream(session) => {
                 Pin::new(session).poll_next(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
             }
+            Content::HeadersOnly => Poll::Ready(None),
             Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
         }
@@ -56,7 +63,7 @@ impl Body for SseBody {
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Content::Stream(_) => SizeHint::default(),
+            Content::Stream(_) | Content::HeadersOnly => SizeHint::default(),
             Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
         }
     }

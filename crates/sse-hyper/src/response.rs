@@ -31,7 +31,8 @@ pub(crate) fn stream_headers() -> HeaderMap {
 #[must_use]
 pub fn refusal(refused: &Refused) -> Response<SseBody> {
     let answer = refused.answer();
-    let mut response = Response::new(SseBody::whole(answer.body));
+    let body = if answer.is_headers_only() { SseBody::headers_only() } else { SseBody::whole(answer.body) };
+    let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     let mut headers = HeaderMap::with_capacity(answer.headers.len());
     for (name, value) in answer.headers {

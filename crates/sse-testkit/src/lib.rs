@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "adapter")]
+pub mod adapter;
 mod body;
 mod client;
 mod dechunker;

@@ -1,10 +1,7 @@
 //! Streams through Axum and our server, judged from a bare socket.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod app;
-mod disconnects;
-mod requests;
-mod shutdown;
-mod slow;
+mod layers;
+mod suite;
 #[cfg(feature = "trpc")]
 mod trpc;

@@ -10,4 +10,5 @@ mod cycles;
 mod readiness;
 mod shutdown;
 mod socket;
+mod suite;
 mod upgrade;

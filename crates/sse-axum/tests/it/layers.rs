@@ -1,0 +1,91 @@
+//! Streams behind the layers that apps have.
+
+use std::time::Duration;
+
+use axum::{Router, http::StatusCode, routing::get};
+use sse_axum::{SseHandshake, SseResponse};
+use sse_core::{Disconnect, Event, EventStream, Manager, Target};
+use sse_testkit::{Item, RawRequest};
+use tokio::{net::TcpListener, time::sleep};
+use tower_http::{compression::CompressionLayer, cors::CorsLayer, timeout::TimeoutLayer, trace::TraceLayer};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_millis(200);
+
+async fn serve(manager: &Manager) -> std::net::SocketAddr {
+    let streams = manager.clone();
+    let events = async move |handshake: SseHandshake| SseResponse::from(streams.connect(handshake).unwrap());
+    let one_off = async || {
+        let quiet = futures_util::stream::pending::<Event>();
+        sse_axum::events(EventStream::new(quiet).heartbeat_interval(TIMEOUT * 2))
+    };
+    let slow = async || sleep(TIMEOUT * 10).await;
+    let router = Router::new()
+        .route("/events", get(events))
+        .route("/one-off", get(one_off))
+        .route("/slow", get(slow))
+        .layer(CompressionLayer::new())
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT))
+        .layer(CorsLayer::permissive())
+        .layer(TraceLayer::new_for_http());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(sse_axum::serve(listener, router).manager(manager).into_future());
+    address
+}
+
+fn browser(address: std::net::SocketAddr, path: &str) -> RawRequest {
+    RawRequest::get(address, path)
+        .header("origin", "https://app.example")
+        .header("accept-encoding", "gzip, deflate, br, zstd")
+}
+
+#[tokio::test]
+async fn events_pass_all_of_them_at_once_and_no_timeout_ends_a_stream() {
+    let manager = Manager::builder().build().unwrap();
+    let address = serve(&manager).await;
+    let slow = browser(address, "/slow").open().await.unwrap().head().await.unwrap().status;
+    assert_eq!(slow, 408, "the timeout is there");
+
+    let mut client = browser(address, "/events").open().await.unwrap();
+    let head = client.head().await.unwrap().clone();
+    assert_eq!(head.headers.get("access-control-allow-origin"), Some("*"));
+    assert_eq!(head.headers.get("content-encoding"), None);
+    assert_eq!(head.headers.get("cache-control"), Some("no-cache, no-transform"));
+    assert_eq!(client.next_event_within(PATIENCE).await.unwrap().event_type, "connection");
+    for text in ["a", "b", "c", "d"] {
+        // Each waits for the one before, over several of the layer's timeouts in all.
+        sleep(TIMEOUT).await;
+        manager.all().publish(Event::text(text)).await.unwrap();
+        assert_eq!(client.next_event_within(PATIENCE).await.unwrap().data, text);
+    }
+    manager.disconnect(Target::All, Disconnect::new()).await;
+    assert_eq!(client.next_event_within(PATIENCE).await.unwrap().event_type, "system");
+    client.expect_end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_goes_is_seen_through_all_of_them() {
+    let manager = Manager::builder().build().unwrap();
+    let address = serve(&manager).await;
+    let mut client = browser(address, "/events").open().await.unwrap();
+    client.next_event_within(PATIENCE).await.unwrap();
+    drop(client);
+    let gone = async {
+        while manager.stats().counters.disconnected.get("client_left") == 0 {
+            sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.unwrap();
+}
+
+#[tokio::test]
+async fn heartbeats_of_a_one_off_stream_pass_as_well() {
+    let manager = Manager::builder().build().unwrap();
+    let address = serve(&manager).await;
+    let mut client = browser(address, "/one-off").send().await.unwrap();
+    for _ in 0..2 {
+        let item = tokio::time::timeout(PATIENCE, client.next_item()).await.unwrap().unwrap();
+        assert!(matches!(item, Item::Comment(_)), "{item:?}");
+    }
+}

@@ -1,0 +1,58 @@
+//! The rules that every adapter keeps.
+
+use std::{convert::Infallible, io, net::TcpListener};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use hyper::body::Incoming;
+use sse_testkit::adapter::{Adapter, Site, Stop};
+use tower::service_fn;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type Reply = Response<UnsyncBoxBody<Bytes, BoxError>>;
+
+struct Hyper;
+
+async fn answer(site: Site, request: Request<Incoming>) -> Result<Reply, Infallible> {
+    let (parts, _) = request.into_parts();
+    Ok(match parts.uri.path() {
+        "/events" => match site.connect(sse_hyper::handshake(&parts), parts.uri.query()) {
+            Ok(session) => boxed(sse_hyper::response(session)),
+            Err(refused) => boxed(sse_hyper::refusal(&refused)),
+        },
+        "/tokens" => boxed(sse_hyper::events(site.tokens())),
+        "/ping" => boxed(Response::new(Full::from("pong"))),
+        _ => {
+            let mut response = boxed(Response::new(Full::default()));
+            *response.status_mut() = StatusCode::NOT_FOUND;
+            response
+        }
+    })
+}
+
+fn boxed<B>(response: Response<B>) -> Reply
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    response.map(|body| body.map_err(Into::into).boxed_unsync())
+}
+
+impl Adapter for Hyper {
+    fn serve(listener: TcpListener, site: Site, stop: Stop) -> io::Result<()> {
+        tokio::runtime::Runtime::new()?.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            let service = service_fn({
+                let site = site.clone();
+                move |request| answer(site.clone(), request)
+            });
+            sse_hyper::serve(listener, service)
+                .manager(site.manager())
+                .drain(site.drain())
+                .with_graceful_shutdown(stop)
+                .await
+        })
+    }
+}
+
+sse_testkit::adapter_suite!(Hyper);

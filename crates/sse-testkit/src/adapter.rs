@@ -1,0 +1,54 @@
+//! Whether an adapter does what every adapter does: one suite of rules for all of them.
+//!
+//! An adapter brings a small app on its framework, an [`Adapter`], and [`adapter_suite!`](crate::adapter_suite) makes a test of each
+//! rule. `docs/adding-an-adapter.md` takes you through it.
+
+mod app;
+mod http2;
+#[doc(hidden)]
+pub mod rules;
+mod site;
+mod stage;
+
+use std::{io, net::TcpListener};
+
+pub use site::{Answer, Site, Stop};
+#[doc(hidden)]
+pub use stage::{Stage, check};
+
+/// An app on the framework for which an adapter was written.
+///
+/// | route | answer |
+/// |---|---|
+/// | every method on `/events` | [`Site::connect`] with the adapter's handshake and the query; the session, or the refusal |
+/// | `GET /ping` | `pong` |
+/// | `GET /tokens` | the one-off stream [`Site::tokens`] |
+/// | `GET /compressed/prose` | [`Site::PROSE`] behind the framework's compression; for the rules of `compression` |
+/// | every method on `/compressed/events` | as `/events`, behind the framework's compression; for the rules of `compression` |
+/// | everything below `/api/trpc` | [`Site::management`], the caller being [`Site::caller`] of the query; for the rules of `management` |
+///
+/// ```no_run
+/// use std::{io, net::TcpListener};
+/// use sse_testkit::adapter::{Adapter, Site, Stop};
+///
+/// struct MyAdapter;
+///
+/// impl Adapter for MyAdapter {
+///     fn serve(listener: TcpListener, site: Site, stop: Stop) -> io::Result<()> {
+///         // Start the framework's runtime, serve the routes above, shut down when `stop` resolves.
+/// #       let _ = (listener, site, stop);
+///         Ok(())
+///     }
+/// }
+///
+/// sse_testkit::adapter_suite!(MyAdapter, [compression, management, http2]);
+/// ```
+pub trait Adapter {
+    /// Serves the app until `stop` resolves, then shuts down within [`Site::drain`] and returns.
+    ///
+    /// Called on a thread of its own, outside of any runtime, once for each rule. The listener is bound and does not block.
+    ///
+    /// # Errors
+    /// Whatever keeps it from serving; the rule fails with it.
+    fn serve(listener: TcpListener, site: Site, stop: Stop) -> io::Result<()>;
+}

@@ -1,0 +1,50 @@
+//! Streams behind a middleware that compresses.
+
+use sse_core::Manager;
+
+use crate::adapter::{
+    Site, Stage,
+    app::{expect_end, expect_system, next_data},
+};
+
+const ANY: [(&str, &str); 1] = [("accept-encoding", "gzip, deflate, br, zstd")];
+
+pub async fn the_middleware_compresses_what_is_no_stream(stage: Stage) {
+    let app = stage.start(Manager::builder());
+    let answer = app.ask("GET", "/compressed/prose", &ANY, "").await;
+    assert!(answer.headers.get("content-encoding").is_some(), "{:?}", answer.headers);
+    assert!(answer.body.len() < Site::PROSE.len());
+    app.finish().await;
+}
+
+pub async fn a_stream_passes_as_it_is_and_each_event_at_once(stage: Stage) {
+    for encoding in ["gzip", "br", "zstd", "deflate", "gzip, deflate, br, zstd"] {
+        let app = stage.start(Manager::builder());
+        let mut client = app.greeted(app.get("/compressed/events").header("accept-encoding", encoding)).await;
+        let head = client.head().await.expect("a head");
+        assert_eq!(head.headers.get("content-encoding"), None, "{encoding}");
+        for (name, value) in sse_core::STREAM_HEADERS {
+            assert_eq!(head.headers.get(name), Some(value));
+        }
+        for text in ["a", "b", "c"] {
+            // The next is sent only when this one has come, so nothing waits for more.
+            app.publish(text).await;
+            assert_eq!(next_data(&mut client).await, text);
+        }
+        app.manager.disconnect(sse_core::Target::All, sse_core::Disconnect::new()).await;
+        expect_system(&mut client, "disconnected").await;
+        expect_end(&mut client).await;
+        app.finish().await;
+    }
+}
+
+pub async fn a_refusal_behind_it_is_the_same(stage: Stage) {
+    let app = stage.start(Manager::builder().max_connections(1));
+    let _only = app.open("/events").await;
+    let answer = app.ask("GET", "/compressed/events", &ANY, "").await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.headers.get("retry-after").is_some());
+    let head = app.ask("HEAD", "/compressed/events", &ANY, "").await;
+    assert_eq!((head.status, head.headers.get("content-type")), (200, Some("text/event-stream")));
+    app.finish().await;
+}

@@ -1,0 +1,90 @@
+//! Streams that are refused.
+
+use std::time::Duration;
+
+use sse_core::{Disconnect, Drain, LimitPolicy, Manager, RefusalForm, Target, UserId};
+
+use crate::{
+    Response,
+    adapter::{
+        Stage,
+        app::{expect_end, expect_system},
+    },
+};
+
+fn expect_retry_after(answer: &Response, status: u16) {
+    assert_eq!(answer.status, status);
+    let seconds = answer.headers.get("retry-after").and_then(|value| value.parse().ok());
+    assert!(seconds.is_some_and(|seconds: u64| (1..=15).contains(&seconds)), "{:?}", answer.headers);
+}
+
+pub async fn limits_refuse_and_say_when_to_return(stage: Stage) {
+    let builder = Manager::builder().max_connections(2).max_connections_per_user(1, LimitPolicy::Refuse);
+    let app = stage.start(builder);
+    let first = app.open("/events?user=42").await;
+    expect_retry_after(&app.ask("GET", "/events?user=42", &[], "").await, 429);
+    let second = app.open("/events?user=7").await;
+    expect_retry_after(&app.ask("GET", "/events?user=8", &[], "").await, 503);
+    let refused = app.manager.stats().counters.refused;
+    assert_eq!((refused.get("user_limit"), refused.get("full")), (1, 1));
+    drop((first, second));
+    app.departures(2).await;
+    app.open("/events?user=42").await;
+    app.finish().await;
+}
+
+pub async fn the_clients_address_counts(stage: Stage) {
+    let app = stage.start(Manager::builder().max_connections_per_address(1, LimitPolicy::Refuse));
+    let _first = app.open("/events").await;
+    let elsewhere = "127.0.0.9".parse().expect("an address");
+    let _elsewhere = app.greeted(app.get("/events").source(elsewhere)).await;
+    expect_retry_after(&app.ask("GET", "/events", &[], "").await, 429);
+    // A client can say of itself what it wants.
+    let forwarded = [("x-forwarded-for", "10.0.0.1"), ("forwarded", "for=10.0.0.1")];
+    expect_retry_after(&app.ask("GET", "/events", &forwarded, "").await, 429);
+    assert_eq!(app.manager.stats().counters.refused.get("address_limit"), 2);
+    app.finish().await;
+}
+
+pub async fn a_newcomer_may_replace_the_oldest(stage: Stage) {
+    let app = stage.start(Manager::builder().max_connections_per_user(1, LimitPolicy::ReplaceOldest));
+    let mut first = app.open("/events?user=42").await;
+    let second = app.open("/events?user=42").await;
+    let data = expect_system(&mut first, "disconnected").await;
+    assert_eq!((&data["reason"], &data["reconnect"]), (&"replaced".into(), &false.into()));
+    expect_end(&mut first).await;
+    assert_eq!(app.manager.stats().total_connections, 1);
+    drop(second);
+    app.finish().await;
+}
+
+pub async fn a_soft_refusal_is_a_stream_that_says_when_to_return(stage: Stage) {
+    let app = stage.start(Manager::builder().max_connections(1).refusal(RefusalForm::Soft));
+    let _only = app.open("/events").await;
+    let mut refused = app.get("/events").open().await.expect("an answer");
+    let head = refused.head().await.expect("a head");
+    assert_eq!((head.status, head.headers.get("content-type")), (200, Some("text/event-stream")));
+    expect_end(&mut refused).await;
+    assert!(refused.decoder().retry().is_some_and(|retry| retry >= 1000), "{:?}", refused.decoder());
+    app.finish().await;
+}
+
+pub async fn a_draining_manager_refuses(stage: Stage) {
+    let app = stage.start(Manager::builder());
+    app.manager.shutdown(Drain::default()).await;
+    expect_retry_after(&app.ask("GET", "/events", &[], "").await, 503);
+    assert_eq!(app.ask("GET", "/ping", &[], "").await.body, b"pong", "the app goes on");
+    app.finish().await;
+}
+
+pub async fn a_user_who_is_to_stay_away_gets_no_content(stage: Stage) {
+    let app = stage.start(Manager::builder());
+    let user = UserId::new("42").expect("a user");
+    let away = Disconnect::new().stay_away(Duration::from_secs(60));
+    app.manager.disconnect(Target::User(user), away).await;
+    let answer = app.ask("GET", "/events?user=42", &[], "").await;
+    // RFC 9110, section 8.6: no length in a 204.
+    assert_eq!((answer.status, answer.headers.get("content-length"), answer.body.len()), (204, None, 0));
+    app.open("/events?user=7").await;
+    app.finish().await;
+}

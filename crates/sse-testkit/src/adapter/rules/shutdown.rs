@@ -1,0 +1,72 @@
+//! The end of a server.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use sse_core::{Drain, Manager};
+
+use crate::adapter::{
+    Stage,
+    app::{expect_end, expect_system, next_data},
+};
+
+pub async fn open_streams_end_with_a_farewell_and_the_server_with_them(stage: Stage) {
+    const STREAMS: usize = 300;
+    // A server that waits for its streams would wait for an hour.
+    let mut app = stage.start_with(Manager::builder(), Drain::within(Duration::from_secs(3600)));
+    let mut clients = Vec::new();
+    for _ in 0..STREAMS {
+        clients.push(app.open("/events").await);
+    }
+    app.publish("last words").await;
+    app.stop();
+    let mut retries = BTreeSet::new();
+    for client in &mut clients {
+        assert_eq!(next_data(client).await, "last words");
+        expect_system(client, "shutdown").await;
+        expect_end(client).await;
+        let retry = client.decoder().retry().expect("when to return");
+        assert!((1000..=10_000).contains(&retry), "{retry}");
+        retries.insert(retry);
+    }
+    assert!(retries.len() > STREAMS / 2, "clients return one by one: {}", retries.len());
+    app.finish().await;
+}
+
+pub async fn a_client_that_takes_nothing_does_not_outlive_the_deadline(stage: Stage) {
+    let builder = Manager::builder().queue(1 << 16, 1 << 30);
+    let mut app = stage.start_narrow(builder, Drain::within(Duration::from_secs(1)));
+    let slow = app.greeted(app.get("/events").receive_buffer(4096)).await;
+    for _ in 0..100 {
+        app.publish(&"x".repeat(64 << 10)).await;
+    }
+    app.stop();
+    app.finish().await;
+    drop(slow);
+}
+
+pub async fn connections_that_ask_nothing_do_not_hold_it_up(stage: Stage) {
+    let mut app = stage.start_with(Manager::builder(), Drain::within(Duration::from_secs(1)));
+    let half = app.get("/ping").body("GET /ping HTTP/1.1\r\nhost: local");
+    let mut half = half.send().await.expect("half a request behind one");
+    assert_eq!(half.head().await.expect("an answer").status, 200);
+    let mut idle = app.get("/ping").send().await.expect("a request");
+    assert_eq!(idle.head().await.expect("an answer").status, 200);
+    let silent = tokio::net::TcpStream::connect(app.address).await.expect("a connection");
+    app.stop();
+    let address = app.address;
+    app.finish().await;
+    tokio::net::TcpStream::connect(address).await.expect_err("nobody listens any more");
+    drop((half, idle, silent));
+}
+
+pub async fn a_stream_that_is_asked_for_meanwhile_is_refused(stage: Stage) {
+    // The manager alone shuts down; the server still answers.
+    let app = stage.start(Manager::builder());
+    let mut stays = app.open("/events").await;
+    let drained = app.manager.shutdown(Drain::default()).await;
+    assert_eq!((drained.ended, drained.left), (1, 0));
+    expect_system(&mut stays, "shutdown").await;
+    expect_end(&mut stays).await;
+    assert_eq!(app.ask("GET", "/events", &[], "").await.status, 503);
+    app.finish().await;
+}
