@@ -10,11 +10,10 @@ mod response;
 mod serve;
 mod shutdown;
 mod side;
-mod socket;
 
 pub use body::SseBody;
 pub use events::{EventBody, events};
 pub use handshake::{PeerAddr, handshake};
 pub use response::{refusal, response};
 pub use serve::{Serve, serve};
-pub use socket::SocketOptions;
+pub use sse_socket::SocketOptions;

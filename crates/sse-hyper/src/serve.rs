@@ -12,6 +12,7 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 use sse_core::{Drain, Manager};
+use sse_socket::SocketOptions;
 use tokio::{
     net::TcpListener,
     time::{Instant, sleep, timeout_at},
@@ -22,7 +23,6 @@ use tracing::{info, warn};
 use crate::{
     connection::{BoxError, connection},
     shutdown::{Phase, Shutdown},
-    socket::SocketOptions,
 };
 
 /// How long a client may take to send a request head, also the next one on a connection that is kept.

@@ -24,6 +24,7 @@ const FLOORS: &[(&str, Floor)] = &[
     ("sse-browser", Floor::At(0)),
     ("sse-notify", Floor::At(1)),
     ("sse-reactor", Floor::At(1)),
+    ("sse-socket", Floor::At(1)),
     ("sse-redis", Floor::At(1)),
     ("sse-nats", Floor::At(1)),
     ("sse-metrics", Floor::At(1)),

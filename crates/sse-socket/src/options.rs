@@ -6,14 +6,7 @@ use socket2::{SockRef, TcpKeepalive};
 
 /// Options that let a server notice clients which vanished without a word.
 ///
-/// [`serve`](crate::serve()) sets them on every connection. Apps behind another server set them themselves:
-///
-/// ```
-/// # async fn accept(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-/// let (socket, _) = listener.accept().await?;
-/// sse_hyper::SocketOptions::default().set(&socket)?;
-/// # Ok(()) }
-/// ```
+/// Anything that [`SockRef`] is made of can have them: sockets of the standard library, of tokio, of `socket2`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct SocketOptions {
