@@ -1,0 +1,34 @@
+//! Answers that are one-off streams.
+
+use actix_web::{HttpRequest, HttpResponse, Responder, body::BoxBody};
+use futures_core::Stream;
+use sse_core::{EventItem, EventStream};
+
+use crate::{body::EventBody, response::stream};
+
+/// Answers with a one-off stream, such as the tokens of a model.
+///
+/// An error of the stream breaks the body off, so that the client does not take it for a whole one. No manager knows the stream, so
+/// a shutdown does not end it: it has until the deadline to come to its end by itself.
+pub fn events<S>(stream: EventStream<S>) -> SseEvents<S>
+where
+    S: Stream<Item: EventItem> + 'static,
+{
+    SseEvents(stream)
+}
+
+/// The answer of [`events`].
+#[derive(Debug)]
+#[must_use = "return it from the handler"]
+pub struct SseEvents<S>(EventStream<S>);
+
+impl<S> Responder for SseEvents<S>
+where
+    S: Stream<Item: EventItem> + 'static,
+{
+    type Body = BoxBody;
+
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+        stream(request, EventBody { stream: self.0 })
+    }
+}

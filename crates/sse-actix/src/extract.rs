@@ -1,0 +1,66 @@
+//! What a request asks for.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    net::IpAddr,
+};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use sse_core::{Caller, FieldError, Handshake, Overflow, Topic, UserId};
+
+/// Extracts the [`Handshake`] of a request.
+///
+/// It never fails: what is wrong with the request is told, and counted, by [`Manager::connect`](sse_core::Manager::connect).
+/// The client's address is that of its connection, whatever its headers say.
+#[derive(Debug, Clone)]
+#[must_use = "connect it"]
+pub struct SseHandshake(pub Handshake);
+
+impl SseHandshake {
+    /// See [`Handshake::user`].
+    pub fn user<N: TryInto<UserId, Error: Into<FieldError>>>(self, user: N) -> Self {
+        Self(self.0.user(user))
+    }
+
+    /// See [`Handshake::caller`].
+    pub fn caller(self, caller: Caller) -> Self {
+        Self(self.0.caller(caller))
+    }
+
+    /// See [`Handshake::topic`].
+    pub fn topic<N: TryInto<Topic, Error: Into<FieldError>>>(self, topic: N) -> Self {
+        Self(self.0.topic(topic))
+    }
+
+    /// See [`Handshake::address`]; for apps behind a proxy.
+    pub fn address(self, address: IpAddr) -> Self {
+        Self(self.0.address(address))
+    }
+
+    /// See [`Handshake::overflow`].
+    pub fn overflow(self, overflow: Overflow) -> Self {
+        Self(self.0.overflow(overflow))
+    }
+}
+
+impl From<SseHandshake> for Handshake {
+    fn from(handshake: SseHandshake) -> Self {
+        handshake.0
+    }
+}
+
+impl FromRequest for SseHandshake {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let last_event_id = request.headers().get("last-event-id").map(|value| value.as_bytes());
+        let handshake =
+            Handshake::from_request(request.method().as_str(), request.uri().query(), last_event_id);
+        ready(Ok(Self(match request.peer_addr() {
+            Some(address) => handshake.address(address.ip()),
+            None => handshake,
+        })))
+    }
+}

@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+mod body;
+mod connection;
+mod events;
+mod extract;
+mod response;
+mod serve;
+mod stop;
+#[cfg(feature = "trpc")]
+mod trpc;
+
+pub use connection::prepare;
+pub use events::{SseEvents, events};
+pub use extract::SseHandshake;
+pub use response::{Refusal, SseResponse};
+pub use serve::{Serve, serve};
+pub use sse_socket::SocketOptions;
+#[cfg(feature = "trpc")]
+pub use trpc::trpc;

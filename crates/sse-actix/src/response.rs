@@ -1,0 +1,86 @@
+//! Answers to requests for a stream.
+
+use std::fmt;
+
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder, Responder, ResponseError,
+    body::{BoxBody, MessageBody},
+    http::{
+        StatusCode,
+        header::{ACCEPT_ENCODING, CONTENT_ENCODING},
+    },
+};
+use sse_core::{Refused, STREAM_HEADERS, Session};
+
+use crate::{
+    body::{HeadersOnly, SessionBody},
+    connection,
+};
+
+/// Answers with a stream.
+#[derive(Debug)]
+#[must_use = "return it from the handler"]
+pub struct SseResponse(Session);
+
+impl From<Session> for SseResponse {
+    fn from(session: Session) -> Self {
+        Self(session)
+    }
+}
+
+impl Responder for SseResponse {
+    type Body = BoxBody;
+
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+        stream(request, SessionBody(self.0))
+    }
+}
+
+/// The answer that carries a stream.
+pub(crate) fn stream(request: &HttpRequest, body: impl MessageBody + 'static) -> HttpResponse {
+    connection::warn_unless_prepared(request);
+    let mut response = HttpResponse::Ok();
+    for header in STREAM_HEADERS {
+        response.insert_header(header);
+    }
+    // Actix's `Compress` compresses whatever does not name a coding, and there is no other way to tell it not to. `identity` should
+    // not be named (RFC 9110, section 8.4), so it is named only where `Compress` could come to act.
+    if request.headers().contains_key(ACCEPT_ENCODING) {
+        response.insert_header((CONTENT_ENCODING, "identity"));
+    }
+    response.body(body)
+}
+
+/// Answers that a stream was refused; `?` makes it of a [`Refused`].
+#[derive(Debug)]
+pub struct Refusal(pub Refused);
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        Self(refused)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl ResponseError for Refusal {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.answer().status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let answer = self.0.answer();
+        let mut response = HttpResponseBuilder::new(self.status_code());
+        for (name, value) in &answer.headers {
+            response.insert_header((*name, &**value));
+        }
+        if answer.is_headers_only() {
+            return response.body(HeadersOnly);
+        }
+        if answer.body.is_empty() { response.finish() } else { response.body(answer.body) }
+    }
+}

@@ -1,0 +1,227 @@
+//! A server for Actix apps with streams.
+
+use std::{
+    fmt,
+    future::{Future, IntoFuture},
+    io,
+    net::TcpListener,
+    pin::Pin,
+    time::Duration,
+};
+
+use actix_http::{Request, Response};
+use actix_service::{IntoServiceFactory, Service, ServiceFactory};
+use actix_web::{
+    Error, HttpServer,
+    body::MessageBody,
+    dev::{AppConfig, Server, ServerHandle},
+};
+use sse_core::{Drain, Manager};
+use sse_socket::SocketOptions;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::{connection::prepare, stop::Signals};
+
+/// Serves an `HttpServer` on a listener: in place of `bind` and `run`, for apps with streams.
+///
+/// See [`Serve`] for what it does for streams. What else is set on the server stays, except for `on_connect`,
+/// `h1_allow_half_closed`, `shutdown_timeout` and the handling of signals.
+pub fn serve<F, I, S, B>(listener: TcpListener, server: HttpServer<F, I, S, B>) -> Serve<F, I, S, B>
+where
+    F: Fn() -> I + Send + Clone + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig>,
+    S::Error: Into<Error>,
+    S::InitError: fmt::Debug,
+    S::Response: Into<Response<B>>,
+    B: MessageBody,
+{
+    Serve { listener, server, managers: Vec::new(), drain: Drain::default(), options: None, signal: None }
+}
+
+/// A server, started by awaiting it.
+///
+/// For streams it notices clients that close their half of a connection; sets `TCP_NODELAY`, keep-alive and the user timeout, which is
+/// what ends a connection that takes nothing; and ends the streams of its managers when it shuts down, which would otherwise
+/// wait for them until its timeout. With the feature `http2` it also speaks HTTP/2 to clients that begin with it.
+///
+/// It may be awaited on any tokio runtime; the workers have their own.
+///
+/// *Cancel safety.* Dropping the future stops the server at once.
+#[must_use = "a server does nothing unless awaited"]
+pub struct Serve<F, I, S, B>
+where
+    F: Fn() -> I + Send + Clone + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig>,
+    S::Error: Into<Error>,
+    S::InitError: fmt::Debug,
+    S::Response: Into<Response<B>>,
+    B: MessageBody,
+{
+    listener: TcpListener,
+    server: HttpServer<F, I, S, B>,
+    managers: Vec<Manager>,
+    drain: Drain,
+    options: Option<SocketOptions>,
+    signal: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl<F, I, S, B> Serve<F, I, S, B>
+where
+    F: Fn() -> I + Send + Clone + 'static,
+    I: IntoServiceFactory<S, Request> + 'static,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Error: Into<Error> + 'static,
+    S::InitError: fmt::Debug,
+    S::Response: Into<Response<B>> + 'static,
+    <S::Service as Service<Request>>::Future: 'static,
+    S::Service: 'static,
+    B: MessageBody + 'static,
+{
+    /// Shuts this manager's streams down with the server. May be called for several.
+    pub fn manager(mut self, manager: &Manager) -> Self {
+        self.managers.push(manager.clone());
+        self
+    }
+
+    /// How to shut down; by default within 10 s.
+    ///
+    /// Actix counts in whole seconds, so its workers may take up to one longer for what is left at the deadline.
+    pub fn drain(mut self, drain: Drain) -> Self {
+        self.drain = drain;
+        self
+    }
+
+    /// Options of clients' sockets; by default the user timeout is the shortest `connection_timeout` of the managers.
+    pub fn socket_options(mut self, options: SocketOptions) -> Self {
+        self.options = Some(options);
+        self
+    }
+
+    /// Shuts down when the future resolves: accepts nobody, ends all streams, finishes the answers under way, and breaks
+    /// off what is left at the deadline of the [`Drain`].
+    ///
+    /// Without it that happens at SIGINT and SIGTERM, as Actix does, and a second one ends it at once.
+    pub fn with_graceful_shutdown(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.signal = Some(Box::pin(signal));
+        self
+    }
+
+    fn options(&self) -> SocketOptions {
+        let timeout = self.managers.iter().map(|manager| manager.config().connection_timeout).min();
+        let options = timeout.map(|timeout| SocketOptions::default().user_timeout(timeout));
+        self.options.or(options).unwrap_or_default()
+    }
+
+    async fn run(self) -> io::Result<()> {
+        let options = self.options();
+        let server =
+            prepare(self.server, options).disable_signals().shutdown_timeout(seconds(self.drain.deadline()));
+        #[cfg(feature = "http2")]
+        let server = server.listen_auto_h2c(self.listener)?.run();
+        #[cfg(not(feature = "http2"))]
+        let server = server.listen(self.listener)?.run();
+        let running = Running { handle: server.handle(), managers: self.managers, drain: self.drain };
+        match self.signal {
+            Some(signal) => running.until(server, signal).await,
+            None => {
+                let mut signals = Signals::listen()?;
+                running.until_signals(server, &mut signals).await
+            }
+        }
+    }
+}
+
+/// A server that runs; dropped, it is stopped at once.
+struct Running {
+    handle: ServerHandle,
+    managers: Vec<Manager>,
+    drain: Drain,
+}
+
+impl Running {
+    async fn until(self, mut server: Server, signal: impl Future<Output = ()>) -> io::Result<()> {
+        tokio::select! {
+            result = &mut server => return result,
+            () = signal => {}
+        }
+        self.stop(server).await
+    }
+
+    async fn until_signals(self, mut server: Server, signals: &mut Signals) -> io::Result<()> {
+        tokio::select! {
+            result = &mut server => return result,
+            () = signals.next() => {}
+        }
+        tokio::select! {
+            result = self.stop(server) => result,
+            () = signals.next() => {
+                warn!("a second signal: stopping at once");
+                Ok(())
+            }
+        }
+    }
+
+    /// The managers end their streams while Actix waits for its workers, which wait for their connections.
+    async fn stop(&self, server: Server) -> io::Result<()> {
+        info!("shutting down");
+        let mut drains = JoinSet::new();
+        for manager in &self.managers {
+            let (manager, drain) = (manager.clone(), self.drain.clone());
+            drains.spawn(async move { manager.shutdown(drain).await });
+        }
+        let (result, (), _) = tokio::join!(server, self.handle.stop(true), drains.join_all());
+        result
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // The command is sent before the future is polled; nobody is there to wait for what it answers.
+        drop(self.handle.stop(false));
+    }
+}
+
+/// Actix counts in whole seconds; at least one, or it would not wait at all.
+fn seconds(deadline: Duration) -> u64 {
+    /// In place of times beyond what Actix's clock can hold.
+    const FOREVER: u64 = 365 * 24 * 60 * 60;
+    (deadline.as_secs() + u64::from(deadline.subsec_nanos() > 0)).clamp(1, FOREVER)
+}
+
+impl<F, I, S, B> IntoFuture for Serve<F, I, S, B>
+where
+    F: Fn() -> I + Send + Clone + 'static,
+    I: IntoServiceFactory<S, Request> + 'static,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Error: Into<Error> + 'static,
+    S::InitError: fmt::Debug,
+    S::Response: Into<Response<B>> + 'static,
+    <S::Service as Service<Request>>::Future: 'static,
+    S::Service: 'static,
+    B: MessageBody + 'static,
+{
+    type Output = io::Result<()>;
+    type IntoFuture = Pin<Box<dyn Future<Output = io::Result<()>>>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl<F, I, S, B> fmt::Debug for Serve<F, I, S, B>
+where
+    F: Fn() -> I + Send + Clone + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig>,
+    S::Error: Into<Error>,
+    S::InitError: fmt::Debug,
+    S::Response: Into<Response<B>>,
+    B: MessageBody,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serve").field("listener", &self.listener).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,43 @@
+//! When a server stops that was not told when.
+
+use std::{future::pending, io};
+
+use tracing::warn;
+
+/// Resolves at each of the signals that Actix stops at: SIGINT and SIGTERM, or Ctrl-C.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    pub(crate) fn listen() -> io::Result<Self> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            Ok(Self {
+                interrupt: signal(SignalKind::interrupt())?,
+                terminate: signal(SignalKind::terminate())?,
+            })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    pub(crate) async fn next(&mut self) {
+        #[cfg(unix)]
+        let caught = tokio::select! {
+            caught = self.interrupt.recv() => caught.is_some(),
+            caught = self.terminate.recv() => caught.is_some(),
+        };
+        #[cfg(not(unix))]
+        let caught = tokio::signal::ctrl_c().await.is_ok();
+        if !caught {
+            warn!("signals are not delivered any more");
+            pending().await
+        }
+    }
+}

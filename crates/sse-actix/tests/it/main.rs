@@ -1,0 +1,4 @@
+//! Streams through Actix and our server, judged from a bare socket.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod suite;

@@ -1,0 +1,68 @@
+//! The rules that every adapter keeps.
+
+use std::{io, net::TcpListener};
+
+use actix_web::{
+    App, HttpMessage, HttpRequest, HttpServer, Responder,
+    dev::Service,
+    middleware::Compress,
+    web::{self, Data},
+};
+use sse_actix::{Refusal, SseHandshake, SseResponse};
+use sse_testkit::adapter::{Adapter, Site, Stop};
+
+struct Actix;
+
+async fn events(
+    handshake: SseHandshake,
+    request: HttpRequest,
+    site: Data<Site>,
+) -> Result<SseResponse, Refusal> {
+    Ok(site.connect(handshake, request.uri().query())?.into())
+}
+
+async fn tokens(site: Data<Site>) -> impl Responder {
+    sse_actix::events(site.tokens())
+}
+
+impl Adapter for Actix {
+    fn serve(listener: TcpListener, site: Site, stop: Stop) -> io::Result<()> {
+        let data = Data::new(site.clone());
+        let app = move || {
+            let compressed = web::scope("/compressed")
+                .wrap(Compress::default())
+                .route("/prose", web::get().to(async || Site::PROSE))
+                .route("/events", web::to(events));
+            let app = App::new()
+                .wrap_fn(|request, service| {
+                    // Stands for an app's authentication.
+                    if let Some(site) = request.app_data::<Data<Site>>() {
+                        let caller = site.caller(request.uri().query());
+                        request.extensions_mut().insert(caller);
+                    }
+                    service.call(request)
+                })
+                .app_data(data.clone())
+                .route("/events", web::to(events))
+                .route("/tokens", web::get().to(tokens))
+                .route("/ping", web::get().to(async || "pong"))
+                .service(compressed);
+            #[cfg(feature = "trpc")]
+            let app = app.service(sse_actix::trpc("/api/trpc", data.management()));
+            app
+        };
+        actix_web::rt::System::new().block_on(
+            sse_actix::serve(listener, HttpServer::new(app).workers(2))
+                .manager(site.manager())
+                .drain(site.drain())
+                .with_graceful_shutdown(stop)
+                .into_future(),
+        )
+    }
+}
+
+#[cfg(feature = "trpc")]
+sse_testkit::adapter_suite!(Actix, [compression, http2, management]);
+
+#[cfg(not(feature = "trpc"))]
+sse_testkit::adapter_suite!(Actix, [compression, http2]);
