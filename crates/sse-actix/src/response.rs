@@ -6,7 +6,7 @@ use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder, Responder, ResponseError,
     body::{BoxBody, MessageBody},
     http::{
-        StatusCode,
+        ConnectionType, StatusCode, Version,
         header::{ACCEPT_ENCODING, CONTENT_ENCODING},
     },
 };
@@ -48,7 +48,14 @@ pub(crate) fn stream(request: &HttpRequest, body: impl MessageBody + 'static) ->
     if request.headers().contains_key(ACCEPT_ENCODING) {
         response.insert_header((CONTENT_ENCODING, "identity"));
     }
-    response.body(body)
+    let mut response = response.body(body);
+    // Actix would send chunks, which HTTP/1.0 does not know (RFC 9112, section 7.1).
+    if request.version() < Version::HTTP_11 {
+        let head = response.head_mut();
+        head.no_chunking(true);
+        head.set_connection_type(ConnectionType::Close);
+    }
+    response
 }
 
 /// Answers that a stream was refused; `?` makes it of a [`Refused`].

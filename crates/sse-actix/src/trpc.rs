@@ -38,11 +38,12 @@ async fn call(management: Data<Management>, request: HttpRequest, payload: Paylo
     into_response(answer)
 }
 
-/// What follows the mount point, as it was sent.
+/// What follows the mount point, as it was sent: as many segments as Actix left, which decodes some of what it matches.
 fn below(request: &HttpRequest) -> &str {
     let path = request.uri().path();
-    let skipped = path.len().saturating_sub(request.match_info().unprocessed().len());
-    path.get(skipped..).unwrap_or_default().trim_start_matches('/')
+    let segments = request.match_info().unprocessed().matches('/').count();
+    let start = path.rmatch_indices('/').nth(segments.saturating_sub(1)).filter(|_| segments > 0);
+    start.map_or("", |(slash, _)| &path[slash + 1..])
 }
 
 /// The whole body, unless it breaks off.

@@ -90,6 +90,15 @@ impl Http2Stream {
         }
     }
 
+    pub(crate) async fn next_but_heartbeats(&mut self) -> Decoded {
+        loop {
+            let event = self.next().await;
+            if event.event_type != "heartbeat" {
+                return event;
+            }
+        }
+    }
+
     /// The end of the stream, without another event.
     pub(crate) async fn expect_end(&mut self) {
         assert!(self.events.is_empty(), "{:?}", self.events);

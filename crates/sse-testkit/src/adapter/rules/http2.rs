@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
-use sse_core::{Event, Manager, Reason};
+use sse_core::{Builder, Event, Manager, Reason};
 
 use crate::adapter::{
     Stage,
@@ -14,8 +14,13 @@ use crate::adapter::{
 const WINDOW: u32 = 1 << 16;
 const SOON: Duration = Duration::from_millis(400);
 
+/// Where a framework does not look for the end of a connection or a stream, heartbeats find it.
+fn often() -> Builder {
+    Manager::builder().heartbeat_interval(SOON)
+}
+
 pub async fn one_connection_carries_many_streams(stage: Stage) {
-    let app = stage.start(Manager::builder());
+    let app = stage.start(often());
     let mut connection = Http2::connect(app.address, WINDOW).await;
     let mut streams = Vec::new();
     for number in 0..100 {
@@ -27,7 +32,7 @@ pub async fn one_connection_carries_many_streams(stage: Stage) {
     }
     for stream in &mut streams {
         for round in 0..10 {
-            assert_eq!(stream.next().await.data, round.to_string());
+            assert_eq!(stream.next_but_heartbeats().await.data, round.to_string());
         }
     }
     connection.abort();
@@ -59,13 +64,13 @@ pub async fn its_answers_are_the_same_without_fields_of_http_1(stage: Stage) {
 }
 
 pub async fn a_stream_that_is_reset_is_gone_and_harms_no_other(stage: Stage) {
-    let app = stage.start(Manager::builder());
+    let app = stage.start(often());
     let mut connection = Http2::connect(app.address, WINDOW).await;
     let mut stays = connection.open("/events?user=42").await;
     connection.open("/events?user=42").await.reset();
     assert_eq!(app.departures(1).await, [Reason::ClientLeft]);
     app.publish("still").await;
-    assert_eq!(stays.next().await.data, "still");
+    assert_eq!(stays.next_but_heartbeats().await.data, "still");
     app.finish().await;
 }
 

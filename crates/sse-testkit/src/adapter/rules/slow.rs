@@ -5,9 +5,12 @@ use std::time::Duration;
 use sse_core::{Builder, Drain, Manager, Overflow, Reason};
 use tokio::time::timeout;
 
-use crate::adapter::{
-    Stage,
-    app::{App, PATIENCE, next, next_data},
+use crate::{
+    RawClient,
+    adapter::{
+        Stage,
+        app::{App, PATIENCE, next, next_data},
+    },
 };
 
 const SOON: Duration = Duration::from_millis(400);
@@ -31,12 +34,25 @@ async fn stall(stage: Stage, builder: Builder) -> Reason {
     }
     let reasons = app.departures(1).await;
     assert_eq!(app.manager.stats().total_connections, 1, "the fast client is there");
+    is_closed(&app, &slow).await;
     // It takes what its system still holds, and finds the connection broken off.
     let end = timeout(PATIENCE, slow.end()).await.expect("the slow client's connection is closed");
     assert!(!end.is_ok_and(crate::End::is_clean), "an end that hides what is missing");
     drop((slow, fast));
     app.finish().await;
     reasons[0]
+}
+
+/// Until the server's end of a connection is not established any more, where the system tells.
+async fn is_closed(app: &App, client: &RawClient) {
+    let client = client.local_address().expect("the client's address");
+    let ends = format!("0100007F:{:04X} 0100007F:{:04X} 01 ", app.address.port(), client.port());
+    let closed = async {
+        while std::fs::read_to_string("/proc/self/net/tcp").is_ok_and(|sockets| sockets.contains(&ends)) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, closed).await.expect("the server closes the connection of a client that takes nothing");
 }
 
 fn is_there(app: &App, user: &str) -> bool {
