@@ -1,5 +1,7 @@
 //! A server for apps with streams.
 
+#[cfg(feature = "tls")]
+use std::sync::Arc;
 use std::{
     fmt,
     future::{Future, IntoFuture, pending},
@@ -17,16 +19,22 @@ use tokio::{
     net::TcpListener,
     time::{Instant, sleep, timeout_at},
 };
+#[cfg(feature = "tls")]
+use tokio_rustls::rustls::ServerConfig;
 use tower_service::Service;
 use tracing::{info, warn};
 
 use crate::{
-    connection::{BoxError, connection},
+    arrival::{Arrival, BoxError, Terms},
     shutdown::{Phase, Shutdown},
 };
 
 /// How long a client may take to send a request head, also the next one on a connection that is kept.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Of a server without managers.
+#[cfg(feature = "http2")]
+const PING_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// In place of times beyond what the clock can hold.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -34,7 +42,7 @@ const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// After a stream was ended its connection has so long to take what is left, unless `connection_timeout` is shorter.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// Serves a service on a listener, HTTP/1.1.
+/// Serves a service on a listener, HTTP/1.1 and HTTP/2.
 ///
 /// See [`Serve`] for what it does for streams that other servers do not.
 pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
@@ -45,6 +53,9 @@ pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
         drain: Drain::default(),
         options: None,
         header_timeout: HEADER_TIMEOUT,
+        max_connections: usize::MAX,
+        #[cfg(feature = "tls")]
+        tls: None,
         signal: Box::pin(pending()),
     }
 }
@@ -54,6 +65,11 @@ pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
 /// For streams it sets `TCP_NODELAY`, keep-alive and the user timeout; breaks off a connection whose stream was ended while it is
 /// blocked in a write (at once when the client stalled, else after 5 s, or `connection_timeout` where that is shorter); and ends
 /// the streams of its managers when it shuts down, which would otherwise wait for them until the deadline.
+///
+/// HTTP/2 is spoken to clients that begin with it (RFC 9113, section 3.3), and over TLS to those that negotiate it: a browser has six
+/// connections to a server of HTTP/1.1, one stream each, and as many streams as it likes on one of HTTP/2. There a peer that answers no
+/// ping for the shortest `connection_timeout` of the managers is closed; a stream whose client takes nothing is ended by its
+/// manager, and the connection, which may have others, stays.
 ///
 /// A connection that was upgraded is the service's own: none of this concerns it, and a shutdown neither ends nor awaits it.
 ///
@@ -66,6 +82,9 @@ pub struct Serve<S> {
     drain: Drain,
     options: Option<SocketOptions>,
     header_timeout: Duration,
+    max_connections: usize,
+    #[cfg(feature = "tls")]
+    tls: Option<tokio_rustls::TlsAcceptor>,
     signal: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -95,6 +114,25 @@ impl<S> Serve<S> {
         self
     }
 
+    /// How many connections there may be, upgraded ones not among them; as many as the system lets by default.
+    ///
+    /// At the limit nobody is accepted until one closes: newcomers wait in the system's queue. It is meant as the last resort against
+    /// running out of files. A manager's `max_connections` below it answers with a 503 that says when to return.
+    pub fn max_connections(mut self, most: usize) -> Self {
+        self.max_connections = most;
+        self
+    }
+
+    /// Speaks TLS. A configuration that names no protocols for ALPN (RFC 7301) offers HTTP/2 and HTTP/1.1.
+    ///
+    /// The handshake has the time of [`header_timeout`](Self::header_timeout), and holds nobody else up. Certificates that change are
+    /// the affair of the configuration's resolver.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, config: Arc<ServerConfig>) -> Self {
+        self.tls = Some(crate::tls::acceptor(config));
+        self
+    }
+
     /// Shuts down when the future resolves: accepts nobody, ends all streams, finishes the answers under way, and breaks
     /// off what is left at the deadline of the [`Drain`].
     pub fn with_graceful_shutdown(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
@@ -119,7 +157,7 @@ impl<S> Serve<S> {
 impl<S, B> Serve<S>
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send,
+    S::Future: Send + 'static,
     S::Error: Into<BoxError>,
     B: Body + Send + 'static,
     B::Data: Send,
@@ -128,19 +166,29 @@ where
     async fn run(mut self) -> io::Result<()> {
         let shutdown = Shutdown::new(self.linger());
         let options = self.options();
+        let terms = Terms {
+            header_timeout: self.header_timeout,
+            #[cfg(feature = "http2")]
+            ping_timeout: self.connection_timeout().unwrap_or(PING_TIMEOUT) / 2,
+            #[cfg(feature = "tls")]
+            tls: self.tls.clone(),
+        };
+        let accept = async || {
+            shutdown.fewer_than(self.max_connections).await;
+            self.listener.accept().await
+        };
         loop {
             tokio::select! {
                 biased;
                 () = &mut self.signal => break,
-                accepted = self.listener.accept() => match accepted {
+                accepted = accept() => match accepted {
                     Ok((socket, peer)) => {
                         if let Err(error) = options.set(&socket) {
                             // The client is gone already, or the system lacks an option; the stream's own timeouts hold.
                             tracing::debug!(%peer, %error, "socket options");
                         }
-                        let service = self.service.clone();
-                        let listener = shutdown.listener();
-                        tokio::spawn(connection(socket, peer, service, self.header_timeout, listener));
+                        let arrival = Arrival { socket, peer, listener: shutdown.listener() };
+                        tokio::spawn(arrival.served(self.service.clone(), terms.clone()));
                     }
                     Err(error) => after(&error).await,
                 },
@@ -185,7 +233,7 @@ async fn after(error: &io::Error) {
 impl<S, B> IntoFuture for Serve<S>
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send,
+    S::Future: Send + 'static,
     S::Error: Into<BoxError>,
     B: Body + Send + 'static,
     B::Data: Send,

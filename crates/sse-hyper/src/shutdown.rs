@@ -1,11 +1,12 @@
 //! How all connections of a server learn that it stops.
 
 use std::{
+    future::poll_fn,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU8, Ordering},
     },
-    task::{Context, Waker},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -33,6 +34,8 @@ struct Shared {
     /// How a connection's task is woken; `None` until it was polled first.
     connections: Mutex<Slab<Option<Waker>>>,
     all_closed: Notify,
+    /// A connection closed, so there may be room for another.
+    room: Notify,
     linger: Duration,
 }
 
@@ -43,6 +46,7 @@ impl Shutdown {
             phase: AtomicU8::new(Phase::Serving as u8),
             connections: Mutex::default(),
             all_closed: Notify::new(),
+            room: Notify::new(),
             linger,
         }))
     }
@@ -61,6 +65,13 @@ impl Shutdown {
     /// How many connections there are.
     pub(crate) fn connections(&self) -> usize {
         self.0.connections().len()
+    }
+
+    /// Resolves when there are fewer than so many.
+    pub(crate) async fn fewer_than(&self, most: usize) {
+        while self.connections() >= most {
+            self.0.room.notified().await;
+        }
     }
 
     /// Resolves when there are none.
@@ -96,9 +107,21 @@ impl PhaseListener {
         self.shared.linger
     }
 
+    /// For another task from here on.
+    pub(crate) fn moved(mut self) -> Self {
+        self.registered = false;
+        self
+    }
+
+    /// Resolves when the server goes on no more.
+    pub(crate) async fn stopping(&mut self) {
+        poll_fn(|cx| if self.poll_phase(cx) == Phase::Serving { Poll::Pending } else { Poll::Ready(()) })
+            .await;
+    }
+
     /// The phase; the task is woken when it changes.
     pub(crate) fn poll_phase(&mut self, cx: &Context<'_>) -> Phase {
-        // The connection is a task of its own, so its waker stays the same.
+        // The connection is a task of its own, so its waker stays the same until it is moved.
         if !self.registered {
             self.registered = true;
             if let Some(place) = self.shared.connections().get_mut(self.key) {
@@ -122,6 +145,7 @@ impl Drop for PhaseListener {
             self.shared.all_closed.notify_waiters();
         }
         drop(connections);
+        self.shared.room.notify_one();
         drop(waker);
     }
 }

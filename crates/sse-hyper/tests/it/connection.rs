@@ -4,21 +4,27 @@ use std::net::SocketAddr;
 
 use sse_testkit::{Dechunker, Decoded, Decoder};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
 
 use crate::app::PATIENCE;
 
-pub(crate) struct Connection {
-    stream: TcpStream,
+pub(crate) struct Connection<I = TcpStream> {
+    stream: I,
     unparsed: Vec<u8>,
 }
 
 impl Connection {
     pub(crate) async fn open(address: SocketAddr) -> Self {
-        Self { stream: TcpStream::connect(address).await.unwrap(), unparsed: Vec::new() }
+        Self::over(TcpStream::connect(address).await.unwrap())
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
+    pub(crate) fn over(stream: I) -> Self {
+        Self { stream, unparsed: Vec::new() }
     }
 
     pub(crate) async fn get(&mut self, path: &str) {

@@ -7,8 +7,13 @@ mod blocked;
 mod connection;
 mod connections;
 mod cycles;
+#[cfg(feature = "http2")]
+mod http2;
+mod limit;
 mod readiness;
 mod shutdown;
 mod socket;
 mod suite;
+#[cfg(feature = "tls")]
+mod tls;
 mod upgrade;

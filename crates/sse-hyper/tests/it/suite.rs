@@ -55,4 +55,7 @@ impl Adapter for Hyper {
     }
 }
 
+#[cfg(feature = "http2")]
+sse_testkit::adapter_suite!(Hyper, [http2]);
+#[cfg(not(feature = "http2"))]
 sse_testkit::adapter_suite!(Hyper);

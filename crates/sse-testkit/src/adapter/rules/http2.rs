@@ -56,7 +56,10 @@ pub async fn its_answers_are_the_same_without_fields_of_http_1(stage: Stage) {
     assert_eq!(full.head.status, 503);
     assert!(full.head.headers.contains_key("retry-after"));
     let mut head = connection.ask(Method::HEAD, "/events").await;
-    assert_eq!((head.head.status.as_u16(), head.bytes().await.is_none()), (200, true));
+    assert_eq!(head.head.status, 200);
+    while let Some(bytes) = head.bytes().await {
+        assert_eq!(bytes.expect("a clean end"), "", "HEAD has no body");
+    }
     let wrong = connection.ask(Method::PUT, "/events").await;
     assert_eq!(wrong.head.status, 405);
     assert!(wrong.head.headers.contains_key("allow"));

@@ -1,49 +1,46 @@
-//! One connection of a server.
+//! One connection of HTTP/1.1.
 
 use std::{
     future::Future,
-    net::SocketAddr,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use http::{Request, Response};
 use http_body::Body;
-use hyper::{body::Incoming, server::conn::http1, service::Service as HyperService};
+use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use pin_project_lite::pin_project;
 use sse_core::{Ending, Reason};
 use tokio::{
-    net::TcpStream,
+    io::{AsyncRead, AsyncWrite},
     time::{Sleep, sleep},
 };
 use tower_service::Service;
 use tracing::debug;
 
 use crate::{
-    handshake::PeerAddr,
-    io::ClientSocket,
-    mark::StreamMark,
+    arrival::BoxError,
+    rewound::Rewound,
     shutdown::{Phase, PhaseListener},
     side::Side,
+    watching::Watching,
 };
-
-/// What a server serves with.
-pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Serves one connection to its end.
 ///
 /// Not an `async fn`: that would keep its arguments beside what is made of them, for each connection.
-pub(crate) fn connection<S, B>(
-    socket: TcpStream,
-    peer: SocketAddr,
-    service: S,
+pub(crate) fn connection<S, B, I>(
+    io: Rewound<I>,
+    service: Watching<S>,
     header_timeout: Duration,
     listener: PhaseListener,
+    side: Arc<Side>,
 ) -> impl Future<Output = ()> + Send + 'static
 where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send,
     S::Error: Into<BoxError>,
@@ -51,113 +48,32 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    let side = Arc::new(Side::default());
     let http = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
-        .serve_connection(
-            TokioIo::new(ClientSocket::new(socket, Arc::clone(&side))),
-            Watching { service, peer, side: Arc::clone(&side) },
-        )
+        .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
     Supervised { http, listener, side, stream: Carried::default(), draining: false }
 }
 
-/// The service of one connection: looks for streams among the answers.
-#[derive(Debug, Clone)]
-struct Watching<S> {
-    service: S,
-    peer: SocketAddr,
-    side: Arc<Side>,
-}
-
-impl<S, B> HyperService<Request<Incoming>> for Watching<S>
-where
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone,
-    S::Error: Into<BoxError>,
-{
-    type Response = Response<B>;
-    type Error = BoxError;
-    type Future = Answering<S, S::Future>;
-
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        request.extensions_mut().insert(PeerAddr(self.peer));
-        let mut service = self.service.clone();
-        // Most services are always ready; only for the others is the request kept until they are.
-        let state = match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => Answer::Called { future: service.call(request) },
-            Poll::Ready(Err(error)) => Answer::Failed { error: Some(error.into()) },
-            Poll::Pending => Answer::Waiting { service: Box::new((service, Some(request))) },
-        };
-        Answering { state, side: Arc::clone(&self.side) }
-    }
-}
-
-pin_project! {
-    struct Answering<S, F> {
-        #[pin]
-        state: Answer<S, F>,
-        side: Arc<Side>,
-    }
-}
-
-pin_project! {
-    #[project = AnswerProjection]
-    enum Answer<S, F> {
-        Waiting { service: Box<(S, Option<Request<Incoming>>)> },
-        Called { #[pin] future: F },
-        Failed { error: Option<BoxError> },
-    }
-}
-
-impl<S, B> Future for Answering<S, S::Future>
-where
-    S: Service<Request<Incoming>, Response = Response<B>>,
-    S::Error: Into<BoxError>,
-{
-    type Output = Result<Response<B>, BoxError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        loop {
-            match this.state.as_mut().project() {
-                AnswerProjection::Waiting { service } => {
-                    let (service, request) = &mut **service;
-                    ready!(service.poll_ready(cx)).map_err(Into::into)?;
-                    let Some(request) = request.take() else { return Poll::Pending };
-                    let future = service.call(request);
-                    this.state.set(Answer::Called { future });
-                }
-                AnswerProjection::Called { future } => {
-                    let response = ready!(future.poll(cx)).map_err(Into::into)?;
-                    if let Some(mark) = response.extensions().get::<StreamMark>() {
-                        this.side.put(mark.take());
-                    }
-                    return Poll::Ready(Ok(response));
-                }
-                AnswerProjection::Failed { error } => {
-                    return error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
-                }
-            }
-        }
-    }
-}
-
-type Http<S> = http1::UpgradeableConnection<TokioIo<ClientSocket>, Watching<S>>;
+type Http<S, I> = http1::UpgradeableConnection<TokioIo<Rewound<I>>, Watching<S>>;
 
 pin_project! {
     /// A connection that ends when its stream or its server does, also while it is blocked in a write: hyper polls no body then,
     /// so it would never learn that there is nothing more to wait for.
-    struct Supervised<S, B>
+    struct Supervised<S, B, I>
     where
         S: Service<Request<Incoming>, Response = Response<B>>,
         S: Clone,
         S::Error: Into<BoxError>,
         B: Body,
         B: 'static,
+        I: AsyncRead,
+        I: AsyncWrite,
+        I: Unpin,
     {
         #[pin]
-        http: Http<S>,
+        http: Http<S, I>,
         listener: PhaseListener,
         side: Arc<Side>,
         stream: Carried,
@@ -165,8 +81,9 @@ pin_project! {
     }
 }
 
-impl<S, B> Future for Supervised<S, B>
+impl<S, B, I> Future for Supervised<S, B, I>
 where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
     S::Error: Into<BoxError>,
     S::Future: Send,

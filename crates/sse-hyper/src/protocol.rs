@@ -1,0 +1,79 @@
+//! What a client speaks.
+
+use std::io;
+
+use tokio::io::AsyncRead;
+#[cfg(feature = "http2")]
+use tokio::io::AsyncReadExt as _;
+
+/// What clients of HTTP/2 begin with (RFC 9113, section 3.4).
+#[cfg(feature = "http2")]
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http1,
+    #[cfg(feature = "http2")]
+    Http2,
+}
+
+/// Reads no more than it needs to know: one byte of most requests.
+#[cfg(feature = "http2")]
+pub(crate) async fn detect<I: AsyncRead + Unpin>(io: &mut I, read: &mut Vec<u8>) -> io::Result<Protocol> {
+    let mut bytes = [0; PREFACE.len()];
+    loop {
+        let left = PREFACE.len() - read.len();
+        let count = io.read(&mut bytes[..left]).await?;
+        read.extend_from_slice(&bytes[..count]);
+        if count == 0 || !PREFACE.starts_with(read) {
+            return Ok(Protocol::Http1);
+        }
+        if read.len() == PREFACE.len() {
+            return Ok(Protocol::Http2);
+        }
+    }
+}
+
+/// There is nothing to choose from.
+#[cfg(not(feature = "http2"))]
+#[expect(clippy::unused_async, reason = "as the one that reads")]
+pub(crate) async fn detect<I: AsyncRead + Unpin>(_: &mut I, _: &mut Vec<u8>) -> io::Result<Protocol> {
+    Ok(Protocol::Http1)
+}
+
+#[cfg(all(test, feature = "http2"))]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use super::*;
+
+    async fn detected(pieces: &[&[u8]]) -> (Protocol, Vec<u8>) {
+        let (mut ours, mut theirs) = tokio::io::duplex(64);
+        let mut read = Vec::new();
+        let send = async {
+            for piece in pieces {
+                tokio::io::AsyncWriteExt::write_all(&mut theirs, piece).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            tokio::io::AsyncWriteExt::shutdown(&mut theirs).await.unwrap();
+        };
+        let (protocol, ()) = tokio::join!(detect(&mut ours, &mut read), send);
+        (protocol.unwrap(), read)
+    }
+
+    #[tokio::test]
+    async fn the_preface_is_known_in_whatever_pieces_it_comes() {
+        assert_eq!(detected(&[PREFACE, b"more"]).await, (Protocol::Http2, PREFACE.to_vec()));
+        let bytes: Vec<_> = PREFACE.chunks(1).collect();
+        assert_eq!(detected(&bytes).await.0, Protocol::Http2);
+    }
+
+    #[tokio::test]
+    async fn everything_else_is_http_1_and_nothing_is_lost() {
+        for request in ["GET / HTTP/1.1\r\n\r\n", "P", "POST / HTTP/1.1\r\n", "PRI * HTTP/1.1\r\n", ""] {
+            let (protocol, read) = detected(&[request.as_bytes()]).await;
+            assert_eq!(protocol, Protocol::Http1, "{request:?}");
+            assert!(request.as_bytes().starts_with(&read), "{request:?}");
+        }
+    }
+}
