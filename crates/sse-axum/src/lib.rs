@@ -11,5 +11,8 @@ pub use events::events;
 pub use extract::SseHandshake;
 pub use response::{Refusal, SseResponse};
 pub use serve::{Serve, serve};
+pub use sse_hyper::SocketOptions;
+#[cfg(feature = "tls")]
+pub use sse_hyper::rustls;
 #[cfg(feature = "trpc")]
 pub use trpc::trpc;

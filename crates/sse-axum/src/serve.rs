@@ -49,6 +49,17 @@ impl Serve {
         Self(self.0.header_timeout(timeout))
     }
 
+    /// See [`sse_hyper::Serve::max_connections`].
+    pub fn max_connections(self, most: usize) -> Self {
+        Self(self.0.max_connections(most))
+    }
+
+    /// See [`sse_hyper::Serve::tls`].
+    #[cfg(feature = "tls")]
+    pub fn tls(self, config: std::sync::Arc<sse_hyper::rustls::ServerConfig>) -> Self {
+        Self(self.0.tls(config))
+    }
+
     /// See [`sse_hyper::Serve::with_graceful_shutdown`].
     pub fn with_graceful_shutdown(self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(self.0.with_graceful_shutdown(signal))

@@ -127,6 +127,22 @@ impl<S> Serve<S> {
     ///
     /// The handshake has the time of [`header_timeout`](Self::header_timeout), and holds nobody else up. Certificates that change are
     /// the affair of the configuration's resolver.
+    ///
+    /// ```no_run
+    /// # async fn example<S>(
+    /// #     listener: tokio::net::TcpListener,
+    /// #     service: S,
+    /// # ) -> Result<sse_hyper::Serve<S>, Box<dyn std::error::Error>> {
+    /// use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+    ///
+    /// let certificates = CertificateDer::pem_file_iter("cert.pem")?.collect::<Result<_, _>>()?;
+    /// let private_key = PrivateKeyDer::from_pem_file("key.pem")?;
+    /// let config =
+    ///     rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(certificates, private_key)?;
+    /// let server = sse_hyper::serve(listener, service).tls(config.into());
+    /// # Ok(server)
+    /// # }
+    /// ```
     #[cfg(feature = "tls")]
     pub fn tls(mut self, config: Arc<ServerConfig>) -> Self {
         self.tls = Some(crate::tls::acceptor(config));

@@ -62,8 +62,8 @@ impl Adapter for Axum {
     }
 }
 
-#[cfg(feature = "trpc")]
-sse_testkit::adapter_suite!(Axum, [compression, management]);
+#[cfg(all(feature = "trpc", feature = "http2"))]
+sse_testkit::adapter_suite!(Axum, [compression, management, http2]);
 
-#[cfg(not(feature = "trpc"))]
+#[cfg(not(all(feature = "trpc", feature = "http2")))]
 sse_testkit::adapter_suite!(Axum, [compression]);

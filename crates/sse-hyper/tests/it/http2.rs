@@ -57,13 +57,15 @@ async fn nonsense_after_the_preface_ends_the_connection() {
 async fn a_shutdown_ends_a_connection_without_streams() {
     let mut app = app().await;
     let idle = Connection::open(app.address).await;
-    let (requests, connection) =
-        h2::client::handshake(TcpStream::connect(app.address).await.unwrap()).await.unwrap();
+    let socket = TcpStream::connect(app.address).await.unwrap();
+    let (mut requests, connection) = h2::client::handshake(socket).await.unwrap();
     let connection = tokio::spawn(connection);
+    let request = http::Request::get("http://localhost/ping").body(()).unwrap();
+    let (answer, _) = requests.send_request(request, true).unwrap();
+    assert_eq!(timeout(PATIENCE, answer).await.unwrap().unwrap().status(), 200);
     app.until(|app| app.connections() == 2).await;
     app.stop();
     assert_eq!(idle.rest().await, b"");
     timeout(PATIENCE, connection).await.unwrap().unwrap().unwrap();
-    drop::<h2::client::SendRequest<bytes::Bytes>>(requests);
     app.stopped().await;
 }
