@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     event::Event,
+    event_id::EventId,
     farewell::Farewell,
     frame::{Frame, FrameWriter, Kind},
     hello::Hello,
@@ -34,6 +35,18 @@ pub trait Dialect: Send + Sync + 'static {
 
     /// The last block of a stream that the server ends.
     fn end(&self, farewell: &Farewell, out: &mut FrameWriter);
+
+    /// Whether a client's last event id is to be [restored](Dialect::restore) after an event with an empty one. Asked once a stream.
+    fn restores_ids(&self) -> bool {
+        false
+    }
+
+    /// Gives a client its last event id again, right behind an event that had an empty one; without a word it would stay empty.
+    ///
+    /// For dialects that say by an empty id that an event has none: a client would take one without an `id` field for one with the id before.
+    fn restore(&self, id: &EventId, out: &mut FrameWriter) {
+        let _ = (id, out);
+    }
 }
 
 /// The dialect of the seed: `connection`, `heartbeat`, `notification`, `system`, and the app's own event types.

@@ -70,6 +70,7 @@ struct Head {
     /// Already `: line\n` for each line.
     comment: Option<Box<str>>,
     collapse_key: Option<Box<str>>,
+    is_json: bool,
 }
 
 /// `data:` lines, each with its line end.
@@ -119,7 +120,9 @@ impl Event {
         serde_json::to_writer(&mut buffer, data).map_err(EventError::Json)?;
         keep_on_one_line(&mut buffer[HEADROOM..]);
         buffer.push(b'\n');
-        Ok(Self::owned(buffer))
+        let mut event = Self::owned(buffer);
+        event.head.is_json = true;
+        Ok(event)
     }
 
     /// A writer for data that is made in pieces.
@@ -190,6 +193,18 @@ impl Event {
         self.head.collapse_key.as_deref()
     }
 
+    /// The `retry` field.
+    #[must_use]
+    pub fn retry_ref(&self) -> Option<Duration> {
+        self.head.retry.map(|retry| Duration::from_millis(retry.into()))
+    }
+
+    /// Whether the data are JSON, by way of [`Event::json`]; text that looks like it is text.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        self.head.is_json
+    }
+
     /// The data as a client receives it; `None` where a client dispatches nothing.
     #[must_use]
     pub fn data(&self) -> Option<Cow<'_, str>> {
@@ -207,7 +222,7 @@ impl Event {
     pub fn encode(self) -> Bytes {
         match self {
             Self {
-                head: Head { event_type, id: None, retry: None, comment: None, collapse_key: _ },
+                head: Head { event_type, id: None, retry: None, comment: None, collapse_key: _, is_json: _ },
                 body: Body::Owned(buffer),
             } => typed(buffer, event_type.as_ref().map_or("", |it| it.as_str())),
             mut other => other.take_bytes(Framing::None).bytes,

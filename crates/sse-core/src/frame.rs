@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
-use crate::{event::Event, framing::Framing};
+use crate::{event::Event, event_id::EventId, framing::Framing};
 
 /// An encoded event. A clone shares the bytes and costs one atomic increment.
 ///
@@ -19,6 +19,8 @@ struct Inner {
     event: Range<usize>,
     collapse: Collapse,
     kind: Kind,
+    /// What a client takes for its last event id then; `None` where it keeps the one that it has. Only known of frames of a [`FrameWriter`].
+    last_id: Option<EventId>,
 }
 
 /// What [`Overflow::KeepLatest`](crate::Overflow::KeepLatest) compares, hashed under a secret of the manager;
@@ -40,7 +42,13 @@ pub(crate) enum Kind {
 
 impl Frame {
     pub(crate) fn new(chunk: Bytes, event: Range<usize>) -> Self {
-        Self(Arc::new(Inner { chunk, event, collapse: Collapse::default(), kind: Kind::Event }))
+        Self(Arc::new(Inner {
+            chunk,
+            event,
+            collapse: Collapse::default(),
+            kind: Kind::Event,
+            last_id: None,
+        }))
     }
 
     pub(crate) fn collapsing(self, collapse: Collapse) -> Self {
@@ -59,6 +67,7 @@ impl Frame {
                 event: shared.event.clone(),
                 collapse: shared.collapse,
                 kind: shared.kind,
+                last_id: shared.last_id.clone(),
             },
         };
         change(&mut inner);
@@ -102,12 +111,17 @@ impl Frame {
     pub(crate) fn kind(&self) -> Kind {
         self.0.kind
     }
+
+    pub(crate) fn last_id(&self) -> Option<&EventId> {
+        self.0.last_id.as_ref()
+    }
 }
 
 /// Puts one or more events into one frame; what a [`Dialect`](crate::Dialect) writes to.
 #[derive(Debug, Default)]
 pub struct FrameWriter {
     buffer: Vec<u8>,
+    last_id: Option<EventId>,
 }
 
 impl FrameWriter {
@@ -120,6 +134,9 @@ impl FrameWriter {
     /// Appends an event.
     pub fn event(&mut self, event: &Event) {
         event.encode_to(&mut self.buffer);
+        if let Some(id) = event.id_ref() {
+            self.last_id = Some(id.clone());
+        }
     }
 
     /// The frame.
@@ -131,6 +148,6 @@ impl FrameWriter {
         Framing::Chunk.put_head(&mut chunk, event);
         chunk.extend_from_slice(&self.buffer);
         Framing::Chunk.put_tail(&mut chunk, event);
-        Frame::new(chunk.into(), head..head + event)
+        Frame::new(chunk.into(), head..head + event).map(|inner| inner.last_id = self.last_id)
     }
 }

@@ -101,6 +101,16 @@ impl Handshake {
         self
     }
 
+    /// Asks for a topic, as the client's wish: subject to [`Access`](crate::Access). A name that cannot be one is told by `connect`.
+    #[must_use]
+    pub fn requested_topic<N: TryInto<Topic, Error: Into<FieldError>>>(mut self, topic: N) -> Self {
+        match topic.try_into() {
+            Ok(topic) => self.requested_topics.push(topic),
+            Err(error) => self.note("topics", "", error.into()),
+        }
+        self
+    }
+
     fn note(&mut self, field: &'static str, value: &str, source: FieldError) {
         self.problem.get_or_insert(Cause::Invalid { field, value: shortened(value), source });
     }

@@ -152,7 +152,7 @@ impl Manager {
             timestamp: shared.connected_at,
         };
         let info = shared.info();
-        let session = Session::new(shared, Arc::clone(inner), hello);
+        let session = Session::new(shared, Arc::clone(inner), hello, handshake.last_event_id);
         inner.hooks.connected(&info);
         Ok(session)
     }

@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::{
     backlog::{Frames, Limit, events_in},
     client_id::ClientId,
+    event_id::EventId,
     farewell::Farewell,
     frame::Frame,
     hello::Hello,
@@ -48,11 +49,24 @@ pub struct Session {
     manager: Arc<Inner>,
     /// There until the first poll.
     hello: Option<Box<Hello>>,
+    /// What the client has for its last event id; only in dialects that restore it.
+    last_id: Option<Box<LastId>>,
 }
 
+#[derive(Debug, Default)]
+struct LastId(Option<EventId>);
+
 impl Session {
-    pub(crate) fn new(shared: Arc<Shared>, manager: Arc<Inner>, hello: Hello) -> Self {
-        Self { shared, manager, hello: Some(Box::new(hello)) }
+    /// With the last event id that the client sent.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        manager: Arc<Inner>,
+        hello: Hello,
+        last_event_id: Option<String>,
+    ) -> Self {
+        let restores = manager.rules.dialects.get(shared.dialect).restores_ids();
+        let last_id = restores.then(|| LastId(last_event_id.and_then(|id| EventId::new(id).ok())).into());
+        Self { shared, manager, hello: Some(Box::new(hello)), last_id }
     }
 
     /// The stream's client id.
@@ -106,13 +120,14 @@ impl Session {
             let dialects = &self.manager.rules.dialects;
             let frame = dialects.encode(self.shared.dialect, |dialect, out| dialect.hello(&hello, out));
             if !frame.is_empty() {
-                return Poll::Ready(Some(self.counted([frame].into_iter().collect())));
+                let frames = self.restored(std::iter::once(frame).collect());
+                return Poll::Ready(Some(self.counted(frames)));
             }
         }
         let mut batch = Batch::default();
-        let now = || self.manager.clock.now();
-        while ready!(self.shared.queue.poll_take(waker, limit, now, &mut batch)) {
+        while ready!(self.shared.queue.poll_take(waker, limit, || self.manager.clock.now(), &mut batch)) {
             let frames = self.frames(std::mem::take(&mut batch));
+            let frames = self.restored(frames);
             // A dialect may have no words for a gap or an end, and no bytes would mean the end to a transport.
             if !frames.is_empty() {
                 return Poll::Ready(Some(self.counted(frames)));
@@ -135,6 +150,27 @@ impl Session {
         }
         frames.retain(|frame| !frame.is_empty());
         frames
+    }
+
+    /// Puts the client's last event id behind events with an empty one.
+    fn restored(&mut self, frames: Frames) -> Frames {
+        let Some(LastId(last_id)) = self.last_id.as_deref_mut() else { return frames };
+        let dialects = &self.manager.rules.dialects;
+        let mut all = Frames::with_capacity(frames.len());
+        for frame in frames {
+            let id = frame.last_id().cloned();
+            all.push(frame);
+            match (id, last_id.as_ref()) {
+                (Some(id), _) if !id.as_str().is_empty() => *last_id = Some(id),
+                (Some(_), Some(last)) => {
+                    let restore =
+                        dialects.encode(self.shared.dialect, |dialect, out| dialect.restore(last, out));
+                    all.extend(Some(restore).filter(|frame| !frame.is_empty()));
+                }
+                _ => {}
+            }
+        }
+        all
     }
 
     fn gap(&self, dropped: Option<u32>) -> Frame {
@@ -169,6 +205,7 @@ impl Stream for Session {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if self.hello.is_none()
+            && self.last_id.is_none()
             && let Some(frame) = self.shared.queue.take_only()
         {
             self.count(u64::from(events_in(&frame)), frame.len() as u64);

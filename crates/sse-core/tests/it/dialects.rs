@@ -3,8 +3,8 @@
 use std::{sync::Arc, task::Poll, time::Duration};
 
 use sse_core::{
-    Cause, Dialect, Disconnect, Event, EventType, Farewell, FrameWriter, Handshake, Hello, MAX_DIALECTS,
-    Manager, Target,
+    Cause, Dialect, Disconnect, Event, EventId, EventType, Farewell, FrameWriter, Handshake, Hello,
+    MAX_DIALECTS, Manager, Target,
 };
 use tokio::time::advance;
 
@@ -98,4 +98,63 @@ fn there_are_so_many_dialects_and_no_more() {
     let refused = connect(NAMES[MAX_DIALECTS - 1]).unwrap_err();
     assert_eq!(refused.cause(), &Cause::TooManyDialects);
     assert!(connect("1").is_ok());
+}
+
+/// Says by an empty id that an event has none.
+struct Restoring;
+
+impl Dialect for Restoring {
+    fn name(&self) -> &'static str {
+        "restoring"
+    }
+
+    fn hello(&self, _: &Hello, out: &mut FrameWriter) {
+        out.event(&Event::text("hello").id(EventId::reset()));
+    }
+
+    fn event(&self, event: &Event, out: &mut FrameWriter) {
+        match event.id_ref() {
+            Some(_) => out.event(event),
+            None => out.event(&event.clone().id(EventId::reset())),
+        }
+    }
+
+    fn heartbeat(&self, beat: &Event, out: &mut FrameWriter) {
+        out.event(beat);
+    }
+
+    fn end(&self, _: &Farewell, _: &mut FrameWriter) {}
+
+    fn restores_ids(&self) -> bool {
+        true
+    }
+
+    fn restore(&self, id: &EventId, out: &mut FrameWriter) {
+        out.event(&Event::empty().id(id.clone()));
+    }
+}
+
+#[tokio::test]
+async fn a_last_event_id_is_restored_behind_events_without_one() {
+    let manager = Manager::builder().build().unwrap();
+    let handshake = || Handshake::new().dialect(Arc::new(Restoring));
+    let mut fresh = Client::connect(&manager, handshake());
+    let id = Handshake::from_request("GET", Some("lastEventId=6"), None).dialect(Arc::new(Restoring));
+    let mut returning = Client::connect(&manager, id);
+    assert_eq!(fresh.buffer(), Poll::Ready(Some("id: \ndata: hello\n\n".into())));
+    assert_eq!(returning.buffer(), Poll::Ready(Some("id: \ndata: hello\n\nid: 6\n\n".into())));
+
+    manager.all().publish(Event::text("untracked")).await.unwrap();
+    assert_eq!(fresh.buffer(), Poll::Ready(Some("id: \ndata: untracked\n\n".into())));
+    assert_eq!(returning.buffer(), Poll::Ready(Some("id: \ndata: untracked\n\nid: 6\n\n".into())));
+
+    manager.all().publish(Event::text("tracked").id(EventId::from(7))).await.unwrap();
+    manager.all().publish(Event::text("a")).await.unwrap();
+    manager.all().publish(Event::text("b")).await.unwrap();
+    let expected = "id: 7\ndata: tracked\n\nid: \ndata: a\n\nid: 7\n\nid: \ndata: b\n\nid: 7\n\n";
+    for client in [&mut fresh, &mut returning] {
+        assert_eq!(client.buffer(), Poll::Ready(Some(expected.into())));
+    }
+    // What is restored is no event.
+    assert_eq!(manager.stats().counters.delivered, 8);
 }
