@@ -1,15 +1,20 @@
 //! The management API as a scope.
 
-use std::borrow::Cow;
+use std::convert::Infallible;
 
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, Scope,
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::{
+        StatusCode,
+        header::{HeaderName, HeaderValue},
+    },
     web::{self, BytesMut, Data, Payload},
 };
 use futures_util::StreamExt;
 use sse_core::Caller;
-use sse_trpc::{Body, Management};
+use sse_trpc::{Body, Content, Headers, Management};
+
+use crate::{body::SessionBody, response};
 
 /// The management API as a scope: `.service(sse_actix::trpc("/api/trpc", management))`.
 ///
@@ -20,22 +25,21 @@ pub fn trpc(path: &str, management: Management) -> Scope {
 
 async fn call(management: Data<Management>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let Some(body) = read(payload, management.body_limit()).await else {
-        return HttpResponse::BadRequest().finish();
+        return into_response(&request, sse_trpc::Response::broken_off());
     };
-    let content_type =
-        request.headers().get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
     let caller = request.extensions().get::<Caller>().cloned().unwrap_or_default();
     let answer = management
         .handle(sse_trpc::Request {
             method: request.method().as_str(),
             path: below(&request),
             query: request.uri().query(),
-            content_type: content_type.as_ref().map(Cow::as_ref),
+            headers: Headers::read(|name| request.headers().get(name).map(HeaderValue::as_bytes)),
             body,
             caller,
+            address: request.peer_addr().map(|address| address.ip()),
         })
         .await;
-    into_response(answer)
+    into_response(&request, answer)
 }
 
 /// What follows the mount point, as it was sent: as many segments as Actix left, which decodes some of what it matches.
@@ -59,11 +63,19 @@ async fn read(mut payload: Payload, limit: usize) -> Option<Body> {
     Some(body.freeze().into())
 }
 
-fn into_response(answer: sse_trpc::Response) -> HttpResponse {
+fn into_response(request: &HttpRequest, answer: sse_trpc::Response) -> HttpResponse {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponseBuilder::new(status);
+    let mut response = match answer.body {
+        Content::Whole(bytes) if bytes.is_empty() => response.finish(),
+        Content::Whole(bytes) => response.body(bytes),
+        Content::Lines(lines) => response.streaming(lines.map(Ok::<_, Infallible>)),
+        Content::Events(session) => response::stream(request, SessionBody(session)),
+    };
     for (name, value) in answer.headers {
-        response.insert_header((name, value));
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
     }
-    if answer.body.is_empty() { response.finish() } else { response.body(answer.body) }
+    response
 }

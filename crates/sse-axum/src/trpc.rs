@@ -1,16 +1,18 @@
 //! The management API as a router.
 
-use std::borrow::Cow;
+use std::{convert::Infallible, net::SocketAddr};
 
 use axum::{
     Router,
     body::{Body, to_bytes},
-    extract::{Request, State},
-    response::{IntoResponse, Response},
+    extract::{ConnectInfo, Request, State},
+    response::Response,
 };
-use http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
+use futures_util::StreamExt;
+use http::{HeaderName, HeaderValue, StatusCode};
 use sse_core::Caller;
-use sse_trpc::Management;
+use sse_hyper::PeerAddr;
+use sse_trpc::{Content, Headers, Management};
 
 /// The management API as a router, to be nested where the app wants it: `.nest("/api/trpc", sse_axum::trpc(management))`.
 ///
@@ -26,17 +28,19 @@ async fn call(State(management): State<Management>, request: Request) -> Respons
     let body = match to_bytes(body, management.body_limit()).await {
         Ok(bytes) => bytes.into(),
         Err(error) if is_too_large(&error) => sse_trpc::Body::TooLarge,
-        Err(_) => return StatusCode::BAD_REQUEST.into_response(),
+        Err(_) => return into_response(sse_trpc::Response::broken_off()),
     };
-    let content_type = parts.headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let address = parts.extensions.get().map(|PeerAddr(address)| address.ip());
+    let connect_info = || parts.extensions.get().map(|ConnectInfo::<SocketAddr>(address)| address.ip());
     let answer = management
         .handle(sse_trpc::Request {
             method: parts.method.as_str(),
             path: parts.uri.path().trim_start_matches('/'),
             query: parts.uri.query(),
-            content_type: content_type.as_ref().map(Cow::as_ref),
+            headers: Headers::read(|name| parts.headers.get(name).map(HeaderValue::as_bytes)),
             body,
             caller: parts.extensions.get::<Caller>().cloned().unwrap_or_default(),
+            address: address.or_else(connect_info),
         })
         .await;
     into_response(answer)
@@ -49,7 +53,11 @@ fn is_too_large(error: &axum::Error) -> bool {
 }
 
 fn into_response(answer: sse_trpc::Response) -> Response {
-    let mut response = Response::new(Body::from(answer.body));
+    let mut response = match answer.body {
+        Content::Whole(bytes) => Response::new(Body::from(bytes)),
+        Content::Lines(lines) => Response::new(Body::from_stream(lines.map(Ok::<_, Infallible>))),
+        Content::Events(session) => sse_hyper::response(session).map(Body::new),
+    };
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in answer.headers {
         if let Ok(value) = HeaderValue::try_from(value) {

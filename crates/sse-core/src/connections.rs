@@ -106,6 +106,14 @@ impl Manager {
         ConnectionPage { items, next_cursor }
     }
 
+    /// A live stream; `None` when it is not live.
+    #[must_use]
+    pub fn connection(&self, client: ClientId) -> Option<Connection> {
+        let order = self.inner.order.lock();
+        let slot = order.registry.streams.get(order.registry.place(client)?)?;
+        Some(Connection::of(&order, slot))
+    }
+
     /// How many streams each user has: those users with the most, at most `limit`, in falling order.
     ///
     /// Looks at every user, in steps between which others go on.

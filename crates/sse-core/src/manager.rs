@@ -278,7 +278,7 @@ impl Manager {
         let config = &self.inner.config;
         self.inner.order.lock().counts.refused[cause.index()] += 1;
         let delay = random_between(config.retry.max(Duration::from_secs(1)), config.retry * 5);
-        Refused::new(cause).retry_after(delay).softly(config.refusal == RefusalForm::Soft)
+        Refused::new(cause).with_retry_after(delay).softly(config.refusal == RefusalForm::Soft)
     }
 }
 

@@ -151,7 +151,7 @@ impl Refused {
         Self { cause, retry_after: None, soft: false }
     }
 
-    pub(crate) fn retry_after(mut self, delay: Duration) -> Self {
+    pub(crate) fn with_retry_after(mut self, delay: Duration) -> Self {
         if matches!(self.cause.status(), 429 | 503) {
             self.retry_after = Some(delay);
         }
@@ -168,6 +168,12 @@ impl Refused {
     #[must_use]
     pub fn cause(&self) -> &Cause {
         &self.cause
+    }
+
+    /// How long the client should wait before it comes back; `None` where it need not.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// What an adapter answers.

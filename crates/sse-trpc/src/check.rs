@@ -15,6 +15,14 @@ pub(crate) fn topic(context: &Context, field: &str, topic: &Topic) -> Result<(),
     length(field, topic.as_str(), context.manager().config().limits.topic)
 }
 
+pub(crate) fn topics(context: &Context, topics: &[Topic]) -> Result<(), Error> {
+    let most = context.manager().config().limits.topics;
+    if topics.len() > most {
+        return Err(Error::field("topics", format_args!("has {} topics, more than {most}", topics.len())));
+    }
+    topics.iter().enumerate().try_for_each(|(index, name)| topic(context, &format!("topics[{index}]"), name))
+}
+
 pub(crate) fn target(context: &Context, target: &Target) -> Result<(), Error> {
     match target {
         Target::User(name) => user(context, "target.user", name),

@@ -1,22 +1,23 @@
 //! What a procedure works with.
 
-use sse_core::{Caller, Manager, Target};
+use std::{net::IpAddr, sync::Arc};
 
-use crate::{code::Code, error::Error, limits::Limits};
+use sse_core::{Caller, Handshake, Manager, Target};
+
+use crate::{code::Code, connection_params::ConnectionParams, error::Error, limits::Limits};
 
 /// What a procedure works with: the manager, and who calls.
 #[derive(Debug, Clone)]
 pub struct Context {
-    manager: Manager,
-    limits: Limits,
-    caller: Caller,
+    pub(crate) manager: Manager,
+    pub(crate) limits: Limits,
+    pub(crate) caller: Caller,
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) connection_params: Option<Arc<ConnectionParams>>,
+    pub(crate) last_event_id: Option<String>,
 }
 
 impl Context {
-    pub(crate) fn new(manager: Manager, limits: Limits, caller: Caller) -> Self {
-        Self { manager, limits, caller }
-    }
-
     /// The manager.
     #[must_use]
     pub fn manager(&self) -> &Manager {
@@ -33,6 +34,23 @@ impl Context {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// What the client says of itself in its URL.
+    #[must_use]
+    pub fn connection_params(&self) -> Option<&ConnectionParams> {
+        self.connection_params.as_deref()
+    }
+
+    /// What a subscription begins with: the caller, its address, and the last event id.
+    #[must_use]
+    pub fn handshake(&self) -> Handshake {
+        let id = self.last_event_id.as_deref().map(str::as_bytes);
+        let handshake = Handshake::from_request("GET", None, id).caller(self.caller.clone());
+        match self.address {
+            Some(address) => handshake.address(address),
+            None => handshake,
+        }
     }
 
     /// Asks whether the caller may publish to a target.

@@ -40,9 +40,9 @@ impl Error {
         &self.message
     }
 
-    /// The only method that would have been right; the answer carries it as `allow`.
-    pub(crate) fn allow(mut self, method: &'static str) -> Self {
-        self.allow = Some(method);
+    /// The methods that would have been right; the answer carries them as `allow`.
+    pub(crate) fn allow(mut self, methods: &'static str) -> Self {
+        self.allow = Some(methods);
         self
     }
 

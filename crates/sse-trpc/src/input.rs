@@ -1,7 +1,9 @@
 //! From the bytes of an input to a type.
 
+use std::{borrow::Cow, collections::BTreeMap};
+
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_json::{Value, error::Category};
+use serde_json::{Value, error::Category, value::RawValue};
 
 use crate::{code::Code, error::Error, limits::Limits};
 
@@ -10,25 +12,50 @@ const LONGEST_MESSAGE: usize = 512;
 
 /// Reads an input. No input and `null` (which is what some clients make of none) read as an object without fields.
 pub(crate) fn read<I: DeserializeOwned>(json: &[u8], limits: &Limits) -> Result<I, Error> {
-    if json.len() > limits.body {
-        return Err(too_large());
-    }
-    let text =
-        std::str::from_utf8(json).map_err(|error| refused(format!("the input is not UTF-8: {error}")))?;
-    let text = match text.trim_ascii() {
+    let text = match text(json)? {
         "" | "null" => "{}",
         text => text,
     };
     check_depth(text, limits.depth)?;
     // In a pass of its own, because what the typed one says of JSON that is broken depends on the type.
-    serde_json::from_str::<IgnoredAny>(text)
-        .map_err(|error| refused(format!("the input is not JSON: {error}")))?;
+    check_json(text)?;
     // serde takes an array for a struct.
     if !text.starts_with('{') {
         return Err(refused("the input must be an object".into()));
     }
     serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text))
         .map_err(|error| in_words(&better::<I>(text, &error).unwrap_or(error)))
+}
+
+/// Without white space around it.
+pub(crate) fn text(json: &[u8]) -> Result<&str, Error> {
+    let text =
+        std::str::from_utf8(json).map_err(|error| refused(format!("the input is not UTF-8: {error}")))?;
+    Ok(text.trim_ascii())
+}
+
+pub(crate) fn check_json(text: &str) -> Result<(), Error> {
+    serde_json::from_str::<IgnoredAny>(text).map(drop).map_err(|error| not_json(&error))
+}
+
+pub(crate) fn not_json(error: &serde_json::Error) -> Error {
+    refused(format!("the input is not JSON: {error}"))
+}
+
+/// Takes `lastEventId` out of an input, where tRPC's client puts it when it returns.
+pub(crate) fn take_last_event_id(json: &[u8]) -> Result<(Option<String>, Cow<'_, [u8]>), Error> {
+    const NAME: &str = "lastEventId";
+    let text = text(json)?;
+    if !text.contains(NAME) || !text.starts_with('{') {
+        return Ok((None, json.into()));
+    }
+    let mut members: BTreeMap<Cow<'_, str>, &RawValue> =
+        serde_json::from_str(text).map_err(|error| not_json(&error))?;
+    let Some(id) = members.remove(NAME) else { return Ok((None, json.into())) };
+    let id: Option<String> =
+        serde_json::from_str(id.get()).map_err(|_| Error::field(NAME, "is not a string"))?;
+    let rest = serde_json::to_vec(&members).map_err(|error| not_json(&error))?;
+    Ok((id.filter(|id| !id.is_empty()), rest.into()))
 }
 
 /// As tRPC words it.

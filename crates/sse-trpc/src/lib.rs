@@ -1,23 +1,35 @@
 #![doc = include_str!("../README.md")]
 
-mod call;
+mod calls;
 mod check;
 mod code;
+mod connection_params;
 mod context;
+mod dialect;
+mod envelope;
 mod error;
 mod input;
 mod limits;
+mod lines;
 mod management;
+mod outcome;
+mod path_separator;
 mod procedure;
 mod procedures;
+mod query;
 mod request;
 mod response;
+mod transformer;
 
 pub use code::Code;
+pub use connection_params::ConnectionParams;
 pub use context::Context;
 pub use error::Error;
 pub use limits::Limits;
+pub use lines::Lines;
 pub use management::Management;
+pub use path_separator::PathSeparator;
 pub use procedure::{Kind, Procedure};
-pub use request::{Body, Request};
-pub use response::Response;
+pub use request::{Body, Headers, Request};
+pub use response::{Content, Response};
+pub use transformer::Transformer;

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of an input, in a body or in a query. Default 1 MiB.
+    /// Bytes of a request's inputs, in a body or in a query. Default 1 MiB.
     pub body: usize,
+    /// Calls in a batch; 0 for no batches. Default 100.
+    pub batch: usize,
     /// How deep objects and arrays of an input may nest, the input itself included. Default 64.
     pub depth: usize,
     /// Bytes of a notification's message. Default 16 KiB.
@@ -29,6 +31,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body: 1 << 20,
+            batch: 100,
             depth: 64,
             message: 16 << 10,
             title: 1 << 10,

@@ -1,42 +1,98 @@
 //! The management API of a manager.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use sse_core::{Caller, Manager};
+use futures_util::future::join_all;
+use sse_core::{Caller, Cause, Handshake, Manager, Refused};
 use tracing::{Instrument as _, Span, debug, debug_span, field};
 
 use crate::{
-    call::Call,
+    calls::{Calls, Form, Separated},
     code::Code,
+    connection_params::ConnectionParams,
     context::Context,
+    dialect::{self, Trpc},
     error::Error,
     limits::Limits,
-    procedure::{Output, Procedure},
+    lines::Lines,
+    outcome::Outcome,
+    path_separator::PathSeparator,
+    procedure::{Kind, Output, Procedure},
     procedures,
     request::Request,
-    response::Response,
+    response::{Content, Response},
+    transformer::Transformer,
 };
 
 /// The management API of a manager: answers requests on the tRPC wire. A clone is cheap.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Management {
     manager: Manager,
     limits: Limits,
+    transformer: Transformer,
+    path_separator: PathSeparator,
+    method_override: bool,
+    identify: Option<Arc<Identify>>,
     procedures: Arc<HashMap<&'static str, Procedure>>,
 }
+
+type Identify = dyn Fn(ConnectionParams, Caller) -> Identifying + Send + Sync;
+type Identifying = Pin<Box<dyn Future<Output = Result<Caller, Error>> + Send>>;
 
 impl Management {
     /// The API of a manager, with default limits. What a caller may do is decided by [`Manager::access`].
     #[must_use]
     pub fn new(manager: Manager) -> Self {
-        let procedures = Arc::new(procedures::all().into());
-        Self { manager, limits: Limits::default(), procedures }
+        Self {
+            manager,
+            limits: Limits::default(),
+            transformer: Transformer::default(),
+            path_separator: PathSeparator::default(),
+            method_override: false,
+            identify: None,
+            procedures: Arc::new(procedures::all().into()),
+        }
     }
 
     /// Sets how much a call may ask for.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Sets how data stand in JSON; plain by default. Apps made by create-t3-app use superjson.
+    #[must_use]
+    pub fn transformer(mut self, transformer: Transformer) -> Self {
+        self.transformer = transformer;
+        self
+    }
+
+    /// Sets what stands between the parts of a procedure's name in a URL; a dot by default.
+    #[must_use]
+    pub fn path_separator(mut self, separator: PathSeparator) -> Self {
+        self.path_separator = separator;
+        self
+    }
+
+    /// Lets queries and subscriptions be called with `POST` as well, as clients with `methodOverride: 'POST'` do where an input is too long for a URL.
+    #[must_use]
+    pub fn method_override(mut self, allowed: bool) -> Self {
+        self.method_override = allowed;
+        self
+    }
+
+    /// Finds out who calls from the `connectionParams` in a URL, which is how tRPC's clients identify themselves where an `EventSource` sends no
+    /// headers. Asked only where there are some, with the caller that the request has; an error is the answer.
+    #[must_use]
+    pub fn identify<F>(
+        mut self,
+        identify: impl Fn(ConnectionParams, Caller) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<Caller, Error>> + Send + 'static,
+    {
+        self.identify = Some(Arc::new(move |params, caller| Box::pin(identify(params, caller))));
         self
     }
 
@@ -61,46 +117,188 @@ impl Management {
         if request.method == "HEAD" {
             return Response::empty();
         }
-        let call = match Call::parse(&request) {
-            Ok(call) => call,
-            Err(error) => return Response::failure(&error, None),
-        };
-        match self.run(&call, request.method, &request.caller).await {
-            Ok(output) => Response::success(&output),
-            Err(error) => Response::failure(&error, Some(&call.path)),
+        match self.answer(&request).await {
+            Ok(response) => response,
+            Err(error) => Response::failure(&error, self.transformer),
         }
     }
 
-    async fn run(&self, call: &Call<'_>, method: &str, caller: &Caller) -> Result<Output, Error> {
-        let Some((path, procedure)) = self.procedures.get_key_value(&*call.path) else {
-            return Err(Error::new(Code::NotFound, format!("No procedure found on path \"{}\"", call.path)));
+    /// An error is one of the request as a whole.
+    async fn answer(&self, request: &Request<'_>) -> Result<Response, Error> {
+        let mut calls = Calls::parse(request, &self.limits, self.path_separator)?;
+        self.check_kinds(&calls)?;
+        let context = self.context(request, &mut calls).await?;
+        let inputs = calls.inputs(&self.limits);
+        if calls.form == Form::Single {
+            let path = &calls.paths[0];
+            return Ok(match self.procedures.get(&**path) {
+                Some(procedure) if procedure.kind() == Kind::Subscription => {
+                    self.subscribe(request.method, path, procedure, context, inputs).await
+                }
+                _ => {
+                    let outcome = self.call(request.method, path, context, &inputs, 0).await;
+                    Response::single(&outcome, self.transformer)
+                }
+            });
+        }
+        let call = |(index, path): (usize, &String)| {
+            self.call(request.method, path, context.clone(), &inputs, index)
         };
-        let span = debug_span!("trpc", procedure = path, code = field::Empty);
-        let answer = async {
-            let result = self.run_procedure(path, procedure, call, method, caller).await;
-            let code = result.as_ref().map_or_else(|error| error.code().as_str(), |_| "OK");
-            Span::current().record("code", code);
-            debug!("called");
-            result
-        };
-        answer.instrument(span).await
+        let running = calls.paths.iter().enumerate().map(call);
+        if calls.form == Form::Batch {
+            return Ok(Response::batch(&join_all(running).await, self.transformer));
+        }
+        Ok(Response::lines(Lines::new(running, calls.form, self.transformer)))
     }
 
-    async fn run_procedure(
+    /// A batch is one of queries or one of mutations.
+    fn check_kinds(&self, calls: &Calls<'_>) -> Result<(), Error> {
+        let mut kinds: Vec<_> = Vec::new();
+        for procedure in calls.paths.iter().filter_map(|path| self.procedures.get(&**path)) {
+            let kind = procedure.kind().as_str();
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
+        }
+        if kinds.len() > 1 {
+            let message = format!("Cannot mix procedure types in call: {}", kinds.join(", "));
+            return Err(Error::new(Code::BadRequest, message));
+        }
+        Ok(())
+    }
+
+    async fn context(&self, request: &Request<'_>, calls: &mut Calls<'_>) -> Result<Context, Error> {
+        let params = calls.connection_params.take();
+        let mut caller = request.caller.clone();
+        if let (Some(identify), Some(params)) = (&self.identify, &params) {
+            caller = identify(params.clone(), caller).await?;
+        }
+        Ok(Context {
+            manager: self.manager.clone(),
+            limits: self.limits,
+            caller,
+            address: request.address,
+            connection_params: params.map(Arc::new),
+            last_event_id: calls.last_event_id.as_deref().map(str::to_owned),
+        })
+    }
+
+    /// Reads the input, and lets the rest be run: nothing of the request is needed any more.
+    fn call(
         &self,
+        method: &str,
+        path: &str,
+        context: Context,
+        inputs: &Result<Separated<'_>, Error>,
+        index: usize,
+    ) -> impl Future<Output = Outcome> + Send + use<> {
+        // The procedure's name, not the caller's text: it is a label.
+        let known = self.procedures.get_key_value(path);
+        let span = debug_span!("trpc", procedure = known.map_or("", |(path, _)| path), code = field::Empty);
+        let running = known.ok_or_else(|| not_found(path)).and_then(|(_, procedure)| {
+            self.check_method(method, path, procedure)?;
+            let json = self.input(inputs, index)?;
+            span.in_scope(|| procedure.run(context, json))
+        });
+        let path = path.to_owned();
+        let outcome = async move {
+            let result: Result<Output, Error> = match running {
+                Ok(running) => running.await,
+                Err(error) => Err(error),
+            };
+            note(result.as_ref().err());
+            Outcome { path, result }
+        };
+        outcome.instrument(span)
+    }
+
+    async fn subscribe(
+        &self,
+        method: &str,
         path: &str,
         procedure: &Procedure,
-        call: &Call<'_>,
-        method: &str,
-        caller: &Caller,
-    ) -> Result<Output, Error> {
+        context: Context,
+        inputs: Result<Separated<'_>, Error>,
+    ) -> Response {
+        let span = debug_span!("trpc", procedure = path, code = field::Empty);
+        let handshake = self.check_method(method, path, procedure).and_then(|()| {
+            let json = self.input(&inputs, 0)?;
+            span.in_scope(|| procedure.subscribe(context, json))
+        });
+        // Borrowed text of the request need not live while the app thinks.
+        drop(inputs);
+        let connected = async {
+            let result = match handshake {
+                Ok(handshake) => handshake.await,
+                Err(error) => Err(error),
+            };
+            let result = match result {
+                Ok(handshake) => self.connect(handshake),
+                Err(error) => Err((error, None)),
+            };
+            note(result.as_ref().err().map(|(error, _)| error));
+            result
+        };
+        Response::events(match connected.instrument(span).await {
+            Ok(content) => content,
+            Err((error, retry_after)) => {
+                let events = dialect::failure(&error, path, retry_after, self.transformer);
+                Content::Whole(events.finish().event())
+            }
+        })
+    }
+
+    fn connect(&self, handshake: Handshake) -> Result<Content, (Error, Option<Duration>)> {
+        let handshake = handshake.dialect(Trpc::of(self.transformer));
+        self.manager.connect(handshake).map(Content::Events).map_err(|refused| {
+            let retry_after = refused.retry_after();
+            (in_words(&refused), retry_after)
+        })
+    }
+
+    fn check_method(&self, method: &str, path: &str, procedure: &Procedure) -> Result<(), Error> {
         let kind = procedure.kind();
-        if method != kind.method() {
-            let kind_name = kind.as_str();
-            let message = format!("Unsupported {method}-request to {kind_name} procedure at path \"{path}\"");
-            return Err(Error::new(Code::MethodNotSupported, message).allow(kind.method()));
+        let methods = kind.methods(self.method_override);
+        if methods.split(", ").any(|allowed| allowed == method) {
+            return Ok(());
         }
-        let context = Context::new(self.manager.clone(), self.limits, caller.clone());
-        procedure.run(context, call.input()?).await
+        let message =
+            format!("Unsupported {method}-request to {} procedure at path \"{path}\"", kind.as_str());
+        Err(Error::new(Code::MethodNotSupported, message).allow(methods))
+    }
+
+    fn input<'a>(&self, inputs: &'a Result<Separated<'_>, Error>, index: usize) -> Result<&'a [u8], Error> {
+        self.transformer.unwrap(inputs.as_ref().map_err(Clone::clone)?.get(index))
+    }
+}
+
+fn not_found(path: &str) -> Error {
+    Error::new(Code::NotFound, format!("No procedure found on path \"{path}\""))
+}
+
+fn note(error: Option<&Error>) {
+    Span::current().record("code", error.map_or("OK", |error| error.code().as_str()));
+    debug!("called");
+}
+
+fn in_words(refused: &Refused) -> Error {
+    let code = match refused.cause() {
+        Cause::Unauthenticated => Code::Unauthorized,
+        // The client is not to come back, so not a code after which it does.
+        Cause::Forbidden(_) | Cause::StayAway => Code::Forbidden,
+        Cause::UserLimit | Cause::AddressLimit => Code::TooManyRequests,
+        Cause::Full | Cause::Draining | Cause::TooManyDialects => Code::ServiceUnavailable,
+        _ => Code::BadRequest,
+    };
+    Error::new(code, refused.to_string())
+}
+
+impl fmt::Debug for Management {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Management")
+            .field("limits", &self.limits)
+            .field("transformer", &self.transformer)
+            .field("procedures", &self.procedures.len())
+            .finish_non_exhaustive()
     }
 }

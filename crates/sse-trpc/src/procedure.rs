@@ -4,6 +4,7 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
+use sse_core::Handshake;
 use tracing::error;
 
 use crate::{code::Code, context::Context, error::Error, input};
@@ -16,9 +17,11 @@ pub enum Kind {
     Query,
     /// With `POST`.
     Mutation,
+    /// With `GET`; the answer is a stream of events.
+    Subscription,
 }
 
-/// What can be called: a query or a mutation, from a typed input to a typed output.
+/// What can be called: a query or a mutation, from a typed input to a typed output, or a subscription.
 ///
 /// An input is a JSON object; no input is one without fields. What does not deserialize is answered with an error that names
 /// the field, so a handler sees sound inputs only.
@@ -28,11 +31,20 @@ pub enum Kind {
 pub struct Procedure {
     kind: Kind,
     managers_only: bool,
-    handler: Arc<Handler>,
+    handler: Handler,
 }
 
-type Handler = dyn Fn(Context, &[u8]) -> Running + Send + Sync;
-type Running = Pin<Box<dyn Future<Output = Result<Output, Error>> + Send>>;
+#[derive(Clone)]
+enum Handler {
+    Call(Arc<Reader<Output>>),
+    Subscribe(Arc<Reader<Handshake>>),
+}
+
+/// Reads an input, and calls what it is for.
+type Reader<T> = dyn Fn(Context, &[u8]) -> Running<T> + Send + Sync;
+
+/// A procedure that was called; reading its input is behind it.
+pub(crate) type Running<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
 
 /// What a procedure gives, as JSON.
 pub(crate) type Output = Box<RawValue>;
@@ -46,7 +58,7 @@ impl Procedure {
         O: Serialize,
         F: Future<Output = Result<O, Error>> + Send + 'static,
     {
-        Self::new(Kind::Query, handler)
+        Self::call(Kind::Query, handler)
     }
 
     /// A procedure that is called with `POST`.
@@ -57,7 +69,26 @@ impl Procedure {
         O: Serialize,
         F: Future<Output = Result<O, Error>> + Send + 'static,
     {
-        Self::new(Kind::Mutation, handler)
+        Self::call(Kind::Mutation, handler)
+    }
+
+    /// A procedure whose answer is a stream of events, for `httpSubscriptionLink`.
+    ///
+    /// The handler says what stream: [`Context::handshake`] with topics, or whatever else [`Handshake`] knows. It is an ordinary stream of
+    /// the manager, so everything that holds for those holds for it. `lastEventId`, which tRPC's client puts into the input when it returns,
+    /// is taken out of it and into the handshake.
+    #[must_use]
+    pub fn subscription<I, F>(handler: impl Fn(Context, I) -> F + Send + Sync + 'static) -> Self
+    where
+        I: DeserializeOwned,
+        F: Future<Output = Result<Handshake, Error>> + Send + 'static,
+    {
+        let handler = move |context: Context, json: &[u8]| -> Running<Handshake> {
+            let running = input::read(json, context.limits()).map(|input| handler(context, input));
+            Box::pin(async move { running?.await })
+        };
+        let handler = Handler::Subscribe(Arc::new(handler));
+        Self { kind: Kind::Subscription, managers_only: false, handler }
     }
 
     /// Only for callers that [may manage](sse_core::Access::may_manage); asked before the input is read.
@@ -73,32 +104,50 @@ impl Procedure {
         self.kind
     }
 
-    fn new<I, O, F>(kind: Kind, handler: impl Fn(Context, I) -> F + Send + Sync + 'static) -> Self
+    fn call<I, O, F>(kind: Kind, handler: impl Fn(Context, I) -> F + Send + Sync + 'static) -> Self
     where
         I: DeserializeOwned,
         O: Serialize,
         F: Future<Output = Result<O, Error>> + Send + 'static,
     {
-        let handler = move |context: Context, json: &[u8]| -> Running {
+        let handler = move |context: Context, json: &[u8]| -> Running<Output> {
             let running = input::read(json, context.limits()).map(|input| handler(context, input));
             Box::pin(async move { write(&running?.await?) })
         };
-        Self { kind, managers_only: false, handler: Arc::new(handler) }
+        Self { kind, managers_only: false, handler: Handler::Call(Arc::new(handler)) }
     }
 
-    pub(crate) async fn run(&self, context: Context, json: &[u8]) -> Result<Output, Error> {
-        if self.managers_only {
-            context.require_manage()?;
+    /// Reads the input of a query or mutation, and calls it.
+    pub(crate) fn run(&self, context: Context, json: &[u8]) -> Result<Running<Output>, Error> {
+        self.check(&context)?;
+        match &self.handler {
+            Handler::Call(handler) => Ok(handler(context, json)),
+            Handler::Subscribe(_) => Err(Error::new(Code::BadRequest, "Cannot batch subscription calls")),
         }
-        (self.handler)(context, json).await
+    }
+
+    /// Reads the input of a subscription, and asks what stream it is to be.
+    pub(crate) fn subscribe(&self, mut context: Context, json: &[u8]) -> Result<Running<Handshake>, Error> {
+        self.check(&context)?;
+        let Handler::Subscribe(handler) = &self.handler else {
+            return Err(Error::new(Code::InternalServerError, "not a subscription"));
+        };
+        let (id, json) = input::take_last_event_id(json)?;
+        context.last_event_id = context.last_event_id.or(id);
+        Ok(handler(context, &json))
+    }
+
+    fn check(&self, context: &Context) -> Result<(), Error> {
+        if self.managers_only { context.require_manage() } else { Ok(()) }
     }
 }
 
 impl Kind {
-    /// The method it is called with.
-    pub(crate) fn method(self) -> &'static str {
+    /// The methods it is called with; with method override, queries are called with `POST` as well.
+    pub(crate) fn methods(self, with_override: bool) -> &'static str {
         match self {
-            Self::Query => "GET",
+            Self::Query | Self::Subscription if with_override => "GET, POST",
+            Self::Query | Self::Subscription => "GET",
             Self::Mutation => "POST",
         }
     }
@@ -107,6 +156,7 @@ impl Kind {
         match self {
             Self::Query => "query",
             Self::Mutation => "mutation",
+            Self::Subscription => "subscription",
         }
     }
 }

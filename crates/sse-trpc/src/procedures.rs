@@ -2,6 +2,8 @@
 
 mod connections;
 mod disconnect;
+mod events;
+mod membership;
 mod notify;
 mod publish;
 mod stats;
@@ -15,7 +17,7 @@ use sse_notify::Kind;
 use crate::procedure::Procedure;
 
 /// Names and procedures.
-pub(crate) fn all() -> [(&'static str, Procedure); 12] {
+pub(crate) fn all() -> [(&'static str, Procedure); 15] {
     [
         ("sse.getStats", Procedure::query(stats::get).managers_only()),
         ("sse.getConnections", Procedure::query(connections::get).managers_only()),
@@ -28,6 +30,9 @@ pub(crate) fn all() -> [(&'static str, Procedure); 12] {
         ("sse.sendSystemEvent", Procedure::mutation(system::send)),
         ("sse.broadcastSystemEvent", Procedure::mutation(system::broadcast)),
         ("sse.publish", Procedure::mutation(publish::publish)),
+        ("sse.join", Procedure::mutation(membership::join)),
+        ("sse.leave", Procedure::mutation(membership::leave)),
+        ("sse.events", Procedure::subscription(events::events)),
         ("sse.disconnect", Procedure::mutation(disconnect::disconnect).managers_only()),
     ]
 }

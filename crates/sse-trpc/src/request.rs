@@ -1,5 +1,7 @@
 //! A request, in no framework's terms.
 
+use std::{borrow::Cow, net::IpAddr};
+
 use bytes::Bytes;
 use sse_core::Caller;
 
@@ -12,12 +14,31 @@ pub struct Request<'a> {
     pub path: &'a str,
     /// The query string without the question mark.
     pub query: Option<&'a str>,
-    /// The value of the `Content-Type` header.
-    pub content_type: Option<&'a str>,
+    /// What the header says.
+    pub headers: Headers<'a>,
     /// The body.
     pub body: Body,
     /// Who asks.
     pub caller: Caller,
+    /// Where the client is, for the limits of subscriptions.
+    pub address: Option<IpAddr>,
+}
+
+/// The header fields that matter.
+///
+/// ```
+/// let request = http::Request::get("/").header("last-event-id", "7").body(())?;
+/// let headers = sse_trpc::Headers::read(|name| request.headers().get(name).map(|value| value.as_bytes()));
+/// # let _ = headers;
+/// # Ok::<(), http::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Headers<'a> {
+    content_type: Option<&'a [u8]>,
+    accept: Option<&'a [u8]>,
+    trpc_accept: Option<&'a [u8]>,
+    trpc_batch_mode: Option<&'a [u8]>,
+    last_event_id: Option<&'a [u8]>,
 }
 
 /// The body of a request.
@@ -27,6 +48,43 @@ pub enum Body {
     Read(Bytes),
     /// It was longer than [`Management::body_limit`](crate::Management::body_limit), and was not read to its end.
     TooLarge,
+}
+
+impl<'a> Headers<'a> {
+    /// Reads them; names come in lower case.
+    pub fn read(get: impl Fn(&'static str) -> Option<&'a [u8]>) -> Self {
+        Self {
+            content_type: get("content-type"),
+            accept: get("accept"),
+            trpc_accept: get("trpc-accept"),
+            trpc_batch_mode: get("trpc-batch-mode"),
+            last_event_id: get("last-event-id"),
+        }
+    }
+
+    pub(crate) fn content_type(&self) -> Option<Cow<'a, str>> {
+        self.content_type.map(String::from_utf8_lossy)
+    }
+
+    /// Whether lines of JSON are asked for (tRPC 11, `http/contentType.ts`).
+    pub(crate) fn accepts_lines(&self) -> bool {
+        const LINES: &[u8] = b"application/jsonl";
+        match self.trpc_accept {
+            Some(accept) => accept == LINES,
+            None => self
+                .accept
+                .is_some_and(|accept| accept.split(|byte| *byte == b',').any(|it| it.trim_ascii() == LINES)),
+        }
+    }
+
+    /// Whether answers are asked for as they come, in the way of tRPC 10.
+    pub(crate) fn asks_for_pieces(&self) -> bool {
+        self.trpc_batch_mode == Some(b"stream")
+    }
+
+    pub(crate) fn last_event_id(&self) -> Option<Cow<'a, str>> {
+        self.last_event_id.map(String::from_utf8_lossy)
+    }
 }
 
 impl Default for Body {

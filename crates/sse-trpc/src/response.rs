@@ -1,56 +1,100 @@
 //! An answer, in no framework's terms.
 
 use bytes::Bytes;
-use serde_json::{Value, value::RawValue};
+use sse_core::{STREAM_HEADERS, Session};
 
-use crate::error::Error;
+use crate::{code::Code, envelope, error::Error, lines::Lines, outcome::Outcome, transformer::Transformer};
 
 /// An answer, in no framework's terms.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Response {
     /// The status code.
     pub status: u16,
     /// Names in lower case, and values.
     pub headers: Vec<(&'static str, String)>,
     /// The body.
-    pub body: Bytes,
+    pub body: Content,
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub enum Content {
+    /// All of it.
+    Whole(Bytes),
+    /// Answers to the calls of a batch, as they come: a stream of bytes.
+    Lines(Lines),
+    /// A subscription: a live stream of the manager, to be answered like any other, with the headers of the answer in place of the usual ones.
+    Events(Session),
 }
 
 impl Response {
-    /// The answer to a call that went well.
-    pub(crate) fn success(output: &RawValue) -> Self {
-        Self::json(200, None, format!(r#"{{"result":{{"data":{output}}}}}"#))
+    /// The answer to a single call.
+    pub(crate) fn single(outcome: &Outcome, transformer: Transformer) -> Self {
+        let (status, allow) = match &outcome.result {
+            Ok(_) => (200, None),
+            Err(error) => (error.code().status(), error.allowed()),
+        };
+        Self::json(status, allow, envelope::of(outcome, transformer))
     }
 
-    /// The answer to a call that failed; the path is that of the call, if there was one.
-    pub(crate) fn failure(error: &Error, path: Option<&str>) -> Self {
-        Self::json(error.code().status(), error.allowed(), failure(error, path))
+    /// The answer to a batch: in order, with the status that all agree on.
+    pub(crate) fn batch(outcomes: &[Outcome], transformer: Transformer) -> Self {
+        let status = |outcome: &Outcome| match &outcome.result {
+            Ok(_) => 200,
+            Err(error) => error.code().status(),
+        };
+        let first = outcomes.first().map_or(200, status);
+        let common = if outcomes.iter().all(|outcome| status(outcome) == first) { first } else { 207 };
+        let allow = outcomes.iter().find_map(|outcome| outcome.result.as_ref().err()?.allowed());
+        let envelopes: Vec<_> = outcomes.iter().map(|outcome| envelope::of(outcome, transformer)).collect();
+        Self::json(common, allow.filter(|_| common == 405), format!("[{}]", envelopes.join(",")))
+    }
+
+    /// The answer to a request in which no call was found.
+    pub(crate) fn failure(error: &Error, transformer: Transformer) -> Self {
+        Self::json(error.code().status(), error.allowed(), envelope::failure(error, None, transformer))
+    }
+
+    /// The answer to a batch, as its answers come.
+    pub(crate) fn lines(lines: Lines) -> Self {
+        let mut headers = headers(lines.vary());
+        headers.push(("content-type", "application/json".into()));
+        // Nothing is to wait for more of it.
+        headers.push(("x-accel-buffering", "no".into()));
+        Self { status: 200, headers, body: Content::Lines(lines) }
+    }
+
+    /// The answer to a subscription. What is wrong with one is told in the stream as well, since an `EventSource` does not tell what else
+    /// it was answered.
+    pub(crate) fn events(body: Content) -> Self {
+        let mut headers: Vec<_> =
+            STREAM_HEADERS.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+        headers.push(("vary", VARY.into()));
+        Self { status: 200, headers, body }
     }
 
     /// The answer to a `HEAD`.
     pub(crate) fn empty() -> Self {
-        Self { status: 204, headers: headers(), body: Bytes::new() }
+        Self { status: 204, headers: headers(VARY), body: Content::Whole(Bytes::new()) }
+    }
+
+    /// The answer to a request whose body broke off before it was read.
+    #[must_use]
+    pub fn broken_off() -> Self {
+        Self::failure(&Error::new(Code::BadRequest, "the body broke off"), Transformer::Json)
     }
 
     fn json(status: u16, allow: Option<&str>, body: String) -> Self {
-        let mut headers = headers();
+        let mut headers = headers(VARY);
         headers.push(("content-type", "application/json".into()));
-        headers.extend(allow.map(|method| ("allow", method.into())));
-        Self { status, headers, body: body.into() }
+        headers.extend(allow.map(|methods| ("allow", methods.into())));
+        Self { status, headers, body: Content::Whole(body.into()) }
     }
 }
 
-/// Answers depend on the moment and on who asks; `vary` is what a tRPC server says, whose form of answer depends on these.
-fn headers() -> Vec<(&'static str, String)> {
-    vec![("vary", "trpc-accept, accept".into()), ("cache-control", "no-store".into())]
-}
+const VARY: &str = "trpc-accept, accept";
 
-fn failure(error: &Error, path: Option<&str>) -> String {
-    let code = error.code();
-    let (name, number, status) = (code.as_str(), code.json_rpc(), code.status());
-    let message = Value::from(error.message());
-    let path = path.map(|path| format!(r#","path":{}"#, Value::from(path))).unwrap_or_default();
-    format!(
-        r#"{{"error":{{"message":{message},"code":{number},"data":{{"code":"{name}","httpStatus":{status}{path}}}}}}}"#
-    )
+/// Answers depend on the moment and on who asks; `vary` is what a tRPC server says, whose form of answer depends on these.
+fn headers(vary: &str) -> Vec<(&'static str, String)> {
+    vec![("vary", vary.into()), ("cache-control", "no-store".into())]
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use sse_core::{Caller, Manager, Open};
-use sse_trpc::{Management, Request};
+use sse_trpc::{Headers, Management, Request};
 use tracing_subscriber::fmt::MakeWriter;
 
 #[derive(Clone, Default)]
@@ -53,7 +53,8 @@ async fn a_call_is_logged_without_its_input() {
             method,
             path,
             query,
-            content_type: Some("application/json"),
+            headers: Headers::read(|name| (name == "content-type").then_some(b"application/json".as_slice())),
+            address: None,
             body: body.into(),
             caller: Caller::anonymous(),
         };

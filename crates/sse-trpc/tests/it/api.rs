@@ -1,8 +1,9 @@
 //! An API to ask, and what it answers.
 
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use sse_core::{Access, Caller, Manager, Open, UserId};
-use sse_trpc::{Body, Limits, Management, Request, Response};
+use sse_trpc::{Body, Content, Headers, Limits, Management, Request, Response};
 
 use crate::listener::Listener;
 
@@ -60,12 +61,40 @@ impl Api {
         content_type: Option<&str>,
         body: impl Into<Body>,
     ) -> Answer {
+        let headers: Vec<_> = content_type.map(|value| ("content-type", value)).into_iter().collect();
+        Answer::of(self.respond(method, target, &headers, body).await).await
+    }
+
+    /// With these header fields.
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        Answer::of(self.respond(method, target, headers, body.to_owned()).await).await
+    }
+
+    pub(crate) async fn respond(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Response {
         let (path, query) =
             target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-        let body = body.into();
+        let body = match body.into() {
+            Body::Read(bytes) if bytes.len() > self.management.body_limit() => Body::TooLarge,
+            body => body,
+        };
         let caller = self.caller.clone();
-        let request = Request { method, path, query, content_type, body, caller };
-        self.management.handle(request).await.into()
+        let headers = Headers::read(|name| {
+            headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_bytes())
+        });
+        let request = Request { method, path, query, headers, body, caller, address: None };
+        self.management.handle(request).await
     }
 
     pub(crate) async fn query(&self, procedure: &str, input: Value) -> Answer {
@@ -82,14 +111,17 @@ impl Api {
     }
 }
 
-impl From<Response> for Answer {
-    fn from(response: Response) -> Self {
-        let text = String::from_utf8(response.body.to_vec()).unwrap();
-        Self { status: response.status, headers: response.headers, text }
-    }
-}
-
 impl Answer {
+    /// To the end of its body.
+    pub(crate) async fn of(response: Response) -> Self {
+        let bytes = match response.body {
+            Content::Whole(bytes) => bytes.to_vec(),
+            Content::Lines(lines) => lines.collect::<Vec<_>>().await.concat(),
+            Content::Events(_) => panic!("a live stream"),
+        };
+        Self { status: response.status, headers: response.headers, text: String::from_utf8(bytes).unwrap() }
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let values: Vec<_> = self.headers.iter().filter(|(known, _)| *known == name).collect();
         assert!(values.len() <= 1, "{name} stands more than once");

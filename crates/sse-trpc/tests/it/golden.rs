@@ -113,7 +113,7 @@ async fn unknown_procedures() {
 async fn requests_that_name_no_call() {
     for (target, message) in [
         ("%E0%A4%A", r#"Invalid URL-encoding in path \"%E0%A4%A\""#),
-        ("sse.getStats?batch=1", "Batching is not enabled on the server"),
+        ("sse.getStats,sse.sendInfo?batch=1", "Cannot mix procedure types in call: query, mutation"),
     ] {
         let answer = ask("GET", target, None, "").await;
         let body = format!(

@@ -4,14 +4,19 @@
 
 mod access;
 mod api;
+mod batch;
+mod capture;
+mod captures;
 mod disconnect;
 mod golden;
 mod listener;
+mod membership;
 mod notify;
 mod own;
 mod publish;
 mod queries;
 mod random;
+mod subscription;
 mod system;
 mod validation;
 mod wire;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use proptest::{collection, prelude::*, sample::select};
 use serde_json::{Map, Value, json};
-use sse_trpc::{Body, Management, Request};
+use sse_trpc::{Body, Content, Headers, Management, PathSeparator, Request, Response, Transformer};
 use tokio::{runtime, time};
 
 use crate::api::{Answer, Api, user};
 
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 15] = [
     "sse.getStats",
     "sse.getConnections",
     "sse.sendSuccess",
@@ -22,9 +22,12 @@ const NAMES: [&str; 12] = [
     "sse.broadcastSystemEvent",
     "sse.publish",
     "sse.disconnect",
+    "sse.join",
+    "sse.leave",
+    "sse.events",
 ];
 
-const FIELDS: [&str; 20] = [
+const FIELDS: [&str; 27] = [
     "byUser",
     "limit",
     "cursor",
@@ -43,6 +46,13 @@ const FIELDS: [&str; 20] = [
     "reason",
     "stayAwayMs",
     "direction",
+    "clientId",
+    "topics",
+    "lastEventId",
+    "json",
+    "meta",
+    "0",
+    "1",
     "__proto__",
     "other",
 ];
@@ -53,8 +63,10 @@ struct Question {
     path: String,
     query: Option<String>,
     content_type: Option<String>,
+    accept: Option<&'static str>,
     body: Option<Vec<u8>>,
     user: Option<&'static str>,
+    superjson: bool,
 }
 
 fn value() -> impl Strategy<Value = Value> + Clone {
@@ -89,7 +101,7 @@ fn value() -> impl Strategy<Value = Value> + Clone {
     })
 }
 
-fn input() -> impl Strategy<Value = Vec<u8>> {
+fn input() -> impl Strategy<Value = Vec<u8>> + Clone {
     let object = collection::btree_map(select(FIELDS.as_slice()), value(), 0..8).prop_map(|map| {
         let map: Map<_, _> = map.into_iter().map(|(field, value)| (field.to_owned(), value)).collect();
         Value::from(map).to_string().into_bytes()
@@ -103,14 +115,17 @@ fn input() -> impl Strategy<Value = Vec<u8>> {
 
 fn question() -> impl Strategy<Value = Question> {
     let method = prop_oneof![8 => select(vec!["GET", "POST"]).prop_map(String::from), 1 => any::<String>(), 1 => Just("HEAD".to_owned())];
-    let path = prop_oneof![8 => select(NAMES.as_slice()).prop_map(String::from), 1 => any::<String>(), 1 => "[%a-f0-9.,]{0,12}"];
+    let path = prop_oneof![8 => select(NAMES.as_slice()).prop_map(String::from), 2 => collection::vec(select(NAMES.as_slice()), 1..4).prop_map(|names| names.join(",")), 1 => any::<String>(), 1 => "[%a-f0-9.,]{0,12}"];
     let encoded = input()
         .prop_map(|json| format!("input={}", form_urlencoded::byte_serialize(&json).collect::<String>()));
     let query = prop_oneof![
         2 => Just(None),
-        4 => encoded.prop_map(Some),
+        4 => encoded.clone().prop_map(Some),
+        4 => encoded.prop_map(|input| Some(format!("batch=1&{input}"))),
+        1 => Just(Some("batch=1".to_owned())),
+        1 => value().prop_map(|value| Some(format!("connectionParams={value}&lastEventId=7"))),
         1 => any::<String>().prop_map(Some),
-        1 => "(&?(input|batch)=[%+a-f0-9{}\"]{0,6}){0,3}".prop_map(Some),
+        1 => "(&?(input|batch|connectionParams)=[%+a-f0-9{}\"]{0,6}){0,3}".prop_map(Some),
     ];
     let content_type = prop_oneof![
         6 => Just(Some("application/json".to_owned())),
@@ -119,36 +134,104 @@ fn question() -> impl Strategy<Value = Question> {
     ];
     let body = prop_oneof![9 => input().prop_map(Some), 1 => Just(None)];
     let user = select(vec![None, Some("ada")]);
-    (method, path, query, content_type, body, user).prop_map(
-        |(method, path, query, content_type, body, user)| Question {
+    let accept = select(vec![None, Some("application/jsonl"), Some("stream")]);
+    (method, path, query, content_type, body, user, accept, any::<bool>()).prop_map(
+        |(method, path, query, content_type, body, user, accept, superjson)| Question {
             method,
             path,
             query,
             content_type,
+            accept,
             body,
             user,
+            superjson,
         },
     )
 }
 
-async fn ask(management: &Management, question: Question) -> Answer {
+async fn ask(management: Management, question: Question) -> Response {
+    let headers = Headers::read(|name| match name {
+        "content-type" => question.content_type.as_deref().map(str::as_bytes),
+        "trpc-accept" | "trpc-batch-mode" => question.accept.map(str::as_bytes),
+        _ => None,
+    });
     let request = Request {
         method: &question.method,
         path: &question.path,
         query: question.query.as_deref(),
-        content_type: question.content_type.as_deref(),
+        headers,
         body: question.body.map_or(Body::TooLarge, Body::from),
         caller: question.user.map(user).unwrap_or_default(),
+        address: None,
     };
-    management.handle(request).await.into()
+    let transformer = if question.superjson { Transformer::SuperJson } else { Transformer::Json };
+    management
+        .transformer(transformer)
+        .method_override(question.superjson)
+        .path_separator(if question.superjson { PathSeparator::Tilde } else { PathSeparator::Dot })
+        .handle(request)
+        .await
 }
 
-fn check(answer: &Answer) {
-    match answer.status {
-        200 => assert!(answer.json()["result"].get("data").is_some()),
-        204 => assert_eq!(answer.text, ""),
-        400 | 404 | 405 | 413 | 415 => assert_ne!(answer.error().1, ""),
-        status => panic!("{status}: {}", answer.text),
+/// What stands for one call: what it gave, or an error whose parts agree.
+fn check_envelope(envelope: &Value, superjson: bool) {
+    if let Some(result) = envelope.get("result") {
+        let data = &result["data"];
+        assert_eq!(
+            superjson,
+            data.get("json").is_some() && data.as_object().unwrap().len() == 1,
+            "{envelope}"
+        );
+        return;
+    }
+    let error = if superjson { &envelope["error"]["json"] } else { &envelope["error"] };
+    assert!(error["code"].as_i64().is_some_and(|code| code < 0), "{envelope}");
+    assert_ne!(error["message"].as_str(), None, "{envelope}");
+    assert!((400..600).contains(&error["data"]["httpStatus"].as_u64().unwrap()), "{envelope}");
+}
+
+/// Lines are wrapped as a whole.
+fn check_line(line: &str, superjson: bool) {
+    let line: Value = serde_json::from_str(line).unwrap();
+    let line = if superjson { &line["json"] } else { &line };
+    match line {
+        Value::Object(head) => head.values().for_each(|value| check_promise(&value[0][0], &value[1])),
+        chunk => {
+            assert_eq!(chunk[1], 0, "a call never rejects: {chunk}");
+            check_envelope(&chunk[2][0][0], false);
+        }
+    }
+}
+
+fn check_promise(value: &Value, promise: &Value) {
+    if promise.is_null() {
+        check_envelope(value, false);
+    } else {
+        assert_eq!((value, &promise[0], &promise[1]), (&json!(0), &Value::Null, &json!(0)));
+    }
+}
+
+async fn check(response: Response, question: &Question) {
+    match &response.body {
+        Content::Events(_) => return assert_eq!(response.status, 200),
+        Content::Whole(bytes) if response.status == 204 => return assert_eq!(bytes, ""),
+        Content::Whole(_) => assert!([200, 207, 400, 404, 405, 413, 415].contains(&response.status)),
+        Content::Lines(_) => assert_eq!(response.status, 200),
+    }
+    let is_lines = matches!(response.body, Content::Lines(_));
+    let answer = Answer::of(response).await;
+    if answer.header("content-type") == Some("text/event-stream") {
+        assert!(answer.text.contains("event: serialized-error\n"), "{}", answer.text);
+    } else if is_lines && question.accept == Some("application/jsonl") {
+        answer.text.lines().for_each(|line| check_line(line, question.superjson));
+    } else {
+        let members: Vec<_> = match answer.json() {
+            Value::Array(envelopes) => envelopes,
+            Value::Object(envelopes) if is_lines => envelopes.into_iter().map(|(_, value)| value).collect(),
+            envelope => vec![envelope],
+        };
+        assert!(!members.is_empty());
+        members.iter().for_each(|envelope| check_envelope(envelope, question.superjson));
     }
 }
 
@@ -158,12 +241,12 @@ proptest! {
     #[test]
     fn everything_has_a_sound_answer(question in question()) {
         let runtime = runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let answer = runtime.block_on(async {
+        runtime.block_on(async {
             let api = Api::open();
             let _stream = api.listen("ada", &["news"]);
             // Only against hanging.
-            time::timeout(Duration::from_secs(60), ask(&api.management, question)).await
+            let asked = async { check(ask(api.management.clone(), question.clone()).await, &question).await };
+            time::timeout(Duration::from_secs(60), asked).await.unwrap();
         });
-        check(&answer.unwrap());
     }
 }

@@ -60,7 +60,7 @@ async fn strange_paths_are_quoted_soundly() {
 #[tokio::test]
 async fn procedures_of_later_are_not_there() {
     let api = Api::open();
-    for path in ["sse.join", "sse.leave", "sse.createTicket", "sse.renew", "sse.events"] {
+    for path in ["sse.createTicket", "sse.renew"] {
         api.mutate(path, json!({})).await.refused(
             404,
             "NOT_FOUND",

@@ -1,0 +1,32 @@
+//! What stands around an output or an error.
+
+use serde_json::Value;
+
+use crate::{error::Error, outcome::Outcome, transformer::Transformer};
+
+/// `{"result":{"data":…}}` or `{"error":…}`.
+pub(crate) fn of(outcome: &Outcome, transformer: Transformer) -> String {
+    match &outcome.result {
+        Ok(output) => {
+            let data = transformer.wrap(output.get().to_owned());
+            format!(r#"{{"result":{{"data":{data}}}}}"#)
+        }
+        Err(error) => failure(error, Some(&outcome.path), transformer),
+    }
+}
+
+/// The answer to a call that failed; the path is that of the call, if there was one.
+pub(crate) fn failure(error: &Error, path: Option<&str>, transformer: Transformer) -> String {
+    format!(r#"{{"error":{}}}"#, transformer.wrap(shape(error, path)))
+}
+
+/// What a client is told of an error (tRPC 11, `error/getErrorShape.ts`).
+pub(crate) fn shape(error: &Error, path: Option<&str>) -> String {
+    let code = error.code();
+    let (name, number, status) = (code.as_str(), code.json_rpc(), code.status());
+    let message = Value::from(error.message());
+    let path = path.map(|path| format!(r#","path":{}"#, Value::from(path))).unwrap_or_default();
+    format!(
+        r#"{{"message":{message},"code":{number},"data":{{"code":"{name}","httpStatus":{status}{path}}}}}"#
+    )
+}

@@ -1,0 +1,19 @@
+//! `events`.
+
+use serde::Deserialize;
+use sse_core::{Handshake, Topic};
+
+use crate::{check, context::Context, error::Error};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Input {
+    topics: Option<Vec<Topic>>,
+}
+
+/// The caller's own events, those for everyone, and those of the topics that it asks for.
+pub(crate) async fn events(context: Context, input: Input) -> Result<Handshake, Error> {
+    let topics = input.topics.unwrap_or_default();
+    check::topics(&context, &topics)?;
+    Ok(topics.into_iter().fold(context.handshake(), Handshake::requested_topic))
+}

@@ -1,0 +1,71 @@
+//! `join` and `leave`.
+
+use serde::Deserialize;
+use sse_core::{ClientId, Connection, Topic};
+
+use super::Done;
+use crate::{check, code::Code, context::Context, error::Error};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Input {
+    client_id: ClientId,
+    topics: Vec<Topic>,
+}
+
+/// Whose stream a caller wants to change.
+enum Stream {
+    /// One that it may change.
+    Open(Connection),
+    Gone,
+}
+
+pub(crate) async fn join(context: Context, input: Input) -> Result<Done, Error> {
+    check::topics(&context, &input.topics)?;
+    let Stream::Open(stream) = find(&context, input.client_id)? else { return Ok(done(0)) };
+    let access = context.manager().access();
+    if !access.may_manage(context.caller()) {
+        let forbidden = input.topics.iter().find(|topic| !access.may_join(context.caller(), topic));
+        if let Some(topic) = forbidden {
+            let message = format!("topics: \"{topic}\" is not for this caller");
+            return Err(Error::new(Code::Forbidden, message));
+        }
+    }
+    let mut all = stream.topics;
+    all.extend(input.topics.iter().cloned());
+    all.sort_unstable();
+    all.dedup();
+    let most = context.manager().config().limits.topics;
+    if all.len() > most {
+        let problem = format_args!("the stream would be in {}, more than {most}", all.len());
+        return Err(Error::field("topics", problem));
+    }
+    for topic in &input.topics {
+        context.manager().join(input.client_id, topic);
+    }
+    Ok(done(1))
+}
+
+pub(crate) async fn leave(context: Context, input: Input) -> Result<Done, Error> {
+    check::topics(&context, &input.topics)?;
+    let Stream::Open(_) = find(&context, input.client_id)? else { return Ok(done(0)) };
+    for topic in &input.topics {
+        context.manager().leave(input.client_id, topic);
+    }
+    Ok(done(1))
+}
+
+/// Callers may change their own streams, managers all. Of a stream that is not there others learn what they learn of a stranger's.
+fn find(context: &Context, client: ClientId) -> Result<Stream, Error> {
+    let stream = context.manager().connection(client);
+    let user = context.caller().user.as_ref();
+    let is_own = user.is_some() && stream.as_ref().is_some_and(|stream| stream.user_id.as_ref() == user);
+    if !is_own {
+        context.require_manage()?;
+    }
+    Ok(stream.map_or(Stream::Gone, Stream::Open))
+}
+
+fn done(matched: usize) -> Done {
+    Done { matched, id: None }
+}

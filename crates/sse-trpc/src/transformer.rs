@@ -1,0 +1,45 @@
+//! How data stand in JSON.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::{code::Code, error::Error};
+
+/// How inputs and outputs stand in JSON; clients must be set up for the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Transformer {
+    /// As they are.
+    #[default]
+    Json,
+    /// As [superjson](https://github.com/flightcontrolhq/superjson) writes them: `{"json": …}`.
+    ///
+    /// Of an input the JSON is taken: `undefined` is `null` there, a `Date` its ISO form, a `BigInt` its digits, a `Set` an array, a `Map`
+    /// an array of pairs. Outputs are plain JSON, so they need no annotations.
+    SuperJson,
+}
+
+#[derive(Deserialize)]
+struct Wrapped<'a> {
+    #[serde(borrow)]
+    json: &'a RawValue,
+}
+
+impl Transformer {
+    /// An input without what the transformer put around it.
+    pub(crate) fn unwrap(self, input: &[u8]) -> Result<&[u8], Error> {
+        if self == Self::Json || input.trim_ascii().is_empty() {
+            return Ok(input);
+        }
+        let wrapped: Wrapped<'_> = serde_json::from_slice(input)
+            .map_err(|error| Error::new(Code::BadRequest, format!("the input is not superjson: {error}")))?;
+        Ok(wrapped.json.get().as_bytes())
+    }
+
+    /// Data with what belongs around them.
+    pub(crate) fn wrap(self, json: String) -> String {
+        match self {
+            Self::Json => json,
+            Self::SuperJson => format!(r#"{{"json":{json}}}"#),
+        }
+    }
+}
