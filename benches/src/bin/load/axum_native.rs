@@ -1,7 +1,7 @@
 //! What an axum user writes today: `axum::serve`, the framework's own `Sse` with keep-alive, and a tokio broadcast.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::TcpListener as StdListener;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -16,23 +16,18 @@ use tokio::net::TcpListener;
 use tokio::sync::broadcast::Sender;
 use tokio_stream::wrappers::BroadcastStream;
 
+use crate::serving::Serving;
+
 type Events = Sender<Arc<str>>;
 
-/// Serves on `address` until it fails; `bound` learns the address before the first connection.
-pub(crate) fn serve(
-    address: SocketAddr,
-    capacity: usize,
-    bound: impl FnOnce(SocketAddr) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let listener = TcpListener::bind(address).await.with_context(|| format!("listening on {address}"))?;
-        bound(listener.local_addr()?)?;
-        let listener = listener.tap_io(|socket| {
+/// Serves until it fails.
+pub(crate) fn serve(listener: StdListener, serving: &Serving) -> anyhow::Result<()> {
+    serving.runtime()?.block_on(async {
+        let listener = TcpListener::from_std(listener)?.tap_io(|socket| {
             // Not fatal: the connection works without, only slower.
             let _ = socket.set_nodelay(true);
         });
-        axum::serve(listener, app(Events::new(capacity))).await.context("serving")
+        axum::serve(listener, app(Events::new(serving.capacity))).await.context("serving")
     })
 }
 
