@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::net::TcpListener as StdListener;
-use std::sync::Arc;
 
 use anyhow::Context;
 use axum::Router;
@@ -11,14 +10,14 @@ use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
-use futures_util::{Stream, StreamExt};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::Sender;
 use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::{Stream, StreamExt};
 
 use crate::serving::Serving;
 
-type Events = Sender<Arc<str>>;
+type Events = Sender<Event>;
 
 /// Serves until it fails.
 pub(crate) fn serve(listener: StdListener, serving: &Serving) -> anyhow::Result<()> {
@@ -37,13 +36,12 @@ fn app(events: Events) -> Router {
 
 async fn stream(State(events): State<Events>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     // A stream that lags loses events, which is what this stack does; the load program counts them as missing.
-    let received = BroadcastStream::new(events.subscribe()).filter_map(async |data| data.ok());
-    let events = received.map(|data| Ok(Event::default().event("tick").data(data)));
+    let events = BroadcastStream::new(events.subscribe()).filter_map(|event| event.ok().map(Ok));
     Sse::new(events).keep_alive(KeepAlive::default())
 }
 
 async fn publish(State(events): State<Events>, data: String) -> StatusCode {
     // An error only says that there is no stream.
-    let _ = events.send(data.into());
+    let _ = events.send(Event::default().event("tick").data(data));
     StatusCode::OK
 }

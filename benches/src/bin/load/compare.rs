@@ -158,3 +158,50 @@ fn read(path: &Path) -> anyhow::Result<String> {
 fn save(path: &Path, text: &str) -> anyhow::Result<()> {
     fs::write(path, text).with_context(|| format!("writing {}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn parse(line: &str) -> anyhow::Result<Options> {
+        let words = ["compare"].into_iter().chain(line.split_whitespace());
+        Ok(Line::try_parse_from(words)?.options)
+    }
+
+    fn names(line: &str) -> anyhow::Result<Vec<String>> {
+        Ok(contenders(&parse(line)?)?.into_iter().map(|contender| contender.name).collect())
+    }
+
+    #[test]
+    fn all_servers_of_this_program_are_compared_unless_some_are_named() {
+        assert_eq!(names("").unwrap().len(), Stack::value_variants().len());
+        assert_eq!(names("--contenders sse-actix,floor").unwrap(), ["sse-actix", "floor"]);
+        let more = "--contenders floor --hub target/release/sse-hub --also mine=plain:x";
+        assert_eq!(names(more).unwrap(), ["floor", "sse-hub", "mine"]);
+    }
+
+    #[test]
+    fn a_server_that_is_not_known_or_named_twice_is_refused() {
+        assert!(parse("--contenders floor,nginx").is_err());
+        assert!(names("--contenders floor,sse-axum,floor").is_err());
+        assert!(names("--contenders sse-axum --also sse-axum=plain:x").is_err());
+    }
+
+    #[test]
+    fn the_published_command_measures_the_same() {
+        let line = "--contenders floor,sse-hyper --rounds 7 --streams 30 --payload 99 --seconds 2 --interval 9 --burst 8 \
+                    --bursts 3 --window 2 --nap 0";
+        let published = command(&parse(line).unwrap());
+        let (_, published) = published.split_once(" compare ").unwrap();
+        let again = parse(published).unwrap();
+        assert_eq!(format!("{again:?}"), format!("{:?}", parse(line).unwrap()));
+    }
+}

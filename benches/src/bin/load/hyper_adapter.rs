@@ -39,20 +39,19 @@ async fn answer(request: Request<Incoming>, sse: Manager) -> hyper::Result<Respo
             };
             Ok(response.map(Either::Left))
         }
-        (&Method::POST, "/publish") => {
-            let data = body.collect().await?.to_bytes();
-            Ok(status(publish(&sse, &data).await))
-        }
+        // Boxed, since hyper keeps room for the largest answer for as long as a connection lives.
+        (&Method::POST, "/publish") => Box::pin(publish(sse, body)).await,
         _ => Ok(status(StatusCode::NOT_FOUND)),
     }
 }
 
-async fn publish(sse: &Manager, data: &[u8]) -> StatusCode {
-    let Ok(data) = std::str::from_utf8(data) else { return StatusCode::BAD_REQUEST };
-    match manager::publish(sse, data).await {
-        Ok(_) => StatusCode::OK,
-        Err(_) => StatusCode::BAD_REQUEST,
-    }
+async fn publish(sse: Manager, body: Incoming) -> hyper::Result<Response<Body>> {
+    let data = body.collect().await?.to_bytes();
+    let Ok(data) = std::str::from_utf8(&data) else { return Ok(status(StatusCode::BAD_REQUEST)) };
+    Ok(match manager::publish(&sse, data).await {
+        Ok(_) => status(StatusCode::OK),
+        Err(_) => status(StatusCode::BAD_REQUEST),
+    })
 }
 
 fn status(status: StatusCode) -> Response<Body> {
