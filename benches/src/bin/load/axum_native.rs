@@ -1,8 +1,7 @@
 //! What an axum user writes today: `axum::serve`, the framework's own `Sse` with keep-alive, and a tokio broadcast.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::TcpListener as StdListener;
 
 use anyhow::Context;
 use axum::Router;
@@ -11,28 +10,23 @@ use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
-use futures_util::{Stream, StreamExt};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::Sender;
 use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::{Stream, StreamExt};
 
-type Events = Sender<Arc<str>>;
+use crate::serving::Serving;
 
-/// Serves on `address` until it fails; `bound` learns the address before the first connection.
-pub(crate) fn serve(
-    address: SocketAddr,
-    capacity: usize,
-    bound: impl FnOnce(SocketAddr) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let listener = TcpListener::bind(address).await.with_context(|| format!("listening on {address}"))?;
-        bound(listener.local_addr()?)?;
-        let listener = listener.tap_io(|socket| {
+type Events = Sender<Event>;
+
+/// Serves until it fails.
+pub(crate) fn serve(listener: StdListener, serving: &Serving) -> anyhow::Result<()> {
+    serving.runtime()?.block_on(async {
+        let listener = TcpListener::from_std(listener)?.tap_io(|socket| {
             // Not fatal: the connection works without, only slower.
             let _ = socket.set_nodelay(true);
         });
-        axum::serve(listener, app(Events::new(capacity))).await.context("serving")
+        axum::serve(listener, app(Events::new(serving.capacity))).await.context("serving")
     })
 }
 
@@ -42,13 +36,12 @@ fn app(events: Events) -> Router {
 
 async fn stream(State(events): State<Events>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     // A stream that lags loses events, which is what this stack does; the load program counts them as missing.
-    let received = BroadcastStream::new(events.subscribe()).filter_map(async |data| data.ok());
-    let events = received.map(|data| Ok(Event::default().event("tick").data(data)));
+    let events = BroadcastStream::new(events.subscribe()).filter_map(|event| event.ok().map(Ok));
     Sse::new(events).keep_alive(KeepAlive::default())
 }
 
 async fn publish(State(events): State<Events>, data: String) -> StatusCode {
     // An error only says that there is no stream.
-    let _ = events.send(data.into());
+    let _ = events.send(Event::default().event("tick").data(data));
     StatusCode::OK
 }

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
+use clap::ValueEnum;
 
 use crate::contender::Contender;
 use crate::machine;
@@ -12,14 +13,19 @@ use crate::process::allowed_cpus;
 use crate::report::Report;
 use crate::run::{self, run};
 use crate::server::{Cpus, Server};
-use crate::summary::Summary;
+use crate::stack::Stack;
+use crate::summary::{Measured, Summary};
 use crate::table;
 use crate::volume::Volume;
 
 /// The arguments of `load compare`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Binary of the hub; without it, only the others are compared.
+    /// Servers of this program to compare, separated by commas. Ratios need the floor, and what an adapter's framework has
+    /// of its own, to be among them.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "SERVER,…", default_values_t = Stack::value_variants())]
+    contenders: Vec<Stack>,
+    /// Binary of the hub, to be compared too.
     #[arg(long, value_name = "PROGRAM")]
     hub: Option<PathBuf>,
     /// A further argument for the hub; may be given again.
@@ -63,8 +69,9 @@ pub(crate) fn compare(options: &Options) -> anyhow::Result<Vec<Summary>> {
             reports[index].push(measure(contender, cpus, &options.volume)?);
         }
     }
-    let summaries =
-        Summary::all(contenders.into_iter().map(|contender| contender.name).zip(reports).collect());
+    let measured = contenders.into_iter().zip(reports);
+    let measured = measured.map(|(contender, rounds)| Measured { contender, rounds });
+    let summaries = Summary::all(measured.collect());
     write(options, &summaries)?;
     Ok(summaries)
 }
@@ -73,8 +80,15 @@ fn contenders(options: &Options) -> anyhow::Result<Vec<Contender>> {
     let load = std::env::current_exe().context("finding this program")?;
     let streams = options.volume.streams;
     let hub = options.hub.as_deref().map(|hub| Contender::hub(hub, streams, &options.hub_arguments));
-    let own = [Contender::floor(&load), Contender::axum_native(&load)];
-    Ok(own.into_iter().chain(hub).chain(options.also.iter().cloned()).collect())
+    let own = options.contenders.iter().map(|stack| Contender::own(&load, *stack));
+    let contenders: Vec<_> = own.chain(hub).chain(options.also.iter().cloned()).collect();
+    let mut names: Vec<_> = contenders.iter().map(|contender| contender.name.as_str()).collect();
+    names.sort_unstable();
+    if let Some([name, _]) = names.array_windows().find(|[name, next]| name == next) {
+        bail!("{name} is to be compared with itself");
+    }
+    ensure!(!contenders.is_empty(), "there is nothing to compare");
+    Ok(contenders)
 }
 
 fn choose_cpus(options: &Options) -> anyhow::Result<Cpus> {
@@ -107,6 +121,7 @@ fn write(options: &Options, summaries: &[Summary]) -> anyhow::Result<()> {
         volume.payload,
         machine::describe(),
     );
+    eprintln!("\n{}", table::table(summaries));
     let section = table::section(&setting, &command(options), summaries);
     let path = docs.join("benchmarks.md");
     let page = if path.exists() { read(&path)? } else { "# Benchmarks\n".to_owned() };
@@ -116,7 +131,9 @@ fn write(options: &Options, summaries: &[Summary]) -> anyhow::Result<()> {
 
 /// The command line that measures the same, with programs by name so that no folder of this machine is published.
 fn command(options: &Options) -> String {
-    let Options { hub, hub_arguments, also, volume, rounds, .. } = options;
+    let Options { contenders, hub, hub_arguments, also, volume, rounds, .. } = options;
+    let contenders: Vec<_> = contenders.iter().map(|stack| stack.command()).collect();
+    let contenders = contenders.join(",");
     let hub = hub.as_deref().map(|hub| format!(" --hub {}", published_path(hub))).unwrap_or_default();
     let hub_arguments: String =
         hub_arguments.iter().map(|argument| format!(" --hub-arg {argument}")).collect();
@@ -124,7 +141,7 @@ fn command(options: &Options) -> String {
     let Volume { streams, payload, seconds, interval, burst, bursts, window, nap, .. } = volume;
     let interval = interval.map(|interval| format!(" --interval {interval}")).unwrap_or_default();
     format!(
-        "cargo run --release -p benches --bin load -- compare{hub}{hub_arguments}{also} --rounds {rounds} \
+        "cargo run --release -p benches --bin load -- compare --contenders {contenders}{hub}{hub_arguments}{also} --rounds {rounds} \
          --streams {streams} --payload {payload} --seconds {seconds}{interval} --burst {burst} --bursts {bursts} \
          --window {window} --nap {nap}"
     )
@@ -140,4 +157,51 @@ fn read(path: &Path) -> anyhow::Result<String> {
 
 fn save(path: &Path, text: &str) -> anyhow::Result<()> {
     fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn parse(line: &str) -> anyhow::Result<Options> {
+        let words = ["compare"].into_iter().chain(line.split_whitespace());
+        Ok(Line::try_parse_from(words)?.options)
+    }
+
+    fn names(line: &str) -> anyhow::Result<Vec<String>> {
+        Ok(contenders(&parse(line)?)?.into_iter().map(|contender| contender.name).collect())
+    }
+
+    #[test]
+    fn all_servers_of_this_program_are_compared_unless_some_are_named() {
+        assert_eq!(names("").unwrap().len(), Stack::value_variants().len());
+        assert_eq!(names("--contenders sse-actix,floor").unwrap(), ["sse-actix", "floor"]);
+        let more = "--contenders floor --hub target/release/sse-hub --also mine=plain:x";
+        assert_eq!(names(more).unwrap(), ["floor", "sse-hub", "mine"]);
+    }
+
+    #[test]
+    fn a_server_that_is_not_known_or_named_twice_is_refused() {
+        assert!(parse("--contenders floor,nginx").is_err());
+        assert!(names("--contenders floor,sse-axum,floor").is_err());
+        assert!(names("--contenders sse-axum --also sse-axum=plain:x").is_err());
+    }
+
+    #[test]
+    fn the_published_command_measures_the_same() {
+        let line = "--contenders floor,sse-hyper --rounds 7 --streams 30 --payload 99 --seconds 2 --interval 9 --burst 8 \
+                    --bursts 3 --window 2 --nap 0";
+        let published = command(&parse(line).unwrap());
+        let (_, published) = published.split_once(" compare ").unwrap();
+        let again = parse(published).unwrap();
+        assert_eq!(format!("{again:?}"), format!("{:?}", parse(line).unwrap()));
+    }
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, bail};
 
+use crate::stack::Stack;
 use crate::target::Layout;
 
 /// A named command line that starts a server and prints its address.
@@ -12,23 +13,17 @@ use crate::target::Layout;
 pub(crate) struct Contender {
     pub(crate) name: String,
     pub(crate) layout: Layout,
+    /// What its framework's users would do without it.
+    pub(crate) native: Option<Stack>,
     pub(crate) program: PathBuf,
     pub(crate) arguments: Vec<String>,
 }
 
 impl Contender {
-    /// The server that the others are measured by.
-    pub(crate) fn floor(load: &Path) -> Self {
-        Self::own(load, "floor", "floor")
-    }
-
-    pub(crate) fn axum_native(load: &Path) -> Self {
-        Self::own(load, "axum `Sse` + broadcast", "axum-native")
-    }
-
-    fn own(load: &Path, name: &str, command: &str) -> Self {
-        let arguments = vec![command.to_owned()];
-        Self { name: name.to_owned(), layout: Layout::Plain, program: load.to_owned(), arguments }
+    /// A server of this program, which is at `load`.
+    pub(crate) fn own(load: &Path, stack: Stack) -> Self {
+        let (name, arguments) = (stack.title().to_owned(), vec![stack.command()]);
+        Self { name, layout: Layout::Plain, native: stack.native(), program: load.to_owned(), arguments }
     }
 
     /// The hub in demo mode, with room for `streams` and a few more.
@@ -36,7 +31,8 @@ impl Contender {
         let room = (streams + 100).to_string();
         let arguments = ["--listen", "127.0.0.1:0", "--max-connections", &room].map(str::to_owned);
         let arguments = arguments.into_iter().chain(more.iter().cloned()).collect();
-        Self { name: "sse-hub".to_owned(), layout: Layout::Hub, program: program.to_owned(), arguments }
+        let (name, native) = ("sse-hub".to_owned(), Some(Stack::AxumNative));
+        Self { name, layout: Layout::Hub, native, program: program.to_owned(), arguments }
     }
 }
 
@@ -55,7 +51,7 @@ impl FromStr for Contender {
         };
         let mut words = command.split_whitespace().map(str::to_owned);
         let program = words.next().context(usage)?.into();
-        Ok(Self { name: name.to_owned(), layout, program, arguments: words.collect() })
+        Ok(Self { name: name.to_owned(), layout, native: None, program, arguments: words.collect() })
     }
 }
 

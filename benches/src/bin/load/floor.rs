@@ -5,7 +5,7 @@
 //! program sees an ended stream.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::TcpListener as StdListener;
 
 use anyhow::Context;
 use mio::net::{TcpListener, TcpStream};
@@ -50,19 +50,12 @@ enum What {
 }
 
 impl Floor {
-    pub(crate) fn bind(address: SocketAddr) -> anyhow::Result<Self> {
-        let listener = StdListener::bind(address).with_context(|| format!("listening on {address}"))?;
-        // A second `listen` on the same socket is how the standard library's backlog of 128 is made longer.
-        rustix::net::listen(&listener, 4096)?;
-        listener.set_nonblocking(true)?;
+    /// The floor on a listener that does not block.
+    pub(crate) fn on(listener: StdListener) -> anyhow::Result<Self> {
         let mut listener = TcpListener::from_std(listener);
         let poll = Poll::new()?;
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         Ok(Self { poll, listener, connections: Vec::new(), vacant: Vec::new(), buffer: vec![0; 16 * 1024] })
-    }
-
-    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
     }
 
     /// Serves until it fails.

@@ -2,45 +2,57 @@
 //!
 //! - `load run` opens streams at one server, publishes to it at a pace and then in bursts, prints one JSON object,
 //!   and exits with 1 if anything was missing, doubled, out of order or damaged, or a stream was ended by the server.
-//! - `load floor` and `load axum-native` are servers to compare with.
+//! - `load sse-axum`, `sse-hyper` and `sse-actix` are servers with the adapters; `load axum-native`, `hyper-native` and
+//!   `actix-native` are what their users would write without, and `load floor` is the least that any server can cost.
 //! - `load compare` starts each of them and the hub in turn, several rounds, and writes a table and a plot.
 //!
 //! It exits with 2 if there is nothing to report: a server that is not there, or refuses streams or publishes.
 //!
 //! Linux only: it reads `/proc` and pins to processors.
 
+mod actix_adapter;
+mod actix_native;
+mod axum_adapter;
 mod axum_native;
 mod clock;
 mod compare;
 mod contender;
 mod events;
 mod floor;
+mod hyper_adapter;
+mod hyper_native;
 mod latency;
 mod machine;
+mod manager;
 mod payload;
 mod plot;
 mod process;
 mod publisher;
+mod ratios;
 mod receiver;
 mod report;
 mod response;
 mod run;
 mod sample;
 mod server;
+mod serving;
+mod stack;
+mod stall;
 mod stream;
 mod summary;
 mod table;
 mod target;
 mod tracker;
 mod volume;
+mod watch;
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::floor::Floor;
+use crate::serving::Serving;
+use crate::stack::Stack;
 
 /// Loads servers of Server-Sent Events, and says what a delivery and a stream cost them.
 #[derive(Debug, Parser)]
@@ -57,19 +69,20 @@ enum Command {
     #[command(after_long_help = REPORT)]
     Run(run::Options),
     /// Serve as the floor: one epoll loop, one `send` for each stream, no queue, no registry.
-    Floor {
-        #[arg(long, default_value = "127.0.0.1:0")]
-        listen: SocketAddr,
-    },
+    Floor(Serving),
     /// Serve with axum's own `Sse` and a tokio broadcast.
-    AxumNative {
-        #[arg(long, default_value = "127.0.0.1:0")]
-        listen: SocketAddr,
-        /// Events that the broadcast holds; a stream that is further behind loses some.
-        #[arg(long, default_value_t = 1024)]
-        capacity: usize,
-    },
-    /// Load the floor, axum and the hub in turn; write a table and a plot, and print all reports as JSON.
+    AxumNative(Serving),
+    /// Serve with `sse-axum`.
+    SseAxum(Serving),
+    /// Serve with hyper, a channel as the body of each stream.
+    HyperNative(Serving),
+    /// Serve with `sse-hyper`.
+    SseHyper(Serving),
+    /// Serve with the `sse` of actix-web-lab and the broadcaster of Actix's examples.
+    ActixNative(Serving),
+    /// Serve with `sse-actix`.
+    SseActix(Serving),
+    /// Load several servers in turn; write a table and a plot, and print all reports as JSON.
     ///
     /// Exits with 1 if any server did not deliver everything once and in order, and with 2 if it could not be measured.
     Compare(compare::Options),
@@ -87,6 +100,7 @@ The report:
                               from the first publish of a phase (or of each burst) to its last delivery
     cpu_us_per_delivery       user and system time of the server; null without --pid
     server_cpu, load_cpu      the part of one processor that was used; load_cpu near 1: the load was the bottleneck
+    longest_stall_ms          the longest time without a delivery while some were due that did come
     latency_us                p50, p99, max, from sending a publish to reading the event
   missing, doubled, out_of_order, damaged   deliveries, over all streams
   ended           streams that the server ended
@@ -106,18 +120,13 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             println!("{}", serde_json::to_string_pretty(&report)?);
             Ok(verdict(report.ok))
         }
-        Command::Floor { listen } => {
-            process::allow_streams(0)?;
-            let floor = Floor::bind(listen)?;
-            announce(floor.address()?)?;
-            floor.serve()?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::AxumNative { listen, capacity } => {
-            process::allow_streams(0)?;
-            axum_native::serve(listen, capacity, announce)?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Floor(serving) => serve(Stack::Floor, &serving),
+        Command::AxumNative(serving) => serve(Stack::AxumNative, &serving),
+        Command::SseAxum(serving) => serve(Stack::SseAxum, &serving),
+        Command::HyperNative(serving) => serve(Stack::HyperNative, &serving),
+        Command::SseHyper(serving) => serve(Stack::SseHyper, &serving),
+        Command::ActixNative(serving) => serve(Stack::ActixNative, &serving),
+        Command::SseActix(serving) => serve(Stack::SseActix, &serving),
         Command::Compare(options) => {
             let summaries = compare::compare(&options)?;
             println!("{}", serde_json::to_string_pretty(&summaries)?);
@@ -130,8 +139,12 @@ fn verdict(ok: bool) -> ExitCode {
     if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Says where a server listens, at once even into a pipe.
-fn announce(address: SocketAddr) -> anyhow::Result<()> {
-    println!("http://{address}/sse");
-    Ok(std::io::stdout().flush()?)
+/// Serves, once it has said where, at once even into a pipe.
+fn serve(stack: Stack, serving: &Serving) -> anyhow::Result<ExitCode> {
+    process::allow_streams(0)?;
+    let listener = serving.listener()?;
+    println!("http://{}/sse", listener.local_addr()?);
+    std::io::stdout().flush()?;
+    stack.serve(listener, serving)?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -84,8 +84,8 @@ impl Panel {
         let mut svg =
             format!("<text class=\"title\" x=\"{MARGIN}\" y=\"{}\">{}</text>\n", top + 20.0, self.title);
         let mut y = top + TITLE - 8.0;
-        for (place, summary) in summaries.iter().enumerate() {
-            svg += &self.row(y, largest, class(place, summary), summary);
+        for summary in summaries {
+            svg += &self.row(y, largest, class(&summary.name), summary);
             y += ROW;
         }
         let (start, end) = (top + TITLE - 10.0, y - 2.0);
@@ -113,10 +113,10 @@ impl Panel {
     }
 }
 
-fn class(place: usize, summary: &Summary) -> &'static str {
-    match (place, summary.name.as_str()) {
-        (0, _) => "floor",
-        (_, name) if name.starts_with("sse-") => "hub",
+fn class(name: &str) -> &'static str {
+    match name {
+        "floor" => "floor",
+        name if name.starts_with("sse-") => "hub",
         _ => "bar",
     }
 }
@@ -128,13 +128,16 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::summary::tests::report;
+    use crate::stack::Stack;
+    use crate::summary::tests::{measured, report};
 
     #[test]
     fn draws_a_bar_and_a_label_for_each_server_and_quantity() {
-        let servers = [("floor", 10.0), ("<axum>", 20.0), ("sse-hub", 11.0)];
+        let servers = [(Stack::Floor, 10.0), (Stack::AxumNative, 20.0), (Stack::SseAxum, 11.0)];
         let rounds = |cpu| vec![report(cpu, 5000.0, 1024.0); 2];
-        let servers = servers.into_iter().map(|(name, cpu)| (name.to_owned(), rounds(cpu))).collect();
+        let mut servers: Vec<_> =
+            servers.into_iter().map(|(stack, cpu)| measured(stack, rounds(cpu))).collect();
+        servers[1].contender.name = "<axum>".to_owned();
         let svg = draw("Here & now.", &Summary::all(servers));
         assert_eq!(svg.matches("<rect ").count(), 9);
         assert_eq!(svg.matches("class=\"round\"").count(), 18);
@@ -147,7 +150,7 @@ mod tests {
     fn numbers_that_are_not_there_are_drawn_as_nothing() {
         let mut report = report(1.0, 1.0, 1.0);
         report.memory = None;
-        let svg = draw("", &Summary::all(vec![("floor".to_owned(), vec![report])]));
+        let svg = draw("", &Summary::all(vec![measured(Stack::Floor, vec![report])]));
         assert!(!svg.contains("width=\"NaN\"") && !svg.contains("MNaN"), "{svg}");
     }
 }

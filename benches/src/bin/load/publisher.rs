@@ -2,6 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
@@ -22,7 +24,7 @@ pub(crate) struct Publisher {
     target: Target,
     clock: Clock,
     payload: Payload,
-    published: u32,
+    published: Arc<AtomicU32>,
     inbox: Vec<u8>,
 }
 
@@ -34,12 +36,17 @@ impl Publisher {
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(PATIENCE))?;
         let target = target.clone();
-        Ok(Self { socket, target, clock, payload, published: 0, inbox: Vec::new() })
+        Ok(Self { socket, target, clock, payload, published: Arc::default(), inbox: Vec::new() })
     }
 
     /// How many publishes have gone out.
     pub(crate) fn published(&self) -> u32 {
-        self.published
+        self.published.load(Relaxed)
+    }
+
+    /// The same number, for another thread to look at.
+    pub(crate) fn counter(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.published)
     }
 
     /// Publishes `count` times, `interval` apart.
@@ -74,10 +81,11 @@ impl Publisher {
     }
 
     fn send(&mut self, sent: u64) -> anyhow::Result<()> {
-        let payload = self.payload.encode(Stamp { sequence: self.published, sent });
+        let payload = self.payload.encode(Stamp { sequence: self.published(), sent });
         let request = self.target.publish_request(&payload);
         self.socket.write_all(request.as_bytes()).context("publishing")?;
-        self.published = self.published.checked_add(1).context("too many publishes for one run")?;
+        let published = self.published().checked_add(1).context("too many publishes for one run")?;
+        self.published.store(published, Relaxed);
         Ok(())
     }
 

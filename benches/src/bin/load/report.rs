@@ -44,6 +44,8 @@ pub(crate) struct Phase {
     pub(crate) server_cpu: Option<f64>,
     /// The part of one processor that this program used: near 1, it was the bottleneck.
     pub(crate) load_cpu: f64,
+    /// The longest time without a delivery while some were due that did come.
+    pub(crate) longest_stall_ms: f64,
     /// From sending a publish to reading the event.
     pub(crate) latency_us: Percentiles,
 }

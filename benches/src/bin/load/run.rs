@@ -15,6 +15,7 @@ use crate::report::{Memory, Report};
 use crate::sample::{Sample, Usage};
 use crate::target::{Layout, Target};
 use crate::volume::Volume;
+use crate::watch::Watch;
 
 /// The arguments of `load run`.
 #[derive(Clone, Debug, clap::Args)]
@@ -138,38 +139,24 @@ impl Run {
         let (deliveries_before, published_before) = (receiver.deliveries(), publisher.published());
         let usage_before = Usage::now(*server)?;
         let start = clock.now();
-        let mut latency = Latency::default();
+        let mut watch = Watch::new(receiver, publisher.counter());
         thread::scope(|scope| -> anyhow::Result<()> {
             let sender = scope.spawn(|| publish(publisher));
             while !sender.is_finished() {
-                receiver.pump(Duration::from_millis(10), &mut latency)?;
+                watch.pump(receiver)?;
             }
             sender.join().map_err(|_| anyhow!("the publishing thread panicked"))?
         })?;
-        let published = publisher.published();
-        let due = deliveries_before + u64::from(published - published_before) * receiver.live() as u64;
-        drain(receiver, due, patience, &mut latency)?;
+        watch.drain(receiver, patience)?;
         Ok(Sample {
-            publishes: published - published_before,
+            publishes: publisher.published() - published_before,
             deliveries: receiver.deliveries() - deliveries_before,
             seconds: seconds_between(start, receiver.last_delivery()),
             usage: Usage::now(*server)?.since(usage_before),
-            latency,
+            latency: watch.latency,
+            longest_stall: watch.stall.longest(),
         })
     }
-}
-
-/// Receives until `due` payloads have come in all, or none for as long as `patience`.
-fn drain(receiver: &mut Receiver, due: u64, patience: Duration, latency: &mut Latency) -> anyhow::Result<()> {
-    let mut last = Instant::now();
-    while receiver.deliveries() < due && last.elapsed() < patience {
-        let before = receiver.deliveries();
-        receiver.pump(Duration::from_millis(10), latency)?;
-        if receiver.deliveries() > before {
-            last = Instant::now();
-        }
-    }
-    Ok(())
 }
 
 fn memory(before: Option<u64>, idle: Option<u64>, after: Option<u64>, streams: usize) -> Option<Memory> {

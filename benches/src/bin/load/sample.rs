@@ -37,6 +37,7 @@ pub(crate) struct Sample {
     pub(crate) seconds: f64,
     pub(crate) usage: Usage,
     pub(crate) latency: Latency,
+    pub(crate) longest_stall: Duration,
 }
 
 impl Sample {
@@ -49,6 +50,7 @@ impl Sample {
             seconds: self.seconds + other.seconds,
             usage: self.usage.plus(other.usage),
             latency: self.latency,
+            longest_stall: self.longest_stall.max(other.longest_stall),
         }
     }
 
@@ -63,6 +65,7 @@ impl Sample {
             cpu_us_per_delivery: server.map(|seconds| ratio(seconds * 1e6, deliveries)),
             server_cpu: server.map(|seconds| ratio(seconds, self.seconds)),
             load_cpu: ratio(self.usage.load.as_secs_f64(), self.seconds),
+            longest_stall_ms: self.longest_stall.as_secs_f64() * 1000.0,
             latency_us: self.latency.percentiles(),
         }
     }

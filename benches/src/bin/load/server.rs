@@ -149,7 +149,7 @@ mod tests {
     fn a_server_that_ends_is_an_error_with_what_it_printed() {
         let arguments = ["-c", "echo sorry >&2; exit 2"].map(str::to_owned).into();
         let (name, program) = ("x".to_owned(), "/bin/sh".into());
-        let contender = Contender { name, layout: Layout::Plain, program, arguments };
+        let contender = Contender { name, layout: Layout::Plain, native: None, program, arguments };
         let cpu = allowed_cpus().unwrap()[0];
         let error = Server::start(&contender, Cpus { server: cpu, load: cpu }).unwrap_err();
         assert!(format!("{error:#}").contains("sorry"), "{error:#}");

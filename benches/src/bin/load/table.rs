@@ -2,24 +2,33 @@
 
 use anyhow::{Context, ensure};
 
-use crate::summary::{Summary, after_kib, burst_rate, idle_kib, paced_cpu};
+use crate::summary::{Summary, after_kib, burst_per_cpu, burst_rate, idle_kib, longest_stall, paced_cpu};
+use crate::tracker::Faults;
 
 const BEGIN: &str = "<!-- load compare: begin -->";
 const END: &str = "<!-- load compare: end -->";
 const HEAD: &str = "\
-| server | CPU per delivery, paced | to the floor | latency p50 / p99 / max, paced | burst, deliveries/s | \
-memory per idle stream | after traffic | missing / doubled / out of order |
-|---|---|---|---|---|---|---|---|
+| server | CPU per delivery, paced | to the floor | to its own | latency p50 / p99 / max, paced | burst, deliveries/s | \
+to its own | burst, deliveries per CPU s | to its own | memory per idle stream | to its own | after traffic | longest stall | \
+missing / doubled / out of order / ended |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
 ";
 
 /// The section, without its markers.
 pub(crate) fn section(setting: &str, command: &str, summaries: &[Summary]) -> String {
-    let rows: String = summaries.iter().map(row).collect();
+    let table = table(summaries);
     let names: Vec<_> = summaries.iter().map(|summary| summary.name.replace('`', "")).collect();
     let names = names.join(", ");
     format!(
-        "{setting}\n\n{HEAD}{rows}\n![The table as bars: {names}](benchmarks.svg)\n\n```sh\n{command}\n```\n"
+        "{setting} \"To its own\": to what the framework's users have without us.\n\n{table}\n\
+         ![The table as bars: {names}](benchmarks.svg)\n\n```sh\n{command}\n```\n"
     )
+}
+
+/// The table, a row for each server.
+pub(crate) fn table(summaries: &[Summary]) -> String {
+    let rows: String = summaries.iter().map(row).collect();
+    format!("{HEAD}{rows}")
 }
 
 /// `page` with the text between the markers replaced, or with markers and text at its end if there are none.
@@ -39,25 +48,43 @@ pub(crate) fn replace_section(page: &str, section: &str) -> anyhow::Result<Strin
 }
 
 fn row(summary: &Summary) -> String {
+    let cells = [
+        summary.name.replace('|', "\\|"),
+        format!("{:.1} µs", summary.median(paced_cpu)),
+        ratio(summary.ratio()),
+        ratio(summary.native_ratio(|ratios| &ratios.paced_cpu)),
+        latency(summary),
+        thousands(summary.median(burst_rate)),
+        ratio(summary.native_ratio(|ratios| &ratios.burst)),
+        thousands(summary.median(burst_per_cpu)),
+        ratio(summary.native_ratio(|ratios| &ratios.burst_per_cpu)),
+        format!("{:.2} KiB", summary.median(idle_kib)),
+        ratio(summary.native_ratio(|ratios| &ratios.memory)),
+        format!("{:.2} KiB", summary.median(after_kib)),
+        format!("{:.0} ms", summary.worst(longest_stall)),
+        faults(summary),
+    ];
+    format!("| {} |\n", cells.join(" | "))
+}
+
+/// With a dash where there is nothing to compare with.
+fn ratio(ratio: f64) -> String {
+    if ratio.is_finite() { format!("{ratio:.2}") } else { "–".to_owned() }
+}
+
+fn latency(summary: &Summary) -> String {
     let latency = [
         summary.median(|report| report.paced.latency_us.p50),
         summary.median(|report| report.paced.latency_us.p99),
         summary.median(|report| report.paced.latency_us.max),
     ];
     let [p50, p99, max] = latency.map(|microseconds| format!("{:.1}", microseconds / 1000.0));
-    let faults = summary.faults();
-    format!(
-        "| {} | {:.1} µs | {:.2} | {p50} / {p99} / {max} ms | {} | {:.2} KiB | {:.2} KiB | {} / {} / {} |\n",
-        summary.name.replace('|', "\\|"),
-        summary.median(paced_cpu),
-        summary.ratio(),
-        thousands(summary.median(burst_rate)),
-        summary.median(idle_kib),
-        summary.median(after_kib),
-        faults.missing,
-        faults.doubled,
-        faults.out_of_order,
-    )
+    format!("{p50} / {p99} / {max} ms")
+}
+
+fn faults(summary: &Summary) -> String {
+    let Faults { missing, doubled, out_of_order, ended, .. } = summary.faults();
+    format!("{missing} / {doubled} / {out_of_order} / {ended}")
 }
 
 /// A number without fraction, with commas.
@@ -76,18 +103,27 @@ pub(crate) fn thousands(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::summary::tests::report;
+    use crate::stack::Stack;
+    use crate::summary::tests::{measured, report};
 
     #[test]
     fn writes_a_row_for_each_server() {
-        let rounds = |cpu| vec![report(cpu, 123_456.0, 512.0)];
-        let summaries =
-            Summary::all(vec![("floor".to_owned(), rounds(10.0)), ("a|b".to_owned(), rounds(15.0))]);
-        let section = section("Here.", "run it", &summaries);
-        let row =
-            "| a\\|b | 15.0 µs | 1.50 | 1.5 / 2.5 / 12.0 ms | 123,456 | 0.50 KiB | 1.00 KiB | 0 / 0 / 0 |\n";
+        let rounds = |cpu, rate| vec![report(cpu, rate, 512.0)];
+        let mut servers = vec![
+            measured(Stack::Floor, rounds(10.0, 1.0)),
+            measured(Stack::SseHyper, rounds(15.0, 123_456.0)),
+            measured(Stack::HyperNative, rounds(20.0, 61_728.0)),
+        ];
+        servers[1].contender.name = "a|b".to_owned();
+        let section = section("Here.", "run it", &Summary::all(servers));
+        let row = "| a\\|b | 15.0 µs | 1.50 | 0.75 | 1.5 / 2.5 / 12.0 ms | 123,456 | 2.00 | 66,667 | 1.33 | 0.50 KiB | 1.00 \
+                   | 1.00 KiB | 3 ms | 0 / 0 / 0 / 0 |\n";
         assert!(section.contains(row), "{section}");
-        assert!(section.starts_with("Here.\n\n| server |"));
+        assert!(section.contains("| hyper channel body | 20.0 µs | 2.00 | – |"), "{section}");
+        assert!(section.starts_with("Here. ") && section.contains("\n\n| server |"));
+        let columns = |line: &str| line.replace("\\|", "").matches('|').count();
+        let lines: Vec<_> = section.lines().filter(|line| line.starts_with('|')).map(columns).collect();
+        assert_eq!(lines, [15; 5]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use http::Uri;
 pub(crate) enum Layout {
     /// The hub: streams at `/api/sse`, the tRPC procedure `sse.publish` beneath `/api/trpc`.
     Hub,
-    /// `load floor` and `load axum-native`: streams at `/sse`; the body of `POST /publish` becomes the `data`.
+    /// The servers of this program: streams at `/sse`; the body of `POST /publish` becomes the `data`.
     Plain,
 }
 

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::num::NonZeroUsize;
 
 use axum::Router;
 use axum::body::Body;
@@ -13,7 +14,8 @@ use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
 
 use super::*;
-use crate::floor::Floor;
+use crate::serving::Serving;
+use crate::stack::Stack;
 use crate::tracker::Faults;
 
 fn options(address: SocketAddr, target: Layout) -> Options {
@@ -44,20 +46,49 @@ fn assert_perfect(address: SocketAddr, target: Layout) {
     assert_eq!((&json["missing"], &json["ended"]), (&0.into(), &0.into()));
 }
 
+/// Starts a server in this process; it lasts as long as that.
+fn start(stack: Stack) -> SocketAddr {
+    let workers = NonZeroUsize::new(1);
+    let serving = Serving { listen: "127.0.0.1:0".parse().unwrap(), workers, capacity: 1024 };
+    let listener = serving.listener().unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || stack.serve(listener, &serving).unwrap());
+    address
+}
+
 #[test]
 fn the_floor_delivers_everything_once_and_in_order() {
-    let floor = Floor::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let address = floor.address().unwrap();
-    thread::spawn(|| floor.serve());
-    assert_perfect(address, Layout::Plain);
+    assert_perfect(start(Stack::Floor), Layout::Plain);
 }
 
 #[test]
 fn so_does_axum() {
-    let (announce, address) = std::sync::mpsc::channel();
-    let bound = move |address| announce.send(address).map_err(Into::into);
-    thread::spawn(|| crate::axum_native::serve("127.0.0.1:0".parse().unwrap(), 1024, bound));
-    assert_perfect(address.recv().unwrap(), Layout::Plain);
+    assert_perfect(start(Stack::AxumNative), Layout::Plain);
+}
+
+#[test]
+fn so_does_axum_with_the_adapter() {
+    assert_perfect(start(Stack::SseAxum), Layout::Plain);
+}
+
+#[test]
+fn so_does_hyper() {
+    assert_perfect(start(Stack::HyperNative), Layout::Plain);
+}
+
+#[test]
+fn so_does_hyper_with_the_adapter() {
+    assert_perfect(start(Stack::SseHyper), Layout::Plain);
+}
+
+#[test]
+fn so_does_actix() {
+    assert_perfect(start(Stack::ActixNative), Layout::Plain);
+}
+
+#[test]
+fn so_does_actix_with_the_adapter() {
+    assert_perfect(start(Stack::SseActix), Layout::Plain);
 }
 
 /// Speaks as the hub does: a first block and heartbeats of its own, and `data` that has been through a JSON parser.
@@ -93,9 +124,7 @@ fn the_hub_s_wire_is_understood() {
 
 #[test]
 fn a_server_that_answers_otherwise_is_an_error_with_its_status() {
-    let floor = Floor::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let address = floor.address().unwrap();
-    thread::spawn(|| floor.serve());
+    let address = start(Stack::Floor);
     let mut options = options(address, Layout::Plain);
     options.url = format!("http://{address}/elsewhere");
     let error = format!("{:#}", run(&options).unwrap_err());
@@ -137,9 +166,7 @@ fn meddle(floor: SocketAddr, size: usize) -> SocketAddr {
 
 #[test]
 fn a_hole_a_double_and_a_swap_are_found_out() {
-    let floor = Floor::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let address = floor.address().unwrap();
-    thread::spawn(|| floor.serve());
+    let address = start(Stack::Floor);
     let mut options = options(address, Layout::Plain);
     let target = Target::new(Layout::Plain, &options.url, None, &[]).unwrap();
     let request = target.publish_request(&"x".repeat(options.volume.payload));

@@ -1,0 +1,49 @@
+//! How a server of this program is started: the same for all, so that they differ in what they are only.
+
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
+
+use anyhow::Context;
+use tokio::runtime::Runtime;
+
+/// Longer than the standard library's 128, so that no server loses a connection while many are opened.
+const BACKLOG: i32 = 4096;
+
+/// The arguments of every server.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Serving {
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+    /// Threads that serve; the floor always has one [default: one for each processor that the server may use].
+    #[arg(long)]
+    pub(crate) workers: Option<NonZeroUsize>,
+    /// Events that may wait for a stream; one that is further behind loses some, or is ended. The floor holds none, and
+    /// actix's broadcaster 10, since it waits for its streams.
+    #[arg(long, default_value_t = 1024)]
+    pub(crate) capacity: usize,
+}
+
+impl Serving {
+    pub(crate) fn workers(&self) -> usize {
+        self.workers.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+    }
+
+    /// A listening socket that does not block.
+    pub(crate) fn listener(&self) -> anyhow::Result<TcpListener> {
+        let address = self.listen;
+        let listener = TcpListener::bind(address).with_context(|| format!("listening on {address}"))?;
+        rustix::net::listen(&listener, BACKLOG)?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    }
+
+    /// The runtime of every server on tokio but Actix, which brings its own.
+    pub(crate) fn runtime(&self) -> anyhow::Result<Runtime> {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(self.workers())
+            .enable_all()
+            .build()
+            .context("starting a runtime")
+    }
+}

@@ -1,0 +1,63 @@
+//! How long everything stood still.
+
+use std::time::{Duration, Instant};
+
+/// The longest time for which deliveries were due and none came.
+///
+/// Only a delivery ends a stall, so what never comes is no stall: it is counted as missing.
+#[derive(Debug, Default)]
+pub(crate) struct Stall {
+    deliveries: u64,
+    /// Since when something is due that has not come.
+    since: Option<Instant>,
+    longest: Duration,
+}
+
+impl Stall {
+    /// Takes note of how many deliveries of a phase have come at a time, and how many were due.
+    pub(crate) fn look(&mut self, now: Instant, deliveries: u64, due: u64) {
+        if deliveries > self.deliveries {
+            let stall = self.since.map(|since| now.saturating_duration_since(since));
+            self.longest = self.longest.max(stall.unwrap_or_default());
+            (self.deliveries, self.since) = (deliveries, None);
+        }
+        if deliveries < due {
+            self.since.get_or_insert(now);
+        } else {
+            self.since = None;
+        }
+    }
+
+    pub(crate) fn longest(&self) -> Duration {
+        self.longest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of looks at so many milliseconds, deliveries and deliveries that are due.
+    fn longest(looks: &[(u64, u64, u64)]) -> u128 {
+        let (start, mut stall) = (Instant::now(), Stall::default());
+        for (milliseconds, deliveries, due) in looks {
+            stall.look(start + Duration::from_millis(*milliseconds), *deliveries, *due);
+        }
+        stall.longest().as_millis()
+    }
+
+    #[test]
+    fn only_time_in_which_something_is_due_counts() {
+        assert_eq!(longest(&[(0, 0, 0), (50, 0, 0), (60, 0, 2), (65, 2, 2), (500, 2, 2), (501, 4, 4)]), 5);
+    }
+
+    #[test]
+    fn every_delivery_begins_it_anew() {
+        assert_eq!(longest(&[(0, 0, 9), (10, 1, 9), (40, 2, 9), (50, 9, 9)]), 30);
+    }
+
+    #[test]
+    fn what_never_comes_is_no_stall() {
+        assert_eq!(longest(&[(0, 0, 2), (3, 1, 2), (5000, 1, 2)]), 3);
+    }
+}
