@@ -26,7 +26,7 @@ use crate::{
 const STEP: usize = 128;
 
 /// After so long a publish lets other tasks of its thread run.
-const TURN: Duration = Duration::from_micros(500);
+const TURN: Duration = Duration::from_millis(1);
 
 /// What sends events, as notifications need it: a [`Manager`], or a double in tests.
 #[async_trait]

@@ -133,14 +133,19 @@ struct Carried {
 
 impl Carried {
     /// Gives the time that the connection has left, once its stream was ended.
+    ///
+    /// While nothing blocks, hyper polls the body and learns of its end, so there is nothing to look for.
     fn watch(&mut self, side: &Side, linger: Duration, cx: &mut Context<'_>) -> Option<Pin<&mut Sleep>> {
+        if self.grace.is_none() && !side.is_blocked() {
+            return None;
+        }
+        if let Some(latest) = side.take() {
+            *self = Self { ending: Some(latest), grace: None };
+        }
         // Released, the rest of the stream may still be in hyper's buffer before a client that takes nothing.
         let is_over = self.ending.as_ref().is_some_and(Ending::is_released) && !side.is_blocked();
         if is_over {
             *self = Self::default();
-        }
-        if self.ending.is_none() {
-            self.ending = side.take();
         }
         let ending = self.ending.as_mut()?;
         if self.grace.is_none()

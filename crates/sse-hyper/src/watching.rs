@@ -10,7 +10,6 @@ use std::{
 
 use http::{Request, Response};
 use hyper::{body::Incoming, service::Service as HyperService};
-use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{arrival::BoxError, handshake::PeerAddr, mark::StreamMark, side::Side};
@@ -43,7 +42,7 @@ where
         let mut service = self.service.clone();
         // Most services are always ready; only for the others is the request kept until they are.
         let state = match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => Answer::Called { future: service.call(request) },
+            Poll::Ready(Ok(())) => Answer::Called { future: Box::pin(service.call(request)) },
             Poll::Ready(Err(error)) => Answer::Failed { error: Some(error.into()) },
             Poll::Pending => Answer::Waiting { service: Box::new((service, Some(request))) },
         };
@@ -51,22 +50,20 @@ where
     }
 }
 
-pin_project! {
-    pub(crate) struct Answering<S, F> {
-        #[pin]
-        state: Answer<S, F>,
-        side: Arc<Side>,
-    }
+/// Boxed, since hyper keeps room for the future of a service as long as a connection lives, and streams live long.
+pub(crate) struct Answering<S, F> {
+    state: Answer<S, F>,
+    side: Arc<Side>,
 }
 
-pin_project! {
-    #[project = AnswerProjection]
-    pub(crate) enum Answer<S, F> {
-        Waiting { service: Box<(S, Option<Request<Incoming>>)> },
-        Called { #[pin] future: F },
-        Failed { error: Option<BoxError> },
-    }
+enum Answer<S, F> {
+    Waiting { service: Box<(S, Option<Request<Incoming>>)> },
+    Called { future: Pin<Box<F>> },
+    Failed { error: Option<BoxError> },
 }
+
+/// What is pinned is in boxes.
+impl<S, F> Unpin for Answering<S, F> {}
 
 impl<S, B> Future for Answering<S, S::Future>
 where
@@ -76,24 +73,24 @@ where
     type Output = Result<Response<B>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+        let this = self.get_mut();
         loop {
-            match this.state.as_mut().project() {
-                AnswerProjection::Waiting { service } => {
+            match &mut this.state {
+                Answer::Waiting { service } => {
                     let (service, request) = &mut **service;
                     ready!(service.poll_ready(cx)).map_err(Into::into)?;
                     let Some(request) = request.take() else { return Poll::Pending };
-                    let future = service.call(request);
-                    this.state.set(Answer::Called { future });
+                    let future = Box::pin(service.call(request));
+                    this.state = Answer::Called { future };
                 }
-                AnswerProjection::Called { future } => {
-                    let response = ready!(future.poll(cx)).map_err(Into::into)?;
+                Answer::Called { future } => {
+                    let response = ready!(future.as_mut().poll(cx)).map_err(Into::into)?;
                     if let Some(mark) = response.extensions().get::<StreamMark>() {
                         this.side.put(mark.take());
                     }
                     return Poll::Ready(Ok(response));
                 }
-                AnswerProjection::Failed { error } => {
+                Answer::Failed { error } => {
                     return error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
                 }
             }
