@@ -20,6 +20,8 @@ mod query;
 mod request;
 mod response;
 mod transformer;
+#[cfg(test)]
+mod typescript;
 
 pub use code::Code;
 pub use connection_params::ConnectionParams;

@@ -1,13 +1,13 @@
 //! What every management API can do.
 
-mod connections;
-mod disconnect;
-mod events;
-mod membership;
-mod notify;
-mod publish;
-mod stats;
-mod system;
+pub(crate) mod connections;
+pub(crate) mod disconnect;
+pub(crate) mod events;
+pub(crate) mod membership;
+pub(crate) mod notify;
+pub(crate) mod publish;
+pub(crate) mod stats;
+pub(crate) mod system;
 
 use serde::Serialize;
 use sse_core::Receipt;
@@ -39,11 +39,13 @@ pub(crate) fn all() -> [(&'static str, Procedure); 15] {
 
 /// What every mutation gives.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "Done"))]
 pub(crate) struct Done {
     /// Streams that it reached.
     matched: usize,
     /// The id that the event got; only with an event log.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     id: Option<String>,
 }
 

@@ -6,14 +6,18 @@ use sse_core::{ConnectionPage, ConnectionQuery, Topic, UserId};
 use crate::{check, context::Context, error::Error};
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ConnectionsInput", optional_fields = nullable))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Input {
     cursor: Option<u32>,
     limit: Option<usize>,
+    #[cfg_attr(test, ts(optional = nullable, type = "string"))]
     user_id: Option<UserId>,
+    #[cfg_attr(test, ts(optional = nullable, type = "string"))]
     topic: Option<Topic>,
     /// What `useInfiniteQuery` adds to every input; pages are turned forward only.
     #[serde(rename = "direction")]
+    #[cfg_attr(test, ts(optional = nullable, type = "\"forward\" | \"backward\""))]
     _direction: Option<IgnoredAny>,
 }
 

@@ -12,8 +12,10 @@ use crate::{check, context::Context, error::Error};
 const LONGEST_ABSENCE_MS: u64 = 20 * 24 * 60 * 60 * 1000;
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "DisconnectInput", optional_fields = nullable))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Input {
+    #[cfg_attr(test, ts(type = "Target"))]
     target: Target,
     reason: Option<String>,
     stay_away_ms: Option<u64>,

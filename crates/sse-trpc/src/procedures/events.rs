@@ -6,8 +6,10 @@ use sse_core::{Handshake, Topic};
 use crate::{check, context::Context, error::Error};
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "EventsInput", optional_fields = nullable))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
+    #[cfg_attr(test, ts(optional = nullable, type = "Array<string>"))]
     topics: Option<Vec<Topic>>,
 }
 

@@ -7,9 +7,12 @@ use super::Done;
 use crate::{check, code::Code, context::Context, error::Error};
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "MembershipInput", optional_fields = nullable))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Input {
+    #[cfg_attr(test, ts(type = "string"))]
     client_id: ClientId,
+    #[cfg_attr(test, ts(type = "Array<string>"))]
     topics: Vec<Topic>,
 }
 

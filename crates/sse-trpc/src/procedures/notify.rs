@@ -9,35 +9,45 @@ use super::Done;
 use crate::{check, context::Context, error::Error, procedure::Procedure};
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SendInput", optional_fields = nullable))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Send {
+pub(crate) struct Send {
     message: String,
     title: Option<String>,
+    #[cfg_attr(test, ts(optional = nullable, type = "Record<string, unknown>"))]
     data: Option<Map<String, Value>>,
     timestamp: Option<u64>,
     /// Without it, the caller.
+    #[cfg_attr(test, ts(optional = nullable, type = "string"))]
     user_id: Option<UserId>,
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SendNotificationInput", optional_fields = nullable))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SendNotification {
+    #[cfg_attr(test, ts(type = "string"))]
     user_id: UserId,
     #[serde(rename = "type")]
+    #[cfg_attr(test, ts(optional = nullable, type = "NotificationType"))]
     kind: Option<Kind>,
     title: Option<String>,
     message: String,
+    #[cfg_attr(test, ts(optional = nullable, type = "Record<string, unknown>"))]
     data: Option<Map<String, Value>>,
     timestamp: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "BroadcastNotificationInput", optional_fields = nullable))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Broadcast {
     #[serde(rename = "type")]
+    #[cfg_attr(test, ts(optional = nullable, type = "NotificationType"))]
     kind: Option<Kind>,
     title: Option<String>,
     message: String,
+    #[cfg_attr(test, ts(optional = nullable, type = "Record<string, unknown>"))]
     data: Option<Map<String, Value>>,
     timestamp: Option<u64>,
 }

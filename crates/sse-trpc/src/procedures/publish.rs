@@ -8,12 +8,16 @@ use super::Done;
 use crate::{check, context::Context, error::Error};
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "PublishInput", optional_fields = nullable))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
+    #[cfg_attr(test, ts(type = "Target"))]
     target: Target,
+    #[cfg_attr(test, ts(optional = nullable, type = "Array<string>"))]
     except: Option<Vec<ClientId>>,
     event: String,
     /// As the caller wrote it: numbers keep their digits and members their order.
+    #[cfg_attr(test, ts(type = "unknown"))]
     data: Box<RawValue>,
     /// Not to be logged; nothing is.
     #[serde(rename = "ephemeral")]

@@ -6,6 +6,7 @@ use sse_core::{Counters, UserId};
 use crate::{check, context::Context, error::Error};
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "StatsInput", optional_fields = nullable))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Input {
     by_user: Option<bool>,
@@ -13,15 +14,18 @@ pub(crate) struct Input {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SseStats"))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Stats {
     total_connections: usize,
     unique_users: usize,
     /// Left out when it was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional, as = "Option<std::collections::HashMap<String, usize>>"))]
     connections_by_user: Option<ByUser>,
     ending: usize,
     #[serde(flatten)]
+    #[cfg_attr(test, ts(skip))]
     counters: Counters,
 }
 

@@ -8,19 +8,24 @@ use super::Done;
 use crate::{check, context::Context, error::Error};
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SendSystemEventInput", optional_fields = nullable))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Send {
+    #[cfg_attr(test, ts(type = "string"))]
     user_id: UserId,
     event: String,
     #[serde(default, deserialize_with = "present")]
+    #[cfg_attr(test, ts(optional, type = "unknown"))]
     data: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "BroadcastSystemEventInput", optional_fields = nullable))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Broadcast {
     event: String,
     #[serde(default, deserialize_with = "present")]
+    #[cfg_attr(test, ts(optional, type = "unknown"))]
     data: Option<Value>,
 }
 
