@@ -9,18 +9,19 @@ use axum::{
 };
 use sse_axum::{Refusal, SseHandshake, SseResponse};
 use sse_core::Manager;
-use sse_trpc::Management;
+use sse_trpc::{Management, Transformer};
 
 use crate::{health, page, requests, visitor};
 
 /// The hub's routes in demo mode.
-pub(crate) fn router(manager: Manager, management: Management) -> Router {
+pub(crate) fn router(manager: Manager, management: Management, transformer: Transformer) -> Router {
     let identified = from_fn_with_state(manager.clone(), visitor::identify);
     let management = sse_axum::trpc(management).layer(identified);
     Router::new()
         .route("/api/sse", any(stream))
         .route("/", get(page::to_page))
-        .route(page::PATH, get(page::page))
+        .route(page::PATH, get(async move || page::page(transformer)))
+        .route("/sse/app-router.d.ts", get(page::types))
         .route("/favicon.ico", get(StatusCode::NO_CONTENT))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))

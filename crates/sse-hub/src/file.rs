@@ -21,12 +21,12 @@ pub(crate) struct Fields {
     pub(crate) log: Option<String>,
     pub(crate) streams: Config,
     pub(crate) management: sse_trpc::Limits,
+    pub(crate) trpc_transformer: Option<sse_trpc::Transformer>,
     // Known, but not built yet: see `later`.
     pub(crate) backplane: Option<String>,
     pub(crate) auth: Option<String>,
     pub(crate) tls_cert: Option<String>,
     pub(crate) tls_key: Option<String>,
-    pub(crate) trpc_transformer: Option<String>,
     pub(crate) backend_key: Option<String>,
 }
 

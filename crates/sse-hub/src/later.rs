@@ -22,9 +22,6 @@ pub(crate) struct LaterArgs {
     /// The private key of the certificate
     #[arg(long, value_name = "FILE", env = "SSE_HUB_TLS_KEY")]
     tls_key: Option<String>,
-    /// How the management API writes its data: json (the default), superjson
-    #[arg(long, value_name = "NAME", env = "SSE_HUB_TRPC_TRANSFORMER")]
-    trpc_transformer: Option<String>,
 }
 
 /// The variable with the key of backends. It has no flag: others can see command lines.
@@ -34,13 +31,6 @@ pub(crate) const BACKEND_KEY: &str = "SSE_HUB_BACKEND_KEY";
 pub(crate) fn refuse(args: LaterArgs, file: Fields, sources: &Sources) -> Result<(), Error> {
     let settings = [
         Setting::new("auth", args.auth, file.auth, Some("none"), &["nextauth", "jwt"]),
-        Setting::new(
-            "trpc-transformer",
-            args.trpc_transformer,
-            file.trpc_transformer,
-            Some("json"),
-            &["superjson"],
-        ),
         Setting::new("backplane", args.backplane, file.backplane, None, &[]),
         Setting::new("tls-cert", args.tls_cert, file.tls_cert, None, &[]),
         Setting::new("tls-key", args.tls_key, file.tls_key, None, &[]),

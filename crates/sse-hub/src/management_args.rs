@@ -1,17 +1,23 @@
 //! How much a call of the management API may ask for, as flags and variables.
 
 use clap::Args;
-use sse_trpc::Limits;
+use sse_trpc::{Limits, Transformer};
 
-use crate::values::put;
+use crate::values::{choice, put};
 
 /// A flag and a variable for every field of [`Limits`], by the field's name.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Management API")]
 pub(crate) struct ManagementArgs {
+    /// How data stand in JSON: json, superjson [default: json]
+    #[arg(long, value_name = "NAME", env = "SSE_HUB_TRPC_TRANSFORMER", value_parser = choice::<Transformer>)]
+    pub(crate) trpc_transformer: Option<Transformer>,
     /// Bytes of a call's input [default: 1048576]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_MANAGEMENT_BODY")]
     management_body: Option<usize>,
+    /// Calls in a batch; 0 for no batches [default: 100]
+    #[arg(long, value_name = "N", env = "SSE_HUB_MANAGEMENT_BATCH")]
+    management_batch: Option<usize>,
     /// How deep an input may nest [default: 64]
     #[arg(long, value_name = "N", env = "SSE_HUB_MANAGEMENT_DEPTH")]
     management_depth: Option<usize>,
@@ -39,6 +45,7 @@ impl ManagementArgs {
     /// Puts what was given in the place of what is there.
     pub(crate) fn apply(self, limits: &mut Limits) {
         put(&mut limits.body, self.management_body);
+        put(&mut limits.batch, self.management_batch);
         put(&mut limits.depth, self.management_depth);
         put(&mut limits.message, self.management_message);
         put(&mut limits.title, self.management_title);

@@ -4,6 +4,7 @@ use axum::{
     http::{HeaderName, header},
     response::{Html, IntoResponse, Redirect},
 };
+use sse_trpc::Transformer;
 
 /// Its path.
 pub(crate) const PATH: &str = "/sse-demo";
@@ -19,9 +20,19 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (header::CACHE_CONTROL, "no-cache"),
 ];
 
-/// The page.
-pub(crate) async fn page() -> impl IntoResponse {
-    (HEADERS, Html(include_str!("demo.html")))
+/// The page; it calls the management API, so it must know how data stand there.
+pub(crate) fn page(transformer: Transformer) -> impl IntoResponse {
+    let name = match transformer {
+        Transformer::Json => "json",
+        Transformer::SuperJson => "superjson",
+    };
+    (HEADERS, Html(include_str!("demo.html").replace("{{transformer}}", name)))
+}
+
+/// The types of the management API, for front ends in TypeScript.
+pub(crate) async fn types() -> impl IntoResponse {
+    let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")];
+    (headers, sse_trpc::APP_ROUTER)
 }
 
 /// Leads to the page.

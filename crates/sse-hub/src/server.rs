@@ -30,8 +30,9 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Error> {
     let listener = listen(settings.listen)?;
     let signals =
         Signals::new().map_err(|source| Error::System { what: "signals cannot be heard", source })?;
-    let management = Management::new(manager.clone()).limits(settings.management);
-    let router = app::router(manager.clone(), management);
+    let management =
+        Management::new(manager.clone()).limits(settings.management).transformer(settings.transformer);
+    let router = app::router(manager.clone(), management, settings.transformer);
     announce(&listener);
     sse_axum::serve(listener, router)
         .manager(&manager)

@@ -4,7 +4,7 @@ use std::{env, ffi::OsString, net::SocketAddr, time::Duration};
 
 use clap::FromArgMatches;
 use sse_core::{BuildError, Config};
-use sse_trpc::Limits;
+use sse_trpc::{Limits, Transformer};
 
 use crate::{
     cli::Cli,
@@ -23,6 +23,7 @@ pub(crate) struct Settings {
     pub(crate) log: String,
     pub(crate) streams: Config,
     pub(crate) management: Limits,
+    pub(crate) transformer: Transformer,
     pub(crate) sources: Sources,
 }
 
@@ -47,6 +48,7 @@ impl Settings {
         let mut streams = std::mem::take(&mut file.streams);
         cli.streams.apply(&mut streams);
         let mut management = file.management;
+        let transformer = cli.management.trpc_transformer.or(file.trpc_transformer).unwrap_or_default();
         cli.management.apply(&mut management);
         let settings = Self {
             listen: cli.listen.or(file.listen).unwrap_or(DEFAULT_LISTEN),
@@ -54,6 +56,7 @@ impl Settings {
             log: cli.log.or(file.log.take()).unwrap_or_else(|| "info".to_owned()),
             streams,
             management,
+            transformer,
             sources,
         };
         let may_serve_strangers = cli.demo.or(file.demo).unwrap_or(false);
@@ -158,11 +161,10 @@ mod tests {
             ("--backplane", "redis://127.0.0.1", "--backplane"),
             ("--tls-cert", "a.pem", "--tls-cert"),
             ("--tls-key", "a.key", "--tls-key"),
-            ("--trpc-transformer", "superjson", "--trpc-transformer superjson"),
         ] {
             assert_eq!(gather(&[flag, value]).unwrap_err(), format!("{named} is not built yet"));
         }
-        assert!(gather(&["--auth", "none", "--trpc-transformer", "json"]).is_ok());
+        assert!(gather(&["--auth", "none"]).is_ok());
         let error = gather(&["--auth", "None"]).unwrap_err();
         assert!(error.contains("--auth") && error.contains("none, nextauth, jwt"), "{error}");
     }

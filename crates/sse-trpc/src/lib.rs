@@ -35,3 +35,6 @@ pub use procedure::{Kind, Procedure};
 pub use request::{Body, Headers, Request};
 pub use response::{Content, Response};
 pub use transformer::Transformer;
+
+/// The types of the API for TypeScript: the text of an `app-router.d.ts`, for `@trpc/client` 11. Procedures that an app adds are not in it.
+pub const APP_ROUTER: &str = include_str!("../types/app-router.d.ts");

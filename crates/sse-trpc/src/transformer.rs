@@ -1,12 +1,13 @@
 //! How data stand in JSON.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{code::Code, error::Error};
 
 /// How inputs and outputs stand in JSON; clients must be set up for the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Transformer {
     /// As they are.
     #[default]

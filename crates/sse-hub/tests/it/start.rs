@@ -79,7 +79,6 @@ async fn what_is_not_built_yet() {
         (["--auth", "jwt"], "--auth jwt is not built yet"),
         (["--tls-cert", "a.pem"], "--tls-cert is not built yet"),
         (["--tls-key", "a.key"], "--tls-key is not built yet"),
-        (["--trpc-transformer", "superjson"], "--trpc-transformer superjson is not built yet"),
     ] {
         arguments_refused(&arguments, &[said]).await;
     }
