@@ -17,8 +17,12 @@ struct Tool {
 }
 
 /// What the tests start. The executable is looked for in `PATH`.
-const TOOLS: &[Tool] =
-    &[Tool { executable: "chromium", package: "chromium" }, Tool { executable: "curl", package: "curl" }];
+const TOOLS: &[Tool] = &[
+    Tool { executable: "chromium", package: "chromium" },
+    Tool { executable: "curl", package: "curl" },
+    Tool { executable: "node", package: "nodejs" },
+    Tool { executable: "npm", package: "npm" },
+];
 
 /// Installs the missing tools where that is ours to do: as root on Debian, as in CI's container.
 pub(crate) fn install() -> Result<(), Error> {

@@ -5,6 +5,7 @@ mod error;
 mod floors;
 mod graph;
 mod install;
+mod js;
 mod loom;
 mod steps;
 
@@ -54,7 +55,8 @@ mod tests {
     #[test]
     fn test_stands_for_every_step_in_order() {
         let names: Vec<_> = chosen("test").unwrap().iter().map(|step| step.name).collect();
-        let expected = ["install", "fmt", "clippy", "floors", "cargo-test", "doc", "loom", "bench-once"];
+        let expected =
+            ["install", "fmt", "clippy", "floors", "cargo-test", "js", "doc", "loom", "bench-once"];
         assert_eq!(names, expected);
     }
 

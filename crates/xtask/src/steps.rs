@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::cargo::{added_flags, cargo, run as run_command};
 use crate::error::Error;
-use crate::{floors, install, loom};
+use crate::{floors, install, js, loom};
 
 /// One step.
 pub(crate) struct Step {
@@ -26,6 +26,7 @@ pub(crate) const STEPS: &[Step] = &[
         about: "unit, integration and documentation tests, and examples",
         run: cargo_test,
     },
+    Step { name: "js", about: "types, and npm clients against a hub, some in a browser", run: js::check },
     Step { name: "doc", about: "build the documentation, warnings are errors", run: doc },
     Step { name: "loom", about: "run the loom models of sse-core", run: loom::check },
     Step { name: "bench-once", about: "run every bench once", run: bench_once },

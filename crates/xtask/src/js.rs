@@ -1,0 +1,86 @@
+//! JavaScript: types, and real npm clients against a running hub.
+
+use std::env::consts::EXE_SUFFIX;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::cargo::{cargo, metadata, run};
+use crate::error::Error;
+
+/// A package with `check` and `test` scripts, and those inside of it that are installed for themselves, because they need other versions.
+struct Package {
+    path: &'static str,
+    inner: &'static [&'static str],
+}
+
+const PACKAGES: &[Package] = &[Package { path: "crates/sse-trpc/js", inner: &["v10", "react"] }];
+
+/// Installs what the lock files say, checks types, and runs the tests.
+pub(crate) fn check() -> Result<(), Error> {
+    let metadata = metadata()?;
+    let path = |name: &str| {
+        let path = metadata[name].as_str().map(PathBuf::from);
+        path.ok_or_else(|| Error::new(format!("cargo metadata: no text `{name}`")))
+    };
+    let (root, target) = (path("workspace_root")?, path("target_directory")?);
+    run(&mut cargo(&["build", "-p", "sse-hub"]))?;
+    let hub = target.join("debug").join(format!("sse-hub{EXE_SUFFIX}"));
+    PACKAGES.iter().try_for_each(|package| package.check(&root, &hub))
+}
+
+impl Package {
+    fn check(&self, root: &Path, hub: &Path) -> Result<(), Error> {
+        for folder in self.folders(root) {
+            run(&mut npm(&folder, &["ci", "--no-audit", "--no-fund"]))?;
+        }
+        let folder = root.join(self.path);
+        run(&mut npm(&folder, &["run", "check"]))?;
+        run(npm(&folder, &["test"]).env("SSE_HUB", hub))
+    }
+
+    fn folders(&self, root: &Path) -> Vec<PathBuf> {
+        let folder = root.join(self.path);
+        let inner = self.inner.iter().map(|name| folder.join(name));
+        std::iter::once(folder.clone()).chain(inner).collect()
+    }
+}
+
+fn npm(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("npm");
+    command.args(arguments).current_dir(folder);
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A package that is not in the list would never be tested.
+    #[test]
+    fn every_package_of_the_repository_is_in_the_list_and_locked() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut listed: Vec<_> = PACKAGES.iter().flat_map(|package| package.folders(&root)).collect();
+        let mut found = Vec::new();
+        search(&root, &mut found);
+        listed.sort_unstable();
+        found.sort_unstable();
+        assert_eq!(found, listed);
+        for folder in listed {
+            assert!(folder.join("package-lock.json").exists(), "{} is not locked", folder.display());
+        }
+    }
+
+    fn search(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name();
+            if entry.file_type().unwrap().is_dir() {
+                if !["node_modules", "target", ".git"].iter().any(|skipped| name == *skipped) {
+                    search(&entry.path(), found);
+                }
+            } else if name == "package.json" {
+                found.push(folder.to_owned());
+            }
+        }
+    }
+}
