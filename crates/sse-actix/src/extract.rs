@@ -6,7 +6,7 @@ use std::{
     net::IpAddr,
 };
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderValue};
 use sse_core::{Caller, FieldError, Handshake, Overflow, Topic, UserId};
 
 /// Extracts the [`Handshake`] of a request.
@@ -55,7 +55,7 @@ impl FromRequest for SseHandshake {
     type Future = Ready<Result<Self, Infallible>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let last_event_id = request.headers().get("last-event-id").map(|value| value.as_bytes());
+        let last_event_id = request.headers().get("last-event-id").map(HeaderValue::as_bytes);
         let handshake =
             Handshake::from_request(request.method().as_str(), request.uri().query(), last_event_id);
         ready(Ok(Self(match request.peer_addr() {

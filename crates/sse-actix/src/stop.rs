@@ -37,7 +37,7 @@ impl Signals {
         let caught = tokio::signal::ctrl_c().await.is_ok();
         if !caught {
             warn!("signals are not delivered any more");
-            pending().await
+            pending::<()>().await;
         }
     }
 }
