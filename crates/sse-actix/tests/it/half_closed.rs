@@ -116,7 +116,7 @@ fn warnings() -> usize {
     String::from_utf8_lossy(&log).lines().filter(|line| line.contains("half-closed")).count()
 }
 
-/// The only one with such a server in this process, which warns once.
+/// The only one with such a server: the process warns once, whichever test comes first.
 #[actix_web::test]
 async fn a_server_that_is_not_prepared_says_so_once_and_heartbeats_find_its_dead_clients() {
     // The workers are threads of their own.
