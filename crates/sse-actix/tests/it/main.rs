@@ -1,4 +1,7 @@
 //! Streams through Actix and our server, judged from a bare socket.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod half_closed;
+mod layers;
 mod suite;
+mod workers;
