@@ -23,6 +23,9 @@ use tracing::{info, warn};
 
 use crate::{connection::prepare, stop::Signals};
 
+/// Workers that were stopped at the deadline drop their connections within this time.
+const DROPPING: Duration = Duration::from_secs(1);
+
 /// Serves an `HttpServer` on a listener: in place of `bind` and `run`, for apps with streams.
 ///
 /// See [`Serve`] for what it does for streams. What else is set on the server stays, except for `on_connect`,
@@ -173,6 +176,10 @@ impl Running {
             drains.spawn(async move { manager.shutdown(drain).await });
         }
         let (result, (), _) = tokio::join!(server, self.handle.stop(true), drains.join_all());
+        // At its deadline a worker says that it has ended before it drops its connections.
+        for manager in &self.managers {
+            manager.shutdown(Drain::within(DROPPING)).await;
+        }
         result
     }
 }
