@@ -34,7 +34,7 @@ macro_rules! adapters {
 
             impl Adapter for $name {
                 fn serve(listener: TcpListener, site: Site, stop: Stop) -> io::Result<()> {
-                    serve(Fault::$name, listener, site, stop)
+                    serve(Fault::$name, listener, &site, stop)
                 }
             }
         )*
@@ -135,7 +135,7 @@ where
     Response::from_parts(parts, body)
 }
 
-fn serve(fault: Fault, listener: TcpListener, site: Site, stop: Stop) -> io::Result<()> {
+fn serve(fault: Fault, listener: TcpListener, site: &Site, stop: Stop) -> io::Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let service = service_fn({
