@@ -1,7 +1,5 @@
 //! The types of the API for TypeScript, made from the Rust definitions and compared with the file that is shipped.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::{fmt::Write as _, fs, future::Future, path::Path};
 
 use serde::{Serialize, de::DeserializeOwned};
