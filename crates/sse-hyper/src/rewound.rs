@@ -34,9 +34,16 @@ impl<I: AsyncRead + Unpin> AsyncRead for Rewound<I> {
         let Some(mut read) = self.read.take() else { return Pin::new(&mut self.io).poll_read(cx, buffer) };
         let fits = read.len().min(buffer.remaining());
         buffer.put_slice(&read[..fits]);
-        read.drain(..fits);
-        self.read = Some(read).filter(|rest| !rest.is_empty());
-        Poll::Ready(Ok(()))
+        if fits < read.len() {
+            read.drain(..fits);
+            self.read = Some(read);
+            return Poll::Ready(Ok(()));
+        }
+        // In one read with what follows: hyper doubles its buffer for a second one, and keeps it for the life of the connection.
+        match Pin::new(&mut self.io).poll_read(cx, buffer) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(())),
+        }
     }
 }
 
@@ -71,6 +78,17 @@ mod tests {
     use tokio::io::AsyncReadExt as _;
 
     use super::*;
+
+    #[tokio::test]
+    async fn what_follows_comes_in_the_same_read_if_it_is_there() {
+        let mut buffer = [0; 64];
+        let mut io = Rewound::new(&b"ET / HTTP/1.1"[..], b"G".to_vec());
+        assert_eq!(io.read(&mut buffer).await.unwrap(), b"GET / HTTP/1.1".len());
+
+        let (silent, _client) = tokio::io::duplex(64);
+        let mut io = Rewound::new(silent, b"G".to_vec());
+        assert_eq!(io.read(&mut buffer).await.unwrap(), 1, "nothing is waited for");
+    }
 
     #[tokio::test]
     async fn what_was_read_comes_first_whatever_the_buffer() {
