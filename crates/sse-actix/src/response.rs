@@ -32,7 +32,7 @@ impl Responder for SseResponse {
     type Body = BoxBody;
 
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
-        stream(request, SessionBody(self.0))
+        stream(request, SessionBody::new(self.0))
     }
 }
 

@@ -70,7 +70,7 @@ fn into_response(request: &HttpRequest, answer: sse_trpc::Response) -> HttpRespo
         Content::Whole(bytes) if bytes.is_empty() => response.finish(),
         Content::Whole(bytes) => response.body(bytes),
         Content::Lines(lines) => response.streaming(lines.map(Ok::<_, Infallible>)),
-        Content::Events(session) => response::stream(request, SessionBody(session)),
+        Content::Events(session) => response::stream(request, SessionBody::new(session)),
     };
     for (name, value) in answer.headers {
         if let Ok(value) = HeaderValue::try_from(value) {
