@@ -1,0 +1,70 @@
+//! A long-lived key of a backend.
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use crate::{
+    authenticator::Authenticator,
+    error::AuthError,
+    identity::{Credential, Identity},
+    key::is_key_text,
+    key_error::KeyError,
+    request::RequestView,
+};
+
+/// 128 bits in hexadecimal digits.
+const LEAST: usize = 32;
+
+/// Recognises a backend by a key in `Authorization: Bearer`. It is no user; its claims say what it may do.
+///
+/// Any other bearer token is left to the next authenticator.
+#[derive(Clone)]
+pub struct ApiKey {
+    digest: [u8; 32],
+    claims: Map<String, Value>,
+}
+
+impl ApiKey {
+    /// A key without claims.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::TooShort`] under 32 bytes, and [`KeyError::NoSecretText`] for a PEM or JSON text.
+    pub fn new(key: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        let key = key.as_ref();
+        if is_key_text(key) {
+            return Err(KeyError::NoSecretText);
+        }
+        match key.len() {
+            length if length < LEAST => Err(KeyError::TooShort { length, least: LEAST }),
+            _ => Ok(Self { digest: Sha256::digest(key).into(), claims: Map::new() }),
+        }
+    }
+
+    /// What whoever has the key is known to be.
+    #[must_use]
+    pub fn claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.claims.insert(name.into(), value.into());
+        self
+    }
+}
+
+#[async_trait]
+impl Authenticator for ApiKey {
+    async fn authenticate(&self, request: &RequestView<'_>) -> Result<Option<Identity>, AuthError> {
+        let Some(token) = request.bearer_token()? else { return Ok(None) };
+        // Digests have one length, so not even that of the key can be timed.
+        match bool::from(Sha256::digest(token).as_slice().ct_eq(&self.digest)) {
+            true => Ok(Some(Identity::without_user(Credential::Bearer).claims(self.claims.clone()))),
+            false => Ok(None),
+        }
+    }
+}
+
+impl std::fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiKey").field("claims", &self.claims).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,70 @@
+//! Who is asking, as it was found out.
+
+use serde_json::{Map, Value};
+
+/// Who is asking, and how long that holds.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Identity {
+    /// The user: the claim `sub`, else `id`, else `email`. `None` for a caller that is no user, such as a backend with an [`ApiKey`];
+    /// tokens, sessions and tickets always have one.
+    ///
+    /// [`ApiKey`]: crate::ApiKey
+    pub user: Option<String>,
+    /// What else is known, as the claims of a token.
+    pub claims: Map<String, Value>,
+    /// Until when it holds, in Unix seconds; `None` when the credentials have no end of their own. Leeway is not added.
+    pub expires_at: Option<u64>,
+    /// By what the caller was recognised.
+    pub credential: Credential,
+}
+
+/// The kind of credential by which a caller was recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Credential {
+    /// A cookie: the browser sends it whoever makes it send the request, so [`Origins`](crate::Origins) must be asked.
+    Cookie,
+    /// A token in `Authorization: Bearer`.
+    Bearer,
+    /// A one-time ticket in the query.
+    Ticket,
+    /// Something of the app's own that a foreign page cannot make a browser send.
+    Other,
+}
+
+impl Identity {
+    /// A user without claims or end.
+    #[must_use]
+    pub fn new(user: impl Into<String>, credential: Credential) -> Self {
+        Self { user: Some(user.into()), claims: Map::new(), expires_at: None, credential }
+    }
+
+    /// A caller that is no user.
+    #[must_use]
+    pub fn without_user(credential: Credential) -> Self {
+        Self { user: None, claims: Map::new(), expires_at: None, credential }
+    }
+
+    /// What else is known.
+    #[must_use]
+    pub fn claims(mut self, claims: Map<String, Value>) -> Self {
+        self.claims = claims;
+        self
+    }
+
+    /// Until when it holds, in Unix seconds.
+    #[must_use]
+    pub fn expires_at(mut self, expires_at: impl Into<Option<u64>>) -> Self {
+        self.expires_at = expires_at.into();
+        self
+    }
+}
+
+impl Credential {
+    /// Whether browsers send it by themselves, also when a foreign page makes the request.
+    #[must_use]
+    pub fn is_ambient(self) -> bool {
+        self == Self::Cookie
+    }
+}

@@ -1,0 +1,182 @@
+//! Signed tokens (JWT, RFC 7519), in `Authorization: Bearer` or a cookie.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+
+use crate::{
+    algorithm::Algorithm,
+    authenticator::Authenticator,
+    base64,
+    claims::{self, Times},
+    clock::Clock,
+    error::{AuthError, ClaimProblem},
+    header::Header,
+    identity::{Credential, Identity},
+    jwks::Jwks,
+    jwt_builder::JwtBuilder,
+    key::Key,
+    remote_jwks::RemoteJwks,
+    request::RequestView,
+};
+
+/// Recognises callers by a signed token.
+///
+/// `Authorization: Bearer` counts first, then the cookies in the order in which they were named. A bearer token that does not have the three parts of a
+/// JWT is left to the next authenticator; a cookie that does not is refused.
+#[derive(Debug)]
+pub struct Jwt {
+    pub(crate) keys: Jwks,
+    pub(crate) remotes: Vec<RemoteJwks>,
+    pub(crate) issuers: Vec<String>,
+    pub(crate) audiences: Vec<String>,
+    pub(crate) times: Times,
+    pub(crate) cookies: Vec<String>,
+    pub(crate) max_length: usize,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// A token that is not verified yet.
+struct Jws<'a> {
+    kid: Option<String>,
+    algorithm: Algorithm,
+    /// What is signed: header and payload as they came.
+    message: &'a str,
+    payload: &'a str,
+    signature: Vec<u8>,
+}
+
+impl Jwt {
+    /// Tokens that are signed with one of some keys.
+    pub fn builder() -> JwtBuilder {
+        JwtBuilder::default()
+    }
+
+    fn token(&self, request: &RequestView<'_>) -> Result<Option<(String, Credential)>, AuthError> {
+        if let Some(token) = request.bearer_token()?.filter(|token| looks_like(token)) {
+            return Ok(Some((token.to_owned(), Credential::Bearer)));
+        }
+        let cookies = request.cookies();
+        let given = self.cookies.iter().filter_map(|name| cookies.get(name));
+        // A cookie that was emptied is one that was taken away.
+        Ok(given
+            .into_iter()
+            .find(|token| !token.is_empty())
+            .map(|token| (token.into_owned(), Credential::Cookie)))
+    }
+
+    async fn identity(&self, token: &str, credential: Credential) -> Result<Identity, AuthError> {
+        if token.len() > self.max_length {
+            return Err(AuthError::TooLong { limit: self.max_length });
+        }
+        let token = Jws::parse(token)?;
+        self.verify(&token).await?;
+        let claims = claims::decode(&base64::decode(token.payload)?)?;
+        let expires_at = self.times.check(&claims, self.clock.unix())?;
+        self.check_parties(&claims)?;
+        Ok(Identity::new(claims::user(&claims)?, credential).claims(claims).expires_at(expires_at))
+    }
+
+    /// The given keys first, then each issuer's. The error is that of the one that came closest.
+    async fn verify(&self, token: &Jws<'_>) -> Result<(), AuthError> {
+        let mut errors = Vec::new();
+        if !self.keys.is_empty() {
+            match token.verify(&self.keys) {
+                Ok(()) => return Ok(()),
+                Err(error) => errors.push(error),
+            }
+        }
+        // Published keys are never for these, so nobody needs to be asked.
+        let remotes = if token.algorithm.is_symmetric() { &[][..] } else { &self.remotes };
+        for remote in remotes {
+            match remote.find(|keys| token.verify(keys)).await {
+                Ok(()) => return Ok(()),
+                Err(error) => errors.push(error),
+            }
+        }
+        let refused = || AuthError::Algorithm(token.algorithm.name().to_owned());
+        Err(errors.into_iter().max_by_key(closeness).unwrap_or_else(refused))
+    }
+
+    fn check_parties(&self, claims: &Map<String, Value>) -> Result<(), AuthError> {
+        let issuer = claims.get("iss").map(std::slice::from_ref);
+        party("iss", issuer, &self.issuers)?;
+        let audience = match claims.get("aud") {
+            Some(Value::Array(all)) => Some(all.as_slice()),
+            other => other.map(std::slice::from_ref),
+        };
+        party("aud", audience, &self.audiences)
+    }
+}
+
+impl<'a> Jws<'a> {
+    fn parse(token: &'a str) -> Result<Self, AuthError> {
+        let three = AuthError::Malformed("a signed token has three parts");
+        let Some((message, signature)) = token.rsplit_once('.') else { return Err(three) };
+        let Some((header, payload)) = message.split_once('.') else { return Err(three) };
+        if payload.contains('.') {
+            return Err(three);
+        }
+        let header = Header::decode(header)?;
+        let algorithm = header.algorithm.parse()?;
+        check_type(&header)?;
+        Ok(Self { kid: header.kid, algorithm, message, payload, signature: base64::decode(signature)? })
+    }
+
+    fn verify(&self, keys: &Jwks) -> Result<(), AuthError> {
+        let signed = |key: &&Key| key.verify(self.algorithm, self.message.as_bytes(), &self.signature);
+        match keys.candidates(self.algorithm, self.kid.as_deref())?.iter().any(signed) {
+            true => Ok(()),
+            false => Err(AuthError::Signature),
+        }
+    }
+}
+
+/// Tokens that say they are something else (a logout token, a proof of possession, an event) are no credentials (RFC 8725, section 3.11).
+fn check_type(header: &Header) -> Result<(), AuthError> {
+    let Some(kind) = header.text("typ")? else { return Ok(()) };
+    let kind = kind.to_ascii_lowercase();
+    match kind.strip_prefix("application/").unwrap_or(&kind) {
+        "jwt" | "at+jwt" => Ok(()),
+        _ => Err(AuthError::HeaderParameter("typ")),
+    }
+}
+
+/// Whether one of the given ones is accepted; all are, where nothing is configured.
+fn party(claim: &'static str, given: Option<&[Value]>, accepted: &[String]) -> Result<(), AuthError> {
+    if accepted.is_empty() {
+        return Ok(());
+    }
+    let given = given.ok_or(AuthError::claim(claim, ClaimProblem::Missing))?;
+    if given.iter().any(|one| !one.is_string()) {
+        return Err(AuthError::claim(claim, ClaimProblem::WrongType));
+    }
+    match given.iter().any(|one| accepted.iter().any(|accepted| one == accepted)) {
+        true => Ok(()),
+        false => Err(AuthError::claim(claim, ClaimProblem::NotAccepted)),
+    }
+}
+
+fn looks_like(token: &str) -> bool {
+    token.bytes().filter(|byte| *byte == b'.').count() == 2
+}
+
+/// How much an error says about the token.
+fn closeness(error: &AuthError) -> u8 {
+    match error {
+        AuthError::Signature => 4,
+        // The right key may be among those that are not there.
+        AuthError::Keys(_) => 3,
+        AuthError::Algorithm(_) => 2,
+        _ => 1,
+    }
+}
+
+#[async_trait]
+impl Authenticator for Jwt {
+    async fn authenticate(&self, request: &RequestView<'_>) -> Result<Option<Identity>, AuthError> {
+        let Some((token, credential)) = self.token(request)? else { return Ok(None) };
+        self.identity(&token, credential).await.map(Some)
+    }
+}

@@ -1,0 +1,64 @@
+#![doc = include_str!("../README.md")]
+
+mod algorithm;
+mod api_key;
+mod authenticator;
+mod base64;
+mod bearer;
+mod claims;
+mod clock;
+mod cookies;
+mod database;
+mod error;
+mod fetch;
+mod first_of;
+mod header;
+#[cfg(feature = "jwks-http")]
+mod http_fetch;
+mod identity;
+mod jwe;
+mod jwks;
+mod jwt;
+mod jwt_builder;
+mod key;
+mod key_error;
+mod next_auth;
+mod next_auth_builder;
+mod origins;
+mod redact;
+mod refusal;
+mod remote_jwks;
+mod request;
+mod secret;
+mod session_keys;
+mod session_store;
+mod signature;
+mod tickets;
+mod tickets_builder;
+
+pub use algorithm::Algorithm;
+pub use api_key::ApiKey;
+pub use authenticator::Authenticator;
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use database::{DatabaseSessions, DatabaseSessionsBuilder};
+pub use error::{AuthError, BoxError, ClaimProblem, SharedError};
+pub use fetch::{FetchJwks, JwksFile};
+pub use first_of::FirstOf;
+#[cfg(feature = "jwks-http")]
+pub use http_fetch::{HttpFetch, HttpFetchError};
+pub use identity::{Credential, Identity};
+pub use jwks::Jwks;
+pub use jwt::Jwt;
+pub use jwt_builder::JwtBuilder;
+pub use key::Key;
+pub use key_error::KeyError;
+pub use next_auth::NextAuth;
+pub use next_auth_builder::{NextAuthBuilder, Version};
+pub use origins::{CrossSite, OriginError, Origins, OriginsBuilder};
+pub use redact::redacted_query;
+pub use refusal::Refusal;
+pub use remote_jwks::{JwksError, RemoteJwks, RemoteJwksBuilder};
+pub use request::RequestView;
+pub use session_store::{SessionStore, StoredSession};
+pub use tickets::{Ticket, TicketError, Tickets};
+pub use tickets_builder::TicketsBuilder;

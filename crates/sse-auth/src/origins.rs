@@ -1,0 +1,220 @@
+//! Who may make a browser send its cookies here.
+
+use thiserror::Error;
+
+use crate::{error::AuthError, identity::Credential, request::RequestView};
+
+/// The sites from which a browser's cookies are taken as credentials.
+///
+/// A browser sends cookies whoever makes it send a request. `SameSite=Lax`, as session cookies have it, keeps foreign sites out, but not a sibling
+/// subdomain. What a browser says about where a request comes from cannot be forged by a page: `Origin` and `Sec-Fetch-Site`.
+///
+/// | request | |
+/// |---|---|
+/// | credentials that are no cookie | passes: a foreign page does not have them |
+/// | `Sec-Fetch-Site: same-origin`, or `none` (typed by the user) | passes |
+/// | `Origin` in the list | passes |
+/// | any other `Origin`, also `null`; `same-site` or `cross-site` without `Origin` | is refused |
+/// | neither header | `GET` and `HEAD` pass: browsers before 2023 send no more, and a foreign page cannot read the answer without CORS. Everything else is refused. [`OriginsBuilder::strict`] refuses both |
+///
+/// The same list is the one for CORS ([`contains`](Self::contains)).
+#[derive(Debug, Clone, Default)]
+pub struct Origins {
+    allowed: Vec<String>,
+    strict: bool,
+}
+
+/// Which sites are allowed: made by [`Origins::builder`].
+#[derive(Debug, Clone, Default)]
+pub struct OriginsBuilder {
+    origins: Origins,
+}
+
+/// Text that is no origin: `https://app.example.com`, with a port if it is not the usual one; no path, no wildcard, and not `null`.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0:?} is no origin (scheme://host, with a port if it is not the usual one)")]
+pub struct OriginError(String);
+
+/// Why a request with a cookie is refused: for logs. To the client it is 403.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CrossSite {
+    /// It comes from a site that is not in the list.
+    #[error("a page of {0:?} made this request, and it is not in the list of origins")]
+    Origin(String),
+    /// It comes from a page that has no origin: a sandboxed frame, a file, a redirect.
+    #[error("a page without an origin made this request")]
+    NullOrigin,
+    /// The browser says that another site made the request, and not which.
+    #[error("another site made this request")]
+    OtherSite,
+    /// Nothing says where the request comes from.
+    #[error("nothing says which site made this request")]
+    Unknown,
+    /// A header that browsers send once is there several times, or is no text.
+    #[error("`{0}` is not what a browser sends")]
+    Malformed(&'static str),
+}
+
+impl Origins {
+    /// Nobody but the server's own pages.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// These sites, and the server's own pages.
+    ///
+    /// # Errors
+    ///
+    /// [`OriginError`] for the first that is no origin.
+    pub fn new<T: AsRef<str>>(origins: impl IntoIterator<Item = T>) -> Result<Self, OriginError> {
+        origins
+            .into_iter()
+            .try_fold(Self::builder(), |builder, origin| builder.allow(origin.as_ref()))
+            .map(OriginsBuilder::build)
+    }
+
+    /// With choices.
+    #[must_use]
+    pub fn builder() -> OriginsBuilder {
+        OriginsBuilder::default()
+    }
+
+    /// Whether a site is in the list, by the value of its header `Origin`.
+    #[must_use]
+    pub fn contains(&self, origin: &str) -> bool {
+        self.allowed.iter().any(|allowed| allowed == origin)
+    }
+
+    /// The list.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.allowed.iter().map(String::as_str)
+    }
+
+    /// Whether a caller that was recognised by this credential may make this request.
+    ///
+    /// # Errors
+    ///
+    /// When it came with a cookie and may have been made by a page of another site.
+    pub fn check(&self, request: &RequestView<'_>, credential: Credential) -> Result<(), CrossSite> {
+        if !credential.is_ambient() {
+            return Ok(());
+        }
+        let (origin, site) = (text(request, "origin")?, text(request, "sec-fetch-site")?);
+        match (site, origin) {
+            (Some("same-origin" | "none"), _) => Ok(()),
+            (_, Some("null")) => Err(CrossSite::NullOrigin),
+            (_, Some(origin)) if self.contains(origin) => Ok(()),
+            (_, Some(origin)) => Err(CrossSite::Origin(AuthError::excerpt(origin))),
+            (Some(_), None) => Err(CrossSite::OtherSite),
+            (None, None) if !self.strict && matches!(request.method(), "GET" | "HEAD") => Ok(()),
+            (None, None) => Err(CrossSite::Unknown),
+        }
+    }
+}
+
+impl OriginsBuilder {
+    /// One more site, as browsers write it in `Origin`.
+    ///
+    /// # Errors
+    ///
+    /// When it is no origin.
+    pub fn allow(mut self, origin: &str) -> Result<Self, OriginError> {
+        self.origins.allowed.push(normal(origin).ok_or_else(|| OriginError(origin.to_owned()))?);
+        Ok(self)
+    }
+
+    /// Refuses requests that say nothing about where they come from, also `GET` and `HEAD`.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        self.origins.strict = true;
+        self
+    }
+
+    /// The list.
+    #[must_use]
+    pub fn build(self) -> Origins {
+        self.origins
+    }
+}
+
+fn text<'r>(request: &'r RequestView<'_>, name: &'static str) -> Result<Option<&'r str>, CrossSite> {
+    let value = request.header_value(name).map_err(|_| CrossSite::Malformed(name))?;
+    value.map(std::str::from_utf8).transpose().map_err(|_| CrossSite::Malformed(name))
+}
+
+/// As browsers write it: lower case, without the usual port (HTML, "serialization of an origin").
+fn normal(origin: &str) -> Option<String> {
+    let origin = origin.to_ascii_lowercase();
+    let (scheme, authority) = origin.split_once("://")?;
+    let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    if !scheme.starts_with(|first: char| first.is_ascii_alphabetic()) || !scheme.bytes().all(is_scheme) {
+        return None;
+    }
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse::<u16>().ok()?)),
+        _ => (authority, None),
+    };
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let is_address = |byte: u8| byte.is_ascii_hexdigit() || b":.".contains(&byte);
+    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let good = match inner {
+        Some(address) => !address.is_empty() && address.bytes().all(is_address),
+        None => !host.is_empty() && host.bytes().all(is_name),
+    };
+    match port {
+        _ if !good => None,
+        Some(port) if (scheme, port) != ("https", 443) && (scheme, port) != ("http", 80) => {
+            Some(format!("{scheme}://{host}:{port}"))
+        }
+        _ => Some(format!("{scheme}://{host}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_written_as_browsers_write_them() {
+        for (given, written) in [
+            ("https://app.example.com", "https://app.example.com"),
+            ("HTTPS://App.Example.com:443", "https://app.example.com"),
+            ("http://localhost:3000", "http://localhost:3000"),
+            ("http://localhost:80", "http://localhost"),
+            ("http://[::1]:3000", "http://[::1]:3000"),
+            ("http://[::1]", "http://[::1]"),
+            ("capacitor://localhost", "capacitor://localhost"),
+        ] {
+            assert_eq!(normal(given).as_deref(), Some(written));
+        }
+    }
+
+    #[test]
+    fn what_is_no_origin_is_refused() {
+        for bad in [
+            "",
+            "*",
+            "null",
+            "app.example.com",
+            "https://",
+            "https://*.example.com",
+            "https://a/",
+            "https://a/b",
+            "https://a b",
+            "https://a:b",
+            "https://a:99999",
+            "https://u@a",
+            "https://ä.example",
+            "://a",
+            "https://a,https://b",
+            "https://[]",
+            "https://a:",
+            "https://a?b",
+            "https://a\0",
+        ] {
+            assert_eq!(Origins::new([bad]).unwrap_err(), OriginError(bad.to_owned()));
+        }
+    }
+}

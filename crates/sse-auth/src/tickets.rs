@@ -1,0 +1,244 @@
+//! One-time tickets for `EventSource`, which cannot send headers.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::{
+    authenticator::Authenticator,
+    base64,
+    clock::Clock,
+    error::AuthError,
+    identity::{Credential, Identity},
+    request::RequestView,
+    tickets_builder::TicketsBuilder,
+};
+
+/// 256 random bits: no ticket is ever guessed.
+const BYTES: usize = 32;
+
+/// Gives out one-time tickets, and recognises callers by them in the query parameter `ticket`. A clone is cheap and shares the tickets.
+///
+/// An `EventSource` cannot send headers, and a token in a URL ends up in logs, histories and `Referer`. So a client that has a token makes a call
+/// (with the token in its header) and gets a ticket: short-lived (30 s), for one use, worthless afterwards. What comes of it ends when the
+/// credentials end with which it was asked for.
+///
+/// Tickets are in the memory of this process, as SHA-256. Where several nodes serve, the stream must come to the node that gave the ticket out
+/// (by a load balancer that sticks to the client's cookie or address), or be opened with `fetch` and the token in a header; a ticket at another node is unknown, and the client
+/// asks for another. They do not survive a restart, which is what 30 s are worth.
+#[derive(Clone)]
+pub struct Tickets {
+    inner: Arc<Inner>,
+}
+
+/// A ticket. It is shown to its client and to nobody else: debug output hides it.
+#[derive(Clone)]
+pub struct Ticket {
+    text: Zeroizing<String>,
+    lifetime: Duration,
+}
+
+/// Why no ticket is given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TicketError {
+    /// A caller that is no user needs none.
+    #[error("the caller is no user")]
+    NoUser,
+    /// One ticket does not lead to the next: it would never end.
+    #[error("the caller was recognised by a ticket itself")]
+    ByTicket,
+    /// The credentials of the caller have ended.
+    #[error("the credentials have expired")]
+    Expired,
+    /// As many tickets as allowed are unused.
+    #[error("{limit} tickets are unused, which is the limit")]
+    Full {
+        /// How many are allowed.
+        limit: usize,
+    },
+}
+
+pub(crate) struct Inner {
+    pub(crate) lifetime: Duration,
+    pub(crate) per_user: usize,
+    pub(crate) capacity: usize,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) unused: Mutex<Unused>,
+}
+
+type Digest = [u8; 32];
+
+/// Tickets that were given out. All live equally long, so the oldest ends first.
+#[derive(Default)]
+pub(crate) struct Unused {
+    tickets: HashMap<Digest, Entry>,
+    /// In the order of their ends; also those that were used since.
+    ends: VecDeque<(Duration, Digest)>,
+    /// Those of each user, the oldest first.
+    users: HashMap<String, VecDeque<Digest>>,
+}
+
+struct Entry {
+    identity: Identity,
+    user: String,
+    until: Duration,
+}
+
+impl Tickets {
+    /// With defaults for everything.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// With other limits.
+    pub fn builder() -> TicketsBuilder {
+        TicketsBuilder::default()
+    }
+
+    pub(crate) fn from_inner(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Gives out a ticket for a caller. A user's oldest unused ticket makes room for the newest.
+    ///
+    /// # Errors
+    ///
+    /// When the caller is no user, came by a ticket, or has expired; and when as many tickets as allowed are unused.
+    pub fn issue(&self, identity: &Identity) -> Result<Ticket, TicketError> {
+        let user = identity.user.clone().ok_or(TicketError::NoUser)?;
+        if identity.credential == Credential::Ticket {
+            return Err(TicketError::ByTicket);
+        }
+        if identity.expires_at.is_some_and(|at| at <= self.inner.clock.unix()) {
+            return Err(TicketError::Expired);
+        }
+        let bytes = Zeroizing::new(rand::random::<[u8; BYTES]>());
+        let text = Zeroizing::new(base64::encode(&*bytes));
+        let identity = Identity { credential: Credential::Ticket, ..identity.clone() };
+        let now = self.inner.clock.elapsed();
+        let entry = Entry { identity, user, until: now.saturating_add(self.inner.lifetime) };
+        self.inner.unused.lock().put(digest(&text), entry, now, &self.inner)?;
+        Ok(Ticket { text, lifetime: self.inner.lifetime })
+    }
+
+    /// Uses a ticket up. Of several who present it at the same time, one succeeds.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::UnknownTicket`], and [`AuthError::Expired`] when the ticket or the credentials behind it have ended.
+    pub fn take(&self, ticket: &str) -> Result<Identity, AuthError> {
+        let taken = self.inner.unused.lock().take(&digest(ticket));
+        let Entry { identity, until, .. } = taken.ok_or(AuthError::UnknownTicket)?;
+        let (now, unix) = (self.inner.clock.elapsed(), self.inner.clock.unix());
+        if until <= now {
+            return Err(AuthError::Expired { at: unix.saturating_sub((now - until).as_secs()) });
+        }
+        match identity.expires_at {
+            Some(at) if at <= unix => Err(AuthError::Expired { at }),
+            _ => Ok(identity),
+        }
+    }
+}
+
+impl Default for Tickets {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The look-up is by digest, so its timing tells nothing about the ticket.
+fn digest(ticket: &str) -> Digest {
+    Sha256::digest(ticket).into()
+}
+
+impl Unused {
+    fn put(
+        &mut self,
+        digest: Digest,
+        entry: Entry,
+        now: Duration,
+        limits: &Inner,
+    ) -> Result<(), TicketError> {
+        self.sweep(now);
+        let own = self.users.get(&entry.user);
+        if let Some(oldest) =
+            own.filter(|own| own.len() >= limits.per_user).and_then(|own| own.front().copied())
+        {
+            self.take(&oldest);
+        }
+        // Used ones count until their time is over: what is remembered of them is bounded too.
+        if self.ends.len() >= limits.capacity {
+            return Err(TicketError::Full { limit: limits.capacity });
+        }
+        self.ends.push_back((entry.until, digest));
+        self.users.entry(entry.user.clone()).or_default().push_back(digest);
+        self.tickets.insert(digest, entry);
+        Ok(())
+    }
+
+    fn take(&mut self, digest: &Digest) -> Option<Entry> {
+        let entry = self.tickets.remove(digest)?;
+        if let Some(own) = self.users.get_mut(&entry.user) {
+            own.retain(|other| other != digest);
+            if own.is_empty() {
+                self.users.remove(&entry.user);
+            }
+        }
+        Some(entry)
+    }
+
+    /// Removes what has ended.
+    fn sweep(&mut self, now: Duration) {
+        while let Some((_, digest)) = self.ends.pop_front_if(|(until, _)| *until <= now) {
+            self.take(&digest);
+        }
+    }
+}
+
+#[async_trait]
+impl Authenticator for Tickets {
+    async fn authenticate(&self, request: &RequestView<'_>) -> Result<Option<Identity>, AuthError> {
+        match request.query_value("ticket")? {
+            Some(ticket) => self.take(&ticket).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Ticket {
+    /// The text that goes to the client: 43 characters that need no escaping in a URL.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// For how long it can be used.
+    #[must_use]
+    pub fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket").field("lifetime", &self.lifetime).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Tickets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unused = self.inner.unused.lock().tickets.len();
+        f.debug_struct("Tickets").field("unused", &unused).finish_non_exhaustive()
+    }
+}
