@@ -1,0 +1,221 @@
+//! What a number is called, and what it means.
+
+/// A counter, a gauge or an info: its name, its help, and the names of its labels.
+///
+/// Made as a constant, so that the compiler refuses what Prometheus would: names are `[a-zA-Z_][a-zA-Z0-9_]*`, and each sample has as many
+/// values as there are labels. Name the unit last (`_seconds`, `_bytes`). Labels are for small fixed sets; one with user ids or topics in it would
+/// make a time series each.
+///
+/// ```
+/// use sse_metrics::Family;
+///
+/// const RINGS: Family = Family::counter("app_rings", "Rings that were rung."); // `app_rings_total`
+/// const ROOMS: Family<1> = Family::gauge("app_rooms", "Rooms, by state.").labels(["state"]);
+/// # let _ = (RINGS, ROOMS);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Family<const LABELS: usize = 0> {
+    pub(crate) header: Header,
+    pub(crate) labels: [&'static str; LABELS],
+}
+
+/// A histogram of durations: its name, its help, and the names of its labels. What holds for [`Family`] holds here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Histogram<const LABELS: usize = 0> {
+    pub(crate) header: Header,
+    pub(crate) labels: [&'static str; LABELS],
+}
+
+/// What stands in front of samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Counter,
+    Gauge,
+    Info,
+    Histogram,
+}
+
+impl Family {
+    /// What only grows. Its samples are called `{name}_total`.
+    ///
+    /// # Panics
+    /// For a name that Prometheus would refuse, or that ends in `_total` already; in a constant that is an error of the compiler.
+    #[must_use]
+    pub const fn counter(name: &'static str, help: &'static str) -> Self {
+        Self { header: Header::new(name, help, Kind::Counter), labels: [] }
+    }
+
+    /// What goes up and down.
+    ///
+    /// # Panics
+    /// As [`Family::counter`].
+    #[must_use]
+    pub const fn gauge(name: &'static str, help: &'static str) -> Self {
+        Self { header: Header::new(name, help, Kind::Gauge), labels: [] }
+    }
+
+    /// What does not change, told in labels. Its sample is called `{name}_info`, and is 1.
+    ///
+    /// # Panics
+    /// As [`Family::counter`], and for a name that ends in `_info`.
+    #[must_use]
+    pub const fn info(name: &'static str, help: &'static str) -> Self {
+        Self { header: Header::new(name, help, Kind::Info), labels: [] }
+    }
+
+    /// Names the labels.
+    ///
+    /// # Panics
+    /// For a name that Prometheus would refuse, or that stands there twice.
+    #[must_use]
+    pub const fn labels<const LABELS: usize>(self, labels: [&'static str; LABELS]) -> Family<LABELS> {
+        check_labels(&labels);
+        Family { header: self.header, labels }
+    }
+}
+
+impl Histogram {
+    /// A histogram of durations, in seconds.
+    ///
+    /// # Panics
+    /// As [`Family::counter`], and for a name that does not end in `_seconds`.
+    #[must_use]
+    pub const fn new(name: &'static str, help: &'static str) -> Self {
+        assert!(ends_with(name, "_seconds"), "a histogram is one of seconds, and says so");
+        Self { header: Header::new(name, help, Kind::Histogram), labels: [] }
+    }
+
+    /// Names the labels.
+    ///
+    /// # Panics
+    /// As [`Family::labels`].
+    #[must_use]
+    pub const fn labels<const LABELS: usize>(self, labels: [&'static str; LABELS]) -> Histogram<LABELS> {
+        check_labels(&labels);
+        Histogram { header: self.header, labels }
+    }
+}
+
+impl Header {
+    const fn new(name: &'static str, help: &'static str, kind: Kind) -> Self {
+        assert!(is_name(name), "the name of a metric is [a-zA-Z_][a-zA-Z0-9_]*");
+        assert!(!help.is_empty(), "a metric says what it means");
+        let mut index = 0;
+        while index < RESERVED.len() {
+            assert!(!ends_with(name, RESERVED[index]), "the end of the name is added");
+            index += 1;
+        }
+        Self { name, help, kind }
+    }
+
+    /// What samples have behind the name.
+    pub(crate) const fn suffix(self) -> &'static str {
+        match self.kind {
+            Kind::Counter => "_total",
+            Kind::Info => "_info",
+            Kind::Gauge | Kind::Histogram => "",
+        }
+    }
+
+    pub(crate) fn unit(self) -> Option<&'static str> {
+        ["seconds", "bytes"].into_iter().find(|unit| {
+            self.name.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_')) && self.kind != Kind::Info
+        })
+    }
+}
+
+/// Suffixes that samples get (OpenMetrics 1.0, section "Suffixes").
+const RESERVED: [&str; 6] = ["_total", "_info", "_bucket", "_count", "_sum", "_created"];
+
+const fn check_labels(labels: &[&str]) {
+    let mut index = 0;
+    while index < labels.len() {
+        assert!(is_name(labels[index]), "the name of a label is [a-zA-Z_][a-zA-Z0-9_]*");
+        assert!(!starts_with(labels[index], "__"), "labels with __ in front are Prometheus' own");
+        assert!(!is_same(labels[index], "le"), "the label `le` is that of histograms");
+        let mut other = 0;
+        while other < index {
+            assert!(!is_same(labels[index], labels[other]), "a label stands there twice");
+            other += 1;
+        }
+        index += 1;
+    }
+}
+
+pub(crate) const fn is_name(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    let mut index = 0;
+    while index < bytes.len() {
+        let byte = bytes[index];
+        if !(byte.is_ascii_alphabetic() || byte == b'_' || byte.is_ascii_digit() && index > 0) {
+            return false;
+        }
+        index += 1;
+    }
+    !bytes.is_empty()
+}
+
+const fn starts_with(text: &str, start: &str) -> bool {
+    text.len() >= start.len() && has_at(text, start, 0)
+}
+
+const fn ends_with(text: &str, end: &str) -> bool {
+    text.len() >= end.len() && has_at(text, end, text.len() - end.len())
+}
+
+const fn is_same(one: &str, other: &str) -> bool {
+    one.len() == other.len() && has_at(one, other, 0)
+}
+
+const fn has_at(text: &str, part: &str, at: usize) -> bool {
+    let (text, part) = (text.as_bytes(), part.as_bytes());
+    let mut index = 0;
+    while index < part.len() {
+        if text[at + index] != part[index] {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use super::*;
+
+    #[test]
+    fn what_prometheus_would_refuse_is_refused_before() {
+        for name in ["", "1a", "a-b", "a.b", "ä", "a b", "rings_total", "a_bucket", "x_info", "x_created"] {
+            assert!(catch_unwind(|| Family::counter(name, "help")).is_err(), "{name}");
+        }
+        assert!(catch_unwind(|| Family::gauge("a", "")).is_err(), "no help");
+        assert!(catch_unwind(|| Histogram::new("calls", "help")).is_err(), "no unit");
+        for labels in [["", "b"], ["a", "a"], ["__a", "b"], ["le", "b"], ["a", "b-c"]] {
+            assert!(catch_unwind(|| Family::gauge("a", "help").labels(labels)).is_err(), "{labels:?}");
+        }
+        let family = Family::gauge("_a1_B", "help").labels(["a", "_b"]);
+        assert_eq!((family.header.name, family.labels), ("_a1_B", ["a", "_b"]));
+    }
+
+    #[test]
+    fn units_are_those_of_names() {
+        for (name, unit) in [
+            ("sent_bytes", Some("bytes")),
+            ("a_b_seconds", Some("seconds")),
+            ("kilobytes", None),
+            ("bytes", None),
+            ("streams", None),
+        ] {
+            assert_eq!(Family::counter(name, "help").header.unit(), unit, "{name}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! All numbers of a process.
+
+use std::{fmt, sync::Arc};
+
+use crate::{families::Families, family::is_name, format::Format, process::Process, source::Source};
+
+/// All numbers of a process: what sources know, as text for Prometheus. A clone is cheap.
+///
+/// Nothing is kept here, and nothing happens between scrapes.
+#[derive(Clone, Default)]
+pub struct Metrics {
+    sources: Vec<Labelled>,
+}
+
+#[derive(Clone)]
+struct Labelled {
+    label: Option<(&'static str, String)>,
+    source: Arc<dyn Source>,
+}
+
+/// The answer to a scrape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Scrape {
+    /// The `Content-Type`.
+    pub content_type: &'static str,
+    /// The text.
+    pub body: String,
+}
+
+impl Metrics {
+    /// Without any source.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Of a source, a [`Manager`](sse_core::Manager) for one, and of the [`Process`].
+    #[must_use]
+    pub fn of(source: impl Source) -> Self {
+        Self::new().source(source).source(Process::new())
+    }
+
+    /// Adds a source.
+    #[must_use]
+    pub fn source(self, source: impl Source) -> Self {
+        self.with(None, Arc::new(source))
+    }
+
+    /// Adds a source whose samples get a label, so that there can be another like it: a second manager.
+    ///
+    /// # Panics
+    /// For a label that is none: `[a-zA-Z_][a-zA-Z0-9_]*`.
+    #[must_use]
+    pub fn labelled(self, label: &'static str, value: impl Into<String>, source: impl Source) -> Self {
+        assert!(is_name(label), "the name of a label is [a-zA-Z_][a-zA-Z0-9_]*, not {label:?}");
+        self.with(Some((label, value.into())), Arc::new(source))
+    }
+
+    fn with(mut self, label: Option<(&'static str, String)>, source: Arc<dyn Source>) -> Self {
+        self.sources.push(Labelled { label, source });
+        self
+    }
+
+    /// Asks all sources; `accept` is the header of that name, if there is one.
+    ///
+    /// Gives Prometheus' text, version 0.0.4, or OpenMetrics 1.0 to those who prefer it. Takes microseconds, and does not wait.
+    #[must_use]
+    pub fn scrape(&self, accept: Option<&[u8]>) -> Scrape {
+        let format = Format::of(accept);
+        let mut families = Families::new(format);
+        for Labelled { label, source } in &self.sources {
+            families.set_common(label.as_ref().map(|(name, value)| (*name, value.as_str())));
+            source.collect(&mut families);
+        }
+        Scrape { content_type: format.content_type(), body: families.into_text() }
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").field("sources", &self.sources.len()).finish()
+    }
+}

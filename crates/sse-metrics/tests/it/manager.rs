@@ -1,0 +1,100 @@
+//! A manager's numbers.
+
+use std::pin::pin;
+
+use sse_core::{Drain, Event, Handshake, Manager, Reason};
+use sse_metrics::Metrics;
+
+use crate::judges::{Samples, check_with_promtool};
+
+#[tokio::test]
+async fn they_are_those_of_its_statistics() {
+    let manager = Manager::builder().max_connections(2).build().unwrap();
+    let metrics = Metrics::of(manager.clone());
+    let first = manager.connect(Handshake::new().user("ada")).unwrap();
+    let second = manager.connect(Handshake::new().user("ada")).unwrap();
+    manager.connect(Handshake::new()).unwrap_err();
+    manager.user("ada").publish(Event::text("hello")).await.unwrap();
+    drop(second);
+
+    let text = metrics.scrape(None).body;
+    check_with_promtool(&text);
+    let samples = Samples::read(&text);
+    for (name, number) in [
+        ("sse_streams", 1.0),
+        ("sse_streams_ending", 0.0),
+        ("sse_streams_limit", 2.0),
+        ("sse_users", 1.0),
+        ("sse_draining", 0.0),
+        ("sse_streams_accepted_total", 2.0),
+        ("sse_events_published_total", 1.0),
+        ("sse_events_queued_total", 2.0),
+        ("sse_events_delivered_total", 0.0),
+        ("sse_events_dropped_total", 0.0),
+        ("sse_heartbeats_total", 0.0),
+        ("sse_delivered_bytes_total", 0.0),
+    ] {
+        assert_eq!(samples.number(name, &[]), number, "{name}");
+    }
+    assert_eq!(samples.number("sse_streams_ended_total", &[("reason", "client_left")]), 1.0);
+    assert_eq!(samples.number("sse_streams_refused_total", &[("cause", "full")]), 1.0);
+    drop(first);
+}
+
+/// Rates of what has not happened yet are 0, and not missing.
+#[test]
+fn every_reason_and_cause_is_there_from_the_start() {
+    let manager = Manager::builder().build().unwrap();
+    let samples = Samples::read(&Metrics::new().source(manager.clone()).scrape(None).body);
+    let reasons = samples.label_values("sse_streams_ended_total", "reason");
+    assert_eq!(reasons, Reason::ALL.map(Reason::as_str));
+    let causes: Vec<_> = manager.stats().counters.refused.iter().map(|(cause, _)| cause.to_owned()).collect();
+    assert_eq!(samples.label_values("sse_streams_refused_total", "cause"), causes);
+}
+
+#[tokio::test]
+async fn a_drain_shows() {
+    let manager = Manager::builder().build().unwrap();
+    let metrics = Metrics::new().source(manager.clone());
+    let stream = manager.connect(Handshake::new()).unwrap();
+    let mut shutdown = pin!(manager.shutdown(Drain::default()));
+    tokio::select! {
+        biased;
+        _ = &mut shutdown => panic!("a stream is open"),
+        () = std::future::ready(()) => {}
+    }
+    let samples = Samples::read(&metrics.scrape(None).body);
+    assert_eq!((samples.number("sse_draining", &[]), samples.number("sse_streams", &[])), (1.0, 0.0));
+    assert_eq!(samples.number("sse_streams_ending", &[]), 1.0);
+    drop(stream);
+    shutdown.await;
+}
+
+#[test]
+fn two_managers_differ_in_a_label() {
+    let [one, other] = [1, 2].map(|most| Manager::builder().max_connections(most).build().unwrap());
+    let metrics = Metrics::new().labelled("manager", "one", one).labelled("manager", "other", other);
+    let text = metrics.scrape(None).body;
+    check_with_promtool(&text);
+    let samples = Samples::read(&text);
+    assert_eq!(samples.number("sse_streams_limit", &[("manager", "one")]), 1.0);
+    assert_eq!(samples.number("sse_streams_limit", &[("manager", "other")]), 2.0);
+    assert_eq!(text.matches("# TYPE sse_streams_limit ").count(), 1);
+    let labels = [("manager", "other"), ("reason", "kicked")];
+    assert_eq!(samples.number("sse_streams_ended_total", &labels), 0.0);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_process_is_told_of() {
+    let manager = Manager::builder().build().unwrap();
+    let samples = Samples::read(&Metrics::of(manager).scrape(None).body);
+    let number = |name| samples.number(name, &[]);
+    assert!(number("process_resident_memory_bytes") > 1e5);
+    assert!(number("process_virtual_memory_bytes") > number("process_resident_memory_bytes"));
+    assert!(number("process_max_fds") >= 3.0);
+    assert!(number("process_cpu_seconds_total") > 0.0);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    let age = now - number("process_start_time_seconds");
+    assert!((-1.0..3600.0).contains(&age), "{age}");
+}
