@@ -31,6 +31,31 @@ pub enum Code {
 }
 
 impl Code {
+    /// Every code.
+    pub const ALL: [Self; 21] = [
+        Self::ParseError,
+        Self::BadRequest,
+        Self::Unauthorized,
+        Self::PaymentRequired,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotSupported,
+        Self::Timeout,
+        Self::Conflict,
+        Self::PreconditionFailed,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::UnprocessableContent,
+        Self::PreconditionRequired,
+        Self::TooManyRequests,
+        Self::ClientClosedRequest,
+        Self::InternalServerError,
+        Self::NotImplemented,
+        Self::BadGateway,
+        Self::ServiceUnavailable,
+        Self::GatewayTimeout,
+    ];
+
     /// Its name on the wire: `BAD_REQUEST`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -73,5 +98,19 @@ impl Code {
             Self::ServiceUnavailable => ("SERVICE_UNAVAILABLE", -32603, 503),
             Self::GatewayTimeout => ("GATEWAY_TIMEOUT", -32603, 504),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts stand in its order.
+    #[test]
+    fn every_code_is_in_its_place() {
+        for (place, code) in Code::ALL.into_iter().enumerate() {
+            assert_eq!(code as usize, place);
+        }
+        assert_eq!(Code::GatewayTimeout as usize + 1, Code::ALL.len());
     }
 }

@@ -12,6 +12,7 @@ mod input;
 mod limits;
 mod lines;
 mod management;
+mod metrics;
 mod outcome;
 mod path_separator;
 mod procedure;
@@ -19,6 +20,7 @@ mod procedures;
 mod query;
 mod request;
 mod response;
+mod tally;
 mod transformer;
 #[cfg(test)]
 mod typescript;

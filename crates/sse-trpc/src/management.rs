@@ -1,9 +1,19 @@
 //! The management API of a manager.
 
-use std::{collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::future::join_all;
-use sse_core::{Caller, Cause, Handshake, Manager, Refused};
+use sse_core::{Caller, Cause, Handshake, Manager, Refused, UserId};
 use tracing::{Instrument as _, Span, debug, debug_span, field};
 
 use crate::{
@@ -21,10 +31,13 @@ use crate::{
     procedures,
     request::Request,
     response::{Content, Response},
+    tally::{Failures, Tally, UnderWay},
     transformer::Transformer,
 };
 
-/// The management API of a manager: answers requests on the tRPC wire. A clone is cheap.
+/// The management API of a manager: answers requests on the tRPC wire. A clone is cheap, and counts with the others.
+///
+/// It is a [`Source`](sse_metrics::Source) of numbers on its calls.
 #[derive(Clone)]
 pub struct Management {
     manager: Manager,
@@ -33,7 +46,18 @@ pub struct Management {
     path_separator: PathSeparator,
     method_override: bool,
     identify: Option<Arc<Identify>>,
-    procedures: Arc<HashMap<&'static str, Procedure>>,
+    procedures: Arc<HashMap<&'static str, Known>>,
+    /// Calls of what is not there.
+    pub(crate) unknown: Arc<AtomicU64>,
+    /// Requests without a call.
+    pub(crate) refused: Arc<Failures>,
+}
+
+/// A procedure that is there, and what became of its calls.
+#[derive(Clone)]
+struct Known {
+    procedure: Procedure,
+    tally: Arc<Tally>,
 }
 
 type Identify = dyn Fn(ConnectionParams, Caller) -> Identifying + Send + Sync;
@@ -50,7 +74,9 @@ impl Management {
             path_separator: PathSeparator::default(),
             method_override: false,
             identify: None,
-            procedures: Arc::new(procedures::all().into()),
+            procedures: Arc::new(procedures::all().map(|(path, procedure)| (path, procedure.into())).into()),
+            unknown: Arc::default(),
+            refused: Arc::default(),
         }
     }
 
@@ -99,7 +125,7 @@ impl Management {
     /// Adds a procedure of the app's, or replaces one.
     #[must_use]
     pub fn procedure(mut self, path: &'static str, procedure: Procedure) -> Self {
-        Arc::make_mut(&mut self.procedures).insert(path, procedure);
+        Arc::make_mut(&mut self.procedures).insert(path, procedure.into());
         self
     }
 
@@ -113,14 +139,24 @@ impl Management {
     ///
     /// *Cancel safety.* Dropping the future before its first poll does nothing. Dropped later, an event that was being published still
     /// reaches all its streams; a `disconnect` may leave some as they are.
+    ///
+    /// A call whose future was dropped before its end counts as one whose client went away.
     pub async fn handle(&self, request: Request<'_>) -> Response {
         if request.method == "HEAD" {
             return Response::empty();
         }
         match self.answer(&request).await {
             Ok(response) => response,
-            Err(error) => Response::failure(&error, self.transformer),
+            Err(error) => {
+                self.refused.add(error.code());
+                debug!(code = error.code().as_str(), "refused");
+                Response::failure(&error, self.transformer)
+            }
         }
+    }
+
+    pub(crate) fn tallies(&self) -> impl Iterator<Item = (&'static str, &Tally)> {
+        self.procedures.iter().map(|(path, known)| (*path, &*known.tally))
     }
 
     /// An error is one of the request as a whole.
@@ -132,8 +168,8 @@ impl Management {
         if calls.form == Form::Single {
             let path = &calls.paths[0];
             return Ok(match self.procedures.get(&**path) {
-                Some(procedure) if procedure.kind() == Kind::Subscription => {
-                    self.subscribe(request.method, path, procedure, context, inputs).await
+                Some(known) if known.procedure.kind() == Kind::Subscription => {
+                    self.subscribe(request.method, path, known, context, inputs).await
                 }
                 _ => {
                     let outcome = self.call(request.method, path, context, &inputs, 0).await;
@@ -154,8 +190,8 @@ impl Management {
     /// A batch is one of queries or one of mutations.
     fn check_kinds(&self, calls: &Calls<'_>) -> Result<(), Error> {
         let mut kinds: Vec<_> = Vec::new();
-        for procedure in calls.paths.iter().filter_map(|path| self.procedures.get(&**path)) {
-            let kind = procedure.kind().as_str();
+        for known in calls.paths.iter().filter_map(|path| self.procedures.get(&**path)) {
+            let kind = known.procedure.kind().as_str();
             if !kinds.contains(&kind) {
                 kinds.push(kind);
             }
@@ -192,13 +228,17 @@ impl Management {
         inputs: &Result<Separated<'_>, Error>,
         index: usize,
     ) -> impl Future<Output = Outcome> + Send + use<> {
-        // The procedure's name, not the caller's text: it is a label.
         let known = self.procedures.get_key_value(path);
-        let span = debug_span!("trpc", procedure = known.map_or("", |(path, _)| path), code = field::Empty);
-        let running = known.ok_or_else(|| not_found(path)).and_then(|(_, procedure)| {
-            self.check_method(method, path, procedure)?;
+        // The procedure's name, not the caller's text: it is a label.
+        let span = span(known.map_or("", |(path, _)| path), &context);
+        let under_way = known.map(|(_, known)| UnderWay::begin(&known.tally));
+        if known.is_none() {
+            self.unknown.fetch_add(1, Ordering::Relaxed);
+        }
+        let running = known.ok_or_else(|| not_found(path)).and_then(|(_, known)| {
+            self.check_method(method, path, &known.procedure)?;
             let json = self.input(inputs, index)?;
-            span.in_scope(|| procedure.run(context, json))
+            span.in_scope(|| known.procedure.run(context, json))
         });
         let path = path.to_owned();
         let outcome = async move {
@@ -206,7 +246,7 @@ impl Management {
                 Ok(running) => running.await,
                 Err(error) => Err(error),
             };
-            note(result.as_ref().err());
+            end(under_way, result.as_ref().err());
             Outcome { path, result }
         };
         outcome.instrument(span)
@@ -216,14 +256,15 @@ impl Management {
         &self,
         method: &str,
         path: &str,
-        procedure: &Procedure,
+        known: &Known,
         context: Context,
         inputs: Result<Separated<'_>, Error>,
     ) -> Response {
-        let span = debug_span!("trpc", procedure = path, code = field::Empty);
-        let handshake = self.check_method(method, path, procedure).and_then(|()| {
+        let span = span(path, &context);
+        let under_way = UnderWay::begin(&known.tally);
+        let handshake = self.check_method(method, path, &known.procedure).and_then(|()| {
             let json = self.input(&inputs, 0)?;
-            span.in_scope(|| procedure.subscribe(context, json))
+            span.in_scope(|| known.procedure.subscribe(context, json))
         });
         // Borrowed text of the request need not live while the app thinks.
         drop(inputs);
@@ -236,7 +277,7 @@ impl Management {
                 Ok(handshake) => self.connect(handshake),
                 Err(error) => Err((error, None)),
             };
-            note(result.as_ref().err().map(|(error, _)| error));
+            end(Some(under_way), result.as_ref().err().map(|(error, _)| error));
             result
         };
         Response::events(match connected.instrument(span).await {
@@ -276,8 +317,19 @@ fn not_found(path: &str) -> Error {
     Error::new(Code::NotFound, format!("No procedure found on path \"{path}\""))
 }
 
-fn note(error: Option<&Error>) {
-    Span::current().record("code", error.map_or("OK", |error| error.code().as_str()));
+/// What a call is logged with: who calls from the start, what became of it at its end.
+fn span(procedure: &str, context: &Context) -> Span {
+    let user_id = context.caller.user.as_ref().map(UserId::as_str);
+    debug_span!("trpc", procedure, user_id, code = field::Empty, elapsed_us = field::Empty)
+}
+
+/// Counts a call, unless it is of what is not there, and logs it.
+fn end(call: Option<UnderWay>, error: Option<&Error>) {
+    let span = Span::current();
+    if let Some(elapsed) = call.map(|call| call.end(error)) {
+        span.record("elapsed_us", u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX));
+    }
+    span.record("code", error.map_or("OK", |error| error.code().as_str()));
     debug!("called");
 }
 
@@ -291,6 +343,12 @@ fn in_words(refused: &Refused) -> Error {
         _ => Code::BadRequest,
     };
     Error::new(code, refused.to_string())
+}
+
+impl From<Procedure> for Known {
+    fn from(procedure: Procedure) -> Self {
+        Self { procedure, tally: Arc::default() }
+    }
 }
 
 impl fmt::Debug for Management {

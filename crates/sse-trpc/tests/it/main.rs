@@ -11,6 +11,7 @@ mod disconnect;
 mod golden;
 mod listener;
 mod membership;
+mod metrics;
 mod notify;
 mod own;
 mod publish;
