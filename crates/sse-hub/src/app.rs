@@ -11,10 +11,11 @@ use sse_axum::{Refusal, SseHandshake, SseResponse};
 use sse_core::Manager;
 use sse_trpc::{Management, Transformer};
 
-use crate::{health, page, requests, visitor};
+use crate::{health, metrics, page, requests, visitor};
 
 /// The hub's routes in demo mode.
 pub(crate) fn router(manager: Manager, management: Management, transformer: Transformer) -> Router {
+    let metrics = get(metrics::scrape).with_state(metrics::of(manager.clone(), management.clone()));
     let identified = from_fn_with_state(manager.clone(), visitor::identify);
     let management = sse_axum::trpc(management).layer(identified);
     Router::new()
@@ -26,6 +27,7 @@ pub(crate) fn router(manager: Manager, management: Management, transformer: Tran
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .with_state(manager)
+        .route("/metrics", metrics)
         .nest("/api/trpc", management)
         .layer(from_fn(requests::log))
 }

@@ -8,6 +8,7 @@ mod health;
 mod later;
 mod limits;
 mod management_args;
+mod metrics;
 mod page;
 mod redact;
 mod requests;

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use sse_metrics::{Families, Family, Histogram, Source};
 
-use crate::management::Management;
+use crate::{code::Code, management::Management};
 
 const CALLS: Family<2> = Family::counter(
     "sse_management_calls",
@@ -24,6 +24,9 @@ const REFUSED: Family<1> = Family::counter(
 )
 .labels(["code"]);
 
+/// How requests without a call fail.
+const REFUSALS: [Code; 3] = [Code::ParseError, Code::BadRequest, Code::UnsupportedMediaType];
+
 /// Labels are names of procedures that exist, and codes: no text of a caller's is among them.
 impl Source for Management {
     fn collect(&self, families: &mut Families) {
@@ -38,6 +41,6 @@ impl Source for Management {
             families.put_durations(&DURATIONS, [path], &tally.durations);
         }
         families.put(&UNKNOWN, [], self.unknown.load(Ordering::Relaxed));
-        families.put_each(&REFUSED, self.refused.counts());
+        families.put_each(&REFUSED, self.refused.counts(&REFUSALS));
     }
 }

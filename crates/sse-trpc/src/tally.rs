@@ -12,6 +12,19 @@ use sse_metrics::Durations;
 
 use crate::{code::Code, error::Error};
 
+/// How calls of our own procedures fail.
+const USUAL: [Code; 9] = [
+    Code::BadRequest,
+    Code::Unauthorized,
+    Code::Forbidden,
+    Code::MethodNotSupported,
+    Code::PayloadTooLarge,
+    Code::TooManyRequests,
+    Code::ClientClosedRequest,
+    Code::InternalServerError,
+    Code::ServiceUnavailable,
+];
+
 /// What became of the calls of a procedure.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -33,9 +46,9 @@ pub(crate) struct UnderWay {
 }
 
 impl Tally {
-    /// Codes and counts: the success first, which is always there, then what has happened.
+    /// Codes and counts, the success first.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        std::iter::once(("OK", self.succeeded.load(Ordering::Relaxed))).chain(self.failed.counts())
+        std::iter::once(("OK", self.succeeded.load(Ordering::Relaxed))).chain(self.failed.counts(&USUAL))
     }
 }
 
@@ -44,10 +57,13 @@ impl Failures {
         self.0[code as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Codes and counts of what has happened.
-    pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    /// Codes and counts of what has happened, and of what usually does: a rate sees a first time only where there was a 0 before.
+    pub(crate) fn counts(&self, usual: &'static [Code]) -> impl Iterator<Item = (&'static str, u64)> {
         let counts = self.0.iter().map(|count| count.load(Ordering::Relaxed));
-        Code::ALL.iter().map(|code| code.as_str()).zip(counts).filter(|(_, count)| *count > 0)
+        let counts = Code::ALL.into_iter().zip(counts);
+        counts
+            .filter(|(code, count)| *count > 0 || usual.contains(code))
+            .map(|(code, count)| (code.as_str(), count))
     }
 }
 

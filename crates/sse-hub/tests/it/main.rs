@@ -7,6 +7,8 @@ mod config;
 mod curl;
 mod hub;
 mod management;
+mod metrics;
+mod prometheus;
 mod routes;
 mod shutdown;
 mod start;

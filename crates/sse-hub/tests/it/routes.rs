@@ -42,9 +42,16 @@ async fn there_is_no_icon() {
 #[tokio::test]
 async fn what_is_not_there_is_not_found() {
     let hub = Hub::start(&[]).await;
-    for path in
-        ["/nothing", "/metrics", "/sse/client.js", "/sse-demo/", "/api", "/api/sse/", "/api/sse/x", "/health"]
-    {
+    for path in [
+        "/nothing",
+        "/metrics/",
+        "/sse/client.js",
+        "/sse-demo/",
+        "/api",
+        "/api/sse/",
+        "/api/sse/x",
+        "/health",
+    ] {
         assert_eq!(hub.request("GET", path).await.status, 404, "{path}");
     }
 }
@@ -52,7 +59,7 @@ async fn what_is_not_there_is_not_found() {
 #[tokio::test]
 async fn wrong_methods_are_told_the_right_ones() {
     let hub = Hub::start(&[]).await;
-    for path in ["/", "/sse-demo", "/favicon.ico", "/health/live", "/health/ready"] {
+    for path in ["/", "/sse-demo", "/favicon.ico", "/health/live", "/health/ready", "/metrics"] {
         let response = hub.request("POST", path).await;
         assert_eq!((response.status, response.headers.get("allow")), (405, Some("GET,HEAD")), "{path}");
     }

@@ -1,0 +1,178 @@
+//! `/metrics`, and what is drawn and watched from it.
+
+use std::{
+    collections::BTreeSet,
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use prometheus_parse::{Scrape, Value as Number};
+use serde_json::{Value, json};
+use sse_testkit::{RawClient, request};
+
+use crate::{hub::Hub, prometheus::Prometheus};
+
+const DASHBOARD: &str = include_str!("../../../../docs/monitoring/grafana.json");
+const ALERTS: &str = include_str!("../../../../docs/monitoring/alerts.yml");
+
+/// Something of everything that is counted.
+async fn use_it(hub: &Hub) -> [RawClient; 2] {
+    let streams = [hub.stream("user=alice").await, hub.stream("").await];
+    drop(hub.stream("user=bob").await);
+    hub.settles_at(2).await;
+    hub.request("POST", "/api/sse").await;
+    hub.request("GET", "/api/trpc/made-up").await;
+    hub.request("GET", "/api/trpc/%zz").await;
+    hub.post("publish", "{}").await;
+    hub.fence().await;
+    streams
+}
+
+async fn scrape(hub: &Hub) -> (Scrape, String) {
+    let text = hub.request("GET", "/metrics").await.text().unwrap().to_owned();
+    (Scrape::parse(text.lines().map(|line| Ok(line.to_owned()))).unwrap(), text)
+}
+
+/// The number under a name with labels; there must be one.
+#[track_caller]
+fn number(scrape: &Scrape, name: &str, labels: &[(&str, &str)]) -> f64 {
+    let is_it = |sample: &&prometheus_parse::Sample| {
+        sample.metric == name && labels.iter().all(|(label, value)| sample.labels.get(label) == Some(value))
+    };
+    match scrape.samples.iter().find(is_it).unwrap_or_else(|| panic!("no {name}")).value {
+        Number::Counter(number) | Number::Gauge(number) | Number::Untyped(number) => number,
+        ref other => panic!("{name} is {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_scrape_tells_what_happened() {
+    let hub = Hub::start(&["--max-connections", "77"]).await;
+    let _streams = use_it(&hub).await;
+    let (scrape, text) = scrape(&hub).await;
+    for (name, labels, expected) in [
+        ("sse_streams", &[][..], 2.0),
+        ("sse_users", &[], 1.0),
+        ("sse_streams_limit", &[], 77.0),
+        ("sse_streams_accepted_total", &[], 3.0),
+        ("sse_streams_ended_total", &[("reason", "client_left")], 1.0),
+        ("sse_streams_refused_total", &[("cause", "method")], 1.0),
+        ("sse_events_published_total", &[], 1.0),
+        ("sse_events_queued_total", &[], 2.0),
+        ("sse_management_calls_total", &[("procedure", "sse.broadcastSystemEvent")], 1.0),
+        ("sse_management_calls_total", &[("procedure", "sse.publish"), ("code", "BAD_REQUEST")], 1.0),
+        ("sse_management_unknown_calls_total", &[], 1.0),
+        ("sse_management_refused_requests_total", &[("code", "BAD_REQUEST")], 1.0),
+        ("sse_hub_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1.0),
+    ] {
+        assert_eq!(number(&scrape, name, labels), expected, "{name} {labels:?}\n{text}");
+    }
+    assert!(!text.contains("alice") && !text.contains("made-up"), "{text}");
+}
+
+#[tokio::test]
+async fn both_forms_are_answered_as_they_are_asked_for() {
+    let hub = Hub::start(&[]).await;
+    for (accept, content_type, end) in [
+        ("*/*", "text/plain; version=0.0.4; charset=utf-8", "\n"),
+        (
+            "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5",
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            "\n# EOF\n",
+        ),
+    ] {
+        let response = request(hub.address(), "GET", "/metrics", &[("accept", accept)], "").await.unwrap();
+        assert_eq!((response.status, response.headers.get("content-type")), (200, Some(content_type)));
+        assert_eq!(response.headers.get("cache-control"), Some("no-store"));
+        assert!(response.text().unwrap().ends_with(end));
+    }
+}
+
+#[tokio::test]
+async fn promtool_has_nothing_to_say() {
+    let Some(promtool) = sse_testkit::executable("promtool").unwrap() else { return };
+    let hub = Hub::start(&[]).await;
+    let _streams = use_it(&hub).await;
+    let (_, text) = scrape(&hub).await;
+    let mut check = Command::new(promtool)
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    check.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = check.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}");
+}
+
+/// The expressions of all panels, and the titles of those.
+fn expressions() -> Vec<(String, String)> {
+    let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let panels = dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row");
+    let targets = panels.flat_map(|panel| {
+        let targets = panel["targets"].as_array().unwrap().iter();
+        targets.map(|target| (text(&panel["title"]), text(&target["expr"])))
+    });
+    targets.collect()
+}
+
+/// Names of metrics in an expression: those words that are of ours.
+fn names(expression: &str) -> impl Iterator<Item = &str> {
+    let words = expression.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
+    words.filter(|word| word.starts_with("sse_") || word.starts_with("process_"))
+}
+
+#[tokio::test]
+async fn the_dashboard_and_the_alerts_are_of_metrics_that_exist() {
+    let hub = Hub::start(&[]).await;
+    let _streams = use_it(&hub).await;
+    let (_, text) = scrape(&hub).await;
+    let known: BTreeSet<_> = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split(['{', ' ']).next().unwrap())
+        .collect();
+    let mut expressions: Vec<_> = expressions().into_iter().map(|(_, expression)| expression).collect();
+    assert!(expressions.len() > 20, "{expressions:?}");
+    expressions.push(ALERTS.to_owned());
+    let used: BTreeSet<_> = expressions.iter().flat_map(|expression| names(expression)).collect();
+    let unknown: Vec<_> = used.difference(&known).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+    let ours = known.iter().filter(|name| name.starts_with("sse_") && !name.ends_with("_info"));
+    let unused: Vec<_> = ours.filter(|name| !used.contains(**name)).collect();
+    let histogram = ["sse_management_call_seconds_count", "sse_management_call_seconds_sum"];
+    assert_eq!(unused, histogram.iter().collect::<Vec<_>>(), "nobody looks at these");
+}
+
+#[tokio::test]
+async fn a_prometheus_scrapes_it_and_every_panel_shows_something() {
+    let hub = Hub::start(&[]).await;
+    let Some(prometheus) = Prometheus::start(hub.address()).await else { return };
+    // A rate needs numbers from before and after.
+    prometheus.scrapes(3).await;
+    let _streams = use_it(&hub).await;
+    prometheus.scrapes(3).await;
+
+    let targets = prometheus.api("targets").await;
+    let target = &targets["activeTargets"][0];
+    assert_eq!((&target["health"], &target["lastError"]), (&json!("up"), &json!("")), "{targets}");
+    assert_eq!(prometheus.evaluate("sse_streams").await[0].1, 2.0);
+    for (title, expression) in expressions() {
+        let expression = expression
+            .replace("$__rate_interval", "1m")
+            .replace("$job", "sse-hub")
+            .replace("$instance", &hub.address().to_string());
+        let results = prometheus.evaluate(&expression).await;
+        assert!(!results.is_empty(), "{title} is empty: {expression}");
+        assert!(results.iter().all(|(_, number)| number.is_finite()), "{title}: {results:?}");
+    }
+    let metadata = prometheus.api("metadata?metric=sse_delivered_bytes").await;
+    // Only OpenMetrics tells units, so that is what was scraped.
+    assert_eq!(metadata["sse_delivered_bytes"][0]["unit"], "bytes", "{metadata}");
+    let rules = prometheus.api("rules").await;
+    let rules = rules["groups"][0]["rules"].as_array().unwrap();
+    assert!(rules.len() >= 6 && rules.iter().all(|rule| rule["health"] == "ok"), "{rules:?}");
+}

@@ -1,0 +1,98 @@
+//! A Prometheus that scrapes a hub.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
+use sse_testkit::request;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Child,
+    time::timeout,
+};
+
+use crate::hub::{PATIENCE, until};
+
+/// A Prometheus that runs until this is dropped, scrapes one address ten times a second, and knows the alerts.
+pub(crate) struct Prometheus {
+    address: SocketAddr,
+    _process: Child,
+    _folder: TempDir,
+}
+
+impl Prometheus {
+    /// `None` where there is none.
+    pub(crate) async fn start(target: SocketAddr) -> Option<Self> {
+        let program = sse_testkit::executable("prometheus").unwrap()?;
+        let folder = tempfile::tempdir().unwrap();
+        let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/monitoring/alerts.yml");
+        let config = format!(
+            "global: {{ scrape_interval: 100ms, scrape_timeout: 100ms, evaluation_interval: 100ms }}\n\
+             rule_files: [{}]\n\
+             scrape_configs: [{{ job_name: sse-hub, static_configs: [{{ targets: ['{target}'] }}] }}]\n",
+            rules.canonicalize().unwrap().display()
+        );
+        let file = folder.path().join("prometheus.yml");
+        std::fs::write(&file, config).unwrap();
+        let mut command = Command::new(program);
+        command
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
+            .args(["--web.listen-address=127.0.0.1:0", "--log.level=info"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut process = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let address = async {
+            loop {
+                let line = lines.next_line().await.unwrap().expect("it ended before it listened");
+                let address = line.split_once("msg=\"Listening on\" address=").map(|(_, address)| address);
+                if let Some(address) = address {
+                    return address.trim().parse().unwrap();
+                }
+            }
+        };
+        let address = timeout(PATIENCE, address).await.unwrap();
+        // Somebody has to read what it says, or it waits.
+        tokio::spawn(async move { while lines.next_line().await.is_ok_and(|line| line.is_some()) {} });
+        let is_ready = async || request(address, "GET", "/-/ready", &[], "").await.unwrap().status == 200;
+        until(is_ready).await;
+        Some(Self { address, _process: process, _folder: folder })
+    }
+
+    /// What its API answers under `/api/v1/`.
+    pub(crate) async fn api(&self, path: &str) -> Value {
+        let response = request(self.address, "GET", &format!("/api/v1/{path}"), &[], "").await.unwrap();
+        let answer: Value = serde_json::from_slice(&response.body).unwrap();
+        assert_eq!(answer["status"], "success", "{path}: {answer}");
+        answer["data"].clone()
+    }
+
+    /// What an expression gives: labels and numbers.
+    pub(crate) async fn evaluate(&self, expression: &str) -> Vec<(Value, f64)> {
+        let query: String = form_urlencoded::byte_serialize(expression.as_bytes()).collect();
+        let data = self.api(&format!("query?query={query}")).await;
+        let results = data["result"].as_array().unwrap().iter().map(|result| {
+            let number = result["value"][1].as_str().unwrap().parse().unwrap();
+            (result["metric"].clone(), number)
+        });
+        results.collect()
+    }
+
+    /// Waits until it has scraped so many times since now.
+    pub(crate) async fn scrapes(&self, times: usize) {
+        let count = async || {
+            let samples = self.evaluate("sum(count_over_time(up[1h]))").await;
+            samples.first().map_or(0.0, |(_, count)| *count)
+        };
+        let before = count().await;
+        #[expect(clippy::cast_precision_loss, reason = "a small number")]
+        let wanted = before + times as f64;
+        until(async || count().await >= wanted).await;
+    }
+}
