@@ -1,8 +1,10 @@
 //! Who is asking.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
-use crate::name::UserId;
+use crate::{clock::unix_ms, name::UserId};
 
 /// Who is asking: what authentication found out, in no authentication's terms.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -12,6 +14,8 @@ pub struct Caller {
     pub user: Option<UserId>,
     /// What else is known, as the claims of a token.
     pub claims: Map<String, Value>,
+    /// Until when this holds, in Unix milliseconds: no stream of the caller's lives longer. `None` for no end.
+    pub expires_at: Option<u64>,
 }
 
 impl Caller {
@@ -24,6 +28,11 @@ impl Caller {
     /// A user without claims.
     #[must_use]
     pub fn user(user: UserId) -> Self {
-        Self { user: Some(user), claims: Map::new() }
+        Self { user: Some(user), ..Self::default() }
+    }
+
+    /// The time that is left of what authenticated the caller; zero when it is over, `None` for no end.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        self.expires_at.map(|end| Duration::from_millis(end.saturating_sub(unix_ms())))
     }
 }

@@ -111,6 +111,18 @@ impl Handshake {
         self
     }
 
+    /// Has the stream refused, for what was found out before: [`Manager::connect`](crate::Manager::connect) says so, and counts it.
+    ///
+    /// Of several things that are wrong the first is told. That only the headers are asked for is no such thing: who is refused a stream is
+    /// refused its headers.
+    #[must_use]
+    pub fn refuse(mut self, cause: Cause) -> Self {
+        if matches!(self.problem, None | Some(Cause::HeadersOnly)) {
+            self.problem = Some(cause);
+        }
+        self
+    }
+
     fn note(&mut self, field: &'static str, value: &str, source: FieldError) {
         self.problem.get_or_insert(Cause::Invalid { field, value: shortened(value), source });
     }

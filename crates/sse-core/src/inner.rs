@@ -32,7 +32,7 @@ use crate::{
     registry::Registry,
     striped::Striped,
     sync::Mutex,
-    ticker::Ticker,
+    ticker::{self, Ticker},
 };
 
 pub(crate) struct Inner {
@@ -41,6 +41,8 @@ pub(crate) struct Inner {
     pub(crate) hooks: Arc<dyn Hooks>,
     pub(crate) heartbeat: Option<Arc<dyn Heartbeat>>,
     pub(crate) clock: Clock,
+    /// How long it takes until every stream was looked at.
+    pub(crate) round: Duration,
     pub(crate) rules: Rules,
     pub(crate) order: Mutex<Order>,
     pub(crate) ticker: Ticker,
@@ -62,6 +64,7 @@ impl Inner {
         Self {
             access: builder.access,
             hooks: builder.hooks,
+            round: ticker::round(&config, heartbeat.is_some()),
             heartbeat,
             clock: Clock::new(),
             rules: Rules {

@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64},
+    },
     time::Duration,
 };
 
@@ -137,10 +140,15 @@ impl Manager {
     fn accept(&self, handshake: Handshake) -> Result<Session, Cause> {
         let (handshake, dialect) = self.check(handshake)?;
         let inner = &self.inner;
+        let left = handshake.caller.time_left();
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(Cause::Unauthenticated);
+        }
         let shared = inner.with_order(|order, hold| {
             self.make_room(order, &handshake, hold)?;
             self.register(order, &handshake, dialect, hold.now).ok_or(Cause::Full)
         })?;
+        shared.expires_in(left, shared.opened_ms, inner.round);
         inner.ticker.ensure(inner);
         let hello = Hello {
             client_id: shared.id,
@@ -253,6 +261,7 @@ impl Manager {
             opened_ms: inner.clock.uptime_ms(),
             arrival: seq,
             ends_after_ms: config.max_age.map_or(0, random_age_ms),
+            expires_after_ms: AtomicU32::new(0),
             place,
             dialect,
             overflow: handshake.overflow.unwrap_or(config.overflow),

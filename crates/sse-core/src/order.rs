@@ -1,6 +1,10 @@
 //! The one total order of a manager.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use crate::{
     client_id::ClientId,
@@ -233,8 +237,11 @@ impl Order {
     fn examine_one(&mut self, exam: &Exam<'_>, place: u32, hold: &mut Hold<'_>) -> Option<Reason> {
         let slot = self.registry.streams.get(place)?;
         let age = Duration::from_millis(exam.uptime_ms.saturating_sub(slot.stream.opened_ms));
-        let ends_after = Duration::from_millis(slot.stream.ends_after_ms.into());
-        if !ends_after.is_zero() && age + exam.age_slack >= ends_after {
+        let is_due = |after: u32| after != 0 && age + exam.age_slack >= Duration::from_millis(after.into());
+        if is_due(slot.stream.expires_after_ms.load(Ordering::Relaxed)) {
+            return Some(Reason::Expired);
+        }
+        if is_due(slot.stream.ends_after_ms) {
             return Some(Reason::MaxAge);
         }
         self.delivery(hold).settle(slot, &mut hold.out);

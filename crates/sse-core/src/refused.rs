@@ -53,6 +53,15 @@ pub enum Cause {
     /// The caller may not join the topic.
     #[error("topic \"{0}\" is not for this caller")]
     Forbidden(Topic),
+    /// A page that may not makes the request with its visitor's cookies.
+    #[error("not for pages of this origin")]
+    CrossSite,
+    /// Credentials cannot be checked now.
+    #[error("credentials cannot be checked now")]
+    Unavailable,
+    /// The caller asks too often.
+    #[error("too many requests")]
+    RateLimit,
     /// The user has all the streams that one user may have.
     #[error("the user has too many connections")]
     UserLimit,
@@ -93,6 +102,9 @@ impl Cause {
             Self::TooManyDialects => 8,
             Self::HeadersOnly => 9,
             Self::Method => 10,
+            Self::CrossSite => 11,
+            Self::Unavailable => 12,
+            Self::RateLimit => 13,
         }
     }
 
@@ -100,9 +112,9 @@ impl Cause {
         match self {
             Self::Invalid { .. } | Self::TooManyTopics { .. } => 400,
             Self::Unauthenticated => 401,
-            Self::Forbidden(_) => 403,
-            Self::UserLimit | Self::AddressLimit => 429,
-            Self::Full | Self::Draining | Self::TooManyDialects => 503,
+            Self::Forbidden(_) | Self::CrossSite => 403,
+            Self::UserLimit | Self::AddressLimit | Self::RateLimit => 429,
+            Self::Full | Self::Draining | Self::TooManyDialects | Self::Unavailable => 503,
             Self::StayAway => 204,
             Self::HeadersOnly => 200,
             Self::Method => 405,
@@ -111,7 +123,7 @@ impl Cause {
 }
 
 /// The words of [`Cause::as_str`].
-pub(crate) const CAUSE_NAMES: [&str; 11] = [
+pub(crate) const CAUSE_NAMES: [&str; 14] = [
     "invalid",
     "unauthenticated",
     "forbidden",
@@ -123,6 +135,9 @@ pub(crate) const CAUSE_NAMES: [&str; 11] = [
     "too_many_dialects",
     "headers_only",
     "method",
+    "cross_site",
+    "unavailable",
+    "rate_limit",
 ];
 
 /// An HTTP answer to a refused stream, in no framework's terms.
@@ -190,8 +205,10 @@ impl Refused {
             (_, delay) => {
                 let text = ("content-type", "text/plain; charset=utf-8".into());
                 let allow = (status == 405).then(|| ("allow", "GET, HEAD".into()));
+                // RFC 9110, section 15.5.2, wants it; browsers ask nobody for a password because of this scheme.
+                let scheme = (status == 401).then(|| ("www-authenticate", "Bearer".into()));
                 let retry = delay.map(|delay| ("retry-after", delay.as_secs().max(1).to_string().into()));
-                let headers = [Some(text), allow, retry].into_iter().flatten().collect();
+                let headers = [Some(text), allow, scheme, retry].into_iter().flatten().collect();
                 Answer { status, headers, body: Bytes::from(format!("{self}\n")) }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::{
     net::IpAddr,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 use crate::{
@@ -24,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) arrival: u64,
     /// At which age `max_age` ends it, in milliseconds; zero for never.
     pub(crate) ends_after_ms: u32,
+    /// At which age its authentication ends it, in milliseconds; zero for never. Written under the manager's lock.
+    pub(crate) expires_after_ms: AtomicU32,
     /// Its key in the table of streams.
     pub(crate) place: u32,
     pub(crate) dialect: DialectIndex,

@@ -17,6 +17,7 @@ use tokio::{
 use tracing::error;
 
 use crate::{
+    config::Config,
     dialect::{Dialect, MAX_DIALECTS},
     event::Event,
     frame::Frame,
@@ -35,6 +36,9 @@ const STEP: u32 = 256;
 
 /// So many steps until other tasks of the thread run.
 const STEPS_PER_TURN: u32 = 16;
+
+/// However long everything else may take: a stream ends up to a round before its authentication does.
+const LONGEST_ROUND: Duration = Duration::from_secs(60);
 
 /// Runs on every runtime that streams come from. One of its tasks does the work of a tick; the others stand by, so that a runtime
 /// whose thread is busy, as a worker of Actix may be, delays nothing for the streams of the others.
@@ -113,20 +117,20 @@ struct Rhythm {
 }
 
 impl Rhythm {
-    /// A stream is looked at once a round. A round of a fifth of the heartbeat interval makes heartbeats at most 1.2 intervals late,
-    /// and one of a tenth of the timeout lets a stream be ended after 0.8 of it and before the whole.
     fn of(inner: &Inner) -> Self {
         let config = &inner.config;
         let quiet = inner.heartbeat.as_ref().map(|_| config.heartbeat_interval);
-        let rounds = [
-            quiet.map(|quiet| quiet / 5),
-            Some(config.connection_timeout / 10),
-            config.max_age.map(|age| age / 20),
-        ];
-        let round = rounds.into_iter().flatten().min().unwrap_or(config.connection_timeout / 10);
+        let round = inner.round;
         let tick = (round / PHASES).max(Duration::from_millis(1));
         Self { tick, quiet, stalled: config.connection_timeout - 2 * round, age_slack: round }
     }
+}
+
+/// How long it takes until every stream was looked at. A fifth of the heartbeat interval makes heartbeats at most 1.2 intervals late,
+/// and a tenth of the timeout lets a stream be ended after 0.8 of it and before the whole.
+pub(crate) fn round(config: &Config, has_heartbeat: bool) -> Duration {
+    let others = [has_heartbeat.then(|| config.heartbeat_interval / 5), config.max_age.map(|age| age / 20)];
+    others.into_iter().flatten().fold(LONGEST_ROUND.min(config.connection_timeout / 10), Duration::min)
 }
 
 async fn run(mut keeper: Keeper, rhythm: Rhythm, mut seen: u32) {

@@ -8,6 +8,7 @@ mod config;
 mod dialects;
 mod encoding;
 mod event_stream;
+mod expiry;
 mod fields;
 mod handshake;
 mod heartbeat;
