@@ -22,6 +22,7 @@ const FLOORS: &[(&str, Floor)] = &[
     ("sse-core", Floor::At(0)),
     ("sse-auth", Floor::At(0)),
     ("sse-browser", Floor::At(0)),
+    ("sse-access", Floor::At(1)),
     ("sse-notify", Floor::At(1)),
     ("sse-reactor", Floor::At(1)),
     ("sse-socket", Floor::At(1)),

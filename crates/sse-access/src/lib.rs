@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+mod claims_access;
+mod gate;
+mod pattern;
+mod proxies;
+
+pub use claims_access::ClaimsAccess;
+pub use gate::{Gate, caller};
+pub use pattern::{PatternError, TopicPattern};
+pub use proxies::{Proxies, ProxyError};

@@ -1,0 +1,184 @@
+//! Where a client is, behind proxies.
+
+use std::{net::IpAddr, str::FromStr};
+
+use ipnet::IpNet;
+use rfc7239::{NodeIdentifier, NodeName};
+use sse_auth::RequestView;
+use thiserror::Error;
+
+/// How many addresses of a header are looked at, from its end.
+const MOST_HOPS: usize = 32;
+
+/// The proxies in front, which alone are believed when they say where a client is.
+///
+/// `Forwarded` (RFC 7239) goes before `X-Forwarded-For`. Either is read from its end, which the nearest proxy wrote: the client is the first
+/// address that is no proxy's. What stands before that may be anybody's invention, and is not looked at.
+///
+/// ```
+/// use sse_access::Proxies;
+/// use sse_auth::RequestView;
+///
+/// let proxies = Proxies::new(["10.0.0.0/8", "::1"])?;
+/// let request = RequestView::new("GET").header("x-forwarded-for", "6.6.6.6, 203.0.113.9, 10.0.0.2");
+/// assert_eq!(proxies.client("10.0.0.1".parse()?, &request).to_string(), "203.0.113.9");
+/// // Somebody who is no proxy is only where it is.
+/// assert_eq!(proxies.client("198.51.100.1".parse()?, &request).to_string(), "198.51.100.1");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Proxies(Vec<IpNet>);
+
+/// Text that is neither an address nor a network.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0:?} is neither an address nor a network such as 10.0.0.0/8")]
+pub struct ProxyError(String);
+
+impl Proxies {
+    /// Nobody is believed.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Addresses and networks of proxies.
+    ///
+    /// # Errors
+    /// [`ProxyError`] for the first that is neither.
+    pub fn new<T: AsRef<str>>(networks: impl IntoIterator<Item = T>) -> Result<Self, ProxyError> {
+        networks.into_iter().map(|network| parse(network.as_ref())).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Where the client is that made a request over a connection from `peer`.
+    #[must_use]
+    pub fn client(&self, peer: IpAddr, request: &RequestView<'_>) -> IpAddr {
+        let peer = peer.to_canonical();
+        if !self.contain(peer) {
+            return peer;
+        }
+        let mut client = peer;
+        for hop in hops(request) {
+            // What cannot be read hides all before it; the proxy that wrote it is as far as is known.
+            let Some(address) = hop else { return client };
+            client = address;
+            if !self.contain(address) {
+                break;
+            }
+        }
+        client
+    }
+
+    fn contain(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+fn parse(text: &str) -> Result<IpNet, ProxyError> {
+    let address = || IpAddr::from_str(text).map(|address| IpNet::from(address.to_canonical()));
+    IpNet::from_str(text).or_else(|_| address()).map_err(|_| ProxyError(text.to_owned()))
+}
+
+/// The addresses that the proxies tell, the nearest first; `None` for what is no address.
+fn hops(request: &RequestView<'_>) -> Vec<Option<IpAddr>> {
+    let forwarded = joined(request, "forwarded");
+    if !forwarded.is_empty() {
+        return last(forwarded.iter().rev().flat_map(|value| {
+            let nodes: Vec<_> = rfc7239::parse(value)
+                .map(|node| node.ok().and_then(|node| node.forwarded_for).and_then(|node| address_of(&node)))
+                .collect();
+            nodes.into_iter().rev()
+        }));
+    }
+    let addresses = joined(request, "x-forwarded-for");
+    last(addresses.iter().rev().flat_map(|value| value.rsplit(',').map(|text| address_in(text.trim()))))
+}
+
+fn last(hops: impl Iterator<Item = Option<IpAddr>>) -> Vec<Option<IpAddr>> {
+    hops.take(MOST_HOPS).collect()
+}
+
+fn joined(request: &RequestView<'_>, name: &str) -> Vec<String> {
+    request.header_values(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect()
+}
+
+fn address_of(node: &NodeIdentifier<'_>) -> Option<IpAddr> {
+    match node.name {
+        NodeName::Ip(address) => Some(address.to_canonical()),
+        _ => None,
+    }
+}
+
+/// An address as proxies write it in `X-Forwarded-For`: some with a port.
+fn address_in(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let address =
+        IpAddr::from_str(bare).or_else(|_| text.parse().map(|socket: std::net::SocketAddr| socket.ip()));
+    address.ok().map(|address| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(peer: &str, headers: &[(&str, &str)]) -> String {
+        let proxies = Proxies::new(["10.0.0.0/8", "192.168.1.1", "fd00::/8"]).unwrap();
+        let request = headers
+            .iter()
+            .fold(RequestView::new("GET"), |request, (name, value)| request.header(name, *value));
+        proxies.client(peer.parse().unwrap(), &request).to_string()
+    }
+
+    #[test]
+    fn only_proxies_are_believed() {
+        let headers = [("x-forwarded-for", "203.0.113.9"), ("forwarded", "for=203.0.113.8")];
+        assert_eq!(client("198.51.100.1", &headers), "198.51.100.1");
+        assert_eq!(client("10.1.2.3", &headers[..1]), "203.0.113.9");
+        assert_eq!(client("10.1.2.3", &headers), "203.0.113.8", "the standard goes first");
+        assert_eq!(client("::ffff:10.1.2.3", &headers[..1]), "203.0.113.9");
+        assert_eq!(client("fd00::1", &[]), "fd00::1");
+    }
+
+    #[test]
+    fn what_a_client_made_up_is_not_looked_at() {
+        for (value, expected) in [
+            ("6.6.6.6, 203.0.113.9", "203.0.113.9"),
+            ("6.6.6.6,203.0.113.9, 10.0.0.2 ,192.168.1.1", "203.0.113.9"),
+            ("10.0.0.3, 10.0.0.2", "10.0.0.3"),
+            ("203.0.113.9:4711", "203.0.113.9"),
+            ("[2001:db8::9]:4711", "2001:db8::9"),
+            ("2001:db8::9", "2001:db8::9"),
+            ("203.0.113.9, garbage, 10.0.0.2", "10.0.0.2"),
+            ("garbage", "10.0.0.1"),
+            ("", "10.0.0.1"),
+        ] {
+            assert_eq!(client("10.0.0.1", &[("x-forwarded-for", value)]), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn forwarded_is_read_as_the_standard_has_it() {
+        for (value, expected) in [
+            ("for=203.0.113.9;proto=https;by=10.0.0.2", "203.0.113.9"),
+            ("for=6.6.6.6, for=\"[2001:db8::9]:4711\"", "2001:db8::9"),
+            ("for=203.0.113.9, for=10.0.0.7", "203.0.113.9"),
+            ("for=unknown", "10.0.0.1"),
+            ("for=_hidden, for=10.0.0.7", "10.0.0.7"),
+            ("proto=https", "10.0.0.1"),
+        ] {
+            assert_eq!(client("10.0.0.1", &[("forwarded", value)]), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn several_headers_are_one_list() {
+        let headers = [("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "203.0.113.9, 10.0.0.2")];
+        assert_eq!(client("10.0.0.1", &headers), "203.0.113.9");
+    }
+
+    #[test]
+    fn what_is_no_network_is_refused() {
+        for text in ["", "10.0.0.0/33", "ten", "10.0.0.1:80", "*"] {
+            assert_eq!(Proxies::new([text]).unwrap_err(), ProxyError(text.to_owned()));
+        }
+    }
+}
