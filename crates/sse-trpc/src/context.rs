@@ -1,17 +1,22 @@
 //! What a procedure works with.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
-use sse_core::{Caller, Handshake, Manager, Target};
+use sse_core::{Caller, Cause, Handshake, Manager, Target};
 
-use crate::{code::Code, connection_params::ConnectionParams, error::Error, limits::Limits};
+use crate::{
+    code::Code, connection_params::ConnectionParams, credentials::Credentials, error::Error, limits::Limits,
+};
 
 /// What a procedure works with: the manager, and who calls.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Context {
     pub(crate) manager: Manager,
     pub(crate) limits: Limits,
     pub(crate) caller: Caller,
+    /// Why the caller was refused before; it is nobody then.
+    pub(crate) refused: Option<Cause>,
+    pub(crate) credentials: Option<Arc<dyn Credentials>>,
     pub(crate) address: Option<IpAddr>,
     pub(crate) connection_params: Option<Arc<ConnectionParams>>,
     pub(crate) last_event_id: Option<String>,
@@ -28,6 +33,20 @@ impl Context {
     #[must_use]
     pub fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// The caller, unless it was refused before.
+    pub(crate) fn admitted(&self) -> Result<&Caller, Error> {
+        match &self.refused {
+            Some(cause) => Err(cause.into()),
+            None => Ok(&self.caller),
+        }
+    }
+
+    pub(crate) fn credentials(&self) -> Result<&dyn Credentials, Error> {
+        let missing =
+            || Error::new(Code::NotImplemented, "this server recognises nobody by tokens or tickets");
+        self.credentials.as_deref().ok_or_else(missing)
     }
 
     /// How much a call may ask for.
@@ -80,5 +99,15 @@ impl Context {
         } else {
             Error::new(Code::Forbidden, format!("this caller may not {what}"))
         })
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("caller", &self.caller.user)
+            .field("refused", &self.refused)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sse_core::{EventError, PublishError};
+use sse_core::{Cause, EventError, PublishError};
 
 use crate::code::Code;
 
@@ -63,5 +63,22 @@ impl From<PublishError> for Error {
             _ => Code::InternalServerError,
         };
         Self::new(code, error.to_string())
+    }
+}
+
+/// Of a stream, or a caller, that is refused.
+impl From<&Cause> for Error {
+    fn from(cause: &Cause) -> Self {
+        let code = match cause {
+            Cause::Unauthenticated => Code::Unauthorized,
+            // The client is not to come back, so not a code after which it does.
+            Cause::Forbidden(_) | Cause::CrossSite | Cause::StayAway => Code::Forbidden,
+            Cause::UserLimit | Cause::AddressLimit | Cause::RateLimit => Code::TooManyRequests,
+            Cause::Full | Cause::Draining | Cause::TooManyDialects | Cause::Unavailable => {
+                Code::ServiceUnavailable
+            }
+            _ => Code::BadRequest,
+        };
+        Self::new(code, cause.to_string())
     }
 }

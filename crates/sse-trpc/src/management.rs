@@ -13,7 +13,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use sse_core::{Caller, Cause, Handshake, Manager, Refused, UserId};
+use sse_core::{Caller, Cause, Handshake, Manager, UserId};
 use tracing::{Instrument as _, Span, debug, debug_span, field};
 
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
     code::Code,
     connection_params::ConnectionParams,
     context::Context,
+    credentials::Credentials,
     dialect::{self, Trpc},
     error::Error,
     limits::Limits,
@@ -46,6 +47,7 @@ pub struct Management {
     path_separator: PathSeparator,
     method_override: bool,
     identify: Option<Arc<Identify>>,
+    credentials: Option<Arc<dyn Credentials>>,
     procedures: Arc<HashMap<&'static str, Known>>,
     /// Calls of what is not there.
     pub(crate) unknown: Arc<AtomicU64>,
@@ -60,7 +62,7 @@ struct Known {
     tally: Arc<Tally>,
 }
 
-type Identify = dyn Fn(ConnectionParams, Caller) -> Identifying + Send + Sync;
+type Identify = dyn Fn(ConnectionParams, Result<Caller, Cause>) -> Identifying + Send + Sync;
 type Identifying = Pin<Box<dyn Future<Output = Result<Caller, Error>> + Send>>;
 
 impl Management {
@@ -74,6 +76,7 @@ impl Management {
             path_separator: PathSeparator::default(),
             method_override: false,
             identify: None,
+            credentials: None,
             procedures: Arc::new(procedures::all().map(|(path, procedure)| (path, procedure.into())).into()),
             unknown: Arc::default(),
             refused: Arc::default(),
@@ -109,16 +112,23 @@ impl Management {
     }
 
     /// Finds out who calls from the `connectionParams` in a URL, which is how tRPC's clients identify themselves where an `EventSource` sends no
-    /// headers. Asked only where there are some, with the caller that the request has; an error is the answer.
+    /// headers. Asked only where there are some, with the caller that the request has, or why it is refused; an error is the answer.
     #[must_use]
     pub fn identify<F>(
         mut self,
-        identify: impl Fn(ConnectionParams, Caller) -> F + Send + Sync + 'static,
+        identify: impl Fn(ConnectionParams, Result<Caller, Cause>) -> F + Send + Sync + 'static,
     ) -> Self
     where
         F: Future<Output = Result<Caller, Error>> + Send + 'static,
     {
         self.identify = Some(Arc::new(move |params, caller| Box::pin(identify(params, caller))));
+        self
+    }
+
+    /// What `createTicket` and `renew` need of authentication; without it they answer `NOT_IMPLEMENTED`.
+    #[must_use]
+    pub fn credentials(mut self, credentials: impl Credentials) -> Self {
+        self.credentials = Some(Arc::new(credentials));
         self
     }
 
@@ -207,12 +217,18 @@ impl Management {
         let params = calls.connection_params.take();
         let mut caller = request.caller.clone();
         if let (Some(identify), Some(params)) = (&self.identify, &params) {
-            caller = identify(params.clone(), caller).await?;
+            caller = Ok(identify(params.clone(), caller).await?);
         }
+        let (caller, refused) = match caller {
+            Ok(caller) => (caller, None),
+            Err(cause) => (Caller::anonymous(), Some(cause)),
+        };
         Ok(Context {
             manager: self.manager.clone(),
             limits: self.limits,
             caller,
+            refused,
+            credentials: self.credentials.clone(),
             address: request.address,
             connection_params: params.map(Arc::new),
             last_event_id: calls.last_event_id.as_deref().map(str::to_owned),
@@ -293,7 +309,7 @@ impl Management {
         let handshake = handshake.dialect(Trpc::of(self.transformer));
         self.manager.connect(handshake).map(Content::Events).map_err(|refused| {
             let retry_after = refused.retry_after();
-            (in_words(&refused), retry_after)
+            (Error::from(refused.cause()), retry_after)
         })
     }
 
@@ -331,18 +347,6 @@ fn end(call: Option<UnderWay>, error: Option<&Error>) {
     }
     span.record("code", error.map_or("OK", |error| error.code().as_str()));
     debug!("called");
-}
-
-fn in_words(refused: &Refused) -> Error {
-    let code = match refused.cause() {
-        Cause::Unauthenticated => Code::Unauthorized,
-        // The client is not to come back, so not a code after which it does.
-        Cause::Forbidden(_) | Cause::StayAway => Code::Forbidden,
-        Cause::UserLimit | Cause::AddressLimit => Code::TooManyRequests,
-        Cause::Full | Cause::Draining | Cause::TooManyDialects => Code::ServiceUnavailable,
-        _ => Code::BadRequest,
-    };
-    Error::new(code, refused.to_string())
 }
 
 impl From<Procedure> for Known {

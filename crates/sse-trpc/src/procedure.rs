@@ -31,6 +31,8 @@ pub enum Kind {
 pub struct Procedure {
     kind: Kind,
     managers_only: bool,
+    /// Whether also callers may call it that were refused in front; they are nobody then.
+    open_to_refused: bool,
     handler: Handler,
 }
 
@@ -88,13 +90,18 @@ impl Procedure {
             Box::pin(async move { running?.await })
         };
         let handler = Handler::Subscribe(Arc::new(handler));
-        Self { kind: Kind::Subscription, managers_only: false, handler }
+        Self { kind: Kind::Subscription, managers_only: false, open_to_refused: false, handler }
     }
 
     /// Only for callers that [may manage](sse_core::Access::may_manage); asked before the input is read.
     #[must_use]
     pub fn managers_only(mut self) -> Self {
         self.managers_only = true;
+        self
+    }
+
+    pub(crate) fn open_to_refused(mut self) -> Self {
+        self.open_to_refused = true;
         self
     }
 
@@ -114,7 +121,7 @@ impl Procedure {
             let running = input::read(json, context.limits()).map(|input| handler(context, input));
             Box::pin(async move { write(&running?.await?) })
         };
-        Self { kind, managers_only: false, handler: Handler::Call(Arc::new(handler)) }
+        Self { kind, managers_only: false, open_to_refused: false, handler: Handler::Call(Arc::new(handler)) }
     }
 
     /// Reads the input of a query or mutation, and calls it.
@@ -138,6 +145,9 @@ impl Procedure {
     }
 
     fn check(&self, context: &Context) -> Result<(), Error> {
+        if !self.open_to_refused {
+            context.admitted()?;
+        }
         if self.managers_only { context.require_manage() } else { Ok(()) }
     }
 }

@@ -6,8 +6,10 @@ pub(crate) mod events;
 pub(crate) mod membership;
 pub(crate) mod notify;
 pub(crate) mod publish;
+pub(crate) mod renew;
 pub(crate) mod stats;
 pub(crate) mod system;
+pub(crate) mod ticket;
 
 use serde::Serialize;
 use sse_core::Receipt;
@@ -17,7 +19,7 @@ use sse_notify::Kind;
 use crate::procedure::Procedure;
 
 /// Names and procedures.
-pub(crate) fn all() -> [(&'static str, Procedure); 15] {
+pub(crate) fn all() -> [(&'static str, Procedure); 17] {
     [
         ("sse.getStats", Procedure::query(stats::get).managers_only()),
         ("sse.getConnections", Procedure::query(connections::get).managers_only()),
@@ -33,6 +35,8 @@ pub(crate) fn all() -> [(&'static str, Procedure); 15] {
         ("sse.join", Procedure::mutation(membership::join)),
         ("sse.leave", Procedure::mutation(membership::leave)),
         ("sse.events", Procedure::subscription(events::events)),
+        ("sse.createTicket", Procedure::mutation(ticket::create)),
+        ("sse.renew", Procedure::mutation(renew::renew).open_to_refused()),
         ("sse.disconnect", Procedure::mutation(disconnect::disconnect).managers_only()),
     ]
 }

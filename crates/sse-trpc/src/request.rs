@@ -3,7 +3,7 @@
 use std::{borrow::Cow, net::IpAddr};
 
 use bytes::Bytes;
-use sse_core::Caller;
+use sse_core::{Caller, Cause};
 
 /// A request, in no framework's terms.
 #[derive(Debug, Clone)]
@@ -18,8 +18,8 @@ pub struct Request<'a> {
     pub headers: Headers<'a>,
     /// The body.
     pub body: Body,
-    /// Who asks.
-    pub caller: Caller,
+    /// Who asks, or why authentication refuses it: then every call is refused, except for `renew` with a token in its input.
+    pub caller: Result<Caller, Cause>,
     /// Where the client is, for the limits of subscriptions.
     pub address: Option<IpAddr>,
 }

@@ -12,7 +12,10 @@ use crate::{
     context::Context,
     error::Error,
     procedure::Kind,
-    procedures::{self, Done, connections, disconnect, events, membership, notify, publish, stats, system},
+    procedures::{
+        self, Done, connections, disconnect, events, membership, notify, publish, renew, stats, system,
+        ticket,
+    },
 };
 
 const HEADER: &str = r#"// Made from the Rust definitions of sse-trpc by `cargo test -p sse-trpc`; do not edit.
@@ -197,6 +200,8 @@ fn described() -> Types {
     types.call("publish", Kind::Mutation, publish::publish);
     types.call("join", Kind::Mutation, membership::join);
     types.call("leave", Kind::Mutation, membership::leave);
+    types.call("createTicket", Kind::Mutation, ticket::create);
+    types.call("renew", Kind::Mutation, renew::renew);
     types.call("disconnect", Kind::Mutation, disconnect::disconnect);
     let input = types
         .input::<events::Input>()

@@ -59,7 +59,7 @@ async fn a_call_is_logged_without_its_input() {
             headers: Headers::read(|name| (name == "content-type").then_some(b"application/json".as_slice())),
             address: None,
             body: body.into(),
-            caller: ada.clone(),
+            caller: Ok(ada.clone()),
         };
         assert_eq!(management.handle(request).await.status, status, "{path}");
     }

@@ -2,7 +2,7 @@
 
 use futures_util::StreamExt;
 use serde_json::{Value, json};
-use sse_core::{Access, Caller, Manager, Open, UserId};
+use sse_core::{Access, Caller, Cause, Manager, Open, UserId};
 use sse_trpc::{Body, Content, Headers, Limits, Management, Request, Response};
 
 use crate::listener::Listener;
@@ -10,7 +10,7 @@ use crate::listener::Listener;
 pub(crate) struct Api {
     pub(crate) manager: Manager,
     pub(crate) management: Management,
-    caller: Caller,
+    caller: Result<Caller, Cause>,
 }
 
 pub(crate) struct Answer {
@@ -30,7 +30,7 @@ impl Api {
     }
 
     pub(crate) fn of(manager: Manager) -> Self {
-        Self { management: Management::new(manager.clone()), manager, caller: Caller::anonymous() }
+        Self { management: Management::new(manager.clone()), manager, caller: Ok(Caller::anonymous()) }
     }
 
     pub(crate) fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
@@ -41,7 +41,13 @@ impl Api {
     }
 
     pub(crate) fn caller(mut self, caller: Caller) -> Self {
-        self.caller = caller;
+        self.caller = Ok(caller);
+        self
+    }
+
+    /// Authentication refuses whoever asks.
+    pub(crate) fn refusing(mut self, cause: Cause) -> Self {
+        self.caller = Err(cause);
         self
     }
 

@@ -19,5 +19,6 @@ mod queries;
 mod random;
 mod subscription;
 mod system;
+mod tickets;
 mod validation;
 mod wire;

@@ -161,7 +161,7 @@ async fn ask(management: Management, question: Question) -> Response {
         query: question.query.as_deref(),
         headers,
         body: question.body.map_or(Body::TooLarge, Body::from),
-        caller: question.user.map(user).unwrap_or_default(),
+        caller: Ok(question.user.map(user).unwrap_or_default()),
         address: None,
     };
     let transformer = if question.superjson { Transformer::SuperJson } else { Transformer::Json };

@@ -252,7 +252,7 @@ async fn it_cannot_be_batched() {
 async fn connection_params_say_who_it_is() {
     let mut api = Api::with_access(OwnOnly);
     api.management = api.management.identify(|params, caller| async move {
-        assert_eq!(caller, Caller::anonymous());
+        assert_eq!(caller, Ok(Caller::anonymous()));
         match params.get("token").map(String::as_str) {
             Some("ada's") => Ok(user("ada")),
             _ => Err(Error::new(Code::Unauthorized, "unknown token")),

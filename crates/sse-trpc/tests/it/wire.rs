@@ -58,18 +58,6 @@ async fn strange_paths_are_quoted_soundly() {
 }
 
 #[tokio::test]
-async fn procedures_of_later_are_not_there() {
-    let api = Api::open();
-    for path in ["sse.createTicket", "sse.renew"] {
-        api.mutate(path, json!({})).await.refused(
-            404,
-            "NOT_FOUND",
-            &format!("No procedure found on path \"{path}\""),
-        );
-    }
-}
-
-#[tokio::test]
 async fn the_first_parameter_of_a_name_counts() {
     let api = Api::open();
     let answer =

@@ -1,0 +1,63 @@
+//! Authentication by a gate of `sse-access`.
+
+use async_trait::async_trait;
+use sse_access::Gate;
+use sse_auth::{Credential, Identity, TicketError, Tickets};
+use sse_core::{Caller, Cause};
+
+use crate::{
+    code::Code,
+    credentials::{Credentials, Ticket},
+    error::Error,
+    management::Management,
+};
+
+impl Management {
+    /// Takes credentials that stand elsewhere than in headers, by this gate and these tickets: the `token` of `renew`, and `ticket` or `token` in the
+    /// `connectionParams` of a subscription. Gives out tickets by `createTicket`.
+    ///
+    /// Who makes a request is found out by the adapter's `admit` in front.
+    #[must_use]
+    pub fn gate(self, gate: &Gate, tickets: &Tickets) -> Self {
+        let streams = gate.clone().tickets(tickets);
+        let credentials = ByGate { gate: gate.clone(), tickets: tickets.clone() };
+        self.credentials(credentials).identify(move |params, caller| {
+            let streams = streams.clone();
+            async move {
+                let admitted = match (params.get("ticket"), params.get("token")) {
+                    (Some(ticket), _) => streams.admit_ticket(ticket),
+                    (None, Some(token)) => streams.admit_token(token).await,
+                    (None, None) => caller,
+                };
+                admitted.map_err(|cause| Error::from(&cause))
+            }
+        })
+    }
+}
+
+struct ByGate {
+    gate: Gate,
+    tickets: Tickets,
+}
+
+#[async_trait]
+impl Credentials for ByGate {
+    async fn caller_of(&self, token: &str) -> Result<Caller, Cause> {
+        self.gate.admit_token(token).await
+    }
+
+    fn ticket_for(&self, caller: &Caller) -> Result<Ticket, Error> {
+        // A caller that came by a ticket does not get here: the gate of calls takes none.
+        let mut identity = Identity::without_user(Credential::Other).claims(caller.claims.clone());
+        identity.user = caller.user.as_ref().map(|user| user.as_str().to_owned());
+        identity.expires_at = caller.expires_at.map(|milliseconds| milliseconds / 1000);
+        match self.tickets.issue(&identity) {
+            Ok(ticket) => Ok(Ticket { text: ticket.as_str().to_owned(), lifetime: ticket.lifetime() }),
+            Err(error @ TicketError::Full { .. }) => {
+                Err(Error::new(Code::TooManyRequests, error.to_string()))
+            }
+            Err(error @ TicketError::Expired) => Err(Error::new(Code::Unauthorized, error.to_string())),
+            Err(error) => Err(Error::new(Code::Forbidden, error.to_string())),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! `renew`.
+
+use serde::Deserialize;
+use sse_core::{ClientId, RenewError};
+
+use super::Done;
+use crate::{code::Code, context::Context, error::Error};
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "RenewInput", optional_fields = nullable))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Input {
+    #[cfg_attr(test, ts(type = "string"))]
+    client_id: ClientId,
+    /// The new token; without it, what the call itself was authenticated with counts, as where that is a cookie.
+    #[cfg_attr(test, ts(optional = nullable))]
+    token: Option<String>,
+}
+
+/// Lets a stream live as long as the new token. The old one may have expired, so the call itself may be one that would be refused.
+pub(crate) async fn renew(context: Context, input: Input) -> Result<Done, Error> {
+    let caller = match &input.token {
+        Some(token) => context.credentials()?.caller_of(token).await.map_err(|cause| Error::from(&cause))?,
+        None => context.admitted()?.clone(),
+    };
+    match context.manager().renew(input.client_id, &caller) {
+        Ok(()) => Ok(Done { matched: 1, id: None }),
+        Err(RenewError::NotLive) => Ok(Done { matched: 0, id: None }),
+        Err(error @ RenewError::Expired) => Err(Error::new(Code::Unauthorized, error.to_string())),
+        Err(error) => Err(Error::new(Code::Forbidden, error.to_string())),
+    }
+}

@@ -1,0 +1,60 @@
+//! `createTicket`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sse_core::{Caller, UserId};
+
+use crate::{check, code::Code, context::Context, error::Error};
+
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "TicketInput", optional_fields = nullable))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Input {
+    /// For whom, where a manager asks for somebody else.
+    #[cfg_attr(test, ts(optional = nullable, type = "string"))]
+    user_id: Option<UserId>,
+    /// What is known of that user.
+    #[cfg_attr(test, ts(optional = nullable, type = "Record<string, unknown>"))]
+    claims: Option<Map<String, Value>>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "Ticket"))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Output {
+    /// What goes into the query of a stream's URL.
+    ticket: String,
+    /// For how long it can be used, in milliseconds.
+    expires_in_ms: u64,
+}
+
+/// A ticket for the caller itself; managers may ask for one for any user, as a backend does that has an authentication of its own.
+pub(crate) async fn create(context: Context, input: Input) -> Result<Output, Error> {
+    let caller = match input.user_id {
+        Some(user) => {
+            context.require_manage()?;
+            check::user(&context, "userId", &user)?;
+            let mut caller = Caller::user(user);
+            caller.claims = input.claims.unwrap_or_default();
+            caller
+        }
+        None if input.claims.is_some() => {
+            return Err(Error::field("claims", "are for a user whom `userId` names"));
+        }
+        None => own(&context)?,
+    };
+    let ticket = context.credentials()?.ticket_for(&caller)?;
+    let expires_in_ms = u64::try_from(ticket.lifetime.as_millis()).unwrap_or(u64::MAX);
+    Ok(Output { ticket: ticket.text, expires_in_ms })
+}
+
+fn own(context: &Context) -> Result<Caller, Error> {
+    let caller = context.caller();
+    match &caller.user {
+        Some(_) => Ok(caller.clone()),
+        None if caller.claims.is_empty() => {
+            Err(Error::new(Code::Unauthorized, "anonymous callers get no ticket"))
+        }
+        None => Err(Error::field("userId", "must be given by a caller that is no user")),
+    }
+}

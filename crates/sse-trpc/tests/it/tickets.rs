@@ -1,0 +1,150 @@
+//! `createTicket` and `renew`, with an authentication of the test's own.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::json;
+use sse_core::{Caller, Cause, Handshake, Manager, OwnOnly, unix_ms};
+use sse_trpc::{Code, Credentials, Error, Ticket};
+
+use crate::api::{Api, user};
+
+/// Tokens say whose they are and for how many minutes they hold; tickets say for whom they are.
+struct Said;
+
+#[async_trait]
+impl Credentials for Said {
+    async fn caller_of(&self, token: &str) -> Result<Caller, Cause> {
+        let (name, minutes) = token.split_once(' ').ok_or(Cause::Unauthenticated)?;
+        let mut caller = user(name);
+        caller.expires_at = Some(unix_ms() + 60_000 * minutes.parse::<u64>().unwrap());
+        Ok(caller)
+    }
+
+    fn ticket_for(&self, caller: &Caller) -> Result<Ticket, Error> {
+        let Some(user) = &caller.user else { return Err(Error::new(Code::Forbidden, "no user")) };
+        let text = format!("{user} {}", serde_json::Value::from(caller.claims.clone()));
+        Ok(Ticket { text, lifetime: Duration::from_secs(30) })
+    }
+}
+
+struct AdminsAreCalledRoot;
+
+impl sse_core::Access for AdminsAreCalledRoot {
+    fn may_join(&self, _: &Caller, _: &sse_core::Topic) -> bool {
+        false
+    }
+
+    fn may_publish(&self, caller: &Caller, target: &sse_core::Target) -> bool {
+        OwnOnly.may_publish(caller, target)
+    }
+
+    fn may_manage(&self, caller: &Caller) -> bool {
+        caller.user.as_ref().is_some_and(|user| user.as_str() == "root")
+    }
+}
+
+fn api() -> Api {
+    let mut api = Api::with_access(AdminsAreCalledRoot);
+    api.management = api.management.credentials(Said);
+    api
+}
+
+#[tokio::test]
+async fn a_user_gets_a_ticket_for_itself_and_a_manager_for_anybody() {
+    let api = api().user("ada");
+    let answer = api.mutate("sse.createTicket", json!({})).await;
+    assert_eq!(answer.data(), json!({ "ticket": "ada {}", "expiresInMs": 30_000 }));
+    assert_eq!(
+        api.request("POST", "sse.createTicket", Some("application/json"), "").await.data(),
+        answer.data()
+    );
+    let others = json!({ "userId": "ben", "claims": { "team": "red" } });
+    let answer = api.mutate("sse.createTicket", others.clone()).await;
+    answer.refused(403, "FORBIDDEN", "this caller may not manage streams");
+    api.mutate("sse.createTicket", json!({ "claims": {} }))
+        .await
+        .bad_request("claims: are for a user whom `userId` names");
+
+    let api = api.user("root");
+    let answer = api.mutate("sse.createTicket", others).await;
+    assert_eq!(answer.data()["ticket"], r#"ben {"team":"red"}"#);
+    let answer = api.mutate("sse.createTicket", json!({ "userId": "x".repeat(257) })).await;
+    assert_eq!(answer.status, 400, "{}", answer.text);
+}
+
+#[tokio::test]
+async fn who_is_no_user_gets_no_ticket_for_itself() {
+    let api = api();
+    let answer = api.mutate("sse.createTicket", json!({})).await;
+    answer.refused(401, "UNAUTHORIZED", "anonymous callers get no ticket");
+    let mut backend = Caller::anonymous();
+    backend.claims.insert("backend".into(), true.into());
+    let answer = api.caller(backend).mutate("sse.createTicket", json!({})).await;
+    answer.bad_request("userId: must be given by a caller that is no user");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_is_renewed_by_a_token_even_when_the_call_itself_is_refused() {
+    let api = api();
+    let mut ada = user("ada");
+    ada.expires_at = Some(unix_ms() + 60_000);
+    let session = api.manager.connect(Handshake::new().caller(ada)).unwrap();
+    let id = session.client_id();
+
+    let api = api.refusing(Cause::Unauthenticated);
+    let renew = |token: &str| json!({ "clientId": id, "token": token });
+    api.mutate("sse.renew", renew("ada 60")).await.matched(1);
+    tokio::time::sleep(Duration::from_secs(70)).await;
+    assert_eq!(api.manager.stats().total_connections, 1, "it lives on");
+
+    api.mutate("sse.renew", renew("ben 60")).await.refused(403, "FORBIDDEN", "the stream is another user's");
+    api.mutate("sse.renew", renew("ada 0")).await.refused(401, "UNAUTHORIZED", "expired");
+    api.mutate("sse.renew", renew("garbage")).await.refused(401, "UNAUTHORIZED", "not authenticated");
+    api.mutate("sse.renew", json!({ "clientId": id })).await.refused(
+        401,
+        "UNAUTHORIZED",
+        "not authenticated",
+    );
+    let api = api.caller(user("ada"));
+    api.mutate("sse.renew", json!({ "clientId": id })).await.matched(1);
+    drop(session);
+    api.mutate("sse.renew", renew("ada 60")).await.matched(0);
+}
+
+#[tokio::test]
+async fn a_refused_caller_is_refused_in_the_form_of_its_calls() {
+    for (cause, status, code) in [
+        (Cause::Unauthenticated, 401, "UNAUTHORIZED"),
+        (Cause::CrossSite, 403, "FORBIDDEN"),
+        (Cause::RateLimit, 429, "TOO_MANY_REQUESTS"),
+        (Cause::Unavailable, 503, "SERVICE_UNAVAILABLE"),
+    ] {
+        let message = cause.to_string();
+        let api = Api::open().refusing(cause);
+        api.query("sse.getStats", json!({})).await.refused(status, code, &message);
+        api.mutate("sse.sendInfo", json!({ "message": "m", "userId": "ada" }))
+            .await
+            .refused(status, code, &message);
+        let batch = api.request("GET", "sse.getStats,sse.getConnections?batch=1", None, "").await;
+        assert_eq!((batch.status, batch.json().as_array().unwrap().len()), (status, 2));
+        let accept = [("accept", "text/event-stream")];
+        let stream = api.ask("GET", "sse.events", &accept, "").await;
+        assert_eq!(stream.status, 200);
+        assert!(
+            stream.text.contains("event: serialized-error") && stream.text.contains(code),
+            "{}",
+            stream.text
+        );
+        assert_eq!(api.manager.stats().total_connections, 0);
+    }
+}
+
+#[tokio::test]
+async fn without_authentication_there_are_no_tickets_and_no_tokens() {
+    let api = Api::of(Manager::builder().build().unwrap()).user("ada");
+    let message = "this server recognises nobody by tokens or tickets";
+    api.mutate("sse.createTicket", json!({})).await.refused(501, "NOT_IMPLEMENTED", message);
+    let input = json!({ "clientId": "0".repeat(32), "token": "t" });
+    api.mutate("sse.renew", input).await.refused(501, "NOT_IMPLEMENTED", message);
+}
