@@ -6,13 +6,14 @@ use std::{
     net::IpAddr,
 };
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderValue};
-use sse_core::{Caller, FieldError, Handshake, Overflow, Topic, UserId};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::HeaderValue};
+use sse_core::{Caller, Cause, FieldError, Handshake, Overflow, Topic, UserId};
 
 /// Extracts the [`Handshake`] of a request.
 ///
 /// It never fails: what is wrong with the request is told, and counted, by [`Manager::connect`](sse_core::Manager::connect).
-/// The client's address is that of its connection, whatever its headers say.
+/// The client's address is that of its connection, whatever its headers say. A [`Caller`] among the request's extensions, where authentication in
+/// front puts it, is whose stream it is to be; a [`Cause`] is why authentication refuses it.
 #[derive(Debug, Clone)]
 #[must_use = "connect it"]
 pub struct SseHandshake(pub Handshake);
@@ -58,8 +59,17 @@ impl FromRequest for SseHandshake {
         let last_event_id = request.headers().get("last-event-id").map(HeaderValue::as_bytes);
         let handshake =
             Handshake::from_request(request.method().as_str(), request.uri().query(), last_event_id);
-        ready(Ok(Self(match request.peer_addr() {
+        let handshake = match request.peer_addr() {
             Some(address) => handshake.address(address.ip()),
+            None => handshake,
+        };
+        let known = request.extensions();
+        let handshake = match known.get::<Caller>() {
+            Some(caller) => handshake.caller(caller.clone()),
+            None => handshake,
+        };
+        ready(Ok(Self(match known.get::<Cause>() {
+            Some(cause) => handshake.refuse(cause.clone()),
             None => handshake,
         })))
     }

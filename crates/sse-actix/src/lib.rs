@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "access")]
+mod admit;
 mod body;
 mod connection;
 mod events;
@@ -10,6 +12,8 @@ mod stop;
 #[cfg(feature = "trpc")]
 mod trpc;
 
+#[cfg(feature = "access")]
+pub use admit::{admit, view};
 pub use connection::prepare;
 pub use events::{SseEvents, events};
 pub use extract::SseHandshake;

@@ -11,14 +11,15 @@ use actix_web::{
     web::{self, BytesMut, Data, Payload},
 };
 use futures_util::StreamExt;
-use sse_core::Caller;
+use sse_core::{Caller, Cause};
 use sse_trpc::{Body, Content, Headers, Management};
 
 use crate::{body::SessionBody, response};
 
 /// The management API as a scope: `.service(sse_actix::trpc("/api/trpc", management))`.
 ///
-/// Who calls is the [`Caller`] among the request's extensions, put there by the app's authentication; without one, nobody.
+/// Who calls is the [`Caller`] among the request's extensions, put there by the app's authentication; without one, nobody. A [`Cause`] there is why it
+/// is refused.
 pub fn trpc(path: &str, management: Management) -> Scope {
     web::scope(path).app_data(Data::new(management)).default_service(web::to(call))
 }
@@ -27,7 +28,7 @@ async fn call(management: Data<Management>, request: HttpRequest, payload: Paylo
     let Some(body) = read(payload, management.body_limit()).await else {
         return into_response(&request, sse_trpc::Response::broken_off());
     };
-    let caller = request.extensions().get::<Caller>().cloned().unwrap_or_default();
+    let caller = caller(&request);
     let answer = management
         .handle(sse_trpc::Request {
             method: request.method().as_str(),
@@ -40,6 +41,15 @@ async fn call(management: Data<Management>, request: HttpRequest, payload: Paylo
         })
         .await;
     into_response(&request, answer)
+}
+
+/// What authentication in front found out.
+fn caller(request: &HttpRequest) -> Result<Caller, Cause> {
+    let known = request.extensions();
+    match known.get::<Cause>() {
+        Some(cause) => Err(cause.clone()),
+        None => Ok(known.get::<Caller>().cloned().unwrap_or_default()),
+    }
 }
 
 /// What follows the mount point, as it was sent: as many segments as Actix left, which decodes some of what it matches.

@@ -9,7 +9,8 @@ use sse_core::{Caller, FieldError, Handshake, Overflow, Topic, UserId};
 /// Extracts the [`Handshake`] of a request.
 ///
 /// It never rejects: what is wrong with the request is told, and counted, by [`Manager::connect`](sse_core::Manager::connect).
-/// The client's address is known under [`serve`](crate::serve()), and under `axum::serve` with `ConnectInfo`.
+/// The client's address is known under [`serve`](crate::serve()), and under `axum::serve` with `ConnectInfo`. Of authentication in front it
+/// takes what [`sse_hyper::handshake`] takes.
 #[derive(Debug, Clone)]
 #[must_use = "connect it"]
 pub struct SseHandshake(pub Handshake);

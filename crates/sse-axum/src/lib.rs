@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "access")]
+mod admit;
 mod events;
 mod extract;
 mod response;
@@ -7,12 +9,16 @@ mod serve;
 #[cfg(feature = "trpc")]
 mod trpc;
 
+#[cfg(feature = "access")]
+pub use admit::admit;
 pub use events::events;
 pub use extract::SseHandshake;
 pub use response::{Refusal, SseResponse};
 pub use serve::{Serve, serve};
-pub use sse_hyper::SocketOptions;
 #[cfg(feature = "tls")]
 pub use sse_hyper::rustls;
+#[cfg(feature = "access")]
+pub use sse_hyper::view;
+pub use sse_hyper::{PeerAddr, SocketOptions};
 #[cfg(feature = "trpc")]
 pub use trpc::trpc;

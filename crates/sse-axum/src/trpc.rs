@@ -9,14 +9,15 @@ use axum::{
     response::Response,
 };
 use futures_util::StreamExt;
-use http::{HeaderName, HeaderValue, StatusCode};
-use sse_core::Caller;
+use http::{Extensions, HeaderName, HeaderValue, StatusCode};
+use sse_core::{Caller, Cause};
 use sse_hyper::PeerAddr;
 use sse_trpc::{Content, Headers, Management};
 
 /// The management API as a router, to be nested where the app wants it: `.nest("/api/trpc", sse_axum::trpc(management))`.
 ///
-/// Who calls is the [`Caller`] among the request's extensions, put there by the app's authentication; without one, nobody.
+/// Who calls is the [`Caller`] among the request's extensions, put there by the app's authentication; without one, nobody. A [`Cause`] there is why it
+/// is refused.
 ///
 /// It has a state of its own, so it goes into a router of any.
 pub fn trpc<S: Clone + Send + Sync + 'static>(management: Management) -> Router<S> {
@@ -39,11 +40,19 @@ async fn call(State(management): State<Management>, request: Request) -> Respons
             query: parts.uri.query(),
             headers: Headers::read(|name| parts.headers.get(name).map(HeaderValue::as_bytes)),
             body,
-            caller: parts.extensions.get::<Caller>().cloned().unwrap_or_default(),
+            caller: caller(&parts.extensions),
             address: address.or_else(connect_info),
         })
         .await;
     into_response(answer)
+}
+
+/// What authentication in front found out.
+fn caller(extensions: &Extensions) -> Result<Caller, Cause> {
+    match extensions.get::<Cause>() {
+        Some(cause) => Err(cause.clone()),
+        None => Ok(extensions.get::<Caller>().cloned().unwrap_or_default()),
+    }
 }
 
 /// `to_bytes` says so by the type of what caused its error; anything else is a body that broke off.

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "access")]
+mod admit;
 mod arrival;
 mod body;
 mod events;
@@ -19,6 +21,8 @@ mod side;
 mod tls;
 mod watching;
 
+#[cfg(feature = "access")]
+pub use admit::{admit, view};
 pub use body::SseBody;
 pub use events::{EventBody, events};
 pub use handshake::{PeerAddr, handshake};

@@ -1,0 +1,38 @@
+//! Authentication in front of routes.
+
+use actix_web::{
+    Error, HttpMessage, HttpRequest,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    middleware::Next,
+    web,
+};
+use sse_access::Gate;
+use sse_auth::RequestView;
+
+/// Finds out who makes each request, as a middleware: `.wrap(from_fn(sse_actix::admit))`, with the [`Gate`] in the app's data.
+///
+/// It refuses nothing itself. [`SseHandshake`](crate::SseHandshake) and the management API find the caller, or why it is refused, among the
+/// request's extensions, and answer in their own terms. Routes of the app's own take `web::ReqData<Caller>`, which fails for whoever is refused.
+///
+/// # Errors
+/// Those of what is behind it.
+pub async fn admit(
+    gate: web::Data<Gate>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let admitted = gate.admit(&view(request.request())).await;
+    match admitted {
+        Ok(caller) => drop(request.extensions_mut().insert(caller)),
+        Err(cause) => drop(request.extensions_mut().insert(cause)),
+    }
+    next.call(request).await
+}
+
+/// A request, as far as authentication looks at it.
+#[must_use]
+pub fn view(request: &HttpRequest) -> RequestView<'_> {
+    let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    RequestView::new(request.method().as_str()).query(request.uri().query()).headers(headers)
+}

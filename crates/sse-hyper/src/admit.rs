@@ -1,0 +1,23 @@
+//! Who makes a request.
+
+use http::request::Parts;
+use sse_access::Gate;
+use sse_auth::RequestView;
+
+/// Finds out who makes a request, and leaves it among the request's extensions: a [`Caller`](sse_core::Caller), or the
+/// [`Cause`](sse_core::Cause) why it is refused. [`handshake`](crate::handshake()) takes it from there.
+///
+/// *Cancel safety.* See [`Gate::admit`].
+pub async fn admit(gate: &Gate, request: &mut Parts) {
+    match gate.admit(&view(request)).await {
+        Ok(caller) => drop(request.extensions.insert(caller)),
+        Err(cause) => drop(request.extensions.insert(cause)),
+    }
+}
+
+/// A request, as far as authentication looks at it.
+#[must_use]
+pub fn view(request: &Parts) -> RequestView<'_> {
+    let headers = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    RequestView::new(request.method.as_str()).query(request.uri.query()).headers(headers)
+}
