@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::{
     authenticator::Authenticator,
+    bearer,
     error::AuthError,
     identity::{Credential, Identity},
     key::is_key_text,
@@ -31,7 +32,8 @@ impl ApiKey {
     ///
     /// # Errors
     ///
-    /// [`KeyError::TooShort`] under 32 bytes, and [`KeyError::NoSecretText`] for a PEM or JSON text.
+    /// [`KeyError::TooShort`] under 32 bytes, [`KeyError::NoSecretText`] for a PEM or JSON text, and [`KeyError::NotSendable`] for what a header
+    /// cannot carry, such as a line break at the end.
     pub fn new(key: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         let key = key.as_ref();
         if is_key_text(key) {
@@ -39,6 +41,7 @@ impl ApiKey {
         }
         match key.len() {
             length if length < LEAST => Err(KeyError::TooShort { length, least: LEAST }),
+            _ if !bearer::is_token(key) => Err(KeyError::NotSendable),
             _ => Ok(Self { digest: Sha256::digest(key).into(), claims: Map::new() }),
         }
     }

@@ -14,11 +14,15 @@ pub(crate) fn token(value: Option<&[u8]>) -> Result<Option<&str>, AuthError> {
         return Ok(None);
     }
     let token = token.trim_start_matches([' ', '\t']);
-    // No spaces and no commas: `Bearer a, Bearer b` is two headers that somebody folded into one.
-    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',') {
+    if !is_token(token.as_bytes()) {
         return Err(AuthError::Malformed("`authorization` has no bearer token"));
     }
     Ok(Some(token))
+}
+
+/// No spaces and no commas: `Bearer a, Bearer b` is two headers that somebody folded into one.
+pub(crate) fn is_token(token: &[u8]) -> bool {
+    !token.is_empty() && token.iter().all(|byte| byte.is_ascii_graphic() && *byte != b',')
 }
 
 #[cfg(test)]

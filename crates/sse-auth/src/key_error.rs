@@ -29,6 +29,9 @@ pub enum KeyError {
     /// Not a secret but a PEM or JSON text, of which the public part is known to everybody.
     #[error("this is a PEM or JSON text, and no secret")]
     NoSecretText,
+    /// A key that no header can carry: only visible ASCII without commas can be sent as a bearer token.
+    #[error("this cannot be sent as a bearer token: only visible ASCII without commas can")]
+    NotSendable,
     /// The algorithm is not for a secret, or only for one.
     #[error("a key of this kind is not for this algorithm")]
     WrongAlgorithm,

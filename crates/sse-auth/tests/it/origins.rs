@@ -1,0 +1,110 @@
+//! Which sites may use a browser's cookies.
+
+use sse_auth::{Credential, CrossSite, Origins, RequestView};
+
+fn origins() -> Origins {
+    Origins::new(["https://app.example.com", "http://localhost:3000"]).unwrap()
+}
+
+fn check(
+    origins: &Origins,
+    method: &str,
+    headers: &[(&str, &str)],
+    credential: Credential,
+) -> Result<(), CrossSite> {
+    let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes()));
+    origins.check(&RequestView::new(method).headers(headers), credential)
+}
+
+const EVIL: (&str, &str) = ("Origin", "https://evil.example");
+const APP: (&str, &str) = ("Origin", "https://app.example.com");
+const SAME: (&str, &str) = ("Sec-Fetch-Site", "same-origin");
+const SIBLING: (&str, &str) = ("Sec-Fetch-Site", "same-site");
+const CROSS: (&str, &str) = ("Sec-Fetch-Site", "cross-site");
+const NONE: (&str, &str) = ("Sec-Fetch-Site", "none");
+
+#[test]
+fn credentials_that_a_page_must_have_need_no_origin() {
+    for credential in [Credential::Bearer, Credential::Ticket, Credential::Other] {
+        assert_eq!(check(&Origins::none(), "POST", &[EVIL, CROSS], credential), Ok(()));
+    }
+}
+
+#[test]
+fn cookies_come_from_the_servers_own_pages_and_from_listed_ones() {
+    let passing: [&[(&str, &str)]; 7] = [
+        &[SAME],
+        &[SAME, EVIL],
+        &[NONE],
+        &[APP],
+        &[APP, SIBLING],
+        &[APP, CROSS],
+        &[("origin", "http://localhost:3000")],
+    ];
+    for headers in passing {
+        for method in ["GET", "POST"] {
+            assert_eq!(check(&origins(), method, headers, Credential::Cookie), Ok(()), "{headers:?}");
+        }
+    }
+}
+
+#[test]
+fn cookies_from_elsewhere_are_refused() {
+    let evil = CrossSite::Origin("https://evil.example".to_owned());
+    let refused: [(&[(&str, &str)], CrossSite); 9] = [
+        (&[EVIL], evil.clone()),
+        (&[EVIL, CROSS], evil.clone()),
+        (&[EVIL, SIBLING], evil),
+        (&[("Origin", "null")], CrossSite::NullOrigin),
+        (&[("Origin", "null"), CROSS], CrossSite::NullOrigin),
+        (&[SIBLING], CrossSite::OtherSite),
+        (&[CROSS], CrossSite::OtherSite),
+        (&[("Sec-Fetch-Site", "")], CrossSite::OtherSite),
+        (&[APP, EVIL], CrossSite::Malformed("origin")),
+    ];
+    for (headers, error) in refused {
+        for method in ["GET", "HEAD", "POST", "OPTIONS"] {
+            assert_eq!(
+                check(&origins(), method, headers, Credential::Cookie),
+                Err(error.clone()),
+                "{headers:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn lookalikes_are_other_sites() {
+    for origin in [
+        "https://app.example.com.evil.example",
+        "https://app.example.com:444",
+        "http://app.example.com",
+        "https://APP.example.com",
+        "https://app.example.com/",
+        "https://x.app.example.com",
+        "https://appxexample.com",
+        " https://app.example.com",
+        "*",
+        "",
+    ] {
+        let answer = check(&origins(), "GET", &[("Origin", origin)], Credential::Cookie);
+        assert!(matches!(answer, Err(CrossSite::Origin(_))), "{origin}");
+        assert!(!origins().contains(origin));
+    }
+    let not_text = RequestView::new("GET").header("origin", b"https://\xff");
+    assert_eq!(origins().check(&not_text, Credential::Cookie), Err(CrossSite::Malformed("origin")));
+    assert!(!origins().contains("null") && origins().contains("https://app.example.com"));
+    assert_eq!(origins().iter().collect::<Vec<_>>(), ["https://app.example.com", "http://localhost:3000"]);
+}
+
+#[test]
+fn old_browsers_read_and_do_not_write() {
+    let strict = Origins::builder().strict().build();
+    for method in ["GET", "HEAD"] {
+        assert_eq!(check(&origins(), method, &[], Credential::Cookie), Ok(()));
+        assert_eq!(check(&strict, method, &[], Credential::Cookie), Err(CrossSite::Unknown));
+    }
+    for method in ["POST", "PUT", "get", ""] {
+        assert_eq!(check(&origins(), method, &[], Credential::Cookie), Err(CrossSite::Unknown));
+    }
+}

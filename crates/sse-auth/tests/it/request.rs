@@ -1,0 +1,34 @@
+//! What authentication sees of a request.
+
+use sse_auth::RequestView;
+
+#[test]
+fn names_have_any_case_and_values_any_bytes() {
+    let headers: [(&str, &[u8]); 3] = [("X-A", b"1"), ("x-a", b"\xff\0"), ("x-b", b"")];
+    let request = RequestView::new("PATCH").headers(headers);
+    assert_eq!(request.method(), "PATCH");
+    assert_eq!(request.header_values("x-A").collect::<Vec<_>>(), [b"1".as_slice(), b"\xff\0"]);
+    assert_eq!(request.header_value("X-B").unwrap(), Some(b"".as_slice()));
+    assert!(request.header_value("x-a").is_err());
+    assert_eq!(request.header_value("x-c").unwrap(), None);
+}
+
+#[test]
+fn parameters_are_decoded() {
+    let request = RequestView::new("GET").query("a=1&b=x%20y+z&c&d=%ff&a=2&=e");
+    assert_eq!(request.query_value("b").unwrap().unwrap(), "x y z");
+    assert_eq!(request.query_value("c").unwrap().unwrap(), "");
+    assert_eq!(request.query_value("d").unwrap().unwrap(), "\u{fffd}");
+    assert!(request.query_value("a").is_err());
+    assert_eq!(RequestView::new("GET").query(None).query_value("a").unwrap(), None);
+}
+
+#[test]
+fn bearer_tokens() {
+    assert_eq!(RequestView::with_bearer("a.b").bearer_token().unwrap(), Some("a.b"));
+    // A token from a body may hold anything.
+    for bad in ["", " ", "a\r\nb", "a b", "ä", "a\0"] {
+        assert!(RequestView::with_bearer(bad).bearer_token().is_err(), "{bad:?}");
+    }
+    assert_eq!(RequestView::new("GET").bearer_token().unwrap(), None);
+}

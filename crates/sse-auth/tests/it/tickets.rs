@@ -1,0 +1,150 @@
+//! Tickets are for one use, and not for long.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Map, json};
+use sse_auth::{
+    AuthError, Authenticator as _, Credential, Identity, ManualClock, RequestView, Ticket, TicketError,
+    Tickets, TicketsBuilder,
+};
+
+use crate::support::{NOW, accepted, refused};
+
+fn ada() -> Identity {
+    let claims: Map<_, _> = [("role".to_owned(), json!("admin"))].into_iter().collect();
+    Identity::new("ada", Credential::Bearer).claims(claims).expires_at(NOW + 3600)
+}
+
+fn builder() -> (TicketsBuilder, ManualClock) {
+    let clock = ManualClock::at(NOW);
+    (Tickets::builder().clock(clock.clone()), clock)
+}
+
+fn tickets() -> (Tickets, ManualClock) {
+    let (builder, clock) = builder();
+    (builder.build(), clock)
+}
+
+async fn present(tickets: &Tickets, query: &str) -> Result<Option<Identity>, AuthError> {
+    tickets.authenticate(&RequestView::new("GET").query(query)).await
+}
+
+async fn present_one(tickets: &Tickets, ticket: &Ticket) -> Result<Option<Identity>, AuthError> {
+    present(tickets, &format!("topics=a&ticket={}", ticket.as_str())).await
+}
+
+#[tokio::test]
+async fn a_ticket_is_its_user_once() {
+    let (tickets, _) = tickets();
+    let ticket = tickets.issue(&ada()).unwrap();
+    assert_eq!((ticket.as_str().len(), ticket.lifetime()), (43, Duration::from_secs(30)));
+    let identity = present_one(&tickets, &ticket).await.unwrap().unwrap();
+    let mut expected = ada();
+    expected.credential = Credential::Ticket;
+    assert_eq!(identity, expected);
+    assert_eq!(refused(present_one(&tickets, &ticket).await), "UnknownTicket");
+}
+
+#[tokio::test]
+async fn of_many_who_present_it_one_succeeds() {
+    let (tickets, _) = tickets();
+    let ticket = Arc::new(tickets.issue(&ada()).unwrap());
+    let racers = (0..8).map(|_| {
+        let (tickets, ticket) = (tickets.clone(), ticket.clone());
+        std::thread::spawn(move || tickets.take(ticket.as_str()).is_ok())
+    });
+    let won: Vec<_> = racers.collect::<Vec<_>>().into_iter().map(|racer| racer.join().unwrap()).collect();
+    assert_eq!(won.iter().filter(|won| **won).count(), 1);
+}
+
+#[tokio::test]
+async fn a_ticket_ends() {
+    let (tickets, clock) = tickets();
+    let [early, late] = [(); 2].map(|()| tickets.issue(&ada()).unwrap());
+    clock.advance(Duration::from_millis(29_999));
+    assert_eq!(accepted(present_one(&tickets, &early).await).0, "ada");
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(refused(present_one(&tickets, &late).await), format!("Expired {{ at: {} }}", NOW + 30));
+    assert_eq!(refused(present_one(&tickets, &late).await), "UnknownTicket");
+}
+
+#[tokio::test]
+async fn a_ticket_does_not_outlive_the_credentials_behind_it() {
+    let (tickets, clock) = tickets();
+    let ticket = tickets.issue(&ada().expires_at(NOW + 10)).unwrap();
+    clock.advance(Duration::from_secs(10));
+    assert_eq!(refused(present_one(&tickets, &ticket).await), format!("Expired {{ at: {} }}", NOW + 10));
+    assert_eq!(tickets.issue(&ada().expires_at(NOW + 10)).unwrap_err(), TicketError::Expired);
+}
+
+#[tokio::test]
+async fn only_users_with_credentials_of_their_own_get_one() {
+    let (tickets, _) = tickets();
+    assert_eq!(tickets.issue(&Identity::without_user(Credential::Bearer)).unwrap_err(), TicketError::NoUser);
+    let ticket = tickets.issue(&ada()).unwrap();
+    let by_ticket = present_one(&tickets, &ticket).await.unwrap().unwrap();
+    assert_eq!(tickets.issue(&by_ticket).unwrap_err(), TicketError::ByTicket);
+}
+
+#[tokio::test]
+async fn what_is_no_ticket_is_refused() {
+    let (tickets, _) = tickets();
+    let ticket = tickets.issue(&ada()).unwrap();
+    let text = ticket.as_str();
+    for query in [
+        "ticket=".to_owned(),
+        "ticket".to_owned(),
+        format!("ticket={}", &text[1..]),
+        format!("ticket={text}A"),
+        format!("ticket={text}%00"),
+        format!("ticket={text}%20"),
+        format!("ticket={}", "A".repeat(100_000)),
+        "ticket=%ff%fe".to_owned(),
+    ] {
+        assert_eq!(refused(present(&tickets, &query).await), "UnknownTicket");
+    }
+    assert_eq!(refused(present(&tickets, &format!("ticket={text}&ticket=x")).await), r#"Repeated("ticket")"#);
+    for query in ["", "tickets=x", "Ticket=x"] {
+        assert!(present(&tickets, query).await.unwrap().is_none(), "{query}");
+    }
+    // None of this used it up. Its name may be escaped.
+    assert_eq!(accepted(present(&tickets, &format!("%74icket={text}")).await).0, "ada");
+}
+
+#[tokio::test]
+async fn a_users_newest_ticket_takes_the_place_of_the_oldest() {
+    let tickets = builder().0.per_user(2).build();
+    let [first, second, third] = [(); 3].map(|()| tickets.issue(&ada()).unwrap());
+    let other = tickets.issue(&Identity::new("bob", Credential::Cookie)).unwrap();
+    assert_eq!(refused(present_one(&tickets, &first).await), "UnknownTicket");
+    for ticket in [&second, &third] {
+        assert_eq!(accepted(present_one(&tickets, ticket).await).0, "ada");
+    }
+    assert_eq!(accepted(present_one(&tickets, &other).await).0, "bob");
+}
+
+#[tokio::test]
+async fn the_number_of_tickets_is_bounded_and_time_makes_room() {
+    let (builder, clock) = builder();
+    let tickets = builder.capacity(3).build();
+    let of = |n: u32| Identity::new(n.to_string(), Credential::Bearer);
+    for n in 0..3 {
+        tickets.issue(&of(n)).unwrap();
+    }
+    assert_eq!(tickets.issue(&of(3)).unwrap_err(), TicketError::Full { limit: 3 });
+    clock.advance(Duration::from_secs(30));
+    let ticket = tickets.issue(&of(4)).unwrap();
+    assert_eq!(accepted(present_one(&tickets, &ticket).await).0, "4");
+    assert_eq!(format!("{tickets:?}"), "Tickets { unused: 0, .. }");
+}
+
+#[test]
+fn tickets_differ() {
+    let tickets = Tickets::new();
+    let all: std::collections::HashSet<_> = (0..100)
+        .map(|n: u32| {
+            tickets.issue(&Identity::new(n.to_string(), Credential::Other)).unwrap().as_str().to_owned()
+        })
+        .collect();
+    assert_eq!(all.len(), 100);
+}
