@@ -20,8 +20,13 @@ struct Tool {
 const TOOLS: &[Tool] = &[
     Tool { executable: "chromium", package: "chromium" },
     Tool { executable: "curl", package: "curl" },
+    Tool { executable: "go", package: "golang-go" },
     Tool { executable: "node", package: "nodejs" },
     Tool { executable: "npm", package: "npm" },
+    Tool { executable: "php", package: "php-cli" },
+    Tool { executable: "prometheus", package: "prometheus" },
+    Tool { executable: "promtool", package: "prometheus" },
+    Tool { executable: "python3", package: "python3" },
 ];
 
 /// Installs the missing tools where that is ours to do: as root on Debian, as in CI's container.

@@ -9,6 +9,7 @@ mod hub;
 mod management;
 mod metrics;
 mod prometheus;
+mod publishing;
 mod routes;
 mod shutdown;
 mod start;

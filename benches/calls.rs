@@ -1,0 +1,189 @@
+//! What a call of the management API costs through HTTP, against an axum handler that does nothing.
+//!
+//! One server, on a thread of its own, has both as routes of one router; one client asks over one kept-alive connection of the loopback,
+//! and the requests differ in nothing but their path. Nobody is connected, so nothing is fanned out. Columns take turns, and what counts is
+//! the processor time of the server's thread: system calls, hyper, routing and the call. The same without sockets and hyper, the router
+//! alone, tells what is ours.
+
+use std::{
+    hint::black_box,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Json, Router,
+    body::{Body, to_bytes},
+    http::{Request, header},
+    routing::{get, post},
+};
+use benches::{
+    lines::{Samples, line},
+    scale::Scale,
+};
+use rustix::time::{ClockId, clock_gettime};
+use serde_json::{Value, json};
+use sse_core::{Manager, Open};
+use sse_trpc::Management;
+use tower::ServiceExt as _;
+
+/// What is sent to all of them.
+const CALL: &str =
+    r#"{"target":{"user":"ada"},"event":"order_shipped","data":{"order":814113,"items":["A-1","B-22"]}}"#;
+
+/// Names and paths; the first two are what the others are measured by.
+const COLUMNS: [(&str, &str); 5] = [
+    ("axum, no input", "/empty"),
+    ("axum, JSON in and out", "/json"),
+    ("sse.publish", "/api/trpc/sse.publish"),
+    ("sse.sendNotification", "/api/trpc/sse.sendNotification"),
+    ("an unknown procedure", "/api/trpc/sse.nothing"),
+];
+
+/// A notification, for the one that wants no event.
+const NOTIFICATION: &str =
+    r#"{"userId":"ada","message":"Your export is ready","title":"Reports","data":{"url":"/export/7"}}"#;
+
+fn main() {
+    let scale = Scale::from_args();
+    if !scale.measures() {
+        return;
+    }
+    let mut client = Client::connect(serve());
+    compare("HTTP", scale.pick(60, 2), scale.pick(400, 5), |path, times| client.turn(path, times));
+    let runtime = runtime();
+    let router = router();
+    compare("router alone", scale.pick(60, 2), scale.pick(2000, 5), |path, times| {
+        let before = cpu_time();
+        for _ in 0..times {
+            black_box(runtime.block_on(call(&router, path)));
+        }
+        cpu_time() - before
+    });
+}
+
+/// Lets the columns take turns, and prints the median of each and of its ratios to the first two in the same round.
+fn compare(what: &str, rounds: usize, times: u32, mut turn: impl FnMut(&str, u32) -> Duration) {
+    let mut nanos = vec![Samples::default(); COLUMNS.len()];
+    let mut ratios = vec![[Samples::default(), Samples::default()]; COLUMNS.len()];
+    // Buffers and branches get used to it.
+    COLUMNS.iter().for_each(|(_, path)| _ = turn(path, times));
+    for round in 0..rounds {
+        let mut each = [0.0; COLUMNS.len()];
+        // Whoever comes first is another each time.
+        for index in (0..COLUMNS.len()).map(|index| (index + round) % COLUMNS.len()) {
+            each[index] = turn(COLUMNS[index].1, times).as_secs_f64() * 1e9 / f64::from(times);
+        }
+        for (index, time) in each.into_iter().enumerate() {
+            nanos[index].push(time);
+            ratios[index].iter_mut().zip(each).for_each(|(samples, base)| samples.push(time / base));
+        }
+    }
+    for (index, (name, _)) in COLUMNS.iter().enumerate() {
+        let name = format!("{what}, {name}");
+        line(&name, format_args!("{:.2}", nanos[index].median() / 1e3), "µs");
+        for (base, ratios) in COLUMNS.iter().zip(&ratios[index]) {
+            line(&format!("{name} / {}", base.0), format_args!("{:.2}", ratios.median()), "times");
+        }
+    }
+}
+
+fn router() -> Router {
+    let manager = Manager::builder().access(Open).build().expect("the settings are valid");
+    let cpu_time = async || cpu_time().as_nanos().to_string();
+    Router::new()
+        .route("/empty", post(async || Json(json!({}))))
+        .route("/json", post(async |Json(input): Json<Value>| Json(json!({ "is": input.is_object() }))))
+        .route("/cpu-time", get(cpu_time))
+        .nest("/api/trpc", sse_axum::trpc(Management::new(manager)))
+}
+
+/// Serves to the end of the process.
+fn serve() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.set_nonblocking(true).expect("a listener can be so");
+    let address = listener.local_addr().expect("it listens");
+    thread::spawn(move || {
+        runtime().block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("there is a runtime");
+            axum::serve(listener, router()).await.expect("it serves");
+        });
+    });
+    address
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made")
+}
+
+/// Time that this thread has run.
+fn cpu_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).expect("the clock goes forward")
+}
+
+fn body(path: &str) -> &'static str {
+    if path.ends_with("Notification") { NOTIFICATION } else { CALL }
+}
+
+async fn call(router: &Router, path: &str) -> usize {
+    let request =
+        Request::post(path).header(header::CONTENT_TYPE, "application/json").body(Body::from(body(path)));
+    let answer =
+        router.clone().oneshot(request.expect("it is a request")).await.expect("a router does not fail");
+    to_bytes(answer.into_body(), usize::MAX).await.expect("the body is whole").len()
+}
+
+/// One connection, on which one request follows the other.
+struct Client {
+    socket: TcpStream,
+    answer: Vec<u8>,
+}
+
+impl Client {
+    fn connect(address: SocketAddr) -> Self {
+        let socket = TcpStream::connect(address).expect("somebody listens");
+        socket.set_nodelay(true).expect("a socket can be so");
+        socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket can be so");
+        Self { socket, answer: vec![0; 16 << 10] }
+    }
+
+    /// Asks so often; gives the processor time that it took the server.
+    fn turn(&mut self, path: &str, times: u32) -> Duration {
+        let body = body(path);
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let before = self.server_time();
+        for _ in 0..times {
+            black_box(self.ask(&request));
+        }
+        self.server_time() - before
+    }
+
+    fn server_time(&mut self) -> Duration {
+        let nanos = self.ask("GET /cpu-time HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        Duration::from_nanos(nanos.parse().expect("it is a number"))
+    }
+
+    /// Gives the body of the answer, which all have in one piece.
+    fn ask(&mut self, request: &str) -> &str {
+        self.socket.write_all(request.as_bytes()).expect("the server is there");
+        let start = Instant::now();
+        let mut length = 0;
+        loop {
+            length += self.socket.read(&mut self.answer[length..]).expect("the server answers");
+            assert!(length > 0 && start.elapsed() < Duration::from_secs(10), "no answer");
+            let text = std::str::from_utf8(&self.answer[..length]).expect("it is text");
+            if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                let announced = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+                if announced.and_then(|length| length.parse().ok()) == Some(body.len()) {
+                    let at = length - body.len();
+                    return std::str::from_utf8(&self.answer[at..length]).expect("it is text");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The programs of `docs/publishing.md`, each run against a hub.
+
+use std::{
+    path::Path,
+    process::{Output, Stdio},
+};
+
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    process::Command,
+};
+
+use crate::hub::{Hub, PATIENCE, next};
+
+const DOCUMENT: &str = include_str!("../../../../docs/publishing.md");
+
+/// A language: its fence in the document, the file that a program is put into, and what runs it.
+struct Language {
+    fence: &'static str,
+    file: &'static str,
+    runner: &'static [&'static str],
+    /// What else has to be there.
+    needs: &'static str,
+}
+
+const LANGUAGES: [Language; 5] = [
+    Language { fence: "sh", file: "publish.sh", runner: &["sh", "-e"], needs: "curl" },
+    Language { fence: "php", file: "publish.php", runner: &["php"], needs: "php" },
+    Language { fence: "python", file: "publish.py", runner: &["python3"], needs: "python3" },
+    Language { fence: "go", file: "publish.go", runner: &["go", "run"], needs: "go" },
+    Language { fence: "js", file: "publish.mjs", runner: &["node"], needs: "node" },
+];
+
+/// The programs of a language, in the order of the document.
+fn programs(fence: &str) -> Vec<String> {
+    let begin = format!("\n```{fence}\n");
+    let blocks = DOCUMENT.split(&begin).skip(1);
+    blocks.map(|block| block.split_once("\n```").unwrap().0.to_owned() + "\n").collect()
+}
+
+impl Language {
+    fn first_program(&self) -> String {
+        programs(self.fence).swap_remove(0)
+    }
+
+    /// Runs a program; `None` where the language is not there.
+    async fn run(&self, program: &str, url: &str, key: Option<&str>) -> Option<Output> {
+        sse_testkit::executable(self.needs).unwrap()?;
+        let runner = sse_testkit::executable(self.runner[0]).unwrap()?;
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join(self.file);
+        std::fs::write(&file, program).unwrap();
+        let mut command = Command::new(runner);
+        command
+            .args(&self.runner[1..])
+            .arg(&file)
+            .env("SSE_URL", url)
+            .env("NO_PROXY", "*")
+            // What Go compiles of its library is worth keeping.
+            .env("GOCACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("go"))
+            .env_remove("SSE_HUB_BACKEND_KEY")
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        if let Some(key) = key {
+            command.env("SSE_HUB_BACKEND_KEY", key);
+        }
+        Some(tokio::time::timeout(10 * PATIENCE, command.output()).await.unwrap().unwrap())
+    }
+}
+
+#[test]
+fn every_language_of_the_document_is_run() {
+    let fences =
+        DOCUMENT.lines().filter_map(|line| line.strip_prefix("```")).filter(|fence| !fence.is_empty());
+    for fence in fences {
+        assert!(LANGUAGES.iter().any(|language| language.fence == fence), "{fence}");
+    }
+    for language in LANGUAGES {
+        assert!(!programs(language.fence).is_empty(), "{}", language.fence);
+    }
+}
+
+async fn publishes(language: &Language) {
+    let hub = Hub::start(&[]).await;
+    let mut stream = hub.stream("user=42").await;
+    let url = format!("http://{}", hub.address());
+    let Some(output) = language.run(&language.first_program(), &url, None).await else { return };
+    let (said, problems) = texts(&output);
+    assert!(output.status.success(), "{problems}");
+    let expected = if language.fence == "sh" { r#"{"result":{"data":{"matched":1}}}"# } else { "1" };
+    assert_eq!(said.trim_end(), expected, "{problems}");
+    let (event_type, mut data) = next(&mut stream).await;
+    assert!(data["timestamp"].take().is_u64());
+    let expected = json!({
+        "type": "success", "title": "Reports", "message": "Your export is ready",
+        "data": { "url": "/export/7" }, "timestamp": null,
+    });
+    assert_eq!((event_type.as_str(), data), ("notification", expected));
+}
+
+async fn tells_of_a_refusal(language: &Language) {
+    let hub = Hub::start(&["--management-title", "3"]).await;
+    let url = format!("http://{}", hub.address());
+    let Some(output) = language.run(&language.first_program(), &url, None).await else { return };
+    let (said, problems) = texts(&output);
+    assert!(!output.status.success(), "{said}");
+    let message = "title: is 7 bytes long, more than 3";
+    assert!(said.contains(message) || problems.contains(message), "{said}{problems}");
+}
+
+/// Sends the key of a backend, so that a hub which asks for one lets it in.
+async fn sends_the_key(language: &Language) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let hub = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut request = Vec::new();
+        while !is_whole(&request) {
+            assert_ne!(socket.read_buf(&mut request).await.unwrap(), 0);
+        }
+        let body = r#"{"result":{"data":{"matched":1}}}"#;
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length";
+        socket.write_all(format!("{head}: {}\r\n\r\n{body}", body.len()).as_bytes()).await.unwrap();
+        String::from_utf8(request).unwrap()
+    });
+    let Some(output) = language.run(&language.first_program(), &url, Some("s3cret key")).await else {
+        return;
+    };
+    let (_, problems) = texts(&output);
+    assert!(output.status.success(), "{problems}");
+    let request = tokio::time::timeout(PATIENCE, hub).await.unwrap().unwrap();
+    let has = |field: &str| request.lines().any(|line| line.eq_ignore_ascii_case(field));
+    assert!(request.starts_with("POST /api/trpc/sse.sendSuccess HTTP/1.1\r\n"), "{request}");
+    assert!(has("authorization: Bearer s3cret key"), "{request}");
+    assert!(has("content-type: application/json"), "{request}");
+}
+
+/// Whether a request has as much body as it says.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let head = head.to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+    body.len() == length.parse::<usize>().unwrap()
+}
+
+fn texts(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+async fn check(language: &Language) {
+    publishes(language).await;
+    tells_of_a_refusal(language).await;
+    sends_the_key(language).await;
+}
+
+#[tokio::test]
+async fn curl() {
+    check(&LANGUAGES[0]).await;
+}
+
+#[tokio::test]
+async fn php() {
+    check(&LANGUAGES[1]).await;
+}
+
+#[tokio::test]
+async fn python() {
+    check(&LANGUAGES[2]).await;
+}
+
+#[tokio::test]
+async fn go() {
+    check(&LANGUAGES[3]).await;
+}
+
+#[tokio::test]
+async fn node() {
+    check(&LANGUAGES[4]).await;
+}
+
+#[tokio::test]
+async fn the_other_programs_do_what_is_said() {
+    let shell = &LANGUAGES[0];
+    let [_, publish, superjson] = programs("sh").try_into().unwrap();
+
+    let hub = Hub::start(&[]).await;
+    let mut stream = hub.stream("topics=orders/7").await;
+    let url = format!("http://{}", hub.address());
+    let Some(output) = shell.run(&publish, &url, None).await else { return };
+    assert_eq!(texts(&output).0, r#"{"result":{"data":{"matched":1}}}"#);
+    assert_eq!(next(&mut stream).await, ("order_shipped".to_owned(), json!({ "order": 7 })));
+
+    let hub = Hub::start(&["--trpc-transformer", "superjson"]).await;
+    let mut stream = hub.stream("user=42").await;
+    let url = format!("http://{}", hub.address());
+    let output = shell.run(&superjson, &url, None).await.unwrap();
+    assert_eq!(texts(&output).0, r#"{"result":{"data":{"json":{"matched":1}}}}"#);
+    assert_eq!(next(&mut stream).await.1["message"], "Hello");
+}
