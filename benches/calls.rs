@@ -2,7 +2,8 @@
 //!
 //! One server, on a thread of its own, has both as routes of one router; one client asks over one kept-alive connection of the loopback,
 //! and the requests differ in nothing but their path. Nobody is connected, so nothing is fanned out. Columns take turns, and what counts is
-//! the processor time of the server's thread: system calls, hyper, routing and the call. The same without sockets and hyper, the router
+//! the processor time of the server's thread: system calls, hyper, routing and the call. Each of the two threads has a processor of its own, where
+//! the system allows it. The same without sockets and hyper, the router
 //! alone, tells what is ours.
 
 use std::{
@@ -23,7 +24,10 @@ use benches::{
     lines::{Samples, line},
     scale::Scale,
 };
-use rustix::time::{ClockId, clock_gettime};
+use rustix::{
+    thread::{CpuSet, sched_setaffinity},
+    time::{ClockId, clock_gettime},
+};
 use serde_json::{Value, json};
 use sse_core::{Manager, Open};
 use sse_trpc::Management;
@@ -51,6 +55,7 @@ fn main() {
     if !scale.measures() {
         return;
     }
+    stay_on(1);
     let mut client = Client::connect(serve());
     compare("HTTP", scale.pick(60, 2), scale.pick(400, 5), |path, times| client.turn(path, times));
     let runtime = runtime();
@@ -105,17 +110,28 @@ fn serve() -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     listener.set_nonblocking(true).expect("a listener can be so");
     let address = listener.local_addr().expect("it listens");
-    thread::spawn(move || {
+    let server = thread::Builder::new().name("server".into()).spawn(move || {
+        stay_on(0);
         runtime().block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener).expect("there is a runtime");
             axum::serve(listener, router()).await.expect("it serves");
         });
     });
+    server.expect("a thread can be started");
     address
 }
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made")
+}
+
+/// Keeps this thread on a processor, if there is that one: moved to and fro, it would find cold caches, now in this column and now in that.
+fn stay_on(processor: usize) {
+    let mut set = CpuSet::new();
+    set.set(processor);
+    if let Err(error) = sched_setaffinity(None, &set) {
+        line("a thread is not kept on its processor", error, "");
+    }
 }
 
 /// Time that this thread has run.

@@ -83,7 +83,7 @@ fn into_response(request: &HttpRequest, answer: sse_trpc::Response) -> HttpRespo
         Content::Events(session) => response::stream(request, SessionBody::new(session)),
     };
     for (name, value) in answer.headers {
-        if let Ok(value) = HeaderValue::try_from(value) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
             response.headers_mut().insert(HeaderName::from_static(name), value);
         }
     }

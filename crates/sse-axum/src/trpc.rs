@@ -1,6 +1,6 @@
 //! The management API as a router.
 
-use std::{convert::Infallible, net::SocketAddr};
+use std::{borrow::Cow, convert::Infallible, net::SocketAddr};
 
 use axum::{
     Router,
@@ -25,12 +25,13 @@ pub fn trpc<S: Clone + Send + Sync + 'static>(management: Management) -> Router<
 }
 
 async fn call(State(management): State<Management>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let body = match to_bytes(body, management.body_limit()).await {
         Ok(bytes) => bytes.into(),
         Err(error) if is_too_large(&error) => sse_trpc::Body::TooLarge,
         Err(_) => return into_response(sse_trpc::Response::broken_off()),
     };
+    let caller = caller(&mut parts.extensions);
     let address = parts.extensions.get().map(|PeerAddr(address)| address.ip());
     let connect_info = || parts.extensions.get().map(|ConnectInfo::<SocketAddr>(address)| address.ip());
     let answer = management
@@ -40,7 +41,7 @@ async fn call(State(management): State<Management>, request: Request) -> Respons
             query: parts.uri.query(),
             headers: Headers::read(|name| parts.headers.get(name).map(HeaderValue::as_bytes)),
             body,
-            caller: caller(&parts.extensions),
+            caller,
             address: address.or_else(connect_info),
         })
         .await;
@@ -48,10 +49,10 @@ async fn call(State(management): State<Management>, request: Request) -> Respons
 }
 
 /// What authentication in front found out.
-fn caller(extensions: &Extensions) -> Result<Caller, Cause> {
-    match extensions.get::<Cause>() {
-        Some(cause) => Err(cause.clone()),
-        None => Ok(extensions.get::<Caller>().cloned().unwrap_or_default()),
+fn caller(extensions: &mut Extensions) -> Result<Caller, Cause> {
+    match extensions.remove::<Cause>() {
+        Some(cause) => Err(cause),
+        None => Ok(extensions.remove::<Caller>().unwrap_or_default()),
     }
 }
 
@@ -69,7 +70,11 @@ fn into_response(answer: sse_trpc::Response) -> Response {
     };
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in answer.headers {
-        if let Ok(value) = HeaderValue::try_from(value) {
+        let value = match value {
+            Cow::Borrowed(value) => Ok(HeaderValue::from_static(value)),
+            Cow::Owned(value) => HeaderValue::try_from(value),
+        };
+        if let Ok(value) = value {
             response.headers_mut().insert(HeaderName::from_static(name), value);
         }
     }

@@ -35,7 +35,7 @@ impl Trpc {
         };
         let data = if event.is_json() { data.into_owned() } else { Value::from(data).to_string() };
         let json = format!(r#"{{"type":{},"data":{data}}}"#, Value::from(name));
-        Event::text(self.0.wrap(json)).id(id.cloned().unwrap_or_else(EventId::reset))
+        Event::text(self.0.wrap(&json)).id(id.cloned().unwrap_or_else(EventId::reset))
     }
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn failure(
         Some(delay) => connected.retry(delay),
         None => connected,
     });
-    let shape = transformer.wrap(envelope::shape(error, Some(path)));
+    let shape = transformer.wrap(&envelope::shape(error, Some(path)));
     out.event(&Event::text(shape).event_type(SERIALIZED_ERROR));
     out
 }

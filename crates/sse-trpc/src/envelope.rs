@@ -8,8 +8,8 @@ use crate::{error::Error, outcome::Outcome, transformer::Transformer};
 pub(crate) fn of(outcome: &Outcome, transformer: Transformer) -> String {
     match &outcome.result {
         Ok(output) => {
-            let data = transformer.wrap(output.get().to_owned());
-            format!(r#"{{"result":{{"data":{data}}}}}"#)
+            let (before, behind) = transformer.around();
+            [r#"{"result":{"data":"#, before, output, behind, "}}"].concat()
         }
         Err(error) => failure(error, Some(&outcome.path), transformer),
     }
@@ -17,7 +17,8 @@ pub(crate) fn of(outcome: &Outcome, transformer: Transformer) -> String {
 
 /// The answer to a call that failed; the path is that of the call, if there was one.
 pub(crate) fn failure(error: &Error, path: Option<&str>, transformer: Transformer) -> String {
-    format!(r#"{{"error":{}}}"#, transformer.wrap(shape(error, path)))
+    let (before, behind) = transformer.around();
+    [r#"{"error":"#, before, &shape(error, path), behind, "}"].concat()
 }
 
 /// What a client is told of an error (tRPC 11, `error/getErrorShape.ts`).

@@ -74,7 +74,7 @@ impl Lines {
     }
 
     fn line(&self, json: String) -> String {
-        let mut line = self.transformer.wrap(json);
+        let mut line = self.transformer.wrap(&json);
         line.push('\n');
         line
     }

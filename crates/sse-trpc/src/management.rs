@@ -199,6 +199,9 @@ impl Management {
 
     /// A batch is one of queries or one of mutations.
     fn check_kinds(&self, calls: &Calls<'_>) -> Result<(), Error> {
+        if calls.form == Form::Single {
+            return Ok(());
+        }
         let mut kinds: Vec<_> = Vec::new();
         for known in calls.paths.iter().filter_map(|path| self.procedures.get(&**path)) {
             let kind = known.procedure.kind().as_str();
@@ -256,13 +259,13 @@ impl Management {
             let json = self.input(inputs, index)?;
             span.in_scope(|| known.procedure.run(context, json))
         });
-        let path = path.to_owned();
+        let (path, called) = (path.to_owned(), span.clone());
         let outcome = async move {
             let result: Result<Output, Error> = match running {
                 Ok(running) => running.await,
                 Err(error) => Err(error),
             };
-            end(under_way, result.as_ref().err());
+            end(under_way, result.as_ref().err(), &called);
             Outcome { path, result }
         };
         outcome.instrument(span)
@@ -293,10 +296,10 @@ impl Management {
                 Ok(handshake) => self.connect(handshake),
                 Err(error) => Err((error, None)),
             };
-            end(Some(under_way), result.as_ref().err().map(|(error, _)| error));
+            end(Some(under_way), result.as_ref().err().map(|(error, _)| error), &span);
             result
         };
-        Response::events(match connected.instrument(span).await {
+        Response::events(match connected.instrument(span.clone()).await {
             Ok(content) => content,
             Err((error, retry_after)) => {
                 let events = dialect::failure(&error, path, retry_after, self.transformer);
@@ -339,9 +342,8 @@ fn span(procedure: &str, context: &Context) -> Span {
     debug_span!("trpc", procedure, user_id, code = field::Empty, elapsed_us = field::Empty)
 }
 
-/// Counts a call, unless it is of what is not there, and logs it.
-fn end(call: Option<UnderWay>, error: Option<&Error>) {
-    let span = Span::current();
+/// Counts a call, unless it is of what is not there, and logs it. The current span may be the app's, where ours is off.
+fn end(call: Option<UnderWay>, error: Option<&Error>, span: &Span) {
     if let Some(elapsed) = call.map(|call| call.end(error)) {
         span.record("elapsed_us", u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX));
     }

@@ -3,7 +3,6 @@
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::value::{RawValue, to_raw_value};
 use sse_core::Handshake;
 use tracing::error;
 
@@ -49,7 +48,7 @@ type Reader<T> = dyn Fn(Context, &[u8]) -> Running<T> + Send + Sync;
 pub(crate) type Running<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
 
 /// What a procedure gives, as JSON.
-pub(crate) type Output = Box<RawValue>;
+pub(crate) type Output = String;
 
 impl Procedure {
     /// A procedure that is called with `GET`.
@@ -172,7 +171,7 @@ impl Kind {
 }
 
 fn write<O: Serialize>(output: &O) -> Result<Output, Error> {
-    to_raw_value(output).map_err(|error| {
+    serde_json::to_string(output).map_err(|error| {
         error!(%error, "an output does not serialize");
         Error::new(Code::InternalServerError, "the output does not serialize")
     })

@@ -1,5 +1,7 @@
 //! An answer, in no framework's terms.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use sse_core::{STREAM_HEADERS, Session};
 
@@ -11,7 +13,7 @@ pub struct Response {
     /// The status code.
     pub status: u16,
     /// Names in lower case, and values.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
     /// The body.
     pub body: Content,
 }
@@ -68,7 +70,7 @@ impl Response {
     /// it was answered.
     pub(crate) fn events(body: Content) -> Self {
         let mut headers: Vec<_> =
-            STREAM_HEADERS.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+            STREAM_HEADERS.into_iter().map(|(name, value)| (name, value.into())).collect();
         headers.push(("vary", VARY.into()));
         Self { status: 200, headers, body }
     }
@@ -84,7 +86,7 @@ impl Response {
         Self::failure(&Error::new(Code::BadRequest, "the body broke off"), Transformer::Json)
     }
 
-    fn json(status: u16, allow: Option<&str>, body: String) -> Self {
+    fn json(status: u16, allow: Option<&'static str>, body: String) -> Self {
         let mut headers = headers(VARY);
         headers.push(("content-type", "application/json".into()));
         headers.extend(allow.map(|methods| ("allow", methods.into())));
@@ -95,6 +97,6 @@ impl Response {
 const VARY: &str = "trpc-accept, accept";
 
 /// Answers depend on the moment and on who asks; `vary` is what a tRPC server says, whose form of answer depends on these.
-fn headers(vary: &str) -> Vec<(&'static str, String)> {
+fn headers(vary: &'static str) -> Vec<(&'static str, Cow<'static, str>)> {
     vec![("vary", vary.into()), ("cache-control", "no-store".into())]
 }

@@ -36,11 +36,17 @@ impl Transformer {
         Ok(wrapped.json.get().as_bytes())
     }
 
-    /// Data with what belongs around them.
-    pub(crate) fn wrap(self, json: String) -> String {
+    /// What belongs around data.
+    pub(crate) fn around(self) -> (&'static str, &'static str) {
         match self {
-            Self::Json => json,
-            Self::SuperJson => format!(r#"{{"json":{json}}}"#),
+            Self::Json => ("", ""),
+            Self::SuperJson => (r#"{"json":"#, "}"),
         }
+    }
+
+    /// Data with what belongs around them.
+    pub(crate) fn wrap(self, json: &str) -> String {
+        let (before, behind) = self.around();
+        [before, json, behind].concat()
     }
 }

@@ -1,5 +1,7 @@
 //! An API to ask, and what it answers.
 
+use std::borrow::Cow;
+
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use sse_core::{Access, Caller, Cause, Manager, Open, UserId};
@@ -15,7 +17,7 @@ pub(crate) struct Api {
 
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) headers: Vec<(&'static str, Cow<'static, str>)>,
     pub(crate) text: String,
 }
 
@@ -131,7 +133,7 @@ impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let values: Vec<_> = self.headers.iter().filter(|(known, _)| *known == name).collect();
         assert!(values.len() <= 1, "{name} stands more than once");
-        values.first().map(|(_, value)| value.as_str())
+        values.first().map(|(_, value)| value.as_ref())
     }
 
     pub(crate) fn json(&self) -> Value {

@@ -28,7 +28,7 @@ async fn subscribe_with(api: &Api, target: &str, headers: &[(&str, &str)]) -> Se
         ("x-accel-buffering", "no"),
         ("vary", "trpc-accept, accept"),
     ] {
-        let header = (header.0, header.1.to_owned());
+        let header = (header.0, header.1.into());
         assert!(response.headers.contains(&header), "{header:?}");
     }
     let Content::Events(session) = response.body else {
@@ -197,7 +197,7 @@ async fn refusals_are_told_in_the_stream() {
     ] {
         let answer = api.ask(method, target, &[("content-type", "application/json")], "").await;
         assert_eq!((answer.status, answer.text), (200, failure(shape)), "{target}");
-        assert_eq!(answer.headers[0], ("content-type", "text/event-stream".to_owned()));
+        assert_eq!(answer.headers[0], ("content-type", "text/event-stream".into()));
     }
     assert_eq!(api.manager.stats().total_connections, 0);
 }
