@@ -27,6 +27,7 @@ mod tally;
 mod transformer;
 #[cfg(test)]
 mod typescript;
+mod undefined;
 
 pub use code::Code;
 pub use connection_params::ConnectionParams;

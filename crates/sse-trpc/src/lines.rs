@@ -5,15 +5,18 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::stream::FuturesUnordered;
+use tokio::time::{Sleep, sleep};
 
 use crate::{calls::Form, envelope, outcome::Outcome, transformer::Transformer};
 
-/// Answers to the calls of a batch, as they come: a [`Stream`] of whole lines, which never fails.
+/// Answers to the calls of a batch, as they come: a [`Stream`] of whole lines, which never fails. Between lines that are long in coming a space
+/// is sent every 15 seconds, so it is to be polled in a runtime of tokio's that has time.
 ///
 /// *Cancel safety.* Dropped, calls that are under way are dropped with it.
 pub struct Lines {
@@ -23,7 +26,12 @@ pub struct Lines {
     /// Calls of the head that is still to be sent.
     head: Option<usize>,
     ended: bool,
+    /// When the client is to be told that there will be more.
+    ping: Option<Pin<Box<Sleep>>>,
 }
+
+/// Proxies give up on an answer of which nothing comes; most wait for a minute.
+const PING_INTERVAL: Duration = Duration::from_secs(15);
 
 type Numbered = Pin<Box<dyn Future<Output = (usize, Outcome)> + Send>>;
 
@@ -37,7 +45,7 @@ impl Lines {
         let running = calls
             .enumerate()
             .map(|(index, call)| -> Numbered { Box::pin(async move { (index, call.await) }) });
-        Self { running: running.collect(), form, transformer, head, ended: false }
+        Self { running: running.collect(), form, transformer, head, ended: false, ping: None }
     }
 
     pub(crate) fn vary(&self) -> &'static str {
@@ -54,6 +62,18 @@ impl Lines {
                 Poll::Ready(None) | Poll::Pending => return Poll::Ready(ready),
             }
         }
+    }
+
+    /// A space before the next line, where nothing came for a while (tRPC 11, `pingMs` in `stream/jsonl.ts`). Clients of version 10 know no such thing.
+    fn poll_ping(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.form != Form::Lines {
+            return Poll::Pending;
+        }
+        let ping = self.ping.get_or_insert_with(|| Box::pin(sleep(PING_INTERVAL)));
+        ready!(ping.as_mut().poll(cx));
+        // The next one is set by the poll that follows.
+        self.ping = None;
+        Poll::Ready(Some(Bytes::from_static(b" ")))
     }
 
     /// A value that is there, as the encoding of promises has it: no definitions behind it.
@@ -102,8 +122,10 @@ impl Stream for Lines {
         let done = match self.poll_ready(cx) {
             // The head need not wait: clients take it for the beginning of the answer.
             Poll::Pending if self.form == Form::Lines && self.head.is_some() => Vec::new(),
-            done => ready!(done),
+            Poll::Pending => return self.poll_ping(cx),
+            Poll::Ready(done) => done,
         };
+        self.ping = None;
         let head = self.head.take();
         let text = match (self.form, head) {
             (Form::Pieces, head) => self.pieces(head.is_some(), &done),

@@ -1,6 +1,7 @@
 //! The management API of a manager.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     fmt,
     future::Future,
@@ -257,7 +258,7 @@ impl Management {
         let running = known.ok_or_else(|| not_found(path)).and_then(|(_, known)| {
             self.check_method(method, path, &known.procedure)?;
             let json = self.input(inputs, index)?;
-            span.in_scope(|| known.procedure.run(context, json))
+            span.in_scope(|| known.procedure.run(context, &json))
         });
         let (path, called) = (path.to_owned(), span.clone());
         let outcome = async move {
@@ -283,7 +284,7 @@ impl Management {
         let under_way = UnderWay::begin(&known.tally);
         let handshake = self.check_method(method, path, &known.procedure).and_then(|()| {
             let json = self.input(&inputs, 0)?;
-            span.in_scope(|| known.procedure.subscribe(context, json))
+            span.in_scope(|| known.procedure.subscribe(context, &json))
         });
         // Borrowed text of the request need not live while the app thinks.
         drop(inputs);
@@ -327,7 +328,11 @@ impl Management {
         Err(Error::new(Code::MethodNotSupported, message).allow(methods))
     }
 
-    fn input<'a>(&self, inputs: &'a Result<Separated<'_>, Error>, index: usize) -> Result<&'a [u8], Error> {
+    fn input<'a>(
+        &self,
+        inputs: &'a Result<Separated<'_>, Error>,
+        index: usize,
+    ) -> Result<Cow<'a, [u8]>, Error> {
         self.transformer.unwrap(inputs.as_ref().map_err(Clone::clone)?.get(index))
     }
 }

@@ -80,6 +80,23 @@ async fn the_head_waits_for_nobody() {
     assert_eq!(next(&mut lines), None);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_slow_call_keeps_the_answer_open_with_spaces() {
+    let gate = Arc::new(Semaphore::new(0));
+    let api = api(&gate);
+    let start = tokio::time::Instant::now();
+    let mut all = lines(&api, "slow,quick?batch=1", LINES).await;
+    all.next().await.unwrap();
+    assert_eq!((all.next().await.unwrap(), start.elapsed().as_secs()), (" ".into(), 15));
+    assert_eq!((all.next().await.unwrap(), start.elapsed().as_secs()), (" ".into(), 30));
+    gate.add_permits(1);
+    assert_eq!(all.next().await.unwrap(), "[0,0,[[{\"result\":{\"data\":\"slow\"}}]]]\n");
+    assert_eq!(all.next().await, None);
+    // Version 10 reads lines, and would stumble.
+    let mut pieces = lines(&api, "slow?batch=1", PIECES).await;
+    assert!(tokio::time::timeout(std::time::Duration::from_secs(60), pieces.next()).await.is_err());
+}
+
 #[tokio::test]
 async fn superjson_is_around_lines_and_inside_of_pieces() {
     let gate = Arc::new(Semaphore::new(1));
