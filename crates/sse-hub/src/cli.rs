@@ -5,6 +5,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{ArgMatches, Command, CommandFactory, Parser, builder::BoolishValueParser};
 
 use crate::{
+    access_args::AccessArgs,
     error::Error,
     later::LaterArgs,
     management_args::ManagementArgs,
@@ -38,10 +39,18 @@ pub(crate) struct Cli {
     /// What is logged, as in RUST_LOG: `info`, `sse_hub=debug,sse_core=debug` [default: info]
     #[arg(long, value_name = "FILTER", env = "SSE_HUB_LOG")]
     pub(crate) log: Option<String>,
+    /// A certificate chain in PEM, for TLS; browsers then have as many streams as they like, over HTTP/2
+    #[arg(long, value_name = "FILE", env = "SSE_HUB_TLS_CERT")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of the certificate in PEM
+    #[arg(long, value_name = "FILE", env = "SSE_HUB_TLS_KEY")]
+    pub(crate) tls_key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) streams: StreamArgs,
     #[command(flatten)]
     pub(crate) management: ManagementArgs,
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
     #[command(flatten)]
     pub(crate) later: LaterArgs,
 }

@@ -9,7 +9,7 @@ use std::{
 use serde::Deserialize;
 use sse_core::Config;
 
-use crate::{error::Error, values::Seconds};
+use crate::{access_args::AccessArgs, error::Error, values::Seconds};
 
 /// What a settings file may hold.
 #[derive(Debug, Default, Deserialize)]
@@ -22,12 +22,11 @@ pub(crate) struct Fields {
     pub(crate) streams: Config,
     pub(crate) management: sse_trpc::Limits,
     pub(crate) trpc_transformer: Option<sse_trpc::Transformer>,
+    pub(crate) tls_cert: Option<PathBuf>,
+    pub(crate) tls_key: Option<PathBuf>,
+    pub(crate) access: AccessArgs,
     // Known, but not built yet: see `later`.
     pub(crate) backplane: Option<String>,
-    pub(crate) auth: Option<String>,
-    pub(crate) tls_cert: Option<String>,
-    pub(crate) tls_key: Option<String>,
-    pub(crate) backend_key: Option<String>,
 }
 
 /// A settings file that was read.
@@ -84,6 +83,19 @@ mod tests {
         assert_eq!(fields.drain, Some(Seconds(Duration::from_secs(10))));
         assert_eq!(fields.listen.unwrap().to_string(), "127.0.0.1:8080");
         assert_eq!((fields.demo, fields.log.as_deref()), (Some(false), Some("info")));
+    }
+
+    #[test]
+    fn the_example_of_configured_mode_is_one() {
+        let fields = fields(include_str!("../hub.toml")).unwrap();
+        assert_eq!(fields.access.auth, Some(crate::access_args::AuthKind::NextAuth));
+        assert_eq!(fields.access.join, ["news", "orders/{sub}/*"]);
+        // What is commented out is right as well.
+        let text = include_str!("../hub.toml").lines().map(|line| match line.strip_prefix("# ") {
+            Some(setting) if setting.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')) => setting,
+            _ => line,
+        });
+        super::fields(&text.collect::<Vec<_>>().join("\n")).unwrap();
     }
 
     #[test]

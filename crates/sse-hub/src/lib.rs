@@ -1,23 +1,30 @@
 #![doc = include_str!("../README.md")]
 
+mod access_args;
 mod app;
 mod cli;
+mod configured;
+mod cors;
 mod error;
 mod file;
+mod guard;
 mod health;
 mod later;
 mod limits;
 mod management_args;
 mod metrics;
 mod page;
-mod redact;
+mod rate;
+mod rates;
 mod requests;
 mod run;
+mod secrets;
 mod server;
 mod settings;
 mod signals;
 mod source;
 mod stream_args;
+mod tls;
 mod values;
 mod visitor;
 

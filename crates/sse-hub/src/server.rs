@@ -7,39 +7,64 @@ use std::{
     process,
 };
 
-use sse_core::{Drain, Manager, Open};
-use sse_trpc::Management;
+use axum::Router;
+use sse_core::{Config, Drain, Manager, Open};
+use sse_trpc::{Limits, Management, Transformer};
 use tokio::{
     net::{TcpListener, TcpSocket},
     sync::oneshot,
 };
 use tracing::{info, warn};
 
-use crate::{app, error::Error, page, settings::Settings, signals::Signals};
+use crate::{app, configured::Configured, error::Error, page, settings::Settings, signals::Signals};
 
 /// Connections that may wait to be accepted; the system may allow fewer.
 const BACKLOG: u32 = 4096;
 
 /// Serves until a signal ends it.
 pub(crate) async fn serve(settings: Settings) -> Result<(), Error> {
-    if !settings.is_for_this_machine() {
+    if settings.configured.is_none() && !settings.is_for_this_machine() {
         warn!(listen = %settings.listen, "demo mode: everybody who can reach it may do everything");
     }
-    let manager = Manager::builder().config(settings.streams).access(Open).build();
-    let manager = manager.map_err(|error| Error::Streams(vec![error.to_string()]))?;
     let listener = listen(settings.listen)?;
     let signals =
         Signals::new().map_err(|source| Error::System { what: "signals cannot be heard", source })?;
-    let management =
-        Management::new(manager.clone()).limits(settings.management).transformer(settings.transformer);
-    let router = app::router(manager.clone(), management, settings.transformer);
-    announce(&listener);
-    sse_axum::serve(listener, router)
+    let (manager, router) =
+        app(settings.streams, settings.management, settings.transformer, settings.configured)?;
+    announce(&listener, settings.tls.is_some());
+    let server = sse_axum::serve(listener, router)
         .manager(&manager)
         .drain(Drain::within(settings.drain))
-        .with_graceful_shutdown(first_signal(signals))
-        .await
-        .map_err(|source| Error::System { what: "serving failed", source })
+        .with_graceful_shutdown(first_signal(signals));
+    let server = match settings.tls {
+        Some(tls) => server.tls(tls),
+        None => server,
+    };
+    server.await.map_err(|source| Error::System { what: "serving failed", source })
+}
+
+/// The manager, and the routes that lead to it.
+fn app(
+    streams: Config,
+    limits: Limits,
+    transformer: Transformer,
+    configured: Option<Configured>,
+) -> Result<(Manager, Router), Error> {
+    let builder = Manager::builder().config(streams);
+    let builder = match &configured {
+        Some(configured) => builder.access(configured.access.clone()),
+        None => builder.access(Open),
+    };
+    let manager = builder.build().map_err(|error| Error::Streams(vec![error.to_string()]))?;
+    let management = Management::new(manager.clone()).limits(limits).transformer(transformer);
+    let router = match configured {
+        Some(configured) => {
+            let management = management.gate(&configured.calls, &configured.tickets);
+            app::configured(manager.clone(), management, transformer, configured)
+        }
+        None => app::demo(manager.clone(), management, transformer),
+    };
+    Ok((manager, router))
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
@@ -56,11 +81,12 @@ fn try_listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Prints where it listens. That nobody reads it is no reason not to serve.
-fn announce(listener: &TcpListener) {
+fn announce(listener: &TcpListener, is_encrypted: bool) {
+    let scheme = if is_encrypted { "https" } else { "http" };
     let written = listener.local_addr().and_then(|address| {
         let mut out = io::stdout().lock();
-        writeln!(out, "listening on http://{address}")?;
-        writeln!(out, "demo: http://{}{}", reachable(address), page::PATH)?;
+        writeln!(out, "listening on {scheme}://{address}")?;
+        writeln!(out, "demo: {scheme}://{}{}", reachable(address), page::PATH)?;
         out.flush()
     });
     if let Err(error) = written {

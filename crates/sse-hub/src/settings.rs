@@ -1,17 +1,20 @@
 //! All settings, merged: a flag goes before its variable, that before the file, that before the default.
 
-use std::{env, ffi::OsString, net::SocketAddr, time::Duration};
+use std::{env, ffi::OsString, net::SocketAddr, sync::Arc, time::Duration};
 
 use clap::FromArgMatches;
+use sse_axum::rustls::ServerConfig;
 use sse_core::{BuildError, Config};
 use sse_trpc::{Limits, Transformer};
 
 use crate::{
     cli::Cli,
+    configured::Configured,
     error::Error,
     file::{Fields, File},
-    later,
+    later, secrets,
     source::Sources,
+    tls,
     values::Seconds,
 };
 
@@ -24,6 +27,9 @@ pub(crate) struct Settings {
     pub(crate) streams: Config,
     pub(crate) management: Limits,
     pub(crate) transformer: Transformer,
+    /// Who may connect and call; `None` in demo mode.
+    pub(crate) configured: Option<Configured>,
+    pub(crate) tls: Option<Arc<ServerConfig>>,
     pub(crate) sources: Sources,
 }
 
@@ -50,6 +56,12 @@ impl Settings {
         let mut management = file.management;
         let transformer = cli.management.trpc_transformer.or(file.trpc_transformer).unwrap_or_default();
         cli.management.apply(&mut management);
+        let configured = cli.access.or(std::mem::take(&mut file.access)).configure(&sources)?;
+        let tls = tls::config(
+            cli.tls_cert.or(file.tls_cert.take()),
+            cli.tls_key.or(file.tls_key.take()),
+            &sources,
+        )?;
         let settings = Self {
             listen: cli.listen.or(file.listen).unwrap_or(DEFAULT_LISTEN),
             drain: cli.drain.or(file.drain.map(|Seconds(drain)| drain)).unwrap_or(DEFAULT_DRAIN),
@@ -57,10 +69,12 @@ impl Settings {
             streams,
             management,
             transformer,
+            configured,
+            tls,
             sources,
         };
         let may_serve_strangers = cli.demo.or(file.demo).unwrap_or(false);
-        later::refuse(cli.later, file, &settings.sources)?;
+        later::refuse(cli.later, file.backplane, &settings.sources)?;
         settings.check(may_serve_strangers)?;
         Ok(settings)
     }
@@ -71,10 +85,16 @@ impl Settings {
             let problem = format!("must be at most {} seconds", LONGEST_DRAIN.as_secs());
             return Err(Error::Setting { name: self.sources.name("drain"), problem });
         }
-        if !self.is_for_this_machine() && !may_serve_strangers {
-            return Err(Error::DemoForAll(self.listen));
+        match &self.configured {
+            Some(_) if may_serve_strangers => Err(Error::Setting {
+                name: self.sources.name("demo"),
+                problem: "lets everybody in, and other settings say who may; one of them is wrong".to_owned(),
+            }),
+            None if !self.is_for_this_machine() && !may_serve_strangers => {
+                Err(Error::DemoForAll(self.listen))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Whether only this machine can reach it.
@@ -95,7 +115,7 @@ impl Settings {
 fn refuse_unknown_variables() -> Result<(), Error> {
     let shape = Cli::shape();
     let is_known = |name: &str| {
-        name == later::BACKEND_KEY
+        name == secrets::BACKEND_KEY
             || is_from_kubernetes(name)
             || shape.get_arguments().any(|arg| arg.get_env().is_some_and(|env| env == name))
     };
@@ -154,19 +174,9 @@ mod tests {
 
     #[test]
     fn what_is_not_built_yet_is_refused_by_name() {
-        for (flag, value, named) in [
-            ("--auth", "jwt", "--auth jwt"),
-            ("--auth", "nextauth", "--auth nextauth"),
-            ("--backplane", "memory", "--backplane"),
-            ("--backplane", "redis://127.0.0.1", "--backplane"),
-            ("--tls-cert", "a.pem", "--tls-cert"),
-            ("--tls-key", "a.key", "--tls-key"),
-        ] {
-            assert_eq!(gather(&[flag, value]).unwrap_err(), format!("{named} is not built yet"));
+        for value in ["memory", "redis://127.0.0.1"] {
+            assert_eq!(gather(&["--backplane", value]).unwrap_err(), "--backplane is not built yet");
         }
-        assert!(gather(&["--auth", "none"]).is_ok());
-        let error = gather(&["--auth", "None"]).unwrap_err();
-        assert!(error.contains("--auth") && error.contains("none, nextauth, jwt"), "{error}");
     }
 
     #[test]

@@ -30,6 +30,11 @@ impl Sources {
         self.name_of(&field.replace(['_', '.'], "-"), &path)
     }
 
+    /// The same for a setting of the table `[access]`.
+    pub(crate) fn name_of_access(&self, flag: &str) -> String {
+        self.name_of(flag, &["access", &flag.replace('-', "_")])
+    }
+
     fn name_of(&self, flag: &str, path: &[&str]) -> String {
         let id = flag.replace('-', "_");
         match self.given.iter().find(|(given, _)| *given == id) {

@@ -21,7 +21,7 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn in_words(text: &str) -> Result<Duration, String> {
+pub(crate) fn in_words(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| error.to_string())
 }
 

@@ -46,7 +46,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server and waits until it prints its address: the first `http://IP:PORT` on its standard output.
+    /// Starts a server and waits until it prints its address: the first `http://IP:PORT` or `https://IP:PORT` on its standard output.
     ///
     /// Have it listen on port 0, so that tests can run side by side. It has 30 seconds. What it prints is read to its
     /// end and the last lines are kept. Must be called within a tokio runtime that has IO and time enabled.

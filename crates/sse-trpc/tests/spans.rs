@@ -39,7 +39,7 @@ async fn a_call_writes_nothing_into_the_spans_of_others() {
                 headers: Headers::default(),
                 address: None,
                 body: Body::default(),
-                caller: Caller::anonymous(),
+                caller: Ok(Caller::anonymous()),
             };
             management.handle(request).await;
         }

@@ -1,6 +1,7 @@
 //! The hub as a process of its own, seen from outside.
 #![expect(clippy::unwrap_used, reason = "the helpers of tests unwrap as tests do")]
 
+mod access;
 mod browser;
 mod cdp;
 mod config;
@@ -14,3 +15,4 @@ mod routes;
 mod shutdown;
 mod start;
 mod stream;
+mod tokens;

@@ -60,8 +60,9 @@ async fn a_wrong_file() {
     file_refused("\n[streams]\nheartbeat = \"loud\"\n", &["line 3", "heartbeat", "loud"]).await;
     file_refused("[streams]\n\nretry = \"2h\"\n", &["line 3", "streams.retry must be"]).await;
     file_refused("listen = \n", &["line 1"]).await;
-    file_refused("\nauth = \"jwt\"\n", &["line 2", "auth jwt is not built yet"]).await;
-    file_refused("backend_key = \"geheim\"\n", &["line 1", "backend_key is not built yet"]).await;
+    file_refused("\nbackplane = \"memory\"\n", &["line 2", "backplane is not built yet"]).await;
+    file_refused("backend_key = \"geheim\"\n", &["line 1", "backend_key"]).await;
+    file_refused("[access]\nauth = \"oauth\"\n", &["line 2", "oauth"]).await;
 }
 
 #[tokio::test]
@@ -73,20 +74,16 @@ async fn a_file_that_cannot_be_read() {
 
 #[tokio::test]
 async fn what_is_not_built_yet() {
-    for (arguments, said) in [
-        (["--backplane", "redis://127.0.0.1/"], "--backplane is not built yet"),
-        (["--auth", "nextauth"], "--auth nextauth is not built yet"),
-        (["--auth", "jwt"], "--auth jwt is not built yet"),
-        (["--tls-cert", "a.pem"], "--tls-cert is not built yet"),
-        (["--tls-key", "a.key"], "--tls-key is not built yet"),
-    ] {
-        arguments_refused(&arguments, &[said]).await;
-    }
-    for name in ["SSE_HUB_BACKEND_KEY", "SSE_HUB_BACKPLANE", "SSE_HUB_TLS_CERT", "SSE_HUB_TLS_KEY"] {
-        variable_refused(name, "x", &[name, "is not built yet"]).await;
-    }
-    variable_refused("SSE_HUB_BACKEND_KEY", "", &["SSE_HUB_BACKEND_KEY"]).await;
-    variable_refused("SSE_HUB_AUTH", "jwt", &["SSE_HUB_AUTH", "is not built yet"]).await;
+    arguments_refused(&["--backplane", "redis://127.0.0.1/"], &["--backplane is not built yet"]).await;
+    variable_refused("SSE_HUB_BACKPLANE", "x", &["SSE_HUB_BACKPLANE", "is not built yet"]).await;
+}
+
+#[tokio::test]
+async fn tls_needs_a_certificate_and_its_key() {
+    arguments_refused(&["--tls-cert", "a.pem"], &["--tls-cert needs --tls-key"]).await;
+    arguments_refused(&["--tls-key", "a.pem"], &["--tls-key needs --tls-cert"]).await;
+    arguments_refused(&["--tls-cert", "no.pem", "--tls-key", "no.pem"], &["--tls-cert cannot be read"]).await;
+    variable_refused("SSE_HUB_TLS_CERT", "x", &["SSE_HUB_TLS_CERT", "needs --tls-key"]).await;
 }
 
 #[tokio::test]
@@ -109,7 +106,6 @@ async fn demo_mode_is_for_this_machine() {
     open.args(["--listen", "0.0.0.0:0", "--demo"]);
     let hub = Hub::spawn(open).await;
     assert!(hub.address().ip().is_unspecified());
-    arguments_refused(&["--demo", "--auth", "jwt"], &["--auth jwt"]).await;
 }
 
 #[tokio::test]
@@ -129,5 +125,58 @@ async fn help_and_version_are_no_errors() {
         let output = bare_command().arg(argument).output().unwrap();
         assert!(output.status.success() && output.stderr.is_empty());
         assert!(String::from_utf8(output.stdout).unwrap().contains(said));
+    }
+}
+
+/// With these variables, and of these arguments.
+async fn access_refused(variables: &[(&str, &str)], arguments: &[&str], said: &[&str]) {
+    let mut command = command();
+    command.args(arguments).envs(variables.iter().copied());
+    refused(command, 2, said).await;
+}
+
+#[tokio::test]
+async fn what_would_leave_open_what_seems_closed() {
+    const KEY: (&str, &str) = ("SSE_HUB_BACKEND_KEY", "0123456789abcdef0123456789abcdef");
+    const JWT: (&str, &str) = ("JWT_SECRET", "0123456789abcdef0123456789abcdef");
+    for (variables, arguments, said) in [
+        (&[][..], &["--auth", "nextauth"][..], &["--auth nextauth", "AUTH_SECRET", "NEXTAUTH_SECRET"][..]),
+        (&[], &["--auth", "jwt"], &["--auth jwt", "JWT_SECRET", "--auth-jwks"]),
+        (&[], &["--auth", "oauth"], &["--auth", "oauth"]),
+        (&[("AUTH_SECRET", "")], &["--auth", "nextauth"], &["AUTH_SECRET", "is empty"]),
+        (&[("JWT_SECRET", "short")], &["--auth", "jwt"], &["JWT_SECRET"]),
+        (&[JWT, ("SSE_HUB_BACKEND_KEY", "")], &["--auth", "jwt"], &["SSE_HUB_BACKEND_KEY", "is empty"]),
+        (&[("SSE_HUB_BACKEND_KEY", "short"), JWT], &["--auth", "jwt"], &["SSE_HUB_BACKEND_KEY"]),
+        (&[KEY], &[], &["SSE_HUB_BACKEND_KEY", "nobody listen", "--auth-anonymous"]),
+        (&[KEY, JWT], &["--auth", "jwt", "--backend-key-file", "x"], &["both given"]),
+        (&[JWT], &["--auth", "jwt", "--demo"], &["--demo"]),
+        (&[], &["--join", "news"], &["--join", "--auth"]),
+        (&[], &["--origins", "https://a.example"], &["--origins", "demo mode"]),
+        (&[], &["--auth-anonymous"], &["--auth-anonymous", "demo mode"]),
+        (&[], &["--rate-calls", "1/1s"], &["--rate-calls", "demo mode"]),
+        (&[JWT], &["--auth", "jwt", "--rate-calls", "often"], &["--rate-calls", "20/1s"]),
+        (&[JWT], &["--auth", "jwt", "--origins", "*"], &["--origins", "is no origin"]),
+        (
+            &[JWT],
+            &["--auth", "jwt", "--trusted-proxies", "0.0.0.0/0"],
+            &["--trusted-proxies", "believe everybody"],
+        ),
+        (&[JWT], &["--auth", "jwt", "--trusted-proxies", "proxy"], &["--trusted-proxies", "proxy"]),
+        (&[JWT], &["--auth", "jwt", "--join", "a*"], &["--join", "a*"]),
+        (&[JWT], &["--auth", "jwt", "--auth-admin", "admin"], &["--auth-admin", "role=admin"]),
+        (
+            &[],
+            &["--auth", "jwt", "--auth-jwks", "https://a.example/jwks"],
+            &["--auth-jwks", "--auth-audience"],
+        ),
+        (&[], &["--auth", "jwt", "--auth-jwks", "no/such/file"], &["--auth-jwks", "no/such/file"]),
+        (&[], &["--auth", "jwt", "--auth-public-key", "no.pem"], &["no.pem"]),
+        (
+            &[("AUTH_SECRET", "x")],
+            &["--auth", "nextauth", "--auth-audience", "me"],
+            &["--auth-audience", "--auth jwt"],
+        ),
+    ] {
+        access_refused(variables, arguments, said).await;
     }
 }

@@ -90,9 +90,9 @@ async fn next_line(pipe: &mut (impl AsyncBufReadExt + Unpin)) -> Option<String> 
     (length > 0).then(|| String::from_utf8_lossy(&line).into_owned())
 }
 
-/// The first `http://IP:PORT` in a line.
+/// The first `http://IP:PORT` or `https://IP:PORT` in a line.
 fn address_in(line: &str) -> Option<SocketAddr> {
-    line.match_indices("http://").find_map(|(start, scheme)| {
+    line.match_indices("://").find_map(|(start, scheme)| {
         let rest = &line[start + scheme.len()..];
         let is_part = |letter: char| letter.is_ascii_hexdigit() || ".:[]".contains(letter);
         let end = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
@@ -113,6 +113,7 @@ mod tests {
         assert_eq!(found("demo: http://127.0.0.1:8080/sse-demo (docs: http://127.0.0.1:9/)"), v4);
         assert_eq!(found("See http://example.org. Listening on http://127.0.0.1:8080.\n"), v4);
         assert_eq!(found("http://[::1]:80/"), Some("[::1]:80".to_owned()));
-        assert_eq!(found("https://127.0.0.1:8080 http://127.0.0.1/ http://"), None);
+        assert_eq!(found("https://127.0.0.1:8080/"), v4);
+        assert_eq!(found("http://127.0.0.1/ http:// https://example.org:80/"), None);
     }
 }

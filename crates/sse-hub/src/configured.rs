@@ -1,0 +1,241 @@
+//! Configured mode: who may connect and call.
+
+use sse_access::{ClaimsAccess, Gate, PatternError, Proxies};
+use sse_auth::{
+    Algorithm, ApiKey, Authenticator, FirstOf, Jwks, JwksFile, Jwt, Key, NextAuth, Origins, RemoteJwks,
+    Tickets,
+};
+
+use crate::{
+    access_args::{AccessArgs, AuthKind},
+    error::Error,
+    rates::Rates,
+    secrets::{BACKEND_KEY, Secret},
+    source::Sources,
+};
+
+/// What a backend's key says of it. Only a caller that is no user is asked for it, so no token can claim it.
+const BACKEND_CLAIM: &str = "sse-hub/backend";
+
+/// Who may connect and call, where visitors do not say themselves who they are.
+#[derive(Debug)]
+pub(crate) struct Configured {
+    /// For streams, where tickets count too.
+    pub(crate) streams: Gate,
+    /// For calls of the management API.
+    pub(crate) calls: Gate,
+    pub(crate) tickets: Tickets,
+    pub(crate) access: ClaimsAccess,
+    pub(crate) origins: Origins,
+    pub(crate) proxies: Proxies,
+    pub(crate) rates: Rates,
+}
+
+impl AccessArgs {
+    /// Configured mode, or `None` for demo mode: where neither users nor backends are recognised.
+    pub(crate) fn configure(&self, sources: &Sources) -> Result<Option<Configured>, Error> {
+        let kind = self.auth.unwrap_or_default();
+        let backend_key = self.backend_key()?;
+        if kind == AuthKind::None && backend_key.is_none() {
+            self.refuse_in_demo_mode(sources)?;
+            return Ok(None);
+        }
+        let anonymous = self.auth_anonymous.unwrap_or(false);
+        if kind == AuthKind::None && !anonymous {
+            let problem = "alone lets nobody listen; say --auth, or --auth-anonymous if everybody may";
+            return Err(Error::Setting { name: BACKEND_KEY.to_owned(), problem: problem.to_owned() });
+        }
+        let mut authenticator = FirstOf::new();
+        if let Some(key) = &backend_key {
+            let key = ApiKey::new(key.text()).map_err(|error| wrong(&key.source, &error))?;
+            authenticator = authenticator.or(key.claim(BACKEND_CLAIM, true));
+        }
+        authenticator = match kind {
+            AuthKind::None => self.no_keys(authenticator, sources)?,
+            AuthKind::NextAuth => authenticator.or(self.next_auth(sources)?),
+            AuthKind::Jwt => authenticator.or(self.jwt(sources)?),
+        };
+        let origins =
+            Origins::new(&self.origins).map_err(|error| wrong(&sources.name_of_access("origins"), &error))?;
+        let calls = gate(authenticator, &origins, anonymous);
+        let tickets = Tickets::new();
+        Ok(Some(Configured {
+            streams: calls.clone().tickets(&tickets),
+            calls,
+            tickets,
+            access: self.access(sources)?,
+            origins,
+            proxies: self.proxies(sources)?,
+            rates: Rates::new(self),
+        }))
+    }
+
+    fn backend_key(&self) -> Result<Option<Secret>, Error> {
+        match (&self.backend_key_file, Secret::variable(BACKEND_KEY)?) {
+            (Some(_), Some(_)) => Err(Error::Setting {
+                name: BACKEND_KEY.to_owned(),
+                problem: "and --backend-key-file are both given; one of them is enough".to_owned(),
+            }),
+            (Some(path), None) => Secret::file(path).map(Some),
+            (None, variable) => Ok(variable),
+        }
+    }
+
+    fn next_auth(&self, sources: &Sources) -> Result<NextAuth, Error> {
+        self.refuse_all(
+            &[
+                ("auth-public-key", !self.auth_public_key.is_empty()),
+                ("auth-jwks", self.auth_jwks.is_some()),
+                ("auth-issuer", !self.auth_issuer.is_empty()),
+                ("auth-audience", !self.auth_audience.is_empty()),
+            ],
+            "is for --auth jwt",
+            sources,
+        )?;
+        let mut builder = NextAuth::builder();
+        for secret in self.secrets(AuthKind::NextAuth)? {
+            builder = builder.secret(secret.text());
+        }
+        for name in &self.auth_cookie {
+            builder = builder.cookie_name(name);
+        }
+        builder.build().map_err(|error| {
+            wrong("--auth nextauth", &format!("{error}; its secrets are {}", places(AuthKind::NextAuth)))
+        })
+    }
+
+    fn jwt(&self, sources: &Sources) -> Result<Jwt, Error> {
+        let mut builder = Jwt::builder();
+        for secret in self.secrets(AuthKind::Jwt)? {
+            for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
+                let key =
+                    Key::secret(algorithm, secret.text()).map_err(|error| wrong(&secret.source, &error))?;
+                builder = builder.key(key);
+            }
+        }
+        for path in &self.auth_public_key {
+            builder =
+                builder.key(Key::pem_file(path).map_err(|error| wrong(&path.display().to_string(), &error))?);
+        }
+        if let Some(jwks) = &self.auth_jwks {
+            builder = builder.remote(self.remote(jwks, sources)?);
+        }
+        builder = self.auth_issuer.iter().fold(builder, |builder, issuer| builder.issuer(issuer));
+        builder = self.auth_audience.iter().fold(builder, |builder, audience| builder.audience(audience));
+        builder = self.auth_cookie.iter().fold(builder, |builder, name| builder.cookie(name));
+        let keys = format!("its keys are {}, --auth-public-key, --auth-jwks", places(AuthKind::Jwt));
+        builder.build().map_err(|error| wrong("--auth jwt", &format!("{error}; {keys}")))
+    }
+
+    fn remote(&self, jwks: &str, sources: &Sources) -> Result<RemoteJwks, Error> {
+        let name = sources.name_of_access("auth-jwks");
+        if !jwks.contains("://") {
+            // Read now as well, so that a wrong file ends the start.
+            Jwks::from_file(jwks).map_err(|error| wrong(&name, &format!("{jwks}: {error}")))?;
+            return Ok(RemoteJwks::new(JwksFile::new(jwks)));
+        }
+        if self.auth_audience.is_empty() {
+            let problem =
+                "is a URL, so --auth-audience must be set: an issuer's keys also sign tokens for other sites";
+            return Err(Error::Setting { name, problem: problem.to_owned() });
+        }
+        RemoteJwks::http(jwks).map_err(|error| wrong(&name, &error))
+    }
+
+    fn secrets(&self, kind: AuthKind) -> Result<Vec<Secret>, Error> {
+        kind.secrets(self.auth_secret_file.iter().map(AsRef::as_ref))
+    }
+
+    /// What is of no use where no users are recognised, but whoever set it believes that they are.
+    fn no_keys<T>(&self, passed: T, sources: &Sources) -> Result<T, Error> {
+        let given = [
+            ("auth-secret-file", !self.auth_secret_file.is_empty()),
+            ("auth-cookie", !self.auth_cookie.is_empty()),
+            ("auth-public-key", !self.auth_public_key.is_empty()),
+            ("auth-jwks", self.auth_jwks.is_some()),
+            ("auth-issuer", !self.auth_issuer.is_empty()),
+            ("auth-audience", !self.auth_audience.is_empty()),
+            ("auth-admin", !self.auth_admin.is_empty()),
+            ("join", !self.join.is_empty()),
+            ("publish", !self.publish.is_empty()),
+        ];
+        self.refuse_all(&given, "needs --auth", sources)?;
+        Ok(passed)
+    }
+
+    /// Whoever sets any of these believes that the hub is closed.
+    fn refuse_in_demo_mode(&self, sources: &Sources) -> Result<(), Error> {
+        self.no_keys((), sources)?;
+        let given = [
+            ("auth-anonymous", self.auth_anonymous == Some(true)),
+            ("origins", !self.origins.is_empty()),
+            ("trusted-proxies", !self.trusted_proxies.is_empty()),
+            ("join-anonymously", !self.join_anonymously.is_empty()),
+            ("rate-streams-per-address", self.rate_streams_per_address.is_some()),
+            ("rate-streams-per-user", self.rate_streams_per_user.is_some()),
+            ("rate-calls", self.rate_calls.is_some()),
+        ];
+        self.refuse_all(
+            &given,
+            "needs --auth or a backend key: in demo mode everybody may do everything",
+            sources,
+        )
+    }
+
+    fn refuse_all(&self, given: &[(&str, bool)], problem: &str, sources: &Sources) -> Result<(), Error> {
+        match given.iter().find(|(_, is_given)| *is_given) {
+            Some((flag, _)) => {
+                Err(Error::Setting { name: sources.name_of_access(flag), problem: problem.to_owned() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn access(&self, sources: &Sources) -> Result<ClaimsAccess, Error> {
+        let start = ClaimsAccess::new().backend(BACKEND_CLAIM, true);
+        let patterns =
+            |flag: &'static str| move |error: PatternError| wrong(&sources.name_of_access(flag), &error);
+        let access = self
+            .join
+            .iter()
+            .try_fold(start, |access, pattern| access.join(pattern))
+            .map_err(patterns("join"))?;
+        let access =
+            self.join_anonymously.iter().try_fold(access, |access, pattern| access.join_anonymously(pattern));
+        let access = access.map_err(patterns("join-anonymously"))?;
+        let access = self.publish.iter().try_fold(access, |access, pattern| access.publish(pattern));
+        let access = access.map_err(patterns("publish"))?;
+        self.auth_admin.iter().try_fold(access, |access, claim| match claim.split_once('=') {
+            Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok(match value {
+                "true" => access.admin(name, true).admin(name, value),
+                _ => access.admin(name, value),
+            }),
+            _ => Err(wrong(
+                &sources.name_of_access("auth-admin"),
+                "should be a claim and its value, as role=admin",
+            )),
+        })
+    }
+
+    fn proxies(&self, sources: &Sources) -> Result<Proxies, Error> {
+        let name = || sources.name_of_access("trusted-proxies");
+        if self.trusted_proxies.iter().any(|network| network.trim().ends_with("/0")) {
+            return Err(wrong(&name(), "would believe everybody"));
+        }
+        Proxies::new(&self.trusted_proxies).map_err(|error| wrong(&name(), &error))
+    }
+}
+
+fn gate(authenticator: impl Authenticator, origins: &Origins, anonymous: bool) -> Gate {
+    let gate = Gate::new(authenticator).origins(origins.clone());
+    if anonymous { gate.let_anonymous_in() } else { gate }
+}
+
+/// Where secrets may be.
+fn places(kind: AuthKind) -> String {
+    format!("{}, --auth-secret-file", kind.variables().join(", "))
+}
+
+fn wrong(name: &str, problem: &(impl std::fmt::Display + ?Sized)) -> Error {
+    Error::Setting { name: name.to_owned(), problem: problem.to_string() }
+}

@@ -1,0 +1,34 @@
+//! Which pages of other sites may read what the hub answers.
+
+use std::time::Duration;
+
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use sse_auth::Origins;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+/// How long a browser may remember that it may; Chromium's most is two hours.
+const MAX_AGE: Duration = Duration::from_secs(60 * 60);
+
+/// Headers that clients of ours and of tRPC send. `last-event-id` is asked for when an id is long or not of the safe characters (Fetch, section
+/// 2.2.2).
+const HEADERS: [HeaderName; 7] = [
+    header::AUTHORIZATION,
+    header::CACHE_CONTROL,
+    header::CONTENT_TYPE,
+    HeaderName::from_static("last-event-id"),
+    HeaderName::from_static("trpc-accept"),
+    HeaderName::from_static("trpc-batch-mode"),
+    HeaderName::from_static("x-trpc-source"),
+];
+
+/// The pages of these origins, with the cookies of their visitors.
+pub(crate) fn layer(origins: &Origins) -> CorsLayer {
+    let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_credentials(true)
+        .allow_methods([Method::GET, Method::HEAD, Method::POST])
+        .allow_headers(HEADERS)
+        .expose_headers([header::RETRY_AFTER])
+        .max_age(MAX_AGE)
+}

@@ -1,0 +1,114 @@
+//! Secrets, from variables and files; never from the command line, and never printed.
+
+use std::{env, fmt, fs, path::Path};
+
+use zeroize::Zeroizing;
+
+use crate::{access_args::AuthKind, error::Error};
+
+/// The key of backends.
+pub(crate) const BACKEND_KEY: &str = "SSE_HUB_BACKEND_KEY";
+
+/// As Auth.js reads them: it encrypts with the one of the highest number, and decrypts with any. NextAuth v4 has the last one.
+const NEXT_AUTH: [&str; 5] =
+    ["AUTH_SECRET_3", "AUTH_SECRET_2", "AUTH_SECRET_1", "AUTH_SECRET", "NEXTAUTH_SECRET"];
+const JWT: [&str; 1] = ["JWT_SECRET"];
+
+/// A text that is not to be seen.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret {
+    /// The variable or file that it is from.
+    pub(crate) source: String,
+    text: Zeroizing<String>,
+}
+
+impl Secret {
+    /// The secret in a variable, if it is set. An empty one is a mistake, not a setting.
+    pub(crate) fn variable(name: &str) -> Result<Option<Self>, Error> {
+        let Some(text) = env::var_os(name) else { return Ok(None) };
+        let text = text.into_string().map_err(|_| wrong(name, "is not UTF-8"))?;
+        Self::new(name, text).map(Some)
+    }
+
+    /// The secret in a file, without the line end that editors leave behind it.
+    pub(crate) fn file(path: &Path) -> Result<Self, Error> {
+        let name = path.display().to_string();
+        let text = Zeroizing::new(
+            fs::read_to_string(path).map_err(|error| wrong(&name, &format!("cannot be read: {error}")))?,
+        );
+        Self::new(&name, text.trim_end_matches(['\r', '\n']).to_owned())
+    }
+
+    fn new(source: &str, text: String) -> Result<Self, Error> {
+        if text.is_empty() {
+            return Err(wrong(source, "is empty"));
+        }
+        Ok(Self { source: source.to_owned(), text: Zeroizing::new(text) })
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl AuthKind {
+    /// The variables that may hold its secrets, in the order in which they are tried.
+    pub(crate) fn variables(self) -> &'static [&'static str] {
+        match self {
+            Self::None => &[],
+            Self::NextAuth => &NEXT_AUTH,
+            Self::Jwt => &JWT,
+        }
+    }
+
+    /// Its secrets, those in variables first.
+    pub(crate) fn secrets<'a>(self, files: impl IntoIterator<Item = &'a Path>) -> Result<Vec<Secret>, Error> {
+        let mut secrets = Vec::<Secret>::new();
+        let variables = self.variables().iter().map(|name| Secret::variable(name));
+        let files = files.into_iter().map(|path| Secret::file(path).map(Some));
+        for secret in variables.chain(files) {
+            // The same one under two names, as sites have it that moved from v4 to v5.
+            secrets.extend(secret?.filter(|new| secrets.iter().all(|known| known.text != new.text)));
+        }
+        Ok(secrets)
+    }
+}
+
+fn wrong(name: &str, problem: &str) -> Error {
+    Error::Setting { name: name.to_owned(), problem: problem.to_owned() }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Secret").field(&self.source).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &[u8]) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&file, text).unwrap();
+        file
+    }
+
+    #[test]
+    fn a_file_s_line_end_is_no_part_of_the_secret_and_its_blanks_are() {
+        assert_eq!(Secret::file(file(b" one two \r\n").path()).unwrap().text(), " one two ");
+        for bad in [&b""[..], b"\n", b"\xff"] {
+            assert!(Secret::file(file(bad).path()).is_err(), "{bad:?}");
+        }
+        let error = Secret::file(Path::new("no/such/file")).unwrap_err().to_string();
+        assert!(error.starts_with("no/such/file cannot be read"), "{error}");
+    }
+
+    #[test]
+    fn one_secret_is_one_however_often_it_is_named_and_is_not_shown() {
+        let files = [file(b"alpha"), file(b"beta"), file(b"alpha\n")];
+        let secrets = AuthKind::None.secrets(files.iter().map(|file| file.path())).unwrap();
+        assert_eq!(secrets.iter().map(Secret::text).collect::<Vec<_>>(), ["alpha", "beta"]);
+        assert!(!format!("{secrets:?}").contains("alpha"));
+    }
+}

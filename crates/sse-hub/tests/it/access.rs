@@ -1,0 +1,407 @@
+//! Configured mode: who may connect and call.
+
+use std::{fs, process::Command};
+
+use serde_json::{Value, json};
+use sse_testkit::{RawClient, RawRequest, Response, request};
+
+use crate::{
+    hub::{Hub, PATIENCE, command, next},
+    tokens::{BACKEND, SECRET, session, signed, token, unix},
+};
+
+fn with_jwt(arguments: &[&str]) -> Command {
+    let mut command = command();
+    command.args(["--auth", "jwt", "--join", "news,orders/{sub}/*", "--auth-admin", "role=admin"]);
+    command.args(arguments).env("JWT_SECRET", SECRET).env("SSE_HUB_BACKEND_KEY", BACKEND);
+    command
+}
+
+fn with_sessions(secret: &str, arguments: &[&str]) -> Command {
+    let mut command = command();
+    command.args(["--auth", "nextauth"]).args(arguments).env("AUTH_SECRET", secret);
+    command
+}
+
+fn bearer(token: &str) -> (&'static str, String) {
+    ("authorization", format!("Bearer {token}"))
+}
+
+type Header<'a> = (&'a str, String);
+
+impl Hub {
+    async fn ask(&self, method: &str, path: &str, headers: &[Header<'_>], body: &str) -> Response {
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        request(self.address(), method, path, &headers, body).await.unwrap()
+    }
+
+    /// Calls a mutation; gives status and answer.
+    async fn call(&self, procedure: &str, headers: &[Header<'_>], input: Value) -> (u16, Value) {
+        let headers = [&[("content-type", "application/json".to_owned())], headers].concat();
+        let path = format!("/api/trpc/sse.{procedure}");
+        let answer = self.ask("POST", &path, &headers, &input.to_string()).await;
+        (answer.status, serde_json::from_slice(&answer.body).unwrap())
+    }
+
+    async fn connect(&self, query: &str, headers: &[Header<'_>]) -> Result<(RawClient, Value), u16> {
+        let request = RawRequest::get(self.address(), format!("/api/sse?{query}"));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+        let mut stream = request.open().await.unwrap();
+        match stream.head().await.unwrap().status {
+            200 => {
+                let (event_type, data) = next(&mut stream).await;
+                assert_eq!(event_type, "connection");
+                Ok((stream, data))
+            }
+            status => Err(status),
+        }
+    }
+}
+
+async fn refused(hub: &Hub, query: &str, headers: &[Header<'_>]) -> u16 {
+    hub.connect(query, headers).await.expect_err("it should be refused")
+}
+
+#[tokio::test]
+async fn strangers_get_nothing() {
+    let hub = Hub::spawn(with_jwt(&[])).await;
+    for (method, path) in [
+        ("GET", "/api/sse"),
+        ("HEAD", "/api/sse"),
+        ("GET", "/api/sse?user=ada"),
+        ("GET", "/api/sse?ticket=guessed"),
+        ("GET", "/api/trpc/sse.getStats"),
+        ("GET", "/api/trpc/sse.getConnections"),
+        ("GET", "/api/trpc/sse.getStats?user=ada"),
+        ("GET", "/metrics"),
+    ] {
+        let answer = hub.ask(method, path, &[], "").await;
+        assert_eq!(answer.status, 401, "{method} {path}");
+        assert!(answer.body.len() < 300, "{path}: {:?}", answer.text());
+    }
+    let input = json!({ "target": "all", "event": "x", "data": 1 });
+    assert_eq!(hub.call("publish", &[], input).await.0, 401);
+    for token in [
+        signed(r#"{"alg":"none"}"#, &json!({ "sub": "ada", "exp": unix() + 60 }), SECRET),
+        signed(
+            r#"{"alg":"HS256"}"#,
+            &json!({ "sub": "ada", "exp": unix() + 60 }),
+            "another secret of the same great length",
+        ),
+        signed(r#"{"alg":"HS256"}"#, &json!({ "sub": "ada", "exp": unix() - 60 }), SECRET),
+        signed(r#"{"alg":"HS256"}"#, &json!({ "exp": unix() + 60 }), SECRET),
+        signed(r#"{"alg":"HS256"}"#, &json!({ "sub": "ada" }), SECRET),
+        BACKEND[1..].to_owned(),
+    ] {
+        assert_eq!(refused(&hub, "", &[bearer(&token)]).await, 401, "{token}");
+        assert_eq!(
+            hub.call("sendInfo", &[bearer(&token)], json!({ "message": "m" })).await.0,
+            401,
+            "{token}"
+        );
+    }
+    let answer = hub.ask("GET", "/api/sse", &[], "").await;
+    assert_eq!(answer.headers.get("www-authenticate"), Some("Bearer"));
+    assert_eq!(answer.text().unwrap(), "not authenticated\n");
+}
+
+#[tokio::test]
+async fn a_user_has_its_own_and_what_patterns_give() {
+    let hub = Hub::spawn(with_jwt(&[])).await;
+    let ada = [bearer(&token("ada", 600, &json!({})))];
+    let (mut stream, hello) = hub.connect("topics=news,orders/ada/7", &ada).await.unwrap();
+    assert_eq!(hello["userId"], "ada");
+    assert_eq!(refused(&hub, "topics=orders/bob/7", &ada).await, 403);
+    assert_eq!(refused(&hub, "topics=other", &ada).await, 403);
+    let (id, join) =
+        (&hello["clientId"], |topic: &str| json!({ "clientId": hello["clientId"], "topics": [topic] }));
+    assert_eq!(hub.call("join", &ada, join("orders/ada/8")).await.0, 200);
+    assert_eq!(hub.call("join", &ada, join("orders/bob/8")).await.0, 403);
+    let bob = [bearer(&token("bob", 600, &json!({})))];
+    assert_eq!(hub.call("join", &bob, join("news")).await.0, 403, "another's stream {id}");
+
+    assert_eq!(hub.call("sendInfo", &ada, json!({ "message": "to myself" })).await.0, 200);
+    assert_eq!(next(&mut stream).await.1["message"], "to myself");
+    for (procedure, input) in [
+        ("sendInfo", json!({ "message": "m", "userId": "bob" })),
+        ("broadcastNotification", json!({ "message": "m" })),
+        ("publish", json!({ "target": "all", "event": "x", "data": 1 })),
+        ("publish", json!({ "target": { "topic": "news" }, "event": "x", "data": 1 })),
+        ("disconnect", json!({ "target": { "user": "ada" } })),
+        ("createTicket", json!({ "userId": "bob" })),
+    ] {
+        assert_eq!(hub.call(procedure, &ada, input).await.0, 403, "{procedure}");
+    }
+    assert_eq!(hub.ask("GET", "/api/trpc/sse.getStats", &ada, "").await.status, 403);
+    assert_eq!(hub.ask("GET", "/metrics", &ada, "").await.status, 403);
+}
+
+#[tokio::test]
+async fn backends_and_admins_may_do_everything() {
+    let hub = Hub::spawn(with_jwt(&[])).await;
+    let (mut stream, _) =
+        hub.connect("topics=news", &[bearer(&token("ada", 600, &json!({})))]).await.unwrap();
+    for who in [bearer(BACKEND), bearer(&token("root", 600, &json!({ "role": ["editor", "admin"] })))] {
+        let who = [who];
+        let news = json!({ "target": { "topic": "news" }, "event": "x", "data": 1 });
+        let answer = hub.call("publish", &who, news).await;
+        assert_eq!((answer.0, &answer.1["result"]["data"]["matched"]), (200, &json!(1)));
+        assert_eq!(next(&mut stream).await.0, "x");
+        assert_eq!(hub.ask("GET", "/api/trpc/sse.getStats", &who, "").await.status, 200);
+        let metrics = hub.ask("GET", "/metrics", &who, "").await;
+        assert!(metrics.text().unwrap().contains("sse_"), "{:?}", metrics.text());
+    }
+    assert_eq!(
+        hub.call("sendInfo", &[bearer(BACKEND)], json!({ "message": "m" })).await.0,
+        400,
+        "a backend is no user"
+    );
+}
+
+#[tokio::test]
+async fn sessions_of_a_site_are_its_users() {
+    for (version, label) in [("v4", "v4 default salt"), ("v5", "v5 __Secure-authjs.session-token")] {
+        let (secret, cookie, user) = session(version, label);
+        let hub = Hub::spawn(with_sessions(&secret, &["--origins", "https://app.example.com"])).await;
+        let cookie = ("cookie", format!("theme=dark; {cookie}"));
+        let own = ("sec-fetch-site", "same-origin".to_owned());
+        let (_stream, hello) = hub.connect("", &[cookie.clone(), own.clone()]).await.unwrap();
+        assert_eq!(hello["userId"], json!(user), "{label}");
+        assert_eq!(hub.call("sendInfo", &[cookie.clone(), own], json!({ "message": "m" })).await.0, 200);
+
+        // A page of another origin makes the browser send the cookie.
+        let evil = ("origin", "https://evil.example.com".to_owned());
+        assert_eq!(refused(&hub, "", &[cookie.clone(), evil.clone()]).await, 403);
+        assert_eq!(hub.call("sendInfo", &[cookie.clone(), evil], json!({ "message": "m" })).await.0, 403);
+        assert_eq!(
+            hub.call("sendInfo", std::slice::from_ref(&cookie), json!({ "message": "m" })).await.0,
+            403
+        );
+        let app = ("origin", "https://app.example.com".to_owned());
+        assert!(hub.connect("", &[cookie.clone(), app]).await.is_ok());
+
+        let other = Hub::spawn(with_sessions("another secret", &[])).await;
+        assert_eq!(refused(&other, "", &[cookie]).await, 401);
+    }
+}
+
+#[tokio::test]
+async fn cors_is_answered_to_the_origins_that_are_listed() {
+    let hub = Hub::spawn(with_jwt(&["--origins", "https://app.example.com,http://localhost:3000"])).await;
+    let preflight = |origin: &str| {
+        let asked = "authorization,content-type,last-event-id,trpc-accept,x-trpc-source";
+        [
+            ("origin", origin.to_owned()),
+            ("access-control-request-method", "POST".to_owned()),
+            ("access-control-request-headers", asked.to_owned()),
+        ]
+    };
+    for path in ["/api/sse", "/api/trpc/sse.sendInfo"] {
+        let answer = hub.ask("OPTIONS", path, &preflight("https://app.example.com"), "").await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert_eq!(answer.headers.get("access-control-allow-origin"), Some("https://app.example.com"));
+        assert_eq!(answer.headers.get("access-control-allow-credentials"), Some("true"));
+        let allowed = answer.headers.get("access-control-allow-headers").unwrap().to_owned();
+        for name in ["authorization", "last-event-id", "x-trpc-source"] {
+            assert!(allowed.contains(name), "{name} in {allowed}");
+        }
+        let answer = hub.ask("OPTIONS", path, &preflight("https://evil.example.com"), "").await;
+        assert_eq!(answer.headers.get("access-control-allow-origin"), None);
+        // A refusal can be read too, by whom it may concern.
+        let answer = hub.ask("GET", path, &[("origin", "http://localhost:3000".to_owned())], "").await;
+        assert_eq!(answer.headers.get("access-control-allow-origin"), Some("http://localhost:3000"));
+        assert!(
+            answer.headers.get_all("vary").any(|value| value.to_lowercase().contains("origin")),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_ticket_opens_one_stream_and_gives_no_other_and_is_in_no_log() {
+    let hub = Hub::spawn(with_jwt(&["--log", "debug"])).await;
+    let ada = [bearer(&token("ada", 600, &json!({})))];
+    let (status, answer) = hub.call("createTicket", &ada, json!({})).await;
+    let data = &answer["result"]["data"];
+    assert_eq!((status, &data["expiresInMs"]), (200, &json!(30_000)));
+    let ticket = data["ticket"].as_str().unwrap();
+    let query = format!("ticket={ticket}&topics=orders/ada/7");
+    assert_eq!(
+        hub.ask(
+            "POST",
+            &format!("/api/trpc/sse.createTicket?{query}"),
+            &[("content-type", "application/json".into())],
+            "{}"
+        )
+        .await
+        .status,
+        401
+    );
+    let (_stream, hello) = hub.connect(&query, &[]).await.unwrap();
+    assert_eq!(hello["userId"], "ada");
+    assert_eq!(refused(&hub, &query, &[]).await, 401, "a second time");
+    let (_, answer) = hub.call("createTicket", &[bearer(BACKEND)], json!({ "userId": "bob" })).await;
+    let query = format!("ticket={}", answer["result"]["data"]["ticket"].as_str().unwrap());
+    assert_eq!(hub.connect(&query, &[]).await.unwrap().1["userId"], "bob");
+    // A subscription brings it in its connection params.
+    let (_, answer) = hub.call("createTicket", &ada, json!({})).await;
+    let params = json!({ "ticket": answer["result"]["data"]["ticket"] }).to_string();
+    let params: String = form_urlencoded::byte_serialize(params.as_bytes()).collect();
+    let path = format!("/api/trpc/sse.events?connectionParams={params}");
+    let mut events = RawRequest::get(hub.address(), &path).open().await.unwrap();
+    assert_eq!(events.next_event_within(PATIENCE).await.unwrap().event_type, "connected");
+    assert!(events.next_event_within(PATIENCE).await.unwrap().data.contains("\"userId\":\"ada\""));
+    assert_eq!(hub.ask("GET", &path, &[], "").await.status, 401, "a second time");
+
+    let log = hub.0.output();
+    assert!(log.contains("/api/sse"), "requests are logged: {log}");
+    assert!(
+        !log.contains(ticket) && !log.contains(&params) && !log.contains(SECRET) && !log.contains(BACKEND),
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_token_unless_it_is_renewed() {
+    let hub = Hub::spawn(with_jwt(&["--heartbeat-interval", "500ms"])).await;
+    let (mut short, _) = hub.connect("", &[bearer(&token("ada", 3, &json!({})))]).await.unwrap();
+    let (mut renewed, hello) = hub.connect("", &[bearer(&token("ada", 3, &json!({})))]).await.unwrap();
+    let input = json!({ "clientId": hello["clientId"], "token": token("ada", 600, &json!({})) });
+    assert_eq!(hub.call("renew", &[], input).await.0, 200, "the token in the input is credentials enough");
+    let strangers = json!({ "clientId": hello["clientId"], "token": token("bob", 600, &json!({})) });
+    assert_eq!(hub.call("renew", &[], strangers).await.0, 403);
+    let end = loop {
+        let (event_type, data) = next(&mut short).await;
+        if event_type != "heartbeat" {
+            break data;
+        }
+    };
+    assert_eq!((&end["event"], &end["data"]["reconnect"]), (&json!("auth_expired"), &json!(true)));
+    hub.call("sendInfo", &[bearer(BACKEND)], json!({ "message": "still there", "userId": "ada" })).await;
+    while next(&mut renewed).await.1["message"] != "still there" {}
+}
+
+#[tokio::test]
+async fn who_is_kicked_stays_away_for_as_long_as_asked() {
+    let hub = Hub::spawn(with_jwt(&[])).await;
+    let ada = [bearer(&token("ada", 600, &json!({})))];
+    let (mut stream, _) = hub.connect("", &ada).await.unwrap();
+    let input = json!({ "target": { "user": "ada" }, "reason": "spam", "stayAwayMs": 60_000 });
+    assert_eq!(hub.call("disconnect", &[bearer(BACKEND)], input).await.0, 200);
+    assert_eq!(next(&mut stream).await.1["data"], json!({ "reason": "spam", "reconnect": false }));
+    assert_eq!(refused(&hub, "", &ada).await, 204);
+}
+
+#[tokio::test]
+async fn whoever_asks_too_often_waits() {
+    let arguments =
+        ["--rate-streams-per-user", "2/1h", "--rate-calls", "3/1h", "--trusted-proxies", "127.0.0.1"];
+    let hub = Hub::spawn(with_jwt(&[&arguments[..], &["--rate-streams-per-address", "4/1h"]].concat())).await;
+    let from = |address: &str| ("x-forwarded-for", address.to_owned());
+    let ada = bearer(&token("ada", 600, &json!({})));
+    for expected in [true, true, false] {
+        let opened = hub.connect("", &[ada.clone(), from("203.0.113.1")]).await;
+        assert_eq!(opened.is_ok(), expected, "{:?}", opened.err());
+    }
+    let answer = hub.ask("GET", "/api/sse", &[ada.clone(), from("203.0.113.9")], "").await;
+    assert_eq!(answer.status, 429);
+    assert!(answer.headers.get("retry-after").is_some());
+    let bob = bearer(&token("bob", 600, &json!({})));
+    assert!(hub.connect("", &[bob, from("203.0.113.1")]).await.is_ok(), "the fourth from there");
+    let carol = bearer(&token("carol", 600, &json!({})));
+    assert_eq!(refused(&hub, "", &[carol.clone(), from("203.0.113.1")]).await, 429);
+    assert!(hub.connect("", &[carol, from("203.0.113.2")]).await.is_ok(), "from elsewhere");
+
+    let send = || hub.call("sendInfo", std::slice::from_ref(&ada), json!({ "message": "m" }));
+    assert_eq!([send().await.0, send().await.0, send().await.0, send().await.0], [200, 200, 200, 429]);
+    for _ in 0..5 {
+        assert_eq!(
+            hub.call("sendInfo", &[bearer(BACKEND)], json!({ "message": "m", "userId": "x" })).await.0,
+            200
+        );
+    }
+    for expected in [401, 401, 401, 429] {
+        assert_eq!(hub.call("sendInfo", &[bearer("guess")], json!({ "message": "m" })).await.0, expected);
+    }
+}
+
+#[tokio::test]
+async fn who_is_no_proxy_says_nothing_about_where_it_is() {
+    let hub = Hub::spawn(with_jwt(&["--rate-streams-per-address", "1/1h"])).await;
+    let ada = bearer(&token("ada", 600, &json!({})));
+    assert!(hub.connect("", &[ada.clone(), ("x-forwarded-for", "203.0.113.1".into())]).await.is_ok());
+    assert_eq!(refused(&hub, "", &[ada, ("x-forwarded-for", "203.0.113.2".into())]).await, 429);
+}
+
+#[tokio::test]
+async fn anonymous_callers_listen_to_what_is_for_everybody() {
+    let hub = Hub::spawn(with_jwt(&["--auth-anonymous", "--join-anonymously", "status/*"])).await;
+    let (mut stream, hello) = hub.connect("topics=status/eu", &[]).await.unwrap();
+    assert_eq!(hello["userId"], Value::Null);
+    assert_eq!(refused(&hub, "topics=news", &[]).await, 403);
+    assert_eq!(refused(&hub, "", &[bearer("bad")]).await, 401, "bad credentials are not none");
+    assert_eq!(hub.call("sendInfo", &[], json!({ "message": "m", "userId": "ada" })).await.0, 401);
+    assert_eq!(
+        hub.call("broadcastNotification", &[bearer(BACKEND)], json!({ "message": "all" })).await.0,
+        200
+    );
+    assert_eq!(next(&mut stream).await.1["message"], "all");
+
+    // A backend alone, and everybody listens.
+    let mut command = command();
+    command.args(["--auth-anonymous"]).env("SSE_HUB_BACKEND_KEY", BACKEND);
+    let hub = Hub::spawn(command).await;
+    assert!(hub.connect("", &[]).await.is_ok());
+    assert_eq!(hub.call("broadcastNotification", &[], json!({ "message": "all" })).await.0, 401);
+}
+
+#[tokio::test]
+async fn secrets_may_be_in_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let (secret, key) = (write("secret", &format!("{SECRET}\n")), write("key", BACKEND));
+    let config = format!(
+        "[access]\nauth = \"jwt\"\nauth_secret_file = [{secret:?}]\nbackend_key_file = {key:?}\njoin = [\"news\"]\n"
+    );
+    let mut command = command();
+    command.arg("--config").arg(write("hub.toml", &config));
+    let hub = Hub::spawn(command).await;
+    assert!(hub.connect("topics=news", &[bearer(&token("ada", 60, &json!({})))]).await.is_ok());
+    assert_eq!(hub.ask("GET", "/metrics", &[bearer(BACKEND)], "").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_certificate_of_its_own() {
+    let Some(curl) = sse_testkit::executable("curl").unwrap() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    fs::write(&cert, made.cert.pem()).unwrap();
+    fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let mut command = with_jwt(&[]);
+    command.arg("--tls-cert").arg(&cert).arg("--tls-key").arg(&key);
+    let hub = Hub::spawn(command).await;
+    let port = hub.address().port();
+    let output = Command::new(curl)
+        .args([
+            "-sS",
+            "--noproxy",
+            "*",
+            "--resolve",
+            &format!("localhost:{port}:127.0.0.1"),
+            "--max-time",
+            "20",
+        ])
+        .args(["-o", "-", "-w", " %{http_version} %{http_code}"])
+        .arg("--cacert")
+        .arg(&cert)
+        .arg(format!("https://localhost:{port}/health/live"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.ends_with(" 2 200"), "{said:?} {:?}", String::from_utf8_lossy(&output.stderr));
+}
