@@ -13,6 +13,7 @@ use actix_web::{
 use futures_util::StreamExt;
 use sse_core::{Caller, Cause};
 use sse_trpc::{Body, Content, Headers, Management};
+use tokio::time::timeout;
 
 use crate::{body::SessionBody, response};
 
@@ -25,8 +26,10 @@ pub fn trpc(path: &str, management: Management) -> Scope {
 }
 
 async fn call(management: Data<Management>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    let Some(body) = read(payload, management.body_limit()).await else {
-        return into_response(&request, sse_trpc::Response::broken_off());
+    let body = match timeout(management.body_time(), read(payload, management.body_limit())).await {
+        Ok(Some(body)) => body,
+        Ok(None) => return into_response(&request, sse_trpc::Response::broken_off()),
+        Err(_) => Body::TooSlow,
     };
     let caller = caller(&request);
     let answer = management

@@ -13,6 +13,7 @@ use http::{Extensions, HeaderName, HeaderValue, StatusCode};
 use sse_core::{Caller, Cause};
 use sse_hyper::PeerAddr;
 use sse_trpc::{Content, Headers, Management};
+use tokio::time::timeout;
 
 /// The management API as a router, to be nested where the app wants it: `.nest("/api/trpc", sse_axum::trpc(management))`.
 ///
@@ -26,10 +27,11 @@ pub fn trpc<S: Clone + Send + Sync + 'static>(management: Management) -> Router<
 
 async fn call(State(management): State<Management>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
-    let body = match to_bytes(body, management.body_limit()).await {
-        Ok(bytes) => bytes.into(),
-        Err(error) if is_too_large(&error) => sse_trpc::Body::TooLarge,
-        Err(_) => return into_response(sse_trpc::Response::broken_off()),
+    let body = match timeout(management.body_time(), to_bytes(body, management.body_limit())).await {
+        Ok(Ok(bytes)) => bytes.into(),
+        Ok(Err(error)) if is_too_large(&error) => sse_trpc::Body::TooLarge,
+        Ok(Err(_)) => return into_response(sse_trpc::Response::broken_off()),
+        Err(_) => sse_trpc::Body::TooSlow,
     };
     let caller = caller(&mut parts.extensions);
     let address = parts.extensions.get().map(|PeerAddr(address)| address.ip());

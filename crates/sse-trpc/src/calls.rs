@@ -43,7 +43,7 @@ pub(crate) enum Form {
 #[derive(Debug)]
 enum Inputs<'a> {
     Of(Cow<'a, [u8]>),
-    TooLarge,
+    Refused(Error),
 }
 
 /// The inputs of the single calls.
@@ -86,7 +86,8 @@ impl<'a> Calls<'a> {
     pub(crate) fn inputs(&self, limits: &Limits) -> Result<Separated<'_>, Error> {
         let bytes = match &self.inputs {
             Inputs::Of(bytes) if bytes.len() <= limits.body => bytes,
-            _ => return Err(input::too_large()),
+            Inputs::Of(_) => return Err(input::too_large()),
+            Inputs::Refused(error) => return Err(error.clone()),
         };
         if self.form == Form::Single {
             return Ok(Separated::One(bytes));
@@ -139,7 +140,8 @@ impl<'a> Inputs<'a> {
         }
         match &request.body {
             Body::Read(bytes) => Self::Of(Cow::Borrowed(bytes)),
-            Body::TooLarge => Self::TooLarge,
+            Body::TooLarge => Self::Refused(input::too_large()),
+            Body::TooSlow => Self::Refused(input::too_slow()),
         }
     }
 }

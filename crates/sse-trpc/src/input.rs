@@ -69,6 +69,10 @@ pub(crate) fn too_large() -> Error {
     Error::new(Code::PayloadTooLarge, Code::PayloadTooLarge.as_str())
 }
 
+pub(crate) fn too_slow() -> Error {
+    Error::new(Code::Timeout, "the body did not come in time")
+}
+
 type Problem = serde_path_to_error::Error<serde_json::Error>;
 
 /// Of JSON that is sound but not of the type's form, the reader of text may tell only which character it would have liked to see;

@@ -44,6 +44,7 @@ use crate::{
 pub struct Management {
     manager: Manager,
     limits: Limits,
+    body_time: Duration,
     transformer: Transformer,
     path_separator: PathSeparator,
     method_override: bool,
@@ -63,6 +64,9 @@ struct Known {
     tally: Arc<Tally>,
 }
 
+/// How long a body may take, unless the app says otherwise.
+const BODY_TIME: Duration = Duration::from_secs(30);
+
 type Identify = dyn Fn(ConnectionParams, Result<Caller, Cause>) -> Identifying + Send + Sync;
 type Identifying = Pin<Box<dyn Future<Output = Result<Caller, Error>> + Send>>;
 
@@ -73,6 +77,7 @@ impl Management {
         Self {
             manager,
             limits: Limits::default(),
+            body_time: BODY_TIME,
             transformer: Transformer::default(),
             path_separator: PathSeparator::default(),
             method_override: false,
@@ -88,6 +93,13 @@ impl Management {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Sets how long a body may take to come; 30 seconds by default. Clients that send a byte now and then would hold their connections for ever.
+    #[must_use]
+    pub fn body_timeout(mut self, time: Duration) -> Self {
+        self.body_time = time;
         self
     }
 
@@ -144,6 +156,12 @@ impl Management {
     #[must_use]
     pub fn body_limit(&self) -> usize {
         self.limits.body
+    }
+
+    /// How long a body is worth waiting for; of a slower one say [`Body::TooSlow`](crate::Body::TooSlow).
+    #[must_use]
+    pub fn body_time(&self) -> Duration {
+        self.body_time
     }
 
     /// Answers a request. Whatever is in it, there is an answer.

@@ -48,6 +48,8 @@ pub enum Body {
     Read(Bytes),
     /// It was longer than [`Management::body_limit`](crate::Management::body_limit), and was not read to its end.
     TooLarge,
+    /// It had not come to its end after [`Management::body_time`](crate::Management::body_time).
+    TooSlow,
 }
 
 impl<'a> Headers<'a> {

@@ -4,4 +4,6 @@
 mod half_closed;
 mod layers;
 mod suite;
+#[cfg(feature = "trpc")]
+mod trpc;
 mod workers;

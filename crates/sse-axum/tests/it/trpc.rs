@@ -1,10 +1,15 @@
 //! Where the management API may be mounted.
 
+use std::time::Duration;
+
 use axum::Router;
 use sse_core::{Manager, Open};
 use sse_testkit::request;
 use sse_trpc::Management;
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
 
 #[tokio::test]
 async fn it_answers_below_any_path_of_a_router_of_any_state() {
@@ -28,4 +33,24 @@ async fn it_answers_below_any_path_of_a_router_of_any_state() {
     }
     let elsewhere = request(address, "GET", "/api/trpcs", &[], "").await.unwrap();
     assert_eq!((elsewhere.status, elsewhere.body.len()), (404, 0));
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let manager = Manager::builder().access(Open).build().unwrap();
+    let management = Management::new(manager).body_timeout(Duration::from_millis(50));
+    let router: Router = Router::new().nest("/api/trpc", sse_axum::trpc(management));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    tokio::spawn(sse_axum::serve(listener, router).into_future());
+    let head = "POST /api/trpc/sse.sendInfo HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{";
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let read = socket.read_to_string(&mut answer);
+    tokio::time::timeout(Duration::from_secs(30), read).await.expect("the connection is closed").unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(
+        answer.contains(r#""data":{"code":"TIMEOUT","httpStatus":408,"path":"sse.sendInfo"}"#),
+        "{answer}"
+    );
 }

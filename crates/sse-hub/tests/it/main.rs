@@ -6,6 +6,7 @@ mod browser;
 mod cdp;
 mod config;
 mod curl;
+mod hostile;
 mod hub;
 mod management;
 mod metrics;

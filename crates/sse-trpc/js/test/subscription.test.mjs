@@ -54,6 +54,11 @@ for (const transformer of [undefined, superjson]) {
       { type: "news", data: ["a", null] },
     ]);
 
+    // superjson writes null for undefined; what arrives is without it.
+    await api.sse.sendSystemEvent.mutate({ userId: "ada", event: "e", data: undefined });
+    await until(() => seen.data.length === 4);
+    assert.deepEqual(Object.keys(seen.data[3].data).sort(), ["event", "timestamp"]);
+
     await api.sse.join.mutate({ clientId: hello.clientId, topics: ["more"] });
     await api.sse.leave.mutate({ clientId: hello.clientId, topics: ["news"] });
     assert.deepEqual(await api.sse.publish.mutate({ target, event: "news", data: 1 }), { matched: 0 });

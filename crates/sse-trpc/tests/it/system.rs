@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use sse_core::RESERVED_SYSTEM_EVENTS;
+use sse_trpc::Transformer;
 
 use crate::api::Api;
 
@@ -34,6 +35,22 @@ async fn data_is_any_value() {
         api.mutate("sse.broadcastSystemEvent", json!({ "event": "e", "data": data })).await.matched(1);
         assert_eq!(ada.event().1.get("data"), Some(&data));
     }
+}
+
+/// superjson writes `null` for what is undefined, and says so beside it.
+#[tokio::test]
+async fn undefined_data_are_none() {
+    let mut api = Api::open();
+    api.management = api.management.transformer(Transformer::SuperJson);
+    let mut ada = api.listen("ada", &[]);
+    let input = r#"{"json":{"event":"e","data":null},"meta":{"values":{"data":["undefined"]},"v":1}}"#;
+    assert_eq!(api.post("sse.broadcastSystemEvent", input.into()).await.status, 200);
+    assert_eq!(ada.event().1.get("data"), None);
+    let input = r#"{"json":{"event":"e","data":null},"meta":{"values":{"other":["undefined"]},"v":1}}"#;
+    assert_eq!(api.post("sse.broadcastSystemEvent", input.into()).await.status, 200);
+    assert_eq!(ada.event().1.get("data"), Some(&Value::Null));
+    let bad = api.post("sse.broadcastSystemEvent", r#"{"json":{},"meta":"undefined"}"#.into()).await;
+    assert_eq!(bad.status, 400, "{}", bad.text);
 }
 
 #[tokio::test]

@@ -108,6 +108,17 @@ async fn bodies_up_to_the_limit_are_read() {
 }
 
 #[tokio::test]
+async fn a_slow_body_is_told_to_the_call() {
+    let api = Api::open();
+    let answer =
+        api.request("POST", "sse.broadcastNotification", Some("application/json"), Body::TooSlow).await;
+    answer.refused(408, "TIMEOUT", "the body did not come in time");
+    assert_eq!(answer.json()["error"]["data"]["path"], "sse.broadcastNotification");
+    // Whose body does not matter.
+    assert_eq!(api.request("GET", "sse.getStats", None, Body::TooSlow).await.status, 200);
+}
+
+#[tokio::test]
 async fn an_unknown_procedure_is_told_before_a_large_body() {
     let answer = Api::open().request("POST", "nothing", Some("application/json"), Body::TooLarge).await;
     assert_eq!(answer.error().0, "NOT_FOUND");
