@@ -1,6 +1,8 @@
 // Every link of the current client, with and without superjson.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import http from "node:http";
 import test from "node:test";
 import { TRPCClientError, createTRPCClient, httpBatchLink, httpBatchStreamLink, httpLink } from "@trpc/client";
 import superjson from "superjson";
@@ -75,4 +77,23 @@ test("a batch that is larger than the hub takes", async (t) => {
   assert.equal((await four(small)).length, 4);
   const large = createTRPCClient({ links: [httpBatchLink({ url: hub.url })] });
   assert.equal((await failure(four(large))).message, "Batch call exceeds maximum size");
+});
+
+test("spaces between the lines of a slow batch are nothing to the client", async (t) => {
+  const server = http.createServer((request, response) => {
+    response.writeHead(200, { "content-type": "application/json" });
+    // As the server writes it, with its pings.
+    const pieces = ['{"0":[[0],[null,0,0]]}\n', " ", " ", '[0,0,[[{"result":{"data":7}}]]]\n'];
+    const timer = setInterval(() => {
+      const piece = pieces.shift();
+      if (piece !== undefined) response.write(piece);
+      else response.end(() => clearInterval(timer));
+    }, 20);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => { server.closeAllConnections(); server.close(); });
+  const url = `http://127.0.0.1:${server.address().port}`;
+  const api = createTRPCClient({ links: [httpBatchStreamLink({ url })] });
+  assert.equal(await api.slow.query(), 7);
 });
