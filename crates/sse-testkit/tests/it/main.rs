@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of tests unwrap as tests do")]
 
 mod client;
+mod corpus;
 mod decoder;
 mod peers;
 mod pieces;
