@@ -21,6 +21,7 @@ const TOOLS: &[Tool] = &[
     Tool { executable: "chromium", package: "chromium" },
     Tool { executable: "curl", package: "curl" },
     Tool { executable: "go", package: "golang-go" },
+    Tool { executable: "firefox-esr", package: "firefox-esr" },
     Tool { executable: "node", package: "nodejs" },
     Tool { executable: "npm", package: "npm" },
     Tool { executable: "php", package: "php-cli" },

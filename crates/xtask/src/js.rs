@@ -13,7 +13,12 @@ struct Package {
     inner: &'static [&'static str],
 }
 
-const PACKAGES: &[Package] = &[Package { path: "crates/sse-trpc/js", inner: &["v10", "react"] }];
+const PACKAGES: &[Package] = &[
+    Package { path: "crates/sse-trpc/js", inner: &["v10", "react"] },
+    Package { path: "crates/sse-browser/js", inner: &["react18"] },
+    // Links the one before it, and its types.
+    Package { path: "examples/react", inner: &[] },
+];
 
 /// Installs what the lock files say, checks types, and runs the tests.
 pub(crate) fn check() -> Result<(), Error> {

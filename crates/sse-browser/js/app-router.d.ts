@@ -1,0 +1,115 @@
+// Made from the Rust definitions of sse-trpc by `cargo test -p sse-trpc`; do not edit.
+//
+// Types of the management API for @trpc/client and @trpc/react-query, version 11:
+//
+//     import type { AppRouter } from "./app-router";
+//     const api = createTRPCClient<AppRouter>({ links: [httpBatchLink({ url: "/api/trpc" })] });
+//
+// `AppRouter<true>` where the server speaks superjson. An app with procedures of its own adds them to `SseProcedures`.
+
+import type {
+  TRPCBuiltRouter,
+  TRPCDefaultErrorShape,
+  TRPCMutationProcedure,
+  TRPCQueryProcedure,
+  TRPCSubscriptionProcedure,
+} from "@trpc/server";
+
+export type NotificationType = "info" | "success" | "warning" | "error";
+
+export type Target = "all" | { user: string } | { client: string } | { topic: string };
+
+export type SseCounters = { bytes: number, connected: number, delivered: number, disconnected: { client_left: number, expired: number, kicked: number, max_age: number, overflow: number, replaced: number, shutdown: number, stalled: number }, dropped: number, heartbeats: number, published: number, queued: number, refused: { address_limit: number, draining: number, forbidden: number, full: number, headers_only: number, invalid: number, method: number, stay_away: number, too_many_dialects: number, unauthenticated: number, user_limit: number } };
+
+/** What a subscription gives: the event's type, `message` where it has none, and its data. */
+export type SseEvent = { type: string; data: unknown };
+
+/** An event with an id, by which the client goes on after a lost connection. */
+export type TrackedSseEvent = { id: string; data: SseEvent };
+
+export type StatsInput = { byUser?: boolean | null, limit?: number | null, };
+
+export type SseStats = { totalConnections: number, uniqueUsers: number, 
+/**
+ * Left out when it was not asked for.
+ */
+connectionsByUser?: { [key in string]: number }, ending: number, } & SseCounters;
+
+export type Connection = { clientId: string, userId: string | null, topics: Array<string>, connectedAt: number, waiting: number, delivered: number, };
+
+export type ConnectionsInput = { cursor?: number | null, limit?: number | null, userId?: string, topic?: string, 
+/**
+ * What `useInfiniteQuery` adds to every input; pages are turned forward only.
+ */
+direction?: "forward" | "backward", };
+
+export type ConnectionPage = { items: Array<Connection>, nextCursor: number | null, };
+
+export type SendInput = { message: string, title?: string | null, data?: Record<string, unknown>, timestamp?: number | null, 
+/**
+ * Without it, the caller.
+ */
+userId?: string, };
+
+export type Done = { 
+/**
+ * Streams that it reached.
+ */
+matched: number, 
+/**
+ * The id that the event got; only with an event log.
+ */
+id?: string, };
+
+export type SendNotificationInput = { userId: string, type?: NotificationType, title?: string | null, message: string, data?: Record<string, unknown>, timestamp?: number | null, };
+
+export type BroadcastNotificationInput = { type?: NotificationType, title?: string | null, message: string, data?: Record<string, unknown>, timestamp?: number | null, };
+
+export type SendSystemEventInput = { userId: string, event: string, data?: unknown, };
+
+export type BroadcastSystemEventInput = { event: string, data?: unknown, };
+
+export type PublishInput = { target: Target, except?: Array<string>, event: string, 
+/**
+ * As the caller wrote it: numbers keep their digits and members their order.
+ */
+data: unknown, 
+/**
+ * Not to be logged; nothing is.
+ */
+ephemeral?: boolean | null, key?: string | null, };
+
+export type MembershipInput = { clientId: string, topics: Array<string>, };
+
+export type DisconnectInput = { target: Target, reason?: string | null, stayAwayMs?: number | null, };
+
+export type EventsInput = { topics?: Array<string>, };
+
+export type SseProcedures = {
+  sse: {
+    getStats: TRPCQueryProcedure<{ input: StatsInput | void; output: SseStats; meta: object }>;
+    getConnections: TRPCQueryProcedure<{ input: ConnectionsInput | void; output: ConnectionPage; meta: object }>;
+    sendSuccess: TRPCMutationProcedure<{ input: SendInput; output: Done; meta: object }>;
+    sendInfo: TRPCMutationProcedure<{ input: SendInput; output: Done; meta: object }>;
+    sendWarning: TRPCMutationProcedure<{ input: SendInput; output: Done; meta: object }>;
+    sendError: TRPCMutationProcedure<{ input: SendInput; output: Done; meta: object }>;
+    sendNotification: TRPCMutationProcedure<{ input: SendNotificationInput; output: Done; meta: object }>;
+    broadcastNotification: TRPCMutationProcedure<{ input: BroadcastNotificationInput; output: Done; meta: object }>;
+    sendSystemEvent: TRPCMutationProcedure<{ input: SendSystemEventInput; output: Done; meta: object }>;
+    broadcastSystemEvent: TRPCMutationProcedure<{ input: BroadcastSystemEventInput; output: Done; meta: object }>;
+    publish: TRPCMutationProcedure<{ input: PublishInput; output: Done; meta: object }>;
+    join: TRPCMutationProcedure<{ input: MembershipInput; output: Done; meta: object }>;
+    leave: TRPCMutationProcedure<{ input: MembershipInput; output: Done; meta: object }>;
+    disconnect: TRPCMutationProcedure<{ input: DisconnectInput; output: Done; meta: object }>;
+    events: TRPCSubscriptionProcedure<{ input: (EventsInput & { lastEventId?: string | null }) | void; output: AsyncIterable<SseEvent | TrackedSseEvent>; meta: object }>;
+  };
+};
+
+export type AppRoot<SuperJson extends boolean = false> = {
+  ctx: object;
+  meta: object;
+  errorShape: TRPCDefaultErrorShape;
+  transformer: SuperJson;
+};
+
+export type AppRouter<SuperJson extends boolean = false> = TRPCBuiltRouter<AppRoot<SuperJson>, SseProcedures>;

@@ -1,0 +1,198 @@
+// The client: a store of where a stream stands and what it brought, with callbacks.
+
+import { createConnection } from "./connection.js";
+import { SSEError } from "./error.js";
+import { createShared, shareKey } from "./shared.js";
+import { call, createStore } from "./store.js";
+import { browser, watchPage } from "./world.js";
+
+export { SSEError };
+
+/** How many ids are remembered, to know what has been seen. */
+const IDS = 1000;
+
+/**
+ * @template [Data=any]
+ * @typedef {import("./types.js").SSEMessage<Data>} SSEMessage
+ */
+/** @typedef {import("./types.js").SSENotification} SSENotification */
+/** @typedef {import("./types.js").SSESystemEvent} SSESystemEvent */
+/** @typedef {import("./types.js").SSEGap} SSEGap */
+/** @typedef {import("./types.js").SSEState} SSEState */
+/** @typedef {import("./types.js").SSESnapshot} SSESnapshot */
+/** @typedef {import("./types.js").SSECallbacks} SSECallbacks */
+/** @typedef {import("./types.js").SSEOptions} SSEOptions */
+/** @typedef {import("./error.js").SSEErrorCode} SSEErrorCode */
+
+/**
+ * A client. Its functions need no `this`.
+ *
+ * @typedef {object} SSEClient
+ * @property {() => void} connect Connects, also after it had given up.
+ * @property {(how?: { everywhere?: boolean }) => void} disconnect Ends the stream, and whatever was about to be tried. With
+ *   `everywhere` in all tabs that share it, and forgets the last id: for logging out.
+ * @property {() => SSESnapshot} getSnapshot
+ * @property {(listener: (snapshot: SSESnapshot) => void) => () => void} subscribe Calls the listener with the snapshot at once, and
+ *   after each change. Gives what ends it.
+ * @property {(type: string, listener: (message: SSEMessage) => void) => () => void} on Listens to events of a type, `*` for all. Gives what
+ *   ends it.
+ * @property {(callbacks: SSECallbacks) => () => void} listen More callbacks. Gives what ends it.
+ * @property {() => void} clearMessages
+ */
+
+/** @type {SSESnapshot} */
+export const INITIAL = Object.freeze({
+  state: "idle", role: "alone", clientId: null, userId: null, attempt: 0, nextRetryAt: null, lastEventId: "", error: null,
+  lastMessage: null, messages: Object.freeze([]),
+});
+
+/** @param {string} text */
+function json(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/**
+ * Makes a client; `connect` connects it.
+ *
+ * @param {SSEOptions} [options]
+ * @param {Partial<import("./types.js").World>} [part] For tests: a part of the world that is not the browser's.
+ * @returns {SSEClient}
+ */
+export function createSSE(options = {}, part) {
+  const { parse = json, maxMessages = 100, signal, pauseWhenHidden = false } = options;
+  const world = { ...browser(), ...(options.fetch && { fetch: options.fetch }), ...part };
+  const place = createPlace(options, world);
+  const store = createStore(INITIAL);
+  /** @type {Set<SSECallbacks>} */
+  const audience = new Set([options]);
+  /** @type {Set<string>} */
+  const seen = new Set();
+
+  /** @template {keyof SSECallbacks} Name @param {Name} name @param {any[]} values */
+  const tell = (name, ...values) => {
+    for (const one of [...audience]) call(/** @type {any} */ (one[name]), ...values);
+  };
+
+  /** Whether an event came before: after a resumption, or from two tabs. @param {import("./types.js").Arrival} event */
+  const isDouble = ({ type, text, id }) => {
+    // These carry a position, which is that of an event as well.
+    if (!id || type === "connection" || type === "heartbeat" || (type === "system" && json(text)?.event === "gap")) return false;
+    if (seen.has(id)) return true;
+    seen.add(id);
+    if (seen.size > IDS) for (const oldest of seen) { seen.delete(oldest); break; }
+    return false;
+  };
+
+  /** @type {import("./types.js").Sink} */
+  const sink = {
+    change: (change) => {
+      const was = store.getSnapshot().state;
+      if (change.lastEventId !== undefined) place.save(change.lastEventId);
+      store.set(change);
+      const is = store.getSnapshot().state;
+      if (was !== "open" && is === "open") tell("onConnect");
+      if (was === "open" && is !== "open") tell("onDisconnect");
+    },
+    event: (event) => {
+      if (isDouble(event)) return;
+      const { type, text, id, raw, timestamp } = event;
+      /** @type {SSEMessage} */
+      let message;
+      try {
+        message = { type, data: parse(text, type), ...(id && { id }), timestamp, ...(raw && { raw }) };
+      } catch (cause) {
+        return tell("onError", new SSEError("parse", `parse failed: ${cause}`, { retryable: true, cause }));
+      }
+      if (type !== "heartbeat") {
+        const messages = maxMessages > 0 ? [...store.getSnapshot().messages, message].slice(-maxMessages) : [];
+        store.set({ lastMessage: message, messages });
+      }
+      tell("onMessage", message);
+      if (type !== "system") return;
+      const { event: name, data } = json(text) ?? {};
+      if (name === "gap") tell("onGap", data);
+    },
+    error: (error) => tell("onError", error),
+  };
+
+  /** @type {import("./types.js").Source | undefined} */
+  let source;
+  let unwatch = () => {};
+
+  const disconnect = ({ everywhere = false } = {}) => {
+    unwatch();
+    unwatch = () => {};
+    if (everywhere) source?.stopAll?.();
+    source?.disconnect();
+    if (everywhere) sink.change({ lastEventId: "" });
+  };
+
+  const connect = () => {
+    if (signal?.aborted) return sink.change({ state: "closed" });
+    source ??= (isShared(options, world) ? createShared : createConnection)({ lastEventId: place.load(), ...options }, sink, world);
+    unwatch();
+    const { wake, suspend: sleep } = source;
+    unwatch = watchPage(world, { wake, sleep, pausesWhenHidden: pauseWhenHidden });
+    source.connect();
+  };
+
+  signal?.addEventListener("abort", () => disconnect());
+  return {
+    connect,
+    disconnect,
+    getSnapshot: store.getSnapshot,
+    subscribe: store.subscribe,
+    on: (type, listener) => {
+      /** @type {SSECallbacks} */
+      const callbacks = { onMessage: (message) => { if (type === "*" || message.type === type) listener(message); } };
+      audience.add(callbacks);
+      return () => { audience.delete(callbacks); };
+    },
+    listen: (callbacks) => {
+      const mine = { ...callbacks };
+      audience.add(mine);
+      return () => { audience.delete(mine); };
+    },
+    clearMessages: () => store.set({ messages: [], lastMessage: null }),
+  };
+}
+
+/**
+ * Tabs share a stream when they say whose it is: nothing else tells that two tabs are of one user. And only a stream that any of them could
+ * open for the others.
+ *
+ * @param {SSEOptions} options
+ * @param {import("./types.js").World} world
+ */
+function isShared({ share, user, method = "GET", body }, { locks, BroadcastChannel }) {
+  return !!((share ?? user != null) && locks && BroadcastChannel && method === "GET" && !body);
+}
+
+/**
+ * Where the last id outlives the page.
+ *
+ * @param {SSEOptions} options
+ * @param {import("./types.js").World} world
+ */
+function createPlace({ storage, ...options }, world) {
+  /** @template T @param {(storage: Pick<Storage, "getItem" | "setItem" | "removeItem">, key: string) => T} use */
+  const attempt = (use) => {
+    if (!storage) return undefined;
+    try {
+      const place = storage === "session" ? sessionStorage : storage === "local" ? localStorage : storage;
+      return use(place, shareKey(options, world.base));
+    } catch {
+      // Storage is full, or not allowed here: the stream works without.
+      return undefined;
+    }
+  };
+  return {
+    load: () => attempt((place, key) => place.getItem(key)) ?? "",
+    /** @param {string} id */
+    save: (id) => attempt((place, key) => (id ? place.setItem(key, id) : place.removeItem(key))),
+  };
+}

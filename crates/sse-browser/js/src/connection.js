@@ -1,0 +1,295 @@
+// The stream of one tab: made, watched, made again.
+
+import { delay } from "./delay.js";
+import { SSEError } from "./error.js";
+import { eventSourceStream } from "./event-source-stream.js";
+import { fetchStream } from "./fetch-stream.js";
+
+/** A stream that lived for so long was a good one, also if it brought nothing. */
+const STABLE_MS = 5000;
+/** Waking up makes no more attempts than one in this time. */
+const WAKE_MS = 1000;
+/** A timer that is so late slept, and the stream with it. */
+const LATE_MS = 5000;
+
+/**
+ * @template T
+ * @param {import("./types.js").PerAttempt<T> | undefined} value
+ */
+const current = async (value) => (typeof value === "function" ? /** @type {() => T | Promise<T>} */ (value)() : value);
+
+/**
+ * The data of an event that the server makes itself.
+ *
+ * @param {string} text
+ */
+function own(text) {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    // A server that is not ours uses the same name for something else.
+    return {};
+  }
+}
+
+/**
+ * Makes a connection that is not connected yet.
+ *
+ * @param {import("./types.js").SSESource} source
+ * @param {import("./types.js").Sink} sink
+ * @param {import("./types.js").World} world
+ * @returns {import("./types.js").Source}
+ */
+export function createConnection(source, sink, world) {
+  const {
+    url = "/api/sse", topics = [], reconnect = true, reconnectInterval = 3000, maxReconnectAttempts = 5, backoff,
+    transport = "fetch", heartbeatTimeout, connectTimeout = 20_000, onUnauthorized,
+  } = source;
+  /** @type {import("./types.js").SSEState} */
+  let state = "idle";
+  let lastEventId = source.lastEventId ?? "";
+  let epoch = 0, failures = 0, isRenewed = false, isSuspended = false, isExhausted = false;
+  /** @type {number | undefined} */
+  let retry;
+  /** The silence that is too long; 0 for none. */
+  let silence = 0;
+  let openedAt = 0, heardAt = 0, triedAt = -Infinity, nextRetryAt = 0, notBefore = 0;
+  /** @type {AbortController | undefined} */
+  let abort;
+  /** @type {any} */
+  let timer;
+
+  /** @param {Partial<import("./types.js").SSESnapshot>} change */
+  const change = (change) => {
+    state = change.state ?? state;
+    sink.change(change);
+  };
+
+  /** @param {() => void} run @param {number} milliseconds */
+  const after = (run, milliseconds) => {
+    world.clearTimeout(timer);
+    timer = world.setTimeout(run, milliseconds);
+  };
+
+  /** Lets go of the stream; nothing of it will be heard any more. */
+  const release = () => {
+    epoch++;
+    world.clearTimeout(timer);
+    abort?.abort();
+    abort = undefined;
+  };
+
+  const attempt = async () => {
+    release();
+    const mine = epoch;
+    const { signal } = (abort = new AbortController());
+    triedAt = world.now();
+    silence = 0;
+    change({ state: "connecting", attempt: failures, nextRetryAt: null });
+    if (connectTimeout) after(() => lost(new SSEError("timeout", "no answer", { retryable: true })), connectTimeout);
+    /** @template {any[]} A @param {(...values: A) => void} run @returns {(...values: A) => void} */
+    const ours = (run) => (...values) => { if (mine === epoch) run(...values); };
+    /** @type {SSEError} */
+    let error;
+    try {
+      const { address, init } = await request();
+      if (mine !== epoch) return;
+      const handlers = {
+        signal, lastEventId, maxEventBytes: source.maxEventBytes, raw: source.raw,
+        open: ours(opened), bytes: ours(heard), event: ours(arrived), id: ours(moved), retry: ours(told),
+      };
+      await (transport === "fetch"
+        ? fetchStream(address, init, handlers, world)
+        : eventSourceStream(address, source, handlers, world));
+      error = new SSEError("ended", "the server ended the stream", { retryable: true });
+    } catch (cause) {
+      error = cause instanceof SSEError ? cause
+        : new SSEError("request", `the request could not be made: ${cause}`, { retryable: true, cause });
+    }
+    if (mine === epoch) lost(error);
+  };
+
+  const request = async () => {
+    const [headers, query, ticket, body] =
+      await Promise.all([current(source.headers), current(source.query), current(source.ticket), current(source.body)]);
+    const address = new URL(url, world.base);
+    const parameters = { ...query, ...(topics.length && { topics: topics.join() }), ...(ticket && { ticket }) };
+    for (const [name, value] of Object.entries(parameters)) address.searchParams.set(name, value);
+    if (transport !== "fetch" && lastEventId) address.searchParams.set("lastEventId", lastEventId);
+    return { address: address.href, init: { method: source.method, headers, body, credentials: source.credentials } };
+  };
+
+  /** @param {Headers} [headers] */
+  const opened = (headers) => {
+    openedAt = heardAt = world.now();
+    silence = heartbeatTimeout ?? Number(headers?.get("x-sse-heartbeat-ms")) * 2.5;
+    change({ state: "open", error: null });
+    watch();
+  };
+
+  const heard = () => { heardAt = world.now(); };
+
+  /** One timer for all that comes: it looks when the last thing came. */
+  const watch = () => {
+    if (!silence) return world.clearTimeout(timer);
+    const due = heardAt + silence;
+    after(() => {
+      if (heardAt + silence > world.now()) return watch();
+      const slept = world.now() - due > LATE_MS;
+      lost(new SSEError("timeout", "nothing was heard for too long", { retryable: true }), slept);
+    }, due - world.now());
+  };
+
+  /** @param {string} id */
+  const moved = (id) => {
+    lastEventId = id;
+    sink.change({ lastEventId });
+  };
+
+  /** @param {number} milliseconds */
+  const told = (milliseconds) => { retry = milliseconds; };
+
+  /** @param {import("./parser.js").ParsedEvent} event */
+  const arrived = ({ type, data, id, lastEventId, raw }) => {
+    const mine = epoch;
+    const isSystem = type === "system";
+    const { event, data: details } = isSystem ? own(data) : {};
+    const isFarewell = isSystem && ["shutdown", "auth_expired", "disconnected"].includes(event);
+    if (type === "connection") {
+      const { clientId = null, userId = null, heartbeatMs } = own(data);
+      change({ clientId, userId });
+      if (heartbeatTimeout === undefined && heartbeatMs !== undefined) {
+        silence = heartbeatMs * 2.5;
+        watch();
+      }
+    } else if (type !== "heartbeat" && !isFarewell && event !== "gap") {
+      // Only what an app sent shows that the stream is of use: a server may greet, and drop.
+      failures = 0;
+      isRenewed = false;
+    }
+    sink.event({ type, text: data, id, lastEventId, timestamp: world.now(), ...(raw && { raw }) });
+    // A listener may have ended it.
+    if (mine !== epoch || !isFarewell) return;
+    if (event === "auth_expired") expired(new SSEError("unauthorized", "what the stream was authenticated with has expired"));
+    else if (details?.reconnect === false) stop(new SSEError("stay_away", `the server ended the stream: ${details.reason}`));
+  };
+
+  /** A stream that was good makes up for the failures before it. */
+  const settle = () => {
+    if (state === "open" && world.now() - openedAt >= STABLE_MS) {
+      failures = 0;
+      isRenewed = false;
+    }
+  };
+
+  /**
+   * The stream is gone, or did not come.
+   *
+   * @param {SSEError} error
+   * @param {boolean} [isExcused] Whether it does not count.
+   */
+  const lost = (error, isExcused = false) => {
+    settle();
+    release();
+    if (error.code === "unauthorized") return expired(error);
+    if (!error.retryable) return stop(error);
+    const isOnline = world.isOnline();
+    if (!isExcused && isOnline) failures++;
+    const canRetry = reconnect && failures <= maxReconnectAttempts;
+    if (!canRetry) return stop(error);
+    const wait = { failures: isOnline ? failures : Infinity, interval: reconnectInterval, retry, backoff, random: world.random };
+    const { retryAfter } = error;
+    const milliseconds = isExcused ? 0 : delay({ ...wait, retryAfter });
+    notBefore = retryAfter === undefined ? 0 : world.now() + milliseconds;
+    waitFor(milliseconds, { attempt: failures, error });
+    sink.error(error);
+  };
+
+  /** @param {number} milliseconds @param {Partial<import("./types.js").SSESnapshot>} [more] */
+  const waitFor = (milliseconds, more) => {
+    nextRetryAt = world.now() + milliseconds;
+    after(attempt, milliseconds);
+    change({ state: "waiting", nextRetryAt, ...more });
+  };
+
+  /**
+   * Not authenticated, or not any more: what can be renewed is renewed, once.
+   *
+   * @param {SSEError} error
+   */
+  const expired = async (error) => {
+    settle();
+    release();
+    const mine = epoch;
+    const canRenew = onUnauthorized || [source.headers, source.query, source.ticket].some((value) => typeof value === "function");
+    if (isRenewed || !reconnect || !canRenew) return stop(error);
+    isRenewed = true;
+    change({ state: "connecting", nextRetryAt: null, error });
+    let isGivenUp = false;
+    try {
+      isGivenUp = (await onUnauthorized?.()) === false;
+    } catch (cause) {
+      error.cause = cause;
+      isGivenUp = true;
+    }
+    if (mine === epoch) isGivenUp ? stop(error) : attempt();
+  };
+
+  /**
+   * There will be no further attempt.
+   *
+   * @param {SSEError} error
+   */
+  const stop = (error) => {
+    release();
+    isExhausted = error.retryable && reconnect;
+    change({ state: error.code === "stay_away" ? "closed" : "failed", attempt: failures, nextRetryAt: null, error });
+    sink.error(error);
+  };
+
+  const connect = () => {
+    isSuspended = false;
+    if (state === "connecting" || state === "open") return;
+    failures = 0;
+    isRenewed = false;
+    attempt();
+  };
+
+  const disconnect = () => {
+    release();
+    isSuspended = false;
+    change({ state: "closed", nextRetryAt: null, error: null });
+  };
+
+  const suspend = () => {
+    if (state !== "connecting" && state !== "open" && state !== "waiting") return;
+    release();
+    isSuspended = true;
+    change({ state: "waiting", nextRetryAt: null });
+  };
+
+  const check = () => {
+    const now = world.now();
+    if (state === "waiting" && !isSuspended && now >= nextRetryAt) return attempt();
+    if (state !== "open" || !silence || now - heardAt < silence) return;
+    lost(new SSEError("timeout", "nothing was heard while the page slept", { retryable: true }), true);
+  };
+
+  const wake = () => {
+    const now = world.now();
+    if (isSuspended) {
+      isSuspended = false;
+      attempt();
+    } else if (state === "waiting") {
+      const soonest = Math.max(now, notBefore, triedAt + WAKE_MS);
+      if (soonest <= now) attempt();
+      else if (soonest < nextRetryAt) waitFor(soonest - now);
+    } else if (state === "failed" && isExhausted) {
+      connect();
+    } else {
+      check();
+    }
+  };
+
+  return { connect, disconnect, suspend, wake, check };
+}

@@ -1,0 +1,43 @@
+// One attempt over the browser's own `EventSource`.
+
+import { SSEError } from "./error.js";
+
+/** The types that every server of ours sends, and the one without a name. */
+const TYPES = ["message", "connection", "heartbeat", "notification", "system"];
+
+/**
+ * Opens a stream; rejects when it breaks. Its own reconnecting is not used, since it knows no back-off and gives up after any answer that is
+ * not a stream.
+ *
+ * @param {string} url
+ * @param {import("./types.js").SSESource} source
+ * @param {import("./fetch-stream.js").Attempt} attempt
+ * @param {import("./types.js").World} world
+ * @returns {Promise<void>}
+ */
+export function eventSourceStream(url, { credentials, types = [] }, attempt, world) {
+  const EventSource = world.EventSource ?? globalThis.EventSource;
+  const source = new EventSource(url, { withCredentials: credentials === "include" });
+  return new Promise((resolve, reject) => {
+    attempt.signal.addEventListener("abort", () => { source.close(); resolve(); });
+    source.onopen = () => attempt.open();
+    let { lastEventId } = attempt;
+    for (const type of new Set([...TYPES, ...types])) {
+      source.addEventListener(type, (event) => {
+        const { data, lastEventId: id } = /** @type {MessageEvent} */ (event);
+        attempt.bytes();
+        // It does not tell an event's own id from an inherited one.
+        const own = id !== lastEventId ? id : undefined;
+        lastEventId = id;
+        if (own !== undefined) attempt.id(own);
+        attempt.event({ type, data, id: own, lastEventId: id });
+      });
+    }
+    source.onerror = (event) => {
+      // An event of the server's may have this type.
+      if ("data" in event) return;
+      source.close();
+      reject(new SSEError("network", "the browser's EventSource says no more than that it failed", { retryable: true }));
+    };
+  });
+}

@@ -1,0 +1,243 @@
+// The React hooks, for any copy of React: pages without a bundler pass theirs.
+
+import { INITIAL, createSSE } from "./client.js";
+import { createNotificationList } from "./notifications.js";
+import { call, createStore } from "./store.js";
+
+/** How long a stream that no component wants any more is kept: StrictMode and route changes take it up again. */
+const LINGER_MS = 50;
+
+/**
+ * @typedef {object} UseSSEOptions
+ * @property {boolean} [enabled] Whether to connect when the component is there; default true. Otherwise `connect` does.
+ * @property {import("./client.js").SSEClient} [client] A client of the app's own. It connects and ends when the app says so; of the other
+ *   options only the callbacks and `maxMessages` count.
+ */
+
+/**
+ * The seed's eight.
+ *
+ * @typedef {object} UseSSE
+ * @property {boolean} isConnected
+ * @property {boolean} isConnecting A stream is being made, or will be tried again. Neither of the two: it is over until `connect`.
+ * @property {import("./types.js").SSEMessage | null} lastMessage
+ * @property {readonly import("./types.js").SSEMessage[]} messages Oldest first, the last `maxMessages`; heartbeats are left out.
+ * @property {import("./error.js").SSEError | null} error
+ * @property {() => void} connect
+ * @property {() => void} disconnect
+ * @property {() => void} clearMessages
+ */
+
+/**
+ * What of React is used.
+ *
+ * @typedef {Pick<typeof import("react"), "useCallback" | "useEffect" | "useMemo" | "useRef" | "useSyncExternalStore">} ReactHooks
+ */
+
+/** @typedef {import("./types.js").SSEOptions & UseSSEOptions} HookOptions */
+
+/**
+ * A stream that components share.
+ *
+ * @typedef {object} Held
+ * @property {import("./client.js").SSEClient} client
+ * @property {boolean} isOurs Whether it was made here, and ends with its last component.
+ * @property {HookOptions} latest The options of the component that rendered last: functions in them are always the current ones.
+ * @property {Set<object>} holders
+ * @property {any} [ending]
+ */
+
+/** @type {Map<string, Held>} */
+const streams = new Map();
+
+/** Functions that a stream itself calls. */
+const FUNCTIONS = /** @type {const} */ (["headers", "query", "ticket", "body", "onUnauthorized", "parse", "fetch"]);
+
+/**
+ * What components must have in common to have the same stream: every option that is no callback. Of functions it counts whether they are
+ * there, not which they are.
+ *
+ * @param {HookOptions} options
+ */
+function keyOf({ client, enabled, maxMessages, signal, onConnect, onDisconnect, onError, onMessage, onGap, ...source }) {
+  if (client) return "";
+  const entries = Object.entries(source).filter(([, value]) => value !== undefined);
+  return JSON.stringify(entries.map(([name, value]) => [name, typeof value === "function" ? "()" : value]).sort());
+}
+
+/** @param {string} key @param {HookOptions} options @returns {Held} */
+function hold(key, options) {
+  const { client } = options;
+  if (client) return { client, isOurs: false, latest: options, holders: new Set() };
+  const found = streams.get(key);
+  if (found) return found;
+  /** @type {any} */
+  const functions = {};
+  for (const name of FUNCTIONS) {
+    if (typeof options[name] !== "function") continue;
+    functions[name] = (/** @type {any[]} */ ...values) => /** @type {any} */ (made.latest[name])?.(...values);
+  }
+  const { signal, onConnect, onDisconnect, onError, onMessage, onGap, ...source } = options;
+  const ours = createSSE({ ...source, ...functions, maxMessages: 0 });
+  /** @type {Held} */
+  const made = { client: ours, isOurs: true, latest: options, holders: new Set() };
+  streams.set(key, made);
+  return made;
+}
+
+/**
+ * What one component sees of a stream: its own messages, and nothing once it has disconnected.
+ *
+ * @param {string} key
+ * @param {{ current: HookOptions }} latest
+ */
+function createView(key, latest) {
+  const store = createStore(INITIAL);
+  const self = {};
+  /** @type {Held | undefined} */
+  let stream;
+  /** @type {(() => void)[]} */
+  let ends = [];
+
+  /** @param {import("./types.js").SSEMessage} message */
+  const take = (message) => {
+    if (message.type !== "heartbeat") {
+      const most = latest.current.maxMessages ?? 100;
+      store.set({ lastMessage: message, messages: most > 0 ? [...store.getSnapshot().messages, message].slice(-most) : [] });
+    }
+    latest.current.onMessage?.(message);
+  };
+
+  const attach = () => {
+    if (stream) return stream;
+    const mine = (stream = hold(key, latest.current));
+    mine.latest = latest.current;
+    clearTimeout(mine.ending);
+    mine.holders.add(self);
+    let isOpen = false;
+    ends = [
+      mine.client.listen({
+        onError: (error) => latest.current.onError?.(error),
+        onGap: (gap) => latest.current.onGap?.(gap),
+        onMessage: take,
+      }),
+      mine.client.subscribe(({ messages, lastMessage, ...state }) => {
+        store.set(state);
+        // A component that comes when the stream is there is told as well.
+        if (isOpen === (state.state === "open")) return;
+        isOpen = !isOpen;
+        call(isOpen ? latest.current.onConnect : latest.current.onDisconnect);
+      }),
+    ];
+    if (mine.isOurs) mine.client.connect();
+    return mine;
+  };
+
+  /** @param {number} linger */
+  const detach = (linger) => {
+    const mine = stream;
+    if (!mine) return;
+    stream = undefined;
+    for (const end of ends) end();
+    mine.holders.delete(self);
+    if (mine.isOurs && mine.holders.size === 0) {
+      mine.ending = setTimeout(() => {
+        if (streams.get(key) === mine) streams.delete(key);
+        mine.client.disconnect();
+      }, linger);
+    }
+    store.set({ state: "closed", nextRetryAt: null, error: null });
+  };
+
+  return {
+    getSnapshot: store.getSnapshot,
+    subscribe: store.subscribe,
+    attach,
+    unmount: () => detach(LINGER_MS),
+    connect: () => attach().client.connect(),
+    disconnect: () => {
+      if (stream && !stream.isOurs) return stream.client.disconnect();
+      const wasOpen = store.getSnapshot().state === "open";
+      detach(0);
+      if (wasOpen) call(latest.current.onDisconnect);
+    },
+    clearMessages: () => store.set({ messages: [], lastMessage: null }),
+    refresh: () => { if (stream) stream.latest = latest.current; },
+    /** @param {(message: import("./types.js").SSEMessage) => void} listener */
+    onMessage: (listener) => {
+      let { lastMessage } = store.getSnapshot();
+      return store.subscribe((snapshot) => {
+        if (snapshot.lastMessage === lastMessage) return;
+        lastMessage = snapshot.lastMessage;
+        if (lastMessage) listener(lastMessage);
+      });
+    },
+  };
+}
+
+const ofServer = () => INITIAL;
+
+/**
+ * Makes the hooks of a copy of React.
+ *
+ * @param {ReactHooks} React
+ */
+export function createHooks({ useCallback, useEffect, useMemo, useRef, useSyncExternalStore }) {
+  /** @param {HookOptions} options */
+  const useView = (options) => {
+    const latest = useRef(options);
+    const key = keyOf(options);
+    const { client, enabled = true } = options;
+    const view = useMemo(() => createView(key, latest), [key, client]);
+    // Before the effect that connects, and after each render: callbacks are always the current ones.
+    useEffect(() => {
+      latest.current = options;
+      view.refresh();
+    });
+    useEffect(() => {
+      if (enabled || client) view.attach();
+      return view.unmount;
+    }, [view, client, enabled]);
+    return view;
+  };
+
+  /** @param {ReturnType<typeof createView>} view @returns {UseSSE} */
+  const useMembers = (view) => {
+    const { state, lastMessage, messages, error } = useSyncExternalStore(view.subscribe, view.getSnapshot, ofServer);
+    const { connect, disconnect, clearMessages } = view;
+    return useMemo(() => ({
+      isConnected: state === "open",
+      isConnecting: state === "connecting" || state === "waiting",
+      lastMessage, messages, error, connect, disconnect, clearMessages,
+    }), [state, lastMessage, messages, error, connect, disconnect, clearMessages]);
+  };
+
+  /**
+   * A stream, for as long as the component is there. Components with the same options have the same stream; each has its own messages.
+   *
+   * Callbacks, and functions among the options, may be written inline: a new one never reconnects.
+   *
+   * @param {HookOptions} [options]
+   */
+  const useSSE = (options = {}) => useMembers(useView(options));
+
+  /**
+   * The notifications of a stream, with what `useSSE` gives.
+   *
+   * @param {HookOptions & import("./notifications.js").NotificationsOptions} [options]
+   */
+  const useNotifications = (options = {}) => {
+    const { maxNotifications, onNotification, ...rest } = options;
+    const view = useView(rest);
+    const sse = useMembers(view);
+    const latest = useRef(onNotification);
+    useEffect(() => { latest.current = onNotification; });
+    const tell = useCallback((/** @type {any} */ notification) => latest.current?.(notification), []);
+    const list = useMemo(() => createNotificationList({ maxNotifications, onNotification: tell }), [view, maxNotifications]);
+    useEffect(() => view.onMessage(list.add), [view, list]);
+    const { notifications, unread } = useSyncExternalStore(list.subscribe, list.getSnapshot, list.getSnapshot);
+    return { ...sse, notifications, unread, dismiss: list.dismiss, dismissAll: list.dismissAll, markRead: list.markRead };
+  };
+
+  return { useSSE, useNotifications };
+}

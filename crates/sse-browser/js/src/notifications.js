@@ -1,0 +1,77 @@
+// Notifications as a list: what came, what was seen, what was put away.
+
+import { call, createStore } from "./store.js";
+
+/**
+ * @typedef {import("./types.js").SSENotification & { id: string, isRead: boolean }} StoredNotification
+ */
+
+/**
+ * @typedef {object} NotificationsSnapshot
+ * @property {readonly StoredNotification[]} notifications Newest first.
+ * @property {number} unread
+ */
+
+/**
+ * @typedef {object} NotificationsOptions
+ * @property {number} [maxNotifications] Default 100; the oldest go first.
+ * @property {(notification: StoredNotification) => void} [onNotification]
+ */
+
+const KINDS = ["info", "success", "warning", "error"];
+
+/**
+ * A message as a notification, if it is one.
+ *
+ * @param {import("./types.js").SSEMessage} message
+ * @returns {import("./types.js").SSENotification | undefined}
+ */
+export function toNotification({ type, data, timestamp }) {
+  if (type !== "notification" || typeof data?.message !== "string") return undefined;
+  return { ...data, type: KINDS.includes(data.type) ? data.type : "info", timestamp: data.timestamp ?? timestamp };
+}
+
+/**
+ * A list without a client: `add` messages to it.
+ *
+ * @param {NotificationsOptions} [options]
+ */
+export function createNotificationList({ maxNotifications = 100, onNotification } = {}) {
+  /** @type {NotificationsSnapshot} */
+  const none = { notifications: [], unread: 0 };
+  const { getSnapshot, subscribe, set } = createStore(none);
+  let count = 0;
+
+  /** @param {readonly StoredNotification[]} notifications */
+  const put = (notifications) => set({ notifications, unread: notifications.filter(({ isRead }) => !isRead).length });
+  const all = () => getSnapshot().notifications;
+
+  return {
+    getSnapshot,
+    subscribe,
+    /** Takes a message, if it is a notification. @param {import("./types.js").SSEMessage} message */
+    add: (message) => {
+      const notification = toNotification(message);
+      if (!notification) return;
+      const stored = { ...notification, id: `n${++count}`, isRead: false };
+      put([stored, ...all()].slice(0, maxNotifications));
+      call(onNotification, stored);
+    },
+    /** Removes one. @param {string} id */
+    dismiss: (id) => put(all().filter((one) => one.id !== id)),
+    dismissAll: () => put([]),
+    /** Marks one as read, or all. @param {string} [id] */
+    markRead: (id) => put(all().map((one) => (id === undefined || one.id === id ? { ...one, isRead: true } : one))),
+  };
+}
+
+/**
+ * Keeps the notifications of a client, from now until `stop`.
+ *
+ * @param {Pick<import("./client.js").SSEClient, "on">} client
+ * @param {NotificationsOptions} [options]
+ */
+export function createNotifications(client, options) {
+  const list = createNotificationList(options);
+  return { ...list, stop: client.on("notification", list.add) };
+}

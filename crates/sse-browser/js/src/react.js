@@ -1,0 +1,12 @@
+// The React hooks, for React 18 and 19.
+
+import * as React from "react";
+import { createHooks } from "./hooks.js";
+
+/** @typedef {import("./hooks.js").HookOptions} HookOptions */
+/** @typedef {import("./hooks.js").UseSSE} UseSSE */
+
+const hooks = createHooks(React);
+
+export const useSSE = hooks.useSSE;
+export const useNotifications = hooks.useNotifications;

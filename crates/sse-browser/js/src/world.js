@@ -1,0 +1,50 @@
+// The browser, as far as a client needs it.
+
+/**
+ * The world of this script. Nothing of it is touched before a client connects, so that servers can render.
+ *
+ * @returns {import("./types.js").World}
+ */
+export function browser() {
+  const { document, location, navigator, BroadcastChannel } = globalThis;
+  return {
+    now: Date.now,
+    random: Math.random,
+    setTimeout: (run, delay) => setTimeout(run, delay),
+    clearTimeout: (timer) => clearTimeout(timer),
+    BroadcastChannel,
+    // Only in secure contexts.
+    locks: navigator?.locks,
+    window: typeof document === "undefined" ? undefined : globalThis,
+    document,
+    isOnline: () => navigator?.onLine ?? true,
+    base: location?.href,
+  };
+}
+
+/**
+ * Tells when the page sleeps and wakes. Gives what ends it.
+ *
+ * `pagehide` and not `unload`, which would keep the page out of the back-forward cache; `pageshow` whether or not it says `persisted`,
+ * which iOS does not always do.
+ *
+ * @param {import("./types.js").World} world
+ * @param {{ sleep: () => void, wake: () => void, pausesWhenHidden: boolean }} page
+ */
+export function watchPage({ window, document }, { sleep, wake, pausesWhenHidden }) {
+  const abort = new AbortController();
+  /** @param {EventTarget | undefined} target @param {string[]} types @param {() => void} run */
+  const listen = (target, types, run) => {
+    for (const type of types) target?.addEventListener(type, run, { signal: abort.signal });
+  };
+  const seen = () => {
+    if (document?.visibilityState !== "hidden") wake();
+    else if (pausesWhenHidden) sleep();
+  };
+  listen(window, ["pagehide"], sleep);
+  listen(window, ["pageshow", "online", "focus"], wake);
+  listen(document, ["freeze"], sleep);
+  listen(document, ["resume"], wake);
+  listen(document, ["visibilitychange"], seen);
+  return () => abort.abort();
+}

@@ -1,0 +1,197 @@
+// The client in Chromium, with a server that does everything that servers and networks do.
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import net from "node:net";
+import test, { before, after } from "node:test";
+import { startChromium, until } from "./support/browsers.mjs";
+import { begin, hello, system } from "./support/server.mjs";
+import { connect, heard, isState, serveStreams, snapshot, waitFor } from "./support/streams.mjs";
+
+let browser;
+const ends = [];
+before(async () => { browser = await startChromium({ after: (end) => ends.push(end) }); });
+after(async () => { for (const end of ends) await end(); });
+
+async function open(t, answer, options = {}) {
+  const server = await serveStreams(t, answer);
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await context.newPage();
+  await page.goto(server.url);
+  await connect(page, { reconnectInterval: 100, ...options });
+  return { server, context, page };
+}
+
+test("a stream, its events, and its end by the client", async (t) => {
+  const { server, page } = await open(t);
+  await isState(page, "open");
+  assert.equal(server.streams[0].request.headers.accept, "text/event-stream");
+  server.publish("ä😀");
+  await waitFor(page, () => window.heard.includes("ä😀"));
+  assert.deepEqual([(await snapshot(page)).clientId, (await snapshot(page)).lastEventId], ["c1", "e-1"]);
+  await page.evaluate(() => window.client.disconnect());
+  await server.settlesAt(0);
+  assert.equal((await snapshot(page)).state, "closed");
+});
+
+test("a cut connection is made again, and goes on where it was", async (t) => {
+  const { server, page } = await open(t);
+  await isState(page, "open");
+  server.publish("1");
+  await waitFor(page, () => window.heard.includes("1"));
+  server.streams[0].response.destroy();
+  server.publish("2");
+  await waitFor(page, () => window.heard.includes("2"));
+  assert.deepEqual(await heard(page), ["connect", "1", "disconnect", "error network", "connect", "2"]);
+  assert.equal(server.streams[1].lastEventId, "e-1");
+});
+
+test("an ended stream is made again", async (t) => {
+  const { server, page } = await open(t);
+  await isState(page, "open");
+  server.streams[0].response.end();
+  await until(() => server.streams.length === 2);
+  await isState(page, "open");
+  assert.deepEqual(await heard(page), ["connect", "disconnect", "error ended", "connect"]);
+});
+
+test("503, then fine; a browser's own EventSource would have given up", async (t) => {
+  const { server, page } = await open(t, ({ response }, count) => count < 3 && response.writeHead(503).end("busy"));
+  await isState(page, "open");
+  assert.equal(server.streams.length, 3);
+  assert.deepEqual(await heard(page), ["error status 503", "error status 503", "connect"]);
+});
+
+for (const [status, state, code] of [[204, "closed", "stay_away"], [401, "failed", "unauthorized"], [403, "failed", "status"], [404, "failed", "status"]]) {
+  test(`${status} is the end of it`, async (t) => {
+    const { server, page } = await open(t, ({ response }) => response.writeHead(status).end());
+    await isState(page, state);
+    assert.deepEqual((await snapshot(page)).error, { code, status });
+    await page.waitForTimeout(300);
+    assert.equal(server.streams.length, 1);
+  });
+}
+
+for (const type of ["text/html", "text/plain", ""]) {
+  test(`an answer of the type "${type}" is the end of it`, async (t) => {
+    const { page } = await open(t, ({ response }) => {
+      response.writeHead(200, type ? { "content-type": type } : {});
+      // It goes on: a browser's own EventSource says nothing at all here.
+      return response.write("data: x\n\n");
+    });
+    await isState(page, "failed");
+    assert.equal((await snapshot(page)).error.code, "type");
+  });
+}
+
+test("a slow first byte is waited for, and no answer is not", async (t) => {
+  const slow = await open(t, ({ response }, count) => {
+    if (count === 1) setTimeout(() => begin(response, hello()), 300);
+    return count === 1;
+  });
+  await isState(slow.page, "open");
+  const none = await open(t, (_, count) => count === 1, { connectTimeout: 200 });
+  await isState(none.page, "open");
+  assert.deepEqual(await heard(none.page), ["error timeout", "connect"]);
+  await none.server.settlesAt(1);
+});
+
+test("a stream that is half open is noticed by its silence", async (t) => {
+  const { server, page } = await open(t, ({ response }, count) => count === 1 && begin(response, hello({ heartbeatMs: 200 })));
+  await until(() => server.streams.length === 2);
+  await isState(page, "open");
+  assert.deepEqual(await heard(page), ["connect", "disconnect", "error timeout", "connect"]);
+});
+
+test("a network that swallows everything is noticed by its silence", async (t) => {
+  const server = await serveStreams(t, ({ response }) => {
+    begin(response, hello({ heartbeatMs: 200 }));
+    const beat = setInterval(() => response.write(":\n"), 100);
+    response.on("close", () => clearInterval(beat));
+    return true;
+  });
+  let isSwallowing = false;
+  const proxy = net.createServer((inside) => {
+    const outside = net.connect(server.port, "127.0.0.1");
+    inside.pipe(outside);
+    outside.on("data", (bytes) => { if (!isSwallowing) inside.write(bytes); });
+    for (const socket of [inside, outside]) socket.on("error", () => {});
+    inside.on("close", () => outside.destroy());
+  });
+  proxy.listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  t.after(() => proxy.close());
+  const page = await browser.newPage();
+  t.after(() => page.close());
+  await page.goto(`http://127.0.0.1:${proxy.address().port}`);
+  await connect(page, { reconnectInterval: 100 });
+  await isState(page, "open");
+  await page.waitForTimeout(800);
+  assert.deepEqual(await heard(page), ["connect"], "comments keep it alive");
+  isSwallowing = true;
+  await waitFor(page, () => window.heard.includes("error timeout"));
+  isSwallowing = false;
+  await isState(page, "open");
+});
+
+test("401 with a renewal, and tickets that are good for one attempt", async (t) => {
+  const used = new Set();
+  const { server, page } = await open(t, ({ url, response }) => {
+    const ticket = url.searchParams.get("ticket");
+    if (!ticket || used.has(ticket)) return response.writeHead(401).end();
+    used.add(ticket);
+    return false;
+  });
+  await isState(page, "failed");
+  await page.evaluate(async () => {
+    const { createSSE } = await import("/sse/client.js");
+    let count = 0;
+    window.client = createSSE({ ticket: async () => `t${++count}`, reconnectInterval: 100 });
+    window.client.connect();
+  });
+  await isState(page, "open");
+  server.streams.at(-1).response.destroy();
+  await until(() => used.size === 2);
+  await isState(page, "open");
+});
+
+test("a farewell: shutdown comes back when it was told to, a kick for good stays away", async (t) => {
+  const { server, page } = await open(t);
+  await isState(page, "open");
+  const began = Date.now();
+  server.streams[0].response.end(system("shutdown", { reason: "shutdown", reconnect: true }, "retry: 400\n"));
+  await until(() => server.streams.length === 2);
+  assert.ok(Date.now() - began >= 400);
+  await isState(page, "open");
+  server.streams[1].response.end(system("disconnected", { reason: "spam", reconnect: false }));
+  await isState(page, "closed");
+  await page.waitForTimeout(300);
+  assert.equal(server.streams.length, 2);
+});
+
+test("offline and back", async (t) => {
+  const { server, context, page } = await open(t, undefined, { maxReconnectAttempts: 2 });
+  await isState(page, "open");
+  await context.setOffline(true);
+  server.streams[0].response.destroy();
+  await isState(page, "waiting");
+  await page.waitForTimeout(500);
+  assert.deepEqual([(await snapshot(page)).state, (await snapshot(page)).attempt], ["waiting", 0]);
+  await context.setOffline(false);
+  await isState(page, "open");
+});
+
+test("the browser's own EventSource as transport", async (t) => {
+  const { server, page } = await open(t, ({ response }, count) => count === 2 && response.writeHead(503).end(), { transport: "eventsource", types: ["own"] });
+  await isState(page, "open");
+  await page.evaluate(() => window.client.on("own", ({ data }) => window.heard.push(data)));
+  server.publish("1");
+  server.streams[0].response.write('event: own\ndata: "mine"\n\nevent: error\ndata: x\n\n');
+  await waitFor(page, () => window.heard.includes("mine"));
+  server.streams[0].response.destroy();
+  server.publish("2");
+  await waitFor(page, () => window.heard.includes("2"));
+  assert.equal(server.streams.length, 3, "a 503 does not end it");
+  assert.equal(server.streams[2].url.searchParams.get("lastEventId"), "e-1");
+});

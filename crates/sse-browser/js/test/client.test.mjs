@@ -1,0 +1,218 @@
+// Messages, requests, ids, tokens.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { createSSE } from "../src/client.js";
+import { createClient, openClient } from "./support/client.mjs";
+import { hello, system } from "./support/server.mjs";
+
+const event = (data, id, type) => `${id ? `id: ${id}\n` : ""}${type ? `event: ${type}\n` : ""}data: ${JSON.stringify(data)}\n\n`;
+
+test("messages have the seed's form, and everything is told in order", async () => {
+  const { world, is, heard } = await openClient({}, {}, hello({ userId: "ada" }));
+  await world.last.send(event({ message: "hi" }, "7", "notification") + "data: no JSON\n\n" + event({}, "", "heartbeat"));
+  const now = world.now();
+  assert.deepEqual(is().messages.slice(1), [
+    { type: "notification", data: { message: "hi" }, id: "7", timestamp: now },
+    { type: "message", data: "no JSON", timestamp: now },
+  ]);
+  assert.equal(is().lastMessage, is().messages.at(-1));
+  assert.deepEqual([is().clientId, is().userId, is().lastEventId], ["c1", "ada", "7"]);
+  assert.deepEqual(heard.map((line) => line.split(" ")[0]), ["connect", "connection", "notification", "message", "heartbeat"]);
+});
+
+test("snapshots are never changed, and identical messages are new ones", async () => {
+  const { world, client, is } = await openClient();
+  const snapshots = [];
+  const end = client.subscribe((snapshot) => snapshots.push(snapshot));
+  assert.equal(snapshots.length, 1, "the first at once, as Svelte's stores do");
+  await world.last.send(event("same"));
+  const before = is();
+  await world.last.send(event("same"));
+  assert.deepEqual([before.messages.length, is().messages.length], [1, 2]);
+  assert.notEqual(is().messages[0], is().messages[1]);
+  end();
+  const { length } = snapshots;
+  client.clearMessages();
+  assert.deepEqual([is().messages, is().lastMessage, snapshots.length], [[], null, length]);
+  assert.equal(is(), is());
+});
+
+test("messages are capped", async () => {
+  const { world, is } = await openClient({ maxMessages: 3 });
+  await world.last.send([1, 2, 3, 4, 5].map((number) => event(number)).join(""));
+  assert.deepEqual(is().messages.map(({ data }) => data), [3, 4, 5]);
+  const none = await openClient({ maxMessages: 0 }, {}, event(1));
+  assert.deepEqual([none.is().messages, none.is().lastMessage.data], [[], 1]);
+});
+
+test("listeners by type, and for all", async () => {
+  const { world, client } = await openClient();
+  const got = [];
+  const end = client.on("a", ({ data }) => got.push(`a${data}`));
+  client.on("*", ({ type }) => got.push(type));
+  await world.last.send(event(1, "", "a") + event(2, "", "b"));
+  end();
+  await world.last.send(event(3, "", "a"));
+  assert.deepEqual(got, ["a1", "a", "b", "a"]);
+});
+
+test("what a listener throws is the page's, and stops nothing", async (t) => {
+  const thrown = [];
+  t.mock.method(globalThis, "setTimeout", (run) => { try { run(); } catch (error) { thrown.push(error.message); } });
+  const { world, client, heard } = await openClient();
+  const end = client.on("message", () => { throw new Error("mine"); });
+  await world.last.send(event(1) + event(2));
+  end();
+  assert.deepEqual(thrown, ["mine", "mine"]);
+  assert.deepEqual(heard.slice(1), ["message 1", "message 2"]);
+});
+
+test("parse is the app's own, and its errors are told", async () => {
+  const parse = (text, type) => { if (text === "bad") throw new Error("cannot"); return `${type}:${text}`; };
+  const { world, heard, is } = await openClient({ parse }, {}, hello());
+  await world.last.send("data: bad\n\ndata: good\n\n" + system("gap", { reason: "overflow" }));
+  assert.deepEqual(heard.slice(2, 4), ["error parse", 'message "message:good"']);
+  assert.equal(heard.at(-1), "gap overflow", "what the server says itself is understood all the same");
+  assert.deepEqual([is().state, is().clientId], ["open", "c1"]);
+});
+
+test("the request: url, topics, headers, query, ticket, body, for each attempt anew", async () => {
+  let count = 0;
+  const next = (name) => () => Promise.resolve(`${name}${++count}`);
+  const { world, client } = createClient({
+    url: "/events?x=y", topics: ["news", "orders/7"], headers: async () => ({ authorization: await next("token")() }),
+    query: { user: "ada" }, ticket: next("ticket"), method: "POST", body: () => "body", credentials: "include",
+  });
+  client.connect();
+  await world.pass(0);
+  assert.equal(world.last.url.href, "http://app.test/events?x=y&user=ada&topics=news%2Corders%2F7&ticket=ticket2");
+  const { init, headers } = world.last;
+  assert.deepEqual([init.method, init.body, init.credentials, init.cache], ["POST", "body", "include", "no-store"]);
+  assert.deepEqual([...headers], [["accept", "text/event-stream"], ["authorization", "token1"]]);
+  await world.last.cut();
+  await world.pass(5000);
+  assert.deepEqual([world.last.url.searchParams.get("ticket"), world.last.headers.get("authorization")], ["ticket4", "token3"]);
+});
+
+test("headers that cannot be had are an error that is tried again", async () => {
+  let isThere = false;
+  const { world, client, is } = createClient({ headers: () => { if (!isThere) throw new Error("no token"); return {}; } });
+  client.connect();
+  await world.pass(0);
+  assert.deepEqual([is().state, is().error.code, world.exchanges.length], ["waiting", "request", 0]);
+  isThere = true;
+  await world.pass(5000);
+  assert.equal(world.exchanges.length, 1);
+});
+
+test("it resumes by Last-Event-ID, in UTF-8", async () => {
+  const { world, is } = await openClient({ lastEventId: "ü€" });
+  assert.equal(Buffer.from(world.last.headers.get("last-event-id"), "latin1").toString(), "ü€");
+  await world.last.send("id: 9\n\n");
+  assert.equal(is().lastEventId, "9", "an id without an event counts");
+  await world.last.send("id: 10\ndata: cut off");
+  await world.last.cut();
+  await world.pass(5000);
+  assert.equal(world.last.headers.get("last-event-id"), "9");
+  await world.last.open("id\ndata: reset\n\n");
+  await world.last.cut();
+  await world.pass(5000);
+  assert.equal(world.last.headers.has("last-event-id"), false);
+});
+
+test("doubles are dropped by id, positions are not", async () => {
+  const { world, heard } = await openClient({}, {}, hello({ id: "e-1" }) + event("a", "e-1") + event("b", "e-2"));
+  await world.last.cut();
+  await world.pass(5000);
+  const gap = system("gap", { reason: "trimmed", dropped: 2, from: "e-2", to: "e-5" }, "id: e-5\n");
+  await world.last.open(hello({ id: "e-2" }) + event("b", "e-2") + gap + event("c", "e-6") + event({}, "e-6", "heartbeat") + event({}, "e-6", "heartbeat"));
+  const types = heard.map((line) => line.split(" ")[0]);
+  assert.deepEqual(heard.filter((line) => line.startsWith("message")), ['message "a"', 'message "b"', 'message "c"']);
+  assert.deepEqual([types.filter((type) => type === "connection").length, types.filter((type) => type === "heartbeat").length], [2, 2]);
+  assert.ok(heard.includes("gap trimmed"));
+});
+
+test("an id in storage outlives the page; storage that fails does no harm", async () => {
+  const stored = new Map();
+  const storage = { getItem: (key) => stored.get(key) ?? null, setItem: (key, value) => stored.set(key, value), removeItem: (key) => stored.delete(key) };
+  const options = { storage, user: "ada", share: false };
+  const first = await openClient(options, {}, event("a", "5"));
+  assert.deepEqual([...stored.values()], ["5"]);
+  first.client.disconnect();
+  const second = await openClient(options);
+  assert.equal(second.world.last.headers.get("last-event-id"), "5");
+  const stranger = await openClient({ ...options, user: "bob" });
+  assert.equal(stranger.world.last.headers.has("last-event-id"), false);
+  second.client.disconnect({ everywhere: true });
+  assert.equal(stored.size, 0);
+
+  const broken = () => { throw new DOMException("full", "QuotaExceededError"); };
+  const full = await openClient({ storage: { getItem: broken, setItem: broken, removeItem: broken } }, {}, event("a", "5"));
+  assert.equal(full.is().lastEventId, "5");
+});
+
+test("401: what can be renewed is renewed once", async () => {
+  let token = "old", renewals = 0;
+  const { world, client, is, heard } = createClient({
+    headers: () => ({ authorization: token }),
+    onUnauthorized: async () => { renewals++; token = `new${renewals}`; },
+  });
+  client.connect();
+  await world.pass(0);
+  await world.last.answer(401);
+  assert.deepEqual([renewals, world.last.headers.get("authorization"), heard], [1, "new1", []]);
+  await world.last.answer(401);
+  assert.deepEqual([renewals, is().state, is().error.code], [1, "failed", "unauthorized"]);
+  assert.deepEqual(heard, ["error unauthorized"]);
+  client.connect();
+  await world.pass(0);
+  await world.last.open(hello());
+  assert.equal(is().state, "open");
+});
+
+test("401 without anything to renew, or with a renewal that fails, is the end", async () => {
+  for (const options of [{}, { onUnauthorized: () => false }, { onUnauthorized: () => Promise.reject(new Error("logged out")) }]) {
+    const { world, client, is } = createClient(options);
+    client.connect();
+    await world.pass(0);
+    await world.last.answer(401);
+    assert.deepEqual([is().state, is().error.code, world.exchanges.length], ["failed", "unauthorized", 1]);
+  }
+  const tickets = createClient({ ticket: () => "t" });
+  tickets.client.connect();
+  await tickets.world.pass(0);
+  await tickets.world.last.answer(401);
+  assert.equal(tickets.world.exchanges.length, 2, "a ticket is asked for anew");
+});
+
+test("auth_expired renews and comes back at once, as often as it is needed", async () => {
+  let renewals = 0;
+  const { world, is } = await openClient({ onUnauthorized: () => { renewals++; } }, {}, hello());
+  for (let round = 1; round <= 3; round++) {
+    await world.last.send(system("auth_expired", { reason: "expired", reconnect: true }));
+    assert.deepEqual([renewals, is().state, world.exchanges.length], [round, "connecting", round + 1]);
+    await world.last.open(hello());
+    await world.pass(6000);
+  }
+  await world.last.send(system("auth_expired", { reason: "expired", reconnect: true }));
+  await world.last.open(hello() + system("auth_expired", { reason: "expired", reconnect: true }));
+  assert.equal(is().state, "failed", "one that expires at once is not renewed for ever");
+});
+
+test("a farewell that allows it comes back", async () => {
+  const { world, is } = await openClient({}, {}, hello() + system("disconnected", { reason: "kicked", reconnect: true }));
+  await world.last.end();
+  assert.equal(is().state, "waiting");
+});
+
+test("with raw, messages have their lines", async () => {
+  const { is } = await openClient({ raw: true }, {}, "id: 1\ndata: x\n\n");
+  assert.equal(is().lastMessage.raw, "id: 1\ndata: x\n");
+});
+
+test("without a browser nothing happens before connect", () => {
+  const client = createSSE({ user: "ada", storage: "session" });
+  assert.equal(client.getSnapshot().state, "idle");
+  assert.equal(client.getSnapshot(), client.getSnapshot());
+});

@@ -1,0 +1,245 @@
+// What stops, what retries, and when.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { delay } from "../src/delay.js";
+import { retryAfter } from "../src/error.js";
+import { createClient, openClient } from "./support/client.mjs";
+import { hello, system } from "./support/server.mjs";
+
+const event = (data, id) => `${id ? `id: ${id}\n` : ""}data: ${JSON.stringify(data)}\n\n`;
+const waitOf = ({ world, is }) => is().nextRetryAt - world.now();
+
+test("delays: full jitter, exponential, with a floor and a ceiling", () => {
+  const wait = (more) => delay({ failures: 1, interval: 3000, random: () => 1, ...more });
+  assert.deepEqual([1, 2, 3, 4, 5, 9].map((failures) => wait({ failures })), [3000, 6000, 12_000, 24_000, 30_000, 30_000]);
+  assert.equal(wait({ failures: 3, random: () => 0.25 }), 3000);
+  assert.equal(wait({ random: () => 0 }), 100);
+  assert.equal(wait({ failures: 2, random: () => 0.1, backoff: { jitter: "none" } }), 6000);
+  assert.equal(wait({ failures: 3, backoff: { factor: 3, max: 20_000 } }), 20_000);
+  assert.equal(wait({ failures: Infinity }), 30_000);
+});
+
+test("delays: what the server asks for is never undercut", () => {
+  const wait = (more) => delay({ failures: 1, interval: 3000, random: () => 0, ...more });
+  assert.equal(wait({ retry: 500 }), 500);
+  assert.equal(wait({ retry: 500, random: () => 1 }), 625);
+  assert.equal(wait({ retry: 500, failures: 3, random: () => 1 }), 2000, "it is the base afterwards");
+  assert.equal(wait({ retryAfter: 60_000, failures: 4 }), 60_000);
+  assert.equal(wait({ retryAfter: 10 ** 12 }), 3_600_000);
+  assert.equal(wait({ retry: 0 }), 100);
+});
+
+test("Retry-After is seconds or a date", () => {
+  assert.equal(retryAfter("120", 0), 120_000);
+  assert.equal(retryAfter("Thu, 01 Jan 1970 00:01:00 GMT", 20_000), 40_000);
+  assert.equal(retryAfter("Thu, 01 Jan 1970 00:00:00 GMT", 20_000), 0);
+  for (const value of [null, "", "soon"]) assert.equal(retryAfter(value, 0), undefined);
+});
+
+for (const status of [408, 425, 429, 500, 502, 503, 504, 520]) {
+  test(`${status} is tried again`, async () => {
+    const { world, client, is, heard } = createClient();
+    client.connect();
+    await world.pass(0);
+    await world.last.answer(status, "in a moment");
+    assert.equal(is().state, "waiting");
+    assert.deepEqual([is().error.code, is().error.status, is().error.body], ["status", status, "in a moment"]);
+    await world.pass(1500);
+    assert.equal(world.exchanges.length, 2);
+    await world.last.open(hello());
+    assert.deepEqual([is().state, is().error], ["open", null]);
+    assert.deepEqual(heard.slice(0, 2), ["error status", "connect"]);
+  });
+}
+
+for (const status of [400, 403, 404, 405, 410, 301]) {
+  test(`${status} is the end`, async () => {
+    const { world, client, is } = createClient();
+    client.connect();
+    await world.pass(0);
+    await world.last.answer(status);
+    assert.deepEqual([is().state, is().error.status, is().error.retryable], ["failed", status, false]);
+    await world.pass(100_000);
+    await world.fire(world.window, "online");
+    assert.equal(world.exchanges.length, 1);
+  });
+}
+
+test("204 and a farewell for good close it, without a failure", async () => {
+  const { world, client, is } = createClient();
+  client.connect();
+  await world.pass(0);
+  await world.last.answer(204);
+  assert.deepEqual([is().state, is().error.code], ["closed", "stay_away"]);
+
+  const other = await openClient({}, {}, hello() + system("disconnected", { reason: "spam", reconnect: false }) + event("late"));
+  assert.equal(other.is().state, "closed");
+  assert.match(other.is().error.message, /spam/);
+  assert.ok(other.world.last.isAborted, "it does not wait for the server to end it");
+  assert.equal(other.heard.at(-1), "error stay_away", "nothing comes after it");
+  await other.world.pass(100_000);
+  assert.equal(other.world.exchanges.length, 1);
+});
+
+test("an answer that is no event stream is the end", async () => {
+  for (const type of ["text/html", "text/plain", "text/event-streams", undefined]) {
+    const { world, client, is } = createClient();
+    client.connect();
+    await world.pass(0);
+    await world.last.answer(200, new TextEncoder().encode("<h1>Log in</h1>"), type ? { "content-type": type } : {});
+    assert.deepEqual([is().state, is().error.code, is().error.body], ["failed", "type", "<h1>Log in</h1>"], type);
+  }
+  const { is } = await openClient({}, {}, "", { "content-type": "Text/Event-Stream; charset=utf-8" });
+  assert.equal(is().state, "open");
+});
+
+test("it gives up after maxReconnectAttempts failures in a row, and starts anew when the page wakes", async () => {
+  const all = createClient({ maxReconnectAttempts: 2 });
+  const { world, client, is, heard } = all;
+  client.connect();
+  for (const attempt of [1, 2]) {
+    await world.pass(0);
+    await world.last.cut();
+    assert.deepEqual([is().state, is().attempt, waitOf(all)], ["waiting", attempt, 1500 * 2 ** (attempt - 1)]);
+    await world.pass(waitOf(all));
+  }
+  await world.last.cut();
+  assert.deepEqual([is().state, is().error.code, is().nextRetryAt], ["failed", "network", null]);
+  assert.deepEqual(heard, ["error network", "error network", "error network"]);
+  await world.pass(10 ** 6);
+  assert.equal(world.exchanges.length, 3);
+  await world.fire(world.window, "online");
+  assert.deepEqual([is().state, world.exchanges.length], ["connecting", 4]);
+});
+
+test("reconnect: false tries once", async () => {
+  const { world, is } = await openClient({ reconnect: false });
+  await world.last.end();
+  assert.deepEqual([is().state, is().error.code], ["failed", "ended"]);
+  await world.fire(world.window, "online");
+  assert.equal(world.exchanges.length, 1);
+});
+
+test("a server that greets and drops is not hammered", async () => {
+  const all = await openClient({}, {}, hello({ retry: 1000 }));
+  const { world, is } = all;
+  const waits = [];
+  for (let round = 0; round < 5; round++) {
+    await world.last.end();
+    waits.push(waitOf(all));
+    await world.pass(waitOf(all));
+    await world.last.open(hello({ retry: 1000 }));
+  }
+  assert.deepEqual(waits, [1125, 1000, 2000, 4000, 8000]);
+  await world.last.end();
+  assert.equal(is().state, "failed");
+});
+
+test("a stream that lived or brought something makes up for failures", async () => {
+  const all = await openClient();
+  const { world, is } = all;
+  const failTwice = async () => {
+    await world.last.cut();
+    await world.pass(waitOf(all));
+    await world.last.cut();
+    assert.equal(is().attempt, 2);
+    await world.pass(waitOf(all));
+  };
+  await failTwice();
+  await world.last.open(hello({ retry: 3000 }) + event("something"));
+  await world.last.cut();
+  assert.equal(is().attempt, 1);
+  await world.pass(waitOf(all));
+  await world.last.cut();
+  await world.pass(waitOf(all));
+  await world.last.open(hello({ retry: 3000 }));
+  await world.pass(5000);
+  await world.last.cut();
+  assert.equal(is().attempt, 1);
+});
+
+test("a shutdown's retry is the delay, and its clients come back", async () => {
+  const all = await openClient({}, {}, hello({ retry: 3000 }) + system("shutdown", { reason: "shutdown", reconnect: true }, "retry: 7000\n"));
+  await all.world.last.end();
+  assert.equal(waitOf(all), 7000 * 1.125);
+});
+
+test("Retry-After goes before the back-off, and waking does not undercut it", async () => {
+  const all = createClient({}, { random: 0 });
+  const { world, client, is } = all;
+  client.connect();
+  await world.pass(0);
+  await world.last.answer(503, "", { "retry-after": "20" });
+  assert.equal(waitOf(all), 20_000);
+  await world.pass(10_000);
+  await world.fire(world.window, "focus");
+  assert.deepEqual([is().state, world.exchanges.length], ["waiting", 1]);
+  await world.pass(10_000);
+  assert.equal(world.exchanges.length, 2);
+});
+
+test("disconnect cancels what was about to be tried, and what is under way", async () => {
+  const { world, client, is, heard } = createClient();
+  client.connect();
+  await world.pass(0);
+  await world.last.cut();
+  client.disconnect();
+  await world.pass(10 ** 6);
+  assert.deepEqual([is().state, world.exchanges.length, world.timers.size], ["closed", 1, 0]);
+  client.connect();
+  await world.pass(0);
+  client.disconnect();
+  assert.ok(world.last.isAborted);
+  await world.fire(world.window, "online");
+  assert.equal(world.exchanges.length, 2);
+  assert.deepEqual(heard, ["error network"]);
+});
+
+test("events of an earlier stream are not heard", async () => {
+  const { world, client, heard } = await openClient({}, {}, hello());
+  const old = world.last;
+  client.disconnect();
+  client.connect();
+  await world.pass(0);
+  // An abort may come too late for what was read already.
+  await world.last.open(event("new"));
+  await old.send(event("old")).catch(() => {});
+  assert.deepEqual(heard.filter((line) => line.startsWith("message")), ['message "new"']);
+});
+
+test("signals end it, also those that did so before", async () => {
+  const abort = new AbortController();
+  const { world, client, is } = await openClient({ signal: abort.signal });
+  abort.abort();
+  assert.deepEqual([is().state, world.last.isAborted], ["closed", true]);
+  client.connect();
+  await world.pass(0);
+  assert.equal(world.exchanges.length, 1);
+  const late = createClient({ signal: AbortSignal.abort() });
+  late.client.connect();
+  await late.world.pass(0);
+  assert.deepEqual([late.is().state, late.world.exchanges.length], ["closed", 0]);
+});
+
+test("while offline nothing counts, and it is tried at once when the network is back", async () => {
+  const all = await openClient({ maxReconnectAttempts: 1 }, { random: 1 });
+  const { world, is } = all;
+  world.isOnlineNow = false;
+  for (let round = 0; round < 4; round++) {
+    await world.last.cut();
+    assert.deepEqual([is().state, is().attempt, waitOf(all)], ["waiting", 0, 30_000]);
+    await world.pass(30_000);
+  }
+  await world.last.cut();
+  await world.pass(2000);
+  world.isOnlineNow = true;
+  const before = world.exchanges.length;
+  await world.fire(world.window, "online");
+  assert.deepEqual([is().state, world.exchanges.length], ["connecting", before + 1]);
+});
+
+test("an event that is too long is the end of it", async () => {
+  const { is } = await openClient({ maxEventBytes: 50 }, {}, `data: ${"x".repeat(60)}`);
+  assert.deepEqual([is().state, is().error.code], ["failed", "too_large"]);
+});
