@@ -3,6 +3,8 @@
 #[cfg(feature = "access")]
 mod admit;
 mod body;
+#[cfg(feature = "browser")]
+mod browser;
 mod connection;
 mod events;
 mod extract;
@@ -14,6 +16,8 @@ mod trpc;
 
 #[cfg(feature = "access")]
 pub use admit::{admit, view};
+#[cfg(feature = "browser")]
+pub use browser::{browser, files};
 pub use connection::prepare;
 pub use events::{SseEvents, events};
 pub use extract::SseHandshake;

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "access")]
 mod admit;
+#[cfg(feature = "browser")]
+mod browser;
 mod events;
 mod extract;
 mod response;
@@ -11,6 +13,8 @@ mod trpc;
 
 #[cfg(feature = "access")]
 pub use admit::admit;
+#[cfg(feature = "browser")]
+pub use browser::{browser, files};
 pub use events::events;
 pub use extract::SseHandshake;
 pub use response::{Refusal, SseResponse};

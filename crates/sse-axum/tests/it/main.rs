@@ -1,6 +1,8 @@
 //! Streams through Axum and our server, judged from a bare socket.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[cfg(feature = "browser")]
+mod browser;
 mod layers;
 mod suite;
 #[cfg(feature = "trpc")]
