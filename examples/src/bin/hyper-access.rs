@@ -1,0 +1,120 @@
+//! Who may listen: tokens in front of the streams, topics by claims, and a rate limiter that the app had before.
+//!
+//! ```sh
+//! JWT_SECRET="an example's secret of 32 bytes or more" cargo run -p examples --bin hyper-access
+//! curl -N -H "authorization: Bearer $TOKEN" 'http://127.0.0.1:3000/api/sse?topics=orders/alice/7'
+//! ```
+//!
+//! `examples/README.md` has tokens that are signed with this secret.
+
+use std::{convert::Infallible, net::IpAddr, num::NonZeroU32, sync::Arc};
+
+use bytes::Bytes;
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Empty, combinators::BoxBody};
+use hyper::body::Incoming;
+use sse_access::{ClaimsAccess, Gate};
+use sse_auth::{Algorithm, Jwt, Key};
+use sse_core::Manager;
+use sse_hyper::PeerAddr;
+use tokio::net::TcpListener;
+use tower::Service;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type Answer = Response<BoxBody<Bytes, Infallible>>;
+
+struct App {
+    sse: Manager,
+    gate: Gate,
+    limiter: DefaultKeyedRateLimiter<IpAddr>,
+}
+
+impl App {
+    /// What the app had before: so many requests a minute from one address.
+    fn is_too_often(&self, request: &Request<Incoming>) -> bool {
+        let peer = request.extensions().get::<PeerAddr>();
+        peer.is_none_or(|PeerAddr(address)| self.limiter.check_key(&address.ip()).is_err())
+    }
+
+    /// Whose stream it is, the gate finds out; a caller that it refuses is refused with 401.
+    async fn events(&self, request: Request<Incoming>) -> Answer {
+        let (mut parts, _) = request.into_parts();
+        sse_hyper::admit(&self.gate, &mut parts).await;
+        match self.sse.connect(sse_hyper::handshake(&parts)) {
+            Ok(session) => sse_hyper::response(session).map(BodyExt::boxed),
+            Err(refused) => sse_hyper::refusal(&refused).map(BodyExt::boxed),
+        }
+    }
+
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Answer, Infallible> {
+        // In front of the gate, so that guessing tokens is limited too.
+        Ok(match request.uri().path() {
+            _ if self.is_too_often(&request) => empty(StatusCode::TOO_MANY_REQUESTS),
+            "/api/sse" => self.events(request).await,
+            _ => empty(StatusCode::NOT_FOUND),
+        })
+    }
+}
+
+fn empty(status: StatusCode) -> Answer {
+    let mut response = Response::new(Empty::new().boxed());
+    *response.status_mut() = status;
+    response
+}
+
+fn app(
+    sse: Manager,
+    gate: Gate,
+    per_minute: NonZeroU32,
+) -> impl Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send {
+    let app = Arc::new(App { sse, gate, limiter: RateLimiter::keyed(Quota::per_minute(per_minute)) });
+    tower::service_fn(move |request| Arc::clone(&app).answer(request))
+}
+
+fn manager() -> Result<Manager, BoxError> {
+    let access = ClaimsAccess::new().join("news")?.join("orders/{sub}/*")?.admin("role", "admin");
+    Ok(Manager::builder().access(access).build()?)
+}
+
+fn gate(secret: &str) -> Result<Gate, BoxError> {
+    Ok(Gate::new(Jwt::builder().key(Key::secret(Algorithm::HS256, secret)?).build()?))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let (sse, gate) = (manager()?, gate(&std::env::var("JWT_SECRET")?)?);
+    let listener = TcpListener::bind("127.0.0.1:3000").await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    let app = app(sse.clone(), gate, NonZeroU32::MIN.saturating_add(59));
+    let stop = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
+    sse_hyper::serve(listener, app).manager(&sse).with_graceful_shutdown(stop).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use examples::{ALICE, SECRET};
+    use sse_testkit::{RawRequest, request};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_user_has_its_topics_and_nobody_asks_too_often() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = app(manager().unwrap(), gate(SECRET).unwrap(), NonZeroU32::new(4).unwrap());
+        tokio::spawn(sse_hyper::serve(listener, app).into_future());
+
+        let bearer = [("authorization", ALICE)];
+        let get =
+            async |path: &str, headers: &[(&str, &str)]| request(address, "GET", path, headers, "").await;
+        let path = "/api/sse?topics=orders/alice/7";
+        let mut alice = RawRequest::get(address, path).header("authorization", ALICE).open().await.unwrap();
+        assert!(alice.next_event().await.unwrap().data.contains(r#""userId":"alice""#));
+        assert_eq!(get("/api/sse", &[]).await.unwrap().status, 401);
+        assert_eq!(get("/api/sse?topics=orders/bob/7", &bearer).await.unwrap().status, 403);
+        assert_eq!(get("/api/sse", &[("authorization", "Bearer guess")]).await.unwrap().status, 401);
+        assert_eq!(get("/api/sse", &[("authorization", "Bearer guess")]).await.unwrap().status, 429);
+    }
+}
