@@ -9,7 +9,8 @@ use std::io::{self, BufRead as _, Write as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sse_auth::{
-    Algorithm, Authenticator, FirstOf, Jwks, Jwt, Key, KeyError, NextAuth, RemoteJwks, RequestView,
+    Algorithm, Authenticator, FirstOf, Jwks, Jwt, JwtBuilder, Key, KeyError, NextAuth, NextAuthBuilder,
+    RemoteJwks, RequestView,
 };
 
 #[derive(Deserialize)]
@@ -75,8 +76,8 @@ async fn answer(line: &Line) -> Result<Value, Error> {
 
 impl Sessions {
     fn authenticator(&self) -> Result<NextAuth, KeyError> {
-        let builder = self.secrets.iter().fold(NextAuth::builder(), |builder, secret| builder.secret(secret));
-        self.cookie_names.iter().fold(builder, |builder, name| builder.cookie_name(name)).build()
+        let builder = self.secrets.iter().fold(NextAuth::builder(), NextAuthBuilder::secret);
+        self.cookie_names.iter().fold(builder, NextAuthBuilder::cookie_name).build()
     }
 }
 
@@ -95,9 +96,9 @@ impl Tokens {
         if let Some(url) = &self.jwks_url {
             jwt = jwt.remote(RemoteJwks::http(url)?);
         }
-        jwt = self.issuer.iter().fold(jwt, |jwt, issuer| jwt.issuer(issuer));
-        jwt = self.audience.iter().fold(jwt, |jwt, audience| jwt.audience(audience));
-        jwt = self.cookie.iter().fold(jwt, |jwt, cookie| jwt.cookie(cookie));
+        jwt = self.issuer.iter().fold(jwt, JwtBuilder::issuer);
+        jwt = self.audience.iter().fold(jwt, JwtBuilder::audience);
+        jwt = self.cookie.iter().fold(jwt, JwtBuilder::cookie);
         Ok(jwt.build()?)
     }
 }

@@ -1,4 +1,4 @@
-//! JavaScript: types, and real npm clients against a running hub.
+//! JavaScript: types, and real npm packages against what is built here.
 
 use std::env::consts::EXE_SUFFIX;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,32 @@ use crate::error::Error;
 struct Package {
     path: &'static str,
     inner: &'static [&'static str],
+    program: Program,
 }
 
+/// A program that the tests of a package talk to.
+struct Program {
+    /// The variable that tells the tests where it is.
+    variable: &'static str,
+    build: &'static [&'static str],
+    /// Inside the folder of what was built.
+    path: &'static str,
+}
+
+const HUB: Program = Program { variable: "SSE_HUB", build: &["-p", "sse-hub"], path: "debug/sse-hub" };
+
+const VERIFY: Program = Program {
+    variable: "SSE_AUTH_VERIFY",
+    build: &["-p", "sse-auth", "--example", "verify", "--features", "jwks-http"],
+    path: "debug/examples/verify",
+};
+
 const PACKAGES: &[Package] = &[
-    Package { path: "crates/sse-trpc/js", inner: &["v10", "react"] },
-    Package { path: "crates/sse-browser/js", inner: &["react18"] },
+    Package { path: "crates/sse-auth/js", inner: &[], program: VERIFY },
+    Package { path: "crates/sse-trpc/js", inner: &["v10", "react"], program: HUB },
+    Package { path: "crates/sse-browser/js", inner: &["react18"], program: HUB },
     // Links the one before it, and its types.
-    Package { path: "examples/react", inner: &[] },
+    Package { path: "examples/react", inner: &[], program: HUB },
 ];
 
 /// Installs what the lock files say, checks types, and runs the tests.
@@ -28,19 +47,19 @@ pub(crate) fn check() -> Result<(), Error> {
         path.ok_or_else(|| Error::new(format!("cargo metadata: no text `{name}`")))
     };
     let (root, target) = (path("workspace_root")?, path("target_directory")?);
-    run(&mut cargo(&["build", "-p", "sse-hub"]))?;
-    let hub = target.join("debug").join(format!("sse-hub{EXE_SUFFIX}"));
-    PACKAGES.iter().try_for_each(|package| package.check(&root, &hub))
+    PACKAGES.iter().try_for_each(|package| package.check(&root, &target))
 }
 
 impl Package {
-    fn check(&self, root: &Path, hub: &Path) -> Result<(), Error> {
+    fn check(&self, root: &Path, target: &Path) -> Result<(), Error> {
+        let Program { variable, build, path } = self.program;
+        run(cargo(&["build"]).args(build))?;
         for folder in self.folders(root) {
             run(&mut npm(&folder, &["ci", "--no-audit", "--no-fund"]))?;
         }
         let folder = root.join(self.path);
         run(&mut npm(&folder, &["run", "check"]))?;
-        run(npm(&folder, &["test"]).env("SSE_HUB", hub))
+        run(npm(&folder, &["test"]).env(variable, target.join(format!("{path}{EXE_SUFFIX}"))))
     }
 
     fn folders(&self, root: &Path) -> Vec<PathBuf> {

@@ -101,7 +101,7 @@ for (const [enc, length, hash] of /** @type {const} */ ([["A256CBC-HS512", 64, "
     const key = await jose.JWK.asKey({ kty: "oct", k, kid, use: "enc" });
     const seal = (fields, claims) =>
       jose.JWE.createEncrypt({ format: "compact", contentAlg: enc, fields: { alg: "dir", ...fields } }, key)
-        .update(JSON.stringify(claims))
+        .update(Buffer.from(JSON.stringify(claims)))
         .final();
     const claims = { ...token, exp: now() + 60 };
     const session = await seal({}, claims);
