@@ -1,9 +1,11 @@
 //! Who is asking, as it was found out.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 /// Who is asking, and how long that holds.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Identity {
     /// The user: the claim `sub`, else `id`, else `email`. `None` for a caller that is no user, such as a backend with an [`ApiKey`];
@@ -66,5 +68,19 @@ impl Credential {
     #[must_use]
     pub fn is_ambient(self) -> bool {
         self == Self::Cookie
+    }
+}
+
+/// Without the values of claims: sites keep access tokens of others in there.
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { user, claims, expires_at, credential } = self;
+        let claims: Vec<_> = claims.keys().collect();
+        f.debug_struct("Identity")
+            .field("user", user)
+            .field("claims", &claims)
+            .field("expires_at", expires_at)
+            .field("credential", credential)
+            .finish()
     }
 }

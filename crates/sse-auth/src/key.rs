@@ -44,7 +44,7 @@ impl Key {
     ///
     /// # Errors
     ///
-    /// [`KeyError::Private`] for a private key, [`KeyError::Pem`] for anything else that is not known. Certificates are not: take their public key out
+    /// [`KeyError::Private`] for a private key, [`KeyError::SmallRsa`] under 2048 bits, [`KeyError::Pem`] for anything else that is not known. Certificates are not: take their public key out
     /// (`openssl x509 -pubkey -noout`).
     pub fn pem(pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         let pem = pem.as_ref();
@@ -61,7 +61,10 @@ impl Key {
             (DecodingKey::from_ed_pem, ed25519),
         ];
         let material = makers.into_iter().find_map(|(read, make)| make(&read(pem).ok()?));
-        Ok(Self::of(material.ok_or(KeyError::Pem)?))
+        match material.ok_or(KeyError::Pem)? {
+            small if small.is_small_rsa() => Err(KeyError::SmallRsa),
+            material => Ok(Self::of(material)),
+        }
     }
 
     /// A public key in PEM, from a file.
@@ -164,7 +167,10 @@ fn material(jwk: &Jwk) -> Result<Material, KeyError> {
         }
         _ => None,
     };
-    material.ok_or(KeyError::Jwk("its parameters do not fit together"))
+    match material.ok_or(KeyError::Jwk("its parameters do not fit together"))? {
+        small if small.is_small_rsa() => Err(KeyError::SmallRsa),
+        material => Ok(material),
+    }
 }
 
 fn bytes(key: &DecodingKey) -> Option<&[u8]> {

@@ -38,6 +38,9 @@ pub enum KeyError {
     /// A private key, which only the issuer should have.
     #[error("this is a private key: give the public one")]
     Private,
+    /// An RSA key of less than 2048 bits (RFC 7518, section 3.3).
+    #[error("an RSA key needs at least 2048 bits")]
+    SmallRsa,
     /// It is no public key in PEM: RSA, EC on P-256 or P-384, Ed25519.
     #[error("this is no public key that is known: RSA, EC (P-256, P-384), Ed25519")]
     Pem,

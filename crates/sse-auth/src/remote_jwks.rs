@@ -7,11 +7,12 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::{
-    clock::{Clock, SystemClock},
+    clock::Clock,
     error::{AuthError, BoxError},
     fetch::FetchJwks,
     jwks::Jwks,
     key_error::KeyError,
+    remote_jwks_builder::{Intervals, RemoteJwksBuilder},
 };
 
 /// After a failure it is tried again after this long, then after twice as long, and so on.
@@ -35,13 +36,6 @@ pub struct RemoteJwks {
     inner: Arc<Inner>,
 }
 
-/// How published keys are kept up to date: made by [`RemoteJwks::builder`].
-pub struct RemoteJwksBuilder {
-    fetch: Box<dyn FetchJwks>,
-    clock: Arc<dyn Clock>,
-    times: Intervals,
-}
-
 /// Why published keys could not be loaded.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -58,14 +52,6 @@ pub enum JwksError {
     /// The task that fetches ended early: it panicked, or its runtime was shut down.
     #[error("the fetch was broken off")]
     BrokenOff,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Intervals {
-    refresh: Duration,
-    cooldown: Duration,
-    timeout: Duration,
-    max_age: Duration,
 }
 
 struct Inner {
@@ -105,13 +91,11 @@ impl RemoteJwks {
 
     /// The same, with other intervals.
     pub fn builder(fetch: impl FetchJwks) -> RemoteJwksBuilder {
-        let times = Intervals {
-            refresh: Duration::from_secs(600),
-            cooldown: Duration::from_secs(30),
-            timeout: Duration::from_secs(10),
-            max_age: Duration::from_secs(24 * 3600),
-        };
-        RemoteJwksBuilder { fetch: Box::new(fetch), clock: SystemClock::shared(), times }
+        RemoteJwksBuilder::new(fetch)
+    }
+
+    pub(crate) fn from_parts(fetch: Box<dyn FetchJwks>, clock: Arc<dyn Clock>, times: Intervals) -> Self {
+        Self { inner: Arc::new(Inner { fetch, clock, times, state: Mutex::default() }) }
     }
 
     /// Loads the keys now, so that a start can fail early and the first caller does not wait.
@@ -251,50 +235,6 @@ impl Drop for Load {
     }
 }
 
-impl RemoteJwksBuilder {
-    /// From which age on keys are loaded again; default 10 min.
-    #[must_use]
-    pub fn refresh(mut self, age: Duration) -> Self {
-        self.times.refresh = age;
-        self
-    }
-
-    /// The shortest time between two loads that went well; default 30 s.
-    #[must_use]
-    pub fn cooldown(mut self, time: Duration) -> Self {
-        self.times.cooldown = time;
-        self
-    }
-
-    /// How long a load may take; default 10 s.
-    #[must_use]
-    pub fn timeout(mut self, time: Duration) -> Self {
-        self.times.timeout = time;
-        self
-    }
-
-    /// From which age on keys are not used any more, if no newer ones can be loaded; default 24 h.
-    #[must_use]
-    pub fn max_age(mut self, age: Duration) -> Self {
-        self.times.max_age = age;
-        self
-    }
-
-    /// What time it is; default: the system's clock.
-    #[must_use]
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
-        self
-    }
-
-    /// Loads nothing yet.
-    #[must_use]
-    pub fn build(self) -> RemoteJwks {
-        let Self { fetch, clock, times } = self;
-        RemoteJwks { inner: Arc::new(Inner { fetch, clock, times, state: Mutex::default() }) }
-    }
-}
-
 impl fmt::Debug for RemoteJwks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let known = self.inner.state.lock().known.is_some();
@@ -302,11 +242,5 @@ impl fmt::Debug for RemoteJwks {
             .field("known", &known)
             .field("times", &self.inner.times)
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for RemoteJwksBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RemoteJwksBuilder").field("times", &self.times).finish_non_exhaustive()
     }
 }

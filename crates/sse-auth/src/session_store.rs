@@ -1,5 +1,7 @@
 //! Where sessions are that live in a database.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
@@ -20,7 +22,7 @@ pub trait SessionStore: Send + Sync + 'static {
 }
 
 /// A session, as a database has it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct StoredSession {
     /// The user.
@@ -50,5 +52,18 @@ impl StoredSession {
     pub fn expires_at(mut self, expires_at: impl Into<Option<u64>>) -> Self {
         self.expires_at = expires_at.into();
         self
+    }
+}
+
+/// Without the values of claims, as that of an [`Identity`](crate::Identity).
+impl fmt::Debug for StoredSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let claims: Vec<_> = self.claims.keys().collect();
+        let mut session = f.debug_struct("StoredSession");
+        session
+            .field("user", &self.user)
+            .field("claims", &claims)
+            .field("expires_at", &self.expires_at)
+            .finish()
     }
 }

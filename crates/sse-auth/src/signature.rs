@@ -36,6 +36,16 @@ impl Material {
         }
     }
 
+    /// Whether it is an RSA key of less than 2048 bits, with which nothing is ever verified.
+    pub(crate) fn is_small_rsa(&self) -> bool {
+        match self {
+            Self::RsaComponents { n, .. } => n.len() < 256 || (n.len() == 256 && n[0] < 0x80),
+            // Two integers in a sequence: 4 + 4 + 257 for the modulus, and 3 for the smallest exponent.
+            Self::RsaDer(der) => der.len() < 268,
+            _ => false,
+        }
+    }
+
     /// False also where the algorithm is not for this kind.
     pub(crate) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         match self {

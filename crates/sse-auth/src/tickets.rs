@@ -1,7 +1,7 @@
 //! One-time tickets for `EventSource`, which cannot send headers.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     fmt,
     sync::Arc,
     time::Duration,
@@ -78,20 +78,23 @@ pub(crate) struct Inner {
 
 type Digest = [u8; 32];
 
-/// Tickets that were given out. All live equally long, so the oldest ends first.
+/// When a ticket ends, and its number, since several end at the same time.
+type End = (Duration, u64);
+
+/// Tickets that were given out. Each is in all three, or in none.
 #[derive(Default)]
 pub(crate) struct Unused {
     tickets: HashMap<Digest, Entry>,
-    /// In the order of their ends; also those that were used since.
-    ends: VecDeque<(Duration, Digest)>,
+    ends: BTreeMap<End, Digest>,
     /// Those of each user, the oldest first.
     users: HashMap<String, VecDeque<Digest>>,
+    issued: u64,
 }
 
 struct Entry {
     identity: Identity,
     user: String,
-    until: Duration,
+    end: End,
 }
 
 impl Tickets {
@@ -127,8 +130,9 @@ impl Tickets {
         let text = Zeroizing::new(base64::encode(&*bytes));
         let identity = Identity { credential: Credential::Ticket, ..identity.clone() };
         let now = self.inner.clock.elapsed();
-        let entry = Entry { identity, user, until: now.saturating_add(self.inner.lifetime) };
-        self.inner.unused.lock().put(digest(&text), entry, now, &self.inner)?;
+        let mut unused = self.inner.unused.lock();
+        unused.make_room(&user, now, &self.inner)?;
+        unused.put(digest(&text), identity, user, now.saturating_add(self.inner.lifetime));
         Ok(Ticket { text, lifetime: self.inner.lifetime })
     }
 
@@ -139,7 +143,7 @@ impl Tickets {
     /// [`AuthError::UnknownTicket`], and [`AuthError::Expired`] when the ticket or the credentials behind it have ended.
     pub fn take(&self, ticket: &str) -> Result<Identity, AuthError> {
         let taken = self.inner.unused.lock().take(&digest(ticket));
-        let Entry { identity, until, .. } = taken.ok_or(AuthError::UnknownTicket)?;
+        let Entry { identity, end: (until, _), .. } = taken.ok_or(AuthError::UnknownTicket)?;
         let (now, unix) = (self.inner.clock.elapsed(), self.inner.clock.unix());
         if until <= now {
             return Err(AuthError::Expired { at: unix.saturating_sub((now - until).as_secs()) });
@@ -163,32 +167,34 @@ fn digest(ticket: &str) -> Digest {
 }
 
 impl Unused {
-    fn put(
-        &mut self,
-        digest: Digest,
-        entry: Entry,
-        now: Duration,
-        limits: &Inner,
-    ) -> Result<(), TicketError> {
-        self.sweep(now);
-        let own = self.users.get(&entry.user);
-        if let Some(oldest) =
-            own.filter(|own| own.len() >= limits.per_user).and_then(|own| own.front().copied())
+    /// Removes what has ended, and a user's oldest where it has too many. So nobody takes the room of others.
+    fn make_room(&mut self, user: &str, now: Duration, limits: &Inner) -> Result<(), TicketError> {
+        while let Some(digest) =
+            self.ends.first_key_value().filter(|(end, _)| end.0 <= now).map(|(_, digest)| *digest)
         {
+            self.take(&digest);
+        }
+        let own = self.users.get(user).filter(|own| own.len() >= limits.per_user);
+        if let Some(oldest) = own.and_then(|own| own.front().copied()) {
             self.take(&oldest);
         }
-        // Used ones count until their time is over: what is remembered of them is bounded too.
-        if self.ends.len() >= limits.capacity {
-            return Err(TicketError::Full { limit: limits.capacity });
+        match self.tickets.len() {
+            unused if unused >= limits.capacity => Err(TicketError::Full { limit: limits.capacity }),
+            _ => Ok(()),
         }
-        self.ends.push_back((entry.until, digest));
-        self.users.entry(entry.user.clone()).or_default().push_back(digest);
-        self.tickets.insert(digest, entry);
-        Ok(())
+    }
+
+    fn put(&mut self, digest: Digest, identity: Identity, user: String, until: Duration) {
+        self.issued += 1;
+        let end = (until, self.issued);
+        self.ends.insert(end, digest);
+        self.users.entry(user.clone()).or_default().push_back(digest);
+        self.tickets.insert(digest, Entry { identity, user, end });
     }
 
     fn take(&mut self, digest: &Digest) -> Option<Entry> {
         let entry = self.tickets.remove(digest)?;
+        self.ends.remove(&entry.end);
         if let Some(own) = self.users.get_mut(&entry.user) {
             own.retain(|other| other != digest);
             if own.is_empty() {
@@ -196,13 +202,6 @@ impl Unused {
             }
         }
         Some(entry)
-    }
-
-    /// Removes what has ended.
-    fn sweep(&mut self, now: Duration) {
-        while let Some((_, digest)) = self.ends.pop_front_if(|(until, _)| *until <= now) {
-            self.take(&digest);
-        }
     }
 }
 

@@ -40,7 +40,7 @@ impl TicketsBuilder {
         self
     }
 
-    /// How many tickets may be given out in one lifetime, in all; default 100,000 (about 50 MB with small claims). No more are given out then.
+    /// How many tickets may be unused, in all; default 100,000 (about 100 MB with small claims). No more are given out then.
     #[must_use]
     pub fn capacity(mut self, tickets: usize) -> Self {
         self.capacity = tickets;

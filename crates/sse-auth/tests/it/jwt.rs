@@ -9,6 +9,14 @@ use crate::support::{
     Es256, NOW, SECRET, accepted, ask, ask_bearer, ask_cookie, b64, claims, claims_with, hs256, refused,
 };
 
+/// Too small, of a key that nobody kept.
+const RSA_1024: &str = "-----BEGIN PUBLIC KEY-----\n\
+    MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDF1NbGmoRmRgrOqo/V+IRtwH+L\n\
+    y04tJm6wgJ03f6dxpuupbchhiYp6iKJTl5a5HzrDPv9qmxHL4L+JiecNFp2SOOUa\n\
+    TeklT9B/DHQqW9HHxzK+qxrS46FMkToDJpblI+v34LNG+QmDgWpqU3jv/K57/Yaf\n\
+    M9Ctx5WyeaLXISGCOwIDAQAB\n\
+    -----END PUBLIC KEY-----\n";
+
 struct Vector {
     algorithm: String,
     token: String,
@@ -67,7 +75,7 @@ async fn every_algorithm_with_a_public_key() {
         .unwrap();
     for Vector { algorithm, token, jwk, pem } in &vectors {
         let by_pem = builder().key(Key::pem(pem).unwrap()).build().unwrap();
-        let by_set = builder().jwks(set(&[jwk.clone()])).build().unwrap();
+        let by_set = builder().jwks(set(std::slice::from_ref(jwk))).build().unwrap();
         for jwt in [&by_pem, &by_set, &all] {
             assert_eq!(
                 accepted(ask_bearer(jwt, token).await),
@@ -107,7 +115,7 @@ async fn a_token_cannot_choose_how_its_key_is_used() {
         };
         for jwt in [
             builder().key(Key::pem(&pem).unwrap()).build().unwrap(),
-            builder().jwks(set(&[jwk.clone()])).build().unwrap(),
+            builder().jwks(set(std::slice::from_ref(&jwk))).build().unwrap(),
         ] {
             for secret in
                 [pem.as_bytes(), pem.trim().as_bytes(), jwk["n"].as_str().unwrap_or_default().as_bytes(), b""]
@@ -336,6 +344,7 @@ fn weak_and_mistaken_keys_are_refused() {
     for bad in ["", "x", "-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----"] {
         assert!(matches!(Key::pem(bad), Err(KeyError::Pem)), "{bad}");
     }
+    assert!(matches!(Key::pem(RSA_1024), Err(KeyError::SmallRsa)));
     assert!(matches!(Jwt::builder().build(), Err(KeyError::NoKey)));
     assert!(matches!(Key::pem_file("/does/not/exist"), Err(KeyError::File(_))));
 }
@@ -354,6 +363,7 @@ fn key_sets_pass_over_what_they_do_not_know_and_are_bounded() {
         json!({ "kty": "EC", "crv": "P-521", "x": b64([1; 66]), "y": b64([1; 66]) }),
         json!({ "kty": "EC", "crv": "secp256k1", "x": b64([1; 32]), "y": b64([1; 32]) }),
         json!(null),
+        json!({ "kty": "RSA", "n": b64([0xff; 255]), "e": "AQAB" }),
         with("use", json!("enc")),
         with("key_ops", json!(["sign"])),
         with("crv", json!("P-384")),

@@ -1,7 +1,7 @@
 //! Sessions that the real libraries made; how, is in `tests/nextauth-vectors.json` itself.
 
 use serde_json::Value;
-use sse_auth::{AuthError, Authenticator as _, NextAuth, RequestView};
+use sse_auth::{AuthError, Authenticator as _, NextAuth, NextAuthBuilder, RequestView};
 
 use crate::support::{ask_bearer, ask_cookie};
 
@@ -21,7 +21,7 @@ fn texts(value: &Value) -> Vec<&str> {
 fn next_auth(vector: &Value) -> NextAuth {
     let given = texts(&vector["decode_with"]);
     let secrets = if given.is_empty() { texts(&vector["secret"]) } else { given };
-    secrets.into_iter().fold(NextAuth::builder(), |builder, secret| builder.secret(secret)).build().unwrap()
+    secrets.into_iter().fold(NextAuth::builder(), NextAuthBuilder::secret).build().unwrap()
 }
 
 /// What is expected of a vector: its claims, or one error.
@@ -35,10 +35,10 @@ fn check(vector: &Value, answer: Result<Option<sse_auth::Identity>, AuthError>) 
             assert_eq!(identity.expires_at, claims["exp"].as_u64(), "{label}");
         }
         Some(error) if error.contains("timestamp") => {
-            assert!(matches!(answer, Err(AuthError::Expired { .. })), "{label}: {answer:?}")
+            assert!(matches!(answer, Err(AuthError::Expired { .. })), "{label}: {answer:?}");
         }
         Some("no matching decryption secret") => {
-            assert!(matches!(answer, Err(AuthError::UnknownKey)), "{label}: {answer:?}")
+            assert!(matches!(answer, Err(AuthError::UnknownKey)), "{label}: {answer:?}");
         }
         Some(error) => panic!("{label}: what is expected for {error:?}?"),
     }

@@ -61,6 +61,9 @@ fn debug_output_hides_them() {
     hidden(&RequestView::new("GET").query(SECRET).header("authorization", SECRET), &secrets);
     hidden(&DatabaseSessions::new(NoStore), &secrets);
     hidden(&RemoteJwks::new(NoFetch), &secrets);
+    let claims: serde_json::Map<_, _> = [("accessToken".to_owned(), json!(SECRET))].into_iter().collect();
+    hidden(&Identity::new("ada", Credential::Cookie).claims(claims.clone()), &secrets);
+    hidden(&sse_auth::StoredSession::new("ada").claims(claims), &secrets);
     hidden(&Key::secret(Algorithm::RS256, SECRET).unwrap_err(), &secrets);
 }
 

@@ -124,6 +124,19 @@ async fn a_users_newest_ticket_takes_the_place_of_the_oldest() {
 }
 
 #[tokio::test]
+async fn nobody_takes_the_room_of_others() {
+    let tickets = builder().0.per_user(2).capacity(4).build();
+    for _ in 0..1000 {
+        tickets.issue(&ada()).unwrap();
+    }
+    for user in ["bob", "eve"] {
+        let ticket = tickets.issue(&Identity::new(user, Credential::Bearer)).unwrap();
+        assert_eq!(accepted(present_one(&tickets, &ticket).await).0, user);
+    }
+    assert_eq!(format!("{tickets:?}"), "Tickets { unused: 2, .. }");
+}
+
+#[tokio::test]
 async fn the_number_of_tickets_is_bounded_and_time_makes_room() {
     let (builder, clock) = builder();
     let tickets = builder.capacity(3).build();
