@@ -11,15 +11,15 @@ use axum::{
 };
 use sse_axum::{Refusal, SseHandshake, SseResponse};
 use sse_core::Manager;
-use sse_trpc::{Management, Transformer};
+use sse_trpc::Management;
 
 use crate::{configured::Configured, cors, guard, health, metrics, page, requests, visitor};
 
 /// The hub's routes in demo mode, where visitors name themselves.
-pub(crate) fn demo(manager: Manager, management: Management, transformer: Transformer) -> Router {
+pub(crate) fn demo(manager: Manager, management: Management) -> Router {
     let metrics = get(metrics::scrape).with_state(metrics::of(manager.clone(), management.clone()));
     let identified = from_fn_with_state(manager.clone(), visitor::identify);
-    open_to_all(transformer)
+    open_to_all()
         .route("/api/sse", any(visitor_stream))
         .with_state(manager)
         .route("/metrics", metrics)
@@ -28,12 +28,7 @@ pub(crate) fn demo(manager: Manager, management: Management, transformer: Transf
 }
 
 /// The hub's routes where it is said who may connect and call.
-pub(crate) fn configured(
-    manager: Manager,
-    management: Management,
-    transformer: Transformer,
-    configured: Configured,
-) -> Router {
+pub(crate) fn configured(manager: Manager, management: Management, configured: Configured) -> Router {
     let cors = cors::layer(&configured.origins);
     let configured = Arc::new(configured);
     let metrics = get(metrics::scrape).with_state(metrics::of(manager.clone(), management.clone()));
@@ -45,7 +40,7 @@ pub(crate) fn configured(
         streams.layer(from_fn_with_state(Arc::clone(&configured), guard::streams)).layer(cors.clone());
     let management = sse_axum::trpc(management).layer(calls.clone()).layer(cors);
     let metrics = metrics.layer(from_fn_with_state(manager.clone(), guard::managers)).layer(calls);
-    open_to_all(transformer)
+    open_to_all()
         .with_state(manager)
         .merge(streams)
         .merge(metrics)
@@ -55,14 +50,14 @@ pub(crate) fn configured(
 }
 
 /// What is there for whoever asks: nothing of it tells who is connected, or what is sent.
-fn open_to_all(transformer: Transformer) -> Router<Manager> {
+fn open_to_all() -> Router<Manager> {
     Router::new()
         .route("/", get(page::to_page))
-        .route(page::PATH, get(async move || page::page(transformer)))
-        .route("/sse/app-router.d.ts", get(page::types))
         .route("/favicon.ico", get(StatusCode::NO_CONTENT))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
+        .merge(page::page())
+        .nest("/sse", sse_axum::browser())
 }
 
 /// A stream, for whom the visitor says to be.

@@ -1,38 +1,55 @@
-//! The demo page: one file, without anything from elsewhere.
+//! The demo page: files of the hub's own, without anything from elsewhere.
 
 use axum::{
-    http::{HeaderName, header},
-    response::{Html, IntoResponse, Redirect},
+    Router,
+    http::{HeaderName, HeaderValue, header},
+    middleware::map_response,
+    response::{Redirect, Response},
 };
-use sse_trpc::Transformer;
+use sse_browser::{File, Files};
 
 /// Its path.
 pub(crate) const PATH: &str = "/sse-demo";
 
-/// Only what is in the page itself runs, and it talks to this hub alone.
-const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; \
-                      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// Only the hub's own files run, and they talk to this hub alone.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-const HEADERS: [(HeaderName, &str); 4] = [
-    (header::CONTENT_SECURITY_POLICY, POLICY),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (header::CACHE_CONTROL, "no-cache"),
-];
+const HEADERS: [(HeaderName, &str); 2] =
+    [(header::CONTENT_SECURITY_POLICY, POLICY), (header::REFERRER_POLICY, "no-referrer")];
 
-/// The page; it calls the management API, so it must know how data stand there.
-pub(crate) fn page(transformer: Transformer) -> impl IntoResponse {
-    let name = match transformer {
-        Transformer::Json => "json",
-        Transformer::SuperJson => "superjson",
+macro_rules! file {
+    ($name:literal) => {
+        File::new($name, include_str!(concat!("demo/", $name)))
     };
-    (HEADERS, Html(include_str!("demo.html").replace("{{transformer}}", name)))
 }
 
-/// The types of the management API, for front ends in TypeScript.
-pub(crate) async fn types() -> impl IntoResponse {
-    let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")];
-    (headers, sse_trpc::APP_ROUTER)
+const FILES: Files = Files::new(&[
+    file!("index.html"),
+    file!("demo.css"),
+    file!("icon.svg"),
+    file!("api.js"),
+    file!("chart.js"),
+    file!("connection.js"),
+    file!("demo.js"),
+    file!("dom.js"),
+    file!("history.js"),
+    file!("people.js"),
+    file!("sender.js"),
+    file!("statistics.js"),
+    file!("toasts.js"),
+]);
+
+/// The page, and what it consists of.
+pub(crate) fn page<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    Router::new().nest(PATH, sse_axum::files(FILES)).layer(map_response(secured))
+}
+
+async fn secured(mut response: Response) -> Response {
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 /// Leads to the page.

@@ -60,9 +60,9 @@ fn app(
     let router = match configured {
         Some(configured) => {
             let management = management.gate(&configured.calls, &configured.tickets);
-            app::configured(manager.clone(), management, transformer, configured)
+            app::configured(manager.clone(), management, configured)
         }
-        None => app::demo(manager.clone(), management, transformer),
+        None => app::demo(manager.clone(), management),
     };
     Ok((manager, router))
 }

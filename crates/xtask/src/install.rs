@@ -20,6 +20,7 @@ struct Tool {
 const TOOLS: &[Tool] = &[
     Tool { executable: "chromium", package: "chromium" },
     Tool { executable: "curl", package: "curl" },
+    Tool { executable: "firefox-esr", package: "firefox-esr" },
     Tool { executable: "go", package: "golang-go" },
     Tool { executable: "firefox-esr", package: "firefox-esr" },
     Tool { executable: "node", package: "nodejs" },

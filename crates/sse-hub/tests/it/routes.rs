@@ -1,20 +1,61 @@
 //! Everything beside streams and management.
 
+use sse_testkit::request;
+
 use crate::hub::{Hub, until};
 
 #[tokio::test]
-async fn the_page_is_one_file_without_anything_from_elsewhere() {
+async fn the_page_has_nothing_from_elsewhere_and_nothing_inline() {
     let hub = Hub::start(&[]).await;
     let page = hub.request("GET", "/sse-demo").await;
     assert_eq!((page.status, page.headers.get("content-type")), (200, Some("text/html; charset=utf-8")));
-    assert!(page.headers.get("content-security-policy").unwrap().contains("default-src 'none'"));
+    let policy = page.headers.get("content-security-policy").unwrap();
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
     let text = page.text().unwrap();
-    assert!(text.starts_with("<!doctype html>") && text.contains("new EventSource("));
-    for elsewhere in ["http://", "https://", "src=\"", "@import"] {
+    assert!(text.starts_with("<!doctype html>"));
+    for elsewhere in ["http://", "https://", "src=\"//", "@import", "<style", "style=", "onclick="] {
         assert!(!text.contains(elsewhere), "{elsewhere}");
     }
     let head = hub.request("HEAD", "/sse-demo").await;
     assert_eq!((head.status, head.body.len()), (200, 0));
+}
+
+#[tokio::test]
+async fn every_file_that_the_page_names_is_there() {
+    let hub = Hub::start(&[]).await;
+    let mut paths = vec!["/sse-demo".to_owned()];
+    for place in 0.. {
+        let Some(path) = paths.get(place).cloned() else { break };
+        let file = hub.request("GET", &path).await;
+        assert_eq!(file.status, 200, "{path}");
+        assert!(file.headers.get("etag").is_some(), "{path}");
+        let text = file.text().unwrap();
+        for name in text.split('"').filter(|name| name.starts_with("./") || name.starts_with("/sse")) {
+            let folder = path.rsplit_once('/').unwrap().0;
+            let name = name.strip_prefix('.').map_or(name.to_owned(), |name| format!("{folder}{name}"));
+            let is_file = [".js", ".css", ".svg"].iter().any(|ending| name.ends_with(ending));
+            if is_file && !name.ends_with("/types.js") && !paths.contains(&name) {
+                paths.push(name);
+            }
+        }
+    }
+    assert!(paths.len() > 20, "{paths:?}");
+}
+
+#[tokio::test]
+async fn the_browser_client_is_served() {
+    let hub = Hub::start(&[]).await;
+    for (path, content_type) in [
+        ("/sse/client.js", "text/javascript; charset=utf-8"),
+        ("/sse/react.js", "text/javascript; charset=utf-8"),
+        ("/sse/app-router.d.ts", "text/plain; charset=utf-8"),
+    ] {
+        let file = hub.request("GET", path).await;
+        assert_eq!((file.status, file.headers.get("content-type")), (200, Some(content_type)), "{path}");
+        let etag = file.headers.get("etag").unwrap();
+        let again = request(hub.address(), "GET", path, &[("if-none-match", etag)], "").await.unwrap();
+        assert_eq!((again.status, again.body.len()), (304, 0), "{path}");
+    }
 }
 
 #[tokio::test]
@@ -45,8 +86,10 @@ async fn what_is_not_there_is_not_found() {
     for path in [
         "/nothing",
         "/metrics/",
-        "/sse/client.js",
+        "/sse",
+        "/sse/nothing.js",
         "/sse-demo/",
+        "/sse-demo/nothing.js",
         "/api",
         "/api/sse/",
         "/api/sse/x",
@@ -59,7 +102,7 @@ async fn what_is_not_there_is_not_found() {
 #[tokio::test]
 async fn wrong_methods_are_told_the_right_ones() {
     let hub = Hub::start(&[]).await;
-    for path in ["/", "/sse-demo", "/favicon.ico", "/health/live", "/health/ready", "/metrics"] {
+    for path in ["/", "/sse-demo", "/sse/client.js", "/favicon.ico", "/health/live", "/health/ready", "/metrics"] {
         let response = hub.request("POST", path).await;
         assert_eq!((response.status, response.headers.get("allow")), (405, Some("GET,HEAD")), "{path}");
     }

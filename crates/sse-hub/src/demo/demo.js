@@ -1,0 +1,42 @@
+// The demo page: its parts, put together.
+
+import { toNotification } from "/sse/notifications.js";
+import * as api from "./api.js";
+import { startConnection } from "./connection.js";
+import { $, say } from "./dom.js";
+import { startHistory } from "./history.js";
+import { startPeople } from "./people.js";
+import { startSender } from "./sender.js";
+import { startStatistics } from "./statistics.js";
+import { startToasts } from "./toasts.js";
+
+const complain = (text) => {
+  say("error-text", text);
+  $("error").hidden = false;
+};
+const settle = () => { $("error").hidden = true; };
+$("error-dismiss").addEventListener("click", settle);
+
+const statistics = startStatistics(api);
+const messages = startHistory();
+const toasts = startToasts();
+
+const onMessage = (message) => {
+  const sent = message.data?.timestamp;
+  const latency = typeof sent === "number" ? Math.max(0, message.timestamp - sent) : undefined;
+  // A greeting was on its way while the page was still loading.
+  if (latency !== undefined && message.type !== "connection") statistics.latency(latency);
+  messages.add(message, latency);
+  const notification = toNotification(message);
+  if (notification) toasts.show(notification);
+};
+
+let people;
+const onGreeted = () => {
+  statistics.refresh();
+  people?.refresh();
+};
+
+const connection = startConnection({ onMessage, onGreeted, complain, settle, api });
+people = startPeople(api, { ...connection, complain });
+startSender(api, { ...connection, complain, settle, sent: () => statistics.refresh() });

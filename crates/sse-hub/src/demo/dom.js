@@ -1,0 +1,35 @@
+// Making elements, without any markup in strings.
+
+/** @template {HTMLElement} [T=any] @param {string} id @returns {T} */
+export const $ = (id) => /** @type {any} */ (document.getElementById(id));
+
+/**
+ * An element with attributes and children. Texts are texts, never markup.
+ *
+ * @param {string} name
+ * @param {Record<string, any>} [attributes] `on…` are listeners.
+ * @param {(Node | string | null | undefined | false)[]} children
+ */
+export function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+    else if (value !== false && value !== undefined) made.setAttribute(key, value === true ? "" : value);
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined && child !== false).map((child) => child));
+  return made;
+}
+
+/** Sets a text, if it is another: screen readers announce what is set. */
+export function say(id, text) {
+  const there = $(id);
+  if (there.textContent !== String(text)) there.textContent = text;
+}
+
+export const clock = (time) => new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
+/** A number as it is easy to read: 12, 1,234, 12.3k. */
+export function short(number) {
+  if (number >= 100_000) return `${(number / 1000).toFixed(0)}k`;
+  return number >= 10_000 ? `${(number / 1000).toFixed(1)}k` : number.toLocaleString("en");
+}

@@ -1,0 +1,64 @@
+// Who is connected, and what can be done about it.
+
+import { $, clock, element, say } from "./dom.js";
+
+const EVERY_MS = 3000, SHOWN = 30, AWAY_MS = 30_000;
+
+/**
+ * @param {{ query: (procedure: string, input?: object) => Promise<any>, mutate: (procedure: string, input: object) => Promise<any> }} api
+ * @param {{ clientId: () => string | null, complain: (text: string) => void }} page
+ */
+export function startPeople(api, { clientId, complain }) {
+  const kick = async (input) => {
+    try {
+      await api.mutate("disconnect", input);
+    } catch (error) {
+      complain(`Not kicked: ${error.message}`);
+    }
+    refresh();
+  };
+
+  const row = ({ clientId: id, userId, topics, connectedAt }) => {
+    const who = userId ?? "Nobody in particular";
+    const details = [`since ${clock(connectedAt)}`, ...(topics.length ? [topics.join(", ")] : [])].join(" · ");
+    const stay = () => kick({ target: { user: userId }, reason: "asked to stay away", stayAwayMs: AWAY_MS });
+    return element("li", { "data-client": id },
+      element("span", { class: userId ? "face" : "face nobody", "aria-hidden": "true" }, userId ? [...userId][0].toUpperCase() : "?"),
+      element("b", {}, who, id === clientId() && element("span", { class: "you" }, "you")),
+      element("div", { class: "buttons" },
+        element("button", { type: "button", class: "quiet kick", "aria-label": `Kick ${who}`, title: "Ends this stream; it may come back",
+          onclick: () => kick({ target: { client: id }, reason: "kicked from the demo page" }) }, "Kick"),
+        userId && element("button", { type: "button", class: "quiet away", "aria-label": `Keep ${who} away for 30 seconds`,
+          title: "Ends all streams of this user, and keeps them away for 30 seconds", onclick: stay }, "30 s away")),
+      element("small", { title: `${id}\n${details}` }, details));
+  };
+
+  let shown = "";
+  const refresh = async () => {
+    if (document.hidden) return;
+    try {
+      const [{ items }, { totalConnections }] =
+        await Promise.all([api.query("getConnections", { limit: SHOWN }), api.query("getStats", { byUser: false })]);
+      // Rows that stay are not touched: somebody may be about to press a button.
+      const now = JSON.stringify([items.map(({ clientId, topics }) => [clientId, topics]), totalConnections, clientId()]);
+      if (now === shown) return;
+      shown = now;
+      const rows = items.map(row);
+      if (totalConnections > items.length) rows.push(element("li", { class: "more" }, `and ${totalConnections - items.length} more`));
+      $("people").replaceChildren(...rows);
+      say("people-count", totalConnections || "");
+      $("nobody").hidden = rows.length > 0;
+    } catch {
+      // Whether the hub is there is what the status tells.
+      shown = "";
+      $("people").replaceChildren();
+      say("people-count", "");
+      $("nobody").hidden = false;
+    }
+  };
+
+  setInterval(refresh, EVERY_MS);
+  document.addEventListener("visibilitychange", refresh);
+  refresh();
+  return { refresh };
+}

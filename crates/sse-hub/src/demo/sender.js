@@ -1,0 +1,93 @@
+// Sending: notifications, system events, events of one's own; to oneself, a user, a topic, everyone.
+
+import { $, say } from "./dom.js";
+
+const BURST = 50;
+
+const capital = (word) => word[0].toUpperCase() + word.slice(1);
+
+/**
+ * @param {{ mutate: (procedure: string, input: object) => Promise<any> }} api
+ * @param {{ name: () => string, clientId: () => string | null, complain: (text: string) => void, settle: () => void, sent: () => void }} page
+ */
+export function startSender(api, { name, clientId, complain, settle, sent }) {
+  const chosen = (group) => /** @type {HTMLInputElement} */ (document.querySelector(`input[name=${group}]:checked`)).value;
+
+  /** Whom it is for, in the API's words. */
+  const target = () => {
+    switch ($("to").value) {
+      case "me": return name() ? { user: name() } : { client: clientId() };
+      case "user": return { user: $("whom").value.trim() };
+      case "topic": return { topic: $("whom").value.trim() };
+      default: return "all";
+    }
+  };
+
+  const data = () => {
+    const text = $("data").value.trim();
+    if (!text) return undefined;
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      throw new Error(`the data are not JSON (${error.message})`);
+    }
+  };
+
+  /** The procedure that is meant for it, where there is one; what has none is published. */
+  const call = () => {
+    const to = target(), what = chosen("what"), event = $("event").value.trim();
+    if (what === "own") return ["publish", { target: to, event, data: data() ?? null }];
+    if (what === "system") {
+      const system = { event, ...(data() !== undefined && { data: data() }) };
+      if (to === "all") return ["broadcastSystemEvent", system];
+      if (to.user !== undefined) return ["sendSystemEvent", { userId: to.user, ...system }];
+      return ["publish", { target: to, event: "system", data: { ...system, timestamp: Date.now() } }];
+    }
+    const type = chosen("kind"), title = $("title").value.trim();
+    const notification = { message: $("message").value, ...(title && { title }) };
+    if (to === "all") return ["broadcastNotification", { type, ...notification }];
+    if ($("to").value === "me" && name()) return [`send${capital(type)}`, notification];
+    if (to.user !== undefined) return ["sendNotification", { userId: to.user, type, ...notification }];
+    return ["publish", { target: to, event: "notification", data: { type, ...notification, timestamp: Date.now() } }];
+  };
+
+  const send = async (times) => {
+    const buttons = [$("submit"), $("burst")];
+    for (const button of buttons) button.disabled = true;
+    say("outcome", "");
+    try {
+      const [procedure, input] = call();
+      const answers = await Promise.all(Array.from({ length: times }, () => api.mutate(procedure, input)));
+      const matched = answers.reduce((sum, answer) => sum + answer.matched, 0);
+      const streams = `${matched / times} ${matched === times ? "stream" : "streams"}`;
+      say("outcome", times === 1 ? `Reached ${streams}.` : `${times} events, each reached ${streams}.`);
+      settle();
+      sent();
+    } catch (error) {
+      complain(`Not sent: ${error.message}`);
+    } finally {
+      for (const button of buttons) button.disabled = false;
+    }
+  };
+
+  const arrange = () => {
+    const what = chosen("what"), to = $("to").value;
+    for (const part of document.querySelectorAll("[data-for]")) {
+      const fields = /** @type {HTMLElement} */ (part);
+      fields.hidden = !fields.dataset.for?.split(" ").includes(what);
+    }
+    $("whom-field").hidden = to !== "user" && to !== "topic";
+    say("whom-label", to === "topic" ? "Topic" : "User");
+  };
+
+  $("send").addEventListener("change", (event) => {
+    if (event.target.name === "what") $("event").value = chosen("what") === "system" ? "user_profile_updated" : "order_shipped";
+    arrange();
+  });
+  $("send").addEventListener("submit", (event) => {
+    event.preventDefault();
+    send(1);
+  });
+  $("burst").addEventListener("click", () => send(BURST));
+  arrange();
+}

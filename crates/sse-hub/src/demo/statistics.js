@@ -1,0 +1,49 @@
+// The numbers of the hub, and the latency of what arrives, over time.
+
+import { createChart } from "./chart.js";
+import { $, say, short } from "./dom.js";
+
+const EVERY_MS = 2000, SAMPLES = 90, LATENCIES = 50;
+
+/** @param {{ query: (procedure: string, input?: object) => Promise<any> }} api */
+export function startStatistics(api) {
+  const charts = Object.fromEntries(["connections", "users", "rate"].map((name) => [name, createChart($(`${name}-chart`), SAMPLES)]));
+  const latencyChart = createChart($("latency-chart"), LATENCIES);
+  /** @type {number[]} */
+  let latencies = [];
+  /** @type {{ delivered: number, at: number } | undefined} */
+  let before;
+
+  const refresh = async () => {
+    if (document.hidden) return;
+    try {
+      const { totalConnections, uniqueUsers, delivered } = await api.query("getStats", { byUser: false });
+      const now = { delivered, at: performance.now() };
+      const rate = before && before.delivered <= delivered ? ((delivered - before.delivered) / (now.at - before.at)) * 1000 : 0;
+      before = now;
+      say("connections", short(totalConnections));
+      say("users", short(uniqueUsers));
+      say("rate", rate > 0 && rate < 10 ? rate.toFixed(1) : short(Math.round(rate)));
+      charts.connections.push(totalConnections);
+      charts.users.push(uniqueUsers);
+      charts.rate.push(rate);
+    } catch {
+      // Whether the hub is there is what the status tells.
+      for (const id of ["connections", "users", "rate"]) say(id, "–");
+    }
+  };
+
+  setInterval(refresh, EVERY_MS);
+  document.addEventListener("visibilitychange", refresh);
+  refresh();
+  return {
+    refresh,
+    /** @param {number} milliseconds */
+    latency: (milliseconds) => {
+      latencies = [...latencies, milliseconds].slice(-LATENCIES);
+      const sorted = [...latencies].sort((a, b) => a - b);
+      say("latency", short(sorted[Math.floor(sorted.length / 2)]));
+      latencyChart.push(milliseconds);
+    },
+  };
+}
