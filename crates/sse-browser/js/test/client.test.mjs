@@ -216,3 +216,11 @@ test("without a browser nothing happens before connect", () => {
   assert.equal(client.getSnapshot().state, "idle");
   assert.equal(client.getSnapshot(), client.getSnapshot());
 });
+
+test("a listener may end the stream at its farewell", async () => {
+  const { world, client, is } = await openClient({ onUnauthorized: () => {} }, {}, hello());
+  client.on("system", () => client.disconnect());
+  await world.last.send(system("auth_expired", { reason: "expired", reconnect: true }));
+  await world.pass(10_000);
+  assert.deepEqual([is().state, world.exchanges.length], ["closed", 1]);
+});
