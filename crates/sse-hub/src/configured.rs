@@ -2,8 +2,8 @@
 
 use sse_access::{ClaimsAccess, Gate, PatternError, Proxies};
 use sse_auth::{
-    Algorithm, ApiKey, Authenticator, FirstOf, Jwks, JwksFile, Jwt, Key, NextAuth, Origins, RemoteJwks,
-    Tickets,
+    Algorithm, ApiKey, Authenticator, FirstOf, Jwks, JwksFile, Jwt, JwtBuilder, Key, NextAuth, Origins,
+    RemoteJwks, Tickets,
 };
 
 use crate::{
@@ -120,9 +120,9 @@ impl AccessArgs {
         if let Some(jwks) = &self.auth_jwks {
             builder = builder.remote(self.remote(jwks, sources)?);
         }
-        builder = self.auth_issuer.iter().fold(builder, |builder, issuer| builder.issuer(issuer));
-        builder = self.auth_audience.iter().fold(builder, |builder, audience| builder.audience(audience));
-        builder = self.auth_cookie.iter().fold(builder, |builder, name| builder.cookie(name));
+        builder = self.auth_issuer.iter().fold(builder, JwtBuilder::issuer);
+        builder = self.auth_audience.iter().fold(builder, JwtBuilder::audience);
+        builder = self.auth_cookie.iter().fold(builder, JwtBuilder::cookie);
         let keys = format!("its keys are {}, --auth-public-key, --auth-jwks", places(AuthKind::Jwt));
         builder.build().map_err(|error| wrong("--auth jwt", &format!("{error}; {keys}")))
     }

@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn one_secret_is_one_however_often_it_is_named_and_is_not_shown() {
         let files = [file(b"alpha"), file(b"beta"), file(b"alpha\n")];
-        let secrets = AuthKind::None.secrets(files.iter().map(|file| file.path())).unwrap();
+        let secrets = AuthKind::None.secrets(files.iter().map(tempfile::NamedTempFile::path)).unwrap();
         assert_eq!(secrets.iter().map(Secret::text).collect::<Vec<_>>(), ["alpha", "beta"]);
         assert!(!format!("{secrets:?}").contains("alpha"));
     }

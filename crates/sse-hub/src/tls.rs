@@ -30,8 +30,7 @@ pub(crate) fn config(
     let provider = Arc::new(crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])
-        .map(|builder| builder.with_no_client_auth())
-        .and_then(|builder| builder.with_single_cert(chain, key));
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key));
     config
         .map(|config| Some(Arc::new(config)))
         .map_err(|error| wrong("tls-cert", format!("does not serve: {error}")))

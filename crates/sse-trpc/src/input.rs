@@ -18,10 +18,10 @@ pub(crate) fn read<I: DeserializeOwned>(json: &[u8], limits: &Limits) -> Result<
     };
     check_depth(text, limits.depth)?;
     // Mostly all is well, so what is wrong is looked for only if something is.
-    if text.starts_with('{') {
-        if let Ok(input) = serde_json::from_str(text) {
-            return Ok(input);
-        }
+    if text.starts_with('{')
+        && let Ok(input) = serde_json::from_str(text)
+    {
+        return Ok(input);
     }
     // In a pass of its own, because what the typed one says of JSON that is broken depends on the type.
     check_json(text)?;

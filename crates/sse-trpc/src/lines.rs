@@ -90,11 +90,11 @@ impl Lines {
         for (index, outcome) in done {
             members[*index] = format!(r#""{index}":[[{}]]"#, self.value(outcome));
         }
-        self.line(format!("{{{}}}", members.join(",")))
+        self.line(&format!("{{{}}}", members.join(",")))
     }
 
-    fn line(&self, json: String) -> String {
-        let mut line = self.transformer.wrap(&json);
+    fn line(&self, json: &str) -> String {
+        let mut line = self.transformer.wrap(json);
         line.push('\n');
         line
     }
@@ -132,7 +132,7 @@ impl Stream for Lines {
             (_, Some(count)) => self.head(count, &done),
             (_, None) => done
                 .iter()
-                .map(|(index, outcome)| self.line(format!("[{index},0,[[{}]]]", self.value(outcome))))
+                .map(|(index, outcome)| self.line(&format!("[{index},0,[[{}]]]", self.value(outcome))))
                 .collect(),
         };
         self.ended = self.running.is_empty();

@@ -102,7 +102,9 @@ async fn what_is_not_there_is_not_found() {
 #[tokio::test]
 async fn wrong_methods_are_told_the_right_ones() {
     let hub = Hub::start(&[]).await;
-    for path in ["/", "/sse-demo", "/sse/client.js", "/favicon.ico", "/health/live", "/health/ready", "/metrics"] {
+    for path in
+        ["/", "/sse-demo", "/sse/client.js", "/favicon.ico", "/health/live", "/health/ready", "/metrics"]
+    {
         let response = hub.request("POST", path).await;
         assert_eq!((response.status, response.headers.get("allow")), (405, Some("GET,HEAD")), "{path}");
     }

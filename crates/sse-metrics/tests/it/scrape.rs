@@ -35,6 +35,7 @@ fn the_text_of_prometheus() {
     assert_eq!(scrape.content_type, "text/plain; version=0.0.4; charset=utf-8");
     check_with_promtool(&scrape.body);
     let (families, histograms) = scrape.body.split_once("# HELP app_calls_seconds").unwrap();
+    let (histogram, _) = histograms.split_once("app_waits_seconds_bucket").unwrap();
     assert_eq!(
         families,
         r#"# HELP app_sent_bytes_total Bytes that were "sent",\nat C:\\.
@@ -50,7 +51,7 @@ app_build_info{version="0.1"} 1
 "#
     );
     assert_eq!(
-        histograms,
+        histogram,
         r#" How long calls took.
 # TYPE app_calls_seconds histogram
 app_calls_seconds_bucket{call="a",le="0.00005"} 0
@@ -70,10 +71,7 @@ app_calls_seconds_sum{call="a"} 3.0013
 app_calls_seconds_count{call="a"} 3
 # HELP app_waits_seconds How long it waited.
 # TYPE app_waits_seconds histogram
-app_waits_seconds_bucket{le="0.00005"} 0
 "#
-        .to_owned()
-            + &histograms.split_once("{le=\"0.00005\"} 0\n").unwrap().1
     );
     assert!(histograms.ends_with(
         "app_waits_seconds_bucket{le=\"+Inf\"} 0\napp_waits_seconds_sum 0\napp_waits_seconds_count 0\n"
@@ -137,8 +135,7 @@ proptest! {
             .body;
         prop_assert_eq!(text.split('\n').count(), 7, "{}", text);
         let line = text.split('\n').nth(2).unwrap();
-        let values: Vec<_> = line.split_once('{').unwrap().1.split("\",").collect();
-        prop_assert!(line.ends_with("\"} 1"), "{} {:?}", line, values);
+        prop_assert!(line.starts_with("app_build_info{common=\"") && line.ends_with("\"} 1"), "{}", line);
     }
 }
 
