@@ -19,7 +19,7 @@ export type NotificationType = "info" | "success" | "warning" | "error";
 
 export type Target = "all" | { user: string } | { client: string } | { topic: string };
 
-export type SseCounters = { bytes: number, connected: number, delivered: number, disconnected: { client_left: number, expired: number, kicked: number, max_age: number, overflow: number, replaced: number, shutdown: number, stalled: number }, dropped: number, heartbeats: number, published: number, queued: number, refused: { address_limit: number, draining: number, forbidden: number, full: number, headers_only: number, invalid: number, method: number, stay_away: number, too_many_dialects: number, unauthenticated: number, user_limit: number } };
+export type SseCounters = { bytes: number, connected: number, delivered: number, disconnected: { client_left: number, expired: number, kicked: number, max_age: number, overflow: number, replaced: number, shutdown: number, stalled: number }, dropped: number, heartbeats: number, published: number, queued: number, refused: { address_limit: number, cross_site: number, draining: number, forbidden: number, full: number, headers_only: number, invalid: number, method: number, rate_limit: number, stay_away: number, too_many_dialects: number, unauthenticated: number, unavailable: number, user_limit: number } };
 
 /** What a subscription gives: the event's type, `message` where it has none, and its data. */
 export type SseEvent = { type: string; data: unknown };
@@ -81,6 +81,32 @@ ephemeral?: boolean | null, key?: string | null, };
 
 export type MembershipInput = { clientId: string, topics: Array<string>, };
 
+export type TicketInput = { 
+/**
+ * For whom, where a manager asks for somebody else.
+ */
+userId?: string, 
+/**
+ * What is known of that user.
+ */
+claims?: Record<string, unknown>, };
+
+export type Ticket = { 
+/**
+ * What goes into the query of a stream's URL.
+ */
+ticket: string, 
+/**
+ * For how long it can be used, in milliseconds.
+ */
+expiresInMs: number, };
+
+export type RenewInput = { clientId: string, 
+/**
+ * The new token; without it, what the call itself was authenticated with counts, as where that is a cookie.
+ */
+token?: string | null, };
+
 export type DisconnectInput = { target: Target, reason?: string | null, stayAwayMs?: number | null, };
 
 export type EventsInput = { topics?: Array<string>, };
@@ -100,6 +126,8 @@ export type SseProcedures = {
     publish: TRPCMutationProcedure<{ input: PublishInput; output: Done; meta: object }>;
     join: TRPCMutationProcedure<{ input: MembershipInput; output: Done; meta: object }>;
     leave: TRPCMutationProcedure<{ input: MembershipInput; output: Done; meta: object }>;
+    createTicket: TRPCMutationProcedure<{ input: TicketInput | void; output: Ticket; meta: object }>;
+    renew: TRPCMutationProcedure<{ input: RenewInput; output: Done; meta: object }>;
     disconnect: TRPCMutationProcedure<{ input: DisconnectInput; output: Done; meta: object }>;
     events: TRPCSubscriptionProcedure<{ input: (EventsInput & { lastEventId?: string | null }) | void; output: AsyncIterable<SseEvent | TrackedSseEvent>; meta: object }>;
   };

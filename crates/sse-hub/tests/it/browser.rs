@@ -58,6 +58,9 @@ fn to(kind: &str, whom: &str) -> String {
     fill("to", kind) + change + &fill("whom", whom)
 }
 
+/// What was sent before is done.
+const READY: &str = "!document.getElementById('submit').disabled";
+
 fn click(id: &str) -> String {
     format!("document.getElementById('{id}').click();")
 }
@@ -111,6 +114,7 @@ async fn the_page_sends_to_oneself_to_others_to_topics_and_to_everybody() {
     page.run(&(fill("message", "to myself") + &fill("title", "Hello") + &click("submit"))).await;
     page.wait_for(&shown("notification", "to myself")).await;
     page.wait_for(&text_is("outcome", "Reached 1 stream.")).await;
+    page.wait_for(READY).await;
     for (kind, whom, words) in
         [("user", "bob", "to bob"), ("topic", "news", "to a topic"), ("all", "", "to everybody")]
     {
@@ -121,18 +125,19 @@ async fn the_page_sends_to_oneself_to_others_to_topics_and_to_everybody() {
             (event_type.as_str(), &data["type"], &data["title"], &data["message"]),
             ("notification", &json!("error"), &json!("Hello"), &json!(words))
         );
-        page.wait_for("!document.getElementById('submit').disabled").await;
+        page.wait_for(READY).await;
     }
     page.wait_for(&text_is("outcome", "Reached 2 streams.")).await;
+    page.wait_for(READY).await;
 
     page.run(&(choose("what", "system") + &click("submit"))).await;
     let (event_type, data) = next(&mut bob).await;
     assert_eq!((event_type.as_str(), &data["event"]), ("system", &json!("user_profile_updated")));
     page.wait_for(&shown("system", "user_profile_updated")).await;
-    page.wait_for("!document.getElementById('submit').disabled").await;
+    page.wait_for(READY).await;
     page.run(&(choose("what", "own") + &fill("data", "[1, 2]") + &click("submit"))).await;
     assert_eq!(next(&mut bob).await, ("order_shipped".into(), json!([1, 2])));
-    page.wait_for("!document.getElementById('burst').disabled").await;
+    page.wait_for(READY).await;
     page.run(&click("burst")).await;
     for _ in 0..50 {
         assert_eq!(next(&mut bob).await.0, "order_shipped");
@@ -239,10 +244,12 @@ async fn the_page_says_what_is_wrong() {
     let Some(mut page) = demo(&hub, "").await else { return };
     page.wait_for(&text_is("user-id", "nobody in particular")).await;
     page.run(&click("submit")).await;
-    page.wait_for(&shown("notification", "Your export is ready")).await;
+    page.wait_for(&text_is("outcome", "Reached 1 stream.")).await;
+    page.wait_for(READY).await;
     page.run(&(to("user", "") + &click("submit"))).await;
     page.wait_for("!document.getElementById('error').hidden && document.getElementById('error-text').textContent.includes('userId')")
         .await;
+    page.wait_for(READY).await;
     page.run(&(choose("what", "own") + &to("all", "") + &fill("data", "{") + &click("submit"))).await;
     page.wait_for("document.getElementById('error-text').textContent.includes('not JSON')").await;
     let apply = "document.querySelector('#stream button').click()";
