@@ -34,6 +34,7 @@ const VERIFY: Program = Program {
 const PACKAGES: &[Package] = &[
     Package { path: "crates/sse-auth/js", inner: &[], program: VERIFY },
     Package { path: "crates/sse-trpc/js", inner: &["v10", "react"], program: HUB },
+    Package { path: "crates/sse-hub/js", inner: &[], program: HUB },
     Package { path: "crates/sse-browser/js", inner: &["react18"], program: HUB },
     // Links the one before it, and its types.
     Package { path: "examples/react", inner: &[], program: HUB },
