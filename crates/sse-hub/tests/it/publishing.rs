@@ -6,14 +6,14 @@ use std::{
 };
 
 use serde_json::json;
+use sse_testkit::RawRequest;
 use tempfile::TempDir;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-    process::Command,
-};
+use tokio::process::Command;
 
-use crate::hub::{Hub, PATIENCE, next};
+use crate::{
+    hub::{Hub, PATIENCE, command, next},
+    tokens::{BACKEND, SECRET, token},
+};
 
 const DOCUMENT: &str = include_str!("../../../../docs/publishing.md");
 
@@ -111,40 +111,22 @@ async fn tells_of_a_refusal(language: &Language) {
     assert!(said.contains(message) || problems.contains(message), "{said}{problems}");
 }
 
-/// Sends the key of a backend, so that a hub which asks for one lets it in.
+/// A hub that asks for the key of a backend lets it in by that.
 async fn sends_the_key(language: &Language) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let hub = tokio::spawn(async move {
-        let (mut socket, _) = listener.accept().await.unwrap();
-        let mut request = Vec::new();
-        while !is_whole(&request) {
-            assert_ne!(socket.read_buf(&mut request).await.unwrap(), 0);
-        }
-        let body = r#"{"result":{"data":{"matched":1}}}"#;
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length";
-        socket.write_all(format!("{head}: {}\r\n\r\n{body}", body.len()).as_bytes()).await.unwrap();
-        String::from_utf8(request).unwrap()
-    });
-    let Some(output) = language.run(&language.first_program(), &url, Some("s3cret key")).await else {
-        return;
-    };
-    let (_, problems) = texts(&output);
-    assert!(output.status.success(), "{problems}");
-    let request = tokio::time::timeout(PATIENCE, hub).await.unwrap().unwrap();
-    let has = |field: &str| request.lines().any(|line| line.eq_ignore_ascii_case(field));
-    assert!(request.starts_with("POST /api/trpc/sse.sendSuccess HTTP/1.1\r\n"), "{request}");
-    assert!(has("authorization: Bearer s3cret key"), "{request}");
-    assert!(has("content-type: application/json"), "{request}");
-}
-
-/// Whether a request has as much body as it says.
-fn is_whole(request: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(request);
-    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-    let head = head.to_ascii_lowercase();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
-    body.len() == length.parse::<usize>().unwrap()
+    let mut command = command();
+    command.args(["--auth", "jwt"]).env("JWT_SECRET", SECRET).env("SSE_HUB_BACKEND_KEY", BACKEND);
+    let hub = Hub::spawn(command).await;
+    let bearer = format!("Bearer {}", token("42", 600, &json!({})));
+    let request = RawRequest::get(hub.address(), "/api/sse").header("authorization", bearer);
+    let mut stream = request.open().await.unwrap();
+    assert_eq!(next(&mut stream).await.1["userId"], "42");
+    let url = format!("http://{}", hub.address());
+    let program = language.first_program();
+    let Some(output) = language.run(&program, &url, None).await else { return };
+    assert!(!output.status.success(), "{:?}", texts(&output));
+    let Some(output) = language.run(&program, &url, Some(BACKEND)).await else { return };
+    assert!(output.status.success(), "{:?}", texts(&output));
+    assert_eq!(next(&mut stream).await.1["message"], "Your export is ready");
 }
 
 fn texts(output: &Output) -> (String, String) {
