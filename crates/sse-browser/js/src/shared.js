@@ -197,7 +197,8 @@ export function createShared(source, sink, world) {
     if (word.say === "stop") return stopped();
     if (lead) return answer(word);
     if (word.say === "lead") leader = word.from;
-    else if (word.say === "state" || word.say === "event") leader ??= word.from;
+    // What only a leader says.
+    else if (word.say === "state" || word.say === "event" || word.say === "missed") leader ??= word.from;
     if (word.from !== leader) return;
     heardAt = world.now();
     if (word.say === "event") early ? early.push(word.event) : follow(word.event);
