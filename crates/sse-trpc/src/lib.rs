@@ -23,6 +23,7 @@ mod procedures;
 mod query;
 mod request;
 mod response;
+mod subscribe;
 mod tally;
 mod transformer;
 #[cfg(test)]

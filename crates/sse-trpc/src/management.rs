@@ -14,7 +14,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use sse_core::{Caller, Cause, Handshake, Manager, UserId};
+use sse_core::{Caller, Cause, Manager, UserId};
 use tracing::{Instrument as _, Span, debug, debug_span, field};
 
 use crate::{
@@ -23,7 +23,6 @@ use crate::{
     connection_params::ConnectionParams,
     context::Context,
     credentials::Credentials,
-    dialect::{self, Trpc},
     error::Error,
     limits::Limits,
     lines::Lines,
@@ -32,7 +31,7 @@ use crate::{
     procedure::{Kind, Output, Procedure},
     procedures,
     request::Request,
-    response::{Content, Response},
+    response::Response,
     tally::{Failures, Tally, UnderWay},
     transformer::Transformer,
 };
@@ -42,10 +41,10 @@ use crate::{
 /// It is a [`Source`](sse_metrics::Source) of numbers on its calls.
 #[derive(Clone)]
 pub struct Management {
-    manager: Manager,
+    pub(crate) manager: Manager,
     limits: Limits,
     body_time: Duration,
-    transformer: Transformer,
+    pub(crate) transformer: Transformer,
     path_separator: PathSeparator,
     method_override: bool,
     identify: Option<Arc<Identify>>,
@@ -59,9 +58,9 @@ pub struct Management {
 
 /// A procedure that is there, and what became of its calls.
 #[derive(Clone)]
-struct Known {
-    procedure: Procedure,
-    tally: Arc<Tally>,
+pub(crate) struct Known {
+    pub(crate) procedure: Procedure,
+    pub(crate) tally: Arc<Tally>,
 }
 
 /// How long a body may take, unless the app says otherwise.
@@ -290,52 +289,7 @@ impl Management {
         outcome.instrument(span)
     }
 
-    async fn subscribe(
-        &self,
-        method: &str,
-        path: &str,
-        known: &Known,
-        context: Context,
-        inputs: Result<Separated<'_>, Error>,
-    ) -> Response {
-        let span = span(path, &context);
-        let under_way = UnderWay::begin(&known.tally);
-        let handshake = self.check_method(method, path, &known.procedure).and_then(|()| {
-            let json = self.input(&inputs, 0)?;
-            span.in_scope(|| known.procedure.subscribe(context, &json))
-        });
-        // Borrowed text of the request need not live while the app thinks.
-        drop(inputs);
-        let connected = async {
-            let result = match handshake {
-                Ok(handshake) => handshake.await,
-                Err(error) => Err(error),
-            };
-            let result = match result {
-                Ok(handshake) => self.connect(handshake),
-                Err(error) => Err((error, None)),
-            };
-            end(Some(under_way), result.as_ref().err().map(|(error, _)| error), &span);
-            result
-        };
-        Response::events(match connected.instrument(span.clone()).await {
-            Ok(content) => content,
-            Err((error, retry_after)) => {
-                let events = dialect::failure(&error, path, retry_after, self.transformer);
-                Content::Whole(events.finish().event())
-            }
-        })
-    }
-
-    fn connect(&self, handshake: Handshake) -> Result<Content, (Error, Option<Duration>)> {
-        let handshake = handshake.dialect(Trpc::of(self.transformer));
-        self.manager.connect(handshake).map(Content::Events).map_err(|refused| {
-            let retry_after = refused.retry_after();
-            (Error::from(refused.cause()), retry_after)
-        })
-    }
-
-    fn check_method(&self, method: &str, path: &str, procedure: &Procedure) -> Result<(), Error> {
+    pub(crate) fn check_method(&self, method: &str, path: &str, procedure: &Procedure) -> Result<(), Error> {
         let kind = procedure.kind();
         let methods = kind.methods(self.method_override);
         if methods.split(", ").any(|allowed| allowed == method) {
@@ -346,7 +300,7 @@ impl Management {
         Err(Error::new(Code::MethodNotSupported, message).allow(methods))
     }
 
-    fn input<'a>(
+    pub(crate) fn input<'a>(
         &self,
         inputs: &'a Result<Separated<'_>, Error>,
         index: usize,
@@ -360,13 +314,13 @@ fn not_found(path: &str) -> Error {
 }
 
 /// What a call is logged with: who calls from the start, what became of it at its end.
-fn span(procedure: &str, context: &Context) -> Span {
+pub(crate) fn span(procedure: &str, context: &Context) -> Span {
     let user_id = context.caller.user.as_ref().map(UserId::as_str);
     debug_span!("trpc", procedure, user_id, code = field::Empty, elapsed_us = field::Empty)
 }
 
 /// Counts a call, unless it is of what is not there, and logs it. The current span may be the app's, where ours is off.
-fn end(call: Option<UnderWay>, error: Option<&Error>, span: &Span) {
+pub(crate) fn end(call: Option<UnderWay>, error: Option<&Error>, span: &Span) {
     if let Some(elapsed) = call.map(|call| call.end(error)) {
         span.record("elapsed_us", u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX));
     }

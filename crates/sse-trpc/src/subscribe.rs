@@ -1,0 +1,63 @@
+//! Calls of subscriptions.
+
+use std::time::Duration;
+
+use sse_core::Handshake;
+use tracing::Instrument as _;
+
+use crate::{
+    calls::Separated,
+    context::Context,
+    dialect::{self, Trpc},
+    error::Error,
+    management::{Known, Management, end, span},
+    response::{Content, Response},
+    tally::UnderWay,
+};
+
+impl Management {
+    pub(crate) async fn subscribe(
+        &self,
+        method: &str,
+        path: &str,
+        known: &Known,
+        context: Context,
+        inputs: Result<Separated<'_>, Error>,
+    ) -> Response {
+        let span = span(path, &context);
+        let under_way = UnderWay::begin(&known.tally);
+        let handshake = self.check_method(method, path, &known.procedure).and_then(|()| {
+            let json = self.input(&inputs, 0)?;
+            span.in_scope(|| known.procedure.subscribe(context, &json))
+        });
+        // Borrowed text of the request need not live while the app thinks.
+        drop(inputs);
+        let connected = async {
+            let result = match handshake {
+                Ok(handshake) => handshake.await,
+                Err(error) => Err(error),
+            };
+            let result = match result {
+                Ok(handshake) => self.connect(handshake),
+                Err(error) => Err((error, None)),
+            };
+            end(Some(under_way), result.as_ref().err().map(|(error, _)| error), &span);
+            result
+        };
+        Response::events(match connected.instrument(span.clone()).await {
+            Ok(content) => content,
+            Err((error, retry_after)) => {
+                let events = dialect::failure(&error, path, retry_after, self.transformer);
+                Content::Whole(events.finish().event())
+            }
+        })
+    }
+
+    fn connect(&self, handshake: Handshake) -> Result<Content, (Error, Option<Duration>)> {
+        let handshake = handshake.dialect(Trpc::of(self.transformer));
+        self.manager.connect(handshake).map(Content::Events).map_err(|refused| {
+            let retry_after = refused.retry_after();
+            (Error::from(refused.cause()), retry_after)
+        })
+    }
+}
