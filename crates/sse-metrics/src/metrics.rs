@@ -64,7 +64,7 @@ impl Metrics {
 
     /// Asks all sources; `accept` is the header of that name, if there is one.
     ///
-    /// Gives Prometheus' text, version 0.0.4, or OpenMetrics 1.0 to those who prefer it. Takes microseconds, and does not wait.
+    /// Gives Prometheus' text, version 0.0.4, or OpenMetrics 1.0 to those who prefer it. It reads counters, and does not wait.
     #[must_use]
     pub fn scrape(&self, accept: Option<&[u8]>) -> Scrape {
         let format = Format::of(accept);
