@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use sse_testkit::request;
+use sse_testkit::{RawRequest, request};
 
 use crate::hub::{Hub, expect_fence};
 
@@ -174,4 +174,21 @@ async fn requests_that_break_off_leave_nothing_behind() {
     }
     hub.fence().await;
     expect_fence(&mut stream).await;
+}
+
+#[tokio::test]
+async fn heads_and_addresses_of_any_size_are_refused_or_read() {
+    let hub = Hub::start(&[]).await;
+    for (kib, statuses) in [(12, &[200][..]), (600, &[431])] {
+        let padded = RawRequest::get(hub.address(), "/health/live").padded_to(kib << 10);
+        let status = padded.open().await.unwrap().head().await.unwrap().status;
+        assert!(statuses.contains(&status), "{kib} KiB: {status}");
+    }
+    let path = format!("/health/live?{}", "x".repeat(70 << 10));
+    let status = RawRequest::get(hub.address(), path).open().await.unwrap().head().await.unwrap().status;
+    assert!(matches!(status, 414 | 431), "{status}");
+    let many = (0..200).fold(RawRequest::get(hub.address(), "/health/live"), |request, index| {
+        request.header(format!("x-{index}"), "1")
+    });
+    assert_eq!(many.open().await.unwrap().head().await.unwrap().status, 431);
 }
