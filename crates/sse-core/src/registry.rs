@@ -1,6 +1,10 @@
 //! Every live stream, and the groups it belongs to.
 
-use std::{collections::VecDeque, net::IpAddr, sync::Arc};
+use std::{
+    collections::VecDeque,
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+};
 
 use smallvec::SmallVec;
 
@@ -132,8 +136,12 @@ impl Registry {
         UserId::from_text(self.groups.shared_name(GroupKind::User, user.text()))
     }
 
+    /// Who has one address of IPv6 has all of its /64, so they count as one.
     pub(crate) fn address_name(address: IpAddr) -> Arc<str> {
-        address.to_canonical().to_string().into()
+        match address.to_canonical() {
+            IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) >> 64 << 64).to_string().into(),
+            address => address.to_string().into(),
+        }
     }
 
     fn leave_group(&mut self, membership: Membership) {

@@ -226,3 +226,13 @@ async fn streams_are_ended_by_target() {
     let drained = manager.shutdown(Drain::default()).await;
     assert_eq!((drained.ended, drained.left), (0, 0));
 }
+
+#[test]
+fn addresses_of_one_network_of_ipv6_are_one() {
+    let manager = Manager::builder().max_connections_per_address(1, LimitPolicy::Refuse).build().unwrap();
+    let from = |address: &str| manager.connect(Handshake::new().address(address.parse().unwrap()));
+    let _first = from("2001:db8:1:2::1").unwrap();
+    assert_eq!(from("2001:db8:1:2:ffff::2").unwrap_err().cause(), &Cause::AddressLimit);
+    let _others = ["2001:db8:1:3::1", "203.0.113.1", "203.0.113.2"].map(|address| from(address).unwrap());
+    assert_eq!(from("::ffff:203.0.113.1").unwrap_err().cause(), &Cause::AddressLimit);
+}
