@@ -8,4 +8,4 @@ mod proxies;
 pub use claims_access::ClaimsAccess;
 pub use gate::{Gate, caller};
 pub use pattern::{PatternError, TopicPattern};
-pub use proxies::{Proxies, ProxyError};
+pub use proxies::{Proxies, ProxyError, ProxyHeader};

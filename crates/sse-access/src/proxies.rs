@@ -12,8 +12,9 @@ const MOST_HOPS: usize = 32;
 
 /// The proxies in front, which alone are believed when they say where a client is.
 ///
-/// `Forwarded` (RFC 7239) goes before `X-Forwarded-For`. Either is read from its end, which the nearest proxy wrote: the client is the first
-/// address that is no proxy's. What stands before that may be anybody's invention, and is not looked at.
+/// They say it in one header, `X-Forwarded-For` unless [`header`](Self::header) says otherwise. It is read from its end, which the nearest proxy wrote:
+/// the client is the first address that is no proxy's. What stands before that may be anybody's invention, and so may the other header, which proxies
+/// that do not write it pass on as it came; neither is looked at.
 ///
 /// ```
 /// use sse_access::Proxies;
@@ -27,7 +28,21 @@ const MOST_HOPS: usize = 32;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Proxies(Vec<IpNet>);
+pub struct Proxies {
+    networks: Vec<IpNet>,
+    header: ProxyHeader,
+}
+
+/// The header in which proxies say where a client is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProxyHeader {
+    /// `X-Forwarded-For`, which most write.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
 
 /// Text that is neither an address nor a network.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -46,7 +61,16 @@ impl Proxies {
     /// # Errors
     /// [`ProxyError`] for the first that is neither.
     pub fn new<T: AsRef<str>>(networks: impl IntoIterator<Item = T>) -> Result<Self, ProxyError> {
-        networks.into_iter().map(|network| parse(network.as_ref())).collect::<Result<_, _>>().map(Self)
+        let networks =
+            networks.into_iter().map(|network| parse(network.as_ref())).collect::<Result<_, _>>()?;
+        Ok(Self { networks, header: ProxyHeader::default() })
+    }
+
+    /// In which header they say it.
+    #[must_use]
+    pub fn header(mut self, header: ProxyHeader) -> Self {
+        self.header = header;
+        self
     }
 
     /// Where the client is that made a request over a connection from `peer`.
@@ -57,7 +81,7 @@ impl Proxies {
             return peer;
         }
         let mut client = peer;
-        for hop in hops(request) {
+        for hop in self.hops(request) {
             // What cannot be read hides all before it; the proxy that wrote it is as far as is known.
             let Some(address) = hop else { return client };
             client = address;
@@ -68,29 +92,37 @@ impl Proxies {
         client
     }
 
+    /// The addresses that the proxies tell, the nearest first; `None` for what is no address.
+    fn hops(&self, request: &RequestView<'_>) -> Vec<Option<IpAddr>> {
+        match self.header {
+            ProxyHeader::Forwarded => last(joined(request, "forwarded").iter().rev().flat_map(|value| {
+                let nodes: Vec<_> = rfc7239::parse(value)
+                    .map(|node| {
+                        node.ok().and_then(|node| node.forwarded_for).and_then(|node| address_of(&node))
+                    })
+                    .collect();
+                nodes.into_iter().rev()
+            })),
+            ProxyHeader::XForwardedFor => {
+                let values = joined(request, "x-forwarded-for");
+                last(
+                    values
+                        .iter()
+                        .rev()
+                        .flat_map(|value| value.rsplit(',').map(|text| address_in(text.trim()))),
+                )
+            }
+        }
+    }
+
     fn contain(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address))
+        self.networks.iter().any(|network| network.contains(&address))
     }
 }
 
 fn parse(text: &str) -> Result<IpNet, ProxyError> {
     let address = || IpAddr::from_str(text).map(|address| IpNet::from(address.to_canonical()));
     IpNet::from_str(text).or_else(|_| address()).map_err(|_| ProxyError(text.to_owned()))
-}
-
-/// The addresses that the proxies tell, the nearest first; `None` for what is no address.
-fn hops(request: &RequestView<'_>) -> Vec<Option<IpAddr>> {
-    let forwarded = joined(request, "forwarded");
-    if !forwarded.is_empty() {
-        return last(forwarded.iter().rev().flat_map(|value| {
-            let nodes: Vec<_> = rfc7239::parse(value)
-                .map(|node| node.ok().and_then(|node| node.forwarded_for).and_then(|node| address_of(&node)))
-                .collect();
-            nodes.into_iter().rev()
-        }));
-    }
-    let addresses = joined(request, "x-forwarded-for");
-    last(addresses.iter().rev().flat_map(|value| value.rsplit(',').map(|text| address_in(text.trim()))))
 }
 
 fn last(hops: impl Iterator<Item = Option<IpAddr>>) -> Vec<Option<IpAddr>> {
@@ -121,7 +153,11 @@ mod tests {
     use super::*;
 
     fn client(peer: &str, headers: &[(&str, &str)]) -> String {
-        let proxies = Proxies::new(["10.0.0.0/8", "192.168.1.1", "fd00::/8"]).unwrap();
+        client_by(ProxyHeader::XForwardedFor, peer, headers)
+    }
+
+    fn client_by(header: ProxyHeader, peer: &str, headers: &[(&str, &str)]) -> String {
+        let proxies = Proxies::new(["10.0.0.0/8", "192.168.1.1", "fd00::/8"]).unwrap().header(header);
         let request = headers
             .iter()
             .fold(RequestView::new("GET"), |request, (name, value)| request.header(name, *value));
@@ -133,7 +169,13 @@ mod tests {
         let headers = [("x-forwarded-for", "203.0.113.9"), ("forwarded", "for=203.0.113.8")];
         assert_eq!(client("198.51.100.1", &headers), "198.51.100.1");
         assert_eq!(client("10.1.2.3", &headers[..1]), "203.0.113.9");
-        assert_eq!(client("10.1.2.3", &headers), "203.0.113.8", "the standard goes first");
+        assert_eq!(
+            client("10.1.2.3", &headers),
+            "203.0.113.9",
+            "a header that they do not write is the client's"
+        );
+        assert_eq!(client_by(ProxyHeader::Forwarded, "10.1.2.3", &headers), "203.0.113.8");
+        assert_eq!(client_by(ProxyHeader::Forwarded, "10.1.2.3", &headers[..1]), "10.1.2.3");
         assert_eq!(client("::ffff:10.1.2.3", &headers[..1]), "203.0.113.9");
         assert_eq!(client("fd00::1", &[]), "fd00::1");
     }
@@ -165,7 +207,11 @@ mod tests {
             ("for=_hidden, for=10.0.0.7", "10.0.0.7"),
             ("proto=https", "10.0.0.1"),
         ] {
-            assert_eq!(client("10.0.0.1", &[("forwarded", value)]), expected, "{value}");
+            assert_eq!(
+                client_by(ProxyHeader::Forwarded, "10.0.0.1", &[("forwarded", value)]),
+                expected,
+                "{value}"
+            );
         }
     }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, builder::BoolishValueParser};
 use serde::Deserialize;
+use sse_access::ProxyHeader;
 
 use crate::{rate::Rate, values::choice};
 
@@ -49,6 +50,9 @@ pub(crate) struct AccessArgs {
     /// Proxies that are believed when they say where a client is: 10.0.0.0/8
     #[arg(long, value_name = "NETWORK,…", value_delimiter = ',', env = "SSE_HUB_TRUSTED_PROXIES")]
     pub(crate) trusted_proxies: Vec<String>,
+    /// The header in which they say it: x-forwarded-for (default), forwarded
+    #[arg(long, value_name = "NAME", value_parser = choice::<HeaderOfProxies>, env = "SSE_HUB_PROXY_HEADER")]
+    pub(crate) proxy_header: Option<HeaderOfProxies>,
     /// Topics that users may listen to: news, orders/{sub}/*
     #[arg(long, value_name = "PATTERN,…", value_delimiter = ',', env = "SSE_HUB_JOIN")]
     pub(crate) join: Vec<String>,
@@ -82,6 +86,24 @@ pub(crate) enum AuthKind {
     Jwt,
 }
 
+/// The header in which proxies say where a client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum HeaderOfProxies {
+    #[default]
+    XForwardedFor,
+    Forwarded,
+}
+
+impl From<HeaderOfProxies> for ProxyHeader {
+    fn from(header: HeaderOfProxies) -> Self {
+        match header {
+            HeaderOfProxies::XForwardedFor => Self::XForwardedFor,
+            HeaderOfProxies::Forwarded => Self::Forwarded,
+        }
+    }
+}
+
 impl AccessArgs {
     /// What the command line and variables say, and the file where they say nothing.
     pub(crate) fn or(self, file: Self) -> Self {
@@ -98,6 +120,7 @@ impl AccessArgs {
             backend_key_file: self.backend_key_file.or(file.backend_key_file),
             origins: list(self.origins, file.origins),
             trusted_proxies: list(self.trusted_proxies, file.trusted_proxies),
+            proxy_header: self.proxy_header.or(file.proxy_header),
             join: list(self.join, file.join),
             join_anonymously: list(self.join_anonymously, file.join_anonymously),
             publish: list(self.publish, file.publish),
