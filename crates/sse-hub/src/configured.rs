@@ -1,5 +1,7 @@
 //! Configured mode: who may connect and call.
 
+use std::{env, sync::Arc};
+
 use sse_access::{ClaimsAccess, Gate, PatternError, Proxies};
 use sse_auth::{
     Algorithm, ApiKey, Authenticator, FirstOf, Jwks, JwksFile, Jwt, JwtBuilder, Key, NextAuth, Origins,
@@ -28,7 +30,7 @@ pub(crate) struct Configured {
     pub(crate) access: ClaimsAccess,
     pub(crate) origins: Origins,
     pub(crate) proxies: Proxies,
-    pub(crate) rates: Rates,
+    pub(crate) rates: Arc<Rates>,
 }
 
 impl AccessArgs {
@@ -38,6 +40,7 @@ impl AccessArgs {
         let backend_key = self.backend_key()?;
         if kind == AuthKind::None && backend_key.is_none() {
             self.refuse_in_demo_mode(sources)?;
+            self.refuse_idle_secrets()?;
             return Ok(None);
         }
         let anonymous = self.auth_anonymous.unwrap_or(false);
@@ -66,7 +69,7 @@ impl AccessArgs {
             access: self.access(sources)?,
             origins,
             proxies: self.proxies(sources)?,
-            rates: Rates::new(self),
+            rates: Arc::new(Rates::new(self)),
         }))
     }
 
@@ -182,6 +185,20 @@ impl AccessArgs {
         )
     }
 
+    /// Whoever has a secret in its environment may believe that it is used; `--auth none` says that it is not.
+    fn refuse_idle_secrets(&self) -> Result<(), Error> {
+        let kinds = [(AuthKind::NextAuth, "nextauth"), (AuthKind::Jwt, "jwt")];
+        let named =
+            kinds.into_iter().flat_map(|(kind, name)| kind.variables().iter().map(move |it| (*it, name)));
+        let idle = named.into_iter().find(|(variable, _)| env::var_os(variable).is_some());
+        match idle.filter(|_| self.auth.is_none()) {
+            Some((variable, kind)) => {
+                Err(wrong(variable, &format!("is set and not used; say --auth {kind}, or --auth none")))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn refuse_all(&self, given: &[(&str, bool)], problem: &str, sources: &Sources) -> Result<(), Error> {
         match given.iter().find(|(_, is_given)| *is_given) {
             Some((flag, _)) => {
@@ -222,7 +239,8 @@ impl AccessArgs {
         if self.trusted_proxies.iter().any(|network| network.trim().ends_with("/0")) {
             return Err(wrong(&name(), "would believe everybody"));
         }
-        Proxies::new(&self.trusted_proxies).map_err(|error| wrong(&name(), &error))
+        let proxies = Proxies::new(&self.trusted_proxies).map_err(|error| wrong(&name(), &error))?;
+        Ok(proxies.header(self.proxy_header.unwrap_or_default().into()))
     }
 }
 

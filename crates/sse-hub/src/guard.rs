@@ -55,8 +55,7 @@ pub(crate) async fn calls(
 ) -> Response {
     let (mut parts, body) = request.into_parts();
     let admitted = configured.calls.admit(&view(&parts)).await;
-    let allowed = configured.rates.may_call(admitted.as_ref().ok(), address(&parts));
-    note(&mut parts, allowed.and(admitted));
+    note(&mut parts, admitted);
     next.run(Request::from_parts(parts, body)).await
 }
 

@@ -62,13 +62,14 @@ impl<K: Hash + Eq + Clone> RateLimit<K> {
         Some(Self { limiter: RateLimiter::keyed(rate.quota()?), asked: AtomicUsize::new(0) })
     }
 
-    /// Whether somebody may do it once more now.
-    pub(crate) fn allows(&self, who: &K) -> bool {
+    /// Whether somebody may do it so many times more now: all of them or none.
+    pub(crate) fn allows(&self, who: &K, times: usize) -> bool {
         if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
             self.limiter.retain_recent();
             self.limiter.shrink_to_fit();
         }
-        self.limiter.check_key(who).is_ok()
+        let Some(times) = u32::try_from(times).ok().and_then(NonZeroU32::new) else { return times == 0 };
+        matches!(self.limiter.check_key_n(who, times), Ok(Ok(())))
     }
 }
 
@@ -96,13 +97,14 @@ mod tests {
     fn each_has_its_own_and_those_who_rest_are_forgotten() {
         let limit = RateLimit::new("3/1ms".parse().unwrap()).unwrap();
         for who in 0..SWEEP {
-            assert!(limit.allows(&who), "the first time of {who}");
+            assert!(limit.allows(&who, 1), "the first time of {who}");
         }
         std::thread::sleep(Duration::from_millis(5));
-        assert!((0..SWEEP).filter(|_| limit.allows(&0)).count() > 0);
+        assert!((0..SWEEP).filter(|_| limit.allows(&0, 1)).count() > 0);
         assert!(limit.limiter.len() < SWEEP / 2, "{}", limit.limiter.len());
 
         let limit = RateLimit::new("2/1h".parse().unwrap()).unwrap();
-        assert_eq!([1, 1, 1, 2].map(|who| limit.allows(&who)), [true, true, false, true]);
+        assert_eq!([1, 1, 1, 2].map(|who| limit.allows(&who, 1)), [true, true, false, true]);
+        assert_eq!([3, 2, 1, 0].map(|times| limit.allows(&3, times)), [false, true, false, true]);
     }
 }

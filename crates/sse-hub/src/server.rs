@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     process,
+    sync::Arc,
 };
 
 use axum::Router;
@@ -59,7 +60,9 @@ fn app(
     let management = Management::new(manager.clone()).limits(limits).transformer(transformer);
     let router = match configured {
         Some(configured) => {
+            let rates = Arc::clone(&configured.rates);
             let management = management.gate(&configured.calls, &configured.tickets);
+            let management = management.limit(move |demand| rates.may_ask(demand));
             app::configured(manager.clone(), management, configured)
         }
         None => app::demo(manager.clone(), management),

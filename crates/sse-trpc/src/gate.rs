@@ -47,7 +47,7 @@ impl Credentials for ByGate {
     }
 
     fn ticket_for(&self, caller: &Caller) -> Result<Ticket, Error> {
-        // A caller that came by a ticket does not get here: the gate of calls takes none.
+        // A caller that came by a ticket does not get here: the gate of calls takes none, and `identify` is for streams alone.
         let mut identity = Identity::without_user(Credential::Other).claims(caller.claims.clone());
         identity.user = caller.user.as_ref().map(|user| user.as_str().to_owned());
         identity.expires_at = caller.expires_at.map(|milliseconds| milliseconds / 1000);

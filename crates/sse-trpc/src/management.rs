@@ -23,6 +23,7 @@ use crate::{
     connection_params::ConnectionParams,
     context::Context,
     credentials::Credentials,
+    demand::Demand,
     error::Error,
     limits::Limits,
     lines::Lines,
@@ -49,6 +50,7 @@ pub struct Management {
     method_override: bool,
     identify: Option<Arc<Identify>>,
     credentials: Option<Arc<dyn Credentials>>,
+    limit: Option<Arc<Limit>>,
     procedures: Arc<HashMap<&'static str, Known>>,
     /// Calls of what is not there.
     pub(crate) unknown: Arc<AtomicU64>,
@@ -67,6 +69,7 @@ pub(crate) struct Known {
 const BODY_TIME: Duration = Duration::from_secs(30);
 
 type Identify = dyn Fn(ConnectionParams, Result<Caller, Cause>) -> Identifying + Send + Sync;
+type Limit = dyn Fn(&Demand<'_>) -> Result<(), Cause> + Send + Sync;
 type Identifying = Pin<Box<dyn Future<Output = Result<Caller, Error>> + Send>>;
 
 impl Management {
@@ -82,6 +85,7 @@ impl Management {
             method_override: false,
             identify: None,
             credentials: None,
+            limit: None,
             procedures: Arc::new(procedures::all().map(|(path, procedure)| (path, procedure.into())).into()),
             unknown: Arc::default(),
             refused: Arc::default(),
@@ -124,7 +128,7 @@ impl Management {
     }
 
     /// Finds out who calls from the `connectionParams` in a URL, which is how tRPC's clients identify themselves where an `EventSource` sends no
-    /// headers. Asked only where there are some, with the caller that the request has, or why it is refused; an error is the answer.
+    /// headers. Asked only for a subscription that has some, with the caller of the request, or that it is unknown; an error is the answer.
     #[must_use]
     pub fn identify<F>(
         mut self,
@@ -141,6 +145,13 @@ impl Management {
     #[must_use]
     pub fn credentials(mut self, credentials: impl Credentials) -> Self {
         self.credentials = Some(Arc::new(credentials));
+        self
+    }
+
+    /// Asked before anything of a request is done; an error refuses all of it, as [`Cause::RateLimit`] does for whoever asks too often.
+    #[must_use]
+    pub fn limit(mut self, limit: impl Fn(&Demand<'_>) -> Result<(), Cause> + Send + Sync + 'static) -> Self {
+        self.limit = Some(Arc::new(limit));
         self
     }
 
@@ -236,9 +247,21 @@ impl Management {
 
     async fn context(&self, request: &Request<'_>, calls: &mut Calls<'_>) -> Result<Context, Error> {
         let params = calls.connection_params.take();
+        let known = self.procedures.get(&*calls.paths[0]);
+        let kind = known.map(|known| known.procedure.kind());
         let mut caller = request.caller.clone();
-        if let (Some(identify), Some(params)) = (&self.identify, &params) {
+        // A ticket there is for one stream: it makes no calls. And whoever is refused for more than being unknown stays refused.
+        let is_for_one_stream = calls.form == Form::Single && kind == Some(Kind::Subscription);
+        if let (Some(identify), Some(params)) = (&self.identify, &params)
+            && is_for_one_stream
+            && matches!(caller, Ok(_) | Err(Cause::Unauthenticated))
+        {
             caller = Ok(identify(params.clone(), caller).await?);
+        }
+        if let Some(limit) = &self.limit {
+            let (address, count) = (request.address, calls.paths.len());
+            limit(&Demand { caller: caller.as_ref(), address, calls: count, kind })
+                .unwrap_or_else(|cause| caller = Err(cause));
         }
         let (caller, refused) = match caller {
             Ok(caller) => (caller, None),

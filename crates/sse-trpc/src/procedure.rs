@@ -3,7 +3,7 @@
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
-use sse_core::Handshake;
+use sse_core::{Cause, Handshake};
 use tracing::error;
 
 use crate::{code::Code, context::Context, error::Error, input};
@@ -144,7 +144,10 @@ impl Procedure {
     }
 
     fn check(&self, context: &Context) -> Result<(), Error> {
-        if !self.open_to_refused {
+        // Whoever is only unknown may know more, which is in the input; whoever is refused for more stays refused.
+        let may_say_more = self.open_to_refused
+            && matches!(context.refused, Some(Cause::Unauthenticated | Cause::CrossSite));
+        if !may_say_more {
             context.admitted()?;
         }
         if self.managers_only { context.require_manage() } else { Ok(()) }

@@ -245,9 +245,8 @@ async fn a_ticket_opens_one_stream_and_gives_no_other_and_is_in_no_log() {
     assert_eq!(hub.connect(&query, &[]).await.unwrap().1["userId"], "bob");
     // A subscription brings it in its connection params.
     let (_, answer) = hub.call("createTicket", &ada, json!({})).await;
-    let params = json!({ "ticket": answer["result"]["data"]["ticket"] }).to_string();
-    let params: String = form_urlencoded::byte_serialize(params.as_bytes()).collect();
-    let path = format!("/api/trpc/sse.events?connectionParams={params}");
+    let params = params(&json!({ "ticket": answer["result"]["data"]["ticket"] }));
+    let path = format!("/api/trpc/sse.events?{params}");
     let mut events = RawRequest::get(hub.address(), &path).open().await.unwrap();
     assert_eq!(events.next_event_within(PATIENCE).await.unwrap().event_type, "connected");
     assert!(events.next_event_within(PATIENCE).await.unwrap().data.contains("\"userId\":\"ada\""));
@@ -259,6 +258,89 @@ async fn a_ticket_opens_one_stream_and_gives_no_other_and_is_in_no_log() {
         !log.contains(ticket) && !log.contains(&params) && !log.contains(SECRET) && !log.contains(BACKEND),
         "{log}"
     );
+}
+
+/// `connectionParams` in a query, as tRPC's clients put them there.
+fn params(params: &Value) -> String {
+    let text: String = form_urlencoded::byte_serialize(params.to_string().as_bytes()).collect();
+    format!("connectionParams={text}")
+}
+
+#[tokio::test]
+async fn what_opens_one_stream_makes_no_calls() {
+    let hub = Hub::spawn(with_jwt(&[])).await;
+    let root = [bearer(&token("root", 600, &json!({ "role": "admin" })))];
+    let (_, answer) = hub.call("createTicket", &root, json!({})).await;
+    let ticket = params(&json!({ "ticket": answer["result"]["data"]["ticket"] }));
+    for procedure in ["createTicket", "broadcastNotification", "renew", "createTicket,sse.createTicket"] {
+        let batch = if procedure.contains(',') { "&batch=1" } else { "" };
+        let input = json!({ "message": "m", "clientId": "0".repeat(32) });
+        let input = if procedure.starts_with("create") { json!({}) } else { input };
+        let (status, answer) = hub.call(&format!("{procedure}?{ticket}{batch}"), &[], input).await;
+        assert!(matches!(status, 400 | 401), "{procedure}: {status} {answer}");
+    }
+    let stats = hub.ask("GET", &format!("/api/trpc/sse.getStats?{ticket}"), &[], "").await;
+    assert_eq!(stats.status, 401);
+    let mut events =
+        RawRequest::get(hub.address(), format!("/api/trpc/sse.events?{ticket}")).open().await.unwrap();
+    assert_eq!(events.next_event_within(PATIENCE).await.unwrap().event_type, "connected");
+    assert_eq!(events.next_event_within(PATIENCE).await.unwrap().event_type, "message", "it is still good");
+}
+
+#[tokio::test]
+async fn what_comes_of_an_admin_s_right_does_not_outlive_it() {
+    let hub = Hub::spawn(with_jwt(&["--heartbeat-interval", "500ms"])).await;
+    let root = [bearer(&token("root", 4, &json!({ "role": "admin" })))];
+    let input = json!({ "userId": "x", "claims": { "role": "admin" } });
+    let (_, answer) = hub.call("createTicket", &root, input).await;
+    let query = format!("ticket={}&topics=anything", answer["result"]["data"]["ticket"].as_str().unwrap());
+    let (mut stream, _) = hub.connect(&query, &[]).await.unwrap();
+    while next(&mut stream).await.1["event"] != "auth_expired" {}
+}
+
+#[tokio::test]
+async fn no_other_way_is_faster() {
+    let arguments = ["--rate-calls", "3/1h", "--rate-streams-per-user", "2/1h"];
+    let hub = Hub::spawn(with_jwt(&arguments)).await;
+    let own = token("ada", 600, &json!({}));
+    let ada = [bearer(&own)];
+    // A batch is as many calls as it has.
+    let batch = "sendInfo,sse.sendInfo,sse.sendInfo,sse.sendInfo?batch=1";
+    let message = json!({ "message": "m" });
+    assert_eq!(
+        hub.call(batch, &ada, json!({ "0": message, "1": message, "2": message, "3": message })).await.0,
+        429
+    );
+    let two = json!({ "0": message, "1": message });
+    assert_eq!(hub.call("sendInfo%2Csse.sendInfo?batch=1", &ada, two.clone()).await.0, 200);
+    assert_eq!(hub.call("sendInfo,sse.sendInfo?batch=1", &ada, two).await.0, 429);
+    assert_eq!(hub.call("sendInfo", &ada, message.clone()).await.0, 200);
+    assert_eq!(hub.call("sendInfo", &ada, message.clone()).await.0, 429);
+    let by_params = format!("sendInfo?{}", params(&json!({ "token": own })));
+    assert_eq!(hub.call(&by_params, &ada, message.clone()).await.0, 429, "a token elsewhere changes nothing");
+    // Guesses of tokens are calls, too.
+    let guess = json!({ "clientId": "0".repeat(32), "token": "guess" });
+    let mut answers = Vec::new();
+    for _ in 0..4 {
+        answers.push(hub.call("renew", &[], guess.clone()).await.0);
+    }
+    assert_eq!(answers, [401, 401, 401, 429]);
+    // A subscription is a stream, by whatever name and credentials.
+    let by_params = params(&json!({ "token": own }));
+    let mut opened = Vec::new();
+    for (path, headers) in [
+        ("sse.events".to_owned(), &ada[..]),
+        (format!("sse%2Eevents?{by_params}"), &[]),
+        (format!("sse.events?{by_params}"), &[]),
+    ] {
+        let request = RawRequest::get(hub.address(), format!("/api/trpc/{path}"));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+        let mut stream = request.open().await.unwrap();
+        assert_eq!(stream.next_event_within(PATIENCE).await.unwrap().event_type, "connected");
+        opened.push((stream.next_event_within(PATIENCE).await.unwrap().event_type, stream));
+    }
+    let types: Vec<_> = opened.iter().map(|(event_type, _)| event_type.as_str()).collect();
+    assert_eq!(types, ["message", "message", "serialized-error"]);
 }
 
 #[tokio::test]

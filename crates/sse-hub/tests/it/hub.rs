@@ -18,7 +18,12 @@ pub(crate) fn command() -> Command {
 /// The hub without any argument or setting.
 pub(crate) fn bare_command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sse-hub"));
-    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SSE_HUB_")) {
+    let is_setting = |name: &str| {
+        ["SSE_HUB_", "AUTH_SECRET", "NEXTAUTH_SECRET", "JWT_SECRET"]
+            .iter()
+            .any(|start| name.starts_with(start))
+    };
+    for (name, _) in env::vars_os().filter(|(name, _)| is_setting(&name.to_string_lossy())) {
         command.env_remove(name);
     }
     command

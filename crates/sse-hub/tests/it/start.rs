@@ -143,6 +143,8 @@ async fn what_would_leave_open_what_seems_closed() {
         (&[][..], &["--auth", "nextauth"][..], &["--auth nextauth", "AUTH_SECRET", "NEXTAUTH_SECRET"][..]),
         (&[], &["--auth", "jwt"], &["--auth jwt", "JWT_SECRET", "--auth-jwks"]),
         (&[], &["--auth", "oauth"], &["--auth", "oauth"]),
+        (&[("AUTH_SECRET_1", "x")], &[], &["AUTH_SECRET_1", "--auth nextauth", "--auth none"]),
+        (&[JWT], &[], &["JWT_SECRET", "--auth jwt", "--auth none"]),
         (&[("AUTH_SECRET", "")], &["--auth", "nextauth"], &["AUTH_SECRET", "is empty"]),
         (&[("JWT_SECRET", "short")], &["--auth", "jwt"], &["JWT_SECRET"]),
         (&[JWT, ("SSE_HUB_BACKEND_KEY", "")], &["--auth", "jwt"], &["SSE_HUB_BACKEND_KEY", "is empty"]),

@@ -36,6 +36,8 @@ pub(crate) async fn create(context: Context, input: Input) -> Result<Output, Err
             check::user(&context, "userId", &user)?;
             let mut caller = Caller::user(user);
             caller.claims = input.claims.unwrap_or_default();
+            // What comes of somebody's right does not outlive it.
+            caller.expires_at = context.caller().expires_at;
             caller
         }
         None if input.claims.is_some() => {

@@ -1,0 +1,21 @@
+//! What a request asks for, before any of it is done.
+
+use std::net::IpAddr;
+
+use sse_core::{Caller, Cause};
+
+use crate::procedure::Kind;
+
+/// What a request asks for, before any of it is done: for limits on how often somebody may ask.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Demand<'a> {
+    /// Who asks, `connectionParams` included, or why it is refused.
+    pub caller: Result<&'a Caller, &'a Cause>,
+    /// Where the client is.
+    pub address: Option<IpAddr>,
+    /// How many calls it makes: those of a batch are many.
+    pub calls: usize,
+    /// What kind they are; `None` where no procedure of that name is there.
+    pub kind: Option<Kind>,
+}
