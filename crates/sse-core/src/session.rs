@@ -108,10 +108,24 @@ impl Session {
         bytes: usize,
         out: &mut Vec<Frame>,
     ) -> Poll<Option<usize>> {
+        if let Some(frame) = self.take_only() {
+            out.push(frame);
+            return Poll::Ready(Some(1));
+        }
         let frames = ready!(self.poll_batch(cx.waker(), Limit { frames: FRAMES, bytes }));
         let count = frames.as_ref().map(Frames::len);
         out.extend(frames.into_iter().flatten());
         Poll::Ready(count)
+    }
+
+    /// The frame that waits if it is the only one and nothing is to be put around it: most wakes bring just that.
+    fn take_only(&mut self) -> Option<Frame> {
+        if self.hello.is_some() || self.last_id.is_some() {
+            return None;
+        }
+        let frame = self.shared.queue.take_only()?;
+        self.count(u64::from(events_in(&frame)), frame.len() as u64);
+        Some(frame)
     }
 
     fn poll_batch(&mut self, waker: &Waker, limit: Limit) -> Poll<Option<Frames>> {
@@ -204,11 +218,7 @@ impl Stream for Session {
     type Item = Bytes;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        if self.hello.is_none()
-            && self.last_id.is_none()
-            && let Some(frame) = self.shared.queue.take_only()
-        {
-            self.count(u64::from(events_in(&frame)), frame.len() as u64);
+        if let Some(frame) = self.take_only() {
             return Poll::Ready(Some(frame.event()));
         }
         let frames = ready!(self.poll_batch(cx.waker(), Limit { frames: FRAMES, bytes: BUFFER }));

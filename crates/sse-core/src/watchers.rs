@@ -38,7 +38,12 @@ impl Watchers {
     pub(crate) fn remove(&mut self, key: WatcherKey) -> Option<Waker> {
         let list = self.0.as_mut()?;
         let at = list.wakers.iter().position(|(known, _)| *known == key)?;
-        Some(list.wakers.swap_remove(at).1)
+        let (_, waker) = list.wakers.swap_remove(at);
+        // Keys may begin anew: nobody is left who has one.
+        if list.wakers.is_empty() {
+            self.0 = None;
+        }
+        Some(waker)
     }
 
     /// Takes all wakers out, to be woken.
