@@ -1,0 +1,288 @@
+//! One stream on its socket.
+
+use std::{
+    any::Any,
+    future::Future,
+    io::{self, ErrorKind, Read},
+    net::Shutdown,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use mio::{Interest, Registry, Token, net::TcpStream};
+use socket2::SockRef;
+use sse_core::{Frame, Reason, Session};
+
+use crate::{
+    adoption::{Adoption, Framing},
+    key::Key,
+    mailbox::{End, Mailbox},
+    outgoing::Outgoing,
+    stats::Counters,
+    waker::StreamWaker,
+    writer::{self, Written},
+};
+
+/// At most about so many bytes are taken of a stream at once.
+const BATCH: usize = 64 << 10;
+
+/// After so many batches it is the others' turn.
+const BATCHES: usize = 4;
+
+/// A client that sends more than this behind its request is closed.
+const MOST_DISCARDED: u16 = 4096;
+
+/// One stream on its socket.
+///
+/// Small, since there are many and most are idle: what a full socket needs is elsewhere.
+pub(crate) struct Connection {
+    session: Option<Session>,
+    outgoing: Option<Box<Outgoing>>,
+    waker: Arc<StreamWaker>,
+    #[expect(dead_code, reason = "its drop is what matters")]
+    guard: Box<dyn Any + Send>,
+    socket: TcpStream,
+    /// Bytes that the client sent behind its request.
+    discarded: u16,
+    framing: Framing,
+    /// Whether it has a deadline.
+    lingers: bool,
+    /// Whether the system said that a socket that was full has room.
+    pub(crate) has_room: bool,
+    /// Whether it stands in its thread's line already.
+    pub(crate) is_in_line: bool,
+}
+
+/// What a thread has for all its connections.
+pub(crate) struct Tools<'a> {
+    pub(crate) registry: &'a Registry,
+    pub(crate) counters: &'a Counters,
+    /// Empty between uses.
+    pub(crate) frames: &'a mut Vec<Frame>,
+}
+
+/// What a connection needs next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// To be woken.
+    Wait,
+    /// Another turn, after the others.
+    Again,
+    /// A deadline: its stream was ended, and its client does not take what is left.
+    Linger,
+    /// To be closed, everything being written.
+    Done,
+    /// To be broken off.
+    Reset,
+}
+
+impl Connection {
+    /// The connection, and the head that it begins with.
+    pub(crate) fn new(adoption: Adoption, mailbox: &Arc<Mailbox>, key: Key) -> (Self, Bytes) {
+        let Adoption { socket, head, framing, session, guard } = adoption;
+        let connection = Self {
+            session: Some(session),
+            outgoing: None,
+            waker: Arc::new(StreamWaker::new(Arc::clone(mailbox), key)),
+            guard,
+            socket: TcpStream::from_std(socket),
+            discarded: 0,
+            framing,
+            lingers: false,
+            has_room: false,
+            is_in_line: false,
+        };
+        (connection, head)
+    }
+
+    pub(crate) fn register(&mut self, registry: &Registry, place: u32) -> io::Result<()> {
+        registry.register(&mut self.socket, Token(place as usize), Interest::READABLE)
+    }
+
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.outgoing.as_ref().is_some_and(|outgoing| outgoing.is_watched)
+    }
+
+    pub(crate) fn lingers(&self) -> bool {
+        self.lingers
+    }
+
+    /// Writes the head and the first block of the stream together, and goes on.
+    pub(crate) fn begin(&mut self, head: Bytes, place: u32, tools: &mut Tools<'_>) -> io::Result<Next> {
+        let mut outgoing = Box::new(Outgoing::default());
+        outgoing.push(head);
+        if let Poll::Ready(more) = self.poll_session(tools.frames) {
+            tools.frames.drain(..).for_each(|frame| outgoing.push(self.framing.shared(&frame)));
+            if more.is_none() {
+                outgoing.push(Bytes::from_static(self.framing.end()));
+            }
+        }
+        self.outgoing = Some(outgoing);
+        self.advance(place, tools)
+    }
+
+    /// Writes what waits, as long as it is this connection's turn and its socket takes it.
+    pub(crate) fn advance(&mut self, place: u32, tools: &mut Tools<'_>) -> io::Result<Next> {
+        // A stream that was ended as stalled is not to be taken for one that moves because the system made a little room since.
+        let waits = self.is_blocked() && !std::mem::take(&mut self.has_room);
+        if waits || (self.outgoing.is_some() && !self.flush(place, tools)?) {
+            return Ok(self.look_for_the_end());
+        }
+        self.waker.listen();
+        for _ in 0..BATCHES {
+            if self.session.is_none() {
+                return Ok(Next::Done);
+            }
+            let written = match self.poll_session(tools.frames) {
+                Poll::Pending => return Ok(Next::Wait),
+                Poll::Ready(Some(_)) => self.send(place, tools)?,
+                Poll::Ready(None) => self.send_end(place, tools)?,
+            };
+            if !written {
+                return Ok(self.look_for_the_end());
+            }
+        }
+        Ok(Next::Again)
+    }
+
+    /// Takes the next events of the stream. At its end it lets go of it.
+    fn poll_session(&mut self, frames: &mut Vec<Frame>) -> Poll<Option<usize>> {
+        frames.clear();
+        let Some(session) = &mut self.session else { return Poll::Ready(None) };
+        let waker = Waker::from(Arc::clone(&self.waker));
+        let polled = session.poll_frames(&mut Context::from_waker(&waker), BATCH, frames);
+        if matches!(polled, Poll::Ready(None)) {
+            self.session = None;
+        }
+        polled
+    }
+
+    /// Writes the frames; `false` if the client has to take some first.
+    fn send(&mut self, place: u32, tools: &mut Tools<'_>) -> io::Result<bool> {
+        let framing = self.framing;
+        let written = match &tools.frames[..] {
+            [frame] => writer::write_one(&mut self.socket, framing.bytes(frame)),
+            frames => writer::write_all(&mut self.socket, frames.iter().map(|frame| framing.bytes(frame)), 0),
+        }?;
+        let Written::Part(part) = written else {
+            tools
+                .counters
+                .bytes
+                .add(tools.frames.drain(..).map(|frame| framing.bytes(&frame).len() as u64).sum());
+            return Ok(true);
+        };
+        tools.counters.bytes.add(part as u64);
+        let mut outgoing = Outgoing::default();
+        tools.frames.drain(..).for_each(|frame| outgoing.push(framing.shared(&frame)));
+        outgoing.advance(part);
+        self.outgoing = Some(Box::new(outgoing));
+        self.watch(place, tools)?;
+        Ok(false)
+    }
+
+    fn send_end(&mut self, place: u32, tools: &mut Tools<'_>) -> io::Result<bool> {
+        let mut outgoing = Outgoing::default();
+        outgoing.push(Bytes::from_static(self.framing.end()));
+        self.outgoing = Some(Box::new(outgoing));
+        self.flush(place, tools)
+    }
+
+    /// Writes what the client has not taken; `false` if some is left.
+    fn flush(&mut self, place: u32, tools: &mut Tools<'_>) -> io::Result<bool> {
+        let Some(outgoing) = &mut self.outgoing else { return Ok(true) };
+        let (written, all) = outgoing.write(&mut self.socket)?;
+        tools.counters.bytes.add(written as u64);
+        if !all {
+            self.watch(place, tools)?;
+            return Ok(false);
+        }
+        if self.outgoing.take().is_some_and(|outgoing| outgoing.is_watched) {
+            tools.counters.blocked.subtract(1);
+            tools.registry.reregister(&mut self.socket, Token(place as usize), Interest::READABLE)?;
+        }
+        Ok(true)
+    }
+
+    /// Asks the system to tell when there is room. It looks at once, so room that there is already is told of.
+    fn watch(&mut self, place: u32, tools: &mut Tools<'_>) -> io::Result<()> {
+        let Some(outgoing) = self.outgoing.as_mut().filter(|outgoing| !outgoing.is_watched) else {
+            return Ok(());
+        };
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        tools.registry.reregister(&mut self.socket, Token(place as usize), interest)?;
+        outgoing.is_watched = true;
+        tools.counters.write_stalls.add(1);
+        tools.counters.blocked.add(1);
+        Ok(())
+    }
+
+    /// What comes of it that the client does not take what there is: as long as the stream lives, nothing.
+    fn look_for_the_end(&mut self) -> Next {
+        self.waker.listen();
+        let reason = match (&self.session, &mut self.outgoing) {
+            (Some(session), Some(outgoing)) => {
+                let waker = Waker::from(Arc::clone(&self.waker));
+                let ending = outgoing.ending.get_or_insert_with(|| session.ending());
+                Pin::new(ending).poll(&mut Context::from_waker(&waker)).map(Some)
+            }
+            _ => Poll::Ready(None),
+        };
+        match reason {
+            Poll::Pending => Next::Wait,
+            Poll::Ready(Some(Reason::Stalled)) => Next::Reset,
+            Poll::Ready(_) if self.lingers => Next::Wait,
+            Poll::Ready(_) => {
+                self.lingers = true;
+                Next::Linger
+            }
+        }
+    }
+
+    /// Reads what the client sends, which concerns nobody; `false` when it is gone, or sends too much.
+    pub(crate) fn discard(&mut self, buffer: &mut [u8]) -> bool {
+        loop {
+            match self.socket.read(buffer) {
+                Ok(0) => return false,
+                Ok(count) => {
+                    let count = u16::try_from(count).unwrap_or(u16::MAX);
+                    self.discarded = self.discarded.saturating_add(count);
+                    if self.discarded > MOST_DISCARDED {
+                        return false;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return true,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Lets the client know that nothing follows.
+    pub(crate) fn finish(self) {
+        // Where it fails the client is gone.
+        let _ = self.socket.shutdown(Shutdown::Write);
+    }
+
+    pub(crate) fn end(self, end: End) {
+        if end == End::Reset {
+            break_off(&SockRef::from(&self.socket));
+        }
+    }
+}
+
+/// Ends what was not served yet.
+pub(crate) fn dismiss(adoption: Adoption, end: End) {
+    if end == End::Reset {
+        break_off(&SockRef::from(&adoption.socket));
+    }
+    drop(adoption);
+}
+
+/// Dropped after this the socket sends RST, so that the system does not keep what a client never takes.
+fn break_off(socket: &SockRef<'_>) {
+    // Where it fails the socket is closed in the ordinary way, and the user timeout ends it.
+    let _ = socket.set_linger(Some(Duration::ZERO));
+}

@@ -1,0 +1,34 @@
+//! When connections whose stream was ended are broken off.
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+use crate::key::Key;
+
+/// Few: only connections whose stream was ended while they were blocked, each once.
+#[derive(Debug, Default)]
+pub(crate) struct Deadlines(BTreeSet<(Instant, Key)>);
+
+impl Deadlines {
+    pub(crate) fn add(&mut self, at: Instant, key: Key) {
+        self.0.insert((at, key));
+    }
+
+    /// How long until the next one.
+    pub(crate) fn wait(&self, now: Instant) -> Option<Duration> {
+        self.0.first().map(|(at, _)| at.saturating_duration_since(now))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes one that has passed. Its connection may be gone.
+    pub(crate) fn pop(&mut self, now: Instant) -> Option<Key> {
+        let due = *self.0.first().filter(|(at, _)| *at <= now)?;
+        self.0.remove(&due);
+        Some(due.1)
+    }
+}

@@ -1,0 +1,10 @@
+//! What a connection is called in its thread.
+
+/// A place in a [`Table`](crate::table::Table), and who is meant there.
+///
+/// Places are used again, serial numbers are not until 2³¹ connections later: a wake that comes late finds nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub(crate) place: u32,
+    pub(crate) serial: u32,
+}

@@ -1,0 +1,130 @@
+//! What others tell a thread.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use mio::Waker;
+use parking_lot::Mutex;
+use tracing::error;
+
+use crate::{adoption::Adoption, connection, key::Key, stats::Counters};
+
+/// What others tell a thread, and what it tells of itself.
+///
+/// Bounded: a stream that was woken is in it once, and an adoption is a connection that the system has let in. Nothing foreign runs while its lock is
+/// held, and a waker's wake takes no other lock.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    post: Mutex<Post>,
+    waker: Waker,
+    /// Streams that are here or on their way.
+    load: AtomicUsize,
+    pub(crate) counters: Counters,
+}
+
+#[derive(Debug, Default)]
+struct Post {
+    woken: Vec<Key>,
+    adoptions: Vec<Adoption>,
+    /// Whether the thread will look here without being told.
+    awake: bool,
+    /// Whether nobody can send adoptions any more.
+    retired: bool,
+    end: Option<End>,
+}
+
+/// How a thread ends before its streams do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Connections are closed, without a clean end of their streams.
+    Close,
+    /// Connections are broken off, so that the system keeps nothing of them.
+    Reset,
+}
+
+/// What a thread found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) adoptions: Vec<Adoption>,
+    pub(crate) end: Option<End>,
+    pub(crate) retired: bool,
+    /// Whether it found nothing and may sleep: it will be told.
+    pub(crate) nothing: bool,
+}
+
+impl Mailbox {
+    pub(crate) fn new(waker: Waker) -> Self {
+        Self { post: Mutex::default(), waker, load: AtomicUsize::new(0), counters: Counters::default() }
+    }
+
+    pub(crate) fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a stream is gone.
+    pub(crate) fn unload(&self) {
+        self.load.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn adopt(&self, adoption: Adoption) {
+        self.load.fetch_add(1, Ordering::Relaxed);
+        let mut adoption = Some(adoption);
+        let end = self.tell(|post| {
+            if post.end.is_none() {
+                post.adoptions.extend(adoption.take());
+            }
+            post.end
+        });
+        if let (Some(end), Some(adoption)) = (end, adoption) {
+            self.unload();
+            connection::dismiss(adoption, end);
+        }
+    }
+
+    /// There is something to do for a stream.
+    pub(crate) fn wake(&self, key: Key) {
+        self.tell(|post| {
+            if post.end.is_none() {
+                post.woken.push(key);
+            }
+        });
+    }
+
+    /// Nobody will send adoptions any more.
+    pub(crate) fn retire(&self) {
+        self.tell(|post| post.retired = true);
+    }
+
+    /// Ends the thread.
+    pub(crate) fn end(&self, end: End) {
+        self.tell(|post| {
+            post.end.get_or_insert(end);
+        });
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.post.lock().end.is_some()
+    }
+
+    fn tell<T>(&self, tell: impl FnOnce(&mut Post) -> T) -> T {
+        let mut post = self.post.lock();
+        let told = tell(&mut post);
+        let sleeps = !std::mem::replace(&mut post.awake, true);
+        drop(post);
+        if sleeps && let Err(error) = self.waker.wake() {
+            // An eventfd that is open can always be written to.
+            error!(%error, "a thread of the reactor cannot be woken");
+        }
+        told
+    }
+
+    /// Takes what there is; `woken` is empty before. If there is nothing and the thread is not `busy`, the next one who tells something wakes it.
+    pub(crate) fn collect(&self, woken: &mut Vec<Key>, busy: bool) -> Found {
+        let mut post = self.post.lock();
+        std::mem::swap(&mut post.woken, woken);
+        let adoptions = std::mem::take(&mut post.adoptions);
+        let (end, retired) = (post.end, post.retired);
+        let nothing = !busy && woken.is_empty() && adoptions.is_empty() && end.is_none();
+        post.awake = !nothing;
+        Found { adoptions, end, retired, nothing }
+    }
+}

@@ -1,0 +1,73 @@
+//! What a client has not taken yet.
+
+use std::{
+    collections::VecDeque,
+    io::{self, Write},
+};
+
+use bytes::Bytes;
+use sse_core::Ending;
+
+use crate::writer::{self, Written};
+
+/// What a client has not taken yet. A stream has one only while it waits for its client, and takes no events meanwhile, so it holds no more than one
+/// batch of them.
+#[derive(Debug, Default)]
+pub(crate) struct Outgoing {
+    pieces: VecDeque<Bytes>,
+    /// Bytes of the first piece that were written.
+    skip: usize,
+    /// Whether the system tells when there is room.
+    pub(crate) is_watched: bool,
+    /// Resolves when the stream is over, which it does not say itself while nobody takes its events.
+    pub(crate) ending: Option<Ending>,
+}
+
+impl Outgoing {
+    pub(crate) fn push(&mut self, piece: Bytes) {
+        if !piece.is_empty() {
+            self.pieces.push_back(piece);
+        }
+    }
+
+    /// Drops what was written.
+    pub(crate) fn advance(&mut self, written: usize) {
+        self.skip += written;
+        while let Some(first) = self.pieces.front()
+            && self.skip >= first.len()
+        {
+            self.skip -= first.len();
+            self.pieces.pop_front();
+        }
+    }
+
+    /// Writes as much as fits. Gives the bytes, and whether that was all.
+    pub(crate) fn write(&mut self, socket: &mut impl Write) -> io::Result<(usize, bool)> {
+        let length = self.pieces.iter().map(Bytes::len).sum::<usize>() - self.skip;
+        match writer::write_all(socket, self.pieces.iter().map(|piece| &piece[..]), self.skip)? {
+            Written::All => Ok((length, true)),
+            Written::Part(written) => {
+                self.advance(written);
+                Ok((written, false))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_dropped_piece_by_piece() {
+        let mut outgoing = Outgoing::default();
+        ["abc", "", "de", "f"].iter().for_each(|piece| outgoing.push(Bytes::from_static(piece.as_bytes())));
+        let mut rest = Vec::new();
+        outgoing.advance(1);
+        outgoing.advance(2);
+        assert_eq!((outgoing.pieces.len(), outgoing.skip), (2, 0));
+        outgoing.advance(1);
+        assert_eq!(outgoing.write(&mut rest).unwrap(), (2, true));
+        assert_eq!(rest, b"ef");
+    }
+}

@@ -1,0 +1,181 @@
+//! Where a thread keeps its connections.
+
+use crate::key::Key;
+
+/// So many places are made at once, so that no newcomer moves all the others.
+const CHUNK: usize = 256;
+
+/// Serial numbers leave one bit to [`StreamWaker`](crate::waker::StreamWaker).
+const SERIALS: u32 = u32::MAX >> 1;
+
+/// A slab that grows by chunks, gives its memory back when nobody is there, and knows late keys.
+#[derive(Debug)]
+pub(crate) struct Table<T> {
+    chunks: Vec<Vec<Slot<T>>>,
+    vacant: Vec<u32>,
+    len: usize,
+    next_serial: u32,
+}
+
+/// The serial number is the tenant's, so that a vacant place needs none.
+#[derive(Debug)]
+struct Slot<T> {
+    serial: u32,
+    content: Option<T>,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self { chunks: Vec::new(), vacant: Vec::new(), len: 0, next_serial: 0 }
+    }
+}
+
+impl<T> Table<T> {
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Puts in what is made for the key, unless it cannot be made, or there are as many as there can be.
+    pub(crate) fn try_insert<E>(&mut self, make: impl FnOnce(Key) -> Result<T, E>) -> Result<Option<Key>, E> {
+        let place = match self.vacant.last() {
+            Some(place) => *place,
+            None => match self.grow() {
+                Some(place) => place,
+                None => return Ok(None),
+            },
+        };
+        let key = Key { place, serial: self.next_serial };
+        let content = make(key)?;
+        self.next_serial = (self.next_serial + 1) & SERIALS;
+        let slot = Slot { serial: key.serial, content: Some(content) };
+        let (chunk, within) = split(place);
+        match self.chunks[chunk].get_mut(within) {
+            Some(vacant) => *vacant = slot,
+            None => self.chunks[chunk].push(slot),
+        }
+        if self.vacant.last() == Some(&place) {
+            self.vacant.pop();
+        }
+        self.len += 1;
+        Ok(Some(key))
+    }
+
+    /// The next place that was never used.
+    fn grow(&mut self) -> Option<u32> {
+        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+            self.chunks.push(Vec::with_capacity(CHUNK));
+        }
+        let used = (self.chunks.len() - 1) * CHUNK + self.chunks.last().map_or(0, Vec::len);
+        u32::try_from(used).ok()
+    }
+
+    /// The content, unless the key is late.
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        self.slot_mut(key.place).filter(|slot| slot.serial == key.serial)?.content.as_mut()
+    }
+
+    /// Whoever is at a place.
+    pub(crate) fn key_at(&self, place: u32) -> Option<Key> {
+        let (chunk, within) = split(place);
+        let slot = self.chunks.get(chunk)?.get(within)?;
+        slot.content.as_ref().map(|_| Key { place, serial: slot.serial })
+    }
+
+    pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
+        let slot = self.slot_mut(key.place).filter(|slot| slot.serial == key.serial)?;
+        let content = slot.content.take()?;
+        self.len -= 1;
+        self.vacant.push(key.place);
+        if self.len == 0 {
+            self.chunks = Vec::new();
+            self.vacant = Vec::new();
+        }
+        Some(content)
+    }
+
+    /// Everybody who is there.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        let places = 0..u32::try_from(self.chunks.len() * CHUNK).unwrap_or(u32::MAX);
+        places.filter_map(|place| self.key_at(place)).collect()
+    }
+
+    fn slot_mut(&mut self, place: u32) -> Option<&mut Slot<T>> {
+        let (chunk, within) = split(place);
+        self.chunks.get_mut(chunk)?.get_mut(within)
+    }
+}
+
+fn split(place: u32) -> (usize, usize) {
+    let place = place as usize;
+    (place / CHUNK, place % CHUNK)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    fn insert(table: &mut Table<u32>, content: u32) -> Key {
+        table.try_insert(|_| Ok::<_, Infallible>(content)).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_late_key_finds_nobody() {
+        let mut table = Table::default();
+        let (first, second) = (insert(&mut table, 1), insert(&mut table, 2));
+        assert_eq!(table.remove(first), Some(1));
+        let third = insert(&mut table, 3);
+        assert_eq!(third.place, first.place, "places are used again");
+        assert_eq!(table.get_mut(first), None);
+        assert_eq!(table.remove(first), None);
+        assert_eq!((table.get_mut(second).copied(), table.get_mut(third).copied()), (Some(2), Some(3)));
+    }
+
+    #[test]
+    fn a_key_from_before_everybody_left_is_late_as_well() {
+        let mut table = Table::default();
+        let early = insert(&mut table, 1);
+        table.remove(early);
+        assert!(table.chunks.is_empty() && table.vacant.capacity() == 0, "memory is given back");
+        let late = insert(&mut table, 2);
+        assert_eq!(early.place, late.place);
+        assert_eq!(table.get_mut(early), None);
+        assert_eq!(table.get_mut(late), Some(&mut 2));
+    }
+
+    #[test]
+    fn what_cannot_be_made_takes_no_place() {
+        let mut table = Table::<u32>::default();
+        for _ in 0..3 {
+            assert_eq!(table.try_insert(|key| Err::<u32, _>(key.place)), Err(0));
+        }
+        assert!(table.is_empty());
+        let kept = insert(&mut table, 7);
+        table.try_insert(|_| Err::<u32, _>(())).unwrap_err();
+        assert_eq!((table.len(), table.keys()), (1, vec![kept]));
+    }
+
+    #[test]
+    fn many_come_and_go_over_several_chunks() {
+        let mut table = Table::default();
+        let keys: Vec<_> = (0..1000).map(|number| insert(&mut table, number)).collect();
+        assert_eq!(table.chunks.len(), 4);
+        keys.iter().step_by(2).for_each(|key| assert!(table.remove(*key).is_some()));
+        assert_eq!(table.len(), 500);
+        (0..500).for_each(|number| assert!(insert(&mut table, number).place < 1000));
+        assert_eq!((table.chunks.len(), table.vacant.len(), table.keys().len()), (4, 0, 1000));
+    }
+
+    #[test]
+    fn serial_numbers_wrap_where_a_waker_does() {
+        let mut table = Table { next_serial: SERIALS, ..Table::default() };
+        assert_eq!(insert(&mut table, 1).serial, SERIALS);
+        assert_eq!(insert(&mut table, 2).serial, 0);
+    }
+}

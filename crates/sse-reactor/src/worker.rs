@@ -1,0 +1,280 @@
+//! One thread, and its loop.
+
+use std::{
+    collections::VecDeque,
+    io::{self, ErrorKind},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use mio::{Events, Poll, Token};
+use sse_core::Frame;
+use tracing::{debug, error, warn};
+
+use crate::{
+    adoption::Adoption,
+    connection::{self, Connection, Next, Tools},
+    deadlines::Deadlines,
+    key::Key,
+    mailbox::{End, Mailbox},
+    table::Table,
+};
+
+/// Of the mailbox.
+pub(crate) const WAKE: Token = Token(usize::MAX);
+
+/// So many connections have their turn until the thread looks at what the system has to tell.
+const TURNS: usize = 256;
+
+const EVENTS: usize = 1024;
+
+/// So much is read at once of what concerns nobody.
+const BUFFER: usize = 4096;
+
+/// One thread: waits for its mailbox and its sockets, and gives its connections their turns.
+pub(crate) struct Worker {
+    poll: Poll,
+    mailbox: Arc<Mailbox>,
+    connections: Table<Connection>,
+    /// Whose turn it is next. Everybody stands in it once at most.
+    line: VecDeque<Key>,
+    deadlines: Deadlines,
+    linger: Duration,
+    /// Turns since the thread looked at what the system has to tell.
+    turns: usize,
+    frames: Vec<Frame>,
+    buffer: Box<[u8]>,
+}
+
+/// How a connection leaves.
+#[derive(Debug, Clone, Copy)]
+enum Leave {
+    Finished,
+    Gone,
+    Reset,
+}
+
+impl Worker {
+    pub(crate) fn new(poll: Poll, mailbox: Arc<Mailbox>, linger: Duration) -> Self {
+        Self {
+            poll,
+            mailbox,
+            connections: Table::default(),
+            line: VecDeque::new(),
+            deadlines: Deadlines::default(),
+            linger,
+            turns: 0,
+            frames: Vec::new(),
+            buffer: vec![0; BUFFER].into(),
+        }
+    }
+
+    /// Serves until nobody is there and nobody can come, or until it is ended.
+    pub(crate) fn run(mut self) {
+        // What may panic is caught where it happens, so this is for what nobody thought of: streams end, and nothing hangs.
+        let end = match catch_unwind(AssertUnwindSafe(|| self.serve())) {
+            Ok(Ok(end)) => end,
+            Ok(Err(error)) => {
+                error!(%error, "a thread of the reactor fails, and its streams end");
+                End::Close
+            }
+            Err(_) => {
+                error!("a thread of the reactor panicked, and its streams end");
+                End::Close
+            }
+        };
+        self.mailbox.end(end);
+        let found = self.mailbox.collect(&mut Vec::new(), true);
+        for adoption in found.adoptions {
+            self.dismiss(adoption, end);
+        }
+        let leave = if end == End::Reset { Leave::Reset } else { Leave::Gone };
+        for key in self.connections.keys() {
+            self.remove(key, leave);
+        }
+    }
+
+    fn serve(&mut self) -> io::Result<End> {
+        let mut events = Events::with_capacity(EVENTS);
+        let mut woken = Vec::new();
+        loop {
+            let found = self.mailbox.collect(&mut woken, !self.line.is_empty());
+            if let Some(end) = found.end {
+                found.adoptions.into_iter().for_each(|adoption| self.dismiss(adoption, end));
+                return Ok(end);
+            }
+            if found.retired && self.connections.is_empty() && found.adoptions.is_empty() {
+                return Ok(End::Close);
+            }
+            found.adoptions.into_iter().for_each(|adoption| self.adopt(adoption));
+            woken.drain(..).for_each(|key| self.line_up(key));
+            self.give_turns();
+            if found.nothing {
+                self.listen(&mut events, self.wait())?;
+            } else if self.turns >= TURNS {
+                self.listen(&mut events, Some(Duration::ZERO))?;
+            }
+        }
+    }
+
+    /// Looks at what the system has to tell, waiting for it if nothing else is to be done.
+    fn listen(&mut self, events: &mut Events, wait: Option<Duration>) -> io::Result<()> {
+        self.turns = 0;
+        match self.poll.poll(events, wait) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
+            other => other?,
+        }
+        for event in events.iter().filter(|event| event.token() != WAKE) {
+            // Whoever is at the place now: a socket that was closed tells nothing any more, and a look too many does no harm.
+            let place = u32::try_from(event.token().0).ok();
+            let Some(key) = place.and_then(|place| self.connections.key_at(place)) else { continue };
+            let readable = event.is_readable() || event.is_read_closed() || event.is_error();
+            if readable && !self.hear(key) {
+                self.remove(key, Leave::Gone);
+            } else if event.is_writable() {
+                self.has_room(key);
+            }
+        }
+        self.expire();
+        Ok(())
+    }
+
+    fn wait(&self) -> Option<Duration> {
+        if self.deadlines.is_empty() { None } else { self.deadlines.wait(Instant::now()) }
+    }
+
+    fn expire(&mut self) {
+        while !self.deadlines.is_empty()
+            && let Some(key) = self.deadlines.pop(Instant::now())
+        {
+            if self.connections.get_mut(key).is_some_and(|connection| connection.lingers()) {
+                self.remove(key, Leave::Reset);
+            }
+        }
+    }
+
+    fn hear(&mut self, key: Key) -> bool {
+        let Self { connections, buffer, .. } = self;
+        connections.get_mut(key).is_none_or(|connection| connection.discard(buffer))
+    }
+
+    fn has_room(&mut self, key: Key) {
+        if let Some(connection) = self.connections.get_mut(key).filter(|connection| connection.is_blocked()) {
+            connection.has_room = true;
+            self.line_up(key);
+        }
+    }
+
+    fn line_up(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if !std::mem::replace(&mut connection.is_in_line, true) {
+            self.line.push_back(key);
+        }
+    }
+
+    fn give_turns(&mut self) {
+        while self.turns < TURNS
+            && let Some(key) = self.line.pop_front()
+        {
+            self.turns += 1;
+            if let Some(connection) = self.connections.get_mut(key) {
+                connection.is_in_line = false;
+                self.turn(key, Connection::advance);
+            }
+        }
+    }
+
+    fn adopt(&mut self, adoption: Adoption) {
+        self.mailbox.counters.adopted.add(1);
+        let mut head = None;
+        let Self { connections, poll, mailbox, .. } = self;
+        let inserted = connections.try_insert(|key| {
+            let (mut connection, begins_with) = Connection::new(adoption, mailbox, key);
+            head = Some(begins_with);
+            match connection.register(poll.registry(), key.place) {
+                Ok(()) => Ok(connection),
+                Err(error) => Err((error, connection)),
+            }
+        });
+        match (inserted, head) {
+            (Ok(Some(key)), Some(head)) => {
+                self.turns += 1;
+                self.turn(key, |connection, place, tools| connection.begin(head, place, tools));
+            }
+            (Err((error, connection)), _) => {
+                warn!(%error, "a stream's socket cannot be watched");
+                self.fail(connection);
+            }
+            // More than four thousand million are there.
+            (Ok(_), _) => self.mailbox.unload(),
+        }
+    }
+
+    fn fail(&mut self, connection: Connection) {
+        self.mailbox.counters.failed.add(1);
+        self.mailbox.unload();
+        self.guarded(|| connection.end(End::Close));
+    }
+
+    /// Lets a connection do something, and sees to what follows.
+    fn turn(&mut self, key: Key, act: impl FnOnce(&mut Connection, u32, &mut Tools<'_>) -> io::Result<Next>) {
+        let Self { connections, poll, mailbox, frames, .. } = self;
+        let Some(connection) = connections.get_mut(key) else { return };
+        let mut tools = Tools { registry: poll.registry(), counters: &mailbox.counters, frames };
+        let next = catch_unwind(AssertUnwindSafe(|| act(connection, key.place, &mut tools)));
+        match next {
+            Ok(Ok(Next::Wait)) => {}
+            Ok(Ok(Next::Again)) => self.line_up(key),
+            Ok(Ok(Next::Linger)) => self.deadlines.add(Instant::now() + self.linger, key),
+            Ok(Ok(Next::Done)) => {
+                // A socket that is closed with unread bytes is reset, and with it goes what the client has not read.
+                self.hear(key);
+                self.remove(key, Leave::Finished);
+            }
+            Ok(Ok(Next::Reset)) => self.remove(key, Leave::Reset),
+            Ok(Err(error)) => {
+                debug!(%error, "a client is gone");
+                self.remove(key, Leave::Gone);
+            }
+            Err(_) => {
+                self.panicked();
+                self.remove(key, Leave::Gone);
+            }
+        }
+    }
+
+    fn remove(&mut self, key: Key, leave: Leave) {
+        let Some(connection) = self.connections.remove(key) else { return };
+        let counters = &self.mailbox.counters;
+        if connection.is_blocked() {
+            counters.blocked.subtract(1);
+        }
+        if matches!(leave, Leave::Reset) {
+            counters.resets.add(1);
+        }
+        self.mailbox.unload();
+        self.guarded(|| match leave {
+            Leave::Finished => connection.finish(),
+            Leave::Gone => connection.end(End::Close),
+            Leave::Reset => connection.end(End::Reset),
+        });
+    }
+
+    fn dismiss(&mut self, adoption: Adoption, end: End) {
+        self.mailbox.unload();
+        self.guarded(|| connection::dismiss(adoption, end));
+    }
+
+    /// Does what may run foreign code: hooks of a manager, guards of a middleware.
+    fn guarded(&self, act: impl FnOnce()) {
+        if catch_unwind(AssertUnwindSafe(act)).is_err() {
+            self.panicked();
+        }
+    }
+
+    fn panicked(&self) {
+        self.mailbox.counters.panics.add(1);
+        error!("a stream panicked, and ends");
+    }
+}

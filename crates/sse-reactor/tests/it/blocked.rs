@@ -1,0 +1,139 @@
+//! Clients that take nothing.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use sse_core::{Builder, Connection, ConnectionQuery, Disconnect, Drain, Manager, Overflow, Reason, Target};
+
+use crate::site::Site;
+
+const SOON: Duration = Duration::from_millis(300);
+
+fn queued() -> Builder {
+    Manager::builder().queue(64, 64 << 20)
+}
+
+/// Publishes until the client's stream waits for it.
+fn block(site: &Site) {
+    while site.stats().blocked == 0 {
+        site.publish("x".repeat(32 << 10));
+    }
+    site.publish("waits");
+}
+
+fn listed(site: &Site) -> Connection {
+    site.manager.connections(&ConnectionQuery::first(1)).items.remove(0)
+}
+
+fn ended(site: &Site, reason: Reason) -> bool {
+    site.manager.stats().counters.disconnected.get(reason.as_str()) == 1
+}
+
+#[test]
+fn nothing_is_taken_for_it_beyond_a_batch_and_nobody_else_waits() {
+    let site = Site::with(queued(), 1);
+    let mut slow = site.open_narrow();
+    block(&site);
+    let mut fast = site.open();
+    for number in 0..20 {
+        site.publish(number.to_string());
+        assert_eq!(fast.next_data(), number.to_string());
+    }
+    assert!(listed(&site).waiting >= 20, "it waits in the queue that has a bound: {:?}", listed(&site));
+    assert_eq!(site.stats().blocked, 1);
+    while slow.next_data() != "19" {}
+    site.until("nobody waits", |site| site.stats().blocked == 0 && listed(site).waiting == 0);
+    site.publish("goes on");
+    assert_eq!(slow.next_data(), "goes on");
+}
+
+#[test]
+fn a_stalled_client_is_broken_off_at_once() {
+    let site = Site::with(queued().connection_timeout(SOON), 1);
+    let mut slow = site.open_narrow();
+    block(&site);
+    site.until("stalled", |site| ended(site, Reason::Stalled) && site.is_empty());
+    assert!(slow.is_reset());
+    assert_eq!((site.stats().resets, site.stats().blocked), (1, 0));
+}
+
+#[test]
+fn a_full_queue_ends_its_stream_after_the_linger() {
+    let site = Site::lingering(Manager::builder().queue(4, 64 << 20), 1, SOON);
+    let mut slow = site.open_narrow();
+    block(&site);
+    (0..8).for_each(|_| site.publish("too much"));
+    site.until("over", |site| ended(site, Reason::Overflow) && site.is_empty());
+    assert!(slow.is_reset());
+}
+
+#[test]
+fn a_client_that_takes_what_is_left_in_time_has_a_clean_end() {
+    let site = Site::lingering(queued(), 1, Duration::from_secs(3600));
+    let mut slow = site.open_narrow();
+    block(&site);
+    site.runtime.block_on(site.manager.disconnect(Target::All, Disconnect::new()));
+    let rest = slow.rest();
+    assert_eq!(rest[rest.len() - 2].data, "waits");
+    assert_eq!(rest[rest.len() - 1].event_type, "system");
+    site.until("nobody", Site::is_empty);
+    assert_eq!(site.stats().resets, 0);
+}
+
+#[test]
+fn a_client_that_lost_events_is_told_of_each() {
+    let site = Site::with(Manager::builder().queue(4, 64 << 20).overflow(Overflow::DropOldest), 1);
+    let mut slow = site.open_narrow();
+    block(&site);
+    (0..8).for_each(|number| site.publish(number.to_string()));
+    let (mut came, mut lost) = (0, 0);
+    loop {
+        let event = slow.next();
+        if let Some((_, dropped)) = event.data.split_once(r#""dropped":"#) {
+            let digits = dropped.split(|letter: char| !letter.is_ascii_digit()).next().unwrap();
+            lost += digits.parse::<u64>().unwrap();
+        }
+        came += u64::from(event.event_type == "message");
+        if event.data == "7" {
+            break;
+        }
+    }
+    assert!(lost > 0);
+    assert_eq!(came + lost, site.manager.stats().counters.published);
+}
+
+#[test]
+fn a_drain_gives_its_time_and_what_is_left_is_broken_off() {
+    let site = Site::with(queued(), 2);
+    let mut slow = site.open_narrow();
+    block(&site);
+    let mut fast = site.open();
+    let drained = site.runtime.block_on(site.manager.shutdown(Drain::within(SOON)));
+    assert_eq!((drained.ended, drained.left), (2, 1));
+    assert_eq!(fast.rest().len(), 1);
+    site.reactor.abort();
+    assert!(slow.is_reset());
+    site.until("nobody", |site| site.stats().streams == 0);
+    assert_eq!(site.stats().threads, 0);
+}
+
+/// The stream is over and its end is written, but the client takes nothing of that.
+#[test]
+fn the_rest_of_a_stream_that_is_over_has_a_deadline_too() {
+    let site = Site::lingering(Manager::builder().queue(1 << 16, 64 << 20), 1, SOON);
+    let guard = Arc::new(());
+    let alive: Weak<()> = Arc::downgrade(&guard);
+    let (client, server) = site.narrow_pair();
+    site.adopt(server, guard);
+    let mut slow = crate::site::Client::new(client);
+    while site.stats().blocked == 0 {
+        site.publish("x".repeat(1 << 10));
+    }
+    site.runtime.block_on(site.manager.disconnect(Target::All, Disconnect::new()));
+    assert_eq!(alive.strong_count(), 1);
+    site.until("over", |site| ended(site, Reason::Kicked) && site.is_empty());
+    assert!(slow.is_reset());
+    site.until("the guard is gone", |_| alive.strong_count() == 0);
+}

@@ -1,0 +1,76 @@
+//! The end of a reactor.
+
+use std::sync::Arc;
+
+use sse_core::Manager;
+use sse_reactor::{Adoption, Framing, Reactor};
+
+use crate::site::{Client, HEAD, Site};
+
+#[test]
+fn an_abort_breaks_off_what_is_there_and_whatever_comes() {
+    let site = Site::new();
+    let mut clients = [site.open(), site.open(), site.open()];
+    site.reactor.abort();
+    clients.iter_mut().for_each(|client| assert!(client.is_reset()));
+    let (client, server) = site.pair();
+    site.adopt(server, ());
+    assert!(Client::new(client).is_reset());
+    site.until("nobody", Site::is_empty);
+    assert_eq!((site.stats().threads, site.stats().resets, site.stats().adopted), (0, 3, 3));
+}
+
+#[test]
+fn streams_go_on_without_a_handle_and_the_threads_end_with_the_last() {
+    let site = Site::new();
+    let thread = Arc::new(());
+    let alive = Arc::downgrade(&thread);
+    let (client, server) = site.pair();
+    let reactor = Reactor::builder().start().unwrap();
+    let guard = Box::new(thread);
+    let session = site.session();
+    reactor.adopt(Adoption { socket: server, head: HEAD.into(), framing: Framing::Chunked, session, guard });
+    let mut client = Client::greeted(client);
+    drop(reactor);
+    site.publish("still");
+    assert_eq!(client.next_data(), "still");
+    assert_eq!(alive.strong_count(), 1);
+    drop(client);
+    site.until("gone", |_| alive.strong_count() == 0);
+}
+
+/// Adoptions race with the abort: each is served or broken off, and none is forgotten.
+#[test]
+fn what_is_adopted_in_the_moment_of_an_abort_is_not_forgotten() {
+    for _ in 0..20 {
+        let site = Site::new();
+        let guard = Arc::new(());
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        let (client, server) = site.pair();
+                        site.adopt(server, Arc::clone(&guard));
+                        drop(client);
+                    }
+                });
+            }
+            scope.spawn(|| site.reactor.abort());
+        });
+        site.until("nobody", |site| site.is_empty() && Arc::strong_count(&guard) == 1);
+    }
+}
+
+#[test]
+fn a_runtime_that_shuts_down_closes_the_streams_of_its_reactor() {
+    let site = Site::with(Manager::builder(), 2);
+    let mut client = site.open();
+    let Site { manager, reactor, runtime, .. } = site;
+    runtime.shutdown_background();
+    assert!(!client.is_reset(), "closed, as a task that is dropped closes its socket");
+    let start = std::time::Instant::now();
+    while (manager.stats().total_connections, reactor.stats().threads) != (0, 0) {
+        assert!(start.elapsed() < crate::site::PATIENCE, "{reactor:?}");
+        std::thread::yield_now();
+    }
+}
