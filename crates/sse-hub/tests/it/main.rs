@@ -12,6 +12,7 @@ mod management;
 mod metrics;
 mod prometheus;
 mod publishing;
+mod rates;
 mod routes;
 mod shutdown;
 mod start;
