@@ -27,6 +27,11 @@ impl EventId {
         Self(Box::default())
     }
 
+    /// What a cursor's text is made of has no place for anything forbidden.
+    pub(crate) fn of_cursor(text: Box<str>) -> Self {
+        Self(text)
+    }
+
     /// The id as it stands on the wire.
     #[must_use]
     pub fn as_str(&self) -> &str {

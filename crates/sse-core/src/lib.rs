@@ -2,12 +2,14 @@
 
 mod access;
 mod backlog;
+mod backplane;
 mod builder;
 mod caller;
 mod client_id;
 mod clock;
 mod config;
 mod connections;
+mod cursor;
 mod delivery;
 mod dialect;
 mod disconnect;
@@ -34,6 +36,7 @@ mod lines;
 #[cfg(all(test, loom))]
 mod loom_tests;
 mod manager;
+mod memory;
 mod message;
 mod name;
 mod order;
@@ -44,9 +47,11 @@ mod publish;
 mod queue;
 mod reason;
 mod receipt;
+mod recent_keys;
 mod refused;
 mod registry;
 mod renew;
+mod retention;
 mod session;
 mod shared;
 mod stats;
@@ -59,12 +64,17 @@ mod ticker;
 mod watchers;
 
 pub use access::{Access, Open, OwnOnly};
+pub use backplane::{
+    Appended, Backplane, BackplaneError, Batch, Bounds, Entry, Lease, NewEntry, Page, ReadLimit, Signals,
+    Tail,
+};
 pub use builder::Builder;
 pub use caller::Caller;
 pub use client_id::{ClientId, ClientIdError};
 pub use clock::unix_ms;
 pub use config::{BuildError, Config, HeartbeatForm, LimitPolicy, Limits, Problem, RefusalForm};
 pub use connections::{Connection, ConnectionPage, ConnectionQuery};
+pub use cursor::{Cursor, CursorError, Epoch, Position};
 pub use dialect::{Dialect, MAX_DIALECTS, Plain};
 pub use disconnect::Disconnect;
 pub use drain::{Drain, Drained};
@@ -82,13 +92,16 @@ pub use hello::Hello;
 pub use hooks::{Departure, Hooks, NoHooks, StreamInfo};
 pub use into_event::{IntoEvent, Payload};
 pub use manager::Manager;
+pub use memory::MemoryBackplane;
 pub use name::{MAX_NAME_BYTES, Topic, UserId};
 pub use overflow::{CollapseBy, Overflow};
 pub use publish::{Addressed, Publish};
 pub use reason::Reason;
 pub use receipt::{PublishError, Receipt};
+pub use recent_keys::{KEY_WINDOW, MAX_KEY_BYTES, MOST_KEYS, RecentKeys};
 pub use refused::{Answer, Cause, Refused, STREAM_HEADERS};
 pub use renew::RenewError;
+pub use retention::Retention;
 pub use session::{Ending, Session};
 pub use stats::{ByName, Counters, Stats};
 pub use system::{RESERVED_SYSTEM_EVENTS, SystemEvent};

@@ -28,6 +28,8 @@ const FLOORS: &[(&str, Floor)] = &[
     ("sse-socket", Floor::At(1)),
     ("sse-redis", Floor::At(1)),
     ("sse-nats", Floor::At(1)),
+    ("sse-file", Floor::At(1)),
+    ("sse-cluster", Floor::At(1)),
     ("sse-metrics", Floor::At(1)),
     ("sse-hyper", Floor::At(2)),
     ("sse-trpc", Floor::At(2)),

@@ -1,0 +1,253 @@
+//! Where published events go and come from.
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::cursor::{Cursor, Epoch, Position};
+
+/// An ordered log that every node appends to and follows, and what goes beside it: where published events go and come from.
+///
+/// A backplane moves bytes; what is in them is the managers' business. Everything here may be called at any time, from any number of tasks at
+/// once; implementations reconnect by themselves, with jitter and back-off, and fail fast with [`BackplaneError::Unavailable`] while there is
+/// nobody to talk to. No call may wait for more than about 10 seconds, [`Tail::next`] and [`Signals::next`] apart; nothing may be unbounded.
+///
+/// *Epochs.* Positions mean something in one epoch only. An implementation must notice that what it acknowledged or gave out is no longer
+/// there, however that came about (the log was deleted, made again, or replaced by a copy that lacks the last entries, even when newer entries
+/// stand above those), and give the log a new epoch then. Whatever was asked with a cursor of another epoch fails with
+/// [`BackplaneError::Epoch`].
+///
+/// The testkit has a suite that every implementation passes.
+#[async_trait]
+pub trait Backplane: Send + Sync + 'static {
+    /// What it is, for logs and metrics: `memory`, `file`, `redis`, `nats`.
+    fn name(&self) -> &'static str;
+
+    /// Which log there is now, and what it holds. Makes the log if there is none.
+    ///
+    /// # Errors
+    /// [`BackplaneError::Unavailable`] and the like; never [`BackplaneError::Epoch`].
+    async fn bounds(&self) -> Result<Bounds, BackplaneError>;
+
+    /// Appends an entry; resolves when it is acknowledged, as durable as the backplane was set up to make it.
+    ///
+    /// Appends that one task awaits in turn stand in the log in that order. *Cancel safety.* A dropped future may have appended.
+    ///
+    /// # Errors
+    /// After [`BackplaneError::Unavailable`] it may have been appended all the same, which a caller who tries again avoids by a
+    /// [key](NewEntry::key). After any other error it was not.
+    async fn append(&self, entry: NewEntry) -> Result<Appended, BackplaneError>;
+
+    /// The oldest entries behind a cursor: as many as there are within the limit, at least one if there is one.
+    ///
+    /// # Errors
+    /// [`BackplaneError::Epoch`], [`BackplaneError::Trimmed`], [`BackplaneError::Future`] when the cursor is none that can be read from.
+    async fn read(&self, after: &Cursor, limit: ReadLimit) -> Result<Page, BackplaneError>;
+
+    /// A cursor that the latest `entries` entries follow, or all there are if they are fewer.
+    ///
+    /// # Errors
+    /// [`BackplaneError::Unavailable`] and the like.
+    async fn rewind(&self, entries: u64) -> Result<Cursor, BackplaneError>;
+
+    /// Follows the log behind a cursor.
+    ///
+    /// # Errors
+    /// As [`Backplane::read`].
+    async fn tail(&self, after: &Cursor) -> Result<Box<dyn Tail>, BackplaneError>;
+
+    /// Tells every node that listens now, this one included: at most once, not kept, in no order towards the log.
+    ///
+    /// # Errors
+    /// [`BackplaneError::Unavailable`], [`BackplaneError::TooLarge`].
+    async fn signal(&self, payload: Bytes) -> Result<(), BackplaneError>;
+
+    /// Listens to signals from now on.
+    ///
+    /// # Errors
+    /// [`BackplaneError::Unavailable`] and the like.
+    async fn signals(&self) -> Result<Box<dyn Signals>, BackplaneError>;
+
+    /// Says that a node is there, for so long; replaces what it said before.
+    ///
+    /// # Errors
+    /// [`BackplaneError::Unavailable`], [`BackplaneError::TooLarge`].
+    async fn hold_lease(&self, lease: Lease, term: Duration) -> Result<(), BackplaneError>;
+
+    /// Says that a node is gone. One that holds no lease is no error.
+    ///
+    /// # Errors
+    /// [`BackplaneError::Unavailable`].
+    async fn drop_lease(&self, node: &str) -> Result<(), BackplaneError>;
+
+    /// The nodes whose terms have not ended, in no order.
+    ///
+    /// # Errors
+    /// [`BackplaneError::Unavailable`].
+    async fn leases(&self) -> Result<Vec<Lease>, BackplaneError>;
+}
+
+/// Follows a log.
+#[async_trait]
+pub trait Tail: Send {
+    /// The next entries, in order, each once.
+    ///
+    /// Resolves after about a second at the latest, without entries if there are none: a caller takes one that does not for dead. After an
+    /// error the tail is over; go on with a new one from the last entry that came. *Cancel safety.* After a dropped future, too.
+    ///
+    /// # Errors
+    /// [`BackplaneError::Epoch`] when the log is another one now, [`BackplaneError::Trimmed`] when entries went before they came,
+    /// [`BackplaneError::Unavailable`] when the connection is gone.
+    async fn next(&mut self) -> Result<Batch, BackplaneError>;
+}
+
+/// Listens to signals.
+#[async_trait]
+pub trait Signals: Send {
+    /// The next signal. Waits as long as it takes. *Cancel safety.* Nothing is lost.
+    ///
+    /// # Errors
+    /// [`BackplaneError::Unavailable`] when the connection is gone or signals were lost; go on with a new one.
+    async fn next(&mut self) -> Result<Bytes, BackplaneError>;
+}
+
+/// What a log holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounds {
+    /// Which log it is.
+    pub epoch: Epoch,
+    /// Everything up to here is gone; what follows is held. [`Position::ZERO`] if nothing ever went.
+    pub trimmed: Position,
+    /// Where the last entry stands; `trimmed` if there is none.
+    pub head: Position,
+}
+
+/// What is to be appended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEntry {
+    /// The entry.
+    pub payload: Bytes,
+    /// Of several appends with one key within about two minutes only the first takes effect. 1 to 128 bytes.
+    pub key: Option<Arc<str>>,
+}
+
+/// An acknowledged append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appended {
+    /// Where the entry stands.
+    pub cursor: Cursor,
+    /// Whether it stood there before, under the same key; then nothing was appended now.
+    pub duplicate: bool,
+}
+
+/// An entry of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it stands.
+    pub position: Position,
+    /// What was appended.
+    pub payload: Bytes,
+}
+
+/// Part of a log.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Page {
+    /// Entries, in order.
+    pub entries: Vec<Entry>,
+    /// Whether there was nothing behind them.
+    pub at_head: bool,
+}
+
+/// What a [`Tail`] brings.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Batch {
+    /// Entries, in order.
+    pub entries: Vec<Entry>,
+    /// Whether there was nothing behind them when they were taken, as far as the backplane knows without asking again.
+    pub at_head: bool,
+}
+
+/// How much is read at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadLimit {
+    /// So many entries at most.
+    pub entries: usize,
+    /// So many bytes of payloads at most, one entry always.
+    pub bytes: usize,
+}
+
+/// A node that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The node's name: 1 to 64 ASCII letters and digits.
+    pub node: Arc<str>,
+    /// What it says of itself, at most 64 KiB.
+    pub payload: Bytes,
+}
+
+/// Why a backplane did not do what it was asked for. Drivers' own errors are sources, for logs.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BackplaneError {
+    /// Nobody to talk to, or no answer in time. What was asked may have been done all the same.
+    #[error("the backplane is not available")]
+    Unavailable {
+        /// When another try makes sense.
+        retry_after: Duration,
+        /// What the driver said.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// As many calls are under way as may be. Nothing was done.
+    #[error("the backplane has too many calls under way")]
+    Busy,
+    /// The log is another one than the cursor's.
+    #[error("the log is another one now, its epoch {current}")]
+    Epoch {
+        /// The epoch of the log that is there.
+        current: Epoch,
+    },
+    /// What follows the cursor is partly gone.
+    #[error("the log is held only behind {trimmed}")]
+    Trimmed {
+        /// Everything up to here is gone; reading behind it works.
+        trimmed: Position,
+    },
+    /// The cursor is beyond the last entry.
+    #[error("the log ends at {head}")]
+    Future {
+        /// Where the last entry stands.
+        head: Position,
+    },
+    /// More bytes than can be taken. Nothing was done.
+    #[error("{size} bytes, more than the {limit} that the backplane takes")]
+    TooLarge {
+        /// The size in bytes.
+        size: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// It refuses what it is asked, and will again: wrong credentials, missing rights, foreign data under our names, a full disk.
+    #[error("the backplane refuses: {reason}")]
+    Refused {
+        /// What is wrong, for the operator.
+        reason: String,
+        /// What the driver said.
+        #[source]
+        source: Option<Box<dyn Error + Send + Sync>>,
+    },
+}
+
+impl BackplaneError {
+    /// Nobody to talk to.
+    pub fn unavailable(retry_after: Duration, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unavailable { retry_after, source: source.into() }
+    }
+
+    /// It is refused, and will be again.
+    pub fn refused(reason: impl Into<String>) -> Self {
+        Self::Refused { reason: reason.into(), source: None }
+    }
+}
