@@ -57,6 +57,16 @@ impl Backlog {
         }
     }
 
+    /// Oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Frame> {
+        let (one, many) = match &self.frames {
+            Held::None => (None, None),
+            Held::One(frame) => (Some(frame), None),
+            Held::Many(frames) => (None, Some(frames)),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
+    }
+
     /// Moves frames out, oldest first: at least one if there is one, then as many as fit into both limits.
     pub(crate) fn take(&mut self, limit: Limit, out: &mut Frames) {
         let mut left = limit.bytes;

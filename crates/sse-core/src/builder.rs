@@ -4,11 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     access::{Access, OwnOnly},
+    backplane::Backplane,
     config::{BuildError, Config, HeartbeatForm, LimitPolicy, RefusalForm},
     heartbeat::{CommentHeartbeat, EventHeartbeat, Heartbeat},
     hooks::{Hooks, NoHooks},
     manager::Manager,
     overflow::Overflow,
+    retention::Retention,
 };
 
 /// Makes a [`Manager`]; see [`Config`] for what the settings mean, their defaults and ranges.
@@ -28,6 +30,7 @@ pub struct Builder {
     custom_heartbeat: Option<Arc<dyn Heartbeat>>,
     pub(crate) access: Arc<dyn Access>,
     pub(crate) hooks: Arc<dyn Hooks>,
+    pub(crate) backplane: Option<Arc<dyn Backplane>>,
 }
 
 impl Default for Builder {
@@ -37,6 +40,7 @@ impl Default for Builder {
             custom_heartbeat: None,
             access: Arc::new(OwnOnly),
             hooks: Arc::new(NoHooks),
+            backplane: None,
         }
     }
 }
@@ -138,6 +142,29 @@ impl Builder {
     /// Hears of connects and disconnects.
     pub fn hooks(mut self, hooks: impl Hooks) -> Self {
         self.hooks = Arc::new(hooks);
+        self
+    }
+
+    /// Sets [`Config::log`]: events are logged, and a client that returns gets what it missed.
+    ///
+    /// Events get ids, `<epoch>-<position>`; one id covers all that a stream is meant by. A client that returns with one gets, in this order,
+    /// `connection`, a `gap` if something cannot be given, what it missed for its user and for the topics that it may see now, and what is
+    /// published from then on: no hole, no double. Events to one client id and [ephemeral](crate::Event::ephemeral) ones are not logged.
+    /// Topics that the app [joins](Manager::join) a stream to after it connected are not known when its client returns: join them again in
+    /// [`Hooks::connected`], or better name them in the [`Handshake`](crate::Handshake), so that what was missed there is given, too. A stream that is left out of
+    /// a publish ([`Addressed::except`](crate::Addressed::except)) is left out as long as it lives: its client, when it returns, is another stream.
+    pub fn log(mut self, retention: Retention) -> Self {
+        self.config.log = Some(retention);
+        self
+    }
+
+    /// Publishes through a backplane, so that every manager on it has the same events in the same order. Events are logged there;
+    /// [`Builder::log`] says how much of it this manager holds in memory.
+    ///
+    /// It is followed by a task on the runtime of whoever first connects, publishes or calls [`Manager::follow`]. Streams are refused with
+    /// [`Cause::Unavailable`](crate::Cause::Unavailable) until the log was followed to its end once.
+    pub fn backplane(mut self, backplane: impl Backplane) -> Self {
+        self.backplane = Some(Arc::new(backplane));
         self
     }
 

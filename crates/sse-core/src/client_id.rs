@@ -46,6 +46,16 @@ impl ClientIds {
     }
 }
 
+impl ClientId {
+    pub(crate) const fn number(self) -> u128 {
+        self.0
+    }
+
+    pub(crate) const fn of_number(number: u128) -> Self {
+        Self(number)
+    }
+}
+
 impl FromStr for ClientId {
     type Err = ClientIdError;
 

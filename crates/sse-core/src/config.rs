@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{duration, name::MAX_NAME_BYTES, overflow::Overflow};
+use crate::{duration, name::MAX_NAME_BYTES, overflow::Overflow, retention::Retention};
 
 /// Everything about a manager that is data; reads and writes as TOML, JSON and the like.
 ///
@@ -48,6 +48,11 @@ pub struct Config {
     pub queue_bytes: usize,
     /// What happens when a queue is full. Default: `disconnect`.
     pub overflow: Overflow,
+    /// How much of the event log is held in memory. Default: no log, real-time only. With a [backplane](crate::Builder::backplane) there always is
+    /// one, and the default is [`Retention`]'s.
+    pub log: Option<Retention>,
+    /// Bytes of events that may wait at once for a backplane that is away (see [`Event::patience`](crate::Event::patience)). Default 16 MiB.
+    pub spool_bytes: usize,
     /// How long names may be, and how many topics a stream may have.
     pub limits: Limits,
 }
@@ -120,6 +125,8 @@ impl Default for Config {
             queue_frames: 1024,
             queue_bytes: 2 << 20,
             overflow: Overflow::default(),
+            log: None,
+            spool_bytes: 16 << 20,
             limits: Limits::default(),
         }
     }
@@ -174,6 +181,12 @@ impl Config {
         }
         checks.count("queue_frames", self.queue_frames, 1, 1 << 20);
         checks.count("queue_bytes", self.queue_bytes, 1024, 1 << 30);
+        checks.count("spool_bytes", self.spool_bytes, 0, 1 << 30);
+        if let Some(log) = self.log {
+            checks.count("log.entries", log.entries, 1, 100_000_000);
+            checks.count("log.bytes", usize::try_from(log.bytes).unwrap_or(usize::MAX), 1024, 1 << 40);
+            checks.duration("log.age", log.age, Duration::from_secs(1), 3650 * DAY);
+        }
         checks.count("limits.event_type", self.limits.event_type, 1, 4096);
         checks.count("limits.topic", self.limits.topic, 1, MAX_NAME_BYTES);
         checks.count("limits.user", self.limits.user, 1, MAX_NAME_BYTES);

@@ -7,9 +7,8 @@ use smallvec::SmallVec;
 use crate::{
     clock::Millis,
     dialect::Dialects,
-    frame::Frame,
     hooks::Hooks,
-    message::Message,
+    message::{Mark, Message},
     queue::{Bounds, Pushed, State},
     registry::Slot,
     shared::Shared,
@@ -40,7 +39,7 @@ pub(crate) struct Job {
     pub(crate) audience: Audience,
     /// Places of the exceptions, sorted.
     pub(crate) except: Box<[u32]>,
-    pub(crate) message: Message,
+    pub(crate) message: Arc<Message>,
 }
 
 impl Job {
@@ -107,8 +106,7 @@ impl Delivery<'_> {
             return;
         }
         self.settle_state(slot, &mut state, out);
-        let frame = message.frame(&self.rules.dialects, slot.stream.dialect);
-        self.push(slot, &mut state, frame, out);
+        self.push(slot, &mut state, message, out);
         state.served = self.seq;
     }
 
@@ -126,20 +124,30 @@ impl Delivery<'_> {
         for job in self.older {
             if job.seq > state.served {
                 if job.covers(slot) {
-                    let frame = job.message.frame(&self.rules.dialects, slot.stream.dialect);
-                    self.push(slot, state, frame, out);
+                    self.push(slot, state, &job.message, out);
                 }
                 state.served = job.seq;
             }
         }
     }
 
-    fn push(&self, slot: &Slot, state: &mut State, frame: &Frame, out: &mut Outbox) {
+    fn push(&self, slot: &Slot, state: &mut State, message: &Message, out: &mut Outbox) {
+        // One that catches up takes it from the log.
+        if state.is_catching() && matches!(message.mark, Mark::Logged(_)) {
+            return;
+        }
+        let frame = message.frame(&self.rules.dialects, slot.stream.dialect);
         // A dialect may have nothing to say of an event.
         if frame.is_empty() {
             return;
         }
-        match state.push(frame, self.rules.bounds, slot.stream.overflow, self.now) {
+        let pushed = match (state.is_catching(), message.mark) {
+            (true, Mark::Beside(before)) => {
+                state.push_beside(before, frame, self.rules.bounds, slot.stream.overflow)
+            }
+            _ => state.push(frame, self.rules.bounds, slot.stream.overflow, self.now),
+        };
+        match pushed {
             Pushed::Queued { wake, dropped } => {
                 out.queued += 1;
                 out.wakers.extend(wake);

@@ -1,6 +1,6 @@
 //! What is sent.
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use bytes::{Buf as _, BufMut, Bytes};
 use memchr::memchr2;
@@ -71,6 +71,16 @@ struct Head {
     comment: Option<Box<str>>,
     collapse_key: Option<Box<str>>,
     is_json: bool,
+    /// Rarely set, so that an event stays small.
+    logging: Option<Box<Logging>>,
+}
+
+/// What only a manager with an event log asks for.
+#[derive(Clone, Default)]
+struct Logging {
+    ephemeral: bool,
+    idempotency_key: Option<Arc<str>>,
+    patience: Option<Duration>,
 }
 
 /// `data:` lines, each with its line end.
@@ -175,6 +185,51 @@ impl Event {
         self
     }
 
+    /// Keeps the event out of the [event log](crate::Builder::log): it is for those who are there now. Without a log it means nothing. Not sent.
+    #[must_use]
+    pub fn ephemeral(mut self) -> Self {
+        self.logging().ephemeral = true;
+        self
+    }
+
+    /// Of several logged publishes with one key within two minutes only the first takes effect, on whichever node: for publishes that are
+    /// tried again. 1 to 128 bytes. Without an [event log](crate::Builder::log), and on events that are not logged, it is refused. Not sent.
+    #[must_use]
+    pub fn idempotency_key(mut self, key: impl Into<Arc<str>>) -> Self {
+        self.logging().idempotency_key = Some(key.into());
+        self
+    }
+
+    /// Waits so long for a [backplane](crate::Builder::backplane) that is away, instead of failing at once. What waits is bounded in bytes
+    /// by the manager. Not sent.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.logging().patience = Some(patience);
+        self
+    }
+
+    fn logging(&mut self) -> &mut Logging {
+        self.head.logging.get_or_insert_default()
+    }
+
+    /// Whether [`Event::ephemeral`] was set.
+    #[must_use]
+    pub fn is_ephemeral(&self) -> bool {
+        self.head.logging.as_ref().is_some_and(|logging| logging.ephemeral)
+    }
+
+    /// What [`Event::idempotency_key`] set.
+    #[must_use]
+    pub fn idempotency_key_ref(&self) -> Option<&Arc<str>> {
+        self.head.logging.as_ref()?.idempotency_key.as_ref()
+    }
+
+    /// What [`Event::patience`] set.
+    #[must_use]
+    pub fn patience_ref(&self) -> Option<Duration> {
+        self.head.logging.as_ref()?.patience
+    }
+
     /// The `event` field.
     #[must_use]
     pub fn event_type_ref(&self) -> Option<&EventType> {
@@ -222,7 +277,7 @@ impl Event {
     pub fn encode(self) -> Bytes {
         match self {
             Self {
-                head: Head { event_type, id: None, retry: None, comment: None, collapse_key: _, is_json: _ },
+                head: Head { event_type, id: None, retry: None, comment: None, .. },
                 body: Body::Owned(buffer),
             } => typed(buffer, event_type.as_ref().map_or("", |it| it.as_str())),
             mut other => other.take_bytes(Framing::None).bytes,
@@ -253,6 +308,39 @@ impl Event {
         if blank {
             out.push(b'\n');
         }
+    }
+
+    /// How many bytes it has on the wire.
+    pub(crate) fn encoded_len(&self) -> usize {
+        let lines = self.body.lines();
+        self.head.length() + lines.len() + usize::from(self.ends_with_blank_line(lines))
+    }
+
+    /// Its `data:` lines, and its comment lines, as they stand on the wire.
+    pub(crate) fn raw(&self) -> (&[u8], Option<&str>) {
+        (self.body.lines(), self.head.comment.as_deref())
+    }
+
+    /// An event of [raw](Self::raw) lines, if they are such.
+    pub(crate) fn from_raw(lines: Bytes, comment: Option<&str>, is_json: bool) -> Option<Self> {
+        let is_text = std::str::from_utf8(&lines).is_ok();
+        let are_lines = |text: &[u8], prefix: &[u8]| {
+            text.is_empty()
+                || text.strip_suffix(b"\n").is_some_and(|text| {
+                    !text.contains(&b'\r')
+                        && text.split(|byte| *byte == b'\n').all(|line| line.starts_with(prefix))
+                })
+        };
+        if !is_text
+            || !are_lines(&lines, lines::PREFIX)
+            || !are_lines(comment.unwrap_or_default().as_bytes(), b": ")
+        {
+            return None;
+        }
+        let mut event = Self::default().with_lines(lines);
+        event.head.comment = comment.map(Box::from);
+        event.head.is_json = is_json;
+        Some(event)
     }
 
     pub(crate) fn with_lines(mut self, lines: Bytes) -> Self {

@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
-use crate::{event::Event, event_id::EventId, framing::Framing};
+use crate::{cursor::Position, event::Event, event_id::EventId, framing::Framing};
 
 /// An encoded event. A clone shares the bytes and costs one atomic increment.
 ///
@@ -13,7 +13,7 @@ use crate::{event::Event, event_id::EventId, framing::Framing};
 #[derive(Debug, Clone)]
 pub struct Frame(Arc<Inner>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Inner {
     chunk: Bytes,
     event: Range<usize>,
@@ -21,6 +21,8 @@ struct Inner {
     kind: Kind,
     /// What a client takes for its last event id then; `None` where it keeps the one that it has. Only known of frames of a [`FrameWriter`].
     last_id: Option<EventId>,
+    /// Where it stands in the log, if it does.
+    position: Option<Position>,
 }
 
 /// What [`Overflow::KeepLatest`](crate::Overflow::KeepLatest) compares, hashed under a secret of the manager;
@@ -48,6 +50,7 @@ impl Frame {
             collapse: Collapse::default(),
             kind: Kind::Event,
             last_id: None,
+            position: None,
         }))
     }
 
@@ -59,19 +62,13 @@ impl Frame {
         self.map(|inner| inner.kind = kind)
     }
 
-    fn map(self, change: impl FnOnce(&mut Inner)) -> Self {
-        let mut inner = match Arc::try_unwrap(self.0) {
-            Ok(inner) => inner,
-            Err(shared) => Inner {
-                chunk: shared.chunk.clone(),
-                event: shared.event.clone(),
-                collapse: shared.collapse,
-                kind: shared.kind,
-                last_id: shared.last_id.clone(),
-            },
-        };
-        change(&mut inner);
-        Self(Arc::new(inner))
+    pub(crate) fn logged_at(self, position: Position) -> Self {
+        self.map(|inner| inner.position = Some(position))
+    }
+
+    fn map(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
     }
 
     /// The event's bytes, without a copy.
@@ -110,6 +107,10 @@ impl Frame {
 
     pub(crate) fn kind(&self) -> Kind {
         self.0.kind
+    }
+
+    pub(crate) fn position(&self) -> Option<Position> {
+        self.0.position
     }
 
     pub(crate) fn last_id(&self) -> Option<&EventId> {

@@ -15,25 +15,37 @@ use tokio::sync::Notify;
 
 use crate::{
     access::Access,
+    backplane::Backplane,
     builder::Builder,
     client_id::ClientId,
     clock::Clock,
     config::Config,
+    cursor::{Cursor, Position},
     delivery::{Hold, Outbox, Rules},
     dialect::Dialects,
     event::Event,
+    follower::Following,
     frame::Collapse,
     heartbeat::Heartbeat,
     hooks::Hooks,
+    log::Log,
+    log_stats::AppendTimes,
     name::Topic,
     order::Order,
     overflow::{CollapseBy, Overflow},
     queue::Bounds,
+    reader::Reader,
     registry::Registry,
+    signal::SignalHandler,
+    spool::Spool,
     striped::Striped,
     sync::Mutex,
     ticker::{self, Ticker},
+    tickets::Tickets,
 };
+
+/// Ten years.
+const BEFORE_START_MS: u64 = 3650 * 24 * 60 * 60 * 1000;
 
 pub(crate) struct Inner {
     pub(crate) config: Config,
@@ -51,6 +63,14 @@ pub(crate) struct Inner {
     /// Streams whose transport has not let go of them, live or ending.
     open: AtomicUsize,
     pub(crate) all_closed: Notify,
+    /// Where events go and come from, if that is not this process alone.
+    pub(crate) backplane: Option<Arc<dyn Backplane>>,
+    pub(crate) reader: Arc<Reader>,
+    pub(crate) following: Following,
+    pub(crate) tickets: Tickets,
+    pub(crate) spool: Spool,
+    pub(crate) append_times: AppendTimes,
+    pub(crate) signal_handlers: Mutex<Vec<Arc<dyn SignalHandler>>>,
     collapse_secret: RandomState,
     /// Whether any stream ever wanted only the latest of a key.
     collapsing: AtomicBool,
@@ -60,6 +80,12 @@ impl Inner {
     pub(crate) fn new(builder: Builder) -> Self {
         let heartbeat = builder.beat();
         let config = builder.config;
+        let retention = config.log.unwrap_or_default();
+        let log = match (&builder.backplane, config.log) {
+            (Some(_), _) => Some(Log::remote(retention)),
+            (None, Some(_)) => Some(Log::local(retention)),
+            (None, None) => None,
+        };
         let arrivals = config.when_full == crate::config::LimitPolicy::ReplaceOldest;
         Self {
             access: builder.access,
@@ -71,12 +97,19 @@ impl Inner {
                 dialects: Dialects::default(),
                 bounds: Bounds { frames: config.queue_frames, bytes: config.queue_bytes },
             },
-            order: Mutex::new(Order::new(Registry::new(arrivals))),
+            order: Mutex::new(Order::new(Registry::new(arrivals), log)),
             ticker: Ticker::default(),
             delivered: Striped::default(),
             bytes: Striped::default(),
             open: AtomicUsize::new(0),
             all_closed: Notify::new(),
+            backplane: builder.backplane,
+            reader: Arc::default(),
+            following: Following::default(),
+            tickets: Tickets::default(),
+            spool: Spool::new(config.spool_bytes),
+            append_times: AppendTimes::default(),
+            signal_handlers: Mutex::new(Vec::new()),
             collapse_secret: RandomState::new(),
             collapsing: AtomicBool::new(matches!(config.overflow, Overflow::KeepLatest(_))),
             config,
@@ -91,6 +124,26 @@ impl Inner {
         drop(order);
         hold.out.release(&*self.hooks);
         result
+    }
+
+    /// Whether events are logged, here or in a backplane.
+    pub(crate) fn has_log(&self) -> bool {
+        self.config.log.is_some() || self.backplane.is_some()
+    }
+
+    /// The time by which records of the log grow old, in milliseconds; never so small that something older than the manager has none.
+    pub(crate) fn log_time(&self) -> u64 {
+        BEFORE_START_MS + self.clock.uptime_ms()
+    }
+
+    /// Where the log ends, as far as this node has followed it.
+    pub(crate) fn log_head(&self) -> Option<Cursor> {
+        Some(self.order.lock().log.as_ref()?.window.head_cursor())
+    }
+
+    /// A position of the log that is there now.
+    pub(crate) fn cursor_at(&self, position: Position) -> Option<Cursor> {
+        Some(Cursor::new(self.order.lock().log.as_ref()?.window.epoch().clone(), position))
     }
 
     pub(crate) fn join(&self, client: ClientId, topic: &Topic) -> bool {

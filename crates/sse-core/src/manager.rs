@@ -144,23 +144,26 @@ impl Manager {
         if left.is_some_and(|left| left.is_zero()) {
             return Err(Cause::Unauthenticated);
         }
-        let shared = inner.with_order(|order, hold| {
+        inner.follow();
+        let (shared, start) = inner.with_order(|order, hold| {
             self.make_room(order, &handshake, hold)?;
-            self.register(order, &handshake, dialect, hold.now).ok_or(Cause::Full)
+            let shared = self.register(order, &handshake, dialect, hold.now).ok_or(Cause::Full)?;
+            let start = order.start(&shared, handshake.last_event_id.as_deref(), &inner.rules.dialects, hold);
+            Ok((shared, start))
         })?;
         shared.expires_in(left, shared.opened_ms, inner.round);
         inner.ticker.ensure(inner);
         let hello = Hello {
             client_id: shared.id,
             user_id: shared.user.clone(),
-            resumed: false,
+            resumed: start.resumed,
             heartbeat: inner.heartbeat.as_ref().map(|_| inner.config.heartbeat_interval),
             retry: random_between(inner.config.retry * 3 / 4, inner.config.retry * 5 / 4),
-            id: None,
+            id: start.id,
             timestamp: shared.connected_at,
         };
         let info = shared.info();
-        let session = Session::new(shared, Arc::clone(inner), hello, handshake.last_event_id);
+        let session = Session::new(shared, Arc::clone(inner), hello, handshake.last_event_id, start.catching);
         inner.hooks.connected(&info);
         Ok(session)
     }
@@ -201,6 +204,9 @@ impl Manager {
         let config = &self.inner.config;
         if order.draining {
             return Err(Cause::Draining);
+        }
+        if order.log.as_ref().is_some_and(|log| !log.is_started()) {
+            return Err(Cause::Unavailable);
         }
         let mut replaced = Replaced::new();
         if let Some(user) = &handshake.caller.user {

@@ -3,10 +3,29 @@
 use std::{ops::Range, sync::OnceLock};
 
 use crate::{
+    cursor::Position,
     dialect::{DialectIndex, Dialects, MAX_DIALECTS},
     event::Event,
     frame::{Collapse, Frame, Kind},
 };
+
+/// How an event stands to the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// It is a record of the log.
+    Logged(Position),
+    /// It is none, and comes behind so many. Zero without a log.
+    Beside(u64),
+}
+
+impl Mark {
+    fn position(self) -> Option<Position> {
+        match self {
+            Self::Logged(position) => Some(position),
+            Self::Beside(_) => None,
+        }
+    }
+}
 
 /// An event on its way to its recipients.
 ///
@@ -17,16 +36,21 @@ pub(crate) struct Message {
     head: Event,
     plain: Frame,
     lines: Range<usize>,
+    pub(crate) mark: Mark,
     others: OnceLock<Box<[OnceLock<Frame>; MAX_DIALECTS]>>,
 }
 
 impl Message {
-    pub(crate) fn new(mut event: Event, collapse: Option<Collapse>) -> Self {
+    /// With its id, if it is logged.
+    pub(crate) fn new(mut event: Event, collapse: Option<Collapse>, mark: Mark) -> Self {
         let (mut plain, lines) = event.take_frame();
+        if let Some(position) = mark.position() {
+            plain = plain.logged_at(position);
+        }
         if let Some(collapse) = collapse {
             plain = plain.collapsing(collapse);
         }
-        Self { head: event, plain, lines, others: OnceLock::new() }
+        Self { head: event, plain, lines, mark, others: OnceLock::new() }
     }
 
     pub(crate) fn plain(&self) -> &Frame {
@@ -44,6 +68,10 @@ impl Message {
     fn encode(&self, dialects: &Dialects, index: DialectIndex) -> Frame {
         let event = self.head.clone().with_lines(self.plain.chunk().slice(self.lines.clone()));
         let frame = dialects.encode(index, |dialect, out| dialect.event(&event, out)).of_kind(Kind::Event);
+        let frame = match self.mark.position() {
+            Some(position) => frame.logged_at(position),
+            None => frame,
+        };
         match self.plain.collapse() {
             Collapse { event_type: None, key: None } => frame,
             collapse => frame.collapsing(collapse),

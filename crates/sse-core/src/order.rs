@@ -1,25 +1,36 @@
 //! The one total order of a manager.
 
 use std::{
+    borrow::Borrow,
     collections::HashMap,
     sync::{Arc, atomic::Ordering},
+    task::Waker,
     time::Duration,
 };
 
 use crate::{
+    backlog::{Frames, Limit, events_in},
+    catching::{Recipient, Step},
     client_id::ClientId,
+    cursor::Cursor,
     delivery::{Audience, Delivery, Hold, Job},
+    event::Event,
     farewell::Farewell,
-    frame::Frame,
+    frame::{Collapse, Frame},
+    gap::GapReason,
     groups::{GroupKind, Membership},
     leavers::Leavers,
-    message::Message,
+    log::Log,
+    message::{Mark, Message},
     name::{Topic, UserId},
-    queue::Health,
+    publish::is_logged,
+    queue::{Health, State},
     reason::Reason,
     receipt::Receipt,
     refused::CAUSE_NAMES,
     registry::{Registry, Slot},
+    segment::Segment,
+    sync::MutexGuard,
     target::Target,
 };
 
@@ -44,6 +55,8 @@ pub(crate) struct Order {
     away: HashMap<UserId, u64>,
     pub(crate) leavers: Leavers,
     pub(crate) counts: Counts,
+    /// There when events are logged.
+    pub(crate) log: Option<Log>,
 }
 
 /// What the order has counted.
@@ -75,12 +88,25 @@ pub(crate) struct Exam<'a> {
     pub(crate) stalled: Duration,
     /// How much too early a stream may reach its age, so that it is never too late.
     pub(crate) age_slack: Duration,
-    /// The heartbeat of this tick in each dialect.
-    pub(crate) beats: &'a dyn Fn(&Slot) -> Option<&'a Frame>,
+    /// The heartbeat of this tick in the stream's dialect, or one of its own with the position that it has been given up to.
+    pub(crate) beats: &'a dyn Fn(&Slot, Option<&Cursor>) -> Option<Frame>,
+}
+
+/// How a stream goes on that is given what it missed.
+#[derive(Debug)]
+pub(crate) enum Replayed {
+    /// There is more.
+    More,
+    /// It is live now, or over.
+    Live,
+    /// What comes next is to be read from the backplane, behind this cursor.
+    Backplane(Cursor),
+    /// It is woken when the log has moved.
+    Waiting,
 }
 
 impl Order {
-    pub(crate) fn new(registry: Registry) -> Self {
+    pub(crate) fn new(registry: Registry, log: Option<Log>) -> Self {
         Self {
             seq: 0,
             registry,
@@ -89,6 +115,7 @@ impl Order {
             away: HashMap::new(),
             leavers: Leavers::default(),
             counts: Counts::default(),
+            log,
         }
     }
 
@@ -97,35 +124,63 @@ impl Order {
         &mut self,
         target: &Target,
         except: &[ClientId],
-        message: Message,
+        message: impl Borrow<Message> + Into<Arc<Message>>,
         hold: &mut Hold<'_>,
     ) -> Placed {
         self.seq += 1;
         self.counts.published += 1;
         if let Target::Client(id) = target {
             let place = self.registry.place(*id).filter(|_| !except.contains(id));
-            self.reach(place, &message, hold);
+            self.reach(place, message.borrow(), hold);
             self.finish(hold);
-            return Placed::Done(Receipt { matched: place.iter().len(), id: None });
+            return Placed::Done(Receipt::matched(place.iter().len()));
         }
         let except = self.places(except);
         let Some((audience, size)) = self.audience(target) else { return Placed::Done(Receipt::default()) };
         let excepted = except.iter().filter(|place| self.is_in(**place, audience)).count();
-        let receipt = Receipt { matched: size - excepted, id: None };
+        let receipt = Receipt::matched(size - excepted);
         if size <= AT_ONCE {
             let meant = |place: &u32| except.binary_search(place).is_err();
             match audience {
-                Audience::All => self.reach(self.places_from(0).filter(meant), &message, hold),
+                Audience::All => self.reach(self.places_from(0).filter(meant), message.borrow(), hold),
                 Audience::Group(group) => {
-                    self.reach(self.members(group).iter().copied().filter(meant), &message, hold);
+                    self.reach(self.members(group).iter().copied().filter(meant), message.borrow(), hold);
                 }
             }
             self.finish(hold);
             return Placed::Done(receipt);
         }
-        let job = Arc::new(Job { seq: self.seq, audience, except, message });
+        let job = Arc::new(Job { seq: self.seq, audience, except, message: message.into() });
         self.jobs.push(Arc::clone(&job));
         Placed::Sweeping(job, receipt)
+    }
+
+    /// Gives a publish its place in the order and, if it is to be logged, in the log of this manager.
+    pub(crate) fn publish_and_log(
+        &mut self,
+        (target, except): (&Target, &[ClientId]),
+        (event, collapse): (Event, Option<Collapse>),
+        at_ms: u64,
+        hold: &mut Hold<'_>,
+    ) -> Placed {
+        let Some(log) = self.log.as_mut().filter(|_| is_logged(target, &event)) else {
+            let message = Message::new(event, collapse, Mark::Beside(self.next_record()));
+            return self.publish(target, except, message, hold);
+        };
+        let key = event.idempotency_key_ref().cloned();
+        if let Some(cursor) = key.as_ref().and_then(|key| log.keys.get(key)) {
+            log.counts.duplicates += 1;
+            return Placed::Done(Receipt { id: Some(cursor.to_id()), duplicate: true, ..Receipt::default() });
+        }
+        let (message, cursor) = log.record((target, except), (event, collapse), None, at_ms);
+        if let Some(key) = key {
+            log.keys.insert(key, cursor.clone());
+        }
+        let id = Some(cursor.to_id());
+        match self.publish(target, except, message, hold) {
+            Placed::Done(receipt) => Placed::Done(Receipt { id, ..receipt }),
+            Placed::Sweeping(job, receipt) => Placed::Sweeping(job, Receipt { id, ..receipt }),
+        }
     }
 
     /// Brings a publish to at most `budget` more of its streams; `true` when all have it.
@@ -172,6 +227,12 @@ impl Order {
         self.seq += 1;
         self.settle(place, hold);
         let joined = self.registry.join(place, GroupKind::Topic, topic.text());
+        let next = self.next_record();
+        if let Some(catching) =
+            self.lock(place).filter(|_| joined).as_mut().and_then(|state| state.catching())
+        {
+            catching.join(Target::Topic(topic.clone()), next);
+        }
         self.finish(hold);
         joined
     }
@@ -185,6 +246,10 @@ impl Order {
         self.settle(place, hold);
         self.settle_last_of(membership, hold);
         self.registry.leave(place, membership);
+        let next = self.next_record();
+        if let Some(catching) = self.lock(place).as_mut().and_then(|state| state.catching()) {
+            catching.leave(&Target::Topic(topic.clone()), next);
+        }
         self.finish(hold);
         true
     }
@@ -249,8 +314,9 @@ impl Order {
         match state.health() {
             Health::Waiting(since) if hold.now.since(since) >= exam.stalled => return Some(Reason::Stalled),
             Health::Quiet(since) if exam.quiet.is_some_and(|quiet| hold.now.since(since) >= quiet) => {
-                if let Some(beat) = (exam.beats)(slot) {
-                    hold.out.wake_later(state.append(beat.clone(), hold.now));
+                let given = state.catching().map(|catching| catching.given().clone());
+                if let Some(beat) = (exam.beats)(slot, given.as_ref()) {
+                    hold.out.wake_later(state.append(beat, hold.now));
                     self.counts.heartbeats += 1;
                 }
             }
@@ -277,6 +343,108 @@ impl Order {
         }
         self.away.remove(user);
         false
+    }
+
+    /// Gives a stream that catches up the next of what it missed.
+    pub(crate) fn replay(
+        &mut self,
+        (place, id): (u32, ClientId),
+        limit: Limit,
+        feed: Option<&Segment>,
+        waker: &Waker,
+        hold: &mut Hold<'_>,
+    ) -> (Frames, Replayed) {
+        self.settle(place, hold);
+        self.finish(hold);
+        let mut out = Frames::new();
+        let Some(slot) = self.registry.streams.get(place).filter(|slot| slot.stream.id == id) else {
+            return (out, Replayed::Live);
+        };
+        let Some(log) = &mut self.log else { return (out, Replayed::Live) };
+        let mut state = slot.stream.queue.lock();
+        state.take_own(&mut out);
+        let to = Recipient { id, dialects: &hold.rules.dialects, dialect: slot.stream.dialect };
+        let conditions = (log.synced_after(slot.stream.opened_ms), log.remote.is_some());
+        let Some(catching) = state.catching() else { return (out, Replayed::Live) };
+        if let Some(segment) = feed {
+            catching.feed(segment, &log.window, to, limit, &mut out);
+        }
+        let (step, told) = catching.step(&log.window, to, limit, conditions, &mut out);
+        let waits_for_log = matches!(step, Step::Wait | Step::Backplane(_));
+        let enlists = waits_for_log && !std::mem::replace(&mut catching.enlisted, true);
+        if let Some(reason) = told {
+            log.counts.gaps[reason as usize] += 1;
+        }
+        let waits = out.is_empty().then(|| state.wait(waker));
+        let replayed = match step {
+            Step::More => Replayed::More,
+            Step::Backplane(after) => Replayed::Backplane(Cursor::new(log.window.epoch().clone(), after)),
+            Step::Wait => Replayed::Waiting,
+            Step::Done => {
+                // Whatever is under way is in the log, or was put beside it.
+                drop(state.caught_up(self.seq));
+                Replayed::Live
+            }
+        };
+        let events = out.iter().map(|frame| u64::from(events_in(frame))).sum();
+        log.counts.replayed += events;
+        state.took(events, hold.now);
+        drop(state);
+        drop(waits);
+        if enlists {
+            self.enlist(place, id);
+        }
+        (out, replayed)
+    }
+
+    /// What follows where a stream is cannot be had: it goes on behind a gap.
+    pub(crate) fn replay_lost(&mut self, (place, id): (u32, ClientId), reason: GapReason, to: &Cursor) {
+        let Some(slot) = self.registry.streams.get(place).filter(|slot| slot.stream.id == id) else { return };
+        if let Some(catching) = slot.stream.queue.lock().catching() {
+            catching.lost(reason, to.clone());
+        }
+    }
+
+    fn enlist(&mut self, place: u32, id: ClientId) {
+        let streams = &self.registry.streams;
+        let Some(log) = &mut self.log else { return };
+        if log.waiting.len() >= 2 * streams.len() + 64 {
+            let is_there =
+                |(place, id): &(u32, ClientId)| streams.get(*place).is_some_and(|slot| slot.stream.id == *id);
+            log.waiting.retain(is_there);
+        }
+        log.waiting.push((place, id));
+    }
+
+    /// The log has moved: streams that wait for that look again.
+    pub(crate) fn wake_waiting(&mut self, hold: &mut Hold<'_>) {
+        let Some(log) = &mut self.log else { return };
+        for (place, id) in std::mem::take(&mut log.waiting) {
+            if let Some(slot) = self.registry.streams.get(place).filter(|slot| slot.stream.id == id) {
+                let mut state = slot.stream.queue.lock();
+                if let Some(catching) = state.catching() {
+                    catching.enlisted = false;
+                }
+                hold.out.wake_later(state.wake());
+            }
+        }
+    }
+
+    pub(crate) fn count_gap(&mut self, reason: GapReason) {
+        if let Some(log) = &mut self.log {
+            log.counts.gaps[reason as usize] += 1;
+        }
+    }
+
+    /// The number of the next record of the log.
+    pub(crate) fn next_record(&self) -> u64 {
+        self.log.as_ref().map_or(0, |log| log.window.next())
+    }
+
+    fn lock(&self, place: u32) -> Option<MutexGuard<'_, State>> {
+        // Without a log nobody catches up.
+        self.log.as_ref()?;
+        Some(self.registry.streams.get(place)?.stream.queue.lock())
     }
 
     fn audience(&self, target: &Target) -> Option<(Audience, usize)> {

@@ -18,7 +18,7 @@ use crate::{
     client_id::ClientId,
     delivery::Job,
     farewell::Farewell,
-    message::Message,
+    message::{Mark, Message},
     order::{Exam, Placed},
     reason::Reason,
 };
@@ -227,7 +227,7 @@ impl World {
         }
         let ids: Vec<_> = except.iter().map(|at| self.clients[*at].id).collect();
         let data = if long { text + &"x".repeat(300) } else { text };
-        let message = Message::new(Event::text(data), None);
+        let message = Message::new(Event::text(data), None, Mark::Beside(0));
         let inner = &self.manager.inner;
         let placed = inner.with_order(|order, hold| order.publish(&target, &ids, message, hold));
         let receipt = match placed {
@@ -237,7 +237,7 @@ impl World {
                 receipt
             }
         };
-        prop_assert_eq!(receipt, Receipt { matched, id: None });
+        prop_assert_eq!(receipt, Receipt::matched(matched));
         Ok(())
     }
 
@@ -270,7 +270,7 @@ impl World {
                 quiet: None,
                 stalled: never,
                 age_slack: std::time::Duration::ZERO,
-                beats: &|_| None,
+                beats: &|_, _| None,
             };
             order.examine(&exam, &mut 0, stride, u32::MAX, hold)
         });

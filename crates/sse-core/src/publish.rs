@@ -3,21 +3,30 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use tokio::{runtime::Handle, task::yield_now, time::Instant};
+use tokio::{
+    runtime::Handle,
+    task::yield_now,
+    time::{Instant, sleep, timeout},
+};
 
 use crate::{
+    backplane::{Appended, Backplane, BackplaneError, NewEntry},
     client_id::ClientId,
     delivery::Job,
+    envelope::Envelope,
     event::Event,
     event_type::EventType,
     field::FieldError,
+    follower::{PATIENCE, within},
     inner::Inner,
     into_event::IntoEvent,
     manager::Manager,
-    message::Message,
+    message::{Mark, Message},
     name::{Topic, UserId},
     order::Placed,
-    receipt::{PublishError, Receipt},
+    reader::pause,
+    receipt::{KeyError, PublishError, Receipt},
+    recent_keys::MAX_KEY_BYTES,
     system,
     target::Target,
 };
@@ -143,26 +152,140 @@ async fn publish(
     except: &[ClientId],
     event: Event,
 ) -> Result<Receipt, PublishError> {
-    match place(inner, &target, except, event)? {
+    let placed = match &inner.backplane {
+        None => place(inner, &target, except, event)?,
+        Some(backplane) => {
+            check(inner, &target, &event)?;
+            check_size(inner, event.encoded_len())?;
+            inner.follow();
+            if is_logged(&target, &event) {
+                return append(inner, &**backplane, &target, except, &event).await;
+            }
+            beside(inner, &target, except, event).await?
+        }
+    };
+    match placed {
         Placed::Done(receipt) => Ok(receipt),
         Placed::Sweeping(job, receipt) => {
-            let mut sweep =
-                Sweep { inner: Arc::clone(inner), job, cursor: 0, done: false, handed_over: false };
-            while !sweep.turn() {
-                yield_now().await;
-            }
+            Sweep::new(inner, job).finish().await;
             Ok(receipt)
         }
     }
+}
+
+/// Events to one client id and ephemeral ones are for those who are there now.
+pub(crate) fn is_logged(target: &Target, event: &Event) -> bool {
+    !matches!(target, Target::Client(_)) && !event.is_ephemeral()
 }
 
 /// What a publish does at once; not in the future, which would keep the event.
 fn place(inner: &Inner, target: &Target, except: &[ClientId], event: Event) -> Result<Placed, PublishError> {
     check(inner, target, &event)?;
     let collapse = inner.collapse(&event);
-    let message = Message::new(event, collapse);
+    if inner.config.log.is_some() {
+        check_size(inner, event.encoded_len())?;
+        let at_ms = inner.log_time();
+        return Ok(inner.with_order(|order, hold| {
+            order.publish_and_log((target, except), (event, collapse), at_ms, hold)
+        }));
+    }
+    let message = Message::new(event, collapse, Mark::Beside(0));
     check_size(inner, message.plain().len())?;
     Ok(inner.with_order(|order, hold| order.publish(target, except, message, hold)))
+}
+
+/// Publishes beside the log, to the streams of this node and to the other nodes.
+async fn beside(
+    inner: &Arc<Inner>,
+    target: &Target,
+    except: &[ClientId],
+    event: Event,
+) -> Result<Placed, PublishError> {
+    let is_here = matches!(target, Target::Client(id) if inner.order.lock().registry.place(*id).is_some());
+    if !is_here {
+        let waiting = inner.tickets.take();
+        let envelope = Envelope::write(waiting.ticket, target, except, &event);
+        inner.signal_event(&envelope).await.map_err(unavailable)?;
+    }
+    let collapse = inner.collapse(&event);
+    Ok(inner.with_order(|order, hold| {
+        let message = Message::new(event, collapse, Mark::Beside(order.next_record()));
+        order.publish(target, except, message, hold)
+    }))
+}
+
+/// Publishes through the log: done once this node has passed on what came out of it.
+async fn append(
+    inner: &Arc<Inner>,
+    backplane: &dyn Backplane,
+    target: &Target,
+    except: &[ClientId],
+    event: &Event,
+) -> Result<Receipt, PublishError> {
+    let mut waiting = inner.tickets.take();
+    let payload = Envelope::write(waiting.ticket, target, except, event);
+    // Tried again, it must not stand there twice.
+    let own_key = || event.patience_ref().map(|_| format!("{:032x}", rand::random::<u128>()).into());
+    let key = event.idempotency_key_ref().cloned().or_else(own_key);
+    let entry = NewEntry { payload, key };
+    let (appended, tries) = append_patiently(inner, backplane, entry, event.patience_ref()).await?;
+    let id = Some(appended.cursor.to_id());
+    if appended.duplicate && tries == 1 {
+        if let Some(log) = &mut inner.order.lock().log {
+            log.counts.duplicates += 1;
+        }
+        return Ok(Receipt { id, duplicate: true, ..Receipt::default() });
+    }
+    // It is acknowledged. A node that has lost the log right then cannot say yet whom it will reach.
+    let matched = match timeout(PATIENCE, waiting.matched()).await {
+        Ok(Some(matched)) => matched,
+        _ => inner.order.lock().size_of(target),
+    };
+    Ok(Receipt { matched, id, duplicate: false })
+}
+
+async fn append_patiently(
+    inner: &Inner,
+    backplane: &dyn Backplane,
+    entry: NewEntry,
+    patience: Option<Duration>,
+) -> Result<(Appended, u32), PublishError> {
+    let deadline = Instant::now() + patience.unwrap_or_default();
+    let mut room = None;
+    let mut tries = 1;
+    loop {
+        let started = Instant::now();
+        let appended = within(PATIENCE, backplane.append(entry.clone())).await;
+        inner.append_times.record(started.elapsed(), appended.is_ok());
+        let error = match appended {
+            Ok(appended) => return Ok((appended, tries)),
+            Err(
+                error @ (BackplaneError::Unavailable { .. }
+                | BackplaneError::Busy
+                | BackplaneError::Epoch { .. }),
+            ) => error,
+            Err(error) => return Err(PublishError::Backplane(error)),
+        };
+        if room.is_none() && patience.is_some() {
+            room = inner.spool.room(entry.payload.len());
+        }
+        let wait = pause(tries);
+        if room.is_none() || Instant::now() + wait >= deadline {
+            return Err(unavailable(error));
+        }
+        sleep(wait).await;
+        tries += 1;
+    }
+}
+
+fn unavailable(source: BackplaneError) -> PublishError {
+    match source {
+        BackplaneError::Unavailable { retry_after, .. } => PublishError::Unavailable { retry_after, source },
+        BackplaneError::Busy | BackplaneError::Epoch { .. } => {
+            PublishError::Unavailable { retry_after: Duration::from_millis(100), source }
+        }
+        source => PublishError::Backplane(source),
+    }
 }
 
 fn check(inner: &Inner, target: &Target, event: &Event) -> Result<(), PublishError> {
@@ -178,10 +301,23 @@ fn check(inner: &Inner, target: &Target, event: &Event) -> Result<(), PublishErr
     if let Some(event_type) = event.event_type_ref() {
         check_event_type(event_type, limits.event_type)?;
     }
+    if inner.has_log() && event.id_ref().is_some() {
+        return Err(PublishError::Id);
+    }
+    if let Some(key) = event.idempotency_key_ref() {
+        check_key(key, inner.has_log() && is_logged(target, event)).map_err(PublishError::Key)?;
+    }
     match system::reserved_name(event) {
         Some(name) => Err(PublishError::Reserved { kind: "system event", name: name.to_owned() }),
         None => Ok(()),
     }
+}
+
+fn check_key(key: &str, is_logged: bool) -> Result<(), KeyError> {
+    if !(1..=MAX_KEY_BYTES).contains(&key.len()) {
+        return Err(KeyError::Length { length: key.len(), limit: MAX_KEY_BYTES });
+    }
+    if is_logged { Ok(()) } else { Err(KeyError::NotLogged) }
 }
 
 fn check_event_type(event_type: &EventType, limit: usize) -> Result<(), PublishError> {
@@ -202,7 +338,7 @@ fn check_size(inner: &Inner, size: usize) -> Result<(), PublishError> {
 }
 
 /// A publish under way. Dropped before its end, somebody else brings it to its end.
-struct Sweep {
+pub(crate) struct Sweep {
     inner: Arc<Inner>,
     job: Arc<Job>,
     cursor: u32,
@@ -213,6 +349,17 @@ struct Sweep {
 }
 
 impl Sweep {
+    pub(crate) fn new(inner: &Arc<Inner>, job: Arc<Job>) -> Self {
+        Self { inner: Arc::clone(inner), job, cursor: 0, done: false, handed_over: false }
+    }
+
+    /// Reaches all streams, turn by turn.
+    pub(crate) async fn finish(mut self) {
+        while !self.turn() {
+            yield_now().await;
+        }
+    }
+
     /// Reaches streams until the turn is over; `true` when there are no more.
     fn turn(&mut self) -> bool {
         let start = Instant::now();

@@ -4,7 +4,9 @@ use std::task::{Poll, Waker};
 
 use crate::{
     backlog::{Backlog, Frames, Limit, events_in},
+    catching::{Catching, unlogged_in},
     clock::Millis,
+    cursor::Position,
     farewell::Farewell,
     frame::Frame,
     overflow::Overflow,
@@ -42,10 +44,16 @@ pub(crate) struct State {
     closed: bool,
     /// Whether an event found no room: the stream is to be ended, and must not get what comes behind it.
     overflowed: bool,
+    /// Whether that event is in no log, so that the client will not find it when it returns.
+    overflow_is_lost: bool,
     queued_at: Millis,
     /// Since when the transport has taken nothing of what waits.
     waiting_since: Millis,
     pub(crate) delivered: u64,
+    /// There while the client is given what it missed; nothing logged waits then.
+    catching: Option<Box<Catching>>,
+    /// The position of the last logged event that was dropped.
+    dropped_to: Option<Position>,
 }
 
 #[derive(Debug)]
@@ -76,8 +84,8 @@ pub(crate) enum Pushed {
 /// Everything that a transport takes in one poll.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    /// Events that were dropped before the frames.
-    pub(crate) gap: Option<u32>,
+    /// Events that were dropped before the frames, and up to which position of the log.
+    pub(crate) gap: Option<(u32, Option<Position>)>,
     pub(crate) frames: Frames,
     /// Whether events were lost behind the frames.
     pub(crate) gap_at_end: bool,
@@ -104,9 +112,12 @@ impl Queue {
             dropped: 0,
             closed: false,
             overflowed: false,
+            overflow_is_lost: false,
             queued_at: now,
             waiting_since: now,
             delivered: 0,
+            catching: None,
+            dropped_to: None,
         }))
     }
 
@@ -181,9 +192,10 @@ impl Queue {
         state.phase = Phase::Ended(reason);
         let backlog = std::mem::take(&mut state.backlog);
         let consumer = state.consumer.take();
+        let catching = state.catching.take();
         let closed = state.close(reason);
         drop(state);
-        drop((backlog, consumer));
+        drop((backlog, consumer, catching));
         closed
     }
 
@@ -194,7 +206,7 @@ impl Queue {
         let reason = state.ended()?;
         let backlog = std::mem::take(&mut state.backlog);
         if let Phase::Ending(ending) = &mut state.phase {
-            ending.gap |= !backlog.is_empty();
+            ending.gap |= unlogged_in(backlog.iter()) > 0;
         }
         let closed = state.close(reason);
         drop(state);
@@ -227,6 +239,7 @@ impl State {
         let room = if self.overflowed { None } else { self.make_room(frame, bounds, overflow) };
         let Some(dropped) = room else {
             self.overflowed = true;
+            self.overflow_is_lost |= frame.position().is_none();
             return Pushed::Full;
         };
         self.dropped = self.dropped.saturating_add(dropped);
@@ -243,7 +256,88 @@ impl State {
         self.consumer.take()
     }
 
+    pub(crate) fn is_catching(&self) -> bool {
+        self.catching.is_some()
+    }
+
+    pub(crate) fn catching(&mut self) -> Option<&mut Catching> {
+        self.catching.as_deref_mut()
+    }
+
+    /// Lets the stream catch up before it is live.
+    pub(crate) fn catch_up(&mut self, catching: Catching) {
+        self.catching = Some(Box::new(catching));
+    }
+
+    /// It has everything up to a place in the manager's order.
+    pub(crate) fn caught_up(&mut self, served: u64) -> Option<Box<Catching>> {
+        self.served = served;
+        self.catching.take()
+    }
+
+    /// Takes the frames of the manager's own that wait for a stream that catches up.
+    pub(crate) fn take_own(&mut self, out: &mut Frames) {
+        while let Some(frame) = self.backlog.pop() {
+            out.push(frame);
+        }
+    }
+
+    /// The transport of a stream that catches up took something: it has not stalled.
+    pub(crate) fn took(&mut self, events: u64, now: Millis) {
+        self.delivered += events;
+        self.waiting_since = now;
+        self.queued_at = now;
+    }
+
+    /// Waits to be woken.
+    pub(crate) fn wait(&mut self, waker: &Waker) -> Option<Waker> {
+        match &self.consumer {
+            Some(known) if known.will_wake(waker) => None,
+            _ => self.consumer.replace(waker.clone()),
+        }
+    }
+
+    /// Wakes the transport although nothing was queued.
+    pub(crate) fn wake(&mut self) -> Option<Waker> {
+        self.consumer.take()
+    }
+
+    /// Keeps an event that is not logged until the records before it are through, after making room as the overflow says.
+    pub(crate) fn push_beside(
+        &mut self,
+        before: u64,
+        frame: &Frame,
+        bounds: Bounds,
+        overflow: Overflow,
+    ) -> Pushed {
+        let Some(catching) = self.catching.as_mut().filter(|_| matches!(self.phase, Phase::Live)) else {
+            return Pushed::Closed;
+        };
+        let mut dropped = 0;
+        while !self.overflowed {
+            let (frames, bytes) = catching.beside();
+            if frames == 0 || (frames < bounds.frames && bytes + frame.len() <= bounds.bytes) {
+                self.dropped = self.dropped.saturating_add(dropped);
+                catching.push_beside(before, frame.clone());
+                return Pushed::Queued { wake: None, dropped };
+            }
+            if overflow == Overflow::Disconnect {
+                break;
+            }
+            dropped += u32::from(catching.pop_beside().is_some());
+        }
+        (self.overflowed, self.overflow_is_lost) = (true, true);
+        Pushed::Full
+    }
+
     pub(crate) fn health(&self) -> Health {
+        if let Some(catching) = &self.catching {
+            return if catching.waits_for_log() {
+                Health::Quiet(self.queued_at)
+            } else {
+                Health::Waiting(self.waiting_since)
+            };
+        }
         if self.backlog.is_empty() {
             Health::Quiet(self.queued_at)
         } else {
@@ -266,7 +360,10 @@ impl State {
     /// Lets the stream end after what waits, unless it is ending already. Gives the wakers to wake.
     pub(crate) fn end(&mut self, farewell: Farewell) -> impl Iterator<Item = Waker> + use<> {
         if matches!(self.phase, Phase::Live) {
-            let gap = self.overflowed;
+            let gap = self.overflow_is_lost;
+            if let Some(mut catching) = self.catching.take() {
+                std::iter::from_fn(|| catching.pop_beside()).for_each(|frame| self.backlog.push(frame));
+            }
             self.phase = Phase::Ending(Box::new(Ending { farewell, gap }));
         }
         self.consumer.take().into_iter().chain(self.watchers.take())
@@ -274,7 +371,10 @@ impl State {
 
     fn take(&mut self, limit: Limit, now: impl FnOnce() -> Millis, batch: &mut Batch) -> bool {
         if self.dropped > 0 {
-            batch.gap = Some(std::mem::take(&mut self.dropped));
+            // What was dropped may stand behind something that waits; then a client that goes on behind the gap would miss that.
+            let first = self.backlog.iter().find_map(Frame::position);
+            let to = self.dropped_to.take().filter(|to| first.is_none_or(|first| first > *to));
+            batch.gap = Some((std::mem::take(&mut self.dropped), to));
         }
         self.backlog.take(limit, &mut batch.frames);
         self.delivered += batch.frames.iter().map(|frame| u64::from(events_in(frame))).sum::<u64>();
@@ -310,6 +410,7 @@ impl State {
                 }
             }?;
             dropped += events_in(&victim);
+            self.dropped_to = victim.position().or(self.dropped_to);
         }
         Some(dropped)
     }

@@ -1,8 +1,10 @@
 //! What a publish tells its caller.
 
+use std::time::Duration;
+
 use thiserror::Error;
 
-use crate::{event::EventError, event_id::EventId, field::FieldError};
+use crate::{backplane::BackplaneError, event::EventError, event_id::EventId, field::FieldError};
 
 /// What a publish tells its caller.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -12,8 +14,17 @@ pub struct Receipt {
     ///
     /// Streams with a full queue count, streams that are ending do not.
     pub matched: usize,
-    /// The id that the event got; only with an event log.
+    /// The id that the event got; only when it was logged.
     pub id: Option<EventId>,
+    /// Whether an event with the same [idempotency key](crate::Event::idempotency_key) was there before: that one has the id, and this one was not
+    /// published.
+    pub duplicate: bool,
+}
+
+impl Receipt {
+    pub(crate) fn matched(matched: usize) -> Self {
+        Self { matched, ..Self::default() }
+    }
 }
 
 /// Why nothing was published.
@@ -42,6 +53,25 @@ pub enum PublishError {
         /// Its name.
         name: String,
     },
+    /// The event has an id of its own, where ids are the event log's.
+    #[error("ids are given by the event log")]
+    Id,
+    /// The idempotency key is not allowed: its length, or the event is not logged.
+    #[error("key {0}")]
+    Key(#[source] KeyError),
+    /// The event log cannot be reached. The event may have been published all the same, which a caller who tries again avoids by an
+    /// [idempotency key](crate::Event::idempotency_key).
+    #[error("the event log is not available")]
+    Unavailable {
+        /// When another try makes sense.
+        retry_after: Duration,
+        /// What the backplane said.
+        #[source]
+        source: BackplaneError,
+    },
+    /// The event log does not take the event.
+    #[error("the event log refuses the event")]
+    Backplane(#[source] BackplaneError),
     /// The event has neither data nor a field, so there is nothing to send.
     #[error("the event is empty")]
     Empty,
@@ -53,4 +83,21 @@ pub enum PublishError {
         /// `queue_bytes` in bytes.
         limit: usize,
     },
+}
+
+/// Why an idempotency key is not allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// It has no bytes, or more than a key may have.
+    #[error("must be 1 to {limit} bytes long, not {length}")]
+    Length {
+        /// Its length in bytes.
+        length: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// There is no log that would remember it, or the event is kept out of it.
+    #[error("is remembered only of events in the event log")]
+    NotLogged,
 }

@@ -10,21 +10,24 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
-use serde_json::json;
 
 use crate::{
     backlog::{Frames, Limit, events_in},
     client_id::ClientId,
+    cursor::Position,
     event_id::EventId,
     farewell::Farewell,
     frame::Frame,
+    gap::{Gap, GapReason},
     hello::Hello,
     inner::Inner,
     name::{Topic, UserId},
+    order::Replayed,
     queue::Batch,
+    reader::Lost,
     reason::Reason,
+    segment::Segment,
     shared::Shared,
-    system,
     watchers::WatcherKey,
 };
 
@@ -51,6 +54,8 @@ pub struct Session {
     hello: Option<Box<Hello>>,
     /// What the client has for its last event id; only in dialects that restore it.
     last_id: Option<Box<LastId>>,
+    /// Whether it is given what it missed.
+    catching: bool,
 }
 
 #[derive(Debug, Default)]
@@ -63,10 +68,11 @@ impl Session {
         manager: Arc<Inner>,
         hello: Hello,
         last_event_id: Option<String>,
+        catching: bool,
     ) -> Self {
         let restores = manager.rules.dialects.get(shared.dialect).restores_ids();
         let last_id = restores.then(|| LastId(last_event_id.and_then(|id| EventId::new(id).ok())).into());
-        Self { shared, manager, hello: Some(Box::new(hello)), last_id }
+        Self { shared, manager, hello: Some(Box::new(hello)), last_id, catching }
     }
 
     /// The stream's client id.
@@ -120,7 +126,7 @@ impl Session {
 
     /// The frame that waits if it is the only one and nothing is to be put around it: most wakes bring just that.
     fn take_only(&mut self) -> Option<Frame> {
-        if self.hello.is_some() || self.last_id.is_some() {
+        if self.hello.is_some() || self.last_id.is_some() || self.catching {
             return None;
         }
         let frame = self.shared.queue.take_only()?;
@@ -138,6 +144,11 @@ impl Session {
                 return Poll::Ready(Some(self.counted(frames)));
             }
         }
+        if self.catching
+            && let Some(frames) = ready!(self.poll_missed(waker, limit))
+        {
+            return Poll::Ready(Some(frames));
+        }
         let mut batch = Batch::default();
         while ready!(self.shared.queue.poll_take(waker, limit, || self.manager.clock.now(), &mut batch)) {
             let frames = self.frames(std::mem::take(&mut batch));
@@ -150,14 +161,43 @@ impl Session {
         Poll::Ready(None)
     }
 
+    /// Takes what the client missed; `None` when it has all, and is live.
+    fn poll_missed(&mut self, waker: &Waker, limit: Limit) -> Poll<Option<Frames>> {
+        let stream = (self.shared.place, self.shared.id);
+        let mut feed: Option<Arc<Segment>> = None;
+        loop {
+            let (frames, replayed) = self
+                .manager
+                .with_order(|order, hold| order.replay(stream, limit, feed.as_deref(), waker, hold));
+            self.catching = !matches!(replayed, Replayed::Live);
+            let frames = self.restored(frames);
+            if !frames.is_empty() {
+                return Poll::Ready(Some(self.counted(frames)));
+            }
+            feed = match replayed {
+                Replayed::More => None,
+                Replayed::Live => return Poll::Ready(None),
+                Replayed::Waiting => return Poll::Pending,
+                Replayed::Backplane(after) => match self.manager.reader.get(&after) {
+                    None => return Poll::Pending,
+                    Some(Ok(segment)) => Some(segment),
+                    Some(Err(Lost { reason, to })) => {
+                        self.manager.with_order(|order, _| order.replay_lost(stream, reason, &to));
+                        None
+                    }
+                },
+            };
+        }
+    }
+
     /// Puts what the transport must be told around what waited.
     fn frames(&self, batch: Batch) -> Frames {
         let mut frames = batch.frames;
-        if let Some(dropped) = batch.gap {
-            frames.insert(0, self.gap(Some(dropped)));
+        if let Some((dropped, to)) = batch.gap {
+            frames.insert(0, self.gap(Some(dropped), to));
         }
         if batch.gap_at_end {
-            frames.push(self.gap(None));
+            frames.push(self.gap(None, None));
         }
         if let Some(farewell) = batch.farewell {
             frames.push(self.farewell(&farewell));
@@ -187,9 +227,10 @@ impl Session {
         all
     }
 
-    fn gap(&self, dropped: Option<u32>) -> Frame {
-        let data = json!({ "reason": "overflow", "dropped": dropped, "from": null, "to": null });
-        let event = system::own("gap", data);
+    fn gap(&self, dropped: Option<u32>, to: Option<Position>) -> Frame {
+        let to = to.and_then(|to| self.manager.cursor_at(to));
+        self.manager.order.lock().count_gap(GapReason::Overflow);
+        let event = Gap::overflow(dropped, to).to_event();
         let dialects = &self.manager.rules.dialects;
         dialects.encode(self.shared.dialect, |dialect, out| dialect.event(&event, out))
     }

@@ -51,6 +51,10 @@ pub struct ByName<const N: usize> {
 }
 
 impl<const N: usize> ByName<N> {
+    pub(crate) const fn new(names: [&'static str; N], counts: [u64; N]) -> Self {
+        Self { names, counts }
+    }
+
     /// Names and counts, zeros included.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.names.into_iter().zip(self.counts)

@@ -6,7 +6,7 @@ use serde::{
     Deserialize, Deserializer, Serialize,
     de::{MapAccess, Visitor},
 };
-use serde_json::{Value, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 
 use crate::{
     event::{Event, EventError},
@@ -108,6 +108,16 @@ impl<'de> Deserialize<'de> for Text {
 
         deserializer.deserialize_bytes(Bytes)
     }
+}
+
+/// Tells that the backplane is away: events of other nodes come later, and publishing fails.
+pub(crate) fn degraded() -> Event {
+    own("degraded", json!({ "reason": "backplane" }))
+}
+
+/// Tells that the backplane is back, and everything has been delivered that came meanwhile.
+pub(crate) fn restored() -> Event {
+    own("restored", json!({}))
 }
 
 /// A system event of the manager's own, whose data cannot fail to serialize.

@@ -18,6 +18,7 @@ use tracing::error;
 
 use crate::{
     config::Config,
+    cursor::Cursor,
     dialect::{Dialect, MAX_DIALECTS},
     event::Event,
     frame::Frame,
@@ -142,6 +143,7 @@ async fn run(mut keeper: Keeper, rhythm: Rhythm, mut seen: u32) {
         if let Some(turn) = inner.ticker.turn(&mut seen) {
             look(&inner, rhythm, turn % PHASES).await;
             inner.release_leavers();
+            inner.follow();
         }
         if inner.ticker.rests(keeper.runtime, &inner) {
             // It is forgotten already, and another may have taken its place.
@@ -152,11 +154,17 @@ async fn run(mut keeper: Keeper, rhythm: Rhythm, mut seen: u32) {
 }
 
 async fn look(inner: &Arc<Inner>, rhythm: Rhythm, phase: u32) {
-    let beats = Beats::new(inner);
+    let mut beats = Beats::new(inner);
+    let mut made = time::Instant::now();
     let mut cursor = phase;
     let mut steps = 0;
     while !step(inner, rhythm, &beats, &mut cursor) {
         steps += 1;
+        // Later than that it could say less than a stream has got meanwhile.
+        if rhythm.quiet.is_some_and(|quiet| made.elapsed() >= quiet / 2) {
+            beats = Beats::new(inner);
+            made = time::Instant::now();
+        }
         if steps % STEPS_PER_TURN == 0 {
             yield_now().await;
         }
@@ -169,7 +177,7 @@ fn step(inner: &Arc<Inner>, rhythm: Rhythm, beats: &Beats, cursor: &mut u32) -> 
         quiet: rhythm.quiet,
         stalled: rhythm.stalled,
         age_slack: rhythm.age_slack,
-        beats: &|slot: &Slot| beats.frame(slot),
+        beats: &|slot: &Slot, given: Option<&Cursor>| beats.frame(inner, slot, given),
     };
     inner.with_order(|order, hold| order.examine(&exam, cursor, PHASES, STEP, hold))
 }
@@ -181,19 +189,34 @@ fn beat(heartbeat: &dyn Heartbeat) -> Option<Event> {
 }
 
 /// The heartbeat of one tick in each dialect.
-struct Beats([Option<Frame>; MAX_DIALECTS]);
+struct Beats {
+    beat: Event,
+    frames: [Option<Frame>; MAX_DIALECTS],
+}
 
 impl Beats {
+    /// With a log, the heartbeat says up to where its streams have been served: up to its end, since they are quiet.
     fn new(inner: &Inner) -> Self {
         let beat = inner.heartbeat.as_ref().and_then(|heartbeat| beat(&**heartbeat)).unwrap_or_default();
+        let head = inner.log_head();
+        let served = head.iter().fold(beat.clone(), |beat, head| beat.id(head.to_id()));
         let dialects = &inner.rules.dialects;
-        Self(std::array::from_fn(|index| {
+        let frames = std::array::from_fn(|index| {
             let (index, _) = dialects.entry(index)?;
-            Some(dialects.encode(index, |dialect: &dyn Dialect, out| dialect.heartbeat(&beat, out)))
-        }))
+            Some(dialects.encode(index, |dialect: &dyn Dialect, out| dialect.heartbeat(&served, out)))
+        });
+        Self { beat, frames }
     }
 
-    fn frame(&self, slot: &Slot) -> Option<&Frame> {
-        self.0[slot.stream.dialect.get()].as_ref().filter(|frame| !frame.is_empty())
+    fn frame(&self, inner: &Inner, slot: &Slot, given: Option<&Cursor>) -> Option<Frame> {
+        let frame = match given {
+            None => self.frames[slot.stream.dialect.get()].clone()?,
+            Some(given) => {
+                let beat = self.beat.clone().id(given.to_id());
+                let dialects = &inner.rules.dialects;
+                dialects.encode(slot.stream.dialect, |dialect, out| dialect.heartbeat(&beat, out))
+            }
+        };
+        Some(frame).filter(|frame| !frame.is_empty())
     }
 }

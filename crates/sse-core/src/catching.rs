@@ -1,0 +1,354 @@
+//! What a returning client missed.
+
+use std::collections::VecDeque;
+
+use smallvec::SmallVec;
+
+use crate::{
+    backlog::{Frames, Limit},
+    client_id::ClientId,
+    cursor::{Cursor, Position},
+    dialect::{DialectIndex, Dialects},
+    frame::{Frame, Kind},
+    gap::{Gap, GapReason},
+    segment::Segment,
+    target::Target,
+    window::{Record, Window},
+};
+
+/// So many records are passed on, or looked at, while the manager's lock is held once.
+const STEP: usize = 256;
+
+/// A stream that catches up. It has no live queue: it takes from the log what it missed, page by page as its transport asks, and becomes
+/// live once there is nothing more, under the manager's lock, so that nothing comes twice or falls between.
+#[derive(Debug)]
+pub(crate) struct Catching {
+    /// What cannot be given, to be told first.
+    gap: Option<Gap>,
+    source: Source,
+    /// Up to where everything was given.
+    given: Cursor,
+    interests: SmallVec<[Interest; 2]>,
+    /// Events that are not logged, each with the number of the record that it comes before.
+    beside: VecDeque<(u64, Frame)>,
+    beside_bytes: usize,
+    /// Whether it is among those who are woken when the log moves.
+    pub(crate) enlisted: bool,
+}
+
+/// Where the next record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// The node has not followed the log up to where the client was, if that is in the log at all.
+    Ahead,
+    /// Older than what the node holds.
+    Backplane,
+    /// It has this number, or is one behind.
+    Window(u64),
+}
+
+/// What a stream is meant by, for records of some numbers.
+#[derive(Debug)]
+struct Interest {
+    target: Target,
+    from: u64,
+    until: u64,
+}
+
+/// How a step went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It goes on.
+    More,
+    /// There is nothing more: the stream is to be live.
+    Done,
+    /// What comes next is only to be had from the backplane, behind this position.
+    Backplane(Position),
+    /// The log has to move first.
+    Wait,
+}
+
+/// To whom, and in which words.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Recipient<'a> {
+    pub(crate) id: ClientId,
+    pub(crate) dialects: &'a Dialects,
+    pub(crate) dialect: DialectIndex,
+}
+
+impl Recipient<'_> {
+    fn gap(&self, gap: &Gap) -> Frame {
+        let event = gap.to_event();
+        self.dialects.encode(self.dialect, |dialect, out| dialect.event(&event, out))
+    }
+
+    fn record<'a>(&self, record: &'a Record) -> Option<&'a Frame> {
+        if record.except.contains(&self.id) {
+            return None;
+        }
+        Some(record.message.frame(self.dialects, self.dialect)).filter(|frame| !frame.is_empty())
+    }
+}
+
+impl Catching {
+    /// From a position that the log may hold.
+    pub(crate) fn from(given: Cursor, targets: impl IntoIterator<Item = Target>, window: &Window) -> Self {
+        let source = if given.position > window.head() {
+            Source::Ahead
+        } else if given.position < window.forgotten() {
+            Source::Backplane
+        } else {
+            Source::Window(window.number_behind(given.position))
+        };
+        let interests = targets.into_iter().map(|target| Interest { target, from: 0, until: u64::MAX });
+        Self {
+            gap: None,
+            source,
+            given,
+            interests: interests.collect(),
+            beside: VecDeque::new(),
+            beside_bytes: 0,
+            enlisted: false,
+        }
+    }
+
+    /// From now on, with a gap before it.
+    pub(crate) fn behind(gap: Gap, targets: impl IntoIterator<Item = Target>, window: &Window) -> Self {
+        Self { gap: Some(gap), ..Self::from(window.head_cursor(), targets, window) }
+    }
+
+    /// Up to where everything was given.
+    pub(crate) fn given(&self) -> &Cursor {
+        &self.given
+    }
+
+    /// Whether it waits for something else than its transport.
+    pub(crate) fn waits_for_log(&self) -> bool {
+        self.gap.is_none() && !matches!(self.source, Source::Window(_))
+    }
+
+    pub(crate) fn join(&mut self, target: Target, from: u64) {
+        self.interests.push(Interest { target, from, until: u64::MAX });
+    }
+
+    pub(crate) fn leave(&mut self, target: &Target, until: u64) {
+        let open = self.interests.iter_mut().find(|it| it.until == u64::MAX && it.target == *target);
+        if let Some(interest) = open {
+            interest.until = until;
+        }
+    }
+
+    /// How much waits that is not in the log, in frames and bytes.
+    pub(crate) fn beside(&self) -> (usize, usize) {
+        (self.beside.len(), self.beside_bytes)
+    }
+
+    /// Keeps an event that is not in the log until its turn.
+    pub(crate) fn push_beside(&mut self, before: u64, frame: Frame) {
+        self.beside_bytes += frame.len();
+        self.beside.push_back((before, frame));
+    }
+
+    /// The oldest event that is not in the log.
+    pub(crate) fn pop_beside(&mut self) -> Option<Frame> {
+        let (_, frame) = self.beside.pop_front()?;
+        self.beside_bytes -= frame.len();
+        Some(frame)
+    }
+
+    /// Gives the next records that the window holds. `synced`: whether the node has followed the log to its end since the client came;
+    /// `deep`: whether there is a backplane that may hold more than the window.
+    pub(crate) fn step(
+        &mut self,
+        window: &Window,
+        to: Recipient<'_>,
+        limit: Limit,
+        (synced, deep): (bool, bool),
+        out: &mut Frames,
+    ) -> (Step, Option<GapReason>) {
+        if self.given.epoch != *window.epoch() {
+            self.skip(GapReason::Epoch, window.head_cursor(), window.next());
+        }
+        if self.source == Source::Ahead {
+            if self.given.position <= window.head() {
+                self.source = Source::Window(window.number_behind(self.given.position));
+            } else if synced {
+                self.skip(GapReason::Future, window.head_cursor(), window.next());
+            }
+        }
+        let forgotten = self.given.position < window.forgotten();
+        match self.source {
+            Source::Window(next) if next < window.first() && forgotten && deep => {
+                self.source = Source::Backplane;
+            }
+            Source::Window(next) if next < window.first() && forgotten => self.skip_trimmed(window),
+            Source::Window(next) if next < window.first() => self.source = Source::Window(window.first()),
+            Source::Backplane if !forgotten => {
+                self.source = Source::Window(window.number_behind(self.given.position));
+            }
+            Source::Backplane if !deep => self.skip_trimmed(window),
+            _ => {}
+        }
+        let told = self.gap.take().map(|gap| {
+            out.push(to.gap(&gap));
+            gap.reason
+        });
+        let step = match self.source {
+            Source::Ahead if out.is_empty() => Step::Wait,
+            Source::Backplane if out.is_empty() => Step::Backplane(self.given.position),
+            Source::Ahead | Source::Backplane => Step::More,
+            Source::Window(next) => self.take(next, window, to, limit, out),
+        };
+        (step, told)
+    }
+
+    /// Gives what a part of the log that came from the backplane has for the stream, of what the window does not hold.
+    pub(crate) fn feed(
+        &mut self,
+        segment: &Segment,
+        window: &Window,
+        to: Recipient<'_>,
+        limit: Limit,
+        out: &mut Frames,
+    ) {
+        if self.given.epoch != segment.after.epoch || self.source != Source::Backplane {
+            return;
+        }
+        let mut bytes = 0;
+        for record in segment.behind(self.given.position).take(STEP) {
+            if record.position > window.forgotten() && self.given.epoch == *window.epoch() {
+                return;
+            }
+            if out.len() >= limit.frames || bytes >= limit.bytes {
+                return;
+            }
+            let is_meant = self.interests.iter().any(|it| it.from == 0 && it.target == record.target);
+            if let Some(frame) = to.record(record).filter(|_| is_meant) {
+                bytes += frame.len();
+                out.push(frame.clone());
+            }
+            self.given.position = record.position;
+        }
+        if segment.behind(self.given.position).next().is_none() {
+            self.given.position = self.given.position.max(segment.last);
+        }
+    }
+
+    /// The backplane does not hold what follows: the stream goes on behind a gap.
+    pub(crate) fn lost(&mut self, reason: GapReason, to: Cursor) {
+        if to.position > self.given.position || to.epoch != self.given.epoch {
+            self.gap = Some(Gap::new(reason, Some(self.given.to_id()), to.clone()));
+            self.given = to;
+            self.source = Source::Backplane;
+        }
+    }
+
+    fn skip_trimmed(&mut self, window: &Window) {
+        let to = Cursor::new(window.epoch().clone(), window.forgotten());
+        self.skip(GapReason::Trimmed, to, window.first());
+    }
+
+    fn skip(&mut self, reason: GapReason, to: Cursor, next: u64) {
+        self.gap = Some(Gap::new(reason, Some(self.given.to_id()), to.clone()));
+        self.given = to;
+        self.source = Source::Window(next);
+    }
+
+    fn take(
+        &mut self,
+        from: u64,
+        window: &Window,
+        to: Recipient<'_>,
+        limit: Limit,
+        out: &mut Frames,
+    ) -> Step {
+        let mut next = from;
+        let mut bytes = 0;
+        let mut looked_at = 0;
+        loop {
+            let barrier = self.beside.front().map_or(u64::MAX, |(before, _)| *before);
+            let mut given = self.given.position;
+            let mut merged = Merged::of(&self.interests, window, next, barrier);
+            let mut pause = None;
+            while let Some(number) = merged.next() {
+                if looked_at >= STEP || !has_room(limit, out, bytes) {
+                    pause = Some(number);
+                    break;
+                }
+                looked_at += 1;
+                next = number + 1;
+                let Some(record) = window.get(number) else { continue };
+                given = record.position;
+                if let Some(frame) = to.record(record) {
+                    bytes += frame.len();
+                    out.push(frame.clone());
+                }
+            }
+            drop(merged);
+            self.given.position = given;
+            if let Some(number) = pause {
+                self.pause_before(number, window);
+                return Step::More;
+            }
+            if !self.beside.is_empty() && !has_room(limit, out, bytes) {
+                self.source = Source::Window(next);
+                return Step::More;
+            }
+            let Some(frame) = self.pop_beside() else {
+                self.source = Source::Window(window.next());
+                self.given = window.head_cursor();
+                return Step::Done;
+            };
+            bytes += frame.len();
+            out.push(frame);
+        }
+    }
+
+    fn pause_before(&mut self, number: u64, window: &Window) {
+        self.source = Source::Window(number);
+        if let Some(before) = number.checked_sub(1).and_then(|before| window.get(before)) {
+            self.given.position = before.position;
+        }
+    }
+}
+
+fn has_room(limit: Limit, out: &Frames, bytes: usize) -> bool {
+    out.is_empty() || (out.len() < limit.frames && bytes < limit.bytes)
+}
+
+/// The numbers of all records that a stream is meant by, in order. A record has one target, so none comes twice.
+struct Merged<I> {
+    heads: SmallVec<[(u64, I); 4]>,
+}
+
+impl Merged<()> {
+    fn of<'a>(
+        interests: &'a [Interest],
+        window: &'a Window,
+        from: u64,
+        barrier: u64,
+    ) -> Merged<impl Iterator<Item = u64> + use<'a>> {
+        let numbers = interests.iter().map(|interest| {
+            let (from, until) = (from.max(interest.from), interest.until.min(barrier));
+            window.numbers(&interest.target, from, until)
+        });
+        let heads = numbers.filter_map(|mut numbers| Some((numbers.next()?, numbers))).collect();
+        Merged { heads }
+    }
+}
+
+impl<I: Iterator<Item = u64>> Merged<I> {
+    fn next(&mut self) -> Option<u64> {
+        let lowest = (0..self.heads.len()).min_by_key(|at| self.heads[*at].0)?;
+        let (number, numbers) = &mut self.heads[lowest];
+        match numbers.next() {
+            Some(next) => Some(std::mem::replace(number, next)),
+            None => Some(self.heads.swap_remove(lowest).0),
+        }
+    }
+}
+
+/// How many of the frames are published events that are in no log: lost for good if they are dropped.
+pub(crate) fn unlogged_in<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> usize {
+    frames.into_iter().filter(|frame| frame.kind() == Kind::Event && frame.position().is_none()).count()
+}

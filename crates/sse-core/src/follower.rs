@@ -1,0 +1,391 @@
+//! Following a backplane's log.
+
+use std::{
+    error::Error,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    runtime::Handle,
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
+use tracing::{debug, info, warn};
+
+use crate::{
+    backplane::{Backplane, BackplaneError, Batch, Entry},
+    clock::unix_ms,
+    cursor::Cursor,
+    envelope::Envelope,
+    event::Event,
+    gap::{Gap, GapReason},
+    inner::Inner,
+    message::{Mark, Message},
+    order::Placed,
+    publish::Sweep,
+    reader::{Reader, pause},
+    receipt::Receipt,
+    signal, system,
+    target::Target,
+    window::Record,
+};
+
+/// No answer within this time is none; a tail that says nothing for so long is dead.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// How often a node asks how far back the log goes.
+const BOUNDS_EVERY: Duration = Duration::from_secs(5);
+
+/// So many publishes may be on their way to their streams while the node goes on in the log.
+const SWEEPS: usize = 16;
+
+/// Whether the log is followed.
+#[derive(Debug, Default)]
+pub(crate) struct Following {
+    is_running: AtomicBool,
+}
+
+/// Notices when the task ends with its runtime, so that another one may take over.
+struct Keeper(Weak<Inner>);
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if let Some(inner) = self.0.upgrade() {
+            inner.following.is_running.store(false, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Inner {
+    /// Sees to it that the log is followed, on this runtime if on none.
+    pub(crate) fn follow(self: &Arc<Self>) {
+        let Some(backplane) = &self.backplane else { return };
+        if self.following.is_running.load(Ordering::Relaxed) {
+            return;
+        }
+        let Ok(runtime) = Handle::try_current() else { return };
+        if self.following.is_running.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let keeper = Keeper(Arc::downgrade(self));
+        let (backplane, reader) = (Arc::clone(backplane), Arc::clone(&self.reader));
+        runtime.spawn(async move {
+            let manager = &keeper.0;
+            let mut follower = Follower::new(manager.clone(), Arc::clone(&backplane));
+            // They end when the runtime does, with this task, which aborts them.
+            let mut helpers = JoinSet::new();
+            helpers.spawn(signal::listen(manager.clone(), Arc::clone(&backplane)));
+            helpers.spawn(Reader::run(manager.clone(), reader, backplane));
+            follower.run().await;
+        });
+    }
+
+    /// An entry of the log as it is held here; `None`, told and counted, if it is none of ours.
+    pub(crate) fn read_record(&self, entry: &Entry) -> Option<Record> {
+        let envelope = self.read_envelope(entry)?;
+        let collapse = self.collapse(&envelope.event);
+        let cursor = self.cursor_at(entry.position)?;
+        let event = envelope.event.id(cursor.to_id());
+        Some(Record {
+            position: entry.position,
+            target: envelope.target,
+            except: envelope.except.into(),
+            message: Arc::new(Message::new(event, collapse, Mark::Logged(entry.position))),
+            at_ms: 0,
+        })
+    }
+
+    fn read_envelope(&self, entry: &Entry) -> Option<Envelope> {
+        let envelope = Envelope::read(&entry.payload);
+        if let Err(error) = &envelope {
+            warn!(position = %entry.position, %error, "an entry of the log cannot be read");
+            if let Some(log) = &mut self.order.lock().log {
+                log.counts.unreadable += 1;
+            }
+        }
+        envelope.ok()
+    }
+
+    /// Tells every stream something of the manager's own.
+    async fn tell_all(self: &Arc<Self>, event: Event) {
+        let placed = self.with_order(|order, hold| {
+            let message = Message::new(event, None, Mark::Beside(order.next_record()));
+            order.publish(&Target::All, &[], message, hold)
+        });
+        if let Placed::Sweeping(job, _) = placed {
+            Sweep::new(self, job).finish().await;
+        }
+    }
+}
+
+/// Follows the log of a backplane for one manager.
+struct Follower {
+    manager: Weak<Inner>,
+    backplane: Arc<dyn Backplane>,
+    /// Up to where everything was passed on.
+    at: Option<Cursor>,
+    sweeps: JoinSet<()>,
+    failures: u32,
+    bounds_at: Instant,
+}
+
+/// The manager is gone.
+struct Gone;
+
+/// Why the log is followed no further.
+enum Stop {
+    Gone,
+    Failed(BackplaneError),
+}
+
+impl From<BackplaneError> for Stop {
+    fn from(error: BackplaneError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Gone> for Stop {
+    fn from(Gone: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+impl Follower {
+    fn new(manager: Weak<Inner>, backplane: Arc<dyn Backplane>) -> Self {
+        Self { manager, backplane, at: None, sweeps: JoinSet::new(), failures: 0, bounds_at: Instant::now() }
+    }
+
+    async fn run(&mut self) {
+        // One that ran on another runtime may have left the log somewhere.
+        self.at = self.manager().ok().and_then(|inner| {
+            let order = inner.order.lock();
+            let log = order.log.as_ref().filter(|log| log.is_started())?;
+            Some(log.window.head_cursor())
+        });
+        loop {
+            let Err(stop) = self.follow().await;
+            let Stop::Failed(error) = stop else { return };
+            if self.lost(&error).await.is_err() {
+                return;
+            }
+            self.failures += 1;
+            sleep(pause(self.failures)).await;
+        }
+    }
+
+    fn manager(&self) -> Result<Arc<Inner>, Gone> {
+        self.manager.upgrade().ok_or(Gone)
+    }
+
+    async fn follow(&mut self) -> Result<std::convert::Infallible, Stop> {
+        let after = self.begin().await?;
+        let backplane = Arc::clone(&self.backplane);
+        let mut tail = match within(PATIENCE, backplane.tail(&after)).await {
+            Ok(tail) => tail,
+            Err(error) => return Err(self.jump(error).await?.into()),
+        };
+        loop {
+            let asked_ms = self.manager()?.clock.uptime_ms();
+            let batch = match within(SILENCE, tail.next()).await {
+                Ok(batch) => batch,
+                Err(error) => return Err(self.jump(error).await?.into()),
+            };
+            self.apply(batch, asked_ms).await?;
+            if self.bounds_at.elapsed() >= BOUNDS_EVERY {
+                self.look_back().await?;
+            }
+        }
+    }
+
+    /// Finds where to go on.
+    async fn begin(&mut self) -> Result<Cursor, Stop> {
+        let bounds = within(PATIENCE, self.backplane.bounds()).await?;
+        let head = Cursor::new(bounds.epoch.clone(), bounds.head);
+        let after = match self.at.take() {
+            Some(at) if at.epoch == bounds.epoch && at.position <= bounds.head => at,
+            Some(_) => {
+                self.restart(GapReason::Epoch, head.clone()).await?;
+                head
+            }
+            None => {
+                let held = self.manager()?.config.log.unwrap_or_default().entries as u64;
+                let from = within(PATIENCE, self.backplane.rewind(held)).await?;
+                let inner = self.manager()?;
+                let mut order = inner.order.lock();
+                if let Some(log) = &mut order.log {
+                    log.window.restart(from.clone());
+                }
+                from
+            }
+        };
+        self.at = Some(after.clone());
+        self.note_trimmed(bounds.trimmed)?;
+        Ok(after)
+    }
+
+    /// Goes on where the log does, if that is what the error is about.
+    async fn jump(&mut self, error: BackplaneError) -> Result<BackplaneError, Gone> {
+        if let (BackplaneError::Trimmed { trimmed }, Some(at)) = (&error, &self.at)
+            && *trimmed > at.position
+        {
+            let to = Cursor::new(at.epoch.clone(), *trimmed);
+            self.restart(GapReason::Trimmed, to).await?;
+        }
+        // Of another epoch, or an end before where the node is, the bounds tell.
+        Ok(error)
+    }
+
+    /// The log goes on behind a hole, or is another one: tells every stream so.
+    async fn restart(&mut self, reason: GapReason, to: Cursor) -> Result<(), Gone> {
+        let inner = self.manager()?;
+        let (from, started) = {
+            let mut order = inner.order.lock();
+            let Some(log) = &mut order.log else { return Err(Gone) };
+            let from = log.window.head_cursor();
+            log.window.restart(to.clone());
+            let started = log.is_started();
+            log.counts.gaps[reason as usize] += u64::from(started);
+            (from, started)
+        };
+        self.at = Some(to.clone());
+        warn!(%from, %to, reason = GapReason::NAMES[reason as usize], "the log goes on behind a gap");
+        if started {
+            inner.tell_all(Gap::new(reason, Some(from.to_id()), to).to_event()).await;
+        }
+        inner.with_order(super::order::Order::wake_waiting);
+        Ok(())
+    }
+
+    async fn look_back(&mut self) -> Result<(), Stop> {
+        let bounds = within(PATIENCE, self.backplane.bounds()).await?;
+        if self.at.as_ref().is_some_and(|at| at.epoch != bounds.epoch) {
+            return Err(BackplaneError::Epoch { current: bounds.epoch }.into());
+        }
+        self.note_trimmed(bounds.trimmed)?;
+        Ok(())
+    }
+
+    fn note_trimmed(&mut self, trimmed: crate::cursor::Position) -> Result<(), Gone> {
+        self.bounds_at = Instant::now();
+        let inner = self.manager()?;
+        let mut order = inner.order.lock();
+        if let Some(remote) = order.log.as_mut().and_then(|log| log.remote.as_mut()) {
+            remote.trimmed = trimmed;
+        }
+        Ok(())
+    }
+
+    async fn apply(&mut self, batch: Batch, asked_ms: u64) -> Result<(), Gone> {
+        let inner = self.manager()?;
+        let moved = !batch.entries.is_empty();
+        for entry in batch.entries {
+            self.pass_on(&inner, &entry).await;
+            if let Some(at) = &mut self.at {
+                at.position = entry.position;
+            }
+        }
+        if batch.at_head {
+            self.failures = 0;
+            self.synced(&inner, asked_ms).await;
+        }
+        if moved || batch.at_head {
+            inner.with_order(super::order::Order::wake_waiting);
+        }
+        Ok(())
+    }
+
+    async fn pass_on(&mut self, inner: &Arc<Inner>, entry: &Entry) {
+        let Some(Envelope { ticket, published_at, target, except, event }) = inner.read_envelope(entry)
+        else {
+            return;
+        };
+        let collapse = inner.collapse(&event);
+        let age = unix_ms().saturating_sub(published_at);
+        let placed = inner.with_order(|order, hold| {
+            let at_ms = inner.log_time().saturating_sub(age);
+            let log = order.log.as_mut()?;
+            let is_live = log.is_started();
+            let (message, _) = log.record((&target, &except), (event, collapse), Some(entry.position), at_ms);
+            is_live.then(|| order.publish(&target, &except, message, hold))
+        });
+        let receipt = match placed {
+            // Nobody is here yet.
+            None => Receipt::default(),
+            Some(Placed::Done(receipt)) => receipt,
+            Some(Placed::Sweeping(job, receipt)) => {
+                while self.sweeps.len() >= SWEEPS {
+                    self.sweeps.join_next().await;
+                }
+                let sweep = Sweep::new(inner, job).finish();
+                let inner = Arc::clone(inner);
+                self.sweeps.spawn(async move {
+                    sweep.await;
+                    inner.tickets.resolve(ticket, receipt.matched);
+                });
+                while self.sweeps.try_join_next().is_some() {}
+                return;
+            }
+        };
+        inner.tickets.resolve(ticket, receipt.matched);
+    }
+
+    /// Everything up to the end of the log has been passed on.
+    async fn synced(&mut self, inner: &Arc<Inner>, asked_ms: u64) {
+        let is_back = {
+            let mut order = inner.order.lock();
+            let Some(log) = &mut order.log else { return };
+            let head = log.window.head_cursor();
+            let Some(remote) = &mut log.remote else { return };
+            remote.synced_ms = asked_ms;
+            if !std::mem::replace(&mut remote.started, true) {
+                info!(backplane = self.backplane.name(), %head, "the log is there");
+            }
+            std::mem::take(&mut remote.is_away)
+        };
+        if is_back {
+            info!(backplane = self.backplane.name(), "the log is back");
+            inner.tell_all(system::restored()).await;
+        }
+    }
+
+    async fn lost(&mut self, error: &BackplaneError) -> Result<(), Gone> {
+        let inner = self.manager()?;
+        let is_news = {
+            let mut order = inner.order.lock();
+            let Some(log) = &mut order.log else { return Err(Gone) };
+            log.counts.reconnects += 1;
+            let Some(remote) = &mut log.remote else { return Err(Gone) };
+            remote.started && !std::mem::replace(&mut remote.is_away, remote.started)
+        };
+        self.tell_operator(is_news, error);
+        if is_news {
+            inner.tell_all(system::degraded()).await;
+        }
+        Ok(())
+    }
+
+    fn tell_operator(&self, is_news: bool, error: &BackplaneError) {
+        let (backplane, error) = (self.backplane.name(), error as &dyn Error);
+        match (is_news, self.failures) {
+            (true, _) => warn!(backplane, error, "the log is away"),
+            (false, 0) => warn!(backplane, error, "the log cannot be reached"),
+            (false, _) => debug!(backplane, error, "the log cannot be reached"),
+        }
+    }
+}
+
+/// What a backplane does within a time, or its silence as an error.
+pub(crate) async fn within<T>(
+    time: Duration,
+    call: impl Future<Output = Result<T, BackplaneError>>,
+) -> Result<T, BackplaneError> {
+    match timeout(time, call).await {
+        Ok(result) => result,
+        Err(late) => Err(BackplaneError::unavailable(Duration::from_secs(1), late)),
+    }
+}

@@ -1,0 +1,63 @@
+//! Telling a client that something is missing.
+
+use serde_json::json;
+
+use crate::{cursor::Cursor, event::Event, event_id::EventId, system};
+
+/// Why something is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GapReason {
+    /// Its queue was full.
+    Overflow,
+    /// The log does not hold it any more.
+    Trimmed,
+    /// The log is another one than the client's.
+    Epoch,
+    /// What the client has for its last event id is none of ours.
+    Invalid,
+    /// The client's position is behind the end of the log.
+    Future,
+}
+
+/// What is missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Gap {
+    pub(crate) reason: GapReason,
+    /// How many events, where that is known.
+    pub(crate) dropped: Option<u32>,
+    /// Behind which position.
+    pub(crate) from: Option<EventId>,
+    /// Up to which one. The client goes on from there.
+    pub(crate) to: Option<Cursor>,
+}
+
+impl GapReason {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 5;
+
+    /// The words for them, in the order of their numbers.
+    pub(crate) const NAMES: [&str; Self::COUNT] = ["overflow", "trimmed", "epoch", "invalid", "future"];
+}
+
+impl Gap {
+    pub(crate) fn new(reason: GapReason, from: Option<EventId>, to: Cursor) -> Self {
+        Self { reason, dropped: None, from, to: Some(to) }
+    }
+
+    /// Events that a full queue dropped.
+    pub(crate) fn overflow(dropped: Option<u32>, to: Option<Cursor>) -> Self {
+        Self { reason: GapReason::Overflow, dropped, from: None, to }
+    }
+
+    /// The system event `gap`.
+    pub(crate) fn to_event(&self) -> Event {
+        let to = self.to.as_ref().map(Cursor::to_id);
+        let data = json!({
+            "reason": GapReason::NAMES[self.reason as usize],
+            "dropped": self.dropped,
+            "from": self.from.as_ref().map(EventId::as_str),
+            "to": to.as_ref().map(EventId::as_str),
+        });
+        to.into_iter().fold(system::own("gap", data), Event::id)
+    }
+}

@@ -1,0 +1,121 @@
+//! What an order knows of the event log.
+
+use std::sync::Arc;
+
+use crate::{
+    client_id::ClientId,
+    cursor::{Cursor, Epoch, Position},
+    event::Event,
+    frame::Collapse,
+    gap::GapReason,
+    message::{Mark, Message},
+    recent_keys::RecentKeys,
+    retention::Retention,
+    target::Target,
+    window::{Record, Window},
+};
+
+/// The event log, as far as the manager's lock protects it.
+#[derive(Debug)]
+pub(crate) struct Log {
+    pub(crate) window: Window,
+    /// Idempotency keys, where the log is ours alone.
+    pub(crate) keys: RecentKeys<Cursor>,
+    /// There when the log is a backplane's.
+    pub(crate) remote: Option<Remote>,
+    /// Streams that wait for the log to move, with the places that they had.
+    pub(crate) waiting: Vec<(u32, ClientId)>,
+    pub(crate) counts: LogCounts,
+}
+
+/// How the node stands to a backplane's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Remote {
+    /// Whether it has followed the log to its end once.
+    pub(crate) started: bool,
+    /// Whether it lost the log since.
+    pub(crate) is_away: bool,
+    /// When it last was at the end of the log, by the uptime of the manager.
+    pub(crate) synced_ms: u64,
+    /// Everything up to here is gone from the log.
+    pub(crate) trimmed: Position,
+}
+
+/// What was counted.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LogCounts {
+    pub(crate) resumed: u64,
+    pub(crate) gaps: [u64; GapReason::COUNT],
+    pub(crate) replayed: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) unreadable: u64,
+    pub(crate) reconnects: u64,
+}
+
+impl Log {
+    /// A log of this manager alone, empty.
+    pub(crate) fn local(retention: Retention) -> Self {
+        Self::new(Window::new(Epoch::random(), Position::ZERO, retention), None)
+    }
+
+    /// A backplane's log, of which nothing is known yet.
+    pub(crate) fn remote(retention: Retention) -> Self {
+        let remote = Remote { started: false, is_away: false, synced_ms: 0, trimmed: Position::ZERO };
+        Self::new(Window::new(Epoch::random(), Position::ZERO, retention), Some(remote))
+    }
+
+    fn new(window: Window, remote: Option<Remote>) -> Self {
+        Self {
+            window,
+            keys: RecentKeys::default(),
+            remote,
+            waiting: Vec::new(),
+            counts: LogCounts::default(),
+        }
+    }
+
+    /// Whether streams can be accepted: it is known where the log ends.
+    pub(crate) fn is_started(&self) -> bool {
+        self.remote.as_ref().is_none_or(|remote| remote.started)
+    }
+
+    /// Whether the node has lost its backplane.
+    pub(crate) fn is_away(&self) -> bool {
+        self.remote.as_ref().is_some_and(|remote| remote.is_away)
+    }
+
+    /// Whether the node was at the end of the log at some time after this one.
+    pub(crate) fn synced_after(&self, uptime_ms: u64) -> bool {
+        self.remote.as_ref().is_none_or(|remote| !remote.is_away && remote.synced_ms > uptime_ms)
+    }
+
+    /// Everything up to here is gone, or not within reach.
+    pub(crate) fn trimmed(&self) -> Position {
+        match &self.remote {
+            Some(remote) => remote.trimmed.min(self.window.forgotten()),
+            None => self.window.forgotten(),
+        }
+    }
+
+    /// Makes an event a record, at a position that the backplane gave it or at the next one.
+    pub(crate) fn record(
+        &mut self,
+        (target, except): (&Target, &[ClientId]),
+        (event, collapse): (Event, Option<Collapse>),
+        position: Option<Position>,
+        at_ms: u64,
+    ) -> (Arc<Message>, Cursor) {
+        let head = self.window.head();
+        let position = position.unwrap_or_else(|| Position::new(head.major(), head.minor() + 1));
+        let cursor = Cursor::new(self.window.epoch().clone(), position);
+        let message = Arc::new(Message::new(event.id(cursor.to_id()), collapse, Mark::Logged(position)));
+        self.window.push(Record {
+            position,
+            target: target.clone(),
+            except: except.into(),
+            message: Arc::clone(&message),
+            at_ms,
+        });
+        (message, cursor)
+    }
+}

@@ -1,0 +1,148 @@
+//! Reading older parts of the log, for all streams that catch up.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use tokio::{
+    sync::Notify,
+    time::{sleep, timeout},
+};
+use tracing::{debug, warn};
+
+use crate::{
+    backplane::{Backplane, BackplaneError, Page, ReadLimit},
+    cursor::Cursor,
+    gap::GapReason,
+    inner::{Inner, random_between},
+    segment::Segment,
+    sync::Mutex,
+};
+
+/// How much is read at once.
+const PAGE: ReadLimit = ReadLimit { entries: 1024, bytes: 1 << 20 };
+
+/// So much is kept of what was read, in memory.
+const KEPT_BYTES: usize = 32 << 20;
+
+/// No answer within this time is none.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a reader waits after a failure, at first and at most.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// How often a reader with nothing to read looks whether the manager still lives.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Reads older parts of the log. One read is under way at a time, and every stream that is in the part that came takes from it: ten thousand
+/// clients that come back together read the log about once.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    state: Mutex<State>,
+    asked: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The latest last.
+    segments: VecDeque<Arc<Segment>>,
+    bytes: usize,
+    /// The log holds only what is behind this.
+    trimmed: Option<Cursor>,
+    /// What to read next.
+    wanted: Option<Cursor>,
+    reads: u64,
+}
+
+/// What follows a cursor cannot be had.
+#[derive(Debug, Clone)]
+pub(crate) struct Lost {
+    pub(crate) reason: GapReason,
+    /// Where to go on.
+    pub(crate) to: Cursor,
+}
+
+impl Reader {
+    /// The part of the log that has what follows a cursor, or what became of it. `None` has it read, after which the manager wakes the streams
+    /// that wait.
+    pub(crate) fn get(&self, after: &Cursor) -> Option<Result<Arc<Segment>, Lost>> {
+        let mut state = self.state.lock();
+        if let Some(segment) = state.segments.iter().find(|segment| segment.follows(after)) {
+            return Some(Ok(Arc::clone(segment)));
+        }
+        if let Some(to) = &state.trimmed
+            && to.epoch == after.epoch
+            && after.position < to.position
+        {
+            return Some(Err(Lost { reason: GapReason::Trimmed, to: to.clone() }));
+        }
+        // The oldest first: those behind it may be in the same part.
+        if state.wanted.as_ref().is_none_or(|wanted| after.position < wanted.position) {
+            state.wanted = Some(after.clone());
+        }
+        drop(state);
+        self.asked.notify_one();
+        None
+    }
+
+    /// Reads what is asked for, as long as the manager lives.
+    pub(crate) async fn run(manager: Weak<Inner>, reader: Arc<Self>, backplane: Arc<dyn Backplane>) {
+        let mut failures = 0;
+        while manager.strong_count() > 0 {
+            let wanted = reader.state.lock().wanted.take();
+            let Some(after) = wanted else {
+                drop(timeout(LOOK, reader.asked.notified()).await);
+                continue;
+            };
+            let read = timeout(PATIENCE, backplane.read(&after, PAGE)).await;
+            let read = read.unwrap_or_else(|late| Err(BackplaneError::unavailable(PAUSE.0, late)));
+            let Some(inner) = manager.upgrade() else { return };
+            failures = if reader.keep(&inner, after, read) { 0 } else { failures + 1 };
+            if failures > 0 {
+                sleep(pause(failures)).await;
+            }
+            inner.with_order(super::order::Order::wake_waiting);
+        }
+    }
+
+    fn keep(&self, inner: &Inner, after: Cursor, read: Result<Page, BackplaneError>) -> bool {
+        let page = match read {
+            Ok(page) => page,
+            Err(BackplaneError::Trimmed { trimmed }) => {
+                self.state.lock().trimmed = Some(Cursor::new(after.epoch, trimmed));
+                return true;
+            }
+            Err(error) => {
+                // Of another epoch the streams hear when the manager does.
+                warn!(%after, error = &error as &dyn std::error::Error, "an older part of the log cannot be read");
+                return false;
+            }
+        };
+        let Some(last) = page.entries.last().map(|entry| entry.position) else { return false };
+        let records = page.entries.iter().filter_map(|entry| inner.read_record(entry)).collect();
+        let segment = Segment::new(after, last, records);
+        debug!(after = %segment.after, %last, "read an older part of the log");
+        let mut state = self.state.lock();
+        state.reads += 1;
+        state.bytes += segment.bytes();
+        state.segments.push_back(Arc::new(segment));
+        while state.bytes > KEPT_BYTES && state.segments.len() > 1 {
+            let oldest = state.segments.pop_front();
+            state.bytes -= oldest.map_or(0, |oldest| oldest.bytes());
+        }
+        true
+    }
+
+    /// How many parts were read.
+    pub(crate) fn reads(&self) -> u64 {
+        self.state.lock().reads
+    }
+}
+
+/// How long to wait after so many failures in a row: twice as long each time, and never together with others.
+pub(crate) fn pause(failures: u32) -> Duration {
+    let longest = PAUSE.1.min(PAUSE.0 * 2_u32.saturating_pow(failures.saturating_sub(1).min(16)));
+    random_between(longest / 2, longest)
+}

@@ -1,0 +1,141 @@
+//! What goes from node to node beside the log.
+
+use std::{
+    error::Error,
+    sync::{Arc, Weak},
+};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use tokio::time::sleep;
+use tracing::{debug, warn};
+
+use crate::{
+    backplane::{Backplane, BackplaneError},
+    envelope::Envelope,
+    follower::{PATIENCE, within},
+    inner::Inner,
+    manager::Manager,
+    message::{Mark, Message},
+    order::Placed,
+    publish::Sweep,
+    reader::pause,
+};
+
+/// What a signal is, by its first byte.
+const EVENT: u8 = 1;
+const MESSAGE: u8 = 2;
+
+/// Hears what other nodes' [`Manager::signal`] said.
+///
+/// Called on the task that listens, in order, so an implementation must not block: hand work to a task.
+pub trait SignalHandler: Send + Sync + 'static {
+    /// A node said something, this one included.
+    fn signalled(&self, payload: Bytes);
+
+    /// Signals may have been lost: the connection was gone for a while.
+    fn missed(&self) {}
+}
+
+impl Manager {
+    /// Tells every node on the backplane, this one included, what their [handlers](Manager::on_signal) hear: at most once, now.
+    ///
+    /// # Errors
+    /// [`BackplaneError`]; [`BackplaneError::Refused`] where there is no backplane.
+    pub async fn signal(&self, payload: &[u8]) -> Result<(), BackplaneError> {
+        self.inner.signal(MESSAGE, payload).await
+    }
+
+    /// Hears what nodes [signal](Manager::signal) from now on, besides those who do already.
+    pub fn on_signal(&self, handler: Arc<dyn SignalHandler>) {
+        self.inner.signal_handlers.lock().push(handler);
+    }
+
+    /// Where events go and come from; `None` where that is this process alone.
+    #[must_use]
+    pub fn backplane(&self) -> Option<&Arc<dyn Backplane>> {
+        self.inner.backplane.as_ref()
+    }
+}
+
+impl Inner {
+    /// Sends an event to every other node, beside the log.
+    pub(crate) async fn signal_event(&self, envelope: &[u8]) -> Result<(), BackplaneError> {
+        self.signal(EVENT, envelope).await
+    }
+
+    async fn signal(&self, kind: u8, payload: &[u8]) -> Result<(), BackplaneError> {
+        let Some(backplane) = &self.backplane else {
+            return Err(BackplaneError::refused("there is no backplane"));
+        };
+        let mut bytes = BytesMut::with_capacity(1 + payload.len());
+        bytes.put_u8(kind);
+        bytes.put_slice(payload);
+        within(PATIENCE, backplane.signal(bytes.freeze())).await
+    }
+
+    async fn signalled(self: &Arc<Self>, mut signal: Bytes) {
+        let kind = signal.first().copied();
+        let payload = signal.split_off(signal.len().min(1));
+        match kind {
+            Some(EVENT) => self.pass_on_beside(&payload).await,
+            Some(MESSAGE) => {
+                let handlers = self.signal_handlers.lock().clone();
+                handlers.iter().for_each(|handler| handler.signalled(payload.clone()));
+            }
+            _ => debug!(?kind, "a signal of an unknown kind"),
+        }
+    }
+
+    async fn pass_on_beside(self: &Arc<Self>, payload: &Bytes) {
+        let envelope = match Envelope::read(payload) {
+            Ok(envelope) if envelope.ticket.node == self.tickets.node() => return,
+            Ok(envelope) => envelope,
+            Err(error) => return warn!(%error, "a signal cannot be read"),
+        };
+        let collapse = self.collapse(&envelope.event);
+        let placed = self.with_order(|order, hold| {
+            let message = Message::new(envelope.event, collapse, Mark::Beside(order.next_record()));
+            order.publish(&envelope.target, &envelope.except, message, hold)
+        });
+        if let Placed::Sweeping(job, _) = placed {
+            Sweep::new(self, job).finish().await;
+        }
+    }
+}
+
+/// Listens as long as the manager lives.
+pub(crate) async fn listen(manager: Weak<Inner>, backplane: Arc<dyn Backplane>) {
+    let mut failures = 0;
+    while manager.strong_count() > 0 {
+        match within(PATIENCE, backplane.signals()).await {
+            Ok(mut signals) => {
+                if failures > 0 {
+                    missed(&manager);
+                }
+                failures = 0;
+                loop {
+                    // A manager that is gone is noticed at the next turn.
+                    let next = tokio::time::timeout(PATIENCE, signals.next()).await;
+                    let Some(inner) = manager.upgrade() else { return };
+                    match next {
+                        Ok(Ok(signal)) => inner.signalled(signal).await,
+                        Ok(Err(error)) => {
+                            warn!(error = &error as &dyn Error, "signals are lost");
+                            break;
+                        }
+                        Err(_) => {}
+                    }
+                }
+            }
+            Err(error) => debug!(error = &error as &dyn Error, "signals cannot be heard"),
+        }
+        failures += 1;
+        sleep(pause(failures)).await;
+    }
+}
+
+fn missed(manager: &Weak<Inner>) {
+    let Some(inner) = manager.upgrade() else { return };
+    let handlers = inner.signal_handlers.lock().clone();
+    handlers.iter().for_each(|handler| handler.missed());
+}
