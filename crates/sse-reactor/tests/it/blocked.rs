@@ -5,21 +5,29 @@ use std::{
     time::Duration,
 };
 
-use sse_core::{Builder, Connection, ConnectionQuery, Disconnect, Drain, Manager, Overflow, Reason, Target};
+use sse_core::{
+    Builder, Connection, ConnectionQuery, Dialect, Disconnect, Drain, Event, Farewell, FrameWriter,
+    Handshake, Hello, Manager, Overflow, Reason, Target,
+};
+use sse_reactor::Framing;
 
-use crate::site::Site;
+use crate::site::{Client, HEAD, MORE_THAN_FITS, Site};
 
 const SOON: Duration = Duration::from_millis(300);
+
+/// Time for a thread that has to do something, on a busy machine.
+const ENOUGH: Duration = Duration::from_secs(3);
+
+const NEVER: Duration = Duration::from_secs(3600);
 
 fn queued() -> Builder {
     Manager::builder().queue(64, 64 << 20)
 }
 
-/// Publishes until the client's stream waits for it.
+/// Makes the client's stream wait for it, with more than the system will ever take meanwhile.
 fn block(site: &Site) {
-    while site.stats().blocked == 0 {
-        site.publish("x".repeat(32 << 10));
-    }
+    site.publish("x".repeat(MORE_THAN_FITS));
+    site.until("blocked", |site| site.stats().blocked == 1);
     site.publish("waits");
 }
 
@@ -42,7 +50,7 @@ fn nothing_is_taken_for_it_beyond_a_batch_and_nobody_else_waits() {
         assert_eq!(fast.next_data(), number.to_string());
     }
     assert!(listed(&site).waiting >= 20, "it waits in the queue that has a bound: {:?}", listed(&site));
-    assert_eq!(site.stats().blocked, 1);
+    assert_eq!(site.stats().blocked, 1, "its own event is not written yet");
     while slow.next_data() != "19" {}
     site.until("nobody waits", |site| site.stats().blocked == 0 && listed(site).waiting == 0);
     site.publish("goes on");
@@ -51,7 +59,7 @@ fn nothing_is_taken_for_it_beyond_a_batch_and_nobody_else_waits() {
 
 #[test]
 fn a_stalled_client_is_broken_off_at_once() {
-    let site = Site::with(queued().connection_timeout(SOON), 1);
+    let site = Site::with(queued().connection_timeout(ENOUGH), 1);
     let mut slow = site.open_narrow();
     block(&site);
     site.until("stalled", |site| ended(site, Reason::Stalled) && site.is_empty());
@@ -71,7 +79,7 @@ fn a_full_queue_ends_its_stream_after_the_linger() {
 
 #[test]
 fn a_client_that_takes_what_is_left_in_time_has_a_clean_end() {
-    let site = Site::lingering(queued(), 1, Duration::from_secs(3600));
+    let site = Site::lingering(queued(), 1, NEVER);
     let mut slow = site.open_narrow();
     block(&site);
     site.runtime.block_on(site.manager.disconnect(Target::All, Disconnect::new()));
@@ -106,11 +114,11 @@ fn a_client_that_lost_events_is_told_of_each() {
 
 #[test]
 fn a_drain_gives_its_time_and_what_is_left_is_broken_off() {
-    let site = Site::with(queued(), 2);
+    let site = Site::lingering(queued(), 2, NEVER);
     let mut slow = site.open_narrow();
     block(&site);
     let mut fast = site.open();
-    let drained = site.runtime.block_on(site.manager.shutdown(Drain::within(SOON)));
+    let drained = site.runtime.block_on(site.manager.shutdown(Drain::within(ENOUGH)));
     assert_eq!((drained.ended, drained.left), (2, 1));
     assert_eq!(fast.rest().len(), 1);
     site.reactor.abort();
@@ -119,21 +127,48 @@ fn a_drain_gives_its_time_and_what_is_left_is_broken_off() {
     assert_eq!(site.stats().threads, 0);
 }
 
-/// The stream is over and its end is written, but the client takes nothing of that.
+/// Says good-bye at a length that no client takes unread.
+#[derive(Debug)]
+struct Verbose;
+
+impl Dialect for Verbose {
+    fn name(&self) -> &'static str {
+        "verbose"
+    }
+
+    fn hello(&self, hello: &Hello, out: &mut FrameWriter) {
+        out.event(&hello.to_event());
+    }
+
+    fn event(&self, event: &Event, out: &mut FrameWriter) {
+        out.event(event);
+    }
+
+    fn heartbeat(&self, beat: &Event, out: &mut FrameWriter) {
+        out.event(beat);
+    }
+
+    fn end(&self, _: &Farewell, out: &mut FrameWriter) {
+        out.event(&Event::text("x".repeat(MORE_THAN_FITS)));
+    }
+}
+
+/// The stream is over and its end is written, but the client takes only some of that.
 #[test]
 fn the_rest_of_a_stream_that_is_over_has_a_deadline_too() {
-    let site = Site::lingering(Manager::builder().queue(1 << 16, 64 << 20), 1, SOON);
+    let site = Site::lingering(queued(), 1, SOON);
     let guard = Arc::new(());
     let alive: Weak<()> = Arc::downgrade(&guard);
     let (client, server) = site.narrow_pair();
-    site.adopt(server, guard);
-    let mut slow = crate::site::Client::new(client);
-    while site.stats().blocked == 0 {
-        site.publish("x".repeat(1 << 10));
-    }
+    let session = {
+        let _entered = site.runtime.enter();
+        site.manager.connect(Handshake::new().dialect(Arc::new(Verbose))).unwrap()
+    };
+    site.adopt_with(server, HEAD, Framing::Chunked, session, guard);
+    let mut slow = Client::greeted(client);
     site.runtime.block_on(site.manager.disconnect(Target::All, Disconnect::new()));
-    assert_eq!(alive.strong_count(), 1);
     site.until("over", |site| ended(site, Reason::Kicked) && site.is_empty());
     assert!(slow.is_reset());
+    assert_eq!((site.stats().resets, site.stats().blocked), (1, 0));
     site.until("the guard is gone", |_| alive.strong_count() == 0);
 }

@@ -8,14 +8,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 use sse_core::{Builder, Event, Handshake, Manager, Session, Target};
 use sse_reactor::{Adoption, Framing, Reactor, ReactorStats};
 use sse_testkit::{Dechunker, Decoded, Decoder};
 use tokio::runtime::Runtime;
 
 /// Long enough for a busy machine; tests that wait for it have failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// More than the system ever takes for a connection that [takes little](Site::narrow_pair), however it counts and whenever it looks again.
+pub(crate) const MORE_THAN_FITS: usize = 512 << 10;
+
+const NARROW: usize = 16 << 10;
 
 pub(crate) const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
 
@@ -55,18 +60,29 @@ impl Site {
 
     /// The ends of a connection: the client's, then the server's.
     pub(crate) fn pair(&self) -> (TcpStream, TcpStream) {
-        let client = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
-        client.set_read_timeout(Some(PATIENCE)).unwrap();
-        let (server, _) = self.listener.accept().unwrap();
-        server.set_nodelay(true).unwrap();
-        (client, server)
+        self.accepted(TcpStream::connect(self.listener.local_addr().unwrap()).unwrap())
     }
 
     /// The ends of a connection that takes little.
     pub(crate) fn narrow_pair(&self) -> (TcpStream, TcpStream) {
-        let (client, server) = self.pair();
-        SockRef::from(&client).set_recv_buffer_size(4096).unwrap();
-        SockRef::from(&server).set_send_buffer_size(4096).unwrap();
+        self.pair_with(NARROW, NARROW)
+    }
+
+    /// The ends of a connection with buffers of such sizes, for what the client receives and for what the server sends.
+    pub(crate) fn pair_with(&self, receive: usize, send: usize) -> (TcpStream, TcpStream) {
+        // Set before it connects: a window that was offered is not taken back.
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(receive).unwrap();
+        socket.connect(&self.listener.local_addr().unwrap().into()).unwrap();
+        let (client, server) = self.accepted(socket.into());
+        SockRef::from(&server).set_send_buffer_size(send).unwrap();
+        (client, server)
+    }
+
+    fn accepted(&self, client: TcpStream) -> (TcpStream, TcpStream) {
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (server, _) = self.listener.accept().unwrap();
+        server.set_nodelay(true).unwrap();
         (client, server)
     }
 
@@ -93,11 +109,11 @@ impl Site {
         Client::greeted(client)
     }
 
-    /// A stream whose client has read nothing yet, on a connection that takes little.
+    /// A stream on a connection that takes little.
     pub(crate) fn open_narrow(&self) -> Client {
         let (client, server) = self.narrow_pair();
         self.adopt(server, ());
-        Client::new(client)
+        Client::greeted(client)
     }
 
     pub(crate) fn publish(&self, text: impl AsRef<str>) {
