@@ -2,6 +2,8 @@
 
 #[cfg(feature = "adapter")]
 pub mod adapter;
+#[cfg(feature = "backplane")]
+pub mod backplane;
 mod body;
 mod client;
 mod dechunker;

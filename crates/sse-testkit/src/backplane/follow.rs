@@ -1,0 +1,130 @@
+//! What rules do with a log.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use sse_core::{
+    Appended, Backplane, BackplaneError, Batch, Cursor, Entry, NewEntry, Position, ReadLimit, Tail,
+};
+use tokio::time::{sleep, timeout};
+
+/// A node, shared with tasks.
+pub(crate) type Node = Arc<dyn Backplane>;
+
+/// A tail resolves after about a second; so long on a busy machine.
+pub(crate) const PULSE: Duration = Duration::from_secs(30);
+
+/// More than any rule appends.
+pub(crate) const ALL: ReadLimit = ReadLimit { entries: 100_000, bytes: 256 << 20 };
+
+/// An entry that says which one it is.
+pub(crate) fn entry(text: impl Into<String>) -> NewEntry {
+    NewEntry { payload: Bytes::from(text.into()), key: None }
+}
+
+/// The same with a key.
+pub(crate) fn keyed(text: impl Into<String>, key: &str) -> NewEntry {
+    NewEntry { key: Some(key.into()), ..entry(text) }
+}
+
+/// Appends, as often as it is told that too much is under way.
+pub(crate) async fn try_append(node: &Node, entry: NewEntry) -> Result<Appended, BackplaneError> {
+    loop {
+        match node.append(entry.clone()).await {
+            Err(BackplaneError::Busy) => sleep(Duration::from_millis(5)).await,
+            other => return other,
+        }
+    }
+}
+
+/// Appends what is new, without a key.
+pub(crate) async fn append(node: &Node, text: impl Into<String>) -> Cursor {
+    let appended = try_append(node, entry(text)).await.expect("an append");
+    assert!(!appended.duplicate, "an entry without a key is never a duplicate");
+    appended.cursor
+}
+
+/// Appends `<name>/0`, `<name>/1`, … one after the other.
+pub(crate) async fn append_numbered(node: &Node, name: &str, count: usize) -> Vec<Cursor> {
+    let mut cursors = Vec::with_capacity(count);
+    for number in 0..count {
+        cursors.push(append(node, format!("{name}/{number}")).await);
+    }
+    cursors
+}
+
+/// What [`append_numbered`] appends.
+pub(crate) fn numbered(name: &str, numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
+    numbers.into_iter().map(|number| format!("{name}/{number}")).collect()
+}
+
+pub(crate) fn text(entry: &Entry) -> String {
+    String::from_utf8(entry.payload.to_vec()).expect("an entry of text")
+}
+
+pub(crate) fn texts(entries: &[Entry]) -> Vec<String> {
+    entries.iter().map(text).collect()
+}
+
+pub(crate) fn assert_rising(entries: &[Entry]) {
+    for pair in entries.windows(2) {
+        assert!(pair[0].position < pair[1].position, "{} then {}", pair[0].position, pair[1].position);
+    }
+}
+
+/// The beginning of the log that is there now.
+pub(crate) async fn beginning(node: &Node) -> Cursor {
+    Cursor::new(node.bounds().await.expect("bounds").epoch, Position::ZERO)
+}
+
+/// Where the log ends now.
+pub(crate) async fn head(node: &Node) -> Cursor {
+    let bounds = node.bounds().await.expect("bounds");
+    Cursor::new(bounds.epoch, bounds.head)
+}
+
+/// Everything behind a cursor, page by page.
+pub(crate) async fn read_all(node: &Node, after: &Cursor) -> Vec<Entry> {
+    let mut after = after.clone();
+    let mut all = Vec::new();
+    loop {
+        let page = node.read(&after, ALL).await.expect("a page");
+        if let Some(last) = page.entries.last() {
+            after.position = last.position;
+        }
+        assert!(page.at_head || !page.entries.is_empty(), "an empty page that is not the last");
+        all.extend(page.entries);
+        if page.at_head {
+            return all;
+        }
+    }
+}
+
+pub(crate) async fn tail(node: &Node, after: &Cursor) -> Box<dyn Tail> {
+    node.tail(after).await.expect("a tail")
+}
+
+/// What comes next, in time.
+pub(crate) async fn next(tail: &mut Box<dyn Tail>) -> Result<Batch, BackplaneError> {
+    timeout(PULSE, tail.next()).await.expect("a tail gives no sign of life")
+}
+
+/// So many entries of a tail.
+pub(crate) async fn take(tail: &mut Box<dyn Tail>, count: usize) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let mut quiet = 0;
+    while entries.len() < count {
+        let batch = next(tail).await.expect("a batch");
+        quiet = if batch.entries.is_empty() { quiet + 1 } else { 0 };
+        assert!(quiet < 60, "a tail brings {} of {count} entries", entries.len());
+        entries.extend(batch.entries);
+    }
+    assert!(entries.len() == count, "a tail brings {} entries instead of {count}", entries.len());
+    entries
+}
+
+/// Asserts that a tail brings nothing for some time.
+pub(crate) async fn assert_quiet(tail: &mut Box<dyn Tail>) {
+    let batch = next(tail).await.expect("a batch");
+    assert_eq!(texts(&batch.entries), [""; 0], "a tail brings what nobody appended");
+}

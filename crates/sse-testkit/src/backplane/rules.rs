@@ -1,0 +1,205 @@
+//! The rules, by what they are about.
+
+pub mod bounds;
+pub mod keys;
+pub mod leases;
+pub mod order;
+pub mod pages;
+pub mod payloads;
+pub mod reconnects;
+pub mod restarts;
+pub mod retention;
+pub mod signals;
+pub mod tails;
+pub mod trims;
+pub mod wipes;
+
+/// Makes a test of each rule for a [`Broker`](crate::backplane::Broker).
+///
+/// `backplane_suite!(MyBroker)` has the rules that hold for everybody. What a broker has besides is named behind it:
+///
+/// | group | needs | rules about |
+/// |---|---|---|
+/// | `retention_by_bytes` | | retention by bytes |
+/// | `retention_by_age` | | retention by age |
+/// | `trim` | [`Trim`](crate::backplane::Trim) | a log that somebody else trimmed |
+/// | `wipe` | [`Wipe`](crate::backplane::Wipe) | a log that was lost while no node was there |
+/// | `wipe_in_use` | [`Wipe`](crate::backplane::Wipe) | a log that was lost under its nodes |
+/// | `restart` | [`Restart`](crate::backplane::Restart) | what comes back after a `kill -9`, with new nodes |
+/// | `reconnect` | [`Restart`](crate::backplane::Restart) | nodes that outlive the broker |
+///
+/// ```ignore
+/// sse_testkit::backplane_suite!(MyBroker, [trim, wipe, wipe_in_use]);
+/// ```
+///
+/// The tests need no runtime of the caller's, run in parallel, and have a broker each.
+#[macro_export]
+macro_rules! backplane_suite {
+    ($broker:ty) => {
+        $crate::backplane_suite!($broker, []);
+    };
+    ($broker:ty, [$($group:ident),* $(,)?]) => {
+        $crate::__backplane_rules!(everybody, $broker);
+        $($crate::__backplane_rules!($group, $broker);)*
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __backplane_rules {
+    (everybody, $broker:ty) => {
+        $crate::__backplane_tests!($broker, order: [
+            every_node_follows_one_order,
+            appends_of_one_task_stand_in_their_order,
+            cursors_rise_and_what_follows_one_is_read_behind_it,
+            many_appends_at_once_are_all_acknowledged,
+            an_append_that_is_dropped_harms_no_other,
+        ]);
+        $crate::__backplane_tests!($broker, pages: [
+            a_page_ends_at_its_limit_of_entries,
+            a_page_ends_at_its_limit_of_bytes_and_has_one_entry_at_least,
+            a_page_behind_the_head_is_empty_and_says_so,
+            pages_have_no_hole_while_appends_come,
+            what_is_acknowledged_is_read_at_once_by_every_node,
+        ]);
+        $crate::__backplane_tests!($broker, bounds: [
+            a_new_log_is_empty,
+            nodes_that_come_at_once_agree_on_the_log,
+            two_logs_have_two_epochs,
+            the_head_is_where_the_last_entry_stands,
+            a_rewind_leads_back_so_many_entries,
+            a_cursor_of_another_epoch_is_refused,
+            a_cursor_beyond_the_head_is_refused,
+        ]);
+        $crate::__backplane_tests!($broker, tails: [
+            a_tail_begins_behind_any_cursor,
+            a_tail_at_the_head_brings_what_follows_and_nothing_else,
+            a_quiet_tail_says_that_it_is_alive,
+            a_tail_that_caught_up_says_so,
+            tails_have_no_hole_and_no_double_while_appends_come,
+            a_wait_for_a_tail_may_be_dropped_at_any_time,
+            a_tail_goes_on_where_pages_ended,
+            a_tail_crosses_many_entries,
+        ]);
+        $crate::__backplane_tests!($broker, keys: [
+            a_key_counts_once,
+            a_key_counts_once_from_all_nodes_at_once,
+            a_dropped_append_with_a_key_may_be_tried_again,
+            any_text_of_1_to_128_bytes_is_a_key,
+        ]);
+        $crate::__backplane_tests!($broker, payloads: [
+            payloads_come_back_as_they_were_given,
+            large_entries_come_through_a_tail,
+        ]);
+        $crate::__backplane_tests!($broker, signals: [
+            a_signal_reaches_every_node_once,
+            a_signal_is_not_in_the_log,
+            a_signal_of_before_does_not_come,
+            a_signal_may_be_any_bytes,
+            a_wait_for_a_signal_may_be_dropped_at_any_time,
+            a_signal_that_nobody_hears_is_no_error,
+        ]);
+        $crate::__backplane_tests!($broker, leases: [
+            a_lease_is_seen_by_every_node,
+            a_lease_ends_with_its_term,
+            a_lease_that_is_renewed_lasts_and_says_the_latest,
+            a_lease_may_be_dropped,
+            leases_may_be_many_and_large,
+            leases_are_not_in_the_log,
+        ]);
+        $crate::__backplane_tests!($broker, retention: [
+            the_oldest_entries_go,
+            a_tail_that_falls_behind_is_told_and_has_no_hole,
+        ]);
+    };
+    (retention_by_bytes, $broker:ty) => {
+        $crate::__backplane_tests!($broker, retention: [
+            bytes_are_kept_so_many,
+        ]);
+    };
+    (retention_by_age, $broker:ty) => {
+        $crate::__backplane_tests!($broker, retention: [
+            entries_are_kept_so_long,
+        ]);
+    };
+    (trim, $broker:ty) => {
+        $crate::__backplane_tests!($broker, trims: [
+            what_was_trimmed_is_told,
+            a_log_that_was_trimmed_empty_goes_on,
+            a_tail_behind_a_trim_is_told_and_has_no_hole,
+        ]);
+    };
+    (wipe, $broker:ty) => {
+        $crate::__backplane_tests!($broker, wipes: [
+            a_log_that_was_wiped_is_another_one,
+            keys_of_a_lost_log_do_not_count,
+        ]);
+    };
+    (wipe_in_use, $broker:ty) => {
+        $crate::__backplane_tests!($broker, wipes: [
+            nodes_notice_that_the_log_was_wiped,
+            appends_go_to_the_log_that_is_there,
+            a_tail_never_goes_over_to_another_log,
+            a_wiped_log_is_followed_anew,
+        ]);
+    };
+    (restart, $broker:ty) => {
+        $crate::__backplane_tests!($broker, restarts: [
+            acknowledged_entries_outlive_a_restart,
+            a_log_goes_on_after_a_restart,
+            keys_outlive_a_restart,
+        ]);
+    };
+    (reconnect, $broker:ty) => {
+        $crate::__backplane_tests!($broker, reconnects: [
+            calls_fail_in_time_while_nobody_is_there,
+            nodes_come_back_by_themselves,
+            nothing_is_lost_or_doubled_over_restarts,
+        ]);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __backplane_tests {
+    ($broker:ty, $module:ident: [$($rule:ident),* $(,)?]) => {
+        $(
+            #[test]
+            fn $rule() {
+                $crate::backplane::check($crate::backplane::rules::$module::$rule::<$broker>());
+            }
+        )*
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    /// A rule that is in no list would never be played.
+    #[test]
+    fn every_rule_is_in_a_list() {
+        let lists = include_str!("rules.rs");
+        let sources = [
+            include_str!("rules/bounds.rs"),
+            include_str!("rules/keys.rs"),
+            include_str!("rules/leases.rs"),
+            include_str!("rules/order.rs"),
+            include_str!("rules/pages.rs"),
+            include_str!("rules/payloads.rs"),
+            include_str!("rules/reconnects.rs"),
+            include_str!("rules/restarts.rs"),
+            include_str!("rules/retention.rs"),
+            include_str!("rules/signals.rs"),
+            include_str!("rules/tails.rs"),
+            include_str!("rules/trims.rs"),
+            include_str!("rules/wipes.rs"),
+        ];
+        let rules = sources.iter().flat_map(|source| source.lines());
+        let rules = rules.filter_map(|line| line.strip_prefix("pub async fn ")?.split_once('<'));
+        let mut count = 0;
+        for (rule, _) in rules {
+            assert!(lists.contains(&format!("            {rule},\n")), "{rule}");
+            count += 1;
+        }
+        assert!(count > 50, "{count}");
+    }
+}

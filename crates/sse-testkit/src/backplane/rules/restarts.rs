@@ -1,0 +1,65 @@
+//! When what stands behind the backplane dies and comes back, and nodes with it.
+
+use tokio::task::JoinSet;
+
+use crate::backplane::{
+    Restart,
+    follow::{append, append_numbered, beginning, keyed, numbered, read_all, texts, try_append},
+    stage::start,
+};
+
+pub async fn acknowledged_entries_outlive_a_restart<B: Restart>() {
+    let Some(mut broker) = start::<B>().await else { return };
+    let node = broker.node().await;
+    let start = beginning(&node).await;
+    let mut writers = JoinSet::new();
+    for writer in 0..8 {
+        let node = node.clone();
+        writers.spawn(async move { append_numbered(&node, &writer.to_string(), 25).await });
+    }
+    writers.join_all().await;
+    let before = read_all(&node, &start).await;
+    let bounds = node.bounds().await.expect("bounds");
+    drop(node);
+    for _ in 0..2 {
+        broker.stop().await;
+        broker.resume().await;
+        let node = broker.node().await;
+        assert_eq!(node.bounds().await.expect("bounds"), bounds);
+        assert_eq!(read_all(&node, &start).await, before);
+    }
+}
+
+pub async fn a_log_goes_on_after_a_restart<B: Restart>() {
+    let Some(mut broker) = start::<B>().await else { return };
+    let node = broker.node().await;
+    let start = beginning(&node).await;
+    let mut last = append(&node, "entry/0").await;
+    drop(node);
+    for number in 1..4 {
+        broker.stop().await;
+        broker.resume().await;
+        let node = broker.node().await;
+        let next = append(&node, format!("entry/{number}")).await;
+        assert!(next.position > last.position && next.epoch == last.epoch, "{last} then {next}");
+        last = next;
+    }
+    let node = broker.node().await;
+    assert_eq!(texts(&read_all(&node, &start).await), numbered("entry", 0..4));
+}
+
+pub async fn keys_outlive_a_restart<B: Restart>() {
+    let Some(mut broker) = start::<B>().await else { return };
+    let node = broker.node().await;
+    let start = beginning(&node).await;
+    let first = try_append(&node, keyed("first", "key")).await.expect("an append");
+    append(&node, "second").await;
+    drop(node);
+    broker.stop().await;
+    broker.resume().await;
+    let node = broker.node().await;
+    let again = try_append(&node, keyed("again", "key")).await.expect("an append");
+    assert!(again.duplicate, "a key counts again after a restart");
+    assert_eq!(again.cursor, first.cursor);
+    assert_eq!(texts(&read_all(&node, &start).await), ["first", "second"]);
+}

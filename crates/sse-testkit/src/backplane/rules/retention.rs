@@ -1,0 +1,125 @@
+//! What is kept.
+
+use std::time::Duration;
+
+use sse_core::{BackplaneError, Cursor, Position, Retention};
+use tokio::task::JoinSet;
+
+use crate::backplane::{
+    Broker,
+    follow::{
+        ALL, Node, append, append_numbered, assert_rising, beginning, next, numbered, read_all, tail, text,
+        texts,
+    },
+    stage::eventually,
+};
+
+/// What is held once something went.
+async fn trimmed(node: &Node) -> Cursor {
+    eventually("the oldest entries go", async || {
+        let bounds = node.bounds().await.expect("bounds");
+        (bounds.trimmed > Position::ZERO).then(|| Cursor::new(bounds.epoch, bounds.trimmed))
+    })
+    .await
+}
+
+async fn expect_trimmed(node: &Node, cursor: &Cursor) -> Position {
+    let read = match node.read(cursor, ALL).await {
+        Err(BackplaneError::Trimmed { trimmed }) => trimmed,
+        other => panic!("a read of what went: {other:?}"),
+    };
+    match node.tail(cursor).await.map(|_| "a tail") {
+        Err(BackplaneError::Trimmed { trimmed }) => assert!(trimmed >= read),
+        other => panic!("a tail of what went: {other:?}"),
+    }
+    read
+}
+
+pub async fn the_oldest_entries_go<B: Broker>() {
+    const KEPT: usize = 1_000;
+    const APPENDED: usize = 5_000;
+    let Some(broker) = B::start(Retention::default().entries(KEPT)).await else { return };
+    let node = broker.node().await;
+    let start = beginning(&node).await;
+    let mut appends = JoinSet::new();
+    for number in 0..APPENDED {
+        let node = node.clone();
+        appends.spawn(async move { append(&node, number.to_string()).await });
+    }
+    appends.join_all().await;
+    let tail = append_numbered(&node, "last", 10).await;
+    let oldest = expect_trimmed(&node, &start).await;
+    assert!(oldest >= trimmed(&node).await.position || oldest > Position::ZERO);
+    let held = read_all(&node, &trimmed(&node).await).await;
+    assert_rising(&held);
+    // How exactly the number is kept is the storage's business; it is never less.
+    assert!((KEPT..=KEPT * 2).contains(&held.len()), "{} entries are held", held.len());
+    assert_eq!(texts(&held[held.len() - 10..]), numbered("last", 0..10));
+    let rewound = node.rewind(u64::MAX).await.expect("a cursor");
+    assert_eq!(read_all(&node, &rewound).await.len(), held.len());
+    assert_eq!(read_all(&node, &node.rewind(10).await.expect("a cursor")).await.len(), 10);
+    assert_eq!(node.bounds().await.expect("bounds").head, tail[9].position);
+}
+
+pub async fn a_tail_that_falls_behind_is_told_and_has_no_hole<B: Broker>() {
+    const KEPT: usize = 200;
+    let Some(broker) = B::start(Retention::default().entries(KEPT)).await else { return };
+    let (writer, reader) = (broker.node().await, broker.node().await);
+    let mut slow = tail(&reader, &beginning(&reader).await).await;
+    let mut followed = 0;
+    for round in 0..5 {
+        for number in 0..5 * KEPT {
+            append(&writer, (round * 5 * KEPT + number).to_string()).await;
+        }
+        // What was fetched before may still come; between that and the error there is nothing.
+        match next(&mut slow).await {
+            Ok(batch) => {
+                for entry in &batch.entries {
+                    assert_eq!(text(entry), followed.to_string(), "a hole that nobody told of");
+                    followed += 1;
+                }
+            }
+            Err(BackplaneError::Trimmed { trimmed }) => {
+                let bounds = reader.bounds().await.expect("bounds");
+                assert!(trimmed <= bounds.trimmed && trimmed > Position::ZERO);
+                let mut fresh = tail(&reader, &Cursor::new(bounds.epoch, bounds.trimmed)).await;
+                assert!(!next(&mut fresh).await.expect("a batch").entries.is_empty());
+                return;
+            }
+            Err(error) => panic!("a tail that fell behind: {error:?}"),
+        }
+    }
+    trimmed(&reader).await;
+}
+
+pub async fn bytes_are_kept_so_many<B: Broker>() {
+    const KEPT: usize = 64 << 10;
+    let Some(broker) = B::start(Retention::default().bytes(KEPT as u64)).await else { return };
+    let node = broker.node().await;
+    let start = beginning(&node).await;
+    for number in 0..400 {
+        append(&node, format!("{number:0>1000}")).await;
+    }
+    let trimmed = trimmed(&node).await;
+    expect_trimmed(&node, &start).await;
+    let held = read_all(&node, &trimmed).await;
+    let bytes: usize = held.iter().map(|entry| entry.payload.len()).sum();
+    assert!((KEPT / 2..=KEPT * 2).contains(&bytes), "{bytes} bytes are held");
+    assert_eq!(text(&held[held.len() - 1]), format!("{:0>1000}", 399));
+}
+
+pub async fn entries_are_kept_so_long<B: Broker>() {
+    let Some(broker) = B::start(Retention::default().age(Duration::from_secs(1))).await else { return };
+    let node = broker.node().await;
+    let start = beginning(&node).await;
+    append_numbered(&node, "old", 20).await;
+    // Some look only when something is appended.
+    let gone = eventually("old entries go", async || {
+        append(&node, "new").await;
+        let trimmed = node.bounds().await.expect("bounds").trimmed;
+        let held = read_all(&node, &Cursor::new(start.epoch.clone(), trimmed)).await;
+        held.iter().all(|entry| !entry.payload.starts_with(b"old")).then_some(trimmed)
+    });
+    assert!(gone.await > Position::ZERO);
+    expect_trimmed(&node, &start).await;
+}

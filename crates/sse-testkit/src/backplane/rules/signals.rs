@@ -1,0 +1,129 @@
+//! What is told to all nodes beside the log.
+
+use std::{collections::HashSet, time::Duration};
+
+use bytes::Bytes;
+use sse_core::Signals;
+use tokio::time::timeout;
+
+use crate::backplane::{
+    Broker,
+    follow::{PULSE, append, assert_quiet, beginning, head, tail, take, texts},
+    stage::start,
+};
+
+async fn next(signals: &mut Box<dyn Signals>) -> Bytes {
+    timeout(PULSE, signals.next()).await.expect("a signal in time").expect("a signal")
+}
+
+/// Everything up to a last signal, which must come.
+async fn until(signals: &mut Box<dyn Signals>, last: &[u8]) -> Vec<Bytes> {
+    let mut heard = Vec::new();
+    loop {
+        let signal = next(signals).await;
+        if signal == last {
+            return heard;
+        }
+        heard.push(signal);
+    }
+}
+
+pub async fn a_signal_reaches_every_node_once<B: Broker>() {
+    const SIGNALS: usize = 50;
+    let Some(broker) = start::<B>().await else { return };
+    let nodes = [broker.node().await, broker.node().await, broker.node().await];
+    let mut listeners = Vec::new();
+    for node in nodes.iter().chain(&nodes[..1]) {
+        listeners.push(node.signals().await.expect("signals"));
+    }
+    let mut expected = HashSet::new();
+    for number in 0..SIGNALS {
+        let signal = Bytes::from(format!("signal {number}"));
+        nodes[number % nodes.len()].signal(signal.clone()).await.expect("a signal");
+        expected.insert(signal);
+    }
+    for listener in &mut listeners {
+        let mut heard = HashSet::new();
+        while heard.len() < SIGNALS {
+            let signal = next(listener).await;
+            assert!(heard.insert(signal.clone()), "{signal:?} came twice");
+        }
+        assert_eq!(heard, expected);
+    }
+    nodes[0].signal(Bytes::from_static(b"last")).await.expect("a signal");
+    for listener in &mut listeners {
+        assert_eq!(until(listener, b"last").await, [""; 0], "a signal came twice");
+    }
+}
+
+pub async fn a_signal_is_not_in_the_log<B: Broker>() {
+    let Some(broker) = start::<B>().await else { return };
+    let node = broker.node().await;
+    append(&node, "before").await;
+    let before = head(&node).await;
+    let mut tail = tail(&node, &beginning(&node).await).await;
+    let mut signals = node.signals().await.expect("signals");
+    node.signal(Bytes::from_static(b"signal")).await.expect("a signal");
+    assert_eq!(next(&mut signals).await, "signal");
+    assert_eq!(head(&node).await, before);
+    append(&node, "after").await;
+    assert_eq!(texts(&take(&mut tail, 2).await), ["before", "after"]);
+    assert_quiet(&mut tail).await;
+    let heard = timeout(Duration::from_millis(50), signals.next()).await;
+    assert!(heard.is_err(), "an entry is no signal: {heard:?}");
+}
+
+pub async fn a_signal_of_before_does_not_come<B: Broker>() {
+    let Some(broker) = start::<B>().await else { return };
+    let (node, other) = (broker.node().await, broker.node().await);
+    let mut early = other.signals().await.expect("signals");
+    node.signal(Bytes::from_static(b"before")).await.expect("a signal");
+    assert_eq!(next(&mut early).await, "before");
+    let mut signals = other.signals().await.expect("signals");
+    node.signal(Bytes::from_static(b"after")).await.expect("a signal");
+    assert_eq!(next(&mut signals).await, "after");
+    assert_eq!(next(&mut early).await, "after");
+}
+
+pub async fn a_signal_may_be_any_bytes<B: Broker>() {
+    let Some(broker) = start::<B>().await else { return };
+    let (node, other) = (broker.node().await, broker.node().await);
+    let mut signals = other.signals().await.expect("signals");
+    for payload in [Bytes::new(), Bytes::from_iter(0..=u8::MAX), Bytes::from(vec![7; 64 << 10])] {
+        node.signal(payload.clone()).await.expect("a signal");
+        assert!(next(&mut signals).await == payload, "a signal of {} bytes came changed", payload.len());
+    }
+}
+
+pub async fn a_wait_for_a_signal_may_be_dropped_at_any_time<B: Broker>() {
+    const SIGNALS: usize = 200;
+    let Some(broker) = start::<B>().await else { return };
+    let (node, other) = (broker.node().await, broker.node().await);
+    let mut signals = other.signals().await.expect("signals");
+    let sender = tokio::spawn(async move {
+        for number in 0..SIGNALS {
+            node.signal(Bytes::from(number.to_string())).await.expect("a signal");
+            if number % 10 == 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        }
+    });
+    let mut heard = HashSet::new();
+    for turn in 0_u64.. {
+        let wait = if turn % 50 == 49 { PULSE } else { Duration::from_micros(turn * 137 % 3_000) };
+        if let Ok(signal) = timeout(wait, signals.next()).await {
+            assert!(heard.insert(signal.expect("a signal")), "a signal came twice");
+        } else {
+            assert!(wait < PULSE, "{} of {SIGNALS} signals came", heard.len());
+        }
+        if heard.len() == SIGNALS {
+            break;
+        }
+    }
+    sender.await.expect("the sender");
+}
+
+pub async fn a_signal_that_nobody_hears_is_no_error<B: Broker>() {
+    let Some(broker) = start::<B>().await else { return };
+    broker.node().await.signal(Bytes::from_static(b"signal")).await.expect("a signal");
+}
