@@ -89,6 +89,54 @@ pub trait Backplane: Send + Sync + 'static {
     async fn leases(&self) -> Result<Vec<Lease>, BackplaneError>;
 }
 
+/// One that is shared, or chosen when the program runs.
+#[async_trait]
+impl<B: Backplane + ?Sized> Backplane for Arc<B> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    async fn bounds(&self) -> Result<Bounds, BackplaneError> {
+        (**self).bounds().await
+    }
+
+    async fn append(&self, entry: NewEntry) -> Result<Appended, BackplaneError> {
+        (**self).append(entry).await
+    }
+
+    async fn read(&self, after: &Cursor, limit: ReadLimit) -> Result<Page, BackplaneError> {
+        (**self).read(after, limit).await
+    }
+
+    async fn rewind(&self, entries: u64) -> Result<Cursor, BackplaneError> {
+        (**self).rewind(entries).await
+    }
+
+    async fn tail(&self, after: &Cursor) -> Result<Box<dyn Tail>, BackplaneError> {
+        (**self).tail(after).await
+    }
+
+    async fn signal(&self, payload: Bytes) -> Result<(), BackplaneError> {
+        (**self).signal(payload).await
+    }
+
+    async fn signals(&self) -> Result<Box<dyn Signals>, BackplaneError> {
+        (**self).signals().await
+    }
+
+    async fn hold_lease(&self, lease: Lease, term: Duration) -> Result<(), BackplaneError> {
+        (**self).hold_lease(lease, term).await
+    }
+
+    async fn drop_lease(&self, node: &str) -> Result<(), BackplaneError> {
+        (**self).drop_lease(node).await
+    }
+
+    async fn leases(&self) -> Result<Vec<Lease>, BackplaneError> {
+        (**self).leases().await
+    }
+}
+
 /// Follows a log.
 #[async_trait]
 pub trait Tail: Send {

@@ -284,6 +284,11 @@ impl Follower {
         let inner = self.manager()?;
         let moved = !batch.entries.is_empty();
         for entry in batch.entries {
+            // Whatever a backplane may do: nothing comes twice, and nothing goes back.
+            if self.at.as_ref().is_some_and(|at| entry.position <= at.position) {
+                warn!(position = %entry.position, "an entry of the log came again");
+                continue;
+            }
             self.pass_on(&inner, &entry).await;
             if let Some(at) = &mut self.at {
                 at.position = entry.position;

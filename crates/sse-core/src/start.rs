@@ -68,6 +68,11 @@ impl Order {
                 }
                 return Start { id, resumed: true, catching: false };
             }
+            // Nobody but this manager appends, so it is none of ours. On a backplane another node may have given it out.
+            Ok(given) if log.remote.is_none() && given.position > window.head() => {
+                let gap = Gap::new(GapReason::Future, id.clone(), window.head_cursor());
+                (Catching::behind(gap, targets, window), false)
+            }
             Ok(given) => {
                 let is_there = (log.trimmed()..=window.head()).contains(&given.position);
                 let may_come = log.remote.is_some() && given.position > window.head();

@@ -6,12 +6,14 @@
 mod follow;
 #[doc(hidden)]
 pub mod rules;
+mod scripted;
 mod stage;
 
 use std::{future::Future, sync::Arc};
 
 use sse_core::{Backplane, Position, Retention};
 
+pub use scripted::ScriptedBackplane;
 #[doc(hidden)]
 pub use stage::check;
 

@@ -15,6 +15,8 @@ mod heartbeat;
 mod leavers;
 mod lifecycle;
 mod limits;
+mod log;
+mod nodes;
 mod publish;
 mod queue;
 mod readers;

@@ -1,0 +1,400 @@
+//! Several managers on one backplane.
+
+use std::{sync::Arc, time::Duration};
+
+use sse_core::{
+    Backplane, Cause, Event, EventId, Handshake, LogState, Manager, MemoryBackplane, PublishError, Retention,
+    Target,
+};
+use sse_testkit::{Decoded, backplane::ScriptedBackplane};
+use tokio::time::sleep;
+
+use crate::support::{Client, json, name, publish_all};
+
+/// Long enough for whatever is under way, in paused time.
+const SOON: Duration = Duration::from_millis(50);
+
+async fn node(backplane: impl Backplane) -> Manager {
+    node_holding(backplane, Retention::default()).await
+}
+
+async fn node_holding(backplane: impl Backplane, retention: Retention) -> Manager {
+    let manager = Manager::builder().backplane(backplane).log(retention).build().unwrap();
+    manager.follow();
+    while manager.log().unwrap().state == LogState::Starting {
+        sleep(SOON).await;
+    }
+    manager
+}
+
+fn from(id: &str) -> Handshake {
+    Handshake::from_request("GET", None, Some(id.as_bytes()))
+}
+
+fn data(events: &[Decoded]) -> Vec<&str> {
+    let published = events.iter().filter(|event| event.event_type == "message");
+    published.map(|event| event.data.as_str()).collect()
+}
+
+fn resumed(events: &[Decoded]) -> bool {
+    assert_eq!(events[0].event_type, "connection");
+    json(&events[0])["resumed"].as_bool().unwrap()
+}
+
+fn reasons(events: &[Decoded]) -> Vec<String> {
+    let gaps = events.iter().filter(|event| name(event) == "gap");
+    gaps.map(|gap| json(gap)["data"]["reason"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_node_has_the_same_events_with_the_same_ids() {
+    let backplane = MemoryBackplane::new(Retention::default());
+    let (one, two) = (node(backplane.clone()).await, node(backplane).await);
+    let (mut here, mut there) = (
+        Client::greeted(&one, Handshake::new().user("42")),
+        Client::greeted(&two, Handshake::new().user("42")),
+    );
+    for number in 0..10 {
+        let node = if number % 2 == 0 { &one } else { &two };
+        let receipt = node.user("42").publish(Event::text(number.to_string())).await.unwrap();
+        assert_eq!(receipt.matched, 1, "those of this node");
+    }
+    sleep(SOON).await;
+    let (here, there) = (here.take(), there.take());
+    assert_eq!(here, there);
+    assert_eq!(data(&here), ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publish_is_in_the_queues_of_its_node_when_it_returns() {
+    let manager = node(MemoryBackplane::new(Retention::default())).await;
+    let mut clients: Vec<_> = (0..1000).map(|_| Client::greeted(&manager, Handshake::new())).collect();
+    let receipt = manager.all().publish(Event::text("x")).await.unwrap();
+    assert_eq!(receipt.matched, 1000);
+    for client in &mut clients {
+        let events = client.take();
+        assert_eq!(Some(&*events[0].id), receipt.id.as_ref().map(EventId::as_str));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_resumes_on_another_node() {
+    let backplane = MemoryBackplane::new(Retention::default());
+    let (one, two) = (node(backplane.clone()).await, node(backplane.clone()).await);
+    let mut client = Client::connect(&one, Handshake::new().user("42"));
+    publish_all(&two, ["had"]).await;
+    sleep(SOON).await;
+    let had = client.take().last().unwrap().id.clone();
+    drop((client, one));
+    two.user("42").publish(Event::text("missed")).await.unwrap();
+    two.user("43").publish(Event::text("another's")).await.unwrap();
+
+    // One that was there, and one that starts now.
+    for node in [two.clone(), node(backplane).await] {
+        let events = Client::connect(&node, from(&had).user("42")).take();
+        assert!(resumed(&events));
+        assert_eq!(data(&events), ["missed"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_node_does_not_hold_comes_from_the_backplane() {
+    let backplane = MemoryBackplane::new(Retention::default());
+    let manager = node_holding(backplane, Retention::default().entries(10)).await;
+    let mut client = Client::connect(&manager, Handshake::new().user("42"));
+    let had = client.take().last().unwrap().id.clone();
+    drop(client);
+    for number in 0..5000 {
+        let user = if number % 10 == 0 { "42" } else { "43" };
+        manager.user(user).publish(Event::text(number.to_string())).await.unwrap();
+    }
+    let mut clients: Vec<_> = (0..100).map(|_| Client::connect(&manager, from(&had).user("42"))).collect();
+    let mut came: Vec<_> = clients.iter_mut().map(Client::take).collect();
+    manager.user("42").publish(Event::text("live")).await.unwrap();
+    for _ in 0..100 {
+        sleep(SOON).await;
+        clients.iter_mut().zip(&mut came).for_each(|(client, came)| came.extend(client.take()));
+    }
+    let expected: Vec<_> =
+        (0..500).map(|number| (number * 10).to_string()).chain(["live".to_owned()]).collect();
+    for events in &came {
+        assert!(resumed(events));
+        assert_eq!(data(events), expected);
+    }
+    let reads = manager.log().unwrap().reads;
+    assert!((5..=10).contains(&reads), "a hundred clients read five thousand entries in {reads} parts");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_backplane_does_not_hold_either_is_a_gap() {
+    let backplane = MemoryBackplane::new(Retention::default().entries(100));
+    let manager = node_holding(backplane, Retention::default().entries(10)).await;
+    let mut client = Client::connect(&manager, Handshake::new());
+    let had = client.take().last().unwrap().id.clone();
+    drop(client);
+    publish_all(&manager, (0..500).map(|number| number.to_string())).await;
+    sleep(Duration::from_secs(7)).await;
+    let mut client = Client::connect(&manager, from(&had));
+    let mut events = client.take();
+    for _ in 0..10 {
+        sleep(SOON).await;
+        events.extend(client.take());
+    }
+    assert!(!resumed(&events));
+    assert_eq!(reasons(&events), ["trimmed"]);
+    let expected: Vec<_> = (400..500).map(|number| number.to_string()).collect();
+    assert_eq!(data(&events), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_wait_until_the_log_is_there() {
+    let backplane = ScriptedBackplane::new(MemoryBackplane::new(Retention::default()));
+    backplane.set_away(true);
+    let manager = Manager::builder().backplane(backplane.clone()).build().unwrap();
+    let refused = manager.connect(Handshake::new()).unwrap_err();
+    assert_eq!(refused.cause(), &Cause::Unavailable);
+    assert_eq!(refused.answer().status, 503);
+    assert_eq!(manager.log().unwrap().state, LogState::Starting);
+    backplane.set_away(false);
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(manager.log().unwrap().state, LogState::Current);
+    Client::greeted(&manager, Handshake::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_backplane_is_away_streams_stay_and_are_told() {
+    let memory = MemoryBackplane::new(Retention::default());
+    let backplane = ScriptedBackplane::new(memory.clone());
+    let (manager, other) = (node(backplane.clone()).await, node(memory).await);
+    let mut client = Client::greeted(&manager, Handshake::new());
+    backplane.set_away(true);
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(client.names(), ["degraded"]);
+    assert_eq!(manager.log().unwrap().state, LogState::Away);
+    let error = manager.all().publish(Event::text("x")).await.unwrap_err();
+    assert!(matches!(error, PublishError::Unavailable { .. }), "{error:?}");
+    publish_all(&other, ["from the other node"]).await;
+    let mut late = Client::connect(&manager, Handshake::new());
+    assert_eq!(late.names(), ["connection", "degraded"]);
+
+    let mut beats = Vec::new();
+    for _ in 0..4 {
+        sleep(Duration::from_secs(30)).await;
+        late.take();
+        beats.extend(client.names());
+    }
+    assert!(!beats.is_empty() && beats.iter().all(|name| name == "heartbeat"), "{beats:?}");
+
+    backplane.set_away(false);
+    sleep(Duration::from_secs(10)).await;
+    for client in [&mut client, &mut late] {
+        let events = client.take();
+        let names: Vec<_> = events.iter().map(name).filter(|name| name != "heartbeat").collect();
+        assert_eq!(names, ["message", "restored"]);
+    }
+    assert_eq!(manager.log().unwrap().state, LogState::Current);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_patient_publish_waits_and_is_there_once() {
+    let backplane = ScriptedBackplane::new(MemoryBackplane::new(Retention::default()));
+    let manager = node(backplane.clone()).await;
+    let mut client = Client::greeted(&manager, Handshake::new());
+    backplane.set_away(true);
+    let publishing = tokio::spawn({
+        let manager = manager.clone();
+        async move { manager.all().publish(Event::text("x").patience(Duration::from_secs(60))).await }
+    });
+    sleep(Duration::from_secs(20)).await;
+    // It is appended now, but the answer is lost.
+    backplane.lose_answers(1);
+    backplane.set_away(false);
+    let receipt = publishing.await.unwrap().unwrap();
+    assert_eq!((receipt.matched, receipt.duplicate), (1, false));
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(data(&client.take()), ["x"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn patience_ends_and_what_waits_is_bounded() {
+    let backplane = ScriptedBackplane::new(MemoryBackplane::new(Retention::default()));
+    let manager = {
+        let mut config = sse_core::Config::default();
+        config.spool_bytes = 2000;
+        let manager = Manager::builder().config(config).backplane(backplane.clone()).build().unwrap();
+        manager.follow();
+        sleep(SOON).await;
+        manager
+    };
+    backplane.set_away(true);
+    let publish = |bytes: usize| {
+        let manager = manager.clone();
+        let event = Event::text("x".repeat(bytes)).patience(Duration::from_secs(30));
+        tokio::spawn(async move { (manager.all().publish(event).await, tokio::time::Instant::now()) })
+    };
+    let start = tokio::time::Instant::now();
+    let (waits, too_much) = (publish(1200), publish(1200));
+    let (error, at) = too_much.await.unwrap();
+    assert!(matches!(error, Err(PublishError::Unavailable { .. })) && at - start < Duration::from_secs(1));
+    let (error, at) = waits.await.unwrap();
+    assert!(matches!(error, Err(PublishError::Unavailable { .. })));
+    assert!((20..=30).contains(&(at - start).as_secs()), "{:?}", at - start);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_with_the_same_key_on_another_node_is_one_event() {
+    let memory = MemoryBackplane::new(Retention::default());
+    let backplane = ScriptedBackplane::new(memory.clone());
+    let (one, two) = (node(backplane.clone()).await, node(memory).await);
+    let mut client = Client::greeted(&two, Handshake::new());
+    backplane.lose_answers(1);
+    let publish = |node: &Manager| {
+        let node = node.clone();
+        async move { node.all().publish(Event::text("once").idempotency_key("k")).await }
+    };
+    assert!(matches!(publish(&one).await, Err(PublishError::Unavailable { .. })));
+    let receipt = publish(&two).await.unwrap();
+    assert!(receipt.duplicate && receipt.id.is_some());
+    sleep(SOON).await;
+    assert_eq!(data(&client.take()), ["once"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_log_is_a_gap_and_nothing_of_it_is_taken_for_the_old_one() {
+    let memory = MemoryBackplane::new(Retention::default());
+    let manager = node(memory.clone()).await;
+    let mut client = Client::connect(&manager, Handshake::new());
+    publish_all(&manager, ["old"]).await;
+    let had = client.take().last().unwrap().id.clone();
+    memory.clear();
+    sleep(Duration::from_secs(7)).await;
+    publish_all(&manager, ["new"]).await;
+    let events = client.take();
+    assert_eq!(reasons(&events), ["epoch"]);
+    assert_eq!(data(&events), ["new"]);
+    let events = Client::connect(&manager, from(&had)).take();
+    assert_eq!((resumed(&events), reasons(&events)), (false, vec!["epoch".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_fell_behind_the_retention_tells_its_streams() {
+    let memory = MemoryBackplane::new(Retention::default().entries(10));
+    let backplane = ScriptedBackplane::new(memory.clone());
+    let (manager, other) = (node(backplane.clone()).await, node(memory).await);
+    let mut client = Client::greeted(&manager, Handshake::new());
+    backplane.set_away(true);
+    sleep(Duration::from_secs(2)).await;
+    publish_all(&other, (0..50).map(|number| number.to_string())).await;
+    backplane.set_away(false);
+    sleep(Duration::from_secs(20)).await;
+    let events = client.take();
+    assert_eq!(reasons(&events), ["trimmed"]);
+    let expected: Vec<_> = (40..50).map(|number| number.to_string()).collect();
+    assert_eq!(data(&events), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_ahead_of_its_new_node_waits_for_it() {
+    let memory = MemoryBackplane::new(Retention::default());
+    let backplane = ScriptedBackplane::new(memory.clone());
+    let (behind, other) = (node(backplane.clone()).await, node(memory).await);
+    let mut client = Client::connect(&other, Handshake::new());
+    backplane.set_away(true);
+    sleep(Duration::from_secs(2)).await;
+    publish_all(&other, ["1", "2"]).await;
+    let had = client.take().last().unwrap().id.clone();
+    publish_all(&other, ["3"]).await;
+    let mut moved = Client::connect(&behind, from(&had));
+    let events = moved.take();
+    assert!(resumed(&events));
+    sleep(Duration::from_secs(60)).await;
+    let beats = moved.take();
+    assert!(beats.iter().all(|beat| beat.event_type == "heartbeat" && beat.id == had), "{beats:?}");
+    backplane.set_away(false);
+    sleep(Duration::from_secs(10)).await;
+    let events = moved.take();
+    assert_eq!((data(&events), reasons(&events)), (vec!["3"], vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_that_no_node_gave_out_is_told_once_the_log_was_looked_at() {
+    let manager = node(MemoryBackplane::new(Retention::default())).await;
+    let head = manager.log().unwrap().head;
+    let mut client = Client::connect(&manager, from(&format!("{}-{}", head.epoch, 1_000_000)));
+    let mut events = client.take();
+    sleep(Duration::from_secs(5)).await;
+    events.extend(client.take());
+    assert_eq!(reasons(&events), ["future"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_for_now_or_for_one_client_reaches_other_nodes_beside_the_log() {
+    let backplane = MemoryBackplane::new(Retention::default());
+    let (one, two) = (node(backplane.clone()).await, node(backplane).await);
+    let (mut here, mut there) =
+        (Client::greeted(&one, Handshake::new()), Client::greeted(&two, Handshake::new()));
+    let receipt = one.all().publish(Event::text("now").ephemeral()).await.unwrap();
+    assert_eq!((receipt.id, receipt.matched), (None, 1));
+    one.client(there.id()).publish(Event::text("for one")).await.unwrap();
+    one.client(here.id()).publish(Event::text("for the other")).await.unwrap();
+    sleep(SOON).await;
+    assert_eq!(here.data(), ["now", "for the other"]);
+    assert_eq!(there.data(), ["now", "for one"]);
+    assert_eq!(one.log().unwrap().entries, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn garbage_in_the_log_or_among_the_signals_harms_nobody() {
+    let backplane = MemoryBackplane::new(Retention::default());
+    let manager = node(backplane.clone()).await;
+    let mut client = Client::greeted(&manager, Handshake::new());
+    for garbage in [&b""[..], b"\x01", b"\x02\x00", b"\xff\xff\xff", &[1; 64]] {
+        let entry = sse_core::NewEntry { payload: garbage.to_vec().into(), key: None };
+        backplane.append(entry).await.unwrap();
+        backplane.signal(garbage.to_vec().into()).await.unwrap();
+    }
+    publish_all(&manager, ["fine"]).await;
+    sleep(SOON).await;
+    assert_eq!(client.data(), ["fine"]);
+    assert_eq!(manager.log().unwrap().unreadable, 5);
+}
+
+#[test]
+fn another_runtime_follows_when_the_first_ends() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let backplane = MemoryBackplane::new(Retention::default());
+    let (first, second) = (runtime(), runtime());
+    let manager = first.block_on(node(backplane));
+    drop(first);
+    second.block_on(async {
+        let mut client = Client::greeted(&manager, Handshake::new());
+        publish_all(&manager, ["x"]).await;
+        assert_eq!(client.data(), ["x"]);
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_that_is_dropped_leaves_nothing_behind() {
+    let backplane = Arc::new(());
+    let watched = Arc::downgrade(&backplane);
+    let memory = ScriptedBackplane::new(MemoryBackplane::new(Retention::default())).holding(backplane);
+    let manager = node(memory).await;
+    drop(manager);
+    sleep(Duration::from_secs(15)).await;
+    assert_eq!(watched.strong_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn publishes_to_nobody_and_to_a_target_of_another_node_are_successes() {
+    let backplane = MemoryBackplane::new(Retention::default());
+    let (one, two) = (node(backplane.clone()).await, node(backplane).await);
+    let mut there = Client::greeted(&two, Handshake::new().topic("t"));
+    let receipt = one.topic("t").publish(Event::text("x")).await.unwrap();
+    assert_eq!(receipt.matched, 0);
+    sleep(SOON).await;
+    assert_eq!(there.data(), ["x"]);
+    let gone = there.id();
+    drop(there);
+    let receipt = one.publish(Target::Client(gone), Event::text("x")).await.unwrap();
+    assert_eq!((receipt.matched, receipt.id), (0, None));
+}

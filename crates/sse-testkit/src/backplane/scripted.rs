@@ -1,0 +1,231 @@
+//! A backplane that fails as it is told.
+
+use std::{
+    any::Any,
+    collections::VecDeque,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use sse_core::{
+    Appended, Backplane, BackplaneError, Batch, Bounds, Cursor, Lease, MemoryBackplane, NewEntry, Page,
+    ReadLimit, Signals, Tail,
+};
+use tokio::{sync::watch, time::sleep};
+
+/// One node's way to a [`MemoryBackplane`], that fails as it is told: to try what an app or a manager does then, in paused time.
+///
+/// A clone is the same way. Other nodes may stand on the same memory, each with a way of its own or with the memory itself.
+#[derive(Clone)]
+pub struct ScriptedBackplane {
+    memory: MemoryBackplane,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    away: watch::Sender<bool>,
+    /// Appends to come whose answers are lost, although they take effect.
+    lost_answers: AtomicU32,
+    /// Appends to come that fail before they take effect.
+    failures: AtomicU32,
+    /// How long each call to come takes, by turns.
+    delays: Mutex<VecDeque<Duration>>,
+    /// Calls that break the tail.
+    cuts: watch::Sender<u64>,
+    held: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
+}
+
+impl ScriptedBackplane {
+    /// A way to a memory that does not fail yet.
+    #[must_use]
+    pub fn new(memory: MemoryBackplane) -> Self {
+        let shared = Shared {
+            away: watch::Sender::new(false),
+            lost_answers: AtomicU32::new(0),
+            failures: AtomicU32::new(0),
+            delays: Mutex::default(),
+            cuts: watch::Sender::new(0),
+            held: Mutex::default(),
+        };
+        Self { memory, shared: Arc::new(shared) }
+    }
+
+    /// Whether nobody answers: every call fails, tails and signals break.
+    pub fn set_away(&self, away: bool) {
+        self.shared.away.send_replace(away);
+    }
+
+    /// Breaks what follows the log and listens to signals; new ones work.
+    pub fn cut(&self) {
+        self.shared.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    /// Loses the answers of so many appends to come: they take effect, and fail all the same.
+    pub fn lose_answers(&self, appends: u32) {
+        self.shared.lost_answers.store(appends, Ordering::SeqCst);
+    }
+
+    /// Fails so many appends to come before they take effect.
+    pub fn fail_appends(&self, appends: u32) {
+        self.shared.failures.store(appends, Ordering::SeqCst);
+    }
+
+    /// Delays each of so many calls to come.
+    pub fn delay(&self, delays: impl IntoIterator<Item = Duration>) {
+        lock(&self.shared.delays).extend(delays);
+    }
+
+    /// Holds something as long as it lives.
+    #[must_use]
+    pub fn holding(self, thing: Arc<dyn Any + Send + Sync>) -> Self {
+        lock(&self.shared.held).push(thing);
+        self
+    }
+
+    async fn call(&self) -> Result<(), BackplaneError> {
+        let delay = lock(&self.shared.delays).pop_front();
+        if let Some(delay) = delay {
+            sleep(delay).await;
+        }
+        if *self.shared.away.borrow() { Err(unavailable()) } else { Ok(()) }
+    }
+
+    fn breaks(&self) -> Breaks {
+        Breaks { away: self.shared.away.subscribe(), cuts: self.shared.cuts.subscribe() }
+    }
+}
+
+impl fmt::Debug for ScriptedBackplane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScriptedBackplane").field("away", &*self.shared.away.borrow()).finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn unavailable() -> BackplaneError {
+    BackplaneError::unavailable(Duration::from_millis(100), "by script")
+}
+
+fn take_one(counter: &AtomicU32) -> bool {
+    counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1)).is_ok()
+}
+
+#[async_trait]
+impl Backplane for ScriptedBackplane {
+    fn name(&self) -> &'static str {
+        "scripted"
+    }
+
+    async fn bounds(&self) -> Result<Bounds, BackplaneError> {
+        self.call().await?;
+        self.memory.bounds().await
+    }
+
+    async fn append(&self, entry: NewEntry) -> Result<Appended, BackplaneError> {
+        self.call().await?;
+        if take_one(&self.shared.failures) {
+            return Err(unavailable());
+        }
+        let appended = self.memory.append(entry).await;
+        if take_one(&self.shared.lost_answers) { Err(unavailable()) } else { appended }
+    }
+
+    async fn read(&self, after: &Cursor, limit: ReadLimit) -> Result<Page, BackplaneError> {
+        self.call().await?;
+        self.memory.read(after, limit).await
+    }
+
+    async fn rewind(&self, entries: u64) -> Result<Cursor, BackplaneError> {
+        self.call().await?;
+        self.memory.rewind(entries).await
+    }
+
+    async fn tail(&self, after: &Cursor) -> Result<Box<dyn Tail>, BackplaneError> {
+        self.call().await?;
+        let tail = self.memory.tail(after).await?;
+        Ok(Box::new(Breakable { inner: tail, way: self.clone(), breaks: self.breaks() }))
+    }
+
+    async fn signal(&self, payload: Bytes) -> Result<(), BackplaneError> {
+        self.call().await?;
+        self.memory.signal(payload).await
+    }
+
+    async fn signals(&self) -> Result<Box<dyn Signals>, BackplaneError> {
+        self.call().await?;
+        let signals = self.memory.signals().await?;
+        Ok(Box::new(Breakable { inner: signals, way: self.clone(), breaks: self.breaks() }))
+    }
+
+    async fn hold_lease(&self, lease: Lease, term: Duration) -> Result<(), BackplaneError> {
+        self.call().await?;
+        self.memory.hold_lease(lease, term).await
+    }
+
+    async fn drop_lease(&self, node: &str) -> Result<(), BackplaneError> {
+        self.call().await?;
+        self.memory.drop_lease(node).await
+    }
+
+    async fn leases(&self) -> Result<Vec<Lease>, BackplaneError> {
+        self.call().await?;
+        self.memory.leases().await
+    }
+}
+
+/// What ends when the way is cut.
+struct Breakable<T: ?Sized> {
+    way: ScriptedBackplane,
+    breaks: Breaks,
+    inner: Box<T>,
+}
+
+struct Breaks {
+    away: watch::Receiver<bool>,
+    cuts: watch::Receiver<u64>,
+}
+
+impl Breaks {
+    /// Resolves when the way is away, or was cut since it was opened.
+    async fn broken(&mut self) {
+        let away = async { self.away.wait_for(|away| *away).await.is_err() };
+        let cut = async { self.cuts.changed().await.is_err() };
+        // The sender lives as long as the way, which is held beside this.
+        tokio::select! { _ = away => {}, _ = cut => {} }
+    }
+}
+
+#[async_trait]
+impl Tail for Breakable<dyn Tail> {
+    async fn next(&mut self) -> Result<Batch, BackplaneError> {
+        let delay = lock(&self.way.shared.delays).pop_front();
+        if let Some(delay) = delay {
+            sleep(delay).await;
+        }
+        tokio::select! {
+            biased;
+            () = self.breaks.broken() => Err(unavailable()),
+            batch = self.inner.next() => batch,
+        }
+    }
+}
+
+#[async_trait]
+impl Signals for Breakable<dyn Signals> {
+    async fn next(&mut self) -> Result<Bytes, BackplaneError> {
+        tokio::select! {
+            biased;
+            () = self.breaks.broken() => Err(unavailable()),
+            signal = self.inner.next() => signal,
+        }
+    }
+}
