@@ -31,6 +31,7 @@ pub struct Builder {
     pub(crate) access: Arc<dyn Access>,
     pub(crate) hooks: Arc<dyn Hooks>,
     pub(crate) backplane: Option<Arc<dyn Backplane>>,
+    pub(crate) seed: Option<u64>,
 }
 
 impl Default for Builder {
@@ -41,6 +42,7 @@ impl Default for Builder {
             access: Arc::new(OwnOnly),
             hooks: Arc::new(NoHooks),
             backplane: None,
+            seed: None,
         }
     }
 }
@@ -165,6 +167,12 @@ impl Builder {
     /// [`Cause::Unavailable`](crate::Cause::Unavailable) until the log was followed to its end once.
     pub fn backplane(mut self, backplane: impl Backplane) -> Self {
         self.backplane = Some(Arc::new(backplane));
+        self
+    }
+
+    /// Takes all random times (`retry:`, ages, pauses before another try) from a seed, so that a simulation in paused time can be played again.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
         self
     }
 

@@ -5,7 +5,7 @@ use std::{ops::RangeInclusive, time::Duration};
 use tokio::{task::yield_now, time};
 use tracing::info;
 
-use crate::{farewell::Farewell, inner::random_between, manager::Manager, reason::Reason};
+use crate::{farewell::Farewell, manager::Manager, reason::Reason};
 
 /// How a manager shuts down.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +89,8 @@ impl Manager {
             self.inner.with_order(|order, hold| {
                 for place in places {
                     let mut farewell = Farewell::new(Reason::Shutdown);
-                    farewell.retry = Some(random_between(*drain.retry.start(), *drain.retry.end()));
+                    farewell.retry =
+                        Some(self.inner.jitter.between(*drain.retry.start(), *drain.retry.end()));
                     ended += usize::from(order.end(place, farewell, hold));
                 }
             });

@@ -146,8 +146,8 @@ mod tests {
         let name = "[a-z/ä]{1,20}";
         prop_oneof![
             Just(Target::All),
-            name.prop_map(|name| Target::User(UserId::new(name).unwrap())),
-            name.prop_map(|name| Target::Topic(Topic::new(name).unwrap())),
+            name.prop_map(|name| Target::User(UserId::new(name).expect("a name"))),
+            name.prop_map(|name| Target::Topic(Topic::new(name).expect("a name"))),
             any::<u128>().prop_map(|id| Target::Client(ClientId::of_number(id))),
         ]
     }
@@ -161,7 +161,9 @@ mod tests {
                 event = key.into_iter().fold(event, Event::collapse_key);
                 event =
                     retry.into_iter().fold(event, |event, ms| event.retry(Duration::from_millis(ms.into())));
-                event_type.into_iter().fold(event, |event, it| event.event_type(EventType::new(it).unwrap()))
+                event_type
+                    .into_iter()
+                    .fold(event, |event, it| event.event_type(EventType::new(it).expect("a type")))
             })
     }
 

@@ -27,7 +27,7 @@ use crate::{
     message::{Mark, Message},
     order::Placed,
     publish::Sweep,
-    reader::{Reader, pause},
+    reader::Reader,
     receipt::Receipt,
     signal, system,
     target::Target,
@@ -174,7 +174,8 @@ impl Follower {
                 return;
             }
             self.failures += 1;
-            sleep(pause(self.failures)).await;
+            let Ok(pause) = self.manager().map(|inner| inner.jitter.pause(self.failures)) else { return };
+            sleep(pause).await;
         }
     }
 

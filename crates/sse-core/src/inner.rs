@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use rand::RngExt as _;
 use tokio::sync::Notify;
 
 use crate::{
@@ -28,6 +27,7 @@ use crate::{
     frame::Collapse,
     heartbeat::Heartbeat,
     hooks::Hooks,
+    jitter::Jitter,
     log::Log,
     log_stats::AppendTimes,
     name::Topic,
@@ -53,6 +53,7 @@ pub(crate) struct Inner {
     pub(crate) hooks: Arc<dyn Hooks>,
     pub(crate) heartbeat: Option<Arc<dyn Heartbeat>>,
     pub(crate) clock: Clock,
+    pub(crate) jitter: Jitter,
     /// How long it takes until every stream was looked at.
     pub(crate) round: Duration,
     pub(crate) rules: Rules,
@@ -93,6 +94,7 @@ impl Inner {
             round: ticker::round(&config, heartbeat.is_some()),
             heartbeat,
             clock: Clock::new(),
+            jitter: Jitter::new(builder.seed),
             rules: Rules {
                 dialects: Dialects::default(),
                 bounds: Bounds { frames: config.queue_frames, bytes: config.queue_bytes },
@@ -197,13 +199,4 @@ impl Inner {
             key: event.collapse_key_ref().map(|key| hash(CollapseBy::Key, key)),
         })
     }
-}
-
-/// A random duration in `from..=to`, so that clients do not come back together.
-pub(crate) fn random_between(from: Duration, to: Duration) -> Duration {
-    let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-    if from >= to {
-        return from;
-    }
-    Duration::from_nanos(rand::rng().random_range(nanos(from)..=nanos(to)))
 }

@@ -35,6 +35,7 @@ mod hello;
 mod hooks;
 mod inner;
 mod into_event;
+mod jitter;
 mod leavers;
 mod lines;
 mod log;

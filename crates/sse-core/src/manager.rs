@@ -25,7 +25,8 @@ use crate::{
     groups::GroupKind,
     handshake::Handshake,
     hello::Hello,
-    inner::{Inner, random_between},
+    inner::Inner,
+    jitter::Jitter,
     name::{Topic, UserId},
     order::Order,
     queue::Queue,
@@ -151,14 +152,14 @@ impl Manager {
             let start = order.start(&shared, handshake.last_event_id.as_deref(), &inner.rules.dialects, hold);
             Ok((shared, start))
         })?;
-        shared.expires_in(left, shared.opened_ms, inner.round);
+        shared.expires_in(left, shared.opened_ms, inner.round, &inner.jitter);
         inner.ticker.ensure(inner);
         let hello = Hello {
             client_id: shared.id,
             user_id: shared.user.clone(),
             resumed: start.resumed,
             heartbeat: inner.heartbeat.as_ref().map(|_| inner.config.heartbeat_interval),
-            retry: random_between(inner.config.retry * 3 / 4, inner.config.retry * 5 / 4),
+            retry: inner.jitter.between(inner.config.retry * 3 / 4, inner.config.retry * 5 / 4),
             id: start.id,
             timestamp: shared.connected_at,
         };
@@ -266,7 +267,7 @@ impl Manager {
             connected_at: unix_ms(),
             opened_ms: inner.clock.uptime_ms(),
             arrival: seq,
-            ends_after_ms: config.max_age.map_or(0, random_age_ms),
+            ends_after_ms: config.max_age.map_or(0, |age| random_age_ms(&inner.jitter, age)),
             expires_after_ms: AtomicU32::new(0),
             place,
             dialect,
@@ -292,7 +293,7 @@ impl Manager {
     fn refuse(&self, cause: Cause) -> Refused {
         let config = &self.inner.config;
         self.inner.order.lock().counts.refused[cause.index()] += 1;
-        let delay = random_between(config.retry.max(Duration::from_secs(1)), config.retry * 5);
+        let delay = self.inner.jitter.between(config.retry.max(Duration::from_secs(1)), config.retry * 5);
         Refused::new(cause).with_retry_after(delay).softly(config.refusal == RefusalForm::Soft)
     }
 }
@@ -339,6 +340,6 @@ fn check_length(field: &'static str, name: &str, limit: usize) -> Result<(), Cau
 
 /// At 85 to 100 % of the age, so that streams which came together do not go together; a look at a stream may come
 /// 5 % too early (see `Rhythm`), which makes it 80 to 100 %.
-fn random_age_ms(age: Duration) -> u32 {
-    u32::try_from(random_between(age * 17 / 20, age).as_millis()).unwrap_or(u32::MAX)
+fn random_age_ms(jitter: &Jitter, age: Duration) -> u32 {
+    u32::try_from(jitter.between(age * 17 / 20, age).as_millis()).unwrap_or(u32::MAX)
 }

@@ -24,7 +24,6 @@ use crate::{
     message::{Mark, Message},
     name::{Topic, UserId},
     order::Placed,
-    reader::pause,
     receipt::{KeyError, PublishError, Receipt},
     recent_keys::MAX_KEY_BYTES,
     system,
@@ -269,7 +268,7 @@ async fn append_patiently(
         if room.is_none() && patience.is_some() {
             room = inner.spool.room(entry.payload.len());
         }
-        let wait = pause(tries);
+        let wait = inner.jitter.pause(tries);
         if room.is_none() || Instant::now() + wait >= deadline {
             return Err(unavailable(error));
         }

@@ -16,7 +16,7 @@ use crate::{
     backplane::{Backplane, BackplaneError, Page, ReadLimit},
     cursor::Cursor,
     gap::GapReason,
-    inner::{Inner, random_between},
+    inner::Inner,
     segment::Segment,
     sync::Mutex,
 };
@@ -29,9 +29,6 @@ const KEPT_BYTES: usize = 32 << 20;
 
 /// No answer within this time is none.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long a reader waits after a failure, at first and at most.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// How often a reader with nothing to read looks whether the manager still lives.
 const LOOK: Duration = Duration::from_secs(1);
@@ -97,11 +94,11 @@ impl Reader {
                 continue;
             };
             let read = timeout(PATIENCE, backplane.read(&after, PAGE)).await;
-            let read = read.unwrap_or_else(|late| Err(BackplaneError::unavailable(PAUSE.0, late)));
+            let read = read.unwrap_or_else(|late| Err(BackplaneError::unavailable(PATIENCE, late)));
             let Some(inner) = manager.upgrade() else { return };
             failures = if reader.keep(&inner, after, read) { 0 } else { failures + 1 };
             if failures > 0 {
-                sleep(pause(failures)).await;
+                sleep(inner.jitter.pause(failures)).await;
             }
             inner.with_order(super::order::Order::wake_waiting);
         }
@@ -139,10 +136,4 @@ impl Reader {
     pub(crate) fn reads(&self) -> u64 {
         self.state.lock().reads
     }
-}
-
-/// How long to wait after so many failures in a row: twice as long each time, and never together with others.
-pub(crate) fn pause(failures: u32) -> Duration {
-    let longest = PAUSE.1.min(PAUSE.0 * 2_u32.saturating_pow(failures.saturating_sub(1).min(16)));
-    random_between(longest / 2, longest)
 }

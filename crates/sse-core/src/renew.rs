@@ -4,7 +4,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use thiserror::Error;
 
-use crate::{caller::Caller, client_id::ClientId, inner::random_between, manager::Manager, shared::Shared};
+use crate::{caller::Caller, client_id::ClientId, jitter::Jitter, manager::Manager, shared::Shared};
 
 /// Why a stream was not renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -41,7 +41,7 @@ impl Manager {
             if left.is_some_and(|left| left.is_zero()) {
                 return Err(RenewError::Expired);
             }
-            stream.expires_in(left, uptime_ms, round);
+            stream.expires_in(left, uptime_ms, round, &self.inner.jitter);
             Ok(())
         })
     }
@@ -49,9 +49,15 @@ impl Manager {
 
 impl Shared {
     /// Sets when it ends: at a random 80 to 100 % of what is left, so that streams whose tokens are of one moment do not go together.
-    pub(crate) fn expires_in(&self, left: Option<Duration>, uptime_ms: u64, round: Duration) {
+    pub(crate) fn expires_in(
+        &self,
+        left: Option<Duration>,
+        uptime_ms: u64,
+        round: Duration,
+        jitter: &Jitter,
+    ) {
         let age = Duration::from_millis(uptime_ms.saturating_sub(self.opened_ms));
-        let after = left.map_or(0, |left| age_at_end(age, left, round));
+        let after = left.map_or(0, |left| age_at_end(age, left, round, jitter));
         self.expires_after_ms.store(after, Ordering::Relaxed);
     }
 }
@@ -59,9 +65,9 @@ impl Shared {
 /// The age at which a stream ends that has so much left at an age, in milliseconds; not zero, which stands for never.
 ///
 /// A look at a stream may come a round too early, and none comes too late. What does not fit ends before its time, which is safe.
-fn age_at_end(age: Duration, left: Duration, round: Duration) -> u32 {
+fn age_at_end(age: Duration, left: Duration, round: Duration, jitter: &Jitter) -> u32 {
     let earliest = (left / 5 * 4).saturating_add(round).min(left);
-    let end = age.saturating_add(random_between(earliest, left));
+    let end = age.saturating_add(jitter.between(earliest, left));
     u32::try_from(end.as_millis()).unwrap_or(u32::MAX).max(1)
 }
 
@@ -74,7 +80,7 @@ mod tests {
         let [age, round] = [1000, 6].map(Duration::from_secs);
         for left in [30, 60, 3600].map(Duration::from_secs) {
             for _ in 0..200 {
-                let end = Duration::from_millis(age_at_end(age, left, round).into());
+                let end = Duration::from_millis(age_at_end(age, left, round, &Jitter::default()).into());
                 assert!(end - round >= age + left * 4 / 5, "{end:?}");
                 assert!(end <= age + left, "{end:?}");
             }
@@ -83,9 +89,9 @@ mod tests {
 
     #[test]
     fn what_is_shorter_than_a_round_ends_at_the_next_look_and_what_is_very_long_before_its_time() {
-        let round = Duration::from_secs(6);
-        assert_eq!(age_at_end(Duration::ZERO, Duration::from_secs(2), round), 2000);
-        assert_eq!(age_at_end(Duration::ZERO, Duration::ZERO, round), 1);
-        assert_eq!(age_at_end(Duration::ZERO, Duration::MAX, round), u32::MAX);
+        let (round, jitter) = (Duration::from_secs(6), &Jitter::default());
+        assert_eq!(age_at_end(Duration::ZERO, Duration::from_secs(2), round, jitter), 2000);
+        assert_eq!(age_at_end(Duration::ZERO, Duration::ZERO, round, jitter), 1);
+        assert_eq!(age_at_end(Duration::ZERO, Duration::MAX, round, jitter), u32::MAX);
     }
 }

@@ -18,7 +18,6 @@ use crate::{
     message::{Mark, Message},
     order::Placed,
     publish::Sweep,
-    reader::pause,
 };
 
 /// What a signal is, by its first byte.
@@ -130,7 +129,8 @@ pub(crate) async fn listen(manager: Weak<Inner>, backplane: Arc<dyn Backplane>) 
             Err(error) => debug!(error = &error as &dyn Error, "signals cannot be heard"),
         }
         failures += 1;
-        sleep(pause(failures)).await;
+        let Some(pause) = manager.upgrade().map(|inner| inner.jitter.pause(failures)) else { return };
+        sleep(pause).await;
     }
 }
 

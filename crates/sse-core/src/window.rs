@@ -185,11 +185,11 @@ mod tests {
     use crate::{Event, Topic, message::Mark};
 
     fn window(retention: Retention) -> Window {
-        Window::new(Epoch::new("e").unwrap(), Position::ZERO, retention)
+        Window::new(Epoch::new("e").expect("an epoch"), Position::ZERO, retention)
     }
 
     fn topic(name: &str) -> Target {
-        Target::Topic(Topic::new(name).unwrap())
+        Target::Topic(Topic::new(name).expect("a name"))
     }
 
     fn push(window: &mut Window, target: Target, at_ms: u64) {
