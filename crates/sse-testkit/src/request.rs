@@ -124,15 +124,21 @@ impl RawRequest {
         Ok(RawClient::new(stream, self.method))
     }
 
-    /// Connects, sends the request and reads the head of the answer.
+    /// Connects, sends the request and reads the head of the answer. A server may answer and close before it has read all of the
+    /// request; its answer is read then as well.
     ///
     /// # Errors
     ///
     /// [`Error::Io`] if the connection fails, [`Error::Protocol`] if the answer is not HTTP/1.
     pub async fn open(self) -> Result<RawClient, Error> {
-        let mut client = self.send().await?;
-        client.head().await?;
-        Ok(client)
+        let mut stream = self.connect().await?;
+        let written = self.write(&mut stream).await;
+        let mut client = RawClient::new(stream, self.method);
+        match (written, client.head().await) {
+            (_, Ok(_)) => Ok(client),
+            (Ok(()), Err(error)) => Err(error),
+            (Err(error), Err(_)) => Err(error.into()),
+        }
     }
 
     async fn connect(&self) -> io::Result<TcpStream> {

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 const STREAM: &str =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 const MOMENT: Duration = Duration::from_millis(50);
-const LONG: Duration = Duration::from_secs(30);
+const LONG: Duration = Duration::from_secs(60);
 
 /// A server for one connection: hands it to `script`, whose result the test can wait for.
 async fn server<S, F>(script: S) -> (SocketAddr, JoinHandle<F::Output>)
@@ -185,6 +185,20 @@ async fn the_request_goes_out_as_said() {
     let head = head.await.unwrap();
     assert_eq!(head.len(), 12 * 1024);
     assert!(head.contains("\r\nLast-Event-ID: 7\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn an_answer_before_the_end_of_the_request_is_read() {
+    let answer = b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 4\r\n\r\nlong";
+    let (address, _) = answering(vec![answer.to_vec()]).await;
+    // More than any system keeps for a peer that reads nothing.
+    let body = vec![0; 64 << 20];
+    let response = request(address, "POST", "/", &[], body).await.unwrap();
+    assert_eq!((response.status, response.text().unwrap()), (413, "long"));
+
+    let (address, _) = answering(vec![]).await;
+    let error = request(address, "POST", "/", &[], vec![0; 64 << 20]).await.unwrap_err();
+    assert!(matches!(error, Error::Io(_)), "{error:?}");
 }
 
 #[tokio::test]
