@@ -15,7 +15,10 @@ use crate::Error;
 use output::Output;
 
 /// How long a server may take to print its address.
-const START_LIMIT: Duration = Duration::from_secs(30);
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a server that closed its outputs may take to exit.
+const EXIT_LIMIT: Duration = Duration::from_secs(10);
 
 /// The signals that tests send to servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,7 +51,7 @@ pub struct Server {
 impl Server {
     /// Starts a server and waits until it prints its address: the first `http://IP:PORT` or `https://IP:PORT` on its standard output.
     ///
-    /// Have it listen on port 0, so that tests can run side by side. It has 30 seconds. What it prints is read to its
+    /// Have it listen on port 0, so that tests can run side by side. It has a minute. What it prints is read to its
     /// end and the last lines are kept. Must be called within a tokio runtime that has IO and time enabled.
     ///
     /// # Errors
@@ -139,7 +142,7 @@ impl fmt::Debug for Server {
 
 /// What became of a child that closed its outputs without an address in them.
 async fn early_exit(child: &mut Child) -> String {
-    match timeout(Duration::from_secs(1), child.wait()).await {
+    match timeout(EXIT_LIMIT, child.wait()).await {
         Ok(Ok(status)) => format!("ended without printing an address ({status})"),
         Ok(Err(error)) => format!("cannot be waited for: {error}"),
         Err(_) => "closed its output without printing an address".to_owned(),
