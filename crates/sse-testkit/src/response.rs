@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::{End, Error, Head, Headers, RawRequest};
+use crate::{End, Error, Head, Headers, RawClient, RawRequest};
 
 /// The most bytes of one answer's body.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
@@ -43,6 +43,17 @@ pub async fn request(
     headers: &[(&str, &str)],
     body: impl AsRef<[u8]>,
 ) -> Result<Response, Error> {
+    read(prepare(address, method, path, headers, body.as_ref()).open().await?).await
+}
+
+/// The request that [`request`] sends.
+pub(crate) fn prepare(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl AsRef<[u8]>,
+) -> RawRequest {
     let body = body.as_ref();
     let mut request = RawRequest::new(address, method, path).header("Connection", "close");
     if !body.is_empty() || matches!(method, "POST" | "PUT" | "PATCH") {
@@ -51,11 +62,11 @@ pub async fn request(
     for (name, value) in headers {
         request = request.header(name, value);
     }
-    answer(request.body(body)).await
+    request.body(body)
 }
 
-async fn answer(request: RawRequest) -> Result<Response, Error> {
-    let mut client = request.open().await?;
+/// Reads an answer whole.
+pub(crate) async fn read(mut client: RawClient) -> Result<Response, Error> {
     let Head { status, headers, .. } = client.head().await?.clone();
     let mut body = Vec::new();
     while let Some(bytes) = client.next_bytes().await? {

@@ -13,6 +13,8 @@ use crate::{
 };
 
 const OFTEN: Duration = Duration::from_millis(200);
+/// Long enough for a server on a busy machine to take a farewell.
+const SOON: Duration = Duration::from_secs(2);
 
 async fn expect_nobody(app: &App) {
     assert_eq!(app.departures(1).await, [Reason::ClientLeft]);
@@ -84,7 +86,7 @@ pub async fn a_stream_that_is_ended_says_why_and_ends_cleanly(stage: Stage) {
 }
 
 pub async fn a_connection_has_one_stream_after_the_other(stage: Stage) {
-    let app = stage.start(Manager::builder().connection_timeout(OFTEN));
+    let app = stage.start(Manager::builder().connection_timeout(SOON));
     // One connection for both; the second request is sent in advance.
     let ask = "GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let mut client = app.greeted(app.get("/events").body(ask)).await;
@@ -94,7 +96,7 @@ pub async fn a_connection_has_one_stream_after_the_other(stage: Stage) {
     expect_end(&mut client).await;
     app.until("a second stream", |manager| manager.stats().counters.connected == 2).await;
     // Longer than the connection would have had to take what was left of the first.
-    tokio::time::sleep(3 * OFTEN).await;
+    tokio::time::sleep(SOON * 5 / 4).await;
     app.live(1).await;
     drop(client);
     app.departures(2).await;
