@@ -27,7 +27,7 @@ use tower_service::Service;
 use crate::upgrade::echo;
 
 /// Long enough for a busy machine; tests that wait for it have failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) type Reply = Response<UnsyncBoxBody<Bytes, Infallible>>;
 

@@ -34,15 +34,16 @@ async fn a_connection_that_asked_something_else_opens_a_stream() {
 
 #[tokio::test]
 async fn a_connection_has_one_stream_after_the_other() {
-    let builder = Manager::builder().connection_timeout(Duration::from_millis(200));
+    let linger = Duration::from_secs(1);
+    let builder = Manager::builder().connection_timeout(linger);
     let app = App::start(builder).await;
     let mut connection = Connection::open(app.address).await;
-    for round in 0..4 {
+    for round in 0..3 {
         connection.get("/events").await;
         connection.head().await;
         app.until(|app| app.manager.stats().total_connections == 1).await;
         // Longer than the last stream's connection would have had to take what was left.
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        tokio::time::sleep(linger * 5 / 4).await;
         app.manager.all().publish(Event::text(round.to_string())).await.unwrap();
         app.manager.disconnect(Target::All, Disconnect::new()).await;
         assert_eq!(connection.events().await[1].data, round.to_string());
@@ -70,8 +71,7 @@ async fn a_second_stream_that_was_asked_for_in_advance_is_watched_as_well() {
 
 #[tokio::test]
 async fn a_head_that_does_not_come_closes_the_connection() {
-    let app =
-        App::start_with(Manager::builder(), |serve| serve.header_timeout(Duration::from_millis(300))).await;
+    let app = App::start_with(Manager::builder(), |serve| serve.header_timeout(Duration::from_secs(2))).await;
     let silent = Connection::open(app.address).await;
     let mut half = Connection::open(app.address).await;
     half.send("GET /events HTTP/1.1\r\nhost: local").await;
@@ -98,10 +98,9 @@ async fn a_head_that_trickles_in_closes_the_connection() {
 
 #[tokio::test]
 async fn a_stream_outlives_the_header_timeout() {
-    let app =
-        App::start_with(Manager::builder(), |serve| serve.header_timeout(Duration::from_millis(100))).await;
+    let app = App::start_with(Manager::builder(), |serve| serve.header_timeout(Duration::from_secs(1))).await;
     let mut client = app.open("/events").await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
     app.manager.all().publish(Event::text("still here")).await.unwrap();
     assert_eq!(client.next_event_within(PATIENCE).await.unwrap().data, "still here");
 }

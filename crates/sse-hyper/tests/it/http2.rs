@@ -23,7 +23,7 @@ const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
 const GET_EVENTS: &[u8] = b"\0\0\x16\x01\x05\0\0\0\x01\x82\x86\x04\x07/events\x01\x09localhost";
 
 fn app() -> impl Future<Output = App> {
-    App::start(Manager::builder().connection_timeout(Duration::from_millis(400)))
+    App::start(Manager::builder().connection_timeout(Duration::from_secs(1)))
 }
 
 /// Sends so much and reads to the end; what comes is not answered.
@@ -55,7 +55,7 @@ async fn nonsense_after_the_preface_ends_the_connection() {
 
 #[tokio::test]
 async fn a_shutdown_ends_a_connection_without_streams() {
-    let mut app = app().await;
+    let mut app = App::start(Manager::builder()).await;
     let idle = Connection::open(app.address).await;
     let socket = TcpStream::connect(app.address).await.unwrap();
     let (mut requests, connection) = h2::client::handshake(socket).await.unwrap();

@@ -46,7 +46,7 @@ async fn an_answer_that_does_not_come_is_broken_off_at_the_deadline() {
     app.at_the_gate().await;
     app.stop();
     tokio::time::timeout(PATIENCE, slow.head()).await.unwrap().unwrap_err();
-    assert_eq!(app.connections(), 0);
+    app.until(|app| app.connections() == 0).await;
     app.stopped().await;
 }
 

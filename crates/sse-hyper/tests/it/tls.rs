@@ -137,7 +137,7 @@ async fn a_client_that_does_not_shake_hands_holds_nobody_up_and_is_closed() {
     let identity = Identity::new();
     let config = Arc::new(identity.server());
     let app =
-        App::start_with(Manager::builder(), |serve| serve.tls(config).header_timeout(Duration::from_secs(1)))
+        App::start_with(Manager::builder(), |serve| serve.tls(config).header_timeout(Duration::from_secs(5)))
             .await;
     let silent = Connection::open(app.address).await;
     let mut plain = Connection::open(app.address).await;
@@ -156,8 +156,10 @@ async fn a_client_that_does_not_shake_hands_holds_nobody_up_and_is_closed() {
 async fn a_blocked_client_is_broken_off() {
     let identity = Identity::new();
     let config = Arc::new(identity.server());
-    let builder = Manager::builder().queue(1 << 16, 1 << 30).connection_timeout(Duration::from_millis(400));
-    let app = App::start_narrow(builder, |serve| serve.tls(config)).await;
+    let builder = Manager::builder().queue(1 << 16, 1 << 30).connection_timeout(Duration::from_secs(1));
+    // With a user timeout as long as the manager's the system might be the first to notice.
+    let options = sse_hyper::SocketOptions::default();
+    let app = App::start_narrow(builder, |serve| serve.tls(config).socket_options(options)).await;
     let mut socket = identity.connect(app.address, &[]).await;
     socket.write_all(b"GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     app.until(|app| app.manager.stats().total_connections == 1).await;
