@@ -26,8 +26,8 @@ use sse_testkit::{RawClient, RawRequest};
 use tokio::time::{sleep, timeout};
 use tracing::Level;
 
-const PATIENCE: Duration = Duration::from_secs(20);
-const OFTEN: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_secs(60);
+const OFTEN: Duration = Duration::from_millis(200);
 const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
 
 async fn events(handshake: SseHandshake, sse: Data<Manager>) -> Result<SseResponse, Refusal> {
@@ -128,12 +128,14 @@ async fn a_server_that_is_not_prepared_says_so_once_and_heartbeats_find_its_dead
     let manager = Manager::builder().heartbeat_interval(OFTEN).build().unwrap();
     let routes = routes(&manager);
     let (address, _) = run(HttpServer::new(move || App::new().configure(&routes)));
-    let gone = connect(RawRequest::get(address, "/events")).await;
+    let mut gone = connect(RawRequest::get(address, "/events")).await;
     assert_eq!(warnings(), 1);
     let mut half = connect(RawRequest::get(address, "/events")).await;
     assert_eq!(warnings(), 1, "the second stream, on the second worker");
 
     half.half_close().await.unwrap();
+    // With this one taken, what finds the client gone is a later one.
+    assert_eq!(gone.next_event_within(PATIENCE).await.unwrap().event_type, "heartbeat");
     let before = manager.stats().counters.heartbeats;
     drop(gone);
     until_left(&manager, 1).await;

@@ -17,7 +17,7 @@ use sse_core::{Disconnect, Event, Manager, Target};
 use sse_testkit::RawRequest;
 use tokio::time::{sleep, timeout};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const ORIGIN: &str = "https://app.example";
 const PROSE: &str = include_str!("../../README.md");
 

@@ -17,7 +17,7 @@ use sse_actix::{Refusal, SseHandshake, SseResponse};
 use sse_core::{Event, Manager};
 use sse_testkit::{RawClient, RawRequest, request};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const CLIENTS: usize = 16;
 const AUTHORS: usize = 8;
 const EACH: usize = 25;

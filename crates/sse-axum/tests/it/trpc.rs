@@ -47,7 +47,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     socket.write_all(head.as_bytes()).await.unwrap();
     let mut answer = String::new();
     let read = socket.read_to_string(&mut answer);
-    tokio::time::timeout(Duration::from_secs(30), read).await.expect("the connection is closed").unwrap();
+    tokio::time::timeout(Duration::from_secs(60), read).await.expect("the connection is closed").unwrap();
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert!(
         answer.contains(r#""data":{"code":"TIMEOUT","httpStatus":408,"path":"sse.sendInfo"}"#),
