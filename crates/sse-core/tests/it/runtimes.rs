@@ -146,9 +146,9 @@ fn several_timers_beat_no_faster_than_one() {
         .map(|runtime| {
             let manager = manager.clone();
             runtime.spawn(async move {
+                let start = tokio::time::Instant::now();
                 let mut session = manager.connect(Handshake::new()).unwrap();
                 next_name(&mut session).await;
-                let start = tokio::time::Instant::now();
                 for _ in 0..10 {
                     assert_eq!(next_name(&mut session).await, "heartbeat");
                 }

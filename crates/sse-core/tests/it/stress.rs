@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
-        Arc, Mutex,
+        Arc, Barrier, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -42,8 +42,9 @@ fn target(name: Name) -> Target {
     }
 }
 
-fn publish(manager: &Manager, publisher: u32) {
+fn publish(manager: &Manager, publisher: u32, begun: &Barrier) {
     let runtime = Builder::new_current_thread().build().unwrap();
+    begun.wait();
     for number in 0..EVENTS {
         let text = format!("{publisher} {number}");
         runtime.block_on(manager.publish(target((publisher, number)), Event::text(text))).unwrap();
@@ -63,15 +64,18 @@ async fn listen(mut session: sse_core::Session, most: usize) -> Got {
     got
 }
 
-/// Streams that come, join, leave and go while others publish.
-fn come_and_go(manager: &Manager, thread: u32, done: &AtomicBool, all: &Mutex<Vec<Got>>) {
+/// Streams that come, join, leave and go while others publish, which they do once the first is there.
+fn come_and_go(manager: &Manager, thread: u32, begun: &Barrier, done: &AtomicBool, all: &Mutex<Vec<Got>>) {
     let runtime = Builder::new_current_thread().build().unwrap();
     let mut round = thread;
     while !done.load(Ordering::Relaxed) {
         round += 2;
         let session = manager.connect(Handshake::new().user(user(round)).topic(topic(round))).unwrap();
         let client = session.client_id();
-        let begun = runtime.spawn(listen(session, 5 + round as usize % 40));
+        let listening = runtime.spawn(listen(session, 5 + round as usize % 40));
+        if round == thread + 2 {
+            begun.wait();
+        }
         for step in 0..6 {
             manager.join(client, &topic(round + step));
             runtime.block_on(tokio::task::yield_now());
@@ -79,11 +83,11 @@ fn come_and_go(manager: &Manager, thread: u32, done: &AtomicBool, all: &Mutex<Ve
         }
         // Some are listened to until they have enough, others are cut off; a cut off listener takes its events with it.
         if round.is_multiple_of(3) {
-            begun.abort();
+            listening.abort();
         }
         if let Ok(got) = runtime.block_on(async {
             tokio::select! {
-                got = begun => got,
+                got = listening => got,
                 () = async { while !done.load(Ordering::Relaxed) { tokio::task::yield_now().await } } => Ok(Vec::new()),
             }
         }) {
@@ -106,16 +110,17 @@ fn every_stream_sees_one_total_order() {
         })
         .collect();
     let (done, passers) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+    let begun = Barrier::new(PUBLISHERS as usize + 2);
     thread::scope(|scope| {
         let publishers: Vec<_> = (0..PUBLISHERS)
             .map(|publisher| {
-                let manager = &manager;
-                scope.spawn(move || publish(manager, publisher))
+                let (manager, begun) = (&manager, &begun);
+                scope.spawn(move || publish(manager, publisher, begun))
             })
             .collect();
         for thread in 0..2 {
-            let (manager, done, passers) = (&manager, &done, &passers);
-            scope.spawn(move || come_and_go(manager, thread, done, passers));
+            let (manager, begun, done, passers) = (&manager, &begun, &done, &passers);
+            scope.spawn(move || come_and_go(manager, thread, begun, done, passers));
         }
         publishers.into_iter().for_each(|publisher| publisher.join().unwrap());
         done.store(true, Ordering::Relaxed);
