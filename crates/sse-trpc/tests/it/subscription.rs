@@ -133,7 +133,7 @@ async fn heartbeats_are_pings() {
 async fn who_should_not_come_back_is_told() {
     let api = Api::open().user("42");
     let mut session = greeted(&api, "sse.events").await;
-    let how = Disconnect::new().reason("cleaning").stay_away(Duration::from_secs(1));
+    let how = Disconnect::new().reason("cleaning").stay_away(Duration::from_secs(3600));
     api.manager.disconnect(Target::User(UserId::new("42").unwrap()), how).await;
     let end = text(&mut session);
     assert!(end.contains(r#""data":{"event":"disconnected","#), "{end}");
