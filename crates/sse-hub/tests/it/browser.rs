@@ -67,7 +67,8 @@ fn click(id: &str) -> String {
 
 #[tokio::test]
 async fn events_arrive_and_are_shown_as_they_stood_on_the_wire() {
-    let hub = Hub::start(&["--heartbeat-interval", "100ms"]).await;
+    // The page takes a stream for dead after two and a half of these, which a busy machine must not reach.
+    let hub = Hub::start(&["--heartbeat-interval", "2s"]).await;
     let Some(mut page) = demo(&hub, "user=J%C3%B6rg&topics=news").await else { return };
     page.wait_for(&text_is("user-id", "Jörg")).await;
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sse_testkit::{Decoded, RawClient, RawRequest, Response, Server, request};
 
 /// Long enough for a busy machine; tests that wait for it have failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The hub on a free port, without any setting from the tests' own variables.
 pub(crate) fn command() -> Command {

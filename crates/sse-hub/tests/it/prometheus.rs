@@ -4,6 +4,7 @@ use std::{
     net::SocketAddr,
     path::Path,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -12,12 +13,12 @@ use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::Child,
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use crate::hub::{PATIENCE, until};
 
-/// A Prometheus that runs until this is dropped, scrapes one address ten times a second, and knows the alerts.
+/// A Prometheus that runs until this is dropped, scrapes one address twice a second, and knows the alerts.
 pub(crate) struct Prometheus {
     address: SocketAddr,
     _process: Child,
@@ -31,7 +32,7 @@ impl Prometheus {
         let folder = tempfile::tempdir().unwrap();
         let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/monitoring/alerts.yml");
         let config = format!(
-            "global: {{ scrape_interval: 100ms, scrape_timeout: 100ms, evaluation_interval: 100ms }}\n\
+            "global: {{ scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 100ms }}\n\
              rule_files: [{}]\n\
              scrape_configs: [{{ job_name: sse-hub, static_configs: [{{ targets: ['{target}'] }}] }}]\n",
             rules.canonicalize().unwrap().display()
@@ -84,10 +85,24 @@ impl Prometheus {
         results.collect()
     }
 
-    /// Waits until it has scraped so many times since now.
+    /// The same, once it gives something: there is nothing while the latest scrape failed, as on a busy machine one may.
+    pub(crate) async fn shows(&self, title: &str, expression: &str) -> Vec<(Value, f64)> {
+        let results = async {
+            loop {
+                let results = self.evaluate(expression).await;
+                if !results.is_empty() {
+                    return results;
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(PATIENCE, results).await.unwrap_or_else(|_| panic!("{title} is empty: {expression}"))
+    }
+
+    /// Waits until it has scraped so many times since now, with success.
     pub(crate) async fn scrapes(&self, times: usize) {
         let count = async || {
-            let samples = self.evaluate("sum(count_over_time(up[1h]))").await;
+            let samples = self.evaluate("sum(sum_over_time(up[1h]))").await;
             samples.first().map_or(0.0, |(_, count)| *count)
         };
         let before = count().await;
