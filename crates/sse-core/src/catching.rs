@@ -47,6 +47,19 @@ enum Source {
     Window(u64),
 }
 
+impl Source {
+    /// Where what follows a position is.
+    fn of(position: Position, window: &Window) -> Self {
+        if position > window.head() {
+            Self::Ahead
+        } else if position < window.forgotten() {
+            Self::Backplane
+        } else {
+            Self::Window(window.number_behind(position))
+        }
+    }
+}
+
 /// What a stream is meant by, for records of some numbers.
 #[derive(Debug)]
 struct Interest {
@@ -93,13 +106,7 @@ impl Recipient<'_> {
 impl Catching {
     /// From a position that the log may hold.
     pub(crate) fn from(given: Cursor, targets: impl IntoIterator<Item = Target>, window: &Window) -> Self {
-        let source = if given.position > window.head() {
-            Source::Ahead
-        } else if given.position < window.forgotten() {
-            Source::Backplane
-        } else {
-            Source::Window(window.number_behind(given.position))
-        };
+        let source = Source::of(given.position, window);
         let interests = targets.into_iter().map(|target| Interest { target, from: 0, until: u64::MAX });
         Self {
             gap: None,
@@ -170,9 +177,8 @@ impl Catching {
             self.skip(GapReason::Epoch, window.head_cursor(), window.next());
         }
         if self.source == Source::Ahead {
-            if self.given.position <= window.head() {
-                self.source = Source::Window(window.number_behind(self.given.position));
-            } else if synced {
+            self.source = Source::of(self.given.position, window);
+            if self.source == Source::Ahead && synced {
                 self.skip(GapReason::Future, window.head_cursor(), window.next());
             }
         }

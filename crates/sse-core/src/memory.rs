@@ -93,6 +93,20 @@ impl MemoryBackplane {
     }
 }
 
+impl MemoryBackplane {
+    /// Loses the latest entries and goes on before them under another epoch, as after a failover to a copy that lacks them.
+    pub fn lose_latest(&self, entries: u64) {
+        let mut log = self.0.log.lock();
+        log.epoch = Epoch::random();
+        log.head = log.head.saturating_sub(entries);
+        log.trimmed = log.head.into();
+        log.entries.clear();
+        log.keys.clear();
+        log.bytes = 0;
+        self.0.head.send_replace(log.head.into());
+    }
+}
+
 impl Log {
     fn trim(&mut self, retention: &Retention) {
         let now = Instant::now();

@@ -398,3 +398,26 @@ async fn publishes_to_nobody_and_to_a_target_of_another_node_are_successes() {
     let receipt = one.publish(Target::Client(gone), Event::text("x")).await.unwrap();
     assert_eq!((receipt.matched, receipt.id), (0, None));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_leaps_past_what_it_holds_leaves_nothing_out_for_those_who_were_ahead() {
+    let memory = MemoryBackplane::new(Retention::default());
+    let backplane = ScriptedBackplane::new(memory.clone());
+    let behind = node_holding(backplane.clone(), Retention::default().entries(5)).await;
+    let other = node(memory).await;
+    let mut client = Client::connect(&other, Handshake::new());
+    backplane.set_away(true);
+    sleep(Duration::from_secs(2)).await;
+    publish_all(&other, ["had"]).await;
+    let had = client.take().last().unwrap().id.clone();
+    let mut moved = Client::connect(&behind, from(&had));
+    publish_all(&other, (0..50).map(|number| number.to_string())).await;
+    backplane.set_away(false);
+    let mut events = Vec::new();
+    for _ in 0..10 {
+        sleep(Duration::from_secs(1)).await;
+        events.extend(moved.take());
+    }
+    assert_eq!(data(&events), (0..50).map(|number| number.to_string()).collect::<Vec<_>>());
+    assert_eq!(reasons(&events), Vec::<String>::new());
+}

@@ -1,0 +1,124 @@
+//! A client that comes and goes.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+use futures_util::Stream;
+use serde_json::Value;
+use sse_core::{Cursor, Handshake, Manager, Session, Target, Topic, UserId};
+use sse_testkit::{Decoded, Decoder};
+
+/// A client with an identity that stays, and a connection that does not.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) user: UserId,
+    pub(crate) topics: Vec<Topic>,
+    live: Option<(usize, Session, Decoder)>,
+    /// What it has for its last event id.
+    pub(crate) last_id: String,
+    /// Everything that it was told, in order.
+    pub(crate) told: Vec<Told>,
+}
+
+/// What a client was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// A stream began; whether it was complete, and where.
+    Connected { resumed: bool, at: String },
+    /// An event, by its number; with an id if it was logged.
+    Event { number: u64, id: Option<String> },
+    /// A gap.
+    Gap { reason: String, from: Option<String>, to: Option<String> },
+    /// Anything else.
+    Other(String),
+}
+
+impl Client {
+    pub(crate) fn new(user: UserId, topics: Vec<Topic>) -> Self {
+        Self { user, topics, live: None, last_id: String::new(), told: Vec::new() }
+    }
+
+    pub(crate) fn node(&self) -> Option<usize> {
+        self.live.as_ref().map(|(node, ..)| *node)
+    }
+
+    pub(crate) fn is_meant_by(&self, target: &Target) -> bool {
+        match target {
+            Target::All => true,
+            Target::User(user) => *user == self.user,
+            Target::Topic(topic) => self.topics.contains(topic),
+            Target::Client(_) => false,
+        }
+    }
+
+    /// Where it first was in the log.
+    pub(crate) fn began(&self) -> Option<Cursor> {
+        self.told.iter().find_map(|told| match told {
+            Told::Connected { at, .. } => at.parse().ok(),
+            _ => None,
+        })
+    }
+
+    /// Connects anew; `false` when it is refused.
+    pub(crate) fn connect(&mut self, node: usize, manager: &Manager) -> bool {
+        self.cut();
+        let id = Some(self.last_id.as_bytes()).filter(|id| !id.is_empty());
+        let mut shake = Handshake::from_request("GET", None, id).user(self.user.clone());
+        for topic in &self.topics {
+            shake = shake.topic(topic.clone());
+        }
+        let Ok(session) = manager.connect(shake) else { return false };
+        self.live = Some((node, session, Decoder::new()));
+        true
+    }
+
+    /// Loses its connection, with everything that it has not taken.
+    pub(crate) fn cut(&mut self) {
+        self.live = None;
+    }
+
+    /// Takes up to so many buffers.
+    pub(crate) fn take(&mut self, buffers: usize) {
+        for _ in 0..buffers {
+            let Some((_, session, decoder)) = &mut self.live else { return };
+            match Pin::new(session).poll_next(&mut Context::from_waker(Waker::noop())) {
+                Poll::Pending => return,
+                Poll::Ready(None) => return self.cut(),
+                Poll::Ready(Some(buffer)) => {
+                    let events = decoder.feed(&buffer);
+                    events.into_iter().for_each(|event| self.note(&event));
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, event: &Decoded) {
+        let id = Some(event.id.clone()).filter(|id| *id != self.last_id && !id.is_empty());
+        let told = match event.event_type.as_str() {
+            "message" => Told::Event { number: event.data.parse().expect("events are numbered"), id },
+            "heartbeat" => Told::Other("heartbeat".to_owned()),
+            name => told(name, &serde_json::from_str(&event.data).expect("the data is JSON"), &event.id),
+        };
+        if !event.id.is_empty() {
+            self.last_id.clone_from(&event.id);
+        }
+        self.told.push(told);
+    }
+}
+
+fn told(name: &str, data: &Value, id: &str) -> Told {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    if name == "connection" {
+        return Told::Connected { resumed: data["resumed"] == true, at: id.to_owned() };
+    }
+    match text(&data["event"]).expect("system events are named").as_str() {
+        "gap" => Told::Gap {
+            reason: text(&data["data"]["reason"]).expect("a gap has a reason"),
+            from: text(&data["data"]["from"]),
+            to: text(&data["data"]["to"]),
+        },
+        other => Told::Other(other.to_owned()),
+    }
+}

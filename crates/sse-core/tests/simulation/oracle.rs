@@ -1,0 +1,157 @@
+//! What must hold, whatever happened.
+
+use std::collections::HashSet;
+
+use sse_core::{Cursor, Epoch, Target};
+
+use crate::client::{Client, Told};
+
+/// An event that somebody tried to publish.
+#[derive(Debug, Clone)]
+pub(crate) struct Published {
+    pub(crate) target: Target,
+    pub(crate) is_logged: bool,
+    /// Where it stands, once that was acknowledged.
+    pub(crate) cursor: Option<Cursor>,
+}
+
+/// What a seed came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) published: usize,
+    pub(crate) acknowledged: usize,
+    pub(crate) delivered: usize,
+    pub(crate) covered_by_gaps: usize,
+    pub(crate) connections: usize,
+    pub(crate) resumed: usize,
+    pub(crate) trimmed: usize,
+    pub(crate) epochs: usize,
+    pub(crate) futures: usize,
+    pub(crate) overflows: usize,
+    pub(crate) degraded: usize,
+}
+
+impl Totals {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.published += other.published;
+        self.acknowledged += other.acknowledged;
+        self.delivered += other.delivered;
+        self.covered_by_gaps += other.covered_by_gaps;
+        self.connections += other.connections;
+        self.resumed += other.resumed;
+        self.trimmed += other.trimmed;
+        self.epochs += other.epochs;
+        self.futures += other.futures;
+        self.overflows += other.overflows;
+        self.degraded += other.degraded;
+    }
+
+    /// A simulation in which nothing goes wrong proves nothing.
+    pub(crate) fn assert_covered(&self) {
+        let rare =
+            [self.acknowledged, self.covered_by_gaps, self.resumed, self.trimmed, self.epochs, self.degraded];
+        assert!(rare.iter().all(|count| *count > 50), "{self:?}");
+        assert!(self.delivered > self.covered_by_gaps, "{self:?}");
+        assert!(self.acknowledged < self.published, "{self:?}");
+    }
+}
+
+/// Every acknowledged event is delivered exactly once to every stream that should have it, in order, or that stream was told of a gap that covers it.
+///
+/// `epochs` are those that the log had, in order.
+pub(crate) fn check(clients: &[Client], published: &[Published], epochs: &[Epoch]) -> Totals {
+    let acknowledged = published.iter().filter(|it| it.cursor.is_some()).count();
+    let mut totals = Totals { published: published.len(), acknowledged, ..Totals::default() };
+    for client in clients {
+        check_order(client);
+        check_client(client, published, epochs, &mut totals);
+        for told in &client.told {
+            match told {
+                Told::Connected { resumed, .. } => {
+                    totals.connections += 1;
+                    totals.resumed += usize::from(*resumed);
+                }
+                // A queue was full when something came that is in no log; whatever is logged comes back with the client.
+                Told::Gap { reason, to: None, .. } if reason == "overflow" => totals.overflows += 1,
+                Told::Gap { reason, .. } => match reason.as_str() {
+                    "trimmed" => totals.trimmed += 1,
+                    "epoch" => totals.epochs += 1,
+                    "future" => totals.futures += 1,
+                    other => panic!("a gap for {other}"),
+                },
+                Told::Other(name) => totals.degraded += usize::from(name == "degraded"),
+                Told::Event { .. } => totals.delivered += 1,
+            }
+        }
+    }
+    totals
+}
+
+fn check_client(client: &Client, published: &[Published], epochs: &[Epoch], totals: &mut Totals) {
+    let mut had = HashSet::new();
+    let mut in_a_log = HashSet::new();
+    for told in &client.told {
+        if let Told::Event { number, id } = told {
+            had.insert(*number);
+            // With the log its keys are lost, so a publish that is tried again may stand in the next log as well.
+            let epoch = id.as_ref().and_then(|id| id.split('-').next());
+            assert!(in_a_log.insert((*number, epoch)), "event {number} came twice: {client:#?}");
+            let it = &published[usize::try_from(*number).expect("a small number")];
+            assert!(client.is_meant_by(&it.target), "event {number} is another's: {client:#?}");
+        }
+    }
+    let Some(began) = client.began() else { return };
+    for (number, it) in published.iter().enumerate() {
+        let Some(cursor) = it.cursor.as_ref().filter(|_| it.is_logged) else { continue };
+        if had.contains(&(number as u64)) || !client.is_meant_by(&it.target) {
+            continue;
+        }
+        let place = |cursor: &Cursor| (epochs.iter().position(|it| *it == cursor.epoch), cursor.position);
+        if place(cursor) <= place(&began) {
+            continue;
+        }
+        assert!(
+            client.told.iter().any(|told| covers(told, cursor)),
+            "event {number} at {cursor} was lost without a word: {client:#?}"
+        );
+        totals.covered_by_gaps += 1;
+    }
+}
+
+/// Whether a gap tells of what stands at a cursor.
+fn covers(told: &Told, at: &Cursor) -> bool {
+    let Told::Gap { reason, from, to } = told else { return false };
+    let parse = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<Cursor>().ok());
+    let (from, Some(to)) = (parse(from), parse(to)) else { return false };
+    match reason.as_str() {
+        "trimmed" => {
+            to.epoch == at.epoch
+                && at.position <= to.position
+                && from.is_some_and(|from| from.epoch == at.epoch && from.position < at.position)
+        }
+        // Of the logs before, or of the new one before its streams went on there.
+        _ => to.epoch != at.epoch || at.position <= to.position,
+    }
+}
+
+/// Ids never go back within a log, and logs follow each other.
+fn check_order(client: &Client) {
+    let mut last: Option<Cursor> = None;
+    let mut left = HashSet::new();
+    for told in &client.told {
+        let Told::Event { number, id: Some(id) } = told else { continue };
+        let cursor: Cursor = id.parse().expect("ids are cursors");
+        assert!(
+            !left.contains(&cursor.epoch),
+            "event {number} at {cursor} is of a log that is over: {client:#?}"
+        );
+        if let Some(last) = last.take() {
+            if last.epoch == cursor.epoch {
+                assert!(last.position < cursor.position, "event {number} at {cursor} goes back: {client:#?}");
+            } else {
+                left.insert(last.epoch);
+            }
+        }
+        last = Some(cursor);
+    }
+}
