@@ -30,9 +30,11 @@ test("notifications arrive, are read and dismissed", async (t) => {
   const vite = await createServer({ root, server: { host: "127.0.0.1", port: 0 }, logLevel: "warn" });
   await vite.listen();
   t.after(() => vite.close());
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout: 120_000 });
   t.after(() => browser.close());
   const page = await browser.newPage();
+  page.setDefaultTimeout(60_000);
   const errors = [];
   page.on("pageerror", (error) => errors.push(String(error)));
   await page.goto(vite.resolvedUrls.local[0]);

@@ -84,8 +84,8 @@ test("issuer, audience, times and types", async (t) => {
   assert.equal((await ask({ aud: "ssee" }, parties)).error, "the claim `aud` has a value that is not accepted");
   assert.equal((await ask({ aud: undefined }, parties)).error, "the claim `aud` is missing");
   assert.equal((await ask({ exp: undefined })).error, "the claim `exp` is missing");
-  assert.equal((await ask({ exp: now() - 10 })).user, "ada");
-  assert.equal((await ask({ exp: now() - 20 })).refusal, "expired");
+  assert.equal((await ask({ exp: now() - 2 })).user, "ada");
+  assert.equal((await ask({ exp: now() - 60 })).refusal, "expired");
   assert.match((await ask({ nbf: now() + 60 })).error, /^not valid before/);
   assert.equal((await ask({}, {}, { typ: "at+jwt" })).user, "ada");
   assert.equal((await ask({}, {}, { typ: "logout+jwt" })).error, "the header parameter `typ` is refused");
