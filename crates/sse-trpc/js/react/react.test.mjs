@@ -53,9 +53,11 @@ test("useQuery, useMutation, useInfiniteQuery and useSubscription", async (t) =>
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox"],
+    timeout: 120_000,
   });
   t.after(() => browser.close());
   const page = await browser.newPage();
+  page.setDefaultTimeout(60_000);
   const errors = [];
   page.on("pageerror", (error) => errors.push(String(error)));
   await page.goto(address);
