@@ -5,12 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
 import { chromium } from "playwright-core";
-import { until } from "./limit.mjs";
+import { PATIENCE_MS, until } from "./limit.mjs";
 
 const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync"];
 
-const OPTIONS = { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ARGUMENTS };
+const OPTIONS = { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ARGUMENTS, timeout: 2 * PATIENCE_MS };
 
 /** Chromium for a file of tests; a visitor of each test has a context. */
 export function useChromium() {
@@ -21,6 +21,7 @@ export function useChromium() {
   /** @param {import("node:test").TestContext} test */
   return async (test) => {
     const context = await browser.newContext();
+    context.setDefaultTimeout(PATIENCE_MS);
     test.after(() => context.close());
     return context;
   };
@@ -37,6 +38,7 @@ export async function openTrustingContext(test) {
   await mkdir(join(folder, "Default"));
   await writeFile(join(folder, "Default", "Preferences"), JSON.stringify({ profile: { cookie_controls_mode: 0 } }));
   const context = await chromium.launchPersistentContext(folder, OPTIONS);
+  context.setDefaultTimeout(PATIENCE_MS);
   test.after(() => context.close());
   return context;
 }
