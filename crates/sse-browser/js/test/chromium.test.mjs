@@ -91,7 +91,7 @@ test("a slow first byte is waited for, and no answer is not", async (t) => {
     return count === 1;
   });
   await isState(slow.page, "open");
-  const none = await open(t, (_, count) => count === 1, { connectTimeout: 200 });
+  const none = await open(t, (_, count) => count === 1, { connectTimeout: 3000 });
   await isState(none.page, "open");
   assert.deepEqual(await heard(none.page), ["error timeout", "connect"]);
   await none.server.settlesAt(1);
@@ -106,7 +106,7 @@ test("a stream that is half open is noticed by its silence", async (t) => {
 
 test("a network that swallows everything is noticed by its silence", async (t) => {
   const server = await serveStreams(t, ({ response }) => {
-    begin(response, hello({ heartbeatMs: 200 }));
+    begin(response, hello({ heartbeatMs: 1200 }));
     const beat = setInterval(() => response.write(":\n"), 100);
     response.on("close", () => clearInterval(beat));
     return true;
@@ -118,6 +118,8 @@ test("a network that swallows everything is noticed by its silence", async (t) =
     outside.on("data", (bytes) => { if (!isSwallowing) inside.write(bytes); });
     for (const socket of [inside, outside]) socket.on("error", () => {});
     inside.on("close", () => outside.destroy());
+    // As a server does to a connection that nobody has used for five seconds.
+    outside.on("close", () => inside.destroy());
   });
   proxy.listen(0, "127.0.0.1");
   await once(proxy, "listening");
@@ -127,7 +129,8 @@ test("a network that swallows everything is noticed by its silence", async (t) =
   await page.goto(`http://127.0.0.1:${proxy.address().port}`);
   await connect(page, { reconnectInterval: 100 });
   await isState(page, "open");
-  await page.waitForTimeout(800);
+  // Longer than it would wait in silence, which is as long as a busy machine may take for a comment.
+  await page.waitForTimeout(4000);
   assert.deepEqual(await heard(page), ["connect"], "comments keep it alive");
   isSwallowing = true;
   await waitFor(page, () => window.heard.includes("error timeout"));

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import test, { before, after } from "node:test";
 import puppeteer from "puppeteer-core";
-import { until } from "./support/browsers.mjs";
+import { START_MS, patientPage, until } from "./support/browsers.mjs";
 import { begin, hello, system } from "./support/server.mjs";
 import { connect, heard, isRole, isState, messages, serveStreams, snapshot, waitFor } from "./support/streams.mjs";
 
@@ -17,6 +17,7 @@ before(async () => {
     browser: "firefox",
     executablePath: process.env.FIREFOX ?? "/usr/bin/firefox-esr",
     headless: true,
+    timeout: START_MS,
     env: { ...process.env, HOME: home },
   });
 });
@@ -29,7 +30,7 @@ async function open(t, { tabs = 1, answer, ...options } = {}) {
   const server = await serveStreams(t, answer);
   const pages = [];
   for (let number = 0; number < tabs; number++) {
-    const page = await browser.newPage();
+    const page = patientPage(await browser.newPage());
     t.after(() => page.isClosed() || page.close());
     await page.goto(server.url);
     await connect(page, { reconnectInterval: 100, ...options });

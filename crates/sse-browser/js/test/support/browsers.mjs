@@ -6,15 +6,31 @@ export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 export const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync"];
 
+/** Long enough for a busy machine. */
+const PATIENCE_MS = 60_000;
+export const START_MS = 2 * PATIENCE_MS;
+
 /** Starts it; ended after the test. */
 export async function startChromium(test) {
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS, timeout: START_MS });
   test.after(() => browser.close());
-  return browser;
+  return {
+    newContext: async () => patient(await browser.newContext()),
+    newPage: async () => patient(await browser.newPage()),
+  };
 }
 
-/** Long enough for a busy machine. */
-const PATIENCE_MS = 30_000;
+/** A context or a page. */
+function patient(it) {
+  it.setDefaultTimeout(PATIENCE_MS);
+  return it;
+}
+
+/** The same for a page of puppeteer's, which counts navigations apart. */
+export function patientPage(page) {
+  page.setDefaultNavigationTimeout(PATIENCE_MS);
+  return patient(page);
+}
 
 /** Waits until something is so. */
 export async function until(isSo) {
