@@ -1,0 +1,153 @@
+//! A log on disk for one process.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use sse_core::{
+    Appended, Backplane, BackplaneError, Bounds, Cursor, Lease, MAX_KEY_BYTES, MemoryBackplane, NewEntry,
+    Page, ReadLimit, Retention, Signals, Tail,
+};
+use tokio::{sync::oneshot, task, time::timeout};
+
+use crate::{
+    config::FileConfig,
+    directory::Directory,
+    error::OpenError,
+    log::{Log, PATIENCE, closed},
+    medium::{OpenMedium, open_file},
+    queue::{NoPlace, Pending, Queue},
+    tail::FileTail,
+    writer,
+};
+
+/// An event log in a directory, for one process. A clone is cheap and the same log.
+///
+/// When the last clone is dropped, what was appended is still written, by a thread that then ends; [`close`](Self::close) waits for that.
+#[derive(Debug, Clone)]
+pub struct FileBackplane(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    log: Arc<Log>,
+    queue: Arc<Queue>,
+    entry_bytes: usize,
+    /// There is one process, so what is told beside the log never leaves it.
+    beside: MemoryBackplane,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+impl FileBackplane {
+    /// Opens the log in a directory, or makes both. Needs a tokio runtime.
+    ///
+    /// Reads the segment that was written last, and those of the last two minutes: an eighth of the log or so.
+    ///
+    /// # Errors
+    /// [`OpenError`], among it [`OpenError::Locked`] if somebody has it open, and [`OpenError::Damaged`].
+    pub async fn open(dir: impl Into<PathBuf>, config: FileConfig) -> Result<Self, OpenError> {
+        let dir = dir.into();
+        let open = move || Self::open_with(&dir, config, open_file);
+        task::spawn_blocking(open).await.map_err(|_| OpenError::Runtime)?
+    }
+
+    fn open_with(dir: &Path, config: FileConfig, open_medium: OpenMedium) -> Result<Self, OpenError> {
+        config.check()?;
+        let directory = Directory::open(dir)?;
+        let limit = ReadLimit { entries: config.pending_entries, bytes: config.pending_bytes };
+        let (queue, entry_bytes) = (Arc::new(Queue::new(limit)), config.entry_bytes);
+        let (log, writer) = writer::open(directory, config, open_medium, Arc::clone(&queue))?;
+        writer.start().map_err(OpenError::io(dir))?;
+        let beside = MemoryBackplane::new(Retention::default());
+        Ok(Self(Arc::new(Shared { log, queue, entry_bytes, beside })))
+    }
+
+    /// Takes no more appends, on any clone, and resolves when what was appended is on disk and the directory is free.
+    ///
+    /// *Cancel safety.* It is closed all the same.
+    pub async fn close(&self) {
+        self.0.queue.close();
+        let mut status = self.0.log.status();
+        // The log is there as long as this handle is, so there is somebody to say it.
+        status.wait_for(|status| status.is_closed).await.ok();
+    }
+
+    fn check(&self, entry: &NewEntry) -> Result<(), BackplaneError> {
+        let key = entry.key.as_deref().map(str::len);
+        if key == Some(0) {
+            return Err(BackplaneError::refused("an empty key"));
+        }
+        let sizes = [(entry.payload.len(), self.0.entry_bytes), (key.unwrap_or_default(), MAX_KEY_BYTES)];
+        match sizes.into_iter().find(|(size, limit)| size > limit) {
+            Some((size, limit)) => Err(BackplaneError::TooLarge { size, limit }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Backplane for FileBackplane {
+    fn name(&self) -> &'static str {
+        "file"
+    }
+
+    async fn bounds(&self) -> Result<Bounds, BackplaneError> {
+        Ok(self.0.log.bounds())
+    }
+
+    async fn append(&self, entry: NewEntry) -> Result<Appended, BackplaneError> {
+        self.check(&entry)?;
+        let (reply, answer) = oneshot::channel();
+        self.0.queue.push(Pending { entry, reply }).map_err(|no_place| match no_place {
+            NoPlace::Full => BackplaneError::Busy,
+            NoPlace::Closed => closed(),
+        })?;
+        match timeout(PATIENCE, answer).await {
+            Ok(answer) => answer.map_err(|_| closed())?,
+            Err(_) => {
+                Err(BackplaneError::unavailable(Duration::from_secs(1), "the disk takes too long to write"))
+            }
+        }
+    }
+
+    async fn read(&self, after: &Cursor, limit: ReadLimit) -> Result<Page, BackplaneError> {
+        self.0.log.page(after, limit).await
+    }
+
+    async fn rewind(&self, entries: u64) -> Result<Cursor, BackplaneError> {
+        Ok(self.0.log.rewind(entries))
+    }
+
+    async fn tail(&self, after: &Cursor) -> Result<Box<dyn Tail>, BackplaneError> {
+        self.0.log.check(after)?;
+        Ok(Box::new(FileTail::new(Arc::clone(&self.0.log), after.clone())))
+    }
+
+    async fn signal(&self, payload: Bytes) -> Result<(), BackplaneError> {
+        self.0.beside.signal(payload).await
+    }
+
+    async fn signals(&self) -> Result<Box<dyn Signals>, BackplaneError> {
+        self.0.beside.signals().await
+    }
+
+    async fn hold_lease(&self, lease: Lease, term: Duration) -> Result<(), BackplaneError> {
+        self.0.beside.hold_lease(lease, term).await
+    }
+
+    async fn drop_lease(&self, node: &str) -> Result<(), BackplaneError> {
+        self.0.beside.drop_lease(node).await
+    }
+
+    async fn leases(&self) -> Result<Vec<Lease>, BackplaneError> {
+        self.0.beside.leases().await
+    }
+}

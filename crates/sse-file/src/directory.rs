@@ -1,0 +1,117 @@
+//! The directory of a log: `LOCK`, `META`, and its segments.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::error::OpenError;
+
+/// A directory that nobody else uses, as long as this is there.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    path: PathBuf,
+    _lock: File,
+}
+
+const UNFINISHED: &str = "tmp";
+const SEGMENT: &str = "log";
+
+impl Directory {
+    /// Makes it if it is not there, and locks it.
+    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
+        make(path).map_err(OpenError::io(path))?;
+        let lock_path = path.join("LOCK");
+        let lock = private().read(true).append(true).create(true).open(&lock_path);
+        let lock = lock.map_err(OpenError::io(&lock_path))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::Locked { dir: path.to_owned() }),
+            Err(TryLockError::Error(error)) => Err(OpenError::io(lock_path)(error)),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The file of a segment, by the number of its first entry.
+    pub(crate) fn segment(&self, first: u64) -> PathBuf {
+        self.path.join(format!("{first:020}.{SEGMENT}"))
+    }
+
+    /// The segments that are there, in order. Takes away what was left unfinished.
+    pub(crate) fn segments(&self) -> Result<Vec<(u64, PathBuf)>, OpenError> {
+        let failed = || OpenError::io(&self.path);
+        let mut segments = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(failed())? {
+            let path = entry.map_err(failed())?.path();
+            match path.extension().and_then(OsStr::to_str) {
+                Some(UNFINISHED) => fs::remove_file(&path).map_err(OpenError::io(path))?,
+                Some(SEGMENT) => segments.extend(first(&path).map(|first| (first, path))),
+                _ => {}
+            }
+        }
+        segments.sort_unstable();
+        Ok(segments)
+    }
+
+    /// Makes a file of these bytes, or replaces one, so that at any time it is there whole or not at all.
+    pub(crate) fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let unfinished = path.with_extension(UNFINISHED);
+        let written = self.write_by_way_of(&unfinished, path, bytes);
+        if written.is_err() {
+            // On a full disk it would be in the way; whoever opens the directory takes it away otherwise.
+            fs::remove_file(&unfinished).ok();
+        }
+        written
+    }
+
+    fn write_by_way_of(&self, unfinished: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut file = private().write(true).create(true).truncate(true).open(unfinished)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(unfinished, path)?;
+        self.sync()
+    }
+
+    #[cfg(unix)]
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
+    }
+
+    #[cfg(not(unix))]
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The number in a segment's name.
+fn first(path: &Path) -> Option<u64> {
+    let stem = path.file_stem()?.to_str()?;
+    let is_ours = stem.len() == 20 && stem.bytes().all(|byte| byte.is_ascii_digit());
+    stem.parse().ok().filter(|_| is_ours)
+}
+
+/// What is published may be for few eyes.
+fn private() -> OpenOptions {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "there are no modes"))]
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+fn make(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}

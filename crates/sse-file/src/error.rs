@@ -1,0 +1,100 @@
+//! What can be wrong with a log on disk.
+
+use std::{error::Error, io, path::PathBuf};
+
+use sse_core::BackplaneError;
+use thiserror::Error;
+
+/// Why a log was not opened. No entry that was acknowledged was touched.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Another process has it open, or this one has.
+    #[error("{dir} is in use")]
+    Locked {
+        /// The log's directory.
+        dir: PathBuf,
+    },
+    /// A setting is out of its range.
+    #[error("{setting} must be {range}")]
+    Setting {
+        /// Its name.
+        setting: &'static str,
+        /// What it may be.
+        range: &'static str,
+    },
+    /// The system refused.
+    #[error("{path} cannot be used")]
+    Io {
+        /// Which file, or the directory.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// What was written and synced is not there as it was.
+    #[error(transparent)]
+    Damaged(#[from] Damage),
+    /// The runtime ended.
+    #[error("the runtime is shutting down")]
+    Runtime,
+}
+
+/// A place on disk that does not say what was written there.
+///
+/// Found when a log is opened or, in older segments, when somebody reads there; a [`BackplaneError::Refused`] has it for its source then.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{file} is damaged at byte {offset}: {what}")]
+pub struct Damage {
+    /// The file.
+    pub file: PathBuf,
+    /// Where the record begins, or whatever else is wrong.
+    pub offset: u64,
+    /// What is wrong.
+    pub what: &'static str,
+}
+
+impl OpenError {
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+}
+
+/// Why entries cannot be read.
+#[derive(Debug, Error)]
+pub(crate) enum ReadError {
+    #[error(transparent)]
+    Damaged(#[from] Damage),
+    #[error("{path} cannot be read")]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl From<ReadError> for OpenError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Damaged(damage) => Self::Damaged(damage),
+            ReadError::Io { path, source } => Self::Io { path, source },
+        }
+    }
+}
+
+impl From<ReadError> for BackplaneError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Damaged(damage) => refused(damage.to_string(), damage),
+            ReadError::Io { .. } => refused("the log cannot be read", error),
+        }
+    }
+}
+
+pub(crate) fn refused(
+    reason: impl Into<String>,
+    source: impl Into<Box<dyn Error + Send + Sync>>,
+) -> BackplaneError {
+    BackplaneError::Refused { reason: reason.into(), source: Some(source.into()) }
+}

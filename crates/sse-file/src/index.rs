@@ -1,0 +1,47 @@
+//! Where some entries of a segment begin.
+
+use crate::segment::HEADER_BYTES;
+
+/// Where some entries begin, so that others are near.
+#[derive(Debug, Clone)]
+pub(crate) struct Index {
+    step: u64,
+    /// Sequence numbers and offsets, both rising.
+    points: Vec<(u64, u64)>,
+}
+
+impl Index {
+    pub(crate) fn new(step: u64) -> Self {
+        Self { step, points: Vec::new() }
+    }
+
+    pub(crate) fn note(&mut self, sequence: u64, offset: u64) {
+        let last = self.points.last().map_or(HEADER_BYTES, |(_, offset)| *offset);
+        if offset >= last + self.step {
+            self.points.push((sequence, offset));
+        }
+    }
+
+    /// The beginning of an entry that is not behind this one.
+    pub(crate) fn at_or_before(&self, sequence: u64) -> u64 {
+        let behind = self.points.partition_point(|(at, _)| *at <= sequence);
+        behind.checked_sub(1).map_or(HEADER_BYTES, |at| self.points[at].1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_leads_to_an_entry_that_is_not_behind() {
+        let mut index = Index::new(100);
+        (0..100).for_each(|at| index.note(10 + at, HEADER_BYTES + at * 30));
+        assert!(index.points.len() < 30, "{} points", index.points.len());
+        for sequence in 10..110 {
+            let wanted = HEADER_BYTES + (sequence - 10) * 30;
+            let found = index.at_or_before(sequence);
+            assert!(found <= wanted && wanted - found <= 130, "{sequence}: {found} for {wanted}");
+        }
+    }
+}

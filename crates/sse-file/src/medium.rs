@@ -1,0 +1,56 @@
+//! What a segment is written to.
+
+use std::{
+    fmt::Debug,
+    fs::File,
+    io::{self, Seek, SeekFrom, Write},
+    path::Path,
+};
+
+/// A file that grows at its end. Tests have others, which fail.
+pub(crate) trait Medium: Debug + Send {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    fn sync(&mut self) -> io::Result<()>;
+
+    /// Takes away everything behind.
+    fn truncate(&mut self, len: u64) -> io::Result<()>;
+
+    /// Whether somebody took the file away.
+    fn is_gone(&self) -> bool;
+}
+
+/// Opens a segment's file for appending.
+pub(crate) type OpenMedium = fn(&Path) -> io::Result<Box<dyn Medium>>;
+
+pub(crate) fn open_file(path: &Path) -> io::Result<Box<dyn Medium>> {
+    let mut file = File::options().write(true).open(path)?;
+    file.seek(SeekFrom::End(0))?;
+    Ok(Box::new(file))
+}
+
+impl Medium for File {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        self.set_len(len)?;
+        self.seek(SeekFrom::Start(len)).map(drop)
+    }
+
+    #[cfg(unix)]
+    fn is_gone(&self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        self.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
+    }
+
+    #[cfg(not(unix))]
+    fn is_gone(&self) -> bool {
+        false
+    }
+}

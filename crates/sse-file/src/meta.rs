@@ -1,0 +1,154 @@
+//! What is said of a log beside its entries: the file `META`.
+
+use std::path::Path;
+
+use sse_core::Epoch;
+
+use crate::{config::SyncPolicy, error::Damage, record::Seal};
+
+pub(crate) const META: &str = "META";
+
+const FIRST_LINE: &str = "sse-file 1";
+
+/// Which log it is, and how the one who last had it open left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Meta {
+    /// Holds its segments together. Unlike the epoch nobody outside knows it.
+    pub(crate) seal: Seal,
+    pub(crate) epoch: Epoch,
+    /// Since when the machine has been up, in its own words.
+    pub(crate) boot: Option<String>,
+    pub(crate) left: Left,
+}
+
+/// How a log was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// With everything synced.
+    Closed,
+    /// Open, with everything synced that was acknowledged.
+    Synced,
+    /// Open, with the system owing the disk what was acknowledged.
+    Unsynced,
+}
+
+impl Left {
+    /// What a log that is open now has to say.
+    pub(crate) fn open(sync: SyncPolicy) -> Self {
+        match sync {
+            SyncPolicy::EveryBatch => Self::Synced,
+            SyncPolicy::Interval(_) | SyncPolicy::Never => Self::Unsynced,
+        }
+    }
+
+    const ALL: [(Self, &'static str); 3] =
+        [(Self::Closed, "closed"), (Self::Synced, "synced"), (Self::Unsynced, "unsynced")];
+
+    fn word(self) -> &'static str {
+        Self::ALL.into_iter().find(|(left, _)| *left == self).map_or("", |(_, word)| word)
+    }
+}
+
+impl Meta {
+    /// A log that was never there.
+    pub(crate) fn new(sync: SyncPolicy) -> Self {
+        Self { seal: Seal(rand::random()), epoch: Epoch::random(), boot: boot(), left: Left::open(sync) }
+    }
+
+    /// Whether the machine may have gone down with what was acknowledged.
+    pub(crate) fn may_have_lost(&self) -> bool {
+        self.left == Left::Unsynced && (self.boot.is_none() || self.boot != boot())
+    }
+
+    pub(crate) fn to_text(&self) -> String {
+        let boot = self.boot.as_deref().unwrap_or("-");
+        let (log, epoch, left) = (self.seal.0, &self.epoch, self.left.word());
+        let text = format!("{FIRST_LINE}\nlog {log:016x}\nepoch {epoch}\nboot {boot}\nleft {left}\n");
+        let checksum = crc32c::crc32c(text.as_bytes());
+        format!("{text}crc {checksum:08x}\n")
+    }
+
+    pub(crate) fn parse(text: &[u8], path: &Path) -> Result<Self, Damage> {
+        let damaged = |what| Damage { file: path.to_owned(), offset: 0, what };
+        let text = str::from_utf8(text).map_err(|_| damaged("no text"))?;
+        if !text.starts_with("sse-file ") {
+            return Err(damaged("not the file that a log has under this name"));
+        }
+        if text.lines().next() != Some(FIRST_LINE) {
+            return Err(damaged("written by another version of this library"));
+        }
+        Self::read(text).ok_or_else(|| damaged("not what was written there"))
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (content, checksum) = text.strip_suffix('\n')?.rsplit_once("\ncrc ")?;
+        let content_bytes = &text.as_bytes()[..=content.len()];
+        if checksum != format!("{:08x}", crc32c::crc32c(content_bytes)) {
+            return None;
+        }
+        let mut lines = content.lines().skip(1);
+        let mut field = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ');
+        let seal = Seal(u64::from_str_radix(field("log")?, 16).ok()?);
+        let epoch = Epoch::new(field("epoch")?).ok()?;
+        let boot = Some(field("boot")?).filter(|boot| *boot != "-").map(str::to_owned);
+        let left = field("left")?;
+        let (left, _) = Left::ALL.into_iter().find(|(_, word)| *word == left)?;
+        Some(Self { seal, epoch, boot, left })
+    }
+}
+
+/// What is another one after each start of the machine.
+pub(crate) fn boot() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let id = text.trim();
+    let is_id =
+        !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') && id != "-";
+    is_id.then(|| id.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &[u8]) -> Result<Meta, Damage> {
+        Meta::parse(text, Path::new(META))
+    }
+
+    #[test]
+    fn it_reads_as_it_is_written() {
+        for (left, _) in Left::ALL {
+            for boot in [None, Some("7c5e-1".to_owned())] {
+                let meta = Meta { boot, left, ..Meta::new(SyncPolicy::Never) };
+                assert_eq!(parse(meta.to_text().as_bytes()), Ok(meta));
+            }
+        }
+    }
+
+    #[test]
+    fn every_flip_and_every_cut_is_seen() {
+        let text = Meta::new(SyncPolicy::EveryBatch).to_text().into_bytes();
+        for at in 0..text.len() {
+            assert!(parse(&text[..at]).is_err(), "cut at {at}");
+            for bit in 0..8 {
+                let mut flipped = text.clone();
+                flipped[at] ^= 1 << bit;
+                assert!(parse(&flipped).is_err(), "bit {bit} of byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_was_never_synced_is_lost_with_the_machine() {
+        let meta = Meta::new(SyncPolicy::Never);
+        let elsewhere = Some("another".to_owned());
+        for (left, boot, lost) in [
+            (Left::Unsynced, elsewhere.clone(), true),
+            (Left::Unsynced, None, true),
+            (Left::Synced, elsewhere.clone(), false),
+            (Left::Closed, elsewhere, false),
+        ] {
+            assert_eq!(Meta { left, boot, ..meta.clone() }.may_have_lost(), lost, "{left:?}");
+        }
+        assert_eq!(meta.may_have_lost(), boot().is_none());
+    }
+}

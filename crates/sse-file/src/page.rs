@@ -1,0 +1,47 @@
+//! A page that is being filled.
+
+use sse_core::{Entry, Page, ReadLimit};
+
+/// A page that is being filled.
+#[derive(Debug)]
+pub(crate) struct PageBuilder {
+    page: Page,
+    limit: ReadLimit,
+    is_full: bool,
+}
+
+impl PageBuilder {
+    pub(crate) fn new(limit: ReadLimit) -> Self {
+        Self { page: Page::default(), limit, is_full: false }
+    }
+
+    /// False if there is no place for it; one is taken always.
+    pub(crate) fn push(&mut self, entry: Entry) -> bool {
+        let bytes = entry.payload.len();
+        let fits = self.page.entries.len() < self.limit.entries && bytes <= self.limit.bytes;
+        self.is_full = !self.page.entries.is_empty() && !fits;
+        if !self.is_full {
+            self.limit.bytes = self.limit.bytes.saturating_sub(bytes);
+            self.page.entries.push(entry);
+        }
+        !self.is_full
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_full
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.page.entries.is_empty()
+    }
+
+    /// Where its last entry stands.
+    pub(crate) fn last(&self) -> Option<u64> {
+        self.page.entries.last().map(|entry| entry.position.minor())
+    }
+
+    pub(crate) fn build(self, head: u64, after: u64) -> Page {
+        let at_head = self.last().unwrap_or(after) == head;
+        Page { at_head, ..self.page }
+    }
+}

@@ -1,0 +1,159 @@
+//! Appends on their way to the writer.
+
+use std::{collections::VecDeque, time::Instant};
+
+use parking_lot::{Condvar, Mutex};
+use sse_core::{Appended, BackplaneError, NewEntry, ReadLimit};
+use tokio::sync::oneshot;
+
+/// An append that waits for the disk.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) entry: NewEntry,
+    pub(crate) reply: oneshot::Sender<Result<Appended, BackplaneError>>,
+}
+
+/// Between any number of tasks and the one thread that writes; bounded in entries and bytes.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    ready: Condvar,
+    limit: ReadLimit,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pending: VecDeque<Pending>,
+    bytes: usize,
+    is_closed: bool,
+}
+
+/// Why there is no place.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NoPlace {
+    Full,
+    Closed,
+}
+
+/// What the writer is to do.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// Write these, one at least.
+    Append(Vec<Pending>),
+    /// Look after the log: the time has come.
+    Look,
+    /// End; nothing is pending.
+    End,
+}
+
+impl Queue {
+    pub(crate) fn new(limit: ReadLimit) -> Self {
+        Self { state: Mutex::default(), ready: Condvar::new(), limit }
+    }
+
+    pub(crate) fn push(&self, pending: Pending) -> Result<(), NoPlace> {
+        let mut state = self.state.lock();
+        if state.is_closed {
+            return Err(NoPlace::Closed);
+        }
+        let bytes = state.bytes + pending.entry.payload.len();
+        let fits = state.pending.len() < self.limit.entries && bytes <= self.limit.bytes;
+        if !state.pending.is_empty() && !fits {
+            return Err(NoPlace::Full);
+        }
+        state.bytes = bytes;
+        state.pending.push_back(pending);
+        drop(state);
+        self.ready.notify_one();
+        Ok(())
+    }
+
+    /// Nothing more comes in; what is there is still written.
+    pub(crate) fn close(&self) {
+        self.state.lock().is_closed = true;
+        self.ready.notify_one();
+    }
+
+    /// Waits for something to do.
+    pub(crate) fn take(&self, limit: ReadLimit, until: Instant) -> Work {
+        let mut state = self.state.lock();
+        while state.pending.is_empty() && !state.is_closed {
+            if self.ready.wait_until(&mut state, until).timed_out() {
+                return Work::Look;
+            }
+        }
+        if state.pending.is_empty() {
+            return Work::End;
+        }
+        Work::Append(state.take(limit))
+    }
+}
+
+impl State {
+    fn take(&mut self, limit: ReadLimit) -> Vec<Pending> {
+        let mut taken = Vec::with_capacity(self.pending.len().min(limit.entries));
+        let mut bytes = 0;
+        while let Some(next) =
+            self.pending.front().filter(|_| taken.is_empty() || taken.len() < limit.entries)
+        {
+            bytes += next.entry.payload.len();
+            if !taken.is_empty() && bytes > limit.bytes {
+                break;
+            }
+            self.bytes -= next.entry.payload.len();
+            taken.extend(self.pending.pop_front());
+        }
+        if self.pending.is_empty() {
+            // A burst does not stay in memory.
+            self.pending.shrink_to(1024);
+        }
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn pending(bytes: usize) -> Pending {
+        let entry = NewEntry { payload: Bytes::from(vec![0; bytes]), key: None };
+        Pending { entry, reply: oneshot::channel().0 }
+    }
+
+    fn sizes(work: Work) -> Vec<usize> {
+        match work {
+            Work::Append(taken) => taken.iter().map(|pending| pending.entry.payload.len()).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn it_is_bounded_and_takes_one_always() {
+        let queue = Queue::new(ReadLimit { entries: 3, bytes: 100 });
+        queue.push(pending(1000)).unwrap();
+        assert_eq!(queue.push(pending(0)), Err(NoPlace::Full), "by bytes");
+        let all = ReadLimit { entries: 10, bytes: 10 };
+        assert_eq!(sizes(queue.take(all, Instant::now())), [1000]);
+        (0..3).for_each(|_| queue.push(pending(1)).unwrap());
+        assert_eq!(queue.push(pending(0)), Err(NoPlace::Full), "by entries");
+        assert_eq!(sizes(queue.take(ReadLimit { entries: 2, bytes: 10 }, Instant::now())), [1, 1]);
+        queue.push(pending(9)).unwrap();
+        queue.push(pending(9)).unwrap();
+        assert_eq!(sizes(queue.take(all, Instant::now())), [1, 9]);
+        assert_eq!(sizes(queue.take(all, Instant::now())), [9]);
+        assert!(matches!(queue.take(all, Instant::now()), Work::Look));
+    }
+
+    #[test]
+    fn what_is_there_when_it_is_closed_is_still_taken() {
+        let queue = Queue::new(ReadLimit { entries: 3, bytes: 100 });
+        queue.push(pending(1)).unwrap();
+        queue.close();
+        assert_eq!(queue.push(pending(1)), Err(NoPlace::Closed));
+        let all = ReadLimit { entries: 10, bytes: 10 };
+        assert_eq!(sizes(queue.take(all, Instant::now())), [1]);
+        assert!(matches!(queue.take(all, Instant::now()), Work::End));
+    }
+}

@@ -1,0 +1,48 @@
+//! Follows a log.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use sse_core::{BackplaneError, Batch, Cursor, ReadLimit, Tail};
+use tokio::{sync::watch, time::timeout};
+
+use crate::log::{Log, Status, closed};
+
+/// A tail says that it is alive this often.
+const PULSE: Duration = Duration::from_secs(1);
+
+/// Entries that a tail brings at once.
+const BATCH: ReadLimit = ReadLimit { entries: 1024, bytes: 4 << 20 };
+
+#[derive(Debug)]
+pub(crate) struct FileTail {
+    log: Arc<Log>,
+    status: watch::Receiver<Status>,
+    after: Cursor,
+}
+
+impl FileTail {
+    pub(crate) fn new(log: Arc<Log>, after: Cursor) -> Self {
+        Self { status: log.status(), log, after }
+    }
+}
+
+#[async_trait]
+impl Tail for FileTail {
+    async fn next(&mut self) -> Result<Batch, BackplaneError> {
+        self.status.mark_unchanged();
+        let mut page = self.log.page(&self.after, BATCH).await?;
+        if page.entries.is_empty() {
+            if self.status.borrow().is_closed {
+                return Err(closed());
+            }
+            // Whether it changed or the time is over: a look says what there is.
+            timeout(PULSE, self.status.changed()).await.ok();
+            page = self.log.page(&self.after, BATCH).await?;
+        }
+        if let Some(last) = page.entries.last() {
+            self.after.position = last.position;
+        }
+        Ok(Batch { entries: page.entries, at_head: page.at_head })
+    }
+}

@@ -1,0 +1,367 @@
+//! The one thread that writes.
+
+use std::{
+    collections::HashMap,
+    io,
+    path::PathBuf,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use sse_core::{Appended, Cursor, Entry, ReadLimit, RecentKeys, unix_ms};
+use tracing::{error, warn};
+
+use crate::{
+    config::{FileConfig, SyncPolicy},
+    directory::Directory,
+    error::OpenError,
+    failure::{Failure, fail},
+    log::Log,
+    medium::{Medium, OpenMedium},
+    meta::{Left, META, Meta},
+    queue::{Pending, Queue, Work},
+    record::Record,
+    recovery::{Recovered, empty, index_step, recover},
+    retention::{LogSize, is_older, is_over},
+    segment::{HEADER_BYTES, Header, Segment},
+};
+
+/// Written and synced at once.
+const BATCH: ReadLimit = ReadLimit { entries: 1024, bytes: 4 << 20 };
+
+/// Writes what comes out of a queue, and looks after the log.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    config: FileConfig,
+    open_medium: OpenMedium,
+    /// Missing once the log is closed.
+    directory: Option<Directory>,
+    meta: Meta,
+    log: Arc<Log>,
+    queue: Arc<Queue>,
+    active: Active,
+    /// Sequence numbers by key.
+    keys: RecentKeys<u64>,
+    head: u64,
+    bytes: u64,
+    /// When the last entry was appended; the clock may be set back.
+    last_ms: u64,
+    /// Why nothing can be written any more.
+    broken: Option<String>,
+}
+
+/// The segment that is being written.
+#[derive(Debug)]
+struct Active {
+    segment: Arc<Segment>,
+    medium: Box<dyn Medium>,
+    entries: u64,
+    bytes: u64,
+    /// Up to where the disk has it.
+    synced: u64,
+    /// Since when there is something to be synced.
+    unsynced_since: Option<Instant>,
+    /// Whether there may be something behind `bytes`, from a write that failed.
+    is_untidy: bool,
+}
+
+/// Entries that are written together.
+#[derive(Debug, Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
+    /// Sequence numbers and offsets.
+    records: Vec<(u64, u64)>,
+    keys: HashMap<Arc<str>, u64>,
+}
+
+/// Opens a log: what readers see of it, and what writes it.
+pub(crate) fn open(
+    directory: Directory,
+    config: FileConfig,
+    open_medium: OpenMedium,
+    queue: Arc<Queue>,
+) -> Result<(Arc<Log>, Writer), OpenError> {
+    let Recovered { directory, meta, segments, keys } = recover(directory, &config)?;
+    let segment = Arc::clone(segments.back().expect("a log has one segment at least"));
+    let (entries, bytes, last_ms) = segment.size();
+    let medium = open_medium(&segment.path).map_err(OpenError::io(&segment.path))?;
+    let head = segment.first + entries - 1;
+    let all_bytes = segments.iter().map(|segment| segment.size().1).sum();
+    let recent_bytes = config.recent_bytes;
+    let log = Log::new(meta.epoch.clone(), meta.seal, index_step(&config), segments, head, recent_bytes);
+    let log = Arc::new(log);
+    let active =
+        Active { segment, medium, entries, bytes, synced: bytes, unsynced_since: None, is_untidy: false };
+    let mut writer = Writer {
+        config,
+        open_medium,
+        directory: Some(directory),
+        meta,
+        log: Arc::clone(&log),
+        queue,
+        active,
+        keys,
+        head,
+        bytes: all_bytes,
+        last_ms,
+        broken: None,
+    };
+    writer.look();
+    Ok((log, writer))
+}
+
+impl Writer {
+    /// Has a thread of its own until the queue is closed and empty.
+    pub(crate) fn start(mut self) -> io::Result<()> {
+        thread::Builder::new().name("sse-file".to_owned()).spawn(move || {
+            self.run();
+        })?;
+        Ok(())
+    }
+
+    fn run(&mut self) {
+        loop {
+            match self.queue.take(self.limit(), self.next_look()) {
+                Work::Append(pending) => self.append(pending),
+                Work::Look => {}
+                Work::End => break,
+            }
+            self.look();
+        }
+        self.end();
+    }
+
+    /// As much as the segment has room for, or the next one if this is full.
+    fn limit(&self) -> ReadLimit {
+        let (entries, bytes) =
+            if self.is_full() { (0, HEADER_BYTES) } else { (self.active.entries, self.active.bytes) };
+        let entries = self.config.segment_entries().saturating_sub(entries);
+        let bytes = self.config.segment_bytes().saturating_sub(bytes);
+        ReadLimit {
+            entries: usize::try_from(entries).unwrap_or(usize::MAX).min(BATCH.entries),
+            bytes: usize::try_from(bytes).unwrap_or(usize::MAX).min(BATCH.bytes),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        let active = &self.active;
+        active.entries > 0
+            && (active.entries >= self.config.segment_entries()
+                || active.bytes >= self.config.segment_bytes()
+                || is_older(active.segment.created_ms, self.config.segment_age(), unix_ms()))
+    }
+
+    pub(crate) fn append(&mut self, pending: Vec<Pending>) {
+        if let Err(failure) = self.make_ready() {
+            return fail(pending, &failure);
+        }
+        let mut batch = Batch::default();
+        let cursors: Vec<_> = pending.iter().map(|pending| self.place(&mut batch, pending)).collect();
+        if let Err(failure) = self.write(batch) {
+            return fail(pending, &failure);
+        }
+        for (pending, appended) in pending.into_iter().zip(cursors) {
+            // Somebody who gave up is no error.
+            pending.reply.send(Ok(appended)).ok();
+        }
+    }
+
+    fn make_ready(&mut self) -> Result<(), Failure> {
+        if let Some(reason) = &self.broken {
+            return Err(Failure::Refused { reason: reason.clone(), source: None });
+        }
+        self.tidy()?;
+        if self.is_full() { self.rotate() } else { Ok(()) }
+    }
+
+    /// Takes away what a write left that failed.
+    fn tidy(&mut self) -> Result<(), Failure> {
+        if self.active.is_untidy {
+            self.active
+                .medium
+                .truncate(self.active.bytes)
+                .map_err(|error| Failure::Unknown(Arc::new(error)))?;
+            self.active.is_untidy = false;
+        }
+        Ok(())
+    }
+
+    /// Where an entry is to stand, or stands already.
+    fn place(&mut self, batch: &mut Batch, pending: &Pending) -> Appended {
+        let unix_ms = self.now_ms();
+        let appended = |sequence: u64, duplicate| Appended {
+            cursor: Cursor::new(self.log.epoch.clone(), sequence.into()),
+            duplicate,
+        };
+        let key = pending.entry.key.as_ref();
+        let known = key.and_then(|key| batch.keys.get(key).or_else(|| self.keys.get(key)));
+        if let Some(sequence) = known {
+            return appended(*sequence, true);
+        }
+        let sequence = self.head + batch.records.len() as u64 + 1;
+        let payload = pending.entry.payload.clone();
+        let record = Record {
+            sequence,
+            unix_ms,
+            synced: u32::try_from(self.active.synced).unwrap_or(u32::MAX),
+            key: key.cloned(),
+            payload: payload.clone(),
+        };
+        batch.records.push((sequence, self.active.bytes + batch.bytes.len() as u64));
+        record.encode(self.log.seal, &mut batch.bytes);
+        batch.entries.push(Entry { position: sequence.into(), payload });
+        batch.keys.extend(key.cloned().map(|key| (key, sequence)));
+        appended(sequence, false)
+    }
+
+    fn now_ms(&mut self) -> u64 {
+        self.last_ms = self.last_ms.max(unix_ms());
+        self.last_ms
+    }
+
+    fn write(&mut self, batch: Batch) -> Result<(), Failure> {
+        if batch.entries.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = self.active.medium.append(&batch.bytes) {
+            self.active.is_untidy = true;
+            // If it cannot be taken away, it may be found there.
+            self.tidy()?;
+            return Err(Failure::of_write(error));
+        }
+        self.active.unsynced_since.get_or_insert_with(Instant::now);
+        let end = self.active.bytes + batch.bytes.len() as u64;
+        if self.config.sync == SyncPolicy::EveryBatch {
+            self.sync(end)?;
+        }
+        if self.active.medium.is_gone() {
+            return Err(self.give_up("its file was taken away"));
+        }
+        self.bytes += batch.bytes.len() as u64;
+        self.active.bytes = end;
+        self.active.entries += batch.records.len() as u64;
+        self.active.segment.grow(&batch.records, end, self.last_ms);
+        self.head += batch.records.len() as u64;
+        batch.keys.into_iter().for_each(|(key, sequence)| self.keys.insert(key, sequence));
+        self.log.publish(batch.entries);
+        Ok(())
+    }
+
+    fn sync(&mut self, end: u64) -> Result<(), Failure> {
+        if let Err(error) = self.active.medium.sync() {
+            // What the system has given up writing it may believe to be written from now on; nothing that follows can be trusted.
+            self.give_up(&format!("the disk did not take what was written: {error}"));
+            return Err(Failure::Unknown(Arc::new(error)));
+        }
+        self.active.synced = end;
+        self.active.unsynced_since = None;
+        Ok(())
+    }
+
+    fn give_up(&mut self, reason: &str) -> Failure {
+        error!(file = %self.active.segment.path.display(), reason, "an event log takes no more entries until it is opened again");
+        self.broken = Some(format!("the event log takes no more entries until it is opened again: {reason}"));
+        Failure::Refused { reason: reason.to_owned(), source: None }
+    }
+
+    /// Goes on in a new segment.
+    fn rotate(&mut self) -> Result<(), Failure> {
+        self.sync(self.active.bytes)?;
+        let header = Header {
+            first: self.head + 1,
+            created_ms: self.now_ms(),
+            previous_first: self.active.segment.first,
+            previous_bytes: self.active.bytes,
+        };
+        let (path, medium) = self.create(header).map_err(Failure::of_write)?;
+        let segment = Arc::new(Segment::new(header, path, empty(header, &self.config)));
+        self.log.begin(Arc::clone(&segment));
+        self.bytes += HEADER_BYTES;
+        self.active = Active {
+            segment,
+            medium,
+            entries: 0,
+            bytes: HEADER_BYTES,
+            synced: HEADER_BYTES,
+            unsynced_since: None,
+            is_untidy: false,
+        };
+        Ok(())
+    }
+
+    fn create(&self, header: Header) -> io::Result<(PathBuf, Box<dyn Medium>)> {
+        let directory = self.directory.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        let path = directory.segment(header.first);
+        directory.write(&path, &header.to_bytes(self.log.seal))?;
+        let medium = (self.open_medium)(&path)?;
+        Ok((path, medium))
+    }
+
+    /// When there is something to be done without an append.
+    fn next_look(&self) -> Instant {
+        let now = Instant::now();
+        let pause = self.config.segment_age().clamp(Duration::from_millis(50), Duration::from_secs(60));
+        let sync = self.sync_due().filter(|_| self.broken.is_none());
+        sync.map_or(now + pause, |sync| sync.min(now + pause))
+    }
+
+    fn sync_due(&self) -> Option<Instant> {
+        match self.config.sync {
+            SyncPolicy::Interval(interval) => Some(self.active.unsynced_since? + interval),
+            SyncPolicy::EveryBatch | SyncPolicy::Never => None,
+        }
+    }
+
+    /// Syncs if it is time, and lets go of what is too old.
+    pub(crate) fn look(&mut self) {
+        if self.broken.is_some() {
+            return;
+        }
+        if self.sync_due().is_some_and(|due| due <= Instant::now()) && self.sync(self.active.bytes).is_err() {
+            return;
+        }
+        let now_ms = unix_ms();
+        let age = self.config.retention.age;
+        let (entries, _, last_ms) = self.active.segment.size();
+        if entries > 0 && is_older(last_ms, age, now_ms) && (self.tidy().is_err() || self.rotate().is_err()) {
+            return;
+        }
+        while let Some(oldest) = self.log.oldest_full() {
+            let size = LogSize { entries: self.head + 1 - oldest.first, bytes: self.bytes };
+            if !is_over(&self.config.retention, size, &oldest, now_ms) {
+                break;
+            }
+            self.log.forget_oldest();
+            self.bytes -= oldest.size().1;
+            if let Err(error) = std::fs::remove_file(&oldest.path) {
+                warn!(file = %oldest.path.display(), %error, "an old segment cannot be removed");
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        let is_sound = self.broken.is_none() && self.tidy().is_ok() && self.sync(self.active.bytes).is_ok();
+        if let Some(directory) = self.directory.as_ref().filter(|_| is_sound) {
+            let path = directory.file(META);
+            let text = Meta { left: Left::Closed, ..self.meta.clone() }.to_text();
+            if let Err(error) = directory.write(&path, text.as_bytes()) {
+                warn!(file = %path.display(), %error, "it cannot be noted that an event log was closed");
+            }
+        }
+    }
+}
+
+impl Drop for Writer {
+    /// Also when the thread panics: nobody waits for it then.
+    fn drop(&mut self) {
+        self.queue.close();
+        while let Work::Append(pending) = self.queue.take(BATCH, Instant::now()) {
+            fail(pending, &Failure::Unknown(Arc::new(io::Error::other("the log is closed"))));
+        }
+        // The lock goes first: who is told that the log is closed may open it.
+        self.directory.take();
+        self.log.close();
+    }
+}

@@ -1,0 +1,72 @@
+//! What tests do with a log.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use sse_core::{Backplane, Cursor, Entry, NewEntry, Position, ReadLimit};
+use sse_file::{FileBackplane, FileConfig};
+use tempfile::TempDir;
+
+const ALL: ReadLimit = ReadLimit { entries: 100_000, bytes: 1 << 30 };
+
+/// In memory where there is a place for it: the code is the same, and a sync takes no time.
+pub(crate) fn directory() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+}
+
+pub(crate) async fn open(dir: &Path, config: FileConfig) -> FileBackplane {
+    FileBackplane::open(dir, config).await.unwrap()
+}
+
+pub(crate) fn entry(text: impl Into<String>) -> NewEntry {
+    NewEntry { payload: text.into().into(), key: None }
+}
+
+pub(crate) async fn append(log: &FileBackplane, text: impl Into<String>) -> Cursor {
+    log.append(entry(text)).await.unwrap().cursor
+}
+
+pub(crate) async fn beginning(log: &FileBackplane) -> Cursor {
+    Cursor::new(log.bounds().await.unwrap().epoch, Position::ZERO)
+}
+
+/// Everything that is held.
+pub(crate) async fn entries(log: &FileBackplane) -> Vec<Entry> {
+    let bounds = log.bounds().await.unwrap();
+    let mut after = Cursor::new(bounds.epoch, bounds.trimmed);
+    let mut all = Vec::new();
+    loop {
+        let page = log.read(&after, ALL).await.unwrap();
+        all.extend(page.entries);
+        if page.at_head {
+            return all;
+        }
+        after.position = all[all.len() - 1].position;
+    }
+}
+
+pub(crate) async fn texts(log: &FileBackplane) -> Vec<String> {
+    entries(log).await.into_iter().map(|entry| String::from_utf8(entry.payload.to_vec()).unwrap()).collect()
+}
+
+/// The segments, oldest first.
+pub(crate) fn segments(dir: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(dir).unwrap().map(|file| file.unwrap().path());
+    let mut segments: Vec<_> =
+        files.filter(|file| file.extension().is_some_and(|name| name == "log")).collect();
+    segments.sort();
+    segments
+}
+
+/// What `kill -9` would leave behind now.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    // What is written last is copied first, so that no file is ahead of one that was written before it.
+    let mut files: Vec<_> = fs::read_dir(from).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort_by(|one, other| other.cmp(one));
+    for file in files {
+        fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();
+    }
+}
