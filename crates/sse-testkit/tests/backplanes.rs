@@ -1,9 +1,9 @@
-//! The suite for backplanes, played by the one in memory.
+//! The suite for backplanes, played by the one in memory, and by ways to it that are cut off.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use sse_core::{Backplane, MemoryBackplane, Retention};
-use sse_testkit::backplane::{Broker, Wipe};
+use sse_testkit::backplane::{Broker, Restart, ScriptedBackplane, Wipe};
 
 struct Memory(MemoryBackplane);
 
@@ -23,4 +23,44 @@ impl Wipe for Memory {
     }
 }
 
-sse_testkit::backplane_suite!(Memory, [retention_by_bytes, retention_by_age, wipe, wipe_in_use]);
+/// As a broker that dies with everything on disk.
+struct Scripted {
+    memory: MemoryBackplane,
+    ways: Mutex<Vec<ScriptedBackplane>>,
+}
+
+impl Scripted {
+    fn set_away(&self, away: bool) {
+        self.ways.lock().unwrap().iter().for_each(|way| way.set_away(away));
+    }
+}
+
+impl Broker for Scripted {
+    async fn start(retention: Retention) -> Option<Self> {
+        Some(Self { memory: MemoryBackplane::new(retention), ways: Mutex::default() })
+    }
+
+    async fn node(&self) -> Arc<dyn Backplane> {
+        let way = ScriptedBackplane::new(self.memory.clone());
+        self.ways.lock().unwrap().push(way.clone());
+        Arc::new(way)
+    }
+}
+
+impl Restart for Scripted {
+    async fn stop(&mut self) {
+        self.set_away(true);
+    }
+
+    async fn resume(&mut self) {
+        self.set_away(false);
+    }
+}
+
+mod memory {
+    sse_testkit::backplane_suite!(super::Memory, [retention_by_bytes, retention_by_age, wipe, wipe_in_use]);
+}
+
+mod scripted {
+    sse_testkit::backplane_suite!(super::Scripted, only [restart, reconnect]);
+}

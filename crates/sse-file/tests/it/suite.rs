@@ -1,4 +1,4 @@
-//! The rules that every backplane keeps, for each way of syncing.
+//! The rules that every backplane keeps; what comes back after a restart also without syncing.
 
 use std::{fs, sync::Arc};
 
@@ -70,5 +70,5 @@ mod every_batch {
 }
 
 mod never {
-    sse_testkit::backplane_suite!(super::File<false>, [retention_by_bytes, wipe, restart]);
+    sse_testkit::backplane_suite!(super::File<false>, only [retention_by_bytes, wipe, restart]);
 }

@@ -32,11 +32,16 @@ pub mod wipes;
 /// sse_testkit::backplane_suite!(MyBroker, [trim, wipe, wipe_in_use]);
 /// ```
 ///
+/// `backplane_suite!(MyBroker, only [restart])` leaves out the rules for everybody: for a second broker of a backplane, set up in another way.
+///
 /// The tests need no runtime of the caller's, run in parallel, and have a broker each.
 #[macro_export]
 macro_rules! backplane_suite {
     ($broker:ty) => {
         $crate::backplane_suite!($broker, []);
+    };
+    ($broker:ty, only [$($group:ident),* $(,)?]) => {
+        $($crate::__backplane_rules!($group, $broker);)*
     };
     ($broker:ty, [$($group:ident),* $(,)?]) => {
         $crate::__backplane_rules!(everybody, $broker);

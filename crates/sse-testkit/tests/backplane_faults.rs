@@ -1,0 +1,228 @@
+//! Backplanes with one fault each: the suite finds it. And one without: the same rules let it pass.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use sse_core::{
+    Appended, Backplane, BackplaneError, Batch, Bounds, Cursor, Epoch, Lease, MemoryBackplane, NewEntry,
+    Page, ReadLimit, Retention, Signals, Tail,
+};
+use sse_testkit::backplane::{Broker, Wipe, check, rules};
+use tokio::time::sleep;
+
+macro_rules! brokers {
+    ($($name:ident: $what:literal),* $(,)?) => {
+        /// What a backplane does wrong.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        enum Fault {
+            $(#[doc = $what] $name,)*
+        }
+
+        $(
+            #[doc = $what]
+            struct $name(MemoryBackplane);
+
+            impl Broker for $name {
+                async fn start(retention: Retention) -> Option<Self> {
+                    Some(Self(MemoryBackplane::new(retention)))
+                }
+
+                async fn node(&self) -> Arc<dyn Backplane> {
+                    Arc::new(Faulty { fault: Fault::$name, memory: self.0.clone() })
+                }
+            }
+
+            impl Wipe for $name {
+                async fn wipe(&mut self) {
+                    self.0.clear();
+                }
+            }
+        )*
+    };
+}
+
+brokers! {
+    Sound: "Nothing.",
+    Stuttering: "A tail brings now and then what it brought before.",
+    Leaky: "A tail leaves an entry out now and then.",
+    Hasty: "What a tail has in its hand is lost when nobody waits for it.",
+    Forgetful: "A tail begins at the head, wherever it was to begin.",
+    DeafToKeys: "Keys do not count.",
+    Vague: "A duplicate is told with a position of its own.",
+    Content: "Every page is the last.",
+    Generous: "A page has what there is, whatever the limit.",
+    Timeless: "A log that was lost keeps its epoch.",
+    Soothing: "The future is the head.",
+    Brazen: "What went is left out, and nobody is told.",
+    Echoing: "A signal comes twice.",
+    Confused: "A signal is an entry, too.",
+    Careless: "Leases are not kept.",
+    Clinging: "A lease cannot be dropped.",
+    Garbling: "A payload is taken for text.",
+}
+
+struct Faulty {
+    fault: Fault,
+    memory: MemoryBackplane,
+}
+
+impl Faulty {
+    /// A cursor as the memory knows it.
+    async fn inward(&self, cursor: &Cursor) -> Result<Cursor, BackplaneError> {
+        let Bounds { epoch, head, trimmed } = self.memory.bounds().await?;
+        let position = match self.fault {
+            Fault::Soothing => cursor.position.min(head),
+            Fault::Brazen => cursor.position.max(trimmed),
+            _ => cursor.position,
+        };
+        let is_timeless = self.fault == Fault::Timeless && cursor.epoch == self.outward(&epoch);
+        Ok(Cursor::new(if is_timeless { epoch } else { cursor.epoch.clone() }, position))
+    }
+
+    /// An epoch as it is told.
+    fn outward(&self, epoch: &Epoch) -> Epoch {
+        if self.fault == Fault::Timeless { Epoch::new("forever").unwrap() } else { epoch.clone() }
+    }
+}
+
+#[async_trait]
+impl Backplane for Faulty {
+    fn name(&self) -> &'static str {
+        "faulty"
+    }
+
+    async fn bounds(&self) -> Result<Bounds, BackplaneError> {
+        let bounds = self.memory.bounds().await?;
+        Ok(Bounds { epoch: self.outward(&bounds.epoch), ..bounds })
+    }
+
+    async fn append(&self, mut entry: NewEntry) -> Result<Appended, BackplaneError> {
+        match self.fault {
+            Fault::DeafToKeys => entry.key = None,
+            Fault::Garbling => entry.payload = String::from_utf8_lossy(&entry.payload).into_owned().into(),
+            _ => {}
+        }
+        let Appended { mut cursor, duplicate } = self.memory.append(entry).await?;
+        if self.fault == Fault::Vague && duplicate {
+            cursor.position = self.memory.bounds().await?.head;
+        }
+        Ok(Appended { cursor: Cursor::new(self.outward(&cursor.epoch), cursor.position), duplicate })
+    }
+
+    async fn read(&self, after: &Cursor, mut limit: ReadLimit) -> Result<Page, BackplaneError> {
+        if self.fault == Fault::Generous {
+            limit = ReadLimit { entries: usize::MAX, bytes: usize::MAX };
+        }
+        let page = self.memory.read(&self.inward(after).await?, limit).await?;
+        Ok(Page { at_head: page.at_head || self.fault == Fault::Content, ..page })
+    }
+
+    async fn rewind(&self, entries: u64) -> Result<Cursor, BackplaneError> {
+        self.memory.rewind(entries).await
+    }
+
+    async fn tail(&self, after: &Cursor) -> Result<Box<dyn Tail>, BackplaneError> {
+        let mut after = self.inward(after).await?;
+        if self.fault == Fault::Forgetful {
+            after.position = self.memory.bounds().await?.head;
+        }
+        let inner = self.memory.tail(&after).await?;
+        Ok(Box::new(FaultyTail { fault: self.fault, inner, turn: AtomicU64::new(0) }))
+    }
+
+    async fn signal(&self, payload: Bytes) -> Result<(), BackplaneError> {
+        match self.fault {
+            Fault::Echoing => self.memory.signal(payload.clone()).await?,
+            Fault::Confused => {
+                self.memory.append(NewEntry { payload: payload.clone(), key: None }).await?;
+            }
+            _ => {}
+        }
+        self.memory.signal(payload).await
+    }
+
+    async fn signals(&self) -> Result<Box<dyn Signals>, BackplaneError> {
+        self.memory.signals().await
+    }
+
+    async fn hold_lease(&self, lease: Lease, term: Duration) -> Result<(), BackplaneError> {
+        let term = if self.fault == Fault::Careless { Duration::ZERO } else { term };
+        self.memory.hold_lease(lease, term).await
+    }
+
+    async fn drop_lease(&self, node: &str) -> Result<(), BackplaneError> {
+        if self.fault == Fault::Clinging { Ok(()) } else { self.memory.drop_lease(node).await }
+    }
+
+    async fn leases(&self) -> Result<Vec<Lease>, BackplaneError> {
+        self.memory.leases().await
+    }
+}
+
+struct FaultyTail {
+    fault: Fault,
+    inner: Box<dyn Tail>,
+    turn: AtomicU64,
+}
+
+#[async_trait]
+impl Tail for FaultyTail {
+    async fn next(&mut self) -> Result<Batch, BackplaneError> {
+        let mut batch = self.inner.next().await?;
+        let now_and_then = !batch.entries.is_empty() && self.turn.fetch_add(1, Ordering::Relaxed) % 3 == 0;
+        match self.fault {
+            Fault::Hasty => sleep(Duration::from_millis(2)).await,
+            Fault::Stuttering if now_and_then => batch.entries.extend_from_within(..1),
+            Fault::Leaky if now_and_then => drop(batch.entries.pop()),
+            _ => {}
+        }
+        Ok(batch)
+    }
+}
+
+/// What the rule says of the fault.
+fn complaint(rule: impl FnOnce()) -> Option<String> {
+    let panic = catch_unwind(AssertUnwindSafe(rule)).err()?;
+    let text = panic.downcast_ref::<String>().cloned();
+    Some(text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default())
+}
+
+macro_rules! found {
+    ($($name:ident: $module:ident::$rule:ident, $fault:ident, $said:literal;)*) => {$(
+        #[test]
+        fn $name() {
+            let blame = complaint(|| check(rules::$module::$rule::<Sound>()));
+            assert_eq!(blame, None, "a sound one is blamed");
+            let complaint = complaint(|| check(rules::$module::$rule::<$fault>())).expect("the fault is not found");
+            assert!(complaint.contains($said), "{complaint}");
+        }
+    )*};
+}
+
+found! {
+    an_entry_that_comes_twice: tails::a_tail_at_the_head_brings_what_follows_and_nothing_else, Stuttering, "2 entries instead of 1";
+    an_entry_that_is_left_out: tails::a_tail_that_caught_up_says_so, Leaky, "says early that it caught up";
+    an_entry_that_is_lost_with_a_wait: tails::a_wait_for_a_tail_may_be_dropped_at_any_time, Hasty, "what nobody waited for is lost";
+    a_tail_that_begins_late: tails::a_tail_that_caught_up_says_so, Forgetful, "says early that it caught up";
+    a_key_that_does_not_count: keys::a_key_counts_once, DeafToKeys, "a key counts twice";
+    a_duplicate_that_is_elsewhere: keys::a_key_counts_once, Vague, "left == right";
+    a_page_that_seems_the_last: pages::a_page_ends_at_its_limit_of_entries, Content, "[10, 10, 5]";
+    a_page_that_is_too_large: pages::a_page_ends_at_its_limit_of_bytes_and_has_one_entry_at_least, Generous, "[2, 2, 2, 1, 1]";
+    an_epoch_that_stays: wipes::a_log_that_was_wiped_is_another_one, Timeless, "left != right";
+    an_epoch_that_stays_in_use: wipes::appends_go_to_the_log_that_is_there, Timeless, "in the old epoch";
+    a_future_that_is_taken_for_the_head: bounds::a_cursor_beyond_the_head_is_refused, Soothing, "a read of the future";
+    a_gap_that_nobody_is_told_of: retention::the_oldest_entries_go, Brazen, "a read of what went";
+    a_signal_that_comes_twice: signals::a_signal_reaches_every_node_once, Echoing, "came twice";
+    a_signal_in_the_log: signals::a_signal_is_not_in_the_log, Confused, "left == right";
+    a_lease_that_is_not_kept: leases::a_lease_is_seen_by_every_node, Careless, "left == right";
+    a_lease_that_stays: leases::a_lease_may_be_dropped, Clinging, "left == right";
+    a_payload_that_is_taken_for_text: payloads::payloads_come_back_as_they_were_given, Garbling, "left == right";
+}
