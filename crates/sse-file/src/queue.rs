@@ -1,6 +1,10 @@
 //! Appends on their way to the writer.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::VecDeque,
+    thread,
+    time::{Duration, Instant},
+};
 
 use parking_lot::{Condvar, Mutex};
 use sse_core::{Appended, BackplaneError, NewEntry, ReadLimit};
@@ -12,6 +16,9 @@ pub(crate) struct Pending {
     pub(crate) entry: NewEntry,
     pub(crate) reply: oneshot::Sender<Result<Appended, BackplaneError>>,
 }
+
+/// Those who gather look this often whether more came.
+const STEP: Duration = Duration::from_micros(50);
 
 /// Between any number of tasks and the one thread that writes; bounded in entries and bytes.
 #[derive(Debug)]
@@ -72,6 +79,20 @@ impl Queue {
     pub(crate) fn close(&self) {
         self.state.lock().is_closed = true;
         self.ready.notify_one();
+    }
+
+    /// Waits as long as more come, until there are so many or the time is over.
+    pub(crate) fn gather(&self, entries: usize, most: Duration) {
+        let end = Instant::now() + most;
+        let mut before = None;
+        loop {
+            let pending = self.state.lock().pending.len();
+            if pending >= entries || before == Some(pending) || Instant::now() + STEP > end {
+                return;
+            }
+            before = Some(pending);
+            thread::sleep(STEP);
+        }
     }
 
     /// Waits for something to do.
@@ -155,5 +176,17 @@ mod tests {
         let all = ReadLimit { entries: 10, bytes: 10 };
         assert_eq!(sizes(queue.take(all, Instant::now())), [1]);
         assert!(matches!(queue.take(all, Instant::now()), Work::End));
+    }
+
+    #[test]
+    fn whoever_gathers_waits_for_those_who_come_and_for_nobody_else() {
+        const LONG: Duration = Duration::from_secs(600);
+        let queue = Queue::new(ReadLimit { entries: 1000, bytes: 100 });
+        // Nobody comes, or everybody is there, or the time is over: each ends it, or the test does not.
+        queue.gather(10, LONG);
+        queue.push(pending(0)).unwrap();
+        queue.gather(1, LONG);
+        queue.gather(10, Duration::ZERO);
+        assert_eq!(sizes(queue.take(ReadLimit { entries: 10, bytes: 1 }, Instant::now())), [0]);
     }
 }

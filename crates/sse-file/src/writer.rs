@@ -47,6 +47,8 @@ pub(crate) struct Writer {
     bytes: u64,
     /// When the last entry was appended; the clock may be set back.
     last_ms: u64,
+    /// How long the latest sync took that somebody waited for.
+    sync_time: Duration,
     /// Why nothing can be written any more.
     broken: Option<String>,
 }
@@ -64,6 +66,13 @@ struct Active {
     unsynced_since: Option<Instant>,
     /// Whether there may be something behind `bytes`, from a write that failed.
     is_untidy: bool,
+}
+
+impl Active {
+    /// With everything synced.
+    fn new(segment: Arc<Segment>, medium: Box<dyn Medium>, entries: u64, bytes: u64) -> Self {
+        Self { segment, medium, entries, bytes, synced: bytes, unsynced_since: None, is_untidy: false }
+    }
 }
 
 /// Entries that are written together.
@@ -92,8 +101,7 @@ pub(crate) fn open(
     let recent_bytes = config.recent_bytes;
     let log = Log::new(meta.epoch.clone(), meta.seal, index_step(&config), segments, head, recent_bytes);
     let log = Arc::new(log);
-    let active =
-        Active { segment, medium, entries, bytes, synced: bytes, unsynced_since: None, is_untidy: false };
+    let active = Active::new(segment, medium, entries, bytes);
     let mut writer = Writer {
         config,
         open_medium,
@@ -106,6 +114,7 @@ pub(crate) fn open(
         head,
         bytes: all_bytes,
         last_ms,
+        sync_time: Duration::ZERO,
         broken: None,
     };
     writer.look();
@@ -124,13 +133,25 @@ impl Writer {
     fn run(&mut self) {
         loop {
             match self.queue.take(self.limit(), self.next_look()) {
-                Work::Append(pending) => self.append(pending),
+                Work::Append(pending) => {
+                    let entries = pending.len();
+                    self.append(pending);
+                    self.gather(entries);
+                }
                 Work::Look => {}
                 Work::End => break,
             }
             self.look();
         }
         self.end();
+    }
+
+    /// Who was answered together comes again together, if it goes on as it went. Without a moment's wait the first of them would have a sync of its own, and the
+    /// others would wait for it.
+    fn gather(&self, entries: usize) {
+        if entries > 1 {
+            self.queue.gather(entries, self.sync_time / 2);
+        }
     }
 
     /// As much as the segment has room for, or the next one if this is full.
@@ -234,7 +255,9 @@ impl Writer {
         self.active.unsynced_since.get_or_insert_with(Instant::now);
         let end = self.active.bytes + batch.bytes.len() as u64;
         if self.config.sync == SyncPolicy::EveryBatch {
+            let start = Instant::now();
             self.sync(end)?;
+            self.sync_time = start.elapsed();
         }
         if self.active.medium.is_gone() {
             return Err(self.give_up("its file was taken away"));
@@ -279,15 +302,7 @@ impl Writer {
         let segment = Arc::new(Segment::new(header, path, empty(header, &self.config)));
         self.log.begin(Arc::clone(&segment));
         self.bytes += HEADER_BYTES;
-        self.active = Active {
-            segment,
-            medium,
-            entries: 0,
-            bytes: HEADER_BYTES,
-            synced: HEADER_BYTES,
-            unsynced_since: None,
-            is_untidy: false,
-        };
+        self.active = Active::new(segment, medium, 0, HEADER_BYTES);
         Ok(())
     }
 
