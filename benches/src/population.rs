@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::Stream as _;
-use sse_core::{Event, Handshake, Manager, Session, Target, Topic, UserId};
+use sse_core::{Builder, Event, Handshake, Manager, Session, Target, Topic, UserId};
 
 /// How many topics the largest population has.
 const TOPICS: usize = 10_000;
@@ -33,7 +33,11 @@ impl Population {
 
     /// Nobody yet, with room for so many.
     pub(crate) fn empty(size: usize) -> Self {
-        let manager = Manager::builder();
+        Self::of(Manager::builder(), size)
+    }
+
+    /// Nobody yet, at a manager with other settings.
+    pub(crate) fn of(manager: Builder, size: usize) -> Self {
         let manager = manager.max_connections(size + 1000).build().expect("the settings are valid");
         Self { manager, sessions: Vec::with_capacity(size) }
     }
