@@ -1,6 +1,6 @@
 //! Whom an event reaches, and in which order.
 
-use sse_core::{Event, Manager};
+use sse_core::{Event, HeartbeatForm, Manager};
 
 use crate::adapter::{
     Stage,
@@ -85,7 +85,8 @@ pub async fn lines_and_letters_arrive_as_they_were_sent(stage: Stage) {
 }
 
 pub async fn a_thousand_streams_get_everything(stage: Stage) {
-    let app = stage.start(Manager::builder().max_connections(MANY));
+    // On a busy machine they are not all there before the first would get a heartbeat.
+    let app = stage.start(Manager::builder().max_connections(MANY).heartbeat(HeartbeatForm::Off));
     let mut clients = Vec::new();
     for number in 0..MANY {
         clients.push(app.open(&format!("/events?user={}", number % 100)).await);
