@@ -104,8 +104,21 @@ impl Hub {
     }
 }
 
-/// The next event: its type, and its data as JSON.
+/// The next event, heartbeats apart, which come where something takes long: its type, and its data as JSON.
 pub(crate) async fn next(stream: &mut RawClient) -> (String, Value) {
+    let other = async {
+        loop {
+            let event = next_of_all(stream).await;
+            if event.0 != "heartbeat" {
+                return event;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, other).await.expect("an event should come")
+}
+
+/// The next event, which may be a heartbeat.
+pub(crate) async fn next_of_all(stream: &mut RawClient) -> (String, Value) {
     let Decoded { event_type, data, .. } = stream.next_event_within(PATIENCE).await.unwrap();
     (event_type, serde_json::from_str(&data).unwrap())
 }

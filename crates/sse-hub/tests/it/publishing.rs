@@ -24,14 +24,40 @@ struct Language {
     runner: &'static [&'static str],
     /// What else has to be there.
     needs: &'static str,
+    /// How long a program waits for the hub: the five seconds of the document, and what is enough on a busy machine.
+    limit: Option<(&'static str, &'static str)>,
 }
 
 const LANGUAGES: [Language; 5] = [
-    Language { fence: "sh", file: "publish.sh", runner: &["sh", "-e"], needs: "curl" },
-    Language { fence: "php", file: "publish.php", runner: &["php"], needs: "php" },
-    Language { fence: "python", file: "publish.py", runner: &["python3"], needs: "python3" },
-    Language { fence: "go", file: "publish.go", runner: &["go", "run"], needs: "go" },
-    Language { fence: "js", file: "publish.mjs", runner: &["node"], needs: "node" },
+    Language { fence: "sh", file: "publish.sh", runner: &["sh", "-e"], needs: "curl", limit: None },
+    Language {
+        fence: "php",
+        file: "publish.php",
+        runner: &["php"],
+        needs: "php",
+        limit: Some(("'timeout' => 5,", "'timeout' => 60,")),
+    },
+    Language {
+        fence: "python",
+        file: "publish.py",
+        runner: &["python3"],
+        needs: "python3",
+        limit: Some(("timeout=5)", "timeout=60)")),
+    },
+    Language {
+        fence: "go",
+        file: "publish.go",
+        runner: &["go", "run"],
+        needs: "go",
+        limit: Some(("5 * time.Second}", "60 * time.Second}")),
+    },
+    Language {
+        fence: "js",
+        file: "publish.mjs",
+        runner: &["node"],
+        needs: "node",
+        limit: Some(("timeout(5000)", "timeout(60000)")),
+    },
 ];
 
 /// The programs of a language, in the order of the document.
@@ -43,7 +69,10 @@ fn programs(fence: &str) -> Vec<String> {
 
 impl Language {
     fn first_program(&self) -> String {
-        programs(self.fence).swap_remove(0)
+        let program = programs(self.fence).swap_remove(0);
+        let Some((limit, patient)) = self.limit else { return program };
+        assert_eq!(program.matches(limit).count(), 1, "{limit:?} in {program}");
+        program.replace(limit, patient)
     }
 
     /// Runs a program; `None` where the language is not there.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sse_testkit::RawClient;
 
-use crate::hub::{Hub, PATIENCE, next};
+use crate::hub::{Hub, PATIENCE, next, next_of_all};
 
 /// The text of the first block.
 async fn first_block(stream: &mut RawClient) -> String {
@@ -50,7 +50,7 @@ async fn a_quiet_stream_gets_heartbeats() {
     let (mut stream, hello) = hub.greeted("user=alice").await;
     assert_eq!(hello["heartbeatMs"], 100);
     for _ in 0..3 {
-        let (event_type, data) = next(&mut stream).await;
+        let (event_type, data) = next_of_all(&mut stream).await;
         assert_eq!(event_type, "heartbeat");
         assert!(data["timestamp"].as_u64() >= hello["timestamp"].as_u64(), "{data} {hello}");
     }
