@@ -29,6 +29,8 @@ const TOOLS: &[Tool] = &[
     Tool { executable: "prometheus", package: "prometheus" },
     Tool { executable: "promtool", package: "prometheus" },
     Tool { executable: "python3", package: "python3" },
+    Tool { executable: "redis-benchmark", package: "redis-tools" },
+    Tool { executable: "redis-server", package: "redis-server" },
 ];
 
 /// Installs the missing tools where that is ours to do: as root on Debian, as in CI's container.

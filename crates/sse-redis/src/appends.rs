@@ -1,0 +1,159 @@
+//! Appending, many at once.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use parking_lot::Mutex;
+use sse_core::{Appended, BackplaneError, KEY_WINDOW, MAX_KEY_BYTES, NewEntry};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+
+use crate::{batch::Batch, center::Center, error, slot::Slot};
+
+/// Appends go to a task that hands the server whatever waits at the moment: under load large batches, else single entries at once.
+pub(crate) struct Appends {
+    center: Arc<Center>,
+    room: Arc<Room>,
+    /// To the task, which is started with the first append, and again where its runtime ended.
+    queue: Mutex<Option<mpsc::Sender<Waiting>>>,
+}
+
+/// An append under way.
+pub(crate) struct Waiting {
+    pub(crate) entry: NewEntry,
+    reply: oneshot::Sender<Result<Appended, BackplaneError>>,
+    _place: Place,
+}
+
+impl Waiting {
+    pub(crate) fn settle(self, result: Result<Appended, BackplaneError>) {
+        // Nobody waits for an append that was dropped.
+        self.reply.send(result).ok();
+    }
+}
+
+/// How much is under way.
+#[derive(Debug, Default)]
+struct Room {
+    appends: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+/// The place of one append in the room.
+#[derive(Debug)]
+struct Place {
+    room: Arc<Room>,
+    bytes: usize,
+}
+
+/// Payloads under way, at most; one is always taken.
+const MOST_BYTES: usize = 64 << 20;
+
+/// Entries that are handed over at once, at most.
+const BATCH: usize = 512;
+
+/// While the server works on one batch the next is on its way, and the answers to another are read.
+const BATCHES: usize = 4;
+
+/// Longer than an append takes if all its attempts run into their time limits.
+const LONGEST: Duration = Duration::from_secs(8);
+
+impl Appends {
+    pub(crate) fn new(center: Arc<Center>) -> Self {
+        Self { center, room: Arc::default(), queue: Mutex::new(None) }
+    }
+
+    pub(crate) async fn append(&self, entry: NewEntry) -> Result<Appended, BackplaneError> {
+        self.check(&entry)?;
+        let place = self.place(entry.payload.len())?;
+        let (reply, answer) = oneshot::channel();
+        self.hand_over(Waiting { entry, reply, _place: place })?;
+        match timeout(LONGEST, answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(gone)) => Err(BackplaneError::unavailable(error::SOON, gone)),
+            Err(elapsed) => Err(BackplaneError::unavailable(error::SOON, elapsed)),
+        }
+    }
+
+    fn check(&self, entry: &NewEntry) -> Result<(), BackplaneError> {
+        let (size, limit) = (entry.payload.len(), self.center.config.max_payload);
+        if size > limit {
+            return Err(BackplaneError::TooLarge { size, limit });
+        }
+        match &entry.key {
+            Some(key) if key.is_empty() || key.len() > MAX_KEY_BYTES => {
+                Err(BackplaneError::refused(format!("an idempotency key of {} bytes", key.len())))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn place(&self, bytes: usize) -> Result<Place, BackplaneError> {
+        let Room { appends, bytes: all } = &*self.room;
+        let (before, bytes_before) =
+            (appends.fetch_add(1, Ordering::Relaxed), all.fetch_add(bytes, Ordering::Relaxed));
+        let place = Place { room: Arc::clone(&self.room), bytes };
+        let fits = before == 0 || bytes_before.saturating_add(bytes) <= MOST_BYTES;
+        if fits && before < self.center.config.pipeline { Ok(place) } else { Err(BackplaneError::Busy) }
+    }
+
+    fn hand_over(&self, waiting: Waiting) -> Result<(), BackplaneError> {
+        let mut queue = self.queue.lock();
+        let sent = match &*queue {
+            Some(queue) => queue.try_send(waiting),
+            None => Err(mpsc::error::TrySendError::Closed(waiting)),
+        };
+        let waiting = match sent {
+            Ok(()) => return Ok(()),
+            Err(mpsc::error::TrySendError::Full(_)) => return Err(BackplaneError::Busy),
+            Err(mpsc::error::TrySendError::Closed(waiting)) => waiting,
+        };
+        let (sender, receiver) = mpsc::channel(self.center.config.pipeline.max(1));
+        tokio::spawn(write(Arc::clone(&self.center), receiver));
+        let sent = sender.try_send(waiting);
+        *queue = Some(sender);
+        sent.map_err(|_| BackplaneError::Busy)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.room.appends.fetch_sub(1, Ordering::Relaxed);
+        self.room.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Ends when the backplane is dropped and everything was answered.
+async fn write(center: Arc<Center>, mut queue: mpsc::Receiver<Waiting>) {
+    let slot = Slot::new(center);
+    let mut batches = FuturesUnordered::new();
+    let mut next = Vec::with_capacity(BATCH);
+    loop {
+        tokio::select! {
+            biased;
+            Some(()) = batches.next(), if !batches.is_empty() => {}
+            count = queue.recv_many(&mut next, BATCH), if batches.len() < BATCHES => {
+                if count == 0 {
+                    break;
+                }
+                let batch = Batch::new(std::mem::replace(&mut next, Vec::with_capacity(BATCH)));
+                // A batch that takes longer has nobody any more who waits for it.
+                batches.push(async { timeout(LONGEST, batch.run(&slot)).await.unwrap_or_default() });
+            }
+        }
+    }
+    while batches.next().await.is_some() {}
+}
+
+/// How long a key is remembered, for the server.
+pub(crate) fn key_window() -> u64 {
+    u64::try_from(KEY_WINDOW.as_millis()).unwrap_or(u64::MAX)
+}

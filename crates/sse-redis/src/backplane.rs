@@ -1,0 +1,154 @@
+//! A backplane on Redis Streams.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use sse_core::{
+    Appended, Backplane, BackplaneError, Bounds, Cursor, Lease, NewEntry, Page, ReadLimit, Signals, Tail,
+};
+use tokio::time::timeout;
+
+use crate::{
+    appends::Appends,
+    center::Center,
+    config::RedisConfig,
+    error,
+    keys::Keys,
+    leases, pages,
+    server::{Address, Server},
+    signals::RedisSignals,
+    slot::Slot,
+    tail::RedisTail,
+};
+
+/// A log on Redis Streams that every node appends to and follows. A clone is cheap and the same node.
+///
+/// It has one connection for appends, one for everything else that is asked, and one for each tail and listener. They are made when they are
+/// needed, and again when they are gone.
+#[derive(Clone)]
+pub struct RedisBackplane(Arc<Node>);
+
+struct Node {
+    center: Arc<Center>,
+    appends: Appends,
+    calls: Slot,
+}
+
+/// No call takes longer.
+const LONGEST: Duration = Duration::from_secs(9);
+
+impl RedisBackplane {
+    /// Connects, and makes the log if there is none.
+    ///
+    /// `redis://[user][:password@]host[:port][/database]`; `rediss://` for TLS, `unix:///path?db=…&user=…&pass=…` for a socket; `valkey` in
+    /// place of `redis` is the same. In a cluster, any of its servers.
+    ///
+    /// # Errors
+    /// [`BackplaneError::Refused`] when the URL or the configuration cannot be used, or the server refuses us. [`BackplaneError::Unavailable`]
+    /// when it cannot be reached.
+    pub async fn connect(url: &str, config: RedisConfig) -> Result<Self, BackplaneError> {
+        let backplane = Self::new(url, config)?;
+        backplane.bounds().await?;
+        Ok(backplane)
+    }
+
+    /// Connects when it is first used; for a node that is to start while its server is away. Else as [`RedisBackplane::connect`].
+    ///
+    /// # Errors
+    /// [`BackplaneError::Refused`] when the URL or the configuration cannot be used.
+    pub fn new(url: &str, config: RedisConfig) -> Result<Self, BackplaneError> {
+        let server = Server::parse(url, config.authorities.as_deref())?;
+        let keys = Keys::new(&config.prefix, server.database())?;
+        if let Some(replicas) = config.replicas
+            && replicas.within >= config.response_timeout
+        {
+            return Err(BackplaneError::refused("replicas may take longer than an answer"));
+        }
+        let center = Arc::new(Center::new(server, keys, config));
+        let (appends, calls) = (Appends::new(Arc::clone(&center)), Slot::new(Arc::clone(&center)));
+        Ok(Self(Arc::new(Node { center, appends, calls })))
+    }
+}
+
+impl fmt::Debug for RedisBackplane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("RedisBackplane");
+        match &self.0.center.server.address {
+            Address::Tcp { host, port } => debug.field("host", host).field("port", port),
+            Address::Unix(path) => debug.field("path", path),
+        };
+        debug.field("prefix", &self.0.center.config.prefix).finish_non_exhaustive()
+    }
+}
+
+/// The result, if it comes in time.
+async fn in_time<T>(call: impl Future<Output = Result<T, BackplaneError>>) -> Result<T, BackplaneError> {
+    timeout(LONGEST, call)
+        .await
+        .unwrap_or_else(|elapsed| Err(BackplaneError::unavailable(error::SOON, elapsed)))
+}
+
+#[async_trait]
+impl Backplane for RedisBackplane {
+    fn name(&self) -> &'static str {
+        "redis"
+    }
+
+    async fn bounds(&self) -> Result<Bounds, BackplaneError> {
+        in_time(pages::open(&self.0.calls)).await.map(Into::into)
+    }
+
+    async fn append(&self, entry: NewEntry) -> Result<Appended, BackplaneError> {
+        self.0.appends.append(entry).await
+    }
+
+    async fn read(&self, after: &Cursor, limit: ReadLimit) -> Result<Page, BackplaneError> {
+        in_time(pages::read(&self.0.calls, after, limit)).await
+    }
+
+    async fn rewind(&self, entries: u64) -> Result<Cursor, BackplaneError> {
+        in_time(pages::rewind(&self.0.calls, entries)).await
+    }
+
+    async fn tail(&self, after: &Cursor) -> Result<Box<dyn Tail>, BackplaneError> {
+        Ok(Box::new(in_time(RedisTail::new(&self.0.center, after)).await?))
+    }
+
+    async fn signal(&self, payload: Bytes) -> Result<(), BackplaneError> {
+        let (size, limit) = (payload.len(), self.0.center.config.max_payload);
+        if size > limit {
+            return Err(BackplaneError::TooLarge { size, limit });
+        }
+        in_time(self.publish(&payload)).await
+    }
+
+    async fn signals(&self) -> Result<Box<dyn Signals>, BackplaneError> {
+        Ok(Box::new(in_time(RedisSignals::new(&self.0.center)).await?))
+    }
+
+    async fn hold_lease(&self, lease: Lease, term: Duration) -> Result<(), BackplaneError> {
+        in_time(leases::hold(&self.0.calls, &self.0.center, &lease, term)).await
+    }
+
+    async fn drop_lease(&self, node: &str) -> Result<(), BackplaneError> {
+        in_time(leases::drop(&self.0.calls, &self.0.center, node)).await
+    }
+
+    async fn leases(&self) -> Result<Vec<Lease>, BackplaneError> {
+        in_time(leases::all(&self.0.calls, &self.0.center)).await
+    }
+}
+
+impl RedisBackplane {
+    /// Not twice, even if it is not known whether it was heard.
+    async fn publish(&self, payload: &[u8]) -> Result<(), BackplaneError> {
+        let link = self.0.calls.link().await?;
+        let mut command = redis::cmd("PUBLISH");
+        let told = link.ask(command.arg(&*self.0.center.keys.signals).arg(payload)).await;
+        if told.as_ref().is_err_and(error::ends_connection) {
+            self.0.calls.discard(&link).await;
+        }
+        told.map(|_| ()).map_err(error::translate)
+    }
+}

@@ -1,0 +1,110 @@
+//! When another attempt to connect makes sense.
+
+use std::{error::Error, time::Duration};
+
+use parking_lot::Mutex;
+use sse_core::BackplaneError;
+use tokio::time::Instant;
+
+/// Lets attempts to connect through, fewer and fewer while they fail. In between everybody is refused at once, so that a server that is down
+/// makes no busy loop, and nodes that lost it at one moment do not return at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct Gate(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    failures: u32,
+    closed: Option<Closed>,
+}
+
+#[derive(Debug)]
+struct Closed {
+    until: Instant,
+    /// What the last attempt met, and whether the next one would as well.
+    reason: String,
+    refused: bool,
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+impl Gate {
+    /// Whether an attempt may be made.
+    pub(crate) fn pass(&self) -> Result<(), BackplaneError> {
+        let state = self.0.lock();
+        let Some(closed) = &state.closed else { return Ok(()) };
+        let left = closed.until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(());
+        }
+        let reason = closed.reason.clone();
+        Err(if closed.refused {
+            BackplaneError::refused(reason)
+        } else {
+            BackplaneError::unavailable(left, reason)
+        })
+    }
+
+    /// An attempt succeeded.
+    pub(crate) fn open(&self) {
+        *self.0.lock() = State::default();
+    }
+
+    /// An attempt failed; when the next one may be made.
+    pub(crate) fn close(&self, error: &BackplaneError) -> Duration {
+        let mut state = self.0.lock();
+        let pause = FIRST_PAUSE.saturating_mul(1 << state.failures.min(10)).min(LONGEST_PAUSE);
+        let pause = pause.mul_f64(rand::random_range(0.5..=1.0));
+        state.failures = state.failures.saturating_add(1);
+        state.closed = Some(Closed {
+            until: Instant::now() + pause,
+            reason: reason(error),
+            refused: matches!(error, BackplaneError::Refused { .. }),
+        });
+        pause
+    }
+}
+
+/// What went wrong, without what the error itself says in general.
+fn reason(error: &BackplaneError) -> String {
+    match error {
+        BackplaneError::Refused { reason, .. } => reason.clone(),
+        error => error.source().map_or_else(|| error.to_string(), ToString::to_string),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn down() -> BackplaneError {
+        BackplaneError::unavailable(Duration::ZERO, "no route")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_grow_up_to_a_limit_and_end_with_a_success() {
+        let gate = Gate::default();
+        assert!(gate.pass().is_ok());
+        let pauses: Vec<_> = (0..20).map(|_| gate.close(&down())).collect();
+        assert!(pauses[0] <= FIRST_PAUSE && pauses[0] >= FIRST_PAUSE / 2, "{pauses:?}");
+        assert!(
+            pauses[10..].iter().all(|pause| (LONGEST_PAUSE / 2..=LONGEST_PAUSE).contains(pause)),
+            "{pauses:?}"
+        );
+        let Err(BackplaneError::Unavailable { retry_after, source }) = gate.pass() else { panic!("open") };
+        assert_eq!((retry_after, source.to_string()), (pauses[19], "no route".to_owned()));
+        tokio::time::advance(pauses[19]).await;
+        assert!(gate.pass().is_ok());
+        gate.close(&down());
+        gate.open();
+        assert!(gate.pass().is_ok());
+        assert!(gate.close(&down()) <= FIRST_PAUSE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_refused_is_still_refused_in_between() {
+        let gate = Gate::default();
+        gate.close(&BackplaneError::refused("wrong password"));
+        assert_eq!(gate.pass().unwrap_err().to_string(), "the backplane refuses: wrong password");
+    }
+}

@@ -1,0 +1,100 @@
+//! Which nodes are there.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use redis::Value;
+use sse_core::{BackplaneError, Lease};
+
+use crate::{
+    center::Center,
+    reply::{self, unexpected},
+    scripts::Script,
+    slot::Slot,
+};
+
+/// Bytes of what a node says of itself, at most.
+const MAX_PAYLOAD_BYTES: usize = 64 << 10;
+
+/// Leases that are fetched at once.
+const STEP: usize = 32;
+
+/// Each lease is a key that the server lets go at the end of its term, and there is an index of them: a server has no cheap way to find keys
+/// by how they begin.
+pub(crate) async fn hold(
+    slot: &Slot,
+    center: &Center,
+    lease: &Lease,
+    term: Duration,
+) -> Result<(), BackplaneError> {
+    check(&lease.node)?;
+    let size = lease.payload.len();
+    if size > MAX_PAYLOAD_BYTES {
+        return Err(BackplaneError::TooLarge { size, limit: MAX_PAYLOAD_BYTES });
+    }
+    // Redis counts in 63 bits.
+    let term = u64::try_from(term.as_millis()).unwrap_or(u64::MAX).clamp(1, LONGEST_TERM);
+    slot.ask(|link| async move {
+        let mut command = link.call(Script::Hold, &[&center.keys.leases, &center.keys.lease(&lease.node)]);
+        link.ask(command.arg(&*lease.node).arg(&lease.payload[..]).arg(term)).await
+    })
+    .await?;
+    Ok(())
+}
+
+/// A hundred years, in milliseconds.
+const LONGEST_TERM: u64 = 100 * 365 * 24 * 60 * 60 * 1000;
+
+/// A lease that is not held is no error.
+pub(crate) async fn drop(slot: &Slot, center: &Center, node: &str) -> Result<(), BackplaneError> {
+    check(node)?;
+    slot.ask(|link| async move {
+        let mut pipe = redis::pipe();
+        pipe.cmd("DEL").arg(center.keys.lease(node));
+        pipe.cmd("ZREM").arg(&*center.keys.leases).arg(node);
+        link.ask_atomically(pipe).await?.into_iter().try_for_each(|answer| reply::checked(answer).map(|_| ()))
+    })
+    .await
+}
+
+pub(crate) async fn all(slot: &Slot, center: &Center) -> Result<Vec<Lease>, BackplaneError> {
+    let nodes = slot.ask(|link| async move {
+        match link.ask(&link.call(Script::Holders, &[&center.keys.leases])).await? {
+            Value::Array(nodes) => {
+                Ok(nodes.iter().filter_map(|node| reply::text(node).map(Arc::from)).collect())
+            }
+            _ => Err(unexpected("no list of nodes")),
+        }
+    });
+    let nodes: Vec<Arc<str>> = nodes.await?;
+    let mut leases = Vec::with_capacity(nodes.len());
+    for nodes in nodes.chunks(STEP) {
+        let payloads = slot.ask(|link| async move {
+            let mut command = redis::cmd("MGET");
+            nodes.iter().for_each(|node| {
+                command.arg(center.keys.lease(node));
+            });
+            match link.ask(&command).await? {
+                Value::Array(payloads) => Ok(payloads),
+                _ => Err(unexpected("no list of leases")),
+            }
+        });
+        // One whose term ended since the list was made has none.
+        leases.extend(nodes.iter().zip(payloads.await?).filter_map(|(node, payload)| match payload {
+            Value::BulkString(payload) => {
+                Some(Lease { node: Arc::clone(node), payload: Bytes::from(payload) })
+            }
+            _ => None,
+        }));
+    }
+    Ok(leases)
+}
+
+fn check(node: &str) -> Result<(), BackplaneError> {
+    let fits = (1..=64).contains(&node.len()) && node.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if fits {
+        Ok(())
+    } else {
+        Err(BackplaneError::refused("a node's name is 1 to 64 ASCII letters and digits"))
+    }
+}

@@ -1,0 +1,191 @@
+//! A connection to a server that has what this node saw.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use redis::{Cmd, Pipeline, RedisError, Value, aio::MultiplexedConnection};
+use sse_core::{BackplaneError, Epoch, Position};
+
+use crate::{
+    center::Center,
+    error, id,
+    look::Look,
+    reply::{self, RawEntry, unexpected},
+    scripts::{Script, Scripts},
+    server::Driver,
+    witness::{Sighting, Testimony},
+};
+
+/// A connection to a server that had what this node saw when the connection was made, and which epoch the log had then.
+pub(crate) struct Link {
+    id: u64,
+    connection: MultiplexedConnection,
+    driver: Driver,
+    scripts: Scripts,
+    pub(crate) epoch: Epoch,
+    pub(crate) center: Arc<Center>,
+}
+
+/// A connection to a server of which it is not known yet whether it has that.
+pub(crate) struct Unproven {
+    pub(crate) id: u64,
+    pub(crate) connection: MultiplexedConnection,
+    pub(crate) driver: Driver,
+    pub(crate) scripts: Scripts,
+    /// The server's run and history.
+    pub(crate) server: Arc<str>,
+}
+
+/// How often another connection may come in between.
+const ATTEMPTS: usize = 3;
+
+impl Unproven {
+    /// Finds what this node saw, or gives the log a new epoch.
+    pub(crate) async fn prove(mut self, center: &Arc<Center>) -> Result<Link, BackplaneError> {
+        for _ in 0..ATTEMPTS {
+            let testimony = center.witness.testimony();
+            let epoch = self.examine(center, &testimony).await.map_err(error::translate)?;
+            if center.witness.confirmed(self.id, &self.server, &epoch, &testimony) {
+                let Self { id, connection, driver, scripts, .. } = self;
+                let center = Arc::clone(center);
+                return Ok(Link { id, connection, driver, scripts, epoch, center });
+            }
+        }
+        Err(BackplaneError::unavailable(error::SOON, "the log has one epoch after the other"))
+    }
+
+    /// The epoch of the log, which is a new one if the log lacks what was seen.
+    async fn examine(&mut self, center: &Center, testimony: &Testimony) -> Result<Epoch, RedisError> {
+        let log = &*center.keys.log;
+        let mut pipe = redis::pipe();
+        pipe.add_command(self.scripts.call(Script::Open, &[log])).arg(Epoch::random().as_str());
+        for sighting in &testimony.sightings {
+            let id = id::of(sighting.position);
+            pipe.cmd("XRANGE").arg(log).arg(&id).arg(&id);
+        }
+        let mut answers = atomically(&mut self.connection, pipe).await?.into_iter();
+        let look = Look::read(answers.next().unwrap_or_default())?;
+        let look = look.ok_or_else(|| unexpected("no log that was just made"))?;
+        if testimony.epoch.as_ref() != Some(&look.epoch) {
+            return Ok(look.epoch);
+        }
+        let newest = testimony.sightings.iter().map(|sighting| sighting.position).max();
+        for (sighting, found) in testimony.sightings.iter().zip(answers) {
+            let found = reply::entries(reply::checked(found)?)?.pop();
+            // A connection may have been idle while what it saw was trimmed; the one that saw the most tells whether this is the log it was.
+            let same = *sighting.server == *self.server || Some(sighting.position) != newest;
+            if !has(sighting, found, &look, if same { Believed::Yes } else { Believed::No }) {
+                tracing::warn!(position = %sighting.position, "acknowledged entries of the event log are lost");
+                return declare(&mut self.connection, &self.scripts, log, &look.epoch).await;
+            }
+        }
+        Ok(look.epoch)
+    }
+}
+
+/// Whether a server is believed that it trimmed an entry which it has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Believed {
+    Yes,
+    /// Another server might say so of an entry that it never had.
+    No,
+}
+
+fn has(sighting: &Sighting, found: Option<RawEntry>, look: &Look, believed: Believed) -> bool {
+    match (found, &sighting.payload) {
+        (Some(found), Some(payload)) => found.payload.as_ref() == Some(payload),
+        (Some(_), None) => true,
+        (None, _) if sighting.position < look.trimmed => believed == Believed::Yes,
+        (None, _) => sighting.position == look.trimmed,
+    }
+}
+
+impl Link {
+    /// Whether it can be used no more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.driver.is_over()
+    }
+
+    pub(crate) fn log(&self) -> &str {
+        &self.center.keys.log
+    }
+
+    pub(crate) fn call(&self, script: Script, keys: &[&str]) -> Cmd {
+        self.scripts.call(script, keys)
+    }
+
+    /// A script of the log.
+    pub(crate) fn call_log(&self, script: Script) -> Cmd {
+        self.scripts.call(script, &[self.log()])
+    }
+
+    /// The command that trims the log as it should be.
+    pub(crate) fn trim(&self) -> Cmd {
+        let retention = &self.center.config.retention;
+        let mut command = self.call_log(Script::Trim);
+        command.arg(u64::try_from(retention.age.as_millis()).unwrap_or(u64::MAX)).arg(retention.bytes);
+        command
+    }
+
+    /// Asks, and fails with what the server refuses.
+    pub(crate) async fn ask(&self, command: &Cmd) -> Result<Value, RedisError> {
+        self.connection.clone().send_packed_command(command).await.and_then(reply::checked)
+    }
+
+    /// Asks many things; each may be refused for itself.
+    pub(crate) async fn ask_many(&self, pipe: &Pipeline, count: usize) -> Result<Vec<Value>, RedisError> {
+        let answers = self.connection.clone().send_packed_commands(pipe, 0, count).await?;
+        if answers.len() == count { Ok(answers) } else { Err(unexpected("too few answers")) }
+    }
+
+    /// Asks many things between which nothing happens.
+    pub(crate) async fn ask_atomically(&self, pipe: Pipeline) -> Result<Vec<Value>, RedisError> {
+        atomically(&mut self.connection.clone(), pipe).await
+    }
+
+    /// Subscribes to a channel.
+    pub(crate) async fn listen(&self, channel: &str) -> Result<(), RedisError> {
+        self.connection.clone().subscribe(channel).await
+    }
+
+    /// Gives the log a new epoch, unless somebody already did.
+    pub(crate) async fn declare(&self) -> Result<Epoch, RedisError> {
+        declare(&mut self.connection.clone(), &self.scripts, self.log(), &self.epoch).await
+    }
+
+    /// The server told of an entry.
+    pub(crate) fn saw(&self, position: Position, payload: Option<Bytes>) {
+        self.center.witness.saw(self.id, &self.epoch, position, payload);
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.center.witness.ended(self.id);
+    }
+}
+
+async fn declare(
+    connection: &mut MultiplexedConnection,
+    scripts: &Scripts,
+    log: &str,
+    lost: &Epoch,
+) -> Result<Epoch, RedisError> {
+    let mut command = scripts.call(Script::Declare, &[log]);
+    command.arg(lost.as_str()).arg(Epoch::random().as_str());
+    let look = Look::read(connection.send_packed_command(&command).await?)?;
+    Ok(look.ok_or_else(|| unexpected("no log any more"))?.epoch)
+}
+
+async fn atomically(
+    connection: &mut MultiplexedConnection,
+    mut pipe: Pipeline,
+) -> Result<Vec<Value>, RedisError> {
+    pipe.atomic();
+    let count = pipe.len();
+    let answers = connection.send_packed_commands(&pipe, count + 1, 1).await?;
+    match answers.into_iter().next().map(reply::checked).transpose()? {
+        Some(Value::Array(answers)) if answers.len() == count => Ok(answers),
+        _ => Err(unexpected("no answer to a transaction")),
+    }
+}

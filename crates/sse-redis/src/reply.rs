@@ -1,0 +1,110 @@
+//! What is in the answers of a server.
+
+use bytes::Bytes;
+use redis::{ErrorKind, RedisError, Value};
+use sse_core::{Entry, Epoch, Position};
+
+use crate::id;
+
+/// The field of an entry that holds its payload.
+pub(crate) const PAYLOAD: &[u8] = b"p";
+
+/// An answer that is none to what was asked.
+pub(crate) fn unexpected(what: &'static str) -> RedisError {
+    RedisError::from((ErrorKind::UnexpectedReturnType, what))
+}
+
+/// An answer, or the error that it is.
+pub(crate) fn checked(value: Value) -> Result<Value, RedisError> {
+    match value {
+        Value::ServerError(error) => Err(error.into()),
+        value => Ok(value),
+    }
+}
+
+pub(crate) fn bytes(value: &Value) -> Option<&[u8]> {
+    match value {
+        Value::BulkString(bytes) => Some(bytes),
+        Value::SimpleString(text) => Some(text.as_bytes()),
+        _ => None,
+    }
+}
+
+pub(crate) fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::VerbatimString { text, .. } => Some(text),
+        value => std::str::from_utf8(bytes(value)?).ok(),
+    }
+}
+
+pub(crate) fn number(value: &Value) -> Option<u64> {
+    match value {
+        Value::Int(number) => u64::try_from(*number).ok(),
+        value => text(value)?.parse().ok(),
+    }
+}
+
+pub(crate) fn position(value: &Value) -> Option<Position> {
+    id::parse(bytes(value)?)
+}
+
+/// An entry of a stream; one that is none of ours has no payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RawEntry {
+    pub(crate) position: Position,
+    pub(crate) payload: Option<Bytes>,
+}
+
+impl From<RawEntry> for Option<Entry> {
+    fn from(RawEntry { position, payload }: RawEntry) -> Self {
+        Some(Entry { position, payload: payload? })
+    }
+}
+
+/// The entries that `XRANGE` gives.
+pub(crate) fn entries(value: Value) -> Result<Vec<RawEntry>, RedisError> {
+    match value {
+        Value::Nil => Some(Vec::new()),
+        Value::Array(values) => values.into_iter().map(entry).collect::<Option<_>>(),
+        _ => None,
+    }
+    .ok_or_else(|| unexpected("no entries of a stream"))
+}
+
+/// The entries that `XREAD` of one stream gives.
+pub(crate) fn read_entries(value: Value) -> Result<Vec<RawEntry>, RedisError> {
+    let Value::Array(streams) = value else { return entries(value) };
+    let Some(Value::Array(mut stream)) = streams.into_iter().next() else { return Ok(Vec::new()) };
+    entries(stream.pop().unwrap_or_default())
+}
+
+fn entry(value: Value) -> Option<RawEntry> {
+    let Value::Array(parts) = value else { return None };
+    let [id, fields] = <[Value; 2]>::try_from(parts).ok()?;
+    Some(RawEntry { position: position(&id)?, payload: payload(fields) })
+}
+
+fn payload(fields: Value) -> Option<Bytes> {
+    let Value::Array(fields) = fields else { return None };
+    let mut fields = fields.into_iter();
+    while let (Some(name), Some(value)) = (fields.next(), fields.next()) {
+        if let (Some(PAYLOAD), Value::BulkString(payload)) = (bytes(&name), value) {
+            return Some(payload.into());
+        }
+    }
+    None
+}
+
+/// The epoch among the groups of a stream, from `XINFO GROUPS`. None if there is no stream, or it is none of ours.
+pub(crate) fn epoch_of_groups(value: &Value) -> Option<Epoch> {
+    let Value::Array(groups) = value else { return None };
+    groups.iter().find_map(|group| {
+        let Value::Array(fields) = group else { return None };
+        let name = fields.chunks_exact(2).find(|field| text(&field[0]) == Some("name"))?;
+        Epoch::new(text(&name[1])?.strip_prefix("sse:")?.to_owned()).ok()
+    })
+}
+
+pub(crate) fn epoch(value: &Value) -> Option<Epoch> {
+    Epoch::new(text(value)?.to_owned()).ok()
+}

@@ -1,0 +1,111 @@
+//! Listening to signals.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use redis::{PushInfo, PushKind, Value, aio::AsyncPushSender, aio::SendError};
+use sse_core::{BackplaneError, Signals};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, Interval, MissedTickBehavior, interval_at},
+};
+
+use crate::{center::Center, error, link::Link, reply};
+
+/// Listens, on a connection of its own.
+pub(crate) struct RedisSignals {
+    link: Link,
+    heard: mpsc::Receiver<Bytes>,
+    waiting: Arc<Hearing>,
+    checks: Interval,
+}
+
+/// What waits for one who listens.
+#[derive(Debug, Default)]
+struct Hearing {
+    bytes: AtomicUsize,
+    /// Some could not wait.
+    lost: AtomicBool,
+}
+
+/// Takes messages from the connection, which must not wait.
+struct Ear {
+    heard: mpsc::Sender<Bytes>,
+    waiting: Arc<Hearing>,
+}
+
+/// Signals that wait for one who listens, at most.
+const MOST: usize = 4096;
+const MOST_BYTES: usize = 16 << 20;
+
+/// Whether the server is still there, and still the one that signals are sent to, is asked this often.
+const CHECK: Duration = Duration::from_secs(1);
+
+impl RedisSignals {
+    /// Listens from now on.
+    pub(crate) async fn new(center: &Arc<Center>) -> Result<Self, BackplaneError> {
+        let (sender, heard) = mpsc::channel(MOST);
+        let waiting = Arc::new(Hearing::default());
+        let ear = Ear { heard: sender, waiting: Arc::clone(&waiting) };
+        let link = center.connect_for(center.config.response_timeout, Some(Arc::new(ear))).await?;
+        link.listen(&center.keys.signals).await.map_err(error::translate)?;
+        let mut checks = interval_at(Instant::now() + CHECK, CHECK);
+        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Ok(Self { link, heard, waiting, checks })
+    }
+
+    /// Fails if the server is gone, or became a replica, which hears what is sent to the one it follows but is on its own if that is cut off.
+    async fn check(&self) -> Result<(), BackplaneError> {
+        let role = self.link.ask(&redis::cmd("ROLE")).await.map_err(error::translate)?;
+        match &role {
+            Value::Array(parts) if parts.first().and_then(reply::text) == Some("master") => Ok(()),
+            _ => Err(BackplaneError::unavailable(error::SOON, "the server is a replica")),
+        }
+    }
+}
+
+#[async_trait]
+impl Signals for RedisSignals {
+    async fn next(&mut self) -> Result<Bytes, BackplaneError> {
+        loop {
+            if self.waiting.lost.load(Ordering::Acquire) {
+                return Err(BackplaneError::unavailable(
+                    Duration::ZERO,
+                    "signals came faster than they were heard",
+                ));
+            }
+            tokio::select! {
+                biased;
+                signal = self.heard.recv() => {
+                    let gone = || BackplaneError::unavailable(error::SOON, "the connection is gone");
+                    let signal = signal.ok_or_else(gone)?;
+                    self.waiting.bytes.fetch_sub(signal.len(), Ordering::Relaxed);
+                    return Ok(signal);
+                }
+                _ = self.checks.tick() => self.check().await?,
+            }
+        }
+    }
+}
+
+impl AsyncPushSender for Ear {
+    fn send(&self, PushInfo { kind, data }: PushInfo) -> Result<(), SendError> {
+        // The kind, the channel, the message.
+        let (PushKind::Message, Some(Value::BulkString(signal))) = (kind, data.into_iter().nth(1)) else {
+            return Ok(());
+        };
+        let size = signal.len();
+        let before = self.waiting.bytes.fetch_add(size, Ordering::Relaxed);
+        if before + size > MOST_BYTES.max(size) || self.heard.try_send(signal.into()).is_err() {
+            self.waiting.lost.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! What a node saw of the log, by which it finds out whether a server still has it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use sse_core::{Epoch, Position};
+
+/// What a node saw, connection by connection: for each the last entry that it was told of.
+///
+/// One latest entry for all would not do. After a failover one connection may already see new entries of the new server while another was
+/// told of an entry by the old one that the new one lacks; the newer entry would hide that. So a connection that ended leaves what it saw
+/// behind, until a new connection has found it on its server.
+#[derive(Debug, Default)]
+pub(crate) struct Witness(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    epoch: Option<Epoch>,
+    /// One for each connection that is there, and for those that ended since one was last made.
+    sightings: Vec<Sighting>,
+}
+
+/// What a witness has to say.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Testimony {
+    /// The epoch that the node is in.
+    pub(crate) epoch: Option<Epoch>,
+    /// What it saw of it.
+    pub(crate) sightings: Vec<Sighting>,
+}
+
+/// The last entry that a connection was told of.
+#[derive(Debug, Clone)]
+pub(crate) struct Sighting {
+    link: u64,
+    over: bool,
+    pub(crate) position: Position,
+    /// If it is known. A server whose clock is behind may give a position a second time.
+    pub(crate) payload: Option<Bytes>,
+    /// The server's run and history.
+    pub(crate) server: Arc<str>,
+}
+
+impl Witness {
+    /// The epoch that the node is in, and what it saw of it.
+    pub(crate) fn testimony(&self) -> Testimony {
+        let State { epoch, sightings } = &*self.0.lock();
+        let sightings = sightings.iter().filter(|sighting| sighting.position != Position::ZERO);
+        Testimony { epoch: epoch.clone(), sightings: sightings.cloned().collect() }
+    }
+
+    /// Whether the node is in this epoch.
+    pub(crate) fn is_in(&self, epoch: &Epoch) -> bool {
+        self.0.lock().epoch.as_ref() == Some(epoch)
+    }
+
+    /// A connection was made to a server that is in `epoch`, and has all that was seen if that was the epoch before. False if the testimony is
+    /// out of date: then the server is to be asked again.
+    pub(crate) fn confirmed(
+        &self,
+        link: u64,
+        server: &Arc<str>,
+        epoch: &Epoch,
+        testimony: &Testimony,
+    ) -> bool {
+        let mut state = self.0.lock();
+        if state.epoch != testimony.epoch {
+            return false;
+        }
+        let mut seen: &[Sighting] = &testimony.sightings;
+        if state.epoch.as_ref() != Some(epoch) {
+            if let Some(old) = state.epoch.replace(epoch.clone()) {
+                tracing::warn!(%old, new = %epoch, "the event log has another epoch now");
+            }
+            state.sightings.clear();
+            seen = &[];
+        }
+        // What was seen since then is still to be found.
+        state.sightings.retain(|sighting| {
+            let found =
+                seen.iter().any(|seen| seen.link == sighting.link && seen.position == sighting.position);
+            !(sighting.over && found)
+        });
+        let last = seen.iter().max_by_key(|seen| seen.position);
+        state.sightings.push(Sighting {
+            link,
+            over: false,
+            position: last.map_or(Position::ZERO, |seen| seen.position),
+            payload: last.and_then(|seen| seen.payload.clone()),
+            server: Arc::clone(server),
+        });
+        true
+    }
+
+    /// A connection was told of an entry.
+    pub(crate) fn saw(&self, link: u64, epoch: &Epoch, position: Position, payload: Option<Bytes>) {
+        let mut state = self.0.lock();
+        if state.epoch.as_ref() != Some(epoch) {
+            return;
+        }
+        let Some(own) = state.sightings.iter_mut().find(|sighting| sighting.link == link) else { return };
+        if position > own.position {
+            (own.position, own.payload) = (position, payload);
+        }
+    }
+
+    /// A connection ended.
+    pub(crate) fn ended(&self, link: u64) {
+        let mut state = self.0.lock();
+        state.sightings.iter_mut().filter(|sighting| sighting.link == link).for_each(|own| own.over = true);
+        // One that saw nothing has nothing to leave behind.
+        state.sightings.retain(|sighting| !(sighting.over && sighting.position == Position::ZERO));
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+mod tests {
+    use super::*;
+
+    fn positions(witness: &Witness) -> Vec<u64> {
+        witness.testimony().sightings.iter().map(|seen| seen.position.minor()).collect()
+    }
+
+    #[test]
+    fn what_an_ended_connection_saw_is_kept_until_it_is_found() {
+        let (witness, server) = (Witness::default(), Arc::from("s"));
+        let epoch = Epoch::new("e").unwrap();
+        assert!(witness.confirmed(1, &server, &epoch, &witness.testimony()));
+        assert!(witness.confirmed(2, &server, &epoch, &witness.testimony()));
+        witness.saw(1, &epoch, 5.into(), None);
+        witness.saw(2, &epoch, 9.into(), None);
+        witness.saw(2, &epoch, 8.into(), None);
+        witness.ended(1);
+        assert_eq!(positions(&witness), [5, 9]);
+        assert!(witness.confirmed(3, &server, &epoch, &witness.testimony()));
+        assert_eq!(positions(&witness), [9, 9], "the new one inherits the latest");
+    }
+
+    #[test]
+    fn an_epoch_ends_what_was_seen() {
+        let (witness, server) = (Witness::default(), Arc::from("s"));
+        let [old, new] = ["old", "new"].map(|epoch| Epoch::new(epoch).unwrap());
+        assert!(witness.confirmed(1, &server, &old, &witness.testimony()));
+        witness.saw(1, &old, 5.into(), None);
+        assert!(witness.confirmed(2, &server, &new, &witness.testimony()));
+        assert!(witness.is_in(&new));
+        witness.saw(1, &old, 6.into(), None);
+        witness.saw(1, &new, 6.into(), None);
+        assert_eq!(positions(&witness), [0; 0], "the first connection is to be made anew");
+        let stale = witness.testimony();
+        witness.saw(2, &new, 3.into(), None);
+        assert_eq!(positions(&witness), [3]);
+        assert!(witness.confirmed(3, &server, &old, &witness.testimony()));
+        assert!(!witness.confirmed(4, &server, &new, &stale), "meanwhile another one found another epoch");
+    }
+
+    #[test]
+    fn connections_that_saw_nothing_leave_nothing() {
+        let (witness, server) = (Witness::default(), Arc::from("s"));
+        let epoch = Epoch::new("e").unwrap();
+        for link in 0..100 {
+            assert!(witness.confirmed(link, &server, &epoch, &witness.testimony()));
+            witness.ended(link);
+        }
+        assert_eq!(positions(&witness), [0; 0]);
+    }
+}

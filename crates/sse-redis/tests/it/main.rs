@@ -1,0 +1,5 @@
+//! A log on a real Redis, which each test starts for itself.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod redis_server;
+mod suite;

@@ -1,0 +1,157 @@
+//! A Redis of a test's own.
+
+use std::{
+    fs::File,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use redis::{AsyncConnectionConfig, Client, Cmd, RedisResult, Value, aio::MultiplexedConnection};
+use rustix::process::{Pid, Signal, kill_process};
+use sse_redis::{RedisBackplane, RedisConfig};
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+/// A server in a folder of its own, killed when it is dropped.
+pub(crate) struct RedisServer {
+    executable: PathBuf,
+    folder: TempDir,
+    pub(crate) port: u16,
+    extra: Vec<String>,
+    process: Option<Child>,
+}
+
+/// As long as a busy machine may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl RedisServer {
+    /// Starts a server that writes down everything before it answers. `None` if there is no Redis and none is demanded.
+    pub(crate) async fn start(extra: &[&str]) -> Option<Self> {
+        let name = std::env::var("SSE_TEST_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
+        let Some(executable) = sse_testkit::executable(&name).unwrap() else {
+            println!("skipped: there is no {name}");
+            return None;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let extra = extra.iter().map(|&argument| argument.to_owned()).collect();
+        let mut server = Self { executable, folder, port: 0, extra, process: None };
+        // Somebody else may get the port between our asking and the server's.
+        for _ in 0..20 {
+            server.port = free_port();
+            if server.spawn().await {
+                return Some(server);
+            }
+        }
+        panic!("Redis does not start: {}", server.output());
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) async fn node(&self) -> RedisBackplane {
+        self.node_with(RedisConfig::default()).await
+    }
+
+    pub(crate) async fn node_with(&self, config: RedisConfig) -> RedisBackplane {
+        RedisBackplane::connect(&self.url(), config).await.unwrap()
+    }
+
+    /// Asks as a foreign client.
+    pub(crate) async fn ask(&self, command: &str) -> Value {
+        let answer: RedisResult<Value> = words(command).query_async(&mut self.client().await.unwrap()).await;
+        answer.unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+
+    pub(crate) async fn client(&self) -> RedisResult<MultiplexedConnection> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
+        Client::open(self.url())?.get_multiplexed_async_connection_with_config(&config).await
+    }
+
+    /// As by `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    /// At the same port, with what it wrote down.
+    pub(crate) async fn resume(&mut self) {
+        let end = Instant::now() + PATIENCE;
+        while !self.spawn().await {
+            assert!(Instant::now() < end, "Redis does not come back: {}", self.output());
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Pauses the process, whose kernel goes on taking connections.
+    pub(crate) fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = self.process.as_ref().unwrap().id();
+        kill_process(Pid::from_raw(i32::try_from(id).unwrap()).unwrap(), signal).unwrap();
+    }
+
+    /// Whether it came to listen.
+    async fn spawn(&mut self) -> bool {
+        let output = File::create(self.folder().join("output")).unwrap();
+        let mut command = Command::new(&self.executable);
+        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
+        command.args(["--port", &self.port.to_string(), "--dir"]).arg(self.folder());
+        command.args(&self.extra).stdin(Stdio::null()).stderr(output.try_clone().unwrap()).stdout(output);
+        self.process = Some(command.spawn().unwrap());
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if self.process.as_mut().unwrap().try_wait().unwrap().is_some() {
+                return false;
+            }
+            if self.output().contains("Ready to accept connections") {
+                return true;
+            }
+            assert!(Instant::now() < end, "Redis does not get ready: {}", self.output());
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    fn output(&self) -> String {
+        std::fs::read_to_string(self.folder().join("output")).unwrap_or_default()
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().ok();
+            process.wait().ok();
+        }
+    }
+}
+
+/// A command of words without spaces.
+pub(crate) fn words(command: &str) -> Cmd {
+    let mut words = command.split(' ');
+    let mut command = redis::cmd(words.next().unwrap());
+    words.for_each(|word| {
+        command.arg(word);
+    });
+    command
+}
+
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
