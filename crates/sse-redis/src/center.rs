@@ -165,13 +165,12 @@ fn identity(info: &str) -> Result<Arc<str>, BackplaneError> {
         )));
     }
     if field("role") != "master" {
-        return Err(BackplaneError::unavailable(error::SOON, "the server is a replica"));
+        return Err(BackplaneError::unavailable(error::SOON, error::REPLICA));
     }
     Ok(format!("{} {}", field("run_id"), field("master_replid")).into())
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::*;
 

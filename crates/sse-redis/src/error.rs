@@ -8,6 +8,9 @@ use sse_core::BackplaneError;
 /// When to try again what failed on a connection that was there.
 pub(crate) const SOON: Duration = Duration::from_millis(50);
 
+/// What is said of a server that follows another one. What it holds may be old, and nobody would notice.
+pub(crate) const REPLICA: &str = "the server is a replica";
+
 /// What a server says that refuses, and will again.
 const PERMANENT: &[&str] = &[
     "FOREIGN",

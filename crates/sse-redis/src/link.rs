@@ -153,6 +153,15 @@ impl Link {
         declare(&mut self.connection.clone(), &self.scripts, self.log(), &self.epoch).await
     }
 
+    /// The server told of entries, and of the log that they are in.
+    pub(crate) fn saw_last(&self, look: Option<&Look>, entries: &[RawEntry]) {
+        if let (Some(look), Some(last)) = (look, entries.last())
+            && look.epoch == self.epoch
+        {
+            self.saw(last.position, last.payload.clone());
+        }
+    }
+
     /// The server told of an entry.
     pub(crate) fn saw(&self, position: Position, payload: Option<Bytes>) {
         self.center.witness.saw(self.id, &self.epoch, position, payload);

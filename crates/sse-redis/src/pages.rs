@@ -41,11 +41,7 @@ impl Chunk {
         let at_head = found.len() <= entries;
         found.truncate(entries);
         link.center.pace.learn(&found);
-        if let (Some(look), Some(last)) = (&look, found.last())
-            && look.epoch == link.epoch
-        {
-            link.saw(last.position, last.payload.clone());
-        }
+        link.saw_last(look.as_ref(), &found);
         Ok(Self { look, stands: stands.into(), entries: found, at_head })
     }
 }

@@ -44,6 +44,11 @@ pub(crate) fn number(value: &Value) -> Option<u64> {
     }
 }
 
+/// Whether the answer to `ROLE` is that of a server which is written to.
+pub(crate) fn is_primary(role: &Value) -> bool {
+    matches!(role, Value::Array(parts) if parts.first().and_then(text) == Some("master"))
+}
+
 pub(crate) fn position(value: &Value) -> Option<Position> {
     id::parse(bytes(value)?)
 }

@@ -191,7 +191,6 @@ fn unreadable(error: &dyn std::error::Error) -> BackplaneError {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::*;
 

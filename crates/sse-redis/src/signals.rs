@@ -10,7 +10,10 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use redis::{PushInfo, PushKind, Value, aio::AsyncPushSender, aio::SendError};
+use redis::{
+    PushInfo, PushKind, Value,
+    aio::{AsyncPushSender, SendError},
+};
 use sse_core::{BackplaneError, Signals};
 use tokio::{
     sync::mpsc,
@@ -64,9 +67,10 @@ impl RedisSignals {
     /// Fails if the server is gone, or became a replica, which hears what is sent to the one it follows but is on its own if that is cut off.
     async fn check(&self) -> Result<(), BackplaneError> {
         let role = self.link.ask(&redis::cmd("ROLE")).await.map_err(error::translate)?;
-        match &role {
-            Value::Array(parts) if parts.first().and_then(reply::text) == Some("master") => Ok(()),
-            _ => Err(BackplaneError::unavailable(error::SOON, "the server is a replica")),
+        if reply::is_primary(&role) {
+            Ok(())
+        } else {
+            Err(BackplaneError::unavailable(error::SOON, error::REPLICA))
         }
     }
 }

@@ -1,21 +1,13 @@
 //! Following the log.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use redis::{RedisError, Value};
-use sse_core::{BackplaneError, Batch, Cursor, Entry, Tail};
+use sse_core::{BackplaneError, Batch, Cursor, Entry, Position, Tail};
 
-use crate::{
-    center::Center,
-    error, id,
-    link::Link,
-    look::{Look, Stands},
-    pages::Chunk,
-    reply::{self, unexpected},
-    scripts::Script,
-};
+use crate::{center::Center, error, id, link::Link, look::Look, pages::Chunk, reply, scripts::Script};
 
 /// A tail, on a connection of its own.
 pub(crate) struct RedisTail {
@@ -113,34 +105,30 @@ async fn lost(link: &Link, after: &Cursor) -> BackplaneError {
 }
 
 /// Waits for entries behind the last one.
-async fn wait(link: &Link, after: sse_core::Position) -> Result<Chunk, RedisError> {
+async fn wait(link: &Link, after: Position) -> Result<Chunk, RedisError> {
     let most = link.center.pace.entries();
-    let after_id = id::of(after);
+    let after = id::of(after);
     let mut pipe = redis::pipe();
     let mut count = 3;
     pipe.cmd("XREAD").arg("COUNT").arg(most).arg("BLOCK").arg(PULSE_MS);
-    pipe.arg("STREAMS").arg(link.log()).arg(&after_id);
+    pipe.arg("STREAMS").arg(link.log()).arg(&after);
     // Whether it is still that log, and whether what this tail saw last is still in it: asked afterwards, since an epoch never comes back.
-    pipe.add_command(link.call_log(Script::Look));
-    pipe.cmd("XRANGE").arg(link.log()).arg(&after_id).arg(&after_id);
+    pipe.add_command(link.call_log(Script::Look)).arg(&after);
+    pipe.cmd("ROLE");
     if link.center.trimming_is_due() {
         pipe.add_command(link.trim());
         count += 1;
     }
     let mut answers = link.ask_many(&pipe, count).await?.into_iter();
     let mut answer = || reply::checked(answers.next().unwrap_or_default());
-    let (found, look, stands): (Value, Value, Value) = (answer()?, answer()?, answer()?);
-    let entries = reply::read_entries(found)?;
-    let look = Look::read(look)?;
-    let stands = !reply::entries(stands)?.is_empty();
+    let (entries, facts, role) = (reply::read_entries(answer()?)?, answer()?, answer()?);
+    if !reply::is_primary(&role) {
+        return Err(io::Error::other(error::REPLICA).into());
+    }
+    let stands = matches!(&facts, Value::Array(facts) if facts.last().and_then(reply::number) == Some(1));
+    let look = Look::read(facts)?;
     link.center.pace.learn(&entries);
+    link.saw_last(look.as_ref(), &entries);
     let at_head = entries.len() < most;
-    match (&look, entries.last()) {
-        (Some(look), Some(last)) if look.epoch == link.epoch => link.saw(last.position, last.payload.clone()),
-        _ => {}
-    }
-    if entries.len() > most {
-        return Err(unexpected("more entries than were asked for"));
-    }
-    Ok(Chunk { look, stands: Stands::from(stands), entries, at_head })
+    Ok(Chunk { look, stands: stands.into(), entries, at_head })
 }

@@ -1,5 +1,11 @@
 //! A log on a real Redis, which each test starts for itself.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod access;
+mod failovers;
+mod losses;
+mod outages;
+mod proxy;
 mod redis_server;
+mod steps;
 mod suite;

@@ -1,0 +1,203 @@
+//! Who gets to which log, and how.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use sse_core::{Backplane, BackplaneError, Lease};
+use sse_redis::{RedisBackplane, RedisConfig};
+use tokio::time::timeout;
+
+use crate::{
+    redis_server::{RedisServer, free_port, words},
+    steps::{PATIENCE, append, beginning, eventually, fails, is_refused, keyed, read, take},
+};
+
+/// Uses everything.
+async fn works(node: &RedisBackplane) {
+    let start = beginning(node).await;
+    let mut tail = node.tail(&start).await.unwrap();
+    let mut signals = node.signals().await.unwrap();
+    append(node, "one").await;
+    node.append(keyed("two", "key")).await.unwrap();
+    assert_eq!(take(&mut tail, 2).await, ["one", "two"]);
+    assert_eq!(read(node, &node.rewind(1).await.unwrap()).await, ["two"]);
+    node.signal(Bytes::from_static(b"signal")).await.unwrap();
+    assert_eq!(timeout(PATIENCE, signals.next()).await.unwrap().unwrap(), "signal");
+    let lease = Lease { node: "node".into(), payload: Bytes::from_static(b"x") };
+    node.hold_lease(lease.clone(), PATIENCE).await.unwrap();
+    assert_eq!(node.leases().await.unwrap(), [lease]);
+    node.drop_lease("node").await.unwrap();
+}
+
+async fn connect(url: &str) -> Result<RedisBackplane, BackplaneError> {
+    RedisBackplane::connect(url, RedisConfig::default()).await
+}
+
+#[tokio::test]
+async fn a_password_is_needed_and_never_shown() {
+    let Some(server) = RedisServer::start(&["--requirepass", "s3cret"]).await else { return };
+    let url = |user: &str| format!("redis://{user}127.0.0.1:{}", server.port);
+    let node = connect(&url(":s3cret@")).await.unwrap();
+    works(&node).await;
+    assert!(!format!("{node:?}").contains("s3cret"));
+    for user in ["", ":wr0ng@", "nobody:wr0ng@"] {
+        let error = fails(connect(&url(user))).await;
+        assert!(is_refused(&error), "{user}: {error:?}");
+        assert!(!format!("{error} {error:?}").contains("wr0ng"), "{error:?}");
+    }
+    // Also when it is asked again at once.
+    let node = RedisBackplane::new(&url(":wr0ng@"), RedisConfig::default()).unwrap();
+    for _ in 0..3 {
+        assert!(is_refused(&fails(node.bounds()).await));
+    }
+}
+
+/// The rights that the README names.
+#[tokio::test]
+async fn a_user_needs_few_rights() {
+    let Some(server) = RedisServer::start(&[]).await else { return };
+    let rights =
+        include_str!("../../README.md").lines().find(|line| line.starts_with("An ACL user needs `")).unwrap();
+    let rights = rights.split('`').nth(1).unwrap().replace("{prefix}", "{sse}");
+    server.ask(&format!("ACL SETUSER hub on >pw {rights}")).await;
+    let node = connect(&format!("redis://hub:pw@127.0.0.1:{}", server.port)).await.unwrap();
+    works(&node).await;
+    server.ask("ACL SETUSER hub -xadd -evalsha").await;
+    let error = fails(node.append(crate::steps::entry("x"))).await;
+    assert!(is_refused(&error), "{error:?}");
+}
+
+#[tokio::test]
+async fn prefixes_share_nothing() {
+    let Some(server) = RedisServer::start(&[]).await else { return };
+    let one = server.node_with(RedisConfig::default().prefix("one")).await;
+    let two = server.node_with(RedisConfig::default().prefix("two")).await;
+    let [start_one, start_two] = [beginning(&one).await, beginning(&two).await];
+    assert_ne!(start_one.epoch, start_two.epoch);
+    let mut signals = two.signals().await.unwrap();
+    one.append(keyed("one", "key")).await.unwrap();
+    one.signal(Bytes::from_static(b"one")).await.unwrap();
+    one.hold_lease(Lease { node: "one".into(), payload: Bytes::new() }, PATIENCE).await.unwrap();
+    assert!(!two.append(keyed("two", "key")).await.unwrap().duplicate);
+    two.signal(Bytes::from_static(b"two")).await.unwrap();
+    assert_eq!(timeout(PATIENCE, signals.next()).await.unwrap().unwrap(), "two");
+    assert_eq!(read(&one, &start_one).await, ["one"]);
+    assert_eq!(read(&two, &start_two).await, ["two"]);
+    assert_eq!(two.leases().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn databases_share_nothing() {
+    let Some(server) = RedisServer::start(&[]).await else { return };
+    let one = connect(&format!("{}/1", server.url())).await.unwrap();
+    let two = connect(&format!("{}/2", server.url())).await.unwrap();
+    let mut signals = two.signals().await.unwrap();
+    append(&one, "one").await;
+    one.signal(Bytes::from_static(b"one")).await.unwrap();
+    two.signal(Bytes::from_static(b"two")).await.unwrap();
+    assert_eq!(timeout(PATIENCE, signals.next()).await.unwrap().unwrap(), "two");
+    assert_eq!(read(&two, &beginning(&two).await).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_socket_will_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("s");
+    let Some(_server) = RedisServer::start(&["--unixsocket", socket.to_str().unwrap()]).await else { return };
+    works(&connect(&format!("unix://{}", socket.display())).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_server_with_tls_is_verified() {
+    let mut authority = CertificateParams::new([]).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &authority).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (certificate, key) = (file("certificate", &certificate.pem()), file("key", &key.serialize_pem()));
+    let authorities = file("authority", &authority.pem());
+    let port = free_port();
+    let extra = [
+        "--tls-port",
+        &port.to_string(),
+        "--tls-cert-file",
+        &certificate,
+        "--tls-key-file",
+        &key,
+        "--tls-ca-cert-file",
+        &authorities,
+        "--tls-auth-clients",
+        "no",
+        "--requirepass",
+        "pw",
+    ];
+    let Some(_server) = RedisServer::start(&extra).await else { return };
+    for host in ["localhost", "127.0.0.1"] {
+        let url = format!("rediss://:pw@{host}:{port}");
+        let config = RedisConfig::default().prefix(host).authorities(authority.pem());
+        works(&RedisBackplane::connect(&url, config).await.unwrap()).await;
+        // An authority that the system knows nothing of, and a server that speaks no TLS.
+        assert!(connect(&url).await.is_err());
+        let other =
+            CertifiedIssuer::self_signed(CertificateParams::new([]).unwrap(), KeyPair::generate().unwrap());
+        let config = RedisConfig::default().authorities(other.unwrap().pem());
+        assert!(RedisBackplane::connect(&url, config).await.is_err());
+    }
+    assert!(connect(&format!("rediss://:pw@127.0.0.1:{}", _server.port)).await.is_err());
+}
+
+#[tokio::test]
+async fn any_server_of_a_cluster_will_do() {
+    // Redis talks to the other servers of a cluster at a port of its own, which must be below 65,536.
+    let bus = [free_port().to_string(), free_port().to_string()];
+    let extra = |bus| ["--cluster-enabled", "yes", "--cluster-port", bus];
+    let Some(one) = RedisServer::start(&extra(&bus[0])).await else { return };
+    let Some(two) = RedisServer::start(&extra(&bus[1])).await else { return };
+    one.ask("CLUSTER ADDSLOTSRANGE 0 8191").await;
+    two.ask("CLUSTER ADDSLOTSRANGE 8192 16383").await;
+    one.ask(&format!("CLUSTER MEET 127.0.0.1 {} {}", two.port, bus[1])).await;
+    for server in [&one, &two] {
+        eventually("a cluster", async || {
+            let mut client = server.client().await.unwrap();
+            let info: String = words("CLUSTER INFO").query_async(&mut client).await.unwrap();
+            info.contains("cluster_state:ok").then_some(())
+        })
+        .await;
+    }
+    for prefix in ["a", "b", "c"] {
+        for (server, other) in [(&one, &two), (&two, &one)] {
+            let config = RedisConfig::default().prefix(format!("{prefix}{}", server.port));
+            let node = eventually("a node", async || {
+                RedisBackplane::connect(&server.url(), config.clone()).await.ok()
+            })
+            .await;
+            works(&node).await;
+            let same = other.node_with(config).await;
+            assert_eq!(beginning(&same).await.epoch, beginning(&node).await.epoch);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_term_is_kept_by_the_server() {
+    let Some(server) = RedisServer::start(&[]).await else { return };
+    let node = server.node().await;
+    let lease = |node: &str| Lease { node: node.into(), payload: Bytes::new() };
+    node.hold_lease(lease("forever"), Duration::MAX).await.unwrap();
+    node.hold_lease(lease("short"), Duration::from_millis(1)).await.unwrap();
+    eventually("the end of a term", async || {
+        (node.leases().await.unwrap() == [lease("forever")]).then_some(())
+    })
+    .await;
+    // The index forgets as well.
+    node.hold_lease(lease("another"), PATIENCE).await.unwrap();
+    assert_eq!(server.ask("ZCARD {sse}:leases").await, redis::Value::Int(2));
+}

@@ -1,0 +1,233 @@
+//! When a replica takes the place of the server.
+
+use sse_core::{Backplane, BackplaneError, Cursor, Position, Retention};
+use sse_redis::{RedisBackplane, RedisConfig, Replicas};
+
+use crate::{
+    proxy::Proxy,
+    redis_server::RedisServer,
+    steps::{
+        append, beginning, end_of, eventually, expect_other_log, fails, insist, is_unavailable, read, take,
+    },
+};
+
+/// A primary with a replica that has all, and a name that leads to the one that is in charge.
+struct Pair {
+    primary: RedisServer,
+    replica: RedisServer,
+    name: Proxy,
+}
+
+impl Pair {
+    async fn start() -> Option<Self> {
+        let primary = RedisServer::start(&[]).await?;
+        let replica = RedisServer::start(&["--replicaof", "127.0.0.1", &primary.port.to_string()]).await?;
+        let name = Proxy::to(primary.port).await;
+        let pair = Self { primary, replica, name };
+        pair.replicated().await;
+        Some(pair)
+    }
+
+    async fn node(&self) -> RedisBackplane {
+        RedisBackplane::connect(&self.name.url(), RedisConfig::default()).await.unwrap()
+    }
+
+    /// Waits until the replica has all that the primary has.
+    async fn replicated(&self) {
+        eventually("replication", async || {
+            let have = self.primary.ask("WAIT 1 1000").await;
+            (have == redis::Value::Int(1)).then_some(())
+        })
+        .await;
+    }
+
+    /// The replica gets nothing from now on.
+    async fn part(&self) {
+        self.replica.ask("REPLICAOF NO ONE").await;
+    }
+
+    /// The replica is in charge.
+    fn fail_over(&self) {
+        self.name.lead_to(self.replica.port);
+    }
+}
+
+/// The epoch that a node is in, as soon as it can say.
+async fn epoch(node: &RedisBackplane) -> sse_core::Epoch {
+    eventually("bounds", async || node.bounds().await.ok()).await.epoch
+}
+
+#[tokio::test]
+async fn a_failover_that_loses_nothing_goes_unnoticed() {
+    let Some(pair) = Pair::start().await else { return };
+    let (node, other) = (pair.node().await, pair.node().await);
+    let start = beginning(&node).await;
+    let mut tail = other.tail(&start).await.unwrap();
+    append(&node, "before").await;
+    assert_eq!(take(&mut tail, 1).await, ["before"]);
+    pair.replicated().await;
+    pair.part().await;
+    pair.fail_over();
+    assert!(is_unavailable(&end_of(&mut tail).await));
+    let after = insist(&node, "after").await;
+    assert_eq!(after.cursor.epoch, start.epoch);
+    let all = eventually("a page", async || other.read(&start, crate::steps::ALL).await.ok()).await;
+    assert_eq!(crate::steps::texts(&all.entries), ["before", "after"]);
+}
+
+#[tokio::test]
+async fn a_failover_that_loses_entries_is_told_to_all_nodes() {
+    let Some(pair) = Pair::start().await else { return };
+    let (node, other) = (pair.node().await, pair.node().await);
+    let kept = append(&node, "kept").await;
+    pair.replicated().await;
+    pair.part().await;
+    let lost = append(&node, "lost").await;
+    let mut tail = other.tail(&kept).await.unwrap();
+    assert_eq!(take(&mut tail, 1).await, ["lost"]);
+    pair.fail_over();
+    assert!(is_unavailable(&end_of(&mut tail).await));
+    let new = epoch(&node).await;
+    assert_ne!(new, kept.epoch);
+    assert_eq!(epoch(&other).await, new, "one new epoch for all");
+    for node in [&node, &other] {
+        expect_other_log(node, &kept).await;
+        expect_other_log(node, &lost).await;
+    }
+    assert_eq!(insist(&other, "after").await.cursor.epoch, new);
+    assert_eq!(read(&node, &Cursor::new(new, Position::ZERO)).await, ["kept", "after"]);
+}
+
+/// Only one connection of one node was told of the lost entry, and newer ones stand above it when it looks.
+#[tokio::test]
+async fn newer_entries_above_lost_ones_hide_nothing() {
+    let Some(pair) = Pair::start().await else { return };
+    let (node, other) = (pair.node().await, pair.node().await);
+    let kept = append(&node, "kept").await;
+    let mut tail = other.tail(&kept).await.unwrap();
+    pair.replicated().await;
+    pair.part().await;
+    append(&node, "lost").await;
+    // A node that came later goes on with the replica, and knows of no loss.
+    let late = pair.replica.node().await;
+    let mut late_tail = late.tail(&kept).await.unwrap();
+    for text in ["new", "newer"] {
+        assert_eq!(append(&late, text).await.epoch, kept.epoch);
+    }
+    assert_eq!(take(&mut late_tail, 2).await, ["new", "newer"]);
+    pair.fail_over();
+    let new = epoch(&node).await;
+    assert_ne!(new, kept.epoch);
+    for node in [&other, &late] {
+        assert_eq!(epoch(node).await, new);
+    }
+    let error = end_of(&mut late_tail).await;
+    assert!(matches!(error, BackplaneError::Epoch { current } if current == new));
+    // It was told of the lost entry, or of the cut.
+    let error = loop {
+        if let Err(error) = crate::steps::next(&mut tail).await {
+            break error;
+        }
+    };
+    assert!(is_unavailable(&error), "{error:?}");
+    expect_other_log(&other, &kept).await;
+    assert_eq!(append(&late, "after").await.epoch, new);
+}
+
+#[tokio::test]
+async fn another_entry_at_the_position_of_a_lost_one_hides_nothing() {
+    let Some(pair) = Pair::start().await else { return };
+    let node = pair.node().await;
+    let kept = append(&node, "kept").await;
+    pair.replicated().await;
+    pair.part().await;
+    let lost = append(&node, "lost").await;
+    let id = format!("{}-{}", lost.position.major(), lost.position.minor());
+    // As by a clock that is behind.
+    pair.replica.ask(&format!("XADD {{sse}}:log NOMKSTREAM {id} p other")).await;
+    pair.fail_over();
+    assert_ne!(epoch(&node).await, kept.epoch);
+    expect_other_log(&node, &lost).await;
+}
+
+/// A tail that was told of nothing lost goes on; what it misses is told by the epoch that others declare.
+#[tokio::test]
+async fn a_node_that_saw_nothing_of_it_learns_of_a_loss_from_the_others() {
+    let Some(pair) = Pair::start().await else { return };
+    let (node, idle) = (pair.node().await, pair.replica_reader().await);
+    let kept = append(&node, "kept").await;
+    pair.replicated().await;
+    pair.part().await;
+    append(&node, "lost").await;
+    let mut tail = idle.tail(&kept).await.unwrap();
+    pair.fail_over();
+    let new = epoch(&node).await;
+    assert_ne!(new, kept.epoch);
+    let error = end_of(&mut tail).await;
+    assert!(matches!(error, BackplaneError::Epoch { current } if current == new));
+    let appended =
+        eventually("an append", async || idle.append(crate::steps::entry("after")).await.ok()).await;
+    assert_eq!(appended.cursor.epoch, new);
+}
+
+impl Pair {
+    /// A node that is already with the replica, once that is on its own.
+    async fn replica_reader(&self) -> RedisBackplane {
+        RedisBackplane::new(&self.replica.url(), RedisConfig::default()).unwrap()
+    }
+}
+
+/// Entries that are trimmed are not lost, also when the server is another one by then.
+#[tokio::test]
+async fn a_failover_after_trimming_goes_unnoticed() {
+    let Some(pair) = Pair::start().await else { return };
+    let config =
+        RedisConfig::default().retention(Retention::default().age(std::time::Duration::from_secs(1)));
+    let node = RedisBackplane::connect(&pair.name.url(), config).await.unwrap();
+    let last = append(&node, "last").await;
+    eventually("trimming", async || (node.bounds().await.ok()?.trimmed == last.position).then_some(())).await;
+    pair.replicated().await;
+    pair.part().await;
+    pair.fail_over();
+    assert_eq!(epoch(&node).await, last.epoch);
+    assert_eq!(insist(&node, "after").await.cursor.epoch, last.epoch);
+    assert_eq!(read(&node, &last).await, ["after"]);
+}
+
+#[tokio::test]
+async fn a_server_that_becomes_a_replica_is_left() {
+    let Some(pair) = Pair::start().await else { return };
+    let node = pair.node().await;
+    let start = beginning(&node).await;
+    append(&node, "before").await;
+    let mut tail = node.tail(&start).await.unwrap();
+    let mut signals = node.signals().await.unwrap();
+    assert_eq!(take(&mut tail, 1).await, ["before"]);
+    pair.replicated().await;
+    pair.part().await;
+    // No connection ends by it.
+    pair.primary.ask(&format!("REPLICAOF 127.0.0.1 {}", pair.replica.port)).await;
+    assert!(is_unavailable(&end_of(&mut tail).await));
+    assert!(is_unavailable(&fails(signals.next()).await));
+    assert!(is_unavailable(&fails(node.append(crate::steps::entry("nowhere"))).await));
+    pair.fail_over();
+    assert_eq!(insist(&node, "after").await.cursor.epoch, start.epoch);
+    assert_eq!(read(&node, &start).await, ["before", "after"]);
+}
+
+#[tokio::test]
+async fn an_append_may_wait_for_replicas() {
+    let Some(pair) = Pair::start().await else { return };
+    let replicas = |count, ms| Replicas { count, within: std::time::Duration::from_millis(ms) };
+    let config = RedisConfig::default().replicas(replicas(1, 1_500));
+    let node = RedisBackplane::connect(&pair.name.url(), config).await.unwrap();
+    insist(&node, "on two").await;
+    let config = RedisConfig::default().replicas(replicas(2, 100));
+    let strict = RedisBackplane::connect(&pair.name.url(), config).await.unwrap();
+    let error = fails(strict.append(crate::steps::keyed("on too few", "key"))).await;
+    let BackplaneError::Unavailable { source, .. } = error else { panic!("{error:?}") };
+    assert_eq!(source.to_string(), "1 of 2 replicas have it");
+    assert_eq!(read(&node, &beginning(&node).await).await, ["on two", "on too few"]);
+    let late = RedisConfig::default().replicas(replicas(1, 2_000));
+    assert!(RedisBackplane::new(&pair.name.url(), late).is_err(), "an answer may not take so long");
+}

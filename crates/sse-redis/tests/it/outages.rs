@@ -1,0 +1,168 @@
+//! When a server cannot be reached, or says nothing.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sse_core::{Backplane, BackplaneError, Lease};
+use sse_redis::{RedisBackplane, RedisConfig};
+
+use crate::{
+    proxy::{Proxy, Way},
+    redis_server::{RedisServer, free_port},
+    steps::{
+        ALL, append, beginning, end_of, entry, eventually, fails, insist, is_unavailable, keyed, read, take,
+    },
+};
+
+/// Everything that can be asked fails in time, and comes back.
+async fn silence(node: &RedisBackplane, begin: impl AsyncFnOnce(), end: impl AsyncFnOnce()) {
+    let start = beginning(node).await;
+    append(node, "before").await;
+    let mut tail = node.tail(&start).await.unwrap();
+    let mut signals = node.signals().await.unwrap();
+    assert_eq!(take(&mut tail, 1).await, ["before"]);
+    begin().await;
+    assert!(is_unavailable(&fails(node.append(keyed("meanwhile", "meanwhile"))).await));
+    assert!(is_unavailable(&end_of(&mut tail).await));
+    assert!(is_unavailable(&fails(signals.next()).await));
+    assert!(is_unavailable(&fails(node.bounds()).await));
+    assert!(is_unavailable(&fails(node.read(&start, ALL)).await));
+    assert!(is_unavailable(&fails(node.tail(&start)).await));
+    assert!(is_unavailable(&fails(node.signals()).await));
+    assert!(is_unavailable(&fails(node.signal(Bytes::new())).await));
+    assert!(is_unavailable(&fails(node.leases()).await));
+    end().await;
+    insist(node, "meanwhile").await;
+    let after = insist(node, "after").await;
+    assert_eq!(after.cursor.epoch, start.epoch);
+    assert_eq!(read(node, &start).await, ["before", "meanwhile", "after"]);
+    let mut tail = eventually("a tail", async || node.tail(&start).await.ok()).await;
+    assert_eq!(take(&mut tail, 3).await, ["before", "meanwhile", "after"]);
+}
+
+fn impatient() -> RedisConfig {
+    // Long enough for a busy machine to answer, when there is somebody to.
+    RedisConfig::default().response_timeout(Duration::from_millis(1_500))
+}
+
+#[tokio::test]
+async fn a_server_that_is_stopped_is_noticed() {
+    let Some(server) = RedisServer::start(&[]).await else { return };
+    let node = server.node_with(impatient()).await;
+    silence(&node, async || server.pause(), async || server.go_on()).await;
+}
+
+#[tokio::test]
+async fn a_connection_whose_bytes_vanish_is_noticed() {
+    let Some(server) = RedisServer::start(&[]).await else { return };
+    let proxy = Proxy::to(server.port).await;
+    let node = RedisBackplane::connect(&proxy.url(), impatient()).await.unwrap();
+    silence(&node, async || proxy.set(Way::Nothing), async || proxy.set(Way::Open)).await;
+}
+
+#[tokio::test]
+async fn an_append_whose_acknowledgement_is_lost_takes_effect_once() {
+    let Some(server) = RedisServer::start(&[]).await else { return };
+    let proxy = Proxy::to(server.port).await;
+    let node = RedisBackplane::connect(&proxy.url(), impatient()).await.unwrap();
+    let before = append(&node, "before").await;
+    proxy.set(Way::NoAnswers);
+    assert!(is_unavailable(&fails(node.append(keyed("once", "key"))).await));
+    proxy.set(Way::Open);
+    let again = eventually("an append", async || node.append(keyed("once", "key")).await.ok()).await;
+    assert!(again.duplicate, "{again:?}");
+    assert_eq!(read(&node, &before).await, ["once"]);
+}
+
+#[tokio::test]
+async fn connections_that_are_cut_are_made_again() {
+    let Some(server) = RedisServer::start(&[]).await else { return };
+    let proxy = Proxy::to(server.port).await;
+    let node = RedisBackplane::connect(&proxy.url(), RedisConfig::default()).await.unwrap();
+    let start = beginning(&node).await;
+    let mut expected = Vec::new();
+    for round in 0..5 {
+        proxy.cut();
+        let text = round.to_string();
+        insist(&node, &text).await;
+        expected.push(text);
+        assert_eq!(read(&node, &start).await, expected);
+    }
+    assert_eq!(node.bounds().await.unwrap().epoch, start.epoch);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_yet_is_waited_for() {
+    let port = free_port();
+    let url = format!("redis://:secret@127.0.0.1:{port}");
+    assert!(is_unavailable(&fails(RedisBackplane::connect(&url, RedisConfig::default())).await));
+    let node = RedisBackplane::new(&url, RedisConfig::default()).unwrap();
+    let mut last = Duration::ZERO;
+    for _ in 0..200 {
+        let BackplaneError::Unavailable { retry_after, source } = fails(node.append(entry("x"))).await else {
+            panic!("another error");
+        };
+        assert!(retry_after <= Duration::from_secs(2), "{retry_after:?}");
+        assert!(!format!("{source} {source:?} {node:?}").contains("secret"));
+        last = retry_after.max(last);
+    }
+    assert!(last > Duration::ZERO);
+}
+
+#[tokio::test]
+async fn more_appends_than_may_be_under_way_are_refused() {
+    let Some(server) = RedisServer::start(&[]).await else { return };
+    let node = server.node_with(RedisConfig::default().pipeline(8)).await;
+    append(&node, "before").await;
+    server.pause();
+    let mut appends = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let node = node.clone();
+        appends.spawn(async move { node.append(entry("x")).await });
+    }
+    let results = appends.join_all().await;
+    let count = |is: fn(&BackplaneError) -> bool| {
+        results.iter().filter(|result| result.as_ref().is_err_and(is)).count()
+    };
+    assert_eq!(count(|error| matches!(error, BackplaneError::Busy)), 12, "{results:?}");
+    assert_eq!(count(is_unavailable), 8, "{results:?}");
+    server.go_on();
+    insist(&node, "after").await;
+}
+
+#[tokio::test]
+async fn what_is_too_large_or_misnamed_is_refused() {
+    let Some(server) = RedisServer::start(&[]).await else { return };
+    let node = server.node_with(RedisConfig::default().max_payload(10)).await;
+    append(&node, "0123456789").await;
+    for error in
+        [fails(node.append(entry("0123456789a"))).await, fails(node.signal("0123456789a".into())).await]
+    {
+        assert!(matches!(error, BackplaneError::TooLarge { size: 11, limit: 10 }), "{error:?}");
+    }
+    for key in ["", &"k".repeat(129)] {
+        assert!(matches!(fails(node.append(keyed("x", key))).await, BackplaneError::Refused { .. }));
+    }
+    let lease = |node: &str, size| Lease { node: node.into(), payload: Bytes::from(vec![0; size]) };
+    for name in ["", "a-b", &"a".repeat(65)] {
+        let error = fails(node.hold_lease(lease(name, 0), Duration::from_secs(1))).await;
+        assert!(matches!(error, BackplaneError::Refused { .. }), "{error:?}");
+    }
+    let error = fails(node.hold_lease(lease("a", (64 << 10) + 1), Duration::from_secs(1))).await;
+    assert!(matches!(error, BackplaneError::TooLarge { .. }), "{error:?}");
+    assert_eq!(node.leases().await.unwrap(), []);
+}
+
+/// Scripts are held by the server, which may forget them.
+#[tokio::test]
+async fn forgotten_scripts_are_given_again() {
+    let Some(server) = RedisServer::start(&[]).await else { return };
+    let node = server.node().await;
+    let start = beginning(&node).await;
+    node.append(keyed("before", "before")).await.unwrap();
+    server.ask("SCRIPT FLUSH").await;
+    node.append(keyed("after", "after")).await.unwrap();
+    server.ask("SCRIPT FLUSH").await;
+    assert_eq!(read(&node, &start).await, ["before", "after"]);
+    assert_eq!(node.leases().await.unwrap(), []);
+}

@@ -1,0 +1,107 @@
+//! What tests do with a log.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sse_core::{
+    Appended, Backplane, BackplaneError, Batch, Cursor, Entry, NewEntry, Position, ReadLimit, Tail,
+};
+use sse_redis::RedisBackplane;
+use tokio::time::{Instant, sleep, timeout};
+
+/// Longer than anything takes on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) const ALL: ReadLimit = ReadLimit { entries: 100_000, bytes: 64 << 20 };
+
+pub(crate) fn entry(text: &str) -> NewEntry {
+    NewEntry { payload: Bytes::copy_from_slice(text.as_bytes()), key: None }
+}
+
+pub(crate) fn keyed(text: &str, key: &str) -> NewEntry {
+    NewEntry { key: Some(key.into()), ..entry(text) }
+}
+
+/// Appends to a log that is there.
+pub(crate) async fn append(node: &RedisBackplane, text: &str) -> Cursor {
+    node.append(entry(text)).await.unwrap().cursor
+}
+
+/// Appends with a key until it is acknowledged, whatever happens meanwhile.
+pub(crate) async fn insist(node: &RedisBackplane, text: &str) -> Appended {
+    eventually("an append", async || node.append(keyed(text, text)).await.ok()).await
+}
+
+pub(crate) async fn beginning(node: &RedisBackplane) -> Cursor {
+    Cursor::new(node.bounds().await.unwrap().epoch, Position::ZERO)
+}
+
+pub(crate) fn texts(entries: &[Entry]) -> Vec<String> {
+    entries.iter().map(|entry| String::from_utf8(entry.payload.to_vec()).unwrap()).collect()
+}
+
+/// What is behind a cursor.
+pub(crate) async fn read(node: &RedisBackplane, after: &Cursor) -> Vec<String> {
+    let page = node.read(after, ALL).await.unwrap();
+    assert!(page.at_head);
+    texts(&page.entries)
+}
+
+pub(crate) async fn next(tail: &mut Box<dyn Tail>) -> Result<Batch, BackplaneError> {
+    timeout(PATIENCE, tail.next()).await.expect("a tail gives no sign of life")
+}
+
+/// So many entries of a tail.
+pub(crate) async fn take(tail: &mut Box<dyn Tail>, count: usize) -> Vec<String> {
+    let mut all = Vec::new();
+    let end = Instant::now() + PATIENCE;
+    while all.len() < count {
+        assert!(Instant::now() < end, "a tail brings only {all:?}");
+        all.extend(texts(&next(tail).await.unwrap().entries));
+    }
+    all
+}
+
+/// How a tail ends that brings nothing any more.
+pub(crate) async fn end_of(tail: &mut Box<dyn Tail>) -> BackplaneError {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        assert!(Instant::now() < end, "a tail goes on");
+        match next(tail).await {
+            Ok(batch) => assert_eq!(texts(&batch.entries), [""; 0]),
+            Err(error) => return error,
+        }
+    }
+}
+
+/// Tries until there is something.
+pub(crate) async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = attempt().await {
+            return found;
+        }
+        assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// What a call gives that must fail in time.
+pub(crate) async fn fails<T>(call: impl Future<Output = Result<T, BackplaneError>>) -> BackplaneError {
+    timeout(PATIENCE, call).await.expect("a call waits for nobody").map(|_| ()).expect_err("a call succeeds")
+}
+
+pub(crate) fn is_unavailable(error: &BackplaneError) -> bool {
+    matches!(error, BackplaneError::Unavailable { .. })
+}
+
+pub(crate) fn is_refused(error: &BackplaneError) -> bool {
+    matches!(error, BackplaneError::Refused { .. })
+}
+
+/// Asserts that a log is another one than a cursor's, for reads and tails.
+pub(crate) async fn expect_other_log(node: &RedisBackplane, cursor: &Cursor) {
+    for error in [fails(node.read(cursor, ALL)).await, fails(node.tail(cursor)).await] {
+        assert!(matches!(error, BackplaneError::Epoch { .. }), "{error:?}");
+    }
+}
