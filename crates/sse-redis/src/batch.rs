@@ -132,7 +132,7 @@ impl Batch {
 }
 
 fn command(link: &Link, Waiting { entry, .. }: &Waiting) -> Cmd {
-    let entries = link.center.config.retention.entries;
+    let entries = link.center.config.retention.entries.max(1);
     let Some(key) = &entry.key else {
         let mut command = Cmd::with_capacity(9, entry.payload.len() + link.log().len() + 64);
         command.arg("XADD").arg(link.log()).arg("NOMKSTREAM").arg("MAXLEN").arg("~").arg(entries).arg("*");

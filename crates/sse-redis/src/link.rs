@@ -1,6 +1,9 @@
 //! A connection to a server that has what this node saw.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use bytes::Bytes;
 use redis::{Cmd, Pipeline, RedisError, Value, aio::MultiplexedConnection};
@@ -24,6 +27,8 @@ pub(crate) struct Link {
     scripts: Scripts,
     pub(crate) epoch: Epoch,
     pub(crate) center: Arc<Center>,
+    /// The log has another epoch now.
+    outdated: AtomicBool,
 }
 
 /// A connection to a server of which it is not known yet whether it has that.
@@ -48,7 +53,8 @@ impl Unproven {
             if center.witness.confirmed(self.id, &self.server, &epoch, &testimony) {
                 let Self { id, connection, driver, scripts, .. } = self;
                 let center = Arc::clone(center);
-                return Ok(Link { id, connection, driver, scripts, epoch, center });
+                let outdated = AtomicBool::new(false);
+                return Ok(Link { id, connection, driver, scripts, epoch, center, outdated });
             }
         }
         Err(BackplaneError::unavailable(error::SOON, "the log has one epoch after the other"))
@@ -103,7 +109,7 @@ fn has(sighting: &Sighting, found: Option<RawEntry>, look: &Look, believed: Beli
 impl Link {
     /// Whether it can be used no more.
     pub(crate) fn is_over(&self) -> bool {
-        self.driver.is_over()
+        self.driver.is_over() || self.outdated.load(Ordering::Relaxed)
     }
 
     pub(crate) fn log(&self) -> &str {
@@ -153,11 +159,20 @@ impl Link {
         declare(&mut self.connection.clone(), &self.scripts, self.log(), &self.epoch).await
     }
 
+    /// The server told of the log.
+    pub(crate) fn saw_log(&self, look: &Look) {
+        self.saw_entries(look, &[]);
+        if look.epoch == self.epoch {
+            self.saw(look.head, None);
+        }
+    }
+
     /// The server told of entries, and of the log that they are in.
-    pub(crate) fn saw_last(&self, look: Option<&Look>, entries: &[RawEntry]) {
-        if let (Some(look), Some(last)) = (look, entries.last())
-            && look.epoch == self.epoch
-        {
+    pub(crate) fn saw_entries(&self, look: &Look, entries: &[RawEntry]) {
+        if look.epoch != self.epoch {
+            // What it sees from now on would not be remembered.
+            self.outdated.store(true, Ordering::Relaxed);
+        } else if let Some(last) = entries.last() {
             self.saw(last.position, last.payload.clone());
         }
     }

@@ -14,6 +14,8 @@ pub(crate) struct Look {
     pub(crate) epoch: Epoch,
     pub(crate) trimmed: Position,
     pub(crate) head: Position,
+    /// Entries that are held.
+    pub(crate) length: u64,
 }
 
 impl Look {
@@ -31,10 +33,11 @@ impl Look {
     fn from_facts(facts: &[Value]) -> Option<Self> {
         let [epoch, aged, aged_count, gone, length, first, head, deleted, ..] = facts else { return None };
         let (aged, head) = (reply::position(aged)?, reply::position(head)?);
+        let length = reply::number(length)?;
         let trimmed = if reply::number(aged_count)? == reply::number(gone)? {
             // Nothing went since this was written down, so it is exact.
             aged
-        } else if reply::number(length)? == 0 {
+        } else if length == 0 {
             head
         } else {
             // Which entry was the last to go is not known: the next position after it may be free.
@@ -42,7 +45,7 @@ impl Look {
         };
         // Who takes entries out of the middle leaves a hole, so what is before it cannot be read without one.
         let trimmed = trimmed.max(reply::position(deleted)?);
-        Some(Self { epoch: reply::epoch(epoch)?, trimmed, head })
+        Some(Self { epoch: reply::epoch(epoch)?, trimmed, head, length })
     }
 
     /// Whether a cursor can be read from. `stands`: whether there is an entry at its position.
@@ -82,7 +85,7 @@ impl From<bool> for Stands {
 }
 
 impl From<Look> for Bounds {
-    fn from(Look { epoch, trimmed, head }: Look) -> Self {
+    fn from(Look { epoch, trimmed, head, .. }: Look) -> Self {
         Self { epoch, trimmed, head }
     }
 }
@@ -118,8 +121,12 @@ mod tests {
 
     #[test]
     fn a_cursor_must_be_of_the_log() {
-        let look =
-            Look { epoch: Epoch::new("e").unwrap(), trimmed: Position::new(3, 0), head: Position::new(9, 0) };
+        let look = Look {
+            epoch: Epoch::new("e").unwrap(),
+            trimmed: Position::new(3, 0),
+            head: Position::new(9, 0),
+            length: 4,
+        };
         let check = |position, stands| look.check(&Cursor::new(look.epoch.clone(), position), stands);
         assert!(matches!(check(Position::new(2, 0), Stands::No), Err(BackplaneError::Trimmed { .. })));
         assert!(check(Position::new(3, 0), Stands::No).is_ok());

@@ -41,7 +41,9 @@ impl Chunk {
         let at_head = found.len() <= entries;
         found.truncate(entries);
         link.center.pace.learn(&found);
-        link.saw_last(look.as_ref(), &found);
+        if let Some(look) = &look {
+            link.saw_entries(look, &found);
+        }
         Ok(Self { look, stands: stands.into(), entries: found, at_head })
     }
 }
@@ -123,6 +125,7 @@ pub(crate) async fn open(slot: &Slot) -> Result<Look, BackplaneError> {
         let [trimmed, look] = <[Value; 2]>::try_from(answers).map_err(|_| unexpected("no facts"))?;
         let look = Look::read(look)?.ok_or_else(|| unexpected("no log that was just made"))?;
         reply::checked(trimmed)?;
+        link.saw_log(&look);
         Ok(look)
     })
     .await
@@ -136,6 +139,9 @@ pub(crate) async fn rewind(slot: &Slot, entries: u64) -> Result<Cursor, Backplan
     let look = open(slot).await?;
     if entries == 0 {
         return Ok(Cursor::new(look.epoch, look.head));
+    }
+    if entries >= look.length {
+        return Ok(Cursor::new(look.epoch, look.trimmed));
     }
     let mut left = entries.saturating_add(1);
     let mut from = "+".to_owned();

@@ -128,7 +128,9 @@ async fn wait(link: &Link, after: Position) -> Result<Chunk, RedisError> {
     let stands = matches!(&facts, Value::Array(facts) if facts.last().and_then(reply::number) == Some(1));
     let look = Look::read(facts)?;
     link.center.pace.learn(&entries);
-    link.saw_last(look.as_ref(), &entries);
+    if let Some(look) = &look {
+        link.saw_entries(look, &entries);
+    }
     let at_head = entries.len() < most;
     Ok(Chunk { look, stands: stands.into(), entries, at_head })
 }
