@@ -23,6 +23,7 @@ const TOOLS: &[Tool] = &[
     Tool { executable: "firefox-esr", package: "firefox-esr" },
     Tool { executable: "go", package: "golang-go" },
     Tool { executable: "firefox-esr", package: "firefox-esr" },
+    Tool { executable: "nats-server", package: "nats-server" },
     Tool { executable: "node", package: "nodejs" },
     Tool { executable: "npm", package: "npm" },
     Tool { executable: "php", package: "php-cli" },

@@ -1,0 +1,102 @@
+//! Appending.
+
+use sse_core::{Appended, BackplaneError, Cursor, MAX_KEY_BYTES, NewEntry};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::{
+    api::{Ack, ApiError, read_ack},
+    config::NatsConfig,
+    entry::{Fingerprint, HEADER_BYTES, Marker},
+    epochs::Current,
+    error::unavailable,
+    replies::Unanswered,
+    shared::{CALL, Shared},
+};
+
+/// Marks entries, and bounds how many are under way.
+#[derive(Debug)]
+pub(crate) struct Appends {
+    marker: Marker,
+    count: Semaphore,
+    kibibytes: Semaphore,
+}
+
+/// Bytes that may be under way.
+const KIBIBYTES: usize = 64 << 10;
+
+/// Attempts, of which each but the first follows one that found nobody listening in its epoch.
+const TRIES: usize = 3;
+
+impl Appends {
+    pub(crate) fn new(config: &NatsConfig) -> Self {
+        let (count, kibibytes) = (Semaphore::new(config.appends_under_way), Semaphore::new(KIBIBYTES));
+        Self { marker: Marker::new(), count, kibibytes }
+    }
+
+    fn begin(&self, size: usize) -> Result<[SemaphorePermit<'_>; 2], BackplaneError> {
+        // One that is larger than all that may be under way goes alone.
+        let kibibytes = u32::try_from(size.div_ceil(1024).clamp(1, KIBIBYTES)).unwrap_or(1);
+        let permits = [self.count.try_acquire(), self.kibibytes.try_acquire_many(kibibytes)];
+        let [Ok(count), Ok(bytes)] = permits else { return Err(BackplaneError::Busy) };
+        Ok([count, bytes])
+    }
+}
+
+impl Shared {
+    pub(crate) async fn append(&self, entry: NewEntry) -> Result<Appended, BackplaneError> {
+        let key = entry.key.as_deref();
+        if key.is_some_and(|key| !(1..=MAX_KEY_BYTES).contains(&key.len())) {
+            return Err(BackplaneError::refused("a key is not 1 to 128 bytes"));
+        }
+        self.check_size(entry.payload.len())?;
+        let _under_way = self.appends.begin(entry.payload.len())?;
+        for _ in 0..TRIES {
+            let log = self.epochs.current().await?;
+            let (headers, fingerprint) = self.appends.marker.headers(&self.names.log_stream, key);
+            let answer = self.replies.request(&log.subject, headers, entry.payload.clone(), CALL).await;
+            match answer {
+                Ok(message) => return self.acknowledged(&log, read_ack(&message.payload), fingerprint).await,
+                Err(Unanswered::NobodyThere) => self.epochs.find().await.map(drop)?,
+                Err(Unanswered::Failed(error)) => return Err(error),
+            }
+        }
+        Err(unavailable("nobody takes entries: the log is changing"))
+    }
+
+    /// What an acknowledgement means.
+    async fn acknowledged(
+        &self,
+        log: &Current,
+        ack: Result<Ack, ApiError>,
+        fingerprint: Fingerprint,
+    ) -> Result<Appended, BackplaneError> {
+        let ack = ack?;
+        if ack.stream != self.names.log_stream {
+            return Err(BackplaneError::refused(format!(
+                "another stream, {}, takes our entries",
+                ack.stream
+            )));
+        }
+        let appended =
+            Appended { cursor: Cursor::new(log.epoch.clone(), ack.seq.into()), duplicate: ack.duplicate };
+        let is_new = ack.duplicate || ack.seq > log.seen;
+        if is_new && self.link.is(log.generation) {
+            if !ack.duplicate {
+                self.epochs.saw(&log.epoch, log.generation, ack.seq, fingerprint);
+            }
+            return Ok(appended);
+        }
+        // It went over a new connection, or stands where another entry was: in which log?
+        self.epochs.doubt();
+        let now = self.epochs.find().await?;
+        if is_new && now.epoch == log.epoch {
+            return Ok(appended);
+        }
+        Err(unavailable("the log became another one while an entry was under way"))
+    }
+
+    pub(crate) fn check_size(&self, size: usize) -> Result<(), BackplaneError> {
+        let limit = self.link.client().max_payload().saturating_sub(HEADER_BYTES);
+        if size > limit { Err(BackplaneError::TooLarge { size, limit }) } else { Ok(()) }
+    }
+}

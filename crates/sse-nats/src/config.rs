@@ -1,0 +1,223 @@
+//! How a log on NATS is set up.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use sse_core::Retention;
+
+/// How a log on NATS is set up: names, how much is kept and how safely, and who we are to the server.
+///
+/// Debug output shows no secret.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct NatsConfig {
+    pub(crate) prefix: String,
+    pub(crate) retention: Retention,
+    pub(crate) storage: Storage,
+    pub(crate) replicas: u8,
+    pub(crate) appends_under_way: usize,
+    pub(crate) domain: Option<String>,
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) tls: Tls,
+}
+
+/// Where the server keeps the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Storage {
+    /// In files.
+    #[default]
+    File,
+    /// In memory: gone when the server ends, which clients are told.
+    Memory,
+}
+
+/// Who we are to the server.
+#[derive(Clone)]
+pub(crate) enum Credentials {
+    Password { user: String, password: String },
+    Token(String),
+    Nkey(String),
+    File(PathBuf),
+    Text(String),
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tls {
+    pub(crate) required: bool,
+    pub(crate) roots: Vec<PathBuf>,
+    pub(crate) client: Option<(PathBuf, PathBuf)>,
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Password { .. } => "Password(..)",
+            Self::Token(_) => "Token(..)",
+            Self::Nkey(_) => "Nkey(..)",
+            Self::File(_) => "File(..)",
+            Self::Text(_) => "Text(..)",
+        })
+    }
+}
+
+impl Default for NatsConfig {
+    fn default() -> Self {
+        Self {
+            prefix: "sse".to_owned(),
+            retention: Retention::default(),
+            storage: Storage::default(),
+            replicas: 1,
+            appends_under_way: 4096,
+            domain: None,
+            credentials: None,
+            tls: Tls::default(),
+        }
+    }
+}
+
+impl NatsConfig {
+    /// What is wrong with the numbers, if anything is.
+    pub(crate) fn problem(&self) -> Option<&'static str> {
+        let Retention { entries, bytes, age, .. } = self.retention;
+        let fits = [
+            ((1..=100_000_000).contains(&entries), "the entries kept are not 1 to 100,000,000"),
+            ((1 << 10..=1 << 40).contains(&bytes), "the bytes kept are not 1 KiB to 1 TiB"),
+            ((SECOND..=10 * YEAR).contains(&age), "entries are not kept for 1 s to 10 years"),
+            ((1..=5).contains(&self.replicas), "the replicas are not 1 to 5"),
+            ((1..=100_000).contains(&self.appends_under_way), "the appends under way are not 1 to 100,000"),
+        ];
+        fits.into_iter().find(|(fits, _)| !fits).map(|(_, problem)| problem)
+    }
+
+    /// What every subject begins with, and the names of the streams: `sse.hub` has the subjects `sse.hub.log.*`, `sse.hub.state.>` and
+    /// `sse.hub.signal`, and the streams `sse_hub_log` and `sse_hub_state`. Nodes with the same one share a log. Default `sse`; 1 to 64 ASCII
+    /// letters, digits, `-`, `_`, with dots between.
+    #[must_use]
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// How much of the log is kept. The server counts bytes as it stores them, with headers.
+    #[must_use]
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// Where the log is kept. Default: in files. That of a log which exists cannot be changed.
+    #[must_use]
+    pub fn storage(mut self, storage: Storage) -> Self {
+        self.storage = storage;
+        self
+    }
+
+    /// How many servers of a cluster keep the log; an append is acknowledged by most of them. Default 1; 1 to 5.
+    #[must_use]
+    pub fn replicas(mut self, replicas: u8) -> Self {
+        self.replicas = replicas;
+        self
+    }
+
+    /// How many appends may wait for their acknowledgement at once, 64 MiB at most; what comes beyond is
+    /// [`Busy`](sse_core::BackplaneError::Busy). Default 4,096; 1 to 100,000.
+    #[must_use]
+    pub fn appends_under_way(mut self, appends: usize) -> Self {
+        self.appends_under_way = appends;
+        self
+    }
+
+    /// The JetStream domain, for logs behind a leaf node. Default: the server's own.
+    #[must_use]
+    pub fn domain(mut self, domain: impl Into<String>) -> Self {
+        self.domain = Some(domain.into());
+        self
+    }
+
+    /// A user and its password. Whatever is set here, here or by one of the following, counts instead of what is in the URL; the last one counts.
+    #[must_use]
+    pub fn password(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.credentials = Some(Credentials::Password { user: user.into(), password: password.into() });
+        self
+    }
+
+    /// A token.
+    #[must_use]
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.credentials = Some(Credentials::Token(token.into()));
+        self
+    }
+
+    /// The seed of an NKey: `SU…`.
+    #[must_use]
+    pub fn nkey(mut self, seed: impl Into<String>) -> Self {
+        self.credentials = Some(Credentials::Nkey(seed.into()));
+        self
+    }
+
+    /// A credentials file with a JWT and a seed, as `nsc` writes it.
+    #[must_use]
+    pub fn credentials_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.credentials = Some(Credentials::File(path.into()));
+        self
+    }
+
+    /// What stands in a credentials file.
+    #[must_use]
+    pub fn credentials(mut self, text: impl Into<String>) -> Self {
+        self.credentials = Some(Credentials::Text(text.into()));
+        self
+    }
+
+    /// Does without a server that speaks no TLS, as a `tls://` URL does. Without, TLS is spoken with servers that ask for it.
+    #[must_use]
+    pub fn require_tls(mut self) -> Self {
+        self.tls.required = true;
+        self
+    }
+
+    /// Trusts certificates in a PEM file instead of those that the system trusts. May be set several times.
+    #[must_use]
+    pub fn root_certificates(mut self, path: impl Into<PathBuf>) -> Self {
+        self.tls.roots.push(path.into());
+        self
+    }
+
+    /// Shows the server a certificate: PEM files with it and with its key.
+    #[must_use]
+    pub fn client_certificate(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.tls.client = Some((certificate.into(), key.into()));
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_out_of_range_are_named() {
+        let config = NatsConfig::default;
+        assert_eq!(config().problem(), None);
+        assert!(config().retention(Retention::default().entries(0)).problem().is_some());
+        assert!(config().retention(Retention::default().bytes(0)).problem().is_some());
+        assert!(config().retention(Retention::default().age(Duration::ZERO)).problem().is_some());
+        assert!(config().replicas(0).problem().is_some());
+        assert!(config().appends_under_way(0).problem().is_some());
+    }
+
+    #[test]
+    fn debug_output_has_no_secret() {
+        let config = NatsConfig::default;
+        for config in [
+            config().password("user", "hunter2"),
+            config().token("hunter2"),
+            config().nkey("hunter2"),
+            config().credentials("hunter2"),
+        ] {
+            assert!(!format!("{config:?}").contains("hunter2"));
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! An entry as a message, and what tells it from every other one.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_nats::{HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// Says of every entry who appended it and as which one. So a log with another entry in the place of one that we know is noticed, even if they
+/// read the same.
+const MARK: &str = "Sse-Entry";
+
+const MARK_HEADER: HeaderName = HeaderName::from_static(MARK);
+
+/// The server takes a second message with the same one for the first.
+const KEY_HEADER: HeaderName = HeaderName::from_static("Nats-Msg-Id");
+
+/// A message that comes to another stream than this is refused.
+const STREAM_HEADER: HeaderName = HeaderName::from_static("Nats-Expected-Stream");
+
+/// What an entry's subject and headers take at most of what the server allows for a message: a key may become three times as long.
+pub(crate) const HEADER_BYTES: usize = 640;
+
+/// What tells an entry from every other one that may stand in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fingerprint(u64);
+
+/// Marks entries.
+#[derive(Debug)]
+pub(crate) struct Marker {
+    us: u64,
+    next: AtomicU64,
+}
+
+impl Marker {
+    pub(crate) fn new() -> Self {
+        Self { us: rand::random(), next: AtomicU64::new(0) }
+    }
+
+    /// The headers of a new entry.
+    pub(crate) fn headers(&self, stream: &str, key: Option<&str>) -> (HeaderMap, Fingerprint) {
+        let mark = format!("{:x}-{:x}", self.us, self.next.fetch_add(1, Ordering::Relaxed));
+        let fingerprint = Fingerprint::of(mark.as_bytes());
+        let mut headers = HeaderMap::new();
+        headers.insert(MARK_HEADER, HeaderValue::from(mark));
+        headers.insert(STREAM_HEADER, HeaderValue::from(stream));
+        if let Some(key) = key {
+            // Keys are any text, headers are not.
+            let encoded = utf8_percent_encode(key, NON_ALPHANUMERIC).to_string();
+            headers.insert(KEY_HEADER, HeaderValue::from(encoded));
+        }
+        (headers, fingerprint)
+    }
+}
+
+impl Fingerprint {
+    fn of(bytes: &[u8]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        bytes.hash(&mut hasher);
+        Self(hasher.finish())
+    }
+
+    /// Of a message that was delivered. One that somebody else put there has no mark.
+    pub(crate) fn of_message(headers: Option<&HeaderMap>, payload: &[u8]) -> Self {
+        let mark = headers.and_then(|headers| headers.get(MARK_HEADER));
+        mark.map_or_else(|| Self::of(payload), |mark| Self::of(mark.as_str().as_bytes()))
+    }
+
+    /// Of a message that was asked for, its headers as they were sent.
+    pub(crate) fn of_stored(headers: &[u8], payload: &[u8]) -> Self {
+        let mark = headers.split(|byte| *byte == b'\n').find_map(|line| {
+            let value = line.strip_prefix(MARK.as_bytes())?.strip_prefix(b":")?;
+            Some(value.trim_ascii())
+        });
+        Self::of(mark.unwrap_or(payload))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entry_has_a_fingerprint_of_its_own() {
+        let marker = Marker::new();
+        let (headers, fingerprint) = marker.headers("s", None);
+        assert_eq!(Fingerprint::of_message(Some(&headers), b"x"), fingerprint);
+        let mark = headers.get(MARK_HEADER).unwrap();
+        let sent = format!("NATS/1.0\r\nNats-Expected-Stream: s\r\nSse-Entry: {}\r\n\r\n", mark.as_str());
+        assert_eq!(Fingerprint::of_stored(sent.as_bytes(), b"x"), fingerprint);
+        assert_ne!(marker.headers("s", None).1, fingerprint);
+        assert_ne!(Marker::new().headers("s", None).1, fingerprint);
+    }
+
+    #[test]
+    fn a_foreign_message_has_one_too() {
+        let foreign = Fingerprint::of_message(None, b"x");
+        assert_eq!(Fingerprint::of_stored(b"", b"x"), foreign);
+        assert_ne!(Fingerprint::of_stored(b"", b"y"), foreign);
+    }
+
+    #[test]
+    fn a_key_of_any_text_becomes_a_header_within_bounds() {
+        let key = "\r\n ä%".repeat(21);
+        assert_eq!(key.len(), 126);
+        let (headers, _) = Marker::new().headers(&"s".repeat(70), Some(&key));
+        let bytes: usize =
+            headers.iter().map(|(name, values)| name.to_string().len() + values[0].as_str().len() + 4).sum();
+        assert!(bytes + 12 + 70 < HEADER_BYTES, "{bytes}");
+        let value = headers.get(KEY_HEADER).unwrap().as_str().to_owned();
+        assert!(value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'%'));
+    }
+}

@@ -1,0 +1,316 @@
+//! Which log there is: the same answer on every node, and another one when it lost something.
+//!
+//! An epoch is random, and stands in the one subject that the log's stream listens to. So it is made together with the stream, all nodes read it
+//! there, and whoever appends in an epoch that is over speaks to a subject where nobody listens. A stream that was made again has another one.
+//!
+//! One whose files were replaced by an older copy has an old one. A node that notices gives the stream a new subject; of several that
+//! notice at once, the last one counts. It notices when it looks, on every connection and whenever something ends or does not add up, that
+//! - an entry that it has seen is not there, though nothing behind it was trimmed, or is another one;
+//! - the epoch is one that it saw replaced before;
+//! - the stream was made at another time than before, and has the old epoch all the same.
+//!
+//! Whoever reads or follows looks after making its consumer. A consumer ends with its stream and with its server, so if the epoch was right then,
+//! what the consumer brings is of that epoch.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use async_nats::Subject;
+use parking_lot::Mutex;
+use sse_core::{BackplaneError, Epoch};
+use tokio::{
+    sync::{Mutex as AsyncMutex, OnceCell},
+    time::sleep,
+};
+
+use crate::{
+    api::{Api, ApiError, StreamInfo},
+    config::NatsConfig,
+    entry::Fingerprint,
+    error::unavailable,
+    found::Found,
+    link::{Generation, Link},
+    names::Names,
+    settings::{Difference, Settings},
+};
+
+/// What we know of the log, and finding out.
+#[derive(Debug)]
+pub(crate) struct Epochs {
+    link: Arc<Link>,
+    api: Arc<Api>,
+    names: Arc<Names>,
+    log: Settings,
+    state: Settings,
+    known: Mutex<Known>,
+    set_up: OnceCell<()>,
+    /// Held by the one who sets a new epoch.
+    replacing: AsyncMutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    log: Option<KnownLog>,
+    /// Epochs that were replaced, the latest last.
+    replaced: VecDeque<Epoch>,
+}
+
+#[derive(Debug, Clone)]
+struct KnownLog {
+    epoch: Epoch,
+    subject: Subject,
+    /// When the stream was made.
+    created: String,
+    /// The connection over which it was found to be right.
+    generation: Generation,
+    /// The latest entry that was acknowledged to us or came to us.
+    seen: Option<(u64, Fingerprint)>,
+}
+
+/// The log that appends go to.
+#[derive(Debug, Clone)]
+pub(crate) struct Current {
+    pub(crate) epoch: Epoch,
+    pub(crate) subject: Subject,
+    pub(crate) generation: Generation,
+    /// The latest sequence that was seen: new ones are beyond.
+    pub(crate) seen: u64,
+}
+
+/// One look.
+#[derive(Debug)]
+struct Look {
+    generation: Generation,
+    info: StreamInfo,
+    epoch: Epoch,
+    /// What we knew when we looked, and whether the latest entry of it is there.
+    known: Option<(KnownLog, Seen)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// It is there, or was trimmed.
+    There,
+    /// It is not, or something else is.
+    Lost,
+}
+
+/// What a look says of the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Right,
+    /// It is an old one.
+    Old,
+    /// An entry is missing.
+    Lost,
+}
+
+/// Epochs that are remembered to have been replaced.
+const REPLACED: usize = 64;
+
+/// Looks until the answer stands. Each but the first follows something that another node did meanwhile.
+const LOOKS: usize = 5;
+
+/// How long to wait before an entry is believed to be lost: a cluster's new leader may not have applied what it has.
+const SECOND_LOOK: Duration = Duration::from_millis(250);
+
+impl Epochs {
+    pub(crate) fn new(link: Arc<Link>, api: Arc<Api>, names: Arc<Names>, config: &NatsConfig) -> Self {
+        Self {
+            log: Settings::of_log(config, &names),
+            state: Settings::of_state(config, &names),
+            link,
+            api,
+            names,
+            known: Mutex::default(),
+            set_up: OnceCell::new(),
+            replacing: AsyncMutex::default(),
+        }
+    }
+
+    /// Makes the streams, or sets those that are there to what is configured.
+    async fn set_up(&self) -> Result<(), BackplaneError> {
+        for settings in [&self.log, &self.state] {
+            let info = self.stream(settings).await?;
+            match settings.difference(&info.config) {
+                Difference::None => {}
+                Difference::Changeable(config) => {
+                    tracing::info!(stream = settings.stream, "changing the settings of a stream");
+                    self.api.update_stream(&settings.stream, &config).await?;
+                }
+                Difference::Fixed(reason) => return Err(BackplaneError::refused(reason)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the stream of states if it went away.
+    pub(crate) async fn make_state(&self) -> Result<(), BackplaneError> {
+        self.stream(&self.state).await.map(drop)
+    }
+
+    /// The log as last found over the connection that there is; looks if it was not.
+    pub(crate) async fn current(&self) -> Result<Current, BackplaneError> {
+        let generation = self.link.up()?;
+        if let Some(current) = self.current_over(generation) {
+            return Ok(current);
+        }
+        let found = self.find().await?;
+        self.current_over(found.generation)
+            .ok_or_else(|| unavailable("the connection or the log is changing"))
+    }
+
+    fn current_over(&self, generation: Generation) -> Option<Current> {
+        let known = self.known.lock();
+        let log = known.log.as_ref().filter(|log| log.generation == generation)?;
+        Some(Current {
+            epoch: log.epoch.clone(),
+            subject: log.subject.clone(),
+            generation,
+            seen: log.seen.map_or(0, |(sequence, _)| sequence),
+        })
+    }
+
+    /// Looks which log there is.
+    pub(crate) async fn find(&self) -> Result<Found, BackplaneError> {
+        self.set_up.get_or_try_init(|| self.set_up()).await?;
+        for _ in 0..LOOKS {
+            if let Some(found) = self.try_find().await? {
+                return Ok(found);
+            }
+        }
+        Err(unavailable("other nodes keep changing the log"))
+    }
+
+    /// Takes a look for an answer if the epoch is right, and sets a new one otherwise.
+    async fn try_find(&self) -> Result<Option<Found>, BackplaneError> {
+        let look = self.look().await?;
+        if self.verdict(&look) == Verdict::Right {
+            return Ok(self.adopt(look));
+        }
+        let _alone = self.replacing.lock().await;
+        let mut look = self.look().await?;
+        if self.verdict(&look) == Verdict::Lost {
+            sleep(SECOND_LOOK).await;
+            look = self.look().await?;
+        }
+        if self.verdict(&look) == Verdict::Right {
+            return Ok(self.adopt(look));
+        }
+        self.replace(&look).await?;
+        Ok(None)
+    }
+
+    /// Entries up to here were acknowledged to us or came to us, over this connection.
+    pub(crate) fn saw(&self, epoch: &Epoch, generation: Generation, sequence: u64, fingerprint: Fingerprint) {
+        let mut known = self.known.lock();
+        let Some(log) = known.log.as_mut() else { return };
+        let is_later = log.seen.is_none_or(|(seen, _)| seen < sequence);
+        if log.epoch == *epoch && log.generation == generation && is_later {
+            log.seen = Some((sequence, fingerprint));
+        }
+    }
+
+    /// Something does not add up: look again before anything is appended.
+    pub(crate) fn doubt(&self) {
+        if let Some(log) = self.known.lock().log.as_mut() {
+            log.generation = Generation::NONE;
+        }
+    }
+
+    async fn look(&self) -> Result<Look, BackplaneError> {
+        let generation = self.link.up()?;
+        let known = self.known.lock().log.clone();
+        let seen = known.as_ref().and_then(|known| known.seen);
+        let (info, is_there) = tokio::try_join!(self.stream(&self.log), self.is_there(seen))?;
+        let epoch = self.log.epoch(&info.config).ok_or_else(|| {
+            let subjects = &info.config["subjects"];
+            BackplaneError::refused(format!(
+                "the stream {} is not a log of ours: its subjects are {subjects}",
+                self.log.stream
+            ))
+        })?;
+        let seen = match seen {
+            Some((sequence, _)) if !is_there && sequence > info.state.trimmed() => Seen::Lost,
+            _ => Seen::There,
+        };
+        Ok(Look { generation, info, epoch, known: known.map(|known| (known, seen)) })
+    }
+
+    fn verdict(&self, look: &Look) -> Verdict {
+        let known = look.known.as_ref().filter(|(known, _)| known.epoch == look.epoch);
+        match known {
+            _ if self.known.lock().replaced.contains(&look.epoch) => Verdict::Old,
+            Some((known, _)) if known.created != look.info.created => Verdict::Old,
+            Some((_, Seen::Lost)) => Verdict::Lost,
+            _ => Verdict::Right,
+        }
+    }
+
+    /// Knows the epoch from now on; nothing if it was replaced since the look.
+    fn adopt(&self, look: Look) -> Option<Found> {
+        let Look { generation, info, epoch, .. } = look;
+        let mut known = self.known.lock();
+        if known.replaced.contains(&epoch) {
+            return None;
+        }
+        match &mut known.log {
+            Some(log) if log.epoch == epoch => log.generation = generation,
+            there => {
+                let subject = format!("{}{epoch}", self.names.log).into();
+                let new =
+                    KnownLog { epoch: epoch.clone(), subject, created: info.created, generation, seen: None };
+                if let Some(old) = there.replace(new) {
+                    tracing::warn!(from = %old.epoch, to = %epoch, "the log is another one now");
+                    known.forget(old.epoch);
+                }
+            }
+        }
+        let (trimmed, head, holes) = (info.state.trimmed(), info.state.last_seq, info.state.num_deleted);
+        Some(Found { epoch, generation, trimmed, head, holes })
+    }
+
+    async fn replace(&self, look: &Look) -> Result<(), BackplaneError> {
+        let config = self.log.of_epoch(&look.info.config, &Epoch::random());
+        tracing::warn!(epoch = %look.epoch, "the log lost entries: it gets a new epoch");
+        match self.api.update_stream(&self.log.stream, &config).await {
+            // If the stream went away, the next look will see that.
+            Ok(_) | Err(ApiError::Missing) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn is_there(&self, seen: Option<(u64, Fingerprint)>) -> Result<bool, BackplaneError> {
+        let Some((sequence, fingerprint)) = seen else { return Ok(true) };
+        match self.api.message(&self.names.log_stream, sequence).await {
+            Ok(stored) => Ok(Fingerprint::of_stored(&stored.headers, &stored.payload) == fingerprint),
+            Err(ApiError::Missing) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The stream, which is made if there is none.
+    async fn stream(&self, settings: &Settings) -> Result<StreamInfo, BackplaneError> {
+        match self.api.stream_info(&settings.stream).await {
+            Err(ApiError::Missing) => self.make(settings).await,
+            answer => Ok(answer?),
+        }
+    }
+
+    async fn make(&self, settings: &Settings) -> Result<StreamInfo, BackplaneError> {
+        tracing::info!(stream = settings.stream, "making a stream");
+        match self.api.create_stream(&settings.stream, &settings.new_stream()).await {
+            // Another node was first: its epoch counts.
+            Err(ApiError::Conflict) => Ok(self.api.stream_info(&settings.stream).await?),
+            answer => Ok(answer?),
+        }
+    }
+}
+
+impl Known {
+    fn forget(&mut self, epoch: Epoch) {
+        if self.replaced.len() == REPLACED {
+            self.replaced.pop_front();
+        }
+        self.replaced.push_back(epoch);
+    }
+}

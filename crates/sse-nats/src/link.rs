@@ -1,0 +1,245 @@
+//! The connection.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_nats::{
+    Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerError, connection::State,
+    rustls::crypto,
+};
+use parking_lot::Mutex;
+use rand::RngExt;
+use sse_core::BackplaneError;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
+
+use crate::{
+    address::Addresses,
+    config::{Credentials, NatsConfig},
+    error::{refused, unavailable},
+};
+
+/// A connection to a server, made again by the driver whenever it is lost.
+#[derive(Debug)]
+pub(crate) struct Link {
+    client: Client,
+    events: watch::Receiver<()>,
+    noticed: Arc<Noticed>,
+}
+
+/// One of the connections that there are in turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Generation(u64);
+
+impl Generation {
+    /// Never there.
+    pub(crate) const NONE: Self = Self(0);
+}
+
+/// Whether a server must be there at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Begin {
+    Connected,
+    Connecting,
+}
+
+/// What the driver tells besides.
+#[derive(Debug, Default)]
+struct Noticed {
+    /// How often a message came that nobody had taken its predecessors away for.
+    overruns: AtomicU64,
+    complaint: Mutex<Option<(Instant, String)>>,
+    /// Why there is no connection.
+    failure: Mutex<Option<String>>,
+}
+
+/// A TCP connection and what is said first take so long at most.
+const CONNECT_TIME: Duration = Duration::from_secs(5);
+
+/// How often the server is asked whether it is there. The driver gives up when it did not answer twice: after 9 s.
+const PING: Duration = Duration::from_secs(3);
+
+/// Between two attempts to connect.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Messages that wait in one subscription. Everything that we ask for is less.
+const WAITING_MESSAGES: usize = 4096;
+
+/// How long the server's complaint explains a request without an answer.
+const COMPLAINT_TIME: Duration = Duration::from_secs(10);
+
+impl Link {
+    pub(crate) async fn open(urls: &str, config: &NatsConfig, begin: Begin) -> Result<Self, BackplaneError> {
+        let addresses = Addresses::parse(urls).map_err(BackplaneError::refused)?;
+        // The driver takes the process's default, and would panic if there were two to choose from.
+        if crypto::CryptoProvider::get_default().is_none() {
+            crypto::ring::default_provider().install_default().ok();
+        }
+        let (changed, events) = watch::channel(());
+        let noticed = Arc::new(Noticed::default());
+        let mut options = options(config, changed, Arc::clone(&noticed));
+        if begin == Begin::Connecting {
+            options = options.retry_on_initial_connect();
+        }
+        let credentials = config.credentials.clone().or(addresses.credentials);
+        let options = with_credentials(options, credentials).await?;
+        let client = options.connect(&addresses.servers[..]).await.map_err(connect_error)?;
+        Ok(Self { client, events, noticed })
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The connection that there is.
+    pub(crate) fn up(&self) -> Result<Generation, BackplaneError> {
+        let generation = self.generation();
+        if self.client.connection_state() != State::Connected {
+            let failure = self.noticed.failure.lock().clone();
+            return Err(unavailable(failure.unwrap_or_else(|| "not connected".to_owned())));
+        }
+        Ok(generation)
+    }
+
+    pub(crate) fn is(&self, generation: Generation) -> bool {
+        self.up().is_ok_and(|now| now == generation)
+    }
+
+    fn generation(&self) -> Generation {
+        Generation(self.client.statistics().connects.load(Ordering::Relaxed))
+    }
+
+    /// Resolves when a connection is over.
+    pub(crate) async fn lost(&self, generation: Generation) {
+        let mut events = self.events.clone();
+        while self.is(generation) {
+            // The driver drops events that nobody takes in time, so a look now and then.
+            if let Ok(Err(_)) = timeout(Duration::from_secs(1), events.changed()).await {
+                return;
+            }
+        }
+    }
+
+    /// Something happened; which connection there is tells what.
+    pub(crate) fn events(&self) -> watch::Receiver<()> {
+        self.events.clone()
+    }
+
+    /// How often messages were lost because too many waited.
+    pub(crate) fn overruns(&self) -> u64 {
+        self.noticed.overruns.load(Ordering::Relaxed)
+    }
+
+    /// No answer in time: what to make of it.
+    pub(crate) fn unanswered(&self, subject: &str) -> BackplaneError {
+        let complaint = self.noticed.complaint.lock().clone();
+        match complaint {
+            Some((at, text)) if at.elapsed() < COMPLAINT_TIME && text.contains(&format!("\"{subject}\"")) => {
+                BackplaneError::refused(text)
+            }
+            _ => unavailable(format!("no answer in time to {subject}")),
+        }
+    }
+}
+
+fn options(config: &NatsConfig, changed: watch::Sender<()>, noticed: Arc<Noticed>) -> ConnectOptions {
+    let changed = Arc::new(changed);
+    let mut options = ConnectOptions::new()
+        .name(format!("sse-nats {}", config.prefix))
+        .connection_timeout(CONNECT_TIME)
+        .ping_interval(PING)
+        .subscription_capacity(WAITING_MESSAGES.max(2 * config.appends_under_way))
+        .max_reconnects(None)
+        .reconnect_delay_callback(pause)
+        .event_callback(move |event| {
+            noticed.take(event);
+            changed.send_replace(());
+            std::future::ready(())
+        });
+    if config.tls.required {
+        options = options.require_tls(true);
+    }
+    for path in &config.tls.roots {
+        options = options.add_root_certificates(path.clone());
+    }
+    if let Some((certificate, key)) = &config.tls.client {
+        options = options.add_client_certificate(certificate.clone(), key.clone());
+    }
+    options
+}
+
+async fn with_credentials(
+    options: ConnectOptions,
+    credentials: Option<Credentials>,
+) -> Result<ConnectOptions, BackplaneError> {
+    let unreadable = |error| refused("the credentials cannot be read", error);
+    Ok(match credentials {
+        None => options,
+        Some(Credentials::Password { user, password }) => options.user_and_password(user, password),
+        Some(Credentials::Token(token)) => options.token(token),
+        Some(Credentials::Nkey(seed)) => options.nkey(seed),
+        Some(Credentials::File(path)) => options.credentials_file(path).await.map_err(unreadable)?,
+        Some(Credentials::Text(text)) => options.credentials(&text).map_err(unreadable)?,
+    })
+}
+
+/// How long to wait before an attempt: longer each time, and each node another time.
+fn pause(attempt: usize) -> Duration {
+    let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(u32::MAX).min(10);
+    let longest = (SHORTEST_PAUSE * 2_u32.pow(doublings)).min(LONGEST_PAUSE);
+    longest.mul_f64(rand::rng().random_range(0.5..1.0))
+}
+
+fn connect_error(error: ConnectError) -> BackplaneError {
+    match error.kind() {
+        ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
+            refused("the server does not accept our credentials", error)
+        }
+        ConnectErrorKind::ServerParse => refused("the address of the server cannot be used", error),
+        ConnectErrorKind::Tls => refused("no TLS with the server", error),
+        _ => unavailable(error),
+    }
+}
+
+impl Noticed {
+    fn take(&self, event: Event) {
+        match event {
+            Event::SlowConsumer(_) => {
+                self.overruns.fetch_add(1, Ordering::Relaxed);
+            }
+            Event::ServerError(ServerError::Other(text)) => {
+                *self.complaint.lock() = Some((Instant::now(), text));
+            }
+            Event::ClientError(error) => {
+                *self.failure.lock() = Some(format!("not connected: {error}"));
+            }
+            Event::Connected => *self.failure.lock() = None,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_up_to_a_bound_and_differ() {
+        for (attempt, longest) in [(0, 100), (1, 100), (2, 200), (4, 800), (20, 5000), (usize::MAX, 5000)] {
+            let pauses: Vec<_> = (0..64).map(|_| pause(attempt).as_millis()).collect();
+            assert!(
+                pauses.iter().all(|pause| (longest / 2..=longest).contains(pause)),
+                "{attempt}: {pauses:?}"
+            );
+            assert!(pauses.iter().any(|pause| *pause != pauses[0]));
+        }
+    }
+}

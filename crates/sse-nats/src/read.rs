@@ -1,0 +1,138 @@
+//! Reading parts of the log.
+
+use std::time::Duration;
+
+use sse_core::{BackplaneError, Cursor, Page, ReadLimit};
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    consumer::{Ask, Consumer, Delivered, Delivery},
+    error::unavailable,
+    found::Found,
+    shared::Shared,
+};
+
+/// How many messages are asked for at once: fewer than may wait in a subscription.
+pub(crate) const MESSAGES: u64 = 1024;
+
+/// How long the server waits for messages that it said it has.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// How long the server may be silent.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A page that takes longer ends early.
+const LONGEST: Duration = Duration::from_secs(4);
+
+/// How long a consumer is kept that nobody removed.
+const IDLE: Duration = Duration::from_secs(10);
+
+impl Shared {
+    pub(crate) async fn read(&self, after: &Cursor, limit: ReadLimit) -> Result<Page, BackplaneError> {
+        let before = self.epochs.find().await?;
+        let sequence = before.sequence(after)?;
+        if sequence == before.head {
+            return Ok(Page { entries: Vec::new(), at_head: true });
+        }
+        let mut consumer = self.consumer(&self.names.log_stream, sequence + 1).await?;
+        let page = self.page(&mut consumer, limit).await;
+        consumer.remove().await;
+        let page = page?;
+        // That it is the same log now says that it was while the consumer read it.
+        let now = self.epochs.find().await?;
+        if now.epoch != after.epoch {
+            return Err(BackplaneError::Epoch { current: now.epoch });
+        }
+        now.check_holes(sequence, &page.entries)?;
+        if page.entries.is_empty() && !page.at_head {
+            return Err(unavailable("the server does not give what it says it has"));
+        }
+        Ok(page)
+    }
+
+    async fn page(&self, consumer: &mut Consumer, limit: ReadLimit) -> Result<Page, BackplaneError> {
+        let end = Instant::now() + LONGEST;
+        let entries = limit.entries.max(1);
+        let (mut bytes, mut left) = (limit.bytes, consumer.pending());
+        let mut page = Page::default();
+        while left > 0 && page.entries.len() < entries && Instant::now() < end {
+            let room = u64::try_from(entries - page.entries.len()).unwrap_or(u64::MAX);
+            consumer.ask(self.ask(left.min(room), WAIT)).await?;
+            match in_time(consumer).await? {
+                Delivery::Message(message) => {
+                    if !page.entries.is_empty() && message.payload.len() > bytes {
+                        return Ok(page);
+                    }
+                    bytes = bytes.saturating_sub(message.payload.len());
+                    left = message.pending;
+                    page.entries.push(message.entry());
+                }
+                Delivery::Enough => {}
+                Delivery::Waited => break,
+            }
+        }
+        page.at_head = left == 0;
+        Ok(page)
+    }
+
+    /// A consumer of one page.
+    pub(crate) async fn consumer(&self, stream: &str, first: u64) -> Result<Consumer, BackplaneError> {
+        Consumer::create(&self.link, &self.api, stream, first, IDLE).await
+    }
+
+    pub(crate) async fn rewind(&self, entries: u64) -> Result<Cursor, BackplaneError> {
+        let found = self.epochs.find().await?;
+        let sequence = found.head.saturating_sub(entries).max(found.trimmed);
+        if found.holes == 0 || entries == 0 || sequence == found.trimmed {
+            return Ok(found.cursor(sequence));
+        }
+        let sequence = self.rewind_over_holes(&found, entries).await?;
+        Ok(found.cursor(sequence))
+    }
+
+    /// The latest sequence that so many entries follow: the server counts what it has behind one, so a search finds it.
+    async fn rewind_over_holes(&self, found: &Found, entries: u64) -> Result<u64, BackplaneError> {
+        let (mut low, mut high) = (found.trimmed, found.head.saturating_sub(entries));
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            let consumer = self.consumer(&self.names.log_stream, middle + 1).await?;
+            // What came since we looked is not among those that were asked for.
+            let pending = consumer.pending();
+            consumer.remove().await;
+            if pending >= entries {
+                low = middle;
+            } else {
+                high = middle - 1;
+            }
+        }
+        Ok(low)
+    }
+
+    /// What is asked for at once: some payloads of the largest size fit.
+    pub(crate) fn ask(&self, messages: u64, wait: Duration) -> Ask {
+        let bytes = (4 << 20).max(2 * self.link.client().max_payload());
+        Ask { messages: messages.clamp(1, MESSAGES), bytes, wait }
+    }
+
+    /// Everything that a consumer had for us when it was made.
+    pub(crate) async fn drain(&self, consumer: &mut Consumer) -> Result<Vec<Delivered>, BackplaneError> {
+        let mut all = Vec::new();
+        let mut left = consumer.pending();
+        while left > 0 {
+            consumer.ask(self.ask(left, WAIT)).await?;
+            match in_time(consumer).await? {
+                Delivery::Message(message) => {
+                    left = message.pending;
+                    all.push(message);
+                }
+                Delivery::Enough => {}
+                Delivery::Waited => break,
+            }
+        }
+        Ok(all)
+    }
+}
+
+async fn in_time(consumer: &mut Consumer) -> Result<Delivery, BackplaneError> {
+    timeout(PATIENCE, consumer.next()).await.map_err(|_| unavailable("the consumer is silent"))?
+}

@@ -1,0 +1,247 @@
+//! What our streams are set to.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use sse_core::Epoch;
+
+use crate::{
+    config::{NatsConfig, Storage},
+    names::Names,
+};
+
+/// How long a key is remembered, unless entries are kept for less.
+const KEY_WINDOW: Duration = Duration::from_secs(120);
+
+/// A stream and what it is to be set to.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) stream: String,
+    /// Without its subject.
+    config: Value,
+    subject: String,
+    wanted: Wanted,
+}
+
+/// What a stream's one subject is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// As it stands.
+    Subject,
+    /// With an epoch behind.
+    SubjectAndEpoch,
+}
+
+/// What a server may be asked to change in a stream that is there. What else differs is for the operator to decide.
+const CHANGEABLE: &[&str] =
+    &["max_msgs", "max_bytes", "max_age", "duplicate_window", "num_replicas", "description"];
+
+/// What must be as we ask for.
+const FIXED: &[&str] = &["retention", "storage", "discard", "max_msgs_per_subject"];
+
+/// What makes a stream something else when it is there at all.
+const FOREIGN: &[&str] =
+    &["mirror", "sources", "sealed", "no_ack", "subject_transform", "deny_delete", "deny_purge"];
+
+/// How a stream that is there differs.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Difference {
+    /// In nothing.
+    None,
+    /// In what can be changed, to this.
+    Changeable(Value),
+    /// In what cannot.
+    Fixed(String),
+}
+
+impl Settings {
+    pub(crate) fn of_log(config: &NatsConfig, names: &Names) -> Self {
+        let retention = config.retention;
+        let mut settings = common(config, &names.log_stream);
+        settings.extend([
+            ("description".to_owned(), json!("event log of sse-nats")),
+            ("max_msgs".to_owned(), json!(retention.entries)),
+            ("max_bytes".to_owned(), json!(retention.bytes)),
+            ("max_age".to_owned(), nanoseconds(retention.age)),
+            ("max_msgs_per_subject".to_owned(), json!(-1)),
+            ("duplicate_window".to_owned(), nanoseconds(retention.age.min(KEY_WINDOW))),
+        ]);
+        Self {
+            stream: names.log_stream.clone(),
+            config: settings.into(),
+            subject: names.log.clone(),
+            wanted: Wanted::SubjectAndEpoch,
+        }
+    }
+
+    pub(crate) fn of_state(config: &NatsConfig, names: &Names) -> Self {
+        let mut settings = common(config, &names.state_stream);
+        settings.extend([
+            ("description".to_owned(), json!("leases of sse-nats")),
+            ("max_msgs_per_subject".to_owned(), json!(1)),
+        ]);
+        Self {
+            stream: names.state_stream.clone(),
+            config: settings.into(),
+            subject: names.states.clone(),
+            wanted: Wanted::Subject,
+        }
+    }
+
+    /// What a new stream is set to.
+    pub(crate) fn new_stream(&self) -> Value {
+        let new = match self.wanted {
+            Wanted::Subject => None,
+            Wanted::SubjectAndEpoch => Some(Epoch::random()),
+        };
+        self.with_subject(&self.config, new.as_ref())
+    }
+
+    /// What a stream that is there is to be set to, to be the log of an epoch.
+    pub(crate) fn of_epoch(&self, there: &Value, epoch: &Epoch) -> Value {
+        self.with_subject(there, Some(epoch))
+    }
+
+    fn with_subject(&self, config: &Value, epoch: Option<&Epoch>) -> Value {
+        let mut config = config.clone();
+        config["subjects"] = json!([format!("{}{}", self.subject, epoch.map_or("", Epoch::as_str))]);
+        config
+    }
+
+    /// The epoch in a stream's subject.
+    pub(crate) fn epoch(&self, there: &Value) -> Option<Epoch> {
+        let [subject] = &there["subjects"].as_array()?[..] else { return None };
+        Epoch::new(subject.as_str()?.strip_prefix(&self.subject)?).ok()
+    }
+
+    /// How a stream that is there differs from this.
+    pub(crate) fn difference(&self, there: &Value) -> Difference {
+        let fixed = self.fixed_differences(there);
+        if !fixed.is_empty() {
+            return Difference::Fixed(format!(
+                "the stream {} is there already, with other settings: {}",
+                self.stream,
+                fixed.join(", ")
+            ));
+        }
+        let differs =
+            |name: &&&str| self.config.get(**name).is_some_and(|wanted| there.get(**name) != Some(wanted));
+        let changes: Vec<_> = CHANGEABLE.iter().filter(differs).collect();
+        if changes.is_empty() {
+            return Difference::None;
+        }
+        let mut changed = there.clone();
+        for name in changes {
+            changed[*name] = self.config[*name].clone();
+        }
+        Difference::Changeable(changed)
+    }
+
+    fn fixed_differences(&self, there: &Value) -> Vec<String> {
+        let of = |value: Option<&Value>| value.map_or_else(|| "not set".to_owned(), Value::to_string);
+        let subject_fits = match self.wanted {
+            Wanted::Subject => there["subjects"] == json!([self.subject]),
+            Wanted::SubjectAndEpoch => self.epoch(there).is_some(),
+        };
+        let epoch = if self.wanted == Wanted::Subject { "" } else { "<epoch>" };
+        let subjects = (!subject_fits)
+            .then(|| format!("subjects is {}, not [\"{}{epoch}\"]", of(there.get("subjects")), self.subject));
+        let differing = FIXED
+            .iter()
+            .filter(|name| there.get(**name) != self.config.get(**name))
+            .map(|name| format!("{name} is {}, not {}", of(there.get(*name)), of(self.config.get(*name))));
+        let is_set = |value: &&Value| !matches!(value, Value::Null | Value::Bool(false));
+        let foreign = FOREIGN.iter().filter_map(|name| {
+            there.get(*name).filter(is_set).map(|value| format!("{name} is {value}, not set"))
+        });
+        subjects.into_iter().chain(differing).chain(foreign).collect()
+    }
+}
+
+fn common(config: &NatsConfig, stream: &str) -> Map<String, Value> {
+    let storage = match config.storage {
+        Storage::File => "file",
+        Storage::Memory => "memory",
+    };
+    [
+        ("name", json!(stream)),
+        ("retention", json!("limits")),
+        ("discard", json!("old")),
+        ("storage", json!(storage)),
+        ("num_replicas", json!(config.replicas)),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+fn nanoseconds(duration: Duration) -> Value {
+    json!(u64::try_from(duration.as_nanos()).unwrap_or(i64::MAX as u64).min(i64::MAX as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use sse_core::Retention;
+
+    use super::*;
+
+    fn settings() -> Settings {
+        let config = NatsConfig::default().retention(Retention::default().entries(10));
+        Settings::of_log(&config, &Names::under("sse").unwrap())
+    }
+
+    #[test]
+    fn limits_are_changed_and_the_rest_stays() {
+        let settings = settings();
+        let mut there = settings.new_stream();
+        there["max_consumers"] = json!(-1);
+        assert_eq!(settings.difference(&there), Difference::None);
+        there["max_msgs"] = json!(11);
+        there["description"] = json!("mine");
+        let Difference::Changeable(changed) = settings.difference(&there) else { panic!() };
+        assert_eq!((&changed["max_msgs"], &changed["max_consumers"]), (&json!(10), &json!(-1)));
+    }
+
+    #[test]
+    fn what_cannot_be_changed_is_named() {
+        let settings = settings();
+        let mut there = settings.new_stream();
+        there["storage"] = json!("memory");
+        there["sealed"] = json!(true);
+        there["deny_delete"] = json!(false);
+        there["subjects"] = json!(["sse.log.>"]);
+        assert_eq!(
+            settings.difference(&there),
+            Difference::Fixed(
+                "the stream sse_log is there already, with other settings: subjects is [\"sse.log.>\"], not \
+                 [\"sse.log.<epoch>\"], storage is \"memory\", not \"file\", \
+                 sealed is true, not set"
+                    .to_owned()
+            )
+        );
+    }
+
+    #[test]
+    fn an_epoch_is_the_end_of_the_subject() {
+        let settings = settings();
+        let new = settings.new_stream();
+        let epoch = settings.epoch(&new).unwrap();
+        assert_ne!(settings.epoch(&settings.new_stream()), Some(epoch));
+        let epoch = Epoch::new("e2").unwrap();
+        let changed = settings.of_epoch(&new, &epoch);
+        assert_eq!((&changed["subjects"], settings.epoch(&changed)), (&json!(["sse.log.e2"]), Some(epoch)));
+        for subjects in
+            [json!([]), json!(["sse.log"]), json!(["sse.log.a.b"]), json!(["sse.log.a", "b"]), json!(null)]
+        {
+            let there = json!({ "subjects": subjects });
+            assert_eq!(settings.epoch(&there), None, "{there}");
+        }
+    }
+
+    #[test]
+    fn keys_are_not_remembered_for_longer_than_entries() {
+        let config = NatsConfig::default().retention(Retention::default().age(Duration::from_secs(1)));
+        let settings = Settings::of_log(&config, &Names::under("sse").unwrap());
+        assert_eq!(settings.config["duplicate_window"], json!(1_000_000_000_u64));
+    }
+}

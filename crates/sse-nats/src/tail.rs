@@ -1,0 +1,152 @@
+//! Following the log.
+
+use std::{mem, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use sse_core::{BackplaneError, Batch, Cursor, Entry, Tail};
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    consumer::{Consumer, Delivered, Delivery},
+    entry::Fingerprint,
+    error::unavailable,
+    found::first_missing,
+    read::MESSAGES,
+    shared::{Shared, bounded},
+};
+
+/// Follows the log with a consumer of its own.
+pub(crate) struct NatsTail {
+    shared: Arc<Shared>,
+    consumer: Consumer,
+    after: Cursor,
+    /// What came and was not given out yet.
+    entries: Vec<Entry>,
+    /// How many follow the last one that came.
+    pending: u64,
+    /// When the log was last looked at.
+    looked: Instant,
+}
+
+/// The server says after so long that there is nothing.
+const PULSE: Duration = Duration::from_millis(900);
+
+/// It may say so this much late. Who wants to know earlier that it is silent has a clock, too.
+const GRACE: Duration = Duration::from_secs(8);
+
+/// The log is looked at this often.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long it may take to find out why a tail ended.
+const EXPLAIN: Duration = Duration::from_secs(1);
+
+/// How long a consumer is kept whose tail nobody asks.
+const IDLE: Duration = Duration::from_secs(60);
+
+impl NatsTail {
+    pub(crate) async fn start(shared: Arc<Shared>, after: &Cursor) -> Result<Self, BackplaneError> {
+        let sequence = shared.epochs.find().await?.sequence(after)?;
+        let (link, api, names) = (&shared.link, &shared.api, &shared.names);
+        let consumer = Consumer::create(link, api, &names.log_stream, sequence + 1, IDLE).await?;
+        // Looked at again behind the consumer, so that it is one of this log.
+        shared.epochs.find().await?.sequence(after)?;
+        Ok(Self {
+            pending: consumer.pending(),
+            consumer,
+            after: after.clone(),
+            entries: Vec::new(),
+            looked: Instant::now(),
+            shared,
+        })
+    }
+
+    /// Waits for entries, or for the server to say that there are none. *Cancel safety.* What came is kept.
+    async fn collect(&mut self) -> Result<(), BackplaneError> {
+        let ask = self.shared.ask(MESSAGES, PULSE);
+        loop {
+            self.consumer.ask(ask).await?;
+            let next = timeout(PULSE + GRACE, self.consumer.next()).await;
+            match next.map_err(|_| unavailable("the server is silent"))?? {
+                Delivery::Message(message) => {
+                    self.keep(message);
+                    return self.collect_now();
+                }
+                Delivery::Waited => {
+                    self.pending = 0;
+                    // Asked before anybody looks again, so that what comes need not wait.
+                    return self.consumer.ask(ask).await;
+                }
+                Delivery::Enough => {}
+            }
+        }
+    }
+
+    /// What came along.
+    fn collect_now(&mut self) -> Result<(), BackplaneError> {
+        while self.entries.len() < BATCH {
+            match self.consumer.next_now()? {
+                Some(Delivery::Message(message)) => self.keep(message),
+                Some(Delivery::Waited | Delivery::Enough) | None => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, message: Delivered) {
+        self.pending = message.pending;
+        let fingerprint = Fingerprint::of_message(message.headers.as_ref(), &message.payload);
+        let (epoch, generation) = (&self.after.epoch, self.consumer.generation());
+        self.shared.epochs.saw(epoch, generation, message.sequence, fingerprint);
+        self.entries.push(message.entry());
+    }
+
+    /// Looks now and then whether it is the same log, and whether a hole is one that was trimmed.
+    async fn check(&mut self) -> Result<(), BackplaneError> {
+        let after = self.after.position.minor();
+        let last = self.entries.last().map_or(after, |last| last.position.minor());
+        let is_whole = last < first_missing(after, &self.entries);
+        if is_whole && self.looked.elapsed() < LOOK {
+            return Ok(());
+        }
+        let now = self.shared.epochs.find().await?;
+        if now.epoch != self.after.epoch {
+            return Err(BackplaneError::Epoch { current: now.epoch });
+        }
+        self.looked = Instant::now();
+        now.check_holes(after, &self.entries)
+    }
+
+    /// What an end means: perhaps the log is another one, or was trimmed.
+    async fn explain(&self, error: BackplaneError) -> BackplaneError {
+        match timeout(EXPLAIN, self.shared.epochs.find()).await {
+            Ok(Ok(now)) => now.sequence(&self.after).err().unwrap_or(error),
+            _ => error,
+        }
+    }
+
+    fn batch(&mut self) -> Batch {
+        let entries = mem::take(&mut self.entries);
+        if let Some(last) = entries.last() {
+            self.after.position = last.position;
+        }
+        Batch { entries, at_head: self.pending == 0 }
+    }
+}
+
+/// Entries that are given out at once.
+const BATCH: usize = 1024;
+
+#[async_trait]
+impl Tail for NatsTail {
+    async fn next(&mut self) -> Result<Batch, BackplaneError> {
+        if self.entries.is_empty()
+            && let Err(error) = self.collect().await
+        {
+            return Err(self.explain(error).await);
+        }
+        match bounded(self.check()).await {
+            Ok(()) => Ok(self.batch()),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Who may talk to the server, and TLS.
+
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use sse_core::{Backplane, BackplaneError, Cursor, Lease, NewEntry, Position, ReadLimit};
+use sse_nats::{NatsBackplane, NatsConfig};
+
+use crate::server::{Server, config};
+
+/// Works: it connects, appends, and is who the server lets in.
+async fn works(url: &str, config: NatsConfig) {
+    let node = NatsBackplane::connect(url, config).await.unwrap();
+    node.bounds().await.unwrap();
+}
+
+async fn is_refused(url: &str, config: NatsConfig) -> String {
+    match NatsBackplane::connect(url, config).await {
+        Err(error @ BackplaneError::Refused { .. }) => format!("{error} {error:?}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn with_user(server: &Server, user: &str) -> String {
+    server.url().replace("nats://", &format!("nats://{user}@"))
+}
+
+#[tokio::test]
+async fn a_user_and_a_password() {
+    let extra = |_: &Path| r#"authorization { user: "us@er", password: "p:w/hunter2" }"#.to_owned();
+    let Some(server) = Server::start_with(0, extra).await else { return };
+    works(&with_user(&server, "us%40er:p%3Aw%2Fhunter2"), config()).await;
+    works(&server.url(), config().password("us@er", "p:w/hunter2")).await;
+    works(&with_user(&server, "us%40er:wrong"), config().password("us@er", "p:w/hunter2")).await;
+    is_refused(&server.url(), config()).await;
+    let told = is_refused(&with_user(&server, "us%40er:hunter3"), config()).await;
+    assert!(!told.contains("hunter3"), "{told}");
+}
+
+#[tokio::test]
+async fn a_token() {
+    let extra = |_: &Path| r#"authorization { token: "s3cret" }"#.to_owned();
+    let Some(server) = Server::start_with(0, extra).await else { return };
+    works(&with_user(&server, "s3cret"), config()).await;
+    works(&server.url(), config().token("s3cret")).await;
+    is_refused(&server.url(), config().token("other")).await;
+}
+
+#[tokio::test]
+async fn an_nkey() {
+    // The example of the documentation of NATS.
+    const SEED: &str = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
+    const PUBLIC: &str = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4";
+    let extra = |_: &Path| format!(r#"authorization {{ users: [ {{ nkey: "{PUBLIC}" }} ] }}"#);
+    let Some(server) = Server::start_with(0, extra).await else { return };
+    works(&server.url(), config().nkey(SEED)).await;
+    is_refused(&server.url(), config().nkey("SUnonsense")).await;
+    is_refused(&server.url(), config()).await;
+}
+
+#[tokio::test]
+async fn credentials_that_cannot_be_read_are_refused() {
+    let Some(server) = Server::start().await else { return };
+    is_refused(&server.url(), config().credentials_file(server.directory().join("missing.creds"))).await;
+    is_refused(&server.url(), config().credentials("nonsense")).await;
+}
+
+#[tokio::test]
+async fn missing_rights_are_told() {
+    let extra = |_: &Path| {
+        let denied = r#"permissions: { publish: { deny: ["$JS.API.STREAM.CREATE.>"] } }"#;
+        format!(r#"authorization {{ users: [ {{ user: "u", password: "p", {denied} }} ] }}"#)
+    };
+    let Some(server) = Server::start_with(0, extra).await else { return };
+    let told = is_refused(&with_user(&server, "u:p"), config()).await;
+    assert!(told.contains("STREAM.CREATE"), "{told}");
+}
+
+#[tokio::test]
+async fn the_rights_in_the_readme_are_enough() {
+    let readme = include_str!("../../README.md");
+    let rights = readme.split("    publish: ").nth(1).and_then(|text| text.split("\n\n").next()).unwrap();
+    let rights = format!("publish: {rights}").replace("shop.", "test.suite.").replace("shop_", "test_suite_");
+    let extra = |_: &Path| {
+        format!(
+            "authorization {{ users: [ {{ user: \"u\", password: \"p\", permissions: {{ {rights} }} }} ] }}"
+        )
+    };
+    let Some(server) = Server::start_with(0, extra).await else { return };
+    let node = NatsBackplane::connect(&with_user(&server, "u:p"), config()).await.unwrap();
+    let start = Cursor::new(node.bounds().await.unwrap().epoch, Position::ZERO);
+    let entry = NewEntry { payload: Bytes::from_static(b"x"), key: Some("key".into()) };
+    node.append(entry).await.unwrap();
+    let limit = ReadLimit { entries: 10, bytes: 1000 };
+    assert_eq!(node.read(&start, limit).await.unwrap().entries.len(), 1);
+    assert_eq!(node.tail(&start).await.unwrap().next().await.unwrap().entries.len(), 1);
+    let mut signals = node.signals().await.unwrap();
+    node.signal(Bytes::from_static(b"signal")).await.unwrap();
+    assert_eq!(signals.next().await.unwrap(), "signal");
+    let lease = |node: &str| Lease { node: node.into(), payload: Bytes::new() };
+    node.hold_lease(lease("a"), Duration::from_secs(600)).await.unwrap();
+    node.hold_lease(lease("b"), Duration::from_secs(600)).await.unwrap();
+    node.hold_lease(lease("c"), Duration::ZERO).await.unwrap();
+    node.drop_lease("b").await.unwrap();
+    assert_eq!(node.leases().await.unwrap(), [lease("a")]);
+    node.rewind(1).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_without_jetstream_is_told() {
+    let Some(server) =
+        Server::start_with(0, |_| "accounts { A { users: [ { user: a, password: a } ] } }".to_owned()).await
+    else {
+        return;
+    };
+    let node = NatsBackplane::connect(&with_user(&server, "a:a"), config()).await;
+    let text = format!("{node:?}");
+    assert!(node.is_err() && text.contains("JetStream"), "{text}");
+}
+
+struct Certificates {
+    root: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Certificates {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self { root: CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap() }
+    }
+
+    /// Writes a certificate and its key into a directory.
+    fn write(&self, directory: &Path, name: &str, purpose: ExtendedKeyUsagePurpose) {
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        params.extended_key_usages = vec![purpose];
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.root).unwrap();
+        fs::write(directory.join(format!("{name}.pem")), certificate.pem()).unwrap();
+        fs::write(directory.join(format!("{name}.key")), key.serialize_pem()).unwrap();
+        fs::write(directory.join("root.pem"), self.root.pem()).unwrap();
+    }
+}
+
+fn tls(verify: bool) -> impl Fn(&Path) -> String {
+    move |directory| {
+        let certificates = Certificates::new();
+        certificates.write(directory, "server", ExtendedKeyUsagePurpose::ServerAuth);
+        certificates.write(directory, "client", ExtendedKeyUsagePurpose::ClientAuth);
+        let file = |name: &str| directory.join(name);
+        format!(
+            "tls {{ cert_file: {:?}, key_file: {:?}, ca_file: {:?}, verify: {verify} }}",
+            file("server.pem"),
+            file("server.key"),
+            file("root.pem")
+        )
+    }
+}
+
+#[tokio::test]
+async fn tls_with_a_root_of_ones_own() {
+    let Some(server) = Server::start_with(0, tls(false)).await else { return };
+    let root = server.directory().join("root.pem");
+    works(&server.url().replace("nats:", "tls:"), config().root_certificates(&root)).await;
+    works(&server.url(), config().root_certificates(&root).require_tls()).await;
+    // Also where only the server asks for it.
+    works(&server.url(), config().root_certificates(&root)).await;
+    let untrusted = NatsBackplane::connect(&server.url(), config()).await;
+    assert!(untrusted.is_err(), "a certificate that nobody trusts");
+}
+
+#[tokio::test]
+async fn tls_with_a_certificate_of_the_client() {
+    let Some(server) = Server::start_with(0, tls(true)).await else { return };
+    let file = |name: &str| server.directory().join(name);
+    let trusting = || config().root_certificates(file("root.pem"));
+    works(&server.url(), trusting().client_certificate(file("client.pem"), file("client.key"))).await;
+    assert!(NatsBackplane::connect(&server.url(), trusting()).await.is_err());
+}
+
+#[tokio::test]
+async fn no_tls_where_it_is_required_is_an_error() {
+    let Some(server) = Server::start().await else { return };
+    assert!(NatsBackplane::connect(&server.url().replace("nats:", "tls:"), config()).await.is_err());
+}
+
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn nothing_secret_is_written_to_the_log() {
+    // What other tests do at the same moment may make the driver's log lines silent, until the next subscriber comes.
+    assert!((0..20).any(|_| is_written()));
+}
+
+/// Looks at the log of some connections; false if there is none.
+fn is_written() -> bool {
+    let written = Written::default();
+    let writer = written.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    // One thread, so that the driver's tasks write there as well.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let is_skipped = tracing::subscriber::with_default(subscriber, || {
+        runtime.block_on(async {
+            let extra = |_: &Path| r#"authorization { user: "u", password: "hunter2" }"#.to_owned();
+            let Some(server) = Server::start_with(0, extra).await else { return true };
+            works(&with_user(&server, "u:hunter2"), config()).await;
+            is_refused(&with_user(&server, "u:hunter2x"), config()).await;
+            false
+        })
+    });
+    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    assert!(!text.contains("hunter2"), "{text}");
+    is_skipped || text.contains("connect")
+}
