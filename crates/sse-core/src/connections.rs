@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::task::yield_now;
 
 use crate::{
@@ -30,7 +30,7 @@ pub struct ConnectionQuery {
 }
 
 /// A live stream in a listing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Connection {
@@ -112,6 +112,16 @@ impl Manager {
         let order = self.inner.order.lock();
         let slot = order.registry.streams.get(order.registry.place(client)?)?;
         Some(Connection::of(&order, slot))
+    }
+
+    /// How many live streams there are in a target, of this moment. Costs the same at any number.
+    #[must_use]
+    pub fn count(&self, target: &Target) -> usize {
+        let order = self.inner.order.lock();
+        match target {
+            Target::Client(client) => order.registry.place(*client).iter().len(),
+            target => order.size_of(target),
+        }
     }
 
     /// How many streams each user has: those users with the most, at most `limit`, in falling order.

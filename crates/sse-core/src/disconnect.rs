@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use tokio::task::yield_now;
 
-use crate::{farewell::Farewell, manager::Manager, reason::Reason, target::Target};
+use crate::{farewell::Farewell, manager::Manager, name::UserId, reason::Reason, target::Target};
 
 /// So many streams are ended while the manager's lock is held once.
 const STEP: usize = 128;
+
+/// Nobody is kept away for longer.
+const LONGEST: Duration = Duration::from_secs(20 * 24 * 60 * 60);
 
 /// How streams are ended by [`Manager::disconnect`].
 #[derive(Debug, Clone, Default)]
@@ -31,12 +34,40 @@ impl Disconnect {
 
     /// Tells the client not to come back, and refuses the user with 204 for so long (at most 20 days). Only for [`Target::User`].
     pub fn stay_away(mut self, duration: Duration) -> Self {
-        self.stay_away = Some(duration.min(Duration::from_secs(20 * 24 * 60 * 60)));
+        self.stay_away = Some(duration.min(LONGEST));
         self
+    }
+
+    /// What was given as reason.
+    #[must_use]
+    pub fn reason_ref(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// For how long clients are to stay away.
+    #[must_use]
+    pub fn stay_away_ref(&self) -> Option<Duration> {
+        self.stay_away
     }
 }
 
 impl Manager {
+    /// Refuses a user with 204 for so long from now on (at most 20 days), or for longer if that was said before, without ending its streams. At
+    /// most 10,000 users are kept away; beyond it the one whose term ends first may return.
+    pub fn keep_away(&self, user: UserId, duration: Duration) {
+        let (uptime_ms, duration) = (self.inner.clock.uptime_ms(), duration.min(LONGEST));
+        let mut order = self.inner.order.lock();
+        if order.away_for(&user, uptime_ms).is_none_or(|left| left < duration) {
+            order.keep_away(user, uptime_ms, duration);
+        }
+    }
+
+    /// The users that are kept away, and for how much longer.
+    #[must_use]
+    pub fn kept_away(&self) -> Vec<(UserId, Duration)> {
+        self.inner.order.lock().kept_away(self.inner.clock.uptime_ms())
+    }
+
     /// Ends the streams of a target, each with a `disconnected` event. Gives their number.
     ///
     /// Streams that connect while it runs are ended or not. Dropping the future leaves the rest as they are.

@@ -8,7 +8,7 @@ use std::{
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
-use crate::table::Table;
+use crate::{table::Table, user_watch::Changed};
 
 /// So many small tables instead of a large one, since a table that grows moves everything in it under the manager's lock.
 const TABLES: usize = 4096;
@@ -44,6 +44,8 @@ pub(crate) struct Groups {
     groups: Table<Group>,
     hasher: RandomState,
     users: usize,
+    /// Who wants to know which users' members change in number.
+    pub(crate) watches: Vec<Changed>,
 }
 
 impl Default for Groups {
@@ -53,6 +55,7 @@ impl Default for Groups {
             groups: Table::default(),
             hasher: RandomState::new(),
             users: 0,
+            watches: Vec::new(),
         }
     }
 }
@@ -98,6 +101,7 @@ impl Groups {
         let group = self.groups.get_mut(key)?;
         let position = u32::try_from(group.members.len()).ok()?;
         group.members.push(member);
+        note(&mut self.watches, group);
         Some(Membership { group: key, position })
     }
 
@@ -105,6 +109,7 @@ impl Groups {
     pub(crate) fn remove(&mut self, membership: Membership) -> Option<u32> {
         let group = self.groups.get_mut(membership.group)?;
         group.members.swap_remove(membership.position as usize);
+        note(&mut self.watches, group);
         let moved = group.members.get(membership.position as usize).copied();
         if group.members.is_empty() {
             self.forget(membership.group);
@@ -140,6 +145,12 @@ impl Groups {
             });
         }
         self.users -= usize::from(group.kind == GroupKind::User);
+    }
+}
+
+fn note(watches: &mut [Changed], group: &Group) {
+    if group.kind == GroupKind::User {
+        watches.iter_mut().for_each(|watch| watch.note(&group.name));
     }
 }
 

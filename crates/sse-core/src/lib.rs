@@ -74,6 +74,7 @@ mod table;
 mod target;
 mod ticker;
 mod tickets;
+mod user_watch;
 mod watchers;
 mod window;
 
@@ -122,3 +123,4 @@ pub use signal::SignalHandler;
 pub use stats::{ByName, Counters, Stats};
 pub use system::{RESERVED_SYSTEM_EVENTS, SystemEvent};
 pub use target::Target;
+pub use user_watch::{UserChanges, UserPage, UserWatch};

@@ -345,6 +345,17 @@ impl Order {
         false
     }
 
+    pub(crate) fn away_for(&self, user: &UserId, uptime_ms: u64) -> Option<Duration> {
+        let left = self.away.get(user)?.checked_sub(uptime_ms)?;
+        Some(Duration::from_millis(left))
+    }
+
+    pub(crate) fn kept_away(&self, uptime_ms: u64) -> Vec<(UserId, Duration)> {
+        let left = |until: u64| Duration::from_millis(until.saturating_sub(uptime_ms));
+        let away = self.away.iter().filter(|(_, until)| uptime_ms < **until);
+        away.map(|(user, until)| (user.clone(), left(*until))).collect()
+    }
+
     /// Gives a stream that catches up the next of what it missed.
     pub(crate) fn replay(
         &mut self,

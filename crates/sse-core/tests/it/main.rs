@@ -25,3 +25,4 @@ mod shutdown;
 mod stalled;
 mod stress;
 mod support;
+mod users;

@@ -1,0 +1,137 @@
+//! Users: who they are, whose streams changed in number, who is kept away.
+
+use std::{collections::HashMap, time::Duration};
+
+use proptest::{collection::vec, prelude::*};
+use sse_core::{Cause, Handshake, Manager, Session, Target, UserId};
+
+fn user(name: &str) -> UserId {
+    name.parse().unwrap()
+}
+
+fn listed(manager: &Manager, limit: usize) -> Vec<(String, usize)> {
+    let (mut all, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = manager.users(cursor, limit);
+        assert!(page.users.len() <= limit);
+        all.extend(page.users.into_iter().map(|(user, count)| (user.as_str().to_owned(), count)));
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            all.sort_unstable();
+            return all;
+        }
+    }
+}
+
+#[test]
+fn a_watch_tells_of_users_that_changed_and_how_many_streams_they_have_now() {
+    let manager = Manager::builder().build().unwrap();
+    let before = manager.connect(Handshake::new().user("ada")).unwrap();
+    let mut watch = manager.watch_users();
+    assert!(watch.take(10).unwrap().users.is_empty(), "what was before is not news");
+
+    let more = [(); 2].map(|()| manager.connect(Handshake::new().user("ada")).unwrap());
+    let _anonymous = manager.connect(Handshake::new().topic("news")).unwrap();
+    let changes = watch.take(10).unwrap();
+    assert_eq!(changes.users, [(user("ada"), 3)]);
+    assert_eq!((changes.more, changes.missed, changes.streams, changes.unique_users), (false, false, 4, 1));
+
+    drop((before, more));
+    let gone = manager.connect(Handshake::new().user("ben")).unwrap();
+    drop(gone);
+    let first = watch.take(1).unwrap();
+    assert!(first.more);
+    let second = watch.take(1).unwrap();
+    assert!(!second.more);
+    let mut users = [first.users, second.users].concat();
+    users.sort_unstable();
+    assert_eq!(users, [(user("ada"), 0), (user("ben"), 0)]);
+    assert_eq!((second.streams, second.unique_users), (1, 0));
+}
+
+#[test]
+fn a_watch_remembers_a_bounded_number_and_says_that_it_missed_some() {
+    const USERS: usize = (1 << 16) + 1;
+    let manager = Manager::builder().max_connections(USERS).build().unwrap();
+    let mut watch = manager.watch_users();
+    let sessions: Vec<_> = (0..USERS)
+        .map(|number| manager.connect(Handshake::new().user(number.to_string())).unwrap())
+        .collect();
+    let changes = watch.take(usize::MAX).unwrap();
+    assert_eq!((changes.users.len(), changes.missed), (USERS - 1, true));
+    assert!(!watch.take(1).unwrap().missed, "it is said once");
+    drop(sessions);
+}
+
+#[test]
+fn a_watch_does_not_keep_its_manager() {
+    let manager = Manager::builder().build().unwrap();
+    let mut watch = manager.watch_users();
+    drop(manager);
+    assert_eq!(watch.take(1), None);
+}
+
+proptest! {
+    #[test]
+    fn whoever_takes_and_lists_knows_the_truth(steps in vec((0..6_usize, 0..8_usize), 0..60), limit in 1..5_usize) {
+        let manager = Manager::builder().build().unwrap();
+        let mut watch = manager.watch_users();
+        let mut sessions: Vec<Session> = Vec::new();
+        let mut known = HashMap::new();
+        let take = |watch: &mut sse_core::UserWatch, known: &mut HashMap<UserId, usize>| {
+            let changes = watch.take(limit).unwrap();
+            for (user, count) in changes.users {
+                if count == 0 { known.remove(&user) } else { known.insert(user, count) };
+            }
+            changes.more
+        };
+        for (what, which) in steps {
+            match what {
+                0..=2 => sessions.push(manager.connect(Handshake::new().user(format!("u{which}"))).unwrap()),
+                3 | 4 if !sessions.is_empty() => drop(sessions.swap_remove(which % sessions.len())),
+                _ => { take(&mut watch, &mut known); }
+            }
+        }
+        while take(&mut watch, &mut known) {}
+        let mut truth: HashMap<UserId, usize> = HashMap::new();
+        for session in &sessions {
+            *truth.entry(session.user_id().unwrap().clone()).or_default() += 1;
+        }
+        let mut listing: Vec<_> = truth.iter().map(|(user, count)| (user.to_string(), *count)).collect();
+        listing.sort_unstable();
+        prop_assert_eq!(known, truth);
+        prop_assert_eq!(listed(&manager, limit), listing);
+    }
+}
+
+#[test]
+fn streams_of_a_target_are_counted() {
+    let manager = Manager::builder().build().unwrap();
+    let stream = manager.connect(Handshake::new().user("ada").topic("news")).unwrap();
+    let id = stream.client_id();
+    let topic = || Target::Topic("news".parse().unwrap());
+    for target in [Target::All, Target::Client(id), Target::User(user("ada")), topic()] {
+        assert_eq!(manager.count(&target), 1, "{target:?}");
+    }
+    assert_eq!(manager.count(&Target::User(user("ben"))), 0);
+    drop(stream);
+    for target in [Target::All, Target::Client(id), Target::User(user("ada")), topic()] {
+        assert_eq!(manager.count(&target), 0, "{target:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn users_are_kept_away_without_a_disconnect_and_listed() {
+    let manager = Manager::builder().build().unwrap();
+    let _live = manager.connect(Handshake::new().user("ada")).unwrap();
+    manager.keep_away(user("ada"), Duration::from_secs(60));
+    assert_eq!(manager.count(&Target::User(user("ada"))), 1);
+    let refused = manager.connect(Handshake::new().user("ada")).unwrap_err();
+    assert_eq!(*refused.cause(), Cause::StayAway);
+    manager.keep_away(user("ada"), Duration::from_secs(1));
+    tokio::time::advance(Duration::from_secs(20)).await;
+    assert_eq!(manager.kept_away(), [(user("ada"), Duration::from_secs(40))]);
+    tokio::time::advance(Duration::from_secs(40)).await;
+    assert_eq!(manager.kept_away(), []);
+    let _back = manager.connect(Handshake::new().user("ada")).unwrap();
+}
