@@ -34,6 +34,8 @@ struct Shared {
     lost_answers: AtomicU32,
     /// Appends to come that fail before they take effect.
     failures: AtomicU32,
+    /// Signals to come that nobody hears.
+    lost_signals: AtomicU32,
     /// How long each call to come takes, by turns.
     delays: Mutex<VecDeque<Duration>>,
     /// Calls that break the tail.
@@ -49,6 +51,7 @@ impl ScriptedBackplane {
             away: watch::Sender::new(false),
             lost_answers: AtomicU32::new(0),
             failures: AtomicU32::new(0),
+            lost_signals: AtomicU32::new(0),
             delays: Mutex::default(),
             cuts: watch::Sender::new(0),
             held: Mutex::default(),
@@ -74,6 +77,11 @@ impl ScriptedBackplane {
     /// Fails so many appends to come before they take effect.
     pub fn fail_appends(&self, appends: u32) {
         self.shared.failures.store(appends, Ordering::SeqCst);
+    }
+
+    /// Loses so many signals to come of this node, without an error.
+    pub fn lose_signals(&self, signals: u32) {
+        self.shared.lost_signals.store(signals, Ordering::SeqCst);
     }
 
     /// Delays each of so many calls to come.
@@ -157,6 +165,9 @@ impl Backplane for ScriptedBackplane {
 
     async fn signal(&self, payload: Bytes) -> Result<(), BackplaneError> {
         self.call().await?;
+        if take_one(&self.shared.lost_signals) {
+            return Ok(());
+        }
         self.memory.signal(payload).await
     }
 
