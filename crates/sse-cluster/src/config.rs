@@ -1,0 +1,91 @@
+//! How a cluster is set up.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::hooks::PresenceHooks;
+
+/// How a node takes part in its cluster. All nodes should have the same times.
+#[derive(Clone)]
+#[must_use]
+pub struct ClusterConfig {
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) term: Duration,
+    pub(crate) batch: Duration,
+    pub(crate) patience: Duration,
+    pub(crate) grace: Duration,
+    pub(crate) hooks: Option<Arc<dyn PresenceHooks>>,
+}
+
+/// Longer names are cut.
+const MOST_NAME_BYTES: usize = 128;
+
+impl Default for ClusterConfig {
+    fn default() -> Self {
+        Self {
+            name: None,
+            term: Duration::from_secs(10),
+            batch: Duration::from_millis(100),
+            patience: Duration::from_secs(3),
+            grace: Duration::from_secs(10),
+            hooks: None,
+        }
+    }
+}
+
+impl ClusterConfig {
+    /// With defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What the node is called in statistics, as `10.0.0.7:8080`: at most 128 bytes. Nothing goes by it; nodes have ids.
+    pub fn name(mut self, name: &str) -> Self {
+        let end = name.floor_char_boundary(MOST_NAME_BYTES);
+        self.name = Some(name[..end].into());
+        self
+    }
+
+    /// For how long a node counts as there that says nothing any more: 10 seconds by default, 1 second to 10 minutes. A third of it passes between
+    /// two looks at who is there.
+    pub fn term(mut self, term: Duration) -> Self {
+        self.term = term.clamp(Duration::from_secs(1), Duration::from_secs(600));
+        self
+    }
+
+    /// How long changes are gathered before they are told: 100 ms by default, 10 ms to 10 seconds.
+    pub fn batch(mut self, batch: Duration) -> Self {
+        self.batch = batch.clamp(Duration::from_millis(10), Duration::from_secs(10));
+        self
+    }
+
+    /// How long a question waits for other nodes: 3 seconds by default, 100 ms to 1 minute.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience.clamp(Duration::from_millis(100), Duration::from_secs(60));
+        self
+    }
+
+    /// For how long a user must have had no stream to be off-line: 10 seconds by default, at most a day.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace.min(Duration::from_secs(24 * 60 * 60));
+        self
+    }
+
+    /// Hears of users that come on-line and go off-line.
+    pub fn hooks(mut self, hooks: impl PresenceHooks) -> Self {
+        self.hooks = Some(Arc::new(hooks));
+        self
+    }
+}
+
+impl fmt::Debug for ClusterConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClusterConfig")
+            .field("name", &self.name)
+            .field("term", &self.term)
+            .field("batch", &self.batch)
+            .field("patience", &self.patience)
+            .field("grace", &self.grace)
+            .field("hooks", &self.hooks.is_some())
+            .finish()
+    }
+}

@@ -1,0 +1,229 @@
+//! Who is connected, on all nodes.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use sse_core::{Connection, Topic, UserId};
+use thiserror::Error;
+
+use crate::{
+    cluster::Cluster,
+    node_id::NodeId,
+    wire::{Answer, Question},
+};
+
+/// Which streams a listing shows, and how many at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClusterQuery {
+    /// Only those of a user.
+    pub user: Option<UserId>,
+    /// Only those in a topic.
+    pub topic: Option<Topic>,
+    /// Where the page before ended.
+    pub cursor: Option<ClusterCursor>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Where a page of a listing ended, as text `node:place`; nothing is to be read out of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClusterCursor {
+    node: NodeId,
+    place: Option<u32>,
+}
+
+/// Text that is no [`ClusterCursor`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("is no cursor of this listing")]
+pub struct ClusterCursorError;
+
+/// A live stream in a listing, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct ClusterConnection {
+    /// The stream.
+    #[serde(flatten)]
+    pub connection: Connection,
+    /// The node that it is on.
+    pub node: NodeId,
+}
+
+/// Part of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClusterPage {
+    /// The streams.
+    pub items: Vec<ClusterConnection>,
+    /// Where the next page begins; `None` at the end.
+    pub next_cursor: Option<ClusterCursor>,
+    /// Nodes that did not answer in time; the listing goes on with the next node.
+    pub unanswered: Vec<NodeId>,
+    /// Whether every node that belongs on this page has answered, and it is known who is there.
+    pub complete: bool,
+}
+
+impl ClusterQuery {
+    /// The first so many of all.
+    #[must_use]
+    pub fn first(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
+    /// Only those of a user.
+    #[must_use]
+    pub fn user(mut self, user: UserId) -> Self {
+        self.user = Some(user);
+        self
+    }
+
+    /// Only those in a topic.
+    #[must_use]
+    pub fn topic(mut self, topic: Topic) -> Self {
+        self.topic = Some(topic);
+        self
+    }
+
+    /// From where the page before ended.
+    #[must_use]
+    pub fn after(mut self, cursor: Option<ClusterCursor>) -> Self {
+        self.cursor = cursor;
+        self
+    }
+}
+
+impl Cluster {
+    /// Lists live streams of all nodes, node by node, in an order that stays while they live.
+    ///
+    /// Each node is asked, and answers exactly, of the moment of its answer. A listing of several pages is not of one moment: streams and nodes that come or go
+    /// meanwhile are in it or not. A node that does not answer in time is named, and left out. At least one stream is asked for.
+    pub async fn connections(&self, query: &ClusterQuery) -> ClusterPage {
+        let limit = query.limit.max(1);
+        let (nodes, knows_nodes) = {
+            let state = self.shared.state.lock();
+            let nodes: Vec<_> =
+                if self.has_others() { state.nodes().map(|(id, _)| id).collect() } else { vec![self.node()] };
+            (nodes, !self.has_others() || state.knows_nodes(self.shared.config.term))
+        };
+        let mut page = ClusterPage {
+            items: Vec::new(),
+            next_cursor: None,
+            unanswered: Vec::new(),
+            complete: knows_nodes,
+        };
+        let from = query.cursor;
+        for node in nodes.into_iter().filter(|node| from.is_none_or(|from| *node >= from.node)) {
+            let place = from.filter(|from| from.node == node).and_then(|from| from.place);
+            page.next_cursor = Some(ClusterCursor { node, place });
+            if page.items.len() >= limit {
+                return page;
+            }
+            self.fill(&mut page, query, (node, place), limit).await;
+            if page.next_cursor.is_some() {
+                return page;
+            }
+        }
+        page.next_cursor = None;
+        page
+    }
+
+    /// Fills a page with streams of one node. When it is full, its cursor says where to go on.
+    async fn fill(
+        &self,
+        page: &mut ClusterPage,
+        query: &ClusterQuery,
+        (node, mut place): (NodeId, Option<u32>),
+        limit: usize,
+    ) {
+        page.next_cursor = None;
+        loop {
+            let left = limit - page.items.len();
+            let question = Question::Connections {
+                user: query.user.clone(),
+                topic: query.topic.clone(),
+                cursor: place,
+                limit: u32::try_from(left).unwrap_or(u32::MAX),
+            };
+            let answer = if node == self.node() {
+                Some(self.shared.answer(question).await)
+            } else {
+                self.shared.ask_one(node, question).await
+            };
+            let Some(Answer::Connections { items, next }) = answer else {
+                page.unanswered.push(node);
+                page.complete = false;
+                return;
+            };
+            let items = items.into_iter().take(left);
+            page.items.extend(items.map(|connection| ClusterConnection { connection, node }));
+            let Some(next) = next else { return };
+            // A node that gives the same place again would be asked for ever.
+            if place.is_some_and(|place| next <= place) {
+                return;
+            }
+            place = Some(next);
+            if page.items.len() >= limit {
+                page.next_cursor = Some(ClusterCursor { node, place });
+                return;
+            }
+        }
+    }
+}
+
+impl fmt::Display for ClusterCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place {
+            Some(place) => write!(f, "{}:{place}", self.node),
+            None => write!(f, "{}:", self.node),
+        }
+    }
+}
+
+impl FromStr for ClusterCursor {
+    type Err = ClusterCursorError;
+
+    fn from_str(text: &str) -> Result<Self, ClusterCursorError> {
+        let (node, place) = text.split_once(':').ok_or(ClusterCursorError)?;
+        let node = node.parse().map_err(|_| ClusterCursorError)?;
+        let place = match place {
+            "" => None,
+            place if place.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Some(place.parse().map_err(|_| ClusterCursorError)?)
+            }
+            _ => return Err(ClusterCursorError),
+        };
+        Ok(Self { node, place })
+    }
+}
+
+impl Serialize for ClusterCursor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ClusterCursor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_as_it_is_written_and_nothing_else_is() {
+        let node = NodeId::random();
+        for place in [None, Some(0), Some(u32::MAX)] {
+            let cursor = ClusterCursor { node, place };
+            assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        }
+        for bad in
+            ["", ":", "7", "7:7", &node.to_string(), &format!("{node}:+7"), &format!("{node}:4294967296")]
+        {
+            assert_eq!(bad.parse::<ClusterCursor>(), Err(ClusterCursorError), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Ending streams on all nodes.
+
+use std::time::Duration;
+
+use sse_core::{Disconnect, Target};
+
+use crate::{
+    cluster::Cluster,
+    node_id::NodeId,
+    wire::{Answer, Question},
+};
+
+/// What a disconnect has done on all nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Disconnected {
+    /// Streams that were ended, on the nodes that answered.
+    pub streams: usize,
+    /// Nodes that did not answer in time. They may have ended streams all the same, or not.
+    pub unanswered: Vec<NodeId>,
+    /// Whether every node that there is has answered; then the number is exact.
+    pub complete: bool,
+}
+
+impl Cluster {
+    /// Ends the streams of a target on all nodes, each with a `disconnected` event, as [`Manager::disconnect`](sse_core::Manager::disconnect).
+    ///
+    /// A user that is to stay away is refused on all nodes: at once on those that answered, and on those that did not or that join later as soon as they
+    /// hear from another node.
+    ///
+    /// *Cancel safety.* After a dropped future some streams may be left as they are, on any node.
+    pub async fn disconnect(&self, target: impl Into<Target>, how: Disconnect) -> Disconnected {
+        let target = target.into();
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let question = Question::Disconnect {
+            target: target.clone(),
+            reason: how.reason_ref().map(str::to_owned),
+            stay_away_ms: how.stay_away_ref().map(milliseconds),
+        };
+        if let (Target::User(user), Some(duration), true) = (&target, how.stay_away_ref(), self.has_others())
+        {
+            self.shared.sent_away(user.clone(), duration);
+        }
+        let (own, answers) =
+            tokio::join!(self.manager().disconnect(target, how), self.shared.ask_all(question, |_| false));
+        let others = answers.given.values().filter_map(|answer| match answer {
+            Answer::Count(count) => usize::try_from(*count).ok(),
+            _ => None,
+        });
+        Disconnected {
+            streams: own + others.sum::<usize>(),
+            unanswered: answers.unanswered,
+            complete: answers.complete,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Saying that this node is there, and finding out who else is.
+
+use std::{collections::BTreeMap, error::Error, sync::Arc, time::Duration};
+
+use sse_core::{Backplane, BackplaneError, Lease};
+use tokio::time::{sleep, timeout};
+use tracing::{debug, warn};
+
+use crate::{
+    node_id::NodeId,
+    shared::Shared,
+    wire::{self, Summary},
+};
+
+/// Holds this node's lease, and looks at the others'.
+pub(crate) async fn hold(shared: Arc<Shared>, backplane: Arc<dyn Backplane>) {
+    let mut failures = 0_u32;
+    loop {
+        match within(&shared, look(&shared, &*backplane)).await {
+            Ok(()) => {
+                if failures > 0 {
+                    debug!("leases are there again");
+                }
+                failures = 0;
+            }
+            Err(error) => {
+                let error = &error as &dyn Error;
+                match failures {
+                    0 => warn!(error, "leases can be neither held nor seen"),
+                    _ => debug!(error, "leases can be neither held nor seen"),
+                }
+                failures = failures.saturating_add(1);
+            }
+        }
+        // Others may be doing the same; it is no good to do it all at once.
+        sleep(shared.config.term.div_f64(3.0).mul_f64(rand::random_range(0.8..=1.0))).await;
+    }
+}
+
+/// Gives this node's lease up.
+pub(crate) async fn drop_lease(shared: &Shared, backplane: &dyn Backplane) -> Result<(), BackplaneError> {
+    within(shared, backplane.drop_lease(&shared.me.to_string())).await
+}
+
+/// A lease that takes longer than the time between two looks is as good as none.
+async fn within<T>(
+    shared: &Shared,
+    call: impl Future<Output = Result<T, BackplaneError>>,
+) -> Result<T, BackplaneError> {
+    let time = shared.config.term / 3;
+    match timeout(time, call).await {
+        Ok(result) => result,
+        Err(late) => Err(BackplaneError::unavailable(Duration::from_secs(1), late)),
+    }
+}
+
+async fn look(shared: &Shared, backplane: &dyn Backplane) -> Result<(), BackplaneError> {
+    let payload = wire::write(&summary(shared));
+    let lease = Lease { node: shared.me.to_string().into(), payload };
+    backplane.hold_lease(lease, shared.config.term).await?;
+    let leases = backplane.leases().await?;
+    let leases: BTreeMap<_, _> = leases.iter().filter_map(read).collect();
+    shared.state.lock().leases(&leases, shared.config.term, tokio::time::Instant::now());
+    shared.untidy.notify_one();
+    shared.lost.notify_one();
+    Ok(())
+}
+
+fn summary(shared: &Shared) -> Summary {
+    let state = shared.state.lock();
+    let own = state.own();
+    Summary {
+        name: shared.config.name.as_deref().map(str::to_owned),
+        number: own.map_or(0, |own| own.next.saturating_sub(1)),
+        streams: own.map_or(0, |own| own.streams),
+    }
+}
+
+fn read(lease: &Lease) -> Option<(NodeId, Summary)> {
+    let id = lease.node.parse().ok()?;
+    match wire::read(&lease.payload)? {
+        Ok(summary) => Some((id, summary)),
+        Err(error) => {
+            warn!(node = %id, %error, "a node's lease cannot be read");
+            None
+        }
+    }
+}

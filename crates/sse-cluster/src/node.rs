@@ -1,0 +1,198 @@
+//! What is known of one node.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::{
+    sharded::{SHARDS, Sharded},
+    wire::{Part, Report, Summary},
+};
+
+/// What is known of one node.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) users: Sharded<Count>,
+    pub(crate) streams: u64,
+    pub(crate) state: Sync,
+    /// The number of the report that comes next.
+    pub(crate) next: u64,
+    pub(crate) generation: u32,
+    /// Of when is what is known.
+    pub(crate) as_of: Instant,
+    /// When it was first heard of, until it is found to hold a lease.
+    pub(crate) new_since: Option<Instant>,
+    /// A report that its lease told of and that has not come.
+    pub(crate) behind: Option<u64>,
+    /// When it was asked for all that it knows.
+    pub(crate) asked: Option<Instant>,
+}
+
+/// Streams of a user on a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) streams: u32,
+    /// When a node lists all its users, those of older generations are no longer there at its end.
+    pub(crate) generation: u32,
+}
+
+/// How what is known stands to what is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sync {
+    /// Reports were missed: what is known may be of the past.
+    Lost,
+    /// The node lists all its users.
+    Listing,
+    /// It has; those who were not in the list are taken out, shard by shard.
+    Sweeping(usize),
+    /// All is known.
+    Current,
+}
+
+/// What a report is, to whom it reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One that was heard before.
+    Old,
+    /// Others before it were not heard.
+    Early,
+    /// It is to be put to what is known.
+    Next,
+}
+
+impl Node {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            name: None,
+            users: Sharded::default(),
+            streams: 0,
+            state: Sync::Lost,
+            next: 0,
+            generation: 0,
+            as_of: now,
+            new_since: Some(now),
+            behind: None,
+            asked: None,
+        }
+    }
+
+    pub(crate) fn is_current(&self) -> bool {
+        self.state == Sync::Current
+    }
+
+    /// Reports were missed.
+    pub(crate) fn lose(&mut self) {
+        self.state = Sync::Lost;
+        self.asked = None;
+    }
+
+    /// Finds out what a report is, and takes its number.
+    pub(crate) fn take(&mut self, report: &Report) -> Kind {
+        let begins = matches!(report.part, Part::Page { first: true, .. });
+        if self.state == Sync::Lost && !begins {
+            return Kind::Early;
+        }
+        if self.state != Sync::Lost && report.number < self.next {
+            return Kind::Old;
+        }
+        let is_next = self.state != Sync::Lost && report.number == self.next;
+        if !is_next && !begins {
+            self.lose();
+            return Kind::Early;
+        }
+        let is_known = is_next && matches!(self.state, Sync::Current | Sync::Sweeping(_));
+        if begins && !is_known {
+            self.state = Sync::Listing;
+            self.generation = self.generation.wrapping_add(1);
+        }
+        if self.state == Sync::Listing && matches!(report.part, Part::Page { last: true, .. }) {
+            self.state = Sync::Sweeping(0);
+        }
+        self.next = report.number.saturating_add(1);
+        Kind::Next
+    }
+
+    /// Whether what the lease says means that reports were missed. One that is under way is waited for until the next look.
+    pub(crate) fn compare(&mut self, summary: &Summary, now: Instant) -> bool {
+        self.new_since = None;
+        self.name = summary.name.as_deref().map(Into::into);
+        if self.state == Sync::Lost {
+            return false;
+        }
+        if summary.number < self.next {
+            self.behind = None;
+            self.as_of = now;
+            return false;
+        }
+        let is_late = self.behind.is_some_and(|number| number >= self.next);
+        self.behind = Some(summary.number);
+        is_late
+    }
+
+    /// The next shard to be swept.
+    pub(crate) fn sweep(&mut self) -> Option<usize> {
+        let Sync::Sweeping(shard) = self.state else { return None };
+        self.state = if shard + 1 < SHARDS { Sync::Sweeping(shard + 1) } else { Sync::Current };
+        Some(shard)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(number: u64, part: Part) -> Report {
+        Report { number, part, streams: 0, unique_users: None, users: Vec::new(), away: Vec::new() }
+    }
+
+    fn page(number: u64, first: bool, last: bool) -> Report {
+        report(number, Part::Page { first, last })
+    }
+
+    fn current() -> Node {
+        let mut node = Node::new(Instant::now());
+        assert_eq!(node.take(&page(7, true, true)), Kind::Next);
+        while node.sweep().is_some() {}
+        assert!(node.is_current());
+        node
+    }
+
+    #[test]
+    fn changes_mean_nothing_before_a_list_and_a_hole_asks_for_one() {
+        let mut node = Node::new(Instant::now());
+        assert_eq!(node.take(&report(1, Part::Changes)), Kind::Early);
+        let mut node = current();
+        assert_eq!(node.take(&report(8, Part::Changes)), Kind::Next);
+        assert_eq!(node.take(&report(8, Part::Changes)), Kind::Old);
+        assert_eq!(node.take(&report(10, Part::Changes)), Kind::Early);
+        assert_eq!(node.state, Sync::Lost);
+        assert_eq!(node.take(&report(11, Part::Changes)), Kind::Early);
+        assert_eq!(node.take(&page(12, true, false)), Kind::Next);
+        assert_eq!(node.take(&report(13, Part::Changes)), Kind::Next);
+        assert_eq!(node.take(&page(15, false, true)), Kind::Early);
+    }
+
+    #[test]
+    fn a_list_for_others_changes_nothing_and_one_behind_a_hole_is_a_new_generation() {
+        let mut node = current();
+        let generation = node.generation;
+        assert_eq!(node.take(&page(8, true, false)), Kind::Next);
+        assert_eq!(node.take(&page(9, false, true)), Kind::Next);
+        assert!(node.is_current() && node.generation == generation);
+        assert_eq!(node.take(&page(11, true, true)), Kind::Next);
+        assert_eq!((node.state, node.generation), (Sync::Sweeping(0), generation + 1));
+    }
+
+    #[test]
+    fn a_lease_that_knows_more_twice_means_that_reports_were_missed() {
+        let mut node = current();
+        let now = Instant::now();
+        let says = |number| Summary { name: None, number, streams: 0 };
+        assert!(!node.compare(&says(7), now));
+        assert!(!node.compare(&says(8), now), "it may be under way");
+        assert_eq!(node.take(&report(8, Part::Changes)), Kind::Next);
+        assert!(!node.compare(&says(9), now));
+        assert!(node.compare(&says(10), now));
+    }
+}

@@ -1,0 +1,173 @@
+//! What all clones of a cluster and its tasks share.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use sse_core::{BackplaneError, Manager, UserId};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::Instant,
+};
+use tracing::warn;
+
+use crate::{
+    answers::Asked,
+    config::ClusterConfig,
+    crowd::News,
+    node_id::NodeId,
+    questions::Questions,
+    state::{State, Then},
+    wire::{self, Body, Message, Report},
+};
+
+/// Users to be kept away that may wait for the next report; beyond it all of them are listed anew.
+const MOST_AWAY: usize = 1024;
+
+/// What all clones of a cluster and its tasks share.
+pub(crate) struct Shared {
+    pub(crate) manager: Manager,
+    pub(crate) config: ClusterConfig,
+    pub(crate) me: NodeId,
+    is_alone: bool,
+    pub(crate) state: Mutex<State>,
+    pub(crate) questions: Questions,
+    /// Where questions of other nodes wait.
+    pub(crate) asked: mpsc::Sender<Asked>,
+    /// Whether somebody wants all users of this node listed.
+    pub(crate) list_wanted: AtomicBool,
+    /// Users that were sent away here, for the next report.
+    pub(crate) away: Mutex<Vec<(UserId, Duration)>>,
+    /// A node is to be asked.
+    pub(crate) lost: Notify,
+    /// There is something to tidy.
+    pub(crate) untidy: Notify,
+    /// Users may have come or gone.
+    pub(crate) moved: Notify,
+}
+
+impl Shared {
+    pub(crate) fn new(manager: Manager, config: ClusterConfig, asked: mpsc::Sender<Asked>) -> Self {
+        let me = NodeId::random();
+        let grace = config.hooks.as_ref().map(|_| config.grace);
+        Self {
+            state: Mutex::new(State::new(me, config.name.clone(), grace)),
+            manager,
+            config,
+            me,
+            is_alone: false,
+            questions: Questions::default(),
+            asked,
+            list_wanted: AtomicBool::new(false),
+            away: Mutex::default(),
+            lost: Notify::new(),
+            untidy: Notify::new(),
+            moved: Notify::new(),
+        }
+    }
+
+    /// Asks nobody else.
+    pub(crate) fn alone(self) -> Self {
+        Self { is_alone: true, ..self }
+    }
+
+    /// Whether there can be other nodes.
+    pub(crate) fn has_others(&self) -> bool {
+        !self.is_alone && self.manager.backplane().is_some()
+    }
+
+    /// Says something to all nodes.
+    pub(crate) async fn say(&self, body: Body) -> Result<(), BackplaneError> {
+        self.manager.signal(&wire::write(&Message { from: self.me, body })).await
+    }
+
+    /// Who is connected to a node.
+    pub(crate) fn report(&self, from: NodeId, report: &Report) {
+        let then = self.state.lock().report(from, report, Instant::now());
+        match then {
+            Then::Nothing => {}
+            Then::Ask if from == self.me => self.list_wanted.store(true, Ordering::Relaxed),
+            Then::Ask => self.lost.notify_one(),
+            Then::Tidy => self.untidy.notify_one(),
+        }
+        self.moved.notify_one();
+        if from != self.me {
+            let away = report.away.iter();
+            away.for_each(|(user, ms)| self.manager.keep_away(user.clone(), Duration::from_millis(*ms)));
+        }
+    }
+
+    /// A node goes.
+    pub(crate) fn goes(&self, node: NodeId) {
+        self.state.lock().remove(node);
+        self.untidy.notify_one();
+    }
+
+    /// Signals may have been missed.
+    pub(crate) fn missed(&self) {
+        self.state.lock().missed();
+        self.lost.notify_one();
+    }
+
+    /// Another node wants an answer.
+    pub(crate) fn asked(&self, asked: Asked) {
+        if let Err(mpsc::error::TrySendError::Full(asked)) = self.asked.try_send(asked) {
+            warn!(node = %asked.from, "too many questions of other nodes wait: one is not answered");
+        }
+    }
+
+    /// A user was sent away here; nodes that did not hear of it now must hear of it later.
+    pub(crate) fn sent_away(&self, user: UserId, duration: Duration) {
+        let mut away = self.away.lock();
+        if away.len() < MOST_AWAY {
+            away.push((user, duration));
+        } else {
+            self.list_wanted.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn next_news(&self) -> Option<News> {
+        self.state.lock().crowd.news(Instant::now())
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("me", &self.me).field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// Keeps the state in order: asks nodes whose reports were missed.
+pub(crate) async fn ask_lost(shared: Arc<Shared>) {
+    const AGAIN: Duration = Duration::from_millis(300);
+    const NEVER: Duration = Duration::from_secs(3600);
+    loop {
+        let (due, later) = shared.state.lock().ask_now(Instant::now());
+        for nodes in due.chunks(1024) {
+            if let Err(error) = shared.say(Body::Ask { of: nodes.to_vec() }).await {
+                tracing::debug!(error = &error as &dyn std::error::Error, "nodes cannot be asked");
+            }
+        }
+        let wait = tokio::time::sleep(if later { AGAIN } else { NEVER });
+        tokio::select! { () = shared.lost.notified() => {}, () = wait => {} }
+    }
+}
+
+/// Keeps the state in order: takes users out that are no longer there, in steps.
+pub(crate) async fn tidy(shared: Arc<Shared>) {
+    // Not in the condition, where the lock would be held across the wait.
+    let step = || shared.state.lock().tidy(Instant::now());
+    loop {
+        while step() {
+            tokio::task::yield_now().await;
+        }
+        shared.moved.notify_one();
+        shared.untidy.notified().await;
+    }
+}

@@ -1,0 +1,211 @@
+//! What nodes say to each other.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use sse_core::{ClientId, Connection, Target, Topic, UserId};
+use thiserror::Error;
+
+use crate::node_id::NodeId;
+
+/// Signals may be others' too; ours begin with this.
+const MAGIC: &[u8] = b"ssec";
+
+/// The byte behind it; another one is another form. [`Connection`] is part of the form.
+const VERSION: u8 = 1;
+
+/// What a node says: to all, since a signal reaches all.
+///
+/// As bytes: the mark, the version, and the rest in [postcard's form](https://postcard.jamesmunns.com/wire-format).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Message {
+    pub(crate) from: NodeId,
+    pub(crate) body: Body,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Body {
+    /// Who is connected to the node.
+    Report(Report),
+    /// These nodes are to say all that they know of themselves.
+    Ask { of: Vec<NodeId> },
+    /// A question for one node, or for all others.
+    Request { number: u64, to: Option<NodeId>, question: Question },
+    /// What a question was answered with.
+    Reply { to: NodeId, number: u64, answer: Answer },
+    /// The node goes.
+    Bye,
+}
+
+/// Who is connected to a node. Reports are numbered without a hole, so that one that is lost is noticed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Report {
+    pub(crate) number: u64,
+    pub(crate) part: Part,
+    /// Live streams of the node, anonymous ones included.
+    pub(crate) streams: u64,
+    /// Users of the node, when this report tells of all changes so far.
+    pub(crate) unique_users: Option<u64>,
+    /// Users, and how many streams they have on the node now.
+    pub(crate) users: Vec<(UserId, u32)>,
+    /// Users that are kept away, and for how many milliseconds from now on.
+    pub(crate) away: Vec<(UserId, u64)>,
+}
+
+/// Of what a report is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Part {
+    /// Users whose streams have changed in number.
+    Changes,
+    /// A page of all users.
+    Page { first: bool, last: bool },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Question {
+    Connections { user: Option<UserId>, topic: Option<Topic>, cursor: Option<u32>, limit: u32 },
+    Connection(ClientId),
+    Join { client: ClientId, topics: Vec<Topic> },
+    Leave { client: ClientId, topics: Vec<Topic> },
+    Renew { client: ClientId, user: Option<UserId>, expires_at: Option<u64> },
+    Disconnect { target: Target, reason: Option<String>, stay_away_ms: Option<u64> },
+    Count(Target),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    Connections {
+        items: Vec<Connection>,
+        next: Option<u32>,
+    },
+    Connection(Option<Connection>),
+    /// How many topics were joined or left; nothing if the stream is not there.
+    Topics(Option<u32>),
+    Renewed(Renewal),
+    Count(u64),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Renewal {
+    NotLive,
+    Done,
+    OtherUser,
+    Expired,
+}
+
+/// What a node's lease says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Summary {
+    pub(crate) name: Option<String>,
+    /// Of the last report.
+    pub(crate) number: u64,
+    pub(crate) streams: u64,
+}
+
+/// Bytes that are ours and cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum WireError {
+    #[error("version {0:?}, not {VERSION}")]
+    Version(Option<u8>),
+    #[error("damaged")]
+    Damaged,
+}
+
+/// Writes a [`Message`] or a [`Summary`].
+pub(crate) fn write(thing: &impl Serialize) -> Bytes {
+    let mut bytes = Vec::with_capacity(256);
+    bytes.extend_from_slice(MAGIC);
+    bytes.push(VERSION);
+    // Writing to memory that grows, types that postcard has: it cannot fail.
+    postcard::to_extend(thing, bytes).unwrap_or_default().into()
+}
+
+/// Reads one; `None` for what is not ours.
+pub(crate) fn read<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Option<Result<T, WireError>> {
+    let rest = bytes.strip_prefix(MAGIC)?;
+    let Some((&VERSION, rest)) = rest.split_first() else {
+        return Some(Err(WireError::Version(rest.first().copied())));
+    };
+    Some(postcard::from_bytes(rest).map_err(|_| WireError::Damaged))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+    use sse_core::{ConnectionQuery, Handshake, Manager};
+
+    use super::*;
+
+    fn messages() -> Vec<Message> {
+        let manager = Manager::builder().build().unwrap();
+        let stream = manager.connect(Handshake::new().user("ada").topic("news")).unwrap();
+        let client = stream.client_id();
+        let user: UserId = "ä".parse().unwrap();
+        let topics: Vec<Topic> = vec!["news".parse().unwrap()];
+        let items = manager.connections(&ConnectionQuery::first(9)).items;
+        let (from, number, reason) = (NodeId::random(), u64::MAX, Some("bye".to_owned()));
+        let report = Report {
+            number,
+            part: Part::Page { first: true, last: false },
+            streams: 3,
+            unique_users: Some(1),
+            users: vec![(user.clone(), u32::MAX)],
+            away: vec![(user.clone(), 1)],
+        };
+        let questions = [
+            Question::Connections { user: Some(user.clone()), topic: None, cursor: Some(1), limit: 2 },
+            Question::Connection(client),
+            Question::Join { client, topics: topics.clone() },
+            Question::Leave { client, topics },
+            Question::Renew { client, user: None, expires_at: Some(1) },
+            Question::Disconnect { target: Target::User(user), reason, stay_away_ms: Some(1) },
+            Question::Count(Target::All),
+        ];
+        let answers = [
+            Answer::Connections { items: items.clone(), next: Some(7) },
+            Answer::Connection(items.into_iter().next()),
+            Answer::Topics(None),
+            Answer::Renewed(Renewal::Expired),
+            Answer::Count(number),
+        ];
+        let questions = questions.map(|question| Body::Request { number, to: Some(from), question });
+        let answers = answers.map(|answer| Body::Reply { to: from, number, answer });
+        let others = [Body::Report(report), Body::Ask { of: vec![from] }, Body::Bye];
+        let bodies = others.into_iter().chain(questions).chain(answers);
+        bodies.map(|body| Message { from, body }).collect()
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for message in messages() {
+            assert_eq!(read(&write(&message)), Some(Ok(message)));
+        }
+    }
+
+    #[test]
+    fn what_is_not_ours_is_told_from_what_is_damaged() {
+        assert_eq!(read::<Message>(b"hello"), None);
+        assert_eq!(read::<Message>(b"ssec"), Some(Err(WireError::Version(None))));
+        assert_eq!(read::<Message>(b"ssec\x07rest"), Some(Err(WireError::Version(Some(7)))));
+        assert_eq!(read::<Message>(b"ssec\x01"), Some(Err(WireError::Damaged)));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_read_panics(bytes in vec(any::<u8>(), 0..300)) {
+            let ours = [MAGIC, &[VERSION], &bytes].concat();
+            prop_assert!(read::<Message>(&ours).is_some());
+            prop_assert!(read::<Summary>(&ours).is_some());
+        }
+
+        #[test]
+        fn what_was_changed_on_the_way_is_a_message_or_an_error(which in any::<prop::sample::Index>(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+            let all = messages();
+            let mut bytes = write(which.get(&all)).to_vec();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            if let Some(Ok(Message { body: Body::Report(report), .. })) = read(&bytes) {
+                prop_assert!(report.users.len() <= bytes.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Users that come on-line and go off-line.
+
+use std::time::Duration;
+
+use sse_cluster::{Cluster, ClusterConfig, PresenceHooks};
+use sse_core::{Handshake, Manager, UserId};
+use tokio::time::sleep;
+
+use crate::support::{GRACE, Heard, LATER, Node, SOON, TERM, memory};
+
+#[tokio::test(start_paused = true)]
+async fn each_node_hears_once_of_the_first_stream_and_of_the_last() {
+    let memory = memory();
+    let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
+    let first = one.connect("ada");
+    sleep(SOON).await;
+    let second = two.connect("ada");
+    sleep(SOON).await;
+    for node in [&one, &two] {
+        assert_eq!(node.heard.take(), ["+ada"]);
+    }
+    drop(first);
+    sleep(GRACE * 2).await;
+    for node in [&one, &two] {
+        assert_eq!(node.heard.take(), [""; 0], "there is another stream");
+    }
+    drop(second);
+    sleep(GRACE - SOON).await;
+    for node in [&one, &two] {
+        assert_eq!(node.heard.take(), [""; 0], "the grace is not over");
+    }
+    sleep(SOON * 2).await;
+    for node in [&one, &two] {
+        assert_eq!(node.heard.take(), ["-ada"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reconnect_within_the_grace_is_nothing_wherever_it_lands() {
+    let memory = memory();
+    let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
+    let mut stream = one.connect("ada");
+    sleep(SOON).await;
+    for turn in 0..10 {
+        drop(stream);
+        sleep(GRACE / 2).await;
+        stream = if turn % 2 == 0 { two.connect("ada") } else { one.connect("ada") };
+        sleep(SOON).await;
+    }
+    for node in [&one, &two] {
+        assert_eq!(node.heard.take(), ["+ada"]);
+    }
+    drop(stream);
+    sleep(GRACE + SOON).await;
+    for node in [&one, &two] {
+        assert_eq!(node.heard.take(), ["-ada"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_crashes_leaves_its_users_off_line_after_its_lease_and_the_grace() {
+    let memory = memory();
+    let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
+    let (_gone, _both) = (one.connect("ada"), (one.connect("ben"), two.connect("ben")));
+    sleep(SOON).await;
+    assert_eq!(two.heard.take(), ["+ada", "+ben"]);
+    one.crash();
+    sleep(TERM / 2 + GRACE).await;
+    assert_eq!(two.heard.take(), [""; 0], "its lease may have ended, but not the grace");
+    sleep(TERM).await;
+    assert_eq!(two.heard.take(), ["-ada"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_starts_hears_of_those_who_are_there() {
+    let memory = memory();
+    let one = Node::start(&memory).await;
+    let _stream = one.connect("ada");
+    sleep(SOON).await;
+    let two = Node::start(&memory).await;
+    sleep(LATER).await;
+    assert_eq!(two.heard.take(), ["+ada"]);
+    assert_eq!(one.heard.take(), ["+ada"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_restarts_within_the_grace_is_nothing() {
+    let memory = memory();
+    let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
+    let stream = one.connect("ada");
+    sleep(SOON).await;
+    assert_eq!(two.heard.take(), ["+ada"]);
+    one.cluster.shutdown().await;
+    drop((stream, one));
+    let again = Node::start(&memory).await;
+    let _stream = again.connect("ada");
+    sleep(LATER).await;
+    assert_eq!(two.heard.take(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lone_manager_has_hooks_too() {
+    let manager = Manager::builder().build().unwrap();
+    let before = manager.connect(Handshake::new().user("ada")).unwrap();
+    let heard = Heard::default();
+    let config = ClusterConfig::new().hooks(heard.clone()).grace(Duration::from_secs(1));
+    let _cluster = Cluster::start(&manager, config);
+    sleep(SOON).await;
+    assert_eq!(heard.take(), ["+ada"]);
+    drop(before);
+    sleep(SOON).await;
+    assert_eq!(heard.take(), [""; 0]);
+    sleep(SOON * 3).await;
+    assert_eq!(heard.take(), ["-ada"]);
+}
+
+/// Panics for some.
+struct Fragile(Heard);
+
+impl PresenceHooks for Fragile {
+    fn online(&self, user: &UserId) {
+        assert_ne!(user.as_str(), "ada", "on purpose");
+        self.0.online(user);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_panics_is_called_again_for_others() {
+    let manager = Manager::builder().build().unwrap();
+    let heard = Heard::default();
+    let _cluster = Cluster::start(&manager, ClusterConfig::new().hooks(Fragile(heard.clone())));
+    let _streams = ["ada", "ben"].map(|user| manager.connect(Handshake::new().user(user)).unwrap());
+    sleep(SOON).await;
+    let _later = manager.connect(Handshake::new().user("cy")).unwrap();
+    sleep(SOON).await;
+    assert_eq!(heard.take(), ["+ben", "+cy"]);
+}

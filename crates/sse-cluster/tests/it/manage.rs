@@ -1,0 +1,154 @@
+//! What is done to streams, on whichever node they are.
+
+use std::time::Duration;
+
+use sse_core::{Caller, Cause, Disconnect, Event, Handshake, RenewError, Target, Topic, unix_ms};
+use tokio::time::sleep;
+
+use crate::support::{LATER, Node, SOON, TERM, memory, user};
+
+fn topics(names: &[&str]) -> Vec<Topic> {
+    names.iter().map(|name| name.parse().unwrap()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_is_found_wherever_it_is() {
+    let memory = memory();
+    let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
+    let stream = two.connect("ada");
+    let id = stream.client_id();
+    for node in [&one, &two] {
+        let found = node.cluster.connection(id).await;
+        assert_eq!(found.value, two.manager.connection(id));
+        assert_eq!((found.node, found.complete), (Some(two.cluster.node()), true));
+    }
+    drop(stream);
+    let found = one.cluster.connection(id).await;
+    assert_eq!((found.value, found.node, found.complete), (None, None, true));
+    two.way.set_away(true);
+    sleep(SOON).await;
+    let found = one.cluster.connection(id).await;
+    assert_eq!((found.value, found.complete), (None, false));
+    assert_eq!(found.unanswered, [two.cluster.node()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_joins_and_leaves_topics_wherever_it_is() {
+    let memory = memory();
+    let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
+    let stream = two.manager.connect(Handshake::new().topic("a")).unwrap();
+    let id = stream.client_id();
+    let joined = one.cluster.join(id, &topics(&["a", "b", "c"])).await;
+    assert_eq!((joined.value, joined.complete), (Some(2), true), "it was in one of them");
+    let left = one.cluster.leave(id, &topics(&["a", "x"])).await;
+    assert_eq!(left.value, Some(1));
+    let mut in_topics = two.manager.connection(id).unwrap().topics;
+    in_topics.sort();
+    assert_eq!(in_topics, topics(&["b", "c"]));
+    drop(stream);
+    assert_eq!(one.cluster.join(id, &topics(&["a"])).await.value, None);
+    assert_eq!(one.cluster.leave(id, &topics(&["a"])).await.value, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_is_renewed_wherever_it_is() {
+    let memory = memory();
+    let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
+    let stream = two.connect("ada");
+    let id = stream.client_id();
+    let mut caller = Caller::user(user("ada"));
+    caller.expires_at = Some(unix_ms() + 60_000);
+    assert_eq!(one.cluster.renew(id, &caller).await.value, Some(Ok(())));
+    assert_eq!(two.cluster.renew(id, &caller).await.value, Some(Ok(())));
+    caller.expires_at = Some(1);
+    assert_eq!(one.cluster.renew(id, &caller).await.value, Some(Err(RenewError::Expired)));
+    let other = Caller::user(user("ben"));
+    assert_eq!(one.cluster.renew(id, &other).await.value, Some(Err(RenewError::OtherUser)));
+    drop(stream);
+    assert_eq!(one.cluster.renew(id, &other).await.value, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disconnect_ends_streams_on_all_nodes_and_counts_them() {
+    let memory = memory();
+    let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
+    let _streams = [one.connect("ada"), two.connect("ada"), two.connect("ada"), two.connect("ben")];
+    let ended = one.cluster.disconnect(user("ada"), Disconnect::new().reason("bye")).await;
+    assert_eq!((ended.streams, ended.complete), (3, true));
+    assert_eq!((one.manager.count(&Target::All), two.manager.count(&Target::All)), (0, 1));
+    let ended = one.cluster.disconnect(Target::All, Disconnect::new()).await;
+    assert_eq!(ended.streams, 1);
+    let _back = [one.connect("ada"), two.connect("ada")];
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_does_not_answer_a_disconnect_is_named() {
+    let memory = memory();
+    let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
+    let _streams = [one.connect("ada"), two.connect("ada")];
+    sleep(SOON).await;
+    two.way.set_away(true);
+    sleep(SOON).await;
+    let ended = one.cluster.disconnect(user("ada"), Disconnect::new()).await;
+    assert_eq!((ended.streams, ended.complete), (1, false));
+    assert_eq!(ended.unanswered, [two.cluster.node()]);
+    one.way.set_away(true);
+    sleep(SOON).await;
+    let ended = one.cluster.disconnect(user("ada"), Disconnect::new()).await;
+    assert_eq!((ended.streams, ended.complete), (0, false));
+}
+
+fn is_refused(node: &Node, name: &str) -> bool {
+    match node.manager.connect(Handshake::new().user(name)) {
+        Ok(_) => false,
+        Err(refused) => {
+            assert_eq!(*refused.cause(), Cause::StayAway);
+            true
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_stays_away_from_all_nodes_also_from_those_that_start_later() {
+    let memory = memory();
+    let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
+    let _stream = two.connect("ada");
+    let minute = Duration::from_secs(60);
+    let ended = one.cluster.disconnect(user("ada"), Disconnect::new().stay_away(minute)).await;
+    assert_eq!(ended.streams, 1);
+    assert!(is_refused(&one, "ada") && is_refused(&two, "ada"));
+    // Neither has the second node heard it from the first alone, nor the third only from the first.
+    one.cluster.shutdown().await;
+    drop(one);
+    let three = Node::start(&memory).await;
+    sleep(LATER).await;
+    assert!(is_refused(&three, "ada"));
+    assert!(!is_refused(&three, "ben"));
+    sleep(minute).await;
+    assert!(!is_refused(&three, "ada") && !is_refused(&two, "ada"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_did_not_hear_who_is_to_stay_away_hears_it_later() {
+    let memory = memory();
+    let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
+    one.way.lose_signals(1);
+    let how = Disconnect::new().stay_away(Duration::from_secs(60));
+    let ended = one.cluster.disconnect(user("ada"), how).await;
+    assert!(!ended.complete);
+    sleep(SOON).await;
+    assert!(is_refused(&two, "ada"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn questions_are_answered_while_events_are_published() {
+    let memory = memory();
+    let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
+    let stream = two.connect("ada");
+    for number in 0..100 {
+        one.manager.user("ada").publish(Event::text(number.to_string()).ephemeral()).await.unwrap();
+        assert!(one.cluster.connection(stream.client_id()).await.value.is_some());
+    }
+    sleep(TERM).await;
+    one.sees(1, 1, 2);
+}

@@ -1,0 +1,110 @@
+//! Nodes, and what is known of them.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use sse_cluster::{Cluster, ClusterConfig, PresenceHooks};
+use sse_core::{Handshake, LogState, Manager, MemoryBackplane, Retention, Session, UserId};
+use sse_testkit::backplane::ScriptedBackplane;
+use tokio::time::sleep;
+
+/// Long enough for whatever nodes tell each other by themselves, in paused time.
+pub(crate) const SOON: Duration = Duration::from_millis(500);
+
+/// Long enough to find out that something was missed and to ask for it.
+pub(crate) const LATER: Duration = Duration::from_secs(20);
+
+/// As a node does by default.
+pub(crate) const TERM: Duration = Duration::from_secs(10);
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
+
+pub(crate) fn memory() -> MemoryBackplane {
+    MemoryBackplane::new(Retention::default())
+}
+
+/// A node, its way to the backplane, and what its hooks heard.
+pub(crate) struct Node {
+    pub(crate) manager: Manager,
+    pub(crate) cluster: Cluster,
+    pub(crate) way: ScriptedBackplane,
+    pub(crate) heard: Heard,
+}
+
+/// Users that came (`+`) and went (`-`).
+#[derive(Clone, Default)]
+pub(crate) struct Heard(Arc<Mutex<Vec<String>>>);
+
+impl PresenceHooks for Heard {
+    fn online(&self, user: &UserId) {
+        self.0.lock().unwrap().push(format!("+{user}"));
+    }
+
+    fn offline(&self, user: &UserId) {
+        self.0.lock().unwrap().push(format!("-{user}"));
+    }
+}
+
+impl Heard {
+    /// Each user with whether it came.
+    pub(crate) fn in_order(&self) -> Vec<(String, bool)> {
+        let heard = std::mem::take(&mut *self.0.lock().unwrap());
+        heard.into_iter().map(|news| (news[1..].to_owned(), news.starts_with('+'))).collect()
+    }
+
+    pub(crate) fn take(&self) -> Vec<String> {
+        let mut heard = std::mem::take(&mut *self.0.lock().unwrap());
+        heard.sort();
+        heard
+    }
+}
+
+impl Node {
+    pub(crate) async fn start(memory: &MemoryBackplane) -> Self {
+        Self::start_as(memory, ClusterConfig::new()).await
+    }
+
+    pub(crate) async fn start_as(memory: &MemoryBackplane, config: ClusterConfig) -> Self {
+        let way = ScriptedBackplane::new(memory.clone());
+        // Nobody takes what streams are given.
+        let patient = Manager::builder().connection_timeout(Duration::from_secs(86_400));
+        let manager = patient.backplane(way.clone()).max_connections(100_000).build().unwrap();
+        let heard = Heard::default();
+        let cluster = Cluster::start(&manager, config.hooks(heard.clone()));
+        while manager.log().unwrap().state != LogState::Current {
+            sleep(Duration::from_millis(10)).await;
+        }
+        sleep(SOON).await;
+        Self { manager, cluster, way, heard }
+    }
+
+    pub(crate) fn connect(&self, user: &str) -> Session {
+        self.manager.connect(Handshake::new().user(user)).unwrap()
+    }
+
+    /// Ends without a word, as by `kill -9`.
+    pub(crate) fn crash(self) {
+        self.way.set_away(true);
+    }
+
+    pub(crate) async fn by_user(&self) -> Vec<(String, usize)> {
+        let all = self.cluster.connections_by_user(usize::MAX).await;
+        all.into_iter().map(|(user, count)| (user.to_string(), count)).collect()
+    }
+
+    /// Streams and users of the whole cluster, and how many nodes there are.
+    #[track_caller]
+    pub(crate) fn sees(&self, connections: usize, unique_users: usize, nodes: usize) {
+        let stats = self.cluster.stats();
+        assert_eq!(
+            (stats.connections, stats.unique_users, stats.nodes.len(), stats.complete),
+            (connections, unique_users, nodes, true),
+            "{stats:?}"
+        );
+    }
+}
+
+pub(crate) fn user(name: &str) -> UserId {
+    name.parse().unwrap()
+}
