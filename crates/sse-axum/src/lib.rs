@@ -23,6 +23,8 @@ pub use serve::{Serve, serve};
 pub use sse_hyper::rustls;
 #[cfg(feature = "access")]
 pub use sse_hyper::view;
-pub use sse_hyper::{PeerAddr, SocketOptions};
+pub use sse_hyper::{
+    Fallback, Fallbacks, KeepBody, PeerAddr, ReactorStats, SocketOptions, TransportStats, Transports,
+};
 #[cfg(feature = "trpc")]
 pub use trpc::trpc;

@@ -5,21 +5,37 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use sse_core::{Refused, Session};
+use sse_hyper::KeepBody;
 
 /// Answers with a stream.
 #[derive(Debug)]
 #[must_use = "return it from the handler"]
-pub struct SseResponse(Session);
+pub struct SseResponse {
+    session: Session,
+    keeps_body: bool,
+}
+
+impl SseResponse {
+    /// Keeps the stream with hyper, as the body that it is, also where a reactor could serve it: for routes with a layer that changes the
+    /// body's bytes. See [`KeepBody`].
+    pub fn keep_body(self) -> Self {
+        Self { keeps_body: true, ..self }
+    }
+}
 
 impl From<Session> for SseResponse {
     fn from(session: Session) -> Self {
-        Self(session)
+        Self { session, keeps_body: false }
     }
 }
 
 impl IntoResponse for SseResponse {
     fn into_response(self) -> Response {
-        sse_hyper::response(self.0).map(Body::new)
+        let mut response = sse_hyper::response(self.session).map(Body::new);
+        if self.keeps_body {
+            response.extensions_mut().insert(KeepBody);
+        }
+        response
     }
 }
 

@@ -12,7 +12,7 @@ use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
 use http::Request;
 use hyper::body::Incoming;
 use sse_core::{Drain, Manager};
-use sse_hyper::{PeerAddr, SocketOptions};
+use sse_hyper::{PeerAddr, SocketOptions, Transports};
 use tokio::net::TcpListener;
 use tower_service::Service;
 
@@ -52,6 +52,21 @@ impl Serve {
     /// See [`sse_hyper::Serve::max_connections`].
     pub fn max_connections(self, most: usize) -> Self {
         Self(self.0.max_connections(most))
+    }
+
+    /// See [`sse_hyper::Serve::without_reactor`].
+    pub fn without_reactor(self) -> Self {
+        Self(self.0.without_reactor())
+    }
+
+    /// See [`sse_hyper::Serve::reactor_threads`].
+    pub fn reactor_threads(self, threads: std::num::NonZeroUsize) -> Self {
+        Self(self.0.reactor_threads(threads))
+    }
+
+    /// See [`sse_hyper::Serve::transports`].
+    pub fn transports(self, transports: &Transports) -> Self {
+        Self(self.0.transports(transports))
     }
 
     /// See [`sse_hyper::Serve::tls`].

@@ -14,9 +14,11 @@ use tower_service::Service;
 use tracing::debug;
 
 use crate::{
+    fallback::Fallback,
     http1,
     io::ClientSocket,
     protocol::{self, Protocol},
+    reception::Reception,
     rewound::Rewound,
     shutdown::PhaseListener,
     side::Side,
@@ -35,6 +37,7 @@ pub(crate) struct Terms {
     pub(crate) ping_timeout: Duration,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<tokio_rustls::TlsAcceptor>,
+    pub(crate) reception: Reception,
 }
 
 /// A socket that was accepted.
@@ -66,10 +69,11 @@ impl Arrival {
             let Some(((stream, agreed), listener)) = in_time(shaken, &terms, listener, peer).await else {
                 return;
             };
-            let connection = Connection { io: stream, peer, side, listener };
+            let connection = Connection { io: stream, peer, side, listener, unfit: Some(Fallback::Tls) };
             return connection.served(service, terms, agreed).await;
         }
-        Connection { io: socket, peer, side, listener }.served(service, terms, None).await;
+        let unfit = terms.reception.is_off().then_some(Fallback::Off);
+        Connection { io: socket, peer, side, listener, unfit }.served(service, terms, None).await;
     }
 }
 
@@ -79,6 +83,8 @@ struct Connection<I> {
     peer: SocketAddr,
     side: Arc<Side>,
     listener: PhaseListener,
+    /// Why no stream of it is the reactor's, if so.
+    unfit: Option<Fallback>,
 }
 
 impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<I> {
@@ -91,7 +97,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<I> {
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
-        let Self { mut io, peer, side, listener } = self;
+        let Self { mut io, peer, side, listener, unfit } = self;
         let mut read = Vec::new();
         let detected = async {
             match agreed {
@@ -101,13 +107,15 @@ impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<I> {
         };
         let Some((protocol, listener)) = in_time(detected, &terms, listener, peer).await else { return };
         let io = Rewound::new(io, read);
-        let service = Watching::new(service, peer, Arc::clone(&side));
+        let watching = |unfit| Watching::new(service, peer, Arc::clone(&side), terms.reception, unfit);
         match protocol {
             #[cfg(feature = "http2")]
             Protocol::Http2 => {
+                let service = watching(Some(unfit.unwrap_or(Fallback::Http2)));
                 tokio::spawn(crate::http2::connection(io, service, terms.ping_timeout, listener, side));
             }
             Protocol::Http1 => {
+                let service = watching(unfit);
                 tokio::spawn(http1::connection(io, service, terms.header_timeout, listener, side));
             }
         }

@@ -11,27 +11,33 @@ use futures_core::Stream;
 use http_body::{Body, Frame, SizeHint};
 use sse_core::Session;
 
+use crate::mark::Slot;
+
 /// The body of an answer: a live stream, or the few bytes of a refusal.
 ///
 /// Dropping the body of a stream is the disconnect. It never fails: a stream ends, so that clients see a clean end.
 #[derive(Debug)]
 pub struct SseBody(Content);
 
+/// Small, since it is kept while a reactor serves the stream.
 #[derive(Debug)]
 enum Content {
-    Stream(Session),
-    Whole(Bytes),
+    /// Nobody has polled it, so a server may take the stream out of it.
+    Waiting(Slot),
+    Stream(Box<Session>),
+    Whole(Box<Bytes>),
     /// In answer to a HEAD: what a stream would have been, so nothing is said of a length (RFC 9110, section 8.6).
     HeadersOnly,
+    End,
 }
 
 impl SseBody {
-    pub(crate) fn stream(session: Session) -> Self {
-        Self(Content::Stream(session))
+    pub(crate) fn stream(slot: Slot) -> Self {
+        Self(Content::Waiting(slot))
     }
 
     pub(crate) fn whole(bytes: Bytes) -> Self {
-        Self(Content::Whole(bytes))
+        Self(Content::Whole(Box::new(bytes)))
     }
 
     pub(crate) fn headers_only() -> Self {
@@ -47,13 +53,17 @@ impl Body for SseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Content::Waiting(slot) = &self.0 {
+            self.0 = slot.poll().map_or(Content::End, |session| Content::Stream(Box::new(session)));
+        }
         match &mut self.0 {
             Content::Stream(session) => {
-                Pin::new(session).poll_next(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+                Pin::new(&mut **session).poll_next(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
             }
-            Content::HeadersOnly => Poll::Ready(None),
-            Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Content::Whole(bytes) if !bytes.is_empty() => {
+                Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut **bytes)))))
+            }
+            _ => Poll::Ready(None),
         }
     }
 
@@ -63,8 +73,17 @@ impl Body for SseBody {
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Content::Stream(_) | Content::HeadersOnly => SizeHint::default(),
             Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            _ => SizeHint::default(),
+        }
+    }
+}
+
+impl Drop for SseBody {
+    fn drop(&mut self) {
+        if let Content::Waiting(slot) = &self.0 {
+            // Not under the slot's lock.
+            drop(slot.take());
         }
     }
 }

@@ -23,9 +23,10 @@ use tracing::debug;
 
 use crate::{
     arrival::BoxError,
+    handover::Handover,
     rewound::Rewound,
     shutdown::{Phase, PhaseListener},
-    side::Side,
+    side::{Parked, Side},
     watching::Watching,
 };
 
@@ -53,7 +54,7 @@ where
         .header_read_timeout(header_timeout)
         .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
-    Supervised { http, listener, side, stream: Carried::default(), draining: false }
+    Supervised { http: Some(http), listener, side, stream: Carried::default(), draining: false }
 }
 
 type Http<S, I> = http1::UpgradeableConnection<TokioIo<Rewound<I>>, Watching<S>>;
@@ -67,13 +68,14 @@ pin_project! {
         S: Clone,
         S::Error: Into<BoxError>,
         B: Body,
+        B: Send,
         B: 'static,
         I: AsyncRead,
         I: AsyncWrite,
         I: Unpin,
     {
         #[pin]
-        http: Http<S, I>,
+        http: Option<Http<S, I>>,
         listener: PhaseListener,
         side: Arc<Side>,
         stream: Carried,
@@ -100,18 +102,34 @@ where
             Phase::Draining if *this.draining => {}
             Phase::Draining => {
                 *this.draining = true;
-                this.http.as_mut().graceful_shutdown();
+                if let Some(http) = this.http.as_mut().as_pin_mut() {
+                    http.graceful_shutdown();
+                }
             }
             Phase::Aborting => {
                 this.side.abort();
                 return Poll::Ready(());
             }
         }
-        if let Poll::Ready(result) = this.http.poll(cx) {
-            if let Err(error) = result {
-                debug!(%error, "connection ended");
+        loop {
+            let Some(http) = this.http.as_mut().as_pin_mut() else { return Poll::Ready(()) };
+            if let Poll::Ready(result) = http.poll(cx) {
+                if let Err(error) = result {
+                    debug!(%error, "connection ended");
+                }
+                return Poll::Ready(());
             }
-            return Poll::Ready(());
+            match this.side.parked() {
+                Parked::None | Parked::Waits => break,
+                // hyper asks the service again, which has the answer for it now.
+                Parked::GoesBack => {}
+                Parked::Goes => {
+                    this.side.keep_socket();
+                    this.http.set(None);
+                    hand_over::<B>(this.side, this.listener);
+                    return Poll::Ready(());
+                }
+            }
         }
         let grace = this.stream.watch(this.side, this.listener.linger(), cx);
         if let Some(mut grace) = grace {
@@ -120,6 +138,14 @@ where
             return Poll::Ready(());
         }
         Poll::Pending
+    }
+}
+
+/// Gives a parked answer to the reactor, hyper having left the socket.
+fn hand_over<B: Send + 'static>(side: &Side, listener: &PhaseListener) {
+    let answer = side.unpark().and_then(|answer| answer.downcast::<Handover<B>>().ok());
+    if let (Some(answer), Some(socket)) = (answer, side.take_socket()) {
+        answer.complete(socket, listener.seat());
     }
 }
 

@@ -4,19 +4,21 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use sse_core::{Refused, STREAM_HEADERS, Session};
 
-use crate::{body::SseBody, mark::StreamMark};
+use crate::{
+    body::SseBody,
+    mark::{Slot, StreamMark},
+};
 
 /// The answer that carries a stream: 200 with [`STREAM_HEADERS`].
 ///
 /// Its extensions tell [`serve`](crate::serve()) of the stream: a middleware that makes a response anew must take them over, or a
-/// blocked connection is not broken off when its stream ends. `serve` polls the stream's [`Ending`](sse_core::Ending), which has one
-/// listener: an app that polls another under `serve` must expect either to miss the end.
+/// blocked connection is not broken off when its stream ends, and the stream stays with hyper. A middleware that drops the body ends the stream.
 #[must_use]
 pub fn response(session: Session) -> Response<SseBody> {
-    let mark = StreamMark::new(session.ending());
-    let mut response = Response::new(SseBody::stream(session));
+    let slot = Slot::new(session);
+    let mut response = Response::new(SseBody::stream(slot.clone()));
     *response.headers_mut() = stream_headers();
-    response.extensions_mut().insert(mark);
+    response.extensions_mut().insert(StreamMark(slot));
     response
 }
 

@@ -6,6 +6,7 @@ use std::{
     fmt,
     future::{Future, IntoFuture, pending},
     io,
+    num::NonZeroUsize,
     pin::Pin,
     time::Duration,
 };
@@ -26,7 +27,9 @@ use tracing::{info, warn};
 
 use crate::{
     arrival::{Arrival, BoxError, Terms},
+    reception::Reception,
     shutdown::{Phase, Shutdown},
+    transports::Transports,
 };
 
 /// How long a client may take to send a request head, also the next one on a connection that is kept.
@@ -54,6 +57,7 @@ pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
         options: None,
         header_timeout: HEADER_TIMEOUT,
         max_connections: usize::MAX,
+        reception: Reception::default(),
         #[cfg(feature = "tls")]
         tls: None,
         signal: Box::pin(pending()),
@@ -65,6 +69,11 @@ pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
 /// For streams it sets `TCP_NODELAY`, keep-alive and the user timeout; breaks off a connection whose stream was ended while it is
 /// blocked in a write (at once when the client stalled, else after 5 s, or `connection_timeout` where that is shorter); and ends
 /// the streams of its managers when it shuts down, which would otherwise wait for them until the deadline.
+///
+/// A stream over HTTP/1 without TLS leaves hyper once its head is due, and a reactor serves it on the bare socket, with a twentieth of the memory: threads
+/// that are started for the first of them, in which the managers' hooks run in the context of this runtime. Nothing of it shows but
+/// `Connection: close`. The body is kept unpolled until the stream is over, and dropped then. Where more than a stream is asked of the connection, the stream stays
+/// a body: see [`Fallback`](crate::Fallback).
 ///
 /// HTTP/2 is spoken to clients that begin with it (RFC 9113, section 3.3), and over TLS to those that negotiate it: a browser has six
 /// connections to a server of HTTP/1.1, one stream each, and as many streams as it likes on one of HTTP/2. There a peer that answers no
@@ -83,6 +92,7 @@ pub struct Serve<S> {
     options: Option<SocketOptions>,
     header_timeout: Duration,
     max_connections: usize,
+    reception: Reception,
     #[cfg(feature = "tls")]
     tls: Option<tokio_rustls::TlsAcceptor>,
     signal: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -120,6 +130,24 @@ impl<S> Serve<S> {
     /// running out of files. A manager's `max_connections` below it answers with a 503 that says when to return.
     pub fn max_connections(mut self, most: usize) -> Self {
         self.max_connections = most;
+        self
+    }
+
+    /// Streams stay with hyper, as the bodies that they are.
+    pub fn without_reactor(self) -> Self {
+        self.reception.switch_off();
+        self
+    }
+
+    /// How many threads serve streams that left hyper; by default as many as there are processors for this process.
+    pub fn reactor_threads(self, threads: NonZeroUsize) -> Self {
+        self.reception.set_threads(threads);
+        self
+    }
+
+    /// Lets it be read there how streams are served, for metrics.
+    pub fn transports(self, transports: &Transports) -> Self {
+        transports.watch(&self.reception);
         self
     }
 
@@ -182,12 +210,14 @@ where
     async fn run(mut self) -> io::Result<()> {
         let shutdown = Shutdown::new(self.linger());
         let options = self.options();
+        self.reception.set_linger(self.linger());
         let terms = Terms {
             header_timeout: self.header_timeout,
             #[cfg(feature = "http2")]
             ping_timeout: self.connection_timeout().unwrap_or(PING_TIMEOUT) / 2,
             #[cfg(feature = "tls")]
             tls: self.tls.clone(),
+            reception: self.reception.clone(),
         };
         let accept = async || {
             shutdown.fewer_than(self.max_connections).await;
@@ -210,14 +240,14 @@ where
                 },
             }
         }
-        let Self { listener, managers, drain, .. } = self;
+        let Self { listener, managers, drain, reception, .. } = self;
         drop(listener);
-        stop(&shutdown, &managers, drain).await;
+        stop(&shutdown, &managers, drain, &reception).await;
         Ok(())
     }
 }
 
-async fn stop(shutdown: &Shutdown, managers: &[Manager], drain: Drain) {
+async fn stop(shutdown: &Shutdown, managers: &[Manager], drain: Drain, reception: &Reception) {
     let deadline = Instant::now() + drain.deadline().min(FOREVER);
     info!(connections = shutdown.connections(), "shutting down");
     shutdown.enter(Phase::Draining);
@@ -233,6 +263,7 @@ async fn stop(shutdown: &Shutdown, managers: &[Manager], drain: Drain) {
     if timeout_at(deadline, shutdown.all_closed()).await.is_err() {
         warn!(connections = shutdown.connections(), "breaking off connections at the deadline");
         shutdown.enter(Phase::Aborting);
+        reception.abort();
         shutdown.all_closed().await;
     }
 }

@@ -4,7 +4,7 @@ use std::{
     future::poll_fn,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU8, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
     time::Duration,
@@ -33,6 +33,8 @@ struct Shared {
     phase: AtomicU8,
     /// How a connection's task is woken; `None` until it was polled first.
     connections: Mutex<Slab<Option<Waker>>>,
+    /// Connections that no task has any more.
+    seats: AtomicUsize,
     all_closed: Notify,
     /// A connection closed, so there may be room for another.
     room: Notify,
@@ -45,6 +47,7 @@ impl Shutdown {
         Self(Arc::new(Shared {
             phase: AtomicU8::new(Phase::Serving as u8),
             connections: Mutex::default(),
+            seats: AtomicUsize::new(0),
             all_closed: Notify::new(),
             room: Notify::new(),
             linger,
@@ -64,7 +67,7 @@ impl Shutdown {
 
     /// How many connections there are.
     pub(crate) fn connections(&self) -> usize {
-        self.0.connections().len()
+        self.0.connections().len() + self.0.seats.load(Ordering::SeqCst)
     }
 
     /// Resolves when there are fewer than so many.
@@ -89,6 +92,15 @@ impl Shutdown {
 }
 
 impl Shared {
+    /// Lets the server know that a connection closed. Under the lock, so that of two that close together the later one sees that they were the
+    /// last.
+    fn left(&self, connections: &Slab<Option<Waker>>) {
+        if connections.is_empty() && self.seats.load(Ordering::SeqCst) == 0 {
+            self.all_closed.notify_waiters();
+        }
+        self.room.notify_one();
+    }
+
     fn connections(&self) -> MutexGuard<'_, Slab<Option<Waker>>> {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -103,6 +115,12 @@ pub(crate) struct PhaseListener {
 }
 
 impl PhaseListener {
+    /// For the connection when it has no task any more.
+    pub(crate) fn seat(&self) -> Seat {
+        self.shared.seats.fetch_add(1, Ordering::SeqCst);
+        Seat(Arc::clone(&self.shared))
+    }
+
     pub(crate) fn linger(&self) -> Duration {
         self.shared.linger
     }
@@ -142,10 +160,20 @@ impl Drop for PhaseListener {
         let waker = connections.try_remove(self.key);
         if connections.is_empty() {
             connections.shrink_to_fit();
-            self.shared.all_closed.notify_waiters();
         }
+        self.shared.left(&connections);
         drop(connections);
-        self.shared.room.notify_one();
         drop(waker);
+    }
+}
+
+/// A connection that counts, and that somebody else ends; lets the server know when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Seat(Arc<Shared>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.seats.fetch_sub(1, Ordering::SeqCst);
+        self.0.left(&self.0.connections());
     }
 }

@@ -1,6 +1,7 @@
 //! The service of one connection.
 
 use std::{
+    any::Any,
     future::Future,
     net::SocketAddr,
     pin::Pin,
@@ -10,9 +11,18 @@ use std::{
 
 use http::{Request, Response};
 use hyper::{body::Incoming, service::Service as HyperService};
+use sse_reactor::Framing;
 use tower_service::Service;
 
-use crate::{arrival::BoxError, handshake::PeerAddr, mark::StreamMark, side::Side};
+use crate::{
+    arrival::BoxError,
+    fallback::Fallback,
+    handover::{self, Handover},
+    handshake::PeerAddr,
+    mark::StreamMark,
+    reception::Reception,
+    side::{Read, Side},
+};
 
 /// The service of one connection: looks for streams among the answers.
 #[derive(Debug, Clone)]
@@ -20,11 +30,20 @@ pub(crate) struct Watching<S> {
     service: S,
     peer: SocketAddr,
     side: Arc<Side>,
+    reception: Reception,
+    /// Why no stream of the connection is the reactor's, if so.
+    unfit: Option<Fallback>,
 }
 
 impl<S> Watching<S> {
-    pub(crate) fn new(service: S, peer: SocketAddr, side: Arc<Side>) -> Self {
-        Self { service, peer, side }
+    pub(crate) fn new(
+        service: S,
+        peer: SocketAddr,
+        side: Arc<Side>,
+        reception: Reception,
+        unfit: Option<Fallback>,
+    ) -> Self {
+        Self { service, peer, side, reception, unfit }
     }
 }
 
@@ -32,6 +51,7 @@ impl<S, B> HyperService<Request<Incoming>> for Watching<S>
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone,
     S::Error: Into<BoxError>,
+    B: Send + 'static,
 {
     type Response = Response<B>;
     type Error = BoxError;
@@ -39,6 +59,8 @@ where
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         request.extensions_mut().insert(PeerAddr(self.peer));
+        self.side.requested();
+        let framing = self.unfit.map_or_else(|| handover::framing_for(&request), Err);
         let mut service = self.service.clone();
         // Most services are always ready; only for the others is the request kept until they are.
         let state = match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
@@ -46,19 +68,21 @@ where
             Poll::Ready(Err(error)) => Answer::Failed { error: Some(error.into()) },
             Poll::Pending => Answer::Waiting { service: Box::new((service, Some(request))) },
         };
-        Answering { state, side: Arc::clone(&self.side) }
+        let courier = Courier { side: Arc::clone(&self.side), reception: self.reception.clone(), framing };
+        Answering { state, courier }
     }
 }
 
 /// Boxed, since hyper keeps room for the future of a service as long as a connection lives, and streams live long.
 pub(crate) struct Answering<S, F> {
     state: Answer<S, F>,
-    side: Arc<Side>,
+    courier: Courier,
 }
 
 enum Answer<S, F> {
     Waiting { service: Box<(S, Option<Request<Incoming>>)> },
     Called { future: Pin<Box<F>> },
+    Parked,
     Failed { error: Option<BoxError> },
 }
 
@@ -69,6 +93,7 @@ impl<S, B> Future for Answering<S, S::Future>
 where
     S: Service<Request<Incoming>, Response = Response<B>>,
     S::Error: Into<BoxError>,
+    B: Send + 'static,
 {
     type Output = Result<Response<B>, BoxError>;
 
@@ -85,15 +110,74 @@ where
                 }
                 Answer::Called { future } => {
                     let response = ready!(future.as_mut().poll(cx)).map_err(Into::into)?;
-                    if let Some(mark) = response.extensions().get::<StreamMark>() {
-                        this.side.put(mark.take());
+                    match this.courier.park(response) {
+                        Some(response) => return Poll::Ready(Ok(response)),
+                        None => this.state = Answer::Parked,
                     }
-                    return Poll::Ready(Ok(response));
+                    return Poll::Pending;
+                }
+                // The connection sees to it that this is polled when it should not have been parked.
+                Answer::Parked => {
+                    return this.courier.unpark().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)));
                 }
                 Answer::Failed { error } => {
                     return error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
                 }
             }
         }
+    }
+}
+
+/// Brings a stream to the connection, which may give it to a reactor.
+#[derive(Debug)]
+struct Courier {
+    side: Arc<Side>,
+    reception: Reception,
+    framing: Result<Framing, Fallback>,
+}
+
+impl Courier {
+    /// Keeps a response back that a reactor can give; any other is hyper's.
+    fn park<B: Send + 'static>(&self, response: Response<B>) -> Option<Response<B>> {
+        let Some(mark) = response.extensions().get::<StreamMark>().cloned() else { return Some(response) };
+        let ending = mark.0.ending();
+        // A middleware dropped the body, and the stream with it.
+        if ending.is_none() {
+            return Some(response);
+        }
+        self.side.put(ending);
+        match self.fitness(&response, &mark) {
+            Ok((framing, reactor)) => {
+                self.side.park(Box::new(Handover::new(response, mark, framing, reactor)));
+                None
+            }
+            Err(why) => {
+                self.reception.stays(why);
+                Some(response)
+            }
+        }
+    }
+
+    fn fitness<B>(
+        &self,
+        response: &Response<B>,
+        mark: &StreamMark,
+    ) -> Result<(Framing, sse_reactor::Reactor), Fallback> {
+        let framing = self.framing?;
+        if self.side.read() != Read::Nothing {
+            return Err(Fallback::Pipelined);
+        }
+        Ok((framing, handover::reactor_for(response, mark, &self.reception)?))
+    }
+
+    /// The response that was parked, if it is hyper's after all.
+    fn unpark<B: Send + 'static>(&self) -> Option<Response<B>> {
+        if self.side.read() == Read::Nothing {
+            return None;
+        }
+        let parked: Box<dyn Any> = self.side.unpark()?;
+        let handover = parked.downcast::<Handover<B>>().ok()?;
+        self.reception.stays(Fallback::Pipelined);
+        Some(handover.into_response())
     }
 }

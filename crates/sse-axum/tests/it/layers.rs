@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{Router, http::StatusCode, routing::get};
-use sse_axum::{SseHandshake, SseResponse};
+use sse_axum::{Fallback, SseHandshake, SseResponse, Transports};
 use sse_core::{Disconnect, Event, EventStream, Manager, Target};
 use sse_testkit::{Item, RawRequest};
 use tokio::{net::TcpListener, time::sleep};
@@ -13,15 +13,24 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const TIMEOUT: Duration = Duration::from_millis(200);
 
 async fn serve(manager: &Manager) -> std::net::SocketAddr {
+    serve_with(manager, &Transports::default()).await
+}
+
+async fn serve_with(manager: &Manager, transports: &Transports) -> std::net::SocketAddr {
     let streams = manager.clone();
     let events = async move |handshake: SseHandshake| SseResponse::from(streams.connect(handshake).unwrap());
     let one_off = async || {
         let quiet = futures_util::stream::pending::<Event>();
         sse_axum::events(EventStream::new(quiet).heartbeat_interval(TIMEOUT * 2))
     };
+    let streams = manager.clone();
+    let body = async move |handshake: SseHandshake| {
+        SseResponse::from(streams.connect(handshake).unwrap()).keep_body()
+    };
     let slow = async || std::future::pending::<()>().await;
     let router = Router::new()
         .route("/events", get(events))
+        .route("/body", get(body))
         .route("/one-off", get(one_off))
         .route("/slow", get(slow))
         .layer(CompressionLayer::new())
@@ -30,7 +39,7 @@ async fn serve(manager: &Manager) -> std::net::SocketAddr {
         .layer(TraceLayer::new_for_http());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(sse_axum::serve(listener, router).manager(manager).into_future());
+    tokio::spawn(sse_axum::serve(listener, router).manager(manager).transports(transports).into_future());
     address
 }
 
@@ -62,6 +71,19 @@ async fn events_pass_all_of_them_at_once_and_no_timeout_ends_a_stream() {
     manager.disconnect(Target::All, Disconnect::new()).await;
     assert_eq!(client.next_event_within(PATIENCE).await.unwrap().event_type, "system");
     client.expect_end().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_reactor_serves_streams_behind_all_of_them_unless_a_route_says_no() {
+    let (manager, transports) = (Manager::builder().build().unwrap(), Transports::default());
+    let address = serve_with(&manager, &transports).await;
+    for path in ["/events", "/body"] {
+        let mut client = browser(address, path).open().await.unwrap();
+        assert_eq!(client.next_event_within(PATIENCE).await.unwrap().event_type, "connection");
+    }
+    let stats = transports.stats();
+    assert_eq!((stats.reactor.adopted, stats.bodies.total()), (1, 1), "{stats:?}");
+    assert_eq!(stats.bodies.get(Fallback::OptedOut), 1);
 }
 
 #[tokio::test]

@@ -9,11 +9,15 @@ use axum::{
     response::Response,
     routing::{any, get},
 };
-use sse_axum::{Refusal, SseHandshake, SseResponse};
+use sse_axum::{Refusal, Serve, SseHandshake, SseResponse};
 use sse_testkit::adapter::{Adapter, Site, Stop};
 use tower_http::compression::CompressionLayer;
 
+/// As it comes: a reactor serves the streams.
 struct Axum;
+
+/// Streams stay with hyper.
+struct Bodies;
 
 async fn events(
     handshake: SseHandshake,
@@ -49,17 +53,33 @@ fn app(site: Site) -> Router {
     router.layer(middleware::from_fn_with_state(site.clone(), identify)).with_state(site)
 }
 
+fn serve(listener: TcpListener, site: &Site, stop: Stop, settings: fn(Serve) -> Serve) -> io::Result<()> {
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        settings(sse_axum::serve(listener, app(site.clone())))
+            .manager(site.manager())
+            .drain(site.drain())
+            .with_graceful_shutdown(stop)
+            .await
+    })
+}
+
 impl Adapter for Axum {
     fn serve(listener: TcpListener, site: Site, stop: Stop) -> io::Result<()> {
-        tokio::runtime::Runtime::new()?.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            sse_axum::serve(listener, app(site.clone()))
-                .manager(site.manager())
-                .drain(site.drain())
-                .with_graceful_shutdown(stop)
-                .await
-        })
+        serve(listener, &site, stop, |serve| serve)
     }
+}
+
+impl Adapter for Bodies {
+    fn serve(listener: TcpListener, site: Site, stop: Stop) -> io::Result<()> {
+        serve(listener, &site, stop, Serve::without_reactor)
+    }
+}
+
+mod bodies {
+    use super::Bodies;
+
+    sse_testkit::adapter_suite!(Bodies, [compression]);
 }
 
 #[cfg(all(feature = "trpc", feature = "http2"))]

@@ -5,17 +5,21 @@ use std::{
     future::{Future, IntoFuture},
     net::SocketAddr,
     pin::Pin,
-    sync::{Arc, Mutex},
+    str::FromStr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt, BodyStream, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use sse_core::{Builder, Departure, Handshake, Hooks, Manager, Reason, StreamInfo};
-use sse_hyper::Serve;
+use sse_hyper::{KeepBody, Serve, TransportStats, Transports};
 use sse_testkit::{RawClient, RawRequest};
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -25,6 +29,9 @@ use tokio::{
 use tower_service::Service;
 
 use crate::upgrade::echo;
+
+/// Of the answer on `/large`: more than sockets take.
+pub(crate) const LARGE: usize = 32 << 20;
 
 /// Long enough for a busy machine; tests that wait for it have failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -39,6 +46,8 @@ pub(crate) struct Site {
     pub(crate) gate: Arc<Semaphore>,
     /// One for every request that waits at the gate.
     pub(crate) waiting: Arc<Semaphore>,
+    /// How many answers with a guard there are.
+    pub(crate) guards: Arc<AtomicUsize>,
     /// As many as there are servers, connections and answers under way.
     alive: Arc<()>,
 }
@@ -48,6 +57,7 @@ pub(crate) struct App {
     pub(crate) manager: Manager,
     pub(crate) address: SocketAddr,
     departures: Departures,
+    transports: Transports,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<std::io::Result<()>>,
 }
@@ -67,6 +77,18 @@ impl Site {
             "/events" => self.stream(request, 0),
             "/others" => self.stream(request, 1),
             "/layered" => layered(self.stream(request, 0)),
+            "/opted-out" => with(self.stream(request, 0), |response| {
+                response.extensions_mut().insert(KeepBody);
+            }),
+            "/encoded" => with(self.stream(request, 0), |response| {
+                response.headers_mut().insert("content-encoding", HeaderValue::from_static("x-own"));
+            }),
+            "/replaced" => self.stream(request, 0).map(|_| Full::from("instead").boxed_unsync()),
+            "/begun" => begun(self.stream(request, 0)).await,
+            "/guarded" => guarded(self.stream(request, 0), Guard::new(&self.guards)),
+            "/cookies" => with(self.stream(request, 0), cookies),
+            "/large-head" => with(self.stream(request, 0), large_head),
+            "/large" => Response::new(Full::from(vec![b'x'; LARGE]).boxed_unsync()),
             "/ping" => whole("pong"),
             "/slow" => {
                 self.pass().await;
@@ -116,6 +138,65 @@ impl Service<Request<Incoming>> for Site {
     }
 }
 
+fn with(mut response: Reply, change: impl FnOnce(&mut Reply)) -> Reply {
+    change(&mut response);
+    response
+}
+
+fn cookies(response: &mut Reply) {
+    for value in ["a=1; Path=/", "b=2; HttpOnly"] {
+        response.headers_mut().append("set-cookie", HeaderValue::from_static(value));
+    }
+    response.headers_mut().insert("date", HeaderValue::from_static("Tue, 15 Nov 1994 08:12:31 GMT"));
+    response.headers_mut().insert("connection", HeaderValue::from_static("keep-alive"));
+}
+
+/// More than a narrow socket takes at once.
+fn large_head(response: &mut Reply) {
+    let value = HeaderValue::from_str(&"v".repeat(8 << 10)).unwrap();
+    for number in 0..32 {
+        response
+            .headers_mut()
+            .insert(HeaderName::from_str(&format!("x-large-{number}")).unwrap(), value.clone());
+    }
+}
+
+/// A middleware that looks at the first bytes.
+async fn begun(response: Reply) -> Reply {
+    let (parts, mut body) = response.into_parts();
+    let first = body.frame().await.unwrap().unwrap();
+    let first = futures_util::stream::once(async { Ok(first) });
+    let body = StreamBody::new(futures_util::StreamExt::chain(first, BodyStream::new(body)));
+    Response::from_parts(parts, body.boxed_unsync())
+}
+
+/// Counts while it lives.
+struct Guard(Arc<AtomicUsize>);
+
+impl Guard {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A middleware that counts the answers under way.
+fn guarded(response: Reply, guard: Guard) -> Reply {
+    response.map(|body| {
+        body.map_frame(move |frame| {
+            let _ = &guard;
+            frame
+        })
+        .boxed_unsync()
+    })
+}
+
 pub(crate) fn whole(text: &'static str) -> Reply {
     Response::new(Full::from(text).boxed_unsync())
 }
@@ -154,6 +235,11 @@ impl App {
         Self::start_on(listener, builder, settings)
     }
 
+    /// With streams that stay with hyper.
+    pub(crate) async fn start_with_bodies(builder: Builder) -> Self {
+        Self::start_with(builder, Serve::without_reactor).await
+    }
+
     /// With sockets that take little, so that a client that does not read is noticed after few bytes.
     pub(crate) async fn start_narrow<F>(builder: Builder, settings: F) -> Self
     where
@@ -176,6 +262,7 @@ impl App {
             managers: managers.clone(),
             gate: Arc::new(Semaphore::new(0)),
             waiting: Arc::new(Semaphore::new(0)),
+            guards: Arc::default(),
             alive: Arc::default(),
         };
         let address = listener.local_addr().unwrap();
@@ -183,12 +270,15 @@ impl App {
         let stopped = async move {
             let _ = stopped.await;
         };
+        let transports = Transports::default();
         let server = settings(sse_hyper::serve(listener, site.clone()))
+            .transports(&transports)
             .manager(&managers[0])
             .manager(&managers[1])
             .with_graceful_shutdown(stopped);
         let server = tokio::spawn(server.into_future());
-        Self { site, manager: managers[0].clone(), address, departures, stop: Some(stop), server }
+        let manager = managers[0].clone();
+        Self { site, manager, address, departures, transports, stop: Some(stop), server }
     }
 
     /// Opens a stream and reads its first event.
@@ -202,7 +292,15 @@ impl App {
     /// Connections that have a socket, or an answer under way.
     pub(crate) fn connections(&self) -> usize {
         let server = usize::from(!self.server.is_finished());
-        Arc::strong_count(&self.site.alive) - 1 - server
+        Arc::strong_count(&self.site.alive) - 1 - server + self.transports().reactor.streams
+    }
+
+    pub(crate) fn guards(&self) -> usize {
+        self.site.guards.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn transports(&self) -> TransportStats {
+        self.transports.stats()
     }
 
     pub(crate) async fn until(&self, mut reached: impl FnMut(&Self) -> bool) {

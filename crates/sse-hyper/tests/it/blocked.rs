@@ -1,11 +1,12 @@
-//! Clients that take nothing.
+//! Clients that take nothing, of hyper and of the reactor.
 
 use std::time::Duration;
 
 use sse_core::{ConnectionQuery, Disconnect, Drain, Event, Manager, Reason, Target};
+use sse_hyper::Serve;
 use sse_testkit::{End, RawClient, RawRequest};
 
-use crate::app::{App, PATIENCE};
+use crate::app::{App, PATIENCE, Site};
 
 /// Opens a stream and reads nothing of it.
 async fn stall(app: &App) -> RawClient {
@@ -34,9 +35,18 @@ async fn end(client: &mut RawClient) -> End {
 
 #[tokio::test]
 async fn a_stalled_client_is_reset() {
+    stalled(|serve| serve).await;
+}
+
+#[tokio::test]
+async fn a_stalled_client_of_hyper_is_reset() {
+    stalled(Serve::without_reactor).await;
+}
+
+async fn stalled(settings: impl FnOnce(Serve<Site>) -> Serve<Site>) {
     let builder = Manager::builder().connection_timeout(Duration::from_secs(2)).queue(1 << 16, 1 << 30);
     let options = sse_hyper::SocketOptions::default();
-    let app = App::start_with(builder, |serve| serve.socket_options(options)).await;
+    let app = App::start_with(builder, |serve| settings(serve.socket_options(options))).await;
     let mut client = stall(&app).await;
     fill(&app).await;
     assert_eq!(app.departures(1).await, [Reason::Stalled]);
@@ -46,7 +56,16 @@ async fn a_stalled_client_is_reset() {
 
 #[tokio::test]
 async fn a_client_that_is_kicked_while_it_is_blocked_is_reset_after_the_linger() {
-    let app = App::start(Manager::builder().queue(1 << 16, 1 << 30)).await;
+    kicked(|serve| serve).await;
+}
+
+#[tokio::test]
+async fn a_client_of_hyper_that_is_kicked_while_it_is_blocked_is_reset_after_the_linger() {
+    kicked(Serve::without_reactor).await;
+}
+
+async fn kicked(settings: impl FnOnce(Serve<Site>) -> Serve<Site>) {
+    let app = App::start_with(Manager::builder().queue(1 << 16, 1 << 30), settings).await;
     let mut client = stall(&app).await;
     fill(&app).await;
     assert_eq!(app.manager.disconnect(Target::All, Disconnect::new()).await, 1);
@@ -59,8 +78,10 @@ async fn a_client_that_is_kicked_while_it_is_blocked_is_reset_after_the_linger()
 /// hyper lets go of the stream then, since it has its end in a buffer, but the client takes nothing of that.
 #[tokio::test]
 async fn a_client_that_is_kicked_while_hyper_holds_all_that_is_left_is_reset_after_the_linger() {
-    let app =
-        App::start_narrow(Manager::builder(), |serve| serve.header_timeout(Duration::from_secs(3600))).await;
+    let app = App::start_narrow(Manager::builder(), |serve| {
+        serve.header_timeout(Duration::from_secs(3600)).without_reactor()
+    })
+    .await;
     let mut client = stall(&app).await;
     let part = Event::text("x".repeat(32 << 10));
     for _ in 0..8 {
@@ -76,7 +97,7 @@ async fn a_client_that_is_kicked_while_hyper_holds_all_that_is_left_is_reset_aft
 
 #[tokio::test]
 async fn a_client_that_is_kicked_and_takes_what_is_left_keeps_its_connection() {
-    let app = App::start_narrow(Manager::builder(), |serve| serve).await;
+    let app = App::start_narrow(Manager::builder(), Serve::without_reactor).await;
     let mut client = stall(&app).await;
     let part = Event::text("x".repeat(32 << 10));
     for _ in 0..8 {
@@ -95,9 +116,18 @@ async fn a_client_that_is_kicked_and_takes_what_is_left_keeps_its_connection() {
 
 #[tokio::test]
 async fn a_shutdown_breaks_off_what_is_blocked_at_its_deadline() {
+    shut_down(|serve| serve).await;
+}
+
+#[tokio::test]
+async fn a_shutdown_breaks_off_what_is_blocked_with_hyper_at_its_deadline() {
+    shut_down(Serve::without_reactor).await;
+}
+
+async fn shut_down(settings: impl FnOnce(Serve<Site>) -> Serve<Site>) {
     let drain = Drain::within(Duration::from_millis(300));
-    let mut app =
-        App::start_with(Manager::builder().queue(1 << 16, 1 << 30), |serve| serve.drain(drain)).await;
+    let builder = Manager::builder().queue(1 << 16, 1 << 30);
+    let mut app = App::start_with(builder, |serve| settings(serve.drain(drain))).await;
     let mut client = stall(&app).await;
     fill(&app).await;
     app.stop();

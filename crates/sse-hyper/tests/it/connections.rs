@@ -12,7 +12,7 @@ use crate::{
 
 #[tokio::test]
 async fn a_connection_that_asked_something_else_opens_a_stream() {
-    let app = App::start(Manager::builder()).await;
+    let app = App::start_with_bodies(Manager::builder()).await;
     let mut connection = Connection::open(app.address).await;
     for _ in 0..3 {
         connection.get("/ping").await;
@@ -36,7 +36,7 @@ async fn a_connection_that_asked_something_else_opens_a_stream() {
 async fn a_connection_has_one_stream_after_the_other() {
     let linger = Duration::from_secs(1);
     let builder = Manager::builder().connection_timeout(linger);
-    let app = App::start(builder).await;
+    let app = App::start_with_bodies(builder).await;
     let mut connection = Connection::open(app.address).await;
     for round in 0..3 {
         connection.get("/events").await;
@@ -56,7 +56,7 @@ async fn a_connection_has_one_stream_after_the_other() {
 
 #[tokio::test]
 async fn a_second_stream_that_was_asked_for_in_advance_is_watched_as_well() {
-    let app = App::start(Manager::builder()).await;
+    let app = App::start_with_bodies(Manager::builder()).await;
     let mut connection = Connection::open(app.address).await;
     let ask = "GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n";
     connection.send(&format!("{ask}{ask}")).await;

@@ -7,6 +7,7 @@ mod blocked;
 mod connection;
 mod connections;
 mod cycles;
+mod handover;
 #[cfg(feature = "http2")]
 mod http2;
 mod limit;

@@ -6,13 +6,18 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
+use sse_hyper::{Fallback, Transports};
 use sse_testkit::adapter::{Adapter, Site, Stop};
 use tower::service_fn;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Reply = Response<UnsyncBoxBody<Bytes, BoxError>>;
 
+/// As it comes: a reactor serves the streams.
 struct Hyper;
+
+/// Streams stay with hyper.
+struct Bodies;
 
 async fn answer(site: Site, request: Request<Incoming>) -> Result<Reply, Infallible> {
     let (parts, _) = request.into_parts();
@@ -38,20 +43,50 @@ where
     response.map(|body| body.map_err(Into::into).boxed_unsync())
 }
 
+/// What the rules do not ask: that it was the reactor, or that it was not.
+enum Transport {
+    Reactor,
+    Bodies,
+}
+
+fn serve(listener: TcpListener, site: &Site, stop: Stop, transport: &Transport) -> io::Result<()> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let service = service_fn({
+            let site = site.clone();
+            move |request| answer(site.clone(), request)
+        });
+        let server = sse_hyper::serve(listener, service).manager(site.manager()).drain(site.drain());
+        let server = match transport {
+            Transport::Reactor => server,
+            Transport::Bodies => server.without_reactor(),
+        };
+        let transports = Transports::default();
+        server.transports(&transports).with_graceful_shutdown(stop).await?;
+        let stats = transports.stats();
+        match transport {
+            Transport::Reactor => assert_eq!(stats.bodies.get(Fallback::Off), 0, "{stats:?}"),
+            Transport::Bodies => assert_eq!(stats.reactor.adopted, 0, "{stats:?}"),
+        }
+        assert_eq!(
+            (stats.reactor.streams, stats.reactor.panics, stats.reactor.failed),
+            (0, 0, 0),
+            "{stats:?}"
+        );
+        Ok(())
+    })
+}
+
 impl Adapter for Hyper {
     fn serve(listener: TcpListener, site: Site, stop: Stop) -> io::Result<()> {
-        tokio::runtime::Runtime::new()?.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            let service = service_fn({
-                let site = site.clone();
-                move |request| answer(site.clone(), request)
-            });
-            sse_hyper::serve(listener, service)
-                .manager(site.manager())
-                .drain(site.drain())
-                .with_graceful_shutdown(stop)
-                .await
-        })
+        serve(listener, &site, stop, &Transport::Reactor)
+    }
+}
+
+impl Adapter for Bodies {
+    fn serve(listener: TcpListener, site: Site, stop: Stop) -> io::Result<()> {
+        serve(listener, &site, stop, &Transport::Bodies)
     }
 }
 
@@ -59,3 +94,9 @@ impl Adapter for Hyper {
 sse_testkit::adapter_suite!(Hyper, [http2]);
 #[cfg(not(feature = "http2"))]
 sse_testkit::adapter_suite!(Hyper);
+
+mod bodies {
+    use super::Bodies;
+
+    sse_testkit::adapter_suite!(Bodies);
+}

@@ -1,0 +1,88 @@
+//! A stream's way from hyper to a reactor.
+
+use std::any::Any;
+
+use http::{Method, Request, Response, Version};
+use http_body::Body as _;
+use hyper::{body::Incoming, upgrade::OnUpgrade};
+use sse_reactor::{Adoption, Framing, Reactor};
+use tokio::net::TcpStream;
+use tracing::debug;
+
+use crate::{
+    fallback::Fallback,
+    head,
+    mark::{Slot, StreamMark},
+    reception::Reception,
+    shutdown::Seat,
+};
+
+/// In a response's extensions: its stream is served as the body that it is, by hyper, also where a reactor could serve it.
+///
+/// For routes with a layer that changes the body's bytes, since the reactor writes the events and not what the layer makes of
+/// them. A `Content-Encoding` says so by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeepBody;
+
+/// An answer with a stream that a reactor is to give.
+pub(crate) struct Handover<B> {
+    response: Response<B>,
+    slot: Slot,
+    framing: Framing,
+    reactor: Reactor,
+}
+
+/// Whether a request can be answered by a reactor, and in which framing.
+pub(crate) fn framing_for(request: &Request<Incoming>) -> Result<Framing, Fallback> {
+    let is_bare = request.method() == Method::GET
+        && request.body().is_end_stream()
+        && request.extensions().get::<OnUpgrade>().is_none()
+        && matches!(request.version(), Version::HTTP_10 | Version::HTTP_11);
+    if is_bare { Ok(head::framing(request.version())) } else { Err(Fallback::Request) }
+}
+
+/// Why a response with a stream is hyper's; the reactor otherwise.
+pub(crate) fn reactor_for<B>(
+    response: &Response<B>,
+    mark: &StreamMark,
+    reception: &Reception,
+) -> Result<Reactor, Fallback> {
+    if response.extensions().get::<KeepBody>().is_some() {
+        return Err(Fallback::OptedOut);
+    }
+    if let Some(why) = head::needs_hyper(response) {
+        return Err(why);
+    }
+    if !mark.0.is_waiting() {
+        return Err(Fallback::Polled);
+    }
+    reception.reactor()
+}
+
+impl<B: Send + 'static> Handover<B> {
+    pub(crate) fn new(response: Response<B>, mark: StreamMark, framing: Framing, reactor: Reactor) -> Self {
+        Self { response, slot: mark.0, framing, reactor }
+    }
+
+    /// For hyper after all.
+    pub(crate) fn into_response(self) -> Response<B> {
+        self.response
+    }
+
+    /// Gives everything to the reactor. The body is kept unpolled until the stream is over, since the guards of middlewares are in it.
+    pub(crate) fn complete(self, socket: TcpStream, seat: Seat) {
+        let Self { response, slot, framing, reactor } = self;
+        let socket = match socket.into_std() {
+            Ok(socket) => socket,
+            Err(error) => {
+                debug!(%error, "a socket cannot leave its runtime, and is closed");
+                return;
+            }
+        };
+        let Some(session) = slot.take() else { return };
+        let (parts, body) = response.into_parts();
+        let head = head::head(&parts, framing);
+        let guard: Box<dyn Any + Send> = Box::new((body, seat));
+        reactor.adopt(Adoption { socket, head, framing, session, guard });
+    }
+}

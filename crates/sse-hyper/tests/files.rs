@@ -1,0 +1,86 @@
+//! A server that runs out of files. A process of its own, since the limit is the process's.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::{convert::Infallible, fs::File, future::ready, net::SocketAddr, time::Duration};
+
+use http::Request;
+use hyper::body::Incoming;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sse_core::{Event, Manager};
+use sse_hyper::{Fallback, Transports};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpSocket, TcpStream},
+    time::timeout,
+};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Takes all files that there may be.
+fn take_all() -> Vec<File> {
+    let taken: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+    assert!(!taken.is_empty());
+    taken
+}
+
+/// With a socket that was there before.
+async fn ask(socket: TcpSocket, address: SocketAddr) -> TcpStream {
+    let mut client = socket.connect(address).await.unwrap();
+    client.write_all(b"GET /events HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    client
+}
+
+async fn read_until(client: &mut TcpStream, needle: &str) {
+    let mut text = String::new();
+    while !text.contains(needle) {
+        let mut buffer = [0; 4096];
+        let count = timeout(PATIENCE, client.read(&mut buffer)).await.unwrap().unwrap();
+        assert!(count > 0, "the end, before {needle}");
+        text.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn streams_go_on_and_newcomers_wait_while_there_are_no_files() {
+    let manager = Manager::builder().build().unwrap();
+    let transports = Transports::default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let streams = manager.clone();
+    let service = tower::service_fn(move |request: Request<Incoming>| {
+        let session = streams.connect(sse_hyper::handshake(&request.into_parts().0)).unwrap();
+        ready(Ok::<_, Infallible>(sse_hyper::response(session)))
+    });
+    tokio::spawn(sse_hyper::serve(listener, service).transports(&transports).into_future());
+    let mut sockets: Vec<_> = (0..4).map(|_| TcpSocket::new_v4().unwrap()).collect();
+
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: Some(256), maximum }).unwrap();
+    let mut taken = take_all();
+    // Room for the connection, and not for the reactor.
+    taken.pop();
+    let mut first = ask(sockets.pop().unwrap(), address).await;
+    read_until(&mut first, "event: connection").await;
+    assert_eq!(transports.stats().bodies.get(Fallback::Unavailable), 1);
+
+    drop(taken);
+    let mut second = ask(sockets.pop().unwrap(), address).await;
+    read_until(&mut second, "event: connection").await;
+    assert_eq!(transports.stats().reactor.adopted, 1, "it was tried again");
+
+    let taken = take_all();
+    let mut third = ask(sockets.pop().unwrap(), address).await;
+    let mut byte = [0];
+    let early = timeout(Duration::from_millis(300), third.read(&mut byte)).await;
+    assert!(early.is_err(), "there is no file for it: {early:?}");
+    manager.all().publish(Event::text("nobody is harmed")).await.unwrap();
+    read_until(&mut first, "nobody is harmed").await;
+    read_until(&mut second, "nobody is harmed").await;
+
+    // Its other end is closed by the server then, which makes room for two.
+    drop(first);
+    read_until(&mut third, "event: connection").await;
+    assert_eq!(transports.stats().reactor.failed, 0);
+    drop(taken);
+}
