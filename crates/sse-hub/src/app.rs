@@ -11,13 +11,14 @@ use axum::{
 };
 use sse_axum::{Refusal, SseHandshake, SseResponse};
 use sse_core::Manager;
+use sse_metrics::Metrics;
 use sse_trpc::Management;
 
 use crate::{configured::Configured, cors, guard, health, metrics, page, requests, visitor};
 
 /// The hub's routes in demo mode, where visitors name themselves.
-pub(crate) fn demo(manager: Manager, management: Management) -> Router {
-    let metrics = get(metrics::scrape).with_state(metrics::of(manager.clone(), management.clone()));
+pub(crate) fn demo(manager: Manager, management: Management, metrics: Metrics) -> Router {
+    let metrics = get(metrics::scrape).with_state(metrics);
     let identified = from_fn_with_state(manager.clone(), visitor::identify);
     open_to_all()
         .route("/api/sse", any(visitor_stream))
@@ -28,10 +29,15 @@ pub(crate) fn demo(manager: Manager, management: Management) -> Router {
 }
 
 /// The hub's routes where it is said who may connect and call.
-pub(crate) fn configured(manager: Manager, management: Management, configured: Configured) -> Router {
+pub(crate) fn configured(
+    manager: Manager,
+    management: Management,
+    metrics: Metrics,
+    configured: Configured,
+) -> Router {
     let cors = cors::layer(&configured.origins);
     let configured = Arc::new(configured);
-    let metrics = get(metrics::scrape).with_state(metrics::of(manager.clone(), management.clone()));
+    let metrics = get(metrics::scrape).with_state(metrics);
     let metrics = Router::new().route("/metrics", metrics);
     let streams = Router::new().route("/api/sse", any(stream)).with_state(manager.clone());
     let calls = from_fn_with_state(Arc::clone(&configured), guard::calls);

@@ -36,6 +36,10 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = BoolishValueParser::new(), env = "SSE_HUB_DEMO")]
     pub(crate) demo: Option<bool>,
+    /// Serve streams on bare sockets where that can be done; without it hyper keeps them all [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = BoolishValueParser::new(), env = "SSE_HUB_REACTOR")]
+    pub(crate) reactor: Option<bool>,
     /// What is logged, as in RUST_LOG: `info`, `sse_hub=debug,sse_core=debug` [default: info]
     #[arg(long, value_name = "FILTER", env = "SSE_HUB_LOG")]
     pub(crate) log: Option<String>,

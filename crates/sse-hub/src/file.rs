@@ -18,6 +18,7 @@ pub(crate) struct Fields {
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) drain: Option<Seconds>,
     pub(crate) demo: Option<bool>,
+    pub(crate) reactor: Option<bool>,
     pub(crate) log: Option<String>,
     pub(crate) streams: Config,
     pub(crate) management: sse_trpc::Limits,
@@ -83,6 +84,7 @@ mod tests {
         assert_eq!(fields.drain, Some(Seconds(Duration::from_secs(10))));
         assert_eq!(fields.listen.unwrap().to_string(), "127.0.0.1:8080");
         assert_eq!((fields.demo, fields.log.as_deref()), (Some(false), Some("info")));
+        assert_eq!(fields.reactor, Some(true));
     }
 
     #[test]

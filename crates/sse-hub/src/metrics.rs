@@ -5,17 +5,70 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::IntoResponse,
 };
-use sse_core::Manager;
+use sse_axum::{TransportStats, Transports};
+use sse_core::{Manager, Stats};
 use sse_metrics::{Families, Family, Metrics};
 use sse_trpc::Management;
 
 const BUILD: Family<1> = Family::info("sse_hub_build", "Which hub it is.").labels(["version"]);
 
+const STREAMS: Family<1> = Family::gauge(
+    "sse_transport_streams",
+    "Streams by what serves them, ending ones included: the reactor, or hyper as the body of an answer.",
+)
+.labels(["transport"]);
+const OPENED: Family<1> =
+    Family::counter("sse_transport_streams_opened", "Streams that were opened, by what serves them.")
+        .labels(["transport"]);
+const FALLBACKS: Family<1> = Family::counter(
+    "sse_transport_fallbacks",
+    "Streams that were served as the body of an answer, by why the reactor could not serve them.",
+)
+.labels(["reason"]);
+const THREADS: Family = Family::gauge("sse_reactor_threads", "Threads of the reactor.");
+const BLOCKED: Family =
+    Family::gauge("sse_reactor_streams_blocked", "Streams that wait because a client's socket is full.");
+const STALLS: Family = Family::counter(
+    "sse_reactor_write_stalls",
+    "How often a stream had to wait because a client's socket was full.",
+);
+const BYTES: Family =
+    Family::counter("sse_reactor_written_bytes", "Bytes written to sockets, heads and framing included.");
+const RESETS: Family = Family::counter(
+    "sse_reactor_resets",
+    "Connections broken off, since their client took nothing or the server stopped.",
+);
+const FAILURES: Family<1> = Family::counter(
+    "sse_reactor_failures",
+    "Streams that ended by a fault: their socket could not be watched, or something panicked.",
+)
+.labels(["fault"]);
+
 /// All that the hub tells.
-pub(crate) fn of(manager: Manager, management: Management) -> Metrics {
+pub(crate) fn of(manager: Manager, management: Management, transports: Transports) -> Metrics {
+    let streams = manager.clone();
     Metrics::of(manager)
         .source(management)
+        .source(move |families: &mut Families| {
+            put_transports(families, &streams.stats(), &transports.stats());
+        })
         .source(|families: &mut Families| families.put(&BUILD, [env!("CARGO_PKG_VERSION")], 1_u32))
+}
+
+/// The hub has one server, so what the reactor does not serve is a body.
+fn put_transports(families: &mut Families, streams: &Stats, transports: &TransportStats) {
+    let TransportStats { reactor, bodies, .. } = transports;
+    let open = streams.total_connections + streams.ending;
+    families
+        .put_each(&STREAMS, [("reactor", reactor.streams), ("body", open.saturating_sub(reactor.streams))]);
+    families.put_each(&OPENED, [("reactor", reactor.adopted), ("body", bodies.total())]);
+    families.put_each(&FALLBACKS, bodies.iter().map(|(why, count)| (why.as_str(), count)));
+    families.put(&THREADS, [], reactor.threads);
+    families.put(&BLOCKED, [], reactor.blocked);
+    families.put(&STALLS, [], reactor.write_stalls);
+    families.put(&BYTES, [], reactor.bytes);
+    families.put(&RESETS, [], reactor.resets);
+    families.put_each(&FAILURES, [("unwatched", reactor.failed), ("panicked", reactor.panics)]);
 }
 
 /// Answers a scrape.

@@ -9,6 +9,7 @@ use std::{
 };
 
 use axum::Router;
+use sse_axum::Transports;
 use sse_core::{Config, Drain, Manager, Open};
 use sse_trpc::{Limits, Management, Transformer};
 use tokio::{
@@ -17,7 +18,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use crate::{app, configured::Configured, error::Error, page, settings::Settings, signals::Signals};
+use crate::{app, configured::Configured, error::Error, metrics, page, settings::Settings, signals::Signals};
 
 /// Connections that may wait to be accepted; the system may allow fewer.
 const BACKLOG: u32 = 4096;
@@ -30,11 +31,15 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Error> {
     let listener = listen(settings.listen)?;
     let signals =
         Signals::new().map_err(|source| Error::System { what: "signals cannot be heard", source })?;
+    let transports = Transports::default();
     let (manager, router) =
-        app(settings.streams, settings.management, settings.transformer, settings.configured)?;
+        app(settings.streams, settings.management, settings.transformer, settings.configured, &transports)?;
     announce(&listener, settings.tls.is_some());
-    let server = sse_axum::serve(listener, router)
+    let server = sse_axum::serve(listener, router);
+    let server = if settings.reactor { server } else { server.without_reactor() };
+    let server = server
         .manager(&manager)
+        .transports(&transports)
         .drain(Drain::within(settings.drain))
         .with_graceful_shutdown(first_signal(signals));
     let server = match settings.tls {
@@ -50,6 +55,7 @@ fn app(
     limits: Limits,
     transformer: Transformer,
     configured: Option<Configured>,
+    transports: &Transports,
 ) -> Result<(Manager, Router), Error> {
     let builder = Manager::builder().config(streams);
     let builder = match &configured {
@@ -58,14 +64,20 @@ fn app(
     };
     let manager = builder.build().map_err(|error| Error::Streams(vec![error.to_string()]))?;
     let management = Management::new(manager.clone()).limits(limits).transformer(transformer);
+    let metrics =
+        |management: &Management| metrics::of(manager.clone(), management.clone(), transports.clone());
     let router = match configured {
         Some(configured) => {
             let rates = Arc::clone(&configured.rates);
             let management = management.gate(&configured.calls, &configured.tickets);
             let management = management.limit(move |demand| rates.may_ask(demand));
-            app::configured(manager.clone(), management, configured)
+            let metrics = metrics(&management);
+            app::configured(manager.clone(), management, metrics, configured)
         }
-        None => app::demo(manager.clone(), management),
+        None => {
+            let metrics = metrics(&management);
+            app::demo(manager.clone(), management, metrics)
+        }
     };
     Ok((manager, router))
 }

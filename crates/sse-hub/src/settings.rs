@@ -23,6 +23,7 @@ use crate::{
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) drain: Duration,
+    pub(crate) reactor: bool,
     pub(crate) log: String,
     pub(crate) streams: Config,
     pub(crate) management: Limits,
@@ -65,6 +66,7 @@ impl Settings {
         let settings = Self {
             listen: cli.listen.or(file.listen).unwrap_or(DEFAULT_LISTEN),
             drain: cli.drain.or(file.drain.map(|Seconds(drain)| drain)).unwrap_or(DEFAULT_DRAIN),
+            reactor: cli.reactor.or(file.reactor).unwrap_or(true),
             log: cli.log.or(file.log.take()).unwrap_or_else(|| "info".to_owned()),
             streams,
             management,
@@ -146,6 +148,8 @@ mod tests {
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
         assert_eq!(settings.drain, Duration::from_secs(10));
         assert_eq!(settings.streams, Config::default());
+        assert!(settings.reactor);
+        assert!(!gather(&["--reactor=no"]).unwrap().reactor);
     }
 
     #[test]

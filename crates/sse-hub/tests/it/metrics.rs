@@ -66,11 +66,34 @@ async fn a_scrape_tells_what_happened() {
         ("sse_management_calls_total", &[("procedure", "sse.publish"), ("code", "BAD_REQUEST")], 1.0),
         ("sse_management_unknown_calls_total", &[], 1.0),
         ("sse_management_refused_requests_total", &[("code", "BAD_REQUEST")], 1.0),
+        ("sse_transport_streams", &[("transport", "reactor")], 2.0),
+        ("sse_transport_streams", &[("transport", "body")], 0.0),
+        ("sse_transport_streams_opened_total", &[("transport", "reactor")], 3.0),
+        ("sse_transport_fallbacks_total", &[("reason", "tls")], 0.0),
+        ("sse_reactor_streams_blocked", &[], 0.0),
+        ("sse_reactor_write_stalls_total", &[], 0.0),
+        ("sse_reactor_failures_total", &[("fault", "panicked")], 0.0),
         ("sse_hub_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1.0),
     ] {
         assert_eq!(number(&scrape, name, labels), expected, "{name} {labels:?}\n{text}");
     }
     assert!(!text.contains("alice") && !text.contains("made-up"), "{text}");
+}
+
+#[tokio::test]
+async fn without_the_reactor_streams_are_bodies_for_a_reason() {
+    let hub = Hub::start(&["--reactor=no"]).await;
+    let _stream = hub.stream("").await;
+    hub.settles_at(1).await;
+    let (scrape, text) = scrape(&hub).await;
+    for (name, labels, expected) in [
+        ("sse_transport_streams", &[("transport", "reactor")][..], 0.0),
+        ("sse_transport_streams", &[("transport", "body")], 1.0),
+        ("sse_transport_fallbacks_total", &[("reason", "off")], 1.0),
+        ("sse_reactor_threads", &[], 0.0),
+    ] {
+        assert_eq!(number(&scrape, name, labels), expected, "{name} {labels:?}\n{text}");
+    }
 }
 
 #[tokio::test]
