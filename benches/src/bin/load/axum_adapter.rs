@@ -12,14 +12,19 @@ use sse_core::Manager;
 use tokio::net::TcpListener;
 
 use crate::manager::{self, manager};
-use crate::serving::Serving;
+use crate::serving::{Serving, Switch};
 
 /// Serves until it fails.
 pub(crate) fn serve(listener: StdListener, serving: &Serving) -> anyhow::Result<()> {
     let sse = manager(serving)?;
     serving.runtime()?.block_on(async {
         let listener = TcpListener::from_std(listener)?;
-        sse_axum::serve(listener, app(sse.clone())).manager(&sse).await.context("serving")
+        let server = sse_axum::serve(listener, app(sse.clone())).manager(&sse);
+        let server = match serving.reactor {
+            Switch::On => server,
+            Switch::Off => server.without_reactor(),
+        };
+        server.await.context("serving")
     })
 }
 

@@ -12,7 +12,7 @@ use sse_hyper::SseBody;
 use tokio::net::TcpListener;
 
 use crate::manager::{self, manager};
-use crate::serving::Serving;
+use crate::serving::{Serving, Switch};
 
 type Body = Either<SseBody, Empty<Bytes>>;
 
@@ -25,7 +25,12 @@ pub(crate) fn serve(listener: StdListener, serving: &Serving) -> anyhow::Result<
             let sse = sse.clone();
             move |request| answer(request, sse.clone())
         });
-        sse_hyper::serve(listener, service).manager(&sse).await.context("serving")
+        let server = sse_hyper::serve(listener, service).manager(&sse);
+        let server = match serving.reactor {
+            Switch::On => server,
+            Switch::Off => server.without_reactor(),
+        };
+        server.await.context("serving")
     })
 }
 

@@ -91,6 +91,8 @@ enum Command {
 const REPORT: &str = "\
 The report:
   url, streams, payload_bytes, connect_seconds
+  connect_cpu_us  user and system time of the server for opening a stream; null without --pid
+  idle_cpu        the part of one processor that the server used in --idle; null without that or --pid
   memory          null without --pid, else
     before                    private anonymous bytes of the server before the first stream
     per_idle_stream           growth in bytes per stream, once all are open

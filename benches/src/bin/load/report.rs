@@ -12,6 +12,12 @@ pub(crate) struct Report {
     pub(crate) streams: usize,
     pub(crate) payload_bytes: usize,
     pub(crate) connect_seconds: f64,
+    /// User and system time of the server for opening a stream.
+    #[serde(default)]
+    pub(crate) connect_cpu_us: Option<f64>,
+    /// The part of one processor that the server used while nothing was published; only with `--idle`.
+    #[serde(default)]
+    pub(crate) idle_cpu: Option<f64>,
     /// User memory of the server.
     pub(crate) memory: Option<Memory>,
     pub(crate) paced: Phase,

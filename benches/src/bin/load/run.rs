@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{anyhow, ensure};
+use anyhow::{Context, anyhow, ensure};
 
 use crate::clock::{Clock, seconds_between};
 use crate::latency::Latency;
@@ -49,7 +49,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Report> {
     ensure!(volume.streams > 0, "--streams must be at least 1");
     allow_streams(volume.streams)?;
     let mut run = Run::start(options)?;
+    let before = Usage::now(run.server)?;
     let connect_seconds = run.open()?;
+    let connect_cpu_us = run.server_seconds(before)?.map(|seconds| seconds * 1e6 / volume.streams as f64);
     let idle = run.server_memory()?;
     run.warm_up()?;
     let (paced, interval) = (volume.paced()?, volume.interval()?);
@@ -57,12 +59,16 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Report> {
     let burst = run.bursts()?;
     run.settle()?;
     let after = run.server_memory()?;
+    // At the end, since a server may close the connection that publishes when it rests for so long.
+    let idle_cpu = run.idle()?;
     let faults = run.receiver.faults(run.publisher.published());
     Ok(Report {
         url: options.url.clone(),
         streams: volume.streams,
         payload_bytes: run.payload.size(),
         connect_seconds,
+        connect_cpu_us,
+        idle_cpu,
         memory: memory(run.memory_before, idle, after, volume.streams),
         paced: paced.into_phase(),
         burst: burst.into_phase(),
@@ -103,6 +109,25 @@ impl Run {
         let seconds = start.elapsed().as_secs_f64();
         self.settle()?;
         Ok(seconds)
+    }
+
+    /// Does nothing for a while; gives the part of a processor that the server used meanwhile.
+    fn idle(&mut self) -> anyhow::Result<Option<f64>> {
+        if self.volume.idle <= 0.0 {
+            return Ok(None);
+        }
+        let (start, before) = (Instant::now(), Usage::now(self.server)?);
+        let time = Duration::try_from_secs_f64(self.volume.idle).context("--idle")?;
+        while start.elapsed() < time {
+            self.receiver.settle(Duration::from_millis(500), &mut Latency::default())?;
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        Ok(self.server_seconds(before)?.map(|used| used / seconds))
+    }
+
+    /// Processor time of the server since then.
+    fn server_seconds(&self, before: Usage) -> anyhow::Result<Option<f64>> {
+        Ok(Usage::now(self.server)?.since(before).server_seconds())
     }
 
     /// Lets first events, and doubles that come late, arrive.

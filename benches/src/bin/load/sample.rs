@@ -23,6 +23,10 @@ impl Usage {
         Self { server, load: self.load.saturating_sub(earlier.load) }
     }
 
+    pub(crate) fn server_seconds(self) -> Option<f64> {
+        self.server.map(|time| time.as_secs_f64())
+    }
+
     fn plus(self, other: Self) -> Self {
         let server = self.server.zip(other.server).map(|(one, two)| one + two);
         Self { server, load: self.load + other.load }

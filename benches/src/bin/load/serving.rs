@@ -22,6 +22,15 @@ pub(crate) struct Serving {
     /// actix's broadcaster 10, since it waits for its streams.
     #[arg(long, default_value_t = 1024)]
     pub(crate) capacity: usize,
+    /// Whether a reactor serves the streams of `sse-hyper` and `sse-axum`, as it does by itself, or hyper.
+    #[arg(long, value_enum, default_value_t = Switch::On)]
+    pub(crate) reactor: Switch,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Switch {
+    On,
+    Off,
 }
 
 impl Serving {

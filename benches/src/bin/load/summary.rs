@@ -153,6 +153,8 @@ pub(crate) mod tests {
             streams: 10,
             payload_bytes: 64,
             connect_seconds: 0.1,
+            connect_cpu_us: None,
+            idle_cpu: None,
             memory: Some(Memory {
                 before: 0,
                 per_idle_stream: memory,

@@ -10,6 +10,9 @@ pub(crate) struct Volume {
     /// Streams to open.
     #[arg(long, default_value_t = 1000)]
     pub(crate) streams: usize,
+    /// Seconds to do nothing at the end, to see what open streams cost by themselves: heartbeats.
+    #[arg(long, default_value_t = 0.0)]
+    pub(crate) idle: f64,
     /// Bytes of a payload.
     #[arg(long, default_value_t = 64)]
     pub(crate) payload: usize,

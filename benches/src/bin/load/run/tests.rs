@@ -20,6 +20,7 @@ use crate::tracker::Faults;
 
 fn options(address: SocketAddr, target: Layout) -> Options {
     let volume = Volume {
+        idle: 0.0,
         streams: 50,
         payload: 64,
         seconds: 0.1,
@@ -49,7 +50,12 @@ fn assert_perfect(address: SocketAddr, target: Layout) {
 /// Starts a server in this process; it lasts as long as that.
 fn start(stack: Stack) -> SocketAddr {
     let workers = NonZeroUsize::new(1);
-    let serving = Serving { listen: "127.0.0.1:0".parse().unwrap(), workers, capacity: 1024 };
+    let serving = Serving {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        workers,
+        capacity: 1024,
+        reactor: crate::serving::Switch::On,
+    };
     let listener = serving.listener().unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || stack.serve(listener, &serving).unwrap());
