@@ -74,6 +74,11 @@ impl Body for SseBody {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Waiting(slot) => {
+                let mut hint = SizeHint::default();
+                hint.set_upper(slot.bound());
+                hint
+            }
             _ => SizeHint::default(),
         }
     }

@@ -27,13 +27,16 @@ pub enum Fallback {
     Head,
     /// A middleware has begun to read the body.
     Polled,
+    /// A middleware put a body of its own around the stream's, which does not say of its length what the stream's says: it may change
+    /// the bytes, or break off.
+    Wrapped,
     /// The reactor could not be started, or the server is over.
     Unavailable,
 }
 
 impl Fallback {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Off,
         Self::Tls,
         Self::Http2,
@@ -43,6 +46,7 @@ impl Fallback {
         Self::Encoded,
         Self::Head,
         Self::Polled,
+        Self::Wrapped,
         Self::Unavailable,
     ];
 
@@ -59,6 +63,7 @@ impl Fallback {
             Self::Encoded => "encoded",
             Self::Head => "head",
             Self::Polled => "polled",
+            Self::Wrapped => "wrapped",
             Self::Unavailable => "unavailable",
         }
     }
@@ -120,6 +125,6 @@ mod tests {
             assert_eq!((count, counts.read().get(why)), (index as u64 + 1, count), "{why:?}");
             assert_eq!(Fallback::ALL.iter().filter(|other| other.as_str() == why.as_str()).count(), 1);
         }
-        assert_eq!(counts.read().total(), 55);
+        assert_eq!(counts.read().total(), 66);
     }
 }

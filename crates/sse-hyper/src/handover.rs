@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use http::{Method, Request, Response, Version};
-use http_body::Body as _;
+use http_body::Body;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use sse_reactor::{Adoption, Framing, Reactor};
 use tokio::net::TcpStream;
@@ -19,8 +19,10 @@ use crate::{
 
 /// In a response's extensions: its stream is served as the body that it is, by hyper, also where a reactor could serve it.
 ///
-/// For routes with a layer that changes the body's bytes, since the reactor writes the events and not what the layer makes of
-/// them. A `Content-Encoding` says so by itself.
+/// The reactor writes the events, and not what layers make of them. A layer that sets `Content-Encoding`, or whose body does not pass on the
+/// [size hint](http_body::Body::size_hint) of the body in it, keeps the stream a body by itself ([`Fallback::Encoded`], [`Fallback::Wrapped`]):
+/// layers that rewrite, cut, add, or limit the length or the time. This is for those that cannot be told from a layer that only holds a guard:
+/// one that changes bytes but not their number, and one that looks at each frame, to count them say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeepBody;
 
@@ -42,7 +44,7 @@ pub(crate) fn framing_for(request: &Request<Incoming>) -> Result<Framing, Fallba
 }
 
 /// Why a response with a stream is hyper's; the reactor otherwise.
-pub(crate) fn reactor_for<B>(
+pub(crate) fn reactor_for<B: Body>(
     response: &Response<B>,
     mark: &StreamMark,
     reception: &Reception,
@@ -55,6 +57,10 @@ pub(crate) fn reactor_for<B>(
     }
     if !mark.0.is_waiting() {
         return Err(Fallback::Polled);
+    }
+    if response.body().size_hint().upper() != Some(mark.0.bound()) {
+        reception.warn_of_wrapped();
+        return Err(Fallback::Wrapped);
     }
     reception.reactor()
 }

@@ -38,6 +38,14 @@ impl Slot {
         self.take_and_leave(|_| None)
     }
 
+    /// What the body says of its length while nobody has polled it: a bound that no stream reaches, and that no other body gives.
+    ///
+    /// A body around it that says the same passes the bytes on as they are. One that changes their number does not know a bound, or another one;
+    /// passing this one on, it would make `Content-Length` wrong for every ordinary answer.
+    pub(crate) fn bound(&self) -> u64 {
+        1 << 63 | Arc::as_ptr(&self.0).addr() as u64
+    }
+
     pub(crate) fn is_waiting(&self) -> bool {
         matches!(self.content().as_deref(), Some(Content::Waiting(_)))
     }

@@ -2,7 +2,10 @@
 
 use std::{
     num::NonZeroUsize,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,6 +25,8 @@ pub(crate) struct Reception(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     bodies: Counts,
+    /// Whether it was told that bodies are wrapped.
+    warned: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -41,7 +46,7 @@ enum State {
 impl Default for Reception {
     fn default() -> Self {
         let state = Mutex::new(State::NotStarted { threads: None, linger: Duration::ZERO, failed: false });
-        Self(Arc::new(Shared { state, bodies: Counts::default() }))
+        Self(Arc::new(Shared { state, bodies: Counts::default(), warned: AtomicBool::new(false) }))
     }
 }
 
@@ -101,6 +106,16 @@ impl Reception {
         }
         if !matches!(*state, State::Off) {
             *state = State::Closed(reactor);
+        }
+    }
+
+    /// Says so once.
+    pub(crate) fn warn_of_wrapped(&self) {
+        if !self.0.warned.swap(true, Ordering::Relaxed) {
+            warn!(
+                "a layer puts bodies of its own around streams, so they stay with hyper, at twenty times the memory: \
+                 see `Fallback::Wrapped`, and `KeepBody` to say that it is meant"
+            );
         }
     }
 

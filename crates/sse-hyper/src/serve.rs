@@ -72,8 +72,9 @@ pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
 ///
 /// A stream over HTTP/1 without TLS leaves hyper once its head is due, and a reactor serves it on the bare socket, with a twentieth of the memory: threads
 /// that are started for the first of them, in which the managers' hooks run in the context of this runtime. Nothing of it shows but
-/// `Connection: close`. The body is kept unpolled until the stream is over, and dropped then. Where more than a stream is asked of the connection, the stream stays
-/// a body: see [`Fallback`](crate::Fallback).
+/// `Connection: close`. The body is kept unpolled until the stream is over, and dropped then, so guards of layers do what they should, and what
+/// layers do with frames is not done: see [`KeepBody`](crate::KeepBody). Where a layer's body may change the bytes, or more than a stream is asked of the connection,
+/// the stream stays a body: see [`Fallback`](crate::Fallback).
 ///
 /// HTTP/2 is spoken to clients that begin with it (RFC 9113, section 3.3), and over TLS to those that negotiate it: a browser has six
 /// connections to a server of HTTP/1.1, one stream each, and as many streams as it likes on one of HTTP/2. There a peer that answers no

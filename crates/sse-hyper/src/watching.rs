@@ -10,6 +10,7 @@ use std::{
 };
 
 use http::{Request, Response};
+use http_body::Body;
 use hyper::{body::Incoming, service::Service as HyperService};
 use sse_reactor::Framing;
 use tower_service::Service;
@@ -51,7 +52,7 @@ impl<S, B> HyperService<Request<Incoming>> for Watching<S>
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone,
     S::Error: Into<BoxError>,
-    B: Send + 'static,
+    B: Body + Send + 'static,
 {
     type Response = Response<B>;
     type Error = BoxError;
@@ -93,7 +94,7 @@ impl<S, B> Future for Answering<S, S::Future>
 where
     S: Service<Request<Incoming>, Response = Response<B>>,
     S::Error: Into<BoxError>,
-    B: Send + 'static,
+    B: Body + Send + 'static,
 {
     type Output = Result<Response<B>, BoxError>;
 
@@ -138,7 +139,7 @@ struct Courier {
 
 impl Courier {
     /// Keeps a response back that a reactor can give; any other is hyper's.
-    fn park<B: Send + 'static>(&self, response: Response<B>) -> Option<Response<B>> {
+    fn park<B: Body + Send + 'static>(&self, response: Response<B>) -> Option<Response<B>> {
         let Some(mark) = response.extensions().get::<StreamMark>().cloned() else { return Some(response) };
         let ending = mark.0.ending();
         // A middleware dropped the body, and the stream with it.
@@ -158,7 +159,7 @@ impl Courier {
         }
     }
 
-    fn fitness<B>(
+    fn fitness<B: Body>(
         &self,
         response: &Response<B>,
         mark: &StreamMark,

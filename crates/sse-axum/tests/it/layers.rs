@@ -7,7 +7,12 @@ use sse_axum::{Fallback, SseHandshake, SseResponse, Transports};
 use sse_core::{Disconnect, Event, EventStream, Manager, Target};
 use sse_testkit::{Item, RawRequest};
 use tokio::{net::TcpListener, time::sleep};
-use tower_http::{compression::CompressionLayer, cors::CorsLayer, timeout::TimeoutLayer, trace::TraceLayer};
+use tower_http::{
+    compression::CompressionLayer,
+    cors::CorsLayer,
+    timeout::{ResponseBodyTimeoutLayer, TimeoutLayer},
+    trace::TraceLayer,
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const TIMEOUT: Duration = Duration::from_millis(200);
@@ -27,10 +32,13 @@ async fn serve_with(manager: &Manager, transports: &Transports) -> std::net::Soc
     let body = async move |handshake: SseHandshake| {
         SseResponse::from(streams.connect(handshake).unwrap()).keep_body()
     };
+    let streams = manager.clone();
+    let timed = async move |handshake: SseHandshake| SseResponse::from(streams.connect(handshake).unwrap());
     let slow = async || std::future::pending::<()>().await;
     let router = Router::new()
         .route("/events", get(events))
         .route("/body", get(body))
+        .route("/timed", get(timed).layer(ResponseBodyTimeoutLayer::new(TIMEOUT)))
         .route("/one-off", get(one_off))
         .route("/slow", get(slow))
         .layer(CompressionLayer::new())
@@ -74,16 +82,16 @@ async fn events_pass_all_of_them_at_once_and_no_timeout_ends_a_stream() {
 }
 
 #[tokio::test]
-async fn the_reactor_serves_streams_behind_all_of_them_unless_a_route_says_no() {
+async fn the_reactor_serves_streams_behind_all_of_them_unless_a_route_or_a_body_says_no() {
     let (manager, transports) = (Manager::builder().build().unwrap(), Transports::default());
     let address = serve_with(&manager, &transports).await;
-    for path in ["/events", "/body"] {
+    for path in ["/events", "/body", "/timed"] {
         let mut client = browser(address, path).open().await.unwrap();
         assert_eq!(client.next_event_within(PATIENCE).await.unwrap().event_type, "connection");
     }
     let stats = transports.stats();
-    assert_eq!((stats.reactor.adopted, stats.bodies.total()), (1, 1), "{stats:?}");
-    assert_eq!(stats.bodies.get(Fallback::OptedOut), 1);
+    assert_eq!((stats.reactor.adopted, stats.bodies.total()), (1, 2), "{stats:?}");
+    assert_eq!((stats.bodies.get(Fallback::OptedOut), stats.bodies.get(Fallback::Wrapped)), (1, 1));
 }
 
 #[tokio::test]

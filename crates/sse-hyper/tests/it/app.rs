@@ -16,7 +16,8 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt, BodyStream, Full, StreamBody, combinators::UnsyncBoxBody};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, BodyStream, Full, Limited, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use sse_core::{Builder, Departure, Handshake, Hooks, Manager, Reason, StreamInfo};
 use sse_hyper::{KeepBody, Serve, TransportStats, Transports};
@@ -84,6 +85,11 @@ impl Site {
                 response.headers_mut().insert("content-encoding", HeaderValue::from_static("x-own"));
             }),
             "/replaced" => self.stream(request, 0).map(|_| Full::from("instead").boxed_unsync()),
+            "/shouted" => shouted(self.stream(request, 0)),
+            "/limited" => limited(self.stream(request, 0)),
+            "/streamed" => {
+                self.stream(request, 0).map(|body| StreamBody::new(BodyStream::new(body)).boxed_unsync())
+            }
             "/begun" => begun(self.stream(request, 0)).await,
             "/guarded" => guarded(self.stream(request, 0), Guard::new(&self.guards)),
             "/cookies" => with(self.stream(request, 0), cookies),
@@ -188,12 +194,47 @@ impl Drop for Guard {
 
 /// A middleware that counts the answers under way.
 fn guarded(response: Reply, guard: Guard) -> Reply {
+    response.map(|inner| Guarded { inner, _guard: guard }.boxed_unsync())
+}
+
+/// A body that passes everything on.
+struct Guarded {
+    inner: UnsyncBoxBody<Bytes, Infallible>,
+    _guard: Guard,
+}
+
+impl Body for Guarded {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Pin::new(&mut self.inner).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// A middleware that changes the bytes, and not their number.
+fn shouted(response: Reply) -> Reply {
     response.map(|body| {
-        body.map_frame(move |frame| {
-            let _ = &guard;
-            frame
-        })
-        .boxed_unsync()
+        body.map_frame(|frame| frame.map_data(|data| data.to_ascii_uppercase().into())).boxed_unsync()
+    })
+}
+
+/// A middleware that reads no more than so many bytes.
+fn limited(response: Reply) -> Reply {
+    response.map(|body| {
+        let limited = Limited::new(body, 1 << 40);
+        limited.map_err(|_| -> Infallible { unreachable!("as long as no stream is") }).boxed_unsync()
     })
 }
 
@@ -219,7 +260,7 @@ fn layered(mut response: Reply) -> Reply {
     response.headers_mut().insert("x-layer", HeaderValue::from_static("kept"));
     response.headers_mut().append("vary", HeaderValue::from_static("origin"));
     response.extensions_mut().insert("a middleware's own");
-    response.map(|body| body.map_frame(|frame| frame).boxed_unsync())
+    response.map(|body| body.map_err(|error| error).boxed_unsync())
 }
 
 impl App {

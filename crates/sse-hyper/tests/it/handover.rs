@@ -178,6 +178,25 @@ async fn what_only_a_body_can_do_stays_one() {
 }
 
 #[tokio::test]
+async fn bodies_around_a_stream_that_may_do_something_to_it_do_it() {
+    for path in ["/limited", "/streamed"] {
+        let app = app().await;
+        let mut client = open(RawRequest::get(app.address, path)).await;
+        works(&app, &mut client).await;
+        assert_eq!(fallback(&app), Fallback::Wrapped, "{path}");
+    }
+    let app = app().await;
+    let mut connection = Connection::open(app.address).await;
+    connection.get("/shouted").await;
+    connection.head().await;
+    app.until(|app| app.manager.stats().total_connections == 1).await;
+    app.manager.disconnect(Target::All, Disconnect::new()).await;
+    let events = connection.events().await;
+    assert!(events.is_empty(), "no field has such a name: {events:?}");
+    assert_eq!(fallback(&app), Fallback::Wrapped);
+}
+
+#[tokio::test]
 async fn a_request_that_asks_for_more_is_hypers() {
     let bodied = "content-length: 2\r\n\r\nab";
     let upgrade = "connection: upgrade\r\nupgrade: h2c\r\n\r\n";
