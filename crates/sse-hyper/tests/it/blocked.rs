@@ -19,13 +19,15 @@ fn waiting(app: &App) -> usize {
     app.manager.connections(&ConnectionQuery::first(1)).items.iter().map(|stream| stream.waiting).sum()
 }
 
-/// Publishes until the connection is blocked and hyper holds as much as it will, or the stream is ended for it.
+/// Publishes more than all buffers on the way of a client that reads nothing ever hold.
 async fn fill(app: &App) {
-    let large = Event::text("x".repeat(64 << 10));
-    while waiting(app) < 32 && app.manager.stats().total_connections == 1 {
+    let large = Event::text("x".repeat(512 << 10));
+    for _ in 0..64 {
         app.manager.all().publish(large.clone()).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(1)).await;
     }
+    let has_begun = |app: &App| app.transports().reactor.blocked + app.transports().bodies.total() == 1;
+    // Or was ended for it already.
+    app.until(|app| has_begun(app) || app.manager.stats().total_connections == 0).await;
 }
 
 /// After the bytes that its system took for it, a client sees what became of its connection.
@@ -44,7 +46,7 @@ async fn a_stalled_client_of_hyper_is_reset() {
 }
 
 async fn stalled(settings: impl FnOnce(Serve<Site>) -> Serve<Site>) {
-    let builder = Manager::builder().connection_timeout(Duration::from_secs(2)).queue(1 << 16, 1 << 30);
+    let builder = Manager::builder().connection_timeout(Duration::from_secs(3)).queue(1 << 16, 1 << 30);
     let options = sse_hyper::SocketOptions::default();
     let app = App::start_with(builder, |serve| settings(serve.socket_options(options))).await;
     let mut client = stall(&app).await;
