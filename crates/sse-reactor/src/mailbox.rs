@@ -57,12 +57,12 @@ impl Mailbox {
     }
 
     pub(crate) fn load(&self) -> usize {
-        self.load.load(Ordering::Relaxed)
+        self.load.load(Ordering::Acquire)
     }
 
-    /// Notes that a stream is gone.
+    /// Notes that a stream is gone. Whoever sees it in the number sees what became of the stream, too.
     pub(crate) fn unload(&self) {
-        self.load.fetch_sub(1, Ordering::Relaxed);
+        self.load.fetch_sub(1, Ordering::AcqRel);
     }
 
     pub(crate) fn adopt(&self, adoption: Adoption) {

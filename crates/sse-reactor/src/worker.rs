@@ -213,8 +213,8 @@ impl Worker {
 
     fn fail(&mut self, connection: Connection) {
         self.mailbox.counters.failed.add(1);
-        self.mailbox.unload();
         self.guarded(|| connection.end(End::Close));
+        self.mailbox.unload();
     }
 
     /// Lets a connection do something, and sees to what follows.
@@ -253,17 +253,18 @@ impl Worker {
         if matches!(leave, Leave::Reset) {
             counters.resets.add(1);
         }
-        self.mailbox.unload();
         self.guarded(|| match leave {
             Leave::Finished => connection.finish(),
             Leave::Gone => connection.end(End::Close),
             Leave::Reset => connection.end(End::Reset),
         });
+        // When nobody is counted any more, nothing is left of anybody.
+        self.mailbox.unload();
     }
 
     fn dismiss(&mut self, adoption: Adoption, end: End) {
-        self.mailbox.unload();
         self.guarded(|| connection::dismiss(adoption, end));
+        self.mailbox.unload();
     }
 
     /// Does what may run foreign code: hooks of a manager, guards of a middleware.

@@ -64,16 +64,16 @@ fn serve(listener: TcpListener, site: &Site, stop: Stop, transport: &Transport) 
         };
         let transports = Transports::default();
         server.transports(&transports).with_graceful_shutdown(stop).await?;
+        // The server waits for its connections, and a thread of the reactor counts them afterwards.
+        while transports.stats().reactor.streams > 0 {
+            tokio::task::yield_now().await;
+        }
         let stats = transports.stats();
         match transport {
             Transport::Reactor => assert_eq!(stats.bodies.get(Fallback::Off), 0, "{stats:?}"),
             Transport::Bodies => assert_eq!(stats.reactor.adopted, 0, "{stats:?}"),
         }
-        assert_eq!(
-            (stats.reactor.streams, stats.reactor.panics, stats.reactor.failed),
-            (0, 0, 0),
-            "{stats:?}"
-        );
+        assert_eq!((stats.reactor.panics, stats.reactor.failed), (0, 0), "{stats:?}");
         Ok(())
     })
 }
