@@ -25,10 +25,14 @@ export async function allowed(): Promise<unknown[]> {
   const next: number | null = page.nextCursor;
   await plain.sse.publish.mutate({ target: { user: "42" }, event: "x", data: [1], except: ["…"] });
   await plain.sse.publish.mutate({ target: "all", event: "x", data: null });
+  const once: Done = await plain.sse.publish.mutate({ target: "all", event: "x", data: 1, key: "k", ephemeral: null });
+  const wasThere: true | undefined = once.duplicate;
+  const gaps: number | undefined = stats.log?.gaps.trimmed;
+  const isAway = stats.log?.state === "away";
   await plain.sse.sendNotification.mutate({ userId: "42", type: "warning", message: "m" });
   await plain.sse.disconnect.mutate({ target: { client: "…" }, reason: "r" });
   await plain.sse.join.mutate({ clientId: "…", topics: ["news"] });
-  return [kicked, byUser, done.matched, next];
+  return [kicked, byUser, done.matched, next, wasThere, gaps, isAway];
 }
 
 export async function refused(): Promise<void> {

@@ -60,8 +60,11 @@ impl Dialect for Trpc {
         }
     }
 
-    fn heartbeat(&self, _: &Event, out: &mut FrameWriter) {
-        out.event(&Event::text("").event_type(PING));
+    /// With a log it has the position as its id: an `EventSource` takes that from any event, and brings it when it comes back by itself, while
+    /// tRPC's client looks at the ids of messages only.
+    fn heartbeat(&self, beat: &Event, out: &mut FrameWriter) {
+        let ping = Event::text("").event_type(PING);
+        out.event(&beat.id_ref().into_iter().fold(ping, |ping, id| ping.id(id.clone())));
     }
 
     fn end(&self, farewell: &Farewell, out: &mut FrameWriter) {

@@ -1,8 +1,9 @@
 //! Why a call failed.
 
-use std::fmt;
+use std::{error::Error as _, fmt, time::Duration};
 
-use sse_core::{Cause, EventError, PublishError};
+use sse_core::{BackplaneError, Cause, EventError, PublishError};
+use tracing::warn;
 
 use crate::code::Code;
 
@@ -13,19 +14,27 @@ pub struct Error {
     code: Code,
     message: String,
     allow: Option<&'static str>,
+    retry_after: Option<Duration>,
 }
 
 impl Error {
     /// An error with a message for the client.
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), allow: None }
+        Self { code, message: message.into(), allow: None, retry_after: None }
     }
 
     /// Says that a field of the input is wrong.
     #[must_use]
     pub fn field(field: &str, problem: impl fmt::Display) -> Self {
         Self::new(Code::BadRequest, format!("{field}: {problem}"))
+    }
+
+    /// Says when another try makes sense: an answer to this call alone, or to a batch of which all calls failed so, has it as `retry-after`.
+    #[must_use]
+    pub fn retry_after(mut self, delay: Duration) -> Self {
+        self.retry_after = Some(delay);
+        self
     }
 
     /// What kind of error it is.
@@ -49,20 +58,39 @@ impl Error {
     pub(crate) fn allowed(&self) -> Option<&'static str> {
         self.allow
     }
+
+    pub(crate) fn delay(&self) -> Option<Duration> {
+        self.retry_after
+    }
 }
 
+/// What a backplane said is for the operator, who finds it in the log of the process; clients are told that it did not work.
 impl From<PublishError> for Error {
     fn from(error: PublishError) -> Self {
-        let code = match &error {
+        let message = error.to_string();
+        match error {
             PublishError::Target { .. }
             | PublishError::EventType(_)
             | PublishError::Reserved { .. }
             | PublishError::Empty
-            | PublishError::Event(EventError::Field { .. } | EventError::Utf8(_)) => Code::BadRequest,
-            PublishError::TooLarge { .. } => Code::PayloadTooLarge,
-            _ => Code::InternalServerError,
-        };
-        Self::new(code, error.to_string())
+            | PublishError::Event(EventError::Field { .. } | EventError::Utf8(_)) => {
+                Self::new(Code::BadRequest, message)
+            }
+            PublishError::Id => Self::field("id", message),
+            PublishError::Key(problem) => Self::field("key", problem),
+            PublishError::TooLarge { .. } => Self::new(Code::PayloadTooLarge, message),
+            PublishError::Backplane(BackplaneError::TooLarge { size, limit }) => Self::new(
+                Code::PayloadTooLarge,
+                format!("the event has {size} bytes in the event log, which takes {limit}"),
+            ),
+            PublishError::Unavailable { retry_after, .. } => {
+                Self::new(Code::ServiceUnavailable, message).retry_after(retry_after)
+            }
+            _ => {
+                warn!(error = error.source(), "{message}");
+                Self::new(Code::InternalServerError, message)
+            }
+        }
     }
 }
 

@@ -51,10 +51,21 @@ pub(crate) struct Done {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     id: Option<String>,
+    /// There when the event had been published before under its key: that one has the id, and nothing was sent now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional, type = "true"))]
+    duplicate: Option<bool>,
+}
+
+impl Done {
+    pub(crate) fn matched(matched: usize) -> Self {
+        Self { matched, id: None, duplicate: None }
+    }
 }
 
 impl From<Receipt> for Done {
     fn from(receipt: Receipt) -> Self {
-        Self { matched: receipt.matched, id: receipt.id.map(|id| id.as_str().to_owned()) }
+        let Receipt { matched, id, duplicate, .. } = receipt;
+        Self { matched, id: id.map(|id| id.as_str().to_owned()), duplicate: duplicate.then_some(true) }
     }
 }

@@ -1,6 +1,6 @@
 //! An answer, in no framework's terms.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
 use sse_core::{STREAM_HEADERS, Session};
@@ -32,11 +32,11 @@ pub enum Content {
 impl Response {
     /// The answer to a single call.
     pub(crate) fn single(outcome: &Outcome, transformer: Transformer) -> Self {
-        let (status, allow) = match &outcome.result {
-            Ok(_) => (200, None),
-            Err(error) => (error.code().status(), error.allowed()),
-        };
-        Self::json(status, allow, envelope::of(outcome, transformer))
+        let text = envelope::of(outcome, transformer);
+        match &outcome.result {
+            Ok(_) => Self::json(200, None, text),
+            Err(error) => Self::json(error.code().status(), error.allowed(), text).retry_after(error.delay()),
+        }
     }
 
     /// The answer to a batch: in order, with the status that all agree on.
@@ -48,13 +48,16 @@ impl Response {
         let first = outcomes.first().map_or(200, status);
         let common = if outcomes.iter().all(|outcome| status(outcome) == first) { first } else { 207 };
         let allow = outcomes.iter().find_map(|outcome| outcome.result.as_ref().err()?.allowed());
+        let delay = outcomes.iter().filter_map(|outcome| outcome.result.as_ref().err()?.delay()).max();
         let envelopes: Vec<_> = outcomes.iter().map(|outcome| envelope::of(outcome, transformer)).collect();
         Self::json(common, allow.filter(|_| common == 405), format!("[{}]", envelopes.join(",")))
+            .retry_after(delay.filter(|_| common == first && common >= 400))
     }
 
     /// The answer to a request in which no call was found.
     pub(crate) fn failure(error: &Error, transformer: Transformer) -> Self {
         Self::json(error.code().status(), error.allowed(), envelope::failure(error, None, transformer))
+            .retry_after(error.delay())
     }
 
     /// The answer to a batch, as its answers come.
@@ -91,6 +94,13 @@ impl Response {
         headers.push(("content-type", "application/json".into()));
         headers.extend(allow.map(|methods| ("allow", methods.into())));
         Self { status, headers, body: Content::Whole(body.into()) }
+    }
+
+    /// In whole seconds, as the header has it (RFC 9110, section 10.2.3), and never too early.
+    fn retry_after(mut self, delay: Option<Duration>) -> Self {
+        let seconds = delay.map(|delay| delay.as_millis().div_ceil(1000).max(1).to_string());
+        self.headers.extend(seconds.map(|seconds| ("retry-after", seconds.into())));
+        self
     }
 }
 

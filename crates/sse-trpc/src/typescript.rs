@@ -4,7 +4,7 @@ use std::{fmt::Write as _, fs, future::Future, path::Path};
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use sse_core::{Handshake, Manager, Target};
+use sse_core::{Handshake, Manager, Retention, Target};
 use sse_notify::Kind as NotificationKind;
 use ts_rs::{Config, TS};
 
@@ -72,11 +72,16 @@ fn other_types() -> String {
         Target::Topic("x".try_into().unwrap()),
     ];
     let targets = targets.map(|target| literal(&json!(target))).join(" | ");
-    let manager = Manager::builder().build().unwrap();
+    let manager = Manager::builder().log(Retention::default()).build().unwrap();
     let counters = literal(&json!(manager.stats().counters));
-    format!(
-        "export type NotificationType = {kinds};\n\nexport type Target = {targets};\n\nexport type SseCounters = {counters};\n\n"
-    )
+    let gaps = literal(&json!(manager.log().unwrap().gaps));
+    let types = [
+        ("NotificationType", kinds),
+        ("Target", targets),
+        ("SseCounters", counters),
+        ("SseGaps", gaps),
+    ];
+    types.map(|(name, form)| format!("export type {name} = {form};\n\n")).concat()
 }
 
 /// The type of a value that stands for all of its kind.
@@ -185,6 +190,7 @@ impl Types {
 fn described() -> Types {
     let config = Config::new().with_large_int("number");
     let mut types = Types { config, declarations: Vec::new(), entries: Vec::new() };
+    types.declare::<stats::LogNumbers>();
     types.call("getStats", Kind::Query, stats::get);
     types.declare::<Connection>();
     let (input, output) = (types.input::<connections::Input>(), types.declare::<ConnectionPage>());

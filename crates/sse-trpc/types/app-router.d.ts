@@ -21,11 +21,23 @@ export type Target = "all" | { user: string } | { client: string } | { topic: st
 
 export type SseCounters = { bytes: number, connected: number, delivered: number, disconnected: { client_left: number, expired: number, kicked: number, max_age: number, overflow: number, replaced: number, shutdown: number, stalled: number }, dropped: number, heartbeats: number, published: number, queued: number, refused: { address_limit: number, cross_site: number, draining: number, forbidden: number, full: number, headers_only: number, invalid: number, method: number, rate_limit: number, stay_away: number, too_many_dialects: number, unauthenticated: number, unavailable: number, user_limit: number } };
 
+export type SseGaps = { epoch: number, future: number, invalid: number, overflow: number, trimmed: number };
+
 /** What a subscription gives: the event's type, `message` where it has none, and its data. */
 export type SseEvent = { type: string; data: unknown };
 
 /** An event with an id, by which the client goes on after a lost connection. */
 export type TrackedSseEvent = { id: string; data: SseEvent };
+
+export type SseLog = { backplane: string, state: "starting" | "current" | "away", 
+/**
+ * The id of the latest event.
+ */
+head: string, 
+/**
+ * The id behind which everything is held.
+ */
+trimmed: string, lagMs: number, entries: number, bytes: number, resumed: number, replayed: number, gaps: SseGaps, duplicates: number, unreadable: number, reconnects: number, reads: number, appends: number, appendFailures: number, appendMs: number, };
 
 export type StatsInput = { byUser?: boolean | null, limit?: number | null, };
 
@@ -33,7 +45,11 @@ export type SseStats = { totalConnections: number, uniqueUsers: number,
 /**
  * Left out when it was not asked for.
  */
-connectionsByUser?: { [key in string]: number }, ending: number, } & SseCounters;
+connectionsByUser?: { [key in string]: number }, ending: number, 
+/**
+ * Only with an event log.
+ */
+log?: SseLog, } & SseCounters;
 
 export type Connection = { clientId: string, userId: string | null, topics: Array<string>, connectedAt: number, waiting: number, delivered: number, };
 
@@ -59,7 +75,11 @@ matched: number,
 /**
  * The id that the event got; only with an event log.
  */
-id?: string, };
+id?: string, 
+/**
+ * There when the event had been published before under its key: that one has the id, and nothing was sent now.
+ */
+duplicate?: true, };
 
 export type SendNotificationInput = { userId: string, type?: NotificationType, title?: string | null, message: string, data?: Record<string, unknown>, timestamp?: number | null, };
 
@@ -75,9 +95,17 @@ export type PublishInput = { target: Target, except?: Array<string>, event: stri
  */
 data: unknown, 
 /**
- * Not to be logged; nothing is.
+ * For those who are there now: it is kept out of the event log.
  */
-ephemeral?: boolean | null, key?: string | null, };
+ephemeral?: boolean | null, 
+/**
+ * Of several publishes with one key within two minutes only the first takes effect; only with an event log.
+ */
+key?: string | null, 
+/**
+ * How long to go on trying while the event log is away, up to 30,000; without it the call fails at once.
+ */
+patienceMs?: number | null, };
 
 export type MembershipInput = { clientId: string, topics: Array<string>, };
 

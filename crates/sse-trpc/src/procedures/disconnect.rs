@@ -36,5 +36,5 @@ pub(crate) async fn disconnect(context: Context, input: Input) -> Result<Done, E
         how = how.stay_away(Duration::from_millis(milliseconds));
     }
     let matched = context.manager().disconnect(input.target, how).await;
-    Ok(Done { matched, id: None })
+    Ok(Done::matched(matched))
 }

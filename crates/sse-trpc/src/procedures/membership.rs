@@ -70,5 +70,5 @@ fn find(context: &Context, client: ClientId) -> Result<Stream, Error> {
 }
 
 fn done(matched: usize) -> Done {
-    Done { matched, id: None }
+    Done::matched(matched)
 }

@@ -1,5 +1,7 @@
 //! `publish`.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sse_core::{ClientId, Event, Publish, PublishError, Target};
@@ -9,7 +11,7 @@ use crate::{check, context::Context, error::Error};
 
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "PublishInput", optional_fields = nullable))]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Input {
     #[cfg_attr(test, ts(type = "Target"))]
     target: Target,
@@ -19,11 +21,16 @@ pub(crate) struct Input {
     /// As the caller wrote it: numbers keep their digits and members their order.
     #[cfg_attr(test, ts(type = "unknown"))]
     data: Box<RawValue>,
-    /// Not to be logged; nothing is.
-    #[serde(rename = "ephemeral")]
-    _ephemeral: Option<bool>,
+    /// For those who are there now: it is kept out of the event log.
+    ephemeral: Option<bool>,
+    /// Of several publishes with one key within two minutes only the first takes effect; only with an event log.
     key: Option<String>,
+    /// How long to go on trying while the event log is away, up to 30,000; without it the call fails at once.
+    patience_ms: Option<u64>,
 }
+
+/// Longer than that no caller should have to wait for an answer.
+const MOST_PATIENCE_MS: u64 = 30_000;
 
 pub(crate) async fn publish(context: Context, input: Input) -> Result<Done, Error> {
     check::target(&context, &input.target)?;
@@ -36,11 +43,18 @@ pub(crate) async fn publish(context: Context, input: Input) -> Result<Done, Erro
             format_args!("has {} client ids, more than {most}", except.len()),
         ));
     }
-    if input.key.is_some() {
-        return Err(Error::field("key", "publishing once per key needs an event log, and there is none"));
-    }
     let event_type = check::event_type(&context, input.event)?;
-    let event = Event::json(&input.data).map_err(PublishError::from)?.event_type(event_type);
+    let mut event = Event::json(&input.data).map_err(PublishError::from)?.event_type(event_type);
+    if input.ephemeral == Some(true) {
+        event = event.ephemeral();
+    }
+    if let Some(key) = input.key {
+        event = event.idempotency_key(key);
+    }
+    if let Some(millis) = input.patience_ms {
+        check::in_range("patienceMs", millis, 0, MOST_PATIENCE_MS)?;
+        event = event.patience(Duration::from_millis(millis));
+    }
     let receipt = Publish::publish(context.manager(), input.target, &except, event).await.map_err(refused)?;
     Ok(receipt.into())
 }

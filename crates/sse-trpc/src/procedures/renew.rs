@@ -24,8 +24,8 @@ pub(crate) async fn renew(context: Context, input: Input) -> Result<Done, Error>
         None => context.admitted()?.clone(),
     };
     match context.manager().renew(input.client_id, &caller) {
-        Ok(()) => Ok(Done { matched: 1, id: None }),
-        Err(RenewError::NotLive) => Ok(Done { matched: 0, id: None }),
+        Ok(()) => Ok(Done::matched(1)),
+        Err(RenewError::NotLive) => Ok(Done::matched(0)),
         Err(error @ RenewError::Expired) => Err(Error::new(Code::Unauthorized, error.to_string())),
         Err(error) => Err(Error::new(Code::Forbidden, error.to_string())),
     }

@@ -1,7 +1,7 @@
 //! `getStats`.
 
 use serde::{Deserialize, Serialize, Serializer};
-use sse_core::{Counters, UserId};
+use sse_core::{ByName, Counters, Cursor, LogState, LogStats, UserId};
 
 use crate::{check, context::Context, error::Error};
 
@@ -24,9 +24,65 @@ pub(crate) struct Stats {
     #[cfg_attr(test, ts(optional, as = "Option<std::collections::HashMap<String, usize>>"))]
     connections_by_user: Option<ByUser>,
     ending: usize,
+    /// Only with an event log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    log: Option<LogNumbers>,
     #[serde(flatten)]
     #[cfg_attr(test, ts(skip))]
     counters: Counters,
+}
+
+/// How the hub stands to its event log: gauges of now, counters since its start.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SseLog"))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LogNumbers {
+    backplane: &'static str,
+    #[cfg_attr(test, ts(type = "\"starting\" | \"current\" | \"away\""))]
+    state: LogState,
+    /// The id of the latest event.
+    head: String,
+    /// The id behind which everything is held.
+    trimmed: String,
+    lag_ms: u128,
+    entries: usize,
+    bytes: usize,
+    resumed: u64,
+    replayed: u64,
+    #[cfg_attr(test, ts(type = "SseGaps"))]
+    gaps: ByName<5>,
+    duplicates: u64,
+    unreadable: u64,
+    reconnects: u64,
+    reads: u64,
+    appends: u64,
+    append_failures: u64,
+    append_ms: u128,
+}
+
+impl From<LogStats> for LogNumbers {
+    fn from(stats: LogStats) -> Self {
+        Self {
+            backplane: stats.backplane,
+            state: stats.state,
+            trimmed: Cursor::new(stats.head.epoch.clone(), stats.trimmed).to_string(),
+            head: stats.head.to_string(),
+            lag_ms: stats.lag.as_millis(),
+            entries: stats.entries,
+            bytes: stats.bytes,
+            resumed: stats.resumed,
+            replayed: stats.replayed,
+            gaps: stats.gaps,
+            duplicates: stats.duplicates,
+            unreadable: stats.unreadable,
+            reconnects: stats.reconnects,
+            reads: stats.reads,
+            appends: stats.appends,
+            append_failures: stats.append_failures,
+            append_ms: stats.append_time.as_millis(),
+        }
+    }
 }
 
 /// As an object, those with the most streams first.
@@ -53,6 +109,7 @@ pub(crate) async fn get(context: Context, input: Input) -> Result<Stats, Error> 
         unique_users: stats.unique_users,
         connections_by_user,
         ending: stats.ending,
+        log: context.manager().log().map(LogNumbers::from),
         counters: stats.counters,
     })
 }

@@ -10,6 +10,7 @@ mod captures;
 mod disconnect;
 mod golden;
 mod listener;
+mod log;
 mod membership;
 mod metrics;
 mod notify;

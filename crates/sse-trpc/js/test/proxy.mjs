@@ -1,0 +1,35 @@
+// A network between a client and a hub that fails as it is told.
+
+import { once } from "node:events";
+import net from "node:net";
+
+/** Passes bytes on to a hub's address; ended at the end of the test. */
+export async function startProxy(test, address) {
+  const { hostname, port } = new URL(address);
+  const pairs = new Set();
+  let isDown = false;
+  const server = net.createServer((client) => {
+    if (isDown) return client.destroy();
+    const hub = net.connect(Number(port), hostname);
+    const pair = { client, hub };
+    pairs.add(pair);
+    for (const [from, to] of [[client, hub], [hub, client]]) {
+      from.pipe(to);
+      from.on("error", () => {});
+      from.on("close", () => { to.destroy(); pairs.delete(pair); });
+    }
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const end = () => pairs.forEach(({ client, hub }) => { client.destroy(); hub.destroy(); });
+  test.after(() => { end(); server.close(); });
+  return {
+    address: `http://127.0.0.1:${server.address().port}`,
+    /** Ends all connections, and lets none in. */
+    cut() { isDown = true; end(); },
+    /** Lets connections in again. */
+    heal() { isDown = false; },
+    /** Nothing comes on the connections that are open, and they stay; new ones work. */
+    freeze() { pairs.forEach(({ client, hub }) => { hub.unpipe(client); hub.resume(); }); },
+  };
+}

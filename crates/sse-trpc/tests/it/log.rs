@@ -1,0 +1,275 @@
+//! What an event log adds: ids, keys, and errors of a backplane.
+
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt};
+use serde_json::{Value, json};
+use sse_core::{
+    BackplaneError, Event, EventId, Handshake, LogState, Manager, MemoryBackplane, Open, PublishError,
+    Retention,
+};
+use sse_testkit::backplane::ScriptedBackplane;
+use sse_trpc::{Code, Context, Error, Procedure};
+
+use crate::api::Api;
+
+fn logging() -> Api {
+    Api::of(Manager::builder().access(Open).log(Retention::default()).build().unwrap())
+}
+
+fn id_of(data: &Value) -> String {
+    data["id"].as_str().unwrap_or_else(|| panic!("{data}")).to_owned()
+}
+
+#[tokio::test]
+async fn what_is_logged_has_an_id_and_what_is_not_has_none() {
+    let api = logging();
+    let mut ada = api.listen("ada", &[]);
+    for (procedure, input, is_logged) in [
+        ("sse.sendSuccess", json!({ "message": "m", "userId": "ada" }), true),
+        ("sse.broadcastSystemEvent", json!({ "event": "e" }), true),
+        ("sse.publish", json!({ "target": "all", "event": "e", "data": 1 }), true),
+        ("sse.publish", json!({ "target": "all", "event": "e", "data": 1, "ephemeral": false }), true),
+        ("sse.publish", json!({ "target": "all", "event": "e", "data": 1, "ephemeral": true }), false),
+        ("sse.publish", json!({ "target": { "client": ada.id() }, "event": "e", "data": 1 }), false),
+    ] {
+        let data = api.mutate(procedure, input.clone()).await.data();
+        let events = ada.events();
+        assert_eq!((data["matched"].as_u64(), events.len()), (Some(1), 1), "{input}");
+        assert_eq!(data.get("id").is_some(), is_logged, "{input}: {data}");
+        assert_eq!(data.get("duplicate"), None);
+        if is_logged {
+            assert_eq!(id_of(&data), events[0].id, "{input}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_two_publishes_with_one_key_the_first_counts() {
+    let api = logging();
+    let mut ada = api.listen("ada", &[]);
+    let input = |key: &str, data: u32| json!({ "target": "all", "event": "e", "data": data, "key": key });
+    let first = api.mutate("sse.publish", input("order 7", 1)).await.data();
+    let again = api.mutate("sse.publish", input("order 7", 2)).await.data();
+    let other = api.mutate("sse.publish", input("order 8", 3)).await.data();
+    assert_eq!(again, json!({ "matched": 0, "id": id_of(&first), "duplicate": true }));
+    assert_ne!(id_of(&other), id_of(&first));
+    let data: Vec<_> = ada.events().into_iter().map(|event| event.data).collect();
+    assert_eq!(data, ["1", "3"]);
+}
+
+#[tokio::test]
+async fn a_key_is_checked() {
+    let api = logging();
+    let mut ada = api.listen("ada", &[]);
+    for (change, problem) in [
+        (json!({ "key": "" }), "key: must be 1 to 128 bytes long, not 0"),
+        (json!({ "key": "k".repeat(129) }), "key: must be 1 to 128 bytes long, not 129"),
+        (json!({ "key": "k", "ephemeral": true }), "key: is remembered only of events in the event log"),
+        (
+            json!({ "key": "k", "target": { "client": ada.id() } }),
+            "key: is remembered only of events in the event log",
+        ),
+    ] {
+        let mut input = json!({ "target": "all", "event": "e", "data": 1 });
+        input.as_object_mut().unwrap().append(&mut change.as_object().unwrap().clone());
+        api.mutate("sse.publish", input).await.bad_request(problem);
+    }
+    assert_eq!(ada.events(), []);
+    let longest = json!({ "target": "all", "event": "e", "data": 1, "key": "k".repeat(128) });
+    assert_eq!(api.mutate("sse.publish", longest).await.data()["matched"], 1);
+}
+
+#[tokio::test]
+async fn an_app_that_gives_ids_of_its_own_is_told_the_field() {
+    let mut api = logging();
+    let numbered = Procedure::mutation(|context: Context, _: Value| async move {
+        let event = Event::text("x").id(EventId::from(7));
+        Ok::<_, Error>(context.manager().all().publish(event).await?.matched)
+    });
+    api.management = api.management.procedure("numbered", numbered);
+    api.mutate("numbered", Value::Null).await.bad_request("id: ids are given by the event log");
+}
+
+#[tokio::test]
+async fn stats_tell_of_the_log() {
+    let api = logging();
+    let mut ada = api.listen("ada", &[]);
+    let input = json!({ "target": "all", "event": "e", "data": 1, "key": "k" });
+    let id = id_of(&api.mutate("sse.publish", input.clone()).await.data());
+    api.mutate("sse.publish", input).await.data();
+    ada.events();
+    let _resumed = api.manager.connect(Handshake::from_request("GET", None, Some(id.as_bytes()))).unwrap();
+    let _stranger = api.manager.connect(Handshake::from_request("GET", None, Some(b"zz"))).unwrap();
+
+    let log = api.query("sse.getStats", json!({})).await.data()["log"].clone();
+    let (epoch, _) = id.split_once('-').unwrap();
+    assert_eq!((&log["head"], &log["trimmed"]), (&json!(id), &json!(format!("{epoch}-0"))));
+    assert_eq!((&log["backplane"], &log["state"], &log["lagMs"]), (&json!("memory"), &json!("current"), &json!(0)));
+    assert_eq!((&log["entries"], &log["duplicates"], &log["resumed"]), (&json!(1), &json!(1), &json!(1)));
+    assert!(log["bytes"].as_u64().unwrap() > 0);
+    let reasons: Vec<_> = log["gaps"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(reasons, ["epoch", "future", "invalid", "overflow", "trimmed"]);
+    for number in ["replayed", "unreadable", "reconnects", "reads", "appends", "appendFailures", "appendMs"] {
+        assert!(log[number].is_u64(), "{number}");
+    }
+    assert_eq!(Api::open().query("sse.getStats", json!({})).await.data().get("log"), None);
+}
+
+/// An API whose log is away from now on, and the way to it.
+async fn away() -> (Api, ScriptedBackplane) {
+    let backplane = ScriptedBackplane::new(MemoryBackplane::new(Retention::default()));
+    let manager = Manager::builder().access(Open).backplane(backplane.clone()).build().unwrap();
+    manager.follow();
+    while manager.log().unwrap().state != LogState::Current {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    backplane.set_away(true);
+    (Api::of(manager), backplane)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_is_away_is_a_503_that_says_when_to_come_back() {
+    let (api, _) = away().await;
+    let publish = json!({ "target": "all", "event": "e", "data": 1 });
+    let ephemeral = json!({ "target": "all", "event": "e", "data": 1, "ephemeral": true });
+    for (procedure, input) in [
+        ("sse.publish", publish.clone()),
+        ("sse.publish", ephemeral),
+        ("sse.sendInfo", json!({ "message": "m", "userId": "ada" })),
+    ] {
+        let answer = api.mutate(procedure, input).await;
+        answer.refused(503, "SERVICE_UNAVAILABLE", "the event log is not available");
+        assert_eq!(answer.header("retry-after"), Some("1"), "{}", answer.text);
+    }
+
+    let body = |second: &str| format!(r#"{{"0":{publish},"1":{second}}}"#);
+    let both = api.post("sse.publish,sse.publish?batch=1", body(&publish.to_string())).await;
+    assert_eq!((both.status, both.header("retry-after")), (503, Some("1")));
+    // One of them is wrong in itself: trying the batch again helps nobody.
+    let one = api.post("sse.publish,sse.publish?batch=1", body("{}")).await;
+    assert_eq!((one.status, one.header("retry-after")), (207, None), "{}", one.text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_patience_publishes_once_the_log_is_back() {
+    let (api, backplane) = away().await;
+    let input = |patience: Value| json!({ "target": "all", "event": "e", "data": 1, "patienceMs": patience });
+    api.mutate("sse.publish", input(json!(30_001))).await.bad_request("patienceMs: must be 0 to 30000, not 30001");
+    assert_eq!(api.mutate("sse.publish", input(json!(2000))).await.status, 503);
+
+    let publishing = api.mutate("sse.publish", input(json!(20_000)));
+    let returning = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        backplane.set_away(false);
+    };
+    let (answer, ()) = tokio::join!(publishing, returning);
+    assert!(answer.data()["id"].is_string());
+    assert_eq!(api.manager.log().unwrap().entries, 1);
+}
+
+#[tokio::test]
+async fn the_longest_of_the_times_counts_and_a_second_is_the_least() {
+    let mut api = Api::open();
+    for (path, millis) in [("at.once", 0), ("soon", 1001), ("later", 7000)] {
+        let later = Procedure::mutation(move |_: Context, _: Value| async move {
+            let error = Error::new(Code::ServiceUnavailable, "later");
+            Err::<(), _>(error.retry_after(Duration::from_millis(millis)))
+        });
+        api.management = api.management.procedure(path, later);
+    }
+    for (path, expected) in [
+        ("at.once", "1"),
+        ("soon", "2"),
+        ("soon,at.once?batch=1", "2"),
+        ("soon,later,at.once?batch=1", "7"),
+    ] {
+        let answer = api.post(path, String::new()).await;
+        assert_eq!((answer.status, answer.header("retry-after")), (503, Some(expected)), "{path}");
+    }
+}
+
+#[test]
+fn what_a_backplane_says_stays_inside() {
+    for (error, code, message) in [
+        (
+            PublishError::Backplane(BackplaneError::refused("NOAUTH hunter2")),
+            Code::InternalServerError,
+            "the event log refuses the event",
+        ),
+        (
+            PublishError::Backplane(BackplaneError::TooLarge { size: 70, limit: 64 }),
+            Code::PayloadTooLarge,
+            "the event has 70 bytes in the event log, which takes 64",
+        ),
+    ] {
+        assert_eq!(Error::from(error), Error::new(code, message));
+    }
+    let retry_after = Duration::from_secs(7);
+    let source = BackplaneError::unavailable(retry_after, "redis://:hunter2@10.0.0.7 is down");
+    let expected = Error::new(Code::ServiceUnavailable, "the event log is not available");
+    assert_eq!(Error::from(PublishError::Unavailable { retry_after, source }), expected.retry_after(retry_after));
+}
+
+/// A subscription that is served up to somewhere; what it has got so far.
+async fn subscribed(api: &Api, target: &str, last_event_id: &str) -> (sse_core::Session, String) {
+    let headers = [("accept", "text/event-stream"), ("last-event-id", last_event_id)];
+    let response = api.respond("GET", target, &headers, "").await;
+    let sse_trpc::Content::Events(mut session) = response.body else { panic!("{response:?}") };
+    let text = text(&mut session);
+    (session, text)
+}
+
+fn text(session: &mut sse_core::Session) -> String {
+    let mut text = String::new();
+    while let Some(Some(bytes)) = session.next().now_or_never() {
+        text.push_str(std::str::from_utf8(&bytes).unwrap());
+    }
+    text
+}
+
+#[tokio::test]
+async fn a_subscription_is_tracked_from_its_first_message_and_goes_on_where_it_was() {
+    let api = logging().user("ada");
+    let publish = |data: u32| {
+        let (api, input) = (&api, json!({ "target": { "topic": "news" }, "event": "e", "data": data }));
+        async move { id_of(&api.mutate("sse.publish", input).await.data()) }
+    };
+    let target = "sse.events?input=%7B%22topics%22%3A%5B%22news%22%5D%7D";
+    let (session, hello) = subscribed(&api, target, "").await;
+    let epoch = api.manager.log().unwrap().head.epoch;
+    assert!(hello.contains(&format!("\n\nid: {epoch}-0\ndata: {{\"type\":\"connection\",")), "{hello}");
+    drop(session);
+
+    let ids = [publish(1).await, publish(2).await];
+    let (mut session, missed) = subscribed(&api, target, &format!("{epoch}-0")).await;
+    let (hello, events) = missed.split_at(missed.find(&format!("id: {}", ids[0])).unwrap());
+    assert!(hello.contains(r#""resumed":true"#) && hello.contains(&format!("id: {epoch}-0\n")), "{hello}");
+    let expected = |id: &str, data| format!("id: {id}\ndata: {{\"type\":\"e\",\"data\":{data}}}\n\n");
+    assert_eq!(events, expected(&ids[0], 1) + &expected(&ids[1], 2));
+
+    // What has no id must not take that of the event before.
+    let input = json!({ "target": "all", "event": "e", "data": 3, "ephemeral": true });
+    assert_eq!(api.mutate("sse.publish", input).await.data(), json!({ "matched": 1 }));
+    let expected = format!(
+        "id: \ndata: {{\"type\":\"e\",\"data\":3}}\n\nid: {}\nevent: restore-id\ndata: \n\n",
+        ids[1]
+    );
+    assert_eq!(text(&mut session), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pings_carry_the_position() {
+    let manager = Manager::builder().access(Open).log(Retention::default());
+    let api = Api::of(manager.heartbeat_interval(Duration::from_secs(1)).build().unwrap()).user("ada");
+    let (mut session, _) = subscribed(&api, "sse.events", "").await;
+    // Not for this stream: only a ping tells that it missed nothing.
+    let elsewhere = json!({ "target": { "user": "ben" }, "event": "e", "data": 1 });
+    let id = id_of(&api.mutate("sse.publish", elsewhere).await.data());
+    assert_eq!(session.next().await.unwrap(), format!("id: {id}\nevent: ping\ndata: \n\n"));
+    // And what has none is still not taken for tracked.
+    let ephemeral = json!({ "target": "all", "event": "e", "data": 3, "ephemeral": true });
+    api.mutate("sse.publish", ephemeral).await.data();
+    let next = text(&mut session);
+    assert!(next.ends_with(&format!("id: {id}\nevent: restore-id\ndata: \n\n")), "{next}");
+}
