@@ -7,7 +7,7 @@ use clap::{ArgMatches, Command, CommandFactory, Parser, builder::BoolishValuePar
 use crate::{
     access_args::AccessArgs,
     error::Error,
-    later::LaterArgs,
+    log_args::LogArgs,
     management_args::ManagementArgs,
     stream_args::StreamArgs,
     values::{address, seconds},
@@ -56,7 +56,7 @@ pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) access: AccessArgs,
     #[command(flatten)]
-    pub(crate) later: LaterArgs,
+    pub(crate) event_log: LogArgs,
 }
 
 impl Cli {

@@ -30,7 +30,7 @@ pub(crate) enum Error {
     #[error("cannot read the settings file {}: {source}", .path.display())]
     UnreadableFile { path: PathBuf, source: io::Error },
     /// The settings file is wrong.
-    #[error("{}: {}", .path.display(), .error.to_string().trim_end())]
+    #[error("{}: {}", .path.display(), without_passwords(.error.to_string().trim_end()))]
     WrongFile { path: PathBuf, error: Box<toml::de::Error> },
     /// Demo mode, where others could reach it.
     #[error(
@@ -70,6 +70,15 @@ impl Error {
     }
 }
 
+/// Errors in a file quote its lines, in which URLs may have users and passwords.
+fn without_passwords(text: &str) -> String {
+    let lines = text.split('\n').map(|line| match (line.find("://"), line.rfind('@')) {
+        (Some(start), Some(end)) if start + 3 < end => format!("{}…{}", &line[..start + 3], &line[end..]),
+        _ => line.to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 fn hint(source: &io::Error) -> &'static str {
     match source.kind() {
         ErrorKind::AddrInUse => {
@@ -81,5 +90,22 @@ fn hint(source: &io::Error) -> &'static str {
         }
         ErrorKind::AddrNotAvailable => "\nThis machine has no such address; choose another with --listen.",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_passwords;
+
+    #[test]
+    fn passwords_in_urls_are_not_quoted() {
+        for (line, shown) in [
+            ("backplane = \"redis://me:p@ss/word@host/1", "backplane = \"redis://…@host/1"),
+            ("a\nurl = \"nats://token@a,nats://token@b\"\nb", "a\nurl = \"nats://…@b\"\nb"),
+            ("origins = [\"https://a.example\"]", "origins = [\"https://a.example\"]"),
+            ("mail = \"me@a.example\"", "mail = \"me@a.example\""),
+        ] {
+            assert_eq!(without_passwords(line), shown);
+        }
     }
 }

@@ -26,8 +26,10 @@ pub(crate) struct Fields {
     pub(crate) tls_cert: Option<PathBuf>,
     pub(crate) tls_key: Option<PathBuf>,
     pub(crate) access: AccessArgs,
-    // Known, but not built yet: see `later`.
     pub(crate) backplane: Option<String>,
+    pub(crate) backplane_file: Option<PathBuf>,
+    pub(crate) backplane_prefix: Option<String>,
+    pub(crate) backplane_memory: Option<u64>,
 }
 
 /// A settings file that was read.

@@ -1,20 +1,23 @@
 //! Whether the hub lives, and whether it wants more.
 
 use axum::{extract::State, http::StatusCode};
-use sse_core::Manager;
+use sse_core::{LogState, Manager};
 
 /// Answers as long as there is anybody to answer.
 pub(crate) async fn live() -> &'static str {
     "live\n"
 }
 
-/// 503 while it drains, so that load balancers send nobody here.
+/// 503 while it drains, or cannot tell streams everything that is published, so that load balancers send nobody here.
 pub(crate) async fn ready(State(manager): State<Manager>) -> (StatusCode, &'static str) {
-    if manager.is_draining() {
-        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
-    } else {
-        (StatusCode::OK, "ready\n")
-    }
+    let log = manager.log().map(|log| log.state);
+    let problem = match log {
+        _ if manager.is_draining() => "draining\n",
+        Some(LogState::Starting) => "the event log has not been read\n",
+        Some(LogState::Away) => "the event log is away\n",
+        _ => return (StatusCode::OK, "ready\n"),
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, problem)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod access_args;
 mod app;
+mod backplane;
 mod cli;
 mod configured;
 mod cors;
@@ -9,8 +10,8 @@ mod error;
 mod file;
 mod guard;
 mod health;
-mod later;
 mod limits;
+mod log_args;
 mod management_args;
 mod metrics;
 mod page;

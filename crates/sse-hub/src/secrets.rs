@@ -39,7 +39,7 @@ impl Secret {
         Self::new(&name, text.trim_end_matches(['\r', '\n']).to_owned())
     }
 
-    fn new(source: &str, text: String) -> Result<Self, Error> {
+    pub(crate) fn new(source: &str, text: String) -> Result<Self, Error> {
         if text.is_empty() {
             return Err(wrong(source, "is empty"));
         }

@@ -10,7 +10,7 @@ use std::{
 
 use axum::Router;
 use sse_axum::Transports;
-use sse_core::{Config, Drain, Manager, Open};
+use sse_core::{Builder, Drain, Manager, Open};
 use sse_trpc::{Limits, Management, Transformer};
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -31,9 +31,16 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Error> {
     let listener = listen(settings.listen)?;
     let signals =
         Signals::new().map_err(|source| Error::System { what: "signals cannot be heard", source })?;
+    let mut streams = settings.streams;
+    let log = match &settings.backplane {
+        Some(backplane) => backplane.open(&mut streams).await?.log,
+        None => None,
+    };
+    let builder = log.into_iter().fold(Manager::builder().config(streams), Builder::backplane);
     let transports = Transports::default();
     let (manager, router) =
-        app(settings.streams, settings.management, settings.transformer, settings.configured, &transports)?;
+        app(builder, settings.management, settings.transformer, settings.configured, &transports)?;
+    manager.follow();
     announce(&listener, settings.tls.is_some());
     let server = sse_axum::serve(listener, router);
     let server = if settings.reactor { server } else { server.without_reactor() };
@@ -51,13 +58,12 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Error> {
 
 /// The manager, and the routes that lead to it.
 fn app(
-    streams: Config,
+    builder: Builder,
     limits: Limits,
     transformer: Transformer,
     configured: Option<Configured>,
     transports: &Transports,
 ) -> Result<(Manager, Router), Error> {
-    let builder = Manager::builder().config(streams);
     let builder = match &configured {
         Some(configured) => builder.access(configured.access.clone()),
         None => builder.access(Open),

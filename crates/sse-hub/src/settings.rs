@@ -8,11 +8,12 @@ use sse_core::{BuildError, Config};
 use sse_trpc::{Limits, Transformer};
 
 use crate::{
+    backplane::Backplane,
     cli::Cli,
     configured::Configured,
     error::Error,
     file::{Fields, File},
-    later, secrets,
+    secrets,
     source::Sources,
     tls,
     values::Seconds,
@@ -26,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) reactor: bool,
     pub(crate) log: String,
     pub(crate) streams: Config,
+    /// Where events are logged; `None` if they are not.
+    pub(crate) backplane: Option<Backplane>,
     pub(crate) management: Limits,
     pub(crate) transformer: Transformer,
     /// Who may connect and call; `None` in demo mode.
@@ -54,6 +57,7 @@ impl Settings {
     fn merge(cli: Cli, mut file: Fields, sources: Sources) -> Result<Self, Error> {
         let mut streams = std::mem::take(&mut file.streams);
         cli.streams.apply(&mut streams);
+        let backplane = cli.event_log.apply(&mut file, &mut streams, &sources)?;
         let mut management = file.management;
         let transformer = cli.management.trpc_transformer.or(file.trpc_transformer).unwrap_or_default();
         cli.management.apply(&mut management);
@@ -69,6 +73,7 @@ impl Settings {
             reactor: cli.reactor.or(file.reactor).unwrap_or(true),
             log: cli.log.or(file.log.take()).unwrap_or_else(|| "info".to_owned()),
             streams,
+            backplane,
             management,
             transformer,
             configured,
@@ -76,7 +81,6 @@ impl Settings {
             sources,
         };
         let may_serve_strangers = cli.demo.or(file.demo).unwrap_or(false);
-        later::refuse(cli.later, file.backplane, &settings.sources)?;
         settings.check(may_serve_strangers)?;
         Ok(settings)
     }
@@ -135,7 +139,10 @@ fn is_from_kubernetes(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use sse_core::Retention;
+
     use super::*;
+    use crate::backplane::Address;
 
     fn gather(arguments: &[&str]) -> Result<Settings, String> {
         let arguments = std::iter::once("sse-hub").chain(arguments.iter().copied()).map(OsString::from);
@@ -177,9 +184,31 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_built_yet_is_refused_by_name() {
-        for value in ["memory", "redis://127.0.0.1"] {
-            assert_eq!(gather(&["--backplane", value]).unwrap_err(), "--backplane is not built yet");
+    fn events_are_logged_where_it_is_said() {
+        assert!(gather(&[]).unwrap().backplane.is_none());
+        let settings = gather(&["--backplane", "memory"]).unwrap();
+        assert_eq!(settings.backplane.unwrap().address, Address::Memory);
+        assert_eq!(settings.streams.log, Some(Retention::default()));
+        let arguments = ["--backplane=memory", "--log-entries=7", "--log-bytes", "5000", "--log-age", "1h"];
+        let expected = Retention::default().entries(7).bytes(5000).age(Duration::from_secs(3600));
+        assert_eq!(gather(&arguments).unwrap().streams.log, Some(expected));
+        for (url, directory) in [
+            ("file:events", "events"),
+            ("file:/var/events", "/var/events"),
+            ("file:///var/events", "/var/events"),
+        ] {
+            let backplane = gather(&["--backplane", url]).unwrap().backplane.unwrap();
+            assert_eq!(backplane.address, Address::File(directory.into()), "{url}");
+        }
+        for url in ["redis://a", "rediss://:b@a:1/2", "valkey://a"] {
+            let arguments = ["--backplane", url, "--backplane-prefix", "shop", "--backplane-memory", "1024"];
+            let backplane = gather(&arguments).unwrap().backplane.unwrap();
+            assert!(matches!(backplane.address, Address::Redis(_)), "{url}");
+            assert_eq!((&*backplane.prefix, backplane.memory), ("shop", 1024));
+        }
+        for url in ["nats://a,nats://b", "tls://a"] {
+            let backplane = gather(&["--backplane", url]).unwrap().backplane.unwrap();
+            assert!(matches!(backplane.address, Address::Nats(_)), "{url}");
         }
     }
 

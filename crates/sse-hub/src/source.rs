@@ -19,6 +19,12 @@ impl Sources {
         Self { given: given.collect(), file: file.map(|(path, text)| (path.to_owned(), text.to_owned())) }
     }
 
+    /// Whether a flag or its variable was given.
+    pub(crate) fn is_given(&self, flag: &str) -> bool {
+        let id = flag.replace('-', "_");
+        self.given.iter().any(|(given, _)| *given == id)
+    }
+
     /// The name of a top-level setting where it was given: its flag, its variable, or its place in the file.
     pub(crate) fn name(&self, flag: &str) -> String {
         self.name_of(flag, &[&flag.replace('-', "_")])

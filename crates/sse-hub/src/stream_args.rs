@@ -56,6 +56,9 @@ pub(crate) struct StreamArgs {
     /// When a queue is full: disconnect (default), drop_oldest, keep_latest=key, keep_latest=event_type
     #[arg(long, value_name = "POLICY", value_parser = overflow, env = "SSE_HUB_OVERFLOW")]
     overflow: Option<Overflow>,
+    /// Bytes of events that may wait at once for an event log that is away, for callers with patience [default: 16777216]
+    #[arg(long, value_name = "BYTES", env = "SSE_HUB_SPOOL_BYTES")]
+    spool_bytes: Option<usize>,
     /// Bytes of an event type [default: 128]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_LIMITS_EVENT_TYPE")]
     limits_event_type: Option<usize>,
@@ -88,6 +91,7 @@ impl StreamArgs {
         put(&mut config.queue_frames, self.queue_frames);
         put(&mut config.queue_bytes, self.queue_bytes);
         put(&mut config.overflow, self.overflow);
+        put(&mut config.spool_bytes, self.spool_bytes);
         put(&mut config.limits.event_type, self.limits_event_type);
         put(&mut config.limits.topic, self.limits_topic);
         put(&mut config.limits.user, self.limits_user);

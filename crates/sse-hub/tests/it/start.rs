@@ -60,7 +60,9 @@ async fn a_wrong_file() {
     file_refused("\n[streams]\nheartbeat = \"loud\"\n", &["line 3", "heartbeat", "loud"]).await;
     file_refused("[streams]\n\nretry = \"2h\"\n", &["line 3", "streams.retry must be"]).await;
     file_refused("listen = \n", &["line 1"]).await;
-    file_refused("\nbackplane = \"memory\"\n", &["line 2", "backplane is not built yet"]).await;
+    file_refused("\nbackplane = \"memories\"\n", &["line 2", "backplane should be memory, file:DIR"]).await;
+    file_refused("[streams.log]\nage = \"1ms\"\n", &["line 1", "streams.log is for a hub that logs events"]).await;
+    file_refused("backplane = \"memory\"\n[streams.log]\nage = \"1ms\"\n", &["line 3", "log.age must be"]).await;
     file_refused("backend_key = \"geheim\"\n", &["line 1", "backend_key"]).await;
     file_refused("[access]\nauth = \"oauth\"\n", &["line 2", "oauth"]).await;
 }
@@ -73,9 +75,46 @@ async fn a_file_that_cannot_be_read() {
 }
 
 #[tokio::test]
-async fn what_is_not_built_yet() {
-    arguments_refused(&["--backplane", "redis://127.0.0.1/"], &["--backplane is not built yet"]).await;
-    variable_refused("SSE_HUB_BACKPLANE", "x", &["SSE_HUB_BACKPLANE", "is not built yet"]).await;
+async fn a_backplane_that_is_none() {
+    for url in ["memory:", "disk", "file:", "file://host/dir", "http://a", "redis", "://", "memory://"] {
+        arguments_refused(&["--backplane", url], &["--backplane"]).await;
+    }
+    variable_refused("SSE_HUB_BACKPLANE", "", &["SSE_HUB_BACKPLANE (--backplane) is empty"]).await;
+    for (arguments, said) in [
+        (&["--log-age", "1h"][..], &["--log-age is for a hub that logs events", "--backplane"][..]),
+        (&["--backplane-prefix", "a"], &["--backplane-prefix is for a hub that logs events"]),
+        (&["--backplane-memory", "1"], &["--backplane-memory is for a hub that logs events"]),
+        (&["--backplane=memory", "--backplane-prefix=a"], &["--backplane-prefix is for Redis and NATS"]),
+        (&["--backplane=memory", "--backplane-memory=5000"], &["--backplane-memory is for a log elsewhere"]),
+        (&["--backplane=file:x", "--backplane-memory=5"], &["--backplane-memory must be 1024 to"]),
+        (&["--backplane=memory", "--log-entries=0"], &["--log-entries must be 1 to"]),
+        (&["--backplane=memory", "--backplane-file=x"], &["--backplane and --backplane-file are both given"]),
+        (&["--backplane-file=no/such/file"], &["no/such/file cannot be read"]),
+    ] {
+        arguments_refused(arguments, said).await;
+    }
+}
+
+#[tokio::test]
+async fn a_backplane_s_password_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let url = "memcached://me:hunter2@127.0.0.1:11211";
+    fs::write(path("url"), url).unwrap();
+    fs::write(path("hub.toml"), format!("backplane = \"{url}\"\n")).unwrap();
+    fs::write(path("broken.toml"), format!("backplane = \"{url}\n")).unwrap();
+    for (arguments, said) in [
+        (["--backplane".to_owned(), url.to_owned()], "--backplane should be"),
+        (["--backplane-file".to_owned(), path("url")], "url should be"),
+        (["--config".to_owned(), path("hub.toml")], "backplane should be"),
+        (["--config".to_owned(), path("broken.toml")], "memcached://…@127.0.0.1"),
+    ] {
+        let mut command = command();
+        command.args(arguments);
+        let text = refusal(command).await;
+        let (_, output) = text.split_once("(exit status: 2)").unwrap_or_else(|| panic!("{text}"));
+        assert!(output.contains(said) && !output.contains("hunter2"), "{output}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,124 @@
+//! The event log: flags, variables and keys of the file.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+use sse_core::{Config, Retention};
+
+use crate::{
+    backplane::{Address, Backplane},
+    error::Error,
+    file::Fields,
+    secrets::Secret,
+    source::Sources,
+    values::{duration, put},
+};
+
+/// Where published events go, and how much of them is kept.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Event log")]
+pub(crate) struct LogArgs {
+    /// Logs events, so that clients who return get what they missed: memory, file:DIR, redis://…, rediss://…, nats://…,
+    /// tls://… [default: no log, real-time only]
+    #[arg(long, value_name = "URL", env = "SSE_HUB_BACKPLANE")]
+    backplane: Option<String>,
+    /// A file with the URL, where that has a password
+    #[arg(long, value_name = "FILE", env = "SSE_HUB_BACKPLANE_FILE")]
+    backplane_file: Option<PathBuf>,
+    /// What names begin with in Redis or NATS: hubs with the same one share a log [default: sse]
+    #[arg(long, value_name = "NAME", env = "SSE_HUB_BACKPLANE_PREFIX")]
+    backplane_prefix: Option<String>,
+    /// Bytes of a log elsewhere that are held in memory as well, for clients who return soon [default: 67108864]
+    #[arg(long, value_name = "BYTES", env = "SSE_HUB_BACKPLANE_MEMORY")]
+    backplane_memory: Option<u64>,
+    /// Events that the log keeps [default: 100000]
+    #[arg(long, value_name = "N", env = "SSE_HUB_LOG_ENTRIES")]
+    log_entries: Option<usize>,
+    /// Bytes that the log keeps [default: 67108864]
+    #[arg(long, value_name = "BYTES", env = "SSE_HUB_LOG_BYTES")]
+    log_bytes: Option<u64>,
+    /// How long the log keeps an event [default: 24h]
+    #[arg(long, value_name = "DURATION", value_parser = duration, env = "SSE_HUB_LOG_AGE")]
+    log_age: Option<Duration>,
+}
+
+/// As much memory as a manager takes by itself.
+const MEMORY: u64 = 64 << 20;
+
+impl LogArgs {
+    /// Where events go, if they are logged. How much is kept is put into the streams' settings.
+    pub(crate) fn apply(
+        self,
+        file: &mut Fields,
+        streams: &mut Config,
+        sources: &Sources,
+    ) -> Result<Option<Backplane>, Error> {
+        let retention = self.retention(streams.log);
+        let prefix = self.backplane_prefix.or(file.backplane_prefix.take());
+        let memory = self.backplane_memory.or(file.backplane_memory);
+        let url = match (self.backplane, self.backplane_file) {
+            (None, None) => (file.backplane.take(), file.backplane_file.take()),
+            given => given,
+        };
+        let idle = |flag: &str, problem: &str| Err(setting(sources.name(flag), problem));
+        let Some(url) = url_of(url, sources)? else {
+            return match retention {
+                Some(_) => Err(setting(name_of_retention(sources), NO_LOG)),
+                None if prefix.is_some() => idle("backplane-prefix", NO_LOG),
+                None if memory.is_some() => idle("backplane-memory", NO_LOG),
+                None => Ok(None),
+            };
+        };
+        let address = Address::parse(&url)?;
+        if prefix.is_some() && !address.is_shared() {
+            return idle("backplane-prefix", "is for Redis and NATS, where hubs may share a log");
+        }
+        if memory.is_some() && address == Address::Memory {
+            return idle("backplane-memory", "is for a log elsewhere; how large one in memory is, --log-bytes says");
+        }
+        if memory.is_some_and(|bytes| !(1 << 10..=1 << 40).contains(&bytes)) {
+            return idle("backplane-memory", "must be 1024 to 1099511627776");
+        }
+        streams.log = Some(retention.unwrap_or_default());
+        let prefix = prefix.unwrap_or_else(|| "sse".to_owned());
+        Ok(Some(Backplane { name: url.source, address, prefix, memory: memory.unwrap_or(MEMORY) }))
+    }
+
+    fn retention(&self, file: Option<Retention>) -> Option<Retention> {
+        let is_given = self.log_entries.is_some() || self.log_bytes.is_some() || self.log_age.is_some();
+        let mut retention = file.or(is_given.then(Retention::default))?;
+        put(&mut retention.entries, self.log_entries);
+        put(&mut retention.bytes, self.log_bytes);
+        put(&mut retention.age, self.log_age);
+        Some(retention)
+    }
+}
+
+const NO_LOG: &str = "is for a hub that logs events; say where with --backplane";
+
+/// The URL, and where it stands.
+fn url_of(
+    (text, file): (Option<String>, Option<PathBuf>),
+    sources: &Sources,
+) -> Result<Option<Secret>, Error> {
+    match (text, file) {
+        (Some(_), Some(_)) => {
+            let problem = "and --backplane-file are both given; one of them is enough";
+            Err(setting(sources.name("backplane"), problem))
+        }
+        (Some(text), None) => Secret::new(&sources.name("backplane"), text).map(Some),
+        (None, Some(path)) => Secret::file(&path).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+/// One of the settings of how much is kept that was given.
+fn name_of_retention(sources: &Sources) -> String {
+    let fields = ["log.entries", "log.bytes", "log.age"];
+    let given = fields.into_iter().find(|field| sources.is_given(&field.replace('.', "-")));
+    sources.name_of_stream(given.unwrap_or("log"))
+}
+
+fn setting(name: String, problem: &str) -> Error {
+    Error::Setting { name, problem: problem.to_owned() }
+}
