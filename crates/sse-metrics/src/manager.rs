@@ -1,6 +1,6 @@
 //! A manager's numbers.
 
-use sse_core::Manager;
+use sse_core::{LogState, LogStats, Manager};
 
 use crate::{families::Families, family::Family, source::Source};
 
@@ -31,6 +31,43 @@ const BYTES: Family = Family::counter(
     "Bytes of events, heartbeats, first and last blocks that transports took.",
 );
 
+const LOG_STATE: Family<1> = Family::gauge(
+    "sse_log_state",
+    "1 for how the manager stands to its event log: starting, current, away; only with an event log.",
+)
+.labels(["state"]);
+const LOG_LAG: Family = Family::gauge(
+    "sse_log_lag_seconds",
+    "For how long nothing is known of the end of the event log; 0 where the log is the manager's own.",
+);
+const LOG_HEAD: Family<1> = Family::gauge(
+    "sse_log_head",
+    "Where the event log ends, as far as the manager has followed it, in two numbers of which the major one counts more.",
+)
+.labels(["part"]);
+const LOG_ENTRIES: Family =
+    Family::gauge("sse_log_entries", "Entries of the event log that the manager holds in memory.");
+const LOG_BYTES: Family = Family::gauge("sse_log_held_bytes", "Bytes that they take.");
+const LOG_RESUMED: Family =
+    Family::counter("sse_log_resumed", "Streams that came back and got all that they missed.");
+const LOG_REPLAYED: Family =
+    Family::counter("sse_log_replayed", "Events that were given to streams out of the event log.");
+const LOG_GAPS: Family<1> =
+    Family::counter("sse_log_gaps", "Gaps that streams were told of, by reason.").labels(["reason"]);
+const LOG_DUPLICATES: Family =
+    Family::counter("sse_log_duplicates", "Publishes that were there before, by their key.");
+const LOG_UNREADABLE: Family =
+    Family::counter("sse_log_unreadable", "Entries of the event log that could not be read.");
+const LOG_RECONNECTS: Family =
+    Family::counter("sse_log_reconnects", "How often the event log was lost or not reached.");
+const LOG_READS: Family =
+    Family::counter("sse_log_reads", "Reads of older parts of the event log, for streams that came back.");
+const LOG_APPENDS: Family<1> =
+    Family::counter("sse_log_appends", "Appends to an event log elsewhere, by what became of them.")
+        .labels(["outcome"]);
+const LOG_APPEND_SECONDS: Family =
+    Family::counter("sse_log_append_seconds", "How long all appends took together.");
+
 impl Source for Manager {
     fn collect(&self, families: &mut Families) {
         let stats = self.stats();
@@ -49,5 +86,28 @@ impl Source for Manager {
         families.put(&DROPPED, [], counters.dropped);
         families.put(&HEARTBEATS, [], counters.heartbeats);
         families.put(&BYTES, [], counters.bytes);
+        if let Some(log) = self.log() {
+            put_log(families, &log);
+        }
     }
+}
+
+fn put_log(families: &mut Families, log: &LogStats) {
+    let states =
+        [("starting", LogState::Starting), ("current", LogState::Current), ("away", LogState::Away)];
+    families.put_each(&LOG_STATE, states.map(|(name, state)| (name, log.state == state)));
+    families.put(&LOG_LAG, [], log.lag.as_secs_f64());
+    let head = log.head.position;
+    families.put_each(&LOG_HEAD, [("major", head.major()), ("minor", head.minor())]);
+    families.put(&LOG_ENTRIES, [], log.entries);
+    families.put(&LOG_BYTES, [], log.bytes);
+    families.put(&LOG_RESUMED, [], log.resumed);
+    families.put(&LOG_REPLAYED, [], log.replayed);
+    families.put_each(&LOG_GAPS, log.gaps.iter());
+    families.put(&LOG_DUPLICATES, [], log.duplicates);
+    families.put(&LOG_UNREADABLE, [], log.unreadable);
+    families.put(&LOG_RECONNECTS, [], log.reconnects);
+    families.put(&LOG_READS, [], log.reads);
+    families.put_each(&LOG_APPENDS, [("ok", log.appends), ("failed", log.append_failures)]);
+    families.put(&LOG_APPEND_SECONDS, [], log.append_time.as_secs_f64());
 }

@@ -18,6 +18,9 @@ use crate::{
 const DASHBOARD: &str = include_str!("../../../../docs/monitoring/grafana.json");
 const ALERTS: &str = include_str!("../../../../docs/monitoring/alerts.yml");
 
+/// For everything that there may be.
+const LOGGING: &[&str] = &["--backplane", "memory"];
+
 /// Something of everything that is counted.
 async fn use_it(hub: &Hub) -> [RawClient; 2] {
     let streams = [hub.stream("user=alice").await, hub.stream("").await];
@@ -97,6 +100,34 @@ async fn without_the_reactor_streams_are_bodies_for_a_reason() {
 }
 
 #[tokio::test]
+async fn an_event_log_is_told_of_where_there_is_one() {
+    let hub = Hub::start(LOGGING).await;
+    let _streams = use_it(&hub).await;
+    let _stranger = hub.stream("lastEventId=zz").await;
+    let once = r#"{"target":"all","event":"e","data":1,"key":"k"}"#;
+    for _ in 0..2 {
+        assert_eq!(hub.post("publish", once).await.0, 200);
+    }
+    let (with_log, text) = scrape(&hub).await;
+    for (name, labels, expected) in [
+        ("sse_log_state", &[("state", "current")][..], 1.0),
+        ("sse_log_state", &[("state", "away")], 0.0),
+        ("sse_log_entries", &[], 2.0),
+        ("sse_log_head", &[("part", "minor")], 2.0),
+        ("sse_log_duplicates_total", &[], 1.0),
+        ("sse_log_lag_seconds", &[], 0.0),
+        ("sse_log_appends_total", &[("outcome", "failed")], 0.0),
+    ] {
+        assert_eq!(number(&with_log, name, labels), expected, "{name} {labels:?}\n{text}");
+    }
+    assert!(number(&with_log, "sse_log_held_bytes", &[]) > 0.0);
+    let invalid = async || number(&scrape(&hub).await.0, "sse_log_gaps_total", &[("reason", "invalid")]);
+    until(async || invalid().await == 1.0).await;
+    let without = Hub::start(&[]).await;
+    assert!(!scrape(&without).await.1.contains("sse_log_"));
+}
+
+#[tokio::test]
 async fn both_forms_are_answered_as_they_are_asked_for() {
     let hub = Hub::start(&[]).await;
     for (accept, content_type, end) in [
@@ -117,7 +148,7 @@ async fn both_forms_are_answered_as_they_are_asked_for() {
 #[tokio::test]
 async fn promtool_has_nothing_to_say() {
     let Some(promtool) = sse_testkit::executable("promtool").unwrap() else { return };
-    let hub = Hub::start(&[]).await;
+    let hub = Hub::start(LOGGING).await;
     let _streams = use_it(&hub).await;
     let (_, text) = scrape(&hub).await;
     let mut check = Command::new(promtool)
@@ -153,7 +184,7 @@ fn names(expression: &str) -> impl Iterator<Item = &str> {
 
 #[tokio::test]
 async fn the_dashboard_and_the_alerts_are_of_metrics_that_exist() {
-    let hub = Hub::start(&[]).await;
+    let hub = Hub::start(LOGGING).await;
     let _streams = use_it(&hub).await;
     let (_, text) = scrape(&hub).await;
     let known: BTreeSet<_> = text
@@ -175,7 +206,7 @@ async fn the_dashboard_and_the_alerts_are_of_metrics_that_exist() {
 
 #[tokio::test]
 async fn a_prometheus_scrapes_it_and_every_panel_shows_something() {
-    let hub = Hub::start(&[]).await;
+    let hub = Hub::start(LOGGING).await;
     let Some(prometheus) = Prometheus::start(hub.address()).await else { return };
     // A rate needs numbers from before and after.
     prometheus.scrapes(3).await;

@@ -2,7 +2,8 @@
 
 use std::pin::pin;
 
-use sse_core::{Drain, Event, Handshake, Manager, Reason};
+use futures_util::{FutureExt, StreamExt};
+use sse_core::{Drain, Event, Handshake, Manager, Reason, Retention};
 use sse_metrics::Metrics;
 
 use crate::judges::{Samples, check_with_promtool};
@@ -39,6 +40,51 @@ async fn they_are_those_of_its_statistics() {
     assert_eq!(samples.number("sse_streams_ended_total", &[("reason", "client_left")]), 1.0);
     assert_eq!(samples.number("sse_streams_refused_total", &[("cause", "full")]), 1.0);
     drop(first);
+}
+
+#[tokio::test]
+async fn an_event_log_has_numbers_and_only_where_there_is_one() {
+    let manager = Manager::builder().log(Retention::default()).build().unwrap();
+    let publish = || manager.all().publish(Event::text("hello").idempotency_key("k"));
+    let id = publish().await.unwrap().id.unwrap();
+    assert!(publish().await.unwrap().duplicate);
+    let from = |id: &str| Handshake::from_request("GET", None, Some(id.as_bytes()));
+    let _resumed = manager.connect(from(id.as_str())).unwrap();
+    let mut stranger = manager.connect(from("zz")).unwrap();
+    while let Some(Some(_)) = stranger.next().now_or_never() {}
+
+    let text = Metrics::new().source(manager.clone()).scrape(None).body;
+    check_with_promtool(&text);
+    let samples = Samples::read(&text);
+    for (name, number) in [
+        ("sse_log_lag_seconds", 0.0),
+        ("sse_log_entries", 1.0),
+        ("sse_log_resumed_total", 1.0),
+        ("sse_log_replayed_total", 0.0),
+        ("sse_log_duplicates_total", 1.0),
+        ("sse_log_unreadable_total", 0.0),
+        ("sse_log_reconnects_total", 0.0),
+        ("sse_log_reads_total", 0.0),
+        ("sse_log_append_seconds_total", 0.0),
+    ] {
+        assert_eq!(samples.number(name, &[]), number, "{name}");
+    }
+    assert!(samples.number("sse_log_held_bytes", &[]) > 0.0);
+    for (name, label, value, number) in [
+        ("sse_log_state", "state", "starting", 0.0),
+        ("sse_log_state", "state", "current", 1.0),
+        ("sse_log_state", "state", "away", 0.0),
+        ("sse_log_head", "part", "major", 0.0),
+        ("sse_log_head", "part", "minor", 1.0),
+        ("sse_log_gaps_total", "reason", "invalid", 1.0),
+        ("sse_log_gaps_total", "reason", "trimmed", 0.0),
+        ("sse_log_appends_total", "outcome", "ok", 0.0),
+        ("sse_log_appends_total", "outcome", "failed", 0.0),
+    ] {
+        assert_eq!(samples.number(name, &[(label, value)]), number, "{name} {value}");
+    }
+    let without = Manager::builder().build().unwrap();
+    assert!(!Metrics::new().source(without).scrape(None).body.contains("sse_log_"));
 }
 
 /// Rates of what has not happened yet are 0, and not missing.
