@@ -23,9 +23,9 @@ pub(crate) enum Error {
     /// Several settings cannot have the values they have.
     #[error("{}", .0.join("\n"))]
     Streams(Vec<String>),
-    /// A setting of a later version.
-    #[error("{0} is not built yet")]
-    NotBuilt(String),
+    /// The event log cannot be opened.
+    #[error("{name}: {problem}")]
+    Log { name: String, problem: String },
     /// The settings file cannot be read.
     #[error("cannot read the settings file {}: {source}", .path.display())]
     UnreadableFile { path: PathBuf, source: io::Error },
@@ -54,7 +54,7 @@ impl Error {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::CommandLine { error, .. } => u8::try_from(error.exit_code()).unwrap_or(2),
-            Self::Listen { .. } | Self::System { .. } => 1,
+            Self::Listen { .. } | Self::Log { .. } | Self::System { .. } => 1,
             _ => 2,
         }
     }

@@ -94,6 +94,7 @@ mod tests {
         let fields = fields(include_str!("../hub.toml")).unwrap();
         assert_eq!(fields.access.auth, Some(crate::access_args::AuthKind::NextAuth));
         assert_eq!(fields.access.join, ["news", "orders/{sub}/*"]);
+        assert_eq!(fields.streams.log, Some(sse_core::Retention::default()));
         // What is commented out is right as well.
         let text = include_str!("../hub.toml").lines().map(|line| match line.strip_prefix("# ") {
             Some(setting) if setting.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')) => setting,

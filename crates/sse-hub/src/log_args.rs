@@ -74,7 +74,10 @@ impl LogArgs {
             return idle("backplane-prefix", "is for Redis and NATS, where hubs may share a log");
         }
         if memory.is_some() && address == Address::Memory {
-            return idle("backplane-memory", "is for a log elsewhere; how large one in memory is, --log-bytes says");
+            return idle(
+                "backplane-memory",
+                "is for a log elsewhere; how large one in memory is, --log-bytes says",
+            );
         }
         if memory.is_some_and(|bytes| !(1 << 10..=1 << 40).contains(&bytes)) {
             return idle("backplane-memory", "must be 1024 to 1099511627776");

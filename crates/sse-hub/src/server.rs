@@ -18,7 +18,10 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use crate::{app, configured::Configured, error::Error, metrics, page, settings::Settings, signals::Signals};
+use crate::{
+    app, backplane::Opened, configured::Configured, error::Error, metrics, page, settings::Settings,
+    signals::Signals,
+};
 
 /// Connections that may wait to be accepted; the system may allow fewer.
 const BACKLOG: u32 = 4096;
@@ -33,10 +36,11 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Error> {
         Signals::new().map_err(|source| Error::System { what: "signals cannot be heard", source })?;
     let mut streams = settings.streams;
     let log = match &settings.backplane {
-        Some(backplane) => backplane.open(&mut streams).await?.log,
+        Some(backplane) => Some(backplane.open(&mut streams).await?),
         None => None,
     };
-    let builder = log.into_iter().fold(Manager::builder().config(streams), Builder::backplane);
+    let builder = Manager::builder().config(streams);
+    let builder = log.iter().filter_map(Opened::log).fold(builder, Builder::backplane);
     let transports = Transports::default();
     let (manager, router) =
         app(builder, settings.management, settings.transformer, settings.configured, &transports)?;
@@ -53,7 +57,11 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Error> {
         Some(tls) => server.tls(tls),
         None => server,
     };
-    server.await.map_err(|source| Error::System { what: "serving failed", source })
+    let served = server.await.map_err(|source| Error::System { what: "serving failed", source });
+    if let Some(log) = log {
+        log.close().await;
+    }
+    served
 }
 
 /// The manager, and the routes that lead to it.

@@ -93,8 +93,7 @@ impl Source for Manager {
 }
 
 fn put_log(families: &mut Families, log: &LogStats) {
-    let states =
-        [("starting", LogState::Starting), ("current", LogState::Current), ("away", LogState::Away)];
+    let states = [("starting", LogState::Starting), ("current", LogState::Current), ("away", LogState::Away)];
     families.put_each(&LOG_STATE, states.map(|(name, state)| (name, log.state == state)));
     families.put(&LOG_LAG, [], log.lag.as_secs_f64());
     let head = log.head.position;

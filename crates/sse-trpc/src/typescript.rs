@@ -75,12 +75,8 @@ fn other_types() -> String {
     let manager = Manager::builder().log(Retention::default()).build().unwrap();
     let counters = literal(&json!(manager.stats().counters));
     let gaps = literal(&json!(manager.log().unwrap().gaps));
-    let types = [
-        ("NotificationType", kinds),
-        ("Target", targets),
-        ("SseCounters", counters),
-        ("SseGaps", gaps),
-    ];
+    let types =
+        [("NotificationType", kinds), ("Target", targets), ("SseCounters", counters), ("SseGaps", gaps)];
     types.map(|(name, form)| format!("export type {name} = {form};\n\n")).concat()
 }
 

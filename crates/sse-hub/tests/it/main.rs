@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of tests unwrap as tests do")]
 
 mod access;
+mod brokers;
 mod browser;
 mod cdp;
 mod config;
@@ -10,9 +11,11 @@ mod hostile;
 mod hub;
 mod management;
 mod metrics;
+mod nodes;
 mod prometheus;
 mod publishing;
 mod rates;
+mod resume;
 mod routes;
 mod shutdown;
 mod start;

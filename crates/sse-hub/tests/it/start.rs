@@ -61,8 +61,10 @@ async fn a_wrong_file() {
     file_refused("[streams]\n\nretry = \"2h\"\n", &["line 3", "streams.retry must be"]).await;
     file_refused("listen = \n", &["line 1"]).await;
     file_refused("\nbackplane = \"memories\"\n", &["line 2", "backplane should be memory, file:DIR"]).await;
-    file_refused("[streams.log]\nage = \"1ms\"\n", &["line 1", "streams.log is for a hub that logs events"]).await;
-    file_refused("backplane = \"memory\"\n[streams.log]\nage = \"1ms\"\n", &["line 3", "log.age must be"]).await;
+    file_refused("[streams.log]\nage = \"1ms\"\n", &["line 1", "streams.log is for a hub that logs events"])
+        .await;
+    file_refused("backplane = \"memory\"\n[streams.log]\nage = \"1ms\"\n", &["line 3", "log.age must be"])
+        .await;
     file_refused("backend_key = \"geheim\"\n", &["line 1", "backend_key"]).await;
     file_refused("[access]\nauth = \"oauth\"\n", &["line 2", "oauth"]).await;
 }

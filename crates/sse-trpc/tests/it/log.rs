@@ -105,7 +105,10 @@ async fn stats_tell_of_the_log() {
     let log = api.query("sse.getStats", json!({})).await.data()["log"].clone();
     let (epoch, _) = id.split_once('-').unwrap();
     assert_eq!((&log["head"], &log["trimmed"]), (&json!(id), &json!(format!("{epoch}-0"))));
-    assert_eq!((&log["backplane"], &log["state"], &log["lagMs"]), (&json!("memory"), &json!("current"), &json!(0)));
+    assert_eq!(
+        (&log["backplane"], &log["state"], &log["lagMs"]),
+        (&json!("memory"), &json!("current"), &json!(0))
+    );
     assert_eq!((&log["entries"], &log["duplicates"], &log["resumed"]), (&json!(1), &json!(1), &json!(1)));
     assert!(log["bytes"].as_u64().unwrap() > 0);
     let reasons: Vec<_> = log["gaps"].as_object().unwrap().keys().map(String::as_str).collect();
@@ -155,7 +158,9 @@ async fn a_log_that_is_away_is_a_503_that_says_when_to_come_back() {
 async fn who_has_patience_publishes_once_the_log_is_back() {
     let (api, backplane) = away().await;
     let input = |patience: Value| json!({ "target": "all", "event": "e", "data": 1, "patienceMs": patience });
-    api.mutate("sse.publish", input(json!(30_001))).await.bad_request("patienceMs: must be 0 to 30000, not 30001");
+    api.mutate("sse.publish", input(json!(30_001)))
+        .await
+        .bad_request("patienceMs: must be 0 to 30000, not 30001");
     assert_eq!(api.mutate("sse.publish", input(json!(2000))).await.status, 503);
 
     let publishing = api.mutate("sse.publish", input(json!(20_000)));
@@ -178,12 +183,9 @@ async fn the_longest_of_the_times_counts_and_a_second_is_the_least() {
         });
         api.management = api.management.procedure(path, later);
     }
-    for (path, expected) in [
-        ("at.once", "1"),
-        ("soon", "2"),
-        ("soon,at.once?batch=1", "2"),
-        ("soon,later,at.once?batch=1", "7"),
-    ] {
+    for (path, expected) in
+        [("at.once", "1"), ("soon", "2"), ("soon,at.once?batch=1", "2"), ("soon,later,at.once?batch=1", "7")]
+    {
         let answer = api.post(path, String::new()).await;
         assert_eq!((answer.status, answer.header("retry-after")), (503, Some(expected)), "{path}");
     }
@@ -208,7 +210,10 @@ fn what_a_backplane_says_stays_inside() {
     let retry_after = Duration::from_secs(7);
     let source = BackplaneError::unavailable(retry_after, "redis://:hunter2@10.0.0.7 is down");
     let expected = Error::new(Code::ServiceUnavailable, "the event log is not available");
-    assert_eq!(Error::from(PublishError::Unavailable { retry_after, source }), expected.retry_after(retry_after));
+    assert_eq!(
+        Error::from(PublishError::Unavailable { retry_after, source }),
+        expected.retry_after(retry_after)
+    );
 }
 
 /// A subscription that is served up to somewhere; what it has got so far.
@@ -251,10 +256,8 @@ async fn a_subscription_is_tracked_from_its_first_message_and_goes_on_where_it_w
     // What has no id must not take that of the event before.
     let input = json!({ "target": "all", "event": "e", "data": 3, "ephemeral": true });
     assert_eq!(api.mutate("sse.publish", input).await.data(), json!({ "matched": 1 }));
-    let expected = format!(
-        "id: \ndata: {{\"type\":\"e\",\"data\":3}}\n\nid: {}\nevent: restore-id\ndata: \n\n",
-        ids[1]
-    );
+    let expected =
+        format!("id: \ndata: {{\"type\":\"e\",\"data\":3}}\n\nid: {}\nevent: restore-id\ndata: \n\n", ids[1]);
     assert_eq!(text(&mut session), expected);
 }
 

@@ -1,0 +1,121 @@
+//! Brokers in processes of their own.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    process::Child,
+    time::timeout,
+};
+
+use crate::hub::until;
+
+/// What a broker is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Redis,
+    Nats,
+}
+
+/// A broker with a folder and a port of its own, killed when it is dropped. It may be stopped and started again.
+pub(crate) struct Broker {
+    kind: Kind,
+    program: PathBuf,
+    folder: TempDir,
+    port: u16,
+    more: Vec<String>,
+    process: Option<Child>,
+}
+
+impl Broker {
+    /// One that is not running yet; `None` where it is not installed.
+    pub(crate) fn new(kind: Kind, more: &[&str]) -> Option<Self> {
+        let name = match kind {
+            Kind::Redis => "redis-server",
+            Kind::Nats => "nats-server",
+        };
+        let program = sse_testkit::executable(name).unwrap()?;
+        let more = more.iter().map(|&argument| argument.to_owned()).collect();
+        Some(Self {
+            kind,
+            program,
+            folder: tempfile::tempdir().unwrap(),
+            port: free_port(),
+            more,
+            process: None,
+        })
+    }
+
+    pub(crate) async fn started(kind: Kind) -> Option<Self> {
+        let mut broker = Self::new(kind, &[])?;
+        broker.start().await;
+        Some(broker)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.url_as("")
+    }
+
+    /// The URL with `user:password@`.
+    pub(crate) fn url_as(&self, credentials: &str) -> String {
+        let scheme = if self.kind == Kind::Redis { "redis" } else { "nats" };
+        format!("{scheme}://{credentials}127.0.0.1:{}", self.port)
+    }
+
+    /// Starts it, with what it had written down.
+    pub(crate) async fn start(&mut self) {
+        let (folder, port) = (self.folder.path().to_str().unwrap(), self.port.to_string());
+        let mut command = Command::new(&self.program);
+        match self.kind {
+            Kind::Redis => command
+                .args(["--bind", "127.0.0.1", "--port", &port, "--dir", folder, "--save", ""])
+                .args(["--appendonly", "yes", "--appendfsync", "always"]),
+            Kind::Nats => command.args(["-js", "-sd", folder, "-a", "127.0.0.1", "-p", &port]),
+        };
+        command.args(&self.more).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.process = Some(tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap());
+        until(async || self.answers().await).await;
+    }
+
+    /// As by `kill -9`.
+    pub(crate) async fn kill(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.kill().await.unwrap();
+    }
+
+    /// Whether it is ready for clients.
+    async fn answers(&self) -> bool {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let asking = async {
+            let mut connection = TcpStream::connect(address).await?;
+            if self.kind == Kind::Redis {
+                connection.write_all(b"PING\r\n").await?;
+            }
+            let mut answer = [0; 5];
+            connection.read_exact(&mut answer).await?;
+            std::io::Result::Ok(answer)
+        };
+        match timeout(Duration::from_secs(5), asking).await {
+            // Redis refuses with another error while it reads its files.
+            Ok(Ok(answer)) => matches!(&answer, b"+PONG" | b"-NOAU" | b"INFO "),
+            _ => false,
+        }
+    }
+}
+
+/// A port below those that the system gives out, so that nobody gets it while the broker is away.
+fn free_port() -> u16 {
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let start = u64::from(std::process::id()) * 97 + PORTS.fetch_add(7, std::sync::atomic::Ordering::Relaxed);
+    let ports = (0..10_000).map(|step| 20_000 + u16::try_from((start + step) % 10_000).unwrap());
+    ports.into_iter().find(is_free).expect("a free port")
+}
+
+static PORTS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
