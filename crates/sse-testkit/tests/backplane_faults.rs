@@ -89,7 +89,7 @@ impl Faulty {
 
     /// An epoch as it is told.
     fn outward(&self, epoch: &Epoch) -> Epoch {
-        if self.fault == Fault::Timeless { Epoch::new("forever").unwrap() } else { epoch.clone() }
+        if self.fault == Fault::Timeless { Epoch::new("forever").expect("an epoch") } else { epoch.clone() }
     }
 }
 
@@ -177,7 +177,8 @@ struct FaultyTail {
 impl Tail for FaultyTail {
     async fn next(&mut self) -> Result<Batch, BackplaneError> {
         let mut batch = self.inner.next().await?;
-        let now_and_then = !batch.entries.is_empty() && self.turn.fetch_add(1, Ordering::Relaxed) % 3 == 0;
+        let now_and_then =
+            !batch.entries.is_empty() && self.turn.fetch_add(1, Ordering::Relaxed).is_multiple_of(3);
         match self.fault {
             Fault::Hasty => sleep(Duration::from_millis(2)).await,
             Fault::Stuttering if now_and_then => batch.entries.extend_from_within(..1),
