@@ -11,10 +11,22 @@ use tempfile::TempDir;
 
 const ALL: ReadLimit = ReadLimit { entries: 100_000, bytes: 1 << 30 };
 
-/// In memory where there is a place for it: the code is the same, and a sync takes no time.
+/// In memory where there is room: the code is the same, and a sync takes no time.
 pub(crate) fn directory() -> TempDir {
     let memory = Path::new("/dev/shm");
-    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+    if has_room(memory) { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+}
+
+/// Containers often have little there.
+#[cfg(unix)]
+fn has_room(dir: &Path) -> bool {
+    const ENOUGH: u64 = 512 << 20;
+    rustix::fs::statvfs(dir).is_ok_and(|system| system.f_bavail.saturating_mul(system.f_frsize) >= ENOUGH)
+}
+
+#[cfg(not(unix))]
+fn has_room(_: &Path) -> bool {
+    false
 }
 
 pub(crate) async fn open(dir: &Path, config: FileConfig) -> FileBackplane {
