@@ -89,7 +89,7 @@ impl Reader {
     /// The page, once it is complete.
     fn take(&mut self, chunk: Chunk) -> Result<Option<Page>, Lost> {
         let look = chunk.look.ok_or(Lost::Log)?;
-        look.check(&self.after, chunk.stands).map_err(Lost::Place)?;
+        look.check(&self.after).map_err(Lost::Place)?;
         for entry in chunk.entries {
             self.after.position = entry.position;
             let Some(entry) = Option::<Entry>::from(entry) else { continue };

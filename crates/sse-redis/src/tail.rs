@@ -38,7 +38,11 @@ impl RedisTail {
         let mut tail = Self { link, after: after.clone(), progress: Progress::Behind, question: None };
         let chunk = Chunk::fetch(&tail.link, after.position, 1).await.map_err(error::translate)?;
         let Some(look) = chunk.look else { return Err(lost(&tail.link, after).await) };
-        look.check(after, chunk.stands)?;
+        look.check(after)?;
+        if !look.gave(after.position, chunk.stands) {
+            // A node follows from where it was itself, so this stood there, and a failover lost it.
+            return Err(lost(&tail.link, after).await);
+        }
         if chunk.at_head && chunk.entries.is_empty() {
             tail.progress = Progress::CaughtUp;
         }
@@ -57,13 +61,10 @@ impl RedisTail {
 
     async fn take(&mut self, chunk: Chunk) -> Result<Batch, BackplaneError> {
         let Some(look) = chunk.look else { return Err(lost(&self.link, &self.after).await) };
-        match look.check(&self.after, chunk.stands) {
-            Ok(()) => {}
+        match look.check(&self.after) {
+            Ok(()) if look.gave(self.after.position, chunk.stands) => {}
             // It stood there when this tail came to it, and was not trimmed.
-            Err(BackplaneError::Epoch { current }) if current == self.after.epoch => {
-                return Err(lost(&self.link, &self.after).await);
-            }
-            Err(BackplaneError::Future { .. }) => return Err(lost(&self.link, &self.after).await),
+            Ok(()) | Err(BackplaneError::Future { .. }) => return Err(lost(&self.link, &self.after).await),
             Err(error) => return Err(error),
         }
         if let Some(last) = chunk.entries.last() {

@@ -124,17 +124,32 @@ async fn an_old_copy_of_the_log_is_noticed_by_its_tail() {
     expect_other_log(&node, &kept).await;
 }
 
+/// Clients give any cursor; a page must be given for it, and no client may change the log for others by it.
 #[tokio::test]
-async fn a_made_up_position_is_refused_and_changes_nothing() {
+async fn a_made_up_position_changes_nothing() {
     let Some(server) = RedisServer::start(&[]).await else { return };
     let node = server.node().await;
     server.ask("XADD {sse}:log NOMKSTREAM 1000-0 p first").await;
     let last = append(&node, "last").await;
     let made_up = Cursor::new(last.epoch.clone(), Position::new(1000, 7));
-    expect_other_log(&node, &made_up).await;
+    assert_eq!(read(&node, &made_up).await, ["last"]);
     assert_eq!(node.bounds().await.unwrap().epoch, last.epoch);
     let other = Cursor::new(Epoch::random(), last.position);
     expect_other_log(&node, &other).await;
+}
+
+/// A node's own cursor is none that somebody made up.
+#[tokio::test]
+async fn a_tail_from_where_nothing_stands_any_more_is_a_loss() {
+    let Some(server) = RedisServer::start(&[]).await else { return };
+    let node = server.node().await;
+    server.ask("XADD {sse}:log NOMKSTREAM 1000-0 p first").await;
+    let before = append(&node, "last").await;
+    let lost = Cursor::new(before.epoch.clone(), Position::new(1000, 7));
+    let error = fails(node.tail(&lost)).await;
+    let current = node.bounds().await.unwrap().epoch;
+    assert!(matches!(error, BackplaneError::Epoch { current: told } if told == current), "another error");
+    assert_ne!(current, before.epoch);
 }
 
 #[tokio::test]
