@@ -30,11 +30,13 @@ pub(crate) struct Appends {
 pub(crate) struct Waiting {
     pub(crate) entry: NewEntry,
     reply: oneshot::Sender<Result<Appended, BackplaneError>>,
-    _place: Place,
+    place: Place,
 }
 
 impl Waiting {
     pub(crate) fn settle(self, result: Result<Appended, BackplaneError>) {
+        // Whoever hears of it may come again at once.
+        drop(self.place);
         // Nobody waits for an append that was dropped.
         self.reply.send(result).ok();
     }
@@ -75,7 +77,7 @@ impl Appends {
         self.check(&entry)?;
         let place = self.place(entry.payload.len())?;
         let (reply, answer) = oneshot::channel();
-        self.hand_over(Waiting { entry, reply, _place: place })?;
+        self.hand_over(Waiting { entry, reply, place })?;
         match timeout(LONGEST, answer).await {
             Ok(Ok(result)) => result,
             Ok(Err(gone)) => Err(BackplaneError::unavailable(error::SOON, gone)),

@@ -130,6 +130,16 @@ async fn more_appends_than_may_be_under_way_are_refused() {
     insist(&node, "after").await;
 }
 
+/// Found by the benchmark: the place of an append was free a little after its answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_appends_one_after_the_other_needs_one_place() {
+    let Some(server) = RedisServer::start(&[]).await else { return };
+    let node = server.node_with(RedisConfig::default().pipeline(1)).await;
+    for number in 0..500 {
+        append(&node, &number.to_string()).await;
+    }
+}
+
 #[tokio::test]
 async fn what_is_too_large_or_misnamed_is_refused() {
     let Some(server) = RedisServer::start(&[]).await else { return };
