@@ -5,11 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use sse_core::{Backplane, BackplaneError, Lease};
-use sse_redis::{RedisBackplane, RedisConfig};
+use sse_redis::RedisBackplane;
 use tokio::time::timeout;
 
 use crate::{
-    redis_server::{RedisServer, free_port, words},
+    redis_server::{RedisServer, free_port, patient, words},
     steps::{PATIENCE, append, beginning, eventually, fails, is_refused, keyed, read, take},
 };
 
@@ -31,7 +31,7 @@ async fn works(node: &RedisBackplane) {
 }
 
 async fn connect(url: &str) -> Result<RedisBackplane, BackplaneError> {
-    RedisBackplane::connect(url, RedisConfig::default()).await
+    RedisBackplane::connect(url, patient()).await
 }
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn a_password_is_needed_and_never_shown() {
         assert!(!format!("{error} {error:?}").contains("wr0ng"), "{error:?}");
     }
     // Also when it is asked again at once.
-    let node = RedisBackplane::new(&url(":wr0ng@"), RedisConfig::default()).unwrap();
+    let node = RedisBackplane::new(&url(":wr0ng@"), patient()).unwrap();
     for _ in 0..3 {
         assert!(is_refused(&fails(node.bounds()).await));
     }
@@ -71,8 +71,8 @@ async fn a_user_needs_few_rights() {
 #[tokio::test]
 async fn prefixes_share_nothing() {
     let Some(server) = RedisServer::start(&[]).await else { return };
-    let one = server.node_with(RedisConfig::default().prefix("one")).await;
-    let two = server.node_with(RedisConfig::default().prefix("two")).await;
+    let one = server.node_with(patient().prefix("one")).await;
+    let two = server.node_with(patient().prefix("two")).await;
     let [start_one, start_two] = [beginning(&one).await, beginning(&two).await];
     assert_ne!(start_one.epoch, start_two.epoch);
     let mut signals = two.signals().await.unwrap();
@@ -142,13 +142,13 @@ async fn a_server_with_tls_is_verified() {
     let Some(_server) = RedisServer::start(&extra).await else { return };
     for host in ["localhost", "127.0.0.1"] {
         let url = format!("rediss://:pw@{host}:{port}");
-        let config = RedisConfig::default().prefix(host).authorities(authority.pem());
+        let config = patient().prefix(host).authorities(authority.pem());
         works(&RedisBackplane::connect(&url, config).await.unwrap()).await;
         // An authority that the system knows nothing of, and a server that speaks no TLS.
         assert!(connect(&url).await.is_err());
         let other =
             CertifiedIssuer::self_signed(CertificateParams::new([]).unwrap(), KeyPair::generate().unwrap());
-        let config = RedisConfig::default().authorities(other.unwrap().pem());
+        let config = patient().authorities(other.unwrap().pem());
         assert!(RedisBackplane::connect(&url, config).await.is_err());
     }
     assert!(connect(&format!("rediss://:pw@127.0.0.1:{}", _server.port)).await.is_err());
@@ -174,7 +174,7 @@ async fn any_server_of_a_cluster_will_do() {
     }
     for prefix in ["a", "b", "c"] {
         for (server, other) in [(&one, &two), (&two, &one)] {
-            let config = RedisConfig::default().prefix(format!("{prefix}{}", server.port));
+            let config = patient().prefix(format!("{prefix}{}", server.port));
             let node = eventually("a node", async || {
                 RedisBackplane::connect(&server.url(), config.clone()).await.ok()
             })

@@ -8,7 +8,7 @@ use sse_redis::{RedisBackplane, RedisConfig};
 
 use crate::{
     proxy::{Proxy, Way},
-    redis_server::{RedisServer, free_port},
+    redis_server::{RedisServer, free_port, patient},
     steps::{
         ALL, append, beginning, end_of, entry, eventually, fails, insist, is_unavailable, keyed, read, take,
     },
@@ -42,7 +42,7 @@ async fn silence(node: &RedisBackplane, begin: impl AsyncFnOnce(), end: impl Asy
 
 fn impatient() -> RedisConfig {
     // Long enough for a busy machine to answer, when there is somebody to.
-    RedisConfig::default().response_timeout(Duration::from_millis(1_500))
+    RedisConfig::default().response_timeout(Duration::from_secs(3))
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn an_append_whose_acknowledgement_is_lost_takes_effect_once() {
 async fn connections_that_are_cut_are_made_again() {
     let Some(server) = RedisServer::start(&[]).await else { return };
     let proxy = Proxy::to(server.port).await;
-    let node = RedisBackplane::connect(&proxy.url(), RedisConfig::default()).await.unwrap();
+    let node = RedisBackplane::connect(&proxy.url(), patient()).await.unwrap();
     let start = beginning(&node).await;
     let mut expected = Vec::new();
     for round in 0..5 {
@@ -134,7 +134,7 @@ async fn more_appends_than_may_be_under_way_are_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_appends_one_after_the_other_needs_one_place() {
     let Some(server) = RedisServer::start(&[]).await else { return };
-    let node = server.node_with(RedisConfig::default().pipeline(1)).await;
+    let node = server.node_with(patient().pipeline(1)).await;
     for number in 0..500 {
         append(&node, &number.to_string()).await;
     }
@@ -143,7 +143,7 @@ async fn who_appends_one_after_the_other_needs_one_place() {
 #[tokio::test]
 async fn what_is_too_large_or_misnamed_is_refused() {
     let Some(server) = RedisServer::start(&[]).await else { return };
-    let node = server.node_with(RedisConfig::default().max_payload(10)).await;
+    let node = server.node_with(patient().max_payload(10)).await;
     append(&node, "0123456789").await;
     for error in
         [fails(node.append(entry("0123456789a"))).await, fails(node.signal("0123456789a".into())).await]

@@ -56,7 +56,7 @@ impl RedisServer {
     }
 
     pub(crate) async fn node(&self) -> RedisBackplane {
-        self.node_with(RedisConfig::default()).await
+        self.node_with(patient()).await
     }
 
     pub(crate) async fn node_with(&self, config: RedisConfig) -> RedisBackplane {
@@ -140,6 +140,12 @@ impl Drop for RedisServer {
             process.wait().ok();
         }
     }
+}
+
+/// For servers that answer, however slow the machine is.
+pub(crate) fn patient() -> RedisConfig {
+    let most = Duration::from_secs(7);
+    RedisConfig::default().response_timeout(most).connect_timeout(most)
 }
 
 /// A command of words without spaces.

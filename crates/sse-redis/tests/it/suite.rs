@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use sse_core::{Backplane, Position, Retention};
-use sse_redis::RedisConfig;
 use sse_testkit::backplane::{Broker, Restart, Trim, Wipe};
 
-use crate::redis_server::RedisServer;
+use crate::redis_server::{RedisServer, patient};
 
 struct Redis {
     server: RedisServer,
@@ -21,7 +20,7 @@ impl Broker for Redis {
     }
 
     async fn node(&self) -> Arc<dyn Backplane> {
-        Arc::new(self.server.node_with(RedisConfig::default().retention(self.retention)).await)
+        Arc::new(self.server.node_with(patient().retention(self.retention)).await)
     }
 }
 
