@@ -1,0 +1,127 @@
+//! Appends a second.
+
+use std::{
+    fmt,
+    process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use sse_core::{Backplane, NewEntry, Retention};
+use sse_redis::{RedisBackplane, RedisConfig};
+use tokio::task::JoinSet;
+
+use crate::{Cli, server::RedisServer};
+
+/// Entries that the log keeps, in both.
+const KEPT: usize = 100_000;
+
+/// One line of the table.
+pub(crate) struct Comparison {
+    depth: usize,
+    theirs: f64,
+    ours: f64,
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { depth, theirs, ours } = self;
+        write!(f, "| {depth} | {theirs:.0} | {ours:.0} | {:.2} |", ours / theirs)
+    }
+}
+
+/// In turns, so that what disturbs the machine disturbs both.
+pub(crate) async fn compare(server: &RedisServer, cli: &Cli, depth: usize) -> anyhow::Result<Comparison> {
+    let retention = Retention::default().entries(KEPT).bytes(1 << 40);
+    let node = server.node(RedisConfig::default().pipeline(depth).retention(retention)).await?;
+    // So many that a round lasts about as long as is wanted.
+    let mut requests = 20_000;
+    let (mut theirs, mut ours) = (Vec::new(), Vec::new());
+    for round in 0..=cli.rounds {
+        let rate = benchmark(server, cli, depth, requests).await?;
+        let own = appends(&node, cli, depth).await?;
+        // The first round warms up.
+        if round > 0 {
+            theirs.push(rate);
+            ours.push(own);
+        }
+        requests = whole(rate * cli.seconds).max(1_000);
+    }
+    Ok(Comparison { depth, theirs: median(theirs), ours: median(ours) })
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a number of requests")]
+fn whole(number: f64) -> u64 {
+    number as u64
+}
+
+fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// What `redis-benchmark` gets on one connection.
+async fn benchmark(server: &RedisServer, cli: &Cli, depth: usize, requests: u64) -> anyhow::Result<f64> {
+    let mut command = Command::new("redis-benchmark");
+    command.args([
+        "-p",
+        &server.port.to_string(),
+        "-c",
+        "1",
+        "-P",
+        &depth.to_string(),
+        "-n",
+        &requests.to_string(),
+    ]);
+    // The same command, and a key and payloads of the same length; its own stream, which it makes at the first time.
+    command.args([
+        "--csv",
+        "XADD",
+        "{bench}:l",
+        "MAXLEN",
+        "~",
+        &KEPT.to_string(),
+        "*",
+        "p",
+        &"x".repeat(cli.payload),
+    ]);
+    command.stdin(Stdio::null());
+    let output = tokio::task::spawn_blocking(move || command.output()).await?;
+    let output = output.context("cannot start redis-benchmark")?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    // "test","rps",… then a line with the numbers.
+    let numbers = text.lines().find(|line| line.starts_with("\"XADD"));
+    let rate = numbers.and_then(|line| line.rsplit("\",\"").nth(6)?.parse().ok());
+    let Some(rate) = rate else { bail!("redis-benchmark says {text:?}") };
+    Ok(rate)
+}
+
+/// What a node gets, with `depth` tasks that append one entry after the other.
+async fn appends(node: &RedisBackplane, cli: &Cli, depth: usize) -> anyhow::Result<f64> {
+    let end = Instant::now() + Duration::from_secs_f64(cli.seconds);
+    let (count, payload) = (Arc::new(AtomicU64::new(0)), Bytes::from(vec![b'x'; cli.payload]));
+    let mut tasks = JoinSet::new();
+    let start = Instant::now();
+    for _ in 0..depth {
+        let (node, count, payload) = (node.clone(), Arc::clone(&count), payload.clone());
+        tasks.spawn(async move {
+            let mut own = 0;
+            while own % 16 != 0 || Instant::now() < end {
+                node.append(NewEntry { payload: payload.clone(), key: None }).await?;
+                own += 1;
+            }
+            count.fetch_add(own, Ordering::Relaxed);
+            Ok::<_, sse_core::BackplaneError>(())
+        });
+    }
+    while let Some(result) = tasks.join_next().await {
+        result??;
+    }
+    let count = count.load(Ordering::Relaxed) as f64;
+    Ok(count / start.elapsed().as_secs_f64())
+}

@@ -1,0 +1,61 @@
+//! Measures `sse-redis` against a Redis that it starts: `redis`, or `redis --help`.
+//!
+//! - Appends a second through a node, beside `redis-benchmark` with the same command, bytes and depth of pipeline, in turns.
+//! - How long an entry takes from the append on one node to the tail of another.
+//!
+//! It exits with 2 if there is nothing to report: no Redis, or one that fails.
+
+mod appends;
+mod latency;
+mod server;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Measures sse-redis against a Redis that it starts.
+#[derive(Debug, Parser)]
+#[command(name = "redis", version)]
+struct Cli {
+    /// Bytes of a payload.
+    #[arg(long, default_value_t = 200)]
+    payload: usize,
+    /// Depths of the pipeline: appends that are under way at once.
+    #[arg(long, value_delimiter = ',', default_value = "1,16,64,256")]
+    depths: Vec<usize>,
+    /// Rounds, of which the median counts.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Seconds of a round, about.
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// Appends a second while latency is measured.
+    #[arg(long, value_delimiter = ',', default_value = "100,1000,10000")]
+    rates: Vec<u32>,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(measure(&cli))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("redis: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn measure(cli: &Cli) -> anyhow::Result<()> {
+    let server = server::RedisServer::start().await?;
+    println!("Payloads of {} bytes, median of {} rounds.\n", cli.payload, cli.rounds);
+    println!("| depth | redis-benchmark, appends/s | sse-redis, appends/s | ratio |\n|---|---|---|---|");
+    for &depth in &cli.depths {
+        println!("{}", appends::compare(&server, cli, depth).await?);
+    }
+    println!("\n| appends/s | node to node p50 | p99 | max |\n|---|---|---|---|");
+    for &rate in &cli.rates {
+        println!("{}", latency::measure(&server, cli, rate).await?);
+    }
+    Ok(())
+}
