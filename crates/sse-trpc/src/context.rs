@@ -2,6 +2,7 @@
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
+use sse_cluster::Cluster;
 use sse_core::{Caller, Cause, Handshake, Manager, Target};
 
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Context {
     pub(crate) manager: Manager,
+    pub(crate) cluster: Cluster,
     pub(crate) limits: Limits,
     pub(crate) caller: Caller,
     /// Why the caller was refused before; it is nobody then.
@@ -27,6 +29,12 @@ impl Context {
     #[must_use]
     pub fn manager(&self) -> &Manager {
         &self.manager
+    }
+
+    /// The cluster that the manager is a node of; the manager alone where there is none.
+    #[must_use]
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
     }
 
     /// Who calls.

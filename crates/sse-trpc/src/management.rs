@@ -14,6 +14,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
+use sse_cluster::Cluster;
 use sse_core::{Caller, Cause, Manager, UserId};
 use tracing::{Instrument as _, Span, debug, debug_span, field};
 
@@ -43,6 +44,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Management {
     pub(crate) manager: Manager,
+    cluster: Cluster,
     limits: Limits,
     body_time: Duration,
     pub(crate) transformer: Transformer,
@@ -77,6 +79,7 @@ impl Management {
     #[must_use]
     pub fn new(manager: Manager) -> Self {
         Self {
+            cluster: Cluster::alone(&manager),
             manager,
             limits: Limits::default(),
             body_time: BODY_TIME,
@@ -90,6 +93,14 @@ impl Management {
             unknown: Arc::default(),
             refused: Arc::default(),
         }
+    }
+
+    /// Lets `getStats`, `getConnections`, `disconnect`, `join`, `leave` and `renew` answer for all nodes of a cluster, of which the manager is one. Without
+    /// it they answer for the manager alone.
+    #[must_use]
+    pub fn cluster(mut self, cluster: Cluster) -> Self {
+        self.cluster = cluster;
+        self
     }
 
     /// Sets how much a call may ask for.
@@ -269,6 +280,7 @@ impl Management {
         };
         Ok(Context {
             manager: self.manager.clone(),
+            cluster: self.cluster.clone(),
             limits: self.limits,
             caller,
             refused,

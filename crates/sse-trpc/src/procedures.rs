@@ -12,6 +12,7 @@ pub(crate) mod system;
 pub(crate) mod ticket;
 
 use serde::Serialize;
+use sse_cluster::NodeId;
 use sse_core::Receipt;
 
 use sse_notify::Kind;
@@ -55,17 +56,28 @@ pub(crate) struct Done {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional, type = "true"))]
     duplicate: Option<bool>,
+    /// Nodes of the cluster that did not answer in time; only if some did not, or it is not known who is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional, as = "Option<Vec<String>>"))]
+    incomplete: Option<Vec<NodeId>>,
 }
 
 impl Done {
+    /// Without an event.
     pub(crate) fn matched(matched: usize) -> Self {
-        Self { matched, id: None, duplicate: None }
+        Self { matched, id: None, duplicate: None, incomplete: None }
+    }
+
+    /// Says so if nodes did not answer.
+    pub(crate) fn unless(self, complete: bool, unanswered: Vec<NodeId>) -> Self {
+        Self { incomplete: (!complete).then_some(unanswered), ..self }
     }
 }
 
 impl From<Receipt> for Done {
     fn from(receipt: Receipt) -> Self {
         let Receipt { matched, id, duplicate, .. } = receipt;
-        Self { matched, id: id.map(|id| id.as_str().to_owned()), duplicate: duplicate.then_some(true) }
+        let id = id.map(|id| id.as_str().to_owned());
+        Self { id, duplicate: duplicate.then_some(true), ..Self::matched(matched) }
     }
 }

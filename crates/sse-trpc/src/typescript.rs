@@ -99,7 +99,7 @@ fn member(value: &Value) -> String {
     }
 }
 
-/// As [`sse_core::Connection`] looks on the wire.
+/// As a stream in a listing looks on the wire.
 #[derive(TS, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "its form is what counts")]
@@ -110,15 +110,22 @@ struct Connection {
     connected_at: u64,
     waiting: usize,
     delivered: u64,
+    /// The node that it is on; only in a cluster.
+    #[ts(optional)]
+    node: Option<String>,
 }
 
-/// As [`sse_core::ConnectionPage`] looks on the wire.
+/// As part of a listing looks on the wire.
 #[derive(TS, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "its form is what counts")]
 struct ConnectionPage {
     items: Vec<Connection>,
-    next_cursor: Option<u32>,
+    #[ts(type = "number | string | null")]
+    next_cursor: Value,
+    /// Nodes of the cluster that did not answer in time; only if some did not, or it is not known who is there.
+    #[ts(optional)]
+    incomplete: Option<Vec<String>>,
 }
 
 #[test]
@@ -187,6 +194,7 @@ fn described() -> Types {
     let config = Config::new().with_large_int("number");
     let mut types = Types { config, declarations: Vec::new(), entries: Vec::new() };
     types.declare::<stats::LogNumbers>();
+    types.declare::<stats::Node>();
     types.call("getStats", Kind::Query, stats::get);
     types.declare::<Connection>();
     let (input, output) = (types.input::<connections::Input>(), types.declare::<ConnectionPage>());

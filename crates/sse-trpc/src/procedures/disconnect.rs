@@ -35,6 +35,6 @@ pub(crate) async fn disconnect(context: Context, input: Input) -> Result<Done, E
         check::in_range("stayAwayMs", milliseconds, 1, LONGEST_ABSENCE_MS)?;
         how = how.stay_away(Duration::from_millis(milliseconds));
     }
-    let matched = context.manager().disconnect(input.target, how).await;
-    Ok(Done::matched(matched))
+    let ended = context.cluster().disconnect(input.target, how).await;
+    Ok(Done::matched(ended.streams).unless(ended.complete, ended.unanswered))
 }

@@ -1,6 +1,7 @@
 //! `join` and `leave`.
 
 use serde::Deserialize;
+use sse_cluster::Found;
 use sse_core::{ClientId, Connection, Topic};
 
 use super::Done;
@@ -20,12 +21,16 @@ pub(crate) struct Input {
 enum Stream {
     /// One that it may change.
     Open(Connection),
-    Gone,
+    /// None that is there, and what is said of that.
+    Gone(Done),
 }
 
 pub(crate) async fn join(context: Context, input: Input) -> Result<Done, Error> {
     check::topics(&context, &input.topics)?;
-    let Stream::Open(stream) = find(&context, input.client_id)? else { return Ok(done(0)) };
+    let stream = match find(&context, input.client_id).await? {
+        Stream::Open(stream) => stream,
+        Stream::Gone(done) => return Ok(done),
+    };
     let access = context.manager().access();
     if !access.may_manage(context.caller()) {
         let forbidden = input.topics.iter().find(|topic| !access.may_join(context.caller(), topic));
@@ -43,32 +48,32 @@ pub(crate) async fn join(context: Context, input: Input) -> Result<Done, Error> 
         let problem = format_args!("the stream would be in {}, more than {most}", all.len());
         return Err(Error::field("topics", problem));
     }
-    for topic in &input.topics {
-        context.manager().join(input.client_id, topic);
-    }
-    Ok(done(1))
+    Ok(done(context.cluster().join(input.client_id, &input.topics).await))
 }
 
 pub(crate) async fn leave(context: Context, input: Input) -> Result<Done, Error> {
     check::topics(&context, &input.topics)?;
-    let Stream::Open(_) = find(&context, input.client_id)? else { return Ok(done(0)) };
-    for topic in &input.topics {
-        context.manager().leave(input.client_id, topic);
+    if let Stream::Gone(done) = find(&context, input.client_id).await? {
+        return Ok(done);
     }
-    Ok(done(1))
+    Ok(done(context.cluster().leave(input.client_id, &input.topics).await))
 }
 
 /// Callers may change their own streams, managers all. Of a stream that is not there others learn what they learn of a stranger's.
-fn find(context: &Context, client: ClientId) -> Result<Stream, Error> {
-    let stream = context.manager().connection(client);
+async fn find(context: &Context, client: ClientId) -> Result<Stream, Error> {
+    let found = context.cluster().connection(client).await;
+    let stream = &found.value;
     let user = context.caller().user.as_ref();
     let is_own = user.is_some() && stream.as_ref().is_some_and(|stream| stream.user_id.as_ref() == user);
     if !is_own {
         context.require_manage()?;
     }
-    Ok(stream.map_or(Stream::Gone, Stream::Open))
+    Ok(match found.value {
+        Some(stream) => Stream::Open(stream),
+        None => Stream::Gone(done(found)),
+    })
 }
 
-fn done(matched: usize) -> Done {
-    Done::matched(matched)
+fn done<T>(found: Found<T>) -> Done {
+    Done::matched(found.value.iter().len()).unless(found.complete, found.unanswered)
 }

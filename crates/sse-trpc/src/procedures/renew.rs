@@ -23,10 +23,11 @@ pub(crate) async fn renew(context: Context, input: Input) -> Result<Done, Error>
         Some(token) => context.credentials()?.caller_of(token).await.map_err(|cause| Error::from(&cause))?,
         None => context.admitted()?.clone(),
     };
-    match context.manager().renew(input.client_id, &caller) {
-        Ok(()) => Ok(Done::matched(1)),
-        Err(RenewError::NotLive) => Ok(Done::matched(0)),
-        Err(error @ RenewError::Expired) => Err(Error::new(Code::Unauthorized, error.to_string())),
-        Err(error) => Err(Error::new(Code::Forbidden, error.to_string())),
+    let renewed = context.cluster().renew(input.client_id, &caller).await;
+    match renewed.value {
+        Some(Ok(())) => Ok(Done::matched(1)),
+        None => Ok(Done::matched(0).unless(renewed.complete, renewed.unanswered)),
+        Some(Err(error @ RenewError::Expired)) => Err(Error::new(Code::Unauthorized, error.to_string())),
+        Some(Err(error)) => Err(Error::new(Code::Forbidden, error.to_string())),
     }
 }

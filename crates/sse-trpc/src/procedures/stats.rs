@@ -1,6 +1,7 @@
 //! `getStats`.
 
 use serde::{Deserialize, Serialize, Serializer};
+use sse_cluster::NodeStats;
 use sse_core::{ByName, Counters, Cursor, LogState, LogStats, UserId};
 
 use crate::{check, context::Context, error::Error};
@@ -23,14 +24,47 @@ pub(crate) struct Stats {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional, as = "Option<std::collections::HashMap<String, usize>>"))]
     connections_by_user: Option<ByUser>,
+    /// In a cluster that of the node that answers, as the counters; what stands before is of all nodes.
     ending: usize,
     /// Only with an event log.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     log: Option<LogNumbers>,
+    /// The node that answers; only in a cluster, as `nodes`, `ageMs` and `incomplete`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    node: Option<String>,
+    /// All nodes that are there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    nodes: Option<Vec<Node>>,
+    /// How old the oldest of it is, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    age_ms: Option<u64>,
+    /// Nodes of which not all is known; only if there are some, or it is not known who is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    incomplete: Option<Vec<String>>,
     #[serde(flatten)]
     #[cfg_attr(test, ts(skip))]
     counters: Counters,
+}
+
+/// A node of a cluster.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SseNode"))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Node {
+    node: String,
+    /// What the node is called, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    name: Option<String>,
+    connections: usize,
+    unique_users: usize,
+    /// How old that is, in milliseconds.
+    age_ms: u64,
 }
 
 /// How the hub stands to its event log: gauges of now, counters since its start.
@@ -99,17 +133,41 @@ pub(crate) async fn get(context: Context, input: Input) -> Result<Stats, Error> 
     let most = context.limits().users;
     let limit = input.limit.unwrap_or(most.min(1000));
     check::in_range("limit", limit, 1, most)?;
+    let cluster = context.cluster();
     let connections_by_user = match input.by_user {
         Some(false) => None,
-        _ => Some(ByUser(context.manager().connections_by_user(limit).await)),
+        _ => Some(ByUser(cluster.connections_by_user(limit).await)),
     };
-    let stats = context.manager().stats();
+    let own = context.manager().stats();
+    let all = cluster.stats();
+    let is_cluster = cluster.has_others();
+    let unknown = || all.nodes.iter().filter(|node| !node.complete).map(|node| node.node.to_string());
     Ok(Stats {
-        total_connections: stats.total_connections,
-        unique_users: stats.unique_users,
+        total_connections: all.connections,
+        unique_users: all.unique_users,
         connections_by_user,
-        ending: stats.ending,
+        ending: own.ending,
+        node: is_cluster.then(|| cluster.node().to_string()),
+        nodes: is_cluster.then(|| all.nodes.iter().map(Node::of).collect()),
+        age_ms: is_cluster.then(|| milliseconds(all.age)),
+        incomplete: (!all.complete).then(|| unknown().collect()),
         log: context.manager().log().map(LogNumbers::from),
-        counters: stats.counters,
+        counters: own.counters,
     })
+}
+
+impl Node {
+    fn of(stats: &NodeStats) -> Self {
+        Self {
+            node: stats.node.to_string(),
+            name: stats.name.as_deref().map(str::to_owned),
+            connections: stats.connections,
+            unique_users: stats.unique_users,
+            age_ms: milliseconds(stats.age),
+        }
+    }
+}
+
+fn milliseconds(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

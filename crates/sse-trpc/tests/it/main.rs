@@ -7,6 +7,7 @@ mod api;
 mod batch;
 mod capture;
 mod captures;
+mod cluster;
 mod disconnect;
 mod golden;
 mod listener;

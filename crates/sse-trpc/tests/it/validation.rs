@@ -61,12 +61,17 @@ async fn types_of_queries_are_checked() {
     for (procedure, field, value, problem) in [
         ("sse.getStats", "byUser", json!(1), "invalid type: integer `1`, expected a boolean"),
         ("sse.getStats", "limit", json!("1"), "invalid type: string \"1\", expected usize"),
-        ("sse.getConnections", "cursor", json!("x"), "invalid type: string \"x\", expected u32"),
+        (
+            "sse.getConnections",
+            "cursor",
+            json!("x"),
+            "invalid value: string \"x\", expected a cursor of this listing",
+        ),
         (
             "sse.getConnections",
             "cursor",
             json!(1_u64 << 32),
-            "invalid value: integer `4294967296`, expected u32",
+            "invalid value: integer `4294967296`, expected a cursor of this listing",
         ),
         ("sse.getConnections", "limit", json!(-1), "invalid value: integer `-1`, expected usize"),
         ("sse.getConnections", "userId", json!(""), "is empty"),
