@@ -10,6 +10,7 @@ use std::{
 
 use axum::Router;
 use sse_axum::Transports;
+use sse_cluster::{Cluster, ClusterConfig};
 use sse_core::{Builder, Drain, Manager, Open};
 use sse_trpc::{Limits, Management, Transformer};
 use tokio::{
@@ -42,14 +43,14 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Error> {
     let builder = Manager::builder().config(streams);
     let builder = log.iter().filter_map(Opened::log).fold(builder, Builder::backplane);
     let transports = Transports::default();
-    let (manager, router) =
+    let (cluster, router) =
         app(builder, settings.management, settings.transformer, settings.configured, &transports)?;
-    manager.follow();
+    cluster.manager().follow();
     announce(&listener, settings.tls.is_some());
     let server = sse_axum::serve(listener, router);
     let server = if settings.reactor { server } else { server.without_reactor() };
     let server = server
-        .manager(&manager)
+        .manager(cluster.manager())
         .transports(&transports)
         .drain(Drain::within(settings.drain))
         .with_graceful_shutdown(first_signal(signals));
@@ -58,26 +59,29 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Error> {
         None => server,
     };
     let served = server.await.map_err(|source| Error::System { what: "serving failed", source });
+    cluster.shutdown().await;
     if let Some(log) = log {
         log.close().await;
     }
     served
 }
 
-/// The manager, and the routes that lead to it.
+/// The manager as a node of its cluster, and the routes that lead to it.
 fn app(
     builder: Builder,
     limits: Limits,
     transformer: Transformer,
     configured: Option<Configured>,
     transports: &Transports,
-) -> Result<(Manager, Router), Error> {
+) -> Result<(Cluster, Router), Error> {
     let builder = match &configured {
         Some(configured) => builder.access(configured.access.clone()),
         None => builder.access(Open),
     };
     let manager = builder.build().map_err(|error| Error::Streams(vec![error.to_string()]))?;
-    let management = Management::new(manager.clone()).limits(limits).transformer(transformer);
+    let cluster = Cluster::start(&manager, ClusterConfig::new());
+    let management = Management::new(manager.clone()).cluster(cluster.clone());
+    let management = management.limits(limits).transformer(transformer);
     let metrics =
         |management: &Management| metrics::of(manager.clone(), management.clone(), transports.clone());
     let router = match configured {
@@ -93,7 +97,7 @@ fn app(
             app::demo(manager.clone(), management, metrics)
         }
     };
-    Ok((manager, router))
+    Ok((cluster, router))
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
