@@ -20,7 +20,7 @@ use benches::{
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, measurement::WallTime};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use rustix::time::{ClockId, clock_gettime};
-use sse_core::{Event, EventType, Handshake, Target};
+use sse_core::{Event, EventType, Handshake, Manager, Target};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 use crate::population::{Population, TOPIC_SIZE, drain, topic, user};
@@ -69,7 +69,7 @@ struct Streams {
 
 impl Streams {
     fn get(&mut self) -> &mut Population {
-        self.made.get_or_insert_with(|| Population::new(self.size))
+        self.made.get_or_insert_with(|| Population::new(Manager::builder(), self.size))
     }
 }
 
@@ -270,7 +270,7 @@ fn hold(population: &mut Population, publishes: usize) {
 
 /// How long the thread is held by one that comes, while tables grow.
 fn arrivals(size: usize) {
-    let mut population = Population::empty(size);
+    let mut population = Population::empty(Manager::builder(), size);
     let mut longest = Duration::ZERO;
     for number in 0..size {
         let start = cpu_time();
@@ -288,7 +288,7 @@ fn cpu_time() -> Duration {
 /// What streams hold: idle, with a burst waiting, and after it.
 fn memory(size: usize) {
     let (allocated, resident) = (memory::allocated(), memory::resident());
-    let mut population = Population::new(size);
+    let mut population = Population::new(Manager::builder(), size);
     let each = |now: usize, before: usize| now.saturating_sub(before) / size;
     let idle = memory::allocated();
     line(&format!("memory of an idle stream of {size}"), each(idle, allocated), "bytes");

@@ -14,7 +14,7 @@ use benches::{
     scale::Scale,
 };
 use rustix::time::{ClockId, clock_gettime};
-use sse_core::{Event, EventType, Handshake, Manager, Retention, Session, Target};
+use sse_core::{Builder, Event, EventType, Handshake, Manager, Retention, Session, Target};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 use crate::population::{Population, TOPIC_SIZE, drain, poll, topic, user};
@@ -50,10 +50,7 @@ fn timed(work: impl FnOnce()) -> Duration {
 
 fn population(size: usize, log: Option<Retention>) -> Population {
     let builder = Manager::builder();
-    let builder = log.into_iter().fold(builder, |builder, log| builder.log(log));
-    let mut population = Population::of(builder, size);
-    (0..size).for_each(|number| population.add(number));
-    population
+    Population::new(log.into_iter().fold(builder, Builder::log), size)
 }
 
 /// An event from its publish to the transport, with a log that is full, so that one goes for each that comes.
@@ -63,6 +60,7 @@ fn hot_path(size: usize, rounds: usize) {
     for _ in 0..11_000 {
         with.publish(Target::Topic(topic(usize::MAX)), event());
     }
+    with.drain();
     type Run = fn(&mut Population);
     let runs: [(String, Run); 3] = [
         ("one user".to_owned(), to_users),
@@ -112,7 +110,7 @@ fn to_topics(population: &mut Population) {
 
 fn to_all(population: &mut Population) {
     population.publish(Target::All, event());
-    population.drain();
+    population.poll_each();
 }
 
 /// One client that missed a hundred events among others' in logs of several sizes.
@@ -126,6 +124,7 @@ fn resume(entries: usize, times: usize) {
         (1..each).for_each(|other| drop(publish(&manager, &Target::User(user(other)))));
     }
     let mut samples = Samples::default();
+    let allocations = memory::allocations();
     for _ in 0..times {
         let mut came = 0;
         samples.push_nanos(timed(|| {
@@ -136,6 +135,8 @@ fn resume(entries: usize, times: usize) {
         }));
         assert_eq!(came, 101, "the first block and what was missed");
     }
+    let each = (memory::allocations() - allocations) as f64 / times as f64;
+    line(&format!("allocations of a resume in a log of {entries}"), format_args!("{each:.0}"), "allocations");
     line(
         &format!("a resume of 100 events in a log of {entries}"),
         format_args!("{:.1}", samples.median() / 1e3),
@@ -148,7 +149,7 @@ fn stampede(clients: usize, missed: usize) {
     let manager = manager(100_000);
     let had = publish(&manager, &Target::All);
     (0..missed).for_each(|_| drop(publish(&manager, &Target::All)));
-    let before = memory::allocated();
+    let (before, resident) = (memory::allocated(), memory::resident());
     let mut sessions: Vec<Session> = Vec::with_capacity(clients);
     let time = timed(|| {
         sessions.extend((0..clients).map(|number| connect(&manager, &had, number)));
@@ -164,6 +165,9 @@ fn stampede(clients: usize, missed: usize) {
     line(&name, format_args!("{:.0}", time.as_secs_f64() * 1e3), "ms");
     let held = memory::allocated().saturating_sub(before);
     line(&format!("memory of a client of {clients} that came back"), held / clients, "bytes");
+    if let (Some(before), Some(now)) = (resident, memory::resident()) {
+        line("resident memory that all of them added", now.saturating_sub(before) >> 10, "KiB");
+    }
     assert_eq!(manager.log().expect("there is a log").replayed, (clients * missed) as u64);
 }
 

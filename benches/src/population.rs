@@ -25,19 +25,15 @@ pub(crate) struct Population {
 }
 
 impl Population {
-    pub(crate) fn new(size: usize) -> Self {
-        let mut population = Self::empty(size);
+    /// So many streams, at a manager with some settings.
+    pub(crate) fn new(manager: Builder, size: usize) -> Self {
+        let mut population = Self::empty(manager, size);
         (0..size).for_each(|number| population.add(number));
         population
     }
 
     /// Nobody yet, with room for so many.
-    pub(crate) fn empty(size: usize) -> Self {
-        Self::of(Manager::builder(), size)
-    }
-
-    /// Nobody yet, at a manager with other settings.
-    pub(crate) fn of(manager: Builder, size: usize) -> Self {
+    pub(crate) fn empty(manager: Builder, size: usize) -> Self {
         let manager = manager.max_connections(size + 1000).build().expect("the settings are valid");
         Self { manager, sessions: Vec::with_capacity(size) }
     }
