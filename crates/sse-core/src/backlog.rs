@@ -12,57 +12,63 @@ use crate::{
 /// Frames on their way to a transport; most wakes bring one or few.
 pub(crate) type Frames = SmallVec<[Frame; 8]>;
 
-/// A FIFO that owns no memory while it is empty, and none beyond itself for one frame.
+/// A FIFO that owns no memory while it is empty, and none beyond itself for one frame; two words, since every stream has one.
 #[derive(Debug, Default)]
-pub(crate) struct Backlog {
-    frames: Held,
-    bytes: usize,
-}
-
-#[derive(Debug, Default)]
-enum Held {
+pub(crate) enum Backlog {
     #[default]
     None,
     One(Frame),
-    Many(VecDeque<Frame>),
+    Many(Box<Many>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Many {
+    frames: VecDeque<Frame>,
+    bytes: usize,
 }
 
 impl Backlog {
     pub(crate) fn len(&self) -> usize {
-        match &self.frames {
-            Held::None => 0,
-            Held::One(_) => 1,
-            Held::Many(frames) => frames.len(),
+        match self {
+            Self::None => 0,
+            Self::One(_) => 1,
+            Self::Many(many) => many.frames.len(),
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        matches!(self.frames, Held::None)
+        matches!(self, Self::None)
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        match self {
+            Self::None => 0,
+            Self::One(frame) => frame.len(),
+            Self::Many(many) => many.bytes,
+        }
     }
 
     pub(crate) fn push(&mut self, frame: Frame) {
-        self.bytes += frame.len();
-        match &mut self.frames {
-            Held::Many(frames) => frames.push_back(frame),
-            held => {
-                *held = match std::mem::take(held) {
-                    Held::One(first) => Held::Many(VecDeque::from([first, frame])),
-                    _ => Held::One(frame),
-                };
+        match self {
+            Self::None => *self = Self::One(frame),
+            Self::Many(many) => {
+                many.bytes += frame.len();
+                many.frames.push_back(frame);
+            }
+            Self::One(_) => {
+                let Self::One(first) = std::mem::take(self) else { return };
+                let bytes = first.len() + frame.len();
+                *self = Self::Many(Box::new(Many { frames: VecDeque::from([first, frame]), bytes }));
             }
         }
     }
 
     /// Oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Frame> {
-        let (one, many) = match &self.frames {
-            Held::None => (None, None),
-            Held::One(frame) => (Some(frame), None),
-            Held::Many(frames) => (None, Some(frames)),
+        let (one, many) = match self {
+            Self::None => (None, None),
+            Self::One(frame) => (Some(frame), None),
+            Self::Many(many) => (None, Some(&many.frames)),
         };
         one.into_iter().chain(many.into_iter().flatten())
     }
@@ -84,23 +90,20 @@ impl Backlog {
     /// Removes the frame if it is the only one.
     #[inline]
     pub(crate) fn pop_only(&mut self) -> Option<Frame> {
-        let Held::One(_) = self.frames else { return None };
-        let Held::One(frame) = std::mem::take(&mut self.frames) else { return None };
-        self.bytes = 0;
-        Some(frame)
+        let Self::One(_) = self else { return None };
+        self.pop_one()
     }
 
     pub(crate) fn pop(&mut self) -> Option<Frame> {
-        let frame = match &mut self.frames {
-            Held::None => None,
-            Held::One(_) => match std::mem::take(&mut self.frames) {
-                Held::One(frame) => Some(frame),
-                _ => None,
-            },
-            Held::Many(frames) => frames.pop_front(),
-        }?;
-        self.removed(&frame);
-        Some(frame)
+        match self {
+            Self::None => None,
+            Self::One(_) => self.pop_one(),
+            Self::Many(many) => {
+                let frame = many.frames.pop_front()?;
+                self.removed(&frame);
+                Some(frame)
+            }
+        }
     }
 
     /// Removes the oldest frame that a newer one under the same key replaces.
@@ -110,14 +113,14 @@ impl Backlog {
             CollapseBy::Key => frame.collapse().key,
         };
         let wanted = key(newer)?;
-        match &mut self.frames {
-            Held::Many(frames) => {
-                let at = frames.iter().position(|frame| key(frame) == Some(wanted))?;
-                let frame = frames.remove(at)?;
+        match self {
+            Self::Many(many) => {
+                let at = many.frames.iter().position(|frame| key(frame) == Some(wanted))?;
+                let frame = many.frames.remove(at)?;
                 self.removed(&frame);
                 Some(frame)
             }
-            Held::One(frame) if key(frame) == Some(wanted) => self.pop(),
+            Self::One(frame) if key(frame) == Some(wanted) => self.pop_one(),
             _ => None,
         }
     }
@@ -128,18 +131,23 @@ impl Backlog {
     }
 
     fn front(&self) -> Option<&Frame> {
-        match &self.frames {
-            Held::None => None,
-            Held::One(frame) => Some(frame),
-            Held::Many(frames) => frames.front(),
+        match self {
+            Self::None => None,
+            Self::One(frame) => Some(frame),
+            Self::Many(many) => many.frames.front(),
         }
+    }
+
+    fn pop_one(&mut self) -> Option<Frame> {
+        if let Self::One(frame) = std::mem::take(self) { Some(frame) } else { None }
     }
 
     /// Gives the memory back with the last frame.
     fn removed(&mut self, frame: &Frame) {
-        self.bytes -= frame.len();
-        if matches!(&self.frames, Held::Many(frames) if frames.is_empty()) {
-            self.frames = Held::None;
+        let Self::Many(many) = self else { return };
+        many.bytes -= frame.len();
+        if many.frames.is_empty() {
+            *self = Self::None;
         }
     }
 }
@@ -178,7 +186,7 @@ mod tests {
         assert_eq!(out.iter().map(Frame::as_event).collect::<Vec<_>>(), [b"data: a\n\n", b"data: b\n\n"]);
         assert_eq!(backlog.pop().unwrap().as_event(), b"data: c\n\n");
         assert!(backlog.is_empty() && backlog.bytes() == 0);
-        assert!(matches!(backlog.frames, Held::None));
+        assert!(matches!(backlog, Backlog::None));
     }
 
     #[test]

@@ -38,8 +38,8 @@ pub(crate) struct State {
     phase: Phase,
     /// Place in the manager's order up to which this stream has everything it should.
     pub(crate) served: u64,
-    /// Events dropped since the client was last told.
-    dropped: u32,
+    /// What was dropped since the client was last told.
+    dropped: Option<Box<Dropped>>,
     /// Whether the transport has let go of the stream, or the manager has given up on it.
     closed: bool,
     /// Whether an event found no room: the stream is to be ended, and must not get what comes behind it.
@@ -52,8 +52,13 @@ pub(crate) struct State {
     pub(crate) delivered: u64,
     /// There while the client is given what it missed; nothing logged waits then.
     catching: Option<Box<Catching>>,
-    /// The position of the last logged event that was dropped.
-    dropped_to: Option<Position>,
+}
+
+#[derive(Debug, Default)]
+struct Dropped {
+    events: u32,
+    /// The position of the last logged one.
+    to: Option<Position>,
 }
 
 #[derive(Debug)]
@@ -109,7 +114,7 @@ impl Queue {
             watchers: Watchers::default(),
             phase: Phase::Live,
             served,
-            dropped: 0,
+            dropped: None,
             closed: false,
             overflowed: false,
             overflow_is_lost: false,
@@ -117,7 +122,6 @@ impl Queue {
             waiting_since: now,
             delivered: 0,
             catching: None,
-            dropped_to: None,
         }))
     }
 
@@ -155,7 +159,7 @@ impl Queue {
     /// Takes the frame that waits if it is the only one, which is the usual case, and there is nothing to tell besides.
     pub(crate) fn take_only(&self) -> Option<Frame> {
         let mut state = self.lock();
-        if state.dropped > 0 || !matches!(state.phase, Phase::Live) {
+        if state.dropped.is_some() || !matches!(state.phase, Phase::Live) {
             return None;
         }
         let frame = state.backlog.pop_only()?;
@@ -242,7 +246,6 @@ impl State {
             self.overflow_is_lost |= frame.position().is_none();
             return Pushed::Full;
         };
-        self.dropped = self.dropped.saturating_add(dropped);
         Pushed::Queued { wake: self.append(frame.clone(), now), dropped }
     }
 
@@ -317,8 +320,8 @@ impl State {
         while !self.overflowed {
             let (frames, bytes) = catching.beside();
             if frames == 0 || (frames < bounds.frames && bytes + frame.len() <= bounds.bytes) {
-                self.dropped = self.dropped.saturating_add(dropped);
                 catching.push_beside(before, frame.clone());
+                self.lose(dropped, None);
                 return Pushed::Queued { wake: None, dropped };
             }
             if overflow == Overflow::Disconnect {
@@ -370,11 +373,11 @@ impl State {
     }
 
     fn take(&mut self, limit: Limit, now: impl FnOnce() -> Millis, batch: &mut Batch) -> bool {
-        if self.dropped > 0 {
+        if let Some(dropped) = self.dropped.take() {
             // What was dropped may stand behind something that waits; then a client that goes on behind the gap would miss that.
             let first = self.backlog.iter().find_map(Frame::position);
-            let to = self.dropped_to.take().filter(|to| first.is_none_or(|first| first > *to));
-            batch.gap = Some((std::mem::take(&mut self.dropped), to));
+            let to = dropped.to.filter(|to| first.is_none_or(|first| first > *to));
+            batch.gap = Some((dropped.events, to));
         }
         self.backlog.take(limit, &mut batch.frames);
         self.delivered += batch.frames.iter().map(|frame| u64::from(events_in(frame))).sum::<u64>();
@@ -409,10 +412,18 @@ impl State {
                     self.backlog.remove_replaced_by(frame, by).or_else(|| self.backlog.pop())
                 }
             }?;
+            self.lose(events_in(&victim), victim.position());
             dropped += events_in(&victim);
-            self.dropped_to = victim.position().or(self.dropped_to);
         }
         Some(dropped)
+    }
+
+    fn lose(&mut self, events: u32, to: Option<Position>) {
+        if events > 0 {
+            let dropped = self.dropped.get_or_insert_default();
+            dropped.events = dropped.events.saturating_add(events);
+            dropped.to = to.or(dropped.to);
+        }
     }
 
     /// One frame always has room: what may be published is bounded, but a dialect may make it longer.

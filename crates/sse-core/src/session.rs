@@ -50,10 +50,17 @@ const FRAMES: usize = 1024;
 pub struct Session {
     shared: Arc<Shared>,
     manager: Arc<Inner>,
+    /// What only few streams have, or only at first.
+    extra: Option<Box<Extra>>,
+}
+
+/// What only few streams have, or only at first.
+#[derive(Debug)]
+struct Extra {
     /// There until the first poll.
     hello: Option<Box<Hello>>,
     /// What the client has for its last event id; only in dialects that restore it.
-    last_id: Option<Box<LastId>>,
+    last_id: Option<LastId>,
     /// Whether it is given what it missed.
     catching: bool,
 }
@@ -71,8 +78,9 @@ impl Session {
         catching: bool,
     ) -> Self {
         let restores = manager.rules.dialects.get(shared.dialect).restores_ids();
-        let last_id = restores.then(|| LastId(last_event_id.and_then(|id| EventId::new(id).ok())).into());
-        Self { shared, manager, hello: Some(Box::new(hello)), last_id, catching }
+        let last_id = restores.then(|| LastId(last_event_id.and_then(|id| EventId::new(id).ok())));
+        let extra = Extra { hello: Some(Box::new(hello)), last_id, catching };
+        Self { shared, manager, extra: Some(Box::new(extra)) }
     }
 
     /// The stream's client id.
@@ -126,7 +134,7 @@ impl Session {
 
     /// The frame that waits if it is the only one and nothing is to be put around it: most wakes bring just that.
     fn take_only(&mut self) -> Option<Frame> {
-        if self.hello.is_some() || self.last_id.is_some() || self.catching {
+        if self.extra.is_some() {
             return None;
         }
         let frame = self.shared.queue.take_only()?;
@@ -134,17 +142,24 @@ impl Session {
         Some(frame)
     }
 
+    /// Gives back what is not needed any more.
+    fn shed(&mut self) {
+        self.extra.take_if(|extra| extra.hello.is_none() && extra.last_id.is_none() && !extra.catching);
+    }
+
     fn poll_batch(&mut self, waker: &Waker, limit: Limit) -> Poll<Option<Frames>> {
-        if let Some(hello) = self.hello.take() {
+        if let Some(hello) = self.extra.as_mut().and_then(|extra| extra.hello.take()) {
             self.manager.ticker.ensure(&self.manager);
             let dialects = &self.manager.rules.dialects;
             let frame = dialects.encode(self.shared.dialect, |dialect, out| dialect.hello(&hello, out));
             if !frame.is_empty() {
                 let frames = self.restored(std::iter::once(frame).collect());
+                self.shed();
                 return Poll::Ready(Some(self.counted(frames)));
             }
         }
-        if self.catching
+        self.shed();
+        if self.extra.as_ref().is_some_and(|extra| extra.catching)
             && let Some(frames) = ready!(self.poll_missed(waker, limit))
         {
             return Poll::Ready(Some(frames));
@@ -169,14 +184,19 @@ impl Session {
             let (frames, replayed) = self
                 .manager
                 .with_order(|order, hold| order.replay(stream, limit, feed.as_deref(), waker, hold));
-            self.catching = !matches!(replayed, Replayed::Live);
+            if let Some(extra) = &mut self.extra {
+                extra.catching = !matches!(replayed, Replayed::Live);
+            }
             let frames = self.restored(frames);
             if !frames.is_empty() {
                 return Poll::Ready(Some(self.counted(frames)));
             }
             feed = match replayed {
                 Replayed::More => None,
-                Replayed::Live => return Poll::Ready(None),
+                Replayed::Live => {
+                    self.shed();
+                    return Poll::Ready(None);
+                }
                 Replayed::Waiting => return Poll::Pending,
                 Replayed::Backplane(after) => match self.manager.reader.get(&after) {
                     None => return Poll::Pending,
@@ -208,7 +228,8 @@ impl Session {
 
     /// Puts the client's last event id behind events with an empty one.
     fn restored(&mut self, frames: Frames) -> Frames {
-        let Some(LastId(last_id)) = self.last_id.as_deref_mut() else { return frames };
+        let last_id = self.extra.as_mut().and_then(|extra| extra.last_id.as_mut());
+        let Some(LastId(last_id)) = last_id else { return frames };
         let dialects = &self.manager.rules.dialects;
         let mut all = Frames::with_capacity(frames.len());
         for frame in frames {

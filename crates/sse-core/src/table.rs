@@ -11,15 +11,16 @@ const WORDS: usize = CHUNK / 64;
 /// entries would hold the manager's lock for milliseconds), fills the lowest chunk first, and gives empty chunks back.
 #[derive(Debug)]
 pub(crate) struct Table<T> {
-    chunks: Vec<Option<Box<Chunk<T>>>>,
+    chunks: Vec<Chunk<T>>,
     /// Chunks with room, also those not allocated.
     open: BTreeSet<u32>,
     len: usize,
 }
 
+/// The entries are allocated by themselves, so that sizes of powers of two fit the allocator's.
 #[derive(Debug)]
 struct Chunk<T> {
-    entries: [Option<T>; CHUNK],
+    entries: Option<Box<[Option<T>; CHUNK]>>,
     /// A bit for each entry that is taken.
     taken: [u64; WORDS],
 }
@@ -32,7 +33,7 @@ impl<T> Default for Table<T> {
 
 impl<T> Default for Chunk<T> {
     fn default() -> Self {
-        Self { entries: std::array::from_fn(|_| None), taken: [0; WORDS] }
+        Self { entries: None, taken: [0; WORDS] }
     }
 }
 
@@ -53,10 +54,11 @@ impl<T> Table<T> {
             Some(key) => *key,
             None => self.add_chunk()?,
         };
-        let chunk = self.chunks[chunk_key as usize].get_or_insert_default();
+        let chunk = &mut self.chunks[chunk_key as usize];
         let place = chunk.free_place()?;
         let key = chunk_key * CHUNK as u32 + place as u32;
-        chunk.entries[place] = Some(make(key));
+        let entries = chunk.entries.get_or_insert_with(|| Box::new(std::array::from_fn(|_| None)));
+        entries[place] = Some(make(key));
         chunk.taken[place / 64] |= 1 << (place % 64);
         if chunk.is_full() {
             self.open.remove(&chunk_key);
@@ -67,24 +69,23 @@ impl<T> Table<T> {
 
     pub(crate) fn get(&self, key: u32) -> Option<&T> {
         let (chunk, place) = split(key);
-        self.chunks.get(chunk)?.as_ref()?.entries[place].as_ref()
+        self.chunks.get(chunk)?.entries.as_ref()?[place].as_ref()
     }
 
     pub(crate) fn get_mut(&mut self, key: u32) -> Option<&mut T> {
         let (chunk, place) = split(key);
-        self.chunks.get_mut(chunk)?.as_mut()?.entries[place].as_mut()
+        self.chunks.get_mut(chunk)?.entries.as_mut()?[place].as_mut()
     }
 
     pub(crate) fn remove(&mut self, key: u32) -> Option<T> {
         let (chunk_key, place) = split(key);
-        let slot = self.chunks.get_mut(chunk_key)?;
-        let chunk = slot.as_mut()?;
-        let value = chunk.entries[place].take()?;
+        let chunk = self.chunks.get_mut(chunk_key)?;
+        let value = chunk.entries.as_mut()?[place].take()?;
         chunk.taken[place / 64] &= !(1 << (place % 64));
         let others_have_room = self.open.iter().any(|open| *open != chunk_key as u32);
         // One empty chunk stays, so that a stream that comes and goes does not allocate one each time.
         if chunk.is_empty() && others_have_room {
-            *slot = None;
+            chunk.entries = None;
         }
         self.open.insert(chunk_key as u32);
         self.len -= 1;
@@ -96,7 +97,7 @@ impl<T> Table<T> {
     pub(crate) fn next_key(&self, from: u32) -> Option<u32> {
         let (mut chunk_key, mut place) = split(from);
         while chunk_key < self.chunks.len() {
-            if let Some(found) = self.chunks[chunk_key].as_ref().and_then(|chunk| chunk.next_taken(place)) {
+            if let Some(found) = self.chunks[chunk_key].next_taken(place) {
                 return Some((chunk_key * CHUNK + found) as u32);
             }
             chunk_key += 1;
@@ -110,13 +111,13 @@ impl<T> Table<T> {
         if (key + 1) * CHUNK > u32::MAX as usize {
             return None;
         }
-        self.chunks.push(None);
+        self.chunks.push(Chunk::default());
         self.open.insert(key as u32);
         Some(key as u32)
     }
 
     fn forget_last_chunks(&mut self) {
-        while let Some(None) = self.chunks.last() {
+        while self.chunks.last().is_some_and(|chunk| chunk.entries.is_none()) {
             self.chunks.pop();
             self.open.remove(&(self.chunks.len() as u32));
         }
@@ -170,7 +171,7 @@ mod tests {
         assert_eq!(table.end(), 10_240);
         keys.iter().for_each(|key| assert!(table.remove(*key).is_some()));
         assert_eq!(table.len(), 0);
-        assert!(table.chunks.iter().filter(|chunk| chunk.is_some()).count() <= 1);
+        assert!(table.chunks.iter().filter(|chunk| chunk.entries.is_some()).count() <= 1);
     }
 
     proptest! {
