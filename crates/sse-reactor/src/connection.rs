@@ -3,12 +3,10 @@
 use std::{
     any::Any,
     future::Future,
-    io::{self, ErrorKind, Read},
-    net::Shutdown,
+    io::{self, ErrorKind},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -21,6 +19,7 @@ use crate::{
     key::Key,
     mailbox::{End, Mailbox},
     outgoing::Outgoing,
+    socket::{self, Socket},
     stats::Counters,
     waker::StreamWaker,
     writer::{self, Written},
@@ -38,13 +37,13 @@ const MOST_DISCARDED: u16 = 4096;
 /// One stream on its socket.
 ///
 /// Small, since there are many and most are idle: what a full socket needs is elsewhere.
-pub(crate) struct Connection {
+pub(crate) struct Connection<S = TcpStream> {
     session: Option<Session>,
     outgoing: Option<Box<Outgoing>>,
     waker: Arc<StreamWaker>,
     #[expect(dead_code, reason = "its drop is what matters")]
     guard: Box<dyn Any + Send>,
-    socket: TcpStream,
+    socket: S,
     /// Bytes that the client sent behind its request.
     discarded: u16,
     framing: Framing,
@@ -81,25 +80,38 @@ pub(crate) enum Next {
 
 impl Connection {
     /// The connection, and the head that it begins with.
-    pub(crate) fn new(adoption: Adoption, mailbox: &Arc<Mailbox>, key: Key) -> (Self, Bytes) {
+    pub(crate) fn adopted(adoption: Adoption, mailbox: &Arc<Mailbox>, key: Key) -> (Self, Bytes) {
         let Adoption { socket, head, framing, session, guard } = adoption;
-        let connection = Self {
-            session: Some(session),
-            outgoing: None,
-            waker: Arc::new(StreamWaker::new(Arc::clone(mailbox), key)),
-            guard,
-            socket: TcpStream::from_std(socket),
-            discarded: 0,
-            framing,
-            lingers: false,
-            has_room: false,
-            is_in_line: false,
-        };
+        let connection = Self::new(TcpStream::from_std(socket), framing, session, guard, mailbox, key);
         (connection, head)
     }
 
     pub(crate) fn register(&mut self, registry: &Registry, place: u32) -> io::Result<()> {
         registry.register(&mut self.socket, Token(place as usize), Interest::READABLE)
+    }
+}
+
+impl<S: Socket> Connection<S> {
+    pub(crate) fn new(
+        socket: S,
+        framing: Framing,
+        session: Session,
+        guard: Box<dyn Any + Send>,
+        mailbox: &Arc<Mailbox>,
+        key: Key,
+    ) -> Self {
+        Self {
+            session: Some(session),
+            outgoing: None,
+            waker: Arc::new(StreamWaker::new(Arc::clone(mailbox), key)),
+            guard,
+            socket,
+            discarded: 0,
+            framing,
+            lingers: false,
+            has_room: false,
+            is_in_line: false,
+        }
     }
 
     pub(crate) fn is_blocked(&self) -> bool {
@@ -201,7 +213,7 @@ impl Connection {
         }
         if self.outgoing.take().is_some_and(|outgoing| outgoing.is_watched) {
             tools.counters.blocked.subtract(1);
-            tools.registry.reregister(&mut self.socket, Token(place as usize), Interest::READABLE)?;
+            self.socket.watch(tools.registry, place, Interest::READABLE)?;
         }
         Ok(true)
     }
@@ -212,7 +224,7 @@ impl Connection {
             return Ok(());
         };
         let interest = Interest::READABLE | Interest::WRITABLE;
-        tools.registry.reregister(&mut self.socket, Token(place as usize), interest)?;
+        self.socket.watch(tools.registry, place, interest)?;
         outgoing.is_watched = true;
         tools.counters.write_stalls.add(1);
         tools.counters.blocked.add(1);
@@ -262,13 +274,12 @@ impl Connection {
 
     /// Lets the client know that nothing follows.
     pub(crate) fn finish(self) {
-        // Where it fails the client is gone.
-        let _ = self.socket.shutdown(Shutdown::Write);
+        self.socket.finish();
     }
 
     pub(crate) fn end(self, end: End) {
         if end == End::Reset {
-            break_off(&SockRef::from(&self.socket));
+            self.socket.break_off();
         }
     }
 }
@@ -276,13 +287,7 @@ impl Connection {
 /// Ends what was not served yet.
 pub(crate) fn dismiss(adoption: Adoption, end: End) {
     if end == End::Reset {
-        break_off(&SockRef::from(&adoption.socket));
+        socket::reset_when_dropped(&SockRef::from(&adoption.socket));
     }
     drop(adoption);
-}
-
-/// Dropped after this the socket sends RST, so that the system does not keep what a client never takes.
-fn break_off(socket: &SockRef<'_>) {
-    // Where it fails the socket is closed in the ordinary way, and the user timeout ends it.
-    let _ = socket.set_linger(Some(Duration::ZERO));
 }

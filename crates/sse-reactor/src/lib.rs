@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod adoption;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod canary;
 mod connection;
 mod deadlines;
@@ -8,6 +11,7 @@ mod key;
 mod mailbox;
 mod outgoing;
 mod reactor;
+mod socket;
 mod stats;
 mod table;
 mod waker;

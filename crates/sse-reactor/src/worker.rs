@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mio::{Events, Poll, Token};
+use mio::{Events, Poll, Token, net::TcpStream};
 use sse_core::Frame;
 use tracing::{debug, error, warn};
 
@@ -18,6 +18,7 @@ use crate::{
     deadlines::Deadlines,
     key::Key,
     mailbox::{End, Mailbox},
+    socket::Socket,
     table::Table,
 };
 
@@ -33,16 +34,16 @@ const EVENTS: usize = 1024;
 const BUFFER: usize = 4096;
 
 /// One thread: waits for its mailbox and its sockets, and gives its connections their turns.
-pub(crate) struct Worker {
+pub(crate) struct Worker<S = TcpStream> {
     poll: Poll,
-    mailbox: Arc<Mailbox>,
-    connections: Table<Connection>,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) connections: Table<Connection<S>>,
     /// Whose turn it is next. Everybody stands in it once at most.
-    line: VecDeque<Key>,
+    pub(crate) line: VecDeque<Key>,
     deadlines: Deadlines,
     linger: Duration,
     /// Turns since the thread looked at what the system has to tell.
-    turns: usize,
+    pub(crate) turns: usize,
     frames: Vec<Frame>,
     buffer: Box<[u8]>,
 }
@@ -55,7 +56,7 @@ enum Leave {
     Reset,
 }
 
-impl Worker {
+impl<S: Socket> Worker<S> {
     pub(crate) fn new(poll: Poll, mailbox: Arc<Mailbox>, linger: Duration) -> Self {
         Self {
             poll,
@@ -69,7 +70,9 @@ impl Worker {
             buffer: vec![0; BUFFER].into(),
         }
     }
+}
 
+impl Worker {
     /// Serves until nobody is there and nobody can come, or until it is ended.
     pub(crate) fn run(mut self) {
         // What may panic is caught where it happens, so this is for what nobody thought of: streams end, and nothing hangs.
@@ -118,6 +121,34 @@ impl Worker {
         }
     }
 
+    fn adopt(&mut self, adoption: Adoption) {
+        self.mailbox.counters.adopted.add(1);
+        let mut head = None;
+        let Self { connections, poll, mailbox, .. } = self;
+        let inserted = connections.try_insert(|key| {
+            let (mut connection, begins_with) = Connection::adopted(adoption, mailbox, key);
+            head = Some(begins_with);
+            match connection.register(poll.registry(), key.place) {
+                Ok(()) => Ok(connection),
+                Err(error) => Err((error, connection)),
+            }
+        });
+        match (inserted, head) {
+            (Ok(Some(key)), Some(head)) => {
+                self.turns += 1;
+                self.turn(key, |connection, place, tools| connection.begin(head, place, tools));
+            }
+            (Err((error, connection)), _) => {
+                warn!(%error, "a stream's socket cannot be watched");
+                self.fail(connection);
+            }
+            // More than four thousand million are there.
+            (Ok(_), _) => self.mailbox.unload(),
+        }
+    }
+}
+
+impl<S: Socket> Worker<S> {
     /// Looks at what the system has to tell, waiting for it if nothing else is to be done.
     fn listen(&mut self, events: &mut Events, wait: Option<Duration>) -> io::Result<()> {
         self.turns = 0;
@@ -166,14 +197,14 @@ impl Worker {
         }
     }
 
-    fn line_up(&mut self, key: Key) {
+    pub(crate) fn line_up(&mut self, key: Key) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         if !std::mem::replace(&mut connection.is_in_line, true) {
             self.line.push_back(key);
         }
     }
 
-    fn give_turns(&mut self) {
+    pub(crate) fn give_turns(&mut self) {
         while self.turns < TURNS
             && let Some(key) = self.line.pop_front()
         {
@@ -185,40 +216,18 @@ impl Worker {
         }
     }
 
-    fn adopt(&mut self, adoption: Adoption) {
-        self.mailbox.counters.adopted.add(1);
-        let mut head = None;
-        let Self { connections, poll, mailbox, .. } = self;
-        let inserted = connections.try_insert(|key| {
-            let (mut connection, begins_with) = Connection::new(adoption, mailbox, key);
-            head = Some(begins_with);
-            match connection.register(poll.registry(), key.place) {
-                Ok(()) => Ok(connection),
-                Err(error) => Err((error, connection)),
-            }
-        });
-        match (inserted, head) {
-            (Ok(Some(key)), Some(head)) => {
-                self.turns += 1;
-                self.turn(key, |connection, place, tools| connection.begin(head, place, tools));
-            }
-            (Err((error, connection)), _) => {
-                warn!(%error, "a stream's socket cannot be watched");
-                self.fail(connection);
-            }
-            // More than four thousand million are there.
-            (Ok(_), _) => self.mailbox.unload(),
-        }
-    }
-
-    fn fail(&mut self, connection: Connection) {
+    fn fail(&mut self, connection: Connection<S>) {
         self.mailbox.counters.failed.add(1);
         self.guarded(|| connection.end(End::Close));
         self.mailbox.unload();
     }
 
     /// Lets a connection do something, and sees to what follows.
-    fn turn(&mut self, key: Key, act: impl FnOnce(&mut Connection, u32, &mut Tools<'_>) -> io::Result<Next>) {
+    pub(crate) fn turn(
+        &mut self,
+        key: Key,
+        act: impl FnOnce(&mut Connection<S>, u32, &mut Tools<'_>) -> io::Result<Next>,
+    ) {
         let Self { connections, poll, mailbox, frames, .. } = self;
         let Some(connection) = connections.get_mut(key) else { return };
         let mut tools = Tools { registry: poll.registry(), counters: &mailbox.counters, frames };
