@@ -19,7 +19,7 @@ use benches::{
     lines::{Samples, line},
     scale::Scale,
 };
-use sse_core::{Event, EventType, Target};
+use sse_core::{Event, EventType, Manager, Target};
 use sse_reactor::bench::Bookkeeping;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
@@ -57,7 +57,7 @@ struct Site {
 
 impl Site {
     fn new(size: usize, threads: usize) -> Self {
-        let mut population = Population::new(size);
+        let mut population = Population::new(Manager::builder(), size);
         let sessions = std::mem::take(&mut population.sessions);
         let mut threads: Vec<_> =
             (0..threads).map(|_| Bookkeeping::new().expect("there are files")).collect();
