@@ -34,6 +34,8 @@ pub(crate) struct Catching {
     beside_bytes: usize,
     /// Whether it is among those who are woken when the log moves.
     pub(crate) enlisted: bool,
+    /// Whether its transport has taken all that there was.
+    pub(crate) waits: bool,
 }
 
 /// Where the next record is.
@@ -66,6 +68,22 @@ struct Interest {
     target: Target,
     from: u64,
     until: u64,
+    /// The same in positions, for records that come from the backplane: behind this one, and up to that one.
+    behind: Position,
+    up_to: Option<Position>,
+}
+
+impl Interest {
+    /// What a stream is meant by from before it came.
+    fn lasting(target: Target) -> Self {
+        Self { target, from: 0, until: u64::MAX, behind: Position::ZERO, up_to: None }
+    }
+
+    fn covers(&self, record: &Record) -> bool {
+        self.target == record.target
+            && record.position > self.behind
+            && self.up_to.is_none_or(|up_to| record.position <= up_to)
+    }
 }
 
 /// How a step went.
@@ -107,7 +125,7 @@ impl Catching {
     /// From a position that the log may hold.
     pub(crate) fn from(given: Cursor, targets: impl IntoIterator<Item = Target>, window: &Window) -> Self {
         let source = Source::of(given.position, window);
-        let interests = targets.into_iter().map(|target| Interest { target, from: 0, until: u64::MAX });
+        let interests = targets.into_iter().map(Interest::lasting);
         Self {
             gap: None,
             source,
@@ -116,6 +134,7 @@ impl Catching {
             beside: VecDeque::new(),
             beside_bytes: 0,
             enlisted: false,
+            waits: false,
         }
     }
 
@@ -129,19 +148,21 @@ impl Catching {
         &self.given
     }
 
-    /// Whether it waits for something else than its transport.
+    /// Whether its transport has taken all that there is, and waits for the log.
     pub(crate) fn waits_for_log(&self) -> bool {
-        self.gap.is_none() && !matches!(self.source, Source::Window(_))
+        self.waits
     }
 
-    pub(crate) fn join(&mut self, target: Target, from: u64) {
-        self.interests.push(Interest { target, from, until: u64::MAX });
+    pub(crate) fn join(&mut self, target: Target, window: &Window) {
+        let (from, behind) = (window.next(), window.head());
+        self.interests.push(Interest { from, behind, ..Interest::lasting(target) });
     }
 
-    pub(crate) fn leave(&mut self, target: &Target, until: u64) {
+    pub(crate) fn leave(&mut self, target: &Target, window: &Window) {
         let open = self.interests.iter_mut().find(|it| it.until == u64::MAX && it.target == *target);
         if let Some(interest) = open {
-            interest.until = until;
+            interest.until = window.next();
+            interest.up_to = Some(window.head());
         }
     }
 
@@ -174,6 +195,9 @@ impl Catching {
         out: &mut Frames,
     ) -> (Step, Option<GapReason>) {
         if self.given.epoch != *window.epoch() {
+            // Positions of the old log say nothing about the new one.
+            self.interests.retain(|it| it.up_to.is_none());
+            self.interests.iter_mut().for_each(|it| it.behind = Position::ZERO);
             self.skip(GapReason::Epoch, window.head_cursor(), window.next());
         }
         if self.source == Source::Ahead {
@@ -196,7 +220,8 @@ impl Catching {
             _ => {}
         }
         let told = self.gap.take().map(|gap| {
-            out.push(to.gap(&gap));
+            // A dialect may have no words for it.
+            out.extend(Some(to.gap(&gap)).filter(|frame| !frame.is_empty()));
             gap.reason
         });
         let step = match self.source {
@@ -217,18 +242,21 @@ impl Catching {
         limit: Limit,
         out: &mut Frames,
     ) {
-        if self.given.epoch != segment.after.epoch || self.source != Source::Backplane {
+        let epochs = [&segment.after.epoch, window.epoch()];
+        if epochs.iter().any(|epoch| **epoch != self.given.epoch) || self.source != Source::Backplane {
             return;
         }
         let mut bytes = 0;
         for record in segment.behind(self.given.position).take(STEP) {
-            if record.position > window.forgotten() && self.given.epoch == *window.epoch() {
+            if record.position > window.forgotten() {
+                // The window has what follows, whatever stood before it.
+                self.given.position = self.given.position.max(window.forgotten());
                 return;
             }
             if out.len() >= limit.frames || bytes >= limit.bytes {
                 return;
             }
-            let is_meant = self.interests.iter().any(|it| it.from == 0 && it.target == record.target);
+            let is_meant = self.interests.iter().any(|it| it.covers(record));
             if let Some(frame) = to.record(record).filter(|_| is_meant) {
                 bytes += frame.len();
                 out.push(frame.clone());

@@ -19,7 +19,7 @@ use tracing::{debug, info, warn};
 use crate::{
     backplane::{Backplane, BackplaneError, Batch, Entry},
     clock::unix_ms,
-    cursor::Cursor,
+    cursor::{Cursor, Epoch},
     envelope::Envelope,
     event::Event,
     gap::{Gap, GapReason},
@@ -86,10 +86,10 @@ impl Inner {
     }
 
     /// An entry of the log as it is held here; `None`, told and counted, if it is none of ours.
-    pub(crate) fn read_record(&self, entry: &Entry) -> Option<Record> {
+    pub(crate) fn read_record(&self, entry: &Entry, epoch: &Epoch) -> Option<Record> {
         let envelope = self.read_envelope(entry)?;
         let collapse = self.collapse(&envelope.event);
-        let cursor = self.cursor_at(entry.position)?;
+        let cursor = Cursor::new(epoch.clone(), entry.position);
         let event = envelope.event.id(cursor.to_id());
         Some(Record {
             position: entry.position,
@@ -244,26 +244,39 @@ impl Follower {
     /// The log goes on behind a hole, or is another one: tells every stream so.
     async fn restart(&mut self, reason: GapReason, to: Cursor) -> Result<(), Gone> {
         let inner = self.manager()?;
-        let (from, started) = {
-            let mut order = inner.order.lock();
-            let Some(log) = &mut order.log else { return Err(Gone) };
+        self.at = Some(to.clone());
+        // In one hold, so that nobody is told of the new position before the gap.
+        let (from, placed) = inner.with_order(|order, hold| {
+            let Some(log) = &mut order.log else { return (None, None) };
             let from = log.window.head_cursor();
             log.window.restart(to.clone());
-            let started = log.is_started();
-            log.counts.gaps[reason as usize] += u64::from(started);
-            (from, started)
-        };
-        self.at = Some(to.clone());
+            if !log.is_started() {
+                return (Some(from), None);
+            }
+            log.counts.gaps[reason as usize] += 1;
+            let gap = Gap::new(reason, Some(from.to_id()), to.clone()).to_event();
+            let message = Message::new(gap, None, Mark::Beside(log.window.next()));
+            (Some(from), Some(order.publish(&Target::All, &[], message, hold)))
+        });
+        let from = from.ok_or(Gone)?;
         warn!(%from, %to, reason = GapReason::NAMES[reason as usize], "the log goes on behind a gap");
-        if started {
-            inner.tell_all(Gap::new(reason, Some(from.to_id()), to).to_event()).await;
+        if let Some(Placed::Sweeping(job, _)) = placed {
+            Sweep::new(&inner, job).finish().await;
         }
         inner.with_order(super::order::Order::wake_waiting);
         Ok(())
     }
 
     async fn look_back(&mut self) -> Result<(), Stop> {
-        let bounds = within(PATIENCE, self.backplane.bounds()).await?;
+        let bounds = match within(SILENCE, self.backplane.bounds()).await {
+            Ok(bounds) => bounds,
+            Err(error) => {
+                // Whether the log is there the tail knows better.
+                debug!(error = &error as &dyn Error, "the log does not say what it holds");
+                self.bounds_at = Instant::now();
+                return Ok(());
+            }
+        };
         if self.at.as_ref().is_some_and(|at| at.epoch != bounds.epoch) {
             return Err(BackplaneError::Epoch { current: bounds.epoch }.into());
         }
@@ -308,6 +321,7 @@ impl Follower {
     async fn pass_on(&mut self, inner: &Arc<Inner>, entry: &Entry) {
         let Some(Envelope { ticket, published_at, target, except, event }) = inner.read_envelope(entry)
         else {
+            inner.with_order(|order, _| order.log.as_mut().map(|log| log.window.pass(entry.position)));
             return;
         };
         let collapse = inner.collapse(&event);

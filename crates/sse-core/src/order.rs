@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     backlog::{Frames, Limit, events_in},
-    catching::{Recipient, Step},
+    catching::{Catching, Recipient, Step},
     client_id::ClientId,
     cursor::Cursor,
     delivery::{Audience, Delivery, Hold, Job},
@@ -24,14 +24,14 @@ use crate::{
     message::{Mark, Message},
     name::{Topic, UserId},
     publish::is_logged,
-    queue::{Health, State},
+    queue::Health,
     reason::Reason,
     receipt::Receipt,
     refused::CAUSE_NAMES,
     registry::{Registry, Slot},
     segment::Segment,
-    sync::MutexGuard,
     target::Target,
+    window::Window,
 };
 
 /// A publish to at most this many streams reaches them at its place in the order; larger ones go in steps.
@@ -227,11 +227,8 @@ impl Order {
         self.seq += 1;
         self.settle(place, hold);
         let joined = self.registry.join(place, GroupKind::Topic, topic.text());
-        let next = self.next_record();
-        if let Some(catching) =
-            self.lock(place).filter(|_| joined).as_mut().and_then(|state| state.catching())
-        {
-            catching.join(Target::Topic(topic.clone()), next);
+        if joined {
+            self.catching(place, |catching, window| catching.join(Target::Topic(topic.clone()), window));
         }
         self.finish(hold);
         joined
@@ -246,10 +243,7 @@ impl Order {
         self.settle(place, hold);
         self.settle_last_of(membership, hold);
         self.registry.leave(place, membership);
-        let next = self.next_record();
-        if let Some(catching) = self.lock(place).as_mut().and_then(|state| state.catching()) {
-            catching.leave(&Target::Topic(topic.clone()), next);
-        }
+        self.catching(place, |catching, window| catching.leave(&Target::Topic(topic.clone()), window));
         self.finish(hold);
         true
     }
@@ -382,6 +376,7 @@ impl Order {
         }
         let (step, told) = catching.step(&log.window, to, limit, conditions, &mut out);
         let waits_for_log = matches!(step, Step::Wait | Step::Backplane(_));
+        catching.waits = waits_for_log;
         let enlists = waits_for_log && !std::mem::replace(&mut catching.enlisted, true);
         if let Some(reason) = told {
             log.counts.gaps[reason as usize] += 1;
@@ -434,7 +429,9 @@ impl Order {
             if let Some(slot) = self.registry.streams.get(place).filter(|slot| slot.stream.id == id) {
                 let mut state = slot.stream.queue.lock();
                 if let Some(catching) = state.catching() {
-                    catching.enlisted = false;
+                    (catching.enlisted, catching.waits) = (false, false);
+                    // It has its time from now on.
+                    state.took(0, hold.now);
                 }
                 hold.out.wake_later(state.wake());
             }
@@ -452,10 +449,12 @@ impl Order {
         self.log.as_ref().map_or(0, |log| log.window.next())
     }
 
-    fn lock(&self, place: u32) -> Option<MutexGuard<'_, State>> {
-        // Without a log nobody catches up.
-        self.log.as_ref()?;
-        Some(self.registry.streams.get(place)?.stream.queue.lock())
+    /// Changes what a stream is meant by that catches up, if it does. Without a log nobody does.
+    fn catching(&self, place: u32, change: impl FnOnce(&mut Catching, &Window)) {
+        let (Some(log), Some(slot)) = (&self.log, self.registry.streams.get(place)) else { return };
+        if let Some(catching) = slot.stream.queue.lock().catching() {
+            change(catching, &log.window);
+        }
     }
 
     fn audience(&self, target: &Target) -> Option<(Audience, usize)> {

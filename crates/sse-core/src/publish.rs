@@ -36,6 +36,9 @@ const STEP: usize = 128;
 /// After so long a publish lets other tasks of its thread run.
 const TURN: Duration = Duration::from_millis(1);
 
+/// Longer than any process lives, and short enough to be added to a point in time.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// What sends events, as notifications need it: a [`Manager`], or a double in tests.
 #[async_trait]
 pub trait Publish: Send + Sync + 'static {
@@ -129,8 +132,11 @@ impl Manager {
     /// *Cancel safety.* Dropping the future before its first poll publishes nothing. Dropped later, the event is still delivered to all its
     /// streams: by a task on the current runtime, or, where there is none, before the drop returns.
     ///
+    /// *With a [backplane](crate::Builder::backplane)* it returns when the event has come out of the log on this node; a dropped future may or may not publish. If the
+    /// node loses the log in between, it returns after 10 s, with the number of streams that there are then.
+    ///
     /// # Errors
-    /// [`PublishError`] when the event or the target is not allowed; nothing was sent then.
+    /// [`PublishError`] when the event or the target is not allowed; nothing was sent then. After [`PublishError::Unavailable`] it may have been.
     pub async fn publish(
         &self,
         target: impl Into<Target>,
@@ -229,18 +235,24 @@ async fn append(
     let entry = NewEntry { payload, key };
     let (appended, tries) = append_patiently(inner, backplane, entry, event.patience_ref()).await?;
     let id = Some(appended.cursor.to_id());
-    if appended.duplicate && tries == 1 {
-        if let Some(log) = &mut inner.order.lock().log {
-            log.counts.duplicates += 1;
-        }
-        return Ok(Receipt { id, duplicate: true, ..Receipt::default() });
-    }
-    // It is acknowledged. A node that has lost the log right then cannot say yet whom it will reach.
-    let matched = match timeout(PATIENCE, waiting.matched()).await {
-        Ok(Some(matched)) => matched,
-        _ => inner.order.lock().size_of(target),
+    // Tried again, what stands there may be our own: then its ticket says whom it reached.
+    let patience = if appended.duplicate && tries == 1 { Duration::ZERO } else { PATIENCE };
+    let matched = match timeout(patience, waiting.matched()).await {
+        Ok(Some(matched)) => Some(matched),
+        _ => None,
     };
-    Ok(Receipt { matched, id, duplicate: false })
+    let mut order = inner.order.lock();
+    let duplicate = appended.duplicate && matched.is_none();
+    if let Some(log) = order.log.as_mut().filter(|_| duplicate) {
+        log.counts.duplicates += 1;
+    }
+    let matched = match matched {
+        Some(matched) => matched,
+        None if duplicate => 0,
+        // It is acknowledged. A node that has lost the log right then cannot say yet whom it will reach.
+        None => order.size_of(target),
+    };
+    Ok(Receipt { matched, id, duplicate })
 }
 
 async fn append_patiently(
@@ -249,7 +261,7 @@ async fn append_patiently(
     entry: NewEntry,
     patience: Option<Duration>,
 ) -> Result<(Appended, u32), PublishError> {
-    let deadline = Instant::now() + patience.unwrap_or_default();
+    let deadline = Instant::now() + patience.unwrap_or_default().min(FOREVER);
     let mut room = None;
     let mut tries = 1;
     loop {

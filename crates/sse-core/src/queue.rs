@@ -335,7 +335,7 @@ impl State {
 
     pub(crate) fn health(&self) -> Health {
         if let Some(catching) = &self.catching {
-            return if catching.waits_for_log() {
+            return if catching.waits_for_log() && self.backlog.is_empty() {
                 Health::Quiet(self.queued_at)
             } else {
                 Health::Waiting(self.waiting_since)

@@ -118,7 +118,8 @@ impl Reader {
             }
         };
         let Some(last) = page.entries.last().map(|entry| entry.position) else { return false };
-        let records = page.entries.iter().filter_map(|entry| inner.read_record(entry)).collect();
+        let records =
+            page.entries.iter().filter_map(|entry| inner.read_record(entry, &after.epoch)).collect();
         let segment = Segment::new(after, last, records);
         debug!(after = %segment.after, %last, "read an older part of the log");
         let mut state = self.state.lock();

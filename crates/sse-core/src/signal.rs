@@ -2,12 +2,13 @@
 
 use std::{
     error::Error,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Weak},
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::time::sleep;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use crate::{
     backplane::{Backplane, BackplaneError},
@@ -79,7 +80,7 @@ impl Inner {
             Some(EVENT) => self.pass_on_beside(&payload).await,
             Some(MESSAGE) => {
                 let handlers = self.signal_handlers.lock().clone();
-                handlers.iter().for_each(|handler| handler.signalled(payload.clone()));
+                handlers.iter().for_each(|handler| tell(|| handler.signalled(payload.clone())));
             }
             _ => debug!(?kind, "a signal of an unknown kind"),
         }
@@ -137,5 +138,12 @@ pub(crate) async fn listen(manager: Weak<Inner>, backplane: Arc<dyn Backplane>) 
 fn missed(manager: &Weak<Inner>) {
     let Some(inner) = manager.upgrade() else { return };
     let handlers = inner.signal_handlers.lock().clone();
-    handlers.iter().for_each(|handler| handler.missed());
+    handlers.iter().for_each(|handler| tell(|| handler.missed()));
+}
+
+/// A handler that panics must not end listening.
+fn tell(handler: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(handler)).is_err() {
+        error!("a handler of signals panicked");
+    }
 }

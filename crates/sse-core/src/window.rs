@@ -136,6 +136,11 @@ impl Window {
         self.forget_old(now_ms);
     }
 
+    /// Passes an entry of the log that is none of ours.
+    pub(crate) fn pass(&mut self, position: Position) {
+        self.head = position;
+    }
+
     /// Forgets some of what is beyond the retention; `true` when nothing is left beyond it.
     pub(crate) fn forget_old(&mut self, now_ms: u64) -> bool {
         let age =

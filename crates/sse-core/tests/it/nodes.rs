@@ -421,3 +421,105 @@ async fn a_node_that_leaps_past_what_it_holds_leaves_nothing_out_for_those_who_w
     assert_eq!(data(&events), (0..50).map(|number| number.to_string()).collect::<Vec<_>>());
     assert_eq!(reasons(&events), Vec::<String>::new());
 }
+
+/// A client that was there before five hundred entries of which its node holds the last ten.
+async fn returning(manager: &Manager) -> Client {
+    let mut client = Client::connect(manager, Handshake::new().user("42"));
+    let had = client.take().last().unwrap().id.clone();
+    drop(client);
+    publish_all(manager, (0..500).map(|number| number.to_string())).await;
+    Client::connect(manager, from(&had).user("42"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_unreadable_where_the_window_begins_holds_nobody_up() {
+    let backplane = MemoryBackplane::new(Retention::default());
+    let first = node(backplane.clone()).await;
+    let mut client = Client::connect(&first, Handshake::new());
+    let had = client.take().last().unwrap().id.clone();
+    publish_all(&first, ["1", "2"]).await;
+    backplane.append(sse_core::NewEntry { payload: "garbage".into(), key: None }).await.unwrap();
+    publish_all(&first, ["3", "4"]).await;
+    // Two entries follow what it cannot read.
+    let second = node_holding(backplane, Retention::default().entries(2)).await;
+    let mut client = Client::connect(&second, from(&had));
+    let mut events = client.take();
+    for _ in 0..5 {
+        sleep(Duration::from_secs(1)).await;
+        events.extend(client.take());
+    }
+    assert_eq!((data(&events), reasons(&events)), (vec!["1", "2", "3", "4"], vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_nothing_of_an_old_part_is_ended() {
+    let manager =
+        node_holding(MemoryBackplane::new(Retention::default()), Retention::default().entries(10)).await;
+    let mut slow = returning(&manager).await;
+    slow.take();
+    sleep(SOON).await;
+    let std::task::Poll::Ready(Some(_)) = slow.buffer() else { panic!("a part of it is there") };
+    let ended = slow.session.ending();
+    sleep(Duration::from_secs(90)).await;
+    assert_eq!(ended.await, sse_core::Reason::Stalled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn topics_joined_and_left_count_in_old_parts_as_well() {
+    let manager =
+        node_holding(MemoryBackplane::new(Retention::default()), Retention::default().entries(10)).await;
+    let topic = sse_core::Topic::new("t").unwrap();
+    let publish = async |text: &str| manager.topic("t").publish(Event::text(text)).await.unwrap();
+    let mut client = returning(&manager).await;
+    publish("before").await;
+    assert!(manager.join(client.id(), &topic));
+    publish("joined").await;
+    assert!(manager.leave(client.id(), &topic));
+    publish("left").await;
+    // Nothing of that is held any more when the client comes to it.
+    for number in 0..20 {
+        manager.user("43").publish(Event::text(number.to_string())).await.unwrap();
+    }
+    let mut events = Vec::new();
+    for _ in 0..5 {
+        events.extend(client.take());
+        sleep(Duration::from_secs(1)).await;
+    }
+    let expected: Vec<_> = (0..500).map(|number| number.to_string()).chain(["joined".to_owned()]).collect();
+    assert_eq!(data(&events), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn patience_may_be_endless_and_a_key_that_was_there_is_told_after_another_try() {
+    let backplane = ScriptedBackplane::new(MemoryBackplane::new(Retention::default()));
+    let manager = node(backplane.clone()).await;
+    let publish = async || {
+        let event = Event::text("x").patience(Duration::MAX).idempotency_key("k");
+        manager.all().publish(event).await.unwrap()
+    };
+    assert!(!publish().await.duplicate);
+    backplane.fail_appends(2);
+    let again = publish().await;
+    assert_eq!((again.duplicate, again.matched), (true, 0));
+    assert_eq!(manager.log().unwrap().duplicates, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_panics_hears_the_next_signal() {
+    struct Panics(std::sync::atomic::AtomicU32);
+    impl sse_core::SignalHandler for Panics {
+        fn signalled(&self, _: bytes::Bytes) {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            panic!("by intention");
+        }
+    }
+    let manager = node(MemoryBackplane::new(Retention::default())).await;
+    let handler = Arc::new(Panics(0.into()));
+    manager.on_signal(handler.clone());
+    sleep(SOON).await;
+    for _ in 0..2 {
+        manager.signal(b"x").await.unwrap();
+        sleep(SOON).await;
+    }
+    assert_eq!(handler.0.load(std::sync::atomic::Ordering::SeqCst), 2);
+}
