@@ -39,27 +39,69 @@ head: string,
  */
 trimmed: string, lagMs: number, entries: number, bytes: number, resumed: number, replayed: number, gaps: SseGaps, duplicates: number, unreadable: number, reconnects: number, reads: number, appends: number, appendFailures: number, appendMs: number, };
 
+export type SseNode = { node: string, 
+/**
+ * What the node is called, if it is.
+ */
+name?: string, connections: number, uniqueUsers: number, 
+/**
+ * How old that is, in milliseconds.
+ */
+ageMs: number, };
+
 export type StatsInput = { byUser?: boolean | null, limit?: number | null, };
 
 export type SseStats = { totalConnections: number, uniqueUsers: number, 
 /**
  * Left out when it was not asked for.
  */
-connectionsByUser?: { [key in string]: number }, ending: number, 
+connectionsByUser?: { [key in string]: number }, 
+/**
+ * In a cluster that of the node that answers, as the counters; what stands before is of all nodes.
+ */
+ending: number, 
 /**
  * Only with an event log.
  */
-log?: SseLog, } & SseCounters;
+log?: SseLog, 
+/**
+ * The node that answers; only in a cluster, as `nodes`, `ageMs` and `incomplete`.
+ */
+node?: string, 
+/**
+ * All nodes that are there.
+ */
+nodes?: Array<SseNode>, 
+/**
+ * How old the oldest of it is, in milliseconds.
+ */
+ageMs?: number, 
+/**
+ * Nodes of which not all is known; only if there are some, or it is not known who is there.
+ */
+incomplete?: Array<string>, } & SseCounters;
 
-export type Connection = { clientId: string, userId: string | null, topics: Array<string>, connectedAt: number, waiting: number, delivered: number, };
+export type Connection = { clientId: string, userId: string | null, topics: Array<string>, connectedAt: number, waiting: number, delivered: number, 
+/**
+ * The node that it is on; only in a cluster.
+ */
+node?: string, };
 
-export type ConnectionsInput = { cursor?: number | null, limit?: number | null, userId?: string, topic?: string, 
+export type ConnectionsInput = { 
+/**
+ * The page before's `nextCursor`.
+ */
+cursor?: number | string | null, limit?: number | null, userId?: string, topic?: string, 
 /**
  * What `useInfiniteQuery` adds to every input; pages are turned forward only.
  */
 direction?: "forward" | "backward", };
 
-export type ConnectionPage = { items: Array<Connection>, nextCursor: number | null, };
+export type ConnectionPage = { items: Array<Connection>, nextCursor: number | string | null, 
+/**
+ * Nodes of the cluster that did not answer in time; only if some did not, or it is not known who is there.
+ */
+incomplete?: Array<string>, };
 
 export type SendInput = { message: string, title?: string | null, data?: Record<string, unknown>, timestamp?: number | null, 
 /**
@@ -79,7 +121,11 @@ id?: string,
 /**
  * There when the event had been published before under its key: that one has the id, and nothing was sent now.
  */
-duplicate?: true, };
+duplicate?: true, 
+/**
+ * Nodes of the cluster that did not answer in time; only if some did not, or it is not known who is there.
+ */
+incomplete?: Array<string>, };
 
 export type SendNotificationInput = { userId: string, type?: NotificationType, title?: string | null, message: string, data?: Record<string, unknown>, timestamp?: number | null, };
 
