@@ -22,7 +22,7 @@ export async function allowed(): Promise<unknown[]> {
   const byUser: { [user: string]: number } | undefined = stats.connectionsByUser;
   const done: Done = await plain.sse.sendSuccess.mutate({ message: "m", title: "t", data: { a: 1 } });
   const page = await plain.sse.getConnections.query({ limit: 1, topic: "news" });
-  const next: number | null = page.nextCursor;
+  const next: number | string | null = page.nextCursor;
   await plain.sse.publish.mutate({ target: { user: "42" }, event: "x", data: [1], except: ["…"] });
   await plain.sse.publish.mutate({ target: "all", event: "x", data: null });
   const once: Done = await plain.sse.publish.mutate({ target: "all", event: "x", data: 1, key: "k", ephemeral: null });
