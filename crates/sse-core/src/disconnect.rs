@@ -57,15 +57,15 @@ impl Manager {
     pub fn keep_away(&self, user: UserId, duration: Duration) {
         let (uptime_ms, duration) = (self.inner.clock.uptime_ms(), duration.min(LONGEST));
         let mut order = self.inner.order.lock();
-        if order.away_for(&user, uptime_ms).is_none_or(|left| left < duration) {
-            order.keep_away(user, uptime_ms, duration);
+        if order.away.left(&user, uptime_ms).is_none_or(|left| left < duration) {
+            order.away.keep(user, uptime_ms, duration);
         }
     }
 
     /// The users that are kept away, and for how much longer.
     #[must_use]
     pub fn kept_away(&self) -> Vec<(UserId, Duration)> {
-        self.inner.order.lock().kept_away(self.inner.clock.uptime_ms())
+        self.inner.order.lock().away.all(self.inner.clock.uptime_ms())
     }
 
     /// Ends the streams of a target, each with a `disconnected` event. Gives their number.
@@ -83,7 +83,7 @@ impl Manager {
         let mut left = {
             let mut order = self.inner.order.lock();
             if let Some((user, duration)) = away {
-                order.keep_away(user, self.inner.clock.uptime_ms(), duration);
+                order.away.keep(user, self.inner.clock.uptime_ms(), duration);
             }
             order.size_of(&target)
         };

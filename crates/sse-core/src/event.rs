@@ -1,6 +1,6 @@
 //! What is sent.
 
-use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use bytes::{Buf as _, BufMut, Bytes};
 use memchr::memchr2;
@@ -14,6 +14,7 @@ use crate::{
     frame::Frame,
     framing::Framing,
     lines::{self, Lines},
+    logging::Logging,
 };
 
 /// Room that a buffer keeps in front of its data, so that the head (chunk size, id, type) is put there
@@ -75,14 +76,6 @@ struct Head {
     logging: Option<Box<Logging>>,
 }
 
-/// What only a manager with an event log asks for.
-#[derive(Clone, Default)]
-struct Logging {
-    ephemeral: bool,
-    idempotency_key: Option<Arc<str>>,
-    patience: Option<Duration>,
-}
-
 /// `data:` lines, each with its line end.
 #[derive(Clone, Default)]
 enum Body {
@@ -128,7 +121,7 @@ impl Event {
         let mut buffer = buffer(384);
         buffer.extend_from_slice(lines::PREFIX);
         serde_json::to_writer(&mut buffer, data).map_err(EventError::Json)?;
-        keep_on_one_line(&mut buffer[HEADROOM..]);
+        lines::keep_on_one_line(&mut buffer[HEADROOM..]);
         buffer.push(b'\n');
         let mut event = Self::owned(buffer);
         event.head.is_json = true;
@@ -185,51 +178,6 @@ impl Event {
         self
     }
 
-    /// Keeps the event out of the [event log](crate::Builder::log): it is for those who are there now. Without a log it means nothing. Not sent.
-    #[must_use]
-    pub fn ephemeral(mut self) -> Self {
-        self.logging().ephemeral = true;
-        self
-    }
-
-    /// Of several logged publishes with one key within two minutes only the first takes effect, on whichever node: for publishes that are
-    /// tried again. 1 to 128 bytes. Without an [event log](crate::Builder::log), and on events that are not logged, it is refused. Not sent.
-    #[must_use]
-    pub fn idempotency_key(mut self, key: impl Into<Arc<str>>) -> Self {
-        self.logging().idempotency_key = Some(key.into());
-        self
-    }
-
-    /// Waits so long for a [backplane](crate::Builder::backplane) that is away, instead of failing at once. What waits is bounded in bytes
-    /// by the manager. Not sent.
-    #[must_use]
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.logging().patience = Some(patience);
-        self
-    }
-
-    fn logging(&mut self) -> &mut Logging {
-        self.head.logging.get_or_insert_default()
-    }
-
-    /// Whether [`Event::ephemeral`] was set.
-    #[must_use]
-    pub fn is_ephemeral(&self) -> bool {
-        self.head.logging.as_ref().is_some_and(|logging| logging.ephemeral)
-    }
-
-    /// What [`Event::idempotency_key`] set.
-    #[must_use]
-    pub fn idempotency_key_ref(&self) -> Option<&Arc<str>> {
-        self.head.logging.as_ref()?.idempotency_key.as_ref()
-    }
-
-    /// What [`Event::patience`] set.
-    #[must_use]
-    pub fn patience_ref(&self) -> Option<Duration> {
-        self.head.logging.as_ref()?.patience
-    }
-
     /// The `event` field.
     #[must_use]
     pub fn event_type_ref(&self) -> Option<&EventType> {
@@ -266,8 +214,8 @@ impl Event {
         let lines = String::from_utf8_lossy(self.body.lines());
         match lines {
             Cow::Borrowed("") => None,
-            Cow::Borrowed(lines) => Some(joined(lines)),
-            Cow::Owned(lines) => Some(Cow::Owned(joined(&lines).into_owned())),
+            Cow::Borrowed(lines) => Some(lines::joined(lines)),
+            Cow::Owned(lines) => Some(Cow::Owned(lines::joined(&lines).into_owned())),
         }
     }
 
@@ -323,17 +271,11 @@ impl Event {
 
     /// An event of [raw](Self::raw) lines, if they are such.
     pub(crate) fn from_raw(lines: Bytes, comment: Option<&str>, is_json: bool) -> Option<Self> {
+        let comments = comment.unwrap_or_default().as_bytes();
         let is_text = std::str::from_utf8(&lines).is_ok();
-        let are_lines = |text: &[u8], prefix: &[u8]| {
-            text.is_empty()
-                || text.strip_suffix(b"\n").is_some_and(|text| {
-                    !text.contains(&b'\r')
-                        && text.split(|byte| *byte == b'\n').all(|line| line.starts_with(prefix))
-                })
-        };
         if !is_text
-            || !are_lines(&lines, lines::PREFIX)
-            || !are_lines(comment.unwrap_or_default().as_bytes(), b": ")
+            || !lines::all_begin_with(lines::PREFIX, &lines)
+            || !lines::all_begin_with(b": ", comments)
         {
             return None;
         }
@@ -341,6 +283,14 @@ impl Event {
         event.head.comment = comment.map(Box::from);
         event.head.is_json = is_json;
         Some(event)
+    }
+
+    pub(crate) fn logging_mut(&mut self) -> &mut Logging {
+        self.head.logging.get_or_insert_default()
+    }
+
+    pub(crate) fn logging(&self) -> Option<&Logging> {
+        self.head.logging.as_deref()
     }
 
     pub(crate) fn with_lines(mut self, lines: Bytes) -> Self {
@@ -443,25 +393,6 @@ fn copied(before: usize, lines: &[u8]) -> Vec<u8> {
     buffer.resize(before, 0);
     buffer.extend_from_slice(lines);
     buffer
-}
-
-/// Outside of strings a line break in JSON is white space, and inside of them none can stand (RFC 8259,
-/// sections 2 and 7), so a space means the same.
-fn keep_on_one_line(json: &mut [u8]) {
-    let mut from = 0;
-    while let Some(at) = memchr2(b'\r', b'\n', &json[from..]) {
-        json[from + at] = b' ';
-        from += at + 1;
-    }
-}
-
-fn joined(lines: &str) -> Cow<'_, str> {
-    let body = lines.strip_suffix('\n').unwrap_or(lines);
-    let strip = |line| str::strip_prefix(line, "data: ").unwrap_or(line);
-    if body.contains('\n') {
-        return Cow::Owned(body.split('\n').map(strip).collect::<Vec<_>>().join("\n"));
-    }
-    Cow::Borrowed(strip(body))
 }
 
 impl Head {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod access;
+mod away;
 mod backlog;
 mod backplane;
 mod builder;
@@ -40,6 +41,7 @@ mod leavers;
 mod lines;
 mod log;
 mod log_stats;
+mod logging;
 #[cfg(all(test, loom))]
 mod loom_tests;
 mod manager;
@@ -59,6 +61,7 @@ mod recent_keys;
 mod refused;
 mod registry;
 mod renew;
+mod replay;
 mod retention;
 mod segment;
 mod session;

@@ -1,5 +1,7 @@
 //! `data:` lines, written in pieces.
 
+use std::borrow::Cow;
+
 use memchr::memchr2;
 
 pub(crate) const PREFIX: &[u8] = b"data: ";
@@ -44,6 +46,33 @@ impl Lines {
         self.buffer.push(b'\n');
         self.buffer
     }
+}
+
+/// Outside of strings a line break in JSON is white space, and inside of them none can stand (RFC 8259,
+/// sections 2 and 7), so a space means the same.
+pub(crate) fn keep_on_one_line(json: &mut [u8]) {
+    let mut from = 0;
+    while let Some(at) = memchr2(b'\r', b'\n', &json[from..]) {
+        json[from + at] = b' ';
+        from += at + 1;
+    }
+}
+
+pub(crate) fn joined(lines: &str) -> Cow<'_, str> {
+    let body = lines.strip_suffix('\n').unwrap_or(lines);
+    let strip = |line| str::strip_prefix(line, "data: ").unwrap_or(line);
+    if body.contains('\n') {
+        return Cow::Owned(body.split('\n').map(strip).collect::<Vec<_>>().join("\n"));
+    }
+    Cow::Borrowed(strip(body))
+}
+
+/// Whether a text is nothing but whole lines of one field, as they stand on the wire.
+pub(crate) fn all_begin_with(prefix: &[u8], text: &[u8]) -> bool {
+    let are_lines = |text: &[u8]| {
+        !text.contains(&b'\r') && text.split(|byte| *byte == b'\n').all(|line| line.starts_with(prefix))
+    };
+    text.is_empty() || text.strip_suffix(b"\n").is_some_and(are_lines)
 }
 
 /// Splits text at CRLF, CR and LF, as clients do.

@@ -211,7 +211,7 @@ impl Manager {
         }
         let mut replaced = Replaced::new();
         if let Some(user) = &handshake.caller.user {
-            if order.is_away(user, self.inner.clock.uptime_ms()) {
+            if order.away.is_away(user, self.inner.clock.uptime_ms()) {
                 return Err(Cause::StayAway);
             }
             if let Some(most) = config.max_connections_per_user {

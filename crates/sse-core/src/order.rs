@@ -2,43 +2,34 @@
 
 use std::{
     borrow::Borrow,
-    collections::HashMap,
     sync::{Arc, atomic::Ordering},
-    task::Waker,
     time::Duration,
 };
 
 use crate::{
-    backlog::{Frames, Limit, events_in},
-    catching::{Catching, Recipient, Step},
+    away::Away,
     client_id::ClientId,
     cursor::Cursor,
     delivery::{Audience, Delivery, Hold, Job},
     event::Event,
     farewell::Farewell,
     frame::{Collapse, Frame},
-    gap::GapReason,
     groups::{GroupKind, Membership},
     leavers::Leavers,
     log::Log,
     message::{Mark, Message},
-    name::{Topic, UserId},
+    name::Topic,
     publish::is_logged,
     queue::Health,
     reason::Reason,
     receipt::Receipt,
     refused::CAUSE_NAMES,
     registry::{Registry, Slot},
-    segment::Segment,
     target::Target,
-    window::Window,
 };
 
 /// A publish to at most this many streams reaches them at its place in the order; larger ones go in steps.
 const AT_ONCE: usize = if cfg!(test) { 3 } else { 256 };
-
-/// At most this many users are kept away at once; beyond it the one whose term ends first may return.
-const MOST_AWAY: usize = 10_000;
 
 /// What a manager's lock protects: who is there, and whose turn it is.
 ///
@@ -46,13 +37,12 @@ const MOST_AWAY: usize = 10_000;
 /// place of a publish. Transports that take what waits do not need it.
 #[derive(Debug)]
 pub(crate) struct Order {
-    seq: u64,
+    pub(crate) seq: u64,
     pub(crate) registry: Registry,
     /// Publishes that have not reached all their streams, in order.
     jobs: Vec<Arc<Job>>,
     pub(crate) draining: bool,
-    /// Users that were told to stay away, and until which uptime of the manager in milliseconds.
-    away: HashMap<UserId, u64>,
+    pub(crate) away: Away,
     pub(crate) leavers: Leavers,
     pub(crate) counts: Counts,
     /// There when events are logged.
@@ -92,19 +82,6 @@ pub(crate) struct Exam<'a> {
     pub(crate) beats: &'a dyn Fn(&Slot, Option<&Cursor>) -> Option<Frame>,
 }
 
-/// How a stream goes on that is given what it missed.
-#[derive(Debug)]
-pub(crate) enum Replayed {
-    /// There is more.
-    More,
-    /// It is live now, or over.
-    Live,
-    /// What comes next is to be read from the backplane, behind this cursor.
-    Backplane(Cursor),
-    /// It is woken when the log has moved.
-    Waiting,
-}
-
 impl Order {
     pub(crate) fn new(registry: Registry, log: Option<Log>) -> Self {
         Self {
@@ -112,7 +89,7 @@ impl Order {
             registry,
             jobs: Vec::new(),
             draining: false,
-            away: HashMap::new(),
+            away: Away::default(),
             leavers: Leavers::default(),
             counts: Counts::default(),
             log,
@@ -319,144 +296,6 @@ impl Order {
         None
     }
 
-    /// Keeps a user away for a while. Goes by uptime, not by [`Millis`]: entries may be older than those can tell apart.
-    pub(crate) fn keep_away(&mut self, user: UserId, uptime_ms: u64, duration: Duration) {
-        self.away.retain(|_, until| uptime_ms < *until);
-        if self.away.len() >= MOST_AWAY {
-            let soonest = self.away.iter().min_by_key(|(_, until)| **until).map(|(user, _)| user.clone());
-            soonest.map(|user| self.away.remove(&user));
-        }
-        let duration = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        self.away.insert(user, uptime_ms.saturating_add(duration));
-    }
-
-    pub(crate) fn is_away(&mut self, user: &UserId, uptime_ms: u64) -> bool {
-        let Some(until) = self.away.get(user) else { return false };
-        if uptime_ms < *until {
-            return true;
-        }
-        self.away.remove(user);
-        false
-    }
-
-    pub(crate) fn away_for(&self, user: &UserId, uptime_ms: u64) -> Option<Duration> {
-        let left = self.away.get(user)?.checked_sub(uptime_ms)?;
-        Some(Duration::from_millis(left))
-    }
-
-    pub(crate) fn kept_away(&self, uptime_ms: u64) -> Vec<(UserId, Duration)> {
-        let left = |until: u64| Duration::from_millis(until.saturating_sub(uptime_ms));
-        let away = self.away.iter().filter(|(_, until)| uptime_ms < **until);
-        away.map(|(user, until)| (user.clone(), left(*until))).collect()
-    }
-
-    /// Gives a stream that catches up the next of what it missed.
-    pub(crate) fn replay(
-        &mut self,
-        (place, id): (u32, ClientId),
-        limit: Limit,
-        feed: Option<&Segment>,
-        waker: &Waker,
-        hold: &mut Hold<'_>,
-    ) -> (Frames, Replayed) {
-        self.settle(place, hold);
-        self.finish(hold);
-        let mut out = Frames::new();
-        let Some(slot) = self.registry.streams.get(place).filter(|slot| slot.stream.id == id) else {
-            return (out, Replayed::Live);
-        };
-        let Some(log) = &mut self.log else { return (out, Replayed::Live) };
-        let mut state = slot.stream.queue.lock();
-        state.take_own(&mut out);
-        let to = Recipient { id, dialects: &hold.rules.dialects, dialect: slot.stream.dialect };
-        let conditions = (log.synced_after(slot.stream.opened_ms), log.remote.is_some());
-        let Some(catching) = state.catching() else { return (out, Replayed::Live) };
-        if let Some(segment) = feed {
-            catching.feed(segment, &log.window, to, limit, &mut out);
-        }
-        let (step, told) = catching.step(&log.window, to, limit, conditions, &mut out);
-        let waits_for_log = matches!(step, Step::Wait | Step::Backplane(_));
-        catching.waits = waits_for_log;
-        let enlists = waits_for_log && !std::mem::replace(&mut catching.enlisted, true);
-        if let Some(reason) = told {
-            log.counts.gaps[reason as usize] += 1;
-        }
-        let waits = out.is_empty().then(|| state.wait(waker));
-        let replayed = match step {
-            Step::More => Replayed::More,
-            Step::Backplane(after) => Replayed::Backplane(Cursor::new(log.window.epoch().clone(), after)),
-            Step::Wait => Replayed::Waiting,
-            Step::Done => {
-                // Whatever is under way is in the log, or was put beside it.
-                drop(state.caught_up(self.seq));
-                Replayed::Live
-            }
-        };
-        let events = out.iter().map(|frame| u64::from(events_in(frame))).sum();
-        log.counts.replayed += events;
-        state.took(events, hold.now);
-        drop(state);
-        drop(waits);
-        if enlists {
-            self.enlist(place, id);
-        }
-        (out, replayed)
-    }
-
-    /// What follows where a stream is cannot be had: it goes on behind a gap.
-    pub(crate) fn replay_lost(&mut self, (place, id): (u32, ClientId), reason: GapReason, to: &Cursor) {
-        let Some(slot) = self.registry.streams.get(place).filter(|slot| slot.stream.id == id) else { return };
-        if let Some(catching) = slot.stream.queue.lock().catching() {
-            catching.lost(reason, to.clone());
-        }
-    }
-
-    fn enlist(&mut self, place: u32, id: ClientId) {
-        let streams = &self.registry.streams;
-        let Some(log) = &mut self.log else { return };
-        if log.waiting.len() >= 2 * streams.len() + 64 {
-            let is_there =
-                |(place, id): &(u32, ClientId)| streams.get(*place).is_some_and(|slot| slot.stream.id == *id);
-            log.waiting.retain(is_there);
-        }
-        log.waiting.push((place, id));
-    }
-
-    /// The log has moved: streams that wait for that look again.
-    pub(crate) fn wake_waiting(&mut self, hold: &mut Hold<'_>) {
-        let Some(log) = &mut self.log else { return };
-        for (place, id) in std::mem::take(&mut log.waiting) {
-            if let Some(slot) = self.registry.streams.get(place).filter(|slot| slot.stream.id == id) {
-                let mut state = slot.stream.queue.lock();
-                if let Some(catching) = state.catching() {
-                    (catching.enlisted, catching.waits) = (false, false);
-                    // It has its time from now on.
-                    state.took(0, hold.now);
-                }
-                hold.out.wake_later(state.wake());
-            }
-        }
-    }
-
-    pub(crate) fn count_gap(&mut self, reason: GapReason) {
-        if let Some(log) = &mut self.log {
-            log.counts.gaps[reason as usize] += 1;
-        }
-    }
-
-    /// The number of the next record of the log.
-    pub(crate) fn next_record(&self) -> u64 {
-        self.log.as_ref().map_or(0, |log| log.window.next())
-    }
-
-    /// Changes what a stream is meant by that catches up, if it does. Without a log nobody does.
-    fn catching(&self, place: u32, change: impl FnOnce(&mut Catching, &Window)) {
-        let (Some(log), Some(slot)) = (&self.log, self.registry.streams.get(place)) else { return };
-        if let Some(catching) = slot.stream.queue.lock().catching() {
-            change(catching, &log.window);
-        }
-    }
-
     fn audience(&self, target: &Target) -> Option<(Audience, usize)> {
         let groups = &self.registry.groups;
         let group = match target {
@@ -499,7 +338,7 @@ impl Order {
         self.registry.groups.get(group).map_or(&[], |group| &group.members)
     }
 
-    fn settle(&self, place: u32, hold: &mut Hold<'_>) {
+    pub(crate) fn settle(&self, place: u32, hold: &mut Hold<'_>) {
         if let Some(slot) = self.registry.streams.get(place) {
             self.delivery(hold).settle(slot, &mut hold.out);
         }
@@ -534,7 +373,7 @@ impl Order {
     }
 
     /// Counts what was done, and ends the streams whose queues were full.
-    fn finish(&mut self, hold: &mut Hold<'_>) {
+    pub(crate) fn finish(&mut self, hold: &mut Hold<'_>) {
         while let Some(place) = hold.out.full.pop() {
             self.counts.dropped += 1;
             self.end_stream(place, Farewell::new(Reason::Overflow), hold);

@@ -8,7 +8,7 @@ use sse_core::{
 };
 use sse_testkit::Decoded;
 
-use crate::support::{Client, json, name, publish_all};
+use crate::support::{Client, data, from, json, name, publish_all, resumed};
 
 fn logging() -> Manager {
     Manager::builder().log(Retention::default()).build().unwrap()
@@ -18,23 +18,9 @@ fn keeping(entries: usize) -> Manager {
     Manager::builder().log(Retention::default().entries(entries)).build().unwrap()
 }
 
-fn from(id: &str) -> Handshake {
-    Handshake::from_request("GET", None, Some(id.as_bytes()))
-}
-
 /// The id that a client has after some events.
 fn last_id(events: &[Decoded]) -> String {
     events.last().map(|event| event.id.clone()).filter(|id| !id.is_empty()).expect("the client has an id")
-}
-
-fn data(events: &[Decoded]) -> Vec<&str> {
-    let published = events.iter().filter(|event| event.event_type == "message");
-    published.map(|event| event.data.as_str()).collect()
-}
-
-fn resumed(events: &[Decoded]) -> bool {
-    assert_eq!(events[0].event_type, "connection");
-    json(&events[0])["resumed"].as_bool().unwrap()
 }
 
 /// The only gap among some events.

@@ -17,6 +17,7 @@ mod lifecycle;
 mod limits;
 mod log;
 mod nodes;
+mod old_parts;
 mod publish;
 mod queue;
 mod readers;

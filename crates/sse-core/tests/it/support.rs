@@ -253,3 +253,20 @@ pub(crate) async fn publish_all<T: AsRef<str>>(manager: &Manager, texts: impl In
         manager.all().publish(Event::text(text)).await.unwrap();
     }
 }
+
+/// A client that returns with an id.
+pub(crate) fn from(id: &str) -> Handshake {
+    Handshake::from_request("GET", None, Some(id.as_bytes()))
+}
+
+/// The data of what was published, among some events.
+pub(crate) fn data(events: &[Decoded]) -> Vec<&str> {
+    let published = events.iter().filter(|event| event.event_type == "message");
+    published.map(|event| event.data.as_str()).collect()
+}
+
+/// What the first of some events says of what was missed.
+pub(crate) fn resumed(events: &[Decoded]) -> bool {
+    assert_eq!(events[0].event_type, "connection");
+    json(&events[0])["resumed"].as_bool().unwrap()
+}

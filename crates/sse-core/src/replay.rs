@@ -1,0 +1,137 @@
+//! Giving streams what they missed, at their places in the order.
+
+use std::task::Waker;
+
+use crate::{
+    backlog::{Frames, Limit, events_in},
+    catching::{Catching, Recipient, Step},
+    client_id::ClientId,
+    cursor::Cursor,
+    delivery::Hold,
+    gap::GapReason,
+    order::Order,
+    segment::Segment,
+    window::Window,
+};
+
+/// How a stream goes on that is given what it missed.
+#[derive(Debug)]
+pub(crate) enum Replayed {
+    /// There is more.
+    More,
+    /// It is live now, or over.
+    Live,
+    /// What comes next is to be read from the backplane, behind this cursor.
+    Backplane(Cursor),
+    /// It is woken when the log has moved.
+    Waiting,
+}
+
+impl Order {
+    /// Gives a stream that catches up the next of what it missed.
+    pub(crate) fn replay(
+        &mut self,
+        (place, id): (u32, ClientId),
+        limit: Limit,
+        feed: Option<&Segment>,
+        waker: &Waker,
+        hold: &mut Hold<'_>,
+    ) -> (Frames, Replayed) {
+        self.settle(place, hold);
+        self.finish(hold);
+        let mut out = Frames::new();
+        let Some(slot) = self.registry.streams.get(place).filter(|slot| slot.stream.id == id) else {
+            return (out, Replayed::Live);
+        };
+        let Some(log) = &mut self.log else { return (out, Replayed::Live) };
+        let mut state = slot.stream.queue.lock();
+        state.take_own(&mut out);
+        let to = Recipient { id, dialects: &hold.rules.dialects, dialect: slot.stream.dialect };
+        let conditions = (log.synced_after(slot.stream.opened_ms), log.remote.is_some());
+        let Some(catching) = state.catching() else { return (out, Replayed::Live) };
+        if let Some(segment) = feed {
+            catching.feed(segment, &log.window, to, limit, &mut out);
+        }
+        let (step, told) = catching.step(&log.window, to, limit, conditions, &mut out);
+        let waits_for_log = matches!(step, Step::Wait | Step::Backplane(_));
+        catching.waits = waits_for_log;
+        let enlists = waits_for_log && !std::mem::replace(&mut catching.enlisted, true);
+        if let Some(reason) = told {
+            log.counts.gaps[reason as usize] += 1;
+        }
+        let waits = out.is_empty().then(|| state.wait(waker));
+        let replayed = match step {
+            Step::More => Replayed::More,
+            Step::Backplane(after) => Replayed::Backplane(Cursor::new(log.window.epoch().clone(), after)),
+            Step::Wait => Replayed::Waiting,
+            Step::Done => {
+                // Whatever is under way is in the log, or was put beside it.
+                drop(state.caught_up(self.seq));
+                Replayed::Live
+            }
+        };
+        let events = out.iter().map(|frame| u64::from(events_in(frame))).sum();
+        log.counts.replayed += events;
+        state.took(events, hold.now);
+        drop(state);
+        drop(waits);
+        if enlists {
+            self.enlist(place, id);
+        }
+        (out, replayed)
+    }
+
+    /// What follows where a stream is cannot be had: it goes on behind a gap.
+    pub(crate) fn replay_lost(&mut self, (place, id): (u32, ClientId), reason: GapReason, to: &Cursor) {
+        let Some(slot) = self.registry.streams.get(place).filter(|slot| slot.stream.id == id) else { return };
+        if let Some(catching) = slot.stream.queue.lock().catching() {
+            catching.lost(reason, to.clone());
+        }
+    }
+
+    fn enlist(&mut self, place: u32, id: ClientId) {
+        let streams = &self.registry.streams;
+        let Some(log) = &mut self.log else { return };
+        if log.waiting.len() >= 2 * streams.len() + 64 {
+            let is_there =
+                |(place, id): &(u32, ClientId)| streams.get(*place).is_some_and(|slot| slot.stream.id == *id);
+            log.waiting.retain(is_there);
+        }
+        log.waiting.push((place, id));
+    }
+
+    /// The log has moved: streams that wait for that look again.
+    pub(crate) fn wake_waiting(&mut self, hold: &mut Hold<'_>) {
+        let Some(log) = &mut self.log else { return };
+        for (place, id) in std::mem::take(&mut log.waiting) {
+            if let Some(slot) = self.registry.streams.get(place).filter(|slot| slot.stream.id == id) {
+                let mut state = slot.stream.queue.lock();
+                if let Some(catching) = state.catching() {
+                    (catching.enlisted, catching.waits) = (false, false);
+                    // It has its time from now on.
+                    state.took(0, hold.now);
+                }
+                hold.out.wake_later(state.wake());
+            }
+        }
+    }
+
+    pub(crate) fn count_gap(&mut self, reason: GapReason) {
+        if let Some(log) = &mut self.log {
+            log.counts.gaps[reason as usize] += 1;
+        }
+    }
+
+    /// The number of the next record of the log.
+    pub(crate) fn next_record(&self) -> u64 {
+        self.log.as_ref().map_or(0, |log| log.window.next())
+    }
+
+    /// Changes what a stream is meant by that catches up, if it does. Without a log nobody does.
+    pub(crate) fn catching(&self, place: u32, change: impl FnOnce(&mut Catching, &Window)) {
+        let (Some(log), Some(slot)) = (&self.log, self.registry.streams.get(place)) else { return };
+        if let Some(catching) = slot.stream.queue.lock().catching() {
+            change(catching, &log.window);
+        }
+    }
+}

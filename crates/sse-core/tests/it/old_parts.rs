@@ -1,0 +1,151 @@
+//! What a node does not hold of its backplane's log any more.
+
+use std::time::Duration;
+
+use sse_core::{Backplane as _, Event, Handshake, Manager, MemoryBackplane, NewEntry, Retention};
+use sse_testkit::backplane::ScriptedBackplane;
+use tokio::time::sleep;
+
+use crate::{
+    nodes::{SOON, node, node_holding, reasons},
+    support::{Client, data, from, publish_all, resumed},
+};
+
+/// A client that was there before five hundred entries of which its node holds the last ten.
+async fn returning(manager: &Manager) -> Client {
+    let mut client = Client::connect(manager, Handshake::new().user("42"));
+    let had = client.take().last().unwrap().id.clone();
+    drop(client);
+    publish_all(manager, (0..500).map(|number| number.to_string())).await;
+    Client::connect(manager, from(&had).user("42"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_node_does_not_hold_comes_from_the_backplane() {
+    let backplane = MemoryBackplane::new(Retention::default());
+    let manager = node_holding(backplane, Retention::default().entries(10)).await;
+    let mut client = Client::connect(&manager, Handshake::new().user("42"));
+    let had = client.take().last().unwrap().id.clone();
+    drop(client);
+    for number in 0..5000 {
+        let user = if number % 10 == 0 { "42" } else { "43" };
+        manager.user(user).publish(Event::text(number.to_string())).await.unwrap();
+    }
+    let mut clients: Vec<_> = (0..100).map(|_| Client::connect(&manager, from(&had).user("42"))).collect();
+    let mut came: Vec<_> = clients.iter_mut().map(Client::take).collect();
+    manager.user("42").publish(Event::text("live")).await.unwrap();
+    for _ in 0..100 {
+        sleep(SOON).await;
+        clients.iter_mut().zip(&mut came).for_each(|(client, came)| came.extend(client.take()));
+    }
+    let expected: Vec<_> =
+        (0..500).map(|number| (number * 10).to_string()).chain(["live".to_owned()]).collect();
+    for events in &came {
+        assert!(resumed(events));
+        assert_eq!(data(events), expected);
+    }
+    let reads = manager.log().unwrap().reads;
+    assert!((5..=10).contains(&reads), "a hundred clients read five thousand entries in {reads} parts");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_backplane_does_not_hold_either_is_a_gap() {
+    let backplane = MemoryBackplane::new(Retention::default().entries(100));
+    let manager = node_holding(backplane, Retention::default().entries(10)).await;
+    let mut client = Client::connect(&manager, Handshake::new());
+    let had = client.take().last().unwrap().id.clone();
+    drop(client);
+    publish_all(&manager, (0..500).map(|number| number.to_string())).await;
+    sleep(Duration::from_secs(7)).await;
+    let mut client = Client::connect(&manager, from(&had));
+    let mut events = client.take();
+    for _ in 0..10 {
+        sleep(SOON).await;
+        events.extend(client.take());
+    }
+    assert!(!resumed(&events));
+    assert_eq!(reasons(&events), ["trimmed"]);
+    let expected: Vec<_> = (400..500).map(|number| number.to_string()).collect();
+    assert_eq!(data(&events), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_leaps_past_what_it_holds_leaves_nothing_out_for_those_who_were_ahead() {
+    let memory = MemoryBackplane::new(Retention::default());
+    let backplane = ScriptedBackplane::new(memory.clone());
+    let behind = node_holding(backplane.clone(), Retention::default().entries(5)).await;
+    let other = node(memory).await;
+    let mut client = Client::connect(&other, Handshake::new());
+    backplane.set_away(true);
+    sleep(Duration::from_secs(2)).await;
+    publish_all(&other, ["had"]).await;
+    let had = client.take().last().unwrap().id.clone();
+    let mut moved = Client::connect(&behind, from(&had));
+    publish_all(&other, (0..50).map(|number| number.to_string())).await;
+    backplane.set_away(false);
+    let mut events = Vec::new();
+    for _ in 0..10 {
+        sleep(Duration::from_secs(1)).await;
+        events.extend(moved.take());
+    }
+    assert_eq!(data(&events), (0..50).map(|number| number.to_string()).collect::<Vec<_>>());
+    assert_eq!(reasons(&events), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_unreadable_where_the_window_begins_holds_nobody_up() {
+    let backplane = MemoryBackplane::new(Retention::default());
+    let first = node(backplane.clone()).await;
+    let mut client = Client::connect(&first, Handshake::new());
+    let had = client.take().last().unwrap().id.clone();
+    publish_all(&first, ["1", "2"]).await;
+    backplane.append(NewEntry { payload: "garbage".into(), key: None }).await.unwrap();
+    publish_all(&first, ["3", "4"]).await;
+    // Two entries follow what it cannot read.
+    let second = node_holding(backplane, Retention::default().entries(2)).await;
+    let mut client = Client::connect(&second, from(&had));
+    let mut events = client.take();
+    for _ in 0..5 {
+        sleep(Duration::from_secs(1)).await;
+        events.extend(client.take());
+    }
+    assert_eq!((data(&events), reasons(&events)), (vec!["1", "2", "3", "4"], vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_nothing_of_an_old_part_is_ended() {
+    let manager =
+        node_holding(MemoryBackplane::new(Retention::default()), Retention::default().entries(10)).await;
+    let mut slow = returning(&manager).await;
+    slow.take();
+    sleep(SOON).await;
+    let std::task::Poll::Ready(Some(_)) = slow.buffer() else { panic!("a part of it is there") };
+    let ended = slow.session.ending();
+    sleep(Duration::from_secs(90)).await;
+    assert_eq!(ended.await, sse_core::Reason::Stalled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn topics_joined_and_left_count_in_old_parts_as_well() {
+    let manager =
+        node_holding(MemoryBackplane::new(Retention::default()), Retention::default().entries(10)).await;
+    let topic = sse_core::Topic::new("t").unwrap();
+    let publish = async |text: &str| manager.topic("t").publish(Event::text(text)).await.unwrap();
+    let mut client = returning(&manager).await;
+    publish("before").await;
+    assert!(manager.join(client.id(), &topic));
+    publish("joined").await;
+    assert!(manager.leave(client.id(), &topic));
+    publish("left").await;
+    // Nothing of that is held any more when the client comes to it.
+    for number in 0..20 {
+        manager.user("43").publish(Event::text(number.to_string())).await.unwrap();
+    }
+    let mut events = Vec::new();
+    for _ in 0..5 {
+        events.extend(client.take());
+        sleep(Duration::from_secs(1)).await;
+    }
+    let expected: Vec<_> = (0..500).map(|number| number.to_string()).chain(["joined".to_owned()]).collect();
+    assert_eq!(data(&events), expected);
+}
