@@ -85,7 +85,7 @@ async fn missing_rights_are_told() {
 #[tokio::test]
 async fn the_rights_in_the_readme_are_enough() {
     let readme = include_str!("../../README.md");
-    let rights = readme.split("    publish: ").nth(1).and_then(|text| text.split("\n\n").next()).unwrap();
+    let rights = readme.split("\npublish: ").nth(1).and_then(|text| text.split("\n```").next()).unwrap();
     let rights = format!("publish: {rights}").replace("shop.", "test.suite.").replace("shop_", "test_suite_");
     let extra = |_: &Path| {
         format!(
