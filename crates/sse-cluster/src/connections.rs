@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use sse_core::{Connection, Topic, UserId};
+use sse_core::{Connection, ConnectionQuery};
 use thiserror::Error;
 
 use crate::{
@@ -12,19 +12,8 @@ use crate::{
     wire::{Answer, Question},
 };
 
-/// Which streams a listing shows, and how many at once.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ClusterQuery {
-    /// Only those of a user.
-    pub user: Option<UserId>,
-    /// Only those in a topic.
-    pub topic: Option<Topic>,
-    /// Where the page before ended.
-    pub cursor: Option<ClusterCursor>,
-    /// At most so many.
-    pub limit: usize,
-}
+/// Which streams a listing of all nodes shows, and how many at once.
+pub type ClusterQuery = ConnectionQuery<ClusterCursor>;
 
 /// Where a page of a listing ended, as text `node:place`; nothing is to be read out of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,35 +51,6 @@ pub struct ClusterPage {
     pub unanswered: Vec<NodeId>,
     /// Whether every node that belongs on this page has answered, and it is known who is there.
     pub complete: bool,
-}
-
-impl ClusterQuery {
-    /// The first so many of all.
-    #[must_use]
-    pub fn first(limit: usize) -> Self {
-        Self { limit, ..Self::default() }
-    }
-
-    /// Only those of a user.
-    #[must_use]
-    pub fn user(mut self, user: UserId) -> Self {
-        self.user = Some(user);
-        self
-    }
-
-    /// Only those in a topic.
-    #[must_use]
-    pub fn topic(mut self, topic: Topic) -> Self {
-        self.topic = Some(topic);
-        self
-    }
-
-    /// From where the page before ended.
-    #[must_use]
-    pub fn after(mut self, cursor: Option<ClusterCursor>) -> Self {
-        self.cursor = cursor;
-        self
-    }
 }
 
 impl Cluster {

@@ -15,16 +15,16 @@ use crate::{
     target::Target,
 };
 
-/// Which streams a listing shows, and how many at once.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Which streams a listing shows, and how many at once. Listings differ in what says where a page ended; a manager's is a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ConnectionQuery {
+pub struct ConnectionQuery<C = u32> {
     /// Only those of a user.
     pub user: Option<UserId>,
     /// Only those in a topic.
     pub topic: Option<Topic>,
     /// Where the page before ended.
-    pub cursor: Option<u32>,
+    pub cursor: Option<C>,
     /// At most so many.
     pub limit: usize,
 }
@@ -62,11 +62,17 @@ pub struct ConnectionPage {
 /// Groups looked at while the manager's lock is held once.
 const STEP: usize = 1024;
 
-impl ConnectionQuery {
+impl<C> Default for ConnectionQuery<C> {
+    fn default() -> Self {
+        Self::first(0)
+    }
+}
+
+impl<C> ConnectionQuery<C> {
     /// The first so many of all.
     #[must_use]
     pub fn first(limit: usize) -> Self {
-        Self { limit, ..Self::default() }
+        Self { user: None, topic: None, cursor: None, limit }
     }
 
     /// Only those of a user.
@@ -85,7 +91,7 @@ impl ConnectionQuery {
 
     /// From where the page before ended.
     #[must_use]
-    pub fn after(mut self, cursor: Option<u32>) -> Self {
+    pub fn after(mut self, cursor: Option<C>) -> Self {
         self.cursor = cursor;
         self
     }
