@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use sse_auth::{AuthError, Authenticator, Identity, Origins, Refusal, RequestView, Tickets};
-use sse_core::{Caller, Cause, FieldError, UserId};
+use sse_core::{Caller, Cause, FieldError, LoginId, UserId};
 use tracing::{debug, warn};
 
 /// Who comes in: finds out who is asking, and whether that page may ask. A clone is cheap.
@@ -128,6 +128,7 @@ pub fn caller(identity: &Identity) -> Result<Caller, FieldError> {
     let mut caller = Caller::anonymous();
     caller.user = identity.user.as_deref().map(UserId::new).transpose()?;
     caller.claims = identity.claims.clone();
+    caller.login = identity.login.map(LoginId::from_bytes);
     caller.expires_at = identity.expires_at.map(|seconds| seconds.saturating_mul(1000));
     Ok(caller)
 }

@@ -87,6 +87,13 @@ pub(crate) fn user(claims: &Map<String, Value>) -> Result<String, AuthError> {
     }
 }
 
+/// What tells a signing in of a user from others: the `sid` (OpenID Connect Front-Channel Logout 1.0, section 3), which outlives its tokens, else the
+/// token's own name.
+pub(crate) fn login(claims: &Map<String, Value>) -> Option<&str> {
+    let text = |claim| claims.get(claim)?.as_str().filter(|text| !text.is_empty());
+    text("sid").or_else(|| text("jti"))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -118,7 +118,8 @@ impl Authenticator for DatabaseSessions {
         if user.is_empty() {
             return Err(AuthError::NoUser);
         }
-        Ok(Some(Identity::new(user, Credential::Cookie).claims(claims).expires_at(expires_at)))
+        let identity = Identity::new(user, Credential::Cookie).login(&*id);
+        Ok(Some(identity.claims(claims).expires_at(expires_at)))
     }
 }
 

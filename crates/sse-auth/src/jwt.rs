@@ -70,12 +70,14 @@ impl Jwt {
         if token.len() > self.max_length {
             return Err(AuthError::TooLong { limit: self.max_length });
         }
-        let token = Jws::parse(token)?;
-        self.verify(&token).await?;
-        let claims = claims::decode(&base64::decode(token.payload)?)?;
+        let jws = Jws::parse(token)?;
+        self.verify(&jws).await?;
+        let claims = claims::decode(&base64::decode(jws.payload)?)?;
         let expires_at = self.times.check(&claims, self.clock.unix())?;
         self.check_parties(&claims)?;
-        Ok(Identity::new(claims::user(&claims)?, credential).claims(claims).expires_at(expires_at))
+        let identity = Identity::new(claims::user(&claims)?, credential).expires_at(expires_at);
+        let identity = identity.login(claims::login(&claims).unwrap_or(token));
+        Ok(identity.claims(claims))
     }
 
     /// The given keys first, then each issuer's. The error is that of the one that came closest.

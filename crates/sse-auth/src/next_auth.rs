@@ -100,7 +100,13 @@ impl NextAuth {
     fn identity(&self, content: &[u8], credential: Credential) -> Result<Identity, AuthError> {
         let claims = claims::decode(content)?;
         let expires_at = self.times.check(&claims, self.clock.unix())?;
-        Ok(Identity::new(claims::user(&claims)?, credential).claims(claims).expires_at(expires_at))
+        let identity = Identity::new(claims::user(&claims)?, credential).expires_at(expires_at);
+        // Sessions of both libraries have a `jti`; of one without, its content is what there is.
+        let identity = match claims::login(&claims) {
+            Some(login) => identity.login(login),
+            None => identity.login(content),
+        };
+        Ok(identity.claims(claims))
     }
 }
 

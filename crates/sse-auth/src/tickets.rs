@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     authenticator::Authenticator,
-    base64,
+    base64, claims,
     clock::Clock,
     error::AuthError,
     identity::{Credential, Identity},
@@ -113,7 +113,8 @@ impl Tickets {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Gives out a ticket for a caller. A user's oldest unused ticket makes room for the newest.
+    /// Gives out a ticket for a caller. A user's oldest unused ticket makes room for the newest. Where the caller has no login, a `sid` or `jti`
+    /// among its claims is taken for one.
     ///
     /// # Errors
     ///
@@ -128,7 +129,12 @@ impl Tickets {
         }
         let bytes = Zeroizing::new(rand::random::<[u8; BYTES]>());
         let text = Zeroizing::new(base64::encode(&*bytes));
-        let identity = Identity { credential: Credential::Ticket, ..identity.clone() };
+        let mut identity = Identity { credential: Credential::Ticket, ..identity.clone() };
+        if let Some(login) =
+            claims::login(&identity.claims).filter(|_| identity.login.is_none()).map(str::to_owned)
+        {
+            identity = identity.login(login);
+        }
         let now = self.inner.clock.elapsed();
         let mut unused = self.inner.unused.lock();
         unused.make_room(&user, now, &self.inner)?;

@@ -71,9 +71,9 @@ impl Shared {
                     .connection(client)
                     .and_then(|_| count(topics.iter().filter(|topic| manager.leave(client, topic)).count())),
             ),
-            Question::Renew { client, user, expires_at } => {
+            Question::Renew { client, user, expires_at, login } => {
                 let mut caller = Caller::anonymous();
-                (caller.user, caller.expires_at) = (user, expires_at);
+                (caller.user, caller.expires_at, caller.login) = (user, expires_at, login);
                 Answer::Renewed(match manager.renew(client, &caller) {
                     Ok(()) => Renewal::Done,
                     Err(RenewError::OtherUser) => Renewal::OtherUser,
@@ -81,13 +81,15 @@ impl Shared {
                     Err(_) => Renewal::NotLive,
                 })
             }
-            Question::Disconnect { target, reason, stay_away_ms } => {
+            Question::Disconnect { target, reason, away } => {
                 let mut how = Disconnect::new();
                 if let Some(reason) = reason {
                     how = how.reason(reason);
                 }
-                if let Some(milliseconds) = stay_away_ms {
-                    how = how.stay_away(Duration::from_millis(milliseconds));
+                if let Some((who, milliseconds)) = away {
+                    let duration = Duration::from_millis(milliseconds);
+                    manager.keep_away(who, duration);
+                    how = how.stay_away(duration);
                 }
                 Answer::Count(manager.disconnect(target, how).await as u64)
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_core::{Disconnect, Target};
+use sse_core::{Absentee, Disconnect, Target};
 
 use crate::{
     cluster::Cluster,
@@ -25,21 +25,27 @@ pub struct Disconnected {
 impl Cluster {
     /// Ends the streams of a target on all nodes, each with a `disconnected` event, as [`Manager::disconnect`](sse_core::Manager::disconnect).
     ///
-    /// A user that is to stay away is refused on all nodes: at once on those that answered, and on those that did not or that join later as soon as they
-    /// hear from another node.
+    /// A user or a login that is to stay away is refused on all nodes: at once on those that answered, and on those that did not or that join later as
+    /// soon as they hear from another node. For a client every node is asked first for its stream, whose login that is; of one that is on a node which
+    /// does not answer, nobody is kept away.
     ///
     /// *Cancel safety.* After a dropped future some streams may be left as they are, on any node.
     pub async fn disconnect(&self, target: impl Into<Target>, how: Disconnect) -> Disconnected {
         let target = target.into();
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let away = match how.stay_away_ref().filter(|_| self.has_others()) {
+            Some(duration) => self.absentee(&target).await.map(|who| (who, duration)),
+            None => None,
+        };
         let question = Question::Disconnect {
             target: target.clone(),
             reason: how.reason_ref().map(str::to_owned),
-            stay_away_ms: how.stay_away_ref().map(milliseconds),
+            away: away.clone().map(|(who, duration)| (who, milliseconds(duration))),
         };
-        if let (Target::User(user), Some(duration), true) = (&target, how.stay_away_ref(), self.has_others())
-        {
-            self.shared.sent_away(user.clone(), duration);
+        if let Some((who, duration)) = away {
+            // Also of a stream that is on another node.
+            self.manager().keep_away(who.clone(), duration);
+            self.shared.sent_away(who, duration);
         }
         let (own, answers) =
             tokio::join!(self.manager().disconnect(target, how), self.shared.ask_all(question, |_| false));
@@ -51,6 +57,15 @@ impl Cluster {
             streams: own + others.sum::<usize>(),
             unanswered: answers.unanswered,
             complete: answers.complete,
+        }
+    }
+
+    /// Who is to be refused so that a target stays away.
+    async fn absentee(&self, target: &Target) -> Option<Absentee> {
+        match target {
+            Target::User(user) => Some(user.clone().into()),
+            Target::Client(client) => self.connection(*client).await.value?.login_id.map(Into::into),
+            _ => None,
         }
     }
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use sse_core::{BackplaneError, Manager, UserId};
+use sse_core::{Absentee, BackplaneError, Manager};
 use tokio::{
     sync::{Notify, mpsc},
     time::Instant,
@@ -27,7 +27,7 @@ use crate::{
     wire::{self, Body, Message, Report},
 };
 
-/// Users to be kept away that may wait for the next report; beyond it all of them are listed anew.
+/// So many that are to be kept away may wait for the next report; beyond it all of them are listed anew.
 const MOST_AWAY: usize = 1024;
 
 /// What all clones of a cluster and its tasks share.
@@ -42,8 +42,8 @@ pub(crate) struct Shared {
     pub(crate) asked: mpsc::Sender<Asked>,
     /// Whether somebody wants all users of this node listed.
     pub(crate) list_wanted: AtomicBool,
-    /// Users that were sent away here, for the next report.
-    pub(crate) away: Mutex<Vec<(UserId, Duration)>>,
+    /// Who was sent away here, for the next report.
+    pub(crate) away: Mutex<Vec<(Absentee, Duration)>>,
     /// A node is to be asked.
     pub(crate) lost: Notify,
     /// There is something to tidy.
@@ -99,7 +99,7 @@ impl Shared {
         self.moved.notify_one();
         if from != self.me {
             let away = report.away.iter();
-            away.for_each(|(user, ms)| self.manager.keep_away(user.clone(), Duration::from_millis(*ms)));
+            away.for_each(|(who, ms)| self.manager.keep_away(who.clone(), Duration::from_millis(*ms)));
         }
     }
 
@@ -122,11 +122,11 @@ impl Shared {
         }
     }
 
-    /// A user was sent away here; nodes that did not hear of it now must hear of it later.
-    pub(crate) fn sent_away(&self, user: UserId, duration: Duration) {
+    /// Somebody was sent away here; nodes that did not hear of it now must hear of it later.
+    pub(crate) fn sent_away(&self, who: Absentee, duration: Duration) {
         let mut away = self.away.lock();
         if away.len() < MOST_AWAY {
-            away.push((user, duration));
+            away.push((who, duration));
         } else {
             self.list_wanted.store(true, Ordering::Relaxed);
         }

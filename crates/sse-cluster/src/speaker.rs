@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use sse_core::{Target, UserChanges, UserId, UserWatch};
+use sse_core::{Absentee, Target, UserChanges, UserId, UserWatch};
 use tokio::time::{Instant, sleep};
 use tracing::{debug, warn};
 
@@ -110,7 +110,7 @@ impl Speaker {
     async fn tell_page(
         &mut self,
         users: Vec<(UserId, usize)>,
-        away: Vec<(UserId, Duration)>,
+        away: Vec<(Absentee, Duration)>,
         (first, last): (bool, bool),
     ) {
         self.streams = self.shared.manager.count(&Target::All);
@@ -139,7 +139,7 @@ impl Speaker {
         }
     }
 
-    fn some_away(&self) -> Vec<(UserId, Duration)> {
+    fn some_away(&self) -> Vec<(Absentee, Duration)> {
         let mut away = self.shared.away.lock();
         let rest = away.len().saturating_sub(AWAY);
         away.split_off(rest)
@@ -149,7 +149,7 @@ impl Speaker {
         &mut self,
         part: Part,
         users: Vec<(UserId, usize)>,
-        away: Vec<(UserId, Duration)>,
+        away: Vec<(Absentee, Duration)>,
     ) -> Report {
         self.number += 1;
         let milliseconds = |left: Duration| u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
@@ -162,7 +162,7 @@ impl Speaker {
                 .into_iter()
                 .map(|(user, streams)| (user, u32::try_from(streams).unwrap_or(u32::MAX)))
                 .collect(),
-            away: away.into_iter().map(|(user, left)| (user, milliseconds(left))).collect(),
+            away: away.into_iter().map(|(who, left)| (who, milliseconds(left))).collect(),
         }
     }
 

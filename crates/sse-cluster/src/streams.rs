@@ -51,8 +51,8 @@ impl Cluster {
     ///
     /// *Cancel safety.* A dropped future may have renewed.
     pub async fn renew(&self, client: ClientId, caller: &Caller) -> Found<Result<(), RenewError>> {
-        let (user, expires_at) = (caller.user.clone(), caller.expires_at);
-        self.find(Question::Renew { client, user, expires_at }, |answer| match answer {
+        let (user, expires_at, login) = (caller.user.clone(), caller.expires_at, caller.login);
+        self.find(Question::Renew { client, user, expires_at, login }, |answer| match answer {
             Answer::Renewed(Renewal::Done) => Some(Ok(())),
             Answer::Renewed(Renewal::OtherUser) => Some(Err(RenewError::OtherUser)),
             Answer::Renewed(Renewal::Expired) => Some(Err(RenewError::Expired)),

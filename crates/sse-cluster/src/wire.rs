@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use sse_core::{ClientId, Connection, Target, Topic, UserId};
+use sse_core::{Absentee, ClientId, Connection, LoginId, Target, Topic, UserId};
 use thiserror::Error;
 
 use crate::node_id::NodeId;
@@ -11,7 +11,7 @@ use crate::node_id::NodeId;
 const MAGIC: &[u8] = b"ssec";
 
 /// The byte behind it; another one is another form. [`Connection`] is part of the form.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What a node says: to all, since a signal reaches all.
 ///
@@ -47,8 +47,8 @@ pub(crate) struct Report {
     pub(crate) unique_users: Option<u64>,
     /// Users, and how many streams they have on the node now.
     pub(crate) users: Vec<(UserId, u32)>,
-    /// Users that are kept away, and for how many milliseconds from now on.
-    pub(crate) away: Vec<(UserId, u64)>,
+    /// Who is kept away, and for how many milliseconds from now on.
+    pub(crate) away: Vec<(Absentee, u64)>,
 }
 
 /// Of what a report is.
@@ -66,8 +66,8 @@ pub(crate) enum Question {
     Connection(ClientId),
     Join { client: ClientId, topics: Vec<Topic> },
     Leave { client: ClientId, topics: Vec<Topic> },
-    Renew { client: ClientId, user: Option<UserId>, expires_at: Option<u64> },
-    Disconnect { target: Target, reason: Option<String>, stay_away_ms: Option<u64> },
+    Renew { client: ClientId, user: Option<UserId>, expires_at: Option<u64>, login: Option<LoginId> },
+    Disconnect { target: Target, reason: Option<String>, away: Option<(Absentee, u64)> },
     Count(Target),
 }
 
@@ -149,15 +149,20 @@ mod tests {
             streams: 3,
             unique_users: Some(1),
             users: vec![(user.clone(), u32::MAX)],
-            away: vec![(user.clone(), 1)],
+            away: vec![(user.clone().into(), 1), (LoginId::from_bytes([7; 16]).into(), 2)],
         };
         let questions = [
             Question::Connections { user: Some(user.clone()), topic: None, cursor: Some(1), limit: 2 },
             Question::Connection(client),
             Question::Join { client, topics: topics.clone() },
             Question::Leave { client, topics },
-            Question::Renew { client, user: None, expires_at: Some(1) },
-            Question::Disconnect { target: Target::User(user), reason, stay_away_ms: Some(1) },
+            Question::Renew {
+                client,
+                user: None,
+                expires_at: Some(1),
+                login: Some(LoginId::from_bytes([0; 16])),
+            },
+            Question::Disconnect { target: Target::User(user.clone()), reason, away: Some((user.into(), 1)) },
             Question::Count(Target::All),
         ];
         let answers = [
@@ -186,7 +191,7 @@ mod tests {
         assert_eq!(read::<Message>(b"hello"), None);
         assert_eq!(read::<Message>(b"ssec"), Some(Err(WireError::Version(None))));
         assert_eq!(read::<Message>(b"ssec\x07rest"), Some(Err(WireError::Version(Some(7)))));
-        assert_eq!(read::<Message>(b"ssec\x01"), Some(Err(WireError::Damaged)));
+        assert_eq!(read::<Message>(b"ssec\x02"), Some(Err(WireError::Damaged)));
     }
 
     proptest! {

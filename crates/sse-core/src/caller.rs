@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::{clock::unix_ms, name::UserId};
+use crate::{clock::unix_ms, login_id::LoginId, name::UserId};
 
 /// Who is asking: what authentication found out, in no authentication's terms.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -16,6 +16,8 @@ pub struct Caller {
     pub claims: Map<String, Value>,
     /// Until when this holds, in Unix milliseconds: no stream of the caller's lives longer. `None` for no end.
     pub expires_at: Option<u64>,
+    /// By which signing in the caller comes, where authentication can tell; else none of its streams can be kept away without keeping the user away.
+    pub login: Option<LoginId>,
 }
 
 impl Caller {

@@ -1,13 +1,11 @@
 //! The name of one live stream.
 
-use std::{
-    fmt,
-    hash::{BuildHasher, RandomState},
-    str::FromStr,
-};
+use std::hash::{BuildHasher, RandomState};
 
 use rand::RngExt as _;
 use thiserror::Error;
+
+use crate::hex_id::hex_id;
 
 /// One live stream: made by the server, unguessable, never used twice.
 ///
@@ -56,42 +54,7 @@ impl ClientId {
     }
 }
 
-impl FromStr for ClientId {
-    type Err = ClientIdError;
-
-    fn from_str(text: &str) -> Result<Self, ClientIdError> {
-        let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        if text.len() != 32 || !text.bytes().all(hex) {
-            return Err(ClientIdError);
-        }
-        u128::from_str_radix(text, 16).map(Self).map_err(|_| ClientIdError)
-    }
-}
-
-impl fmt::Display for ClientId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
-    }
-}
-
-impl fmt::Debug for ClientId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl serde::Serialize for ClientId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for ClientId {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+hex_id!(ClientId, ClientIdError);
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,7 @@ use tokio::task::yield_now;
 use crate::{
     client_id::ClientId,
     groups::GroupKind,
+    login_id::LoginId,
     manager::Manager,
     name::{Topic, UserId},
     order::Order,
@@ -38,6 +39,8 @@ pub struct Connection {
     pub client_id: ClientId,
     /// Whose it is.
     pub user_id: Option<UserId>,
+    /// By which signing in it came: the same for all streams of one browser.
+    pub login_id: Option<LoginId>,
     /// The topics it is in.
     pub topics: Vec<Topic>,
     /// When it was accepted, in Unix milliseconds.
@@ -153,6 +156,7 @@ impl Connection {
         Self {
             client_id: slot.stream.id,
             user_id: slot.stream.user.clone(),
+            login_id: order.registry.login(slot.stream.place),
             topics: order.registry.topics_of(slot),
             connected_at: slot.stream.connected_at,
             waiting: state.waiting(),

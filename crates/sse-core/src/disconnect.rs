@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use tokio::task::yield_now;
 
-use crate::{farewell::Farewell, manager::Manager, name::UserId, reason::Reason, target::Target};
+use crate::{
+    away::Absentee, farewell::Farewell, manager::Manager, order::Order, reason::Reason, target::Target,
+};
 
 /// So many streams are ended while the manager's lock is held once.
 const STEP: usize = 128;
@@ -32,7 +34,10 @@ impl Disconnect {
         self
     }
 
-    /// Tells the client not to come back, and refuses the user with 204 for so long (at most 20 days). Only for [`Target::User`].
+    /// Tells clients not to come back, and refuses them with 204 for so long (at most 20 days). Only for [`Target::User`] and [`Target::Client`].
+    ///
+    /// Of a client its [login](crate::Caller::login) is refused, so every stream of that browser's; those that are live stay until they end. A stream
+    /// without a login ([`Connection::login_id`](crate::Connection::login_id)) is ended, and may come back.
     pub fn stay_away(mut self, duration: Duration) -> Self {
         self.stay_away = Some(duration.min(LONGEST));
         self
@@ -52,19 +57,19 @@ impl Disconnect {
 }
 
 impl Manager {
-    /// Refuses a user with 204 for so long from now on (at most 20 days), or for longer if that was said before, without ending its streams. At
-    /// most 10,000 users are kept away; beyond it the one whose term ends first may return.
-    pub fn keep_away(&self, user: UserId, duration: Duration) {
-        let (uptime_ms, duration) = (self.inner.clock.uptime_ms(), duration.min(LONGEST));
+    /// Refuses a user or a login with 204 for so long from now on (at most 20 days), or for longer if that was said before, without ending streams. At
+    /// most 10,000 are kept away; beyond it the one whose term ends first may return.
+    pub fn keep_away(&self, who: impl Into<Absentee>, duration: Duration) {
+        let (who, uptime_ms, duration) = (who.into(), self.inner.clock.uptime_ms(), duration.min(LONGEST));
         let mut order = self.inner.order.lock();
-        if order.away.left(&user, uptime_ms).is_none_or(|left| left < duration) {
-            order.away.keep(user, uptime_ms, duration);
+        if order.away.left(&who, uptime_ms).is_none_or(|left| left < duration) {
+            order.away.keep(who, uptime_ms, duration);
         }
     }
 
-    /// The users that are kept away, and for how much longer.
+    /// Who is kept away, and for how much longer.
     #[must_use]
-    pub fn kept_away(&self) -> Vec<(UserId, Duration)> {
+    pub fn kept_away(&self) -> Vec<(Absentee, Duration)> {
         self.inner.order.lock().away.all(self.inner.clock.uptime_ms())
     }
 
@@ -73,17 +78,15 @@ impl Manager {
     /// Streams that connect while it runs are ended or not. Dropping the future leaves the rest as they are.
     pub async fn disconnect(&self, target: impl Into<Target>, how: Disconnect) -> usize {
         let target = target.into();
-        let away = match (&target, how.stay_away) {
-            (Target::User(user), Some(duration)) => Some((user.clone(), duration)),
-            _ => None,
-        };
         let mut farewell = Farewell::new(Reason::Kicked);
         farewell.note = how.reason.map(Into::into);
-        farewell.reconnect = away.is_none();
         let mut left = {
             let mut order = self.inner.order.lock();
-            if let Some((user, duration)) = away {
-                order.away.keep(user, self.inner.clock.uptime_ms(), duration);
+            if let Some((who, duration)) =
+                how.stay_away.and_then(|time| Some((order.absentee(&target)?, time)))
+            {
+                order.away.keep(who, self.inner.clock.uptime_ms(), duration);
+                farewell.reconnect = false;
             }
             order.size_of(&target)
         };
@@ -104,5 +107,16 @@ impl Manager {
             yield_now().await;
         }
         ended
+    }
+}
+
+impl Order {
+    /// Who is to be refused so that a target stays away.
+    fn absentee(&self, target: &Target) -> Option<Absentee> {
+        match target {
+            Target::User(user) => Some(user.clone().into()),
+            Target::Client(client) => self.registry.login(self.registry.place(*client)?).map(Into::into),
+            Target::All | Target::Topic(_) => None,
+        }
     }
 }

@@ -33,6 +33,7 @@ mod groups;
 mod handshake;
 mod heartbeat;
 mod hello;
+mod hex_id;
 mod hooks;
 mod inner;
 mod into_event;
@@ -42,6 +43,8 @@ mod lines;
 mod log;
 mod log_stats;
 mod logging;
+mod login_id;
+mod logins;
 #[cfg(all(test, loom))]
 mod loom_tests;
 mod manager;
@@ -82,6 +85,7 @@ mod watchers;
 mod window;
 
 pub use access::{Access, Open, OwnOnly};
+pub use away::Absentee;
 pub use backplane::{
     Appended, Backplane, BackplaneError, Batch, Bounds, Entry, Lease, NewEntry, Page, ReadLimit, Signals,
     Tail,
@@ -110,6 +114,7 @@ pub use hello::Hello;
 pub use hooks::{Departure, Hooks, NoHooks, StreamInfo};
 pub use into_event::{IntoEvent, Payload};
 pub use log_stats::{LogState, LogStats};
+pub use login_id::{LoginId, LoginIdError};
 pub use manager::Manager;
 pub use memory::MemoryBackplane;
 pub use name::{MAX_NAME_BYTES, Topic, UserId};

@@ -210,10 +210,10 @@ impl Manager {
             return Err(Cause::Unavailable);
         }
         let mut replaced = Replaced::new();
+        if order.away.is_away(&handshake.caller, self.inner.clock.uptime_ms()) {
+            return Err(Cause::StayAway);
+        }
         if let Some(user) = &handshake.caller.user {
-            if order.away.is_away(user, self.inner.clock.uptime_ms()) {
-                return Err(Cause::StayAway);
-            }
             if let Some(most) = config.max_connections_per_user {
                 let group = (GroupKind::User, user.as_str());
                 find_room(order, group, most, config.when_user_full, &mut replaced)
@@ -280,6 +280,9 @@ impl Manager {
         let place = shared.place;
         if let Some(user) = &shared.user {
             order.registry.join(place, GroupKind::User, user.text());
+        }
+        if let Some(login) = handshake.caller.login {
+            order.registry.set_login(place, login);
         }
         if let (Some(address), Some(_)) = (shared.address, config.max_connections_per_address) {
             order.registry.join(place, GroupKind::Address, &Registry::address_name(address));

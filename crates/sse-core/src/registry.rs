@@ -11,6 +11,8 @@ use smallvec::SmallVec;
 use crate::{
     client_id::{ClientId, ClientIds},
     groups::{GroupKind, Groups, Membership},
+    login_id::LoginId,
+    logins::Logins,
     name::{Topic, UserId},
     shared::Shared,
     table::Table,
@@ -29,6 +31,7 @@ pub(crate) struct Registry {
     pub(crate) streams: Table<Slot>,
     pub(crate) groups: Groups,
     ids: ClientIds,
+    logins: Logins,
     /// Streams as they came, some of them gone; kept only where the oldest is to be replaced.
     arrivals: Option<VecDeque<(u32, ClientId)>>,
 }
@@ -54,6 +57,15 @@ impl Registry {
     pub(crate) fn place(&self, id: ClientId) -> Option<u32> {
         let place = self.ids.place(id);
         (self.streams.get(place)?.stream.id == id).then_some(place)
+    }
+
+    /// By which signing in a stream came.
+    pub(crate) fn login(&self, place: u32) -> Option<LoginId> {
+        self.logins.get(place)
+    }
+
+    pub(crate) fn set_login(&mut self, place: u32, login: LoginId) {
+        self.logins.set(place, login);
     }
 
     pub(crate) fn oldest(&mut self) -> Option<u32> {
@@ -110,6 +122,7 @@ impl Registry {
     /// Removes a stream from everything. The caller has settled it and those that move.
     pub(crate) fn remove(&mut self, place: u32) -> Option<Slot> {
         let slot = self.streams.remove(place)?;
+        self.logins.remove(place);
         slot.memberships.iter().for_each(|membership| self.leave_group(*membership));
         if let Some(arrivals) = self.arrivals.as_mut().filter(|_| self.streams.len() == 0) {
             *arrivals = VecDeque::new();

@@ -33,7 +33,8 @@ impl Manager {
         let left = caller.time_left();
         let (uptime_ms, round) = (self.inner.clock.uptime_ms(), self.inner.round);
         self.inner.with_order(|order, _| {
-            let slot = order.registry.place(client).and_then(|place| order.registry.streams.get(place));
+            let place = order.registry.place(client).ok_or(RenewError::NotLive)?;
+            let slot = order.registry.streams.get(place);
             let stream = &slot.ok_or(RenewError::NotLive)?.stream;
             if caller.user.is_none() || stream.user != caller.user {
                 return Err(RenewError::OtherUser);
@@ -42,6 +43,10 @@ impl Manager {
                 return Err(RenewError::Expired);
             }
             stream.expires_in(left, uptime_ms, round, &self.inner.jitter);
+            // With what it would come back now.
+            if let Some(login) = caller.login {
+                order.registry.set_login(place, login);
+            }
             Ok(())
         })
     }

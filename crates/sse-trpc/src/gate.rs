@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sse_access::Gate;
 use sse_auth::{Credential, Identity, TicketError, Tickets};
-use sse_core::{Caller, Cause};
+use sse_core::{Caller, Cause, LoginId};
 
 use crate::{
     code::Code,
@@ -50,6 +50,7 @@ impl Credentials for ByGate {
         // A caller that came by a ticket does not get here: the gate of calls takes none, and `identify` is for streams alone.
         let mut identity = Identity::without_user(Credential::Other).claims(caller.claims.clone());
         identity.user = caller.user.as_ref().map(|user| user.as_str().to_owned());
+        identity.login = caller.login.map(LoginId::to_bytes);
         identity.expires_at = caller.expires_at.map(|milliseconds| milliseconds / 1000);
         match self.tickets.issue(&identity) {
             Ok(ticket) => Ok(Ticket { text: ticket.as_str().to_owned(), lifetime: ticket.lifetime() }),

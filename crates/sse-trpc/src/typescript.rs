@@ -106,6 +106,8 @@ fn member(value: &Value) -> String {
 struct Connection {
     client_id: String,
     user_id: Option<String>,
+    /// By which signing in it came: the same for all streams of one browser. `null` where authentication cannot tell.
+    login_id: Option<String>,
     topics: Vec<String>,
     connected_at: u64,
     waiting: usize,

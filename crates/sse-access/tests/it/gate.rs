@@ -112,3 +112,12 @@ async fn a_ticket_opens_once_and_only_where_tickets_are_taken() {
     assert_eq!(streams.admit_ticket(ticket.as_str()).unwrap_err(), Cause::Unauthenticated);
     assert_eq!(json!(streams.admit_ticket("x").unwrap_err().as_str()), "unauthenticated");
 }
+
+#[tokio::test]
+async fn a_caller_has_the_login_that_authentication_found() {
+    let login = |identity: &Identity| caller(identity).unwrap().login;
+    let laptop = identity("ada", Credential::Bearer).login("laptop");
+    assert_eq!(login(&laptop).map(|id| id.to_bytes()), laptop.login);
+    assert_ne!(login(&laptop), None);
+    assert_eq!(login(&identity("ada", Credential::Bearer)), None);
+}

@@ -7,6 +7,7 @@ mod first_of;
 #[cfg(feature = "jwks-http")]
 mod http_fetch;
 mod jwt;
+mod logins;
 mod next_auth;
 mod next_auth_vectors;
 mod origins;

@@ -46,6 +46,24 @@ async fn a_ticket_is_its_user_once() {
 }
 
 #[tokio::test]
+async fn a_ticket_has_the_login_of_who_asked_for_it() {
+    let (tickets, _) = tickets();
+    let login = async |identity: &Identity| {
+        let ticket = tickets.issue(identity).unwrap();
+        present_one(&tickets, &ticket).await.unwrap().unwrap().login
+    };
+    let laptop = ada().login("laptop");
+    assert_eq!(login(&laptop).await, laptop.login);
+    assert_eq!(login(&ada()).await, None);
+    // A backend that vouches for a user says it in the claims.
+    for (claim, text) in [("sid", "laptop"), ("jti", "laptop")] {
+        let claims: Map<_, _> = [(claim.to_owned(), json!(text))].into_iter().collect();
+        assert_eq!(login(&ada().claims(claims.clone())).await, laptop.login);
+        assert_eq!(login(&ada().claims(claims).login("phone")).await, ada().login("phone").login);
+    }
+}
+
+#[tokio::test]
 async fn of_many_who_present_it_one_succeeds() {
     let (tickets, _) = tickets();
     let ticket = Arc::new(tickets.issue(&ada()).unwrap());

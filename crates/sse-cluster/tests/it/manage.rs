@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_core::{Caller, Cause, Disconnect, Event, Handshake, RenewError, Target, Topic, unix_ms};
+use sse_core::{Caller, Cause, Disconnect, Event, Handshake, LoginId, RenewError, Target, Topic, unix_ms};
 use tokio::time::sleep;
 
 use crate::support::{LATER, Node, SOON, TERM, memory, user};
@@ -151,4 +151,46 @@ async fn questions_are_answered_while_events_are_published() {
     }
     sleep(TERM).await;
     one.sees(1, 1, 2);
+}
+
+fn signed_in(login: u8) -> Handshake {
+    let mut caller = Caller::user(user("ada"));
+    caller.login = Some(LoginId::from_bytes([login; 16]));
+    Handshake::new().caller(caller)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_stays_away_from_all_nodes_whichever_its_stream_was_on() {
+    let memory = memory();
+    let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
+    let minute = Duration::from_secs(60);
+    let is_refused = |node: &Node, login| {
+        let refused = node.manager.connect(signed_in(login)).err();
+        refused.inspect(|refused| assert_eq!(*refused.cause(), Cause::StayAway)).is_some()
+    };
+    for (holder, login) in [(&one, 1), (&two, 2)] {
+        let stream = holder.manager.connect(signed_in(login)).unwrap();
+        let ended = one.cluster.disconnect(stream.client_id(), Disconnect::new().stay_away(minute)).await;
+        assert_eq!((ended.streams, ended.complete), (1, true));
+        assert!(is_refused(&one, login) && is_refused(&two, login), "{login}");
+    }
+    assert!(!is_refused(&one, 3) && !is_refused(&two, 3), "the user's other browsers may come");
+    // One that starts later hears it from those that are there.
+    let three = Node::start(&memory).await;
+    sleep(LATER).await;
+    assert!(is_refused(&three, 1) && is_refused(&three, 2) && !is_refused(&three, 3));
+    sleep(minute).await;
+    assert!(!is_refused(&three, 1) && !is_refused(&one, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_was_renewed_on_another_node_has_its_new_login() {
+    let memory = memory();
+    let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
+    let stream = two.manager.connect(signed_in(1)).unwrap();
+    let mut caller = Caller::user(user("ada"));
+    caller.login = Some(LoginId::from_bytes([2; 16]));
+    assert_eq!(one.cluster.renew(stream.client_id(), &caller).await.value, Some(Ok(())));
+    let found = one.cluster.connection(stream.client_id()).await.value.unwrap();
+    assert_eq!(found.login_id, caller.login);
 }

@@ -16,6 +16,7 @@ mod leavers;
 mod lifecycle;
 mod limits;
 mod log;
+mod logins;
 mod nodes;
 mod old_parts;
 mod publish;

@@ -130,7 +130,7 @@ async fn users_are_kept_away_without_a_disconnect_and_listed() {
     assert_eq!(*refused.cause(), Cause::StayAway);
     manager.keep_away(user("ada"), Duration::from_secs(1));
     tokio::time::advance(Duration::from_secs(20)).await;
-    assert_eq!(manager.kept_away(), [(user("ada"), Duration::from_secs(40))]);
+    assert_eq!(manager.kept_away(), [(user("ada").into(), Duration::from_secs(40))]);
     tokio::time::advance(Duration::from_secs(40)).await;
     assert_eq!(manager.kept_away(), []);
     let _back = manager.connect(Handshake::new().user("ada")).unwrap();

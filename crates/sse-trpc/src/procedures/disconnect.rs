@@ -29,12 +29,26 @@ pub(crate) async fn disconnect(context: Context, input: Input) -> Result<Done, E
         how = how.reason(reason);
     }
     if let Some(milliseconds) = input.stay_away_ms {
-        if !matches!(input.target, Target::User(_)) {
-            return Err(Error::field("stayAwayMs", "only a user can be told to stay away"));
-        }
+        check_absentee(&context, &input.target).await?;
         check::in_range("stayAwayMs", milliseconds, 1, LONGEST_ABSENCE_MS)?;
         how = how.stay_away(Duration::from_millis(milliseconds));
     }
     let ended = context.cluster().disconnect(input.target, how).await;
     Ok(Done::matched(ended.streams).unless(ended.complete, ended.unanswered))
+}
+
+/// Refuses, before anything is ended, to keep somebody away whom nothing would recognise.
+async fn check_absentee(context: &Context, target: &Target) -> Result<(), Error> {
+    let client = match target {
+        Target::User(_) => return Ok(()),
+        Target::Client(client) => *client,
+        _ => return Err(Error::field("stayAwayMs", "only a user or a client can be told to stay away")),
+    };
+    match context.cluster().connection(client).await.value {
+        Some(connection) if connection.login_id.is_none() => {
+            let problem = "nothing would recognise the client when it returns: it came without a login";
+            Err(Error::field("stayAwayMs", problem))
+        }
+        _ => Ok(()),
+    }
 }

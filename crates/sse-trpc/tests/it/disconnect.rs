@@ -1,9 +1,9 @@
 //! `disconnect`.
 
 use serde_json::json;
-use sse_core::{Cause, Handshake};
+use sse_core::{Cause, ClientId, Handshake, LoginId};
 
-use crate::api::Api;
+use crate::api::{Api, user};
 
 #[tokio::test]
 async fn it_ends_the_streams_of_its_target() {
@@ -38,6 +38,29 @@ async fn a_user_is_told_to_stay_away() {
 }
 
 #[tokio::test]
+async fn a_client_is_told_to_stay_away_where_something_recognises_it() {
+    let api = Api::open();
+    let mut caller = user("ada");
+    caller.login = Some(LoginId::from_bytes([1; 16]));
+    let kicked = api.manager.connect(Handshake::new().caller(caller.clone())).unwrap();
+    let mut unknown = api.listen("ada", &[]);
+
+    let stay_away = |client: ClientId| json!({ "target": { "client": client }, "stayAwayMs": 60_000 });
+    let input = stay_away(unknown.id());
+    let problem = "stayAwayMs: nothing would recognise the client when it returns: it came without a login";
+    api.mutate("sse.disconnect", input).await.bad_request(problem);
+    assert_eq!(unknown.events(), [], "nothing is done by halves");
+
+    api.mutate("sse.disconnect", stay_away(kicked.client_id())).await.matched(1);
+    let refused = api.manager.connect(Handshake::new().caller(caller)).unwrap_err();
+    assert!(matches!(refused.cause(), Cause::StayAway));
+    api.listen("ada", &[]);
+    drop(kicked);
+    let gone = "0".repeat(32).parse().unwrap();
+    api.mutate("sse.disconnect", stay_away(gone)).await.matched(0);
+}
+
+#[tokio::test]
 async fn fields_are_checked() {
     let api = Api::open();
     let mut ada = api.listen("ada", &["news"]);
@@ -50,11 +73,11 @@ async fn fields_are_checked() {
         ),
         (
             json!({ "target": "all", "stayAwayMs": 1 }),
-            "stayAwayMs: only a user can be told to stay away".into(),
+            "stayAwayMs: only a user or a client can be told to stay away".into(),
         ),
         (
             json!({ "target": { "topic": "news" }, "stayAwayMs": 1 }),
-            "stayAwayMs: only a user can be told to stay away".into(),
+            "stayAwayMs: only a user or a client can be told to stay away".into(),
         ),
         (
             json!({ "target": { "user": "ada" }, "stayAwayMs": 0 }),

@@ -1,0 +1,68 @@
+//! Clients that are kept away, and what they are recognised by.
+
+use std::time::Duration;
+
+use sse_core::{Caller, Cause, Disconnect, Handshake, LoginId, Manager, Target, UserId};
+
+use crate::support::{Client, json};
+
+fn user(name: &str) -> UserId {
+    name.parse().unwrap()
+}
+
+fn signed_in(name: &str, login: u8) -> Caller {
+    let mut caller = Caller::user(user(name));
+    caller.login = Some(LoginId::from_bytes([login; 16]));
+    caller
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_to_stay_away_is_recognised_by_its_login() {
+    let manager = Manager::builder().build().unwrap();
+    let connect = |caller: Caller| manager.connect(Handshake::new().caller(caller));
+    let (kicked, tab) = (connect(signed_in("ada", 1)).unwrap(), connect(signed_in("ada", 1)).unwrap());
+    let other = connect(signed_in("ada", 2)).unwrap();
+    let logins: Vec<_> = [&kicked, &tab, &other]
+        .map(|stream| manager.connection(stream.client_id()).unwrap().login_id.unwrap().to_bytes()[0])
+        .into();
+    assert_eq!(logins, [1, 1, 2]);
+
+    let how = Disconnect::new().stay_away(Duration::from_secs(60));
+    assert_eq!(manager.disconnect(Target::Client(kicked.client_id()), how).await, 1);
+    assert_eq!(manager.count(&Target::User(user("ada"))), 2, "what is live stays");
+    let is_refused = |caller| connect(caller).is_err_and(|refused| *refused.cause() == Cause::StayAway);
+    assert!(is_refused(signed_in("ada", 1)));
+    assert!(!is_refused(signed_in("ada", 2)) && !is_refused(Caller::user(user("ada"))));
+    assert_eq!(manager.kept_away(), [(LoginId::from_bytes([1; 16]).into(), Duration::from_secs(60))]);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert!(!is_refused(signed_in("ada", 1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_renewed_a_stream_is_recognised_by_what_it_would_come_back_with() {
+    let manager = Manager::builder().build().unwrap();
+    let connect = |caller: Caller| manager.connect(Handshake::new().caller(caller));
+    let stream = connect(signed_in("ada", 1)).unwrap();
+    manager.renew(stream.client_id(), &signed_in("ada", 2)).unwrap();
+    let how = Disconnect::new().stay_away(Duration::from_secs(60));
+    manager.disconnect(Target::Client(stream.client_id()), how).await;
+    assert!(connect(signed_in("ada", 2)).is_err());
+    assert!(connect(signed_in("ada", 1)).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_without_a_login_is_ended_and_may_come_back() {
+    let manager = Manager::builder().build().unwrap();
+    let mut client = Client::greeted(&manager, Handshake::new().user("ada"));
+    let how = Disconnect::new().stay_away(Duration::from_secs(60));
+    assert_eq!(manager.disconnect(Target::Client(client.id()), how.clone()).await, 1);
+    let farewell = json(client.take().last().unwrap());
+    assert_eq!(farewell["data"]["reconnect"], true, "{farewell}");
+    assert_eq!(manager.kept_away(), []);
+    assert!(manager.connect(Handshake::new().user("ada")).is_ok());
+    // A place that is used again has nothing of who was there before.
+    let signed_in = manager.connect(Handshake::new().caller(signed_in("ada", 1))).unwrap();
+    drop(signed_in);
+    let next = manager.connect(Handshake::new().user("ada")).unwrap();
+    assert_eq!(manager.connection(next.client_id()).unwrap().login_id, None);
+}
