@@ -44,7 +44,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Management {
     pub(crate) manager: Manager,
-    cluster: Cluster,
+    pub(crate) cluster: Cluster,
     limits: Limits,
     body_time: Duration,
     pub(crate) transformer: Transformer,

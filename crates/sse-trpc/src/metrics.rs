@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use sse_cluster::ClusterStats;
 use sse_metrics::{Families, Family, Histogram, Source};
 
 use crate::{code::Code, management::Management};
@@ -24,6 +25,21 @@ const REFUSED: Family<1> = Family::counter(
 )
 .labels(["code"]);
 
+const NODES: Family =
+    Family::gauge("sse_cluster_nodes", "Nodes of the cluster, as far as this one knows; only in a cluster.");
+const CLUSTER_STREAMS: Family =
+    Family::gauge("sse_cluster_streams", "Streams that are live on all nodes of the cluster.");
+const CLUSTER_USERS: Family = Family::gauge(
+    "sse_cluster_users",
+    "Users with at least one live stream on any node of the cluster, each counted once.",
+);
+const CLUSTER_AGE: Family =
+    Family::gauge("sse_cluster_age_seconds", "How old the oldest of what is known of other nodes is.");
+const CLUSTER_COMPLETE: Family = Family::gauge(
+    "sse_cluster_complete",
+    "1 when it is known which nodes there are, and what each of them last said of its users.",
+);
+
 /// How requests without a call fail.
 const REFUSALS: [Code; 3] = [Code::ParseError, Code::BadRequest, Code::UnsupportedMediaType];
 
@@ -42,5 +58,16 @@ impl Source for Management {
         }
         families.put(&UNKNOWN, [], self.unknown.load(Ordering::Relaxed));
         families.put_each(&REFUSED, self.refused.counts(&REFUSALS));
+        if self.cluster.has_others() {
+            put_cluster(families, &self.cluster.stats());
+        }
     }
+}
+
+fn put_cluster(families: &mut Families, cluster: &ClusterStats) {
+    families.put(&NODES, [], cluster.nodes.len());
+    families.put(&CLUSTER_STREAMS, [], cluster.connections);
+    families.put(&CLUSTER_USERS, [], cluster.unique_users);
+    families.put(&CLUSTER_AGE, [], cluster.age.as_secs_f64());
+    families.put(&CLUSTER_COMPLETE, [], cluster.complete);
 }

@@ -81,7 +81,11 @@ ageMs?: number,
  */
 incomplete?: Array<string>, } & SseCounters;
 
-export type Connection = { clientId: string, userId: string | null, topics: Array<string>, connectedAt: number, waiting: number, delivered: number, 
+export type Connection = { clientId: string, userId: string | null, 
+/**
+ * By which signing in it came: the same for all streams of one browser. `null` where authentication cannot tell.
+ */
+loginId: string | null, topics: Array<string>, connectedAt: number, waiting: number, delivered: number, 
 /**
  * The node that it is on; only in a cluster.
  */

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use serde_json::{Value, json};
 use sse_cluster::{Cluster, ClusterConfig};
 use sse_core::{Handshake, LogState, Manager, MemoryBackplane, Open, Retention, Session};
+use sse_metrics::Metrics;
 use sse_testkit::backplane::ScriptedBackplane;
 use tokio::time::sleep;
 
@@ -75,6 +76,23 @@ async fn stats_are_of_all_nodes() {
     let stats = two.api.query("sse.getStats", json!({ "byUser": false })).await.data();
     assert_eq!(stats["totalConnections"], 3, "what was known");
     assert!(stats["incomplete"].is_array(), "{stats}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scrape_tells_of_the_cluster_and_only_of_one() {
+    let (one, two) = pair().await;
+    let _streams = [one.connect("ada", "a"), two.connect("ada", "a"), two.connect("ben", "a")];
+    settle().await;
+    let scrape = |api: &Api| Metrics::new().source(api.management.clone()).scrape(None).body;
+    let text = scrape(&one.api);
+    for sample in ["nodes 2", "streams 3", "users 2", "complete 1"] {
+        assert!(text.contains(&format!("\nsse_cluster_{sample}\n")), "{sample}\n{text}");
+    }
+    assert!(text.contains("\nsse_cluster_age_seconds "), "{text}");
+    two.way.set_away(true);
+    sleep(TERM * 2).await;
+    assert!(scrape(&two.api).contains("\nsse_cluster_complete 0\n"));
+    assert!(!scrape(&Api::open()).contains("sse_cluster"));
 }
 
 #[tokio::test(start_paused = true)]
