@@ -25,6 +25,8 @@ pub(crate) struct Backplane {
     pub(crate) prefix: String,
     /// Bytes of it that are held in memory, if it is elsewhere.
     pub(crate) memory: u64,
+    /// What this hub is called among those that share it.
+    pub(crate) node: Option<String>,
 }
 
 /// Where a log is.

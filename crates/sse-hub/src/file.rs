@@ -30,6 +30,7 @@ pub(crate) struct Fields {
     pub(crate) backplane_file: Option<PathBuf>,
     pub(crate) backplane_prefix: Option<String>,
     pub(crate) backplane_memory: Option<u64>,
+    pub(crate) node_name: Option<String>,
 }
 
 /// A settings file that was read.

@@ -31,6 +31,9 @@ pub(crate) struct LogArgs {
     /// Bytes of a log elsewhere that are held in memory as well, for clients who return soon [default: 67108864]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_BACKPLANE_MEMORY")]
     backplane_memory: Option<u64>,
+    /// What this hub is called in statistics of all hubs on its log [default: its address]
+    #[arg(long, value_name = "NAME", env = "SSE_HUB_NODE_NAME")]
+    node_name: Option<String>,
     /// Events that the log keeps [default: 100000]
     #[arg(long, value_name = "N", env = "SSE_HUB_LOG_ENTRIES")]
     log_entries: Option<usize>,
@@ -56,6 +59,7 @@ impl LogArgs {
         let retention = self.retention(streams.log);
         let prefix = self.backplane_prefix.or(file.backplane_prefix.take());
         let memory = self.backplane_memory.or(file.backplane_memory);
+        let node = self.node_name.or(file.node_name.take());
         let url = match (self.backplane, self.backplane_file) {
             (None, None) => (file.backplane.take(), file.backplane_file.take()),
             given => given,
@@ -66,12 +70,18 @@ impl LogArgs {
                 Some(_) => Err(setting(name_of_retention(sources), NO_LOG)),
                 None if prefix.is_some() => idle("backplane-prefix", NO_LOG),
                 None if memory.is_some() => idle("backplane-memory", NO_LOG),
+                None if node.is_some() => idle("node-name", NO_LOG),
                 None => Ok(None),
             };
         };
         let address = Address::parse(&url)?;
-        if prefix.is_some() && !address.is_shared() {
-            return idle("backplane-prefix", "is for Redis and NATS, where hubs may share a log");
+        for (flag, is_given) in [("backplane-prefix", prefix.is_some()), ("node-name", node.is_some())] {
+            if is_given && !address.is_shared() {
+                return idle(flag, "is for Redis and NATS, where hubs may share a log");
+            }
+        }
+        if node.as_ref().is_some_and(|name| name.is_empty() || name.len() > 128) {
+            return idle("node-name", "must have 1 to 128 bytes");
         }
         if memory.is_some() && address == Address::Memory {
             return idle(
@@ -84,7 +94,7 @@ impl LogArgs {
         }
         streams.log = Some(retention.unwrap_or_default());
         let prefix = prefix.unwrap_or_else(|| "sse".to_owned());
-        Ok(Some(Backplane { name: url.source, address, prefix, memory: memory.unwrap_or(MEMORY) }))
+        Ok(Some(Backplane { name: url.source, address, prefix, memory: memory.unwrap_or(MEMORY), node }))
     }
 
     fn retention(&self, file: Option<Retention>) -> Option<Retention> {

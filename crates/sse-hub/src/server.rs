@@ -43,8 +43,10 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Error> {
     let builder = Manager::builder().config(streams);
     let builder = log.iter().filter_map(Opened::log).fold(builder, Builder::backplane);
     let transports = Transports::default();
+    let node = settings.backplane.and_then(|backplane| backplane.node).or_else(|| address(&listener));
+    let config = node.iter().fold(ClusterConfig::new(), |config, name| config.name(name));
     let (cluster, router) =
-        app(builder, settings.management, settings.transformer, settings.configured, &transports)?;
+        app(builder, config, settings.management, settings.transformer, settings.configured, &transports)?;
     cluster.manager().follow();
     announce(&listener, settings.tls.is_some());
     let server = sse_axum::serve(listener, router);
@@ -69,6 +71,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Error> {
 /// The manager as a node of its cluster, and the routes that lead to it.
 fn app(
     builder: Builder,
+    node: ClusterConfig,
     limits: Limits,
     transformer: Transformer,
     configured: Option<Configured>,
@@ -79,7 +82,7 @@ fn app(
         None => builder.access(Open),
     };
     let manager = builder.build().map_err(|error| Error::Streams(vec![error.to_string()]))?;
-    let cluster = Cluster::start(&manager, ClusterConfig::new());
+    let cluster = Cluster::start(&manager, node);
     let management = Management::new(manager.clone()).cluster(cluster.clone());
     let management = management.limits(limits).transformer(transformer);
     let metrics =
@@ -114,6 +117,16 @@ fn try_listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Prints where it listens. That nobody reads it is no reason not to serve.
+/// Where other machines find the hub, as far as it knows.
+fn address(listener: &TcpListener) -> Option<String> {
+    let address = listener.local_addr().ok()?;
+    if !address.ip().is_unspecified() {
+        return Some(address.to_string());
+    }
+    let system = rustix::system::uname();
+    Some(format!("{}:{}", system.nodename().to_string_lossy(), address.port()))
+}
+
 fn announce(listener: &TcpListener, is_encrypted: bool) {
     let scheme = if is_encrypted { "https" } else { "http" };
     let written = listener.local_addr().and_then(|address| {

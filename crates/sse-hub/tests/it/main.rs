@@ -5,6 +5,7 @@ mod access;
 mod brokers;
 mod browser;
 mod cdp;
+mod cluster;
 mod config;
 mod curl;
 mod hostile;

@@ -18,13 +18,13 @@ async fn node(url: &str) -> Hub {
 }
 
 /// Waits until it is ready, or not.
-async fn becomes(hub: &Hub, status: u16) {
+pub(crate) async fn becomes(hub: &Hub, status: u16) {
     until(async || hub.request("GET", "/health/ready").await.status == status).await;
     assert_eq!(hub.request("GET", "/health/live").await.status, 200);
 }
 
 /// Waits for a system event, and gives numbers that came before it.
-async fn expect_system(stream: &mut RawClient, name: &str) -> Vec<u64> {
+pub(crate) async fn expect_system(stream: &mut RawClient, name: &str) -> Vec<u64> {
     let mut events = Vec::new();
     loop {
         let event = stream.next_event_within(PATIENCE).await.unwrap();
