@@ -60,7 +60,7 @@ impl Shared {
                 (query.user, query.topic) = (user, topic);
                 self.page(query, limit.clamp(1, STREAMS))
             }
-            Question::Connection(client) => Answer::Connection(manager.connection(client)),
+            Question::Connection(client) => Answer::Connection(manager.connection(client).map(Box::new)),
             Question::Join { client, topics } => Answer::Topics(
                 manager
                     .connection(client)

@@ -26,7 +26,7 @@ impl Cluster {
     /// A live stream, on whichever node it is. Exact, of the moment of that node's answer.
     pub async fn connection(&self, client: ClientId) -> Found<Connection> {
         self.find(Question::Connection(client), |answer| match answer {
-            Answer::Connection(connection) => connection.clone(),
+            Answer::Connection(connection) => connection.as_deref().cloned(),
             _ => None,
         })
         .await

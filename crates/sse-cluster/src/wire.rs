@@ -77,7 +77,7 @@ pub(crate) enum Answer {
         items: Vec<Connection>,
         next: Option<u32>,
     },
-    Connection(Option<Connection>),
+    Connection(Option<Box<Connection>>),
     /// How many topics were joined or left; nothing if the stream is not there.
     Topics(Option<u32>),
     Renewed(Renewal),
@@ -167,7 +167,7 @@ mod tests {
         ];
         let answers = [
             Answer::Connections { items: items.clone(), next: Some(7) },
-            Answer::Connection(items.into_iter().next()),
+            Answer::Connection(items.into_iter().next().map(Box::new)),
             Answer::Topics(None),
             Answer::Renewed(Renewal::Expired),
             Answer::Count(number),

@@ -213,12 +213,9 @@ impl Manager {
         if order.away.is_away(&handshake.caller, self.inner.clock.uptime_ms()) {
             return Err(Cause::StayAway);
         }
-        if let Some(user) = &handshake.caller.user {
-            if let Some(most) = config.max_connections_per_user {
-                let group = (GroupKind::User, user.as_str());
-                find_room(order, group, most, config.when_user_full, &mut replaced)
-                    .ok_or(Cause::UserLimit)?;
-            }
+        if let (Some(user), Some(most)) = (&handshake.caller.user, config.max_connections_per_user) {
+            let group = (GroupKind::User, user.as_str());
+            find_room(order, group, most, config.when_user_full, &mut replaced).ok_or(Cause::UserLimit)?;
         }
         if let (Some(address), Some(most)) = (handshake.address, config.max_connections_per_address) {
             let name = Registry::address_name(address);

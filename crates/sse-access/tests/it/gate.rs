@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::json;
 use sse_access::{Gate, caller};
 use sse_auth::{AuthError, Authenticator, Credential, Identity, Origins, RequestView, Tickets};
-use sse_core::{Caller, Cause};
+use sse_core::{Caller, Cause, LoginId};
 
 /// Whoever says `user=…` in a cookie or as a bearer token is that user.
 struct Said;
@@ -117,7 +117,7 @@ async fn a_ticket_opens_once_and_only_where_tickets_are_taken() {
 async fn a_caller_has_the_login_that_authentication_found() {
     let login = |identity: &Identity| caller(identity).unwrap().login;
     let laptop = identity("ada", Credential::Bearer).login("laptop");
-    assert_eq!(login(&laptop).map(|id| id.to_bytes()), laptop.login);
+    assert_eq!(login(&laptop).map(LoginId::to_bytes), laptop.login);
     assert_ne!(login(&laptop), None);
     assert_eq!(login(&identity("ada", Credential::Bearer)), None);
 }
