@@ -5,12 +5,15 @@ pub mod adapter;
 #[cfg(feature = "backplane")]
 pub mod backplane;
 mod body;
+#[cfg(feature = "chaos")]
+pub mod chaos;
 mod client;
 mod dechunker;
 mod decoder;
 mod error;
 mod executable;
 mod head;
+mod proxy;
 mod request;
 mod response;
 mod server;
@@ -22,6 +25,7 @@ pub use decoder::{Decoded, Decoder, Item};
 pub use error::Error;
 pub use executable::executable;
 pub use head::{Head, Headers};
+pub use proxy::Proxy;
 pub use request::{RawRequest, Version};
 pub use response::{Response, request};
 pub use server::{Server, Signal};
