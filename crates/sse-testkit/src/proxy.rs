@@ -1,17 +1,67 @@
 //! A network that fails when it should.
 
+mod link;
+mod weather;
+
+use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::sleep;
+
+use link::Link;
+use weather::{Flow, Forecast, Weather};
+
+/// How many connections may wait to be accepted.
+const ACCEPT_QUEUE: u32 = 4096;
+
+/// How long to wait after a connection could not be accepted, since there were too many.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// A TCP proxy on a port of its own, before one server or several, that fails when it is told to.
 ///
-/// With several it is a balancer: connections go round robin, and one that refuses is passed over. Bytes go through unchanged, ends and resets too. At most
-/// 16 KiB wait in it for each way of a connection. Dropping it ends everything, soon after.
+/// With several it is a balancer: connections go round robin, and a server that refuses is passed over. Bytes go through unchanged, ends and resets too. At most
+/// 16 KiB wait in it for each way of a connection. What a method does holds when it returns: not a byte goes through after [`freeze`](Self::freeze) or
+/// [`cut`](Self::cut), though an end may hear of it a little later. Dropping it ends everything, soon after.
 #[derive(Debug)]
-pub struct Proxy {}
+pub struct Proxy {
+    address: SocketAddr,
+    /// Bound and never listening: the port stays this proxy's while it refuses.
+    _port: TcpSocket,
+    shared: Arc<Shared>,
+    accepts: AbortHandle,
+}
+
+/// What the proxy and its connections have in common.
+#[derive(Debug)]
+struct Shared {
+    listener: Mutex<Option<TcpListener>>,
+    listens_again: Notify,
+    weather: Weather,
+    upstreams: Mutex<Vec<Arc<Upstream>>>,
+    next: AtomicUsize,
+    open: AtomicUsize,
+    accepted: AtomicU64,
+    turned_away: AtomicU64,
+}
+
+/// A server.
+#[derive(Debug)]
+struct Upstream {
+    address: SocketAddr,
+    weather: Weather,
+    open: AtomicUsize,
+}
 
 impl Proxy {
-    /// Leads to one server.
+    /// Leads to one server. Must be called within a tokio runtime that has IO and time enabled.
     ///
     /// # Errors
     ///
@@ -25,104 +75,214 @@ impl Proxy {
     /// # Errors
     ///
     /// What binding to 127.0.0.1 gives.
+    #[expect(
+        clippy::unused_async,
+        reason = "it needs a runtime, which a caller without one should be told by the compiler"
+    )]
     pub async fn balance(upstreams: impl IntoIterator<Item = SocketAddr>) -> io::Result<Self> {
-        let _ = upstreams.into_iter();
-        todo!()
+        let port = bound(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let address = port.local_addr()?;
+        let shared = Arc::new(Shared {
+            listener: Mutex::new(Some(listening(address)?)),
+            listens_again: Notify::new(),
+            weather: Weather::default(),
+            upstreams: Mutex::default(),
+            next: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
+            accepted: AtomicU64::new(0),
+            turned_away: AtomicU64::new(0),
+        });
+        let accepts = tokio::spawn(accept(Arc::clone(&shared))).abort_handle();
+        let proxy = Self { address, _port: port, shared, accepts };
+        proxy.set_upstreams(upstreams);
+        Ok(proxy)
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        todo!()
+        self.address
     }
 
     /// Leads further connections to these servers; those that there are stay with theirs. A server that stays keeps its state: frozen or not.
     pub fn set_upstreams(&self, upstreams: impl IntoIterator<Item = SocketAddr>) {
-        let _ = upstreams.into_iter();
-        todo!()
+        let mut known = lock(&self.shared.upstreams);
+        let kept = |address| known.iter().find(|upstream| upstream.address == address).cloned();
+        *known = upstreams
+            .into_iter()
+            .map(|address| kept(address).unwrap_or_else(|| Arc::new(Upstream::new(address))))
+            .collect();
     }
 
     /// Resets all connections (RST, both ends).
     pub fn cut(&self) {
-        todo!()
+        self.shared.weather.cut();
     }
 
     /// Resets the connections to the server with this place in the list. Nothing happens if there is none.
     pub fn cut_upstream(&self, index: usize) {
-        let _ = index;
-        todo!()
+        self.shared.with_upstream(index, |upstream| upstream.weather.cut());
     }
 
     /// Lets nothing through, either way, not even ends, of which nobody is told; new connections are accepted and silent.
     ///
-    /// As in a network that is mended, nothing is lost of connections that both ends still hold at [`thaw`](Self::thaw).
+    /// As in a network that is mended, nothing is lost of connections that both ends still hold at [`thaw`](Self::thaw); for those that never come back there is
+    /// [`strand`](Self::strand).
     pub fn freeze(&self) {
-        todo!()
+        self.shared.weather.set(Flow::Nothing);
     }
 
     /// Like [`freeze`](Self::freeze), only for what servers send.
     pub fn freeze_answers(&self) {
-        todo!()
+        self.shared.weather.set(Flow::Requests);
     }
 
     /// Ends [`freeze`](Self::freeze) and [`freeze_answers`](Self::freeze_answers).
     pub fn thaw(&self) {
-        todo!()
+        self.shared.weather.set(Flow::All);
     }
 
-    /// Like [`freeze`](Self::freeze), only for connections to the server with this place in the list. Nothing happens if there is none.
+    /// Like [`freeze`](Self::freeze), only for connections to the server with this place in the list; further ones that are its turn are silent,
+    /// too. Nothing happens if there is none.
     pub fn freeze_upstream(&self, index: usize) {
-        let _ = index;
-        todo!()
+        self.shared.with_upstream(index, |upstream| upstream.weather.set(Flow::Nothing));
     }
 
     /// Ends [`freeze_upstream`](Self::freeze_upstream).
     pub fn thaw_upstream(&self, index: usize) {
-        let _ = index;
-        todo!()
+        self.shared.with_upstream(index, |upstream| upstream.weather.set(Flow::All));
     }
 
-    /// Leaves all connections as they are, silent for ever: bytes and ends vanish, and nobody is told. New ones work.
+    /// Leaves all connections as they are, silent for ever: bytes and ends vanish, and nobody is told. New ones are not concerned.
+    ///
+    /// Each is there until both its ends have closed it.
     pub fn strand(&self) {
-        todo!()
+        self.shared.weather.strand();
     }
 
     /// Refuses new connections, as a port does on which nobody listens.
     pub fn refuse(&self) {
-        todo!()
+        *lock(&self.shared.listener) = None;
     }
 
-    /// Ends [`refuse`](Self::refuse).
+    /// Ends [`refuse`](Self::refuse). Must be called within a tokio runtime.
     ///
     /// # Errors
     ///
     /// What listening on its port again gives.
     pub fn accept(&self) -> io::Result<()> {
-        todo!()
+        let mut listener = lock(&self.shared.listener);
+        if listener.is_none() {
+            *listener = Some(listening(self.address)?);
+            self.shared.listens_again.notify_one();
+        }
+        Ok(())
     }
 
-    /// How many connections there are, stranded and silent ones too.
+    /// How many connections there are, silent ones too.
     #[must_use]
     pub fn open(&self) -> usize {
-        todo!()
+        self.shared.open.load(Ordering::Relaxed)
     }
 
     /// How many there are to the server with this place in the list.
     #[must_use]
     pub fn open_to(&self, index: usize) -> usize {
-        let _ = index;
-        todo!()
+        lock(&self.shared.upstreams).get(index).map_or(0, |upstream| upstream.open.load(Ordering::Relaxed))
     }
 
     /// How many were accepted so far.
     #[must_use]
     pub fn accepted(&self) -> u64 {
-        todo!()
+        self.shared.accepted.load(Ordering::Relaxed)
     }
 
     /// How many of them were reset since no server took them.
     #[must_use]
     pub fn turned_away(&self) -> u64 {
-        todo!()
+        self.shared.turned_away.load(Ordering::Relaxed)
     }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepts.abort();
+        // The task may be polled once more before it ends, and the connections with it.
+        self.refuse();
+        self.cut();
+    }
+}
+
+impl Shared {
+    fn with_upstream(&self, index: usize, act: impl FnOnce(&Upstream)) {
+        if let Some(upstream) = lock(&self.upstreams).get(index) {
+            act(upstream);
+        }
+    }
+
+    /// All servers, from the one on whose turn it is.
+    fn in_turn(&self) -> Vec<Arc<Upstream>> {
+        let mut upstreams = lock(&self.upstreams).clone();
+        if !upstreams.is_empty() {
+            let first = self.next.fetch_add(1, Ordering::Relaxed) % upstreams.len();
+            upstreams.rotate_left(first);
+        }
+        upstreams
+    }
+
+    /// The next connection, with the weather since it was accepted.
+    async fn next_connection(&self) -> io::Result<(TcpStream, Forecast)> {
+        loop {
+            let accepted = poll_fn(|cx| {
+                let listener = lock(&self.listener);
+                let Some(listener) = &*listener else { return Poll::Pending };
+                // In the same hold of the lock, so that a cut after it concerns the connection.
+                listener.poll_accept(cx).map_ok(|(client, _)| (client, self.weather.forecast()))
+            });
+            tokio::select! {
+                accepted = accepted => return accepted,
+                () = self.listens_again.notified() => {}
+            }
+        }
+    }
+}
+
+impl Upstream {
+    fn new(address: SocketAddr) -> Self {
+        Self { address, weather: Weather::default(), open: AtomicUsize::new(0) }
+    }
+}
+
+async fn accept(shared: Arc<Shared>) {
+    let mut links = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = shared.next_connection() => match accepted {
+                Ok((client, weather)) => {
+                    shared.accepted.fetch_add(1, Ordering::Relaxed);
+                    links.spawn(Link::new(client, weather, Arc::clone(&shared)).run());
+                }
+                // The client gave up, or there are too many: the next one may be luckier.
+                Err(_) => sleep(ACCEPT_PAUSE).await,
+            },
+            Some(_) = links.join_next(), if !links.is_empty() => {}
+        }
+    }
+}
+
+/// A socket on an address that it shares with others of this proxy.
+fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+fn listening(address: SocketAddr) -> io::Result<TcpListener> {
+    bound(address)?.listen(ACCEPT_QUEUE)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,0 +1,255 @@
+//! One connection through the proxy.
+
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+
+use super::weather::{Fate, Forecast, Way};
+use super::{Shared, Upstream};
+
+/// How many bytes are taken at once.
+const READ_SIZE: usize = 16 * 1024;
+
+/// A client, and where to lead it.
+#[derive(Debug)]
+pub(super) struct Link {
+    client: TcpStream,
+    weather: Forecast,
+    shared: Arc<Shared>,
+}
+
+/// How it went with one server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// It does not take connections.
+    Refused,
+    /// Both ends said that they were done.
+    Finished,
+    /// One end broke off, so that the other has to be told.
+    Broken,
+    /// The weather ended it.
+    Fated(Fate),
+}
+
+/// Both networks that a connection goes through: the whole one, and the part before its server.
+#[derive(Debug, Clone)]
+struct Skies {
+    whole: Forecast,
+    part: Forecast,
+}
+
+/// Counts one as long as it lives.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl Link {
+    pub(super) fn new(client: TcpStream, weather: Forecast, shared: Arc<Shared>) -> Self {
+        Self { client, weather, shared }
+    }
+
+    pub(super) async fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let _open = Counted::new(&shared.open);
+        for upstream in shared.in_turn() {
+            if self.lead_to(&upstream).await != Outcome::Refused {
+                return;
+            }
+        }
+        shared.turned_away.fetch_add(1, Ordering::Relaxed);
+        reset(&self.client);
+    }
+
+    async fn lead_to(&mut self, upstream: &Upstream) -> Outcome {
+        let mut skies = Skies { whole: self.weather.clone(), part: upstream.weather.forecast() };
+        let mut server = None;
+        let carried = carry(&mut self.client, &mut server, upstream, skies.clone());
+        let outcome = tokio::select! {
+            // First, so that a connection that is cut makes no end of its own.
+            biased;
+            fate = skies.fate() => Outcome::Fated(fate),
+            outcome = carried => outcome,
+        };
+        match outcome {
+            Outcome::Refused | Outcome::Finished => {}
+            Outcome::Broken | Outcome::Fated(Fate::Cut) => self.reset_with(server.as_ref()),
+            Outcome::Fated(Fate::Stranded) => self.strand(server, skies).await,
+        }
+        outcome
+    }
+
+    /// Lets everything vanish until both ends are gone, or the connection is cut after all.
+    async fn strand(&mut self, server: Option<TcpStream>, mut skies: Skies) {
+        let swallowed = async {
+            tokio::join!(swallow(Some(&self.client)), swallow(server.as_ref()));
+        };
+        let is_cut = tokio::select! {
+            () = skies.cut() => true,
+            () = swallowed => false,
+        };
+        if is_cut {
+            self.reset_with(server.as_ref());
+        }
+    }
+
+    fn reset_with(&self, server: Option<&TcpStream>) {
+        reset(&self.client);
+        server.map(reset);
+    }
+}
+
+impl Skies {
+    /// Waits for one of two; whichever comes first.
+    async fn fate(&mut self) -> Fate {
+        tokio::select! {
+            fate = self.whole.fate() => fate,
+            fate = self.part.fate() => fate,
+        }
+    }
+
+    async fn cut(&mut self) {
+        tokio::select! {
+            () = self.whole.cut() => {}
+            () = self.part.cut() => {}
+        }
+    }
+
+    fn while_open<T>(&self, way: Way, act: impl FnOnce() -> T) -> Option<T> {
+        self.whole.while_open(way, || self.part.while_open(way, act)).flatten()
+    }
+
+    async fn open(&mut self, way: Way) {
+        while self.while_open(way, || ()).is_none() {
+            self.whole.open(way).await;
+            self.part.open(way).await;
+        }
+    }
+
+    async fn closed(&mut self, way: Way) {
+        tokio::select! {
+            () = self.whole.closed(way) => {}
+            () = self.part.closed(way) => {}
+        }
+    }
+
+    /// Waits until bytes go this way and a socket is ready for them, as far as one can know before trying.
+    async fn ready(&mut self, way: Way, socket: impl Future<Output = io::Result<()>>) -> io::Result<()> {
+        self.open(way).await;
+        tokio::select! {
+            ready = socket => ready,
+            () = self.closed(way) => Ok(()),
+        }
+    }
+
+    /// Tries something with a socket, if bytes go this way; `None` if it has to be tried again.
+    fn attempt<T>(&self, way: Way, act: impl FnOnce() -> io::Result<T>) -> Option<io::Result<T>> {
+        let done = self.while_open(way, act)?;
+        let is_early = done.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        (!is_early).then_some(done)
+    }
+}
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Connects to a server, left in `server`, and passes everything on until both are done.
+async fn carry(
+    client: &mut TcpStream,
+    server: &mut Option<TcpStream>,
+    upstream: &Upstream,
+    mut skies: Skies,
+) -> Outcome {
+    skies.open(Way::ToServer).await;
+    let Ok(connected) = TcpStream::connect(upstream.address).await else { return Outcome::Refused };
+    let _open = Counted::new(&upstream.open);
+    let server = server.insert(connected);
+    // Whether small pieces wait is for the ends to say. A socket that cannot be told so is about to fail anyway.
+    _ = client.set_nodelay(true);
+    _ = server.set_nodelay(true);
+    let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
+    let passed = tokio::try_join!(
+        pass(from_client, to_server, Way::ToServer, skies.clone()),
+        pass(from_server, to_client, Way::ToClient, skies),
+    );
+    if passed.is_ok() { Outcome::Finished } else { Outcome::Broken }
+}
+
+/// Passes bytes on to their end, and that too.
+async fn pass(from: ReadHalf<'_>, mut to: WriteHalf<'_>, way: Way, mut skies: Skies) -> io::Result<()> {
+    loop {
+        skies.ready(way, from.readable()).await?;
+        match skies.attempt(way, || take(&from, &to)).transpose()? {
+            None => {}
+            Some(Taken::End) => break,
+            Some(Taken::Bytes(rest)) => write(&rest, &to, way, &mut skies).await?,
+        }
+    }
+    skies.open(way).await;
+    to.shutdown().await
+}
+
+async fn write(mut rest: &[u8], to: &WriteHalf<'_>, way: Way, skies: &mut Skies) -> io::Result<()> {
+    while !rest.is_empty() {
+        skies.ready(way, to.writable()).await?;
+        let written = skies.attempt(way, || to.try_write(rest)).transpose()?.unwrap_or(0);
+        rest = &rest[written..];
+    }
+    Ok(())
+}
+
+/// What one read gave.
+enum Taken {
+    /// Bytes, of which these could not be written yet.
+    Bytes(Vec<u8>),
+    End,
+}
+
+/// Reads once and writes as much of it as goes.
+fn take(from: &ReadHalf<'_>, to: &WriteHalf<'_>) -> io::Result<Taken> {
+    // Not in the future, so that thousands of idle connections are not thousands of buffers.
+    let mut buffer = [0; READ_SIZE];
+    let bytes = match from.try_read(&mut buffer)? {
+        0 => return Ok(Taken::End),
+        count => &buffer[..count],
+    };
+    let written = match to.try_write(bytes) {
+        Ok(written) => written,
+        Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+        Err(error) => return Err(error),
+    };
+    Ok(Taken::Bytes(bytes[written..].to_vec()))
+}
+
+/// Reads to the end and drops it.
+async fn swallow(socket: Option<&TcpStream>) {
+    let Some(socket) = socket else { return };
+    while socket.readable().await.is_ok() {
+        match discard(socket) {
+            Ok(0) => return,
+            Err(error) if error.kind() != ErrorKind::WouldBlock => return,
+            Ok(_) | Err(_) => {}
+        }
+    }
+}
+
+fn discard(socket: &TcpStream) -> io::Result<usize> {
+    socket.try_read(&mut [0; READ_SIZE])
+}
+
+/// Has a socket reset its connection when it is dropped.
+fn reset(socket: &TcpStream) {
+    // It fails where there is no connection any more.
+    _ = socket.set_zero_linger();
+}
