@@ -6,10 +6,12 @@
 mod client;
 mod journal;
 mod oracle;
+mod told;
 
 pub use client::{Client, ClientRequest, Departure, Phase, Status};
-pub use journal::{Entry, Gap, GapReason, Journal, Loss, Stop, Told};
+pub use journal::{Entry, Journal};
 pub use oracle::{
     Acknowledgement, Fault, GapCounts, Offence, OffenceKind, Oracle, OracleError, Publication, Recovery,
     Subscriber, Verdict,
 };
+pub use told::{Gap, GapReason, Loss, Stop, Told};

@@ -1,16 +1,27 @@
 //! What a client was told, in a few bytes an event.
 
+mod coding;
+
 use std::time::Duration;
 
-use sse_core::Cursor;
+use sse_core::{Cursor, Epoch, Position};
 use tokio::time::Instant;
+
+use super::Told;
+use coding::{Packed, What};
 
 /// All that one client was told and what happened to it, in order.
 ///
-/// An event takes about ten bytes, so three thousand clients may get twenty thousand each.
+/// An event takes about eight bytes, so three thousand clients may get twenty thousand each.
 #[derive(Debug, Clone)]
 pub struct Journal {
     origin: Instant,
+    records: Packed,
+    /// What is too rare to be packed; the records say where each stands.
+    notes: Vec<Told>,
+    /// The epochs of all positions in it, and when each was first seen, in microseconds.
+    epochs: Vec<(Epoch, u64)>,
+    events: u64,
 }
 
 /// One thing that happened.
@@ -22,119 +33,50 @@ pub struct Entry {
     pub told: Told,
 }
 
-/// What happened to a client.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
-    /// A stream began: its `connection` event.
-    Connected {
-        /// The position up to which it has been served; `None` without a log.
-        id: Option<Cursor>,
-        /// Whether the server says that everything that was missed follows.
-        resumed: bool,
-    },
-    /// An app's event.
-    Event {
-        /// The number in its data, if there is one.
-        number: Option<u64>,
-        /// The last event id at this event, its own or one before it; `None` if it is no position in a log.
-        id: Option<Cursor>,
-    },
-    /// The last event id changed by something else: a heartbeat, or an event of the server's own.
-    Moved {
-        /// What it is now.
-        id: Cursor,
-    },
-    /// The server told of a gap.
-    Gap(Gap),
-    /// The server told that the log is away.
-    Degraded,
-    /// The server told that the log is back.
-    Restored,
-    /// The connection is over, or did not come about.
-    Lost(Loss),
-    /// The test paused the client.
-    Paused,
-    /// The test ended the pause.
-    Unpaused,
-    /// The client will not connect again.
-    Stopped(Stop),
+/// A position, with the place of its epoch in a list of epochs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) epoch: u32,
+    pub(super) position: Position,
 }
 
-/// What the server says is missing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gap {
-    /// Why.
-    pub reason: GapReason,
-    /// How many events, where the server knows.
-    pub dropped: Option<u64>,
-    /// Behind which position; `None` if the server did not say, or said what is no position.
-    pub from: Option<Cursor>,
-    /// Up to which one.
-    pub to: Option<Cursor>,
-}
-
-/// Why something is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum GapReason {
-    /// The stream's queue was full.
-    Overflow,
-    /// The log does not hold it any more.
-    Trimmed,
-    /// The log is another one.
-    Epoch,
-    /// The client's id is none.
-    Invalid,
-    /// The client's id is beyond the end of the log.
-    Future,
-    /// A reason that this crate does not know.
-    Other,
-}
-
-/// How a connection was lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Loss {
-    /// The server ended the stream, cleanly.
-    Ended,
-    /// The stream broke off: closed in its middle, or reset.
-    Broken,
-    /// Nothing came for too long.
-    Stale,
-    /// No connection could be made, or no head came in time.
-    Unreachable,
-    /// The server answered with this status.
-    Refused(u16),
-    /// The test dropped it.
-    Dropped,
-}
-
-/// Why a client does not connect again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Stop {
-    /// The test stopped it.
-    Asked,
-    /// The server answered with this status, which clients take for good: 204, or one that another attempt will not change.
-    Refused(u16),
-    /// The server answered with something that is no event stream.
-    NotAStream,
-    /// The server told it to stay away: `disconnected` with `reconnect: false`.
-    StayAway,
-    /// The server broke HTTP/1.
-    Protocol,
+/// One thing that happened, read without a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step<'a> {
+    Event { number: Option<u64>, at: Option<Place> },
+    Moved(Place),
+    Note(&'a Told),
 }
 
 impl Journal {
     /// An empty journal whose times count from `origin`.
     #[must_use]
     pub fn new(origin: Instant) -> Self {
-        Self { origin }
+        Self { origin, records: Packed::default(), notes: Vec::new(), epochs: Vec::new(), events: 0 }
     }
 
-    /// Notes what happened at `at`, which must not be before what was noted last; an earlier time counts as that one.
+    /// Notes what happened at `at`; a time before that of what was noted last counts as that one.
     ///
     /// For journals of other clients, and made ones: a [`Client`](super::Client) keeps its own.
     pub fn push(&mut self, at: Instant, told: Told) {
-        let _ = (at, told);
-        todo!()
+        match told {
+            Told::Event { number, id } => {
+                self.events += 1;
+                let place = id.map(|id| self.place(at, &id));
+                self.records.push(self.micros(at), What::Event { number, at: place });
+            }
+            Told::Moved { id } => {
+                let place = self.place(at, &id);
+                self.records.push(self.micros(at), What::Moved(place));
+            }
+            note => {
+                for id in note.ids() {
+                    self.place(at, id);
+                }
+                self.notes.push(note);
+                self.records.push(self.micros(at), What::Note);
+            }
+        }
     }
 
     /// When its times begin.
@@ -145,12 +87,60 @@ impl Journal {
 
     /// Everything, in order.
     pub fn entries(&self) -> impl Iterator<Item = Entry> {
-        std::iter::empty()
+        self.steps().map(|(at, step)| {
+            let told = match step {
+                Step::Event { number, at } => Told::Event { number, id: at.map(|at| self.cursor(at)) },
+                Step::Moved(at) => Told::Moved { id: self.cursor(at) },
+                Step::Note(told) => told.clone(),
+            };
+            Entry { at, told }
+        })
     }
 
     /// How many events of apps there are in it.
     #[must_use]
     pub fn events(&self) -> u64 {
-        todo!()
+        self.events
+    }
+
+    /// How many bytes it takes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.records.size() + self.notes.len() * size_of::<Told>()
+    }
+
+    pub(super) fn steps(&self) -> impl Iterator<Item = (Duration, Step<'_>)> {
+        let mut notes = self.notes.iter();
+        self.records.iter().filter_map(move |record| {
+            let step = match record.what {
+                What::Event { number, at } => Step::Event { number, at },
+                What::Moved(at) => Step::Moved(at),
+                What::Note => Step::Note(notes.next()?),
+            };
+            Some((Duration::from_micros(record.at), step))
+        })
+    }
+
+    /// The epochs of all positions in it, and when each was first seen.
+    pub(super) fn epochs(&self) -> impl Iterator<Item = (&Epoch, Instant)> {
+        self.epochs.iter().map(|(epoch, at)| (epoch, self.origin + Duration::from_micros(*at)))
+    }
+
+    fn cursor(&self, place: Place) -> Cursor {
+        Cursor::new(self.epochs[place.epoch as usize].0.clone(), place.position)
+    }
+
+    fn place(&mut self, at: Instant, id: &Cursor) -> Place {
+        // From the end, since the latest epoch is that of most ids.
+        let known = self.epochs.iter().rposition(|(epoch, _)| *epoch == id.epoch);
+        let epoch = known.unwrap_or_else(|| {
+            self.epochs.push((id.epoch.clone(), self.micros(at)));
+            self.epochs.len() - 1
+        });
+        Place { epoch: u32::try_from(epoch).unwrap_or(u32::MAX), position: id.position }
+    }
+
+    fn micros(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.origin).as_micros()).unwrap_or(u64::MAX)
     }
 }

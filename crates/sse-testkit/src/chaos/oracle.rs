@@ -1,15 +1,56 @@
 //! What must hold, whatever happened.
 
-use std::time::Duration;
+mod cover;
+mod epochs;
+mod recovery;
+mod trial;
+mod verdict;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use sse_core::{Cursor, Target, Topic, UserId};
 use tokio::time::Instant;
 
-use super::{GapReason, Journal};
+use super::Journal;
+use epochs::Epochs;
+use recovery::Recoveries;
+use trial::{Trial, Witnesses};
+pub use verdict::{GapCounts, Offence, OffenceKind, Recovery, Verdict};
 
 /// Judges what clients were told by what was acknowledged.
+///
+/// The promise that it holds servers to is that of an event log: *every acknowledged event reaches every stream that should have it, once and in order, or that
+/// stream is told of a gap that covers it.* For each client and each event:
+///
+/// - An event is **due** if it was acknowledged, its target is all, the client's user or one of the client's topics, and it stands behind the client's beginning: the first position
+///   that it was told, by its first `connection`. Logs follow each other in the order in which their epochs were first seen, in receipts or journals; events
+///   of earlier logs than the client's first one are not due, all of later ones are.
+/// - What came is counted by the number in the data, so whatever the id. It has to come **once**. Again with the same id after the client connected anew, it is a double on the wire, which the
+///   promise allows and clients drop by the id; within one connection, or with another id of the same log, it is an offence. What was sent more than once
+///   may stand in two logs, since the keys are lost with the first.
+/// - What did not come may be **covered** by a gap: one within a log covers what is behind its `from`, up to its `to`; one from a log to another covers all that is behind its `from`, all of the logs
+///   between the two, and the new log up to its `to`, except what the client had already been served beyond. A gap without a `from` begins where the client was. One
+///   without a `to` covers nothing: what was logged comes all the same. (The policy `keep_latest` drops logged events with such gaps; streams that have it cannot be judged.)
+/// - Else it is **lost** if the client was served beyond it, and **undelivered** if not, unless the client has no claim: it [left early](Subscriber::left_early), ended in a pause, or
+///   was stopped before the acknowledgement.
+/// - What came must have been published, and be meant for the client, under the id of its receipt.
+/// - Positions (of events, heartbeats, and whatever else has an id) must **rise** within a connection, and another log must not begin without a gap. What comes for the first time must be beyond all that
+///   the client was served before, on any connection.
+/// - What was not acknowledged may come or not, but at most once.
+///
+/// Not judged: events that are in no log, topics that a client joined or lost while it was there, and exceptions of publishes.
 #[derive(Debug)]
-pub struct Oracle {}
+pub struct Oracle {
+    publications: Vec<Publication>,
+    by_number: HashMap<u64, usize>,
+    /// All targets, each once.
+    targets: Vec<Target>,
+    /// The place of each publication's target among them.
+    target_of: Vec<usize>,
+    faults: Vec<Fault>,
+    offences_kept: usize,
+}
 
 /// An event that somebody tried to publish to the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +81,8 @@ pub struct Subscriber {
     pub user: Option<UserId>,
     /// Its topics.
     pub topics: Vec<Topic>,
+    /// Whether it left before the end, so that it has no claim to what came after what it was last served.
+    pub left_early: bool,
 }
 
 /// Something that was done to the servers or the network.
@@ -62,124 +105,6 @@ pub enum OracleError {
     SameNumber(u64),
 }
 
-/// What was found.
-///
-/// What is counted by *pairs* is counted for each event and each client.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Verdict {
-    /// Clients that were judged.
-    pub clients: u64,
-    /// Those of them that never had a position in the log, so that nothing was due to them.
-    pub never_connected: u64,
-    /// Those of them that stopped without being asked to.
-    pub gave_up: u64,
-    /// Publications.
-    pub published: u64,
-    /// Those of them that were acknowledged.
-    pub acknowledged: u64,
-    /// Pairs of an acknowledged event and a client to which it was due.
-    pub due: u64,
-    /// Those that came.
-    pub delivered: u64,
-    /// Those that did not come, and the client was told so by a gap.
-    pub covered: u64,
-    /// Those that did not come, without a word, although the client was served beyond them.
-    pub lost: u64,
-    /// Those that did not come, and the client had not been served so far when its journal ended.
-    pub undelivered: u64,
-    /// Further deliveries with an id that the client had already had before it last connected, which clients drop by the id.
-    pub doubled_on_wire: u64,
-    /// Further deliveries that a client cannot drop so: under another id of the same log, or within one connection.
-    pub doubled: u64,
-    /// Further deliveries of what was sent more than once, from another log than before: with a log its keys are lost.
-    pub repeated: u64,
-    /// Deliveries of events that nobody published.
-    pub foreign: u64,
-    /// Deliveries to a client that they were not meant for.
-    pub misdirected: u64,
-    /// Deliveries under another id than the acknowledged one.
-    pub misplaced: u64,
-    /// Deliveries and positions that go back in the log, or go on in another log without a gap.
-    pub out_of_order: u64,
-    /// Streams that began.
-    pub connects: u64,
-    /// Those of them of which the server said that everything that was missed follows.
-    pub resumed: u64,
-    /// How often clients were told that the log is away.
-    pub degraded: u64,
-    /// How often they were told that it is back.
-    pub restored: u64,
-    /// How often they were told of a gap.
-    pub gaps: GapCounts,
-    /// The first offences, in the order of the clients.
-    pub offences: Vec<Offence>,
-    /// How soon clients went on after each fault, in the order of the faults.
-    pub recoveries: Vec<Recovery>,
-}
-
-/// Gaps by reason.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct GapCounts {
-    counts: [u64; 6],
-}
-
-/// Something that must not happen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Offence {
-    /// Which client, by its place among those that were judged.
-    pub client: usize,
-    /// What.
-    pub kind: OffenceKind,
-    /// The event's number, if it has one.
-    pub number: Option<u64>,
-    /// The id that it came under, or that was acknowledged.
-    pub id: Option<Cursor>,
-    /// When it came, since the origin of the client's journal; for what did not come, when it was acknowledged.
-    pub at: Duration,
-    /// What else helps to find out.
-    pub detail: String,
-}
-
-/// What must not happen; each is a count of [`Verdict`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum OffenceKind {
-    /// [`Verdict::lost`].
-    Lost,
-    /// [`Verdict::undelivered`].
-    Undelivered,
-    /// [`Verdict::doubled`].
-    Doubled,
-    /// [`Verdict::foreign`].
-    Foreign,
-    /// [`Verdict::misdirected`].
-    Misdirected,
-    /// [`Verdict::misplaced`].
-    Misplaced,
-    /// [`Verdict::out_of_order`].
-    OutOfOrder,
-}
-
-/// How soon clients got something after a fault was over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Recovery {
-    /// The fault's name.
-    pub name: String,
-    /// Clients that got an event before the next fault began, or the end.
-    pub recovered: u64,
-    /// Those that got none.
-    pub without: u64,
-    /// Half of the former had an event after this time.
-    pub p50: Duration,
-    /// 99 of 100 had.
-    pub p99: Duration,
-    /// All had.
-    pub max: Duration,
-}
-
 impl Oracle {
     /// How many offences are kept unless said otherwise.
     pub const OFFENCES_KEPT: usize = 20;
@@ -190,29 +115,57 @@ impl Oracle {
     ///
     /// [`OracleError::SameNumber`].
     pub fn new(publications: impl IntoIterator<Item = Publication>) -> Result<Self, OracleError> {
-        let _ = publications.into_iter();
-        todo!()
+        let publications: Vec<_> = publications.into_iter().collect();
+        let mut by_number = HashMap::with_capacity(publications.len());
+        let (mut targets, mut places) = (Vec::new(), HashMap::new());
+        let mut target_of = Vec::with_capacity(publications.len());
+        for (index, publication) in publications.iter().enumerate() {
+            match by_number.entry(publication.number) {
+                Entry::Occupied(_) => return Err(OracleError::SameNumber(publication.number)),
+                Entry::Vacant(entry) => entry.insert(index),
+            };
+            target_of.push(*places.entry(&publication.target).or_insert_with(|| {
+                targets.push(publication.target.clone());
+                targets.len() - 1
+            }));
+        }
+        let faults = Vec::new();
+        Ok(Self { publications, by_number, targets, target_of, faults, offences_kept: Self::OFFENCES_KEPT })
     }
 
     /// What was done, for [`Verdict::recoveries`].
     #[must_use]
-    pub fn faults(self, faults: impl IntoIterator<Item = Fault>) -> Self {
-        let _ = faults.into_iter();
-        todo!()
+    pub fn faults(mut self, faults: impl IntoIterator<Item = Fault>) -> Self {
+        self.faults = faults.into_iter().collect();
+        self
     }
 
-    /// How many offences to keep with their details; all are counted.
+    /// How many offences to keep with their details, 20 unless said otherwise; all are counted.
     #[must_use]
-    pub fn offences_kept(self, count: usize) -> Self {
-        let _ = count;
-        todo!()
+    pub fn offences_kept(mut self, count: usize) -> Self {
+        self.offences_kept = count;
+        self
     }
 
     /// Judges clients.
     #[must_use]
     pub fn judge<'a>(&self, clients: impl IntoIterator<Item = (&'a Subscriber, &'a Journal)>) -> Verdict {
-        let _ = clients.into_iter();
-        todo!()
+        let clients: Vec<_> = clients.into_iter().collect();
+        let acknowledged = || self.publications.iter().filter_map(|it| it.acknowledged.as_ref());
+        let epochs = Epochs::seen_in(acknowledged(), clients.iter().map(|(_, journal)| *journal));
+        let mut verdict = Verdict {
+            clients: clients.len() as u64,
+            published: self.publications.len() as u64,
+            acknowledged: acknowledged().count() as u64,
+            ..Verdict::default()
+        };
+        let mut recoveries = Recoveries::after(&self.faults);
+        let mut witnesses = Witnesses::new(self, &epochs);
+        for (client, (subscriber, journal)) in clients.into_iter().enumerate() {
+            Trial::of(client, subscriber, journal, &mut witnesses, &mut verdict).hold(&mut recoveries);
+        }
+        verdict.recoveries = recoveries.summed_up();
+        verdict
     }
 }
 
@@ -229,26 +182,13 @@ impl Publication {
     }
 }
 
-impl Verdict {
-    /// Whether nothing happened that must not: nothing was lost, undelivered, doubled beyond what ids tell, or wrong.
-    ///
-    /// Whether clients connected at all, gave up, or were told of gaps that the faults do not explain, is for the test to say.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        todo!()
-    }
-}
-
-impl GapCounts {
-    /// How often with this reason.
-    #[must_use]
-    pub fn of(&self, reason: GapReason) -> u64 {
-        self.counts[reason as usize]
-    }
-
-    /// How often altogether.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.counts.iter().sum()
+impl Subscriber {
+    fn is_meant_by(&self, target: &Target) -> bool {
+        match target {
+            Target::All => true,
+            Target::User(user) => self.user.as_ref() == Some(user),
+            Target::Topic(topic) => self.topics.contains(topic),
+            Target::Client(_) => false,
+        }
     }
 }
