@@ -47,6 +47,9 @@ impl Served {
 impl Cover {
     /// Adds what a gap covers of a client that had been served so far.
     pub(super) fn add(&mut self, from: Option<Place>, to: Place, served: &Served) {
+        // The client goes on in this log: what follows is due again, though it had left the log once.
+        let left = self.0.iter_mut().filter(|part| part.epoch == to.epoch && part.up_to == LAST);
+        left.for_each(|part| part.up_to = to.position);
         let begun = |epoch| Part { epoch, behind: served.in_epoch(epoch), up_to: LAST };
         match from {
             Some(from) if from.epoch == to.epoch => {
