@@ -104,7 +104,7 @@ impl Proxy {
         self.address
     }
 
-    /// Leads further connections to these servers; those that there are stay with theirs. A server that stays keeps its state: frozen or not.
+    /// Leads further connections to these servers, the next one to the first; those that there are stay with theirs. A server that stays keeps its state: frozen or not.
     pub fn set_upstreams(&self, upstreams: impl IntoIterator<Item = SocketAddr>) {
         let mut known = lock(&self.shared.upstreams);
         let kept = |address| known.iter().find(|upstream| upstream.address == address).cloned();
@@ -112,6 +112,7 @@ impl Proxy {
             .into_iter()
             .map(|address| kept(address).unwrap_or_else(|| Arc::new(Upstream::new(address))))
             .collect();
+        self.shared.next.store(0, Ordering::Relaxed);
     }
 
     /// Resets all connections (RST, both ends).

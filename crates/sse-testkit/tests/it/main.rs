@@ -7,4 +7,5 @@ mod corpus;
 mod decoder;
 mod peers;
 mod pieces;
+mod proxy;
 mod server;

@@ -1,0 +1,346 @@
+//! The proxy, between sockets that can tell what became of them.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sse_testkit::Proxy;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Long enough for bytes to come, if they do.
+const A_WHILE: Duration = Duration::from_millis(200);
+
+/// A server, and connections to it through a proxy.
+struct Network {
+    server: TcpListener,
+    proxy: Proxy,
+}
+
+/// Both ends of a connection.
+struct Pair {
+    client: TcpStream,
+    server: TcpStream,
+}
+
+async fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+/// An address at which nobody listens. It stays so while what is returned with it lives.
+fn nobody() -> (tokio::net::TcpSocket, SocketAddr) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+impl Network {
+    async fn new() -> Self {
+        let (server, address) = listener().await;
+        Self { server, proxy: Proxy::to(address).await.unwrap() }
+    }
+
+    async fn pair(&self) -> Pair {
+        let client = TcpStream::connect(self.proxy.address()).await.unwrap();
+        let (server, _) = timeout(PATIENCE, self.server.accept()).await.unwrap().unwrap();
+        let mut pair = Pair { client, server };
+        pair.talk().await;
+        pair
+    }
+}
+
+impl Pair {
+    /// Bytes go both ways.
+    async fn talk(&mut self) {
+        self.client.write_all(b"ask").await.unwrap();
+        assert_eq!(read(&mut self.server, 3).await, b"ask");
+        self.server.write_all(b"answer").await.unwrap();
+        assert_eq!(read(&mut self.client, 6).await, b"answer");
+    }
+}
+
+async fn read(socket: &mut TcpStream, bytes: usize) -> Vec<u8> {
+    let mut buffer = vec![0; bytes];
+    timeout(PATIENCE, socket.read_exact(&mut buffer)).await.unwrap().unwrap();
+    buffer
+}
+
+/// Nothing comes, not even an end.
+async fn hears_nothing(socket: &mut TcpStream) {
+    let heard = timeout(A_WHILE, socket.read(&mut [0])).await;
+    assert!(heard.is_err(), "{heard:?}");
+}
+
+async fn is_ended(socket: &mut TcpStream) {
+    assert_eq!(timeout(PATIENCE, socket.read(&mut [0])).await.unwrap().unwrap(), 0);
+}
+
+async fn is_reset(socket: &mut TcpStream) {
+    let read = timeout(PATIENCE, socket.read(&mut [0])).await.unwrap();
+    assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let waits = async {
+        while !is_so() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, waits).await.unwrap_or_else(|_| panic!("{what} did not come about"));
+}
+
+#[tokio::test]
+async fn bytes_and_ends_go_through() {
+    let network = Network::new().await;
+    let Pair { mut client, mut server } = network.pair().await;
+    assert_eq!((network.proxy.open(), network.proxy.open_to(0), network.proxy.accepted()), (1, 1, 1));
+    client.shutdown().await.unwrap();
+    is_ended(&mut server).await;
+    server.write_all(b"later").await.unwrap();
+    assert_eq!(read(&mut client, 5).await, b"later");
+    drop(server);
+    is_ended(&mut client).await;
+    until("the end", || network.proxy.open() == 0).await;
+    assert_eq!((network.proxy.open_to(0), network.proxy.accepted(), network.proxy.turned_away()), (0, 1, 0));
+}
+
+#[tokio::test]
+async fn resets_go_through() {
+    let network = Network::new().await;
+    let Pair { mut client, server } = network.pair().await;
+    server.set_zero_linger().unwrap();
+    drop(server);
+    is_reset(&mut client).await;
+    let Pair { client, mut server } = network.pair().await;
+    client.set_zero_linger().unwrap();
+    drop(client);
+    is_reset(&mut server).await;
+    until("the end", || network.proxy.open() == 0).await;
+}
+
+#[tokio::test]
+async fn much_goes_through_at_the_pace_of_who_reads() {
+    const MANY: usize = 32 << 20;
+    let network = Network::new().await;
+    let Pair { mut client, server } = network.pair().await;
+    let sent: Vec<u8> = (0..MANY).map(|index| (index * 7 % 251).to_le_bytes()[0]).collect();
+    let mut taken = 0;
+    // What the four sockets and the proxy hold is bounded, so that a client that does not read stops its server.
+    loop {
+        match timeout(A_WHILE, server.writable()).await {
+            Err(_) => break,
+            Ok(writable) => writable.unwrap(),
+        }
+        match server.try_write(&sent[taken..]) {
+            Ok(count) => taken += count,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+        assert!(taken < MANY, "the proxy takes everything");
+    }
+    assert_eq!(read(&mut client, taken).await, sent[..taken]);
+    let Pair { mut client, server } = Pair { client, server };
+    drop(server);
+    is_ended(&mut client).await;
+}
+
+#[tokio::test]
+async fn a_cut_resets_what_there_is() {
+    let network = Network::new().await;
+    let (mut one, mut other) = (network.pair().await, network.pair().await);
+    network.proxy.cut();
+    for pair in [&mut one, &mut other] {
+        is_reset(&mut pair.client).await;
+        is_reset(&mut pair.server).await;
+    }
+    network.pair().await;
+    until("the end", || network.proxy.open() == 0).await;
+}
+
+#[tokio::test]
+async fn nothing_goes_through_ice_and_all_of_it_afterwards() {
+    let network = Network::new().await;
+    let (mut pair, mut other) = (network.pair().await, network.pair().await);
+    network.proxy.freeze();
+    pair.client.write_all(b"to the server").await.unwrap();
+    pair.server.write_all(b"to the client").await.unwrap();
+    other.client.write_all(b"the last").await.unwrap();
+    drop(other.client);
+    let mut new = TcpStream::connect(network.proxy.address()).await.unwrap();
+    new.write_all(b"new").await.unwrap();
+    hears_nothing(&mut pair.client).await;
+    hears_nothing(&mut pair.server).await;
+    hears_nothing(&mut other.server).await;
+    hears_nothing(&mut new).await;
+    assert!(timeout(A_WHILE, network.server.accept()).await.is_err());
+    until("the new connection", || network.proxy.open() == 3).await;
+    network.proxy.thaw();
+    assert_eq!(read(&mut pair.server, 13).await, b"to the server");
+    assert_eq!(read(&mut pair.client, 13).await, b"to the client");
+    assert_eq!(read(&mut other.server, 8).await, b"the last");
+    is_ended(&mut other.server).await;
+    let (mut server, _) = timeout(PATIENCE, network.server.accept()).await.unwrap().unwrap();
+    assert_eq!(read(&mut server, 3).await, b"new");
+    pair.talk().await;
+}
+
+#[tokio::test]
+async fn answers_can_freeze_alone() {
+    let network = Network::new().await;
+    let Pair { mut client, mut server } = network.pair().await;
+    network.proxy.freeze_answers();
+    client.write_all(b"ask").await.unwrap();
+    assert_eq!(read(&mut server, 3).await, b"ask");
+    server.write_all(b"answer").await.unwrap();
+    hears_nothing(&mut client).await;
+    network.proxy.thaw();
+    assert_eq!(read(&mut client, 6).await, b"answer");
+}
+
+#[tokio::test]
+async fn ice_can_be_cut() {
+    let network = Network::new().await;
+    let mut pair = network.pair().await;
+    network.proxy.freeze();
+    let mut new = TcpStream::connect(network.proxy.address()).await.unwrap();
+    until("the connection", || network.proxy.accepted() == 2).await;
+    network.proxy.cut();
+    is_reset(&mut pair.client).await;
+    is_reset(&mut pair.server).await;
+    is_reset(&mut new).await;
+}
+
+#[tokio::test]
+async fn who_is_stranded_hears_nothing_any_more() {
+    let network = Network::new().await;
+    let (Pair { mut client, mut server }, other) = (network.pair().await, network.pair().await);
+    network.proxy.strand();
+    client.write_all(b"ask").await.unwrap();
+    server.write_all(b"answer").await.unwrap();
+    drop(other.client);
+    let mut other = other.server;
+    hears_nothing(&mut client).await;
+    hears_nothing(&mut server).await;
+    hears_nothing(&mut other).await;
+    // Neither what is written nor that it goes nowhere is noticed.
+    for _ in 0..100 {
+        server.write_all(&[0; 1 << 16]).await.unwrap();
+    }
+    network.pair().await;
+    until("the end of the new one", || network.proxy.open() == 2).await;
+    drop(other);
+    until("the end of one", || network.proxy.open() == 1).await;
+    network.proxy.cut();
+    is_reset(&mut client).await;
+    until("the end", || network.proxy.open() == 0).await;
+}
+
+#[tokio::test]
+async fn who_is_refused_is_refused_by_the_port() {
+    let network = Network::new().await;
+    let mut pair = network.pair().await;
+    for _ in 0..20 {
+        network.proxy.refuse();
+        network.proxy.refuse();
+        let refused = TcpStream::connect(network.proxy.address()).await;
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        pair.talk().await;
+        network.proxy.accept().unwrap();
+        network.proxy.accept().unwrap();
+        network.pair().await;
+    }
+}
+
+/// The client's end of a connection to the server that took it.
+async fn taken_by<'a>(proxy: &Proxy, servers: &'a [(TcpListener, SocketAddr)]) -> (usize, Pair) {
+    let client = TcpStream::connect(proxy.address()).await.unwrap();
+    let accepts = servers.iter().map(|(listener, _)| Box::pin(listener.accept()));
+    let (accepted, index, _) = timeout(PATIENCE, futures_util::future::select_all(accepts)).await.unwrap();
+    (index, Pair { client, server: accepted.unwrap().0 })
+}
+
+#[tokio::test]
+async fn a_balancer_goes_round() {
+    let servers = [listener().await, listener().await, listener().await];
+    let proxy = Proxy::balance(servers.iter().map(|(_, address)| *address)).await.unwrap();
+    let mut pairs = Vec::new();
+    for turn in 0..6 {
+        let (index, pair) = taken_by(&proxy, &servers).await;
+        assert_eq!(index, turn % 3);
+        pairs.push(pair);
+    }
+    until("the last connection", || proxy.open_to(2) == 2).await;
+    assert_eq!((proxy.open(), proxy.open_to(0), proxy.open_to(1), proxy.open_to(3)), (6, 2, 2, 0));
+    proxy.cut_upstream(1);
+    proxy.cut_upstream(3);
+    is_reset(&mut pairs[1].client).await;
+    is_reset(&mut pairs[4].server).await;
+    until("the end of two", || proxy.open() == 4 && proxy.open_to(1) == 0).await;
+    proxy.freeze_upstream(2);
+    pairs[2].server.write_all(b"x").await.unwrap();
+    pairs[5].client.write_all(b"x").await.unwrap();
+    hears_nothing(&mut pairs[2].client).await;
+    hears_nothing(&mut pairs[5].server).await;
+    pairs[3].talk().await;
+    proxy.thaw_upstream(2);
+    assert_eq!(read(&mut pairs[2].client, 1).await, b"x");
+    assert_eq!(read(&mut pairs[5].server, 1).await, b"x");
+}
+
+#[tokio::test]
+async fn a_balancer_passes_over_who_refuses() {
+    let servers = [listener().await, listener().await];
+    let (_socket, gone) = nobody();
+    let proxy = Proxy::balance([servers[0].1, gone, servers[1].1]).await.unwrap();
+    let mut turns = Vec::new();
+    for _ in 0..6 {
+        let (index, mut pair) = taken_by(&proxy, &servers).await;
+        pair.talk().await;
+        turns.push(index);
+    }
+    assert_eq!(turns, [0, 1, 1, 0, 1, 1]);
+    proxy.set_upstreams([gone]);
+    is_reset(&mut TcpStream::connect(proxy.address()).await.unwrap()).await;
+    proxy.set_upstreams([]);
+    is_reset(&mut TcpStream::connect(proxy.address()).await.unwrap()).await;
+    assert_eq!((proxy.accepted(), proxy.turned_away()), (8, 2));
+}
+
+#[tokio::test]
+async fn connections_stay_where_they_were_led() {
+    let servers = [listener().await, listener().await];
+    let proxy = Proxy::to(servers[0].1).await.unwrap();
+    let (_, mut first) = taken_by(&proxy, &servers).await;
+    proxy.freeze_upstream(0);
+    proxy.set_upstreams([servers[1].1, servers[0].1]);
+    let (index, mut second) = taken_by(&proxy, &servers).await;
+    assert_eq!(index, 1);
+    second.talk().await;
+    first.server.write_all(b"x").await.unwrap();
+    hears_nothing(&mut first.client).await;
+    proxy.thaw_upstream(1);
+    assert_eq!(read(&mut first.client, 1).await, b"x");
+    assert_eq!((proxy.open_to(0), proxy.open_to(1)), (1, 1));
+}
+
+#[tokio::test]
+async fn dropping_it_ends_everything() {
+    let network = Network::new().await;
+    let mut pair = network.pair().await;
+    let address = network.proxy.address();
+    drop(network.proxy);
+    is_gone(&mut pair.client).await;
+    is_gone(&mut pair.server).await;
+    assert_eq!(TcpStream::connect(address).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+}
+
+/// Ended or reset.
+async fn is_gone(socket: &mut TcpStream) {
+    let read = timeout(PATIENCE, socket.read(&mut [0])).await.unwrap();
+    assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+}
