@@ -9,10 +9,7 @@ use sse_core::{Backplane, BackplaneError, Cursor, Entry, Lease, NewEntry, Positi
 use sse_nats::NatsBackplane;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::{
-    proxy::Proxy,
-    server::{LOG, STATE, Server, config},
-};
+use crate::server::{LOG, STATE, Server, config};
 
 /// How long something may take that must happen, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -386,9 +383,14 @@ async fn a_server_that_is_stopped_is_noticed_and_nothing_is_lost() {
 #[tokio::test]
 async fn a_network_that_swallows_bytes_is_noticed_and_nothing_is_lost() {
     let Some(server) = Server::start().await else { return };
-    let proxy = Proxy::to(server.port()).await;
-    let node = NatsBackplane::connect(&proxy.url(), config()).await.unwrap();
-    falls_silent(&node, || proxy.swallow(), || proxy.heal()).await;
+    let proxy = server.proxy().await;
+    let node = NatsBackplane::connect(&format!("nats://{}", proxy.address()), config()).await.unwrap();
+    let heal = || {
+        // New connections work again; those that fell silent stay so.
+        proxy.strand();
+        proxy.thaw();
+    };
+    falls_silent(&node, || proxy.freeze(), heal).await;
 }
 
 #[tokio::test]
@@ -414,8 +416,8 @@ async fn a_node_may_start_before_its_server() {
 #[tokio::test]
 async fn dropping_the_last_handle_ends_the_connection() {
     let Some(server) = Server::start().await else { return };
-    let proxy = Proxy::to(server.port()).await;
-    let node = NatsBackplane::connect(&proxy.url(), config()).await.unwrap();
+    let proxy = server.proxy().await;
+    let node = NatsBackplane::connect(&format!("nats://{}", proxy.address()), config()).await.unwrap();
     let tail = node.tail(&beginning(&node).await).await.unwrap();
     let signals = node.signals().await.unwrap();
     drop(node);

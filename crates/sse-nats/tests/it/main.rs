@@ -6,7 +6,6 @@
 
 mod cluster;
 mod faults;
-mod proxy;
 mod security;
 mod server;
 mod settings;

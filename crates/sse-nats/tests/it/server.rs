@@ -15,7 +15,7 @@ use rustix::{
 };
 use serde_json::Value;
 use sse_nats::{NatsBackplane, NatsConfig};
-use sse_testkit::executable;
+use sse_testkit::{Proxy, executable};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -82,8 +82,9 @@ impl Server {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
-    pub(crate) fn port(&self) -> u16 {
-        self.port
+    /// A way to it that can fail.
+    pub(crate) async fn proxy(&self) -> Proxy {
+        Proxy::to(([127, 0, 0, 1], self.port).into()).await.unwrap()
     }
 
     pub(crate) fn directory(&self) -> &Path {

@@ -2,10 +2,10 @@
 
 use sse_core::{Backplane, BackplaneError, Cursor, Position, Retention};
 use sse_redis::{RedisBackplane, Replicas};
+use sse_testkit::Proxy;
 
 use crate::{
-    proxy::Proxy,
-    redis_server::{RedisServer, patient},
+    redis_server::{RedisServer, patient, url_of},
     steps::{
         append, beginning, end_of, eventually, expect_other_log, fails, insist, is_unavailable, read, take,
     },
@@ -22,14 +22,14 @@ impl Pair {
     async fn start() -> Option<Self> {
         let primary = RedisServer::start(&[]).await?;
         let replica = RedisServer::start(&["--replicaof", "127.0.0.1", &primary.port.to_string()]).await?;
-        let name = Proxy::to(primary.port).await;
+        let name = primary.proxy().await;
         let pair = Self { primary, replica, name };
         pair.replicated().await;
         Some(pair)
     }
 
     async fn node(&self) -> RedisBackplane {
-        RedisBackplane::connect(&self.name.url(), patient()).await.unwrap()
+        RedisBackplane::connect(&url_of(&self.name), patient()).await.unwrap()
     }
 
     /// Waits until the replica has all that the primary has. `WAIT` would not do: it waits for what its own connection wrote.
@@ -48,7 +48,8 @@ impl Pair {
 
     /// The replica is in charge.
     fn fail_over(&self) {
-        self.name.lead_to(self.replica.port);
+        self.name.set_upstreams([self.replica.address()]);
+        self.name.cut();
     }
 }
 
@@ -191,7 +192,7 @@ impl Pair {
 async fn a_failover_after_trimming_goes_unnoticed() {
     let Some(pair) = Pair::start().await else { return };
     let config = patient().retention(Retention::default().age(std::time::Duration::from_secs(1)));
-    let node = RedisBackplane::connect(&pair.name.url(), config).await.unwrap();
+    let node = RedisBackplane::connect(&url_of(&pair.name), config).await.unwrap();
     let last = append(&node, "last").await;
     eventually("trimming", async || (node.bounds().await.ok()?.trimmed == last.position).then_some(())).await;
     pair.replicated().await;
@@ -228,14 +229,14 @@ async fn an_append_may_wait_for_replicas() {
     let Some(pair) = Pair::start().await else { return };
     let replicas = |count, ms| Replicas { count, within: std::time::Duration::from_millis(ms) };
     let config = patient().replicas(replicas(1, 1_500));
-    let node = RedisBackplane::connect(&pair.name.url(), config).await.unwrap();
+    let node = RedisBackplane::connect(&url_of(&pair.name), config).await.unwrap();
     insist(&node, "on two").await;
     let config = patient().replicas(replicas(2, 100));
-    let strict = RedisBackplane::connect(&pair.name.url(), config).await.unwrap();
+    let strict = RedisBackplane::connect(&url_of(&pair.name), config).await.unwrap();
     let error = fails(strict.append(crate::steps::keyed("on too few", "key"))).await;
     let BackplaneError::Unavailable { source, .. } = error else { panic!("{error:?}") };
     assert!(source.to_string().ends_with(" of 2 replicas have it"), "{source}");
     assert_eq!(read(&node, &beginning(&node).await).await, ["on two", "on too few"]);
     let late = patient().replicas(replicas(1, 7_000));
-    assert!(RedisBackplane::new(&pair.name.url(), late).is_err(), "an answer may not take so long");
+    assert!(RedisBackplane::new(&url_of(&pair.name), late).is_err(), "an answer may not take so long");
 }

@@ -5,7 +5,6 @@ mod access;
 mod failovers;
 mod losses;
 mod outages;
-mod proxy;
 mod redis_server;
 mod steps;
 mod suite;

@@ -7,8 +7,7 @@ use sse_core::{Backplane, BackplaneError, Lease};
 use sse_redis::{RedisBackplane, RedisConfig};
 
 use crate::{
-    proxy::{Proxy, Way},
-    redis_server::{RedisServer, free_port, patient},
+    redis_server::{RedisServer, free_port, patient, url_of},
     steps::{
         ALL, append, beginning, end_of, entry, eventually, fails, insist, is_unavailable, keyed, read, take,
     },
@@ -55,20 +54,20 @@ async fn a_server_that_is_stopped_is_noticed() {
 #[tokio::test]
 async fn a_connection_whose_bytes_vanish_is_noticed() {
     let Some(server) = RedisServer::start(&[]).await else { return };
-    let proxy = Proxy::to(server.port).await;
-    let node = RedisBackplane::connect(&proxy.url(), impatient()).await.unwrap();
-    silence(&node, async || proxy.set(Way::Nothing), async || proxy.set(Way::Open)).await;
+    let proxy = server.proxy().await;
+    let node = RedisBackplane::connect(&url_of(&proxy), impatient()).await.unwrap();
+    silence(&node, async || proxy.freeze(), async || proxy.thaw()).await;
 }
 
 #[tokio::test]
 async fn an_append_whose_acknowledgement_is_lost_takes_effect_once() {
     let Some(server) = RedisServer::start(&[]).await else { return };
-    let proxy = Proxy::to(server.port).await;
-    let node = RedisBackplane::connect(&proxy.url(), impatient()).await.unwrap();
+    let proxy = server.proxy().await;
+    let node = RedisBackplane::connect(&url_of(&proxy), impatient()).await.unwrap();
     let before = append(&node, "before").await;
-    proxy.set(Way::NoAnswers);
+    proxy.freeze_answers();
     assert!(is_unavailable(&fails(node.append(keyed("once", "key"))).await));
-    proxy.set(Way::Open);
+    proxy.thaw();
     let again = eventually("an append", async || node.append(keyed("once", "key")).await.ok()).await;
     assert!(again.duplicate, "{again:?}");
     assert_eq!(read(&node, &before).await, ["once"]);
@@ -77,8 +76,8 @@ async fn an_append_whose_acknowledgement_is_lost_takes_effect_once() {
 #[tokio::test]
 async fn connections_that_are_cut_are_made_again() {
     let Some(server) = RedisServer::start(&[]).await else { return };
-    let proxy = Proxy::to(server.port).await;
-    let node = RedisBackplane::connect(&proxy.url(), patient()).await.unwrap();
+    let proxy = server.proxy().await;
+    let node = RedisBackplane::connect(&url_of(&proxy), patient()).await.unwrap();
     let start = beginning(&node).await;
     let mut expected = Vec::new();
     for round in 0..5 {

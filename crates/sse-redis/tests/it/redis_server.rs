@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    net::TcpListener,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -11,6 +11,7 @@ use std::{
 use redis::{AsyncConnectionConfig, Client, Cmd, RedisResult, Value, aio::MultiplexedConnection};
 use rustix::process::{Pid, Signal, kill_process};
 use sse_redis::{RedisBackplane, RedisConfig};
+use sse_testkit::Proxy;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
@@ -25,6 +26,11 @@ pub(crate) struct RedisServer {
 
 /// As long as a busy machine may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The server behind a proxy.
+pub(crate) fn url_of(proxy: &Proxy) -> String {
+    format!("redis://{}", proxy.address())
+}
 
 impl RedisServer {
     /// Starts a server that writes down everything before it answers. `None` if there is no Redis and none is demanded.
@@ -53,6 +59,15 @@ impl RedisServer {
 
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// A way to it that can fail.
+    pub(crate) async fn proxy(&self) -> Proxy {
+        Proxy::to(self.address()).await.unwrap()
     }
 
     pub(crate) async fn node(&self) -> RedisBackplane {
