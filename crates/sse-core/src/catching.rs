@@ -11,9 +11,10 @@ use crate::{
     dialect::{DialectIndex, Dialects},
     frame::{Frame, Kind},
     gap::{Gap, GapReason},
-    segment::Segment,
+    message::Message,
+    segment::{Record, Segment},
     target::Target,
-    window::{Record, Window},
+    window::Window,
 };
 
 /// So many records are passed on, or looked at, while the manager's lock is held once.
@@ -113,11 +114,11 @@ impl Recipient<'_> {
         self.dialects.encode(self.dialect, |dialect, out| dialect.event(&event, out))
     }
 
-    fn record<'a>(&self, record: &'a Record) -> Option<&'a Frame> {
-        if record.except.contains(&self.id) {
+    fn frame<'a>(&self, except: &[ClientId], message: &'a Message) -> Option<&'a Frame> {
+        if except.contains(&self.id) {
             return None;
         }
-        Some(record.message.frame(self.dialects, self.dialect)).filter(|frame| !frame.is_empty())
+        Some(message.frame(self.dialects, self.dialect)).filter(|frame| !frame.is_empty())
     }
 }
 
@@ -188,7 +189,7 @@ impl Catching {
     /// `deep`: whether there is a backplane that may hold more than the window.
     pub(crate) fn step(
         &mut self,
-        window: &Window,
+        window: &mut Window,
         to: Recipient<'_>,
         limit: Limit,
         (synced, deep): (bool, bool),
@@ -228,6 +229,7 @@ impl Catching {
             Source::Ahead if out.is_empty() => Step::Wait,
             Source::Backplane if out.is_empty() => Step::Backplane(self.given.position),
             Source::Ahead | Source::Backplane => Step::More,
+            Source::Window(next) if !window.index(next) => Step::More,
             Source::Window(next) => self.take(next, window, to, limit, out),
         };
         (step, told)
@@ -257,7 +259,7 @@ impl Catching {
                 return;
             }
             let is_meant = self.interests.iter().any(|it| it.covers(record));
-            if let Some(frame) = to.record(record).filter(|_| is_meant) {
+            if let Some(frame) = to.frame(&record.except, &record.message).filter(|_| is_meant) {
                 bytes += frame.len();
                 out.push(frame.clone());
             }
@@ -313,7 +315,7 @@ impl Catching {
                 next = number + 1;
                 let Some(record) = window.get(number) else { continue };
                 given = record.position;
-                if let Some(frame) = to.record(record) {
+                if let Some(frame) = to.frame(record.except, record.message) {
                     bytes += frame.len();
                     out.push(frame.clone());
                 }
@@ -340,8 +342,8 @@ impl Catching {
 
     fn pause_before(&mut self, number: u64, window: &Window) {
         self.source = Source::Window(number);
-        if let Some(before) = number.checked_sub(1).and_then(|before| window.get(before)) {
-            self.given.position = before.position;
+        if let Some(before) = number.checked_sub(1).and_then(|before| window.position(before)) {
+            self.given.position = before;
         }
     }
 }

@@ -26,9 +26,8 @@ impl Clock {
         Self { start: Instant::now() }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "wraps by design")]
     pub(crate) fn now(&self) -> Millis {
-        Millis(self.start.elapsed().as_millis() as u32)
+        Millis::of(self.uptime_ms())
     }
 
     pub(crate) fn uptime_ms(&self) -> u64 {
@@ -37,6 +36,11 @@ impl Clock {
 }
 
 impl Millis {
+    #[expect(clippy::cast_possible_truncation, reason = "wraps by design")]
+    pub(crate) fn of(uptime_ms: u64) -> Self {
+        Self(uptime_ms as u32)
+    }
+
     /// How long ago `earlier` was; zero when it is not earlier.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         let difference = self.0.wrapping_sub(earlier.0);

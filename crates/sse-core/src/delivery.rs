@@ -85,6 +85,8 @@ impl Outbox {
 pub(crate) struct Hold<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) now: Millis,
+    /// The same, without an end.
+    pub(crate) uptime_ms: u64,
     pub(crate) out: Outbox,
 }
 

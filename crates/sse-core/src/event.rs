@@ -285,6 +285,30 @@ impl Event {
         Some(event)
     }
 
+    /// Whether [`Event::of_type_and_data`] makes it again from its id, its type and its lines, as far as it is sent.
+    pub(crate) fn is_type_and_data(&self) -> bool {
+        let Head { event_type: _, id, retry, comment, collapse_key, is_json: _, logging: _ } = &self.head;
+        id.is_some() && retry.is_none() && comment.is_none() && collapse_key.is_none()
+    }
+
+    /// An event of what [`Event::encode`] puts before the data lines, `id: …\n` and `event: …\n`, and these.
+    pub(crate) fn of_type_and_data(head: &[u8], lines: Bytes, is_json: bool) -> Self {
+        let mut event = Self::default().with_lines(lines);
+        event.head.is_json = is_json;
+        for line in String::from_utf8_lossy(head).lines() {
+            match line.split_once(": ") {
+                Some(("id", id)) => event.head.id = EventId::new(id).ok(),
+                Some(("event", name)) => event.head.event_type = EventType::new(name).ok(),
+                _ => {}
+            }
+        }
+        event
+    }
+
+    pub(crate) fn into_id(self) -> Option<EventId> {
+        self.head.id
+    }
+
     pub(crate) fn logging_mut(&mut self) -> &mut Logging {
         self.head.logging.get_or_insert_default()
     }

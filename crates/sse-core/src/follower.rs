@@ -24,14 +24,15 @@ use crate::{
     event::Event,
     gap::{Gap, GapReason},
     inner::Inner,
+    log::Log,
     message::{Mark, Message},
     order::Placed,
     publish::Sweep,
     reader::Reader,
     receipt::Receipt,
+    segment::Record,
     signal, system,
     target::Target,
-    window::Record,
 };
 
 /// No answer within this time is none; a tail that says nothing for so long is dead.
@@ -96,7 +97,6 @@ impl Inner {
             target: envelope.target,
             except: envelope.except.into(),
             message: Arc::new(Message::new(event, collapse, Mark::Logged(entry.position))),
-            at_ms: 0,
         })
     }
 
@@ -217,10 +217,9 @@ impl Follower {
                 let held = self.manager()?.config.log.unwrap_or_default().entries as u64;
                 let from = within(PATIENCE, self.backplane.rewind(held)).await?;
                 let inner = self.manager()?;
-                let mut order = inner.order.lock();
-                if let Some(log) = &mut order.log {
-                    log.window.restart(from.clone());
-                }
+                let restart = |log: &mut Log| log.window.restart(from.clone());
+                let remains = inner.order.lock().log.as_mut().map(restart);
+                drop(remains);
                 from
             }
         };
@@ -246,19 +245,20 @@ impl Follower {
         let inner = self.manager()?;
         self.at = Some(to.clone());
         // In one hold, so that nobody is told of the new position before the gap.
-        let (from, placed) = inner.with_order(|order, hold| {
-            let Some(log) = &mut order.log else { return (None, None) };
+        let restarted = inner.with_order(|order, hold| {
+            let log = order.log.as_mut()?;
             let from = log.window.head_cursor();
-            log.window.restart(to.clone());
+            let remains = log.window.restart(to.clone());
             if !log.is_started() {
-                return (Some(from), None);
+                return Some((from, remains, None));
             }
             log.counts.gaps[reason as usize] += 1;
             let gap = Gap::new(reason, Some(from.to_id()), to.clone()).to_event();
             let message = Message::new(gap, None, Mark::Beside(log.window.next()));
-            (Some(from), Some(order.publish(&Target::All, &[], message, hold)))
+            Some((from, remains, Some(order.publish(&Target::All, &[], message, hold))))
         });
-        let from = from.ok_or(Gone)?;
+        let (from, remains, placed) = restarted.ok_or(Gone)?;
+        drop(remains);
         warn!(%from, %to, reason = GapReason::NAMES[reason as usize], "the log goes on behind a gap");
         if let Some(Placed::Sweeping(job, _)) = placed {
             Sweep::new(&inner, job).finish().await;
@@ -330,8 +330,13 @@ impl Follower {
             let at_ms = inner.log_time().saturating_sub(age);
             let log = order.log.as_mut()?;
             let is_live = log.is_started();
-            let (message, _) = log.record((&target, &except), (event, collapse), Some(entry.position), at_ms);
-            is_live.then(|| order.publish(&target, &except, message, hold))
+            let (number, message) =
+                log.record((&target, &except), (event, collapse), Some(entry.position), at_ms);
+            if !is_live {
+                log.window.keep(number, Arc::new(message));
+                return None;
+            }
+            Some(order.publish_record((&target, &except), number, message, hold))
         });
         let receipt = match placed {
             // Nobody is here yet.

@@ -17,7 +17,7 @@ use crate::{
     backplane::Backplane,
     builder::Builder,
     client_id::ClientId,
-    clock::Clock,
+    clock::{Clock, Millis},
     config::Config,
     cursor::{Cursor, Position},
     delivery::{Hold, Outbox, Rules},
@@ -77,6 +77,11 @@ pub(crate) struct Inner {
     collapsing: AtomicBool,
 }
 
+/// A time of the manager as records of the log have it.
+pub(crate) fn log_time(uptime_ms: u64) -> u64 {
+    BEFORE_START_MS + uptime_ms
+}
+
 impl Inner {
     pub(crate) fn new(builder: Builder) -> Self {
         let heartbeat = builder.beat();
@@ -121,7 +126,9 @@ impl Inner {
     /// Does something under the lock, then wakes and tells whom it concerns.
     pub(crate) fn with_order<T>(&self, act: impl FnOnce(&mut Order, &mut Hold<'_>) -> T) -> T {
         let mut order = self.order.lock();
-        let mut hold = Hold { rules: &self.rules, now: self.clock.now(), out: Outbox::default() };
+        let uptime_ms = self.clock.uptime_ms();
+        let now = Millis::of(uptime_ms);
+        let mut hold = Hold { rules: &self.rules, now, uptime_ms, out: Outbox::default() };
         let result = act(&mut order, &mut hold);
         drop(order);
         hold.out.release(&*self.hooks);
@@ -135,7 +142,7 @@ impl Inner {
 
     /// The time by which records of the log grow old, in milliseconds; never so small that something older than the manager has none.
     pub(crate) fn log_time(&self) -> u64 {
-        BEFORE_START_MS + self.clock.uptime_ms()
+        log_time(self.clock.uptime_ms())
     }
 
     /// Where the log ends, as far as this node has followed it.

@@ -1,7 +1,5 @@
 //! What an order knows of the event log.
 
-use std::sync::Arc;
-
 use crate::{
     client_id::ClientId,
     cursor::{Cursor, Epoch, Position},
@@ -12,7 +10,7 @@ use crate::{
     recent_keys::RecentKeys,
     retention::Retention,
     target::Target,
-    window::{Record, Window},
+    window::Window,
 };
 
 /// The event log, as far as the manager's lock protects it.
@@ -97,25 +95,19 @@ impl Log {
         }
     }
 
-    /// Makes an event a record, at a position that the backplane gave it or at the next one.
+    /// Makes an event a record, at a position that the backplane gave it or at the next one. Gives its number.
     pub(crate) fn record(
         &mut self,
         (target, except): (&Target, &[ClientId]),
         (event, collapse): (Event, Option<Collapse>),
         position: Option<Position>,
         at_ms: u64,
-    ) -> (Arc<Message>, Cursor) {
+    ) -> (u64, Message) {
         let head = self.window.head();
         let position = position.unwrap_or_else(|| Position::new(head.major(), head.minor() + 1));
-        let cursor = Cursor::new(self.window.epoch().clone(), position);
-        let message = Arc::new(Message::new(event.id(cursor.to_id()), collapse, Mark::Logged(position)));
-        self.window.push(Record {
-            position,
-            target: target.clone(),
-            except: except.into(),
-            message: Arc::clone(&message),
-            at_ms,
-        });
-        (message, cursor)
+        let event = event.id(self.window.epoch().id_at(position));
+        let message = Message::new(event, collapse, Mark::Logged(position));
+        let number = self.window.push(position, target, except, &message, at_ms);
+        (number, message)
     }
 }

@@ -2,12 +2,18 @@
 
 use std::{ops::Range, sync::OnceLock};
 
+use bytes::Bytes;
+
 use crate::{
     cursor::Position,
     dialect::{DialectIndex, Dialects, MAX_DIALECTS},
     event::Event,
+    event_id::EventId,
     frame::{Collapse, Frame, Kind},
 };
+
+/// What is longer than this is shared and not copied.
+const PACKED_BYTES: usize = 1024;
 
 /// How an event stands to the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,13 +33,30 @@ impl Mark {
     }
 }
 
+/// Where in the chunk of a logged event what is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Packed {
+    length: u16,
+    event: u8,
+    lines: u16,
+    is_json: bool,
+}
+
+impl Packed {
+    pub(crate) fn length(self) -> usize {
+        usize::from(self.length)
+    }
+}
+
 /// An event on its way to its recipients.
 ///
 /// The plain frame is made at once, in the event's own buffer; those of other dialects when the first
 /// recipient needs them.
 #[derive(Debug)]
 pub(crate) struct Message {
-    head: Event,
+    /// Without its data. `None` where it is to be read from the frame.
+    head: Option<Event>,
+    is_json: bool,
     plain: Frame,
     lines: Range<usize>,
     pub(crate) mark: Mark,
@@ -50,7 +73,44 @@ impl Message {
         if let Some(collapse) = collapse {
             plain = plain.collapsing(collapse);
         }
-        Self { head: event, plain, lines, mark, others: OnceLock::new() }
+        let is_json = event.is_json();
+        Self { head: Some(event), is_json, plain, lines, mark, others: OnceLock::new() }
+    }
+
+    /// What is to be known of its plain frame's chunk to make it again from that; `None` where that is not all, or where a copy would cost more
+    /// than to share the bytes.
+    pub(crate) fn packed(&self) -> Option<Packed> {
+        let chunk = self.plain.chunk();
+        let (length, head) = (u16::try_from(chunk.len()).ok()?, self.head.as_ref()?);
+        if usize::from(length) > PACKED_BYTES || !head.is_type_and_data() || self.mark.position().is_none() {
+            return None;
+        }
+        let event = u8::try_from(chunk.len() - self.plain.len() - 2).ok()?;
+        let lines = u16::try_from(self.lines.start).ok()?;
+        Some(Packed { length, event, lines, is_json: self.is_json })
+    }
+
+    /// Makes a logged message again.
+    pub(crate) fn unpack(chunk: Bytes, packed: Packed, position: Position) -> Self {
+        let end = chunk.len() - 2;
+        let plain = Frame::new(chunk, usize::from(packed.event)..end).logged_at(position);
+        // Behind the lines stands the line end of the event.
+        let lines = usize::from(packed.lines)..end - 1;
+        let (is_json, mark) = (packed.is_json, Mark::Logged(position));
+        Self { head: None, is_json, plain, lines, mark, others: OnceLock::new() }
+    }
+
+    /// Whether it was made in a dialect besides the plain one.
+    pub(crate) fn is_in_other_dialects(&self) -> bool {
+        self.others.get().is_some()
+    }
+
+    pub(crate) fn id(&self) -> Option<&EventId> {
+        self.head.as_ref()?.id_ref()
+    }
+
+    pub(crate) fn into_id(self) -> Option<EventId> {
+        self.head?.into_id()
     }
 
     pub(crate) fn plain(&self) -> &Frame {
@@ -66,7 +126,7 @@ impl Message {
     }
 
     fn encode(&self, dialects: &Dialects, index: DialectIndex) -> Frame {
-        let event = self.head.clone().with_lines(self.plain.chunk().slice(self.lines.clone()));
+        let event = self.event();
         let frame = dialects.encode(index, |dialect, out| dialect.event(&event, out)).of_kind(Kind::Event);
         let frame = match self.mark.position() {
             Some(position) => frame.logged_at(position),
@@ -75,6 +135,19 @@ impl Message {
         match self.plain.collapse() {
             Collapse { event_type: None, key: None } => frame,
             collapse => frame.collapsing(collapse),
+        }
+    }
+
+    /// The event, sharing its data.
+    pub(crate) fn event(&self) -> Event {
+        let chunk = self.plain.chunk();
+        let lines = chunk.slice(self.lines.clone());
+        match &self.head {
+            Some(head) => head.clone().with_lines(lines),
+            None => {
+                let head = chunk.len() - self.plain.len() - 2..self.lines.start;
+                Event::of_type_and_data(&chunk[head], lines, self.is_json)
+            }
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The one total order of a manager.
 
 use std::{
-    borrow::Borrow,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -15,6 +14,7 @@ use crate::{
     farewell::Farewell,
     frame::{Collapse, Frame},
     groups::{GroupKind, Membership},
+    inner::log_time,
     leavers::Leavers,
     log::Log,
     message::{Mark, Message},
@@ -69,6 +69,21 @@ pub(crate) enum Placed {
     Sweeping(Arc<Job>, Receipt),
 }
 
+/// Whom a publish reached at its place.
+enum Reached {
+    /// Every stream that it is for.
+    All(Receipt),
+    /// None yet: they are too many.
+    None(Rest, Receipt),
+}
+
+/// Whom a publish has to reach in steps.
+struct Rest {
+    audience: Audience,
+    /// Places of the exceptions, sorted.
+    except: Box<[u32]>,
+}
+
 /// What is found at a look at a stream that has been quiet, or that takes nothing.
 pub(crate) struct Exam<'a> {
     pub(crate) uptime_ms: u64,
@@ -101,35 +116,13 @@ impl Order {
         &mut self,
         target: &Target,
         except: &[ClientId],
-        message: impl Borrow<Message> + Into<Arc<Message>>,
+        message: Message,
         hold: &mut Hold<'_>,
     ) -> Placed {
-        self.seq += 1;
-        self.counts.published += 1;
-        if let Target::Client(id) = target {
-            let place = self.registry.place(*id).filter(|_| !except.contains(id));
-            self.reach(place, message.borrow(), hold);
-            self.finish(hold);
-            return Placed::Done(Receipt::matched(place.iter().len()));
+        match self.place(target, except, &message, hold) {
+            Reached::All(receipt) => Placed::Done(receipt),
+            Reached::None(rest, receipt) => self.reach_later(rest, receipt, Arc::new(message)),
         }
-        let except = self.places(except);
-        let Some((audience, size)) = self.audience(target) else { return Placed::Done(Receipt::default()) };
-        let excepted = except.iter().filter(|place| self.is_in(**place, audience)).count();
-        let receipt = Receipt::matched(size - excepted);
-        if size <= AT_ONCE {
-            let meant = |place: &u32| except.binary_search(place).is_err();
-            match audience {
-                Audience::All => self.reach(self.places_from(0).filter(meant), message.borrow(), hold),
-                Audience::Group(group) => {
-                    self.reach(self.members(group).iter().copied().filter(meant), message.borrow(), hold);
-                }
-            }
-            self.finish(hold);
-            return Placed::Done(receipt);
-        }
-        let job = Arc::new(Job { seq: self.seq, audience, except, message: message.into() });
-        self.jobs.push(Arc::clone(&job));
-        Placed::Sweeping(job, receipt)
     }
 
     /// Gives a publish its place in the order and, if it is to be logged, in the log of this manager.
@@ -137,7 +130,6 @@ impl Order {
         &mut self,
         (target, except): (&Target, &[ClientId]),
         (event, collapse): (Event, Option<Collapse>),
-        at_ms: u64,
         hold: &mut Hold<'_>,
     ) -> Placed {
         let Some(log) = self.log.as_mut().filter(|_| is_logged(target, &event)) else {
@@ -149,15 +141,86 @@ impl Order {
             log.counts.duplicates += 1;
             return Placed::Done(Receipt { id: Some(cursor.to_id()), duplicate: true, ..Receipt::default() });
         }
-        let (message, cursor) = log.record((target, except), (event, collapse), None, at_ms);
+        let (number, message) =
+            log.record((target, except), (event, collapse), None, log_time(hold.uptime_ms));
         if let Some(key) = key {
-            log.keys.insert(key, cursor.clone());
+            log.keys.insert(key, log.window.head_cursor());
         }
-        let id = Some(cursor.to_id());
-        match self.publish(target, except, message, hold) {
-            Placed::Done(receipt) => Placed::Done(Receipt { id, ..receipt }),
-            Placed::Sweeping(job, receipt) => Placed::Sweeping(job, Receipt { id, ..receipt }),
+        self.publish_record((target, except), number, message, hold)
+    }
+
+    /// Gives a publish that is a record of the log its place in the order.
+    pub(crate) fn publish_record(
+        &mut self,
+        (target, except): (&Target, &[ClientId]),
+        number: u64,
+        message: Message,
+        hold: &mut Hold<'_>,
+    ) -> Placed {
+        match self.place(target, except, &message, hold) {
+            // The usual event is made again for who comes back, which is cheaper than to keep it for all who never do; but not in words
+            // in which it was said already.
+            Reached::All(receipt) if message.packed().is_some() && !message.is_in_other_dialects() => {
+                Placed::Done(Receipt { id: message.into_id(), ..receipt })
+            }
+            Reached::All(receipt) => {
+                let id = message.id().cloned();
+                self.keep_record(number, Arc::new(message));
+                Placed::Done(Receipt { id, ..receipt })
+            }
+            Reached::None(rest, receipt) => {
+                let id = message.id().cloned();
+                let message = Arc::new(message);
+                self.keep_record(number, Arc::clone(&message));
+                self.reach_later(rest, Receipt { id, ..receipt }, message)
+            }
         }
+    }
+
+    fn keep_record(&mut self, number: u64, message: Arc<Message>) {
+        if let Some(log) = &mut self.log {
+            log.window.keep(number, message);
+        }
+    }
+
+    fn place(
+        &mut self,
+        target: &Target,
+        except: &[ClientId],
+        message: &Message,
+        hold: &mut Hold<'_>,
+    ) -> Reached {
+        self.seq += 1;
+        self.counts.published += 1;
+        if let Target::Client(id) = target {
+            let place = self.registry.place(*id).filter(|_| !except.contains(id));
+            self.reach(place, message, hold);
+            self.finish(hold);
+            return Reached::All(Receipt::matched(place.iter().len()));
+        }
+        let except = self.places(except);
+        let Some((audience, size)) = self.audience(target) else { return Reached::All(Receipt::default()) };
+        let excepted = except.iter().filter(|place| self.is_in(**place, audience)).count();
+        let receipt = Receipt::matched(size - excepted);
+        if size > AT_ONCE {
+            return Reached::None(Rest { audience, except }, receipt);
+        }
+        let meant = |place: &u32| except.binary_search(place).is_err();
+        match audience {
+            Audience::All => self.reach(self.places_from(0).filter(meant), message, hold),
+            Audience::Group(group) => {
+                self.reach(self.members(group).iter().copied().filter(meant), message, hold);
+            }
+        }
+        self.finish(hold);
+        Reached::All(receipt)
+    }
+
+    fn reach_later(&mut self, rest: Rest, receipt: Receipt, message: Arc<Message>) -> Placed {
+        let Rest { audience, except } = rest;
+        let job = Arc::new(Job { seq: self.seq, audience, except, message });
+        self.jobs.push(Arc::clone(&job));
+        Placed::Sweeping(job, receipt)
     }
 
     /// Brings a publish to at most `budget` more of its streams; `true` when all have it.

@@ -189,10 +189,9 @@ fn place(inner: &Inner, target: &Target, except: &[ClientId], event: Event) -> R
     let collapse = inner.collapse(&event);
     if inner.config.log.is_some() {
         check_size(inner, event.encoded_len())?;
-        let at_ms = inner.log_time();
-        return Ok(inner.with_order(|order, hold| {
-            order.publish_and_log((target, except), (event, collapse), at_ms, hold)
-        }));
+        return Ok(
+            inner.with_order(|order, hold| order.publish_and_log((target, except), (event, collapse), hold))
+        );
     }
     let message = Message::new(event, collapse, Mark::Beside(0));
     check_size(inner, message.plain().len())?;

@@ -52,7 +52,7 @@ impl Order {
         if let Some(segment) = feed {
             catching.feed(segment, &log.window, to, limit, &mut out);
         }
-        let (step, told) = catching.step(&log.window, to, limit, conditions, &mut out);
+        let (step, told) = catching.step(&mut log.window, to, limit, conditions, &mut out);
         let waits_for_log = matches!(step, Step::Wait | Step::Backplane(_));
         catching.waits = waits_for_log;
         let enlists = waits_for_log && !std::mem::replace(&mut catching.enlisted, true);

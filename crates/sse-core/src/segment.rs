@@ -1,9 +1,32 @@
 //! A part of the log, as it was read from a backplane.
 
+use std::sync::Arc;
+
 use crate::{
+    client_id::ClientId,
     cursor::{Cursor, Position},
-    window::Record,
+    message::Message,
+    target::Target,
 };
+
+/// What a record takes besides its message: itself, and what allocations cost.
+const RECORD_BYTES: usize = 320;
+
+/// A logged event.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    pub(crate) position: Position,
+    pub(crate) target: Target,
+    pub(crate) except: Box<[ClientId]>,
+    pub(crate) message: Arc<Message>,
+}
+
+impl Record {
+    /// What it takes in memory, with all that is held for it.
+    fn bytes(&self) -> usize {
+        RECORD_BYTES + self.message.plain().chunk().len() + 16 * self.except.len()
+    }
+}
 
 /// A part of the log: everything that stands behind `after`, up to and including `last`, apart from what cannot be read.
 #[derive(Debug)]

@@ -37,6 +37,9 @@ const BUFFER: usize = 64 << 10;
 /// How many frames leave at once at most.
 const FRAMES: usize = 1024;
 
+/// So many steps a stream that catches up takes in one poll, if it finds nothing that it is meant by.
+const STEPS_PER_TURN: usize = 64;
+
 /// One live stream. Dropping it is the disconnect.
 ///
 /// As a [`Stream`] it yields buffers of whole events, several waiting ones as one buffer; [`Session::poll_frames`] is for
@@ -180,7 +183,7 @@ impl Session {
     fn poll_missed(&mut self, waker: &Waker, limit: Limit) -> Poll<Option<Frames>> {
         let stream = (self.shared.place, self.shared.id);
         let mut feed: Option<Arc<Segment>> = None;
-        loop {
+        for _ in 0..STEPS_PER_TURN {
             let (frames, replayed) = self
                 .manager
                 .with_order(|order, hold| order.replay(stream, limit, feed.as_deref(), waker, hold));
@@ -208,6 +211,9 @@ impl Session {
                 },
             };
         }
+        // There may be much to be looked for; others of its thread have their turn.
+        waker.wake_by_ref();
+        Poll::Pending
     }
 
     /// Puts what the transport must be told around what waited.

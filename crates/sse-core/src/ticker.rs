@@ -156,7 +156,9 @@ async fn run(mut keeper: Keeper, rhythm: Rhythm, mut seen: u32) {
 async fn look(inner: &Arc<Inner>, rhythm: Rhythm, phase: u32) {
     // Records grow old also while nobody publishes.
     let now_ms = inner.log_time();
-    inner.with_order(|order, _| order.log.as_mut().map(|log| log.window.forget_old(now_ms)));
+    while !inner.with_order(|order, _| order.log.as_mut().is_none_or(|log| log.window.tidy(now_ms))) {
+        yield_now().await;
+    }
     let mut beats = Beats::new(inner);
     let mut made = time::Instant::now();
     let mut cursor = phase;

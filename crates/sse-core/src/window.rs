@@ -1,35 +1,22 @@
 //! The part of the log that this node holds in memory.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use crate::{
+    block::{Block, Held, RECORDS},
     client_id::ClientId,
     cursor::{Cursor, Epoch, Position},
+    index::{Index, Key},
     message::Message,
     retention::Retention,
     target::Target,
 };
 
-/// What a record takes besides its message: itself, its place among those of its target, and what allocations cost.
-const RECORD_BYTES: usize = 320;
-
 /// So many records are forgotten for each that comes, so that no publish pays for all that grew old in a quiet hour.
 const FORGOTTEN_AT_ONCE: usize = 8;
 
-/// A logged event.
-#[derive(Debug, Clone)]
-pub(crate) struct Record {
-    pub(crate) position: Position,
-    pub(crate) target: Target,
-    pub(crate) except: Box<[ClientId]>,
-    pub(crate) message: Arc<Message>,
-    /// When it came, by the uptime of the manager.
-    pub(crate) at_ms: u64,
-}
+/// So many records are indexed, and as many forgotten by the index, while the manager's lock is held once.
+pub(crate) const INDEXED_AT_ONCE: usize = 256;
 
 /// The latest entries of the log, numbered without holes, and which of them are for which target. Whoever missed a hundred of its events
 /// finds them without a look at the others.
@@ -37,31 +24,45 @@ pub(crate) struct Record {
 pub(crate) struct Window {
     epoch: Epoch,
     retention: Retention,
-    records: VecDeque<Record>,
-    /// The number of the first record.
+    age_ms: u64,
+    /// All full but the last.
+    blocks: VecDeque<Block>,
+    /// The number of the first record of the first block, which may be forgotten.
+    base: u64,
+    /// The number of the first record that is held.
     first: u64,
-    by_target: HashMap<Target, VecDeque<u64>>,
+    /// The number that the next record gets.
+    next: u64,
+    /// A block that is used again.
+    spare: Option<Block>,
+    index: Index,
     bytes: usize,
     /// Everything up to here is not held.
     forgotten: Position,
     head: Position,
 }
 
-impl Record {
-    /// What it takes in memory, with all that is held for it.
-    pub(crate) fn bytes(&self) -> usize {
-        RECORD_BYTES + self.message.plain().chunk().len() + 16 * self.except.len()
-    }
+/// What a window held; to be dropped where nobody waits.
+#[derive(Debug)]
+#[must_use = "dropping it takes time, which others need not wait for"]
+pub(crate) struct Remains {
+    _blocks: VecDeque<Block>,
+    _index: Index,
 }
 
 impl Window {
     pub(crate) fn new(epoch: Epoch, head: Position, retention: Retention) -> Self {
+        let age = retention.age.max(Duration::from_millis(1));
         Self {
             epoch,
             retention,
-            records: VecDeque::new(),
+            age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+            blocks: VecDeque::new(),
+            base: 0,
             first: 0,
-            by_target: HashMap::new(),
+            next: 0,
+            spare: None,
+            index: Index::default(),
             bytes: 0,
             forgotten: head,
             head,
@@ -93,47 +94,90 @@ impl Window {
 
     /// The number that the next record gets.
     pub(crate) fn next(&self) -> u64 {
-        self.first + self.records.len() as u64
+        self.next
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.records.len()
+        usize::try_from(self.next - self.first).unwrap_or(usize::MAX)
     }
 
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    pub(crate) fn get(&self, number: u64) -> Option<&Record> {
-        let at = number.checked_sub(self.first)?;
-        self.records.get(usize::try_from(at).ok()?)
+    pub(crate) fn get(&self, number: u64) -> Option<Held<'_>> {
+        let (block, at) = self.find(number)?;
+        block.get(at)
+    }
+
+    /// Where a record stands.
+    pub(crate) fn position(&self, number: u64) -> Option<Position> {
+        let (block, at) = self.find(number)?;
+        block.position(at)
     }
 
     /// The number of the first record behind a position.
     pub(crate) fn number_behind(&self, position: Position) -> u64 {
-        self.first + self.records.partition_point(|record| record.position <= position) as u64
+        let blocks = self.blocks.partition_point(|block| block.last().is_some_and(|last| last <= position));
+        let rest = self.blocks.get(blocks).map_or(0, |block| block.up_to(position));
+        (self.base + (blocks * RECORDS + rest) as u64).clamp(self.first, self.next)
     }
 
-    /// Records for a target that have numbers in `from..until`, in order.
-    pub(crate) fn numbers(&self, target: &Target, from: u64, until: u64) -> impl Iterator<Item = u64> {
-        let numbers = self.by_target.get(target);
-        let start = numbers.map_or(0, |numbers| numbers.partition_point(|number| *number < from));
-        let numbers = numbers.into_iter().flat_map(move |numbers| numbers.range(start..));
-        numbers.copied().take_while(move |number| *number < until)
-    }
-
-    /// Appends the next entry of the log, and forgets what is beyond the retention.
-    pub(crate) fn push(&mut self, record: Record) {
-        self.head = record.position;
-        self.bytes += record.bytes();
-        let number = self.next();
-        match self.by_target.get_mut(&record.target) {
-            Some(numbers) => numbers.push_back(number),
-            None => drop(self.by_target.insert(record.target.clone(), VecDeque::from([number]))),
+    /// Sees to it that the targets of all records from a number on are known, some at a time; `true` when they are.
+    pub(crate) fn index(&mut self, from: u64) -> bool {
+        let from = from.max(self.first);
+        if !self.index.forget(self.first, INDEXED_AT_ONCE) {
+            return false;
         }
-        let now_ms = record.at_ms;
-        self.records.push_back(record);
-        self.forget_old(now_ms);
+        self.index.begin(from);
+        for _ in 0..INDEXED_AT_ONCE {
+            let next = self.index.next();
+            let number = if next < self.next { next } else { self.index.first().saturating_sub(1) };
+            if next >= self.next && self.index.first() <= from {
+                return true;
+            }
+            let Some((block, at)) = find(&self.blocks, self.base, number) else { return true };
+            let Some(key) = block.key(at) else { return true };
+            if number == next { self.index.push_back(key) } else { self.index.push_front(key) }
+        }
+        self.index.next() >= self.next && self.index.first() <= from
+    }
+
+    /// Records for a target that have numbers in `from..until`, in order, of those that are [indexed](Self::index).
+    pub(crate) fn numbers(&self, target: &Target, from: u64, until: u64) -> impl Iterator<Item = u64> {
+        self.index.numbers(Key::from(target), from.max(self.first), until)
+    }
+
+    /// Appends the next entry of the log, and forgets what is beyond the retention. Gives its number. Its message has to be
+    /// [kept](Self::keep) unless it is packed.
+    pub(crate) fn push(
+        &mut self,
+        position: Position,
+        target: &Target,
+        except: &[ClientId],
+        message: &Message,
+        at_ms: u64,
+    ) -> u64 {
+        let number = self.next;
+        self.make_room();
+        if let Some(block) = self.blocks.back_mut() {
+            self.bytes += block.push(position, Key::from(target), except, message, at_ms);
+            self.next += 1;
+        }
+        self.head = position;
+        self.forget_old(at_ms);
+        number
+    }
+
+    /// Keeps the message of a record, if the record is still held.
+    pub(crate) fn keep(&mut self, number: u64, message: Arc<Message>) {
+        if number < self.first {
+            return;
+        }
+        let (block, at) = place(self.base, number);
+        if let Some(block) = self.blocks.get_mut(block) {
+            block.keep(at, message);
+        }
     }
 
     /// Passes an entry of the log that is none of ours.
@@ -143,13 +187,11 @@ impl Window {
 
     /// Forgets some of what is beyond the retention; `true` when nothing is left beyond it.
     pub(crate) fn forget_old(&mut self, now_ms: u64) -> bool {
-        let age =
-            u64::try_from(self.retention.age.max(Duration::from_millis(1)).as_millis()).unwrap_or(u64::MAX);
         for _ in 0..FORGOTTEN_AT_ONCE {
-            let Some(oldest) = self.records.front() else { return true };
-            let keeps = self.records.len() <= self.retention.entries
+            let Some((block, at)) = self.find(self.first) else { return true };
+            let keeps = self.len() <= self.retention.entries
                 && self.bytes as u64 <= self.retention.bytes
-                && now_ms.saturating_sub(oldest.at_ms) < age;
+                && block.at_ms(at).is_none_or(|at_ms| now_ms.saturating_sub(at_ms) < self.age_ms);
             if keeps {
                 return true;
             }
@@ -158,36 +200,68 @@ impl Window {
         false
     }
 
+    /// Forgets some of what grew old while nothing was published, and what the index has of it; `true` when nothing is left.
+    pub(crate) fn tidy(&mut self, now_ms: u64) -> bool {
+        let forgot = (0..INDEXED_AT_ONCE / FORGOTTEN_AT_ONCE).any(|_| self.forget_old(now_ms));
+        self.index.forget(self.first, INDEXED_AT_ONCE) && forgot
+    }
+
     /// Forgets everything: the log is another one, or goes on behind a hole.
-    pub(crate) fn restart(&mut self, at: Cursor) {
-        self.first = self.next();
-        self.records = VecDeque::new();
-        self.by_target = HashMap::new();
+    pub(crate) fn restart(&mut self, at: Cursor) -> Remains {
+        (self.base, self.first) = (self.next, self.next);
         self.bytes = 0;
         self.epoch = at.epoch;
         (self.forgotten, self.head) = (at.position, at.position);
+        Remains { _blocks: std::mem::take(&mut self.blocks), _index: std::mem::take(&mut self.index) }
+    }
+
+    fn make_room(&mut self) {
+        let block = match self.blocks.back() {
+            Some(last) if !last.is_full() => return,
+            Some(last) => self.spare.take().unwrap_or_else(|| Block::like(last)),
+            None => self.spare.take().unwrap_or_default(),
+        };
+        self.blocks.push_back(block);
     }
 
     fn forget_first(&mut self) {
-        let Some(record) = self.records.pop_front() else { return };
-        self.forgotten = record.position;
-        self.bytes -= record.bytes();
+        let (block, at) = place(self.base, self.first);
+        let Some(block) = self.blocks.get_mut(block) else { return };
+        let Some((position, bytes)) = block.forget(at) else { return };
+        self.forgotten = position;
+        self.bytes -= bytes;
         self.first += 1;
-        if let Some(numbers) = self.by_target.get_mut(&record.target) {
-            numbers.pop_front();
-            if numbers.is_empty() {
-                self.by_target.remove(&record.target);
-            } else if numbers.len() * 4 < numbers.capacity() {
-                numbers.shrink_to(numbers.len() * 2);
-            }
+        if at + 1 == RECORDS {
+            self.base += RECORDS as u64;
+            self.spare = self.blocks.pop_front().map(|mut block| {
+                block.clear();
+                block
+            });
         }
     }
+
+    fn find(&self, number: u64) -> Option<(&Block, usize)> {
+        find(&self.blocks, self.base, number).filter(|_| (self.first..self.next).contains(&number))
+    }
+}
+
+fn find(blocks: &VecDeque<Block>, base: u64, number: u64) -> Option<(&Block, usize)> {
+    let (block, at) = place(base, number);
+    Some((blocks.get(block)?, at))
+}
+
+/// In which block a record is, and where in it.
+fn place(base: u64, number: u64) -> (usize, usize) {
+    let at = usize::try_from(number.wrapping_sub(base)).unwrap_or(usize::MAX);
+    (at / RECORDS, at % RECORDS)
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+
     use super::*;
-    use crate::{Event, Topic, message::Mark};
+    use crate::{Event, EventType, Topic, message::Mark};
 
     fn window(retention: Retention) -> Window {
         Window::new(Epoch::new("e").expect("an epoch"), Position::ZERO, retention)
@@ -199,14 +273,17 @@ mod tests {
 
     fn push(window: &mut Window, target: Target, at_ms: u64) {
         let position = Position::from(window.next() + 1);
-        let message = Arc::new(Message::new(Event::text("x"), None, Mark::Logged(position)));
-        window.push(Record { position, target, except: Box::default(), message, at_ms });
+        let event = Event::text("x").id(Cursor::new(window.epoch().clone(), position).to_id());
+        window.push(position, &target, &[], &Message::new(event, None, Mark::Logged(position)), at_ms);
     }
 
     #[test]
     fn each_target_finds_its_own() {
         let mut window = window(Retention::default());
         ["a", "b", "a", "c", "a"].iter().for_each(|name| push(&mut window, topic(name), 0));
+        assert!(window.index(2));
+        assert_eq!(window.numbers(&topic("a"), 0, u64::MAX).collect::<Vec<_>>(), [2, 4]);
+        assert!(window.index(0));
         assert_eq!(window.numbers(&topic("a"), 0, u64::MAX).collect::<Vec<_>>(), [0, 2, 4]);
         assert_eq!(window.numbers(&topic("a"), 1, 4).collect::<Vec<_>>(), [2]);
         assert_eq!(window.numbers(&topic("d"), 0, 9).count(), 0);
@@ -218,6 +295,7 @@ mod tests {
         let mut few = window(Retention::default().entries(2));
         (0..5).for_each(|_| push(&mut few, Target::All, 0));
         assert_eq!((few.len(), few.first(), few.forgotten()), (2, 3, Position::from(3)));
+        assert!(few.index(0));
         assert_eq!(few.numbers(&Target::All, 0, 9).collect::<Vec<_>>(), [3, 4]);
 
         let mut small = window(Retention::default().bytes(1024));
@@ -227,10 +305,73 @@ mod tests {
         let mut young = window(Retention::default().age(Duration::from_secs(10)));
         (0..20).for_each(|at| push(&mut young, Target::All, at * 1000));
         assert_eq!(young.len(), 10);
-        while !young.forget_old(1_000_000) {}
-        assert_eq!((young.len(), young.bytes()), (0, 0));
-        assert!(young.by_target.is_empty());
+        assert!(young.index(0));
+        while !young.tidy(1_000_000) {}
+        assert_eq!((young.len(), young.bytes(), young.index.len()), (0, 0, 0));
         assert_eq!(young.forgotten(), young.head());
+    }
+
+    #[test]
+    fn what_is_packed_is_made_again_as_it_was() {
+        let mut window = window(Retention::default());
+        let long = "long ".repeat(1000);
+        let events = [
+            Event::text("x"),
+            Event::json(&["a"]).unwrap().event_type(EventType::from_static("numbers: all")),
+            Event::text("two\nlines").event_type(EventType::NOTIFICATION),
+            Event::empty().event_type(EventType::SYSTEM),
+            Event::text(long.as_str()),
+            Event::text("x").comment("kept").retry(Duration::from_secs(1)),
+        ];
+        for (number, event) in events.into_iter().enumerate() {
+            let position = Position::from(number as u64 + 1);
+            let event = event.id(Cursor::new(window.epoch().clone(), position).to_id());
+            let message = Message::new(event, None, Mark::Logged(position));
+            let at = window.push(position, &topic("a"), &[], &message, 0);
+            assert_eq!(message.packed().is_some(), number < 4);
+            let message = Arc::new(message);
+            if number >= 4 {
+                assert!(window.get(at).is_none(), "it has to be kept");
+                window.keep(at, Arc::clone(&message));
+            }
+            let again = window.get(at).unwrap();
+            assert_eq!(again.position, position);
+            assert_eq!(again.message.plain().chunk(), message.plain().chunk());
+            assert_eq!(again.message.plain().as_event(), message.plain().as_event());
+            assert_eq!(again.message.plain().position(), Some(position));
+            assert_eq!(format!("{:?}", again.message.event()), format!("{:?}", message.event()));
+            assert_eq!(again.message.event().is_json(), message.event().is_json());
+            assert!(Arc::ptr_eq(window.get(at).unwrap().message, again.message), "it is made once");
+        }
+    }
+
+    /// Against one that looks at everything.
+    #[test]
+    fn blocks_and_index_hold_what_a_list_would() {
+        let mut random = StdRng::seed_from_u64(7);
+        let mut window = window(Retention::default().entries(3 * RECORDS));
+        let mut all = Vec::new();
+        for _ in 0..20 * RECORDS {
+            let name = ["a", "b", "c"][random.random_range(0..3)];
+            all.push(name);
+            push(&mut window, topic(name), 0);
+            if random.random_bool(0.05) {
+                let from = random.random_range(0..=all.len() as u64).max(window.first());
+                while !window.index(from) {}
+                let wanted = (from..window.next()).filter(|at| all[usize::try_from(*at).unwrap()] == "b");
+                let found = window.numbers(&topic("b"), from, u64::MAX).collect::<Vec<_>>();
+                assert_eq!(found, wanted.collect::<Vec<_>>());
+                // Positions are one more than numbers.
+                assert_eq!(window.number_behind(from.into()), from);
+                assert_eq!(window.position(from), (from < window.next()).then(|| (from + 1).into()));
+                assert_eq!(
+                    window.position(window.first() - u64::from(window.first() > 0)).is_some(),
+                    window.first() == 0
+                );
+            }
+        }
+        assert_eq!((window.len(), window.blocks.len()), (3 * RECORDS, 3));
+        assert!(window.index.len() <= 20 * RECORDS);
     }
 
     #[test]
@@ -238,7 +379,7 @@ mod tests {
         let mut window = window(Retention::default());
         (0..3).for_each(|_| push(&mut window, Target::All, 0));
         let epoch = Epoch::new("f").unwrap();
-        window.restart(Cursor::new(epoch.clone(), Position::from(100)));
+        drop(window.restart(Cursor::new(epoch.clone(), Position::from(100))));
         assert_eq!((window.next(), window.len(), window.bytes()), (3, 0, 0));
         assert_eq!(window.head_cursor(), Cursor::new(epoch, Position::from(100)));
         assert_eq!(window.numbers(&Target::All, 0, 9).count(), 0);

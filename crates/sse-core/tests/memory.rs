@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures_util::{FutureExt, Stream};
-use sse_core::{ConnectionQuery, Event, Handshake, LimitPolicy, Manager, Session, Topic};
+use sse_core::{Builder, ConnectionQuery, Event, Handshake, LimitPolicy, Manager, Retention, Session, Topic};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 #[global_allocator]
@@ -100,4 +100,31 @@ fn a_hundred_thousand_streams_leave_nothing() {
 
     let per_stream = (with_all - before) / 50_000;
     assert!(per_stream < 2048, "{per_stream} bytes for a stream of a user of its own in three topics");
+
+    let (without, with) = (publishes(Manager::builder()), publishes(Manager::builder().log(full())));
+    assert!(
+        with <= without + PUBLISHES + 16,
+        "a logged event costs its id: {without} allocations, {with} with a log"
+    );
+}
+
+const PUBLISHES: usize = 1000;
+
+fn full() -> Retention {
+    Retention::default().entries(PUBLISHES)
+}
+
+/// How many allocations it takes to publish to one stream and to take that, in a log that is full.
+fn publishes(builder: Builder) -> usize {
+    let manager = builder.build().unwrap();
+    let mut session = manager.connect(handshake(0)).unwrap();
+    let mut publish = || {
+        let topic = manager.topic("everybody's").publish(Event::text("x".repeat(100)));
+        topic.now_or_never().unwrap().unwrap();
+        take(&mut session);
+    };
+    (0..2 * PUBLISHES).for_each(|_| publish());
+    let before = ALLOCATOR.stats().allocations;
+    (0..PUBLISHES).for_each(|_| publish());
+    ALLOCATOR.stats().allocations - before
 }

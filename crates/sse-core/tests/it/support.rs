@@ -2,8 +2,11 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex},
-    task::{Context, Poll, Waker},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
@@ -108,6 +111,16 @@ pub(crate) struct Client {
     pub(crate) over: bool,
 }
 
+/// Whether a waker was called.
+#[derive(Debug, Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Client {
     pub(crate) fn connect(manager: &Manager, handshake: Handshake) -> Self {
         let session = manager.connect(handshake).expect("the stream is accepted");
@@ -127,9 +140,16 @@ impl Client {
         self.session.client_id()
     }
 
-    /// The next buffer, if one is there.
+    /// The next buffer, if one is there. A stream that lets others have their turn has one, or not, when its turn comes again.
     pub(crate) fn buffer(&mut self) -> Poll<Option<Bytes>> {
-        Pin::new(&mut self.session).poll_next(&mut Context::from_waker(Waker::noop()))
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        loop {
+            let polled = Pin::new(&mut self.session).poll_next(&mut Context::from_waker(&waker));
+            if polled.is_ready() || !woken.0.swap(false, Ordering::Relaxed) {
+                return polled;
+            }
+        }
     }
 
     /// Everything that waits.
