@@ -1,13 +1,6 @@
 //! Following a backplane's log.
 
-use std::{
-    error::Error,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use tokio::{
     runtime::Handle,
@@ -20,19 +13,21 @@ use crate::{
     backplane::{Backplane, BackplaneError, Batch, Entry},
     clock::unix_ms,
     cursor::{Cursor, Epoch},
+    delivery::Hold,
     envelope::Envelope,
     event::Event,
     gap::{Gap, GapReason},
-    inner::Inner,
+    inner::{Inner, log_time},
     log::Log,
     message::{Mark, Message},
-    order::Placed,
+    order::{Order, Placed},
     publish::Sweep,
     reader::Reader,
     receipt::Receipt,
     segment::Record,
     signal, system,
     target::Target,
+    turn::{Gone, Keeper, Part, Turn},
 };
 
 /// No answer within this time is none; a tail that says nothing for so long is dead.
@@ -45,45 +40,38 @@ const BOUNDS_EVERY: Duration = Duration::from_secs(5);
 /// So many publishes may be on their way to their streams while the node goes on in the log.
 const SWEEPS: usize = 16;
 
-/// Whether the log is followed.
-#[derive(Debug, Default)]
-pub(crate) struct Following {
-    is_running: AtomicBool,
-}
-
-/// Notices when the task ends with its runtime, so that another one may take over.
-struct Keeper(Weak<Inner>);
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        if let Some(inner) = self.0.upgrade() {
-            inner.following.is_running.store(false, Ordering::SeqCst);
-        }
-    }
-}
-
 impl Inner {
-    /// Sees to it that the log is followed, on this runtime if on none.
+    /// Sees to it that the log is followed, on this runtime if on none, or if the one that does stands still.
     pub(crate) fn follow(self: &Arc<Self>) {
         let Some(backplane) = &self.backplane else { return };
-        if self.following.is_running.load(Ordering::Relaxed) {
-            return;
-        }
+        let Some(generation) = self.following.look(self.clock.uptime_ms()) else { return };
         let Ok(runtime) = Handle::try_current() else { return };
-        if self.following.is_running.swap(true, Ordering::SeqCst) {
-            return;
+        let Some(turn) = self.take_over(generation) else { return };
+        if turn.generation() > 1 {
+            warn!(backplane = backplane.name(), "the log is followed by another runtime from here on");
         }
-        let keeper = Keeper(Arc::downgrade(self));
         let (backplane, reader) = (Arc::clone(backplane), Arc::clone(&self.reader));
+        let keeper = Keeper(turn.clone());
         runtime.spawn(async move {
-            let manager = &keeper.0;
-            let mut follower = Follower::new(manager.clone(), Arc::clone(&backplane));
+            let turn = &keeper.0;
+            let mut follower = Follower::new(turn.clone(), Arc::clone(&backplane));
             // They end when the runtime does, with this task, which aborts them.
             let mut helpers = JoinSet::new();
-            helpers.spawn(signal::listen(manager.clone(), Arc::clone(&backplane)));
-            helpers.spawn(Reader::run(manager.clone(), reader, backplane));
-            follower.run().await;
+            let listener = signal::listen(turn.clone(), Arc::clone(&backplane));
+            helpers.spawn(turn.clone().beating(Part::Listener, listener));
+            let reading = Reader::run(turn.clone(), reader, backplane);
+            helpers.spawn(turn.clone().beating(Part::Reader, reading));
+            turn.clone().beating(Part::Follower, follower.run()).await;
         });
+    }
+
+    /// Lets the one that follows the log end, and another one begin; `None` if somebody else did so meanwhile.
+    fn take_over(self: &Arc<Self>, generation: u64) -> Option<Turn> {
+        // Under the manager's lock, so that nothing of the one before is under way.
+        let order = self.order.lock();
+        let generation = self.following.begin(generation)?;
+        drop(order);
+        Some(Turn::new(Arc::downgrade(self), generation))
     }
 
     /// An entry of the log as it is held here; `None`, told and counted, if it is none of ours.
@@ -110,22 +98,19 @@ impl Inner {
         }
         envelope.ok()
     }
+}
 
+impl Order {
     /// Tells every stream something of the manager's own.
-    async fn tell_all(self: &Arc<Self>, event: Event) {
-        let placed = self.with_order(|order, hold| {
-            let message = Message::new(event, None, Mark::Beside(order.next_record()));
-            order.publish(&Target::All, &[], message, hold)
-        });
-        if let Placed::Sweeping(job, _) = placed {
-            Sweep::new(self, job).finish().await;
-        }
+    fn tell_all(&mut self, event: Event, hold: &mut Hold<'_>) -> Placed {
+        let message = Message::new(event, None, Mark::Beside(self.next_record()));
+        self.publish(&Target::All, &[], message, hold)
     }
 }
 
 /// Follows the log of a backplane for one manager.
 struct Follower {
-    manager: Weak<Inner>,
+    turn: Turn,
     backplane: Arc<dyn Backplane>,
     /// Up to where everything was passed on.
     at: Option<Cursor>,
@@ -133,9 +118,6 @@ struct Follower {
     failures: u32,
     bounds_at: Instant,
 }
-
-/// The manager is gone.
-struct Gone;
 
 /// Why the log is followed no further.
 enum Stop {
@@ -156,17 +138,14 @@ impl From<Gone> for Stop {
 }
 
 impl Follower {
-    fn new(manager: Weak<Inner>, backplane: Arc<dyn Backplane>) -> Self {
-        Self { manager, backplane, at: None, sweeps: JoinSet::new(), failures: 0, bounds_at: Instant::now() }
+    fn new(turn: Turn, backplane: Arc<dyn Backplane>) -> Self {
+        Self { turn, backplane, at: None, sweeps: JoinSet::new(), failures: 0, bounds_at: Instant::now() }
     }
 
     async fn run(&mut self) {
-        // One that ran on another runtime may have left the log somewhere.
-        self.at = self.manager().ok().and_then(|inner| {
-            let order = inner.order.lock();
-            let log = order.log.as_ref().filter(|log| log.is_started())?;
-            Some(log.window.head_cursor())
-        });
+        if self.inherit().is_err() {
+            return;
+        }
         loop {
             let Err(stop) = self.follow().await;
             let Stop::Failed(error) = stop else { return };
@@ -179,8 +158,24 @@ impl Follower {
         }
     }
 
+    /// One that ran on another runtime may have left the log somewhere, and publishes under way.
+    fn inherit(&mut self) -> Result<(), Gone> {
+        let inner = self.manager()?;
+        let (at, unfinished) = self.turn.hold(&inner, |order, _| {
+            let log = order.log.as_ref().filter(|log| log.is_started());
+            (log.map(|log| log.window.head_cursor()), order.unfinished())
+        })?;
+        self.at = at;
+        if self.turn.generation() > 1 {
+            for job in unfinished {
+                self.sweeps.spawn(Sweep::new(&inner, job).finish());
+            }
+        }
+        Ok(())
+    }
+
     fn manager(&self) -> Result<Arc<Inner>, Gone> {
-        self.manager.upgrade().ok_or(Gone)
+        self.turn.manager()
     }
 
     async fn follow(&mut self) -> Result<std::convert::Infallible, Stop> {
@@ -218,7 +213,7 @@ impl Follower {
                 let from = within(PATIENCE, self.backplane.rewind(held)).await?;
                 let inner = self.manager()?;
                 let restart = |log: &mut Log| log.window.restart(from.clone());
-                let remains = inner.order.lock().log.as_mut().map(restart);
+                let remains = self.turn.hold(&inner, |order, _| order.log.as_mut().map(restart))?;
                 drop(remains);
                 from
             }
@@ -245,7 +240,7 @@ impl Follower {
         let inner = self.manager()?;
         self.at = Some(to.clone());
         // In one hold, so that nobody is told of the new position before the gap.
-        let restarted = inner.with_order(|order, hold| {
+        let restarted = self.turn.hold(&inner, |order, hold| {
             let log = order.log.as_mut()?;
             let from = log.window.head_cursor();
             let remains = log.window.restart(to.clone());
@@ -256,14 +251,14 @@ impl Follower {
             let gap = Gap::new(reason, Some(from.to_id()), to.clone()).to_event();
             let message = Message::new(gap, None, Mark::Beside(log.window.next()));
             Some((from, remains, Some(order.publish(&Target::All, &[], message, hold))))
-        });
+        })?;
         let (from, remains, placed) = restarted.ok_or(Gone)?;
         drop(remains);
         warn!(%from, %to, reason = GapReason::NAMES[reason as usize], "the log goes on behind a gap");
-        if let Some(Placed::Sweeping(job, _)) = placed {
-            Sweep::new(&inner, job).finish().await;
+        if let Some(placed) = placed {
+            placed.finish(&inner).await;
         }
-        inner.with_order(super::order::Order::wake_waiting);
+        inner.with_order(Order::wake_waiting);
         Ok(())
     }
 
@@ -287,11 +282,11 @@ impl Follower {
     fn note_trimmed(&mut self, trimmed: crate::cursor::Position) -> Result<(), Gone> {
         self.bounds_at = Instant::now();
         let inner = self.manager()?;
-        let mut order = inner.order.lock();
-        if let Some(remote) = order.log.as_mut().and_then(|log| log.remote.as_mut()) {
-            remote.trimmed = trimmed;
-        }
-        Ok(())
+        self.turn.hold(&inner, |order, _| {
+            if let Some(remote) = order.log.as_mut().and_then(|log| log.remote.as_mut()) {
+                remote.trimmed = trimmed;
+            }
+        })
     }
 
     async fn apply(&mut self, batch: Batch, asked_ms: u64) -> Result<(), Gone> {
@@ -303,31 +298,32 @@ impl Follower {
                 warn!(position = %entry.position, "an entry of the log came again");
                 continue;
             }
-            self.pass_on(&inner, &entry).await;
+            self.pass_on(&inner, &entry).await?;
             if let Some(at) = &mut self.at {
                 at.position = entry.position;
             }
         }
         if batch.at_head {
             self.failures = 0;
-            self.synced(&inner, asked_ms).await;
+            self.synced(&inner, asked_ms).await?;
         }
         if moved || batch.at_head {
-            inner.with_order(super::order::Order::wake_waiting);
+            inner.with_order(Order::wake_waiting);
         }
         Ok(())
     }
 
-    async fn pass_on(&mut self, inner: &Arc<Inner>, entry: &Entry) {
+    async fn pass_on(&mut self, inner: &Arc<Inner>, entry: &Entry) -> Result<(), Gone> {
         let Some(Envelope { ticket, published_at, target, except, event }) = inner.read_envelope(entry)
         else {
-            inner.with_order(|order, _| order.log.as_mut().map(|log| log.window.pass(entry.position)));
-            return;
+            let pass = |log: &mut Log| log.window.pass(entry.position);
+            self.turn.hold(inner, |order, _| order.log.as_mut().map(pass))?;
+            return Ok(());
         };
         let collapse = inner.collapse(&event);
         let age = unix_ms().saturating_sub(published_at);
-        let placed = inner.with_order(|order, hold| {
-            let at_ms = inner.log_time().saturating_sub(age);
+        let placed = self.turn.hold(inner, |order, hold| {
+            let at_ms = log_time(hold.uptime_ms).saturating_sub(age);
             let log = order.log.as_mut()?;
             let is_live = log.is_started();
             let (number, message) =
@@ -337,7 +333,7 @@ impl Follower {
                 return None;
             }
             Some(order.publish_record((&target, &except), number, message, hold))
-        });
+        })?;
         let receipt = match placed {
             // Nobody is here yet.
             None => Receipt::default(),
@@ -353,43 +349,45 @@ impl Follower {
                     inner.tickets.resolve(ticket, receipt.matched);
                 });
                 while self.sweeps.try_join_next().is_some() {}
-                return;
+                return Ok(());
             }
         };
         inner.tickets.resolve(ticket, receipt.matched);
+        Ok(())
     }
 
     /// Everything up to the end of the log has been passed on.
-    async fn synced(&mut self, inner: &Arc<Inner>, asked_ms: u64) {
-        let is_back = {
-            let mut order = inner.order.lock();
-            let Some(log) = &mut order.log else { return };
+    async fn synced(&mut self, inner: &Arc<Inner>, asked_ms: u64) -> Result<(), Gone> {
+        let name = self.backplane.name();
+        let told = self.turn.hold(inner, |order, hold| {
+            let log = order.log.as_mut()?;
             let head = log.window.head_cursor();
-            let Some(remote) = &mut log.remote else { return };
+            let remote = log.remote.as_mut()?;
             remote.synced_ms = asked_ms;
             if !std::mem::replace(&mut remote.started, true) {
-                info!(backplane = self.backplane.name(), %head, "the log is there");
+                info!(backplane = name, %head, "the log is there");
             }
-            std::mem::take(&mut remote.is_away)
-        };
-        if is_back {
-            info!(backplane = self.backplane.name(), "the log is back");
-            inner.tell_all(system::restored()).await;
+            std::mem::take(&mut remote.is_away).then(|| order.tell_all(system::restored(), hold))
+        })?;
+        if let Some(told) = told {
+            info!(backplane = name, "the log is back");
+            told.finish(inner).await;
         }
+        Ok(())
     }
 
     async fn lost(&mut self, error: &BackplaneError) -> Result<(), Gone> {
         let inner = self.manager()?;
-        let is_news = {
-            let mut order = inner.order.lock();
-            let Some(log) = &mut order.log else { return Err(Gone) };
+        let told = self.turn.hold(&inner, |order, hold| {
+            let log = order.log.as_mut()?;
             log.counts.reconnects += 1;
-            let Some(remote) = &mut log.remote else { return Err(Gone) };
-            remote.started && !std::mem::replace(&mut remote.is_away, remote.started)
-        };
-        self.tell_operator(is_news, error);
-        if is_news {
-            inner.tell_all(system::degraded()).await;
+            let remote = log.remote.as_mut()?;
+            let is_news = remote.started && !std::mem::replace(&mut remote.is_away, remote.started);
+            is_news.then(|| order.tell_all(system::degraded(), hold))
+        })?;
+        self.tell_operator(told.is_some(), error);
+        if let Some(told) = told {
+            told.finish(&inner).await;
         }
         Ok(())
     }

@@ -23,7 +23,6 @@ use crate::{
     delivery::{Hold, Outbox, Rules},
     dialect::Dialects,
     event::Event,
-    follower::Following,
     frame::Collapse,
     heartbeat::Heartbeat,
     hooks::Hooks,
@@ -42,6 +41,7 @@ use crate::{
     sync::Mutex,
     ticker::{self, Ticker},
     tickets::Tickets,
+    turn::Following,
 };
 
 /// Ten years.

@@ -82,6 +82,7 @@ mod table;
 mod target;
 mod ticker;
 mod tickets;
+mod turn;
 mod user_watch;
 mod watchers;
 mod window;

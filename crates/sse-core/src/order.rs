@@ -223,6 +223,12 @@ impl Order {
         Placed::Sweeping(job, receipt)
     }
 
+    /// Publishes that have not reached all their streams. Who brings one further that somebody else brings further too does no harm: a stream that
+    /// has it is passed over.
+    pub(crate) fn unfinished(&self) -> Vec<Arc<Job>> {
+        self.jobs.clone()
+    }
+
     /// Brings a publish to at most `budget` more of its streams; `true` when all have it.
     pub(crate) fn sweep(
         &mut self,

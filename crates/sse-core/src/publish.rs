@@ -169,13 +169,7 @@ async fn publish(
             beside(inner, &target, except, event).await?
         }
     };
-    match placed {
-        Placed::Done(receipt) => Ok(receipt),
-        Placed::Sweeping(job, receipt) => {
-            Sweep::new(inner, job).finish().await;
-            Ok(receipt)
-        }
-    }
+    Ok(placed.finish(inner).await)
 }
 
 /// Events to one client id and ephemeral ones are for those who are there now.
@@ -344,6 +338,19 @@ fn check_size(inner: &Inner, size: usize) -> Result<(), PublishError> {
         0 => Err(PublishError::Empty),
         size if size > limit => Err(PublishError::TooLarge { size, limit }),
         _ => Ok(()),
+    }
+}
+
+impl Placed {
+    /// Brings it to all its streams.
+    pub(crate) async fn finish(self, inner: &Arc<Inner>) -> Receipt {
+        match self {
+            Self::Done(receipt) => receipt,
+            Self::Sweeping(job, receipt) => {
+                Sweep::new(inner, job).finish().await;
+                receipt
+            }
+        }
     }
 }
 

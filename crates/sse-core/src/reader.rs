@@ -1,10 +1,6 @@
 //! Reading older parts of the log, for all streams that catch up.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::{
     sync::Notify,
@@ -19,6 +15,7 @@ use crate::{
     inner::Inner,
     segment::Segment,
     sync::Mutex,
+    turn::Turn,
 };
 
 /// How much is read at once.
@@ -84,10 +81,10 @@ impl Reader {
         None
     }
 
-    /// Reads what is asked for, as long as the manager lives.
-    pub(crate) async fn run(manager: Weak<Inner>, reader: Arc<Self>, backplane: Arc<dyn Backplane>) {
+    /// Reads what is asked for, as long as the turn lasts.
+    pub(crate) async fn run(turn: Turn, reader: Arc<Self>, backplane: Arc<dyn Backplane>) {
         let mut failures = 0;
-        while manager.strong_count() > 0 {
+        while turn.manager().is_ok() {
             let wanted = reader.state.lock().wanted.take();
             let Some(after) = wanted else {
                 drop(timeout(LOOK, reader.asked.notified()).await);
@@ -95,7 +92,8 @@ impl Reader {
             };
             let read = timeout(PATIENCE, backplane.read(&after, PAGE)).await;
             let read = read.unwrap_or_else(|late| Err(BackplaneError::unavailable(PATIENCE, late)));
-            let Some(inner) = manager.upgrade() else { return };
+            // What was read by one who is out of turn somebody else reads, since those who wait ask again.
+            let Ok(inner) = turn.manager() else { return };
             failures = if reader.keep(&inner, after, read) { 0 } else { failures + 1 };
             if failures > 0 {
                 sleep(inner.jitter.pause(failures)).await;

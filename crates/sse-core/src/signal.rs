@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Weak},
+    sync::Arc,
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -17,8 +17,7 @@ use crate::{
     inner::Inner,
     manager::Manager,
     message::{Mark, Message},
-    order::Placed,
-    publish::Sweep,
+    turn::{Gone, Turn},
 };
 
 /// What a signal is, by its first byte.
@@ -73,52 +72,61 @@ impl Inner {
         within(PATIENCE, backplane.signal(bytes.freeze())).await
     }
 
-    async fn signalled(self: &Arc<Self>, mut signal: Bytes) {
+    async fn signalled(self: &Arc<Self>, turn: &Turn, mut signal: Bytes) -> Result<(), Gone> {
         let kind = signal.first().copied();
         let payload = signal.split_off(signal.len().min(1));
         match kind {
-            Some(EVENT) => self.pass_on_beside(&payload).await,
+            Some(EVENT) => self.pass_on_beside(turn, &payload).await?,
             Some(MESSAGE) => {
                 let handlers = self.signal_handlers.lock().clone();
                 handlers.iter().for_each(|handler| tell(|| handler.signalled(payload.clone())));
             }
             _ => debug!(?kind, "a signal of an unknown kind"),
         }
+        Ok(())
     }
 
-    async fn pass_on_beside(self: &Arc<Self>, payload: &Bytes) {
+    async fn pass_on_beside(self: &Arc<Self>, turn: &Turn, payload: &Bytes) -> Result<(), Gone> {
         let envelope = match Envelope::read(payload) {
-            Ok(envelope) if envelope.ticket.node == self.tickets.node() => return,
+            Ok(envelope) if envelope.ticket.node == self.tickets.node() => return Ok(()),
             Ok(envelope) => envelope,
-            Err(error) => return warn!(%error, "a signal cannot be read"),
+            Err(error) => {
+                warn!(%error, "a signal cannot be read");
+                return Ok(());
+            }
         };
         let collapse = self.collapse(&envelope.event);
-        let placed = self.with_order(|order, hold| {
+        let placed = turn.hold(self, |order, hold| {
             let message = Message::new(envelope.event, collapse, Mark::Beside(order.next_record()));
             order.publish(&envelope.target, &envelope.except, message, hold)
-        });
-        if let Placed::Sweeping(job, _) = placed {
-            Sweep::new(self, job).finish().await;
-        }
+        })?;
+        placed.finish(self).await;
+        Ok(())
     }
 }
 
-/// Listens as long as the manager lives.
-pub(crate) async fn listen(manager: Weak<Inner>, backplane: Arc<dyn Backplane>) {
+/// Listens as long as the turn lasts.
+pub(crate) async fn listen(turn: Turn, backplane: Arc<dyn Backplane>) {
     let mut failures = 0;
-    while manager.strong_count() > 0 {
+    // Somebody listened before, and stood still or ended.
+    let mut may_have_missed = turn.generation() > 1;
+    while turn.manager().is_ok() {
         match within(PATIENCE, backplane.signals()).await {
             Ok(mut signals) => {
-                if failures > 0 {
-                    missed(&manager);
+                if may_have_missed || failures > 0 {
+                    missed(&turn);
                 }
-                failures = 0;
+                (failures, may_have_missed) = (0, false);
                 loop {
                     // A manager that is gone is noticed at the next turn.
                     let next = tokio::time::timeout(PATIENCE, signals.next()).await;
-                    let Some(inner) = manager.upgrade() else { return };
+                    let Ok(inner) = turn.manager() else { return };
                     match next {
-                        Ok(Ok(signal)) => inner.signalled(signal).await,
+                        Ok(Ok(signal)) => {
+                            if inner.signalled(&turn, signal).await.is_err() {
+                                return;
+                            }
+                        }
                         Ok(Err(error)) => {
                             warn!(error = &error as &dyn Error, "signals are lost");
                             break;
@@ -130,13 +138,13 @@ pub(crate) async fn listen(manager: Weak<Inner>, backplane: Arc<dyn Backplane>) 
             Err(error) => debug!(error = &error as &dyn Error, "signals cannot be heard"),
         }
         failures += 1;
-        let Some(pause) = manager.upgrade().map(|inner| inner.jitter.pause(failures)) else { return };
+        let Ok(pause) = turn.manager().map(|inner| inner.jitter.pause(failures)) else { return };
         sleep(pause).await;
     }
 }
 
-fn missed(manager: &Weak<Inner>) {
-    let Some(inner) = manager.upgrade() else { return };
+fn missed(turn: &Turn) {
+    let Ok(inner) = turn.manager() else { return };
     let handlers = inner.signal_handlers.lock().clone();
     handlers.iter().for_each(|handler| tell(|| handler.missed()));
 }

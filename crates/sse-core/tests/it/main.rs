@@ -27,4 +27,5 @@ mod shutdown;
 mod stalled;
 mod stress;
 mod support;
+mod turns;
 mod users;
