@@ -73,10 +73,10 @@ impl Order {
                 let gap = Gap::new(GapReason::Future, id.clone(), window.head_cursor());
                 (Catching::behind(gap, targets, window), false)
             }
+            // Ahead of this node: it may be of another one, or of none. Until that is known nobody can say that everything follows.
             Ok(given) => {
                 let is_there = (log.trimmed()..=window.head()).contains(&given.position);
-                let may_come = log.remote.is_some() && given.position > window.head();
-                (Catching::from(given, targets, window), is_there || may_come)
+                (Catching::from(given, targets, window), is_there)
             }
         };
         stream.queue.lock().catch_up(catching);

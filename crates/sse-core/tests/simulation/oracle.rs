@@ -65,18 +65,23 @@ pub(crate) fn check(clients: &[Client], published: &[Published], epochs: &[Epoch
     for client in clients {
         check_order(client);
         check_client(client, published, epochs, &mut totals);
+        let mut is_resumed = false;
         for told in &client.told {
             match told {
                 Told::Connected { resumed, .. } => {
                     totals.connections += 1;
                     totals.resumed += usize::from(*resumed);
+                    is_resumed = *resumed;
                 }
                 // A queue was full when something came that is in no log; whatever is logged comes back with the client.
                 Told::Gap { reason, to: None, .. } if reason == "overflow" => totals.overflows += 1,
                 Told::Gap { reason, .. } => match reason.as_str() {
                     "trimmed" => totals.trimmed += 1,
                     "epoch" => totals.epochs += 1,
-                    "future" => totals.futures += 1,
+                    "future" => {
+                        assert!(!is_resumed, "a stream was complete before its id was known: {client:#?}");
+                        totals.futures += 1;
+                    }
                     other => panic!("a gap for {other}"),
                 },
                 Told::Other(name) => totals.degraded += usize::from(name == "degraded"),
