@@ -8,7 +8,7 @@ use crate::{
     client_id::ClientId,
     cursor::Position,
     index::{Key, Kind},
-    message::{Message, Packed},
+    message::{Message, Packed, Place},
 };
 
 /// So many records are in a block.
@@ -129,7 +129,8 @@ impl Block {
         Some(Key { kind: entry.kind, name })
     }
 
-    pub(crate) fn get(&self, at: usize) -> Option<Held<'_>> {
+    /// A record, which is one of the so-many-th log.
+    pub(crate) fn get(&self, at: usize, log: u32) -> Option<Held<'_>> {
         let entry = self.entries.get(at)?;
         let message = match entry.message.get() {
             Some(message) => message,
@@ -138,7 +139,8 @@ impl Block {
                 let start = entry.start as usize + usize::from(entry.name_length);
                 let chunk = self.bytes.get(start..start + packed.length())?;
                 entry.message.get_or_init(|| {
-                    Arc::new(Message::unpack(Bytes::copy_from_slice(chunk), packed, entry.position))
+                    let place = Place { log, position: entry.position };
+                    Arc::new(Message::unpack(Bytes::copy_from_slice(chunk), packed, place))
                 })
             }
         };

@@ -386,5 +386,5 @@ impl<I: Iterator<Item = u64>> Merged<I> {
 
 /// How many of the frames are published events that are in no log: lost for good if they are dropped.
 pub(crate) fn unlogged_in<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> usize {
-    frames.into_iter().filter(|frame| frame.kind() == Kind::Event && frame.position().is_none()).count()
+    frames.into_iter().filter(|frame| frame.kind() == Kind::Event && frame.place().is_none()).count()
 }

@@ -19,7 +19,7 @@ use crate::{
     gap::{Gap, GapReason},
     inner::{Inner, log_time},
     log::Log,
-    message::{Mark, Message},
+    message::{Mark, Message, Place},
     order::{Order, Placed},
     publish::Sweep,
     reader::Reader,
@@ -78,13 +78,14 @@ impl Inner {
     pub(crate) fn read_record(&self, entry: &Entry, epoch: &Epoch) -> Option<Record> {
         let envelope = self.read_envelope(entry)?;
         let collapse = self.collapse(&envelope.event);
-        let cursor = Cursor::new(epoch.clone(), entry.position);
-        let event = envelope.event.id(cursor.to_id());
+        let event = envelope.event.id(epoch.id_at(entry.position));
+        // It goes to streams that catch up, by no queue that could drop it.
+        let place = Place { log: 0, position: entry.position };
         Some(Record {
             position: entry.position,
             target: envelope.target,
             except: envelope.except.into(),
-            message: Arc::new(Message::new(event, collapse, Mark::Logged(entry.position))),
+            message: Arc::new(Message::new(event, collapse, Mark::Logged(place))),
         })
     }
 

@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
-use crate::{cursor::Position, event::Event, event_id::EventId, framing::Framing};
+use crate::{event::Event, event_id::EventId, framing::Framing, message::Place};
 
 /// An encoded event. A clone shares the bytes and costs one atomic increment.
 ///
@@ -22,7 +22,7 @@ struct Inner {
     /// What a client takes for its last event id then; `None` where it keeps the one that it has. Only known of frames of a [`FrameWriter`].
     last_id: Option<EventId>,
     /// Where it stands in the log, if it does.
-    position: Option<Position>,
+    place: Option<Place>,
 }
 
 /// What [`Overflow::KeepLatest`](crate::Overflow::KeepLatest) compares, hashed under a secret of the manager;
@@ -50,7 +50,7 @@ impl Frame {
             collapse: Collapse::default(),
             kind: Kind::Event,
             last_id: None,
-            position: None,
+            place: None,
         }))
     }
 
@@ -62,8 +62,8 @@ impl Frame {
         self.map(|inner| inner.kind = kind)
     }
 
-    pub(crate) fn logged_at(self, position: Position) -> Self {
-        self.map(|inner| inner.position = Some(position))
+    pub(crate) fn logged_at(self, place: Place) -> Self {
+        self.map(|inner| inner.place = Some(place))
     }
 
     fn map(mut self, change: impl FnOnce(&mut Inner)) -> Self {
@@ -109,8 +109,8 @@ impl Frame {
         self.0.kind
     }
 
-    pub(crate) fn position(&self) -> Option<Position> {
-        self.0.position
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.0.place
     }
 
     pub(crate) fn last_id(&self) -> Option<&EventId> {

@@ -19,7 +19,7 @@ use crate::{
     client_id::ClientId,
     clock::{Clock, Millis},
     config::Config,
-    cursor::{Cursor, Position},
+    cursor::Cursor,
     delivery::{Hold, Outbox, Rules},
     dialect::Dialects,
     event::Event,
@@ -148,11 +148,6 @@ impl Inner {
     /// Where the log ends, as far as this node has followed it.
     pub(crate) fn log_head(&self) -> Option<Cursor> {
         Some(self.order.lock().log.as_ref()?.window.head_cursor())
-    }
-
-    /// A position of the log that is there now.
-    pub(crate) fn cursor_at(&self, position: Position) -> Option<Cursor> {
-        Some(Cursor::new(self.order.lock().log.as_ref()?.window.epoch().clone(), position))
     }
 
     pub(crate) fn join(&self, client: ClientId, topic: &Topic) -> bool {

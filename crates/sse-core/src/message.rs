@@ -15,19 +15,27 @@ use crate::{
 /// What is longer than this is shared and not copied.
 const PACKED_BYTES: usize = 1024;
 
+/// Where in which of the logs that a manager has followed, one after the other. Those of later logs are greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    /// How many logs came before.
+    pub(crate) log: u32,
+    pub(crate) position: Position,
+}
+
 /// How an event stands to the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
     /// It is a record of the log.
-    Logged(Position),
+    Logged(Place),
     /// It is none, and comes behind so many. Zero without a log.
     Beside(u64),
 }
 
 impl Mark {
-    fn position(self) -> Option<Position> {
+    fn place(self) -> Option<Place> {
         match self {
-            Self::Logged(position) => Some(position),
+            Self::Logged(place) => Some(place),
             Self::Beside(_) => None,
         }
     }
@@ -67,8 +75,8 @@ impl Message {
     /// With its id, if it is logged.
     pub(crate) fn new(mut event: Event, collapse: Option<Collapse>, mark: Mark) -> Self {
         let (mut plain, lines) = event.take_frame();
-        if let Some(position) = mark.position() {
-            plain = plain.logged_at(position);
+        if let Some(place) = mark.place() {
+            plain = plain.logged_at(place);
         }
         if let Some(collapse) = collapse {
             plain = plain.collapsing(collapse);
@@ -82,7 +90,7 @@ impl Message {
     pub(crate) fn packed(&self) -> Option<Packed> {
         let chunk = self.plain.chunk();
         let (length, head) = (u16::try_from(chunk.len()).ok()?, self.head.as_ref()?);
-        if usize::from(length) > PACKED_BYTES || !head.is_type_and_data() || self.mark.position().is_none() {
+        if usize::from(length) > PACKED_BYTES || !head.is_type_and_data() || self.mark.place().is_none() {
             return None;
         }
         let event = u8::try_from(chunk.len() - self.plain.len() - 2).ok()?;
@@ -91,12 +99,12 @@ impl Message {
     }
 
     /// Makes a logged message again.
-    pub(crate) fn unpack(chunk: Bytes, packed: Packed, position: Position) -> Self {
+    pub(crate) fn unpack(chunk: Bytes, packed: Packed, place: Place) -> Self {
         let end = chunk.len() - 2;
-        let plain = Frame::new(chunk, usize::from(packed.event)..end).logged_at(position);
+        let plain = Frame::new(chunk, usize::from(packed.event)..end).logged_at(place);
         // Behind the lines stands the line end of the event.
         let lines = usize::from(packed.lines)..end - 1;
-        let (is_json, mark) = (packed.is_json, Mark::Logged(position));
+        let (is_json, mark) = (packed.is_json, Mark::Logged(place));
         Self { head: None, is_json, plain, lines, mark, others: OnceLock::new() }
     }
 
@@ -128,8 +136,8 @@ impl Message {
     fn encode(&self, dialects: &Dialects, index: DialectIndex) -> Frame {
         let event = self.event();
         let frame = dialects.encode(index, |dialect, out| dialect.event(&event, out)).of_kind(Kind::Event);
-        let frame = match self.mark.position() {
-            Some(position) => frame.logged_at(position),
+        let frame = match self.mark.place() {
+            Some(place) => frame.logged_at(place),
             None => frame,
         };
         match self.plain.collapse() {

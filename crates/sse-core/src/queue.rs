@@ -6,9 +6,9 @@ use crate::{
     backlog::{Backlog, Frames, Limit, events_in},
     catching::{Catching, unlogged_in},
     clock::Millis,
-    cursor::Position,
     farewell::Farewell,
     frame::Frame,
+    message::Place,
     overflow::Overflow,
     reason::Reason,
     sync::{Mutex, MutexGuard},
@@ -57,8 +57,8 @@ pub(crate) struct State {
 #[derive(Debug, Default)]
 struct Dropped {
     events: u32,
-    /// The position of the last logged one.
-    to: Option<Position>,
+    /// Where the last logged one stood.
+    to: Option<Place>,
 }
 
 #[derive(Debug)]
@@ -89,8 +89,8 @@ pub(crate) enum Pushed {
 /// Everything that a transport takes in one poll.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    /// Events that were dropped before the frames, and up to which position of the log.
-    pub(crate) gap: Option<(u32, Option<Position>)>,
+    /// Events that were dropped before the frames, and up to where in the log.
+    pub(crate) gap: Option<(u32, Option<Place>)>,
     pub(crate) frames: Frames,
     /// Whether events were lost behind the frames.
     pub(crate) gap_at_end: bool,
@@ -243,7 +243,7 @@ impl State {
         let room = if self.overflowed { None } else { self.make_room(frame, bounds, overflow) };
         let Some(dropped) = room else {
             self.overflowed = true;
-            self.overflow_is_lost |= frame.position().is_none();
+            self.overflow_is_lost |= frame.place().is_none();
             return Pushed::Full;
         };
         Pushed::Queued { wake: self.append(frame.clone(), now), dropped }
@@ -375,7 +375,7 @@ impl State {
     fn take(&mut self, limit: Limit, now: impl FnOnce() -> Millis, batch: &mut Batch) -> bool {
         if let Some(dropped) = self.dropped.take() {
             // What was dropped may stand behind something that waits; then a client that goes on behind the gap would miss that.
-            let first = self.backlog.iter().find_map(Frame::position);
+            let first = self.backlog.iter().find_map(Frame::place);
             let to = dropped.to.filter(|to| first.is_none_or(|first| first > *to));
             batch.gap = Some((dropped.events, to));
         }
@@ -412,13 +412,13 @@ impl State {
                     self.backlog.remove_replaced_by(frame, by).or_else(|| self.backlog.pop())
                 }
             }?;
-            self.lose(events_in(&victim), victim.position());
+            self.lose(events_in(&victim), victim.place());
             dropped += events_in(&victim);
         }
         Some(dropped)
     }
 
-    fn lose(&mut self, events: u32, to: Option<Position>) {
+    fn lose(&mut self, events: u32, to: Option<Place>) {
         if events > 0 {
             let dropped = self.dropped.get_or_insert_default();
             dropped.events = dropped.events.saturating_add(events);

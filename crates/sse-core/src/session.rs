@@ -14,13 +14,13 @@ use futures_core::Stream;
 use crate::{
     backlog::{Frames, Limit, events_in},
     client_id::ClientId,
-    cursor::Position,
     event_id::EventId,
     farewell::Farewell,
     frame::Frame,
     gap::{Gap, GapReason},
     hello::Hello,
     inner::Inner,
+    message::Place,
     name::{Topic, UserId},
     queue::Batch,
     reader::Lost,
@@ -254,9 +254,12 @@ impl Session {
         all
     }
 
-    fn gap(&self, dropped: Option<u32>, to: Option<Position>) -> Frame {
-        let to = to.and_then(|to| self.manager.cursor_at(to));
-        self.manager.order.lock().count_gap(GapReason::Overflow);
+    fn gap(&self, dropped: Option<u32>, to: Option<Place>) -> Frame {
+        let to = {
+            let mut order = self.manager.order.lock();
+            order.count_gap(GapReason::Overflow);
+            to.and_then(|to| order.log.as_ref()?.window.cursor_at(to))
+        };
         let event = Gap::overflow(dropped, to).to_event();
         let dialects = &self.manager.rules.dialects;
         dialects.encode(self.shared.dialect, |dialect, out| dialect.event(&event, out))

@@ -7,7 +7,7 @@ use crate::{
     client_id::ClientId,
     cursor::{Cursor, Epoch, Position},
     index::{Index, Key},
-    message::Message,
+    message::{Message, Place},
     retention::Retention,
     target::Target,
 };
@@ -18,11 +18,18 @@ const FORGOTTEN_AT_ONCE: usize = 8;
 /// So many records are indexed, and as many forgotten by the index, while the manager's lock is held once.
 pub(crate) const INDEXED_AT_ONCE: usize = 256;
 
+/// So many logs before the present one are remembered by their epochs.
+const EPOCHS: usize = 16;
+
 /// The latest entries of the log, numbered without holes, and which of them are for which target. Whoever missed a hundred of its events
 /// finds them without a look at the others.
 #[derive(Debug)]
 pub(crate) struct Window {
     epoch: Epoch,
+    /// Epochs of the logs before, the latest last; not of all that there were.
+    epochs: VecDeque<Epoch>,
+    /// How many logs there were before.
+    log: u32,
     retention: Retention,
     age_ms: u64,
     /// All full but the last.
@@ -55,6 +62,8 @@ impl Window {
         let age = retention.age.max(Duration::from_millis(1));
         Self {
             epoch,
+            epochs: VecDeque::new(),
+            log: 0,
             retention,
             age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
             blocks: VecDeque::new(),
@@ -82,6 +91,20 @@ impl Window {
         Cursor::new(self.epoch.clone(), self.head)
     }
 
+    /// A position of the present log.
+    pub(crate) fn place(&self, position: Position) -> Place {
+        Place { log: self.log, position }
+    }
+
+    /// A place as clients have it; `None` if it was in a log that is too long over.
+    pub(crate) fn cursor_at(&self, place: Place) -> Option<Cursor> {
+        let epoch = match self.log.checked_sub(place.log)? {
+            0 => &self.epoch,
+            before => self.epochs.get(self.epochs.len().checked_sub(before as usize)?)?,
+        };
+        Some(Cursor::new(epoch.clone(), place.position))
+    }
+
     /// Everything up to here is not held.
     pub(crate) fn forgotten(&self) -> Position {
         self.forgotten
@@ -107,7 +130,7 @@ impl Window {
 
     pub(crate) fn get(&self, number: u64) -> Option<Held<'_>> {
         let (block, at) = self.find(number)?;
-        block.get(at)
+        block.get(at, self.log)
     }
 
     /// Where a record stands.
@@ -210,7 +233,13 @@ impl Window {
     pub(crate) fn restart(&mut self, at: Cursor) -> Remains {
         (self.base, self.first) = (self.next, self.next);
         self.bytes = 0;
-        self.epoch = at.epoch;
+        if at.epoch != self.epoch {
+            self.epochs.push_back(std::mem::replace(&mut self.epoch, at.epoch));
+            if self.epochs.len() > EPOCHS {
+                self.epochs.pop_front();
+            }
+            self.log = self.log.saturating_add(1);
+        }
         (self.forgotten, self.head) = (at.position, at.position);
         Remains { _blocks: std::mem::take(&mut self.blocks), _index: std::mem::take(&mut self.index) }
     }
@@ -274,7 +303,13 @@ mod tests {
     fn push(window: &mut Window, target: Target, at_ms: u64) {
         let position = Position::from(window.next() + 1);
         let event = Event::text("x").id(Cursor::new(window.epoch().clone(), position).to_id());
-        window.push(position, &target, &[], &Message::new(event, None, Mark::Logged(position)), at_ms);
+        window.push(
+            position,
+            &target,
+            &[],
+            &Message::new(event, None, Mark::Logged(window.place(position))),
+            at_ms,
+        );
     }
 
     #[test]
@@ -326,7 +361,7 @@ mod tests {
         for (number, event) in events.into_iter().enumerate() {
             let position = Position::from(number as u64 + 1);
             let event = event.id(Cursor::new(window.epoch().clone(), position).to_id());
-            let message = Message::new(event, None, Mark::Logged(position));
+            let message = Message::new(event, None, Mark::Logged(window.place(position)));
             let at = window.push(position, &topic("a"), &[], &message, 0);
             assert_eq!(message.packed().is_some(), number < 4);
             let message = Arc::new(message);
@@ -338,7 +373,7 @@ mod tests {
             assert_eq!(again.position, position);
             assert_eq!(again.message.plain().chunk(), message.plain().chunk());
             assert_eq!(again.message.plain().as_event(), message.plain().as_event());
-            assert_eq!(again.message.plain().position(), Some(position));
+            assert_eq!(again.message.plain().place(), Some(window.place(position)));
             assert_eq!(format!("{:?}", again.message.event()), format!("{:?}", message.event()));
             assert_eq!(again.message.event().is_json(), message.event().is_json());
             assert!(Arc::ptr_eq(window.get(at).unwrap().message, again.message), "it is made once");
@@ -382,6 +417,16 @@ mod tests {
         drop(window.restart(Cursor::new(epoch.clone(), Position::from(100))));
         assert_eq!((window.next(), window.len(), window.bytes()), (3, 0, 0));
         assert_eq!(window.head_cursor(), Cursor::new(epoch, Position::from(100)));
+        let place = window.place(Position::from(2));
+        assert_eq!(window.cursor_at(place).unwrap().to_string(), "f-2");
+        for number in 0..EPOCHS {
+            let before = Place { log: 0, ..place };
+            assert_eq!(window.cursor_at(before).unwrap().to_string(), "e-2");
+            let next = Epoch::new(format!("g{number}")).unwrap();
+            drop(window.restart(Cursor::new(next, Position::ZERO)));
+        }
+        assert_eq!(window.cursor_at(Place { log: 0, ..place }), None, "forgotten");
+        assert_eq!(window.cursor_at(place).unwrap().to_string(), "f-2");
         assert_eq!(window.numbers(&Target::All, 0, 9).count(), 0);
     }
 }

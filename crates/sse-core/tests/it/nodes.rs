@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use sse_core::{
-    Backplane, Cause, Event, EventId, Handshake, LogState, Manager, MemoryBackplane, PublishError, Retention,
-    Target,
+    Backplane, Cause, Event, EventId, Handshake, LogState, Manager, MemoryBackplane, Overflow, PublishError,
+    Retention, Target,
 };
 use sse_testkit::{Decoded, backplane::ScriptedBackplane};
 use tokio::time::sleep;
@@ -294,6 +294,30 @@ async fn garbage_in_the_log_or_among_the_signals_harms_nobody() {
     sleep(SOON).await;
     assert_eq!(client.data(), ["fine"]);
     assert_eq!(manager.log().unwrap().unreadable, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gap_of_a_log_that_is_over_names_that_log() {
+    let backplane = MemoryBackplane::new(Retention::default());
+    let builder = Manager::builder().backplane(backplane.clone()).overflow(Overflow::DropOldest);
+    let manager = builder.queue(4, 1 << 20).build().unwrap();
+    manager.follow();
+    sleep(Duration::from_secs(2)).await;
+    let mut client = Client::greeted(&manager, Handshake::new());
+    publish_all(&manager, ["1", "2", "3", "4", "5", "6"]).await;
+    let before = manager.log().unwrap().head.epoch;
+    backplane.clear();
+    sleep(Duration::from_secs(2)).await;
+    assert_ne!(manager.log().unwrap().head.epoch, before);
+    // What the manager says of the log pushed out three more.
+    let events = client.take();
+    assert_eq!(
+        events.iter().map(name).collect::<Vec<_>>(),
+        ["gap", "message", "degraded", "gap", "restored"]
+    );
+    assert_eq!(reasons(&events), ["overflow", "epoch"]);
+    assert_eq!(json(&events[0])["data"]["to"], format!("{before}-5"));
+    assert_eq!(events[0].id, format!("{before}-5"));
 }
 
 #[test]
