@@ -196,10 +196,11 @@ impl Catching {
         out: &mut Frames,
     ) -> (Step, Option<GapReason>) {
         if self.given.epoch != *window.epoch() {
-            // Positions of the old log say nothing about the new one.
-            self.interests.retain(|it| it.up_to.is_none());
-            self.interests.iter_mut().for_each(|it| it.behind = Position::ZERO);
-            self.skip(GapReason::Epoch, window.head_cursor(), window.next());
+            // It goes on where the streams do that are live. Positions of the old log say nothing about the new one.
+            let first = window.first();
+            self.interests.retain(|it| it.until > first);
+            self.interests.iter_mut().filter(|it| it.from <= first).for_each(|it| it.behind = Position::ZERO);
+            self.skip(GapReason::Epoch, Cursor::new(window.epoch().clone(), window.forgotten()), first);
         }
         if self.source == Source::Ahead {
             self.source = Source::of(self.given.position, window);
@@ -273,8 +274,7 @@ impl Catching {
     /// The backplane does not hold what follows: the stream goes on behind a gap.
     pub(crate) fn lost(&mut self, reason: GapReason, to: Cursor) {
         if to.position > self.given.position || to.epoch != self.given.epoch {
-            self.gap = Some(Gap::new(reason, Some(self.given.to_id()), to.clone()));
-            self.given = to;
+            self.miss(reason, to);
             self.source = Source::Backplane;
         }
     }
@@ -285,9 +285,17 @@ impl Catching {
     }
 
     fn skip(&mut self, reason: GapReason, to: Cursor, next: u64) {
-        self.gap = Some(Gap::new(reason, Some(self.given.to_id()), to.clone()));
-        self.given = to;
+        self.miss(reason, to);
         self.source = Source::Window(next);
+    }
+
+    fn miss(&mut self, reason: GapReason, to: Cursor) {
+        let gap = Gap::new(reason, Some(self.given.to_id()), to.clone());
+        self.gap = Some(match self.gap.take() {
+            Some(untold) => untold.and(gap),
+            None => gap,
+        });
+        self.given = to;
     }
 
     fn take(

@@ -250,7 +250,7 @@ impl Follower {
             }
             log.counts.gaps[reason as usize] += 1;
             let gap = Gap::new(reason, Some(from.to_id()), to.clone()).to_event();
-            let message = Message::new(gap, None, Mark::Beside(log.window.next()));
+            let message = Message::new(gap, None, Mark::Jump);
             Some((from, remains, Some(order.publish(&Target::All, &[], message, hold))))
         })?;
         let (from, remains, placed) = restarted.ok_or(Gone)?;

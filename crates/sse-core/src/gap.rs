@@ -49,6 +49,13 @@ impl Gap {
         Self { reason: GapReason::Overflow, dropped, from: None, to }
     }
 
+    /// One gap for two of which the first was not told yet: from where the first began to where the second ends.
+    pub(crate) fn and(self, next: Self) -> Self {
+        // That it is another log says more than what was missing in the one before.
+        let reason = if next.reason == GapReason::Epoch { next.reason } else { self.reason };
+        Self { reason, dropped: None, from: self.from, to: next.to }
+    }
+
     /// The system event `gap`.
     pub(crate) fn to_event(&self) -> Event {
         let to = self.to.as_ref().map(Cursor::to_id);

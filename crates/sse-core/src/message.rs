@@ -28,6 +28,8 @@ pub(crate) struct Place {
 pub(crate) enum Mark {
     /// It is a record of the log.
     Logged(Place),
+    /// It says that the log goes on elsewhere. A stream that catches up finds that out itself.
+    Jump,
     /// It is none, and comes behind so many. Zero without a log.
     Beside(u64),
 }
@@ -36,7 +38,7 @@ impl Mark {
     fn place(self) -> Option<Place> {
         match self {
             Self::Logged(place) => Some(place),
-            Self::Beside(_) => None,
+            Self::Jump | Self::Beside(_) => None,
         }
     }
 }

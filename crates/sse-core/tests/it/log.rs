@@ -226,6 +226,33 @@ async fn ids_that_are_none_of_ours_are_gaps() {
 }
 
 #[tokio::test]
+async fn a_gap_that_grows_before_it_is_told_is_one_from_its_beginning() {
+    let manager = keeping(3);
+    for (id, reason) in [("0123456789abcdef-1", "epoch"), ("0", "invalid")] {
+        publish_all(&manager, ["before"]).await;
+        let mut client = Client::connect(&manager, from(id));
+        publish_all(&manager, ["1", "2", "3", "4", "5"]).await;
+        let events = client.take();
+        assert_eq!(
+            events.iter().map(name).collect::<Vec<_>>(),
+            ["connection", "gap", "message", "message", "message"]
+        );
+        let told = gap(&events);
+        assert_eq!(
+            (told["reason"].as_str(), told["from"].as_str()),
+            (Some(reason), Some(id).filter(|id| id.len() > 1))
+        );
+        assert_eq!(told["to"], trimmed(&manager));
+        assert_eq!(data(&events), ["3", "4", "5"]);
+    }
+}
+
+fn trimmed(manager: &Manager) -> String {
+    let log = manager.log().unwrap();
+    format!("{}-{}", log.head.epoch, log.trimmed)
+}
+
+#[tokio::test]
 async fn every_name_of_the_query_resumes() {
     let manager = logging();
     let mut client = Client::connect(&manager, Handshake::new());

@@ -320,6 +320,24 @@ async fn a_gap_of_a_log_that_is_over_names_that_log() {
     assert_eq!(events[0].id, format!("{before}-5"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_catches_up_is_told_of_another_log_once() {
+    let backplane = MemoryBackplane::new(Retention::default());
+    let manager = node(backplane.clone()).await;
+    let mut client = Client::connect(&manager, Handshake::new());
+    let had = client.take().last().unwrap().id.clone();
+    drop(client);
+    publish_all(&manager, ["1", "2"]).await;
+    let mut client = Client::connect(&manager, from(&had));
+    backplane.clear();
+    sleep(Duration::from_secs(2)).await;
+    publish_all(&manager, ["3"]).await;
+    let events = client.take();
+    assert_eq!((reasons(&events), data(&events)), (vec!["epoch".to_owned()], vec!["3"]));
+    let gap = events.iter().find(|event| name(event) == "gap").unwrap();
+    assert_eq!(json(gap)["data"]["from"], had);
+}
+
 #[test]
 fn another_runtime_follows_when_the_first_ends() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -7,7 +7,7 @@ use std::{
 
 use futures_util::Stream;
 use serde_json::Value;
-use sse_core::{Cursor, Handshake, Manager, Session, Target, Topic, UserId};
+use sse_core::{Cursor, Handshake, Manager, Overflow, Session, Target, Topic, UserId};
 use sse_testkit::{Decoded, Decoder};
 
 /// A client with an identity that stays, and a connection that does not.
@@ -15,6 +15,7 @@ use sse_testkit::{Decoded, Decoder};
 pub(crate) struct Client {
     pub(crate) user: UserId,
     pub(crate) topics: Vec<Topic>,
+    overflow: Overflow,
     live: Option<(usize, Session, Decoder)>,
     /// What it has for its last event id.
     pub(crate) last_id: String,
@@ -36,8 +37,8 @@ pub(crate) enum Told {
 }
 
 impl Client {
-    pub(crate) fn new(user: UserId, topics: Vec<Topic>) -> Self {
-        Self { user, topics, live: None, last_id: String::new(), told: Vec::new() }
+    pub(crate) fn new(user: UserId, topics: Vec<Topic>, overflow: Overflow) -> Self {
+        Self { user, topics, overflow, live: None, last_id: String::new(), told: Vec::new() }
     }
 
     pub(crate) fn node(&self) -> Option<usize> {
@@ -65,7 +66,8 @@ impl Client {
     pub(crate) fn connect(&mut self, node: usize, manager: &Manager) -> bool {
         self.cut();
         let id = Some(self.last_id.as_bytes()).filter(|id| !id.is_empty());
-        let mut shake = Handshake::from_request("GET", None, id).user(self.user.clone());
+        let mut shake =
+            Handshake::from_request("GET", None, id).user(self.user.clone()).overflow(self.overflow);
         for topic in &self.topics {
             shake = shake.topic(topic.clone());
         }

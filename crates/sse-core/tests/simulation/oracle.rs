@@ -28,6 +28,8 @@ pub(crate) struct Totals {
     pub(crate) epochs: usize,
     pub(crate) futures: usize,
     pub(crate) overflows: usize,
+    /// Overflows that dropped something that was logged.
+    pub(crate) dropped: usize,
     pub(crate) degraded: usize,
 }
 
@@ -43,13 +45,21 @@ impl Totals {
         self.epochs += other.epochs;
         self.futures += other.futures;
         self.overflows += other.overflows;
+        self.dropped += other.dropped;
         self.degraded += other.degraded;
     }
 
     /// A simulation in which nothing goes wrong proves nothing.
     pub(crate) fn assert_covered(&self) {
-        let rare =
-            [self.acknowledged, self.covered_by_gaps, self.resumed, self.trimmed, self.epochs, self.degraded];
+        let rare = [
+            self.acknowledged,
+            self.covered_by_gaps,
+            self.resumed,
+            self.trimmed,
+            self.epochs,
+            self.degraded,
+            self.dropped,
+        ];
         assert!(rare.iter().all(|count| *count > 50), "{self:?}");
         assert!(self.delivered > self.covered_by_gaps, "{self:?}");
         assert!(self.acknowledged < self.published, "{self:?}");
@@ -73,8 +83,11 @@ pub(crate) fn check(clients: &[Client], published: &[Published], epochs: &[Epoch
                     totals.resumed += usize::from(*resumed);
                     is_resumed = *resumed;
                 }
-                // A queue was full when something came that is in no log; whatever is logged comes back with the client.
-                Told::Gap { reason, to: None, .. } if reason == "overflow" => totals.overflows += 1,
+                // A queue was full. What is logged comes back with the client where nothing says up to where it was dropped.
+                Told::Gap { reason, to, .. } if reason == "overflow" => {
+                    totals.overflows += 1;
+                    totals.dropped += usize::from(to.is_some());
+                }
                 Told::Gap { reason, .. } => match reason.as_str() {
                     "trimmed" => totals.trimmed += 1,
                     "epoch" => totals.epochs += 1,
@@ -129,6 +142,7 @@ fn covers(told: &Told, at: &Cursor) -> bool {
     let parse = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<Cursor>().ok());
     let (from, Some(to)) = (parse(from), parse(to)) else { return false };
     match reason.as_str() {
+        "overflow" => to.epoch == at.epoch && at.position <= to.position,
         "trimmed" => {
             to.epoch == at.epoch
                 && at.position <= to.position
@@ -139,20 +153,23 @@ fn covers(told: &Told, at: &Cursor) -> bool {
     }
 }
 
-/// Ids never go back within a log, and logs follow each other.
+/// Ids never go back within a log, and logs follow each other; what was dropped stands in its place among them.
 fn check_order(client: &Client) {
     let mut last: Option<Cursor> = None;
     let mut left = HashSet::new();
     for told in &client.told {
-        let Told::Event { number, id: Some(id) } = told else { continue };
+        let (id, is_event) = match told {
+            Told::Event { id: Some(id), .. } => (id, true),
+            Told::Gap { reason, to: Some(to), .. } if reason == "overflow" => (to, false),
+            _ => continue,
+        };
         let cursor: Cursor = id.parse().expect("ids are cursors");
-        assert!(
-            !left.contains(&cursor.epoch),
-            "event {number} at {cursor} is of a log that is over: {client:#?}"
-        );
+        assert!(!left.contains(&cursor.epoch), "{told:?} is of a log that is over: {client:#?}");
         if let Some(last) = last.take() {
             if last.epoch == cursor.epoch {
-                assert!(last.position < cursor.position, "event {number} at {cursor} goes back: {client:#?}");
+                let goes_on =
+                    if is_event { last.position < cursor.position } else { last.position <= cursor.position };
+                assert!(goes_on, "{told:?} goes back: {client:#?}");
             } else {
                 left.insert(last.epoch);
             }

@@ -3,7 +3,9 @@
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use sse_core::{Backplane, Cursor, Epoch, Event, Manager, MemoryBackplane, Retention, Target, Topic, UserId};
+use sse_core::{
+    Backplane, Cursor, Epoch, Event, Manager, MemoryBackplane, Overflow, Retention, Target, Topic, UserId,
+};
 use sse_testkit::backplane::ScriptedBackplane;
 use tokio::{
     task::{LocalSet, spawn_local},
@@ -49,6 +51,8 @@ struct Mood {
     window: usize,
     retention: usize,
     batch: usize,
+    /// Frames that may wait for a stream.
+    queue: usize,
 }
 
 /// Plays a seed to its end.
@@ -83,10 +87,12 @@ impl World {
             window: [5, 40, 10_000][random.random_range(0..3)],
             retention: [30, 150, 10_000, 10_000, 10_000][random.random_range(0..5)],
             batch: [1, 3, 25][random.random_range(0..3)],
+            queue: [4, 256][random.random_range(0..2)],
         };
         let clients = (0..CLIENTS).map(|number| {
             let topics = (0..NAMES).filter(|_| random.random_bool(0.4)).map(topic).collect();
-            Client::new(user(number % NAMES), topics)
+            let overflow = if number % 2 == 0 { Overflow::Disconnect } else { Overflow::DropOldest };
+            Client::new(user(number % NAMES), topics, overflow)
         });
         let clients = clients.collect();
         let memory = MemoryBackplane::new(Retention::default().entries(mood.retention));
@@ -120,6 +126,7 @@ impl World {
         let manager = Manager::builder()
             .backplane(way.clone())
             .log(Retention::default().entries(self.mood.window))
+            .queue(self.mood.queue, 1 << 20)
             .seed(self.seed ^ number as u64)
             .build()
             .expect("the settings are fine");
