@@ -11,9 +11,10 @@ use crate::{
     dialect::{DialectIndex, Dialects},
     frame::{Frame, Kind},
     gap::{Gap, GapReason},
-    message::Message,
+    message::{Before, Message},
     segment::{Record, Segment},
     target::Target,
+    waiting::WaitsFor,
     window::Window,
 };
 
@@ -30,11 +31,11 @@ pub(crate) struct Catching {
     /// Up to where everything was given.
     given: Cursor,
     interests: SmallVec<[Interest; 2]>,
-    /// Events that are not logged, each with the number of the record that it comes before.
-    beside: VecDeque<(u64, Frame)>,
+    /// Events that are not logged, each with the record that it comes before.
+    beside: VecDeque<(Before, Frame)>,
     beside_bytes: usize,
-    /// Whether it is among those who are woken when the log moves.
-    pub(crate) enlisted: bool,
+    /// Among which of those who are woken it is.
+    pub(crate) enlisted: Option<WaitsFor>,
     /// Whether its transport has taken all that there was.
     pub(crate) waits: bool,
 }
@@ -134,7 +135,7 @@ impl Catching {
             interests: interests.collect(),
             beside: VecDeque::new(),
             beside_bytes: 0,
-            enlisted: false,
+            enlisted: None,
             waits: false,
         }
     }
@@ -173,7 +174,7 @@ impl Catching {
     }
 
     /// Keeps an event that is not in the log until its turn.
-    pub(crate) fn push_beside(&mut self, before: u64, frame: Frame) {
+    pub(crate) fn push_beside(&mut self, before: Before, frame: Frame) {
         self.beside_bytes += frame.len();
         self.beside.push_back((before, frame));
     }
@@ -200,6 +201,8 @@ impl Catching {
             let first = window.first();
             self.interests.retain(|it| it.until > first);
             self.interests.iter_mut().filter(|it| it.from <= first).for_each(|it| it.behind = Position::ZERO);
+            let beside = self.beside.iter_mut().filter(|(before, _)| before.number <= first);
+            beside.for_each(|(before, _)| before.behind = Position::ZERO);
             self.skip(GapReason::Epoch, Cursor::new(window.epoch().clone(), window.forgotten()), first);
         }
         if self.source == Source::Ahead {
@@ -256,7 +259,14 @@ impl Catching {
                 self.given.position = self.given.position.max(window.forgotten());
                 return;
             }
-            if out.len() >= limit.frames || bytes >= limit.bytes {
+            let mut is_full = out.len() >= limit.frames || bytes >= limit.bytes;
+            while self.beside.front().is_some_and(|(before, _)| before.behind < record.position) && !is_full {
+                let frame = self.pop_beside();
+                bytes += frame.as_ref().map_or(0, Frame::len);
+                out.extend(frame);
+                is_full = out.len() >= limit.frames || bytes >= limit.bytes;
+            }
+            if is_full {
                 return;
             }
             let is_meant = self.interests.iter().any(|it| it.covers(record));
@@ -310,7 +320,7 @@ impl Catching {
         let mut bytes = 0;
         let mut looked_at = 0;
         loop {
-            let barrier = self.beside.front().map_or(u64::MAX, |(before, _)| *before);
+            let barrier = self.beside.front().map_or(u64::MAX, |(before, _)| before.number);
             let mut given = self.given.position;
             let mut merged = Merged::of(&self.interests, window, next, barrier);
             let mut pause = None;

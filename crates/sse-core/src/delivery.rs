@@ -135,7 +135,7 @@ impl Delivery<'_> {
 
     fn push(&self, slot: &Slot, state: &mut State, message: &Message, out: &mut Outbox) {
         // One that catches up takes it from the log.
-        if state.is_catching() && matches!(message.mark, Mark::Logged(_) | Mark::Jump) {
+        if state.is_catching() && matches!(message.mark, Mark::Logged(_) | Mark::Jump(_)) {
             return;
         }
         let frame = message.frame(&self.rules.dialects, slot.stream.dialect);

@@ -4,7 +4,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use tokio::{
     runtime::Handle,
-    task::JoinSet,
+    task::{JoinSet, yield_now},
     time::{Instant, sleep, timeout},
 };
 use tracing::{debug, info, warn};
@@ -89,6 +89,18 @@ impl Inner {
         })
     }
 
+    /// The log has moved: streams that wait for that look again.
+    async fn wake_for_head(&self) {
+        let mut left = usize::MAX;
+        loop {
+            left = self.with_order(|order, hold| order.wake_for_head(left, hold));
+            if left == 0 {
+                return;
+            }
+            yield_now().await;
+        }
+    }
+
     fn read_envelope(&self, entry: &Entry) -> Option<Envelope> {
         let envelope = Envelope::read(&entry.payload);
         if let Err(error) = &envelope {
@@ -104,7 +116,7 @@ impl Inner {
 impl Order {
     /// Tells every stream something of the manager's own.
     fn tell_all(&mut self, event: Event, hold: &mut Hold<'_>) -> Placed {
-        let message = Message::new(event, None, Mark::Beside(self.next_record()));
+        let message = Message::new(event, None, Mark::Beside(self.before_next()));
         self.publish(&Target::All, &[], message, hold)
     }
 }
@@ -250,7 +262,7 @@ impl Follower {
             }
             log.counts.gaps[reason as usize] += 1;
             let gap = Gap::new(reason, Some(from.to_id()), to.clone()).to_event();
-            let message = Message::new(gap, None, Mark::Jump);
+            let message = Message::new(gap, None, Mark::Jump(log.window.place(to.position)));
             Some((from, remains, Some(order.publish(&Target::All, &[], message, hold))))
         })?;
         let (from, remains, placed) = restarted.ok_or(Gone)?;
@@ -259,7 +271,10 @@ impl Follower {
         if let Some(placed) = placed {
             placed.finish(&inner).await;
         }
-        inner.with_order(Order::wake_waiting);
+        inner.wake_for_head().await;
+        while !inner.with_order(|order, hold| order.wake_for_parts(None, hold)) {
+            yield_now().await;
+        }
         Ok(())
     }
 
@@ -309,7 +324,7 @@ impl Follower {
             self.synced(&inner, asked_ms).await?;
         }
         if moved || batch.at_head {
-            inner.with_order(Order::wake_waiting);
+            inner.wake_for_head().await;
         }
         Ok(())
     }

@@ -84,6 +84,7 @@ mod ticker;
 mod tickets;
 mod turn;
 mod user_watch;
+mod waiting;
 mod watchers;
 mod window;
 

@@ -10,6 +10,7 @@ use crate::{
     recent_keys::RecentKeys,
     retention::Retention,
     target::Target,
+    waiting::Waiting,
     window::Window,
 };
 
@@ -21,8 +22,7 @@ pub(crate) struct Log {
     pub(crate) keys: RecentKeys<Cursor>,
     /// There when the log is a backplane's.
     pub(crate) remote: Option<Remote>,
-    /// Streams that wait for the log to move, with the places that they had.
-    pub(crate) waiting: Vec<(u32, ClientId)>,
+    pub(crate) waiting: Waiting,
     pub(crate) counts: LogCounts,
 }
 
@@ -67,7 +67,7 @@ impl Log {
             window,
             keys: RecentKeys::default(),
             remote,
-            waiting: Vec::new(),
+            waiting: Waiting::default(),
             counts: LogCounts::default(),
         }
     }

@@ -23,22 +23,31 @@ pub(crate) struct Place {
     pub(crate) position: Position,
 }
 
+/// Before which record of the log an event comes that is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Before {
+    /// That has this number.
+    pub(crate) number: u64,
+    /// Or is behind this position, where it comes from the backplane.
+    pub(crate) behind: Position,
+}
+
 /// How an event stands to the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
     /// It is a record of the log.
     Logged(Place),
-    /// It says that the log goes on elsewhere. A stream that catches up finds that out itself.
-    Jump,
-    /// It is none, and comes behind so many. Zero without a log.
-    Beside(u64),
+    /// It says that the log goes on here, behind a gap. A stream that catches up finds that out itself.
+    Jump(Place),
+    /// It is none, and comes before the next. Zero without a log.
+    Beside(Before),
 }
 
 impl Mark {
     fn place(self) -> Option<Place> {
         match self {
-            Self::Logged(place) => Some(place),
-            Self::Jump | Self::Beside(_) => None,
+            Self::Logged(place) | Self::Jump(place) => Some(place),
+            Self::Beside(_) => None,
         }
     }
 }

@@ -133,7 +133,7 @@ impl Order {
         hold: &mut Hold<'_>,
     ) -> Placed {
         let Some(log) = self.log.as_mut().filter(|_| is_logged(target, &event)) else {
-            let message = Message::new(event, collapse, Mark::Beside(self.next_record()));
+            let message = Message::new(event, collapse, Mark::Beside(self.before_next()));
             return self.publish(target, except, message, hold);
         };
         let key = event.idempotency_key_ref().cloned();

@@ -18,7 +18,7 @@ use crate::{
     client_id::ClientId,
     delivery::Job,
     farewell::Farewell,
-    message::{Mark, Message},
+    message::{Before, Mark, Message},
     order::{Exam, Placed},
     reason::Reason,
 };
@@ -227,7 +227,7 @@ impl World {
         }
         let ids: Vec<_> = except.iter().map(|at| self.clients[*at].id).collect();
         let data = if long { text + &"x".repeat(300) } else { text };
-        let message = Message::new(Event::text(data), None, Mark::Beside(0));
+        let message = Message::new(Event::text(data), None, Mark::Beside(Before::default()));
         let inner = &self.manager.inner;
         let placed = inner.with_order(|order, hold| order.publish(&target, &ids, message, hold));
         let receipt = match placed {

@@ -21,7 +21,7 @@ use crate::{
     inner::Inner,
     into_event::IntoEvent,
     manager::Manager,
-    message::{Mark, Message},
+    message::{Before, Mark, Message},
     name::{Topic, UserId},
     order::Placed,
     receipt::{KeyError, PublishError, Receipt},
@@ -187,7 +187,7 @@ fn place(inner: &Inner, target: &Target, except: &[ClientId], event: Event) -> R
             inner.with_order(|order, hold| order.publish_and_log((target, except), (event, collapse), hold))
         );
     }
-    let message = Message::new(event, collapse, Mark::Beside(0));
+    let message = Message::new(event, collapse, Mark::Beside(Before::default()));
     check_size(inner, message.plain().len())?;
     Ok(inner.with_order(|order, hold| order.publish(target, except, message, hold)))
 }
@@ -207,7 +207,7 @@ async fn beside(
     }
     let collapse = inner.collapse(&event);
     Ok(inner.with_order(|order, hold| {
-        let message = Message::new(event, collapse, Mark::Beside(order.next_record()));
+        let message = Message::new(event, collapse, Mark::Beside(order.before_next()));
         order.publish(target, except, message, hold)
     }))
 }

@@ -8,7 +8,7 @@ use crate::{
     clock::Millis,
     farewell::Farewell,
     frame::Frame,
-    message::Place,
+    message::{Before, Place},
     overflow::Overflow,
     reason::Reason,
     sync::{Mutex, MutexGuard},
@@ -308,7 +308,7 @@ impl State {
     /// Keeps an event that is not logged until the records before it are through, after making room as the overflow says.
     pub(crate) fn push_beside(
         &mut self,
-        before: u64,
+        before: Before,
         frame: &Frame,
         bounds: Bounds,
         overflow: Overflow,

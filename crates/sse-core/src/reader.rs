@@ -4,6 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::{
     sync::Notify,
+    task::yield_now,
     time::{sleep, timeout},
 };
 use tracing::{debug, warn};
@@ -13,6 +14,7 @@ use crate::{
     cursor::Cursor,
     gap::GapReason,
     inner::Inner,
+    order::Order,
     segment::Segment,
     sync::Mutex,
     turn::Turn,
@@ -45,8 +47,6 @@ struct State {
     bytes: usize,
     /// The log holds only what is behind this.
     trimmed: Option<Cursor>,
-    /// What to read next.
-    wanted: Option<Cursor>,
     reads: u64,
 }
 
@@ -59,10 +59,9 @@ pub(crate) struct Lost {
 }
 
 impl Reader {
-    /// The part of the log that has what follows a cursor, or what became of it. `None` has it read, after which the manager wakes the streams
-    /// that wait.
+    /// The part of the log that has what follows a cursor, or what became of it; `None` where it has to be read.
     pub(crate) fn get(&self, after: &Cursor) -> Option<Result<Arc<Segment>, Lost>> {
-        let mut state = self.state.lock();
+        let state = self.state.lock();
         if let Some(segment) = state.segments.iter().find(|segment| segment.follows(after)) {
             return Some(Ok(Arc::clone(segment)));
         }
@@ -72,33 +71,42 @@ impl Reader {
         {
             return Some(Err(Lost { reason: GapReason::Trimmed, to: to.clone() }));
         }
-        // The oldest first: those behind it may be in the same part.
-        if state.wanted.as_ref().is_none_or(|wanted| after.position < wanted.position) {
-            state.wanted = Some(after.clone());
-        }
-        drop(state);
-        self.asked.notify_one();
         None
+    }
+
+    /// Has read what a stream [waits](Order::wait_for_part) for, which is woken then.
+    pub(crate) fn ask(&self) {
+        self.asked.notify_one();
     }
 
     /// Reads what is asked for, as long as the turn lasts.
     pub(crate) async fn run(turn: Turn, reader: Arc<Self>, backplane: Arc<dyn Backplane>) {
         let mut failures = 0;
-        while turn.manager().is_ok() {
-            let wanted = reader.state.lock().wanted.take();
-            let Some(after) = wanted else {
+        while let Ok(inner) = turn.manager() {
+            let Some(after) = inner.with_order(Order::wanted_part) else {
+                drop(inner);
                 drop(timeout(LOOK, reader.asked.notified()).await);
                 continue;
             };
+            if let Some(found) = reader.get(&after) {
+                failures = 0;
+                let until = found.map_or_else(|lost| lost.to.position, |segment| segment.last);
+                while !inner.with_order(|order, hold| order.wake_for_parts(Some(until), hold)) {
+                    yield_now().await;
+                }
+                continue;
+            }
+            drop(inner);
             let read = timeout(PATIENCE, backplane.read(&after, PAGE)).await;
             let read = read.unwrap_or_else(|late| Err(BackplaneError::unavailable(PATIENCE, late)));
-            // What was read by one who is out of turn somebody else reads, since those who wait ask again.
+            // What was read by one who is out of turn somebody else reads.
             let Ok(inner) = turn.manager() else { return };
-            failures = if reader.keep(&inner, after, read) { 0 } else { failures + 1 };
-            if failures > 0 {
-                sleep(inner.jitter.pause(failures)).await;
+            if !reader.keep(&inner, after, read) {
+                failures += 1;
+                let pause = inner.jitter.pause(failures);
+                drop(inner);
+                sleep(pause).await;
             }
-            inner.with_order(super::order::Order::wake_waiting);
         }
     }
 

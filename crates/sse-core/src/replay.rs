@@ -9,8 +9,11 @@ use crate::{
     cursor::Cursor,
     delivery::Hold,
     gap::GapReason,
+    log::Log,
+    message::Before,
     order::Order,
     segment::Segment,
+    waiting::WaitsFor,
     window::Window,
 };
 
@@ -53,9 +56,7 @@ impl Order {
             catching.feed(segment, &log.window, to, limit, &mut out);
         }
         let (step, told) = catching.step(&mut log.window, to, limit, conditions, &mut out);
-        let waits_for_log = matches!(step, Step::Wait | Step::Backplane(_));
-        catching.waits = waits_for_log;
-        let enlists = waits_for_log && !std::mem::replace(&mut catching.enlisted, true);
+        catching.waits = matches!(step, Step::Wait | Step::Backplane(_));
         if let Some(reason) = told {
             log.counts.gaps[reason as usize] += 1;
         }
@@ -75,8 +76,8 @@ impl Order {
         state.took(events, hold.now);
         drop(state);
         drop(waits);
-        if enlists {
-            self.enlist(place, id);
+        if matches!(replayed, Replayed::Waiting) {
+            self.enlist((place, id), WaitsFor::Head);
         }
         (out, replayed)
     }
@@ -89,42 +90,16 @@ impl Order {
         }
     }
 
-    fn enlist(&mut self, place: u32, id: ClientId) {
-        let streams = &self.registry.streams;
-        let Some(log) = &mut self.log else { return };
-        if log.waiting.len() >= 2 * streams.len() + 64 {
-            let is_there =
-                |(place, id): &(u32, ClientId)| streams.get(*place).is_some_and(|slot| slot.stream.id == *id);
-            log.waiting.retain(is_there);
-        }
-        log.waiting.push((place, id));
-    }
-
-    /// The log has moved: streams that wait for that look again.
-    pub(crate) fn wake_waiting(&mut self, hold: &mut Hold<'_>) {
-        let Some(log) = &mut self.log else { return };
-        for (place, id) in std::mem::take(&mut log.waiting) {
-            if let Some(slot) = self.registry.streams.get(place).filter(|slot| slot.stream.id == id) {
-                let mut state = slot.stream.queue.lock();
-                if let Some(catching) = state.catching() {
-                    (catching.enlisted, catching.waits) = (false, false);
-                    // It has its time from now on.
-                    state.took(0, hold.now);
-                }
-                hold.out.wake_later(state.wake());
-            }
-        }
-    }
-
     pub(crate) fn count_gap(&mut self, reason: GapReason) {
         if let Some(log) = &mut self.log {
             log.counts.gaps[reason as usize] += 1;
         }
     }
 
-    /// The number of the next record of the log.
-    pub(crate) fn next_record(&self) -> u64 {
-        self.log.as_ref().map_or(0, |log| log.window.next())
+    /// What comes now comes before the next record of the log.
+    pub(crate) fn before_next(&self) -> Before {
+        let before = |log: &Log| Before { number: log.window.next(), behind: log.window.head() };
+        self.log.as_ref().map(before).unwrap_or_default()
     }
 
     /// Changes what a stream is meant by that catches up, if it does. Without a log nobody does.

@@ -202,7 +202,11 @@ impl Session {
                 }
                 Replayed::Waiting => return Poll::Pending,
                 Replayed::Backplane(after) => match self.manager.reader.get(&after) {
-                    None => return Poll::Pending,
+                    None if self.manager.with_order(|order, _| order.wait_for_part(stream, &after)) => {
+                        self.manager.reader.ask();
+                        return Poll::Pending;
+                    }
+                    None => None,
                     Some(Ok(segment)) => Some(segment),
                     Some(Err(Lost { reason, to })) => {
                         self.manager.with_order(|order, _| order.replay_lost(stream, reason, &to));

@@ -97,7 +97,7 @@ impl Inner {
         };
         let collapse = self.collapse(&envelope.event);
         let placed = turn.hold(self, |order, hold| {
-            let message = Message::new(envelope.event, collapse, Mark::Beside(order.next_record()));
+            let message = Message::new(envelope.event, collapse, Mark::Beside(order.before_next()));
             order.publish(&envelope.target, &envelope.except, message, hold)
         })?;
         placed.finish(self).await;

@@ -1,6 +1,13 @@
 //! What a node does not hold of its backplane's log any more.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Wake, Waker},
+    time::Duration,
+};
 
 use sse_core::{Backplane as _, Event, Handshake, Manager, MemoryBackplane, NewEntry, Retention};
 use sse_testkit::backplane::ScriptedBackplane;
@@ -147,5 +154,77 @@ async fn topics_joined_and_left_count_in_old_parts_as_well() {
         sleep(Duration::from_secs(1)).await;
     }
     let expected: Vec<_> = (0..500).map(|number| number.to_string()).chain(["joined".to_owned()]).collect();
+    assert_eq!(data(&events), expected);
+}
+
+/// Those who wait for an old part are woken when that was read, and not whenever something is published.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_an_old_part_is_left_alone_while_others_publish() {
+    let memory = MemoryBackplane::new(Retention::default());
+    let way = ScriptedBackplane::new(memory.clone());
+    let manager = node_holding(way.clone(), Retention::default().entries(5)).await;
+    let had = manager.log().unwrap().head.to_string();
+    publish_all(&manager, (0..50).map(|number| number.to_string())).await;
+    let mut clients: Vec<_> =
+        (0..600).map(|_| Client::connect(&manager, from(&had).topic("other"))).collect();
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(Arc::clone(&wakes));
+    let mut poll = |client: &mut Client| client.take_by(&waker);
+    let other = node(memory).await;
+    // Whatever is asked for next takes its time: the part that all wait for.
+    let mut events: Vec<_> = clients.iter_mut().map(&mut poll).collect();
+    way.delay([Duration::from_secs(3)]);
+    for number in 0..20 {
+        other.topic("other").publish(Event::text(format!("busy {number}"))).await.unwrap();
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 0, "nobody was woken for what he does not wait for");
+    for _ in 0..10 {
+        sleep(Duration::from_secs(1)).await;
+        clients.iter_mut().zip(&mut events).for_each(|(client, events)| events.extend(poll(client)));
+    }
+    let busy = (0..20).map(|number| format!("busy {number}"));
+    let all: Vec<_> = (0..50).map(|number| number.to_string()).chain(busy).collect();
+    for events in &events {
+        assert_eq!(data(events), all);
+        assert_eq!(reasons(events), Vec::<String>::new());
+    }
+    assert!(manager.log().unwrap().reads <= 3, "one read serves them all");
+}
+
+#[derive(Debug, Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_no_log_keeps_its_place_among_old_parts() {
+    let retention = Retention::default().entries(5);
+    let manager = node_holding(MemoryBackplane::new(Retention::default()), retention).await;
+    publish_all(&manager, ["had"]).await;
+    let had = manager.log().unwrap().head.to_string();
+    publish_all(&manager, ["0"]).await;
+    let mut client = Client::connect(&manager, from(&had));
+    let now = |text: &str| manager.all().publish(Event::text(text).ephemeral());
+    now("first").await.unwrap();
+    publish_all(&manager, ["1", "2"]).await;
+    now("between").await.unwrap();
+    publish_all(&manager, (3..40).map(|number| number.to_string())).await;
+    now("late").await.unwrap();
+    publish_all(&manager, ["40", "41"]).await;
+    now("last").await.unwrap();
+    let mut events = Vec::new();
+    for _ in 0..5 {
+        events.extend(client.take());
+        sleep(Duration::from_secs(1)).await;
+    }
+    let mut expected: Vec<_> = (0..42).map(|number| number.to_string()).collect();
+    for (at, name) in [(42, "last"), (40, "late"), (3, "between"), (1, "first")] {
+        expected.insert(at, name.to_owned());
+    }
     assert_eq!(data(&events), expected);
 }

@@ -152,6 +152,17 @@ impl Client {
         }
     }
 
+    /// Everything that waits, with a waker that is called when there is more.
+    pub(crate) fn take_by(&mut self, waker: &Waker) -> Vec<Decoded> {
+        let mut events = Vec::new();
+        while let Poll::Ready(Some(buffer)) =
+            Pin::new(&mut self.session).poll_next(&mut Context::from_waker(waker))
+        {
+            events.extend(self.decoder.feed(&buffer));
+        }
+        events
+    }
+
     /// Everything that waits.
     pub(crate) fn take(&mut self) -> Vec<Decoded> {
         let mut events = Vec::new();

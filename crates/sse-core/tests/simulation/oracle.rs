@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use sse_core::{Cursor, Epoch, Target};
+use sse_core::{Cursor, Epoch, Position, Target};
 
 use crate::client::{Client, Told};
 
@@ -124,25 +124,30 @@ fn check_client(client: &Client, published: &[Published], epochs: &[Epoch], tota
         if had.contains(&(number as u64)) || !client.is_meant_by(&it.target) {
             continue;
         }
-        let place = |cursor: &Cursor| (epochs.iter().position(|it| *it == cursor.epoch), cursor.position);
-        if place(cursor) <= place(&began) {
+        if place(cursor, epochs) <= place(&began, epochs) {
             continue;
         }
         assert!(
-            client.told.iter().any(|told| covers(told, cursor)),
+            client.told.iter().any(|told| covers(told, cursor, epochs)),
             "event {number} at {cursor} was lost without a word: {client:#?}"
         );
         totals.covered_by_gaps += 1;
     }
 }
 
+/// Which log it is, and where in it.
+fn place(cursor: &Cursor, epochs: &[Epoch]) -> (Option<usize>, Position) {
+    (epochs.iter().position(|it| *it == cursor.epoch), cursor.position)
+}
+
 /// Whether a gap tells of what stands at a cursor.
-fn covers(told: &Told, at: &Cursor) -> bool {
+fn covers(told: &Told, at: &Cursor, epochs: &[Epoch]) -> bool {
     let Told::Gap { reason, from, to } = told else { return false };
     let parse = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<Cursor>().ok());
     let (from, Some(to)) = (parse(from), parse(to)) else { return false };
     match reason.as_str() {
-        "overflow" => to.epoch == at.epoch && at.position <= to.position,
+        // That the log is another one may have been among what was dropped.
+        "overflow" => place(at, epochs) <= place(&to, epochs),
         "trimmed" => {
             to.epoch == at.epoch
                 && at.position <= to.position
