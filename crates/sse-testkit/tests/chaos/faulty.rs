@@ -1,11 +1,14 @@
 //! Histories, right ones and faulty ones of each kind, and what the oracle says of them.
 
 use sse_core::Target;
-use sse_testkit::chaos::{GapReason, Loss, OffenceKind, Oracle, OracleError, Publication, Stop, Told};
+use sse_testkit::chaos::{Fault, GapReason, Loss, OffenceKind, Oracle, OracleError, Publication, Stop, Told};
 
 use crate::story::{Story, connected, event, gap, id, topic, user};
 
 use OffenceKind::{Doubled, Foreign, Lost, Malformed, Misdirected, Misplaced, OutOfOrder, Undelivered};
+
+/// What happens, in words and in full, and what is to be found.
+type Case = (&'static str, Story, &'static [(OffenceKind, u64)]);
 
 /// A quiet life in which something is told in the place of something else.
 fn quiet(change: impl FnOnce(&mut Vec<Told>)) -> Story {
@@ -197,7 +200,7 @@ fn faulty_histories_are_found() {
     let three = &[(1, "e-1"), (2, "e-2"), (3, "e-3")];
     let two_logs = &[(1, "e-1"), (2, "e-2"), (3, "f-1"), (4, "f-2"), (5, "f-3")];
     let e = |number: u64| event(number, &format!("e-{number}"));
-    let cases: Vec<(&str, Story, &[(OffenceKind, u64)])> = vec![
+    let cases: Vec<Case> = vec![
         ("one is lost", quiet(|told| drop(told.remove(2))), &[(Lost, 1)]),
         ("all are lost", quiet(|told| drop(told.drain(1..5))), &[(Lost, 4)]),
         ("the last one is lost", life(three, [connected("e-0"), e(1), e(2)]), &[(Undelivered, 1)]),
@@ -459,4 +462,39 @@ fn only_so_many_offences_are_kept_and_all_are_counted() {
 fn numbers_are_given_once() {
     let twice = [Publication::new(7, Target::All), Publication::new(7, user("ann"))];
     assert_eq!(Oracle::new(twice).err(), Some(OracleError::SameNumber(7)));
+}
+
+#[test]
+fn recovery_is_the_time_to_the_first_event_after_a_fault() {
+    let mut story = Story::new();
+    let fault = |name: &str, story: &mut Story| {
+        let (began, ended) = (story.now(), story.now());
+        Fault { name: name.to_owned(), began, ended }
+    };
+    story.tell(connected("e-0"));
+    let one = fault("one", &mut story);
+    story.publish(1, Target::All, "e-1");
+    story.tell(event(1, "e-1"));
+    let two = fault("two", &mut story);
+    let three = fault("three", &mut story);
+    for number in 2..=9 {
+        story.publish(number, Target::All, &format!("e-{number}"));
+    }
+    story.tell(event(2, "e-2"));
+    let oracle = Oracle::new(story.published.clone()).unwrap().faults([one, two, three]);
+    let late = {
+        let mut late = story.clone();
+        late.told.clear();
+        late.tell(connected("e-9"));
+        late
+    };
+    let (journal, late_journal) = (story.journal(), late.journal());
+    let verdict = oracle.judge([(&story.subscriber, &journal), (&late.subscriber, &late_journal)]);
+    let found: Vec<_> = verdict
+        .recoveries
+        .iter()
+        .map(|it| (&*it.name, it.recovered, it.without, it.max.as_millis()))
+        .collect();
+    // The second was over when the third began, without an event between them.
+    assert_eq!(found, [("one", 1, 0, 2), ("two", 0, 1, 0), ("three", 1, 0, 9)]);
 }

@@ -7,3 +7,4 @@ mod faulty;
 mod histories;
 mod server;
 mod story;
+mod together;

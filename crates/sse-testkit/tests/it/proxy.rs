@@ -257,7 +257,7 @@ async fn who_is_refused_is_refused_by_the_port() {
 }
 
 /// The client's end of a connection to the server that took it.
-async fn taken_by<'a>(proxy: &Proxy, servers: &'a [(TcpListener, SocketAddr)]) -> (usize, Pair) {
+async fn taken_by(proxy: &Proxy, servers: &[(TcpListener, SocketAddr)]) -> (usize, Pair) {
     let client = TcpStream::connect(proxy.address()).await.unwrap();
     let accepts = servers.iter().map(|(listener, _)| Box::pin(listener.accept()));
     let (accepted, index, _) = timeout(PATIENCE, futures_util::future::select_all(accepts)).await.unwrap();
