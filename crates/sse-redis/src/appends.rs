@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use sse_core::{Appended, BackplaneError, KEY_WINDOW, MAX_KEY_BYTES, NewEntry};
 use tokio::{
     sync::{mpsc, oneshot},
+    task::yield_now,
     time::timeout,
 };
 
@@ -146,6 +147,7 @@ async fn write(center: Arc<Center>, mut queue: mpsc::Receiver<Waiting>) {
                 if count == 0 {
                     break;
                 }
+                gather(&mut queue, &mut next).await;
                 let batch = Batch::new(std::mem::replace(&mut next, Vec::with_capacity(BATCH)));
                 // A batch that takes longer has nobody any more who waits for it.
                 batches.push(async { timeout(LONGEST, batch.run(&slot)).await.unwrap_or_default() });
@@ -153,6 +155,16 @@ async fn write(center: Arc<Center>, mut queue: mpsc::Receiver<Waiting>) {
         }
     }
     while batches.next().await.is_some() {}
+}
+
+/// Whoever was just answered may append again: they come first, so that one batch takes them all instead of one each.
+async fn gather(queue: &mut mpsc::Receiver<Waiting>, next: &mut Vec<Waiting>) {
+    yield_now().await;
+    while next.len() < BATCH
+        && let Ok(waiting) = queue.try_recv()
+    {
+        next.push(waiting);
+    }
 }
 
 /// How long a key is remembered, for the server.

@@ -15,7 +15,9 @@ use crate::{
     config::RedisConfig,
     error,
     keys::Keys,
-    leases, pages,
+    leases,
+    link::Link,
+    pages,
     server::{Address, Server},
     signals::RedisSignals,
     slot::Slot,
@@ -32,7 +34,7 @@ pub struct RedisBackplane(Arc<Node>);
 struct Node {
     center: Arc<Center>,
     appends: Appends,
-    calls: Slot,
+    calls: Slot<Link>,
 }
 
 /// No call takes longer.

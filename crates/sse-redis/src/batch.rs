@@ -7,8 +7,11 @@ use sse_core::{Appended, BackplaneError, Cursor, Epoch, Position};
 
 use crate::{
     appends::{Waiting, key_window},
+    center::Center,
+    commands::Commands,
     config::Replicas,
     error, id,
+    lane::Lane,
     link::Link,
     reply::{self, unexpected},
     scripts::Script,
@@ -46,20 +49,20 @@ impl Batch {
     }
 
     /// Answers them all.
-    pub(crate) async fn run(mut self, slot: &Slot) {
+    pub(crate) async fn run(mut self, slot: &Slot<Lane>) {
         for _ in 0..ATTEMPTS {
-            let link = match slot.link().await {
-                Ok(link) => link,
+            let lane = match slot.link().await {
+                Ok(lane) => lane,
                 Err(error) => return self.fail(&error),
             };
-            let answers = match self.send(&link).await {
+            let answers = match lane.ask(self.commands(&lane.link)).await {
                 Ok(answers) => answers,
                 Err(error) => {
-                    slot.discard(&link).await;
+                    slot.discard(&lane).await;
                     return self.fail(&error::translate(error));
                 }
             };
-            self.sort(answers, slot, &link).await;
+            self.sort(answers, slot, &lane).await;
             if self.waiting.is_empty() {
                 return;
             }
@@ -67,28 +70,33 @@ impl Batch {
         self.fail(&BackplaneError::unavailable(error::SOON, "the log is lost again and again"));
     }
 
-    /// The answers, one each, then the epoch, then, if that was asked for, how many replicas have it all.
-    async fn send(&self, link: &Link) -> Result<Vec<Value>, RedisError> {
-        let mut pipe = redis::Pipeline::with_capacity(self.waiting.len() + 3);
-        let mut count = self.waiting.len() + 1;
-        for waiting in &self.waiting {
-            pipe.add_command(command(link, waiting));
+    /// One for each, then one for the epoch, then, if that is asked for, one for how many replicas have it all.
+    fn commands(&self, link: &Link) -> Commands {
+        let Center { append, config, .. } = &*link.center;
+        let payloads: usize = self.waiting.iter().map(|waiting| waiting.entry.payload.len()).sum();
+        let mut commands =
+            Commands::with_capacity(payloads + self.waiting.len() * (append.len() + 16) + 256);
+        for Waiting { entry, .. } in &self.waiting {
+            match &entry.key {
+                None => commands.add_from(append, &entry.payload),
+                Some(key) => commands.add(&keyed(link, key, &entry.payload)),
+            }
         }
         // An epoch never comes back: if it is the same behind the entries as when the connection was made, they stand in it.
-        pipe.cmd("XINFO").arg("GROUPS").arg(link.log());
-        if let Some(Replicas { count: replicas, within }) = &link.center.config.replicas {
-            pipe.cmd("WAIT").arg(*replicas).arg(u64::try_from(within.as_millis()).unwrap_or(u64::MAX).max(1));
-            count += 1;
+        commands.add(redis::cmd("XINFO").arg("GROUPS").arg(link.log()));
+        if let Some(Replicas { count, within }) = &config.replicas {
+            let within = u64::try_from(within.as_millis()).unwrap_or(u64::MAX).max(1);
+            commands.add(redis::cmd("WAIT").arg(*count).arg(within));
         }
         if link.center.trimming_is_due() {
-            pipe.add_command(link.trim());
-            count += 1;
+            commands.add(&link.trim());
         }
-        link.ask_many(&pipe, count).await
+        commands
     }
 
     /// Answers all whose outcome is known; what was certainly not appended stays.
-    async fn sort(&mut self, answers: Vec<Value>, slot: &Slot, link: &Arc<Link>) {
+    async fn sort(&mut self, answers: Vec<Value>, slot: &Slot<Lane>, lane: &Arc<Lane>) {
+        let link = &lane.link;
         let mut answers = answers.into_iter();
         let outcomes: Vec<_> = answers.by_ref().take(self.waiting.len()).map(outcome).collect();
         let epoch = answers.next().and_then(|groups| reply::epoch_of_groups(&groups));
@@ -119,7 +127,7 @@ impl Batch {
         ended |= !self.waiting.is_empty();
         acknowledge(link, certain, &durable);
         if ended {
-            slot.discard(link).await;
+            slot.discard(lane).await;
         }
         if !uncertain.is_empty() {
             resolve(slot, uncertain, &durable).await;
@@ -131,17 +139,11 @@ impl Batch {
     }
 }
 
-fn command(link: &Link, Waiting { entry, .. }: &Waiting) -> Cmd {
-    let entries = link.center.config.retention.entries.max(1);
-    let Some(key) = &entry.key else {
-        let mut command = Cmd::with_capacity(9, entry.payload.len() + link.log().len() + 64);
-        command.arg("XADD").arg(link.log()).arg("NOMKSTREAM").arg("MAXLEN").arg("~").arg(entries).arg("*");
-        command.arg(reply::PAYLOAD).arg(&entry.payload[..]);
-        return command;
-    };
+/// Appends under a key.
+fn keyed(link: &Link, key: &str, payload: &[u8]) -> Cmd {
     let known = link.center.keys.idempotency(key);
     let mut command = link.call(Script::Append, &[link.log(), &known]);
-    command.arg(&entry.payload[..]).arg(&**key).arg(key_window()).arg(entries);
+    command.arg(payload).arg(key).arg(key_window()).arg(link.center.config.retention.entries.max(1));
     command
 }
 
@@ -150,7 +152,7 @@ fn outcome(answer: Value) -> Outcome {
         Value::ServerError(error) => Outcome::Failed(error.into()),
         Value::Nil => Outcome::NoLog,
         Value::Array(facts) => {
-            keyed(&facts).unwrap_or_else(|| Outcome::Failed(unexpected("no outcome of an append")))
+            facts_of(&facts).unwrap_or_else(|| Outcome::Failed(unexpected("no outcome of an append")))
         }
         id => match reply::position(&id) {
             Some(position) => Outcome::Stands(position),
@@ -159,7 +161,7 @@ fn outcome(answer: Value) -> Outcome {
     }
 }
 
-fn keyed(facts: &[Value]) -> Option<Outcome> {
+fn facts_of(facts: &[Value]) -> Option<Outcome> {
     let [epoch, id, duplicate] = facts else { return None };
     let duplicate = if reply::number(duplicate)? == 0 { Duplicate::No } else { Duplicate::Yes };
     Some(Outcome::StandsIn(reply::epoch(epoch)?, reply::position(id)?, duplicate))
@@ -195,15 +197,15 @@ fn acknowledge(
 
 /// Finds out whether entries stand in the log that there is now. They were appended, but it is not known to which one.
 async fn resolve(
-    slot: &Slot,
+    slot: &Slot<Lane>,
     uncertain: Vec<(Waiting, Position, Duplicate)>,
     durable: &Result<(), BackplaneError>,
 ) {
     let found = match slot.link().await {
-        Ok(link) => find(&link, &uncertain).await.map(|found| (link, found)).map_err(error::translate),
+        Ok(lane) => find(&lane, &uncertain).await.map(|found| (lane, found)).map_err(error::translate),
         Err(error) => Err(error),
     };
-    let (link, found) = match found {
+    let (lane, found) = match found {
         Ok(found) => found,
         Err(error) => {
             return uncertain.into_iter().for_each(|(waiting, ..)| waiting.settle(Err(again(&error))));
@@ -211,7 +213,7 @@ async fn resolve(
     };
     let (here, lost): (Vec<_>, Vec<_>) =
         uncertain.into_iter().zip(found).partition(|(_, found)| *found == Found::Yes);
-    acknowledge(&link, here.into_iter().map(|(append, _)| append).collect(), durable);
+    acknowledge(&lane.link, here.into_iter().map(|(append, _)| append).collect(), durable);
     for ((waiting, ..), _) in lost {
         waiting.settle(Err(BackplaneError::unavailable(error::SOON, "the log was lost with the entry")));
     }
@@ -223,14 +225,15 @@ enum Found {
     No,
 }
 
-async fn find(link: &Link, appends: &[(Waiting, Position, Duplicate)]) -> Result<Vec<Found>, RedisError> {
+async fn find(lane: &Lane, appends: &[(Waiting, Position, Duplicate)]) -> Result<Vec<Found>, RedisError> {
+    let link = &lane.link;
     let mut pipe = redis::pipe();
     pipe.cmd("XINFO").arg("GROUPS").arg(link.log());
     for (_, position, _) in appends {
         let id = id::of(*position);
         pipe.cmd("XRANGE").arg(link.log()).arg(&id).arg(&id);
     }
-    let mut answers = link.ask_atomically(pipe).await?.into_iter();
+    let mut answers = lane.ask_atomically(pipe).await?.into_iter();
     let epoch = answers.next().and_then(|groups| reply::epoch_of_groups(&groups));
     if epoch.as_ref() != Some(&link.epoch) {
         return Ok(vec![Found::No; appends.len()]);

@@ -8,14 +8,12 @@ use std::{
     time::Duration,
 };
 
-use redis::{
-    Value,
-    aio::{AsyncPushSender, MultiplexedConnection},
-};
+use redis::{Cmd, Value, aio::MultiplexedConnection};
 use sse_core::BackplaneError;
 use tokio::time::{Instant, timeout};
 
 use crate::{
+    commands::Template,
     config::RedisConfig,
     error,
     gate::Gate,
@@ -24,7 +22,7 @@ use crate::{
     pace::Pace,
     reply,
     scripts::Scripts,
-    server::{Mode, Server},
+    server::{Purpose, Server},
     witness::Witness,
 };
 
@@ -35,6 +33,8 @@ pub(crate) struct Center {
     pub(crate) config: RedisConfig,
     pub(crate) witness: Witness,
     pub(crate) pace: Pace,
+    /// The command that appends an entry without a key, but for its payload.
+    pub(crate) append: Template,
     gate: Gate,
     links: AtomicU64,
     started: Instant,
@@ -53,12 +53,14 @@ const TRIMMING: Duration = Duration::from_secs(1);
 
 impl Center {
     pub(crate) fn new(server: Server, keys: Keys, config: RedisConfig) -> Self {
+        let append = Template::new(append(&keys.log, config.retention.entries));
         Self {
             server,
             keys,
             config,
             witness: Witness::default(),
             pace: Pace::default(),
+            append,
             gate: Gate::default(),
             links: AtomicU64::new(0),
             started: Instant::now(),
@@ -69,19 +71,19 @@ impl Center {
     /// A new connection, to a server that has what this node saw; if it has not, the log got a new epoch by it.
     ///
     /// Fails at once while it makes no sense to try.
-    pub(crate) async fn connect(self: &Arc<Self>) -> Result<Link, BackplaneError> {
-        self.connect_for(self.config.response_timeout, None).await
+    pub(crate) async fn connect(self: &Arc<Self>, purpose: Purpose) -> Result<Link, BackplaneError> {
+        self.connect_for(self.config.response_timeout, purpose).await
     }
 
-    /// One whose answers may take longer, or that messages come on.
+    /// One whose answers may take longer.
     pub(crate) async fn connect_for(
         self: &Arc<Self>,
         response_timeout: Duration,
-        pushes: Option<Arc<dyn AsyncPushSender>>,
+        purpose: Purpose,
     ) -> Result<Link, BackplaneError> {
         self.gate.pass()?;
-        let mode = Mode { response_timeout, pushes };
-        let result = match timeout(self.config.connect_timeout, self.establish(mode)).await {
+        let establish = self.establish(response_timeout, purpose);
+        let result = match timeout(self.config.connect_timeout, establish).await {
             Ok(result) => result,
             Err(elapsed) => Err(BackplaneError::unavailable(error::SOON, elapsed)),
         };
@@ -111,26 +113,37 @@ impl Center {
         due && self.trimmed.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    async fn establish(self: &Arc<Self>, mode: Mode) -> Result<Link, BackplaneError> {
+    async fn establish(
+        self: &Arc<Self>,
+        response_timeout: Duration,
+        purpose: Purpose,
+    ) -> Result<Link, BackplaneError> {
         let mut address = self.server.address.clone();
         for _ in 0..=REDIRECTIONS {
-            let connected = self.server.connect(&address, mode.clone()).await;
-            let (mut connection, driver) = connected.map_err(error::translate)?;
+            let connected = self.server.connect(&address, &purpose, response_timeout).await;
+            let mut connected = connected.map_err(error::translate)?;
             let at_home: Result<Value, _> =
-                redis::cmd("EXISTS").arg(&*self.keys.log).query_async(&mut connection).await;
+                redis::cmd("EXISTS").arg(&*self.keys.log).query_async(&mut connected.connection).await;
             if let Err(error) = at_home {
                 // A server of a cluster, and not the one for our keys.
                 let elsewhere = error.redirect_node().and_then(|(node, _)| address.moved_to(node));
                 address = elsewhere.ok_or_else(|| error::translate(error))?;
                 continue;
             }
-            let (scripts, server) = greet(&mut connection).await?;
+            let (scripts, server) = greet(&mut connected.connection).await?;
             let id = self.links.fetch_add(1, Ordering::Relaxed);
-            let link = Unproven { id, connection, driver, scripts, server };
+            let link = Unproven { id, connected, scripts, server };
             return link.prove(self).await;
         }
         Err(BackplaneError::unavailable(error::SOON, "the servers of the cluster send us on to each other"))
     }
+}
+
+/// Without the payload.
+fn append(log: &str, entries: usize) -> Cmd {
+    let mut command = redis::cmd("XADD");
+    command.arg(log).arg("NOMKSTREAM").arg("MAXLEN").arg("~").arg(entries.max(1)).arg("*").arg(reply::PAYLOAD);
+    command
 }
 
 /// Gives a server our scripts and asks who it is: its run and its history of the data.

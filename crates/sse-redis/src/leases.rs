@@ -8,6 +8,7 @@ use sse_core::{BackplaneError, Lease};
 
 use crate::{
     center::Center,
+    link::Link,
     reply::{self, unexpected},
     scripts::Script,
     slot::Slot,
@@ -22,7 +23,7 @@ const STEP: usize = 32;
 /// Each lease is a key that the server lets go at the end of its term, and there is an index of them: a server has no cheap way to find keys
 /// by how they begin.
 pub(crate) async fn hold(
-    slot: &Slot,
+    slot: &Slot<Link>,
     center: &Center,
     lease: &Lease,
     term: Duration,
@@ -46,7 +47,7 @@ pub(crate) async fn hold(
 const LONGEST_TERM: u64 = 100 * 365 * 24 * 60 * 60 * 1000;
 
 /// A lease that is not held is no error.
-pub(crate) async fn drop(slot: &Slot, center: &Center, node: &str) -> Result<(), BackplaneError> {
+pub(crate) async fn drop(slot: &Slot<Link>, center: &Center, node: &str) -> Result<(), BackplaneError> {
     check(node)?;
     slot.ask(|link| async move {
         let mut pipe = redis::pipe();
@@ -57,7 +58,7 @@ pub(crate) async fn drop(slot: &Slot, center: &Center, node: &str) -> Result<(),
     .await
 }
 
-pub(crate) async fn all(slot: &Slot, center: &Center) -> Result<Vec<Lease>, BackplaneError> {
+pub(crate) async fn all(slot: &Slot<Link>, center: &Center) -> Result<Vec<Lease>, BackplaneError> {
     let nodes = slot.ask(|link| async move {
         match link.ask(&link.call(Script::Holders, &[&center.keys.leases])).await? {
             Value::Array(nodes) => {

@@ -15,15 +15,14 @@ use crate::{
     look::Look,
     reply::{self, RawEntry, unexpected},
     scripts::{Script, Scripts},
-    server::Driver,
+    server::Connected,
     witness::{Sighting, Testimony},
 };
 
 /// A connection to a server that had what this node saw when the connection was made, and which epoch the log had then.
 pub(crate) struct Link {
     id: u64,
-    connection: MultiplexedConnection,
-    driver: Driver,
+    pub(crate) connected: Connected,
     scripts: Scripts,
     pub(crate) epoch: Epoch,
     pub(crate) center: Arc<Center>,
@@ -34,8 +33,7 @@ pub(crate) struct Link {
 /// A connection to a server of which it is not known yet whether it has that.
 pub(crate) struct Unproven {
     pub(crate) id: u64,
-    pub(crate) connection: MultiplexedConnection,
-    pub(crate) driver: Driver,
+    pub(crate) connected: Connected,
     pub(crate) scripts: Scripts,
     /// The server's run and history.
     pub(crate) server: Arc<str>,
@@ -51,10 +49,10 @@ impl Unproven {
             let testimony = center.witness.testimony();
             let epoch = self.examine(center, &testimony).await.map_err(error::translate)?;
             if center.witness.confirmed(self.id, &self.server, &epoch, &testimony) {
-                let Self { id, connection, driver, scripts, .. } = self;
+                let Self { id, connected, scripts, .. } = self;
                 let center = Arc::clone(center);
                 let outdated = AtomicBool::new(false);
-                return Ok(Link { id, connection, driver, scripts, epoch, center, outdated });
+                return Ok(Link { id, connected, scripts, epoch, center, outdated });
             }
         }
         Err(BackplaneError::unavailable(error::SOON, "the log has one epoch after the other"))
@@ -69,7 +67,7 @@ impl Unproven {
             let id = id::of(sighting.position);
             pipe.cmd("XRANGE").arg(log).arg(&id).arg(&id);
         }
-        let mut answers = atomically(&mut self.connection, pipe).await?.into_iter();
+        let mut answers = atomically(&mut self.connected.connection, pipe).await?.into_iter();
         let look = Look::read(answers.next().unwrap_or_default())?;
         let look = look.ok_or_else(|| unexpected("no log that was just made"))?;
         if testimony.epoch.as_ref() != Some(&look.epoch) {
@@ -82,7 +80,7 @@ impl Unproven {
             let same = *sighting.server == *self.server || Some(sighting.position) != newest;
             if !has(sighting, found, &look, if same { Believed::Yes } else { Believed::No }) {
                 tracing::warn!(position = %sighting.position, "acknowledged entries of the event log are lost");
-                return declare(&mut self.connection, &self.scripts, log, &look.epoch).await;
+                return declare(&mut self.connected.connection, &self.scripts, log, &look.epoch).await;
             }
         }
         Ok(look.epoch)
@@ -109,7 +107,12 @@ fn has(sighting: &Sighting, found: Option<RawEntry>, look: &Look, believed: Beli
 impl Link {
     /// Whether it can be used no more.
     pub(crate) fn is_over(&self) -> bool {
-        self.driver.is_over() || self.outdated.load(Ordering::Relaxed)
+        self.connected.driver.is_over() || self.is_outdated()
+    }
+
+    /// Whether the log was seen to have another epoch.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.outdated.load(Ordering::Relaxed)
     }
 
     pub(crate) fn log(&self) -> &str {
@@ -135,28 +138,28 @@ impl Link {
 
     /// Asks, and fails with what the server refuses.
     pub(crate) async fn ask(&self, command: &Cmd) -> Result<Value, RedisError> {
-        self.connection.clone().send_packed_command(command).await.and_then(reply::checked)
+        self.connected.connection.clone().send_packed_command(command).await.and_then(reply::checked)
     }
 
     /// Asks many things; each may be refused for itself.
     pub(crate) async fn ask_many(&self, pipe: &Pipeline, count: usize) -> Result<Vec<Value>, RedisError> {
-        let answers = self.connection.clone().send_packed_commands(pipe, 0, count).await?;
+        let answers = self.connected.connection.clone().send_packed_commands(pipe, 0, count).await?;
         if answers.len() == count { Ok(answers) } else { Err(unexpected("too few answers")) }
     }
 
     /// Asks many things between which nothing happens.
     pub(crate) async fn ask_atomically(&self, pipe: Pipeline) -> Result<Vec<Value>, RedisError> {
-        atomically(&mut self.connection.clone(), pipe).await
+        atomically(&mut self.connected.connection.clone(), pipe).await
     }
 
     /// Subscribes to a channel.
     pub(crate) async fn listen(&self, channel: &str) -> Result<(), RedisError> {
-        self.connection.clone().subscribe(channel).await
+        self.connected.connection.clone().subscribe(channel).await
     }
 
     /// Gives the log a new epoch, unless somebody already did.
     pub(crate) async fn declare(&self) -> Result<Epoch, RedisError> {
-        declare(&mut self.connection.clone(), &self.scripts, self.log(), &self.epoch).await
+        declare(&mut self.connected.connection.clone(), &self.scripts, self.log(), &self.epoch).await
     }
 
     /// The server told of the log.
@@ -208,8 +211,5 @@ async fn atomically(
     pipe.atomic();
     let count = pipe.len();
     let answers = connection.send_packed_commands(&pipe, count + 1, 1).await?;
-    match answers.into_iter().next().map(reply::checked).transpose()? {
-        Some(Value::Array(answers)) if answers.len() == count => Ok(answers),
-        _ => Err(unexpected("no answer to a transaction")),
-    }
+    reply::of_transaction(answers, count)
 }

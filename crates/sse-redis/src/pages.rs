@@ -49,7 +49,7 @@ impl Chunk {
 }
 
 /// The oldest entries behind a cursor.
-pub(crate) async fn read(slot: &Slot, after: &Cursor, limit: ReadLimit) -> Result<Page, BackplaneError> {
+pub(crate) async fn read(slot: &Slot<Link>, after: &Cursor, limit: ReadLimit) -> Result<Page, BackplaneError> {
     let mut reader = Reader { after: after.clone(), limit, left: limit.bytes, page: Page::default() };
     loop {
         let most = limit.entries.max(1) - reader.page.entries.len();
@@ -106,7 +106,7 @@ impl Reader {
 }
 
 /// There is no log, so a cursor is of another one than that which is made now.
-async fn no_such_log(slot: &Slot, after: &Cursor) -> BackplaneError {
+async fn no_such_log(slot: &Slot<Link>, after: &Cursor) -> BackplaneError {
     match open(slot).await {
         Ok(look) if look.epoch != after.epoch => look.other_log(),
         Ok(_) => BackplaneError::unavailable(error::SOON, "the log went and came back"),
@@ -115,7 +115,7 @@ async fn no_such_log(slot: &Slot, after: &Cursor) -> BackplaneError {
 }
 
 /// What the log holds, after trimming; makes it if there is none.
-pub(crate) async fn open(slot: &Slot) -> Result<Look, BackplaneError> {
+pub(crate) async fn open(slot: &Slot<Link>) -> Result<Look, BackplaneError> {
     slot.ask(|link| async move {
         let mut pipe = redis::pipe();
         pipe.add_command(link.trim());
@@ -135,7 +135,7 @@ pub(crate) async fn open(slot: &Slot) -> Result<Look, BackplaneError> {
 const STEP: u64 = 1000;
 
 /// A cursor that the latest entries follow.
-pub(crate) async fn rewind(slot: &Slot, entries: u64) -> Result<Cursor, BackplaneError> {
+pub(crate) async fn rewind(slot: &Slot<Link>, entries: u64) -> Result<Cursor, BackplaneError> {
     let look = open(slot).await?;
     if entries == 0 {
         return Ok(Cursor::new(look.epoch, look.head));

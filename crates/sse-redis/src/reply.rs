@@ -22,6 +22,14 @@ pub(crate) fn checked(value: Value) -> Result<Value, RedisError> {
     }
 }
 
+/// The answers to so many commands between which nothing happened. The last of what came has them.
+pub(crate) fn of_transaction(answers: Vec<Value>, count: usize) -> Result<Vec<Value>, RedisError> {
+    match answers.into_iter().next_back().map(checked).transpose()? {
+        Some(Value::Array(answers)) if answers.len() == count => Ok(answers),
+        _ => Err(unexpected("no answer to a transaction")),
+    }
+}
+
 pub(crate) fn bytes(value: &Value) -> Option<&[u8]> {
     match value {
         Value::BulkString(bytes) => Some(bytes),

@@ -13,12 +13,10 @@ use rustls::{
 };
 use socket2::{SockRef, TcpKeepalive};
 use sse_core::BackplaneError;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    task::AbortHandle,
-};
+use tokio::{net::TcpStream, task::AbortHandle};
 use tokio_rustls::TlsConnector;
+
+use crate::socket::{Lent, Socket};
 
 /// A server, and who we are to it. Shows no password.
 pub(crate) struct Server {
@@ -38,13 +36,21 @@ pub(crate) enum Address {
 #[derive(Debug)]
 pub(crate) struct Driver(AbortHandle);
 
-/// How the answers of a connection come.
+/// What a connection is for.
 #[derive(Clone)]
-pub(crate) struct Mode {
-    /// How long they may take.
-    pub(crate) response_timeout: Duration,
-    /// Where messages go that are no answers.
-    pub(crate) pushes: Option<Arc<dyn AsyncPushSender>>,
+pub(crate) enum Purpose {
+    /// Questions and their answers.
+    Questions,
+    /// Messages that are no answers, and where they go.
+    Messages(Arc<dyn AsyncPushSender>),
+}
+
+/// A connection that was logged in.
+pub(crate) struct Connected {
+    pub(crate) connection: MultiplexedConnection,
+    pub(crate) driver: Driver,
+    /// What it runs over.
+    pub(crate) socket: Lent,
 }
 
 struct Pushes(Arc<dyn AsyncPushSender>);
@@ -85,39 +91,39 @@ impl Server {
     pub(crate) async fn connect(
         &self,
         address: &Address,
-        mode: Mode,
-    ) -> Result<(MultiplexedConnection, Driver), RedisError> {
+        purpose: &Purpose,
+        response_timeout: Duration,
+    ) -> Result<Connected, RedisError> {
+        let socket = Lent::new(self.open(address).await?);
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(response_timeout));
+        let (protocol, config) = match purpose {
+            Purpose::Questions => (ProtocolVersion::RESP2, config),
+            Purpose::Messages(sender) => {
+                (ProtocolVersion::RESP3, config.set_push_sender(Pushes(Arc::clone(sender))))
+            }
+        };
+        let login = self.login.clone().set_protocol(protocol);
+        let (connection, run) =
+            MultiplexedConnection::new_with_config(&login, socket.clone(), config).await?;
+        Ok(Connected { connection, driver: Driver(tokio::spawn(run).abort_handle()), socket })
+    }
+
+    async fn open(&self, address: &Address) -> Result<Box<dyn Socket>, RedisError> {
         match address {
             Address::Tcp { host, port } => {
                 let socket = TcpStream::connect((host.as_str(), *port)).await?;
                 socket.set_nodelay(true)?;
                 let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 3);
                 SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
-                let Some(tls) = &self.tls else { return self.login(socket, mode).await };
+                let Some(tls) = &self.tls else { return Ok(Box::new(socket)) };
                 let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
-                self.login(tls.connect(name, socket).await?, mode).await
+                Ok(Box::new(tls.connect(name, socket).await?))
             }
             #[cfg(unix)]
-            Address::Unix(path) => self.login(tokio::net::UnixStream::connect(path).await?, mode).await,
+            Address::Unix(path) => Ok(Box::new(tokio::net::UnixStream::connect(path).await?)),
             #[cfg(not(unix))]
             Address::Unix(_) => Err(io::Error::from(io::ErrorKind::Unsupported).into()),
         }
-    }
-
-    async fn login<S>(&self, socket: S, mode: Mode) -> Result<(MultiplexedConnection, Driver), RedisError>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let config = AsyncConnectionConfig::new().set_response_timeout(Some(mode.response_timeout));
-        let (login, config) = match mode.pushes {
-            None => (self.login.clone().set_protocol(ProtocolVersion::RESP2), config),
-            Some(pushes) => {
-                let login = self.login.clone().set_protocol(ProtocolVersion::RESP3);
-                (login, config.set_push_sender(Pushes(pushes)))
-            }
-        };
-        let (connection, run) = MultiplexedConnection::new_with_config(&login, socket, config).await?;
-        Ok((connection, Driver(tokio::spawn(run).abort_handle())))
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, Interval, MissedTickBehavior, interval_at},
 };
 
-use crate::{center::Center, error, link::Link, reply};
+use crate::{center::Center, error, link::Link, reply, server::Purpose};
 
 /// Listens, on a connection of its own.
 pub(crate) struct RedisSignals {
@@ -57,7 +57,7 @@ impl RedisSignals {
         let (sender, heard) = mpsc::channel(MOST);
         let waiting = Arc::new(Hearing::default());
         let ear = Ear { heard: sender, waiting: Arc::clone(&waiting) };
-        let link = center.connect_for(center.config.response_timeout, Some(Arc::new(ear))).await?;
+        let link = center.connect(Purpose::Messages(Arc::new(ear))).await?;
         link.listen(&center.keys.signals).await.map_err(error::translate)?;
         let mut checks = interval_at(Instant::now() + CHECK, CHECK);
         checks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use redis::{RedisError, Value};
 use sse_core::{BackplaneError, Batch, Cursor, Entry, Position, Tail};
 
-use crate::{center::Center, error, id, link::Link, look::Look, pages::Chunk, reply, scripts::Script};
+use crate::{center::Center, error, id, link::Link, look::Look, pages::Chunk, reply, scripts::Script, server::Purpose};
 
 /// A tail, on a connection of its own.
 pub(crate) struct RedisTail {
@@ -34,7 +34,7 @@ impl RedisTail {
     /// Begins behind a cursor.
     pub(crate) async fn new(center: &Arc<Center>, after: &Cursor) -> Result<Self, BackplaneError> {
         let patience = PULSE + center.config.response_timeout;
-        let link = Arc::new(center.connect_for(patience, None).await?);
+        let link = Arc::new(center.connect_for(patience, Purpose::Questions).await?);
         let mut tail = Self { link, after: after.clone(), progress: Progress::Behind, question: None };
         let chunk = Chunk::fetch(&tail.link, after.position, 1).await.map_err(error::translate)?;
         let Some(look) = chunk.look else { return Err(lost(&tail.link, after).await) };

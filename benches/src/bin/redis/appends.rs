@@ -26,12 +26,13 @@ pub(crate) struct Comparison {
     depth: usize,
     theirs: f64,
     ours: f64,
+    ratio: f64,
 }
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { depth, theirs, ours } = self;
-        write!(f, "| {depth} | {theirs:.0} | {ours:.0} | {:.2} |", ours / theirs)
+        let Self { depth, theirs, ours, ratio } = self;
+        write!(f, "| {depth} | {theirs:.0} | {ours:.0} | {ratio:.2} |")
     }
 }
 
@@ -39,9 +40,10 @@ impl fmt::Display for Comparison {
 pub(crate) async fn compare(server: &RedisServer, cli: &Cli, depth: usize) -> anyhow::Result<Comparison> {
     let retention = Retention::default().entries(KEPT).bytes(1 << 40);
     let node = server.node(RedisConfig::default().pipeline(depth).retention(retention)).await?;
+    make_stream(server).await?;
     // So many that a round lasts about as long as is wanted.
     let mut requests = 20_000;
-    let (mut theirs, mut ours) = (Vec::new(), Vec::new());
+    let (mut theirs, mut ours, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=cli.rounds {
         let rate = benchmark(server, cli, depth, requests).await?;
         let own = appends(&node, cli, depth).await?;
@@ -49,10 +51,11 @@ pub(crate) async fn compare(server: &RedisServer, cli: &Cli, depth: usize) -> an
         if round > 0 {
             theirs.push(rate);
             ours.push(own);
+            ratios.push(own / rate);
         }
         requests = whole(rate * cli.seconds).max(1_000);
     }
-    Ok(Comparison { depth, theirs: median(theirs), ours: median(ours) })
+    Ok(Comparison { depth, theirs: median(theirs), ours: median(ours), ratio: median(ratios) })
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a number of requests")]
@@ -63,6 +66,21 @@ fn whole(number: f64) -> u64 {
 fn median(mut rates: Vec<f64>) -> f64 {
     rates.sort_by(f64::total_cmp);
     rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The stream of `redis-benchmark`, whose name is as long as that of ours.
+const STREAM: &str = "{bench}:l";
+
+/// Makes that stream. Its commands are to be ours to the byte, and those make none.
+async fn make_stream(server: &RedisServer) -> anyhow::Result<()> {
+    let mut command = Command::new("redis-cli");
+    command.args(["-p", &server.port.to_string(), "XADD", STREAM, "MAXLEN", "~", &KEPT.to_string(), "*", "p", ""]);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let status = tokio::task::spawn_blocking(move || command.status()).await?;
+    if !status.context("cannot start redis-cli")?.success() {
+        bail!("redis-cli makes no stream");
+    }
+    Ok(())
 }
 
 /// What `redis-benchmark` gets on one connection.
@@ -78,11 +96,12 @@ async fn benchmark(server: &RedisServer, cli: &Cli, depth: usize, requests: u64)
         "-n",
         &requests.to_string(),
     ]);
-    // The same command, and a key and payloads of the same length; its own stream, which it makes at the first time.
+    // The same command, and a key and payloads of the same length.
     command.args([
         "--csv",
         "XADD",
-        "{bench}:l",
+        STREAM,
+        "NOMKSTREAM",
         "MAXLEN",
         "~",
         &KEPT.to_string(),

@@ -3,10 +3,13 @@
 //! - Appends a second through a node, beside `redis-benchmark` with the same command, bytes and depth of pipeline, in turns.
 //! - How long an entry takes from the append on one node to the tail of another.
 //!
+//! The server has one processor, and whoever talks to it another one: `redis-benchmark`, or this program with all its threads.
+//!
 //! It exits with 2 if there is nothing to report: no Redis, or one that fails.
 
 mod appends;
 mod latency;
+mod processors;
 mod server;
 
 use std::process::ExitCode;
@@ -35,9 +38,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(measure(&cli))) {
+    match run(&Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("redis: {error:#}");
@@ -46,16 +47,27 @@ fn main() -> ExitCode {
     }
 }
 
-async fn measure(cli: &Cli) -> anyhow::Result<()> {
-    let server = server::RedisServer::start().await?;
+fn run(cli: &Cli) -> anyhow::Result<()> {
+    let [for_server, for_clients] = processors::two()?;
+    // Whatever is started afterwards stays there as well.
+    processors::pin(for_server)?;
+    let server = server::RedisServer::start()?;
+    processors::pin(for_clients)?;
+    // One processor, so one thread for tasks.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    runtime.block_on(measure(&server, cli))
+}
+
+async fn measure(server: &server::RedisServer, cli: &Cli) -> anyhow::Result<()> {
+    server.ready().await?;
     println!("Payloads of {} bytes, median of {} rounds.\n", cli.payload, cli.rounds);
-    println!("| depth | redis-benchmark, appends/s | sse-redis, appends/s | ratio |\n|---|---|---|---|");
+    println!("| depth | redis-benchmark, appends/s | sse-redis, appends/s | ratio, median of rounds |\n|---|---|---|---|");
     for &depth in &cli.depths {
-        println!("{}", appends::compare(&server, cli, depth).await?);
+        println!("{}", appends::compare(server, cli, depth).await?);
     }
     println!("\n| appends/s | node to node p50 | p99 | max |\n|---|---|---|---|");
     for &rate in &cli.rates {
-        println!("{}", latency::measure(&server, cli, rate).await?);
+        println!("{}", latency::measure(server, cli, rate).await?);
     }
     Ok(())
 }

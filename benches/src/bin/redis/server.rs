@@ -18,22 +18,26 @@ pub(crate) struct RedisServer {
 }
 
 impl RedisServer {
-    pub(crate) async fn start() -> anyhow::Result<Self> {
+    pub(crate) fn start() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
         command.args(["--port", &port.to_string(), "--dir"]).arg(folder.path());
         let process = command.stdout(Stdio::null()).spawn().context("cannot start redis-server")?;
-        let server = Self { process, port, _folder: folder };
+        Ok(Self { process, port, _folder: folder })
+    }
+
+    /// Waits until it answers.
+    pub(crate) async fn ready(&self) -> anyhow::Result<()> {
         let end = Instant::now() + Duration::from_secs(10);
-        while let Err(error) = server.node(RedisConfig::default()).await {
+        while let Err(error) = self.node(RedisConfig::default()).await {
             if Instant::now() > end {
                 bail!("redis-server does not answer: {error}");
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Ok(server)
+        Ok(())
     }
 
     pub(crate) async fn node(&self, config: RedisConfig) -> anyhow::Result<RedisBackplane> {

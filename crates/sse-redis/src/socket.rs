@@ -1,0 +1,67 @@
+//! What a connection runs over.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A socket of any kind, with TLS or without.
+pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Socket for S {}
+
+/// A socket that the driver has, and that can be taken back from it.
+#[derive(Clone)]
+pub(crate) struct Lent(Arc<Mutex<Option<Box<dyn Socket>>>>);
+
+impl Lent {
+    pub(crate) fn new(socket: Box<dyn Socket>) -> Self {
+        Self(Arc::new(Mutex::new(Some(socket))))
+    }
+
+    /// The socket, which is closed from then on for whom it was lent to.
+    ///
+    /// Nothing may be under way on it: what the driver has read is not given back.
+    pub(crate) fn take(&self) -> Option<Box<dyn Socket>> {
+        self.0.lock().take()
+    }
+
+    fn poll<T>(
+        &self,
+        act: impl FnOnce(Pin<&mut dyn Socket>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        match &mut *self.0.lock() {
+            Some(socket) => act(Pin::new(&mut **socket)),
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+}
+
+impl AsyncRead for Lent {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.poll(|socket| socket.poll_read(cx, buffer))
+    }
+}
+
+impl AsyncWrite for Lent {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll(|socket| socket.poll_write(cx, bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll(|socket| socket.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll(|socket| socket.poll_shutdown(cx))
+    }
+}
