@@ -9,6 +9,9 @@ use crate::id;
 /// The field of an entry that holds its payload.
 pub(crate) const PAYLOAD: &[u8] = b"p";
 
+/// What the names of groups that stand for epochs begin with.
+const GROUP: &str = "sse:";
+
 /// An answer that is none to what was asked.
 pub(crate) fn unexpected(what: &'static str) -> RedisError {
     RedisError::from((ErrorKind::UnexpectedReturnType, what))
@@ -108,13 +111,18 @@ fn payload(fields: Value) -> Option<Bytes> {
     None
 }
 
+/// The group that stands for an epoch.
+pub(crate) fn group_of(epoch: &Epoch) -> String {
+    format!("{GROUP}{epoch}")
+}
+
 /// The epoch among the groups of a stream, from `XINFO GROUPS`. None if there is no stream, or it is none of ours.
 pub(crate) fn epoch_of_groups(value: &Value) -> Option<Epoch> {
     let Value::Array(groups) = value else { return None };
     groups.iter().find_map(|group| {
         let Value::Array(fields) = group else { return None };
         let name = fields.chunks_exact(2).find(|field| text(&field[0]) == Some("name"))?;
-        Epoch::new(text(&name[1])?.strip_prefix("sse:")?.to_owned()).ok()
+        Epoch::new(text(&name[1])?.strip_prefix(GROUP)?.to_owned()).ok()
     })
 }
 

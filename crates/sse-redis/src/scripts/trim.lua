@@ -8,7 +8,9 @@ if not epoch then
 end
 local time = redis.call('TIME')
 local oldest = time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[1]
-if oldest > 0 then
+-- Backwards from before the first entry Redis would go through the whole stream.
+local first = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)[1]
+if first and tonumber(string.match(first[1], '^%d+')) < oldest then
   local id = string.format('%.0f-0', oldest)
   local last = redis.call('XREVRANGE', LOG, '(' .. id, '-', 'COUNT', 1)[1]
   if last then

@@ -216,3 +216,20 @@ async fn foreign_entries_in_our_log_are_passed_over() {
     let mut tail = node.tail(&start).await.unwrap();
     assert_eq!(take(&mut tail, 1).await, ["ours"]);
 }
+
+/// Found by the benchmark: looking for what is too old went through the whole log, every second, where nothing was.
+#[tokio::test]
+async fn a_log_that_is_young_is_not_searched_for_what_is_old() {
+    let Some(server) = RedisServer::start(&[]).await else { return };
+    let node = server.node().await;
+    let start = beginning(&node).await;
+    for text in ["one", "two"] {
+        append(&node, text).await;
+        // Which trims.
+        node.bounds().await.unwrap();
+    }
+    assert_eq!(read(&node, &start).await, ["one", "two"]);
+    let redis::Value::BulkString(calls) = server.ask("INFO commandstats").await else { panic!("no text") };
+    let calls = String::from_utf8(calls).unwrap();
+    assert!(calls.contains("cmdstat_evalsha:") && !calls.contains("cmdstat_xrevrange:"), "{calls}");
+}
