@@ -14,7 +14,7 @@ use sse_redis::{RedisBackplane, RedisConfig};
 use tokio::time::timeout;
 use tracing::warn;
 
-use crate::{error::Error, secrets::Secret};
+use crate::{broker_tls::BrokerTls, error::Error, secrets::Secret};
 
 /// Where published events go and come from.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ pub(crate) struct Backplane {
     pub(crate) memory: u64,
     /// What this hub is called among those that share it.
     pub(crate) node: Option<String>,
+    pub(crate) tls: BrokerTls,
 }
 
 /// Where a log is.
@@ -63,8 +64,13 @@ impl Address {
                 None => Ok(Self::File(dir.into())),
             },
             ("redis" | "rediss" | "valkey" | "valkeys" | "unix", _) => Ok(Self::Redis(url.clone())),
+            ("redis+sentinel" | "rediss+sentinel" | "valkey+sentinel" | "valkeys+sentinel", _) => {
+                Ok(Self::Redis(url.clone()))
+            }
             ("nats" | "tls", _) => Ok(Self::Nats(url.clone())),
-            _ => Err(wrong("should be memory, file:DIR, redis://…, rediss://…, nats://… or tls://…")),
+            _ => Err(wrong(
+                "should be memory, file:DIR, redis://…, rediss://…, redis+sentinel://…, nats://… or tls://…",
+            )),
         }
     }
 
@@ -115,12 +121,14 @@ impl Backplane {
             Address::Redis(url) => {
                 let config =
                     RedisConfig::default().prefix(&self.prefix).retention(retention).max_payload(largest);
+                let config = self.tls.for_redis(config)?;
                 let log = RedisBackplane::new(url.text(), config).map_err(|error| self.wrong(&error))?;
                 self.greeted(log.bounds()).await?;
                 Arc::new(log)
             }
             Address::Nats(url) => {
                 let config = NatsConfig::default().prefix(&self.prefix).retention(retention);
+                let config = self.tls.for_nats(config)?;
                 match self.greeted(NatsBackplane::connect(url.text(), config.clone())).await? {
                     Some(log) => Arc::new(log),
                     None => {

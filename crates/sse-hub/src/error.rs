@@ -76,6 +76,11 @@ fn without_passwords(text: &str) -> String {
         (Some(start), Some(end)) if start + 3 < end => format!("{}…{}", &line[..start + 3], &line[end..]),
         _ => line.to_owned(),
     });
+    // Those of sentinels stand behind the rest, and are hidden together with it.
+    let lines = lines.map(|line| match line.find("sentinel_password=") {
+        Some(start) => format!("{}sentinel_password=…", &line[..start]),
+        None => line,
+    });
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -102,6 +107,11 @@ mod tests {
         for (line, shown) in [
             ("backplane = \"redis://me:p@ss/word@host/1", "backplane = \"redis://…@host/1"),
             ("a\nurl = \"nats://token@a,nats://token@b\"\nb", "a\nurl = \"nats://…@b\"\nb"),
+            ("b = \"redis+sentinel://me:x@a,b/p?sentinel_password=y@z\"", "b = \"redis+sentinel://…@z\""),
+            (
+                "b = \"redis+sentinel://a/p?sentinel_password=y\"",
+                "b = \"redis+sentinel://a/p?sentinel_password=…",
+            ),
             ("origins = [\"https://a.example\"]", "origins = [\"https://a.example\"]"),
             ("mail = \"me@a.example\"", "mail = \"me@a.example\""),
         ] {

@@ -31,6 +31,9 @@ pub(crate) struct Fields {
     pub(crate) backplane_prefix: Option<String>,
     pub(crate) backplane_memory: Option<u64>,
     pub(crate) node_name: Option<String>,
+    pub(crate) backplane_ca: Option<PathBuf>,
+    pub(crate) backplane_cert: Option<PathBuf>,
+    pub(crate) backplane_key: Option<PathBuf>,
 }
 
 /// A settings file that was read.

@@ -3,6 +3,7 @@
 mod access_args;
 mod app;
 mod backplane;
+mod broker_tls;
 mod cli;
 mod configured;
 mod cors;

@@ -7,6 +7,7 @@ use sse_core::{Config, Retention};
 
 use crate::{
     backplane::{Address, Backplane},
+    broker_tls::BrokerTls,
     error::Error,
     file::Fields,
     secrets::Secret,
@@ -18,8 +19,8 @@ use crate::{
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Event log")]
 pub(crate) struct LogArgs {
-    /// Logs events, so that clients who return get what they missed: memory, file:DIR, redis://…, rediss://…, nats://…,
-    /// tls://… [default: no log, real-time only]
+    /// Logs events, so that clients who return get what they missed: memory, file:DIR, redis://…, rediss://…,
+    /// redis+sentinel://…, nats://…, tls://… [default: no log, real-time only]
     #[arg(long, value_name = "URL", env = "SSE_HUB_BACKPLANE")]
     backplane: Option<String>,
     /// A file with the URL, where that has a password
@@ -28,6 +29,15 @@ pub(crate) struct LogArgs {
     /// What names begin with in Redis or NATS: hubs with the same one share a log [default: sse]
     #[arg(long, value_name = "NAME", env = "SSE_HUB_BACKPLANE_PREFIX")]
     backplane_prefix: Option<String>,
+    /// A PEM file with the authorities that may vouch for the broker [default: those of the system]
+    #[arg(long, value_name = "FILE", env = "SSE_HUB_BACKPLANE_CA")]
+    backplane_ca: Option<PathBuf>,
+    /// A PEM file with the certificate that the broker is shown
+    #[arg(long, value_name = "FILE", env = "SSE_HUB_BACKPLANE_CERT")]
+    backplane_cert: Option<PathBuf>,
+    /// A PEM file with the key of that certificate
+    #[arg(long, value_name = "FILE", env = "SSE_HUB_BACKPLANE_KEY")]
+    backplane_key: Option<PathBuf>,
     /// Bytes of a log elsewhere that are held in memory as well, for clients who return soon [default: 67108864]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_BACKPLANE_MEMORY")]
     backplane_memory: Option<u64>,
@@ -57,6 +67,7 @@ impl LogArgs {
         sources: &Sources,
     ) -> Result<Option<Backplane>, Error> {
         let retention = self.retention(streams.log);
+        let tls = self.tls(file, sources)?;
         let prefix = self.backplane_prefix.or(file.backplane_prefix.take());
         let memory = self.backplane_memory.or(file.backplane_memory);
         let node = self.node_name.or(file.node_name.take());
@@ -71,7 +82,7 @@ impl LogArgs {
                 None if prefix.is_some() => idle("backplane-prefix", NO_LOG),
                 None if memory.is_some() => idle("backplane-memory", NO_LOG),
                 None if node.is_some() => idle("node-name", NO_LOG),
-                None => Ok(None),
+                None => tls.given().map_or(Ok(None), |flag| idle(flag, NO_LOG)),
             };
         };
         let address = Address::parse(&url)?;
@@ -82,6 +93,9 @@ impl LogArgs {
         }
         if node.as_ref().is_some_and(|name| name.is_empty() || name.len() > 128) {
             return idle("node-name", "must have 1 to 128 bytes");
+        }
+        if let Some(flag) = tls.given().filter(|_| !address.is_shared()) {
+            return idle(flag, "is for Redis and NATS");
         }
         if memory.is_some() && address == Address::Memory {
             return idle(
@@ -94,7 +108,21 @@ impl LogArgs {
         }
         streams.log = Some(retention.unwrap_or_default());
         let prefix = prefix.unwrap_or_else(|| "sse".to_owned());
-        Ok(Some(Backplane { name: url.source, address, prefix, memory: memory.unwrap_or(MEMORY), node }))
+        Ok(Some(Backplane { name: url.source, address, prefix, memory: memory.unwrap_or(MEMORY), node, tls }))
+    }
+
+    fn tls(&self, file: &mut Fields, sources: &Sources) -> Result<BrokerTls, Error> {
+        let authorities = self.backplane_ca.clone().or(file.backplane_ca.take());
+        let certificate = self.backplane_cert.clone().or(file.backplane_cert.take());
+        let key = self.backplane_key.clone().or(file.backplane_key.take());
+        let lone = |given: &str, problem: &str| Err(setting(sources.name(given), problem));
+        let client = match (certificate, key) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (Some(_), None) => return lone("backplane-cert", "needs --backplane-key beside it"),
+            (None, Some(_)) => return lone("backplane-key", "needs --backplane-cert beside it"),
+            (None, None) => None,
+        };
+        Ok(BrokerTls { authorities, client })
     }
 
     fn retention(&self, file: Option<Retention>) -> Option<Retention> {

@@ -200,7 +200,13 @@ mod tests {
             let backplane = gather(&["--backplane", url]).unwrap().backplane.unwrap();
             assert_eq!(backplane.address, Address::File(directory.into()), "{url}");
         }
-        for url in ["redis://a", "rediss://:b@a:1/2", "valkey://a"] {
+        for url in [
+            "redis://a",
+            "rediss://:b@a:1/2",
+            "valkey://a",
+            "redis+sentinel://a,b/c",
+            "valkeys+sentinel://a/c",
+        ] {
             let arguments = ["--backplane", url, "--backplane-prefix", "shop", "--backplane-memory", "1024"];
             let backplane = gather(&arguments).unwrap().backplane.unwrap();
             assert!(matches!(backplane.address, Address::Redis(_)), "{url}");

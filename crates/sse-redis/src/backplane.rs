@@ -18,10 +18,11 @@ use crate::{
     leases,
     link::Link,
     pages,
-    server::{Address, Server},
+    server::{Place, Server},
     signals::RedisSignals,
     slot::Slot,
     tail::RedisTail,
+    tls::Certificates,
 };
 
 /// A log on Redis Streams that every node appends to and follows. A clone is cheap and the same node.
@@ -46,6 +47,10 @@ impl RedisBackplane {
     /// `redis://[user][:password@]host[:port][/database]`; `rediss://` for TLS, `unix:///path?db=…&user=…&pass=…` for a socket; `valkey` in
     /// place of `redis` is the same. In a cluster, any of its servers.
     ///
+    /// `redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/primary[/database]` asks sentinels where the primary of that name is, each
+    /// time that it connects; `rediss+sentinel://` speaks TLS with them as well as with it. The user is the one of the primary; with
+    /// sentinels that want to know, `?sentinel_user=…&sentinel_password=…`.
+    ///
     /// # Errors
     /// [`BackplaneError::Refused`] when the URL or the configuration cannot be used, or the server refuses us. [`BackplaneError::Unavailable`]
     /// when it cannot be reached.
@@ -60,7 +65,11 @@ impl RedisBackplane {
     /// # Errors
     /// [`BackplaneError::Refused`] when the URL or the configuration cannot be used.
     pub fn new(url: &str, config: RedisConfig) -> Result<Self, BackplaneError> {
-        let server = Server::parse(url, config.authorities.as_deref())?;
+        let certificates = Certificates {
+            authorities: config.authorities.as_deref(),
+            client: config.client_certificate.as_ref(),
+        };
+        let server = Server::parse(url, certificates)?;
         let keys = Keys::new(&config.prefix, server.database())?;
         if let Some(replicas) = config.replicas
             && replicas.within >= config.response_timeout
@@ -76,9 +85,9 @@ impl RedisBackplane {
 impl fmt::Debug for RedisBackplane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("RedisBackplane");
-        match &self.0.center.server.address {
-            Address::Tcp { host, port } => debug.field("host", host).field("port", port),
-            Address::Unix(path) => debug.field("path", path),
+        match &self.0.center.server.place {
+            Place::At(address) => debug.field("address", &format_args!("{address}")),
+            Place::By(sentinels) => debug.field("sentinels", sentinels),
         };
         debug.field("prefix", &self.0.center.config.prefix).finish_non_exhaustive()
     }

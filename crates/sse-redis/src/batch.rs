@@ -74,8 +74,7 @@ impl Batch {
     fn commands(&self, link: &Link) -> Commands {
         let Center { append, config, .. } = &*link.center;
         let payloads: usize = self.waiting.iter().map(|waiting| waiting.entry.payload.len()).sum();
-        let mut commands =
-            Commands::with_capacity(payloads + self.waiting.len() * (append.len() + 16) + 256);
+        let mut commands = Commands::with_capacity(payloads + self.waiting.len() * (append.len() + 16) + 256);
         for Waiting { entry, .. } in &self.waiting {
             match &entry.key {
                 None => commands.add_from(append, &entry.payload),

@@ -118,7 +118,7 @@ impl Center {
         response_timeout: Duration,
         purpose: Purpose,
     ) -> Result<Link, BackplaneError> {
-        let mut address = self.server.address.clone();
+        let mut address = self.server.address(response_timeout).await?;
         for _ in 0..=REDIRECTIONS {
             let connected = self.server.connect(&address, &purpose, response_timeout).await;
             let mut connected = connected.map_err(error::translate)?;
@@ -142,7 +142,14 @@ impl Center {
 /// Without the payload.
 fn append(log: &str, entries: usize) -> Cmd {
     let mut command = redis::cmd("XADD");
-    command.arg(log).arg("NOMKSTREAM").arg("MAXLEN").arg("~").arg(entries.max(1)).arg("*").arg(reply::PAYLOAD);
+    command
+        .arg(log)
+        .arg("NOMKSTREAM")
+        .arg("MAXLEN")
+        .arg("~")
+        .arg(entries.max(1))
+        .arg("*")
+        .arg(reply::PAYLOAD);
     command
 }
 

@@ -1,6 +1,6 @@
 //! How a log on Redis is set up.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use sse_core::Retention;
 
@@ -27,6 +27,23 @@ pub struct RedisConfig {
     pub response_timeout: Duration,
     /// Certificates, as PEM, of the authorities that may vouch for a server behind `rediss://`. Default those of the system.
     pub authorities: Option<Vec<u8>>,
+    /// What a server behind `rediss://` is shown that wants to know who we are (`tls-auth-clients`). Default nothing.
+    pub client_certificate: Option<ClientCertificate>,
+}
+
+/// A certificate of ours. Debug output shows no key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate, as PEM, and those between it and the authority that the server trusts.
+    pub certificate: Vec<u8>,
+    /// Its private key, as PEM: PKCS #8, PKCS #1 or SEC1, without a password.
+    pub key: Vec<u8>,
+}
+
+impl fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientCertificate").finish_non_exhaustive()
+    }
 }
 
 /// How many replicas must have an entry before its append is acknowledged (`WAIT`).
@@ -51,6 +68,7 @@ impl Default for RedisConfig {
             connect_timeout: Duration::from_secs(3),
             response_timeout: Duration::from_secs(2),
             authorities: None,
+            client_certificate: None,
         }
     }
 }
@@ -109,6 +127,14 @@ impl RedisConfig {
     #[must_use]
     pub fn authorities(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.authorities = Some(pem.into());
+        self
+    }
+
+    /// Shows servers this certificate, and proves with the key that it is ours; both as PEM.
+    #[must_use]
+    pub fn client_certificate(mut self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.client_certificate =
+            Some(ClientCertificate { certificate: certificate.into(), key: key.into() });
         self
     }
 }

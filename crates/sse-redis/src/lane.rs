@@ -7,14 +7,7 @@ use redis::{Pipeline, RedisError, Value};
 use sse_core::BackplaneError;
 
 use crate::{
-    center::Center,
-    commands::Commands,
-    error,
-    link::Link,
-    reply,
-    server::Purpose,
-    slot::Connect,
-    wire::Wire,
+    center::Center, commands::Commands, error, link::Link, reply, server::Purpose, slot::Connect, wire::Wire,
 };
 
 /// A connection for appends: made, logged in and proven by the driver, and used without it.
@@ -28,7 +21,8 @@ impl Connect for Lane {
     async fn connect(center: &Arc<Center>) -> Result<Self, BackplaneError> {
         let link = center.connect(Purpose::Questions).await?;
         let socket = link.connected.socket.take();
-        let socket = socket.ok_or_else(|| BackplaneError::unavailable(error::SOON, "the connection is gone"))?;
+        let socket =
+            socket.ok_or_else(|| BackplaneError::unavailable(error::SOON, "the connection is gone"))?;
         Ok(Self { link, wire: Wire::new(socket, center.config.response_timeout) })
     }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod address;
 mod appends;
 mod backplane;
 mod batch;
@@ -19,13 +20,15 @@ mod pace;
 mod pages;
 mod reply;
 mod scripts;
+mod sentinels;
 mod server;
 mod signals;
 mod slot;
 mod socket;
 mod tail;
+mod tls;
 mod wire;
 mod witness;
 
 pub use backplane::RedisBackplane;
-pub use config::{RedisConfig, Replicas};
+pub use config::{ClientCertificate, RedisConfig, Replicas};

@@ -49,7 +49,11 @@ impl Chunk {
 }
 
 /// The oldest entries behind a cursor.
-pub(crate) async fn read(slot: &Slot<Link>, after: &Cursor, limit: ReadLimit) -> Result<Page, BackplaneError> {
+pub(crate) async fn read(
+    slot: &Slot<Link>,
+    after: &Cursor,
+    limit: ReadLimit,
+) -> Result<Page, BackplaneError> {
     let mut reader = Reader { after: after.clone(), limit, left: limit.bytes, page: Page::default() };
     loop {
         let most = limit.entries.max(1) - reader.page.entries.len();

@@ -1,35 +1,37 @@
 //! Where the server is, and how it is talked to.
 
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use redis::{
     AsyncConnectionConfig, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
     RedisError,
     aio::{AsyncPushSender, MultiplexedConnection},
 };
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
-};
+use rustls::pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
 use sse_core::BackplaneError;
 use tokio::{net::TcpStream, task::AbortHandle};
 use tokio_rustls::TlsConnector;
 
-use crate::socket::{Lent, Socket};
+use crate::{
+    address::Address,
+    sentinels::Sentinels,
+    socket::{Lent, Socket},
+    tls::{self, Certificates},
+};
 
 /// A server, and who we are to it. Shows no password.
 pub(crate) struct Server {
-    pub(crate) address: Address,
+    pub(crate) place: Place,
     tls: Option<TlsConnector>,
     login: RedisConnectionInfo,
 }
 
-/// Where a server listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Address {
-    Tcp { host: String, port: u16 },
-    Unix(PathBuf),
+/// How a server is found.
+#[derive(Debug)]
+pub(crate) enum Place {
+    At(Address),
+    By(Sentinels),
 }
 
 /// Runs a connection; dropping it ends that.
@@ -66,31 +68,51 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 
 impl Server {
     /// Reads a URL; see [`RedisBackplane::connect`](crate::RedisBackplane::connect).
-    pub(crate) fn parse(url: &str, authorities: Option<&[u8]>) -> Result<Self, BackplaneError> {
+    pub(crate) fn parse(url: &str, certificates: Certificates<'_>) -> Result<Self, BackplaneError> {
         let (plain, secure) = without_tls(url);
         if secure && url.contains('#') {
             return Err(BackplaneError::refused(
                 "a URL of Redis with a fragment: certificates are always verified",
             ));
         }
-        let info = plain.into_connection_info().map_err(|error| unusable(&error))?;
-        let address = match info.addr() {
-            ConnectionAddr::Tcp(host, port) => Address::Tcp { host: host.clone(), port: *port },
-            ConnectionAddr::Unix(path) => Address::Unix(path.clone()),
-            _ => return Err(BackplaneError::refused("a URL of Redis of an unknown kind")),
+        let (place, login) = find(&plain)?;
+        let tls = match secure {
+            true => Some(tls::connector(certificates)?),
+            false if certificates.is_some() => {
+                return Err(BackplaneError::refused("certificates are for a URL with TLS, as rediss://"));
+            }
+            false => None,
         };
-        let tls = if secure { Some(connector(authorities)?) } else { None };
-        Ok(Self { address, tls, login: info.redis_settings().clone() })
+        Ok(Self { place, tls, login })
     }
 
     pub(crate) fn database(&self) -> i64 {
         self.login.db()
     }
 
+    /// Where it is.
+    pub(crate) async fn address(&self, response_timeout: Duration) -> Result<Address, BackplaneError> {
+        match &self.place {
+            Place::At(address) => Ok(address.clone()),
+            Place::By(sentinels) => sentinels.ask(self, response_timeout).await,
+        }
+    }
+
     /// Connects and logs in. Has no time limit of its own.
     pub(crate) async fn connect(
         &self,
         address: &Address,
+        purpose: &Purpose,
+        response_timeout: Duration,
+    ) -> Result<Connected, RedisError> {
+        self.log_in(address, &self.login, purpose, response_timeout).await
+    }
+
+    /// The same as somebody else, as sentinels may know us by another name.
+    pub(crate) async fn log_in(
+        &self,
+        address: &Address,
+        login: &RedisConnectionInfo,
         purpose: &Purpose,
         response_timeout: Duration,
     ) -> Result<Connected, RedisError> {
@@ -102,7 +124,7 @@ impl Server {
                 (ProtocolVersion::RESP3, config.set_push_sender(Pushes(Arc::clone(sender))))
             }
         };
-        let login = self.login.clone().set_protocol(protocol);
+        let login = login.clone().set_protocol(protocol);
         let (connection, run) =
             MultiplexedConnection::new_with_config(&login, socket.clone(), config).await?;
         Ok(Connected { connection, driver: Driver(tokio::spawn(run).abort_handle()), socket })
@@ -140,22 +162,15 @@ impl Drop for Driver {
     }
 }
 
-impl Address {
-    /// Where a server of a cluster says that our keys are: `host:port`, and no host for its own.
-    pub(crate) fn moved_to(&self, node: &str) -> Option<Self> {
-        let (host, port) = node.rsplit_once(':')?;
-        let port = port.parse().ok()?;
-        match self {
-            Self::Tcp { host: own, .. } if host.is_empty() => Some(Self::Tcp { host: own.clone(), port }),
-            _ => Some(Self::Tcp { host: host.trim_matches(['[', ']']).to_owned(), port }),
-        }
-    }
-}
-
 /// The URL for a connection without TLS, and whether it asks for one with it. The driver's own TLS takes whatever provider of cryptography
 /// the process has, and panics where that is ambiguous.
 fn without_tls(url: &str) -> (String, bool) {
-    for (secure, plain) in [("rediss://", "redis://"), ("valkeys://", "valkey://")] {
+    for (secure, plain) in [
+        ("rediss://", "redis://"),
+        ("valkeys://", "valkey://"),
+        ("rediss+sentinel://", "redis+sentinel://"),
+        ("valkeys+sentinel://", "valkey+sentinel://"),
+    ] {
         if let Some(rest) = url.strip_prefix(secure) {
             return (format!("{plain}{rest}"), true);
         }
@@ -163,37 +178,26 @@ fn without_tls(url: &str) -> (String, bool) {
     (url.to_owned(), false)
 }
 
+/// How the server is found, and who we are to it.
+fn find(url: &str) -> Result<(Place, RedisConnectionInfo), BackplaneError> {
+    for scheme in ["redis+sentinel://", "valkey+sentinel://"] {
+        if let Some(rest) = url.strip_prefix(scheme) {
+            let (sentinels, login) = Sentinels::parse(rest)?;
+            return Ok((Place::By(sentinels), login));
+        }
+    }
+    let info = url.into_connection_info().map_err(|error| unusable(&error))?;
+    let address = match info.addr() {
+        ConnectionAddr::Tcp(host, port) => Address::Tcp { host: host.clone(), port: *port },
+        ConnectionAddr::Unix(path) => Address::Unix(path.clone()),
+        _ => return Err(BackplaneError::refused("a URL of Redis of an unknown kind")),
+    };
+    Ok((Place::At(address), info.redis_settings().clone()))
+}
+
 fn unusable(error: &RedisError) -> BackplaneError {
     // What the driver says of a URL names its parts, and never the password.
     BackplaneError::refused(format!("a URL of Redis that cannot be used: {}", error.category()))
-}
-
-fn connector(authorities: Option<&[u8]>) -> Result<TlsConnector, BackplaneError> {
-    let mut roots = RootCertStore::empty();
-    match authorities {
-        Some(pem) => {
-            for certificate in CertificateDer::pem_slice_iter(pem) {
-                let certificate = certificate.map_err(|error| unreadable(&error))?;
-                roots.add(certificate).map_err(|error| unreadable(&error))?;
-            }
-        }
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
-    if roots.is_empty() {
-        return Err(BackplaneError::refused(
-            "no certificate of an authority to verify the server of Redis with",
-        ));
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|error| unreadable(&error))?.with_root_certificates(roots);
-    Ok(TlsConnector::from(Arc::new(config.with_no_client_auth())))
-}
-
-fn unreadable(error: &dyn std::error::Error) -> BackplaneError {
-    BackplaneError::refused(format!("certificates of authorities that cannot be used: {error}"))
 }
 
 #[cfg(test)]
@@ -202,12 +206,14 @@ mod tests {
 
     #[test]
     fn urls_are_read() {
-        let server = Server::parse("redis://user:p%40ss@example.org:7000/3", None).unwrap();
-        assert_eq!(server.address, Address::Tcp { host: "example.org".to_owned(), port: 7000 });
+        let server =
+            Server::parse("redis://user:p%40ss@example.org:7000/3", Certificates::default()).unwrap();
+        let Place::At(address) = &server.place else { panic!("sentinels") };
+        assert_eq!(address.to_string(), "example.org:7000");
         assert_eq!((server.database(), server.login.password()), (3, Some("p@ss")));
         assert!(server.tls.is_none());
-        let server = Server::parse("unix:///run/redis.sock", None).unwrap();
-        assert_eq!(server.address, Address::Unix("/run/redis.sock".into()));
+        let server = Server::parse("unix:///run/redis.sock", Certificates::default()).unwrap();
+        assert!(matches!(server.place, Place::At(Address::Unix(path)) if path.ends_with("redis.sock")));
     }
 
     #[test]
@@ -220,26 +226,35 @@ mod tests {
             "rediss://:secret@example.org/#insecure",
             "redis://:secret@0.0.0.0",
         ] {
-            let error = Server::parse(url, None).err().unwrap();
+            let error = Server::parse(url, Certificates::default()).err().unwrap();
             assert!(matches!(error, BackplaneError::Refused { .. }), "{url}");
             assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
         }
     }
 
     #[test]
-    fn authorities_must_be_certificates() {
-        for pem in ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
-            assert!(Server::parse("rediss://localhost", Some(pem.as_bytes())).is_err(), "{pem}");
+    fn sentinels_are_asked_with_tls_and_without() {
+        let authority = rcgen::generate_simple_self_signed(["a".to_owned()]).unwrap().cert.pem();
+        let certificates = Certificates { authorities: Some(authority.as_bytes()), client: None };
+        for (url, certificates) in [
+            ("redis+sentinel://:secret@a,b/p/3", Certificates::default()),
+            ("valkey+sentinel://:secret@a,b/p/3", Certificates::default()),
+            ("rediss+sentinel://:secret@a,b/p/3", certificates),
+            ("valkeys+sentinel://:secret@a,b/p/3", certificates),
+        ] {
+            let server = Server::parse(url, certificates).unwrap();
+            assert_eq!((server.database(), server.login.password()), (3, Some("secret")));
+            assert!(matches!(server.place, Place::By(_)));
+            assert_eq!(server.tls.is_some(), certificates.is_some());
         }
     }
 
     #[test]
-    fn a_cluster_names_its_nodes() {
-        let own = Address::Tcp { host: "a".to_owned(), port: 1 };
-        let tcp = |host: &str, port| Some(Address::Tcp { host: host.to_owned(), port });
-        assert_eq!(own.moved_to("127.0.0.1:7001"), tcp("127.0.0.1", 7001));
-        assert_eq!(own.moved_to("::1:7001"), tcp("::1", 7001));
-        assert_eq!(own.moved_to(":7001"), tcp("a", 7001));
-        assert_eq!(own.moved_to("nowhere"), None);
+    fn certificates_are_for_tls() {
+        let certificates = Certificates { authorities: Some(b""), client: None };
+        for url in ["redis://a", "unix:///a", "redis+sentinel://a/p"] {
+            let error = Server::parse(url, certificates).err().unwrap();
+            assert!(error.to_string().contains("rediss://"), "{error}");
+        }
     }
 }

@@ -31,10 +31,7 @@ impl Lent {
         self.0.lock().take()
     }
 
-    fn poll<T>(
-        &self,
-        act: impl FnOnce(Pin<&mut dyn Socket>) -> Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
+    fn poll<T>(&self, act: impl FnOnce(Pin<&mut dyn Socket>) -> Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         match &mut *self.0.lock() {
             Some(socket) => act(Pin::new(&mut **socket)),
             None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),

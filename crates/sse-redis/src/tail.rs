@@ -7,7 +7,9 @@ use futures_util::future::BoxFuture;
 use redis::{RedisError, Value};
 use sse_core::{BackplaneError, Batch, Cursor, Entry, Position, Tail};
 
-use crate::{center::Center, error, id, link::Link, look::Look, pages::Chunk, reply, scripts::Script, server::Purpose};
+use crate::{
+    center::Center, error, id, link::Link, look::Look, pages::Chunk, reply, scripts::Script, server::Purpose,
+};
 
 /// A tail, on a connection of its own.
 pub(crate) struct RedisTail {

@@ -74,7 +74,18 @@ const STREAM: &str = "{bench}:l";
 /// Makes that stream. Its commands are to be ours to the byte, and those make none.
 async fn make_stream(server: &RedisServer) -> anyhow::Result<()> {
     let mut command = Command::new("redis-cli");
-    command.args(["-p", &server.port.to_string(), "XADD", STREAM, "MAXLEN", "~", &KEPT.to_string(), "*", "p", ""]);
+    command.args([
+        "-p",
+        &server.port.to_string(),
+        "XADD",
+        STREAM,
+        "MAXLEN",
+        "~",
+        &KEPT.to_string(),
+        "*",
+        "p",
+        "",
+    ]);
     command.stdin(Stdio::null()).stdout(Stdio::null());
     let status = tokio::task::spawn_blocking(move || command.status()).await?;
     if !status.context("cannot start redis-cli")?.success() {

@@ -61,7 +61,9 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
 async fn measure(server: &server::RedisServer, cli: &Cli) -> anyhow::Result<()> {
     server.ready().await?;
     println!("Payloads of {} bytes, median of {} rounds.\n", cli.payload, cli.rounds);
-    println!("| depth | redis-benchmark, appends/s | sse-redis, appends/s | ratio, median of rounds |\n|---|---|---|---|");
+    println!(
+        "| depth | redis-benchmark, appends/s | sse-redis, appends/s | ratio, median of rounds |\n|---|---|---|---|"
+    );
     for &depth in &cli.depths {
         println!("{}", appends::compare(server, cli, depth).await?);
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use sse_core::{Backplane, BackplaneError, Lease};
 use sse_redis::RedisBackplane;
 use tokio::time::timeout;
@@ -108,50 +108,92 @@ async fn a_socket_will_do() {
     works(&connect(&format!("unix://{}", socket.display())).await.unwrap()).await;
 }
 
-#[tokio::test]
-async fn a_server_with_tls_is_verified() {
+/// An authority, and a server with a certificate of it.
+struct Tls {
+    authority: CertifiedIssuer<'static, KeyPair>,
+    port: u16,
+    server: RedisServer,
+}
+
+impl Tls {
+    /// `clients`: whether it wants to know who they are.
+    async fn start(clients: &str) -> Option<Self> {
+        let authority = authority();
+        let (certificate, key) = issue(&authority, &["localhost", "127.0.0.1"]);
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let (certificate, key) = (file("certificate", &certificate), file("key", &key));
+        let authorities = file("authority", &authority.pem());
+        let port = free_port();
+        let extra = [
+            "--tls-port",
+            &port.to_string(),
+            "--tls-cert-file",
+            &certificate,
+            "--tls-key-file",
+            &key,
+            "--tls-ca-cert-file",
+            &authorities,
+            "--tls-auth-clients",
+            clients,
+            "--requirepass",
+            "pw",
+        ];
+        let server = RedisServer::start(&extra).await?;
+        Some(Self { authority, port, server })
+    }
+
+    fn url(&self, host: &str) -> String {
+        format!("rediss://:pw@{host}:{}", self.port)
+    }
+}
+
+fn authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut authority = CertificateParams::new([]).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+    // OpenSSL takes a certificate for its own issuer where both have one name.
+    authority.distinguished_name.push(DnType::CommonName, "an authority");
+    CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// A certificate and its key.
+fn issue(authority: &CertifiedIssuer<'static, KeyPair>, names: &[&str]) -> (String, String) {
     let key = KeyPair::generate().unwrap();
-    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &authority).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let file = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
-    let (certificate, key) = (file("certificate", &certificate.pem()), file("key", &key.serialize_pem()));
-    let authorities = file("authority", &authority.pem());
-    let port = free_port();
-    let extra = [
-        "--tls-port",
-        &port.to_string(),
-        "--tls-cert-file",
-        &certificate,
-        "--tls-key-file",
-        &key,
-        "--tls-ca-cert-file",
-        &authorities,
-        "--tls-auth-clients",
-        "no",
-        "--requirepass",
-        "pw",
-    ];
-    let Some(_server) = RedisServer::start(&extra).await else { return };
+    let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, authority).unwrap();
+    (certificate.pem(), key.serialize_pem())
+}
+
+#[tokio::test]
+async fn a_server_with_tls_is_verified() {
+    let Some(tls) = Tls::start("no").await else { return };
     for host in ["localhost", "127.0.0.1"] {
-        let url = format!("rediss://:pw@{host}:{port}");
-        let config = patient().prefix(host).authorities(authority.pem());
+        let url = tls.url(host);
+        let config = patient().prefix(host).authorities(tls.authority.pem());
         works(&RedisBackplane::connect(&url, config).await.unwrap()).await;
         // An authority that the system knows nothing of, and a server that speaks no TLS.
         assert!(connect(&url).await.is_err());
-        let other =
-            CertifiedIssuer::self_signed(CertificateParams::new([]).unwrap(), KeyPair::generate().unwrap());
-        let config = patient().authorities(other.unwrap().pem());
-        assert!(RedisBackplane::connect(&url, config).await.is_err());
+        assert!(RedisBackplane::connect(&url, patient().authorities(authority().pem())).await.is_err());
     }
-    assert!(connect(&format!("rediss://:pw@127.0.0.1:{}", _server.port)).await.is_err());
+    assert!(connect(&format!("rediss://:pw@127.0.0.1:{}", tls.server.port)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_server_that_wants_to_know_who_we_are_is_shown_a_certificate() {
+    let Some(tls) = Tls::start("yes").await else { return };
+    let url = tls.url("localhost");
+    let config = || patient().authorities(tls.authority.pem());
+    let (certificate, key) = issue(&tls.authority, &["hub"]);
+    works(&RedisBackplane::connect(&url, config().client_certificate(certificate, key)).await.unwrap()).await;
+    let (foreign, key) = issue(&authority(), &["hub"]);
+    for config in [config(), config().client_certificate(foreign, key)] {
+        let error = fails(RedisBackplane::connect(&url, config)).await;
+        assert!(!format!("{error} {error:?}").contains("PRIVATE"), "{error:?}");
+    }
 }
 
 #[tokio::test]

@@ -6,5 +6,6 @@ mod failovers;
 mod losses;
 mod outages;
 mod redis_server;
+mod sentinels;
 mod steps;
 mod suite;

@@ -20,8 +20,16 @@ pub(crate) struct RedisServer {
     executable: PathBuf,
     folder: TempDir,
     pub(crate) port: u16,
-    extra: Vec<String>,
+    kind: Kind,
     process: Option<Child>,
+}
+
+/// What a server is.
+enum Kind {
+    /// With further arguments.
+    Data(Vec<String>),
+    /// With settings, which it rewrites.
+    Sentinel(String),
 }
 
 /// As long as a busy machine may take.
@@ -35,14 +43,22 @@ pub(crate) fn url_of(proxy: &Proxy) -> String {
 impl RedisServer {
     /// Starts a server that writes down everything before it answers. `None` if there is no Redis and none is demanded.
     pub(crate) async fn start(extra: &[&str]) -> Option<Self> {
+        Self::start_as(|| Kind::Data(extra.iter().map(|&argument| argument.to_owned()).collect())).await
+    }
+
+    /// Starts a sentinel: the same executable, which distributions also have under the name `redis-sentinel`.
+    pub(crate) async fn start_sentinel(settings: &str) -> Option<Self> {
+        Self::start_as(|| Kind::Sentinel(settings.to_owned())).await
+    }
+
+    async fn start_as(kind: impl Fn() -> Kind) -> Option<Self> {
         let name = std::env::var("SSE_TEST_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
         let Some(executable) = sse_testkit::executable(&name).unwrap() else {
             println!("skipped: there is no {name}");
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
-        let extra = extra.iter().map(|&argument| argument.to_owned()).collect();
-        let mut server = Self { executable, folder, port: 0, extra, process: None };
+        let mut server = Self { executable, folder, port: 0, kind: kind(), process: None };
         // Somebody else may get the port between our asking and the server's.
         for _ in 0..20 {
             server.port = free_port();
@@ -80,15 +96,26 @@ impl RedisServer {
 
     /// Asks as a foreign client.
     pub(crate) async fn ask(&self, command: &str) -> Value {
-        let answer: RedisResult<Value> = words(command).query_async(&mut self.client().await.unwrap()).await;
+        self.ask_as("", command).await
+    }
+
+    /// The same as a user: `user:password@`.
+    pub(crate) async fn ask_as(&self, user: &str, command: &str) -> Value {
+        let mut client = self.client_as(user).await.unwrap();
+        let answer: RedisResult<Value> = words(command).query_async(&mut client).await;
         answer.unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
     pub(crate) async fn client(&self) -> RedisResult<MultiplexedConnection> {
+        self.client_as("").await
+    }
+
+    pub(crate) async fn client_as(&self, user: &str) -> RedisResult<MultiplexedConnection> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(PATIENCE))
             .set_response_timeout(Some(PATIENCE));
-        Client::open(self.url())?.get_multiplexed_async_connection_with_config(&config).await
+        let url = format!("redis://{user}127.0.0.1:{}", self.port);
+        Client::open(url)?.get_multiplexed_async_connection_with_config(&config).await
     }
 
     /// As by `kill -9`.
@@ -126,16 +153,30 @@ impl RedisServer {
     async fn spawn(&mut self) -> bool {
         let output = File::create(self.folder().join("output")).unwrap();
         let mut command = Command::new(&self.executable);
-        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
-        command.args(["--port", &self.port.to_string(), "--dir"]).arg(self.folder());
-        command.args(&self.extra).stdin(Stdio::null()).stderr(output.try_clone().unwrap()).stdout(output);
+        let listen = format!("bind 127.0.0.1\nport {}\ndir {}\n", self.port, self.folder().display());
+        let is_ready = match &self.kind {
+            Kind::Data(extra) => {
+                let file = self.folder().join("settings");
+                std::fs::write(&file, listen).unwrap();
+                command.arg(file).args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
+                command.args(extra);
+                "Ready to accept connections"
+            }
+            Kind::Sentinel(settings) => {
+                let file = self.folder().join("settings");
+                std::fs::write(&file, listen + settings).unwrap();
+                command.arg(file).arg("--sentinel");
+                "Sentinel ID is"
+            }
+        };
+        command.stdin(Stdio::null()).stderr(output.try_clone().unwrap()).stdout(output);
         self.process = Some(command.spawn().unwrap());
         let end = Instant::now() + PATIENCE;
         loop {
             if self.process.as_mut().unwrap().try_wait().unwrap().is_some() {
                 return false;
             }
-            if self.output().contains("Ready to accept connections") {
+            if self.output().contains(is_ready) {
                 return true;
             }
             assert!(Instant::now() < end, "Redis does not get ready: {}", self.output());

@@ -1,0 +1,183 @@
+//! When sentinels say who is in charge.
+
+use redis::Value;
+use sse_core::Backplane;
+use sse_redis::RedisBackplane;
+
+use crate::{
+    redis_server::{RedisServer, patient},
+    steps::{
+        append, beginning, end_of, entry, eventually, expect_other_log, fails, insist, is_refused,
+        is_unavailable, read, take,
+    },
+};
+
+/// A primary, a replica, and three sentinels that watch them.
+struct Guarded {
+    primary: RedisServer,
+    replica: RedisServer,
+    sentinels: Vec<RedisServer>,
+}
+
+const SENTINELS: usize = 3;
+
+impl Guarded {
+    /// With a password for the servers, and another one for the sentinels.
+    async fn start() -> Option<Self> {
+        let password = ["--requirepass", "s3rver", "--masterauth", "s3rver"];
+        let primary = RedisServer::start(&password).await?;
+        let port = primary.port.to_string();
+        let extra = [&password[..], &["--replicaof", "127.0.0.1", &port]].concat();
+        let replica = RedisServer::start(&extra).await?;
+        let mut sentinels = Vec::new();
+        for _ in 0..SENTINELS {
+            sentinels.push(RedisServer::start_sentinel(&settings(primary.port)).await?);
+        }
+        let guarded = Self { primary, replica, sentinels };
+        guarded.settle().await;
+        Some(guarded)
+    }
+
+    /// Waits until all know of each other.
+    async fn settle(&self) {
+        for sentinel in &self.sentinels {
+            eventually("sentinels", async || {
+                let facts = text(&sentinel.ask_as(":s3ntinel@", "SENTINEL MASTER main").await);
+                let fact = |name: &str| {
+                    let mut facts = facts.iter().skip_while(|fact| *fact != name);
+                    facts.nth(1).cloned().unwrap_or_default()
+                };
+                let is_complete = fact("num-other-sentinels") == "2" && fact("num-slaves") == "1";
+                (is_complete && fact("flags") == "master").then_some(())
+            })
+            .await;
+        }
+        self.replicated().await;
+    }
+
+    async fn replicated(&self) {
+        let offset = |info: &str, name: &str| -> Option<u64> {
+            info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.trim().parse().ok())
+        };
+        let written = info(&self.primary).await;
+        eventually("replication", async || {
+            let info = info(&self.replica).await;
+            let is_synced = info.contains("master_link_status:up");
+            let all = offset(&info, "slave_repl_offset") >= offset(&written, "master_repl_offset");
+            (is_synced && all).then_some(())
+        })
+        .await;
+    }
+
+    fn url(&self) -> String {
+        let hosts: Vec<_> =
+            self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port)).collect();
+        format!("redis+sentinel://:s3rver@{}/main?sentinel_password=s3ntinel", hosts.join(","))
+    }
+
+    async fn node(&self) -> RedisBackplane {
+        RedisBackplane::connect(&self.url(), patient()).await.unwrap()
+    }
+}
+
+async fn info(server: &RedisServer) -> String {
+    text(&server.ask_as(":s3rver@", "INFO replication").await).concat()
+}
+
+fn text(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(values) => values.iter().flat_map(text).collect(),
+        Value::BulkString(bytes) => vec![String::from_utf8_lossy(bytes).into_owned()],
+        _ => vec![],
+    }
+}
+
+fn settings(port: u16) -> String {
+    // Long enough that a server which only waits for a processor is not given up.
+    format!(
+        "requirepass s3ntinel\nsentinel sentinel-pass s3ntinel\nsentinel monitor main 127.0.0.1 {port} 2\n\
+         sentinel auth-pass main s3rver\nsentinel down-after-milliseconds main 5000\n\
+         sentinel failover-timeout main 20000\n"
+    )
+}
+
+#[tokio::test]
+async fn a_primary_that_dies_is_followed_by_the_replica_that_has_all() {
+    let Some(mut guarded) = Guarded::start().await else { return };
+    let (node, other) = (guarded.node().await, guarded.node().await);
+    assert!(!format!("{node:?}").contains("s3"), "{node:?}");
+    let start = beginning(&node).await;
+    let mut tail = other.tail(&start).await.unwrap();
+    let mut signals = other.signals().await.unwrap();
+    append(&node, "before").await;
+    assert_eq!(take(&mut tail, 1).await, ["before"]);
+    guarded.replicated().await;
+    guarded.primary.kill();
+    assert!(is_unavailable(&end_of(&mut tail).await));
+    assert!(is_unavailable(&fails(signals.next()).await));
+    let after = insist(&node, "after").await;
+    assert_eq!(after.cursor.epoch, start.epoch);
+    assert!(info(&guarded.replica).await.contains("role:master"), "a real failover");
+    let all = eventually("a page", async || other.read(&start, crate::steps::ALL).await.ok()).await;
+    assert_eq!(crate::steps::texts(&all.entries), ["before", "after"]);
+    let mut tail = eventually("a tail", async || other.tail(&start).await.ok()).await;
+    assert_eq!(take(&mut tail, 2).await, ["before", "after"]);
+}
+
+#[tokio::test]
+async fn a_failover_that_loses_entries_is_another_epoch() {
+    let Some(guarded) = Guarded::start().await else { return };
+    let node = guarded.node().await;
+    let kept = append(&node, "kept").await;
+    guarded.replicated().await;
+    // The replica hears nothing more of the primary, which goes on. It comes to be in charge, without the last entry.
+    guarded.replica.ask_as(":s3rver@", "CONFIG SET masterauth wrong").await;
+    guarded.primary.ask_as(":s3rver@", "CLIENT KILL TYPE replica").await;
+    let lost = append(&node, "lost").await;
+    let failover = async || {
+        let mut command = redis::cmd("SENTINEL");
+        command.arg("FAILOVER").arg("main");
+        let mut client = guarded.sentinels[0].client_as(":s3ntinel@").await.unwrap();
+        let answer: redis::RedisResult<Value> = command.query_async(&mut client).await;
+        answer.ok()
+    };
+    eventually("a failover", failover).await;
+    // Until sentinels tell it otherwise, the old one takes appends.
+    for (server, role) in [(&guarded.replica, "role:master"), (&guarded.primary, "role:slave")] {
+        eventually(role, async || info(server).await.contains(role).then_some(())).await;
+    }
+    let after = insist(&node, "after").await;
+    assert_ne!(after.cursor.epoch, kept.epoch);
+    for cursor in [&kept, &lost] {
+        expect_other_log(&node, cursor).await;
+    }
+}
+
+#[tokio::test]
+async fn sentinels_that_are_away_are_done_without() {
+    let Some(mut guarded) = Guarded::start().await else { return };
+    let url = guarded.url();
+    guarded.sentinels.truncate(1);
+    let node = RedisBackplane::connect(&url, patient()).await.unwrap();
+    append(&node, "x").await;
+    guarded.sentinels.clear();
+    let error = fails(RedisBackplane::connect(&url, patient())).await;
+    assert!(is_unavailable(&error), "{error:?}");
+    // Who is connected needs them no more.
+    append(&node, "y").await;
+    assert_eq!(read(&node, &beginning(&node).await).await, ["x", "y"]);
+}
+
+#[tokio::test]
+async fn what_sentinels_refuse_is_refused() {
+    let Some(guarded) = Guarded::start().await else { return };
+    for (from, to) in [("/main", "/other"), ("s3ntinel", "wr0ng"), (":s3rver", ":wr0ng")] {
+        let url = guarded.url().replace(from, to);
+        let error = fails(RedisBackplane::connect(&url, patient())).await;
+        assert!(is_refused(&error), "{to}: {error:?}");
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("s3") && !shown.contains("wr0ng"), "{shown}");
+        let node = RedisBackplane::new(&url, patient()).unwrap();
+        assert!(is_refused(&fails(node.append(entry("x"))).await));
+    }
+}
