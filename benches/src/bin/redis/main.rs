@@ -3,6 +3,8 @@
 //! - Appends a second through a node, beside `redis-benchmark` with the same command, bytes and depth of pipeline, in turns.
 //! - How long an entry takes from the append on one node to the tail of another.
 //!
+//! - Clients that all come back at once for events which the node holds no more: to a manager in this process, and over sockets to a hub.
+//!
 //! The server has one processor, and whoever talks to it another one: `redis-benchmark`, or this program with all its threads.
 //!
 //! It exits with 2 if there is nothing to report: no Redis, or one that fails.
@@ -10,9 +12,10 @@
 mod appends;
 mod latency;
 mod processors;
+mod resume;
 mod server;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 
@@ -35,6 +38,12 @@ struct Cli {
     /// Appends a second while latency is measured.
     #[arg(long, value_delimiter = ',', default_value = "100,1000,10000")]
     rates: Vec<u32>,
+    /// Clients that come back at once; 0 for none.
+    #[arg(long, default_value_t = 10_000)]
+    clients: usize,
+    /// The hub that they come back to over sockets; without, that is left out.
+    #[arg(long)]
+    hub: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -52,14 +61,27 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     // Whatever is started afterwards stays there as well.
     processors::pin(for_server)?;
     let server = server::RedisServer::start()?;
+    let hub = cli.hub.as_ref().filter(|_| cli.clients > 0);
+    let hub = hub.map(|hub| resume::Hub::start(hub, &server, cli.clients)).transpose()?;
     processors::pin(for_clients)?;
     // One processor, so one thread for tasks.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    runtime.block_on(measure(&server, cli))
+    runtime.block_on(async {
+        server.ready().await?;
+        appends_and_latency(&server, cli).await?;
+        if cli.clients > 0 {
+            println!("\n| clients come back to | number | until all have everything | its memory before / most / after | reads | from Redis |");
+            println!("|---|---|---|---|---|---|");
+            println!("{}", resume::in_process(&server, cli.clients).await?);
+        }
+        if let Some(hub) = &hub {
+            println!("{}", resume::to_hub(&server, hub, cli.clients).await?);
+        }
+        Ok(())
+    })
 }
 
-async fn measure(server: &server::RedisServer, cli: &Cli) -> anyhow::Result<()> {
-    server.ready().await?;
+async fn appends_and_latency(server: &server::RedisServer, cli: &Cli) -> anyhow::Result<()> {
     println!("Payloads of {} bytes, median of {} rounds.\n", cli.payload, cli.rounds);
     println!(
         "| depth | redis-benchmark, appends/s | sse-redis, appends/s | ratio, median of rounds |\n|---|---|---|---|"

@@ -17,6 +17,14 @@ pub(crate) struct RedisServer {
     _folder: TempDir,
 }
 
+/// What a server did.
+pub(crate) struct Served {
+    /// A page of the log is read in one; nothing else that a node does all the time is.
+    pub(crate) transactions: u64,
+    /// Bytes that it sent.
+    pub(crate) bytes: u64,
+}
+
 impl RedisServer {
     pub(crate) fn start() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
@@ -40,8 +48,26 @@ impl RedisServer {
         Ok(())
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// What it did until now.
+    pub(crate) fn served(&self) -> anyhow::Result<Served> {
+        let mut command = Command::new("redis-cli");
+        command.args(["-p", &self.port.to_string(), "INFO", "all"]).stdin(Stdio::null());
+        let output = command.output().context("cannot start redis-cli")?;
+        let info = String::from_utf8_lossy(&output.stdout).into_owned();
+        let number = |name: &str| -> u64 {
+            let rest = info.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+            let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            rest[..digits].parse().unwrap_or(0)
+        };
+        Ok(Served { transactions: number("cmdstat_exec:calls="), bytes: number("total_net_output_bytes:") })
+    }
+
     pub(crate) async fn node(&self, config: RedisConfig) -> anyhow::Result<RedisBackplane> {
-        Ok(RedisBackplane::connect(&format!("redis://127.0.0.1:{}", self.port), config).await?)
+        Ok(RedisBackplane::connect(&self.url(), config).await?)
     }
 }
 

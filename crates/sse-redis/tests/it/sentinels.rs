@@ -1,11 +1,13 @@
 //! When sentinels say who is in charge.
 
+use std::time::Duration;
+
 use redis::Value;
 use sse_core::Backplane;
 use sse_redis::RedisBackplane;
 
 use crate::{
-    redis_server::{RedisServer, patient},
+    redis_server::{RedisServer, patient, words},
     steps::{
         append, beginning, end_of, entry, eventually, expect_other_log, fails, insist, is_refused,
         is_unavailable, read, take,
@@ -22,8 +24,8 @@ struct Guarded {
 const SENTINELS: usize = 3;
 
 impl Guarded {
-    /// With a password for the servers, and another one for the sentinels.
-    async fn start() -> Option<Self> {
+    /// With a password for the servers, and another one for the sentinels, who give up a server that says nothing for so long.
+    async fn start(patience: Duration) -> Option<Self> {
         let password = ["--requirepass", "s3rver", "--masterauth", "s3rver"];
         let primary = RedisServer::start(&password).await?;
         let port = primary.port.to_string();
@@ -31,7 +33,7 @@ impl Guarded {
         let replica = RedisServer::start(&extra).await?;
         let mut sentinels = Vec::new();
         for _ in 0..SENTINELS {
-            sentinels.push(RedisServer::start_sentinel(&settings(primary.port)).await?);
+            sentinels.push(RedisServer::start_sentinel(&settings(primary.port, patience)).await?);
         }
         let guarded = Self { primary, replica, sentinels };
         guarded.settle().await;
@@ -80,8 +82,14 @@ impl Guarded {
     }
 }
 
+/// Sentinels cut all connections of a server to which they give another role.
 async fn info(server: &RedisServer) -> String {
-    text(&server.ask_as(":s3rver@", "INFO replication").await).concat()
+    eventually("an answer", async || {
+        let mut client = server.client_as(":s3rver@").await.ok()?;
+        let answer: redis::RedisResult<Value> = words("INFO replication").query_async(&mut client).await;
+        Some(text(&answer.ok()?).concat())
+    })
+    .await
 }
 
 fn text(value: &Value) -> Vec<String> {
@@ -92,18 +100,24 @@ fn text(value: &Value) -> Vec<String> {
     }
 }
 
-fn settings(port: u16) -> String {
-    // Long enough that a server which only waits for a processor is not given up.
+/// Long enough that a server which only waits for a processor is not given up.
+const LONG: Duration = Duration::from_secs(8);
+
+/// Nobody is given up.
+const NEVER: Duration = Duration::from_secs(3600);
+
+fn settings(port: u16, patience: Duration) -> String {
+    let patience = patience.as_millis();
     format!(
         "requirepass s3ntinel\nsentinel sentinel-pass s3ntinel\nsentinel monitor main 127.0.0.1 {port} 2\n\
-         sentinel auth-pass main s3rver\nsentinel down-after-milliseconds main 5000\n\
-         sentinel failover-timeout main 20000\n"
+         sentinel auth-pass main s3rver\nsentinel down-after-milliseconds main {patience}\n\
+         sentinel failover-timeout main 10000\n"
     )
 }
 
 #[tokio::test]
 async fn a_primary_that_dies_is_followed_by_the_replica_that_has_all() {
-    let Some(mut guarded) = Guarded::start().await else { return };
+    let Some(mut guarded) = Guarded::start(LONG).await else { return };
     let (node, other) = (guarded.node().await, guarded.node().await);
     assert!(!format!("{node:?}").contains("s3"), "{node:?}");
     let start = beginning(&node).await;
@@ -126,7 +140,7 @@ async fn a_primary_that_dies_is_followed_by_the_replica_that_has_all() {
 
 #[tokio::test]
 async fn a_failover_that_loses_entries_is_another_epoch() {
-    let Some(guarded) = Guarded::start().await else { return };
+    let Some(guarded) = Guarded::start(NEVER).await else { return };
     let node = guarded.node().await;
     let kept = append(&node, "kept").await;
     guarded.replicated().await;
@@ -135,10 +149,9 @@ async fn a_failover_that_loses_entries_is_another_epoch() {
     guarded.primary.ask_as(":s3rver@", "CLIENT KILL TYPE replica").await;
     let lost = append(&node, "lost").await;
     let failover = async || {
-        let mut command = redis::cmd("SENTINEL");
-        command.arg("FAILOVER").arg("main");
-        let mut client = guarded.sentinels[0].client_as(":s3ntinel@").await.unwrap();
-        let answer: redis::RedisResult<Value> = command.query_async(&mut client).await;
+        let mut client = guarded.sentinels[0].client_as(":s3ntinel@").await.ok()?;
+        let answer: redis::RedisResult<Value> =
+            words("SENTINEL FAILOVER main").query_async(&mut client).await;
         answer.ok()
     };
     eventually("a failover", failover).await;
@@ -155,7 +168,7 @@ async fn a_failover_that_loses_entries_is_another_epoch() {
 
 #[tokio::test]
 async fn sentinels_that_are_away_are_done_without() {
-    let Some(mut guarded) = Guarded::start().await else { return };
+    let Some(mut guarded) = Guarded::start(NEVER).await else { return };
     let url = guarded.url();
     guarded.sentinels.truncate(1);
     let node = RedisBackplane::connect(&url, patient()).await.unwrap();
@@ -170,7 +183,7 @@ async fn sentinels_that_are_away_are_done_without() {
 
 #[tokio::test]
 async fn what_sentinels_refuse_is_refused() {
-    let Some(guarded) = Guarded::start().await else { return };
+    let Some(guarded) = Guarded::start(NEVER).await else { return };
     for (from, to) in [("/main", "/other"), ("s3ntinel", "wr0ng"), (":s3rver", ":wr0ng")] {
         let url = guarded.url().replace(from, to);
         let error = fails(RedisBackplane::connect(&url, patient())).await;
