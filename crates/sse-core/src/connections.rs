@@ -1,6 +1,10 @@
 //! Who is connected.
 
-use std::{cmp::Reverse, collections::BinaryHeap};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 use tokio::task::yield_now;
@@ -143,7 +147,10 @@ impl Manager {
             from = self.inner.order.lock().count_users(start, limit, &mut most);
             yield_now().await;
         }
-        most.into_sorted_vec().into_iter().map(|Reverse((count, Reverse(user)))| (user, count)).collect()
+        let users = most.into_sorted_vec().into_iter().map(|Reverse((count, Reverse(user)))| (user, count));
+        // Who got a second stream meanwhile may be found twice; the larger number comes first.
+        let mut seen = HashSet::new();
+        users.filter(|(user, _)| seen.insert(user.clone())).collect()
     }
 }
 
@@ -169,10 +176,10 @@ impl Order {
     /// The lowest places from `from` on that a listing shows, sorted, one more than its limit.
     fn candidates(&self, query: &ConnectionQuery, from: u32) -> Vec<u32> {
         let wanted = query.limit.saturating_add(1);
-        let groups = &self.registry.groups;
+        let registry = &self.registry;
         let members = match (&query.user, &query.topic) {
-            (Some(user), _) => groups.members(GroupKind::User, user.as_str()),
-            (None, Some(topic)) => groups.members(GroupKind::Topic, topic.as_str()),
+            (Some(user), _) => registry.members(GroupKind::User, user.as_str()),
+            (None, Some(topic)) => registry.members(GroupKind::Topic, topic.as_str()),
             (None, None) => return self.places_from(from).take(wanted).collect(),
         };
         let topic = query.topic.as_ref().filter(|_| query.user.is_some());
@@ -191,14 +198,14 @@ impl Order {
         lowest.into_sorted_vec()
     }
 
-    /// Counts a step's worth of groups; gives where to go on.
+    /// Counts a step's worth of streams and groups; gives where to go on.
     fn count_users(&self, from: u32, limit: usize, most: &mut Most) -> Option<u32> {
         let mut next = from;
         for _ in 0..STEP {
-            let key = self.registry.groups.next_key(next)?;
-            next = key + 1;
-            if let Some(group) = self.registry.groups.get(key).filter(|group| group.kind == GroupKind::User) {
-                most.push(Reverse((group.members.len(), Reverse(UserId::from_text(group.name.clone())))));
+            let (after, found) = self.registry.user_from(next)?;
+            next = after;
+            if let Some((user, count)) = found {
+                most.push(Reverse((count, Reverse(UserId::from_text(Arc::clone(user))))));
                 if most.len() > limit {
                     most.pop();
                 }
@@ -225,15 +232,15 @@ impl Order {
         match target {
             Target::All => self.registry.streams.len(),
             Target::Client(_) => 1,
-            Target::User(user) => self.registry.groups.members(GroupKind::User, user.as_str()).len(),
-            Target::Topic(topic) => self.registry.groups.members(GroupKind::Topic, topic.as_str()).len(),
+            Target::User(user) => self.registry.members(GroupKind::User, user.as_str()).len(),
+            Target::Topic(topic) => self.registry.members(GroupKind::Topic, topic.as_str()).len(),
         }
     }
 
     /// Up to so many streams of a target. The caller takes them out of it, so that the next call finds others;
     /// among all streams the cursor says where to go on.
     pub(crate) fn some_in(&self, target: &Target, cursor: &mut u32, most: usize) -> Vec<u32> {
-        let groups = &self.registry.groups;
+        let registry = &self.registry;
         let members = match target {
             Target::All => {
                 let places: Vec<_> = self.places_from(*cursor).take(most).collect();
@@ -241,8 +248,8 @@ impl Order {
                 return places;
             }
             Target::Client(id) => return self.registry.place(*id).into_iter().collect(),
-            Target::User(user) => groups.members(GroupKind::User, user.as_str()),
-            Target::Topic(topic) => groups.members(GroupKind::Topic, topic.as_str()),
+            Target::User(user) => registry.members(GroupKind::User, user.as_str()),
+            Target::Topic(topic) => registry.members(GroupKind::Topic, topic.as_str()),
         };
         members.iter().copied().take(most).collect()
     }

@@ -16,7 +16,7 @@ use crate::{
     access::Access,
     builder::Builder,
     client_id::ClientId,
-    clock::{Millis, unix_ms},
+    clock::unix_ms,
     config::{Config, LimitPolicy, RefusalForm},
     delivery::Hold,
     dialect::DialectIndex,
@@ -148,7 +148,7 @@ impl Manager {
         inner.follow();
         let (shared, start) = inner.with_order(|order, hold| {
             self.make_room(order, &handshake, hold)?;
-            let shared = self.register(order, &handshake, dialect, hold.now).ok_or(Cause::Full)?;
+            let shared = self.register(order, &handshake, dialect, hold).ok_or(Cause::Full)?;
             let start = order.start(&shared, handshake.last_event_id.as_deref(), &inner.rules.dialects, hold);
             Ok((shared, start))
         })?;
@@ -251,11 +251,14 @@ impl Manager {
         order: &mut Order,
         handshake: &Handshake,
         dialect: DialectIndex,
-        now: Millis,
+        hold: &mut Hold<'_>,
     ) -> Option<Arc<Shared>> {
         let inner = &self.inner;
         let config = &inner.config;
         let seq = order.next();
+        if let Some(user) = &handshake.caller.user {
+            order.settle_only_of(user, hold);
+        }
         let user = handshake.caller.user.as_ref().map(|user| order.registry.shared_user(user));
         let shared = order.registry.insert(|place, id| Shared {
             id,
@@ -269,7 +272,7 @@ impl Manager {
             place,
             dialect,
             overflow: handshake.overflow.unwrap_or(config.overflow),
-            queue: Queue::new(seq, now),
+            queue: Queue::new(seq, hold.now),
             bytes: AtomicU64::new(0),
         })?;
         inner.opened();
@@ -315,7 +318,7 @@ fn find_room(
     policy: LimitPolicy,
     replaced: &mut Replaced,
 ) -> Option<()> {
-    let members = order.registry.groups.members(kind, name);
+    let members = order.registry.members(kind, name);
     let leaving =
         replaced.iter().filter(|place| order.registry.membership(**place, kind, name).is_some()).count();
     if members.len() - leaving < most {

@@ -18,7 +18,7 @@ use crate::{
     leavers::Leavers,
     log::Log,
     message::{Mark, Message},
-    name::Topic,
+    name::{Topic, UserId},
     publish::is_logged,
     queue::Health,
     reason::Reason,
@@ -366,13 +366,13 @@ impl Order {
     }
 
     fn audience(&self, target: &Target) -> Option<(Audience, usize)> {
-        let groups = &self.registry.groups;
+        let registry = &self.registry;
         let group = match target {
-            Target::All | Target::Client(_) => return Some((Audience::All, self.registry.streams.len())),
-            Target::User(user) => groups.find(GroupKind::User, user.as_str())?,
-            Target::Topic(topic) => groups.find(GroupKind::Topic, topic.as_str())?,
+            Target::All | Target::Client(_) => return Some((Audience::All, registry.streams.len())),
+            Target::User(user) => registry.find(GroupKind::User, user.as_str())?,
+            Target::Topic(topic) => registry.find(GroupKind::Topic, topic.as_str())?,
         };
-        Some((Audience::Group(group), groups.get(group)?.members.len()))
+        Some((Audience::Group(group), registry.members_of(group).len()))
     }
 
     fn places(&self, ids: &[ClientId]) -> Box<[u32]> {
@@ -404,12 +404,23 @@ impl Order {
     }
 
     fn members(&self, group: u32) -> &[u32] {
-        self.registry.groups.get(group).map_or(&[], |group| &group.members)
+        self.registry.members_of(group)
     }
 
     pub(crate) fn settle(&self, place: u32, hold: &mut Hold<'_>) {
         if let Some(slot) = self.registry.streams.get(place) {
             self.delivery(hold).settle(slot, &mut hold.out);
+        }
+    }
+
+    /// A user's only stream gets into a group with the second, whose key may have been another group's that an unfinished publish is for.
+    pub(crate) fn settle_only_of(&mut self, user: &UserId, hold: &mut Hold<'_>) {
+        if self.jobs.is_empty() {
+            return;
+        }
+        if let [only] = *self.registry.members(GroupKind::User, user.as_str()) {
+            self.settle(only, hold);
+            self.finish(hold);
         }
     }
 

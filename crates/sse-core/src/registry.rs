@@ -81,32 +81,49 @@ impl Registry {
     }
 
     pub(crate) fn oldest_of(&self, kind: GroupKind, name: &str) -> Option<u32> {
-        let streams = self.groups.members(kind, name).iter().filter_map(|place| self.streams.get(*place));
+        let streams = self.members(kind, name).iter().filter_map(|place| self.streams.get(*place));
         let oldest = streams.min_by_key(|slot| slot.stream.arrival)?;
         Some(oldest.stream.place)
     }
 
+    /// The streams of a group by its name, in no order.
+    pub(crate) fn members(&self, kind: GroupKind, name: &str) -> &[u32] {
+        self.find(kind, name).map_or(&[], |group| self.members_of(group))
+    }
+
+    pub(crate) fn members_of(&self, group: u32) -> &[u32] {
+        self.groups.members(&self.streams, group)
+    }
+
+    pub(crate) fn find(&self, kind: GroupKind, name: &str) -> Option<u32> {
+        self.groups.find(&self.streams, kind, name)
+    }
+
+    /// See [`Groups::user_from`].
+    pub(crate) fn user_from(&self, from: u32) -> Option<(u32, Option<(&Arc<str>, usize)>)> {
+        self.groups.user_from(&self.streams, from)
+    }
+
     /// Adds a stream to a group that it is not in yet; `false` when it already is.
     pub(crate) fn join(&mut self, place: u32, kind: GroupKind, name: &Arc<str>) -> bool {
-        let Some(slot) = self.streams.get_mut(place) else { return false };
-        let known = self.groups.find(kind, name);
+        let known = self.find(kind, name);
+        let Some(slot) = self.streams.get(place) else { return false };
         if slot.memberships.iter().any(|membership| Some(membership.group) == known) {
             return false;
         }
-        let Some(membership) = self.groups.add(kind, name, place) else { return false };
-        slot.memberships.push(membership);
-        true
+        let Some(membership) = self.groups.add(&mut self.streams, kind, name, place) else { return false };
+        self.streams.get_mut(place).map(|slot| slot.memberships.push(membership)).is_some()
     }
 
     pub(crate) fn membership(&self, place: u32, kind: GroupKind, name: &str) -> Option<Membership> {
-        let group = self.groups.find(kind, name)?;
+        let group = self.find(kind, name)?;
         let slot = self.streams.get(place)?;
         slot.memberships.iter().find(|membership| membership.group == group).copied()
     }
 
     /// The stream that [`Registry::leave`] would move to another position.
     pub(crate) fn last_of(&self, membership: Membership) -> Option<u32> {
-        self.groups.get(membership.group)?.members.last().copied()
+        self.members_of(membership.group).last().copied()
     }
 
     pub(crate) fn leave(&mut self, place: u32, membership: Membership) {
@@ -121,9 +138,11 @@ impl Registry {
 
     /// Removes a stream from everything. The caller has settled it and those that move.
     pub(crate) fn remove(&mut self, place: u32) -> Option<Slot> {
+        // First from the groups, which find a user's name with its only stream.
+        let memberships = std::mem::take(&mut self.streams.get_mut(place)?.memberships);
+        memberships.iter().for_each(|membership| self.leave_group(*membership));
         let slot = self.streams.remove(place)?;
         self.logins.remove(place);
-        slot.memberships.iter().for_each(|membership| self.leave_group(*membership));
         if let Some(arrivals) = self.arrivals.as_mut().filter(|_| self.streams.len() == 0) {
             *arrivals = VecDeque::new();
         }
@@ -146,7 +165,9 @@ impl Registry {
 
     /// The user id as other streams of the user hold it.
     pub(crate) fn shared_user(&self, user: &UserId) -> UserId {
-        UserId::from_text(self.groups.shared_name(GroupKind::User, user.text()))
+        let other = self.members(GroupKind::User, user.as_str()).first();
+        let other = other.and_then(|place| self.streams.get(*place)?.stream.user.as_ref());
+        other.unwrap_or(user).clone()
     }
 
     /// Who has one address of IPv6 has all of its /64, so they count as one.
@@ -158,7 +179,7 @@ impl Registry {
     }
 
     fn leave_group(&mut self, membership: Membership) {
-        let Some(moved) = self.groups.remove(membership) else { return };
+        let Some(moved) = self.groups.remove(&self.streams, membership) else { return };
         let Some(slot) = self.streams.get_mut(moved) else { return };
         if let Some(held) = slot.memberships.iter_mut().find(|held| held.group == membership.group) {
             held.position = membership.position;

@@ -10,7 +10,7 @@ use crate::{
     event_id::EventId,
     gap::{Gap, GapReason},
     groups::GroupKind,
-    name::{Topic, UserId},
+    name::Topic,
     order::Order,
     shared::Shared,
     system,
@@ -91,14 +91,9 @@ impl Order {
         let slot = self.registry.streams.get(stream.place);
         let groups = slot.iter().flat_map(|slot| &slot.memberships);
         let groups = groups.filter_map(|membership| self.registry.groups.get(membership.group));
-        let targets = groups.filter_map(|group| {
-            let name = || Arc::clone(&group.name);
-            match group.kind {
-                GroupKind::User => Some(Target::User(UserId::from_text(name()))),
-                GroupKind::Topic => Some(Target::Topic(Topic::from_text(name()))),
-                GroupKind::Address => None,
-            }
-        });
-        std::iter::once(Target::All).chain(targets).collect()
+        let topics = groups.filter(|group| group.kind == GroupKind::Topic);
+        let topics = topics.map(|group| Target::Topic(Topic::from_text(Arc::clone(&group.name))));
+        let user = stream.user.clone().map(Target::User);
+        std::iter::once(Target::All).chain(user).chain(topics).collect()
     }
 }

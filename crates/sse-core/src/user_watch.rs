@@ -85,7 +85,7 @@ impl Manager {
     }
 
     /// Users and how many live streams they have, at most about `limit` on a page. A page is of one moment, a listing of several pages is not: users that come or
-    /// go meanwhile are in it or not, all others are in it once.
+    /// go meanwhile are in it or not, all others are in it: once, but one who gets a second stream meanwhile may be in it twice, with the newer number later.
     ///
     /// Pages may have fewer users than the limit, or none, and be followed by others.
     #[must_use]
@@ -106,13 +106,14 @@ impl UserWatch {
         let watch = groups.watches.iter_mut().find(|watch| watch.id == self.id)?;
         let names = watch.take(most);
         let (more, missed) = (!watch.users.is_empty(), std::mem::take(&mut watch.missed));
+        let registry = &order.registry;
         let with_count = |name: Arc<str>| {
-            let count = groups.members(GroupKind::User, &name).len();
+            let count = registry.members(GroupKind::User, &name).len();
             (UserId::from_text(name), count)
         };
         let users = names.into_iter().map(with_count).collect();
-        let unique_users = order.registry.groups.users();
-        Some(UserChanges { users, more, missed, streams: order.registry.streams.len(), unique_users })
+        let unique_users = registry.groups.users();
+        Some(UserChanges { users, more, missed, streams: registry.streams.len(), unique_users })
     }
 }
 
@@ -131,17 +132,16 @@ impl fmt::Debug for UserWatch {
 
 impl Order {
     fn page_of_users(&self, from: u32, limit: usize) -> UserPage {
-        let groups = &self.registry.groups;
         let mut page = UserPage::default();
         let mut next = from;
         for _ in 0..STEP {
-            let Some(key) = groups.next_key(next) else { return page };
+            let Some((after, found)) = self.registry.user_from(next) else { return page };
             if page.users.len() >= limit.max(1) {
                 break;
             }
-            next = key + 1;
-            if let Some(group) = groups.get(key).filter(|group| group.kind == GroupKind::User) {
-                page.users.push((UserId::from_text(Arc::clone(&group.name)), group.members.len()));
+            next = after;
+            if let Some((user, count)) = found {
+                page.users.push((UserId::from_text(Arc::clone(user)), count));
             }
         }
         page.next_cursor = Some(next);
