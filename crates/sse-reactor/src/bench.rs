@@ -14,7 +14,6 @@ use sse_core::Session;
 use crate::{
     adoption::Framing,
     connection::Connection,
-    key::Key,
     mailbox::Mailbox,
     socket::Socket,
     worker::{WAKE, Worker},
@@ -23,7 +22,7 @@ use crate::{
 /// What a thread of the reactor keeps and does for its streams, but for the sockets: writing to them counts the bytes.
 pub struct Bookkeeping {
     worker: Worker<Sink>,
-    woken: Vec<Key>,
+    woken: Vec<u32>,
 }
 
 impl Bookkeeping {
@@ -33,18 +32,17 @@ impl Bookkeeping {
     /// What the operating system says.
     pub fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
-        let mailbox = Arc::new(Mailbox::new(Waker::new(poll.registry(), WAKE)?));
+        let mailbox = Arc::new(Mailbox::new(Waker::new(poll.registry(), WAKE)?, None));
         Ok(Self { worker: Worker::new(poll, mailbox, Duration::ZERO), woken: Vec::new() })
     }
 
     /// Serves a stream, from its head on.
     pub fn adopt(&mut self, session: Session) {
-        let mailbox = Arc::clone(&self.worker.mailbox);
-        let inserted = self.worker.connections.try_insert(|key| {
-            let guard = Box::new(());
-            Ok::<_, Infallible>(Connection::new(Sink(0), Framing::Chunked, session, guard, &mailbox, key))
+        let inserted = self.worker.connections.try_insert(|_| {
+            Ok::<_, Infallible>(Connection::new(Sink(0), Framing::Chunked, session, Box::new(())))
         });
         let Ok(Some(key)) = inserted else { return };
+        self.worker.wakers.reach(key.place);
         let head = Bytes::from_static(b"HTTP/1.1 200 OK\r\n\r\n");
         self.worker.turn(key, |connection, place, tools| connection.begin(head, place, tools));
     }
@@ -54,7 +52,7 @@ impl Bookkeeping {
         let mut turns = 0;
         loop {
             let found = self.worker.mailbox.collect(&mut self.woken, !self.worker.line.is_empty());
-            self.woken.drain(..).for_each(|key| self.worker.line_up(key));
+            self.worker.line_up_all(&mut self.woken);
             if found.nothing {
                 return turns;
             }

@@ -5,8 +5,7 @@ use std::{
     future::Future,
     io::{self, ErrorKind},
     pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
@@ -16,12 +15,11 @@ use sse_core::{Frame, Reason, Session};
 
 use crate::{
     adoption::{Adoption, Framing},
-    key::Key,
-    mailbox::{End, Mailbox},
+    mailbox::End,
     outgoing::Outgoing,
     socket::{self, Socket},
     stats::Counters,
-    waker::StreamWaker,
+    waker::Wakers,
     writer::{self, Written},
 };
 
@@ -40,25 +38,42 @@ const MOST_DISCARDED: u16 = 4096;
 pub(crate) struct Connection<S = TcpStream> {
     session: Option<Session>,
     outgoing: Option<Box<Outgoing>>,
-    waker: Arc<StreamWaker>,
     #[expect(dead_code, reason = "its drop is what matters")]
     guard: Box<dyn Any + Send>,
     socket: S,
     /// Bytes that the client sent behind its request.
     discarded: u16,
     framing: Framing,
-    /// Whether it has a deadline.
-    lingers: bool,
-    /// Whether the system said that a socket that was full has room.
-    pub(crate) has_room: bool,
-    /// Whether it stands in its thread's line already.
-    pub(crate) is_in_line: bool,
+    state: State,
+}
+
+/// Two answers in one byte, with which a connection and its place are 64 bytes.
+#[derive(Debug, Clone, Copy, Default)]
+struct State(u8);
+
+impl State {
+    /// It stands in its thread's line already.
+    const IN_LINE: u8 = 1;
+    /// It has a deadline.
+    const LINGERS: u8 = 2;
+
+    fn has(self, flag: u8) -> bool {
+        self.0 & flag != 0
+    }
+
+    /// Gives whether it was so before.
+    fn set(&mut self, flag: u8, value: bool) -> bool {
+        let before = self.has(flag);
+        self.0 = if value { self.0 | flag } else { self.0 & !flag };
+        before
+    }
 }
 
 /// What a thread has for all its connections.
 pub(crate) struct Tools<'a> {
     pub(crate) registry: &'a Registry,
     pub(crate) counters: &'a Counters,
+    pub(crate) wakers: &'a Wakers,
     /// Empty between uses.
     pub(crate) frames: &'a mut Vec<Frame>,
 }
@@ -80,10 +95,9 @@ pub(crate) enum Next {
 
 impl Connection {
     /// The connection, and the head that it begins with.
-    pub(crate) fn adopted(adoption: Adoption, mailbox: &Arc<Mailbox>, key: Key) -> (Self, Bytes) {
+    pub(crate) fn adopted(adoption: Adoption) -> (Self, Bytes) {
         let Adoption { socket, head, framing, session, guard } = adoption;
-        let connection = Self::new(TcpStream::from_std(socket), framing, session, guard, mailbox, key);
-        (connection, head)
+        (Self::new(TcpStream::from_std(socket), framing, session, guard), head)
     }
 
     pub(crate) fn register(&mut self, registry: &Registry, place: u32) -> io::Result<()> {
@@ -92,26 +106,9 @@ impl Connection {
 }
 
 impl<S: Socket> Connection<S> {
-    pub(crate) fn new(
-        socket: S,
-        framing: Framing,
-        session: Session,
-        guard: Box<dyn Any + Send>,
-        mailbox: &Arc<Mailbox>,
-        key: Key,
-    ) -> Self {
-        Self {
-            session: Some(session),
-            outgoing: None,
-            waker: Arc::new(StreamWaker::new(Arc::clone(mailbox), key)),
-            guard,
-            socket,
-            discarded: 0,
-            framing,
-            lingers: false,
-            has_room: false,
-            is_in_line: false,
-        }
+    pub(crate) fn new(socket: S, framing: Framing, session: Session, guard: Box<dyn Any + Send>) -> Self {
+        let session = Some(session);
+        Self { session, outgoing: None, guard, socket, discarded: 0, framing, state: State::default() }
     }
 
     pub(crate) fn is_blocked(&self) -> bool {
@@ -119,14 +116,30 @@ impl<S: Socket> Connection<S> {
     }
 
     pub(crate) fn lingers(&self) -> bool {
-        self.lingers
+        self.state.has(State::LINGERS)
+    }
+
+    /// It is to stand in its thread's line; `false` if it does already.
+    pub(crate) fn line_up(&mut self) -> bool {
+        !self.state.set(State::IN_LINE, true)
+    }
+
+    /// It stands in the line no more.
+    pub(crate) fn leave_line(&mut self) {
+        self.state.set(State::IN_LINE, false);
+    }
+
+    /// The system says that a socket that was full has room; `false` if nobody asked.
+    pub(crate) fn found_room(&mut self) -> bool {
+        let outgoing = self.outgoing.as_mut().filter(|outgoing| outgoing.is_watched);
+        outgoing.map(|outgoing| outgoing.has_room = true).is_some()
     }
 
     /// Writes the head and the first block of the stream together, and goes on.
     pub(crate) fn begin(&mut self, head: Bytes, place: u32, tools: &mut Tools<'_>) -> io::Result<Next> {
         let mut outgoing = Box::new(Outgoing::default());
         outgoing.push(head);
-        if let Poll::Ready(more) = self.poll_session(tools.frames) {
+        if let Poll::Ready(more) = self.poll_session(place, tools) {
             tools.frames.drain(..).for_each(|frame| outgoing.push(self.framing.shared(&frame)));
             if more.is_none() {
                 outgoing.push(Bytes::from_static(self.framing.end()));
@@ -138,34 +151,32 @@ impl<S: Socket> Connection<S> {
 
     /// Writes what waits, as long as it is this connection's turn and its socket takes it.
     pub(crate) fn advance(&mut self, place: u32, tools: &mut Tools<'_>) -> io::Result<Next> {
-        // A stream that was ended as stalled is not to be taken for one that moves because the system made a little room since.
-        let waits = self.is_blocked() && !std::mem::take(&mut self.has_room);
+        let waits = self.outgoing.as_mut().is_some_and(|outgoing| outgoing.waits());
         if waits || (self.outgoing.is_some() && !self.flush(place, tools)?) {
-            return Ok(self.look_for_the_end());
+            return Ok(self.look_for_the_end(place, tools));
         }
-        self.waker.listen();
         for _ in 0..BATCHES {
             if self.session.is_none() {
                 return Ok(Next::Done);
             }
-            let written = match self.poll_session(tools.frames) {
+            let written = match self.poll_session(place, tools) {
                 Poll::Pending => return Ok(Next::Wait),
                 Poll::Ready(Some(_)) => self.send(place, tools)?,
                 Poll::Ready(None) => self.send_end(place, tools)?,
             };
             if !written {
-                return Ok(self.look_for_the_end());
+                return Ok(self.look_for_the_end(place, tools));
             }
         }
         Ok(Next::Again)
     }
 
     /// Takes the next events of the stream. At its end it lets go of it.
-    fn poll_session(&mut self, frames: &mut Vec<Frame>) -> Poll<Option<usize>> {
-        frames.clear();
+    fn poll_session(&mut self, place: u32, tools: &mut Tools<'_>) -> Poll<Option<usize>> {
+        tools.frames.clear();
         let Some(session) = &mut self.session else { return Poll::Ready(None) };
-        let waker = Waker::from(Arc::clone(&self.waker));
-        let polled = session.poll_frames(&mut Context::from_waker(&waker), BATCH, frames);
+        let waker = tools.wakers.of(place);
+        let polled = session.poll_frames(&mut Context::from_waker(&waker), BATCH, tools.frames);
         if matches!(polled, Poll::Ready(None)) {
             self.session = None;
         }
@@ -232,11 +243,10 @@ impl<S: Socket> Connection<S> {
     }
 
     /// What comes of it that the client does not take what there is: as long as the stream lives, nothing.
-    fn look_for_the_end(&mut self) -> Next {
-        self.waker.listen();
+    fn look_for_the_end(&mut self, place: u32, tools: &Tools<'_>) -> Next {
         let reason = match (&self.session, &mut self.outgoing) {
             (Some(session), Some(outgoing)) => {
-                let waker = Waker::from(Arc::clone(&self.waker));
+                let waker = tools.wakers.of(place);
                 let ending = outgoing.ending.get_or_insert_with(|| session.ending());
                 Pin::new(ending).poll(&mut Context::from_waker(&waker)).map(Some)
             }
@@ -245,11 +255,8 @@ impl<S: Socket> Connection<S> {
         match reason {
             Poll::Pending => Next::Wait,
             Poll::Ready(Some(Reason::Stalled)) => Next::Reset,
-            Poll::Ready(_) if self.lingers => Next::Wait,
-            Poll::Ready(_) => {
-                self.lingers = true;
-                Next::Linger
-            }
+            Poll::Ready(_) if self.state.set(State::LINGERS, true) => Next::Wait,
+            Poll::Ready(_) => Next::Linger,
         }
     }
 

@@ -2,7 +2,7 @@
 
 /// A place in a [`Table`](crate::table::Table), and who is meant there.
 ///
-/// Places are used again, serial numbers are not until 2³¹ connections later: a wake that comes late finds nobody.
+/// Places are used again, serial numbers are not until 2³² connections later: who comes late finds nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) place: u32,

@@ -1,29 +1,39 @@
 //! What others tell a thread.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use mio::Waker;
 use parking_lot::Mutex;
 use tracing::error;
 
-use crate::{adoption::Adoption, connection, key::Key, stats::Counters};
+use crate::{adoption::Adoption, connection, stats::Counters};
+
+/// Told of each stream that is gone.
+pub(crate) type Departed = Arc<dyn Fn() + Send + Sync>;
 
 /// What others tell a thread, and what it tells of itself.
 ///
-/// Bounded: a stream that was woken is in it once, and an adoption is a connection that the system has let in. Nothing foreign runs while its lock is
+/// Bounded: streams with a common waker are in it once, and an adoption is a connection that the system has let in. Nothing foreign runs while its lock is
 /// held, and a waker's wake takes no other lock.
-#[derive(Debug)]
 pub(crate) struct Mailbox {
     post: Mutex<Post>,
     waker: Waker,
     /// Streams that are here or on their way.
     load: AtomicUsize,
+    departed: Option<Departed>,
     pub(crate) counters: Counters,
 }
 
 #[derive(Debug, Default)]
 struct Post {
-    woken: Vec<Key>,
+    /// Of [`Wakers`](crate::waker::Wakers).
+    woken: Vec<u32>,
     adoptions: Vec<Adoption>,
     /// Whether the thread will look here without being told.
     awake: bool,
@@ -52,8 +62,9 @@ pub(crate) struct Found {
 }
 
 impl Mailbox {
-    pub(crate) fn new(waker: Waker) -> Self {
-        Self { post: Mutex::default(), waker, load: AtomicUsize::new(0), counters: Counters::default() }
+    pub(crate) fn new(waker: Waker, departed: Option<Departed>) -> Self {
+        let (post, load) = (Mutex::default(), AtomicUsize::new(0));
+        Self { post, waker, load, departed, counters: Counters::default() }
     }
 
     pub(crate) fn load(&self) -> usize {
@@ -63,6 +74,7 @@ impl Mailbox {
     /// Notes that a stream is gone. Whoever sees it in the number sees what became of the stream, too.
     pub(crate) fn unload(&self) {
         self.load.fetch_sub(1, Ordering::AcqRel);
+        self.departed.iter().for_each(|departed| departed());
     }
 
     pub(crate) fn adopt(&self, adoption: Adoption) {
@@ -80,11 +92,11 @@ impl Mailbox {
         }
     }
 
-    /// There is something to do for a stream.
-    pub(crate) fn wake(&self, key: Key) {
+    /// There is something to do where a waker is for.
+    pub(crate) fn wake(&self, neighbourhood: u32) {
         self.tell(|post| {
             if post.end.is_none() {
-                post.woken.push(key);
+                post.woken.push(neighbourhood);
             }
         });
     }
@@ -118,7 +130,7 @@ impl Mailbox {
     }
 
     /// Takes what there is; `woken` is empty before. If there is nothing and the thread is not `busy`, the next one who tells something wakes it.
-    pub(crate) fn collect(&self, woken: &mut Vec<Key>, busy: bool) -> Found {
+    pub(crate) fn collect(&self, woken: &mut Vec<u32>, busy: bool) -> Found {
         let mut post = self.post.lock();
         std::mem::swap(&mut post.woken, woken);
         let adoptions = std::mem::take(&mut post.adoptions);
@@ -126,5 +138,11 @@ impl Mailbox {
         let nothing = !busy && woken.is_empty() && adoptions.is_empty() && end.is_none();
         post.awake = !nothing;
         Found { adoptions, end, retired, nothing }
+    }
+}
+
+impl fmt::Debug for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mailbox").field("load", &self.load).finish_non_exhaustive()
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Outgoing {
     skip: usize,
     /// Whether the system tells when there is room.
     pub(crate) is_watched: bool,
+    /// Whether the system told so.
+    pub(crate) has_room: bool,
     /// Resolves when the stream is over, which it does not say itself while nobody takes its events.
     pub(crate) ending: Option<Ending>,
 }
@@ -28,6 +30,12 @@ impl Outgoing {
         if !piece.is_empty() {
             self.pieces.push_back(piece);
         }
+    }
+
+    /// Whether it waits for room that the system has not told of. A stream that was ended as stalled is not to be taken for one that moves because the
+    /// system made a little room since.
+    pub(crate) fn waits(&mut self) -> bool {
+        self.is_watched && !std::mem::take(&mut self.has_room)
     }
 
     /// Drops what was written.

@@ -15,7 +15,7 @@ use tokio::{runtime::Handle, sync::mpsc};
 use crate::{
     adoption::Adoption,
     canary, connection,
-    mailbox::{End, Mailbox},
+    mailbox::{Departed, End, Mailbox},
     stats::ReactorStats,
     worker::{WAKE, Worker},
 };
@@ -40,16 +40,17 @@ pub struct Reactor(Arc<Threads>);
 struct Threads(Vec<Arc<Mailbox>>);
 
 /// Settings of a [`Reactor`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "a reactor does nothing until it is started"]
 pub struct Builder {
     threads: Option<NonZeroUsize>,
     linger: Duration,
+    departed: Option<Departed>,
 }
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { threads: None, linger: LINGER }
+        Self { threads: None, linger: LINGER, departed: None }
     }
 }
 
@@ -67,6 +68,13 @@ impl Builder {
         self
     }
 
+    /// Called for each stream that was adopted once nothing is left of it, its guard included: for who counts connections. On a thread of the reactor, or on
+    /// that of an [`adopt`](Reactor::adopt) after an [`abort`](Reactor::abort); it must not block.
+    pub fn departed(mut self, departed: impl Fn() + Send + Sync + 'static) -> Self {
+        self.departed = Some(Arc::new(departed));
+        self
+    }
+
     /// Starts the threads.
     ///
     /// # Errors
@@ -78,7 +86,7 @@ impl Builder {
         let mut threads = Threads(Vec::with_capacity(count));
         for number in 0..count {
             let poll = Poll::new()?;
-            let mailbox = Arc::new(Mailbox::new(Waker::new(poll.registry(), WAKE)?));
+            let mailbox = Arc::new(Mailbox::new(Waker::new(poll.registry(), WAKE)?, self.departed.clone()));
             let worker = Worker::new(poll, Arc::clone(&mailbox), self.linger);
             let (runtime, alive) = (runtime.clone(), alive.clone());
             thread::Builder::new().name(format!("sse-reactor-{number}")).spawn(move || {
@@ -93,6 +101,13 @@ impl Builder {
             canary::spawn(&runtime, threads.0.clone(), ended);
         }
         Ok(Reactor(Arc::new(threads)))
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { threads, linger, .. } = self;
+        f.debug_struct("Builder").field("threads", threads).field("linger", linger).finish_non_exhaustive()
     }
 }
 

@@ -5,9 +5,6 @@ use crate::key::Key;
 /// So many places are made at once, so that no newcomer moves all the others.
 const CHUNK: usize = 256;
 
-/// Serial numbers leave one bit to [`StreamWaker`](crate::waker::StreamWaker).
-const SERIALS: u32 = u32::MAX >> 1;
-
 /// A slab that grows by chunks, gives its memory back when nobody is there, and knows late keys.
 #[derive(Debug)]
 pub(crate) struct Table<T> {
@@ -51,7 +48,7 @@ impl<T> Table<T> {
         };
         let key = Key { place, serial: self.next_serial };
         let content = make(key)?;
-        self.next_serial = (self.next_serial + 1) & SERIALS;
+        self.next_serial = self.next_serial.wrapping_add(1);
         let slot = Slot { serial: key.serial, content: Some(content) };
         let (chunk, within) = split(place);
         match self.chunks[chunk].get_mut(within) {
@@ -173,9 +170,16 @@ mod tests {
     }
 
     #[test]
-    fn serial_numbers_wrap_where_a_waker_does() {
-        let mut table = Table { next_serial: SERIALS, ..Table::default() };
-        assert_eq!(insert(&mut table, 1).serial, SERIALS);
+    #[cfg(target_pointer_width = "64")]
+    fn a_connection_and_its_serial_number_are_a_line_of_the_cache() {
+        // mio's socket is more than the number of a file only in debug builds.
+        assert_eq!(size_of::<Slot<crate::connection::Connection<u32>>>(), 64);
+    }
+
+    #[test]
+    fn serial_numbers_begin_anew() {
+        let mut table = Table { next_serial: u32::MAX, ..Table::default() };
+        assert_eq!(insert(&mut table, 1).serial, u32::MAX);
         assert_eq!(insert(&mut table, 2).serial, 0);
     }
 }

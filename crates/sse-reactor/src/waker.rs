@@ -1,89 +1,148 @@
-//! What wakes a stream.
+//! What wakes streams.
 
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
-    task::Wake,
+    task::{Wake, Waker},
 };
 
-use crate::{key::Key, mailbox::Mailbox};
+use crate::mailbox::Mailbox;
 
-/// Tells a stream's thread that there is something to do for it, once until the thread has looked.
-///
-/// The one allocation that every stream has here, so it is small: the lowest bit of the tag is whether the thread was told, the others are
-/// the serial number.
+/// So many places have a waker in common. With one each, a stream that does nothing would need a tenth more memory; a wake that was meant for another costs a
+/// look at a queue, a hundredth of a `send`.
+pub(crate) const NEIGHBOURS: u32 = 4;
+
+/// Tells a thread that there is something to do at some of its places, once until the thread has heard it.
 #[derive(Debug)]
-pub(crate) struct StreamWaker {
+struct Neighbourhood {
     mailbox: Arc<Mailbox>,
-    place: u32,
-    tag: AtomicU32,
+    number: u32,
+    told: AtomicBool,
 }
 
-const TOLD: u32 = 1;
-
-impl StreamWaker {
-    pub(crate) fn new(mailbox: Arc<Mailbox>, key: Key) -> Self {
-        Self { mailbox, place: key.place, tag: AtomicU32::new(key.serial << 1) }
-    }
-
-    /// From here on the next wake counts again. What happened before the wakes so far is seen by whoever looks after this.
-    pub(crate) fn listen(&self) {
-        // Both are read-modify-writes, so this one sees what came before the wake that it takes back.
-        self.tag.fetch_and(!TOLD, Ordering::AcqRel);
-    }
-}
-
-impl Wake for StreamWaker {
+impl Wake for Neighbourhood {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let tag = self.tag.fetch_or(TOLD, Ordering::AcqRel);
-        if tag & TOLD == 0 {
-            self.mailbox.wake(Key { place: self.place, serial: tag >> 1 });
+        if !self.told.swap(true, Ordering::AcqRel) {
+            self.mailbox.wake(self.number);
         }
+    }
+}
+
+/// The wakers of a thread's places.
+#[derive(Debug)]
+pub(crate) struct Wakers {
+    mailbox: Arc<Mailbox>,
+    neighbourhoods: Vec<Arc<Neighbourhood>>,
+}
+
+impl Wakers {
+    pub(crate) fn new(mailbox: Arc<Mailbox>) -> Self {
+        Self { mailbox, neighbourhoods: Vec::new() }
+    }
+
+    /// Sees to it that a place has a waker.
+    pub(crate) fn reach(&mut self, place: u32) {
+        for number in (0..=place / NEIGHBOURS).skip(self.neighbourhoods.len()) {
+            let mailbox = Arc::clone(&self.mailbox);
+            self.neighbourhoods.push(Arc::new(Neighbourhood {
+                mailbox,
+                number,
+                told: AtomicBool::new(false),
+            }));
+        }
+    }
+
+    /// The waker of a place that was reached.
+    pub(crate) fn of(&self, place: u32) -> Waker {
+        let neighbourhood = self.neighbourhoods.get((place / NEIGHBOURS) as usize);
+        neighbourhood.map_or_else(|| Waker::noop().clone(), |found| Waker::from(Arc::clone(found)))
+    }
+
+    /// The places that a wake was for. From here on the next one counts again, so whoever looks there after this sees what came before it.
+    pub(crate) fn heard(&self, number: u32) -> std::ops::Range<u32> {
+        if let Some(neighbourhood) = self.neighbourhoods.get(number as usize) {
+            // Both are read-modify-writes, so this one sees what came before the wake that it takes back.
+            neighbourhood.told.swap(false, Ordering::AcqRel);
+        }
+        let first = number.saturating_mul(NEIGHBOURS);
+        first..first.saturating_add(NEIGHBOURS)
+    }
+
+    /// Gives the memory back when nobody is there. A waker that somebody still has wakes places, and finds whoever is there then.
+    pub(crate) fn forget(&mut self) {
+        self.neighbourhoods = Vec::new();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
-
     use mio::Poll;
 
     use super::*;
 
-    fn woken(mailbox: &Mailbox) -> Vec<Key> {
+    fn woken(mailbox: &Mailbox) -> Vec<u32> {
         let mut woken = Vec::new();
         mailbox.collect(&mut woken, false);
         woken
     }
 
+    fn wakers(poll: &Poll) -> Wakers {
+        Wakers::new(Arc::new(Mailbox::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap(), None)))
+    }
+
     #[test]
-    fn a_thread_is_told_once_until_it_has_looked() {
+    fn a_thread_is_told_once_until_it_has_heard() {
         let poll = Poll::new().unwrap();
-        let mailbox = Arc::new(Mailbox::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap()));
-        let key = Key { place: 7, serial: u32::MAX >> 1 };
-        let stream = Arc::new(StreamWaker::new(Arc::clone(&mailbox), key));
-        let waker = Waker::from(Arc::clone(&stream));
+        let mut wakers = wakers(&poll);
+        wakers.reach(9);
+        let (waker, neighbour) = (wakers.of(9), wakers.of(8));
         (0..3).for_each(|_| waker.wake_by_ref());
-        assert_eq!(woken(&mailbox), [key]);
+        neighbour.wake_by_ref();
+        assert_eq!(woken(&wakers.mailbox), [2]);
         waker.wake_by_ref();
-        assert_eq!(woken(&mailbox), [], "it was told, and has not looked yet");
-        stream.listen();
+        assert!(woken(&wakers.mailbox).is_empty(), "it was told, and has not heard yet");
+        assert_eq!(wakers.heard(2), 8..12);
         waker.wake();
-        assert_eq!(woken(&mailbox), [key]);
+        assert_eq!(woken(&wakers.mailbox), [2]);
+    }
+
+    #[test]
+    fn neighbours_have_one_waker_and_others_another() {
+        let poll = Poll::new().unwrap();
+        let mut wakers = wakers(&poll);
+        wakers.reach(4);
+        assert!(wakers.of(0).will_wake(&wakers.of(3)));
+        assert!(!wakers.of(3).will_wake(&wakers.of(4)));
+    }
+
+    #[test]
+    fn a_waker_from_before_everybody_left_wakes_the_place() {
+        let poll = Poll::new().unwrap();
+        let mut wakers = wakers(&poll);
+        wakers.reach(0);
+        let late = wakers.of(0);
+        late.wake_by_ref();
+        assert_eq!(woken(&wakers.mailbox), [0]);
+        wakers.forget();
+        assert_eq!(wakers.heard(0), 0..4, "nobody is there, and nothing fails");
+        wakers.reach(0);
+        late.wake();
+        wakers.of(0).wake();
+        assert_eq!(woken(&wakers.mailbox), [0], "the new one counts by itself");
     }
 
     #[test]
     fn a_thread_that_has_ended_is_told_nothing() {
         let poll = Poll::new().unwrap();
-        let mailbox = Arc::new(Mailbox::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap()));
-        mailbox.end(crate::mailbox::End::Close);
-        mailbox.wake(Key { place: 0, serial: 0 });
-        assert_eq!(woken(&mailbox), []);
+        let wakers = wakers(&poll);
+        wakers.mailbox.end(crate::mailbox::End::Close);
+        wakers.mailbox.wake(0);
+        assert!(woken(&wakers.mailbox).is_empty());
     }
 }

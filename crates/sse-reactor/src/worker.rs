@@ -20,6 +20,7 @@ use crate::{
     mailbox::{End, Mailbox},
     socket::Socket,
     table::Table,
+    waker::Wakers,
 };
 
 /// Of the mailbox.
@@ -30,6 +31,9 @@ const TURNS: usize = 256;
 
 const EVENTS: usize = 1024;
 
+/// A line that is no longer than this is kept while nobody stands in it.
+const IDLE_LINE: usize = 256;
+
 /// So much is read at once of what concerns nobody.
 const BUFFER: usize = 4096;
 
@@ -38,6 +42,7 @@ pub(crate) struct Worker<S = TcpStream> {
     poll: Poll,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) connections: Table<Connection<S>>,
+    pub(crate) wakers: Wakers,
     /// Whose turn it is next. Everybody stands in it once at most.
     pub(crate) line: VecDeque<Key>,
     deadlines: Deadlines,
@@ -60,6 +65,7 @@ impl<S: Socket> Worker<S> {
     pub(crate) fn new(poll: Poll, mailbox: Arc<Mailbox>, linger: Duration) -> Self {
         Self {
             poll,
+            wakers: Wakers::new(Arc::clone(&mailbox)),
             mailbox,
             connections: Table::default(),
             line: VecDeque::new(),
@@ -111,9 +117,10 @@ impl Worker {
                 return Ok(End::Close);
             }
             found.adoptions.into_iter().for_each(|adoption| self.adopt(adoption));
-            woken.drain(..).for_each(|key| self.line_up(key));
+            self.line_up_all(&mut woken);
             self.give_turns();
             if found.nothing {
+                self.give_back(&mut woken);
                 self.listen(&mut events, self.wait())?;
             } else if self.turns >= TURNS {
                 self.listen(&mut events, Some(Duration::ZERO))?;
@@ -124,10 +131,11 @@ impl Worker {
     fn adopt(&mut self, adoption: Adoption) {
         self.mailbox.counters.adopted.add(1);
         let mut head = None;
-        let Self { connections, poll, mailbox, .. } = self;
+        let Self { connections, poll, wakers, .. } = self;
         let inserted = connections.try_insert(|key| {
-            let (mut connection, begins_with) = Connection::adopted(adoption, mailbox, key);
+            let (mut connection, begins_with) = Connection::adopted(adoption);
             head = Some(begins_with);
+            wakers.reach(key.place);
             match connection.register(poll.registry(), key.place) {
                 Ok(()) => Ok(connection),
                 Err(error) => Err((error, connection)),
@@ -191,16 +199,35 @@ impl<S: Socket> Worker<S> {
     }
 
     fn has_room(&mut self, key: Key) {
-        if let Some(connection) = self.connections.get_mut(key).filter(|connection| connection.is_blocked()) {
-            connection.has_room = true;
+        if self.connections.get_mut(key).is_some_and(Connection::found_room) {
             self.line_up(key);
         }
     }
 
-    pub(crate) fn line_up(&mut self, key: Key) {
-        let Some(connection) = self.connections.get_mut(key) else { return };
-        if !std::mem::replace(&mut connection.is_in_line, true) {
+    /// Lets everybody stand in line who may have been woken.
+    pub(crate) fn line_up_all(&mut self, woken: &mut Vec<u32>) {
+        for neighbourhood in woken.drain(..) {
+            for place in self.wakers.heard(neighbourhood) {
+                if let Some(key) = self.connections.key_at(place) {
+                    self.line_up(key);
+                }
+            }
+        }
+    }
+
+    fn line_up(&mut self, key: Key) {
+        if self.connections.get_mut(key).is_some_and(Connection::line_up) {
             self.line.push_back(key);
+        }
+    }
+
+    /// Gives back what a burst needed, which would be a tenth of what the streams themselves do.
+    fn give_back(&mut self, woken: &mut Vec<u32>) {
+        if self.line.capacity() > IDLE_LINE {
+            self.line = VecDeque::new();
+        }
+        if woken.capacity() > IDLE_LINE {
+            *woken = Vec::new();
         }
     }
 
@@ -210,7 +237,7 @@ impl<S: Socket> Worker<S> {
         {
             self.turns += 1;
             if let Some(connection) = self.connections.get_mut(key) {
-                connection.is_in_line = false;
+                connection.leave_line();
                 self.turn(key, Connection::advance);
             }
         }
@@ -228,9 +255,9 @@ impl<S: Socket> Worker<S> {
         key: Key,
         act: impl FnOnce(&mut Connection<S>, u32, &mut Tools<'_>) -> io::Result<Next>,
     ) {
-        let Self { connections, poll, mailbox, frames, .. } = self;
+        let Self { connections, poll, mailbox, wakers, frames, .. } = self;
         let Some(connection) = connections.get_mut(key) else { return };
-        let mut tools = Tools { registry: poll.registry(), counters: &mailbox.counters, frames };
+        let mut tools = Tools { registry: poll.registry(), counters: &mailbox.counters, wakers, frames };
         let next = catch_unwind(AssertUnwindSafe(|| act(connection, key.place, &mut tools)));
         match next {
             Ok(Ok(Next::Wait)) => {}
@@ -255,6 +282,9 @@ impl<S: Socket> Worker<S> {
 
     fn remove(&mut self, key: Key, leave: Leave) {
         let Some(connection) = self.connections.remove(key) else { return };
+        if self.connections.is_empty() {
+            self.wakers.forget();
+        }
         let counters = &self.mailbox.counters;
         if connection.is_blocked() {
             counters.blocked.subtract(1);
