@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     pin::Pin,
+    sync::{Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
 };
 
@@ -16,32 +17,44 @@ use crate::mark::Slot;
 /// The body of an answer: a live stream, or the few bytes of a refusal.
 ///
 /// Dropping the body of a stream is the disconnect. It never fails: a stream ends, so that clients see a clean end.
+///
+/// Two words, since it is kept, in a middleware's body, while a reactor serves the stream; `None` is the end.
 #[derive(Debug)]
-pub struct SseBody(Content);
+pub struct SseBody(Mutex<Option<Box<Content>>>);
 
-/// Small, since it is kept while a reactor serves the stream.
 #[derive(Debug)]
 enum Content {
     /// Nobody has polled it, so a server may take the stream out of it.
     Waiting(Slot),
-    Stream(Box<Session>),
-    Whole(Box<Bytes>),
+    Stream(Session),
+    Whole(Bytes),
     /// In answer to a HEAD: what a stream would have been, so nothing is said of a length (RFC 9110, section 8.6).
     HeadersOnly,
-    End,
 }
 
 impl SseBody {
     pub(crate) fn stream(slot: Slot) -> Self {
-        Self(Content::Waiting(slot))
+        Self::of(Content::Waiting(slot))
     }
 
     pub(crate) fn whole(bytes: Bytes) -> Self {
-        Self(Content::Whole(Box::new(bytes)))
+        Self::of(Content::Whole(bytes))
     }
 
     pub(crate) fn headers_only() -> Self {
-        Self(Content::HeadersOnly)
+        Self::of(Content::HeadersOnly)
+    }
+
+    fn of(content: Content) -> Self {
+        Self(Mutex::new(Some(Box::new(content))))
+    }
+
+    fn content(&self) -> MutexGuard<'_, Option<Box<Content>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn content_mut(&mut self) -> &mut Option<Box<Content>> {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -53,28 +66,37 @@ impl Body for SseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if let Content::Waiting(slot) = &self.0 {
-            self.0 = slot.poll().map_or(Content::End, |session| Content::Stream(Box::new(session)));
+        let content = self.content_mut();
+        if let Some(Content::Waiting(slot)) = content.as_deref() {
+            *content = slot.poll().map(|session| Box::new(Content::Stream(session)));
         }
-        match &mut self.0 {
-            Content::Stream(session) => {
-                Pin::new(&mut **session).poll_next(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+        match content.as_deref_mut() {
+            Some(Content::Stream(session)) => {
+                Pin::new(session).poll_next(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
             }
-            Content::Whole(bytes) if !bytes.is_empty() => {
-                Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut **bytes)))))
+            Some(Content::Whole(bytes)) if !bytes.is_empty() => {
+                Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes)))))
             }
             _ => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(&self.0, Content::Whole(bytes) if bytes.is_empty())
+        matches!(self.content().as_deref(), Some(Content::Whole(bytes)) if bytes.is_empty())
     }
 
+    /// Asked for after a server took the stream, it lets go of what it had in common with that: whoever keeps the body cannot reach into it.
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
-            Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Content::Waiting(slot) => {
+        let mut content = self.content();
+        match content.as_deref() {
+            Some(Content::Whole(bytes)) => SizeHint::with_exact(bytes.len() as u64),
+            Some(Content::Waiting(slot)) if slot.is_empty() => {
+                let slot = content.take();
+                drop(content);
+                drop(slot);
+                SizeHint::default()
+            }
+            Some(Content::Waiting(slot)) => {
                 let mut hint = SizeHint::default();
                 hint.set_upper(slot.bound());
                 hint
@@ -86,7 +108,7 @@ impl Body for SseBody {
 
 impl Drop for SseBody {
     fn drop(&mut self) {
-        if let Content::Waiting(slot) = &self.0 {
+        if let Some(Content::Waiting(slot)) = self.content_mut().as_deref() {
             // Not under the slot's lock.
             drop(slot.take());
         }

@@ -10,11 +10,12 @@ use tokio::net::TcpStream;
 use tracing::debug;
 
 use crate::{
+    body::SseBody,
     fallback::Fallback,
     head,
     mark::{Slot, StreamMark},
     reception::Reception,
-    shutdown::Seat,
+    shutdown::PhaseListener,
 };
 
 /// In a response's extensions: its stream is served as the body that it is, by hyper, also where a reactor could serve it.
@@ -65,7 +66,7 @@ pub(crate) fn reactor_for<B: Body>(
     reception.reactor()
 }
 
-impl<B: Send + 'static> Handover<B> {
+impl<B: Body + Send + 'static> Handover<B> {
     pub(crate) fn new(response: Response<B>, mark: StreamMark, framing: Framing, reactor: Reactor) -> Self {
         Self { response, slot: mark.0, framing, reactor }
     }
@@ -75,8 +76,8 @@ impl<B: Send + 'static> Handover<B> {
         self.response
     }
 
-    /// Gives everything to the reactor. The body is kept unpolled until the stream is over, since the guards of middlewares are in it.
-    pub(crate) fn complete(self, socket: TcpStream, seat: Seat) {
+    /// Gives everything to the reactor.
+    pub(crate) fn complete(self, socket: TcpStream, listener: &PhaseListener) {
         let Self { response, slot, framing, reactor } = self;
         let socket = match socket.into_std() {
             Ok(socket) => socket,
@@ -88,7 +89,17 @@ impl<B: Send + 'static> Handover<B> {
         let Some(session) = slot.take() else { return };
         let (parts, body) = response.into_parts();
         let head = head::head(&parts, framing);
-        let guard: Box<dyn Any + Send> = Box::new((body, seat));
-        reactor.adopt(Adoption { socket, head, framing, session, guard });
+        listener.outlive();
+        reactor.adopt(Adoption { socket, head, framing, session, guard: guard(body) });
     }
+}
+
+/// What is kept of a body until the stream is over, unpolled: the guards of middlewares are in it. Of our own body, which has none, nothing.
+fn guard<B: Body + Send + 'static>(body: B) -> Box<dyn Any + Send> {
+    if (&body as &dyn Any).is::<SseBody>() {
+        return Box::new(());
+    }
+    // Whatever is around it, the innermost body lets go of the slot when it is asked now.
+    body.size_hint();
+    Box::new(body)
 }

@@ -142,10 +142,10 @@ where
 }
 
 /// Gives a parked answer to the reactor, hyper having left the socket.
-fn hand_over<B: Send + 'static>(side: &Side, listener: &PhaseListener) {
+fn hand_over<B: Body + Send + 'static>(side: &Side, listener: &PhaseListener) {
     let answer = side.unpark().and_then(|answer| answer.downcast::<Handover<B>>().ok());
     if let (Some(answer), Some(socket)) = (answer, side.take_socket()) {
-        answer.complete(socket, listener.seat());
+        answer.complete(socket, listener);
     }
 }
 

@@ -46,6 +46,11 @@ impl Slot {
         1 << 63 | Arc::as_ptr(&self.0).addr() as u64
     }
 
+    /// Whether a server took the stream.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.content().is_none()
+    }
+
     pub(crate) fn is_waiting(&self) -> bool {
         matches!(self.content().as_deref(), Some(Content::Waiting(_)))
     }

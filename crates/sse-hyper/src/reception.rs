@@ -1,15 +1,11 @@
 //! Where streams go from a connection that is fit for it.
 
-use std::{
-    num::NonZeroUsize,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
 };
 
-use sse_reactor::Reactor;
+use sse_reactor::{Builder, Reactor};
 use tracing::warn;
 
 use crate::{
@@ -33,8 +29,7 @@ struct Shared {
 enum State {
     Off,
     NotStarted {
-        threads: Option<NonZeroUsize>,
-        linger: Duration,
+        builder: Builder,
         /// Whether it was tried, and told.
         failed: bool,
     },
@@ -45,7 +40,7 @@ enum State {
 
 impl Default for Reception {
     fn default() -> Self {
-        let state = Mutex::new(State::NotStarted { threads: None, linger: Duration::ZERO, failed: false });
+        let state = Mutex::new(State::NotStarted { builder: Reactor::builder(), failed: false });
         Self(Arc::new(Shared { state, bodies: Counts::default(), warned: AtomicBool::new(false) }))
     }
 }
@@ -60,15 +55,10 @@ impl Reception {
         matches!(*self.state(), State::Off)
     }
 
-    pub(crate) fn set_threads(&self, count: NonZeroUsize) {
-        if let State::NotStarted { threads, .. } = &mut *self.state() {
-            *threads = Some(count);
-        }
-    }
-
-    pub(crate) fn set_linger(&self, duration: Duration) {
-        if let State::NotStarted { linger, .. } = &mut *self.state() {
-            *linger = duration;
+    /// Changes how the reactor is started.
+    pub(crate) fn configure(&self, change: impl FnOnce(Builder) -> Builder) {
+        if let State::NotStarted { builder, .. } = &mut *self.state() {
+            *builder = change(std::mem::take(builder));
         }
     }
 
@@ -79,21 +69,18 @@ impl Reception {
             State::Off => Err(Fallback::Off),
             State::Closed(_) => Err(Fallback::Unavailable),
             State::Started(reactor) => Ok(reactor.clone()),
-            State::NotStarted { threads, linger, failed } => {
-                let builder = Reactor::builder().linger(*linger);
-                match threads.iter().fold(builder, |builder, threads| builder.threads(*threads)).start() {
-                    Ok(reactor) => {
-                        *state = State::Started(reactor.clone());
-                        Ok(reactor)
-                    }
-                    Err(error) => {
-                        if !std::mem::replace(failed, true) {
-                            warn!(%error, "the reactor cannot be started yet; streams stay with hyper");
-                        }
-                        Err(Fallback::Unavailable)
-                    }
+            State::NotStarted { builder, failed } => match builder.clone().start() {
+                Ok(reactor) => {
+                    *state = State::Started(reactor.clone());
+                    Ok(reactor)
                 }
-            }
+                Err(error) => {
+                    if !std::mem::replace(failed, true) {
+                        warn!(%error, "the reactor cannot be started yet; streams stay with hyper");
+                    }
+                    Err(Fallback::Unavailable)
+                }
+            },
         }
     }
 

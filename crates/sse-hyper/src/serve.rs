@@ -1,13 +1,14 @@
 //! A server for apps with streams.
 
-#[cfg(feature = "tls")]
-use std::sync::Arc;
 use std::{
+    convert::Infallible,
     fmt,
     future::{Future, IntoFuture, pending},
     io,
     num::NonZeroUsize,
+    panic::resume_unwind,
     pin::Pin,
+    sync::Arc,
     time::Duration,
 };
 
@@ -18,6 +19,7 @@ use sse_core::{Drain, Manager};
 use sse_socket::SocketOptions;
 use tokio::{
     net::TcpListener,
+    task::JoinSet,
     time::{Instant, sleep, timeout_at},
 };
 #[cfg(feature = "tls")]
@@ -142,7 +144,7 @@ impl<S> Serve<S> {
 
     /// How many threads serve streams that left hyper; by default as many as there are processors for this process.
     pub fn reactor_threads(self, threads: NonZeroUsize) -> Self {
-        self.reception.set_threads(threads);
+        self.reception.configure(|reactor| reactor.threads(threads));
         self
     }
 
@@ -208,10 +210,10 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    async fn run(mut self) -> io::Result<()> {
+    async fn run(self) -> io::Result<()> {
         let shutdown = Shutdown::new(self.linger());
         let options = self.options();
-        self.reception.set_linger(self.linger());
+        self.reception.configure(|reactor| reactor.linger(self.linger()).departed(shutdown.departed()));
         let terms = Terms {
             header_timeout: self.header_timeout,
             #[cfg(feature = "http2")]
@@ -220,31 +222,67 @@ where
             tls: self.tls.clone(),
             reception: self.reception.clone(),
         };
-        let accept = async || {
-            shutdown.fewer_than(self.max_connections).await;
-            self.listener.accept().await
-        };
-        loop {
-            tokio::select! {
-                biased;
-                () = &mut self.signal => break,
-                accepted = accept() => match accepted {
-                    Ok((socket, peer)) => {
-                        if let Err(error) = options.set(&socket) {
-                            // The client is gone already, or the system lacks an option; the stream's own timeouts hold.
-                            tracing::debug!(%peer, %error, "socket options");
-                        }
-                        let arrival = Arrival { socket, peer, listener: shutdown.listener() };
-                        tokio::spawn(arrival.served(self.service.clone(), terms.clone()));
-                    }
-                    Err(error) => after(&error).await,
-                },
+        let Self { listener, service, managers, drain, max_connections, reception, mut signal, .. } = self;
+        if let Err(error) = options.set(&listener) {
+            // Then they are set on each client's socket.
+            tracing::debug!(%error, "socket options of the listener");
+        }
+        let shutdown = Arc::new(shutdown);
+        let door =
+            Door { listener, service, options, terms, max_connections, shutdown: Arc::clone(&shutdown) };
+        // A task of its own, which is where the connections are: on the thread that waits for this server each would have to be brought to another.
+        let mut accepting = JoinSet::new();
+        accepting.spawn(door.open());
+        tokio::select! {
+            biased;
+            () = &mut signal => {}
+            Some(Err(error)) = accepting.join_next() => {
+                if let Ok(panic) = error.try_into_panic() {
+                    resume_unwind(panic);
+                }
             }
         }
-        let Self { listener, managers, drain, reception, .. } = self;
-        drop(listener);
+        accepting.shutdown().await;
         stop(&shutdown, &managers, drain, &reception).await;
         Ok(())
+    }
+}
+
+/// Where clients come in.
+struct Door<S> {
+    listener: TcpListener,
+    service: S,
+    options: SocketOptions,
+    terms: Terms,
+    max_connections: usize,
+    shutdown: Arc<Shutdown>,
+}
+
+impl<S, B> Door<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError>,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    /// Lets clients in, as long as it is polled.
+    async fn open(self) -> Infallible {
+        loop {
+            self.shutdown.fewer_than(self.max_connections).await;
+            match self.listener.accept().await {
+                Ok((socket, peer)) => {
+                    if let Err(error) = self.options.ensure(&socket) {
+                        // The client is gone already, or the system lacks an option; the stream's own timeouts hold.
+                        tracing::debug!(%peer, %error, "socket options");
+                    }
+                    let arrival = Arrival { socket, peer, listener: self.shutdown.listener() };
+                    tokio::spawn(arrival.served(self.service.clone(), self.terms.clone()));
+                }
+                Err(error) => after(&error).await,
+            }
+        }
     }
 }
 

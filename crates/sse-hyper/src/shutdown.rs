@@ -65,6 +65,15 @@ impl Shutdown {
         PhaseListener { shared: Arc::clone(&self.0), key, registered: false }
     }
 
+    /// For whoever has connections without a task: to be called when one is gone.
+    pub(crate) fn departed(&self) -> impl Fn() + Send + Sync + 'static {
+        let shared = Arc::clone(&self.0);
+        move || {
+            shared.seats.fetch_sub(1, Ordering::SeqCst);
+            shared.left(&shared.connections());
+        }
+    }
+
     /// How many connections there are.
     pub(crate) fn connections(&self) -> usize {
         self.0.connections().len() + self.0.seats.load(Ordering::SeqCst)
@@ -115,10 +124,9 @@ pub(crate) struct PhaseListener {
 }
 
 impl PhaseListener {
-    /// For the connection when it has no task any more.
-    pub(crate) fn seat(&self) -> Seat {
+    /// The connection has no task any more, and counts until [`Shutdown::departed`] is told.
+    pub(crate) fn outlive(&self) {
         self.shared.seats.fetch_add(1, Ordering::SeqCst);
-        Seat(Arc::clone(&self.shared))
     }
 
     pub(crate) fn linger(&self) -> Duration {
@@ -164,16 +172,5 @@ impl Drop for PhaseListener {
         self.shared.left(&connections);
         drop(connections);
         drop(waker);
-    }
-}
-
-/// A connection that counts, and that somebody else ends; lets the server know when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Seat(Arc<Shared>);
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.0.seats.fetch_sub(1, Ordering::SeqCst);
-        self.0.left(&self.0.connections());
     }
 }

@@ -172,7 +172,7 @@ impl Courier {
     }
 
     /// The response that was parked, if it is hyper's after all.
-    fn unpark<B: Send + 'static>(&self) -> Option<Response<B>> {
+    fn unpark<B: Body + Send + 'static>(&self) -> Option<Response<B>> {
         if self.side.read() == Read::Nothing {
             return None;
         }

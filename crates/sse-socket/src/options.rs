@@ -50,9 +50,28 @@ impl SocketOptions {
         #[cfg(not(windows))]
         let keepalive = keepalive.with_interval(seconds(self.keepalive / 5)).with_retries(5);
         socket.set_tcp_keepalive(&keepalive)?;
+        // The last, see `ensure`.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         socket.set_tcp_user_timeout(Some(self.user_timeout.clamp(SHORTEST, LONGEST)))?;
         Ok(())
+    }
+
+    /// Sets the options unless the socket has them already, which costs one system call instead of six.
+    ///
+    /// On Linux a socket has what its listener had when the client connected (`tcp_create_openreq_child` copies it), so a server [sets](Self::set) them on the listener
+    /// and ensures them on each client's socket. A socket that has the user timeout is taken for one that has all. Elsewhere this is the same as [`set`](Self::set).
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn ensure<'a, S>(&self, socket: &'a S) -> io::Result<()>
+    where
+        SockRef<'a>: From<&'a S>,
+    {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if SockRef::from(socket).tcp_user_timeout()? == Some(self.user_timeout.clamp(SHORTEST, LONGEST)) {
+            return Ok(());
+        }
+        self.set(socket)
     }
 }
 
