@@ -33,13 +33,9 @@ pub(crate) struct State {
     backlog: Backlog,
     /// Wakes the transport; there while it waits.
     consumer: Option<Waker>,
-    /// Wake those who wait for the end of the stream.
-    watchers: Watchers,
     phase: Phase,
     /// Place in the manager's order up to which this stream has everything it should.
     pub(crate) served: u64,
-    /// What was dropped since the client was last told.
-    dropped: Option<Box<Dropped>>,
     /// Whether the transport has let go of the stream, or the manager has given up on it.
     closed: bool,
     /// Whether an event found no room: the stream is to be ended, and must not get what comes behind it.
@@ -50,8 +46,21 @@ pub(crate) struct State {
     /// Since when the transport has taken nothing of what waits.
     waiting_since: Millis,
     pub(crate) delivered: u64,
+    /// A word of every stream for what few have.
+    rare: Option<Box<Rare>>,
+}
+
+/// What few streams have, and not for long.
+#[derive(Debug, Default)]
+struct Rare {
+    /// Wake those who wait for the end of the stream.
+    watchers: Watchers,
+    /// What was dropped since the client was last told.
+    dropped: Option<Dropped>,
     /// There while the client is given what it missed; nothing logged waits then.
     catching: Option<Box<Catching>>,
+    /// There while the phase is [`Phase::Ending`].
+    ending: Option<Ending>,
 }
 
 #[derive(Debug, Default)]
@@ -61,10 +70,10 @@ struct Dropped {
     to: Option<Place>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Live,
-    Ending(Box<Ending>),
+    Ending(Reason),
     Ended(Reason),
 }
 
@@ -111,17 +120,15 @@ impl Queue {
         Self(Mutex::new(State {
             backlog: Backlog::default(),
             consumer: None,
-            watchers: Watchers::default(),
             phase: Phase::Live,
             served,
-            dropped: None,
             closed: false,
             overflowed: false,
             overflow_is_lost: false,
             queued_at: now,
             waiting_since: now,
             delivered: 0,
-            catching: None,
+            rare: None,
         }))
     }
 
@@ -159,7 +166,9 @@ impl Queue {
     /// Takes the frame that waits if it is the only one, which is the usual case, and there is nothing to tell besides.
     pub(crate) fn take_only(&self) -> Option<Frame> {
         let mut state = self.lock();
-        if state.dropped.is_some() || !matches!(state.phase, Phase::Live) {
+        if !matches!(state.phase, Phase::Live)
+            || state.rare.as_ref().is_some_and(|rare| rare.dropped.is_some())
+        {
             return None;
         }
         let frame = state.backlog.pop_only()?;
@@ -173,7 +182,7 @@ impl Queue {
         if let Some(reason) = state.ended() {
             return Poll::Ready(reason);
         }
-        let old = state.watchers.register(key, waker);
+        let old = state.rare.get_or_insert_default().watchers.register(key, waker);
         drop(state);
         drop(old);
         Poll::Pending
@@ -181,7 +190,10 @@ impl Queue {
 
     /// Waits no longer for the end.
     pub(crate) fn forget_watcher(&self, key: WatcherKey) {
-        let waker = self.lock().watchers.remove(key);
+        let mut state = self.lock();
+        let waker = state.rare.as_mut().and_then(|rare| rare.watchers.remove(key));
+        state.shed();
+        drop(state);
         drop(waker);
     }
 
@@ -196,10 +208,10 @@ impl Queue {
         state.phase = Phase::Ended(reason);
         let backlog = std::mem::take(&mut state.backlog);
         let consumer = state.consumer.take();
-        let catching = state.catching.take();
         let closed = state.close(reason);
+        let rare = state.rare.take();
         drop(state);
-        drop((backlog, consumer, catching));
+        drop((backlog, consumer, rare));
         closed
     }
 
@@ -209,7 +221,7 @@ impl Queue {
         let mut state = self.lock();
         let reason = state.ended()?;
         let backlog = std::mem::take(&mut state.backlog);
-        if let Phase::Ending(ending) = &mut state.phase {
+        if let Some(ending) = state.rare.as_mut().and_then(|rare| rare.ending.as_mut()) {
             ending.gap |= unlogged_in(backlog.iter()) > 0;
         }
         let closed = state.close(reason);
@@ -232,7 +244,20 @@ impl State {
         if std::mem::replace(&mut self.closed, true) {
             return None;
         }
-        Some(Closed { reason, delivered: self.delivered, wake: self.watchers.take().collect() })
+        Some(Closed { reason, delivered: self.delivered, wake: self.take_watchers().collect() })
+    }
+
+    fn take_watchers(&mut self) -> impl Iterator<Item = Waker> + use<> {
+        let wakers = self.rare.as_mut().map(|rare| rare.watchers.take());
+        wakers.into_iter().flatten()
+    }
+
+    /// Gives back the room of what it has no more.
+    fn shed(&mut self) {
+        self.rare.take_if(|rare| {
+            let Rare { watchers, dropped, catching, ending } = &**rare;
+            watchers.is_empty() && dropped.is_none() && catching.is_none() && ending.is_none()
+        });
     }
 
     /// Appends a frame, after making room as the overflow says.
@@ -260,22 +285,28 @@ impl State {
     }
 
     pub(crate) fn is_catching(&self) -> bool {
-        self.catching.is_some()
+        self.rare.as_ref().is_some_and(|rare| rare.catching.is_some())
     }
 
     pub(crate) fn catching(&mut self) -> Option<&mut Catching> {
-        self.catching.as_deref_mut()
+        self.rare.as_mut()?.catching.as_deref_mut()
     }
 
     /// Lets the stream catch up before it is live.
     pub(crate) fn catch_up(&mut self, catching: Catching) {
-        self.catching = Some(Box::new(catching));
+        self.rare.get_or_insert_default().catching = Some(Box::new(catching));
+    }
+
+    fn take_catching(&mut self) -> Option<Box<Catching>> {
+        let catching = self.rare.as_mut()?.catching.take();
+        self.shed();
+        catching
     }
 
     /// It has everything up to a place in the manager's order.
     pub(crate) fn caught_up(&mut self, served: u64) -> Option<Box<Catching>> {
         self.served = served;
-        self.catching.take()
+        self.take_catching()
     }
 
     /// Takes the frames of the manager's own that wait for a stream that catches up.
@@ -313,7 +344,9 @@ impl State {
         bounds: Bounds,
         overflow: Overflow,
     ) -> Pushed {
-        let Some(catching) = self.catching.as_mut().filter(|_| matches!(self.phase, Phase::Live)) else {
+        let is_live = matches!(self.phase, Phase::Live);
+        let Some(catching) = self.rare.as_mut().and_then(|rare| rare.catching.as_mut()).filter(|_| is_live)
+        else {
             return Pushed::Closed;
         };
         let mut dropped = 0;
@@ -334,7 +367,7 @@ impl State {
     }
 
     pub(crate) fn health(&self) -> Health {
-        if let Some(catching) = &self.catching {
+        if let Some(catching) = self.rare.as_ref().and_then(|rare| rare.catching.as_ref()) {
             return if catching.waits_for_log() && self.backlog.is_empty() {
                 Health::Quiet(self.queued_at)
             } else {
@@ -355,8 +388,7 @@ impl State {
     pub(crate) fn ended(&self) -> Option<Reason> {
         match &self.phase {
             Phase::Live => None,
-            Phase::Ending(ending) => Some(ending.farewell.reason),
-            Phase::Ended(reason) => Some(*reason),
+            Phase::Ending(reason) | Phase::Ended(reason) => Some(*reason),
         }
     }
 
@@ -364,16 +396,18 @@ impl State {
     pub(crate) fn end(&mut self, farewell: Farewell) -> impl Iterator<Item = Waker> + use<> {
         if matches!(self.phase, Phase::Live) {
             let gap = self.overflow_is_lost;
-            if let Some(mut catching) = self.catching.take() {
+            if let Some(mut catching) = self.take_catching() {
                 std::iter::from_fn(|| catching.pop_beside()).for_each(|frame| self.backlog.push(frame));
             }
-            self.phase = Phase::Ending(Box::new(Ending { farewell, gap }));
+            self.phase = Phase::Ending(farewell.reason);
+            self.rare.get_or_insert_default().ending = Some(Ending { farewell, gap });
         }
-        self.consumer.take().into_iter().chain(self.watchers.take())
+        self.consumer.take().into_iter().chain(self.take_watchers())
     }
 
     fn take(&mut self, limit: Limit, now: impl FnOnce() -> Millis, batch: &mut Batch) -> bool {
-        if let Some(dropped) = self.dropped.take() {
+        if let Some(dropped) = self.rare.as_mut().and_then(|rare| rare.dropped.take()) {
+            self.shed();
             // What was dropped may stand behind something that waits; then a client that goes on behind the gap would miss that.
             let first = self.backlog.iter().find_map(Frame::place);
             let to = dropped.to.filter(|to| first.is_none_or(|first| first > *to));
@@ -385,13 +419,13 @@ impl State {
             self.waiting_since = now();
             return true;
         }
-        if let Phase::Ending(ending) = &mut self.phase {
-            batch.gap_at_end = ending.gap;
-            let reason = ending.farewell.reason;
-            let ended = std::mem::replace(&mut self.phase, Phase::Ended(reason));
-            if let Phase::Ending(ending) = ended {
+        if let Phase::Ending(reason) = self.phase {
+            self.phase = Phase::Ended(reason);
+            if let Some(ending) = self.rare.as_mut().and_then(|rare| rare.ending.take()) {
+                batch.gap_at_end = ending.gap;
                 batch.farewell = Some(ending.farewell);
             }
+            self.shed();
             return true;
         }
         batch.gap.is_some() || !batch.frames.is_empty()
@@ -420,7 +454,7 @@ impl State {
 
     fn lose(&mut self, events: u32, to: Option<Place>) {
         if events > 0 {
-            let dropped = self.dropped.get_or_insert_default();
+            let dropped = self.rare.get_or_insert_default().dropped.get_or_insert_default();
             dropped.events = dropped.events.saturating_add(events);
             dropped.to = to.or(dropped.to);
         }

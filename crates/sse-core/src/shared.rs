@@ -53,3 +53,13 @@ impl Shared {
         }
     }
 }
+
+#[cfg(all(test, target_pointer_width = "64", not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_and_its_counts_are_192_bytes() {
+        assert_eq!(size_of::<Shared>() + 2 * size_of::<usize>(), 192);
+    }
+}

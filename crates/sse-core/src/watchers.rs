@@ -46,6 +46,11 @@ impl Watchers {
         Some(waker)
     }
 
+    /// Whether nobody waits, and nobody has a key.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Takes all wakers out, to be woken.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Waker> + use<> {
         let wakers = self.0.as_mut().map(|list| std::mem::take(&mut list.wakers));
