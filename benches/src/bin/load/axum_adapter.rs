@@ -21,7 +21,7 @@ pub(crate) fn serve(listener: StdListener, serving: &Serving) -> anyhow::Result<
         let listener = TcpListener::from_std(listener)?;
         let server = sse_axum::serve(listener, app(sse.clone())).manager(&sse);
         let server = match serving.reactor {
-            Switch::On => server,
+            Switch::On => server.reactor_threads(serving.reactor_threads()),
             Switch::Off => server.without_reactor(),
         };
         server.await.context("serving")

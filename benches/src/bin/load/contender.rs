@@ -16,23 +16,43 @@ pub(crate) struct Contender {
     /// What its framework's users would do without it.
     pub(crate) native: Option<Stack>,
     pub(crate) program: PathBuf,
+    /// In which `FOLDER` stands for that of the configuration.
     pub(crate) arguments: Vec<String>,
+    /// The text of a file that tells the server its `ADDRESS`, if it does not print one, and a `FOLDER` to write to.
+    pub(crate) configuration: Option<&'static str>,
 }
 
 impl Contender {
     /// A server of this program, which is at `load`.
     pub(crate) fn own(load: &Path, stack: Stack) -> Self {
-        let (name, arguments) = (stack.title().to_owned(), vec![stack.command()]);
-        Self { name, layout: Layout::Plain, native: stack.native(), program: load.to_owned(), arguments }
+        let (name, arguments) = (stack.title().to_owned(), stack.arguments());
+        Self::plain(name, load.to_owned(), arguments, stack.native())
     }
 
-    /// The hub in demo mode, with room for `streams` and a few more.
-    pub(crate) fn hub(program: &Path, streams: usize, more: &[String]) -> Self {
+    /// A server with the routes of those of this program, which prints its address.
+    pub(crate) fn plain(
+        name: String,
+        program: PathBuf,
+        arguments: Vec<String>,
+        native: Option<Stack>,
+    ) -> Self {
+        Self { name, layout: Layout::Plain, native, program, arguments, configuration: None }
+    }
+
+    /// The hub in demo mode, with room for `streams` and a few more: as it is, and with all streams as bodies.
+    pub(crate) fn hubs(program: &Path, streams: usize, more: &[String]) -> [Self; 2] {
+        let hub = Self::hub(program, streams, more);
+        let mut bodies = Self { name: "sse-hub, bodies".to_owned(), ..hub.clone() };
+        bodies.arguments.push("--reactor=no".to_owned());
+        [hub, bodies]
+    }
+
+    fn hub(program: &Path, streams: usize, more: &[String]) -> Self {
         let room = (streams + 100).to_string();
         let arguments = ["--listen", "127.0.0.1:0", "--max-connections", &room].map(str::to_owned);
         let arguments = arguments.into_iter().chain(more.iter().cloned()).collect();
         let (name, native) = ("sse-hub".to_owned(), Some(Stack::AxumNative));
-        Self { name, layout: Layout::Hub, native, program: program.to_owned(), arguments }
+        Self { layout: Layout::Hub, ..Self::plain(name, program.to_owned(), arguments, native) }
     }
 }
 
@@ -51,7 +71,7 @@ impl FromStr for Contender {
         };
         let mut words = command.split_whitespace().map(str::to_owned);
         let program = words.next().context(usage)?.into();
-        Ok(Self { name: name.to_owned(), layout, native: None, program, arguments: words.collect() })
+        Ok(Self { layout, ..Self::plain(name.to_owned(), program, words.collect(), None) })
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn serve(listener: StdListener, serving: &Serving) -> anyhow::Result<
         });
         let server = sse_hyper::serve(listener, service).manager(&sse);
         let server = match serving.reactor {
-            Switch::On => server,
+            Switch::On => server.reactor_threads(serving.reactor_threads()),
             Switch::Off => server.without_reactor(),
         };
         server.await.context("serving")

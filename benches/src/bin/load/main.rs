@@ -4,7 +4,8 @@
 //!   and exits with 1 if anything was missing, doubled, out of order or damaged, or a stream was ended by the server.
 //! - `load sse-axum`, `sse-hyper` and `sse-actix` are servers with the adapters; `load axum-native`, `hyper-native` and
 //!   `actix-native` are what their users would write without, and `load floor` is the least that any server can cost.
-//! - `load compare` starts each of them and the hub in turn, several rounds, and writes a table and a plot.
+//! - `load compare` starts each of them and the hub in turn, several rounds, and writes a table and a plot; with `--peers` also servers of
+//!   others where they are installed. `load growth` does so at several numbers of streams, `load threads` with several threads of the reactor.
 //!
 //! It exits with 2 if there is nothing to report: a server that is not there, or refuses streams or publishes.
 //!
@@ -14,17 +15,20 @@ mod actix_adapter;
 mod actix_native;
 mod axum_adapter;
 mod axum_native;
+mod chart;
 mod clock;
 mod compare;
 mod contender;
 mod events;
 mod floor;
+mod growth;
 mod hyper_adapter;
 mod hyper_native;
 mod latency;
 mod machine;
 mod manager;
 mod payload;
+mod peer;
 mod plot;
 mod process;
 mod publisher;
@@ -32,6 +36,7 @@ mod ratios;
 mod receiver;
 mod report;
 mod response;
+mod results;
 mod run;
 mod sample;
 mod server;
@@ -42,6 +47,7 @@ mod stream;
 mod summary;
 mod table;
 mod target;
+mod threads;
 mod tracker;
 mod volume;
 mod watch;
@@ -86,6 +92,14 @@ enum Command {
     ///
     /// Exits with 1 if any server did not deliver everything once and in order, and with 2 if it could not be measured.
     Compare(compare::Options),
+    /// Load several servers at several numbers of streams; write a table and a plot.
+    ///
+    /// Exits as `compare` does.
+    Growth(growth::Options),
+    /// Broadcast with one thread of the reactor and with more, servers and load on the same processors; print a table.
+    Threads(threads::Options),
+    /// Install the servers of others that npm has, for `--peers`.
+    Install,
 }
 
 const REPORT: &str = "\
@@ -129,6 +143,9 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::SseHyper(serving) => serve(Stack::SseHyper, &serving),
         Command::ActixNative(serving) => serve(Stack::ActixNative, &serving),
         Command::SseActix(serving) => serve(Stack::SseActix, &serving),
+        Command::Growth(options) => Ok(verdict(growth::growth(&options)?)),
+        Command::Threads(options) => threads::threads(&options).map(verdict),
+        Command::Install => peer::install().map(|()| ExitCode::SUCCESS),
         Command::Compare(options) => {
             let summaries = compare::compare(&options)?;
             println!("{}", serde_json::to_string_pretty(&summaries)?);

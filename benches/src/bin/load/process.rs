@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// Another process, or this one.
@@ -22,20 +22,37 @@ impl Process {
         Self::new(std::process::id())
     }
 
-    /// User and system time of all its threads so far.
+    /// User and system time so far of all its threads, and of the processes that it has started and that are there.
     pub(crate) fn cpu(self) -> anyhow::Result<Duration> {
         let stat = self.read("stat")?;
         let ticks =
             cpu_ticks(&stat).with_context(|| format!("/proc/{}/stat is not as expected", self.pid))?;
         let per_second = rustix::param::clock_ticks_per_second();
-        Ok(Duration::from_millis(ticks * 1000 / per_second.max(1)))
+        let own = Duration::from_millis(ticks * 1000 / per_second.max(1));
+        self.children().try_fold(own, |sum, child| Ok(sum + child.cpu()?))
     }
 
-    /// Its private anonymous memory in bytes: heap and stacks, without files, and without the kernel's socket buffers.
+    /// Their private anonymous memory in bytes: heap and stacks, without files, and without the kernel's socket buffers.
     pub(crate) fn memory(self) -> anyhow::Result<u64> {
         let rollup = self.read("smaps_rollup")?;
         let kib = anonymous_kib(&rollup).context("no `Anonymous` in smaps_rollup")?;
-        Ok(kib * 1024)
+        self.children().try_fold(kib * 1024, |sum, child| Ok(sum + child.memory()?))
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(self) {
+        // It fails only if the process has already ended.
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        let _ = pid.map(|pid| kill_process(pid, Signal::TERM));
+    }
+
+    /// Processes that it has started, by any of its threads. A system that does not tell has none.
+    fn children(self) -> impl Iterator<Item = Self> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid)).into_iter().flatten().flatten();
+        let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+        lists
+            .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
+            .map(Self::new)
     }
 
     fn read(self, name: &str) -> anyhow::Result<String> {
@@ -69,12 +86,14 @@ pub(crate) fn allow_streams(streams: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Keeps the calling thread, and what it starts from now on, on one processor.
-pub(crate) fn pin(cpu: usize) -> anyhow::Result<()> {
-    ensure!(cpu < CpuSet::MAX_CPU, "there is no processor {cpu}");
+/// Keeps the calling thread, and what it starts from now on, on these processors.
+pub(crate) fn pin(cpus: &[usize]) -> anyhow::Result<()> {
     let mut set = CpuSet::new();
-    set.set(cpu);
-    sched_setaffinity(None, &set).with_context(|| format!("pinning to processor {cpu}"))
+    for cpu in cpus {
+        ensure!(*cpu < CpuSet::MAX_CPU, "there is no processor {cpu}");
+        set.set(*cpu);
+    }
+    sched_setaffinity(None, &set).with_context(|| format!("pinning to processors {cpus:?}"))
 }
 
 /// The processors that the calling thread may use.

@@ -1,24 +1,30 @@
 //! A server under test, running as a child process on a processor of its own.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use tempfile::TempDir;
 
 use crate::contender::Contender;
-use crate::process::pin;
+use crate::process::{Process, pin};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A server that does not end within this is killed.
+const GRACE: Duration = Duration::from_secs(3);
+
 /// The processors of the server and of the load.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Cpus {
-    pub(crate) server: usize,
-    pub(crate) load: usize,
+    pub(crate) server: Vec<usize>,
+    pub(crate) load: Vec<usize>,
 }
 
 /// A running server; dropping it ends the process.
@@ -26,6 +32,8 @@ pub(crate) struct Cpus {
 pub(crate) struct Server {
     child: Child,
     address: Option<SocketAddr>,
+    /// Of a server that reads its configuration from a file.
+    _folder: Option<TempDir>,
 }
 
 impl Server {
@@ -34,13 +42,20 @@ impl Server {
     /// # Errors
     ///
     /// If it cannot be started, ends, or says no address; with what it printed.
-    pub(crate) fn start(contender: &Contender, cpus: Cpus) -> anyhow::Result<Self> {
+    pub(crate) fn start(contender: &Contender, cpus: &Cpus) -> anyhow::Result<Self> {
         let name = &contender.name;
-        let mut child = spawn(contender, cpus)?;
+        let (arguments, address, folder) = match contender.configuration {
+            None => (contender.arguments.clone(), None, None),
+            Some(configuration) => configured(configuration, &contender.arguments)?,
+        };
+        let mut child = spawn(&contender.program, &arguments, cpus)?;
         let lines = lines(&mut child);
         // From here on the process is ended even if an error is returned.
-        let mut server = Self { child, address: None };
-        let address = first_address(&lines).with_context(|| format!("starting {name}"))?;
+        let mut server = Self { child, address, _folder: folder };
+        let address = match address {
+            Some(address) => address,
+            None => first_address(&lines).with_context(|| format!("starting {name}"))?,
+        };
         thread::spawn(move || lines.into_iter().for_each(drop));
         wait_for(address).with_context(|| format!("waiting for {name} at {address}"))?;
         server.address = Some(address);
@@ -58,20 +73,40 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // One that has started others ends them only if it is asked.
+        Process::new(self.pid()).terminate();
+        let deadline = Instant::now() + GRACE;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(10));
+        }
         // Both fail only if the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// A child inherits the processor that the thread is pinned to while starting it.
-fn spawn(contender: &Contender, cpus: Cpus) -> anyhow::Result<Child> {
-    let Contender { program, arguments, .. } = contender;
+/// Arguments, address and folder of a server that says no address, since it is told one in a file.
+fn configured(
+    configuration: &str,
+    arguments: &[String],
+) -> anyhow::Result<(Vec<String>, Option<SocketAddr>, Option<TempDir>)> {
+    let folder = tempfile::tempdir().context("making a folder for a server")?;
+    let path = folder.path().to_str().context("a temporary folder whose name is no text")?;
+    // Free a moment ago.
+    let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr())?;
+    let configuration = configuration.replace("FOLDER", path).replace("ADDRESS", &address.to_string());
+    fs::write(folder.path().join("configuration"), configuration).context("writing a configuration")?;
+    let arguments = arguments.iter().map(|argument| argument.replace("FOLDER", path)).collect();
+    Ok((arguments, Some(address), Some(folder)))
+}
+
+/// A child inherits the processors that the thread is pinned to while starting it.
+fn spawn(program: &Path, arguments: &[String], cpus: &Cpus) -> anyhow::Result<Child> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    pin(cpus.server)?;
+    pin(&cpus.server)?;
     let child = command.spawn();
-    pin(cpus.load)?;
+    pin(&cpus.load)?;
     child.with_context(|| format!("starting {}", program.display()))
 }
 
@@ -149,9 +184,19 @@ mod tests {
     fn a_server_that_ends_is_an_error_with_what_it_printed() {
         let arguments = ["-c", "echo sorry >&2; exit 2"].map(str::to_owned).into();
         let (name, program) = ("x".to_owned(), "/bin/sh".into());
-        let contender = Contender { name, layout: Layout::Plain, native: None, program, arguments };
-        let cpu = allowed_cpus().unwrap()[0];
-        let error = Server::start(&contender, Cpus { server: cpu, load: cpu }).unwrap_err();
+        let contender =
+            Contender { name, layout: Layout::Plain, native: None, program, arguments, configuration: None };
+        let cpus = Cpus { server: allowed_cpus().unwrap(), load: allowed_cpus().unwrap() };
+        let error = Server::start(&contender, &cpus).unwrap_err();
         assert!(format!("{error:#}").contains("sorry"), "{error:#}");
+    }
+
+    #[test]
+    fn a_configuration_names_the_folder_and_the_address() {
+        let arguments = ["-c".to_owned(), "FOLDER/configuration".to_owned()];
+        let (arguments, address, folder) = configured("listen ADDRESS; pid FOLDER/pid;", &arguments).unwrap();
+        let text = fs::read_to_string(&arguments[1]).unwrap();
+        let folder = folder.unwrap();
+        assert_eq!(text, format!("listen {}; pid {}/pid;", address.unwrap(), folder.path().display()));
     }
 }

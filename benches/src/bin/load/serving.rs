@@ -18,6 +18,9 @@ pub(crate) struct Serving {
     /// Threads that serve; the floor always has one [default: one for each processor that the server may use].
     #[arg(long)]
     pub(crate) workers: Option<NonZeroUsize>,
+    /// Threads of the reactor [default: as many as `--workers`].
+    #[arg(long)]
+    pub(crate) reactor_threads: Option<NonZeroUsize>,
     /// Events that may wait for a stream; one that is further behind loses some, or is ended. The floor holds none, and
     /// actix's broadcaster 10, since it waits for its streams.
     #[arg(long, default_value_t = 1024)]
@@ -36,6 +39,10 @@ pub(crate) enum Switch {
 impl Serving {
     pub(crate) fn workers(&self) -> usize {
         self.workers.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+    }
+
+    pub(crate) fn reactor_threads(&self) -> NonZeroUsize {
+        self.reactor_threads.or_else(|| NonZeroUsize::new(self.workers())).unwrap_or(NonZeroUsize::MIN)
     }
 
     /// A listening socket that does not block.

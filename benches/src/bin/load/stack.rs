@@ -14,8 +14,12 @@ pub(crate) enum Stack {
     Floor,
     AxumNative,
     SseAxum,
+    /// `sse-axum` with all streams as bodies.
+    SseAxumBodies,
     HyperNative,
     SseHyper,
+    /// `sse-hyper` with all streams as bodies.
+    SseHyperBodies,
     ActixNative,
     SseActix,
 }
@@ -27,8 +31,10 @@ impl Stack {
             Self::Floor => "floor",
             Self::AxumNative => "axum `Sse` + broadcast",
             Self::SseAxum => "sse-axum",
+            Self::SseAxumBodies => "sse-axum, bodies",
             Self::HyperNative => "hyper channel body",
             Self::SseHyper => "sse-hyper",
+            Self::SseHyperBodies => "sse-hyper, bodies",
             Self::ActixNative => "actix `sse` + broadcaster",
             Self::SseActix => "sse-actix",
         }
@@ -39,11 +45,21 @@ impl Stack {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
 
+    /// What starts it.
+    pub(crate) fn arguments(self) -> Vec<String> {
+        let words: &[&str] = match self {
+            Self::SseAxumBodies => &["sse-axum", "--reactor", "off"],
+            Self::SseHyperBodies => &["sse-hyper", "--reactor", "off"],
+            other => return vec![other.command()],
+        };
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
     /// What its framework's users would do without our adapter.
     pub(crate) fn native(self) -> Option<Self> {
         match self {
-            Self::SseAxum => Some(Self::AxumNative),
-            Self::SseHyper => Some(Self::HyperNative),
+            Self::SseAxum | Self::SseAxumBodies => Some(Self::AxumNative),
+            Self::SseHyper | Self::SseHyperBodies => Some(Self::HyperNative),
             Self::SseActix => Some(Self::ActixNative),
             Self::Floor | Self::AxumNative | Self::HyperNative | Self::ActixNative => None,
         }
@@ -54,9 +70,9 @@ impl Stack {
         match self {
             Self::Floor => Floor::on(listener)?.serve(),
             Self::AxumNative => axum_native::serve(listener, serving),
-            Self::SseAxum => axum_adapter::serve(listener, serving),
+            Self::SseAxum | Self::SseAxumBodies => axum_adapter::serve(listener, serving),
             Self::HyperNative => hyper_native::serve(listener, serving),
-            Self::SseHyper => hyper_adapter::serve(listener, serving),
+            Self::SseHyper | Self::SseHyperBodies => hyper_adapter::serve(listener, serving),
             Self::ActixNative => actix_native::serve(listener, serving),
             Self::SseActix => actix_adapter::serve(listener, serving),
         }

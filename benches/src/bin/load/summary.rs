@@ -99,6 +99,16 @@ pub(crate) fn burst_per_cpu(report: &Report) -> f64 {
     report.burst.cpu_us_per_delivery.map_or(f64::NAN, |microseconds| 1e6 / microseconds)
 }
 
+/// Microseconds of the server for opening a stream.
+pub(crate) fn connect_cpu(report: &Report) -> f64 {
+    report.connect_cpu_us.unwrap_or(f64::NAN)
+}
+
+/// Milliseconds within which 99 of 100 events came, when paced.
+pub(crate) fn p99(report: &Report) -> f64 {
+    report.paced.latency_us.p99 / 1000.0
+}
+
 /// Milliseconds of the longest stall of all phases.
 pub(crate) fn longest_stall(report: &Report) -> f64 {
     report.paced.longest_stall_ms.max(report.burst.longest_stall_ms)

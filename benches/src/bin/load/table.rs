@@ -2,16 +2,16 @@
 
 use anyhow::{Context, ensure};
 
-use crate::summary::{Summary, after_kib, burst_per_cpu, burst_rate, idle_kib, longest_stall, paced_cpu};
+use crate::summary::{
+    Summary, after_kib, burst_per_cpu, burst_rate, connect_cpu, idle_kib, longest_stall, paced_cpu,
+};
 use crate::tracker::Faults;
 
-const BEGIN: &str = "<!-- load compare: begin -->";
-const END: &str = "<!-- load compare: end -->";
 const HEAD: &str = "\
 | server | CPU per delivery, paced | to the floor | to its own | latency p50 / p99 / max, paced | burst, deliveries/s | \
-to its own | burst, deliveries per CPU s | to its own | memory per idle stream | to its own | after traffic | longest stall | \
+to its own | burst, deliveries per CPU s | to its own | memory per idle stream | to its own | after traffic | CPU per connect | longest stall | \
 missing / doubled / out of order / ended |
-|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
 ";
 
 /// The section, without its markers.
@@ -31,19 +31,20 @@ pub(crate) fn table(summaries: &[Summary]) -> String {
     format!("{HEAD}{rows}")
 }
 
-/// `page` with the text between the markers replaced, or with markers and text at its end if there are none.
+/// `page` with the text between the markers of `what` replaced, or with markers and text at its end if there are none.
 ///
 /// # Errors
 ///
 /// If one marker is without the other.
-pub(crate) fn replace_section(page: &str, section: &str) -> anyhow::Result<String> {
-    let section = format!("{BEGIN}\n\n{section}\n{END}");
-    let Some((before, rest)) = page.split_once(BEGIN) else {
-        ensure!(!page.contains(END), "the page has `{END}` without `{BEGIN}`");
+pub(crate) fn replace_section(page: &str, what: &str, section: &str) -> anyhow::Result<String> {
+    let (begin, end) = (format!("<!-- load {what}: begin -->"), format!("<!-- load {what}: end -->"));
+    let section = format!("{begin}\n\n{section}\n{end}");
+    let Some((before, rest)) = page.split_once(&begin) else {
+        ensure!(!page.contains(&end), "the page has `{end}` without `{begin}`");
         return Ok(format!("{}\n\n{section}\n", page.trim_end()));
     };
     let (_, after) =
-        rest.split_once(END).with_context(|| format!("the page has `{BEGIN}` without `{END}`"))?;
+        rest.split_once(&end).with_context(|| format!("the page has `{begin}` without `{end}`"))?;
     Ok(format!("{before}{section}{after}"))
 }
 
@@ -61,14 +62,20 @@ fn row(summary: &Summary) -> String {
         format!("{:.2} KiB", summary.median(idle_kib)),
         ratio(summary.native_ratio(|ratios| &ratios.memory)),
         format!("{:.2} KiB", summary.median(after_kib)),
+        microseconds(summary.median(connect_cpu)),
         format!("{:.0} ms", summary.worst(longest_stall)),
         faults(summary),
     ];
     format!("| {} |\n", cells.join(" | "))
 }
 
+/// With a dash where it was not measured.
+pub(crate) fn microseconds(number: f64) -> String {
+    if number.is_finite() { format!("{number:.0} µs") } else { "–".to_owned() }
+}
+
 /// With a dash where there is nothing to compare with.
-fn ratio(ratio: f64) -> String {
+pub(crate) fn ratio(ratio: f64) -> String {
     if ratio.is_finite() { format!("{ratio:.2}") } else { "–".to_owned() }
 }
 
@@ -117,23 +124,25 @@ mod tests {
         servers[1].contender.name = "a|b".to_owned();
         let section = section("Here.", "run it", &Summary::all(servers));
         let row = "| a\\|b | 15.0 µs | 1.50 | 0.75 | 1.5 / 2.5 / 12.0 ms | 123,456 | 2.00 | 66,667 | 1.33 | 0.50 KiB | 1.00 \
-                   | 1.00 KiB | 3 ms | 0 / 0 / 0 / 0 |\n";
+                   | 1.00 KiB | – | 3 ms | 0 / 0 / 0 / 0 |\n";
         assert!(section.contains(row), "{section}");
         assert!(section.contains("| hyper channel body | 20.0 µs | 2.00 | – |"), "{section}");
         assert!(section.starts_with("Here. ") && section.contains("\n\n| server |"));
         let columns = |line: &str| line.replace("\\|", "").matches('|').count();
         let lines: Vec<_> = section.lines().filter(|line| line.starts_with('|')).map(columns).collect();
-        assert_eq!(lines, [15; 5]);
+        assert_eq!(lines, [16; 5]);
     }
 
     #[test]
     fn writes_between_the_markers_only() {
-        let page = replace_section("# Benchmarks\n", "one").unwrap();
-        assert_eq!(page, format!("# Benchmarks\n\n{BEGIN}\n\none\n{END}\n"));
-        let page = replace_section(&format!("{page}\nMore.\n"), "two").unwrap();
-        assert_eq!(page, format!("# Benchmarks\n\n{BEGIN}\n\ntwo\n{END}\n\nMore.\n"));
-        assert!(replace_section(BEGIN, "").is_err());
-        assert!(replace_section(END, "").is_err());
+        let (begin, end) = ("<!-- load growth: begin -->", "<!-- load growth: end -->");
+        let page = replace_section("# Benchmarks\n", "growth", "one").unwrap();
+        assert_eq!(page, format!("# Benchmarks\n\n{begin}\n\none\n{end}\n"));
+        let page = replace_section(&format!("{page}\nMore.\n"), "growth", "two").unwrap();
+        assert_eq!(page, format!("# Benchmarks\n\n{begin}\n\ntwo\n{end}\n\nMore.\n"));
+        assert!(replace_section(begin, "growth", "").is_err());
+        assert!(replace_section(end, "growth", "").is_err());
+        assert!(replace_section(end, "compare", "").is_ok());
     }
 
     #[test]
