@@ -135,3 +135,25 @@ async fn users_are_kept_away_without_a_disconnect_and_listed() {
     assert_eq!(manager.kept_away(), []);
     let _back = manager.connect(Handshake::new().user("ada")).unwrap();
 }
+
+/// Where a user is listed changes with the second stream.
+#[test]
+fn who_gets_a_second_stream_during_a_listing_is_not_missed() {
+    let manager = Manager::builder().build().unwrap();
+    let connect = |name: &str| manager.connect(Handshake::new().user(name)).unwrap();
+    let mut sessions: Vec<_> = (0..10).map(|number| connect(&format!("u{number}"))).collect();
+    let first = manager.users(None, 3);
+    sessions.extend((0..10).map(|number| connect(&format!("u{number}"))));
+    let (mut found, mut cursor) = (first.users, first.next_cursor);
+    while let Some(from) = cursor {
+        let page = manager.users(Some(from), 3);
+        found.extend(page.users);
+        cursor = page.next_cursor;
+    }
+    for number in 0..10 {
+        let wanted = user(&format!("u{number}"));
+        let last = found.iter().rfind(|(user, _)| *user == wanted).map(|(_, count)| *count);
+        assert_eq!(last, Some(2), "u{number} in {found:?}");
+    }
+    assert_eq!(manager.stats().unique_users, 10);
+}
