@@ -1,6 +1,7 @@
 //! Everything that CI runs: `cargo xtask test` runs every step, `cargo xtask STEP` one of them.
 
 mod cargo;
+mod chaos;
 mod error;
 mod floors;
 mod graph;
@@ -18,6 +19,7 @@ use crate::steps::{STEPS, Step};
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let result = match arguments.as_slice() {
+        [command, rest @ ..] if command == "chaos" => chaos::run(rest),
         [command] => chosen(command).and_then(|steps| steps::run(&steps)),
         _ => Err(usage("expected one command")),
     };
@@ -45,6 +47,7 @@ fn usage(problem: &str) -> Error {
     for step in STEPS {
         text.push_str(&format!("  {:<12} {}\n", step.name, step.about));
     }
+    text.push_str("\n  chaos …      the long form of that step, or what its arguments say: see `cargo xtask chaos --help`\n");
     Error::new(text)
 }
 
@@ -56,7 +59,7 @@ mod tests {
     fn test_stands_for_every_step_in_order() {
         let names: Vec<_> = chosen("test").unwrap().iter().map(|step| step.name).collect();
         let expected =
-            ["install", "fmt", "clippy", "floors", "cargo-test", "js", "doc", "loom", "bench-once"];
+            ["install", "fmt", "clippy", "floors", "cargo-test", "chaos", "js", "doc", "loom", "bench-once"];
         assert_eq!(names, expected);
     }
 

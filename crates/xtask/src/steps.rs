@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::cargo::{added_flags, cargo, run as run_command};
 use crate::error::Error;
-use crate::{floors, install, js, loom};
+use crate::{chaos, floors, install, js, loom};
 
 /// One step.
 pub(crate) struct Step {
@@ -25,6 +25,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "cargo-test",
         about: "unit, integration and documentation tests, and examples",
         run: cargo_test,
+    },
+    Step {
+        name: "chaos",
+        about: "hubs and brokers that are killed, briefly: was anything lost?",
+        run: chaos::short,
     },
     Step { name: "js", about: "types, and npm clients against a hub, some in a browser", run: js::check },
     Step { name: "doc", about: "build the documentation, warnings are errors", run: doc },

@@ -1,0 +1,310 @@
+//! Brokers: real servers, each with a port and a folder of its own.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use clap::ValueEnum;
+use rustix::process::Signal;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
+    time::timeout,
+};
+
+use crate::{
+    error::Error,
+    patience::{LONG, until},
+    ports,
+    process::Process,
+};
+
+/// What a broker is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    Redis,
+    Nats,
+}
+
+impl Kind {
+    /// Its name, also the scheme of its URL.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Nats => "nats",
+        }
+    }
+
+    fn executable(self) -> &'static str {
+        match self {
+            Self::Redis => "redis-server",
+            Self::Nats => "nats-server",
+        }
+    }
+}
+
+/// How long a broker may take to answer one question.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// A broker that writes everything down; killed when it is dropped.
+pub(crate) struct Broker {
+    kind: Kind,
+    program: PathBuf,
+    folder: PathBuf,
+    address: SocketAddr,
+    more: Vec<String>,
+    process: Option<Process>,
+}
+
+impl Broker {
+    /// Starts one in a folder that is made for it.
+    pub(crate) async fn start(kind: Kind, folder: &Path) -> Result<Self, Error> {
+        Self::start_with(kind, folder, Vec::new()).await
+    }
+
+    /// A Redis that has what another one has.
+    pub(crate) async fn start_replica(of: &Self, folder: &Path) -> Result<Self, Error> {
+        let primary = of.address;
+        let more = ["--replicaof", &primary.ip().to_string(), &primary.port().to_string()];
+        Self::start_with(Kind::Redis, folder, more.map(str::to_owned).to_vec()).await
+    }
+
+    async fn start_with(kind: Kind, folder: &Path, more: Vec<String>) -> Result<Self, Error> {
+        let name = kind.executable();
+        let program = sse_testkit::executable(name)?
+            .ok_or_else(|| Error::new(format!("there is no {name} in PATH")))?;
+        fs::create_dir_all(folder)?;
+        let (folder, address) = (folder.to_owned(), ports::free()?);
+        let mut broker = Self { kind, program, folder, address, more, process: None };
+        broker.resume().await?;
+        Ok(broker)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Starts it again with what it wrote down, and waits until it answers.
+    pub(crate) async fn resume(&mut self) -> Result<(), Error> {
+        let data = self.data();
+        fs::create_dir_all(&data)?;
+        let (ip, port) = (self.address.ip().to_string(), self.address.port().to_string());
+        let mut command = Command::new(&self.program);
+        match self.kind {
+            Kind::Redis => command
+                .args(["--bind", &ip, "--port", &port, "--save", "", "--dir"])
+                .arg(data)
+                .args(["--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0"]),
+            Kind::Nats => command.args(["-js", "-a", &ip, "-p", &port, "-sd"]).arg(data),
+        };
+        command.args(&self.more);
+        let mut process = Process::spawn(command, &self.folder.join("output"))?;
+        let what = format!("{} to answer", self.kind.executable());
+        until(&what, LONG, async || match process.ended()? {
+            Some(status) => {
+                let output = process.tail();
+                Err(Error::new(format!("{} ended ({status}): {output}", self.kind.executable())))
+            }
+            None => Ok(self.answers().await),
+        })
+        .await?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// As by `kill -9`.
+    pub(crate) fn kill(&mut self) -> Result<(), Error> {
+        self.process.take().map_or(Ok(()), |mut process| process.kill())
+    }
+
+    /// Pauses it; its kernel goes on taking connections.
+    pub(crate) fn pause(&mut self) -> Result<(), Error> {
+        self.process.as_mut().map_or(Ok(()), |process| process.signal(Signal::STOP))
+    }
+
+    /// Lets it go on.
+    pub(crate) fn go_on(&mut self) -> Result<(), Error> {
+        self.process.as_mut().map_or(Ok(()), |process| process.signal(Signal::CONT))
+    }
+
+    /// Takes away what it wrote down. It must have been killed.
+    pub(crate) fn forget(&self) -> Result<(), Error> {
+        Ok(fs::remove_dir_all(self.data())?)
+    }
+
+    /// Empties it while it runs: `FLUSHALL`, or the stream of the log is deleted.
+    pub(crate) async fn empty(&self) -> Result<(), Error> {
+        let is_done = match self.kind {
+            Kind::Redis => self.ask("FLUSHALL").await? == "+OK",
+            Kind::Nats => self.ask_jetstream("STREAM.DELETE.sse_log").await?.contains("\"success\":true"),
+        };
+        if is_done { Ok(()) } else { Err(Error::new("the broker did not let itself be emptied")) }
+    }
+
+    /// The replica gets nothing more, and is a server in its own right.
+    pub(crate) async fn part(&self) -> Result<(), Error> {
+        match self.ask("REPLICAOF NO ONE").await?.as_str() {
+            "+OK" => Ok(()),
+            other => Err(Error::new(format!("the replica does not part: {other}"))),
+        }
+    }
+
+    /// Whether a replica has got everything that was there when it came.
+    pub(crate) async fn is_replica_in_sync(&self) -> Result<bool, Error> {
+        let mut connection = BufReader::new(self.connect().await?);
+        connection.write_all(b"INFO replication\r\n").await?;
+        let mut length = String::new();
+        connection.read_line(&mut length).await?;
+        let length: usize = length
+            .trim_start_matches('$')
+            .trim_end()
+            .parse()
+            .map_err(|_| Error::new(format!("no bulk string: {length}")))?;
+        let mut text = vec![0; length];
+        connection.read_exact(&mut text).await?;
+        Ok(String::from_utf8_lossy(&text).contains("master_link_status:up"))
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    async fn connect(&self) -> Result<TcpStream, Error> {
+        Ok(TcpStream::connect(self.address).await?)
+    }
+
+    /// Asks Redis something that it answers with a line.
+    async fn ask(&self, command: &str) -> Result<String, Error> {
+        let asking = async {
+            let mut connection = BufReader::new(self.connect().await?);
+            connection.write_all(format!("{command}\r\n").as_bytes()).await?;
+            let mut line = String::new();
+            connection.read_line(&mut line).await?;
+            Ok(line.trim_end().to_owned())
+        };
+        timeout(ANSWER, asking).await.map_err(|_| Error::new(format!("no answer to {command}")))?
+    }
+
+    /// Asks JetStream something; gives the answer as it came.
+    async fn ask_jetstream(&self, subject: &str) -> Result<String, Error> {
+        self.ask_jetstream_with(subject, "").await
+    }
+
+    async fn ask_jetstream_with(&self, subject: &str, body: &str) -> Result<String, Error> {
+        let asking = async {
+            let mut connection = BufReader::new(self.connect().await?);
+            let request = format!(
+                "CONNECT {{\"verbose\":false}}\r\nSUB answer 1\r\nPUB $JS.API.{subject} answer {}\r\n{body}\r\n",
+                body.len()
+            );
+            connection.write_all(request.as_bytes()).await?;
+            let mut line = String::new();
+            while !line.starts_with("MSG ") {
+                line.clear();
+                if connection.read_line(&mut line).await? == 0 {
+                    return Err(Error::new("NATS ended the connection"));
+                }
+            }
+            line.clear();
+            connection.read_line(&mut line).await?;
+            Ok(line)
+        };
+        timeout(ANSWER, asking).await.map_err(|_| Error::new(format!("no answer to {subject}")))?
+    }
+
+    /// Whether it is ready for clients.
+    async fn answers(&self) -> bool {
+        match self.kind {
+            Kind::Redis => self.ask("PING").await.is_ok_and(|answer| answer == "+PONG"),
+            Kind::Nats => self
+                .ask_jetstream("INFO")
+                .await
+                .is_ok_and(|answer| answer.contains("\"streams\"") && !answer.contains("\"error\"")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `None` where it is not installed, and need not be.
+    async fn started(kind: Kind, folder: &Path) -> Option<Broker> {
+        sse_testkit::executable(kind.executable()).unwrap()?;
+        Some(Broker::start(kind, folder).await.unwrap())
+    }
+
+    /// What a Redis says of a key.
+    async fn get(broker: &Broker) -> bool {
+        broker.ask("EXISTS key").await.unwrap() == ":1"
+    }
+
+    #[tokio::test]
+    async fn a_redis_keeps_its_data_until_it_is_emptied_or_forgets() {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(mut broker) = started(Kind::Redis, folder.path()).await else { return };
+        for loss in ["none", "files", "flush"] {
+            assert_eq!(broker.ask("SET key value").await.unwrap(), "+OK");
+            if loss == "flush" {
+                broker.empty().await.unwrap();
+            }
+            broker.kill().unwrap();
+            assert!(broker.connect().await.is_err());
+            if loss == "files" {
+                broker.forget().unwrap();
+            }
+            broker.resume().await.unwrap();
+            assert_eq!(get(&broker).await, loss == "none", "{loss}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_replica_has_what_was_there_until_it_parts() {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(primary) = started(Kind::Redis, &folder.path().join("primary")).await else { return };
+        primary.ask("SET key value").await.unwrap();
+        let replica = Broker::start_replica(&primary, &folder.path().join("replica")).await.unwrap();
+        until("the replica", LONG, async || replica.is_replica_in_sync().await).await.unwrap();
+        replica.part().await.unwrap();
+        primary.ask("DEL key").await.unwrap();
+        assert!(get(&replica).await);
+    }
+
+    #[tokio::test]
+    async fn a_nats_keeps_its_streams_until_it_is_emptied_or_forgets() {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(mut broker) = started(Kind::Nats, folder.path()).await else { return };
+        assert!(broker.empty().await.is_err(), "there is no log yet");
+        let is_there = async |broker: &Broker| {
+            !broker.ask_jetstream("STREAM.INFO.sse_log").await.unwrap().contains("\"error\"")
+        };
+        for loss in ["none", "files", "delete"] {
+            let create = r#"{"name":"sse_log","subjects":["chaos"]}"#;
+            let answer = broker.ask_jetstream_with("STREAM.CREATE.sse_log", create).await.unwrap();
+            assert!(!answer.contains("\"error\""), "{answer}");
+            if loss == "delete" {
+                broker.empty().await.unwrap();
+            }
+            broker.kill().unwrap();
+            if loss == "files" {
+                broker.forget().unwrap();
+            }
+            broker.resume().await.unwrap();
+            assert_eq!(is_there(&broker).await, loss == "none", "{loss}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_cannot_start_is_an_error_with_what_it_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(mut broker) = started(Kind::Redis, folder.path()).await else { return };
+        broker.kill().unwrap();
+        broker.more = vec!["--no-such-setting".to_owned(), "1".to_owned()];
+        let error = broker.resume().await.unwrap_err().to_string();
+        assert!(error.contains("no-such-setting"), "{error}");
+    }
+}

@@ -1,0 +1,148 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+use crate::{
+    broker::Kind,
+    play::Size,
+    scenario::{Form, SCENARIOS, Scenario},
+};
+
+/// Breaks hubs, brokers and networks on purpose, and judges what clients got: everything, in order, once, or a gap that says what is missing.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sse-chaos",
+    after_help = "Exits with 1 if anything was lost without a word, doubled, or otherwise wrong."
+)]
+pub(crate) struct Cli {
+    /// The hub's executable
+    #[arg(long, value_name = "FILE", required_unless_present = "list")]
+    hub: Option<PathBuf>,
+    /// What is drawn, faults and events: the same one plays the same plans [default: 1 with --short, else any]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// How many seeds to play, one after the other, from --seed on
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rounds: u64,
+    /// The broker
+    #[arg(long, value_enum, default_value = "both")]
+    broker: Brokers,
+    /// Clients, browsers included [default: 3000, with --short 120]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5000))]
+    clients: Option<u32>,
+    /// So many of the clients are the browser's, under Node [default: 100, with --short 10]
+    #[arg(long, value_name = "N")]
+    browsers: Option<u32>,
+    /// Events a second, at most [default: 60]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    rate: Option<u32>,
+    /// A few scenarios, briefly
+    #[arg(long)]
+    short: bool,
+    /// Only these scenarios
+    #[arg(long, value_name = "SCENARIO", value_parser = known)]
+    only: Vec<String>,
+    /// Takes one event away from one client of each scenario before it is judged: the run must fail
+    #[arg(long)]
+    pub(crate) sabotage: bool,
+    /// Keeps the folder with what brokers and hubs wrote
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Lists the scenarios
+    #[arg(long)]
+    pub(crate) list: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Brokers {
+    Redis,
+    Nats,
+    Both,
+}
+
+fn known(name: &str) -> Result<String, String> {
+    let names = SCENARIOS.iter().map(|scenario| scenario.name);
+    if names.clone().any(|known| known == name) {
+        return Ok(name.to_owned());
+    }
+    Err(format!("there are {}", names.collect::<Vec<_>>().join(", ")))
+}
+
+impl Cli {
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed.unwrap_or_else(|| if self.short { 1 } else { rand::random_range(1..1_000_000) })
+    }
+
+    pub(crate) fn form(&self) -> Form {
+        if self.short { Form::Short } else { Form::Long }
+    }
+
+    pub(crate) fn size(&self) -> Size {
+        let or = |given: Option<u32>, long, short| given.unwrap_or(if self.short { short } else { long });
+        let clients = or(self.clients, 3000, 120);
+        let browsers = or(self.browsers, 100, 10).min(clients);
+        Size {
+            hub: self.hub.clone().unwrap_or_default(),
+            clients: clients as usize,
+            browsers: browsers as usize,
+            rate: or(self.rate, 60, 60),
+        }
+    }
+
+    /// What is played with which broker. Who names a scenario gets it, also if it is none of the short form.
+    pub(crate) fn chosen(&self) -> Vec<(Kind, &'static Scenario)> {
+        let kinds = match self.broker {
+            Brokers::Redis => &[Kind::Redis][..],
+            Brokers::Nats => &[Kind::Nats],
+            Brokers::Both => &[Kind::Redis, Kind::Nats],
+        };
+        let is_named = |scenario: &Scenario| self.only.iter().any(|name| name == scenario.name);
+        let is_chosen = |kind, scenario: &Scenario| match self.only.is_empty() {
+            true => scenario.is_for(kind, self.form()),
+            false => is_named(scenario) && scenario.is_for(kind, Form::Long),
+        };
+        let of_kind = |&kind| {
+            SCENARIOS
+                .iter()
+                .filter(move |scenario| is_chosen(kind, scenario))
+                .map(move |scenario| (kind, scenario))
+        };
+        kinds.iter().flat_map(of_kind).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn chosen(arguments: &[&str]) -> Vec<(Kind, &'static str)> {
+        let cli = Cli::parse_from([&["sse-chaos", "--hub", "hub"], arguments].concat());
+        cli.chosen().iter().map(|(kind, scenario)| (*kind, scenario.name)).collect()
+    }
+
+    #[test]
+    fn the_shape_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn everything_is_played_unless_less_is_asked_for() {
+        let all = chosen(&[]);
+        assert!(all.len() > chosen(&["--short"]).len());
+        assert!(
+            all.iter().any(|(kind, _)| *kind == Kind::Redis)
+                && all.iter().any(|(kind, _)| *kind == Kind::Nats)
+        );
+        assert!(chosen(&["--broker", "nats"]).iter().all(|(kind, _)| *kind == Kind::Nats));
+    }
+
+    #[test]
+    fn a_scenario_that_is_named_is_played_in_either_form() {
+        assert_eq!(chosen(&["--short", "--only", "failover"]), [(Kind::Redis, "failover")], "NATS has none");
+        assert!(Cli::try_parse_from(["sse-chaos", "--hub", "hub", "--only", "rain"]).is_err());
+    }
+}

@@ -1,0 +1,91 @@
+//! All clients: those made for this, and browsers'.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use rand::RngExt;
+use sse_core::Cursor;
+use sse_testkit::chaos::{Client, ClientRequest, Journal, Phase, Subscriber};
+
+use crate::{
+    audience::{self, Audience},
+    browsers::Browsers,
+    error::Error,
+    seed::Seed,
+};
+
+/// The waits of a client between attempts: for the first, and the longest.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+
+/// How long a client waits for the head of an answer. Nodes that are paused take connections, and say nothing.
+const HEAD: Duration = Duration::from_secs(10);
+
+/// All clients, in the order of the audience's members: the browsers' are the last.
+pub(crate) struct Crowd {
+    audience: Arc<Audience>,
+    clients: Vec<Client>,
+    browsers: Option<Browsers>,
+}
+
+impl Crowd {
+    /// Begins to connect all members to a balancer; the last `browsers` of them with the browser's client.
+    pub(crate) async fn start(
+        seed: Seed,
+        audience: Arc<Audience>,
+        address: SocketAddr,
+        browsers: usize,
+    ) -> Result<Self, Error> {
+        let members = &audience.members;
+        let (ours, theirs) = members.split_at(members.len().saturating_sub(browsers));
+        let start = |(index, member): (usize, &Subscriber)| {
+            let seed = seed.dice_of("clients", index as u64).random();
+            let request = ClientRequest::get(address, audience::path(member)).backoff(BACKOFF.0, BACKOFF.1);
+            request.connect_timeout(HEAD).seed(seed).start()
+        };
+        let clients = ours.iter().enumerate().map(start).collect();
+        let browsers = match theirs {
+            [] => None,
+            _ => Some(Browsers::start(&format!("http://{address}/api/sse"), theirs).await?),
+        };
+        Ok(Self { audience, clients, browsers })
+    }
+
+    /// How many have not been served up to a position; `None` stands for any.
+    pub(crate) fn behind(&self, position: Option<&Cursor>) -> usize {
+        let ours = self.clients.iter().map(|client| client.status().last_event_id.parse().ok());
+        let theirs = self.browsers.iter().flat_map(Browsers::positions);
+        ours.chain(theirs).filter(|have: &Option<Cursor>| !is_served(have.as_ref(), position)).count()
+    }
+
+    /// Why it is pointless to wait for them.
+    pub(crate) fn problem(&mut self) -> Result<Option<Error>, Error> {
+        let stopped = self.clients.iter().find_map(|client| match client.status().phase {
+            Phase::Stopped(why) => Some(Error::new(format!("a client gave up: {why:?}"))),
+            _ => None,
+        });
+        if stopped.is_some() {
+            return Ok(stopped);
+        }
+        self.browsers.as_mut().map_or(Ok(None), Browsers::problem)
+    }
+
+    /// Ends all; gives who should have got what, and what each heard.
+    pub(crate) async fn stop(self) -> Result<Vec<(Subscriber, Journal)>, Error> {
+        let mut journals = Vec::with_capacity(self.audience.members.len());
+        for client in self.clients {
+            journals.push(client.stop().await);
+        }
+        if let Some(browsers) = self.browsers {
+            journals.extend(browsers.stop().await?);
+        }
+        Ok(self.audience.members.iter().cloned().zip(journals).collect())
+    }
+}
+
+/// Whether somebody who was served up to a position has had all that there is up to another.
+fn is_served(have: Option<&Cursor>, wanted: Option<&Cursor>) -> bool {
+    match (have, wanted) {
+        (Some(have), Some(wanted)) => have.epoch == wanted.epoch && have.position >= wanted.position,
+        (have, None) => have.is_some(),
+        (None, Some(_)) => false,
+    }
+}

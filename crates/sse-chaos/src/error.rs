@@ -1,0 +1,34 @@
+//! The one error of this program: a message for the person at the terminal.
+
+use std::{fmt, io};
+
+/// Why a run could not be played to its end. That something was lost is no error, but a verdict.
+#[derive(Debug)]
+pub(crate) struct Error(String);
+
+impl Error {
+    /// An error with this message.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<sse_testkit::Error> for Error {
+    fn from(error: sse_testkit::Error) -> Self {
+        Self(error.to_string())
+    }
+}

@@ -1,0 +1,156 @@
+//! Playing one plan.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use sse_core::Cursor;
+use sse_testkit::chaos::{self, Journal, Publication, Subscriber};
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    audience::Audience,
+    broker::Kind,
+    crowd::Crowd,
+    error::Error,
+    fault::{Step, Then},
+    patience::LONG,
+    publisher::Publisher,
+    scenario::Plan,
+    seed::Seed,
+    stage::Stage,
+};
+
+/// How large a play is.
+#[derive(Debug, Clone)]
+pub(crate) struct Size {
+    pub(crate) hub: PathBuf,
+    pub(crate) clients: usize,
+    /// So many of the clients are the browser's.
+    pub(crate) browsers: usize,
+    /// Events a second.
+    pub(crate) rate: u32,
+}
+
+/// All that came of it.
+pub(crate) struct Played {
+    pub(crate) publications: Vec<Publication>,
+    pub(crate) clients: Vec<(Subscriber, Journal)>,
+    pub(crate) faults: Vec<chaos::Fault>,
+    /// How long it took each time until the last client had caught up, from when all was put right.
+    pub(crate) catching_up: Vec<Duration>,
+}
+
+/// After so long without everybody having caught up another fence is published: the one before may be gone with its log.
+const NEXT_FENCE: Duration = Duration::from_secs(2);
+
+struct Play {
+    stage: Stage,
+    publisher: Publisher,
+    crowd: Crowd,
+    catching_up: Vec<Duration>,
+}
+
+/// Plays a plan with a broker, in a folder that is there.
+pub(crate) async fn play(
+    plan: &Plan,
+    kind: Kind,
+    seed: Seed,
+    size: &Size,
+    folder: &Path,
+) -> Result<Played, Error> {
+    let audience = Arc::new(Audience::new(seed, size.clients)?);
+    let stage = Stage::start(kind, plan, &size.hub, size.clients, folder).await?;
+    let publisher = Publisher::new(seed, Arc::clone(&audience), stage.nodes());
+    let crowd = Crowd::start(seed, audience, stage.address(), size.browsers).await?;
+    let mut play = Play { stage, publisher, crowd, catching_up: Vec::new() };
+    let result = play.run(plan, size.rate).await;
+    let faults = result.map_err(|error| play.explain(&error))?;
+    let (publications, catching_up) = (play.publisher.publications(), play.catching_up);
+    Ok(Played { publications, clients: play.crowd.stop().await?, faults, catching_up })
+}
+
+impl Play {
+    async fn run(&mut self, plan: &Plan, rate: u32) -> Result<Vec<chaos::Fault>, Error> {
+        // From the first event on everything is due to everybody.
+        self.connect().await?;
+        self.publisher.start(rate);
+        sleep(Duration::from_millis(500)).await;
+        let mut faults = Vec::new();
+        for step in &plan.steps {
+            faults.push(self.step(step).await?);
+        }
+        self.publisher.stop().await?;
+        self.catch_up().await?;
+        Ok(faults)
+    }
+
+    async fn step(&mut self, step: &Step) -> Result<chaos::Fault, Error> {
+        let began = Instant::now();
+        for fault in &step.faults {
+            self.stage.break_with(*fault).await?;
+        }
+        self.stage.wait(step.lasts, &self.publisher).await?;
+        for fault in &step.faults {
+            self.stage.mend(*fault, Duration::from_millis(200)).await?;
+        }
+        let ended = Instant::now();
+        match step.then {
+            Then::CatchUp => {
+                let time = self.catch_up().await?;
+                self.catching_up.push(time);
+            }
+            Then::GoOn(time) => sleep(time).await,
+        }
+        let names: Vec<_> = step.faults.iter().map(ToString::to_string).collect();
+        Ok(chaos::Fault { name: names.join(" and "), began, ended })
+    }
+
+    /// Waits until every client has a position.
+    async fn connect(&mut self) -> Result<(), Error> {
+        let start = Instant::now();
+        while !self.have_all(None, start).await? {}
+        Ok(())
+    }
+
+    /// Waits until every client has been served all that was published before. Gives how long that took.
+    async fn catch_up(&mut self) -> Result<Duration, Error> {
+        let start = Instant::now();
+        self.stage.ready().await?;
+        loop {
+            let fence = self.publisher.fence().await?;
+            let round = Instant::now();
+            while round.elapsed() < NEXT_FENCE {
+                if fence.is_some() && self.have_all(fence.as_ref(), start).await? {
+                    return Ok(start.elapsed());
+                }
+            }
+        }
+    }
+
+    /// Whether all clients have been served up to a position. Takes a moment.
+    async fn have_all(&mut self, position: Option<&Cursor>, start: Instant) -> Result<bool, Error> {
+        let problems = [self.stage.problem()?, self.crowd.problem()?, self.publisher.problem()];
+        if let Some(problem) = problems.into_iter().flatten().next() {
+            return Err(problem);
+        }
+        let behind = self.crowd.behind(position);
+        if start.elapsed() > LONG {
+            return Err(Error::new(format!("{behind} clients do not catch up in {LONG:?}")));
+        }
+        if behind > 0 {
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(behind == 0)
+    }
+
+    /// What a person at the terminal wants to know besides.
+    fn explain(&self, error: &Error) -> Error {
+        let tails = self.stage.tails().into_iter().enumerate();
+        let tails: String =
+            tails.map(|(node, tail)| format!("\n-- node {node} said last:\n{tail}")).collect();
+        Error::new(format!("{error}{tails}"))
+    }
+}

@@ -1,0 +1,30 @@
+//! Ports that stay a process's own while it is dead.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    ops::Range,
+    process,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use crate::error::Error;
+
+/// Below those that Linux gives to connections that go out, so that nobody gets one in passing.
+const PORTS: Range<u32> = 12_000..32_000;
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// An address on this machine that nobody listens at.
+pub(crate) fn free() -> Result<SocketAddr, Error> {
+    let count = PORTS.end - PORTS.start;
+    for _ in 0..count {
+        // Two runs side by side begin at different places.
+        let step = process::id().wrapping_mul(89).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(PORTS.start + step % count).unwrap_or(u16::MAX);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if TcpListener::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
+    Err(Error::new("no port is free"))
+}

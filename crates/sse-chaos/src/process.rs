@@ -1,0 +1,87 @@
+//! A process of our own.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{error::Error, patience};
+
+/// How much of what a process said is shown when something is wrong with it.
+const TAIL: usize = 4_000;
+
+/// A process that is killed when this is dropped.
+pub(crate) struct Process {
+    child: Child,
+    output: PathBuf,
+}
+
+impl Process {
+    /// Starts it. What it prints goes to a file, behind what is there.
+    pub(crate) fn spawn(mut command: Command, output: &Path) -> Result<Self, Error> {
+        let file = File::options().create(true).append(true).open(output)?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .spawn()
+            .map_err(|error| Error::new(format!("cannot start {:?}: {error}", command.get_program())))?;
+        Ok(Self { child, output: output.to_owned() })
+    }
+
+    /// Sends it a signal. That it has ended is no error here: it is found out by who needs it alive.
+    pub(crate) fn signal(&mut self, signal: Signal) -> Result<(), Error> {
+        // As long as the child has not been waited for, its id cannot have gone to another process.
+        if self.ended()?.is_none() {
+            kill_process(Pid::from_child(&self.child), signal)
+                .map_err(|error| Error::from(std::io::Error::from(error)))?;
+        }
+        Ok(())
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>, Error> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn end(&mut self, limit: Duration) -> Result<ExitStatus, Error> {
+        let mut status = None;
+        let what = format!("the end of process {}", self.child.id());
+        patience::until(&what, limit, async || {
+            status = self.ended()?;
+            Ok(status.is_some())
+        })
+        .await?;
+        status.ok_or_else(|| Error::new("a process without an end"))
+    }
+
+    /// Ends it as `kill -9` does.
+    pub(crate) fn kill(&mut self) -> Result<(), Error> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// The last that it printed.
+    pub(crate) fn tail(&self) -> String {
+        tail_of(&self.output)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn tail_of(file: &Path) -> String {
+    let text = fs::read(file).unwrap_or_default();
+    String::from_utf8_lossy(&text[text.len().saturating_sub(TAIL)..]).into_owned()
+}

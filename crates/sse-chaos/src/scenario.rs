@@ -1,0 +1,332 @@
+//! What is played: plans, drawn from a seed.
+
+use std::{fmt, ops::RangeInclusive, time::Duration};
+
+use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
+
+use crate::{
+    broker::Kind,
+    fault::{Fault, Lasts, Step, Then},
+    seed::Seed,
+};
+
+/// How many hubs there are.
+pub(crate) const NODES: usize = 3;
+
+/// How much is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Once each, as long as it takes to be noticed.
+    Short,
+    Long,
+}
+
+/// A kind of plan.
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    /// The brokers it makes sense with, and whether it belongs to the short form with each.
+    on: &'static [(Kind, Form)],
+    draw: fn(&mut Draw) -> Plan,
+}
+
+use Form::{Long, Short};
+use Kind::{Nats, Redis};
+
+/// With both brokers, in the short form with Redis alone.
+const SHORT_ON_REDIS: &[(Kind, Form)] = &[(Redis, Short), (Nats, Long)];
+const SHORT: &[(Kind, Form)] = &[(Redis, Short), (Nats, Short)];
+const LONG: &[(Kind, Form)] = &[(Redis, Long), (Nats, Long)];
+
+/// Every one, in the order in which they are played.
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "broker-killed",
+        about: "kill -9 of the broker, which comes back with its data",
+        on: SHORT,
+        draw: |draw| draw.rounds(3, |_| Fault::BrokerKilled, &(2.0..=6.0, 0.5..=2.0)),
+    },
+    Scenario {
+        name: "broker-paused",
+        about: "SIGSTOP of the broker",
+        on: LONG,
+        draw: |draw| draw.rounds(2, |_| Fault::BrokerPaused, &(2.0..=12.0, 1.0..=3.0)),
+    },
+    Scenario {
+        name: "broker-emptied",
+        about: "FLUSHALL or a deleted stream, and a broker that comes back empty",
+        on: SHORT_ON_REDIS,
+        draw: |draw| {
+            let mut faults = [Fault::BrokerEmptied, Fault::BrokerLost].into_iter().cycle();
+            draw.rounds(4, move |_| faults.next().unwrap_or(Fault::BrokerEmptied), &(1.0..=3.0, 0.5..=1.5))
+        },
+    },
+    Scenario {
+        name: "failover",
+        about: "a replica without the last entries takes the broker's place",
+        on: &[(Redis, Long)],
+        draw: |draw| Plan {
+            has_replica: true,
+            ..draw.rounds(1, |_| Fault::FailOver, &(2.0..=4.0, 1.0..=2.0))
+        },
+    },
+    Scenario {
+        name: "link-half-open",
+        about: "what one node and the broker say vanishes",
+        on: LONG,
+        draw: |draw| draw.rounds(4, Draw::half_open_link, &(6.0..=15.0, 4.0..=8.0)),
+    },
+    Scenario {
+        name: "node-cut-off",
+        about: "one node is cut off from the broker",
+        on: SHORT_ON_REDIS,
+        draw: |draw| draw.rounds(3, |draw| Fault::LinkCut(draw.node()), &(3.0..=8.0, 1.0..=2.0)),
+    },
+    Scenario {
+        name: "node-paused",
+        about: "SIGSTOP of one node",
+        on: SHORT_ON_REDIS,
+        draw: |draw| draw.rounds(1, |draw| Fault::NodePaused(draw.node()), &(30.0..=30.0, 3.0..=5.0)),
+    },
+    Scenario {
+        name: "node-killed",
+        about: "kill -9 of one node after the other",
+        on: SHORT,
+        draw: |draw| draw.rounds(4, |draw| Fault::NodeKilled(draw.node()), &(1.0..=4.0, 0.5..=1.5)),
+    },
+    Scenario {
+        name: "rolling-restart",
+        about: "SIGTERM and a new start of each node in turn",
+        on: SHORT_ON_REDIS,
+        draw: |draw| draw.rounds(2, |_| Fault::RollingRestart, &(0.5..=2.0, 0.1..=0.5)),
+    },
+    Scenario {
+        name: "drops",
+        about: "two seconds without a network for all clients, again and again",
+        on: SHORT,
+        draw: Draw::drops,
+    },
+    Scenario {
+        name: "clients-half-open",
+        about: "what clients and nodes say vanishes",
+        on: LONG,
+        draw: |draw| draw.rounds(3, Draw::half_open_clients, &(5.0..=12.0, 3.0..=5.0)),
+    },
+    Scenario {
+        name: "trimming",
+        about: "clients are away for longer than the log reaches back",
+        on: SHORT_ON_REDIS,
+        draw: Draw::trimming,
+    },
+    Scenario {
+        name: "resume-storm",
+        about: "all clients come back at once and have missed much",
+        on: LONG,
+        draw: Draw::storm,
+    },
+    Scenario {
+        name: "mixed",
+        about: "two things at once, whatever they are",
+        on: SHORT_ON_REDIS,
+        draw: Draw::mixed,
+    },
+];
+
+impl Scenario {
+    /// Whether it is played with this broker in this form.
+    pub(crate) fn is_for(&self, kind: Kind, form: Form) -> bool {
+        self.on.iter().any(|&(on, least)| on == kind && (form == Long || least == Short))
+    }
+
+    /// The plan that a seed stands for.
+    pub(crate) fn plan(&self, seed: Seed, form: Form) -> Plan {
+        let mut draw = Draw { dice: seed.dice(self.name), form };
+        let mut plan = (self.draw)(&mut draw);
+        // What nodes have in memory costs no read of the broker: with next to nothing of it they must read.
+        if draw.dice.random() {
+            plan.settings.extend(["--backplane-memory", "4096"].map(str::to_owned));
+        }
+        plan
+    }
+}
+
+/// Whether clients are told of gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gaps {
+    /// Nothing is lost, so nobody may be.
+    Never,
+    Perhaps,
+    /// Something is lost, so somebody must be.
+    Surely,
+}
+
+/// What is played, step by step.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Plan {
+    /// Flags of the hubs.
+    pub(crate) settings: Vec<String>,
+    pub(crate) has_replica: bool,
+    /// Whether clients are away for longer than the log reaches back.
+    pub(crate) trims: bool,
+    pub(crate) steps: Vec<Step>,
+}
+
+impl Plan {
+    /// What clients should be told of gaps.
+    pub(crate) fn gaps(&self) -> Gaps {
+        let mut faults = self.steps.iter().flat_map(|step| &step.faults);
+        match () {
+            () if self.trims || faults.any(|fault| fault.loses_the_log()) => Gaps::Surely,
+            () if self.has_replica => Gaps::Perhaps,
+            () => Gaps::Never,
+        }
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.settings.is_empty() {
+            writeln!(f, "  hubs with {}", self.settings.join(" "))?;
+        }
+        self.steps.iter().enumerate().try_for_each(|(index, step)| writeln!(f, "  {}. {step}", index + 1))
+    }
+}
+
+/// Draws plans.
+struct Draw {
+    dice: StdRng,
+    form: Form,
+}
+
+/// Seconds in the long and in the short form.
+type Seconds = (RangeInclusive<f64>, RangeInclusive<f64>);
+
+impl Draw {
+    fn node(&mut self) -> usize {
+        self.dice.random_range(0..NODES)
+    }
+
+    fn half_open_link(&mut self) -> Fault {
+        let node = self.node();
+        if self.dice.random() { Fault::LinkFrozen(node) } else { Fault::LinkStranded(node) }
+    }
+
+    fn half_open_clients(&mut self) -> Fault {
+        if self.dice.random() { Fault::ClientsFrozen } else { Fault::ClientsStranded }
+    }
+
+    fn time(&mut self, (long, short): &Seconds) -> Duration {
+        let range = if self.form == Long { long } else { short }.clone();
+        Duration::from_secs_f64(self.dice.random_range(range))
+    }
+
+    /// One thing after the other, in the short form once.
+    fn rounds(&mut self, long: usize, mut fault: impl FnMut(&mut Self) -> Fault, seconds: &Seconds) -> Plan {
+        let count = if self.form == Long { long } else { 1 };
+        let step = |_| {
+            let faults = vec![fault(self)];
+            Step { faults, lasts: Lasts::Time(self.time(seconds)), then: Then::CatchUp }
+        };
+        Plan { steps: (0..count).map(step).collect(), ..Plan::default() }
+    }
+
+    fn drops(&mut self) -> Plan {
+        let count = if self.form == Long { 6 } else { 2 };
+        let mut steps: Vec<_> = (0..count)
+            .map(|_| Step {
+                faults: vec![Fault::ClientsDropped],
+                lasts: Lasts::Time(Duration::from_secs(2)),
+                then: Then::GoOn(self.time(&(0.0..=4.0, 0.0..=1.5))),
+            })
+            .collect();
+        if let Some(last) = steps.last_mut() {
+            last.then = Then::CatchUp;
+        }
+        Plan { steps, ..Plan::default() }
+    }
+
+    fn trimming(&mut self) -> Plan {
+        let entries = 100;
+        let away = |draw: &mut Self| Step {
+            faults: vec![Fault::ClientsDropped],
+            lasts: Lasts::Events(draw.dice.random_range(4 * entries..6 * entries)),
+            then: Then::CatchUp,
+        };
+        let count = if self.form == Long { 2 } else { 1 };
+        let steps = (0..count).map(|_| away(self)).collect();
+        Plan {
+            settings: ["--log-entries".to_owned(), entries.to_string()].to_vec(),
+            trims: true,
+            steps,
+            ..Plan::default()
+        }
+    }
+
+    fn storm(&mut self) -> Plan {
+        let events = if self.form == Long { 500 } else { 200 };
+        let step =
+            Step { faults: vec![Fault::ClientsDropped], lasts: Lasts::Events(events), then: Then::CatchUp };
+        Plan { steps: vec![step], ..Plan::default() }
+    }
+
+    fn mixed(&mut self) -> Plan {
+        let count = if self.form == Long { 5 } else { 1 };
+        let steps = (0..count).map(|_| self.mixture()).collect();
+        Plan { steps, ..Plan::default() }
+    }
+
+    /// Two different things at once: one of them with the broker or a node, the other where the clients are.
+    fn mixture(&mut self) -> Step {
+        let node = self.node();
+        let inner = [
+            Fault::BrokerKilled,
+            Fault::BrokerLost,
+            Fault::BrokerEmptied,
+            Fault::BrokerPaused,
+            Fault::LinkCut(node),
+            Fault::LinkFrozen(node),
+            Fault::LinkStranded(node),
+        ];
+        let outer = [Fault::ClientsDropped, Fault::NodeKilled(self.node()), Fault::NodePaused(self.node())];
+        let mut one_of = |faults: &[Fault]| faults.choose(&mut self.dice).copied();
+        let faults = one_of(&inner).into_iter().chain(one_of(&outer)).collect();
+        Step { faults, lasts: Lasts::Time(self.time(&(2.0..=8.0, 1.0..=2.5))), then: Then::CatchUp }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_is_a_plan() {
+        for scenario in SCENARIOS {
+            for form in [Short, Long] {
+                let plan = |seed| scenario.plan(Seed::new(seed), form);
+                assert_eq!(plan(1), plan(1), "{}", scenario.name);
+                assert!(!plan(1).steps.is_empty(), "{}", scenario.name);
+                assert!((2..20).any(|seed| plan(seed) != plan(1)), "{}", scenario.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_plan_ends_with_everybody_caught_up() {
+        for scenario in SCENARIOS {
+            for seed in 0..20 {
+                let plan = scenario.plan(Seed::new(seed), Long);
+                assert_eq!(plan.steps.last().map(|step| step.then), Some(Then::CatchUp), "{}", scenario.name);
+            }
+        }
+    }
+
+    #[test]
+    fn both_forms_have_both_brokers() {
+        for form in [Short, Long] {
+            for kind in [Redis, Nats] {
+                assert!(SCENARIOS.iter().any(|scenario| scenario.is_for(kind, form)));
+            }
+        }
+        assert!(SCENARIOS.iter().all(|scenario| scenario.is_for(Redis, Long)));
+    }
+}

@@ -1,0 +1,180 @@
+//! What a play comes to.
+
+use std::{fmt, time::Duration};
+
+use sse_testkit::chaos::{Journal, Offence, Oracle, Subscriber, Told, Verdict};
+
+use crate::{
+    error::Error,
+    play::Played,
+    scenario::{Gaps, Plan},
+};
+
+/// One line of the board, and what is wrong, if anything is.
+pub(crate) struct Score {
+    pub(crate) name: String,
+    pub(crate) verdict: Verdict,
+    retried: u64,
+    catching_up: Option<Duration>,
+    pub(crate) problems: Vec<String>,
+}
+
+/// How often something has to be found wrong in what was altered on purpose.
+const ALTERATIONS: usize = 3;
+
+/// Judges a play. With `sabotage` an event is taken away from a client before.
+pub(crate) fn judge(
+    name: String,
+    plan: &Plan,
+    mut played: Played,
+    sabotage: Sabotage,
+) -> Result<Score, Error> {
+    let oracle = Oracle::new(played.publications.iter().cloned())
+        .map_err(|error| Error::new(error.to_string()))?
+        .faults(played.faults.iter().cloned());
+    if sabotage == Sabotage::Swallow {
+        let place = (0..played.clients.len())
+            .find_map(|client| Some((client, deliveries(&played.clients[client].1).next()?)));
+        let (client, entry) = place.ok_or_else(|| Error::new("there is nothing to take away"))?;
+        played.clients[client].1 = without(&played.clients[client].1, entry);
+    }
+    let verdict = oracle.judge(pairs(&played.clients));
+    let mut problems = problems(&verdict, plan);
+    if sabotage == Sabotage::None {
+        problems.extend(unseen(&oracle, &verdict, &played.clients));
+    }
+    let retried = played.publications.iter().filter(|publication| publication.tries > 1).count() as u64;
+    Ok(Score { name, verdict, retried, catching_up: played.catching_up.iter().max().copied(), problems })
+}
+
+/// Whether a loss is feigned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sabotage {
+    None,
+    /// One client did not note one event.
+    Swallow,
+}
+
+fn pairs(clients: &[(Subscriber, Journal)]) -> impl Iterator<Item = (&Subscriber, &Journal)> {
+    clients.iter().map(|(subscriber, journal)| (subscriber, journal))
+}
+
+/// What must not be.
+fn problems(verdict: &Verdict, plan: &Plan) -> Vec<String> {
+    let gaps = verdict.gaps.total();
+    let counts = [
+        ("lost without a word", verdict.lost),
+        ("not delivered in the end", verdict.undelivered),
+        ("doubled beyond what ids tell", verdict.doubled),
+        ("of nobody", verdict.foreign),
+        ("for others", verdict.misdirected),
+        ("under another id than acknowledged", verdict.misplaced),
+        ("out of order", verdict.out_of_order),
+        ("clients that gave up", verdict.gave_up),
+        ("clients that never connected", verdict.never_connected),
+        ("gaps where nothing is missing", if plan.gaps() == Gaps::Never { gaps } else { 0 }),
+    ];
+    let mut problems: Vec<_> = counts
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(what, count)| format!("{what}: {count}"))
+        .collect();
+    if plan.gaps() == Gaps::Surely && gaps == 0 {
+        problems.push("nobody was told of a gap".to_owned());
+    }
+    if verdict.delivered == 0 {
+        problems.push("nothing was delivered".to_owned());
+    }
+    if problems.is_empty() && !verdict.is_clean() {
+        problems.push("the oracle objects".to_owned());
+    }
+    problems.extend(verdict.offences.iter().map(described));
+    problems
+}
+
+fn described(offence: &Offence) -> String {
+    let Offence { client, kind, number, id, at, detail, .. } = offence;
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let (number, id) = (
+        or_dash(number.map(|number| number.to_string())),
+        or_dash(id.as_ref().map(|id| id.to_id().to_string())),
+    );
+    format!("  {kind:?}: client {client}, event {number}, id {id}, at {:.3} s: {detail}", at.as_secs_f64())
+}
+
+/// What the oracle did not see: a judge that finds nothing wrong must find what is altered on purpose.
+fn unseen(oracle: &Oracle, verdict: &Verdict, clients: &[(Subscriber, Journal)]) -> Option<String> {
+    let places = clients
+        .iter()
+        .filter_map(|(subscriber, journal)| Some((subscriber, journal, deliveries(journal).next()?)));
+    let missed = places.take(ALTERATIONS).any(|(subscriber, journal, entry)| {
+        let honest = oracle.judge([(subscriber, journal)]);
+        let lost = oracle.judge([(subscriber, &without(journal, entry))]);
+        let doubled = oracle.judge([(subscriber, &with_twice(journal, entry))]);
+        lost.lost != honest.lost + 1 || doubled.doubled != honest.doubled + 1
+    });
+    (missed && verdict.is_clean()).then(|| "the oracle did not find what was altered on purpose".to_owned())
+}
+
+/// The places of events after which the same stream brought another one, so that the client was surely served beyond them.
+fn deliveries(journal: &Journal) -> impl Iterator<Item = usize> {
+    let is_event = |told: &Told| matches!(told, Told::Event { number: Some(_), id: Some(_) });
+    let entries: Vec<_> = journal.entries().map(|entry| is_event(&entry.told)).collect();
+    let middle = entries.len() / 2;
+    // In the middle of what happened first, then from the beginning.
+    (middle..entries.len())
+        .chain(0..middle)
+        .filter(move |&place| entries[place] && entries.get(place + 1) == Some(&true))
+}
+
+/// A journal without one entry.
+fn without(journal: &Journal, place: usize) -> Journal {
+    altered(journal, |index| usize::from(index != place))
+}
+
+/// A journal with one entry twice.
+fn with_twice(journal: &Journal, place: usize) -> Journal {
+    altered(journal, |index| 1 + usize::from(index == place))
+}
+
+fn altered(journal: &Journal, times: impl Fn(usize) -> usize) -> Journal {
+    let mut copy = Journal::new(journal.origin());
+    for (index, entry) in journal.entries().enumerate() {
+        for _ in 0..times(index) {
+            copy.push(journal.origin() + entry.at, entry.told.clone());
+        }
+    }
+    copy
+}
+
+/// The heads of the columns, as a table in Markdown.
+pub(crate) const HEAD: &str = "\
+| scenario | published | tried again | due | delivered | told of by a gap | lost | doubled | doubles dropped by id | streams | gaps told | back p50 / p99 / last |
+|---|---|---|---|---|---|---|---|---|---|---|---|";
+
+impl fmt::Display for Score {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = &self.verdict;
+        let worst = |time: fn(&sse_testkit::chaos::Recovery) -> Duration| {
+            verdict.recoveries.iter().map(time).max().unwrap_or_default().as_secs_f64()
+        };
+        let last = self.catching_up.unwrap_or_default().as_secs_f64();
+        write!(
+            f,
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.1} / {:.1} / {last:.1} s |",
+            self.name,
+            verdict.acknowledged,
+            self.retried,
+            verdict.due,
+            verdict.delivered,
+            verdict.covered,
+            verdict.lost + verdict.undelivered,
+            verdict.doubled,
+            verdict.doubled_on_wire,
+            verdict.connects,
+            verdict.gaps.total(),
+            worst(|recovery| recovery.p50),
+            worst(|recovery| recovery.p99),
+        )
+    }
+}

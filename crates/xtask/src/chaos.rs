@@ -1,0 +1,47 @@
+//! `sse-chaos` and the hub that it plays with, built and run.
+
+use std::env::consts::EXE_SUFFIX;
+use std::path::PathBuf;
+
+use crate::cargo::{cargo, metadata, run as run_command};
+use crate::error::Error;
+
+/// The short form, with the hub as the other tests have it.
+pub(crate) fn short() -> Result<(), Error> {
+    run(&["--short".to_owned()])
+}
+
+/// What the arguments say; without `--short` with optimised programs.
+pub(crate) fn run(arguments: &[String]) -> Result<(), Error> {
+    let metadata = metadata()?;
+    let target = metadata["target_directory"].as_str().map(PathBuf::from);
+    let target = target.ok_or_else(|| Error::new("cargo metadata: no text `target_directory`"))?;
+    let (profile, flags) = profile(arguments);
+    // One by one, so that the hub is built with the features that it has elsewhere.
+    for package in ["sse-hub", "sse-chaos"] {
+        run_command(cargo(&["build", "-p", package]).args(flags))?;
+    }
+    let program = |name: &str| target.join(profile).join(format!("{name}{EXE_SUFFIX}"));
+    let mut command = std::process::Command::new(program("sse-chaos"));
+    run_command(command.arg("--hub").arg(program("sse-hub")).args(arguments))
+}
+
+/// Where what is built goes, and what cargo is told.
+fn profile(arguments: &[String]) -> (&'static str, &'static [&'static str]) {
+    if arguments.iter().any(|argument| argument == "--short") {
+        ("debug", &[])
+    } else {
+        ("release", &["--release"])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_long_form_is_worth_an_optimised_build() {
+        assert_eq!(profile(&["--seed".to_owned(), "1".to_owned()]).0, "release");
+        assert_eq!(profile(&["--broker".to_owned(), "nats".to_owned(), "--short".to_owned()]).0, "debug");
+    }
+}
