@@ -31,6 +31,7 @@ impl Audience {
             Subscriber {
                 user: users.choose(&mut dice).cloned(),
                 topics: topics.sample(&mut dice, count).cloned().collect(),
+                ..Subscriber::default()
             }
         };
         let members = (0..clients).map(member).collect();
@@ -91,7 +92,8 @@ mod tests {
     fn a_path_names_user_and_topics() {
         let topic = |name: &str| Topic::new(name.to_owned()).unwrap();
         let user = Some(UserId::new("u1".to_owned()).unwrap());
-        let subscriber = Subscriber { user, topics: vec![topic("t1"), topic("t2")] };
+        let topics = vec![topic("t1"), topic("t2")];
+        let subscriber = Subscriber { user, topics, ..Subscriber::default() };
         assert_eq!(path(&subscriber), "/api/sse?user=u1&topics=t1,t2");
     }
 }

@@ -2,7 +2,11 @@
 
 use std::{fmt, ops::RangeInclusive, time::Duration};
 
-use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
+use rand::{
+    RngExt,
+    rngs::StdRng,
+    seq::{IndexedRandom, SliceRandom},
+};
 
 use crate::{
     broker::Kind,
@@ -56,10 +60,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "broker-emptied",
         about: "FLUSHALL or a deleted stream, and a broker that comes back empty",
         on: SHORT_ON_REDIS,
-        draw: |draw| {
-            let mut faults = [Fault::BrokerEmptied, Fault::BrokerLost].into_iter().cycle();
-            draw.rounds(4, move |_| faults.next().unwrap_or(Fault::BrokerEmptied), &(1.0..=3.0, 0.5..=1.5))
-        },
+        draw: Draw::losses,
     },
     Scenario {
         name: "failover",
@@ -228,6 +229,14 @@ impl Draw {
             Step { faults, lasts: Lasts::Time(self.time(seconds)), then: Then::CatchUp }
         };
         Plan { steps: (0..count).map(step).collect(), ..Plan::default() }
+    }
+
+    fn losses(&mut self) -> Plan {
+        let mut faults = [Fault::BrokerEmptied, Fault::BrokerLost];
+        faults.shuffle(&mut self.dice);
+        let mut faults = faults.into_iter().cycle();
+        let next = |_: &mut Self| faults.next().unwrap_or(Fault::BrokerLost);
+        self.rounds(4, next, &(1.0..=3.0, 0.5..=1.5))
     }
 
     fn drops(&mut self) -> Plan {
