@@ -83,11 +83,13 @@ impl Cli {
         let or = |given: Option<u32>, long, short| given.unwrap_or(if self.short { short } else { long });
         let clients = or(self.clients, 3000, 120);
         let browsers = or(self.browsers, 100, 10).min(clients);
+        let rate = or(self.rate, 60, 60);
         Size {
             hub: self.hub.clone().unwrap_or_default(),
             clients: clients as usize,
             browsers: browsers as usize,
-            rate: or(self.rate, 60, 60),
+            rate,
+            calm: u64::from(if self.short { rate / 2 } else { 2 * rate }),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::{
     broker::Kind,
     crowd::Crowd,
     error::Error,
-    fault::{Step, Then},
+    fault::{Lasts, Step, Then},
     patience::LONG,
     publisher::Publisher,
     scenario::Plan,
@@ -32,6 +32,8 @@ pub(crate) struct Size {
     pub(crate) browsers: usize,
     /// Events a second.
     pub(crate) rate: u32,
+    /// Events before each fault.
+    pub(crate) calm: u64,
 }
 
 /// All that came of it.
@@ -66,20 +68,20 @@ pub(crate) async fn play(
     let publisher = Publisher::new(seed, Arc::clone(&audience), stage.nodes());
     let crowd = Crowd::start(seed, audience, stage.address(), size.browsers).await?;
     let mut play = Play { stage, publisher, crowd, catching_up: Vec::new() };
-    let result = play.run(plan, size.rate).await;
+    let result = play.run(plan, size).await;
     let faults = result.map_err(|error| play.explain(&error))?;
     let (publications, catching_up) = (play.publisher.publications(), play.catching_up);
     Ok(Played { publications, clients: play.crowd.stop().await?, faults, catching_up })
 }
 
 impl Play {
-    async fn run(&mut self, plan: &Plan, rate: u32) -> Result<Vec<chaos::Fault>, Error> {
+    async fn run(&mut self, plan: &Plan, size: &Size) -> Result<Vec<chaos::Fault>, Error> {
         // From the first event on everything is due to everybody.
         self.connect().await?;
-        self.publisher.start(rate);
-        sleep(Duration::from_millis(500)).await;
+        self.publisher.start(size.rate);
         let mut faults = Vec::new();
         for step in &plan.steps {
+            self.stage.wait(Lasts::Events(size.calm), &self.publisher).await?;
             faults.push(self.step(step).await?);
         }
         self.publisher.stop().await?;
