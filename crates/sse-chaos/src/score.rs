@@ -178,3 +178,95 @@ impl fmt::Display for Score {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sse_core::{Cursor, Epoch, Position, Target};
+    use sse_testkit::chaos::{Gap, GapReason, Publication};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::fault::{Fault, Lasts, Step, Then};
+
+    fn id(position: u64) -> Cursor {
+        Cursor::new(Epoch::new("e").unwrap(), Position::new(position, 0))
+    }
+
+    /// Ten events for all, and clients that got them.
+    fn played(clients: usize) -> Played {
+        let publication = |number| {
+            let mut publication = Publication::new(number, Target::All);
+            publication.acknowledge(id(number + 1));
+            publication
+        };
+        let journal = || {
+            let mut journal = Journal::new(Instant::now());
+            journal.push(Instant::now(), Told::Connected { id: Some(id(0)), resumed: false });
+            for number in 0..10 {
+                journal.push(Instant::now(), Told::Event { number: Some(number), id: Some(id(number + 1)) });
+            }
+            journal
+        };
+        Played {
+            publications: (0..10).map(publication).collect(),
+            clients: (0..clients).map(|_| (Subscriber::default(), journal())).collect(),
+            faults: Vec::new(),
+            catching_up: vec![Duration::from_secs(1), Duration::from_secs(3)],
+        }
+    }
+
+    fn plan(fault: Fault) -> Plan {
+        let step = Step { faults: vec![fault], lasts: Lasts::Events(1), then: Then::CatchUp };
+        Plan { steps: vec![step], ..Plan::default() }
+    }
+
+    fn score(fault: Fault, played: Played, sabotage: Sabotage) -> Score {
+        judge("it".to_owned(), &plan(fault), played, sabotage).unwrap()
+    }
+
+    #[test]
+    fn a_good_play_has_no_problems_and_a_line() {
+        let score = score(Fault::BrokerKilled, played(3), Sabotage::None);
+        assert_eq!(score.problems, [""; 0]);
+        let line = score.to_string();
+        assert!(line.starts_with("| it | 10 | 0 | 30 | 30 | 0 | 0 | 0 | 0 | 3 | 0 | "), "{line}");
+        assert!(line.ends_with(" 3.0 s |"), "{line}");
+        assert_eq!(line.matches('|').count(), HEAD.lines().next().unwrap().matches('|').count());
+    }
+
+    #[test]
+    fn one_event_that_a_client_did_not_get_is_a_problem_that_names_both() {
+        let score = score(Fault::BrokerKilled, played(3), Sabotage::Swallow);
+        assert_eq!(score.verdict.lost, 1);
+        assert_eq!(score.problems[0], "lost without a word: 1");
+        assert!(score.problems[1].contains("client 0, event 4"), "{:?}", score.problems);
+    }
+
+    #[test]
+    fn a_gap_is_a_problem_where_nothing_is_missing_and_its_absence_where_the_log_was_lost() {
+        let problems = |fault, played| score(fault, played, Sabotage::None).problems;
+        assert_eq!(problems(Fault::BrokerLost, played(3)), ["nobody was told of a gap"]);
+        let with_gap = || {
+            let mut played = played(3);
+            let gap = Gap { reason: GapReason::Epoch, dropped: None, from: Some(id(10)), to: Some(id(10)) };
+            played.clients[0].1.push(Instant::now(), Told::Gap(gap));
+            played
+        };
+        assert_eq!(problems(Fault::BrokerLost, with_gap()), [""; 0]);
+        assert_eq!(problems(Fault::BrokerKilled, with_gap()), ["gaps where nothing is missing: 1"]);
+    }
+
+    #[test]
+    fn a_play_in_which_nothing_came_proves_nothing() {
+        let score = score(Fault::BrokerKilled, played(0), Sabotage::None);
+        assert_eq!(score.problems, ["nothing was delivered"]);
+    }
+
+    #[test]
+    fn a_judge_that_sees_nothing_is_found_out() {
+        let played = played(1);
+        let blind = Oracle::new([]).unwrap();
+        let verdict = blind.judge([]);
+        assert!(unseen(&blind, &verdict, &played.clients).is_some());
+    }
+}
