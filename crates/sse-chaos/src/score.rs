@@ -1,8 +1,8 @@
 //! What a play comes to.
 
-use std::{fmt, time::Duration};
+use std::{collections::HashSet, fmt, time::Duration};
 
-use sse_testkit::chaos::{Journal, Offence, Oracle, Subscriber, Told, Verdict};
+use sse_testkit::chaos::{Journal, Offence, Oracle, Publication, Recovery, Subscriber, Told, Verdict};
 
 use crate::{
     error::Error,
@@ -32,16 +32,17 @@ pub(crate) fn judge(
     let oracle = Oracle::new(played.publications.iter().cloned())
         .map_err(|error| Error::new(error.to_string()))?
         .faults(played.faults.iter().cloned());
+    let plain = plain(&played);
     if sabotage == Sabotage::Swallow {
         let place = (0..played.clients.len())
-            .find_map(|client| Some((client, deliveries(&played.clients[client].1).next()?)));
+            .find_map(|client| Some((client, deliveries(&played.clients[client].1, &plain).next()?)));
         let (client, entry) = place.ok_or_else(|| Error::new("there is nothing to take away"))?;
         played.clients[client].1 = without(&played.clients[client].1, entry);
     }
     let verdict = oracle.judge(pairs(&played.clients));
     let mut problems = problems(&verdict, plan);
     if sabotage == Sabotage::None {
-        problems.extend(unseen(&oracle, &verdict, &played.clients));
+        problems.extend(unseen(&oracle, &verdict, &played.clients, &plain));
     }
     let retried = played.publications.iter().filter(|publication| publication.tries > 1).count() as u64;
     Ok(Score { name, verdict, retried, catching_up: played.catching_up.iter().max().copied(), problems })
@@ -103,10 +104,15 @@ fn described(offence: &Offence) -> String {
 }
 
 /// What the oracle did not see: a judge that finds nothing wrong must find what is altered on purpose.
-fn unseen(oracle: &Oracle, verdict: &Verdict, clients: &[(Subscriber, Journal)]) -> Option<String> {
+fn unseen(
+    oracle: &Oracle,
+    verdict: &Verdict,
+    clients: &[(Subscriber, Journal)],
+    plain: &HashSet<u64>,
+) -> Option<String> {
     let places = clients
         .iter()
-        .filter_map(|(subscriber, journal)| Some((subscriber, journal, deliveries(journal).next()?)));
+        .filter_map(|(subscriber, journal)| Some((subscriber, journal, deliveries(journal, plain).next()?)));
     let missed = places.take(ALTERATIONS).any(|(subscriber, journal, entry)| {
         let honest = oracle.judge([(subscriber, journal)]);
         let lost = oracle.judge([(subscriber, &without(journal, entry))]);
@@ -116,15 +122,24 @@ fn unseen(oracle: &Oracle, verdict: &Verdict, clients: &[(Subscriber, Journal)])
     (missed && verdict.is_clean()).then(|| "the oracle did not find what was altered on purpose".to_owned())
 }
 
-/// The places of events after which the same stream brought another one, so that the client was surely served beyond them.
-fn deliveries(journal: &Journal) -> impl Iterator<Item = usize> {
-    let is_event = |told: &Told| matches!(told, Told::Event { number: Some(_), id: Some(_) });
-    let entries: Vec<_> = journal.entries().map(|entry| is_event(&entry.told)).collect();
-    let middle = entries.len() / 2;
-    // In the middle of what happened first, then from the beginning.
-    (middle..entries.len())
-        .chain(0..middle)
-        .filter(move |&place| entries[place] && entries.get(place + 1) == Some(&true))
+/// The events that were sent once and acknowledged: of others a second delivery may be in place, or none.
+fn plain(played: &Played) -> HashSet<u64> {
+    let is_plain = |event: &&Publication| event.tries == 1 && event.acknowledged.is_some();
+    played.publications.iter().filter(is_plain).map(|event| event.number).collect()
+}
+
+/// The places of plain events after which the same stream brought another event, so that the client was surely served beyond them.
+fn deliveries(journal: &Journal, plain: &HashSet<u64>) -> impl Iterator<Item = usize> {
+    let number = |told| match told {
+        Told::Event { number, id: Some(_) } => number,
+        _ => None,
+    };
+    let numbers: Vec<_> = journal.entries().map(|entry| number(entry.told)).collect();
+    let is_plain = |place: &usize| numbers[*place].is_some_and(|number| plain.contains(&number));
+    let is_followed = |place: &usize| matches!(numbers.get(*place + 1), Some(Some(_)));
+    let middle = numbers.len() / 2;
+    let places = (middle..numbers.len()).chain(0..middle);
+    places.filter(|place| is_plain(place) && is_followed(place)).collect::<Vec<_>>().into_iter()
 }
 
 /// A journal without one entry.
@@ -155,7 +170,7 @@ pub(crate) const HEAD: &str = "\
 impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = &self.verdict;
-        let worst = |time: fn(&sse_testkit::chaos::Recovery) -> Duration| {
+        let worst = |time: fn(&Recovery) -> Duration| {
             verdict.recoveries.iter().map(time).max().unwrap_or_default().as_secs_f64()
         };
         let last = self.catching_up.unwrap_or_default().as_secs_f64();
@@ -182,7 +197,7 @@ impl fmt::Display for Score {
 #[cfg(test)]
 mod tests {
     use sse_core::{Cursor, Epoch, Position, Target};
-    use sse_testkit::chaos::{Gap, GapReason, Publication};
+    use sse_testkit::chaos::{Gap, GapReason};
     use tokio::time::Instant;
 
     use super::*;
@@ -267,6 +282,6 @@ mod tests {
         let played = played(1);
         let blind = Oracle::new([]).unwrap();
         let verdict = blind.judge([]);
-        assert!(unseen(&blind, &verdict, &played.clients).is_some());
+        assert!(unseen(&blind, &verdict, &played.clients, &plain(&played)).is_some());
     }
 }
