@@ -300,7 +300,7 @@ mod tests {
         Target::Topic(Topic::new(name).expect("a name"))
     }
 
-    fn push(window: &mut Window, target: Target, at_ms: u64) {
+    fn push(window: &mut Window, target: &Target, at_ms: u64) {
         let position = Position::from(window.next() + 1);
         let event = Event::text("x").id(Cursor::new(window.epoch().clone(), position).to_id());
         window.push(
@@ -315,7 +315,7 @@ mod tests {
     #[test]
     fn each_target_finds_its_own() {
         let mut window = window(Retention::default());
-        ["a", "b", "a", "c", "a"].iter().for_each(|name| push(&mut window, topic(name), 0));
+        ["a", "b", "a", "c", "a"].iter().for_each(|name| push(&mut window, &topic(name), 0));
         assert!(window.index(2));
         assert_eq!(window.numbers(&topic("a"), 0, u64::MAX).collect::<Vec<_>>(), [2, 4]);
         assert!(window.index(0));
@@ -328,17 +328,17 @@ mod tests {
     #[test]
     fn retention_holds_by_count_bytes_and_age() {
         let mut few = window(Retention::default().entries(2));
-        (0..5).for_each(|_| push(&mut few, Target::All, 0));
+        (0..5).for_each(|_| push(&mut few, &Target::All, 0));
         assert_eq!((few.len(), few.first(), few.forgotten()), (2, 3, Position::from(3)));
         assert!(few.index(0));
         assert_eq!(few.numbers(&Target::All, 0, 9).collect::<Vec<_>>(), [3, 4]);
 
         let mut small = window(Retention::default().bytes(1024));
-        (0..50).for_each(|_| push(&mut small, Target::All, 0));
+        (0..50).for_each(|_| push(&mut small, &Target::All, 0));
         assert!(small.bytes() <= 1024 && small.len() >= 2, "{small:?}");
 
         let mut young = window(Retention::default().age(Duration::from_secs(10)));
-        (0..20).for_each(|at| push(&mut young, Target::All, at * 1000));
+        (0..20).for_each(|at| push(&mut young, &Target::All, at * 1000));
         assert_eq!(young.len(), 10);
         assert!(young.index(0));
         while !young.tidy(1_000_000) {}
@@ -389,7 +389,7 @@ mod tests {
         for _ in 0..20 * RECORDS {
             let name = ["a", "b", "c"][random.random_range(0..3)];
             all.push(name);
-            push(&mut window, topic(name), 0);
+            push(&mut window, &topic(name), 0);
             if random.random_bool(0.05) {
                 let from = random.random_range(0..=all.len() as u64).max(window.first());
                 while !window.index(from) {}
@@ -412,7 +412,7 @@ mod tests {
     #[test]
     fn numbers_go_on_after_another_log() {
         let mut window = window(Retention::default());
-        (0..3).for_each(|_| push(&mut window, Target::All, 0));
+        (0..3).for_each(|_| push(&mut window, &Target::All, 0));
         let epoch = Epoch::new("f").unwrap();
         drop(window.restart(Cursor::new(epoch.clone(), Position::from(100))));
         assert_eq!((window.next(), window.len(), window.bytes()), (3, 0, 0));

@@ -147,7 +147,7 @@ fn turns_change_hands_and_nothing_comes_twice_or_is_lost() {
         let _there = runtimes[1].block_on(async { Client::greeted(&manager, Handshake::new()) });
         let mut had = Vec::new();
         for round in 0..12 {
-            let number = round as usize * 3;
+            let number = 3 * usize::try_from(round).unwrap();
             runtimes[2].block_on(publish(&other, number..number + 3));
             let times = [1, 40, 900, 5000, 20_000];
             let time = times[usize::try_from(seed.wrapping_mul(31).wrapping_add(round * 7) % 5).unwrap()];
