@@ -34,6 +34,9 @@ pub(crate) struct Group {
     pub(crate) members: SmallVec<[u32; 4]>,
 }
 
+/// Where to look for the next user, and the one that was found: its name and how many streams it has.
+pub(crate) type UserFound<'a> = (u32, Option<(&'a Arc<str>, usize)>);
+
 /// A stream's place in a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Membership {
@@ -89,11 +92,7 @@ impl Groups {
     }
 
     /// A user, and where to go on looking for the next one. Users with one stream come first: one who gets a second meanwhile is found twice rather than never.
-    pub(crate) fn user_from<'a>(
-        &'a self,
-        streams: &'a Table<Slot>,
-        from: u32,
-    ) -> Option<(u32, Option<(&'a Arc<str>, usize)>)> {
+    pub(crate) fn user_from<'a>(&'a self, streams: &'a Table<Slot>, from: u32) -> Option<UserFound<'a>> {
         if only(from).is_none()
             && let Some(place) = streams.next_key(from).filter(|place| only(*place).is_none())
         {

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use crate::{
     client_id::{ClientId, ClientIds},
-    groups::{GroupKind, Groups, Membership},
+    groups::{GroupKind, Groups, Membership, UserFound},
     login_id::LoginId,
     logins::Logins,
     name::{Topic, UserId},
@@ -100,7 +100,7 @@ impl Registry {
     }
 
     /// See [`Groups::user_from`].
-    pub(crate) fn user_from(&self, from: u32) -> Option<(u32, Option<(&Arc<str>, usize)>)> {
+    pub(crate) fn user_from(&self, from: u32) -> Option<UserFound<'_>> {
         self.groups.user_from(&self.streams, from)
     }
 

@@ -305,7 +305,7 @@ mod tests {
         let event = Event::text("x").id(Cursor::new(window.epoch().clone(), position).to_id());
         window.push(
             position,
-            &target,
+            target,
             &[],
             &Message::new(event, None, Mark::Logged(window.place(position))),
             at_ms,
