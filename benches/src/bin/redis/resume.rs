@@ -54,6 +54,9 @@ const MISSED: usize = 100;
 /// Events to nobody behind them, which are what a node holds in memory.
 const LATER: usize = 2_000;
 
+/// A log beside the one that was appended to before, whose entries are none of a manager.
+const PREFIX: &str = "resume";
+
 /// Bytes that it holds.
 const WINDOW: u64 = 16 << 10;
 
@@ -65,7 +68,8 @@ const CONNECTING: usize = 512;
 
 /// Publishes what is missed; the id that the clients have.
 async fn miss(server: &RedisServer) -> anyhow::Result<String> {
-    let publisher = Manager::builder().backplane(server.node(RedisConfig::default()).await?).build()?;
+    let publisher =
+        Manager::builder().backplane(server.node(RedisConfig::default().prefix(PREFIX)).await?).build()?;
     let event = || Event::text("0123456789abcdef".repeat(4)).event_type(EventType::NOTIFICATION);
     let nobody = UserId::try_from("nobody")?;
     let had = publisher.publish(Target::All, event()).await?.id.context("the event has no id")?;
@@ -82,7 +86,7 @@ async fn miss(server: &RedisServer) -> anyhow::Result<String> {
 pub(crate) async fn in_process(server: &RedisServer, clients: usize) -> anyhow::Result<Resume> {
     let had = miss(server).await?;
     let window = Retention::default().bytes(WINDOW);
-    let node = server.node(RedisConfig::default()).await?;
+    let node = server.node(RedisConfig::default().prefix(PREFIX)).await?;
     let manager = Manager::builder().log(window).backplane(node).max_connections(clients).build()?;
     manager.follow();
     let ready = Instant::now() + PATIENCE;
@@ -203,6 +207,7 @@ impl Hub {
         let mut command = Command::new(executable);
         command.args(["--listen", &format!("127.0.0.1:{port}"), "--log", "warn"]);
         command.args(["--backplane", &server.url(), "--backplane-memory", &WINDOW.to_string()]);
+        command.args(["--backplane-prefix", PREFIX]);
         command.args(["--max-connections", &(clients + 10).to_string()]);
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         Ok(Self { process: process.with_context(|| format!("cannot start {}", executable.display()))?, port })
