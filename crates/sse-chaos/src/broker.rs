@@ -84,6 +84,10 @@ impl Broker {
         Ok(broker)
     }
 
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }

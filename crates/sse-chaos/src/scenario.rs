@@ -5,7 +5,7 @@ use std::{fmt, ops::RangeInclusive, time::Duration};
 use rand::{
     RngExt,
     rngs::StdRng,
-    seq::{IndexedRandom, SliceRandom},
+    seq::{IndexedMutRandom, IndexedRandom, SliceRandom},
 };
 
 use crate::{
@@ -111,7 +111,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "clients-half-open",
         about: "what clients and nodes say vanishes",
         on: LONG,
-        draw: |draw| draw.rounds(3, Draw::half_open_clients, &(5.0..=12.0, 3.0..=5.0)),
+        draw: Draw::half_open_clients,
     },
     Scenario {
         name: "trimming",
@@ -212,8 +212,13 @@ impl Draw {
         if self.dice.random() { Fault::LinkFrozen(node) } else { Fault::LinkStranded(node) }
     }
 
-    fn half_open_clients(&mut self) -> Fault {
-        if self.dice.random() { Fault::ClientsFrozen } else { Fault::ClientsStranded }
+    /// Once what is on the way is lost for good: the files of such connections stay open to the end.
+    fn half_open_clients(&mut self) -> Plan {
+        let mut plan = self.rounds(3, |_| Fault::ClientsFrozen, &(5.0..=12.0, 3.0..=5.0));
+        if let Some(step) = plan.steps.choose_mut(&mut self.dice) {
+            step.faults = vec![Fault::ClientsStranded];
+        }
+        plan
     }
 
     fn time(&mut self, (long, short): &Seconds) -> Duration {
