@@ -55,6 +55,7 @@ fn start(stack: Stack) -> SocketAddr {
         workers,
         capacity: 1024,
         reactor: crate::serving::Switch::On,
+        reactor_threads: None,
     };
     let listener = serving.listener().unwrap();
     let address = listener.local_addr().unwrap();
