@@ -86,7 +86,8 @@ fn size(turns: &[(Volume, usize, Contender)], streams: usize, results: &Results)
         match measured.iter_mut().find(|server| server.contender.name == contender.name) {
             Some(server) => server.rounds.extend(report),
             None => {
-                measured.push(Measured { contender: contender.clone(), rounds: report.into_iter().collect() });
+                measured
+                    .push(Measured { contender: contender.clone(), rounds: report.into_iter().collect() });
             }
         }
     }
