@@ -1,10 +1,12 @@
 //! Whose turn it is to follow the log.
 
 use std::{
+    future::poll_fn,
     sync::{
         Arc, Weak,
         atomic::{AtomicU64, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
@@ -138,17 +140,15 @@ impl Turn {
         let mut beats = time::interval(BEAT);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut work = std::pin::pin!(work);
-        loop {
-            tokio::select! {
-                // First, so that one that was out of turn for long does nothing more.
-                biased;
-                _ = beats.tick() => {
-                    let Ok(inner) = self.manager() else { return };
-                    inner.following.beats[part as usize].fetch_add(1, Ordering::SeqCst);
-                }
-                () = &mut work => return,
+        poll_fn(|cx| {
+            // First, so that one that was out of turn for long does nothing more.
+            while beats.poll_tick(cx).is_ready() {
+                let Ok(inner) = self.manager() else { return Poll::Ready(()) };
+                inner.following.beats[part as usize].fetch_add(1, Ordering::SeqCst);
             }
-        }
+            work.as_mut().poll(cx)
+        })
+        .await;
     }
 }
 
