@@ -24,6 +24,7 @@ mod event_id;
 mod event_stream;
 mod event_type;
 mod event_writer;
+mod exam;
 mod farewell;
 mod field;
 mod follower;

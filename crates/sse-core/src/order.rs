@@ -1,18 +1,14 @@
 //! The one total order of a manager.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::sync::Arc;
 
 use crate::{
     away::Away,
     client_id::ClientId,
-    cursor::Cursor,
     delivery::{Audience, Delivery, Hold, Job},
     event::Event,
     farewell::Farewell,
-    frame::{Collapse, Frame},
+    frame::Collapse,
     groups::{GroupKind, Membership},
     inner::log_time,
     leavers::Leavers,
@@ -20,7 +16,6 @@ use crate::{
     message::{Mark, Message},
     name::{Topic, UserId},
     publish::is_logged,
-    queue::Health,
     reason::Reason,
     receipt::Receipt,
     refused::CAUSE_NAMES,
@@ -82,19 +77,6 @@ struct Rest {
     audience: Audience,
     /// Places of the exceptions, sorted.
     except: Box<[u32]>,
-}
-
-/// What is found at a look at a stream that has been quiet, or that takes nothing.
-pub(crate) struct Exam<'a> {
-    pub(crate) uptime_ms: u64,
-    /// After how long a quiet stream gets a heartbeat; `None` without heartbeats.
-    pub(crate) quiet: Option<Duration>,
-    /// After how long a stream that takes nothing is ended.
-    pub(crate) stalled: Duration,
-    /// How much too early a stream may reach its age, so that it is never too late.
-    pub(crate) age_slack: Duration,
-    /// The heartbeat of this tick in the stream's dialect, or one of its own with the position that it has been given up to.
-    pub(crate) beats: &'a dyn Fn(&Slot, Option<&Cursor>) -> Option<Frame>,
 }
 
 impl Order {
@@ -317,54 +299,6 @@ impl Order {
         }
     }
 
-    /// Looks at every `stride`-th stream from `cursor` on, at most `budget` of them; `true` at the end of the table.
-    pub(crate) fn examine(
-        &mut self,
-        exam: &Exam<'_>,
-        cursor: &mut u32,
-        stride: u32,
-        budget: u32,
-        hold: &mut Hold<'_>,
-    ) -> bool {
-        let end = self.registry.streams.end();
-        let mut left = budget;
-        while *cursor < end && left > 0 {
-            if let Some(reason) = self.examine_one(exam, *cursor, hold) {
-                self.end_stream(*cursor, Farewell::new(reason), hold);
-            }
-            *cursor = cursor.saturating_add(stride);
-            left -= 1;
-        }
-        self.finish(hold);
-        *cursor >= end
-    }
-
-    fn examine_one(&mut self, exam: &Exam<'_>, place: u32, hold: &mut Hold<'_>) -> Option<Reason> {
-        let slot = self.registry.streams.get(place)?;
-        let age = Duration::from_millis(exam.uptime_ms.saturating_sub(slot.stream.opened_ms));
-        let is_due = |after: u32| after != 0 && age + exam.age_slack >= Duration::from_millis(after.into());
-        if is_due(slot.stream.expires_after_ms.load(Ordering::Relaxed)) {
-            return Some(Reason::Expired);
-        }
-        if is_due(slot.stream.ends_after_ms) {
-            return Some(Reason::MaxAge);
-        }
-        self.delivery(hold).settle(slot, &mut hold.out);
-        let mut state = slot.stream.queue.lock();
-        match state.health() {
-            Health::Waiting(since) if hold.now.since(since) >= exam.stalled => return Some(Reason::Stalled),
-            Health::Quiet(since) if exam.quiet.is_some_and(|quiet| hold.now.since(since) >= quiet) => {
-                let given = state.catching().map(|catching| catching.given().clone());
-                if let Some(beat) = (exam.beats)(slot, given.as_ref()) {
-                    hold.out.wake_later(state.append(beat, hold.now));
-                    self.counts.heartbeats += 1;
-                }
-            }
-            _ => {}
-        }
-        None
-    }
-
     fn audience(&self, target: &Target) -> Option<(Audience, usize)> {
         let registry = &self.registry;
         let group = match target {
@@ -392,7 +326,7 @@ impl Order {
     }
 
     /// What is delivered at this place in the order.
-    fn delivery<'a>(&'a self, hold: &Hold<'a>) -> Delivery<'a> {
+    pub(crate) fn delivery<'a>(&'a self, hold: &Hold<'a>) -> Delivery<'a> {
         Delivery { rules: hold.rules, older: &self.jobs, seq: self.seq, now: hold.now }
     }
 
@@ -434,7 +368,7 @@ impl Order {
         }
     }
 
-    fn end_stream(&mut self, place: u32, farewell: Farewell, hold: &mut Hold<'_>) -> bool {
+    pub(crate) fn end_stream(&mut self, place: u32, farewell: Farewell, hold: &mut Hold<'_>) -> bool {
         self.settle(place, hold);
         let Some(slot) = self.detach(place, hold) else { return false };
         let reason = farewell.reason;

@@ -17,9 +17,10 @@ use crate::{
     Event, Handshake, Manager, Overflow, Receipt, Session, Target, Topic, UserId,
     client_id::ClientId,
     delivery::Job,
+    exam::Exam,
     farewell::Farewell,
     message::{Before, Mark, Message},
-    order::{Exam, Placed},
+    order::Placed,
     reason::Reason,
 };
 

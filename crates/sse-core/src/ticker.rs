@@ -21,10 +21,10 @@ use crate::{
     cursor::Cursor,
     dialect::{Dialect, MAX_DIALECTS},
     event::Event,
+    exam::Exam,
     frame::Frame,
     heartbeat::Heartbeat,
     inner::Inner,
-    order::Exam,
     registry::Slot,
     sync::Mutex,
 };
