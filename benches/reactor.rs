@@ -132,7 +132,8 @@ fn singles(site: &mut Site, rounds: usize) {
         let start = Instant::now();
         for user in users {
             assert_eq!(site.population.publish(user, event()), 1);
-            assert_eq!(site.threads[0].turns(), 1);
+            // Streams at neighbouring places are woken together.
+            assert!((1..=4).contains(&site.threads[0].turns()));
         }
         samples.push_nanos(start.elapsed());
     }
