@@ -2,6 +2,7 @@
 
 use std::future::pending;
 use std::net::TcpListener;
+use std::time::Duration;
 
 use actix_web::{App, HttpResponse, HttpServer, rt, web};
 use anyhow::Context;
@@ -23,7 +24,9 @@ pub(crate) fn serve(listener: TcpListener, serving: &Serving) -> anyhow::Result<
                 .route("/sse", web::get().to(stream))
                 .route("/publish", web::post().to(publish))
         };
-        let server = sse_actix::serve(listener, HttpServer::new(app).workers(workers)).manager(&sse);
+        // As with `actix-native`.
+        let server = HttpServer::new(app).workers(workers).client_request_timeout(Duration::ZERO);
+        let server = sse_actix::serve(listener, server).manager(&sse);
         // Signals end it as they end the others: at once.
         server.with_graceful_shutdown(pending()).await.context("serving")
     })

@@ -133,7 +133,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(options) => {
             let report = run::run(&options)?;
-            println!("{}", serde_json::to_string_pretty(&report)?);
+            writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
             Ok(verdict(report.ok))
         }
         Command::Floor(serving) => serve(Stack::Floor, &serving),
@@ -148,7 +148,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Install => peer::install().map(|()| ExitCode::SUCCESS),
         Command::Compare(options) => {
             let summaries = compare::compare(&options)?;
-            println!("{}", serde_json::to_string_pretty(&summaries)?);
+            writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&summaries)?)?;
             Ok(verdict(summaries.iter().all(|summary| summary.faults().none())))
         }
     }

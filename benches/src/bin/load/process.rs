@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use nix::time::ClockId;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -23,13 +24,14 @@ impl Process {
     }
 
     /// User and system time so far of all its threads, and of the processes that it has started and that are there.
+    ///
+    /// From its clock of processor time, since the times of `/proc` are rounded to 10 ms, which is more than a thousand
+    /// connects take.
     pub(crate) fn cpu(self) -> anyhow::Result<Duration> {
-        let stat = self.read("stat")?;
-        let ticks =
-            cpu_ticks(&stat).with_context(|| format!("/proc/{}/stat is not as expected", self.pid))?;
-        let per_second = rustix::param::clock_ticks_per_second();
-        let own = Duration::from_millis(ticks * 1000 / per_second.max(1));
-        self.children().try_fold(own, |sum, child| Ok(sum + child.cpu()?))
+        let pid = i32::try_from(self.pid).with_context(|| format!("{} is no process", self.pid))?;
+        let clock = ClockId::pid_cpu_clock_id(nix::unistd::Pid::from_raw(pid));
+        let own = clock.and_then(ClockId::now).with_context(|| format!("processor time of process {pid}"))?;
+        self.children().try_fold(own.into(), |sum, child| Ok(sum + child.cpu()?))
     }
 
     /// Their private anonymous memory in bytes: heap and stacks, without files, and without the kernel's socket buffers.
@@ -59,15 +61,6 @@ impl Process {
         let path = format!("/proc/{}/{name}", self.pid);
         fs::read_to_string(&path).with_context(|| format!("reading {path}"))
     }
-}
-
-/// Fields 14 and 15 of proc_pid_stat(5); the second one may hold spaces and brackets, so count from its end.
-fn cpu_ticks(stat: &str) -> Option<u64> {
-    let (_, rest) = stat.rsplit_once(") ")?;
-    let mut fields = rest.split(' ').skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some(user + system)
 }
 
 fn anonymous_kib(rollup: &str) -> Option<u64> {
@@ -107,9 +100,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_times_behind_an_awkward_name() {
-        let stat = "7 (a) b) S 1 7 7 0 -1 4194560 100 0 0 0 12 30 5 6 20 0 1 0 100 1000";
-        assert_eq!(cpu_ticks(stat), Some(42));
+    fn processor_time_is_finer_than_ticks_and_includes_threads_that_ended() {
+        let before = Process::this().cpu().unwrap();
+        std::thread::spawn(|| (0..200_000_u64).map(std::hint::black_box).sum::<u64>()).join().unwrap();
+        let used = Process::this().cpu().unwrap() - before;
+        assert!(used > Duration::ZERO, "a thread that ended took no time");
+    }
+
+    #[test]
+    fn a_process_that_is_not_there_has_no_processor_time() {
+        assert!(Process::new(i32::MAX as u32).cpu().is_err());
+        assert!(Process::new(u32::MAX).cpu().is_err());
     }
 
     #[test]
