@@ -5,7 +5,8 @@
 //! - `load sse-axum`, `sse-hyper` and `sse-actix` are servers with the adapters; `load axum-native`, `hyper-native` and
 //!   `actix-native` are what their users would write without, and `load floor` is the least that any server can cost.
 //! - `load compare` starts each of them and the hub in turn, several rounds, and writes a table and a plot; with `--peers` also servers of
-//!   others where they are installed. `load growth` does so at several numbers of streams, `load threads` with several threads of the reactor.
+//!   others where they are installed. `load growth` does so at several numbers of streams, `load threads` with several threads of the reactor,
+//!   `load transports` with the hub over HTTP/2 and TLS.
 //!
 //! It exits with 2 if there is nothing to report: a server that is not there, or refuses streams or publishes.
 //!
@@ -16,6 +17,7 @@ mod actix_native;
 mod axum_adapter;
 mod axum_native;
 mod chart;
+mod client;
 mod clock;
 mod compare;
 mod contender;
@@ -24,9 +26,11 @@ mod floor;
 mod growth;
 mod hyper_adapter;
 mod hyper_native;
+mod identity;
 mod latency;
 mod machine;
 mod manager;
+mod occurrences;
 mod payload;
 mod peer;
 mod plot;
@@ -49,6 +53,7 @@ mod table;
 mod target;
 mod threads;
 mod tracker;
+mod transports;
 mod volume;
 mod watch;
 
@@ -98,6 +103,8 @@ enum Command {
     Growth(growth::Options),
     /// Broadcast with one thread of the reactor and with more, servers and load on the same processors; print a table.
     Threads(threads::Options),
+    /// Open streams of the hub over HTTP/1.1 and HTTP/2, with TLS and without; print a table of what they cost it.
+    Transports(transports::Options),
     /// Install the servers of others that npm has, for `--peers`.
     Install,
 }
@@ -145,6 +152,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::SseActix(serving) => serve(Stack::SseActix, &serving),
         Command::Growth(options) => Ok(verdict(growth::growth(&options)?)),
         Command::Threads(options) => threads::threads(&options).map(verdict),
+        Command::Transports(options) => transports::transports(&options).map(|()| ExitCode::SUCCESS),
         Command::Install => peer::install().map(|()| ExitCode::SUCCESS),
         Command::Compare(options) => {
             let summaries = compare::compare(&options)?;

@@ -66,6 +66,10 @@ impl Server {
         self.child.id()
     }
 
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
     pub(crate) fn url(&self) -> Option<String> {
         self.address.map(|address| format!("http://{address}"))
     }
@@ -143,9 +147,11 @@ fn first_address(lines: &Receiver<String>) -> anyhow::Result<SocketAddr> {
     }
 }
 
-/// The first `http://IP:PORT` in a line.
+/// The first `http://IP:PORT` or `https://IP:PORT` in a line.
 fn find_address(line: &str) -> Option<SocketAddr> {
-    line.split("http://").skip(1).find_map(|rest| {
+    let schemes = ["http://", "https://"];
+    let mut urls = schemes.iter().flat_map(|scheme| line.split(scheme).skip(1));
+    urls.find_map(|rest| {
         let end = rest.find(|byte: char| !(byte.is_ascii_hexdigit() || ".:[]".contains(byte)));
         rest[..end.unwrap_or(rest.len())].trim_end_matches(['.', ':']).parse().ok()
     })
@@ -177,6 +183,7 @@ mod tests {
             Some("[::1]:1")
         );
         assert_eq!(find("http://127.0.0.1:99.").as_deref(), Some("127.0.0.1:99"));
+        assert_eq!(find("listening on https://127.0.0.1:443").as_deref(), Some("127.0.0.1:443"));
         assert_eq!(find("listening on 127.0.0.1:99"), None);
     }
 

@@ -124,7 +124,8 @@ pub(crate) fn after_kib(report: &Report) -> f64 {
     report.memory.map_or(f64::NAN, |memory| memory.per_stream_after_traffic / 1024.0)
 }
 
-fn median(mut numbers: Vec<f64>) -> f64 {
+/// Not a number if there are none.
+pub(crate) fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     let middle = numbers.len() / 2;
     match (numbers.len() % 2, numbers.get(middle)) {
