@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::json;
 use sse_core::{BackplaneError, Entry};
+use tokio::time::Instant;
 
 use crate::{
     api::{Api, ApiError},
@@ -29,6 +30,10 @@ pub(crate) struct Consumer {
     /// How often it was asked. Each time has a reply subject of its own, by which the end of an earlier answer is told from that of the
     /// latest.
     asks: u64,
+    /// When it was asked last.
+    asked_at: Instant,
+    /// How often it was asked since it said anything.
+    unanswered: u32,
     subscriber: Subscriber,
     /// Messages that it had for us when it was made.
     pending: u64,
@@ -39,6 +44,9 @@ pub(crate) struct Consumer {
     /// Whether any came since it was asked.
     came: bool,
 }
+
+/// So many requests may be without an answer; what they ask for has to fit into the subscription.
+const UNANSWERED: u32 = 3;
 
 /// What is asked for at once.
 #[derive(Debug, Clone, Copy)]
@@ -123,6 +131,8 @@ impl Consumer {
             name,
             inbox,
             asks: 0,
+            asked_at: Instant::now(),
+            unanswered: 0,
             subscriber,
             pending: info.num_pending,
             next: 1,
@@ -146,6 +156,18 @@ impl Consumer {
         if self.asked > 0 {
             return Ok(());
         }
+        self.ask_again(ask).await
+    }
+
+    /// When to ask again though the answer has not ended: nats-server 2.9 (2.9.10 is Debian's) forgets a request without a word if a message comes at the moment at which its
+    /// time is over. Asked twice in that time, there is always one that it serves. `None` if it did not say anything to the last ones, whose
+    /// messages have to fit into the subscription in case that it does.
+    pub(crate) fn due(&self, ask: Ask) -> Option<Instant> {
+        (self.unanswered < UNANSWERED).then_some(self.asked_at + ask.wait / 2)
+    }
+
+    /// Asks for messages beside those that it was asked for.
+    pub(crate) async fn ask_again(&mut self, ask: Ask) -> Result<(), BackplaneError> {
         let request = json!({
             "batch": ask.messages,
             "max_bytes": ask.bytes,
@@ -157,6 +179,7 @@ impl Consumer {
         let sent = self.link.client().publish_with_reply(subject, reply, request).await;
         sent.map_err(unavailable)?;
         (self.asked, self.came) = (ask.messages, false);
+        (self.asked_at, self.unanswered) = (Instant::now(), self.unanswered + 1);
         Ok(())
     }
 
@@ -189,17 +212,18 @@ impl Consumer {
     }
 
     fn delivery(&mut self, message: Message) -> Result<Option<Delivery>, BackplaneError> {
+        self.unanswered = 0;
         let Some(status) = message.status else {
             return self.delivered(message).map(Delivery::Message).map(Some);
         };
-        if self.asked == 0 || message.subject.as_str() != self.reply() {
-            return Ok(None);
-        }
+        // Whether nothing was asked for behind what ends here.
+        let is_latest = self.asked > 0 && message.subject.as_str() == self.reply();
         let description = message.description.unwrap_or_default().to_ascii_lowercase();
         let is_enough = ["maxbytes", "batch completed"].iter().any(|end| description.contains(end));
         let delivery = match status {
             StatusCode::IDLE_HEARTBEAT => return Ok(None),
             StatusCode::NOT_FOUND | StatusCode::TIMEOUT => Delivery::Waited,
+            StatusCode::REQUEST_TERMINATED if is_enough && !is_latest => return Ok(None),
             StatusCode::REQUEST_TERMINATED if is_enough => Delivery::Enough,
             StatusCode::NO_RESPONDERS => return Err(unavailable("the consumer is gone")),
             status => return Err(unavailable(format!("the consumer ended: {status} {description}"))),
@@ -210,7 +234,9 @@ impl Consumer {
                 "an entry is larger than the server's max_payload allows for by now",
             ));
         }
-        self.asked = 0;
+        if is_latest {
+            self.asked = 0;
+        }
         Ok(Some(delivery))
     }
 

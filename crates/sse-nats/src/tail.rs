@@ -4,7 +4,7 @@ use std::{mem, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sse_core::{BackplaneError, Batch, Cursor, Entry, Tail};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
     consumer::{Consumer, Delivered, Delivery},
@@ -63,20 +63,25 @@ impl NatsTail {
     /// Waits for entries, or for the server to say that there are none. *Cancel safety.* What came is kept.
     async fn collect(&mut self) -> Result<(), BackplaneError> {
         let ask = self.shared.ask(MESSAGES, PULSE);
+        self.consumer.ask(ask).await?;
+        let silent = Instant::now() + PULSE + GRACE;
         loop {
-            self.consumer.ask(ask).await?;
-            let next = timeout(PULSE + GRACE, self.consumer.next()).await;
-            match next.map_err(|_| unavailable("the server is silent"))?? {
-                Delivery::Message(message) => {
-                    self.keep(message);
-                    return self.collect_now();
-                }
-                Delivery::Waited => {
-                    self.pending = 0;
-                    // Asked before anybody looks again, so that what comes need not wait.
-                    return self.consumer.ask(ask).await;
-                }
-                Delivery::Enough => {}
+            let due = self.consumer.due(ask).map_or(silent, |due| due.min(silent));
+            match timeout_at(due, self.consumer.next()).await {
+                Ok(delivery) => match delivery? {
+                    Delivery::Message(message) => {
+                        self.keep(message);
+                        return self.collect_now();
+                    }
+                    Delivery::Waited => {
+                        self.pending = 0;
+                        // Asked before anybody looks again, so that what comes need not wait.
+                        return self.consumer.ask(ask).await;
+                    }
+                    Delivery::Enough => self.consumer.ask(ask).await?,
+                },
+                Err(_) if Instant::now() < silent => self.consumer.ask_again(ask).await?,
+                Err(_) => return Err(unavailable("the server is silent")),
             }
         }
     }

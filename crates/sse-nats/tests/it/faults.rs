@@ -20,7 +20,7 @@ fn entry(text: impl Into<String>) -> NewEntry {
     NewEntry { payload: Bytes::from(text.into()), key: None }
 }
 
-async fn append(node: &NatsBackplane, text: impl Into<String>) -> Cursor {
+pub(crate) async fn append(node: &NatsBackplane, text: impl Into<String>) -> Cursor {
     node.append(entry(text)).await.unwrap().cursor
 }
 
@@ -32,7 +32,7 @@ async fn read(node: &NatsBackplane, after: &Cursor) -> Vec<String> {
     texts(&node.read(after, ALL).await.unwrap().entries)
 }
 
-async fn beginning(node: &NatsBackplane) -> Cursor {
+pub(crate) async fn beginning(node: &NatsBackplane) -> Cursor {
     let bounds = node.bounds().await.unwrap();
     Cursor::new(bounds.epoch, bounds.trimmed)
 }
@@ -41,7 +41,7 @@ async fn next(tail: &mut Box<dyn Tail>) -> Result<Vec<String>, BackplaneError> {
     timeout(PATIENCE, tail.next()).await.expect("a tail that says nothing").map(|batch| texts(&batch.entries))
 }
 
-async fn take(tail: &mut Box<dyn Tail>, count: usize) -> Vec<String> {
+pub(crate) async fn take(tail: &mut Box<dyn Tail>, count: usize) -> Vec<String> {
     let mut all = Vec::new();
     while all.len() < count {
         all.extend(next(tail).await.unwrap());

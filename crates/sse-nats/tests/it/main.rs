@@ -6,6 +6,7 @@
 
 mod cluster;
 mod faults;
+mod flow;
 mod security;
 mod server;
 mod settings;
