@@ -159,9 +159,10 @@ impl Consumer {
         self.ask_again(ask).await
     }
 
-    /// When to ask again though the answer has not ended: nats-server 2.9 (2.9.10 is Debian's) forgets a request without a word if a message comes at the moment at which its
-    /// time is over. Asked twice in that time, there is always one that it serves. `None` if it did not say anything to the last ones, whose
-    /// messages have to fit into the subscription in case that it does.
+    /// When to ask again though the answer has not ended: nats-server 2.9 (2.9.10 is Debian's) forgets a request without a word if a message
+    /// comes at the moment at which its time is over. Asked twice in that time, there is always one that it serves.
+    ///
+    /// `None` if it said nothing to the last ones: should it come back, what they ask for has to fit into the subscription.
     pub(crate) fn due(&self, ask: Ask) -> Option<Instant> {
         (self.unanswered < UNANSWERED).then_some(self.asked_at + ask.wait / 2)
     }
