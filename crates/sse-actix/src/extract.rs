@@ -58,7 +58,8 @@ impl FromRequest for SseHandshake {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let last_event_id = request.headers().get("last-event-id").map(HeaderValue::as_bytes);
         let handshake =
-            Handshake::from_request(request.method().as_str(), request.uri().query(), last_event_id);
+            Handshake::from_request(request.method().as_str(), request.uri().query(), last_event_id)
+                .accept(request.headers().get_all("accept").map(HeaderValue::as_bytes));
         let handshake = match request.peer_addr() {
             Some(address) => handshake.address(address.ip()),
             None => handshake,

@@ -164,7 +164,7 @@ impl Builder {
     /// [`Builder::log`] says how much of it this manager holds in memory.
     ///
     /// It is followed by a task on the runtime of whoever first connects, publishes or calls [`Manager::follow`]. Streams are refused with
-    /// [`Cause::Unavailable`](crate::Cause::Unavailable) until the log was followed to its end once.
+    /// [`Cause::Starting`](crate::Cause::Starting) until the log was followed to its end once.
     pub fn backplane(mut self, backplane: impl Backplane) -> Self {
         self.backplane = Some(Arc::new(backplane));
         self

@@ -40,7 +40,7 @@ pub struct Config {
     pub when_user_full: LimitPolicy,
     /// What happens to a newcomer beyond `max_connections_per_address`. Default: `refuse`.
     pub when_address_full: LimitPolicy,
-    /// How 429 and 503 look. Default: `status`.
+    /// Form of a rejection that passes (429, 503). Default: `auto`.
     pub refusal: RefusalForm,
     /// Events that may wait for one stream. Default 1,024.
     pub queue_frames: usize,
@@ -96,14 +96,16 @@ pub enum LimitPolicy {
     ReplaceOldest,
 }
 
-/// How a refusal looks that a client may come back from.
+/// Form of a rejection whose cause is [temporary](crate::Cause::is_temporary).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalForm {
-    /// 429 or 503 with `Retry-After`; a browser's `EventSource` never returns after it.
+    /// `soft` for a client that accepts nothing but an event stream, as an `EventSource` does; `status` for every other.
     #[default]
+    Auto,
+    /// 429 or 503 with `Retry-After`; a browser's `EventSource` never returns after it.
     Status,
-    /// 200, a `retry:` field, and the end; an `EventSource` returns.
+    /// 200, a `retry:` field, a comment with the cause, and the end; an `EventSource` returns.
     Soft,
 }
 

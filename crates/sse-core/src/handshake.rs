@@ -24,6 +24,8 @@ pub struct Handshake {
     pub(crate) address: Option<IpAddr>,
     pub(crate) dialect: Option<Arc<dyn Dialect>>,
     pub(crate) overflow: Option<Overflow>,
+    /// Whether the client accepts nothing but an event stream.
+    pub(crate) accepts_streams_only: bool,
     /// The first thing that is wrong; told by `connect`, so that calls chain.
     pub(crate) problem: Option<Cause>,
 }
@@ -42,7 +44,7 @@ impl Handshake {
     ///
     /// `topics=a,b` may stand more than once; empty names are passed over. A non-empty header goes before the query
     /// (`lastEventId`, `last_event_id`, `Last-Event-ID`). Other parameters are the app's, and ignored. The header may hold any bytes
-    /// (browsers send UTF-8); what is not UTF-8 is replaced, so it will not match any id. `Accept` is not asked for: `curl` sends `*/*`.
+    /// (browsers send UTF-8); what is not UTF-8 is replaced, so it will not match any id. [`accept`](Self::accept) takes the `Accept` header.
     ///
     /// Whatever is wrong with the request is told by [`Manager::connect`](crate::Manager::connect), which also counts it.
     #[must_use]
@@ -63,6 +65,21 @@ impl Handshake {
             }
         }
         handshake
+    }
+
+    /// Reads the values of the request's `Accept` headers. They are never a reason to reject a stream: `curl` sends `*/*`.
+    ///
+    /// A client that accepts `text/event-stream` and nothing else, as a browser's `EventSource` does, closes for ever after any other
+    /// answer. [`RefusalForm::Auto`](crate::RefusalForm::Auto) spares it the statuses of temporary causes.
+    #[must_use]
+    pub fn accept<'a>(mut self, values: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let ranges = values.into_iter().flat_map(|value| value.split(|byte| *byte == b','));
+        let types =
+            ranges.map(|range| range.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii());
+        let mut types = types.filter(|media_type| !media_type.is_empty()).peekable();
+        self.accepts_streams_only = types.peek().is_some()
+            && types.all(|media_type| media_type.eq_ignore_ascii_case(b"text/event-stream"));
+        self
     }
 
     fn request_topics(&mut self, list: &str) {

@@ -91,7 +91,12 @@ impl Manager {
     pub fn connect(&self, handshake: impl Into<Handshake>) -> Result<Session, Refused> {
         let handshake = handshake.into();
         let user = handshake.caller.user.clone();
-        let accepted = self.accept(handshake).map_err(|cause| self.refuse(cause));
+        let is_soft = match self.inner.config.refusal {
+            RefusalForm::Auto => handshake.accepts_streams_only,
+            RefusalForm::Status => false,
+            RefusalForm::Soft => true,
+        };
+        let accepted = self.accept(handshake).map_err(|cause| self.refuse(cause, is_soft));
         match &accepted {
             Ok(session) => {
                 debug!(client_id = %session.client_id(), user_id = user.as_ref().map(UserId::as_str), "stream accepted");
@@ -121,7 +126,7 @@ impl Manager {
         }
     }
 
-    /// Whether [`Manager::shutdown`] was called: newcomers are refused.
+    /// Whether [`Manager::shutdown`] was called, and its delay is over: newcomers are refused.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.inner.order.lock().draining
@@ -207,7 +212,7 @@ impl Manager {
             return Err(Cause::Draining);
         }
         if order.log.as_ref().is_some_and(|log| !log.is_started()) {
-            return Err(Cause::Unavailable);
+            return Err(Cause::Starting);
         }
         let mut replaced = Replaced::new();
         if order.away.is_away(&handshake.caller, self.inner.clock.uptime_ms()) {
@@ -293,11 +298,17 @@ impl Manager {
         Some(shared)
     }
 
-    fn refuse(&self, cause: Cause) -> Refused {
-        let config = &self.inner.config;
+    /// Returns when a client that was rejected for a temporary cause should try again: after a random one to five times
+    /// [`Config::retry`], at least a second, so that rejected clients do not return together.
+    #[must_use]
+    pub fn retry_delay(&self) -> Duration {
+        let least = self.inner.config.retry.max(Duration::from_secs(1));
+        self.inner.jitter.between(least, least * 5)
+    }
+
+    fn refuse(&self, cause: Cause, is_soft: bool) -> Refused {
         self.inner.order.lock().counts.refused[cause.index()] += 1;
-        let delay = self.inner.jitter.between(config.retry.max(Duration::from_secs(1)), config.retry * 5);
-        Refused::new(cause).with_retry_after(delay).softly(config.refusal == RefusalForm::Soft)
+        Refused::new(cause).with_retry_after(self.retry_delay()).softly(is_soft)
     }
 }
 

@@ -71,6 +71,9 @@ pub enum Cause {
     /// The manager has all the streams it may have.
     #[error("too many connections")]
     Full,
+    /// The event log has not been read to its end yet.
+    #[error("the event log has not been read yet")]
+    Starting,
     /// The manager shuts down.
     #[error("shutting down")]
     Draining,
@@ -105,6 +108,33 @@ impl Cause {
             Self::CrossSite => 11,
             Self::Unavailable => 12,
             Self::RateLimit => 13,
+            Self::Starting => 14,
+        }
+    }
+
+    /// Whether the cause passes without the client's doing: the same request may succeed later.
+    ///
+    /// These are the causes that [`RefusalForm`](crate::RefusalForm) concerns, and that come with [`Refused::retry_after`].
+    #[must_use]
+    pub const fn is_temporary(&self) -> bool {
+        // No wildcard: whoever adds a cause decides whether clients may return.
+        match self {
+            Self::Unavailable
+            | Self::Starting
+            | Self::RateLimit
+            | Self::UserLimit
+            | Self::AddressLimit
+            | Self::Full
+            | Self::Draining
+            | Self::TooManyDialects => true,
+            Self::Invalid { .. }
+            | Self::TooManyTopics { .. }
+            | Self::HeadersOnly
+            | Self::Method
+            | Self::Unauthenticated
+            | Self::Forbidden(_)
+            | Self::CrossSite
+            | Self::StayAway => false,
         }
     }
 
@@ -114,7 +144,7 @@ impl Cause {
             Self::Unauthenticated => 401,
             Self::Forbidden(_) | Self::CrossSite => 403,
             Self::UserLimit | Self::AddressLimit | Self::RateLimit => 429,
-            Self::Full | Self::Draining | Self::TooManyDialects | Self::Unavailable => 503,
+            Self::Full | Self::Draining | Self::Starting | Self::TooManyDialects | Self::Unavailable => 503,
             Self::StayAway => 204,
             Self::HeadersOnly => 200,
             Self::Method => 405,
@@ -123,7 +153,7 @@ impl Cause {
 }
 
 /// The words of [`Cause::as_str`].
-pub(crate) const CAUSE_NAMES: [&str; 14] = [
+pub(crate) const CAUSE_NAMES: [&str; 15] = [
     "invalid",
     "unauthenticated",
     "forbidden",
@@ -138,6 +168,7 @@ pub(crate) const CAUSE_NAMES: [&str; 14] = [
     "cross_site",
     "unavailable",
     "rate_limit",
+    "starting",
 ];
 
 /// An HTTP answer to a refused stream, in no framework's terms.
@@ -167,7 +198,7 @@ impl Refused {
     }
 
     pub(crate) fn with_retry_after(mut self, delay: Duration) -> Self {
-        if matches!(self.cause.status(), 429 | 503) {
+        if self.cause.is_temporary() {
             self.retry_after = Some(delay);
         }
         self
@@ -193,13 +224,16 @@ impl Refused {
 
     /// What an adapter answers.
     ///
-    /// Where a client may come back later (429, 503) the status comes with `Retry-After`. Since a browser's `EventSource` never returns
-    /// after any status but 200 (WHATWG HTML, section 9.2.3), the soft form of these is a 200 whose stream is one `retry:` and then ends.
+    /// A [temporary](Cause::is_temporary) cause is answered with 429 or 503 and `Retry-After`. A browser's `EventSource` never returns
+    /// after any status but 200 (WHATWG HTML, section 9.2.3), so the soft form is a 200 whose stream has a `retry:` field and a comment
+    /// with the cause, and ends. [`RefusalForm`](crate::RefusalForm) says who receives which.
     #[must_use]
     pub fn answer(&self) -> Answer {
         let status = self.cause.status();
         match (status, self.retry_after) {
-            (_, Some(delay)) if self.soft => Answer::stream(Event::empty().retry(delay).encode()),
+            (_, Some(delay)) if self.soft => {
+                Answer::stream(Event::empty().comment(self.to_string()).retry(delay).encode())
+            }
             (200, _) => Answer::stream(Bytes::new()),
             (204, _) => Answer { status, headers: Vec::new(), body: Bytes::new() },
             (_, delay) => {

@@ -29,7 +29,7 @@ pub(crate) struct StreamArgs {
     /// A newcomer beyond --max-connections-per-address: refuse (default), replace_oldest
     #[arg(long, value_name = "POLICY", value_parser = choice::<LimitPolicy>, env = "SSE_HUB_WHEN_ADDRESS_FULL")]
     when_address_full: Option<LimitPolicy>,
-    /// How 429 and 503 look: status (default), soft (200, `retry:`, end)
+    /// Form of rejections that pass (429, 503): auto (soft for an EventSource, status for others; default), status, soft (200, `retry:`, end)
     #[arg(long, value_name = "FORM", value_parser = choice::<RefusalForm>, env = "SSE_HUB_REFUSAL")]
     refusal: Option<RefusalForm>,
     /// What a quiet stream gets: event (default), comment, off

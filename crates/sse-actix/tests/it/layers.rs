@@ -86,12 +86,17 @@ async fn pages_of_other_origins_may_read_a_refusal() {
     let manager = Manager::builder().max_connections(1).build().unwrap();
     let address = serve(&manager);
     let _first = browser(address, "GET", "/events").open().await.unwrap();
-    let mut second = browser(address, "GET", "/events").open().await.unwrap();
-    let head = second.head().await.unwrap();
-    assert_eq!(head.status, 503);
-    assert!(head.headers.get("retry-after").is_some());
-    assert_eq!(head.headers.get("access-control-allow-origin"), Some(ORIGIN));
-    assert_eq!(head.headers.get("access-control-allow-credentials"), Some("true"));
+    // Of an `EventSource`, and of a client that understands statuses.
+    let event_source = browser(address, "GET", "/events");
+    let other = browser(address, "GET", "/events").header("Accept", "*/*");
+    for (request, status) in [(event_source, 200), (other, 503)] {
+        let mut second = request.open().await.unwrap();
+        let head = second.head().await.unwrap();
+        assert_eq!(head.status, status);
+        assert_eq!(head.headers.get("retry-after").is_some(), status == 503);
+        assert_eq!(head.headers.get("access-control-allow-origin"), Some(ORIGIN));
+        assert_eq!(head.headers.get("access-control-allow-credentials"), Some("true"));
+    }
 }
 
 #[actix_web::test]

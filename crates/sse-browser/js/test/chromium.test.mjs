@@ -26,7 +26,7 @@ async function open(t, answer, options = {}) {
 test("a stream, its events, and its end by the client", async (t) => {
   const { server, page } = await open(t);
   await isState(page, "open");
-  assert.equal(server.streams[0].request.headers.accept, "text/event-stream");
+  assert.equal(server.streams[0].request.headers.accept, "text/event-stream, */*;q=0.1");
   server.publish("ä😀");
   await waitFor(page, () => window.heard.includes("ä😀"));
   assert.deepEqual([(await snapshot(page)).clientId, (await snapshot(page)).lastEventId], ["c1", "e-1"]);

@@ -89,7 +89,7 @@ test("the request: url, topics, headers, query, ticket, body, for each attempt a
   assert.equal(world.last.url.href, "http://app.test/events?x=y&user=ada&topics=news%2Corders%2F7&ticket=ticket2");
   const { init, headers } = world.last;
   assert.deepEqual([init.method, init.body, init.credentials, init.cache], ["POST", "body", "include", "no-store"]);
-  assert.deepEqual([...headers], [["accept", "text/event-stream"], ["authorization", "token1"]]);
+  assert.deepEqual([...headers], [["accept", "text/event-stream, */*;q=0.1"], ["authorization", "token1"]]);
   await world.last.cut();
   await world.pass(5000);
   assert.deepEqual([world.last.url.searchParams.get("ticket"), world.last.headers.get("authorization")], ["ticket4", "token3"]);

@@ -167,6 +167,111 @@ fn refusals_say_when_to_come_back() {
     assert_eq!(answer.status, 400, "a mistake is not softened: coming back does not help");
 }
 
+/// Every cause with whether it is temporary. Whoever adds a cause adds a row: `Cause::is_temporary` does not compile without.
+fn all_causes() -> Vec<(Cause, bool)> {
+    let invalid = Handshake::new().user("");
+    let invalid = Manager::builder().build().unwrap().connect(invalid).unwrap_err().cause().clone();
+    vec![
+        (invalid, false),
+        (Cause::TooManyTopics { count: 2, limit: 1 }, false),
+        (Cause::HeadersOnly, false),
+        (Cause::Method, false),
+        (Cause::Unauthenticated, false),
+        (Cause::Forbidden(sse_core::Topic::new("t").unwrap()), false),
+        (Cause::CrossSite, false),
+        (Cause::StayAway, false),
+        (Cause::Unavailable, true),
+        (Cause::RateLimit, true),
+        (Cause::UserLimit, true),
+        (Cause::AddressLimit, true),
+        (Cause::Starting, true),
+        (Cause::Full, true),
+        (Cause::Draining, true),
+        (Cause::TooManyDialects, true),
+    ]
+}
+
+#[test]
+fn no_temporary_cause_is_final_for_an_event_source() {
+    let known: std::collections::BTreeSet<_> = all_causes().iter().map(|(cause, _)| cause.as_str()).collect();
+    let counted = Manager::builder().build().unwrap().stats().counters.refused;
+    assert_eq!(known, counted.iter().map(|(name, _)| name).collect(), "the table lacks a cause");
+    for form in [RefusalForm::Auto, RefusalForm::Status, RefusalForm::Soft] {
+        let manager = Manager::builder().refusal(form).build().unwrap();
+        for (cause, is_temporary) in all_causes() {
+            assert_eq!(cause.is_temporary(), is_temporary, "{cause:?}");
+            for (accept, is_event_source) in [
+                (&[][..], false),
+                (&[&b"text/event-stream"[..]], true),
+                (&[b"*/*"], false),
+                (&[b"text/event-stream, */*;q=0.1"], false),
+                (&[b"text/event-stream", b"*/*"], false),
+            ] {
+                let handshake = Handshake::from_request("GET", None, None).accept(accept.iter().copied());
+                let refused = manager.connect(handshake.refuse(cause.clone())).unwrap_err();
+                let answer = refused.answer();
+                let is_soft = is_temporary
+                    && match form {
+                        RefusalForm::Auto => is_event_source,
+                        RefusalForm::Status => false,
+                        RefusalForm::Soft => true,
+                    };
+                let shown = format!("{form:?} {cause:?} {accept:?} {answer:?}");
+                if is_soft {
+                    let mut decoder = sse_testkit::Decoder::new();
+                    assert!(decoder.feed(&answer.body).is_empty(), "{shown}");
+                    assert_eq!(answer.status, 200, "{shown}");
+                    assert_eq!(header(&answer, "content-type"), Some("text/event-stream"), "{shown}");
+                    assert!((3000..=15_000).contains(&decoder.retry().unwrap()), "{shown}");
+                    let body = std::str::from_utf8(&answer.body).unwrap();
+                    assert!(body.contains(&format!(": {cause}\n")), "{shown}");
+                } else {
+                    assert_eq!(matches!(answer.status, 429 | 503), is_temporary, "{shown}");
+                    assert_eq!(header(&answer, "retry-after").is_some(), is_temporary, "{shown}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn only_event_streams_are_accepted_by_an_event_source() {
+    let manager = Manager::builder().build().unwrap();
+    for (accept, is_event_source) in [
+        ("text/event-stream", true),
+        ("Text/Event-Stream", true),
+        (" text/event-stream\t", true),
+        ("text/event-stream;q=0.9", true),
+        ("text/event-stream; charset=utf-8", true),
+        ("text/event-stream,", true),
+        ("text/event-stream, text/event-stream;q=0.5", true),
+        ("", false),
+        (",", false),
+        ("*/*", false),
+        ("text/*", false),
+        ("text/event-stream2", false),
+        ("text/event-stream, text/plain;q=0.5", false),
+        ("application/json, text/event-stream", false),
+        ("\u{e4}", false),
+    ] {
+        let handshake = Handshake::new().accept([accept.as_bytes()]).refuse(Cause::Full);
+        let status = manager.connect(handshake).unwrap_err().answer().status;
+        assert_eq!(status, if is_event_source { 200 } else { 503 }, "{accept:?}");
+    }
+}
+
+#[test]
+fn rejected_clients_return_spread_over_time() {
+    for retry in [Duration::ZERO, Duration::from_secs(3)] {
+        let manager = Manager::builder().retry(retry).build().unwrap();
+        let least = retry.max(Duration::from_secs(1));
+        let delays: Vec<_> = (0..1000).map(|_| manager.retry_delay()).collect();
+        assert!(delays.iter().all(|delay| (least..=least * 5).contains(delay)), "{delays:?}");
+        let early = delays.iter().filter(|delay| **delay < least * 2).count();
+        assert!((100..500).contains(&early), "{early} of 1,000 in the first quarter");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_user_who_is_to_stay_away_is_refused_for_so_long_and_no_longer() {
     let manager = Manager::builder().build().unwrap();

@@ -30,7 +30,9 @@ impl From<SseHandshake> for Handshake {
 impl<'a> FromRequest<'a> for SseHandshake {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> poem::Result<Self> {
         let id = request.headers().get("last-event-id").map(http::HeaderValue::as_bytes);
-        let handshake = Handshake::from_request(request.method().as_str(), request.uri().query(), id);
+        let accept = request.headers().get_all("accept").iter().map(http::HeaderValue::as_bytes);
+        let handshake =
+            Handshake::from_request(request.method().as_str(), request.uri().query(), id).accept(accept);
         Ok(Self(match request.remote_addr().as_socket_addr() {
             Some(address) => handshake.address(address.ip()),
             None => handshake,

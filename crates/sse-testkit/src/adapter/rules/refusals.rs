@@ -8,7 +8,7 @@ use crate::{
     Response,
     adapter::{
         Stage,
-        app::{expect_end, expect_system},
+        app::{App, expect_end, expect_system},
     },
 };
 
@@ -66,6 +66,35 @@ pub async fn a_soft_refusal_is_a_stream_that_says_when_to_return(stage: Stage) {
     assert_eq!((head.status, head.headers.get("content-type")), (200, Some("text/event-stream")));
     expect_end(&mut refused).await;
     assert!(refused.decoder().retry().is_some_and(|retry| retry >= 1000), "{:?}", refused.decoder());
+    app.finish().await;
+}
+
+/// What a client receives that accepts nothing but an event stream; any status but 200 would be final for it.
+async fn expect_soft(app: &App, path: &str) {
+    let mut refused = app.get(path).open().await.expect("an answer");
+    let head = refused.head().await.expect("a head");
+    assert_eq!((head.status, head.headers.get("content-type")), (200, Some("text/event-stream")));
+    expect_end(&mut refused).await;
+    assert!(refused.decoder().retry().is_some_and(|retry| retry >= 1000), "{:?}", refused.decoder());
+}
+
+pub async fn an_event_source_survives_a_rejection_that_passes(stage: Stage) {
+    let builder = Manager::builder().max_connections(2).max_connections_per_user(1, LimitPolicy::Refuse);
+    let app = stage.start(builder);
+    let _first = app.open("/events?user=42").await;
+    expect_soft(&app, "/events?user=42").await;
+    let _second = app.open("/events?user=7").await;
+    expect_soft(&app, "/events?user=8").await;
+    // Others, who say so in one header or in two.
+    for accept in ["*/*", "text/event-stream, */*;q=0.1"] {
+        expect_retry_after(&app.ask("GET", "/events?user=8", &[("accept", accept)], "").await, 503);
+    }
+    let both = [("accept", "text/event-stream"), ("accept", "*/*")];
+    expect_retry_after(&app.ask("GET", "/events?user=8", &both, "").await, 503);
+    app.manager.shutdown(Drain::default()).await;
+    expect_soft(&app, "/events?user=9").await;
+    let head = app.ask("HEAD", "/events", &[("accept", "text/event-stream")], "").await;
+    assert_eq!((head.status, head.body.len()), (200, 0));
     app.finish().await;
 }
 
