@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde_json::{Value, json};
 use sse_core::{Dialect, Event, EventId, EventType, Farewell, FrameWriter, Hello};
 
-use crate::{envelope, error::Error, transformer::Transformer};
+use crate::{code::Code, envelope, error::Error, transformer::Transformer};
 
 const CONNECTED: EventType = EventType::from_static("connected");
 const PING: EventType = EventType::from_static("ping");
@@ -94,7 +94,8 @@ fn connected(heartbeat: Option<Duration>) -> Event {
 
 /// A stream that says why there is none.
 ///
-/// tRPC's client comes back after errors that have the number of an internal one, and gives up after others.
+/// tRPC's client comes back after errors that have the number of an internal one, and gives up after others. So a temporary error has
+/// that number here, whatever its own; its name and status are unchanged.
 pub(crate) fn failure(
     error: &Error,
     path: &str,
@@ -107,7 +108,8 @@ pub(crate) fn failure(
         Some(delay) => connected.retry(delay),
         None => connected,
     });
-    let shape = transformer.wrap(&envelope::shape(error, Some(path)));
+    let number = if error.is_temporary() { Code::InternalServerError } else { error.code() };
+    let shape = transformer.wrap(&envelope::shape(error, number.json_rpc(), Some(path)));
     out.event(&Event::text(shape).event_type(SERIALIZED_ERROR));
     out
 }

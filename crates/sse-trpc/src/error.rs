@@ -62,6 +62,11 @@ impl Error {
     pub(crate) fn delay(&self) -> Option<Duration> {
         self.retry_after
     }
+
+    /// Whether the same call may succeed later.
+    pub(crate) fn is_temporary(&self) -> bool {
+        matches!(self.code, Code::TooManyRequests | Code::ServiceUnavailable)
+    }
 }
 
 /// What a backplane said is for the operator, who finds it in the log of the process; clients are told that it did not work.
@@ -102,9 +107,7 @@ impl From<&Cause> for Error {
             // The client is not to come back, so not a code after which it does.
             Cause::Forbidden(_) | Cause::CrossSite | Cause::StayAway => Code::Forbidden,
             Cause::UserLimit | Cause::AddressLimit | Cause::RateLimit => Code::TooManyRequests,
-            Cause::Full | Cause::Draining | Cause::TooManyDialects | Cause::Unavailable => {
-                Code::ServiceUnavailable
-            }
+            cause if cause.is_temporary() => Code::ServiceUnavailable,
             _ => Code::BadRequest,
         };
         Self::new(code, cause.to_string())

@@ -213,7 +213,15 @@ impl Management {
     async fn answer(&self, request: &Request<'_>) -> Result<Response, Error> {
         let mut calls = Calls::parse(request, &self.limits, self.path_separator)?;
         self.check_kinds(&calls)?;
-        let context = self.context(request, &mut calls).await?;
+        let context = match self.context(request, &mut calls).await {
+            Ok(context) => context,
+            // An `EventSource` gives up after any status.
+            Err(error) if error.is_temporary() && self.is_subscription(&calls) => {
+                self.refused.add(error.code());
+                return Ok(self.rejected(&error, &calls.paths[0]));
+            }
+            Err(error) => return Err(error),
+        };
         let inputs = calls.inputs(&self.limits);
         if calls.form == Form::Single {
             let path = &calls.paths[0];
@@ -256,15 +264,20 @@ impl Management {
         Ok(())
     }
 
+    /// Whether a request asks for one stream, and nothing else.
+    fn is_subscription(&self, calls: &Calls<'_>) -> bool {
+        let known = self.procedures.get(&*calls.paths[0]);
+        calls.form == Form::Single && known.is_some_and(|it| it.procedure.kind() == Kind::Subscription)
+    }
+
     async fn context(&self, request: &Request<'_>, calls: &mut Calls<'_>) -> Result<Context, Error> {
         let params = calls.connection_params.take();
         let known = self.procedures.get(&*calls.paths[0]);
         let kind = known.map(|known| known.procedure.kind());
         let mut caller = request.caller.clone();
         // A ticket there is for one stream: it makes no calls. And whoever is refused for more than being unknown stays refused.
-        let is_for_one_stream = calls.form == Form::Single && kind == Some(Kind::Subscription);
         if let (Some(identify), Some(params)) = (&self.identify, &params)
-            && is_for_one_stream
+            && self.is_subscription(calls)
             && matches!(caller, Ok(_) | Err(Cause::Unauthenticated))
         {
             caller = Ok(identify(params.clone(), caller).await?);

@@ -1,7 +1,5 @@
 //! Calls of subscriptions.
 
-use std::time::Duration;
-
 use sse_core::Handshake;
 use tracing::Instrument as _;
 
@@ -39,25 +37,29 @@ impl Management {
             };
             let result = match result {
                 Ok(handshake) => self.connect(handshake),
-                Err(error) => Err((error, None)),
+                Err(error) => Err(error),
             };
-            end(Some(under_way), result.as_ref().err().map(|(error, _)| error), &span);
+            end(Some(under_way), result.as_ref().err(), &span);
             result
         };
-        Response::events(match connected.instrument(span.clone()).await {
-            Ok(content) => content,
-            Err((error, retry_after)) => {
-                let events = dialect::failure(&error, path, retry_after, self.transformer);
-                Content::Whole(events.finish().event())
-            }
-        })
+        match connected.instrument(span.clone()).await {
+            Ok(content) => Response::events(content),
+            Err(error) => self.rejected(&error, path),
+        }
     }
 
-    fn connect(&self, handshake: Handshake) -> Result<Content, (Error, Option<Duration>)> {
+    /// The stream that says why there is none, and when to return if the cause is temporary.
+    pub(crate) fn rejected(&self, error: &Error, path: &str) -> Response {
+        let spread = || error.is_temporary().then(|| self.manager.retry_delay());
+        let events = dialect::failure(error, path, error.delay().or_else(spread), self.transformer);
+        Response::events(Content::Whole(events.finish().event()))
+    }
+
+    fn connect(&self, handshake: Handshake) -> Result<Content, Error> {
         let handshake = handshake.dialect(Trpc::of(self.transformer));
         self.manager.connect(handshake).map(Content::Events).map_err(|refused| {
-            let retry_after = refused.retry_after();
-            (Error::from(refused.cause()), retry_after)
+            let error = Error::from(refused.cause());
+            refused.retry_after().into_iter().fold(error, Error::retry_after)
         })
     }
 }

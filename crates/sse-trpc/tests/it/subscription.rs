@@ -6,7 +6,7 @@ use futures_util::{FutureExt, StreamExt};
 use serde::Deserialize;
 use serde_json::json;
 use sse_core::{
-    Caller, Disconnect, Drain, Event, EventId, EventType, Manager, OwnOnly, Session, Target, UserId,
+    Caller, Cause, Disconnect, Drain, Event, EventId, EventType, Manager, OwnOnly, Session, Target, UserId,
 };
 use sse_notify::Notifier;
 use sse_trpc::{Code, Content, Context, Error, Procedure, Transformer};
@@ -212,6 +212,60 @@ async fn who_finds_no_room_is_told_when_to_return() {
         r#"{"message":"too many connections","code":-32603,"data":{"code":"SERVICE_UNAVAILABLE","#
     ));
     assert!(answer.text.starts_with("retry: "), "{}", answer.text);
+}
+
+/// A cause, its status and name.
+const TEMPORARY: [(Cause, u16, &str); 8] = [
+    (Cause::Unavailable, 503, "SERVICE_UNAVAILABLE"),
+    (Cause::Starting, 503, "SERVICE_UNAVAILABLE"),
+    (Cause::RateLimit, 429, "TOO_MANY_REQUESTS"),
+    (Cause::UserLimit, 429, "TOO_MANY_REQUESTS"),
+    (Cause::AddressLimit, 429, "TOO_MANY_REQUESTS"),
+    (Cause::Full, 503, "SERVICE_UNAVAILABLE"),
+    (Cause::Draining, 503, "SERVICE_UNAVAILABLE"),
+    (Cause::TooManyDialects, 503, "SERVICE_UNAVAILABLE"),
+];
+
+#[tokio::test]
+async fn a_temporary_cause_is_final_for_no_subscription() {
+    for (cause, status, name) in TEMPORARY {
+        assert!(cause.is_temporary());
+        let by_caller = Api::open().refusing(cause.clone());
+        let mut by_limit = Api::open();
+        let why = cause.clone();
+        by_limit.management = by_limit.management.limit(move |_| Err(why.clone()));
+        let mut by_params = Api::open();
+        let why = cause.clone();
+        by_params.management = by_params.management.identify(move |_, _| {
+            let error = Error::from(&why);
+            async move { Err(error) }
+        });
+        let mut by_procedure = Api::open();
+        let why = cause.clone();
+        let refusing = Procedure::subscription(move |context: Context, _: Option<Order>| {
+            let handshake = context.handshake().refuse(why.clone());
+            async move { Ok(handshake) }
+        });
+        by_procedure.management = by_procedure.management.procedure("sse.events", refusing);
+        let params = "sse.events?connectionParams=%7B%22token%22%3A%22a%22%7D";
+        for (where_from, api, target) in [
+            ("caller", by_caller, "sse.events"),
+            ("limit", by_limit, "sse.events"),
+            ("connectionParams", by_params, params),
+            ("procedure", by_procedure, "sse.events"),
+        ] {
+            let answer = api.ask("GET", target, EVENT_STREAM, "").await;
+            let shown = format!("{cause:?} of {where_from}: {}", answer.text);
+            assert_eq!(answer.status, 200, "{shown}");
+            assert_eq!(answer.headers[0], ("content-type", "text/event-stream".into()), "{shown}");
+            // The number after which tRPC's client returns, and when its `EventSource` does.
+            let shape = format!(r#""code":-32603,"data":{{"code":"{name}","httpStatus":{status},"#);
+            assert!(answer.text.contains(&shape), "{shown}");
+            let retry = answer.text.strip_prefix("retry: ").and_then(|text| text.split_once('\n'));
+            let retry: u64 = retry.expect(&shown).0.parse().unwrap();
+            assert!((3000..=15_000).contains(&retry), "{shown}");
+        }
+    }
 }
 
 #[tokio::test]
