@@ -12,7 +12,7 @@ use tracing::{debug, info, warn};
 use crate::{
     backplane::{Backplane, BackplaneError, Batch, Entry},
     clock::unix_ms,
-    cursor::{Cursor, Epoch},
+    cursor::{Cursor, Epoch, Position},
     delivery::Hold,
     envelope::Envelope,
     event::Event,
@@ -130,6 +130,10 @@ struct Follower {
     sweeps: JoinSet<()>,
     failures: u32,
     bounds_at: Instant,
+    /// Where the log ended when the node last asked for its bounds, by the uptime of the manager; until the node is there.
+    goal: Option<(Position, u64)>,
+    /// Whether a tail answered since a goal was last reached. A backplane that tells its bounds and fails every tail is not followed.
+    tail_answered: bool,
 }
 
 /// Why the log is followed no further.
@@ -152,7 +156,16 @@ impl From<Gone> for Stop {
 
 impl Follower {
     fn new(turn: Turn, backplane: Arc<dyn Backplane>) -> Self {
-        Self { turn, backplane, at: None, sweeps: JoinSet::new(), failures: 0, bounds_at: Instant::now() }
+        Self {
+            turn,
+            backplane,
+            at: None,
+            sweeps: JoinSet::new(),
+            failures: 0,
+            bounds_at: Instant::now(),
+            goal: None,
+            tail_answered: true,
+        }
     }
 
     async fn run(&mut self) {
@@ -198,12 +211,15 @@ impl Follower {
             Ok(tail) => tail,
             Err(error) => return Err(self.jump(error).await?.into()),
         };
+        // A tail at the end of a quiet log says nothing for about a second.
+        self.reach_goal().await?;
         loop {
             let asked_ms = self.manager()?.clock.uptime_ms();
             let batch = match within(SILENCE, tail.next()).await {
                 Ok(batch) => batch,
                 Err(error) => return Err(self.jump(error).await?.into()),
             };
+            self.tail_answered = true;
             self.apply(batch, asked_ms).await?;
             if self.bounds_at.elapsed() >= BOUNDS_EVERY {
                 self.look_back().await?;
@@ -213,7 +229,9 @@ impl Follower {
 
     /// Finds where to go on.
     async fn begin(&mut self) -> Result<Cursor, Stop> {
+        let asked_ms = self.manager()?.clock.uptime_ms();
         let bounds = within(PATIENCE, self.backplane.bounds()).await?;
+        self.goal = self.tail_answered.then_some((bounds.head, asked_ms));
         let head = Cursor::new(bounds.epoch.clone(), bounds.head);
         let after = match self.at.take() {
             Some(at) if at.epoch == bounds.epoch && at.position <= bounds.head => at,
@@ -295,7 +313,7 @@ impl Follower {
         Ok(())
     }
 
-    fn note_trimmed(&mut self, trimmed: crate::cursor::Position) -> Result<(), Gone> {
+    fn note_trimmed(&mut self, trimmed: Position) -> Result<(), Gone> {
         self.bounds_at = Instant::now();
         let inner = self.manager()?;
         self.turn.hold(&inner, |order, _| {
@@ -320,12 +338,29 @@ impl Follower {
             }
         }
         if batch.at_head {
+            self.goal = None;
             self.failures = 0;
             self.synced(&inner, asked_ms).await?;
+        } else {
+            self.reach_goal().await?;
         }
         if moved || batch.at_head {
             inner.wake_for_head().await;
         }
+        Ok(())
+    }
+
+    /// The node is where the log ended when it was asked, so it has followed the log to its end.
+    async fn reach_goal(&mut self) -> Result<(), Gone> {
+        let (Some((head, asked_ms)), Some(at)) = (self.goal, &self.at) else { return Ok(()) };
+        if at.position < head {
+            return Ok(());
+        }
+        self.goal = None;
+        self.tail_answered = false;
+        let inner = self.manager()?;
+        self.synced(&inner, asked_ms).await?;
+        inner.wake_for_head().await;
         Ok(())
     }
 
@@ -385,6 +420,7 @@ impl Follower {
             }
             std::mem::take(&mut remote.is_away).then(|| order.tell_all(system::restored(), hold))
         })?;
+        inner.log_started.notify_waiters();
         if let Some(told) = told {
             info!(backplane = name, "the log is back");
             told.finish(inner).await;

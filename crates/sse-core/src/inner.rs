@@ -64,6 +64,8 @@ pub(crate) struct Inner {
     /// Streams whose transport has not let go of them, live or ending.
     open: AtomicUsize,
     pub(crate) all_closed: Notify,
+    /// The backplane's log was followed to its end for the first time.
+    pub(crate) log_started: Notify,
     /// Where events go and come from, if that is not this process alone.
     pub(crate) backplane: Option<Arc<dyn Backplane>>,
     pub(crate) reader: Arc<Reader>,
@@ -110,6 +112,7 @@ impl Inner {
             bytes: Striped::default(),
             open: AtomicUsize::new(0),
             all_closed: Notify::new(),
+            log_started: Notify::new(),
             backplane: builder.backplane,
             reader: Arc::default(),
             following: Following::default(),

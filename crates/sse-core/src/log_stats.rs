@@ -6,13 +6,19 @@ use std::{
 };
 
 use serde::Serialize;
+use tokio::time::timeout;
+use tracing::warn;
 
 use crate::{
     cursor::{Cursor, Position},
     gap::GapReason,
+    log::Log,
     manager::Manager,
     stats::ByName,
 };
+
+/// Time that a start waits for its event log.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How a manager stands to its event log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -123,5 +129,31 @@ impl Manager {
     /// stream or publish does so as well; a server that calls it at its start is ready earlier. Without a backplane it does nothing.
     pub fn follow(&self) {
         self.inner.follow();
+    }
+
+    /// Waits until streams can be accepted, at most 10 s: returns whether the log was followed to its end once, which it
+    /// [starts](Self::follow). Without a backplane there is nothing to wait for.
+    ///
+    /// For servers, before they accept clients: earlier streams are rejected with [`Cause::Starting`](crate::Cause::Starting).
+    /// Reading a log takes milliseconds; only a backplane that is unavailable takes all of the time.
+    pub async fn started(&self) -> bool {
+        let started = timeout(START_TIMEOUT, self.log_started()).await.is_ok();
+        if !started {
+            warn!("the event log has not been read yet; streams are rejected until then");
+        }
+        started
+    }
+
+    async fn log_started(&self) {
+        self.inner.follow();
+        loop {
+            let started = self.inner.log_started.notified();
+            tokio::pin!(started);
+            started.as_mut().enable();
+            if self.inner.order.lock().log.as_ref().is_none_or(Log::is_started) {
+                return;
+            }
+            started.await;
+        }
     }
 }

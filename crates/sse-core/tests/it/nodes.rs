@@ -89,13 +89,62 @@ async fn streams_wait_until_the_log_is_there() {
     backplane.set_away(true);
     let manager = Manager::builder().backplane(backplane.clone()).build().unwrap();
     let refused = manager.connect(Handshake::new()).unwrap_err();
-    assert_eq!(refused.cause(), &Cause::Unavailable);
+    assert_eq!(refused.cause(), &Cause::Starting);
     assert_eq!(refused.answer().status, 503);
     assert_eq!(manager.log().unwrap().state, LogState::Starting);
     backplane.set_away(false);
     sleep(Duration::from_secs(10)).await;
     assert_eq!(manager.log().unwrap().state, LogState::Current);
     Client::greeted(&manager, Handshake::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_starts_when_the_log_was_read() {
+    for entries in [0, 1, 1023, 1024, 1025, 5000] {
+        let backplane = MemoryBackplane::new(Retention::default());
+        let first = node(backplane.clone()).await;
+        for number in 0..entries {
+            first.all().publish(Event::text(number.to_string())).await.unwrap();
+        }
+        let start = tokio::time::Instant::now();
+        let manager = Manager::builder().backplane(backplane).build().unwrap();
+        assert!(manager.started().await);
+        assert_eq!(start.elapsed(), Duration::ZERO, "{entries} entries: it waited for a quiet tail");
+        assert_eq!(manager.log().unwrap().state, LogState::Current);
+        Client::greeted(&manager, Handshake::new());
+    }
+    let alone = Manager::builder().log(Retention::default()).build().unwrap();
+    assert!(alone.started().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_starts_in_a_log_that_grows() {
+    let backplane = MemoryBackplane::new(Retention::default());
+    let first = node(backplane.clone()).await;
+    let manager = Manager::builder().backplane(backplane).build().unwrap();
+    let grows = async {
+        loop {
+            first.all().publish(Event::text("more")).await.unwrap();
+        }
+    };
+    tokio::select! {
+        () = grows => {}
+        started = manager.started() => assert!(started),
+    }
+    Client::greeted(&manager, Handshake::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_waits_for_an_unavailable_log() {
+    let backplane = ScriptedBackplane::new(MemoryBackplane::new(Retention::default()));
+    backplane.set_away(true);
+    let manager = Manager::builder().backplane(backplane.clone()).build().unwrap();
+    let start = tokio::time::Instant::now();
+    assert!(!manager.started().await);
+    assert_eq!(start.elapsed().as_secs(), 10);
+    assert_eq!(manager.log().unwrap().state, LogState::Starting);
+    backplane.set_away(false);
+    assert!(manager.started().await);
 }
 
 #[tokio::test(start_paused = true)]
