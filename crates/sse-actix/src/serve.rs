@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    future::{Future, IntoFuture},
+    future::{Future, IntoFuture, pending},
     io,
     net::TcpListener,
     pin::Pin,
@@ -18,7 +18,7 @@ use actix_web::{
 };
 use sse_core::{Drain, Manager};
 use sse_socket::SocketOptions;
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::sleep};
 use tracing::{info, warn};
 
 use crate::{connection::prepare, stop::Signals};
@@ -84,6 +84,8 @@ where
     B: MessageBody + 'static,
 {
     /// Shuts this manager's streams down with the server. May be called for several.
+    ///
+    /// The server accepts clients once the manager has [started](Manager::started): whoever connects earlier waits in the system's queue.
     pub fn manager(mut self, manager: &Manager) -> Self {
         self.managers.push(manager.clone());
         self
@@ -103,8 +105,8 @@ where
         self
     }
 
-    /// Shuts down when the future resolves: accepts nobody, ends all streams, finishes the answers under way, and breaks
-    /// off what is left at the deadline of the [`Drain`].
+    /// Shuts down when the future resolves: announces it ([`Manager::is_shutting_down`]), serves on for the delay of the [`Drain`], then
+    /// accepts nobody, ends all streams, finishes the answers in flight, and breaks off what is left at the deadline.
     ///
     /// Without it that happens at SIGINT and SIGTERM, as Actix does, and a second one ends it at once.
     pub fn with_graceful_shutdown(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
@@ -118,8 +120,21 @@ where
         self.options.or(options).unwrap_or_default()
     }
 
-    async fn run(self) -> io::Result<()> {
+    async fn run(mut self) -> io::Result<()> {
         let options = self.options();
+        let starting: JoinSet<bool> =
+            self.managers.iter().cloned().map(|manager| async move { manager.started().await }).collect();
+        let signalled = async {
+            match &mut self.signal {
+                Some(signal) => signal.await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = signalled => return Ok(()),
+            _ = starting.join_all() => {}
+        }
         let server =
             prepare(self.server, options).disable_signals().shutdown_timeout(seconds(self.drain.deadline()));
         #[cfg(feature = "http2")]
@@ -168,11 +183,20 @@ impl Running {
     }
 
     /// The managers end their streams while Actix waits for its workers, which wait for their connections.
-    async fn stop(&self, server: Server) -> io::Result<()> {
+    async fn stop(&self, mut server: Server) -> io::Result<()> {
+        self.managers.iter().for_each(Manager::announce_shutdown);
+        let delay = self.drain.delay_before().min(FOREVER);
+        if !delay.is_zero() {
+            info!(?delay, "shutdown announced");
+            tokio::select! {
+                result = &mut server => return result,
+                () = sleep(delay) => {}
+            }
+        }
         info!("shutting down");
         let mut drains = JoinSet::new();
         for manager in &self.managers {
-            let (manager, drain) = (manager.clone(), self.drain.clone());
+            let (manager, drain) = (manager.clone(), self.drain.clone().delay(Duration::ZERO));
             drains.spawn(async move { manager.shutdown(drain).await });
         }
         let (result, (), _) = tokio::join!(server, self.handle.stop(true), drains.join_all());
@@ -191,11 +215,12 @@ impl Drop for Running {
     }
 }
 
+/// In place of times beyond what clocks can hold.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// Actix counts in whole seconds; at least one, or it would not wait at all.
 fn seconds(deadline: Duration) -> u64 {
-    /// In place of times beyond what Actix's clock can hold.
-    const FOREVER: u64 = 365 * 24 * 60 * 60;
-    (deadline.as_secs() + u64::from(deadline.subsec_nanos() > 0)).clamp(1, FOREVER)
+    (deadline.as_secs() + u64::from(deadline.subsec_nanos() > 0)).clamp(1, FOREVER.as_secs())
 }
 
 impl<F, I, S, B> IntoFuture for Serve<F, I, S, B>

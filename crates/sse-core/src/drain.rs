@@ -11,6 +11,7 @@ use crate::{farewell::Farewell, manager::Manager, reason::Reason};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Drain {
+    delay: Duration,
     deadline: Duration,
     retry: RangeInclusive<Duration>,
 }
@@ -26,9 +27,10 @@ pub struct Drained {
 }
 
 impl Default for Drain {
-    /// Within 10 s; clients come back after 1 to 10 s.
+    /// Without a delay, within 10 s; clients come back after 1 to 10 s.
     fn default() -> Self {
-        Self { deadline: Duration::from_secs(10), retry: Duration::from_secs(1)..=Duration::from_secs(10) }
+        let retry = Duration::from_secs(1)..=Duration::from_secs(10);
+        Self { delay: Duration::ZERO, deadline: Duration::from_secs(10), retry }
     }
 }
 
@@ -36,6 +38,13 @@ impl Drain {
     /// Waits at most so long for transports to let go.
     pub fn within(deadline: Duration) -> Self {
         Self { deadline, ..Self::default() }
+    }
+
+    /// Accepts and serves for this long after the shutdown was announced, so that load balancers, which learn from a readiness check
+    /// that the node leaves, have stopped sending before anybody is rejected. The deadline counts from the end of the delay.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
     }
 
     /// Tells each client to come back after a random time in a range.
@@ -49,6 +58,12 @@ impl Drain {
     pub fn deadline(&self) -> Duration {
         self.deadline
     }
+
+    /// Returns the time between the announcement and the rejection of newcomers.
+    #[must_use]
+    pub fn delay_before(&self) -> Duration {
+        self.delay
+    }
 }
 
 /// Longer than any process lives, and short enough to be added to a point in time.
@@ -58,13 +73,28 @@ const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 const STEP: usize = 128;
 
 impl Manager {
-    /// Shuts down: refuses newcomers, lets every stream end with a `shutdown` event and a random `retry:` of its own,
+    /// Announces a shutdown: [`is_shutting_down`](Self::is_shutting_down) is true from here on, and nothing else changes. There is no way back.
+    pub fn announce_shutdown(&self) {
+        self.inner.order.lock().shutting_down = true;
+    }
+
+    /// Returns whether a shutdown was announced or has begun: load balancers should send nobody here. For readiness checks.
+    #[must_use]
+    pub fn is_shutting_down(&self) -> bool {
+        self.inner.order.lock().shutting_down
+    }
+
+    /// Shuts down: waits for the delay of the [`Drain`], refuses newcomers, lets every stream end with a `shutdown` event and a random `retry:` of its own,
     /// and waits until all transports have let go of theirs, or the deadline.
     ///
     /// What waits for a stream still leaves before its end. Streams left over at the deadline are ended, but blocked in their transport:
-    /// a server should abort their connections. Calling it again is harmless. Dropping the future stops neither the refusal
-    /// nor the streams that were ended.
+    /// a server should abort their connections. Calling it again is harmless. Dropping the future during the delay leaves the manager
+    /// as [`announce_shutdown`](Self::announce_shutdown) does; later, it stops neither the refusal nor the streams that were ended.
     pub async fn shutdown(&self, drain: Drain) -> Drained {
+        self.announce_shutdown();
+        if !drain.delay.is_zero() {
+            time::sleep(drain.delay.min(FOREVER)).await;
+        }
         let deadline = time::Instant::now() + drain.deadline.min(FOREVER);
         self.inner.order.lock().draining = true;
         let ended = self.end_all(&drain).await;

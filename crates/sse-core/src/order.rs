@@ -36,6 +36,8 @@ pub(crate) struct Order {
     pub(crate) registry: Registry,
     /// Publishes that have not reached all their streams, in order.
     jobs: Vec<Arc<Job>>,
+    /// A shutdown was announced; newcomers are still accepted.
+    pub(crate) shutting_down: bool,
     pub(crate) draining: bool,
     pub(crate) away: Away,
     pub(crate) leavers: Leavers,
@@ -85,6 +87,7 @@ impl Order {
             seq: 0,
             registry,
             jobs: Vec::new(),
+            shutting_down: false,
             draining: false,
             away: Away::default(),
             leavers: Leavers::default(),

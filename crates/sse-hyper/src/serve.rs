@@ -103,6 +103,8 @@ pub struct Serve<S> {
 
 impl<S> Serve<S> {
     /// Shuts this manager's streams down with the server. May be called for several.
+    ///
+    /// The server accepts clients once the manager has [started](Manager::started): whoever connects earlier waits in the system's queue.
     pub fn manager(mut self, manager: &Manager) -> Self {
         self.managers.push(manager.clone());
         self
@@ -180,8 +182,12 @@ impl<S> Serve<S> {
         self
     }
 
-    /// Shuts down when the future resolves: accepts nobody, ends all streams, finishes the answers under way, and breaks
-    /// off what is left at the deadline of the [`Drain`].
+    /// Shuts down when the future resolves: announces it ([`Manager::is_shutting_down`]), serves on for the delay of the [`Drain`], ends all
+    /// streams, finishes the answers in flight, and breaks off what is left at the deadline.
+    ///
+    /// Until the last of the earlier connections has closed new ones are accepted, whose streams the managers reject: a load balancer that
+    /// still sends, or asks for readiness, receives an answer. A refused connection would become its own 502, after which an `EventSource`
+    /// never returns.
     pub fn with_graceful_shutdown(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
         self.signal = Box::pin(signal);
         self
@@ -212,8 +218,8 @@ where
 {
     async fn run(self) -> io::Result<()> {
         let shutdown = Shutdown::new(self.linger());
-        let options = self.options();
-        self.reception.configure(|reactor| reactor.linger(self.linger()).departed(shutdown.departed()));
+        let (options, linger) = (self.options(), self.linger());
+        self.reception.configure(|reactor| reactor.linger(linger).departed(shutdown.departed()));
         let terms = Terms {
             header_timeout: self.header_timeout,
             #[cfg(feature = "http2")]
@@ -228,14 +234,29 @@ where
             tracing::debug!(%error, "socket options of the listener");
         }
         let shutdown = Arc::new(shutdown);
+        let listener = Arc::new(listener);
         let door =
             Door { listener, service, options, terms, max_connections, shutdown: Arc::clone(&shutdown) };
-        // A task of its own, which is where the connections are: on the thread that waits for this server each would have to be brought to another.
-        let mut accepting = JoinSet::new();
-        accepting.spawn(door.open());
+        // Before anybody is accepted: whoever connects meanwhile waits.
         tokio::select! {
             biased;
-            () = &mut signal => {}
+            () = &mut signal => {
+                drop(door);
+                stop(&shutdown, &managers, drain.delay(Duration::ZERO), &reception).await;
+                return Ok(());
+            }
+            () = started(&managers) => {}
+        }
+        // A task of its own, which is where the connections are: on the thread that waits for this server each would have to be brought to another.
+        let mut accepting = JoinSet::new();
+        accepting.spawn(door.clone().open());
+        let ends = async {
+            signal.await;
+            announce(&managers, &drain).await;
+        };
+        tokio::select! {
+            biased;
+            () = ends => {}
             Some(Err(error)) = accepting.join_next() => {
                 if let Ok(panic) = error.try_into_panic() {
                     resume_unwind(panic);
@@ -243,14 +264,42 @@ where
             }
         }
         accepting.shutdown().await;
-        stop(&shutdown, &managers, drain, &reception).await;
+        // The drain waits for the connections that there are now, and not for those that come.
+        let late = Arc::new(Shutdown::new(linger));
+        let deadline = Instant::now() + drain.deadline().min(FOREVER);
+        accepting.spawn(door.for_late(&late).open());
+        stop(&shutdown, &managers, drain.delay(Duration::ZERO), &reception).await;
+        accepting.shutdown().await;
+        late.enter(Phase::Draining);
+        if timeout_at(deadline, late.all_closed()).await.is_err() {
+            late.enter(Phase::Aborting);
+            late.all_closed().await;
+        }
         Ok(())
     }
 }
 
+/// Waits until the managers can accept streams, for as long as they ask for.
+async fn started(managers: &[Manager]) {
+    let starting: JoinSet<bool> =
+        managers.iter().cloned().map(|manager| async move { manager.started().await }).collect();
+    starting.join_all().await;
+}
+
+/// Tells readiness checks, and gives load balancers the time to learn from them.
+async fn announce(managers: &[Manager], drain: &Drain) {
+    managers.iter().for_each(Manager::announce_shutdown);
+    let delay = drain.delay_before().min(FOREVER);
+    if !delay.is_zero() {
+        info!(?delay, "shutdown announced");
+        sleep(delay).await;
+    }
+}
+
 /// Where clients come in.
+#[derive(Clone)]
 struct Door<S> {
-    listener: TcpListener,
+    listener: Arc<TcpListener>,
     service: S,
     options: SocketOptions,
     terms: Terms,
@@ -267,6 +316,16 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
+    /// The same for those who come during the drain. What is left of the limit is theirs.
+    fn for_late(mut self, shutdown: &Arc<Shutdown>) -> Self {
+        // A reactor tells the earlier connections' `Shutdown` of departures.
+        self.terms.reception = Reception::default();
+        self.terms.reception.switch_off();
+        self.max_connections = self.max_connections.saturating_sub(self.shutdown.connections()).max(1);
+        self.shutdown = Arc::clone(shutdown);
+        self
+    }
+
     /// Lets clients in, as long as it is polled.
     async fn open(self) -> Infallible {
         loop {

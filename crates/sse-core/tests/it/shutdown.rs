@@ -40,6 +40,39 @@ async fn a_thousand_streams_say_farewell_and_let_it_finish_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_is_rejected_during_the_delay() {
+    let manager = Manager::builder().build().unwrap();
+    let mut old = Client::greeted(&manager, Handshake::new());
+    let start = Instant::now();
+    let drain = Drain::within(Duration::from_secs(7)).delay(Duration::from_secs(5));
+    let shutdown = tokio::spawn({
+        let manager = manager.clone();
+        async move { manager.shutdown(drain).await }
+    });
+    for second in 0..5 {
+        sleep(Duration::from_millis(if second == 0 { 1 } else { 1000 })).await;
+        assert!(manager.is_shutting_down() && !manager.is_draining());
+        let mut newcomer = Client::greeted(&manager, Handshake::new());
+        publish_all(&manager, ["news"]).await;
+        assert_eq!((old.data(), newcomer.data()), (vec!["news".to_owned()], vec!["news".to_owned()]));
+    }
+    sleep(Duration::from_millis(1100)).await;
+    assert!(manager.is_draining());
+    assert_eq!(old.names(), ["shutdown"]);
+    assert_eq!(shutdown.await.unwrap().left, 1, "the deadline counts from the end of the delay");
+    assert_eq!(start.elapsed().as_secs(), 12);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_announced_shutdown_changes_nothing_but_readiness() {
+    let manager = Manager::builder().build().unwrap();
+    assert!(!manager.is_shutting_down());
+    manager.announce_shutdown();
+    assert!(manager.is_shutting_down() && !manager.is_draining());
+    Client::greeted(&manager, Handshake::new());
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_deadline_holds_and_newcomers_are_refused() {
     let manager = Manager::builder().build().unwrap();
     let mut blocked = Client::greeted(&manager, Handshake::new());

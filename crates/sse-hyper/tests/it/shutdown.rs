@@ -66,7 +66,8 @@ async fn the_streams_of_all_managers_end() {
 #[tokio::test]
 async fn a_stream_that_is_asked_for_too_late_is_refused() {
     let mut app = app(Drain::within(FOREVER)).await;
-    let mut late = RawRequest::get(app.address, "/late").send().await.unwrap();
+    let late = RawRequest::get(app.address, "/late").header("Accept", "*/*");
+    let mut late = late.send().await.unwrap();
     app.at_the_gate().await;
     app.stop();
     app.until(|app| app.manager.is_draining()).await;
@@ -75,6 +76,38 @@ async fn a_stream_that_is_asked_for_too_late_is_refused() {
     assert_eq!(head.status, 503);
     assert!(head.headers.get("retry-after").is_some());
     app.stopped().await;
+}
+
+#[tokio::test]
+async fn newcomers_are_answered_until_the_drain_is_over() {
+    let mut app = app(Drain::within(FOREVER)).await;
+    let mut slow = RawRequest::get(app.address, "/slow").send().await.unwrap();
+    app.at_the_gate().await;
+    app.stop();
+    app.until(|app| app.manager.is_draining()).await;
+    let mut kept = Connection::open(app.address).await;
+    for _ in 0..3 {
+        kept.get("/ping").await;
+        kept.head().await;
+        assert_eq!(kept.exactly(4).await, b"pong");
+        assert_eq!(request(app.address, "GET", "/events", &[], "").await.unwrap().status, 503);
+        let mut event_source = RawRequest::get(app.address, "/events").open().await.unwrap();
+        assert_eq!(event_source.head().await.unwrap().status, 200);
+        event_source.expect_end().await.unwrap();
+    }
+    let silent = Connection::open(app.address).await;
+    let mut half = Connection::open(app.address).await;
+    half.send("GET /ping HTTP/1.1\r\n").await;
+    app.site.gate.add_permits(1);
+    assert_eq!(tokio::time::timeout(PATIENCE, slow.head()).await.unwrap().unwrap().status, 200);
+    // Those who ask nothing hold up nothing.
+    let address = app.address;
+    app.stopped().await;
+    for connection in [kept, silent] {
+        assert_eq!(connection.rest().await, b"");
+    }
+    drop(half);
+    request(address, "GET", "/ping", &[], "").await.unwrap_err();
 }
 
 #[tokio::test]

@@ -66,6 +66,7 @@ macro_rules! __adapter_rules {
             the_clients_address_counts,
             a_newcomer_may_replace_the_oldest,
             a_soft_refusal_is_a_stream_that_says_when_to_return,
+            an_event_source_survives_a_rejection_that_passes,
             a_draining_manager_refuses,
             a_user_who_is_to_stay_away_gets_no_content,
         ]);
@@ -92,6 +93,7 @@ macro_rules! __adapter_rules {
         ]);
         $crate::__adapter_tests!($adapter, shutdown: [
             open_streams_end_with_a_farewell_and_the_server_with_them,
+            a_shutdown_is_announced_before_it_begins,
             a_client_that_takes_nothing_does_not_outlive_the_deadline,
             connections_that_ask_nothing_do_not_hold_it_up,
             a_stream_that_is_asked_for_meanwhile_is_refused,

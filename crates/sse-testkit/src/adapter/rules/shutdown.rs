@@ -32,6 +32,23 @@ pub async fn open_streams_end_with_a_farewell_and_the_server_with_them(stage: St
     app.finish().await;
 }
 
+pub async fn a_shutdown_is_announced_before_it_begins(stage: Stage) {
+    let drain = Drain::within(Duration::from_secs(3600)).delay(Duration::from_secs(3));
+    let mut app = stage.start_with(Manager::builder(), drain);
+    let mut old = app.open("/events").await;
+    app.stop();
+    app.until("shutting down", Manager::is_shutting_down).await;
+    assert_eq!(app.ask("GET", "/ping", &[], "").await.body, b"pong");
+    let mut new = app.open("/events").await;
+    app.publish("served on").await;
+    for client in [&mut old, &mut new] {
+        assert_eq!(next_data(client).await, "served on");
+        expect_system(client, "shutdown").await;
+        expect_end(client).await;
+    }
+    app.finish().await;
+}
+
 pub async fn a_client_that_takes_nothing_does_not_outlive_the_deadline(stage: Stage) {
     let builder = Manager::builder().queue(1 << 16, 1 << 30);
     let mut app = stage.start_narrow(builder, Drain::within(Duration::from_secs(1)));
