@@ -39,6 +39,8 @@ fn settings(clients: usize, plan: &Plan) -> Vec<String> {
         ["--connection-timeout", "10s"],
         ["--retry", "500ms"],
         ["--drain", DRAIN],
+        // The balancer does not ask whether nodes are ready.
+        ["--drain-delay", "0"],
     ];
     common.iter().flatten().map(|&word| word.to_owned()).chain(plan.settings.iter().cloned()).collect()
 }

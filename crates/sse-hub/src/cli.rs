@@ -1,23 +1,29 @@
 //! The command line, and the variables that stand for it.
 
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{env, ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{ArgMatches, Command, CommandFactory, Parser, builder::BoolishValueParser};
+use clap::{
+    ArgMatches, Command, CommandFactory, Parser,
+    builder::{BoolishValueParser, OsStr, Resettable},
+};
 
 use crate::{
     access_args::AccessArgs,
     error::Error,
     log_args::LogArgs,
     management_args::ManagementArgs,
+    service_link,
     stream_args::StreamArgs,
     values::{address, seconds},
 };
 
 const AFTER_HELP: &str = "\
 Every setting may come from its flag, its variable or the file, in this order of precedence.
-Durations are texts such as 500ms or 1m30s; a bare number is milliseconds, for --drain seconds.
+Durations are texts such as 500ms or 1m30s; a bare number is milliseconds, for --drain and --drain-delay seconds.
+Signals: SIGTERM, SIGQUIT and SIGINT drain, as does SIGHUP where the hub was started from a terminal;
+elsewhere SIGHUP reads certificates, secrets and keys again.
 Exit codes: 0 after a drain, 1 for a failure at run time, 2 for a configuration that is refused,
-130 or 143 when a second SIGINT or SIGTERM ended the drain.";
+130, 131 or 143 when a second SIGINT, SIGQUIT or SIGTERM ended the drain.";
 
 /// A ready-made hub for Server-Sent Events: streams, a management API and a demo page.
 #[derive(Debug, Parser)]
@@ -32,6 +38,10 @@ pub(crate) struct Cli {
     /// How long streams may take to end after SIGTERM or Ctrl-C [default: 10]
     #[arg(long, value_name = "SECONDS", value_parser = seconds, env = "SSE_HUB_DRAIN")]
     pub(crate) drain: Option<Duration>,
+    /// How long the hub serves on after SIGTERM or SIGQUIT while /health/ready says 503, so that load balancers stop sending
+    /// [default: 5]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, env = "SSE_HUB_DRAIN_DELAY")]
+    pub(crate) drain_delay: Option<Duration>,
     /// Serve strangers: visitors name themselves and may do everything, also from other machines
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = BoolishValueParser::new(), env = "SSE_HUB_DEMO")]
@@ -60,9 +70,15 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
-    /// The command line, without the values of variables in its help.
+    /// The command line, without the values of variables in its help. A variable that a platform set for a service is no setting's.
     pub(crate) fn shape() -> Command {
-        Self::command().mut_args(|arg| arg.hide_env_values(true))
+        Self::command().mut_args(|arg| {
+            let is_link = arg.get_env().and_then(|name| name.to_str()).is_some_and(|name| {
+                env::var(name).is_ok_and(|value| service_link::is_service_link(name, &value))
+            });
+            let arg = arg.hide_env_values(true);
+            if is_link { arg.env(Resettable::<OsStr>::Reset) } else { arg }
+        })
     }
 
     /// Reads a command line, and the variables of this process.
@@ -88,7 +104,7 @@ fn blamed_variable(error: &clap::Error, arguments: &[OsString]) -> Option<String
     let shape = Cli::shape();
     let arg = shape.get_arguments().find(|arg| arg.get_long() == flag.strip_prefix("--"))?;
     let variable = arg.get_env()?;
-    std::env::var_os(variable).map(|_| variable.to_string_lossy().into_owned())
+    env::var_os(variable).map(|_| variable.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::{
     access_args::{AccessArgs, AuthKind},
     error::Error,
     rates::Rates,
+    reload::Exchangeable,
     secrets::{BACKEND_KEY, Secret},
     source::Sources,
 };
@@ -31,6 +32,25 @@ pub(crate) struct Configured {
     pub(crate) origins: Origins,
     pub(crate) proxies: Proxies,
     pub(crate) rates: Arc<Rates>,
+    /// What both gates ask.
+    pub(crate) authenticator: Exchangeable,
+    /// Makes the authenticator anew, from the files as they are then; `None` where nothing of it is in a file.
+    pub(crate) reread: Option<Reread>,
+}
+
+/// Reads the files of secrets and keys again.
+#[derive(Debug)]
+pub(crate) struct Reread {
+    args: AccessArgs,
+    sources: Sources,
+    /// Keys from a URL are kept up to date by themselves; made anew they would be unknown until the issuer answers.
+    published: Option<RemoteJwks>,
+}
+
+impl Reread {
+    pub(crate) fn authenticator(&self) -> Result<FirstOf, Error> {
+        self.args.authenticator(self.published.as_ref(), &self.sources)
+    }
 }
 
 impl AccessArgs {
@@ -48,19 +68,15 @@ impl AccessArgs {
             let problem = "alone lets nobody listen; say --auth, or --auth-anonymous if everybody may";
             return Err(Error::Setting { name: BACKEND_KEY.to_owned(), problem: problem.to_owned() });
         }
-        let mut authenticator = FirstOf::new();
-        if let Some(key) = &backend_key {
-            let key = ApiKey::new(key.text()).map_err(|error| wrong(&key.source, &error))?;
-            authenticator = authenticator.or(key.claim(BACKEND_CLAIM, true));
-        }
-        authenticator = match kind {
-            AuthKind::None => self.no_keys(authenticator, sources)?,
-            AuthKind::NextAuth => authenticator.or(self.next_auth(sources)?),
-            AuthKind::Jwt => authenticator.or(self.jwt(sources)?),
-        };
+        let published = self.published(sources)?;
+        let authenticator = Exchangeable::new(self.authenticator(published.as_ref(), sources)?);
+        let reread = self.has_files().then(|| {
+            let (args, sources) = (self.clone(), sources.clone());
+            Reread { args, sources, published }
+        });
         let origins =
             Origins::new(&self.origins).map_err(|error| wrong(&sources.name_of_access("origins"), &error))?;
-        let calls = gate(authenticator, &origins, anonymous);
+        let calls = gate(authenticator.clone(), &origins, anonymous);
         let tickets = Tickets::new();
         Ok(Some(Configured {
             streams: calls.clone().tickets(&tickets),
@@ -70,7 +86,30 @@ impl AccessArgs {
             origins,
             proxies: self.proxies(sources)?,
             rates: Arc::new(Rates::new(self)),
+            authenticator,
+            reread,
         }))
+    }
+
+    /// Who recognises callers, by the secrets and keys as they are now.
+    fn authenticator(&self, published: Option<&RemoteJwks>, sources: &Sources) -> Result<FirstOf, Error> {
+        let mut authenticator = FirstOf::new();
+        if let Some(key) = &self.backend_key()? {
+            let key = ApiKey::new(key.text()).map_err(|error| wrong(&key.source, &error))?;
+            authenticator = authenticator.or(key.claim(BACKEND_CLAIM, true));
+        }
+        match self.auth.unwrap_or_default() {
+            AuthKind::None => self.no_keys(authenticator, sources),
+            AuthKind::NextAuth => Ok(authenticator.or(self.next_auth(sources)?)),
+            AuthKind::Jwt => Ok(authenticator.or(self.jwt(published, sources)?)),
+        }
+    }
+
+    /// Whether any secret or key is in a file.
+    fn has_files(&self) -> bool {
+        let jwks = self.auth_jwks.as_deref().is_some_and(|jwks| !is_url(jwks));
+        let files = [&self.auth_secret_file, &self.auth_public_key].iter().any(|files| !files.is_empty());
+        jwks || files || self.backend_key_file.is_some()
     }
 
     fn backend_key(&self) -> Result<Option<Secret>, Error> {
@@ -107,7 +146,7 @@ impl AccessArgs {
         })
     }
 
-    fn jwt(&self, sources: &Sources) -> Result<Jwt, Error> {
+    fn jwt(&self, published: Option<&RemoteJwks>, sources: &Sources) -> Result<Jwt, Error> {
         let mut builder = Jwt::builder();
         for secret in self.secrets(AuthKind::Jwt)? {
             for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
@@ -120,9 +159,16 @@ impl AccessArgs {
             builder =
                 builder.key(Key::pem_file(path).map_err(|error| wrong(&path.display().to_string(), &error))?);
         }
-        if let Some(jwks) = &self.auth_jwks {
-            builder = builder.remote(self.remote(jwks, sources)?);
-        }
+        builder = match (published, &self.auth_jwks) {
+            (Some(published), _) => builder.remote(published.clone()),
+            (None, Some(file)) => {
+                // Read now as well, so that a wrong file ends the start.
+                let name = sources.name_of_access("auth-jwks");
+                Jwks::from_file(file).map_err(|error| wrong(&name, &format!("{file}: {error}")))?;
+                builder.remote(RemoteJwks::new(JwksFile::new(file)))
+            }
+            (None, None) => builder,
+        };
         builder = self.auth_issuer.iter().fold(builder, JwtBuilder::issuer);
         builder = self.auth_audience.iter().fold(builder, JwtBuilder::audience);
         builder = self.auth_cookie.iter().fold(builder, JwtBuilder::cookie);
@@ -130,19 +176,17 @@ impl AccessArgs {
         builder.build().map_err(|error| wrong("--auth jwt", &format!("{error}; {keys}")))
     }
 
-    fn remote(&self, jwks: &str, sources: &Sources) -> Result<RemoteJwks, Error> {
+    /// The keys of a URL, if the JWKS is one.
+    fn published(&self, sources: &Sources) -> Result<Option<RemoteJwks>, Error> {
         let name = sources.name_of_access("auth-jwks");
-        if !jwks.contains("://") {
-            // Read now as well, so that a wrong file ends the start.
-            Jwks::from_file(jwks).map_err(|error| wrong(&name, &format!("{jwks}: {error}")))?;
-            return Ok(RemoteJwks::new(JwksFile::new(jwks)));
-        }
+        let of_jwt = (self.auth == Some(AuthKind::Jwt)).then_some(self.auth_jwks.as_deref());
+        let Some(jwks) = of_jwt.flatten().filter(|jwks| is_url(jwks)) else { return Ok(None) };
         if self.auth_audience.is_empty() {
             let problem =
                 "is a URL, so --auth-audience must be set: an issuer's keys also sign tokens for other sites";
             return Err(Error::Setting { name, problem: problem.to_owned() });
         }
-        RemoteJwks::http(jwks).map_err(|error| wrong(&name, &error))
+        RemoteJwks::http(jwks).map(Some).map_err(|error| wrong(&name, &error))
     }
 
     fn secrets(&self, kind: AuthKind) -> Result<Vec<Secret>, Error> {
@@ -242,6 +286,11 @@ impl AccessArgs {
         let proxies = Proxies::new(&self.trusted_proxies).map_err(|error| wrong(&name(), &error))?;
         Ok(proxies.header(self.proxy_header.unwrap_or_default().into()))
     }
+}
+
+/// Whether a JWKS is published, and no file.
+fn is_url(jwks: &str) -> bool {
+    jwks.contains("://")
 }
 
 fn gate(authenticator: impl Authenticator, origins: &Origins, anonymous: bool) -> Gate {

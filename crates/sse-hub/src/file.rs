@@ -17,6 +17,7 @@ use crate::{access_args::AccessArgs, error::Error, values::Seconds};
 pub(crate) struct Fields {
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) drain: Option<Seconds>,
+    pub(crate) drain_delay: Option<Seconds>,
     pub(crate) demo: Option<bool>,
     pub(crate) reactor: Option<bool>,
     pub(crate) log: Option<String>,
@@ -88,6 +89,7 @@ mod tests {
         assert_eq!(fields.streams, Config::default());
         assert_eq!(fields.management, sse_trpc::Limits::default());
         assert_eq!(fields.drain, Some(Seconds(Duration::from_secs(10))));
+        assert_eq!(fields.drain_delay, Some(Seconds(Duration::from_secs(5))));
         assert_eq!(fields.listen.unwrap().to_string(), "127.0.0.1:8080");
         assert_eq!((fields.demo, fields.log.as_deref()), (Some(false), Some("info")));
         assert_eq!(fields.reactor, Some(true));

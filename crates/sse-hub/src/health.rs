@@ -8,11 +8,11 @@ pub(crate) async fn live() -> &'static str {
     "live\n"
 }
 
-/// 503 while it drains, or cannot tell streams everything that is published, so that load balancers send nobody here.
+/// 503 from the announcement of a shutdown on, or while it cannot tell streams everything that is published, so that load balancers send nobody here.
 pub(crate) async fn ready(State(manager): State<Manager>) -> (StatusCode, &'static str) {
     let log = manager.log().map(|log| log.state);
     let problem = match log {
-        _ if manager.is_draining() => "draining\n",
+        _ if manager.is_shutting_down() => "draining\n",
         Some(LogState::Starting) => "the event log has not been read\n",
         Some(LogState::Away) => "the event log is away\n",
         _ => return (StatusCode::OK, "ready\n"),
@@ -27,9 +27,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn it_is_ready_until_it_drains() {
+    async fn it_is_ready_until_it_shuts_down() {
         let manager = Manager::builder().build().unwrap();
         assert_eq!(ready(State(manager.clone())).await.0, StatusCode::OK);
+        manager.announce_shutdown();
+        assert_eq!(ready(State(manager.clone())).await.0, StatusCode::SERVICE_UNAVAILABLE);
         manager.shutdown(Drain::default()).await;
         assert_eq!(ready(State(manager)).await.0, StatusCode::SERVICE_UNAVAILABLE);
     }

@@ -13,7 +13,7 @@ use crate::{error::Error, limits, server, settings::Settings};
 /// Runs the hub with the command line and the variables of this process, until a signal ends it.
 ///
 /// Gives 0 after a drain and for help, 1 for a failure at run time, 2 for a configuration that is refused. A second
-/// `SIGINT` or `SIGTERM` ends the process at once, with 130 or 143.
+/// `SIGINT`, `SIGQUIT` or `SIGTERM` ends the process at once, with 130, 131 or 143.
 #[must_use]
 pub fn run() -> ExitCode {
     match start() {
@@ -46,6 +46,8 @@ fn start_logs(settings: &Settings) -> Result<(), Error> {
         problem: format!("is no filter: {error}"),
     })?;
     let colours = io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours).init();
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
+    // A failure to write to standard error would be reported there, which panics: a terminal that closed would end the drain.
+    logs.log_internal_errors(false).init();
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     process,
     sync::Arc,
+    time::Duration,
 };
 
 use axum::Router;
@@ -16,19 +17,27 @@ use sse_trpc::{Limits, Management, Transformer};
 use tokio::{
     net::{TcpListener, TcpSocket},
     sync::oneshot,
+    time::sleep,
 };
 use tracing::{info, warn};
 
 use crate::{
-    app, backplane::Opened, configured::Configured, error::Error, metrics, page, settings::Settings,
-    signals::Signals,
+    app,
+    backplane::Opened,
+    configured::Configured,
+    error::Error,
+    metrics, page,
+    reload::Reload,
+    settings::Settings,
+    signals::{Ending, Request, Signals},
+    tls::Tls,
 };
 
 /// Connections that may wait to be accepted; the system may allow fewer.
 const BACKLOG: u32 = 4096;
 
 /// Serves until a signal ends it.
-pub(crate) async fn serve(settings: Settings) -> Result<(), Error> {
+pub(crate) async fn serve(mut settings: Settings) -> Result<(), Error> {
     if settings.configured.is_none() && !settings.is_for_this_machine() {
         warn!(listen = %settings.listen, "demo mode: everybody who can reach it may do everything");
     }
@@ -45,9 +54,9 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Error> {
     let transports = Transports::default();
     let node = settings.backplane.and_then(|backplane| backplane.node).or_else(|| address(&listener));
     let config = node.iter().fold(ClusterConfig::new(), |config, name| config.name(name));
+    let reload = reload(settings.configured.as_mut(), settings.tls.as_ref());
     let (cluster, router) =
         app(builder, config, settings.management, settings.transformer, settings.configured, &transports)?;
-    cluster.manager().follow();
     announce(&listener, settings.tls.is_some());
     let server = sse_axum::serve(listener, router);
     let server = if settings.reactor { server } else { server.without_reactor() };
@@ -55,9 +64,9 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Error> {
         .manager(cluster.manager())
         .transports(&transports)
         .drain(Drain::within(settings.drain))
-        .with_graceful_shutdown(first_signal(signals));
+        .with_graceful_shutdown(ended(signals, reload, cluster.manager().clone(), settings.drain_delay));
     let server = match settings.tls {
-        Some(tls) => server.tls(tls),
+        Some(tls) => server.tls(tls.config),
         None => server,
     };
     let served = server.await.map_err(|source| Error::System { what: "serving failed", source });
@@ -150,20 +159,64 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// Resolves at the first signal; the second ends the process at once, whatever is still being written.
-fn first_signal(mut signals: Signals) -> impl Future<Output = ()> + Send + 'static {
+/// What a `SIGHUP` reads again.
+fn reload(configured: Option<&mut Configured>, tls: Option<&Tls>) -> Arc<Reload> {
+    let mut reload = Reload::default();
+    if let Some(certificate) = tls.map(|tls| Arc::clone(&tls.certificate)) {
+        reload.add("certificate", move || certificate.reload());
+    }
+    let access = configured.and_then(|it| Some((it.authenticator.clone(), it.reread.take()?)));
+    if let Some((authenticator, reread)) = access {
+        reload.add("secrets and keys", move || {
+            authenticator.exchange(reread.authenticator()?);
+            Ok(())
+        });
+    }
+    Arc::new(reload)
+}
+
+/// Resolves when the drain is due, which is the delay after the first signal to end; the second ends the process at once, whatever is
+/// still being written.
+fn ended(
+    mut signals: Signals,
+    reload: Arc<Reload>,
+    manager: Manager,
+    delay: Duration,
+) -> impl Future<Output = ()> + Send + 'static {
     let (tell, told) = oneshot::channel::<()>();
     tokio::spawn(async move {
-        let first = signals.next().await;
-        info!(signal = first.as_str(), "draining; a second signal ends it at once");
-        drop(tell);
-        let second = signals.next().await;
-        warn!(signal = second.as_str(), "ended before the drain was over");
-        process::exit(second.exit_code());
+        let first = next_ending(&mut signals, &reload).await;
+        // Nobody who presses Ctrl-C wants to wait for load balancers.
+        let delay = if first == Ending::Interrupt { Duration::ZERO } else { delay };
+        info!(signal = first.as_str(), ?delay, "draining after the delay; a second signal ends it at once");
+        manager.announce_shutdown();
+        tokio::spawn(async move {
+            sleep(delay).await;
+            drop(tell);
+        });
+        loop {
+            let second = next_ending(&mut signals, &reload).await;
+            // The kernel and the shell both report a terminal that closes.
+            if second != Ending::Hangup {
+                warn!(signal = second.as_str(), "ended before the drain was over");
+                process::exit(second.exit_code());
+            }
+        }
     });
     async {
         // An error is what it waits for: the sender is dropped.
         let _ = told.await;
+    }
+}
+
+/// The next signal that ends the hub. What others ask for is done meanwhile.
+async fn next_ending(signals: &mut Signals, reload: &Arc<Reload>) -> Ending {
+    loop {
+        match signals.next().await {
+            Request::End(ending) => return ending,
+            Request::Reload => Reload::start(reload),
+            Request::Nothing(name) => info!(signal = name, "ignored a signal"),
+        }
     }
 }
 

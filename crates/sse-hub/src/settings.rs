@@ -1,9 +1,8 @@
 //! All settings, merged: a flag goes before its variable, that before the file, that before the default.
 
-use std::{env, ffi::OsString, net::SocketAddr, sync::Arc, time::Duration};
+use std::{env, ffi::OsString, net::SocketAddr, time::Duration};
 
 use clap::FromArgMatches;
-use sse_axum::rustls::ServerConfig;
 use sse_core::{BuildError, Config};
 use sse_trpc::{Limits, Transformer};
 
@@ -13,9 +12,9 @@ use crate::{
     configured::Configured,
     error::Error,
     file::{Fields, File},
-    secrets,
+    secrets, service_link,
     source::Sources,
-    tls,
+    tls::{self, Tls},
     values::Seconds,
 };
 
@@ -24,6 +23,8 @@ use crate::{
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) drain: Duration,
+    /// Between the announcement of a shutdown and the drain.
+    pub(crate) drain_delay: Duration,
     pub(crate) reactor: bool,
     pub(crate) log: String,
     pub(crate) streams: Config,
@@ -33,12 +34,14 @@ pub(crate) struct Settings {
     pub(crate) transformer: Transformer,
     /// Who may connect and call; `None` in demo mode.
     pub(crate) configured: Option<Configured>,
-    pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) tls: Option<Tls>,
     pub(crate) sources: Sources,
 }
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 const DEFAULT_DRAIN: Duration = Duration::from_secs(10);
+/// Endpoints of Kubernetes and targets of load balancers are taken out within seconds.
+const DEFAULT_DRAIN_DELAY: Duration = Duration::from_secs(5);
 const LONGEST_DRAIN: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Settings {
@@ -70,6 +73,10 @@ impl Settings {
         let settings = Self {
             listen: cli.listen.or(file.listen).unwrap_or(DEFAULT_LISTEN),
             drain: cli.drain.or(file.drain.map(|Seconds(drain)| drain)).unwrap_or(DEFAULT_DRAIN),
+            drain_delay: cli
+                .drain_delay
+                .or(file.drain_delay.map(|Seconds(delay)| delay))
+                .unwrap_or(DEFAULT_DRAIN_DELAY),
             reactor: cli.reactor.or(file.reactor).unwrap_or(true),
             log: cli.log.or(file.log.take()).unwrap_or_else(|| "info".to_owned()),
             streams,
@@ -87,9 +94,11 @@ impl Settings {
 
     fn check(&self, may_serve_strangers: bool) -> Result<(), Error> {
         self.streams.check().map_err(|error| self.blame(&error))?;
-        if self.drain > LONGEST_DRAIN {
-            let problem = format!("must be at most {} seconds", LONGEST_DRAIN.as_secs());
-            return Err(Error::Setting { name: self.sources.name("drain"), problem });
+        for (flag, time) in [("drain", self.drain), ("drain-delay", self.drain_delay)] {
+            if time > LONGEST_DRAIN {
+                let problem = format!("must be at most {} seconds", LONGEST_DRAIN.as_secs());
+                return Err(Error::Setting { name: self.sources.name(flag), problem });
+            }
         }
         match &self.configured {
             Some(_) if may_serve_strangers => Err(Error::Setting {
@@ -120,21 +129,16 @@ impl Settings {
 /// Ends the start for a variable that looks like a setting and is none, as one that is misspelt.
 fn refuse_unknown_variables() -> Result<(), Error> {
     let shape = Cli::shape();
-    let is_known = |name: &str| {
+    let is_known = |name: &str, value: &OsString| {
         name == secrets::BACKEND_KEY
-            || is_from_kubernetes(name)
+            || service_link::is_service_link(name, &value.to_string_lossy())
             || shape.get_arguments().any(|arg| arg.get_env().is_some_and(|env| env == name))
     };
-    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    match names.into_iter().find(|name| name.starts_with("SSE_HUB_") && !is_known(name)) {
-        Some(name) => Err(Error::UnknownVariable(name)),
+    let variables = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    match variables.into_iter().find(|(name, value)| name.starts_with("SSE_HUB_") && !is_known(name, value)) {
+        Some((name, _)) => Err(Error::UnknownVariable(name)),
         None => Ok(()),
     }
-}
-
-/// Kubernetes sets these in every container when a service is called `sse-hub`.
-fn is_from_kubernetes(name: &str) -> bool {
-    name == "SSE_HUB_PORT" || name.starts_with("SSE_HUB_PORT_") || name.starts_with("SSE_HUB_SERVICE_")
 }
 
 #[cfg(test)]
@@ -153,7 +157,7 @@ mod tests {
     fn without_anything_it_is_a_demo_for_this_machine() {
         let settings = gather(&[]).unwrap();
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
-        assert_eq!(settings.drain, Duration::from_secs(10));
+        assert_eq!((settings.drain, settings.drain_delay), (DEFAULT_DRAIN, Duration::from_secs(5)));
         assert_eq!(settings.streams, Config::default());
         assert!(settings.reactor);
         assert!(!gather(&["--reactor=no"]).unwrap().reactor);
@@ -179,8 +183,10 @@ mod tests {
         for name in ["--retry must be", "--limits-topic must be", "--max-age must be"] {
             assert!(error.contains(name), "{error}");
         }
-        let error = gather(&["--drain", "100000"]).unwrap_err();
-        assert!(error.contains("--drain must be"), "{error}");
+        for flag in ["--drain", "--drain-delay"] {
+            let error = gather(&[flag, "100000"]).unwrap_err();
+            assert!(error.contains(&format!("{flag} must be")), "{error}");
+        }
     }
 
     #[test]
@@ -216,13 +222,5 @@ mod tests {
             let backplane = gather(&["--backplane", url]).unwrap().backplane.unwrap();
             assert!(matches!(backplane.address, Address::Nats(_)), "{url}");
         }
-    }
-
-    #[test]
-    fn kubernetes_is_not_a_misspelling() {
-        for name in ["SSE_HUB_PORT", "SSE_HUB_PORT_8080_TCP_ADDR", "SSE_HUB_SERVICE_HOST"] {
-            assert!(is_from_kubernetes(name), "{name}");
-        }
-        assert!(!is_from_kubernetes("SSE_HUB_LISTENN") && !is_from_kubernetes("SSE_HUB_PORTS"));
     }
 }

@@ -1,15 +1,34 @@
-//! The signals that end the hub.
+//! The signals that the hub receives, and what each does.
+
+#[cfg(unix)]
+use std::io::IsTerminal as _;
 
 use std::io;
 
 /// A signal that ends the hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "only Ctrl-C exists elsewhere"))]
 pub(crate) enum Ending {
-    /// Ctrl-C, `SIGINT`.
+    /// Ctrl-C, `SIGINT`: somebody at a terminal, before whom no load balancer stands.
     Interrupt,
     /// `SIGTERM`.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "there is no such signal"))]
     Terminate,
+    /// `SIGQUIT`.
+    Quit,
+    /// `SIGHUP` of a hub that was started from a terminal: the terminal closed.
+    Hangup,
+}
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "only Ctrl-C exists elsewhere"))]
+pub(crate) enum Request {
+    /// The end of the hub.
+    End(Ending),
+    /// `SIGHUP` of a hub without a terminal: reading certificates, secrets and keys again.
+    Reload,
+    /// Nothing; by default the signal would end the process.
+    Nothing(&'static str),
 }
 
 impl Ending {
@@ -18,25 +37,48 @@ impl Ending {
         match self {
             Self::Interrupt => "SIGINT",
             Self::Terminate => "SIGTERM",
+            Self::Quit => "SIGQUIT",
+            Self::Hangup => "SIGHUP",
         }
     }
 
     /// What a shell reports for a process that it ended.
     pub(crate) fn exit_code(self) -> i32 {
         match self {
+            Self::Hangup => 129,
             Self::Interrupt => 130,
+            Self::Quit => 131,
             Self::Terminate => 143,
         }
     }
 }
 
-/// The signals that end the hub. From its making on they no longer end the process by themselves.
+/// Whether a terminal that closes takes the hub with it.
+#[cfg(unix)]
+fn is_from_terminal() -> bool {
+    io::stdin().is_terminal() || io::stderr().is_terminal()
+}
+
+/// The signals that the hub receives. From its making on they no longer end the process by themselves.
 #[derive(Debug)]
 pub(crate) struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    quit: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    user1: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    user2: tokio::signal::unix::Signal,
+    /// A write beyond `ulimit -f`, which fails with `EFBIG` once the signal is handled.
+    #[cfg(unix)]
+    file_size: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    is_from_terminal: bool,
 }
 
 #[cfg(unix)]
@@ -44,14 +86,30 @@ impl Signals {
     /// Takes them over.
     pub(crate) fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            quit: signal(SignalKind::quit())?,
+            hangup: signal(SignalKind::hangup())?,
+            user1: signal(SignalKind::user_defined1())?,
+            user2: signal(SignalKind::user_defined2())?,
+            file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
+            is_from_terminal: is_from_terminal(),
+        })
     }
 
-    /// The next one.
-    pub(crate) async fn next(&mut self) -> Ending {
+    /// The next one. *Cancel safety.* No signal is lost.
+    pub(crate) async fn next(&mut self) -> Request {
         tokio::select! {
-            _ = self.interrupt.recv() => Ending::Interrupt,
-            _ = self.terminate.recv() => Ending::Terminate,
+            _ = self.interrupt.recv() => Request::End(Ending::Interrupt),
+            _ = self.terminate.recv() => Request::End(Ending::Terminate),
+            _ = self.quit.recv() => Request::End(Ending::Quit),
+            _ = self.hangup.recv() => {
+                if self.is_from_terminal { Request::End(Ending::Hangup) } else { Request::Reload }
+            }
+            _ = self.user1.recv() => Request::Nothing("SIGUSR1"),
+            _ = self.user2.recv() => Request::Nothing("SIGUSR2"),
+            _ = self.file_size.recv() => Request::Nothing("SIGXFSZ"),
         }
     }
 }
@@ -64,9 +122,9 @@ impl Signals {
     }
 
     /// The next one.
-    pub(crate) async fn next(&mut self) -> Ending {
+    pub(crate) async fn next(&mut self) -> Request {
         match tokio::signal::ctrl_c().await {
-            Ok(()) => Ending::Interrupt,
+            Ok(()) => Request::End(Ending::Interrupt),
             Err(error) => {
                 tracing::error!(%error, "Ctrl-C cannot be heard");
                 std::future::pending().await

@@ -6,7 +6,7 @@ use clap::{ArgMatches, parser::ValueSource};
 use toml::de::DeTable;
 
 /// Where settings came from.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Sources {
     given: Vec<(String, ValueSource)>,
     file: Option<(PathBuf, String)>,

@@ -27,6 +27,18 @@ pub enum Signal {
     Terminate,
     /// `SIGINT`: as Ctrl-C does.
     Interrupt,
+    /// `SIGQUIT`: as Ctrl-\ does.
+    Quit,
+    /// `SIGHUP`: the terminal closed, or the server should read its files again.
+    Hangup,
+    /// `SIGUSR1`.
+    User1,
+    /// `SIGUSR2`.
+    User2,
+    /// `SIGPIPE`.
+    Pipe,
+    /// `SIGXFSZ`: a write beyond the largest file.
+    FileSize,
     /// `SIGKILL`: ends it at once.
     Kill,
 }
@@ -36,6 +48,12 @@ impl From<Signal> for rustix::process::Signal {
         match signal {
             Signal::Terminate => Self::TERM,
             Signal::Interrupt => Self::INT,
+            Signal::Quit => Self::QUIT,
+            Signal::Hangup => Self::HUP,
+            Signal::User1 => Self::USR1,
+            Signal::User2 => Self::USR2,
+            Signal::Pipe => Self::PIPE,
+            Signal::FileSize => Self::XFSZ,
             Signal::Kill => Self::KILL,
         }
     }

@@ -12,7 +12,7 @@ const root = new URL("..", import.meta.url).pathname;
 
 async function startHub(t) {
   const program = process.env.SSE_HUB ?? `${root}../../target/debug/sse-hub`;
-  const hub = spawn(program, ["--listen", "127.0.0.1:0", "--drain", "1"], { stdio: ["ignore", "pipe", "inherit"] });
+  const hub = spawn(program, ["--listen", "127.0.0.1:0", "--drain", "1", "--drain-delay", "0"], { stdio: ["ignore", "pipe", "inherit"] });
   const exited = once(hub, "exit");
   t.after(async () => {
     hub.kill("SIGTERM");

@@ -51,7 +51,9 @@ impl Hub {
         query: &str,
         headers: &[Header<'_>],
     ) -> Result<(RawClient, Value), u16> {
-        let request = RawRequest::get(self.address(), format!("/api/sse?{query}"));
+        // As curl asks, which is answered with statuses.
+        let path = format!("/api/sse?{query}");
+        let request = RawRequest::new(self.address(), "GET", path).header("Accept", "*/*");
         let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
         let mut stream = request.open().await.unwrap();
         match stream.head().await.unwrap().status {

@@ -111,7 +111,7 @@ impl Broker {
 }
 
 /// A port below those that the system gives out, so that nobody gets it while the broker is away.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     let start = u64::from(std::process::id()) * 97 + PORTS.fetch_add(7, std::sync::atomic::Ordering::Relaxed);
     let ports = (0..10_000).map(|step| 20_000 + u16::try_from((start + step) % 10_000).unwrap());

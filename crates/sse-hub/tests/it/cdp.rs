@@ -59,11 +59,24 @@ impl Page {
             browser,
             profile,
         };
-        let target = page.call("Target.createTarget", json!({ "url": url })).await;
-        let attach = json!({ "targetId": target["targetId"], "flatten": true });
-        let session = page.call("Target.attachToTarget", attach).await;
-        page.session = session["sessionId"].as_str().map(str::to_owned);
+        page.open_tab(url).await;
         page
+    }
+
+    /// Opens one more tab, to which commands go from here on; gives its name.
+    pub(crate) async fn open_tab(&mut self, url: &str) -> String {
+        self.session = None;
+        let target = self.call("Target.createTarget", json!({ "url": url })).await;
+        let attach = json!({ "targetId": target["targetId"], "flatten": true });
+        let session = self.call("Target.attachToTarget", attach).await;
+        let session = session["sessionId"].as_str().unwrap().to_owned();
+        self.switch(&session);
+        session
+    }
+
+    /// Sends commands to this tab from here on.
+    pub(crate) fn switch(&mut self, tab: &str) {
+        self.session = Some(tab.to_owned());
     }
 
     /// Ends the browser, and removes its profile, to which its processes write until the last of them has ended.

@@ -7,10 +7,10 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::hub::{Hub, PATIENCE, next};
+use crate::hub::{Hub, PATIENCE, bare_command, expect_fence, next, until};
 
 /// Reads the `shutdown` event and a clean end; gives when to come back.
-async fn expect_shutdown(stream: &mut RawClient) -> u64 {
+pub(crate) async fn expect_shutdown(stream: &mut RawClient) -> u64 {
     let (event_type, data) = next(stream).await;
     assert_eq!((event_type.as_str(), data["event"].as_str()), ("system", Some("shutdown")));
     stream.expect_end().await.unwrap();
@@ -18,7 +18,7 @@ async fn expect_shutdown(stream: &mut RawClient) -> u64 {
 }
 
 /// A call whose body never comes to its end: an answer under way that a drain waits for.
-async fn unfinished_call(hub: &Hub) -> TcpStream {
+pub(crate) async fn unfinished_call(hub: &Hub) -> TcpStream {
     let head = "POST /api/trpc/sse.sendSuccess?user=alice HTTP/1.1\r\nHost: hub\r\nContent-Type: application/json\r\n\
                 Content-Length: 100\r\nExpect: 100-continue\r\n\r\n";
     let mut call = TcpStream::connect(hub.address()).await.unwrap();
@@ -32,7 +32,7 @@ async fn unfinished_call(hub: &Hub) -> TcpStream {
 
 #[tokio::test]
 async fn a_signal_ends_every_stream_properly() {
-    for signal in [Signal::Terminate, Signal::Interrupt] {
+    for signal in [Signal::Terminate, Signal::Interrupt, Signal::Quit] {
         let mut hub = Hub::start(&[]).await;
         let mut streams = Vec::new();
         for number in 0..200 {
@@ -61,16 +61,88 @@ async fn without_streams_it_ends_at_once() {
 }
 
 #[tokio::test]
-async fn while_it_drains_it_takes_nobody() {
+async fn a_draining_hub_answers_newcomers() {
     let mut hub = Hub::start(&["--drain", "86400"]).await;
     let mut stream = hub.stream("").await;
     let call = unfinished_call(&hub).await;
     hub.0.signal(Signal::Terminate).unwrap();
     expect_shutdown(&mut stream).await;
-    let newcomer = RawRequest::get(hub.address(), "/api/sse").open().await;
-    assert!(matches!(newcomer, Err(Error::Io(_) | Error::Ended(_))), "{newcomer:?}");
+    for _ in 0..20 {
+        let ready = hub.request("GET", "/health/ready").await;
+        assert_eq!((ready.status, ready.text().unwrap()), (503, "draining\n"));
+        assert_eq!(hub.request("GET", "/health/live").await.status, 200);
+        let newcomer = hub.request("GET", "/api/sse").await;
+        assert_eq!(newcomer.status, 503);
+        assert!(newcomer.headers.get("retry-after").is_some());
+        // What an `EventSource` receives.
+        let mut newcomer = hub.open("").await;
+        assert_eq!(newcomer.head().await.unwrap().status, 200);
+        newcomer.expect_end().await.unwrap();
+        assert!(newcomer.decoder().retry().unwrap() >= 1000);
+    }
+    // One that says nothing does not hold up the end.
+    let silent = TcpStream::connect(hub.address()).await.unwrap();
     drop(call);
     assert_eq!(hub.0.wait_exit(PATIENCE).await.unwrap().code(), Some(0));
+    drop(silent);
+    let late = RawRequest::get(hub.address(), "/api/sse").open().await;
+    assert!(matches!(late, Err(Error::Io(_))), "{late:?}");
+}
+
+/// A hub that serves on for so many seconds after a signal.
+async fn with_delay(seconds: &str) -> Hub {
+    let mut command = bare_command();
+    command.args(["--listen", "127.0.0.1:0", "--drain-delay", seconds]);
+    Hub::spawn(command).await
+}
+
+#[tokio::test]
+async fn a_hub_that_leaves_serves_until_the_delay_is_over() {
+    for signal in [Signal::Terminate, Signal::Quit] {
+        let mut hub = with_delay("4").await;
+        let mut old = hub.stream("").await;
+        hub.0.signal(signal).unwrap();
+        until(async || hub.request("GET", "/health/ready").await.status == 503).await;
+        assert_eq!(hub.request("GET", "/health/live").await.status, 200);
+        let mut new = hub.stream("").await;
+        hub.fence().await;
+        expect_fence(&mut old).await;
+        expect_fence(&mut new).await;
+        expect_shutdown(&mut old).await;
+        expect_shutdown(&mut new).await;
+        assert_eq!(hub.0.wait_exit(PATIENCE).await.unwrap().code(), Some(0));
+    }
+}
+
+#[tokio::test]
+async fn by_default_there_is_a_delay() {
+    let mut command = bare_command();
+    command.args(["--listen", "127.0.0.1:0"]);
+    let mut hub = Hub::spawn(command).await;
+    hub.0.signal(Signal::Terminate).unwrap();
+    until(async || hub.request("GET", "/health/ready").await.status == 503).await;
+    let mut stream = hub.stream("").await;
+    expect_shutdown(&mut stream).await;
+    assert_eq!(hub.0.wait_exit(PATIENCE).await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn ctrl_c_waits_for_no_balancer() {
+    let mut hub = with_delay("86400").await;
+    hub.0.signal(Signal::Interrupt).unwrap();
+    assert_eq!(hub.0.wait_exit(PATIENCE).await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_delay() {
+    for (second, code) in [(Signal::Terminate, 143), (Signal::Interrupt, 130), (Signal::Quit, 131)] {
+        let mut hub = with_delay("86400").await;
+        let _stream = hub.stream("").await;
+        hub.0.signal(Signal::Terminate).unwrap();
+        until(async || hub.request("GET", "/health/ready").await.status == 503).await;
+        hub.0.signal(second).unwrap();
+        assert_eq!(hub.0.wait_exit(PATIENCE).await.unwrap().code(), Some(code));
+    }
 }
 
 #[tokio::test]
@@ -89,6 +161,7 @@ async fn a_second_signal_ends_it_at_once() {
         (Signal::Terminate, Signal::Terminate, 143),
         (Signal::Terminate, Signal::Interrupt, 130),
         (Signal::Interrupt, Signal::Interrupt, 130),
+        (Signal::Quit, Signal::Quit, 131),
     ] {
         let mut hub = Hub::start(&["--drain", "86400"]).await;
         let _call = unfinished_call(&hub).await;

@@ -8,7 +8,7 @@ const program = process.env.SSE_HUB ?? new URL("../../../../target/debug/sse-hub
 
 /** Starts a hub on a free port; ended at the end of the test. */
 export async function startHub(test, ...options) {
-  const hub = spawn(program, ["--listen", "127.0.0.1:0", "--drain", "1", ...options], {
+  const hub = spawn(program, ["--listen", "127.0.0.1:0", "--drain", "1", "--drain-delay", "0", ...options], {
     stdio: ["ignore", "pipe", "inherit"],
     env: { PATH: process.env.PATH, SSE_HUB_LOG: "warn" },
   });

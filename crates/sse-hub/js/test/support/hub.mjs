@@ -17,7 +17,7 @@ const BACKEND = "0123456789abcdef0123456789abcdef-backend";
  * @param {{ secrets: Record<string, string>, options: string[] }} setting secrets by the names of their variables
  */
 export async function startHub(test, { secrets, options }) {
-  const hub = spawn(program, ["--listen", "127.0.0.1:0", "--drain", "1", "--log", "warn", ...options], {
+  const hub = spawn(program, ["--listen", "127.0.0.1:0", "--drain", "1", "--drain-delay", "0", "--log", "warn", ...options], {
     stdio: ["ignore", "pipe", "inherit"],
     env: { PATH: process.env.PATH, SSE_HUB_BACKEND_KEY: BACKEND, ...secrets },
   });

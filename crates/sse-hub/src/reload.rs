@@ -1,0 +1,96 @@
+//! Reading files again while the hub runs.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    thread,
+};
+
+use async_trait::async_trait;
+use sse_auth::{AuthError, Authenticator, Identity, RequestView};
+use tracing::{error, info};
+
+use crate::error::Error;
+
+/// What is read again at a `SIGHUP`.
+#[derive(Default)]
+pub(crate) struct Reload {
+    parts: Vec<Part>,
+    turn: Mutex<()>,
+}
+
+/// Files that belong together: either all of them are taken over, or none.
+struct Part {
+    what: &'static str,
+    read: Box<dyn Fn() -> Result<(), Error> + Send + Sync>,
+}
+
+impl Reload {
+    /// Adds files that belong together.
+    pub(crate) fn add(
+        &mut self,
+        what: &'static str,
+        read: impl Fn() -> Result<(), Error> + Send + Sync + 'static,
+    ) {
+        self.parts.push(Part { what, read: Box::new(read) });
+    }
+
+    /// Reads all files, on a thread of its own: no disk that hangs holds up a signal, or the end of the process.
+    pub(crate) fn start(reload: &Arc<Self>) {
+        let reload = Arc::clone(reload);
+        let started = thread::Builder::new().name("reload".to_owned()).spawn(move || reload.run());
+        if let Err(error) = started {
+            error!(%error, "failed to reload; there is no thread for it");
+        }
+    }
+
+    /// What cannot be read, or is invalid, stays as it was.
+    fn run(&self) {
+        // One after the other, so that the latest files win.
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.parts.is_empty() {
+            info!("received SIGHUP; no certificate, secret or key is in a file, so nothing is reloaded");
+        }
+        for Part { what, read } in &self.parts {
+            match read() {
+                Ok(()) => info!(what, "reloaded"),
+                Err(error) => error!(what, %error, "failed to reload; the earlier ones stay in use"),
+            }
+        }
+    }
+}
+
+/// An authenticator that can be exchanged. A clone is cheap and shares it.
+#[derive(Clone)]
+pub(crate) struct Exchangeable(Arc<RwLock<Arc<dyn Authenticator>>>);
+
+impl Exchangeable {
+    pub(crate) fn new(authenticator: impl Authenticator) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(authenticator))))
+    }
+
+    /// Requests from here on are checked by this one.
+    pub(crate) fn exchange(&self, authenticator: impl Authenticator) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(authenticator);
+    }
+}
+
+#[async_trait]
+impl Authenticator for Exchangeable {
+    async fn authenticate(&self, request: &RequestView<'_>) -> Result<Option<Identity>, AuthError> {
+        let current = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
+        current.authenticate(request).await
+    }
+}
+
+impl fmt::Debug for Reload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.parts.iter().map(|part| part.what)).finish()
+    }
+}
+
+impl fmt::Debug for Exchangeable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchangeable").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+//! Hubs behind a load balancer, as an ingress of Kubernetes is one.
+#![cfg(unix)]
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use sse_testkit::{RawRequest, Signal, request};
+use tokio::{
+    io::{AsyncWriteExt, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+    time::sleep,
+};
+
+use crate::{
+    brokers::free_port,
+    hub::{Hub, PATIENCE, bare_command, until},
+};
+
+/// How often the balancer asks whether a hub is ready.
+const PROBE: Duration = Duration::from_millis(300);
+
+/// Sends connections in turn to the hubs that were ready when it asked last. Where a hub accepts none, it answers 502 itself.
+struct Ingress {
+    address: SocketAddr,
+    failures: Arc<AtomicUsize>,
+    ready: Arc<[AtomicBool; 2]>,
+    _tasks: JoinSet<()>,
+}
+
+impl Ingress {
+    async fn start(hubs: [SocketAddr; 2]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (failures, ready) =
+            (Arc::new(AtomicUsize::new(0)), Arc::new([const { AtomicBool::new(false) }; 2]));
+        let mut tasks = JoinSet::new();
+        for (index, hub) in hubs.into_iter().enumerate() {
+            let ready = Arc::clone(&ready);
+            tasks.spawn(async move {
+                loop {
+                    let answer = request(hub, "GET", "/health/ready", &[], "").await;
+                    ready[index].store(answer.is_ok_and(|answer| answer.status == 200), Ordering::SeqCst);
+                    sleep(PROBE).await;
+                }
+            });
+        }
+        let (failing, known) = (Arc::clone(&failures), Arc::clone(&ready));
+        tasks.spawn(async move {
+            let mut serving = JoinSet::new();
+            for turn in 0.. {
+                let (mut client, _) = listener.accept().await.unwrap();
+                let up = (turn..turn + 2).map(|at| at % 2).find(|at| known[*at].load(Ordering::SeqCst));
+                let failing = Arc::clone(&failing);
+                serving.spawn(async move {
+                    let hub = match up {
+                        Some(at) => TcpStream::connect(hubs[at]).await.ok(),
+                        None => None,
+                    };
+                    match hub {
+                        Some(mut hub) => drop(copy_bidirectional(&mut client, &mut hub).await),
+                        None => {
+                            failing.fetch_add(1, Ordering::SeqCst);
+                            let _ = client
+                                .write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n")
+                                .await;
+                        }
+                    }
+                });
+            }
+        });
+        let ingress = Self { address, failures, ready, _tasks: tasks };
+        until(async || ingress.ready.iter().all(|ready| ready.load(Ordering::SeqCst))).await;
+        ingress
+    }
+}
+
+async fn hub(address: SocketAddr) -> Hub {
+    let mut command = bare_command();
+    command.args(["--listen", &address.to_string(), "--drain-delay", "3", "--retry", "100ms"]);
+    Hub::spawn(command).await
+}
+
+/// Opens streams one after the other, each as an `EventSource` does; gives the first answer that would be its last.
+async fn final_answer(address: SocketAddr, is_over: Arc<AtomicBool>) -> Option<String> {
+    while !is_over.load(Ordering::SeqCst) {
+        // A connection that breaks is tried again.
+        if let Ok(mut stream) = RawRequest::get(address, "/api/sse").open().await
+            && let Ok(head) = stream.head().await
+            && (head.status, head.headers.get("content-type")) != (200, Some("text/event-stream"))
+        {
+            return Some(format!("{head:?}"));
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    None
+}
+
+#[tokio::test]
+async fn a_rolling_restart_behind_a_balancer_loses_nobody() {
+    let addresses = [free_port(), free_port()].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+    let mut hubs = [hub(addresses[0]).await, hub(addresses[1]).await];
+    let ingress = Ingress::start(addresses).await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let clients: JoinSet<_> = (0..10).map(|_| final_answer(ingress.address, Arc::clone(&is_over))).collect();
+    for index in [0, 1, 0] {
+        hubs[index].0.signal(Signal::Terminate).unwrap();
+        assert_eq!(hubs[index].0.wait_exit(PATIENCE).await.unwrap().code(), Some(0));
+        hubs[index] = hub(addresses[index]).await;
+        until(async || ingress.ready[index].load(Ordering::SeqCst)).await;
+    }
+    is_over.store(true, Ordering::SeqCst);
+    let answers: Vec<_> = clients.join_all().await.into_iter().flatten().collect();
+    assert!(answers.is_empty(), "clients would be lost for ever: {answers:?}");
+    assert_eq!(ingress.failures.load(Ordering::SeqCst), 0);
+}
