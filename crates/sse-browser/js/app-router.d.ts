@@ -19,7 +19,7 @@ export type NotificationType = "info" | "success" | "warning" | "error";
 
 export type Target = "all" | { user: string } | { client: string } | { topic: string };
 
-export type SseCounters = { bytes: number, connected: number, delivered: number, disconnected: { client_left: number, expired: number, kicked: number, max_age: number, overflow: number, replaced: number, shutdown: number, stalled: number }, dropped: number, heartbeats: number, published: number, queued: number, refused: { address_limit: number, cross_site: number, draining: number, forbidden: number, full: number, headers_only: number, invalid: number, method: number, rate_limit: number, stay_away: number, too_many_dialects: number, unauthenticated: number, unavailable: number, user_limit: number } };
+export type SseCounters = { bytes: number, connected: number, delivered: number, disconnected: { client_left: number, expired: number, kicked: number, max_age: number, overflow: number, replaced: number, shutdown: number, stalled: number }, dropped: number, heartbeats: number, published: number, queued: number, refused: { address_limit: number, cross_site: number, draining: number, forbidden: number, full: number, headers_only: number, invalid: number, method: number, rate_limit: number, starting: number, stay_away: number, too_many_dialects: number, unauthenticated: number, unavailable: number, user_limit: number } };
 
 export type SseGaps = { epoch: number, future: number, invalid: number, overflow: number, trimmed: number };
 

@@ -104,6 +104,25 @@ test("who is cut off comes back by itself", async (t) => {
   stop();
 });
 
+for (const limit of ["--max-connections", "--max-connections-per-user", "--max-connections-per-address"]) {
+  test(`who finds no room by ${limit} comes back by itself`, async (t) => {
+    const hub = await startHub(t, limit, "1", "--retry", "100ms");
+    const api = connect(hub, { query: "?user=ada" });
+    const first = subscribe(api);
+    await until(() => first.seen.data.length === 1);
+    const second = subscribe(api);
+    const refused = async () => {
+      const { full, user_limit, address_limit } = (await api.sse.getStats.query()).refused;
+      return full + user_limit + address_limit >= 2;
+    };
+    await until(refused);
+    first.stop();
+    await until(() => second.seen.data.length === 1);
+    assert.deepEqual(second.seen.errors, []);
+    second.stop();
+  });
+}
+
 test("what is wrong is told", async (t) => {
   const hub = await startHub(t);
   const { seen } = subscribe(connect(hub), { topics: [""] });
