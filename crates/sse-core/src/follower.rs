@@ -130,9 +130,9 @@ struct Follower {
     sweeps: JoinSet<()>,
     failures: u32,
     bounds_at: Instant,
-    /// Where the log ended when the node last asked for its bounds, by the uptime of the manager; until the node is there.
+    /// End of the log when the node last asked for the bounds, and the uptime of the manager then. `None` once the node is there.
     goal: Option<(Position, u64)>,
-    /// Whether a tail answered since a goal was last reached. A backplane that tells its bounds and fails every tail is not followed.
+    /// A tail has answered since a goal was last reached. A backplane that reports bounds and fails every tail is not followed.
     tail_answered: bool,
 }
 
@@ -350,7 +350,7 @@ impl Follower {
         Ok(())
     }
 
-    /// The node is where the log ended when it was asked, so it has followed the log to its end.
+    /// Marks the log as followed to its end if the node is where the log ended when it asked for the bounds.
     async fn reach_goal(&mut self) -> Result<(), Gone> {
         let (Some((head, asked_ms)), Some(at)) = (self.goal, &self.at) else { return Ok(()) };
         if at.position < head {

@@ -24,7 +24,7 @@ pub struct Handshake {
     pub(crate) address: Option<IpAddr>,
     pub(crate) dialect: Option<Arc<dyn Dialect>>,
     pub(crate) overflow: Option<Overflow>,
-    /// Whether the client accepts nothing but an event stream.
+    /// The client accepts nothing but an event stream.
     pub(crate) accepts_streams_only: bool,
     /// The first thing that is wrong; told by `connect`, so that calls chain.
     pub(crate) problem: Option<Cause>,

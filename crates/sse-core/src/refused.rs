@@ -112,7 +112,7 @@ impl Cause {
         }
     }
 
-    /// Whether the cause passes without the client's doing: the same request may succeed later.
+    /// Returns whether the cause passes without the client's doing, so that the same request may succeed later.
     ///
     /// These are the causes that [`RefusalForm`](crate::RefusalForm) concerns, and that come with [`Refused::retry_after`].
     #[must_use]

@@ -32,9 +32,9 @@ pub(crate) struct Configured {
     pub(crate) origins: Origins,
     pub(crate) proxies: Proxies,
     pub(crate) rates: Arc<Rates>,
-    /// What both gates ask.
+    /// The authenticator of both gates.
     pub(crate) authenticator: Exchangeable,
-    /// Makes the authenticator anew, from the files as they are then; `None` where nothing of it is in a file.
+    /// Creates the authenticator again from the files as they are then; `None` if no secret or key is in a file.
     pub(crate) reread: Option<Reread>,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Configured {
 pub(crate) struct Reread {
     args: AccessArgs,
     sources: Sources,
-    /// Keys from a URL are kept up to date by themselves; made anew they would be unknown until the issuer answers.
+    /// Keys from a URL, which are kept up to date automatically. Created again, they would be unknown until the issuer answers.
     published: Option<RemoteJwks>,
 }
 
@@ -91,7 +91,7 @@ impl AccessArgs {
         }))
     }
 
-    /// Who recognises callers, by the secrets and keys as they are now.
+    /// Creates the authenticator from the secrets and keys as they are now.
     fn authenticator(&self, published: Option<&RemoteJwks>, sources: &Sources) -> Result<FirstOf, Error> {
         let mut authenticator = FirstOf::new();
         if let Some(key) = &self.backend_key()? {
@@ -105,7 +105,7 @@ impl AccessArgs {
         }
     }
 
-    /// Whether any secret or key is in a file.
+    /// Returns whether any secret or key is in a file.
     fn has_files(&self) -> bool {
         let jwks = self.auth_jwks.as_deref().is_some_and(|jwks| !is_url(jwks));
         let files = [&self.auth_secret_file, &self.auth_public_key].iter().any(|files| !files.is_empty());
@@ -176,7 +176,7 @@ impl AccessArgs {
         builder.build().map_err(|error| wrong("--auth jwt", &format!("{error}; {keys}")))
     }
 
-    /// The keys of a URL, if the JWKS is one.
+    /// Returns the keys of the JWKS if it is a URL.
     fn published(&self, sources: &Sources) -> Result<Option<RemoteJwks>, Error> {
         let name = sources.name_of_access("auth-jwks");
         let of_jwt = (self.auth == Some(AuthKind::Jwt)).then_some(self.auth_jwks.as_deref());
@@ -288,7 +288,7 @@ impl AccessArgs {
     }
 }
 
-/// Whether a JWKS is published, and no file.
+/// Returns whether a JWKS is a URL, and not a file.
 fn is_url(jwks: &str) -> bool {
     jwks.contains("://")
 }

@@ -12,7 +12,7 @@ use tracing::{error, info};
 
 use crate::error::Error;
 
-/// What is read again at a `SIGHUP`.
+/// The files that a `SIGHUP` reads again.
 #[derive(Default)]
 pub(crate) struct Reload {
     parts: Vec<Part>,
@@ -44,7 +44,7 @@ impl Reload {
         }
     }
 
-    /// What cannot be read, or is invalid, stays as it was.
+    /// Keeps what was read earlier where a file cannot be read or is invalid.
     fn run(&self) {
         // One after the other, so that the latest files win.
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,7 +69,7 @@ impl Exchangeable {
         Self(Arc::new(RwLock::new(Arc::new(authenticator))))
     }
 
-    /// Requests from here on are checked by this one.
+    /// Has this authenticator check all later requests.
     pub(crate) fn exchange(&self, authenticator: impl Authenticator) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(authenticator);
     }

@@ -159,7 +159,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// What a `SIGHUP` reads again.
+/// Collects the files that a `SIGHUP` reads again.
 fn reload(configured: Option<&mut Configured>, tls: Option<&Tls>) -> Arc<Reload> {
     let mut reload = Reload::default();
     if let Some(certificate) = tls.map(|tls| Arc::clone(&tls.certificate)) {
@@ -175,8 +175,8 @@ fn reload(configured: Option<&mut Configured>, tls: Option<&Tls>) -> Arc<Reload>
     Arc::new(reload)
 }
 
-/// Resolves when the drain is due, which is the delay after the first signal to end; the second ends the process at once, whatever is
-/// still being written.
+/// Resolves when the drain is due: the delay after the first signal that ends the hub. The second signal ends the process at once,
+/// whatever is still being written.
 fn ended(
     mut signals: Signals,
     reload: Arc<Reload>,
@@ -209,7 +209,7 @@ fn ended(
     }
 }
 
-/// The next signal that ends the hub. What others ask for is done meanwhile.
+/// Returns the next signal that ends the hub, and handles all others meanwhile.
 async fn next_ending(signals: &mut Signals, reload: &Arc<Reload>) -> Ending {
     loop {
         match signals.next().await {

@@ -3,13 +3,13 @@
 //! Kubernetes sets them in every container of a namespace for each of its services, and Docker for each link of a container. A service
 //! called `sse-hub`, or `sse-hub-redis`, so has variables that begin as the hub's settings do.
 
-/// What precedes a scheme in the value of a `…_PORT`.
+/// Schemes with which the value of a `…_PORT` begins.
 const SCHEMES: [&str; 3] = ["tcp://", "udp://", "sctp://"];
 
-/// What may follow a port and its protocol; Docker joins ports in a row to one with a start and an end.
+/// Parts that may follow a port and its protocol. Docker joins adjacent ports to a range with a start and an end.
 const PORT_PARTS: [&str; 8] = ["", "_PROTO", "_PORT", "_ADDR", "_START", "_END", "_PORT_START", "_PORT_END"];
 
-/// Whether a platform set this variable for a service. Most are known by their names, others only by their values, which no setting
+/// Returns whether a platform set this variable for a service. Most are recognised by their names, others by values that no setting
 /// has.
 pub(crate) fn is_service_link(name: &str, value: &str) -> bool {
     let Some(name) = name.strip_prefix("SSE_HUB").filter(|rest| rest.starts_with('_')) else { return false };
@@ -22,13 +22,13 @@ pub(crate) fn is_service_link(name: &str, value: &str) -> bool {
         || name.ends_with("_NAME") && value.starts_with('/')
 }
 
-/// What follows each place of a part of a name; places may overlap.
+/// Returns what follows each occurrence of a part in a name; occurrences may overlap.
 fn after<'a>(name: &'a str, part: &'a str) -> impl Iterator<Item = &'a str> {
     let rests = name.char_indices().map(|(at, _)| &name[at..]);
     rests.filter_map(move |rest| rest.strip_prefix(part))
 }
 
-/// `8080_TCP`, and what may follow it.
+/// Returns whether a text is `8080_TCP` or the like.
 fn is_port(text: &str) -> bool {
     let Some((port, rest)) = text.split_once('_') else { return false };
     let protocols = ["TCP", "UDP", "SCTP"];

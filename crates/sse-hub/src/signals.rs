@@ -53,7 +53,7 @@ impl Ending {
     }
 }
 
-/// Whether a terminal that closes takes the hub with it.
+/// Returns whether the hub was started from a terminal, whose end is the hub's.
 #[cfg(unix)]
 fn is_from_terminal() -> bool {
     io::stdin().is_terminal() || io::stderr().is_terminal()

@@ -286,7 +286,7 @@ async fn started(managers: &[Manager]) {
     starting.join_all().await;
 }
 
-/// Tells readiness checks, and gives load balancers the time to learn from them.
+/// Announces the shutdown to readiness checks, and gives load balancers the time to react.
 async fn announce(managers: &[Manager], drain: &Drain) {
     managers.iter().for_each(Manager::announce_shutdown);
     let delay = drain.delay_before().min(FOREVER);
@@ -316,9 +316,9 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    /// The same for those who come during the drain. What is left of the limit is theirs.
+    /// Returns a door for clients that connect during the drain. They have what is left of the limit.
     fn for_late(mut self, shutdown: &Arc<Shutdown>) -> Self {
-        // A reactor tells the earlier connections' `Shutdown` of departures.
+        // The reactor reports departures to the `Shutdown` of the earlier connections.
         self.terms.reception = Reception::default();
         self.terms.reception.switch_off();
         self.max_connections = self.max_connections.saturating_sub(self.shutdown.connections()).max(1);

@@ -63,7 +63,7 @@ impl Error {
         self.retry_after
     }
 
-    /// Whether the same call may succeed later.
+    /// Returns whether the same call may succeed later.
     pub(crate) fn is_temporary(&self) -> bool {
         matches!(self.code, Code::TooManyRequests | Code::ServiceUnavailable)
     }

@@ -264,7 +264,7 @@ impl Management {
         Ok(())
     }
 
-    /// Whether a request asks for one stream, and nothing else.
+    /// Returns whether a request asks for one stream, and nothing else.
     fn is_subscription(&self, calls: &Calls<'_>) -> bool {
         let known = self.procedures.get(&*calls.paths[0]);
         calls.form == Form::Single && known.is_some_and(|it| it.procedure.kind() == Kind::Subscription)
