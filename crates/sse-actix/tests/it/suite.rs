@@ -61,8 +61,13 @@ impl Adapter for Actix {
     }
 }
 
-#[cfg(feature = "trpc")]
-sse_testkit::adapter_suite!(Actix, [compression, http2, management]);
-
-#[cfg(not(feature = "trpc"))]
-sse_testkit::adapter_suite!(Actix, [compression, http2]);
+sse_testkit::adapter_suite!(
+    Actix,
+    [
+        compression,
+        #[cfg(feature = "http2")]
+        http2,
+        #[cfg(feature = "trpc")]
+        management,
+    ]
+);

@@ -23,7 +23,7 @@ pub mod tokens;
 /// | `http2` | HTTP/2 with prior knowledge |
 ///
 /// ```ignore
-/// sse_testkit::adapter_suite!(MyAdapter, [compression, management, http2]);
+/// sse_testkit::adapter_suite!(MyAdapter, [compression, management, #[cfg(feature = "http2")] http2]);
 /// ```
 ///
 /// The tests need no runtime of the caller's, run in parallel, and take a port each.
@@ -32,9 +32,9 @@ macro_rules! adapter_suite {
     ($adapter:ty) => {
         $crate::adapter_suite!($adapter, []);
     };
-    ($adapter:ty, [$($group:ident),* $(,)?]) => {
+    ($adapter:ty, [$($(#[$attribute:meta])* $group:ident),* $(,)?]) => {
         $crate::__adapter_rules!(everybody, $adapter);
-        $($crate::__adapter_rules!($group, $adapter);)*
+        $($(#[$attribute])* $crate::__adapter_rules!($group, $adapter);)*
     };
 }
 
