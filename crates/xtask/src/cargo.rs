@@ -40,7 +40,16 @@ pub(crate) fn output(command: &mut Command) -> Result<String, Error> {
 
 /// What cargo knows of the workspace, every feature and platform included.
 pub(crate) fn metadata() -> Result<Value, Error> {
-    let text = output(&mut cargo(&["metadata", "--format-version=1", "--all-features"]))?;
+    read_metadata(&["metadata", "--format-version=1", "--all-features"])
+}
+
+/// Returns what cargo knows of the workspace without optional features.
+pub(crate) fn default_metadata() -> Result<Value, Error> {
+    read_metadata(&["metadata", "--format-version=1"])
+}
+
+fn read_metadata(arguments: &[&str]) -> Result<Value, Error> {
+    let text = output(&mut cargo(arguments))?;
     serde_json::from_str(&text).map_err(|error| Error::new(format!("cannot read cargo metadata: {error}")))
 }
 

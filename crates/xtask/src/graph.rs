@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use semver::Version;
 use serde_json::Value;
 
 use crate::error::Error;
@@ -18,6 +19,8 @@ pub(crate) enum Kind {
 #[derive(Debug, Default)]
 struct Package {
     name: String,
+    /// None of a package that other packages name and that cargo does not describe.
+    version: Option<Version>,
     uses: BTreeSet<(Kind, String)>,
 }
 
@@ -33,7 +36,9 @@ impl Graph {
     pub(crate) fn from_metadata(metadata: &Value) -> Result<Self, Error> {
         let mut graph = Self::default();
         for package in array(metadata, "packages")? {
-            graph.packages.entry(text(package, "id")?).or_default().name = text(package, "name")?;
+            let entry = graph.packages.entry(text(package, "id")?).or_default();
+            entry.name = text(package, "name")?;
+            entry.version = Some(version(package)?);
         }
         for node in array(&metadata["resolve"], "nodes")? {
             let uses = uses(node)?;
@@ -83,6 +88,20 @@ impl Graph {
         found
     }
 
+    /// Returns whether a workspace crate needs this version of a package, directly or not, for any purpose.
+    pub(crate) fn members_need(&self, name: &str, version: &Version) -> bool {
+        let mut queue: Vec<_> = self.members.iter().map(String::as_str).collect();
+        let mut seen: BTreeSet<_> = queue.iter().copied().collect();
+        while let Some(id) = queue.pop() {
+            let package = self.packages.get(id);
+            if package.is_some_and(|it| it.name == name && it.version.as_ref() == Some(version)) {
+                return true;
+            }
+            queue.extend(self.uses(id).map(|(_, to)| to).filter(|to| seen.insert(to)));
+        }
+        false
+    }
+
     fn member_id(&self, name: &str) -> Option<&str> {
         self.members.iter().map(String::as_str).find(|id| self.name(id) == name)
     }
@@ -114,6 +133,11 @@ fn kind(value: &Value) -> Result<Kind, Error> {
         Some("dev") => Ok(Kind::Dev),
         _ => Err(Error::new(format!("cargo metadata: unknown kind of dependency {value}"))),
     }
+}
+
+fn version(package: &Value) -> Result<Version, Error> {
+    let version = text(package, "version")?;
+    version.parse().map_err(|error| Error::new(format!("cargo metadata: version `{version}`: {error}")))
 }
 
 fn array<'a>(value: &'a Value, key: &str) -> Result<&'a Vec<Value>, Error> {
@@ -153,8 +177,11 @@ mod tests {
     fn sample() -> Value {
         json!({
             "packages": [
-                {"id": "path#a", "name": "a"}, {"id": "path#b", "name": "b"},
-                {"id": "registry#c", "name": "c"}, {"id": "registry#b", "name": "b"},
+                {"id": "path#a", "name": "a", "version": "0.1.0"},
+                {"id": "path#b", "name": "b", "version": "0.1.0"},
+                {"id": "registry#c", "name": "c", "version": "1.2.3"},
+                {"id": "registry#b", "name": "b", "version": "3.0.0"},
+                {"id": "registry#d", "name": "d", "version": "1.0.0"},
             ],
             "workspace_members": ["path#a", "path#b"],
             "resolve": {"nodes": [
@@ -184,6 +211,14 @@ mod tests {
         let ways = graph.normal_closure("a");
         assert_eq!(ways, [vec!["a", "b"], vec!["a", "b", "c"], vec!["a", "b", "c", "b"]]);
         assert!(graph.normal_closure("nobody").is_empty());
+    }
+
+    #[test]
+    fn packages_are_needed_by_name_and_version() {
+        let graph = Graph::from_metadata(&sample()).unwrap();
+        let needs = |name, version: &str| graph.members_need(name, &version.parse().unwrap());
+        assert!(needs("c", "1.2.3") && needs("b", "3.0.0") && needs("a", "0.1.0"));
+        assert!(!needs("c", "1.2.4") && !needs("d", "1.0.0") && !needs("e", "1.0.0"));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Everything that CI runs: `cargo xtask test` runs every step, `cargo xtask STEP` one of them.
 
+mod advisories;
 mod cargo;
 mod chaos;
+mod date;
 mod error;
 mod floors;
 mod graph;
@@ -20,6 +22,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let result = match arguments.as_slice() {
         [command, rest @ ..] if command == "chaos" => chaos::run(rest),
+        [command, rest @ ..] if command == "advisories" => advisories::run(rest),
         [command] => chosen(command).and_then(|steps| steps::run(&steps)),
         _ => Err(usage("expected one command")),
     };
@@ -47,7 +50,10 @@ fn usage(problem: &str) -> Error {
     for step in STEPS {
         text.push_str(&format!("  {:<12} {}\n", step.name, step.about));
     }
-    text.push_str("\n  chaos …      the long form of that step, or what its arguments say: see `cargo xtask chaos --help`\n");
+    text.push_str(
+        "\n  advisories … refresh the advisories of that step: see `cargo xtask advisories --help`\n  \
+         chaos …      the long form of that step, or what its arguments say: see `cargo xtask chaos --help`\n",
+    );
     Error::new(text)
 }
 
@@ -58,8 +64,19 @@ mod tests {
     #[test]
     fn test_stands_for_every_step_in_order() {
         let names: Vec<_> = chosen("test").unwrap().iter().map(|step| step.name).collect();
-        let expected =
-            ["install", "fmt", "clippy", "floors", "cargo-test", "chaos", "js", "doc", "loom", "bench-once"];
+        let expected = [
+            "install",
+            "fmt",
+            "clippy",
+            "floors",
+            "advisories",
+            "cargo-test",
+            "chaos",
+            "js",
+            "doc",
+            "loom",
+            "bench-once",
+        ];
         assert_eq!(names, expected);
     }
 
