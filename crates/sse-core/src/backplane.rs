@@ -6,7 +6,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use thiserror::Error;
 
-use crate::cursor::{Cursor, Epoch, Position};
+use crate::{
+    cursor::{Cursor, Epoch, Position},
+    entry_key::EntryKey,
+    key_limits::KeysFull,
+};
 
 /// An ordered log that every node appends to and follows, and what goes beside it: where published events go and come from.
 ///
@@ -177,8 +181,11 @@ pub struct Bounds {
 pub struct NewEntry {
     /// The entry.
     pub payload: Bytes,
-    /// Of several appends with one key within about two minutes only the first takes effect. 1 to 128 bytes.
-    pub key: Option<Arc<str>>,
+    /// Of several appends under one key within about two minutes only the first takes effect. Keys
+    /// are told apart by their [text](EntryKey::text). A key is not forgotten before its time: an
+    /// append under a new one that is beyond its [limits](EntryKey::limits) fails with
+    /// [`BackplaneError::KeysFull`].
+    pub key: Option<EntryKey>,
 }
 
 /// An acknowledged append.
@@ -251,6 +258,9 @@ pub enum BackplaneError {
     /// As many calls are under way as may be. Nothing was done.
     #[error("the backplane has too many calls under way")]
     Busy,
+    /// As many keys are remembered as may be. Nothing was done.
+    #[error(transparent)]
+    KeysFull(#[from] KeysFull),
     /// The log is another one than the cursor's.
     #[error("the log is another one now, its epoch {current}")]
     Epoch {

@@ -8,6 +8,7 @@ use crate::{
     config::{BuildError, Config, HeartbeatForm, LimitPolicy, RefusalForm},
     heartbeat::{CommentHeartbeat, EventHeartbeat, Heartbeat},
     hooks::{Hooks, NoHooks},
+    key_limits::KeyLimits,
     manager::Manager,
     overflow::Overflow,
     retention::Retention,
@@ -157,6 +158,12 @@ impl Builder {
     /// a publish ([`Addressed::except`](crate::Addressed::except)) is left out as long as it lives: its client, when it returns, is another stream.
     pub fn log(mut self, retention: Retention) -> Self {
         self.config.log = Some(retention);
+        self
+    }
+
+    /// Sets [`Config::keys`]: how many idempotency keys may count at a time.
+    pub fn keys(mut self, limits: KeyLimits) -> Self {
+        self.config.keys = limits;
         self
     }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{duration, name::MAX_NAME_BYTES, overflow::Overflow, retention::Retention};
+use crate::{
+    duration, key_limits::KeyLimits, name::MAX_NAME_BYTES, overflow::Overflow, retention::Retention,
+};
 
 /// Everything about a manager that is data; reads and writes as TOML, JSON and the like.
 ///
@@ -53,6 +55,8 @@ pub struct Config {
     pub log: Option<Retention>,
     /// Bytes of events that may wait at once for a backplane that is away (see [`Event::patience`](crate::Event::patience)). Default 16 MiB.
     pub spool_bytes: usize,
+    /// How many idempotency keys may count at a time.
+    pub keys: KeyLimits,
     /// How long names may be, and how many topics a stream may have.
     pub limits: Limits,
 }
@@ -129,6 +133,7 @@ impl Default for Config {
             overflow: Overflow::default(),
             log: None,
             spool_bytes: 16 << 20,
+            keys: KeyLimits::default(),
             limits: Limits::default(),
         }
     }
@@ -189,6 +194,13 @@ impl Config {
             checks.count("log.bytes", usize::try_from(log.bytes).unwrap_or(usize::MAX), 1024, 1 << 40);
             checks.duration("log.age", log.age, Duration::from_secs(1), 3650 * DAY);
         }
+        for (field, keys) in [
+            ("keys.per_user", self.keys.per_user),
+            ("keys.of_users", self.keys.of_users),
+            ("keys.of_backends", self.keys.of_backends),
+        ] {
+            checks.count(field, keys, 1, MOST_KEYS);
+        }
         checks.count("limits.event_type", self.limits.event_type, 1, 4096);
         checks.count("limits.topic", self.limits.topic, 1, MAX_NAME_BYTES);
         checks.count("limits.user", self.limits.user, 1, MAX_NAME_BYTES);
@@ -199,6 +211,9 @@ impl Config {
 
 /// As many streams as a table of `u32` keys holds, with room for those that come while others go.
 const MOST_STREAMS: usize = 1 << 30;
+
+/// More than any server should have to remember: gigabytes.
+const MOST_KEYS: usize = 10_000_000;
 
 #[derive(Default)]
 struct Checks(Vec<Problem>);

@@ -46,6 +46,7 @@ pub(crate) struct LogCounts {
     pub(crate) gaps: [u64; GapReason::COUNT],
     pub(crate) replayed: u64,
     pub(crate) duplicates: u64,
+    pub(crate) keys_refused: u64,
     pub(crate) unreadable: u64,
     pub(crate) reconnects: u64,
 }

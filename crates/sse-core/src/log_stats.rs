@@ -59,6 +59,8 @@ pub struct LogStats {
     pub gaps: ByName<{ GapReason::COUNT }>,
     /// Publishes that were there before, by their key.
     pub duplicates: u64,
+    /// Publishes that were refused for want of room for their keys.
+    pub keys_refused: u64,
     /// Entries of the log that could not be read.
     pub unreadable: u64,
     /// How often the backplane was lost or not reached.
@@ -116,6 +118,7 @@ impl Manager {
             replayed: log.counts.replayed,
             gaps: ByName::new(GapReason::NAMES, log.counts.gaps),
             duplicates: log.counts.duplicates,
+            keys_refused: log.counts.keys_refused,
             unreadable: log.counts.unreadable,
             reconnects: log.counts.reconnects,
             reads,

@@ -123,18 +123,21 @@ impl Log {
         }
     }
 
-    fn append(&mut self, entry: NewEntry) -> Appended {
-        if let Some(position) = entry.key.as_ref().and_then(|key| self.keys.get(key)) {
-            return Appended { cursor: Cursor::new(self.epoch.clone(), *position), duplicate: true };
+    fn append(&mut self, entry: NewEntry) -> Result<Appended, BackplaneError> {
+        if let Some(key) = &entry.key {
+            if let Some(position) = self.keys.get(key.text()) {
+                return Ok(Appended { cursor: Cursor::new(self.epoch.clone(), *position), duplicate: true });
+            }
+            self.keys.check_room(key)?;
         }
         self.head += 1;
         let position = Position::from(self.head);
         if let Some(key) = entry.key {
-            self.keys.insert(key, position);
+            self.keys.insert(Arc::clone(key.text()), position);
         }
         self.bytes += ENTRY_BYTES + entry.payload.len() as u64;
         self.entries.push_back((Instant::now(), Entry { position, payload: entry.payload }));
-        Appended { cursor: Cursor::new(self.epoch.clone(), position), duplicate: false }
+        Ok(Appended { cursor: Cursor::new(self.epoch.clone(), position), duplicate: false })
     }
 
     fn check(&self, after: &Cursor) -> Result<(), BackplaneError> {
@@ -181,7 +184,7 @@ impl Backplane for MemoryBackplane {
 
     async fn append(&self, entry: NewEntry) -> Result<Appended, BackplaneError> {
         let mut log = self.0.log.lock();
-        let appended = log.append(entry);
+        let appended = log.append(entry)?;
         log.trim(&self.0.retention);
         self.0.head.send_replace(log.head.into());
         Ok(appended)

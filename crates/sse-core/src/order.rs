@@ -6,11 +6,13 @@ use crate::{
     away::Away,
     client_id::ClientId,
     delivery::{Audience, Delivery, Hold, Job},
+    entry_key::EntryKey,
     event::Event,
     farewell::Farewell,
     frame::Collapse,
     groups::{GroupKind, Membership},
     inner::log_time,
+    key_limits::KeysFull,
     leavers::Leavers,
     log::Log,
     message::{Mark, Message},
@@ -115,23 +117,27 @@ impl Order {
         &mut self,
         (target, except): (&Target, &[ClientId]),
         (event, collapse): (Event, Option<Collapse>),
+        key: Option<EntryKey>,
         hold: &mut Hold<'_>,
-    ) -> Placed {
+    ) -> Result<Placed, KeysFull> {
         let Some(log) = self.log.as_mut().filter(|_| is_logged(target, &event)) else {
             let message = Message::new(event, collapse, Mark::Beside(self.before_next()));
-            return self.publish(target, except, message, hold);
+            return Ok(self.publish(target, except, message, hold));
         };
-        let key = event.idempotency_key_ref().cloned();
-        if let Some(cursor) = key.as_ref().and_then(|key| log.keys.get(key)) {
-            log.counts.duplicates += 1;
-            return Placed::Done(Receipt { id: Some(cursor.to_id()), duplicate: true, ..Receipt::default() });
+        if let Some(key) = &key {
+            if let Some(cursor) = log.keys.get(key.text()) {
+                log.counts.duplicates += 1;
+                let id = Some(cursor.to_id());
+                return Ok(Placed::Done(Receipt { id, duplicate: true, ..Receipt::default() }));
+            }
+            log.keys.check_room(key).inspect_err(|_| log.counts.keys_refused += 1)?;
         }
         let (number, message) =
             log.record((target, except), (event, collapse), None, log_time(hold.uptime_ms));
         if let Some(key) = key {
-            log.keys.insert(key, log.window.head_cursor());
+            log.keys.insert(Arc::clone(key.text()), log.window.head_cursor());
         }
-        self.publish_record((target, except), number, message, hold)
+        Ok(self.publish_record((target, except), number, message, hold))
     }
 
     /// Gives a publish that is a record of the log its place in the order.

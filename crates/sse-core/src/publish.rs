@@ -13,6 +13,7 @@ use crate::{
     backplane::{Appended, Backplane, BackplaneError, NewEntry},
     client_id::ClientId,
     delivery::Job,
+    entry_key::EntryKey,
     envelope::Envelope,
     event::Event,
     event_type::EventType,
@@ -25,7 +26,6 @@ use crate::{
     name::{Topic, UserId},
     order::Placed,
     receipt::{KeyError, PublishError, Receipt},
-    recent_keys::MAX_KEY_BYTES,
     system,
     target::Target,
 };
@@ -183,9 +183,10 @@ fn place(inner: &Inner, target: &Target, except: &[ClientId], event: Event) -> R
     let collapse = inner.collapse(&event);
     if inner.config.log.is_some() {
         check_size(inner, event.encoded_len())?;
-        return Ok(
-            inner.with_order(|order, hold| order.publish_and_log((target, except), (event, collapse), hold))
-        );
+        let key = entry_key(inner, &event)?;
+        let placed = inner
+            .with_order(|order, hold| order.publish_and_log((target, except), (event, collapse), key, hold));
+        return Ok(placed?);
     }
     let message = Message::new(event, collapse, Mark::Beside(Before::default()));
     check_size(inner, message.plain().len())?;
@@ -223,8 +224,10 @@ async fn append(
     let mut waiting = inner.tickets.take();
     let payload = Envelope::write(waiting.ticket, target, except, event);
     // Tried again, it must not stand there twice.
-    let own_key = || event.patience_ref().map(|_| format!("{:032x}", rand::random::<u128>()).into());
-    let key = event.idempotency_key_ref().cloned().or_else(own_key);
+    let key = match (entry_key(inner, event)?, event.patience_ref()) {
+        (None, Some(_)) => Some(random_key(inner, event)?),
+        (key, _) => key,
+    };
     let entry = NewEntry { payload, key };
     let (appended, tries) = append_patiently(inner, backplane, entry, event.patience_ref()).await?;
     let id = Some(appended.cursor.to_id());
@@ -260,6 +263,10 @@ async fn append_patiently(
     loop {
         let started = Instant::now();
         let appended = within(PATIENCE, backplane.append(entry.clone())).await;
+        if let Err(BackplaneError::KeysFull(full)) = appended {
+            inner.order.lock().log.iter_mut().for_each(|log| log.counts.keys_refused += 1);
+            return Err(full.into());
+        }
         inner.append_times.record(started.elapsed(), appended.is_ok());
         let error = match appended {
             Ok(appended) => return Ok((appended, tries)),
@@ -318,10 +325,20 @@ fn check(inner: &Inner, target: &Target, event: &Event) -> Result<(), PublishErr
 }
 
 fn check_key(key: &str, is_logged: bool) -> Result<(), KeyError> {
-    if !(1..=MAX_KEY_BYTES).contains(&key.len()) {
-        return Err(KeyError::Length { length: key.len(), limit: MAX_KEY_BYTES });
-    }
+    EntryKey::check_length(key)?;
     if is_logged { Ok(()) } else { Err(KeyError::NotLogged) }
+}
+
+/// The event's key, in its scope.
+fn entry_key(inner: &Inner, event: &Event) -> Result<Option<EntryKey>, PublishError> {
+    let Some(key) = event.idempotency_key_ref() else { return Ok(None) };
+    EntryKey::new(event.key_scope_ref(), key, inner.config.keys).map(Some).map_err(PublishError::Key)
+}
+
+/// A key under which an event without one is tried again.
+fn random_key(inner: &Inner, event: &Event) -> Result<EntryKey, PublishError> {
+    let key = format!("{:032x}", rand::random::<u128>());
+    EntryKey::new(event.key_scope_ref(), &key, inner.config.keys).map_err(PublishError::Key)
 }
 
 fn check_event_type(event_type: &EventType, limit: usize) -> Result<(), PublishError> {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::{backplane::BackplaneError, event::EventError, event_id::EventId, field::FieldError};
+use crate::{
+    backplane::BackplaneError, event::EventError, event_id::EventId, field::FieldError, key_limits::KeysFull,
+};
 
 /// What a publish tells its caller.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,8 +18,9 @@ pub struct Receipt {
     pub matched: usize,
     /// The id that the event got; only when it was logged.
     pub id: Option<EventId>,
-    /// Whether an event with the same [idempotency key](crate::Event::idempotency_key) was there before: that one has the id, and this one was not
-    /// published.
+    /// Whether an event with the same [idempotency key](crate::Event::idempotency_key) in the same
+    /// [scope](crate::KeyScope) was there before: that one has the id, and this one was not
+    /// published, whatever its target and content.
     pub duplicate: bool,
 }
 
@@ -59,6 +62,11 @@ pub enum PublishError {
     /// The idempotency key is not allowed: its length, or the event is not logged.
     #[error("key {0}")]
     Key(#[source] KeyError),
+    /// The caller, all users or all backends have as many idempotency keys as they may have.
+    /// Nothing was published, and nothing was forgotten: publishes that are tried again under a
+    /// known key are still recognised.
+    #[error(transparent)]
+    KeysFull(#[from] KeysFull),
     /// The event log cannot be reached. The event may have been published all the same, which a caller who tries again avoids by an
     /// [idempotency key](crate::Event::idempotency_key).
     #[error("the event log is not available")]

@@ -9,8 +9,8 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use sse_core::{
-    Appended, Backplane, BackplaneError, Bounds, Cursor, Lease, MAX_KEY_BYTES, MemoryBackplane, NewEntry,
-    Page, ReadLimit, Retention, Signals, Tail,
+    Appended, Backplane, BackplaneError, Bounds, Cursor, Lease, MemoryBackplane, NewEntry, Page, ReadLimit,
+    Retention, Signals, Tail,
 };
 use tokio::{sync::oneshot, task, time::timeout};
 
@@ -81,15 +81,8 @@ impl FileBackplane {
     }
 
     fn check(&self, entry: &NewEntry) -> Result<(), BackplaneError> {
-        let key = entry.key.as_deref().map(str::len);
-        if key == Some(0) {
-            return Err(BackplaneError::refused("an empty key"));
-        }
-        let sizes = [(entry.payload.len(), self.0.entry_bytes), (key.unwrap_or_default(), MAX_KEY_BYTES)];
-        match sizes.into_iter().find(|(size, limit)| size > limit) {
-            Some((size, limit)) => Err(BackplaneError::TooLarge { size, limit }),
-            None => Ok(()),
-        }
+        let (size, limit) = (entry.payload.len(), self.0.entry_bytes);
+        if size > limit { Err(BackplaneError::TooLarge { size, limit }) } else { Ok(()) }
     }
 }
 

@@ -97,7 +97,7 @@ impl Stage {
 
     fn append(&mut self, text: &str, key: Option<&str>) -> Result<Appended, BackplaneError> {
         let (reply, mut answer) = oneshot::channel();
-        let entry = NewEntry { payload: text.to_owned().into(), key: key.map(Into::into) };
+        let entry = NewEntry { payload: text.to_owned().into(), key: key.map(|key| key.try_into().unwrap()) };
         self.writer.append(vec![Pending { entry, reply }]);
         answer.try_recv().unwrap()
     }

@@ -1,7 +1,6 @@
 //! The one thread that writes.
 
 use std::{
-    collections::HashMap,
     io,
     path::PathBuf,
     sync::Arc,
@@ -9,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sse_core::{Appended, Cursor, Entry, ReadLimit, RecentKeys, unix_ms};
+use sse_core::{Appended, Cursor, Entry, KeysFull, ReadLimit, RecentKeys, unix_ms};
 use tracing::{error, warn};
 
 use crate::{
@@ -82,7 +81,8 @@ struct Batch {
     entries: Vec<Entry>,
     /// Sequence numbers and offsets.
     records: Vec<(u64, u64)>,
-    keys: HashMap<Arc<str>, u64>,
+    /// Keys under which they came. They are remembered already, so that a key counts within a batch as well.
+    keys: Vec<Arc<str>>,
 }
 
 /// Opens a log: what readers see of it, and what writes it.
@@ -179,13 +179,15 @@ impl Writer {
             return fail(pending, &failure);
         }
         let mut batch = Batch::default();
-        let cursors: Vec<_> = pending.iter().map(|pending| self.place(&mut batch, pending)).collect();
+        let places: Vec<_> = pending.iter().map(|pending| self.place(&mut batch, pending)).collect();
+        let keys = std::mem::take(&mut batch.keys);
         if let Err(failure) = self.write(batch) {
+            keys.iter().rev().for_each(|key| self.keys.take_back(key));
             return fail(pending, &failure);
         }
-        for (pending, appended) in pending.into_iter().zip(cursors) {
+        for (pending, appended) in pending.into_iter().zip(places) {
             // Somebody who gave up is no error.
-            pending.reply.send(Ok(appended)).ok();
+            pending.reply.send(appended.map_err(Into::into)).ok();
         }
     }
 
@@ -210,16 +212,18 @@ impl Writer {
     }
 
     /// Where an entry is to stand, or stands already.
-    fn place(&mut self, batch: &mut Batch, pending: &Pending) -> Appended {
+    fn place(&mut self, batch: &mut Batch, pending: &Pending) -> Result<Appended, KeysFull> {
         let unix_ms = self.now_ms();
         let appended = |sequence: u64, duplicate| Appended {
             cursor: Cursor::new(self.log.epoch.clone(), sequence.into()),
             duplicate,
         };
         let key = pending.entry.key.as_ref();
-        let known = key.and_then(|key| batch.keys.get(key).or_else(|| self.keys.get(key)));
-        if let Some(sequence) = known {
-            return appended(*sequence, true);
+        if let Some(key) = key {
+            if let Some(sequence) = self.keys.get(key.text()) {
+                return Ok(appended(*sequence, true));
+            }
+            self.keys.check_room(key)?;
         }
         let sequence = self.head + batch.records.len() as u64 + 1;
         let payload = pending.entry.payload.clone();
@@ -227,14 +231,17 @@ impl Writer {
             sequence,
             unix_ms,
             synced: u32::try_from(self.active.synced).unwrap_or(u32::MAX),
-            key: key.cloned(),
+            key: key.map(|key| Arc::clone(key.text())),
             payload: payload.clone(),
         };
         batch.records.push((sequence, self.active.bytes + batch.bytes.len() as u64));
         record.encode(self.log.seal, &mut batch.bytes);
         batch.entries.push(Entry { position: sequence.into(), payload });
-        batch.keys.extend(key.cloned().map(|key| (key, sequence)));
-        appended(sequence, false)
+        if let Some(key) = key {
+            self.keys.insert(Arc::clone(key.text()), sequence);
+            batch.keys.push(Arc::clone(key.text()));
+        }
+        Ok(appended(sequence, false))
     }
 
     fn now_ms(&mut self) -> u64 {
@@ -267,7 +274,6 @@ impl Writer {
         self.active.entries += batch.records.len() as u64;
         self.active.segment.grow(&batch.records, end, self.last_ms);
         self.head += batch.records.len() as u64;
-        batch.keys.into_iter().for_each(|(key, sequence)| self.keys.insert(key, sequence));
         self.log.publish(batch.entries);
         Ok(())
     }

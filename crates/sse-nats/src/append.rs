@@ -1,6 +1,9 @@
 //! Appending.
 
-use sse_core::{Appended, BackplaneError, Cursor, MAX_KEY_BYTES, NewEntry};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use sse_core::{Appended, BackplaneError, Cursor, EntryKey, NewEntry, RecentKeys};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{
@@ -19,6 +22,8 @@ pub(crate) struct Appends {
     marker: Marker,
     count: Semaphore,
     kibibytes: Semaphore,
+    /// Keys that this node has sent lately. The server remembers keys without a bound.
+    keys: Mutex<RecentKeys<()>>,
 }
 
 /// Bytes that may be under way.
@@ -30,7 +35,18 @@ const TRIES: usize = 3;
 impl Appends {
     pub(crate) fn new(config: &NatsConfig) -> Self {
         let (count, kibibytes) = (Semaphore::new(config.appends_under_way), Semaphore::new(KIBIBYTES));
-        Self { marker: Marker::new(), count, kibibytes }
+        Self { marker: Marker::new(), count, kibibytes, keys: Mutex::default() }
+    }
+
+    /// Counts a key. One that is not stored in the end counts all the same: nobody knows whether it
+    /// was.
+    fn count(&self, key: &EntryKey) -> Result<(), BackplaneError> {
+        let mut keys = self.keys.lock();
+        if keys.get(key.text()).is_none() {
+            keys.check_room(key)?;
+            keys.insert(Arc::clone(key.text()), ());
+        }
+        Ok(())
     }
 
     fn begin(&self, size: usize) -> Result<[SemaphorePermit<'_>; 2], BackplaneError> {
@@ -44,12 +60,10 @@ impl Appends {
 
 impl Shared {
     pub(crate) async fn append(&self, entry: NewEntry) -> Result<Appended, BackplaneError> {
-        let key = entry.key.as_deref();
-        if key.is_some_and(|key| !(1..=MAX_KEY_BYTES).contains(&key.len())) {
-            return Err(BackplaneError::refused("a key is not 1 to 128 bytes"));
-        }
         self.check_size(entry.payload.len())?;
         let _under_way = self.appends.begin(entry.payload.len())?;
+        entry.key.as_ref().map_or(Ok(()), |key| self.appends.count(key))?;
+        let key = entry.key.as_ref().map(|key| &**key.text());
         for _ in 0..TRIES {
             let log = self.epochs.current().await?;
             let (headers, fingerprint) = self.appends.marker.headers(&self.names.log_stream, key);

@@ -3,15 +3,12 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use sse_core::Epoch;
+use sse_core::{Epoch, KEY_WINDOW};
 
 use crate::{
     config::{NatsConfig, Storage},
     names::Names,
 };
-
-/// How long a key is remembered, unless entries are kept for less.
-const KEY_WINDOW: Duration = Duration::from_secs(120);
 
 /// A stream and what it is to be set to.
 #[derive(Debug)]
@@ -64,6 +61,7 @@ impl Settings {
             ("max_bytes".to_owned(), json!(retention.bytes)),
             ("max_age".to_owned(), nanoseconds(retention.age)),
             ("max_msgs_per_subject".to_owned(), json!(-1)),
+            // The server takes no window that is longer than the age of entries.
             ("duplicate_window".to_owned(), nanoseconds(retention.age.min(KEY_WINDOW))),
         ]);
         Self {

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use parking_lot::Mutex;
-use sse_core::{Appended, BackplaneError, KEY_WINDOW, MAX_KEY_BYTES, NewEntry};
+use sse_core::{Appended, BackplaneError, KeyBound, KeysFull, NewEntry};
 use tokio::{
     sync::{mpsc, oneshot},
     task::yield_now,
@@ -40,6 +40,12 @@ impl Waiting {
         drop(self.place);
         // Nobody waits for an append that was dropped.
         self.reply.send(result).ok();
+    }
+
+    /// Says that there is no room for the key.
+    pub(crate) fn refuse(self, bound: KeyBound, retry_after: Duration) {
+        let limits = self.entry.key.as_ref().map(|key| *key.limits()).unwrap_or_default();
+        self.settle(Err(KeysFull::new(bound, &limits, retry_after).into()));
     }
 }
 
@@ -91,12 +97,7 @@ impl Appends {
         if size > limit {
             return Err(BackplaneError::TooLarge { size, limit });
         }
-        match &entry.key {
-            Some(key) if key.is_empty() || key.len() > MAX_KEY_BYTES => {
-                Err(BackplaneError::refused(format!("an idempotency key of {} bytes", key.len())))
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     fn place(&self, bytes: usize) -> Result<Place, BackplaneError> {
@@ -165,9 +166,4 @@ async fn gather(queue: &mut mpsc::Receiver<Waiting>, next: &mut Vec<Waiting>) {
     {
         next.push(waiting);
     }
-}
-
-/// How long a key is remembered, for the server.
-pub(crate) fn key_window() -> u64 {
-    u64::try_from(KEY_WINDOW.as_millis()).unwrap_or(u64::MAX)
 }

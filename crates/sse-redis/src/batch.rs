@@ -1,12 +1,12 @@
 //! Appends that are handed over together.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use redis::{Cmd, RedisError, Value};
-use sse_core::{Appended, BackplaneError, Cursor, Epoch, Position};
+use sse_core::{Appended, BackplaneError, Cursor, EntryKey, Epoch, KEY_WINDOW, KeyBound, Position};
 
 use crate::{
-    appends::{Waiting, key_window},
+    appends::Waiting,
     center::Center,
     commands::Commands,
     config::Replicas,
@@ -29,6 +29,9 @@ enum Outcome {
     Stands(Position),
     /// It stands there in this epoch, or did before.
     StandsIn(Epoch, Position, Duplicate),
+    /// There is no room for another key, so it was not appended. Another try makes sense after this
+    /// time.
+    NoRoom(KeyBound, Duration),
     /// There is no log, so it was not appended.
     NoLog,
     Failed(RedisError),
@@ -115,6 +118,7 @@ impl Batch {
                 Outcome::Stands(position) => uncertain.push((waiting, position, Duplicate::No)),
                 Outcome::StandsIn(_, position, duplicate) => uncertain.push((waiting, position, duplicate)),
                 Outcome::NoLog => self.waiting.push(waiting),
+                Outcome::NoRoom(bound, retry_after) => waiting.refuse(bound, retry_after),
                 Outcome::Failed(error) if error::lacks_script(&error) => {
                     ended = true;
                     self.waiting.push(waiting);
@@ -141,10 +145,19 @@ impl Batch {
 }
 
 /// Appends under a key.
-fn keyed(link: &Link, key: &str, payload: &[u8]) -> Cmd {
-    let known = link.center.keys.idempotency(key);
-    let mut command = link.call(Script::Append, &[link.log(), &known]);
-    command.arg(payload).arg(key).arg(key_window()).arg(link.center.config.retention.entries.max(1));
+fn keyed(link: &Link, key: &EntryKey, payload: &[u8]) -> Cmd {
+    let (names, limits) = (&link.center.keys, key.limits());
+    let known = names.idempotency(key.text());
+    let mut command = match key.user() {
+        None => link.call(Script::Append, &[link.log(), &known, &names.of_backends]),
+        Some(user) => link.call(Script::Append, &[link.log(), &known, &names.of_users, &names.of_user(user)]),
+    };
+    let window = u64::try_from(KEY_WINDOW.as_millis()).unwrap_or(u64::MAX);
+    command.arg(payload).arg(&**key.text()).arg(window).arg(link.center.config.retention.entries.max(1));
+    match key.user() {
+        None => command.arg(limits.of_backends),
+        Some(_) => command.arg(limits.of_users).arg(limits.per_user),
+    };
     command
 }
 
@@ -163,6 +176,14 @@ fn outcome(answer: Value) -> Outcome {
 }
 
 fn facts_of(facts: &[Value]) -> Option<Outcome> {
+    if let [bound, wait] = facts {
+        let bound = match reply::number(bound)? {
+            0 => KeyBound::OfBackends,
+            1 => KeyBound::OfUsers,
+            _ => KeyBound::PerUser,
+        };
+        return Some(Outcome::NoRoom(bound, Duration::from_millis(reply::number(wait)?)));
+    }
     let [epoch, id, duplicate] = facts else { return None };
     let duplicate = if reply::number(duplicate)? == 0 { Duplicate::No } else { Duplicate::Yes };
     Some(Outcome::StandsIn(reply::epoch(epoch)?, reply::position(id)?, duplicate))

@@ -10,6 +10,10 @@ pub(crate) struct Keys {
     prefix: Arc<str>,
     pub(crate) log: Arc<str>,
     pub(crate) leases: Arc<str>,
+    /// Counts idempotency keys of backends.
+    pub(crate) of_backends: Arc<str>,
+    /// Counts idempotency keys of all users.
+    pub(crate) of_users: Arc<str>,
     /// A channel, which unlike a key belongs to no database.
     pub(crate) signals: Arc<str>,
 }
@@ -28,6 +32,8 @@ impl Keys {
             prefix: prefix.into(),
             log: format!("{{{prefix}}}:log").into(),
             leases: format!("{{{prefix}}}:leases").into(),
+            of_backends: format!("{{{prefix}}}:keys:backends").into(),
+            of_users: format!("{{{prefix}}}:keys:users").into(),
             signals: format!("{{{prefix}}}:signals:{database}").into(),
         })
     }
@@ -35,6 +41,11 @@ impl Keys {
     /// Where it is kept that something was appended under an idempotency key.
     pub(crate) fn idempotency(&self, key: &str) -> String {
         format!("{{{}}}:key:{key}", self.prefix)
+    }
+
+    /// Where the idempotency keys of a user are counted.
+    pub(crate) fn of_user(&self, user: &str) -> String {
+        format!("{{{}}}:keys:user:{user}", self.prefix)
     }
 
     /// Where a node's lease is kept.

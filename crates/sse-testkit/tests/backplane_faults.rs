@@ -12,8 +12,8 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use sse_core::{
-    Appended, Backplane, BackplaneError, Batch, Bounds, Cursor, Epoch, Lease, MemoryBackplane, NewEntry,
-    Page, ReadLimit, Retention, Signals, Tail,
+    Appended, Backplane, BackplaneError, Batch, Bounds, Cursor, EntryKey, Epoch, KeyScope, Lease,
+    MemoryBackplane, NewEntry, Page, ReadLimit, Retention, Signals, Tail,
 };
 use sse_testkit::backplane::{Broker, Wipe, check, rules};
 use tokio::time::sleep;
@@ -56,6 +56,8 @@ brokers! {
     Hasty: "What a tail has in its hand is lost when nobody waits for it.",
     Forgetful: "A tail begins at the head, wherever it was to begin.",
     DeafToKeys: "Keys do not count.",
+    Leveling: "All users have one scope of keys.",
+    Trusting: "The keys of users are not bounded.",
     Vague: "A duplicate is told with a position of its own.",
     Content: "Every page is the last.",
     Generous: "A page has what there is, whatever the limit.",
@@ -67,6 +69,11 @@ brokers! {
     Careless: "Leases are not kept.",
     Clinging: "A lease cannot be dropped.",
     Garbling: "A payload is taken for text.",
+}
+
+/// A key of the app whose text is that of another key, without so many bytes at its beginning.
+fn of_app(from: usize, key: &EntryKey) -> EntryKey {
+    EntryKey::new(&KeyScope::App, &key.text()[from..], *key.limits()).expect("a key")
 }
 
 struct Faulty {
@@ -107,6 +114,8 @@ impl Backplane for Faulty {
     async fn append(&self, mut entry: NewEntry) -> Result<Appended, BackplaneError> {
         match self.fault {
             Fault::DeafToKeys => entry.key = None,
+            Fault::Leveling => entry.key = entry.key.map(|key| of_app(key.user().map_or(0, |_| 33), &key)),
+            Fault::Trusting => entry.key = entry.key.map(|key| of_app(0, &key)),
             Fault::Garbling => entry.payload = String::from_utf8_lossy(&entry.payload).into_owned().into(),
             _ => {}
         }
@@ -214,6 +223,8 @@ found! {
     an_entry_that_is_lost_with_a_wait: tails::a_wait_for_a_tail_may_be_dropped_at_any_time, Hasty, "what nobody waited for is lost";
     a_tail_that_begins_late: tails::a_tail_that_caught_up_says_so, Forgetful, "says early that it caught up";
     a_key_that_does_not_count: keys::a_key_counts_once, DeafToKeys, "a key counts twice";
+    a_scope_that_is_everybody_s: keys::a_key_counts_in_its_scope_alone, Leveling, "is taken for the key of another scope";
+    a_bound_that_holds_nobody: keys::a_bound_on_keys_refuses_and_forgets_nothing, Trusting, "is beyond its bound";
     a_duplicate_that_is_elsewhere: keys::a_key_counts_once, Vague, "left == right";
     a_page_that_seems_the_last: pages::a_page_ends_at_its_limit_of_entries, Content, "[10, 10, 5]";
     a_page_that_is_too_large: pages::a_page_ends_at_its_limit_of_bytes_and_has_one_entry_at_least, Generous, "[2, 2, 2, 1, 1]";

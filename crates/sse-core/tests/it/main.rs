@@ -12,6 +12,7 @@ mod expiry;
 mod fields;
 mod handshake;
 mod heartbeat;
+mod keys;
 mod leavers;
 mod lifecycle;
 mod limits;

@@ -4,7 +4,6 @@ use std::{
     error::Error,
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use proptest::{prelude::*, sample::Index};
@@ -31,7 +30,7 @@ async fn written() -> Written {
     let dir = directory();
     let log = open(dir.path(), config()).await;
     for number in 0..21_usize {
-        let key = (number % 2 == 0).then(|| Arc::from(format!("key {number}")));
+        let key = (number % 2 == 0).then(|| format!("key {number}").as_str().try_into().unwrap());
         let payload = "x".repeat(number * 29 % 80).into();
         log.append(NewEntry { payload, key }).await.unwrap();
     }

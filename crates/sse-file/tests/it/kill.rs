@@ -44,7 +44,8 @@ fn appender() {
 async fn write(log: FileBackplane, writer: usize) {
     for number in 0.. {
         let text = format!("{writer}/{number}/{}", "x".repeat(number * 37 % 300));
-        let key = (number % 3 == 0).then(|| format!("{}/{writer}/{number}", std::process::id()).into());
+        let key = (number % 3 == 0).then(|| format!("{}/{writer}/{number}", std::process::id()));
+        let key = key.map(|key| key.as_str().try_into().unwrap());
         let appended = log.append(NewEntry { payload: text.clone().into(), key }).await.unwrap();
         // One write a line, so that none is torn but the last.
         std::io::stdout()

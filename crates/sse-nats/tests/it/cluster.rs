@@ -58,7 +58,7 @@ impl Cluster {
 }
 
 async fn insist(node: &NatsBackplane, text: &str) -> Cursor {
-    let entry = NewEntry { payload: Bytes::from(text.to_owned()), key: Some(text.into()) };
+    let entry = NewEntry { payload: Bytes::from(text.to_owned()), key: text.try_into().ok() };
     let end = Instant::now() + PATIENCE;
     loop {
         match node.append(entry.clone()).await {

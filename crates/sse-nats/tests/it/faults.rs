@@ -313,17 +313,13 @@ async fn names_and_sizes_out_of_bounds_are_refused() {
         Err(BackplaneError::TooLarge { size, limit }) if size == 9 << 20 => limit,
         other => panic!("{other:?}"),
     };
-    let key = Some("\n".repeat(128).into());
+    let key = "\n".repeat(128).as_str().try_into().ok();
     node.append(NewEntry { payload: Bytes::from(vec![0; limit]), key }).await.unwrap();
     assert!(matches!(node.append(entry("x".repeat(limit + 1))).await, Err(BackplaneError::TooLarge { .. })));
     assert!(matches!(
         node.signal(Bytes::from(vec![0; limit + 1])).await,
         Err(BackplaneError::TooLarge { .. })
     ));
-    for key in ["", &"k".repeat(129)] {
-        let entry = NewEntry { payload: Bytes::new(), key: Some(key.into()) };
-        assert!(matches!(node.append(entry).await, Err(BackplaneError::Refused { .. })));
-    }
 }
 
 #[tokio::test]
@@ -351,7 +347,7 @@ async fn falls_silent(node: &NatsBackplane, silence: impl FnOnce(), end: impl Fn
     take(&mut live, 1).await;
     let mut signals = node.signals().await.unwrap();
     silence();
-    let keyed = NewEntry { key: Some("key".into()), ..entry("meanwhile") };
+    let keyed = NewEntry { key: "key".try_into().ok(), ..entry("meanwhile") };
     let (appended, bounds, signalled, tailed) = tokio::join!(
         timeout(PATIENCE, node.append(keyed.clone())),
         timeout(PATIENCE, node.bounds()),

@@ -95,7 +95,7 @@ async fn the_rights_in_the_readme_are_enough() {
     let Some(server) = Server::start_with(0, extra).await else { return };
     let node = NatsBackplane::connect(&with_user(&server, "u:p"), config()).await.unwrap();
     let start = Cursor::new(node.bounds().await.unwrap().epoch, Position::ZERO);
-    let entry = NewEntry { payload: Bytes::from_static(b"x"), key: Some("key".into()) };
+    let entry = NewEntry { payload: Bytes::from_static(b"x"), key: "key".try_into().ok() };
     node.append(entry).await.unwrap();
     let limit = ReadLimit { entries: 10, bytes: 1000 };
     assert_eq!(node.read(&start, limit).await.unwrap().entries.len(), 1);

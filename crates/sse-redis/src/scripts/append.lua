@@ -1,4 +1,6 @@
 -- Appends the payload ARGV[1] unless that was done under the key ARGV[2] within the last ARGV[3] milliseconds; about ARGV[4] entries are kept.
+-- KEYS[2] is where the key is remembered. KEYS[3] counts the keys of its group, of which there may
+-- be ARGV[5]. KEYS[4], for a key of a user, counts those of that user, of which there may be ARGV[6].
 if not exists() then
   return false
 end
@@ -18,6 +20,62 @@ if known then
     return {epoch, id, 1}
   end
 end
+
+-- Keys are counted by slices of the window. A counter is 'slice here before|slice:count …': its
+-- latest slice, the keys in that, the keys in those before, and the keys in each of those. Within one
+-- slice, which is nearly always, nothing is added up. A slice counts until its last key is over.
+local SLICES = 12
+local slice_ms = ARGV[3] / SLICES
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local slice = math.floor(now / slice_ms)
+
+-- Keys in this slice, keys before, and the slices before.
+local function count(counter)
+  local text = redis.call('GET', counter)
+  if not text then
+    return 0, 0, ''
+  end
+  local latest, here, before, older = string.match(text, '^(%d+) (%d+) (%d+)|(.*)$')
+  if tonumber(latest) == slice then
+    return tonumber(here), tonumber(before), older
+  end
+  local total, kept = 0, {}
+  for at, keys in string.gmatch(latest .. ':' .. here .. ' ' .. older, '(%d+):(%d+)') do
+    if tonumber(at) >= slice - SLICES then
+      total = total + keys
+      kept[#kept + 1] = at .. ':' .. keys
+    end
+  end
+  return 0, total, table.concat(kept, ' ')
+end
+
+local function add(counter, here, before, older)
+  local text = string.format('%.0f %d %d|%s', slice, here + 1, before, older)
+  redis.call('SET', counter, text, 'PX', ARGV[3] + slice_ms)
+end
+
+-- No room: by which bound (0 of backends, 1 of users, 2 of the user), for how many milliseconds.
+local function full(bound, older)
+  local oldest = tonumber(string.match(older, '(%d+):%d+$') or slice)
+  return {bound, (oldest + SLICES + 1) * slice_ms - now}
+end
+
+local own, own_before, own_older
+if KEYS[4] then
+  own, own_before, own_older = count(KEYS[4])
+  if own + own_before >= tonumber(ARGV[6]) then
+    return full(2, own_older)
+  end
+end
+local here, before, older = count(KEYS[3])
+if here + before >= tonumber(ARGV[5]) then
+  return full(KEYS[4] and 1 or 0, older)
+end
 local id = redis.call('XADD', LOG, 'NOMKSTREAM', 'MAXLEN', '~', ARGV[4], '*', 'p', ARGV[1], 'k', ARGV[2])
 redis.call('SET', KEYS[2], epoch .. ' ' .. id, 'PX', ARGV[3])
+add(KEYS[3], here, before, older)
+if own then
+  add(KEYS[4], own, own_before, own_older)
+end
 return {epoch, id, 0}

@@ -3,6 +3,7 @@
 
 mod access;
 mod failovers;
+mod keys;
 mod losses;
 mod outages;
 mod redis_server;

@@ -19,7 +19,7 @@ pub(crate) fn entry(text: &str) -> NewEntry {
 }
 
 pub(crate) fn keyed(text: &str, key: &str) -> NewEntry {
-    NewEntry { key: Some(key.into()), ..entry(text) }
+    NewEntry { key: Some(key.try_into().unwrap()), ..entry(text) }
 }
 
 /// Appends to a log that is there.

@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use sse_core::{
-    Appended, Backplane, BackplaneError, Batch, Cursor, Entry, NewEntry, Position, ReadLimit, Tail,
+    Appended, Backplane, BackplaneError, Batch, Cursor, Entry, EntryKey, KeyLimits, KeyScope, NewEntry,
+    Position, ReadLimit, Tail, UserId,
 };
 use tokio::time::{sleep, timeout};
 
@@ -24,7 +25,17 @@ pub(crate) fn entry(text: impl Into<String>) -> NewEntry {
 
 /// The same with a key.
 pub(crate) fn keyed(text: impl Into<String>, key: &str) -> NewEntry {
-    NewEntry { key: Some(key.into()), ..entry(text) }
+    NewEntry { key: Some(key.try_into().expect("a key")), ..entry(text) }
+}
+
+/// The same with a key of a scope, within limits.
+pub(crate) fn scoped(text: impl Into<String>, scope: &KeyScope, key: &str, limits: KeyLimits) -> NewEntry {
+    NewEntry { key: Some(EntryKey::new(scope, key, limits).expect("a key")), ..entry(text) }
+}
+
+/// The scope of a user.
+pub(crate) fn user(name: &str) -> KeyScope {
+    KeyScope::User(UserId::new(name).expect("a name"))
 }
 
 /// Appends, as often as it is told that too much is under way.

@@ -91,6 +91,9 @@ macro_rules! __backplane_rules {
             a_key_counts_once_from_all_nodes_at_once,
             a_dropped_append_with_a_key_may_be_tried_again,
             any_text_of_1_to_128_bytes_is_a_key,
+            a_key_counts_in_its_scope_alone,
+            a_bound_on_keys_refuses_and_forgets_nothing,
+            a_bound_on_keys_holds_for_appends_at_once,
         ]);
         $crate::__backplane_tests!($broker, payloads: [
             payloads_come_back_as_they_were_given,
@@ -153,6 +156,7 @@ macro_rules! __backplane_rules {
             acknowledged_entries_outlive_a_restart,
             a_log_goes_on_after_a_restart,
             keys_outlive_a_restart,
+            scopes_of_keys_outlive_a_restart,
         ]);
     };
     (reconnect, $broker:ty) => {

@@ -28,7 +28,7 @@ pub async fn payloads_come_back_as_they_were_given<B: Broker>() {
     let start = beginning(&reader).await;
     let mut live = tail(&reader, &start).await;
     for (at, payload) in payloads().into_iter().enumerate() {
-        let key = (at % 2 == 0).then(|| at.to_string().into());
+        let key = (at % 2 == 0).then(|| at.to_string().as_str().try_into().expect("a key"));
         try_append(&writer, NewEntry { payload, key }).await.expect("an append");
     }
     let expected = payloads();

@@ -1,10 +1,13 @@
 //! When what stands behind the backplane dies and comes back, and nodes with it.
 
+use sse_core::{KeyLimits, KeyScope};
 use tokio::task::JoinSet;
 
 use crate::backplane::{
     Restart,
-    follow::{append, append_numbered, beginning, keyed, numbered, read_all, texts, try_append},
+    follow::{
+        append, append_numbered, beginning, keyed, numbered, read_all, scoped, texts, try_append, user,
+    },
     stage::start,
 };
 
@@ -62,4 +65,27 @@ pub async fn keys_outlive_a_restart<B: Restart>() {
     assert!(again.duplicate, "a key counts again after a restart");
     assert_eq!(again.cursor, first.cursor);
     assert_eq!(texts(&read_all(&node, &start).await), ["first", "second"]);
+}
+
+pub async fn scopes_of_keys_outlive_a_restart<B: Restart>() {
+    let Some(mut broker) = start::<B>().await else { return };
+    let node = broker.node().await;
+    let start = beginning(&node).await;
+    let keyed_by = |text: &str, scope: &KeyScope| scoped(text, scope, "order-7-paid", KeyLimits::default());
+    let before = [user("42"), KeyScope::Anonymous];
+    for scope in &before {
+        assert!(!try_append(&node, keyed_by("before", scope)).await.expect("an append").duplicate);
+    }
+    drop(node);
+    broker.stop().await;
+    broker.resume().await;
+    let node = broker.node().await;
+    for scope in &before {
+        assert!(try_append(&node, keyed_by("again", scope)).await.expect("an append").duplicate);
+    }
+    for scope in [user("43"), KeyScope::App] {
+        let appended = try_append(&node, keyed_by("after", &scope)).await.expect("an append");
+        assert!(!appended.duplicate, "{scope:?} is taken for another scope after a restart");
+    }
+    assert_eq!(texts(&read_all(&node, &start).await), ["before", "before", "after", "after"]);
 }
