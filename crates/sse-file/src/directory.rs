@@ -18,6 +18,7 @@ pub(crate) struct Directory {
 
 const UNFINISHED: &str = "tmp";
 const SEGMENT: &str = "log";
+const KEYS: &str = "keys";
 
 impl Directory {
     /// Makes it if it is not there, and locks it.
@@ -60,6 +61,25 @@ impl Directory {
         }
         segments.sort_unstable();
         Ok(segments)
+    }
+
+    /// The file for the keys of a segment that is gone.
+    pub(crate) fn key_file(&self, first: u64) -> PathBuf {
+        self.path.join(format!("{first:020}.{KEYS}"))
+    }
+
+    /// The files of keys that are there, in order.
+    pub(crate) fn key_files(&self) -> Result<Vec<(u64, PathBuf)>, OpenError> {
+        let failed = || OpenError::io(&self.path);
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(failed())? {
+            let path = entry.map_err(failed())?.path();
+            if path.extension().and_then(OsStr::to_str) == Some(KEYS) {
+                files.extend(first(&path).map(|first| (first, path)));
+            }
+        }
+        files.sort_unstable();
+        Ok(files)
     }
 
     /// Makes a file of these bytes, or replaces one, so that at any time it is there whole or not at all.

@@ -8,6 +8,7 @@ mod failure;
 #[cfg(test)]
 mod faults;
 mod index;
+mod key_files;
 mod log;
 mod medium;
 mod meta;

@@ -19,6 +19,7 @@ use crate::{
     directory::Directory,
     error::{Damage, OpenError, ReadError},
     index::Index,
+    key_files::KeyFiles,
     meta::{Left, META, Meta, boot},
     record::{Flaw, MARKER, Record, Records, Seal},
     segment::{Content, HEADER_BYTES, Header, Scan, Segment, scan},
@@ -32,6 +33,7 @@ pub(crate) struct Recovered {
     /// One at least.
     pub(crate) segments: VecDeque<Arc<Segment>>,
     pub(crate) keys: RecentKeys<u64>,
+    pub(crate) key_files: KeyFiles,
 }
 
 /// Bytes between two points of the index, such that all of them together take about a megabyte at most.
@@ -69,7 +71,8 @@ fn create(directory: Directory, config: &FileConfig) -> Result<Recovered, OpenEr
     directory.write(&path, &header.to_bytes(meta.seal)).map_err(OpenError::io(&path))?;
     let segment = Segment::new(header, path, empty(header, config));
     let segments = VecDeque::from([Arc::new(segment)]);
-    Ok(Recovered { directory, meta, segments, keys: RecentKeys::default() })
+    let (keys, key_files) = (RecentKeys::default(), KeyFiles::default());
+    Ok(Recovered { directory, meta, segments, keys, key_files })
 }
 
 /// A segment that was just begun.
@@ -93,6 +96,10 @@ fn restore(
         keys: RecentKeys::default(),
         now_ms: unix_ms(),
     };
+    let (now, now_ms, first) = (Instant::now(), recovery.now_ms, found[0].1.0.first);
+    let key_files = KeyFiles::read(&directory, meta.seal, first, now_ms, |record| {
+        remember(&mut recovery.keys, record, now, now_ms);
+    })?;
     let mut segments = VecDeque::with_capacity(found.len() + 1);
     for pair in found.windows(2) {
         segments.push_back(Arc::new(recovery.full(&pair[0], &pair[1].1.0)?));
@@ -108,7 +115,7 @@ fn restore(
     meta.left = Left::open(config.sync);
     let path = directory.file(META);
     directory.write(&path, meta.to_text().as_bytes()).map_err(OpenError::io(path))?;
-    Ok(Recovered { directory, meta, segments, keys: recovery.keys })
+    Ok(Recovered { directory, meta, segments, keys: recovery.keys, key_files })
 }
 
 type Found = (PathBuf, (Header, u64));
@@ -124,6 +131,14 @@ fn check_neighbours(pair: &[Found]) -> Result<(), Damage> {
         return Err(Damage { file: path.clone(), offset, what: "not as long as it was" });
     }
     Ok(())
+}
+
+/// Remembers the key of a record, if there is one and it counts.
+fn remember(keys: &mut RecentKeys<u64>, record: &Record, now: Instant, now_ms: u64) {
+    let age = Duration::from_millis(now_ms.saturating_sub(record.unix_ms));
+    if let Some(key) = record.key.clone().filter(|_| age < KEY_WINDOW) {
+        keys.insert_at(key, record.sequence, now.checked_sub(age).unwrap_or(now));
+    }
 }
 
 struct Recovery {
@@ -189,13 +204,8 @@ impl Recovery {
     fn scan(&mut self, path: &Path, header: &Header, bytes: u64) -> Result<Scan, OpenError> {
         let (now, now_ms) = (Instant::now(), self.now_ms);
         let keys = &mut self.keys;
-        let remember = |record: &Record| {
-            let age = Duration::from_millis(now_ms.saturating_sub(record.unix_ms));
-            if let Some(key) = record.key.clone().filter(|_| age < KEY_WINDOW) {
-                keys.insert_at(key, record.sequence, now.checked_sub(age).unwrap_or(now));
-            }
-        };
-        scan(path, self.seal, (header.first, header.created_ms), bytes, self.step, remember)
+        let visit = |record: &Record| remember(keys, record, now, now_ms);
+        scan(path, self.seal, (header.first, header.created_ms), bytes, self.step, visit)
             .map_err(OpenError::io(path))
     }
 

@@ -16,6 +16,7 @@ use crate::{
     directory::Directory,
     error::OpenError,
     failure::{Failure, fail},
+    key_files::KeyFiles,
     log::Log,
     medium::{Medium, OpenMedium},
     meta::{Left, META, Meta},
@@ -42,6 +43,7 @@ pub(crate) struct Writer {
     active: Active,
     /// Sequence numbers by key.
     keys: RecentKeys<u64>,
+    key_files: KeyFiles,
     head: u64,
     bytes: u64,
     /// When the last entry was appended; the clock may be set back.
@@ -81,7 +83,8 @@ struct Batch {
     entries: Vec<Entry>,
     /// Sequence numbers and offsets.
     records: Vec<(u64, u64)>,
-    /// Keys under which they came. They are remembered already, so that a key counts within a batch as well.
+    /// Keys under which they came. They are remembered already, so that a key counts within a batch
+    /// as well.
     keys: Vec<Arc<str>>,
 }
 
@@ -92,7 +95,7 @@ pub(crate) fn open(
     open_medium: OpenMedium,
     queue: Arc<Queue>,
 ) -> Result<(Arc<Log>, Writer), OpenError> {
-    let Recovered { directory, meta, segments, keys } = recover(directory, &config)?;
+    let Recovered { directory, meta, segments, keys, key_files } = recover(directory, &config)?;
     let segment = Arc::clone(segments.back().expect("a log has one segment at least"));
     let (entries, bytes, last_ms) = segment.size();
     let medium = open_medium(&segment.path).map_err(OpenError::io(&segment.path))?;
@@ -111,6 +114,7 @@ pub(crate) fn open(
         queue,
         active,
         keys,
+        key_files,
         head,
         bytes: all_bytes,
         last_ms,
@@ -344,6 +348,7 @@ impl Writer {
             return;
         }
         let now_ms = unix_ms();
+        self.key_files.remove_old(now_ms);
         let age = self.config.retention.age;
         let (entries, _, last_ms) = self.active.segment.size();
         if entries > 0 && is_older(last_ms, age, now_ms) && (self.tidy().is_err() || self.rotate().is_err()) {
@@ -354,11 +359,25 @@ impl Writer {
             if !is_over(&self.config.retention, size, &oldest, now_ms) {
                 break;
             }
+            self.keep_keys(&oldest, now_ms);
             self.log.forget_oldest();
             self.bytes -= oldest.size().1;
             if let Err(error) = std::fs::remove_file(&oldest.path) {
                 warn!(file = %oldest.path.display(), %error, "an old segment cannot be removed");
             }
+        }
+    }
+
+    /// Keeps the keys of a segment that is to go. Without them publishes would count again after a
+    /// restart.
+    fn keep_keys(&mut self, segment: &Segment, now_ms: u64) {
+        if self.keys.is_empty() {
+            return;
+        }
+        let Some(directory) = &self.directory else { return };
+        let form = (self.log.seal, self.log.step);
+        if let Err(error) = self.key_files.keep(directory, form, segment, now_ms) {
+            warn!(file = %segment.path.display(), %error, "the keys of an old segment cannot be kept");
         }
     }
 

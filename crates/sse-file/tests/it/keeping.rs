@@ -3,14 +3,17 @@
 use std::{fs, path::Path, time::Duration};
 
 use bytes::Bytes;
-use sse_core::{Backplane, BackplaneError, Cursor, NewEntry, Position, ReadLimit, Retention};
+use sse_core::{
+    Backplane, BackplaneError, Cursor, EntryKey, KeyLimits, KeyScope, NewEntry, Position, ReadLimit,
+    Retention, UserId,
+};
 use sse_file::{FileBackplane, FileConfig, OpenError, SyncPolicy};
 use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
 
-use crate::support::{append, beginning, directory, entries, entry, open, segments, texts};
+use crate::support::{append, beginning, copy, directory, entries, entry, open, segments, texts};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -37,6 +40,54 @@ async fn the_disk_never_holds_more_bytes_than_it_may() {
     let fewer = entries(&log).await;
     assert!(!fewer.is_empty() && fewer.len() < held.len() / 2);
     assert_eq!(fewer.last(), held.last());
+    log.close().await;
+}
+
+/// Two entries in a segment, 18 in all.
+fn small() -> FileConfig {
+    FileConfig::default().retention(Retention::default().entries(16))
+}
+
+#[tokio::test]
+async fn keys_count_after_a_restart_though_their_entries_are_gone() {
+    let mut dir = directory();
+    let mut log = open(dir.path(), small()).await;
+    let limits = KeyLimits::default().per_user(40);
+    let scopes = [KeyScope::App, KeyScope::User(UserId::new("ada").unwrap())];
+    let keyed = |scope: &KeyScope, key: usize| NewEntry {
+        key: Some(EntryKey::new(scope, &key.to_string(), limits).unwrap()),
+        ..entry("keyed")
+    };
+    let mut cursors = Vec::new();
+    for key in 0..40 {
+        for scope in &scopes {
+            cursors.push(log.append(keyed(scope, key)).await.unwrap().cursor);
+        }
+    }
+    // Killed, closed, and killed once more with nothing of them left.
+    for flood in [0, 5, 50] {
+        for _ in 0..flood {
+            append(&log, "without a key").await;
+        }
+        let left = directory();
+        copy(dir.path(), left.path());
+        log.close().await;
+        if flood != 5 {
+            dir = left;
+        }
+        log = open(dir.path(), small()).await;
+        let mut known = cursors.iter();
+        for key in 0..40 {
+            for scope in &scopes {
+                let again = log.append(keyed(scope, key)).await.unwrap();
+                assert!(again.duplicate, "{key} of {scope:?} counts again");
+                assert_eq!(known.next(), Some(&again.cursor));
+            }
+        }
+        let beyond = log.append(keyed(&scopes[1], 40)).await;
+        assert!(matches!(beyond, Err(BackplaneError::KeysFull(_))), "{beyond:?}");
+    }
+    assert!(entries(&log).await.iter().all(|entry| entry.payload == "without a key"));
     log.close().await;
 }
 

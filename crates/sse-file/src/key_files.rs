@@ -1,0 +1,201 @@
+//! Keys of segments that are gone.
+//!
+//! A log that is small, or that takes much, lets a segment go before the keys of its entries are
+//! over. They are kept in a file of their own then, as records without payloads, so that they count
+//! after a restart as well.
+
+use std::{
+    collections::VecDeque,
+    fs::{self, File},
+    io::{self, BufReader},
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use sse_core::KEY_WINDOW;
+use tracing::warn;
+
+use crate::{
+    directory::Directory,
+    error::OpenError,
+    record::{Flaw, Record, Records, Seal},
+    retention::is_older,
+    segment::{Segment, scan},
+};
+
+/// Files with keys that may count, the oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct KeyFiles(VecDeque<KeyFile>);
+
+#[derive(Debug)]
+struct KeyFile {
+    path: PathBuf,
+    /// When the last of its keys came.
+    last_ms: u64,
+}
+
+impl KeyFiles {
+    /// Reads the keys of entries before `first` that may count, and removes files in which none
+    /// does.
+    pub(crate) fn read(
+        directory: &Directory,
+        seal: Seal,
+        first: u64,
+        now_ms: u64,
+        mut visit: impl FnMut(&Record),
+    ) -> Result<Self, OpenError> {
+        let mut files = VecDeque::new();
+        for (_, path) in directory.key_files()? {
+            let mut last_ms = 0;
+            let read = read(&path, seal, |record| {
+                last_ms = last_ms.max(record.unix_ms);
+                // A crash may have left the segment beside the file.
+                if record.sequence < first {
+                    visit(&record);
+                }
+            });
+            if let Err(problem) = read {
+                warn!(file = %path.display(), problem, "keys of earlier entries cannot be read, and may count again");
+            }
+            files.push_back(KeyFile { path, last_ms });
+        }
+        let mut files = Self(files);
+        files.remove_old(now_ms);
+        Ok(files)
+    }
+
+    /// Writes the keys of a segment that is to go, as far as they are not over.
+    pub(crate) fn keep(
+        &mut self,
+        directory: &Directory,
+        (seal, step): (Seal, u64),
+        segment: &Segment,
+        now_ms: u64,
+    ) -> io::Result<()> {
+        let (_, end, last_ms) = segment.size();
+        if is_older(last_ms, KEY_WINDOW, now_ms) {
+            return Ok(());
+        }
+        let mut bytes = Vec::new();
+        let header = (segment.first, segment.created_ms);
+        scan(&segment.path, seal, header, end, step, |record| {
+            if record.key.is_some() && !is_older(record.unix_ms, KEY_WINDOW, now_ms) {
+                Record { payload: Bytes::new(), ..record.clone() }.encode(seal, &mut bytes);
+            }
+        })?;
+        if !bytes.is_empty() {
+            let path = directory.key_file(segment.first);
+            directory.write(&path, &bytes)?;
+            self.0.push_back(KeyFile { path, last_ms });
+        }
+        Ok(())
+    }
+
+    /// Removes files whose keys are over.
+    pub(crate) fn remove_old(&mut self, now_ms: u64) {
+        while let Some(file) = self.0.pop_front_if(|file| is_older(file.last_ms, KEY_WINDOW, now_ms)) {
+            if let Err(error) = fs::remove_file(&file.path) {
+                warn!(file = %file.path.display(), %error, "keys that are over cannot be removed");
+            }
+        }
+    }
+}
+
+/// Reads up to the first record that is none.
+fn read(path: &Path, seal: Seal, mut visit: impl FnMut(Record)) -> Result<(), String> {
+    let told = |error: io::Error| error.to_string();
+    let file = File::open(path).map_err(told)?;
+    let end = file.metadata().map_err(told)?.len();
+    let mut records = Records::new(BufReader::new(file), seal, 0, end);
+    loop {
+        match records.next() {
+            Ok(Some(record)) => visit(record),
+            Ok(None) => return Ok(()),
+            Err(Flaw::Io(error)) => return Err(told(error)),
+            Err(Flaw::Short) => return Err("a record that is cut".to_owned()),
+            Err(Flaw::Wrong(what)) => return Err(what.to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sse_core::unix_ms;
+    use tempfile::tempdir;
+
+    use super::*;
+    use crate::segment::{Content, HEADER_BYTES, Header};
+
+    const SEAL: Seal = Seal(7);
+    const WINDOW_MS: u64 = KEY_WINDOW.as_millis() as u64;
+
+    /// A segment with an entry for each time, every second of them with a key.
+    fn segment(directory: &Directory, first: u64, times: &[u64]) -> Segment {
+        let header = Header { first, created_ms: times[0], previous_first: 0, previous_bytes: 0 };
+        let mut bytes = header.to_bytes(SEAL);
+        for (sequence, unix_ms) in (first..).zip(times) {
+            let key = (sequence % 2 == 0).then(|| format!("key {sequence}").into());
+            let record = Record { sequence, unix_ms: *unix_ms, synced: 0, key, payload: "payload".into() };
+            record.encode(SEAL, &mut bytes);
+        }
+        let path = directory.segment(first);
+        directory.write(&path, &bytes).unwrap();
+        let (entries, last_ms) = (times.len() as u64, *times.last().unwrap());
+        let content = Content { entries, bytes: bytes.len() as u64, last_ms, index: None };
+        assert!(content.bytes > HEADER_BYTES);
+        Segment::new(header, path, content)
+    }
+
+    fn read_all(directory: &Directory, first: u64, now_ms: u64) -> (KeyFiles, Vec<u64>) {
+        let mut sequences = Vec::new();
+        let files = KeyFiles::read(directory, SEAL, first, now_ms, |record| {
+            assert_eq!(record.key.as_deref(), Some(&*format!("key {}", record.sequence)));
+            sequences.push(record.sequence);
+        });
+        (files.unwrap(), sequences)
+    }
+
+    #[test]
+    fn keys_of_segments_that_went_are_read_as_long_as_they_may_count() {
+        let dir = tempdir().unwrap();
+        let directory = Directory::open(dir.path()).unwrap();
+        let now = unix_ms();
+        let mut files = KeyFiles::default();
+        let old = segment(&directory, 1, &[now - WINDOW_MS - 1, now - WINDOW_MS]);
+        let partly = segment(&directory, 3, &[now - WINDOW_MS - 2, now - WINDOW_MS - 1, now - 50, now - 40]);
+        let young = segment(&directory, 7, &[now - 20, now - 10]);
+        for segment in [&old, &partly, &young] {
+            files.keep(&directory, (SEAL, 16 << 10), segment, now).unwrap();
+        }
+        assert_eq!(files.0.len(), 2, "nothing of the first counts any more");
+        assert_eq!(read_all(&directory, 9, now).1, [6, 8]);
+        assert_eq!(read_all(&directory, 7, now).1, [6], "the rest stands in its segment");
+        files.remove_old(now - 40 + WINDOW_MS);
+        assert_eq!(read_all(&directory, 9, now).1, [8]);
+        let (files, _) = read_all(&directory, 9, now - 10 + WINDOW_MS);
+        assert!(files.0.is_empty() && directory.key_files().unwrap().is_empty());
+    }
+
+    #[test]
+    fn damage_costs_keys_and_does_not_hinder_the_log() {
+        let dir = tempdir().unwrap();
+        let directory = Directory::open(dir.path()).unwrap();
+        let now = unix_ms();
+        let times: Vec<_> = (0..20).map(|at| now - 100 + at).collect();
+        let whole = segment(&directory, 1, &times);
+        KeyFiles::default().keep(&directory, (SEAL, 16 << 10), &whole, now).unwrap();
+        let path = directory.key_file(1);
+        let bytes = fs::read(&path).unwrap();
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1;
+            for damaged in [&damaged[..], &bytes[..at]] {
+                fs::write(&path, damaged).unwrap();
+                let (_, sequences) = read_all(&directory, 21, now);
+                let expected: Vec<_> = (1..=10).map(|number| 2 * number).collect();
+                assert_eq!(sequences, expected[..sequences.len()]);
+                fs::write(&path, &bytes).unwrap();
+            }
+        }
+    }
+}
