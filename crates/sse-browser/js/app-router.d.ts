@@ -149,7 +149,7 @@ data: unknown,
  */
 ephemeral?: boolean | null, 
 /**
- * Of several publishes with one key within two minutes only the first takes effect; only with an event log.
+ * Of the caller's publishes with one key in two minutes the first counts; needs an event log.
  */
 key?: string | null, 
 /**

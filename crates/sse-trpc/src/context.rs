@@ -3,7 +3,7 @@
 use std::{fmt, net::IpAddr, sync::Arc};
 
 use sse_cluster::Cluster;
-use sse_core::{Caller, Cause, Handshake, Manager, Target};
+use sse_core::{Caller, Cause, Handshake, KeyScope, Manager, Target};
 
 use crate::{
     code::Code, connection_params::ConnectionParams, credentials::Credentials, error::Error, limits::Limits,
@@ -41,6 +41,13 @@ impl Context {
     #[must_use]
     pub fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// The scope of the caller's idempotency keys, for procedures that publish under a key of the
+    /// caller's.
+    #[must_use]
+    pub fn key_scope(&self) -> KeyScope {
+        self.manager.key_scope(&self.caller)
     }
 
     /// The caller, unless it was refused before.

@@ -2,7 +2,7 @@
 
 use std::{error::Error as _, fmt, time::Duration};
 
-use sse_core::{BackplaneError, Cause, EventError, PublishError};
+use sse_core::{BackplaneError, Cause, EventError, KeyBound, PublishError};
 use tracing::warn;
 
 use crate::code::Code;
@@ -88,6 +88,11 @@ impl From<PublishError> for Error {
                 Code::PayloadTooLarge,
                 format!("the event has {size} bytes in the event log, which takes {limit}"),
             ),
+            PublishError::KeysFull(full) => {
+                let is_the_caller_s = full.bound == KeyBound::PerUser;
+                let code = if is_the_caller_s { Code::TooManyRequests } else { Code::ServiceUnavailable };
+                Self::new(code, message).retry_after(full.retry_after)
+            }
             PublishError::Unavailable { retry_after, .. } => {
                 Self::new(Code::ServiceUnavailable, message).retry_after(retry_after)
             }

@@ -23,7 +23,7 @@ pub(crate) struct Input {
     data: Box<RawValue>,
     /// For those who are there now: it is kept out of the event log.
     ephemeral: Option<bool>,
-    /// Of several publishes with one key within two minutes only the first takes effect; only with an event log.
+    /// Of the caller's publishes with one key in two minutes the first counts; needs an event log.
     key: Option<String>,
     /// How long to go on trying while the event log is away, up to 30,000; without it the call fails at once.
     patience_ms: Option<u64>,
@@ -47,6 +47,9 @@ pub(crate) async fn publish(context: Context, input: Input) -> Result<Done, Erro
     let mut event = Event::json(&input.data).map_err(PublishError::from)?.event_type(event_type);
     if input.ephemeral == Some(true) {
         event = event.ephemeral();
+    }
+    if input.key.is_some() || input.patience_ms.is_some() {
+        event = event.key_scope(context.key_scope());
     }
     if let Some(key) = input.key {
         event = event.idempotency_key(key);

@@ -5,13 +5,13 @@ use std::time::Duration;
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use sse_core::{
-    BackplaneError, Event, EventId, Handshake, LogState, Manager, MemoryBackplane, Open, PublishError,
-    Retention,
+    BackplaneError, Event, EventId, Handshake, KeyLimits, LogState, Manager, MemoryBackplane, Open,
+    PublishError, Retention,
 };
 use sse_testkit::backplane::ScriptedBackplane;
 use sse_trpc::{Code, Context, Error, Procedure};
 
-use crate::api::Api;
+use crate::api::{Answer, Api};
 
 fn logging() -> Api {
     Api::of(Manager::builder().access(Open).log(Retention::default()).build().unwrap())
@@ -56,6 +56,55 @@ async fn of_two_publishes_with_one_key_the_first_counts() {
     assert_ne!(id_of(&other), id_of(&first));
     let data: Vec<_> = ada.events().into_iter().map(|event| event.data).collect();
     assert_eq!(data, ["1", "3"]);
+}
+
+/// What a publish of a caller to itself, or of a backend to all, is answered.
+async fn publish(manager: &Manager, user: Option<&str>, more: Value) -> Answer {
+    let mut input = json!({ "target": "all", "event": "e", "data": 1 });
+    input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let api = Api::of(manager.clone());
+    let api = user.into_iter().fold(api, |api, user| api.user(user));
+    api.mutate("sse.publish", input).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_its_caller_s_and_beyond_a_bound_it_is_refused() {
+    let limits = KeyLimits::default().per_user(2).of_users(3).of_backends(1);
+    let manager = Manager::builder().access(Open).log(Retention::default()).keys(limits).build().unwrap();
+    let callers = [Some("ada"), Some("ben"), None];
+    for user in callers {
+        assert_eq!(publish(&manager, user, json!({ "key": "k" })).await.data().get("duplicate"), None);
+    }
+    publish(&manager, Some("ada"), json!({ "key": "l" })).await.data();
+    for (user, status, code) in [
+        (Some("ada"), 429, "TOO_MANY_REQUESTS"),
+        (Some("ben"), 503, "SERVICE_UNAVAILABLE"),
+        (None, 503, "SERVICE_UNAVAILABLE"),
+    ] {
+        let refused = publish(&manager, user, json!({ "key": "more" })).await;
+        assert_eq!((refused.status, refused.header("retry-after")), (status, Some("120")), "{user:?}");
+        assert_eq!(refused.json()["error"]["data"]["code"], code);
+        let message = refused.json()["error"]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("with a key or with patience"), "{message}");
+    }
+    for user in callers {
+        assert_eq!(publish(&manager, user, json!({ "key": "k" })).await.data()["duplicate"], true);
+        publish(&manager, user, json!({})).await.data();
+    }
+}
+
+#[tokio::test]
+async fn a_procedure_of_the_app_s_own_knows_its_caller_s_scope() {
+    let mut api = logging();
+    let keyed = Procedure::mutation(|context: Context, _: Value| async move {
+        let event = Event::text("x").idempotency_key("k").key_scope(context.key_scope());
+        Ok::<_, Error>(context.manager().all().publish(event).await?.duplicate)
+    });
+    api.management = api.management.procedure("keyed", keyed);
+    for (user, duplicate) in [("ada", false), ("ben", false), ("ada", true)] {
+        api = api.user(user);
+        assert_eq!(api.mutate("keyed", Value::Null).await.data(), duplicate, "{user}");
+    }
 }
 
 #[tokio::test]
