@@ -56,6 +56,10 @@ const LOG_GAPS: Family<1> =
     Family::counter("sse_log_gaps", "Gaps that streams were told of, by reason.").labels(["reason"]);
 const LOG_DUPLICATES: Family =
     Family::counter("sse_log_duplicates", "Publishes that were there before, by their key.");
+const LOG_KEYS_REFUSED: Family = Family::counter(
+    "sse_log_keys_refused",
+    "Publishes that were refused because no further idempotency key can be remembered.",
+);
 const LOG_UNREADABLE: Family =
     Family::counter("sse_log_unreadable", "Entries of the event log that could not be read.");
 const LOG_RECONNECTS: Family =
@@ -104,6 +108,7 @@ fn put_log(families: &mut Families, log: &LogStats) {
     families.put(&LOG_REPLAYED, [], log.replayed);
     families.put_each(&LOG_GAPS, log.gaps.iter());
     families.put(&LOG_DUPLICATES, [], log.duplicates);
+    families.put(&LOG_KEYS_REFUSED, [], log.keys_refused);
     families.put(&LOG_UNREADABLE, [], log.unreadable);
     families.put(&LOG_RECONNECTS, [], log.reconnects);
     families.put(&LOG_READS, [], log.reads);

@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use futures_util::{FutureExt, StreamExt};
-use sse_core::{Drain, Event, Handshake, Manager, Reason, Retention};
+use sse_core::{Drain, Event, Handshake, KeyLimits, Manager, Reason, Retention};
 use sse_metrics::Metrics;
 
 use crate::judges::{Samples, check_with_promtool};
@@ -44,10 +44,12 @@ async fn they_are_those_of_its_statistics() {
 
 #[tokio::test]
 async fn an_event_log_has_numbers_and_only_where_there_is_one() {
-    let manager = Manager::builder().log(Retention::default()).build().unwrap();
+    let limits = KeyLimits::default().of_backends(1);
+    let manager = Manager::builder().log(Retention::default()).keys(limits).build().unwrap();
     let publish = || manager.all().publish(Event::text("hello").idempotency_key("k"));
     let id = publish().await.unwrap().id.unwrap();
     assert!(publish().await.unwrap().duplicate);
+    manager.all().publish(Event::text("hello").idempotency_key("another")).await.unwrap_err();
     let from = |id: &str| Handshake::from_request("GET", None, Some(id.as_bytes()));
     let _resumed = manager.connect(from(id.as_str())).unwrap();
     let mut stranger = manager.connect(from("zz")).unwrap();
@@ -62,6 +64,7 @@ async fn an_event_log_has_numbers_and_only_where_there_is_one() {
         ("sse_log_resumed_total", 1.0),
         ("sse_log_replayed_total", 0.0),
         ("sse_log_duplicates_total", 1.0),
+        ("sse_log_keys_refused_total", 1.0),
         ("sse_log_unreadable_total", 0.0),
         ("sse_log_reconnects_total", 0.0),
         ("sse_log_reads_total", 0.0),
