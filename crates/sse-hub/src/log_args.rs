@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
-use sse_core::{Config, Retention};
+use sse_core::{Config, KeyLimits, Retention};
 
 use crate::{
     backplane::{Address, Backplane},
@@ -82,6 +82,9 @@ impl LogArgs {
                 None if prefix.is_some() => idle("backplane-prefix", NO_LOG),
                 None if memory.is_some() => idle("backplane-memory", NO_LOG),
                 None if node.is_some() => idle("node-name", NO_LOG),
+                None if streams.keys != KeyLimits::default() => {
+                    Err(setting(name_of_keys(&streams.keys, sources), NO_LOG))
+                }
                 None => tls.given().map_or(Ok(None), |flag| idle(flag, NO_LOG)),
             };
         };
@@ -158,6 +161,18 @@ fn name_of_retention(sources: &Sources) -> String {
     let fields = ["log.entries", "log.bytes", "log.age"];
     let given = fields.into_iter().find(|field| sources.is_given(&field.replace('.', "-")));
     sources.name_of_stream(given.unwrap_or("log"))
+}
+
+/// One of the bounds on keys that was given.
+fn name_of_keys(keys: &KeyLimits, sources: &Sources) -> String {
+    let default = KeyLimits::default();
+    let changed = [
+        ("keys.per_user", keys.per_user != default.per_user),
+        ("keys.of_users", keys.of_users != default.of_users),
+        ("keys.of_backends", keys.of_backends != default.of_backends),
+    ];
+    let given = changed.into_iter().find_map(|(field, is_changed)| is_changed.then_some(field));
+    sources.name_of_stream(given.unwrap_or("keys"))
 }
 
 fn setting(name: String, problem: &str) -> Error {

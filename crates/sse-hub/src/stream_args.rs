@@ -59,6 +59,15 @@ pub(crate) struct StreamArgs {
     /// Bytes of events that may wait at once for an event log that is away, for callers with patience [default: 16777216]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_SPOOL_BYTES")]
     spool_bytes: Option<usize>,
+    /// Publishes of one user with a key or patience within two minutes [default: 1000]
+    #[arg(long, value_name = "N", env = "SSE_HUB_KEYS_PER_USER")]
+    keys_per_user: Option<usize>,
+    /// The same of all users together [default: 200000]
+    #[arg(long, value_name = "N", env = "SSE_HUB_KEYS_OF_USERS")]
+    keys_of_users: Option<usize>,
+    /// The same of all backends together [default: 500000]
+    #[arg(long, value_name = "N", env = "SSE_HUB_KEYS_OF_BACKENDS")]
+    keys_of_backends: Option<usize>,
     /// Bytes of an event type [default: 128]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_LIMITS_EVENT_TYPE")]
     limits_event_type: Option<usize>,
@@ -92,6 +101,9 @@ impl StreamArgs {
         put(&mut config.queue_bytes, self.queue_bytes);
         put(&mut config.overflow, self.overflow);
         put(&mut config.spool_bytes, self.spool_bytes);
+        put(&mut config.keys.per_user, self.keys_per_user);
+        put(&mut config.keys.of_users, self.keys_of_users);
+        put(&mut config.keys.of_backends, self.keys_of_backends);
         put(&mut config.limits.event_type, self.limits_event_type);
         put(&mut config.limits.topic, self.limits_topic);
         put(&mut config.limits.user, self.limits_user);

@@ -12,6 +12,7 @@ mod event_source;
 mod hostile;
 mod hub;
 mod ingress;
+mod keys;
 mod management;
 mod metrics;
 mod nodes;
