@@ -8,12 +8,11 @@ use actix_web::{
         StatusCode,
         header::{HeaderName, HeaderValue},
     },
-    web::{self, BytesMut, Data, Payload},
+    web::{self, Data, Payload},
 };
 use futures_util::StreamExt;
 use sse_core::{Caller, Cause};
-use sse_trpc::{Body, Content, Headers, Management};
-use tokio::time::timeout;
+use sse_trpc::{Content, Headers, Management};
 
 use crate::{body::SessionBody, response};
 
@@ -26,24 +25,15 @@ pub fn trpc(path: &str, management: Management) -> Scope {
 }
 
 async fn call(management: Data<Management>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    let body = match timeout(management.body_time(), read(payload, management.body_limit())).await {
-        Ok(Some(body)) => body,
-        Ok(None) => return into_response(&request, sse_trpc::Response::broken_off()),
-        Err(_) => Body::TooSlow,
+    let call = sse_trpc::Request {
+        method: request.method().as_str(),
+        path: below(&request),
+        query: request.uri().query(),
+        headers: Headers::read(|name| request.headers().get(name).map(HeaderValue::as_bytes)),
+        caller: caller(&request),
+        address: request.peer_addr().map(|address| address.ip()),
     };
-    let caller = caller(&request);
-    let answer = management
-        .handle(sse_trpc::Request {
-            method: request.method().as_str(),
-            path: below(&request),
-            query: request.uri().query(),
-            headers: Headers::read(|name| request.headers().get(name).map(HeaderValue::as_bytes)),
-            body,
-            caller,
-            address: request.peer_addr().map(|address| address.ip()),
-        })
-        .await;
-    into_response(&request, answer)
+    into_response(&request, management.handle(call, payload).await)
 }
 
 /// What authentication in front found out.
@@ -61,19 +51,6 @@ fn below(request: &HttpRequest) -> &str {
     let segments = request.match_info().unprocessed().matches('/').count();
     let start = path.rmatch_indices('/').nth(segments.saturating_sub(1)).filter(|_| segments > 0);
     start.map_or("", |(slash, _)| &path[slash + 1..])
-}
-
-/// The whole body, unless it breaks off.
-async fn read(mut payload: Payload, limit: usize) -> Option<Body> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.ok()?;
-        if body.len() + chunk.len() > limit {
-            return Some(Body::TooLarge);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Some(body.freeze().into())
 }
 
 fn into_response(request: &HttpRequest, answer: sse_trpc::Response) -> HttpResponse {

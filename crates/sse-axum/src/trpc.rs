@@ -4,7 +4,7 @@ use std::{borrow::Cow, convert::Infallible, net::SocketAddr};
 
 use axum::{
     Router,
-    body::{Body, to_bytes},
+    body::Body,
     extract::{ConnectInfo, Request, State},
     response::Response,
 };
@@ -13,7 +13,6 @@ use http::{Extensions, HeaderName, HeaderValue, StatusCode};
 use sse_core::{Caller, Cause};
 use sse_hyper::PeerAddr;
 use sse_trpc::{Content, Headers, Management};
-use tokio::time::timeout;
 
 /// The management API as a router, to be nested where the app wants it: `.nest("/api/trpc", sse_axum::trpc(management))`.
 ///
@@ -27,27 +26,18 @@ pub fn trpc<S: Clone + Send + Sync + 'static>(management: Management) -> Router<
 
 async fn call(State(management): State<Management>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
-    let body = match timeout(management.body_time(), to_bytes(body, management.body_limit())).await {
-        Ok(Ok(bytes)) => bytes.into(),
-        Ok(Err(error)) if is_too_large(&error) => sse_trpc::Body::TooLarge,
-        Ok(Err(_)) => return into_response(sse_trpc::Response::broken_off()),
-        Err(_) => sse_trpc::Body::TooSlow,
-    };
     let caller = caller(&mut parts.extensions);
     let address = parts.extensions.get().map(|PeerAddr(address)| address.ip());
     let connect_info = || parts.extensions.get().map(|ConnectInfo::<SocketAddr>(address)| address.ip());
-    let answer = management
-        .handle(sse_trpc::Request {
-            method: parts.method.as_str(),
-            path: parts.uri.path().trim_start_matches('/'),
-            query: parts.uri.query(),
-            headers: Headers::read(|name| parts.headers.get(name).map(HeaderValue::as_bytes)),
-            body,
-            caller,
-            address: address.or_else(connect_info),
-        })
-        .await;
-    into_response(answer)
+    let request = sse_trpc::Request {
+        method: parts.method.as_str(),
+        path: parts.uri.path().trim_start_matches('/'),
+        query: parts.uri.query(),
+        headers: Headers::read(|name| parts.headers.get(name).map(HeaderValue::as_bytes)),
+        caller,
+        address: address.or_else(connect_info),
+    };
+    into_response(management.handle(request, body.into_data_stream()).await)
 }
 
 /// What authentication in front found out.
@@ -56,12 +46,6 @@ fn caller(extensions: &mut Extensions) -> Result<Caller, Cause> {
         Some(cause) => Err(cause),
         None => Ok(extensions.remove::<Caller>().unwrap_or_default()),
     }
-}
-
-/// `to_bytes` says so by the type of what caused its error; anything else is a body that broke off.
-fn is_too_large(error: &axum::Error) -> bool {
-    std::error::Error::source(error)
-        .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>)
 }
 
 fn into_response(answer: sse_trpc::Response) -> Response {

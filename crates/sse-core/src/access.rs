@@ -12,6 +12,12 @@ pub trait Access: Send + Sync + 'static {
     /// Whether the caller may publish to a target.
     fn may_publish(&self, caller: &Caller, target: &Target) -> bool;
 
+    /// Whether there is any target that the caller may publish to. If not, a publish is rejected before its body is read.
+    fn may_publish_at_all(&self, caller: &Caller) -> bool {
+        let _ = caller;
+        true
+    }
+
     /// Whether the caller may see statistics and connections, disconnect, join and leave for others.
     fn may_manage(&self, caller: &Caller) -> bool;
 }
@@ -48,6 +54,10 @@ impl Access for OwnOnly {
             (Target::User(user), Some(caller)) => user == caller,
             _ => false,
         }
+    }
+
+    fn may_publish_at_all(&self, caller: &Caller) -> bool {
+        caller.user.is_some()
     }
 
     fn may_manage(&self, _: &Caller) -> bool {

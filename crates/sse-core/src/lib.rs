@@ -57,6 +57,7 @@ mod manager;
 mod memory;
 mod message;
 mod name;
+mod network;
 mod order;
 #[cfg(all(test, not(loom)))]
 mod order_model;
@@ -129,6 +130,7 @@ pub use login_id::{LoginId, LoginIdError};
 pub use manager::Manager;
 pub use memory::MemoryBackplane;
 pub use name::{MAX_NAME_BYTES, Topic, UserId};
+pub use network::network;
 pub use overflow::{CollapseBy, Overflow};
 pub use publish::{Addressed, Publish};
 pub use reason::Reason;

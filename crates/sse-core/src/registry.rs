@@ -1,10 +1,6 @@
 //! Every live stream, and the groups it belongs to.
 
-use std::{
-    collections::VecDeque,
-    net::{IpAddr, Ipv6Addr},
-    sync::Arc,
-};
+use std::{collections::VecDeque, net::IpAddr, sync::Arc};
 
 use smallvec::SmallVec;
 
@@ -14,6 +10,7 @@ use crate::{
     login_id::LoginId,
     logins::Logins,
     name::{Topic, UserId},
+    network::network,
     shared::Shared,
     table::Table,
 };
@@ -170,12 +167,8 @@ impl Registry {
         other.unwrap_or(user).clone()
     }
 
-    /// Who has one address of IPv6 has all of its /64, so they count as one.
     pub(crate) fn address_name(address: IpAddr) -> Arc<str> {
-        match address.to_canonical() {
-            IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) >> 64 << 64).to_string().into(),
-            address => address.to_string().into(),
-        }
+        network(address).to_string().into()
     }
 
     fn leave_group(&mut self, membership: Membership) {

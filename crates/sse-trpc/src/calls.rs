@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
+use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use serde_json::value::RawValue;
 
@@ -13,7 +14,7 @@ use crate::{
     limits::Limits,
     path_separator::PathSeparator,
     query::Query,
-    request::{Body, Request},
+    request::Request,
 };
 
 /// The calls of a request, in order.
@@ -25,7 +26,7 @@ pub(crate) struct Calls<'a> {
     pub(crate) connection_params: Option<ConnectionParams>,
     /// Not from an input.
     pub(crate) last_event_id: Option<Cow<'a, str>>,
-    inputs: Inputs<'a>,
+    input: Input<'a>,
 }
 
 /// How the answer is to look.
@@ -39,11 +40,11 @@ pub(crate) enum Form {
     Pieces,
 }
 
-/// The bytes, of all calls together, and the problem with them, which is told to each call.
+/// Where the inputs of all calls are.
 #[derive(Debug)]
-enum Inputs<'a> {
-    Of(Cow<'a, [u8]>),
-    Refused(Error),
+enum Input<'a> {
+    Query(Cow<'a, [u8]>),
+    Body,
 }
 
 /// The inputs of the single calls.
@@ -78,16 +79,25 @@ impl<'a> Calls<'a> {
         }
         let last_event_id = request.headers.last_event_id().or(query.last_event_id);
         let last_event_id = last_event_id.filter(|id| !id.is_empty());
-        let inputs = Inputs::of(request, query.input);
-        Ok(Self { form, paths, connection_params, last_event_id, inputs })
+        let input = Input::of(request, query.input);
+        Ok(Self { form, paths, connection_params, last_event_id, input })
+    }
+
+    /// Whether the inputs are in the body, so that it must be read.
+    pub(crate) fn need_body(&self) -> bool {
+        matches!(self.input, Input::Body)
     }
 
     /// The inputs of the single calls; what is wrong with them is to be told to each.
-    pub(crate) fn inputs(&self, limits: &Limits) -> Result<Separated<'_>, Error> {
-        let bytes = match &self.inputs {
-            Inputs::Of(bytes) if bytes.len() <= limits.body => bytes,
-            Inputs::Of(_) => return Err(input::too_large()),
-            Inputs::Refused(error) => return Err(error.clone()),
+    pub(crate) fn inputs<'b>(
+        &'b self,
+        body: &'b Result<Bytes, Error>,
+        limits: &Limits,
+    ) -> Result<Separated<'b>, Error> {
+        let bytes: &[u8] = match &self.input {
+            Input::Query(bytes) if bytes.len() <= limits.body => bytes,
+            Input::Query(_) => return Err(input::too_large()),
+            Input::Body => body.as_ref().map_err(Clone::clone)?,
         };
         if self.form == Form::Single {
             return Ok(Separated::One(bytes));
@@ -129,20 +139,16 @@ impl Form {
     }
 }
 
-impl<'a> Inputs<'a> {
-    fn of(request: &'a Request<'_>, in_query: Option<Cow<'a, str>>) -> Self {
-        if request.method == "GET" {
-            return Self::Of(match in_query {
-                Some(Cow::Borrowed(text)) => Cow::Borrowed(text.as_bytes()),
-                Some(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),
-                None => Cow::Borrowed(&[]),
-            });
+impl<'a> Input<'a> {
+    fn of(request: &Request<'_>, in_query: Option<Cow<'a, str>>) -> Self {
+        if request.method != "GET" {
+            return Self::Body;
         }
-        match &request.body {
-            Body::Read(bytes) => Self::Of(Cow::Borrowed(bytes)),
-            Body::TooLarge => Self::Refused(input::too_large()),
-            Body::TooSlow => Self::Refused(input::too_slow()),
-        }
+        Self::Query(match in_query {
+            Some(Cow::Borrowed(text)) => Cow::Borrowed(text.as_bytes()),
+            Some(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),
+            None => Cow::Borrowed(&[]),
+        })
     }
 }
 

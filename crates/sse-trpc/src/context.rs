@@ -1,6 +1,6 @@
 //! What a procedure works with.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use sse_cluster::Cluster;
 use sse_core::{Caller, Cause, Handshake, KeyScope, Manager, Target};
@@ -53,8 +53,19 @@ impl Context {
     /// The caller, unless it was refused before.
     pub(crate) fn admitted(&self) -> Result<&Caller, Error> {
         match &self.refused {
-            Some(cause) => Err(cause.into()),
+            Some(cause) => Err(self.refusal(cause)),
             None => Ok(&self.caller),
+        }
+    }
+
+    /// With the delay that streams of this manager are given, where another try makes sense.
+    fn refusal(&self, cause: &Cause) -> Error {
+        let error = Error::from(cause);
+        match error.code() {
+            Code::TooManyRequests | Code::ServiceUnavailable => {
+                error.retry_after(self.manager.config().retry.max(Duration::from_secs(1)))
+            }
+            _ => error,
         }
     }
 
@@ -95,12 +106,22 @@ impl Context {
         self.require(self.manager.access().may_publish(&self.caller, target), "publish to this target")
     }
 
+    /// Asks whether there is any target that the caller may publish to.
+    pub(crate) fn require_publish_at_all(&self) -> Result<(), Error> {
+        self.require(self.manager.access().may_publish_at_all(&self.caller), "publish")
+    }
+
     /// Asks whether the caller may see and end streams of others.
     ///
     /// # Errors
     /// [`Code::Unauthorized`] for a caller of whom nothing is known, else [`Code::Forbidden`].
     pub fn require_manage(&self) -> Result<(), Error> {
-        self.require(self.manager.access().may_manage(&self.caller), "manage streams")
+        self.require_manage_to("manage streams")
+    }
+
+    /// The same, for what only managers may do; `what` completes the sentence "this caller may not …".
+    pub(crate) fn require_manage_to(&self, what: &str) -> Result<(), Error> {
+        self.require(self.manager.access().may_manage(&self.caller), what)
     }
 
     fn require(&self, allowed: bool, what: &str) -> Result<(), Error> {

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod bodies;
+mod body;
 mod calls;
 mod check;
 mod code;
@@ -31,6 +33,7 @@ mod transformer;
 mod typescript;
 mod undefined;
 
+pub use body::Body;
 pub use code::Code;
 pub use connection_params::ConnectionParams;
 pub use context::Context;
@@ -42,7 +45,7 @@ pub use lines::Lines;
 pub use management::Management;
 pub use path_separator::PathSeparator;
 pub use procedure::{Kind, Procedure};
-pub use request::{Body, Headers, Request};
+pub use request::{Headers, Request};
 pub use response::{Content, Response};
 pub use transformer::Transformer;
 

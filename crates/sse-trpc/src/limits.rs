@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     /// Bytes of a request's inputs, in a body or in a query. Default 1 MiB.
     pub body: usize,
+    /// Bytes of all request bodies in flight, a quarter of them reserved for managers. Raised to fit the other two. Default 64 MiB.
+    pub bodies: usize,
+    /// Bytes of the request bodies in flight of one user, or of one address without a user; managers are free. Raised to fit `body`. Default 4 MiB.
+    pub bodies_per_caller: usize,
     /// Calls in a batch; 0 for no batches. Default 100.
     pub batch: usize,
     /// How deep objects and arrays of an input may nest, the input itself included. Default 64.
@@ -31,6 +35,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body: 1 << 20,
+            bodies: 64 << 20,
+            bodies_per_caller: 4 << 20,
             batch: 100,
             depth: 64,
             message: 16 << 10,

@@ -13,7 +13,7 @@ use futures_core::Stream;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Sleep, sleep};
 
-use crate::{calls::Form, envelope, outcome::Outcome, transformer::Transformer};
+use crate::{bodies::Share, calls::Form, envelope, outcome::Outcome, transformer::Transformer};
 
 /// Answers to the calls of a batch, as they come: a [`Stream`] of whole lines, which never fails. Between lines that are long in coming a space
 /// is sent every 15 seconds, so it is to be polled in a runtime of tokio's that has time.
@@ -21,6 +21,8 @@ use crate::{calls::Form, envelope, outcome::Outcome, transformer::Transformer};
 /// *Cancel safety.* Dropped, calls that are under way are dropped with it.
 pub struct Lines {
     running: FuturesUnordered<Numbered>,
+    /// Held until the calls are done, since they own their inputs.
+    _share: Share,
     form: Form,
     transformer: Transformer,
     /// Calls of the head that is still to be sent.
@@ -40,12 +42,13 @@ impl Lines {
         calls: impl ExactSizeIterator<Item = impl Future<Output = Outcome> + Send + 'static>,
         form: Form,
         transformer: Transformer,
+        share: Share,
     ) -> Self {
         let head = Some(calls.len());
         let running = calls
             .enumerate()
             .map(|(index, call)| -> Numbered { Box::pin(async move { (index, call.await) }) });
-        Self { running: running.collect(), form, transformer, head, ended: false, ping: None }
+        Self { running: running.collect(), _share: share, form, transformer, head, ended: false, ping: None }
     }
 
     pub(crate) fn vary(&self) -> &'static str {

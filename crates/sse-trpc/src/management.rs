@@ -13,12 +13,16 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
+use futures_core::Stream;
 use futures_util::future::join_all;
 use sse_cluster::Cluster;
-use sse_core::{Caller, Cause, Manager, UserId};
+use sse_core::{Caller, Cause, Manager, UserId, network};
 use tracing::{Instrument as _, Span, debug, debug_span, field};
 
 use crate::{
+    bodies::{Bodies, Holder, Share},
+    body::{self, Problem},
     calls::{Calls, Form, Separated},
     code::Code,
     connection_params::ConnectionParams,
@@ -46,6 +50,7 @@ pub struct Management {
     pub(crate) manager: Manager,
     pub(crate) cluster: Cluster,
     limits: Limits,
+    bodies: Arc<Bodies>,
     body_time: Duration,
     pub(crate) transformer: Transformer,
     path_separator: PathSeparator,
@@ -53,6 +58,7 @@ pub struct Management {
     identify: Option<Arc<Identify>>,
     credentials: Option<Arc<dyn Credentials>>,
     limit: Option<Arc<Limit>>,
+    limit_bytes: Option<Arc<LimitBytes>>,
     procedures: Arc<HashMap<&'static str, Known>>,
     /// Calls of what is not there.
     pub(crate) unknown: Arc<AtomicU64>,
@@ -72,6 +78,7 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 
 type Identify = dyn Fn(ConnectionParams, Result<Caller, Cause>) -> Identifying + Send + Sync;
 type Limit = dyn Fn(&Demand<'_>) -> Result<(), Cause> + Send + Sync;
+type LimitBytes = dyn Fn(&Caller, usize) -> Result<(), Duration> + Send + Sync;
 type Identifying = Pin<Box<dyn Future<Output = Result<Caller, Error>> + Send>>;
 
 impl Management {
@@ -82,6 +89,7 @@ impl Management {
             cluster: Cluster::alone(&manager),
             manager,
             limits: Limits::default(),
+            bodies: Arc::new(Bodies::new(&Limits::default())),
             body_time: BODY_TIME,
             transformer: Transformer::default(),
             path_separator: PathSeparator::default(),
@@ -89,6 +97,7 @@ impl Management {
             identify: None,
             credentials: None,
             limit: None,
+            limit_bytes: None,
             procedures: Arc::new(procedures::all().map(|(path, procedure)| (path, procedure.into())).into()),
             unknown: Arc::default(),
             refused: Arc::default(),
@@ -107,6 +116,7 @@ impl Management {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self.bodies = Arc::new(Bodies::new(&limits));
         self
     }
 
@@ -166,6 +176,18 @@ impl Management {
         self
     }
 
+    /// Bounds the bytes that a caller sends in bodies. Asked once a request with the length of its body, before the body is read if its length is
+    /// declared; callers whom authentication refused are not asked for. An error is the time to wait, and every call of the request fails with
+    /// `TOO_MANY_REQUESTS`.
+    #[must_use]
+    pub fn limit_bytes(
+        mut self,
+        limit: impl Fn(&Caller, usize) -> Result<(), Duration> + Send + Sync + 'static,
+    ) -> Self {
+        self.limit_bytes = Some(Arc::new(limit));
+        self
+    }
+
     /// Adds a procedure of the app's, or replaces one.
     #[must_use]
     pub fn procedure(mut self, path: &'static str, procedure: Procedure) -> Self {
@@ -173,29 +195,26 @@ impl Management {
         self
     }
 
-    /// How many bytes of a body are worth reading; of a longer one say [`Body::TooLarge`](crate::Body::TooLarge).
-    #[must_use]
-    pub fn body_limit(&self) -> usize {
-        self.limits.body
-    }
-
-    /// How long a body is worth waiting for; of a slower one say [`Body::TooSlow`](crate::Body::TooSlow).
-    #[must_use]
-    pub fn body_time(&self) -> Duration {
-        self.body_time
-    }
-
     /// Answers a request. Whatever is in it, there is an answer.
+    ///
+    /// The body is a stream of chunks, or a [`Body`](crate::Body) that is in memory already; an error is a body that broke off. It is polled only
+    /// once the head of the request has been decided on: not if the procedure is unknown or called with the wrong method, if the caller was refused
+    /// or has no right to any of the calls, or if there is no room for so many bytes (see [`Limits::bodies`]). It is dropped before the answer is
+    /// returned, so the server must be one that then closes the connection or discards the rest, as hyper and Actix do.
     ///
     /// *Cancel safety.* Dropping the future before its first poll does nothing. Dropped later, an event that was being published still
     /// reaches all its streams; a `disconnect` may leave some as they are.
     ///
     /// A call whose future was dropped before its end counts as one whose client went away.
-    pub async fn handle(&self, request: Request<'_>) -> Response {
+    pub async fn handle<E>(
+        &self,
+        request: Request<'_>,
+        body: impl Stream<Item = Result<Bytes, E>>,
+    ) -> Response {
         if request.method == "HEAD" {
             return Response::empty();
         }
-        match self.answer(&request).await {
+        match self.answer(&request, body).await {
             Ok(response) => response,
             Err(error) => {
                 self.refused.add(error.code());
@@ -210,7 +229,11 @@ impl Management {
     }
 
     /// An error is one of the request as a whole.
-    async fn answer(&self, request: &Request<'_>) -> Result<Response, Error> {
+    async fn answer<E>(
+        &self,
+        request: &Request<'_>,
+        body: impl Stream<Item = Result<Bytes, E>>,
+    ) -> Result<Response, Error> {
         let mut calls = Calls::parse(request, &self.limits, self.path_separator)?;
         self.check_kinds(&calls)?;
         let context = match self.context(request, &mut calls).await {
@@ -222,27 +245,82 @@ impl Management {
             }
             Err(error) => return Err(error),
         };
-        let inputs = calls.inputs(&self.limits);
+        let admitted: Admitted<'_> =
+            calls.paths.iter().map(|path| self.admit(request.method, path, &context)).collect();
+        let mut share = self.bodies.share(holder(&context));
+        let body = match self.input_limit(&calls, &admitted) {
+            Some(limit) => self.read(request, body, limit, &context, &mut share).await,
+            None => Ok(Bytes::new()),
+        };
+        let body = match body {
+            Ok(bytes) => Ok(bytes),
+            Err(Problem::Refused(error)) => Err(error),
+            Err(Problem::BrokenOff) => return Err(body::broken_off()),
+        };
+        let inputs = calls.inputs(&body, &self.limits);
+        let mut admitted = admitted.into_iter();
         if calls.form == Form::Single {
-            let path = &calls.paths[0];
+            let (path, admitted) = (&calls.paths[0], admitted.next().unwrap_or_else(|| Err(not_found(""))));
             return Ok(match self.procedures.get(&**path) {
                 Some(known) if known.procedure.kind() == Kind::Subscription => {
-                    self.subscribe(request.method, path, known, context, inputs).await
+                    self.subscribe(path, (known, admitted.map(drop)), context, inputs).await
                 }
                 _ => {
-                    let outcome = self.call(request.method, path, context, &inputs, 0).await;
+                    let outcome = self.call(path, admitted, context, &inputs, 0).await;
                     Response::single(&outcome, self.transformer)
                 }
             });
         }
-        let call = |(index, path): (usize, &String)| {
-            self.call(request.method, path, context.clone(), &inputs, index)
+        let call = |(index, (path, admitted)): (usize, (&String, Result<&Known, Error>))| {
+            self.call(path, admitted, context.clone(), &inputs, index)
         };
-        let running = calls.paths.iter().enumerate().map(call);
+        let running = calls.paths.iter().zip(admitted).enumerate().map(call);
         if calls.form == Form::Batch {
             return Ok(Response::batch(&join_all(running).await, self.transformer));
         }
-        Ok(Response::lines(Lines::new(running, calls.form, self.transformer)))
+        Ok(Response::lines(Lines::new(running, calls.form, self.transformer, share)))
+    }
+
+    /// Decides on a call as far as that can be done without its input.
+    fn admit(&self, method: &str, path: &str, context: &Context) -> Result<&Known, Error> {
+        let known = self.procedures.get(path).ok_or_else(|| not_found(path))?;
+        self.check_method(method, path, &known.procedure)?;
+        known.procedure.check(context)?;
+        Ok(known)
+    }
+
+    /// Maximum size of the body; `None` if none of the calls that may be made needs one.
+    fn input_limit(&self, calls: &Calls<'_>, admitted: &Admitted<'_>) -> Option<usize> {
+        let limits = admitted.iter().flatten().map(|known| known.procedure.input_limit());
+        Some(limits.max().filter(|_| calls.need_body())?.min(self.limits.body))
+    }
+
+    async fn read<E>(
+        &self,
+        request: &Request<'_>,
+        body: impl Stream<Item = Result<Bytes, E>>,
+        limit: usize,
+        context: &Context,
+        share: &mut Share,
+    ) -> Result<Bytes, Problem> {
+        let declared = request.headers.content_length();
+        if let Some(length) = declared.filter(|length| *length <= limit) {
+            self.may_send(context, length)?;
+        }
+        let bytes = body::read(body, declared, limit, self.body_time, share).await?;
+        if declared.is_none() {
+            self.may_send(context, bytes.len())?;
+        }
+        Ok(bytes)
+    }
+
+    fn may_send(&self, context: &Context, bytes: usize) -> Result<(), Error> {
+        let Some(limit) = self.limit_bytes.as_ref().filter(|_| context.refused.is_none()) else {
+            return Ok(());
+        };
+        limit(&context.caller, bytes).map_err(|wait| {
+            Error::new(Code::TooManyRequests, "this caller sends too many bytes").retry_after(wait)
+        })
     }
 
     /// A batch is one of queries or one of mutations.
@@ -307,8 +385,8 @@ impl Management {
     /// Reads the input, and lets the rest be run: nothing of the request is needed any more.
     fn call(
         &self,
-        method: &str,
         path: &str,
+        admitted: Result<&Known, Error>,
         context: Context,
         inputs: &Result<Separated<'_>, Error>,
         index: usize,
@@ -320,8 +398,7 @@ impl Management {
         if known.is_none() {
             self.unknown.fetch_add(1, Ordering::Relaxed);
         }
-        let running = known.ok_or_else(|| not_found(path)).and_then(|(_, known)| {
-            self.check_method(method, path, &known.procedure)?;
+        let running = admitted.and_then(|known| {
             let json = self.input(inputs, index)?;
             span.in_scope(|| known.procedure.run(context, &json))
         });
@@ -337,7 +414,7 @@ impl Management {
         outcome.instrument(span)
     }
 
-    pub(crate) fn check_method(&self, method: &str, path: &str, procedure: &Procedure) -> Result<(), Error> {
+    fn check_method(&self, method: &str, path: &str, procedure: &Procedure) -> Result<(), Error> {
         let kind = procedure.kind();
         let methods = kind.methods(self.method_override);
         if methods.split(", ").any(|allowed| allowed == method) {
@@ -354,6 +431,21 @@ impl Management {
         index: usize,
     ) -> Result<Cow<'a, [u8]>, Error> {
         self.transformer.unwrap(inputs.as_ref().map_err(Clone::clone)?.get(index))
+    }
+}
+
+/// What was decided on each call of a request, in order.
+type Admitted<'a> = Vec<Result<&'a Known, Error>>;
+
+/// Whose bytes a body is counted as.
+fn holder(context: &Context) -> Holder {
+    let caller = &context.caller;
+    if context.refused.is_none() && context.manager.access().may_manage(caller) {
+        return Holder::Manager;
+    }
+    match &caller.user {
+        Some(user) => Holder::User(user.clone()),
+        None => Holder::Address(context.address.map(network)),
     }
 }
 

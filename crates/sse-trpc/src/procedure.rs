@@ -3,7 +3,7 @@
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
-use sse_core::{Cause, Handshake};
+use sse_core::{Cause, Handshake, Target};
 use tracing::error;
 
 use crate::{code::Code, context::Context, error::Error, input};
@@ -29,10 +29,24 @@ pub enum Kind {
 #[derive(Clone)]
 pub struct Procedure {
     kind: Kind,
-    managers_only: bool,
+    right: Right,
     /// Whether also callers may call it that were refused in front; they are nobody then.
     open_to_refused: bool,
+    max_input: usize,
     handler: Handler,
+}
+
+/// What a caller must be allowed to do, as far as that is known without the input.
+#[derive(Debug, Clone)]
+enum Right {
+    /// Anything; the handler decides.
+    None,
+    /// To manage streams.
+    Manage,
+    /// To publish: to this target, or, where the target is part of the input, to any.
+    Publish(Option<Target>),
+    /// To act for itself, as a user, or for others, as a manager; and what that is called.
+    Own(&'static str),
 }
 
 #[derive(Clone)]
@@ -89,13 +103,32 @@ impl Procedure {
             Box::pin(async move { running?.await })
         };
         let handler = Handler::Subscribe(Arc::new(handler));
-        Self { kind: Kind::Subscription, managers_only: false, open_to_refused: false, handler }
+        Self::new(Kind::Subscription, handler)
     }
 
     /// Only for callers that [may manage](sse_core::Access::may_manage); asked before the input is read.
     #[must_use]
     pub fn managers_only(mut self) -> Self {
-        self.managers_only = true;
+        self.right = Right::Manage;
+        self
+    }
+
+    /// Bounds the input to a number of bytes, below [`Limits::body`]. A batch may have as many as the largest of its calls.
+    #[must_use]
+    pub fn max_input(mut self, bytes: usize) -> Self {
+        self.max_input = bytes;
+        self
+    }
+
+    /// Only for callers that may publish: to this target, or to any where the input names the target.
+    pub(crate) fn publishers_only(mut self, target: Option<Target>) -> Self {
+        self.right = Right::Publish(target);
+        self
+    }
+
+    /// Only for users and managers; `what` completes the sentence "this caller may not …".
+    pub(crate) fn own(mut self, what: &'static str) -> Self {
+        self.right = Right::Own(what);
         self
     }
 
@@ -120,21 +153,28 @@ impl Procedure {
             let running = input::read(json, context.limits()).map(|input| handler(context, input));
             Box::pin(async move { write(&running?.await?) })
         };
-        Self { kind, managers_only: false, open_to_refused: false, handler: Handler::Call(Arc::new(handler)) }
+        Self::new(kind, Handler::Call(Arc::new(handler)))
     }
 
-    /// Reads the input of a query or mutation, and calls it.
+    fn new(kind: Kind, handler: Handler) -> Self {
+        Self { kind, right: Right::None, open_to_refused: false, max_input: usize::MAX, handler }
+    }
+
+    /// Largest input, in bytes.
+    pub(crate) fn input_limit(&self) -> usize {
+        self.max_input
+    }
+
+    /// Reads the input of a query or mutation, and calls it. The caller has passed [`Procedure::check`].
     pub(crate) fn run(&self, context: Context, json: &[u8]) -> Result<Running<Output>, Error> {
-        self.check(&context)?;
         match &self.handler {
             Handler::Call(handler) => Ok(handler(context, json)),
             Handler::Subscribe(_) => Err(Error::new(Code::BadRequest, "Cannot batch subscription calls")),
         }
     }
 
-    /// Reads the input of a subscription, and asks what stream it is to be.
+    /// Reads the input of a subscription, and asks what stream it is to be. The caller has passed [`Procedure::check`].
     pub(crate) fn subscribe(&self, mut context: Context, json: &[u8]) -> Result<Running<Handshake>, Error> {
-        self.check(&context)?;
         let Handler::Subscribe(handler) = &self.handler else {
             return Err(Error::new(Code::InternalServerError, "not a subscription"));
         };
@@ -143,14 +183,22 @@ impl Procedure {
         Ok(handler(context, &json))
     }
 
-    fn check(&self, context: &Context) -> Result<(), Error> {
+    /// Decides on what is known without the input, so that the body of a caller without rights is not read.
+    pub(crate) fn check(&self, context: &Context) -> Result<(), Error> {
         // Whoever is only unknown may know more, which is in the input; whoever is refused for more stays refused.
         let may_say_more = self.open_to_refused
             && matches!(context.refused, Some(Cause::Unauthenticated | Cause::CrossSite));
         if !may_say_more {
             context.admitted()?;
         }
-        if self.managers_only { context.require_manage() } else { Ok(()) }
+        match &self.right {
+            Right::None => Ok(()),
+            Right::Manage => context.require_manage(),
+            Right::Publish(Some(target)) => context.require_publish(target),
+            Right::Publish(None) => context.require_publish_at_all(),
+            Right::Own(_) if context.caller().user.is_some() => Ok(()),
+            Right::Own(what) => context.require_manage_to(what),
+        }
     }
 }
 
@@ -184,7 +232,7 @@ impl fmt::Debug for Procedure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Procedure")
             .field("kind", &self.kind)
-            .field("managers_only", &self.managers_only)
+            .field("right", &self.right)
             .finish_non_exhaustive()
     }
 }

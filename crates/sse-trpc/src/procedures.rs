@@ -13,7 +13,7 @@ pub(crate) mod ticket;
 
 use serde::Serialize;
 use sse_cluster::NodeId;
-use sse_core::Receipt;
+use sse_core::{Receipt, Target};
 
 use sse_notify::Kind;
 
@@ -24,20 +24,29 @@ pub(crate) fn all() -> [(&'static str, Procedure); 17] {
     [
         ("sse.getStats", Procedure::query(stats::get).managers_only()),
         ("sse.getConnections", Procedure::query(connections::get).managers_only()),
-        ("sse.sendSuccess", notify::send(Kind::Success)),
-        ("sse.sendInfo", notify::send(Kind::Info)),
-        ("sse.sendWarning", notify::send(Kind::Warning)),
-        ("sse.sendError", notify::send(Kind::Error)),
-        ("sse.sendNotification", Procedure::mutation(notify::send_notification)),
-        ("sse.broadcastNotification", Procedure::mutation(notify::broadcast)),
-        ("sse.sendSystemEvent", Procedure::mutation(system::send)),
-        ("sse.broadcastSystemEvent", Procedure::mutation(system::broadcast)),
-        ("sse.publish", Procedure::mutation(publish::publish)),
-        ("sse.join", Procedure::mutation(membership::join)),
-        ("sse.leave", Procedure::mutation(membership::leave)),
+        ("sse.sendSuccess", notify::send(Kind::Success).publishers_only(None)),
+        ("sse.sendInfo", notify::send(Kind::Info).publishers_only(None)),
+        ("sse.sendWarning", notify::send(Kind::Warning).publishers_only(None)),
+        ("sse.sendError", notify::send(Kind::Error).publishers_only(None)),
+        ("sse.sendNotification", Procedure::mutation(notify::send_notification).publishers_only(None)),
+        (
+            "sse.broadcastNotification",
+            Procedure::mutation(notify::broadcast).publishers_only(Some(Target::All)),
+        ),
+        ("sse.sendSystemEvent", Procedure::mutation(system::send).publishers_only(None)),
+        (
+            "sse.broadcastSystemEvent",
+            Procedure::mutation(system::broadcast).publishers_only(Some(Target::All)),
+        ),
+        ("sse.publish", Procedure::mutation(publish::publish).publishers_only(None)),
+        ("sse.join", Procedure::mutation(membership::join).own("manage streams")),
+        ("sse.leave", Procedure::mutation(membership::leave).own("manage streams")),
         ("sse.events", Procedure::subscription(events::events)),
-        ("sse.createTicket", Procedure::mutation(ticket::create)),
-        ("sse.renew", Procedure::mutation(renew::renew).open_to_refused()),
+        (
+            "sse.createTicket",
+            Procedure::mutation(ticket::create).own("get tickets").max_input(ticket::MAX_INPUT),
+        ),
+        ("sse.renew", Procedure::mutation(renew::renew).open_to_refused().max_input(renew::MAX_INPUT)),
         ("sse.disconnect", Procedure::mutation(disconnect::disconnect).managers_only()),
     ]
 }

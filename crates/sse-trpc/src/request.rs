@@ -1,11 +1,10 @@
-//! A request, in no framework's terms.
+//! A request without its body, in no framework's terms.
 
 use std::{borrow::Cow, net::IpAddr};
 
-use bytes::Bytes;
 use sse_core::{Caller, Cause};
 
-/// A request, in no framework's terms.
+/// A request without its body, in no framework's terms.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
     /// The method, as it stands in the request line.
@@ -16,8 +15,6 @@ pub struct Request<'a> {
     pub query: Option<&'a str>,
     /// What the header says.
     pub headers: Headers<'a>,
-    /// The body.
-    pub body: Body,
     /// Who asks, or why authentication refuses it: then every call is refused, except for `renew` with a token in its input.
     pub caller: Result<Caller, Cause>,
     /// Where the client is, for the limits of subscriptions.
@@ -39,17 +36,7 @@ pub struct Headers<'a> {
     trpc_accept: Option<&'a [u8]>,
     trpc_batch_mode: Option<&'a [u8]>,
     last_event_id: Option<&'a [u8]>,
-}
-
-/// The body of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Body {
-    /// All of it; empty where there is none.
-    Read(Bytes),
-    /// It was longer than [`Management::body_limit`](crate::Management::body_limit), and was not read to its end.
-    TooLarge,
-    /// It had not come to its end after [`Management::body_time`](crate::Management::body_time).
-    TooSlow,
+    content_length: Option<&'a [u8]>,
 }
 
 impl<'a> Headers<'a> {
@@ -61,6 +48,7 @@ impl<'a> Headers<'a> {
             trpc_accept: get("trpc-accept"),
             trpc_batch_mode: get("trpc-batch-mode"),
             last_event_id: get("last-event-id"),
+            content_length: get("content-length"),
         }
     }
 
@@ -87,16 +75,9 @@ impl<'a> Headers<'a> {
     pub(crate) fn last_event_id(&self) -> Option<Cow<'a, str>> {
         self.last_event_id.map(String::from_utf8_lossy)
     }
-}
 
-impl Default for Body {
-    fn default() -> Self {
-        Self::Read(Bytes::new())
-    }
-}
-
-impl<T: Into<Bytes>> From<T> for Body {
-    fn from(body: T) -> Self {
-        Self::Read(body.into())
+    /// The length that the body has by its header. Servers reject what is not a number, so it counts as not given.
+    pub(crate) fn content_length(&self) -> Option<usize> {
+        std::str::from_utf8(self.content_length?).ok()?.trim().parse().ok()
     }
 }

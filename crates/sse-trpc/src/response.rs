@@ -5,7 +5,7 @@ use std::{borrow::Cow, time::Duration};
 use bytes::Bytes;
 use sse_core::{STREAM_HEADERS, Session};
 
-use crate::{code::Code, envelope, error::Error, lines::Lines, outcome::Outcome, transformer::Transformer};
+use crate::{envelope, error::Error, lines::Lines, outcome::Outcome, transformer::Transformer};
 
 /// An answer, in no framework's terms.
 #[derive(Debug)]
@@ -81,12 +81,6 @@ impl Response {
     /// The answer to a `HEAD`.
     pub(crate) fn empty() -> Self {
         Self { status: 204, headers: headers(VARY), body: Content::Whole(Bytes::new()) }
-    }
-
-    /// The answer to a request whose body broke off before it was read.
-    #[must_use]
-    pub fn broken_off() -> Self {
-        Self::failure(&Error::new(Code::BadRequest, "the body broke off"), Transformer::Json)
     }
 
     fn json(status: u16, allow: Option<&'static str>, body: String) -> Self {

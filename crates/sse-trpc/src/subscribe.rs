@@ -16,15 +16,14 @@ use crate::{
 impl Management {
     pub(crate) async fn subscribe(
         &self,
-        method: &str,
         path: &str,
-        known: &Known,
+        (known, admitted): (&Known, Result<(), Error>),
         context: Context,
         inputs: Result<Separated<'_>, Error>,
     ) -> Response {
         let span = span(path, &context);
         let under_way = UnderWay::begin(&known.tally);
-        let handshake = self.check_method(method, path, &known.procedure).and_then(|()| {
+        let handshake = admitted.and_then(|()| {
             let json = self.input(&inputs, 0)?;
             span.in_scope(|| known.procedure.subscribe(context, &json))
         });

@@ -10,7 +10,7 @@ use std::{
 };
 
 use sse_core::{Caller, Manager, Open};
-use sse_trpc::{Headers, Management, Request};
+use sse_trpc::{Body, Headers, Management, Request};
 use tracing_subscriber::fmt::MakeWriter;
 
 #[derive(Clone, Default)]
@@ -58,10 +58,9 @@ async fn a_call_is_logged_without_its_input() {
             query,
             headers: Headers::read(|name| (name == "content-type").then_some(b"application/json".as_slice())),
             address: None,
-            body: body.into(),
             caller: Ok(ada.clone()),
         };
-        assert_eq!(management.handle(request).await.status, status, "{path}");
+        assert_eq!(management.handle(request, Body::from(body)).await.status, status, "{path}");
     }
 
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();

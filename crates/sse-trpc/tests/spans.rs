@@ -38,10 +38,9 @@ async fn a_call_writes_nothing_into_the_spans_of_others() {
                 query: None,
                 headers: Headers::default(),
                 address: None,
-                body: Body::default(),
                 caller: Ok(Caller::anonymous()),
             };
-            management.handle(request).await;
+            management.handle(request, Body::default()).await;
         }
         info!("answered");
     };

@@ -121,6 +121,7 @@ macro_rules! __adapter_rules {
             a_body_of_more_than_the_limit_is_too_large,
             a_body_that_does_not_say_its_length_has_the_same_limit,
             a_body_that_breaks_off_does_nothing,
+            a_refusal_does_not_wait_for_the_body,
             what_the_method_and_the_type_must_be,
         ]);
     };

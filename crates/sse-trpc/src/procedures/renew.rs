@@ -6,6 +6,9 @@ use sse_core::{ClientId, RenewError};
 use super::Done;
 use crate::{code::Code, context::Context, error::Error};
 
+/// Maximum size of the input, in bytes. The token is inside it, so the input of a caller without rights is read as well.
+pub(crate) const MAX_INPUT: usize = 16 << 10;
+
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "RenewInput", optional_fields = nullable))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

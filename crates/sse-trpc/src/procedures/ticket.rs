@@ -6,6 +6,9 @@ use sse_core::{Caller, UserId};
 
 use crate::{check, code::Code, context::Context, error::Error};
 
+/// Maximum size of the input, in bytes. Its claims stay in memory for as long as the ticket.
+pub(crate) const MAX_INPUT: usize = 16 << 10;
+
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "TicketInput", optional_fields = nullable))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -55,7 +58,7 @@ fn own(context: &Context) -> Result<Caller, Error> {
     match &caller.user {
         Some(_) => Ok(caller.clone()),
         None if caller.claims.is_empty() => {
-            Err(Error::new(Code::Unauthorized, "anonymous callers get no ticket"))
+            Err(Error::new(Code::Unauthorized, "anonymous callers may not get tickets"))
         }
         None => Err(Error::field("userId", "must be given by a caller that is no user")),
     }

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use futures_util::StreamExt;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
 use serde_json::{Value, json};
 use sse_core::{Access, Caller, Cause, Manager, Open, UserId};
 use sse_trpc::{Body, Content, Headers, Limits, Management, Request, Response};
@@ -91,18 +92,26 @@ impl Api {
         headers: &[(&str, &str)],
         body: impl Into<Body>,
     ) -> Response {
+        self.stream(method, target, headers, body.into()).await
+    }
+
+    /// With a body as it comes from a connection.
+    pub(crate) async fn stream<E>(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: impl Stream<Item = Result<Bytes, E>>,
+    ) -> Response {
         let (path, query) =
             target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-        let body = match body.into() {
-            Body::Read(bytes) if bytes.len() > self.management.body_limit() => Body::TooLarge,
-            body => body,
-        };
         let caller = self.caller.clone();
         let headers = Headers::read(|name| {
             headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_bytes())
         });
-        let request = Request { method, path, query, headers, body, caller, address: None };
-        self.management.handle(request).await
+        let address = Some([192, 0, 2, 1].into());
+        let request = Request { method, path, query, headers, caller, address };
+        self.management.handle(request, body).await
     }
 
     pub(crate) async fn query(&self, procedure: &str, input: Value) -> Answer {

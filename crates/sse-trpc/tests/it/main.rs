@@ -5,6 +5,7 @@
 mod access;
 mod api;
 mod batch;
+mod bodies;
 mod capture;
 mod captures;
 mod cluster;

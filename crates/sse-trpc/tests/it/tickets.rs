@@ -77,10 +77,12 @@ async fn a_user_gets_a_ticket_for_itself_and_a_manager_for_anybody() {
 async fn who_is_no_user_gets_no_ticket_for_itself() {
     let api = api();
     let answer = api.mutate("sse.createTicket", json!({})).await;
-    answer.refused(401, "UNAUTHORIZED", "anonymous callers get no ticket");
+    answer.refused(401, "UNAUTHORIZED", "anonymous callers may not get tickets");
     let mut backend = Caller::anonymous();
     backend.claims.insert("backend".into(), true.into());
-    let answer = api.caller(backend).mutate("sse.createTicket", json!({})).await;
+    let answer = api.caller(backend.clone()).mutate("sse.createTicket", json!({})).await;
+    answer.refused(403, "FORBIDDEN", "this caller may not get tickets");
+    let answer = Api::open().caller(backend).mutate("sse.createTicket", json!({})).await;
     answer.bad_request("userId: must be given by a caller that is no user");
 }
 

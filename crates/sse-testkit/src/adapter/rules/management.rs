@@ -123,6 +123,36 @@ pub async fn a_body_that_breaks_off_does_nothing(stage: Stage) {
     app.finish().await;
 }
 
+pub async fn a_refusal_does_not_wait_for_the_body(stage: Stage) {
+    let app = stage.start_guarded(Manager::builder(), OwnOnly);
+    for (method, path, status) in [
+        ("POST", BROADCAST, 401),
+        ("POST", "/api/trpc/sse.broadcastNotification?user=42", 403),
+        ("POST", "/api/trpc/sse.sendInfo,sse.publish?batch=1", 401),
+        ("POST", "/api/trpc/sse.nothing?user=42", 404),
+        ("PUT", "/api/trpc/sse.sendInfo?user=42", 405),
+        ("POST", "/events", 405),
+    ] {
+        for (name, value, sent) in [
+            ("Content-Length", "1000000", &b""[..]),
+            ("Content-Length", "1000000", b"{"),
+            ("Content-Length", "900", b"{"),
+            ("Transfer-Encoding", "chunked", b""),
+            ("Transfer-Encoding", "chunked", b"ffff\r\n{"),
+        ] {
+            let request =
+                RawRequest::new(app.address, method, path).header("Content-Type", "application/json");
+            let mut client = request.header(name, value).body(sent).send().await.expect("a request");
+            let head = timeout(PATIENCE, client.head()).await.expect("an answer").expect("an answer");
+            assert_eq!(head.status, status, "{method} {path} {name}: {value}");
+            // What is still to come is not waited for.
+            let closed = timeout(PATIENCE, client.expect_close()).await.expect("the end of the connection");
+            closed.expect("nothing more");
+        }
+    }
+    app.finish().await;
+}
+
 pub async fn what_the_method_and_the_type_must_be(stage: Stage) {
     let app = stage.start(Manager::builder());
     let wrong = app.ask("GET", BROADCAST, &[], "").await;

@@ -1,0 +1,18 @@
+//! The unit in which addresses are limited.
+
+use std::net::IpAddr;
+
+/// Returns the network that limits on an address count: the address itself, or the /64 of an IPv6 address, all of which belongs to one client.
+///
+/// ```
+/// let network = |address: &str| sse_core::network(address.parse().unwrap()).to_string();
+/// assert_eq!(network("2001:db8::1:2:3:4"), "2001:db8::");
+/// assert_eq!(network("::ffff:192.0.2.1"), "192.0.2.1");
+/// ```
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
+        address => address,
+    }
+}
