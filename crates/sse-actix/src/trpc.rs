@@ -1,14 +1,19 @@
 //! The management API as a scope.
 
-use std::convert::Infallible;
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, Scope,
+    body::{BodySize, MessageBody},
     http::{
         StatusCode,
         header::{HeaderName, HeaderValue},
     },
-    web::{self, Data, Payload},
+    web::{self, Bytes, Data, Payload},
 };
 use futures_util::StreamExt;
 use sse_core::{Caller, Cause};
@@ -24,7 +29,7 @@ pub fn trpc(path: &str, management: Management) -> Scope {
     web::scope(path).app_data(Data::new(management)).default_service(web::to(call))
 }
 
-async fn call(management: Data<Management>, request: HttpRequest, payload: Payload) -> HttpResponse {
+async fn call(management: Data<Management>, request: HttpRequest, mut payload: Payload) -> HttpResponse {
     let call = sse_trpc::Request {
         method: request.method().as_str(),
         path: below(&request),
@@ -33,7 +38,8 @@ async fn call(management: Data<Management>, request: HttpRequest, payload: Paylo
         caller: caller(&request),
         address: request.peer_addr().map(|address| address.ip()),
     };
-    into_response(&request, management.handle(call, payload).await)
+    let answer = management.handle(call, &mut payload).await;
+    into_response(&request, answer, payload)
 }
 
 /// What authentication in front found out.
@@ -53,12 +59,32 @@ fn below(request: &HttpRequest) -> &str {
     start.map_or("", |(slash, _)| &path[slash + 1..])
 }
 
-fn into_response(request: &HttpRequest, answer: sse_trpc::Response) -> HttpResponse {
+/// An answer that holds what is left of the request's body until it is sent.
+///
+/// Actix then closes the connection. If the body were dropped before, Actix would read a chunked one to its end, however long that takes.
+struct Closing {
+    bytes: Bytes,
+    _rest: Payload,
+}
+
+impl MessageBody for Closing {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        self.bytes.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        Pin::new(&mut self.bytes).poll_next(cx)
+    }
+}
+
+fn into_response(request: &HttpRequest, answer: sse_trpc::Response, rest: Payload) -> HttpResponse {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponseBuilder::new(status);
     let mut response = match answer.body {
         Content::Whole(bytes) if bytes.is_empty() => response.finish(),
-        Content::Whole(bytes) => response.body(bytes),
+        Content::Whole(bytes) => response.body(Closing { bytes, _rest: rest }),
         Content::Lines(lines) => response.streaming(lines.map(Ok::<_, Infallible>)),
         Content::Events(session) => response::stream(request, SessionBody::new(session)),
     };

