@@ -30,6 +30,10 @@ use crate::{
     watching::Watching,
 };
 
+/// Maximum size of a request head, of what is read ahead of a body, and of what waits to be written. hyper's default of 400 KiB is what a client could
+/// hold with a head that does not end, on each of its connections.
+const BUFFER: usize = 64 << 10;
+
 /// Serves one connection to its end.
 ///
 /// Not an `async fn`: that would keep its arguments beside what is made of them, for each connection.
@@ -52,6 +56,7 @@ where
     let http = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
+        .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
     Supervised { http: Some(http), listener, side, stream: Carried::default(), draining: false }

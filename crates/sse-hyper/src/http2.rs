@@ -28,6 +28,12 @@ use crate::{
 /// keep 40 MiB, beside the queues that are there for it.
 const SEND_BUFFER: usize = 64 << 10;
 
+/// Bytes of one request body that may arrive before they are read.
+const STREAM_WINDOW: u32 = 64 << 10;
+
+/// The same of all request bodies of a connection, of which hyper allows 1 MiB by default.
+const CONNECTION_WINDOW: u32 = 256 << 10;
+
 /// Serves one connection to its end.
 ///
 /// A peer that answers no ping is given up. That is all that ends a connection here before its streams do: a client that takes nothing of one
@@ -52,6 +58,8 @@ pub(crate) async fn connection<S, B, I>(
         .keep_alive_interval(ping_timeout)
         .keep_alive_timeout(ping_timeout)
         .max_send_buf_size(SEND_BUFFER)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .serve_connection(TokioIo::new(io), service);
     let mut http = pin!(http);
     let mut draining = false;
