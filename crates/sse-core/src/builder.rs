@@ -110,6 +110,12 @@ impl Builder {
         self
     }
 
+    /// Sets [`Config::max_anonymous_connections_per_address`].
+    pub fn max_anonymous_connections_per_address(mut self, most: usize) -> Self {
+        self.config.max_anonymous_connections_per_address = Some(most);
+        self
+    }
+
     /// Sets [`Config::max_connections_per_address`] and what happens beyond it.
     pub fn max_connections_per_address(mut self, most: usize, policy: LimitPolicy) -> Self {
         self.config.max_connections_per_address = Some(most);

@@ -36,6 +36,8 @@ pub struct Config {
     pub max_connections_per_user: Option<usize>,
     /// Streams at once from one address. Default: no limit.
     pub max_connections_per_address: Option<usize>,
+    /// Streams at once from one address of callers that are no users; a newcomer beyond it is refused. Default: no limit.
+    pub max_anonymous_connections_per_address: Option<usize>,
     /// What happens to a newcomer beyond `max_connections`. Default: `refuse`.
     pub when_full: LimitPolicy,
     /// What happens to a newcomer beyond `max_connections_per_user`. Default: `refuse`.
@@ -124,6 +126,7 @@ impl Default for Config {
             max_connections: 1000,
             max_connections_per_user: None,
             max_connections_per_address: None,
+            max_anonymous_connections_per_address: None,
             when_full: LimitPolicy::default(),
             when_user_full: LimitPolicy::default(),
             when_address_full: LimitPolicy::default(),
@@ -183,6 +186,7 @@ impl Config {
         for (field, limit) in [
             ("max_connections_per_user", self.max_connections_per_user),
             ("max_connections_per_address", self.max_connections_per_address),
+            ("max_anonymous_connections_per_address", self.max_anonymous_connections_per_address),
         ] {
             checks.count(field, limit.unwrap_or(1), 1, MOST_STREAMS);
         }

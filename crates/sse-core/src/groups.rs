@@ -23,6 +23,8 @@ pub(crate) enum GroupKind {
     User,
     Topic,
     Address,
+    /// The address of a stream that is no user's.
+    Anonymous,
 }
 
 /// Streams with something in common.

@@ -228,6 +228,13 @@ impl Manager {
             find_room(order, group, most, config.when_address_full, &mut replaced)
                 .ok_or(Cause::AddressLimit)?;
         }
+        if let (None, Some(address), Some(most)) =
+            (&handshake.caller.user, handshake.address, config.max_anonymous_connections_per_address)
+        {
+            let name = Registry::address_name(address);
+            let group = (GroupKind::Anonymous, &*name);
+            find_room(order, group, most, LimitPolicy::Refuse, &mut replaced).ok_or(Cause::AddressLimit)?;
+        }
         self.find_room_in_all(order, &mut replaced)?;
         for place in replaced {
             order.end(place, Farewell::new(Reason::Replaced), hold);
@@ -291,6 +298,11 @@ impl Manager {
         }
         if let (Some(address), Some(_)) = (shared.address, config.max_connections_per_address) {
             order.registry.join(place, GroupKind::Address, &Registry::address_name(address));
+        }
+        if let (None, Some(address), Some(_)) =
+            (&shared.user, shared.address, config.max_anonymous_connections_per_address)
+        {
+            order.registry.join(place, GroupKind::Anonymous, &Registry::address_name(address));
         }
         for topic in &handshake.topics {
             order.registry.join(place, GroupKind::Topic, topic.text());

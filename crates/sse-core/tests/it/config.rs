@@ -14,6 +14,7 @@ fn every_bad_field_is_told_at_once() {
     config.max_connections = 0;
     config.max_connections_per_user = Some(0);
     config.max_connections_per_address = Some(usize::MAX);
+    config.max_anonymous_connections_per_address = Some(0);
     config.queue_frames = 0;
     config.queue_bytes = 1023;
     config.limits.event_type = 0;
@@ -30,6 +31,7 @@ fn every_bad_field_is_told_at_once() {
         "max_connections",
         "max_connections_per_user",
         "max_connections_per_address",
+        "max_anonymous_connections_per_address",
         "queue_frames",
         "queue_bytes",
         "limits.event_type",

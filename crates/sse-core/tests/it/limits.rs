@@ -69,6 +69,24 @@ fn beyond_the_limit_of_a_user_or_an_address_newcomers_are_refused() {
 }
 
 #[test]
+fn only_callers_without_a_user_count_at_their_address() {
+    let builder = Manager::builder().max_anonymous_connections_per_address(2);
+    // Together with the limit for everybody at the address, each counts its own.
+    let manager = builder.max_connections_per_address(4, LimitPolicy::Refuse).build().unwrap();
+    let at = |handshake: Handshake, text: &str| manager.connect(handshake.address(text.parse().unwrap()));
+    let mut kept: Vec<_> = (0..2).map(|_| at(Handshake::new(), "2001:db8::1").unwrap()).collect();
+    assert_eq!(cause(at(Handshake::new(), "2001:db8::2")), Cause::AddressLimit, "the same network");
+    let users: Vec<_> = ["ann", "bob"].map(|name| at(user(name), "2001:db8::1").unwrap()).into();
+    assert_eq!(cause(at(user("eve"), "2001:db8::1")), Cause::AddressLimit, "the limit for everybody");
+    assert!(at(Handshake::new(), "2001:db8:0:1::1").is_ok());
+    assert!(manager.connect(Handshake::new()).is_ok(), "nobody from nowhere");
+    drop(users);
+    assert_eq!(cause(at(Handshake::new(), "2001:db8::1")), Cause::AddressLimit);
+    kept.pop();
+    kept.push(at(Handshake::new(), "2001:db8::1").unwrap());
+}
+
+#[test]
 fn the_oldest_of_all_makes_room() {
     let heard = Heard::default();
     let builder = Manager::builder().max_connections(3).when_full(LimitPolicy::ReplaceOldest);
