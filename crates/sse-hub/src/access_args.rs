@@ -62,15 +62,18 @@ pub(crate) struct AccessArgs {
     /// Topics that users may publish to: chat/{teams}
     #[arg(long, value_name = "PATTERN,…", value_delimiter = ',', env = "SSE_HUB_PUBLISH")]
     pub(crate) publish: Vec<String>,
-    /// How often streams may be opened from one address: 20/1s [default: no limit]
+    /// How often streams may be opened from one address: 20/1s, or none [default: no limit]
     #[arg(long, value_name = "RATE", env = "SSE_HUB_RATE_STREAMS_PER_ADDRESS")]
     pub(crate) rate_streams_per_address: Option<Rate>,
-    /// How often one user may open a stream [default: no limit]
+    /// How often one user may open a stream [default: 200/1m]
     #[arg(long, value_name = "RATE", env = "SSE_HUB_RATE_STREAMS_PER_USER")]
     pub(crate) rate_streams_per_user: Option<Rate>,
-    /// How often one user, or one address without a user, may call the management API; backends are free [default: no limit]
+    /// How often one user, or one address without a user, may call the management API; backends and admins are free [default: 1200/1m for a user, 6000/1m for an address]
     #[arg(long, value_name = "RATE", env = "SSE_HUB_RATE_CALLS")]
     pub(crate) rate_calls: Option<Rate>,
+    /// Bytes that one user may send in calls, above all to publish; backends and admins are free [default: 4194304/1m]
+    #[arg(long, value_name = "RATE", env = "SSE_HUB_RATE_BYTES_PER_USER")]
+    pub(crate) rate_bytes_per_user: Option<Rate>,
 }
 
 /// How users are recognised.
@@ -127,6 +130,7 @@ impl AccessArgs {
             rate_streams_per_address: self.rate_streams_per_address.or(file.rate_streams_per_address),
             rate_streams_per_user: self.rate_streams_per_user.or(file.rate_streams_per_user),
             rate_calls: self.rate_calls.or(file.rate_calls),
+            rate_bytes_per_user: self.rate_bytes_per_user.or(file.rate_bytes_per_user),
         }
     }
 }

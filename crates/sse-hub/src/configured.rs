@@ -11,6 +11,7 @@ use sse_auth::{
 use crate::{
     access_args::{AccessArgs, AuthKind},
     error::Error,
+    rate::Rate,
     rates::Rates,
     reload::Exchangeable,
     secrets::{BACKEND_KEY, Secret},
@@ -55,7 +56,9 @@ impl Reread {
 
 impl AccessArgs {
     /// Configured mode, or `None` for demo mode: where neither users nor backends are recognised.
-    pub(crate) fn configure(&self, sources: &Sources) -> Result<Option<Configured>, Error> {
+    ///
+    /// `largest` is the maximum size of a call in bytes.
+    pub(crate) fn configure(&self, largest: usize, sources: &Sources) -> Result<Option<Configured>, Error> {
         let kind = self.auth.unwrap_or_default();
         let backend_key = self.backend_key()?;
         if kind == AuthKind::None && backend_key.is_none() {
@@ -78,14 +81,16 @@ impl AccessArgs {
             Origins::new(&self.origins).map_err(|error| wrong(&sources.name_of_access("origins"), &error))?;
         let calls = gate(authenticator.clone(), &origins, anonymous);
         let tickets = Tickets::new();
+        let access = self.access(sources)?;
+        self.check_rate_of_bytes(largest, sources)?;
         Ok(Some(Configured {
             streams: calls.clone().tickets(&tickets),
             calls,
             tickets,
-            access: self.access(sources)?,
+            rates: Arc::new(Rates::new(self, access.clone(), largest)),
+            access,
             origins,
             proxies: self.proxies(sources)?,
-            rates: Arc::new(Rates::new(self)),
             authenticator,
             reread,
         }))
@@ -110,6 +115,20 @@ impl AccessArgs {
         let jwks = self.auth_jwks.as_deref().is_some_and(|jwks| !is_url(jwks));
         let files = [&self.auth_secret_file, &self.auth_public_key].iter().any(|files| !files.is_empty());
         jwks || files || self.backend_key_file.is_some()
+    }
+
+    /// A rate that no call of the maximum size is within contradicts that size.
+    fn check_rate_of_bytes(&self, largest: usize, sources: &Sources) -> Result<(), Error> {
+        let at_once = self.rate_bytes_per_user.and_then(Rate::at_once);
+        match at_once.and_then(|bytes| usize::try_from(bytes).ok()).filter(|bytes| *bytes < largest) {
+            Some(bytes) => {
+                let problem = format!(
+                    "allows {bytes} bytes at once, less than a call may have: {largest} (--management-body)"
+                );
+                Err(wrong(&sources.name_of_access("rate-bytes-per-user"), &problem))
+            }
+            None => Ok(()),
+        }
     }
 
     fn backend_key(&self) -> Result<Option<Secret>, Error> {
@@ -221,6 +240,7 @@ impl AccessArgs {
             ("rate-streams-per-address", self.rate_streams_per_address.is_some()),
             ("rate-streams-per-user", self.rate_streams_per_user.is_some()),
             ("rate-calls", self.rate_calls.is_some()),
+            ("rate-bytes-per-user", self.rate_bytes_per_user.is_some()),
         ];
         self.refuse_all(
             &given,

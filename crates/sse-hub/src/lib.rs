@@ -25,6 +25,7 @@ mod secrets;
 mod server;
 mod service_link;
 mod settings;
+mod shares;
 mod signals;
 mod source;
 mod stream_args;

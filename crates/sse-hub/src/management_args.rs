@@ -15,6 +15,12 @@ pub(crate) struct ManagementArgs {
     /// Bytes of a call's input [default: 1048576]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_MANAGEMENT_BODY")]
     management_body: Option<usize>,
+    /// Bytes of all inputs in flight, a quarter of them for backends and admins alone [default: 67108864]
+    #[arg(long, value_name = "BYTES", env = "SSE_HUB_MANAGEMENT_BODIES")]
+    management_bodies: Option<usize>,
+    /// Bytes of the inputs in flight of one user, or of one address without a user [default: 4194304]
+    #[arg(long, value_name = "BYTES", env = "SSE_HUB_MANAGEMENT_BODIES_PER_CALLER")]
+    management_bodies_per_caller: Option<usize>,
     /// Calls in a batch; 0 for no batches [default: 100]
     #[arg(long, value_name = "N", env = "SSE_HUB_MANAGEMENT_BATCH")]
     management_batch: Option<usize>,
@@ -45,6 +51,8 @@ impl ManagementArgs {
     /// Puts what was given in the place of what is there.
     pub(crate) fn apply(self, limits: &mut Limits) {
         put(&mut limits.body, self.management_body);
+        put(&mut limits.bodies, self.management_bodies);
+        put(&mut limits.bodies_per_caller, self.management_bodies_per_caller);
         put(&mut limits.batch, self.management_batch);
         put(&mut limits.depth, self.management_depth);
         put(&mut limits.message, self.management_message);

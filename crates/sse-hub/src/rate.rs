@@ -1,41 +1,45 @@
-//! How often somebody may do something.
+//! Limits on how often somebody may do something.
 
 use std::{
+    collections::HashMap,
     fmt,
     hash::Hash,
     num::NonZeroU32,
     str::FromStr,
-    sync::atomic::{AtomicUsize, Ordering},
-    time::Duration,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::values;
 
-/// After so many questions, whoever has not asked for a while is forgotten.
+/// Maximum number of callers that one limit remembers. Beyond it, those that are closest to having their whole allowance again are forgotten.
+const MOST_KNOWN: usize = 100_000;
+
+/// Number of callers from which on those with their whole allowance are looked for and forgotten.
 const SWEEP: usize = 4096;
 
-/// How often something may be done: `20/1s`, `600/10m`. All of it may be done at once; it comes back evenly over the time.
+/// A number of times within a time, as `20/1s` or `600/10m`, or no limit, as `none`. All of it may be done at once; it comes back evenly over the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rate {
-    times: NonZeroU32,
-    within: Duration,
+pub(crate) enum Rate {
+    Unlimited,
+    Limited { times: NonZeroU32, within: Duration },
 }
 
 impl FromStr for Rate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "should be a number of times and a duration, as 20/1s or 600/10m".to_owned();
+        let wrong = || "should be a number of times and a duration, as 20/1s or 600/10m, or none".to_owned();
+        if text.trim() == "none" {
+            return Ok(Self::Unlimited);
+        }
         let (times, within) = text.split_once('/').ok_or_else(wrong)?;
-        let rate = Self {
-            times: times.trim().parse().map_err(|_| wrong())?,
-            within: values::in_words(within.trim()).map_err(|_| wrong())?,
-        };
-        // What governor counts in: nanoseconds for one time.
-        if rate.quota().is_some() { Ok(rate) } else { Err(wrong()) }
+        let times = times.trim().parse().map_err(|_| wrong())?;
+        let within = values::in_words(within.trim()).map_err(|_| wrong())?;
+        let rate = Self::Limited { times, within };
+        if rate.interval().is_some_and(|interval| interval > 0) { Ok(rate) } else { Err(wrong()) }
     }
 }
 
@@ -46,36 +50,93 @@ impl<'de> Deserialize<'de> for Rate {
 }
 
 impl Rate {
-    fn quota(self) -> Option<Quota> {
-        Quota::with_period(self.within / self.times.get()).map(|quota| quota.allow_burst(self.times))
+    /// A number of times a minute.
+    pub(crate) fn per_minute(times: u32) -> Self {
+        let within = Duration::from_secs(60);
+        NonZeroU32::new(times).map_or(Self::Unlimited, |times| Self::Limited { times, within })
+    }
+
+    /// Number of times that may be done at once; `None` without a limit.
+    pub(crate) fn at_once(self) -> Option<u32> {
+        match self {
+            Self::Unlimited => None,
+            Self::Limited { times, .. } => Some(times.get()),
+        }
+    }
+
+    /// Nanoseconds in which one time comes back.
+    fn interval(self) -> Option<u64> {
+        match self {
+            Self::Unlimited => None,
+            Self::Limited { times, within } => u64::try_from((within / times.get()).as_nanos()).ok(),
+        }
     }
 }
 
-/// Counts for each of many.
-pub(crate) struct RateLimit<K: Hash + Eq + Clone> {
-    limiter: DefaultKeyedRateLimiter<K>,
-    asked: AtomicUsize,
+/// Counts for each of many callers.
+pub(crate) struct RateLimit<K> {
+    interval: u64,
+    at_once: u64,
+    start: Instant,
+    known: Mutex<Known<K>>,
+}
+
+struct Known<K> {
+    /// Nanoseconds since the start at which a caller has its whole allowance again.
+    whole_at: HashMap<K, u64>,
+    sweep_at: usize,
 }
 
 impl<K: Hash + Eq + Clone> RateLimit<K> {
+    /// `None` for a rate without a limit.
     pub(crate) fn new(rate: Rate) -> Option<Self> {
-        Some(Self { limiter: RateLimiter::keyed(rate.quota()?), asked: AtomicUsize::new(0) })
+        let interval = rate.interval()?;
+        let at_once = interval.saturating_mul(u64::from(rate.at_once()?));
+        let known = Mutex::new(Known { whole_at: HashMap::new(), sweep_at: SWEEP });
+        Some(Self { interval, at_once, start: Instant::now(), known })
     }
 
-    /// Whether somebody may do it so many times more now: all of them or none.
-    pub(crate) fn allows(&self, who: &K, times: usize) -> bool {
-        if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
-            self.limiter.retain_recent();
-            self.limiter.shrink_to_fit();
+    /// Takes a number of times from the allowance of a caller, all of them or none. An error is the time until there are enough.
+    pub(crate) fn check(&self, who: &K, times: usize) -> Result<(), Duration> {
+        let now = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.check_at(who, u64::try_from(times).unwrap_or(u64::MAX), now)
+    }
+
+    fn check_at(&self, who: &K, times: u64, now: u64) -> Result<(), Duration> {
+        if times == 0 {
+            return Ok(());
         }
-        let Some(times) = u32::try_from(times).ok().and_then(NonZeroU32::new) else { return times == 0 };
-        matches!(self.limiter.check_key_n(who, times), Ok(Ok(())))
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let whole_at = known.whole_at.get(who).copied().unwrap_or(0).max(now);
+        let then = whole_at.saturating_add(self.interval.saturating_mul(times));
+        let short = (then - now).saturating_sub(self.at_once);
+        if short > 0 {
+            return Err(Duration::from_nanos(short));
+        }
+        known.whole_at.insert(who.clone(), then);
+        if known.whole_at.len() >= known.sweep_at {
+            known.sweep(now);
+        }
+        Ok(())
     }
 }
 
-impl<K: Hash + Eq + Clone> fmt::Debug for RateLimit<K> {
+impl<K: Hash + Eq> Known<K> {
+    fn sweep(&mut self, now: u64) {
+        self.whole_at.retain(|_, whole_at| *whole_at > now);
+        if self.whole_at.len() >= MOST_KNOWN {
+            let mut times: Vec<_> = self.whole_at.values().copied().collect();
+            let (_, middle, _) = times.select_nth_unstable(MOST_KNOWN / 2);
+            self.whole_at.retain(|_, whole_at| whole_at > middle);
+        }
+        self.whole_at.shrink_to_fit();
+        self.sweep_at = (2 * self.whole_at.len()).clamp(SWEEP, MOST_KNOWN);
+    }
+}
+
+impl<K> fmt::Debug for RateLimit<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RateLimit").field("known", &self.limiter.len()).finish_non_exhaustive()
+        f.debug_struct("RateLimit").field("interval", &self.interval).finish_non_exhaustive()
     }
 }
 
@@ -83,28 +144,66 @@ impl<K: Hash + Eq + Clone> fmt::Debug for RateLimit<K> {
 mod tests {
     use super::*;
 
+    fn limit(rate: &str) -> RateLimit<u64> {
+        RateLimit::new(rate.parse().unwrap()).unwrap()
+    }
+
+    const SECOND: u64 = 1_000_000_000;
+
     #[test]
     fn a_rate_is_a_number_and_a_duration() {
         let rate = |text: &str| text.parse::<Rate>();
-        assert_eq!(rate("20/1s").unwrap().within, Duration::from_secs(1));
-        assert_eq!(rate("600 / 10m").unwrap().times.get(), 600);
-        for text in ["", "20", "0/1s", "-1/1s", "20/", "20/0s", "x/1s", "20/soon", "4000000000/1ns"] {
+        assert_eq!(
+            rate("20/1s"),
+            Ok(Rate::Limited { times: 20.try_into().unwrap(), within: Duration::from_secs(1) })
+        );
+        assert_eq!(rate("600 / 10m").unwrap().at_once(), Some(600));
+        assert_eq!(rate("none"), Ok(Rate::Unlimited));
+        assert_eq!(rate("4194304/1m"), Ok(Rate::per_minute(4 << 20)));
+        for text in ["", "20", "0/1s", "-1/1s", "20/", "20/0s", "x/1s", "20/soon", "4000000000/1ns", "None"] {
             assert!(rate(text).is_err(), "{text}");
         }
+        assert!(RateLimit::<u64>::new(Rate::Unlimited).is_none());
     }
 
     #[test]
-    fn each_has_its_own_and_those_who_rest_are_forgotten() {
-        let limit = RateLimit::new("3/1ms".parse().unwrap()).unwrap();
-        for who in 0..SWEEP {
-            assert!(limit.allows(&who, 1), "the first time of {who}");
-        }
-        std::thread::sleep(Duration::from_millis(5));
-        assert!((0..SWEEP).filter(|_| limit.allows(&0, 1)).count() > 0);
-        assert!(limit.limiter.len() < SWEEP / 2, "{}", limit.limiter.len());
+    fn each_has_its_own_and_all_of_it_at_once_or_none() {
+        let limit = limit("2/1h");
+        let allows = |who, times| limit.check_at(&who, times, 5).is_ok();
+        assert_eq!([1, 1, 1, 2].map(|who| allows(who, 1)), [true, true, false, true]);
+        assert_eq!([3, 2, 1, 0, u64::MAX].map(|times| allows(3, times)), [false, true, false, true, false]);
+    }
 
-        let limit = RateLimit::new("2/1h".parse().unwrap()).unwrap();
-        assert_eq!([1, 1, 1, 2].map(|who| limit.allows(&who, 1)), [true, true, false, true]);
-        assert_eq!([3, 2, 1, 0].map(|times| limit.allows(&3, times)), [false, true, false, true]);
+    #[test]
+    fn it_comes_back_evenly_and_the_wait_is_exact() {
+        let limit = limit("4/4s");
+        limit.check_at(&0, 4, 0).unwrap();
+        assert_eq!(limit.check_at(&0, 3, SECOND), Err(Duration::from_secs(2)));
+        assert_eq!(limit.check_at(&0, 3, 3 * SECOND - 1), Err(Duration::from_nanos(1)));
+        limit.check_at(&0, 3, 3 * SECOND).unwrap();
+        limit.check_at(&0, 4, 100 * SECOND).unwrap();
+        limit.check_at(&0, 1, 100 * SECOND).unwrap_err();
+    }
+
+    #[test]
+    fn those_who_rest_are_forgotten() {
+        let limit = limit("3/3s");
+        for who in 0..10_000 {
+            limit.check_at(&who, 1, who * SECOND / 100).unwrap();
+        }
+        let known = limit.known.lock().unwrap().whole_at.len();
+        assert!(known < SWEEP, "{known}");
+    }
+
+    #[test]
+    fn strangers_in_any_number_cost_bounded_memory() {
+        let limit = limit("3/1h");
+        // The one that did most, and is to wait longest, is remembered.
+        limit.check_at(&u64::MAX, 3, 1).unwrap();
+        for who in 0..350_000 {
+            limit.check_at(&who, 1, who).unwrap();
+        }
+        assert!(limit.known.lock().unwrap().whole_at.len() <= MOST_KNOWN);
+        limit.check_at(&u64::MAX, 1, 350_000).unwrap_err();
     }
 }

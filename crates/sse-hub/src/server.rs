@@ -100,6 +100,10 @@ fn app(
         Some(configured) => {
             let rates = Arc::clone(&configured.rates);
             let management = management.gate(&configured.calls, &configured.tickets);
+            let management = management.limit_bytes({
+                let rates = Arc::clone(&rates);
+                move |caller, bytes| rates.may_send(caller, bytes)
+            });
             let management = management.limit(move |demand| rates.may_ask(demand));
             let metrics = metrics(&management);
             app::configured(manager.clone(), management, metrics, configured)

@@ -13,6 +13,7 @@ use crate::{
     error::Error,
     file::{Fields, File},
     secrets, service_link,
+    shares::{self, Audience},
     source::Sources,
     tls::{self, Tls},
     values::Seconds,
@@ -64,13 +65,15 @@ impl Settings {
         let mut management = file.management;
         let transformer = cli.management.trpc_transformer.or(file.trpc_transformer).unwrap_or_default();
         cli.management.apply(&mut management);
-        let configured = cli.access.or(std::mem::take(&mut file.access)).configure(&sources)?;
+        check_bodies(&management, &sources)?;
+        let access = cli.access.or(std::mem::take(&mut file.access));
+        let configured = access.configure(management.body, &sources)?;
         let tls = tls::config(
             cli.tls_cert.or(file.tls_cert.take()),
             cli.tls_key.or(file.tls_key.take()),
             &sources,
         )?;
-        let settings = Self {
+        let mut settings = Self {
             listen: cli.listen.or(file.listen).unwrap_or(DEFAULT_LISTEN),
             drain: cli.drain.or(file.drain.map(|Seconds(drain)| drain)).unwrap_or(DEFAULT_DRAIN),
             drain_delay: cli
@@ -89,7 +92,17 @@ impl Settings {
         };
         let may_serve_strangers = cli.demo.or(file.demo).unwrap_or(false);
         settings.check(may_serve_strangers)?;
+        let audience = settings.audience();
+        shares::fill_in(&mut settings.streams, audience);
         Ok(settings)
+    }
+
+    fn audience(&self) -> Audience {
+        match self.configured {
+            Some(_) => Audience::Known,
+            None if self.is_for_this_machine() => Audience::ThisMachine,
+            None => Audience::Everybody,
+        }
     }
 
     fn check(&self, may_serve_strangers: bool) -> Result<(), Error> {
@@ -124,6 +137,25 @@ impl Settings {
             .map(|problem| format!("{} {}", self.sources.name_of_stream(problem.field), problem.expected));
         Error::Streams(problems.collect())
     }
+}
+
+/// A bound on bodies in flight that no body of the maximum size is within contradicts that size. The defaults grow with it.
+fn check_bodies(limits: &Limits, sources: &Sources) -> Result<(), Error> {
+    let default = Limits::default();
+    let (caller, all) = (limits.bodies_per_caller, limits.bodies);
+    let wrong = |field: &str, least: usize, what: &str| {
+        let problem = format!("must be at least {least}, {what}");
+        Err(Error::Setting { name: sources.name_of_management(field), problem })
+    };
+    if caller != default.bodies_per_caller && caller < limits.body {
+        return wrong("bodies_per_caller", limits.body, "the size of one body (--management-body)");
+    }
+    let least = limits.body.max(if caller == default.bodies_per_caller { 0 } else { caller });
+    let least = least.saturating_add(least.div_ceil(3));
+    if all != default.bodies && all < least {
+        return wrong("bodies", least, "of which three quarters are one caller's share");
+    }
+    Ok(())
 }
 
 /// Ends the start for a variable that looks like a setting and is none, as one that is misspelt.
@@ -187,6 +219,37 @@ mod tests {
             let error = gather(&[flag, "100000"]).unwrap_err();
             assert!(error.contains(&format!("{flag} must be")), "{error}");
         }
+    }
+
+    #[test]
+    fn bounds_on_bodies_that_no_body_is_within_are_refused() {
+        for (arguments, name) in [
+            (
+                &["--management-bodies-per-caller", "1048575"][..],
+                "--management-bodies-per-caller must be at least",
+            ),
+            (&["--management-bodies", "1048576"], "--management-bodies must be at least 1398102"),
+            (
+                &["--management-bodies", "9000000", "--management-bodies-per-caller", "9000000"],
+                "--management-bodies must",
+            ),
+        ] {
+            let error = gather(arguments).unwrap_err();
+            assert!(error.contains(name), "{error}");
+        }
+        for arguments in [
+            &["--management-body", "100000000"][..],
+            &["--management-bodies", "2000000"],
+            &["--management-bodies", "12000000", "--management-bodies-per-caller", "9000000"],
+        ] {
+            gather(arguments).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_demo_for_strangers_leaves_room_for_others() {
+        let settings = gather(&["--demo", "--listen", "0.0.0.0:0", "--max-connections", "600"]).unwrap();
+        assert_eq!(settings.streams.max_connections_per_address, Some(300));
     }
 
     #[test]

@@ -36,6 +36,11 @@ impl Sources {
         self.name_of(&field.replace(['_', '.'], "-"), &path)
     }
 
+    /// The same for a field of the table `[management]`.
+    pub(crate) fn name_of_management(&self, field: &str) -> String {
+        self.name_of(&format!("management-{}", field.replace('_', "-")), &["management", field])
+    }
+
     /// The same for a setting of the table `[access]`.
     pub(crate) fn name_of_access(&self, flag: &str) -> String {
         self.name_of(flag, &["access", &flag.replace('-', "_")])

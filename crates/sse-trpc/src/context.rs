@@ -1,6 +1,6 @@
 //! What a procedure works with.
 
-use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use sse_cluster::Cluster;
 use sse_core::{Caller, Cause, Handshake, KeyScope, Manager, Target};
@@ -61,12 +61,7 @@ impl Context {
     /// With the delay that streams of this manager are given, where another try makes sense.
     fn refusal(&self, cause: &Cause) -> Error {
         let error = Error::from(cause);
-        match error.code() {
-            Code::TooManyRequests | Code::ServiceUnavailable => {
-                error.retry_after(self.manager.config().retry.max(Duration::from_secs(1)))
-            }
-            _ => error,
-        }
+        if error.is_temporary() { error.retry_after(self.manager.retry_delay()) } else { error }
     }
 
     pub(crate) fn credentials(&self) -> Result<&dyn Credentials, Error> {

@@ -13,6 +13,7 @@ mod hostile;
 mod hub;
 mod ingress;
 mod keys;
+mod limits;
 mod management;
 mod metrics;
 mod nodes;

@@ -122,10 +122,12 @@ async fn limits_are_asked_before_the_body_is_read() {
     });
     let answer = api.stream("POST", "sse.publish,sse.publish?batch=1", &[JSON], untouched()).await;
     let answer = Answer::of(answer).await;
-    assert_eq!((answer.status, answer.header("retry-after")), (429, Some("3")));
+    assert_eq!(answer.status, 429);
+    assert!(answer.header("retry-after").is_some());
     let api = Api::open().refusing(Cause::RateLimit);
     let answer = Answer::of(api.stream("POST", "sse.publish", &[JSON], untouched()).await).await;
-    assert_eq!((answer.status, answer.header("retry-after")), (429, Some("3")));
+    assert_eq!(answer.status, 429);
+    assert!(answer.header("retry-after").is_some());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,63 @@
+//! The part of all streams that one user or one address may have, unless it is set.
+
+use sse_core::Config;
+
+/// Streams of one user, where half of all streams are not fewer.
+const PER_USER: usize = 50;
+
+/// Who comes in, as far as the shares depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Visitors name themselves, and are on this machine.
+    ThisMachine,
+    /// Visitors name themselves, and can be anywhere.
+    Everybody,
+    /// Callers are authenticated.
+    Known,
+}
+
+/// Fills in the limits that are not set. No user and no address of strangers has more than half of all streams.
+///
+/// Users share addresses with others, so addresses are limited for callers without a user alone.
+pub(crate) fn fill_in(streams: &mut Config, audience: Audience) {
+    let half = (streams.max_connections / 2).max(1);
+    match audience {
+        Audience::ThisMachine => {}
+        Audience::Everybody => {
+            streams.max_connections_per_address.get_or_insert(half);
+        }
+        Audience::Known => {
+            streams.max_connections_per_user.get_or_insert(half.min(PER_USER));
+            streams.max_anonymous_connections_per_address.get_or_insert(half);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_has_more_than_half_unless_it_is_said() {
+        for (all, user, address) in [(1000, 50, 500), (100_000, 50, 50_000), (60, 30, 30), (1, 1, 1)] {
+            let mut streams = Config::default();
+            streams.max_connections = all;
+            let mut known = streams.clone();
+            fill_in(&mut known, Audience::Known);
+            assert_eq!(known.max_connections_per_user, Some(user));
+            assert_eq!(known.max_anonymous_connections_per_address, Some(address));
+            assert_eq!(known.max_connections_per_address, None);
+            let mut everybody = streams.clone();
+            fill_in(&mut everybody, Audience::Everybody);
+            assert_eq!(everybody.max_connections_per_address, Some(address));
+            assert_eq!(everybody.max_connections_per_user, None);
+            let mut here = streams.clone();
+            fill_in(&mut here, Audience::ThisMachine);
+            assert_eq!(here, streams);
+        }
+        let mut streams = Config::default();
+        streams.max_connections_per_user = Some(700);
+        fill_in(&mut streams, Audience::Known);
+        assert_eq!(streams.max_connections_per_user, Some(700));
+    }
+}
