@@ -51,10 +51,10 @@ impl Found {
     }
 }
 
-/// The first sequence behind another one that is not among entries.
+/// The first sequence behind another one that is not among entries. Behind the last number there is none.
 pub(crate) fn first_missing(after: u64, entries: &[Entry]) -> u64 {
-    let following = |next: u64, entry: &Entry| if entry.position.minor() == next { next + 1 } else { next };
-    entries.iter().fold(after + 1, following)
+    let following = |next: u64, entry: &Entry| next.saturating_add((entry.position.minor() == next).into());
+    entries.iter().fold(after.saturating_add(1), following)
 }
 
 #[cfg(test)]
@@ -89,6 +89,16 @@ mod tests {
         ] {
             let told = found(trimmed).check_holes(after, &entries(sequences.clone())).is_err();
             assert_eq!(told, is_told, "{trimmed} {after} {sequences:?}");
+        }
+    }
+
+    #[test]
+    fn sequences_end_at_the_last_number() {
+        const LAST: u64 = u64::MAX;
+        for (after, sequences) in
+            [(LAST, vec![]), (LAST, vec![LAST]), (LAST - 1, vec![LAST]), (LAST - 2, vec![LAST - 1, LAST])]
+        {
+            assert_eq!(first_missing(after, &entries(sequences.clone())), LAST, "{after} {sequences:?}");
         }
     }
 

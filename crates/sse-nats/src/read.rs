@@ -34,7 +34,7 @@ impl Shared {
         if sequence == before.head {
             return Ok(Page { entries: Vec::new(), at_head: true });
         }
-        let mut consumer = self.consumer(&self.names.log_stream, sequence + 1).await?;
+        let mut consumer = self.consumer(&self.names.log_stream, sequence.saturating_add(1)).await?;
         let page = self.page(&mut consumer, limit).await;
         consumer.remove().await;
         let page = page?;

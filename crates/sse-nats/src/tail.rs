@@ -47,7 +47,8 @@ impl NatsTail {
     pub(crate) async fn start(shared: Arc<Shared>, after: &Cursor) -> Result<Self, BackplaneError> {
         let sequence = shared.epochs.find().await?.sequence(after)?;
         let (link, api, names) = (&shared.link, &shared.api, &shared.names);
-        let consumer = Consumer::create(link, api, &names.log_stream, sequence + 1, IDLE).await?;
+        let consumer =
+            Consumer::create(link, api, &names.log_stream, sequence.saturating_add(1), IDLE).await?;
         // Looked at again behind the consumer, so that it is one of this log.
         shared.epochs.find().await?.sequence(after)?;
         Ok(Self {
