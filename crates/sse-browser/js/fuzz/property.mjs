@@ -1,0 +1,71 @@
+// What holds for every stream: pieces make no difference, a foreign parser finds the same, and raw blocks mean what their events say.
+
+import assert from "node:assert/strict";
+import { createParser as foreignParser } from "eventsource-parser";
+import { createParser } from "../src/parser.js";
+
+/** Everything that a parser tells, in order. */
+function parse(pieces, options = {}) {
+  const told = [];
+  const parser = createParser({
+    onEvent: ({ raw, ...event }) => told.push(["event", event.type, event.data, event.id ?? null, event.lastEventId, raw ?? null]),
+    onId: (id) => told.push(["id", id]),
+    onRetry: (milliseconds) => told.push(["retry", milliseconds]),
+    onComment: (text) => told.push(["comment", text]),
+    ...options,
+  });
+  for (const piece of pieces) parser.feed(piece);
+  return told;
+}
+
+/** The same as the foreign parser tells it, which takes text, tells no ids but those of events, and a space less of a comment. */
+function parseForeign(text) {
+  const told = [];
+  const parser = foreignParser({
+    onEvent: ({ event, data, id }) => told.push(["event", event || "message", data, id ?? null]),
+    onRetry: (milliseconds) => told.push(["retry", milliseconds]),
+    onComment: (comment) => told.push(["comment", comment]),
+  });
+  // It waits for what follows a CR, which changes nothing.
+  parser.feed(text.endsWith("\r") ? text + "\n" : text);
+  return told;
+}
+
+const asForeign = (told) => told.flatMap(([kind, ...rest]) => {
+  if (kind === "id") return [];
+  if (kind === "comment") return [[kind, rest[0].replace(/^ /, "")]];
+  return [[kind, ...rest.slice(0, 3)]];
+});
+
+/** Pieces of lengths that depend on the bytes alone. */
+function cut(bytes) {
+  const pieces = [];
+  let number = bytes.length;
+  for (let start = 0; start < bytes.length;) {
+    number = (number * 31 + bytes[start]) % 251;
+    pieces.push(bytes.subarray(start, start += number % 8));
+    if (number % 8 === 0) pieces.push(bytes.subarray(start, ++start));
+  }
+  return pieces;
+}
+
+/** Throws if a property does not hold for the bytes of a stream; returns what was told. */
+export function check(bytes) {
+  const told = parse([bytes]);
+  assert.deepEqual(parse(cut(bytes)), told, "in pieces");
+  assert.deepEqual(parse([...bytes].map((byte) => Uint8Array.of(byte))), told, "byte by byte");
+
+  const text = new TextDecoder().decode(bytes, { stream: true });
+  // The foreign parser takes these three letters for a byte order mark, and so one for a part of the format.
+  if (!text.startsWith("\u00ef\u00bb\u00bf") && !text.startsWith("\ufeff")) {
+    assert.deepEqual(asForeign(told), parseForeign(text), "a foreign parser");
+  }
+
+  const raw = parse([bytes], { raw: true });
+  assert.deepEqual(raw.map((each) => each[0] === "event" ? [...each.slice(0, 5), null] : each), told, "with raw");
+  for (const event of raw.filter(([kind]) => kind === "event")) {
+    const again = parse([new TextEncoder().encode(`\ufeff${event[5]}\n`)]).filter(([kind]) => kind === "event");
+    assert.deepEqual(again.map((it) => it.slice(0, 4)), [event.slice(0, 4)], "a raw block");
+  }
+  return told;
+}
