@@ -6,6 +6,9 @@ mod config;
 mod connections;
 mod crowd;
 mod disconnect;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hooks;
 mod lease;
 mod listener;

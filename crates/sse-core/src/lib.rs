@@ -31,6 +31,9 @@ mod field;
 mod follower;
 mod frame;
 mod framing;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gap;
 mod groups;
 mod handshake;

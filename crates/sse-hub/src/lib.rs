@@ -9,6 +9,9 @@ mod configured;
 mod cors;
 mod error;
 mod file;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod health;
 mod limits;

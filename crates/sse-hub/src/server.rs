@@ -78,7 +78,7 @@ pub(crate) async fn serve(mut settings: Settings) -> Result<(), Error> {
 }
 
 /// The manager as a node of its cluster, and the routes that lead to it.
-fn app(
+pub(crate) fn app(
     builder: Builder,
     node: ClusterConfig,
     limits: Limits,

@@ -78,6 +78,29 @@ pub(crate) struct Stored {
     pub(crate) payload: Vec<u8>,
 }
 
+/// The answer with a message.
+#[derive(Debug, Deserialize)]
+struct Found {
+    message: Raw,
+}
+
+/// A message in base64.
+#[derive(Debug, Deserialize)]
+struct Raw {
+    #[serde(default)]
+    hdrs: String,
+    #[serde(default)]
+    data: String,
+}
+
+impl Raw {
+    fn decode(&self) -> Result<Stored, ApiError> {
+        let decoded =
+            |text: &str| Base64::decode_vec(text).map_err(|error| ApiError::Failed(unavailable(error)));
+        Ok(Stored { headers: decoded(&self.hdrs)?, payload: decoded(&self.data)? })
+    }
+}
+
 /// An acknowledgement, or what went wrong instead.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Ack {
@@ -144,22 +167,9 @@ impl Api {
 
     /// A message, from the stream's leader, which knows of every acknowledged one.
     pub(crate) async fn message(&self, stream: &str, sequence: u64) -> Result<Stored, ApiError> {
-        #[derive(Deserialize)]
-        struct Found {
-            message: Raw,
-        }
-        #[derive(Deserialize)]
-        struct Raw {
-            #[serde(default)]
-            hdrs: String,
-            #[serde(default)]
-            data: String,
-        }
         let found: Found =
             self.call(&format!("STREAM.MSG.GET.{stream}"), &json!({ "seq": sequence })).await?;
-        let decoded =
-            |text: &str| Base64::decode_vec(text).map_err(|error| ApiError::Failed(unavailable(error)));
-        Ok(Stored { headers: decoded(&found.message.hdrs)?, payload: decoded(&found.message.data)? })
+        found.message.decode()
     }
 
     pub(crate) async fn create_consumer(
@@ -195,8 +205,14 @@ pub(crate) fn read_ack(answer: &[u8]) -> Result<Ack, ApiError> {
     }
 }
 
+/// Reads the answer with a message.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_message(answer: &[u8]) -> Result<Stored, ApiError> {
+    read::<Found>(answer)?.message.decode()
+}
+
 /// What an answer says.
-fn read<T: DeserializeOwned>(answer: &[u8]) -> Result<T, ApiError> {
+pub(crate) fn read<T: DeserializeOwned>(answer: &[u8]) -> Result<T, ApiError> {
     match serde_json::from_slice::<Answer<T>>(answer) {
         Ok(Answer { error: Some(error), .. }) => Err(error.into()),
         Ok(Answer { content: Some(content), .. }) => Ok(content),

@@ -89,11 +89,11 @@ impl Delivered {
 
 /// What the server says of a message in its reply subject (NATS ADR-15).
 #[derive(Debug, PartialEq, Eq)]
-struct Place {
-    sequence: u64,
+pub(crate) struct Place {
+    pub(crate) sequence: u64,
     number: u64,
     nanoseconds: i64,
-    pending: u64,
+    pub(crate) pending: u64,
 }
 
 impl Consumer {
@@ -271,7 +271,7 @@ impl Consumer {
 impl Place {
     /// `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<number>.<time>.<pending>`, or with domain and account behind `ACK`, and more at
     /// the end.
-    fn parse(reply: &str) -> Option<Self> {
+    pub(crate) fn parse(reply: &str) -> Option<Self> {
         let words: Vec<_> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
         let numbers = match words.len() {
             7 => &words[2..],

@@ -10,6 +10,9 @@ mod entry;
 mod epochs;
 mod error;
 mod found;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod leases;
 mod link;
 mod names;

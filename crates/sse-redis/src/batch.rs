@@ -24,7 +24,7 @@ pub(crate) struct Batch {
 }
 
 /// What became of an append.
-enum Outcome {
+pub(crate) enum Outcome {
     /// It stands there, in the epoch that the server was in before or after.
     Stands(Position),
     /// It stands there in this epoch, or did before.
@@ -38,7 +38,7 @@ enum Outcome {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Duplicate {
+pub(crate) enum Duplicate {
     Yes,
     No,
 }
@@ -161,7 +161,7 @@ fn keyed(link: &Link, key: &EntryKey, payload: &[u8]) -> Cmd {
     command
 }
 
-fn outcome(answer: Value) -> Outcome {
+pub(crate) fn outcome(answer: Value) -> Outcome {
     match answer {
         Value::ServerError(error) => Outcome::Failed(error.into()),
         Value::Nil => Outcome::NoLog,

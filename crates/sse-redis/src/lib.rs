@@ -9,6 +9,9 @@ mod commands;
 mod config;
 mod error;
 mod frame;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod id;
 mod keys;

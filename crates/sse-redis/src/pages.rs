@@ -170,7 +170,7 @@ pub(crate) async fn rewind(slot: &Slot<Link>, entries: u64) -> Result<Cursor, Ba
 }
 
 /// How many entries a step went back, and to which one. None if the log is not the one it was.
-fn step_back(found: &Value, look: &Look) -> Option<(u64, Option<Position>)> {
+pub(crate) fn step_back(found: &Value, look: &Look) -> Option<(u64, Option<Position>)> {
     let Value::Array(facts) = found else { return None };
     let [epoch, count, last] = facts.as_slice() else { return None };
     (reply::epoch(epoch)? == look.epoch).then_some(())?;

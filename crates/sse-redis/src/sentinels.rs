@@ -142,7 +142,7 @@ fn vote(votes: &mut Vec<(Address, usize)>, address: &Address) -> usize {
 }
 
 /// The host and the port.
-fn address(answer: &Value) -> Option<Address> {
+pub(crate) fn address(answer: &Value) -> Option<Address> {
     let Value::Array(parts) = answer else { return None };
     let [host, port] = parts.as_slice() else { return None };
     Some(Address::Tcp { host: reply::text(host)?.to_owned(), port: reply::text(port)?.parse().ok()? })

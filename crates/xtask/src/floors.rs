@@ -39,6 +39,7 @@ const FLOORS: &[(&str, Floor)] = &[
     ("examples", Floor::At(4)),
     ("benches", Floor::At(4)),
     ("sse-testkit", Floor::Dev),
+    ("sse-fuzz", Floor::Dev),
     ("sse-chaos", Floor::Dev),
     ("xtask", Floor::Dev),
 ];
@@ -47,7 +48,7 @@ const FLOORS: &[(&str, Floor)] = &[
 const CORE: &str = "sse-core";
 
 /// The crates that may use the dev crates in the open: nobody uses them.
-const USERS_OF_DEV: &[&str] = &["benches", "sse-chaos"];
+const USERS_OF_DEV: &[&str] = &["benches", "sse-chaos", "sse-fuzz"];
 
 /// What the core must not need, even at one remove; a `*` at the end stands for any ending.
 const FOREIGN_TO_CORE: &[&str] = &[

@@ -1,0 +1,12 @@
+//! What the fuzz targets of this workspace need beside the API.
+
+use bytes::Bytes;
+
+use crate::envelope::Envelope;
+
+/// Reads an envelope. Returns the event as streams receive it, and the envelope written anew.
+#[must_use]
+pub fn read_envelope(bytes: &Bytes) -> Option<(Bytes, Bytes)> {
+    let Envelope { ticket, target, except, event, .. } = Envelope::read(bytes).ok()?;
+    Some((event.clone().encode(), Envelope::write(ticket, &target, &except, &event)))
+}

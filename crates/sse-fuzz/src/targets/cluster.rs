@@ -1,0 +1,11 @@
+//! Whatever a node receives as a message or a lease of another node is read, or an error.
+
+use sse_cluster::fuzzing::{rewrite_message, rewrite_summary};
+
+pub(crate) fn play(input: &[u8]) {
+    for rewrite in [rewrite_message, rewrite_summary] {
+        if let Some(written) = rewrite(input) {
+            assert_eq!(rewrite(&written), Some(written), "what is written is read");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Whatever comes from Redis is cut into answers as the driver cuts them, and each answer is read or is an error.
+
+use sse_redis::fuzzing::read_answers;
+
+pub(crate) fn play(input: &[u8]) {
+    let read = read_answers(input);
+    assert!(read <= input.len());
+    assert_eq!(read_answers(&input[..read]), read, "what follows makes no difference");
+}

@@ -1,0 +1,313 @@
+//! Whatever became of the files of a log, opening it fails or its entries are those that were written.
+//!
+//! An input names a log and what became of its files. A change can also make checksums fit anew, as no
+//! failing disk does; then nothing is known of the entries, and the log must be read all the same.
+
+use std::{collections::BTreeMap, fs, path::Path, sync::LazyLock};
+
+use arbitrary::Arbitrary;
+use bytes::Bytes;
+use sse_core::{Backplane, BackplaneError, Cursor, Entry, NewEntry, ReadLimit, Retention};
+use sse_file::{FileBackplane, FileConfig};
+use tempfile::TempDir;
+
+/// Names and bytes.
+type Files = BTreeMap<String, Vec<u8>>;
+
+#[derive(Debug, Arbitrary)]
+struct Damage {
+    log: Which,
+    changes: Vec<Change>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary)]
+enum Which {
+    /// A log that was closed.
+    Closed,
+    /// A log whose process was killed.
+    Killed,
+}
+
+#[derive(Debug, Arbitrary)]
+enum Change {
+    Flip {
+        file: u8,
+        at: u16,
+        bit: u8,
+    },
+    Write {
+        file: u8,
+        at: u16,
+        bytes: [u8; 4],
+    },
+    Insert {
+        file: u8,
+        at: u16,
+        byte: u8,
+        count: u16,
+    },
+    Remove {
+        file: u8,
+        at: u16,
+        count: u16,
+    },
+    Cut {
+        file: u8,
+        at: u16,
+    },
+    /// A write that went astray.
+    Copy {
+        from: u8,
+        at: u16,
+        count: u16,
+        to: u8,
+        place: u16,
+    },
+    Delete {
+        file: u8,
+    },
+    Rename {
+        file: u8,
+        first: u64,
+    },
+    Double {
+        file: u8,
+        first: u64,
+    },
+    /// Makes the checksums of a segment fit.
+    Seal {
+        file: u8,
+    },
+}
+
+/// No input is worth more changes.
+const CHANGES: usize = 16;
+
+/// No change makes a file longer than this by itself.
+const LONGEST: usize = 64 << 10;
+
+const LIMIT: ReadLimit = ReadLimit { entries: 7, bytes: 1 << 20 };
+
+/// A log as it was written.
+struct Written {
+    files: Files,
+    entries: Vec<Entry>,
+}
+
+static CLOSED: LazyLock<Written> = LazyLock::new(|| Written::new(Which::Closed));
+static KILLED: LazyLock<Written> = LazyLock::new(|| Written::new(Which::Killed));
+
+pub(crate) fn play(input: &[u8]) {
+    let Some(Damage { log, changes }) = super::value(input) else { return };
+    let written = if log == Which::Closed { &CLOSED } else { &KILLED };
+    let mut files = written.files.clone();
+    for change in changes.iter().take(CHANGES) {
+        change.apply(&mut files);
+    }
+    let is_forged = changes.iter().take(CHANGES).any(|change| matches!(change, Change::Seal { .. }));
+    let directory = directory();
+    write(directory.path(), &files);
+    super::run(async {
+        // Why it cannot be opened is said by the error.
+        let Ok(log) = FileBackplane::open(directory.path(), config()).await else { return };
+        judge(&log, written, is_forged).await;
+        log.close().await;
+    });
+}
+
+async fn judge(log: &FileBackplane, written: &Written, is_forged: bool) {
+    let bounds = log.bounds().await.expect("an open log has bounds");
+    assert!(bounds.trimmed <= bounds.head);
+    let mut after = Cursor::new(bounds.epoch.clone(), bounds.trimmed);
+    let mut entries = Vec::new();
+    while let Some(page) = read(log, &after).await {
+        assert!(!page.is_empty(), "a page before the head has entries");
+        after.position = page[page.len() - 1].position;
+        entries.extend(page);
+        if after.position == bounds.head {
+            break;
+        }
+    }
+    if !is_forged {
+        for entry in &entries {
+            let original = written.entries.iter().find(|it| it.position == entry.position);
+            assert_eq!(original.map(|it| &it.payload), Some(&entry.payload), "{:?}", entry.position);
+        }
+    }
+    // A log at the last number has no room.
+    let Ok(appended) = log.append(NewEntry { payload: Bytes::from_static(b"new"), key: None }).await else {
+        assert!(is_forged, "an open log takes entries");
+        return;
+    };
+    assert!(appended.cursor.position > bounds.head);
+    let page = read(log, &Cursor::new(bounds.epoch, bounds.head)).await.expect("a new entry is read");
+    assert_eq!(page.iter().map(|entry| &entry.payload[..]).collect::<Vec<_>>(), [b"new"]);
+}
+
+/// Reads a page; `None` at the end, or where the log says that it is damaged.
+async fn read(log: &FileBackplane, after: &Cursor) -> Option<Vec<Entry>> {
+    match log.read(after, LIMIT).await {
+        Ok(page) => (!page.entries.is_empty() || !page.at_head).then_some(page.entries),
+        Err(BackplaneError::Refused { .. } | BackplaneError::Trimmed { .. }) => None,
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+/// Six entries in a segment, all of them read from the files.
+fn config() -> FileConfig {
+    FileConfig::default().retention(Retention::default().entries(48)).recent_bytes(0)
+}
+
+/// In memory where that is possible, since a sync takes no time there.
+fn directory() -> TempDir {
+    let memory = tempfile::tempdir_in("/dev/shm");
+    memory.or_else(|_| tempfile::tempdir()).expect("a directory")
+}
+
+impl Written {
+    fn new(which: Which) -> Self {
+        let directory = directory();
+        // On a runtime of its own: this may be called by one that runs.
+        let write = || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(Self::write(which, directory.path()))
+        };
+        let written = std::thread::scope(|scope| scope.spawn(write).join()).expect("a log is written");
+        let mut sealed = written.files.clone();
+        (0..u8::MAX).for_each(|file| seal(&mut sealed, file));
+        assert_eq!(sealed, written.files, "checksums are made as the log makes them");
+        written
+    }
+
+    async fn write(which: Which, directory: &Path) -> Self {
+        let log = FileBackplane::open(directory, config()).await.expect("a new log");
+        let mut entries = Vec::new();
+        for number in 0..21_usize {
+            let key = (number % 2 == 0).then(|| format!("key {number}").into());
+            let payload = Bytes::from("x".repeat(number * 29 % 80));
+            let appended = log.append(NewEntry { payload: payload.clone(), key }).await.expect("room");
+            entries.push(Entry { position: appended.cursor.position, payload });
+        }
+        if which == Which::Closed {
+            log.close().await;
+        }
+        let files = files(directory);
+        Self { files, entries }
+    }
+}
+
+fn files(directory: &Path) -> Files {
+    let entries = fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry"));
+    let named = entries.map(|entry| {
+        let bytes = fs::read(entry.path()).expect("a file");
+        (entry.file_name().into_string().expect("a name in UTF-8"), bytes)
+    });
+    named.collect()
+}
+
+fn write(directory: &Path, files: &Files) {
+    for (name, bytes) in files {
+        fs::write(directory.join(name), bytes).expect("a file is written");
+    }
+}
+
+impl Change {
+    fn apply(&self, files: &mut Files) {
+        match *self {
+            Self::Flip { file, at, bit } => {
+                if let Some(byte) = bytes(files, file).and_then(|bytes| bytes.get_mut(usize::from(at))) {
+                    *byte ^= 1 << (bit % 8);
+                }
+            }
+            Self::Write { file, at, bytes: written } => put(files, file, at, &written),
+            Self::Insert { file, at, byte, count } => {
+                let Some(bytes) = bytes(files, file).filter(|bytes| bytes.len() < LONGEST) else { return };
+                let at = usize::from(at).min(bytes.len());
+                bytes.splice(at..at, std::iter::repeat_n(byte, count.into()));
+            }
+            Self::Remove { file, at, count } => {
+                let Some(bytes) = bytes(files, file) else { return };
+                let range = range(bytes, at, count);
+                bytes.drain(range);
+            }
+            Self::Cut { file, at } => {
+                bytes(files, file).into_iter().for_each(|bytes| bytes.truncate(at.into()));
+            }
+            Self::Copy { from, at, count, to, place } => {
+                let Some(source) = bytes(files, from) else { return };
+                let copied = source[range(source, at, count)].to_vec();
+                put(files, to, place, &copied);
+            }
+            Self::Delete { file } => drop(name(files, file).and_then(|name| files.remove(&name))),
+            Self::Rename { file, first } => {
+                if let Some(bytes) = name(files, file).and_then(|name| files.remove(&name)) {
+                    files.insert(segment(first), bytes);
+                }
+            }
+            Self::Double { file, first } => {
+                if let Some(bytes) = bytes(files, file).cloned() {
+                    files.insert(segment(first), bytes);
+                }
+            }
+            Self::Seal { file } => seal(files, file),
+        }
+    }
+}
+
+fn segment(first: u64) -> String {
+    format!("{first:020}.log")
+}
+
+fn name(files: &Files, file: u8) -> Option<String> {
+    files.keys().nth(usize::from(file) % files.len().max(1)).cloned()
+}
+
+fn bytes(files: &mut Files, file: u8) -> Option<&mut Vec<u8>> {
+    let name = name(files, file)?;
+    files.get_mut(&name)
+}
+
+fn range(bytes: &[u8], at: u16, count: u16) -> std::ops::Range<usize> {
+    let start = usize::from(at).min(bytes.len());
+    start..bytes.len().min(start + usize::from(count))
+}
+
+fn put(files: &mut Files, file: u8, at: u16, written: &[u8]) {
+    let Some(bytes) = bytes(files, file) else { return };
+    let at = usize::from(at).min(bytes.len());
+    let end = bytes.len().min(at + written.len());
+    bytes[at..end].copy_from_slice(&written[..end - at]);
+}
+
+/// Bytes of a segment's header, and where the parts of a record are: see `segment.rs` and `record.rs` of `sse-file`.
+const HEADER: usize = 44;
+const RECORD_HEAD: usize = 16;
+
+/// Makes the checksums of a segment fit, as far as the lengths of its records lead.
+fn seal(files: &mut Files, file: u8) {
+    let Some(name) = name(files, file).filter(|name| name.ends_with(".log")) else { return };
+    let Some(seal) = files.get("META").and_then(|meta| seal_of(meta)) else { return };
+    let Some(bytes) = files.get_mut(&name).filter(|bytes| bytes.len() >= HEADER) else { return };
+    let checksum =
+        |bytes: &[u8]| crc32c::crc32c_append(crc32c::crc32c(&seal.to_le_bytes()), bytes).to_le_bytes();
+    let of_header = checksum(&bytes[..HEADER - 4]);
+    bytes[HEADER - 4..HEADER].copy_from_slice(&of_header);
+    let mut rest = &mut bytes[HEADER..];
+    while let Some((head, behind)) = rest.split_at_mut_checked(RECORD_HEAD) {
+        let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
+        let end = usize::try_from(length).unwrap_or(usize::MAX).min(behind.len());
+        let (body, behind) = behind.split_at_mut(end);
+        head[8..12].copy_from_slice(&checksum(body));
+        let of_head = checksum(&head[..12]);
+        head[12..].copy_from_slice(&of_head);
+        rest = behind;
+    }
+}
+
+/// The number that checksums of a log begin with.
+fn seal_of(meta: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(meta).ok()?;
+    let digits = text.lines().find_map(|line| line.strip_prefix("log "))?;
+    u64::from_str_radix(digits, 16).ok()
+}

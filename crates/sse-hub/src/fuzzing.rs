@@ -1,0 +1,27 @@
+//! What the fuzz targets of this workspace need beside the API.
+
+use std::ffi::OsString;
+
+use axum::Router;
+use sse_axum::Transports;
+use sse_cluster::ClusterConfig;
+use sse_core::Manager;
+
+use crate::{server, settings::Settings};
+
+/// Makes the routes that a hub with this command line serves, and the manager behind them.
+///
+/// # Errors
+///
+/// Returns what is wrong with the command line.
+pub fn routes(arguments: &[&str]) -> Result<(Router, Manager), String> {
+    let arguments = std::iter::once("sse-hub").chain(arguments.iter().copied()).map(OsString::from);
+    let settings = Settings::gather(arguments).map_err(|error| format!("{error:?}"))?;
+    let builder = Manager::builder().config(settings.streams);
+    let (limits, transformer) = (settings.management, settings.transformer);
+    let node = ClusterConfig::new();
+    let (cluster, router) =
+        server::app(builder, node, limits, transformer, settings.configured, &Transports::default())
+            .map_err(|error| format!("{error:?}"))?;
+    Ok((router, cluster.manager().clone()))
+}

@@ -1,0 +1,61 @@
+//! What the fuzz targets of this workspace need beside the API.
+
+use bytes::Bytes;
+use serde_json::Value;
+use sse_core::{Cursor, Entry, Epoch};
+
+use crate::{
+    api::{self, ConsumerInfo, StreamInfo},
+    consumer::Place,
+    entry::Fingerprint,
+    found::Found,
+    link::Generation,
+};
+
+/// Reads the bytes of a server as the answer to every question that is asked.
+pub fn read_answer(bytes: &[u8]) {
+    let _ = api::read_ack(bytes);
+    let _ = api::read::<ConsumerInfo>(bytes);
+    let _ = api::read::<Value>(bytes);
+    let _ = api::read_message(bytes);
+    if let Ok(StreamInfo { state, .. }) = api::read(bytes) {
+        let (trimmed, head, holes) = (state.trimmed(), state.last_seq, state.num_deleted);
+        let found = Found { epoch: epoch(), generation: Generation::NONE, trimmed, head, holes };
+        check(&found, &[trimmed, head]);
+    }
+}
+
+/// Reads the subject for the acknowledgement of a message, which says where the message stands in its stream.
+pub fn read_place(reply: &str) {
+    if let Some(place) = Place::parse(reply) {
+        let head = place.sequence.saturating_add(place.pending);
+        let found = Found { epoch: epoch(), generation: Generation::NONE, trimmed: 0, head, holes: 0 };
+        check(&found, &[place.sequence]);
+    }
+}
+
+/// Reads the headers of a stored message.
+///
+/// # Panics
+///
+/// If a mark does not tell messages apart.
+pub fn read_headers(headers: &[u8], payload: &[u8]) {
+    let fingerprint = Fingerprint::of_stored(headers, payload);
+    assert_eq!(fingerprint, Fingerprint::of_stored(headers, payload));
+}
+
+fn epoch() -> Epoch {
+    Epoch::new("e").unwrap_or_else(|_| Epoch::random())
+}
+
+/// Asks of a log what readers and tails ask of it.
+fn check(found: &Found, sequences: &[u64]) {
+    let entry = |sequence: &u64| Entry { position: (*sequence).into(), payload: Bytes::new() };
+    let entries: Vec<_> = sequences.iter().map(entry).collect();
+    for sequence in sequences {
+        let cursor = Cursor::new(epoch(), (*sequence).into());
+        if let Ok(after) = found.sequence(&cursor) {
+            let _ = found.check_holes(after, &entries);
+        }
+    }
+}
