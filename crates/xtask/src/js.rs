@@ -74,6 +74,14 @@ impl Package {
     }
 }
 
+/// Installs what the lock file of a package says, unless that was done.
+pub(crate) fn install(folder: &Path) -> Result<(), Error> {
+    if folder.join("node_modules").is_dir() {
+        return Ok(());
+    }
+    run(&mut npm(folder, &["ci", "--no-audit", "--no-fund"]))
+}
+
 fn npm(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new("npm");
     command.args(arguments).current_dir(folder);

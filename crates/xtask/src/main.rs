@@ -6,6 +6,7 @@ mod chaos;
 mod date;
 mod error;
 mod floors;
+mod fuzz;
 mod graph;
 mod install;
 mod js;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     let result = match arguments.as_slice() {
         [command, rest @ ..] if command == "chaos" => chaos::run(rest),
         [command, rest @ ..] if command == "advisories" => advisories::run(rest),
+        [command, rest @ ..] if command == "fuzz" => fuzz::run(rest),
         [command] => chosen(command).and_then(|steps| steps::run(&steps)),
         _ => Err(usage("expected one command")),
     };
@@ -52,7 +54,8 @@ fn usage(problem: &str) -> Error {
     }
     text.push_str(
         "\n  advisories … refresh the advisories of that step: see `cargo xtask advisories --help`\n  \
-         chaos …      the long form of that step, or what its arguments say: see `cargo xtask chaos --help`\n",
+         chaos …      the long form of that step, or what its arguments say: see `cargo xtask chaos --help`\n  \
+         fuzz …       look for inputs that break a property, for minutes: see `cargo xtask fuzz --help`\n",
     );
     Error::new(text)
 }
@@ -90,6 +93,8 @@ mod tests {
     fn an_unknown_command_is_answered_with_the_usage() {
         let error = chosen("tset").err().unwrap().to_string();
         assert!(error.contains("no command `tset`"), "{error}");
-        assert!(error.contains("bench-once"), "{error}");
+        for command in ["bench-once", "advisories", "chaos …", "fuzz …"] {
+            assert!(error.contains(command), "{error}");
+        }
     }
 }
