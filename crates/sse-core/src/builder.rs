@@ -177,7 +177,8 @@ impl Builder {
     /// [`Builder::log`] says how much of it this manager holds in memory.
     ///
     /// It is followed by a task on the runtime of whoever first connects, publishes or calls [`Manager::follow`]. Streams are refused with
-    /// [`Cause::Starting`](crate::Cause::Starting) until the log was followed to its end once.
+    /// [`Cause::Starting`](crate::Cause::Starting) until the log was followed to its end once;
+    /// [`Manager::started`] waits for that, and the servers of the adapters do so before they accept clients.
     pub fn backplane(mut self, backplane: impl Backplane) -> Self {
         self.backplane = Some(Arc::new(backplane));
         self

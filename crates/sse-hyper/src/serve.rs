@@ -19,6 +19,7 @@ use sse_core::{Drain, Manager};
 use sse_socket::SocketOptions;
 use tokio::{
     net::TcpListener,
+    sync::oneshot,
     task::JoinSet,
     time::{Instant, sleep, timeout_at},
 };
@@ -234,7 +235,6 @@ where
             tracing::debug!(%error, "socket options of the listener");
         }
         let shutdown = Arc::new(shutdown);
-        let listener = Arc::new(listener);
         let door =
             Door { listener, service, options, terms, max_connections, shutdown: Arc::clone(&shutdown) };
         // Before anybody is accepted: whoever connects meanwhile waits.
@@ -249,7 +249,8 @@ where
         }
         // A task of its own, which is where the connections are: on the thread that waits for this server each would have to be brought to another.
         let mut accepting = JoinSet::new();
-        accepting.spawn(door.clone().open());
+        let (close, closed) = oneshot::channel::<()>();
+        accepting.spawn(door.open_until(closed));
         let ends = async {
             signal.await;
             announce(&managers, &drain).await;
@@ -263,13 +264,17 @@ where
                 }
             }
         }
-        accepting.shutdown().await;
         // The drain waits for the connections that there are now, and not for those that come.
+        drop(close);
         let late = Arc::new(Shutdown::new(linger));
+        let mut late_comers = JoinSet::new();
         let deadline = Instant::now() + drain.deadline().min(FOREVER);
-        accepting.spawn(door.for_late(&late).open());
+        if let Some(Ok(door)) = accepting.join_next().await {
+            let mut door = door.for_late(&late);
+            late_comers.spawn(async move { door.open().await });
+        }
         stop(&shutdown, &managers, drain.delay(Duration::ZERO), &reception).await;
-        accepting.shutdown().await;
+        late_comers.shutdown().await;
         late.enter(Phase::Draining);
         if timeout_at(deadline, late.all_closed()).await.is_err() {
             late.enter(Phase::Aborting);
@@ -297,9 +302,8 @@ async fn announce(managers: &[Manager], drain: &Drain) {
 }
 
 /// Where clients come in.
-#[derive(Clone)]
 struct Door<S> {
-    listener: Arc<TcpListener>,
+    listener: TcpListener,
     service: S,
     options: SocketOptions,
     terms: Terms,
@@ -326,8 +330,16 @@ where
         self
     }
 
+    /// Lets clients in until the sender is dropped; returns the door.
+    async fn open_until(mut self, closed: oneshot::Receiver<()>) -> Self {
+        tokio::select! {
+            never = self.open() => match never {},
+            _ = closed => self,
+        }
+    }
+
     /// Lets clients in, as long as it is polled.
-    async fn open(self) -> Infallible {
+    async fn open(&mut self) -> Infallible {
         loop {
             self.shutdown.fewer_than(self.max_connections).await;
             match self.listener.accept().await {
