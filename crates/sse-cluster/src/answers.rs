@@ -2,7 +2,10 @@
 
 use std::{error::Error, sync::Arc, time::Duration};
 
-use sse_core::{Caller, ConnectionQuery, Disconnect, RenewError};
+use sse_core::{
+    Caller, ConnectionQuery, Disconnect, RenewError,
+    throttle::{INTERVAL, Throttle},
+};
 use tokio::{sync::mpsc, task::JoinSet};
 use tracing::{debug, warn};
 
@@ -21,6 +24,9 @@ const AT_ONCE: usize = 16;
 /// Streams in one answer, and bytes of them beyond which there are fewer: a signal that every backplane takes.
 const STREAMS: u32 = 256;
 const BYTES: usize = 256 << 10;
+
+/// Limits how often a large description is logged: a client with long topics can cause it at every look.
+static LARGE: Throttle = Throttle::new(INTERVAL);
 
 /// What another node wants to know.
 #[derive(Debug)]
@@ -104,8 +110,10 @@ impl Shared {
             let answer = Answer::Connections { items: page.items, next: page.next_cursor };
             let size = wire::write(&answer).len();
             if size <= BYTES || limit == 1 {
-                if size > BYTES {
-                    warn!(size, "one stream's description is large; a backplane may not take it");
+                if size > BYTES
+                    && let Some(left_out) = LARGE.admit("description")
+                {
+                    warn!(size, left_out, "one stream's description is large; a backplane may not take it");
                 }
                 return answer;
             }

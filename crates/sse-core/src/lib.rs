@@ -88,6 +88,7 @@ mod sync;
 mod system;
 mod table;
 mod target;
+pub mod throttle;
 mod ticker;
 mod tickets;
 mod turn;

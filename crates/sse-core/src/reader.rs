@@ -17,8 +17,12 @@ use crate::{
     order::Order,
     segment::Segment,
     sync::Mutex,
+    throttle::{INTERVAL, Throttle},
     turn::Turn,
 };
+
+/// Limits how often a part that cannot be read is logged: every client that returns may ask for it.
+static FAILURES: Throttle = Throttle::new(INTERVAL);
 
 /// How much is read at once.
 const PAGE: ReadLimit = ReadLimit { entries: 1024, bytes: 1 << 20 };
@@ -119,7 +123,9 @@ impl Reader {
             }
             Err(error) => {
                 // Of another epoch the streams hear when the manager does.
-                warn!(%after, error = &error as &dyn std::error::Error, "an older part of the log cannot be read");
+                if let Some(left_out) = FAILURES.admit("read") {
+                    warn!(%after, error = &error as &dyn std::error::Error, left_out, "an older part of the log cannot be read");
+                }
                 return false;
             }
         };

@@ -15,7 +15,10 @@ use std::{
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use sse_core::{Drain, Manager};
+use sse_core::{
+    Drain, Manager,
+    throttle::{INTERVAL, Throttle},
+};
 use sse_socket::SocketOptions;
 use tokio::{
     net::TcpListener,
@@ -378,11 +381,16 @@ async fn stop(shutdown: &Shutdown, managers: &[Manager], drain: Drain, reception
     }
 }
 
+/// Limits how often a shortage is logged: clients can cause it, and it is tried again ten times a second.
+static FAILURES: Throttle = Throttle::new(INTERVAL);
+
 /// A connection that failed before it was accepted is its client's affair; anything else is shortage (`EMFILE`), which passes.
 async fn after(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
-        warn!(%error, "accepting fails");
+        if let Some(left_out) = FAILURES.admit("accept") {
+            warn!(%error, left_out, "failed to accept a connection");
+        }
         sleep(Duration::from_millis(100)).await;
     }
 }

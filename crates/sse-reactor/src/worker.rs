@@ -9,7 +9,10 @@ use std::{
 };
 
 use mio::{Events, Poll, Token, net::TcpStream};
-use sse_core::Frame;
+use sse_core::{
+    Frame,
+    throttle::{INTERVAL, Throttle},
+};
 use tracing::{debug, error, warn};
 
 use crate::{
@@ -22,6 +25,9 @@ use crate::{
     table::Table,
     waker::Wakers,
 };
+
+/// Limits how often a shortage is logged: every client that connects can meet it.
+static FAILURES: Throttle = Throttle::new(INTERVAL);
 
 /// Of the mailbox.
 pub(crate) const WAKE: Token = Token(usize::MAX);
@@ -147,7 +153,9 @@ impl Worker {
                 self.turn(key, |connection, place, tools| connection.begin(head, place, tools));
             }
             (Err((error, connection)), _) => {
-                warn!(%error, "a stream's socket cannot be watched");
+                if let Some(left_out) = FAILURES.admit("watch") {
+                    warn!(%error, left_out, "a stream's socket cannot be watched");
+                }
                 self.fail(connection);
             }
             // More than four thousand million are there.
