@@ -2,9 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use sse_auth::{AuthError, Authenticator, Identity, Origins, Refusal, RequestView, Tickets};
+use sse_auth::{AuthError, Authenticator, Identity, Origins, RequestView, Tickets, Verdict};
 use sse_core::{Caller, Cause, FieldError, LoginId, UserId};
-use tracing::{debug, warn};
+
+use crate::denial::Denial;
 
 /// Who comes in: finds out who is asking, and whether that page may ask. A clone is cheap.
 ///
@@ -29,7 +30,10 @@ pub struct Gate {
     tickets: Option<Tickets>,
     origins: Arc<Origins>,
     anonymous: bool,
+    observer: Option<Observer>,
 }
+
+type Observer = Arc<dyn Fn(&Denial) + Send + Sync>;
 
 impl Gate {
     /// Lets in whom the authenticator recognises, by cookie only from the server's own pages.
@@ -39,6 +43,7 @@ impl Gate {
             tickets: None,
             origins: Arc::new(Origins::none()),
             anonymous: false,
+            observer: None,
         }
     }
 
@@ -49,7 +54,15 @@ impl Gate {
         self
     }
 
-    /// Takes tickets too, before it looks for other credentials. For streams alone: what a ticket opens must not give tickets out.
+    /// Tells a function why callers are refused, in place of the log of this crate: at `info` for the first of each kind in ten seconds, at `debug`
+    /// for the others.
+    #[must_use]
+    pub fn observe(mut self, observer: impl Fn(&Denial) + Send + Sync + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// Takes tickets too, beside other credentials. For streams alone: what a ticket opens must not give tickets out.
     #[must_use]
     pub fn tickets(mut self, tickets: &Tickets) -> Self {
         self.tickets = Some(tickets.clone());
@@ -63,37 +76,32 @@ impl Gate {
         self
     }
 
-    /// Who makes a request.
+    /// Who makes a request. All of its credentials are checked, and those that verify must be of one user ([`Verdict`]).
     ///
     /// # Errors
     /// The cause that a stream is refused with, and nothing that would help a forger: [`Cause::Unauthenticated`] (401),
-    /// [`Cause::CrossSite`] (403), [`Cause::Unavailable`] (503). The log has the reason, at `debug`, or at `warn` where it is the server's.
+    /// [`Cause::CrossSite`] (403), [`Cause::Unavailable`] (503). The log has the reason, see [`observe`](Self::observe).
     ///
     /// *Cancel safety.* Dropped, it may have used a ticket up.
     pub async fn admit(&self, request: &RequestView<'_>) -> Result<Caller, Cause> {
-        let identity = match &self.tickets {
-            Some(tickets) => match tickets.authenticate(request).await {
-                Ok(None) => self.authenticator.authenticate(request).await,
-                found => found,
-            },
-            None => self.authenticator.authenticate(request).await,
-        };
-        let identity = identity.map_err(|error| refused(&error))?;
-        let Some(identity) = identity else {
-            return if self.anonymous { Ok(Caller::anonymous()) } else { Err(Cause::Unauthenticated) };
-        };
-        if let Err(error) = self.origins.check(request, identity.credential) {
-            debug!(%error, "refused: a cookie from elsewhere");
-            return Err(Cause::CrossSite);
-        }
-        self.known(&identity)
+        self.examine(request).await.map_err(|denial| self.deny(&denial))
     }
 
-    fn known(&self, identity: &Identity) -> Result<Caller, Cause> {
-        caller(identity).map_err(|error| {
-            debug!(%error, "refused: the user's id can be none of a stream");
-            Cause::Unauthenticated
-        })
+    async fn examine(&self, request: &RequestView<'_>) -> Result<Caller, Denial> {
+        let identity = self.identify(request).await.map_err(Denial::Credentials)?;
+        let Some(identity) = identity else {
+            return if self.anonymous { Ok(Caller::anonymous()) } else { Err(Denial::Missing) };
+        };
+        self.origins.check(request, identity.credential).map_err(Denial::Page)?;
+        caller(&identity).map_err(Denial::User)
+    }
+
+    async fn identify(&self, request: &RequestView<'_>) -> Result<Option<Identity>, AuthError> {
+        let Some(tickets) = &self.tickets else { return self.authenticator.authenticate(request).await };
+        let mut verdict = Verdict::new();
+        verdict.add(tickets.authenticate(request).await)?;
+        verdict.add(self.authenticator.authenticate(request).await)?;
+        verdict.finish()
     }
 
     /// Who is meant by a token that arrived in another way than a header, such as in the body of a call.
@@ -109,8 +117,54 @@ impl Gate {
     /// # Errors
     /// As [`admit`](Self::admit); nobody is meant by any where the gate takes none.
     pub fn admit_ticket(&self, ticket: &str) -> Result<Caller, Cause> {
-        let identity = self.tickets.as_ref().ok_or(Cause::Unauthenticated)?.take(ticket);
-        self.known(&identity.map_err(|error| refused(&error))?)
+        let tickets = self.tickets.as_ref().ok_or(AuthError::Unrecognized);
+        let identity = tickets.and_then(|tickets| tickets.take(ticket)).map_err(Denial::Credentials);
+        let admitted = identity.and_then(|identity| caller(&identity).map_err(Denial::User));
+        admitted.map_err(|denial| self.deny(&denial))
+    }
+
+    /// The one caller of a request of which several parts were admitted or refused, such as its headers and a token in its body: by the rule of
+    /// [`Verdict`], no part is chosen by its place.
+    ///
+    /// # Errors
+    /// The cause of a part that is refused, if no part names a caller; [`Cause::Unauthenticated`] if parts name different users.
+    pub fn agree(&self, parts: impl IntoIterator<Item = Result<Caller, Cause>>) -> Result<Caller, Cause> {
+        let (mut found, mut nobody, mut refused) = (None::<Caller>, None, None);
+        for part in parts {
+            match (part, found.take()) {
+                (Ok(caller), known) if is_nobody(&caller) => (found, nobody) = (known, Some(caller)),
+                (Ok(caller), None) => found = Some(caller),
+                (Ok(caller), Some(known)) if caller.user.is_none() || known.user.is_none() => {
+                    found = Some(if known.user.is_none() { known } else { caller });
+                }
+                (Ok(caller), Some(known)) if caller.user == known.user => {
+                    let end = |caller: &Caller| caller.expires_at.unwrap_or(u64::MAX);
+                    found = Some(if end(&caller) > end(&known) { caller } else { known });
+                }
+                (Ok(_), Some(_)) => return Err(self.deny(&Denial::Credentials(AuthError::Ambiguous))),
+                (Err(cause), known) => {
+                    found = known;
+                    // A part that could not be checked may be good.
+                    let says_more = refused
+                        .as_ref()
+                        .is_none_or(|known: &Cause| !known.is_temporary() && cause.is_temporary());
+                    refused = if says_more { Some(cause) } else { refused };
+                }
+            }
+        }
+        match (found, refused) {
+            (Some(caller), _) => Ok(caller),
+            (None, Some(cause)) => Err(cause),
+            (None, None) => nobody.ok_or_else(|| self.deny(&Denial::Missing)),
+        }
+    }
+
+    fn deny(&self, denial: &Denial) -> Cause {
+        match &self.observer {
+            Some(observer) => observer(denial),
+            None => denial.log(),
+        }
+        denial.cause()
     }
 
     /// The sites whose pages may come with cookies; the same are those of CORS.
@@ -133,17 +187,9 @@ pub fn caller(identity: &Identity) -> Result<Caller, FieldError> {
     Ok(caller)
 }
 
-fn refused(error: &AuthError) -> Cause {
-    match error.refusal() {
-        Refusal::Unavailable => {
-            warn!(error = error as &dyn std::error::Error, "credentials cannot be checked");
-            Cause::Unavailable
-        }
-        _ => {
-            debug!(%error, "credentials refused");
-            Cause::Unauthenticated
-        }
-    }
+/// Whether a caller was let in without credentials. A backend is no user either, and has claims.
+fn is_nobody(caller: &Caller) -> bool {
+    caller.user.is_none() && caller.claims.is_empty()
 }
 
 impl fmt::Debug for Gate {

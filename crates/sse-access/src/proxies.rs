@@ -4,7 +4,7 @@ use std::{net::IpAddr, str::FromStr};
 
 use ipnet::IpNet;
 use rfc7239::{NodeIdentifier, NodeName};
-use sse_auth::RequestView;
+use sse_auth::{OwnOrigin, RequestView};
 use thiserror::Error;
 
 /// How many addresses of a header are looked at, from its end.
@@ -92,6 +92,24 @@ impl Proxies {
         client
     }
 
+    /// The origin under which the client of a request over a connection from `peer` reached the first proxy that tells, or this server, which speaks
+    /// `scheme` itself; `None` where the request does not say it.
+    ///
+    /// Proxies tell it in `X-Forwarded-Host` and `X-Forwarded-Proto`, or in `host=` and `proto=` of `Forwarded`. Of several values the last counts,
+    /// which the nearest proxy wrote.
+    #[must_use]
+    pub fn own_origin(&self, peer: IpAddr, request: &RequestView<'_>, scheme: &str) -> Option<OwnOrigin> {
+        let (host, proto) = match self.header {
+            _ if !self.contain(peer.to_canonical()) => (None, None),
+            ProxyHeader::XForwardedFor => {
+                (last_value(request, "x-forwarded-host"), last_value(request, "x-forwarded-proto"))
+            }
+            ProxyHeader::Forwarded => last_element(request),
+        };
+        let authority = host.as_deref().or(request.requested_authority())?;
+        OwnOrigin::new(Some(proto.as_deref().unwrap_or(scheme)), authority)
+    }
+
     /// The addresses that the proxies tell, the nearest first; `None` for what is no address.
     fn hops(&self, request: &RequestView<'_>) -> Vec<Option<IpAddr>> {
         match self.header {
@@ -131,6 +149,22 @@ fn last(hops: impl Iterator<Item = Option<IpAddr>>) -> Vec<Option<IpAddr>> {
 
 fn joined(request: &RequestView<'_>, name: &str) -> Vec<String> {
     request.header_values(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect()
+}
+
+fn last_value(request: &RequestView<'_>, name: &str) -> Option<String> {
+    let values = joined(request, name);
+    let last = values.last()?.rsplit(',').next()?.trim();
+    (!last.is_empty()).then(|| last.to_owned())
+}
+
+/// Host and protocol of the last element of `Forwarded`.
+fn last_element(request: &RequestView<'_>) -> (Option<String>, Option<String>) {
+    let values = joined(request, "forwarded");
+    let last = values.last().and_then(|value| rfc7239::parse(value).last());
+    let Some(Ok(element)) = last else { return (None, None) };
+    // A port makes the host a quoted string (RFC 7239, section 4).
+    let text = |value: &str| value.trim_matches('"').to_owned();
+    (element.host.map(text), element.protocol.map(text))
 }
 
 fn address_of(node: &NodeIdentifier<'_>) -> Option<IpAddr> {
@@ -212,6 +246,67 @@ mod tests {
                 expected,
                 "{value}"
             );
+        }
+    }
+
+    #[test]
+    fn the_origin_is_what_the_nearest_proxy_tells() {
+        let own = |header, peer: &str, headers: &[(&str, &str)]| {
+            let proxies = Proxies::new(["10.0.0.0/8"]).unwrap().header(header);
+            let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes()));
+            let request = RequestView::new("GET").headers(headers);
+            let own = proxies.own_origin(peer.parse().unwrap(), &request, "http");
+            own.map_or_else(|| "none".to_owned(), |own| own.to_string())
+        };
+        use ProxyHeader::{Forwarded, XForwardedFor};
+        let host = ("host", "hub:8080");
+        let (name, proto) = (("x-forwarded-host", "App.example.com"), ("x-forwarded-proto", "https"));
+        let standard = ("forwarded", "for=1.2.3.4;host=\"app.example.com:444\";proto=https");
+        for (header, peer, headers, expected) in [
+            (XForwardedFor, "10.0.0.1", &[host][..], "http://hub:8080"),
+            (XForwardedFor, "10.0.0.1", &[host, name], "http://app.example.com"),
+            (XForwardedFor, "10.0.0.1", &[host, proto], "https://hub:8080"),
+            (XForwardedFor, "10.0.0.1", &[host, name, proto], "https://app.example.com"),
+            (XForwardedFor, "10.0.0.1", &[name, proto], "https://app.example.com"),
+            (XForwardedFor, "6.6.6.6", &[host, name, proto], "http://hub:8080"),
+            (XForwardedFor, "6.6.6.6", &[name, proto], "none"),
+            (XForwardedFor, "10.0.0.1", &[host, standard], "http://hub:8080"),
+            (
+                XForwardedFor,
+                "10.0.0.1",
+                &[("x-forwarded-host", "evil.example"), name, host],
+                "http://app.example.com",
+            ),
+            (
+                XForwardedFor,
+                "10.0.0.1",
+                &[("x-forwarded-host", "evil.example, app.example.com")],
+                "http://app.example.com",
+            ),
+            (
+                XForwardedFor,
+                "10.0.0.1",
+                &[("x-forwarded-proto", "https"), ("x-forwarded-proto", "http"), host],
+                "http://hub:8080",
+            ),
+            (XForwardedFor, "10.0.0.1", &[("x-forwarded-host", ""), host], "http://hub:8080"),
+            (XForwardedFor, "10.0.0.1", &[("x-forwarded-host", "u@evil"), host], "none"),
+            (Forwarded, "10.0.0.1", &[host, standard, name], "https://app.example.com:444"),
+            (
+                Forwarded,
+                "10.0.0.1",
+                &[host, ("forwarded", "host=evil.example, host=app.example.com")],
+                "http://app.example.com",
+            ),
+            (
+                Forwarded,
+                "10.0.0.1",
+                &[host, ("forwarded", "host=evil.example, for=10.0.0.9")],
+                "http://hub:8080",
+            ),
+            (Forwarded, "6.6.6.6", &[host, standard], "http://hub:8080"),
+        ] {
+            assert_eq!(own(header, peer, headers), expected, "{header:?} {peer} {headers:?}");
         }
     }
 

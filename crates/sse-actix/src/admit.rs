@@ -4,11 +4,12 @@ use actix_web::{
     Error, HttpMessage, HttpRequest,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
+    http::uri::Authority,
     middleware::Next,
     web,
 };
 use sse_access::Gate;
-use sse_auth::RequestView;
+use sse_auth::{OwnOrigin, RequestView};
 
 /// Finds out who makes each request, as a middleware: `.wrap(from_fn(sse_actix::admit))`, with the [`Gate`] in the app's data.
 ///
@@ -30,9 +31,14 @@ pub async fn admit(
     next.call(request).await
 }
 
-/// A request, as far as authentication looks at it.
+/// A request, as far as authentication looks at it. An [`OwnOrigin`] among its extensions is the one under which the client reached the server;
+/// without it the request's authority is taken for that.
 #[must_use]
 pub fn view(request: &HttpRequest) -> RequestView<'_> {
     let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    RequestView::new(request.method().as_str()).query(request.uri().query()).headers(headers)
+    RequestView::new(request.method().as_str())
+        .authority(request.uri().authority().map(Authority::as_str))
+        .served_as(request.extensions().get::<OwnOrigin>().cloned())
+        .query(request.uri().query())
+        .headers(headers)
 }

@@ -57,12 +57,18 @@ impl ApiKey {
 #[async_trait]
 impl Authenticator for ApiKey {
     async fn authenticate(&self, request: &RequestView<'_>) -> Result<Option<Identity>, AuthError> {
-        let Some(token) = request.bearer_token()? else { return Ok(None) };
-        // Digests have one length, so not even that of the key can be timed.
-        match bool::from(Sha256::digest(token).as_slice().ct_eq(&self.digest)) {
-            true => Ok(Some(Identity::without_user(Credential::Bearer).claims(self.claims.clone()))),
-            false => Ok(None),
+        let mut malformed = None;
+        for token in request.bearer_tokens() {
+            match token {
+                // Digests have one length, so not even that of the key can be timed.
+                Ok(token) if Sha256::digest(token).as_slice().ct_eq(&self.digest).into() => {
+                    return Ok(Some(Identity::without_user(Credential::Bearer).claims(self.claims.clone())));
+                }
+                Ok(_) => {}
+                Err(error) => _ = malformed.get_or_insert(error),
+            }
         }
+        malformed.map_or(Ok(None), Err)
     }
 }
 

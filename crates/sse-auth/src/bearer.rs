@@ -4,20 +4,25 @@ use std::str;
 
 use crate::error::AuthError;
 
-/// The token; `None` without a value or with another scheme.
-pub(crate) fn token(value: Option<&[u8]>) -> Result<Option<&str>, AuthError> {
-    let Some(value) = value else { return Ok(None) };
-    let value = str::from_utf8(value).map_err(|_| AuthError::Malformed("`authorization` is not UTF-8"))?;
-    let value = value.trim_matches([' ', '\t']);
-    let (scheme, token) = value.split_once([' ', '\t']).unwrap_or((value, ""));
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Ok(None);
+/// The bearer tokens of a header's values. Other schemes are as if they were absent: a proxy in front may have added them for itself.
+///
+/// Proxies may also join several values with commas, which no token holds.
+pub(crate) fn tokens<'a>(
+    values: impl Iterator<Item = &'a [u8]>,
+) -> impl Iterator<Item = Result<&'a str, AuthError>> {
+    values.flat_map(|value| value.split(|byte| *byte == b',')).filter_map(token)
+}
+
+fn token(value: &[u8]) -> Option<Result<&str, AuthError>> {
+    let value = value.trim_ascii();
+    let end = value.iter().position(u8::is_ascii_whitespace).unwrap_or(value.len());
+    let (scheme, token) = value.split_at(end);
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
+        return None;
     }
-    let token = token.trim_start_matches([' ', '\t']);
-    if !is_token(token.as_bytes()) {
-        return Err(AuthError::Malformed("`authorization` has no bearer token"));
-    }
-    Ok(Some(token))
+    let token = token.trim_ascii_start();
+    let malformed = AuthError::Malformed("`authorization` has no bearer token");
+    Some(str::from_utf8(token).ok().filter(|_| is_token(token)).ok_or(malformed))
 }
 
 /// No spaces and no commas: `Bearer a, Bearer b` is two headers that somebody folded into one.
@@ -29,33 +34,57 @@ pub(crate) fn is_token(token: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    fn all(values: &[&[u8]]) -> Vec<Option<String>> {
+        tokens(values.iter().copied()).map(|token| token.ok().map(str::to_owned)).collect()
+    }
+
+    fn some(tokens: &[&str]) -> Vec<Option<String>> {
+        tokens.iter().map(|token| Some((*token).to_owned())).collect()
+    }
+
     #[test]
     fn the_scheme_has_any_case() {
-        for value in ["Bearer a.b", "bearer a.b", "BEARER   a.b ", "Bearer\ta.b"] {
-            assert_eq!(token(Some(value.as_bytes())).unwrap(), Some("a.b"), "{value:?}");
+        for value in ["Bearer a.b", "bearer a.b", "BEARER   a.b ", "Bearer\ta.b", "\tBearer a.b"] {
+            assert_eq!(all(&[value.as_bytes()]), some(&["a.b"]), "{value:?}");
         }
     }
 
     #[test]
-    fn other_schemes_are_not_ours() {
-        for value in [None, Some("Basic eDp5"), Some(""), Some("Bearera.b"), Some("a.b")] {
-            assert_eq!(token(value.map(str::as_bytes)).unwrap(), None, "{value:?}");
+    fn other_schemes_are_as_if_absent() {
+        let values: [&[u8]; 13] = [
+            b"",
+            b"Basic eDp5",
+            b"basic",
+            b"Digest username=\"x\", realm=\"y\", qop=auth",
+            b"Negotiate YII=",
+            b"NTLM TlRM",
+            b"DPoP a.b",
+            b"AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=c, Signature=d",
+            b"Bearera.b",
+            b"a.b",
+            b"Basic \xff",
+            b"\xff",
+            b",,",
+        ];
+        for value in values {
+            assert_eq!(all(&[value]), [], "{value:?}");
+            assert_eq!(all(&[value, b"Bearer a.b"]), some(&["a.b"]), "{value:?}");
+            assert_eq!(all(&[b"Bearer a.b", value]), some(&["a.b"]), "{value:?}");
+            assert_eq!(all(&[&[value, b", Bearer a.b"].concat()]), some(&["a.b"]), "{value:?}");
         }
+    }
+
+    #[test]
+    fn all_tokens_are_found() {
+        assert_eq!(all(&[b"Bearer a", b"Bearer b, bearer c"]), some(&["a", "b", "c"]));
     }
 
     #[test]
     fn a_bearer_without_one_token_is_malformed() {
-        let bad: [&[u8]; 7] = [
-            b"Bearer",
-            b"Bearer ",
-            b"Bearer a b",
-            b"Bearer a,b",
-            b"Bearer a\0",
-            b"Bearer \xff",
-            "Bearer ä".as_bytes(),
-        ];
+        let bad: [&[u8]; 6] =
+            [b"Bearer", b"Bearer ", b"Bearer a b", b"Bearer a\0", b"Bearer \xff", "Bearer ä".as_bytes()];
         for value in bad {
-            assert!(matches!(token(Some(value)), Err(AuthError::Malformed(_))), "{value:?}");
+            assert_eq!(all(&[value]), [None], "{value:?}");
         }
     }
 }

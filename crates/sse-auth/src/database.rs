@@ -8,15 +8,20 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     authenticator::Authenticator,
+    candidates::Candidates,
     clock::{Clock, SystemClock},
     error::{AuthError, SharedError},
     identity::{Credential, Identity},
     request::RequestView,
     session_store::{SessionStore, StoredSession},
+    verdict::Verdict,
 };
 
 /// An UUID has 36 bytes; no session id needs more than this.
 const MAX_ID: usize = 512;
+
+/// Maximum number of ids in one request: each may be a query of the database.
+const MAX_PRESENTED: usize = 4;
 
 /// Recognises users by an opaque session id in a cookie, which a [`SessionStore`] looks up.
 ///
@@ -95,6 +100,22 @@ impl DatabaseSessions {
             self.cache.entry(key(id)).or_insert_with_if(self.look_up(id), |answer| answer.until <= now).await;
         entry.into_value().session.map_err(AuthError::Store)
     }
+
+    async fn identity(&self, id: &str) -> Result<Identity, AuthError> {
+        if id.len() > MAX_ID {
+            return Err(AuthError::TooLong { limit: MAX_ID });
+        }
+        let session = self.session(id).await?.ok_or(AuthError::UnknownSession)?;
+        if let Some(at) = session.expires_at.filter(|at| *at <= self.clock.unix()) {
+            return Err(AuthError::Expired { at });
+        }
+        let StoredSession { user, claims, expires_at } = StoredSession::clone(&session);
+        if user.is_empty() {
+            return Err(AuthError::NoUser);
+        }
+        let identity = Identity::new(user, Credential::Cookie).login(id);
+        Ok(identity.claims(claims).expires_at(expires_at))
+    }
 }
 
 fn key(id: &str) -> [u8; 32] {
@@ -104,22 +125,17 @@ fn key(id: &str) -> [u8; 32] {
 #[async_trait]
 impl Authenticator for DatabaseSessions {
     async fn authenticate(&self, request: &RequestView<'_>) -> Result<Option<Identity>, AuthError> {
-        let cookies = request.cookies();
-        let mut ids = self.cookies.iter().filter_map(|name| cookies.get(name));
-        let Some(id) = ids.find(|id| !id.is_empty() && !crate::jwe::looks_like(id)) else { return Ok(None) };
-        if id.len() > MAX_ID {
-            return Err(AuthError::TooLong { limit: MAX_ID });
+        let mut ids = Candidates::at_most(MAX_PRESENTED);
+        for id in self.cookies.iter().flat_map(|name| request.cookie_values(name)) {
+            if !crate::jwe::looks_like(&id) {
+                ids.push(id)?;
+            }
         }
-        let session = self.session(&id).await?.ok_or(AuthError::UnknownSession)?;
-        if let Some(at) = session.expires_at.filter(|at| *at <= self.clock.unix()) {
-            return Err(AuthError::Expired { at });
+        let mut verdict = Verdict::new();
+        for id in ids.iter() {
+            verdict.add(self.identity(id).await.map(Some))?;
         }
-        let StoredSession { user, claims, expires_at } = StoredSession::clone(&session);
-        if user.is_empty() {
-            return Err(AuthError::NoUser);
-        }
-        let identity = Identity::new(user, Credential::Cookie).login(&*id);
-        Ok(Some(identity.claims(claims).expires_at(expires_at)))
+        verdict.finish()
     }
 }
 

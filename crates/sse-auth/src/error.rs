@@ -24,6 +24,18 @@ pub enum AuthError {
     /// Something that may be given once is given several times.
     #[error("{0} is given more than once")]
     Repeated(&'static str),
+    /// Several credentials verify, and name different users.
+    #[error("credentials of different users are presented together")]
+    Ambiguous,
+    /// More credentials are presented than are tried.
+    #[error("more than {limit} credentials are presented, or too large ones")]
+    TooMany {
+        /// Maximum number of credentials.
+        limit: usize,
+    },
+    /// A session cookie holds an opaque id, as sites with sessions in a database have it, and no encrypted token.
+    #[error("the session cookie holds an opaque id, as of a session in a database, and no encrypted token")]
+    OpaqueSession,
     /// The token is longer than allowed.
     #[error("the token is longer than {limit} bytes")]
     TooLong {
@@ -148,6 +160,39 @@ impl AuthError {
             Self::Expired { .. } => Refusal::Expired,
             Self::Keys(_) | Self::Store(_) | Self::Unavailable(_) => Refusal::Unavailable,
             _ => Refusal::Invalid,
+        }
+    }
+
+    /// A word for the variant, for metrics and for limits on how often it is logged.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unrecognized => "unrecognized",
+            Self::Repeated(_) => "repeated",
+            Self::Ambiguous => "ambiguous",
+            Self::TooMany { .. } => "too_many",
+            Self::OpaqueSession => "opaque_session",
+            Self::TooLong { .. } => "too_long",
+            Self::TooManyChunks { .. } => "too_many_chunks",
+            Self::MissingChunk { .. } => "missing_chunk",
+            Self::Malformed(_) => "malformed",
+            Self::Algorithm(_) => "algorithm",
+            Self::Encryption(_) => "encryption",
+            Self::HeaderParameter(_) => "header_parameter",
+            Self::UnknownKey => "unknown_key",
+            Self::AmbiguousKey { .. } => "ambiguous_key",
+            Self::Signature => "signature",
+            Self::Integrity => "integrity",
+            Self::Expired { .. } => "expired",
+            Self::NotYetValid { .. } => "not_yet_valid",
+            Self::Claim { .. } => "claim",
+            Self::NoUser => "no_user",
+            Self::UnknownSession => "unknown_session",
+            Self::UnknownTicket => "unknown_ticket",
+            Self::Keys(_) => "keys",
+            Self::Store(_) => "store",
+            Self::Refused(_) => "refused",
+            Self::Unavailable(_) => "unavailable",
         }
     }
 

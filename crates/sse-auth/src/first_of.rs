@@ -4,14 +4,17 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-use crate::{authenticator::Authenticator, error::AuthError, identity::Identity, request::RequestView};
+use crate::{
+    authenticator::Authenticator, error::AuthError, identity::Identity, request::RequestView,
+    verdict::Verdict,
+};
 
-/// Asks several authenticators in order; the first that finds credentials decides, whether it accepts or refuses them.
+/// Asks several authenticators, and lets in whom their answers agree on: see [`Verdict`], which is the rule for requests with several
+/// credentials. The first that finds credentials does not decide alone.
 ///
-/// Put what clients present on purpose (tickets, API keys, bearer tokens) before cookies, which browsers add by themselves.
-///
-/// A request with an `Authorization` header or a `ticket` that nobody is responsible for is refused ([`AuthError::Unrecognized`]): who
-/// presents credentials does not mean to be anonymous. Cookies that nobody knows are passed over, since every request is full of them.
+/// A request with a bearer token or a `ticket` that nobody is responsible for is refused ([`AuthError::Unrecognized`]): who
+/// presents credentials does not mean to be anonymous. Cookies that nobody knows are passed over, since every request is full of them, and so
+/// are other schemes of `Authorization`, which a proxy in front may have added for itself.
 #[derive(Clone, Default)]
 pub struct FirstOf {
     authenticators: Vec<Arc<dyn Authenticator>>,
@@ -35,14 +38,16 @@ impl FirstOf {
 #[async_trait]
 impl Authenticator for FirstOf {
     async fn authenticate(&self, request: &RequestView<'_>) -> Result<Option<Identity>, AuthError> {
+        let mut verdict = Verdict::new();
         for authenticator in &self.authenticators {
-            if let Some(identity) = authenticator.authenticate(request).await? {
-                return Ok(Some(identity));
-            }
+            verdict.add(authenticator.authenticate(request).await)?;
         }
         let presented =
-            request.header_value("authorization")?.is_some() || request.query_value("ticket")?.is_some();
-        if presented { Err(AuthError::Unrecognized) } else { Ok(None) }
+            || request.bearer_tokens().next().is_some() || request.query_values("ticket").next().is_some();
+        match verdict.finish()? {
+            None if presented() => Err(AuthError::Unrecognized),
+            found => Ok(found),
+        }
     }
 }
 

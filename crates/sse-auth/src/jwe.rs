@@ -43,6 +43,16 @@ pub(crate) fn looks_like(token: &str) -> bool {
     token.bytes().filter(|byte| *byte == b'.').count() == 4
 }
 
+/// Length of the tag of A256GCM in a token, in characters.
+pub(crate) const SHORT_TAG: usize = 22;
+/// Length of the tag of A256CBC-HS512 in a token, in characters.
+pub(crate) const LONG_TAG: usize = 43;
+
+/// The length of the tag, or of what there is of it, in the beginning of a token; `None` if its other parts are not complete.
+pub(crate) fn tag_length(start: &str) -> Option<usize> {
+    start.split('.').nth(4).map(str::len)
+}
+
 impl<'a> Jwe<'a> {
     pub(crate) fn parse(token: &'a str) -> Result<Self, AuthError> {
         let mut parts = token.split('.');

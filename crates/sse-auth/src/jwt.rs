@@ -9,6 +9,7 @@ use crate::{
     algorithm::Algorithm,
     authenticator::Authenticator,
     base64,
+    candidates::Candidates,
     claims::{self, Times},
     clock::Clock,
     error::{AuthError, ClaimProblem},
@@ -19,12 +20,16 @@ use crate::{
     key::Key,
     remote_jwks::RemoteJwks,
     request::RequestView,
+    verdict::Verdict,
 };
+
+/// Maximum number of tokens in headers, and in cookies, of one request: each costs a signature.
+const MAX_PRESENTED: usize = 8;
 
 /// Recognises callers by a signed token.
 ///
-/// `Authorization: Bearer` counts first, then the cookies in the order in which they were named. A bearer token that does not have the three parts of a
-/// JWT is left to the next authenticator; a cookie that does not is refused.
+/// Tokens in `Authorization: Bearer` and in the cookies that were named are all checked, and those that verify must be of one user
+/// ([`Verdict`]). A bearer token that does not have the three parts of a JWT is left to other authenticators; a cookie that does not is refused.
 #[derive(Debug)]
 pub struct Jwt {
     pub(crate) keys: Jwks,
@@ -51,19 +56,6 @@ impl Jwt {
     /// Tokens that are signed with one of some keys.
     pub fn builder() -> JwtBuilder {
         JwtBuilder::default()
-    }
-
-    fn token(&self, request: &RequestView<'_>) -> Result<Option<(String, Credential)>, AuthError> {
-        if let Some(token) = request.bearer_token()?.filter(|token| looks_like(token)) {
-            return Ok(Some((token.to_owned(), Credential::Bearer)));
-        }
-        let cookies = request.cookies();
-        let given = self.cookies.iter().filter_map(|name| cookies.get(name));
-        // A cookie that was emptied is one that was taken away.
-        Ok(given
-            .into_iter()
-            .find(|token| !token.is_empty())
-            .map(|token| (token.into_owned(), Credential::Cookie)))
     }
 
     async fn identity(&self, token: &str, credential: Credential) -> Result<Identity, AuthError> {
@@ -178,7 +170,24 @@ fn closeness(error: &AuthError) -> u8 {
 #[async_trait]
 impl Authenticator for Jwt {
     async fn authenticate(&self, request: &RequestView<'_>) -> Result<Option<Identity>, AuthError> {
-        let Some((token, credential)) = self.token(request)? else { return Ok(None) };
-        self.identity(&token, credential).await.map(Some)
+        let (mut bearers, mut cookies) =
+            (Candidates::at_most(MAX_PRESENTED), Candidates::at_most(MAX_PRESENTED));
+        let mut verdict = Verdict::new();
+        for token in request.bearer_tokens() {
+            match token {
+                Ok(token) if looks_like(token) => bearers.push(token.into())?,
+                Ok(_) => {}
+                Err(error) => verdict.add(Err(error))?,
+            }
+        }
+        for token in self.cookies.iter().flat_map(|name| request.cookie_values(name)) {
+            cookies.push(token)?;
+        }
+        for (tokens, credential) in [(bearers, Credential::Bearer), (cookies, Credential::Cookie)] {
+            for token in tokens.iter() {
+                verdict.add(self.identity(token, credential).await.map(Some))?;
+            }
+        }
+        verdict.finish()
     }
 }

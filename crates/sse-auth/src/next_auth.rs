@@ -6,6 +6,8 @@ use async_trait::async_trait;
 
 use crate::{
     authenticator::Authenticator,
+    candidates::Candidates,
+    chunks,
     claims::{self, Times},
     clock::Clock,
     error::AuthError,
@@ -14,15 +16,26 @@ use crate::{
     next_auth_builder::NextAuthBuilder,
     request::RequestView,
     session_keys::SessionKey,
+    verdict::Verdict,
 };
 
 /// 16 cookies of about 4 KB each.
-pub(crate) const MAX_SESSION: usize = 64 * 1024;
+const MAX_SESSION: usize = 64 * 1024;
+
+/// Maximum number of session cookies, and of ways to put chunks together, that are tried for one request.
+const MAX_PRESENTED: usize = 32;
+
+/// Maximum number of bearer tokens that are tried for one request.
+const MAX_BEARERS: usize = 8;
+
+/// A session's id in a database is a UUID, or some 32 to 64 random characters.
+const MAX_OPAQUE: usize = 512;
 
 /// Recognises the users of a site that signs them in with NextAuth v4 or Auth.js v5, by the site's own secret and session cookie.
 ///
-/// A cookie counts first, then `Authorization: Bearer`, as on the site itself. Cookies are looked for in the order of their names
-/// ([`NextAuthBuilder::cookie_name`]): whole, then in chunks. The first that is authentic decides, even when it has expired.
+/// Session cookies of all names ([`NextAuthBuilder::cookie_name`]), whole and in chunks, and tokens in `Authorization: Bearer` are all checked.
+/// Those that verify must be of one user ([`Verdict`]). The libraries themselves choose by place: v4 takes the first cookie of a name in
+/// the Pages Router and the last one in the App Router, v5 the first, and both take the header only where there is no cookie.
 ///
 /// A session cookie that is no encrypted token is refused; see [`NextAuthBuilder::pass_opaque_ids`].
 #[derive(Debug)]
@@ -47,54 +60,63 @@ pub(crate) enum OpaqueIds {
     Passed,
 }
 
-/// A decrypted session, or nothing that this authenticator is responsible for.
-type Content = Result<Option<(Vec<u8>, Credential)>, AuthError>;
-
 impl NextAuth {
     /// Sessions that are encrypted with a secret: `NEXTAUTH_SECRET` or `AUTH_SECRET`.
     pub fn builder() -> NextAuthBuilder {
         NextAuthBuilder::default()
     }
 
-    fn content(&self, request: &RequestView<'_>) -> Content {
-        match self.cookie(request)? {
-            Some(content) => Ok(Some((content, Credential::Cookie))),
-            None => Ok(self.bearer(request)?.map(|content| (content, Credential::Bearer))),
-        }
-    }
-
-    fn cookie(&self, request: &RequestView<'_>) -> Result<Option<Vec<u8>>, AuthError> {
-        let cookies = request.cookies();
-        let mut first_error = None;
+    /// Judges all session cookies: of every name, whole and in chunks, in whatever order they came.
+    fn judge_cookies(&self, request: &RequestView<'_>, verdict: &mut Verdict) -> Result<(), AuthError> {
+        let mut budget = MAX_PRESENTED;
         for cookie in &self.cookies {
-            for session in cookies.spread(&cookie.name, MAX_SESSION).candidates() {
-                match session.and_then(|session| self.decrypt_cookie(&session, &cookie.keys)) {
-                    Ok(Some(content)) => return Ok(Some(content)),
-                    Ok(None) => {}
-                    Err(error) => _ = first_error.get_or_insert(error),
-                }
+            let mut sessions = Candidates::at_most(budget);
+            for session in request.cookie_values(&cookie.name) {
+                sessions.push(session)?;
+            }
+            let chunks = chunks::put_together(request.cookies().chunks(&cookie.name), &mut sessions);
+            if let Err(error) = chunks {
+                verdict.add(Err(error))?;
+            }
+            budget -= sessions.iter().count();
+            for session in sessions.iter() {
+                let content = self.decrypt_cookie(session, &cookie.keys).transpose();
+                let answer = content.map(|content| self.identity(&content?, Credential::Cookie));
+                verdict.add(answer.transpose())?;
             }
         }
-        first_error.map_or(Ok(None), Err)
+        Ok(())
     }
 
     fn decrypt_cookie(&self, session: &str, keys: &[SessionKey]) -> Result<Option<Vec<u8>>, AuthError> {
         match self.opaque_ids {
-            // A cookie that was emptied is one that was taken away.
-            _ if session.is_empty() => Ok(None),
             OpaqueIds::Passed if !jwe::looks_like(session) => Ok(None),
+            _ if !session.contains('.') && session.len() <= MAX_OPAQUE => Err(AuthError::OpaqueSession),
             _ => decrypt(session, keys.iter()).map(Some),
         }
     }
 
     /// The site's name for its cookie is not known here, so every key may be meant. Percent-decoded, as `getToken` does it.
-    fn bearer(&self, request: &RequestView<'_>) -> Result<Option<Vec<u8>>, AuthError> {
-        let Some(token) = request.bearer_token()? else { return Ok(None) };
-        let token = percent_encoding::percent_decode_str(token).decode_utf8().unwrap_or(Cow::Borrowed(token));
-        if !jwe::looks_like(&token) {
-            return Ok(None);
+    fn judge_bearers(&self, request: &RequestView<'_>, verdict: &mut Verdict) -> Result<(), AuthError> {
+        let mut tokens = Candidates::at_most(MAX_BEARERS);
+        for token in request.bearer_tokens() {
+            match token {
+                Ok(token) => {
+                    let decoded = percent_encoding::percent_decode_str(token).decode_utf8();
+                    let token = decoded.unwrap_or(Cow::Borrowed(token));
+                    if jwe::looks_like(&token) {
+                        tokens.push(token)?;
+                    }
+                }
+                Err(error) => verdict.add(Err(error))?,
+            }
         }
-        decrypt(&token, self.cookies.iter().flat_map(|cookie| &cookie.keys)).map(Some)
+        for token in tokens.iter() {
+            let content = decrypt(token, self.cookies.iter().flat_map(|cookie| &cookie.keys));
+            let answer = content.and_then(|content| self.identity(&content, Credential::Bearer));
+            verdict.add(answer.map(Some))?;
+        }
+        Ok(())
     }
 
     fn identity(&self, content: &[u8], credential: Credential) -> Result<Identity, AuthError> {
@@ -128,7 +150,9 @@ fn decrypt<'k>(token: &str, keys: impl Iterator<Item = &'k SessionKey>) -> Resul
 #[async_trait]
 impl Authenticator for NextAuth {
     async fn authenticate(&self, request: &RequestView<'_>) -> Result<Option<Identity>, AuthError> {
-        let content = self.content(request)?;
-        content.map(|(content, credential)| self.identity(&content, credential)).transpose()
+        let mut verdict = Verdict::new();
+        self.judge_cookies(request, &mut verdict)?;
+        self.judge_bearers(request, &mut verdict)?;
+        verdict.finish()
     }
 }

@@ -11,6 +11,9 @@ use crate::{
     session_keys::SessionKey,
 };
 
+/// Auth.js recommends 32 random bytes; with fewer than half of them a secret can be guessed from one session cookie, without asking anybody.
+const LEAST_SECRET: usize = 16;
+
 /// More secrets or names than anybody rotates through are a mistake, and each one is work for every forged token.
 const MAX: usize = 8;
 
@@ -67,7 +70,7 @@ impl NextAuthBuilder {
 
     /// The exact name of the site's session cookie, with its prefix, in place of the default names (several calls: several names, up to 8).
     ///
-    /// The default names are, in this order, those of v5 and then of v4, each with `__Host-`, with `__Secure-` and plain. A site behind HTTPS uses
+    /// The default names are those of v5 and of v4, each with `__Host-`, with `__Secure-` and plain. A site behind HTTPS uses
     /// `__Secure-`: naming that cookie alone keeps out a plain one that a sibling subdomain may have set.
     #[must_use]
     pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
@@ -108,10 +111,15 @@ impl NextAuthBuilder {
     ///
     /// # Errors
     ///
-    /// Without a secret, with an empty one, and with more than 8 secrets or names.
+    /// Without a secret, with an empty one or one of fewer than 16 bytes, and with more than 8 secrets or names.
     pub fn build(self) -> Result<NextAuth, KeyError> {
         if self.secrets.is_empty() || self.secrets.iter().any(|secret| secret.bytes().is_empty()) {
             return Err(KeyError::NoSecret);
+        }
+        if let Some(length) =
+            self.secrets.iter().map(|secret| secret.bytes().len()).find(|it| *it < LEAST_SECRET)
+        {
+            return Err(KeyError::TooShort { length, least: LEAST_SECRET });
         }
         if self.secrets.len() > MAX || self.names.len() > MAX {
             return Err(KeyError::TooMany { limit: MAX });

@@ -2,7 +2,11 @@
 
 use thiserror::Error;
 
-use crate::{error::AuthError, identity::Credential, request::RequestView};
+use crate::{
+    identity::Credential,
+    own_origin::{Authority, parse, usual_port},
+    request::RequestView,
+};
 
 /// The sites from which a browser's cookies are taken as credentials.
 ///
@@ -14,6 +18,7 @@ use crate::{error::AuthError, identity::Credential, request::RequestView};
 /// | credentials that are no cookie | passes: a foreign page does not have them |
 /// | `Sec-Fetch-Site: same-origin`, or `none` (typed by the user) | passes |
 /// | `Origin` in the list | passes |
+/// | `Origin` is the server's own ([`RequestView::own_origin`]), without `Sec-Fetch-Site`, which browsers do not send over plain HTTP | passes |
 /// | any other `Origin`, also `null`; `same-site` or `cross-site` without `Origin` | is refused |
 /// | neither header | `GET` and `HEAD` pass: browsers before 2023 send no more, and a foreign page cannot read the answer without CORS. Everything else is refused. [`OriginsBuilder::strict`] refuses both |
 ///
@@ -29,6 +34,18 @@ pub struct Origins {
 pub struct OriginsBuilder {
     origins: Origins,
 }
+
+/// What is known about the page that made a request which is not refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// The server's own page, or one of an origin in the list.
+    Known,
+    /// Nothing says where the request comes from: a program, or an old browser that reads.
+    Unknown,
+}
+
+/// Maximum number of characters of a refused origin that are repeated.
+const LONGEST_SHOWN: usize = 128;
 
 /// Text that is no origin: `https://app.example.com`, with a port if it is not the usual one; no path, no wildcard, and not `null`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -101,15 +118,55 @@ impl Origins {
         if !credential.is_ambient() {
             return Ok(());
         }
+        match self.check_page(request)? {
+            Page::Known => Ok(()),
+            Page::Unknown if !self.strict && matches!(request.method(), "GET" | "HEAD") => Ok(()),
+            Page::Unknown => Err(CrossSite::Unknown),
+        }
+    }
+
+    /// Whether this request was made by a page that may make it, whatever credentials it has: for servers that need none, which every page of
+    /// every site could use otherwise.
+    ///
+    /// # Errors
+    ///
+    /// When a page of another site made it.
+    pub fn check_page(&self, request: &RequestView<'_>) -> Result<Page, CrossSite> {
         let (origin, site) = (text(request, "origin")?, text(request, "sec-fetch-site")?);
         match (site, origin) {
-            (Some("same-origin" | "none"), _) => Ok(()),
+            (Some("same-origin" | "none"), _) => Ok(Page::Known),
             (_, Some("null")) => Err(CrossSite::NullOrigin),
-            (_, Some(origin)) if self.contains(origin) => Ok(()),
-            (_, Some(origin)) => Err(CrossSite::Origin(AuthError::excerpt(origin))),
+            (_, Some(origin)) if self.contains(origin) => Ok(Page::Known),
+            (None, Some(origin)) if request.own_origin().is_some_and(|own| own.is(origin)) => Ok(Page::Known),
+            (_, Some(origin)) => Err(CrossSite::Origin(origin.chars().take(LONGEST_SHOWN).collect())),
             (Some(_), None) => Err(CrossSite::OtherSite),
-            (None, None) if !self.strict && matches!(request.method(), "GET" | "HEAD") => Ok(()),
-            (None, None) => Err(CrossSite::Unknown),
+            (None, None) => Ok(Page::Unknown),
+        }
+    }
+}
+
+impl CrossSite {
+    /// A word for the variant, for metrics and for limits on how often it is logged.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Origin(_) => "origin",
+            Self::NullOrigin => "null_origin",
+            Self::OtherSite => "other_site",
+            Self::Unknown => "unknown_site",
+            Self::Malformed(_) => "malformed_origin",
+        }
+    }
+
+    /// The page, as its maker may be told.
+    #[must_use]
+    pub fn page(&self) -> String {
+        match self {
+            Self::Origin(origin) => format!("{origin:?}"),
+            Self::NullOrigin => "an opaque origin (null)".to_owned(),
+            Self::OtherSite => "another site".to_owned(),
+            Self::Unknown => "an unknown origin".to_owned(),
+            Self::Malformed(header) => format!("a malformed `{header}`"),
         }
     }
 }
@@ -146,29 +203,10 @@ fn text<'r>(request: &'r RequestView<'_>, name: &'static str) -> Result<Option<&
 
 /// As browsers write it: lower case, without the usual port (HTML, "serialization of an origin").
 fn normal(origin: &str) -> Option<String> {
-    let origin = origin.to_ascii_lowercase();
-    let (scheme, authority) = origin.split_once("://")?;
-    let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-    if !scheme.starts_with(|first: char| first.is_ascii_alphabetic()) || !scheme.bytes().all(is_scheme) {
-        return None;
-    }
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse::<u16>().ok()?)),
-        _ => (authority, None),
-    };
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    let is_address = |byte: u8| byte.is_ascii_hexdigit() || b":.".contains(&byte);
-    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let good = match inner {
-        Some(address) => !address.is_empty() && address.bytes().all(is_address),
-        None => !host.is_empty() && host.bytes().all(is_name),
-    };
-    match port {
-        _ if !good => None,
-        Some(port) if (scheme, port) != ("https", 443) && (scheme, port) != ("http", 80) => {
-            Some(format!("{scheme}://{host}:{port}"))
-        }
-        _ => Some(format!("{scheme}://{host}")),
+    let (scheme, Authority { host, port }) = parse(origin)?;
+    match port.filter(|port| Some(*port) != usual_port(&scheme)) {
+        Some(port) => Some(format!("{scheme}://{host}:{port}")),
+        None => Some(format!("{scheme}://{host}")),
     }
 }
 

@@ -2,34 +2,54 @@
 
 use std::borrow::Cow;
 
-/// Parameters whose values are secrets. `connectionParams` is where tRPC's clients put tokens of subscriptions, and `code` an authorisation code.
-const SECRETS: [&str; 8] =
-    ["ticket", "token", "access_token", "id_token", "refresh_token", "jwt", "code", "connectionParams"];
+/// Parameters that are known, and may hold secrets. Their names are shown, their values are not.
+const NAMES: [&str; 5] = ["ticket", "token", "access_token", "input", "connectionParams"];
 
-/// A query string as it may be logged: the values of secrets are replaced, however their names are spelled; everything else stays as it came.
+/// Maximum length of a value that is shown.
+const LONGEST: usize = 200;
+
+/// A query string as it may be logged. Only parameters that are known to be harmless are shown with their values: `topics`, `batch`, `last`,
+/// `since`, `lastEventId`. Of the other parameters of streams and calls the names are shown, and of unknown ones nothing, since a
+/// secret may stand anywhere.
 ///
 /// ```
 /// use sse_auth::redacted_query;
 ///
-/// assert_eq!(redacted_query("topics=news&ticket=abc"), "topics=news&ticket=[redacted]");
+/// assert_eq!(redacted_query("topics=news&ticket=abc&x=y"), "topics=news&ticket=…&…");
 /// ```
 #[must_use]
 pub fn redacted_query(query: &str) -> Cow<'_, str> {
-    if !query.split('&').any(is_secret) {
+    if query.split('&').all(is_harmless) {
         return Cow::Borrowed(query);
     }
     let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, _)) if is_secret(pair) => Cow::Owned(format!("{name}=[redacted]")),
-        _ => Cow::Borrowed(pair),
+        _ if is_harmless(pair) => Cow::Borrowed(pair),
+        Some((name, _)) if NAMES.contains(&name) => Cow::Owned(format!("{name}=…")),
+        _ => Cow::Borrowed("…"),
     });
     Cow::Owned(pairs.collect::<Vec<_>>().join("&"))
 }
 
-/// Whether a pair is a secret with a value, however its name is escaped.
-fn is_secret(pair: &str) -> bool {
-    form_urlencoded::parse(pair.as_bytes()).any(|(name, value)| {
-        !value.is_empty() && SECRETS.iter().any(|secret| name.eq_ignore_ascii_case(secret))
-    })
+/// Whether a pair is known to hold no secret: by its name, and where values have a form also by that.
+fn is_harmless(pair: &str) -> bool {
+    let Some((name, value)) = pair.split_once('=') else { return pair.is_empty() };
+    let digits = || value.len() <= 9 && value.bytes().all(|byte| byte.is_ascii_digit());
+    match name {
+        "topics" => value.len() <= LONGEST && value.bytes().all(|byte| byte.is_ascii_graphic()),
+        "batch" | "last" => digits(),
+        "since" | "lastEventId" => value.is_empty() || value == "start" || is_event_id(value),
+        _ => false,
+    }
+}
+
+/// An id of the event log: letters and digits, a hyphen, and a position of one or two numbers.
+fn is_event_id(text: &str) -> bool {
+    let Some((epoch, position)) = text.split_once('-') else { return false };
+    let is_number =
+        |text: &str| (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (major, minor) = position.split_once('.').unwrap_or((position, "0"));
+    let is_epoch = epoch.len() <= 32 && epoch.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_epoch && is_number(major) && is_number(minor)
 }
 
 #[cfg(test)]
@@ -37,25 +57,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_replaced() {
+    fn only_what_is_known_is_shown() {
         for (query, logged) in [
-            ("ticket=abc", "ticket=[redacted]"),
-            ("user=a&token=x.y.z&topics=b", "user=a&token=[redacted]&topics=b"),
-            ("access_token=1&access_token=2", "access_token=[redacted]&access_token=[redacted]"),
-            ("TOKEN=x", "TOKEN=[redacted]"),
-            ("tok%65n=x=y", "tok%65n=[redacted]"),
-            ("connectionparams=%7B%22token%22%3A1%7D", "connectionparams=[redacted]"),
-            ("a&&token=%26x&", "a&&token=[redacted]&"),
+            ("ticket=abc", "ticket=…"),
+            ("ticket=", "ticket=…"),
+            ("topics=b&user=a&token=x.y.z", "topics=b&…&token=…"),
+            ("access_token=1&access_token=2", "access_token=…&access_token=…"),
+            ("input=%7B%22token%22%3A1%7D&batch=1", "input=…&batch=1"),
+            ("connectionParams=%7B%22token%22%3A1%7D", "connectionParams=…"),
+            ("session_token=x&api_key=y&jwt=z&code=w", "…&…&…&…"),
+            ("TOKEN=x&tok%65n=y&secret", "…&…&…"),
+            ("last=secret&since=secret&lastEventId=secret&batch=secret", "…&…&…&…"),
+            ("a=b;topics=news", "…"),
+            ("topics=a b", "…"),
+            ("=x", "…"),
         ] {
             assert_eq!(redacted_query(query), logged);
         }
+        let long = format!("topics={}", "a".repeat(1000));
+        assert_eq!(redacted_query(&long), "…");
     }
 
     #[test]
-    fn everything_else_stays_as_it_came() {
-        for query in
-            ["", "user=a%20b&topics=c,d", "tokens=1&my_ticket=2", "ticket", "token=", "=token", "user=token"]
-        {
+    fn what_is_harmless_stays_as_it_came() {
+        for query in [
+            "",
+            "topics=c,d",
+            "topics=",
+            "&&topics=a%20b&",
+            "last=10&since=start",
+            "lastEventId=0a1b2c3d-42",
+            "since=7f3a-1732312345678.0",
+            "batch=1",
+        ] {
             assert!(matches!(redacted_query(query), Cow::Borrowed(same) if same == query), "{query}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use crate::{bearer, cookies::Cookies, error::AuthError};
+use crate::{bearer, cookies::Cookies, error::AuthError, own_origin::OwnOrigin};
 
 /// What authentication sees of a request, in no framework's terms: method, query and headers.
 ///
@@ -13,7 +13,7 @@ use crate::{bearer, cookies::Cookies, error::AuthError};
 ///
 /// fn from_http<'a>(method: &'a http::Method, uri: &'a http::Uri, headers: &'a http::HeaderMap) -> RequestView<'a> {
 ///     let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-///     RequestView::new(method.as_str()).query(uri.query()).headers(headers)
+///     RequestView::new(method.as_str()).authority(uri.authority().map(|it| it.as_str())).query(uri.query()).headers(headers)
 /// }
 ///
 /// fn from_actix(request: &actix_web::HttpRequest) -> RequestView<'_> {
@@ -22,13 +22,15 @@ use crate::{bearer, cookies::Cookies, error::AuthError};
 /// }
 /// # let request = http::Request::get("/api/sse?ticket=x").header("cookie", "a=b").body(()).unwrap();
 /// # let view = from_http(request.method(), request.uri(), request.headers());
-/// # assert_eq!(view.cookie("a").as_deref(), Some("b"));
+/// # assert_eq!(view.cookie("a").unwrap().as_deref(), Some("b"));
 /// # let request = actix_web::test::TestRequest::with_uri("/?ticket=x").insert_header(("cookie", "a=b")).to_http_request();
 /// # assert_eq!(from_actix(&request).query_value("ticket").unwrap().as_deref(), Some("x"));
 /// ```
 #[derive(Clone)]
 pub struct RequestView<'a> {
     method: &'a str,
+    authority: Option<&'a str>,
+    own_origin: Option<OwnOrigin>,
     query: Option<&'a str>,
     headers: Vec<(&'a str, Cow<'a, [u8]>)>,
 }
@@ -37,14 +39,29 @@ impl<'a> RequestView<'a> {
     /// A request with a method, and nothing else yet.
     #[must_use]
     pub fn new(method: &'a str) -> Self {
-        Self { method, query: None, headers: Vec::new() }
+        Self { method, authority: None, own_origin: None, query: None, headers: Vec::new() }
     }
 
     /// A request with nothing but a token in `Authorization: Bearer`: for a token that arrives in another way, as in the body of a call.
     #[must_use]
     pub fn with_bearer(token: &str) -> RequestView<'static> {
         let value = Cow::Owned(format!("Bearer {token}").into_bytes());
-        RequestView { method: "GET", query: None, headers: vec![("authorization", value)] }
+        RequestView { headers: vec![("authorization", value)], ..RequestView::new("GET") }
+    }
+
+    /// The authority in the request's target: HTTP/2's `:authority`. It goes before the header `Host` (RFC 9112, section 3.2.2).
+    #[must_use]
+    pub fn authority(mut self, authority: impl Into<Option<&'a str>>) -> Self {
+        self.authority = authority.into();
+        self
+    }
+
+    /// Says under which origin the client reached the server, where that is known better than by [`authority`](Self::authority) and `Host`: with
+    /// the scheme, or from the headers of a proxy that is trusted.
+    #[must_use]
+    pub fn served_as(mut self, origin: impl Into<Option<OwnOrigin>>) -> Self {
+        self.own_origin = origin.into();
+        self
     }
 
     /// The query string as it came, without `?`.
@@ -88,30 +105,80 @@ impl<'a> RequestView<'a> {
         only(self.header_values(name), name)
     }
 
+    /// The authority that the client asked for, of the request's target or the header `Host`; `None` where it is missing, or given several times
+    /// with different values.
+    #[must_use]
+    pub fn requested_authority(&self) -> Option<&str> {
+        if self.authority.is_some() {
+            return self.authority;
+        }
+        let mut values = self.header_values("host");
+        let host = values.next()?;
+        let is_one = values.all(|other| other == host);
+        std::str::from_utf8(host).ok().filter(|_| is_one)
+    }
+
+    /// The origin under which the client reached the server; without a scheme where [`served_as`](Self::served_as) did not say it.
+    #[must_use]
+    pub fn own_origin(&self) -> Option<Cow<'_, OwnOrigin>> {
+        match &self.own_origin {
+            Some(origin) => Some(Cow::Borrowed(origin)),
+            None => OwnOrigin::new(None, self.requested_authority()?).map(Cow::Owned),
+        }
+    }
+
+    /// The values of a query parameter, decoded, in the order of the request.
+    pub fn query_values<'s>(&'s self, name: &'s str) -> impl Iterator<Item = Cow<'s, str>> {
+        let pairs = form_urlencoded::parse(self.query.unwrap_or_default().as_bytes());
+        pairs.filter(move |(other, _)| other == name).map(|(_, value)| value)
+    }
+
     /// The value of a query parameter that may be given once, decoded.
     ///
     /// # Errors
     ///
     /// [`AuthError::Repeated`] when it is given several times.
     pub fn query_value(&self, name: &'static str) -> Result<Option<Cow<'_, str>>, AuthError> {
-        let pairs = form_urlencoded::parse(self.query.unwrap_or_default().as_bytes());
-        only(pairs.filter(|(other, _)| other == name).map(|(_, value)| value), name)
+        only(self.query_values(name), name)
     }
 
-    /// The value of a cookie, without quotes around it and percent-decoded, as npm's `cookie` reads it. Of several with one name the first counts, which
-    /// is the one with the most specific path (RFC 6265, section 5.4).
-    #[must_use]
-    pub fn cookie(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.cookies().get(name)
-    }
-
-    /// The token in `Authorization: Bearer`; `None` without the header or with another scheme.
+    /// The value of a cookie, without quotes around it and percent-decoded, as npm's `cookie` reads it.
     ///
     /// # Errors
     ///
-    /// [`AuthError::Repeated`] when the header is given several times, [`AuthError::Malformed`] when it has no token.
+    /// [`AuthError::Repeated`] when there are several of this name with different values, as of different paths or domains. A credential must not
+    /// be chosen by its place among them: check all [`cookie_values`](Self::cookie_values), with a [`Verdict`](crate::Verdict).
+    pub fn cookie(&self, name: &str) -> Result<Option<Cow<'_, str>>, AuthError> {
+        let mut values = self.cookies().all(name);
+        let first = values.next();
+        match values.all(|other| Some(&other) == first.as_ref()) {
+            true => Ok(first),
+            false => Err(AuthError::Repeated("a cookie")),
+        }
+    }
+
+    /// The values of all cookies of a name, in the order of the request.
+    pub fn cookie_values<'s>(&'s self, name: &'s str) -> impl Iterator<Item = Cow<'s, str>> {
+        self.cookies().all(name)
+    }
+
+    /// The token in `Authorization: Bearer`; `None` without the header, and with other schemes.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Repeated`] when there are several different ones, [`AuthError::Malformed`] when there is none behind `Bearer`.
     pub fn bearer_token(&self) -> Result<Option<&str>, AuthError> {
-        bearer::token(self.header_value("authorization")?)
+        let mut tokens = self.bearer_tokens();
+        let first = tokens.next().transpose()?;
+        match tokens.all(|other| other.ok() == first) {
+            true => Ok(first),
+            false => Err(AuthError::Repeated("`authorization`")),
+        }
+    }
+
+    /// The tokens of all headers `Authorization: Bearer`. Other schemes are as if they were absent.
+    pub fn bearer_tokens(&self) -> impl Iterator<Item = Result<&str, AuthError>> {
+        bearer::tokens(self.header_values("authorization"))
     }
 
     pub(crate) fn cookies(&self) -> Cookies<'_> {

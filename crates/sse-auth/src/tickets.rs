@@ -15,16 +15,22 @@ use zeroize::Zeroizing;
 
 use crate::{
     authenticator::Authenticator,
-    base64, claims,
+    base64,
+    candidates::Candidates,
+    claims,
     clock::Clock,
     error::AuthError,
     identity::{Credential, Identity},
     request::RequestView,
     tickets_builder::TicketsBuilder,
+    verdict::Verdict,
 };
 
 /// 256 random bits: no ticket is ever guessed.
 const BYTES: usize = 32;
+
+/// Maximum number of tickets in one request.
+const MAX_PRESENTED: usize = 4;
 
 /// Gives out one-time tickets, and recognises callers by them in the query parameter `ticket`. A clone is cheap and shares the tickets.
 ///
@@ -214,10 +220,16 @@ impl Unused {
 #[async_trait]
 impl Authenticator for Tickets {
     async fn authenticate(&self, request: &RequestView<'_>) -> Result<Option<Identity>, AuthError> {
-        match request.query_value("ticket")? {
-            Some(ticket) => self.take(&ticket).map(Some),
-            None => Ok(None),
+        let mut tickets = Candidates::at_most(MAX_PRESENTED);
+        request.query_values("ticket").try_for_each(|ticket| tickets.push(ticket))?;
+        if tickets.iter().next().is_none() && request.query_values("ticket").next().is_some() {
+            return Err(AuthError::UnknownTicket);
         }
+        let mut verdict = Verdict::new();
+        for ticket in tickets.iter() {
+            verdict.add(self.take(ticket).map(Some))?;
+        }
+        verdict.finish()
     }
 }
 

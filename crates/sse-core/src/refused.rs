@@ -53,9 +53,9 @@ pub enum Cause {
     /// The caller may not join the topic.
     #[error("topic \"{0}\" is not for this caller")]
     Forbidden(Topic),
-    /// A page that may not makes the request with its visitor's cookies.
-    #[error("not for pages of this origin")]
-    CrossSite,
+    /// A page that may not makes the request with its visitor's cookies. The text says which page, and what its maker can do.
+    #[error("not for pages of {0}")]
+    CrossSite(String),
     /// Credentials cannot be checked now.
     #[error("credentials cannot be checked now")]
     Unavailable,
@@ -105,7 +105,7 @@ impl Cause {
             Self::TooManyDialects => 8,
             Self::HeadersOnly => 9,
             Self::Method => 10,
-            Self::CrossSite => 11,
+            Self::CrossSite(_) => 11,
             Self::Unavailable => 12,
             Self::RateLimit => 13,
             Self::Starting => 14,
@@ -142,7 +142,7 @@ impl Cause {
         match self {
             Self::Invalid { .. } | Self::TooManyTopics { .. } => 400,
             Self::Unauthenticated => 401,
-            Self::Forbidden(_) | Self::CrossSite => 403,
+            Self::Forbidden(_) | Self::CrossSite(_) => 403,
             Self::UserLimit | Self::AddressLimit | Self::RateLimit => 429,
             Self::Full | Self::Draining | Self::Starting | Self::TooManyDialects | Self::Unavailable => 503,
             Self::StayAway => 204,

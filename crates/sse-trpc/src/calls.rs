@@ -69,6 +69,9 @@ impl<'a> Calls<'a> {
         let form = Form::of(request, &query);
         let paths =
             if form == Form::Single { vec![path.into_owned()] } else { separate_paths(&path, limits)? };
+        if query.repeats_connection_params {
+            return Err(Error::new(Code::BadRequest, "connectionParams are given more than once"));
+        }
         let connection_params = match &query.connection_params {
             Some(text) => connection_params::parse(text)?,
             None => None,

@@ -2,10 +2,16 @@
 
 use std::{error::Error as _, fmt, time::Duration};
 
-use sse_core::{BackplaneError, Cause, EventError, KeyBound, PublishError};
+use sse_core::{
+    BackplaneError, Cause, EventError, KeyBound, PublishError,
+    throttle::{INTERVAL, Throttle},
+};
 use tracing::warn;
 
 use crate::code::Code;
+
+/// Limits how often failures are logged that every call of a client can cause.
+static FAILURES: Throttle = Throttle::new(INTERVAL);
 
 /// Why a call failed: what the client is told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -97,7 +103,9 @@ impl From<PublishError> for Error {
                 Self::new(Code::ServiceUnavailable, message).retry_after(retry_after)
             }
             _ => {
-                warn!(error = error.source(), "{message}");
+                if let Some(left_out) = FAILURES.admit("publish") {
+                    warn!(error = error.source(), left_out, "{message}");
+                }
                 Self::new(Code::InternalServerError, message)
             }
         }
@@ -110,7 +118,7 @@ impl From<&Cause> for Error {
         let code = match cause {
             Cause::Unauthenticated => Code::Unauthorized,
             // The client is not to come back, so not a code after which it does.
-            Cause::Forbidden(_) | Cause::CrossSite | Cause::StayAway => Code::Forbidden,
+            Cause::Forbidden(_) | Cause::CrossSite(_) | Cause::StayAway => Code::Forbidden,
             Cause::UserLimit | Cause::AddressLimit | Cause::RateLimit => Code::TooManyRequests,
             cause if cause.is_temporary() => Code::ServiceUnavailable,
             _ => Code::BadRequest,

@@ -14,7 +14,8 @@ use crate::{
 
 impl Management {
     /// Takes credentials that stand elsewhere than in headers, by this gate and these tickets: the `token` of `renew`, and `ticket` or `token` in the
-    /// `connectionParams` of a subscription. Gives out tickets by `createTicket`.
+    /// `connectionParams` of a subscription, which must be of the user whom the headers name, if they name one ([`Gate::agree`]). Gives out tickets by
+    /// `createTicket`.
     ///
     /// Who makes a request is found out by the adapter's `admit` in front.
     #[must_use]
@@ -24,12 +25,12 @@ impl Management {
         self.credentials(credentials).identify(move |params, caller| {
             let streams = streams.clone();
             async move {
-                let admitted = match (params.get("ticket"), params.get("token")) {
-                    (Some(ticket), _) => streams.admit_ticket(ticket),
-                    (None, Some(token)) => streams.admit_token(token).await,
-                    (None, None) => caller,
-                };
-                admitted.map_err(|cause| Error::from(&cause))
+                let mut parts = vec![caller];
+                parts.extend(params.get("ticket").map(|ticket| streams.admit_ticket(ticket)));
+                if let Some(token) = params.get("token") {
+                    parts.push(streams.admit_token(token).await);
+                }
+                streams.agree(parts).map_err(|cause| Error::from(&cause))
             }
         })
     }

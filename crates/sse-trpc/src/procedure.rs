@@ -187,7 +187,7 @@ impl Procedure {
     pub(crate) fn check(&self, context: &Context) -> Result<(), Error> {
         // Whoever is only unknown may know more, which is in the input; whoever is refused for more stays refused.
         let may_say_more = self.open_to_refused
-            && matches!(context.refused, Some(Cause::Unauthenticated | Cause::CrossSite));
+            && matches!(context.refused, Some(Cause::Unauthenticated | Cause::CrossSite(_)));
         if !may_say_more {
             context.admitted()?;
         }

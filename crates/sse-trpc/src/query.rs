@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
-/// The parameters that matter; the first of a name counts.
+/// The parameters that matter; the first of a name counts, except of those that may hold credentials.
 #[derive(Debug, Default)]
 pub(crate) struct Query<'a> {
     pub(crate) input: Option<Cow<'a, str>>,
     pub(crate) connection_params: Option<Cow<'a, str>>,
     pub(crate) last_event_id: Option<Cow<'a, str>>,
     batch: Option<Cow<'a, str>>,
+    /// Several different `connectionParams` are there: nothing says whose credentials are meant.
+    pub(crate) repeats_connection_params: bool,
 }
 
 impl<'a> Query<'a> {
@@ -24,6 +26,8 @@ impl<'a> Query<'a> {
                 "Last-Event-Id" => &mut other_last_event_id,
                 _ => continue,
             };
+            found.repeats_connection_params |=
+                name == "connectionParams" && place.as_ref().is_some_and(|known| *known != value);
             place.get_or_insert(value);
         }
         found.last_event_id = found.last_event_id.or(other_last_event_id);

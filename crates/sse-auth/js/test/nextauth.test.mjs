@@ -28,7 +28,7 @@ test("a session of NextAuth v4", async (t) => {
   }
   const who = await verify({ nextauth: { secrets: [secret] }, headers: bearer(encodeURIComponent(session)) });
   assert.deepEqual([who.user, who.credential], ["user_1", "Bearer"]);
-  const stranger = await verify({ nextauth: { secrets: ["another"] }, headers: cookie(V4, session) });
+  const stranger = await verify({ nextauth: { secrets: ["another secret of the same length"] }, headers: cookie(V4, session) });
   assert.equal(stranger.refusal, "invalid");
 });
 
@@ -56,13 +56,14 @@ test("a custom salt of v4 is not ours to know", async (t) => {
 
 test("secrets are rotated", async (t) => {
   const verify = verifier(t);
-  const rotated = ["the new secret", secret];
+  const renewed = "the new secret of the site";
+  const rotated = [renewed, secret];
   const [v4Old, v5Old] = [await v4.encode({ token, secret }), await encodeV5({ token, secret, salt: V5 })];
   const v5New = await encodeV5({ token, secret: rotated, salt: V5 });
   for (const headers of [cookie(V4, v4Old), cookie(V5, v5Old), cookie(V5, v5New)]) {
     assert.equal((await verify({ nextauth: { secrets: rotated }, headers })).user, "user_1");
   }
-  const gone = await verify({ nextauth: { secrets: ["the new secret"] }, headers: cookie(V5, v5Old) });
+  const gone = await verify({ nextauth: { secrets: [renewed] }, headers: cookie(V5, v5Old) });
   assert.deepEqual(gone, { refusal: "invalid", error: "there is no key for this token" });
 });
 

@@ -195,7 +195,8 @@ async fn encrypted_sessions_are_not_looked_up() {
     assert!(ask_cookie(&sessions, "s", "a.b.c.d.e").await.unwrap().is_none());
     assert_eq!(store.asked.load(Ordering::SeqCst), 0);
     // Both strategies, one after the other.
-    let next_auth = NextAuth::builder().secret("x").cookie_name("s").pass_opaque_ids().build().unwrap();
+    let next_auth =
+        NextAuth::builder().secret("x".repeat(16)).cookie_name("s").pass_opaque_ids().build().unwrap();
     let both = sse_auth::FirstOf::new().or(next_auth).or(sessions);
     assert_eq!(accepted(ask_cookie(&both, "s", "a").await).0, "ada");
 }

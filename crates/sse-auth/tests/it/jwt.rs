@@ -305,7 +305,7 @@ async fn issuer_and_audience() {
 }
 
 #[tokio::test]
-async fn bearer_tokens_count_before_cookies() {
+async fn no_token_is_chosen_by_its_place() {
     let jwt = builder().key(secret()).cookie("t").cookie("u").build().unwrap();
     assert_eq!(accepted(ask_cookie(&jwt, "t", &token()).await), ("ada".to_owned(), Credential::Cookie));
     assert_eq!(accepted(ask(&jwt, "cookie", &format!("t=; u=\"{}\"", token())).await).0, "ada");
@@ -314,10 +314,26 @@ async fn bearer_tokens_count_before_cookies() {
     let bearer = format!("bearer {}", with_claims(&claims_with("sub", json!("eve"))));
     let cookie = format!("t={}", token());
     let request = RequestView::new("GET").header("Cookie", &cookie).header("Authorization", &bearer);
-    assert_eq!(accepted(jwt.authenticate(&request).await), ("eve".to_owned(), Credential::Bearer));
-    // Whoever stands in front may have looked at the other one.
-    let request = RequestView::new("GET").header("authorization", &bearer).header("Authorization", &bearer);
-    assert_eq!(refused(jwt.authenticate(&request).await), r#"Repeated("authorization")"#);
+    assert_eq!(refused(jwt.authenticate(&request).await), "Ambiguous");
+    for stale in
+        ["Bearer a.b.c".to_owned(), format!("{bearer}x"), "Bearer".to_owned(), "Basic eDp5".to_owned()]
+    {
+        let request = RequestView::new("GET").header("Cookie", &cookie).header("Authorization", &stale);
+        assert_eq!(
+            accepted(jwt.authenticate(&request).await),
+            ("ada".to_owned(), Credential::Cookie),
+            "{stale}"
+        );
+        // In headers of their own, in one that a proxy joined, and in either order.
+        for values in [[&*stale, &bearer], [&bearer, &*stale]] {
+            let twice =
+                values.iter().fold(RequestView::new("GET"), |it, value| it.header("authorization", *value));
+            assert_eq!(accepted(jwt.authenticate(&twice).await).0, "eve", "{stale}");
+            assert_eq!(accepted(ask(&jwt, "authorization", &values.join(", ")).await).0, "eve", "{stale}");
+        }
+    }
+    let many: Vec<_> = (0..9).map(|n| format!("t=a.b.{n}")).collect();
+    assert_eq!(refused(ask(&jwt, "cookie", &many.join("; ")).await), "TooMany { limit: 8 }");
     assert!(ask_bearer(&self::jwt(), "opaque").await.unwrap().is_none());
     let renewed = RequestView::with_bearer(&token()).clone();
     assert_eq!(accepted(jwt.authenticate(&renewed).await).1, Credential::Bearer);

@@ -12,6 +12,9 @@ use crate::support::{
     v5_gcm, v5_kid,
 };
 
+/// The secret of another site.
+const OTHER: &str = "another secret of a great length";
+
 fn builder() -> NextAuthBuilder {
     NextAuth::builder().secret(SECRET).clock(ManualClock::at(NOW))
 }
@@ -89,25 +92,25 @@ async fn one_version_alone() {
 
 #[tokio::test]
 async fn a_session_belongs_to_its_secret_and_its_cookie() {
-    let stranger = NextAuth::builder().secret("another secret").clock(ManualClock::at(NOW)).build().unwrap();
+    let stranger = NextAuth::builder().secret(OTHER).clock(ManualClock::at(NOW)).build().unwrap();
     assert_eq!(refused(ask_cookie(&stranger, V4, &v4_session()).await), "Integrity");
     assert_eq!(refused(ask_cookie(&stranger, V5, &v5_session()).await), "Integrity");
     let elsewhere = format!("__Secure-{V5}");
     assert_eq!(refused(ask_cookie(&next_auth(), &elsewhere, &v5_session()).await), "Integrity");
-    let kid = json!({ "alg": "dir", "enc": "A256CBC-HS512", "kid": v5_kid("another secret", V5) });
-    let named = v5("another secret", V5, &kid, claims().to_string());
+    let kid = json!({ "alg": "dir", "enc": "A256CBC-HS512", "kid": v5_kid(OTHER, V5) });
+    let named = v5(OTHER, V5, &kid, claims().to_string());
     assert_eq!(refused(ask_cookie(&next_auth(), V5, &named).await), "UnknownKey");
     // A name that lies changes nothing.
     let kid = json!({ "alg": "dir", "enc": "A256CBC-HS512", "kid": v5_kid(SECRET, V5) });
-    let liar = v5("another secret", V5, &kid, claims().to_string());
+    let liar = v5(OTHER, V5, &kid, claims().to_string());
     assert_eq!(refused(ask_cookie(&next_auth(), V5, &liar).await), "Integrity");
 }
 
 #[tokio::test]
 async fn secrets_are_rotated() {
     let rotated =
-        NextAuth::builder().secret("new").secret(SECRET).clock(ManualClock::at(NOW)).build().unwrap();
-    let by_new = v5("new", V5, &cbc(), claims().to_string());
+        NextAuth::builder().secret(OTHER).secret(SECRET).clock(ManualClock::at(NOW)).build().unwrap();
+    let by_new = v5(OTHER, V5, &cbc(), claims().to_string());
     for (name, session) in [(V4, v4_session()), (V5, v5_session()), (V5, by_new)] {
         assert_eq!(accepted(ask_cookie(&rotated, name, &session).await).0, "ada");
     }
@@ -178,7 +181,8 @@ async fn sessions_are_well_formed() {
         for (bad, error) in [
             (format!("{session}.x"), r#"Malformed("an encrypted token has five parts")"#),
             (session.replacen("..", ".AAAA.", 1), r#"Malformed("a shared key is not sent along")"#),
-            ("garbage".to_owned(), r#"Malformed("an encrypted token has five parts")"#),
+            ("gar.bage".to_owned(), r#"Malformed("an encrypted token has five parts")"#),
+            ("garbage".to_owned(), "OpaqueSession"),
             ("....".to_owned(), r#"Malformed("the header is no JSON object")"#),
             ("a".repeat(65 * 1024), "TooLong { limit: 65536 }"),
         ] {
@@ -282,15 +286,120 @@ async fn quoted_and_escaped_cookies_are_read_as_the_site_reads_them() {
     assert!(ask_cookie(&next_auth(), V4, &format!("\"{session}")).await.is_err());
 }
 
+/// Who is recognised by some cookies, in the order given and in the reverse, in one header and in several.
+async fn users(cookies: &[&str]) -> String {
+    let mut answers = Vec::new();
+    let reversed: Vec<_> = cookies.iter().rev().copied().collect();
+    for cookies in [cookies, reversed.as_slice()] {
+        let header = cookies.join("; ");
+        let request = RequestView::new("GET").header("cookie", &header);
+        answers.push(next_auth().authenticate(&request).await);
+        // HTTP/2 splits the header, and proxies do.
+        let split =
+            cookies.iter().fold(RequestView::new("GET"), |request, one| request.header("cookie", *one));
+        answers.push(next_auth().authenticate(&split).await);
+    }
+    let answers: Vec<_> = answers
+        .into_iter()
+        .map(|answer| match answer {
+            Ok(Some(identity)) => identity.user.unwrap(),
+            Ok(None) => "nobody".to_owned(),
+            Err(error) => error.code().to_owned(),
+        })
+        .collect();
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{cookies:?}: {answers:?}");
+    answers[0].clone()
+}
+
 #[tokio::test]
-async fn of_several_cookies_with_one_name_the_first_counts() {
-    let other = v4(SECRET, &gcm(), r#"{"sub":"eve"}"#);
-    let cookies = format!("{V4}={}; {V4}={other}", v4_session());
-    assert_eq!(accepted(ask(&next_auth(), "cookie", &cookies).await).0, "ada");
-    // Also when HTTP/2 sends them in headers of their own.
-    let (first, second) = (format!("{V4}={}", v4_session()), format!("{V4}={other}"));
-    let request = RequestView::new("GET").header("cookie", &first).header("cookie", &second);
-    assert_eq!(accepted(next_auth().authenticate(&request).await).0, "ada");
+async fn no_session_is_chosen_by_its_place() {
+    let secure = |name: &str| format!("__Secure-{name}");
+    let sealed = |name: &str, user: &str, exp: u64| {
+        let claims = json!({ "sub": user, "exp": exp }).to_string();
+        match name.ends_with(V4) {
+            true => format!("{name}={}", v4(SECRET, &gcm(), claims)),
+            false => format!("{name}={}", v5(SECRET, name, &cbc(), claims)),
+        }
+    };
+    let names = [V4.to_owned(), V5.to_owned(), secure(V4), secure(V5)];
+    for one in &names {
+        for two in &names {
+            let [good, same, other] =
+                [("ada", 60), ("ada", 90), ("bob", 60)].map(|(user, left)| sealed(two, user, NOW + left));
+            let stale = sealed(one, "eve", NOW - 60);
+            let garbage = format!("{one}=gar.bage");
+            let opaque = format!("{one}=8f7a1f9e-6f6b-4f0a-9b57-4c1d3a0c9d11");
+            let own = sealed(one, "ada", NOW + 60);
+            for bad in
+                [&stale, &garbage, &opaque, &format!("{one}="), &format!("{one}={}", "x".repeat(70_000))]
+            {
+                assert_eq!(users(&[bad, &good]).await, "ada", "{one} {two}");
+                assert_eq!(users(&[bad, &good, "theme=dark", bad, &same]).await, "ada", "{one} {two}");
+            }
+            assert_eq!(users(&[&own, &good]).await, "ada", "{one} {two}");
+            assert_eq!(users(&[&own, &other]).await, "ambiguous", "{one} {two}");
+            assert_eq!(users(&[&own, &stale, &same, &garbage, &other]).await, "ambiguous", "{one} {two}");
+            assert_eq!(users(&[&stale, &garbage]).await, "expired", "{one} {two}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_several_sessions_of_a_user_the_one_that_ends_last_counts() {
+    let session = |exp: u64| v4(SECRET, &gcm(), json!({ "sub": "ada", "exp": exp }).to_string());
+    let (short, long) = (session(NOW + 5), session(NOW + 50));
+    for cookies in [format!("{V4}={short}; {V4}={long}"), format!("{V4}={long}; {V4}={short}")] {
+        let identity = ask(&next_auth(), "cookie", &cookies).await.unwrap().unwrap();
+        assert_eq!(identity.expires_at, Some(NOW + 50));
+    }
+}
+
+/// Two sets of chunks side by side, as of two paths or domains, in every order.
+#[tokio::test]
+async fn chunks_of_two_sessions_are_told_apart() {
+    let chunks = |user: &str, count: usize| {
+        let session =
+            v4(SECRET, &gcm(), json!({ "sub": user, "exp": NOW + 60, "x": "y".repeat(300) }).to_string());
+        let size = session.len().div_ceil(count);
+        let chunks = session.as_bytes().chunks(size).map(<[u8]>::to_vec).enumerate();
+        chunks.map(|(n, chunk)| format!("{V4}.{n}={}", String::from_utf8(chunk).unwrap())).collect::<Vec<_>>()
+    };
+    for (one, two) in [(1, 1), (1, 2), (2, 2), (3, 2), (2, 4), (4, 4)] {
+        let stale: Vec<_> = chunks("eve", two).iter().map(|chunk| chunk.replacen('=', "=A", 1)).collect();
+        let all = |more: &[String]| {
+            let all = [&chunks("ada", one)[..], more].concat();
+            let mut orders = vec![all.clone()];
+            // Interleaved, and by their numbers.
+            orders.push(all.iter().step_by(2).chain(all.iter().skip(1).step_by(2)).cloned().collect());
+            let mut sorted = all;
+            sorted.sort();
+            orders.push(sorted);
+            orders
+        };
+        for (more, expected) in
+            [(chunks("ada", two), "ada"), (chunks("bob", two), "ambiguous"), (stale, "ada")]
+        {
+            for cookies in all(&more) {
+                let cookies: Vec<_> = cookies.iter().map(String::as_str).collect();
+                assert_eq!(users(&cookies).await, expected, "{one} {two}");
+            }
+        }
+    }
+    // What a longer session left behind.
+    let shorter = [chunks("ada", 2), vec![format!("{V4}.2=stale"), format!("{V4}.3=stale")]].concat();
+    assert_eq!(users(&shorter.iter().map(String::as_str).collect::<Vec<_>>()).await, "ada");
+}
+
+#[tokio::test]
+async fn a_request_with_more_sessions_than_are_tried_is_refused() {
+    let good = format!("{V4}={}", v4_session());
+    let bad: Vec<_> = (0..40).map(|n| format!("{V4}=a.{n}")).collect();
+    let some = [&bad[..20], std::slice::from_ref(&good)].concat();
+    assert_eq!(users(&some.iter().map(String::as_str).collect::<Vec<_>>()).await, "ada");
+    let many = [&bad[..], std::slice::from_ref(&good)].concat();
+    assert_eq!(users(&many.iter().map(String::as_str).collect::<Vec<_>>()).await, "too_many");
+    let chunks: Vec<_> = (0..8).flat_map(|n| [format!("{V4}.{n}=a"), format!("{V4}.{n}=b")]).collect();
+    assert_eq!(users(&chunks.iter().map(String::as_str).collect::<Vec<_>>()).await, "too_many");
 }
 
 #[tokio::test]
@@ -314,16 +423,16 @@ async fn a_stale_cookie_does_not_hide_a_good_one() {
     assert_eq!(accepted(ask(&next_auth(), "cookie", &cookies).await).0, "ada");
 }
 
+/// A sibling subdomain can set the plain cookie, and not the prefixed one.
 #[tokio::test]
-async fn the_prefixed_cookie_comes_first_and_decides() {
+async fn naming_the_prefixed_cookie_keeps_a_planted_one_out() {
     let name = format!("__Secure-{V5}");
     let secure = v5(SECRET, &name, &cbc(), claims().to_string());
     let planted = v5(SECRET, V5, &cbc(), r#"{"sub":"eve"}"#);
     let cookies = format!("{V5}={planted}; {name}={secure}");
-    assert_eq!(accepted(ask(&next_auth(), "cookie", &cookies).await).0, "ada");
-    let expired = v5(SECRET, &name, &cbc(), claims_with("exp", json!(1)).to_string());
-    let cookies = format!("{V5}={planted}; {name}={expired}");
-    assert_eq!(refused(ask(&next_auth(), "cookie", &cookies).await), "Expired { at: 1 }");
+    assert_eq!(refused(ask(&next_auth(), "cookie", &cookies).await), "Ambiguous");
+    let named = builder().cookie_name(&name).build().unwrap();
+    assert_eq!(accepted(ask(&named, "cookie", &cookies).await).0, "ada");
 }
 
 #[tokio::test]
@@ -345,13 +454,24 @@ async fn chunks_are_counted() {
 }
 
 #[tokio::test]
-async fn cookies_count_before_bearer_tokens() {
-    let eve = format!("Bearer {}", v4(SECRET, &gcm(), r#"{"sub":"eve"}"#));
+async fn a_bearer_token_and_a_cookie_are_of_one_user() {
     let cookie = format!("{V4}={}", v4_session());
-    let request = RequestView::new("GET").header("authorization", &eve).header("cookie", &cookie);
-    assert_eq!(accepted(next_auth().authenticate(&request).await), ("ada".to_owned(), Credential::Cookie));
-    let request = RequestView::new("GET").header("authorization", &eve).header("cookie", "a=b");
-    assert_eq!(accepted(next_auth().authenticate(&request).await), ("eve".to_owned(), Credential::Bearer));
+    let bearer = |user: &str, exp: u64| {
+        format!("Bearer {}", v4(SECRET, &gcm(), json!({ "sub": user, "exp": exp }).to_string()))
+    };
+    for (bearer, answer) in [
+        (bearer("ada", NOW + 5), Ok(("ada".to_owned(), Credential::Bearer))),
+        (bearer("eve", NOW + 5), Err("Ambiguous")),
+        (bearer("eve", NOW - 50), Ok(("ada".to_owned(), Credential::Cookie))),
+        ("Bearer a.b.c.d.e".to_owned(), Ok(("ada".to_owned(), Credential::Cookie))),
+    ] {
+        let request = RequestView::new("GET").header("authorization", &bearer).header("cookie", &cookie);
+        let found = next_auth().authenticate(&request).await;
+        match answer {
+            Ok(expected) => assert_eq!(accepted(found), expected),
+            Err(error) => assert_eq!(refused(found), error),
+        }
+    }
 }
 
 #[tokio::test]
@@ -379,7 +499,12 @@ async fn opaque_ids_are_refused_or_passed_on() {
 fn configurations_that_cannot_be_meant_are_refused() {
     assert!(matches!(NextAuth::builder().build(), Err(KeyError::NoSecret)));
     assert!(matches!(builder().secret("").build(), Err(KeyError::NoSecret)));
-    let many = (0..8).fold(builder(), |builder, _| builder.secret("x"));
+    for length in [1, 8, 15] {
+        let short = builder().secret("x".repeat(length)).build();
+        assert!(matches!(short, Err(KeyError::TooShort { least: 16, .. })), "{length}");
+    }
+    assert!(builder().secret("x".repeat(16)).build().is_ok());
+    let many = (0..8).fold(builder(), |builder, _| builder.secret(OTHER));
     assert!(matches!(many.build(), Err(KeyError::TooMany { limit: 8 })));
     let many = (0..9).fold(builder(), |builder, n| builder.cookie_name(n.to_string()));
     assert!(matches!(many.build(), Err(KeyError::TooMany { limit: 8 })));

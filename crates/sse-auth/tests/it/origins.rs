@@ -1,6 +1,6 @@
 //! Which sites may use a browser's cookies.
 
-use sse_auth::{Credential, CrossSite, Origins, RequestView};
+use sse_auth::{Credential, CrossSite, Origins, OwnOrigin, Page, RequestView};
 
 fn origins() -> Origins {
     Origins::new(["https://app.example.com", "http://localhost:3000"]).unwrap()
@@ -107,4 +107,45 @@ fn old_browsers_read_and_do_not_write() {
     for method in ["POST", "PUT", "get", ""] {
         assert_eq!(check(&origins(), method, &[], Credential::Cookie), Err(CrossSite::Unknown));
     }
+}
+
+/// Browsers send no `Sec-Fetch-Site` over plain HTTP.
+#[test]
+fn the_server_s_own_pages_are_known_by_their_origin() {
+    let request = |scheme: Option<&str>, authority: Option<&'static str>, host: Option<&'static str>| {
+        let request = RequestView::new("POST").authority(authority);
+        let request = host.iter().fold(request, |request, host| request.header("Host", *host));
+        let own = scheme.and_then(|scheme| OwnOrigin::new(Some(scheme), request.requested_authority()?));
+        request.served_as(own)
+    };
+    for (request, origin, is_own) in [
+        (request(None, None, Some("10.0.0.5:8080")), "http://10.0.0.5:8080", true),
+        (request(None, None, Some("app.example.com")), "https://app.example.com", true),
+        (request(None, Some("app.lan"), None), "http://app.lan", true),
+        (request(None, Some("app.lan"), Some("evil.example")), "http://app.lan", true),
+        (request(None, Some("app.lan"), Some("evil.example")), "http://evil.example", false),
+        (request(Some("http"), None, Some("app.lan")), "http://app.lan", true),
+        (request(Some("http"), None, Some("app.lan")), "https://app.lan", false),
+        (request(Some("https"), None, Some("app.lan")), "https://app.lan", true),
+        (request(None, None, Some("app.lan")), "http://app.lan:8080", false),
+        (request(None, None, Some("app.lan")), "http://evil.example", false),
+        (request(None, None, Some("app.lan")), "null", false),
+        (request(None, None, Some("u@app.lan")), "http://app.lan", false),
+        (request(None, None, None), "http://app.lan", false),
+        (request(None, None, Some("")), "http://", false),
+    ] {
+        let request = request.header("Origin", origin);
+        assert_eq!(
+            Origins::none().check(&request, Credential::Cookie).is_ok(),
+            is_own,
+            "{origin} {request:?}"
+        );
+        assert_eq!(Origins::none().check_page(&request).is_ok(), is_own, "{origin}");
+        // What the browser says itself counts before that.
+        let sibling = request.header("Sec-Fetch-Site", "same-site");
+        assert!(Origins::none().check(&sibling, Credential::Cookie).is_err(), "{origin}");
+    }
+    let twice = RequestView::new("POST").header("host", "a").header("host", "b").header("origin", "http://a");
+    assert!(Origins::none().check_page(&twice).is_err());
+    assert_eq!(Origins::none().check_page(&RequestView::new("POST")), Ok(Page::Unknown));
 }

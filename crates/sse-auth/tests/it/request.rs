@@ -32,3 +32,29 @@ fn bearer_tokens() {
     }
     assert_eq!(RequestView::new("GET").bearer_token().unwrap(), None);
 }
+
+#[test]
+fn nothing_is_chosen_by_its_place() {
+    let request = RequestView::new("GET")
+        .query("a=1&b=2&a=3")
+        .header("cookie", "a=1; b=2; c=3; c=3")
+        .header("cookie", "a=4")
+        .header("authorization", "Basic x")
+        .header("authorization", "Bearer t")
+        .header("host", "a.example");
+    assert_eq!(request.query_values("a").collect::<Vec<_>>(), ["1", "3"]);
+    assert_eq!(request.cookie_values("a").collect::<Vec<_>>(), ["1", "4"]);
+    assert_eq!(request.cookie("b").unwrap().as_deref(), Some("2"));
+    assert_eq!(request.cookie("c").unwrap().as_deref(), Some("3"));
+    assert!(request.cookie("a").is_err() && request.cookie("d").unwrap().is_none());
+    assert_eq!(request.bearer_token().unwrap(), Some("t"));
+    assert_eq!(request.requested_authority(), Some("a.example"));
+    let request = request.header("host", "a.example").header("authorization", "bearer t, Bearer t");
+    assert_eq!(
+        (request.bearer_token().unwrap(), request.requested_authority()),
+        (Some("t"), Some("a.example"))
+    );
+    let request = request.header("host", "b.example").header("authorization", "Bearer u");
+    assert!(request.bearer_token().is_err() && request.requested_authority().is_none());
+    assert_eq!(request.authority("c.example").requested_authority(), Some("c.example"));
+}

@@ -121,12 +121,28 @@ async fn what_is_no_ticket_is_refused() {
     ] {
         assert_eq!(refused(present(&tickets, &query).await), "UnknownTicket");
     }
-    assert_eq!(refused(present(&tickets, &format!("ticket={text}&ticket=x")).await), r#"Repeated("ticket")"#);
+    assert_eq!(
+        refused(present(&tickets, "ticket=a&ticket=b&ticket=c&ticket=d&ticket=e").await),
+        "TooMany { limit: 4 }"
+    );
     for query in ["", "tickets=x", "Ticket=x"] {
         assert!(present(&tickets, query).await.unwrap().is_none(), "{query}");
     }
     // None of this used it up. Its name may be escaped.
     assert_eq!(accepted(present(&tickets, &format!("%74icket={text}")).await).0, "ada");
+}
+
+#[tokio::test]
+async fn no_ticket_is_chosen_by_its_place() {
+    let (tickets, _) = tickets();
+    let issue =
+        |user: &str| tickets.issue(&Identity::new(user, Credential::Bearer)).unwrap().as_str().to_owned();
+    for query in ["ticket=x&ticket=GOOD", "ticket=GOOD&ticket=x", "ticket=&a=b&ticket=GOOD&ticket=GOOD"] {
+        let query = query.replace("GOOD", &issue("ada"));
+        assert_eq!(accepted(present(&tickets, &query).await).0, "ada", "{query}");
+    }
+    let query = format!("ticket={}&ticket={}", issue("ada"), issue("bob"));
+    assert_eq!(refused(present(&tickets, &query).await), "Ambiguous");
 }
 
 #[tokio::test]

@@ -37,8 +37,10 @@ pub(crate) async fn create(context: Context, input: Input) -> Result<Output, Err
         Some(user) => {
             context.require_manage()?;
             check::user(&context, "userId", &user)?;
-            let mut caller = Caller::user(user);
+            let mut caller = Caller::user(user.clone());
             caller.claims = input.claims.unwrap_or_default();
+            // Patterns of topics take the user from there.
+            caller.claims.entry("sub").or_insert_with(|| user.as_str().into());
             // What comes of somebody's right does not outlive it.
             caller.expires_at = context.caller().expires_at;
             caller

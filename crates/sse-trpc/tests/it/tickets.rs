@@ -68,7 +68,9 @@ async fn a_user_gets_a_ticket_for_itself_and_a_manager_for_anybody() {
 
     let api = api.user("root");
     let answer = api.mutate("sse.createTicket", others).await;
-    assert_eq!(answer.data()["ticket"], r#"ben {"team":"red"}"#);
+    assert_eq!(answer.data()["ticket"], r#"ben {"sub":"ben","team":"red"}"#);
+    let named = json!({ "userId": "ben", "claims": { "sub": "Ben" } });
+    assert_eq!(api.mutate("sse.createTicket", named).await.data()["ticket"], r#"ben {"sub":"Ben"}"#);
     let answer = api.mutate("sse.createTicket", json!({ "userId": "x".repeat(257) })).await;
     assert_eq!(answer.status, 400, "{}", answer.text);
 }
@@ -118,7 +120,7 @@ async fn a_stream_is_renewed_by_a_token_even_when_the_call_itself_is_refused() {
 async fn a_refused_caller_is_refused_in_the_form_of_its_calls() {
     for (cause, status, code) in [
         (Cause::Unauthenticated, 401, "UNAUTHORIZED"),
-        (Cause::CrossSite, 403, "FORBIDDEN"),
+        (Cause::CrossSite("\"https://a.example\"".to_owned()), 403, "FORBIDDEN"),
         (Cause::RateLimit, 429, "TOO_MANY_REQUESTS"),
         (Cause::Unavailable, 503, "SERVICE_UNAVAILABLE"),
     ] {
