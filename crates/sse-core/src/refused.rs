@@ -133,7 +133,7 @@ impl Cause {
             | Self::Method
             | Self::Unauthenticated
             | Self::Forbidden(_)
-            | Self::CrossSite
+            | Self::CrossSite(_)
             | Self::StayAway => false,
         }
     }

@@ -13,7 +13,7 @@ use crate::{rate::Rate, values::choice};
 #[command(next_help_heading = "Access")]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct AccessArgs {
-    /// How users are recognised: none (demo mode, the default), nextauth, jwt
+    /// How users are recognised: nextauth, jwt, or none (the default): demo mode, or tickets alone where there is a backend key
     #[arg(long, value_name = "KIND", value_parser = choice::<AuthKind>, env = "SSE_HUB_AUTH")]
     pub(crate) auth: Option<AuthKind>,
     /// Files with secrets of `--auth`, beside AUTH_SECRET, AUTH_SECRET_1 to _3, NEXTAUTH_SECRET and JWT_SECRET
@@ -47,7 +47,10 @@ pub(crate) struct AccessArgs {
     /// Sites whose pages may connect and call from elsewhere, with cookies: https://app.example.com
     #[arg(long, value_name = "ORIGIN,…", value_delimiter = ',', env = "SSE_HUB_ORIGINS")]
     pub(crate) origins: Vec<String>,
-    /// Proxies that are believed when they say where a client is: 10.0.0.0/8
+    /// Names and addresses under which the hub answers, beside those of this machine [default: any; in demo mode on loopback none]
+    #[arg(long, value_name = "HOST,…", value_delimiter = ',', env = "SSE_HUB_HOSTS")]
+    pub(crate) hosts: Vec<String>,
+    /// Proxies that are believed when they say where a client is, and under which origin it came: 10.0.0.0/8
     #[arg(long, value_name = "NETWORK,…", value_delimiter = ',', env = "SSE_HUB_TRUSTED_PROXIES")]
     pub(crate) trusted_proxies: Vec<String>,
     /// The header in which they say it: x-forwarded-for (default), forwarded
@@ -80,7 +83,7 @@ pub(crate) struct AccessArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum AuthKind {
-    /// By what they say, in demo mode; not at all where there is a backend key.
+    /// By what they say, in demo mode; by tickets alone where there is a backend key.
     #[default]
     None,
     /// By the session of a site with NextAuth v4 or Auth.js v5.
@@ -122,6 +125,7 @@ impl AccessArgs {
             auth_anonymous: self.auth_anonymous.or(file.auth_anonymous),
             backend_key_file: self.backend_key_file.or(file.backend_key_file),
             origins: list(self.origins, file.origins),
+            hosts: list(self.hosts, file.hosts),
             trusted_proxies: list(self.trusted_proxies, file.trusted_proxies),
             proxy_header: self.proxy_header.or(file.proxy_header),
             join: list(self.join, file.join),

@@ -9,23 +9,51 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
     routing::{any, get},
 };
+use sse_auth::Origins;
 use sse_axum::{Refusal, SseHandshake, SseResponse};
 use sse_core::Manager;
 use sse_metrics::Metrics;
 use sse_trpc::Management;
 
-use crate::{configured::Configured, cors, guard, health, metrics, page, requests, visitor};
+use crate::{
+    auth_log,
+    configured::Configured,
+    cors, guard, health,
+    hosts::{self, Hosts},
+    metrics, page, requests, visitor,
+};
 
-/// The hub's routes in demo mode, where visitors name themselves.
-pub(crate) fn demo(manager: Manager, management: Management, metrics: Metrics) -> Router {
+/// The hub's routes in demo mode, where visitors name themselves: for programs, and for pages of the hub and of these origins.
+pub(crate) fn demo(
+    manager: Manager,
+    management: Management,
+    metrics: Metrics,
+    origins: Origins,
+    hosts: Hosts,
+) -> Router {
     let metrics = get(metrics::scrape).with_state(metrics);
     let identified = from_fn_with_state(manager.clone(), visitor::identify);
-    open_to_all()
+    let cors = (origins.iter().next().is_some()).then(|| cors::layer(&origins));
+    let api = Router::new()
         .route("/api/sse", any(visitor_stream))
-        .with_state(manager)
+        .with_state(manager.clone())
         .route("/metrics", metrics)
         .nest("/api/trpc", sse_axum::trpc(management).layer(identified))
-        .layer(from_fn(requests::log))
+        .layer(from_fn_with_state(Arc::new(origins), visitor::check_page));
+    let api = match cors {
+        Some(cors) => api.layer(cors),
+        None => api,
+    };
+    let routes = open_to_all().with_state(manager).merge(api);
+    named(routes, hosts).layer(from_fn(requests::log))
+}
+
+/// The same routes, for the names of the hub alone.
+fn named(routes: Router, hosts: Hosts) -> Router {
+    match hosts {
+        Hosts::Any => routes,
+        hosts => routes.layer(from_fn_with_state(Arc::new(hosts), hosts::check)),
+    }
 }
 
 /// The hub's routes where it is said who may connect and call.
@@ -34,6 +62,7 @@ pub(crate) fn configured(
     management: Management,
     metrics: Metrics,
     configured: Configured,
+    hosts: Hosts,
 ) -> Router {
     let cors = cors::layer(&configured.origins);
     let configured = Arc::new(configured);
@@ -46,13 +75,13 @@ pub(crate) fn configured(
         streams.layer(from_fn_with_state(Arc::clone(&configured), guard::streams)).layer(cors.clone());
     let management = sse_axum::trpc(management).layer(calls.clone()).layer(cors);
     let metrics = metrics.layer(from_fn_with_state(manager.clone(), guard::managers)).layer(calls);
-    open_to_all()
+    let routes = open_to_all()
         .with_state(manager)
         .merge(streams)
         .merge(metrics)
         .nest("/api/trpc", management)
-        .layer(from_fn_with_state(configured, guard::locate))
-        .layer(from_fn(requests::log))
+        .layer(from_fn_with_state(configured, guard::locate));
+    named(routes, hosts).layer(from_fn(requests::log))
 }
 
 /// What is there for whoever asks: nothing of it tells who is connected, or what is sent.
@@ -81,5 +110,7 @@ async fn visitor_stream(
 
 /// A stream, for whom the guard says it is.
 async fn stream(State(manager): State<Manager>, handshake: SseHandshake) -> Result<SseResponse, Refusal> {
-    Ok(manager.connect(handshake)?.into())
+    let connected =
+        manager.connect(handshake).inspect_err(|refused| auth_log::stream_refused(refused.cause()));
+    Ok(connected?.into())
 }

@@ -1,6 +1,6 @@
 //! Configured mode: who may connect and call.
 
-use std::{env, sync::Arc};
+use std::{env, path::Path, sync::Arc};
 
 use sse_access::{ClaimsAccess, Gate, PatternError, Proxies};
 use sse_auth::{
@@ -10,7 +10,9 @@ use sse_auth::{
 
 use crate::{
     access_args::{AccessArgs, AuthKind},
+    auth_log,
     error::Error,
+    key_file::{self, Holds},
     rate::Rate,
     rates::Rates,
     reload::Exchangeable,
@@ -37,6 +39,10 @@ pub(crate) struct Configured {
     pub(crate) authenticator: Exchangeable,
     /// Creates the authenticator again from the files as they are then; `None` if no secret or key is in a file.
     pub(crate) reread: Option<Reread>,
+    /// The scheme that the hub itself speaks.
+    pub(crate) scheme: &'static str,
+    /// Streams need a ticket, since nothing else recognises a user and nobody is let in without.
+    pub(crate) needs_tickets: bool,
 }
 
 /// Reads the files of secrets and keys again.
@@ -50,7 +56,9 @@ pub(crate) struct Reread {
 
 impl Reread {
     pub(crate) fn authenticator(&self) -> Result<FirstOf, Error> {
-        self.args.authenticator(self.published.as_ref(), &self.sources)
+        let authenticator = self.args.authenticator(self.published.as_ref(), &self.sources);
+        self.sources.log_notes();
+        authenticator
     }
 }
 
@@ -60,32 +68,28 @@ impl AccessArgs {
     /// `largest` is the maximum size of a call in bytes.
     pub(crate) fn configure(&self, largest: usize, sources: &Sources) -> Result<Option<Configured>, Error> {
         let kind = self.auth.unwrap_or_default();
-        let backend_key = self.backend_key()?;
+        let backend_key = self.backend_key(sources)?;
         if kind == AuthKind::None && backend_key.is_none() {
             self.refuse_in_demo_mode(sources)?;
             self.refuse_idle_secrets()?;
             return Ok(None);
         }
         let anonymous = self.auth_anonymous.unwrap_or(false);
-        if kind == AuthKind::None && !anonymous {
-            let problem = "alone lets nobody listen; say --auth, or --auth-anonymous if everybody may";
-            return Err(Error::Setting { name: BACKEND_KEY.to_owned(), problem: problem.to_owned() });
-        }
         let published = self.published(sources)?;
         let authenticator = Exchangeable::new(self.authenticator(published.as_ref(), sources)?);
         let reread = self.has_files().then(|| {
             let (args, sources) = (self.clone(), sources.clone());
             Reread { args, sources, published }
         });
-        let origins =
-            Origins::new(&self.origins).map_err(|error| wrong(&sources.name_of_access("origins"), &error))?;
-        let calls = gate(authenticator.clone(), &origins, anonymous);
+        let origins = self.allowed_origins(sources)?;
+        let gate = gate(authenticator.clone(), &origins, anonymous);
         let tickets = Tickets::new();
         let access = self.access(sources)?;
         self.check_rate_of_bytes(largest, sources)?;
+        let streams = gate.clone().tickets(&tickets);
         Ok(Some(Configured {
-            streams: calls.clone().tickets(&tickets),
-            calls,
+            streams: streams.observe(move |denial| auth_log::denied(denial, kind)),
+            calls: gate.observe(move |denial| auth_log::call_denied(denial, kind)),
             tickets,
             rates: Arc::new(Rates::new(self, access.clone(), largest)),
             access,
@@ -93,13 +97,15 @@ impl AccessArgs {
             proxies: self.proxies(sources)?,
             authenticator,
             reread,
+            scheme: "http",
+            needs_tickets: kind == AuthKind::None && !anonymous,
         }))
     }
 
     /// Creates the authenticator from the secrets and keys as they are now.
     fn authenticator(&self, published: Option<&RemoteJwks>, sources: &Sources) -> Result<FirstOf, Error> {
         let mut authenticator = FirstOf::new();
-        if let Some(key) = &self.backend_key()? {
+        if let Some(key) = &self.backend_key(sources)? {
             let key = ApiKey::new(key.text()).map_err(|error| wrong(&key.source, &error))?;
             authenticator = authenticator.or(key.claim(BACKEND_CLAIM, true));
         }
@@ -131,13 +137,18 @@ impl AccessArgs {
         }
     }
 
-    fn backend_key(&self) -> Result<Option<Secret>, Error> {
+    /// The sites whose pages may connect and call, in both modes.
+    pub(crate) fn allowed_origins(&self, sources: &Sources) -> Result<Origins, Error> {
+        Origins::new(&self.origins).map_err(|error| wrong(&sources.name_of_access("origins"), &error))
+    }
+
+    fn backend_key(&self, sources: &Sources) -> Result<Option<Secret>, Error> {
         match (&self.backend_key_file, Secret::variable(BACKEND_KEY)?) {
             (Some(_), Some(_)) => Err(Error::Setting {
                 name: BACKEND_KEY.to_owned(),
                 problem: "and --backend-key-file are both given; one of them is enough".to_owned(),
             }),
-            (Some(path), None) => Secret::file(path).map(Some),
+            (Some(path), None) => Secret::file(path, sources).map(Some),
             (None, variable) => Ok(variable),
         }
     }
@@ -154,7 +165,10 @@ impl AccessArgs {
             sources,
         )?;
         let mut builder = NextAuth::builder();
-        for secret in self.secrets(AuthKind::NextAuth)? {
+        for secret in self.secrets(AuthKind::NextAuth, sources)? {
+            if secret.text().len() < LEAST_SECRET {
+                return Err(wrong(&secret.source, &too_short(secret.text().len())));
+            }
             builder = builder.secret(secret.text());
         }
         for name in &self.auth_cookie {
@@ -167,7 +181,7 @@ impl AccessArgs {
 
     fn jwt(&self, published: Option<&RemoteJwks>, sources: &Sources) -> Result<Jwt, Error> {
         let mut builder = Jwt::builder();
-        for secret in self.secrets(AuthKind::Jwt)? {
+        for secret in self.secrets(AuthKind::Jwt, sources)? {
             for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
                 let key =
                     Key::secret(algorithm, secret.text()).map_err(|error| wrong(&secret.source, &error))?;
@@ -175,14 +189,17 @@ impl AccessArgs {
             }
         }
         for path in &self.auth_public_key {
+            let pem = key_file::read(path, Holds::PublicKey, sources)?;
             builder =
-                builder.key(Key::pem_file(path).map_err(|error| wrong(&path.display().to_string(), &error))?);
+                builder.key(Key::pem(&*pem).map_err(|error| wrong(&path.display().to_string(), &error))?);
         }
         builder = match (published, &self.auth_jwks) {
             (Some(published), _) => builder.remote(published.clone()),
             (None, Some(file)) => {
                 // Read now as well, so that a wrong file ends the start.
                 let name = sources.name_of_access("auth-jwks");
+                key_file::read(Path::new(file), Holds::PublicKey, sources)
+                    .map_err(|error| wrong(&name, &error))?;
                 Jwks::from_file(file).map_err(|error| wrong(&name, &format!("{file}: {error}")))?;
                 builder.remote(RemoteJwks::new(JwksFile::new(file)))
             }
@@ -208,8 +225,8 @@ impl AccessArgs {
         RemoteJwks::http(jwks).map(Some).map_err(|error| wrong(&name, &error))
     }
 
-    fn secrets(&self, kind: AuthKind) -> Result<Vec<Secret>, Error> {
-        kind.secrets(self.auth_secret_file.iter().map(AsRef::as_ref))
+    fn secrets(&self, kind: AuthKind, sources: &Sources) -> Result<Vec<Secret>, Error> {
+        kind.secrets(self.auth_secret_file.iter().map(AsRef::as_ref), sources)
     }
 
     /// What is of no use where no users are recognised, but whoever set it believes that they are.
@@ -221,9 +238,6 @@ impl AccessArgs {
             ("auth-jwks", self.auth_jwks.is_some()),
             ("auth-issuer", !self.auth_issuer.is_empty()),
             ("auth-audience", !self.auth_audience.is_empty()),
-            ("auth-admin", !self.auth_admin.is_empty()),
-            ("join", !self.join.is_empty()),
-            ("publish", !self.publish.is_empty()),
         ];
         self.refuse_all(&given, "needs --auth", sources)?;
         Ok(passed)
@@ -234,7 +248,9 @@ impl AccessArgs {
         self.no_keys((), sources)?;
         let given = [
             ("auth-anonymous", self.auth_anonymous == Some(true)),
-            ("origins", !self.origins.is_empty()),
+            ("auth-admin", !self.auth_admin.is_empty()),
+            ("join", !self.join.is_empty()),
+            ("publish", !self.publish.is_empty()),
             ("trusted-proxies", !self.trusted_proxies.is_empty()),
             ("join-anonymously", !self.join_anonymously.is_empty()),
             ("rate-streams-per-address", self.rate_streams_per_address.is_some()),
@@ -316,6 +332,15 @@ fn is_url(jwks: &str) -> bool {
 fn gate(authenticator: impl Authenticator, origins: &Origins, anonymous: bool) -> Gate {
     let gate = Gate::new(authenticator).origins(origins.clone());
     if anonymous { gate.let_anonymous_in() } else { gate }
+}
+
+/// What Auth.js demands of nobody, and one session cookie is enough to guess (`sse-auth` refuses it as well, without the name of the place).
+const LEAST_SECRET: usize = 16;
+
+fn too_short(length: usize) -> String {
+    format!(
+        "has {length} bytes, and at least {LEAST_SECRET} are needed, since whoever guesses it is any user; make one with `openssl rand -hex 32`, for the site too"
+    )
 }
 
 /// Where secrets may be.

@@ -1,12 +1,14 @@
 //! Why the hub did not start, or ended.
 
 use std::{
-    io::{self, ErrorKind, Write},
+    io::{self, ErrorKind},
     net::SocketAddr,
     path::PathBuf,
 };
 
 use thiserror::Error;
+
+use crate::logs::Outputs;
 
 /// Why the hub did not start, or ended.
 #[derive(Debug, Error)]
@@ -60,13 +62,19 @@ impl Error {
     }
 
     /// Tells it: help on standard output, everything else on standard error.
-    pub(crate) fn report(&self) {
-        // What would be told about a failure to write to it could not be written either.
-        let _ = match self {
-            Self::CommandLine { error, hint: None } => error.print(),
-            Self::CommandLine { .. } => writeln!(io::stderr(), "{self}"),
-            _ => writeln!(io::stderr(), "error: {self}"),
+    pub(crate) fn report(&self, outputs: &Outputs) {
+        let text = match self {
+            // Help waits for its reader, as that of any program.
+            Self::CommandLine { error, hint: None } if !error.use_stderr() => {
+                // What would be told about a failure to write to it could not be written either.
+                let _ = error.print();
+                return;
+            }
+            Self::CommandLine { error, hint: None } => error.to_string(),
+            Self::CommandLine { .. } => format!("{self}\n"),
+            _ => format!("error: {self}\n"),
         };
+        outputs.err.send(text.as_bytes());
     }
 }
 

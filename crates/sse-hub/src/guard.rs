@@ -13,10 +13,11 @@ use axum::{
 };
 use sse_axum::{PeerAddr, view};
 use sse_core::{Caller, Cause, Manager};
+use tracing::Instrument as _;
 
-use crate::configured::Configured;
+use crate::{auth_log, configured::Configured, requests::shown_path};
 
-/// Says where a client is, as far as proxies that are trusted tell.
+/// Says where a client is, and under which origin it came, as far as proxies that are trusted tell.
 pub(crate) async fn locate(
     State(configured): State<Arc<Configured>>,
     mut request: Request,
@@ -24,7 +25,14 @@ pub(crate) async fn locate(
 ) -> Response {
     if let Some(PeerAddr(peer)) = request.extensions().get().copied() {
         let (mut parts, body) = request.into_parts();
-        let client = configured.proxies.client(peer.ip(), &view(&parts));
+        let (client, own) = {
+            let request = view(&parts);
+            let proxies = &configured.proxies;
+            (proxies.client(peer.ip(), &request), proxies.own_origin(peer.ip(), &request, configured.scheme))
+        };
+        if let Some(own) = own {
+            parts.extensions.insert(own);
+        }
         parts.extensions.insert(PeerAddr((client, peer.port()).into()));
         request = Request::from_parts(parts, body);
     }
@@ -38,13 +46,14 @@ pub(crate) async fn streams(
     next: Next,
 ) -> Response {
     let (mut parts, body) = request.into_parts();
+    let client = auth_log::client(address(&parts));
     let admitted = match configured.rates.may_knock(address(&parts)) {
-        Ok(()) => configured.streams.admit(&view(&parts)).await,
+        Ok(()) => configured.streams.admit(&view(&parts)).instrument(client.clone()).await,
         Err(cause) => Err(cause),
     };
     let admitted = admitted.and_then(|caller| configured.rates.may_open(&caller).map(|()| caller));
     note(&mut parts, admitted);
-    next.run(Request::from_parts(parts, body)).await
+    next.run(Request::from_parts(parts, body)).instrument(client).await
 }
 
 /// Says who calls the management API, or why it is refused.
@@ -54,9 +63,20 @@ pub(crate) async fn calls(
     next: Next,
 ) -> Response {
     let (mut parts, body) = request.into_parts();
-    let admitted = configured.calls.admit(&view(&parts)).await;
+    let client = auth_log::client(address(&parts));
+    let admitted = configured.calls.admit(&view(&parts)).instrument(client.clone()).await;
+    let is_admitted = admitted.is_ok();
     note(&mut parts, admitted);
-    next.run(Request::from_parts(parts, body)).await
+    // The routes of the management API do not see what they are nested in.
+    let path = match parts.uri.path() {
+        "/metrics" => "/metrics".to_owned(),
+        path => format!("/api/trpc{path}"),
+    };
+    let response = next.run(Request::from_parts(parts, body)).instrument(client.clone()).await;
+    if is_admitted && response.status() == StatusCode::FORBIDDEN {
+        client.in_scope(|| auth_log::call_refused(&shown_path(&path)));
+    }
+    response
 }
 
 /// Lets in who may manage: a backend by its key, or an admin.
@@ -76,6 +96,10 @@ pub(crate) async fn managers(State(manager): State<Manager>, request: Request, n
 fn note(parts: &mut Parts, admitted: Result<Caller, Cause>) {
     match admitted {
         Ok(caller) => drop(parts.extensions.insert(caller)),
+        Err(Cause::CrossSite(page)) => {
+            let text = format!("{page}; if they may, list the origin in --origins");
+            parts.extensions.insert(Cause::CrossSite(text));
+        }
         Err(cause) => drop(parts.extensions.insert(cause)),
     }
 }

@@ -2,6 +2,7 @@
 
 mod access_args;
 mod app;
+mod auth_log;
 mod backplane;
 mod broker_tls;
 mod cli;
@@ -14,10 +15,14 @@ mod file;
 pub mod fuzzing;
 mod guard;
 mod health;
+mod hosts;
+mod key_file;
 mod limits;
 mod log_args;
+mod logs;
 mod management_args;
 mod metrics;
+mod output;
 mod page;
 mod rate;
 mod rates;

@@ -10,6 +10,7 @@ use crate::{
     broker_tls::BrokerTls,
     error::Error,
     file::Fields,
+    key_file::{self, Holds},
     secrets::Secret,
     source::Sources,
     values::{duration, put},
@@ -125,6 +126,9 @@ impl LogArgs {
             (None, Some(_)) => return lone("backplane-key", "needs --backplane-cert beside it"),
             (None, None) => None,
         };
+        if let Some((_, key)) = &client {
+            key_file::read(key, Holds::Secret, sources)?;
+        }
         Ok(BrokerTls { authorities, client })
     }
 
@@ -151,7 +155,7 @@ fn url_of(
             Err(setting(sources.name("backplane"), problem))
         }
         (Some(text), None) => Secret::new(&sources.name("backplane"), text).map(Some),
-        (None, Some(path)) => Secret::file(&path).map(Some),
+        (None, Some(path)) => Secret::file(&path, sources).map(Some),
         (None, None) => Ok(None),
     }
 }

@@ -1,10 +1,15 @@
 //! Secrets, from variables and files; never from the command line, and never printed.
 
-use std::{env, fmt, fs, path::Path};
+use std::{env, fmt, path::Path, str};
 
 use zeroize::Zeroizing;
 
-use crate::{access_args::AuthKind, error::Error};
+use crate::{
+    access_args::AuthKind,
+    error::Error,
+    key_file::{self, Holds},
+    source::Sources,
+};
 
 /// The key of backends.
 pub(crate) const BACKEND_KEY: &str = "SSE_HUB_BACKEND_KEY";
@@ -31,19 +36,31 @@ impl Secret {
     }
 
     /// The secret in a file, without the line end that editors leave behind it.
-    pub(crate) fn file(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn file(path: &Path, sources: &Sources) -> Result<Self, Error> {
         let name = path.display().to_string();
-        let text = Zeroizing::new(
-            fs::read_to_string(path).map_err(|error| wrong(&name, &format!("cannot be read: {error}")))?,
-        );
-        Self::new(&name, text.trim_end_matches(['\r', '\n']).to_owned())
+        let bytes = key_file::read(path, Holds::Secret, sources)?;
+        if bytes.starts_with(b"\xef\xbb\xbf") {
+            return Err(wrong(
+                &name,
+                "begins with a byte order mark, which would be part of the secret; save it without",
+            ));
+        }
+        let text = str::from_utf8(&bytes).map_err(|_| wrong(&name, "is not UTF-8"))?;
+        let text = text.trim_end_matches(['\r', '\n']);
+        if text.contains(['\r', '\n']) {
+            return Err(wrong(&name, "has several lines; a file holds one secret"));
+        }
+        Self::new(&name, text.to_owned())
     }
 
     pub(crate) fn new(source: &str, text: String) -> Result<Self, Error> {
-        if text.is_empty() {
-            return Err(wrong(source, "is empty"));
+        let text = Zeroizing::new(text);
+        match text.as_str() {
+            "" => Err(wrong(source, "is empty")),
+            blank if blank.trim().is_empty() => Err(wrong(source, "is blank")),
+            nul if nul.contains('\0') => Err(wrong(source, "has a NUL byte in it")),
+            _ => Ok(Self { source: source.to_owned(), text }),
         }
-        Ok(Self { source: source.to_owned(), text: Zeroizing::new(text) })
     }
 
     pub(crate) fn text(&self) -> &str {
@@ -62,10 +79,14 @@ impl AuthKind {
     }
 
     /// Its secrets, those in variables first.
-    pub(crate) fn secrets<'a>(self, files: impl IntoIterator<Item = &'a Path>) -> Result<Vec<Secret>, Error> {
+    pub(crate) fn secrets<'a>(
+        self,
+        files: impl IntoIterator<Item = &'a Path>,
+        sources: &Sources,
+    ) -> Result<Vec<Secret>, Error> {
         let mut secrets = Vec::<Secret>::new();
         let variables = self.variables().iter().map(|name| Secret::variable(name));
-        let files = files.into_iter().map(|path| Secret::file(path).map(Some));
+        let files = files.into_iter().map(|path| Secret::file(path, sources).map(Some));
         for secret in variables.chain(files) {
             // The same one under two names, as sites have it that moved from v4 to v5.
             secrets.extend(secret?.filter(|new| secrets.iter().all(|known| known.text != new.text)));
@@ -86,6 +107,8 @@ impl fmt::Debug for Secret {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn file(text: &[u8]) -> tempfile::NamedTempFile {
@@ -94,20 +117,49 @@ mod tests {
         file
     }
 
+    fn read(text: &[u8]) -> Result<Secret, Error> {
+        Secret::file(file(text).path(), &Sources::default())
+    }
+
     #[test]
     fn a_file_s_line_end_is_no_part_of_the_secret_and_its_blanks_are() {
-        assert_eq!(Secret::file(file(b" one two \r\n").path()).unwrap().text(), " one two ");
-        for bad in [&b""[..], b"\n", b"\xff"] {
-            assert!(Secret::file(file(bad).path()).is_err(), "{bad:?}");
+        for (text, secret) in [
+            (&b" one two \r\n"[..], " one two "),
+            (b"one", "one"),
+            (b"one\n", "one"),
+            (b"one\r\n\n\n", "one"),
+            ("ünï".as_bytes(), "ünï"),
+        ] {
+            assert_eq!(read(text).unwrap().text(), secret);
         }
-        let error = Secret::file(Path::new("no/such/file")).unwrap_err().to_string();
+    }
+
+    #[test]
+    fn what_is_no_secret_is_refused_by_name_and_not_shown() {
+        for (text, said) in [
+            (&b""[..], "is empty"),
+            (b"\n", "is empty"),
+            (b"\r\n\r\n", "is empty"),
+            (b" \t\n", "is blank"),
+            (b"hunter2\xff", "is not UTF-8"),
+            (b"\xef\xbb\xbfhunter2", "byte order mark"),
+            (b"\xff\xfeh\0u\0", "is not UTF-8"),
+            (b"hunter2\0", "NUL byte"),
+            (b"hunter2\nhunter3\n", "several lines"),
+            (b"\nhunter2", "several lines"),
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains(said) && !error.contains("hunter"), "{text:?}: {error}");
+        }
+        let error = Secret::file(Path::new("no/such/file"), &Sources::default()).unwrap_err().to_string();
         assert!(error.starts_with("no/such/file cannot be read"), "{error}");
     }
 
     #[test]
     fn one_secret_is_one_however_often_it_is_named_and_is_not_shown() {
         let files = [file(b"alpha"), file(b"beta"), file(b"alpha\n")];
-        let secrets = AuthKind::None.secrets(files.iter().map(tempfile::NamedTempFile::path)).unwrap();
+        let paths = files.iter().map(tempfile::NamedTempFile::path);
+        let secrets = AuthKind::None.secrets(paths, &Sources::default()).unwrap();
         assert_eq!(secrets.iter().map(Secret::text).collect::<Vec<_>>(), ["alpha", "beta"]);
         assert!(!format!("{secrets:?}").contains("alpha"));
     }

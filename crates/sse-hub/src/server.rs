@@ -2,7 +2,7 @@
 
 use std::{
     future::Future,
-    io::{self, Write},
+    io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     process,
     sync::Arc,
@@ -10,6 +10,7 @@ use std::{
 };
 
 use axum::Router;
+use sse_auth::Origins;
 use sse_axum::Transports;
 use sse_cluster::{Cluster, ClusterConfig};
 use sse_core::{Builder, Drain, Manager, Open};
@@ -26,6 +27,8 @@ use crate::{
     backplane::Opened,
     configured::Configured,
     error::Error,
+    hosts::Hosts,
+    logs::{AUTH, Outputs},
     metrics, page,
     reload::Reload,
     settings::Settings,
@@ -36,10 +39,16 @@ use crate::{
 /// Connections that may wait to be accepted; the system may allow fewer.
 const BACKLOG: u32 = 4096;
 
+/// How long the end of the process after a second signal waits for the reader of its log.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
 /// Serves until a signal ends it.
 pub(crate) async fn serve(mut settings: Settings) -> Result<(), Error> {
     if settings.configured.is_none() && !settings.is_for_this_machine() {
         warn!(listen = %settings.listen, "demo mode: everybody who can reach it may do everything");
+    }
+    if settings.configured.as_ref().is_some_and(|configured| configured.needs_tickets) {
+        info!(target: AUTH, "streams need a ticket, since there is no --auth: backends get one with sse.createTicket");
     }
     let listener = listen(settings.listen)?;
     let signals =
@@ -55,8 +64,12 @@ pub(crate) async fn serve(mut settings: Settings) -> Result<(), Error> {
     let node = settings.backplane.and_then(|backplane| backplane.node).or_else(|| address(&listener));
     let config = node.iter().fold(ClusterConfig::new(), |config, name| config.name(name));
     let reload = reload(settings.configured.as_mut(), settings.tls.as_ref());
+    let doors = match settings.configured {
+        Some(configured) => Doors::Configured(Box::new(configured)),
+        None => Doors::Demo(settings.origins),
+    };
     let (cluster, router) =
-        app(builder, config, settings.management, settings.transformer, settings.configured, &transports)?;
+        app(builder, config, settings.management, settings.transformer, doors, settings.hosts, &transports)?;
     announce(&listener, settings.tls.is_some());
     let server = sse_axum::serve(listener, router);
     let server = if settings.reactor { server } else { server.without_reactor() };
@@ -77,18 +90,26 @@ pub(crate) async fn serve(mut settings: Settings) -> Result<(), Error> {
     served
 }
 
+/// Who is let in.
+enum Doors {
+    /// Everybody, but of pages only the hub's own and those of these origins.
+    Demo(Origins),
+    Configured(Box<Configured>),
+}
+
 /// The manager as a node of its cluster, and the routes that lead to it.
 pub(crate) fn app(
     builder: Builder,
     node: ClusterConfig,
     limits: Limits,
     transformer: Transformer,
-    configured: Option<Configured>,
+    doors: Doors,
+    hosts: Hosts,
     transports: &Transports,
 ) -> Result<(Cluster, Router), Error> {
-    let builder = match &configured {
-        Some(configured) => builder.access(configured.access.clone()),
-        None => builder.access(Open),
+    let builder = match &doors {
+        Doors::Configured(configured) => builder.access(configured.access.clone()),
+        Doors::Demo(_) => builder.access(Open),
     };
     let manager = builder.build().map_err(|error| Error::Streams(vec![error.to_string()]))?;
     let cluster = Cluster::start(&manager, node);
@@ -96,8 +117,8 @@ pub(crate) fn app(
     let management = management.limits(limits).transformer(transformer);
     let metrics =
         |management: &Management| metrics::of(manager.clone(), management.clone(), transports.clone());
-    let router = match configured {
-        Some(configured) => {
+    let router = match doors {
+        Doors::Configured(configured) => {
             let rates = Arc::clone(&configured.rates);
             let management = management.gate(&configured.calls, &configured.tickets);
             let management = management.limit_bytes({
@@ -106,11 +127,11 @@ pub(crate) fn app(
             });
             let management = management.limit(move |demand| rates.may_ask(demand));
             let metrics = metrics(&management);
-            app::configured(manager.clone(), management, metrics, configured)
+            app::configured(manager.clone(), management, metrics, *configured, hosts)
         }
-        None => {
+        Doors::Demo(origins) => {
             let metrics = metrics(&management);
-            app::demo(manager.clone(), management, metrics)
+            app::demo(manager.clone(), management, metrics, origins, hosts)
         }
     };
     Ok((cluster, router))
@@ -129,7 +150,6 @@ fn try_listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Prints where it listens. That nobody reads it is no reason not to serve.
 /// Where other machines find the hub, as far as it knows.
 fn address(listener: &TcpListener) -> Option<String> {
     let address = listener.local_addr().ok()?;
@@ -140,16 +160,15 @@ fn address(listener: &TcpListener) -> Option<String> {
     Some(format!("{}:{}", system.nodename().to_string_lossy(), address.port()))
 }
 
+/// Prints where it listens.
 fn announce(listener: &TcpListener, is_encrypted: bool) {
     let scheme = if is_encrypted { "https" } else { "http" };
-    let written = listener.local_addr().and_then(|address| {
-        let mut out = io::stdout().lock();
-        writeln!(out, "listening on {scheme}://{address}")?;
-        writeln!(out, "demo: {scheme}://{}{}", reachable(address), page::PATH)?;
-        out.flush()
-    });
-    if let Err(error) = written {
-        warn!(%error, "the address cannot be printed");
+    match (listener.local_addr(), Outputs::get()) {
+        (Ok(address), Ok(outputs)) => {
+            let demo = format!("demo: {scheme}://{}{}", reachable(address), page::PATH);
+            outputs.out.send(format!("listening on {scheme}://{address}\n{demo}\n").as_bytes());
+        }
+        (Err(error), _) | (_, Err(error)) => warn!(%error, "failed to print the address"),
     }
 }
 
@@ -203,6 +222,9 @@ fn ended(
             // The kernel and the shell both report a terminal that closes.
             if second != Ending::Hangup {
                 warn!(signal = second.as_str(), "ended before the drain was over");
+                if let Ok(outputs) = Outputs::get() {
+                    outputs.err.flush(LAST_WORDS);
+                }
                 process::exit(second.exit_code());
             }
         }

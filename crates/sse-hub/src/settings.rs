@@ -3,6 +3,7 @@
 use std::{env, ffi::OsString, net::SocketAddr, time::Duration};
 
 use clap::FromArgMatches;
+use sse_auth::Origins;
 use sse_core::{BuildError, Config};
 use sse_trpc::{Limits, Transformer};
 
@@ -12,7 +13,8 @@ use crate::{
     configured::Configured,
     error::Error,
     file::{Fields, File},
-    secrets, service_link,
+    hosts::Hosts,
+    key_file, secrets, service_link,
     shares::{self, Audience},
     source::Sources,
     tls::{self, Tls},
@@ -35,6 +37,9 @@ pub(crate) struct Settings {
     pub(crate) transformer: Transformer,
     /// Who may connect and call; `None` in demo mode.
     pub(crate) configured: Option<Configured>,
+    /// The sites whose pages may use the hub in demo mode.
+    pub(crate) origins: Origins,
+    pub(crate) hosts: Hosts,
     pub(crate) tls: Option<Tls>,
     pub(crate) sources: Sources,
 }
@@ -55,6 +60,9 @@ impl Settings {
         let file = cli.config.take().map(File::read).transpose()?;
         let fields = file.as_ref().map_or_else(|| Ok(Fields::default()), File::fields)?;
         let sources = Sources::new(&matches, file.as_ref().map(File::parts));
+        if let Some((path, _)) = file.as_ref().map(File::parts) {
+            key_file::note_writable(path, &sources);
+        }
         Self::merge(cli, fields, sources)
     }
 
@@ -67,12 +75,17 @@ impl Settings {
         cli.management.apply(&mut management);
         check_bodies(&management, &sources)?;
         let access = cli.access.or(std::mem::take(&mut file.access));
-        let configured = access.configure(management.body, &sources)?;
+        let mut configured = access.configure(management.body, &sources)?;
         let tls = tls::config(
             cli.tls_cert.or(file.tls_cert.take()),
             cli.tls_key.or(file.tls_key.take()),
             &sources,
         )?;
+        if let Some(configured) = configured.as_mut().filter(|_| tls.is_some()) {
+            configured.scheme = "https";
+        }
+        let may_serve_strangers = cli.demo.or(file.demo).unwrap_or(false);
+        let is_for_this_machine = configured.is_none() && !may_serve_strangers;
         let mut settings = Self {
             listen: cli.listen.or(file.listen).unwrap_or(DEFAULT_LISTEN),
             drain: cli.drain.or(file.drain.map(|Seconds(drain)| drain)).unwrap_or(DEFAULT_DRAIN),
@@ -87,10 +100,11 @@ impl Settings {
             management,
             transformer,
             configured,
+            origins: access.allowed_origins(&sources)?,
+            hosts: Hosts::new(&access.hosts, is_for_this_machine, &sources.name_of_access("hosts"))?,
             tls,
             sources,
         };
-        let may_serve_strangers = cli.demo.or(file.demo).unwrap_or(false);
         settings.check(may_serve_strangers)?;
         let audience = settings.audience();
         shares::fill_in(&mut settings.streams, audience);

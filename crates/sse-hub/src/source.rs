@@ -1,22 +1,48 @@
 //! Where a setting came from, so that errors can name it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use clap::{ArgMatches, parser::ValueSource};
 use toml::de::DeTable;
+use tracing::warn;
 
 /// Where settings came from.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Sources {
     given: Vec<(String, ValueSource)>,
     file: Option<(PathBuf, String)>,
+    notes: Arc<Mutex<Vec<String>>>,
 }
 
 impl Sources {
     /// Sources of a command line, and of a file's text.
     pub(crate) fn new(matches: &ArgMatches, file: Option<(&Path, &str)>) -> Self {
         let given = matches.ids().filter_map(|id| Some((id.to_string(), matches.value_source(id.as_str())?)));
-        Self { given: given.collect(), file: file.map(|(path, text)| (path.to_owned(), text.to_owned())) }
+        Self {
+            given: given.collect(),
+            file: file.map(|(path, text)| (path.to_owned(), text.to_owned())),
+            notes: Arc::default(),
+        }
+    }
+
+    /// Notes something that is no reason to end the start, for the log, which begins when all settings are known.
+    pub(crate) fn note(&self, note: String) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+    }
+
+    /// Logs what was noted since the last time.
+    pub(crate) fn log_notes(&self) {
+        for note in self.take_notes() {
+            warn!("{note}");
+        }
+    }
+
+    /// Returns what was noted since the last time.
+    pub(crate) fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether a flag or its variable was given.

@@ -14,7 +14,11 @@ use sse_axum::rustls::{
     version,
 };
 
-use crate::{error::Error, source::Sources};
+use crate::{
+    error::Error,
+    key_file::{self, Holds},
+    source::Sources,
+};
 
 /// TLS with a certificate that can be read again.
 #[derive(Debug)]
@@ -28,6 +32,7 @@ pub(crate) struct Tls {
 pub(crate) struct Certificate {
     chain: Named,
     key: Named,
+    sources: Sources,
     provider: Arc<CryptoProvider>,
     current: RwLock<Arc<CertifiedKey>>,
 }
@@ -53,20 +58,28 @@ pub(crate) fn config(
         (None, Some(key)) => return Err(named("tls-key", key).wrong("needs --tls-cert")),
     };
     let provider = Arc::new(crypto::ring::default_provider());
-    let current = RwLock::new(read(&chain, &key, &provider)?);
+    let sources = sources.clone();
+    let current = RwLock::new(read(&chain, &key, &provider, &sources)?);
     let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])
         .map_err(|error| chain.wrong(&format!("does not serve: {error}")))?;
-    let certificate = Arc::new(Certificate { chain, key, provider, current });
+    let certificate = Arc::new(Certificate { chain, key, sources, provider, current });
     let config = config.with_no_client_auth().with_cert_resolver(Arc::clone(&certificate) as _);
     Ok(Some(Tls { config: Arc::new(config), certificate }))
 }
 
 /// Reads a certificate chain and its key, which must belong together.
-fn read(chain: &Named, key: &Named, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, Error> {
+fn read(
+    chain: &Named,
+    key: &Named,
+    provider: &CryptoProvider,
+    sources: &Sources,
+) -> Result<Arc<CertifiedKey>, Error> {
     let certificates =
         chain.read(|path| CertificateDer::pem_file_iter(path)?.collect::<Result<Vec<_>, _>>())?;
-    let private_key = key.read(|path| PrivateKeyDer::from_pem_file(path))?;
+    let pem = key_file::read(&key.path, Holds::Secret, sources);
+    let pem = pem.map_err(|error| key.wrong(&format!("is of no use: {error}")))?;
+    let private_key = key.read(|_| PrivateKeyDer::from_pem_slice(&pem))?;
     let certified = CertifiedKey::from_der(certificates, private_key, provider);
     certified.map(Arc::new).map_err(|error| chain.wrong(&format!("does not serve: {error}")))
 }
@@ -84,7 +97,9 @@ impl Named {
 impl Certificate {
     /// Reads the files again. Connections from here on are shown the new certificate; if it is wrong they go on being shown the old one.
     pub(crate) fn reload(&self) -> Result<(), Error> {
-        let read = read(&self.chain, &self.key, &self.provider)?;
+        let read = read(&self.chain, &self.key, &self.provider, &self.sources);
+        self.sources.log_notes();
+        let read = read?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = read;
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Demo mode: visitors say themselves who they are.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{Request, State},
     http::{StatusCode, header},
@@ -7,7 +9,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::json;
+use sse_auth::Origins;
+use sse_axum::view;
 use sse_core::{Caller, FieldError, Manager, UserId};
+
+use crate::auth_log;
 
 /// The name in a query string: its first non-empty `user`.
 pub(crate) fn name(query: Option<&str>) -> Option<String> {
@@ -25,6 +31,24 @@ pub(crate) async fn identify(State(manager): State<Manager>, mut request: Reques
             next.run(request).await
         }
         Err(error) => refusal(&error).into_response(),
+    }
+}
+
+/// Refuses pages of other sites, which every visitor's browser could be made to open: the hub trusts whoever reaches it.
+pub(crate) async fn check_page(
+    State(origins): State<Arc<Origins>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let checked = origins.check_page(&view(&parts));
+    match checked {
+        Ok(_) => next.run(Request::from_parts(parts, body)).await,
+        Err(page) => {
+            let remedy = "if they may use this hub, list the origin in --origins";
+            auth_log::refused(page.code(), &page, remedy);
+            (StatusCode::FORBIDDEN, format!("not for pages of {}; {remedy}\n", page.page())).into_response()
+        }
     }
 }
 

@@ -145,7 +145,7 @@ pub(crate) async fn to_hub(server: &RedisServer, hub: &Hub, clients: usize) -> a
     let mut tasks = JoinSet::new();
     for number in 0..clients {
         let request = format!(
-            "GET /api/sse?user={number} HTTP/1.1\r\nhost: a\r\naccept: text/event-stream\r\nlast-event-id: {had}\r\n\r\n"
+            "GET /api/sse?user={number} HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\nlast-event-id: {had}\r\n\r\n"
         );
         let (port, connecting) = (hub.port, Arc::clone(&connecting));
         tasks.spawn(async move {
@@ -226,7 +226,9 @@ impl Hub {
 
     async fn is_ready(&self) -> anyhow::Result<bool> {
         let mut socket = TcpStream::connect(("127.0.0.1", self.port)).await?;
-        socket.write_all(b"GET /health/ready HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await?;
+        socket
+            .write_all(b"GET /health/ready HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .await?;
         let mut answer = Vec::new();
         socket.read_to_end(&mut answer).await?;
         Ok(answer.starts_with(b"HTTP/1.1 200"))

@@ -196,7 +196,7 @@ fn all_causes() -> Vec<(Cause, bool)> {
         (Cause::Method, false),
         (Cause::Unauthenticated, false),
         (Cause::Forbidden(sse_core::Topic::new("t").unwrap()), false),
-        (Cause::CrossSite, false),
+        (Cause::CrossSite(String::new()), false),
         (Cause::StayAway, false),
         (Cause::Unavailable, true),
         (Cause::RateLimit, true),

@@ -20,7 +20,7 @@ pub(crate) fn with_jwt(arguments: &[&str]) -> Command {
     command
 }
 
-fn with_sessions(secret: &str, arguments: &[&str]) -> Command {
+pub(crate) fn with_sessions(secret: &str, arguments: &[&str]) -> Command {
     let mut command = command();
     command.args(["--auth", "nextauth"]).args(arguments).env("AUTH_SECRET", secret);
     command
@@ -189,7 +189,7 @@ async fn sessions_of_a_site_are_its_users() {
         let app = ("origin", "https://app.example.com".to_owned());
         assert!(hub.connect("", &[cookie.clone(), app]).await.is_ok());
 
-        let other = Hub::spawn(with_sessions("another secret", &[])).await;
+        let other = Hub::spawn(with_sessions("another secret of great length", &[])).await;
         assert_eq!(refused(&other, "", &[cookie]).await, 401);
     }
 }

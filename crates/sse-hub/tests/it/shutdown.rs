@@ -19,7 +19,7 @@ pub(crate) async fn expect_shutdown(stream: &mut RawClient) -> u64 {
 
 /// A call whose body never comes to its end: an answer under way that a drain waits for.
 pub(crate) async fn unfinished_call(hub: &Hub) -> TcpStream {
-    let head = "POST /api/trpc/sse.sendSuccess?user=alice HTTP/1.1\r\nHost: hub\r\nContent-Type: application/json\r\n\
+    let head = "POST /api/trpc/sse.sendSuccess?user=alice HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
                 Content-Length: 100\r\nExpect: 100-continue\r\n\r\n";
     let mut call = TcpStream::connect(hub.address()).await.unwrap();
     call.write_all(head.as_bytes()).await.unwrap();
