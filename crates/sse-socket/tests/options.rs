@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use socket2::SockRef;
 use sse_socket::SocketOptions;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    time::timeout,
+};
 
 async fn accepted() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -53,5 +56,55 @@ async fn times_that_are_too_short_are_as_short_as_they_can_be() {
         // Zero would be the system's default, which is many minutes.
         #[cfg(target_os = "linux")]
         assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_millis(1)));
+    }
+}
+
+/// Receive buffer of a client, small so that what the server's system takes is the server's.
+const RECEIVED: u32 = 8 << 10;
+
+/// Writes to a client that reads nothing, until the system takes no more for a while; returns how much it took.
+async fn taken_from(listener: &TcpListener, options: SocketOptions) -> usize {
+    let client = TcpSocket::new_v4().unwrap();
+    client.set_recv_buffer_size(RECEIVED).unwrap();
+    let _client = client.connect(listener.local_addr().unwrap()).await.unwrap();
+    let (socket, _) = listener.accept().await.unwrap();
+    options.ensure(&socket).unwrap();
+    let mut taken = 0;
+    while timeout(Duration::from_millis(500), socket.writable()).await.is_ok() {
+        taken += socket.try_write(&[b'x'; 1000]).unwrap_or(0);
+    }
+    taken
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_client_that_reads_nothing_fills_one_buffer() {
+    for bytes in [16 << 10, 64 << 10, 256 << 10] {
+        let options = SocketOptions::default().send_buffer(bytes);
+        let with_options = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        options.set(&with_options).unwrap();
+        let without = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        for listener in [with_options, without] {
+            let taken = taken_from(&listener, options).await;
+            assert!((1..=2 * bytes + 2 * RECEIVED as usize).contains(&taken), "{bytes}: {taken}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn send_buffer_is_inherited_and_smaller_one_stays() {
+    let size = |socket: &TcpStream| SockRef::from(socket).send_buffer_size().unwrap();
+    let options = SocketOptions::default();
+    for (chosen, expected) in [(None, 256 << 10), (Some(4 << 10), 4 << 10)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        if let Some(chosen) = chosen {
+            SockRef::from(&listener).set_send_buffer_size(chosen).unwrap();
+        }
+        options.set(&listener).unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (socket, _) = listener.accept().await.unwrap();
+        options.ensure(&socket).unwrap();
+        // Linux counts its bookkeeping as well.
+        assert!((expected..=2 * expected).contains(&size(&socket)), "{chosen:?}: {}", size(&socket));
     }
 }
