@@ -1,6 +1,8 @@
 //! From an accepted socket to a connection that speaks a protocol.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+#[cfg(feature = "http2")]
+use std::time::Duration;
+use std::{io, net::SocketAddr, sync::Arc};
 
 use http::{Request, Response};
 use http_body::Body;
@@ -8,7 +10,7 @@ use hyper::body::Incoming;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    time::timeout,
+    time::{Instant, timeout_at},
 };
 use tower_service::Service;
 use tracing::debug;
@@ -21,7 +23,6 @@ use crate::{
     reception::Reception,
     rewound::Rewound,
     shutdown::PhaseListener,
-    side::Side,
     watching::Watching,
 };
 
@@ -31,7 +32,6 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// What holds for every connection of a server.
 #[derive(Clone)]
 pub(crate) struct Terms {
-    pub(crate) header_timeout: Duration,
     /// After so long a peer of HTTP/2 is pinged, and after as long again it is given up.
     #[cfg(feature = "http2")]
     pub(crate) ping_timeout: Duration,
@@ -46,6 +46,8 @@ pub(crate) struct Arrival {
     pub(crate) socket: TcpStream,
     pub(crate) peer: SocketAddr,
     pub(crate) listener: PhaseListener,
+    /// Until then the first request has to be there.
+    pub(crate) deadline: Instant,
 }
 
 impl Arrival {
@@ -60,20 +62,19 @@ impl Arrival {
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
-        let Self { socket, peer, listener } = self;
-        let side = Arc::new(Side::default());
-        let socket = ClientSocket::new(socket, Arc::clone(&side));
+        let Self { socket, peer, listener, deadline } = self;
+        let socket = ClientSocket::new(socket, Arc::clone(listener.side()));
         #[cfg(feature = "tls")]
         if let Some(acceptor) = &terms.tls {
             let shaken = crate::tls::shake_hands(acceptor, socket);
-            let Some(((stream, agreed), listener)) = in_time(shaken, &terms, listener, peer).await else {
+            let Some(((stream, agreed), listener)) = in_time(shaken, deadline, listener, peer).await else {
                 return;
             };
-            let connection = Connection { io: stream, peer, side, listener, unfit: Some(Fallback::Tls) };
+            let connection = Connection { io: stream, peer, listener, deadline, unfit: Some(Fallback::Tls) };
             return connection.served(service, terms, agreed).await;
         }
         let unfit = terms.reception.is_off().then_some(Fallback::Off);
-        Connection { io: socket, peer, side, listener, unfit }.served(service, terms, None).await;
+        Connection { io: socket, peer, listener, deadline, unfit }.served(service, terms, None).await;
     }
 }
 
@@ -81,8 +82,8 @@ impl Arrival {
 struct Connection<I> {
     io: I,
     peer: SocketAddr,
-    side: Arc<Side>,
     listener: PhaseListener,
+    deadline: Instant,
     /// Why no stream of it is the reactor's, if so.
     unfit: Option<Fallback>,
 }
@@ -97,44 +98,40 @@ impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<I> {
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
-        let Self { mut io, peer, side, listener, unfit } = self;
+        let Self { mut io, peer, listener, deadline, unfit } = self;
         let mut read = Vec::new();
-        let detected = async {
-            match agreed {
-                Some(protocol) => Ok(protocol),
-                None => protocol::detect(&mut io, &mut read).await,
-            }
-        };
-        let Some((protocol, listener)) = in_time(detected, &terms, listener, peer).await else { return };
+        let detected = protocol::begin(&mut io, agreed, &mut read);
+        let Some((protocol, listener)) = in_time(detected, deadline, listener, peer).await else { return };
         let io = Rewound::new(io, read);
-        let watching = |unfit| Watching::new(service, peer, Arc::clone(&side), terms.reception, unfit);
+        let side = Arc::clone(listener.side());
+        let watching = |unfit| Watching::new(service, peer, side, protocol, terms.reception, unfit);
         match protocol {
             #[cfg(feature = "http2")]
             Protocol::Http2 => {
                 let service = watching(Some(unfit.unwrap_or(Fallback::Http2)));
-                tokio::spawn(crate::http2::connection(io, service, terms.ping_timeout, listener, side));
+                tokio::spawn(crate::http2::connection(io, service, terms.ping_timeout, listener));
             }
             Protocol::Http1 => {
                 let service = watching(unfit);
-                tokio::spawn(http1::connection(io, service, terms.header_timeout, listener, side));
+                tokio::spawn(http1::connection(io, service, deadline, listener));
             }
         }
     }
 }
 
-/// What comes of it, unless it fails, takes too long, or the server stops.
+/// What comes of it, unless it fails, takes too long, or the connection is to end.
 async fn in_time<T>(
     doing: impl Future<Output = io::Result<T>>,
-    terms: &Terms,
+    deadline: Instant,
     mut listener: PhaseListener,
     peer: SocketAddr,
 ) -> Option<(T, PhaseListener)> {
     tokio::select! {
         biased;
-        done = timeout(terms.header_timeout, doing) => match done {
+        done = timeout_at(deadline, doing) => match done {
             Ok(Ok(done)) => return Some((done, listener.moved())),
             Ok(Err(error)) => debug!(%peer, %error, "connection ended"),
-            Err(_) => debug!(%peer, "nothing came in time"),
+            Err(_) => debug!(%peer, "closed a connection without a request in time"),
         },
         () = listener.stopping() => {}
     }

@@ -11,12 +11,12 @@ use std::{
 use http::{Request, Response};
 use http_body::Body;
 use hyper::{body::Incoming, server::conn::http1};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
 use sse_core::{Ending, Reason};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::{Sleep, sleep},
+    time::{Instant, Sleep, sleep},
 };
 use tower_service::Service;
 use tracing::debug;
@@ -26,23 +26,26 @@ use crate::{
     handover::Handover,
     rewound::Rewound,
     shutdown::{Phase, PhaseListener},
-    side::{Parked, Side},
+    side::{Parked, Read, Side},
+    watchdog::{Wait, Watchdog},
     watching::Watching,
 };
 
-/// Maximum size of a request head, of what is read ahead of a body, and of what waits to be written. hyper's default of 400 KiB is what a client could
-/// hold with a head that does not end, on each of its connections.
-const BUFFER: usize = 64 << 10;
+/// Maximum size of a request head, address and fields together. It is the same over HTTP/2.
+pub(crate) const MAX_HEAD: usize = 64 << 10;
 
-/// Serves one connection to its end.
+/// Maximum size of what is read ahead of a body, and of what waits to be written. hyper's default of 400 KiB is what a client could
+/// hold on each of its connections.
+const BUFFER: usize = MAX_HEAD;
+
+/// Serves one connection to its end. The first request has to be there at the deadline.
 ///
 /// Not an `async fn`: that would keep its arguments beside what is made of them, for each connection.
 pub(crate) fn connection<S, B, I>(
     io: Rewound<I>,
     service: Watching<S>,
-    header_timeout: Duration,
+    deadline: Instant,
     listener: PhaseListener,
-    side: Arc<Side>,
 ) -> impl Future<Output = ()> + Send + 'static
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -54,12 +57,13 @@ where
     B::Error: Into<BoxError>,
 {
     let http = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(header_timeout)
         .max_buf_size(BUFFER)
+        .max_header_size(MAX_HEAD)
         .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
-    Supervised { http: Some(http), listener, side, stream: Carried::default(), draining: false }
+    let side = Arc::clone(listener.side());
+    let watchdog = Watchdog::until(deadline);
+    Supervised { http: Some(http), listener, side, stream: Carried::default(), watchdog, draining: false }
 }
 
 type Http<S, I> = http1::UpgradeableConnection<TokioIo<Rewound<I>>, Watching<S>>;
@@ -84,6 +88,7 @@ pin_project! {
         listener: PhaseListener,
         side: Arc<Side>,
         stream: Carried,
+        watchdog: Watchdog,
         draining: bool,
     }
 }
@@ -116,6 +121,11 @@ where
                 return Poll::Ready(());
             }
         }
+        // A stream that was opened meanwhile is worth more than the room.
+        let is_evicted = this.side.is_evicted() && this.side.streams() == 0;
+        if is_evicted && let Some(http) = this.http.as_mut().as_pin_mut() {
+            http.graceful_shutdown();
+        }
         loop {
             let Some(http) = this.http.as_mut().as_pin_mut() else { return Poll::Ready(()) };
             if let Poll::Ready(result) = http.poll(cx) {
@@ -136,13 +146,47 @@ where
                 }
             }
         }
-        let grace = this.stream.watch(this.side, this.listener.linger(), cx);
+        if is_evicted {
+            debug!("closed a connection without a stream to make room");
+            return Poll::Ready(());
+        }
+        let grace = this.stream.watch(this.side, this.side.timeouts().linger, cx);
         if let Some(mut grace) = grace {
             ready!(grace.as_mut().poll(cx));
             this.side.abort();
             return Poll::Ready(());
         }
-        Poll::Pending
+        let wait = ready!(this.watchdog.poll(wait(this.side), this.side.timeouts(), cx));
+        debug!(?wait, "closed a connection that waited too long");
+        match wait {
+            Wait::Request(_) => {
+                // Nothing is in flight, so one poll closes the connection, over TLS with the alert that says so.
+                if let Some(mut http) = this.http.as_mut().as_pin_mut() {
+                    http.as_mut().graceful_shutdown();
+                    let _ = http.poll(cx);
+                }
+            }
+            Wait::Reader(_) => this.side.abort(),
+            _ => {}
+        }
+        Poll::Ready(())
+    }
+}
+
+/// What a connection waits for now.
+fn wait(side: &Side) -> Wait {
+    let requests = side.requests();
+    // The manager has a timeout of its own for the clients of its streams.
+    if side.is_blocked() && side.streams() == 0 {
+        Wait::Reader(side.stalls())
+    } else if side.in_flight() > 0 {
+        Wait::Service
+    } else if requests == 0 {
+        Wait::FirstRequest
+    } else if side.read() == Read::Something {
+        Wait::Head(requests)
+    } else {
+        Wait::Request(requests)
     }
 }
 

@@ -1,11 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod accept_errors;
 #[cfg(feature = "access")]
 mod admit;
 mod arrival;
 mod body;
+mod connections;
 mod events;
+#[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "parts of it are for HTTP/2"))]
+mod exchange;
 mod fallback;
+#[cfg(feature = "http2")]
+mod flood;
 mod handover;
 mod handshake;
 mod head;
@@ -13,6 +19,7 @@ mod http1;
 #[cfg(feature = "http2")]
 mod http2;
 mod io;
+mod log_limit;
 mod mark;
 mod protocol;
 mod reception;
@@ -20,10 +27,14 @@ mod response;
 mod rewound;
 mod serve;
 mod shutdown;
+#[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "parts of it are for HTTP/2"))]
 mod side;
+mod streamless;
 #[cfg(feature = "tls")]
 mod tls;
 mod transports;
+#[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "parts of it are for HTTP/2"))]
+mod watchdog;
 mod watching;
 
 #[cfg(feature = "access")]

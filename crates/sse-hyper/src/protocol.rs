@@ -17,6 +17,26 @@ pub(crate) enum Protocol {
     Http2,
 }
 
+/// Finds out the protocol of a connection, unless it was agreed on. Over HTTP/2 the whole preface has been read then, because
+/// hyper would wait for it without a limit.
+pub(crate) async fn begin<I: AsyncRead + Unpin>(
+    io: &mut I,
+    agreed: Option<Protocol>,
+    read: &mut Vec<u8>,
+) -> io::Result<Protocol> {
+    match agreed {
+        Some(Protocol::Http1) => Ok(Protocol::Http1),
+        #[cfg(feature = "http2")]
+        Some(Protocol::Http2) => match detect(io, read).await? {
+            Protocol::Http2 => Ok(Protocol::Http2),
+            Protocol::Http1 => {
+                Err(io::Error::new(io::ErrorKind::InvalidData, "HTTP/2 was agreed on and is not spoken"))
+            }
+        },
+        None => detect(io, read).await,
+    }
+}
+
 /// Reads no more than it needs to know: one byte of most requests.
 #[cfg(feature = "http2")]
 pub(crate) async fn detect<I: AsyncRead + Unpin>(io: &mut I, read: &mut Vec<u8>) -> io::Result<Protocol> {

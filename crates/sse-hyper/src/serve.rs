@@ -5,6 +5,7 @@ use std::{
     fmt,
     future::{Future, IntoFuture, pending},
     io,
+    net::IpAddr,
     num::NonZeroUsize,
     panic::resume_unwind,
     pin::Pin,
@@ -15,16 +16,13 @@ use std::{
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use sse_core::{
-    Drain, Manager,
-    throttle::{INTERVAL, Throttle},
-};
+use sse_core::{Drain, Manager};
 use sse_socket::SocketOptions;
 use tokio::{
     net::TcpListener,
     sync::oneshot,
-    task::JoinSet,
-    time::{Instant, sleep, timeout_at},
+    task::{JoinSet, yield_now},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 #[cfg(feature = "tls")]
 use tokio_rustls::rustls::ServerConfig;
@@ -32,18 +30,29 @@ use tower_service::Service;
 use tracing::{info, warn};
 
 use crate::{
+    accept_errors::{AcceptErrors, Cause},
     arrival::{Arrival, BoxError, Terms},
+    connections::Bounds,
     reception::Reception,
     shutdown::{Phase, Shutdown},
     transports::Transports,
+    watchdog::Timeouts,
 };
 
-/// How long a client may take to send a request head, also the next one on a connection that is kept.
+/// Default timeout for a request head.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Of a server without managers.
-#[cfg(feature = "http2")]
-const PING_TIMEOUT: Duration = Duration::from_secs(60);
+/// Default timeout for the next request: longer than proxies keep their connections, which most close after 60 s.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// Timeout for a client to take anything, of a server without managers.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Minimum of the default maximum number of connections without a stream.
+const STREAMLESS: usize = 4096;
+
+/// Pause after an accept that failed for a shortage.
+const SHORTAGE: Duration = Duration::from_millis(100);
 
 /// In place of times beyond what the clock can hold.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -62,7 +71,11 @@ pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
         drain: Drain::default(),
         options: None,
         header_timeout: HEADER_TIMEOUT,
+        keep_alive_timeout: KEEP_ALIVE_TIMEOUT,
         max_connections: usize::MAX,
+        max_streamless: None,
+        max_streamless_per_address: None,
+        is_proxy: None,
         reception: Reception::default(),
         #[cfg(feature = "tls")]
         tls: None,
@@ -98,7 +111,11 @@ pub struct Serve<S> {
     drain: Drain,
     options: Option<SocketOptions>,
     header_timeout: Duration,
+    keep_alive_timeout: Duration,
     max_connections: usize,
+    max_streamless: Option<usize>,
+    max_streamless_per_address: Option<usize>,
+    is_proxy: Option<Arc<dyn Fn(IpAddr) -> bool + Send + Sync>>,
     reception: Reception,
     #[cfg(feature = "tls")]
     tls: Option<tokio_rustls::TlsAcceptor>,
@@ -126,19 +143,57 @@ impl<S> Serve<S> {
         self
     }
 
-    /// How long a client may take to send a request head, also the next one on a connection that is kept; 30 s by default, a
-    /// year at most.
+    /// Timeout for a request head; 30 s by default, a year at most.
+    ///
+    /// The first request, with the handshake of TLS before it, must be there within this time from the connection on; a later one
+    /// within this time from its first byte on.
     pub fn header_timeout(mut self, timeout: Duration) -> Self {
         self.header_timeout = timeout.min(FOREVER);
         self
     }
 
-    /// How many connections there may be, upgraded ones not among them; as many as the system lets by default.
+    /// Timeout for the next request on a connection that has none in flight; 75 s by default, a year at most.
     ///
-    /// At the limit nobody is accepted until one closes: newcomers wait in the system's queue. It is meant as the last resort against
-    /// running out of files. A manager's `max_connections` below it answers with a 503 that says when to return.
+    /// Over HTTP/2 this is a connection without open streams, whether it answers pings or not. A proxy in front must close its idle
+    /// connections sooner, or some of its requests meet a connection that is being closed, which is a 502 for their clients.
+    pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
+        self.keep_alive_timeout = timeout.min(FOREVER);
+        self
+    }
+
+    /// Maximum number of connections, upgraded ones not among them; none by default. It is the last resort against running out
+    /// of files, so it should be a little below what the system allows.
+    ///
+    /// At the maximum a newcomer is let in, and a connection without a stream is closed for it. That is the longest idle one of the
+    /// address that has the most of them, so nobody can keep others out. Newcomers wait only while every connection carries a
+    /// stream; a lower `max_connections` of the manager prevents that.
     pub fn max_connections(mut self, most: usize) -> Self {
         self.max_connections = most;
+        self
+    }
+
+    /// Maximum number of connections without a stream; by default twice as many as the managers allow streams, and at least 4,096.
+    ///
+    /// They are idle, or have a request in flight that opens no stream. At the maximum one of them is closed for a
+    /// newcomer, as at [`max_connections`](Self::max_connections).
+    pub fn max_streamless_connections(mut self, most: usize) -> Self {
+        self.max_streamless = Some(most);
+        self
+    }
+
+    /// Maximum number of connections without a stream from one address, or from one network of 64 bits of IPv6; by default half
+    /// of [`max_streamless_connections`](Self::max_streamless_connections).
+    ///
+    /// At the maximum the longest idle one is closed for a newcomer; one with a request in flight only if there is no other.
+    pub fn max_streamless_connections_per_address(mut self, most: usize) -> Self {
+        self.max_streamless_per_address = Some(most);
+        self
+    }
+
+    /// Tells the addresses of proxies, which stand for many clients. The maximum of an address does not apply to them, and their
+    /// connections are the last to be closed for others.
+    pub fn proxies(mut self, is_proxy: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        self.is_proxy = Some(Arc::new(is_proxy));
         self
     }
 
@@ -209,6 +264,24 @@ impl<S> Serve<S> {
     fn connection_timeout(&self) -> Option<Duration> {
         self.managers.iter().map(|manager| manager.config().connection_timeout).min()
     }
+
+    fn timeouts(&self) -> Timeouts {
+        Timeouts {
+            header: self.header_timeout,
+            keep_alive: self.keep_alive_timeout,
+            // The managers are the first to give a stream up, with a reason.
+            write: self.connection_timeout().unwrap_or(CONNECTION_TIMEOUT).min(FOREVER) + self.linger(),
+            linger: self.linger(),
+        }
+    }
+
+    fn bounds(&self) -> Bounds {
+        let streams = self.managers.iter().map(|manager| manager.config().max_connections);
+        let streams = streams.fold(0, usize::saturating_add);
+        let streamless = self.max_streamless.unwrap_or(streams.saturating_mul(2).max(STREAMLESS)).max(1);
+        let per_address = self.max_streamless_per_address.unwrap_or(streamless / 2).max(1);
+        Bounds { streamless, streamless_per_address: per_address, is_proxy: self.is_proxy.clone() }
+    }
 }
 
 impl<S, B> Serve<S>
@@ -221,25 +294,42 @@ where
     B::Error: Into<BoxError>,
 {
     async fn run(self) -> io::Result<()> {
-        let shutdown = Shutdown::new(self.linger());
-        let (options, linger) = (self.options(), self.linger());
-        self.reception.configure(|reactor| reactor.linger(linger).departed(shutdown.departed()));
+        let shutdown = Shutdown::new(self.timeouts(), self.bounds());
+        let late = Arc::new(Shutdown::new(self.timeouts(), self.bounds()));
+        let options = self.options();
+        self.reception.configure(|reactor| reactor.linger(self.linger()).departed(shutdown.departed()));
         let terms = Terms {
-            header_timeout: self.header_timeout,
             #[cfg(feature = "http2")]
-            ping_timeout: self.connection_timeout().unwrap_or(PING_TIMEOUT) / 2,
+            ping_timeout: self.connection_timeout().unwrap_or(CONNECTION_TIMEOUT) / 2,
             #[cfg(feature = "tls")]
             tls: self.tls.clone(),
             reception: self.reception.clone(),
         };
-        let Self { listener, service, managers, drain, max_connections, reception, mut signal, .. } = self;
+        let Self {
+            listener,
+            service,
+            managers,
+            drain,
+            header_timeout,
+            max_connections,
+            reception,
+            mut signal,
+            ..
+        } = self;
         if let Err(error) = options.set(&listener) {
             // Then they are set on each client's socket.
             tracing::debug!(%error, "socket options of the listener");
         }
         let shutdown = Arc::new(shutdown);
-        let door =
-            Door { listener, service, options, terms, max_connections, shutdown: Arc::clone(&shutdown) };
+        let door = Door {
+            listener,
+            service,
+            options,
+            terms,
+            header_timeout,
+            max_connections,
+            shutdown: Arc::clone(&shutdown),
+        };
         // Before anybody is accepted: whoever connects meanwhile waits.
         tokio::select! {
             biased;
@@ -269,7 +359,6 @@ where
         }
         // The drain waits for the connections that there are now, and not for those that come.
         drop(close);
-        let late = Arc::new(Shutdown::new(linger));
         let mut late_comers = JoinSet::new();
         let deadline = Instant::now() + drain.deadline().min(FOREVER);
         if let Some(Ok(door)) = accepting.join_next().await {
@@ -310,6 +399,7 @@ struct Door<S> {
     service: S,
     options: SocketOptions,
     terms: Terms,
+    header_timeout: Duration,
     max_connections: usize,
     shutdown: Arc<Shutdown>,
 }
@@ -343,19 +433,39 @@ where
 
     /// Lets clients in, as long as it is polled.
     async fn open(&mut self) -> Infallible {
+        let mut errors = AcceptErrors::default();
         loop {
-            self.shutdown.fewer_than(self.max_connections).await;
             match self.listener.accept().await {
                 Ok((socket, peer)) => {
+                    errors.end();
+                    self.shutdown.make_room(self.max_connections).await;
+                    if self.shutdown.is_full_for(peer.ip()) {
+                        // Connections that were let in read their requests before another one is closed for a newcomer.
+                        yield_now().await;
+                    }
                     if let Err(error) = self.options.ensure(&socket) {
                         // The client is gone already, or the system lacks an option; the stream's own timeouts hold.
                         tracing::debug!(%peer, %error, "socket options");
                     }
-                    let arrival = Arrival { socket, peer, listener: self.shutdown.listener() };
+                    let listener = self.shutdown.listener(peer.ip());
+                    let deadline = Instant::now() + self.header_timeout;
+                    let arrival = Arrival { socket, peer, listener, deadline };
                     tokio::spawn(arrival.served(self.service.clone(), self.terms.clone()));
                 }
-                Err(error) => after(&error).await,
+                Err(error) => after(&self.shutdown, errors.note(&error)).await,
             }
+        }
+    }
+}
+
+/// After a shortage there may be room again soon. If it lasts, a connection without a stream is closed for a newcomer.
+async fn after(shutdown: &Shutdown, cause: Cause) {
+    match cause {
+        Cause::Client => {}
+        Cause::Shortage => sleep(SHORTAGE).await,
+        Cause::LastingShortage => {
+            shutdown.evict();
+            let _ = timeout(SHORTAGE, shutdown.room()).await;
         }
     }
 }
@@ -378,20 +488,6 @@ async fn stop(shutdown: &Shutdown, managers: &[Manager], drain: Drain, reception
         shutdown.enter(Phase::Aborting);
         reception.abort();
         shutdown.all_closed().await;
-    }
-}
-
-/// Limits how often a shortage is logged: clients can cause it, and it is tried again ten times a second.
-static FAILURES: Throttle = Throttle::new(INTERVAL);
-
-/// A connection that failed before it was accepted is its client's affair; anything else is shortage (`EMFILE`), which passes.
-async fn after(error: &io::Error) {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
-        if let Some(left_out) = FAILURES.admit("accept") {
-            warn!(%error, left_out, "failed to accept a connection");
-        }
-        sleep(Duration::from_millis(100)).await;
     }
 }
 

@@ -17,10 +17,12 @@ use tower_service::Service;
 
 use crate::{
     arrival::BoxError,
+    exchange::{Exchange, Tracked},
     fallback::Fallback,
     handover::{self, Handover},
     handshake::PeerAddr,
     mark::StreamMark,
+    protocol::Protocol,
     reception::Reception,
     side::{Read, Side},
 };
@@ -31,6 +33,7 @@ pub(crate) struct Watching<S> {
     service: S,
     peer: SocketAddr,
     side: Arc<Side>,
+    protocol: Protocol,
     reception: Reception,
     /// Why no stream of the connection is the reactor's, if so.
     unfit: Option<Fallback>,
@@ -41,10 +44,11 @@ impl<S> Watching<S> {
         service: S,
         peer: SocketAddr,
         side: Arc<Side>,
+        protocol: Protocol,
         reception: Reception,
         unfit: Option<Fallback>,
     ) -> Self {
-        Self { service, peer, side, reception, unfit }
+        Self { service, peer, side, protocol, reception, unfit }
     }
 }
 
@@ -54,13 +58,17 @@ where
     S::Error: Into<BoxError>,
     B: Body + Send + 'static,
 {
-    type Response = Response<B>;
+    type Response = Response<Tracked<B>>;
     type Error = BoxError;
     type Future = Answering<S, S::Future>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         request.extensions_mut().insert(PeerAddr(self.peer));
-        self.side.requested();
+        let exchange = match self.protocol {
+            Protocol::Http1 => Exchange::begin(&self.side),
+            #[cfg(feature = "http2")]
+            Protocol::Http2 => Exchange::begin_multiplexed(&self.side),
+        };
         let framing = self.unfit.map_or_else(|| handover::framing_for(&request), Err);
         let mut service = self.service.clone();
         // Most services are always ready; only for the others is the request kept until they are.
@@ -69,7 +77,7 @@ where
             Poll::Ready(Err(error)) => Answer::Failed { error: Some(error.into()) },
             Poll::Pending => Answer::Waiting { service: Box::new((service, Some(request))) },
         };
-        let courier = Courier { side: Arc::clone(&self.side), reception: self.reception.clone(), framing };
+        let courier = Courier { exchange, reception: self.reception.clone(), framing };
         Answering { state, courier }
     }
 }
@@ -96,7 +104,7 @@ where
     S::Error: Into<BoxError>,
     B: Body + Send + 'static,
 {
-    type Output = Result<Response<B>, BoxError>;
+    type Output = Result<Response<Tracked<B>>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
@@ -132,29 +140,31 @@ where
 /// Brings a stream to the connection, which may give it to a reactor.
 #[derive(Debug)]
 struct Courier {
-    side: Arc<Side>,
+    exchange: Arc<Exchange>,
     reception: Reception,
     framing: Result<Framing, Fallback>,
 }
 
 impl Courier {
     /// Keeps a response back that a reactor can give; any other is hyper's.
-    fn park<B: Body + Send + 'static>(&self, response: Response<B>) -> Option<Response<B>> {
-        let Some(mark) = response.extensions().get::<StreamMark>().cloned() else { return Some(response) };
+    fn park<B: Body + Send + 'static>(&self, response: Response<B>) -> Option<Response<Tracked<B>>> {
+        let Some(mark) = response.extensions().get::<StreamMark>().cloned() else {
+            return Some(self.tracked(response));
+        };
         let ending = mark.0.ending();
         // A middleware dropped the body, and the stream with it.
         if ending.is_none() {
-            return Some(response);
+            return Some(self.tracked(response));
         }
-        self.side.put(ending);
+        self.exchange.becomes_stream(ending);
         match self.fitness(&response, &mark) {
             Ok((framing, reactor)) => {
-                self.side.park(Box::new(Handover::new(response, mark, framing, reactor)));
+                self.side().park(Box::new(Handover::new(response, mark, framing, reactor)));
                 None
             }
             Err(why) => {
                 self.reception.stays(why);
-                Some(response)
+                Some(self.tracked(response))
             }
         }
     }
@@ -165,20 +175,28 @@ impl Courier {
         mark: &StreamMark,
     ) -> Result<(Framing, sse_reactor::Reactor), Fallback> {
         let framing = self.framing?;
-        if self.side.read() != Read::Nothing {
+        if self.side().read() != Read::Nothing {
             return Err(Fallback::Pipelined);
         }
         Ok((framing, handover::reactor_for(response, mark, &self.reception)?))
     }
 
     /// The response that was parked, if it is hyper's after all.
-    fn unpark<B: Body + Send + 'static>(&self) -> Option<Response<B>> {
-        if self.side.read() == Read::Nothing {
+    fn unpark<B: Body + Send + 'static>(&self) -> Option<Response<Tracked<B>>> {
+        if self.side().read() == Read::Nothing {
             return None;
         }
-        let parked: Box<dyn Any> = self.side.unpark()?;
+        let parked: Box<dyn Any> = self.side().unpark()?;
         let handover = parked.downcast::<Handover<B>>().ok()?;
         self.reception.stays(Fallback::Pipelined);
-        Some(handover.into_response())
+        Some(self.tracked(handover.into_response()))
+    }
+
+    fn tracked<B: Body>(&self, response: Response<B>) -> Response<Tracked<B>> {
+        response.map(|body| Tracked::new(body, Arc::clone(&self.exchange)))
+    }
+
+    fn side(&self) -> &Side {
+        self.exchange.side()
     }
 }

@@ -71,7 +71,10 @@ async fn a_second_stream_that_was_asked_for_in_advance_is_watched_as_well() {
 
 #[tokio::test]
 async fn a_head_that_does_not_come_closes_the_connection() {
-    let app = App::start_with(Manager::builder(), |serve| serve.header_timeout(Duration::from_secs(2))).await;
+    let app = App::start_with(Manager::builder(), |serve| {
+        serve.header_timeout(Duration::from_secs(2)).keep_alive_timeout(Duration::from_secs(2))
+    })
+    .await;
     let silent = Connection::open(app.address).await;
     let mut half = Connection::open(app.address).await;
     half.send("GET /events HTTP/1.1\r\nhost: local").await;

@@ -4,6 +4,8 @@
 mod answers;
 mod app;
 mod blocked;
+#[cfg(feature = "http2")]
+mod bursts;
 mod connection;
 mod connections;
 mod cycles;
@@ -11,6 +13,7 @@ mod handover;
 #[cfg(feature = "http2")]
 mod http2;
 mod limit;
+mod phases;
 mod readiness;
 mod shutdown;
 mod socket;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Request;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{
-    ClientConfig, RootCertStore, ServerConfig,
+    ClientConfig, ClientConnection, RootCertStore, ServerConfig,
     crypto::{CryptoProvider, ring},
     pki_types::{PrivatePkcs8KeyDer, ServerName},
 };
@@ -21,10 +21,10 @@ use crate::{
 };
 
 /// A certificate for `localhost`, and those who trust it.
-struct Identity(CertifiedKey<rcgen::KeyPair>);
+pub(crate) struct Identity(CertifiedKey<rcgen::KeyPair>);
 
 impl Identity {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(generate_simple_self_signed(["localhost".to_owned()]).unwrap())
     }
 
@@ -32,7 +32,7 @@ impl Identity {
         Arc::new(ring::default_provider())
     }
 
-    fn server(&self) -> ServerConfig {
+    pub(crate) fn server(&self) -> ServerConfig {
         let key = PrivatePkcs8KeyDer::from(self.0.signing_key.serialize_der());
         ServerConfig::builder_with_provider(Self::provider())
             .with_safe_default_protocol_versions()
@@ -42,7 +42,7 @@ impl Identity {
             .unwrap()
     }
 
-    async fn connect(&self, address: SocketAddr, protocols: &[&str]) -> TlsStream<TcpStream> {
+    fn client_config(&self, protocols: &[&str]) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
         roots.add(self.0.cert.der().clone()).unwrap();
         let mut config = ClientConfig::builder_with_provider(Self::provider())
@@ -51,9 +51,22 @@ impl Identity {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        Arc::new(config)
+    }
+
+    fn name() -> ServerName<'static> {
+        ServerName::try_from("localhost").unwrap()
+    }
+
+    /// A client without a connection.
+    pub(crate) fn client(&self, protocols: &[&str]) -> ClientConnection {
+        ClientConnection::new(self.client_config(protocols), Self::name()).unwrap()
+    }
+
+    pub(crate) async fn connect(&self, address: SocketAddr, protocols: &[&str]) -> TlsStream<TcpStream> {
         let socket = TcpStream::connect(address).await.unwrap();
-        let name = ServerName::try_from("localhost").unwrap();
-        timeout(PATIENCE, TlsConnector::from(Arc::new(config)).connect(name, socket)).await.unwrap().unwrap()
+        let connector = TlsConnector::from(self.client_config(protocols));
+        timeout(PATIENCE, connector.connect(Self::name(), socket)).await.unwrap().unwrap()
     }
 }
 

@@ -1,0 +1,257 @@
+//! The connections without a stream, and which of them is closed to make room for another.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::IpAddr,
+};
+
+/// Maximum number of connections that are checked to find one that is idle. It bounds the cost of an eviction where all of
+/// them have a request in flight.
+const CHECKS: usize = 32;
+
+/// The owner of a connection, as far as the address tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Group {
+    /// Proxies, which stand for many clients.
+    Proxies,
+    /// An address of IPv4.
+    V4(u32),
+    /// A network of 64 bits, of which a customer has at least one (RFC 6177).
+    V6(u64),
+}
+
+impl Group {
+    pub(crate) fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address.to_bits()),
+            IpAddr::V6(address) => Self::V6((address.to_bits() >> 64) as u64),
+        }
+    }
+}
+
+/// The connections among which one is chosen for eviction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    All,
+    Of(Group),
+}
+
+/// The connections without a stream, by their keys.
+///
+/// The group with the most of them gives one up; of groups with equally many the one with the longest idle connection. Within a
+/// group the connection is chosen by second chance (the clock algorithm): the oldest goes, unless it was used since it was last
+/// checked. So a request costs no more than setting a flag, and nobody can crowd out the connections of other groups.
+#[derive(Debug, Default)]
+pub(crate) struct Streamless {
+    groups: HashMap<Group, Queue>,
+    /// The groups in the order in which they give connections up.
+    order: BTreeSet<Rank>,
+    places: HashMap<usize, (Group, u64)>,
+    next_turn: u64,
+}
+
+/// The keys of a group's connections by their turn.
+type Queue = BTreeMap<u64, usize>;
+
+type Rank = (Reverse<usize>, u64, Group);
+
+impl Streamless {
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    pub(crate) fn len_of(&self, group: Group) -> usize {
+        self.groups.get(&group).map_or(0, BTreeMap::len)
+    }
+
+    pub(crate) fn insert(&mut self, key: usize, group: Group) {
+        let turn = self.next_turn;
+        self.next_turn += 1;
+        self.places.insert(key, (group, turn));
+        self.change(group, |queue| queue.insert(turn, key));
+    }
+
+    pub(crate) fn remove(&mut self, key: usize) {
+        if let Some((group, turn)) = self.places.remove(&key) {
+            self.change(group, |queue| queue.remove(&turn));
+        }
+    }
+
+    /// Chooses the connection to be closed. `is_used` returns whether a connection has a request in flight, or had one since it
+    /// was last asked.
+    pub(crate) fn victim(&mut self, scope: Scope, mut is_used: impl FnMut(usize) -> bool) -> Option<usize> {
+        let first_new_turn = self.next_turn;
+        let mut oldest = None;
+        for _ in 0..CHECKS {
+            let Some((group, turn, key)) = self.first(scope) else { break };
+            if turn >= first_new_turn {
+                break;
+            }
+            if !is_used(key) {
+                return Some(key);
+            }
+            oldest.get_or_insert(key);
+            self.remove(key);
+            self.insert(key, group);
+        }
+        oldest
+    }
+
+    fn first(&self, scope: Scope) -> Option<(Group, u64, usize)> {
+        let group = match scope {
+            Scope::Of(group) => group,
+            Scope::All => self.order.first()?.2,
+        };
+        let (&turn, &key) = self.groups.get(&group)?.first_key_value()?;
+        Some((group, turn, key))
+    }
+
+    fn change<T>(&mut self, group: Group, change: impl FnOnce(&mut Queue) -> T) {
+        let queue = self.groups.entry(group).or_default();
+        if let Some(rank) = rank(group, queue) {
+            self.order.remove(&rank);
+        }
+        change(queue);
+        match rank(group, queue) {
+            Some(rank) => drop(self.order.insert(rank)),
+            None => drop(self.groups.remove(&group)),
+        }
+    }
+}
+
+/// The place of a group among the others; proxies come last, however many connections they have.
+fn rank(group: Group, queue: &Queue) -> Option<Rank> {
+    let (&turn, _) = queue.first_key_value()?;
+    let weight = if group == Group::Proxies { 0 } else { queue.len() };
+    Some((Reverse(weight), turn, group))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn v4(number: u32) -> Group {
+        Group::V4(number)
+    }
+
+    /// With connections of these groups, whose keys are their places in the list.
+    fn of(groups: &[Group]) -> Streamless {
+        let mut streamless = Streamless::default();
+        groups.iter().enumerate().for_each(|(key, group)| streamless.insert(key, *group));
+        streamless
+    }
+
+    /// The keys in the order in which they are evicted.
+    fn evicted(mut streamless: Streamless) -> Vec<usize> {
+        let mut keys = Vec::new();
+        while let Some(key) = streamless.victim(Scope::All, |_| false) {
+            streamless.remove(key);
+            keys.push(key);
+        }
+        keys
+    }
+
+    #[test]
+    fn a_group_is_an_address_or_a_network_of_64_bits() {
+        let group = |address: &str| Group::of(address.parse().unwrap());
+        assert_eq!(group("10.0.0.1"), group("::ffff:10.0.0.1"));
+        assert_ne!(group("10.0.0.1"), group("10.0.0.2"));
+        assert_eq!(group("2001:db8::1"), group("2001:db8::ffff:0:0:1"));
+        assert_ne!(group("2001:db8::1"), group("2001:db8:0:1::1"));
+    }
+
+    #[test]
+    fn largest_group_gives_up_its_oldest() {
+        assert_eq!(evicted(of(&[v4(1), v4(2), v4(2), v4(3), v4(2)])), [1, 2, 0, 3, 4]);
+    }
+
+    #[test]
+    fn proxies_come_last() {
+        let proxies = Group::Proxies;
+        assert_eq!(evicted(of(&[proxies, proxies, proxies, v4(1)])), [3, 0, 1, 2]);
+    }
+
+    #[test]
+    fn used_connections_get_a_second_chance() {
+        let mut streamless = of(&[v4(1); 4]);
+        let mut used = vec![true, true, false, true];
+        let chosen = streamless.victim(Scope::All, |key| std::mem::take(&mut used[key]));
+        assert_eq!(chosen, Some(2));
+        streamless.remove(2);
+        // The flag of 3 is still set; 0 and 1 were moved behind it.
+        let chosen = streamless.victim(Scope::All, |key| std::mem::take(&mut used[key]));
+        assert_eq!(chosen, Some(0));
+    }
+
+    #[test]
+    fn one_is_chosen_where_all_are_used_at_bounded_cost() {
+        for count in [1, 2, CHECKS, 1000] {
+            let mut streamless = of(&vec![v4(1); count]);
+            let mut checks = 0;
+            let chosen = streamless.victim(Scope::All, |_| {
+                checks += 1;
+                true
+            });
+            assert_eq!((chosen, checks), (Some(0), count.min(CHECKS)));
+        }
+    }
+
+    #[test]
+    fn nothing_is_chosen_from_an_empty_scope() {
+        let mut streamless = of(&[v4(1)]);
+        assert_eq!(streamless.victim(Scope::Of(v4(2)), |_| false), None);
+        assert_eq!(streamless.victim(Scope::Of(v4(1)), |_| false), Some(0));
+        streamless.remove(0);
+        assert_eq!(streamless.victim(Scope::All, |_| false), None);
+        assert!(streamless.groups.is_empty() && streamless.order.is_empty());
+    }
+
+    /// Against a list, with arrivals, departures and evictions in an order that a small generator chooses.
+    #[test]
+    fn no_group_loses_a_connection_while_another_has_more() {
+        let mut seed = 1_u64;
+        let mut random = move |below: u64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) % below
+        };
+        let mut streamless = Streamless::default();
+        let mut model: Vec<(usize, Group)> = Vec::new();
+        for key in 0..5000 {
+            match random(5) {
+                0..=2 if model.len() < 60 => {
+                    let group = match random(12) {
+                        0 => Group::Proxies,
+                        1..=5 => v4(0),
+                        other => v4(u32::try_from(other).unwrap()),
+                    };
+                    streamless.insert(key, group);
+                    model.push((key, group));
+                }
+                3 if !model.is_empty() => {
+                    let index = usize::try_from(random(model.len() as u64)).unwrap();
+                    streamless.remove(model.remove(index).0);
+                }
+                _ => {
+                    let used = random(2) == 0;
+                    let Some(victim) = streamless.victim(Scope::All, |_| used && random(2) == 0) else {
+                        assert!(model.is_empty());
+                        continue;
+                    };
+                    let count = |group| model.iter().filter(|(_, other)| *other == group).count();
+                    let (_, group) = *model.iter().find(|(key, _)| *key == victim).unwrap();
+                    let others: Vec<_> = model.iter().filter(|(_, group)| *group != Group::Proxies).collect();
+                    if group == Group::Proxies {
+                        assert!(others.is_empty());
+                    } else {
+                        assert!(others.iter().all(|(_, other)| count(*other) <= count(group)));
+                    }
+                    streamless.remove(victim);
+                    model.retain(|(key, _)| *key != victim);
+                }
+            }
+            assert_eq!(streamless.len(), model.len());
+            assert_eq!(streamless.len_of(v4(0)), model.iter().filter(|(_, group)| *group == v4(0)).count());
+        }
+    }
+}
