@@ -10,18 +10,18 @@ use crate::log_limit::LogLimit;
 #[derive(Debug, Default)]
 pub(crate) struct AcceptErrors {
     limit: LogLimit,
-    /// Whether the latest accept failed for a shortage.
+    /// Set while the latest accept failed for a shortage.
     is_short: bool,
 }
 
-/// Whose affair an error is.
+/// The side that caused an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// The client's: the connection failed before it was accepted.
+    /// The client. The connection failed before it was accepted.
     Client,
-    /// The system's: a shortage, which may pass. Without a file to be had Linux fails before it looks for a client.
+    /// The system, which is short of something. Without a file to be had Linux fails before it looks for a client.
     Shortage,
-    /// The same once more.
+    /// The system, once more.
     LastingShortage,
 }
 

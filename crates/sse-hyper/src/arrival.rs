@@ -119,7 +119,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<I> {
     }
 }
 
-/// What comes of it, unless it fails, takes too long, or the connection is to end.
+/// Returns what comes of it, unless it fails, takes too long, or the connection is to end.
 async fn in_time<T>(
     doing: impl Future<Output = io::Result<T>>,
     deadline: Instant,

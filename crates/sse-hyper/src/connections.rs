@@ -69,7 +69,7 @@ impl Connections {
         self.places.len()
     }
 
-    /// Whether another connection of a group would be at the cost of one that there is.
+    /// Returns whether another connection of a group would be at the cost of one that there is.
     pub(crate) fn is_full_for(&self, group: Group, bounds: &Bounds) -> bool {
         bounds.exceeded(&self.streamless, group).is_some()
     }
@@ -156,7 +156,7 @@ impl Connections {
 pub(crate) struct Evicted {
     /// `None` if its task was never polled, which looks then.
     waker: Option<Waker>,
-    /// How many were closed since the last message, if one is due.
+    /// Number of connections closed since the last message, if one is due.
     due: Option<u64>,
 }
 

@@ -26,13 +26,13 @@ pub(crate) struct Exchange {
     /// The task of the connection is not the one that drops this.
     is_multiplexed: bool,
     is_stream: AtomicBool,
-    /// Whether hyper has the whole response.
+    /// Set when hyper has the whole response.
     is_complete: AtomicBool,
     progress: AtomicU8,
     ending: Mutex<Option<Ending>>,
 }
 
-/// Who has to act for a response to go on.
+/// The side that has to act for a response to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Progress {

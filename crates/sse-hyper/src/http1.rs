@@ -173,7 +173,7 @@ where
     }
 }
 
-/// What a connection waits for now.
+/// Returns what a connection waits for now.
 fn wait(side: &Side) -> Wait {
     let requests = side.requests();
     // The manager has a timeout of its own for the clients of its streams.

@@ -134,7 +134,7 @@ pub(crate) async fn connection<S, B, I>(
     .await;
 }
 
-/// What a connection waits for now.
+/// Returns what a connection waits for now.
 fn wait(side: &Side, closing: bool) -> Wait {
     if side.is_blocked() {
         Wait::Reader(side.stalls())
@@ -206,7 +206,7 @@ impl<F: Future> Future for Supervised<F> {
     }
 }
 
-/// How long the client of a response may take nothing; of a stream only once it was ended.
+/// Returns the timeout for the client of a response to take anything. A stream has one only once it was ended.
 fn time_for_client(exchange: &Exchange, cx: &mut Context<'_>) -> Poll<Duration> {
     let timeouts = exchange.side().timeouts();
     if !exchange.is_stream() {

@@ -1,4 +1,4 @@
-//! How often something is logged that strangers can cause.
+//! Limits of messages that strangers can cause.
 
 use std::time::Duration;
 

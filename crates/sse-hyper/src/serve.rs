@@ -98,7 +98,11 @@ pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
 /// HTTP/2 is spoken to clients that begin with it (RFC 9113, section 3.3), and over TLS to those that negotiate it: a browser has six
 /// connections to a server of HTTP/1.1, one stream each, and as many streams as it likes on one of HTTP/2. There a peer that answers no
 /// ping for the shortest `connection_timeout` of the managers is closed; a stream whose client takes nothing is ended by its
-/// manager, and the connection, which may have others, stays.
+/// manager and reset, and the connection, which may have others, stays.
+///
+/// Connections without a stream are bounded, in all and for each address, and at a bound the longest idle one is closed for a
+/// newcomer. Each phase of a connection has a timeout: see [`header_timeout`](Self::header_timeout) and
+/// [`keep_alive_timeout`](Self::keep_alive_timeout).
 ///
 /// A connection that was upgraded is the service's own: none of this concerns it, and a shutdown neither ends nor awaits it.
 ///

@@ -79,7 +79,7 @@ impl Shutdown {
         PhaseListener { side, registered: false }
     }
 
-    /// Whether another connection from an address would be at the cost of one that there is.
+    /// Returns whether another connection from an address would be at the cost of one that there is.
     pub(crate) fn is_full_for(&self, address: IpAddr) -> bool {
         let group = self.0.bounds.group_of(address);
         self.0.connections().is_full_for(group, &self.0.bounds)

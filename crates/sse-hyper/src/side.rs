@@ -22,11 +22,11 @@ pub(crate) struct Side {
     shared: Arc<Shared>,
     /// The place among the server's connections.
     key: usize,
-    /// Whether the connection is to be closed to make room for another.
+    /// Set when the connection is to be closed to make room for another.
     evicted: AtomicBool,
-    /// Whether the client has cancelled too many requests.
+    /// Set when the client has cancelled too many requests.
     flooded: AtomicBool,
-    /// Whether there was a request since the connection was last considered for eviction.
+    /// Set by each request, and cleared when the connection is considered for eviction.
     used: AtomicBool,
     requests: AtomicU32,
     in_flight: AtomicU32,
@@ -143,7 +143,7 @@ impl Side {
         self.flooded.load(Ordering::Relaxed)
     }
 
-    /// Whether a request is in flight, or was since this was last asked.
+    /// Returns whether a request is in flight, or was since this was last asked.
     pub(crate) fn take_used(&self) -> bool {
         self.used.swap(false, Ordering::Relaxed) || self.in_flight() > 0
     }

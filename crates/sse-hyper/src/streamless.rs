@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn used_connections_get_a_second_chance() {
         let mut streamless = of(&[v4(1); 4]);
-        let mut used = vec![true, true, false, true];
+        let mut used = [true, true, false, true];
         let chosen = streamless.victim(Scope::All, |key| std::mem::take(&mut used[key]));
         assert_eq!(chosen, Some(2));
         streamless.remove(2);

@@ -22,7 +22,7 @@ pub(crate) struct Timeouts {
     pub(crate) linger: Duration,
 }
 
-/// What a connection waits for. The numbers tell one wait from the next of its kind.
+/// The thing that a connection waits for. The numbers tell one wait from the next of its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wait {
     /// Its service, or the clients of its streams.
@@ -33,7 +33,7 @@ pub(crate) enum Wait {
     Request(u32),
     /// The rest of a head after so many requests.
     Head(u32),
-    /// The client, which takes nothing of what was written for the so-manieth time.
+    /// The client, which takes nothing of what was written, after so many times.
     Reader(u32),
     /// The end of a connection that was asked to close.
     Close,

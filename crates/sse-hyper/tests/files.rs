@@ -53,7 +53,7 @@ async fn streams_go_on_and_newcomers_wait_while_there_are_no_files() {
         ready(Ok::<_, Infallible>(sse_hyper::response(session)))
     });
     tokio::spawn(sse_hyper::serve(listener, service).transports(&transports).into_future());
-    let mut sockets: Vec<_> = (0..4).map(|_| TcpSocket::new_v4().unwrap()).collect();
+    let mut sockets: Vec<_> = (0..6).map(|_| TcpSocket::new_v4().unwrap()).collect();
 
     let maximum = getrlimit(Resource::Nofile).maximum;
     setrlimit(Resource::Nofile, Rlimit { current: Some(256), maximum }).unwrap();
@@ -82,5 +82,20 @@ async fn streams_go_on_and_newcomers_wait_while_there_are_no_files() {
     drop(first);
     read_until(&mut third, "event: connection").await;
     assert_eq!(transports.stats().reactor.failed, 0);
+    drop(taken);
+
+    // A connection without a stream makes room for a newcomer, and nobody else does.
+    let mut idle = sockets.pop().unwrap().connect(address).await.unwrap();
+    idle.write_all(b"GET /events HTT").await.unwrap();
+    let mut fourth = ask(sockets.pop().unwrap(), address).await;
+    read_until(&mut fourth, "event: connection").await;
+    let taken = take_all();
+    let mut fifth = ask(sockets.pop().unwrap(), address).await;
+    read_until(&mut fifth, "event: connection").await;
+    assert_eq!(timeout(PATIENCE, idle.read(&mut byte)).await.unwrap().unwrap(), 0);
+    manager.all().publish(Event::text("all are here")).await.unwrap();
+    for client in [&mut second, &mut third, &mut fourth, &mut fifth] {
+        read_until(client, "all are here").await;
+    }
     drop(taken);
 }

@@ -50,17 +50,16 @@ async fn served(connection: &mut Connection) {
     assert_eq!(connection.exactly(4).await, b"pong");
 }
 
-/// Whether the server has closed a connection, whatever else it has sent.
+/// Returns whether the server has closed a connection, whatever else it has sent.
 async fn is_closed(socket: &TcpStream) -> bool {
     let mut buffer = [0; 4096];
     loop {
         match tokio::time::timeout(Duration::from_millis(50), socket.readable()).await {
             Err(_) => return false,
             Ok(_) => match socket.try_read(&mut buffer) {
-                Ok(0) => return true,
+                Ok(count) if count > 0 => {}
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                Err(_) => return true,
-                Ok(_) => {}
+                Ok(_) | Err(_) => return true,
             },
         }
     }
@@ -115,7 +114,7 @@ async fn silent_connection_takes_no_place() {
     assert_eq!(silent.rest().await, b"");
 }
 
-/// What strangers do with a connection.
+/// A stranger's use of a connection.
 type Deed = fn(TcpStream) -> Pin<Box<dyn Future<Output = TcpStream> + Send>>;
 
 macro_rules! sends {

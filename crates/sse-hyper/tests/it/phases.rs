@@ -52,7 +52,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin + Send> Io for I {}
 /// A client's connection.
 type Client = Box<dyn Io>;
 
-/// What a client does before it leaves the connection to itself.
+/// A client's use of a connection before it leaves it to itself.
 type Deed = fn(Client) -> Pin<Box<dyn Future<Output = Client> + Send>>;
 
 /// Sends bytes, and answers nothing from then on.
@@ -128,18 +128,11 @@ async fn app(
     .await
 }
 
-/// Waits for the end of a connection. What is not read is in nobody's way: the end may be a reset.
-async fn expect_end(name: &'static str, mut client: Client, reads: bool) {
+/// Waits for the end of a connection, which may be a reset.
+async fn expect_end(name: &'static str, mut client: Client) {
     let mut buffer = vec![0; 64 << 10];
-    while reads {
-        match timeout(PATIENCE, client.read(&mut buffer)).await {
-            Ok(Ok(0) | Err(_)) => return,
-            Ok(Ok(_)) => {}
-            Err(_) => panic!("{name}: the connection is still there"),
-        }
-    }
-    // Kept until the server has closed it.
-    sleep(PATIENCE).await;
+    let end = async { while client.read(&mut buffer).await.is_ok_and(|count| count > 0) {} };
+    timeout(PATIENCE, end).await.unwrap_or_else(|_| panic!("{name}: the connection is still there"));
 }
 
 /// Leaves a connection in each phase, and waits until the server has closed all.
@@ -155,7 +148,12 @@ where
         let reads = !name.contains("not read");
         clients.spawn(async move {
             let client = deed(client).await;
-            expect_end(name, client, reads).await;
+            if reads {
+                expect_end(name, client).await;
+            } else {
+                sleep(PATIENCE).await;
+                drop(client);
+            }
         });
     }
     let unread = phases.iter().filter(|(name, _)| name.contains("not read")).count();
@@ -308,7 +306,7 @@ mod tls {
         ] {
             let mut client = TcpStream::connect(app.address).await.unwrap();
             client.write_all(bytes).await.unwrap();
-            clients.spawn(expect_end(name, Box::new(client), true));
+            clients.spawn(expect_end(name, Box::new(client)));
         }
         while let Some(ended) = clients.join_next().await {
             ended.unwrap();
