@@ -110,6 +110,12 @@ impl Proxies {
         OwnOrigin::new(Some(proto.as_deref().unwrap_or(scheme)), authority)
     }
 
+    /// Returns whether an address is that of a proxy.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.contain(address.to_canonical())
+    }
+
     /// The addresses that the proxies tell, the nearest first; `None` for what is no address.
     fn hops(&self, request: &RequestView<'_>) -> Vec<Option<IpAddr>> {
         match self.header {
@@ -196,6 +202,21 @@ mod tests {
             .iter()
             .fold(RequestView::new("GET"), |request, (name, value)| request.header(name, *value));
         proxies.client(peer.parse().unwrap(), &request).to_string()
+    }
+
+    #[test]
+    fn proxies_are_told_from_others() {
+        let proxies = Proxies::new(["10.0.0.0/8", "::1"]).unwrap();
+        for (address, is_proxy) in [
+            ("10.1.2.3", true),
+            ("::ffff:10.1.2.3", true),
+            ("::1", true),
+            ("11.0.0.1", false),
+            ("::2", false),
+        ] {
+            assert_eq!(proxies.contains(address.parse().unwrap()), is_proxy, "{address}");
+        }
+        assert!(!Proxies::none().contains("10.0.0.1".parse().unwrap()));
     }
 
     #[test]
