@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     future::{Future, IntoFuture},
     io,
+    net::IpAddr,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -49,9 +50,29 @@ impl Serve {
         Self(self.0.header_timeout(timeout))
     }
 
+    /// See [`sse_hyper::Serve::keep_alive_timeout`].
+    pub fn keep_alive_timeout(self, timeout: std::time::Duration) -> Self {
+        Self(self.0.keep_alive_timeout(timeout))
+    }
+
     /// See [`sse_hyper::Serve::max_connections`].
     pub fn max_connections(self, most: usize) -> Self {
         Self(self.0.max_connections(most))
+    }
+
+    /// See [`sse_hyper::Serve::max_streamless_connections`].
+    pub fn max_streamless_connections(self, most: usize) -> Self {
+        Self(self.0.max_streamless_connections(most))
+    }
+
+    /// See [`sse_hyper::Serve::max_streamless_connections_per_address`].
+    pub fn max_streamless_connections_per_address(self, most: usize) -> Self {
+        Self(self.0.max_streamless_connections_per_address(most))
+    }
+
+    /// See [`sse_hyper::Serve::proxies`].
+    pub fn proxies(self, is_proxy: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        Self(self.0.proxies(is_proxy))
     }
 
     /// See [`sse_hyper::Serve::without_reactor`].
