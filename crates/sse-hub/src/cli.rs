@@ -9,6 +9,7 @@ use clap::{
 
 use crate::{
     access_args::AccessArgs,
+    connection_args::ConnectionArgs,
     error::Error,
     log_args::LogArgs,
     management_args::ManagementArgs,
@@ -59,6 +60,8 @@ pub(crate) struct Cli {
     /// The private key of the certificate in PEM
     #[arg(long, value_name = "FILE", env = "SSE_HUB_TLS_KEY")]
     pub(crate) tls_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) connections: ConnectionArgs,
     #[command(flatten)]
     pub(crate) streams: StreamArgs,
     #[command(flatten)]

@@ -9,7 +9,11 @@ use std::{
 use serde::Deserialize;
 use sse_core::Config;
 
-use crate::{access_args::AccessArgs, error::Error, values::Seconds};
+use crate::{
+    access_args::AccessArgs,
+    error::Error,
+    values::{Milliseconds, Seconds},
+};
 
 /// What a settings file may hold.
 #[derive(Debug, Default, Deserialize)]
@@ -21,6 +25,8 @@ pub(crate) struct Fields {
     pub(crate) demo: Option<bool>,
     pub(crate) reactor: Option<bool>,
     pub(crate) log: Option<String>,
+    pub(crate) header_timeout: Option<Milliseconds>,
+    pub(crate) keep_alive_timeout: Option<Milliseconds>,
     pub(crate) streams: Config,
     pub(crate) management: sse_trpc::Limits,
     pub(crate) trpc_transformer: Option<sse_trpc::Transformer>,
@@ -93,6 +99,8 @@ mod tests {
         assert_eq!(fields.listen.unwrap().to_string(), "127.0.0.1:8080");
         assert_eq!((fields.demo, fields.log.as_deref()), (Some(false), Some("info")));
         assert_eq!(fields.reactor, Some(true));
+        let timeouts = [fields.header_timeout, fields.keep_alive_timeout];
+        assert_eq!(timeouts, [30, 75].map(|seconds| Some(Milliseconds(Duration::from_secs(seconds)))));
     }
 
     #[test]

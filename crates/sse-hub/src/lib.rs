@@ -7,6 +7,7 @@ mod backplane;
 mod broker_tls;
 mod cli;
 mod configured;
+mod connection_args;
 mod cors;
 mod error;
 mod file;

@@ -1,9 +1,20 @@
-//! Open files: every stream needs one.
+//! Open files: every connection needs one, and so does whatever else the hub does.
+
+use std::thread::available_parallelism;
 
 use sse_core::{Config, LimitPolicy};
 
-/// Files beside the streams: listener, timers, logs, connections that ask for something else or are being refused.
+/// Files beside the streams: the reserve, and connections without a stream.
 const BESIDE_STREAMS: u64 = 256;
+
+/// Minimum number of connections without a stream.
+const STREAMLESS: u64 = 64;
+
+/// Minimum of the reserve: listener, timers, standard streams, the event log or connections to a broker.
+const RESERVE: u64 = 64;
+
+/// Maximum of what the reserve has beyond that where files are plenty.
+const MORE_RESERVE: u64 = 448;
 
 /// How many files the hub needs open at once with these settings.
 pub(crate) fn files_for(streams: &Config) -> u64 {
@@ -13,46 +24,52 @@ pub(crate) fn files_for(streams: &Config) -> u64 {
     most.saturating_mul(replacing).saturating_add(BESIDE_STREAMS)
 }
 
-/// What to do about a soft and a hard limit of open files; `None` is no limit.
-#[derive(Debug, PartialEq, Eq)]
-enum Plan {
-    Enough,
-    Raise,
-    Impossible { hard: u64 },
+/// Maximum number of connections with so many files, `None` being without a limit. What is left is reserved for the event log,
+/// for brokers and for the reactor, so that no number of connections keeps the hub from writing or reading a log.
+pub(crate) fn connections_for(files: Option<u64>, streams: &Config) -> usize {
+    let threads = available_parallelism().map_or(1, |threads| threads.get() as u64);
+    let Some(files) = files else { return usize::MAX };
+    usize::try_from(files.saturating_sub(reserve(files, files_for(streams), threads))).unwrap_or(usize::MAX)
 }
 
-fn plan(needed: u64, soft: Option<u64>, hard: Option<u64>) -> Plan {
-    match (soft, hard) {
-        (None, _) => Plan::Enough,
-        (Some(soft), _) if soft >= needed => Plan::Enough,
-        (_, Some(hard)) if hard < needed => Plan::Impossible { hard },
-        _ => Plan::Raise,
-    }
+fn reserve(files: u64, needed: u64, threads: u64) -> u64 {
+    // Each thread of the reactor has two.
+    let least = (RESERVE + 2 * threads).min(BESIDE_STREAMS - STREAMLESS);
+    least + (files.saturating_sub(needed) / 8).min(MORE_RESERVE)
 }
 
-/// Raises the soft limit of open files to what is needed; says why if that cannot be.
+/// Raises the soft limit of open files to the hard one. Returns the limit, which is `None` if there is none.
+///
+/// # Errors
+/// The reason why the limit stays below what is needed.
 #[cfg(unix)]
-pub(crate) fn make_room(needed: u64) -> Result<(), String> {
+pub(crate) fn raise(needed: u64) -> Result<Option<u64>, String> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-    let limit = getrlimit(Resource::Nofile);
-    match plan(needed, limit.current, limit.maximum) {
-        Plan::Enough => Ok(()),
-        Plan::Raise => setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum: limit.maximum })
-            .map_err(|error| {
-                format!("{needed} open files are needed, and the limit cannot be raised: {error}")
-            }),
-        Plan::Impossible { hard } => Err(format!(
-            "{needed} open files are needed, more than the hard limit of {hard}; raise that \
+    let before = getrlimit(Resource::Nofile);
+    let maximum = before.maximum;
+    // Where the hard limit is none, the system still has one that it does not tell.
+    if setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_err()
+        && before.current.is_some_and(|soft| soft < needed)
+    {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum }).map_err(|error| {
+            format!("{needed} open files are needed, and the limit cannot be raised: {error}")
+        })?;
+    }
+    let limit = getrlimit(Resource::Nofile).current;
+    match limit {
+        Some(limit) if limit < needed => Err(format!(
+            "{needed} open files are needed, more than the hard limit of {limit}; raise that \
              (ulimit -Hn, LimitNOFILE=, --ulimit nofile), or allow fewer streams with --max-connections"
         )),
+        limit => Ok(limit),
     }
 }
 
 /// Elsewhere there is no such limit to raise.
 #[cfg(not(unix))]
-pub(crate) fn make_room(_needed: u64) -> Result<(), String> {
-    Ok(())
+pub(crate) fn raise(_needed: u64) -> Result<Option<u64>, String> {
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -60,13 +77,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_soft_limit_is_raised_only_where_it_must_and_can_be() {
-        assert_eq!(plan(1000, Some(1024), Some(4096)), Plan::Enough);
-        assert_eq!(plan(1024, Some(1024), Some(1024)), Plan::Enough);
-        assert_eq!(plan(2000, Some(1024), Some(4096)), Plan::Raise);
-        assert_eq!(plan(2000, Some(1024), None), Plan::Raise);
-        assert_eq!(plan(4097, Some(1024), Some(4096)), Plan::Impossible { hard: 4096 });
-        assert_eq!(plan(u64::MAX, None, None), Plan::Enough);
+    fn streams_and_others_have_room_beside_the_reserve() {
+        for streams in [1, 1000, 50_000] {
+            let mut config = Config::default();
+            config.max_connections = streams;
+            let needed = files_for(&config);
+            for files in [needed, needed + 1, needed + 1000, needed * 20] {
+                let connections = connections_for(Some(files), &config) as u64;
+                assert!(connections >= streams as u64 + STREAMLESS, "{files} for {streams}: {connections}");
+                assert!(files - connections >= RESERVE, "{files} for {streams}: {connections}");
+            }
+            assert_eq!(connections_for(None, &config), usize::MAX);
+        }
+        for threads in [1, 64, 1000] {
+            assert!((RESERVE..=BESIDE_STREAMS - STREAMLESS).contains(&reserve(1256, 1256, threads)));
+            assert!(reserve(1 << 20, 1256, threads) > reserve(1256, 1256, threads));
+        }
     }
 
     #[test]

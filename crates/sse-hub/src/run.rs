@@ -45,13 +45,14 @@ fn start(outputs: &Outputs) -> Result<(), Error> {
     })?;
     logs::start(filter, &outputs.err);
     settings.sources.log_notes();
-    limits::make_room(limits::files_for(&settings.streams)).map_err(|problem| Error::Files {
+    let files = limits::raise(limits::files_for(&settings.streams)).map_err(|problem| Error::Files {
         name: settings.sources.name_of_stream("max_connections"),
         problem,
     })?;
+    let most = limits::connections_for(files, &settings.streams);
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|source| Error::System { what: "the runtime cannot be started", source })?
-        .block_on(server::serve(settings))
+        .block_on(server::serve(settings, most))
 }

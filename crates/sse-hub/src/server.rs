@@ -42,8 +42,8 @@ const BACKLOG: u32 = 4096;
 /// How long the end of the process after a second signal waits for the reader of its log.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
-/// Serves until a signal ends it.
-pub(crate) async fn serve(mut settings: Settings) -> Result<(), Error> {
+/// Serves until a signal ends it, with so many connections at most.
+pub(crate) async fn serve(mut settings: Settings, max_connections: usize) -> Result<(), Error> {
     if settings.configured.is_none() && !settings.is_for_this_machine() {
         warn!(listen = %settings.listen, "demo mode: everybody who can reach it may do everything");
     }
@@ -61,6 +61,8 @@ pub(crate) async fn serve(mut settings: Settings) -> Result<(), Error> {
     let builder = Manager::builder().config(streams);
     let builder = log.iter().filter_map(Opened::log).fold(builder, Builder::backplane);
     let transports = Transports::default();
+    let proxies = settings.configured.as_ref().map(|configured| configured.proxies.clone());
+    let proxies = proxies.unwrap_or_default();
     let node = settings.backplane.and_then(|backplane| backplane.node).or_else(|| address(&listener));
     let config = node.iter().fold(ClusterConfig::new(), |config, name| config.name(name));
     let reload = reload(settings.configured.as_mut(), settings.tls.as_ref());
@@ -76,6 +78,10 @@ pub(crate) async fn serve(mut settings: Settings) -> Result<(), Error> {
     let server = server
         .manager(cluster.manager())
         .transports(&transports)
+        .header_timeout(settings.connections.header)
+        .keep_alive_timeout(settings.connections.keep_alive)
+        .max_connections(max_connections)
+        .proxies(move |address| proxies.contains(address))
         .drain(Drain::within(settings.drain))
         .with_graceful_shutdown(ended(signals, reload, cluster.manager().clone(), settings.drain_delay));
     let server = match settings.tls {

@@ -11,6 +11,7 @@ use crate::{
     backplane::Backplane,
     cli::Cli,
     configured::Configured,
+    connection_args::ConnectionTimeouts,
     error::Error,
     file::{Fields, File},
     hosts::Hosts,
@@ -30,6 +31,7 @@ pub(crate) struct Settings {
     pub(crate) drain_delay: Duration,
     pub(crate) reactor: bool,
     pub(crate) log: String,
+    pub(crate) connections: ConnectionTimeouts,
     pub(crate) streams: Config,
     /// Where events are logged; `None` if they are not.
     pub(crate) backplane: Option<Backplane>,
@@ -95,6 +97,7 @@ impl Settings {
                 .unwrap_or(DEFAULT_DRAIN_DELAY),
             reactor: cli.reactor.or(file.reactor).unwrap_or(true),
             log: cli.log.or(file.log.take()).unwrap_or_else(|| "info".to_owned()),
+            connections: cli.connections.timeouts(&file, &sources)?,
             streams,
             backplane,
             management,
@@ -205,6 +208,11 @@ mod tests {
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
         assert_eq!((settings.drain, settings.drain_delay), (DEFAULT_DRAIN, Duration::from_secs(5)));
         assert_eq!(settings.streams, Config::default());
+        assert_eq!(settings.connections.keep_alive, Duration::from_secs(75));
+        let settings = gather(&["--keep-alive-timeout", "2m", "--header-timeout=5s"]).unwrap();
+        assert_eq!(settings.connections.keep_alive, Duration::from_secs(120));
+        assert_eq!(settings.connections.header, Duration::from_secs(5));
+        let settings = gather(&[]).unwrap();
         assert!(settings.reactor);
         assert!(!gather(&["--reactor=no"]).unwrap().reactor);
     }
@@ -232,6 +240,10 @@ mod tests {
         for flag in ["--drain", "--drain-delay"] {
             let error = gather(&[flag, "100000"]).unwrap_err();
             assert!(error.contains(&format!("{flag} must be")), "{error}");
+        }
+        for (flag, time) in [("--header-timeout", "0"), ("--keep-alive-timeout", "25h")] {
+            let error = gather(&[flag, time]).unwrap_err();
+            assert!(error.contains(&format!("{flag} must be between")), "{error}");
         }
     }
 

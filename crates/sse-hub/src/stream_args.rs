@@ -11,7 +11,7 @@ use crate::values::{choice, duration, overflow, put};
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Streams")]
 pub(crate) struct StreamArgs {
-    /// Streams at once [default: 1000]; the soft limit of open files is raised to fit
+    /// Streams at once [default: 1000]; the hard limit of open files must allow them
     #[arg(long, value_name = "N", env = "SSE_HUB_MAX_CONNECTIONS")]
     max_connections: Option<usize>,
     /// Streams at once of one user [default: 50, or half of all if that is less; in demo mode no limit]

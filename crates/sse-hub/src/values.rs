@@ -72,6 +72,25 @@ impl<'de> Deserialize<'de> for Seconds {
     }
 }
 
+/// A duration that a file may give as a number of milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Milliseconds(pub(crate) Duration);
+
+impl<'de> Deserialize<'de> for Milliseconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "a duration such as \"30s\", or a number of milliseconds")]
+        enum Form {
+            Number(u64),
+            Text(String),
+        }
+        match Form::deserialize(deserializer)? {
+            Form::Number(milliseconds) => Ok(Self(Duration::from_millis(milliseconds))),
+            Form::Text(text) => duration(&text).map(Self).map_err(D::Error::custom),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use sse_core::{CollapseBy, HeartbeatForm};

@@ -33,5 +33,6 @@ mod service_links;
 mod shutdown;
 mod signals;
 mod start;
+mod strangers;
 mod stream;
 mod tokens;
