@@ -7,7 +7,10 @@ use sse_axum::Transports;
 use sse_cluster::ClusterConfig;
 use sse_core::Manager;
 
-use crate::{server, settings::Settings};
+use crate::{
+    server::{self, Doors},
+    settings::Settings,
+};
 
 /// Makes the routes that a hub with this command line serves, and the manager behind them.
 ///
@@ -20,8 +23,9 @@ pub fn routes(arguments: &[&str]) -> Result<(Router, Manager), String> {
     let builder = Manager::builder().config(settings.streams);
     let (limits, transformer) = (settings.management, settings.transformer);
     let node = ClusterConfig::new();
+    let doors = Doors::new(settings.configured, settings.origins);
     let (cluster, router) =
-        server::app(builder, node, limits, transformer, settings.configured, &Transports::default())
+        server::app(builder, node, limits, transformer, doors, settings.hosts, &Transports::default())
             .map_err(|error| format!("{error:?}"))?;
     Ok((router, cluster.manager().clone()))
 }

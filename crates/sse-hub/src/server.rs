@@ -66,10 +66,7 @@ pub(crate) async fn serve(mut settings: Settings, max_connections: usize) -> Res
     let node = settings.backplane.and_then(|backplane| backplane.node).or_else(|| address(&listener));
     let config = node.iter().fold(ClusterConfig::new(), |config, name| config.name(name));
     let reload = reload(settings.configured.as_mut(), settings.tls.as_ref());
-    let doors = match settings.configured {
-        Some(configured) => Doors::Configured(Box::new(configured)),
-        None => Doors::Demo(settings.origins),
-    };
+    let doors = Doors::new(settings.configured, settings.origins);
     let (cluster, router) =
         app(builder, config, settings.management, settings.transformer, doors, settings.hosts, &transports)?;
     announce(&listener, settings.tls.is_some());
@@ -97,10 +94,19 @@ pub(crate) async fn serve(mut settings: Settings, max_connections: usize) -> Res
 }
 
 /// Who is let in.
-enum Doors {
+pub(crate) enum Doors {
     /// Everybody, but of pages only the hub's own and those of these origins.
     Demo(Origins),
     Configured(Box<Configured>),
+}
+
+impl Doors {
+    pub(crate) fn new(configured: Option<Configured>, origins: Origins) -> Self {
+        match configured {
+            Some(configured) => Self::Configured(Box::new(configured)),
+            None => Self::Demo(origins),
+        }
+    }
 }
 
 /// The manager as a node of its cluster, and the routes that lead to it.

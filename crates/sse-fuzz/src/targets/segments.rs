@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fs, path::Path, sync::LazyLock};
 
 use arbitrary::Arbitrary;
 use bytes::Bytes;
-use sse_core::{Backplane, BackplaneError, Cursor, Entry, NewEntry, ReadLimit, Retention};
+use sse_core::{Backplane, BackplaneError, Cursor, Entry, EntryKey, NewEntry, ReadLimit, Retention};
 use sse_file::{FileBackplane, FileConfig};
 use tempfile::TempDir;
 
@@ -184,7 +184,8 @@ impl Written {
         let log = FileBackplane::open(directory, config()).await.expect("a new log");
         let mut entries = Vec::new();
         for number in 0..21_usize {
-            let key = (number % 2 == 0).then(|| format!("key {number}").into());
+            let key = (number % 2 == 0)
+                .then(|| EntryKey::try_from(&*format!("key {number}")).expect("a short key"));
             let payload = Bytes::from("x".repeat(number * 29 % 80));
             let appended = log.append(NewEntry { payload: payload.clone(), key }).await.expect("room");
             entries.push(Entry { position: appended.cursor.position, payload });

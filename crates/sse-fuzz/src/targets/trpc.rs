@@ -1,20 +1,30 @@
 //! Whatever a request to the management API holds, there is an answer, and the answer is sound.
 //!
 //! The input is a request as text. Its header `x-caller` says who calls (`user`, `nobody`, else a
-//! manager), `x-transformer: superjson` and `x-override: yes` how the API is set up.
+//! manager), `x-transformer: superjson` and `x-override: yes` how the API is set up, and `x-body`
+//! how the body arrives: `broken` off at its end, `large` beyond every limit, `slow` without an end.
+
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, Stream, StreamExt as _, stream};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use sse_core::{Caller, Cause, Handshake, Manager, Open, OwnOnly, Session, UserId};
 use sse_testkit::{Decoder, Item};
-use sse_trpc::{Body, Code, Content, Headers, Management, PathSeparator, Request, Response, Transformer};
+use sse_trpc::{Code, Content, Headers, Management, PathSeparator, Request, Response, Transformer};
 
 use crate::request::TextRequest;
 
 /// Gives a client of tRPC back the id that it came with; it has no data.
 const RESTORE_ID: &str = "restore-id";
+
+/// More bytes than a body can have.
+const TOO_LARGE: usize = (1 << 20) + 1;
+
+/// The body ended too early.
+#[derive(Debug)]
+struct BrokenOff;
 
 /// The most that is read of a subscription.
 const FRAMES: usize = 100;
@@ -27,7 +37,7 @@ pub(crate) fn play(input: &[u8]) {
             if request.has("x-caller", "user") { builder.access(OwnOnly) } else { builder.access(Open) };
         let manager = builder.build().expect("the defaults are valid");
         let listener = manager.connect(Handshake::new().user("ada").topic("news")).expect("there is room");
-        let response = api(&manager, &request).handle(asked(&request)).await;
+        let response = api(&manager, &request).handle(asked(&request), body(&request)).await;
         judge(&request, response).await;
         judge_stream(listener);
         assert_eq!(manager.stats().total_connections, 0);
@@ -36,6 +46,7 @@ pub(crate) fn play(input: &[u8]) {
 
 fn api(manager: &Manager, request: &TextRequest) -> Management {
     let api = Management::new(manager.clone()).method_override(request.has("x-override", "yes"));
+    let api = if request.has("x-body", "slow") { api.body_timeout(Duration::ZERO) } else { api };
     let api =
         if request.has("x-separator", "_") { api.path_separator(PathSeparator::Underscore) } else { api };
     if request.has("x-transformer", "superjson") { api.transformer(Transformer::SuperJson) } else { api }
@@ -47,20 +58,24 @@ fn asked(request: &TextRequest) -> Request<'_> {
         Some(b"user") => Ok(Caller::user(UserId::new("ada").expect("a name"))),
         _ => Ok(Caller::anonymous()),
     };
-    let body = match request.headers.get("x-body").map(http::HeaderValue::as_bytes) {
-        Some(b"large") => Body::TooLarge,
-        Some(b"slow") => Body::TooSlow,
-        _ => Body::Read(request.body.clone()),
-    };
     Request {
         method: request.method.as_str(),
         path: request.uri.path().trim_start_matches('/'),
         query: request.uri.query(),
         headers: Headers::read(|name| request.headers.get(name).map(http::HeaderValue::as_bytes)),
-        body,
         caller,
         address: None,
     }
+}
+
+fn body(request: &TextRequest) -> impl Stream<Item = Result<Bytes, BrokenOff>> {
+    let rest = match request.headers.get("x-body").map(http::HeaderValue::as_bytes) {
+        Some(b"broken") => stream::iter([Err(BrokenOff)]).boxed(),
+        Some(b"large") => stream::iter([Ok(Bytes::from(vec![b' '; TOO_LARGE]))]).boxed(),
+        Some(b"slow") => stream::pending().boxed(),
+        _ => stream::empty().boxed(),
+    };
+    stream::iter([Ok(request.body.clone())]).chain(rest)
 }
 
 async fn judge(request: &TextRequest, response: Response) {

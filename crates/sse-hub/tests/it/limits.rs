@@ -236,7 +236,7 @@ async fn one_user_cannot_evict_what_others_missed() {
     let backend = bearer(BACKEND);
     let message = |text: &str| json!({ "userId": "bob", "message": text });
     assert_eq!(hub.call("sendInfo", std::slice::from_ref(&backend), message("seen")).await.0, 200);
-    let seen = stream.next_event_within(PATIENCE).await.unwrap().id.unwrap();
+    let seen = stream.next_event_within(PATIENCE).await.unwrap().id;
     drop(stream);
     assert_eq!(hub.call("sendInfo", std::slice::from_ref(&backend), message("missed")).await.0, 200);
 

@@ -64,12 +64,12 @@ async fn status(api: &Api, path: &str, body: impl Stream<Item = Result<Bytes, ()
 async fn no_body_is_read_of_a_caller_that_is_refused() {
     for (cause, expected) in [
         (Cause::Unauthenticated, 401),
-        (Cause::CrossSite, 403),
+        (Cause::CrossSite("https://other.example".to_owned()), 403),
         (Cause::RateLimit, 429),
         (Cause::Unavailable, 503),
         (Cause::StayAway, 403),
     ] {
-        let may_renew = matches!(cause, Cause::Unauthenticated | Cause::CrossSite);
+        let may_renew = matches!(cause, Cause::Unauthenticated | Cause::CrossSite(_));
         let api = Api::open().refusing(cause.clone());
         for name in MUTATIONS.iter().filter(|name| **name != "renew" || !may_renew) {
             let expected = if *name == "unknown" { 404 } else { expected };
