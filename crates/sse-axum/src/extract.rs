@@ -5,6 +5,7 @@ use std::{convert::Infallible, net::IpAddr, net::SocketAddr};
 use axum::extract::{ConnectInfo, FromRequestParts};
 use http::request::Parts;
 use sse_core::{Caller, FieldError, Handshake, Overflow, Topic, UserId};
+use sse_hyper::PeerAddr;
 
 /// Extracts the [`Handshake`] of a request.
 ///
@@ -53,9 +54,11 @@ impl<S: Sync> FromRequestParts<S> for SseHandshake {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let handshake = sse_hyper::handshake(parts);
+        // `PeerAddr` is where a middleware says that the client is; of other servers there is `ConnectInfo` alone.
+        let is_known = parts.extensions.get::<PeerAddr>().is_some();
         Ok(Self(match parts.extensions.get::<ConnectInfo<SocketAddr>>() {
-            Some(ConnectInfo(address)) => handshake.address(address.ip()),
-            None => handshake,
+            Some(ConnectInfo(address)) if !is_known => handshake.address(address.ip()),
+            _ => handshake,
         }))
     }
 }

@@ -127,7 +127,7 @@ mod tests {
     use crate::segment::{Content, HEADER_BYTES, Header};
 
     const SEAL: Seal = Seal(7);
-    const WINDOW_MS: u64 = KEY_WINDOW.as_millis() as u64;
+    const WINDOW_MS: u64 = KEY_WINDOW.as_secs() * 1000;
 
     /// A segment with an entry for each time, every second of them with a key.
     fn segment(directory: &Directory, first: u64, times: &[u64]) -> Segment {

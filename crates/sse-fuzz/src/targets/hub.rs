@@ -41,7 +41,8 @@ static HUBS: LazyLock<Hubs> = LazyLock::new(|| {
     let rights = ["--join", "user/{sub}/*", "--publish", "user/{sub}/*", "--auth-admin", "role=admin"];
     let surroundings = ["--origins", "https://a.example", "--trusted-proxies", "127.0.0.0/8"];
     Hubs {
-        demo: Hub::new(&[]),
+        // Under whatever name it is called.
+        demo: Hub::new(&["--demo"]),
         configured: Hub::new(&[&authentication[..], &rights, &surroundings].concat()),
         _secret: secret,
     }

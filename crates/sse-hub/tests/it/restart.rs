@@ -28,7 +28,8 @@ async fn hub(port: u16, log: &str, most: &str) -> Hub {
         "--backplane",
         log,
     ]);
-    command.args(["--max-connections", most]);
+    // All of them are at one address.
+    command.args(["--max-connections", most, "--max-connections-per-address", "1000"]);
     Hub::spawn(command).await
 }
 
