@@ -29,7 +29,7 @@ export type SseEvent = { type: string; data: unknown };
 /** An event with an id, by which the client goes on after a lost connection. */
 export type TrackedSseEvent = { id: string; data: SseEvent };
 
-export type SseLog = { backplane: string, state: "starting" | "current" | "away", 
+export type SseLog = { backplane: string, state: "starting" | "current" | "away" | "rejecting" | "not_listening", 
 /**
  * The id of the latest event.
  */

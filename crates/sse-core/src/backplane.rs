@@ -255,6 +255,16 @@ pub enum BackplaneError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The backplane answers and rejects what it is asked for the moment: its memory or disk is full, or it stopped accepting writes. Nothing was
+    /// done. Another try succeeds once an operator or the backplane itself removes the cause.
+    #[error("the backplane accepts nothing now: {reason}")]
+    Blocked {
+        /// The cause, and what an operator does about it.
+        reason: String,
+        /// The driver's error.
+        #[source]
+        source: Option<Box<dyn Error + Send + Sync>>,
+    },
     /// As many calls are under way as may be. Nothing was done.
     #[error("the backplane has too many calls under way")]
     Busy,
@@ -287,7 +297,8 @@ pub enum BackplaneError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// It refuses what it is asked, and will again: wrong credentials, missing rights, foreign data under our names, a full disk.
+    /// It refuses what it is asked until an operator changes something: wrong credentials, missing rights, foreign data under our names. A program
+    /// that starts may end with this error. While it runs, the error passes like [`Blocked`](Self::Blocked).
     #[error("the backplane refuses: {reason}")]
     Refused {
         /// What is wrong, for the operator.
@@ -302,6 +313,11 @@ impl BackplaneError {
     /// Nobody to talk to.
     pub fn unavailable(retry_after: Duration, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Unavailable { retry_after, source: source.into() }
+    }
+
+    /// It is rejected for the moment.
+    pub fn blocked(reason: impl Into<String>) -> Self {
+        Self::Blocked { reason: reason.into(), source: None }
     }
 
     /// It is refused, and will be again.

@@ -15,6 +15,9 @@ use crate::{
 /// The first byte; another one is another form.
 const VERSION: u8 = 1;
 
+/// The first byte of an entry or a signal that has no event: a node sends it to check whether the backplane accepts anything.
+pub(crate) const PROBE: u8 = 0;
+
 /// Who published it: its own entry tells a node what its publish reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Ticket {

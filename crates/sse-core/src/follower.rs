@@ -10,11 +10,12 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use crate::{
+    acceptance,
     backplane::{Backplane, BackplaneError, Batch, Entry},
     clock::unix_ms,
     cursor::{Cursor, Epoch, Position},
     delivery::Hold,
-    envelope::Envelope,
+    envelope::{Envelope, PROBE},
     event::Event,
     gap::{Gap, GapReason},
     inner::{Inner, log_time},
@@ -59,6 +60,8 @@ impl Inner {
             let mut helpers = JoinSet::new();
             let listener = signal::listen(turn.clone(), Arc::clone(&backplane));
             helpers.spawn(turn.clone().beating(Part::Listener, listener));
+            let probing = acceptance::probe(turn.clone(), Arc::clone(&backplane));
+            helpers.spawn(turn.clone().beating(Part::Prober, probing));
             let reading = Reader::run(turn.clone(), reader, backplane);
             helpers.spawn(turn.clone().beating(Part::Reader, reading));
             turn.clone().beating(Part::Follower, follower.run()).await;
@@ -74,7 +77,7 @@ impl Inner {
         Some(Turn::new(Arc::downgrade(self), generation))
     }
 
-    /// An entry of the log as it is held here; `None`, told and counted, if it is none of ours.
+    /// An entry of the log as it is held here; `None` if it is a probe or, told and counted, if it is none of ours.
     pub(crate) fn read_record(&self, entry: &Entry, epoch: &Epoch) -> Option<Record> {
         let envelope = self.read_envelope(entry)?;
         let collapse = self.collapse(&envelope.event);
@@ -102,6 +105,9 @@ impl Inner {
     }
 
     fn read_envelope(&self, entry: &Entry) -> Option<Envelope> {
+        if entry.payload.first() == Some(&PROBE) {
+            return None;
+        }
         let envelope = Envelope::read(&entry.payload);
         if let Err(error) = &envelope {
             warn!(position = %entry.position, %error, "an entry of the log cannot be read");
@@ -423,6 +429,7 @@ impl Follower {
         inner.log_started.notify_waiters();
         if let Some(told) = told {
             info!(backplane = name, "the log is back");
+            inner.acceptance.recovered();
             told.finish(inner).await;
         }
         Ok(())

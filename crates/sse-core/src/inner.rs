@@ -13,6 +13,7 @@ use std::{
 use tokio::sync::Notify;
 
 use crate::{
+    acceptance::Acceptance,
     access::Access,
     backplane::Backplane,
     builder::Builder,
@@ -73,6 +74,7 @@ pub(crate) struct Inner {
     pub(crate) tickets: Tickets,
     pub(crate) spool: Spool,
     pub(crate) append_times: AppendTimes,
+    pub(crate) acceptance: Arc<Acceptance>,
     pub(crate) signal_handlers: Mutex<Vec<Arc<dyn SignalHandler>>>,
     collapse_secret: RandomState,
     /// Whether any stream ever wanted only the latest of a key.
@@ -119,6 +121,7 @@ impl Inner {
             tickets: Tickets::default(),
             spool: Spool::new(config.spool_bytes),
             append_times: AppendTimes::default(),
+            acceptance: Arc::default(),
             signal_handlers: Mutex::new(Vec::new()),
             collapse_secret: RandomState::new(),
             collapsing: AtomicBool::new(matches!(config.overflow, Overflow::KeepLatest(_))),

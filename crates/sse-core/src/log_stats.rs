@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use crate::{
+    acceptance::Duty,
     cursor::{Cursor, Position},
     gap::GapReason,
     log::Log,
@@ -31,6 +32,22 @@ pub enum LogState {
     Current,
     /// It has lost its backplane. Streams stay; publishing fails or waits.
     Away,
+    /// It follows the log, and the backplane accepts nothing of what this manager publishes: publishing fails or waits. Streams receive
+    /// what others publish.
+    Rejecting,
+    /// It follows the log, and does not receive what other nodes send beside it.
+    NotListening,
+}
+
+impl LogState {
+    /// Every state, with its word in statistics and metrics.
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("starting", Self::Starting),
+        ("current", Self::Current),
+        ("away", Self::Away),
+        ("rejecting", Self::Rejecting),
+        ("not_listening", Self::NotListening),
+    ];
 }
 
 /// Numbers about a manager's event log. Gauges are of now, counters since the manager was built.
@@ -97,12 +114,15 @@ impl Manager {
     pub fn log(&self) -> Option<LogStats> {
         let inner = &self.inner;
         let (times, reads) = (&inner.append_times, inner.reader.reads());
+        let problem = inner.acceptance.problem();
         let order = inner.order.lock();
         let log = order.log.as_ref()?;
-        let state = match (log.is_started(), log.is_away()) {
-            (false, _) => LogState::Starting,
-            (true, true) => LogState::Away,
-            (true, false) => LogState::Current,
+        let state = match problem {
+            _ if !log.is_started() => LogState::Starting,
+            _ if log.is_away() => LogState::Away,
+            Some(Duty::Append | Duty::Signal) => LogState::Rejecting,
+            Some(Duty::Listen) => LogState::NotListening,
+            None => LogState::Current,
         };
         let synced = log.remote.as_ref().map(|remote| remote.synced_ms);
         let lag = synced.map_or(0, |synced| inner.clock.uptime_ms().saturating_sub(synced));

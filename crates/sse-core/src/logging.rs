@@ -45,7 +45,7 @@ impl Event {
         self
     }
 
-    /// Waits so long for a [backplane](crate::Builder::backplane) that is away, instead of failing at once. What waits is bounded in bytes
+    /// Waits so long for a [backplane](crate::Builder::backplane) that is away or accepts nothing, instead of failing at once. What waits is bounded in bytes
     /// by the manager. So that trying again publishes once, an event without an idempotency key
     /// gets a random one, which counts against the bounds of its [scope](Event::key_scope). Not
     /// sent.

@@ -10,6 +10,7 @@ use tokio::{
 };
 
 use crate::{
+    acceptance::Duty,
     backplane::{Appended, Backplane, BackplaneError, NewEntry},
     client_id::ClientId,
     delivery::Job,
@@ -35,6 +36,9 @@ const STEP: usize = 128;
 
 /// After so long a publish lets other tasks of its thread run.
 const TURN: Duration = Duration::from_millis(1);
+
+/// When another try makes sense where the backplane accepts nothing.
+const BLOCKED: Duration = Duration::from_secs(5);
 
 /// Longer than any process lives, and short enough to be added to a point in time.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -204,7 +208,7 @@ async fn beside(
     if !is_here {
         let waiting = inner.tickets.take();
         let envelope = Envelope::write(waiting.ticket, target, except, &event);
-        inner.signal_event(&envelope).await.map_err(unavailable)?;
+        signal_patiently(inner, &envelope, event.patience_ref()).await?;
     }
     let collapse = inner.collapse(&event);
     Ok(inner.with_order(|order, hold| {
@@ -268,14 +272,12 @@ async fn append_patiently(
             return Err(full.into());
         }
         inner.append_times.record(started.elapsed(), appended.is_ok());
+        inner.acceptance.note(Duty::Append, backplane, entry.payload.len(), &appended);
         let error = match appended {
             Ok(appended) => return Ok((appended, tries)),
-            Err(
-                error @ (BackplaneError::Unavailable { .. }
-                | BackplaneError::Busy
-                | BackplaneError::Epoch { .. }),
-            ) => error,
-            Err(error) => return Err(PublishError::Backplane(error)),
+            // This event alone; whatever else it is, it passes.
+            Err(error @ BackplaneError::TooLarge { .. }) => return Err(PublishError::Backplane(error)),
+            Err(error) => error,
         };
         if room.is_none() && patience.is_some() {
             room = inner.spool.room(entry.payload.len());
@@ -289,13 +291,45 @@ async fn append_patiently(
     }
 }
 
+/// Signals at most once: only what was certainly not sent is sent again.
+async fn signal_patiently(
+    inner: &Inner,
+    envelope: &[u8],
+    patience: Option<Duration>,
+) -> Result<(), PublishError> {
+    let deadline = Instant::now() + patience.unwrap_or_default().min(FOREVER);
+    let mut room = None;
+    let mut tries = 1;
+    loop {
+        let error = match inner.signal_event(envelope).await {
+            Ok(()) => return Ok(()),
+            Err(
+                error @ (BackplaneError::Blocked { .. }
+                | BackplaneError::Refused { .. }
+                | BackplaneError::Busy),
+            ) => error,
+            Err(error) => return Err(unavailable(error)),
+        };
+        if room.is_none() && patience.is_some() {
+            room = inner.spool.room(envelope.len());
+        }
+        let wait = inner.jitter.pause(tries);
+        if room.is_none() || Instant::now() + wait >= deadline {
+            return Err(unavailable(error));
+        }
+        sleep(wait).await;
+        tries += 1;
+    }
+}
+
 fn unavailable(source: BackplaneError) -> PublishError {
     match source {
         BackplaneError::Unavailable { retry_after, .. } => PublishError::Unavailable { retry_after, source },
-        BackplaneError::Busy | BackplaneError::Epoch { .. } => {
-            PublishError::Unavailable { retry_after: Duration::from_millis(100), source }
+        BackplaneError::TooLarge { .. } => PublishError::Backplane(source),
+        BackplaneError::Blocked { .. } | BackplaneError::Refused { .. } => {
+            PublishError::Unavailable { retry_after: BLOCKED, source }
         }
-        source => PublishError::Backplane(source),
+        source => PublishError::Unavailable { retry_after: Duration::from_millis(100), source },
     }
 }
 

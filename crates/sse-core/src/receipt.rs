@@ -67,7 +67,7 @@ pub enum PublishError {
     /// known key are still recognised.
     #[error(transparent)]
     KeysFull(#[from] KeysFull),
-    /// The event log cannot be reached. The event may have been published all the same, which a caller who tries again avoids by an
+    /// The event log cannot be reached, or accepts nothing now: it is full, it stopped accepting writes, or rights are missing. The event may have been published all the same, which a caller who tries again avoids by an
     /// [idempotency key](crate::Event::idempotency_key).
     #[error("the event log is not available")]
     Unavailable {
@@ -77,7 +77,7 @@ pub enum PublishError {
         #[source]
         source: BackplaneError,
     },
-    /// The event log does not take the event.
+    /// The event log does not take this event, whatever becomes of the log: the event is too large.
     #[error("the event log refuses the event")]
     Backplane(#[source] BackplaneError),
     /// The event has neither data nor a field, so there is nothing to send.

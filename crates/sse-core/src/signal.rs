@@ -11,10 +11,12 @@ use tokio::time::sleep;
 use tracing::{debug, error, warn};
 
 use crate::{
+    acceptance::Duty,
     backplane::{Backplane, BackplaneError},
-    envelope::Envelope,
+    envelope::{Envelope, PROBE},
     follower::{PATIENCE, within},
     inner::Inner,
+    log::Log,
     manager::Manager,
     message::{Mark, Message},
     turn::{Gone, Turn},
@@ -69,7 +71,10 @@ impl Inner {
         let mut bytes = BytesMut::with_capacity(1 + payload.len());
         bytes.put_u8(kind);
         bytes.put_slice(payload);
-        within(PATIENCE, backplane.signal(bytes.freeze())).await
+        let size = bytes.len();
+        let signalled = within(PATIENCE, backplane.signal(bytes.freeze())).await;
+        self.acceptance.note(Duty::Signal, &**backplane, size, &signalled);
+        signalled
     }
 
     async fn signalled(self: &Arc<Self>, turn: &Turn, mut signal: Bytes) -> Result<(), Gone> {
@@ -81,6 +86,7 @@ impl Inner {
                 let handlers = self.signal_handlers.lock().clone();
                 handlers.iter().for_each(|handler| tell(|| handler.signalled(payload.clone())));
             }
+            Some(PROBE) => {}
             _ => debug!(?kind, "a signal of an unknown kind"),
         }
         Ok(())
@@ -111,7 +117,12 @@ pub(crate) async fn listen(turn: Turn, backplane: Arc<dyn Backplane>) {
     // Somebody listened before, and stood still or ended.
     let mut may_have_missed = turn.generation() > 1;
     while turn.manager().is_ok() {
-        match within(PATIENCE, backplane.signals()).await {
+        let signals = within(PATIENCE, backplane.signals()).await;
+        let Ok(inner) = turn.manager() else { return };
+        let is_away = inner.order.lock().log.as_ref().is_some_and(Log::is_away);
+        inner.acceptance.note_listening(&*backplane, is_away, signals.as_ref().map(drop));
+        drop(inner);
+        match signals {
             Ok(mut signals) => {
                 if may_have_missed || failures > 0 {
                     missed(&turn);

@@ -30,10 +30,11 @@ pub(crate) enum Part {
     Follower,
     Listener,
     Reader,
+    Prober,
 }
 
 impl Part {
-    const COUNT: usize = 3;
+    const COUNT: usize = 4;
 }
 
 /// Who follows the log. It is one runtime, and another one when that is over, or when it lives and does not run, as a worker of Actix may whose
@@ -173,7 +174,7 @@ mod tests {
         });
     }
 
-    const ALL: [Part; Part::COUNT] = [Part::Follower, Part::Listener, Part::Reader];
+    const ALL: [Part; Part::COUNT] = [Part::Follower, Part::Listener, Part::Reader, Part::Prober];
 
     #[test]
     fn whoever_stands_still_for_several_looks_is_out_of_turn() {

@@ -33,7 +33,7 @@ const BYTES: Family = Family::counter(
 
 const LOG_STATE: Family<1> = Family::gauge(
     "sse_log_state",
-    "1 for how the manager stands to its event log: starting, current, away; only with an event log.",
+    "1 for how the manager stands to its event log: starting, current, away, rejecting, not_listening; only with an event log.",
 )
 .labels(["state"]);
 const LOG_LAG: Family = Family::gauge(
@@ -97,8 +97,7 @@ impl Source for Manager {
 }
 
 fn put_log(families: &mut Families, log: &LogStats) {
-    let states = [("starting", LogState::Starting), ("current", LogState::Current), ("away", LogState::Away)];
-    families.put_each(&LOG_STATE, states.map(|(name, state)| (name, log.state == state)));
+    families.put_each(&LOG_STATE, LogState::ALL.map(|(name, state)| (name, log.state == state)));
     families.put(&LOG_LAG, [], log.lag.as_secs_f64());
     let head = log.head.position;
     families.put_each(&LOG_HEAD, [("major", head.major()), ("minor", head.minor())]);

@@ -2,6 +2,7 @@
 #![cfg(not(loom))]
 #![expect(clippy::unwrap_used, reason = "the helpers of tests unwrap as tests do")]
 
+mod acceptance;
 mod age;
 mod bytes_on_the_wire;
 mod config;

@@ -28,8 +28,44 @@ pub struct ScriptedBackplane {
     shared: Arc<Shared>,
 }
 
+/// Calls that a [`ScriptedBackplane`] rejects while everything else works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Calls {
+    /// Appends to the log.
+    Appends,
+    /// Signals to other nodes.
+    Signals,
+    /// Listening to signals.
+    Listening,
+}
+
+/// The error of a call that is rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    /// [`BackplaneError::Blocked`].
+    Blocked,
+    /// [`BackplaneError::Refused`].
+    Refused,
+    /// [`BackplaneError::Unavailable`], before anything was done.
+    Unavailable,
+}
+
+impl From<Rejection> for BackplaneError {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::Blocked => Self::blocked("blocked by script"),
+            Rejection::Refused => Self::refused("refused by script"),
+            Rejection::Unavailable => unavailable(),
+        }
+    }
+}
+
 struct Shared {
     away: watch::Sender<bool>,
+    /// By [`Calls`].
+    rejections: watch::Sender<[Option<Rejection>; 3]>,
+    /// Appends that were rejected.
+    rejected: AtomicU32,
     /// Appends to come whose answers are lost, although they take effect.
     lost_answers: AtomicU32,
     /// Appends to come that fail before they take effect.
@@ -49,6 +85,8 @@ impl ScriptedBackplane {
     pub fn new(memory: MemoryBackplane) -> Self {
         let shared = Shared {
             away: watch::Sender::new(false),
+            rejections: watch::Sender::new([None; 3]),
+            rejected: AtomicU32::new(0),
             lost_answers: AtomicU32::new(0),
             failures: AtomicU32::new(0),
             lost_signals: AtomicU32::new(0),
@@ -62,6 +100,17 @@ impl ScriptedBackplane {
     /// Whether nobody answers: every call fails, tails and signals break.
     pub fn set_away(&self, away: bool) {
         self.shared.away.send_replace(away);
+    }
+
+    /// Rejects some calls from now on, or no longer; everything else works. Listeners that are there end.
+    pub fn reject(&self, calls: Calls, rejection: Option<Rejection>) {
+        self.shared.rejections.send_modify(|rejections| rejections[calls as usize] = rejection);
+    }
+
+    /// How many appends were rejected.
+    #[must_use]
+    pub fn rejected_appends(&self) -> u32 {
+        self.shared.rejected.load(Ordering::SeqCst)
     }
 
     /// Breaks what follows the log and listens to signals; new ones work.
@@ -96,12 +145,28 @@ impl ScriptedBackplane {
         self
     }
 
+    /// Resolves when listening is rejected.
+    async fn refuses_listening(&self) -> BackplaneError {
+        let mut rejections = self.shared.rejections.subscribe();
+        loop {
+            if let Err(error) = self.allows(Calls::Listening) {
+                return error;
+            }
+            // The sender lives as long as the way.
+            rejections.changed().await.ok();
+        }
+    }
+
     async fn call(&self) -> Result<(), BackplaneError> {
         let delay = lock(&self.shared.delays).pop_front();
         if let Some(delay) = delay {
             sleep(delay).await;
         }
         if *self.shared.away.borrow() { Err(unavailable()) } else { Ok(()) }
+    }
+
+    fn allows(&self, calls: Calls) -> Result<(), BackplaneError> {
+        self.shared.rejections.borrow()[calls as usize].map_or(Ok(()), |rejection| Err(rejection.into()))
     }
 
     fn breaks(&self) -> Breaks {
@@ -140,6 +205,9 @@ impl Backplane for ScriptedBackplane {
 
     async fn append(&self, entry: NewEntry) -> Result<Appended, BackplaneError> {
         self.call().await?;
+        self.allows(Calls::Appends).inspect_err(|_| {
+            self.shared.rejected.fetch_add(1, Ordering::SeqCst);
+        })?;
         if take_one(&self.shared.failures) {
             return Err(unavailable());
         }
@@ -165,6 +233,7 @@ impl Backplane for ScriptedBackplane {
 
     async fn signal(&self, payload: Bytes) -> Result<(), BackplaneError> {
         self.call().await?;
+        self.allows(Calls::Signals)?;
         if take_one(&self.shared.lost_signals) {
             return Ok(());
         }
@@ -173,6 +242,7 @@ impl Backplane for ScriptedBackplane {
 
     async fn signals(&self) -> Result<Box<dyn Signals>, BackplaneError> {
         self.call().await?;
+        self.allows(Calls::Listening)?;
         let signals = self.memory.signals().await?;
         Ok(Box::new(Breakable { inner: signals, way: self.clone(), breaks: self.breaks() }))
     }
@@ -236,6 +306,7 @@ impl Signals for Breakable<dyn Signals> {
         tokio::select! {
             biased;
             () = self.breaks.broken() => Err(unavailable()),
+            error = self.way.refuses_listening() => Err(error),
             signal = self.inner.next() => signal,
         }
     }

@@ -73,7 +73,7 @@ pub(crate) struct Node {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LogNumbers {
     backplane: &'static str,
-    #[cfg_attr(test, ts(type = "\"starting\" | \"current\" | \"away\""))]
+    #[cfg_attr(test, ts(type = "\"starting\" | \"current\" | \"away\" | \"rejecting\" | \"not_listening\""))]
     state: LogState,
     /// The id of the latest event.
     head: String,
