@@ -276,6 +276,7 @@ fn again(error: &BackplaneError) -> BackplaneError {
         BackplaneError::Unavailable { retry_after, source } => {
             BackplaneError::unavailable(*retry_after, source.to_string())
         }
+        BackplaneError::Blocked { reason, .. } => BackplaneError::blocked(reason.clone()),
         BackplaneError::Refused { reason, .. } => BackplaneError::refused(reason.clone()),
         error => BackplaneError::unavailable(error::SOON, error.to_string()),
     }

@@ -11,34 +11,117 @@ pub(crate) const SOON: Duration = Duration::from_millis(50);
 /// What is said of a server that follows another one. What it holds may be old, and nobody would notice.
 pub(crate) const REPLICA: &str = "the server is a replica";
 
-/// What a server says that refuses, and will again.
-const PERMANENT: &[&str] = &[
-    "FOREIGN",
-    "WRONGTYPE",
-    "NOAUTH",
-    "WRONGPASS",
-    "NOPERM",
-    "DENIED",
-    "OOM",
-    "MISCONF",
-    "CROSSSLOT",
-    "ERR",
+/// The meaning of a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    /// This connection is of no use now: another server is, or this one in a moment.
+    Away,
+    /// The server executes nothing of this kind for the moment.
+    Blocked(Connection),
+    /// The server executes nothing of this kind until an operator changes something.
+    Refused(Connection),
+}
+
+/// What becomes of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Connection {
+    Stays,
+    /// A new one may be to another server, or with other rights.
+    Ends,
+}
+
+use Connection::{Ends, Stays};
+use Meaning::{Away, Blocked, Refused};
+
+/// Replies by their first word, and what an operator does about them. A word that is not here is [`Away`].
+const WORDS: &[(&str, Meaning, &str)] = &[
+    ("LOADING", Away, "the server reads its files"),
+    ("READONLY", Away, "the server is a replica; connect to the primary"),
+    ("MASTERDOWN", Away, "the server is a replica without its primary"),
+    ("CLUSTERDOWN", Away, "the cluster lacks slots; see CLUSTER INFO"),
+    ("TRYAGAIN", Away, "the cluster moves our slot"),
+    ("MOVED", Away, "the cluster moved our slot"),
+    ("ASK", Away, "the cluster moves our slot"),
+    ("UNBLOCKED", Away, "the server ended a wait"),
+    ("NOSCRIPT", Away, "the server lost our scripts"),
+    (
+        "MISCONF",
+        Blocked(Stays),
+        "Redis cannot write to its disk: make room or mend it (see Redis' own log), or let Redis accept writes \
+         all the same with CONFIG SET stop-writes-on-bgsave-error no",
+    ),
+    (
+        "OOM",
+        Blocked(Stays),
+        "Redis is at maxmemory: free memory, raise it with CONFIG SET maxmemory, or keep less of the log",
+    ),
+    ("BUSY", Blocked(Stays), "a script or a function keeps Redis busy: SCRIPT KILL or FUNCTION KILL ends it"),
+    (
+        "NOREPLICAS",
+        Blocked(Ends),
+        "fewer replicas are connected than min-replicas-to-write: start them, or lower it with CONFIG SET",
+    ),
+    (
+        "NOPERM",
+        Refused(Stays),
+        "the ACL user lacks a right: ACL SETUSER it with the rights that the README of sse-redis lists",
+    ),
+    ("NOAUTH", Refused(Ends), "Redis asks for a password: put it into the URL"),
+    ("WRONGPASS", Refused(Ends), "the user name, the password, or the ACL user (off?) is wrong"),
+    ("DENIED", Refused(Ends), "Redis is in protected mode: set a password or bind an address"),
+    (
+        "WRONGTYPE",
+        Refused(Stays),
+        "a key under our prefix is somebody else's: delete it or choose another prefix",
+    ),
+    (
+        "FOREIGN",
+        Refused(Stays),
+        "a key under our prefix is somebody else's: delete it or choose another prefix",
+    ),
+    ("CROSSSLOT", Refused(Stays), "the prefix is not one hash slot"),
 ];
 
-/// What it says with such a word, and will not always say.
-const FOR_NOW: &[&str] = &["max number of clients", "max clients"];
+/// Replies that begin with `ERR` and will not change by themselves, by a part of their text.
+const ERRORS: &[(&str, &str)] = &[
+    ("unknown command", "the server lacks a command, or renamed it"),
+    ("unknown subcommand", "the server lacks a command"),
+    ("Unknown subcommand", "the server lacks a command"),
+    ("wrong number of arguments", "the server is none that this crate knows"),
+    ("syntax error", "the server is none that this crate knows"),
+    ("DB index is out of range", "the database in the URL does not exist"),
+    ("invalid DB index", "the database in the URL does not exist"),
+    ("SELECT is not allowed in cluster mode", "a cluster has database 0 alone"),
+    ("without any password configured", "the URL has a password, and Redis none"),
+    ("Client sent AUTH", "the URL has a password, and Redis none"),
+];
+
+/// Replies that have the word of another kind, by a part of their text.
+const FOR_NOW: &[(&str, &str)] = &[
+    ("max number of clients", "raise it with CONFIG SET maxclients, or close other clients"),
+    ("max clients", "raise it with CONFIG SET maxclients, or close other clients"),
+];
 
 /// The error as the core knows it.
 pub(crate) fn translate(error: RedisError) -> BackplaneError {
-    if !is_permanent(&error) {
-        return BackplaneError::unavailable(SOON, error);
+    let (meaning, remedy) = meaning(&error);
+    let reason = || if remedy.is_empty() { error.to_string() } else { format!("{error}; {remedy}") };
+    match meaning {
+        Away if remedy.is_empty() => BackplaneError::unavailable(SOON, error),
+        Away => BackplaneError::unavailable(SOON, reason()),
+        Blocked(_) => BackplaneError::Blocked { reason: reason(), source: Some(Box::new(error)) },
+        Refused(_) => BackplaneError::Refused { reason: reason(), source: Some(Box::new(error)) },
     }
-    BackplaneError::Refused { reason: error.to_string(), source: Some(Box::new(error)) }
 }
 
 /// Whether the connection is of no more use after it.
 pub(crate) fn ends_connection(error: &RedisError) -> bool {
-    !is_permanent(error)
+    !matches!(meaning(error).0, Blocked(Stays) | Refused(Stays))
+}
+
+/// Whether the server executes nothing of this kind for the moment.
+pub(crate) fn is_blocked(error: &RedisError) -> bool {
+    matches!(meaning(error).0, Blocked(_))
 }
 
 /// Whether scripts are not where they were put.
@@ -46,14 +129,143 @@ pub(crate) fn lacks_script(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
-fn is_permanent(error: &RedisError) -> bool {
+fn meaning(error: &RedisError) -> (Meaning, &'static str) {
     let text = error.to_string();
-    if FOR_NOW.iter().any(|part| text.contains(part)) {
-        return false;
+    if let Some((_, remedy)) = FOR_NOW.iter().find(|(part, _)| text.contains(part)) {
+        return (Away, remedy);
     }
     match error.kind() {
-        ErrorKind::AuthenticationFailed | ErrorKind::RESP3NotSupported => true,
-        ErrorKind::Server(ServerErrorKind::ExecAbort) => PERMANENT.iter().any(|word| text.contains(word)),
-        _ => error.code().is_some_and(|code| PERMANENT.contains(&code)),
+        ErrorKind::AuthenticationFailed => return (Refused(Ends), "Redis does not accept our credentials"),
+        ErrorKind::RESP3NotSupported => return (Refused(Ends), "Redis 7 or Valkey is needed"),
+        // The commands of a transaction that was not executed stand in the text, each with its own word.
+        ErrorKind::Server(ServerErrorKind::ExecAbort) => {
+            let found = WORDS.iter().find(|(word, ..)| has_word(&text, word));
+            return found.map_or((Away, ""), |(_, meaning, remedy)| (*meaning, remedy));
+        }
+        _ => {}
+    }
+    match error.code() {
+        // Inside a script the word of a missing right is another one in some versions.
+        Some(_) if text.contains("ACL failure in script") => (Refused(Stays), remedy_of("NOPERM")),
+        Some("ERR") => {
+            let found = ERRORS.iter().find(|(part, _)| text.contains(part));
+            found.map_or((Away, ""), |(_, remedy)| (Refused(Stays), remedy))
+        }
+        Some(code) => {
+            let found = WORDS.iter().find(|(word, ..)| *word == code);
+            found.map_or((Away, ""), |(_, meaning, remedy)| (*meaning, remedy))
+        }
+        None => (Away, ""),
+    }
+}
+
+fn remedy_of(word: &str) -> &'static str {
+    WORDS.iter().find(|(found, ..)| *found == word).map_or("", |(.., remedy)| remedy)
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_uppercase()).any(|found| found == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::parse_redis_value;
+
+    use super::*;
+
+    /// A reply as the server writes it.
+    fn reply(text: &str) -> RedisError {
+        crate::reply::checked(parse_redis_value(format!("-{text}\r\n").as_bytes()).unwrap()).unwrap_err()
+    }
+
+    /// Everything that a server says, as far as it is known, with whether the connection stays.
+    #[test]
+    fn every_reply_has_a_meaning() {
+        let away = [
+            "LOADING Redis is loading the dataset in memory",
+            "READONLY You can't write against a read only replica.",
+            "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+            "CLUSTERDOWN The cluster is down",
+            "CLUSTERDOWN Hash slot not served",
+            "TRYAGAIN Multiple keys request during rehashing of slot",
+            "MOVED 3999 127.0.0.1:6381",
+            "ASK 3999 127.0.0.1:6381",
+            "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
+            "NOSCRIPT No matching script. Please use EVAL.",
+            "ERR max number of clients reached",
+            "ERR max clients reached",
+            "EXECABORT Transaction discarded because of previous errors.",
+            // Of proxies, and of servers that do not exist yet.
+            "ERR upstream failure",
+            "ERR server closed connection",
+            "ERR Error running script",
+            "NEWWORD whatever it means",
+            "UNKNOWN",
+        ];
+        let blocked = [
+            ("MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist", true),
+            ("MISCONF Errors writing to the AOF file: No space left on device", true),
+            ("OOM command not allowed when used memory > 'maxmemory'.", true),
+            ("OOM command not allowed when used memory > 'maxmemory'. script: ab, on @user_script:1.", true),
+            ("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.", true),
+            ("NOREPLICAS Not enough good replicas to write.", false),
+        ];
+        let refused = [
+            ("NOPERM User hub has no permissions to run the 'xadd' command", true),
+            ("NOPERM No permissions to access a key", true),
+            ("NOPERM No permissions to access a channel", true),
+            ("ERR ACL failure in script: User hub has no permissions to run the 'xadd' command", true),
+            ("NOAUTH Authentication required.", false),
+            ("WRONGPASS invalid username-password pair or user is disabled.", false),
+            ("DENIED Redis is running in protected mode", false),
+            ("WRONGTYPE Operation against a key holding the wrong kind of value", true),
+            ("FOREIGN a stream that is none of ours", true),
+            ("CROSSSLOT Keys in request don't hash to the same slot", true),
+            ("ERR unknown command 'XADD', with args beginning with: ", true),
+            ("ERR DB index is out of range", true),
+            ("ERR SELECT is not allowed in cluster mode", true),
+        ];
+        for text in away {
+            assert!(matches!(translate(reply(text)), BackplaneError::Unavailable { .. }), "{text}");
+            assert!(ends_connection(&reply(text)), "{text}");
+        }
+        for (text, stays) in blocked {
+            let error = translate(reply(text));
+            assert!(matches!(error, BackplaneError::Blocked { .. }), "{text}: {error:?}");
+            assert_eq!(ends_connection(&reply(text)), !stays, "{text}");
+            assert!(error.to_string().contains("; "), "no remedy: {error}");
+        }
+        for (text, stays) in refused {
+            let error = translate(reply(text));
+            assert!(matches!(error, BackplaneError::Refused { .. }), "{text}: {error:?}");
+            assert_eq!(ends_connection(&reply(text)), !stays, "{text}");
+            assert!(error.to_string().contains("; "), "no remedy: {error}");
+        }
+    }
+
+    #[test]
+    fn an_aborted_transaction_means_what_its_commands_do() {
+        for (text, is_blocked) in [("OOM command not allowed", true), ("NOPERM no permissions", false)] {
+            let aborted = vec![
+                parse_redis_value(b"+OK\r\n").unwrap(),
+                parse_redis_value(format!("-{text}\r\n").as_bytes()).unwrap(),
+                parse_redis_value(b"-EXECABORT Transaction discarded because of previous errors.\r\n")
+                    .unwrap(),
+            ];
+            let error = translate(crate::reply::of_transaction(aborted, 1).unwrap_err());
+            assert_eq!(matches!(error, BackplaneError::Blocked { .. }), is_blocked, "{error:?}");
+            assert_eq!(matches!(error, BackplaneError::Refused { .. }), !is_blocked, "{error:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn an_unknown_reply_passes(word in "[A-Z]{2,12}", text in "[a-z ]{0,20}") {
+            let known = WORDS.iter().any(|(known, ..)| *known == word) || word == "ERR";
+            proptest::prop_assume!(!known);
+            let error = translate(reply(&format!("{word} {text}")));
+            let passes = matches!(error, BackplaneError::Unavailable { .. });
+            proptest::prop_assert!(passes, "{:?}", error);
+        }
     }
 }

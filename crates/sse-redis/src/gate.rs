@@ -22,7 +22,14 @@ struct Closed {
     until: Instant,
     /// What the last attempt met, and whether the next one would as well.
     reason: String,
-    refused: bool,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Unavailable,
+    Blocked,
+    Refused,
 }
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -38,10 +45,10 @@ impl Gate {
             return Ok(());
         }
         let reason = closed.reason.clone();
-        Err(if closed.refused {
-            BackplaneError::refused(reason)
-        } else {
-            BackplaneError::unavailable(left, reason)
+        Err(match closed.kind {
+            Kind::Unavailable => BackplaneError::unavailable(left, reason),
+            Kind::Blocked => BackplaneError::blocked(reason),
+            Kind::Refused => BackplaneError::refused(reason),
         })
     }
 
@@ -59,7 +66,11 @@ impl Gate {
         state.closed = Some(Closed {
             until: Instant::now() + pause,
             reason: reason(error),
-            refused: matches!(error, BackplaneError::Refused { .. }),
+            kind: match error {
+                BackplaneError::Blocked { .. } => Kind::Blocked,
+                BackplaneError::Refused { .. } => Kind::Refused,
+                _ => Kind::Unavailable,
+            },
         });
         pause
     }
@@ -68,7 +79,7 @@ impl Gate {
 /// What went wrong, without what the error itself says in general.
 fn reason(error: &BackplaneError) -> String {
     match error {
-        BackplaneError::Refused { reason, .. } => reason.clone(),
+        BackplaneError::Blocked { reason, .. } | BackplaneError::Refused { reason, .. } => reason.clone(),
         error => error.source().map_or_else(|| error.to_string(), ToString::to_string),
     }
 }
@@ -106,5 +117,7 @@ mod tests {
         let gate = Gate::default();
         gate.close(&BackplaneError::refused("wrong password"));
         assert_eq!(gate.pass().unwrap_err().to_string(), "the backplane refuses: wrong password");
+        gate.close(&BackplaneError::blocked("no memory"));
+        assert_eq!(gate.pass().unwrap_err().to_string(), "the backplane accepts nothing now: no memory");
     }
 }

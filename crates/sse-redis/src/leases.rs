@@ -53,7 +53,7 @@ pub(crate) async fn drop(slot: &Slot<Link>, center: &Center, node: &str) -> Resu
         let mut pipe = redis::pipe();
         pipe.cmd("DEL").arg(center.keys.lease(node));
         pipe.cmd("ZREM").arg(&*center.keys.leases).arg(node);
-        link.ask_atomically(pipe).await?.into_iter().try_for_each(|answer| reply::checked(answer).map(|_| ()))
+        link.ask_many(&pipe, 2).await?.into_iter().try_for_each(|answer| reply::checked(answer).map(|_| ()))
     })
     .await
 }

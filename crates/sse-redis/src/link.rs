@@ -210,6 +210,27 @@ async fn atomically(
 ) -> Result<Vec<Value>, RedisError> {
     pipe.atomic();
     let count = pipe.len();
-    let answers = connection.send_packed_commands(&pipe, count + 1, 1).await?;
-    reply::of_transaction(answers, count)
+    let answers = connection.send_packed_commands(&pipe, count + 1, 1).await;
+    match answers.and_then(|answers| reply::of_transaction(answers, count)) {
+        Err(error) if error::is_blocked(&error) => in_turn(connection, &pipe).await,
+        answers => answers,
+    }
+}
+
+/// Asks many things of which the first looks at the log, and looks once more at the end: if both say the same nothing happened between.
+///
+/// A server whose memory is full rejects all commands of a transaction, also those that only read.
+async fn in_turn(
+    connection: &mut MultiplexedConnection,
+    transaction: &Pipeline,
+) -> Result<Vec<Value>, RedisError> {
+    let mut pipe = redis::pipe();
+    let mut commands = transaction.cmd_iter();
+    let look = commands.next();
+    for command in look.into_iter().chain(commands).chain(look) {
+        pipe.add_command(command.clone());
+    }
+    let mut answers = connection.send_packed_commands(&pipe, 0, pipe.len()).await?;
+    let last = answers.pop();
+    if last.as_ref() == answers.first() { Ok(answers) } else { Err(unexpected("the log is changing")) }
 }

@@ -1,7 +1,7 @@
 //! What is in the answers of a server.
 
 use bytes::Bytes;
-use redis::{ErrorKind, RedisError, Value};
+use redis::{ErrorKind, RedisError, ServerErrorKind, Value};
 use sse_core::{Entry, Epoch, Position};
 
 use crate::id;
@@ -25,9 +25,15 @@ pub(crate) fn checked(value: Value) -> Result<Value, RedisError> {
     }
 }
 
-/// The answers to so many commands between which nothing happened. The last of what came has them.
-pub(crate) fn of_transaction(answers: Vec<Value>, count: usize) -> Result<Vec<Value>, RedisError> {
-    match answers.into_iter().next_back().map(checked).transpose()? {
+/// The answers to so many commands between which nothing happened. The last of what came has them; where that says only that a command was
+/// refused, the answer to the command says why.
+pub(crate) fn of_transaction(mut answers: Vec<Value>, count: usize) -> Result<Vec<Value>, RedisError> {
+    let last = answers.pop().map(checked).transpose();
+    let aborted = |error: &RedisError| error.kind() == ErrorKind::Server(ServerErrorKind::ExecAbort);
+    if last.as_ref().is_err_and(aborted) {
+        answers.into_iter().try_for_each(|answer| checked(answer).map(drop))?;
+    }
+    match last? {
         Some(Value::Array(answers)) if answers.len() == count => Ok(answers),
         _ => Err(unexpected("no answer to a transaction")),
     }

@@ -7,6 +7,7 @@ mod keys;
 mod losses;
 mod outages;
 mod redis_server;
+mod rejections;
 mod sentinels;
 mod steps;
 mod suite;
