@@ -11,7 +11,7 @@ use sse_core::BackplaneError;
 use thiserror::Error;
 
 use crate::{
-    error::{refused, unavailable},
+    error::{blocked, refused, unavailable},
     replies::{Replies, Unanswered},
 };
 
@@ -30,6 +30,10 @@ pub(crate) enum ApiError {
     Missing,
     /// Somebody else was first.
     Conflict,
+    /// The server lost the files of the stream, and will not find them again.
+    Broken(ServerError),
+    /// The message is larger than the stream takes.
+    TooLarge,
     /// Something else.
     Failed(BackplaneError),
 }
@@ -151,6 +155,11 @@ impl Api {
         self.call(&format!("STREAM.UPDATE.{stream}"), config).await
     }
 
+    pub(crate) async fn delete_stream(&self, stream: &str) -> Result<(), ApiError> {
+        let answer: Result<Value, _> = self.call(&format!("STREAM.DELETE.{stream}"), &json!({})).await;
+        answer.map(drop)
+    }
+
     /// Removes what a subject has in a stream.
     pub(crate) async fn purge(&self, stream: &str, subject: &str) -> Result<(), ApiError> {
         let answer: Result<Value, _> =
@@ -227,20 +236,61 @@ const STREAM_NAME_IN_USE: u32 = 10058;
 /// An append with the same key is under way on another server.
 const DUPLICATE_UNDER_WAY: u32 = 10158;
 
-/// Not enough memory or disk, and a failed write, which come as codes for what passes.
-const NO_ROOM: [u32; 3] = [10023, 10047, 10077];
+/// A message is larger than the stream's `max_msg_size`.
+const MESSAGE_TOO_LARGE: u32 = 10054;
+
+/// A write failed; the description says why.
+const STORE_FAILED: u32 = 10077;
+
+/// What a description has where the server looks for a file that is not there.
+const NO_FILE: &str = "no such file or directory";
+
+/// Errors that pass once an operator, or the server by itself, makes room, and what to do.
+const NO_ROOM: &[(u32, &str)] = &[
+    (10002, "the account's JetStream limits are reached: raise them, or remove what fills the account"),
+    (10005, "no server has room for the stream: start the missing servers or make room on them"),
+    (10023, "JetStream is at max_memory_store or max_file_store: raise them, or remove streams"),
+    (10026, "the account has as many consumers as it may: raise max_consumers"),
+    (10027, "the account has as many streams as it may: raise max_streams"),
+    (10028, "JetStream has no memory left: raise max_memory_store, or remove streams"),
+    (10039, "JetStream is not enabled for the account: enable it"),
+    (10047, "JetStream has no disk left: raise max_file_store, or remove streams"),
+    (
+        10076,
+        "JetStream is not enabled in the server: enable it; a server whose disk was full wants a restart",
+    ),
+    (STORE_FAILED, "the server cannot write to its store: see its log, and make room on its disk"),
+];
+
+/// Errors of a configuration that the server will not take, now or later.
+const PERMANENT: &[u32] = &[
+    // A request that it does not understand.
+    10003, 10025,
+    // A configuration of a stream that it rejects, or that the account's limits reject.
+    10052, 10113, 10122, // Another stream takes our subject.
+    10060, 10065, // More replicas than servers.
+    10074,
+];
 
 impl From<ServerError> for ApiError {
     fn from(error: ServerError) -> Self {
+        let no_room = NO_ROOM.iter().find(|(code, _)| *code == error.err_code);
         match error {
             ServerError { err_code: STREAM_NAME_IN_USE, .. } => Self::Conflict,
+            ServerError { err_code: MESSAGE_TOO_LARGE, .. } => Self::TooLarge,
             ServerError { err_code: DUPLICATE_UNDER_WAY, .. } => Self::Failed(unavailable(error)),
-            ServerError { err_code, .. } if NO_ROOM.contains(&err_code) => {
-                Self::Failed(refused("the server has no room for the log", error))
+            ServerError { err_code: STORE_FAILED, .. } if error.description.contains(NO_FILE) => {
+                Self::Broken(error)
+            }
+            ServerError { err_code, .. } if PERMANENT.contains(&err_code) => {
+                Self::Failed(refused(format!("JetStream does not do what it was asked: {error}"), error))
+            }
+            ServerError { .. } if let Some((_, remedy)) = no_room => {
+                Self::Failed(blocked(format!("{error}; {remedy}"), error))
             }
             ServerError { code: 404, .. } => Self::Missing,
-            ServerError { code: 503, .. } => Self::Failed(unavailable(error)),
-            error => Self::Failed(refused("JetStream does not do what it was asked", error)),
+            // Whatever it is, it may pass.
+            error => Self::Failed(unavailable(error)),
         }
     }
 }
@@ -256,6 +306,13 @@ impl From<ApiError> for BackplaneError {
         match error {
             ApiError::Missing => unavailable("a stream or consumer went away"),
             ApiError::Conflict => unavailable("another node was first"),
+            ApiError::Broken(error) => blocked(
+                format!(
+                    "{error}; the server lost the files of a stream, which is to be deleted and made anew"
+                ),
+                error,
+            ),
+            ApiError::TooLarge => BackplaneError::refused("a message is larger than the stream takes"),
             ApiError::Failed(error) => error,
         }
     }
@@ -291,8 +348,50 @@ mod tests {
         assert!(matches!(error(404, 10059), ApiError::Missing));
         assert!(matches!(error(400, 10058), ApiError::Conflict));
         assert!(matches!(error(503, 10008), ApiError::Failed(BackplaneError::Unavailable { .. })));
-        assert!(matches!(error(503, 10077), ApiError::Failed(BackplaneError::Refused { .. })));
-        assert!(matches!(error(400, 10060), ApiError::Failed(BackplaneError::Refused { .. })));
+        for (code, err_code) in [
+            (400, 10002),
+            (400, 10005),
+            (503, 10023),
+            (400, 10026),
+            (400, 10027),
+            (500, 10028),
+            (503, 10039),
+            (500, 10047),
+            (503, 10076),
+            (503, 10077),
+        ] {
+            let error = error(code, err_code);
+            let ApiError::Failed(blocked @ BackplaneError::Blocked { .. }) = error else {
+                panic!("{err_code}: {error:?}")
+            };
+            assert!(blocked.to_string().contains("; "), "no remedy: {blocked}");
+        }
+        for err_code in PERMANENT {
+            let error = error(400, *err_code);
+            assert!(matches!(error, ApiError::Failed(BackplaneError::Refused { .. })), "{error:?}");
+        }
+        assert!(matches!(error(400, 10054), ApiError::TooLarge));
+        // No leader, no quorum, too many requests, offline, and what servers to come will say.
+        for (code, err_code) in [
+            (503, 10004),
+            (500, 10006),
+            (500, 10007),
+            (503, 10008),
+            (500, 10009),
+            (500, 10061),
+            (500, 10069),
+            (400, 10158),
+            (429, 10167),
+            (500, 10194),
+            (400, 99_999),
+            (500, 0),
+            (418, 1),
+        ] {
+            let error = error(code, err_code);
+            assert!(matches!(error, ApiError::Failed(BackplaneError::Unavailable { .. })), "{error:?}");
+        }
+        let lost = br#"{"error":{"code":503,"err_code":10077,"description":"open 1.blk: no such file or directory"}}"#;
+        assert!(matches!(read_ack(lost), Err(ApiError::Broken(_))));
         for nonsense in [&b"{}"[..], b"\xff"] {
             assert!(matches!(read_ack(nonsense), Err(ApiError::Failed(BackplaneError::Unavailable { .. }))));
             let answer = read::<ConsumerInfo>(nonsense).map(|info| info.num_pending);

@@ -69,7 +69,11 @@ impl Shared {
             let (headers, fingerprint) = self.appends.marker.headers(&self.names.log_stream, key);
             let answer = self.replies.request(&log.subject, headers, entry.payload.clone(), CALL).await;
             match answer {
-                Ok(message) => return self.acknowledged(&log, read_ack(&message.payload), fingerprint).await,
+                Ok(message) => match read_ack(&message.payload) {
+                    Err(ApiError::Broken(error)) => self.epochs.make_again(&log.epoch, error).await?,
+                    Err(ApiError::TooLarge) => return Err(self.too_large(entry.payload.len()).await),
+                    ack => return self.acknowledged(&log, ack, fingerprint).await,
+                },
                 Err(Unanswered::NobodyThere) => self.epochs.find().await.map(drop)?,
                 Err(Unanswered::Failed(error)) => return Err(error),
             }
@@ -107,6 +111,19 @@ impl Shared {
             return Ok(appended);
         }
         Err(unavailable("the log became another one while an entry was under way"))
+    }
+
+    /// Somebody set the stream to take less than the server does.
+    async fn too_large(&self, size: usize) -> BackplaneError {
+        match self.api.stream_info(&self.names.log_stream).await {
+            Ok(info) => {
+                let limit =
+                    info.config["max_msg_size"].as_u64().and_then(|limit| usize::try_from(limit).ok());
+                let limit = limit.unwrap_or(usize::MAX).saturating_sub(HEADER_BYTES);
+                BackplaneError::TooLarge { size, limit }
+            }
+            Err(error) => error.into(),
+        }
     }
 
     pub(crate) fn check_size(&self, size: usize) -> Result<(), BackplaneError> {

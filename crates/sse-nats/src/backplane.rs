@@ -9,9 +9,7 @@ use sse_core::{
 };
 
 use crate::{
-    api::PATIENCE,
     config::NatsConfig,
-    error::unavailable,
     link::Begin,
     shared::{Shared, bounded},
     signals::NatsSignals,
@@ -97,13 +95,7 @@ impl Backplane for NatsBackplane {
 
     async fn signal(&self, payload: Bytes) -> Result<(), BackplaneError> {
         self.0.check_size(payload.len())?;
-        let send = async {
-            self.0.link.up()?;
-            self.0.link.client().publish(self.0.names.signal.clone(), payload).await.map_err(unavailable)?;
-            // Says that the server took it.
-            self.0.replies.round_trip(PATIENCE).await
-        };
-        bounded(send).await
+        bounded(self.0.signal(payload)).await
     }
 
     async fn signals(&self) -> Result<Box<dyn Signals>, BackplaneError> {

@@ -19,11 +19,11 @@ use parking_lot::Mutex;
 use sse_core::{BackplaneError, Epoch};
 use tokio::{
     sync::{Mutex as AsyncMutex, OnceCell},
-    time::sleep,
+    time::{Instant, sleep},
 };
 
 use crate::{
-    api::{Api, ApiError, StreamInfo},
+    api::{Api, ApiError, ServerError, StreamInfo},
     config::NatsConfig,
     entry::Fingerprint,
     error::unavailable,
@@ -43,8 +43,8 @@ pub(crate) struct Epochs {
     state: Settings,
     known: Mutex<Known>,
     set_up: OnceCell<()>,
-    /// Held by the one who sets a new epoch.
-    replacing: AsyncMutex<()>,
+    /// Held by the one who sets a new epoch or makes a stream again, with when that was done last.
+    replacing: AsyncMutex<Option<Instant>>,
 }
 
 #[derive(Debug, Default)]
@@ -113,6 +113,12 @@ const LOOKS: usize = 5;
 /// How long to wait before an entry is believed to be lost: a cluster's new leader may not have applied what it has.
 const SECOND_LOOK: Duration = Duration::from_millis(250);
 
+/// How long a server may take to delete a stream after it said that the stream is not there. Another node may wait up to twice as long.
+const DELETION: Duration = Duration::from_millis(300);
+
+/// A stream that loses its files again so soon would do so the next time.
+const MADE_AGAIN: Duration = Duration::from_secs(5);
+
 impl Epochs {
     pub(crate) fn new(link: Arc<Link>, api: Arc<Api>, names: Arc<Names>, config: &NatsConfig) -> Self {
         Self {
@@ -141,6 +147,42 @@ impl Epochs {
             }
         }
         Ok(())
+    }
+
+    /// Makes the log anew whose stream lost its files, unless somebody did so already.
+    ///
+    /// nats-server 2.9 removes the files of a stream that is made while the one of the same name is being deleted. It accepts entries until it
+    /// closes the files, and none from then on. What it accepted is lost, so the new log has another epoch.
+    pub(crate) async fn make_again(&self, broken: &Epoch, error: ServerError) -> Result<(), BackplaneError> {
+        let mut made = self.replacing.lock().await;
+        match self.api.stream_info(&self.log.stream).await {
+            Ok(info) if self.log.epoch(&info.config).as_ref() != Some(broken) => return Ok(()),
+            Ok(_) if made.is_some_and(|made| made.elapsed() < MADE_AGAIN) => {
+                return Err(ApiError::Broken(error).into());
+            }
+            Ok(_) => {}
+            Err(ApiError::Missing) => return self.make(&self.log).await.map(drop),
+            Err(error) => return Err(error.into()),
+        }
+        *made = Some(Instant::now());
+        self.delete(&self.log, &error).await?;
+        self.make(&self.log).await.map(drop)
+    }
+
+    /// The same for the stream of states.
+    pub(crate) async fn make_state_again(&self, error: ServerError) -> Result<(), BackplaneError> {
+        let _alone = self.replacing.lock().await;
+        self.delete(&self.state, &error).await?;
+        self.make(&self.state).await.map(drop)
+    }
+
+    async fn delete(&self, settings: &Settings, error: &ServerError) -> Result<(), BackplaneError> {
+        let stream = &settings.stream;
+        tracing::warn!(stream, %error, "deleting a stream whose files the server lost, to make it anew");
+        match self.api.delete_stream(stream).await {
+            Ok(()) | Err(ApiError::Missing) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Makes the stream of states if it went away.
@@ -297,6 +339,10 @@ impl Epochs {
     }
 
     async fn make(&self, settings: &Settings) -> Result<StreamInfo, BackplaneError> {
+        // A stream that was there a moment ago may still be going.
+        if self.set_up.initialized() {
+            sleep(DELETION.mul_f64(rand::random_range(1.0..=2.0))).await;
+        }
         tracing::info!(stream = settings.stream, "making a stream");
         match self.api.create_stream(&settings.stream, &settings.new_stream()).await {
             // Another node was first: its epoch counts.

@@ -19,3 +19,11 @@ pub(crate) fn refused(
 ) -> BackplaneError {
     BackplaneError::Refused { reason: reason.into(), source: Some(source.into()) }
 }
+
+/// Rejected for the moment, with what the driver said.
+pub(crate) fn blocked(
+    reason: impl Into<String>,
+    source: impl Into<Box<dyn Error + Send + Sync>>,
+) -> BackplaneError {
+    BackplaneError::Blocked { reason: reason.into(), source: Some(source.into()) }
+}

@@ -85,7 +85,10 @@ impl Shared {
         for _ in 0..2 {
             let answer = self.replies.request(subject, headers.clone(), payload.clone(), PATIENCE).await;
             match answer {
-                Ok(message) => return Ok(read_ack(&message.payload)?),
+                Ok(message) => match read_ack(&message.payload) {
+                    Err(ApiError::Broken(error)) => self.epochs.make_state_again(error).await?,
+                    ack => return Ok(ack?),
+                },
                 Err(Unanswered::NobodyThere) => self.epochs.make_state().await?,
                 Err(Unanswered::Failed(error)) => return Err(error),
             }

@@ -140,12 +140,34 @@ impl Link {
 
     /// No answer in time: what to make of it.
     pub(crate) fn unanswered(&self, subject: &str) -> BackplaneError {
-        let complaint = self.noticed.complaint.lock().clone();
-        match complaint {
-            Some((at, text)) if at.elapsed() < COMPLAINT_TIME && text.contains(&format!("\"{subject}\"")) => {
-                BackplaneError::refused(text)
+        let recently = Instant::now().checked_sub(COMPLAINT_TIME);
+        // Nothing is answered where the answers may not be taken.
+        let complaint = recently.and_then(|since| {
+            self.complaint(subject, since).or_else(|| self.complaint("Subscription to \"_INBOX", since))
+        });
+        complaint.unwrap_or_else(|| unavailable(format!("no answer in time to {subject}")))
+    }
+
+    /// What the server said of missing rights on a subject, since some time.
+    pub(crate) fn complaint(&self, subject: &str, since: Instant) -> Option<BackplaneError> {
+        let complaint = self.noticed.complaint.lock();
+        let (_, text) = complaint.as_ref().filter(|(at, text)| *at >= since && text.contains(subject))?;
+        Some(BackplaneError::refused(format!(
+            "{text}; give the user the rights that the README of sse-nats lists"
+        )))
+    }
+
+    /// Resolves when the server says so.
+    pub(crate) async fn complains(&self, subject: &str, since: Instant) -> BackplaneError {
+        let mut events = self.events.clone();
+        loop {
+            if let Some(complaint) = self.complaint(subject, since) {
+                return complaint;
             }
-            _ => unavailable(format!("no answer in time to {subject}")),
+            if events.changed().await.is_err() {
+                // The client is closed, which others notice.
+                std::future::pending::<()>().await;
+            }
         }
     }
 }

@@ -14,7 +14,11 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use parking_lot::Mutex;
 use sse_core::BackplaneError;
-use tokio::{sync::oneshot, task::AbortHandle, time::timeout};
+use tokio::{
+    sync::oneshot,
+    task::AbortHandle,
+    time::{Instant, timeout},
+};
 
 use crate::{
     error::unavailable,
@@ -77,8 +81,15 @@ impl Replies {
             asked.map_err(|error| Unanswered::Failed(unavailable(error)))?;
             answer.await.map_err(|_| Unanswered::Failed(unavailable("the connection was lost")))
         };
-        let message = timeout(patience, asking).await;
-        let message = message.map_err(|_| Unanswered::Failed(self.link.unanswered(subject)))??;
+        let (since, quoted) = (Instant::now(), quoted(subject));
+        let message = timeout(patience, async {
+            tokio::select! {
+                biased;
+                answer = asking => answer,
+                complaint = self.link.complains(&quoted, since) => Err(complaint.into()),
+            }
+        });
+        let message = message.await.map_err(|_| Unanswered::Failed(self.link.unanswered(subject)))??;
         match message.status {
             Some(StatusCode::NO_RESPONDERS) => Err(Unanswered::NobodyThere),
             _ => Ok(message),
@@ -102,6 +113,11 @@ impl Replies {
         self.waiting.lock().insert(token, (generation, sender));
         (Token(token, &self.waiting), receiver)
     }
+}
+
+/// A subject as the server's complaints have it, which is not the beginning of another one.
+pub(crate) fn quoted(subject: &str) -> String {
+    format!("\"{subject}\"")
 }
 
 /// Forgets an answer that nobody waits for any more.

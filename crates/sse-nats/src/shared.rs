@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use sse_core::BackplaneError;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::{
     api::Api,
@@ -24,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) names: Arc<Names>,
     pub(crate) epochs: Epochs,
     pub(crate) appends: Appends,
+    /// When the latest signal was sent.
+    pub(crate) signalled: Mutex<Instant>,
 }
 
 /// No call takes longer, whatever happens meanwhile.
@@ -42,7 +45,8 @@ impl Shared {
         let replies = Arc::new(Replies::open(Arc::clone(&link)).await?);
         let api = Arc::new(Api::new(Arc::clone(&replies), config.domain.as_deref()));
         let epochs = Epochs::new(Arc::clone(&link), Arc::clone(&api), Arc::clone(&names), config);
-        Ok(Self { link, replies, api, names, epochs, appends: Appends::new(config) })
+        let (appends, signalled) = (Appends::new(config), Mutex::new(Instant::now()));
+        Ok(Self { link, replies, api, names, epochs, appends, signalled })
     }
 }
 

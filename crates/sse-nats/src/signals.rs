@@ -7,8 +7,34 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use sse_core::{BackplaneError, Signals};
+use tokio::{task::yield_now, time::Instant};
 
-use crate::{api::PATIENCE, error::unavailable, link::Generation, shared::Shared};
+use crate::{
+    api::PATIENCE,
+    error::unavailable,
+    link::{Generation, Link},
+    replies::quoted,
+    shared::Shared,
+};
+
+impl Shared {
+    /// Tells every node that listens.
+    pub(crate) async fn signal(&self, payload: Bytes) -> Result<(), BackplaneError> {
+        self.link.up()?;
+        // A complaint may come to us behind the answer that follows it: then it is found by the next one.
+        let since = std::mem::replace(&mut *self.signalled.lock(), Instant::now());
+        self.link.client().publish(self.names.signal.clone(), payload).await.map_err(unavailable)?;
+        // Says that the server looked at it.
+        self.replies.round_trip(PATIENCE).await?;
+        for _ in 0..COMPLAINTS {
+            yield_now().await;
+        }
+        self.link.complaint(&format!("Publish to {}", quoted(&self.names.signal)), since).map_or(Ok(()), Err)
+    }
+}
+
+/// How many turns other tasks have to bring a complaint.
+const COMPLAINTS: usize = 4;
 
 /// Listens. The driver would go on over a new connection and say nothing of what came in between, so this ends with its connection.
 pub(crate) struct NatsSignals {
@@ -17,18 +43,32 @@ pub(crate) struct NatsSignals {
     generation: Generation,
     /// How often messages had been lost before.
     overruns: u64,
+    /// When it began to listen.
+    since: Instant,
 }
 
 impl NatsSignals {
     pub(crate) async fn start(shared: Arc<Shared>) -> Result<Self, BackplaneError> {
         let generation = shared.link.up()?;
-        let overruns = shared.link.overruns();
+        let (overruns, since) = (shared.link.overruns(), Instant::now());
         let subscriber =
             shared.link.client().subscribe(shared.names.signal.clone()).await.map_err(unavailable)?;
         shared.replies.round_trip(PATIENCE).await?;
-        let signals = Self { shared, subscriber, generation, overruns };
+        for _ in 0..COMPLAINTS {
+            yield_now().await;
+        }
+        let signals = Self { shared, subscriber, generation, overruns, since };
         signals.check()?;
-        Ok(signals)
+        signals.link().complaint(&signals.denied(), since).map_or(Ok(signals), Err)
+    }
+
+    fn link(&self) -> &Link {
+        &self.shared.link
+    }
+
+    /// What the server says of one who may not listen.
+    fn denied(&self) -> String {
+        format!("Subscription to {}", quoted(&self.shared.names.signal))
     }
 
     fn check(&self) -> Result<(), BackplaneError> {
@@ -46,9 +86,11 @@ impl NatsSignals {
 impl Signals for NatsSignals {
     async fn next(&mut self) -> Result<Bytes, BackplaneError> {
         self.check()?;
+        let denied = self.denied();
         let message = tokio::select! {
             message = self.subscriber.next() => message,
             () = self.shared.link.lost(self.generation) => None,
+            complaint = self.shared.link.complains(&denied, self.since) => return Err(complaint),
         };
         message.map(|message| message.payload).ok_or_else(|| unavailable("the connection was lost"))
     }

@@ -12,11 +12,11 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::server::{LOG, STATE, Server, config};
 
 /// How long something may take that must happen, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 const ALL: ReadLimit = ReadLimit { entries: 10_000, bytes: 64 << 20 };
 
-fn entry(text: impl Into<String>) -> NewEntry {
+pub(crate) fn entry(text: impl Into<String>) -> NewEntry {
     NewEntry { payload: Bytes::from(text.into()), key: None }
 }
 
@@ -28,7 +28,7 @@ fn texts(entries: &[Entry]) -> Vec<String> {
     entries.iter().map(|entry| String::from_utf8(entry.payload.to_vec()).unwrap()).collect()
 }
 
-async fn read(node: &NatsBackplane, after: &Cursor) -> Vec<String> {
+pub(crate) async fn read(node: &NatsBackplane, after: &Cursor) -> Vec<String> {
     texts(&node.read(after, ALL).await.unwrap().entries)
 }
 
@@ -49,7 +49,7 @@ pub(crate) async fn take(tail: &mut Box<dyn Tail>, count: usize) -> Vec<String> 
     all
 }
 
-async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = attempt().await {

@@ -7,6 +7,8 @@
 mod cluster;
 mod faults;
 mod flow;
+mod lost_files;
+mod rejections;
 mod security;
 mod server;
 mod settings;

@@ -101,6 +101,20 @@ impl Server {
     }
 
     fn spawn(&mut self) {
+        let config = self.write_config();
+        let mut command = Command::new(&self.binary);
+        command.arg("-c").arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.process = Some(command.spawn().unwrap());
+    }
+
+    /// Changes what the configuration file has besides while the server runs.
+    pub(crate) fn reconfigure(&mut self, extra: &str) {
+        extra.clone_into(&mut self.extra);
+        self.write_config();
+        self.signal(Signal::HUP);
+    }
+
+    fn write_config(&self) -> PathBuf {
         let config = self.directory.path().join("server.conf");
         let text = format!(
             "listen: \"127.0.0.1:{}\"\nserver_name: \"{}\"\nmax_payload: 8MB\nlog_file: {:?}\n\
@@ -112,9 +126,7 @@ impl Server {
             self.extra
         );
         fs::write(&config, text).unwrap();
-        let mut command = Command::new(&self.binary);
-        command.arg("-c").arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        self.process = Some(command.spawn().unwrap());
+        config
     }
 
     /// One that no other server has, to know ours by when another one has taken the port.
