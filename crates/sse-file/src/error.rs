@@ -87,7 +87,7 @@ impl From<ReadError> for BackplaneError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Damaged(damage) => refused(damage.to_string(), damage),
-            ReadError::Io { .. } => refused("the log cannot be read", error),
+            ReadError::Io { .. } => blocked("the log cannot be read", error),
         }
     }
 }
@@ -97,4 +97,12 @@ pub(crate) fn refused(
     source: impl Into<Box<dyn Error + Send + Sync>>,
 ) -> BackplaneError {
     BackplaneError::Refused { reason: reason.into(), source: Some(source.into()) }
+}
+
+/// Rejected for the moment.
+pub(crate) fn blocked(
+    reason: impl Into<String>,
+    source: impl Into<Box<dyn Error + Send + Sync>>,
+) -> BackplaneError {
+    BackplaneError::Blocked { reason: reason.into(), source: Some(source.into()) }
 }

@@ -125,7 +125,7 @@ impl Stage {
 }
 
 fn is_full(result: &Result<Appended, BackplaneError>) -> bool {
-    matches!(result, Err(BackplaneError::Refused { reason, source: Some(_) }) if reason == "the disk is full")
+    matches!(result, Err(BackplaneError::Blocked { reason, source: Some(_) }) if reason.contains("the disk is full"))
 }
 
 #[test]
@@ -169,9 +169,12 @@ fn what_cannot_be_taken_away_is_not_known_and_is_taken_away_later() {
     let mut stage = Stage::new(FileConfig::default());
     stage.append("first", None).unwrap();
     FAULT.set(Some(Fault::FullAndStuck));
+    let unknown = stage.append("unknown", None);
+    assert!(matches!(unknown, Err(BackplaneError::Unavailable { .. })), "{unknown:?}");
+    // Of what follows nothing is written.
     for _ in 0..2 {
-        let unknown = stage.append("unknown", None);
-        assert!(matches!(unknown, Err(BackplaneError::Unavailable { .. })), "{unknown:?}");
+        let blocked = stage.append("blocked", None);
+        assert!(matches!(blocked, Err(BackplaneError::Blocked { .. })), "{blocked:?}");
     }
     FAULT.set(None);
     stage.append("second", None).unwrap();
@@ -180,19 +183,43 @@ fn what_cannot_be_taken_away_is_not_known_and_is_taken_away_later() {
 }
 
 #[test]
-fn after_a_sync_that_failed_nothing_is_acknowledged_until_the_log_is_opened_again() {
-    let mut stage = Stage::new(FileConfig::default());
-    stage.append("first", None).unwrap();
+fn after_a_sync_that_failed_nothing_of_it_is_left() {
+    for failures in 1..4 {
+        let mut stage = Stage::new(FileConfig::default());
+        stage.append("first", None).unwrap();
+        let before = stage.log.bounds();
+        FAULT.set(Some(Fault::Sync));
+        let unknown = stage.append("unknown", Some("key"));
+        assert!(matches!(unknown, Err(BackplaneError::Unavailable { .. })), "{unknown:?}");
+        for _ in 1..failures {
+            // Nothing is written before the disk has synced what was there.
+            let blocked = stage.append("blocked", None);
+            assert!(matches!(blocked, Err(BackplaneError::Blocked { .. })), "{blocked:?}");
+        }
+        assert_eq!(stage.texts(), ["first"], "nobody sees what was not acknowledged");
+        assert_eq!(stage.log.bounds(), before);
+        FAULT.set(None);
+        assert!(!stage.append("second", Some("key")).unwrap().duplicate);
+        assert_eq!(stage.texts(), ["first", "second"]);
+        let mut stage = stage.reopen(FileConfig::default());
+        assert_eq!(stage.texts(), ["first", "second"]);
+        stage.append("third", None).unwrap();
+    }
+}
+
+#[test]
+fn a_sync_that_fails_between_two_segments_is_made_up_for() {
+    let config = FileConfig::default().retention(Retention::default().entries(16));
+    let mut stage = Stage::new(config.clone());
+    ["first", "second"].into_iter().for_each(|text| assert!(!stage.append(text, None).unwrap().duplicate));
     FAULT.set(Some(Fault::Sync));
-    let unknown = stage.append("unknown", None);
-    assert!(matches!(unknown, Err(BackplaneError::Unavailable { .. })), "{unknown:?}");
+    for _ in 0..2 {
+        assert!(stage.append("refused", None).is_err());
+    }
     FAULT.set(None);
-    let refused = stage.append("refused", None);
-    assert!(matches!(refused, Err(BackplaneError::Refused { .. })), "{refused:?}");
-    assert_eq!(stage.texts(), ["first"], "nobody sees what was not acknowledged");
-    let mut stage = stage.reopen(FileConfig::default());
-    assert_eq!(stage.texts()[0], "first");
-    stage.append("second", None).unwrap();
+    stage.append("third", None).unwrap();
+    assert_eq!(stage.texts(), ["first", "second", "third"]);
+    assert_eq!(stage.reopen(config).texts(), ["first", "second", "third"]);
 }
 
 #[test]

@@ -67,12 +67,23 @@ struct Active {
     unsynced_since: Option<Instant>,
     /// Whether there may be something behind `bytes`, from a write that failed.
     is_untidy: bool,
+    /// Whether a sync failed: what the system gave up writing it may believe to be written.
+    is_doubtful: bool,
 }
 
 impl Active {
     /// With everything synced.
     fn new(segment: Arc<Segment>, medium: Box<dyn Medium>, entries: u64, bytes: u64) -> Self {
-        Self { segment, medium, entries, bytes, synced: bytes, unsynced_since: None, is_untidy: false }
+        Self {
+            segment,
+            medium,
+            entries,
+            bytes,
+            synced: bytes,
+            unsynced_since: None,
+            is_untidy: false,
+            is_doubtful: false,
+        }
     }
 }
 
@@ -197,20 +208,23 @@ impl Writer {
 
     fn make_ready(&mut self) -> Result<(), Failure> {
         if let Some(reason) = &self.broken {
-            return Err(Failure::Refused { reason: reason.clone(), source: None });
+            return Err(Failure::Refused { reason: reason.clone() });
         }
-        self.tidy()?;
+        self.tidy().map_err(|error| Failure::of_write(error, &self.active.segment.path))?;
         if self.is_full() { self.rotate() } else { Ok(()) }
     }
 
-    /// Takes away what a write left that failed.
-    fn tidy(&mut self) -> Result<(), Failure> {
-        if self.active.is_untidy {
-            self.active
-                .medium
-                .truncate(self.active.bytes)
-                .map_err(|error| Failure::Unknown(Arc::new(error)))?;
-            self.active.is_untidy = false;
+    /// Takes away what a write or a sync left that failed.
+    fn tidy(&mut self) -> io::Result<()> {
+        let active = &mut self.active;
+        if active.is_untidy {
+            active.medium.truncate(active.bytes)?;
+            active.is_untidy = false;
+        }
+        if active.is_doubtful {
+            // Nothing is left of what was not written, so what is left is on the disk if this succeeds.
+            active.medium.sync()?;
+            active.is_doubtful = false;
         }
         Ok(())
     }
@@ -260,8 +274,8 @@ impl Writer {
         if let Err(error) = self.active.medium.append(&batch.bytes) {
             self.active.is_untidy = true;
             // If it cannot be taken away, it may be found there.
-            self.tidy()?;
-            return Err(Failure::of_write(error));
+            self.tidy().map_err(|error| Failure::Unknown(Arc::new(error)))?;
+            return Err(Failure::of_write(error, &self.active.segment.path));
         }
         self.active.unsynced_since.get_or_insert_with(Instant::now);
         let end = self.active.bytes + batch.bytes.len() as u64;
@@ -284,6 +298,11 @@ impl Writer {
 
     fn sync(&mut self, end: u64) -> Result<(), Failure> {
         if let Err(error) = self.active.medium.sync() {
+            if self.active.synced >= self.active.bytes {
+                // Nobody was told of what was not synced: it is taken away before anything follows.
+                (self.active.is_untidy, self.active.is_doubtful) = (true, true);
+                return Err(Failure::Unknown(Arc::new(error)));
+            }
             // What the system has given up writing it may believe to be written from now on; nothing that follows can be trusted.
             self.give_up(&format!("the disk did not take what was written: {error}"));
             return Err(Failure::Unknown(Arc::new(error)));
@@ -296,7 +315,7 @@ impl Writer {
     fn give_up(&mut self, reason: &str) -> Failure {
         error!(file = %self.active.segment.path.display(), reason, "an event log takes no more entries until it is opened again");
         self.broken = Some(format!("the event log takes no more entries until it is opened again: {reason}"));
-        Failure::Refused { reason: reason.to_owned(), source: None }
+        Failure::Refused { reason: reason.to_owned() }
     }
 
     /// Goes on in a new segment.
@@ -308,7 +327,8 @@ impl Writer {
             previous_first: self.active.segment.first,
             previous_bytes: self.active.bytes,
         };
-        let (path, medium) = self.create(header).map_err(Failure::of_write)?;
+        let created = self.create(header);
+        let (path, medium) = created.map_err(|error| Failure::of_write(error, &self.active.segment.path))?;
         let segment = Arc::new(Segment::new(header, path, empty(header, &self.config)));
         self.log.begin(Arc::clone(&segment));
         self.bytes += HEADER_BYTES;
