@@ -84,6 +84,24 @@ impl Broker {
         until(async || self.answers().await).await;
     }
 
+    /// Runs a command on Redis, which must succeed.
+    pub(crate) async fn redis(&self, command: &[&str]) {
+        let mut connection = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await.unwrap();
+        let words = command.iter().map(|word| format!("${}\r\n{word}\r\n", word.len()));
+        let request = format!("*{}\r\n{}", command.len(), words.collect::<String>());
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = [0; 256];
+        let length = timeout(Duration::from_secs(60), connection.read(&mut answer)).await.unwrap().unwrap();
+        let answer = String::from_utf8_lossy(&answer[..length]);
+        assert!(!answer.starts_with('-'), "{command:?}: {answer}");
+    }
+
+    /// Removes the files of NATS's streams while it runs, as nats-server 2.9 does with those of a stream that is made while its predecessor is
+    /// being deleted.
+    pub(crate) fn remove_files(&self) {
+        std::fs::remove_dir_all(self.folder.path().join("jetstream/$G")).unwrap();
+    }
+
     /// As by `kill -9`.
     pub(crate) async fn kill(&mut self) {
         let mut process = self.process.take().unwrap();

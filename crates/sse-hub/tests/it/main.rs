@@ -23,6 +23,7 @@ mod pages;
 mod prometheus;
 mod publishing;
 mod rates;
+mod rejections;
 mod reload;
 mod restart;
 mod resume;

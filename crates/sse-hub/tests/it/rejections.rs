@@ -1,0 +1,323 @@
+//! A log that is there and accepts nothing: publishers wait or hear when to come back, operators hear why, and it ends by itself.
+
+use std::{path::Path, process::Command, time::Duration};
+
+use serde_json::{Value, json};
+use sse_testkit::{RawClient, request};
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    brokers::{Broker, Kind},
+    hub::{Hub, PATIENCE, command, until},
+    nodes::{becomes, expect_system},
+    resume::{before_fence, numbers},
+};
+
+/// An event that is logged, or one that is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Logged,
+    Ephemeral,
+}
+
+impl Sort {
+    fn input(self, number: u64) -> Value {
+        let mut input = json!({ "target": "all", "event": "number", "data": number });
+        if self == Self::Ephemeral {
+            input["ephemeral"] = json!(true);
+        }
+        input
+    }
+}
+
+fn count(hub: &Hub, text: &str) -> usize {
+    hub.0.output().matches(text).count()
+}
+
+/// A publish that is answered at once with when to come back.
+async fn is_unavailable(hub: &Hub, input: &Value) {
+    let headers = [("content-type", "application/json")];
+    let path = "/api/trpc/sse.publish";
+    let answer = request(hub.address(), "POST", path, &headers, input.to_string()).await.unwrap();
+    assert_eq!(answer.status, 503, "{:?}", answer.text());
+    assert!(answer.headers.get("retry-after").is_some_and(|seconds| seconds.parse::<u64>().unwrap() > 0));
+}
+
+async fn log_state(hub: &Hub) -> Value {
+    hub.stats().await["log"]["state"].clone()
+}
+
+/// One cause, from its beginning to its end. The hub is ready before.
+async fn rejects_for_a_while(
+    hub: &Hub,
+    stream: &mut RawClient,
+    sort: Sort,
+    remedy: &str,
+    begin: impl AsyncFn(),
+    end: impl AsyncFn(),
+) {
+    let (failed, resumed) = match sort {
+        Sort::Logged => ("failed to append to the event log", "resumed appending to the event log"),
+        Sort::Ephemeral => ("failed to signal other nodes", "resumed signalling other nodes"),
+    };
+    let before = [count(hub, failed), count(hub, resumed)];
+    begin().await;
+    for number in 0..30 {
+        is_unavailable(hub, &sort.input(1000 + number)).await;
+    }
+    becomes(hub, 503).await;
+    let answer = hub.request("GET", "/health/ready").await;
+    assert!(answer.text().unwrap().contains("rejects publishes"), "{answer:?}");
+    assert_eq!(log_state(hub).await, "rejecting");
+    let metrics = hub.request("GET", "/metrics").await;
+    assert!(metrics.text().unwrap().contains("sse_log_state{state=\"rejecting\"} 1"));
+    let output = hub.0.output();
+    assert_eq!([count(hub, failed), count(hub, resumed)], [before[0] + 1, before[1]], "{output}");
+    assert!(output.contains(remedy), "no remedy in {output}");
+
+    // Who has patience waits.
+    let mut patient = sort.input(1);
+    patient["patienceMs"] = json!(30_000);
+    let body = patient.to_string();
+    let publishing = hub.post("publish", &body);
+    let mending = async {
+        sleep(Duration::from_secs(1)).await;
+        end().await;
+    };
+    let ((status, answer), ()) = tokio::join!(publishing, mending);
+    assert_eq!(status, 200, "{answer}");
+    becomes(hub, 200).await;
+
+    // Once more, and nobody publishes when it ends.
+    begin().await;
+    is_unavailable(hub, &sort.input(2000)).await;
+    becomes(hub, 503).await;
+    end().await;
+    becomes(hub, 200).await;
+    assert_eq!(log_state(hub).await, "current");
+    let output = hub.0.output();
+    assert_eq!([count(hub, failed), count(hub, resumed)], before.map(|count| count + 2), "{output}");
+
+    // Streams were served all the time, and miss nothing.
+    hub.fence().await;
+    let events = before_fence(stream).await;
+    assert_eq!(numbers(&events), [1], "{events:?}");
+    assert!(events.iter().all(|event| event.event_type == "number"), "{events:?}");
+}
+
+#[tokio::test]
+async fn a_redis_that_rejects_publishes_is_waited_for() {
+    let Some(mut broker) = Broker::new(Kind::Redis, &["--enable-protected-configs", "yes"]) else { return };
+    broker.start().await;
+    broker.redis(&["ACL", "SETUSER", "hub", "on", ">pw", "~*", "&*", "+@all"]).await;
+    let hub = Hub::start(&["--backplane", &broker.url_as("hub:pw@")]).await;
+    becomes(&hub, 200).await;
+    let mut stream = hub.stream("user=ada").await;
+    let causes: &[(Sort, &str, &[&[&str]], &[&[&str]])] = &[
+        (
+            Sort::Logged,
+            "CONFIG SET maxmemory",
+            &[&["CONFIG", "SET", "maxmemory", "1"]],
+            &[&["CONFIG", "SET", "maxmemory", "0"]],
+        ),
+        (
+            Sort::Logged,
+            "ACL SETUSER",
+            &[&["ACL", "SETUSER", "hub", "-xadd"]],
+            &[&["ACL", "SETUSER", "hub", "+xadd"]],
+        ),
+        (
+            Sort::Logged,
+            "min-replicas-to-write",
+            &[&["CONFIG", "SET", "min-replicas-to-write", "1"]],
+            &[&["CONFIG", "SET", "min-replicas-to-write", "0"]],
+        ),
+        (
+            Sort::Ephemeral,
+            "ACL SETUSER",
+            &[&["ACL", "SETUSER", "hub", "-publish"]],
+            &[&["ACL", "SETUSER", "hub", "+publish"]],
+        ),
+    ];
+    let run = async |commands: &[&[&str]]| {
+        for command in commands {
+            broker.redis(command).await;
+        }
+    };
+    for (sort, remedy, begin, end) in causes {
+        let (begin, end) = (async || run(begin).await, async || run(end).await);
+        rejects_for_a_while(&hub, &mut stream, *sort, remedy, begin, end).await;
+    }
+    // A snapshot that fails takes a moment to do so.
+    broker.redis(&["CONFIG", "SET", "save", "3600 1"]).await;
+    broker.redis(&["CONFIG", "SET", "dir", "/proc/self"]).await;
+    broker.redis(&["BGSAVE"]).await;
+    becomes_rejecting(&hub).await;
+    assert!(hub.0.output().contains("stop-writes-on-bgsave-error"), "{}", hub.0.output());
+    broker.redis(&["CONFIG", "SET", "stop-writes-on-bgsave-error", "no"]).await;
+    becomes(&hub, 200).await;
+}
+
+/// Publishes until it is rejected.
+async fn becomes_rejecting(hub: &Hub) {
+    let input = Sort::Logged.input(0).to_string();
+    until(async || hub.post("publish", &input).await.0 == 503).await;
+    becomes(hub, 503).await;
+}
+
+/// What may not be read any more makes the log one that is away.
+#[tokio::test]
+async fn a_redis_that_refuses_reads_is_away() {
+    let Some(broker) = Broker::started(Kind::Redis).await else { return };
+    broker.redis(&["ACL", "SETUSER", "hub", "on", ">pw", "~*", "&*", "+@all"]).await;
+    let hub = Hub::start(&["--backplane", &broker.url_as("hub:pw@")]).await;
+    becomes(&hub, 200).await;
+    for (right, state) in [("xread", "away"), ("xrange", "away"), ("subscribe", "not_listening")] {
+        let mut stream = hub.stream("user=ada").await;
+        broker.redis(&["ACL", "SETUSER", "hub", &format!("-{right}")]).await;
+        if right == "subscribe" {
+            // Who listens already may go on.
+            broker.redis(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+        }
+        until(async || log_state(&hub).await == state).await;
+        becomes(&hub, 503).await;
+        assert!(hub.0.output().contains("ACL SETUSER"), "{}", hub.0.output());
+        broker.redis(&["ACL", "SETUSER", "hub", &format!("+{right}")]).await;
+        until(async || log_state(&hub).await == "current").await;
+        becomes(&hub, 200).await;
+        if state == "away" {
+            expect_system(&mut stream, "degraded").await;
+            expect_system(&mut stream, "restored").await;
+        }
+    }
+}
+
+/// A broker that accepts nothing when a hub starts keeps it from nothing for ever.
+#[tokio::test]
+async fn a_redis_that_is_full_at_the_start_is_waited_for() {
+    let Some(broker) = Broker::started(Kind::Redis).await else { return };
+    broker.redis(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    let hub = Hub::start(&["--backplane", &broker.url()]).await;
+    becomes(&hub, 503).await;
+    until(async || hub.0.output().contains("CONFIG SET maxmemory")).await;
+    broker.redis(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    becomes(&hub, 200).await;
+    hub.number(json!("all"), 1).await;
+}
+
+#[tokio::test]
+async fn a_nats_that_lost_its_files_gets_a_new_log() {
+    let Some(broker) = Broker::started(Kind::Nats).await else { return };
+    let arguments = ["--backplane", &broker.url(), "--heartbeat-interval", "1s"];
+    let (one, two) = (Hub::start(&arguments).await, Hub::start(&arguments).await);
+    becomes(&one, 200).await;
+    becomes(&two, 200).await;
+    let mut streams = [one.stream("user=ada").await, two.stream("user=ada").await];
+    let before = one.number(json!("all"), 1).await;
+    broker.remove_files();
+    // The server goes on as long as it has the file open, and accepts nothing once it wants the next one.
+    let start = Instant::now();
+    let mut now = before.clone();
+    while epoch(&now) == epoch(&before) {
+        assert!(start.elapsed() < 3 * PATIENCE, "{}", one.0.output());
+        let target = json!({ "user": "nobody" });
+        let input = json!({
+            "target": target, "event": "large", "data": "x".repeat(900_000), "patienceMs": 30_000,
+        });
+        let (status, answer) = two.post("publish", &input.to_string()).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["result"]["data"]["id"].as_str().unwrap().clone_into(&mut now);
+    }
+    for hub in [&one, &two] {
+        becomes(hub, 200).await;
+    }
+    // It may be on its way to this one.
+    let id = one.number(json!("all"), 3).await;
+    for stream in &mut streams {
+        expect_system(stream, "gap").await;
+    }
+    assert_eq!(epoch(&id), epoch(&now));
+}
+
+fn epoch(id: &str) -> &str {
+    id.rsplit_once('-').unwrap().0
+}
+
+/// A directory on a disk that is nearly full: a file system of the hub's own, in a namespace of its own. `None` where there are none.
+fn on_a_small_disk(folder: &Path) -> Option<Command> {
+    let mount = format!("mount -t tmpfs -o size=512k none '{}'", folder.display());
+    let tried = Command::new("unshare").args(["-rm", "sh", "-c", &mount]).output();
+    if !tried.is_ok_and(|output| output.status.success()) {
+        println!("skipped: no namespaces for a small disk");
+        return None;
+    }
+    let hub = command();
+    let mut command = Command::new("unshare");
+    command.args(["-rm", "sh", "-c", &format!("{mount} && exec \"$@\""), "sh"]);
+    command.arg(hub.get_program()).args(hub.get_args());
+    hub.get_envs().for_each(|(name, value)| {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    });
+    Some(command)
+}
+
+#[tokio::test]
+async fn a_full_disk_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(mut command) = on_a_small_disk(folder.path()) else { return };
+    let log = folder.path().join("events");
+    command.args(["--backplane", &format!("file:{}", log.display())]);
+    let hub = Hub::spawn(command).await;
+    becomes(&hub, 200).await;
+    let mut stream = hub.stream("user=ada").await;
+    // As the hub sees it.
+    let there = Path::new("/proc").join(hub.0.id().unwrap().to_string()).join("root");
+    let filler = there.join(folder.path().strip_prefix("/").unwrap()).join("filler");
+    let begin = async || {
+        // What a page of the file has room for goes on being written.
+        std::fs::write(&filler, vec![0; 1 << 20]).unwrap_err();
+        let page =
+            json!({ "target": { "user": "nobody" }, "event": "e", "data": "x".repeat(300) }).to_string();
+        until(async || hub.post("publish", &page).await.0 == 503).await;
+    };
+    let end = async || std::fs::remove_file(&filler).unwrap();
+    begin().await;
+    end().await;
+    becomes(&hub, 200).await;
+    rejects_again(&hub, &mut stream, begin, end).await;
+}
+
+/// As [`rejects_for_a_while`], where the first rejection is part of the beginning.
+async fn rejects_again(hub: &Hub, stream: &mut RawClient, begin: impl AsyncFn(), end: impl AsyncFn()) {
+    let failed = "failed to append to the event log";
+    let before = count(hub, failed);
+    begin().await;
+    for number in 0..30 {
+        let mut input = Sort::Logged.input(1000 + number);
+        // Larger than what may be left of a page.
+        input["target"] = json!({ "user": "nobody" });
+        input["event"] = json!("e");
+        input["data"] = json!("x".repeat(5000));
+        is_unavailable(hub, &input).await;
+    }
+    becomes(hub, 503).await;
+    assert_eq!(log_state(hub).await, "rejecting");
+    assert_eq!(count(hub, failed), before + 1, "{}", hub.0.output());
+    assert!(hub.0.output().contains("make room on the disk"), "{}", hub.0.output());
+    let mut patient = json!({ "target": "all", "event": "number", "data": 1, "patienceMs": 30_000 });
+    patient["key"] = json!("k");
+    let body = patient.to_string();
+    let publishing = hub.post("publish", &body);
+    let mending = async {
+        sleep(Duration::from_secs(1)).await;
+        end().await;
+    };
+    let ((status, answer), ()) = tokio::join!(publishing, mending);
+    assert_eq!(status, 200, "{answer}");
+    becomes(hub, 200).await;
+    hub.fence().await;
+    assert_eq!(numbers(&before_fence(stream).await), [1]);
+}
