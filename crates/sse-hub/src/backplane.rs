@@ -25,6 +25,8 @@ pub(crate) struct Backplane {
     pub(crate) prefix: String,
     /// Bytes of it that are held in memory, if it is elsewhere.
     pub(crate) memory: u64,
+    /// Servers of NATS that hold it.
+    pub(crate) replicas: u8,
     /// What this hub is called among those that share it.
     pub(crate) node: Option<String>,
     pub(crate) tls: BrokerTls,
@@ -128,6 +130,7 @@ impl Backplane {
             }
             Address::Nats(url) => {
                 let config = NatsConfig::default().prefix(&self.prefix).retention(retention);
+                let config = config.replicas(self.replicas);
                 let config = self.tls.for_nats(config)?;
                 match self.greeted(NatsBackplane::connect(url.text(), config.clone())).await? {
                     Some(log) => Arc::new(log),

@@ -37,6 +37,7 @@ pub(crate) struct Fields {
     pub(crate) backplane_file: Option<PathBuf>,
     pub(crate) backplane_prefix: Option<String>,
     pub(crate) backplane_memory: Option<u64>,
+    pub(crate) backplane_replicas: Option<u8>,
     pub(crate) node_name: Option<String>,
     pub(crate) backplane_ca: Option<PathBuf>,
     pub(crate) backplane_cert: Option<PathBuf>,

@@ -39,6 +39,9 @@ pub(crate) struct LogArgs {
     /// A PEM file with the key of that certificate
     #[arg(long, value_name = "FILE", env = "SSE_HUB_BACKPLANE_KEY")]
     backplane_key: Option<PathBuf>,
+    /// Servers of a NATS cluster that hold the log, 1 to 5 [default: 1]
+    #[arg(long, value_name = "N", env = "SSE_HUB_BACKPLANE_REPLICAS")]
+    backplane_replicas: Option<u8>,
     /// Bytes of a log elsewhere that are held in memory as well, for clients who return soon [default: 67108864]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_BACKPLANE_MEMORY")]
     backplane_memory: Option<u64>,
@@ -71,6 +74,7 @@ impl LogArgs {
         let tls = self.tls(file, sources)?;
         let prefix = self.backplane_prefix.or(file.backplane_prefix.take());
         let memory = self.backplane_memory.or(file.backplane_memory);
+        let replicas = self.backplane_replicas.or(file.backplane_replicas);
         let node = self.node_name.or(file.node_name.take());
         let url = match (self.backplane, self.backplane_file) {
             (None, None) => (file.backplane.take(), file.backplane_file.take()),
@@ -82,6 +86,7 @@ impl LogArgs {
                 Some(_) => Err(setting(name_of_retention(sources), NO_LOG)),
                 None if prefix.is_some() => idle("backplane-prefix", NO_LOG),
                 None if memory.is_some() => idle("backplane-memory", NO_LOG),
+                None if replicas.is_some() => idle("backplane-replicas", NO_LOG),
                 None if node.is_some() => idle("node-name", NO_LOG),
                 None if streams.keys != KeyLimits::default() => {
                     Err(setting(name_of_keys(&streams.keys, sources), NO_LOG))
@@ -94,6 +99,12 @@ impl LogArgs {
             if is_given && !address.is_shared() {
                 return idle(flag, "is for Redis and NATS, where hubs may share a log");
             }
+        }
+        if replicas.is_some() && !matches!(address, Address::Nats(_)) {
+            return idle("backplane-replicas", "is for NATS; how many replicas a Redis has, Redis is told");
+        }
+        if replicas.is_some_and(|count| !(1..=5).contains(&count)) {
+            return idle("backplane-replicas", "must be 1 to 5");
         }
         if node.as_ref().is_some_and(|name| name.is_empty() || name.len() > 128) {
             return idle("node-name", "must have 1 to 128 bytes");
@@ -112,7 +123,8 @@ impl LogArgs {
         }
         streams.log = Some(retention.unwrap_or_default());
         let prefix = prefix.unwrap_or_else(|| "sse".to_owned());
-        Ok(Some(Backplane { name: url.source, address, prefix, memory: memory.unwrap_or(MEMORY), node, tls }))
+        let (memory, replicas) = (memory.unwrap_or(MEMORY), replicas.unwrap_or(1));
+        Ok(Some(Backplane { name: url.source, address, prefix, memory, replicas, node, tls }))
     }
 
     fn tls(&self, file: &mut Fields, sources: &Sources) -> Result<BrokerTls, Error> {
