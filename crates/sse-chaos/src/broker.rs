@@ -73,14 +73,22 @@ impl Broker {
         Self::start_with(Kind::Redis, folder, more.map(str::to_owned).to_vec()).await
     }
 
-    async fn start_with(kind: Kind, folder: &Path, more: Vec<String>) -> Result<Self, Error> {
+    /// One with more arguments.
+    pub(crate) async fn start_with(kind: Kind, folder: &Path, more: Vec<String>) -> Result<Self, Error> {
+        let mut broker = Self::spawn_with(kind, folder, more)?;
+        broker.answer().await?;
+        Ok(broker)
+    }
+
+    /// One that does not answer before others are there.
+    pub(crate) fn spawn_with(kind: Kind, folder: &Path, more: Vec<String>) -> Result<Self, Error> {
         let name = kind.executable();
         let program = sse_testkit::executable(name)?
             .ok_or_else(|| Error::new(format!("there is no {name} in PATH")))?;
         fs::create_dir_all(folder)?;
         let (folder, address) = (folder.to_owned(), ports::free()?);
         let mut broker = Self { kind, program, folder, address, more, process: None };
-        broker.resume().await?;
+        broker.spawn()?;
         Ok(broker)
     }
 
@@ -94,6 +102,11 @@ impl Broker {
 
     /// Starts it again with what it wrote down, and waits until it answers.
     pub(crate) async fn resume(&mut self) -> Result<(), Error> {
+        self.spawn()?;
+        self.answer().await
+    }
+
+    fn spawn(&mut self) -> Result<(), Error> {
         let data = self.data();
         fs::create_dir_all(&data)?;
         let (ip, port) = (self.address.ip().to_string(), self.address.port().to_string());
@@ -106,18 +119,28 @@ impl Broker {
             Kind::Nats => command.args(["-js", "-a", &ip, "-p", &port, "-sd"]).arg(data),
         };
         command.args(&self.more);
-        let mut process = Process::spawn(command, &self.folder.join("output"))?;
+        self.process = Some(Process::spawn(command, &self.folder.join("output"))?);
+        Ok(())
+    }
+
+    /// Waits until it answers.
+    pub(crate) async fn answer(&mut self) -> Result<(), Error> {
         let what = format!("{} to answer", self.kind.executable());
-        until(&what, LONG, async || match process.ended()? {
-            Some(status) => {
+        until(&what, LONG, async || {
+            let Some(process) = &mut self.process else { return Ok(false) };
+            if let Some(status) = process.ended()? {
                 let output = process.tail();
-                Err(Error::new(format!("{} ended ({status}): {output}", self.kind.executable())))
+                return Err(Error::new(format!("{} ended ({status}): {output}", self.kind.executable())));
             }
-            None => Ok(self.answers().await),
+            Ok(self.answers().await)
         })
         .await?;
-        self.process = Some(process);
         Ok(())
+    }
+
+    /// Whether it was started and not killed since.
+    pub(crate) fn is_running(&self) -> bool {
+        self.process.is_some()
     }
 
     /// As by `kill -9`.

@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use crate::guests::Sort;
+
 /// Something that goes wrong, and is put right after a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -15,6 +17,12 @@ pub(crate) enum Fault {
     BrokerEmptied,
     /// The replica is cut off, and takes the place of the broker without the last entries.
     FailOver,
+    /// The server in charge is killed, and sentinels put the other one in charge.
+    PrimaryKilled,
+    /// One server of a cluster is killed.
+    ServerKilled(usize),
+    /// So many come beside the clients.
+    Guests(Sort, usize),
     /// What a node and the broker say to each other stays on the way, new connections included, and comes later.
     LinkFrozen(usize),
     /// What a node and the broker say to each other vanishes for ever, and neither is told; new connections work.
@@ -50,6 +58,13 @@ impl fmt::Display for Fault {
             Self::BrokerPaused => f.write_str("broker paused"),
             Self::BrokerEmptied => f.write_str("broker emptied"),
             Self::FailOver => f.write_str("replica cut off, then in charge"),
+            Self::PrimaryKilled => f.write_str("primary killed, then another one in charge"),
+            Self::ServerKilled(server) => write!(f, "server {server} killed"),
+            Self::Guests(Sort::Forgers, count) => write!(f, "{count} who forge ids"),
+            Self::Guests(Sort::SlowReaders, count) => {
+                write!(f, "{count} who read a byte a second or nothing")
+            }
+            Self::Guests(Sort::Newcomers, count) => write!(f, "{count} who come at once"),
             Self::LinkFrozen(node) => write!(f, "node {node} and broker frozen"),
             Self::LinkStranded(node) => write!(f, "node {node} and broker half-open"),
             Self::LinkCut(node) => write!(f, "node {node} cut off from the broker"),

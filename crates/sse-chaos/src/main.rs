@@ -2,11 +2,15 @@
 
 mod audience;
 mod broker;
+mod brokers;
 mod browsers;
+mod certificates;
 mod cli;
+mod cluster;
 mod crowd;
 mod error;
 mod fault;
+mod guests;
 mod node;
 mod patience;
 mod play;
@@ -17,6 +21,7 @@ mod run;
 mod scenario;
 mod score;
 mod seed;
+mod sentinels;
 mod shared;
 mod stage;
 

@@ -27,16 +27,9 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Starts one on the broker of this URL.
-    pub(crate) fn start(
-        program: &Path,
-        backplane: &str,
-        more: &[String],
-        output: PathBuf,
-    ) -> Result<Self, Error> {
-        let address = ports::free()?;
-        let mut arguments = ["--backplane", backplane].map(str::to_owned).to_vec();
-        arguments.extend_from_slice(more);
+    /// Starts one with these arguments.
+    pub(crate) fn start(program: &Path, arguments: &[String], output: PathBuf) -> Result<Self, Error> {
+        let (address, arguments) = (ports::free()?, arguments.to_vec());
         let mut node = Self { program: program.to_owned(), arguments, address, output, process: None };
         node.resume()?;
         Ok(node)

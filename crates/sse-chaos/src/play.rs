@@ -64,7 +64,7 @@ pub(crate) async fn play(
     folder: &Path,
 ) -> Result<Played, Error> {
     let audience = Arc::new(Audience::new(seed, size.clients)?);
-    let stage = Stage::start(kind, plan, &size.hub, size.clients, folder).await?;
+    let stage = Stage::start((kind, seed), plan, &size.hub, size.clients, folder).await?;
     let publisher = Publisher::new(seed, Arc::clone(&audience), stage.nodes());
     let crowd = Crowd::start(seed, audience, stage.address(), size.browsers).await?;
     let mut play = Play { stage, publisher, crowd, catching_up: Vec::new() };

@@ -11,11 +11,15 @@ use rand::{
 use crate::{
     broker::Kind,
     fault::{Fault, Lasts, Step, Then},
+    guests::Sort,
     seed::Seed,
 };
 
 /// How many hubs there are.
 pub(crate) const NODES: usize = 3;
+
+/// How many servers a cluster of NATS has.
+pub(crate) const SERVERS: usize = 3;
 
 /// How much is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +71,33 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         about: "a replica without the last entries takes the broker's place",
         on: &[(Redis, Long)],
         draw: |draw| Plan {
-            has_replica: true,
+            layout: Layout::Replica,
             ..draw.rounds(1, |_| Fault::FailOver, &(2.0..=4.0, 1.0..=2.0))
+        },
+    },
+    Scenario {
+        name: "sentinels",
+        about: "kill -9 of the primary, and sentinels put the replica in charge",
+        on: &[(Redis, Long)],
+        draw: |draw| draw.sentinels(Wire::Plain),
+    },
+    Scenario {
+        name: "sentinels-tls",
+        about: "the same with TLS",
+        on: &[(Redis, Long)],
+        draw: |draw| draw.sentinels(Wire::Tls),
+    },
+    Scenario {
+        name: "cluster",
+        about: "kill -9 of one server of three after the other",
+        on: &[(Nats, Long)],
+        draw: |draw| Plan {
+            layout: Layout::Cluster,
+            ..draw.rounds(
+                3,
+                |draw| Fault::ServerKilled(draw.dice.random_range(0..SERVERS)),
+                &(5.0..=15.0, 5.0..=8.0),
+            )
         },
     },
     Scenario {
@@ -126,6 +155,24 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         draw: Draw::storm,
     },
     Scenario {
+        name: "forged-ids",
+        about: "guests come again and again with ids that nobody gave them, while the broker or a node is killed",
+        on: LONG,
+        draw: Draw::forgers,
+    },
+    Scenario {
+        name: "slow-readers",
+        about: "hundreds of guests read nothing, or a byte a second",
+        on: LONG,
+        draw: |draw| draw.guests(Sort::SlowReaders, (300, 60), &(20.0..=40.0, 12.0..=15.0)),
+    },
+    Scenario {
+        name: "newcomers",
+        about: "10,000 guests come at one moment",
+        on: LONG,
+        draw: |draw| draw.guests(Sort::Newcomers, (10_000, 1_000), &(5.0..=10.0, 2.0..=3.0)),
+    },
+    Scenario {
         name: "mixed",
         about: "two things at once, whatever they are",
         on: SHORT_ON_REDIS,
@@ -161,24 +208,52 @@ pub(crate) enum Gaps {
     Surely,
 }
 
+/// What the nodes share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Layout {
+    /// One broker.
+    #[default]
+    One,
+    /// A Redis, and a replica that may take its place.
+    Replica,
+    /// A Redis, a replica, and sentinels.
+    Sentinels(Wire),
+    /// Servers of NATS, each with the whole log.
+    Cluster,
+}
+
+/// How servers, sentinels and nodes talk to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wire {
+    Plain,
+    Tls,
+}
+
 /// What is played, step by step.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Plan {
     /// Flags of the hubs.
     pub(crate) settings: Vec<String>,
-    pub(crate) has_replica: bool,
+    pub(crate) layout: Layout,
     /// Whether clients are away for longer than the log reaches back.
     pub(crate) trims: bool,
     pub(crate) steps: Vec<Step>,
 }
 
 impl Plan {
+    /// How many come beside the clients at once.
+    pub(crate) fn guests(&self) -> usize {
+        let faults = self.steps.iter().flat_map(|step| &step.faults);
+        let counts = faults.map(|fault| if let Fault::Guests(_, count) = fault { *count } else { 0 });
+        counts.max().unwrap_or_default()
+    }
+
     /// What clients should be told of gaps.
     pub(crate) fn gaps(&self) -> Gaps {
         let mut faults = self.steps.iter().flat_map(|step| &step.faults);
         match () {
             () if self.trims || faults.any(|fault| fault.loses_the_log()) => Gaps::Surely,
-            () if self.has_replica => Gaps::Perhaps,
+            () if matches!(self.layout, Layout::Replica | Layout::Sentinels(_)) => Gaps::Perhaps,
             () => Gaps::Never,
         }
     }
@@ -242,6 +317,26 @@ impl Draw {
         let mut faults = faults.into_iter().cycle();
         let next = |_: &mut Self| faults.next().unwrap_or(Fault::BrokerLost);
         self.rounds(4, next, &(1.0..=3.0, 0.5..=1.5))
+    }
+
+    fn sentinels(&mut self, wire: Wire) -> Plan {
+        let plan = self.rounds(2, |_| Fault::PrimaryKilled, &(1.0..=4.0, 0.5..=1.5));
+        Plan { layout: Layout::Sentinels(wire), ..plan }
+    }
+
+    fn guests(&mut self, sort: Sort, (long, short): (usize, usize), seconds: &Seconds) -> Plan {
+        let count = if self.form == Long { long } else { short };
+        self.rounds(2, |_| Fault::Guests(sort, count), seconds)
+    }
+
+    /// Forgers, alone and while something else is wrong.
+    fn forgers(&mut self) -> Plan {
+        let mut plan = self.guests(Sort::Forgers, (50, 20), &(5.0..=10.0, 3.0..=5.0));
+        let others = [Fault::BrokerKilled, Fault::NodeKilled(self.node())];
+        if let (Some(step), Some(other)) = (plan.steps.last_mut(), others.choose(&mut self.dice)) {
+            step.faults.insert(0, *other);
+        }
+        plan
     }
 
     fn drops(&mut self) -> Plan {
@@ -341,6 +436,6 @@ mod tests {
                 assert!(SCENARIOS.iter().any(|scenario| scenario.is_for(kind, form)));
             }
         }
-        assert!(SCENARIOS.iter().all(|scenario| scenario.is_for(Redis, Long)));
+        assert!(SCENARIOS.iter().all(|scenario| scenario.is_for(Redis, Long) || scenario.is_for(Nats, Long)));
     }
 }

@@ -6,13 +6,16 @@ use sse_testkit::Proxy;
 use tokio::time::sleep;
 
 use crate::{
-    broker::{Broker, Kind},
+    broker::Kind,
+    brokers::Brokers,
     error::Error,
     fault::{Fault, Lasts},
+    guests::Guests,
     node::Node,
     patience::{LONG, until},
     publisher::Publisher,
     scenario::{NODES, Plan},
+    seed::Seed,
 };
 
 /// How long a node that was asked to drain may take.
@@ -20,19 +23,19 @@ const DRAIN: &str = "5";
 
 /// A cluster whose parts can be broken one by one.
 pub(crate) struct Stage {
-    broker: Broker,
-    replica: Option<Broker>,
-    /// Each node's way to the broker.
-    links: Vec<Proxy>,
+    brokers: Brokers,
     nodes: Vec<Node>,
     /// The clients' way to the nodes.
     balancer: Proxy,
+    /// Those beside the clients.
+    guests: Vec<Guests>,
+    seed: Seed,
 }
 
 /// What nodes are told, besides where the broker is.
 fn settings(clients: usize, plan: &Plan) -> Vec<String> {
     // All may be with one node, and again while their former streams have not been given up.
-    let most = (2 * clients + 100).to_string();
+    let most = (2 * clients + 2 * plan.guests() + 100).to_string();
     let common = [
         ["--max-connections", &most],
         ["--heartbeat-interval", "3s"],
@@ -48,32 +51,24 @@ fn settings(clients: usize, plan: &Plan) -> Vec<String> {
 impl Stage {
     /// Starts everything, and waits until all nodes are ready.
     pub(crate) async fn start(
-        kind: Kind,
+        (kind, seed): (Kind, Seed),
         plan: &Plan,
         hub: &Path,
         clients: usize,
         folder: &Path,
     ) -> Result<Self, Error> {
-        let broker = Broker::start(kind, &folder.join("broker")).await?;
-        let replica = match plan.has_replica {
-            true => Some(Broker::start_replica(&broker, &folder.join("replica")).await?),
-            false => None,
-        };
         fs::create_dir_all(folder)?;
-        let (mut links, mut nodes) = (Vec::new(), Vec::new());
+        let brokers = Brokers::start(kind, plan.layout, folder).await?;
+        brokers.ready().await?;
+        let mut nodes = Vec::new();
         for index in 0..NODES {
-            let link = Proxy::to(broker.address()).await?;
-            let url = format!("{}://{}", kind.as_str(), link.address());
-            let output = folder.join(format!("node-{index}"));
-            nodes.push(Node::start(hub, &url, &settings(clients, plan), output)?);
-            links.push(link);
+            let more = [brokers.arguments(index), settings(clients, plan)].concat();
+            nodes.push(Node::start(hub, &more, folder.join(format!("node-{index}")))?);
         }
         let balancer = Proxy::balance(nodes.iter().map(Node::address)).await?;
-        let mut stage = Self { broker, replica, links, nodes, balancer };
+        let mut stage = Self { brokers, nodes, balancer, guests: Vec::new(), seed };
         stage.ready().await?;
-        if let Some(replica) = &stage.replica {
-            until("the replica", LONG, async || replica.is_replica_in_sync().await).await?;
-        }
+        stage.brokers.ready().await?;
         Ok(stage)
     }
 
@@ -105,20 +100,6 @@ impl Stage {
     /// Lets something go wrong.
     pub(crate) async fn break_with(&mut self, fault: Fault) -> Result<(), Error> {
         match fault {
-            Fault::BrokerKilled => self.broker.kill()?,
-            Fault::BrokerLost => {
-                self.broker.kill()?;
-                self.broker.forget()?;
-            }
-            Fault::BrokerPaused => self.broker.pause()?,
-            Fault::BrokerEmptied => self.empty().await?,
-            Fault::FailOver => self.replica()?.part().await?,
-            Fault::LinkFrozen(node) => self.links[node].freeze(),
-            Fault::LinkStranded(node) => self.links[node].strand(),
-            Fault::LinkCut(node) => {
-                self.links[node].refuse();
-                self.links[node].cut();
-            }
             Fault::NodePaused(node) => self.nodes[node].pause()?,
             Fault::NodeKilled(node) => self.nodes[node].kill()?,
             Fault::RollingRestart => {}
@@ -128,6 +109,11 @@ impl Stage {
             }
             Fault::ClientsFrozen => self.balancer.freeze(),
             Fault::ClientsStranded => self.balancer.strand(),
+            Fault::Guests(sort, count) => {
+                let guests = Guests::start(sort, self.seed, &self.nodes(), count);
+                self.guests.push(guests);
+            }
+            _ => self.brokers.break_with(fault).await?,
         }
         Ok(())
     }
@@ -147,21 +133,18 @@ impl Stage {
     /// Puts right what went wrong.
     pub(crate) async fn mend(&mut self, fault: Fault, pause: Duration) -> Result<(), Error> {
         match fault {
-            Fault::BrokerKilled | Fault::BrokerLost => self.broker.resume().await?,
-            Fault::BrokerPaused => self.broker.go_on()?,
-            Fault::BrokerEmptied | Fault::LinkStranded(_) | Fault::ClientsStranded => {}
-            Fault::FailOver => {
-                let replica = self.replica()?.address();
-                self.broker.kill()?;
-                self.links.iter().for_each(|link| link.set_upstreams([replica]));
+            Fault::ClientsStranded => {}
+            Fault::Guests(..) => {
+                for guests in std::mem::take(&mut self.guests) {
+                    guests.leave().await?;
+                }
             }
-            Fault::LinkFrozen(node) => self.links[node].thaw(),
-            Fault::LinkCut(node) => self.links[node].accept()?,
             Fault::NodePaused(node) => self.nodes[node].go_on()?,
             Fault::NodeKilled(node) => self.nodes[node].resume()?,
             Fault::RollingRestart => self.restart_nodes(pause).await?,
             Fault::ClientsDropped => self.balancer.accept()?,
             Fault::ClientsFrozen => self.balancer.thaw(),
+            _ => self.brokers.mend(fault).await?,
         }
         Ok(())
     }
@@ -174,22 +157,6 @@ impl Stage {
         Ok(())
     }
 
-    /// Empties the broker. No node may reach NATS meanwhile: version 2.9 takes away the files of a stream that is made anew while its namesake is deleted,
-    /// and has no room for any event then.
-    async fn empty(&self) -> Result<(), Error> {
-        if self.broker.kind() == Kind::Redis {
-            return self.broker.empty().await;
-        }
-        for link in &self.links {
-            link.refuse();
-            link.cut();
-        }
-        self.broker.empty().await?;
-        sleep(Duration::from_secs(1)).await;
-        self.links.iter().try_for_each(Proxy::accept)?;
-        Ok(())
-    }
-
     async fn restart_nodes(&mut self, pause: Duration) -> Result<(), Error> {
         for node in &mut self.nodes {
             node.drain().await?;
@@ -198,9 +165,5 @@ impl Stage {
             node.ready().await?;
         }
         Ok(())
-    }
-
-    fn replica(&self) -> Result<&Broker, Error> {
-        self.replica.as_ref().ok_or_else(|| Error::new("a failover without a replica"))
     }
 }

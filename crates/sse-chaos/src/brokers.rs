@@ -1,0 +1,155 @@
+//! What the nodes share: one broker to which each node has a way of its own, or servers that stand in for each other.
+
+use std::{path::Path, time::Duration};
+
+use sse_testkit::Proxy;
+use tokio::time::sleep;
+
+use crate::{
+    broker::{Broker, Kind},
+    cluster::Cluster,
+    error::Error,
+    fault::Fault,
+    patience::{LONG, until},
+    scenario::{Layout, NODES},
+    sentinels::Sentinels,
+};
+
+/// What the nodes share.
+pub(crate) enum Brokers {
+    One(Box<One>),
+    Sentinels(Sentinels),
+    Cluster(Cluster),
+}
+
+/// A broker, and the ways to it that can be broken.
+pub(crate) struct One {
+    broker: Broker,
+    replica: Option<Broker>,
+    /// Each node's way to the broker.
+    links: Vec<Proxy>,
+}
+
+impl Brokers {
+    pub(crate) async fn start(kind: Kind, layout: Layout, folder: &Path) -> Result<Self, Error> {
+        match layout {
+            Layout::One | Layout::Replica => {
+                One::start(kind, layout, folder).await.map(Box::new).map(Self::One)
+            }
+            Layout::Sentinels(wire) => Sentinels::start(wire, folder).await.map(Self::Sentinels),
+            Layout::Cluster => Cluster::start(folder).await.map(Self::Cluster),
+        }
+    }
+
+    /// What a node is told of it.
+    pub(crate) fn arguments(&self, node: usize) -> Vec<String> {
+        match self {
+            Self::One(one) => {
+                let url = format!("{}://{}", one.broker.kind().as_str(), one.links[node].address());
+                vec!["--backplane".to_owned(), url]
+            }
+            Self::Sentinels(sentinels) => sentinels.arguments(),
+            Self::Cluster(cluster) => cluster.arguments(),
+        }
+    }
+
+    /// Waits until everything has what there is.
+    pub(crate) async fn ready(&self) -> Result<(), Error> {
+        match self {
+            Self::One(one) => one.ready().await,
+            Self::Sentinels(sentinels) => sentinels.ready().await,
+            Self::Cluster(_) => Ok(()),
+        }
+    }
+
+    /// Lets something go wrong.
+    pub(crate) async fn break_with(&mut self, fault: Fault) -> Result<(), Error> {
+        match self {
+            Self::One(one) => one.break_with(fault).await,
+            Self::Sentinels(sentinels) if fault == Fault::PrimaryKilled => sentinels.kill_primary().await,
+            Self::Cluster(cluster) => match fault {
+                Fault::ServerKilled(server) => cluster.kill(server),
+                _ => Err(unplayable(fault)),
+            },
+            Self::Sentinels(_) => Err(unplayable(fault)),
+        }
+    }
+
+    /// Puts right what went wrong.
+    pub(crate) async fn mend(&mut self, fault: Fault) -> Result<(), Error> {
+        match self {
+            Self::One(one) => one.mend(fault).await,
+            Self::Sentinels(sentinels) => sentinels.resume().await,
+            Self::Cluster(cluster) => cluster.resume().await,
+        }
+    }
+}
+
+fn unplayable(fault: Fault) -> Error {
+    Error::new(format!("{fault}: not with these brokers"))
+}
+
+impl One {
+    async fn start(kind: Kind, layout: Layout, folder: &Path) -> Result<Self, Error> {
+        let broker = Broker::start(kind, &folder.join("broker")).await?;
+        let replica = match layout {
+            Layout::Replica => Some(Broker::start_replica(&broker, &folder.join("replica")).await?),
+            _ => None,
+        };
+        let mut links = Vec::new();
+        for _ in 0..NODES {
+            links.push(Proxy::to(broker.address()).await?);
+        }
+        Ok(Self { broker, replica, links })
+    }
+
+    async fn ready(&self) -> Result<(), Error> {
+        if let Some(replica) = &self.replica {
+            until("the replica", LONG, async || replica.is_replica_in_sync().await).await?;
+        }
+        Ok(())
+    }
+
+    async fn break_with(&mut self, fault: Fault) -> Result<(), Error> {
+        match fault {
+            Fault::BrokerKilled => self.broker.kill()?,
+            Fault::BrokerLost => {
+                self.broker.kill()?;
+                self.broker.forget()?;
+            }
+            Fault::BrokerPaused => self.broker.pause()?,
+            Fault::BrokerEmptied => self.broker.empty().await?,
+            Fault::FailOver => self.replica()?.part().await?,
+            Fault::LinkFrozen(node) => self.links[node].freeze(),
+            Fault::LinkStranded(node) => self.links[node].strand(),
+            Fault::LinkCut(node) => {
+                self.links[node].refuse();
+                self.links[node].cut();
+            }
+            _ => return Err(unplayable(fault)),
+        }
+        Ok(())
+    }
+
+    async fn mend(&mut self, fault: Fault) -> Result<(), Error> {
+        match fault {
+            Fault::BrokerKilled | Fault::BrokerLost => self.broker.resume().await?,
+            Fault::BrokerPaused => self.broker.go_on()?,
+            Fault::FailOver => {
+                let replica = self.replica()?.address();
+                self.broker.kill()?;
+                self.links.iter().for_each(|link| link.set_upstreams([replica]));
+            }
+            Fault::LinkFrozen(node) => self.links[node].thaw(),
+            Fault::LinkCut(node) => self.links[node].accept()?,
+            // A NATS that lost the files of its stream with it says so once it has closed them.
+            Fault::BrokerEmptied if self.broker.kind() == Kind::Nats => sleep(Duration::from_secs(1)).await,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn replica(&self) -> Result<&Broker, Error> {
+        self.replica.as_ref().ok_or_else(|| Error::new("a failover without a replica"))
+    }
+}

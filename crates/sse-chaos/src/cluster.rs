@@ -1,0 +1,61 @@
+//! A cluster of NATS servers, each of which has the whole log.
+
+use std::path::Path;
+
+use crate::{
+    broker::{Broker, Kind},
+    error::Error,
+    ports,
+    scenario::SERVERS,
+};
+
+/// Servers of NATS that form a cluster.
+pub(crate) struct Cluster {
+    servers: Vec<Broker>,
+}
+
+impl Cluster {
+    /// Starts all of them, and waits until they have a leader.
+    pub(crate) async fn start(folder: &Path) -> Result<Self, Error> {
+        let mut routes = Vec::new();
+        for _ in 0..SERVERS {
+            routes.push(format!("nats://{}", ports::free()?));
+        }
+        let mut servers = Vec::new();
+        for (index, route) in routes.iter().enumerate() {
+            let all = routes.join(",");
+            let name = format!("server-{index}");
+            let more = ["--cluster_name", "chaos", "--cluster", route, "--routes", &all, "-n", &name];
+            let more = more.map(str::to_owned).to_vec();
+            // It answers once most of them are there.
+            servers.push(Broker::spawn_with(Kind::Nats, &folder.join(&name), more)?);
+        }
+        for server in &mut servers {
+            server.answer().await?;
+        }
+        Ok(Self { servers })
+    }
+
+    /// What a node is told of it.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let urls: Vec<_> = self.servers.iter().map(|server| format!("nats://{}", server.address())).collect();
+        ["--backplane", &urls.join(","), "--backplane-replicas", &SERVERS.to_string()]
+            .map(str::to_owned)
+            .to_vec()
+    }
+
+    /// As by `kill -9`.
+    pub(crate) fn kill(&mut self, server: usize) -> Result<(), Error> {
+        self.servers[server].kill()
+    }
+
+    /// Starts those again that were killed.
+    pub(crate) async fn resume(&mut self) -> Result<(), Error> {
+        for server in &mut self.servers {
+            if !server.is_running() {
+                server.resume().await?;
+            }
+        }
+        Ok(())
+    }
+}

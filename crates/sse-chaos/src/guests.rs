@@ -1,0 +1,219 @@
+//! Streams beside those of the clients: who forges ids, who reads next to nothing, and who comes together with thousands.
+
+use std::{net::SocketAddr, time::Duration};
+
+use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
+use serde_json::Value;
+use sse_core::Cursor;
+use sse_testkit::{RawClient, RawRequest};
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{error::Error, patience::LONG, seed::Seed};
+
+/// What guests do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sort {
+    /// They come again and again, each time with an id that no stream was given.
+    Forgers,
+    /// Half of them take nothing, the others a byte a second.
+    SlowReaders,
+    /// They come at one moment, and stay.
+    Newcomers,
+}
+
+/// Guests, who leave when they are asked to, or when this is dropped.
+pub(crate) struct Guests {
+    sort: Sort,
+    tasks: JoinSet<Result<u64, Error>>,
+    stop: watch::Sender<bool>,
+}
+
+impl Guests {
+    /// So many of them, at these addresses by turns.
+    pub(crate) fn start(sort: Sort, seed: Seed, addresses: &[SocketAddr], count: usize) -> Self {
+        let stop = watch::Sender::new(false);
+        let mut tasks = JoinSet::new();
+        for (index, address) in addresses.iter().copied().cycle().take(count).enumerate() {
+            let (dice, stopped) = (seed.dice_of("guests", index as u64), stop.subscribe());
+            match sort {
+                Sort::Forgers => tasks.spawn(forge(address, dice, stopped)),
+                Sort::SlowReaders => tasks.spawn({
+                    let pace = if index % 2 == 0 { Pace::Nothing } else { Pace::ByteASecond };
+                    read_slowly(address, pace, stopped)
+                }),
+                Sort::Newcomers => tasks.spawn(stay(address, stopped)),
+            };
+        }
+        Self { sort, tasks, stop }
+    }
+
+    /// Lets them leave; what one of them says was wrong.
+    pub(crate) async fn leave(mut self) -> Result<(), Error> {
+        self.stop.send_replace(true);
+        let mut visits = 0;
+        while let Some(end) = self.tasks.join_next().await {
+            visits += end.map_err(|error| Error::new(format!("a guest panicked: {error}")))??;
+        }
+        if visits == 0 {
+            return Err(Error::new(format!("{:?}: none of them was served", self.sort)));
+        }
+        println!("  {:?}: {visits} streams", self.sort);
+        Ok(())
+    }
+}
+
+/// Opens a stream, as often as it takes: nodes may be killed or restarting.
+async fn open(address: SocketAddr, id: Option<&str>) -> Result<RawClient, Error> {
+    let start = Instant::now();
+    loop {
+        let request = RawRequest::get(address, "/api/sse?user=guest&topics=t0");
+        let request = id.iter().fold(request, |request, id| request.header("Last-Event-ID", id));
+        let opened = timeout(LONG, async {
+            let mut stream = request.open().await?;
+            let status = stream.head().await?.status;
+            Ok::<_, sse_testkit::Error>((stream, status))
+        });
+        match opened.await {
+            Ok(Ok((stream, 200))) => return Ok(stream),
+            Ok(Ok((_, status))) if status != 503 => {
+                return Err(Error::new(format!("a guest with the id {id:?} was answered {status}")));
+            }
+            _ if start.elapsed() > LONG => {
+                return Err(Error::new(format!("a guest with the id {id:?} is not let in")));
+            }
+            _ => sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+/// The data of an event as JSON.
+fn data(event: &sse_testkit::Decoded) -> Value {
+    serde_json::from_str(&event.data).unwrap_or_default()
+}
+
+/// Whether a forged id is one that the log may have given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Forgery {
+    Impossible,
+    /// It is near one: whoever has it is served what follows.
+    Plausible,
+}
+
+fn forged(at: &Cursor, dice: &mut StdRng) -> (String, Forgery) {
+    let (epoch, major, minor) = (&at.epoch, at.position.major(), at.position.minor());
+    let impossible = [
+        "x".to_owned(),
+        "-".to_owned(),
+        "-5".to_owned(),
+        format!("{epoch}"),
+        format!("{epoch}-"),
+        format!("{epoch}--1"),
+        format!("{epoch}-1e9"),
+        format!("foreign-{minor}"),
+        format!("{epoch}x-{minor}"),
+        format!("{epoch}-{}", u64::MAX),
+        format!("{epoch}-{}.{}", u64::MAX, u64::MAX),
+        format!("{epoch}-99999999999999999999999999"),
+        "9".repeat(4000),
+        "../../etc/passwd".to_owned(),
+        "\u{e4}\u{f6}\u{1f600}".to_owned(),
+    ];
+    if dice.random_range(0..4) > 0 {
+        return (impossible.choose(dice).cloned().unwrap_or_default(), Forgery::Impossible);
+    }
+    let step = dice.random_range(1..4);
+    let position = sse_core::Position::new(major, minor.saturating_sub(step));
+    (Cursor::new(epoch.clone(), position).to_string(), Forgery::Plausible)
+}
+
+async fn forge(address: SocketAddr, mut dice: StdRng, stop: watch::Receiver<bool>) -> Result<u64, Error> {
+    let mut at = None;
+    let mut visits = 0;
+    while !*stop.borrow() {
+        let forgery = at.as_ref().map(|at| forged(at, &mut dice));
+        let id = forgery.as_ref().map(|(id, _)| id.as_str());
+        let mut stream = open(address, id).await?;
+        let kind = forgery.as_ref().map(|(_, kind)| *kind);
+        // A node that is killed or restarts ends the stream: then this visit shows nothing.
+        if let Some(connected) = greeted(&mut stream, id, kind).await? {
+            at = Some(connected);
+            visits += 1;
+        }
+        sleep(Duration::from_millis(dice.random_range(10..100))).await;
+    }
+    Ok(visits)
+}
+
+/// Reads `connection` and, for an id that cannot be, the gap: gives the position to which the stream was served then.
+async fn greeted(
+    stream: &mut RawClient,
+    id: Option<&str>,
+    forgery: Option<Forgery>,
+) -> Result<Option<Cursor>, Error> {
+    let (start, is_impossible) = (Instant::now(), forgery == Some(Forgery::Impossible));
+    let wrong = |what: &str| Error::new(format!("a guest with the id {id:?}: {what}"));
+    let Ok(hello) = stream.next_event_within(LONG).await else { return Ok(None) };
+    if hello.event_type != "connection" {
+        return Err(wrong(&format!("the first event is {}", hello.event_type)));
+    }
+    if is_impossible && data(&hello)["resumed"] != false {
+        return Err(wrong("it was told that all that it missed follows"));
+    }
+    let mut position = hello.id.parse().ok();
+    while is_impossible {
+        let Ok(event) = stream.next_event_within(LONG).await else { return Ok(None) };
+        let told = data(&event);
+        position = event.id.parse().ok().or(position);
+        match &*event.event_type {
+            "system" if told["event"] == "gap" => break,
+            "number" => return Err(wrong("an event came before the gap")),
+            _ if start.elapsed() > LONG => return Err(wrong("no gap was told")),
+            _ => {}
+        }
+    }
+    Ok(position)
+}
+
+/// How a slow reader reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    Nothing,
+    ByteASecond,
+}
+
+async fn read_slowly(address: SocketAddr, pace: Pace, mut stop: watch::Receiver<bool>) -> Result<u64, Error> {
+    let mut visits = 0;
+    while !*stop.borrow() {
+        let request = RawRequest::get(address, "/api/sse?user=guest&topics=t0,t1,t2").receive_buffer(2048);
+        let Ok(Ok(mut stream)) = timeout(LONG, request.open()).await else {
+            sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        visits += 1;
+        let reading = async {
+            if pace == Pace::Nothing {
+                std::future::pending::<()>().await;
+            }
+            // Until the server gives up.
+            while stream.trickle(1, Duration::from_secs(1)).await.is_ok_and(|bytes| bytes > 0) {}
+        };
+        tokio::select! { () = reading => {}, _ = stop.wait_for(|stops| *stops) => {} }
+    }
+    Ok(visits)
+}
+
+async fn stay(address: SocketAddr, mut stop: watch::Receiver<bool>) -> Result<u64, Error> {
+    let mut stream = open(address, None).await?;
+    let hello = stream.next_event_within(LONG).await;
+    if !hello.as_ref().is_ok_and(|hello| hello.event_type == "connection") {
+        return Err(Error::new(format!("a newcomer was greeted with {hello:?}")));
+    }
+    // Reads on, as a client does.
+    let reading = async { while stream.next_bytes().await.is_ok_and(|bytes| bytes.is_some()) {} };
+    tokio::select! { () = reading => {}, _ = stop.wait_for(|stops| *stops) => {} }
+    Ok(1)
+}

@@ -1,0 +1,219 @@
+//! A Redis with a replica, and sentinels that put the replica in charge when the primary is gone.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
+};
+
+use crate::{
+    broker::{Broker, Kind},
+    certificates::Certificates,
+    error::Error,
+    patience::{LONG, until},
+    ports,
+    process::Process,
+    scenario::Wire,
+};
+
+/// How many sentinels there are, of which more than half must agree.
+const SENTINELS: usize = 3;
+
+/// For how long a primary must be silent until it is given up, in milliseconds.
+const SILENCE: u32 = 2000;
+
+/// Two servers and those who say which one is in charge.
+pub(crate) struct Sentinels {
+    servers: Vec<Server>,
+    sentinels: Vec<Sentinel>,
+    certificates: Option<Certificates>,
+}
+
+struct Server {
+    broker: Broker,
+    /// Where sentinels, the other server and nodes find it.
+    address: SocketAddr,
+}
+
+struct Sentinel {
+    /// Where it is asked by us, and by nodes.
+    plain: SocketAddr,
+    address: SocketAddr,
+    _process: Process,
+}
+
+impl Sentinels {
+    pub(crate) async fn start(wire: Wire, folder: &Path) -> Result<Self, Error> {
+        fs::create_dir_all(folder)?;
+        let certificates = match wire {
+            Wire::Plain => None,
+            Wire::Tls => Some(Certificates::write(folder)?),
+        };
+        let tls = certificates.as_ref();
+        let primary = Server::start(tls, &folder.join("primary"), None).await?;
+        let replica = Server::start(tls, &folder.join("replica"), Some(primary.address)).await?;
+        let mut sentinels = Vec::new();
+        for index in 0..SENTINELS {
+            let folder = folder.join(format!("sentinel-{index}"));
+            sentinels.push(Sentinel::start(tls, &folder, primary.address).await?);
+        }
+        Ok(Self { servers: vec![primary, replica], sentinels, certificates })
+    }
+
+    /// What a node is told of it.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let hosts: Vec<_> = self.sentinels.iter().map(|sentinel| sentinel.address.to_string()).collect();
+        let scheme = if self.certificates.is_some() { "rediss+sentinel" } else { "redis+sentinel" };
+        let url = format!("{scheme}://{}/main", hosts.join(","));
+        let authority = self.certificates.iter().flat_map(|certificates| {
+            ["--backplane-ca".to_owned(), certificates.authority.display().to_string()]
+        });
+        ["--backplane".to_owned(), url].into_iter().chain(authority).collect()
+    }
+
+    /// Waits until all know of each other, and the replica has what the primary has.
+    pub(crate) async fn ready(&self) -> Result<(), Error> {
+        for sentinel in &self.sentinels {
+            until("the sentinels", LONG, async || {
+                let master = sentinel.ask("SENTINEL MASTER main").await?;
+                let fact =
+                    |name: &str| master.iter().skip_while(|fact| *fact != name).nth(1).map(String::as_str);
+                let others = (SENTINELS - 1).to_string();
+                let knows = fact("num-other-sentinels") == Some(&others) && fact("num-slaves") == Some("1");
+                Ok(knows && fact("flags") == Some("master"))
+            })
+            .await?;
+        }
+        let primary = self.primary().await?;
+        let replicas = self.servers.iter().filter(|server| server.address != primary);
+        for replica in replicas {
+            until("the replica", LONG, async || replica.broker.is_replica_in_sync().await).await?;
+        }
+        Ok(())
+    }
+
+    /// Kills the server in charge, and waits until another one is.
+    pub(crate) async fn kill_primary(&mut self) -> Result<(), Error> {
+        let primary = self.primary().await?;
+        let server = self.servers.iter_mut().find(|server| server.address == primary);
+        server.ok_or_else(|| Error::new("a foreign server is in charge"))?.broker.kill()?;
+        until("a failover", LONG, async || Ok(self.primary().await? != primary)).await?;
+        Ok(())
+    }
+
+    /// Starts the one again that was killed, as a replica.
+    pub(crate) async fn resume(&mut self) -> Result<(), Error> {
+        for server in &mut self.servers {
+            if !server.broker.is_running() {
+                server.broker.resume().await?;
+            }
+        }
+        self.ready().await
+    }
+
+    async fn primary(&self) -> Result<SocketAddr, Error> {
+        let answer = self.sentinels[0].ask("SENTINEL GET-MASTER-ADDR-BY-NAME main").await?;
+        let address = format!(
+            "{}:{}",
+            answer.first().map_or("", String::as_str),
+            answer.last().map_or("", String::as_str)
+        );
+        address.parse().map_err(|_| Error::new(format!("a sentinel names no primary: {answer:?}")))
+    }
+}
+
+impl Server {
+    async fn start(tls: Option<&Certificates>, folder: &Path, of: Option<SocketAddr>) -> Result<Self, Error> {
+        let secure = tls.map(|_| ports::free()).transpose()?;
+        let mut more = Vec::new();
+        if let (Some(tls), Some(address)) = (tls, secure) {
+            let port = address.port().to_string();
+            more.extend(["--tls-port".to_owned(), port.clone(), "--replica-announce-port".to_owned(), port]);
+            more.extend(
+                tls.arguments().map(|(name, value)| [format!("--{name}"), value]).into_iter().flatten(),
+            );
+        }
+        if let Some(primary) = of {
+            more.extend(["--replicaof".to_owned(), primary.ip().to_string(), primary.port().to_string()]);
+        }
+        let broker = Broker::start_with(Kind::Redis, folder, more).await?;
+        let address = secure.unwrap_or_else(|| broker.address());
+        Ok(Self { broker, address })
+    }
+}
+
+impl Sentinel {
+    async fn start(tls: Option<&Certificates>, folder: &Path, primary: SocketAddr) -> Result<Self, Error> {
+        fs::create_dir_all(folder)?;
+        let plain = ports::free()?;
+        let secure = tls.map(|_| ports::free()).transpose()?;
+        let mut lines = vec![
+            format!("bind {}", plain.ip()),
+            format!("port {}", plain.port()),
+            format!("dir {}", folder.display()),
+        ];
+        if let (Some(tls), Some(address)) = (tls, secure) {
+            lines.push(format!("tls-port {}", address.port()));
+            lines.extend(tls.arguments().map(|(name, value)| format!("{name} {value}")));
+        }
+        lines.push(format!(
+            "sentinel monitor main {} {} {}",
+            primary.ip(),
+            primary.port(),
+            SENTINELS / 2 + 1
+        ));
+        lines.push(format!("sentinel down-after-milliseconds main {SILENCE}"));
+        lines.push("sentinel failover-timeout main 10000".to_owned());
+        let file = folder.join("settings");
+        fs::write(&file, lines.join("\n") + "\n")?;
+        let process = spawn(&file, folder)?;
+        let sentinel = Self { plain, address: secure.unwrap_or(plain), _process: process };
+        let asks = async || Ok(sentinel.ask("PING").await.is_ok_and(|answer| answer == ["PONG"]));
+        until("a sentinel", LONG, asks).await?;
+        Ok(sentinel)
+    }
+
+    /// The texts in the answer to a question.
+    async fn ask(&self, question: &str) -> Result<Vec<String>, Error> {
+        let mut connection = BufReader::new(TcpStream::connect(self.plain).await?);
+        connection.write_all(format!("{question}\r\n").as_bytes()).await?;
+        let mut texts = Vec::new();
+        let mut left = 1_usize;
+        while left > 0 {
+            let mut line = String::new();
+            if connection.read_line(&mut line).await? == 0 {
+                return Err(Error::new("a sentinel ended the connection"));
+            }
+            left -= 1;
+            let line = line.trim_end();
+            let (sort, rest) = line.split_at_checked(1).unwrap_or_default();
+            match sort {
+                "*" => left += rest.parse::<usize>().unwrap_or_default(),
+                // Its text is the next line.
+                "$" if rest != "-1" => {
+                    let mut text = String::new();
+                    connection.read_line(&mut text).await?;
+                    texts.push(text.trim_end().to_owned());
+                }
+                "+" | ":" => texts.push(rest.to_owned()),
+                "-" => return Err(Error::new(format!("{question}: {rest}"))),
+                _ => {}
+            }
+        }
+        Ok(texts)
+    }
+}
+
+fn spawn(file: &PathBuf, folder: &Path) -> Result<Process, Error> {
+    let program = sse_testkit::executable("redis-server")?;
+    let program = program.ok_or_else(|| Error::new("there is no redis-server in PATH"))?;
+    let mut command = Command::new(program);
+    command.arg(file).arg("--sentinel");
+    Process::spawn(command, &folder.join("output"))
+}
