@@ -214,6 +214,9 @@ async fn who_finds_no_room_is_told_when_to_return() {
     assert!(answer.text.starts_with("retry: "), "{}", answer.text);
 }
 
+#[derive(Deserialize)]
+struct Nothing {}
+
 /// A cause, its status and name.
 const TEMPORARY: [(Cause, u16, &str); 8] = [
     (Cause::Unavailable, 503, "SERVICE_UNAVAILABLE"),
@@ -242,7 +245,7 @@ async fn a_temporary_cause_is_final_for_no_subscription() {
         });
         let mut by_procedure = Api::open();
         let why = cause.clone();
-        let refusing = Procedure::subscription(move |context: Context, _: Option<Order>| {
+        let refusing = Procedure::subscription(move |context: Context, _: Nothing| {
             let handshake = context.handshake().refuse(why.clone());
             async move { Ok(handshake) }
         });
