@@ -22,6 +22,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     backplane::{Backplane, BackplaneError, NewEntry},
+    entry_key::EntryKey,
     envelope::PROBE,
     follower::{PATIENCE, within},
     log::Log,
@@ -257,7 +258,7 @@ async fn send(duty: Duty, backplane: &dyn Backplane, bytes: usize) -> Result<(),
         return backplane.signal(payload).await;
     }
     // With a key, since a backplane may append under a key by other means, and would reject these alone.
-    let key = Some(format!("{:032x}", rand::random::<u128>()).into());
+    let key = EntryKey::try_from(&*format!("{:032x}", rand::random::<u128>())).ok();
     backplane.append(NewEntry { payload, key }).await.map(drop)
 }
 

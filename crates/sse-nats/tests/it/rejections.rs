@@ -134,6 +134,6 @@ async fn a_right_that_is_taken_away_may_come_back() {
         eventually(subject, async || refusals().await.is_empty().then_some(())).await;
     }
     // Nothing was appended that was not acknowledged.
-    let keyed = NewEntry { key: Some("k".into()), ..entry("after") };
+    let keyed = NewEntry { key: "k".try_into().ok(), ..entry("after") };
     assert!(!node.append(keyed).await.unwrap().duplicate);
 }
