@@ -63,7 +63,7 @@ async fn publish(manager: &Manager, user: Option<&str>, more: Value) -> Answer {
     let mut input = json!({ "target": "all", "event": "e", "data": 1 });
     input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let api = Api::of(manager.clone());
-    let api = user.into_iter().fold(api, |api, user| api.user(user));
+    let api = user.into_iter().fold(api, Api::user);
     api.mutate("sse.publish", input).await
 }
 
