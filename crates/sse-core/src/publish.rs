@@ -40,6 +40,9 @@ const TURN: Duration = Duration::from_millis(1);
 /// When another try makes sense where the backplane accepts nothing.
 const BLOCKED: Duration = Duration::from_secs(5);
 
+/// Time after which a publish that was not confirmed makes sense again.
+const UNCONFIRMED_RETRY: Duration = Duration::from_secs(1);
+
 /// Longer than any process lives, and short enough to be added to a point in time.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
@@ -136,11 +139,13 @@ impl Manager {
     /// *Cancel safety.* Dropping the future before its first poll publishes nothing. Dropped later, the event is still delivered to all its
     /// streams: by a task on the current runtime, or, where there is none, before the drop returns.
     ///
-    /// *With a [backplane](crate::Builder::backplane)* it returns when the event has come out of the log on this node; a dropped future may or may not publish. If the
-    /// node loses the log in between, it returns after 10 s, with the number of streams that there are then.
+    /// *With a [backplane](crate::Builder::backplane)* it returns when the event has come out of the log on this node. A dropped future may or may
+    /// not publish. If the log has acknowledged the event and this node does not receive it from there within 10 s, the publish fails with
+    /// [`PublishError::Unconfirmed`]: a receipt is never a guess.
     ///
     /// # Errors
-    /// [`PublishError`] when the event or the target is not allowed; nothing was sent then. After [`PublishError::Unavailable`] it may have been.
+    /// [`PublishError`] when the event or the target is not allowed; nothing was sent then. After [`PublishError::Unavailable`] it may have been,
+    /// and after [`PublishError::Unconfirmed`] the log has it. An [idempotency key](crate::Event::idempotency_key) makes another try safe after both.
     pub async fn publish(
         &self,
         target: impl Into<Target>,
@@ -241,18 +246,19 @@ async fn append(
         Ok(Some(matched)) => Some(matched),
         _ => None,
     };
-    let mut order = inner.order.lock();
-    let duplicate = appended.duplicate && matched.is_none();
-    if let Some(log) = order.log.as_mut().filter(|_| duplicate) {
-        log.counts.duplicates += 1;
+    match matched {
+        Some(matched) => Ok(Receipt { matched, id, duplicate: false }),
+        None if appended.duplicate => {
+            if let Some(log) = &mut inner.order.lock().log {
+                log.counts.duplicates += 1;
+            }
+            Ok(Receipt { matched: 0, id, duplicate: true })
+        }
+        // Nobody can say whom it will reach, or whether anybody.
+        None => {
+            Err(PublishError::Unconfirmed { id: appended.cursor.to_id(), retry_after: UNCONFIRMED_RETRY })
+        }
     }
-    let matched = match matched {
-        Some(matched) => matched,
-        None if duplicate => 0,
-        // It is acknowledged. A node that has lost the log right then cannot say yet whom it will reach.
-        None => order.size_of(target),
-    };
-    Ok(Receipt { matched, id, duplicate })
 }
 
 async fn append_patiently(

@@ -20,7 +20,7 @@ pub struct Receipt {
     pub id: Option<EventId>,
     /// Whether an event with the same [idempotency key](crate::Event::idempotency_key) in the same
     /// [scope](crate::KeyScope) was there before: that one has the id, and this one was not
-    /// published, whatever its target and content.
+    /// published, whatever its target and content. `matched` is zero then.
     pub duplicate: bool,
 }
 
@@ -30,7 +30,7 @@ impl Receipt {
     }
 }
 
-/// Why nothing was published.
+/// Why a publish has no receipt. Nothing was published, where a variant does not say otherwise.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum PublishError {
@@ -76,6 +76,16 @@ pub enum PublishError {
         /// What the backplane said.
         #[source]
         source: BackplaneError,
+    },
+    /// The event log has acknowledged the event, and this node has not received it from there in time: it has lost the log, has fallen behind, or the
+    /// entry cannot be read. Clients receive the event, or a gap over its place, once the node follows the log again. A caller who tries again publishes
+    /// twice, unless the event has an [idempotency key](crate::Event::idempotency_key): then the receipt says `duplicate`, with the same id.
+    #[error("the event log has the event as {id}, and it was not delivered in time")]
+    Unconfirmed {
+        /// The id of the event.
+        id: EventId,
+        /// When another try makes sense.
+        retry_after: Duration,
     },
     /// The event log does not take this event, whatever becomes of the log: the event is too large.
     #[error("the event log refuses the event")]

@@ -99,7 +99,7 @@ impl From<PublishError> for Error {
                 let code = if is_the_caller_s { Code::TooManyRequests } else { Code::ServiceUnavailable };
                 Self::new(code, message).retry_after(full.retry_after)
             }
-            PublishError::Unavailable { retry_after, .. } => {
+            PublishError::Unavailable { retry_after, .. } | PublishError::Unconfirmed { retry_after, .. } => {
                 Self::new(Code::ServiceUnavailable, message).retry_after(retry_after)
             }
             _ => {
