@@ -21,7 +21,7 @@ export type Target = "all" | { user: string } | { client: string } | { topic: st
 
 export type SseCounters = { bytes: number, connected: number, delivered: number, disconnected: { client_left: number, expired: number, kicked: number, max_age: number, overflow: number, replaced: number, shutdown: number, stalled: number }, dropped: number, heartbeats: number, published: number, queued: number, refused: { address_limit: number, cross_site: number, draining: number, forbidden: number, full: number, headers_only: number, invalid: number, method: number, rate_limit: number, starting: number, stay_away: number, too_many_dialects: number, unauthenticated: number, unavailable: number, user_limit: number } };
 
-export type SseGaps = { epoch: number, future: number, invalid: number, overflow: number, trimmed: number };
+export type SseGaps = { damaged: number, epoch: number, future: number, invalid: number, overflow: number, trimmed: number };
 
 /** What a subscription gives: the event's type, `message` where it has none, and its data. */
 export type SseEvent = { type: string; data: unknown };
@@ -37,7 +37,7 @@ head: string,
 /**
  * The id behind which everything is held.
  */
-trimmed: string, lagMs: number, entries: number, bytes: number, resumed: number, replayed: number, gaps: SseGaps, duplicates: number, unreadable: number, reconnects: number, reads: number, appends: number, appendFailures: number, appendMs: number, };
+trimmed: string, lagMs: number, entries: number, bytes: number, resumed: number, replayed: number, gaps: SseGaps, duplicates: number, unreadable: number, damaged: number, reconnects: number, reads: number, appends: number, appendFailures: number, appendMs: number, };
 
 export type SseNode = { node: string, 
 /**

@@ -48,6 +48,7 @@ pub trait Backplane: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`BackplaneError::Epoch`], [`BackplaneError::Trimmed`], [`BackplaneError::Future`] when the cursor is none that can be read from.
+    /// [`BackplaneError::Damaged`] when the entry that follows it cannot be read; a page that reaches such an entry ends before it.
     async fn read(&self, after: &Cursor, limit: ReadLimit) -> Result<Page, BackplaneError>;
 
     /// A cursor that the latest `entries` entries follow, or all there are if they are fewer.
@@ -151,6 +152,7 @@ pub trait Tail: Send {
     ///
     /// # Errors
     /// [`BackplaneError::Epoch`] when the log is another one now, [`BackplaneError::Trimmed`] when entries went before they came,
+    /// [`BackplaneError::Damaged`] when the next ones cannot be read; a new tail goes on behind them.
     /// [`BackplaneError::Unavailable`] when the connection is gone.
     async fn next(&mut self) -> Result<Batch, BackplaneError>;
 }
@@ -283,6 +285,15 @@ pub enum BackplaneError {
         /// Everything up to here is gone; reading behind it works.
         trimmed: Position,
     },
+    /// Entries that follow the cursor cannot be read, now or later: they are not there as they were appended, or not there at all.
+    #[error("the log cannot be read up to {to}")]
+    Damaged {
+        /// The last position that cannot be read. Reading behind it works, or fails in turn; it lies behind the cursor.
+        to: Position,
+        /// The place and the fault, for the operator.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// The cursor is beyond the last entry.
     #[error("the log ends at {head}")]
     Future {
@@ -318,6 +329,11 @@ impl BackplaneError {
     /// It is rejected for the moment.
     pub fn blocked(reason: impl Into<String>) -> Self {
         Self::Blocked { reason: reason.into(), source: None }
+    }
+
+    /// Entries up to a position cannot be read.
+    pub fn damaged(to: Position, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Damaged { to, source: source.into() }
     }
 
     /// It is refused, and will be again.

@@ -11,8 +11,9 @@ use crate::{
     dialect::{DialectIndex, Dialects},
     frame::{Frame, Kind},
     gap::{Gap, GapReason},
+    holes::Holes,
     message::{Before, Message},
-    segment::{Record, Segment},
+    segment::Segment,
     target::Target,
     waiting::WaitsFor,
     window::Window,
@@ -79,12 +80,6 @@ impl Interest {
     /// What a stream is meant by from before it came.
     fn lasting(target: Target) -> Self {
         Self { target, from: 0, until: u64::MAX, behind: Position::ZERO, up_to: None }
-    }
-
-    fn covers(&self, record: &Record) -> bool {
-        self.target == record.target
-            && record.position > self.behind
-            && self.up_to.is_none_or(|up_to| record.position <= up_to)
     }
 }
 
@@ -252,13 +247,17 @@ impl Catching {
         if epochs.iter().any(|epoch| **epoch != self.given.epoch) || self.source != Source::Backplane {
             return;
         }
-        let mut bytes = 0;
-        for record in segment.behind(self.given.position).take(STEP) {
-            if record.position > window.forgotten() {
-                // The window has what follows, whatever stood before it.
-                self.given.position = self.given.position.max(window.forgotten());
-                return;
-            }
+        // The window has what follows, whatever stood before it.
+        let end = segment.last.min(window.forgotten());
+        let given = self.given.position;
+        let numbers = self
+            .interests
+            .iter()
+            .map(|interest| segment.numbers(&interest.target, interest.behind.max(given), interest.up_to));
+        let mut merged = Merged::new(numbers);
+        let (mut bytes, mut looked_at) = (0, 0);
+        while let Some(number) = merged.next() {
+            let Some(record) = segment.get(number).filter(|record| record.position <= end) else { break };
             let mut is_full = out.len() >= limit.frames || bytes >= limit.bytes;
             while self.beside.front().is_some_and(|(before, _)| before.behind < record.position) && !is_full {
                 let frame = self.pop_beside();
@@ -266,19 +265,19 @@ impl Catching {
                 out.extend(frame);
                 is_full = out.len() >= limit.frames || bytes >= limit.bytes;
             }
-            if is_full {
+            if is_full || looked_at >= STEP {
+                // What stands between is for others.
+                let before = number.checked_sub(1).and_then(|before| segment.get(before));
+                self.given.position = before.map_or(given, |before| before.position.max(given));
                 return;
             }
-            let is_meant = self.interests.iter().any(|it| it.covers(record));
-            if let Some(frame) = to.frame(&record.except, &record.message).filter(|_| is_meant) {
+            looked_at += 1;
+            if let Some(frame) = to.frame(&record.except, &record.message) {
                 bytes += frame.len();
                 out.push(frame.clone());
             }
-            self.given.position = record.position;
         }
-        if segment.behind(self.given.position).next().is_none() {
-            self.given.position = self.given.position.max(segment.last);
-        }
+        self.given.position = given.max(end);
     }
 
     /// The backplane does not hold what follows: the stream goes on behind a gap.
@@ -286,6 +285,16 @@ impl Catching {
         if to.position > self.given.position || to.epoch != self.given.epoch {
             self.miss(reason, to);
             self.source = Source::Backplane;
+        }
+    }
+
+    /// Goes on behind what cannot be read, if that comes next. The window has what it holds, whatever became of it elsewhere.
+    pub(crate) fn pass_over(&mut self, holes: &Holes, window: &Window) {
+        if self.source != Source::Backplane || self.given.epoch != *window.epoch() {
+            return;
+        }
+        if let Some(end) = holes.end_after(self.given.position) {
+            self.lost(GapReason::Damaged, Cursor::new(window.epoch().clone(), end.min(window.forgotten())));
         }
     }
 
@@ -386,12 +395,15 @@ impl Merged<()> {
             let (from, until) = (from.max(interest.from), interest.until.min(barrier));
             window.numbers(&interest.target, from, until)
         });
-        let heads = numbers.filter_map(|mut numbers| Some((numbers.next()?, numbers))).collect();
-        Merged { heads }
+        Merged::new(numbers)
     }
 }
 
 impl<I: Iterator<Item = u64>> Merged<I> {
+    fn new(numbers: impl Iterator<Item = I>) -> Self {
+        Self { heads: numbers.filter_map(|mut numbers| Some((numbers.next()?, numbers))).collect() }
+    }
+
     fn next(&mut self) -> Option<u64> {
         let lowest = (0..self.heads.len()).min_by_key(|at| self.heads[*at].0)?;
         let (number, numbers) = &mut self.heads[lowest];

@@ -100,6 +100,22 @@ impl Position {
         Self { major, minor }
     }
 
+    /// The distance to a later position, in the number that tells the two apart.
+    pub(crate) fn distance_to(self, later: Self) -> Self {
+        match later.major.saturating_sub(self.major) {
+            0 => Self { major: 0, minor: later.minor.saturating_sub(self.minor) },
+            major => Self { major, minor: 0 },
+        }
+    }
+
+    /// Whether another position is this one, or follows it within a [distance](Self::distance_to).
+    pub(crate) fn reaches(self, distance: Self, other: Self) -> bool {
+        let covered = self.distance_to(other);
+        self <= other
+            && covered.major <= distance.major
+            && (covered.major > 0 || distance.major > 0 || covered.minor <= distance.minor)
+    }
+
     /// The number that counts more.
     #[must_use]
     pub const fn major(self) -> u64 {
@@ -223,6 +239,22 @@ mod tests {
         ] {
             assert_eq!(parse(text), Err(CursorError), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_distance_reaches_as_far_as_it_says() {
+        let (start, last) = (Position::from(100), Position::from(200));
+        let distance = start.distance_to(last);
+        for (at, is_reached) in [(99, false), (100, true), (200, true), (201, false)] {
+            assert_eq!(start.reaches(distance, at.into()), is_reached, "{at}");
+        }
+        assert!(!start.reaches(distance, Position::new(1, 0)));
+        let (start, last) = (Position::new(1000, 7), Position::new(1010, 0));
+        let distance = start.distance_to(last);
+        for (at, is_reached) in [(1000, true), (1010, true), (1011, false), (999, false)] {
+            assert_eq!(start.reaches(distance, Position::new(at, 9)), is_reached, "{at}");
+        }
+        assert!(start.reaches(Position::ZERO, start));
     }
 
     #[test]

@@ -70,6 +70,13 @@ enum To<'a> {
 }
 
 impl Envelope {
+    /// An event of this node's own, for every stream, in the place of an entry that cannot be read.
+    pub(crate) fn of_own(event: Event) -> Self {
+        let ticket = Ticket { node: 0, number: 0 };
+        let published_at = crate::clock::unix_ms();
+        Self { ticket, published_at, target: Target::All, except: Vec::new(), event }
+    }
+
     /// Writes an event that has no id.
     pub(crate) fn write(ticket: Ticket, target: &Target, except: &[ClientId], event: &Event) -> Bytes {
         let (lines, comment) = event.raw();

@@ -77,9 +77,18 @@ impl Inner {
         Some(Turn::new(Arc::downgrade(self), generation))
     }
 
-    /// An entry of the log as it is held here; `None` if it is a probe or, told and counted, if it is none of ours.
-    pub(crate) fn read_record(&self, entry: &Entry, epoch: &Epoch) -> Option<Record> {
-        let envelope = self.read_envelope(entry)?;
+    /// Entries behind a cursor as records, without probes. An entry that cannot be read is a gap for every stream.
+    pub(crate) fn read_records(&self, after: &Cursor, entries: &[Entry]) -> Vec<Record> {
+        let mut at = after.position;
+        let records = entries.iter().filter_map(|entry| {
+            let behind = std::mem::replace(&mut at, entry.position);
+            self.read_record(&after.epoch, behind, entry)
+        });
+        records.collect()
+    }
+
+    fn read_record(&self, epoch: &Epoch, behind: Position, entry: &Entry) -> Option<Record> {
+        let envelope = self.read_envelope(epoch, behind, entry)?;
         let collapse = self.collapse(&envelope.event);
         let event = envelope.event.id(epoch.id_at(entry.position));
         // It goes to streams that catch up, by no queue that could drop it.
@@ -104,18 +113,20 @@ impl Inner {
         }
     }
 
-    fn read_envelope(&self, entry: &Entry) -> Option<Envelope> {
+    /// The envelope of an entry that follows a position; `None` if it is a probe. An entry that cannot be read may have been for
+    /// anybody: a gap for everybody stands in its place then.
+    fn read_envelope(&self, epoch: &Epoch, behind: Position, entry: &Entry) -> Option<Envelope> {
         if entry.payload.first() == Some(&PROBE) {
             return None;
         }
-        let envelope = Envelope::read(&entry.payload);
-        if let Err(error) = &envelope {
-            warn!(position = %entry.position, %error, "an entry of the log cannot be read");
-            if let Some(log) = &mut self.order.lock().log {
-                log.counts.unreadable += 1;
+        Some(Envelope::read(&entry.payload).unwrap_or_else(|error| {
+            let after = Cursor::new(epoch.clone(), behind);
+            if self.order.lock().note_unreadable(&after, entry.position) {
+                warn!(position = %entry.position, %error, "failed to read an entry of the log: clients are told of a gap");
             }
-        }
-        envelope.ok()
+            let to = Cursor::new(epoch.clone(), entry.position);
+            Envelope::of_own(Gap::new(GapReason::Damaged, Some(after.to_id()), to).to_event())
+        }))
     }
 }
 
@@ -135,6 +146,9 @@ struct Follower {
     at: Option<Cursor>,
     sweeps: JoinSet<()>,
     failures: u32,
+    /// Whether damage was just passed over, and up to where it was before.
+    has_jumped: bool,
+    passed: Option<Position>,
     bounds_at: Instant,
     /// End of the log when the node last asked for the bounds, and the uptime of the manager then. `None` once the node is there.
     goal: Option<(Position, u64)>,
@@ -168,6 +182,8 @@ impl Follower {
             at: None,
             sweeps: JoinSet::new(),
             failures: 0,
+            has_jumped: false,
+            passed: None,
             bounds_at: Instant::now(),
             goal: None,
             tail_answered: true,
@@ -181,6 +197,12 @@ impl Follower {
         loop {
             let Err(stop) = self.follow().await;
             let Stop::Failed(error) = stop else { return };
+            if self.passed < self.at.as_ref().map(|at| at.position).filter(|_| self.has_jumped) {
+                // The log is there, and it goes on behind the gap. Without progress it would be tried as a log that is away.
+                (self.passed, self.has_jumped) = (self.at.as_ref().map(|at| at.position), false);
+                continue;
+            }
+            self.has_jumped = false;
             if self.lost(&error).await.is_err() {
                 return;
             }
@@ -262,11 +284,18 @@ impl Follower {
 
     /// Goes on where the log does, if that is what the error is about.
     async fn jump(&mut self, error: BackplaneError) -> Result<BackplaneError, Gone> {
-        if let (BackplaneError::Trimmed { trimmed }, Some(at)) = (&error, &self.at)
-            && *trimmed > at.position
-        {
-            let to = Cursor::new(at.epoch.clone(), *trimmed);
-            self.restart(GapReason::Trimmed, to).await?;
+        let (to, reason) = match &error {
+            BackplaneError::Trimmed { trimmed } => (*trimmed, GapReason::Trimmed),
+            BackplaneError::Damaged { to, .. } => (*to, GapReason::Damaged),
+            _ => return Ok(error),
+        };
+        if let Some(at) = self.at.clone().filter(|at| to > at.position) {
+            if reason == GapReason::Damaged {
+                self.turn.hold(&*self.manager()?, |order, _| order.note_damage(&at, to))?;
+                warn!(after = %at, %to, error = error.source(), "failed to read a part of the log: clients are told of a gap");
+                self.has_jumped = true;
+            }
+            self.restart(reason, Cursor::new(at.epoch, to)).await?;
         }
         // Of another epoch, or an end before where the node is, the bounds tell.
         Ok(error)
@@ -280,6 +309,9 @@ impl Follower {
         let restarted = self.turn.hold(&inner, |order, hold| {
             let log = order.log.as_mut()?;
             let from = log.window.head_cursor();
+            if to.epoch != from.epoch {
+                log.holes.clear();
+            }
             let remains = log.window.restart(to.clone());
             if !log.is_started() {
                 return Some((from, remains, None));
@@ -296,7 +328,7 @@ impl Follower {
             placed.finish(&inner).await;
         }
         inner.wake_for_head().await;
-        while !inner.with_order(|order, hold| order.wake_for_parts(None, hold)) {
+        while !inner.with_order(|order, hold| order.wake_for_parts(&.., hold)) {
             yield_now().await;
         }
         Ok(())
@@ -323,7 +355,9 @@ impl Follower {
         self.bounds_at = Instant::now();
         let inner = self.manager()?;
         self.turn.hold(&inner, |order, _| {
-            if let Some(remote) = order.log.as_mut().and_then(|log| log.remote.as_mut()) {
+            let Some(log) = &mut order.log else { return };
+            log.holes.trim(trimmed);
+            if let Some(remote) = &mut log.remote {
                 remote.trimmed = trimmed;
             }
         })
@@ -371,12 +405,9 @@ impl Follower {
     }
 
     async fn pass_on(&mut self, inner: &Arc<Inner>, entry: &Entry) -> Result<(), Gone> {
-        let Some(Envelope { ticket, published_at, target, except, event }) = inner.read_envelope(entry)
-        else {
-            let pass = |log: &mut Log| log.window.pass(entry.position);
-            self.turn.hold(inner, |order, _| order.log.as_mut().map(pass))?;
-            return Ok(());
-        };
+        let Some(at) = &self.at else { return Ok(()) };
+        let Some(envelope) = inner.read_envelope(&at.epoch, at.position, entry) else { return Ok(()) };
+        let Envelope { ticket, published_at, target, except, event } = envelope;
         let collapse = inner.collapse(&event);
         let age = unix_ms().saturating_sub(published_at);
         let placed = self.turn.hold(inner, |order, hold| {

@@ -17,6 +17,8 @@ pub(crate) enum GapReason {
     Invalid,
     /// The client's position is behind the end of the log.
     Future,
+    /// The log cannot be read there.
+    Damaged,
 }
 
 /// What is missing.
@@ -33,10 +35,11 @@ pub(crate) struct Gap {
 
 impl GapReason {
     /// How many there are.
-    pub(crate) const COUNT: usize = 5;
+    pub(crate) const COUNT: usize = 6;
 
     /// The words for them, in the order of their numbers.
-    pub(crate) const NAMES: [&str; Self::COUNT] = ["overflow", "trimmed", "epoch", "invalid", "future"];
+    pub(crate) const NAMES: [&str; Self::COUNT] =
+        ["overflow", "trimmed", "epoch", "invalid", "future", "damaged"];
 }
 
 impl Gap {

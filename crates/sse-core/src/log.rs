@@ -6,6 +6,7 @@ use crate::{
     event::Event,
     frame::Collapse,
     gap::GapReason,
+    holes::Holes,
     message::{Mark, Message},
     recent_keys::RecentKeys,
     retention::Retention,
@@ -23,6 +24,7 @@ pub(crate) struct Log {
     /// There when the log is a backplane's.
     pub(crate) remote: Option<Remote>,
     pub(crate) waiting: Waiting,
+    pub(crate) holes: Holes,
     pub(crate) counts: LogCounts,
 }
 
@@ -48,6 +50,7 @@ pub(crate) struct LogCounts {
     pub(crate) duplicates: u64,
     pub(crate) keys_refused: u64,
     pub(crate) unreadable: u64,
+    pub(crate) damaged: u64,
     pub(crate) reconnects: u64,
 }
 
@@ -69,6 +72,7 @@ impl Log {
             keys: RecentKeys::default(),
             remote,
             waiting: Waiting::default(),
+            holes: Holes::default(),
             counts: LogCounts::default(),
         }
     }
@@ -94,6 +98,13 @@ impl Log {
             Some(remote) => remote.trimmed.min(self.window.forgotten()),
             None => self.window.forgotten(),
         }
+    }
+
+    /// Notes that the log cannot be read behind a position up to another one; `false` if that was known.
+    pub(crate) fn note_damage(&mut self, after: Position, to: Position) -> bool {
+        let is_news = self.holes.add(after, to);
+        self.counts.damaged += u64::from(is_news);
+        is_news
     }
 
     /// Makes an event a record, at a position that the backplane gave it or at the next one. Gives its number.

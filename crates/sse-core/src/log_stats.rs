@@ -80,6 +80,8 @@ pub struct LogStats {
     pub keys_refused: u64,
     /// Entries of the log that could not be read.
     pub unreadable: u64,
+    /// Stretches of the log that could not be read, each reported to clients by a gap.
+    pub damaged: u64,
     /// How often the backplane was lost or not reached.
     pub reconnects: u64,
     /// Reads of older parts of the log from the backplane.
@@ -140,6 +142,7 @@ impl Manager {
             duplicates: log.counts.duplicates,
             keys_refused: log.counts.keys_refused,
             unreadable: log.counts.unreadable,
+            damaged: log.counts.damaged,
             reconnects: log.counts.reconnects,
             reads,
             appends: times.succeeded.load(Ordering::Relaxed),

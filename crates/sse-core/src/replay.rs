@@ -52,6 +52,7 @@ impl Order {
         let to = Recipient { id, dialects: &hold.rules.dialects, dialect: slot.stream.dialect };
         let conditions = (log.synced_after(slot.stream.opened_ms), log.remote.is_some());
         let Some(catching) = state.catching() else { return (out, Replayed::Live) };
+        catching.pass_over(&log.holes, &log.window);
         if let Some(segment) = feed {
             catching.feed(segment, &log.window, to, limit, &mut out);
         }

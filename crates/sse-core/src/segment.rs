@@ -1,6 +1,6 @@
 //! A part of the log, as it was read from a backplane.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     client_id::ClientId,
@@ -9,8 +9,8 @@ use crate::{
     target::Target,
 };
 
-/// What a record takes besides its message: itself, and what allocations cost.
-const RECORD_BYTES: usize = 320;
+/// What a record takes besides its message: itself, its place in the index, and what allocations cost.
+const RECORD_BYTES: usize = 336;
 
 /// A logged event.
 #[derive(Debug, Clone)]
@@ -34,11 +34,22 @@ pub(crate) struct Segment {
     pub(crate) after: Cursor,
     pub(crate) last: Position,
     records: Vec<Record>,
+    /// The numbers of the records of each target, so that a stream does not go through what is for others.
+    index: HashMap<Target, Vec<u32>>,
+    bytes: usize,
 }
 
 impl Segment {
     pub(crate) fn new(after: Cursor, last: Position, records: Vec<Record>) -> Self {
-        Self { after, last, records }
+        let mut index: HashMap<Target, Vec<u32>> = HashMap::new();
+        for (number, record) in (0..).zip(&records) {
+            match index.get_mut(&record.target) {
+                Some(numbers) => numbers.push(number),
+                None => drop(index.insert(record.target.clone(), vec![number])),
+            }
+        }
+        let bytes = records.iter().map(Record::bytes).sum();
+        Self { after, last, records, index, bytes }
     }
 
     /// Whether it begins with what follows a position.
@@ -48,13 +59,26 @@ impl Segment {
             && cursor.position < self.last
     }
 
-    /// Its records behind a position.
-    pub(crate) fn behind(&self, position: Position) -> impl Iterator<Item = &Record> {
-        let from = self.records.partition_point(|record| record.position <= position);
-        self.records[from..].iter()
+    pub(crate) fn get(&self, number: u64) -> Option<&Record> {
+        self.records.get(usize::try_from(number).ok()?)
+    }
+
+    /// The numbers of a target's records behind one position, and up to another one.
+    pub(crate) fn numbers<'a>(
+        &'a self,
+        target: &Target,
+        behind: Position,
+        up_to: Option<Position>,
+    ) -> impl Iterator<Item = u64> + use<'a> {
+        let numbers = self.index.get(target).map_or(&[][..], Vec::as_slice);
+        let place = |number: u32| self.records[number as usize].position;
+        let from = numbers.partition_point(|number| place(*number) <= behind);
+        let until =
+            up_to.map_or(numbers.len(), |up_to| numbers.partition_point(|number| place(*number) <= up_to));
+        numbers[from..until.max(from)].iter().map(|number| u64::from(*number))
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.records.iter().map(Record::bytes).sum()
+        self.bytes
     }
 }

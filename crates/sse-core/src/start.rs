@@ -75,7 +75,8 @@ impl Order {
             }
             // Ahead of this node: it may be of another one, or of none. Until that is known nobody can say that everything follows.
             Ok(given) => {
-                let is_there = (log.trimmed()..=window.head()).contains(&given.position);
+                let is_there = (log.trimmed()..=window.head()).contains(&given.position)
+                    && !log.holes.touch(given.position, window.head());
                 (Catching::from(given, targets, window), is_there)
             }
         };

@@ -203,11 +203,6 @@ impl Window {
         }
     }
 
-    /// Passes an entry of the log that is none of ours.
-    pub(crate) fn pass(&mut self, position: Position) {
-        self.head = position;
-    }
-
     /// Forgets some of what is beyond the retention; `true` when nothing is left beyond it.
     pub(crate) fn forget_old(&mut self, now_ms: u64) -> bool {
         for _ in 0..FORGOTTEN_AT_ONCE {

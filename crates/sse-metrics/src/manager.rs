@@ -62,6 +62,10 @@ const LOG_KEYS_REFUSED: Family = Family::counter(
 );
 const LOG_UNREADABLE: Family =
     Family::counter("sse_log_unreadable", "Entries of the event log that could not be read.");
+const LOG_DAMAGED: Family = Family::counter(
+    "sse_log_damaged",
+    "Stretches of the event log that could not be read, each reported to clients by a gap.",
+);
 const LOG_RECONNECTS: Family =
     Family::counter("sse_log_reconnects", "How often the event log was lost or not reached.");
 const LOG_READS: Family =
@@ -109,6 +113,7 @@ fn put_log(families: &mut Families, log: &LogStats) {
     families.put(&LOG_DUPLICATES, [], log.duplicates);
     families.put(&LOG_KEYS_REFUSED, [], log.keys_refused);
     families.put(&LOG_UNREADABLE, [], log.unreadable);
+    families.put(&LOG_DAMAGED, [], log.damaged);
     families.put(&LOG_RECONNECTS, [], log.reconnects);
     families.put(&LOG_READS, [], log.reads);
     families.put_each(&LOG_APPENDS, [("ok", log.appends), ("failed", log.append_failures)]);

@@ -13,7 +13,7 @@ use std::{future::Future, sync::Arc};
 
 use sse_core::{Backplane, Position, Retention};
 
-pub use scripted::{Calls, Rejection, ScriptedBackplane};
+pub use scripted::{Calls, ReadFault, Rejection, ScriptedBackplane};
 #[doc(hidden)]
 pub use stage::check;
 

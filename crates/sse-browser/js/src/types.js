@@ -36,7 +36,7 @@
  * Events that this client will never get.
  *
  * @typedef {object} SSEGap
- * @property {string} reason `overflow`, `trimmed`, `epoch`, `invalid`, `future`.
+ * @property {string} reason `overflow`, `trimmed`, `epoch`, `invalid`, `future`, `damaged`.
  * @property {number | null} [dropped] How many, where it is known.
  * @property {string | null} [from]
  * @property {string | null} [to]

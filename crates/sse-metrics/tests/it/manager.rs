@@ -66,6 +66,7 @@ async fn an_event_log_has_numbers_and_only_where_there_is_one() {
         ("sse_log_duplicates_total", 1.0),
         ("sse_log_keys_refused_total", 1.0),
         ("sse_log_unreadable_total", 0.0),
+        ("sse_log_damaged_total", 0.0),
         ("sse_log_reconnects_total", 0.0),
         ("sse_log_reads_total", 0.0),
         ("sse_log_append_seconds_total", 0.0),

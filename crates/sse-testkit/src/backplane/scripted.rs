@@ -4,6 +4,8 @@ use std::{
     any::Any,
     collections::VecDeque,
     fmt,
+    future::pending,
+    ops::Range,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -14,10 +16,16 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use sse_core::{
-    Appended, Backplane, BackplaneError, Batch, Bounds, Cursor, Lease, MemoryBackplane, NewEntry, Page,
-    ReadLimit, Signals, Tail,
+    Appended, Backplane, BackplaneError, Batch, Bounds, Cursor, Entry, Lease, MemoryBackplane, NewEntry,
+    Page, Position, ReadLimit, Signals, Tail,
 };
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
+
+/// Interval at which a held tail says that it is alive.
+const PULSE: Duration = Duration::from_secs(1);
 
 /// One node's way to a [`MemoryBackplane`], that fails as it is told: to try what an app or a manager does then, in paused time.
 ///
@@ -76,7 +84,29 @@ struct Shared {
     delays: Mutex<VecDeque<Duration>>,
     /// Calls that break the tail.
     cuts: watch::Sender<u64>,
+    /// Parts of the log that cannot be read.
+    broken: Mutex<Vec<(Range<Position>, ReadFault)>>,
+    tails_held: watch::Sender<bool>,
+    read_latency: Mutex<Duration>,
+    reads: AtomicU32,
     held: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
+}
+
+/// The fault of a part of the log, whenever somebody reads there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadFault {
+    /// The backplane says that the entries are damaged, and up to where. A tail that comes there ends, too.
+    Damaged,
+    /// The backplane refuses.
+    Refused,
+    /// The backplane fails, as if it could not be reached.
+    Unavailable,
+    /// The backplane does not answer.
+    Silent,
+    /// The backplane answers with nothing, and says that there is more.
+    Empty,
+    /// The backplane answers with nothing, and says that there is no more.
+    EmptyAtHead,
 }
 
 impl ScriptedBackplane {
@@ -92,6 +122,10 @@ impl ScriptedBackplane {
             lost_signals: AtomicU32::new(0),
             delays: Mutex::default(),
             cuts: watch::Sender::new(0),
+            broken: Mutex::default(),
+            tails_held: watch::Sender::new(false),
+            read_latency: Mutex::default(),
+            reads: AtomicU32::new(0),
             held: Mutex::default(),
         };
         Self { memory, shared: Arc::new(shared) }
@@ -136,6 +170,54 @@ impl ScriptedBackplane {
     /// Delays each of so many calls to come.
     pub fn delay(&self, delays: impl IntoIterator<Item = Duration>) {
         lock(&self.shared.delays).extend(delays);
+    }
+
+    /// Makes what follows positions of a range unreadable: of `a..b`, the entries behind `a` up to and including the one at `b`.
+    pub fn break_reads(&self, places: Range<Position>, fault: ReadFault) {
+        lock(&self.shared.broken).push((places, fault));
+    }
+
+    /// Makes everything readable again.
+    pub fn mend_reads(&self) {
+        lock(&self.shared.broken).clear();
+    }
+
+    /// Whether tails stay alive and bring nothing, as of a node that falls behind.
+    pub fn hold_tails(&self, held: bool) {
+        self.shared.tails_held.send_replace(held);
+    }
+
+    /// Lets each read take so long.
+    pub fn set_read_latency(&self, latency: Duration) {
+        *lock(&self.shared.read_latency) = latency;
+    }
+
+    /// The number of reads so far, those that failed included.
+    #[must_use]
+    pub fn reads(&self) -> u32 {
+        self.shared.reads.load(Ordering::SeqCst)
+    }
+
+    fn fault_behind(&self, position: Position) -> Option<(Range<Position>, ReadFault)> {
+        lock(&self.shared.broken).iter().find(|(places, _)| places.contains(&position)).cloned()
+    }
+
+    /// The entries before the first one that is broken.
+    fn readable(
+        &self,
+        entries: &mut Vec<Entry>,
+        is_broken: impl Fn(ReadFault) -> bool,
+    ) -> Option<Range<Position>> {
+        let broken = lock(&self.shared.broken);
+        let mut cut = None;
+        for (places, _) in broken.iter().filter(|(_, fault)| is_broken(*fault)) {
+            let holds = |entry: &Entry| entry.position > places.start && entry.position <= places.end;
+            if let Some(at) = entries.iter().position(holds) {
+                entries.truncate(at);
+                cut = Some(places.clone());
+            }
+        }
+        cut
     }
 
     /// Holds something as long as it lives.
@@ -216,8 +298,28 @@ impl Backplane for ScriptedBackplane {
     }
 
     async fn read(&self, after: &Cursor, limit: ReadLimit) -> Result<Page, BackplaneError> {
+        self.shared.reads.fetch_add(1, Ordering::SeqCst);
         self.call().await?;
-        self.memory.read(after, limit).await
+        let latency = *lock(&self.shared.read_latency);
+        if !latency.is_zero() {
+            sleep(latency).await;
+        }
+        match self.fault_behind(after.position) {
+            None => {}
+            Some((places, ReadFault::Damaged)) => {
+                return Err(BackplaneError::damaged(places.end, "by script"));
+            }
+            Some((_, ReadFault::Refused)) => return Err(BackplaneError::refused("by script")),
+            Some((_, ReadFault::Unavailable)) => return Err(unavailable()),
+            Some((_, ReadFault::Silent)) => pending().await,
+            Some((_, ReadFault::Empty)) => return Ok(Page::default()),
+            Some((_, ReadFault::EmptyAtHead)) => return Ok(Page { at_head: true, ..Page::default() }),
+        }
+        let mut page = self.memory.read(after, limit).await?;
+        if self.readable(&mut page.entries, |_| true).is_some() {
+            page.at_head = false;
+        }
+        Ok(page)
     }
 
     async fn rewind(&self, entries: u64) -> Result<Cursor, BackplaneError> {
@@ -228,7 +330,17 @@ impl Backplane for ScriptedBackplane {
     async fn tail(&self, after: &Cursor) -> Result<Box<dyn Tail>, BackplaneError> {
         self.call().await?;
         let tail = self.memory.tail(after).await?;
-        Ok(Box::new(Breakable { inner: tail, way: self.clone(), breaks: self.breaks() }))
+        let damaged = match self.fault_behind(after.position) {
+            Some((places, ReadFault::Damaged)) => Some(places.end),
+            _ => None,
+        };
+        Ok(Box::new(Breakable {
+            inner: tail,
+            way: self.clone(),
+            breaks: self.breaks(),
+            damaged,
+            waiting: None,
+        }))
     }
 
     async fn signal(&self, payload: Bytes) -> Result<(), BackplaneError> {
@@ -244,7 +356,13 @@ impl Backplane for ScriptedBackplane {
         self.call().await?;
         self.allows(Calls::Listening)?;
         let signals = self.memory.signals().await?;
-        Ok(Box::new(Breakable { inner: signals, way: self.clone(), breaks: self.breaks() }))
+        Ok(Box::new(Breakable {
+            inner: signals,
+            way: self.clone(),
+            breaks: self.breaks(),
+            damaged: None,
+            waiting: None,
+        }))
     }
 
     async fn hold_lease(&self, lease: Lease, term: Duration) -> Result<(), BackplaneError> {
@@ -267,6 +385,10 @@ impl Backplane for ScriptedBackplane {
 struct Breakable<T: ?Sized> {
     way: ScriptedBackplane,
     breaks: Breaks,
+    /// The end of the damage that comes next.
+    damaged: Option<Position>,
+    /// Entries that are held back.
+    waiting: Option<Batch>,
     inner: Box<T>,
 }
 
@@ -292,11 +414,27 @@ impl Tail for Breakable<dyn Tail> {
         if let Some(delay) = delay {
             sleep(delay).await;
         }
-        tokio::select! {
-            biased;
-            () = self.breaks.broken() => Err(unavailable()),
-            batch = self.inner.next() => batch,
+        let mut held = self.way.shared.tails_held.subscribe();
+        if self.waiting.is_none() && !*held.borrow() {
+            if let Some(to) = self.damaged {
+                return Err(BackplaneError::damaged(to, "by script"));
+            }
+            let batch = tokio::select! {
+                biased;
+                () = self.breaks.broken() => Err(unavailable()),
+                batch = self.inner.next() => batch,
+            }?;
+            self.waiting = Some(batch);
         }
+        if timeout(PULSE, held.wait_for(|held| !held)).await.is_err() {
+            return Ok(Batch::default());
+        }
+        let mut batch = self.waiting.take().unwrap_or_default();
+        if let Some(places) = self.way.readable(&mut batch.entries, |fault| fault == ReadFault::Damaged) {
+            batch.at_head = false;
+            self.damaged = Some(places.end);
+        }
+        Ok(batch)
     }
 }
 

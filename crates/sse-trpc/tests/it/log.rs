@@ -161,8 +161,10 @@ async fn stats_tell_of_the_log() {
     assert_eq!((&log["entries"], &log["duplicates"], &log["resumed"]), (&json!(1), &json!(1), &json!(1)));
     assert!(log["bytes"].as_u64().unwrap() > 0);
     let reasons: Vec<_> = log["gaps"].as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(reasons, ["epoch", "future", "invalid", "overflow", "trimmed"]);
-    for number in ["replayed", "unreadable", "reconnects", "reads", "appends", "appendFailures", "appendMs"] {
+    assert_eq!(reasons, ["damaged", "epoch", "future", "invalid", "overflow", "trimmed"]);
+    for number in
+        ["replayed", "unreadable", "damaged", "reconnects", "reads", "appends", "appendFailures", "appendMs"]
+    {
         assert!(log[number].is_u64(), "{number}");
     }
     assert_eq!(Api::open().query("sse.getStats", json!({})).await.data().get("log"), None);
@@ -262,6 +264,12 @@ fn what_a_backplane_says_stays_inside() {
     assert_eq!(
         Error::from(PublishError::Unavailable { retry_after, source }),
         expected.retry_after(retry_after)
+    );
+    let id = EventId::new("7f3a-12").unwrap();
+    let message = "the event log has the event as 7f3a-12, and it was not delivered in time";
+    assert_eq!(
+        Error::from(PublishError::Unconfirmed { id, retry_after }),
+        Error::new(Code::ServiceUnavailable, message).retry_after(retry_after)
     );
 }
 
