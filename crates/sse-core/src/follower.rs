@@ -406,7 +406,11 @@ impl Follower {
 
     async fn pass_on(&mut self, inner: &Arc<Inner>, entry: &Entry) -> Result<(), Gone> {
         let Some(at) = &self.at else { return Ok(()) };
-        let Some(envelope) = inner.read_envelope(&at.epoch, at.position, entry) else { return Ok(()) };
+        let Some(envelope) = inner.read_envelope(&at.epoch, at.position, entry) else {
+            let pass = |log: &mut Log| log.window.pass(entry.position);
+            self.turn.hold(inner, |order, _| order.log.as_mut().map(pass))?;
+            return Ok(());
+        };
         let Envelope { ticket, published_at, target, except, event } = envelope;
         let collapse = inner.collapse(&event);
         let age = unix_ms().saturating_sub(published_at);

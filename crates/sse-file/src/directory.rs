@@ -1,4 +1,4 @@
-//! The directory of a log: `LOCK`, `META`, and its segments.
+//! The directory of a log: `LOCK`, `META`, `END`, and its segments.
 
 use std::{
     ffi::OsStr,
@@ -120,7 +120,7 @@ fn first(path: &Path) -> Option<u64> {
 }
 
 /// What is published may be for few eyes.
-fn private() -> OpenOptions {
+pub(crate) fn private() -> OpenOptions {
     #[cfg_attr(not(unix), expect(unused_mut, reason = "there are no modes"))]
     let mut options = OpenOptions::new();
     #[cfg(unix)]

@@ -42,7 +42,8 @@ pub enum OpenError {
 
 /// A place on disk that does not say what was written there.
 ///
-/// Found when a log is opened or, in older segments, when somebody reads there; a [`BackplaneError::Refused`] has it for its source then.
+/// Found when a log is opened or, in older segments, when somebody reads there; a [`BackplaneError::Damaged`](sse_core::BackplaneError::Damaged)
+/// has it for its source then.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{file} is damaged at byte {offset}: {what}")]
 pub struct Damage {
@@ -83,11 +84,21 @@ impl From<ReadError> for OpenError {
     }
 }
 
-impl From<ReadError> for BackplaneError {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Damaged(damage) => refused(damage.to_string(), damage),
-            ReadError::Io { .. } => blocked("the log cannot be read", error),
+impl ReadError {
+    /// Whether it may be otherwise the next time: the system has no room for another open file, or the like.
+    pub(crate) fn is_passing(&self) -> bool {
+        /// A device that does not give what it was given.
+        const EIO: i32 = 5;
+        let Self::Io { source, .. } = self else { return false };
+        let lasts = [io::ErrorKind::NotFound, io::ErrorKind::PermissionDenied, io::ErrorKind::IsADirectory];
+        !lasts.contains(&source.kind()) && source.raw_os_error() != Some(EIO)
+    }
+
+    /// A file and an offset, by which it is known again.
+    pub(crate) fn place(&self) -> (PathBuf, u64) {
+        match self {
+            Self::Damaged(damage) => (damage.file.clone(), damage.offset),
+            Self::Io { path, .. } => (path.clone(), 0),
         }
     }
 }

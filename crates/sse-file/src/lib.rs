@@ -3,6 +3,7 @@
 mod backplane;
 mod config;
 mod directory;
+mod end;
 mod error;
 mod failure;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod queue;
 mod record;
 mod recovery;
 mod retention;
+mod runs;
 mod segment;
 mod tail;
 mod writer;

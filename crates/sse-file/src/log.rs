@@ -1,21 +1,37 @@
 //! What readers see of a log.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{HashSet, VecDeque},
+    error::Error,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use parking_lot::Mutex;
-use sse_core::{BackplaneError, Bounds, Cursor, Entry, Epoch, Page, Position, ReadLimit};
+use sse_core::{BackplaneError, Bounds, Cursor, Entry, Epoch, Page, ReadLimit};
 use tokio::{
     sync::{Semaphore, watch},
     time::timeout,
 };
+use tracing::error;
 
-use crate::{error::ReadError, page::PageBuilder, record::Seal, segment::Segment};
+use crate::{
+    error::ReadError,
+    page::PageBuilder,
+    record::Seal,
+    runs::{Found, Runs},
+    segment::{Reading, Segment, Unreadable},
+};
 
 /// Reads from disk at a time.
 const READERS: usize = 8;
 
 /// No call waits longer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Maximum number of damaged places that are told apart.
+const MOST_KNOWN: usize = 1000;
 
 /// What an entry takes in memory besides its payload.
 const ENTRY_BYTES: usize = 64;
@@ -25,11 +41,14 @@ const ENTRY_BYTES: usize = 64;
 pub(crate) struct Log {
     pub(crate) epoch: Epoch,
     pub(crate) seal: Seal,
+    pub(crate) runs: Runs,
     /// Bytes between two points of a segment's index.
     pub(crate) step: u64,
     recent_bytes: usize,
     state: Mutex<State>,
     status: watch::Sender<Status>,
+    /// Damaged places that the operator has been told of.
+    known: Mutex<HashSet<(PathBuf, u64)>>,
     readers: Arc<Semaphore>,
 }
 
@@ -59,18 +78,24 @@ impl State {
         self.segments.front().map_or(self.head, |segment| segment.first - 1)
     }
 
-    fn check(&self, epoch: &Epoch, after: &Cursor) -> Result<u64, BackplaneError> {
+    fn check(&self, epoch: &Epoch, runs: &Runs, after: &Cursor) -> Result<u64, BackplaneError> {
         if after.epoch != *epoch {
             return Err(BackplaneError::Epoch { current: epoch.clone() });
         }
-        let (trimmed, head) = (Position::from(self.trimmed()), Position::from(self.head));
+        let (trimmed, head) = (runs.position(self.trimmed()), runs.head(self.head));
         if after.position < trimmed {
             return Err(BackplaneError::Trimmed { trimmed });
         }
         if after.position > head {
             return Err(BackplaneError::Future { head });
         }
-        Ok(after.position.minor())
+        match runs.find(after.position) {
+            Found::At(sequence) => Ok(sequence),
+            Found::Lost(next) => {
+                Err(BackplaneError::damaged(runs.before(next), "the end of the log was lost there"))
+            }
+            Found::Future => Err(BackplaneError::Future { head }),
+        }
     }
 
     /// A page, if it begins in memory.
@@ -88,9 +113,11 @@ impl State {
         Some(page.build(self.head, after))
     }
 
-    fn segment_of(&self, sequence: u64) -> Option<Arc<Segment>> {
+    /// The segment that an entry is in, and the last entry that is to be in it.
+    fn segment_of(&self, sequence: u64) -> Option<(Arc<Segment>, u64)> {
         let behind = self.segments.partition_point(|segment| segment.first <= sequence);
-        self.segments.get(behind.checked_sub(1)?).cloned()
+        let last = self.segments.get(behind).map_or(self.head, |next| next.first - 1);
+        Some((Arc::clone(self.segments.get(behind.checked_sub(1)?)?), last.min(self.head)))
     }
 }
 
@@ -98,6 +125,7 @@ impl Log {
     pub(crate) fn new(
         epoch: Epoch,
         seal: Seal,
+        runs: Runs,
         step: u64,
         segments: VecDeque<Arc<Segment>>,
         head: u64,
@@ -106,27 +134,32 @@ impl Log {
         Self {
             epoch,
             seal,
+            runs,
             step,
             recent_bytes,
             state: Mutex::new(State { segments, head, recent: VecDeque::new(), recent_bytes: 0 }),
             status: watch::Sender::new(Status { head, is_closed: false }),
+            known: Mutex::default(),
             readers: Arc::new(Semaphore::new(READERS)),
         }
     }
 
     pub(crate) fn bounds(&self) -> Bounds {
         let state = self.state.lock();
-        Bounds { epoch: self.epoch.clone(), trimmed: state.trimmed().into(), head: state.head.into() }
+        let (trimmed, head) = (self.runs.position(state.trimmed()), self.runs.head(state.head));
+        Bounds { epoch: self.epoch.clone(), trimmed, head }
     }
 
     pub(crate) fn rewind(&self, entries: u64) -> Cursor {
         let state = self.state.lock();
-        let position = state.head.saturating_sub(entries).max(state.trimmed());
-        Cursor::new(self.epoch.clone(), position.into())
+        let sequence = state.head.saturating_sub(entries).max(state.trimmed());
+        let is_at_head = sequence == state.head;
+        let position = if is_at_head { self.runs.head(sequence) } else { self.runs.before(sequence + 1) };
+        Cursor::new(self.epoch.clone(), position)
     }
 
     pub(crate) fn check(&self, after: &Cursor) -> Result<(), BackplaneError> {
-        self.state.lock().check(&self.epoch, after).map(drop)
+        self.state.lock().check(&self.epoch, &self.runs, after).map(drop)
     }
 
     pub(crate) fn status(&self) -> watch::Receiver<Status> {
@@ -141,7 +174,7 @@ impl Log {
     ) -> Result<Page, BackplaneError> {
         let from = {
             let state = self.state.lock();
-            let from = state.check(&self.epoch, after)?;
+            let from = state.check(&self.epoch, &self.runs, after)?;
             if let Some(page) = state.recent(from, limit) {
                 return Ok(page);
             }
@@ -162,7 +195,7 @@ impl Log {
         read.await.map_err(|error| BackplaneError::unavailable(Duration::from_secs(1), error))?
     }
 
-    fn read(&self, after: u64, limit: ReadLimit) -> Result<Page, BackplaneError> {
+    pub(crate) fn read(&self, after: u64, limit: ReadLimit) -> Result<Page, BackplaneError> {
         let mut page = PageBuilder::new(limit);
         loop {
             let at = page.last().unwrap_or(after);
@@ -170,26 +203,43 @@ impl Log {
             let (head, trimmed) = (state.head, state.trimmed());
             let is_trimmed = at < trimmed;
             if is_trimmed && page.is_empty() {
-                return Err(BackplaneError::Trimmed { trimmed: trimmed.into() });
+                return Err(BackplaneError::Trimmed { trimmed: self.runs.position(trimmed) });
             }
             let segment = state.segment_of(at + 1).filter(|_| at < head && !is_trimmed && !page.is_full());
             drop(state);
-            let Some(segment) = segment else {
+            let Some((segment, last)) = segment else {
                 return Ok(page.build(head, after));
             };
-            match segment.read(self.seal, self.step, (at, head), &mut page) {
+            let reading = Reading { seal: self.seal, step: self.step, runs: &self.runs, last };
+            match segment.read(reading, at, &mut page) {
                 Ok(()) => {}
                 // It went while it was being read, which the next look says.
-                Err(ReadError::Io { .. }) if !self.holds(&segment) => {}
-                Err(error) => return Err(error.into()),
+                Err(Unreadable { error: ReadError::Io { .. }, .. }) if !self.holds(&segment) => {}
+                // Whoever goes on behind the page comes to it.
+                Err(_) if !page.is_empty() => return Ok(page.build(head, after)),
+                Err(Unreadable { error, .. }) if error.is_passing() => {
+                    return Err(BackplaneError::unavailable(Duration::from_secs(1), error));
+                }
+                Err(Unreadable { up_to, error }) => return Err(self.damaged(at + 1, up_to, error)),
             }
         }
+    }
+
+    /// Tells the operator, once for each place.
+    fn damaged(&self, from: u64, up_to: u64, error: ReadError) -> BackplaneError {
+        let (file, offset) = error.place();
+        let mut known = self.known.lock();
+        if known.len() < MOST_KNOWN && known.insert((file.clone(), offset)) {
+            let (file, problem) = (file.display(), &error as &dyn Error);
+            error!(%file, offset, from, up_to, error = problem, "failed to read entries of an event log: they are passed over");
+        }
+        BackplaneError::damaged(self.runs.before(up_to + 1), error)
     }
 
     /// The segment that an entry is in.
     #[cfg(test)]
     pub(crate) fn segment(&self, sequence: u64) -> Option<Arc<Segment>> {
-        self.state.lock().segment_of(sequence)
+        self.state.lock().segment_of(sequence).map(|(segment, _)| segment)
     }
 
     fn holds(&self, segment: &Segment) -> bool {
@@ -228,8 +278,8 @@ impl Log {
     pub(crate) fn forget_oldest(&self) {
         let mut state = self.state.lock();
         state.segments.pop_front();
-        let trimmed = Position::from(state.trimmed());
-        while let Some(entry) = state.recent.pop_front_if(|entry| entry.position <= trimmed) {
+        let trimmed = state.trimmed();
+        while let Some(entry) = state.recent.pop_front_if(|entry| entry.position.minor() <= trimmed) {
             state.recent_bytes -= ENTRY_BYTES + entry.payload.len();
         }
     }

@@ -4,11 +4,19 @@ use std::path::Path;
 
 use sse_core::Epoch;
 
-use crate::{config::SyncPolicy, error::Damage, record::Seal};
+use crate::{
+    config::SyncPolicy,
+    error::Damage,
+    record::Seal,
+    runs::{Run, Runs},
+};
 
 pub(crate) const META: &str = "META";
 
-const FIRST_LINE: &str = "sse-file 1";
+const FIRST_LINE: &str = "sse-file 2";
+
+/// That of logs that know nothing of openings and ends.
+const OLD_FIRST_LINE: &str = "sse-file 1";
 
 /// Which log it is, and how the one who last had it open left it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +27,11 @@ pub(crate) struct Meta {
     /// Since when the machine has been up, in its own words.
     pub(crate) boot: Option<String>,
     pub(crate) left: Left,
+    /// The number in the name of the segment that was begun last; zero if that is not known.
+    pub(crate) newest: u64,
+    /// The number of the last entry, of a log that was closed.
+    pub(crate) end: Option<u64>,
+    pub(crate) runs: Runs,
 }
 
 /// How a log was left.
@@ -52,7 +65,15 @@ impl Left {
 impl Meta {
     /// A log that was never there.
     pub(crate) fn new(sync: SyncPolicy) -> Self {
-        Self { seal: Seal(rand::random()), epoch: Epoch::random(), boot: boot(), left: Left::open(sync) }
+        Self {
+            seal: Seal(rand::random()),
+            epoch: Epoch::random(),
+            boot: boot(),
+            left: Left::open(sync),
+            newest: 1,
+            end: None,
+            runs: Runs::new(),
+        }
     }
 
     /// Whether the machine may have gone down with what was acknowledged.
@@ -62,8 +83,14 @@ impl Meta {
 
     pub(crate) fn to_text(&self) -> String {
         let boot = self.boot.as_deref().unwrap_or("-");
-        let (log, epoch, left) = (self.seal.0, &self.epoch, self.left.word());
-        let text = format!("{FIRST_LINE}\nlog {log:016x}\nepoch {epoch}\nboot {boot}\nleft {left}\n");
+        let (log, epoch, left, newest) = (self.seal.0, &self.epoch, self.left.word(), self.newest);
+        let end = self.end.map_or("-".to_owned(), |end| end.to_string());
+        let mut text = format!(
+            "{FIRST_LINE}\nlog {log:016x}\nepoch {epoch}\nboot {boot}\nleft {left}\nnewest {newest}\nend {end}\n"
+        );
+        for Run { first, mark, after_loss } in self.runs.iter() {
+            text.push_str(&format!("run {first} {mark} {}\n", if after_loss { "lost" } else { "-" }));
+        }
         let checksum = crc32c::crc32c(text.as_bytes());
         format!("{text}crc {checksum:08x}\n")
     }
@@ -74,7 +101,7 @@ impl Meta {
         if !text.starts_with("sse-file ") {
             return Err(damaged("not the file that a log has under this name"));
         }
-        if text.lines().next() != Some(FIRST_LINE) {
+        if !text.lines().next().is_some_and(|line| [FIRST_LINE, OLD_FIRST_LINE].contains(&line)) {
             return Err(damaged("written by another version of this library"));
         }
         Self::read(text).ok_or_else(|| damaged("not what was written there"))
@@ -86,15 +113,37 @@ impl Meta {
         if checksum != format!("{:08x}", crc32c::crc32c(content_bytes)) {
             return None;
         }
-        let mut lines = content.lines().skip(1);
+        let mut lines = content.lines();
+        let is_old = lines.next()? == OLD_FIRST_LINE;
         let mut field = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ');
         let seal = Seal(u64::from_str_radix(field("log")?, 16).ok()?);
         let epoch = Epoch::new(field("epoch")?).ok()?;
         let boot = Some(field("boot")?).filter(|boot| *boot != "-").map(str::to_owned);
         let left = field("left")?;
         let (left, _) = Left::ALL.into_iter().find(|(_, word)| *word == left)?;
-        Some(Self { seal, epoch, boot, left })
+        let known = Self { seal, epoch, boot, left, newest: 0, end: None, runs: Runs::new() };
+        if is_old {
+            return Some(known);
+        }
+        let newest = field("newest")?.parse().ok()?;
+        let end = match field("end")? {
+            "-" => None,
+            end => Some(end.parse().ok()?),
+        };
+        let runs = lines.map(read_run).collect::<Option<Vec<_>>>()?;
+        Some(Self { newest, end, runs: Runs::of(runs)?, ..known })
     }
+}
+
+fn read_run(line: &str) -> Option<Run> {
+    let mut words = line.strip_prefix("run ")?.split(' ');
+    let (first, mark, loss) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?, words.next()?);
+    let after_loss = match loss {
+        "lost" => true,
+        "-" => false,
+        _ => return None,
+    };
+    words.next().is_none().then_some(Run { first, mark, after_loss })
 }
 
 /// What is another one after each start of the machine.
@@ -118,10 +167,22 @@ mod tests {
     fn it_reads_as_it_is_written() {
         for (left, _) in Left::ALL {
             for boot in [None, Some("7c5e-1".to_owned())] {
-                let meta = Meta { boot, left, ..Meta::new(SyncPolicy::Never) };
+                let mut meta = Meta { boot, left, ..Meta::new(SyncPolicy::Never) };
+                assert_eq!(parse(meta.to_text().as_bytes()), Ok(meta.clone()));
+                (meta.newest, meta.end) = (7, Some(12));
+                meta.runs.begin(8, true);
+                meta.runs.begin(13, false);
                 assert_eq!(parse(meta.to_text().as_bytes()), Ok(meta));
             }
         }
+    }
+
+    #[test]
+    fn a_log_of_before_there_were_openings_is_read() {
+        let text = "sse-file 1\nlog 00000000000000ff\nepoch 7f3a\nboot -\nleft closed\n";
+        let meta = parse(format!("{text}crc {:08x}\n", crc32c::crc32c(text.as_bytes())).as_bytes()).unwrap();
+        assert_eq!((meta.seal, meta.left, meta.newest, meta.end), (Seal(255), Left::Closed, 0, None));
+        assert_eq!(meta.runs, Runs::new());
     }
 
     #[test]

@@ -56,6 +56,17 @@ pub(crate) enum Flaw {
     Io(io::Error),
 }
 
+impl Flaw {
+    /// The fault in words.
+    pub(crate) fn what(&self) -> &'static str {
+        match self {
+            Self::Short => "a record that is cut",
+            Self::Wrong(what) => what,
+            Self::Io(_) => "a record that the system does not give",
+        }
+    }
+}
+
 impl Record {
     #[cfg(test)]
     fn encoded_bytes(key: Option<&str>, payload: &[u8]) -> usize {
@@ -126,7 +137,7 @@ impl<R: Read> Records<R> {
 
     /// The next record, nothing at the end. After a flaw there is nothing more to be read.
     pub(crate) fn next(&mut self) -> Result<Option<Record>, Flaw> {
-        let left = self.end - self.offset;
+        let left = self.end.saturating_sub(self.offset);
         if left == 0 {
             return Ok(None);
         }
@@ -155,6 +166,11 @@ impl<R: Read> Records<R> {
             _ => Flaw::Io(error),
         })
     }
+}
+
+/// The length of the body that a head says follows it; `None` if the bytes are no head of this log.
+pub(crate) fn body_length(seal: Seal, head: &[u8; HEAD_BYTES]) -> Option<u64> {
+    parse_head(seal, head).ok().map(|(length, _)| u64::from(length))
 }
 
 fn parse_head(seal: Seal, head: &[u8; HEAD_BYTES]) -> Result<(u32, u32), Flaw> {

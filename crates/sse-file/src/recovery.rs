@@ -2,26 +2,28 @@
 
 use std::{
     collections::VecDeque,
+    error::Error,
     fs::{self, File},
-    io::{self, Read, Seek, SeekFrom},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, UNIX_EPOCH},
 };
 
-use memchr::memmem;
 use sse_core::{Epoch, KEY_WINDOW, RecentKeys, unix_ms};
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     config::FileConfig,
     directory::Directory,
+    end::{END, EndMark},
     error::{Damage, OpenError, ReadError},
     index::Index,
     key_files::KeyFiles,
     meta::{Left, META, Meta, boot},
-    record::{Flaw, MARKER, Record, Records, Seal},
+    record::{Flaw, Record, Seal},
+    runs::Runs,
     segment::{Content, HEADER_BYTES, Header, Scan, Segment, scan},
 };
 
@@ -30,6 +32,7 @@ use crate::{
 pub(crate) struct Recovered {
     pub(crate) directory: Directory,
     pub(crate) meta: Meta,
+    pub(crate) end_mark: EndMark,
     /// One at least.
     pub(crate) segments: VecDeque<Arc<Segment>>,
     pub(crate) keys: RecentKeys<u64>,
@@ -43,10 +46,10 @@ pub(crate) fn index_step(config: &FileConfig) -> u64 {
 
 pub(crate) fn recover(directory: Directory, config: &FileConfig) -> Result<Recovered, OpenError> {
     let path = directory.file(META);
-    let found = directory.segments()?;
+    let files = directory.segments()?;
     let meta = match fs::read(&path) {
         Ok(text) => Meta::parse(&text, &path)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && found.is_empty() => {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && files.is_empty() => {
             return create(directory, config);
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -55,11 +58,51 @@ pub(crate) fn recover(directory: Directory, config: &FileConfig) -> Result<Recov
         }
         Err(error) => return Err(OpenError::io(path)(error)),
     };
+    let mut found = Vec::with_capacity(files.len());
+    for (name, file) in files {
+        found.extend(look_at(name, file, &meta)?);
+    }
     if found.is_empty() {
         warn!(dir = %directory.path().display(), "the entries of an event log were taken away: it begins anew");
         return create(directory, config);
     }
+    found.windows(2).for_each(check_neighbours);
     restore(directory, meta, &found, config)
+}
+
+/// A segment's file.
+#[derive(Debug)]
+struct Found {
+    path: PathBuf,
+    header: Header,
+    bytes: u64,
+    /// Whether the header is what was written there. Otherwise the file is known by its name alone.
+    is_sound: bool,
+}
+
+/// Looks at the file of a segment; `None` if it is none of this log.
+fn look_at(name: u64, path: PathBuf, meta: &Meta) -> Result<Option<Found>, OpenError> {
+    let damage = match Header::read(&path, meta.seal) {
+        Ok((header, bytes)) if header.first == name => {
+            return Ok(Some(Found { path, header, bytes, is_sound: true }));
+        }
+        Ok(_) => {
+            warn!(file = %path.display(), "passed over a segment of an event log that has another one's name");
+            return Ok(None);
+        }
+        Err(ReadError::Damaged(damage)) => damage,
+        Err(error) => return Err(error.into()),
+    };
+    if meta.newest > 0 && name > meta.newest {
+        warn!(file = %path.display(), error = &damage as &dyn Error, "passed over a file that is no segment of the event log");
+        return Ok(None);
+    }
+    error!(file = %path.display(), offset = damage.offset, what = damage.what, "the header of a segment of an event log is damaged");
+    let file = fs::metadata(&path).map_err(OpenError::io(&path))?;
+    let modified = file.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    let created_ms = modified.map_or_else(unix_ms, |at| u64::try_from(at.as_millis()).unwrap_or(u64::MAX));
+    let header = Header { first: name, created_ms, previous_first: 0, previous_bytes: 0 };
+    Ok(Some(Found { path, header, bytes: file.len(), is_sound: false }))
 }
 
 fn create(directory: Directory, config: &FileConfig) -> Result<Recovered, OpenError> {
@@ -67,12 +110,11 @@ fn create(directory: Directory, config: &FileConfig) -> Result<Recovered, OpenEr
     let path = directory.file(META);
     directory.write(&path, meta.to_text().as_bytes()).map_err(OpenError::io(path))?;
     let header = Header { first: 1, created_ms: unix_ms(), previous_first: 0, previous_bytes: 0 };
-    let path = directory.segment(header.first);
-    directory.write(&path, &header.to_bytes(meta.seal)).map_err(OpenError::io(&path))?;
-    let segment = Segment::new(header, path, empty(header, config));
+    let segment = begin(&directory, meta.seal, header, config)?;
     let segments = VecDeque::from([Arc::new(segment)]);
+    let (end_mark, _) = open_end_mark(&directory, meta.seal)?;
     let (keys, key_files) = (RecentKeys::default(), KeyFiles::default());
-    Ok(Recovered { directory, meta, segments, keys, key_files })
+    Ok(Recovered { directory, meta, end_mark, segments, keys, key_files })
 }
 
 /// A segment that was just begun.
@@ -84,53 +126,112 @@ pub(crate) fn empty(header: Header, config: &FileConfig) -> Content {
 fn restore(
     directory: Directory,
     mut meta: Meta,
-    found: &[(u64, PathBuf)],
+    found: &[Found],
     config: &FileConfig,
 ) -> Result<Recovered, OpenError> {
-    let read = |(_, path): &(u64, PathBuf)| Ok((path.clone(), Header::read(path, meta.seal)?));
-    let found = found.iter().map(read).collect::<Result<Vec<_>, ReadError>>()?;
-    found.windows(2).try_for_each(check_neighbours)?;
     let mut recovery = Recovery {
         seal: meta.seal,
         step: index_step(config),
         keys: RecentKeys::default(),
         now_ms: unix_ms(),
     };
-    let (now, now_ms, first) = (Instant::now(), recovery.now_ms, found[0].1.0.first);
+    let (now, now_ms, first) = (Instant::now(), recovery.now_ms, found[0].header.first);
     let key_files = KeyFiles::read(&directory, meta.seal, first, now_ms, |record| {
         remember(&mut recovery.keys, record, now, now_ms);
     })?;
     let mut segments = VecDeque::with_capacity(found.len() + 1);
     for pair in found.windows(2) {
-        segments.push_back(Arc::new(recovery.full(&pair[0], &pair[1].1.0)?));
+        segments.push_back(Arc::new(recovery.full(&pair[0], &pair[1].header)?));
     }
-    let (last, ending) = recovery.last(&found[found.len() - 1])?;
-    segments.push_back(Arc::new(last));
-    if ending == Ending::Doubtful || meta.may_have_lost() {
+    let newest = &found[found.len() - 1];
+    let last = recovery.last(newest)?;
+    let (end_mark, noted) = open_end_mark(&directory, meta.seal)?;
+    let (next, after_loss) = meta.goes_on_with(newest.header.first, &last, noted);
+    if meta.is_older_than(newest.header.first, last.end) {
         let dir = directory.path().display();
-        warn!(%dir, "the end of an event log may be lost, so it has a new epoch, and whoever returns is told of a gap");
-        meta.epoch = Epoch::random();
+        error!(%dir, "the entries of an event log are newer than its META, so it has a new epoch, and whoever returns is told of a gap");
+        (meta.epoch, meta.runs) = (Epoch::random(), Runs::new());
     }
+    if after_loss {
+        let (dir, end) = (directory.path().display(), last.end);
+        error!(%dir, end, next, "an event log has lost its end: clients are told of a gap");
+    }
+    // Behind anything doubtful a new segment begins. Without an entry, that takes the name of the old one.
+    let goes_on = !after_loss && newest.is_sound && !last.is_doubtful;
+    if goes_on || next > newest.header.first {
+        let content = Content { entries: next - newest.header.first, ..last.content };
+        let segment = Segment::new(newest.header, newest.path.clone(), content);
+        segments.push_back(Arc::new(segment));
+    }
+    if !goes_on {
+        let previous = segments.back().map(|segment| (segment.first, segment.size().1));
+        let (previous_first, previous_bytes) = previous.unwrap_or_default();
+        let header = Header { first: next, created_ms: unix_ms(), previous_first, previous_bytes };
+        segments.push_back(Arc::new(begin(&directory, meta.seal, header, config)?));
+    }
+    meta.newest = segments.back().map_or(next, |segment| segment.first);
+    meta.runs.trim(segments.front().map_or(next, |segment| segment.first) - 1);
+    meta.runs.begin(next, after_loss);
     meta.boot = boot();
     meta.left = Left::open(config.sync);
+    meta.end = None;
     let path = directory.file(META);
     directory.write(&path, meta.to_text().as_bytes()).map_err(OpenError::io(path))?;
-    Ok(Recovered { directory, meta, segments, keys: recovery.keys, key_files })
+    Ok(Recovered { directory, meta, end_mark, segments, keys: recovery.keys, key_files })
 }
 
-type Found = (PathBuf, (Header, u64));
+fn open_end_mark(directory: &Directory, seal: Seal) -> Result<(EndMark, Option<u64>), OpenError> {
+    EndMark::open(directory, seal).map_err(OpenError::io(directory.file(END)))
+}
+
+fn begin(
+    directory: &Directory,
+    seal: Seal,
+    header: Header,
+    config: &FileConfig,
+) -> Result<Segment, OpenError> {
+    let path = directory.segment(header.first);
+    directory.write(&path, &header.to_bytes(seal)).map_err(OpenError::io(&path))?;
+    Ok(Segment::new(header, path, empty(header, config)))
+}
+
+impl Meta {
+    /// The number of the next entry, and whether something may have been lost before it: then it stands behind everything that was given out, as far as
+    /// that is known, and behind one more at least.
+    fn goes_on_with(&self, newest: u64, last: &Last, noted: Option<u64>) -> (u64, bool) {
+        let end = last.end;
+        let closed_at = self.end.filter(|_| self.left == Left::Closed);
+        // While the log was open, what is noted may be older than the end that there was.
+        let known = closed_at.max(noted).unwrap_or_default();
+        let is_doubtful = last.is_doubtful || self.may_have_lost() || newest < self.newest;
+        if end < known || (closed_at.is_none() && is_doubtful) {
+            (known.max(self.newest).max(end + u64::from(closed_at.is_none())) + 1, true)
+        } else {
+            (end + 1, false)
+        }
+    }
+
+    /// Whether entries were appended since that `META` does not know of: it is a copy of another time.
+    fn is_older_than(&self, newest: u64, end: u64) -> bool {
+        let known = self.end.filter(|_| self.left == Left::Closed);
+        known.is_some_and(|known| end > known) || (self.newest > 0 && newest > self.newest && end >= newest)
+    }
+}
 
 /// A segment says how long the one before it was when it ended.
-fn check_neighbours(pair: &[Found]) -> Result<(), Damage> {
-    let [(path, (header, bytes)), (next_path, (next, _))] = pair else { return Ok(()) };
-    if next.previous_first != header.first || next.first <= header.first {
-        return Err(Damage { file: next_path.clone(), offset: 0, what: "the segment before it is missing" });
+fn check_neighbours(pair: &[Found]) {
+    let [found, next] = pair else { return };
+    if !next.is_sound {
+        return;
     }
-    if next.previous_bytes != *bytes {
-        let offset = next.previous_bytes.min(*bytes);
-        return Err(Damage { file: path.clone(), offset, what: "not as long as it was" });
+    let file = found.path.display();
+    if next.header.previous_first != found.header.first {
+        let file = next.path.display();
+        error!(%file, "the segment of an event log before this one is missing: clients are told of a gap");
+    } else if next.header.previous_bytes != found.bytes {
+        let (bytes, before) = (found.bytes, next.header.previous_bytes);
+        error!(%file, bytes, before, "a segment of an event log is not as long as it was");
     }
-    Ok(())
 }
 
 /// Remembers the key of a record, if there is one and it counts.
@@ -148,46 +249,51 @@ struct Recovery {
     now_ms: u64,
 }
 
-/// What the end of a log says of what was acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
-    /// It is there, as far as anybody can tell.
-    Whole,
-    /// What stood there last was not as it was written; that may have been acknowledged.
-    Doubtful,
+/// The segment that was being written, as it was found.
+#[derive(Debug)]
+struct Last {
+    content: Content,
+    /// The number of its last entry.
+    end: u64,
+    /// Whether what stood there last was not as it was written; that may have been acknowledged.
+    is_doubtful: bool,
 }
 
 impl Recovery {
     /// A segment with another behind it: read now only if its keys still count.
-    fn full(&mut self, (path, (header, bytes)): &Found, next: &Header) -> Result<Segment, OpenError> {
+    fn full(&mut self, found: &Found, next: &Header) -> Result<Segment, OpenError> {
+        let Found { path, header, bytes, .. } = found;
         let entries = next.first - header.first;
-        let content = Content { entries, bytes: *bytes, last_ms: next.created_ms, index: None };
-        if u128::from(self.now_ms.saturating_sub(content.last_ms)) >= KEY_WINDOW.as_millis() {
-            return Ok(Segment::new(*header, path.clone(), content));
+        let mut content = Content { entries, bytes: *bytes, last_ms: next.created_ms, index: None };
+        if u128::from(self.now_ms.saturating_sub(content.last_ms)) < KEY_WINDOW.as_millis() {
+            let scan = self.scan(path, header, *bytes)?;
+            if scan.ending.is_some() {
+                error!(file = %path.display(), offset = scan.content.bytes, "entries at the end of a segment of an event log are damaged");
+            }
+            content.index = scan.content.index;
         }
-        let Scan { content, flaw } = self.scan(path, header, *bytes)?;
-        let what = match flaw {
-            None if content.entries == entries => return Ok(Segment::new(*header, path.clone(), content)),
-            Some(Flaw::Wrong(what)) => what,
-            Some(_) => "a record that is cut",
-            None => "entries are missing at its end",
-        };
-        Err(Damage { file: path.clone(), offset: content.bytes, what }.into())
+        Ok(Segment::new(*header, path.clone(), content))
     }
 
     /// The segment that was being written.
-    fn last(&mut self, (path, (header, bytes)): &Found) -> Result<(Segment, Ending), OpenError> {
-        let Scan { content, flaw } = self.scan(path, header, *bytes)?;
+    fn last(&mut self, found: &Found) -> Result<Last, OpenError> {
+        let Found { path, header, bytes, is_sound } = found;
+        let Scan { mut content, last, ending, .. } = self.scan(path, header, *bytes)?;
         let offset = content.bytes;
-        let ending = match flaw {
-            Some(Flaw::Wrong(what)) => {
-                if self.was_synced(path, offset)? {
-                    return Err(Damage { file: path.clone(), offset, what }.into());
-                }
-                Ending::Doubtful
+        let is_doubtful = match ending {
+            None => !is_sound,
+            // What was being written when the process died. A file without its header was not being written.
+            Some(Flaw::Short) if *is_sound => false,
+            Some(flaw) => {
+                error!(file = %path.display(), offset, what = flaw.what(), "the end of an event log is damaged");
+                true
             }
-            None | Some(_) => Ending::Whole,
         };
+        if is_doubtful || !is_sound {
+            // It stays as it is, and nothing is written behind it.
+            content.bytes = *bytes;
+            return Ok(Last { content, end: last, is_doubtful });
+        }
         let synced = File::options().write(true).open(path).and_then(|file| {
             if offset < *bytes {
                 let file_name = path.display();
@@ -198,32 +304,18 @@ impl Recovery {
             file.sync_all()
         });
         synced.map_err(OpenError::io(path))?;
-        Ok((Segment::new(*header, path.clone(), content), ending))
+        Ok(Last { content, end: last, is_doubtful })
     }
 
     fn scan(&mut self, path: &Path, header: &Header, bytes: u64) -> Result<Scan, OpenError> {
         let (now, now_ms) = (Instant::now(), self.now_ms);
         let keys = &mut self.keys;
-        let visit = |record: &Record| remember(keys, record, now, now_ms);
-        scan(path, self.seal, (header.first, header.created_ms), bytes, self.step, visit)
-            .map_err(OpenError::io(path))
-    }
-
-    /// Whether what stands at this place had been synced: a record behind it says so.
-    ///
-    /// Otherwise it was being written when the machine went down, and what of it arrives on disk is a matter of chance.
-    fn was_synced(&self, path: &Path, offset: u64) -> Result<bool, OpenError> {
-        let read = || {
-            let mut file = File::open(path)?;
-            file.seek(SeekFrom::Start(offset))?;
-            let mut rest = Vec::new();
-            file.read_to_end(&mut rest).map(|_| rest)
-        };
-        let rest = read().map_err(OpenError::io(path))?;
-        Ok(memmem::find_iter(&rest, &MARKER).any(|at| {
-            let rest = &rest[at..];
-            let record = Records::new(rest, self.seal, 0, rest.len() as u64).next();
-            matches!(record, Ok(Some(record)) if u64::from(record.synced) > offset)
-        }))
+        let remember = |record: &Record| remember(keys, record, now, now_ms);
+        let found = scan(path, self.seal, (header.first, header.created_ms), bytes, self.step, remember);
+        let found = found.map_err(OpenError::io(path))?;
+        for (offset, what) in &found.flaws {
+            error!(file = %path.display(), offset, what, "an entry of an event log is damaged: clients are told of a gap");
+        }
+        Ok(found)
     }
 }

@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use memchr::memmem;
 use parking_lot::Mutex;
 use sse_core::Entry;
 
@@ -16,7 +17,8 @@ use crate::{
     error::{Damage, ReadError},
     index::Index,
     page::PageBuilder,
-    record::{Flaw, Record, Records, Seal},
+    record::{Flaw, HEAD_BYTES, MARKER, Record, Records, Seal, body_length},
+    runs::Runs,
 };
 
 /// Records say with 32 bits how far a segment is synced.
@@ -63,7 +65,11 @@ impl Header {
     /// What stands in a file, and how long that is.
     pub(crate) fn read(path: &Path, seal: Seal) -> Result<(Self, u64), ReadError> {
         let mut file = File::open(path).map_err(failed(path))?;
-        let bytes = file.metadata().map_err(failed(path))?.len();
+        let metadata = file.metadata().map_err(failed(path))?;
+        if !metadata.is_file() {
+            return Err(failed(path)(io::Error::new(io::ErrorKind::IsADirectory, "not a file")));
+        }
+        let bytes = metadata.len();
         let damaged = |what| Damage { file: path.to_owned(), offset: 0, what };
         if bytes < HEADER_BYTES {
             return Err(damaged("the header of a segment, which is cut").into());
@@ -96,15 +102,19 @@ pub(crate) struct Content {
     pub(crate) index: Option<Index>,
 }
 
-/// What a look through a whole segment found.
+/// The records of a whole segment.
 #[derive(Debug)]
 pub(crate) struct Scan {
     pub(crate) content: Content,
-    /// Why it went no further, at `content.bytes`.
-    pub(crate) flaw: Option<Flaw>,
+    /// The number of the last entry; the one before the first if there is none.
+    pub(crate) last: u64,
+    /// The places where no record begins though one should, each with the fault.
+    pub(crate) flaws: Vec<(u64, &'static str)>,
+    /// The fault behind the last record, at `content.bytes`.
+    pub(crate) ending: Option<Flaw>,
 }
 
-/// Looks through a segment up to `end`, or to the first record that is none.
+/// Goes through a segment up to `end`, past whatever is no record.
 pub(crate) fn scan(
     path: &Path,
     seal: Seal,
@@ -115,27 +125,74 @@ pub(crate) fn scan(
 ) -> io::Result<Scan> {
     let (first, created_ms) = header;
     let mut records = records(path, seal, HEADER_BYTES, end)?;
-    let index = Index::new(step);
-    let mut content = Content { entries: 0, bytes: HEADER_BYTES, last_ms: created_ms, index: None };
-    let mut scanned = index;
-    let flaw = loop {
-        let record = match records.next() {
-            Ok(Some(record)) => record,
-            Ok(None) => break None,
+    let mut scanned = Index::new(step);
+    let content = Content { entries: 0, bytes: HEADER_BYTES, last_ms: created_ms, index: None };
+    let mut scan = Scan { content, last: first - 1, flaws: Vec::new(), ending: None };
+    loop {
+        let offset = records.offset();
+        let flaw = match records.next() {
+            Ok(Some(record)) if record.sequence == scan.last + 1 || is_behind(&record, &scan) => {
+                scanned.note(record.sequence, offset);
+                visit(&record);
+                scan.last = record.sequence;
+                scan.content.bytes = records.offset();
+                scan.content.last_ms = scan.content.last_ms.max(record.unix_ms);
+                continue;
+            }
+            Ok(Some(_)) => {
+                scan.flaws.push((offset, "a record that belongs elsewhere"));
+                continue;
+            }
+            Ok(None) => break,
             Err(Flaw::Io(error)) => return Err(error),
-            Err(flaw) => break Some(flaw),
+            Err(flaw) => flaw,
         };
-        if record.sequence != first + content.entries {
-            break Some(Flaw::Wrong("a record that belongs elsewhere"));
+        match find_record(path, seal, offset + 1, end)? {
+            Some(next) => {
+                scan.flaws.push((offset, flaw.what()));
+                records = self::records(path, seal, next, end)?;
+            }
+            None => {
+                scan.ending = Some(flaw);
+                break;
+            }
         }
-        scanned.note(record.sequence, content.bytes);
-        visit(&record);
-        content.entries += 1;
-        content.bytes = records.offset();
-        content.last_ms = content.last_ms.max(record.unix_ms);
-    };
-    content.index = Some(scanned);
-    Ok(Scan { content, flaw })
+    }
+    scan.content.entries = scan.last + 1 - first;
+    scan.content.index = Some(scanned);
+    Ok(scan)
+}
+
+/// Whether a record follows the last one behind others that are damaged. A number that is far off belongs elsewhere.
+fn is_behind(record: &Record, scan: &Scan) -> bool {
+    record.sequence > scan.last && record.sequence - scan.last <= MAX_SEGMENT_BYTES
+}
+
+/// The next place behind an offset where a record begins.
+fn find_record(path: &Path, seal: Seal, from: u64, end: u64) -> io::Result<Option<u64>> {
+    let mut file = File::open(path)?;
+    let mut at = from;
+    let mut bytes = Vec::new();
+    while at + HEAD_BYTES as u64 <= end {
+        file.seek(SeekFrom::Start(at))?;
+        bytes.clear();
+        Read::by_ref(&mut file).take((end - at).min(READ_BYTES as u64)).read_to_end(&mut bytes)?;
+        if bytes.len() < HEAD_BYTES {
+            break;
+        }
+        let head = |place: usize| bytes.get(place..place + HEAD_BYTES)?.try_into().ok();
+        let found = memmem::find_iter(&bytes, &MARKER).find(|place| {
+            let rest = end - at - *place as u64;
+            head(*place)
+                .and_then(|head| body_length(seal, head))
+                .is_some_and(|body| HEAD_BYTES as u64 + body <= rest)
+        });
+        if let Some(place) = found {
+            return Ok(Some(at + place as u64));
+        }
+        at += (bytes.len() + 1 - HEAD_BYTES) as u64;
+    }
+    Ok(None)
 }
 
 fn records(path: &Path, seal: Seal, from: u64, end: u64) -> io::Result<Records<BufReader<File>>> {
@@ -146,6 +203,24 @@ fn records(path: &Path, seal: Seal, from: u64, end: u64) -> io::Result<Records<B
 
 fn failed(path: &Path) -> impl Fn(io::Error) -> ReadError {
     move |source| ReadError::Io { path: path.to_owned(), source }
+}
+
+/// Where and how a segment is read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading<'a> {
+    pub(crate) seal: Seal,
+    pub(crate) step: u64,
+    pub(crate) runs: &'a Runs,
+    /// The last entry that is to be there: that before the next segment, or that was acknowledged last.
+    pub(crate) last: u64,
+}
+
+/// The next entry cannot be read.
+#[derive(Debug)]
+pub(crate) struct Unreadable {
+    /// The number of the last entry that cannot be read.
+    pub(crate) up_to: u64,
+    pub(crate) error: ReadError,
 }
 
 impl Segment {
@@ -170,69 +245,79 @@ impl Segment {
         }
     }
 
-    /// Entries behind `after` and up to `head`, until the page is full or the segment ends.
+    /// Entries behind `after` and up to the last, until the page is full or the segment ends.
     ///
     /// What is behind the head is written, and not acknowledged yet.
     pub(crate) fn read(
         &self,
-        seal: Seal,
-        step: u64,
-        (after, head): (u64, u64),
+        reading: Reading<'_>,
+        after: u64,
         page: &mut PageBuilder,
-    ) -> Result<(), ReadError> {
-        let (from, end, last) = self.place(seal, step, after + 1)?;
-        let mut records = records(&self.path, seal, from, end).map_err(failed(&self.path))?;
-        let last = last.min(head);
+    ) -> Result<(), Unreadable> {
+        let last = reading.last;
+        let nothing = |error: ReadError| Unreadable { up_to: last, error };
+        let (from, end) = self.place(reading, after + 1).map_err(nothing)?;
+        let open = |from| records(&self.path, reading.seal, from, end).map_err(failed(&self.path));
+        let mut records = open(from).map_err(nothing)?;
         let mut wanted = after + 1;
+        let mut flaw: Option<ReadError> = None;
         while wanted <= last {
             let offset = records.offset();
-            let record = match records.next() {
-                Ok(Some(record)) => record,
-                Ok(None) => return Err(self.damage(offset, "entries are missing at its end")),
-                Err(flaw) => return Err(self.flawed(offset, flaw)),
+            let error = match records.next() {
+                Ok(Some(record)) if record.sequence < wanted || record.sequence > last => continue,
+                Ok(Some(record)) if record.sequence > wanted => {
+                    let error =
+                        flaw.take().unwrap_or_else(|| self.damage(offset, "entries are missing before it"));
+                    return Err(Unreadable { up_to: record.sequence - 1, error });
+                }
+                Ok(Some(record)) => {
+                    // What is damaged before it is of no concern.
+                    flaw = None;
+                    let position = reading.runs.position(wanted);
+                    if !page.push(Entry { position, payload: record.payload }) {
+                        return Ok(());
+                    }
+                    wanted += 1;
+                    continue;
+                }
+                Ok(None) => {
+                    let missing = || self.damage(offset, "entries are missing at its end");
+                    return Err(nothing(flaw.unwrap_or_else(missing)));
+                }
+                Err(error) => self.flawed(offset, error),
             };
-            if record.sequence > wanted {
-                return Err(self.damage(offset, "a record that belongs elsewhere"));
+            let error = flaw.take().unwrap_or(error);
+            match find_record(&self.path, reading.seal, offset + 1, end) {
+                Ok(Some(next)) => records = open(next).map_err(nothing)?,
+                Ok(None) => return Err(nothing(error)),
+                Err(error) => return Err(nothing(failed(&self.path)(error))),
             }
-            if record.sequence < wanted {
-                continue;
-            }
-            if !page.push(Entry { position: wanted.into(), payload: record.payload }) {
-                return Ok(());
-            }
-            wanted += 1;
+            flaw = Some(error);
         }
         Ok(())
     }
 
-    /// From where an entry is found soon, up to where there is something to be read, and which entry stands last there.
-    fn place(&self, seal: Seal, step: u64, sequence: u64) -> Result<(u64, u64, u64), ReadError> {
+    /// From where an entry is found soon, and up to where there is something to be read.
+    fn place(&self, reading: Reading<'_>, sequence: u64) -> Result<(u64, u64), ReadError> {
         let content = self.content.lock();
-        let (end, entries) = (content.bytes, content.entries);
-        let last = self.first + entries - 1;
+        let end = content.bytes;
         if let Some(index) = &content.index {
-            return Ok((index.at_or_before(sequence), end, last));
+            return Ok((index.at_or_before(sequence), end));
         }
         // Nobody waits for a lock while the file is read; two who come at once both read it.
         drop(content);
-        let scan = scan(&self.path, seal, (self.first, self.created_ms), end, step, |_| ());
-        let Scan { content, flaw } = scan.map_err(failed(&self.path))?;
-        if let Some(flaw) = flaw {
-            return Err(self.flawed(content.bytes, flaw));
-        }
-        if content.entries != entries {
-            return Err(self.damage(content.bytes, "entries are missing at its end"));
-        }
+        let header = (self.first, self.created_ms);
+        let scan = scan(&self.path, reading.seal, header, end, reading.step, |_| ());
+        let content = scan.map_err(failed(&self.path))?.content;
         let from = content.index.as_ref().map_or(HEADER_BYTES, |index| index.at_or_before(sequence));
         self.content.lock().index = content.index;
-        Ok((from, end, last))
+        Ok((from, end))
     }
 
     fn flawed(&self, offset: u64, flaw: Flaw) -> ReadError {
         match flaw {
-            Flaw::Short => self.damage(offset, "a record that is cut"),
-            Flaw::Wrong(what) => self.damage(offset, what),
             Flaw::Io(error) => failed(&self.path)(error),
+            flaw => self.damage(offset, flaw.what()),
         }
     }
 

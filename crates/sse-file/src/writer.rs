@@ -9,11 +9,12 @@ use std::{
 };
 
 use sse_core::{Appended, Cursor, Entry, KeysFull, ReadLimit, RecentKeys, unix_ms};
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use crate::{
     config::{FileConfig, SyncPolicy},
     directory::Directory,
+    end::EndMark,
     error::OpenError,
     failure::{Failure, fail},
     key_files::KeyFiles,
@@ -38,6 +39,7 @@ pub(crate) struct Writer {
     /// Missing once the log is closed.
     directory: Option<Directory>,
     meta: Meta,
+    end_mark: EndMark,
     log: Arc<Log>,
     queue: Arc<Queue>,
     active: Active,
@@ -106,14 +108,15 @@ pub(crate) fn open(
     open_medium: OpenMedium,
     queue: Arc<Queue>,
 ) -> Result<(Arc<Log>, Writer), OpenError> {
-    let Recovered { directory, meta, segments, keys, key_files } = recover(directory, &config)?;
+    let Recovered { directory, meta, end_mark, segments, keys, key_files } = recover(directory, &config)?;
     let segment = Arc::clone(segments.back().expect("a log has one segment at least"));
     let (entries, bytes, last_ms) = segment.size();
     let medium = open_medium(&segment.path).map_err(OpenError::io(&segment.path))?;
     let head = segment.first + entries - 1;
     let all_bytes = segments.iter().map(|segment| segment.size().1).sum();
     let recent_bytes = config.recent_bytes;
-    let log = Log::new(meta.epoch.clone(), meta.seal, index_step(&config), segments, head, recent_bytes);
+    let (step, runs) = (index_step(&config), meta.runs.clone());
+    let log = Log::new(meta.epoch.clone(), meta.seal, runs, step, segments, head, recent_bytes);
     let log = Arc::new(log);
     let active = Active::new(segment, medium, entries, bytes);
     let mut writer = Writer {
@@ -121,6 +124,7 @@ pub(crate) fn open(
         open_medium,
         directory: Some(directory),
         meta,
+        end_mark,
         log: Arc::clone(&log),
         queue,
         active,
@@ -233,7 +237,7 @@ impl Writer {
     fn place(&mut self, batch: &mut Batch, pending: &Pending) -> Result<Appended, KeysFull> {
         let unix_ms = self.now_ms();
         let appended = |sequence: u64, duplicate| Appended {
-            cursor: Cursor::new(self.log.epoch.clone(), sequence.into()),
+            cursor: Cursor::new(self.log.epoch.clone(), self.log.runs.position(sequence)),
             duplicate,
         };
         let key = pending.entry.key.as_ref();
@@ -254,7 +258,7 @@ impl Writer {
         };
         batch.records.push((sequence, self.active.bytes + batch.bytes.len() as u64));
         record.encode(self.log.seal, &mut batch.bytes);
-        batch.entries.push(Entry { position: sequence.into(), payload });
+        batch.entries.push(Entry { position: self.log.runs.position(sequence), payload });
         if let Some(key) = key {
             self.keys.insert(Arc::clone(key.text()), sequence);
             batch.keys.push(Arc::clone(key.text()));
@@ -292,6 +296,9 @@ impl Writer {
         self.active.entries += batch.records.len() as u64;
         self.active.segment.grow(&batch.records, end, self.last_ms);
         self.head += batch.records.len() as u64;
+        if let Err(error) = self.end_mark.note(self.head) {
+            debug!(%error, "failed to note the end of an event log");
+        }
         self.log.publish(batch.entries);
         Ok(())
     }
@@ -329,10 +336,21 @@ impl Writer {
         };
         let created = self.create(header);
         let (path, medium) = created.map_err(|error| Failure::of_write(error, &self.active.segment.path))?;
+        // Before anything is in it, so that its loss is noticed.
+        let noted = self.note_newest(header.first);
+        noted.map_err(|error| Failure::of_write(error, &self.active.segment.path))?;
         let segment = Arc::new(Segment::new(header, path, empty(header, &self.config)));
         self.log.begin(Arc::clone(&segment));
         self.bytes += HEADER_BYTES;
         self.active = Active::new(segment, medium, 0, HEADER_BYTES);
+        Ok(())
+    }
+
+    fn note_newest(&mut self, newest: u64) -> io::Result<()> {
+        let directory = self.directory.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        let meta = Meta { newest, ..self.meta.clone() };
+        directory.write(&directory.file(META), meta.to_text().as_bytes())?;
+        self.meta = meta;
         Ok(())
     }
 
@@ -405,7 +423,7 @@ impl Writer {
         let is_sound = self.broken.is_none() && self.tidy().is_ok() && self.sync(self.active.bytes).is_ok();
         if let Some(directory) = self.directory.as_ref().filter(|_| is_sound) {
             let path = directory.file(META);
-            let text = Meta { left: Left::Closed, ..self.meta.clone() }.to_text();
+            let text = Meta { left: Left::Closed, end: Some(self.head), ..self.meta.clone() }.to_text();
             if let Err(error) = directory.write(&path, text.as_bytes()) {
                 warn!(file = %path.display(), %error, "it cannot be noted that an event log was closed");
             }

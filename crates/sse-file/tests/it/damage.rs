@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
 };
 
@@ -12,32 +12,50 @@ use sse_file::{Damage, FileBackplane, FileConfig, OpenError, SyncPolicy};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::support::{append, beginning, copy, directory, entries, open, segments, texts};
+use crate::support::{append, beginning, copy, directory, entries, open, segments};
+
+const PAGE: ReadLimit = ReadLimit { entries: 4, bytes: 1000 };
 
 /// Six entries in a segment.
 fn config() -> FileConfig {
     FileConfig::default().retention(Retention::default().entries(48)).recent_bytes(0)
 }
 
-/// A log of four segments, the last with three entries.
+/// How a log was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Closed,
+    Killed,
+}
+
+/// A log of four segments, the last with three entries, of two openings.
 struct Written {
     dir: TempDir,
+    left: Left,
     bounds: Bounds,
     entries: Vec<Entry>,
 }
 
-async fn written() -> Written {
-    let dir = directory();
-    let log = open(dir.path(), config()).await;
+async fn written(left: Left) -> Written {
+    let (mut dir, killed) = (directory(), directory());
+    let mut log = open(dir.path(), config()).await;
     for number in 0..21_usize {
+        if number == 8 {
+            log.close().await;
+            log = open(dir.path(), config()).await;
+        }
         let key = (number % 2 == 0).then(|| format!("key {number}").as_str().try_into().unwrap());
-        let payload = "x".repeat(number * 29 % 80).into();
+        let payload = format!("{number}{}", "x".repeat(number * 29 % 80)).into();
         log.append(NewEntry { payload, key }).await.unwrap();
     }
     let (bounds, entries) = (log.bounds().await.unwrap(), entries(&log).await);
+    copy(dir.path(), killed.path());
     log.close().await;
+    if left == Left::Killed {
+        dir = killed;
+    }
     assert_eq!((segments(dir.path()).len(), entries.len()), (4, 21));
-    Written { dir, bounds, entries }
+    Written { dir, left, bounds, entries }
 }
 
 impl Written {
@@ -45,6 +63,101 @@ impl Written {
         let dir = directory();
         copy(self.dir.path(), dir.path());
         dir
+    }
+
+    fn cursor(&self, position: Position) -> Cursor {
+        Cursor::new(self.bounds.epoch.clone(), position)
+    }
+
+    /// Opens a copy in which something is damaged, and holds it to what every log promises: either it is not opened, and the file is named, or whatever
+    /// was acknowledged is given or covered by a gap, for whoever comes back from wherever, and no position is given twice. Whether it was opened.
+    async fn check(&self, dir: &Path, what: &str) -> bool {
+        let told = format!("{what}, {:?}", self.left);
+        let log = match FileBackplane::open(dir, config()).await {
+            Ok(log) => log,
+            Err(OpenError::Damaged(Damage { file, .. }) | OpenError::Io { path: file, .. }) => {
+                assert!(file.starts_with(dir) && file != dir, "{told}: {} is blamed", file.display());
+                return false;
+            }
+            Err(error) => panic!("{told}: {error:?}"),
+        };
+        self.check_open(&log, &told).await;
+        let next = append(&log, "next").await;
+        let known = |entry: &Entry| self.cursor(entry.position);
+        assert!(
+            !self.entries.iter().map(known).any(|cursor| cursor == next),
+            "{told}: {next} is given twice"
+        );
+        if next.epoch == self.bounds.epoch {
+            assert!(next.position > self.entries[20].position, "{told}: {next} comes before others");
+        }
+        log.close().await;
+        // Whoever opens it again finds the same.
+        let log = open(dir, config()).await;
+        self.check_open(&log, &told).await;
+        let all = follow(&log, beginning(&log).await).await;
+        assert_eq!(all.entries.last().unwrap().payload, "next", "{told}");
+        log.close().await;
+        true
+    }
+
+    async fn check_open(&self, log: &FileBackplane, told: &str) {
+        let epoch = log.bounds().await.unwrap().epoch;
+        let before = std::iter::once(Position::ZERO).chain(self.entries.iter().map(|entry| entry.position));
+        for (missed, from) in before.enumerate() {
+            let came = follow(log, self.cursor(from)).await;
+            if came.is_told_of_another_log {
+                assert_ne!(epoch, self.bounds.epoch, "{told}");
+                continue;
+            }
+            for entry in &self.entries[missed..] {
+                let at = entry.position;
+                let is_told = came.gaps.iter().any(|(after, to)| *after < at && at <= *to);
+                match came.entries.iter().find(|came| came.position == at) {
+                    Some(came) => assert_eq!(came, entry, "{told}: a wrong entry"),
+                    None => assert!(is_told, "{told}: {at} is missing behind {from}: {:?}", came.gaps),
+                }
+            }
+        }
+    }
+}
+
+/// What comes to somebody who goes on behind a cursor.
+#[derive(Debug, Default)]
+struct Came {
+    entries: Vec<Entry>,
+    gaps: Vec<(Position, Position)>,
+    is_told_of_another_log: bool,
+}
+
+async fn follow(log: &FileBackplane, mut after: Cursor) -> Came {
+    let mut came = Came::default();
+    loop {
+        let from = after.position;
+        match log.read(&after, PAGE).await {
+            Ok(page) => {
+                came.entries.extend(page.entries);
+                if page.at_head {
+                    return came;
+                }
+                after.position = came.entries.last().unwrap().position;
+            }
+            Err(BackplaneError::Damaged { to, .. } | BackplaneError::Trimmed { trimmed: to }) => {
+                came.gaps.push((from, to));
+                after.position = to;
+            }
+            // The client is ahead of the log, and is told so.
+            Err(BackplaneError::Future { .. }) => {
+                came.gaps.push((from, Position::new(u64::MAX, 0)));
+                return came;
+            }
+            Err(BackplaneError::Epoch { .. }) => {
+                came.is_told_of_another_log = true;
+                return came;
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+        assert!(after.position > from, "no progress behind {from}");
     }
 }
 
@@ -58,141 +171,266 @@ fn last(dir: &TempDir) -> PathBuf {
     segments(dir.path()).pop().unwrap()
 }
 
-async fn damage(dir: &TempDir) -> Damage {
-    match FileBackplane::open(dir.path(), config()).await {
-        Err(OpenError::Damaged(damage)) => damage,
-        other => panic!("{other:?}"),
-    }
-}
-
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     Runtime::new().unwrap().block_on(future)
 }
 
+/// What can become of the bytes of a file.
+fn changes(length: usize) -> Vec<(String, Box<dyn Fn(&mut Vec<u8>)>)> {
+    let mut changes: Vec<(String, Box<dyn Fn(&mut Vec<u8>)>)> = vec![
+        ("empty".to_owned(), Box::new(Vec::clear)),
+        ("all zeros".to_owned(), Box::new(|bytes| bytes.fill(0))),
+        ("something else".to_owned(), Box::new(|bytes| *bytes = b"something else\n".repeat(40))),
+        ("bytes behind its end".to_owned(), Box::new(|bytes| bytes.extend([7; 100]))),
+        ("zeros behind its end".to_owned(), Box::new(|bytes| bytes.extend([0; 100]))),
+    ];
+    // Each field of the header, and of the first record; then some of the rest.
+    for at in (0..44 + 16 + 21).step_by(4).chain((80..length).step_by(23)).filter(|at| *at < length) {
+        changes.push((format!("a flip at byte {at}"), Box::new(move |bytes| bytes[at] ^= 0x10)));
+    }
+    for at in [1, 20, 43, 44, 45, 60, length / 2, length - 1].into_iter().filter(|at| *at < length) {
+        changes.push((format!("cut at byte {at}"), Box::new(move |bytes| bytes.truncate(at))));
+        changes.push((format!("zeros from byte {at} on"), Box::new(move |bytes| bytes[at..].fill(0))));
+    }
+    changes
+}
+
 #[test]
-fn a_log_that_was_cut_at_any_byte_has_what_was_before() {
-    let written = block_on(written());
-    let whole = fs::read(last(&written.dir)).unwrap().len();
-    // Its header was synced before anything was written behind it, so no crash cuts it.
-    let header = 44;
-    proptest!(ProptestConfig::with_cases(60), |(at: Index)| {
-        let at = header + at.index(whole - header);
+fn any_change_of_any_file_is_refused_or_told() {
+    block_on(async {
+        for left in [Left::Closed, Left::Killed] {
+            let written = written(left).await;
+            let mut files = segments(written.dir.path());
+            files.push(written.dir.path().join("META"));
+            for (number, file) in files.iter().enumerate() {
+                let length = fs::read(file).unwrap().len();
+                let name = file.file_name().unwrap();
+                for (what, damage) in changes(length) {
+                    let dir = written.copy();
+                    change(&dir.path().join(name), damage);
+                    let told = format!("{}: {what}", name.display());
+                    let was_opened = written.check(dir.path(), &told).await;
+                    // Without META nobody knows what the others are.
+                    assert_eq!(was_opened, number < 4, "{told}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn files_that_are_missing_or_others_are_refused_or_told() {
+    type Act = fn(&Path, &Path);
+    let put = |dir: &Path, name: &str, bytes: &[u8]| fs::write(dir.join(name), bytes).unwrap();
+    block_on(async {
+        let other = written(Left::Closed).await;
+        for left in [Left::Closed, Left::Killed] {
+            let written = written(left).await;
+            let names = [
+                "00000000000000000001.log",
+                "00000000000000000007.log",
+                "00000000000000000013.log",
+                "00000000000000000019.log",
+            ];
+            for name in names {
+                let acts: [(&str, bool, Act); 4] = [
+                    ("missing", true, |file, _| fs::remove_file(file).unwrap()),
+                    ("that of another log", true, |file, other| {
+                        fs::copy(other, file).unwrap();
+                    }),
+                    ("there twice", true, |file, _| {
+                        fs::copy(file, file.with_file_name("00000000000000000010.log")).unwrap();
+                    }),
+                    ("a directory", false, |file, _| {
+                        fs::remove_file(file).unwrap();
+                        fs::create_dir(file).unwrap();
+                    }),
+                ];
+                for (what, is_opened, act) in acts {
+                    let dir = written.copy();
+                    act(&dir.path().join(name), &other.dir.path().join(name));
+                    let told = format!("{name} is {what}");
+                    assert_eq!(written.check(dir.path(), &told).await, is_opened, "{told}");
+                }
+            }
+            for (name, bytes) in [
+                ("00000000000000000500.log", &b"no segment"[..]),
+                ("00000000000000000500.log", b""),
+                ("99999999999999999999.log", b"no number"),
+                ("notes.log", b"no segment"),
+                ("00000000000000000022.tmp", b"SSEF"),
+            ] {
+                let dir = written.copy();
+                put(dir.path(), name, bytes);
+                assert!(written.check(dir.path(), name).await, "{name}");
+            }
+            let dir = written.copy();
+            fs::remove_file(dir.path().join("META")).unwrap();
+            assert!(!written.check(dir.path(), "META is missing").await);
+        }
+    });
+}
+
+#[test]
+fn any_flips_of_several_bits_are_refused_or_told() {
+    let written = block_on(written(Left::Killed));
+    let files = segments(written.dir.path());
+    proptest!(ProptestConfig::with_cases(100), |(flips in prop::collection::vec((0..files.len(), any::<Index>(), 0..8), 1..6))| {
+        block_on(async {
+            let dir = written.copy();
+            for (file, at, bit) in flips {
+                change(&dir.path().join(files[file].file_name().unwrap()), |bytes| {
+                    let at = at.index(bytes.len());
+                    bytes[at] ^= 1u8 << bit;
+                });
+            }
+            assert!(written.check(dir.path(), "flips").await);
+        });
+    });
+}
+
+/// Whatever was acknowledged before the end that is there is given, and the rest is a gap, though nothing in the file says that anything is missing.
+#[test]
+fn a_log_that_lost_its_end_says_so_at_any_cut() {
+    let both = [Left::Closed, Left::Killed].map(|left| block_on(written(left)));
+    let whole = fs::read(last(&both[0].dir)).unwrap().len();
+    proptest!(ProptestConfig::with_cases(100), |(at in 0..whole, left in 0..2_usize)| {
+        let written = &both[left];
         block_on(async {
             let dir = written.copy();
             change(&last(&dir), |bytes| bytes.truncate(at));
+            assert!(written.check(dir.path(), &format!("cut at {at}")).await);
             let log = open(dir.path(), config()).await;
-            let held = entries(&log).await;
-            assert!((18..21).contains(&held.len()), "{} entries", held.len());
-            assert_eq!(held, written.entries[..held.len()]);
-            let next = append(&log, "goes on").await;
-            assert_eq!(next, Cursor::new(written.bounds.epoch.clone(), (held.len() as u64 + 1).into()));
+            let came = follow(&log, written.cursor(Position::ZERO)).await;
+            prop_assert!(came.entries.len() >= 19 && came.gaps.len() == 1, "{} entries", came.entries.len());
             log.close().await;
-            let log = open(dir.path(), config()).await;
-            assert_eq!(entries(&log).await.len(), held.len() + 1);
-            log.close().await;
-        });
+            Ok(())
+        })?;
     });
 }
 
-/// Reads entry by entry what can be read.
-async fn readable(log: &FileBackplane, written: &Written) -> usize {
-    let mut after = beginning(log).await;
-    for (at, entry) in written.entries.iter().enumerate() {
-        let page = log.read(&after, ReadLimit { entries: 1, bytes: 1 }).await.unwrap();
-        match page.entries.first() {
-            Some(read) => assert_eq!(read, entry, "a wrong entry"),
-            None => return at,
-        }
-        after.position = entry.position;
-    }
-    written.entries.len()
-}
-
-#[test]
-fn a_flip_of_any_bit_is_told() {
-    let written = block_on(written());
-    let mut files = segments(written.dir.path());
-    files.push(written.dir.path().join("META"));
-    proptest!(ProptestConfig::with_cases(150), |(file in 0..files.len(), at: Index, bit in 0..8)| {
-        block_on(async {
-            let dir = written.copy();
-            let file = dir.path().join(files[file].file_name().unwrap());
-            change(&file, |bytes| {
-                let at = at.index(bytes.len());
-                bytes[at] ^= 1u8 << bit;
-            });
-            match FileBackplane::open(dir.path(), config()).await {
-                Err(OpenError::Damaged(damage)) => assert_eq!(damage.file, file),
-                Err(error) => panic!("{error:?}"),
-                Ok(log) => {
-                    // The last batch: it may have been torn, or it was acknowledged and is not what it was.
-                    assert_eq!(file, last(&dir), "a flip that nobody noticed");
-                    assert!(readable(&log, &written).await < 21, "a flip that nobody noticed");
-                    assert_ne!(log.bounds().await.unwrap().epoch, written.bounds.epoch);
-                    log.close().await;
-                }
-            }
-        });
-    });
-}
-
+/// A log that was killed has everything that was acknowledged, and goes on in its epoch without a gap.
 #[tokio::test]
-async fn a_flip_before_something_that_was_synced_later_is_damage_and_no_torn_end() {
-    let written = written().await;
-    // The first of three entries in the last segment, each of which was acknowledged before the next.
-    change(&last(&written.dir), |bytes| bytes[44 + 20] ^= 1);
-    let damage = damage(&written.dir).await;
-    assert_eq!((damage.file, damage.offset), (last(&written.dir), 44));
+async fn a_log_that_died_while_it_wrote_has_no_gap() {
+    let written = written(Left::Killed).await;
+    for torn in [0, 1, 15, 16, 40] {
+        let dir = written.copy();
+        let record = fs::read(last(&dir)).unwrap()[44..].to_vec();
+        change(&last(&dir), |bytes| bytes.extend(&record[..torn]));
+        let log = open(dir.path(), config()).await;
+        let came = follow(&log, written.cursor(Position::ZERO)).await;
+        assert_eq!(
+            (came.entries, came.gaps),
+            (written.entries.clone(), vec![]),
+            "{torn} bytes of the next record"
+        );
+        log.close().await;
+    }
+}
+
+/// A directory that is put back as it was some time ago.
+#[tokio::test]
+async fn an_older_copy_gives_no_position_again() {
+    let dir = directory();
+    let log = open(dir.path(), config()).await;
+    for number in 0..10 {
+        append(&log, number.to_string()).await;
+    }
+    for left in [Left::Closed, Left::Killed] {
+        let (older, log) =
+            (directory(), if left == Left::Closed { log.clone() } else { open(dir.path(), config()).await });
+        if left == Left::Closed {
+            log.close().await;
+            copy(dir.path(), older.path());
+        } else {
+            append(&log, "in both").await;
+            copy(dir.path(), older.path());
+            log.close().await;
+        }
+        let lost = open(dir.path(), config()).await;
+        let mut given = Vec::new();
+        for number in 0..20 {
+            given.push(append(&lost, format!("lost {number}")).await);
+        }
+        lost.close().await;
+        let log = open(older.path(), config()).await;
+        for had in &given {
+            assert!(matches!(
+                log.read(had, PAGE).await,
+                Err(BackplaneError::Future { .. } | BackplaneError::Damaged { .. })
+            ));
+        }
+        for number in 0..40 {
+            let now = append(&log, format!("new {number}")).await;
+            assert!(!given.contains(&now), "{now} is given twice");
+            for had in &given {
+                // Ahead of the log, or in a part of it that was lost: never a place in it.
+                let came = follow(&log, had.clone()).await;
+                assert_eq!(came.gaps.len(), 1, "{had} is taken for a place of this log");
+            }
+        }
+        log.close().await;
+    }
 }
 
 #[tokio::test]
 async fn a_flip_in_a_log_that_is_open_is_told_to_those_who_read_there() {
-    let Written { dir, bounds, entries } = written().await;
+    let Written { dir, bounds, entries, .. } = written(Left::Closed).await;
     let log = open(dir.path(), config()).await;
     let second = segments(dir.path())[1].clone();
     change(&second, |bytes| bytes[44 + 20] ^= 1);
-    let read = async |position: u64| {
-        log.read(&Cursor::new(bounds.epoch.clone(), position.into()), ReadLimit { entries: 100, bytes: 1000 })
-            .await
+    let read = async |at: usize| {
+        let position = at.checked_sub(1).map_or(Position::ZERO, |at| entries[at].position);
+        log.read(&Cursor::new(bounds.epoch.clone(), position), ReadLimit { entries: 100, bytes: 1000 }).await
     };
     let error = read(6).await.unwrap_err();
-    let source = error.source().unwrap().downcast_ref::<Damage>();
+    let source = error.source().unwrap();
+    assert!(matches!(&error, BackplaneError::Damaged { to, .. } if *to == entries[6].position), "{error:?}");
+    assert!(source.to_string().contains("is damaged at byte 44"), "{source}");
+    assert_eq!(read(0).await.unwrap().entries, entries[..6], "a page ends before damage");
+    assert_eq!(read(7).await.unwrap().entries, entries[7..21.min(7 + read(7).await.unwrap().entries.len())]);
+    assert_eq!(read(12).await.unwrap().entries[..3], entries[12..15]);
+    let mut tail = log.tail(&Cursor::new(bounds.epoch.clone(), Position::ZERO)).await.unwrap();
+    assert_eq!(tail.next().await.unwrap().entries, entries[..6]);
     assert!(
-        matches!(&error, BackplaneError::Refused { reason, .. } if reason.contains("damaged at byte 44")),
-        "{error}"
+        matches!(tail.next().await, Err(BackplaneError::Damaged { to, .. }) if to == entries[6].position)
     );
-    assert_eq!(source.map(|damage| (&damage.file, damage.offset)), Some((&second, 44)));
-    assert!(read(0).await.is_err(), "a page must not end before damage as if that were nothing");
-    assert_eq!(read(12).await.unwrap().entries, entries[12..]);
     log.close().await;
 }
 
+/// While the log is open.
 #[tokio::test]
-async fn files_that_are_missing_or_cut_are_told() {
-    let written = written().await;
-    for (gone, blamed) in [("META", "META"), ("00000000000000000007.log", "00000000000000000013.log")] {
-        let dir = written.copy();
-        fs::remove_file(dir.path().join(gone)).unwrap();
-        assert_eq!(damage(&dir).await.file, dir.path().join(blamed));
+async fn whatever_becomes_of_an_old_segment_others_are_read() {
+    type Act = fn(&Path);
+    let acts: [(&str, Act); 5] = [
+        ("taken away", |file| fs::remove_file(file).unwrap()),
+        ("emptied", |file| drop(File::create(file).unwrap())),
+        ("cut", |file| File::options().write(true).open(file).unwrap().set_len(100).unwrap()),
+        ("made a directory", |file| {
+            fs::remove_file(file).unwrap();
+            fs::create_dir(file).unwrap();
+        }),
+        ("overwritten", |file| change(file, |bytes| bytes.fill(7))),
+    ];
+    for (what, act) in acts {
+        for number in 0..3 {
+            let written = written(Left::Closed).await;
+            let log = open(written.dir.path(), config()).await;
+            act(&segments(written.dir.path())[number]);
+            let came = follow(&log, written.cursor(Position::ZERO)).await;
+            assert_eq!(came.gaps.len(), 1, "segment {number} is {what}: {:?}", came.gaps);
+            assert!(came.entries.len() >= 15, "segment {number} is {what}: {} entries", came.entries.len());
+            written.check_open(&log, what).await;
+            let next = append(&log, "next").await;
+            assert_eq!(next.position.minor(), 22, "new events are not concerned");
+            log.close().await;
+        }
     }
-    for cut in [10, 50] {
-        let dir = written.copy();
-        let second = segments(dir.path())[1].clone();
-        change(&second, |bytes| bytes.truncate(cut));
-        assert_eq!(damage(&dir).await.file, second, "cut at {cut}");
-    }
-}
-
-#[tokio::test]
-async fn a_segment_of_another_log_is_told() {
-    let (written, other) = (written().await, written().await);
-    fs::copy(last(&other.dir), last(&written.dir)).unwrap();
-    assert_eq!(damage(&written.dir).await.file, last(&written.dir));
 }
 
 #[tokio::test]
 async fn what_was_begun_and_not_finished_is_taken_away() {
-    let written = written().await;
+    let written = written(Left::Killed).await;
     let unfinished = written.dir.path().join("00000000000000000022.tmp");
     fs::write(&unfinished, "SSEF").unwrap();
     let log = open(written.dir.path(), config()).await;
@@ -203,7 +441,7 @@ async fn what_was_begun_and_not_finished_is_taken_away() {
 
 #[tokio::test]
 async fn a_log_without_its_entries_is_another_one() {
-    let Written { dir, bounds, .. } = written().await;
+    let Written { dir, bounds, .. } = written(Left::Closed).await;
     segments(dir.path()).into_iter().for_each(|file| fs::remove_file(file).unwrap());
     let log = open(dir.path(), config()).await;
     let now = log.bounds().await.unwrap();
@@ -225,8 +463,8 @@ fn restart_machine(dir: &TempDir) {
 }
 
 #[tokio::test]
-async fn after_a_crash_of_the_machine_a_log_that_was_not_synced_is_another_one() {
-    for (sync, is_closed, is_same) in [
+async fn after_a_crash_of_the_machine_a_log_that_was_not_synced_has_a_gap() {
+    for (sync, is_closed, is_whole) in [
         (SyncPolicy::Never, false, false),
         (SyncPolicy::Never, true, true),
         (SyncPolicy::EveryBatch, false, true),
@@ -239,12 +477,12 @@ async fn after_a_crash_of_the_machine_a_log_that_was_not_synced_is_another_one()
         let left = if is_closed { dir } else { left };
         restart_machine(&left);
         let log = open(left.path(), config().sync(sync)).await;
-        assert_eq!(
-            log.bounds().await.unwrap().epoch == cursor.epoch,
-            is_same,
-            "{sync:?}, closed: {is_closed}"
-        );
-        assert_eq!(texts(&log).await, ["entry"]);
+        let came = follow(&log, Cursor::new(cursor.epoch.clone(), Position::ZERO)).await;
+        assert_eq!(came.gaps.is_empty(), is_whole, "{sync:?}, closed: {is_closed}");
+        assert_eq!(came.entries[0].payload, "entry");
+        // Also for one who had all of it, as far as it knows.
+        let bounds = log.bounds().await.unwrap();
+        assert_eq!(bounds.head == cursor.position, is_whole, "{sync:?}, closed: {is_closed}");
         log.close().await;
     }
 }

@@ -1,0 +1,187 @@
+//! The openings of a log, which are part of its positions.
+
+use rand::RngExt as _;
+use sse_core::Position;
+
+/// The greatest distance between the marks of two openings that follow each other.
+const MOST_APART: u64 = 1 << 24;
+
+/// Number of openings without an entry that are remembered.
+const EMPTY: usize = 16;
+
+/// An opening of a log: the entries from a number on, up to those of the next opening.
+///
+/// The mark is drawn anew each time a directory is opened, and is the major number of all positions of the opening. So a position that was given out
+/// by a log whose files were replaced by an older copy, or lost their end without a trace, is never that of another entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) first: u64,
+    pub(crate) mark: u64,
+    /// Whether the end of the log before it was lost.
+    pub(crate) after_loss: bool,
+}
+
+/// The openings of a log, the latest last; one at least.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Runs(Vec<Run>);
+
+/// The meaning of a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Entries that follow this number follow the position.
+    At(u64),
+    /// The log has given out the position and lost it. It goes on with the entry of this number.
+    Lost(u64),
+    /// No opening of the log is as late.
+    Future,
+}
+
+impl Runs {
+    /// Those of a new log, and of a log of before there were any.
+    pub(crate) fn new() -> Self {
+        Self(vec![Run { first: 1, mark: 0, after_loss: false }])
+    }
+
+    /// As they were written down; `None` if they are not in order.
+    pub(crate) fn of(runs: Vec<Run>) -> Option<Self> {
+        let in_order = runs.is_sorted_by(|one, next| one.first <= next.first && one.mark < next.mark);
+        (in_order && !runs.is_empty()).then_some(Self(runs))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Run> {
+        self.0.iter().copied()
+    }
+
+    /// The log is opened, and goes on with an entry.
+    pub(crate) fn begin(&mut self, first: u64, after_loss: bool) {
+        let before = self.0.last().map_or(0, |last| last.mark);
+        let mark = before + rand::rng().random_range(1..=MOST_APART);
+        self.0.push(Run { first, mark, after_loss });
+        let firsts: Vec<_> = self.0.iter().map(|run| run.first).collect();
+        let mut empty = firsts.windows(2).filter(|pair| pair[0] == pair[1]).count();
+        let mut next = firsts.iter().skip(1);
+        self.0.retain(|run| {
+            let is_empty = next.next() == Some(&run.first);
+            let goes = is_empty && !run.after_loss && empty > EMPTY;
+            empty -= usize::from(goes);
+            !goes
+        });
+    }
+
+    /// Forgets the openings of which the log holds nothing any more.
+    pub(crate) fn trim(&mut self, trimmed: u64) {
+        let gone = self.0.partition_point(|run| run.first <= trimmed).saturating_sub(1);
+        self.0.drain(..gone);
+    }
+
+    /// The position of an entry.
+    pub(crate) fn position(&self, sequence: u64) -> Position {
+        Position::new(self.mark(sequence), sequence)
+    }
+
+    /// The position before an entry, in the opening that the entry is of.
+    pub(crate) fn before(&self, sequence: u64) -> Position {
+        Position::new(self.mark(sequence), sequence - 1)
+    }
+
+    /// The position where a log ends whose last entry has this number.
+    pub(crate) fn head(&self, sequence: u64) -> Position {
+        let is_lost = self.0.iter().rev().take_while(|run| run.first > sequence).any(|run| run.after_loss);
+        if is_lost { self.before(sequence + 1) } else { self.position(sequence) }
+    }
+
+    /// The entry that a position stands for, if it is one of this log.
+    pub(crate) fn find(&self, position: Position) -> Found {
+        let (mark, sequence) = (position.major(), position.minor());
+        let at = self.0.partition_point(|run| run.mark < mark);
+        let Some(run) = self.0.get(at) else { return Found::Future };
+        if run.mark != mark || sequence.saturating_add(1) < run.first {
+            return Found::Lost(run.first);
+        }
+        match self.0.get(at + 1) {
+            // Whoever had the last entry before a loss may have missed others, if nobody knows how much was lost.
+            Some(next) if sequence + u64::from(next.after_loss) >= next.first => Found::Lost(next.first),
+            _ => Found::At(sequence),
+        }
+    }
+
+    fn mark(&self, sequence: u64) -> u64 {
+        let behind = self.0.partition_point(|run| run.first <= sequence);
+        self.0[behind.saturating_sub(1)].mark
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runs(runs: &[(u64, u64)]) -> Runs {
+        Runs::of(
+            runs.iter().map(|(first, mark)| Run { first: *first, mark: *mark, after_loss: false }).collect(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_position_is_of_one_opening() {
+        let runs = runs(&[(1, 0), (11, 5), (11, 8), (21, 9)]);
+        assert_eq!((runs.position(10), runs.position(11)), (Position::from(10), Position::new(8, 11)));
+        assert_eq!((runs.position(0), runs.before(11)), (Position::ZERO, Position::new(8, 10)));
+        for (mark, sequence, found) in [
+            (0, 0, Found::At(0)),
+            (0, 10, Found::At(10)),
+            (0, 11, Found::Lost(11)),
+            (5, 10, Found::At(10)),
+            (5, 11, Found::Lost(11)),
+            (6, 3, Found::Lost(11)),
+            (8, 9, Found::Lost(11)),
+            (8, 10, Found::At(10)),
+            (8, 20, Found::At(20)),
+            (8, 21, Found::Lost(21)),
+            (9, 900, Found::At(900)),
+            (10, 1, Found::Future),
+        ] {
+            assert_eq!(runs.find(Position::new(mark, sequence)), found, "{mark}.{sequence}");
+        }
+    }
+
+    #[test]
+    fn positions_of_entries_rise_and_lead_back_to_them() {
+        let mut runs = Runs::new();
+        for first in [1, 1, 5, 9, 9, 30] {
+            runs.begin(first, false);
+        }
+        for sequence in 1..50 {
+            assert!(runs.position(sequence - 1) < runs.position(sequence));
+            assert!(runs.before(sequence) < runs.position(sequence));
+            assert_eq!(runs.find(runs.position(sequence)), Found::At(sequence));
+            assert_eq!(runs.find(runs.before(sequence)), Found::At(sequence - 1));
+        }
+        let before = runs.position(29);
+        runs.trim(28);
+        assert_eq!((runs.0.len(), runs.position(29)), (2, before));
+    }
+
+    #[test]
+    fn a_log_that_lost_its_end_ends_behind_what_was_lost() {
+        let mut runs = Runs::new();
+        let last = runs.position(10);
+        runs.begin(11, true);
+        assert_eq!((runs.find(last), runs.head(10)), (Found::Lost(11), runs.before(11)));
+        runs.begin(11, false);
+        assert_eq!(runs.head(10), runs.before(11));
+        assert_eq!(runs.head(11), runs.position(11));
+        let last = runs.position(11);
+        runs.begin(12, false);
+        assert_eq!((runs.find(last), runs.head(11)), (Found::At(11), runs.position(11)));
+    }
+
+    #[test]
+    fn openings_without_entries_are_few() {
+        let mut runs = Runs::new();
+        (0..1000).for_each(|_| runs.begin(1, false));
+        runs.begin(7, false);
+        assert_eq!(runs.0.len(), EMPTY + 2);
+        assert_eq!(runs.iter().filter(|run| run.first == 7).count(), 1);
+    }
+}
