@@ -123,7 +123,7 @@ impl Catching {
     pub(crate) fn from(given: Cursor, targets: impl IntoIterator<Item = Target>, window: &Window) -> Self {
         let source = Source::of(given.position, window);
         let interests = targets.into_iter().map(Interest::lasting);
-        Self {
+        let mut catching = Self {
             gap: None,
             source,
             given,
@@ -132,6 +132,21 @@ impl Catching {
             beside_bytes: 0,
             enlisted: None,
             waits: false,
+        };
+        catching.find_place(window);
+        catching
+    }
+
+    /// Goes on before a position that is none of the log's, if the window tells.
+    fn find_place(&mut self, window: &Window) {
+        if let Some(before) =
+            window.before_stranger(self.given.position).filter(|_| self.source != Source::Ahead)
+        {
+            self.skip(
+                GapReason::Invalid,
+                Cursor::new(window.epoch().clone(), before),
+                window.number_behind(before),
+            );
         }
     }
 
@@ -202,6 +217,7 @@ impl Catching {
         }
         if self.source == Source::Ahead {
             self.source = Source::of(self.given.position, window);
+            self.find_place(window);
             if self.source == Source::Ahead && synced {
                 self.skip(GapReason::Future, window.head_cursor(), window.next());
             }

@@ -76,7 +76,8 @@ impl Order {
             // Ahead of this node: it may be of another one, or of none. Until that is known nobody can say that everything follows.
             Ok(given) => {
                 let is_there = (log.trimmed()..=window.head()).contains(&given.position)
-                    && !log.holes.touch(given.position, window.head());
+                    && !log.holes.touch(given.position, window.head())
+                    && window.before_stranger(given.position).is_none();
                 (Catching::from(given, targets, window), is_there)
             }
         };

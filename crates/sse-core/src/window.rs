@@ -146,6 +146,15 @@ impl Window {
         (self.base + (blocks * RECORDS + rest) as u64).clamp(self.first, self.next)
     }
 
+    /// The position of the record before a position that is among those of records and is none of them: no log gave it out that is this one.
+    pub(crate) fn before_stranger(&self, position: Position) -> Option<Position> {
+        let behind = self.number_behind(position);
+        if position >= self.head || behind == self.first {
+            return None;
+        }
+        self.position(behind - 1).filter(|before| *before != position)
+    }
+
     /// Sees to it that the targets of all records from a number on are known, some at a time; `true` when they are.
     pub(crate) fn index(&mut self, from: u64) -> bool {
         let from = from.max(self.first);
@@ -402,6 +411,30 @@ mod tests {
         }
         assert_eq!((window.len(), window.blocks.len()), (3 * RECORDS, 3));
         assert!(window.index.len() <= 20 * RECORDS);
+    }
+
+    #[test]
+    fn a_position_between_records_is_a_stranger() {
+        let mut window = window(Retention::default().entries(3));
+        for position in [10, 20, 30, 40] {
+            let (at, target) = (Position::from(position), topic("a"));
+            let event = Event::text("x").id(Cursor::new(window.epoch().clone(), at).to_id());
+            let message = Message::new(event, None, Mark::Logged(window.place(at)));
+            window.push(at, &target, &[], &message, 0);
+        }
+        for (position, before) in [
+            (5, None),
+            (10, None),
+            (15, None),
+            (20, None),
+            (25, Some(20)),
+            (30, None),
+            (39, Some(30)),
+            (40, None),
+            (50, None),
+        ] {
+            assert_eq!(window.before_stranger(position.into()), before.map(Position::from), "{position}");
+        }
     }
 
     #[test]
