@@ -156,7 +156,16 @@ impl Backplane {
         match FileBackplane::open(directory, config).await {
             Ok(log) => Ok(Opened::File(log)),
             Err(error @ OpenError::Setting { .. }) => Err(self.wrong(&error)),
-            Err(error) => Err(Error::Log { name: self.name.clone(), problem: in_full(&error) }),
+            Err(error) => {
+                let problem = in_full(&error);
+                let remedy = match error {
+                    OpenError::Damaged(_) => {
+                        "; restore the directory, or move it away to begin with an empty log"
+                    }
+                    _ => "",
+                };
+                Err(Error::Log { name: self.name.clone(), problem: format!("{problem}{remedy}") })
+            }
         }
     }
 

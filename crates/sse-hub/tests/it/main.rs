@@ -10,6 +10,7 @@ mod config;
 mod credentials;
 mod curl;
 mod event_source;
+mod damaged_log;
 mod hostile;
 mod hub;
 mod ingress;
