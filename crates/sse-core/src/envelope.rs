@@ -77,6 +77,11 @@ impl Envelope {
         Self { ticket, published_at, target: Target::All, except: Vec::new(), event }
     }
 
+    /// An envelope without an event, for an entry that nobody should receive.
+    pub(crate) fn for_nobody() -> Self {
+        Self { target: Target::Client(ClientId::of_number(0)), ..Self::of_own(Event::empty()) }
+    }
+
     /// Writes an event that has no id.
     pub(crate) fn write(ticket: Ticket, target: &Target, except: &[ClientId], event: &Event) -> Bytes {
         let (lines, comment) = event.raw();

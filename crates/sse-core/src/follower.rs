@@ -77,28 +77,28 @@ impl Inner {
         Some(Turn::new(Arc::downgrade(self), generation))
     }
 
-    /// Entries behind a cursor as records, without probes. An entry that cannot be read is a gap for every stream.
+    /// Entries behind a cursor as records. An entry that cannot be read is a gap for every stream.
     pub(crate) fn read_records(&self, after: &Cursor, entries: &[Entry]) -> Vec<Record> {
         let mut at = after.position;
-        let records = entries.iter().filter_map(|entry| {
+        let records = entries.iter().map(|entry| {
             let behind = std::mem::replace(&mut at, entry.position);
             self.read_record(&after.epoch, behind, entry)
         });
         records.collect()
     }
 
-    fn read_record(&self, epoch: &Epoch, behind: Position, entry: &Entry) -> Option<Record> {
-        let envelope = self.read_envelope(epoch, behind, entry)?;
+    fn read_record(&self, epoch: &Epoch, behind: Position, entry: &Entry) -> Record {
+        let envelope = self.read_envelope(epoch, behind, entry);
         let collapse = self.collapse(&envelope.event);
         let event = envelope.event.id(epoch.id_at(entry.position));
         // It goes to streams that catch up, by no queue that could drop it.
         let place = Place { log: 0, position: entry.position };
-        Some(Record {
+        Record {
             position: entry.position,
             target: envelope.target,
             except: envelope.except.into(),
             message: Arc::new(Message::new(event, collapse, Mark::Logged(place))),
-        })
+        }
     }
 
     /// The log has moved: streams that wait for that look again.
@@ -113,20 +113,20 @@ impl Inner {
         }
     }
 
-    /// The envelope of an entry that follows a position; `None` if it is a probe. An entry that cannot be read may have been for
-    /// anybody: a gap for everybody stands in its place then.
-    fn read_envelope(&self, epoch: &Epoch, behind: Position, entry: &Entry) -> Option<Envelope> {
+    /// The envelope of an entry that follows a position. An entry that cannot be read may have been for anybody: a gap for everybody
+    /// stands in its place then. A probe is for nobody; its position is one that clients may bring all the same.
+    fn read_envelope(&self, epoch: &Epoch, behind: Position, entry: &Entry) -> Envelope {
         if entry.payload.first() == Some(&PROBE) {
-            return None;
+            return Envelope::for_nobody();
         }
-        Some(Envelope::read(&entry.payload).unwrap_or_else(|error| {
+        Envelope::read(&entry.payload).unwrap_or_else(|error| {
             let after = Cursor::new(epoch.clone(), behind);
             if self.order.lock().note_unreadable(&after, entry.position) {
                 warn!(position = %entry.position, %error, "failed to read an entry of the log: clients are told of a gap");
             }
             let to = Cursor::new(epoch.clone(), entry.position);
             Envelope::of_own(Gap::new(GapReason::Damaged, Some(after.to_id()), to).to_event())
-        }))
+        })
     }
 }
 
@@ -406,11 +406,7 @@ impl Follower {
 
     async fn pass_on(&mut self, inner: &Arc<Inner>, entry: &Entry) -> Result<(), Gone> {
         let Some(at) = &self.at else { return Ok(()) };
-        let Some(envelope) = inner.read_envelope(&at.epoch, at.position, entry) else {
-            let pass = |log: &mut Log| log.window.pass(entry.position);
-            self.turn.hold(inner, |order, _| order.log.as_mut().map(pass))?;
-            return Ok(());
-        };
+        let envelope = inner.read_envelope(&at.epoch, at.position, entry);
         let Envelope { ticket, published_at, target, except, event } = envelope;
         let collapse = inner.collapse(&event);
         let age = unix_ms().saturating_sub(published_at);

@@ -103,13 +103,6 @@ impl ReadError {
     }
 }
 
-pub(crate) fn refused(
-    reason: impl Into<String>,
-    source: impl Into<Box<dyn Error + Send + Sync>>,
-) -> BackplaneError {
-    BackplaneError::Refused { reason: reason.into(), source: Some(source.into()) }
-}
-
 /// Rejected for the moment.
 pub(crate) fn blocked(
     reason: impl Into<String>,

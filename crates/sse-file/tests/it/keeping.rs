@@ -4,8 +4,7 @@ use std::{fs, path::Path, time::Duration};
 
 use bytes::Bytes;
 use sse_core::{
-    Backplane, BackplaneError, Cursor, EntryKey, KeyLimits, KeyScope, NewEntry, Position, ReadLimit,
-    Retention, UserId,
+    Backplane, BackplaneError, Cursor, EntryKey, KeyLimits, KeyScope, NewEntry, ReadLimit, Retention, UserId,
 };
 use sse_file::{FileBackplane, FileConfig, OpenError, SyncPolicy};
 use tokio::{
