@@ -126,7 +126,6 @@ impl Order {
             return;
         }
         drop(state);
-        let party = log.waiting.shares.party_of(&slot.stream);
         if log.waiting.len >= 2 * streams.len() + 64 {
             let is_there =
                 |(place, id): &Stream| streams.get(*place).is_some_and(|slot| slot.stream.id == *id);
@@ -137,7 +136,10 @@ impl Order {
                 log.waiting.len += 1;
                 log.waiting.for_head.push_back(stream);
             }
-            WaitsFor::Part(after) => log.waiting.add_for_part(stream, party, after),
+            WaitsFor::Part(after) => {
+                let party = log.waiting.shares.party_of(&slot.stream);
+                log.waiting.add_for_part(stream, party, after);
+            }
         }
     }
 

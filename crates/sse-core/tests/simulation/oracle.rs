@@ -31,6 +31,7 @@ pub(crate) struct Totals {
     /// Overflows that dropped something that was logged.
     pub(crate) dropped: usize,
     pub(crate) degraded: usize,
+    pub(crate) damaged: usize,
 }
 
 impl Totals {
@@ -47,6 +48,7 @@ impl Totals {
         self.overflows += other.overflows;
         self.dropped += other.dropped;
         self.degraded += other.degraded;
+        self.damaged += other.damaged;
     }
 
     /// A simulation in which nothing goes wrong proves nothing.
@@ -58,6 +60,7 @@ impl Totals {
             self.trimmed,
             self.epochs,
             self.degraded,
+            self.damaged,
             self.dropped,
         ];
         assert!(rare.iter().all(|count| *count > 50), "{self:?}");
@@ -90,6 +93,7 @@ pub(crate) fn check(clients: &[Client], published: &[Published], epochs: &[Epoch
                 }
                 Told::Gap { reason, .. } => match reason.as_str() {
                     "trimmed" => totals.trimmed += 1,
+                    "damaged" => totals.damaged += 1,
                     "epoch" => totals.epochs += 1,
                     "future" => {
                         assert!(!is_resumed, "a stream was complete before its id was known: {client:#?}");
@@ -148,7 +152,7 @@ fn covers(told: &Told, at: &Cursor, epochs: &[Epoch]) -> bool {
     match reason.as_str() {
         // That the log is another one may have been among what was dropped.
         "overflow" => place(at, epochs) <= place(&to, epochs),
-        "trimmed" => {
+        "trimmed" | "damaged" => {
             to.epoch == at.epoch
                 && at.position <= to.position
                 && from.is_some_and(|from| from.epoch == at.epoch && from.position < at.position)

@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sse_core::{
     Backplane, Cursor, Epoch, Event, Manager, MemoryBackplane, Overflow, Retention, Target, Topic, UserId,
 };
-use sse_testkit::backplane::ScriptedBackplane;
+use sse_testkit::backplane::{ReadFault, ScriptedBackplane};
 use tokio::{
     task::{LocalSet, spawn_local},
     time::sleep,
@@ -24,6 +24,9 @@ const NAMES: usize = 3;
 
 /// Longer than anything takes to be noticed and mended.
 const AT_LEAST: Duration = Duration::from_secs(40);
+
+const FAULTS: [ReadFault; 5] =
+    [ReadFault::Damaged, ReadFault::Refused, ReadFault::Unavailable, ReadFault::Silent, ReadFault::Empty];
 
 struct Node {
     manager: Manager,
@@ -203,7 +206,7 @@ impl World {
 
     async fn disturb(&mut self, node: usize) {
         let Some(Node { way, .. }) = &self.nodes[node] else { return };
-        let what = self.random.random_range(0..8);
+        let what = self.random.random_range(0..10);
         self.tell(|| format!("disturbance {what} at node {node}"));
         match what {
             0 => way.set_away(true),
@@ -215,6 +218,13 @@ impl World {
                 let delays = (0..10).map(|_| Duration::from_millis(self.random.random_range(0..3000)));
                 way.delay(delays);
             }
+            8 => {
+                let head = self.memory.bounds().await.expect("memory does not fail").head.minor();
+                let from = self.random.random_range(0..=head);
+                let to = self.random.random_range(from..=head.min(from + 20));
+                way.break_reads(from.into()..to.into(), FAULTS[self.random.random_range(0..FAULTS.len())]);
+            }
+            9 => way.mend_reads(),
             _ if !self.mood.loses_logs => {}
             _ => {
                 if self.random.random_bool(0.3) {
@@ -248,6 +258,7 @@ impl World {
                     node.way.set_away(false);
                     node.way.lose_answers(0);
                     node.way.fail_appends(0);
+                    node.way.mend_reads();
                 }
                 None => self.nodes[number] = Some(self.start(number)),
             }

