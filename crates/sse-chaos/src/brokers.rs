@@ -120,6 +120,7 @@ impl One {
             Fault::BrokerPaused => self.broker.pause()?,
             Fault::BrokerEmptied => self.broker.empty().await?,
             Fault::FailOver => self.replica()?.part().await?,
+            Fault::ClockSetBack => self.broker.set_clock_back().await?,
             Fault::LinkFrozen(node) => self.links[node].freeze(),
             Fault::LinkStranded(node) => self.links[node].strand(),
             Fault::LinkCut(node) => {

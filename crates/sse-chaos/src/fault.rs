@@ -17,6 +17,8 @@ pub(crate) enum Fault {
     BrokerEmptied,
     /// The replica is cut off, and takes the place of the broker without the last entries.
     FailOver,
+    /// The broker's clock is set back by an hour.
+    ClockSetBack,
     /// The server in charge is killed, and sentinels put the other one in charge.
     PrimaryKilled,
     /// One server of a cluster is killed.
@@ -58,6 +60,7 @@ impl fmt::Display for Fault {
             Self::BrokerPaused => f.write_str("broker paused"),
             Self::BrokerEmptied => f.write_str("broker emptied"),
             Self::FailOver => f.write_str("replica cut off, then in charge"),
+            Self::ClockSetBack => f.write_str("clock of the broker set back"),
             Self::PrimaryKilled => f.write_str("primary killed, then another one in charge"),
             Self::ServerKilled(server) => write!(f, "server {server} killed"),
             Self::Guests(Sort::Forgers, count) => write!(f, "{count} who forge ids"),

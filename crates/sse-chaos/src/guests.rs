@@ -115,8 +115,9 @@ fn forged(at: &Cursor, dice: &mut StdRng) -> (String, Forgery) {
         format!("{epoch}-1e9"),
         format!("foreign-{minor}"),
         format!("{epoch}x-{minor}"),
-        format!("{epoch}-{}", u64::MAX),
-        format!("{epoch}-{}.{}", u64::MAX, u64::MAX),
+        format!("{epoch}-{}.0.0", u64::MAX),
+        Cursor::new(epoch.clone(), sse_core::Position::new(u64::MAX, u64::MAX)).to_string(),
+        Cursor::new(epoch.clone(), sse_core::Position::new(major + 1_000_000_000, minor)).to_string(),
         format!("{epoch}-99999999999999999999999999"),
         "9".repeat(4000),
         "../../etc/passwd".to_owned(),
@@ -164,18 +165,20 @@ async fn greeted(
         return Err(wrong("it was told that all that it missed follows"));
     }
     let mut position = hello.id.parse().ok();
-    while is_impossible {
+    if !is_impossible {
+        return Ok(position);
+    }
+    loop {
         let Ok(event) = stream.next_event_within(LONG).await else { return Ok(None) };
         let told = data(&event);
         position = event.id.parse().ok().or(position);
         match &*event.event_type {
-            "system" if told["event"] == "gap" => break,
+            "system" if told["event"] == "gap" => return Ok(position),
             "number" => return Err(wrong("an event came before the gap")),
             _ if start.elapsed() > LONG => return Err(wrong("no gap was told")),
             _ => {}
         }
     }
-    Ok(position)
 }
 
 /// How a slow reader reads.

@@ -76,6 +76,12 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         },
     },
     Scenario {
+        name: "clock-set-back",
+        about: "the broker's clock is an hour behind the ids that it gave, and it is killed",
+        on: &[(Redis, Long)],
+        draw: Draw::clock,
+    },
+    Scenario {
         name: "sentinels",
         about: "kill -9 of the primary, and sentinels put the replica in charge",
         on: &[(Redis, Long)],
@@ -317,6 +323,14 @@ impl Draw {
         let mut faults = faults.into_iter().cycle();
         let next = |_: &mut Self| faults.next().unwrap_or(Fault::BrokerLost);
         self.rounds(4, next, &(1.0..=3.0, 0.5..=1.5))
+    }
+
+    fn clock(&mut self) -> Plan {
+        let mut plan = self.rounds(2, |_| Fault::ClockSetBack, &(2.0..=5.0, 2.0..=3.0));
+        if let Some(last) = plan.steps.last_mut() {
+            last.faults.push(Fault::BrokerKilled);
+        }
+        plan
     }
 
     fn sentinels(&mut self, wire: Wire) -> Plan {

@@ -35,7 +35,7 @@ pub(crate) struct Stage {
 /// What nodes are told, besides where the broker is.
 fn settings(clients: usize, plan: &Plan) -> Vec<String> {
     // All may be with one node, and again while their former streams have not been given up.
-    let most = (2 * clients + 2 * plan.guests() + 100).to_string();
+    let most = (2 * clients + plan.guests() + 100).to_string();
     let common = [
         ["--max-connections", &most],
         ["--heartbeat-interval", "3s"],
