@@ -30,7 +30,7 @@ async fn scripted() -> (Manager, ScriptedBackplane, MemoryBackplane) {
     (node(backplane.clone()).await, backplane, memory)
 }
 
-fn is_passing(result: Result<Receipt, PublishError>) -> bool {
+fn is_passing(result: &Result<Receipt, PublishError>) -> bool {
     matches!(result, Err(PublishError::Unavailable { retry_after, .. }) if !retry_after.is_zero())
 }
 
@@ -54,7 +54,7 @@ async fn a_rejected_publish_is_unavailable_and_shows() {
             backplane.reject(calls, Some(rejection));
             for _ in 0..20 {
                 let result = manager.all().publish(event.clone()).await;
-                assert!(is_passing(result), "{what}, {rejection:?}");
+                assert!(is_passing(&result), "{what}, {rejection:?}");
             }
             // What may be a lost connection is known to be none once a probe has failed too.
             if rejection == Rejection::Unavailable {
@@ -171,7 +171,7 @@ async fn an_event_that_is_too_large_says_nothing_of_others() {
 async fn one_lost_answer_is_no_rejection() {
     let (manager, backplane, memory) = scripted().await;
     backplane.lose_answers(1);
-    assert!(is_passing(manager.all().publish(Event::text("x")).await));
+    assert!(is_passing(&manager.all().publish(Event::text("x")).await));
     for _ in 0..20 {
         sleep(Duration::from_millis(100)).await;
         assert_eq!(state(&manager), LogState::Current);
@@ -179,7 +179,7 @@ async fn one_lost_answer_is_no_rejection() {
     assert_eq!(memory.bounds().await.unwrap().head.minor(), 2, "the event and one probe");
     // A success that comes first makes the probe needless.
     backplane.lose_answers(1);
-    assert!(is_passing(manager.all().publish(Event::text("y")).await));
+    assert!(is_passing(&manager.all().publish(Event::text("y")).await));
     manager.all().publish(Event::text("z")).await.unwrap();
     sleep(PROBED).await;
     assert_eq!(memory.bounds().await.unwrap().head.minor(), 4);
@@ -191,7 +191,7 @@ async fn a_lost_backplane_is_away_and_recovers_as_such() {
     let mut client = Client::greeted(&manager, Handshake::new());
     backplane.set_away(true);
     sleep(Duration::from_secs(2)).await;
-    assert!(is_passing(manager.all().publish(Event::text("x")).await));
+    assert!(is_passing(&manager.all().publish(Event::text("x")).await));
     sleep(3 * PROBED).await;
     assert_eq!(state(&manager), LogState::Away);
     backplane.set_away(false);
@@ -223,7 +223,7 @@ async fn a_node_that_may_not_listen_says_so() {
 async fn a_full_backplane_is_not_asked_without_pause() {
     let (manager, backplane, _) = scripted().await;
     backplane.reject(Calls::Appends, Some(Rejection::Blocked));
-    assert!(is_passing(manager.publish(Target::All, Event::text("x")).await));
+    assert!(is_passing(&manager.publish(Target::All, Event::text("x")).await));
     sleep(Duration::from_secs(600)).await;
     let probes = backplane.rejected_appends() - 1;
     assert!((100..=300).contains(&probes), "{probes} probes in ten minutes");
@@ -235,7 +235,7 @@ async fn a_probe_is_as_large_as_what_was_rejected() {
     for bytes in [10, 5_000, 500_000] {
         let start = manager.log().unwrap().head;
         backplane.reject(Calls::Appends, Some(Rejection::Blocked));
-        assert!(is_passing(manager.all().publish(Event::text("x".repeat(bytes))).await));
+        assert!(is_passing(&manager.all().publish(Event::text("x".repeat(bytes))).await));
         backplane.reject(Calls::Appends, None);
         sleep(PROBED).await;
         let limit = sse_core::ReadLimit { entries: 10, bytes: 1 << 20 };

@@ -13,6 +13,9 @@ use crate::{
     resume::{before_fence, numbers},
 };
 
+/// Commands of Redis, in words.
+type Commands = &'static [&'static [&'static str]];
+
 /// An event that is logged, or one that is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sort {
@@ -113,7 +116,7 @@ async fn a_redis_that_rejects_publishes_is_waited_for() {
     let hub = Hub::start(&["--backplane", &broker.url_as("hub:pw@")]).await;
     becomes(&hub, 200).await;
     let mut stream = hub.stream("user=ada").await;
-    let causes: &[(Sort, &str, &[&[&str]], &[&[&str]])] = &[
+    let causes: &[(Sort, &str, Commands, Commands)] = &[
         (
             Sort::Logged,
             "CONFIG SET maxmemory",
@@ -139,7 +142,7 @@ async fn a_redis_that_rejects_publishes_is_waited_for() {
             &[&["ACL", "SETUSER", "hub", "+publish"]],
         ),
     ];
-    let run = async |commands: &[&[&str]]| {
+    let run = async |commands: Commands| {
         for command in commands {
             broker.redis(command).await;
         }
