@@ -407,6 +407,7 @@ impl Follower {
     async fn pass_on(&mut self, inner: &Arc<Inner>, entry: &Entry) -> Result<(), Gone> {
         let Some(at) = &self.at else { return Ok(()) };
         let envelope = inner.read_envelope(&at.epoch, at.position, entry);
+        let is_probe = entry.payload.first() == Some(&PROBE);
         let Envelope { ticket, published_at, target, except, event } = envelope;
         let collapse = inner.collapse(&event);
         let age = unix_ms().saturating_sub(published_at);
@@ -416,7 +417,7 @@ impl Follower {
             let is_live = log.is_started();
             let (number, message) =
                 log.record((&target, &except), (event, collapse), Some(entry.position), at_ms);
-            if !is_live {
+            if !is_live || is_probe {
                 log.window.keep(number, Arc::new(message));
                 return None;
             }

@@ -188,6 +188,8 @@ fn first(arrivals: &Arrivals) -> Option<Instant> {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
     use tokio::time::advance;
 
     use super::*;
@@ -195,6 +197,7 @@ mod tests {
 
     const LIMITS: KeyLimits = KeyLimits { per_user: 3, of_users: 5, of_backends: 4 };
 
+    #[expect(clippy::needless_pass_by_value, reason = "calls are shorter")]
     fn key(user: Option<&str>, key: impl ToString) -> EntryKey {
         let scope = user.map_or(KeyScope::App, |user| KeyScope::User(UserId::new(user).unwrap()));
         EntryKey::new(&scope, &key.to_string(), LIMITS).unwrap()

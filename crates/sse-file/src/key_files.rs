@@ -56,6 +56,8 @@ impl KeyFiles {
             });
             if let Err(problem) = read {
                 warn!(file = %path.display(), problem, "keys of earlier entries cannot be read, and may count again");
+                // What cannot be read now may be readable at the next start.
+                last_ms = now_ms;
             }
             files.push_back(KeyFile { path, last_ms });
         }
@@ -86,6 +88,8 @@ impl KeyFiles {
         if !bytes.is_empty() {
             let path = directory.key_file(segment.first);
             directory.write(&path, &bytes)?;
+            // A crash may have left the file beside the segment.
+            self.0.retain(|file| file.path != path);
             self.0.push_back(KeyFile { path, last_ms });
         }
         Ok(())

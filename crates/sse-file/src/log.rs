@@ -233,7 +233,9 @@ impl Log {
             let (file, problem) = (file.display(), &error as &dyn Error);
             error!(%file, offset, from, up_to, error = problem, "failed to read entries of an event log: they are passed over");
         }
-        BackplaneError::damaged(self.runs.before(up_to + 1), error)
+        let head = self.state.lock().head;
+        let to = if up_to == head { self.runs.head(head) } else { self.runs.before(up_to + 1) };
+        BackplaneError::damaged(to, error)
     }
 
     /// The segment that an entry is in.

@@ -136,7 +136,9 @@ fn restore(
         now_ms: unix_ms(),
     };
     let (now, now_ms, first) = (Instant::now(), recovery.now_ms, found[0].header.first);
+    let mut oldest_key = u64::MAX;
     let key_files = KeyFiles::read(&directory, meta.seal, first, now_ms, |record| {
+        oldest_key = oldest_key.min(record.sequence);
         remember(&mut recovery.keys, record, now, now_ms);
     })?;
     let mut segments = VecDeque::with_capacity(found.len() + 1);
@@ -170,7 +172,8 @@ fn restore(
         segments.push_back(Arc::new(begin(&directory, meta.seal, header, config)?));
     }
     meta.newest = segments.back().map_or(next, |segment| segment.first);
-    meta.runs.trim(segments.front().map_or(next, |segment| segment.first) - 1);
+    // A publish that is tried again is answered with the position of its first entry, although that is gone.
+    meta.runs.trim(segments.front().map_or(next, |segment| segment.first).min(oldest_key) - 1);
     meta.runs.begin(next, after_loss);
     meta.boot = boot();
     meta.left = Left::open(config.sync);

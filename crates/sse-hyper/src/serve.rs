@@ -6,6 +6,7 @@ use std::{
     future::{Future, IntoFuture, pending},
     io,
     net::IpAddr,
+    net::SocketAddr,
     num::NonZeroUsize,
     panic::resume_unwind,
     pin::Pin,
@@ -19,7 +20,7 @@ use hyper::body::Incoming;
 use sse_core::{Drain, Manager};
 use sse_socket::SocketOptions;
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::oneshot,
     task::{JoinSet, yield_now},
     time::{Instant, sleep, timeout, timeout_at},
@@ -333,6 +334,8 @@ where
             header_timeout,
             max_connections,
             shutdown: Arc::clone(&shutdown),
+            earlier: None,
+            waiting: None,
         };
         // Before anybody is accepted: whoever connects meanwhile waits.
         tokio::select! {
@@ -406,6 +409,10 @@ struct Door<S> {
     header_timeout: Duration,
     max_connections: usize,
     shutdown: Arc<Shutdown>,
+    /// The connections of before the drain, which count towards the maximum as long as they last.
+    earlier: Option<Arc<Shutdown>>,
+    /// A client that was accepted and waits for room.
+    waiting: Option<(TcpStream, SocketAddr)>,
 }
 
 impl<S, B> Door<S>
@@ -422,8 +429,7 @@ where
         // The reactor reports departures to the `Shutdown` of the earlier connections.
         self.terms.reception = Reception::default();
         self.terms.reception.switch_off();
-        self.max_connections = self.max_connections.saturating_sub(self.shutdown.connections()).max(1);
-        self.shutdown = Arc::clone(shutdown);
+        self.earlier = Some(std::mem::replace(&mut self.shutdown, Arc::clone(shutdown)));
         self
     }
 
@@ -439,14 +445,22 @@ where
     async fn open(&mut self) -> Infallible {
         let mut errors = AcceptErrors::default();
         loop {
-            match self.listener.accept().await {
+            let accepted = match self.waiting.take() {
+                Some(accepted) => Ok(accepted),
+                None => self.listener.accept().await,
+            };
+            match accepted {
                 Ok((socket, peer)) => {
                     errors.end();
-                    self.shutdown.make_room(self.max_connections).await;
+                    // Kept in the door: whoever waits when the drain begins is served by the door for late clients.
+                    self.waiting = Some((socket, peer));
+                    let earlier = self.earlier.as_ref().map_or(0, |earlier| earlier.connections());
+                    self.shutdown.make_room(self.max_connections.saturating_sub(earlier).max(1)).await;
                     if self.shutdown.is_full_for(peer.ip()) {
                         // Connections that were let in read their requests before another one is closed for a newcomer.
                         yield_now().await;
                     }
+                    let Some((socket, peer)) = self.waiting.take() else { continue };
                     if let Err(error) = self.options.ensure(&socket) {
                         // The client is gone already, or the system lacks an option; the stream's own timeouts hold.
                         tracing::debug!(%peer, %error, "socket options");

@@ -206,7 +206,7 @@ impl World {
 
     async fn disturb(&mut self, node: usize) {
         let Some(Node { way, .. }) = &self.nodes[node] else { return };
-        let what = self.random.random_range(0..10);
+        let what = self.random.random_range(0..12);
         self.tell(|| format!("disturbance {what} at node {node}"));
         match what {
             0 => way.set_away(true),
@@ -218,13 +218,13 @@ impl World {
                 let delays = (0..10).map(|_| Duration::from_millis(self.random.random_range(0..3000)));
                 way.delay(delays);
             }
-            8 => {
+            8..=10 => {
                 let head = self.memory.bounds().await.expect("memory does not fail").head.minor();
                 let from = self.random.random_range(0..=head);
-                let to = self.random.random_range(from..=head.min(from + 20));
+                let to = self.random.random_range(from..=head.min(from + 100));
                 way.break_reads(from.into()..to.into(), FAULTS[self.random.random_range(0..FAULTS.len())]);
             }
-            9 => way.mend_reads(),
+            11 => way.mend_reads(),
             _ if !self.mood.loses_logs => {}
             _ => {
                 if self.random.random_bool(0.3) {

@@ -175,9 +175,12 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     Runtime::new().unwrap().block_on(future)
 }
 
+/// A change of the bytes of a file.
+type Change = Box<dyn Fn(&mut Vec<u8>)>;
+
 /// What can become of the bytes of a file.
-fn changes(length: usize) -> Vec<(String, Box<dyn Fn(&mut Vec<u8>)>)> {
-    let mut changes: Vec<(String, Box<dyn Fn(&mut Vec<u8>)>)> = vec![
+fn changes(length: usize) -> Vec<(String, Change)> {
+    let mut changes: Vec<(String, Change)> = vec![
         ("empty".to_owned(), Box::new(Vec::clear)),
         ("all zeros".to_owned(), Box::new(|bytes| bytes.fill(0))),
         ("something else".to_owned(), Box::new(|bytes| *bytes = b"something else\n".repeat(40))),

@@ -52,7 +52,7 @@ impl Log {
         let mut stream = hub.open("user=ada").await;
         log.ids.push(stream.next_event_within(PATIENCE).await.unwrap().id);
         for number in 0..EVENTS {
-            log.ids.push(hub.number(json!({ "user": "ada" }), number as usize).await);
+            log.ids.push(hub.number(json!({ "user": "ada" }), usize::try_from(number).unwrap()).await);
         }
         hub.0.signal(signal).unwrap();
         hub.0.wait_exit(PATIENCE).await.unwrap();
@@ -81,7 +81,7 @@ impl Log {
             clients.push((had as u64, stream, hello));
         }
         for number in EVENTS..EVENTS + 5 {
-            let id = hub.number(json!({ "user": "ada" }), number as usize).await;
+            let id = hub.number(json!({ "user": "ada" }), usize::try_from(number).unwrap()).await;
             assert!(!self.ids.contains(&id), "{what}: {id} is given twice");
             self.ids.push(id);
         }
@@ -150,11 +150,11 @@ async fn a_hub_serves_what_damage_has_left() {
 #[tokio::test]
 async fn a_log_that_lost_its_end_gives_no_id_again() {
     for signal in [Signal::Terminate, Signal::Kill] {
-        for share in [0.9, 0.5, 0.05] {
+        for percent in [90, 50, 5] {
             let mut log = Log::left_by(signal).await;
-            log.change(3, |bytes| bytes.truncate((bytes.len() as f64 * share) as usize));
+            log.change(3, |bytes| bytes.truncate(bytes.len() * percent / 100));
             let hub = log.start().await;
-            log.check(&hub, &format!("cut to {share} after {signal:?}")).await;
+            log.check(&hub, &format!("cut to {percent} % after {signal:?}")).await;
         }
     }
 }
@@ -179,15 +179,16 @@ async fn an_older_copy_of_a_log_gives_no_id_again() {
     let hub = log.start().await;
     for number in EVENTS..EVENTS + 20 {
         // Before, while and after the log has as many events as it had.
-        let id = hub.number(json!({ "user": "ada" }), number as usize).await;
+        let id = hub.number(json!({ "user": "ada" }), usize::try_from(number).unwrap()).await;
         assert!(!lost.contains(&id) && !log.ids.contains(&id), "{id} is given twice");
         if number % 4 == 0 {
             let (mut stream, _) = hub.back("user=ada", &[], &lost[4]).await;
+            let is_gap = |event: &Decoded| event.event_type == "system" && data(event)["event"] == "gap";
+            // A gap up to the end of the log would cover a fence that was sent before it.
+            while !is_gap(&stream.next_event_within(PATIENCE).await.unwrap()) {}
             hub.fence().await;
             let events = before_fence(&mut stream).await;
-            let gaps =
-                events.iter().filter(|event| event.event_type == "system" && data(event)["event"] == "gap");
-            assert_eq!(gaps.count(), 1, "at {number}");
+            assert!(!events.iter().any(is_gap), "at {number}: {events:?}");
         }
     }
 }

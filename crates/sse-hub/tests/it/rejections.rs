@@ -234,8 +234,17 @@ async fn a_nats_that_lost_its_files_gets_a_new_log() {
     for hub in [&one, &two] {
         becomes(hub, 200).await;
     }
-    // It may be on its way to this one.
-    let id = one.number(json!("all"), 3).await;
+    // A node that has not noticed the new log yet answers 503, with or without the event in it.
+    let input = json!({ "target": "all", "event": "number", "data": 3 }).to_string();
+    let id = loop {
+        let (status, answer) = one.post("publish", &input).await;
+        if status == 200 {
+            break answer["result"]["data"]["id"].as_str().unwrap().to_owned();
+        }
+        assert_eq!(status, 503, "{answer}");
+        assert!(start.elapsed() < 6 * PATIENCE, "{}", one.0.output());
+        sleep(Duration::from_millis(200)).await;
+    };
     for stream in &mut streams {
         expect_system(stream, "gap").await;
     }

@@ -85,8 +85,9 @@ async fn a_client_that_is_kicked_while_hyper_holds_all_that_is_left_is_reset_aft
     })
     .await;
     let mut client = stall(&app).await;
-    let part = Event::text("x".repeat(32 << 10));
-    for _ in 0..8 {
+    // More than the narrow sockets take, and less than hyper holds.
+    let part = Event::text("x".repeat(5 << 10));
+    for _ in 0..10 {
         app.manager.all().publish(part.clone()).await.unwrap();
         app.until(|app| waiting(app) == 0).await;
     }
@@ -101,8 +102,9 @@ async fn a_client_that_is_kicked_while_hyper_holds_all_that_is_left_is_reset_aft
 async fn a_client_that_is_kicked_and_takes_what_is_left_keeps_its_connection() {
     let app = App::start_narrow(Manager::builder(), Serve::without_reactor).await;
     let mut client = stall(&app).await;
-    let part = Event::text("x".repeat(32 << 10));
-    for _ in 0..8 {
+    // More than the narrow sockets take, and less than hyper holds.
+    let part = Event::text("x".repeat(5 << 10));
+    for _ in 0..10 {
         app.manager.all().publish(part.clone()).await.unwrap();
         app.until(|app| waiting(app) == 0).await;
     }

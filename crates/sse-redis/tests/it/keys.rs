@@ -27,8 +27,8 @@ async fn append(
 
 async fn set(server: &RedisServer, counter: &str, value: &str) {
     let mut client = server.client().await.unwrap();
-    let set = redis::cmd("SET").arg(counter).arg(value).query_async(&mut client).await;
-    set.unwrap_or_else(|error| panic!("{error}"))
+    let set: Result<(), _> = redis::cmd("SET").arg(counter).arg(value).query_async(&mut client).await;
+    set.unwrap();
 }
 
 /// The slice of ten seconds that it is now on the server.
