@@ -113,7 +113,7 @@ impl Procedure {
         self
     }
 
-    /// Bounds the input to a number of bytes, below [`Limits::body`]. A batch may have as many as the largest of its calls.
+    /// Bounds the input to a number of bytes, below [`Limits::body`](crate::Limits::body). A batch may have as many as the largest of its calls.
     #[must_use]
     pub fn max_input(mut self, bytes: usize) -> Self {
         self.max_input = bytes;
