@@ -173,7 +173,7 @@ fn restore(
     }
     meta.newest = segments.back().map_or(next, |segment| segment.first);
     // A publish that is tried again is answered with the position of its first entry, although that is gone.
-    meta.runs.trim(segments.front().map_or(next, |segment| segment.first).min(oldest_key) - 1);
+    meta.runs.trim(segments.front().map_or(next, |segment| segment.first).min(oldest_key).saturating_sub(1));
     meta.runs.begin(next, after_loss);
     meta.boot = boot();
     meta.left = Left::open(config.sync);
