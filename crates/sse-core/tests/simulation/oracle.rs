@@ -61,10 +61,9 @@ impl Totals {
             self.epochs,
             self.degraded,
             self.dropped,
+            self.damaged,
         ];
         assert!(rare.iter().all(|count| *count > 50), "{self:?}");
-        // A place that fails has to be one that somebody reads, with no other gap over it.
-        assert!(self.damaged > 0, "{self:?}");
         assert!(self.delivered > self.covered_by_gaps, "{self:?}");
         assert!(self.acknowledged < self.published, "{self:?}");
     }

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
-use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use sse_core::{
     Backplane, Cursor, Epoch, Event, Manager, MemoryBackplane, Overflow, Retention, Target, Topic, UserId,
 };
@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    client::Client,
+    client::{Client, Told},
     oracle::{self, Published, Totals},
 };
 
@@ -25,8 +25,15 @@ const NAMES: usize = 3;
 /// Longer than anything takes to be noticed and mended.
 const AT_LEAST: Duration = Duration::from_secs(40);
 
-const FAULTS: [ReadFault; 5] =
-    [ReadFault::Damaged, ReadFault::Refused, ReadFault::Unavailable, ReadFault::Silent, ReadFault::Empty];
+/// Damage twice, as only it and long failures are gaps.
+const FAULTS: [ReadFault; 6] = [
+    ReadFault::Damaged,
+    ReadFault::Damaged,
+    ReadFault::Refused,
+    ReadFault::Unavailable,
+    ReadFault::Silent,
+    ReadFault::Empty,
+];
 
 struct Node {
     manager: Manager,
@@ -56,6 +63,8 @@ struct Mood {
     batch: usize,
     /// Frames that may wait for a stream.
     queue: usize,
+    /// Entries that one read of the log returns.
+    page: usize,
 }
 
 /// Plays a seed to its end.
@@ -91,6 +100,7 @@ impl World {
             retention: [30, 150, 10_000, 10_000, 10_000][random.random_range(0..5)],
             batch: [1, 3, 25][random.random_range(0..3)],
             queue: [4, 256][random.random_range(0..2)],
+            page: [2, 10, 1000][random.random_range(0..3)],
         };
         let clients = (0..CLIENTS).map(|number| {
             let topics = (0..NAMES).filter(|_| random.random_bool(0.4)).map(topic).collect();
@@ -126,6 +136,7 @@ impl World {
 
     fn start(&self, number: usize) -> Node {
         let way = ScriptedBackplane::new(self.memory.clone());
+        way.limit_pages(self.mood.page);
         let manager = Manager::builder()
             .backplane(way.clone())
             .log(Retention::default().entries(self.mood.window))
@@ -220,9 +231,20 @@ impl World {
             }
             8..=10 => {
                 let head = self.memory.bounds().await.expect("memory does not fail").head.minor();
-                let from = self.random.random_range(0..=head);
+                // Mostly where a client may come back to: elsewhere hardly anybody reads.
+                let places = self.clients.iter().filter_map(|client| client.last_id.parse::<Cursor>().ok());
+                let places: Vec<_> = places.map(|at| at.position.minor().min(head)).collect();
+                let place = places.choose(&mut self.random).copied().filter(|_| self.random.random_bool(0.8));
+                let from = place.unwrap_or_else(|| self.random.random_range(0..=head));
                 let to = self.random.random_range(from..=head.min(from + 100));
-                way.break_reads(from.into()..to.into(), FAULTS[self.random.random_range(0..FAULTS.len())]);
+                let fault = FAULTS[self.random.random_range(0..FAULTS.len())];
+                // Entries that are damaged are so for every node.
+                let is_for_all = fault == ReadFault::Damaged;
+                for (number, it) in self.nodes.iter().enumerate() {
+                    if let Some(it) = it.as_ref().filter(|_| is_for_all || number == node) {
+                        it.way.break_reads(from.into()..to.into(), fault);
+                    }
+                }
             }
             11 => way.mend_reads(),
             _ if !self.mood.loses_logs => {}
@@ -259,6 +281,7 @@ impl World {
                     node.way.lose_answers(0);
                     node.way.fail_appends(0);
                     node.way.mend_reads();
+                    node.way.end_delays();
                 }
                 None => self.nodes[number] = Some(self.start(number)),
             }
@@ -269,9 +292,21 @@ impl World {
             self.connect(client, node);
             assert!(self.clients[client].node().is_some(), "client {client} is refused by node {node}");
         }
-        for _ in 0..10 {
+        // A client takes a page a round.
+        let (mut idle, mut rounds) = (0, 0);
+        while idle < 10 {
+            rounds += 1;
+            assert!(rounds < 1000, "clients are served without an end");
             sleep(Duration::from_secs(1)).await;
+            let before = self.told();
             self.clients.iter_mut().for_each(|client| client.take(usize::MAX));
+            idle = if self.told() == before { idle + 1 } else { 0 };
         }
+    }
+
+    /// Everything that clients were told, heartbeats excepted.
+    fn told(&self) -> usize {
+        let is_heartbeat = |told: &&Told| **told == Told::Other("heartbeat".to_owned());
+        self.clients.iter().flat_map(|client| &client.told).filter(|told| !is_heartbeat(told)).count()
     }
 }

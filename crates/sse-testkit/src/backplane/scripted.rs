@@ -8,7 +8,7 @@ use std::{
     ops::Range,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -88,6 +88,8 @@ struct Shared {
     broken: Mutex<Vec<(Range<Position>, ReadFault)>>,
     tails_held: watch::Sender<bool>,
     read_latency: Mutex<Duration>,
+    /// Maximum number of entries in a page.
+    page_entries: AtomicUsize,
     reads: AtomicU32,
     held: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
 }
@@ -125,6 +127,7 @@ impl ScriptedBackplane {
             broken: Mutex::default(),
             tails_held: watch::Sender::new(false),
             read_latency: Mutex::default(),
+            page_entries: AtomicUsize::new(usize::MAX),
             reads: AtomicU32::new(0),
             held: Mutex::default(),
         };
@@ -172,6 +175,11 @@ impl ScriptedBackplane {
         lock(&self.shared.delays).extend(delays);
     }
 
+    /// Drops the delays that no call has taken yet.
+    pub fn end_delays(&self) {
+        lock(&self.shared.delays).clear();
+    }
+
     /// Makes what follows positions of a range unreadable: of `a..b`, the entries behind `a` up to and including the one at `b`.
     pub fn break_reads(&self, places: Range<Position>, fault: ReadFault) {
         lock(&self.shared.broken).push((places, fault));
@@ -190,6 +198,11 @@ impl ScriptedBackplane {
     /// Lets each read take so long.
     pub fn set_read_latency(&self, latency: Duration) {
         *lock(&self.shared.read_latency) = latency;
+    }
+
+    /// Limits the entries that one read returns.
+    pub fn limit_pages(&self, entries: usize) {
+        self.shared.page_entries.store(entries, Ordering::SeqCst);
     }
 
     /// The number of reads so far, those that failed included.
@@ -315,7 +328,8 @@ impl Backplane for ScriptedBackplane {
             Some((_, ReadFault::Empty)) => return Ok(Page::default()),
             Some((_, ReadFault::EmptyAtHead)) => return Ok(Page { at_head: true, ..Page::default() }),
         }
-        let mut page = self.memory.read(after, limit).await?;
+        let entries = limit.entries.min(self.shared.page_entries.load(Ordering::SeqCst));
+        let mut page = self.memory.read(after, ReadLimit { entries, ..limit }).await?;
         if self.readable(&mut page.entries, |_| true).is_some() {
             page.at_head = false;
         }
