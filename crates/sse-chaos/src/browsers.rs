@@ -1,6 +1,6 @@
-//! The browser's client, many of them in a Node process.
+//! The browser's client, many of them in a Node process; or native `EventSource`s in Chromium.
 
-use std::{process::Stdio, sync::Arc};
+use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,19 +10,47 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     process::{Child, ChildStdin, ChildStdout},
     task::JoinHandle,
-    time::Instant,
+    time::{Instant, timeout},
 };
 
 use crate::{audience, error::Error, shared::Shared};
 
-/// The program of the process.
-const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/js/browsers.mjs");
+/// Timeout for the process to end after its input ended.
+const END: Duration = Duration::from_secs(10);
+
+/// The client that a browser runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum BrowserClient {
+    /// The client of `sse-browser`, under Node.
+    #[default]
+    SseBrowser,
+    /// The browser's own `EventSource`, in Chromium. It never reconnects after an HTTP error.
+    EventSource,
+}
+
+impl BrowserClient {
+    /// The program of the process.
+    fn program(self) -> &'static str {
+        match self {
+            Self::SseBrowser => concat!(env!("CARGO_MANIFEST_DIR"), "/js/browsers.mjs"),
+            Self::EventSource => concat!(env!("CARGO_MANIFEST_DIR"), "/js/event-sources.mjs"),
+        }
+    }
+
+    /// Number of clients that one process can run. Chromium limits the streams of a host, and a tab for each host costs memory.
+    pub(crate) fn most(self) -> usize {
+        match self {
+            Self::SseBrowser => usize::MAX,
+            Self::EventSource => 60,
+        }
+    }
+}
 
 /// A process of clients; ended when this is dropped.
 pub(crate) struct Browsers {
     process: Child,
     /// The process ends with its input, also if we are killed.
-    _input: ChildStdin,
+    input: ChildStdin,
     heard: Arc<Shared<Vec<Heard>>>,
     reading: JoinHandle<Result<(), Error>>,
 }
@@ -32,6 +60,7 @@ struct Heard {
     journal: Journal,
     last: Option<Cursor>,
     is_connected: bool,
+    is_closed: bool,
 }
 
 /// A line that the process prints.
@@ -49,12 +78,23 @@ struct Line {
 }
 
 impl Browsers {
-    /// Starts one client for each subscriber.
-    pub(crate) async fn start(url: &str, subscribers: &[Subscriber]) -> Result<Self, Error> {
-        let program =
-            sse_testkit::executable("node")?.ok_or_else(|| Error::new("there is no node in PATH"))?;
-        let mut process = tokio::process::Command::from(std::process::Command::new(program))
-            .arg(PROGRAM)
+    /// Starts one client for each subscriber. A browser writes its profile to `folder`.
+    pub(crate) async fn start(
+        client: BrowserClient,
+        url: &str,
+        subscribers: &[Subscriber],
+        folder: &Path,
+    ) -> Result<Self, Error> {
+        let installed = |name: &str| {
+            sse_testkit::executable(name)?.ok_or_else(|| Error::new(format!("there is no {name} in PATH")))
+        };
+        let mut settings = json!({ "url": url });
+        if client == BrowserClient::EventSource {
+            settings["chromium"] = json!(installed("chromium")?);
+            settings["profile"] = json!(folder.join("chromium"));
+        }
+        let mut process = tokio::process::Command::from(std::process::Command::new(installed("node")?))
+            .arg(client.program())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -63,14 +103,15 @@ impl Browsers {
             return Err(Error::new("a process without pipes"));
         };
         let client = |subscriber: &Subscriber| json!({ "user": subscriber.user, "topics": audience::topics(subscriber) });
-        let clients: Vec<_> = subscribers.iter().map(client).collect();
-        input.write_all(format!("{}\n", json!({ "url": url, "clients": clients })).as_bytes()).await?;
+        settings["clients"] = subscribers.iter().map(client).collect();
+        input.write_all(format!("{settings}\n").as_bytes()).await?;
         let origin = Instant::now();
-        let nothing = || Heard { journal: Journal::new(origin), last: None, is_connected: false };
+        let nothing =
+            || Heard { journal: Journal::new(origin), last: None, is_connected: false, is_closed: false };
         let heard = Arc::new(Shared::default());
         heard.with(|heard: &mut Vec<_>| heard.extend(subscribers.iter().map(|_| nothing())));
         let reading = tokio::spawn(read(output, Arc::clone(&heard)));
-        Ok(Self { process, _input: input, heard, reading })
+        Ok(Self { process, input, heard, reading })
     }
 
     /// The positions up to which the clients have been served.
@@ -78,23 +119,26 @@ impl Browsers {
         self.heard.with(|heard| heard.iter().map(|heard| heard.last.clone()).collect())
     }
 
-    /// What is wrong, if it ended by itself.
+    /// What is wrong, if it ended by itself or a client gave up.
     pub(crate) fn problem(&mut self) -> Result<Option<Error>, Error> {
+        let closed = self.heard.with(|heard| heard.iter().filter(|heard| heard.is_closed).count());
+        if closed > 0 {
+            return Ok(Some(Error::new(format!("{closed} native EventSources were closed for ever"))));
+        }
         let status = self.process.try_wait()?;
         Ok(status.map(|status| Error::new(format!("the browsers' clients ended by themselves: {status}"))))
     }
 
     /// Ends the clients; gives what each heard.
     pub(crate) async fn stop(mut self) -> Result<Vec<Journal>, Error> {
-        self.process.kill().await?;
-        (&mut self.reading).await.map_err(|error| Error::new(format!("reading panicked: {error}")))??;
+        self.input.shutdown().await?;
+        drop(self.input);
+        if timeout(END, self.process.wait()).await.is_err() {
+            self.process.kill().await?;
+        }
+        let reading = self.reading.await;
+        reading.map_err(|error| Error::new(format!("reading panicked: {error}")))??;
         Ok(self.heard.with(|heard| heard.drain(..).map(|heard| heard.journal).collect()))
-    }
-}
-
-impl Drop for Browsers {
-    fn drop(&mut self) {
-        self.reading.abort();
     }
 }
 
@@ -118,6 +162,7 @@ impl Heard {
     fn told(&mut self, line: &Line) -> Option<Told> {
         if let Some(state) = &line.state {
             let was_connected = std::mem::replace(&mut self.is_connected, state == "open");
+            self.is_closed |= state == "closed";
             return (was_connected && !self.is_connected).then_some(Told::Lost(Loss::Broken));
         }
         let id: Option<Cursor> = line.id.parse().ok();

@@ -1,6 +1,6 @@
 //! All clients: those made for this, and browsers'.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use rand::RngExt;
 use sse_core::Cursor;
@@ -8,7 +8,7 @@ use sse_testkit::chaos::{Client, ClientRequest, Journal, Phase, Subscriber};
 
 use crate::{
     audience::{self, Audience},
-    browsers::Browsers,
+    browsers::{BrowserClient, Browsers},
     error::Error,
     seed::Seed,
 };
@@ -27,15 +27,16 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
-    /// Begins to connect all members to a balancer; the last `browsers` of them with the browser's client.
+    /// Begins to connect all members to a balancer; the last `count` of them with a browser's client.
     pub(crate) async fn start(
         seed: Seed,
         audience: Arc<Audience>,
         address: SocketAddr,
-        browsers: usize,
+        (browser, count): (BrowserClient, usize),
+        folder: &Path,
     ) -> Result<Self, Error> {
         let members = &audience.members;
-        let (ours, theirs) = members.split_at(members.len().saturating_sub(browsers));
+        let (ours, theirs) = members.split_at(members.len().saturating_sub(count.min(browser.most())));
         let start = |(index, member): (usize, &Subscriber)| {
             let seed = seed.dice_of("clients", index as u64).random();
             let request = ClientRequest::get(address, audience::path(member)).backoff(BACKOFF.0, BACKOFF.1);
@@ -44,7 +45,10 @@ impl Crowd {
         let clients = ours.iter().enumerate().map(start).collect();
         let browsers = match theirs {
             [] => None,
-            _ => Some(Browsers::start(&format!("http://{address}/api/sse"), theirs).await?),
+            _ => {
+                let url = format!("http://{address}/api/sse");
+                Some(Browsers::start(browser, &url, theirs, folder).await?)
+            }
         };
         Ok(Self { audience, clients, browsers })
     }

@@ -37,6 +37,10 @@ pub(crate) enum Fault {
     NodeKilled(usize),
     /// Each node in its turn is asked to drain, and started again.
     RollingRestart,
+    /// All nodes are asked to drain at once, and started again.
+    NodesRestarted,
+    /// The clock of a node is set back by an hour, and then right again.
+    NodeClock(usize),
     /// All connections of clients are cut, and none is taken.
     ClientsDropped,
     /// What clients and nodes say to each other stays on the way, new connections included, and comes later.
@@ -74,6 +78,8 @@ impl fmt::Display for Fault {
             Self::NodePaused(node) => write!(f, "node {node} paused"),
             Self::NodeKilled(node) => write!(f, "node {node} killed"),
             Self::RollingRestart => f.write_str("nodes restarted in turn"),
+            Self::NodesRestarted => f.write_str("all nodes restarted"),
+            Self::NodeClock(node) => write!(f, "clock of node {node} set back"),
             Self::ClientsDropped => f.write_str("all clients dropped"),
             Self::ClientsFrozen => f.write_str("all clients frozen"),
             Self::ClientsStranded => f.write_str("all clients half-open"),

@@ -6,6 +6,7 @@ mod brokers;
 mod browsers;
 mod certificates;
 mod cli;
+mod clock;
 mod cluster;
 mod crowd;
 mod error;

@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use sse_testkit::request;
 
 use crate::{
+    clock::Clock,
     error::Error,
     patience::{LONG, until},
     ports,
@@ -23,14 +24,20 @@ pub(crate) struct Node {
     arguments: Vec<String>,
     address: SocketAddr,
     output: PathBuf,
+    clock: Option<Clock>,
     process: Option<Process>,
 }
 
 impl Node {
-    /// Starts one with these arguments.
-    pub(crate) fn start(program: &Path, arguments: &[String], output: PathBuf) -> Result<Self, Error> {
+    /// Starts a node with these arguments, and with a clock that can be set if there is one.
+    pub(crate) fn start(
+        program: &Path,
+        arguments: &[String],
+        output: PathBuf,
+        clock: Option<Clock>,
+    ) -> Result<Self, Error> {
         let (address, arguments) = (ports::free()?, arguments.to_vec());
-        let mut node = Self { program: program.to_owned(), arguments, address, output, process: None };
+        let mut node = Self { program: program.to_owned(), arguments, address, output, clock, process: None };
         node.resume()?;
         Ok(node)
     }
@@ -46,8 +53,16 @@ impl Node {
         for (name, _) in env::vars_os().filter(|(name, _)| is_setting(&name.to_string_lossy())) {
             command.env_remove(name);
         }
+        if let Some(clock) = &self.clock {
+            clock.prepare(&mut command);
+        }
         self.process = Some(Process::spawn(command, &self.output)?);
         Ok(())
+    }
+
+    /// Sets its clock.
+    pub(crate) fn set_clock(&self, offset: &str) -> Result<(), Error> {
+        self.clock.as_ref().map_or(Ok(()), |clock| clock.set(offset))
     }
 
     /// As by `kill -9`.

@@ -66,7 +66,8 @@ pub(crate) async fn play(
     let audience = Arc::new(Audience::new(seed, size.clients)?);
     let stage = Stage::start((kind, seed), plan, &size.hub, size.clients, folder).await?;
     let publisher = Publisher::new(seed, Arc::clone(&audience), stage.nodes());
-    let crowd = Crowd::start(seed, audience, stage.address(), size.browsers).await?;
+    let browsers = (plan.browser, size.browsers);
+    let crowd = Crowd::start(seed, audience, stage.address(), browsers, folder).await?;
     let mut play = Play { stage, publisher, crowd, catching_up: Vec::new() };
     let result = play.run(plan, size).await;
     let faults = result.map_err(|error| play.explain(&error))?;

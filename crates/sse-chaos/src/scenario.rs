@@ -10,6 +10,7 @@ use rand::{
 
 use crate::{
     broker::Kind,
+    browsers::BrowserClient,
     fault::{Fault, Lasts, Step, Then},
     guests::Sort,
     seed::Seed,
@@ -82,6 +83,12 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         draw: Draw::clock,
     },
     Scenario {
+        name: "hub-clocks",
+        about: "the clock of one hub after the other is set back by an hour and right again, and a hub is killed meanwhile",
+        on: LONG,
+        draw: Draw::hub_clocks,
+    },
+    Scenario {
         name: "sentinels",
         about: "kill -9 of the primary, and sentinels put the replica in charge",
         on: &[(Redis, Long)],
@@ -135,6 +142,12 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         about: "SIGTERM and a new start of each node in turn",
         on: SHORT_ON_REDIS,
         draw: |draw| draw.rounds(2, |_| Fault::RollingRestart, &(0.5..=2.0, 0.1..=0.5)),
+    },
+    Scenario {
+        name: "event-sources",
+        about: "native EventSources in Chromium, through restarts of all hubs, in turn and at once",
+        on: LONG,
+        draw: Draw::event_sources,
     },
     Scenario {
         name: "drops",
@@ -241,6 +254,8 @@ pub(crate) struct Plan {
     /// Flags of the hubs.
     pub(crate) settings: Vec<String>,
     pub(crate) layout: Layout,
+    /// The browsers' client.
+    pub(crate) browser: BrowserClient,
     /// Whether clients are away for longer than the log reaches back.
     pub(crate) trims: bool,
     pub(crate) steps: Vec<Step>,
@@ -252,6 +267,11 @@ impl Plan {
         let faults = self.steps.iter().flat_map(|step| &step.faults);
         let counts = faults.map(|fault| if let Fault::Guests(_, count) = fault { *count } else { 0 });
         counts.max().unwrap_or_default()
+    }
+
+    /// Whether clocks of hubs are set.
+    pub(crate) fn sets_clocks(&self) -> bool {
+        self.steps.iter().flat_map(|step| &step.faults).any(|fault| matches!(fault, Fault::NodeClock(_)))
     }
 
     /// What clients should be told of gaps.
@@ -333,9 +353,37 @@ impl Draw {
         plan
     }
 
+    fn hub_clocks(&mut self) -> Plan {
+        let mut plan = self.rounds(3, |draw| Fault::NodeClock(draw.node()), &(5.0..=10.0, 3.0..=4.0));
+        if let Some(last) = plan.steps.last_mut() {
+            last.faults = (0..NODES).map(Fault::NodeClock).collect();
+            last.faults.push(Fault::NodeKilled(self.node()));
+        }
+        plan
+    }
+
     fn sentinels(&mut self, wire: Wire) -> Plan {
         let plan = self.rounds(2, |_| Fault::PrimaryKilled, &(1.0..=4.0, 0.5..=1.5));
         Plan { layout: Layout::Sentinels(wire), ..plan }
+    }
+
+    /// All hubs restart in turn, then at once, then at once while the broker is away, so that they start without a log.
+    fn event_sources(&mut self) -> Plan {
+        let mut plan = self.rounds(1, |_| Fault::RollingRestart, &(0.5..=2.0, 0.1..=0.5));
+        let all = (0..NODES).map(Fault::NodeKilled).collect();
+        let short = (1.0..=4.0, 0.5..=1.5);
+        // A hub without its broker accepts connections after 10 s.
+        let long = (12.0..=15.0, 12.0..=13.0);
+        let restarts = [
+            (vec![Fault::NodesRestarted], &short),
+            (vec![Fault::BrokerKilled, Fault::NodesRestarted], &long),
+            (all, &short),
+        ];
+        for (faults, seconds) in restarts {
+            let lasts = Lasts::Time(self.time(seconds));
+            plan.steps.push(Step { faults, lasts, then: Then::CatchUp });
+        }
+        Plan { browser: BrowserClient::EventSource, ..plan }
     }
 
     fn guests(&mut self, sort: Sort, (long, short): (usize, usize), seconds: &Seconds) -> Plan {

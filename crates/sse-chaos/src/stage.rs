@@ -8,6 +8,7 @@ use tokio::time::sleep;
 use crate::{
     broker::Kind,
     brokers::Brokers,
+    clock::Clock,
     error::Error,
     fault::{Fault, Lasts},
     guests::Guests,
@@ -63,7 +64,9 @@ impl Stage {
         let mut nodes = Vec::new();
         for index in 0..NODES {
             let more = [brokers.arguments(index), settings(clients, plan)].concat();
-            nodes.push(Node::start(hub, &more, folder.join(format!("node-{index}")))?);
+            let file = |name: &str| folder.join(format!("{name}-{index}"));
+            let clock = plan.sets_clocks().then(|| Clock::new(file("clock"))).transpose()?;
+            nodes.push(Node::start(hub, &more, file("node"), clock)?);
         }
         let balancer = Proxy::balance(nodes.iter().map(Node::address)).await?;
         let mut stage = Self { brokers, nodes, balancer, guests: Vec::new(), seed };
@@ -103,6 +106,8 @@ impl Stage {
             Fault::NodePaused(node) => self.nodes[node].pause()?,
             Fault::NodeKilled(node) => self.nodes[node].kill()?,
             Fault::RollingRestart => {}
+            Fault::NodesRestarted => self.restart_all().await?,
+            Fault::NodeClock(node) => self.nodes[node].set_clock("-1h")?,
             Fault::ClientsDropped => {
                 self.balancer.refuse();
                 self.balancer.cut();
@@ -133,7 +138,7 @@ impl Stage {
     /// Puts right what went wrong.
     pub(crate) async fn mend(&mut self, fault: Fault, pause: Duration) -> Result<(), Error> {
         match fault {
-            Fault::ClientsStranded => {}
+            Fault::ClientsStranded | Fault::NodesRestarted => {}
             Fault::Guests(..) => {
                 for guests in std::mem::take(&mut self.guests) {
                     guests.leave().await?;
@@ -141,6 +146,7 @@ impl Stage {
             }
             Fault::NodePaused(node) => self.nodes[node].go_on()?,
             Fault::NodeKilled(node) => self.nodes[node].resume()?,
+            Fault::NodeClock(node) => self.nodes[node].set_clock("+0")?,
             Fault::RollingRestart => self.restart_nodes(pause).await?,
             Fault::ClientsDropped => self.balancer.accept()?,
             Fault::ClientsFrozen => self.balancer.thaw(),
@@ -155,6 +161,11 @@ impl Stage {
             node.ready().await?;
         }
         Ok(())
+    }
+
+    async fn restart_all(&mut self) -> Result<(), Error> {
+        futures_util::future::try_join_all(self.nodes.iter_mut().map(Node::drain)).await?;
+        self.nodes.iter_mut().try_for_each(Node::resume)
     }
 
     async fn restart_nodes(&mut self, pause: Duration) -> Result<(), Error> {

@@ -20,9 +20,9 @@ struct Tool {
 const TOOLS: &[Tool] = &[
     Tool { executable: "chromium", package: "chromium" },
     Tool { executable: "curl", package: "curl" },
+    Tool { executable: "faketime", package: "faketime" },
     Tool { executable: "firefox-esr", package: "firefox-esr" },
     Tool { executable: "go", package: "golang-go" },
-    Tool { executable: "firefox-esr", package: "firefox-esr" },
     Tool { executable: "nats-server", package: "nats-server" },
     Tool { executable: "node", package: "nodejs" },
     Tool { executable: "npm", package: "npm" },
