@@ -2,12 +2,15 @@
 //!
 //! An input names a log and what became of its files. A change can also make checksums fit anew, as no
 //! failing disk does; then nothing is known of the entries, and the log must be read all the same.
+//! Otherwise an entry that is missing is reported, and its position is never given to another entry.
 
-use std::{collections::BTreeMap, fs, path::Path, sync::LazyLock};
+use std::{collections::BTreeMap, fs, ops::RangeInclusive, path::Path, sync::LazyLock};
 
 use arbitrary::Arbitrary;
 use bytes::Bytes;
-use sse_core::{Backplane, BackplaneError, Cursor, Entry, EntryKey, NewEntry, ReadLimit, Retention};
+use sse_core::{
+    Backplane, BackplaneError, Cursor, Entry, EntryKey, Epoch, NewEntry, Position, ReadLimit, Retention,
+};
 use sse_file::{FileBackplane, FileConfig};
 use tempfile::TempDir;
 
@@ -91,7 +94,19 @@ const LIMIT: ReadLimit = ReadLimit { entries: 7, bytes: 1 << 20 };
 /// A log as it was written.
 struct Written {
     files: Files,
+    epoch: Epoch,
     entries: Vec<Entry>,
+}
+
+/// How much of an opened log must be what was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// Checksums were made to fit.
+    Nothing,
+    /// The file that says where the log ended was changed.
+    Entries,
+    /// Losses are reported as well.
+    Losses,
 }
 
 static CLOSED: LazyLock<Written> = LazyLock::new(|| Written::new(Which::Closed));
@@ -105,50 +120,85 @@ pub(crate) fn play(input: &[u8]) {
         change.apply(&mut files);
     }
     let is_forged = changes.iter().take(CHANGES).any(|change| matches!(change, Change::Seal { .. }));
+    let trust = match files.get("END") == written.files.get("END") {
+        _ if is_forged => Trust::Nothing,
+        true => Trust::Losses,
+        false => Trust::Entries,
+    };
     let directory = directory();
     write(directory.path(), &files);
     super::run(async {
         // Why it cannot be opened is said by the error.
         let Ok(log) = FileBackplane::open(directory.path(), config()).await else { return };
-        judge(&log, written, is_forged).await;
+        judge(&log, written, trust).await;
         log.close().await;
     });
 }
 
-async fn judge(log: &FileBackplane, written: &Written, is_forged: bool) {
+async fn judge(log: &FileBackplane, written: &Written, trust: Trust) {
     let bounds = log.bounds().await.expect("an open log has bounds");
     assert!(bounds.trimmed <= bounds.head);
     let mut after = Cursor::new(bounds.epoch.clone(), bounds.trimmed);
-    let mut entries = Vec::new();
-    while let Some(page) = read(log, &after).await {
-        assert!(!page.is_empty(), "a page before the head has entries");
-        after.position = page[page.len() - 1].position;
-        entries.extend(page);
-        if after.position == bounds.head {
-            break;
-        }
+    let (mut entries, mut missing) = (Vec::new(), vec![Position::ZERO..=bounds.trimmed]);
+    while after.position < bounds.head {
+        let Some(part) = read(log, &after).await else { break };
+        let end = match part {
+            Part::Entries(part) => {
+                assert!(!part.is_empty(), "a page before the head has entries");
+                entries.extend(part);
+                entries[entries.len() - 1].position
+            }
+            Part::Missing(part) => {
+                let end = *part.end();
+                missing.push(part);
+                end
+            }
+        };
+        assert!(end > after.position, "reading does not advance");
+        after.position = end;
     }
-    if !is_forged {
+    if trust != Trust::Nothing {
         for entry in &entries {
             let original = written.entries.iter().find(|it| it.position == entry.position);
             assert_eq!(original.map(|it| &it.payload), Some(&entry.payload), "{:?}", entry.position);
         }
     }
+    if trust == Trust::Losses && bounds.epoch == written.epoch {
+        for Entry { position, .. } in &written.entries {
+            let is_there = entries.iter().any(|it| it.position == *position);
+            let is_reported = missing.iter().any(|part| part.contains(position));
+            assert!(is_there || is_reported, "{position:?} is missing without a report: {missing:?}");
+        }
+    }
     // A log at the last number has no room.
     let Ok(appended) = log.append(NewEntry { payload: Bytes::from_static(b"new"), key: None }).await else {
-        assert!(is_forged, "an open log takes entries");
+        assert_eq!(trust, Trust::Nothing, "an open log takes entries");
         return;
     };
     assert!(appended.cursor.position > bounds.head);
+    if trust != Trust::Nothing && appended.cursor.epoch == written.epoch {
+        let is_taken = |it: &Entry| it.position == appended.cursor.position;
+        assert!(!written.entries.iter().any(is_taken), "{:?} is given twice", appended.cursor);
+    }
     let page = read(log, &Cursor::new(bounds.epoch, bounds.head)).await.expect("a new entry is read");
+    let Part::Entries(page) = page else { panic!("a new entry is damaged") };
     assert_eq!(page.iter().map(|entry| &entry.payload[..]).collect::<Vec<_>>(), [b"new"]);
 }
 
-/// Reads a page; `None` at the end, or where the log says that it is damaged.
-async fn read(log: &FileBackplane, after: &Cursor) -> Option<Vec<Entry>> {
+/// What follows a cursor.
+enum Part {
+    Entries(Vec<Entry>),
+    /// Positions of which the log says that their entries are missing.
+    Missing(RangeInclusive<Position>),
+}
+
+/// Reads a page; `None` at the end.
+async fn read(log: &FileBackplane, after: &Cursor) -> Option<Part> {
     match log.read(after, LIMIT).await {
-        Ok(page) => (!page.entries.is_empty() || !page.at_head).then_some(page.entries),
-        Err(BackplaneError::Refused { .. } | BackplaneError::Trimmed { .. }) => None,
+        Ok(page) => (!page.entries.is_empty() || !page.at_head).then_some(Part::Entries(page.entries)),
+        Err(BackplaneError::Damaged { to, .. } | BackplaneError::Trimmed { trimmed: to }) => {
+            Some(Part::Missing(after.position..=to))
+        }
         Err(error) => panic!("{error:?}"),
     }
 }
@@ -182,7 +232,7 @@ impl Written {
 
     async fn write(which: Which, directory: &Path) -> Self {
         let log = FileBackplane::open(directory, config()).await.expect("a new log");
-        let mut entries = Vec::new();
+        let (mut entries, epoch) = (Vec::new(), log.bounds().await.expect("an open log has bounds").epoch);
         for number in 0..21_usize {
             let key = (number % 2 == 0)
                 .then(|| EntryKey::try_from(&*format!("key {number}")).expect("a short key"));
@@ -194,7 +244,7 @@ impl Written {
             log.close().await;
         }
         let files = files(directory);
-        Self { files, entries }
+        Self { files, epoch, entries }
     }
 }
 
