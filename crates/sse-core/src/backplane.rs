@@ -1,5 +1,11 @@
 //! Where published events go and come from.
 
+pub(crate) mod envelope;
+pub(crate) mod in_flight;
+pub(crate) mod memory;
+pub(crate) mod receipt;
+pub(crate) mod retry_budget;
+
 use std::{error::Error, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -7,9 +13,8 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use crate::{
-    cursor::{Cursor, Epoch, Position},
-    entry_key::EntryKey,
-    key_limits::KeysFull,
+    event::cursor::{Cursor, Epoch, Position},
+    log::{entry_key::EntryKey, key_limits::KeysFull},
 };
 
 /// An ordered log that every node appends to and follows, and what goes beside it: where published events go and come from.

@@ -1,16 +1,25 @@
 //! How a stream looks on the wire.
 
+pub(crate) mod connect_error;
+pub(crate) mod event_stream;
+pub(crate) mod farewell;
+pub(crate) mod heartbeat;
+pub(crate) mod hello;
+pub(crate) mod message;
+pub(crate) mod reason;
+
 use std::{
     fmt,
     sync::{Arc, OnceLock},
 };
 
 use crate::{
-    event::Event,
-    event_id::EventId,
-    farewell::Farewell,
-    frame::{Frame, FrameWriter, Kind},
-    hello::Hello,
+    dialect::{farewell::Farewell, hello::Hello},
+    event::{
+        Event,
+        event_id::EventId,
+        frame::{Frame, FrameWriter, Kind},
+    },
 };
 
 /// How hello, event, heartbeat and end look on the wire.

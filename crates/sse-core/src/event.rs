@@ -1,5 +1,16 @@
 //! What is sent.
 
+pub(crate) mod chunk;
+pub(crate) mod cursor;
+pub(crate) mod data_lines;
+pub(crate) mod event_id;
+pub(crate) mod event_type;
+pub(crate) mod frame;
+pub(crate) mod into_event;
+pub(crate) mod publish_options;
+pub(crate) mod system;
+pub(crate) mod writer;
+
 use std::{borrow::Cow, fmt, time::Duration};
 
 use bytes::{Buf as _, BufMut, Bytes};
@@ -7,14 +18,9 @@ use memchr::memchr2;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::{
-    event_id::EventId,
-    event_type::EventType,
-    event_writer::EventWriter,
-    frame::Frame,
-    framing::Framing,
-    lines::{self, Lines},
-    logging::Logging,
+use crate::event::{
+    chunk::Framing, data_lines::Lines, event_id::EventId, event_type::EventType, frame::Frame,
+    publish_options::Logging, writer::EventWriter,
 };
 
 /// Room that a buffer keeps in front of its data, so that the head (chunk size, id, type) is put there
@@ -119,9 +125,9 @@ impl Event {
     #[inline]
     pub fn json<T: Serialize + ?Sized>(data: &T) -> Result<Self, EventError> {
         let mut buffer = buffer(384);
-        buffer.extend_from_slice(lines::PREFIX);
+        buffer.extend_from_slice(data_lines::PREFIX);
         serde_json::to_writer(&mut buffer, data).map_err(EventError::Json)?;
-        lines::keep_on_one_line(&mut buffer[HEADROOM..]);
+        data_lines::keep_on_one_line(&mut buffer[HEADROOM..]);
         buffer.push(b'\n');
         let mut event = Self::owned(buffer);
         event.head.is_json = true;
@@ -162,7 +168,7 @@ impl Event {
     #[must_use]
     pub fn comment(mut self, comment: impl AsRef<str>) -> Self {
         let mut text = self.head.comment.take().map_or_else(String::new, String::from);
-        for line in lines::split(comment.as_ref()) {
+        for line in data_lines::split(comment.as_ref()) {
             text.push_str(": ");
             text.push_str(line);
             text.push('\n');
@@ -214,8 +220,8 @@ impl Event {
         let lines = String::from_utf8_lossy(self.body.lines());
         match lines {
             Cow::Borrowed("") => None,
-            Cow::Borrowed(lines) => Some(lines::joined(lines)),
-            Cow::Owned(lines) => Some(Cow::Owned(lines::joined(&lines).into_owned())),
+            Cow::Borrowed(lines) => Some(data_lines::joined(lines)),
+            Cow::Owned(lines) => Some(Cow::Owned(data_lines::joined(&lines).into_owned())),
         }
     }
 
@@ -274,8 +280,8 @@ impl Event {
         let comments = comment.unwrap_or_default().as_bytes();
         let is_text = std::str::from_utf8(&lines).is_ok();
         if !is_text
-            || !lines::all_begin_with(lines::PREFIX, &lines)
-            || !lines::all_begin_with(b": ", comments)
+            || !data_lines::all_begin_with(data_lines::PREFIX, &lines)
+            || !data_lines::all_begin_with(b": ", comments)
         {
             return None;
         }
@@ -370,7 +376,7 @@ struct Encoded {
 fn lines_of(data: &[u8]) -> Vec<u8> {
     let Some(first) = memchr2(b'\r', b'\n', data) else {
         let mut buffer = buffer(data.len());
-        buffer.extend_from_slice(lines::PREFIX);
+        buffer.extend_from_slice(data_lines::PREFIX);
         buffer.extend_from_slice(data);
         buffer.push(b'\n');
         return buffer;
@@ -407,7 +413,7 @@ fn long_typed(lines: &[u8], event_type: &str) -> Bytes {
 /// An empty buffer for so many bytes of data, with room in front and behind.
 #[inline]
 fn buffer(data: usize) -> Vec<u8> {
-    let mut buffer = Vec::with_capacity(HEADROOM + lines::PREFIX.len() + data + TAIL);
+    let mut buffer = Vec::with_capacity(HEADROOM + data_lines::PREFIX.len() + data + TAIL);
     buffer.extend_from_slice(&[0; HEADROOM]);
     buffer
 }

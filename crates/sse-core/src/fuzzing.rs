@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::envelope::Envelope;
+use crate::backplane::envelope::Envelope;
 
 /// Reads an envelope. Returns the event as streams receive it, and the envelope written anew.
 #[must_use]

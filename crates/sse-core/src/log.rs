@@ -1,18 +1,27 @@
 //! What an order knows of the event log.
 
+pub(crate) mod block;
+pub(crate) mod entry_key;
+pub(crate) mod fetched_page;
+pub(crate) mod gap;
+pub(crate) mod holes;
+pub(crate) mod idempotency;
+pub(crate) mod key_limits;
+pub(crate) mod retention;
+pub(crate) mod shares;
+pub(crate) mod target_index;
+pub(crate) mod window;
+
 use crate::{
-    client_id::ClientId,
-    cursor::{Cursor, Epoch, Position},
-    event::Event,
-    frame::Collapse,
-    gap::GapReason,
-    holes::Holes,
-    message::{Mark, Message},
-    recent_keys::RecentKeys,
-    retention::Retention,
-    target::Target,
-    waiting::Waiting,
-    window::Window,
+    dialect::message::{Mark, Message},
+    event::{
+        Event,
+        cursor::{Cursor, Epoch, Position},
+        frame::Collapse,
+    },
+    id::{client_id::ClientId, target::Target},
+    log::{gap::GapReason, holes::Holes, idempotency::RecentKeys, retention::Retention, window::Window},
+    sequencer::wake::Waiting,
 };
 
 /// The event log, as far as the manager's lock protects it.

@@ -1,5 +1,21 @@
 //! The centre: who is connected, and who gets what.
 
+pub(crate) mod builder;
+pub(crate) mod config;
+pub(crate) mod connections;
+pub(crate) mod disconnect;
+pub(crate) mod handshake;
+pub(crate) mod inner;
+pub(crate) mod log_stats;
+pub(crate) mod presence;
+pub(crate) mod publish;
+pub(crate) mod release;
+pub(crate) mod renew;
+pub(crate) mod session;
+pub(crate) mod shutdown;
+pub(crate) mod stats;
+pub(crate) mod timer;
+
 use std::{
     fmt,
     sync::{
@@ -13,29 +29,32 @@ use smallvec::SmallVec;
 use tracing::debug;
 
 use crate::{
-    access::Access,
-    builder::Builder,
-    client_id::ClientId,
+    backoff::Jitter,
     clock::unix_ms,
-    config::{Config, LimitPolicy, RefusalForm},
-    delivery::Hold,
-    dialect::DialectIndex,
-    farewell::Farewell,
-    field::FieldError,
-    groups::GroupKind,
-    handshake::Handshake,
-    hello::Hello,
-    inner::Inner,
-    jitter::Jitter,
-    name::{Topic, UserId},
-    order::Order,
-    queue::Queue,
-    reason::Reason,
-    refused::{Cause, Refused, shortened},
-    registry::Registry,
-    session::Session,
-    shared::Shared,
-    stats::{Counters, Stats},
+    dialect::{
+        DialectIndex,
+        connect_error::{Cause, Refused, shortened},
+        farewell::Farewell,
+        hello::Hello,
+        reason::Reason,
+    },
+    id::{
+        access::Access,
+        client_id::ClientId,
+        names::{Topic, UserId},
+        validate::FieldError,
+    },
+    manager::{
+        builder::Builder,
+        config::{Config, LimitPolicy, RefusalForm},
+        handshake::Handshake,
+        inner::Inner,
+        session::Session,
+        stats::{Counters, Stats},
+    },
+    registry::{Registry, groups::GroupKind},
+    sequencer::{Order, fanout::Hold},
+    stream::{queue::Queue, shared::Shared},
 };
 
 /// The centre: accepts streams, and brings events to them. A clone is cheap and the same manager.

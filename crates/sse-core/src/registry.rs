@@ -1,18 +1,26 @@
 //! Every live stream, and the groups it belongs to.
 
+pub(crate) mod bans;
+pub(crate) mod groups;
+pub(crate) mod logins;
+
 use std::{collections::VecDeque, net::IpAddr, sync::Arc};
 
 use smallvec::SmallVec;
 
 use crate::{
-    client_id::{ClientId, ClientIds},
-    groups::{GroupKind, Groups, Membership, UserFound},
-    login_id::LoginId,
-    logins::Logins,
-    name::{Topic, UserId},
-    network::network,
-    shared::Shared,
-    table::Table,
+    id::{
+        client_id::{ClientId, ClientIds},
+        login_id::LoginId,
+        names::{Topic, UserId},
+        network::network,
+    },
+    registry::{
+        groups::{GroupKind, Groups, Membership, UserFound},
+        logins::Logins,
+    },
+    slab::Table,
+    stream::shared::Shared,
 };
 
 /// A live stream and what it belongs to.

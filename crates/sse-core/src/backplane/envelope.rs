@@ -1,0 +1,228 @@
+//! A published event on its way through a backplane.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::{
+    event::{Event, event_type::EventType},
+    id::{
+        client_id::ClientId,
+        names::{Topic, UserId},
+        target::Target,
+    },
+};
+
+/// The first byte; another one is another form.
+const VERSION: u8 = 1;
+
+/// The first byte of an entry or a signal that has no event: a node sends it to check whether the backplane accepts anything.
+pub(crate) const PROBE: u8 = 0;
+
+/// Who published it: its own entry tells a node what its publish reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Ticket {
+    pub(crate) node: u64,
+    pub(crate) number: u64,
+}
+
+/// A published event, whom it is for, and who published it.
+///
+/// As bytes: the version, a head in [postcard's form](https://postcard.jamesmunns.com/wire-format), and the `data:` lines to the end.
+#[derive(Debug, Clone)]
+pub(crate) struct Envelope {
+    pub(crate) ticket: Ticket,
+    /// When it was published, in Unix milliseconds.
+    pub(crate) published_at: u64,
+    pub(crate) target: Target,
+    pub(crate) except: Vec<ClientId>,
+    pub(crate) event: Event,
+}
+
+/// Bytes that are no envelope, or one of a newer version.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum EnvelopeError {
+    #[error("version {0:?} of an envelope, not {VERSION}")]
+    Version(Option<u8>),
+    #[error("a damaged envelope")]
+    Damaged,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Head<'a> {
+    ticket: Ticket,
+    published_at: u64,
+    #[serde(borrow)]
+    target: To<'a>,
+    except: Vec<u128>,
+    event_type: Option<&'a str>,
+    retry_ms: Option<u32>,
+    comment: Option<&'a str>,
+    collapse_key: Option<&'a str>,
+    is_json: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+enum To<'a> {
+    All,
+    User(&'a str),
+    Topic(&'a str),
+    Client(u128),
+}
+
+impl Envelope {
+    /// An event of this node's own, for every stream, in the place of an entry that cannot be read.
+    pub(crate) fn of_own(event: Event) -> Self {
+        let ticket = Ticket { node: 0, number: 0 };
+        let published_at = crate::clock::unix_ms();
+        Self { ticket, published_at, target: Target::All, except: Vec::new(), event }
+    }
+
+    /// An envelope without an event, for an entry that nobody should receive.
+    pub(crate) fn for_nobody() -> Self {
+        Self { target: Target::Client(ClientId::of_number(0)), ..Self::of_own(Event::empty()) }
+    }
+
+    /// Writes an event that has no id.
+    pub(crate) fn write(ticket: Ticket, target: &Target, except: &[ClientId], event: &Event) -> Bytes {
+        let (lines, comment) = event.raw();
+        let head = Head {
+            ticket,
+            published_at: crate::clock::unix_ms(),
+            target: match target {
+                Target::All => To::All,
+                Target::User(user) => To::User(user.as_str()),
+                Target::Topic(topic) => To::Topic(topic.as_str()),
+                Target::Client(client) => To::Client(client.number()),
+            },
+            except: except.iter().map(|client| client.number()).collect(),
+            event_type: event.event_type_ref().map(EventType::as_str),
+            retry_ms: event.retry_ref().map(|retry| u32::try_from(retry.as_millis()).unwrap_or(u32::MAX)),
+            comment,
+            collapse_key: event.collapse_key_ref(),
+            is_json: event.is_json(),
+        };
+        let mut bytes = BytesMut::with_capacity(128 + comment.map_or(0, str::len) + lines.len());
+        bytes.put_u8(VERSION);
+        // Writing to memory that grows, types that postcard has: it cannot fail.
+        let mut bytes = postcard::to_extend(&head, bytes).unwrap_or_default();
+        bytes.put_slice(lines);
+        bytes.freeze()
+    }
+
+    /// Reads what a node wrote.
+    pub(crate) fn read(bytes: &Bytes) -> Result<Self, EnvelopeError> {
+        let Some((&VERSION, rest)) = bytes.split_first() else {
+            return Err(EnvelopeError::Version(bytes.first().copied()));
+        };
+        let (head, lines) =
+            postcard::take_from_bytes::<Head<'_>>(rest).map_err(|_| EnvelopeError::Damaged)?;
+        head.open(bytes.slice_ref(lines)).ok_or(EnvelopeError::Damaged)
+    }
+}
+
+impl Head<'_> {
+    fn open(&self, lines: Bytes) -> Option<Envelope> {
+        let mut event = Event::from_raw(lines, self.comment, self.is_json)?;
+        if let Some(event_type) = self.event_type {
+            event = event.event_type(EventType::new(event_type).ok()?);
+        }
+        if let Some(retry) = self.retry_ms {
+            event = event.retry(std::time::Duration::from_millis(retry.into()));
+        }
+        if let Some(key) = self.collapse_key {
+            event = event.collapse_key(key);
+        }
+        Some(Envelope {
+            ticket: self.ticket,
+            published_at: self.published_at,
+            target: match self.target {
+                To::All => Target::All,
+                To::User(user) => Target::User(UserId::new(user).ok()?),
+                To::Topic(topic) => Target::Topic(Topic::new(topic).ok()?),
+                To::Client(client) => Target::Client(ClientId::of_number(client)),
+            },
+            except: self.except.iter().map(|client| ClientId::of_number(*client)).collect(),
+            event,
+        })
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TICKET: Ticket = Ticket { node: u64::MAX, number: 7 };
+
+    fn target() -> impl Strategy<Value = Target> {
+        let name = "[a-z/ä]{1,20}";
+        prop_oneof![
+            Just(Target::All),
+            name.prop_map(|name| Target::User(UserId::new(name).expect("a name"))),
+            name.prop_map(|name| Target::Topic(Topic::new(name).expect("a name"))),
+            any::<u128>().prop_map(|id| Target::Client(ClientId::of_number(id))),
+        ]
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        let text = || proptest::option::of(any::<String>());
+        (text(), text(), text(), proptest::option::of(any::<u32>()), proptest::option::of("[a-z.]{1,9}"))
+            .prop_map(|(data, comment, key, retry, event_type)| {
+                let mut event = data.map_or_else(Event::empty, Event::text);
+                event = comment.into_iter().fold(event, Event::comment);
+                event = key.into_iter().fold(event, Event::collapse_key);
+                event =
+                    retry.into_iter().fold(event, |event, ms| event.retry(Duration::from_millis(ms.into())));
+                event_type
+                    .into_iter()
+                    .fold(event, |event, it| event.event_type(EventType::new(it).expect("a type")))
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(target in target(), event in event(), except in proptest::collection::vec(any::<u128>(), 0..3)) {
+            let except: Vec<_> = except.into_iter().map(ClientId::of_number).collect();
+            let read = Envelope::read(&Envelope::write(TICKET, &target, &except, &event)).unwrap();
+            prop_assert_eq!((read.ticket, read.target, read.except), (TICKET, target, except));
+            prop_assert_eq!(read.event.collapse_key_ref(), event.collapse_key_ref());
+            prop_assert_eq!(read.event.is_json(), event.is_json());
+            prop_assert_eq!(read.event.encode(), event.encode());
+        }
+
+        #[test]
+        fn nothing_that_is_read_panics_or_breaks_out(mut bytes in proptest::collection::vec(any::<u8>(), 0..200), known in any::<bool>()) {
+            if let Some(first) = bytes.first_mut().filter(|_| known) {
+                *first = VERSION;
+            }
+            if let Ok(read) = Envelope::read(&bytes.into()) {
+                let encoded = read.event.encode();
+                prop_assert!(std::str::from_utf8(&encoded).is_ok() && !encoded.contains(&b'\r'));
+            }
+        }
+
+        #[test]
+        fn what_was_changed_on_the_way_is_an_event_or_an_error(event in event(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+            let mut bytes = Envelope::write(TICKET, &Target::All, &[], &event).to_vec();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            if let Ok(read) = Envelope::read(&bytes.into()) {
+                prop_assert!(std::str::from_utf8(&read.event.encode()).is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn lines_that_would_be_other_fields_are_refused() {
+        let written = Envelope::write(TICKET, &Target::All, &[], &Event::text("x"));
+        let head = written.len() - "data: x\n".len();
+        for lines in ["data: x", "id: 1\n", "data: x\nid: 1\n", "data: x\n\ndata: y\n", "data: x\rid: 1\n"] {
+            let forged = [&written[..head], lines.as_bytes()].concat();
+            assert_eq!(Envelope::read(&forged.into()).unwrap_err(), EnvelopeError::Damaged, "{lines:?}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! One publish: an event and its frame in every dialect that a recipient speaks.
+
+use std::{ops::Range, sync::OnceLock};
+
+use bytes::Bytes;
+
+use crate::{
+    dialect::{DialectIndex, Dialects, MAX_DIALECTS},
+    event::{
+        Event,
+        cursor::Position,
+        event_id::EventId,
+        frame::{Collapse, Frame, Kind},
+    },
+};
+
+/// What is longer than this is shared and not copied.
+const PACKED_BYTES: usize = 1024;
+
+/// Where in which of the logs that a manager has followed, one after the other. Those of later logs are greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    /// How many logs came before.
+    pub(crate) log: u32,
+    pub(crate) position: Position,
+}
+
+/// Before which record of the log an event comes that is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Before {
+    /// That has this number.
+    pub(crate) number: u64,
+    /// Or is behind this position, where it comes from the backplane.
+    pub(crate) behind: Position,
+}
+
+/// How an event stands to the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// It is a record of the log.
+    Logged(Place),
+    /// It says that the log goes on here, behind a gap. A stream that catches up finds that out itself.
+    Jump(Place),
+    /// It is none, and comes before the next. Zero without a log.
+    Beside(Before),
+}
+
+impl Mark {
+    fn place(self) -> Option<Place> {
+        match self {
+            Self::Logged(place) | Self::Jump(place) => Some(place),
+            Self::Beside(_) => None,
+        }
+    }
+}
+
+/// Where in the chunk of a logged event what is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Packed {
+    length: u16,
+    event: u8,
+    lines: u16,
+    is_json: bool,
+}
+
+impl Packed {
+    pub(crate) fn length(self) -> usize {
+        usize::from(self.length)
+    }
+}
+
+/// An event on its way to its recipients.
+///
+/// The plain frame is made at once, in the event's own buffer; those of other dialects when the first
+/// recipient needs them.
+#[derive(Debug)]
+pub(crate) struct Message {
+    /// Without its data. `None` where it is to be read from the frame.
+    head: Option<Event>,
+    is_json: bool,
+    plain: Frame,
+    lines: Range<usize>,
+    pub(crate) mark: Mark,
+    others: OnceLock<Box<[OnceLock<Frame>; MAX_DIALECTS]>>,
+}
+
+impl Message {
+    /// With its id, if it is logged.
+    pub(crate) fn new(mut event: Event, collapse: Option<Collapse>, mark: Mark) -> Self {
+        let (mut plain, lines) = event.take_frame();
+        if let Some(place) = mark.place() {
+            plain = plain.logged_at(place);
+        }
+        if let Some(collapse) = collapse {
+            plain = plain.collapsing(collapse);
+        }
+        let is_json = event.is_json();
+        Self { head: Some(event), is_json, plain, lines, mark, others: OnceLock::new() }
+    }
+
+    /// What is to be known of its plain frame's chunk to make it again from that; `None` where that is not all, or where a copy would cost more
+    /// than to share the bytes.
+    pub(crate) fn packed(&self) -> Option<Packed> {
+        let chunk = self.plain.chunk();
+        let (length, head) = (u16::try_from(chunk.len()).ok()?, self.head.as_ref()?);
+        if usize::from(length) > PACKED_BYTES || !head.is_type_and_data() || self.mark.place().is_none() {
+            return None;
+        }
+        let event = u8::try_from(chunk.len() - self.plain.len() - 2).ok()?;
+        let lines = u16::try_from(self.lines.start).ok()?;
+        Some(Packed { length, event, lines, is_json: self.is_json })
+    }
+
+    /// Makes a logged message again.
+    pub(crate) fn unpack(chunk: Bytes, packed: Packed, place: Place) -> Self {
+        let end = chunk.len() - 2;
+        let plain = Frame::new(chunk, usize::from(packed.event)..end).logged_at(place);
+        // Behind the lines stands the line end of the event.
+        let lines = usize::from(packed.lines)..end - 1;
+        let (is_json, mark) = (packed.is_json, Mark::Logged(place));
+        Self { head: None, is_json, plain, lines, mark, others: OnceLock::new() }
+    }
+
+    /// Whether it was made in a dialect besides the plain one.
+    pub(crate) fn is_in_other_dialects(&self) -> bool {
+        self.others.get().is_some()
+    }
+
+    pub(crate) fn id(&self) -> Option<&EventId> {
+        self.head.as_ref()?.id_ref()
+    }
+
+    pub(crate) fn into_id(self) -> Option<EventId> {
+        self.head?.into_id()
+    }
+
+    pub(crate) fn plain(&self) -> &Frame {
+        &self.plain
+    }
+
+    pub(crate) fn frame(&self, dialects: &Dialects, index: DialectIndex) -> &Frame {
+        if index == DialectIndex::PLAIN {
+            return &self.plain;
+        }
+        let others = self.others.get_or_init(|| Box::new(std::array::from_fn(|_| OnceLock::new())));
+        others[index.get()].get_or_init(|| self.encode(dialects, index))
+    }
+
+    fn encode(&self, dialects: &Dialects, index: DialectIndex) -> Frame {
+        let event = self.event();
+        let frame = dialects.encode(index, |dialect, out| dialect.event(&event, out)).of_kind(Kind::Event);
+        let frame = match self.mark.place() {
+            Some(place) => frame.logged_at(place),
+            None => frame,
+        };
+        match self.plain.collapse() {
+            Collapse { event_type: None, key: None } => frame,
+            collapse => frame.collapsing(collapse),
+        }
+    }
+
+    /// The event, sharing its data.
+    pub(crate) fn event(&self) -> Event {
+        let chunk = self.plain.chunk();
+        let lines = chunk.slice(self.lines.clone());
+        match &self.head {
+            Some(head) => head.clone().with_lines(lines),
+            None => {
+                let head = chunk.len() - self.plain.len() - 2..self.lines.start;
+                Event::of_type_and_data(&chunk[head], lines, self.is_json)
+            }
+        }
+    }
+}

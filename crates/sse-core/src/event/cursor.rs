@@ -1,0 +1,265 @@
+//! Where in which log.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use thiserror::Error;
+
+use crate::event::event_id::EventId;
+
+/// Which log a position belongs to. A log that was lost and made again, or that lost its last entries, has another epoch: positions of the
+/// old one say nothing about it.
+///
+/// 1 to 32 ASCII letters and digits. A clone shares the text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Epoch(Arc<str>);
+
+/// A place in a log. Later entries have greater ones; whether there are holes between two is the backplane's business.
+///
+/// Two numbers, the first of which counts more: Redis has a time and a count within it, others only a sequence number, which is the
+/// second one. Written as `7`, or as `1732312345678.0` where the first is not zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Position {
+    major: u64,
+    minor: u64,
+}
+
+/// A position in a log, and which log that is: everything up to the position is behind it. What clients have for their last event id.
+///
+/// Written as `<epoch>-<position>`, 3 to 74 bytes; opaque to clients.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Cursor {
+    /// Which log.
+    pub epoch: Epoch,
+    /// How far.
+    pub position: Position,
+}
+
+/// Text that no log has given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("is not a position in an event log")]
+pub struct CursorError;
+
+const MAX_EPOCH_BYTES: usize = 32;
+
+impl Epoch {
+    /// Checks an epoch.
+    ///
+    /// # Errors
+    /// [`CursorError`] when it is not 1 to 32 ASCII letters and digits.
+    pub fn new(epoch: impl AsRef<str> + Into<Arc<str>>) -> Result<Self, CursorError> {
+        let text = epoch.as_ref();
+        let fits = (1..=MAX_EPOCH_BYTES).contains(&text.len());
+        if !fits || !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(CursorError);
+        }
+        Ok(Self(epoch.into()))
+    }
+
+    /// A new one, that no other log has: 64 random bits.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(format!("{:016x}", rand::random::<u64>()).into())
+    }
+
+    /// The id of what stands at a position: the text of a [`Cursor`], made without its detours.
+    pub(crate) fn id_at(&self, position: Position) -> EventId {
+        let mut minor = itoa::Buffer::new();
+        let minor = minor.format(position.minor);
+        let length = self.0.len() + 1 + minor.len();
+        let mut text = String::with_capacity(if position.major == 0 { length } else { length + 21 });
+        text.push_str(&self.0);
+        text.push('-');
+        if position.major != 0 {
+            text.push_str(itoa::Buffer::new().format(position.major));
+            text.push('.');
+        }
+        text.push_str(minor);
+        EventId::of_cursor(text.into_boxed_str())
+    }
+
+    /// The epoch as it stands in a cursor.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Position {
+    /// Before the first entry of any log.
+    pub const ZERO: Self = Self { major: 0, minor: 0 };
+
+    /// A position of two numbers.
+    #[must_use]
+    pub const fn new(major: u64, minor: u64) -> Self {
+        Self { major, minor }
+    }
+
+    /// The distance to a later position, in the number that tells the two apart.
+    pub(crate) fn distance_to(self, later: Self) -> Self {
+        match later.major.saturating_sub(self.major) {
+            0 => Self { major: 0, minor: later.minor.saturating_sub(self.minor) },
+            major => Self { major, minor: 0 },
+        }
+    }
+
+    /// Whether another position is this one, or follows it within a [distance](Self::distance_to).
+    pub(crate) fn reaches(self, distance: Self, other: Self) -> bool {
+        let covered = self.distance_to(other);
+        self <= other
+            && covered.major <= distance.major
+            && (covered.major > 0 || distance.major > 0 || covered.minor <= distance.minor)
+    }
+
+    /// The number that counts more.
+    #[must_use]
+    pub const fn major(self) -> u64 {
+        self.major
+    }
+
+    /// The number that counts less; the only one in logs that number their entries.
+    #[must_use]
+    pub const fn minor(self) -> u64 {
+        self.minor
+    }
+}
+
+impl From<u64> for Position {
+    fn from(sequence: u64) -> Self {
+        Self { major: 0, minor: sequence }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut buffer = itoa::Buffer::new();
+        if self.major != 0 {
+            f.write_str(buffer.format(self.major))?;
+            f.write_str(".")?;
+        }
+        f.write_str(buffer.format(self.minor))
+    }
+}
+
+impl FromStr for Position {
+    type Err = CursorError;
+
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        let (major, minor) = match text.split_once('.') {
+            Some((major, minor)) => (number(major).filter(|major| *major != 0).ok_or(CursorError)?, minor),
+            None => (0, text),
+        };
+        Ok(Self { major, minor: number(minor).ok_or(CursorError)? })
+    }
+}
+
+/// A number as we write it, and in no other way, so that a cursor has one text.
+fn number(text: &str) -> Option<u64> {
+    let is_ours = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    text.parse().ok().filter(|_| is_ours)
+}
+
+impl Cursor {
+    /// The position of a log.
+    #[must_use]
+    pub const fn new(epoch: Epoch, position: Position) -> Self {
+        Self { epoch, position }
+    }
+
+    /// The cursor as an event's id.
+    #[must_use]
+    pub fn to_id(&self) -> EventId {
+        self.epoch.id_at(self.position)
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.epoch, self.position)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = CursorError;
+
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        let (epoch, position) = text.split_once('-').ok_or(CursorError)?;
+        Ok(Self { epoch: Epoch::new(epoch)?, position: position.parse()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Cursor, CursorError> {
+        text.parse()
+    }
+
+    #[test]
+    fn a_cursor_reads_as_it_is_written() {
+        let epoch = Epoch::new("7f3a").unwrap();
+        for (position, text) in [
+            (Position::ZERO, "7f3a-0"),
+            (Position::from(u64::MAX), "7f3a-18446744073709551615"),
+            (Position::new(1_732_312_345_678, 0), "7f3a-1732312345678.0"),
+        ] {
+            let cursor = Cursor::new(epoch.clone(), position);
+            assert_eq!((cursor.to_string().as_str(), cursor.to_id().as_str()), (text, text));
+            assert_eq!(parse(text), Ok(cursor));
+        }
+    }
+
+    #[test]
+    fn nothing_else_is_a_cursor() {
+        let long = format!("{}-1", "e".repeat(33));
+        for text in [
+            "",
+            "-",
+            "e-",
+            "-1",
+            "1",
+            "e-01",
+            "e-+1",
+            "e-1.",
+            "e-.1",
+            "e-0.1",
+            "e-1.01",
+            "e-1.2.3",
+            "ä-1",
+            "e e-1",
+            "e-18446744073709551616",
+            "e--1",
+            &long,
+        ] {
+            assert_eq!(parse(text), Err(CursorError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_distance_reaches_as_far_as_it_says() {
+        let (start, last) = (Position::from(100), Position::from(200));
+        let distance = start.distance_to(last);
+        for (at, is_reached) in [(99, false), (100, true), (200, true), (201, false)] {
+            assert_eq!(start.reaches(distance, at.into()), is_reached, "{at}");
+        }
+        assert!(!start.reaches(distance, Position::new(1, 0)));
+        let (start, last) = (Position::new(1000, 7), Position::new(1010, 0));
+        let distance = start.distance_to(last);
+        for (at, is_reached) in [(1000, true), (1010, true), (1011, false), (999, false)] {
+            assert_eq!(start.reaches(distance, Position::new(at, 9)), is_reached, "{at}");
+        }
+        assert!(start.reaches(Position::ZERO, start));
+    }
+
+    #[test]
+    fn later_positions_are_greater() {
+        let sorted = [Position::ZERO, 1.into(), u64::MAX.into(), Position::new(1, 0), Position::new(1, 9)];
+        assert!(sorted.is_sorted());
+    }
+}

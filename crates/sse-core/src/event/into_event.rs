@@ -1,0 +1,58 @@
+//! What can be published.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use crate::event::{Event, EventError, event_type::EventType};
+
+/// What can be published: an [`Event`], or a reference to a type of the app's own that is a [`Payload`].
+pub trait IntoEvent {
+    /// The event.
+    ///
+    /// # Errors
+    /// [`EventError`] when the data does not serialize.
+    fn into_event(self) -> Result<Event, EventError>;
+}
+
+/// A type of the app's own that is sent as JSON under its own event type.
+///
+/// ```
+/// use sse_core::{EventType, IntoEvent, Payload};
+///
+/// #[derive(serde::Serialize)]
+/// struct OrderShipped { order: u32 }
+///
+/// impl Payload for OrderShipped {
+///     const EVENT: EventType = EventType::from_static("order_shipped");
+/// }
+///
+/// let event = (&OrderShipped { order: 7 }).into_event()?;
+/// assert_eq!(event.encode(), "event: order_shipped\ndata: {\"order\":7}\n\n");
+/// # Ok::<(), sse_core::EventError>(())
+/// ```
+pub trait Payload: Serialize {
+    /// The event type of every value.
+    const EVENT: EventType;
+
+    /// What newer values replace older ones under [`Overflow::KeepLatest`](crate::Overflow::KeepLatest); none by default.
+    fn collapse_key(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+}
+
+impl IntoEvent for Event {
+    fn into_event(self) -> Result<Event, EventError> {
+        Ok(self)
+    }
+}
+
+impl<T: Payload> IntoEvent for &T {
+    fn into_event(self) -> Result<Event, EventError> {
+        let event = Event::json(self)?.event_type(T::EVENT);
+        Ok(match self.collapse_key() {
+            Some(key) => event.collapse_key(key),
+            None => event,
+        })
+    }
+}

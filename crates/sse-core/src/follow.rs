@@ -1,0 +1,519 @@
+//! Following a backplane's log.
+
+pub(crate) mod acceptance;
+pub(crate) mod backfill;
+pub(crate) mod failing;
+pub(crate) mod leadership;
+pub(crate) mod signals;
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use tokio::{
+    runtime::Handle,
+    task::{JoinSet, yield_now},
+    time::{Instant, sleep, timeout},
+};
+use tracing::{debug, info, warn};
+
+use crate::{
+    backplane::{
+        Backplane, BackplaneError, Batch, Entry,
+        envelope::{Envelope, PROBE},
+        receipt::Receipt,
+    },
+    clock::unix_ms,
+    dialect::message::{Mark, Message, Place},
+    event::{
+        Event,
+        cursor::{Cursor, Epoch, Position},
+        system,
+    },
+    follow::{
+        backfill::Reader,
+        leadership::{Gone, Keeper, Part, Turn},
+    },
+    id::target::Target,
+    log::{
+        Log,
+        fetched_page::Record,
+        gap::{Gap, GapReason},
+    },
+    manager::{
+        inner::{Inner, log_time},
+        publish::Sweep,
+    },
+    sequencer::{Order, Placed, fanout::Hold},
+};
+
+/// No answer within this time is none; a tail that says nothing for so long is dead.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// How often a node asks how far back the log goes.
+const BOUNDS_EVERY: Duration = Duration::from_secs(5);
+
+/// So many publishes may be on their way to their streams while the node goes on in the log.
+const SWEEPS: usize = 16;
+
+impl Inner {
+    /// Sees to it that the log is followed, on this runtime if on none, or if the one that does stands still.
+    pub(crate) fn follow(self: &Arc<Self>) {
+        let Some(backplane) = &self.backplane else { return };
+        let Some(generation) = self.following.look(self.clock.uptime_ms()) else { return };
+        let Ok(runtime) = Handle::try_current() else { return };
+        let Some(turn) = self.take_over(generation) else { return };
+        if turn.generation() > 1 {
+            warn!(backplane = backplane.name(), "the log is followed by another runtime from here on");
+        }
+        let (backplane, reader) = (Arc::clone(backplane), Arc::clone(&self.reader));
+        let keeper = Keeper(turn.clone());
+        runtime.spawn(async move {
+            let turn = &keeper.0;
+            let mut follower = Follower::new(turn.clone(), Arc::clone(&backplane));
+            // They end when the runtime does, with this task, which aborts them.
+            let mut helpers = JoinSet::new();
+            let listener = signals::listen(turn.clone(), Arc::clone(&backplane));
+            helpers.spawn(turn.clone().beating(Part::Listener, listener));
+            let probing = acceptance::probe(turn.clone(), Arc::clone(&backplane));
+            helpers.spawn(turn.clone().beating(Part::Prober, probing));
+            let reading = Reader::run(turn.clone(), reader, backplane);
+            helpers.spawn(turn.clone().beating(Part::Reader, reading));
+            turn.clone().beating(Part::Follower, follower.run()).await;
+        });
+    }
+
+    /// Lets the one that follows the log end, and another one begin; `None` if somebody else did so meanwhile.
+    fn take_over(self: &Arc<Self>, generation: u64) -> Option<Turn> {
+        // Under the manager's lock, so that nothing of the one before is under way.
+        let order = self.order.lock();
+        let generation = self.following.begin(generation)?;
+        drop(order);
+        Some(Turn::new(Arc::downgrade(self), generation))
+    }
+
+    /// Entries behind a cursor as records. An entry that cannot be read is a gap for every stream.
+    pub(crate) fn read_records(&self, after: &Cursor, entries: &[Entry]) -> Vec<Record> {
+        let mut at = after.position;
+        let records = entries.iter().map(|entry| {
+            let behind = std::mem::replace(&mut at, entry.position);
+            self.read_record(&after.epoch, behind, entry)
+        });
+        records.collect()
+    }
+
+    fn read_record(&self, epoch: &Epoch, behind: Position, entry: &Entry) -> Record {
+        let envelope = self.read_envelope(epoch, behind, entry);
+        let collapse = self.collapse(&envelope.event);
+        let event = envelope.event.id(epoch.id_at(entry.position));
+        // It goes to streams that catch up, by no queue that could drop it.
+        let place = Place { log: 0, position: entry.position };
+        Record {
+            position: entry.position,
+            target: envelope.target,
+            except: envelope.except.into(),
+            message: Arc::new(Message::new(event, collapse, Mark::Logged(place))),
+        }
+    }
+
+    /// The log has moved: streams that wait for that look again.
+    async fn wake_for_head(&self) {
+        let mut left = usize::MAX;
+        loop {
+            left = self.with_order(|order, hold| order.wake_for_head(left, hold));
+            if left == 0 {
+                return;
+            }
+            yield_now().await;
+        }
+    }
+
+    /// The envelope of an entry that follows a position. An entry that cannot be read may have been for anybody: a gap for everybody
+    /// stands in its place then. A probe is for nobody; its position is one that clients may bring all the same.
+    fn read_envelope(&self, epoch: &Epoch, behind: Position, entry: &Entry) -> Envelope {
+        if entry.payload.first() == Some(&PROBE) {
+            return Envelope::for_nobody();
+        }
+        Envelope::read(&entry.payload).unwrap_or_else(|error| {
+            let after = Cursor::new(epoch.clone(), behind);
+            if self.order.lock().note_unreadable(&after, entry.position) {
+                warn!(position = %entry.position, %error, "failed to read an entry of the log: clients are told of a gap");
+            }
+            let to = Cursor::new(epoch.clone(), entry.position);
+            Envelope::of_own(Gap::new(GapReason::Damaged, Some(after.to_id()), to).to_event())
+        })
+    }
+}
+
+impl Order {
+    /// Tells every stream something of the manager's own.
+    fn tell_all(&mut self, event: Event, hold: &mut Hold<'_>) -> Placed {
+        let message = Message::new(event, None, Mark::Beside(self.before_next()));
+        self.publish(&Target::All, &[], message, hold)
+    }
+}
+
+/// Follows the log of a backplane for one manager.
+struct Follower {
+    turn: Turn,
+    backplane: Arc<dyn Backplane>,
+    /// Up to where everything was passed on.
+    at: Option<Cursor>,
+    sweeps: JoinSet<()>,
+    failures: u32,
+    /// Whether damage was just passed over, and up to where it was before.
+    has_jumped: bool,
+    passed: Option<Position>,
+    bounds_at: Instant,
+    /// End of the log when the node last asked for the bounds, and the uptime of the manager then. `None` once the node is there.
+    goal: Option<(Position, u64)>,
+    /// A tail has answered since a goal was last reached. A backplane that reports bounds and fails every tail is not followed.
+    tail_answered: bool,
+}
+
+/// Why the log is followed no further.
+enum Stop {
+    Gone,
+    Failed(BackplaneError),
+}
+
+impl From<BackplaneError> for Stop {
+    fn from(error: BackplaneError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Gone> for Stop {
+    fn from(Gone: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+impl Follower {
+    fn new(turn: Turn, backplane: Arc<dyn Backplane>) -> Self {
+        Self {
+            turn,
+            backplane,
+            at: None,
+            sweeps: JoinSet::new(),
+            failures: 0,
+            has_jumped: false,
+            passed: None,
+            bounds_at: Instant::now(),
+            goal: None,
+            tail_answered: true,
+        }
+    }
+
+    async fn run(&mut self) {
+        if self.inherit().is_err() {
+            return;
+        }
+        loop {
+            let Err(stop) = self.follow().await;
+            let Stop::Failed(error) = stop else { return };
+            if self.passed < self.at.as_ref().map(|at| at.position).filter(|_| self.has_jumped) {
+                // The log is there, and it goes on behind the gap. Without progress it would be tried as a log that is away.
+                (self.passed, self.has_jumped) = (self.at.as_ref().map(|at| at.position), false);
+                continue;
+            }
+            self.has_jumped = false;
+            if self.lost(&error).await.is_err() {
+                return;
+            }
+            self.failures += 1;
+            let Ok(pause) = self.manager().map(|inner| inner.jitter.pause(self.failures)) else { return };
+            sleep(pause).await;
+        }
+    }
+
+    /// One that ran on another runtime may have left the log somewhere, and publishes under way.
+    fn inherit(&mut self) -> Result<(), Gone> {
+        let inner = self.manager()?;
+        let (at, unfinished) = self.turn.hold(&inner, |order, _| {
+            let log = order.log.as_ref().filter(|log| log.is_started());
+            (log.map(|log| log.window.head_cursor()), order.unfinished())
+        })?;
+        self.at = at;
+        if self.turn.generation() > 1 {
+            for job in unfinished {
+                self.sweeps.spawn(Sweep::new(&inner, job).finish());
+            }
+        }
+        Ok(())
+    }
+
+    fn manager(&self) -> Result<Arc<Inner>, Gone> {
+        self.turn.manager()
+    }
+
+    async fn follow(&mut self) -> Result<std::convert::Infallible, Stop> {
+        let after = self.begin().await?;
+        let backplane = Arc::clone(&self.backplane);
+        let mut tail = match within(PATIENCE, backplane.tail(&after)).await {
+            Ok(tail) => tail,
+            Err(error) => return Err(self.jump(error).await?.into()),
+        };
+        // A tail at the end of a quiet log says nothing for about a second.
+        self.reach_goal().await?;
+        loop {
+            let asked_ms = self.manager()?.clock.uptime_ms();
+            let batch = match within(SILENCE, tail.next()).await {
+                Ok(batch) => batch,
+                Err(error) => return Err(self.jump(error).await?.into()),
+            };
+            self.tail_answered = true;
+            self.apply(batch, asked_ms).await?;
+            if self.bounds_at.elapsed() >= BOUNDS_EVERY {
+                self.look_back().await?;
+            }
+        }
+    }
+
+    /// Finds where to go on.
+    async fn begin(&mut self) -> Result<Cursor, Stop> {
+        let asked_ms = self.manager()?.clock.uptime_ms();
+        let bounds = within(PATIENCE, self.backplane.bounds()).await?;
+        self.goal = self.tail_answered.then_some((bounds.head, asked_ms));
+        let head = Cursor::new(bounds.epoch.clone(), bounds.head);
+        let after = match self.at.take() {
+            Some(at) if at.epoch == bounds.epoch && at.position <= bounds.head => at,
+            Some(_) => {
+                self.restart(GapReason::Epoch, head.clone()).await?;
+                head
+            }
+            None => {
+                let held = self.manager()?.config.log.unwrap_or_default().entries as u64;
+                let from = within(PATIENCE, self.backplane.rewind(held)).await?;
+                let inner = self.manager()?;
+                let restart = |log: &mut Log| log.window.restart(from.clone());
+                let remains = self.turn.hold(&inner, |order, _| order.log.as_mut().map(restart))?;
+                drop(remains);
+                from
+            }
+        };
+        self.at = Some(after.clone());
+        self.note_trimmed(bounds.trimmed)?;
+        Ok(after)
+    }
+
+    /// Goes on where the log does, if that is what the error is about.
+    async fn jump(&mut self, error: BackplaneError) -> Result<BackplaneError, Gone> {
+        let (to, reason) = match &error {
+            BackplaneError::Trimmed { trimmed } => (*trimmed, GapReason::Trimmed),
+            BackplaneError::Damaged { to, .. } => (*to, GapReason::Damaged),
+            _ => return Ok(error),
+        };
+        if let Some(at) = self.at.clone().filter(|at| to > at.position) {
+            if reason == GapReason::Damaged {
+                self.turn.hold(&*self.manager()?, |order, _| order.note_damage(&at, to))?;
+                warn!(after = %at, %to, error = error.source(), "failed to read a part of the log: clients are told of a gap");
+                self.has_jumped = true;
+            }
+            self.restart(reason, Cursor::new(at.epoch, to)).await?;
+        }
+        // Of another epoch, or an end before where the node is, the bounds tell.
+        Ok(error)
+    }
+
+    /// The log goes on behind a hole, or is another one: tells every stream so.
+    async fn restart(&mut self, reason: GapReason, to: Cursor) -> Result<(), Gone> {
+        let inner = self.manager()?;
+        self.at = Some(to.clone());
+        // In one hold, so that nobody is told of the new position before the gap.
+        let restarted = self.turn.hold(&inner, |order, hold| {
+            let log = order.log.as_mut()?;
+            let from = log.window.head_cursor();
+            if to.epoch != from.epoch {
+                log.holes.clear();
+            }
+            let remains = log.window.restart(to.clone());
+            if !log.is_started() {
+                return Some((from, remains, None));
+            }
+            log.counts.gaps[reason as usize] += 1;
+            let gap = Gap::new(reason, Some(from.to_id()), to.clone()).to_event();
+            let message = Message::new(gap, None, Mark::Jump(log.window.place(to.position)));
+            Some((from, remains, Some(order.publish(&Target::All, &[], message, hold))))
+        })?;
+        let (from, remains, placed) = restarted.ok_or(Gone)?;
+        drop(remains);
+        warn!(%from, %to, reason = GapReason::NAMES[reason as usize], "the log goes on behind a gap");
+        if let Some(placed) = placed {
+            placed.finish(&inner).await;
+        }
+        inner.wake_for_head().await;
+        while !inner.with_order(|order, hold| order.wake_for_parts(&.., hold)) {
+            yield_now().await;
+        }
+        Ok(())
+    }
+
+    async fn look_back(&mut self) -> Result<(), Stop> {
+        let bounds = match within(SILENCE, self.backplane.bounds()).await {
+            Ok(bounds) => bounds,
+            Err(error) => {
+                // Whether the log is there the tail knows better.
+                debug!(error = &error as &dyn Error, "the log does not say what it holds");
+                self.bounds_at = Instant::now();
+                return Ok(());
+            }
+        };
+        if self.at.as_ref().is_some_and(|at| at.epoch != bounds.epoch) {
+            return Err(BackplaneError::Epoch { current: bounds.epoch }.into());
+        }
+        self.note_trimmed(bounds.trimmed)?;
+        Ok(())
+    }
+
+    fn note_trimmed(&mut self, trimmed: Position) -> Result<(), Gone> {
+        self.bounds_at = Instant::now();
+        let inner = self.manager()?;
+        self.turn.hold(&inner, |order, _| {
+            let Some(log) = &mut order.log else { return };
+            log.holes.trim(trimmed);
+            if let Some(remote) = &mut log.remote {
+                remote.trimmed = trimmed;
+            }
+        })
+    }
+
+    async fn apply(&mut self, batch: Batch, asked_ms: u64) -> Result<(), Gone> {
+        let inner = self.manager()?;
+        let moved = !batch.entries.is_empty();
+        for entry in batch.entries {
+            // Whatever a backplane may do: nothing comes twice, and nothing goes back.
+            if self.at.as_ref().is_some_and(|at| entry.position <= at.position) {
+                warn!(position = %entry.position, "an entry of the log came again");
+                continue;
+            }
+            self.pass_on(&inner, &entry).await?;
+            if let Some(at) = &mut self.at {
+                at.position = entry.position;
+            }
+        }
+        if batch.at_head {
+            self.goal = None;
+            self.failures = 0;
+            self.synced(&inner, asked_ms).await?;
+        } else {
+            self.reach_goal().await?;
+        }
+        if moved || batch.at_head {
+            inner.wake_for_head().await;
+        }
+        Ok(())
+    }
+
+    /// Marks the log as followed to its end if the node is where the log ended when it asked for the bounds.
+    async fn reach_goal(&mut self) -> Result<(), Gone> {
+        let (Some((head, asked_ms)), Some(at)) = (self.goal, &self.at) else { return Ok(()) };
+        if at.position < head {
+            return Ok(());
+        }
+        self.goal = None;
+        self.tail_answered = false;
+        let inner = self.manager()?;
+        self.synced(&inner, asked_ms).await?;
+        inner.wake_for_head().await;
+        Ok(())
+    }
+
+    async fn pass_on(&mut self, inner: &Arc<Inner>, entry: &Entry) -> Result<(), Gone> {
+        let Some(at) = &self.at else { return Ok(()) };
+        let envelope = inner.read_envelope(&at.epoch, at.position, entry);
+        let is_probe = entry.payload.first() == Some(&PROBE);
+        let Envelope { ticket, published_at, target, except, event } = envelope;
+        let collapse = inner.collapse(&event);
+        let age = unix_ms().saturating_sub(published_at);
+        let placed = self.turn.hold(inner, |order, hold| {
+            let at_ms = log_time(hold.uptime_ms).saturating_sub(age);
+            let log = order.log.as_mut()?;
+            let is_live = log.is_started();
+            let (number, message) =
+                log.record((&target, &except), (event, collapse), Some(entry.position), at_ms);
+            if !is_live || is_probe {
+                log.window.keep(number, Arc::new(message));
+                return None;
+            }
+            Some(order.publish_record((&target, &except), number, message, hold))
+        })?;
+        let receipt = match placed {
+            // Nobody is here yet.
+            None => Receipt::default(),
+            Some(Placed::Done(receipt)) => receipt,
+            Some(Placed::Sweeping(job, receipt)) => {
+                while self.sweeps.len() >= SWEEPS {
+                    self.sweeps.join_next().await;
+                }
+                let sweep = Sweep::new(inner, job).finish();
+                let inner = Arc::clone(inner);
+                self.sweeps.spawn(async move {
+                    sweep.await;
+                    inner.tickets.resolve(ticket, receipt.matched);
+                });
+                while self.sweeps.try_join_next().is_some() {}
+                return Ok(());
+            }
+        };
+        inner.tickets.resolve(ticket, receipt.matched);
+        Ok(())
+    }
+
+    /// Everything up to the end of the log has been passed on.
+    async fn synced(&mut self, inner: &Arc<Inner>, asked_ms: u64) -> Result<(), Gone> {
+        let name = self.backplane.name();
+        let told = self.turn.hold(inner, |order, hold| {
+            let log = order.log.as_mut()?;
+            let head = log.window.head_cursor();
+            let remote = log.remote.as_mut()?;
+            remote.synced_ms = asked_ms;
+            if !std::mem::replace(&mut remote.started, true) {
+                info!(backplane = name, %head, "the log is there");
+            }
+            std::mem::take(&mut remote.is_away).then(|| order.tell_all(system::restored(), hold))
+        })?;
+        inner.log_started.notify_waiters();
+        if let Some(told) = told {
+            info!(backplane = name, "the log is back");
+            inner.acceptance.recovered();
+            told.finish(inner).await;
+        }
+        Ok(())
+    }
+
+    async fn lost(&mut self, error: &BackplaneError) -> Result<(), Gone> {
+        let inner = self.manager()?;
+        let told = self.turn.hold(&inner, |order, hold| {
+            let log = order.log.as_mut()?;
+            log.counts.reconnects += 1;
+            let remote = log.remote.as_mut()?;
+            let is_news = remote.started && !std::mem::replace(&mut remote.is_away, remote.started);
+            is_news.then(|| order.tell_all(system::degraded(), hold))
+        })?;
+        self.tell_operator(told.is_some(), error);
+        if let Some(told) = told {
+            told.finish(&inner).await;
+        }
+        Ok(())
+    }
+
+    fn tell_operator(&self, is_news: bool, error: &BackplaneError) {
+        let (backplane, error) = (self.backplane.name(), error as &dyn Error);
+        match (is_news, self.failures) {
+            (true, _) => warn!(backplane, error, "the log is away"),
+            (false, 0) => warn!(backplane, error, "the log cannot be reached"),
+            (false, _) => debug!(backplane, error, "the log cannot be reached"),
+        }
+    }
+}
+
+/// What a backplane does within a time, or its silence as an error.
+pub(crate) async fn within<T>(
+    time: Duration,
+    call: impl Future<Output = Result<T, BackplaneError>>,
+) -> Result<T, BackplaneError> {
+    match timeout(time, call).await {
+        Ok(result) => result,
+        Err(late) => Err(BackplaneError::unavailable(Duration::from_secs(1), late)),
+    }
+}

@@ -1,0 +1,317 @@
+//! Reading older parts of the log, for all streams that catch up.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    error::Error,
+    future::poll_fn,
+    ops::RangeBounds,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
+
+use tokio::{
+    sync::Notify,
+    task::yield_now,
+    time::{Instant, sleep_until, timeout},
+};
+use tracing::{debug, warn};
+
+use crate::{
+    backplane::{Backplane, BackplaneError, Page, ReadLimit},
+    event::cursor::{Cursor, Position},
+    follow::{
+        failing::{Failing, Verdict},
+        leadership::Turn,
+    },
+    log::{Log, fetched_page::Segment, gap::GapReason, shares::Party},
+    manager::inner::Inner,
+    sync::Mutex,
+};
+
+/// How much is read at once.
+const PAGE: ReadLimit = ReadLimit { entries: 1024, bytes: 1 << 20 };
+
+/// So much is kept of what was read, in memory.
+const KEPT_BYTES: usize = 32 << 20;
+
+/// Maximum number of parts that are kept in memory.
+const KEPT: usize = 512;
+
+/// No answer within this time is none.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often a reader with nothing to read looks whether the manager still lives.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Maximum number of reads in flight.
+const READS: usize = 8;
+
+/// A read that takes longer lets another one begin beside it.
+const SLOW: Duration = Duration::from_millis(100);
+
+/// A read that takes longer is not waited for by streams that are a little further on.
+const STUCK: Duration = Duration::from_secs(1);
+
+/// Reads older parts of the log. Parties of streams have [turns](crate::log::shares::Shares), usually with one read in flight, and every stream that
+/// is in the part that came takes from it: ten thousand clients that come back together read the log about once.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    state: Mutex<State>,
+    asked: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The latest last.
+    kept: VecDeque<Kept>,
+    bytes: usize,
+    /// The log holds only what is behind this.
+    trimmed: Option<Cursor>,
+    /// The distance that the latest part covers.
+    span: Position,
+    reads: u64,
+}
+
+/// A part of the log in memory.
+#[derive(Debug)]
+struct Kept {
+    segment: Arc<Segment>,
+    /// The party that had it read.
+    party: Party,
+}
+
+/// What follows a cursor cannot be had.
+#[derive(Debug, Clone)]
+pub(crate) struct Lost {
+    pub(crate) reason: GapReason,
+    /// Where to go on.
+    pub(crate) to: Cursor,
+}
+
+/// A read in flight.
+struct Read {
+    party: Party,
+    after: Cursor,
+    began: Instant,
+    answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
+}
+
+type Answer = Result<Page, BackplaneError>;
+
+impl State {
+    fn keep(&mut self, segment: Segment, party: Party) {
+        self.reads += 1;
+        self.span = segment.after.position.distance_to(segment.last);
+        self.bytes += segment.bytes();
+        self.kept.push_back(Kept { segment: Arc::new(segment), party });
+        while self.kept.len() > 1 && (self.bytes > KEPT_BYTES || self.kept.len() > KEPT) {
+            self.forget_one();
+        }
+    }
+
+    /// Forgets the oldest part of the party that has the most in memory, so that one who reads the whole log does not take the place of others.
+    fn forget_one(&mut self) {
+        let mut bytes = HashMap::new();
+        for kept in &self.kept {
+            *bytes.entry(kept.party).or_insert(0) += kept.segment.bytes();
+        }
+        let most = bytes.values().max().copied().unwrap_or_default();
+        let oldest = self.kept.iter().position(|kept| bytes.get(&kept.party) == Some(&most));
+        if let Some(kept) = oldest.and_then(|oldest| self.kept.remove(oldest)) {
+            self.bytes -= kept.segment.bytes();
+        }
+    }
+}
+
+impl Reader {
+    /// The part of the log that has what follows a cursor, or what became of it; `None` where it has to be read.
+    pub(crate) fn get(&self, after: &Cursor) -> Option<Result<Arc<Segment>, Lost>> {
+        let state = self.state.lock();
+        if let Some(kept) = state.kept.iter().find(|kept| kept.segment.follows(after)) {
+            return Some(Ok(Arc::clone(&kept.segment)));
+        }
+        if let Some(to) = &state.trimmed
+            && to.epoch == after.epoch
+            && after.position < to.position
+        {
+            return Some(Err(Lost { reason: GapReason::Trimmed, to: to.clone() }));
+        }
+        None
+    }
+
+    /// Has read what a stream [waits](crate::sequencer::Order::wait_for_part) for, which is woken then.
+    pub(crate) fn ask(&self) {
+        self.asked.notify_one();
+    }
+
+    /// Reads what is asked for, as long as the turn lasts.
+    pub(crate) async fn run(turn: Turn, reader: Arc<Self>, backplane: Arc<dyn Backplane>) {
+        let mut reading =
+            Reading { turn, reader, backplane, in_flight: Vec::new(), failing: Failing::default() };
+        if let Ok(inner) = reading.turn.manager() {
+            inner.with_order(|order, _| order.begin_reading());
+        }
+        while let Ok(inner) = reading.turn.manager() {
+            reading.begin(&inner).await;
+            drop(inner);
+            let Some((read, answer)) = reading.next().await else { continue };
+            // What was read by one who is out of turn somebody else reads.
+            let Ok(inner) = reading.turn.manager() else { return };
+            reading.take(&inner, read.party, read.after, answer).await;
+        }
+    }
+
+    /// How many parts were read.
+    pub(crate) fn reads(&self) -> u64 {
+        self.state.lock().reads
+    }
+}
+
+/// What one runtime reads.
+struct Reading {
+    turn: Turn,
+    reader: Arc<Reader>,
+    backplane: Arc<dyn Backplane>,
+    /// The oldest first.
+    in_flight: Vec<Read>,
+    failing: Failing,
+}
+
+impl Reading {
+    /// Begins the reads that may begin now, and wakes streams whose part is there already.
+    async fn begin(&mut self, inner: &Inner) {
+        for after in self.failing.due(Instant::now()) {
+            inner.with_order(|order, _| order.resume_part(after));
+        }
+        while self.has_room() {
+            let Some((party, after)) = self.wanted(inner) else { return };
+            if let Some(found) = self.reader.get(&after) {
+                let until = found.map_or_else(|lost| lost.to.position, |segment| segment.last);
+                wake(inner, after.position..until).await;
+                continue;
+            }
+            inner.with_order(|order, _| order.begin_read(party, after.position));
+            let (backplane, behind) = (Arc::clone(&self.backplane), after.clone());
+            let answer = Box::pin(async move {
+                let read = timeout(PATIENCE, backplane.read(&behind, PAGE)).await;
+                read.unwrap_or_else(|late| Err(BackplaneError::unavailable(PATIENCE, late)))
+            });
+            self.in_flight.push(Read { party, after, began: Instant::now(), answer });
+        }
+    }
+
+    /// The next read, unless one in flight is likely to bring what it would.
+    fn wanted(&self, inner: &Inner) -> Option<(Party, Cursor)> {
+        let span = self.reader.state.lock().span;
+        let brings = |read: &Read, place| {
+            let span = if read.began.elapsed() < STUCK { span } else { Position::ZERO };
+            read.after.position.reaches(span, place)
+        };
+        let may_begin = |place| !self.in_flight.iter().any(|read| brings(read, place));
+        inner.with_order(|order, hold| order.wanted_part(may_begin, hold))
+    }
+
+    /// Whether another read may begin: beside slow ones, so that a place that is slow to read holds up nobody who wants another one.
+    fn has_room(&self) -> bool {
+        let is_slow = |read: &Read| read.began.elapsed() >= SLOW;
+        self.in_flight.len() < READS && self.in_flight.iter().all(is_slow)
+    }
+
+    /// The next read that was answered, or nothing when there may be something else to do.
+    async fn next(&mut self) -> Option<(Read, Answer)> {
+        let mut wakes_at = Instant::now() + LOOK;
+        if let Some(last) = self.in_flight.last().filter(|last| last.began.elapsed() < SLOW) {
+            wakes_at = wakes_at.min(last.began + SLOW);
+        }
+        wakes_at = self.failing.next_due().map_or(wakes_at, |due| wakes_at.min(due));
+        let reader = Arc::clone(&self.reader);
+        let mut asked = pin!(reader.asked.notified());
+        let mut over = pin!(sleep_until(wakes_at));
+        let in_flight = &mut self.in_flight;
+        poll_fn(|cx| {
+            for at in 0..in_flight.len() {
+                if let Poll::Ready(answer) = in_flight[at].answer.as_mut().poll(cx) {
+                    return Poll::Ready(Some((in_flight.remove(at), answer)));
+                }
+            }
+            if asked.as_mut().poll(cx).is_ready() || over.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    async fn take(&mut self, inner: &Inner, party: Party, after: Cursor, read: Answer) {
+        inner.with_order(|order, _| order.end_read(party));
+        let place = after.position;
+        match self.keep(inner, party, &after, read) {
+            Ok(until) => {
+                self.failing.forget(place);
+                wake(inner, place..until).await;
+            }
+            Err(error) => {
+                if self.fail(inner, &after, &error) {
+                    wake(inner, place..=place).await;
+                }
+            }
+        }
+    }
+
+    /// Keeps what was read; gives the position up to which streams have an answer.
+    fn keep(
+        &self,
+        inner: &Inner,
+        party: Party,
+        after: &Cursor,
+        read: Answer,
+    ) -> Result<Position, BackplaneError> {
+        let page = match read {
+            Ok(page) => page,
+            Err(BackplaneError::Trimmed { trimmed }) if trimmed > after.position => {
+                self.reader.state.lock().trimmed = Some(Cursor::new(after.epoch.clone(), trimmed));
+                return Ok(trimmed);
+            }
+            Err(BackplaneError::Damaged { to, source }) if to > after.position => {
+                let error = &*source as &dyn Error;
+                if inner.with_order(|order, _| order.note_damage(after, to)) {
+                    warn!(%after, %to, error, "failed to read a part of the log: clients are told of a gap");
+                }
+                return Ok(to);
+            }
+            Err(error) => return Err(error),
+        };
+        let last = page.entries.last().map(|entry| entry.position).filter(|last| *last > after.position);
+        let nothing =
+            || BackplaneError::unavailable(LOOK, "the backplane holds nothing behind an old position");
+        let last = last.ok_or_else(nothing)?;
+        let segment = Segment::new(after.clone(), last, inner.read_records(after, &page.entries));
+        debug!(%after, %last, "read an older part of the log");
+        self.reader.state.lock().keep(segment, party);
+        Ok(last)
+    }
+
+    /// Tries a place again later; `true` when it was tried long enough, so that its streams go on without what stands there.
+    fn fail(&mut self, inner: &Inner, after: &Cursor, error: &BackplaneError) -> bool {
+        let is_away = inner.order.lock().log.as_ref().is_none_or(Log::is_away);
+        let (place, error) = (after.position, error as &dyn Error);
+        let verdict = self.failing.note(place, Instant::now(), is_away, |tries| inner.jitter.pause(tries));
+        if verdict == Verdict::TryAgain {
+            debug!(%after, error, "failed to read an older part of the log");
+            inner.with_order(|order, _| order.suspend_part(place));
+            return false;
+        }
+        warn!(%after, error, "gave up reading a part of the log: clients are told of a gap");
+        inner.with_order(|order, _| order.give_up_part(after));
+        true
+    }
+}
+
+/// Wakes all who wait for what follows positions of a range.
+async fn wake(inner: &Inner, within: impl RangeBounds<Position> + Clone) {
+    while !inner.with_order(|order, hold| order.wake_for_parts(&within, hold)) {
+        yield_now().await;
+    }
+}

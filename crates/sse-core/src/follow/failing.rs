@@ -1,0 +1,135 @@
+//! Places of the log where reading fails.
+
+use std::{collections::HashMap, time::Duration};
+
+use tokio::time::Instant;
+
+use crate::event::cursor::Position;
+
+/// Time over which a place is tried, at least, before its streams go on without what stands there. Longer than a node takes to notice that it has lost its
+/// backplane.
+const TRIED_FOR: Duration = Duration::from_secs(20);
+
+/// Number of attempts, at least, before a place is given up.
+const TRIES: u32 = 3;
+
+/// Time after which a failure does not count any more. A place that fails slowly waits long for its next turn if there are many.
+const REMEMBERED_FOR: Duration = Duration::from_secs(300);
+
+/// Places of the log where reading fails, each tried again after a pause of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Failing {
+    places: HashMap<Position, Place>,
+}
+
+#[derive(Debug)]
+struct Place {
+    tries: u32,
+    since: Instant,
+    /// The time of the next attempt; `None` while it is in flight, or nobody waits for it.
+    due: Option<Instant>,
+    last: Instant,
+}
+
+/// The consequence of a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The place is tried again after a pause.
+    TryAgain,
+    /// The place was tried long enough.
+    GiveUp,
+}
+
+impl Failing {
+    /// Notes a failure. While the backplane is lost altogether no place is given up.
+    pub(crate) fn note(
+        &mut self,
+        place: Position,
+        now: Instant,
+        is_away: bool,
+        pause: impl FnOnce(u32) -> Duration,
+    ) -> Verdict {
+        // Somebody else may come to a place long after everybody left who waited there.
+        self.places.retain(|_, known| known.due.is_some() || now - known.last < REMEMBERED_FOR);
+        let fresh = Place { tries: 0, since: now, due: None, last: now };
+        let known = self.places.entry(place).or_insert(fresh);
+        if is_away {
+            known.since = now;
+        }
+        known.tries = if is_away { 1 } else { known.tries.saturating_add(1) };
+        known.last = now;
+        if known.tries >= TRIES && now - known.since >= TRIED_FOR {
+            self.places.remove(&place);
+            return Verdict::GiveUp;
+        }
+        known.due = Some(now + pause(known.tries));
+        Verdict::TryAgain
+    }
+
+    /// The place can be read.
+    pub(crate) fn forget(&mut self, place: Position) {
+        self.places.remove(&place);
+    }
+
+    /// The places that are to be tried now.
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<Position> {
+        let due = self.places.iter_mut().filter(|(_, known)| known.due.is_some_and(|due| due <= now));
+        let due = due.map(|(place, known)| {
+            known.due = None;
+            *place
+        });
+        let mut due: Vec<_> = due.collect();
+        due.sort_unstable();
+        due
+    }
+
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.places.values().filter_map(|known| known.due).min()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    const PAUSE: Duration = Duration::from_secs(4);
+
+    #[test]
+    fn a_place_is_given_up_after_a_bounded_time() {
+        let (mut failing, mut now, place) = (Failing::default(), Instant::now(), Position::from(7));
+        let begin = now;
+        while failing.note(place, now, false, |_| PAUSE) == Verdict::TryAgain {
+            assert_eq!(failing.due(now), []);
+            now = failing.next_due().unwrap();
+            assert_eq!(failing.due(now), [place]);
+            assert_eq!(failing.next_due(), None);
+        }
+        assert_eq!(now - begin, TRIED_FOR);
+        assert!(failing.places.is_empty());
+    }
+
+    #[test]
+    fn no_place_is_given_up_while_the_backplane_is_away() {
+        let (mut failing, begin, place) = (Failing::default(), Instant::now(), Position::from(7));
+        for tries in 0..100 {
+            let verdict = failing.note(place, begin + PAUSE * tries, true, |_| PAUSE);
+            assert_eq!(verdict, Verdict::TryAgain);
+        }
+        // It is back, and has its time from then on.
+        assert_eq!(failing.note(place, begin + PAUSE * 101, false, |_| PAUSE), Verdict::TryAgain);
+        failing.forget(place);
+        assert_eq!(failing.note(place, begin + PAUSE * 200, false, |_| PAUSE), Verdict::TryAgain);
+    }
+
+    #[test]
+    fn a_failure_of_long_ago_does_not_count() {
+        let (mut failing, begin, place) = (Failing::default(), Instant::now(), Position::from(7));
+        for _ in 0..TRIES {
+            failing.note(place, begin, false, |_| PAUSE);
+        }
+        failing.due(begin + PAUSE);
+        let late = begin + REMEMBERED_FOR;
+        assert_eq!(failing.note(place, late, false, |_| PAUSE), Verdict::TryAgain);
+        assert_eq!(failing.places[&place].tries, 1);
+    }
+}

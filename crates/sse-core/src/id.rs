@@ -1,0 +1,12 @@
+//! Names and identifiers, and who may use which.
+
+pub(crate) mod access;
+pub(crate) mod caller;
+pub(crate) mod client_id;
+pub(crate) mod hex_id;
+pub(crate) mod key_scope;
+pub(crate) mod login_id;
+pub(crate) mod names;
+pub(crate) mod network;
+pub(crate) mod target;
+pub(crate) mod validate;

@@ -1,0 +1,40 @@
+//! Whom a publish is for.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{
+    client_id::ClientId,
+    names::{Topic, UserId},
+};
+
+/// Whom a publish is for. As JSON: `"all"`, `{"user":"42"}`, `{"client":"…"}`, `{"topic":"news"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// Every stream.
+    All,
+    /// All streams of a user.
+    User(UserId),
+    /// One stream.
+    Client(ClientId),
+    /// All streams that joined a topic.
+    Topic(Topic),
+}
+
+impl From<UserId> for Target {
+    fn from(user: UserId) -> Self {
+        Self::User(user)
+    }
+}
+
+impl From<ClientId> for Target {
+    fn from(client: ClientId) -> Self {
+        Self::Client(client)
+    }
+}
+
+impl From<Topic> for Target {
+    fn from(topic: Topic) -> Self {
+        Self::Topic(topic)
+    }
+}

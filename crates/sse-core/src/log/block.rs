@@ -1,0 +1,159 @@
+//! Some records of the window, packed.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+
+use crate::{
+    dialect::message::{Message, Packed, Place},
+    event::cursor::Position,
+    id::client_id::ClientId,
+    log::target_index::{Key, Kind},
+};
+
+/// So many records are in a block.
+pub(crate) const RECORDS: usize = 128;
+
+/// What a record takes besides its bytes: itself, its place in an index, what is made of it when it is asked for.
+const RECORD_BYTES: usize = 320;
+
+/// Records and, one behind the other, their bytes. A publish adds to the end of it and allocates nothing; what streams are given is made when the
+/// first of them comes back for it.
+#[derive(Debug, Default)]
+pub(crate) struct Block {
+    entries: Vec<Entry>,
+    /// Of each record the name of its target and, if it is packed, its event.
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    position: Position,
+    /// When it came, by the uptime of the manager.
+    at_ms: u64,
+    /// What it takes in memory.
+    size: u32,
+    start: u32,
+    name_length: u16,
+    kind: Kind,
+    packed: Option<Packed>,
+    except: Box<[ClientId]>,
+    message: OnceLock<Arc<Message>>,
+}
+
+/// A record of the window.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Held<'a> {
+    pub(crate) position: Position,
+    pub(crate) except: &'a [ClientId],
+    pub(crate) message: &'a Arc<Message>,
+}
+
+impl Block {
+    /// With room for about as much as another one has.
+    pub(crate) fn like(other: &Self) -> Self {
+        Self { entries: Vec::with_capacity(RECORDS), bytes: Vec::with_capacity(other.bytes.len()) }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.entries.len() >= RECORDS
+    }
+
+    /// Forgets everything but its memory, unless that is much.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.bytes.clear();
+        self.bytes.shrink_to(RECORDS * 512);
+    }
+
+    /// Appends a record. Gives what it takes in memory.
+    pub(crate) fn push(
+        &mut self,
+        position: Position,
+        key: Key<'_>,
+        except: &[ClientId],
+        message: &Message,
+        at_ms: u64,
+    ) -> usize {
+        let start = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
+        let chunk = message.plain().chunk();
+        let packed = message.packed();
+        self.bytes.extend_from_slice(key.name);
+        if packed.is_some() {
+            self.bytes.extend_from_slice(chunk);
+        }
+        let size = RECORD_BYTES + chunk.len() + 16 * except.len();
+        self.entries.push(Entry {
+            position,
+            at_ms,
+            size: u32::try_from(size).unwrap_or(u32::MAX),
+            start,
+            name_length: u16::try_from(key.name.len()).unwrap_or(u16::MAX),
+            kind: key.kind,
+            packed,
+            except: except.into(),
+            message: OnceLock::new(),
+        });
+        size
+    }
+
+    /// Keeps a message that is there anyway for who comes back.
+    pub(crate) fn keep(&mut self, at: usize, message: Arc<Message>) {
+        if let Some(entry) = self.entries.get(at) {
+            // One that is there is the same.
+            entry.message.set(message).ok();
+        }
+    }
+
+    pub(crate) fn position(&self, at: usize) -> Option<Position> {
+        Some(self.entries.get(at)?.position)
+    }
+
+    pub(crate) fn last(&self) -> Option<Position> {
+        Some(self.entries.last()?.position)
+    }
+
+    /// How many records are not behind a position.
+    pub(crate) fn up_to(&self, position: Position) -> usize {
+        self.entries.partition_point(|entry| entry.position <= position)
+    }
+
+    pub(crate) fn at_ms(&self, at: usize) -> Option<u64> {
+        Some(self.entries.get(at)?.at_ms)
+    }
+
+    pub(crate) fn key(&self, at: usize) -> Option<Key<'_>> {
+        let entry = self.entries.get(at)?;
+        let start = entry.start as usize;
+        let name = self.bytes.get(start..start + usize::from(entry.name_length))?;
+        Some(Key { kind: entry.kind, name })
+    }
+
+    /// A record, which is one of the so-many-th log.
+    pub(crate) fn get(&self, at: usize, log: u32) -> Option<Held<'_>> {
+        let entry = self.entries.get(at)?;
+        let message = match entry.message.get() {
+            Some(message) => message,
+            None => {
+                let packed = entry.packed?;
+                let start = entry.start as usize + usize::from(entry.name_length);
+                let chunk = self.bytes.get(start..start + packed.length())?;
+                entry.message.get_or_init(|| {
+                    let place = Place { log, position: entry.position };
+                    Arc::new(Message::unpack(Bytes::copy_from_slice(chunk), packed, place))
+                })
+            }
+        };
+        Some(Held { position: entry.position, except: &entry.except, message })
+    }
+
+    /// Lets go of what a record holds beside the block. Gives its position and what it took.
+    pub(crate) fn forget(&mut self, at: usize) -> Option<(Position, usize)> {
+        let entry = self.entries.get_mut(at)?;
+        entry.message.take();
+        if !entry.except.is_empty() {
+            entry.except = Box::default();
+        }
+        Some((entry.position, entry.size as usize))
+    }
+}

@@ -1,0 +1,188 @@
+//! An idempotency key as backplanes store it.
+
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::{backplane::receipt::KeyError, id::key_scope::KeyScope, log::key_limits::KeyLimits};
+
+/// Maximum length of a caller's key in bytes.
+pub const MAX_KEY_BYTES: usize = 128;
+
+/// Maximum length of [`EntryKey::text`] in bytes.
+pub const MAX_ENTRY_KEY_BYTES: usize = MAX_KEY_BYTES + 1;
+
+/// First character of every text that is not a key of the app as the app wrote it.
+const SCOPED: char = '@';
+
+/// Hexadecimal digits of 16 bytes.
+const DIGEST: usize = 32;
+
+/// An idempotency key and its scope, as one text that no other key in any scope has.
+///
+/// A key of the app is its own text, with a second `@` before it if it begins with `@`. A key of a
+/// user is `@`, a digest of the user and a digest of the key (SHA-256, the first 16 bytes of each
+/// in hexadecimal digits). The second character tells the two forms apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryKey {
+    text: Arc<str>,
+    limits: KeyLimits,
+}
+
+impl EntryKey {
+    /// Checks a caller's key and puts it into a scope.
+    ///
+    /// # Errors
+    /// [`KeyError::Length`] if the key is not 1 to [`MAX_KEY_BYTES`] long.
+    pub fn new(scope: &KeyScope, key: &str, limits: KeyLimits) -> Result<Self, KeyError> {
+        Self::check_length(key)?;
+        let text = match scope {
+            KeyScope::App if key.starts_with(SCOPED) => format!("{SCOPED}{key}").into(),
+            KeyScope::App => key.into(),
+            KeyScope::User(user) => scoped(user.as_str(), key),
+            // No user has an empty id.
+            KeyScope::Anonymous => scoped("", key),
+        };
+        Ok(Self { text, limits })
+    }
+
+    pub(crate) fn check_length(key: &str) -> Result<(), KeyError> {
+        match key.len() {
+            1..=MAX_KEY_BYTES => Ok(()),
+            length => Err(KeyError::Length { length, limit: MAX_KEY_BYTES }),
+        }
+    }
+
+    /// The text that stands for the key: 1 to [`MAX_ENTRY_KEY_BYTES`] of any characters.
+    #[must_use]
+    pub fn text(&self) -> &Arc<str> {
+        &self.text
+    }
+
+    /// A digest of the user whose key it is; `None` for a key of the app.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        user_of(&self.text)
+    }
+
+    /// The numbers of keys that the backplane may hold.
+    #[must_use]
+    pub fn limits(&self) -> &KeyLimits {
+        &self.limits
+    }
+}
+
+/// A key of the app, with the default limits.
+impl TryFrom<&str> for EntryKey {
+    type Error = KeyError;
+
+    fn try_from(key: &str) -> Result<Self, KeyError> {
+        Self::new(&KeyScope::App, key, KeyLimits::default())
+    }
+}
+
+/// The digest of the user in the text of a key. Also of texts that older versions stored, which are
+/// keys of the app.
+pub(crate) fn user_of(text: &str) -> Option<&str> {
+    let digests = text.strip_prefix(SCOPED)?;
+    let is_scoped = digests.len() == 2 * DIGEST && digests.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_scoped.then(|| &digests[..DIGEST])
+}
+
+fn scoped(user: &str, key: &str) -> Arc<str> {
+    format!("{SCOPED}{:032x}{:032x}", digest(user), digest(key)).into()
+}
+
+fn digest(text: &str) -> u128 {
+    let [bytes @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = <[u8; 32]>::from(Sha256::digest(text));
+    u128::from_be_bytes(bytes)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::id::names::UserId;
+
+    fn entry_key(scope: &KeyScope, key: &str) -> EntryKey {
+        EntryKey::new(scope, key, KeyLimits::default()).unwrap()
+    }
+
+    fn user(name: &str) -> KeyScope {
+        KeyScope::User(UserId::new(name).unwrap())
+    }
+
+    fn scope() -> impl Strategy<Value = KeyScope> {
+        prop_oneof![
+            Just(KeyScope::App),
+            Just(KeyScope::Anonymous),
+            "[@:/a-c0]{1,3}".prop_map(|name| user(&name)),
+            "[^\\p{Cc}]{1,60}".prop_map(|name| user(&name)),
+        ]
+    }
+
+    fn key() -> impl Strategy<Value = String> {
+        let text = prop_oneof!["[@:/a-c0]{1,3}", "\\PC{1,30}", any::<String>(), "[\\x00-\\x7f]{128}"];
+        text.prop_filter("1 to 128 bytes", |key| (1..=MAX_KEY_BYTES).contains(&key.len()))
+    }
+
+    proptest! {
+        #[test]
+        fn different_keys_or_scopes_have_different_texts(a in scope(), b in scope(), key in key(), other in key()) {
+            let (one, two) = (entry_key(&a, &key), entry_key(&b, &other));
+            prop_assert_eq!(one.text() == two.text(), a == b && key == other);
+            prop_assert!((1..=MAX_ENTRY_KEY_BYTES).contains(&one.text().len()));
+        }
+
+        #[test]
+        fn no_key_of_one_scope_forges_a_key_of_another(a in scope(), b in scope(), key in key()) {
+            let victim = entry_key(&a, &key);
+            // What is stored for one caller is the most telling key that another caller can bring.
+            if let Ok(forged) = EntryKey::new(&b, victim.text(), KeyLimits::default()) {
+                prop_assert!(forged.text() != victim.text() || (a == KeyScope::App && b == KeyScope::App));
+            }
+        }
+
+        #[test]
+        fn the_user_of_a_key_is_found_in_its_text(scope in scope(), key in key(), other in key()) {
+            let (found, another) = (entry_key(&scope, &key), entry_key(&scope, &other));
+            prop_assert_eq!(found.user().is_none(), scope == KeyScope::App);
+            prop_assert_eq!(another.user(), found.user());
+        }
+    }
+
+    #[test]
+    fn a_forged_key_of_a_user_stays_in_the_app() {
+        let stolen = entry_key(&user("42"), "order-7-paid");
+        let forged = entry_key(&KeyScope::App, stolen.text());
+        assert_eq!(&**forged.text(), format!("@{}", stolen.text()));
+        assert_eq!(forged.user(), None);
+    }
+
+    #[test]
+    fn a_key_of_the_app_is_its_own_text() {
+        // So that a retry finds what an older version stored.
+        for key in ["order-7-paid", "a@b", "nul\0", "🗝", " "] {
+            assert_eq!(&**entry_key(&KeyScope::App, key).text(), key);
+        }
+    }
+
+    #[test]
+    fn a_text_of_a_user_is_the_same_in_every_version() {
+        let text = entry_key(&user("42"), "order-7-paid");
+        assert_eq!(&**text.text(), "@73475cb40a568e8da8a045ced110137e12faee2d2ecd6986537605970bdeb522");
+    }
+
+    #[test]
+    fn keys_of_other_lengths_are_refused() {
+        for length in [0, 129, 1000] {
+            for scope in [KeyScope::App, user("42"), KeyScope::Anonymous] {
+                let refused = EntryKey::new(&scope, &"@".repeat(length), KeyLimits::default());
+                assert_eq!(refused, Err(KeyError::Length { length, limit: 128 }));
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! A part of the log, as it was read from a backplane.
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{
+    dialect::message::Message,
+    event::cursor::{Cursor, Position},
+    id::{client_id::ClientId, target::Target},
+};
+
+/// What a record takes besides its message: itself, its place in the index, and what allocations cost.
+const RECORD_BYTES: usize = 336;
+
+/// A logged event.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    pub(crate) position: Position,
+    pub(crate) target: Target,
+    pub(crate) except: Box<[ClientId]>,
+    pub(crate) message: Arc<Message>,
+}
+
+impl Record {
+    /// What it takes in memory, with all that is held for it.
+    fn bytes(&self) -> usize {
+        RECORD_BYTES + self.message.plain().chunk().len() + 16 * self.except.len()
+    }
+}
+
+/// A part of the log: everything that stands behind `after`, up to and including `last`, apart from what cannot be read.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) after: Cursor,
+    pub(crate) last: Position,
+    records: Vec<Record>,
+    /// The numbers of the records of each target, so that a stream does not go through what is for others.
+    index: HashMap<Target, Vec<u32>>,
+    bytes: usize,
+}
+
+impl Segment {
+    pub(crate) fn new(after: Cursor, last: Position, records: Vec<Record>) -> Self {
+        let mut index: HashMap<Target, Vec<u32>> = HashMap::new();
+        for (number, record) in (0..).zip(&records) {
+            match index.get_mut(&record.target) {
+                Some(numbers) => numbers.push(number),
+                None => drop(index.insert(record.target.clone(), vec![number])),
+            }
+        }
+        let bytes = records.iter().map(Record::bytes).sum();
+        Self { after, last, records, index, bytes }
+    }
+
+    /// Whether it begins with what follows a position.
+    pub(crate) fn follows(&self, cursor: &Cursor) -> bool {
+        self.after.epoch == cursor.epoch
+            && self.after.position <= cursor.position
+            && cursor.position < self.last
+    }
+
+    pub(crate) fn get(&self, number: u64) -> Option<&Record> {
+        self.records.get(usize::try_from(number).ok()?)
+    }
+
+    /// The numbers of a target's records behind one position, and up to another one.
+    pub(crate) fn numbers<'a>(
+        &'a self,
+        target: &Target,
+        behind: Position,
+        up_to: Option<Position>,
+    ) -> impl Iterator<Item = u64> + use<'a> {
+        let numbers = self.index.get(target).map_or(&[][..], Vec::as_slice);
+        let place = |number: u32| self.records[number as usize].position;
+        let from = numbers.partition_point(|number| place(*number) <= behind);
+        let until =
+            up_to.map_or(numbers.len(), |up_to| numbers.partition_point(|number| place(*number) <= up_to));
+        numbers[from..until.max(from)].iter().map(|number| u64::from(*number))
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}

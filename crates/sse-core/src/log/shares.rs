@@ -1,0 +1,249 @@
+//! Fair turns for reads of the backplane.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, hash_map::RandomState},
+    hash::BuildHasher,
+};
+
+use crate::{event::cursor::Position, registry::Registry, stream::shared::Shared};
+
+/// Maximum number of parties, and of places of one party, that are considered for one read.
+const CONSIDERED: usize = 16;
+
+/// Number of reads after which a party that wants nothing is forgotten.
+const REMEMBERED: u64 = 256;
+
+/// The party that a read is counted for: all streams of a user, of an anonymous address, or one stream of which neither is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Party(u64);
+
+/// Fair turns for reads of the backplane.
+///
+/// Turns go in rounds: in each round a party that wants to read has one read, whatever the number of its streams. Within a round the party comes
+/// first that was served longest ago, so that a returning client waits for one read of each other party at most. Among parties
+/// that were not served yet the lowest position comes first, as does the next higher one within a party: ten thousand clients that return together are
+/// served by one pass over the log.
+#[derive(Debug, Default)]
+pub(crate) struct Shares {
+    hasher: RandomState,
+    parties: HashMap<Party, Share>,
+    /// Parties that want to read and do not.
+    ready: BTreeSet<Turn>,
+    /// The round of the latest read.
+    round: u64,
+    reads: u64,
+    /// The number of parties that there ever were.
+    numbers: u64,
+}
+
+/// A party's turn; the least comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    round: u64,
+    /// The number of the latest read of the party.
+    served: u64,
+    next: Position,
+    /// Of equals the one that came first.
+    number: u64,
+    party: Party,
+}
+
+#[derive(Debug, Default)]
+struct Share {
+    number: u64,
+    round: u64,
+    served: u64,
+    /// The place of the latest read.
+    at: Option<Position>,
+    is_reading: bool,
+    /// The places to be read, each with the number of streams that wait there.
+    wants: BTreeMap<Position, u32>,
+    /// The number of reads when a stream last waited or was woken.
+    touched: u64,
+}
+
+impl Share {
+    /// The places to be read, in the order in which the party goes through the log.
+    fn places(&self) -> impl Iterator<Item = Position> {
+        let at = self.at.unwrap_or_default();
+        self.wants.range(at..).chain(self.wants.range(..at)).map(|(place, _)| *place)
+    }
+
+    fn turn(&self, party: Party) -> Option<Turn> {
+        let next = self.places().next().filter(|_| !self.is_reading)?;
+        Some(Turn { round: self.round, served: self.served, next, number: self.number, party })
+    }
+}
+
+impl Shares {
+    pub(crate) fn party_of(&self, stream: &Shared) -> Party {
+        Party(match (&stream.user, stream.address) {
+            (Some(user), _) => self.hasher.hash_one(user),
+            (None, Some(address)) => self.hasher.hash_one(Registry::address_name(address)),
+            (None, None) => self.hasher.hash_one(stream.id),
+        })
+    }
+
+    /// A stream of a party waits for what follows a place.
+    pub(crate) fn add(&mut self, party: Party, place: Position) {
+        let round = self.round;
+        self.change(party, |share| {
+            if share.wants.is_empty() {
+                share.round = share.round.max(round);
+            }
+            *share.wants.entry(place).or_default() += 1;
+        });
+    }
+
+    /// A stream of a party waits no longer.
+    pub(crate) fn remove(&mut self, party: Party, place: Position) {
+        self.change(party, |share| {
+            let Some(streams) = share.wants.get_mut(&place) else { return };
+            *streams -= 1;
+            if *streams == 0 {
+                share.wants.remove(&place);
+            }
+        });
+    }
+
+    /// The next read of those that may begin.
+    pub(crate) fn next(&self, may_begin: impl Fn(Position) -> bool) -> Option<(Party, Position)> {
+        self.ready.iter().take(CONSIDERED).find_map(|turn| {
+            let share = self.parties.get(&turn.party)?;
+            let place = share.places().take(CONSIDERED).find(|place| may_begin(*place))?;
+            Some((turn.party, place))
+        })
+    }
+
+    /// A read begins that a party has asked for.
+    pub(crate) fn begin(&mut self, party: Party, place: Position) {
+        self.reads += 1;
+        let reads = self.reads;
+        let mut round = self.round;
+        self.change(party, |share| {
+            round = round.max(share.round);
+            (share.round, share.served) = (round + 1, reads);
+            (share.at, share.is_reading) = (Some(place), true);
+        });
+        self.round = round;
+        if reads.is_multiple_of(REMEMBERED) {
+            self.parties.retain(|_, share| {
+                share.is_reading || !share.wants.is_empty() || share.touched + REMEMBERED > reads
+            });
+        }
+    }
+
+    /// The read of a party is over.
+    pub(crate) fn end(&mut self, party: Party) {
+        self.change(party, |share| share.is_reading = false);
+    }
+
+    /// All reads are over, since who made them is.
+    pub(crate) fn end_all(&mut self) {
+        let reading = self.parties.iter().filter(|(_, share)| share.is_reading);
+        let reading: Vec<_> = reading.map(|(party, _)| *party).collect();
+        reading.into_iter().for_each(|party| self.end(party));
+    }
+
+    fn change(&mut self, party: Party, change: impl FnOnce(&mut Share)) {
+        // Newcomers stand behind those who wait already.
+        let (number, round) = (self.numbers, self.round + 1);
+        let share = self.parties.entry(party).or_insert_with(|| Share { number, round, ..Share::default() });
+        self.numbers += u64::from(share.number == number);
+        let before = share.turn(party);
+        change(share);
+        share.touched = self.reads;
+        let after = share.turn(party);
+        if before != after {
+            before.map(|turn| self.ready.remove(&turn));
+            self.ready.extend(after);
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// Reads on behalf of whose turn it is; gives the party and the place.
+    fn read(shares: &mut Shares) -> Option<(u64, u64)> {
+        let (party, place) = shares.next(|_| true)?;
+        shares.begin(party, place);
+        shares.end(party);
+        shares.remove(party, place);
+        Some((party.0, place.minor()))
+    }
+
+    #[test]
+    fn a_party_with_many_places_has_one_read_a_round() {
+        let mut shares = Shares::default();
+        (0..500).for_each(|place| shares.add(Party(1), (place * 7 % 500).into()));
+        for _ in 0..10 {
+            read(&mut shares);
+        }
+        shares.add(Party(2), 499.into());
+        for page in 0..100 {
+            assert_eq!(read(&mut shares), Some((2, 499 + page)));
+            // It takes what was read, while the other party reads on.
+            assert_eq!(read(&mut shares).unwrap().0, 1);
+            shares.add(Party(2), (500 + page).into());
+        }
+    }
+
+    #[test]
+    fn parties_that_come_together_go_through_the_log_in_order() {
+        let mut shares = Shares::default();
+        (0..1000).for_each(|party| shares.add(Party(party), (party % 100 * 10).into()));
+        let mut before = 0;
+        for _ in 0..1000 {
+            let (_, place) = read(&mut shares).unwrap();
+            assert!(place >= before, "{place} after {before}");
+            before = place;
+        }
+        assert_eq!(read(&mut shares), None);
+    }
+
+    #[test]
+    fn newcomers_do_not_hold_up_those_who_wait() {
+        let mut shares = Shares::default();
+        shares.add(Party(0), 1_000_000.into());
+        for newcomer in 1..1000 {
+            shares.add(Party(newcomer), newcomer.into());
+            if read(&mut shares).unwrap().0 == 0 {
+                assert!(newcomer <= 2, "{newcomer} newcomers came first");
+                return;
+            }
+        }
+        panic!("it never had its turn");
+    }
+
+    #[test]
+    fn one_party_goes_through_the_log_and_begins_again() {
+        let mut shares = Shares::default();
+        [5, 1, 9].into_iter().for_each(|place| shares.add(Party(1), place.into()));
+        let mut next = || read(&mut shares).unwrap().1;
+        assert_eq!((next(), next()), (1, 5));
+        shares.add(Party(1), 2.into());
+        let mut next = || read(&mut shares).unwrap().1;
+        assert_eq!((next(), next()), (9, 2));
+    }
+
+    #[test]
+    fn a_party_reads_one_place_at_a_time_and_is_forgotten_later() {
+        let mut shares = Shares::default();
+        shares.add(Party(1), 1.into());
+        shares.add(Party(1), 2.into());
+        let (party, place) = shares.next(|_| true).unwrap();
+        shares.begin(party, place);
+        assert_eq!(shares.next(|_| true), None);
+        shares.end_all();
+        assert_eq!(shares.next(|place| place != 1.into()), Some((Party(1), 2.into())));
+        shares.remove(Party(1), 1.into());
+        shares.remove(Party(1), 2.into());
+        for number in 0..3 * REMEMBERED {
+            shares.add(Party(2), number.into());
+            read(&mut shares);
+        }
+        assert_eq!(shares.parties.len(), 1);
+    }
+}

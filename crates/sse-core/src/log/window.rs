@@ -1,0 +1,461 @@
+//! The part of the log that this node holds in memory.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use crate::{
+    dialect::message::{Message, Place},
+    event::cursor::{Cursor, Epoch, Position},
+    id::{client_id::ClientId, target::Target},
+    log::{
+        block::{Block, Held, RECORDS},
+        retention::Retention,
+        target_index::{Index, Key},
+    },
+};
+
+/// So many records are forgotten for each that comes, so that no publish pays for all that grew old in a quiet hour.
+const FORGOTTEN_AT_ONCE: usize = 8;
+
+/// So many records are indexed, and as many forgotten by the index, while the manager's lock is held once.
+pub(crate) const INDEXED_AT_ONCE: usize = 256;
+
+/// So many logs before the present one are remembered by their epochs.
+const EPOCHS: usize = 16;
+
+/// The latest entries of the log, numbered without holes, and which of them are for which target. Whoever missed a hundred of its events
+/// finds them without a look at the others.
+#[derive(Debug)]
+pub(crate) struct Window {
+    epoch: Epoch,
+    /// Epochs of the logs before, the latest last; not of all that there were.
+    epochs: VecDeque<Epoch>,
+    /// How many logs there were before.
+    log: u32,
+    retention: Retention,
+    age_ms: u64,
+    /// All full but the last.
+    blocks: VecDeque<Block>,
+    /// The number of the first record of the first block, which may be forgotten.
+    base: u64,
+    /// The number of the first record that is held.
+    first: u64,
+    /// The number that the next record gets.
+    next: u64,
+    /// A block that is used again.
+    spare: Option<Block>,
+    index: Index,
+    bytes: usize,
+    /// Everything up to here is not held.
+    forgotten: Position,
+    head: Position,
+}
+
+/// What a window held; to be dropped where nobody waits.
+#[derive(Debug)]
+#[must_use = "dropping it takes time, which others need not wait for"]
+pub(crate) struct Remains {
+    _blocks: VecDeque<Block>,
+    _index: Index,
+}
+
+impl Window {
+    pub(crate) fn new(epoch: Epoch, head: Position, retention: Retention) -> Self {
+        let age = retention.age.max(Duration::from_millis(1));
+        Self {
+            epoch,
+            epochs: VecDeque::new(),
+            log: 0,
+            retention,
+            age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+            blocks: VecDeque::new(),
+            base: 0,
+            first: 0,
+            next: 0,
+            spare: None,
+            index: Index::default(),
+            bytes: 0,
+            forgotten: head,
+            head,
+        }
+    }
+
+    pub(crate) fn epoch(&self) -> &Epoch {
+        &self.epoch
+    }
+
+    /// Where the last entry stands.
+    pub(crate) fn head(&self) -> Position {
+        self.head
+    }
+
+    pub(crate) fn head_cursor(&self) -> Cursor {
+        Cursor::new(self.epoch.clone(), self.head)
+    }
+
+    /// A position of the present log.
+    pub(crate) fn place(&self, position: Position) -> Place {
+        Place { log: self.log, position }
+    }
+
+    /// A place as clients have it; `None` if it was in a log that is too long over.
+    pub(crate) fn cursor_at(&self, place: Place) -> Option<Cursor> {
+        let epoch = match self.log.checked_sub(place.log)? {
+            0 => &self.epoch,
+            before => self.epochs.get(self.epochs.len().checked_sub(before as usize)?)?,
+        };
+        Some(Cursor::new(epoch.clone(), place.position))
+    }
+
+    /// Everything up to here is not held.
+    pub(crate) fn forgotten(&self) -> Position {
+        self.forgotten
+    }
+
+    /// The number of the first record that is held.
+    pub(crate) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// The number that the next record gets.
+    pub(crate) fn next(&self) -> u64 {
+        self.next
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        usize::try_from(self.next - self.first).unwrap_or(usize::MAX)
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn get(&self, number: u64) -> Option<Held<'_>> {
+        let (block, at) = self.find(number)?;
+        block.get(at, self.log)
+    }
+
+    /// Where a record stands.
+    pub(crate) fn position(&self, number: u64) -> Option<Position> {
+        let (block, at) = self.find(number)?;
+        block.position(at)
+    }
+
+    /// The number of the first record behind a position.
+    pub(crate) fn number_behind(&self, position: Position) -> u64 {
+        let blocks = self.blocks.partition_point(|block| block.last().is_some_and(|last| last <= position));
+        let rest = self.blocks.get(blocks).map_or(0, |block| block.up_to(position));
+        (self.base + (blocks * RECORDS + rest) as u64).clamp(self.first, self.next)
+    }
+
+    /// The position of the record before a position that is among those of records and is none of them: no log gave it out that is this one.
+    pub(crate) fn before_stranger(&self, position: Position) -> Option<Position> {
+        let behind = self.number_behind(position);
+        if position >= self.head || behind == self.first {
+            return None;
+        }
+        self.position(behind - 1).filter(|before| *before != position)
+    }
+
+    /// Sees to it that the targets of all records from a number on are known, some at a time; `true` when they are.
+    pub(crate) fn index(&mut self, from: u64) -> bool {
+        let from = from.max(self.first);
+        if !self.index.forget(self.first, INDEXED_AT_ONCE) {
+            return false;
+        }
+        self.index.begin(from);
+        for _ in 0..INDEXED_AT_ONCE {
+            let next = self.index.next();
+            let number = if next < self.next { next } else { self.index.first().saturating_sub(1) };
+            if next >= self.next && self.index.first() <= from {
+                return true;
+            }
+            let Some((block, at)) = find(&self.blocks, self.base, number) else { return true };
+            let Some(key) = block.key(at) else { return true };
+            if number == next { self.index.push_back(key) } else { self.index.push_front(key) }
+        }
+        self.index.next() >= self.next && self.index.first() <= from
+    }
+
+    /// Records for a target that have numbers in `from..until`, in order, of those that are [indexed](Self::index).
+    pub(crate) fn numbers(&self, target: &Target, from: u64, until: u64) -> impl Iterator<Item = u64> {
+        self.index.numbers(Key::from(target), from.max(self.first), until)
+    }
+
+    /// Appends the next entry of the log, and forgets what is beyond the retention. Gives its number. Its message has to be
+    /// [kept](Self::keep) unless it is packed.
+    pub(crate) fn push(
+        &mut self,
+        position: Position,
+        target: &Target,
+        except: &[ClientId],
+        message: &Message,
+        at_ms: u64,
+    ) -> u64 {
+        let number = self.next;
+        self.make_room();
+        if let Some(block) = self.blocks.back_mut() {
+            self.bytes += block.push(position, Key::from(target), except, message, at_ms);
+            self.next += 1;
+        }
+        self.head = position;
+        self.forget_old(at_ms);
+        number
+    }
+
+    /// Keeps the message of a record, if the record is still held.
+    pub(crate) fn keep(&mut self, number: u64, message: Arc<Message>) {
+        if number < self.first {
+            return;
+        }
+        let (block, at) = place(self.base, number);
+        if let Some(block) = self.blocks.get_mut(block) {
+            block.keep(at, message);
+        }
+    }
+
+    /// Forgets some of what is beyond the retention; `true` when nothing is left beyond it.
+    pub(crate) fn forget_old(&mut self, now_ms: u64) -> bool {
+        for _ in 0..FORGOTTEN_AT_ONCE {
+            let Some((block, at)) = self.find(self.first) else { return true };
+            let keeps = self.len() <= self.retention.entries
+                && self.bytes as u64 <= self.retention.bytes
+                && block.at_ms(at).is_none_or(|at_ms| now_ms.saturating_sub(at_ms) < self.age_ms);
+            if keeps {
+                return true;
+            }
+            self.forget_first();
+        }
+        false
+    }
+
+    /// Forgets some of what grew old while nothing was published, and what the index has of it; `true` when nothing is left.
+    pub(crate) fn tidy(&mut self, now_ms: u64) -> bool {
+        let forgot = (0..INDEXED_AT_ONCE / FORGOTTEN_AT_ONCE).any(|_| self.forget_old(now_ms));
+        self.index.forget(self.first, INDEXED_AT_ONCE) && forgot
+    }
+
+    /// Forgets everything: the log is another one, or goes on behind a hole.
+    pub(crate) fn restart(&mut self, at: Cursor) -> Remains {
+        (self.base, self.first) = (self.next, self.next);
+        self.bytes = 0;
+        if at.epoch != self.epoch {
+            self.epochs.push_back(std::mem::replace(&mut self.epoch, at.epoch));
+            if self.epochs.len() > EPOCHS {
+                self.epochs.pop_front();
+            }
+            self.log = self.log.saturating_add(1);
+        }
+        (self.forgotten, self.head) = (at.position, at.position);
+        Remains { _blocks: std::mem::take(&mut self.blocks), _index: std::mem::take(&mut self.index) }
+    }
+
+    fn make_room(&mut self) {
+        let block = match self.blocks.back() {
+            Some(last) if !last.is_full() => return,
+            Some(last) => self.spare.take().unwrap_or_else(|| Block::like(last)),
+            None => self.spare.take().unwrap_or_default(),
+        };
+        self.blocks.push_back(block);
+    }
+
+    fn forget_first(&mut self) {
+        let (block, at) = place(self.base, self.first);
+        let Some(block) = self.blocks.get_mut(block) else { return };
+        let Some((position, bytes)) = block.forget(at) else { return };
+        self.forgotten = position;
+        self.bytes -= bytes;
+        self.first += 1;
+        if at + 1 == RECORDS {
+            self.base += RECORDS as u64;
+            self.spare = self.blocks.pop_front().map(|mut block| {
+                block.clear();
+                block
+            });
+        }
+    }
+
+    fn find(&self, number: u64) -> Option<(&Block, usize)> {
+        find(&self.blocks, self.base, number).filter(|_| (self.first..self.next).contains(&number))
+    }
+}
+
+fn find(blocks: &VecDeque<Block>, base: u64, number: u64) -> Option<(&Block, usize)> {
+    let (block, at) = place(base, number);
+    Some((blocks.get(block)?, at))
+}
+
+/// In which block a record is, and where in it.
+fn place(base: u64, number: u64) -> (usize, usize) {
+    let at = usize::try_from(number.wrapping_sub(base)).unwrap_or(usize::MAX);
+    (at / RECORDS, at % RECORDS)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+
+    use super::*;
+    use crate::{Event, EventType, Topic, dialect::message::Mark};
+
+    fn window(retention: Retention) -> Window {
+        Window::new(Epoch::new("e").expect("an epoch"), Position::ZERO, retention)
+    }
+
+    fn topic(name: &str) -> Target {
+        Target::Topic(Topic::new(name).expect("a name"))
+    }
+
+    fn push(window: &mut Window, target: &Target, at_ms: u64) {
+        let position = Position::from(window.next() + 1);
+        let event = Event::text("x").id(Cursor::new(window.epoch().clone(), position).to_id());
+        window.push(
+            position,
+            target,
+            &[],
+            &Message::new(event, None, Mark::Logged(window.place(position))),
+            at_ms,
+        );
+    }
+
+    #[test]
+    fn each_target_finds_its_own() {
+        let mut window = window(Retention::default());
+        ["a", "b", "a", "c", "a"].iter().for_each(|name| push(&mut window, &topic(name), 0));
+        assert!(window.index(2));
+        assert_eq!(window.numbers(&topic("a"), 0, u64::MAX).collect::<Vec<_>>(), [2, 4]);
+        assert!(window.index(0));
+        assert_eq!(window.numbers(&topic("a"), 0, u64::MAX).collect::<Vec<_>>(), [0, 2, 4]);
+        assert_eq!(window.numbers(&topic("a"), 1, 4).collect::<Vec<_>>(), [2]);
+        assert_eq!(window.numbers(&topic("d"), 0, 9).count(), 0);
+        assert_eq!(window.number_behind(Position::from(2)), 2);
+    }
+
+    #[test]
+    fn retention_holds_by_count_bytes_and_age() {
+        let mut few = window(Retention::default().entries(2));
+        (0..5).for_each(|_| push(&mut few, &Target::All, 0));
+        assert_eq!((few.len(), few.first(), few.forgotten()), (2, 3, Position::from(3)));
+        assert!(few.index(0));
+        assert_eq!(few.numbers(&Target::All, 0, 9).collect::<Vec<_>>(), [3, 4]);
+
+        let mut small = window(Retention::default().bytes(1024));
+        (0..50).for_each(|_| push(&mut small, &Target::All, 0));
+        assert!(small.bytes() <= 1024 && small.len() >= 2, "{small:?}");
+
+        let mut young = window(Retention::default().age(Duration::from_secs(10)));
+        (0..20).for_each(|at| push(&mut young, &Target::All, at * 1000));
+        assert_eq!(young.len(), 10);
+        assert!(young.index(0));
+        while !young.tidy(1_000_000) {}
+        assert_eq!((young.len(), young.bytes(), young.index.len()), (0, 0, 0));
+        assert_eq!(young.forgotten(), young.head());
+    }
+
+    #[test]
+    fn what_is_packed_is_made_again_as_it_was() {
+        let mut window = window(Retention::default());
+        let long = "long ".repeat(1000);
+        let events = [
+            Event::text("x"),
+            Event::json(&["a"]).unwrap().event_type(EventType::from_static("numbers: all")),
+            Event::text("two\nlines").event_type(EventType::NOTIFICATION),
+            Event::empty().event_type(EventType::SYSTEM),
+            Event::text(long.as_str()),
+            Event::text("x").comment("kept").retry(Duration::from_secs(1)),
+        ];
+        for (number, event) in events.into_iter().enumerate() {
+            let position = Position::from(number as u64 + 1);
+            let event = event.id(Cursor::new(window.epoch().clone(), position).to_id());
+            let message = Message::new(event, None, Mark::Logged(window.place(position)));
+            let at = window.push(position, &topic("a"), &[], &message, 0);
+            assert_eq!(message.packed().is_some(), number < 4);
+            let message = Arc::new(message);
+            if number >= 4 {
+                assert!(window.get(at).is_none(), "it has to be kept");
+                window.keep(at, Arc::clone(&message));
+            }
+            let again = window.get(at).unwrap();
+            assert_eq!(again.position, position);
+            assert_eq!(again.message.plain().chunk(), message.plain().chunk());
+            assert_eq!(again.message.plain().as_event(), message.plain().as_event());
+            assert_eq!(again.message.plain().place(), Some(window.place(position)));
+            assert_eq!(format!("{:?}", again.message.event()), format!("{:?}", message.event()));
+            assert_eq!(again.message.event().is_json(), message.event().is_json());
+            assert!(Arc::ptr_eq(window.get(at).unwrap().message, again.message), "it is made once");
+        }
+    }
+
+    /// Against one that looks at everything.
+    #[test]
+    fn blocks_and_index_hold_what_a_list_would() {
+        let mut random = StdRng::seed_from_u64(7);
+        let mut window = window(Retention::default().entries(3 * RECORDS));
+        let mut all = Vec::new();
+        for _ in 0..20 * RECORDS {
+            let name = ["a", "b", "c"][random.random_range(0..3)];
+            all.push(name);
+            push(&mut window, &topic(name), 0);
+            if random.random_bool(0.05) {
+                let from = random.random_range(0..=all.len() as u64).max(window.first());
+                while !window.index(from) {}
+                let wanted = (from..window.next()).filter(|at| all[usize::try_from(*at).unwrap()] == "b");
+                let found = window.numbers(&topic("b"), from, u64::MAX).collect::<Vec<_>>();
+                assert_eq!(found, wanted.collect::<Vec<_>>());
+                // Positions are one more than numbers.
+                assert_eq!(window.number_behind(from.into()), from);
+                assert_eq!(window.position(from), (from < window.next()).then(|| (from + 1).into()));
+                assert_eq!(
+                    window.position(window.first() - u64::from(window.first() > 0)).is_some(),
+                    window.first() == 0
+                );
+            }
+        }
+        assert_eq!((window.len(), window.blocks.len()), (3 * RECORDS, 3));
+        assert!(window.index.len() <= 20 * RECORDS);
+    }
+
+    #[test]
+    fn a_position_between_records_is_a_stranger() {
+        let mut window = window(Retention::default().entries(3));
+        for position in [10, 20, 30, 40] {
+            let (at, target) = (Position::from(position), topic("a"));
+            let event = Event::text("x").id(Cursor::new(window.epoch().clone(), at).to_id());
+            let message = Message::new(event, None, Mark::Logged(window.place(at)));
+            window.push(at, &target, &[], &message, 0);
+        }
+        for (position, before) in [
+            (5, None),
+            (10, None),
+            (15, None),
+            (20, None),
+            (25, Some(20)),
+            (30, None),
+            (39, Some(30)),
+            (40, None),
+            (50, None),
+        ] {
+            assert_eq!(window.before_stranger(position.into()), before.map(Position::from), "{position}");
+        }
+    }
+
+    #[test]
+    fn numbers_go_on_after_another_log() {
+        let mut window = window(Retention::default());
+        (0..3).for_each(|_| push(&mut window, &Target::All, 0));
+        let epoch = Epoch::new("f").unwrap();
+        drop(window.restart(Cursor::new(epoch.clone(), Position::from(100))));
+        assert_eq!((window.next(), window.len(), window.bytes()), (3, 0, 0));
+        assert_eq!(window.head_cursor(), Cursor::new(epoch, Position::from(100)));
+        let place = window.place(Position::from(2));
+        assert_eq!(window.cursor_at(place).unwrap().to_string(), "f-2");
+        for number in 0..EPOCHS {
+            let before = Place { log: 0, ..place };
+            assert_eq!(window.cursor_at(before).unwrap().to_string(), "e-2");
+            let next = Epoch::new(format!("g{number}")).unwrap();
+            drop(window.restart(Cursor::new(next, Position::ZERO)));
+        }
+        assert_eq!(window.cursor_at(Place { log: 0, ..place }), None, "forgotten");
+        assert_eq!(window.cursor_at(place).unwrap().to_string(), "f-2");
+        assert_eq!(window.numbers(&Target::All, 0, 9).count(), 0);
+    }
+}

@@ -1,0 +1,219 @@
+//! Making a manager.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    backplane::Backplane,
+    dialect::heartbeat::{CommentHeartbeat, EventHeartbeat, Heartbeat},
+    id::access::{Access, OwnOnly},
+    log::{key_limits::KeyLimits, retention::Retention},
+    manager::{
+        Manager,
+        config::{BuildError, Config, HeartbeatForm, LimitPolicy, RefusalForm},
+    },
+    stream::{
+        hooks::{Hooks, NoHooks},
+        overflow::Overflow,
+    },
+};
+
+/// Makes a [`Manager`]; see [`Config`] for what the settings mean, their defaults and ranges.
+///
+/// ```
+/// # use std::time::Duration;
+/// let manager = sse_core::Manager::builder()
+///     .heartbeat_interval(Duration::from_secs(15))
+///     .max_connections(50_000)
+///     .build()?;
+/// # Ok::<(), sse_core::BuildError>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Builder {
+    pub(crate) config: Config,
+    custom_heartbeat: Option<Arc<dyn Heartbeat>>,
+    pub(crate) access: Arc<dyn Access>,
+    pub(crate) hooks: Arc<dyn Hooks>,
+    pub(crate) backplane: Option<Arc<dyn Backplane>>,
+    pub(crate) seed: Option<u64>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            config: Config::default(),
+            custom_heartbeat: None,
+            access: Arc::new(OwnOnly),
+            hooks: Arc::new(NoHooks),
+            backplane: None,
+            seed: None,
+        }
+    }
+}
+
+impl Builder {
+    /// Takes all settings that are data.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Sets [`Config::heartbeat`].
+    pub fn heartbeat(mut self, form: HeartbeatForm) -> Self {
+        self.config.heartbeat = form;
+        self
+    }
+
+    /// Sends heartbeats of the app's own, unless [`Config::heartbeat`] is off.
+    pub fn custom_heartbeat(mut self, heartbeat: impl Heartbeat) -> Self {
+        self.custom_heartbeat = Some(Arc::new(heartbeat));
+        self
+    }
+
+    /// Sets [`Config::heartbeat_interval`].
+    pub fn heartbeat_interval(mut self, interval: Duration) -> Self {
+        self.config.heartbeat_interval = interval;
+        self
+    }
+
+    /// Sets [`Config::connection_timeout`].
+    pub fn connection_timeout(mut self, timeout: Duration) -> Self {
+        self.config.connection_timeout = timeout;
+        self
+    }
+
+    /// Sets [`Config::max_age`].
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.config.max_age = Some(age);
+        self
+    }
+
+    /// Sets [`Config::retry`].
+    pub fn retry(mut self, delay: Duration) -> Self {
+        self.config.retry = delay;
+        self
+    }
+
+    /// Sets [`Config::max_connections`].
+    pub fn max_connections(mut self, most: usize) -> Self {
+        self.config.max_connections = most;
+        self
+    }
+
+    /// Sets [`Config::when_full`].
+    pub fn when_full(mut self, policy: LimitPolicy) -> Self {
+        self.config.when_full = policy;
+        self
+    }
+
+    /// Sets [`Config::max_connections_per_user`] and what happens beyond it.
+    pub fn max_connections_per_user(mut self, most: usize, policy: LimitPolicy) -> Self {
+        self.config.max_connections_per_user = Some(most);
+        self.config.when_user_full = policy;
+        self
+    }
+
+    /// Sets [`Config::max_anonymous_connections_per_address`].
+    pub fn max_anonymous_connections_per_address(mut self, most: usize) -> Self {
+        self.config.max_anonymous_connections_per_address = Some(most);
+        self
+    }
+
+    /// Sets [`Config::max_connections_per_address`] and what happens beyond it.
+    pub fn max_connections_per_address(mut self, most: usize, policy: LimitPolicy) -> Self {
+        self.config.max_connections_per_address = Some(most);
+        self.config.when_address_full = policy;
+        self
+    }
+
+    /// Sets [`Config::queue_frames`] and [`Config::queue_bytes`].
+    pub fn queue(mut self, frames: usize, bytes: usize) -> Self {
+        self.config.queue_frames = frames;
+        self.config.queue_bytes = bytes;
+        self
+    }
+
+    /// Sets [`Config::overflow`].
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.config.overflow = overflow;
+        self
+    }
+
+    /// Sets [`Config::refusal`].
+    pub fn refusal(mut self, form: RefusalForm) -> Self {
+        self.config.refusal = form;
+        self
+    }
+
+    /// Says what callers may do; [`OwnOnly`] unless set.
+    pub fn access(mut self, access: impl Access) -> Self {
+        self.access = Arc::new(access);
+        self
+    }
+
+    /// Hears of connects and disconnects.
+    pub fn hooks(mut self, hooks: impl Hooks) -> Self {
+        self.hooks = Arc::new(hooks);
+        self
+    }
+
+    /// Sets [`Config::log`]: events are logged, and a client that returns gets what it missed.
+    ///
+    /// Events get ids, `<epoch>-<position>`; one id covers all that a stream is meant by. A client that returns with one gets, in this order,
+    /// `connection`, a `gap` if something cannot be given, what it missed for its user and for the topics that it may see now, and what is
+    /// published from then on: no hole, no double. Events to one client id and [ephemeral](crate::Event::ephemeral) ones are not logged.
+    /// Topics that the app [joins](Manager::join) a stream to after it connected are not known when its client returns: join them again in
+    /// [`Hooks::connected`], or better name them in the [`Handshake`](crate::Handshake), so that what was missed there is given, too. A stream that is left out of
+    /// a publish ([`Addressed::except`](crate::Addressed::except)) is left out as long as it lives: its client, when it returns, is another stream.
+    pub fn log(mut self, retention: Retention) -> Self {
+        self.config.log = Some(retention);
+        self
+    }
+
+    /// Sets [`Config::keys`]: how many idempotency keys may count at a time.
+    pub fn keys(mut self, limits: KeyLimits) -> Self {
+        self.config.keys = limits;
+        self
+    }
+
+    /// Publishes through a backplane, so that every manager on it has the same events in the same order. Events are logged there;
+    /// [`Builder::log`] says how much of it this manager holds in memory.
+    ///
+    /// It is followed by a task on the runtime of whoever first connects, publishes or calls [`Manager::follow`]. Streams are refused with
+    /// [`Cause::Starting`](crate::Cause::Starting) until the log was followed to its end once;
+    /// [`Manager::started`] waits for that, and the servers of the adapters do so before they accept clients.
+    pub fn backplane(mut self, backplane: impl Backplane) -> Self {
+        self.backplane = Some(Arc::new(backplane));
+        self
+    }
+
+    /// Takes all random times (`retry:`, ages, pauses before another try) from a seed, so that a simulation in paused time can be played again.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Makes the manager. Needs no runtime; timers start with the first stream.
+    ///
+    /// # Errors
+    /// [`BuildError`] with every setting that is out of range.
+    pub fn build(self) -> Result<Manager, BuildError> {
+        self.config.check()?;
+        Ok(Manager::new(self))
+    }
+
+    pub(crate) fn beat(&self) -> Option<Arc<dyn Heartbeat>> {
+        match (self.config.heartbeat, &self.custom_heartbeat) {
+            (HeartbeatForm::Off, _) => None,
+            (_, Some(custom)) => Some(Arc::clone(custom)),
+            (HeartbeatForm::Event, None) => Some(Arc::new(EventHeartbeat)),
+            (HeartbeatForm::Comment, None) => Some(Arc::new(CommentHeartbeat)),
+        }
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder").field("config", &self.config).finish_non_exhaustive()
+    }
+}

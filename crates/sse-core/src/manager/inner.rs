@@ -1,0 +1,206 @@
+//! What all clones of a manager share.
+
+use std::{
+    collections::hash_map::RandomState,
+    hash::BuildHasher,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+
+use crate::{
+    backoff::Jitter,
+    backplane::{Backplane, in_flight::Tickets, retry_budget::Spool},
+    clock::{Clock, Millis},
+    dialect::{Dialects, heartbeat::Heartbeat},
+    event::{Event, cursor::Cursor, frame::Collapse},
+    follow::{acceptance::Acceptance, backfill::Reader, leadership::Following, signals::SignalHandler},
+    id::{access::Access, client_id::ClientId, names::Topic},
+    log::Log,
+    manager::{
+        builder::Builder,
+        config::Config,
+        log_stats::AppendTimes,
+        timer::{self, Ticker},
+    },
+    registry::Registry,
+    sequencer::{
+        Order,
+        fanout::{Hold, Outbox, Rules},
+    },
+    stream::{
+        hooks::Hooks,
+        overflow::{CollapseBy, Overflow},
+        queue::Bounds,
+    },
+    striped_counter::Striped,
+    sync::Mutex,
+};
+
+/// Ten years.
+const BEFORE_START_MS: u64 = 3650 * 24 * 60 * 60 * 1000;
+
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) access: Arc<dyn Access>,
+    pub(crate) hooks: Arc<dyn Hooks>,
+    pub(crate) heartbeat: Option<Arc<dyn Heartbeat>>,
+    pub(crate) clock: Clock,
+    pub(crate) jitter: Jitter,
+    /// How long it takes until every stream was looked at.
+    pub(crate) round: Duration,
+    pub(crate) rules: Rules,
+    pub(crate) order: Mutex<Order>,
+    pub(crate) ticker: Ticker,
+    pub(crate) delivered: Striped,
+    pub(crate) bytes: Striped,
+    /// Streams whose transport has not let go of them, live or ending.
+    open: AtomicUsize,
+    pub(crate) all_closed: Notify,
+    /// The backplane's log was followed to its end for the first time.
+    pub(crate) log_started: Notify,
+    /// Where events go and come from, if that is not this process alone.
+    pub(crate) backplane: Option<Arc<dyn Backplane>>,
+    pub(crate) reader: Arc<Reader>,
+    pub(crate) following: Following,
+    pub(crate) tickets: Tickets,
+    pub(crate) spool: Spool,
+    pub(crate) append_times: AppendTimes,
+    pub(crate) acceptance: Arc<Acceptance>,
+    pub(crate) signal_handlers: Mutex<Vec<Arc<dyn SignalHandler>>>,
+    collapse_secret: RandomState,
+    /// Whether any stream ever wanted only the latest of a key.
+    collapsing: AtomicBool,
+}
+
+/// A time of the manager as records of the log have it.
+pub(crate) fn log_time(uptime_ms: u64) -> u64 {
+    BEFORE_START_MS + uptime_ms
+}
+
+impl Inner {
+    pub(crate) fn new(builder: Builder) -> Self {
+        let heartbeat = builder.beat();
+        let config = builder.config;
+        let retention = config.log.unwrap_or_default();
+        let log = match (&builder.backplane, config.log) {
+            (Some(_), _) => Some(Log::remote(retention)),
+            (None, Some(_)) => Some(Log::local(retention)),
+            (None, None) => None,
+        };
+        let arrivals = config.when_full == crate::manager::config::LimitPolicy::ReplaceOldest;
+        Self {
+            access: builder.access,
+            hooks: builder.hooks,
+            round: timer::round(&config, heartbeat.is_some()),
+            heartbeat,
+            clock: Clock::new(),
+            jitter: Jitter::new(builder.seed),
+            rules: Rules {
+                dialects: Dialects::default(),
+                bounds: Bounds { frames: config.queue_frames, bytes: config.queue_bytes },
+            },
+            order: Mutex::new(Order::new(Registry::new(arrivals), log)),
+            ticker: Ticker::default(),
+            delivered: Striped::default(),
+            bytes: Striped::default(),
+            open: AtomicUsize::new(0),
+            all_closed: Notify::new(),
+            log_started: Notify::new(),
+            backplane: builder.backplane,
+            reader: Arc::default(),
+            following: Following::default(),
+            tickets: Tickets::default(),
+            spool: Spool::new(config.spool_bytes),
+            append_times: AppendTimes::default(),
+            acceptance: Arc::default(),
+            signal_handlers: Mutex::new(Vec::new()),
+            collapse_secret: RandomState::new(),
+            collapsing: AtomicBool::new(matches!(config.overflow, Overflow::KeepLatest(_))),
+            config,
+        }
+    }
+
+    /// Does something under the lock, then wakes and tells whom it concerns.
+    pub(crate) fn with_order<T>(&self, act: impl FnOnce(&mut Order, &mut Hold<'_>) -> T) -> T {
+        let mut order = self.order.lock();
+        let uptime_ms = self.clock.uptime_ms();
+        let now = Millis::of(uptime_ms);
+        let mut hold = Hold { rules: &self.rules, now, uptime_ms, out: Outbox::default() };
+        let result = act(&mut order, &mut hold);
+        drop(order);
+        hold.out.release(&*self.hooks);
+        result
+    }
+
+    /// Whether events are logged, here or in a backplane.
+    pub(crate) fn has_log(&self) -> bool {
+        self.config.log.is_some() || self.backplane.is_some()
+    }
+
+    /// The time by which records of the log grow old, in milliseconds; never so small that something older than the manager has none.
+    pub(crate) fn log_time(&self) -> u64 {
+        log_time(self.clock.uptime_ms())
+    }
+
+    /// Where the log ends, as far as this node has followed it.
+    pub(crate) fn log_head(&self) -> Option<Cursor> {
+        Some(self.order.lock().log.as_ref()?.window.head_cursor())
+    }
+
+    pub(crate) fn join(&self, client: ClientId, topic: &Topic) -> bool {
+        let limits = self.config.limits;
+        self.with_order(|order, hold| {
+            let Some(place) = order.registry.place(client) else { return false };
+            topic.as_str().len() <= limits.topic
+                && order.registry.topic_count(place) < limits.topics
+                && order.join(place, topic, hold)
+        })
+    }
+
+    pub(crate) fn leave(&self, client: ClientId, topic: &Topic) -> bool {
+        self.with_order(|order, hold| {
+            let Some(place) = order.registry.place(client) else { return false };
+            order.leave(place, topic, hold)
+        })
+    }
+
+    // Sequentially consistent, as the timer's `running`: a stream that comes sees the timer stopped, or the timer that
+    // stops sees the stream.
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn opened(&self) {
+        self.open.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn closed(&self) {
+        if self.open.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.all_closed.notify_waiters();
+        }
+    }
+
+    pub(crate) fn note_overflow(&self, overflow: Overflow) {
+        if let Overflow::KeepLatest(_) = overflow {
+            self.collapsing.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// What replaces what, for streams that keep only the latest.
+    pub(crate) fn collapse(&self, event: &Event) -> Option<Collapse> {
+        if !self.collapsing.load(Ordering::Relaxed) {
+            return None;
+        }
+        let hash = |by: CollapseBy, text: &str| self.collapse_secret.hash_one((by as u8, text));
+        let event_type = event.event_type_ref().map_or("message", |event_type| event_type.as_str());
+        Some(Collapse {
+            event_type: Some(hash(CollapseBy::EventType, event_type)),
+            key: event.collapse_key_ref().map(|key| hash(CollapseBy::Key, key)),
+        })
+    }
+}

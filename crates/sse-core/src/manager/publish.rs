@@ -1,0 +1,472 @@
+//! Publishing: what others need of a manager for it, and how it is done.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use tokio::{
+    runtime::Handle,
+    task::yield_now,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    backplane::{
+        Appended, Backplane, BackplaneError, NewEntry,
+        envelope::Envelope,
+        receipt::{KeyError, PublishError, Receipt},
+    },
+    dialect::message::{Before, Mark, Message},
+    event::{Event, event_type::EventType, into_event::IntoEvent, system},
+    follow::{PATIENCE, acceptance::Duty, within},
+    id::{
+        client_id::ClientId,
+        names::{Topic, UserId},
+        target::Target,
+        validate::FieldError,
+    },
+    log::entry_key::EntryKey,
+    manager::{Manager, inner::Inner},
+    sequencer::{Placed, fanout::Job},
+};
+
+/// So many streams get an event while the manager's lock is held once.
+const STEP: usize = 128;
+
+/// After so long a publish lets other tasks of its thread run.
+const TURN: Duration = Duration::from_millis(1);
+
+/// When another try makes sense where the backplane accepts nothing.
+const BLOCKED: Duration = Duration::from_secs(5);
+
+/// Time after which a publish that was not confirmed makes sense again.
+const UNCONFIRMED_RETRY: Duration = Duration::from_secs(1);
+
+/// Longer than any process lives, and short enough to be added to a point in time.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// What sends events, as notifications need it: a [`Manager`], or a double in tests.
+#[async_trait]
+pub trait Publish: Send + Sync + 'static {
+    /// Sends an event to a target, except to some streams. See [`Manager::publish`] for what a caller may rely on.
+    ///
+    /// # Errors
+    /// [`PublishError`] when the event or the target is not allowed; nothing was sent then.
+    async fn publish(
+        &self,
+        target: Target,
+        except: &[ClientId],
+        event: Event,
+    ) -> Result<Receipt, PublishError>;
+}
+
+#[async_trait]
+impl Publish for Manager {
+    async fn publish(
+        &self,
+        target: Target,
+        except: &[ClientId],
+        event: Event,
+    ) -> Result<Receipt, PublishError> {
+        publish(&self.inner, target, except, event).await
+    }
+}
+
+/// A publish that has its target, and may get exceptions; made by [`Manager::user`] and its like.
+#[derive(Debug)]
+#[must_use = "nothing is sent until publish is called"]
+pub struct Addressed<'a> {
+    pub(crate) manager: &'a Manager,
+    pub(crate) target: Result<Target, PublishError>,
+    pub(crate) except: Vec<ClientId>,
+}
+
+impl Addressed<'_> {
+    /// Leaves a stream out, for example the one that caused the event.
+    pub fn except(mut self, client: ClientId) -> Self {
+        self.except.push(client);
+        self
+    }
+
+    /// Sends an event. See [`Manager::publish`].
+    ///
+    /// # Errors
+    /// [`PublishError`] when the event or the target is not allowed; nothing was sent then.
+    pub async fn publish(self, event: impl IntoEvent) -> Result<Receipt, PublishError> {
+        let target = self.target?;
+        publish(&self.manager.inner, target, &self.except, event.into_event()?).await
+    }
+}
+
+impl Manager {
+    /// Addresses every stream.
+    pub fn all(&self) -> Addressed<'_> {
+        self.to(Target::All)
+    }
+
+    /// Addresses all streams of a user. A name that cannot be one is told by `publish`.
+    pub fn user<N: TryInto<UserId, Error: Into<FieldError>>>(&self, user: N) -> Addressed<'_> {
+        self.addressed("user", user.try_into().map(Target::User).map_err(Into::into))
+    }
+
+    /// Addresses all streams that joined a topic. A name that cannot be one is told by `publish`.
+    pub fn topic<N: TryInto<Topic, Error: Into<FieldError>>>(&self, topic: N) -> Addressed<'_> {
+        self.addressed("topic", topic.try_into().map(Target::Topic).map_err(Into::into))
+    }
+
+    /// Addresses one stream.
+    pub fn client(&self, client: ClientId) -> Addressed<'_> {
+        self.to(Target::Client(client))
+    }
+
+    /// Addresses a target.
+    pub fn to(&self, target: impl Into<Target>) -> Addressed<'_> {
+        Addressed { manager: self, target: Ok(target.into()), except: Vec::new() }
+    }
+
+    /// Sends an event to a target.
+    ///
+    /// *Order.* All publishes of a manager have one total order, and every stream sees its events in it, whatever their target;
+    /// connecting, joining and leaving have a place in the same order. Of two publishes that one task awaits in turn, the first
+    /// comes first. When this returns, the event is in the queue of every stream that it matched.
+    ///
+    /// *Slow clients.* It never waits for a client; a full queue is its stream's [`Overflow`](crate::Overflow).
+    ///
+    /// *Long lists.* An event for very many streams is put into their queues in steps, between which other tasks of the thread
+    /// run; other publishes do not wait for it to finish.
+    ///
+    /// *Cancel safety.* Dropping the future before its first poll publishes nothing. Dropped later, the event is still delivered to all its
+    /// streams: by a task on the current runtime, or, where there is none, before the drop returns.
+    ///
+    /// *With a [backplane](crate::Builder::backplane)* it returns when the event has come out of the log on this node. A dropped future may or may
+    /// not publish. If the log has acknowledged the event and this node does not receive it from there within 10 s, the publish fails with
+    /// [`PublishError::Unconfirmed`]: a receipt is never a guess.
+    ///
+    /// # Errors
+    /// [`PublishError`] when the event or the target is not allowed; nothing was sent then. After [`PublishError::Unavailable`] it may have been,
+    /// and after [`PublishError::Unconfirmed`] the log has it. An [idempotency key](crate::Event::idempotency_key) makes another try safe after both.
+    pub async fn publish(
+        &self,
+        target: impl Into<Target>,
+        event: impl IntoEvent,
+    ) -> Result<Receipt, PublishError> {
+        publish(&self.inner, target.into(), &[], event.into_event()?).await
+    }
+
+    fn addressed(&self, field: &'static str, target: Result<Target, FieldError>) -> Addressed<'_> {
+        let target = target.map_err(|source| PublishError::Target { field, source });
+        Addressed { manager: self, target, except: Vec::new() }
+    }
+}
+
+async fn publish(
+    inner: &Arc<Inner>,
+    target: Target,
+    except: &[ClientId],
+    event: Event,
+) -> Result<Receipt, PublishError> {
+    let placed = match &inner.backplane {
+        None => place(inner, &target, except, event)?,
+        Some(backplane) => {
+            check(inner, &target, &event)?;
+            check_size(inner, event.encoded_len())?;
+            inner.follow();
+            if is_logged(&target, &event) {
+                return append(inner, &**backplane, &target, except, &event).await;
+            }
+            beside(inner, &target, except, event).await?
+        }
+    };
+    Ok(placed.finish(inner).await)
+}
+
+/// Events to one client id and ephemeral ones are for those who are there now.
+pub(crate) fn is_logged(target: &Target, event: &Event) -> bool {
+    !matches!(target, Target::Client(_)) && !event.is_ephemeral()
+}
+
+/// What a publish does at once; not in the future, which would keep the event.
+fn place(inner: &Inner, target: &Target, except: &[ClientId], event: Event) -> Result<Placed, PublishError> {
+    check(inner, target, &event)?;
+    let collapse = inner.collapse(&event);
+    if inner.config.log.is_some() {
+        check_size(inner, event.encoded_len())?;
+        let key = entry_key(inner, &event)?;
+        let placed = inner
+            .with_order(|order, hold| order.publish_and_log((target, except), (event, collapse), key, hold));
+        return Ok(placed?);
+    }
+    let message = Message::new(event, collapse, Mark::Beside(Before::default()));
+    check_size(inner, message.plain().len())?;
+    Ok(inner.with_order(|order, hold| order.publish(target, except, message, hold)))
+}
+
+/// Publishes beside the log, to the streams of this node and to the other nodes.
+async fn beside(
+    inner: &Arc<Inner>,
+    target: &Target,
+    except: &[ClientId],
+    event: Event,
+) -> Result<Placed, PublishError> {
+    let is_here = matches!(target, Target::Client(id) if inner.order.lock().registry.place(*id).is_some());
+    if !is_here {
+        let waiting = inner.tickets.take();
+        let envelope = Envelope::write(waiting.ticket, target, except, &event);
+        signal_patiently(inner, &envelope, event.patience_ref()).await?;
+    }
+    let collapse = inner.collapse(&event);
+    Ok(inner.with_order(|order, hold| {
+        let message = Message::new(event, collapse, Mark::Beside(order.before_next()));
+        order.publish(target, except, message, hold)
+    }))
+}
+
+/// Publishes through the log: done once this node has passed on what came out of it.
+async fn append(
+    inner: &Arc<Inner>,
+    backplane: &dyn Backplane,
+    target: &Target,
+    except: &[ClientId],
+    event: &Event,
+) -> Result<Receipt, PublishError> {
+    let mut waiting = inner.tickets.take();
+    let payload = Envelope::write(waiting.ticket, target, except, event);
+    // Tried again, it must not stand there twice.
+    let key = match (entry_key(inner, event)?, event.patience_ref()) {
+        (None, Some(_)) => Some(random_key(inner, event)?),
+        (key, _) => key,
+    };
+    let entry = NewEntry { payload, key };
+    let (appended, tries) = append_patiently(inner, backplane, entry, event.patience_ref()).await?;
+    let id = Some(appended.cursor.to_id());
+    // Tried again, what stands there may be our own: then its ticket says whom it reached.
+    let patience = if appended.duplicate && tries == 1 { Duration::ZERO } else { PATIENCE };
+    let matched = match timeout(patience, waiting.matched()).await {
+        Ok(Some(matched)) => Some(matched),
+        _ => None,
+    };
+    match matched {
+        Some(matched) => Ok(Receipt { matched, id, duplicate: false }),
+        None if appended.duplicate => {
+            if let Some(log) = &mut inner.order.lock().log {
+                log.counts.duplicates += 1;
+            }
+            Ok(Receipt { matched: 0, id, duplicate: true })
+        }
+        // Nobody can say whom it will reach, or whether anybody.
+        None => {
+            Err(PublishError::Unconfirmed { id: appended.cursor.to_id(), retry_after: UNCONFIRMED_RETRY })
+        }
+    }
+}
+
+async fn append_patiently(
+    inner: &Inner,
+    backplane: &dyn Backplane,
+    entry: NewEntry,
+    patience: Option<Duration>,
+) -> Result<(Appended, u32), PublishError> {
+    let deadline = Instant::now() + patience.unwrap_or_default().min(FOREVER);
+    let mut room = None;
+    let mut tries = 1;
+    loop {
+        let started = Instant::now();
+        let appended = within(PATIENCE, backplane.append(entry.clone())).await;
+        if let Err(BackplaneError::KeysFull(full)) = appended {
+            inner.order.lock().log.iter_mut().for_each(|log| log.counts.keys_refused += 1);
+            return Err(full.into());
+        }
+        inner.append_times.record(started.elapsed(), appended.is_ok());
+        inner.acceptance.note(Duty::Append, backplane, entry.payload.len(), &appended);
+        let error = match appended {
+            Ok(appended) => return Ok((appended, tries)),
+            // This event alone; whatever else it is, it passes.
+            Err(error @ BackplaneError::TooLarge { .. }) => return Err(PublishError::Backplane(error)),
+            Err(error) => error,
+        };
+        if room.is_none() && patience.is_some() {
+            room = inner.spool.room(entry.payload.len());
+        }
+        let wait = inner.jitter.pause(tries);
+        if room.is_none() || Instant::now() + wait >= deadline {
+            return Err(unavailable(error));
+        }
+        sleep(wait).await;
+        tries += 1;
+    }
+}
+
+/// Signals at most once: only what was certainly not sent is sent again.
+async fn signal_patiently(
+    inner: &Inner,
+    envelope: &[u8],
+    patience: Option<Duration>,
+) -> Result<(), PublishError> {
+    let deadline = Instant::now() + patience.unwrap_or_default().min(FOREVER);
+    let mut room = None;
+    let mut tries = 1;
+    loop {
+        let error = match inner.signal_event(envelope).await {
+            Ok(()) => return Ok(()),
+            Err(
+                error @ (BackplaneError::Blocked { .. }
+                | BackplaneError::Refused { .. }
+                | BackplaneError::Busy),
+            ) => error,
+            Err(error) => return Err(unavailable(error)),
+        };
+        if room.is_none() && patience.is_some() {
+            room = inner.spool.room(envelope.len());
+        }
+        let wait = inner.jitter.pause(tries);
+        if room.is_none() || Instant::now() + wait >= deadline {
+            return Err(unavailable(error));
+        }
+        sleep(wait).await;
+        tries += 1;
+    }
+}
+
+fn unavailable(source: BackplaneError) -> PublishError {
+    match source {
+        BackplaneError::Unavailable { retry_after, .. } => PublishError::Unavailable { retry_after, source },
+        BackplaneError::TooLarge { .. } => PublishError::Backplane(source),
+        BackplaneError::Blocked { .. } | BackplaneError::Refused { .. } => {
+            PublishError::Unavailable { retry_after: BLOCKED, source }
+        }
+        source => PublishError::Unavailable { retry_after: Duration::from_millis(100), source },
+    }
+}
+
+fn check(inner: &Inner, target: &Target, event: &Event) -> Result<(), PublishError> {
+    let limits = inner.config.limits;
+    let name = match target {
+        Target::User(user) => Some(("user", user.as_str(), limits.user)),
+        Target::Topic(topic) => Some(("topic", topic.as_str(), limits.topic)),
+        Target::All | Target::Client(_) => None,
+    };
+    if let Some((field, name, limit)) = name {
+        FieldError::check_length(name, limit).map_err(|source| PublishError::Target { field, source })?;
+    }
+    if let Some(event_type) = event.event_type_ref() {
+        check_event_type(event_type, limits.event_type)?;
+    }
+    if inner.has_log() && event.id_ref().is_some() {
+        return Err(PublishError::Id);
+    }
+    if let Some(key) = event.idempotency_key_ref() {
+        check_key(key, inner.has_log() && is_logged(target, event)).map_err(PublishError::Key)?;
+    }
+    match system::reserved_name(event) {
+        Some(name) => Err(PublishError::Reserved { kind: "system event", name: name.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+fn check_key(key: &str, is_logged: bool) -> Result<(), KeyError> {
+    EntryKey::check_length(key)?;
+    if is_logged { Ok(()) } else { Err(KeyError::NotLogged) }
+}
+
+/// The event's key, in its scope.
+fn entry_key(inner: &Inner, event: &Event) -> Result<Option<EntryKey>, PublishError> {
+    let Some(key) = event.idempotency_key_ref() else { return Ok(None) };
+    EntryKey::new(event.key_scope_ref(), key, inner.config.keys).map(Some).map_err(PublishError::Key)
+}
+
+/// A key under which an event without one is tried again.
+fn random_key(inner: &Inner, event: &Event) -> Result<EntryKey, PublishError> {
+    let key = format!("{:032x}", rand::random::<u128>());
+    EntryKey::new(event.key_scope_ref(), &key, inner.config.keys).map_err(PublishError::Key)
+}
+
+fn check_event_type(event_type: &EventType, limit: usize) -> Result<(), PublishError> {
+    FieldError::check_length(event_type.as_str(), limit).map_err(PublishError::EventType)?;
+    if event_type.is_reserved() {
+        return Err(PublishError::Reserved { kind: "event type", name: event_type.to_string() });
+    }
+    Ok(())
+}
+
+fn check_size(inner: &Inner, size: usize) -> Result<(), PublishError> {
+    let limit = inner.rules.bounds.bytes;
+    match size {
+        0 => Err(PublishError::Empty),
+        size if size > limit => Err(PublishError::TooLarge { size, limit }),
+        _ => Ok(()),
+    }
+}
+
+impl Placed {
+    /// Brings it to all its streams.
+    pub(crate) async fn finish(self, inner: &Arc<Inner>) -> Receipt {
+        match self {
+            Self::Done(receipt) => receipt,
+            Self::Sweeping(job, receipt) => {
+                Sweep::new(inner, job).finish().await;
+                receipt
+            }
+        }
+    }
+}
+
+/// A publish under way. Dropped before its end, somebody else brings it to its end.
+pub(crate) struct Sweep {
+    inner: Arc<Inner>,
+    job: Arc<Job>,
+    cursor: u32,
+    done: bool,
+    /// Whether it is in a task of its own. A runtime that shuts down drops the tasks that are spawned on it at once,
+    /// so there is not another one.
+    handed_over: bool,
+}
+
+impl Sweep {
+    pub(crate) fn new(inner: &Arc<Inner>, job: Arc<Job>) -> Self {
+        Self { inner: Arc::clone(inner), job, cursor: 0, done: false, handed_over: false }
+    }
+
+    /// Reaches all streams, turn by turn.
+    pub(crate) async fn finish(mut self) {
+        while !self.turn() {
+            yield_now().await;
+        }
+    }
+
+    /// Reaches streams until the turn is over; `true` when there are no more.
+    fn turn(&mut self) -> bool {
+        let start = Instant::now();
+        while !self.done {
+            let Self { inner, job, cursor, .. } = self;
+            self.done = inner.with_order(|order, hold| order.sweep(job, cursor, STEP, hold));
+            if start.elapsed() >= TURN {
+                break;
+            }
+        }
+        self.done
+    }
+}
+
+impl Drop for Sweep {
+    fn drop(&mut self) {
+        if self.done {
+            return;
+        }
+        let mut rest = Self {
+            inner: Arc::clone(&self.inner),
+            job: Arc::clone(&self.job),
+            cursor: self.cursor,
+            done: std::mem::replace(&mut self.done, true),
+            handed_over: true,
+        };
+        match Handle::try_current() {
+            Ok(runtime) if !self.handed_over && !std::thread::panicking() => {
+                runtime.spawn(async move {
+                    while !rest.turn() {
+                        yield_now().await;
+                    }
+                });
+            }
+            _ => while !rest.turn() {},
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! How long a stream's authentication lets it live, and how that is made longer.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use thiserror::Error;
+
+use crate::{
+    backoff::Jitter,
+    id::{caller::Caller, client_id::ClientId},
+    manager::Manager,
+    stream::shared::Shared,
+};
+
+/// Why a stream was not renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RenewError {
+    /// The stream is not live, on this node.
+    #[error("no such stream")]
+    NotLive,
+    /// The stream is another user's, or nobody's, or the caller is nobody.
+    #[error("the stream is another user's")]
+    OtherUser,
+    /// What the caller was authenticated with has expired as well.
+    #[error("expired")]
+    Expired,
+}
+
+impl Manager {
+    /// Lets a stream live as long as this caller's authentication does, in place of what it was connected with.
+    ///
+    /// The caller must be the user whose stream it is. Its topics stay as they are: what the new claims allow is asked for at the next
+    /// `connect`.
+    ///
+    /// # Errors
+    /// [`RenewError`]; the stream ends when it was to end then.
+    pub fn renew(&self, client: ClientId, caller: &Caller) -> Result<(), RenewError> {
+        let left = caller.time_left();
+        let (uptime_ms, round) = (self.inner.clock.uptime_ms(), self.inner.round);
+        self.inner.with_order(|order, _| {
+            let place = order.registry.place(client).ok_or(RenewError::NotLive)?;
+            let slot = order.registry.streams.get(place);
+            let stream = &slot.ok_or(RenewError::NotLive)?.stream;
+            if caller.user.is_none() || stream.user != caller.user {
+                return Err(RenewError::OtherUser);
+            }
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(RenewError::Expired);
+            }
+            stream.expires_in(left, uptime_ms, round, &self.inner.jitter);
+            // With what it would come back now.
+            if let Some(login) = caller.login {
+                order.registry.set_login(place, login);
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Shared {
+    /// Sets when it ends: at a random 80 to 100 % of what is left, so that streams whose tokens are of one moment do not go together.
+    pub(crate) fn expires_in(
+        &self,
+        left: Option<Duration>,
+        uptime_ms: u64,
+        round: Duration,
+        jitter: &Jitter,
+    ) {
+        let age = Duration::from_millis(uptime_ms.saturating_sub(self.opened_ms));
+        let after = left.map_or(0, |left| age_at_end(age, left, round, jitter));
+        self.expires_after_ms.store(after, Ordering::Relaxed);
+    }
+}
+
+/// The age at which a stream ends that has so much left at an age, in milliseconds; not zero, which stands for never.
+///
+/// A look at a stream may come a round too early, and none comes too late. What does not fit ends before its time, which is safe.
+fn age_at_end(age: Duration, left: Duration, round: Duration, jitter: &Jitter) -> u32 {
+    let earliest = (left / 5 * 4).saturating_add(round).min(left);
+    let end = age.saturating_add(jitter.between(earliest, left));
+    u32::try_from(end.as_millis()).unwrap_or(u32::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_within_the_last_fifth_of_what_is_left() {
+        let [age, round] = [1000, 6].map(Duration::from_secs);
+        for left in [30, 60, 3600].map(Duration::from_secs) {
+            for _ in 0..200 {
+                let end = Duration::from_millis(age_at_end(age, left, round, &Jitter::default()).into());
+                assert!(end - round >= age + left * 4 / 5, "{end:?}");
+                assert!(end <= age + left, "{end:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_shorter_than_a_round_ends_at_the_next_look_and_what_is_very_long_before_its_time() {
+        let (round, jitter) = (Duration::from_secs(6), &Jitter::default());
+        assert_eq!(age_at_end(Duration::ZERO, Duration::from_secs(2), round, jitter), 2000);
+        assert_eq!(age_at_end(Duration::ZERO, Duration::ZERO, round, jitter), 1);
+        assert_eq!(age_at_end(Duration::ZERO, Duration::MAX, round, jitter), u32::MAX);
+    }
+}

@@ -1,0 +1,223 @@
+//! Heartbeats, stalls and ages, from one timer for all streams.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    runtime::{Handle, Id},
+    task::yield_now,
+    time::{self, MissedTickBehavior},
+};
+use tracing::error;
+
+use crate::{
+    dialect::{Dialect, MAX_DIALECTS, heartbeat::Heartbeat},
+    event::{Event, cursor::Cursor, frame::Frame},
+    manager::{config::Config, inner::Inner},
+    registry::Slot,
+    sequencer::liveness::Exam,
+    sync::Mutex,
+};
+
+/// Each tick looks at every eighth stream, so heartbeats are spread over the streams.
+const PHASES: u32 = 8;
+
+/// So many streams are looked at while the manager's lock is held once.
+const STEP: u32 = 256;
+
+/// So many steps until other tasks of the thread run.
+const STEPS_PER_TURN: u32 = 16;
+
+/// However long everything else may take: a stream ends up to a round before its authentication does.
+const LONGEST_ROUND: Duration = Duration::from_secs(60);
+
+/// Runs on every runtime that streams come from. One of its tasks does the work of a tick; the others stand by, so that a runtime
+/// whose thread is busy, as a worker of Actix may be, delays nothing for the streams of the others.
+#[derive(Debug, Default)]
+pub(crate) struct Ticker {
+    /// The runtimes that have a task.
+    runtimes: Mutex<Vec<Id>>,
+    /// How many turns were taken.
+    turns: AtomicU32,
+}
+
+impl Ticker {
+    /// Sees to it that this runtime, if there is one, has a task. Called whenever a stream shows up.
+    pub(crate) fn ensure(&self, inner: &Arc<Inner>) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        {
+            let mut runtimes = self.runtimes.lock();
+            if runtimes.contains(&runtime.id()) {
+                return;
+            }
+            runtimes.push(runtime.id());
+        }
+        let keeper = Keeper { inner: Arc::downgrade(inner), runtime: runtime.id() };
+        runtime.spawn(run(keeper, Rhythm::of(inner), self.turns.load(Ordering::SeqCst)));
+    }
+
+    /// Ends the task of a runtime if nobody is there, so that an idle manager costs nothing; the next stream starts it again.
+    ///
+    /// Streams are counted before they ask for the task, so either the stream is seen here, or it sees no task there.
+    fn rests(&self, runtime: Id, inner: &Inner) -> bool {
+        let mut runtimes = self.runtimes.lock();
+        let rests = inner.open() == 0;
+        if rests {
+            runtimes.retain(|known| *known != runtime);
+        }
+        rests
+    }
+
+    /// The next turn, unless another task took one since this one looked last.
+    fn turn(&self, seen: &mut u32) -> Option<u32> {
+        let next = seen.wrapping_add(1);
+        match self.turns.compare_exchange(*seen, next, Ordering::SeqCst, Ordering::SeqCst) {
+            Ok(_) => {
+                *seen = next;
+                Some(next)
+            }
+            Err(turns) => {
+                *seen = turns;
+                None
+            }
+        }
+    }
+}
+
+/// Notices when the task is dropped with its runtime.
+struct Keeper {
+    inner: Weak<Inner>,
+    runtime: Id,
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if let Some(inner) = self.inner.upgrade() {
+            inner.ticker.runtimes.lock().retain(|known| *known != self.runtime);
+        }
+    }
+}
+
+/// When things are due.
+#[derive(Debug, Clone, Copy)]
+struct Rhythm {
+    tick: Duration,
+    quiet: Option<Duration>,
+    stalled: Duration,
+    age_slack: Duration,
+}
+
+impl Rhythm {
+    fn of(inner: &Inner) -> Self {
+        let config = &inner.config;
+        let quiet = inner.heartbeat.as_ref().map(|_| config.heartbeat_interval);
+        let round = inner.round;
+        let tick = (round / PHASES).max(Duration::from_millis(1));
+        Self { tick, quiet, stalled: config.connection_timeout - 2 * round, age_slack: round }
+    }
+}
+
+/// How long it takes until every stream was looked at. A fifth of the heartbeat interval makes heartbeats at most 1.2 intervals late,
+/// and a tenth of the timeout lets a stream be ended after 0.8 of it and before the whole.
+pub(crate) fn round(config: &Config, has_heartbeat: bool) -> Duration {
+    let others = [has_heartbeat.then(|| config.heartbeat_interval / 5), config.max_age.map(|age| age / 20)];
+    others.into_iter().flatten().fold(LONGEST_ROUND.min(config.connection_timeout / 10), Duration::min)
+}
+
+async fn run(mut keeper: Keeper, rhythm: Rhythm, mut seen: u32) {
+    let mut ticks = time::interval_at(time::Instant::now() + rhythm.tick, rhythm.tick);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(inner) = keeper.inner.upgrade() else { return };
+        if let Some(turn) = inner.ticker.turn(&mut seen) {
+            look(&inner, rhythm, turn % PHASES).await;
+            inner.release_leavers();
+            inner.follow();
+        }
+        if inner.ticker.rests(keeper.runtime, &inner) {
+            // It is forgotten already, and another may have taken its place.
+            keeper.inner = Weak::new();
+            return;
+        }
+    }
+}
+
+async fn look(inner: &Arc<Inner>, rhythm: Rhythm, phase: u32) {
+    // Records grow old also while nobody publishes.
+    let now_ms = inner.log_time();
+    while !inner.with_order(|order, _| order.log.as_mut().is_none_or(|log| log.window.tidy(now_ms))) {
+        yield_now().await;
+    }
+    let mut beats = Beats::new(inner);
+    let mut made = time::Instant::now();
+    let mut cursor = phase;
+    let mut steps = 0;
+    while !step(inner, rhythm, &beats, &mut cursor) {
+        steps += 1;
+        // Later than that it could say less than a stream has got meanwhile.
+        if rhythm.quiet.is_some_and(|quiet| made.elapsed() >= quiet / 2) {
+            beats = Beats::new(inner);
+            made = time::Instant::now();
+        }
+        if steps % STEPS_PER_TURN == 0 {
+            yield_now().await;
+        }
+    }
+}
+
+fn step(inner: &Arc<Inner>, rhythm: Rhythm, beats: &Beats, cursor: &mut u32) -> bool {
+    let exam = Exam {
+        uptime_ms: inner.clock.uptime_ms(),
+        quiet: rhythm.quiet,
+        stalled: rhythm.stalled,
+        age_slack: rhythm.age_slack,
+        beats: &|slot: &Slot, given: Option<&Cursor>| beats.frame(inner, slot, given),
+    };
+    inner.with_order(|order, hold| order.examine(&exam, cursor, PHASES, STEP, hold))
+}
+
+/// A heartbeat of the app's own that panics must not end stall detection.
+fn beat(heartbeat: &dyn Heartbeat) -> Option<Event> {
+    let beat = catch_unwind(AssertUnwindSafe(|| heartbeat.beat()));
+    beat.inspect_err(|_| error!("the heartbeat panicked; streams get none this time")).ok()
+}
+
+/// The heartbeat of one tick in each dialect.
+struct Beats {
+    beat: Event,
+    frames: [Option<Frame>; MAX_DIALECTS],
+}
+
+impl Beats {
+    /// With a log, the heartbeat says up to where its streams have been served: up to its end, since they are quiet.
+    fn new(inner: &Inner) -> Self {
+        let beat = inner.heartbeat.as_ref().and_then(|heartbeat| beat(&**heartbeat)).unwrap_or_default();
+        let head = inner.log_head();
+        let served = head.iter().fold(beat.clone(), |beat, head| beat.id(head.to_id()));
+        let dialects = &inner.rules.dialects;
+        let frames = std::array::from_fn(|index| {
+            let (index, _) = dialects.entry(index)?;
+            Some(dialects.encode(index, |dialect: &dyn Dialect, out| dialect.heartbeat(&served, out)))
+        });
+        Self { beat, frames }
+    }
+
+    fn frame(&self, inner: &Inner, slot: &Slot, given: Option<&Cursor>) -> Option<Frame> {
+        let frame = match given {
+            None => self.frames[slot.stream.dialect.get()].clone()?,
+            Some(given) => {
+                let beat = self.beat.clone().id(given.to_id());
+                let dialects = &inner.rules.dialects;
+                dialects.encode(slot.stream.dialect, |dialect, out| dialect.heartbeat(&beat, out))
+            }
+        };
+        Some(frame).filter(|frame| !frame.is_empty())
+    }
+}

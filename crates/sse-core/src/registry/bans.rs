@@ -1,0 +1,82 @@
+//! Who was told to stay away.
+
+use std::{collections::HashMap, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{caller::Caller, login_id::LoginId, names::UserId};
+
+/// At most so many are kept away at once; beyond it the one whose term ends first may return.
+const MOST_AWAY: usize = 10_000;
+
+/// Who is kept away.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Absentee {
+    /// A user, wherever it is signed in.
+    User(UserId),
+    /// Who comes by a signing in: one browser of a user's, or one device.
+    Login(LoginId),
+}
+
+/// Who was told to stay away.
+#[derive(Debug, Default)]
+pub(crate) struct Away {
+    /// Until which uptime of the manager, in milliseconds.
+    until: HashMap<Absentee, u64>,
+}
+
+impl From<UserId> for Absentee {
+    fn from(user: UserId) -> Self {
+        Self::User(user)
+    }
+}
+
+impl From<LoginId> for Absentee {
+    fn from(login: LoginId) -> Self {
+        Self::Login(login)
+    }
+}
+
+impl Away {
+    /// Keeps somebody away for a while. Goes by uptime, not by [`Millis`](crate::clock::Millis): entries may be older than those can tell apart.
+    pub(crate) fn keep(&mut self, who: Absentee, uptime_ms: u64, duration: Duration) {
+        self.until.retain(|_, until| uptime_ms < *until);
+        if self.until.len() >= MOST_AWAY {
+            let soonest = self.until.iter().min_by_key(|(_, until)| **until).map(|(who, _)| who.clone());
+            soonest.map(|who| self.until.remove(&who));
+        }
+        let duration = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        self.until.insert(who, uptime_ms.saturating_add(duration));
+    }
+
+    /// Whether a caller is to stay away, as a user or as who it signed in.
+    pub(crate) fn is_away(&mut self, caller: &Caller, uptime_ms: u64) -> bool {
+        if self.until.is_empty() {
+            return false;
+        }
+        let user = caller.user.clone().map(Absentee::User);
+        let login = caller.login.map(Absentee::Login);
+        user.into_iter().chain(login).any(|who| self.is_kept(&who, uptime_ms))
+    }
+
+    fn is_kept(&mut self, who: &Absentee, uptime_ms: u64) -> bool {
+        let Some(until) = self.until.get(who) else { return false };
+        if uptime_ms < *until {
+            return true;
+        }
+        self.until.remove(who);
+        false
+    }
+
+    pub(crate) fn left(&self, who: &Absentee, uptime_ms: u64) -> Option<Duration> {
+        let left = self.until.get(who)?.checked_sub(uptime_ms)?;
+        Some(Duration::from_millis(left))
+    }
+
+    pub(crate) fn all(&self, uptime_ms: u64) -> Vec<(Absentee, Duration)> {
+        let left = |until: u64| Duration::from_millis(until.saturating_sub(uptime_ms));
+        let away = self.until.iter().filter(|(_, until)| uptime_ms < **until);
+        away.map(|(who, until)| (who.clone(), left(*until))).collect()
+    }
+}

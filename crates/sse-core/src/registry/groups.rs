@@ -1,0 +1,243 @@
+//! Which streams belong to a user, a topic or an address.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
+
+use hashbrown::HashTable;
+use smallvec::SmallVec;
+
+use crate::{manager::presence::Changed, registry::Slot, slab::Table};
+
+/// So many small tables instead of a large one, since a table that grows moves everything in it under the manager's lock.
+const TABLES: usize = 4096;
+
+/// In the key of a group: there is none, but the only stream of a user, at the place that the other bits say. Most users have one stream, for which a group would be
+/// an eighth of what it needs.
+const ONLY: u32 = 1 << 31;
+
+/// What streams are grouped by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum GroupKind {
+    User,
+    Topic,
+    Address,
+    /// The address of a stream that is no user's.
+    Anonymous,
+}
+
+/// Streams with something in common.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) kind: GroupKind,
+    pub(crate) name: Arc<str>,
+    /// Places in the table of streams, in no order.
+    pub(crate) members: SmallVec<[u32; 4]>,
+}
+
+/// Where to look for the next user, and the one that was found: its name and how many streams it has.
+pub(crate) type UserFound<'a> = (u32, Option<(&'a Arc<str>, usize)>);
+
+/// A stream's place in a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Membership {
+    pub(crate) group: u32,
+    pub(crate) position: u32,
+}
+
+/// All groups with at least one member.
+#[derive(Debug)]
+pub(crate) struct Groups {
+    by_name: Box<[HashTable<u32>]>,
+    groups: Table<Group>,
+    hasher: RandomState,
+    users: usize,
+    /// Who wants to know which users' members change in number.
+    pub(crate) watches: Vec<Changed>,
+}
+
+impl Default for Groups {
+    fn default() -> Self {
+        Self {
+            by_name: (0..TABLES).map(|_| HashTable::new()).collect(),
+            groups: Table::default(),
+            hasher: RandomState::new(),
+            users: 0,
+            watches: Vec::new(),
+        }
+    }
+}
+
+impl Groups {
+    /// How many users there are.
+    pub(crate) fn users(&self) -> usize {
+        self.users
+    }
+
+    /// A group; `None` also for a user with one stream.
+    pub(crate) fn get(&self, group: u32) -> Option<&Group> {
+        self.groups.get(group)
+    }
+
+    pub(crate) fn find(&self, streams: &Table<Slot>, kind: GroupKind, name: &str) -> Option<u32> {
+        let hash = self.hasher.hash_one((kind, name));
+        let is_it = |key: &u32| is_called(&self.groups, streams, *key, (kind, name));
+        self.by_name[table_of(hash)].find(hash, is_it).copied()
+    }
+
+    pub(crate) fn members<'a>(&'a self, streams: &'a Table<Slot>, group: u32) -> &'a [u32] {
+        match only(group) {
+            Some(place) => streams.get(place).map_or(&[], |slot| std::slice::from_ref(&slot.stream.place)),
+            None => self.groups.get(group).map_or(&[], |group| &group.members),
+        }
+    }
+
+    /// A user, and where to go on looking for the next one. Users with one stream come first: one who gets a second meanwhile is found twice rather than never.
+    pub(crate) fn user_from<'a>(&'a self, streams: &'a Table<Slot>, from: u32) -> Option<UserFound<'a>> {
+        if only(from).is_none()
+            && let Some(place) = streams.next_key(from).filter(|place| only(*place).is_none())
+        {
+            let slot = streams.get(place)?;
+            let is_only = slot.memberships.iter().any(|membership| membership.group == place | ONLY);
+            let user = slot.stream.user.as_ref().filter(|_| is_only).map(|user| (user.text(), 1));
+            return Some((place + 1, user));
+        }
+        let key = self.groups.next_key(only(from).unwrap_or(0))?;
+        let user = self.groups.get(key).filter(|group| group.kind == GroupKind::User);
+        Some(((key + 1) | ONLY, user.map(|group| (&group.name, group.members.len()))))
+    }
+
+    /// Adds a member, which is not in the group yet; `None` when no group can be made any more.
+    pub(crate) fn add(
+        &mut self,
+        streams: &mut Table<Slot>,
+        kind: GroupKind,
+        name: &Arc<str>,
+        member: u32,
+    ) -> Option<Membership> {
+        let key = match self.find(streams, kind, name) {
+            None if is_called(&self.groups, streams, member | ONLY, (kind, name))
+                && only(member).is_none() =>
+            {
+                self.call(streams, member | ONLY, (kind, name));
+                note(&mut self.watches, kind, name);
+                return Some(Membership { group: member | ONLY, position: 0 });
+            }
+            None => {
+                let key = self.make(kind, name)?;
+                self.call(streams, key, (kind, name));
+                key
+            }
+            Some(key) => match only(key) {
+                Some(first) => self.widen(streams, key, first, name)?,
+                None => key,
+            },
+        };
+        let group = self.groups.get_mut(key)?;
+        let position = u32::try_from(group.members.len()).ok()?;
+        group.members.push(member);
+        note(&mut self.watches, kind, name);
+        Some(Membership { group: key, position })
+    }
+
+    /// Removes a member, which is still among the streams. Gives the one that took its position, if one did.
+    pub(crate) fn remove(&mut self, streams: &Table<Slot>, membership: Membership) -> Option<u32> {
+        if let Some(place) = only(membership.group) {
+            let name = streams.get(place)?.stream.user.as_ref()?.text();
+            note(&mut self.watches, GroupKind::User, name);
+            self.forget(streams, membership.group, (GroupKind::User, name));
+            return None;
+        }
+        let group = self.groups.get_mut(membership.group)?;
+        group.members.swap_remove(membership.position as usize);
+        note(&mut self.watches, group.kind, &group.name);
+        let moved = group.members.get(membership.position as usize).copied();
+        if group.members.is_empty() {
+            let group = self.groups.remove(membership.group)?;
+            self.forget(streams, membership.group, (group.kind, &group.name));
+        } else if group.members.spilled() && group.members.len() * 4 < group.members.capacity() {
+            group.members.shrink_to_fit();
+        }
+        moved
+    }
+
+    /// Makes a group of a user's only stream, for its second.
+    fn widen(&mut self, streams: &mut Table<Slot>, only: u32, first: u32, name: &Arc<str>) -> Option<u32> {
+        let key = self.make(GroupKind::User, name)?;
+        let hash = self.hasher.hash_one((GroupKind::User, &**name));
+        if let Some(entry) = self.by_name[table_of(hash)].find_mut(hash, |other| *other == only) {
+            *entry = key;
+        }
+        self.groups.get_mut(key)?.members.push(first);
+        let memberships = &mut streams.get_mut(first)?.memberships;
+        if let Some(held) = memberships.iter_mut().find(|held| held.group == only) {
+            *held = Membership { group: key, position: 0 };
+        }
+        Some(key)
+    }
+
+    fn make(&mut self, kind: GroupKind, name: &Arc<str>) -> Option<u32> {
+        let group = Group { kind, name: Arc::clone(name), members: SmallVec::new() };
+        let key = self.groups.insert_with(|_| group)?;
+        if only(key).is_some() {
+            self.groups.remove(key);
+            return None;
+        }
+        Some(key)
+    }
+
+    /// Lets a group be found.
+    fn call(&mut self, streams: &Table<Slot>, key: u32, called: (GroupKind, &str)) {
+        let hash = self.hasher.hash_one(called);
+        let (groups, hasher) = (&self.groups, &self.hasher);
+        let rehash = |key: &u32| hash_of(hasher, groups, streams, *key);
+        self.by_name[table_of(hash)].insert_unique(hash, key, rehash);
+        self.users += usize::from(called.0 == GroupKind::User);
+    }
+
+    /// Lets a group be found no more.
+    fn forget(&mut self, streams: &Table<Slot>, key: u32, called: (GroupKind, &str)) {
+        let hash = self.hasher.hash_one(called);
+        let table = &mut self.by_name[table_of(hash)];
+        if let Ok(entry) = table.find_entry(hash, |other| *other == key) {
+            entry.remove();
+        }
+        if table.len() * 8 < table.capacity() {
+            let (groups, hasher) = (&self.groups, &self.hasher);
+            table.shrink_to(0, |key| hash_of(hasher, groups, streams, *key));
+        }
+        self.users -= usize::from(called.0 == GroupKind::User);
+    }
+}
+
+fn only(group: u32) -> Option<u32> {
+    (group & ONLY != 0).then_some(group & !ONLY)
+}
+
+/// What a group is called.
+fn called<'a>(groups: &'a Table<Group>, streams: &'a Table<Slot>, key: u32) -> Option<(GroupKind, &'a str)> {
+    match only(key) {
+        Some(place) => Some((GroupKind::User, streams.get(place)?.stream.user.as_ref()?.as_str())),
+        None => groups.get(key).map(|group| (group.kind, &*group.name)),
+    }
+}
+
+fn is_called(groups: &Table<Group>, streams: &Table<Slot>, key: u32, name: (GroupKind, &str)) -> bool {
+    called(groups, streams, key) == Some(name)
+}
+
+fn hash_of(hasher: &RandomState, groups: &Table<Group>, streams: &Table<Slot>, key: u32) -> u64 {
+    called(groups, streams, key).map_or(0, |called| hasher.hash_one(called))
+}
+
+fn note(watches: &mut [Changed], kind: GroupKind, name: &Arc<str>) {
+    if kind == GroupKind::User {
+        watches.iter_mut().for_each(|watch| watch.note(name));
+    }
+}
+
+/// hashbrown uses the lowest and the highest bits; these are between them.
+fn table_of(hash: u64) -> usize {
+    (hash >> 40) as usize % TABLES
+}

@@ -1,0 +1,416 @@
+//! The one total order of a manager.
+
+pub(crate) mod fanout;
+pub(crate) mod liveness;
+#[cfg(all(test, not(loom)))]
+pub(crate) mod model_tests;
+pub(crate) mod replay;
+pub(crate) mod resume;
+pub(crate) mod wake;
+
+use std::sync::Arc;
+
+use crate::{
+    backplane::receipt::Receipt,
+    dialect::{
+        connect_error::CAUSE_NAMES,
+        farewell::Farewell,
+        message::{Mark, Message},
+        reason::Reason,
+    },
+    event::{Event, frame::Collapse},
+    id::{
+        client_id::ClientId,
+        names::{Topic, UserId},
+        target::Target,
+    },
+    log::{Log, entry_key::EntryKey, key_limits::KeysFull},
+    manager::{inner::log_time, publish::is_logged, release::Leavers},
+    registry::{
+        Registry, Slot,
+        bans::Away,
+        groups::{GroupKind, Membership},
+    },
+    sequencer::fanout::{Audience, Delivery, Hold, Job},
+};
+
+/// A publish to at most this many streams reaches them at its place in the order; larger ones go in steps.
+const AT_ONCE: usize = if cfg!(test) { 3 } else { 256 };
+
+/// What a manager's lock protects: who is there, and whose turn it is.
+///
+/// Everything that has a place in the order happens under the lock: connecting, joining, leaving, ending, and the
+/// place of a publish. Transports that take what waits do not need it.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) seq: u64,
+    pub(crate) registry: Registry,
+    /// Publishes that have not reached all their streams, in order.
+    jobs: Vec<Arc<Job>>,
+    /// A shutdown was announced; newcomers are still accepted.
+    pub(crate) shutting_down: bool,
+    pub(crate) draining: bool,
+    pub(crate) away: Away,
+    pub(crate) leavers: Leavers,
+    pub(crate) counts: Counts,
+    /// There when events are logged.
+    pub(crate) log: Option<Log>,
+}
+
+/// What the order has counted.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Counts {
+    pub(crate) published: u64,
+    pub(crate) queued: u64,
+    pub(crate) dropped: u64,
+    pub(crate) heartbeats: u64,
+    pub(crate) connected: u64,
+    pub(crate) ended: [u64; Reason::ALL.len()],
+    pub(crate) refused: [u64; CAUSE_NAMES.len()],
+}
+
+/// How far a publish got at its place.
+pub(crate) enum Placed {
+    /// Every stream has it.
+    Done(Receipt),
+    /// [`Order::sweep`] brings it to the rest.
+    Sweeping(Arc<Job>, Receipt),
+}
+
+/// Whom a publish reached at its place.
+enum Reached {
+    /// Every stream that it is for.
+    All(Receipt),
+    /// None yet: they are too many.
+    None(Rest, Receipt),
+}
+
+/// Whom a publish has to reach in steps.
+struct Rest {
+    audience: Audience,
+    /// Places of the exceptions, sorted.
+    except: Box<[u32]>,
+}
+
+impl Order {
+    pub(crate) fn new(registry: Registry, log: Option<Log>) -> Self {
+        Self {
+            seq: 0,
+            registry,
+            jobs: Vec::new(),
+            shutting_down: false,
+            draining: false,
+            away: Away::default(),
+            leavers: Leavers::default(),
+            counts: Counts::default(),
+            log,
+        }
+    }
+
+    /// Gives a publish its place, and brings it to its streams if they are few.
+    pub(crate) fn publish(
+        &mut self,
+        target: &Target,
+        except: &[ClientId],
+        message: Message,
+        hold: &mut Hold<'_>,
+    ) -> Placed {
+        match self.place(target, except, &message, hold) {
+            Reached::All(receipt) => Placed::Done(receipt),
+            Reached::None(rest, receipt) => self.reach_later(rest, receipt, Arc::new(message)),
+        }
+    }
+
+    /// Gives a publish its place in the order and, if it is to be logged, in the log of this manager.
+    pub(crate) fn publish_and_log(
+        &mut self,
+        (target, except): (&Target, &[ClientId]),
+        (event, collapse): (Event, Option<Collapse>),
+        key: Option<EntryKey>,
+        hold: &mut Hold<'_>,
+    ) -> Result<Placed, KeysFull> {
+        let Some(log) = self.log.as_mut().filter(|_| is_logged(target, &event)) else {
+            let message = Message::new(event, collapse, Mark::Beside(self.before_next()));
+            return Ok(self.publish(target, except, message, hold));
+        };
+        if let Some(key) = &key {
+            if let Some(cursor) = log.keys.get(key.text()) {
+                log.counts.duplicates += 1;
+                let id = Some(cursor.to_id());
+                return Ok(Placed::Done(Receipt { id, duplicate: true, ..Receipt::default() }));
+            }
+            log.keys.check_room(key).inspect_err(|_| log.counts.keys_refused += 1)?;
+        }
+        let (number, message) =
+            log.record((target, except), (event, collapse), None, log_time(hold.uptime_ms));
+        if let Some(key) = key {
+            log.keys.insert(Arc::clone(key.text()), log.window.head_cursor());
+        }
+        Ok(self.publish_record((target, except), number, message, hold))
+    }
+
+    /// Gives a publish that is a record of the log its place in the order.
+    pub(crate) fn publish_record(
+        &mut self,
+        (target, except): (&Target, &[ClientId]),
+        number: u64,
+        message: Message,
+        hold: &mut Hold<'_>,
+    ) -> Placed {
+        match self.place(target, except, &message, hold) {
+            // The usual event is made again for who comes back, which is cheaper than to keep it for all who never do; but not in words
+            // in which it was said already.
+            Reached::All(receipt) if message.packed().is_some() && !message.is_in_other_dialects() => {
+                Placed::Done(Receipt { id: message.into_id(), ..receipt })
+            }
+            Reached::All(receipt) => {
+                let id = message.id().cloned();
+                self.keep_record(number, Arc::new(message));
+                Placed::Done(Receipt { id, ..receipt })
+            }
+            Reached::None(rest, receipt) => {
+                let id = message.id().cloned();
+                let message = Arc::new(message);
+                self.keep_record(number, Arc::clone(&message));
+                self.reach_later(rest, Receipt { id, ..receipt }, message)
+            }
+        }
+    }
+
+    fn keep_record(&mut self, number: u64, message: Arc<Message>) {
+        if let Some(log) = &mut self.log {
+            log.window.keep(number, message);
+        }
+    }
+
+    fn place(
+        &mut self,
+        target: &Target,
+        except: &[ClientId],
+        message: &Message,
+        hold: &mut Hold<'_>,
+    ) -> Reached {
+        self.seq += 1;
+        self.counts.published += 1;
+        if let Target::Client(id) = target {
+            let place = self.registry.place(*id).filter(|_| !except.contains(id));
+            self.reach(place, message, hold);
+            self.finish(hold);
+            return Reached::All(Receipt::matched(place.iter().len()));
+        }
+        let except = self.places(except);
+        let Some((audience, size)) = self.audience(target) else { return Reached::All(Receipt::default()) };
+        let excepted = except.iter().filter(|place| self.is_in(**place, audience)).count();
+        let receipt = Receipt::matched(size - excepted);
+        if size > AT_ONCE {
+            return Reached::None(Rest { audience, except }, receipt);
+        }
+        let meant = |place: &u32| except.binary_search(place).is_err();
+        match audience {
+            Audience::All => self.reach(self.places_from(0).filter(meant), message, hold),
+            Audience::Group(group) => {
+                self.reach(self.members(group).iter().copied().filter(meant), message, hold);
+            }
+        }
+        self.finish(hold);
+        Reached::All(receipt)
+    }
+
+    fn reach_later(&mut self, rest: Rest, receipt: Receipt, message: Arc<Message>) -> Placed {
+        let Rest { audience, except } = rest;
+        let job = Arc::new(Job { seq: self.seq, audience, except, message });
+        self.jobs.push(Arc::clone(&job));
+        Placed::Sweeping(job, receipt)
+    }
+
+    /// Publishes that have not reached all their streams. Who brings one further that somebody else brings further too does no harm: a stream that
+    /// has it is passed over.
+    pub(crate) fn unfinished(&self) -> Vec<Arc<Job>> {
+        self.jobs.clone()
+    }
+
+    /// Brings a publish to at most `budget` more of its streams; `true` when all have it.
+    pub(crate) fn sweep(
+        &mut self,
+        job: &Arc<Job>,
+        cursor: &mut u32,
+        budget: usize,
+        hold: &mut Hold<'_>,
+    ) -> bool {
+        let older = &self.jobs[..self.jobs.partition_point(|other| other.seq < job.seq)];
+        let delivery = Delivery { rules: hold.rules, older, seq: job.seq, now: hold.now };
+        let streams = &self.registry.streams;
+        let mut reach = |place: u32| {
+            if let Some(slot) = streams.get(place).filter(|_| !job.excepts(place)) {
+                delivery.deliver(slot, &job.message, &mut hold.out);
+            }
+        };
+        let done = match job.audience {
+            Audience::All => {
+                let end = streams.end().min(cursor.saturating_add(u32::try_from(budget).unwrap_or(u32::MAX)));
+                (*cursor..end).for_each(&mut reach);
+                *cursor = end;
+                end >= streams.end()
+            }
+            Audience::Group(group) => {
+                let members = self.members(group);
+                let from = members.len().min(*cursor as usize);
+                let end = members.len().min(from + budget);
+                members[from..end].iter().copied().for_each(&mut reach);
+                *cursor = u32::try_from(end).unwrap_or(u32::MAX);
+                end == members.len()
+            }
+        };
+        if done {
+            self.jobs.retain(|other| other.seq != job.seq);
+        }
+        self.finish(hold);
+        done
+    }
+
+    /// Joins a topic; the stream gets what is published from here on.
+    pub(crate) fn join(&mut self, place: u32, topic: &Topic, hold: &mut Hold<'_>) -> bool {
+        self.seq += 1;
+        self.settle(place, hold);
+        let joined = self.registry.join(place, GroupKind::Topic, topic.text());
+        if joined {
+            self.catching(place, |catching, window| catching.join(Target::Topic(topic.clone()), window));
+        }
+        self.finish(hold);
+        joined
+    }
+
+    /// Leaves a topic; the stream gets what was published up to here.
+    pub(crate) fn leave(&mut self, place: u32, topic: &Topic, hold: &mut Hold<'_>) -> bool {
+        self.seq += 1;
+        let Some(membership) = self.registry.membership(place, GroupKind::Topic, topic.as_str()) else {
+            return false;
+        };
+        self.settle(place, hold);
+        self.settle_last_of(membership, hold);
+        self.registry.leave(place, membership);
+        self.catching(place, |catching, window| catching.leave(&Target::Topic(topic.clone()), window));
+        self.finish(hold);
+        true
+    }
+
+    /// Takes the place in the order at which a stream was registered.
+    pub(crate) fn next(&mut self) -> u64 {
+        self.seq += 1;
+        self.seq
+    }
+
+    /// Ends a stream after what it should have got before this place.
+    pub(crate) fn end(&mut self, place: u32, farewell: Farewell, hold: &mut Hold<'_>) -> bool {
+        self.seq += 1;
+        let ended = self.end_stream(place, farewell, hold);
+        self.finish(hold);
+        ended
+    }
+
+    /// Forgets a stream whose transport is gone.
+    pub(crate) fn remove(&mut self, place: u32, id: ClientId, hold: &mut Hold<'_>) {
+        self.seq += 1;
+        if self.registry.streams.get(place).is_some_and(|slot| slot.stream.id == id) {
+            self.detach(place, hold);
+            self.finish(hold);
+        }
+    }
+
+    fn audience(&self, target: &Target) -> Option<(Audience, usize)> {
+        let registry = &self.registry;
+        let group = match target {
+            Target::All | Target::Client(_) => return Some((Audience::All, registry.streams.len())),
+            Target::User(user) => registry.find(GroupKind::User, user.as_str())?,
+            Target::Topic(topic) => registry.find(GroupKind::Topic, topic.as_str())?,
+        };
+        Some((Audience::Group(group), registry.members_of(group).len()))
+    }
+
+    fn places(&self, ids: &[ClientId]) -> Box<[u32]> {
+        if ids.is_empty() {
+            return Box::default();
+        }
+        let mut places: Vec<_> = ids.iter().filter_map(|id| self.registry.place(*id)).collect();
+        places.sort_unstable();
+        places.dedup();
+        places.into_boxed_slice()
+    }
+
+    fn is_in(&self, place: u32, audience: Audience) -> bool {
+        let Audience::Group(group) = audience else { return true };
+        let slot = self.registry.streams.get(place);
+        slot.is_some_and(|slot| slot.memberships.iter().any(|membership| membership.group == group))
+    }
+
+    /// What is delivered at this place in the order.
+    pub(crate) fn delivery<'a>(&'a self, hold: &Hold<'a>) -> Delivery<'a> {
+        Delivery { rules: hold.rules, older: &self.jobs, seq: self.seq, now: hold.now }
+    }
+
+    fn reach(&self, places: impl IntoIterator<Item = u32>, message: &Message, hold: &mut Hold<'_>) {
+        let delivery = self.delivery(hold);
+        for slot in places.into_iter().filter_map(|place| self.registry.streams.get(place)) {
+            delivery.deliver(slot, message, &mut hold.out);
+        }
+    }
+
+    fn members(&self, group: u32) -> &[u32] {
+        self.registry.members_of(group)
+    }
+
+    pub(crate) fn settle(&self, place: u32, hold: &mut Hold<'_>) {
+        if let Some(slot) = self.registry.streams.get(place) {
+            self.delivery(hold).settle(slot, &mut hold.out);
+        }
+    }
+
+    /// A user's only stream gets into a group with the second, whose key may have been another group's that an unfinished publish is for.
+    pub(crate) fn settle_only_of(&mut self, user: &UserId, hold: &mut Hold<'_>) {
+        if self.jobs.is_empty() {
+            return;
+        }
+        if let [only] = *self.registry.members(GroupKind::User, user.as_str()) {
+            self.settle(only, hold);
+            self.finish(hold);
+        }
+    }
+
+    /// A stream that moves within its group could be passed over by a sweep.
+    fn settle_last_of(&self, membership: Membership, hold: &mut Hold<'_>) {
+        if self.jobs.is_empty() {
+            return;
+        }
+        if let Some(last) = self.registry.last_of(membership) {
+            self.settle(last, hold);
+        }
+    }
+
+    pub(crate) fn end_stream(&mut self, place: u32, farewell: Farewell, hold: &mut Hold<'_>) -> bool {
+        self.settle(place, hold);
+        let Some(slot) = self.detach(place, hold) else { return false };
+        let reason = farewell.reason;
+        let wakers = slot.stream.queue.lock().end(farewell);
+        hold.out.wake_later(wakers);
+        self.leavers.add(slot.stream, reason, hold.now);
+        true
+    }
+
+    fn detach(&mut self, place: u32, hold: &mut Hold<'_>) -> Option<Slot> {
+        if !self.jobs.is_empty() {
+            let memberships = self.registry.streams.get(place)?.memberships.clone();
+            memberships.iter().for_each(|membership| self.settle_last_of(*membership, hold));
+        }
+        self.registry.remove(place)
+    }
+
+    /// Counts what was done, and ends the streams whose queues were full.
+    pub(crate) fn finish(&mut self, hold: &mut Hold<'_>) {
+        while let Some(place) = hold.out.full.pop() {
+            self.counts.dropped += 1;
+            self.end_stream(place, Farewell::new(Reason::Overflow), hold);
+        }
+        self.counts.queued += std::mem::take(&mut hold.out.queued);
+        self.counts.dropped += std::mem::take(&mut hold.out.dropped_events);
+    }
+}

@@ -1,0 +1,169 @@
+//! Putting one event into the queues of its recipients.
+
+use std::{sync::Arc, task::Waker};
+
+use smallvec::SmallVec;
+
+use crate::{
+    clock::Millis,
+    dialect::{
+        Dialects,
+        message::{Mark, Message},
+    },
+    registry::Slot,
+    stream::{
+        hooks::Hooks,
+        queue::{Bounds, Pushed, State},
+        shared::Shared,
+    },
+};
+
+/// What holds for every delivery of a manager.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) dialects: Dialects,
+    pub(crate) bounds: Bounds,
+}
+
+/// Whom an event is for, while it is being delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    All,
+    Group(u32),
+}
+
+/// A publish that reaches too many streams to hold the lock for all of them.
+///
+/// It takes its place in the order at once, and reaches its streams in steps. Whatever comes behind it in the order and
+/// touches one of its streams first gives that stream what it still lacks (see [`Delivery::settle`]), so every stream sees
+/// the order, and nobody waits for the whole.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) seq: u64,
+    pub(crate) audience: Audience,
+    /// Places of the exceptions, sorted.
+    pub(crate) except: Box<[u32]>,
+    pub(crate) message: Arc<Message>,
+}
+
+impl Job {
+    fn covers(&self, slot: &Slot) -> bool {
+        let in_audience = match self.audience {
+            Audience::All => true,
+            Audience::Group(group) => slot.memberships.iter().any(|membership| membership.group == group),
+        };
+        in_audience && !self.excepts(slot.stream.place)
+    }
+
+    pub(crate) fn excepts(&self, place: u32) -> bool {
+        !self.except.is_empty() && self.except.binary_search(&place).is_ok()
+    }
+}
+
+/// What is left to do once the manager's lock is released.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    wakers: SmallVec<[Waker; 8]>,
+    /// Streams to be ended because their queue was full.
+    pub(crate) full: Vec<u32>,
+    /// Streams that lost events, for the hooks.
+    pub(crate) dropped: Vec<(Arc<Shared>, u32)>,
+    pub(crate) queued: u64,
+    pub(crate) dropped_events: u64,
+}
+
+impl Outbox {
+    pub(crate) fn wake_later(&mut self, wakers: impl IntoIterator<Item = Waker>) {
+        self.wakers.extend(wakers);
+    }
+
+    /// Runs foreign code: not under any lock.
+    pub(crate) fn release(&mut self, hooks: &dyn Hooks) {
+        self.wakers.drain(..).for_each(Waker::wake);
+        self.dropped.drain(..).for_each(|(stream, events)| hooks.dropped(&stream.info(), events));
+    }
+}
+
+/// One hold of the manager's lock.
+#[derive(Debug)]
+pub(crate) struct Hold<'a> {
+    pub(crate) rules: &'a Rules,
+    pub(crate) now: Millis,
+    /// The same, without an end.
+    pub(crate) uptime_ms: u64,
+    pub(crate) out: Outbox,
+}
+
+/// One event at its place in the order.
+#[derive(Clone, Copy)]
+pub(crate) struct Delivery<'a> {
+    pub(crate) rules: &'a Rules,
+    /// Unfinished publishes before this place.
+    pub(crate) older: &'a [Arc<Job>],
+    pub(crate) seq: u64,
+    pub(crate) now: Millis,
+}
+
+impl Delivery<'_> {
+    /// Queues the event for one stream, behind everything that the stream should have before it.
+    pub(crate) fn deliver(&self, slot: &Slot, message: &Message, out: &mut Outbox) {
+        let mut state = slot.stream.queue.lock();
+        if state.served >= self.seq {
+            return;
+        }
+        self.settle_state(slot, &mut state, out);
+        self.push(slot, &mut state, message, out);
+        state.served = self.seq;
+    }
+
+    /// Gives a stream what unfinished publishes before this place still owe it.
+    ///
+    /// Called before anything changes what a stream is a member of, or moves it in a group: so every unfinished publish
+    /// finds the memberships as they were at its own place in the order.
+    pub(crate) fn settle(&self, slot: &Slot, out: &mut Outbox) {
+        if !self.older.is_empty() {
+            self.settle_state(slot, &mut slot.stream.queue.lock(), out);
+        }
+    }
+
+    fn settle_state(&self, slot: &Slot, state: &mut State, out: &mut Outbox) {
+        for job in self.older {
+            if job.seq > state.served {
+                if job.covers(slot) {
+                    self.push(slot, state, &job.message, out);
+                }
+                state.served = job.seq;
+            }
+        }
+    }
+
+    fn push(&self, slot: &Slot, state: &mut State, message: &Message, out: &mut Outbox) {
+        // One that catches up takes it from the log.
+        if state.is_catching() && matches!(message.mark, Mark::Logged(_) | Mark::Jump(_)) {
+            return;
+        }
+        let frame = message.frame(&self.rules.dialects, slot.stream.dialect);
+        // A dialect may have nothing to say of an event.
+        if frame.is_empty() {
+            return;
+        }
+        let pushed = match (state.is_catching(), message.mark) {
+            (true, Mark::Beside(before)) => {
+                state.push_beside(before, frame, self.rules.bounds, slot.stream.overflow)
+            }
+            _ => state.push(frame, self.rules.bounds, slot.stream.overflow, self.now),
+        };
+        match pushed {
+            Pushed::Queued { wake, dropped } => {
+                out.queued += 1;
+                out.wakers.extend(wake);
+                if dropped > 0 {
+                    out.dropped_events += u64::from(dropped);
+                    out.dropped.push((Arc::clone(&slot.stream), dropped));
+                }
+            }
+            Pushed::Full => out.full.push(slot.stream.place),
+            Pushed::Closed => {}
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! Streams that catch up and wait for the log.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    ops::RangeBounds,
+};
+
+use crate::{
+    event::cursor::{Cursor, Position},
+    id::client_id::ClientId,
+    log::{
+        gap::GapReason,
+        shares::{Party, Shares},
+    },
+    registry::Registry,
+    sequencer::{Order, fanout::Hold},
+};
+
+/// So many streams are woken while the manager's lock is held once.
+const WOKEN_AT_ONCE: usize = 256;
+
+/// A stream, by the place that it had.
+pub(crate) type Stream = (u32, ClientId);
+
+/// For what a stream waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WaitsFor {
+    /// That the node comes further in the log.
+    Head,
+    /// For what follows a position, to be read from the backplane.
+    Part(Position),
+}
+
+/// Streams that catch up and wait for the log, some of them gone.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    for_head: VecDeque<Stream>,
+    for_parts: BTreeMap<Position, Vec<(Stream, Party)>>,
+    len: usize,
+    pub(crate) shares: Shares,
+    /// Places where reading failed, until it is tried again.
+    suspended: BTreeSet<Position>,
+}
+
+impl Waiting {
+    fn add_for_part(&mut self, stream: Stream, party: Party, after: Position) {
+        self.len += 1;
+        self.for_parts.entry(after).or_default().push((stream, party));
+        if !self.suspended.contains(&after) {
+            self.shares.add(party, after);
+        }
+    }
+
+    fn pop_for_head(&mut self) -> Option<Stream> {
+        let stream = self.for_head.pop_front()?;
+        self.len -= 1;
+        Some(stream)
+    }
+
+    /// One that waits for what follows a position of a range, the lowest first.
+    fn pop_for_part(&mut self, within: &(impl RangeBounds<Position> + Clone)) -> Option<(Position, Stream)> {
+        let (after, streams) = self.for_parts.range_mut(within.clone()).next()?;
+        let after = *after;
+        let popped = streams.pop();
+        if streams.is_empty() {
+            self.for_parts.remove(&after);
+        }
+        let (stream, party) = popped?;
+        self.len -= 1;
+        if !self.suspended.contains(&after) {
+            self.shares.remove(party, after);
+        }
+        Some((after, stream))
+    }
+
+    /// Leaves a place out of the turns.
+    fn suspend(&mut self, after: Position) {
+        if self.suspended.insert(after) {
+            let parties = self.for_parts.get(&after).into_iter().flatten();
+            parties.for_each(|(_, party)| self.shares.remove(*party, after));
+        }
+    }
+
+    /// Gives a place its turns again.
+    fn resume(&mut self, after: Position) {
+        if self.suspended.remove(&after) {
+            let parties = self.for_parts.get(&after).into_iter().flatten();
+            parties.for_each(|(_, party)| self.shares.add(*party, after));
+        }
+    }
+
+    fn retain(&mut self, is_there: impl Fn(&Stream) -> bool) {
+        let Self { for_head, for_parts, shares, suspended, .. } = self;
+        for_head.retain(&is_there);
+        for_parts.retain(|after, streams| {
+            streams.retain(|(stream, party)| {
+                let is_there = is_there(stream);
+                if !is_there && !suspended.contains(after) {
+                    shares.remove(*party, *after);
+                }
+                is_there
+            });
+            !streams.is_empty()
+        });
+        self.len = self.for_head.len() + self.for_parts.values().map(Vec::len).sum::<usize>();
+    }
+}
+
+impl Order {
+    /// Has a stream woken when there is what it waits for; `false` if the log is another one by now, so that it has to look again.
+    pub(crate) fn wait_for_part(&mut self, stream: Stream, after: &Cursor) -> bool {
+        if self.log.as_ref().is_some_and(|log| *log.window.epoch() != after.epoch) {
+            return false;
+        }
+        self.enlist(stream, WaitsFor::Part(after.position));
+        true
+    }
+
+    /// Puts a stream among those who are woken, unless it is there.
+    pub(crate) fn enlist(&mut self, stream: Stream, waits_for: WaitsFor) {
+        let streams = &self.registry.streams;
+        let Some(log) = &mut self.log else { return };
+        let Some(slot) = streams.get(stream.0).filter(|slot| slot.stream.id == stream.1) else { return };
+        let mut state = slot.stream.queue.lock();
+        let Some(catching) = state.catching() else { return };
+        if catching.enlisted.replace(waits_for) == Some(waits_for) {
+            return;
+        }
+        drop(state);
+        if log.waiting.len >= 2 * streams.len() + 64 {
+            let is_there =
+                |(place, id): &Stream| streams.get(*place).is_some_and(|slot| slot.stream.id == *id);
+            log.waiting.retain(is_there);
+        }
+        match waits_for {
+            WaitsFor::Head => {
+                log.waiting.len += 1;
+                log.waiting.for_head.push_back(stream);
+            }
+            WaitsFor::Part(after) => {
+                let party = log.waiting.shares.party_of(&slot.stream);
+                log.waiting.add_for_part(stream, party, after);
+            }
+        }
+    }
+
+    /// The log has moved: wakes some of the streams that wait for that. Gives how many of so many are left.
+    pub(crate) fn wake_for_head(&mut self, most: usize, hold: &mut Hold<'_>) -> usize {
+        let Some(log) = &mut self.log else { return 0 };
+        let mut left = most.min(log.waiting.for_head.len());
+        for _ in 0..left.min(WOKEN_AT_ONCE) {
+            left -= 1;
+            if let Some(stream) = log.waiting.pop_for_head() {
+                wake(&self.registry, stream, WaitsFor::Head, hold);
+            }
+        }
+        left
+    }
+
+    /// Wakes some of the streams that wait for what follows positions of a range; `true` when there are no more.
+    pub(crate) fn wake_for_parts(
+        &mut self,
+        within: &(impl RangeBounds<Position> + Clone),
+        hold: &mut Hold<'_>,
+    ) -> bool {
+        let Some(log) = &mut self.log else { return true };
+        for _ in 0..WOKEN_AT_ONCE {
+            let Some((after, stream)) = log.waiting.pop_for_part(within) else { return true };
+            wake(&self.registry, stream, WaitsFor::Part(after), hold);
+        }
+        false
+    }
+
+    /// The party whose turn it is to have the backplane read, and behind where, of the places that may be read now.
+    pub(crate) fn wanted_part(
+        &mut self,
+        may_begin: impl Fn(Position) -> bool,
+        hold: &mut Hold<'_>,
+    ) -> Option<(Party, Cursor)> {
+        let log = self.log.as_mut()?;
+        while let Some((party, after)) = log.waiting.shares.next(&may_begin) {
+            let cursor = Cursor::new(log.window.epoch().clone(), after);
+            let waits = |((place, id), _): &(Stream, Party)| {
+                let slot = self.registry.streams.get(*place).filter(|slot| slot.stream.id == *id);
+                slot.is_some_and(|slot| {
+                    let mut state = slot.stream.queue.lock();
+                    state.catching().is_some_and(|catching| *catching.given() == cursor)
+                })
+            };
+            let place = after..=after;
+            while let Some(last) = log.waiting.for_parts.get(&after).and_then(|streams| streams.last()) {
+                if waits(last) {
+                    return Some((party, cursor));
+                }
+                // It is gone, or elsewhere.
+                if let Some((after, stream)) = log.waiting.pop_for_part(&place) {
+                    wake(&self.registry, stream, WaitsFor::Part(after), hold);
+                }
+            }
+        }
+        None
+    }
+
+    /// Another runtime reads from here on.
+    pub(crate) fn begin_reading(&mut self) {
+        let Some(log) = &mut self.log else { return };
+        log.waiting.shares.end_all();
+        for after in log.waiting.suspended.clone() {
+            log.waiting.resume(after);
+        }
+    }
+
+    /// A read begins that a party has asked for.
+    pub(crate) fn begin_read(&mut self, party: Party, after: Position) {
+        if let Some(log) = &mut self.log {
+            log.waiting.shares.begin(party, after);
+        }
+    }
+
+    /// The read of a party is over.
+    pub(crate) fn end_read(&mut self, party: Party) {
+        if let Some(log) = &mut self.log {
+            log.waiting.shares.end(party);
+        }
+    }
+
+    /// Notes that what follows a cursor cannot be read up to a position; `false` if that was known, or the log is another one by now.
+    pub(crate) fn note_damage(&mut self, after: &Cursor, to: Position) -> bool {
+        let log = self.log.as_mut().filter(|log| *log.window.epoch() == after.epoch);
+        log.is_some_and(|log| log.note_damage(after.position, to))
+    }
+
+    /// Notes that the entry behind a cursor cannot be read, which stands at a position; `false` if that was known.
+    pub(crate) fn note_unreadable(&mut self, after: &Cursor, position: Position) -> bool {
+        let log = self.log.as_mut().filter(|log| *log.window.epoch() == after.epoch);
+        log.is_some_and(|log| {
+            let is_news = log.note_damage(after.position, position);
+            log.counts.unreadable += u64::from(is_news);
+            log.counts.gaps[GapReason::Damaged as usize] += u64::from(is_news);
+            is_news
+        })
+    }
+
+    /// Leaves a place out of the turns until it is tried again.
+    pub(crate) fn suspend_part(&mut self, after: Position) {
+        if let Some(log) = &mut self.log {
+            log.waiting.suspend(after);
+        }
+    }
+
+    /// Tries a place again.
+    pub(crate) fn resume_part(&mut self, after: Position) {
+        if let Some(log) = &mut self.log {
+            log.waiting.resume(after);
+        }
+    }
+
+    /// Lets streams go on, behind a gap, where the memory of the node begins: what follows a place cannot be read.
+    pub(crate) fn give_up_part(&mut self, after: &Cursor) {
+        let Some(log) = &mut self.log else { return };
+        if *log.window.epoch() != after.epoch {
+            return;
+        }
+        log.counts.damaged += 1;
+        let to = Cursor::new(after.epoch.clone(), log.window.forgotten());
+        for ((place, id), _) in log.waiting.for_parts.get(&after.position).into_iter().flatten() {
+            let Some(slot) = self.registry.streams.get(*place).filter(|slot| slot.stream.id == *id) else {
+                continue;
+            };
+            let mut state = slot.stream.queue.lock();
+            if let Some(catching) = state.catching().filter(|catching| catching.given() == after) {
+                catching.lost(GapReason::Damaged, to.clone());
+            }
+        }
+    }
+}
+
+/// Wakes a stream, if it is there and waits for this.
+fn wake(registry: &Registry, (place, id): Stream, waits_for: WaitsFor, hold: &mut Hold<'_>) {
+    let Some(slot) = registry.streams.get(place).filter(|slot| slot.stream.id == id) else { return };
+    let mut state = slot.stream.queue.lock();
+    let Some(catching) = state.catching().filter(|catching| catching.enlisted == Some(waits_for)) else {
+        return;
+    };
+    (catching.enlisted, catching.waits) = (None, false);
+    // It has its time from now on.
+    state.took(0, hold.now);
+    hold.out.wake_later(state.wake());
+}

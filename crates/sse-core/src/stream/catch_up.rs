@@ -1,0 +1,441 @@
+//! What a returning client missed.
+
+use std::collections::VecDeque;
+
+use smallvec::SmallVec;
+
+use crate::{
+    dialect::{
+        DialectIndex, Dialects,
+        message::{Before, Message},
+    },
+    event::{
+        cursor::{Cursor, Position},
+        frame::{Frame, Kind},
+    },
+    id::{client_id::ClientId, target::Target},
+    log::{
+        fetched_page::Segment,
+        gap::{Gap, GapReason},
+        holes::Holes,
+        window::Window,
+    },
+    sequencer::wake::WaitsFor,
+    stream::backlog::{Frames, Limit},
+};
+
+/// So many records are passed on, or looked at, while the manager's lock is held once.
+const STEP: usize = 256;
+
+/// A stream that catches up. It has no live queue: it takes from the log what it missed, page by page as its transport asks, and becomes
+/// live once there is nothing more, under the manager's lock, so that nothing comes twice or falls between.
+#[derive(Debug)]
+pub(crate) struct Catching {
+    /// What cannot be given, to be told first.
+    gap: Option<Gap>,
+    source: Source,
+    /// Up to where everything was given.
+    given: Cursor,
+    interests: SmallVec<[Interest; 2]>,
+    /// Events that are not logged, each with the record that it comes before.
+    beside: VecDeque<(Before, Frame)>,
+    beside_bytes: usize,
+    /// Among which of those who are woken it is.
+    pub(crate) enlisted: Option<WaitsFor>,
+    /// Whether its transport has taken all that there was.
+    pub(crate) waits: bool,
+}
+
+/// Where the next record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// The node has not followed the log up to where the client was, if that is in the log at all.
+    Ahead,
+    /// Older than what the node holds.
+    Backplane,
+    /// It has this number, or is one behind.
+    Window(u64),
+}
+
+impl Source {
+    /// Where what follows a position is.
+    fn of(position: Position, window: &Window) -> Self {
+        if position > window.head() {
+            Self::Ahead
+        } else if position < window.forgotten() {
+            Self::Backplane
+        } else {
+            Self::Window(window.number_behind(position))
+        }
+    }
+}
+
+/// What a stream is meant by, for records of some numbers.
+#[derive(Debug)]
+struct Interest {
+    target: Target,
+    from: u64,
+    until: u64,
+    /// The same in positions, for records that come from the backplane: behind this one, and up to that one.
+    behind: Position,
+    up_to: Option<Position>,
+}
+
+impl Interest {
+    /// What a stream is meant by from before it came.
+    fn lasting(target: Target) -> Self {
+        Self { target, from: 0, until: u64::MAX, behind: Position::ZERO, up_to: None }
+    }
+}
+
+/// How a step went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It goes on.
+    More,
+    /// There is nothing more: the stream is to be live.
+    Done,
+    /// What comes next is only to be had from the backplane, behind this position.
+    Backplane(Position),
+    /// The log has to move first.
+    Wait,
+}
+
+/// To whom, and in which words.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Recipient<'a> {
+    pub(crate) id: ClientId,
+    pub(crate) dialects: &'a Dialects,
+    pub(crate) dialect: DialectIndex,
+}
+
+impl Recipient<'_> {
+    fn gap(&self, gap: &Gap) -> Frame {
+        let event = gap.to_event();
+        self.dialects.encode(self.dialect, |dialect, out| dialect.event(&event, out))
+    }
+
+    fn frame<'a>(&self, except: &[ClientId], message: &'a Message) -> Option<&'a Frame> {
+        if except.contains(&self.id) {
+            return None;
+        }
+        Some(message.frame(self.dialects, self.dialect)).filter(|frame| !frame.is_empty())
+    }
+}
+
+impl Catching {
+    /// From a position that the log may hold.
+    pub(crate) fn from(given: Cursor, targets: impl IntoIterator<Item = Target>, window: &Window) -> Self {
+        let source = Source::of(given.position, window);
+        let interests = targets.into_iter().map(Interest::lasting);
+        let mut catching = Self {
+            gap: None,
+            source,
+            given,
+            interests: interests.collect(),
+            beside: VecDeque::new(),
+            beside_bytes: 0,
+            enlisted: None,
+            waits: false,
+        };
+        catching.find_place(window);
+        catching
+    }
+
+    /// Goes on before a position that is none of the log's, if the window tells.
+    fn find_place(&mut self, window: &Window) {
+        if let Some(before) =
+            window.before_stranger(self.given.position).filter(|_| self.source != Source::Ahead)
+        {
+            self.skip(
+                GapReason::Invalid,
+                Cursor::new(window.epoch().clone(), before),
+                window.number_behind(before),
+            );
+        }
+    }
+
+    /// From now on, with a gap before it.
+    pub(crate) fn behind(gap: Gap, targets: impl IntoIterator<Item = Target>, window: &Window) -> Self {
+        Self { gap: Some(gap), ..Self::from(window.head_cursor(), targets, window) }
+    }
+
+    /// Up to where everything was given.
+    pub(crate) fn given(&self) -> &Cursor {
+        &self.given
+    }
+
+    /// Whether its transport has taken all that there is, and waits for the log.
+    pub(crate) fn waits_for_log(&self) -> bool {
+        self.waits
+    }
+
+    pub(crate) fn join(&mut self, target: Target, window: &Window) {
+        let (from, behind) = (window.next(), window.head());
+        self.interests.push(Interest { from, behind, ..Interest::lasting(target) });
+    }
+
+    pub(crate) fn leave(&mut self, target: &Target, window: &Window) {
+        let open = self.interests.iter_mut().find(|it| it.until == u64::MAX && it.target == *target);
+        if let Some(interest) = open {
+            interest.until = window.next();
+            interest.up_to = Some(window.head());
+        }
+    }
+
+    /// How much waits that is not in the log, in frames and bytes.
+    pub(crate) fn beside(&self) -> (usize, usize) {
+        (self.beside.len(), self.beside_bytes)
+    }
+
+    /// Keeps an event that is not in the log until its turn.
+    pub(crate) fn push_beside(&mut self, before: Before, frame: Frame) {
+        self.beside_bytes += frame.len();
+        self.beside.push_back((before, frame));
+    }
+
+    /// The oldest event that is not in the log.
+    pub(crate) fn pop_beside(&mut self) -> Option<Frame> {
+        let (_, frame) = self.beside.pop_front()?;
+        self.beside_bytes -= frame.len();
+        Some(frame)
+    }
+
+    /// Gives the next records that the window holds. `synced`: whether the node has followed the log to its end since the client came;
+    /// `deep`: whether there is a backplane that may hold more than the window.
+    pub(crate) fn step(
+        &mut self,
+        window: &mut Window,
+        to: Recipient<'_>,
+        limit: Limit,
+        (synced, deep): (bool, bool),
+        out: &mut Frames,
+    ) -> (Step, Option<GapReason>) {
+        if self.given.epoch != *window.epoch() {
+            // It goes on where the streams do that are live. Positions of the old log say nothing about the new one.
+            let first = window.first();
+            self.interests.retain(|it| it.until > first);
+            self.interests.iter_mut().filter(|it| it.from <= first).for_each(|it| it.behind = Position::ZERO);
+            let beside = self.beside.iter_mut().filter(|(before, _)| before.number <= first);
+            beside.for_each(|(before, _)| before.behind = Position::ZERO);
+            self.skip(GapReason::Epoch, Cursor::new(window.epoch().clone(), window.forgotten()), first);
+        }
+        if self.source == Source::Ahead {
+            self.source = Source::of(self.given.position, window);
+            self.find_place(window);
+            if self.source == Source::Ahead && synced {
+                self.skip(GapReason::Future, window.head_cursor(), window.next());
+            }
+        }
+        let forgotten = self.given.position < window.forgotten();
+        match self.source {
+            Source::Window(next) if next < window.first() && forgotten && deep => {
+                self.source = Source::Backplane;
+            }
+            Source::Window(next) if next < window.first() && forgotten => self.skip_trimmed(window),
+            Source::Window(next) if next < window.first() => self.source = Source::Window(window.first()),
+            Source::Backplane if !forgotten => {
+                self.source = Source::Window(window.number_behind(self.given.position));
+            }
+            Source::Backplane if !deep => self.skip_trimmed(window),
+            _ => {}
+        }
+        let told = self.gap.take().map(|gap| {
+            // A dialect may have no words for it.
+            out.extend(Some(to.gap(&gap)).filter(|frame| !frame.is_empty()));
+            gap.reason
+        });
+        let step = match self.source {
+            Source::Ahead if out.is_empty() => Step::Wait,
+            Source::Backplane if out.is_empty() => Step::Backplane(self.given.position),
+            Source::Ahead | Source::Backplane => Step::More,
+            Source::Window(next) if !window.index(next) => Step::More,
+            Source::Window(next) => self.take(next, window, to, limit, out),
+        };
+        (step, told)
+    }
+
+    /// Gives what a part of the log that came from the backplane has for the stream, of what the window does not hold.
+    pub(crate) fn feed(
+        &mut self,
+        segment: &Segment,
+        window: &Window,
+        to: Recipient<'_>,
+        limit: Limit,
+        out: &mut Frames,
+    ) {
+        let epochs = [&segment.after.epoch, window.epoch()];
+        if epochs.iter().any(|epoch| **epoch != self.given.epoch) || self.source != Source::Backplane {
+            return;
+        }
+        // The window has what follows, whatever stood before it.
+        let end = segment.last.min(window.forgotten());
+        let given = self.given.position;
+        let numbers = self
+            .interests
+            .iter()
+            .map(|interest| segment.numbers(&interest.target, interest.behind.max(given), interest.up_to));
+        let mut merged = Merged::new(numbers);
+        let (mut bytes, mut looked_at) = (0, 0);
+        while let Some(number) = merged.next() {
+            let Some(record) = segment.get(number).filter(|record| record.position <= end) else { break };
+            let mut is_full = out.len() >= limit.frames || bytes >= limit.bytes;
+            while self.beside.front().is_some_and(|(before, _)| before.behind < record.position) && !is_full {
+                let frame = self.pop_beside();
+                bytes += frame.as_ref().map_or(0, Frame::len);
+                out.extend(frame);
+                is_full = out.len() >= limit.frames || bytes >= limit.bytes;
+            }
+            if is_full || looked_at >= STEP {
+                // What stands between is for others.
+                let before = number.checked_sub(1).and_then(|before| segment.get(before));
+                self.given.position = before.map_or(given, |before| before.position.max(given));
+                return;
+            }
+            looked_at += 1;
+            if let Some(frame) = to.frame(&record.except, &record.message) {
+                bytes += frame.len();
+                out.push(frame.clone());
+            }
+        }
+        self.given.position = given.max(end);
+    }
+
+    /// The backplane does not hold what follows: the stream goes on behind a gap.
+    pub(crate) fn lost(&mut self, reason: GapReason, to: Cursor) {
+        if to.position > self.given.position || to.epoch != self.given.epoch {
+            self.miss(reason, to);
+            self.source = Source::Backplane;
+        }
+    }
+
+    /// Goes on behind what cannot be read, if that comes next. The window has what it holds, whatever became of it elsewhere.
+    pub(crate) fn pass_over(&mut self, holes: &Holes, window: &Window) {
+        if self.source != Source::Backplane || self.given.epoch != *window.epoch() {
+            return;
+        }
+        if let Some(end) = holes.end_after(self.given.position) {
+            self.lost(GapReason::Damaged, Cursor::new(window.epoch().clone(), end.min(window.forgotten())));
+        }
+    }
+
+    fn skip_trimmed(&mut self, window: &Window) {
+        let to = Cursor::new(window.epoch().clone(), window.forgotten());
+        self.skip(GapReason::Trimmed, to, window.first());
+    }
+
+    fn skip(&mut self, reason: GapReason, to: Cursor, next: u64) {
+        self.miss(reason, to);
+        self.source = Source::Window(next);
+    }
+
+    fn miss(&mut self, reason: GapReason, to: Cursor) {
+        let gap = Gap::new(reason, Some(self.given.to_id()), to.clone());
+        self.gap = Some(match self.gap.take() {
+            Some(untold) => untold.and(gap),
+            None => gap,
+        });
+        self.given = to;
+    }
+
+    fn take(
+        &mut self,
+        from: u64,
+        window: &Window,
+        to: Recipient<'_>,
+        limit: Limit,
+        out: &mut Frames,
+    ) -> Step {
+        let mut next = from;
+        let mut bytes = 0;
+        let mut looked_at = 0;
+        loop {
+            let barrier = self.beside.front().map_or(u64::MAX, |(before, _)| before.number);
+            let mut given = self.given.position;
+            let mut merged = Merged::of(&self.interests, window, next, barrier);
+            let mut pause = None;
+            while let Some(number) = merged.next() {
+                if looked_at >= STEP || !has_room(limit, out, bytes) {
+                    pause = Some(number);
+                    break;
+                }
+                looked_at += 1;
+                next = number + 1;
+                let Some(record) = window.get(number) else { continue };
+                given = record.position;
+                if let Some(frame) = to.frame(record.except, record.message) {
+                    bytes += frame.len();
+                    out.push(frame.clone());
+                }
+            }
+            drop(merged);
+            self.given.position = given;
+            if let Some(number) = pause {
+                self.pause_before(number, window);
+                return Step::More;
+            }
+            if !self.beside.is_empty() && !has_room(limit, out, bytes) {
+                self.source = Source::Window(next);
+                return Step::More;
+            }
+            let Some(frame) = self.pop_beside() else {
+                self.source = Source::Window(window.next());
+                self.given = window.head_cursor();
+                return Step::Done;
+            };
+            bytes += frame.len();
+            out.push(frame);
+        }
+    }
+
+    fn pause_before(&mut self, number: u64, window: &Window) {
+        self.source = Source::Window(number);
+        if let Some(before) = number.checked_sub(1).and_then(|before| window.position(before)) {
+            self.given.position = before;
+        }
+    }
+}
+
+fn has_room(limit: Limit, out: &Frames, bytes: usize) -> bool {
+    out.is_empty() || (out.len() < limit.frames && bytes < limit.bytes)
+}
+
+/// The numbers of all records that a stream is meant by, in order. A record has one target, so none comes twice.
+struct Merged<I> {
+    heads: SmallVec<[(u64, I); 4]>,
+}
+
+impl Merged<()> {
+    fn of<'a>(
+        interests: &'a [Interest],
+        window: &'a Window,
+        from: u64,
+        barrier: u64,
+    ) -> Merged<impl Iterator<Item = u64> + use<'a>> {
+        let numbers = interests.iter().map(|interest| {
+            let (from, until) = (from.max(interest.from), interest.until.min(barrier));
+            window.numbers(&interest.target, from, until)
+        });
+        Merged::new(numbers)
+    }
+}
+
+impl<I: Iterator<Item = u64>> Merged<I> {
+    fn new(numbers: impl Iterator<Item = I>) -> Self {
+        Self { heads: numbers.filter_map(|mut numbers| Some((numbers.next()?, numbers))).collect() }
+    }
+
+    fn next(&mut self) -> Option<u64> {
+        let lowest = (0..self.heads.len()).min_by_key(|at| self.heads[*at].0)?;
+        let (number, numbers) = &mut self.heads[lowest];
+        match numbers.next() {
+            Some(next) => Some(std::mem::replace(number, next)),
+            None => Some(self.heads.swap_remove(lowest).0),
+        }
+    }
+}
+
+/// How many of the frames are published events that are in no log: lost for good if they are dropped.
+pub(crate) fn unlogged_in<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> usize {
+    frames.into_iter().filter(|frame| frame.kind() == Kind::Event && frame.place().is_none()).count()
+}

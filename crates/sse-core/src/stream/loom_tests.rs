@@ -1,0 +1,232 @@
+//! Every interleaving of a queue's producer, its consumer, and what ends it.
+//!
+//! A wake-up that is lost leaves a thread waiting for ever, which loom reports as a deadlock.
+
+use std::{
+    sync::Arc,
+    task::{Poll, Wake, Waker},
+};
+
+use loom::{
+    sync::{Condvar, Mutex},
+    thread,
+};
+
+use crate::{
+    clock::Millis,
+    dialect::{farewell::Farewell, reason::Reason},
+    event::Event,
+    stream::{
+        backlog::Limit,
+        overflow::Overflow,
+        queue::{Batch, Bounds, Pushed, Queue},
+    },
+};
+
+const BOUNDS: Bounds = Bounds { frames: 8, bytes: 1024 };
+const LIMIT: Limit = Limit { frames: 8, bytes: 1024 };
+
+/// Lets a thread wait to be woken.
+struct Bell {
+    rung: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Bell {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { rung: Mutex::new(false), changed: Condvar::new() })
+    }
+
+    fn wait(&self) {
+        let mut rung = self.rung.lock().unwrap();
+        while !*rung {
+            rung = self.changed.wait(rung).unwrap();
+        }
+        *rung = false;
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        *self.rung.lock().unwrap() = true;
+        self.changed.notify_one();
+    }
+}
+
+fn queue() -> Arc<Queue> {
+    Arc::new(Queue::new(0, Millis::default()))
+}
+
+/// Pushes an event and wakes as the manager does: once no lock is held. `true` if it was queued.
+fn push(queue: &Queue, text: &str) -> bool {
+    let frame = Event::text(text).into_frame();
+    let pushed = queue.lock().push(&frame, BOUNDS, Overflow::Disconnect, Millis::default());
+    match pushed {
+        Pushed::Queued { wake, .. } => {
+            wake.into_iter().for_each(Waker::wake);
+            true
+        }
+        Pushed::Full => panic!("it has room"),
+        Pushed::Closed => false,
+    }
+}
+
+fn end(queue: &Queue, reason: Reason) {
+    let wakers = queue.lock().end(Farewell::new(reason));
+    wakers.for_each(Waker::wake);
+}
+
+fn poll(queue: &Queue, waker: &Waker, batch: &mut Batch) -> Poll<bool> {
+    queue.poll_take(waker, LIMIT, Millis::default, batch)
+}
+
+/// What a transport takes until it has so many events, or the end; with the reason of the farewell.
+fn consume(queue: &Queue, most: usize) -> (Vec<String>, Option<Reason>) {
+    let bell = Bell::new();
+    let waker = Waker::from(Arc::clone(&bell));
+    let (mut texts, mut reason) = (Vec::new(), None);
+    while texts.len() < most {
+        let mut batch = Batch::default();
+        match poll(queue, &waker, &mut batch) {
+            Poll::Pending => bell.wait(),
+            Poll::Ready(false) => break,
+            Poll::Ready(true) => {
+                assert!(!batch.frames.is_empty() || batch.farewell.is_some(), "ready with nothing");
+                let text = |bytes: &[u8]| String::from_utf8(bytes[6..bytes.len() - 2].to_vec()).unwrap();
+                texts.extend(batch.frames.iter().map(|frame| text(frame.as_event())));
+                reason = batch.farewell.map(|farewell| farewell.reason).or(reason);
+            }
+        }
+    }
+    (texts, reason)
+}
+
+#[test]
+fn no_event_is_lost_between_push_and_poll() {
+    loom::model(|| {
+        let queue = queue();
+        let producer = thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || {
+                assert!(push(&queue, "a"));
+                assert!(push(&queue, "b"));
+            }
+        });
+        let (texts, reason) = consume(&queue, 2);
+        assert_eq!((texts, reason), (vec!["a".to_owned(), "b".to_owned()], None));
+        producer.join().unwrap();
+    });
+}
+
+#[test]
+fn two_producers_wake_one_consumer() {
+    loom::model(|| {
+        let queue = queue();
+        let producers = ["a", "b"].map(|text| {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || assert!(push(&queue, text)))
+        });
+        let (mut texts, _) = consume(&queue, 2);
+        texts.sort_unstable();
+        assert_eq!(texts, ["a", "b"]);
+        producers.into_iter().for_each(|producer| producer.join().unwrap());
+    });
+}
+
+#[test]
+fn an_end_comes_after_what_was_queued_and_wakes() {
+    loom::model(|| {
+        let queue = queue();
+        let pusher = thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || push(&queue, "a")
+        });
+        let ender = thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || end(&queue, Reason::Kicked)
+        });
+        let (texts, reason) = consume(&queue, usize::MAX);
+        assert_eq!(reason, Some(Reason::Kicked));
+        let queued = pusher.join().unwrap();
+        assert_eq!(texts, if queued { vec!["a"] } else { vec![] }, "taken exactly if it was queued");
+        ender.join().unwrap();
+    });
+}
+
+#[test]
+fn whoever_waits_for_the_end_learns_of_it() {
+    loom::model(|| {
+        let queue = queue();
+        let watcher = thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || {
+                let bell = Bell::new();
+                let waker = Waker::from(Arc::clone(&bell));
+                let mut key = None;
+                loop {
+                    match queue.poll_ending(&mut key, &waker) {
+                        Poll::Ready(reason) => return reason,
+                        Poll::Pending => bell.wait(),
+                    }
+                }
+            }
+        });
+        let ender = thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || end(&queue, Reason::Shutdown)
+        });
+        let closed = queue.close().expect("nobody closed it before");
+        closed.wake.into_iter().for_each(Waker::wake);
+        assert!(matches!(closed.reason, Reason::ClientLeft | Reason::Shutdown));
+        assert_eq!(watcher.join().unwrap(), closed.reason, "one reason, whoever was first");
+        ender.join().unwrap();
+    });
+}
+
+#[test]
+fn nothing_stays_in_a_queue_that_was_closed() {
+    loom::model(|| {
+        let queue = queue();
+        let producer = thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || (push(&queue, "a"), push(&queue, "b"))
+        });
+        queue.close();
+        let (first, second) = producer.join().unwrap();
+        assert!(first || !second, "closed once is closed");
+        assert_eq!(queue.lock().waiting(), 0);
+        assert_eq!(poll(&queue, Waker::noop(), &mut Batch::default()), Poll::Ready(false));
+    });
+}
+
+#[test]
+fn a_stream_is_released_once_by_its_transport_or_by_its_manager() {
+    loom::model(|| {
+        let queue = queue();
+        push(&queue, "a");
+        end(&queue, Reason::Stalled);
+        let manager = thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || queue.abandon().map(|closed| closed.reason)
+        });
+        let transport = queue.close().map(|closed| closed.reason);
+        let manager = manager.join().unwrap();
+        assert_eq!(transport.xor(manager), Some(Reason::Stalled));
+        assert_eq!(queue.lock().waiting(), 0);
+    });
+}
+
+#[test]
+fn a_transport_that_moves_to_another_task_is_woken_there() {
+    loom::model(|| {
+        let queue = queue();
+        // Registered by a task that is no more.
+        assert_eq!(poll(&queue, Waker::noop(), &mut Batch::default()), Poll::Pending);
+        let producer = thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || push(&queue, "a")
+        });
+        assert_eq!(consume(&queue, 1).0, ["a"]);
+        assert!(producer.join().unwrap());
+    });
+}
