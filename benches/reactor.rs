@@ -20,7 +20,7 @@ use benches::{
     scale::Scale,
 };
 use sse_core::{Event, EventType, Manager, Target};
-use sse_reactor::bench::Bookkeeping;
+use sse_reactor::bench_support::Bookkeeping;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 use crate::population::{Population, user};

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sse_core::{Access, Caller, Target, Topic};
 
-use crate::pattern::{PatternError, TopicPattern, claim};
+use crate::topic_pattern::{PatternError, TopicPattern, claim};
 
 /// What a caller may do, by its claims: the same for live streams, for replay and for management.
 ///

@@ -1,13 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod authentication;
 mod claims_access;
 mod denial;
-mod gate;
-mod pattern;
-mod proxies;
+mod topic_pattern;
+mod trusted_proxies;
 
+pub use authentication::{Gate, caller};
 pub use claims_access::ClaimsAccess;
 pub use denial::Denial;
-pub use gate::{Gate, caller};
-pub use pattern::{PatternError, TopicPattern};
-pub use proxies::{Proxies, ProxyError, ProxyHeader};
+pub use topic_pattern::{PatternError, TopicPattern};
+pub use trusted_proxies::{Proxies, ProxyError, ProxyHeader};

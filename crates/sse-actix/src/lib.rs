@@ -1,26 +1,26 @@
 #![doc = include_str!("../README.md")]
 
 #[cfg(feature = "access")]
-mod admit;
+mod authenticate;
 mod body;
 #[cfg(feature = "browser")]
 mod browser;
-mod connection;
-mod events;
+mod event_stream;
 mod extract;
+mod on_connect;
 mod response;
 mod serve;
-mod stop;
+mod shutdown_signal;
 #[cfg(feature = "trpc")]
 mod trpc;
 
 #[cfg(feature = "access")]
-pub use admit::{admit, view};
+pub use authenticate::{admit, view};
 #[cfg(feature = "browser")]
 pub use browser::{browser, files};
-pub use connection::prepare;
-pub use events::{SseEvents, events};
+pub use event_stream::{SseEvents, events};
 pub use extract::SseHandshake;
+pub use on_connect::prepare;
 pub use response::{Refusal, SseResponse};
 pub use serve::{Serve, serve};
 pub use sse_socket::SocketOptions;

@@ -14,7 +14,7 @@ use sse_core::{Refused, STREAM_HEADERS, Session};
 
 use crate::{
     body::{HeadersOnly, SessionBody},
-    connection,
+    on_connect,
 };
 
 /// Answers with a stream.
@@ -38,7 +38,7 @@ impl Responder for SseResponse {
 
 /// The answer that carries a stream.
 pub(crate) fn stream(request: &HttpRequest, body: impl MessageBody + 'static) -> HttpResponse {
-    connection::warn_unless_prepared(request);
+    on_connect::warn_unless_prepared(request);
     let mut response = HttpResponse::Ok();
     for header in STREAM_HEADERS {
         response.insert_header(header);

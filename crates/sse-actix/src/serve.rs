@@ -21,7 +21,7 @@ use sse_socket::SocketOptions;
 use tokio::{task::JoinSet, time::sleep};
 use tracing::{info, warn};
 
-use crate::{connection::prepare, stop::Signals};
+use crate::{on_connect::prepare, shutdown_signal::Signals};
 
 /// Workers that were stopped at the deadline drop their connections within this time.
 const DROPPING: Duration = Duration::from_secs(1);

@@ -7,12 +7,10 @@ use subtle::ConstantTimeEq as _;
 
 use crate::{
     authenticator::Authenticator,
-    bearer,
     error::AuthError,
     identity::{Credential, Identity},
-    key::is_key_text,
-    key_error::KeyError,
-    request::RequestView,
+    jwt::{key::is_key_text, key_error::KeyError},
+    request::{RequestView, bearer},
 };
 
 /// 128 bits in hexadecimal digits.

@@ -4,7 +4,7 @@ use std::{error::Error, sync::Arc};
 
 use thiserror::Error;
 
-use crate::{refusal::Refusal, remote_jwks::JwksError};
+use crate::{jwt::remote_jwks::JwksError, rejection::Refusal};
 
 /// An error of the app's own code, such as that of its database.
 pub type BoxError = Box<dyn Error + Send + Sync>;

@@ -1,25 +1,35 @@
 //! Signed tokens (JWT, RFC 7519), in `Authorization: Bearer` or a cookie.
 
+pub(crate) mod algorithm;
+pub(crate) mod base64url;
+pub(crate) mod builder;
+pub(crate) mod fetch;
+pub(crate) mod header;
+#[cfg(feature = "jwks-http")]
+pub(crate) mod http_fetch;
+pub(crate) mod jwks;
+pub(crate) mod key;
+pub(crate) mod key_error;
+pub(crate) mod remote_jwks;
+pub(crate) mod remote_jwks_builder;
+pub(crate) mod signature;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use crate::{
-    algorithm::Algorithm,
     authenticator::Authenticator,
-    base64,
-    candidates::Candidates,
     claims::{self, Times},
     clock::Clock,
     error::{AuthError, ClaimProblem},
-    header::Header,
     identity::{Credential, Identity},
-    jwks::Jwks,
-    jwt_builder::JwtBuilder,
-    key::Key,
-    remote_jwks::RemoteJwks,
-    request::RequestView,
+    jwt::{
+        algorithm::Algorithm, builder::JwtBuilder, header::Header, jwks::Jwks, key::Key,
+        remote_jwks::RemoteJwks,
+    },
+    request::{RequestView, candidates::Candidates},
     verdict::Verdict,
 };
 
@@ -64,7 +74,7 @@ impl Jwt {
         }
         let jws = Jws::parse(token)?;
         self.verify(&jws).await?;
-        let claims = claims::decode(&base64::decode(jws.payload)?)?;
+        let claims = claims::decode(&base64url::decode(jws.payload)?)?;
         let expires_at = self.times.check(&claims, self.clock.unix())?;
         self.check_parties(&claims)?;
         let identity = Identity::new(claims::user(&claims)?, credential).expires_at(expires_at);
@@ -115,7 +125,7 @@ impl<'a> Jws<'a> {
         let header = Header::decode(header)?;
         let algorithm = header.algorithm.parse()?;
         check_type(&header)?;
-        Ok(Self { kid: header.kid, algorithm, message, payload, signature: base64::decode(signature)? })
+        Ok(Self { kid: header.kid, algorithm, message, payload, signature: base64url::decode(signature)? })
     }
 
     fn verify(&self, keys: &Jwks) -> Result<(), AuthError> {

@@ -1,21 +1,21 @@
 //! Sessions of NextAuth v4 and Auth.js v5 that live in an encrypted cookie (strategy `jwt`, their default).
 
+pub(crate) mod builder;
+pub(crate) mod jwe;
+pub(crate) mod key_derivation;
+
 use std::{borrow::Cow, sync::Arc};
 
 use async_trait::async_trait;
 
 use crate::{
     authenticator::Authenticator,
-    candidates::Candidates,
-    chunks,
     claims::{self, Times},
     clock::Clock,
     error::AuthError,
     identity::{Credential, Identity},
-    jwe::{self, Jwe},
-    next_auth_builder::NextAuthBuilder,
-    request::RequestView,
-    session_keys::SessionKey,
+    next_auth::{builder::NextAuthBuilder, jwe::Jwe, key_derivation::SessionKey},
+    request::{RequestView, candidates::Candidates, chunks},
     verdict::Verdict,
 };
 

@@ -1,8 +1,14 @@
 //! A request, as far as authentication looks at it.
 
+pub(crate) mod bearer;
+pub(crate) mod candidates;
+pub(crate) mod chunks;
+pub(crate) mod cookies;
+pub(crate) mod redact;
+
 use std::{borrow::Cow, fmt};
 
-use crate::{bearer, cookies::Cookies, error::AuthError, own_origin::OwnOrigin};
+use crate::{error::AuthError, own_origin::OwnOrigin, request::cookies::Cookies};
 
 /// What authentication sees of a request, in no framework's terms: method, query and headers.
 ///

@@ -1,5 +1,7 @@
 //! One-time tickets for `EventSource`, which cannot send headers.
 
+pub(crate) mod builder;
+
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     fmt,
@@ -15,14 +17,13 @@ use zeroize::Zeroizing;
 
 use crate::{
     authenticator::Authenticator,
-    base64,
-    candidates::Candidates,
     claims,
     clock::Clock,
     error::AuthError,
     identity::{Credential, Identity},
-    request::RequestView,
-    tickets_builder::TicketsBuilder,
+    jwt::base64url,
+    request::{RequestView, candidates::Candidates},
+    tickets::builder::TicketsBuilder,
     verdict::Verdict,
 };
 
@@ -134,7 +135,7 @@ impl Tickets {
             return Err(TicketError::Expired);
         }
         let bytes = Zeroizing::new(rand::random::<[u8; BYTES]>());
-        let text = Zeroizing::new(base64::encode(&*bytes));
+        let text = Zeroizing::new(base64url::encode(&*bytes));
         let mut identity = Identity { credential: Credential::Ticket, ..identity.clone() };
         if let Some(login) =
             claims::login(&identity.claims).filter(|_| identity.login.is_none()).map(str::to_owned)

@@ -1,10 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 #[cfg(feature = "access")]
-mod admit;
+mod authenticate;
 #[cfg(feature = "browser")]
 mod browser;
-mod events;
+mod event_stream;
 mod extract;
 mod response;
 mod serve;
@@ -12,10 +12,10 @@ mod serve;
 mod trpc;
 
 #[cfg(feature = "access")]
-pub use admit::admit;
+pub use authenticate::admit;
 #[cfg(feature = "browser")]
 pub use browser::{browser, files};
-pub use events::events;
+pub use event_stream::events;
 pub use extract::SseHandshake;
 pub use response::{Refusal, SseResponse};
 pub use serve::{Serve, serve};

@@ -1,9 +1,9 @@
 #![doc = include_str!("../README.md")]
 
-mod answer;
-mod client;
-mod files;
+mod client_files;
+mod response;
+mod static_files;
 
-pub use answer::{Answer, Request};
-pub use client::CLIENT;
-pub use files::{File, Files};
+pub use client_files::CLIENT;
+pub use response::{Answer, Request};
+pub use static_files::{File, Files};

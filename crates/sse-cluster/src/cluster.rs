@@ -11,8 +11,14 @@ use tokio::{
 use tracing::{debug, error};
 
 use crate::{
-    answers, config::ClusterConfig, hooks, lease, listener::Listener, node_id::NodeId, shared,
-    shared::Shared, speaker::Speaker, wire::Body,
+    announcer::Speaker,
+    config::ClusterConfig,
+    hooks, lease,
+    listener::Listener,
+    messages::Body,
+    node_id::NodeId,
+    responder,
+    shared::{self, Shared},
 };
 
 /// All nodes on one backplane: who is connected to any of them, and what is to be done there. A clone is cheap and the same node.
@@ -43,7 +49,7 @@ impl Cluster {
         if manager.backplane().is_none() && config.hooks.is_none() {
             return Self::alone(manager);
         }
-        let (asked, asking) = mpsc::channel(answers::WAITING);
+        let (asked, asking) = mpsc::channel(responder::WAITING);
         let shared = Arc::new(Shared::new(manager.clone(), config, asked));
         manager.on_signal(Arc::new(Listener(Arc::downgrade(&shared))));
         manager.follow();
@@ -101,7 +107,7 @@ impl fmt::Debug for Cluster {
 
 async fn run(
     shared: Arc<Shared>,
-    asking: mpsc::Receiver<answers::Asked>,
+    asking: mpsc::Receiver<responder::Asked>,
     mut stopping: watch::Receiver<bool>,
     stopped: watch::Sender<bool>,
 ) {
@@ -114,7 +120,7 @@ async fn run(
     if let Some(backplane) = shared.manager.backplane() {
         tasks.spawn(lease::hold(Arc::clone(&shared), Arc::clone(backplane)));
         tasks.spawn(shared::ask_lost(Arc::clone(&shared)));
-        tasks.spawn(answers::give(Arc::clone(&shared), asking));
+        tasks.spawn(responder::give(Arc::clone(&shared), asking));
     }
     loop {
         tokio::select! {

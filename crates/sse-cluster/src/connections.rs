@@ -8,8 +8,8 @@ use thiserror::Error;
 
 use crate::{
     cluster::Cluster,
+    messages::{Answer, Question},
     node_id::NodeId,
-    wire::{Answer, Question},
 };
 
 /// Which streams a listing of all nodes shows, and how many at once.

@@ -6,8 +6,8 @@ use sse_core::{Absentee, Disconnect, Target};
 
 use crate::{
     cluster::Cluster,
+    messages::{Answer, Question},
     node_id::NodeId,
-    wire::{Answer, Question},
 };
 
 /// What a disconnect has done on all nodes.

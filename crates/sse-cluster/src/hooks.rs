@@ -13,7 +13,7 @@ use tokio::{
 };
 use tracing::error;
 
-use crate::{crowd::News, shared::Shared};
+use crate::{presence::News, shared::Shared};
 
 /// What an app hears of its users.
 ///

@@ -7,9 +7,9 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use crate::{
+    messages::{self, Summary},
     node_id::NodeId,
     shared::Shared,
-    wire::{self, Summary},
 };
 
 /// Holds this node's lease, and looks at the others'.
@@ -55,7 +55,7 @@ async fn within<T>(
 }
 
 async fn look(shared: &Shared, backplane: &dyn Backplane) -> Result<(), BackplaneError> {
-    let payload = wire::write(&summary(shared));
+    let payload = messages::write(&summary(shared));
     let lease = Lease { node: shared.me.to_string().into(), payload };
     backplane.hold_lease(lease, shared.config.term).await?;
     let leases = backplane.leases().await?;
@@ -78,7 +78,7 @@ fn summary(shared: &Shared) -> Summary {
 
 fn read(lease: &Lease) -> Option<(NodeId, Summary)> {
     let id = lease.node.parse().ok()?;
-    match wire::read(&lease.payload)? {
+    match messages::read(&lease.payload)? {
         Ok(summary) => Some((id, summary)),
         Err(error) => {
             warn!(node = %id, %error, "a node's lease cannot be read");

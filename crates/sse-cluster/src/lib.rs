@@ -1,10 +1,10 @@
 #![doc = include_str!("../README.md")]
 
-mod answers;
+mod announcer;
 mod cluster;
 mod config;
+mod connection;
 mod connections;
-mod crowd;
 mod disconnect;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -12,24 +12,24 @@ pub mod fuzzing;
 mod hooks;
 mod lease;
 mod listener;
+mod membership;
+mod messages;
 mod node;
 mod node_id;
-mod questions;
+mod presence;
 mod reach;
-mod sharded;
+mod requests;
+mod responder;
+mod sharded_map;
 mod shared;
-mod speaker;
-mod state;
 mod stats;
-mod streams;
-mod wire;
 
 pub use cluster::Cluster;
 pub use config::ClusterConfig;
+pub use connection::Found;
 pub use connections::{ClusterConnection, ClusterCursor, ClusterCursorError, ClusterPage, ClusterQuery};
 pub use disconnect::Disconnected;
 pub use hooks::PresenceHooks;
 pub use node_id::{NodeId, NodeIdError};
 pub use reach::Reach;
 pub use stats::{ClusterStats, NodeStats};
-pub use streams::Found;

@@ -7,9 +7,9 @@ use sse_core::SignalHandler;
 use tracing::warn;
 
 use crate::{
-    answers::Asked,
+    messages::{self, Body, Message},
+    responder::Asked,
     shared::Shared,
-    wire::{self, Body, Message},
 };
 
 /// Hears what other nodes say, as long as the cluster lives.
@@ -18,7 +18,7 @@ pub(crate) struct Listener(pub(crate) Weak<Shared>);
 impl SignalHandler for Listener {
     fn signalled(&self, payload: Bytes) {
         let Some(shared) = self.0.upgrade() else { return };
-        match wire::read::<Message>(&payload) {
+        match messages::read::<Message>(&payload) {
             // Signals are for the app's own use as well.
             None => {}
             Some(Ok(message)) if message.from == shared.me => {}

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::{
-    sharded::{SHARDS, Sharded},
-    wire::{Part, Report, Summary},
+    messages::{Part, Report, Summary},
+    sharded_map::{SHARDS, Sharded},
 };
 
 /// What is known of one node.

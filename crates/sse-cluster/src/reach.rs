@@ -4,7 +4,7 @@ use sse_core::Target;
 
 use crate::{
     cluster::Cluster,
-    wire::{Answer, Question},
+    messages::{Answer, Question},
 };
 
 /// How many streams there are in a target, on all nodes.

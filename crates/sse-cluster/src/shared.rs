@@ -18,13 +18,13 @@ use tokio::{
 use tracing::warn;
 
 use crate::{
-    answers::Asked,
     config::ClusterConfig,
-    crowd::News,
+    membership::{State, Then},
+    messages::{self, Body, Message, Report},
     node_id::NodeId,
-    questions::Questions,
-    state::{State, Then},
-    wire::{self, Body, Message, Report},
+    presence::News,
+    requests::Questions,
+    responder::Asked,
 };
 
 /// So many that are to be kept away may wait for the next report; beyond it all of them are listed anew.
@@ -84,7 +84,7 @@ impl Shared {
 
     /// Says something to all nodes.
     pub(crate) async fn say(&self, body: Body) -> Result<(), BackplaneError> {
-        self.manager.signal(&wire::write(&Message { from: self.me, body })).await
+        self.manager.signal(&messages::write(&Message { from: self.me, body })).await
     }
 
     /// Who is connected to a node.

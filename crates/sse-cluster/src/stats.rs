@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc, time::Duration};
 use sse_core::UserId;
 use tokio::task::yield_now;
 
-use crate::{cluster::Cluster, node::Node, node_id::NodeId, sharded::SHARDS};
+use crate::{cluster::Cluster, node::Node, node_id::NodeId, sharded_map::SHARDS};
 
 /// Numbers about a cluster: this node's of now, the others' as they last reported them.
 #[derive(Debug, Clone, PartialEq, Eq)]

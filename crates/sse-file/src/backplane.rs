@@ -15,12 +15,12 @@ use sse_core::{
 use tokio::{sync::oneshot, task, time::timeout};
 
 use crate::{
+    append_queue::{NoPlace, Pending, Queue},
     config::FileConfig,
     directory::Directory,
     error::OpenError,
     log::{Log, PATIENCE, closed},
-    medium::{OpenMedium, open_file},
-    queue::{NoPlace, Pending, Queue},
+    storage::{OpenMedium, open_file},
     tail::FileTail,
     writer,
 };

@@ -1,25 +1,25 @@
 #![doc = include_str!("../README.md")]
 
+mod append_queue;
 mod backplane;
+mod batch_error;
 mod config;
 mod directory;
 mod end;
 mod error;
-mod failure;
 #[cfg(test)]
-mod faults;
+mod fault_tests;
 mod index;
 mod key_files;
 mod log;
-mod medium;
-mod meta;
-mod page;
-mod queue;
+mod metadata;
+mod page_builder;
 mod record;
 mod recovery;
 mod retention;
 mod runs;
 mod segment;
+mod storage;
 mod tail;
 mod writer;
 

@@ -18,7 +18,7 @@ use tracing::error;
 
 use crate::{
     error::ReadError,
-    page::PageBuilder,
+    page_builder::PageBuilder,
     record::Seal,
     runs::{Found, Runs},
     segment::{Reading, Segment, Unreadable},

@@ -21,7 +21,7 @@ use crate::{
     error::{Damage, OpenError, ReadError},
     index::Index,
     key_files::KeyFiles,
-    meta::{Left, META, Meta, boot},
+    metadata::{Left, META, Meta, boot},
     record::{Flaw, Record, Seal},
     runs::Runs,
     segment::{Content, HEADER_BYTES, Header, Scan, Segment, scan},

@@ -16,7 +16,7 @@ use sse_core::Entry;
 use crate::{
     error::{Damage, ReadError},
     index::Index,
-    page::PageBuilder,
+    page_builder::PageBuilder,
     record::{Flaw, HEAD_BYTES, MARKER, Record, Records, Seal, body_length},
     runs::Runs,
 };

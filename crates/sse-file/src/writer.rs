@@ -12,20 +12,20 @@ use sse_core::{Appended, Cursor, Entry, KeysFull, ReadLimit, RecentKeys, unix_ms
 use tracing::{debug, error, warn};
 
 use crate::{
+    append_queue::{Pending, Queue, Work},
+    batch_error::{Failure, fail},
     config::{FileConfig, SyncPolicy},
     directory::Directory,
     end::EndMark,
     error::OpenError,
-    failure::{Failure, fail},
     key_files::KeyFiles,
     log::Log,
-    medium::{Medium, OpenMedium},
-    meta::{Left, META, Meta},
-    queue::{Pending, Queue, Work},
+    metadata::{Left, META, Meta},
     record::Record,
     recovery::{Recovered, empty, index_step, recover},
     retention::{LogSize, is_older, is_over},
     segment::{HEADER_BYTES, Header, Segment},
+    storage::{Medium, OpenMedium},
 };
 
 /// Written and synced at once.

@@ -1,5 +1,19 @@
 //! The hub's routes.
 
+pub(crate) mod access_log;
+pub(crate) mod auth_layer;
+pub(crate) mod auth_log;
+pub(crate) mod cors;
+pub(crate) mod demo_auth;
+pub(crate) mod demo_page;
+pub(crate) mod health;
+pub(crate) mod hosts;
+pub(crate) mod metrics;
+pub(crate) mod rate_limit;
+pub(crate) mod rate_limits;
+pub(crate) mod secured;
+pub(crate) mod shares;
+
 use std::sync::Arc;
 
 use axum::{
@@ -15,13 +29,7 @@ use sse_core::Manager;
 use sse_metrics::Metrics;
 use sse_trpc::Management;
 
-use crate::{
-    auth_log,
-    configured::Configured,
-    cors, guard, health,
-    hosts::{self, Hosts},
-    metrics, page, requests, visitor,
-};
+use crate::app::{hosts::Hosts, secured::Configured};
 
 /// The hub's routes in demo mode, where visitors name themselves: for programs, and for pages of the hub and of these origins.
 pub(crate) fn demo(
@@ -32,20 +40,20 @@ pub(crate) fn demo(
     hosts: Hosts,
 ) -> Router {
     let metrics = get(metrics::scrape).with_state(metrics);
-    let identified = from_fn_with_state(manager.clone(), visitor::identify);
+    let identified = from_fn_with_state(manager.clone(), demo_auth::identify);
     let cors = (origins.iter().next().is_some()).then(|| cors::layer(&origins));
     let api = Router::new()
         .route("/api/sse", any(visitor_stream))
         .with_state(manager.clone())
         .route("/metrics", metrics)
         .nest("/api/trpc", sse_axum::trpc(management).layer(identified))
-        .layer(from_fn_with_state(Arc::new(origins), visitor::check_page));
+        .layer(from_fn_with_state(Arc::new(origins), demo_auth::check_page));
     let api = match cors {
         Some(cors) => api.layer(cors),
         None => api,
     };
     let routes = open_to_all().with_state(manager).merge(api);
-    named(routes, hosts).layer(from_fn(requests::log))
+    named(routes, hosts).layer(from_fn(access_log::log))
 }
 
 /// The same routes, for the names of the hub alone.
@@ -69,29 +77,29 @@ pub(crate) fn configured(
     let metrics = get(metrics::scrape).with_state(metrics);
     let metrics = Router::new().route("/metrics", metrics);
     let streams = Router::new().route("/api/sse", any(stream)).with_state(manager.clone());
-    let calls = from_fn_with_state(Arc::clone(&configured), guard::calls);
+    let calls = from_fn_with_state(Arc::clone(&configured), auth_layer::calls);
     // What CORS asks for beforehand is asked without credentials, so it comes before who asks.
     let streams =
-        streams.layer(from_fn_with_state(Arc::clone(&configured), guard::streams)).layer(cors.clone());
+        streams.layer(from_fn_with_state(Arc::clone(&configured), auth_layer::streams)).layer(cors.clone());
     let management = sse_axum::trpc(management).layer(calls.clone()).layer(cors);
-    let metrics = metrics.layer(from_fn_with_state(manager.clone(), guard::managers)).layer(calls);
+    let metrics = metrics.layer(from_fn_with_state(manager.clone(), auth_layer::managers)).layer(calls);
     let routes = open_to_all()
         .with_state(manager)
         .merge(streams)
         .merge(metrics)
         .nest("/api/trpc", management)
-        .layer(from_fn_with_state(configured, guard::locate));
-    named(routes, hosts).layer(from_fn(requests::log))
+        .layer(from_fn_with_state(configured, auth_layer::locate));
+    named(routes, hosts).layer(from_fn(access_log::log))
 }
 
 /// What is there for whoever asks: nothing of it tells who is connected, or what is sent.
 fn open_to_all() -> Router<Manager> {
     Router::new()
-        .route("/", get(page::to_page))
+        .route("/", get(demo_page::to_page))
         .route("/favicon.ico", get(StatusCode::NO_CONTENT))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
-        .merge(page::page())
+        .merge(demo_page::page())
         .nest("/sse", sse_axum::browser())
 }
 
@@ -101,7 +109,7 @@ async fn visitor_stream(
     RawQuery(query): RawQuery,
     handshake: SseHandshake,
 ) -> Result<SseResponse, Refusal> {
-    let handshake = match visitor::name(query.as_deref()) {
+    let handshake = match demo_auth::name(query.as_deref()) {
         Some(name) => handshake.user(name),
         None => handshake,
     };

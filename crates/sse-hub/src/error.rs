@@ -8,7 +8,7 @@ use std::{
 
 use thiserror::Error;
 
-use crate::logs::Outputs;
+use crate::server::logs::Outputs;
 
 /// Why the hub did not start, or ended.
 #[derive(Debug, Error)]

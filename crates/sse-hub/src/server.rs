@@ -1,5 +1,15 @@
 //! Listening, serving, and ending.
 
+pub(crate) mod backplane;
+pub(crate) mod broker_tls;
+pub(crate) mod logs;
+pub(crate) mod open_files;
+pub(crate) mod output;
+pub(crate) mod reload;
+pub(crate) mod run;
+pub(crate) mod signals;
+pub(crate) mod tls;
+
 use std::{
     future::Future,
     io,
@@ -23,17 +33,16 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
-    app,
-    backplane::Opened,
-    configured::Configured,
+    app::{self, demo_page, hosts::Hosts, metrics, secured::Configured},
     error::Error,
-    hosts::Hosts,
-    logs::{AUTH, Outputs},
-    metrics, page,
-    reload::Reload,
+    server::{
+        backplane::Opened,
+        logs::{AUTH, Outputs},
+        reload::Reload,
+        signals::{Ending, Request, Signals},
+        tls::Tls,
+    },
     settings::Settings,
-    signals::{Ending, Request, Signals},
-    tls::Tls,
 };
 
 /// Connections that may wait to be accepted; the system may allow fewer.
@@ -177,7 +186,7 @@ fn announce(listener: &TcpListener, is_encrypted: bool) {
     let scheme = if is_encrypted { "https" } else { "http" };
     match (listener.local_addr(), Outputs::get()) {
         (Ok(address), Ok(outputs)) => {
-            let demo = format!("demo: {scheme}://{}{}", reachable(address), page::PATH);
+            let demo = format!("demo: {scheme}://{}{}", reachable(address), demo_page::PATH);
             outputs.out.send(format!("listening on {scheme}://{address}\n{demo}\n").as_bytes());
         }
         (Err(error), _) | (_, Err(error)) => warn!(%error, "failed to print the address"),

@@ -1,5 +1,18 @@
 //! All settings, merged: a flag goes before its variable, that before the file, that before the default.
 
+pub(crate) mod access_args;
+pub(crate) mod cli;
+pub(crate) mod config_file;
+pub(crate) mod connection_args;
+pub(crate) mod key_file;
+pub(crate) mod log_args;
+pub(crate) mod management_args;
+pub(crate) mod secrets;
+pub(crate) mod service_link;
+pub(crate) mod source;
+pub(crate) mod stream_args;
+pub(crate) mod values;
+
 use std::{env, ffi::OsString, net::SocketAddr, time::Duration};
 
 use clap::FromArgMatches;
@@ -8,18 +21,23 @@ use sse_core::{BuildError, Config};
 use sse_trpc::{Limits, Transformer};
 
 use crate::{
-    backplane::Backplane,
-    cli::Cli,
-    configured::Configured,
-    connection_args::ConnectionTimeouts,
+    app::{
+        hosts::Hosts,
+        secured::Configured,
+        shares::{self, Audience},
+    },
     error::Error,
-    file::{Fields, File},
-    hosts::Hosts,
-    key_file, secrets, service_link,
-    shares::{self, Audience},
-    source::Sources,
-    tls::{self, Tls},
-    values::Seconds,
+    server::{
+        backplane::Backplane,
+        tls::{self, Tls},
+    },
+    settings::{
+        cli::Cli,
+        config_file::{Fields, File},
+        connection_args::ConnectionTimeouts,
+        source::Sources,
+        values::Seconds,
+    },
 };
 
 /// All settings.
@@ -195,7 +213,7 @@ mod tests {
     use sse_core::Retention;
 
     use super::*;
-    use crate::backplane::Address;
+    use crate::server::backplane::Address;
 
     fn gather(arguments: &[&str]) -> Result<Settings, String> {
         let arguments = std::iter::once("sse-hub").chain(arguments.iter().copied()).map(OsString::from);

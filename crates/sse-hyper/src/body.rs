@@ -12,7 +12,7 @@ use futures_core::Stream;
 use http_body::{Body, Frame, SizeHint};
 use sse_core::Session;
 
-use crate::mark::Slot;
+use crate::handoff::stream_marker::Slot;
 
 /// The body of an answer: a live stream, or the few bytes of a refusal.
 ///

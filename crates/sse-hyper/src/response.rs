@@ -6,7 +6,7 @@ use sse_core::{Refused, STREAM_HEADERS, Session};
 
 use crate::{
     body::SseBody,
-    mark::{Slot, StreamMark},
+    handoff::stream_marker::{Slot, StreamMark},
 };
 
 /// The answer that carries a stream: 200 with [`STREAM_HEADERS`].

@@ -1,5 +1,29 @@
 //! A server for apps with streams.
 
+pub(crate) mod accept;
+pub(crate) mod accept_errors;
+pub(crate) mod client_socket;
+#[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "parts of it are for HTTP/2"))]
+pub(crate) mod conn_state;
+pub(crate) mod connections;
+#[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "parts of it are for HTTP/2"))]
+pub(crate) mod exchange;
+#[cfg(feature = "http2")]
+pub(crate) mod flood;
+pub(crate) mod http1;
+#[cfg(feature = "http2")]
+pub(crate) mod http2;
+pub(crate) mod log_limit;
+pub(crate) mod protocol;
+pub(crate) mod rewind;
+pub(crate) mod service;
+pub(crate) mod shutdown;
+pub(crate) mod streamless;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
+#[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "parts of it are for HTTP/2"))]
+pub(crate) mod watchdog;
+
 use std::{
     convert::Infallible,
     fmt,
@@ -31,13 +55,15 @@ use tower_service::Service;
 use tracing::{info, warn};
 
 use crate::{
-    accept_errors::{AcceptErrors, Cause},
-    arrival::{Arrival, BoxError, Terms},
-    connections::Bounds,
-    reception::Reception,
-    shutdown::{Phase, Shutdown},
-    transports::Transports,
-    watchdog::Timeouts,
+    handoff::lazy_reactor::Reception,
+    serve::{
+        accept::{Arrival, BoxError, Terms},
+        accept_errors::{AcceptErrors, Cause},
+        connections::Bounds,
+        shutdown::{Phase, Shutdown},
+        watchdog::Timeouts,
+    },
+    stats::Transports,
 };
 
 /// Default timeout for a request head.
@@ -242,7 +268,7 @@ impl<S> Serve<S> {
     /// ```
     #[cfg(feature = "tls")]
     pub fn tls(mut self, config: Arc<ServerConfig>) -> Self {
-        self.tls = Some(crate::tls::acceptor(config));
+        self.tls = Some(tls::acceptor(config));
         self
     }
 

@@ -1,19 +1,19 @@
 #![doc = include_str!("../README.md")]
 
-mod durations;
-mod families;
+mod collector;
 mod family;
 mod format;
+mod histogram;
 mod manager;
 mod metrics;
-mod number;
 mod process;
 mod source;
+mod value;
 
-pub use durations::{Durations, UP_TO_SECONDS};
-pub use families::Families;
+pub use collector::Families;
 pub use family::{Family, Histogram};
+pub use histogram::{Durations, UP_TO_SECONDS};
 pub use metrics::{Metrics, Scrape};
-pub use number::Number;
 pub use process::Process;
 pub use source::Source;
+pub use value::Number;

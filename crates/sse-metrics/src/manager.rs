@@ -2,7 +2,7 @@
 
 use sse_core::{LogState, LogStats, Manager};
 
-use crate::{families::Families, family::Family, source::Source};
+use crate::{collector::Families, family::Family, source::Source};
 
 const STREAMS: Family = Family::gauge("sse_streams", "Streams that are live.");
 const STREAMS_ENDING: Family = Family::gauge(

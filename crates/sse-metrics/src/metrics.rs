@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{families::Families, family::is_name, format::Format, process::Process, source::Source};
+use crate::{collector::Families, family::is_name, format::Format, process::Process, source::Source};
 
 /// All numbers of a process: what sources know, as text for Prometheus. A clone is cheap.
 ///

@@ -1,6 +1,6 @@
 //! What the process takes from the system.
 
-use crate::{families::Families, source::Source};
+use crate::{collector::Families, source::Source};
 
 /// What the process takes from the system: memory, files and processor time, by the names that all of Prometheus' clients use. Only on Linux;
 /// elsewhere it puts nothing.
@@ -48,7 +48,7 @@ mod linux {
         time::{ClockId, clock_gettime},
     };
 
-    use crate::{families::Families, family::Family};
+    use crate::{collector::Families, family::Family};
 
     const CPU: Family =
         Family::counter("process_cpu_seconds", "Processor time, in the program and the kernel.");

@@ -1,6 +1,6 @@
 //! Where numbers come from.
 
-use crate::families::Families;
+use crate::collector::Families;
 
 /// Where numbers come from: asked at each scrape, for what it knows at that moment.
 ///

@@ -7,12 +7,12 @@ use sse_core::{Appended, BackplaneError, Cursor, EntryKey, NewEntry, RecentKeys}
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{
-    api::{Ack, ApiError, read_ack},
     config::NatsConfig,
-    entry::{Fingerprint, HEADER_BYTES, Marker},
     epochs::Current,
     error::unavailable,
-    replies::Unanswered,
+    fingerprint::{Fingerprint, HEADER_BYTES, Marker},
+    jetstream::{Ack, ApiError, read_ack},
+    request_reply::Unanswered,
     shared::{CALL, Shared},
 };
 

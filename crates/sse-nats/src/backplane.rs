@@ -10,7 +10,7 @@ use sse_core::{
 
 use crate::{
     config::NatsConfig,
-    link::Begin,
+    connection::Begin,
     shared::{Shared, bounded},
     signals::NatsSignals,
     tail::NatsTail,

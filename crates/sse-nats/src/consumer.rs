@@ -13,9 +13,9 @@ use sse_core::{BackplaneError, Entry};
 use tokio::time::Instant;
 
 use crate::{
-    api::{Api, ApiError},
+    connection::{Generation, Link},
     error::unavailable,
-    link::{Generation, Link},
+    jetstream::{Api, ApiError},
 };
 
 /// A consumer in the server's memory. The server removes one that is not asked anything for a while.

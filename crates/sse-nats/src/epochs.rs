@@ -23,14 +23,14 @@ use tokio::{
 };
 
 use crate::{
-    api::{Api, ApiError, ServerError, StreamInfo},
     config::NatsConfig,
-    entry::Fingerprint,
+    connection::{Generation, Link},
     error::unavailable,
-    found::Found,
-    link::{Generation, Link},
+    fingerprint::Fingerprint,
+    jetstream::{Api, ApiError, ServerError, StreamInfo},
+    log_info::Found,
     names::Names,
-    settings::{Difference, Settings},
+    stream_config::{Difference, Settings},
 };
 
 /// What we know of the log, and finding out.

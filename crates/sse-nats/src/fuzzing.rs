@@ -5,20 +5,20 @@ use serde_json::Value;
 use sse_core::{Cursor, Entry, Epoch};
 
 use crate::{
-    api::{self, ConsumerInfo, StreamInfo},
+    connection::Generation,
     consumer::Place,
-    entry::Fingerprint,
-    found::Found,
-    link::Generation,
+    fingerprint::Fingerprint,
+    jetstream::{self, ConsumerInfo, StreamInfo},
+    log_info::Found,
 };
 
 /// Reads the bytes of a server as the answer to every question that is asked.
 pub fn read_answer(bytes: &[u8]) {
-    let _ = api::read_ack(bytes);
-    let _ = api::read::<ConsumerInfo>(bytes);
-    let _ = api::read::<Value>(bytes);
-    let _ = api::read_message(bytes);
-    if let Ok(StreamInfo { state, .. }) = api::read(bytes) {
+    let _ = jetstream::read_ack(bytes);
+    let _ = jetstream::read::<ConsumerInfo>(bytes);
+    let _ = jetstream::read::<Value>(bytes);
+    let _ = jetstream::read_message(bytes);
+    if let Ok(StreamInfo { state, .. }) = jetstream::read(bytes) {
         let (trimmed, head, holes) = (state.trimmed(), state.last_seq, state.num_deleted);
         let found = Found { epoch: epoch(), generation: Generation::NONE, trimmed, head, holes };
         check(&found, &[trimmed, head]);

@@ -10,10 +10,10 @@ use bytes::Bytes;
 use sse_core::{BackplaneError, Lease};
 
 use crate::{
-    api::{Ack, ApiError, PATIENCE, read_ack},
     consumer::Delivered,
     error::unavailable,
-    replies::Unanswered,
+    jetstream::{Ack, ApiError, PATIENCE, read_ack},
+    request_reply::Unanswered,
     shared::Shared,
 };
 

@@ -1,26 +1,26 @@
 #![doc = include_str!("../README.md")]
 
 mod address;
-mod api;
 mod append;
 mod backplane;
 mod config;
+mod connection;
 mod consumer;
-mod entry;
 mod epochs;
 mod error;
-mod found;
+mod fingerprint;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod jetstream;
 mod leases;
-mod link;
+mod log_info;
 mod names;
 mod read;
-mod replies;
-mod settings;
+mod request_reply;
 mod shared;
 mod signals;
+mod stream_config;
 mod tail;
 
 pub use backplane::NatsBackplane;

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 use crate::{
     consumer::{Ask, Consumer, Delivered, Delivery},
     error::unavailable,
-    found::Found,
+    log_info::Found,
     shared::Shared,
 };
 

@@ -7,14 +7,14 @@ use sse_core::BackplaneError;
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    api::Api,
     append::Appends,
     config::NatsConfig,
+    connection::{Begin, Link},
     epochs::Epochs,
     error::unavailable,
-    link::{Begin, Link},
+    jetstream::Api,
     names::Names,
-    replies::Replies,
+    request_reply::Replies,
 };
 
 #[derive(Debug)]

@@ -10,10 +10,10 @@ use sse_core::{BackplaneError, Signals};
 use tokio::{task::yield_now, time::Instant};
 
 use crate::{
-    api::PATIENCE,
+    connection::{Generation, Link},
     error::unavailable,
-    link::{Generation, Link},
-    replies::quoted,
+    jetstream::PATIENCE,
+    request_reply::quoted,
     shared::Shared,
 };
 

@@ -8,9 +8,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
     consumer::{Consumer, Delivered, Delivery},
-    entry::Fingerprint,
     error::unavailable,
-    found::first_missing,
+    fingerprint::Fingerprint,
+    log_info::first_missing,
     read::MESSAGES,
     shared::{Shared, bounded},
 };

@@ -16,10 +16,10 @@ use sse_core::{Frame, Reason, Session};
 use crate::{
     adoption::{Adoption, Framing},
     mailbox::End,
-    outgoing::Outgoing,
     socket::{self, Socket},
     stats::Counters,
     waker::Wakers,
+    write_buffer::Outgoing,
     writer::{self, Written},
 };
 

@@ -3,19 +3,19 @@
 mod adoption;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
-pub mod bench;
-mod canary;
+pub mod bench_support;
 mod connection;
 mod deadlines;
 mod key;
 mod mailbox;
-mod outgoing;
 mod reactor;
+mod runtime_guard;
+mod slab;
 mod socket;
 mod stats;
-mod table;
 mod waker;
 mod worker;
+mod write_buffer;
 mod writer;
 
 pub use adoption::{Adoption, Framing};

@@ -14,8 +14,9 @@ use tokio::{runtime::Handle, sync::mpsc};
 
 use crate::{
     adoption::Adoption,
-    canary, connection,
+    connection,
     mailbox::{Departed, End, Mailbox},
+    runtime_guard,
     stats::ReactorStats,
     worker::{WAKE, Worker},
 };
@@ -98,7 +99,7 @@ impl Builder {
             threads.0.push(mailbox);
         }
         if let Some(runtime) = runtime {
-            canary::spawn(&runtime, threads.0.clone(), ended);
+            runtime_guard::spawn(&runtime, threads.0.clone(), ended);
         }
         Ok(Reactor(Arc::new(threads)))
     }

@@ -21,8 +21,8 @@ use crate::{
     deadlines::Deadlines,
     key::Key,
     mailbox::{End, Mailbox},
+    slab::Table,
     socket::Socket,
-    table::Table,
     waker::Wakers,
 };
 

@@ -10,19 +10,20 @@ use sse_core::{
 use tokio::time::timeout;
 
 use crate::{
-    appends::Appends,
-    center::Center,
+    append::Appends,
     config::RedisConfig,
+    connection::{
+        Link,
+        reconnecting::Slot,
+        server::{Place, Server},
+        tls::Certificates,
+    },
     error,
     keys::Keys,
-    leases,
-    link::Link,
-    pages,
-    server::{Place, Server},
+    leases, read,
+    shared::Center,
     signals::RedisSignals,
-    slot::Slot,
     tail::RedisTail,
-    tls::Certificates,
 };
 
 /// A log on Redis Streams that every node appends to and follows. A clone is cheap and the same node.
@@ -107,7 +108,7 @@ impl Backplane for RedisBackplane {
     }
 
     async fn bounds(&self) -> Result<Bounds, BackplaneError> {
-        in_time(pages::open(&self.0.calls)).await.map(Into::into)
+        in_time(read::open(&self.0.calls)).await.map(Into::into)
     }
 
     async fn append(&self, entry: NewEntry) -> Result<Appended, BackplaneError> {
@@ -115,11 +116,11 @@ impl Backplane for RedisBackplane {
     }
 
     async fn read(&self, after: &Cursor, limit: ReadLimit) -> Result<Page, BackplaneError> {
-        in_time(pages::read(&self.0.calls, after, limit)).await
+        in_time(read::read(&self.0.calls, after, limit)).await
     }
 
     async fn rewind(&self, entries: u64) -> Result<Cursor, BackplaneError> {
-        in_time(pages::rewind(&self.0.calls, entries)).await
+        in_time(read::rewind(&self.0.calls, entries)).await
     }
 
     async fn tail(&self, after: &Cursor) -> Result<Box<dyn Tail>, BackplaneError> {

@@ -2,7 +2,13 @@
 
 use redis::Value;
 
-use crate::{batch, frame, id, look::Look, pages, reply, sentinels};
+use crate::{
+    append::{batch, resp},
+    connection::sentinels,
+    entry_id,
+    log_info::Look,
+    read, reply,
+};
 
 /// Reads the bytes of a server as the answers to every question that is asked, and returns how many bytes were answers.
 ///
@@ -12,10 +18,10 @@ use crate::{batch, frame, id, look::Look, pages, reply, sentinels};
 #[must_use]
 pub fn read_answers(bytes: &[u8]) -> usize {
     let mut at = 0;
-    while let Ok(Some(length)) = frame::length(&bytes[at..]) {
+    while let Ok(Some(length)) = resp::length(&bytes[at..]) {
         let answer = &bytes[at..][..length];
-        assert!(length > 0 && matches!(frame::length(&answer[..length - 1]), Ok(None)));
-        let value = frame::value(answer);
+        assert!(length > 0 && matches!(resp::length(&answer[..length - 1]), Ok(None)));
+        let value = resp::value(answer);
         assert_eq!(value.as_ref().ok(), redis::parse_redis_value(answer).as_ref().ok());
         if let Ok(value) = value {
             read_as_everything(&value);
@@ -29,8 +35,8 @@ fn read_as_everything(value: &Value) {
     let _ = (reply::text(value), reply::number(value), reply::is_primary(value));
     let _ = (reply::epoch(value), reply::epoch_of_groups(value), sentinels::address(value));
     if let Some(position) = reply::position(value) {
-        assert_eq!(id::parse(id::of(position).as_bytes()), Some(position));
-        assert!(id::before(position) <= position);
+        assert_eq!(entry_id::parse(entry_id::of(position).as_bytes()), Some(position));
+        assert!(entry_id::before(position) <= position);
     }
     let entries = reply::entries(value.clone());
     if matches!(value, Value::Array(_)) {
@@ -41,7 +47,7 @@ fn read_as_everything(value: &Value) {
     }
     let _ = batch::outcome(value.clone());
     let Ok(Some(look)) = Look::read(value.clone()) else { return };
-    let _ = pages::step_back(value, &look);
+    let _ = read::step_back(value, &look);
     for entry in entries.unwrap_or_default() {
         let _ = look.gave(entry.position, true.into());
     }

@@ -7,11 +7,10 @@ use redis::Value;
 use sse_core::{BackplaneError, Lease};
 
 use crate::{
-    center::Center,
-    link::Link,
+    connection::{Link, reconnecting::Slot},
     reply::{self, unexpected},
     scripts::Script,
-    slot::Slot,
+    shared::Center,
 };
 
 /// Bytes of what a node says of itself, at most.

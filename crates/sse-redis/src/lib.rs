@@ -1,37 +1,25 @@
 #![doc = include_str!("../README.md")]
 
-mod address;
-mod appends;
+mod append;
 mod backplane;
-mod batch;
-mod center;
-mod commands;
 mod config;
+mod connection;
+mod entry_id;
 mod error;
-mod frame;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
-mod gate;
-mod id;
+mod high_water_marks;
 mod keys;
-mod lane;
 mod leases;
-mod link;
-mod look;
-mod pace;
-mod pages;
+mod log_info;
+mod page_size;
+mod read;
 mod reply;
 mod scripts;
-mod sentinels;
-mod server;
+mod shared;
 mod signals;
-mod slot;
-mod socket;
 mod tail;
-mod tls;
-mod wire;
-mod witness;
 
 pub use backplane::RedisBackplane;
 pub use config::{ClientCertificate, RedisConfig, Replicas};

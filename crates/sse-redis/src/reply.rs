@@ -4,7 +4,7 @@ use bytes::Bytes;
 use redis::{ErrorKind, RedisError, ServerErrorKind, Value};
 use sse_core::{Entry, Epoch, Position};
 
-use crate::id;
+use crate::entry_id;
 
 /// The field of an entry that holds its payload.
 pub(crate) const PAYLOAD: &[u8] = b"p";
@@ -67,7 +67,7 @@ pub(crate) fn is_primary(role: &Value) -> bool {
 }
 
 pub(crate) fn position(value: &Value) -> Option<Position> {
-    id::parse(bytes(value)?)
+    entry_id::parse(bytes(value)?)
 }
 
 /// An entry of a stream; one that is none of ours has no payload.

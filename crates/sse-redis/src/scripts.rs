@@ -23,14 +23,14 @@ macro_rules! of_the_log {
 
 /// In the order of [`Script`].
 const SOURCES: [&str; 8] = [
-    of_the_log!("scripts/look.lua"),
+    of_the_log!("scripts/info.lua"),
     of_the_log!("scripts/open.lua"),
-    of_the_log!("scripts/declare.lua"),
+    of_the_log!("scripts/new_epoch.lua"),
     of_the_log!("scripts/trim.lua"),
     of_the_log!("scripts/append.lua"),
     of_the_log!("scripts/rewind.lua"),
-    include_str!("scripts/hold.lua"),
-    include_str!("scripts/holders.lua"),
+    include_str!("scripts/lease_put.lua"),
+    include_str!("scripts/lease_list.lua"),
 ];
 
 /// The names under which a server knows the scripts. They are the same everywhere, since they are digests.

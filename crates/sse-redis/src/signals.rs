@@ -20,7 +20,11 @@ use tokio::{
     time::{Instant, Interval, MissedTickBehavior, interval_at},
 };
 
-use crate::{center::Center, error, link::Link, reply, server::Purpose};
+use crate::{
+    connection::{Link, server::Purpose},
+    error, reply,
+    shared::Center,
+};
 
 /// Listens, on a connection of its own.
 pub(crate) struct RedisSignals {

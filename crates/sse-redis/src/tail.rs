@@ -8,7 +8,13 @@ use redis::{RedisError, Value};
 use sse_core::{BackplaneError, Batch, Cursor, Entry, Position, Tail};
 
 use crate::{
-    center::Center, error, id, link::Link, look::Look, pages::Chunk, reply, scripts::Script, server::Purpose,
+    connection::{Link, server::Purpose},
+    entry_id, error,
+    log_info::Look,
+    read::Chunk,
+    reply,
+    scripts::Script,
+    shared::Center,
 };
 
 /// A tail, on a connection of its own.
@@ -110,7 +116,7 @@ async fn lost(link: &Link, after: &Cursor) -> BackplaneError {
 /// Waits for entries behind the last one.
 async fn wait(link: &Link, after: Position) -> Result<Chunk, RedisError> {
     let most = link.center.pace.entries();
-    let after = id::of(after);
+    let after = entry_id::of(after);
     let mut pipe = redis::pipe();
     let mut count = 3;
     pipe.cmd("XREAD").arg("COUNT").arg(most).arg("BLOCK").arg(PULSE_MS);

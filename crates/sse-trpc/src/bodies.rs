@@ -9,7 +9,7 @@ use std::{
 
 use sse_core::UserId;
 
-use crate::{code::Code, error::Error, limits::Limits};
+use crate::{error::Error, error_code::Code, limits::Limits};
 
 /// Delay before another try after a body was rejected for lack of room.
 const RETRY_AFTER: Duration = Duration::from_secs(1);

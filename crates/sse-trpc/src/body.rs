@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use tokio::time::timeout;
 
-use crate::{bodies::Share, code::Code, error::Error, input};
+use crate::{bodies::Share, error::Error, error_code::Code, wire::input};
 
 /// First allocation for a body; later ones double.
 const FIRST: usize = 4096;

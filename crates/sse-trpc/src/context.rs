@@ -6,7 +6,8 @@ use sse_cluster::Cluster;
 use sse_core::{Caller, Cause, Handshake, KeyScope, Manager, Target};
 
 use crate::{
-    code::Code, connection_params::ConnectionParams, credentials::Credentials, error::Error, limits::Limits,
+    credentials::Credentials, error::Error, error_code::Code, limits::Limits,
+    wire::connection_params::ConnectionParams,
 };
 
 /// What a procedure works with: the manager, and who calls.

@@ -8,7 +8,7 @@ use sse_core::{
 };
 use tracing::warn;
 
-use crate::code::Code;
+use crate::error_code::Code;
 
 /// Limits how often failures are logged that every call of a client can cause.
 static FAILURES: Throttle = Throttle::new(INTERVAL);

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use sse_cluster::ClusterStats;
 use sse_metrics::{Families, Family, Histogram, Source};
 
-use crate::{code::Code, management::Management};
+use crate::{error_code::Code, management::Management};
 
 const CALLS: Family<2> = Family::counter(
     "sse_management_calls",

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use sse_core::{Cause, Handshake, Target};
 use tracing::error;
 
-use crate::{code::Code, context::Context, error::Error, input};
+use crate::{context::Context, error::Error, error_code::Code, wire::input};
 
 /// How a procedure is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

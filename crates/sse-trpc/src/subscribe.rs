@@ -4,13 +4,15 @@ use sse_core::Handshake;
 use tracing::Instrument as _;
 
 use crate::{
-    calls::Separated,
+    call_stats::UnderWay,
     context::Context,
-    dialect::{self, Trpc},
     error::Error,
     management::{Known, Management, end, span},
-    response::{Content, Response},
-    tally::UnderWay,
+    wire::{
+        dialect::{self, Trpc},
+        request_parser::Separated,
+        response::{Content, Response},
+    },
 };
 
 impl Management {

@@ -9,7 +9,7 @@ use serde::{
 use sse_cluster::{ClusterCursor, ClusterQuery, NodeId};
 use sse_core::{Connection, ConnectionQuery, Topic, UserId};
 
-use crate::{check, context::Context, error::Error};
+use crate::{context::Context, error::Error, validation};
 
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ConnectionsInput", optional_fields = nullable))]
@@ -58,12 +58,12 @@ struct Item {
 pub(crate) async fn get(context: Context, input: Input) -> Result<Page, Error> {
     let most = context.limits().connections;
     let limit = input.limit.unwrap_or(most.min(50));
-    check::in_range("limit", limit, 1, most)?;
+    validation::in_range("limit", limit, 1, most)?;
     if let Some(user) = &input.user_id {
-        check::user(&context, "userId", user)?;
+        validation::user(&context, "userId", user)?;
     }
     if let Some(topic) = &input.topic {
-        check::topic(&context, "topic", topic)?;
+        validation::topic(&context, "topic", topic)?;
     }
     match (context.cluster().has_others(), input.cursor) {
         (false, None | Some(Cursor::Alone(_))) => Ok(of_manager(&context, input, limit)),

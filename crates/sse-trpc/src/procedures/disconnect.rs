@@ -6,7 +6,7 @@ use serde::Deserialize;
 use sse_core::{Disconnect, Target};
 
 use super::Done;
-use crate::{check, context::Context, error::Error};
+use crate::{context::Context, error::Error, validation};
 
 /// 20 days, the longest that a manager keeps a user away.
 const LONGEST_ABSENCE_MS: u64 = 20 * 24 * 60 * 60 * 1000;
@@ -22,15 +22,15 @@ pub(crate) struct Input {
 }
 
 pub(crate) async fn disconnect(context: Context, input: Input) -> Result<Done, Error> {
-    check::target(&context, &input.target)?;
+    validation::target(&context, &input.target)?;
     let mut how = Disconnect::new();
     if let Some(reason) = input.reason {
-        check::length("reason", &reason, context.limits().reason)?;
+        validation::length("reason", &reason, context.limits().reason)?;
         how = how.reason(reason);
     }
     if let Some(milliseconds) = input.stay_away_ms {
         check_absentee(&context, &input.target).await?;
-        check::in_range("stayAwayMs", milliseconds, 1, LONGEST_ABSENCE_MS)?;
+        validation::in_range("stayAwayMs", milliseconds, 1, LONGEST_ABSENCE_MS)?;
         how = how.stay_away(Duration::from_millis(milliseconds));
     }
     let ended = context.cluster().disconnect(input.target, how).await;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use sse_core::{Handshake, Topic};
 
-use crate::{check, context::Context, error::Error};
+use crate::{context::Context, error::Error, validation};
 
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "EventsInput", optional_fields = nullable))]
@@ -16,6 +16,6 @@ pub(crate) struct Input {
 /// The caller's own events, those for everyone, and those of the topics that it asks for.
 pub(crate) async fn events(context: Context, input: Input) -> Result<Handshake, Error> {
     let topics = input.topics.unwrap_or_default();
-    check::topics(&context, &topics)?;
+    validation::topics(&context, &topics)?;
     Ok(topics.into_iter().fold(context.handshake(), Handshake::requested_topic))
 }

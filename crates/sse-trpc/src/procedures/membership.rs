@@ -5,7 +5,7 @@ use sse_cluster::Found;
 use sse_core::{ClientId, Connection, Topic};
 
 use super::Done;
-use crate::{check, code::Code, context::Context, error::Error};
+use crate::{context::Context, error::Error, error_code::Code, validation};
 
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "MembershipInput", optional_fields = nullable))]
@@ -26,7 +26,7 @@ enum Stream {
 }
 
 pub(crate) async fn join(context: Context, input: Input) -> Result<Done, Error> {
-    check::topics(&context, &input.topics)?;
+    validation::topics(&context, &input.topics)?;
     let stream = match find(&context, input.client_id).await? {
         Stream::Open(stream) => stream,
         Stream::Gone(done) => return Ok(done),
@@ -52,7 +52,7 @@ pub(crate) async fn join(context: Context, input: Input) -> Result<Done, Error> 
 }
 
 pub(crate) async fn leave(context: Context, input: Input) -> Result<Done, Error> {
-    check::topics(&context, &input.topics)?;
+    validation::topics(&context, &input.topics)?;
     if let Stream::Gone(done) = find(&context, input.client_id).await? {
         return Ok(done);
     }

@@ -6,7 +6,7 @@ use sse_core::{Target, UserId};
 use sse_notify::{Kind, Notification};
 
 use super::Done;
-use crate::{check, context::Context, error::Error, procedure::Procedure};
+use crate::{context::Context, error::Error, procedure::Procedure, validation};
 
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SendInput", optional_fields = nullable))]
@@ -82,21 +82,21 @@ fn notification(
     data: Option<Map<String, Value>>,
     timestamp: Option<u64>,
 ) -> Result<Notification, Error> {
-    let mut notification = Notification::new(kind, message).timestamp(check::timestamp(timestamp)?);
+    let mut notification = Notification::new(kind, message).timestamp(validation::timestamp(timestamp)?);
     notification.title = title;
     notification.data = data;
     Ok(notification)
 }
 
 async fn to_user(context: &Context, user: UserId, notification: Notification) -> Result<Done, Error> {
-    check::user(context, "userId", &user)?;
+    validation::user(context, "userId", &user)?;
     notify(context, Target::User(user), notification).await
 }
 
 async fn notify(context: &Context, target: Target, notification: Notification) -> Result<Done, Error> {
     context.require_publish(&target)?;
-    check::not_empty("message", &notification.message)?;
-    check::length("message", &notification.message, context.limits().message)?;
-    check::length("title", notification.title.as_deref().unwrap_or_default(), context.limits().title)?;
+    validation::not_empty("message", &notification.message)?;
+    validation::length("message", &notification.message, context.limits().message)?;
+    validation::length("title", notification.title.as_deref().unwrap_or_default(), context.limits().title)?;
     Ok(context.manager().publish(target, notification).await?.into())
 }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use sse_core::{ClientId, Event, Publish, PublishError, Target};
 
 use super::Done;
-use crate::{check, context::Context, error::Error};
+use crate::{context::Context, error::Error, validation};
 
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "PublishInput", optional_fields = nullable))]
@@ -33,7 +33,7 @@ pub(crate) struct Input {
 const MOST_PATIENCE_MS: u64 = 30_000;
 
 pub(crate) async fn publish(context: Context, input: Input) -> Result<Done, Error> {
-    check::target(&context, &input.target)?;
+    validation::target(&context, &input.target)?;
     context.require_publish(&input.target)?;
     let except = input.except.unwrap_or_default();
     if except.len() > context.limits().except {
@@ -43,7 +43,7 @@ pub(crate) async fn publish(context: Context, input: Input) -> Result<Done, Erro
             format_args!("has {} client ids, more than {most}", except.len()),
         ));
     }
-    let event_type = check::event_type(&context, input.event)?;
+    let event_type = validation::event_type(&context, input.event)?;
     let mut event = Event::json(&input.data).map_err(PublishError::from)?.event_type(event_type);
     if input.ephemeral == Some(true) {
         event = event.ephemeral();
@@ -55,7 +55,7 @@ pub(crate) async fn publish(context: Context, input: Input) -> Result<Done, Erro
         event = event.idempotency_key(key);
     }
     if let Some(millis) = input.patience_ms {
-        check::in_range("patienceMs", millis, 0, MOST_PATIENCE_MS)?;
+        validation::in_range("patienceMs", millis, 0, MOST_PATIENCE_MS)?;
         event = event.patience(Duration::from_millis(millis));
     }
     let receipt = Publish::publish(context.manager(), input.target, &except, event).await.map_err(refused)?;

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use sse_core::{ClientId, RenewError};
 
 use super::Done;
-use crate::{code::Code, context::Context, error::Error};
+use crate::{context::Context, error::Error, error_code::Code};
 
 /// Maximum size of the input, in bytes. The token is inside it, so the input of a caller without rights is read as well.
 pub(crate) const MAX_INPUT: usize = 16 << 10;

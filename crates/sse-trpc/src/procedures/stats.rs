@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use sse_cluster::NodeStats;
 use sse_core::{ByName, Counters, Cursor, LogState, LogStats, UserId};
 
-use crate::{check, context::Context, error::Error};
+use crate::{context::Context, error::Error, validation};
 
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "StatsInput", optional_fields = nullable))]
@@ -134,7 +134,7 @@ impl Serialize for ByUser {
 pub(crate) async fn get(context: Context, input: Input) -> Result<Stats, Error> {
     let most = context.limits().users;
     let limit = input.limit.unwrap_or(most.min(1000));
-    check::in_range("limit", limit, 1, most)?;
+    validation::in_range("limit", limit, 1, most)?;
     let cluster = context.cluster();
     let connections_by_user = match input.by_user {
         Some(false) => None,

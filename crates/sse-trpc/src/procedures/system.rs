@@ -5,7 +5,7 @@ use serde_json::Value;
 use sse_core::{SystemEvent, Target, UserId, unix_ms};
 
 use super::Done;
-use crate::{check, context::Context, error::Error};
+use crate::{context::Context, error::Error, validation};
 
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SendSystemEventInput", optional_fields = nullable))]
@@ -35,7 +35,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, 
 }
 
 pub(crate) async fn send(context: Context, input: Send) -> Result<Done, Error> {
-    check::user(&context, "userId", &input.user_id)?;
+    validation::user(&context, "userId", &input.user_id)?;
     publish(&context, Target::User(input.user_id), &input.event, input.data).await
 }
 
@@ -45,7 +45,7 @@ pub(crate) async fn broadcast(context: Context, input: Broadcast) -> Result<Done
 
 async fn publish(context: &Context, target: Target, event: &str, data: Option<Value>) -> Result<Done, Error> {
     context.require_publish(&target)?;
-    check::system_event(context, event)?;
+    validation::system_event(context, event)?;
     let event = SystemEvent { event, data, timestamp: unix_ms() };
     let event = event.to_event().map_err(sse_core::PublishError::from)?;
     Ok(context.manager().publish(target, event).await?.into())

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sse_core::{Caller, UserId};
 
-use crate::{check, code::Code, context::Context, error::Error};
+use crate::{context::Context, error::Error, error_code::Code, validation};
 
 /// Maximum size of the input, in bytes. Its claims stay in memory for as long as the ticket.
 pub(crate) const MAX_INPUT: usize = 16 << 10;
@@ -36,7 +36,7 @@ pub(crate) async fn create(context: Context, input: Input) -> Result<Output, Err
     let caller = match input.user_id {
         Some(user) => {
             context.require_manage()?;
-            check::user(&context, "userId", &user)?;
+            validation::user(&context, "userId", &user)?;
             let mut caller = Caller::user(user.clone());
             caller.claims = input.claims.unwrap_or_default();
             // Patterns of topics take the user from there.

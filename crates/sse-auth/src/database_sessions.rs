@@ -1,0 +1,205 @@
+//! Sessions that live in a database (NextAuth's and Auth.js's strategy `database`).
+
+pub(crate) mod store;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use moka::future::Cache;
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    authenticator::Authenticator,
+    clock::{Clock, SystemClock},
+    database_sessions::store::{SessionStore, StoredSession},
+    error::{AuthError, SharedError},
+    identity::{Credential, Identity},
+    request::{RequestView, candidates::Candidates},
+    verdict::Verdict,
+};
+
+/// An UUID has 36 bytes; no session id needs more than this.
+const MAX_ID: usize = 512;
+
+/// Maximum number of ids in one request: each may be a query of the database.
+const MAX_PRESENTED: usize = 4;
+
+/// Recognises users by an opaque session id in a cookie, which a [`SessionStore`] looks up.
+///
+/// What it found, and that it found nothing, is remembered for a short while; one look-up at a time for one id. Ids are remembered as SHA-256, so
+/// memory holds no credentials. A clone is cheap and shares what is remembered.
+///
+/// A cookie that looks like an encrypted token of [`NextAuth`](crate::NextAuth) is left to the next authenticator.
+#[derive(Clone)]
+pub struct DatabaseSessions {
+    store: Arc<dyn SessionStore>,
+    cookies: Arc<[String]>,
+    lifetimes: Lifetimes,
+    cache: Cache<[u8; 32], Answer>,
+    clock: Arc<dyn Clock>,
+}
+
+/// Which cookies hold ids, and what is remembered: made by [`DatabaseSessions::builder`].
+pub struct DatabaseSessionsBuilder {
+    store: Arc<dyn SessionStore>,
+    cookies: Vec<String>,
+    lifetimes: Lifetimes,
+    capacity: u64,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Lifetimes {
+    found: Duration,
+    absent: Duration,
+}
+
+/// What the store answered, and until when that holds, on the monotonic clock.
+#[derive(Clone)]
+struct Answer {
+    session: Result<Option<Arc<StoredSession>>, SharedError>,
+    until: Duration,
+}
+
+impl DatabaseSessions {
+    /// Sessions of NextAuth or Auth.js, by their default cookie names, with defaults for what is remembered.
+    pub fn new(store: impl SessionStore) -> Self {
+        Self::builder(store).build()
+    }
+
+    /// The same, with other names and times.
+    pub fn builder(store: impl SessionStore) -> DatabaseSessionsBuilder {
+        DatabaseSessionsBuilder {
+            store: Arc::new(store),
+            cookies: Vec::new(),
+            lifetimes: Lifetimes { found: Duration::from_secs(10), absent: Duration::from_secs(2) },
+            capacity: 10_000,
+            clock: SystemClock::shared(),
+        }
+    }
+
+    /// Forgets what is remembered of a session, which a sign-out on this node should do. Other nodes forget by time.
+    pub async fn forget(&self, id: &str) {
+        self.cache.invalidate(&key(id)).await;
+    }
+
+    async fn look_up(&self, id: &str) -> Answer {
+        let session = self.store.find(id).await;
+        let lifetime = match &session {
+            Ok(Some(_)) => self.lifetimes.found,
+            Ok(None) => self.lifetimes.absent,
+            // Shared by those who waited for it, and by nobody later.
+            Err(_) => Duration::ZERO,
+        };
+        let until = self.clock.elapsed().saturating_add(lifetime);
+        Answer { session: session.map(|session| session.map(Arc::new)).map_err(Into::into), until }
+    }
+
+    async fn session(&self, id: &str) -> Result<Option<Arc<StoredSession>>, AuthError> {
+        let now = self.clock.elapsed();
+        let entry =
+            self.cache.entry(key(id)).or_insert_with_if(self.look_up(id), |answer| answer.until <= now).await;
+        entry.into_value().session.map_err(AuthError::Store)
+    }
+
+    async fn identity(&self, id: &str) -> Result<Identity, AuthError> {
+        if id.len() > MAX_ID {
+            return Err(AuthError::TooLong { limit: MAX_ID });
+        }
+        let session = self.session(id).await?.ok_or(AuthError::UnknownSession)?;
+        if let Some(at) = session.expires_at.filter(|at| *at <= self.clock.unix()) {
+            return Err(AuthError::Expired { at });
+        }
+        let StoredSession { user, claims, expires_at } = StoredSession::clone(&session);
+        if user.is_empty() {
+            return Err(AuthError::NoUser);
+        }
+        let identity = Identity::new(user, Credential::Cookie).login(id);
+        Ok(identity.claims(claims).expires_at(expires_at))
+    }
+}
+
+fn key(id: &str) -> [u8; 32] {
+    Sha256::digest(id).into()
+}
+
+#[async_trait]
+impl Authenticator for DatabaseSessions {
+    async fn authenticate(&self, request: &RequestView<'_>) -> Result<Option<Identity>, AuthError> {
+        let mut ids = Candidates::at_most(MAX_PRESENTED);
+        for id in self.cookies.iter().flat_map(|name| request.cookie_values(name)) {
+            if !crate::next_auth::jwe::looks_like(&id) {
+                ids.push(id)?;
+            }
+        }
+        let mut verdict = Verdict::new();
+        for id in ids.iter() {
+            verdict.add(self.identity(id).await.map(Some))?;
+        }
+        verdict.finish()
+    }
+}
+
+impl DatabaseSessionsBuilder {
+    /// The exact name of the session cookie, in place of the default names (several calls: several names, in their order). The default names are those of
+    /// [`NextAuthBuilder::cookie_name`](crate::NextAuthBuilder::cookie_name).
+    #[must_use]
+    pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
+        self.cookies.push(name.into());
+        self
+    }
+
+    /// How long a session is remembered; default 10 s. For so long a session that was ended in the database is still good here.
+    #[must_use]
+    pub fn remember_found(mut self, time: Duration) -> Self {
+        self.lifetimes.found = time;
+        self
+    }
+
+    /// How long it is remembered that there is no such session; default 2 s.
+    #[must_use]
+    pub fn remember_absent(mut self, time: Duration) -> Self {
+        self.lifetimes.absent = time;
+        self
+    }
+
+    /// How many answers are remembered; default 10,000. Ids that are asked for once, as those of a guesser, do not drive out others.
+    #[must_use]
+    pub fn capacity(mut self, answers: u64) -> Self {
+        self.capacity = answers;
+        self
+    }
+
+    /// What time it is; default: the system's clock.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Asks the store nothing yet.
+    #[must_use]
+    pub fn build(self) -> DatabaseSessions {
+        let defaults = || crate::next_auth::builder::default_cookie_names().collect();
+        let cookies = if self.cookies.is_empty() { defaults() } else { self.cookies };
+        DatabaseSessions {
+            store: self.store,
+            cookies: cookies.into(),
+            lifetimes: self.lifetimes,
+            cache: Cache::new(self.capacity),
+            clock: self.clock,
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseSessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DatabaseSessions").field("cookies", &self.cookies).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for DatabaseSessionsBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DatabaseSessionsBuilder").field("cookies", &self.cookies).finish_non_exhaustive()
+    }
+}

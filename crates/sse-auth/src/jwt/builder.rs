@@ -1,0 +1,131 @@
+//! Which signed tokens are accepted.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    claims::{Expiry, Times},
+    clock::{Clock, SystemClock},
+    jwt::{Jwt, jwks::Jwks, key::Key, key_error::KeyError, remote_jwks::RemoteJwks},
+};
+
+/// Which signed tokens are accepted: made by [`Jwt::builder`].
+#[derive(Debug, Clone)]
+pub struct JwtBuilder {
+    keys: Jwks,
+    remotes: Vec<RemoteJwks>,
+    issuers: Vec<String>,
+    audiences: Vec<String>,
+    leeway: Duration,
+    expiry: Expiry,
+    cookies: Vec<String>,
+    max_length: usize,
+    clock: Option<Arc<dyn Clock>>,
+}
+
+impl Default for JwtBuilder {
+    fn default() -> Self {
+        Self {
+            keys: Jwks::default(),
+            remotes: Vec::new(),
+            issuers: Vec::new(),
+            audiences: Vec::new(),
+            leeway: Duration::from_secs(15),
+            expiry: Expiry::Required,
+            cookies: Vec::new(),
+            max_length: 16 * 1024,
+            clock: None,
+        }
+    }
+}
+
+impl JwtBuilder {
+    /// One more key.
+    #[must_use]
+    pub fn key(mut self, key: Key) -> Self {
+        self.keys.push(key);
+        self
+    }
+
+    /// The keys of a set.
+    #[must_use]
+    pub fn jwks(mut self, keys: Jwks) -> Self {
+        self.keys.extend(keys);
+        self
+    }
+
+    /// The keys that an issuer publishes.
+    #[must_use]
+    pub fn remote(mut self, keys: RemoteJwks) -> Self {
+        self.remotes.push(keys);
+        self
+    }
+
+    /// An accepted `iss`; with one or more of them, a token without it is refused. Default: any.
+    #[must_use]
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuers.push(issuer.into());
+        self
+    }
+
+    /// An accepted `aud`; with one or more of them, a token without it is refused. Default: any. Keys that also sign tokens for others, as
+    /// those of every public provider do, need it: without it, a token that a user gave to another site is good here.
+    #[must_use]
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audiences.push(audience.into());
+        self
+    }
+
+    /// How far clocks may be apart; default 15 s.
+    #[must_use]
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// Accepts tokens without `exp`, which are good for ever. Default: they are refused.
+    #[must_use]
+    pub fn exp_optional(mut self) -> Self {
+        self.expiry = Expiry::Optional;
+        self
+    }
+
+    /// Also takes the token from this cookie; default: from none.
+    #[must_use]
+    pub fn cookie(mut self, name: impl Into<String>) -> Self {
+        self.cookies.push(name.into());
+        self
+    }
+
+    /// The longest token in bytes; default 16 KiB.
+    #[must_use]
+    pub fn max_length(mut self, bytes: usize) -> Self {
+        self.max_length = bytes;
+        self
+    }
+
+    /// What time it is; default: the system's clock.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// # Errors
+    ///
+    /// [`KeyError::NoKey`] without a key.
+    pub fn build(self) -> Result<Jwt, KeyError> {
+        if self.keys.is_empty() && self.remotes.is_empty() {
+            return Err(KeyError::NoKey);
+        }
+        Ok(Jwt {
+            keys: self.keys,
+            remotes: self.remotes,
+            issuers: self.issuers,
+            audiences: self.audiences,
+            times: Times { leeway: self.leeway.as_secs(), expiry: self.expiry },
+            cookies: self.cookies,
+            max_length: self.max_length,
+            clock: self.clock.unwrap_or_else(SystemClock::shared),
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! A JWK set from a URL.
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Uri, header};
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use thiserror::Error;
+
+use crate::{
+    error::BoxError,
+    jwt::{fetch::FetchJwks, jwks},
+};
+
+/// A JWK set from an HTTPS URL, with the certificates that the system trusts. Redirects are not followed: the URL is that of the set itself.
+pub struct HttpFetch {
+    uri: Uri,
+    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+}
+
+/// Why a URL cannot be fetched from.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum HttpFetchError {
+    /// It is no URL.
+    #[error("this is no URL")]
+    Url,
+    /// It is not an HTTPS URL, and not one of this machine either.
+    #[error("keys are fetched over HTTPS only, except from loopback")]
+    NotHttps,
+    /// The certificates of the system cannot be loaded.
+    #[error("the system's certificates cannot be loaded")]
+    Certificates(#[source] std::io::Error),
+}
+
+/// The answer was not the set.
+#[derive(Debug, Error)]
+#[error("the answer has status {0}")]
+struct Status(u16);
+
+impl HttpFetch {
+    /// Fetches nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// When the URL is no HTTPS URL (HTTP is for loopback only), or the certificates of the system cannot be loaded.
+    pub fn new(url: &str) -> Result<Self, HttpFetchError> {
+        let uri: Uri = url.parse().map_err(|_| HttpFetchError::Url)?;
+        let host = uri.host().ok_or(HttpFetchError::Url)?;
+        match uri.scheme_str() {
+            Some("https") => {}
+            Some("http") if ["localhost", "127.0.0.1", "[::1]"].contains(&host) => {}
+            _ => return Err(HttpFetchError::NotHttps),
+        }
+        let connector = HttpsConnectorBuilder::new()
+            .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
+            .map_err(HttpFetchError::Certificates)?
+            .https_or_http()
+            .enable_http1()
+            .build();
+        let client =
+            Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(10)).build(connector);
+        Ok(Self { uri, client })
+    }
+}
+
+#[async_trait]
+impl FetchJwks for HttpFetch {
+    async fn fetch(&self) -> Result<Vec<u8>, BoxError> {
+        let request = Request::get(&self.uri)
+            .header(header::ACCEPT, "application/jwk-set+json, application/json")
+            .header(header::USER_AGENT, concat!("sse-auth/", env!("CARGO_PKG_VERSION")))
+            .body(Empty::new())?;
+        let response = self.client.request(request).await?;
+        if response.status() != 200 {
+            return Err(Status(response.status().as_u16()).into());
+        }
+        Ok(Limited::new(response.into_body(), jwks::MAX_BYTES).collect().await?.to_bytes().to_vec())
+    }
+}
+
+impl fmt::Debug for HttpFetch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpFetch").field("host", &self.uri.host()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,216 @@
+//! A key that verifies tokens.
+
+use std::path::Path;
+
+use jsonwebtoken::{
+    DecodingKey, DecodingKeyKind,
+    jwk::{AlgorithmParameters, EllipticCurve, Jwk},
+};
+use serde_json::Value;
+
+use crate::{
+    jwt::{algorithm::Algorithm, key_error::KeyError, signature::Material},
+    secret::Secret,
+};
+
+/// HS256 demands as many (RFC 7518, section 3.2). The longer hashes get by with it too: 256 bits are not guessed.
+const LEAST_SECRET: usize = 32;
+
+/// A key that verifies tokens, bound to the algorithms for which it was made: what a token says about its algorithm never changes how a key is used.
+#[derive(Debug, Clone)]
+pub struct Key {
+    kid: Option<String>,
+    algorithms: Vec<Algorithm>,
+    material: Material,
+}
+
+impl Key {
+    /// A secret that is shared with the issuer, for one of HS256, HS384, HS512. The bytes are taken as they are: decode base64 before.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::TooShort`] under 32 bytes, [`KeyError::NoSecretText`] for a PEM or JSON text, [`KeyError::WrongAlgorithm`].
+    pub fn secret(algorithm: Algorithm, secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        let secret = secret.as_ref();
+        if !algorithm.is_symmetric() {
+            return Err(KeyError::WrongAlgorithm);
+        }
+        if is_key_text(secret) {
+            return Err(KeyError::NoSecretText);
+        }
+        Self::long_enough(secret)?;
+        Ok(Self { kid: None, algorithms: vec![algorithm], material: Material::Secret(Secret::new(secret)) })
+    }
+
+    /// A public key: `PUBLIC KEY` (RSA, EC on P-256 or P-384, Ed25519) or `RSA PUBLIC KEY`. An RSA key is for RS* and PS*, the others for their one
+    /// algorithm; [`algorithm`](Self::algorithm) narrows it down.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Private`] for a private key, [`KeyError::SmallRsa`] under 2048 bits, [`KeyError::Pem`] for anything else that is not known. Certificates are not: take their public key out
+    /// (`openssl x509 -pubkey -noout`).
+    pub fn pem(pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        let pem = pem.as_ref();
+        let has = |label: &[u8]| pem.windows(label.len()).any(|window| window == label);
+        if has(b"PRIVATE KEY-----") {
+            return Err(KeyError::Private);
+        }
+        if has(b"-----BEGIN CERTIFICATE-----") {
+            return Err(KeyError::Pem);
+        }
+        let makers = [
+            (DecodingKey::from_rsa_pem as fn(&[u8]) -> _, rsa as fn(&DecodingKey) -> Option<Material>),
+            (DecodingKey::from_ec_pem, point),
+            (DecodingKey::from_ed_pem, ed25519),
+        ];
+        let material = makers.into_iter().find_map(|(read, make)| make(&read(pem).ok()?));
+        match material.ok_or(KeyError::Pem)? {
+            small if small.is_small_rsa() => Err(KeyError::SmallRsa),
+            material => Ok(Self::of(material)),
+        }
+    }
+
+    /// A public key in PEM, from a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`pem`](Self::pem), and when the file cannot be read.
+    pub fn pem_file(path: impl AsRef<Path>) -> Result<Self, KeyError> {
+        Self::pem(std::fs::read(path).map_err(KeyError::File)?)
+    }
+
+    /// The id under which tokens ask for it (`kid`). A key without one is tried for every token of its algorithm.
+    #[must_use]
+    pub fn kid(mut self, kid: impl Into<String>) -> Self {
+        self.kid = Some(kid.into());
+        self
+    }
+
+    /// Narrows it down to one algorithm.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::WrongAlgorithm`] when the key is not for it.
+    pub fn algorithm(mut self, algorithm: Algorithm) -> Result<Self, KeyError> {
+        if !self.algorithms.contains(&algorithm) {
+            return Err(KeyError::WrongAlgorithm);
+        }
+        self.algorithms = vec![algorithm];
+        Ok(self)
+    }
+
+    /// One of a JWK set (RFC 7517).
+    pub(crate) fn jwk(value: &Value) -> Result<Self, KeyError> {
+        let jwk: Jwk = serde_json::from_value(value.clone()).map_err(|_| KeyError::Jwk("members"))?;
+        let for_signatures = value.get("use").is_none_or(|usage| usage == "sig");
+        let may_verify =
+            |operations: &Value| operations.as_array().is_some_and(|all| all.contains(&"verify".into()));
+        if !for_signatures || !value.get("key_ops").is_none_or(may_verify) {
+            return Err(KeyError::Jwk("it is not for signatures"));
+        }
+        let mut key = Self::of(material(&jwk)?);
+        key.kid.clone_from(&jwk.common.key_id);
+        match value.get("alg") {
+            None => Ok(key),
+            Some(Value::String(name)) => {
+                key.algorithm(name.parse().map_err(|_| KeyError::Jwk("its algorithm is not known"))?)
+            }
+            Some(_) => Err(KeyError::Jwk("`alg`")),
+        }
+    }
+
+    pub(crate) fn is_for(&self, algorithm: Algorithm) -> bool {
+        self.algorithms.contains(&algorithm)
+    }
+
+    pub(crate) fn is_symmetric(&self) -> bool {
+        matches!(self.material, Material::Secret(_))
+    }
+
+    /// `None` for a key that has no id.
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    pub(crate) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        self.is_for(algorithm) && self.material.verify(algorithm, message, signature)
+    }
+
+    fn of(material: Material) -> Self {
+        Self { kid: None, algorithms: material.algorithms().to_vec(), material }
+    }
+
+    fn long_enough(secret: &[u8]) -> Result<(), KeyError> {
+        match secret.len() {
+            length if length < LEAST_SECRET => Err(KeyError::TooShort { length, least: LEAST_SECRET }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A public key as the secret of an HMAC is known to whoever forges tokens.
+pub(crate) fn is_key_text(secret: &[u8]) -> bool {
+    let marks: [&[u8]; 3] = [b"-----BEGIN", b"ssh-", b"{"];
+    let text = secret.trim_ascii_start();
+    marks.iter().any(|mark| text.starts_with(mark))
+}
+
+fn material(jwk: &Jwk) -> Result<Material, KeyError> {
+    let key = DecodingKey::from_jwk(jwk).map_err(|_| KeyError::Jwk("its kind is not known"))?;
+    let material = match &jwk.algorithm {
+        AlgorithmParameters::RSA(_) => rsa(&key),
+        AlgorithmParameters::EllipticCurve(curve) => {
+            point(&key).filter(|point| on_curve(point, &curve.curve))
+        }
+        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => ed25519(&key),
+        AlgorithmParameters::OctetKey(_) => {
+            let secret = bytes(&key).unwrap_or_default();
+            Key::long_enough(secret)?;
+            Some(Material::Secret(Secret::new(secret)))
+        }
+        _ => None,
+    };
+    match material.ok_or(KeyError::Jwk("its parameters do not fit together"))? {
+        small if small.is_small_rsa() => Err(KeyError::SmallRsa),
+        material => Ok(material),
+    }
+}
+
+fn bytes(key: &DecodingKey) -> Option<&[u8]> {
+    key.try_get_as_bytes().ok()
+}
+
+fn rsa(key: &DecodingKey) -> Option<Material> {
+    match key.kind() {
+        DecodingKeyKind::SecretOrDer(der) => Some(Material::RsaDer(der.clone())),
+        // Some issuers keep the sign byte of ASN.1, which `ring` refuses.
+        DecodingKeyKind::RsaModulusExponent { n, e } => {
+            Some(Material::RsaComponents { n: without_zeros(n), e: without_zeros(e) })
+        }
+    }
+}
+
+fn without_zeros(number: &[u8]) -> Vec<u8> {
+    number.iter().copied().skip_while(|byte| *byte == 0).collect()
+}
+
+/// The length tells the curve.
+fn point(key: &DecodingKey) -> Option<Material> {
+    let point = bytes(key)?;
+    match (point.first()?, point.len()) {
+        (4, 65) => Some(Material::P256(point.to_vec())),
+        (4, 97) => Some(Material::P384(point.to_vec())),
+        _ => None,
+    }
+}
+
+fn on_curve(point: &Material, curve: &EllipticCurve) -> bool {
+    matches!(
+        (point, curve),
+        (Material::P256(_), EllipticCurve::P256) | (Material::P384(_), EllipticCurve::P384)
+    )
+}
+
+fn ed25519(key: &DecodingKey) -> Option<Material> {
+    bytes(key).filter(|key| key.len() == 32).map(|key| Material::Ed25519(key.to_vec()))
+}

@@ -1,0 +1,82 @@
+//! How published keys are kept up to date.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::{
+    clock::{Clock, SystemClock},
+    jwt::{fetch::FetchJwks, remote_jwks::RemoteJwks},
+};
+
+/// How published keys are kept up to date: made by [`RemoteJwks::builder`].
+pub struct RemoteJwksBuilder {
+    fetch: Box<dyn FetchJwks>,
+    clock: Arc<dyn Clock>,
+    times: Intervals,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Intervals {
+    pub(crate) refresh: Duration,
+    pub(crate) cooldown: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) max_age: Duration,
+}
+
+impl RemoteJwksBuilder {
+    pub(crate) fn new(fetch: impl FetchJwks) -> Self {
+        let times = Intervals {
+            refresh: Duration::from_secs(600),
+            cooldown: Duration::from_secs(30),
+            timeout: Duration::from_secs(10),
+            max_age: Duration::from_secs(24 * 3600),
+        };
+        Self { fetch: Box::new(fetch), clock: SystemClock::shared(), times }
+    }
+
+    /// From which age on keys are loaded again; default 10 min.
+    #[must_use]
+    pub fn refresh(mut self, age: Duration) -> Self {
+        self.times.refresh = age;
+        self
+    }
+
+    /// The shortest time between two loads that went well; default 30 s.
+    #[must_use]
+    pub fn cooldown(mut self, time: Duration) -> Self {
+        self.times.cooldown = time;
+        self
+    }
+
+    /// How long a load may take; default 10 s.
+    #[must_use]
+    pub fn timeout(mut self, time: Duration) -> Self {
+        self.times.timeout = time;
+        self
+    }
+
+    /// From which age on keys are not used any more, if no newer ones can be loaded; default 24 h.
+    #[must_use]
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.times.max_age = age;
+        self
+    }
+
+    /// What time it is; default: the system's clock.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Loads nothing yet.
+    #[must_use]
+    pub fn build(self) -> RemoteJwks {
+        RemoteJwks::from_parts(self.fetch, self.clock, self.times)
+    }
+}
+
+impl fmt::Debug for RemoteJwksBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteJwksBuilder").field("times", &self.times).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,187 @@
+//! Which sessions of NextAuth are accepted.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::{
+    claims::{Expiry, Times},
+    clock::{Clock, SystemClock},
+    jwt::key_error::KeyError,
+    next_auth::{NextAuth, OpaqueIds, SessionCookie, key_derivation::SessionKey},
+    secret::Secret,
+};
+
+/// Auth.js recommends 32 random bytes; with fewer than half of them a secret can be guessed from one session cookie, without asking anybody.
+const LEAST_SECRET: usize = 16;
+
+/// More secrets or names than anybody rotates through are a mistake, and each one is work for every forged token.
+const MAX: usize = 8;
+
+/// Which sessions of NextAuth are accepted: made by [`NextAuth::builder`].
+#[derive(Clone)]
+pub struct NextAuthBuilder {
+    secrets: Vec<Secret>,
+    versions: Vec<Version>,
+    names: Vec<String>,
+    leeway: Duration,
+    expiry: Expiry,
+    opaque_ids: OpaqueIds,
+    clock: Option<Arc<dyn Clock>>,
+}
+
+/// Whose cookies they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Version {
+    /// NextAuth v4: `next-auth.session-token`.
+    V4,
+    /// Auth.js v5 (`next-auth@5`, `@auth/*`): `authjs.session-token`.
+    V5,
+}
+
+impl Default for NextAuthBuilder {
+    fn default() -> Self {
+        Self {
+            secrets: Vec::new(),
+            versions: Vec::new(),
+            names: Vec::new(),
+            leeway: Duration::from_secs(15),
+            expiry: Expiry::Optional,
+            opaque_ids: OpaqueIds::Refused,
+            clock: None,
+        }
+    }
+}
+
+impl NextAuthBuilder {
+    /// A secret of the site; give the old ones too while it changes them (up to 8). At least one is needed.
+    #[must_use]
+    pub fn secret(mut self, secret: impl AsRef<[u8]>) -> Self {
+        self.secrets.push(Secret::new(secret.as_ref()));
+        self
+    }
+
+    /// Only cookies of this version (and of others that are named so too); default: of both.
+    #[must_use]
+    pub fn version(mut self, version: Version) -> Self {
+        self.versions.push(version);
+        self
+    }
+
+    /// The exact name of the site's session cookie, with its prefix, in place of the default names (several calls: several names, up to 8).
+    ///
+    /// The default names are those of v5 and of v4, each with `__Host-`, with `__Secure-` and plain. A site behind HTTPS uses
+    /// `__Secure-`: naming that cookie alone keeps out a plain one that a sibling subdomain may have set.
+    #[must_use]
+    pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
+        self.names.push(name.into());
+        self
+    }
+
+    /// How far clocks may be apart; default 15 s, as in `jose`.
+    #[must_use]
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// Refuses sessions without `exp`. NextAuth itself accepts them, so the default does.
+    #[must_use]
+    pub fn require_exp(mut self) -> Self {
+        self.expiry = Expiry::Required;
+        self
+    }
+
+    /// Leaves session cookies that are no encrypted token to the next authenticator, which is [`DatabaseSessions`](crate::DatabaseSessions) where
+    /// a site moves from one strategy to the other. Default: they are refused.
+    #[must_use]
+    pub fn pass_opaque_ids(mut self) -> Self {
+        self.opaque_ids = OpaqueIds::Passed;
+        self
+    }
+
+    /// What time it is; default: the system's clock.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Derives the keys.
+    ///
+    /// # Errors
+    ///
+    /// Without a secret, with an empty one or one of fewer than 16 bytes, and with more than 8 secrets or names.
+    pub fn build(self) -> Result<NextAuth, KeyError> {
+        if self.secrets.is_empty() || self.secrets.iter().any(|secret| secret.bytes().is_empty()) {
+            return Err(KeyError::NoSecret);
+        }
+        if let Some(length) =
+            self.secrets.iter().map(|secret| secret.bytes().len()).find(|it| *it < LEAST_SECRET)
+        {
+            return Err(KeyError::TooShort { length, least: LEAST_SECRET });
+        }
+        if self.secrets.len() > MAX || self.names.len() > MAX {
+            return Err(KeyError::TooMany { limit: MAX });
+        }
+        Ok(NextAuth {
+            cookies: self.cookies(),
+            times: Times { leeway: self.leeway.as_secs(), expiry: self.expiry },
+            opaque_ids: self.opaque_ids,
+            clock: self.clock.unwrap_or_else(SystemClock::shared),
+        })
+    }
+
+    fn cookies(&self) -> Vec<SessionCookie> {
+        let versions = if self.versions.is_empty() { &Version::ALL[..] } else { &self.versions };
+        if self.names.is_empty() {
+            let named = |version: &Version| version.cookie_names().map(|name| (name, *version));
+            return versions
+                .iter()
+                .flat_map(named)
+                .map(|(name, version)| self.cookie(name, &[version]))
+                .collect();
+        }
+        self.names.iter().map(|name| self.cookie(name.clone(), versions)).collect()
+    }
+
+    fn cookie(&self, name: String, versions: &[Version]) -> SessionCookie {
+        let secrets = self.secrets.iter();
+        let keys = secrets
+            .flat_map(|secret| versions.iter().flat_map(|version| version.keys(secret, &name)))
+            .collect();
+        SessionCookie { name, keys }
+    }
+}
+
+/// Those of v5 and then of v4, each with `__Host-`, with `__Secure-` and plain.
+pub(crate) fn default_cookie_names() -> impl Iterator<Item = String> {
+    Version::ALL.into_iter().flat_map(Version::cookie_names)
+}
+
+impl Version {
+    const ALL: [Self; 2] = [Self::V5, Self::V4];
+
+    fn cookie_names(self) -> [String; 3] {
+        let name = match self {
+            Self::V4 => "next-auth.session-token",
+            Self::V5 => "authjs.session-token",
+        };
+        ["__Host-", "__Secure-", ""].map(|prefix| format!("{prefix}{name}"))
+    }
+
+    fn keys(self, secret: &Secret, cookie: &str) -> Vec<SessionKey> {
+        match self {
+            Self::V4 => vec![SessionKey::v4(secret)],
+            Self::V5 => SessionKey::v5(secret, cookie).into(),
+        }
+    }
+}
+
+impl fmt::Debug for NextAuthBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NextAuthBuilder")
+            .field("secrets", &self.secrets.len())
+            .field("names", &self.names)
+            .finish_non_exhaustive()
+    }
+}

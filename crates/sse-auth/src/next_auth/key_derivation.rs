@@ -1,0 +1,65 @@
+//! The keys of a session cookie, derived from a site's secret as NextAuth v4 and Auth.js v5 do it.
+
+use hkdf::Hkdf;
+use sha2::{Digest as _, Sha256, Sha512};
+use zeroize::Zeroizing;
+
+use crate::{
+    jwt::base64url,
+    next_auth::jwe::{ContentKey, Jwe},
+    secret::Secret,
+};
+
+/// A key, and the name by which tokens ask for it.
+#[derive(Debug, Clone)]
+pub(crate) struct SessionKey {
+    /// v4 names none.
+    kid: Option<String>,
+    pub(crate) key: ContentKey,
+}
+
+impl SessionKey {
+    /// next-auth 4 `jwt/index.js`: `getDerivedEncryptionKey` with an empty salt.
+    pub(crate) fn v4(secret: &Secret) -> Self {
+        let key = derived(secret, "", "NextAuth.js Generated Encryption Key");
+        Self { kid: None, key: ContentKey::A256Gcm(key) }
+    }
+
+    /// `@auth/core` `jwt.js`: `getDerivedEncryptionKey` with the cookie's name as salt, for both encryptions that it decodes. The name is the
+    /// thumbprint of the key (RFC 7638).
+    pub(crate) fn v5(secret: &Secret, cookie: &str) -> [Self; 2] {
+        let info = format!("Auth.js Generated Encryption Key ({cookie})");
+        let long: Zeroizing<[u8; 64]> = derived(secret, cookie, &info);
+        let short: Zeroizing<[u8; 32]> = derived(secret, cookie, &info);
+        let names = [
+            base64url::encode(&Sha512::digest(jwk(&*long))),
+            base64url::encode(&Sha256::digest(jwk(&*short))),
+        ];
+        let [long_name, short_name] = names.map(Some);
+        [
+            Self { kid: long_name, key: ContentKey::A256CbcHs512(long) },
+            Self { kid: short_name, key: ContentKey::A256Gcm(short) },
+        ]
+    }
+
+    /// Whether a token may be meant for this key. One that names a key gets that one, or one that has no name.
+    pub(crate) fn fits(&self, token: &Jwe<'_>) -> bool {
+        let named = match (&token.header.kid, &self.kid) {
+            (Some(asked), Some(own)) => asked == own,
+            _ => true,
+        };
+        named && self.key.encryption() == token.encryption
+    }
+}
+
+fn derived<const LENGTH: usize>(secret: &Secret, salt: &str, info: &str) -> Zeroizing<[u8; LENGTH]> {
+    let mut key = Zeroizing::new([0; LENGTH]);
+    let hkdf = Hkdf::<Sha256>::new(Some(salt.as_bytes()), secret.bytes());
+    hkdf.expand(info.as_bytes(), &mut *key).expect("HKDF-SHA256 gives up to 8160 bytes");
+    key
+}
+
+/// The members that count for a thumbprint, in their order.
+fn jwk(key: &[u8]) -> Zeroizing<String> {
+    Zeroizing::new(format!(r#"{{"k":"{}","kty":"oct"}}"#, base64url::encode(key)))
+}

@@ -1,0 +1,28 @@
+//! The files of the client.
+
+use crate::static_files::{File, Files};
+
+macro_rules! module {
+    ($name:literal) => {
+        File::new($name, include_str!(concat!("../js/src/", $name)))
+    };
+}
+
+/// The client: `client.js`, `react.js` (which imports `react`), `hooks.js` (which does not), `notifications.js`, `parser.js`, what they import, and
+/// `app-router.d.ts`, the types of the management API. All refer to each other by relative paths, so any folder will do.
+pub const CLIENT: Files = Files::new(&[
+    module!("client.js"),
+    module!("connection.js"),
+    module!("delay.js"),
+    module!("error.js"),
+    module!("event-source-stream.js"),
+    module!("fetch-stream.js"),
+    module!("hooks.js"),
+    module!("notifications.js"),
+    module!("parser.js"),
+    module!("react.js"),
+    module!("shared.js"),
+    module!("store.js"),
+    module!("world.js"),
+    File::new("app-router.d.ts", include_str!("../js/app-router.d.ts")),
+]);

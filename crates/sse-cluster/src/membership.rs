@@ -1,0 +1,190 @@
+//! What is known of all nodes.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use sse_core::UserId;
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use crate::{
+    messages::{Report, Summary},
+    node::{Count, Kind, Node, Sync},
+    node_id::NodeId,
+    presence::Crowd,
+    sharded_map::{SHARDS, Sharded},
+};
+
+/// More nodes than these are not believed.
+const MOST_NODES: usize = 4096;
+
+/// A node that was asked for all that it knows is asked again when it has said nothing for so long.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// What is known of all nodes, this one included.
+#[derive(Debug)]
+pub(crate) struct State {
+    me: NodeId,
+    nodes: BTreeMap<NodeId, Node>,
+    pub(crate) crowd: Crowd,
+    /// Users of nodes that are gone, and the shard from which on they are to be taken out of the crowd.
+    graves: Vec<(Sharded<Count>, usize)>,
+    /// When it was last found out who holds leases.
+    looked: Option<Instant>,
+}
+
+/// What is to be done about a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    Nothing,
+    /// The node must be asked for all that it knows.
+    Ask,
+    /// There is something to [tidy](State::tidy).
+    Tidy,
+}
+
+impl State {
+    pub(crate) fn new(me: NodeId, name: Option<Arc<str>>, grace: Option<Duration>) -> Self {
+        let mut own = Node::new(Instant::now());
+        own.name = name;
+        own.new_since = None;
+        let nodes = BTreeMap::from([(me, own)]);
+        Self { me, nodes, crowd: Crowd::new(grace), graves: Vec::new(), looked: None }
+    }
+
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+        self.nodes.iter().map(|(id, node)| (*id, node))
+    }
+
+    /// All nodes but this one.
+    pub(crate) fn others(&self) -> impl Iterator<Item = NodeId> {
+        self.nodes.keys().copied().filter(|id| *id != self.me)
+    }
+
+    pub(crate) fn own(&self) -> Option<&Node> {
+        self.nodes.get(&self.me)
+    }
+
+    /// Whether it was found out lately who is there.
+    pub(crate) fn knows_nodes(&self, term: Duration) -> bool {
+        self.looked.is_some_and(|looked| looked.elapsed() <= term)
+    }
+
+    /// A node told who is connected to it.
+    pub(crate) fn report(&mut self, from: NodeId, report: &Report, now: Instant) -> Then {
+        if !self.nodes.contains_key(&from) && self.nodes.len() >= MOST_NODES {
+            warn!(node = %from, "more nodes than {MOST_NODES}: one is not heard");
+            return Then::Nothing;
+        }
+        let node = self.nodes.entry(from).or_insert_with(|| Node::new(now));
+        match node.take(report) {
+            Kind::Old => return Then::Nothing,
+            Kind::Early => return Then::Ask,
+            Kind::Next => {}
+        }
+        (node.streams, node.as_of) = (report.streams, now);
+        let generation = node.generation;
+        for (user, streams) in &report.users {
+            let before = match *streams {
+                0 => node.users.remove(user),
+                streams => node.users.insert(user.clone(), Count { streams, generation }),
+            };
+            self.crowd.change(user, before.map_or(0, |count| count.streams), *streams, now);
+        }
+        let counted = report.unique_users.filter(|_| node.is_current());
+        if counted.is_some_and(|users| users != node.users.len() as u64) {
+            warn!(node = %from, known = node.users.len(), ?counted, "users were miscounted; the node is asked");
+            node.lose();
+            return Then::Ask;
+        }
+        if matches!(node.state, Sync::Sweeping(_)) { Then::Tidy } else { Then::Nothing }
+    }
+
+    /// A node goes.
+    pub(crate) fn remove(&mut self, id: NodeId) {
+        if id == self.me {
+            return;
+        }
+        if let Some(node) = self.nodes.remove(&id) {
+            info!(node = %id, name = node.name.as_deref(), streams = node.streams, "a node is gone");
+            self.graves.push((node.users, 0));
+        }
+    }
+
+    /// Signals may have been missed.
+    pub(crate) fn missed(&mut self) {
+        let me = self.me;
+        self.nodes.iter_mut().filter(|(id, _)| **id != me).for_each(|(_, node)| node.lose());
+    }
+
+    /// It was found out who holds leases: whoever does not is gone.
+    pub(crate) fn leases(&mut self, leases: &BTreeMap<NodeId, Summary>, term: Duration, now: Instant) {
+        self.looked = Some(now);
+        let is_gone = |(id, node): &(&NodeId, &Node)| {
+            let is_new = node.new_since.is_some_and(|since| now.duration_since(since) < term);
+            !leases.contains_key(id) && !is_new
+        };
+        let gone: Vec<_> = self.nodes.iter().filter(is_gone).map(|(id, _)| *id).collect();
+        gone.into_iter().for_each(|id| self.remove(id));
+        for (id, summary) in leases.iter().filter(|(id, _)| **id != self.me).take(MOST_NODES) {
+            let node = self.nodes.entry(*id).or_insert_with(|| {
+                info!(node = %id, name = summary.name.as_deref(), "a node is there");
+                Node::new(now)
+            });
+            if node.compare(summary, now) {
+                debug!(node = %id, "reports were missed");
+                node.lose();
+            }
+            if node.state == Sync::Lost {
+                node.streams = summary.streams;
+            }
+        }
+    }
+
+    /// Nodes that must be asked now for all that they know; whether there are others that must be asked later.
+    pub(crate) fn ask_now(&mut self, now: Instant) -> (Vec<NodeId>, bool) {
+        let me = self.me;
+        let waiting = |(id, node): &(&NodeId, &mut Node)| {
+            **id != me && matches!(node.state, Sync::Lost | Sync::Listing)
+        };
+        let (mut due, mut later) = (Vec::new(), false);
+        for (id, node) in self.nodes.iter_mut().filter(waiting) {
+            let heard = if node.state == Sync::Listing { Some(node.as_of) } else { None };
+            let last = node.asked.max(heard);
+            later = true;
+            if last.is_none_or(|last| now.duration_since(last) >= ANSWER_WITHIN) {
+                node.asked = Some(now);
+                due.push(*id);
+            }
+        }
+        (due, later)
+    }
+
+    /// Takes some users out that are no longer there; `false` when there are none.
+    pub(crate) fn tidy(&mut self, now: Instant) -> bool {
+        if let Some((users, shard)) = self.graves.last_mut() {
+            for (user, count) in users.extract(*shard, |_| true) {
+                self.crowd.change(&user, count.streams, 0, now);
+            }
+            *shard += 1;
+            if *shard == SHARDS {
+                self.graves.pop();
+            }
+            return true;
+        }
+        for node in self.nodes.values_mut() {
+            if let Some(shard) = node.sweep() {
+                let generation = node.generation;
+                for (user, count) in node.users.extract(shard, |count| count.generation != generation) {
+                    self.crowd.change(&user, count.streams, 0, now);
+                }
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Nodes that a user has streams on.
+    pub(crate) fn nodes_of(&self, user: &UserId) -> usize {
+        self.nodes.values().filter(|node| node.users.get(user).is_some()).count()
+    }
+}

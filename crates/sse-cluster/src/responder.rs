@@ -1,0 +1,123 @@
+//! Answering other nodes.
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use sse_core::{
+    Caller, ConnectionQuery, Disconnect, RenewError,
+    throttle::{INTERVAL, Throttle},
+};
+use tokio::{sync::mpsc, task::JoinSet};
+use tracing::{debug, warn};
+
+use crate::{
+    messages::{self, Answer, Body, Question, Renewal},
+    node_id::NodeId,
+    shared::Shared,
+};
+
+/// Questions that may wait.
+pub(crate) const WAITING: usize = 256;
+
+/// Questions that are answered at once.
+const AT_ONCE: usize = 16;
+
+/// Streams in one answer, and bytes of them beyond which there are fewer: a signal that every backplane takes.
+const STREAMS: u32 = 256;
+const BYTES: usize = 256 << 10;
+
+/// Limits how often a large description is logged: a client with long topics can cause it at every look.
+static LARGE: Throttle = Throttle::new(INTERVAL);
+
+/// What another node wants to know.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) from: NodeId,
+    pub(crate) number: u64,
+    pub(crate) question: Question,
+}
+
+/// Answers questions of other nodes.
+pub(crate) async fn give(shared: Arc<Shared>, mut asked: mpsc::Receiver<Asked>) {
+    let mut running = JoinSet::new();
+    while let Some(asked) = asked.recv().await {
+        while running.len() >= AT_ONCE {
+            running.join_next().await;
+        }
+        while running.try_join_next().is_some() {}
+        running.spawn(answer(Arc::clone(&shared), asked));
+    }
+}
+
+async fn answer(shared: Arc<Shared>, Asked { from, number, question }: Asked) {
+    let answer = shared.answer(question).await;
+    if let Err(error) = shared.say(Body::Reply { to: from, number, answer }).await {
+        debug!(node = %from, error = &error as &dyn Error, "a node cannot be answered");
+    }
+}
+
+impl Shared {
+    /// What this node answers.
+    pub(crate) async fn answer(&self, question: Question) -> Answer {
+        let manager = &self.manager;
+        let count = |topics: usize| Some(u32::try_from(topics).unwrap_or(u32::MAX));
+        match question {
+            Question::Connections { user, topic, cursor, limit } => {
+                let mut query = ConnectionQuery::first(0).after(cursor);
+                (query.user, query.topic) = (user, topic);
+                self.page(query, limit.clamp(1, STREAMS))
+            }
+            Question::Connection(client) => Answer::Connection(manager.connection(client).map(Box::new)),
+            Question::Join { client, topics } => Answer::Topics(
+                manager
+                    .connection(client)
+                    .and_then(|_| count(topics.iter().filter(|topic| manager.join(client, topic)).count())),
+            ),
+            Question::Leave { client, topics } => Answer::Topics(
+                manager
+                    .connection(client)
+                    .and_then(|_| count(topics.iter().filter(|topic| manager.leave(client, topic)).count())),
+            ),
+            Question::Renew { client, user, expires_at, login } => {
+                let mut caller = Caller::anonymous();
+                (caller.user, caller.expires_at, caller.login) = (user, expires_at, login);
+                Answer::Renewed(match manager.renew(client, &caller) {
+                    Ok(()) => Renewal::Done,
+                    Err(RenewError::OtherUser) => Renewal::OtherUser,
+                    Err(RenewError::Expired) => Renewal::Expired,
+                    Err(_) => Renewal::NotLive,
+                })
+            }
+            Question::Disconnect { target, reason, away } => {
+                let mut how = Disconnect::new();
+                if let Some(reason) = reason {
+                    how = how.reason(reason);
+                }
+                if let Some((who, milliseconds)) = away {
+                    let duration = Duration::from_millis(milliseconds);
+                    manager.keep_away(who, duration);
+                    how = how.stay_away(duration);
+                }
+                Answer::Count(manager.disconnect(target, how).await as u64)
+            }
+            Question::Count(target) => Answer::Count(manager.count(&target) as u64),
+        }
+    }
+
+    fn page(&self, mut query: ConnectionQuery, mut limit: u32) -> Answer {
+        loop {
+            query.limit = limit as usize;
+            let page = self.manager.connections(&query);
+            let answer = Answer::Connections { items: page.items, next: page.next_cursor };
+            let size = messages::write(&answer).len();
+            if size <= BYTES || limit == 1 {
+                if size > BYTES
+                    && let Some(left_out) = LARGE.admit("description")
+                {
+                    warn!(size, left_out, "one stream's description is large; a backplane may not take it");
+                }
+                return answer;
+            }
+            limit /= 2;
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Why a batch is not acknowledged.
+
+use std::{io, path::Path, sync::Arc, time::Duration};
+
+use sse_core::BackplaneError;
+
+use crate::{append_queue::Pending, error::blocked};
+
+/// Why a batch is not acknowledged; told to everybody in it.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It was not appended. Another try succeeds once the disk takes it.
+    Blocked { reason: String, source: Arc<io::Error> },
+    /// It was not appended, nor will be anything else until the log is opened again.
+    Refused { reason: String },
+    /// It may be found there later.
+    Unknown(Arc<io::Error>),
+}
+
+impl Failure {
+    /// A batch of which nothing is in the file.
+    pub(crate) fn of_write(error: io::Error, file: &Path) -> Self {
+        let reason = format!("{} ({}: {error}); {}", what(&error), file.display(), remedy(&error));
+        Self::Blocked { reason, source: Arc::new(error) }
+    }
+
+    fn to_error(&self) -> BackplaneError {
+        match self {
+            Self::Blocked { reason, source } => blocked(reason, Arc::clone(source)),
+            Self::Refused { reason } => BackplaneError::refused(reason),
+            Self::Unknown(source) => BackplaneError::unavailable(Duration::from_secs(1), Arc::clone(source)),
+        }
+    }
+}
+
+/// `EMFILE` and `ENFILE`, which have no kind.
+const NO_FILES: [i32; 2] = [24, 23];
+
+fn has_no_files(error: &io::Error) -> bool {
+    error.raw_os_error().is_some_and(|code| NO_FILES.contains(&code))
+}
+
+fn what(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull => "the disk is full",
+        io::ErrorKind::QuotaExceeded => "the disk quota is used up",
+        io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only",
+        _ if has_no_files(error) => "too many files are open",
+        _ => "failed to write to disk",
+    }
+}
+
+/// What an operator does about it.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room on the disk of the log, or keep less of it"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "check the disk (dmesg) and mount it for writing",
+        io::ErrorKind::PermissionDenied => "give this process the right to write there",
+        _ if has_no_files(error) => "raise the limit on open files (LimitNOFILE=, ulimit -Hn)",
+        _ => "check the disk (dmesg)",
+    }
+}
+
+/// Tells everybody.
+pub(crate) fn fail(pending: Vec<Pending>, failure: &Failure) {
+    for pending in pending {
+        pending.reply.send(Err(failure.to_error())).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_of_a_disk_passes_and_names_a_remedy() {
+        // ENOSPC, EDQUOT, EIO, EROFS, EMFILE, ENFILE, EACCES, EPERM, ENOENT, ENXIO, and what is not known.
+        for code in [28, 122, 5, 30, 24, 23, 13, 1, 2, 6, 9999] {
+            let error = io::Error::from_raw_os_error(code);
+            let error = Failure::of_write(error, Path::new("/log/1.log")).to_error();
+            let BackplaneError::Blocked { reason, source: Some(_) } = &error else { panic!("{error:?}") };
+            assert!(reason.contains("/log/1.log") && reason.contains("; "), "{reason}");
+        }
+    }
+}

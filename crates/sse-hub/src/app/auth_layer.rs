@@ -1,0 +1,110 @@
+//! Configured mode, in front of the routes.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
+
+use axum::{
+    extract::{Request, State},
+    http::{StatusCode, header::WWW_AUTHENTICATE, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use sse_axum::{PeerAddr, view};
+use sse_core::{Caller, Cause, Manager};
+use tracing::Instrument as _;
+
+use crate::app::{access_log::shown_path, auth_log, secured::Configured};
+
+/// Says where a client is, and under which origin it came, as far as proxies that are trusted tell.
+pub(crate) async fn locate(
+    State(configured): State<Arc<Configured>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if let Some(PeerAddr(peer)) = request.extensions().get().copied() {
+        let (mut parts, body) = request.into_parts();
+        let (client, own) = {
+            let request = view(&parts);
+            let proxies = &configured.proxies;
+            (proxies.client(peer.ip(), &request), proxies.own_origin(peer.ip(), &request, configured.scheme))
+        };
+        if let Some(own) = own {
+            parts.extensions.insert(own);
+        }
+        parts.extensions.insert(PeerAddr((client, peer.port()).into()));
+        request = Request::from_parts(parts, body);
+    }
+    next.run(request).await
+}
+
+/// Says who opens a stream, or why it is refused.
+pub(crate) async fn streams(
+    State(configured): State<Arc<Configured>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let client = auth_log::client(address(&parts));
+    let admitted = match configured.rates.may_knock(address(&parts)) {
+        Ok(()) => configured.streams.admit(&view(&parts)).instrument(client.clone()).await,
+        Err(cause) => Err(cause),
+    };
+    let admitted = admitted.and_then(|caller| configured.rates.may_open(&caller).map(|()| caller));
+    note(&mut parts, admitted);
+    next.run(Request::from_parts(parts, body)).instrument(client).await
+}
+
+/// Says who calls the management API, or why it is refused.
+pub(crate) async fn calls(
+    State(configured): State<Arc<Configured>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let client = auth_log::client(address(&parts));
+    let admitted = configured.calls.admit(&view(&parts)).instrument(client.clone()).await;
+    let is_admitted = admitted.is_ok();
+    note(&mut parts, admitted);
+    // The routes of the management API do not see what they are nested in.
+    let path = match parts.uri.path() {
+        "/metrics" => "/metrics".to_owned(),
+        path => format!("/api/trpc{path}"),
+    };
+    let response = next.run(Request::from_parts(parts, body)).instrument(client.clone()).await;
+    if is_admitted && response.status() == StatusCode::FORBIDDEN {
+        client.in_scope(|| auth_log::call_refused(&shown_path(&path)));
+    }
+    response
+}
+
+/// Lets in who may manage: a backend by its key, or an admin.
+pub(crate) async fn managers(State(manager): State<Manager>, request: Request, next: Next) -> Response {
+    let known = request.extensions();
+    match (known.get::<Cause>(), known.get::<Caller>()) {
+        (None, Some(caller)) if manager.access().may_manage(caller) => next.run(request).await,
+        (Some(Cause::Unauthenticated) | None, Some(Caller { user: None, .. }) | None) => {
+            (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")]).into_response()
+        }
+        (Some(Cause::RateLimit), _) => StatusCode::TOO_MANY_REQUESTS.into_response(),
+        (Some(Cause::Unavailable), _) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        _ => StatusCode::FORBIDDEN.into_response(),
+    }
+}
+
+fn note(parts: &mut Parts, admitted: Result<Caller, Cause>) {
+    match admitted {
+        Ok(caller) => drop(parts.extensions.insert(caller)),
+        Err(Cause::CrossSite(page)) => {
+            let text = format!("{page}; if they may, list the origin in --origins");
+            parts.extensions.insert(Cause::CrossSite(text));
+        }
+        Err(cause) => drop(parts.extensions.insert(cause)),
+    }
+}
+
+/// The server puts it there; without one all share a limit, which is safe.
+fn address(parts: &Parts) -> IpAddr {
+    parts.extensions.get().map_or(Ipv4Addr::UNSPECIFIED.into(), |PeerAddr(address)| address.ip())
+}

@@ -1,0 +1,128 @@
+//! The log of refused credentials, origins and rights: what was wrong, and what the operator can do.
+
+use std::{fmt::Display, net::IpAddr};
+
+use sse_access::Denial;
+use sse_auth::AuthError;
+use sse_core::{
+    Cause,
+    throttle::{INTERVAL, Throttle},
+};
+use tracing::{Span, debug, info, info_span, warn};
+
+use crate::{server::logs::AUTH, settings::access_args::AuthKind};
+
+/// Strangers can cause these messages, so of each kind one is written in ten seconds, unless `debug` asks for all.
+static THROTTLE: Throttle = Throttle::new(INTERVAL);
+
+/// Says in messages where the client is.
+pub(crate) fn client(address: IpAddr) -> Span {
+    info_span!(target: AUTH, "client", %address)
+}
+
+/// Logs why a caller of a stream is refused.
+pub(crate) fn denied(denial: &Denial, kind: AuthKind) {
+    let remedy = remedy(denial, kind);
+    match THROTTLE.admit(denial.code()) {
+        Some(left_out) if denial.cause() == Cause::Unavailable => {
+            warn!(target: AUTH, cause = denial as &dyn std::error::Error, remedy, left_out, "refused");
+        }
+        Some(left_out) => info!(target: AUTH, cause = %denial, remedy, left_out, "refused"),
+        None => debug!(target: AUTH, cause = %denial, remedy, "refused"),
+    }
+}
+
+/// Logs why a caller of the management API is refused. Who presents nothing there may say more in the call itself.
+pub(crate) fn call_denied(denial: &Denial, kind: AuthKind) {
+    match denial {
+        Denial::Missing => debug!(target: AUTH, cause = %denial, remedy = remedy(denial, kind), "refused"),
+        _ => denied(denial, kind),
+    }
+}
+
+/// Logs that a stream is refused for lack of a right.
+pub(crate) fn stream_refused(cause: &Cause) {
+    if let Cause::Forbidden(_) = cause {
+        refused("forbidden_topic", cause, "--join and --join-anonymously say who may listen to which topics");
+    }
+}
+
+/// Logs that a call, or a scrape, is refused for lack of a right.
+pub(crate) fn call_refused(what: &str) {
+    let cause = format_args!("{what} is not for this caller");
+    refused(
+        "forbidden_call",
+        &cause,
+        "--publish says who may send to which topics; everything else needs --auth-admin or the backend key",
+    );
+}
+
+/// Logs that a request is refused for where it comes from.
+pub(crate) fn refused(kind: &'static str, cause: &dyn Display, remedy: &str) {
+    match THROTTLE.admit(kind) {
+        Some(left_out) => info!(target: AUTH, %cause, remedy, left_out, "refused"),
+        None => debug!(target: AUTH, %cause, remedy, "refused"),
+    }
+}
+
+/// What the operator can do.
+fn remedy(denial: &Denial, kind: AuthKind) -> &'static str {
+    match denial {
+        Denial::Missing => match kind {
+            AuthKind::None => "without --auth a stream needs a ticket: let a backend call sse.createTicket",
+            AuthKind::NextAuth => {
+                "the browser sent no session cookie: serve the hub under the site's own host, or use tickets (sse.createTicket)"
+            }
+            AuthKind::Jwt => "send a token in `Authorization: Bearer`, or use tickets (sse.createTicket)",
+        },
+        Denial::Credentials(error) => credentials_remedy(error, kind),
+        Denial::Page(_) => {
+            "if its pages may, list the origin in --origins; behind a proxy that serves them too, list the proxy in --trusted-proxies"
+        }
+        _ => "the id of a user is not empty, has no control characters, and at most --limits-user bytes",
+    }
+}
+
+fn credentials_remedy(error: &AuthError, kind: AuthKind) -> &'static str {
+    match error {
+        AuthError::OpaqueSession => {
+            "the site keeps its sessions in a database, which the hub cannot read: let its backend call sse.createTicket"
+        }
+        AuthError::Ambiguous => {
+            "the credentials of a request must be of one user: look for a session cookie that another sign-in, path or domain left behind"
+        }
+        AuthError::UnknownKey | AuthError::Integrity | AuthError::Signature | AuthError::Algorithm(_) => {
+            match kind {
+                AuthKind::Jwt => {
+                    "compare JWT_SECRET, --auth-public-key or --auth-jwks with the issuer's keys"
+                }
+                _ => "compare AUTH_SECRET (or NEXTAUTH_SECRET) and --auth-cookie with the site's own",
+            }
+        }
+        AuthError::Expired { .. } | AuthError::NotYetValid { .. } => {
+            "the client needs a new token, session or ticket; if it has one, compare the clocks"
+        }
+        AuthError::Claim { claim: "iss" | "aud", .. } => {
+            "compare --auth-issuer and --auth-audience with the token"
+        }
+        AuthError::Claim { .. } | AuthError::NoUser => {
+            "the issuer must set the claim, and a user (sub, id or email)"
+        }
+        AuthError::UnknownTicket => {
+            "a ticket opens one stream, within 30 s, on the hub that gave it out: the client needs a new one"
+        }
+        AuthError::Unrecognized => match kind {
+            AuthKind::None => "it is neither the backend key nor a ticket, and there is no --auth",
+            _ => {
+                "it is neither the backend key nor a credential of --auth: compare SSE_HUB_BACKEND_KEY with the backend's"
+            }
+        },
+        AuthError::Keys(_) | AuthError::Store(_) | AuthError::Unavailable(_) => {
+            "see that the hub can reach --auth-jwks"
+        }
+        AuthError::MissingChunk { .. } => {
+            "a proxy or the browser dropped one of the session's cookies: raise the limit for headers"
+        }
+        _ => "the client sent something that the site's library does not make",
+    }
+}

@@ -1,0 +1,87 @@
+//! Demo mode: visitors say themselves who they are.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    http::{StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+use sse_auth::Origins;
+use sse_axum::view;
+use sse_core::{Caller, FieldError, Manager, UserId};
+
+use crate::app::auth_log;
+
+/// The name in a query string: its first non-empty `user`.
+pub(crate) fn name(query: Option<&str>) -> Option<String> {
+    form_urlencoded::parse(query?.as_bytes())
+        .find(|(name, value)| name == "user" && !value.is_empty())
+        .map(|(_, value)| value.into_owned())
+}
+
+/// Tells the management API who calls.
+pub(crate) async fn identify(State(manager): State<Manager>, mut request: Request, next: Next) -> Response {
+    let limit = manager.config().limits.user;
+    match name(request.uri().query()).map(|name| user(name, limit)).transpose() {
+        Ok(user) => {
+            request.extensions_mut().insert(user.map_or_else(Caller::anonymous, Caller::user));
+            next.run(request).await
+        }
+        Err(error) => refusal(&error).into_response(),
+    }
+}
+
+/// Refuses pages of other sites, which every visitor's browser could be made to open: the hub trusts whoever reaches it.
+pub(crate) async fn check_page(
+    State(origins): State<Arc<Origins>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let checked = origins.check_page(&view(&parts));
+    match checked {
+        Ok(_) => next.run(Request::from_parts(parts, body)).await,
+        Err(page) => {
+            let remedy = "if they may use this hub, list the origin in --origins";
+            auth_log::refused(page.code(), &page, remedy);
+            (StatusCode::FORBIDDEN, format!("not for pages of {}; {remedy}\n", page.page())).into_response()
+        }
+    }
+}
+
+/// In the form that clients of the API understand.
+fn refusal(error: &FieldError) -> impl IntoResponse + use<> {
+    let data = json!({ "code": "BAD_REQUEST", "httpStatus": 400 });
+    let answer = json!({ "error": { "message": format!("user: {error}"), "code": -32600, "data": data } });
+    (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/json")], answer.to_string())
+}
+
+fn user(name: String, limit: usize) -> Result<UserId, FieldError> {
+    match name.len() {
+        length if length > limit => Err(FieldError::TooLong { length, limit }),
+        _ => UserId::new(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_name_counts() {
+        assert_eq!(name(Some("topics=a&user=J%C3%B6rg+B&user=b")).as_deref(), Some("Jörg B"));
+        assert_eq!(name(Some("user=&user=b")).as_deref(), Some("b"));
+        for query in [None, Some(""), Some("user"), Some("user="), Some("users=a")] {
+            assert_eq!(name(query), None, "{query:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_checked() {
+        assert_eq!(user("ab".into(), 2).unwrap().as_str(), "ab");
+        assert!(user("abc".into(), 2).is_err() && user("a\n".into(), 9).is_err());
+    }
+}

@@ -1,0 +1,198 @@
+//! Where published events go and come from.
+
+use std::{
+    error::Error as StdError,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use sse_core::{Backplane as Log, BackplaneError, Config, Retention};
+use sse_file::{FileBackplane, FileConfig, OpenError};
+use sse_nats::{NatsBackplane, NatsConfig};
+use sse_redis::{RedisBackplane, RedisConfig};
+use tokio::time::timeout;
+use tracing::warn;
+
+use crate::{error::Error, server::broker_tls::BrokerTls, settings::secrets::Secret};
+
+/// Where published events go and come from.
+#[derive(Debug)]
+pub(crate) struct Backplane {
+    /// The setting that says so.
+    pub(crate) name: String,
+    pub(crate) address: Address,
+    pub(crate) prefix: String,
+    /// Bytes of it that are held in memory, if it is elsewhere.
+    pub(crate) memory: u64,
+    /// Servers of NATS that hold it.
+    pub(crate) replicas: u8,
+    /// What this hub is called among those that share it.
+    pub(crate) node: Option<String>,
+    pub(crate) tls: BrokerTls,
+}
+
+/// Where a log is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Address {
+    Memory,
+    File(PathBuf),
+    Redis(Secret),
+    Nats(Secret),
+}
+
+/// How long a start waits for a broker to say that it will have nothing to do with us.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What stands around an event in the log, targets and exceptions included, at most.
+const ENVELOPE: usize = 64 << 10;
+
+/// The largest entry that a file takes.
+const MOST_IN_FILE: usize = 64 << 20;
+
+impl Address {
+    /// Reads a URL. What is wrong with it is told without its text, which may have a password in it.
+    pub(crate) fn parse(url: &Secret) -> Result<Self, Error> {
+        if url.text() == "memory" {
+            return Ok(Self::Memory);
+        }
+        let (scheme, rest) = url.text().split_once(':').unwrap_or_default();
+        let wrong = |problem: &str| Error::Setting { name: url.source.clone(), problem: problem.to_owned() };
+        match (scheme, rest) {
+            ("file", "") => Err(wrong("should name a directory, as file:/var/lib/sse-hub")),
+            ("file", dir) => match dir.strip_prefix("//") {
+                Some(path) if path.starts_with('/') => Ok(Self::File(path.into())),
+                Some(_) => Err(wrong("names another machine; a directory here is file:DIR or file:///DIR")),
+                None => Ok(Self::File(dir.into())),
+            },
+            ("redis" | "rediss" | "valkey" | "valkeys" | "unix", _) => Ok(Self::Redis(url.clone())),
+            ("redis+sentinel" | "rediss+sentinel" | "valkey+sentinel" | "valkeys+sentinel", _) => {
+                Ok(Self::Redis(url.clone()))
+            }
+            ("nats" | "tls", _) => Ok(Self::Nats(url.clone())),
+            _ => Err(wrong(
+                "should be memory, file:DIR, redis://…, rediss://…, redis+sentinel://…, nats://… or tls://…",
+            )),
+        }
+    }
+
+    /// Whether several hubs may have it.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Self::Redis(_) | Self::Nats(_))
+    }
+}
+
+/// A log that was opened.
+pub(crate) enum Opened {
+    /// The manager's own.
+    Memory,
+    File(FileBackplane),
+    Broker(Arc<dyn Log>),
+}
+
+impl Opened {
+    pub(crate) fn log(&self) -> Option<Arc<dyn Log>> {
+        match self {
+            Self::Memory => None,
+            Self::File(log) => Some(Arc::new(log.clone())),
+            Self::Broker(log) => Some(Arc::clone(log)),
+        }
+    }
+
+    /// Resolves when everything that was logged is where it belongs.
+    pub(crate) async fn close(self) {
+        if let Self::File(log) = self {
+            log.close().await;
+        }
+    }
+}
+
+impl Backplane {
+    /// Opens the log, and puts into the streams' settings how much of it is held in memory. A broker that is away is no reason not to
+    /// start; one that refuses us is.
+    pub(crate) async fn open(&self, streams: &mut Config) -> Result<Opened, Error> {
+        let retention = streams.log.unwrap_or_default();
+        if self.address != Address::Memory {
+            streams.log = Some(retention.bytes(retention.bytes.min(self.memory)));
+        }
+        // What a stream may be sent, and what stands around it in the log.
+        let largest = streams.queue_bytes + ENVELOPE;
+        let broker: Arc<dyn Log> = match &self.address {
+            Address::Memory => return Ok(Opened::Memory),
+            Address::File(directory) => return self.open_file(directory, retention, largest).await,
+            Address::Redis(url) => {
+                let config =
+                    RedisConfig::default().prefix(&self.prefix).retention(retention).max_payload(largest);
+                let config = self.tls.for_redis(config)?;
+                let log = RedisBackplane::new(url.text(), config).map_err(|error| self.wrong(&error))?;
+                self.greeted(log.bounds()).await?;
+                Arc::new(log)
+            }
+            Address::Nats(url) => {
+                let config = NatsConfig::default().prefix(&self.prefix).retention(retention);
+                let config = config.replicas(self.replicas);
+                let config = self.tls.for_nats(config)?;
+                match self.greeted(NatsBackplane::connect(url.text(), config.clone())).await? {
+                    Some(log) => Arc::new(log),
+                    None => {
+                        let log = NatsBackplane::start(url.text(), config).await;
+                        Arc::new(log.map_err(|error| self.wrong(&error))?)
+                    }
+                }
+            }
+        };
+        Ok(Opened::Broker(broker))
+    }
+
+    async fn open_file(
+        &self,
+        directory: &Path,
+        retention: Retention,
+        largest: usize,
+    ) -> Result<Opened, Error> {
+        let config = FileConfig::default().retention(retention);
+        let entry_bytes = config.entry_bytes.max(largest).min(MOST_IN_FILE);
+        let config = config.entry_bytes(entry_bytes);
+        match FileBackplane::open(directory, config).await {
+            Ok(log) => Ok(Opened::File(log)),
+            Err(error @ OpenError::Setting { .. }) => Err(self.wrong(&error)),
+            Err(error) => {
+                let problem = in_full(&error);
+                let remedy = match error {
+                    OpenError::Damaged(_) => {
+                        "; restore the directory, or move it away to begin with an empty log"
+                    }
+                    _ => "",
+                };
+                Err(Error::Log { name: self.name.clone(), problem: format!("{problem}{remedy}") })
+            }
+        }
+    }
+
+    /// What a broker answered first; `None` if it is away.
+    async fn greeted<T>(
+        &self,
+        answer: impl Future<Output = Result<T, BackplaneError>>,
+    ) -> Result<Option<T>, Error> {
+        let answer = timeout(PATIENCE, answer).await;
+        match answer.unwrap_or_else(|late| Err(BackplaneError::unavailable(PATIENCE, late))) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error @ BackplaneError::Refused { .. }) => Err(self.wrong(&error)),
+            Err(error) => {
+                let error = &error as &dyn StdError;
+                warn!(error, "the event log cannot be reached; the hub is not ready until it can");
+                Ok(None)
+            }
+        }
+    }
+
+    fn wrong(&self, error: &(dyn StdError + 'static)) -> Error {
+        Error::Setting { name: self.name.clone(), problem: format!("cannot be used: {}", in_full(error)) }
+    }
+}
+
+/// An error and its causes.
+fn in_full(error: &(dyn StdError + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

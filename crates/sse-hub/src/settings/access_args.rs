@@ -1,0 +1,144 @@
+//! Who may connect and call: flags, variables, and the table `[access]` of the file.
+
+use std::path::PathBuf;
+
+use clap::{Args, builder::BoolishValueParser};
+use serde::Deserialize;
+use sse_access::ProxyHeader;
+
+use crate::{app::rate_limit::Rate, settings::values::choice};
+
+/// Everything about who may connect and call. Secrets are not among it: command lines can be seen by others.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Args, Deserialize)]
+#[command(next_help_heading = "Access")]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct AccessArgs {
+    /// How users are recognised: nextauth, jwt, or none (the default): demo mode, or tickets alone where there is a backend key
+    #[arg(long, value_name = "KIND", value_parser = choice::<AuthKind>, env = "SSE_HUB_AUTH")]
+    pub(crate) auth: Option<AuthKind>,
+    /// Files with secrets of `--auth`, beside AUTH_SECRET, AUTH_SECRET_1 to _3, NEXTAUTH_SECRET and JWT_SECRET
+    #[arg(long, value_name = "FILE,…", value_delimiter = ',', env = "SSE_HUB_AUTH_SECRET_FILE")]
+    pub(crate) auth_secret_file: Vec<PathBuf>,
+    /// Names of the session cookie, in place of NextAuth's and Auth.js's own; with jwt: cookies that may hold the token
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', env = "SSE_HUB_AUTH_COOKIE")]
+    pub(crate) auth_cookie: Vec<String>,
+    /// Public keys in PEM, for jwt
+    #[arg(long, value_name = "FILE,…", value_delimiter = ',', env = "SSE_HUB_AUTH_PUBLIC_KEY")]
+    pub(crate) auth_public_key: Vec<PathBuf>,
+    /// A JWKS, for jwt: an https URL or a file; read again when it changes
+    #[arg(long, value_name = "URL or FILE", env = "SSE_HUB_AUTH_JWKS")]
+    pub(crate) auth_jwks: Option<String>,
+    /// Issuers whose tokens are accepted, for jwt [default: any]
+    #[arg(long, value_name = "ISS,…", value_delimiter = ',', env = "SSE_HUB_AUTH_ISSUER")]
+    pub(crate) auth_issuer: Vec<String>,
+    /// Audiences of which a token must have one, for jwt [default: any]; with a JWKS from a URL it must be set
+    #[arg(long, value_name = "AUD,…", value_delimiter = ',', env = "SSE_HUB_AUTH_AUDIENCE")]
+    pub(crate) auth_audience: Vec<String>,
+    /// Claims that make their user an admin, who may do everything: role=admin
+    #[arg(long, value_name = "CLAIM=VALUE,…", value_delimiter = ',', env = "SSE_HUB_AUTH_ADMIN")]
+    pub(crate) auth_admin: Vec<String>,
+    /// Whether callers without credentials may connect, to what --join-anonymously lists and what goes to all [default: no]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = BoolishValueParser::new(), env = "SSE_HUB_AUTH_ANONYMOUS")]
+    pub(crate) auth_anonymous: Option<bool>,
+    /// A file with the key of backends, in place of the variable SSE_HUB_BACKEND_KEY
+    #[arg(long, value_name = "FILE", env = "SSE_HUB_BACKEND_KEY_FILE")]
+    pub(crate) backend_key_file: Option<PathBuf>,
+    /// Sites whose pages may connect and call from elsewhere, with cookies: https://app.example.com
+    #[arg(long, value_name = "ORIGIN,…", value_delimiter = ',', env = "SSE_HUB_ORIGINS")]
+    pub(crate) origins: Vec<String>,
+    /// Names and addresses under which the hub answers, beside those of this machine [default: any; in demo mode on loopback none]
+    #[arg(long, value_name = "HOST,…", value_delimiter = ',', env = "SSE_HUB_HOSTS")]
+    pub(crate) hosts: Vec<String>,
+    /// Proxies that are believed when they say where a client is, and under which origin it came: 10.0.0.0/8
+    #[arg(long, value_name = "NETWORK,…", value_delimiter = ',', env = "SSE_HUB_TRUSTED_PROXIES")]
+    pub(crate) trusted_proxies: Vec<String>,
+    /// The header in which they say it: x-forwarded-for (default), forwarded
+    #[arg(long, value_name = "NAME", value_parser = choice::<HeaderOfProxies>, env = "SSE_HUB_PROXY_HEADER")]
+    pub(crate) proxy_header: Option<HeaderOfProxies>,
+    /// Topics that users may listen to: news, orders/{sub}/*
+    #[arg(long, value_name = "PATTERN,…", value_delimiter = ',', env = "SSE_HUB_JOIN")]
+    pub(crate) join: Vec<String>,
+    /// Topics that everybody may listen to
+    #[arg(long, value_name = "PATTERN,…", value_delimiter = ',', env = "SSE_HUB_JOIN_ANONYMOUSLY")]
+    pub(crate) join_anonymously: Vec<String>,
+    /// Topics that users may publish to: chat/{teams}
+    #[arg(long, value_name = "PATTERN,…", value_delimiter = ',', env = "SSE_HUB_PUBLISH")]
+    pub(crate) publish: Vec<String>,
+    /// How often streams may be opened from one address: 20/1s, or none [default: no limit]
+    #[arg(long, value_name = "RATE", env = "SSE_HUB_RATE_STREAMS_PER_ADDRESS")]
+    pub(crate) rate_streams_per_address: Option<Rate>,
+    /// How often one user may open a stream [default: 200/1m]
+    #[arg(long, value_name = "RATE", env = "SSE_HUB_RATE_STREAMS_PER_USER")]
+    pub(crate) rate_streams_per_user: Option<Rate>,
+    /// How often one user, or one address without a user, may call the management API; backends and admins are free [default: 1200/1m for a user, 6000/1m for an address]
+    #[arg(long, value_name = "RATE", env = "SSE_HUB_RATE_CALLS")]
+    pub(crate) rate_calls: Option<Rate>,
+    /// Bytes that one user may send in calls, above all to publish; backends and admins are free [default: 4194304/1m]
+    #[arg(long, value_name = "RATE", env = "SSE_HUB_RATE_BYTES_PER_USER")]
+    pub(crate) rate_bytes_per_user: Option<Rate>,
+}
+
+/// How users are recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AuthKind {
+    /// By what they say, in demo mode; by tickets alone where there is a backend key.
+    #[default]
+    None,
+    /// By the session of a site with NextAuth v4 or Auth.js v5.
+    NextAuth,
+    /// By a signed token.
+    Jwt,
+}
+
+/// The header in which proxies say where a client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum HeaderOfProxies {
+    #[default]
+    XForwardedFor,
+    Forwarded,
+}
+
+impl From<HeaderOfProxies> for ProxyHeader {
+    fn from(header: HeaderOfProxies) -> Self {
+        match header {
+            HeaderOfProxies::XForwardedFor => Self::XForwardedFor,
+            HeaderOfProxies::Forwarded => Self::Forwarded,
+        }
+    }
+}
+
+impl AccessArgs {
+    /// What the command line and variables say, and the file where they say nothing.
+    pub(crate) fn or(self, file: Self) -> Self {
+        Self {
+            auth: self.auth.or(file.auth),
+            auth_secret_file: list(self.auth_secret_file, file.auth_secret_file),
+            auth_cookie: list(self.auth_cookie, file.auth_cookie),
+            auth_public_key: list(self.auth_public_key, file.auth_public_key),
+            auth_jwks: self.auth_jwks.or(file.auth_jwks),
+            auth_issuer: list(self.auth_issuer, file.auth_issuer),
+            auth_audience: list(self.auth_audience, file.auth_audience),
+            auth_admin: list(self.auth_admin, file.auth_admin),
+            auth_anonymous: self.auth_anonymous.or(file.auth_anonymous),
+            backend_key_file: self.backend_key_file.or(file.backend_key_file),
+            origins: list(self.origins, file.origins),
+            hosts: list(self.hosts, file.hosts),
+            trusted_proxies: list(self.trusted_proxies, file.trusted_proxies),
+            proxy_header: self.proxy_header.or(file.proxy_header),
+            join: list(self.join, file.join),
+            join_anonymously: list(self.join_anonymously, file.join_anonymously),
+            publish: list(self.publish, file.publish),
+            rate_streams_per_address: self.rate_streams_per_address.or(file.rate_streams_per_address),
+            rate_streams_per_user: self.rate_streams_per_user.or(file.rate_streams_per_user),
+            rate_calls: self.rate_calls.or(file.rate_calls),
+            rate_bytes_per_user: self.rate_bytes_per_user.or(file.rate_bytes_per_user),
+        }
+    }
+}
+
+fn list<T>(given: Vec<T>, file: Vec<T>) -> Vec<T> {
+    if given.is_empty() { file } else { given }
+}

@@ -1,0 +1,154 @@
+//! Files that decide who comes in: secrets and keys.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use zeroize::Zeroizing;
+
+use crate::{error::Error, settings::source::Sources};
+
+/// Maximum size of a file with keys; a JWKS of some hundred keys is far smaller.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// Something that nobody else should read.
+    Secret,
+    /// Something that everybody may read, and that decides who comes in all the same.
+    PublicKey,
+}
+
+/// Reads a file with keys. One that everybody can write is refused, since whoever writes it decides who comes in. One that holds a secret and that
+/// everybody can read, or that belongs to another user, is noted: Kubernetes mounts secrets so unless `defaultMode` says otherwise.
+pub(crate) fn read(path: &Path, holds: Holds, sources: &Sources) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let wrong = |problem: String| Error::Setting { name: path.display().to_string(), problem };
+    let unreadable = |error: io::Error| wrong(format!("cannot be read: {error}"));
+    // The permissions of what is read, behind symbolic links, and not of what is there at another moment.
+    let file = File::open(path).map_err(unreadable)?;
+    match permissions(&file).map_err(unreadable)? {
+        Permissions::Writable => {
+            return Err(wrong(
+                "can be written by everybody, who could decide so who comes in; take that away with chmod o-w".to_owned(),
+            ));
+        }
+        Permissions::Readable if holds == Holds::Secret => {
+            sources.note(format!(
+                "{} can be read by everybody on this machine: chmod o-r, or defaultMode: 0400 in Kubernetes",
+                path.display()
+            ));
+        }
+        Permissions::Foreign => {
+            sources.note(format!("{} belongs to another user, who can change it: chown it", path.display()));
+        }
+        Permissions::Readable | Permissions::Own => {}
+    }
+    let mut bytes = Zeroizing::new(Vec::new());
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    match bytes.len() as u64 {
+        length if length > MAX_BYTES => {
+            Err(wrong(format!("is larger than {MAX_BYTES} bytes, which no key is")))
+        }
+        _ => Ok(bytes),
+    }
+}
+
+/// Notes a file of settings that everybody can write: whoever writes it decides who comes in.
+pub(crate) fn note_writable(path: &Path, sources: &Sources) {
+    if File::open(path).and_then(|file| permissions(&file)).is_ok_and(|found| found == Permissions::Writable)
+    {
+        sources.note(format!(
+            "{} can be written by everybody, who could decide so who comes in: chmod o-w",
+            path.display()
+        ));
+    }
+}
+
+/// Who else can do what with a file; of several the worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "elsewhere permissions are not looked at"))]
+enum Permissions {
+    Writable,
+    Foreign,
+    Readable,
+    Own,
+}
+
+#[cfg(unix)]
+fn permissions(file: &File) -> io::Result<Permissions> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = file.metadata()?;
+    // A pipe, as of a shell's <(…), has no permissions that mean anything.
+    if !metadata.is_file() {
+        return Ok(Permissions::Own);
+    }
+    let own = [0, rustix::process::geteuid().as_raw()];
+    Ok(match metadata.mode() {
+        mode if mode & 0o002 != 0 => Permissions::Writable,
+        _ if !own.contains(&metadata.uid()) => Permissions::Foreign,
+        mode if mode & 0o004 != 0 => Permissions::Readable,
+        _ => Permissions::Own,
+    })
+}
+
+#[cfg(not(unix))]
+fn permissions(_: &File) -> io::Result<Permissions> {
+    Ok(Permissions::Own)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use super::*;
+
+    #[test]
+    fn who_else_can_read_or_write_it_is_looked_at() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&file, "a secret").unwrap();
+        let link = file.path().with_extension("link");
+        std::os::unix::fs::symlink(file.path(), &link).unwrap();
+        for (mode, secret, public) in [
+            (0o400, "", ""),
+            (0o600, "", ""),
+            (0o640, "", ""),
+            (0o660, "", ""),
+            (0o644, "read by everybody", ""),
+            (0o444, "read by everybody", ""),
+            (0o666, "written by everybody", "written by everybody"),
+            (0o602, "written by everybody", "written by everybody"),
+            (0o777, "written by everybody", "written by everybody"),
+        ] {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            for path in [file.path(), &link] {
+                for (holds, said) in [(Holds::Secret, secret), (Holds::PublicKey, public)] {
+                    let sources = Sources::default();
+                    let read = read(path, holds, &sources);
+                    let error = read.as_ref().err().map(ToString::to_string);
+                    let told = error.into_iter().chain(sources.take_notes()).collect::<String>();
+                    assert_eq!(
+                        (told.is_empty(), told.contains(said)),
+                        (said.is_empty(), true),
+                        "{mode:o}: {told}"
+                    );
+                    assert_eq!(read.is_err(), said.contains("written"), "{mode:o}");
+                }
+            }
+        }
+        fs::remove_file(link).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_file_of_keys_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let large = folder.path().join("large");
+        fs::write(&large, vec![b'x'; 2 << 20]).unwrap();
+        for path in [folder.path(), &folder.path().join("none"), &large] {
+            let error = read(path, Holds::Secret, &Sources::default()).unwrap_err().to_string();
+            assert!(error.starts_with(path.to_str().unwrap()), "{error}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! From an accepted socket to a connection that speaks a protocol.
+
+#[cfg(feature = "http2")]
+use std::time::Duration;
+use std::{io, net::SocketAddr, sync::Arc};
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::{Instant, timeout_at},
+};
+use tower_service::Service;
+use tracing::debug;
+
+use crate::{
+    handoff::{fallback::Fallback, lazy_reactor::Reception},
+    serve::{
+        client_socket::ClientSocket,
+        http1,
+        protocol::{self, Protocol},
+        rewind::Rewound,
+        service::Watching,
+        shutdown::PhaseListener,
+    },
+};
+
+/// What a server serves with.
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What holds for every connection of a server.
+#[derive(Clone)]
+pub(crate) struct Terms {
+    /// After so long a peer of HTTP/2 is pinged, and after as long again it is given up.
+    #[cfg(feature = "http2")]
+    pub(crate) ping_timeout: Duration,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<tokio_rustls::TlsAcceptor>,
+    pub(crate) reception: Reception,
+}
+
+/// A socket that was accepted.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) socket: TcpStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) listener: PhaseListener,
+    /// Until then the first request has to be there.
+    pub(crate) deadline: Instant,
+}
+
+impl Arrival {
+    /// Finds out what the client speaks, and leaves the rest to a task of its own: what is needed here is not kept for the life of the
+    /// connection.
+    pub(crate) async fn served<S, B>(self, service: S, terms: Terms)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<BoxError>,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<BoxError>,
+    {
+        let Self { socket, peer, listener, deadline } = self;
+        let socket = ClientSocket::new(socket, Arc::clone(listener.side()));
+        #[cfg(feature = "tls")]
+        if let Some(acceptor) = &terms.tls {
+            let shaken = crate::serve::tls::shake_hands(acceptor, socket);
+            let Some(((stream, agreed), listener)) = in_time(shaken, deadline, listener, peer).await else {
+                return;
+            };
+            let connection = Connection { io: stream, peer, listener, deadline, unfit: Some(Fallback::Tls) };
+            return connection.served(service, terms, agreed).await;
+        }
+        let unfit = terms.reception.is_off().then_some(Fallback::Off);
+        Connection { io: socket, peer, listener, deadline, unfit }.served(service, terms, None).await;
+    }
+}
+
+/// A connection that speaks some HTTP.
+struct Connection<I> {
+    io: I,
+    peer: SocketAddr,
+    listener: PhaseListener,
+    deadline: Instant,
+    /// Why no stream of it is the reactor's, if so.
+    unfit: Option<Fallback>,
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<I> {
+    async fn served<S, B>(self, service: S, terms: Terms, agreed: Option<Protocol>)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<BoxError>,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<BoxError>,
+    {
+        let Self { mut io, peer, listener, deadline, unfit } = self;
+        let mut read = Vec::new();
+        let detected = protocol::begin(&mut io, agreed, &mut read);
+        let Some((protocol, listener)) = in_time(detected, deadline, listener, peer).await else { return };
+        let io = Rewound::new(io, read);
+        let side = Arc::clone(listener.side());
+        let watching = |unfit| Watching::new(service, peer, side, protocol, terms.reception, unfit);
+        match protocol {
+            #[cfg(feature = "http2")]
+            Protocol::Http2 => {
+                let service = watching(Some(unfit.unwrap_or(Fallback::Http2)));
+                tokio::spawn(crate::serve::http2::connection(io, service, terms.ping_timeout, listener));
+            }
+            Protocol::Http1 => {
+                let service = watching(unfit);
+                tokio::spawn(http1::connection(io, service, deadline, listener));
+            }
+        }
+    }
+}
+
+/// Returns what comes of it, unless it fails, takes too long, or the connection is to end.
+async fn in_time<T>(
+    doing: impl Future<Output = io::Result<T>>,
+    deadline: Instant,
+    mut listener: PhaseListener,
+    peer: SocketAddr,
+) -> Option<(T, PhaseListener)> {
+    tokio::select! {
+        biased;
+        done = timeout_at(deadline, doing) => match done {
+            Ok(Ok(done)) => return Some((done, listener.moved())),
+            Ok(Err(error)) => debug!(%peer, %error, "connection ended"),
+            Err(_) => debug!(%peer, "closed a connection without a request in time"),
+        },
+        () = listener.stopping() => {}
+    }
+    None
+}

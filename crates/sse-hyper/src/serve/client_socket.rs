@@ -1,0 +1,99 @@
+//! A client's socket that can be broken off.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use socket2::SockRef;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+
+use crate::serve::conn_state::{Read, Side};
+
+/// A client's socket. Dropped after an abort it sends RST, so that the kernel does not keep what a stalled client never takes.
+///
+/// hyper gives a connection that may be upgraded to nobody but the upgrade, so whoever else wants the socket asks for it at the
+/// [`Side`] and drops hyper.
+#[derive(Debug)]
+pub(crate) struct ClientSocket {
+    /// There until it is dropped.
+    stream: Option<TcpStream>,
+    side: Arc<Side>,
+}
+
+impl ClientSocket {
+    pub(crate) fn new(stream: TcpStream, side: Arc<Side>) -> Self {
+        Self { stream: Some(stream), side }
+    }
+
+    fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+        self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+}
+
+impl Drop for ClientSocket {
+    fn drop(&mut self) {
+        let Some(stream) = self.stream.take() else { return };
+        if self.side.is_aborted() {
+            // Where it fails the socket is closed in the ordinary way, and the user timeout ends it.
+            let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+        } else if self.side.keeps_socket() {
+            self.side.leave_socket(stream);
+        }
+    }
+}
+
+impl AsyncRead for ClientSocket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = self.stream()?.poll_read(cx, buffer);
+        match polled {
+            Poll::Pending => self.side.found(Read::Nothing),
+            Poll::Ready(_) if buffer.filled().len() > before => self.side.found(Read::Something),
+            // The end, or an error: hyper closes the connection.
+            Poll::Ready(_) => {}
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for ClientSocket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = self.stream()?.poll_write(cx, bytes);
+        self.side.set_blocked(written.is_pending());
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = self.stream()?.poll_write_vectored(cx, bytes);
+        self.side.set_blocked(written.is_pending());
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.as_ref().is_some_and(AsyncWrite::is_write_vectored)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.side.flushes();
+        self.stream()?.poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream()?.poll_shutdown(cx)
+    }
+}

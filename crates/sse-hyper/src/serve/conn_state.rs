@@ -1,0 +1,297 @@
+//! What a connection, its socket and its service tell each other.
+
+use std::{
+    any::Any,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
+    },
+};
+
+use sse_core::Ending;
+use tokio::net::TcpStream;
+
+#[cfg(feature = "http2")]
+use crate::serve::flood::Flood;
+use crate::serve::{exchange::Exchange, shutdown::Shared, watchdog::Timeouts};
+
+/// What a connection, its socket and its service tell each other, in one allocation. All three are polled by one task; of HTTP/2
+/// the requests are polled by others.
+pub(crate) struct Side {
+    shared: Arc<Shared>,
+    /// The place among the server's connections.
+    key: usize,
+    /// Set when the connection is to be closed to make room for another.
+    evicted: AtomicBool,
+    /// Set when the client has cancelled too many requests.
+    flooded: AtomicBool,
+    /// Set by each request, and cleared when the connection is considered for eviction.
+    used: AtomicBool,
+    requests: AtomicU32,
+    in_flight: AtomicU32,
+    streams: AtomicU32,
+    /// The number of times that a write began to wait for the client.
+    stalls: AtomicU32,
+    left: Mutex<Left>,
+    /// Whether the socket is to be reset when it is dropped.
+    aborted: AtomicBool,
+    /// Whether the latest write waits for the client.
+    blocked: AtomicBool,
+    /// What hyper has read since it had the latest request.
+    read: AtomicU8,
+    /// Whether hyper has written everything since an answer was parked.
+    flushed: AtomicBool,
+    /// Whether the socket is to be left here when it is dropped.
+    leaves_socket: AtomicBool,
+}
+
+/// What one has left for another.
+#[derive(Debug, Default)]
+struct Left {
+    /// The latest request of HTTP/2, on its way to the task that serves it.
+    exchange: Option<Arc<Exchange>>,
+    /// The requests that its client has cancelled, if it has.
+    #[cfg(feature = "http2")]
+    flood: Option<Box<Flood>>,
+    /// The stream in the latest answer, on its way from the service to the connection.
+    ending: Option<Ending>,
+    /// An answer that a reactor is to give, if the connection turns out to be fit for that.
+    parked: Option<Box<dyn Any + Send>>,
+    socket: Option<TcpStream>,
+}
+
+/// What hyper has read since it had the latest request, which has no body.
+///
+/// While a request is being answered hyper looks for the end of the connection, but only if it has no unread bytes
+/// (`Conn::mid_message_detect_eof`). So a read that finds nothing shows that there are none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Read {
+    /// It has not looked: there may be bytes behind the request.
+    Unknown = 0,
+    /// There is nothing behind the request.
+    Nothing = 1,
+    /// There is something.
+    Something = 2,
+}
+
+/// What is to become of a parked answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parked {
+    /// There is none.
+    None,
+    /// The answer before it is still being written.
+    Waits,
+    /// Its client has sent more, so hyper has to give it.
+    GoesBack,
+    /// A reactor can give it.
+    Goes,
+}
+
+impl Side {
+    pub(crate) fn new(shared: Arc<Shared>, key: usize) -> Self {
+        Self {
+            shared,
+            key,
+            evicted: AtomicBool::new(false),
+            flooded: AtomicBool::new(false),
+            used: AtomicBool::new(false),
+            requests: AtomicU32::new(0),
+            in_flight: AtomicU32::new(0),
+            streams: AtomicU32::new(0),
+            stalls: AtomicU32::new(0),
+            left: Mutex::default(),
+            aborted: AtomicBool::new(false),
+            blocked: AtomicBool::new(false),
+            read: AtomicU8::new(Read::Unknown as u8),
+            flushed: AtomicBool::new(false),
+            leaves_socket: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn key(&self) -> usize {
+        self.key
+    }
+
+    pub(crate) fn timeouts(&self) -> &Timeouts {
+        &self.shared.timeouts
+    }
+
+    pub(crate) fn evict(&self) {
+        self.evicted.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_evicted(&self) -> bool {
+        self.evicted.load(Ordering::Relaxed)
+    }
+
+    /// A request of HTTP/2 was cancelled. Returns whether the connection is to be ended for it.
+    pub(crate) fn cancelled(&self) -> bool {
+        #[cfg(feature = "http2")]
+        if self.left().flood.get_or_insert_default().count() {
+            self.flooded.store(true, Ordering::Relaxed);
+        }
+        self.is_flooded()
+    }
+
+    pub(crate) fn is_flooded(&self) -> bool {
+        self.flooded.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether a request is in flight, or was since this was last asked.
+    pub(crate) fn take_used(&self) -> bool {
+        self.used.swap(false, Ordering::Relaxed) || self.in_flight() > 0
+    }
+
+    /// hyper has a request, of which it has read the whole head.
+    pub(crate) fn request_began(&self) {
+        self.read.store(Read::Unknown as u8, Ordering::Relaxed);
+        self.used.store(true, Ordering::Relaxed);
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// hyper has the whole response to a request. Returns how many are in flight then.
+    pub(crate) fn request_ended(&self) -> u32 {
+        // What was read meanwhile was the body of the request; the next bytes are the next head.
+        self.read.store(Read::Unknown as u8, Ordering::Relaxed);
+        self.in_flight.fetch_sub(1, Ordering::Relaxed) - 1
+    }
+
+    /// The number of requests so far.
+    pub(crate) fn requests(&self) -> u32 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// The number of streams that the connection carries.
+    pub(crate) fn streams(&self) -> u32 {
+        self.streams.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many there are then.
+    pub(crate) fn add_stream(&self) -> u32 {
+        self.streams.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Returns how many there are then.
+    pub(crate) fn subtract_stream(&self) -> u32 {
+        self.streams.fetch_sub(1, Ordering::Relaxed) - 1
+    }
+
+    /// The number of times that a write began to wait for the client.
+    pub(crate) fn stalls(&self) -> u32 {
+        self.stalls.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn put_exchange(&self, exchange: Arc<Exchange>) {
+        self.left().exchange = Some(exchange);
+    }
+
+    pub(crate) fn take_exchange(&self) -> Option<Arc<Exchange>> {
+        self.left().exchange.take()
+    }
+
+    pub(crate) fn put(&self, ending: Option<Ending>) {
+        self.left().ending = ending;
+    }
+
+    pub(crate) fn take(&self) -> Option<Ending> {
+        self.left().ending.take()
+    }
+
+    pub(crate) fn abort(&self) {
+        self.aborted.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.aborted.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_blocked(&self, blocked: bool) {
+        if self.is_blocked() != blocked {
+            self.blocked.store(blocked, Ordering::Relaxed);
+            self.stalls.fetch_add(u32::from(blocked), Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.blocked.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn found(&self, read: Read) {
+        // What comes behind the request stays there until it has been answered.
+        if self.read() != Read::Something {
+            self.read.store(read as u8, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn read(&self) -> Read {
+        match self.read.load(Ordering::Relaxed) {
+            0 => Read::Unknown,
+            1 => Read::Nothing,
+            _ => Read::Something,
+        }
+    }
+
+    /// hyper flushes the socket: it does so when it has written everything.
+    pub(crate) fn flushes(&self) {
+        self.flushed.store(true, Ordering::Relaxed);
+    }
+
+    /// Keeps an answer back.
+    pub(crate) fn park(&self, answer: Box<dyn Any + Send>) {
+        self.flushed.store(false, Ordering::Relaxed);
+        self.left().parked = Some(answer);
+    }
+
+    pub(crate) fn unpark(&self) -> Option<Box<dyn Any + Send>> {
+        self.left().parked.take()
+    }
+
+    pub(crate) fn parked(&self) -> Parked {
+        if self.left().parked.is_none() {
+            return Parked::None;
+        }
+        match self.read() {
+            Read::Nothing if self.flushed.load(Ordering::Relaxed) => Parked::Goes,
+            Read::Nothing => Parked::Waits,
+            Read::Unknown | Read::Something => Parked::GoesBack,
+        }
+    }
+
+    /// From here on the socket is left here when it is dropped.
+    pub(crate) fn keep_socket(&self) {
+        self.leaves_socket.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn keeps_socket(&self) -> bool {
+        self.leaves_socket.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn leave_socket(&self, socket: TcpStream) {
+        self.left().socket = Some(socket);
+    }
+
+    pub(crate) fn take_socket(&self) -> Option<TcpStream> {
+        self.left().socket.take()
+    }
+
+    fn left(&self) -> MutexGuard<'_, Left> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Side").field("key", &self.key).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,221 @@
+//! A request and its response.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU8, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use sse_core::{Ending, Reason};
+
+use crate::serve::conn_state::Side;
+
+/// Maximum size of what hyper takes of a response at once over HTTP/2: the size of a frame.
+const PART: usize = 16 << 10;
+
+/// A request and its response, from the head of the request until hyper has the whole response. Dropping it is the end.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    side: Arc<Side>,
+    /// The task of the connection is not the one that drops this.
+    is_multiplexed: bool,
+    is_stream: AtomicBool,
+    /// Set when hyper has the whole response.
+    is_complete: AtomicBool,
+    progress: AtomicU8,
+    ending: Mutex<Option<Ending>>,
+}
+
+/// The side that has to act for a response to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Progress {
+    /// The service.
+    Service = 0,
+    /// The client, since the latest part of the body.
+    Client = 1,
+    /// The client, and that was noted before.
+    ClientStill = 2,
+}
+
+impl Exchange {
+    pub(crate) fn begin(side: &Arc<Side>) -> Arc<Self> {
+        Self::new(side, false)
+    }
+
+    /// Begins a request of HTTP/2, which another task takes from the [`Side`].
+    pub(crate) fn begin_multiplexed(side: &Arc<Side>) -> Arc<Self> {
+        let exchange = Self::new(side, true);
+        side.put_exchange(Arc::clone(&exchange));
+        exchange
+    }
+
+    fn new(side: &Arc<Side>, is_multiplexed: bool) -> Arc<Self> {
+        side.request_began();
+        Arc::new(Self {
+            side: Arc::clone(side),
+            is_multiplexed,
+            is_stream: AtomicBool::new(false),
+            is_complete: AtomicBool::new(false),
+            progress: AtomicU8::new(Progress::Service as u8),
+            ending: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn side(&self) -> &Arc<Side> {
+        &self.side
+    }
+
+    /// The response is a stream, of whose end the connection is to know.
+    pub(crate) fn becomes_stream(&self, ending: Option<Ending>) {
+        if !self.is_stream.swap(true, Ordering::Relaxed) {
+            self.side.shared().stream_began(&self.side);
+        }
+        if self.is_multiplexed {
+            *self.ending() = ending;
+        } else {
+            self.side.put(ending);
+        }
+    }
+
+    pub(crate) fn is_stream(&self) -> bool {
+        self.is_stream.load(Ordering::Relaxed)
+    }
+
+    /// The end of the stream of a multiplexed response.
+    pub(crate) fn poll_ending(&self, cx: &mut Context<'_>) -> Poll<Reason> {
+        match &mut *self.ending() {
+            Some(ending) => Pin::new(ending).poll(cx),
+            None => Poll::Pending,
+        }
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        match self.progress.load(Ordering::Relaxed) {
+            0 => Progress::Service,
+            1 => Progress::Client,
+            _ => Progress::ClientStill,
+        }
+    }
+
+    pub(crate) fn set_progress(&self, progress: Progress) {
+        self.progress.store(progress as u8, Ordering::Relaxed);
+    }
+
+    fn ending(&self) -> impl std::ops::DerefMut<Target = Option<Ending>> + '_ {
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let left = self.side.request_ended();
+        // A stream that is handed over takes its connection with it.
+        if self.is_stream() && !self.side.keeps_socket() {
+            self.side.shared().stream_ended(&self.side);
+        }
+        if !self.is_multiplexed {
+            return;
+        }
+        let is_flood = !*self.is_complete.get_mut() && self.side.cancelled();
+        // The time without requests begins, or the flood is to be ended.
+        if left == 0 || is_flood {
+            self.side.shared().wake(&self.side);
+        }
+    }
+}
+
+pin_project! {
+    /// A response's body that keeps its [`Exchange`] until hyper has the whole of it.
+    ///
+    /// Over HTTP/2 it gives no more at once than hyper holds for a client: hyper takes a part of any size before it looks for
+    /// room, and what it took it keeps until the client or the connection is gone.
+    #[derive(Debug)]
+    pub(crate) struct Tracked<B: Body> {
+        #[pin]
+        body: B,
+        exchange: Arc<Exchange>,
+        // What is left of the latest part.
+        rest: Option<Box<Bytes>>,
+        has_ended: bool,
+    }
+
+    impl<B: Body> PinnedDrop for Tracked<B> {
+        fn drop(this: Pin<&mut Self>) {
+            if this.has_ended || this.is_end_stream() {
+                this.exchange.is_complete.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl<B: Body> Tracked<B> {
+    pub(crate) fn new(body: B, exchange: Arc<Exchange>) -> Self {
+        Self { body, exchange, rest: None, has_ended: false }
+    }
+
+    fn left(&self) -> u64 {
+        self.rest.as_ref().map_or(0, |rest| rest.len() as u64)
+    }
+}
+
+impl<B: Body> Body for Tracked<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = self.project();
+        if let Some(rest) = this.rest.take() {
+            this.exchange.set_progress(Progress::Client);
+            return Poll::Ready(Some(Ok(first_part(*rest, this.rest))));
+        }
+        let polled = this.body.poll_frame(cx);
+        let progress = if polled.is_pending() { Progress::Service } else { Progress::Client };
+        this.exchange.set_progress(progress);
+        let frame = match ready!(polled) {
+            None => {
+                *this.has_ended = true;
+                return Poll::Ready(None);
+            }
+            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+            Some(Ok(frame)) => frame.map_data(|mut data| data.copy_to_bytes(data.remaining())),
+        };
+        Poll::Ready(Some(Ok(match frame.into_data() {
+            Ok(data) if this.exchange.is_multiplexed => first_part(data, this.rest),
+            Ok(data) => Frame::data(data),
+            Err(trailers) => trailers,
+        })))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_none() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let inner = self.body.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(inner.lower().saturating_add(self.left()));
+        if let Some(upper) = inner.upper() {
+            hint.set_upper(upper.saturating_add(self.left()));
+        }
+        hint
+    }
+}
+
+/// Takes the first part of what a body gave, and leaves the rest.
+fn first_part(mut data: Bytes, rest: &mut Option<Box<Bytes>>) -> Frame<Bytes> {
+    let part = data.split_to(data.len().min(PART));
+    if !data.is_empty() {
+        *rest = Some(Box::new(data));
+    }
+    Frame::data(part)
+}

@@ -1,0 +1,236 @@
+//! One connection of HTTP/1.1.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::{body::Incoming, server::conn::http1};
+use hyper_util::rt::TokioIo;
+use pin_project_lite::pin_project;
+use sse_core::{Ending, Reason};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Instant, Sleep, sleep},
+};
+use tower_service::Service;
+use tracing::debug;
+
+use crate::{
+    handoff::Handover,
+    serve::{
+        accept::BoxError,
+        conn_state::{Parked, Read, Side},
+        rewind::Rewound,
+        service::Watching,
+        shutdown::{Phase, PhaseListener},
+        watchdog::{Wait, Watchdog},
+    },
+};
+
+/// Maximum size of a request head, address and fields together. It is the same over HTTP/2.
+pub(crate) const MAX_HEAD: usize = 64 << 10;
+
+/// Maximum size of what is read ahead of a body, and of what waits to be written. hyper's default of 400 KiB is what a client could
+/// hold on each of its connections.
+const BUFFER: usize = MAX_HEAD;
+
+/// Serves one connection to its end. The first request has to be there at the deadline.
+///
+/// Not an `async fn`: that would keep its arguments beside what is made of them, for each connection.
+pub(crate) fn connection<S, B, I>(
+    io: Rewound<I>,
+    service: Watching<S>,
+    deadline: Instant,
+    listener: PhaseListener,
+) -> impl Future<Output = ()> + Send + 'static
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    let http = http1::Builder::new()
+        .max_buf_size(BUFFER)
+        .max_header_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(io), service)
+        .with_upgrades();
+    let side = Arc::clone(listener.side());
+    let watchdog = Watchdog::until(deadline);
+    Supervised { http: Some(http), listener, side, stream: Carried::default(), watchdog, draining: false }
+}
+
+type Http<S, I> = http1::UpgradeableConnection<TokioIo<Rewound<I>>, Watching<S>>;
+
+pin_project! {
+    /// A connection that ends when its stream or its server does, also while it is blocked in a write: hyper polls no body then,
+    /// so it would never learn that there is nothing more to wait for.
+    struct Supervised<S, B, I>
+    where
+        S: Service<Request<Incoming>, Response = Response<B>>,
+        S: Clone,
+        S::Error: Into<BoxError>,
+        B: Body,
+        B: Send,
+        B: 'static,
+        I: AsyncRead,
+        I: AsyncWrite,
+        I: Unpin,
+    {
+        #[pin]
+        http: Option<Http<S, I>>,
+        listener: PhaseListener,
+        side: Arc<Side>,
+        stream: Carried,
+        watchdog: Watchdog,
+        draining: bool,
+    }
+}
+
+impl<S, B, I> Future for Supervised<S, B, I>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        match this.listener.poll_phase(cx) {
+            Phase::Serving => {}
+            Phase::Draining if *this.draining => {}
+            Phase::Draining => {
+                *this.draining = true;
+                if let Some(http) = this.http.as_mut().as_pin_mut() {
+                    http.graceful_shutdown();
+                }
+            }
+            Phase::Aborting => {
+                this.side.abort();
+                return Poll::Ready(());
+            }
+        }
+        // A stream that was opened meanwhile is worth more than the room.
+        let is_evicted = this.side.is_evicted() && this.side.streams() == 0;
+        if is_evicted && let Some(http) = this.http.as_mut().as_pin_mut() {
+            http.graceful_shutdown();
+        }
+        loop {
+            let Some(http) = this.http.as_mut().as_pin_mut() else { return Poll::Ready(()) };
+            if let Poll::Ready(result) = http.poll(cx) {
+                if let Err(error) = result {
+                    debug!(%error, "connection ended");
+                }
+                return Poll::Ready(());
+            }
+            match this.side.parked() {
+                Parked::None | Parked::Waits => break,
+                // hyper asks the service again, which has the answer for it now.
+                Parked::GoesBack => {}
+                Parked::Goes => {
+                    this.side.keep_socket();
+                    this.http.set(None);
+                    hand_over::<B>(this.side, this.listener);
+                    return Poll::Ready(());
+                }
+            }
+        }
+        if is_evicted {
+            debug!("closed a connection without a stream to make room");
+            return Poll::Ready(());
+        }
+        let grace = this.stream.watch(this.side, this.side.timeouts().linger, cx);
+        if let Some(mut grace) = grace {
+            ready!(grace.as_mut().poll(cx));
+            this.side.abort();
+            return Poll::Ready(());
+        }
+        let wait = ready!(this.watchdog.poll(wait(this.side), this.side.timeouts(), cx));
+        debug!(?wait, "closed a connection that waited too long");
+        match wait {
+            Wait::Request(_) => {
+                // Nothing is in flight, so one poll closes the connection, over TLS with the alert that says so.
+                if let Some(mut http) = this.http.as_mut().as_pin_mut() {
+                    http.as_mut().graceful_shutdown();
+                    let _ = http.poll(cx);
+                }
+            }
+            Wait::Reader(_) => this.side.abort(),
+            _ => {}
+        }
+        Poll::Ready(())
+    }
+}
+
+/// Returns what a connection waits for now.
+fn wait(side: &Side) -> Wait {
+    let requests = side.requests();
+    // The manager has a timeout of its own for the clients of its streams.
+    if side.is_blocked() && side.streams() == 0 {
+        Wait::Reader(side.stalls())
+    } else if side.in_flight() > 0 {
+        Wait::Service
+    } else if requests == 0 {
+        Wait::FirstRequest
+    } else if side.read() == Read::Something {
+        Wait::Head(requests)
+    } else {
+        Wait::Request(requests)
+    }
+}
+
+/// Gives a parked answer to the reactor, hyper having left the socket.
+fn hand_over<B: Body + Send + 'static>(side: &Side, listener: &PhaseListener) {
+    let answer = side.unpark().and_then(|answer| answer.downcast::<Handover<B>>().ok());
+    if let (Some(answer), Some(socket)) = (answer, side.take_socket()) {
+        answer.complete(socket, listener);
+    }
+}
+
+/// The stream that a connection carries, if it carries one.
+#[derive(Debug, Default)]
+struct Carried {
+    ending: Option<Ending>,
+    /// Runs once the stream was ended, while the connection has not let go of it.
+    grace: Option<Pin<Box<Sleep>>>,
+}
+
+impl Carried {
+    /// Gives the time that the connection has left, once its stream was ended.
+    ///
+    /// While nothing blocks, hyper polls the body and learns of its end, so there is nothing to look for.
+    fn watch(&mut self, side: &Side, linger: Duration, cx: &mut Context<'_>) -> Option<Pin<&mut Sleep>> {
+        if self.grace.is_none() && !side.is_blocked() {
+            return None;
+        }
+        if let Some(latest) = side.take() {
+            *self = Self { ending: Some(latest), grace: None };
+        }
+        // Released, the rest of the stream may still be in hyper's buffer before a client that takes nothing.
+        let is_over = self.ending.as_ref().is_some_and(Ending::is_released) && !side.is_blocked();
+        if is_over {
+            *self = Self::default();
+        }
+        let ending = self.ending.as_mut()?;
+        if self.grace.is_none()
+            && let Poll::Ready(reason) = Pin::new(ending).poll(cx)
+        {
+            self.grace =
+                Some(Box::pin(sleep(if reason == Reason::Stalled { Duration::ZERO } else { linger })));
+        }
+        self.grace.as_mut().map(|grace| grace.as_mut())
+    }
+}

@@ -1,0 +1,220 @@
+//! One connection of HTTP/2.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::{body::Incoming, server::conn::http2};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use pin_project_lite::pin_project;
+use sse_core::Reason;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Sleep, sleep},
+};
+use tower_service::Service;
+use tracing::debug;
+
+use crate::serve::{
+    accept::BoxError,
+    conn_state::Side,
+    exchange::{Exchange, Progress},
+    http1::MAX_HEAD,
+    rewind::Rewound,
+    service::Watching,
+    shutdown::{Phase, PhaseListener},
+    watchdog::{Wait, Watchdog},
+};
+
+/// Maximum number of streams that a client may have open on a connection.
+const MAX_STREAMS: u32 = 200;
+
+/// Maximum number of streams that a client cancels before they were looked at; more end the connection. A client may open as many
+/// streams as there may be, cancel them and open as many again in one flight, and h2's default of 20 would end its other
+/// streams then. It bounds the memory of a flood, and [`Flood`](crate::serve::flood::Flood) its rate.
+const MAX_CANCELLED: usize = 2 * MAX_STREAMS as usize;
+
+/// How much of a stream hyper holds for a client that does not take it. Its default of 400 KiB would let a client with a hundred streams
+/// keep 40 MiB, beside the queues that are there for it.
+const SEND_BUFFER: usize = 64 << 10;
+
+/// Bytes of one request body that may arrive before they are read.
+const STREAM_WINDOW: u32 = 64 << 10;
+
+/// The same of all request bodies of a connection, of which hyper allows 1 MiB by default.
+const CONNECTION_WINDOW: u32 = 256 << 10;
+
+/// Serves one connection to its end.
+///
+/// A peer that answers no ping is given up, and so is one that takes nothing at all, or has no request for the keep-alive timeout,
+/// whether it answers pings or not. Nothing else ends a connection before its streams: a client that takes nothing of one stream
+/// may take others, so that stream alone is reset.
+pub(crate) async fn connection<S, B, I>(
+    io: Rewound<I>,
+    service: Watching<S>,
+    ping_timeout: Duration,
+    mut listener: PhaseListener,
+) where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError>,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    let side = Arc::clone(listener.side());
+    let http = http2::Builder::new(Executor(Arc::clone(&side)))
+        .timer(TokioTimer::new())
+        .keep_alive_interval(ping_timeout)
+        .keep_alive_timeout(ping_timeout)
+        .max_send_buf_size(SEND_BUFFER)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_pending_accept_reset_streams(MAX_CANCELLED)
+        .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
+        .serve_connection(TokioIo::new(io), service);
+    let mut http = pin!(http);
+    let mut watchdog = Watchdog::new();
+    let (mut draining, mut closing) = (false, false);
+    poll_fn(|cx| {
+        match listener.poll_phase(cx) {
+            Phase::Serving => {}
+            Phase::Draining if draining => {}
+            Phase::Draining => {
+                draining = true;
+                http.as_mut().graceful_shutdown();
+            }
+            Phase::Aborting => {
+                side.abort();
+                return Poll::Ready(());
+            }
+        }
+        // A stream that was opened meanwhile is worth more than the room.
+        let is_evicted = side.is_evicted() && side.streams() == 0;
+        let is_over = is_evicted || side.is_flooded();
+        if is_over {
+            http.as_mut().graceful_shutdown();
+        }
+        loop {
+            if let Poll::Ready(result) = http.as_mut().poll(cx) {
+                if let Err(error) = result {
+                    debug!(%error, "connection ended");
+                }
+                return Poll::Ready(());
+            }
+            if is_over {
+                let why = if is_evicted { "to make room" } else { "whose client cancels without an end" };
+                debug!("closed a connection {why}");
+                return Poll::Ready(());
+            }
+            let wait = ready!(watchdog.poll(wait(&side, closing), side.timeouts(), cx));
+            debug!(?wait, "closed a connection that waited too long");
+            match wait {
+                // Requests on their way are served.
+                Wait::Request(_) => {
+                    closing = true;
+                    http.as_mut().graceful_shutdown();
+                }
+                Wait::Reader(_) => {
+                    side.abort();
+                    return Poll::Ready(());
+                }
+                _ => return Poll::Ready(()),
+            }
+        }
+    })
+    .await;
+}
+
+/// Returns what a connection waits for now.
+fn wait(side: &Side, closing: bool) -> Wait {
+    if side.is_blocked() {
+        Wait::Reader(side.stalls())
+    } else if side.in_flight() > 0 {
+        Wait::Service
+    } else if closing {
+        Wait::Close
+    } else {
+        Wait::Request(side.requests())
+    }
+}
+
+/// Spawns the tasks of a connection's requests.
+#[derive(Debug, Clone)]
+struct Executor(Arc<Side>);
+
+impl<F> hyper::rt::Executor<F> for Executor
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    fn execute(&self, serving: F) {
+        match self.0.take_exchange() {
+            Some(exchange) => drop(tokio::spawn(Supervised { serving, exchange, timer: None })),
+            None => drop(tokio::spawn(serving)),
+        }
+    }
+}
+
+pin_project! {
+    /// The task of one request, which is dropped, and its stream reset, if the client takes nothing of the response.
+    ///
+    /// While a stream lives that is its manager's affair.
+    struct Supervised<F> {
+        #[pin]
+        serving: F,
+        exchange: Arc<Exchange>,
+        // Runs while the client has to act.
+        timer: Option<Pin<Box<Sleep>>>,
+    }
+}
+
+impl<F: Future> Future for Supervised<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        if this.serving.poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        match this.exchange.progress() {
+            Progress::Service => {
+                *this.timer = None;
+                return Poll::Pending;
+            }
+            Progress::Client => {
+                *this.timer = None;
+                this.exchange.set_progress(Progress::ClientStill);
+            }
+            Progress::ClientStill => {}
+        }
+        let timer = match this.timer {
+            Some(timer) => timer,
+            None => this.timer.insert(Box::pin(sleep(ready!(time_for_client(this.exchange, cx))))),
+        };
+        ready!(timer.as_mut().poll(cx));
+        debug!("reset a response of which the client takes nothing");
+        Poll::Ready(())
+    }
+}
+
+/// Returns the timeout for the client of a response to take anything. A stream has one only once it was ended.
+fn time_for_client(exchange: &Exchange, cx: &mut Context<'_>) -> Poll<Duration> {
+    let timeouts = exchange.side().timeouts();
+    if !exchange.is_stream() {
+        return Poll::Ready(timeouts.write);
+    }
+    exchange.poll_ending(cx).map(
+        |reason| {
+            if reason == Reason::Stalled { Duration::ZERO } else { timeouts.linger }
+        },
+    )
+}

@@ -1,0 +1,201 @@
+//! The service of one connection.
+
+use std::{
+    any::Any,
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::{body::Incoming, service::Service as HyperService};
+use sse_reactor::Framing;
+use tower_service::Service;
+
+use crate::{
+    extract::PeerAddr,
+    handoff::{self, Handover, fallback::Fallback, lazy_reactor::Reception, stream_marker::StreamMark},
+    serve::{
+        accept::BoxError,
+        conn_state::{Read, Side},
+        exchange::{Exchange, Tracked},
+        protocol::Protocol,
+    },
+};
+
+/// The service of one connection: looks for streams among the answers.
+#[derive(Debug, Clone)]
+pub(crate) struct Watching<S> {
+    service: S,
+    peer: SocketAddr,
+    side: Arc<Side>,
+    protocol: Protocol,
+    reception: Reception,
+    /// Why no stream of the connection is the reactor's, if so.
+    unfit: Option<Fallback>,
+}
+
+impl<S> Watching<S> {
+    pub(crate) fn new(
+        service: S,
+        peer: SocketAddr,
+        side: Arc<Side>,
+        protocol: Protocol,
+        reception: Reception,
+        unfit: Option<Fallback>,
+    ) -> Self {
+        Self { service, peer, side, protocol, reception, unfit }
+    }
+}
+
+impl<S, B> HyperService<Request<Incoming>> for Watching<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone,
+    S::Error: Into<BoxError>,
+    B: Body + Send + 'static,
+{
+    type Response = Response<Tracked<B>>;
+    type Error = BoxError;
+    type Future = Answering<S, S::Future>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(PeerAddr(self.peer));
+        let exchange = match self.protocol {
+            Protocol::Http1 => Exchange::begin(&self.side),
+            #[cfg(feature = "http2")]
+            Protocol::Http2 => Exchange::begin_multiplexed(&self.side),
+        };
+        let framing = self.unfit.map_or_else(|| handoff::framing_for(&request), Err);
+        let mut service = self.service.clone();
+        // Most services are always ready; only for the others is the request kept until they are.
+        let state = match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => Answer::Called { future: Box::pin(service.call(request)) },
+            Poll::Ready(Err(error)) => Answer::Failed { error: Some(error.into()) },
+            Poll::Pending => Answer::Waiting { service: Box::new((service, Some(request))) },
+        };
+        let courier = Courier { exchange, reception: self.reception.clone(), framing };
+        Answering { state, courier }
+    }
+}
+
+/// Boxed, since hyper keeps room for the future of a service as long as a connection lives, and streams live long.
+pub(crate) struct Answering<S, F> {
+    state: Answer<S, F>,
+    courier: Courier,
+}
+
+enum Answer<S, F> {
+    Waiting { service: Box<(S, Option<Request<Incoming>>)> },
+    Called { future: Pin<Box<F>> },
+    Parked,
+    Failed { error: Option<BoxError> },
+}
+
+/// What is pinned is in boxes.
+impl<S, F> Unpin for Answering<S, F> {}
+
+impl<S, B> Future for Answering<S, S::Future>
+where
+    S: Service<Request<Incoming>, Response = Response<B>>,
+    S::Error: Into<BoxError>,
+    B: Body + Send + 'static,
+{
+    type Output = Result<Response<Tracked<B>>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        loop {
+            match &mut this.state {
+                Answer::Waiting { service } => {
+                    let (service, request) = &mut **service;
+                    ready!(service.poll_ready(cx)).map_err(Into::into)?;
+                    let Some(request) = request.take() else { return Poll::Pending };
+                    let future = Box::pin(service.call(request));
+                    this.state = Answer::Called { future };
+                }
+                Answer::Called { future } => {
+                    let response = ready!(future.as_mut().poll(cx)).map_err(Into::into)?;
+                    match this.courier.park(response) {
+                        Some(response) => return Poll::Ready(Ok(response)),
+                        None => this.state = Answer::Parked,
+                    }
+                    return Poll::Pending;
+                }
+                // The connection sees to it that this is polled when it should not have been parked.
+                Answer::Parked => {
+                    return this.courier.unpark().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)));
+                }
+                Answer::Failed { error } => {
+                    return error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
+                }
+            }
+        }
+    }
+}
+
+/// Brings a stream to the connection, which may give it to a reactor.
+#[derive(Debug)]
+struct Courier {
+    exchange: Arc<Exchange>,
+    reception: Reception,
+    framing: Result<Framing, Fallback>,
+}
+
+impl Courier {
+    /// Keeps a response back that a reactor can give; any other is hyper's.
+    fn park<B: Body + Send + 'static>(&self, response: Response<B>) -> Option<Response<Tracked<B>>> {
+        let Some(mark) = response.extensions().get::<StreamMark>().cloned() else {
+            return Some(self.tracked(response));
+        };
+        let ending = mark.0.ending();
+        // A middleware dropped the body, and the stream with it.
+        if ending.is_none() {
+            return Some(self.tracked(response));
+        }
+        self.exchange.becomes_stream(ending);
+        match self.fitness(&response, &mark) {
+            Ok((framing, reactor)) => {
+                self.side().park(Box::new(Handover::new(response, mark, framing, reactor)));
+                None
+            }
+            Err(why) => {
+                self.reception.stays(why);
+                Some(self.tracked(response))
+            }
+        }
+    }
+
+    fn fitness<B: Body>(
+        &self,
+        response: &Response<B>,
+        mark: &StreamMark,
+    ) -> Result<(Framing, sse_reactor::Reactor), Fallback> {
+        let framing = self.framing?;
+        if self.side().read() != Read::Nothing {
+            return Err(Fallback::Pipelined);
+        }
+        Ok((framing, handoff::reactor_for(response, mark, &self.reception)?))
+    }
+
+    /// The response that was parked, if it is hyper's after all.
+    fn unpark<B: Body + Send + 'static>(&self) -> Option<Response<Tracked<B>>> {
+        if self.side().read() == Read::Nothing {
+            return None;
+        }
+        let parked: Box<dyn Any> = self.side().unpark()?;
+        let handover = parked.downcast::<Handover<B>>().ok()?;
+        self.reception.stays(Fallback::Pipelined);
+        Some(self.tracked(handover.into_response()))
+    }
+
+    fn tracked<B: Body>(&self, response: Response<B>) -> Response<Tracked<B>> {
+        response.map(|body| Tracked::new(body, Arc::clone(&self.exchange)))
+    }
+
+    fn side(&self) -> &Side {
+        self.exchange.side()
+    }
+}

@@ -1,0 +1,164 @@
+//! What sources put.
+
+use std::fmt::Write as _;
+
+use crate::{
+    family::{Family, Header, Histogram, Kind},
+    format::Format,
+    histogram::{Durations, UP_TO_SECONDS},
+    value::Number,
+};
+
+/// What sources put, family by family.
+///
+/// Sources may put into the same family, if they differ in labels; of two samples with the same labels Prometheus would take neither.
+#[derive(Debug)]
+pub struct Families {
+    format: Format,
+    families: Vec<(Header, String)>,
+    /// What every sample of the present source has in front of its own labels.
+    common: String,
+}
+
+impl Families {
+    pub(crate) fn new(format: Format) -> Self {
+        Self { format, families: Vec::new(), common: String::new() }
+    }
+
+    /// Puts a sample.
+    pub fn put<const LABELS: usize>(
+        &mut self,
+        family: &Family<LABELS>,
+        values: [&str; LABELS],
+        number: impl Into<Number>,
+    ) {
+        let labels = self.labels(&family.labels, &values);
+        self.line(family.header, family.header.suffix(), &labels, &number.into());
+    }
+
+    /// Puts a sample for each of a fixed set of names, as a label.
+    pub fn put_each<'a, N: Into<Number>>(
+        &mut self,
+        family: &Family<1>,
+        samples: impl IntoIterator<Item = (&'a str, N)>,
+    ) {
+        for (name, number) in samples {
+            self.put(family, [name], number);
+        }
+    }
+
+    /// Puts what was recorded.
+    pub fn put_durations<const LABELS: usize>(
+        &mut self,
+        histogram: &Histogram<LABELS>,
+        values: [&str; LABELS],
+        durations: &Durations,
+    ) {
+        let recorded = durations.recorded();
+        let labels = self.labels(&histogram.labels, &values);
+        let mut count = 0;
+        let bounds = UP_TO_SECONDS.into_iter().chain([f64::INFINITY]);
+        for (bound, in_it) in bounds.zip(recorded.counts) {
+            count += in_it;
+            let comma = if labels.is_empty() { "" } else { "," };
+            let labels = format!("{labels}{comma}le=\"{}\"", Number::from(bound));
+            self.line(histogram.header, "_bucket", &labels, &count.into());
+        }
+        // As exact as a float is: nanoseconds for a hundred days, which is what it is about.
+        let sum = recorded.nanos as f64 / 1e9;
+        self.line(histogram.header, "_sum", &labels, &sum.into());
+        self.line(histogram.header, "_count", &labels, &count.into());
+    }
+
+    /// What follows has a label in front of its own.
+    pub(crate) fn set_common(&mut self, label: Option<(&str, &str)>) {
+        self.common.clear();
+        if let Some((name, value)) = label {
+            push_label(&mut self.common, name, value);
+        }
+    }
+
+    /// Everything, family by family.
+    pub(crate) fn into_text(self) -> String {
+        let mut text = String::new();
+        for (header, samples) in &self.families {
+            push_header(&mut text, *header, self.format);
+            text.push_str(samples);
+        }
+        if self.format == Format::OpenMetrics {
+            text.push_str("# EOF\n");
+        }
+        text
+    }
+
+    fn labels(&self, names: &[&str], values: &[&str]) -> String {
+        let mut labels = self.common.clone();
+        for (name, value) in names.iter().zip(values) {
+            push_label(&mut labels, name, value);
+        }
+        labels
+    }
+
+    fn line(&mut self, header: Header, suffix: &str, labels: &str, number: &Number) {
+        let samples = self.samples(header);
+        samples.push_str(header.name);
+        samples.push_str(suffix);
+        if !labels.is_empty() {
+            samples.push('{');
+            samples.push_str(labels);
+            samples.push('}');
+        }
+        // Writing to a string does not fail.
+        let _ = writeln!(samples, " {number}");
+    }
+
+    /// Mostly it is the family of the sample before.
+    fn samples(&mut self, header: Header) -> &mut String {
+        let known = self.families.iter().rposition(|(known, _)| known.name == header.name);
+        let place = known.unwrap_or_else(|| {
+            self.families.push((header, String::new()));
+            self.families.len() - 1
+        });
+        &mut self.families[place].1
+    }
+}
+
+fn push_header(text: &mut String, header: Header, format: Format) {
+    let name = header.name;
+    let (suffix, kind) = match (format, header.kind) {
+        (Format::OpenMetrics, Kind::Counter) => ("", "counter"),
+        (Format::OpenMetrics, Kind::Info) => ("", "info"),
+        (Format::Text, Kind::Counter) => ("_total", "counter"),
+        (Format::Text, Kind::Info) => ("_info", "gauge"),
+        (_, Kind::Gauge) => ("", "gauge"),
+        (_, Kind::Histogram) => ("", "histogram"),
+    };
+    let _ = write!(text, "# HELP {name}{suffix} ");
+    push_escaped(text, header.help, format == Format::OpenMetrics);
+    let _ = writeln!(text, "\n# TYPE {name}{suffix} {kind}");
+    if let (Format::OpenMetrics, Some(unit)) = (format, header.unit()) {
+        let _ = writeln!(text, "# UNIT {name} {unit}");
+    }
+}
+
+fn push_label(labels: &mut String, name: &str, value: &str) {
+    if !labels.is_empty() {
+        labels.push(',');
+    }
+    labels.push_str(name);
+    labels.push_str("=\"");
+    push_escaped(labels, value, true);
+    labels.push('"');
+}
+
+/// Prometheus' text format has quotes of a help as they are, OpenMetrics escapes them too.
+fn push_escaped(text: &mut String, part: &str, quotes: bool) {
+    for character in part.chars() {
+        match character {
+            '\\' => text.push_str("\\\\"),
+            '\n' => text.push_str("\\n"),
+            '"' if quotes => text.push_str("\\\""),
+            other => text.push(other),
+        }
+    }
+}

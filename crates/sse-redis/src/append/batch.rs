@@ -1,0 +1,280 @@
+//! Appends that are handed over together.
+
+use std::{sync::Arc, time::Duration};
+
+use redis::{Cmd, RedisError, Value};
+use sse_core::{Appended, BackplaneError, Cursor, EntryKey, Epoch, KEY_WINDOW, KeyBound, Position};
+
+use crate::{
+    append::{Waiting, commands::Commands, connection::Lane},
+    config::Replicas,
+    connection::{Link, reconnecting::Slot},
+    entry_id, error,
+    reply::{self, unexpected},
+    scripts::Script,
+    shared::Center,
+};
+
+/// Appends that are handed over together.
+pub(crate) struct Batch {
+    waiting: Vec<Waiting>,
+}
+
+/// What became of an append.
+pub(crate) enum Outcome {
+    /// It stands there, in the epoch that the server was in before or after.
+    Stands(Position),
+    /// It stands there in this epoch, or did before.
+    StandsIn(Epoch, Position, Duplicate),
+    /// There is no room for another key, so it was not appended. Another try makes sense after this
+    /// time.
+    NoRoom(KeyBound, Duration),
+    /// There is no log, so it was not appended.
+    NoLog,
+    Failed(RedisError),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Duplicate {
+    Yes,
+    No,
+}
+
+/// How often a log may be lost while an append is under way.
+const ATTEMPTS: usize = 3;
+
+impl Batch {
+    pub(crate) fn new(waiting: Vec<Waiting>) -> Self {
+        Self { waiting }
+    }
+
+    /// Answers them all.
+    pub(crate) async fn run(mut self, slot: &Slot<Lane>) {
+        for _ in 0..ATTEMPTS {
+            let lane = match slot.link().await {
+                Ok(lane) => lane,
+                Err(error) => return self.fail(&error),
+            };
+            let answers = match lane.ask(self.commands(&lane.link)).await {
+                Ok(answers) => answers,
+                Err(error) => {
+                    slot.discard(&lane).await;
+                    return self.fail(&error::translate(error));
+                }
+            };
+            self.sort(answers, slot, &lane).await;
+            if self.waiting.is_empty() {
+                return;
+            }
+        }
+        self.fail(&BackplaneError::unavailable(error::SOON, "the log is lost again and again"));
+    }
+
+    /// One for each, then one for the epoch, then, if that is asked for, one for how many replicas have it all.
+    fn commands(&self, link: &Link) -> Commands {
+        let Center { append, config, .. } = &*link.center;
+        let payloads: usize = self.waiting.iter().map(|waiting| waiting.entry.payload.len()).sum();
+        let mut commands = Commands::with_capacity(payloads + self.waiting.len() * (append.len() + 16) + 256);
+        for Waiting { entry, .. } in &self.waiting {
+            match &entry.key {
+                None => commands.add_from(append, &entry.payload),
+                Some(key) => commands.add(&keyed(link, key, &entry.payload)),
+            }
+        }
+        // An epoch never comes back: if it is the same behind the entries as when the connection was made, they stand in it. Its group has no
+        // consumers; asking for them costs less than a list of groups, and is an error if there is no such group.
+        let group = reply::group_of(&link.epoch);
+        commands.add(redis::cmd("XINFO").arg("CONSUMERS").arg(link.log()).arg(group));
+        if let Some(Replicas { count, within }) = &config.replicas {
+            let within = u64::try_from(within.as_millis()).unwrap_or(u64::MAX).max(1);
+            commands.add(redis::cmd("WAIT").arg(*count).arg(within));
+        }
+        if link.center.trimming_is_due() {
+            commands.add(&link.trim());
+        }
+        commands
+    }
+
+    /// Answers all whose outcome is known; what was certainly not appended stays.
+    async fn sort(&mut self, answers: Vec<Value>, slot: &Slot<Lane>, lane: &Arc<Lane>) {
+        let link = &lane.link;
+        let mut answers = answers.into_iter();
+        let outcomes: Vec<_> = answers.by_ref().take(self.waiting.len()).map(outcome).collect();
+        let is_there = matches!(answers.next(), Some(Value::Array(_)));
+        let durable = durable(link.center.config.replicas, answers.next().as_ref());
+        let same = is_there && link.center.witness.is_in(&link.epoch);
+        let mut certain = Vec::new();
+        let mut uncertain = Vec::new();
+        let mut ended = !same;
+        for (waiting, outcome) in std::mem::take(&mut self.waiting).into_iter().zip(outcomes) {
+            match outcome {
+                Outcome::Stands(position) if same => certain.push((waiting, position, Duplicate::No)),
+                Outcome::StandsIn(of, position, duplicate) if same && of == link.epoch => {
+                    certain.push((waiting, position, duplicate));
+                }
+                Outcome::Stands(position) => uncertain.push((waiting, position, Duplicate::No)),
+                Outcome::StandsIn(_, position, duplicate) => uncertain.push((waiting, position, duplicate)),
+                Outcome::NoLog => self.waiting.push(waiting),
+                Outcome::NoRoom(bound, retry_after) => waiting.refuse(bound, retry_after),
+                Outcome::Failed(error) if error::lacks_script(&error) => {
+                    ended = true;
+                    self.waiting.push(waiting);
+                }
+                Outcome::Failed(error) => {
+                    ended |= error::ends_connection(&error);
+                    waiting.settle(Err(error::translate(error)));
+                }
+            }
+        }
+        ended |= !self.waiting.is_empty();
+        acknowledge(link, certain, &durable);
+        if ended {
+            slot.discard(lane).await;
+        }
+        if !uncertain.is_empty() {
+            resolve(slot, uncertain, &durable).await;
+        }
+    }
+
+    fn fail(self, error: &BackplaneError) {
+        self.waiting.into_iter().for_each(|waiting| waiting.settle(Err(again(error))));
+    }
+}
+
+/// Appends under a key.
+fn keyed(link: &Link, key: &EntryKey, payload: &[u8]) -> Cmd {
+    let (names, limits) = (&link.center.keys, key.limits());
+    let known = names.idempotency(key.text());
+    let mut command = match key.user() {
+        None => link.call(Script::Append, &[link.log(), &known, &names.of_backends]),
+        Some(user) => link.call(Script::Append, &[link.log(), &known, &names.of_users, &names.of_user(user)]),
+    };
+    let window = u64::try_from(KEY_WINDOW.as_millis()).unwrap_or(u64::MAX);
+    command.arg(payload).arg(&**key.text()).arg(window).arg(link.center.config.retention.entries.max(1));
+    match key.user() {
+        None => command.arg(limits.of_backends),
+        Some(_) => command.arg(limits.of_users).arg(limits.per_user),
+    };
+    command
+}
+
+pub(crate) fn outcome(answer: Value) -> Outcome {
+    match answer {
+        Value::ServerError(error) => Outcome::Failed(error.into()),
+        Value::Nil => Outcome::NoLog,
+        Value::Array(facts) => {
+            facts_of(&facts).unwrap_or_else(|| Outcome::Failed(unexpected("no outcome of an append")))
+        }
+        id => match reply::position(&id) {
+            Some(position) => Outcome::Stands(position),
+            None => Outcome::Failed(unexpected("no id of an entry")),
+        },
+    }
+}
+
+fn facts_of(facts: &[Value]) -> Option<Outcome> {
+    if let [bound, wait] = facts {
+        let bound = match reply::number(bound)? {
+            0 => KeyBound::OfBackends,
+            1 => KeyBound::OfUsers,
+            _ => KeyBound::PerUser,
+        };
+        return Some(Outcome::NoRoom(bound, Duration::from_millis(reply::number(wait)?)));
+    }
+    let [epoch, id, duplicate] = facts else { return None };
+    let duplicate = if reply::number(duplicate)? == 0 { Duplicate::No } else { Duplicate::Yes };
+    Some(Outcome::StandsIn(reply::epoch(epoch)?, reply::position(id)?, duplicate))
+}
+
+/// Whether as many replicas have it as were asked for; else what to say.
+fn durable(replicas: Option<Replicas>, answer: Option<&Value>) -> Result<(), BackplaneError> {
+    let Some(Replicas { count, .. }) = replicas else { return Ok(()) };
+    let have = answer.and_then(reply::number).unwrap_or(0);
+    if have >= u64::from(count) {
+        return Ok(());
+    }
+    Err(BackplaneError::unavailable(error::SOON, format!("{have} of {count} replicas have it")))
+}
+
+fn acknowledge(
+    link: &Link,
+    certain: Vec<(Waiting, Position, Duplicate)>,
+    durable: &Result<(), BackplaneError>,
+) {
+    let last = certain.iter().max_by_key(|(_, position, _)| *position);
+    if let Some((waiting, position, duplicate)) = last {
+        // A second append under one key may have brought another payload.
+        let payload = (*duplicate == Duplicate::No).then(|| waiting.entry.payload.clone());
+        link.saw(*position, payload);
+    }
+    for (waiting, position, duplicate) in certain {
+        let cursor = Cursor::new(link.epoch.clone(), position);
+        let appended = Appended { cursor, duplicate: duplicate == Duplicate::Yes };
+        waiting.settle(durable.as_ref().map(|()| appended).map_err(again));
+    }
+}
+
+/// Finds out whether entries stand in the log that there is now. They were appended, but it is not known to which one.
+async fn resolve(
+    slot: &Slot<Lane>,
+    uncertain: Vec<(Waiting, Position, Duplicate)>,
+    durable: &Result<(), BackplaneError>,
+) {
+    let found = match slot.link().await {
+        Ok(lane) => find(&lane, &uncertain).await.map(|found| (lane, found)).map_err(error::translate),
+        Err(error) => Err(error),
+    };
+    let (lane, found) = match found {
+        Ok(found) => found,
+        Err(error) => {
+            return uncertain.into_iter().for_each(|(waiting, ..)| waiting.settle(Err(again(&error))));
+        }
+    };
+    let (here, lost): (Vec<_>, Vec<_>) =
+        uncertain.into_iter().zip(found).partition(|(_, found)| *found == Found::Yes);
+    acknowledge(&lane.link, here.into_iter().map(|(append, _)| append).collect(), durable);
+    for ((waiting, ..), _) in lost {
+        waiting.settle(Err(BackplaneError::unavailable(error::SOON, "the log was lost with the entry")));
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Yes,
+    No,
+}
+
+async fn find(lane: &Lane, appends: &[(Waiting, Position, Duplicate)]) -> Result<Vec<Found>, RedisError> {
+    let link = &lane.link;
+    let mut pipe = redis::pipe();
+    pipe.cmd("XINFO").arg("GROUPS").arg(link.log());
+    for (_, position, _) in appends {
+        let id = entry_id::of(*position);
+        pipe.cmd("XRANGE").arg(link.log()).arg(&id).arg(&id);
+    }
+    let mut answers = lane.ask_atomically(pipe).await?.into_iter();
+    let epoch = answers.next().and_then(|groups| reply::epoch_of_groups(&groups));
+    if epoch.as_ref() != Some(&link.epoch) {
+        return Ok(vec![Found::No; appends.len()]);
+    }
+    let found = answers.zip(appends).map(|(answer, (waiting, _, duplicate))| {
+        let entry = reply::entries(reply::checked(answer)?)?.pop();
+        let same = entry
+            .and_then(|entry| entry.payload)
+            .is_some_and(|payload| *duplicate == Duplicate::Yes || payload == waiting.entry.payload);
+        Ok(if same { Found::Yes } else { Found::No })
+    });
+    found.collect()
+}
+
+/// The same error for another one who waits. Its source is only there for logs, so its text will do.
+fn again(error: &BackplaneError) -> BackplaneError {
+    match error {
+        BackplaneError::Unavailable { retry_after, source } => {
+            BackplaneError::unavailable(*retry_after, source.to_string())
+        }
+        BackplaneError::Blocked { reason, .. } => BackplaneError::blocked(reason.clone()),
+        BackplaneError::Refused { reason, .. } => BackplaneError::refused(reason.clone()),
+        error => BackplaneError::unavailable(error::SOON, error.to_string()),
+    }
+}

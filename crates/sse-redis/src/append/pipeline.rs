@@ -1,0 +1,237 @@
+//! A connection for many commands at once.
+
+use std::{io, time::Duration};
+
+use bytes::{Buf, BytesMut};
+use redis::{RedisError, Value};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split},
+    sync::{mpsc, oneshot},
+    task::AbortHandle,
+    time::timeout,
+};
+
+use crate::{append::resp, connection::socket::Socket, reply::unexpected};
+
+/// A connection that the driver logged in and that we use ourselves from then on.
+///
+/// The driver takes commands one by one, packs each twice, and wants one of its own for each answer; here commands that are asked together are
+/// bytes that are written as they are, and their answers come together.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    questions: mpsc::Sender<Question>,
+    task: AbortHandle,
+    response_timeout: Duration,
+}
+
+/// Commands that are asked together.
+struct Question {
+    commands: Vec<u8>,
+    /// How many they are.
+    count: usize,
+    answers: oneshot::Sender<Vec<Value>>,
+}
+
+/// Questions that wait to be sent, and as many that wait for their answers, at most. Who asks more waits.
+const WAITING: usize = 16;
+
+/// There is room for so many bytes of answers when the socket is read.
+const READ: usize = 64 << 10;
+
+impl Wire {
+    /// On a socket on which nothing is under way.
+    pub(crate) fn new(socket: Box<dyn Socket>, response_timeout: Duration) -> Self {
+        let (questions, asked) = mpsc::channel(WAITING);
+        let task = tokio::spawn(run(socket, asked)).abort_handle();
+        Self { questions, task, response_timeout }
+    }
+
+    /// Asks many things. What the server refuses is among the answers.
+    pub(crate) async fn ask(&self, commands: Vec<u8>, count: usize) -> Result<Vec<Value>, RedisError> {
+        let (answers, answered) = oneshot::channel();
+        let asking = async {
+            self.questions.send(Question { commands, count, answers }).await.map_err(|_| gone())?;
+            answered.await.map_err(|_| gone())
+        };
+        match timeout(self.response_timeout, asking).await {
+            Ok(answers) => answers,
+            Err(late) => Err(io::Error::new(io::ErrorKind::TimedOut, late).into()),
+        }
+    }
+
+    /// Whether the connection is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.task.is_finished()
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn gone() -> RedisError {
+    io::Error::from(io::ErrorKind::BrokenPipe).into()
+}
+
+/// Until the connection ends. Whoever waits hears that then.
+async fn run(socket: Box<dyn Socket>, asked: mpsc::Receiver<Question>) {
+    let (from, to) = split(socket);
+    let (sent, unanswered) = mpsc::channel(WAITING);
+    let result = tokio::select! {
+        result = write(to, asked, sent) => result,
+        result = read(from, unanswered) => result,
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "a connection to Redis is over");
+    }
+}
+
+/// Whose answers are still to come.
+struct Unanswered {
+    values: Vec<Value>,
+    /// How many there will be.
+    count: usize,
+    answers: oneshot::Sender<Vec<Value>>,
+}
+
+async fn write(
+    mut to: WriteHalf<Box<dyn Socket>>,
+    mut asked: mpsc::Receiver<Question>,
+    sent: mpsc::Sender<Unanswered>,
+) -> Result<(), RedisError> {
+    while let Some(Question { commands, count, answers }) = asked.recv().await {
+        let unanswered = Unanswered { values: Vec::with_capacity(count), count, answers };
+        sent.send(unanswered).await.map_err(|_| gone())?;
+        to.write_all(&commands).await?;
+        to.flush().await?;
+    }
+    Ok(())
+}
+
+/// Reads also while nobody waits, so that the end of the connection is noticed before it is needed.
+async fn read(
+    mut from: ReadHalf<Box<dyn Socket>>,
+    mut unanswered: mpsc::Receiver<Unanswered>,
+) -> Result<(), RedisError> {
+    let mut buffer = BytesMut::new();
+    let mut current = None;
+    loop {
+        while let Some(length) = resp::length(&buffer)? {
+            let value = resp::value(&buffer[..length])?;
+            buffer.advance(length);
+            let next = current.take().or_else(|| unanswered.try_recv().ok());
+            let mut question: Unanswered = next.ok_or_else(|| unexpected("an answer to nothing"))?;
+            question.values.push(value);
+            if question.values.len() < question.count {
+                current = Some(question);
+            } else {
+                // Nobody waits for answers that came too late.
+                question.answers.send(question.values).ok();
+            }
+        }
+        buffer.reserve(READ);
+        if from.read_buf(&mut buffer).await? == 0 {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{DuplexStream, duplex};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn wire() -> (Wire, DuplexStream) {
+        let (ours, theirs) = duplex(64);
+        (Wire::new(Box::new(ours), PATIENCE), theirs)
+    }
+
+    #[tokio::test]
+    async fn answers_come_to_whom_they_belong() {
+        let (wire, mut server) = wire();
+        let talk = async {
+            let mut asked = [0; 10];
+            server.read_exact(&mut asked).await.unwrap();
+            assert_eq!(&asked, b"onetwthree");
+            server.write_all(b":1\r\n$1\r\na\r\n-ERR x\r\n*1\r\n:4\r").await.unwrap();
+            server.write_all(b"\n").await.unwrap();
+        };
+        let asks = async {
+            tokio::join!(
+                wire.ask(b"one".to_vec(), 1),
+                wire.ask(b"tw".to_vec(), 2),
+                wire.ask(b"three".to_vec(), 1)
+            )
+        };
+        let ((one, two, three), ()) = tokio::join!(asks, talk);
+        assert_eq!(one.unwrap(), [Value::Int(1)]);
+        let two = two.unwrap();
+        assert_eq!(two[0], Value::BulkString(b"a".to_vec()));
+        assert!(matches!(two[1], Value::ServerError(_)));
+        assert_eq!(three.unwrap(), [Value::Array(vec![Value::Int(4)])]);
+        assert!(!wire.is_over());
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_waited_for_is_not_the_next_one_s() {
+        let (wire, mut server) = wire();
+        assert!(timeout(Duration::ZERO, wire.ask(b"one".to_vec(), 1)).await.is_err());
+        let talk = async {
+            let mut asked = [0; 6];
+            server.read_exact(&mut asked).await.unwrap();
+            server.write_all(b":1\r\n:2\r\n").await.unwrap();
+        };
+        let (two, ()) = tokio::join!(wire.ask(b"two".to_vec(), 1), talk);
+        assert_eq!(two.unwrap(), [Value::Int(2)]);
+    }
+
+    /// Both directions are full, as with a server that reads no further before its answers were taken.
+    #[tokio::test]
+    async fn answers_are_taken_while_questions_cannot_be_sent() {
+        let (wire, mut server) = wire();
+        let talk = async {
+            let mut byte = [0];
+            for _ in 0..1000 {
+                server.read_exact(&mut byte).await.unwrap();
+                server.write_all(b":1\r\n").await.unwrap();
+            }
+        };
+        let (answers, ()) = tokio::join!(wire.ask(vec![b'x'; 1000], 1000), talk);
+        assert_eq!(answers.unwrap().len(), 1000);
+    }
+
+    #[tokio::test]
+    async fn an_end_is_noticed_and_told() {
+        let (wire, server) = wire();
+        let ask = wire.ask(b"one".to_vec(), 1);
+        let end = async { drop(server) };
+        let (answer, ()) = tokio::join!(ask, end);
+        assert!(answer.unwrap_err().is_connection_dropped());
+        while !wire.is_over() {
+            tokio::task::yield_now().await;
+        }
+        assert!(wire.ask(b"two".to_vec(), 1).await.unwrap_err().is_connection_dropped());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_answer_ends_the_connection() {
+        for text in [&b"HTTP/1.1 200 OK\r\n"[..], b":1\r\n:2\r\n", b"$x\r\n"] {
+            let (wire, mut server) = wire();
+            server.write_all(text).await.unwrap();
+            while !wire.is_over() {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_ends_a_wait() {
+        let (wire, _server) = wire();
+        assert!(wire.ask(b"one".to_vec(), 1).await.unwrap_err().is_timeout());
+    }
+}

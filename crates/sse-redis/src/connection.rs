@@ -1,0 +1,244 @@
+//! A connection to a server that has what this node saw.
+
+pub(crate) mod address;
+pub(crate) mod backoff;
+pub(crate) mod reconnecting;
+pub(crate) mod sentinels;
+pub(crate) mod server;
+pub(crate) mod socket;
+pub(crate) mod tls;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use bytes::Bytes;
+use redis::{Cmd, Pipeline, RedisError, Value, aio::MultiplexedConnection};
+use sse_core::{BackplaneError, Epoch, Position};
+
+use crate::{
+    connection::server::Connected,
+    entry_id, error,
+    high_water_marks::{Sighting, Testimony},
+    log_info::Look,
+    reply::{self, RawEntry, unexpected},
+    scripts::{Script, Scripts},
+    shared::Center,
+};
+
+/// A connection to a server that had what this node saw when the connection was made, and which epoch the log had then.
+pub(crate) struct Link {
+    id: u64,
+    pub(crate) connected: Connected,
+    scripts: Scripts,
+    pub(crate) epoch: Epoch,
+    pub(crate) center: Arc<Center>,
+    /// The log has another epoch now.
+    outdated: AtomicBool,
+}
+
+/// A connection to a server of which it is not known yet whether it has that.
+pub(crate) struct Unproven {
+    pub(crate) id: u64,
+    pub(crate) connected: Connected,
+    pub(crate) scripts: Scripts,
+    /// The server's run and history.
+    pub(crate) server: Arc<str>,
+}
+
+/// How often another connection may come in between.
+const ATTEMPTS: usize = 3;
+
+impl Unproven {
+    /// Finds what this node saw, or gives the log a new epoch.
+    pub(crate) async fn prove(mut self, center: &Arc<Center>) -> Result<Link, BackplaneError> {
+        for _ in 0..ATTEMPTS {
+            let testimony = center.witness.testimony();
+            let epoch = self.examine(center, &testimony).await.map_err(error::translate)?;
+            if center.witness.confirmed(self.id, &self.server, &epoch, &testimony) {
+                let Self { id, connected, scripts, .. } = self;
+                let center = Arc::clone(center);
+                let outdated = AtomicBool::new(false);
+                return Ok(Link { id, connected, scripts, epoch, center, outdated });
+            }
+        }
+        Err(BackplaneError::unavailable(error::SOON, "the log has one epoch after the other"))
+    }
+
+    /// The epoch of the log, which is a new one if the log lacks what was seen.
+    async fn examine(&mut self, center: &Center, testimony: &Testimony) -> Result<Epoch, RedisError> {
+        let log = &*center.keys.log;
+        let mut pipe = redis::pipe();
+        pipe.add_command(self.scripts.call(Script::Open, &[log])).arg(Epoch::random().as_str());
+        for sighting in &testimony.sightings {
+            let id = entry_id::of(sighting.position);
+            pipe.cmd("XRANGE").arg(log).arg(&id).arg(&id);
+        }
+        let mut answers = atomically(&mut self.connected.connection, pipe).await?.into_iter();
+        let look = Look::read(answers.next().unwrap_or_default())?;
+        let look = look.ok_or_else(|| unexpected("no log that was just made"))?;
+        if testimony.epoch.as_ref() != Some(&look.epoch) {
+            return Ok(look.epoch);
+        }
+        let newest = testimony.sightings.iter().map(|sighting| sighting.position).max();
+        for (sighting, found) in testimony.sightings.iter().zip(answers) {
+            let found = reply::entries(reply::checked(found)?)?.pop();
+            // A connection may have been idle while what it saw was trimmed; the one that saw the most tells whether this is the log it was.
+            let same = *sighting.server == *self.server || Some(sighting.position) != newest;
+            if !has(sighting, found, &look, if same { Believed::Yes } else { Believed::No }) {
+                tracing::warn!(position = %sighting.position, "acknowledged entries of the event log are lost");
+                return declare(&mut self.connected.connection, &self.scripts, log, &look.epoch).await;
+            }
+        }
+        Ok(look.epoch)
+    }
+}
+
+/// Whether a server is believed that it trimmed an entry which it has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Believed {
+    Yes,
+    /// Another server might say so of an entry that it never had.
+    No,
+}
+
+fn has(sighting: &Sighting, found: Option<RawEntry>, look: &Look, believed: Believed) -> bool {
+    match (found, &sighting.payload) {
+        (Some(found), Some(payload)) => found.payload.as_ref() == Some(payload),
+        (Some(_), None) => true,
+        (None, _) if sighting.position < look.trimmed => believed == Believed::Yes,
+        (None, _) => sighting.position == look.trimmed,
+    }
+}
+
+impl Link {
+    /// Whether it can be used no more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.connected.driver.is_over() || self.is_outdated()
+    }
+
+    /// Whether the log was seen to have another epoch.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.outdated.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn log(&self) -> &str {
+        &self.center.keys.log
+    }
+
+    pub(crate) fn call(&self, script: Script, keys: &[&str]) -> Cmd {
+        self.scripts.call(script, keys)
+    }
+
+    /// A script of the log.
+    pub(crate) fn call_log(&self, script: Script) -> Cmd {
+        self.scripts.call(script, &[self.log()])
+    }
+
+    /// The command that trims the log as it should be.
+    pub(crate) fn trim(&self) -> Cmd {
+        let retention = &self.center.config.retention;
+        let mut command = self.call_log(Script::Trim);
+        command.arg(u64::try_from(retention.age.as_millis()).unwrap_or(u64::MAX)).arg(retention.bytes);
+        command
+    }
+
+    /// Asks, and fails with what the server refuses.
+    pub(crate) async fn ask(&self, command: &Cmd) -> Result<Value, RedisError> {
+        self.connected.connection.clone().send_packed_command(command).await.and_then(reply::checked)
+    }
+
+    /// Asks many things; each may be refused for itself.
+    pub(crate) async fn ask_many(&self, pipe: &Pipeline, count: usize) -> Result<Vec<Value>, RedisError> {
+        let answers = self.connected.connection.clone().send_packed_commands(pipe, 0, count).await?;
+        if answers.len() == count { Ok(answers) } else { Err(unexpected("too few answers")) }
+    }
+
+    /// Asks many things between which nothing happens.
+    pub(crate) async fn ask_atomically(&self, pipe: Pipeline) -> Result<Vec<Value>, RedisError> {
+        atomically(&mut self.connected.connection.clone(), pipe).await
+    }
+
+    /// Subscribes to a channel.
+    pub(crate) async fn listen(&self, channel: &str) -> Result<(), RedisError> {
+        self.connected.connection.clone().subscribe(channel).await
+    }
+
+    /// Gives the log a new epoch, unless somebody already did.
+    pub(crate) async fn declare(&self) -> Result<Epoch, RedisError> {
+        declare(&mut self.connected.connection.clone(), &self.scripts, self.log(), &self.epoch).await
+    }
+
+    /// The server told of the log.
+    pub(crate) fn saw_log(&self, look: &Look) {
+        self.saw_entries(look, &[]);
+        if look.epoch == self.epoch {
+            self.saw(look.head, None);
+        }
+    }
+
+    /// The server told of entries, and of the log that they are in.
+    pub(crate) fn saw_entries(&self, look: &Look, entries: &[RawEntry]) {
+        if look.epoch != self.epoch {
+            // What it sees from now on would not be remembered.
+            self.outdated.store(true, Ordering::Relaxed);
+        } else if let Some(last) = entries.last() {
+            self.saw(last.position, last.payload.clone());
+        }
+    }
+
+    /// The server told of an entry.
+    pub(crate) fn saw(&self, position: Position, payload: Option<Bytes>) {
+        self.center.witness.saw(self.id, &self.epoch, position, payload);
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.center.witness.ended(self.id);
+    }
+}
+
+async fn declare(
+    connection: &mut MultiplexedConnection,
+    scripts: &Scripts,
+    log: &str,
+    lost: &Epoch,
+) -> Result<Epoch, RedisError> {
+    let mut command = scripts.call(Script::Declare, &[log]);
+    command.arg(lost.as_str()).arg(Epoch::random().as_str());
+    let look = Look::read(connection.send_packed_command(&command).await?)?;
+    Ok(look.ok_or_else(|| unexpected("no log any more"))?.epoch)
+}
+
+async fn atomically(
+    connection: &mut MultiplexedConnection,
+    mut pipe: Pipeline,
+) -> Result<Vec<Value>, RedisError> {
+    pipe.atomic();
+    let count = pipe.len();
+    let answers = connection.send_packed_commands(&pipe, count + 1, 1).await;
+    match answers.and_then(|answers| reply::of_transaction(answers, count)) {
+        Err(error) if error::is_blocked(&error) => in_turn(connection, &pipe).await,
+        answers => answers,
+    }
+}
+
+/// Asks many things of which the first looks at the log, and looks once more at the end: if both say the same nothing happened between.
+///
+/// A server whose memory is full rejects all commands of a transaction, also those that only read.
+async fn in_turn(
+    connection: &mut MultiplexedConnection,
+    transaction: &Pipeline,
+) -> Result<Vec<Value>, RedisError> {
+    let mut pipe = redis::pipe();
+    let mut commands = transaction.cmd_iter();
+    let look = commands.next();
+    for command in look.into_iter().chain(commands).chain(look) {
+        pipe.add_command(command.clone());
+    }
+    let mut answers = connection.send_packed_commands(&pipe, 0, pipe.len()).await?;
+    let last = answers.pop();
+    if last.as_ref() == answers.first() { Ok(answers) } else { Err(unexpected("the log is changing")) }
+}

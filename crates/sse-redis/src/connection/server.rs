@@ -1,0 +1,260 @@
+//! Where the server is, and how it is talked to.
+
+use std::{io, sync::Arc, time::Duration};
+
+use redis::{
+    AsyncConnectionConfig, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
+    RedisError,
+    aio::{AsyncPushSender, MultiplexedConnection},
+};
+use rustls::pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
+use sse_core::BackplaneError;
+use tokio::{net::TcpStream, task::AbortHandle};
+use tokio_rustls::TlsConnector;
+
+use crate::connection::{
+    address::Address,
+    sentinels::Sentinels,
+    socket::{Lent, Socket},
+    tls::{self, Certificates},
+};
+
+/// A server, and who we are to it. Shows no password.
+pub(crate) struct Server {
+    pub(crate) place: Place,
+    tls: Option<TlsConnector>,
+    login: RedisConnectionInfo,
+}
+
+/// How a server is found.
+#[derive(Debug)]
+pub(crate) enum Place {
+    At(Address),
+    By(Sentinels),
+}
+
+/// Runs a connection; dropping it ends that.
+#[derive(Debug)]
+pub(crate) struct Driver(AbortHandle);
+
+/// What a connection is for.
+#[derive(Clone)]
+pub(crate) enum Purpose {
+    /// Questions and their answers.
+    Questions,
+    /// Messages that are no answers, and where they go.
+    Messages(Arc<dyn AsyncPushSender>),
+}
+
+/// A connection that was logged in.
+pub(crate) struct Connected {
+    pub(crate) connection: MultiplexedConnection,
+    pub(crate) driver: Driver,
+    /// What it runs over.
+    pub(crate) socket: Lent,
+}
+
+struct Pushes(Arc<dyn AsyncPushSender>);
+
+impl AsyncPushSender for Pushes {
+    fn send(&self, info: redis::PushInfo) -> Result<(), redis::aio::SendError> {
+        self.0.send(info)
+    }
+}
+
+/// A quiet connection is looked after this often, so that one which is dead is found before it is needed.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+impl Server {
+    /// Reads a URL; see [`RedisBackplane::connect`](crate::RedisBackplane::connect).
+    pub(crate) fn parse(url: &str, certificates: Certificates<'_>) -> Result<Self, BackplaneError> {
+        let (plain, secure) = without_tls(url);
+        if secure && url.contains('#') {
+            return Err(BackplaneError::refused(
+                "a URL of Redis with a fragment: certificates are always verified",
+            ));
+        }
+        let (place, login) = find(&plain)?;
+        let tls = match secure {
+            true => Some(tls::connector(certificates)?),
+            false if certificates.is_some() => {
+                return Err(BackplaneError::refused("certificates are for a URL with TLS, as rediss://"));
+            }
+            false => None,
+        };
+        Ok(Self { place, tls, login })
+    }
+
+    pub(crate) fn database(&self) -> i64 {
+        self.login.db()
+    }
+
+    /// Where it is.
+    pub(crate) async fn address(&self, response_timeout: Duration) -> Result<Address, BackplaneError> {
+        match &self.place {
+            Place::At(address) => Ok(address.clone()),
+            Place::By(sentinels) => sentinels.ask(self, response_timeout).await,
+        }
+    }
+
+    /// Connects and logs in. Has no time limit of its own.
+    pub(crate) async fn connect(
+        &self,
+        address: &Address,
+        purpose: &Purpose,
+        response_timeout: Duration,
+    ) -> Result<Connected, RedisError> {
+        self.log_in(address, &self.login, purpose, response_timeout).await
+    }
+
+    /// The same as somebody else, as sentinels may know us by another name.
+    pub(crate) async fn log_in(
+        &self,
+        address: &Address,
+        login: &RedisConnectionInfo,
+        purpose: &Purpose,
+        response_timeout: Duration,
+    ) -> Result<Connected, RedisError> {
+        let socket = Lent::new(self.open(address).await?);
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(response_timeout));
+        let (protocol, config) = match purpose {
+            Purpose::Questions => (ProtocolVersion::RESP2, config),
+            Purpose::Messages(sender) => {
+                (ProtocolVersion::RESP3, config.set_push_sender(Pushes(Arc::clone(sender))))
+            }
+        };
+        let login = login.clone().set_protocol(protocol);
+        let (connection, run) =
+            MultiplexedConnection::new_with_config(&login, socket.clone(), config).await?;
+        Ok(Connected { connection, driver: Driver(tokio::spawn(run).abort_handle()), socket })
+    }
+
+    async fn open(&self, address: &Address) -> Result<Box<dyn Socket>, RedisError> {
+        match address {
+            Address::Tcp { host, port } => {
+                let socket = TcpStream::connect((host.as_str(), *port)).await?;
+                socket.set_nodelay(true)?;
+                let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 3);
+                SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
+                let Some(tls) = &self.tls else { return Ok(Box::new(socket)) };
+                let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
+                Ok(Box::new(tls.connect(name, socket).await?))
+            }
+            #[cfg(unix)]
+            Address::Unix(path) => Ok(Box::new(tokio::net::UnixStream::connect(path).await?)),
+            #[cfg(not(unix))]
+            Address::Unix(_) => Err(io::Error::from(io::ErrorKind::Unsupported).into()),
+        }
+    }
+}
+
+impl Driver {
+    /// Whether the connection is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The URL for a connection without TLS, and whether it asks for one with it. The driver's own TLS takes whatever provider of cryptography
+/// the process has, and panics where that is ambiguous.
+fn without_tls(url: &str) -> (String, bool) {
+    for (secure, plain) in [
+        ("rediss://", "redis://"),
+        ("valkeys://", "valkey://"),
+        ("rediss+sentinel://", "redis+sentinel://"),
+        ("valkeys+sentinel://", "valkey+sentinel://"),
+    ] {
+        if let Some(rest) = url.strip_prefix(secure) {
+            return (format!("{plain}{rest}"), true);
+        }
+    }
+    (url.to_owned(), false)
+}
+
+/// How the server is found, and who we are to it.
+fn find(url: &str) -> Result<(Place, RedisConnectionInfo), BackplaneError> {
+    for scheme in ["redis+sentinel://", "valkey+sentinel://"] {
+        if let Some(rest) = url.strip_prefix(scheme) {
+            let (sentinels, login) = Sentinels::parse(rest)?;
+            return Ok((Place::By(sentinels), login));
+        }
+    }
+    let info = url.into_connection_info().map_err(|error| unusable(&error))?;
+    let address = match info.addr() {
+        ConnectionAddr::Tcp(host, port) => Address::Tcp { host: host.clone(), port: *port },
+        ConnectionAddr::Unix(path) => Address::Unix(path.clone()),
+        _ => return Err(BackplaneError::refused("a URL of Redis of an unknown kind")),
+    };
+    Ok((Place::At(address), info.redis_settings().clone()))
+}
+
+fn unusable(error: &RedisError) -> BackplaneError {
+    // What the driver says of a URL names its parts, and never the password.
+    BackplaneError::refused(format!("a URL of Redis that cannot be used: {}", error.category()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_read() {
+        let server =
+            Server::parse("redis://user:p%40ss@example.org:7000/3", Certificates::default()).unwrap();
+        let Place::At(address) = &server.place else { panic!("sentinels") };
+        assert_eq!(address.to_string(), "example.org:7000");
+        assert_eq!((server.database(), server.login.password()), (3, Some("p@ss")));
+        assert!(server.tls.is_none());
+        let server = Server::parse("unix:///run/redis.sock", Certificates::default()).unwrap();
+        assert!(matches!(server.place, Place::At(Address::Unix(path)) if path.ends_with("redis.sock")));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_url_is_told_without_its_password() {
+        for url in [
+            "",
+            "http://:secret@example.org",
+            "redis://:secret@",
+            "redis://:secret@example.org/x",
+            "rediss://:secret@example.org/#insecure",
+            "redis://:secret@0.0.0.0",
+        ] {
+            let error = Server::parse(url, Certificates::default()).err().unwrap();
+            assert!(matches!(error, BackplaneError::Refused { .. }), "{url}");
+            assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn sentinels_are_asked_with_tls_and_without() {
+        let authority = rcgen::generate_simple_self_signed(["a".to_owned()]).unwrap().cert.pem();
+        let certificates = Certificates { authorities: Some(authority.as_bytes()), client: None };
+        for (url, certificates) in [
+            ("redis+sentinel://:secret@a,b/p/3", Certificates::default()),
+            ("valkey+sentinel://:secret@a,b/p/3", Certificates::default()),
+            ("rediss+sentinel://:secret@a,b/p/3", certificates),
+            ("valkeys+sentinel://:secret@a,b/p/3", certificates),
+        ] {
+            let server = Server::parse(url, certificates).unwrap();
+            assert_eq!((server.database(), server.login.password()), (3, Some("secret")));
+            assert!(matches!(server.place, Place::By(_)));
+            assert_eq!(server.tls.is_some(), certificates.is_some());
+        }
+    }
+
+    #[test]
+    fn certificates_are_for_tls() {
+        let certificates = Certificates { authorities: Some(b""), client: None };
+        for url in ["redis://a", "unix:///a", "redis+sentinel://a/p"] {
+            let error = Server::parse(url, certificates).err().unwrap();
+            assert!(error.to_string().contains("rediss://"), "{error}");
+        }
+    }
+}

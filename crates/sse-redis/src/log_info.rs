@@ -1,0 +1,141 @@
+//! What a log holds, as its server tells.
+
+use redis::{RedisError, Value};
+use sse_core::{BackplaneError, Bounds, Cursor, Epoch, Position};
+
+use crate::{
+    entry_id,
+    reply::{self, unexpected},
+};
+
+/// What a log holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub(crate) epoch: Epoch,
+    pub(crate) trimmed: Position,
+    pub(crate) head: Position,
+    /// Entries that are held.
+    pub(crate) length: u64,
+}
+
+impl Look {
+    /// From the answer of a script. None if there is no log.
+    pub(crate) fn read(value: Value) -> Result<Option<Self>, RedisError> {
+        match reply::checked(value)? {
+            Value::Nil => Ok(None),
+            Value::Array(facts) => {
+                Self::from_facts(&facts).map(Some).ok_or_else(|| unexpected("no facts of a log"))
+            }
+            _ => Err(unexpected("no facts of a log")),
+        }
+    }
+
+    fn from_facts(facts: &[Value]) -> Option<Self> {
+        let [epoch, aged, aged_count, gone, length, first, head, deleted, ..] = facts else { return None };
+        let (aged, head) = (reply::position(aged)?, reply::position(head)?);
+        let length = reply::number(length)?;
+        let trimmed = if reply::number(aged_count)? == reply::number(gone)? {
+            // Nothing went since this was written down, so it is exact.
+            aged
+        } else if length == 0 {
+            head
+        } else {
+            // Which entry was the last to go is not known: the next position after it may be free.
+            entry_id::before(reply::position(first)?).max(aged)
+        };
+        // Who takes entries out of the middle leaves a hole, so what is before it cannot be read without one.
+        let trimmed = trimmed.max(reply::position(deleted)?);
+        Some(Self { epoch: reply::epoch(epoch)?, trimmed, head, length })
+    }
+
+    /// Whether a cursor can be read from.
+    pub(crate) fn check(&self, after: &Cursor) -> Result<(), BackplaneError> {
+        if after.epoch != self.epoch {
+            return Err(self.other_log());
+        }
+        if after.position < self.trimmed {
+            return Err(BackplaneError::Trimmed { trimmed: self.trimmed });
+        }
+        if after.position > self.head {
+            return Err(BackplaneError::Future { head: self.head });
+        }
+        Ok(())
+    }
+
+    /// Whether a position that can be read from is one that this log gave out.
+    pub(crate) fn gave(&self, position: Position, stands: Stands) -> bool {
+        stands == Stands::Yes || position == self.trimmed || position == self.head
+    }
+
+    pub(crate) fn other_log(&self) -> BackplaneError {
+        BackplaneError::Epoch { current: self.epoch.clone() }
+    }
+}
+
+/// Whether there is an entry at a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stands {
+    Yes,
+    No,
+}
+
+impl From<bool> for Stands {
+    fn from(stands: bool) -> Self {
+        if stands { Self::Yes } else { Self::No }
+    }
+}
+
+impl From<Look> for Bounds {
+    fn from(Look { epoch, trimmed, head, .. }: Look) -> Self {
+        Self { epoch, trimmed, head }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Value {
+        Value::BulkString(text.as_bytes().to_vec())
+    }
+
+    /// What went by age, how many went, how many are left, the first, the last, the last that was taken out.
+    fn trimmed(aged: (&str, i64), gone: i64, length: i64, ids: [&str; 3]) -> (Position, Position) {
+        let [first, head, deleted] = ids.map(text);
+        let numbers = [aged.1, gone, length].map(Value::Int);
+        let [aged_count, gone, length] = numbers;
+        let facts = vec![text("e"), text(aged.0), aged_count, gone, length, first, head, deleted];
+        let look = Look::read(Value::Array(facts)).unwrap().unwrap();
+        (look.trimmed, look.head)
+    }
+
+    #[test]
+    fn what_went_is_known() {
+        let at = |major, minor| Position::new(major, minor);
+        assert_eq!(trimmed(("0-0", 0), 0, 0, ["0-0", "0-0", "0-0"]), (Position::ZERO, Position::ZERO));
+        assert_eq!(trimmed(("0-0", 0), 0, 3, ["5-0", "7-0", "0-0"]), (Position::ZERO, at(7, 0)));
+        assert_eq!(trimmed(("4-2", 9), 9, 3, ["6-0", "7-0", "0-0"]), (at(4, 2), at(7, 0)), "by age: exact");
+        assert_eq!(trimmed(("4-2", 9), 12, 3, ["6-1", "7-0", "0-0"]), (at(6, 0), at(7, 0)), "by number");
+        assert_eq!(trimmed(("0-0", 0), 12, 0, ["0-0", "7-0", "0-0"]), (at(7, 0), at(7, 0)), "all of it");
+        assert_eq!(trimmed(("0-0", 0), 1, 3, ["5-0", "7-0", "6-0"]), (at(6, 0), at(7, 0)), "a hole");
+    }
+
+    #[test]
+    fn a_cursor_must_be_of_the_log() {
+        let look = Look {
+            epoch: Epoch::new("e").unwrap(),
+            trimmed: Position::new(3, 0),
+            head: Position::new(9, 0),
+            length: 4,
+        };
+        let check = |position| look.check(&Cursor::new(look.epoch.clone(), position));
+        assert!(matches!(check(Position::new(2, 0)), Err(BackplaneError::Trimmed { .. })));
+        assert!(check(Position::new(3, 0)).is_ok() && check(Position::new(9, 0)).is_ok());
+        assert!(matches!(check(Position::new(9, 1)), Err(BackplaneError::Future { .. })));
+        for (position, stands, gave) in
+            [(3, Stands::No, true), (5, Stands::No, false), (5, Stands::Yes, true)]
+        {
+            assert_eq!(look.gave(Position::new(position, 0), stands), gave);
+        }
+    }
+}

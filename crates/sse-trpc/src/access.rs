@@ -1,0 +1,65 @@
+//! Authentication by a gate of `sse-access`.
+
+use async_trait::async_trait;
+use sse_access::Gate;
+use sse_auth::{Credential, Identity, TicketError, Tickets};
+use sse_core::{Caller, Cause, LoginId};
+
+use crate::{
+    credentials::{Credentials, Ticket},
+    error::Error,
+    error_code::Code,
+    management::Management,
+};
+
+impl Management {
+    /// Takes credentials that stand elsewhere than in headers, by this gate and these tickets: the `token` of `renew`, and `ticket` or `token` in the
+    /// `connectionParams` of a subscription, which must be of the user whom the headers name, if they name one ([`Gate::agree`]). Gives out tickets by
+    /// `createTicket`.
+    ///
+    /// Who makes a request is found out by the adapter's `admit` in front.
+    #[must_use]
+    pub fn gate(self, gate: &Gate, tickets: &Tickets) -> Self {
+        let streams = gate.clone().tickets(tickets);
+        let credentials = ByGate { gate: gate.clone(), tickets: tickets.clone() };
+        self.credentials(credentials).identify(move |params, caller| {
+            let streams = streams.clone();
+            async move {
+                let mut parts = vec![caller];
+                parts.extend(params.get("ticket").map(|ticket| streams.admit_ticket(ticket)));
+                if let Some(token) = params.get("token") {
+                    parts.push(streams.admit_token(token).await);
+                }
+                streams.agree(parts).map_err(|cause| Error::from(&cause))
+            }
+        })
+    }
+}
+
+struct ByGate {
+    gate: Gate,
+    tickets: Tickets,
+}
+
+#[async_trait]
+impl Credentials for ByGate {
+    async fn caller_of(&self, token: &str) -> Result<Caller, Cause> {
+        self.gate.admit_token(token).await
+    }
+
+    fn ticket_for(&self, caller: &Caller) -> Result<Ticket, Error> {
+        // A caller that came by a ticket does not get here: the gate of calls takes none, and `identify` is for streams alone.
+        let mut identity = Identity::without_user(Credential::Other).claims(caller.claims.clone());
+        identity.user = caller.user.as_ref().map(|user| user.as_str().to_owned());
+        identity.login = caller.login.map(LoginId::to_bytes);
+        identity.expires_at = caller.expires_at.map(|milliseconds| milliseconds / 1000);
+        match self.tickets.issue(&identity) {
+            Ok(ticket) => Ok(Ticket { text: ticket.as_str().to_owned(), lifetime: ticket.lifetime() }),
+            Err(error @ TicketError::Full { .. }) => {
+                Err(Error::new(Code::TooManyRequests, error.to_string()))
+            }
+            Err(error @ TicketError::Expired) => Err(Error::new(Code::Unauthorized, error.to_string())),
+            Err(error) => Err(Error::new(Code::Forbidden, error.to_string())),
+        }
+    }
+}

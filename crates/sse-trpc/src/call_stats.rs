@@ -1,0 +1,98 @@
+//! What became of calls, counted.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use sse_metrics::Durations;
+
+use crate::{error::Error, error_code::Code};
+
+/// How calls of our own procedures fail.
+const USUAL: [Code; 9] = [
+    Code::BadRequest,
+    Code::Unauthorized,
+    Code::Forbidden,
+    Code::MethodNotSupported,
+    Code::PayloadTooLarge,
+    Code::TooManyRequests,
+    Code::ClientClosedRequest,
+    Code::InternalServerError,
+    Code::ServiceUnavailable,
+];
+
+/// What became of the calls of a procedure.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    succeeded: AtomicU64,
+    failed: Failures,
+    pub(crate) durations: Durations,
+}
+
+/// Counts by code.
+#[derive(Debug, Default)]
+pub(crate) struct Failures([AtomicU64; Code::ALL.len()]);
+
+/// A call that is under way. Dropped before its end, its client went away, and it counts as that.
+#[derive(Debug)]
+pub(crate) struct UnderWay {
+    tally: Arc<Tally>,
+    start: Instant,
+    is_over: bool,
+}
+
+impl Tally {
+    /// Codes and counts, the success first.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        std::iter::once(("OK", self.succeeded.load(Ordering::Relaxed))).chain(self.failed.counts(&USUAL))
+    }
+}
+
+impl Failures {
+    pub(crate) fn add(&self, code: Code) {
+        self.0[code as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Codes and counts of what has happened, and of what usually does: a rate sees a first time only where there was a 0 before.
+    pub(crate) fn counts(&self, usual: &'static [Code]) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self.0.iter().map(|count| count.load(Ordering::Relaxed));
+        let counts = Code::ALL.into_iter().zip(counts);
+        counts
+            .filter(|(code, count)| *count > 0 || usual.contains(code))
+            .map(|(code, count)| (code.as_str(), count))
+    }
+}
+
+impl UnderWay {
+    pub(crate) fn begin(tally: &Arc<Tally>) -> Self {
+        Self { tally: Arc::clone(tally), start: Instant::now(), is_over: false }
+    }
+
+    /// Counts what became of it; gives how long it took.
+    pub(crate) fn end(mut self, error: Option<&Error>) -> Duration {
+        self.count(error.map(Error::code))
+    }
+
+    fn count(&mut self, code: Option<Code>) -> Duration {
+        self.is_over = true;
+        match code {
+            None => drop(self.tally.succeeded.fetch_add(1, Ordering::Relaxed)),
+            Some(code) => self.tally.failed.add(code),
+        }
+        let elapsed = self.start.elapsed();
+        self.tally.durations.record(elapsed);
+        elapsed
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.count(Some(Code::ClientClosedRequest));
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! How a stream looks to tRPC's `httpSubscriptionLink`.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use sse_core::{Dialect, Event, EventId, EventType, Farewell, FrameWriter, Hello};
+
+use crate::{
+    error::Error,
+    error_code::Code,
+    wire::{envelope, transformer::Transformer},
+};
+
+const CONNECTED: EventType = EventType::from_static("connected");
+const PING: EventType = EventType::from_static("ping");
+const RETURN: EventType = EventType::from_static("return");
+const RESTORE_ID: EventType = EventType::from_static("restore-id");
+const SERIALIZED_ERROR: EventType = EventType::from_static("serialized-error");
+
+/// How a stream looks to tRPC's `httpSubscriptionLink` (tRPC 11, `stream/sse.ts`).
+///
+/// What is sent arrives as `{"type":…,"data":…}`, `type` being the event's type (`message` where it has none) and `data` its JSON, or its text
+/// as a string. An event with an id is *tracked*. The hello is a `connected`, and behind it the `connection` event with the client id;
+/// heartbeats are `ping`s; a stream whose client should not come back ends with `return`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Trpc(Transformer);
+
+impl Trpc {
+    pub(crate) fn of(transformer: Transformer) -> Arc<dyn Dialect> {
+        Arc::new(Self(transformer))
+    }
+
+    /// A `message` with an event inside; the empty id says that it is not tracked.
+    fn message(self, event: &Event, id: Option<&EventId>) -> Event {
+        let name = event.event_type_ref().map_or("message", EventType::as_str);
+        let Some(data) = event.data() else {
+            // Nothing that a client would dispatch.
+            return id.map_or_else(Event::empty, |id| Event::empty().id(id.clone()));
+        };
+        let data = if event.is_json() { data.into_owned() } else { Value::from(data).to_string() };
+        let json = format!(r#"{{"type":{},"data":{data}}}"#, Value::from(name));
+        Event::text(self.0.wrap(&json)).id(id.cloned().unwrap_or_else(EventId::reset))
+    }
+}
+
+impl Dialect for Trpc {
+    fn name(&self) -> &'static str {
+        match self.0 {
+            Transformer::Json => "trpc",
+            Transformer::SuperJson => "trpc-superjson",
+        }
+    }
+
+    fn hello(&self, hello: &Hello, out: &mut FrameWriter) {
+        out.event(&connected(hello.heartbeat).retry(hello.retry));
+        out.event(&self.message(&hello.to_event(), hello.id.as_ref()));
+    }
+
+    fn event(&self, event: &Event, out: &mut FrameWriter) {
+        let message = self.message(event, event.id_ref());
+        match event.retry_ref() {
+            Some(delay) => out.event(&message.retry(delay)),
+            None => out.event(&message),
+        }
+    }
+
+    /// With a log it has the position as its id: an `EventSource` takes that from any event, and brings it when it comes back by itself, while
+    /// tRPC's client looks at the ids of messages only.
+    fn heartbeat(&self, beat: &Event, out: &mut FrameWriter) {
+        let ping = Event::text("").event_type(PING);
+        out.event(&beat.id_ref().into_iter().fold(ping, |ping, id| ping.id(id.clone())));
+    }
+
+    fn end(&self, farewell: &Farewell, out: &mut FrameWriter) {
+        self.event(&farewell.to_event(), out);
+        if !farewell.reconnect {
+            out.event(&Event::text("").event_type(RETURN));
+        }
+    }
+
+    fn restores_ids(&self) -> bool {
+        true
+    }
+
+    fn restore(&self, id: &EventId, out: &mut FrameWriter) {
+        out.event(&Event::text("").event_type(RESTORE_ID).id(id.clone()));
+    }
+}
+
+/// What a subscription begins with. After two and a half heartbeats without one the client connects anew.
+fn connected(heartbeat: Option<Duration>) -> Event {
+    let data = match heartbeat {
+        Some(interval) => json!({ "reconnectAfterInactivityMs": (interval * 5 / 2).as_millis() }),
+        None => json!({}),
+    };
+    Event::text(data.to_string()).event_type(CONNECTED)
+}
+
+/// A stream that says why there is none.
+///
+/// tRPC's client comes back after errors that have the number of an internal one, and gives up after others. So a temporary error has
+/// that number here, whatever its own; its name and status are unchanged.
+pub(crate) fn failure(
+    error: &Error,
+    path: &str,
+    retry_after: Option<Duration>,
+    transformer: Transformer,
+) -> FrameWriter {
+    let mut out = FrameWriter::new();
+    let connected = connected(None);
+    out.event(&match retry_after {
+        Some(delay) => connected.retry(delay),
+        None => connected,
+    });
+    let number = if error.is_temporary() { Code::InternalServerError } else { error.code() };
+    let shape = transformer.wrap(&envelope::shape(error, number.json_rpc(), Some(path)));
+    out.event(&Event::text(shape).event_type(SERIALIZED_ERROR));
+    out
+}

@@ -1,0 +1,33 @@
+//! What stands around an output or an error.
+
+use serde_json::Value;
+
+use crate::{error::Error, outcome::Outcome, wire::transformer::Transformer};
+
+/// `{"result":{"data":…}}` or `{"error":…}`.
+pub(crate) fn of(outcome: &Outcome, transformer: Transformer) -> String {
+    match &outcome.result {
+        Ok(output) => {
+            let (before, behind) = transformer.around();
+            [r#"{"result":{"data":"#, before, output, behind, "}}"].concat()
+        }
+        Err(error) => failure(error, Some(&outcome.path), transformer),
+    }
+}
+
+/// The answer to a call that failed; the path is that of the call, if there was one.
+pub(crate) fn failure(error: &Error, path: Option<&str>, transformer: Transformer) -> String {
+    let (before, behind) = transformer.around();
+    [r#"{"error":"#, before, &shape(error, error.code().json_rpc(), path), behind, "}"].concat()
+}
+
+/// What a client is told of an error, under a JSON-RPC number (tRPC 11, `error/getErrorShape.ts`).
+pub(crate) fn shape(error: &Error, number: i32, path: Option<&str>) -> String {
+    let code = error.code();
+    let (name, status) = (code.as_str(), code.status());
+    let message = Value::from(error.message());
+    let path = path.map(|path| format!(r#","path":{}"#, Value::from(path))).unwrap_or_default();
+    format!(
+        r#"{{"message":{message},"code":{number},"data":{{"code":"{name}","httpStatus":{status}{path}}}}}"#
+    )
+}

@@ -1,0 +1,195 @@
+//! What a request asks for.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use bytes::Bytes;
+use percent_encoding::percent_decode_str;
+use serde_json::value::RawValue;
+
+use crate::{
+    error::Error,
+    error_code::Code,
+    limits::Limits,
+    wire::{
+        connection_params::{self, ConnectionParams},
+        input,
+        path_separator::PathSeparator,
+        query_string::Query,
+        request::Request,
+    },
+};
+
+/// The calls of a request, in order.
+#[derive(Debug)]
+pub(crate) struct Calls<'a> {
+    pub(crate) form: Form,
+    /// Names of procedures.
+    pub(crate) paths: Vec<String>,
+    pub(crate) connection_params: Option<ConnectionParams>,
+    /// Not from an input.
+    pub(crate) last_event_id: Option<Cow<'a, str>>,
+    input: Input<'a>,
+}
+
+/// How the answer is to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Single,
+    Batch,
+    /// As answers come: a line each (tRPC 11, `stream/jsonl.ts`).
+    Lines,
+    /// As answers come: one object in pieces (tRPC 10).
+    Pieces,
+}
+
+/// Where the inputs of all calls are.
+#[derive(Debug)]
+enum Input<'a> {
+    Query(Cow<'a, [u8]>),
+    Body,
+}
+
+/// The inputs of the single calls.
+#[derive(Debug)]
+pub(crate) enum Separated<'a> {
+    One(&'a [u8]),
+    Many(HashMap<Cow<'a, str>, &'a RawValue>),
+}
+
+impl<'a> Calls<'a> {
+    /// Finds the calls in a request.
+    ///
+    /// What is wrong with an input is told when it is read, so that an unknown procedure is told before it.
+    pub(crate) fn parse(
+        request: &'a Request<'_>,
+        limits: &Limits,
+        separator: PathSeparator,
+    ) -> Result<Self, Error> {
+        let path = separator.decode(decode(request.path)?);
+        check_content_type(request)?;
+        let query = Query::parse(request.query);
+        let form = Form::of(request, &query);
+        let paths =
+            if form == Form::Single { vec![path.into_owned()] } else { separate_paths(&path, limits)? };
+        if query.repeats_connection_params {
+            return Err(Error::new(Code::BadRequest, "connectionParams are given more than once"));
+        }
+        let connection_params = match &query.connection_params {
+            Some(text) => connection_params::parse(text)?,
+            None => None,
+        };
+        if form == Form::Single && request.headers.accepts_lines() {
+            let message = "Streaming requests must be batched (you can do a batch of 1)";
+            return Err(Error::new(Code::BadRequest, message));
+        }
+        let last_event_id = request.headers.last_event_id().or(query.last_event_id);
+        let last_event_id = last_event_id.filter(|id| !id.is_empty());
+        let input = Input::of(request, query.input);
+        Ok(Self { form, paths, connection_params, last_event_id, input })
+    }
+
+    /// Whether the inputs are in the body, so that it must be read.
+    pub(crate) fn need_body(&self) -> bool {
+        matches!(self.input, Input::Body)
+    }
+
+    /// The inputs of the single calls; what is wrong with them is to be told to each.
+    pub(crate) fn inputs<'b>(
+        &'b self,
+        body: &'b Result<Bytes, Error>,
+        limits: &Limits,
+    ) -> Result<Separated<'b>, Error> {
+        let bytes: &[u8] = match &self.input {
+            Input::Query(bytes) if bytes.len() <= limits.body => bytes,
+            Input::Query(_) => return Err(input::too_large()),
+            Input::Body => body.as_ref().map_err(Clone::clone)?,
+        };
+        if self.form == Form::Single {
+            return Ok(Separated::One(bytes));
+        }
+        let text = input::text(bytes)?;
+        if text.is_empty() {
+            return Ok(Separated::Many(HashMap::new()));
+        }
+        if !text.starts_with('{') {
+            input::check_json(text)?;
+            let message = "\"input\" needs to be an object when doing a batch call";
+            return Err(Error::new(Code::BadRequest, message));
+        }
+        serde_json::from_str(text).map(Separated::Many).map_err(|error| input::not_json(&error))
+    }
+}
+
+impl Separated<'_> {
+    /// The bytes of the input of a call; none for no input.
+    pub(crate) fn get(&self, index: usize) -> &[u8] {
+        match self {
+            Self::One(bytes) => bytes,
+            Self::Many(inputs) => inputs.get(&*index.to_string()).map_or(&[], |input| input.get().as_bytes()),
+        }
+    }
+}
+
+impl Form {
+    fn of(request: &Request<'_>, query: &Query<'_>) -> Self {
+        if !query.is_batch() {
+            Self::Single
+        } else if request.headers.accepts_lines() {
+            Self::Lines
+        } else if request.headers.asks_for_pieces() {
+            Self::Pieces
+        } else {
+            Self::Batch
+        }
+    }
+}
+
+impl<'a> Input<'a> {
+    fn of(request: &Request<'_>, in_query: Option<Cow<'a, str>>) -> Self {
+        if request.method != "GET" {
+            return Self::Body;
+        }
+        Self::Query(match in_query {
+            Some(Cow::Borrowed(text)) => Cow::Borrowed(text.as_bytes()),
+            Some(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),
+            None => Cow::Borrowed(&[]),
+        })
+    }
+}
+
+fn separate_paths(path: &str, limits: &Limits) -> Result<Vec<String>, Error> {
+    if limits.batch == 0 {
+        return Err(Error::new(Code::BadRequest, "Batching is not enabled on the server"));
+    }
+    if path.split(',').take(limits.batch + 1).count() > limits.batch {
+        return Err(Error::new(Code::BadRequest, "Batch call exceeds maximum size"));
+    }
+    Ok(path.split(',').map(str::to_owned).collect())
+}
+
+/// As `decodeURIComponent` does it: what is not an escape, or not UTF-8 then, is an error.
+fn decode(path: &str) -> Result<Cow<'_, str>, Error> {
+    let invalid = || Error::new(Code::BadRequest, format!("Invalid URL-encoding in path \"{path}\""));
+    let is_escape = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+    if !path.split('%').skip(1).all(is_escape) {
+        return Err(invalid());
+    }
+    percent_decode_str(path).decode_utf8().map_err(|_| invalid())
+}
+
+/// Only the media type counts. A `GET` has no body, so whatever type it claims is nothing to us.
+fn check_content_type(request: &Request<'_>) -> Result<(), Error> {
+    if request.method == "GET" {
+        return Ok(());
+    }
+    let unsupported = |message: String| Err(Error::new(Code::UnsupportedMediaType, message));
+    let Some(content_type) = request.headers.content_type() else {
+        return unsupported("Missing content-type header".into());
+    };
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    if media_type.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    // tRPC forgets the second quote, and somebody may compare.
+    unsupported(format!("Unsupported content-type \"{content_type}"))
+}
