@@ -1,16 +1,20 @@
 //! Where published events go and come from.
 
+pub(crate) mod acceptance;
 pub(crate) mod envelope;
 pub(crate) mod in_flight;
+pub(crate) mod leadership_state;
 pub(crate) mod memory;
 pub(crate) mod receipt;
 pub(crate) mod retry_budget;
+pub(crate) mod signal_handler;
 
 use std::{error::Error, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use thiserror::Error;
+use tokio::time::timeout;
 
 use crate::{
     event::cursor::{Cursor, Epoch, Position},
@@ -344,5 +348,19 @@ impl BackplaneError {
     /// It is refused, and will be again.
     pub fn refused(reason: impl Into<String>) -> Self {
         Self::Refused { reason: reason.into(), source: None }
+    }
+}
+
+/// No answer within this time is none; a tail that says nothing for so long is dead.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a backplane does within a time, or its silence as an error.
+pub(crate) async fn within<T>(
+    time: Duration,
+    call: impl Future<Output = Result<T, BackplaneError>>,
+) -> Result<T, BackplaneError> {
+    match timeout(time, call).await {
+        Ok(result) => result,
+        Err(late) => Err(BackplaneError::unavailable(Duration::from_secs(1), late)),
     }
 }

@@ -48,6 +48,14 @@ impl Millis {
     }
 }
 
+/// A time of the manager as records of the log have it.
+pub(crate) fn log_time(uptime_ms: u64) -> u64 {
+    BEFORE_START_MS + uptime_ms
+}
+
+/// Ten years.
+const BEFORE_START_MS: u64 = 3650 * 24 * 60 * 60 * 1000;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,7 +18,8 @@ use crate::{
     event::{
         Event,
         event_id::EventId,
-        frame::{Frame, FrameWriter, Kind},
+        frame::{Frame, Kind},
+        frame_writer::FrameWriter,
     },
 };
 

@@ -6,8 +6,10 @@ pub(crate) mod data_lines;
 pub(crate) mod event_id;
 pub(crate) mod event_type;
 pub(crate) mod frame;
+pub(crate) mod frame_writer;
 pub(crate) mod into_event;
 pub(crate) mod publish_options;
+pub(crate) mod publishing;
 pub(crate) mod system;
 pub(crate) mod writer;
 
@@ -20,7 +22,7 @@ use thiserror::Error;
 
 use crate::event::{
     chunk::Framing, data_lines::Lines, event_id::EventId, event_type::EventType, frame::Frame,
-    publish_options::Logging, writer::EventWriter,
+    publish_options::Logging,
 };
 
 /// Room that a buffer keeps in front of its data, so that the head (chunk size, id, type) is put there
@@ -132,12 +134,6 @@ impl Event {
         let mut event = Self::owned(buffer);
         event.head.is_json = true;
         Ok(event)
-    }
-
-    /// A writer for data that is made in pieces.
-    #[must_use]
-    pub fn writer() -> EventWriter {
-        EventWriter::new(buffer(256))
     }
 
     /// Sets the `event` field; without it clients dispatch `message`.
@@ -412,7 +408,7 @@ fn long_typed(lines: &[u8], event_type: &str) -> Bytes {
 
 /// An empty buffer for so many bytes of data, with room in front and behind.
 #[inline]
-fn buffer(data: usize) -> Vec<u8> {
+pub(crate) fn buffer(data: usize) -> Vec<u8> {
     let mut buffer = Vec::with_capacity(HEADROOM + data_lines::PREFIX.len() + data + TAIL);
     buffer.extend_from_slice(&[0; HEADROOM]);
     buffer

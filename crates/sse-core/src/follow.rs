@@ -4,6 +4,7 @@ pub(crate) mod acceptance;
 pub(crate) mod backfill;
 pub(crate) mod failing;
 pub(crate) mod leadership;
+pub(crate) mod records;
 pub(crate) mod signals;
 
 use std::{error::Error, sync::Arc, time::Duration};
@@ -11,42 +12,35 @@ use std::{error::Error, sync::Arc, time::Duration};
 use tokio::{
     runtime::Handle,
     task::{JoinSet, yield_now},
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
 use tracing::{debug, info, warn};
 
 use crate::{
     backplane::{
-        Backplane, BackplaneError, Batch, Entry,
+        Backplane, BackplaneError, Batch, Entry, PATIENCE,
         envelope::{Envelope, PROBE},
+        leadership_state::Part,
         receipt::Receipt,
+        within,
     },
-    clock::unix_ms,
-    dialect::message::{Mark, Message, Place},
+    clock::{log_time, unix_ms},
+    dialect::message::Message,
     event::{
-        Event,
-        cursor::{Cursor, Epoch, Position},
+        cursor::{Cursor, Mark, Position},
         system,
     },
-    follow::{
-        backfill::Reader,
-        leadership::{Gone, Keeper, Part, Turn},
-    },
+    follow::leadership::{Gone, Keeper, Turn},
     id::target::Target,
     log::{
         Log,
-        fetched_page::Record,
         gap::{Gap, GapReason},
+        page_cache::Reader,
     },
-    manager::{
-        inner::{Inner, log_time},
-        publish::Sweep,
-    },
-    sequencer::{Order, Placed, fanout::Hold},
+    manager::{broadcast::Sweep, inner::Inner},
+    sequencer::Placed,
 };
 
-/// No answer within this time is none; a tail that says nothing for so long is dead.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(5);
 
 /// How often a node asks how far back the log goes.
@@ -89,66 +83,6 @@ impl Inner {
         let generation = self.following.begin(generation)?;
         drop(order);
         Some(Turn::new(Arc::downgrade(self), generation))
-    }
-
-    /// Entries behind a cursor as records. An entry that cannot be read is a gap for every stream.
-    pub(crate) fn read_records(&self, after: &Cursor, entries: &[Entry]) -> Vec<Record> {
-        let mut at = after.position;
-        let records = entries.iter().map(|entry| {
-            let behind = std::mem::replace(&mut at, entry.position);
-            self.read_record(&after.epoch, behind, entry)
-        });
-        records.collect()
-    }
-
-    fn read_record(&self, epoch: &Epoch, behind: Position, entry: &Entry) -> Record {
-        let envelope = self.read_envelope(epoch, behind, entry);
-        let collapse = self.collapse(&envelope.event);
-        let event = envelope.event.id(epoch.id_at(entry.position));
-        // It goes to streams that catch up, by no queue that could drop it.
-        let place = Place { log: 0, position: entry.position };
-        Record {
-            position: entry.position,
-            target: envelope.target,
-            except: envelope.except.into(),
-            message: Arc::new(Message::new(event, collapse, Mark::Logged(place))),
-        }
-    }
-
-    /// The log has moved: streams that wait for that look again.
-    async fn wake_for_head(&self) {
-        let mut left = usize::MAX;
-        loop {
-            left = self.with_order(|order, hold| order.wake_for_head(left, hold));
-            if left == 0 {
-                return;
-            }
-            yield_now().await;
-        }
-    }
-
-    /// The envelope of an entry that follows a position. An entry that cannot be read may have been for anybody: a gap for everybody
-    /// stands in its place then. A probe is for nobody; its position is one that clients may bring all the same.
-    fn read_envelope(&self, epoch: &Epoch, behind: Position, entry: &Entry) -> Envelope {
-        if entry.payload.first() == Some(&PROBE) {
-            return Envelope::for_nobody();
-        }
-        Envelope::read(&entry.payload).unwrap_or_else(|error| {
-            let after = Cursor::new(epoch.clone(), behind);
-            if self.order.lock().note_unreadable(&after, entry.position) {
-                warn!(position = %entry.position, %error, "failed to read an entry of the log: clients are told of a gap");
-            }
-            let to = Cursor::new(epoch.clone(), entry.position);
-            Envelope::of_own(Gap::new(GapReason::Damaged, Some(after.to_id()), to).to_event())
-        })
-    }
-}
-
-impl Order {
-    /// Tells every stream something of the manager's own.
-    fn tell_all(&mut self, event: Event, hold: &mut Hold<'_>) -> Placed {
-        let message = Message::new(event, None, Mark::Beside(self.before_next()));
-        self.publish(&Target::All, &[], message, hold)
     }
 }
 
@@ -341,7 +275,7 @@ impl Follower {
         if let Some(placed) = placed {
             placed.finish(&inner).await;
         }
-        inner.wake_for_head().await;
+        records::wake_for_head(&inner).await;
         while !inner.with_order(|order, hold| order.wake_for_parts(&.., hold)) {
             yield_now().await;
         }
@@ -399,7 +333,7 @@ impl Follower {
             self.reach_goal().await?;
         }
         if moved || batch.at_head {
-            inner.wake_for_head().await;
+            records::wake_for_head(&inner).await;
         }
         Ok(())
     }
@@ -414,13 +348,13 @@ impl Follower {
         self.tail_answered = false;
         let inner = self.manager()?;
         self.synced(&inner, asked_ms).await?;
-        inner.wake_for_head().await;
+        records::wake_for_head(&inner).await;
         Ok(())
     }
 
     async fn pass_on(&mut self, inner: &Arc<Inner>, entry: &Entry) -> Result<(), Gone> {
         let Some(at) = &self.at else { return Ok(()) };
-        let envelope = inner.read_envelope(&at.epoch, at.position, entry);
+        let envelope = records::read_envelope(&inner, &at.epoch, at.position, entry);
         let is_probe = entry.payload.first() == Some(&PROBE);
         let Envelope { ticket, published_at, target, except, event } = envelope;
         let collapse = inner.collapse(&event);
@@ -504,16 +438,5 @@ impl Follower {
             (false, 0) => warn!(backplane, error, "the log cannot be reached"),
             (false, _) => debug!(backplane, error, "the log cannot be reached"),
         }
-    }
-}
-
-/// What a backplane does within a time, or its silence as an error.
-pub(crate) async fn within<T>(
-    time: Duration,
-    call: impl Future<Output = Result<T, BackplaneError>>,
-) -> Result<T, BackplaneError> {
-    match timeout(time, call).await {
-        Ok(result) => result,
-        Err(late) => Err(BackplaneError::unavailable(Duration::from_secs(1), late)),
     }
 }

@@ -22,7 +22,8 @@ mod sync;
 pub mod throttle;
 
 pub use backplane::memory::MemoryBackplane;
-pub use backplane::receipt::{KeyError, PublishError, Receipt};
+pub use backplane::receipt::{PublishError, Receipt};
+pub use backplane::signal_handler::SignalHandler;
 pub use backplane::{
     Appended, Backplane, BackplaneError, Batch, Bounds, Entry, Lease, NewEntry, Page, ReadLimit, Signals,
     Tail,
@@ -38,12 +39,12 @@ pub use dialect::{Dialect, MAX_DIALECTS, Plain};
 pub use event::cursor::{Cursor, CursorError, Epoch, Position};
 pub use event::event_id::EventId;
 pub use event::event_type::EventType;
-pub use event::frame::{Frame, FrameWriter};
+pub use event::frame::Frame;
+pub use event::frame_writer::FrameWriter;
 pub use event::into_event::{IntoEvent, Payload};
 pub use event::system::{RESERVED_SYSTEM_EVENTS, SystemEvent};
 pub use event::writer::EventWriter;
 pub use event::{Event, EventError};
-pub use follow::signals::SignalHandler;
 pub use id::access::{Access, Open, OwnOnly};
 pub use id::caller::Caller;
 pub use id::client_id::{ClientId, ClientIdError};
@@ -53,7 +54,7 @@ pub use id::names::{MAX_NAME_BYTES, Topic, UserId};
 pub use id::network::network;
 pub use id::target::Target;
 pub use id::validate::FieldError;
-pub use log::entry_key::{EntryKey, MAX_ENTRY_KEY_BYTES, MAX_KEY_BYTES};
+pub use log::entry_key::{EntryKey, KeyError, MAX_ENTRY_KEY_BYTES, MAX_KEY_BYTES};
 pub use log::idempotency::{KEY_WINDOW, RecentKeys};
 pub use log::key_limits::{KeyBound, KeyLimits, KeysFull};
 pub use log::retention::Retention;

@@ -7,21 +7,25 @@ pub(crate) mod gap;
 pub(crate) mod holes;
 pub(crate) mod idempotency;
 pub(crate) mod key_limits;
+pub(crate) mod page_cache;
 pub(crate) mod retention;
 pub(crate) mod shares;
 pub(crate) mod target_index;
+pub(crate) mod waiters;
 pub(crate) mod window;
 
 use crate::{
-    dialect::message::{Mark, Message},
+    dialect::message::Message,
     event::{
         Event,
-        cursor::{Cursor, Epoch, Position},
+        cursor::{Cursor, Epoch, Mark, Position},
         frame::Collapse,
     },
     id::{client_id::ClientId, target::Target},
-    log::{gap::GapReason, holes::Holes, idempotency::RecentKeys, retention::Retention, window::Window},
-    sequencer::wake::Waiting,
+    log::{
+        gap::GapReason, holes::Holes, idempotency::RecentKeys, retention::Retention, waiters::Waiting,
+        window::Window,
+    },
 };
 
 /// The event log, as far as the manager's lock protects it.
@@ -131,4 +135,9 @@ impl Log {
         let number = self.window.push(position, target, except, &message, at_ms);
         (number, message)
     }
+}
+
+/// Events to one client id and ephemeral ones are for those who are there now.
+pub(crate) fn is_logged(target: &Target, event: &Event) -> bool {
+    !matches!(target, Target::Client(_)) && !event.is_ephemeral()
 }

@@ -1,5 +1,7 @@
 //! The centre: who is connected, and who gets what.
 
+pub(crate) mod append_times;
+pub(crate) mod broadcast;
 pub(crate) mod builder;
 pub(crate) mod config;
 pub(crate) mod connections;
@@ -13,7 +15,9 @@ pub(crate) mod release;
 pub(crate) mod renew;
 pub(crate) mod session;
 pub(crate) mod shutdown;
+pub(crate) mod signals;
 pub(crate) mod stats;
+pub(crate) mod ticker;
 pub(crate) mod timer;
 
 use std::{
@@ -45,7 +49,6 @@ use crate::{
         validate::FieldError,
     },
     manager::{
-        builder::Builder,
         config::{Config, LimitPolicy, RefusalForm},
         handshake::Handshake,
         inner::Inner,
@@ -82,15 +85,6 @@ pub struct Manager {
 }
 
 impl Manager {
-    /// Starts making a manager.
-    pub fn builder() -> Builder {
-        Builder::default()
-    }
-
-    pub(crate) fn new(builder: Builder) -> Self {
-        Self { inner: Arc::new(Inner::new(builder)) }
-    }
-
     /// The settings it was built with.
     #[must_use]
     pub fn config(&self) -> &Config {
@@ -177,7 +171,7 @@ impl Manager {
             Ok((shared, start))
         })?;
         shared.expires_in(left, shared.opened_ms, inner.round, &inner.jitter);
-        inner.ticker.ensure(inner);
+        timer::ensure(inner);
         let hello = Hello {
             client_id: shared.id,
             user_id: shared.user.clone(),

@@ -1,8 +1,12 @@
 //! Every live stream, and the groups it belongs to.
 
 pub(crate) mod bans;
+pub(crate) mod closing;
 pub(crate) mod groups;
 pub(crate) mod logins;
+pub(crate) mod membership;
+pub(crate) mod slot;
+pub(crate) mod user_changes;
 
 use std::{collections::VecDeque, net::IpAddr, sync::Arc};
 
@@ -16,19 +20,14 @@ use crate::{
         network::network,
     },
     registry::{
-        groups::{GroupKind, Groups, Membership, UserFound},
+        groups::{GroupKind, Groups, UserFound},
         logins::Logins,
+        membership::Membership,
+        slot::Slot,
     },
     slab::Table,
     stream::shared::Shared,
 };
-
-/// A live stream and what it belongs to.
-#[derive(Debug)]
-pub(crate) struct Slot {
-    pub(crate) stream: Arc<Shared>,
-    pub(crate) memberships: SmallVec<[Membership; 2]>,
-}
 
 /// Every live stream, and the groups it belongs to.
 #[derive(Debug, Default)]

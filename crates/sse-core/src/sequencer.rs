@@ -4,6 +4,7 @@ pub(crate) mod fanout;
 pub(crate) mod liveness;
 #[cfg(all(test, not(loom)))]
 pub(crate) mod model_tests;
+pub(crate) mod queries;
 pub(crate) mod replay;
 pub(crate) mod resume;
 pub(crate) mod wake;
@@ -12,24 +13,17 @@ use std::sync::Arc;
 
 use crate::{
     backplane::receipt::Receipt,
-    dialect::{
-        connect_error::CAUSE_NAMES,
-        farewell::Farewell,
-        message::{Mark, Message},
-        reason::Reason,
-    },
-    event::{Event, frame::Collapse},
+    clock::log_time,
+    dialect::{connect_error::CAUSE_NAMES, farewell::Farewell, message::Message, reason::Reason},
+    event::{Event, cursor::Mark, frame::Collapse},
     id::{
         client_id::ClientId,
         names::{Topic, UserId},
         target::Target,
     },
-    log::{Log, entry_key::EntryKey, key_limits::KeysFull},
-    manager::{inner::log_time, publish::is_logged, release::Leavers},
+    log::{Log, entry_key::EntryKey, is_logged, key_limits::KeysFull},
     registry::{
-        Registry, Slot,
-        bans::Away,
-        groups::{GroupKind, Membership},
+        Registry, bans::Away, closing::Leavers, groups::GroupKind, membership::Membership, slot::Slot,
     },
     sequencer::fanout::{Audience, Delivery, Hold, Job},
 };
@@ -412,5 +406,11 @@ impl Order {
         }
         self.counts.queued += std::mem::take(&mut hold.out.queued);
         self.counts.dropped += std::mem::take(&mut hold.out.dropped_events);
+    }
+
+    /// Tells every stream something of the manager's own.
+    pub(crate) fn tell_all(&mut self, event: Event, hold: &mut Hold<'_>) -> Placed {
+        let message = Message::new(event, None, Mark::Beside(self.before_next()));
+        self.publish(&Target::All, &[], message, hold)
     }
 }

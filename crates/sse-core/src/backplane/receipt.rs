@@ -8,7 +8,7 @@ use crate::{
     backplane::BackplaneError,
     event::{EventError, event_id::EventId},
     id::validate::FieldError,
-    log::key_limits::KeysFull,
+    log::{entry_key::KeyError, key_limits::KeysFull},
 };
 
 /// What a publish tells its caller.
@@ -104,21 +104,4 @@ pub enum PublishError {
         /// `queue_bytes` in bytes.
         limit: usize,
     },
-}
-
-/// Why an idempotency key is not allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum KeyError {
-    /// It has no bytes, or more than a key may have.
-    #[error("must be 1 to {limit} bytes long, not {length}")]
-    Length {
-        /// Its length in bytes.
-        length: usize,
-        /// The limit in bytes.
-        limit: usize,
-    },
-    /// There is no log that would remember it, or the event is kept out of it.
-    #[error("is remembered only of events in the event log")]
-    NotLogged,
 }

@@ -8,7 +8,7 @@ use crate::{
     dialect::{DialectIndex, Dialects, MAX_DIALECTS},
     event::{
         Event,
-        cursor::Position,
+        cursor::{Mark, Place},
         event_id::EventId,
         frame::{Collapse, Frame, Kind},
     },
@@ -16,43 +16,6 @@ use crate::{
 
 /// What is longer than this is shared and not copied.
 const PACKED_BYTES: usize = 1024;
-
-/// Where in which of the logs that a manager has followed, one after the other. Those of later logs are greater.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
-    /// How many logs came before.
-    pub(crate) log: u32,
-    pub(crate) position: Position,
-}
-
-/// Before which record of the log an event comes that is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Before {
-    /// That has this number.
-    pub(crate) number: u64,
-    /// Or is behind this position, where it comes from the backplane.
-    pub(crate) behind: Position,
-}
-
-/// How an event stands to the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mark {
-    /// It is a record of the log.
-    Logged(Place),
-    /// It says that the log goes on here, behind a gap. A stream that catches up finds that out itself.
-    Jump(Place),
-    /// It is none, and comes before the next. Zero without a log.
-    Beside(Before),
-}
-
-impl Mark {
-    fn place(self) -> Option<Place> {
-        match self {
-            Self::Logged(place) | Self::Jump(place) => Some(place),
-            Self::Beside(_) => None,
-        }
-    }
-}
 
 /// Where in the chunk of a logged event what is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -193,6 +193,43 @@ impl FromStr for Cursor {
     }
 }
 
+/// Where in which of the logs that a manager has followed, one after the other. Those of later logs are greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    /// How many logs came before.
+    pub(crate) log: u32,
+    pub(crate) position: Position,
+}
+
+/// Before which record of the log an event comes that is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Before {
+    /// That has this number.
+    pub(crate) number: u64,
+    /// Or is behind this position, where it comes from the backplane.
+    pub(crate) behind: Position,
+}
+
+/// How an event stands to the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// It is a record of the log.
+    Logged(Place),
+    /// It says that the log goes on here, behind a gap. A stream that catches up finds that out itself.
+    Jump(Place),
+    /// It is none, and comes before the next. Zero without a log.
+    Beside(Before),
+}
+
+impl Mark {
+    pub(crate) fn place(self) -> Option<Place> {
+        match self {
+            Self::Logged(place) | Self::Jump(place) => Some(place),
+            Self::Beside(_) => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

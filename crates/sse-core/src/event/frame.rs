@@ -4,10 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
-use crate::{
-    dialect::message::Place,
-    event::{Event, chunk::Framing, event_id::EventId},
-};
+use crate::event::{cursor::Place, event_id::EventId};
 
 /// An encoded event. A clone shares the bytes and costs one atomic increment.
 ///
@@ -22,7 +19,7 @@ struct Inner {
     event: Range<usize>,
     collapse: Collapse,
     kind: Kind,
-    /// What a client takes for its last event id then; `None` where it keeps the one that it has. Only known of frames of a [`FrameWriter`].
+    /// What a client takes for its last event id then; `None` where it keeps the one that it has. Only known of frames of a [`FrameWriter`](crate::FrameWriter).
     last_id: Option<EventId>,
     /// Where it stands in the log, if it does.
     place: Option<Place>,
@@ -67,6 +64,10 @@ impl Frame {
 
     pub(crate) fn logged_at(self, place: Place) -> Self {
         self.map(|inner| inner.place = Some(place))
+    }
+
+    pub(crate) fn with_last_id(self, id: Option<EventId>) -> Self {
+        self.map(|inner| inner.last_id = id)
     }
 
     fn map(mut self, change: impl FnOnce(&mut Inner)) -> Self {
@@ -118,40 +119,5 @@ impl Frame {
 
     pub(crate) fn last_id(&self) -> Option<&EventId> {
         self.0.last_id.as_ref()
-    }
-}
-
-/// Puts one or more events into one frame; what a [`Dialect`](crate::Dialect) writes to.
-#[derive(Debug, Default)]
-pub struct FrameWriter {
-    buffer: Vec<u8>,
-    last_id: Option<EventId>,
-}
-
-impl FrameWriter {
-    /// A writer of nothing yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Appends an event.
-    pub fn event(&mut self, event: &Event) {
-        event.encode_to(&mut self.buffer);
-        if let Some(id) = event.id_ref() {
-            self.last_id = Some(id.clone());
-        }
-    }
-
-    /// The frame.
-    #[must_use]
-    pub fn finish(self) -> Frame {
-        let event = self.buffer.len();
-        let head = Framing::Chunk.head_length(event);
-        let mut chunk = Vec::with_capacity(head + event + 2);
-        Framing::Chunk.put_head(&mut chunk, event);
-        chunk.extend_from_slice(&self.buffer);
-        Framing::Chunk.put_tail(&mut chunk, event);
-        Frame::new(chunk.into(), head..head + event).map(|inner| inner.last_id = self.last_id)
     }
 }

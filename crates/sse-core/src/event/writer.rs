@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use crate::event::{Event, EventError, HEADROOM, data_lines::Lines};
+use crate::event::{Event, EventError, HEADROOM, buffer, data_lines::Lines};
 
 /// Takes an event's data in pieces, through [`fmt::Write`] or [`io::Write`].
 ///
@@ -18,6 +18,14 @@ use crate::event::{Event, EventError, HEADROOM, data_lines::Lines};
 #[derive(Debug)]
 pub struct EventWriter {
     lines: Lines,
+}
+
+impl Event {
+    /// A writer for data that is made in pieces.
+    #[must_use]
+    pub fn writer() -> EventWriter {
+        EventWriter::new(buffer(256))
+    }
 }
 
 impl EventWriter {

@@ -1,7 +1,6 @@
 //! Reading older parts of the log, for all streams that catch up.
 
 use std::{
-    collections::{HashMap, VecDeque},
     error::Error,
     future::poll_fn,
     ops::RangeBounds,
@@ -12,7 +11,6 @@ use std::{
 };
 
 use tokio::{
-    sync::Notify,
     task::yield_now,
     time::{Instant, sleep_until, timeout},
 };
@@ -24,20 +22,14 @@ use crate::{
     follow::{
         failing::{Failing, Verdict},
         leadership::Turn,
+        records,
     },
-    log::{Log, fetched_page::Segment, gap::GapReason, shares::Party},
+    log::{Log, fetched_page::Segment, page_cache::Reader, shares::Party},
     manager::inner::Inner,
-    sync::Mutex,
 };
 
 /// How much is read at once.
 const PAGE: ReadLimit = ReadLimit { entries: 1024, bytes: 1 << 20 };
-
-/// So much is kept of what was read, in memory.
-const KEPT_BYTES: usize = 32 << 20;
-
-/// Maximum number of parts that are kept in memory.
-const KEPT: usize = 512;
 
 /// No answer within this time is none.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -54,42 +46,6 @@ const SLOW: Duration = Duration::from_millis(100);
 /// A read that takes longer is not waited for by streams that are a little further on.
 const STUCK: Duration = Duration::from_secs(1);
 
-/// Reads older parts of the log. Parties of streams have [turns](crate::log::shares::Shares), usually with one read in flight, and every stream that
-/// is in the part that came takes from it: ten thousand clients that come back together read the log about once.
-#[derive(Debug, Default)]
-pub(crate) struct Reader {
-    state: Mutex<State>,
-    asked: Notify,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// The latest last.
-    kept: VecDeque<Kept>,
-    bytes: usize,
-    /// The log holds only what is behind this.
-    trimmed: Option<Cursor>,
-    /// The distance that the latest part covers.
-    span: Position,
-    reads: u64,
-}
-
-/// A part of the log in memory.
-#[derive(Debug)]
-struct Kept {
-    segment: Arc<Segment>,
-    /// The party that had it read.
-    party: Party,
-}
-
-/// What follows a cursor cannot be had.
-#[derive(Debug, Clone)]
-pub(crate) struct Lost {
-    pub(crate) reason: GapReason,
-    /// Where to go on.
-    pub(crate) to: Cursor,
-}
-
 /// A read in flight.
 struct Read {
     party: Party,
@@ -100,52 +56,7 @@ struct Read {
 
 type Answer = Result<Page, BackplaneError>;
 
-impl State {
-    fn keep(&mut self, segment: Segment, party: Party) {
-        self.reads += 1;
-        self.span = segment.after.position.distance_to(segment.last);
-        self.bytes += segment.bytes();
-        self.kept.push_back(Kept { segment: Arc::new(segment), party });
-        while self.kept.len() > 1 && (self.bytes > KEPT_BYTES || self.kept.len() > KEPT) {
-            self.forget_one();
-        }
-    }
-
-    /// Forgets the oldest part of the party that has the most in memory, so that one who reads the whole log does not take the place of others.
-    fn forget_one(&mut self) {
-        let mut bytes = HashMap::new();
-        for kept in &self.kept {
-            *bytes.entry(kept.party).or_insert(0) += kept.segment.bytes();
-        }
-        let most = bytes.values().max().copied().unwrap_or_default();
-        let oldest = self.kept.iter().position(|kept| bytes.get(&kept.party) == Some(&most));
-        if let Some(kept) = oldest.and_then(|oldest| self.kept.remove(oldest)) {
-            self.bytes -= kept.segment.bytes();
-        }
-    }
-}
-
 impl Reader {
-    /// The part of the log that has what follows a cursor, or what became of it; `None` where it has to be read.
-    pub(crate) fn get(&self, after: &Cursor) -> Option<Result<Arc<Segment>, Lost>> {
-        let state = self.state.lock();
-        if let Some(kept) = state.kept.iter().find(|kept| kept.segment.follows(after)) {
-            return Some(Ok(Arc::clone(&kept.segment)));
-        }
-        if let Some(to) = &state.trimmed
-            && to.epoch == after.epoch
-            && after.position < to.position
-        {
-            return Some(Err(Lost { reason: GapReason::Trimmed, to: to.clone() }));
-        }
-        None
-    }
-
-    /// Has read what a stream [waits](crate::sequencer::Order::wait_for_part) for, which is woken then.
-    pub(crate) fn ask(&self) {
-        self.asked.notify_one();
-    }
-
     /// Reads what is asked for, as long as the turn lasts.
     pub(crate) async fn run(turn: Turn, reader: Arc<Self>, backplane: Arc<dyn Backplane>) {
         let mut reading =
@@ -161,11 +72,6 @@ impl Reader {
             let Ok(inner) = reading.turn.manager() else { return };
             reading.take(&inner, read.party, read.after, answer).await;
         }
-    }
-
-    /// How many parts were read.
-    pub(crate) fn reads(&self) -> u64 {
-        self.state.lock().reads
     }
 }
 
@@ -287,7 +193,7 @@ impl Reading {
         let nothing =
             || BackplaneError::unavailable(LOOK, "the backplane holds nothing behind an old position");
         let last = last.ok_or_else(nothing)?;
-        let segment = Segment::new(after.clone(), last, inner.read_records(after, &page.entries));
+        let segment = Segment::new(after.clone(), last, records::read_records(inner, after, &page.entries));
         debug!(%after, %last, "read an older part of the log");
         self.reader.state.lock().keep(segment, party);
         Ok(last)

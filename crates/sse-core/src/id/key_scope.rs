@@ -1,9 +1,6 @@
 //! Name spaces of idempotency keys.
 
-use crate::{
-    id::{caller::Caller, names::UserId},
-    manager::Manager,
-};
+use crate::id::names::UserId;
 
 /// The name space of an [idempotency key](crate::Event::idempotency_key).
 ///
@@ -36,20 +33,4 @@ pub enum KeyScope {
     User(UserId),
     /// All callers of whom nothing is known, bounded together as if they were one user.
     Anonymous,
-}
-
-impl Manager {
-    /// Returns the scope of a caller's keys.
-    ///
-    /// A caller that is a user has a scope of its own, an admin too. A caller that is no user and
-    /// [may manage](crate::Access::may_manage) is a backend, which shares the app's scope.
-    /// Everybody else is anonymous.
-    #[must_use]
-    pub fn key_scope(&self, caller: &Caller) -> KeyScope {
-        match &caller.user {
-            Some(user) => KeyScope::User(user.clone()),
-            None if self.access().may_manage(caller) => KeyScope::App,
-            None => KeyScope::Anonymous,
-        }
-    }
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 
 use crate::{
-    dialect::message::{Message, Packed, Place},
-    event::cursor::Position,
+    dialect::message::{Message, Packed},
+    event::cursor::{Place, Position},
     id::client_id::ClientId,
     log::target_index::{Key, Kind},
 };

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
+use thiserror::Error;
 
-use crate::{backplane::receipt::KeyError, id::key_scope::KeyScope, log::key_limits::KeyLimits};
+use crate::{id::key_scope::KeyScope, log::key_limits::KeyLimits};
 
 /// Maximum length of a caller's key in bytes.
 pub const MAX_KEY_BYTES: usize = 128;
@@ -96,6 +97,23 @@ fn scoped(user: &str, key: &str) -> Arc<str> {
 fn digest(text: &str) -> u128 {
     let [bytes @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = <[u8; 32]>::from(Sha256::digest(text));
     u128::from_be_bytes(bytes)
+}
+
+/// Why an idempotency key is not allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// It has no bytes, or more than a key may have.
+    #[error("must be 1 to {limit} bytes long, not {length}")]
+    Length {
+        /// Its length in bytes.
+        length: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// There is no log that would remember it, or the event is kept out of it.
+    #[error("is remembered only of events in the event log")]
+    NotLogged,
 }
 
 #[cfg(all(test, not(loom)))]

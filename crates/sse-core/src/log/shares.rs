@@ -2,10 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, hash_map::RandomState},
-    hash::BuildHasher,
+    hash::{BuildHasher, Hash},
 };
 
-use crate::{event::cursor::Position, registry::Registry, stream::shared::Shared};
+use crate::event::cursor::Position;
 
 /// Maximum number of parties, and of places of one party, that are considered for one read.
 const CONSIDERED: usize = 16;
@@ -76,12 +76,9 @@ impl Share {
 }
 
 impl Shares {
-    pub(crate) fn party_of(&self, stream: &Shared) -> Party {
-        Party(match (&stream.user, stream.address) {
-            (Some(user), _) => self.hasher.hash_one(user),
-            (None, Some(address)) => self.hasher.hash_one(Registry::address_name(address)),
-            (None, None) => self.hasher.hash_one(stream.id),
-        })
+    /// Returns the party of a name.
+    pub(crate) fn party(&self, name: impl Hash) -> Party {
+        Party(self.hasher.hash_one(name))
     }
 
     /// A stream of a party waits for what follows a place.

@@ -3,8 +3,8 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use crate::{
-    dialect::message::{Message, Place},
-    event::cursor::{Cursor, Epoch, Position},
+    dialect::message::Message,
+    event::cursor::{Cursor, Epoch, Place, Position},
     id::{client_id::ClientId, target::Target},
     log::{
         block::{Block, Held, RECORDS},
@@ -295,7 +295,7 @@ mod tests {
     use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
     use super::*;
-    use crate::{Event, EventType, Topic, dialect::message::Mark};
+    use crate::{Event, EventType, Topic, event::cursor::Mark};
 
     fn window(retention: Retention) -> Window {
         Window::new(Epoch::new("e").expect("an epoch"), Position::ZERO, retention)

@@ -1,20 +1,43 @@
 //! Making a manager.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::hash_map::RandomState,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize},
+    },
+    time::Duration,
+};
+
+use tokio::sync::Notify;
 
 use crate::{
-    backplane::Backplane,
-    dialect::heartbeat::{CommentHeartbeat, EventHeartbeat, Heartbeat},
+    backoff::Jitter,
+    backplane::{Backplane, in_flight::Tickets, leadership_state::Following, retry_budget::Spool},
+    clock::Clock,
+    dialect::{
+        Dialects,
+        heartbeat::{CommentHeartbeat, EventHeartbeat, Heartbeat},
+    },
     id::access::{Access, OwnOnly},
-    log::{key_limits::KeyLimits, retention::Retention},
+    log::{Log, key_limits::KeyLimits, retention::Retention},
     manager::{
         Manager,
+        append_times::AppendTimes,
         config::{BuildError, Config, HeartbeatForm, LimitPolicy, RefusalForm},
+        inner::Inner,
+        ticker::Ticker,
+        timer,
     },
+    registry::Registry,
+    sequencer::{Order, fanout::Rules},
     stream::{
         hooks::{Hooks, NoHooks},
         overflow::Overflow,
+        queue::Bounds,
     },
+    striped_counter::Striped,
+    sync::Mutex,
 };
 
 /// Makes a [`Manager`]; see [`Config`] for what the settings mean, their defaults and ranges.
@@ -48,6 +71,61 @@ impl Default for Builder {
             backplane: None,
             seed: None,
         }
+    }
+}
+
+impl Inner {
+    pub(crate) fn new(builder: Builder) -> Self {
+        let heartbeat = builder.beat();
+        let config = builder.config;
+        let retention = config.log.unwrap_or_default();
+        let log = match (&builder.backplane, config.log) {
+            (Some(_), _) => Some(Log::remote(retention)),
+            (None, Some(_)) => Some(Log::local(retention)),
+            (None, None) => None,
+        };
+        let arrivals = config.when_full == LimitPolicy::ReplaceOldest;
+        Self {
+            access: builder.access,
+            hooks: builder.hooks,
+            round: timer::round(&config, heartbeat.is_some()),
+            heartbeat,
+            clock: Clock::new(),
+            jitter: Jitter::new(builder.seed),
+            rules: Rules {
+                dialects: Dialects::default(),
+                bounds: Bounds { frames: config.queue_frames, bytes: config.queue_bytes },
+            },
+            order: Mutex::new(Order::new(Registry::new(arrivals), log)),
+            ticker: Ticker::default(),
+            delivered: Striped::default(),
+            bytes: Striped::default(),
+            open: AtomicUsize::new(0),
+            all_closed: Notify::new(),
+            log_started: Notify::new(),
+            backplane: builder.backplane,
+            reader: Arc::default(),
+            following: Following::default(),
+            tickets: Tickets::default(),
+            spool: Spool::new(config.spool_bytes),
+            append_times: AppendTimes::default(),
+            acceptance: Arc::default(),
+            signal_handlers: Mutex::new(Vec::new()),
+            collapse_secret: RandomState::new(),
+            collapsing: AtomicBool::new(matches!(config.overflow, Overflow::KeepLatest(_))),
+            config,
+        }
+    }
+}
+
+impl Manager {
+    /// Starts making a manager.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn new(builder: Builder) -> Self {
+        Self { inner: Arc::new(Inner::new(builder)) }
     }
 }
 

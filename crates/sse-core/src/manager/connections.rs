@@ -3,7 +3,6 @@
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashSet},
-    sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +16,7 @@ use crate::{
         target::Target,
     },
     manager::Manager,
-    registry::{Slot, groups::GroupKind},
+    registry::slot::Slot,
     sequencer::Order,
 };
 
@@ -67,9 +66,6 @@ pub struct ConnectionPage {
     pub next_cursor: Option<u32>,
 }
 
-/// Groups looked at while the manager's lock is held once.
-const STEP: usize = 1024;
-
 impl<C> Default for ConnectionQuery<C> {
     fn default() -> Self {
         Self::first(0)
@@ -112,7 +108,8 @@ impl Manager {
     pub fn connections(&self, query: &ConnectionQuery) -> ConnectionPage {
         let order = self.inner.order.lock();
         let from = query.cursor.unwrap_or(0);
-        let mut places = order.candidates(query, from);
+        let of = (query.user.as_ref(), query.topic.as_ref());
+        let mut places = order.candidates(of, from, query.limit.saturating_add(1));
         places.truncate(query.limit.saturating_add(1));
         let next_cursor = (places.len() > query.limit).then(|| places.pop()).flatten();
         let slots = places.iter().filter_map(|place| order.registry.streams.get(*place));
@@ -155,9 +152,6 @@ impl Manager {
     }
 }
 
-/// The smallest on top, to be thrown out; of equals the last by name.
-type Most = BinaryHeap<Reverse<(usize, Reverse<UserId>)>>;
-
 impl Connection {
     fn of(order: &Order, slot: &Slot) -> Self {
         let state = slot.stream.queue.lock();
@@ -170,88 +164,5 @@ impl Connection {
             waiting: state.waiting(),
             delivered: state.delivered,
         }
-    }
-}
-
-impl Order {
-    /// The lowest places from `from` on that a listing shows, sorted, one more than its limit.
-    fn candidates(&self, query: &ConnectionQuery, from: u32) -> Vec<u32> {
-        let wanted = query.limit.saturating_add(1);
-        let registry = &self.registry;
-        let members = match (&query.user, &query.topic) {
-            (Some(user), _) => registry.members(GroupKind::User, user.as_str()),
-            (None, Some(topic)) => registry.members(GroupKind::Topic, topic.as_str()),
-            (None, None) => return self.places_from(from).take(wanted).collect(),
-        };
-        let topic = query.topic.as_ref().filter(|_| query.user.is_some());
-        let in_topic = |place: &u32| {
-            topic.is_none_or(|topic| {
-                self.registry.membership(*place, GroupKind::Topic, topic.as_str()).is_some()
-            })
-        };
-        let mut lowest = BinaryHeap::new();
-        for place in members.iter().copied().filter(|place| *place >= from).filter(in_topic) {
-            lowest.push(place);
-            if lowest.len() > wanted {
-                lowest.pop();
-            }
-        }
-        lowest.into_sorted_vec()
-    }
-
-    /// Counts a step's worth of streams and groups; gives where to go on.
-    fn count_users(&self, from: u32, limit: usize, most: &mut Most) -> Option<u32> {
-        let mut next = from;
-        for _ in 0..STEP {
-            let (after, found) = self.registry.user_from(next)?;
-            next = after;
-            if let Some((user, count)) = found {
-                most.push(Reverse((count, Reverse(UserId::from_text(Arc::clone(user))))));
-                if most.len() > limit {
-                    most.pop();
-                }
-            }
-        }
-        Some(next)
-    }
-
-    pub(crate) fn places_from(&self, from: u32) -> impl Iterator<Item = u32> {
-        let mut next = from;
-        std::iter::from_fn(move || {
-            let place = self.registry.streams.next_key(next)?;
-            next = place + 1;
-            Some(place)
-        })
-    }
-
-    /// Up to so many live streams.
-    pub(crate) fn some_places(&self, most: usize) -> Vec<u32> {
-        self.places_from(0).take(most).collect()
-    }
-
-    pub(crate) fn size_of(&self, target: &Target) -> usize {
-        match target {
-            Target::All => self.registry.streams.len(),
-            Target::Client(_) => 1,
-            Target::User(user) => self.registry.members(GroupKind::User, user.as_str()).len(),
-            Target::Topic(topic) => self.registry.members(GroupKind::Topic, topic.as_str()).len(),
-        }
-    }
-
-    /// Up to so many streams of a target. The caller takes them out of it, so that the next call finds others;
-    /// among all streams the cursor says where to go on.
-    pub(crate) fn some_in(&self, target: &Target, cursor: &mut u32, most: usize) -> Vec<u32> {
-        let registry = &self.registry;
-        let members = match target {
-            Target::All => {
-                let places: Vec<_> = self.places_from(*cursor).take(most).collect();
-                *cursor = places.last().map_or(*cursor, |last| last + 1);
-                return places;
-            }
-            Target::Client(id) => return self.registry.place(*id).into_iter().collect(),
-            Target::User(user) => registry.members(GroupKind::User, user.as_str()),
-            Target::Topic(topic) => registry.members(GroupKind::Topic, topic.as_str()),
-        };
-        members.iter().copied().take(most).collect()
     }
 }

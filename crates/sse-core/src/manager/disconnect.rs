@@ -9,7 +9,6 @@ use crate::{
     id::target::Target,
     manager::Manager,
     registry::bans::Absentee,
-    sequencer::Order,
 };
 
 /// So many streams are ended while the manager's lock is held once.
@@ -111,16 +110,5 @@ impl Manager {
             yield_now().await;
         }
         ended
-    }
-}
-
-impl Order {
-    /// Who is to be refused so that a target stays away.
-    fn absentee(&self, target: &Target) -> Option<Absentee> {
-        match target {
-            Target::User(user) => Some(user.clone().into()),
-            Target::Client(client) => self.registry.login(self.registry.place(*client)?).map(Into::into),
-            Target::All | Target::Topic(_) => None,
-        }
     }
 }

@@ -14,20 +14,16 @@ use tokio::sync::Notify;
 
 use crate::{
     backoff::Jitter,
-    backplane::{Backplane, in_flight::Tickets, retry_budget::Spool},
-    clock::{Clock, Millis},
-    dialect::{Dialects, heartbeat::Heartbeat},
-    event::{Event, cursor::Cursor, frame::Collapse},
-    follow::{acceptance::Acceptance, backfill::Reader, leadership::Following, signals::SignalHandler},
-    id::{access::Access, client_id::ClientId, names::Topic},
-    log::Log,
-    manager::{
-        builder::Builder,
-        config::Config,
-        log_stats::AppendTimes,
-        timer::{self, Ticker},
+    backplane::{
+        Backplane, acceptance::Acceptance, in_flight::Tickets, leadership_state::Following,
+        retry_budget::Spool, signal_handler::SignalHandler,
     },
-    registry::Registry,
+    clock::{Clock, Millis, log_time},
+    dialect::heartbeat::Heartbeat,
+    event::{Event, cursor::Cursor, frame::Collapse},
+    id::{access::Access, client_id::ClientId, names::Topic},
+    log::page_cache::Reader,
+    manager::{append_times::AppendTimes, config::Config, ticker::Ticker},
     sequencer::{
         Order,
         fanout::{Hold, Outbox, Rules},
@@ -35,14 +31,10 @@ use crate::{
     stream::{
         hooks::Hooks,
         overflow::{CollapseBy, Overflow},
-        queue::Bounds,
     },
     striped_counter::Striped,
     sync::Mutex,
 };
-
-/// Ten years.
-const BEFORE_START_MS: u64 = 3650 * 24 * 60 * 60 * 1000;
 
 pub(crate) struct Inner {
     pub(crate) config: Config,
@@ -59,7 +51,7 @@ pub(crate) struct Inner {
     pub(crate) delivered: Striped,
     pub(crate) bytes: Striped,
     /// Streams whose transport has not let go of them, live or ending.
-    open: AtomicUsize,
+    pub(crate) open: AtomicUsize,
     pub(crate) all_closed: Notify,
     /// The backplane's log was followed to its end for the first time.
     pub(crate) log_started: Notify,
@@ -72,59 +64,12 @@ pub(crate) struct Inner {
     pub(crate) append_times: AppendTimes,
     pub(crate) acceptance: Arc<Acceptance>,
     pub(crate) signal_handlers: Mutex<Vec<Arc<dyn SignalHandler>>>,
-    collapse_secret: RandomState,
+    pub(crate) collapse_secret: RandomState,
     /// Whether any stream ever wanted only the latest of a key.
-    collapsing: AtomicBool,
-}
-
-/// A time of the manager as records of the log have it.
-pub(crate) fn log_time(uptime_ms: u64) -> u64 {
-    BEFORE_START_MS + uptime_ms
+    pub(crate) collapsing: AtomicBool,
 }
 
 impl Inner {
-    pub(crate) fn new(builder: Builder) -> Self {
-        let heartbeat = builder.beat();
-        let config = builder.config;
-        let retention = config.log.unwrap_or_default();
-        let log = match (&builder.backplane, config.log) {
-            (Some(_), _) => Some(Log::remote(retention)),
-            (None, Some(_)) => Some(Log::local(retention)),
-            (None, None) => None,
-        };
-        let arrivals = config.when_full == crate::manager::config::LimitPolicy::ReplaceOldest;
-        Self {
-            access: builder.access,
-            hooks: builder.hooks,
-            round: timer::round(&config, heartbeat.is_some()),
-            heartbeat,
-            clock: Clock::new(),
-            jitter: Jitter::new(builder.seed),
-            rules: Rules {
-                dialects: Dialects::default(),
-                bounds: Bounds { frames: config.queue_frames, bytes: config.queue_bytes },
-            },
-            order: Mutex::new(Order::new(Registry::new(arrivals), log)),
-            ticker: Ticker::default(),
-            delivered: Striped::default(),
-            bytes: Striped::default(),
-            open: AtomicUsize::new(0),
-            all_closed: Notify::new(),
-            log_started: Notify::new(),
-            backplane: builder.backplane,
-            reader: Arc::default(),
-            following: Following::default(),
-            tickets: Tickets::default(),
-            spool: Spool::new(config.spool_bytes),
-            append_times: AppendTimes::default(),
-            acceptance: Arc::default(),
-            signal_handlers: Mutex::new(Vec::new()),
-            collapse_secret: RandomState::new(),
-            collapsing: AtomicBool::new(matches!(config.overflow, Overflow::KeepLatest(_))),
-            config,
-        }
-    }
-
     /// Does something under the lock, then wakes and tells whom it concerns.
     pub(crate) fn with_order<T>(&self, act: impl FnOnce(&mut Order, &mut Hold<'_>) -> T) -> T {
         let mut order = self.order.lock();

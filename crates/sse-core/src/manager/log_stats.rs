@@ -1,17 +1,14 @@
 //! Numbers about the event log.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use serde::Serialize;
 use tokio::time::timeout;
 use tracing::warn;
 
 use crate::{
+    backplane::acceptance::Duty,
     event::cursor::{Cursor, Position},
-    follow::acceptance::Duty,
     log::{Log, gap::GapReason},
     manager::{Manager, stats::ByName},
 };
@@ -90,22 +87,6 @@ pub struct LogStats {
     pub append_failures: u64,
     /// How long all appends took together.
     pub append_time: Duration,
-}
-
-/// How long appends take.
-#[derive(Debug, Default)]
-pub(crate) struct AppendTimes {
-    succeeded: AtomicU64,
-    failed: AtomicU64,
-    micros: AtomicU64,
-}
-
-impl AppendTimes {
-    pub(crate) fn record(&self, time: Duration, succeeded: bool) {
-        let counter = if succeeded { &self.succeeded } else { &self.failed };
-        counter.fetch_add(1, Ordering::Relaxed);
-        self.micros.fetch_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
 }
 
 impl Manager {

@@ -9,15 +9,8 @@ use std::{
 use crate::{
     id::names::UserId,
     manager::{Manager, inner::Inner},
-    registry::groups::GroupKind,
-    sequencer::Order,
+    registry::{groups::GroupKind, user_changes::Changed},
 };
-
-/// Users that may wait to be taken; beyond it a watch has to look at all of them again.
-const MOST_WAITING: usize = 1 << 16;
-
-/// Groups looked at while the manager's lock is held once.
-const STEP: u32 = 1024;
 
 /// Notices which users' streams change in number; made by [`Manager::watch_users`].
 ///
@@ -53,32 +46,6 @@ pub struct UserPage {
     pub next_cursor: Option<u32>,
 }
 
-/// Users whose streams changed in number and that nobody took yet.
-#[derive(Debug)]
-pub(crate) struct Changed {
-    id: u64,
-    users: HashSet<Arc<str>>,
-    missed: bool,
-}
-
-impl Changed {
-    pub(crate) fn note(&mut self, user: &Arc<str>) {
-        if self.users.len() < MOST_WAITING {
-            self.users.insert(Arc::clone(user));
-        } else if !self.users.contains(user) {
-            self.missed = true;
-        }
-    }
-
-    fn take(&mut self, most: usize) -> Vec<Arc<str>> {
-        let taken = self.users.extract_if(|_| true).take(most).collect();
-        if self.users.is_empty() && self.users.capacity() > 1024 {
-            self.users = HashSet::new();
-        }
-        taken
-    }
-}
-
 impl Manager {
     /// Watches which users' streams change in number, from now on.
     #[must_use]
@@ -95,7 +62,8 @@ impl Manager {
     /// Pages may have fewer users than the limit, or none, and be followed by others.
     #[must_use]
     pub fn users(&self, cursor: Option<u32>, limit: usize) -> UserPage {
-        self.inner.order.lock().page_of_users(cursor.unwrap_or(0), limit)
+        let (users, next_cursor) = self.inner.order.lock().page_of_users(cursor.unwrap_or(0), limit);
+        UserPage { users, next_cursor }
     }
 }
 
@@ -132,24 +100,5 @@ impl Drop for UserWatch {
 impl fmt::Debug for UserWatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UserWatch").finish_non_exhaustive()
-    }
-}
-
-impl Order {
-    fn page_of_users(&self, from: u32, limit: usize) -> UserPage {
-        let mut page = UserPage::default();
-        let mut next = from;
-        for _ in 0..STEP {
-            let Some((after, found)) = self.registry.user_from(next) else { return page };
-            if page.users.len() >= limit.max(1) {
-                break;
-            }
-            next = after;
-            if let Some((user, count)) = found {
-                page.users.push((UserId::from_text(Arc::clone(user)), count));
-            }
-        }
-        page.next_cursor = Some(next);
-        page
     }
 }

@@ -3,37 +3,39 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use tokio::{
-    runtime::Handle,
-    task::yield_now,
-    time::{Instant, sleep, timeout},
-};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     backplane::{
-        Appended, Backplane, BackplaneError, NewEntry,
+        Appended, Backplane, BackplaneError, NewEntry, PATIENCE,
+        acceptance::Duty,
         envelope::Envelope,
-        receipt::{KeyError, PublishError, Receipt},
+        receipt::{PublishError, Receipt},
+        within,
     },
-    dialect::message::{Before, Mark, Message},
-    event::{Event, event_type::EventType, into_event::IntoEvent, system},
-    follow::{PATIENCE, acceptance::Duty, within},
+    dialect::message::Message,
+    event::{
+        Event,
+        cursor::{Before, Mark},
+        event_type::EventType,
+        into_event::IntoEvent,
+        system,
+    },
     id::{
+        caller::Caller,
         client_id::ClientId,
+        key_scope::KeyScope,
         names::{Topic, UserId},
         target::Target,
         validate::FieldError,
     },
-    log::entry_key::EntryKey,
+    log::{
+        entry_key::{EntryKey, KeyError},
+        is_logged,
+    },
     manager::{Manager, inner::Inner},
-    sequencer::{Placed, fanout::Job},
+    sequencer::Placed,
 };
-
-/// So many streams get an event while the manager's lock is held once.
-const STEP: usize = 128;
-
-/// After so long a publish lets other tasks of its thread run.
-const TURN: Duration = Duration::from_millis(1);
 
 /// When another try makes sense where the backplane accepts nothing.
 const BLOCKED: Duration = Duration::from_secs(5);
@@ -152,6 +154,20 @@ impl Manager {
         publish(&self.inner, target.into(), &[], event.into_event()?).await
     }
 
+    /// Returns the scope of a caller's keys.
+    ///
+    /// A caller that is a user has a scope of its own, an admin too. A caller that is no user and
+    /// [may manage](crate::Access::may_manage) is a backend, which shares the app's scope.
+    /// Everybody else is anonymous.
+    #[must_use]
+    pub fn key_scope(&self, caller: &Caller) -> KeyScope {
+        match &caller.user {
+            Some(user) => KeyScope::User(user.clone()),
+            None if self.access().may_manage(caller) => KeyScope::App,
+            None => KeyScope::Anonymous,
+        }
+    }
+
     fn addressed(&self, field: &'static str, target: Result<Target, FieldError>) -> Addressed<'_> {
         let target = target.map_err(|source| PublishError::Target { field, source });
         Addressed { manager: self, target, except: Vec::new() }
@@ -177,11 +193,6 @@ async fn publish(
         }
     };
     Ok(placed.finish(inner).await)
-}
-
-/// Events to one client id and ephemeral ones are for those who are there now.
-pub(crate) fn is_logged(target: &Target, event: &Event) -> bool {
-    !matches!(target, Target::Client(_)) && !event.is_ephemeral()
 }
 
 /// What a publish does at once; not in the future, which would keep the event.
@@ -393,80 +404,5 @@ fn check_size(inner: &Inner, size: usize) -> Result<(), PublishError> {
         0 => Err(PublishError::Empty),
         size if size > limit => Err(PublishError::TooLarge { size, limit }),
         _ => Ok(()),
-    }
-}
-
-impl Placed {
-    /// Brings it to all its streams.
-    pub(crate) async fn finish(self, inner: &Arc<Inner>) -> Receipt {
-        match self {
-            Self::Done(receipt) => receipt,
-            Self::Sweeping(job, receipt) => {
-                Sweep::new(inner, job).finish().await;
-                receipt
-            }
-        }
-    }
-}
-
-/// A publish under way. Dropped before its end, somebody else brings it to its end.
-pub(crate) struct Sweep {
-    inner: Arc<Inner>,
-    job: Arc<Job>,
-    cursor: u32,
-    done: bool,
-    /// Whether it is in a task of its own. A runtime that shuts down drops the tasks that are spawned on it at once,
-    /// so there is not another one.
-    handed_over: bool,
-}
-
-impl Sweep {
-    pub(crate) fn new(inner: &Arc<Inner>, job: Arc<Job>) -> Self {
-        Self { inner: Arc::clone(inner), job, cursor: 0, done: false, handed_over: false }
-    }
-
-    /// Reaches all streams, turn by turn.
-    pub(crate) async fn finish(mut self) {
-        while !self.turn() {
-            yield_now().await;
-        }
-    }
-
-    /// Reaches streams until the turn is over; `true` when there are no more.
-    fn turn(&mut self) -> bool {
-        let start = Instant::now();
-        while !self.done {
-            let Self { inner, job, cursor, .. } = self;
-            self.done = inner.with_order(|order, hold| order.sweep(job, cursor, STEP, hold));
-            if start.elapsed() >= TURN {
-                break;
-            }
-        }
-        self.done
-    }
-}
-
-impl Drop for Sweep {
-    fn drop(&mut self) {
-        if self.done {
-            return;
-        }
-        let mut rest = Self {
-            inner: Arc::clone(&self.inner),
-            job: Arc::clone(&self.job),
-            cursor: self.cursor,
-            done: std::mem::replace(&mut self.done, true),
-            handed_over: true,
-        };
-        match Handle::try_current() {
-            Ok(runtime) if !self.handed_over && !std::thread::panicking() => {
-                runtime.spawn(async move {
-                    while !rest.turn() {
-                        yield_now().await;
-                    }
-                });
-            }
-            _ => while !rest.turn() {},
-        }
     }
 }

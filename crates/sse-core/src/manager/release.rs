@@ -1,61 +1,13 @@
 //! Streams that were ended and whose transport has not let go of them.
 
-use std::{collections::VecDeque, sync::Arc, task::Waker, time::Duration};
+use std::{task::Waker, time::Duration};
 
 use tracing::debug;
 
 use crate::{
-    clock::Millis,
-    dialect::reason::Reason,
     manager::inner::Inner,
     stream::{hooks::Departure, queue::Closed, shared::Shared},
 };
-
-/// Fewer than this many are not sorted.
-const FEW: usize = 64;
-
-/// Streams that were ended and whose transport may hold them still.
-///
-/// A transport that is blocked polls nothing, so it may never learn of the end: hyper's and Actix's poll no body while a client's
-/// socket, or its HTTP/2 window, is full. After a while the manager releases such a stream itself.
-#[derive(Debug, Default)]
-pub(crate) struct Leavers {
-    /// They had their time before they were ended.
-    stalled: Vec<Arc<Shared>>,
-    /// With the time of their end, in its order.
-    others: VecDeque<(Millis, Arc<Shared>)>,
-    /// At this many, those that are gone are sorted out, so that no more are kept than twice as many as there are.
-    many: usize,
-}
-
-impl Leavers {
-    pub(crate) fn add(&mut self, stream: Arc<Shared>, reason: Reason, now: Millis) {
-        if reason == Reason::Stalled {
-            self.stalled.push(stream);
-            return;
-        }
-        if self.others.len() >= self.many.max(FEW) {
-            self.others.retain(|(_, stream)| !stream.queue.is_closed());
-            self.many = 2 * self.others.len();
-        }
-        self.others.push_back((now, stream));
-    }
-
-    /// Takes those that were given long enough.
-    fn take_due(&mut self, now: Millis, timeout: Duration) -> Vec<Arc<Shared>> {
-        let mut due = std::mem::take(&mut self.stalled);
-        while let Some((ended, stream)) = self.others.front() {
-            if now.since(*ended) < timeout && !stream.queue.is_closed() {
-                break;
-            }
-            due.extend(self.others.pop_front().map(|(_, stream)| stream));
-        }
-        if self.others.is_empty() {
-            self.others = VecDeque::new();
-        }
-        due
-    }
-}
 
 impl Inner {
     /// Gives up on the transports that had long enough to let go.
@@ -97,10 +49,10 @@ impl Inner {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::*;
     use crate::{
         id::target::Target,
         manager::{Manager, disconnect::Disconnect, handshake::Handshake},
+        registry::closing::FEW,
     };
 
     #[tokio::test]

@@ -12,9 +12,8 @@ use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 
 use crate::{
-    dialect::{farewell::Farewell, hello::Hello, message::Place, reason::Reason},
-    event::{event_id::EventId, frame::Frame},
-    follow::backfill::Lost,
+    dialect::{farewell::Farewell, hello::Hello, reason::Reason},
+    event::{cursor::Place, event_id::EventId, frame::Frame},
     id::{
         client_id::ClientId,
         names::{Topic, UserId},
@@ -22,8 +21,9 @@ use crate::{
     log::{
         fetched_page::Segment,
         gap::{Gap, GapReason},
+        page_cache::Lost,
     },
-    manager::inner::Inner,
+    manager::{inner::Inner, timer},
     sequencer::replay::Replayed,
     stream::{
         backlog::{Frames, Limit, events_in},
@@ -154,7 +154,7 @@ impl Session {
 
     fn poll_batch(&mut self, waker: &Waker, limit: Limit) -> Poll<Option<Frames>> {
         if let Some(hello) = self.extra.as_mut().and_then(|extra| extra.hello.take()) {
-            self.manager.ticker.ensure(&self.manager);
+            timer::ensure(&self.manager);
             let dialects = &self.manager.rules.dialects;
             let frame = dialects.encode(self.shared.dialect, |dialect, out| dialect.hello(&hello, out));
             if !frame.is_empty() {

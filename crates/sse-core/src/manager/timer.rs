@@ -2,10 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
 
@@ -20,9 +17,8 @@ use crate::{
     dialect::{Dialect, MAX_DIALECTS, heartbeat::Heartbeat},
     event::{Event, cursor::Cursor, frame::Frame},
     manager::{config::Config, inner::Inner},
-    registry::Slot,
+    registry::slot::Slot,
     sequencer::liveness::Exam,
-    sync::Mutex,
 };
 
 /// Each tick looks at every eighth stream, so heartbeats are spread over the streams.
@@ -37,57 +33,18 @@ const STEPS_PER_TURN: u32 = 16;
 /// However long everything else may take: a stream ends up to a round before its authentication does.
 const LONGEST_ROUND: Duration = Duration::from_secs(60);
 
-/// Runs on every runtime that streams come from. One of its tasks does the work of a tick; the others stand by, so that a runtime
-/// whose thread is busy, as a worker of Actix may be, delays nothing for the streams of the others.
-#[derive(Debug, Default)]
-pub(crate) struct Ticker {
-    /// The runtimes that have a task.
-    runtimes: Mutex<Vec<Id>>,
-    /// How many turns were taken.
-    turns: AtomicU32,
-}
-
-impl Ticker {
-    /// Sees to it that this runtime, if there is one, has a task. Called whenever a stream shows up.
-    pub(crate) fn ensure(&self, inner: &Arc<Inner>) {
-        let Ok(runtime) = Handle::try_current() else { return };
-        {
-            let mut runtimes = self.runtimes.lock();
-            if runtimes.contains(&runtime.id()) {
-                return;
-            }
-            runtimes.push(runtime.id());
+/// Ensures that this runtime, if there is one, has a task. Called whenever a stream shows up.
+pub(crate) fn ensure(inner: &Arc<Inner>) {
+    let (ticker, Ok(runtime)) = (&inner.ticker, Handle::try_current()) else { return };
+    {
+        let mut runtimes = ticker.runtimes.lock();
+        if runtimes.contains(&runtime.id()) {
+            return;
         }
-        let keeper = Keeper { inner: Arc::downgrade(inner), runtime: runtime.id() };
-        runtime.spawn(run(keeper, Rhythm::of(inner), self.turns.load(Ordering::SeqCst)));
+        runtimes.push(runtime.id());
     }
-
-    /// Ends the task of a runtime if nobody is there, so that an idle manager costs nothing; the next stream starts it again.
-    ///
-    /// Streams are counted before they ask for the task, so either the stream is seen here, or it sees no task there.
-    fn rests(&self, runtime: Id, inner: &Inner) -> bool {
-        let mut runtimes = self.runtimes.lock();
-        let rests = inner.open() == 0;
-        if rests {
-            runtimes.retain(|known| *known != runtime);
-        }
-        rests
-    }
-
-    /// The next turn, unless another task took one since this one looked last.
-    fn turn(&self, seen: &mut u32) -> Option<u32> {
-        let next = seen.wrapping_add(1);
-        match self.turns.compare_exchange(*seen, next, Ordering::SeqCst, Ordering::SeqCst) {
-            Ok(_) => {
-                *seen = next;
-                Some(next)
-            }
-            Err(turns) => {
-                *seen = turns;
-                None
-            }
-        }
-    }
+    let keeper = Keeper { inner: Arc::downgrade(inner), runtime: runtime.id() };
+    runtime.spawn(run(keeper, Rhythm::of(inner), ticker.turns.load(Ordering::SeqCst)));
 }
 
 /// Notices when the task is dropped with its runtime.
@@ -141,7 +98,7 @@ async fn run(mut keeper: Keeper, rhythm: Rhythm, mut seen: u32) {
             inner.release_leavers();
             inner.follow();
         }
-        if inner.ticker.rests(keeper.runtime, &inner) {
+        if inner.ticker.rests(keeper.runtime, || inner.open()) {
             // It is forgotten already, and another may have taken its place.
             keeper.inner = Weak::new();
             return;

@@ -8,7 +8,10 @@ use std::{
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
-use crate::{manager::presence::Changed, registry::Slot, slab::Table};
+use crate::{
+    registry::{membership::Membership, slot::Slot, user_changes::Changed},
+    slab::Table,
+};
 
 /// So many small tables instead of a large one, since a table that grows moves everything in it under the manager's lock.
 const TABLES: usize = 4096;
@@ -38,13 +41,6 @@ pub(crate) struct Group {
 
 /// Where to look for the next user, and the one that was found: its name and how many streams it has.
 pub(crate) type UserFound<'a> = (u32, Option<(&'a Arc<str>, usize)>);
-
-/// A stream's place in a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Membership {
-    pub(crate) group: u32,
-    pub(crate) position: u32,
-}
 
 /// All groups with at least one member.
 #[derive(Debug)]

@@ -6,11 +6,9 @@ use smallvec::SmallVec;
 
 use crate::{
     clock::Millis,
-    dialect::{
-        Dialects,
-        message::{Mark, Message},
-    },
-    registry::Slot,
+    dialect::{Dialects, message::Message},
+    event::cursor::Mark,
+    registry::slot::Slot,
     stream::{
         hooks::Hooks,
         queue::{Bounds, Pushed, State},

@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 use crate::{
     dialect::{farewell::Farewell, reason::Reason},
     event::{cursor::Cursor, frame::Frame},
-    registry::Slot,
+    registry::slot::Slot,
     sequencer::{Order, fanout::Hold},
     stream::queue::Health,
 };

@@ -15,11 +15,8 @@ use sse_testkit::Decoder;
 
 use crate::{
     Event, Handshake, Manager, Overflow, Receipt, Session, Target, Topic, UserId,
-    dialect::{
-        farewell::Farewell,
-        message::{Before, Mark, Message},
-        reason::Reason,
-    },
+    dialect::{farewell::Farewell, message::Message, reason::Reason},
+    event::cursor::{Before, Mark},
     id::client_id::ClientId,
     sequencer::{Placed, fanout::Job, liveness::Exam},
 };

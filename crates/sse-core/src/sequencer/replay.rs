@@ -3,11 +3,10 @@
 use std::task::Waker;
 
 use crate::{
-    dialect::message::Before,
-    event::cursor::Cursor,
+    event::cursor::{Before, Cursor},
     id::client_id::ClientId,
-    log::{Log, fetched_page::Segment, gap::GapReason, window::Window},
-    sequencer::{Order, fanout::Hold, wake::WaitsFor},
+    log::{Log, fetched_page::Segment, gap::GapReason, waiters::WaitsFor, window::Window},
+    sequencer::{Order, fanout::Hold},
     stream::{
         backlog::{Frames, Limit, events_in},
         catch_up::{Catching, Recipient, Step},

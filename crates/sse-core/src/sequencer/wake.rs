@@ -1,110 +1,21 @@
 //! Streams that catch up and wait for the log.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    ops::RangeBounds,
-};
+use std::ops::RangeBounds;
 
 use crate::{
     event::cursor::{Cursor, Position},
-    id::client_id::ClientId,
     log::{
         gap::GapReason,
         shares::{Party, Shares},
+        waiters::{Stream, WaitsFor},
     },
     registry::Registry,
     sequencer::{Order, fanout::Hold},
+    stream::shared::Shared,
 };
 
 /// So many streams are woken while the manager's lock is held once.
 const WOKEN_AT_ONCE: usize = 256;
-
-/// A stream, by the place that it had.
-pub(crate) type Stream = (u32, ClientId);
-
-/// For what a stream waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WaitsFor {
-    /// That the node comes further in the log.
-    Head,
-    /// For what follows a position, to be read from the backplane.
-    Part(Position),
-}
-
-/// Streams that catch up and wait for the log, some of them gone.
-#[derive(Debug, Default)]
-pub(crate) struct Waiting {
-    for_head: VecDeque<Stream>,
-    for_parts: BTreeMap<Position, Vec<(Stream, Party)>>,
-    len: usize,
-    pub(crate) shares: Shares,
-    /// Places where reading failed, until it is tried again.
-    suspended: BTreeSet<Position>,
-}
-
-impl Waiting {
-    fn add_for_part(&mut self, stream: Stream, party: Party, after: Position) {
-        self.len += 1;
-        self.for_parts.entry(after).or_default().push((stream, party));
-        if !self.suspended.contains(&after) {
-            self.shares.add(party, after);
-        }
-    }
-
-    fn pop_for_head(&mut self) -> Option<Stream> {
-        let stream = self.for_head.pop_front()?;
-        self.len -= 1;
-        Some(stream)
-    }
-
-    /// One that waits for what follows a position of a range, the lowest first.
-    fn pop_for_part(&mut self, within: &(impl RangeBounds<Position> + Clone)) -> Option<(Position, Stream)> {
-        let (after, streams) = self.for_parts.range_mut(within.clone()).next()?;
-        let after = *after;
-        let popped = streams.pop();
-        if streams.is_empty() {
-            self.for_parts.remove(&after);
-        }
-        let (stream, party) = popped?;
-        self.len -= 1;
-        if !self.suspended.contains(&after) {
-            self.shares.remove(party, after);
-        }
-        Some((after, stream))
-    }
-
-    /// Leaves a place out of the turns.
-    fn suspend(&mut self, after: Position) {
-        if self.suspended.insert(after) {
-            let parties = self.for_parts.get(&after).into_iter().flatten();
-            parties.for_each(|(_, party)| self.shares.remove(*party, after));
-        }
-    }
-
-    /// Gives a place its turns again.
-    fn resume(&mut self, after: Position) {
-        if self.suspended.remove(&after) {
-            let parties = self.for_parts.get(&after).into_iter().flatten();
-            parties.for_each(|(_, party)| self.shares.add(*party, after));
-        }
-    }
-
-    fn retain(&mut self, is_there: impl Fn(&Stream) -> bool) {
-        let Self { for_head, for_parts, shares, suspended, .. } = self;
-        for_head.retain(&is_there);
-        for_parts.retain(|after, streams| {
-            streams.retain(|(stream, party)| {
-                let is_there = is_there(stream);
-                if !is_there && !suspended.contains(after) {
-                    shares.remove(*party, *after);
-                }
-                is_there
-            });
-            !streams.is_empty()
-        });
-        self.len = self.for_head.len() + self.for_parts.values().map(Vec::len).sum::<usize>();
-    }
-}
 
 impl Order {
     /// Has a stream woken when there is what it waits for; `false` if the log is another one by now, so that it has to look again.
@@ -138,7 +49,7 @@ impl Order {
                 log.waiting.for_head.push_back(stream);
             }
             WaitsFor::Part(after) => {
-                let party = log.waiting.shares.party_of(&slot.stream);
+                let party = party_of(&log.waiting.shares, &slot.stream);
                 log.waiting.add_for_part(stream, party, after);
             }
         }
@@ -272,6 +183,15 @@ impl Order {
                 catching.lost(GapReason::Damaged, to.clone());
             }
         }
+    }
+}
+
+/// Returns the party of a stream: its user, its anonymous address, or itself.
+fn party_of(shares: &Shares, stream: &Shared) -> Party {
+    match (&stream.user, stream.address) {
+        (Some(user), _) => shares.party(user),
+        (None, Some(address)) => shares.party(Registry::address_name(address)),
+        (None, None) => shares.party(stream.id),
     }
 }
 

@@ -5,12 +5,9 @@ use std::collections::VecDeque;
 use smallvec::SmallVec;
 
 use crate::{
-    dialect::{
-        DialectIndex, Dialects,
-        message::{Before, Message},
-    },
+    dialect::{DialectIndex, Dialects, message::Message},
     event::{
-        cursor::{Cursor, Position},
+        cursor::{Before, Cursor, Position},
         frame::{Frame, Kind},
     },
     id::{client_id::ClientId, target::Target},
@@ -18,9 +15,9 @@ use crate::{
         fetched_page::Segment,
         gap::{Gap, GapReason},
         holes::Holes,
+        waiters::WaitsFor,
         window::Window,
     },
-    sequencer::wake::WaitsFor,
     stream::backlog::{Frames, Limit},
 };
 

@@ -4,12 +4,11 @@ use std::task::{Poll, Waker};
 
 use crate::{
     clock::Millis,
-    dialect::{
-        farewell::Farewell,
-        message::{Before, Place},
-        reason::Reason,
+    dialect::{farewell::Farewell, reason::Reason},
+    event::{
+        cursor::{Before, Place},
+        frame::Frame,
     },
-    event::frame::Frame,
     stream::{
         backlog::{Backlog, Frames, Limit, events_in},
         catch_up::{Catching, unlogged_in},

@@ -1,0 +1,38 @@
+//! Events in one frame.
+
+use crate::event::{Event, chunk::Framing, event_id::EventId, frame::Frame};
+
+/// Puts one or more events into one frame; what a [`Dialect`](crate::Dialect) writes to.
+#[derive(Debug, Default)]
+pub struct FrameWriter {
+    buffer: Vec<u8>,
+    last_id: Option<EventId>,
+}
+
+impl FrameWriter {
+    /// A writer of nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends an event.
+    pub fn event(&mut self, event: &Event) {
+        event.encode_to(&mut self.buffer);
+        if let Some(id) = event.id_ref() {
+            self.last_id = Some(id.clone());
+        }
+    }
+
+    /// The frame.
+    #[must_use]
+    pub fn finish(self) -> Frame {
+        let event = self.buffer.len();
+        let head = Framing::Chunk.head_length(event);
+        let mut chunk = Vec::with_capacity(head + event + 2);
+        Framing::Chunk.put_head(&mut chunk, event);
+        chunk.extend_from_slice(&self.buffer);
+        Framing::Chunk.put_tail(&mut chunk, event);
+        Frame::new(chunk.into(), head..head + event).with_last_id(self.last_id)
+    }
+}

@@ -1,0 +1,72 @@
+//! Entries of the log as records.
+
+use std::sync::Arc;
+
+use tokio::task::yield_now;
+use tracing::warn;
+
+use crate::{
+    backplane::{
+        Entry,
+        envelope::{Envelope, PROBE},
+    },
+    dialect::message::Message,
+    event::cursor::{Cursor, Epoch, Mark, Place, Position},
+    log::{
+        fetched_page::Record,
+        gap::{Gap, GapReason},
+    },
+    manager::inner::Inner,
+};
+
+/// Entries behind a cursor as records. An entry that cannot be read is a gap for every stream.
+pub(crate) fn read_records(inner: &Inner, after: &Cursor, entries: &[Entry]) -> Vec<Record> {
+    let mut at = after.position;
+    let records = entries.iter().map(|entry| {
+        let behind = std::mem::replace(&mut at, entry.position);
+        read_record(inner, &after.epoch, behind, entry)
+    });
+    records.collect()
+}
+
+fn read_record(inner: &Inner, epoch: &Epoch, behind: Position, entry: &Entry) -> Record {
+    let envelope = read_envelope(inner, epoch, behind, entry);
+    let collapse = inner.collapse(&envelope.event);
+    let event = envelope.event.id(epoch.id_at(entry.position));
+    // It goes to streams that catch up, by no queue that could drop it.
+    let place = Place { log: 0, position: entry.position };
+    Record {
+        position: entry.position,
+        target: envelope.target,
+        except: envelope.except.into(),
+        message: Arc::new(Message::new(event, collapse, Mark::Logged(place))),
+    }
+}
+
+/// The log has moved: streams that wait for that look again.
+pub(crate) async fn wake_for_head(inner: &Inner) {
+    let mut left = usize::MAX;
+    loop {
+        left = inner.with_order(|order, hold| order.wake_for_head(left, hold));
+        if left == 0 {
+            return;
+        }
+        yield_now().await;
+    }
+}
+
+/// The envelope of an entry that follows a position. An entry that cannot be read may have been for anybody: a gap for everybody
+/// stands in its place then. A probe is for nobody; its position is one that clients may bring all the same.
+pub(crate) fn read_envelope(inner: &Inner, epoch: &Epoch, behind: Position, entry: &Entry) -> Envelope {
+    if entry.payload.first() == Some(&PROBE) {
+        return Envelope::for_nobody();
+    }
+    Envelope::read(&entry.payload).unwrap_or_else(|error| {
+        let after = Cursor::new(epoch.clone(), behind);
+        if inner.order.lock().note_unreadable(&after, entry.position) {
+            warn!(position = %entry.position, %error, "failed to read an entry of the log: clients are told of a gap");
+        }
+        let to = Cursor::new(epoch.clone(), entry.position);
+        Envelope::of_own(Gap::new(GapReason::Damaged, Some(after.to_id()), to).to_event())
+    })
+}

@@ -1,0 +1,8 @@
+//! A place in a group.
+
+/// A stream's place in a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Membership {
+    pub(crate) group: u32,
+    pub(crate) position: u32,
+}

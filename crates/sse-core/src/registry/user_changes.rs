@@ -1,0 +1,32 @@
+//! Users whose number of streams changed.
+
+use std::{collections::HashSet, sync::Arc};
+
+/// Users whose streams changed in number and that nobody took yet.
+#[derive(Debug)]
+pub(crate) struct Changed {
+    pub(crate) id: u64,
+    pub(crate) users: HashSet<Arc<str>>,
+    pub(crate) missed: bool,
+}
+
+impl Changed {
+    pub(crate) fn note(&mut self, user: &Arc<str>) {
+        if self.users.len() < MOST_WAITING {
+            self.users.insert(Arc::clone(user));
+        } else if !self.users.contains(user) {
+            self.missed = true;
+        }
+    }
+
+    pub(crate) fn take(&mut self, most: usize) -> Vec<Arc<str>> {
+        let taken = self.users.extract_if(|_| true).take(most).collect();
+        if self.users.is_empty() && self.users.capacity() > 1024 {
+            self.users = HashSet::new();
+        }
+        taken
+    }
+}
+
+/// Users that may wait to be taken; beyond it a watch has to look at all of them again.
+const MOST_WAITING: usize = 1 << 16;
