@@ -10,6 +10,7 @@ mod fuzz;
 mod graph;
 mod install;
 mod js;
+mod language;
 mod loom;
 mod steps;
 
@@ -72,6 +73,7 @@ mod tests {
             "fmt",
             "clippy",
             "floors",
+            "language",
             "advisories",
             "cargo-test",
             "chaos",
