@@ -8,6 +8,7 @@ pub(crate) mod header;
 #[cfg(feature = "jwks-http")]
 pub(crate) mod http_fetch;
 pub(crate) mod jwks;
+pub(crate) mod jwks_error;
 pub(crate) mod key;
 pub(crate) mod key_error;
 pub(crate) mod remote_jwks;
