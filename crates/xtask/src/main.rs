@@ -5,6 +5,7 @@ mod cargo;
 mod chaos;
 mod date;
 mod error;
+mod files;
 mod floors;
 mod fuzz;
 mod graph;
