@@ -3,6 +3,7 @@
 mod advisories;
 mod cargo;
 mod chaos;
+mod circles;
 mod date;
 mod error;
 mod files;
@@ -73,6 +74,7 @@ mod tests {
             "fmt",
             "clippy",
             "floors",
+            "circles",
             "advisories",
             "cargo-test",
             "chaos",
