@@ -9,10 +9,11 @@ use moka::future::Cache;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    app_error::SharedError,
     authenticator::Authenticator,
     clock::{Clock, SystemClock},
     database_sessions::store::{SessionStore, StoredSession},
-    error::{AuthError, SharedError},
+    error::AuthError,
     identity::{Credential, Identity},
     request::{RequestView, candidates::Candidates},
     verdict::Verdict,

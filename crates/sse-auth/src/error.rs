@@ -1,16 +1,14 @@
 //! Why credentials are refused, for logs.
 
-use std::{error::Error, sync::Arc};
+use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::{jwt::remote_jwks::JwksError, rejection::Refusal};
-
-/// An error of the app's own code, such as that of its database.
-pub type BoxError = Box<dyn Error + Send + Sync>;
-
-/// The same, shared by all who waited for one answer.
-pub type SharedError = Arc<dyn Error + Send + Sync>;
+use crate::{
+    app_error::{BoxError, SharedError},
+    jwt::jwks_error::JwksError,
+    rejection::Refusal,
+};
 
 /// Why credentials are refused: for logs, not for clients, who get its [`refusal`](Self::refusal).
 ///

@@ -8,6 +8,7 @@ pub(crate) mod header;
 #[cfg(feature = "jwks-http")]
 pub(crate) mod http_fetch;
 pub(crate) mod jwks;
+pub(crate) mod jwks_error;
 pub(crate) mod key;
 pub(crate) mod key_error;
 pub(crate) mod remote_jwks;
@@ -25,10 +26,7 @@ use crate::{
     clock::Clock,
     error::{AuthError, ClaimProblem},
     identity::{Credential, Identity},
-    jwt::{
-        algorithm::Algorithm, builder::JwtBuilder, header::Header, jwks::Jwks, key::Key,
-        remote_jwks::RemoteJwks,
-    },
+    jwt::{algorithm::Algorithm, header::Header, jwks::Jwks, key::Key, remote_jwks::RemoteJwks},
     request::{RequestView, candidates::Candidates},
     verdict::Verdict,
 };
@@ -63,11 +61,6 @@ struct Jws<'a> {
 }
 
 impl Jwt {
-    /// Tokens that are signed with one of some keys.
-    pub fn builder() -> JwtBuilder {
-        JwtBuilder::default()
-    }
-
     async fn identity(&self, token: &str, credential: Credential) -> Result<Identity, AuthError> {
         if token.len() > self.max_length {
             return Err(AuthError::TooLong { limit: self.max_length });

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod api_key;
+mod app_error;
 mod authenticator;
 mod claims;
 mod clock;
@@ -19,11 +20,12 @@ mod tickets;
 mod verdict;
 
 pub use api_key::ApiKey;
+pub use app_error::{BoxError, SharedError};
 pub use authenticator::Authenticator;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use database_sessions::store::{SessionStore, StoredSession};
 pub use database_sessions::{DatabaseSessions, DatabaseSessionsBuilder};
-pub use error::{AuthError, BoxError, ClaimProblem, SharedError};
+pub use error::{AuthError, ClaimProblem};
 pub use first_of::FirstOf;
 pub use identity::{Credential, Identity};
 pub use jwt::Jwt;
@@ -33,9 +35,10 @@ pub use jwt::fetch::{FetchJwks, JwksFile};
 #[cfg(feature = "jwks-http")]
 pub use jwt::http_fetch::{HttpFetch, HttpFetchError};
 pub use jwt::jwks::Jwks;
+pub use jwt::jwks_error::JwksError;
 pub use jwt::key::Key;
 pub use jwt::key_error::KeyError;
-pub use jwt::remote_jwks::{JwksError, RemoteJwks};
+pub use jwt::remote_jwks::RemoteJwks;
 pub use jwt::remote_jwks_builder::RemoteJwksBuilder;
 pub use next_auth::NextAuth;
 pub use next_auth::builder::{NextAuthBuilder, Version};

@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     error::AuthError,
     identity::{Credential, Identity},
-    next_auth::{builder::NextAuthBuilder, jwe::Jwe, key_derivation::SessionKey},
+    next_auth::{jwe::Jwe, key_derivation::SessionKey},
     request::{RequestView, candidates::Candidates, chunks},
     verdict::Verdict,
 };
@@ -33,11 +33,11 @@ const MAX_OPAQUE: usize = 512;
 
 /// Recognises the users of a site that signs them in with NextAuth v4 or Auth.js v5, by the site's own secret and session cookie.
 ///
-/// Session cookies of all names ([`NextAuthBuilder::cookie_name`]), whole and in chunks, and tokens in `Authorization: Bearer` are all checked.
+/// Session cookies of all names ([`NextAuthBuilder::cookie_name`](crate::NextAuthBuilder::cookie_name)), whole and in chunks, and tokens in `Authorization: Bearer` are all checked.
 /// Those that verify must be of one user ([`Verdict`]). The libraries themselves choose by place: v4 takes the first cookie of a name in
 /// the Pages Router and the last one in the App Router, v5 the first, and both take the header only where there is no cookie.
 ///
-/// A session cookie that is no encrypted token is refused; see [`NextAuthBuilder::pass_opaque_ids`].
+/// A session cookie that is no encrypted token is refused; see [`NextAuthBuilder::pass_opaque_ids`](crate::NextAuthBuilder::pass_opaque_ids).
 #[derive(Debug)]
 pub struct NextAuth {
     pub(crate) cookies: Vec<SessionCookie>,
@@ -61,11 +61,6 @@ pub(crate) enum OpaqueIds {
 }
 
 impl NextAuth {
-    /// Sessions that are encrypted with a secret: `NEXTAUTH_SECRET` or `AUTH_SECRET`.
-    pub fn builder() -> NextAuthBuilder {
-        NextAuthBuilder::default()
-    }
-
     /// Judges all session cookies: of every name, whole and in chunks, in whatever order they came.
     fn judge_cookies(&self, request: &RequestView<'_>, verdict: &mut Verdict) -> Result<(), AuthError> {
         let mut budget = MAX_PRESENTED;

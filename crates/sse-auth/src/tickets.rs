@@ -23,7 +23,6 @@ use crate::{
     identity::{Credential, Identity},
     jwt::base64url,
     request::{RequestView, candidates::Candidates},
-    tickets::builder::TicketsBuilder,
     verdict::Verdict,
 };
 
@@ -105,17 +104,6 @@ struct Entry {
 }
 
 impl Tickets {
-    /// With defaults for everything.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::builder().build()
-    }
-
-    /// With other limits.
-    pub fn builder() -> TicketsBuilder {
-        TicketsBuilder::default()
-    }
-
     pub(crate) fn from_inner(inner: Inner) -> Self {
         Self { inner: Arc::new(inner) }
     }
@@ -165,12 +153,6 @@ impl Tickets {
             Some(at) if at <= unix => Err(AuthError::Expired { at }),
             _ => Ok(identity),
         }
-    }
-}
-
-impl Default for Tickets {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::static_files::File;
+use crate::static_files::{File, Files};
 
 /// What of a request counts.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +49,18 @@ impl Answer {
 
     pub(crate) const fn not_found() -> Self {
         Self { status: 404, headers: Vec::new(), body: "" }
+    }
+}
+
+impl Files {
+    /// What to answer to a request for one of them, or for the folder: its `index.html`.
+    #[must_use]
+    pub fn answer(&self, request: &Request<'_>) -> Answer {
+        let name = request.path.strip_prefix('/').unwrap_or(request.path);
+        match self.find(if name.is_empty() { "index.html" } else { name }) {
+            Some(file) => Answer::of(file, request),
+            None => Answer::not_found(),
+        }
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::response::{Answer, Request};
-
 /// A file that stands in the program.
 #[derive(Clone, Copy)]
 pub struct File {
@@ -80,16 +78,6 @@ impl Files {
     /// Every file.
     pub fn iter(&self) -> impl Iterator<Item = &'static File> {
         self.0.iter()
-    }
-
-    /// What to answer to a request for one of them, or for the folder: its `index.html`.
-    #[must_use]
-    pub fn answer(&self, request: &Request<'_>) -> Answer {
-        let name = request.path.strip_prefix('/').unwrap_or(request.path);
-        match self.find(if name.is_empty() { "index.html" } else { name }) {
-            Some(file) => Answer::of(file, request),
-            None => Answer::not_found(),
-        }
     }
 }
 

@@ -9,12 +9,44 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sse_core::{Event, EventError, PublishError, Receipt, SystemEvent, unix_ms};
 
-use crate::{notification::Notification, recipient::Recipient};
+use crate::{kind::Kind, notification::Notification, recipient::Recipient};
 
 /// Something on its way.
 ///
 /// For its order, slow clients and cancel safety see [`Manager::publish`](sse_core::Manager::publish).
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Receipt, PublishError>> + Send + 'a>>;
+
+impl<'a> Recipient<'a> {
+    /// Tells of a success. Sent when awaited.
+    pub fn success(self, message: impl Into<String>) -> SendNotification<'a> {
+        self.notification(Notification::new(Kind::Success, message))
+    }
+
+    /// Tells something to know. Sent when awaited.
+    pub fn info(self, message: impl Into<String>) -> SendNotification<'a> {
+        self.notification(Notification::new(Kind::Info, message))
+    }
+
+    /// Warns. Sent when awaited.
+    pub fn warning(self, message: impl Into<String>) -> SendNotification<'a> {
+        self.notification(Notification::new(Kind::Warning, message))
+    }
+
+    /// Tells of an error. Sent when awaited.
+    pub fn error(self, message: impl Into<String>) -> SendNotification<'a> {
+        self.notification(Notification::new(Kind::Error, message))
+    }
+
+    /// Sends a notification, when awaited.
+    pub fn notification(self, notification: Notification) -> SendNotification<'a> {
+        SendNotification::new(self, notification)
+    }
+
+    /// Sends a system event, when awaited: something for programs, `user_profile_updated`.
+    pub fn system(self, event: impl Into<String>) -> SendSystemEvent<'a> {
+        SendSystemEvent::new(self, event.into())
+    }
+}
 
 /// A notification that is sent when it is awaited.
 #[derive(Debug)]

@@ -22,6 +22,7 @@ use self::snapshot::Snapshot;
 use crate::cargo;
 use crate::date::Date;
 use crate::error::Error;
+use crate::files::read;
 use crate::graph::Graph;
 
 /// How old the snapshot can be before the check says that it is old.
@@ -90,11 +91,6 @@ impl Files {
             exceptions: folder.join("exceptions.toml"),
         })
     }
-}
-
-fn read(file: &Path) -> Result<String, Error> {
-    fs::read_to_string(file)
-        .map_err(|error| Error::new(format!("failed to read {}: {error}", file.display())))
 }
 
 /// Everything that one check compares.

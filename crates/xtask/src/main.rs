@@ -3,8 +3,10 @@
 mod advisories;
 mod cargo;
 mod chaos;
+mod circles;
 mod date;
 mod error;
+mod files;
 mod floors;
 mod fuzz;
 mod graph;
@@ -73,6 +75,7 @@ mod tests {
             "fmt",
             "clippy",
             "floors",
+            "circles",
             "language",
             "advisories",
             "cargo-test",

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::cargo::{added_flags, cargo, run as run_command};
 use crate::error::Error;
-use crate::{advisories, chaos, floors, install, js, language, loom};
+use crate::{advisories, chaos, circles, floors, install, js, language, loom};
 
 /// One step.
 pub(crate) struct Step {
@@ -21,6 +21,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "fmt", about: "check the formatting", run: fmt },
     Step { name: "clippy", about: "lint every target with every feature", run: clippy },
     Step { name: "floors", about: "check which crate uses which", run: floors::check },
+    Step { name: "circles", about: "check that no files import from each other", run: circles::check },
     Step {
         name: "language",
         about: "check the language of documentation and messages",

@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
-use crate::error::BoxError;
+use crate::app_error::BoxError;
 
 /// Looks up sessions by the opaque id in their cookie: the app's database.
 #[async_trait]

@@ -38,6 +38,13 @@ impl Default for JwtBuilder {
     }
 }
 
+impl Jwt {
+    /// Tokens that are signed with one of some keys.
+    pub fn builder() -> JwtBuilder {
+        JwtBuilder::default()
+    }
+}
+
 impl JwtBuilder {
     /// One more key.
     #[must_use]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use crate::error::BoxError;
+use crate::app_error::BoxError;
 
 /// Brings the text of a JWK set, from wherever it is published.
 #[async_trait]

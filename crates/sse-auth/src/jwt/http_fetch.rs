@@ -14,7 +14,7 @@ use hyper_util::{
 use thiserror::Error;
 
 use crate::{
-    error::BoxError,
+    app_error::BoxError,
     jwt::{fetch::FetchJwks, jwks},
 };
 

@@ -3,18 +3,12 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::{
     clock::Clock,
-    error::{AuthError, BoxError},
-    jwt::{
-        fetch::FetchJwks,
-        jwks::Jwks,
-        key_error::KeyError,
-        remote_jwks_builder::{Intervals, RemoteJwksBuilder},
-    },
+    error::AuthError,
+    jwt::{fetch::FetchJwks, jwks::Jwks, jwks_error::JwksError},
 };
 
 /// After a failure it is tried again after this long, then after twice as long, and so on.
@@ -23,14 +17,14 @@ const LONGEST_RETRY: Duration = Duration::from_secs(300);
 
 /// The keys that an issuer publishes, kept up to date. A clone is cheap and shares them.
 ///
-/// - They are loaded when first needed, and again when they are older than [`refresh`](RemoteJwksBuilder::refresh) (10 min): whoever notices starts it,
+/// - They are loaded when first needed, and again when they are older than [`refresh`](crate::RemoteJwksBuilder::refresh) (10 min): whoever notices starts it,
 ///   and nobody waits, since the known keys are used until the new ones are there.
-/// - A token that asks for an unknown key has them loaded at once, but not within [`cooldown`](RemoteJwksBuilder::cooldown) (30 s) of the last
+/// - A token that asks for an unknown key has them loaded at once, but not within [`cooldown`](crate::RemoteJwksBuilder::cooldown) (30 s) of the last
 ///   time: forged ids must not become requests to the issuer.
 /// - One load at a time, in a task of its own that no caller can cancel; all who need it wait for it. It is given up after
-///   [`timeout`](RemoteJwksBuilder::timeout) (10 s).
+///   [`timeout`](crate::RemoteJwksBuilder::timeout) (10 s).
 /// - After failures it waits 1 s, 2 s, 4 s, up to 5 min, before the next try. Meanwhile known keys stay in use, until they are
-///   [`max_age`](RemoteJwksBuilder::max_age) (24 h) old.
+///   [`max_age`](crate::RemoteJwksBuilder::max_age) (24 h) old.
 ///
 /// Needs a Tokio runtime with timers, as servers have it.
 #[derive(Clone)]
@@ -38,22 +32,12 @@ pub struct RemoteJwks {
     inner: Arc<Inner>,
 }
 
-/// Why published keys could not be loaded.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum JwksError {
-    /// The fetch failed.
-    #[error("the key set cannot be fetched")]
-    Fetch(#[source] BoxError),
-    /// It took too long.
-    #[error("fetching the key set took longer than {0:?}")]
-    Timeout(Duration),
-    /// What was fetched is no set of public keys.
-    #[error("what was fetched is no set of public keys")]
-    Set(#[source] KeyError),
-    /// The task that fetches ended early: it panicked, or its runtime was shut down.
-    #[error("the fetch was broken off")]
-    BrokenOff,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Intervals {
+    pub(crate) refresh: Duration,
+    pub(crate) cooldown: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) max_age: Duration,
 }
 
 struct Inner {
@@ -76,26 +60,6 @@ struct State {
 }
 
 impl RemoteJwks {
-    /// Keys from a URL, over HTTPS.
-    ///
-    /// # Errors
-    ///
-    /// When the URL is no HTTPS URL (HTTP is for loopback only), or the certificates of the system cannot be loaded.
-    #[cfg(feature = "jwks-http")]
-    pub fn http(url: &str) -> Result<Self, crate::HttpFetchError> {
-        Ok(Self::new(crate::HttpFetch::new(url)?))
-    }
-
-    /// Keys from wherever a fetcher takes them: [`HttpFetch`](crate::HttpFetch), [`JwksFile`](crate::JwksFile), or the app's own.
-    pub fn new(fetch: impl FetchJwks) -> Self {
-        Self::builder(fetch).build()
-    }
-
-    /// The same, with other intervals.
-    pub fn builder(fetch: impl FetchJwks) -> RemoteJwksBuilder {
-        RemoteJwksBuilder::new(fetch)
-    }
-
     pub(crate) fn from_parts(fetch: Box<dyn FetchJwks>, clock: Arc<dyn Clock>, times: Intervals) -> Self {
         Self { inner: Arc::new(Inner { fetch, clock, times, state: Mutex::default() }) }
     }

@@ -2,9 +2,14 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+#[cfg(feature = "jwks-http")]
+use crate::jwt::http_fetch::{HttpFetch, HttpFetchError};
 use crate::{
     clock::{Clock, SystemClock},
-    jwt::{fetch::FetchJwks, remote_jwks::RemoteJwks},
+    jwt::{
+        fetch::FetchJwks,
+        remote_jwks::{Intervals, RemoteJwks},
+    },
 };
 
 /// How published keys are kept up to date: made by [`RemoteJwks::builder`].
@@ -14,12 +19,26 @@ pub struct RemoteJwksBuilder {
     times: Intervals,
 }
 
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Intervals {
-    pub(crate) refresh: Duration,
-    pub(crate) cooldown: Duration,
-    pub(crate) timeout: Duration,
-    pub(crate) max_age: Duration,
+impl RemoteJwks {
+    /// Keys from a URL, over HTTPS.
+    ///
+    /// # Errors
+    ///
+    /// When the URL is no HTTPS URL (HTTP is for loopback only), or the certificates of the system cannot be loaded.
+    #[cfg(feature = "jwks-http")]
+    pub fn http(url: &str) -> Result<Self, HttpFetchError> {
+        Ok(Self::new(HttpFetch::new(url)?))
+    }
+
+    /// Keys from wherever a fetcher takes them: [`HttpFetch`](crate::HttpFetch), [`JwksFile`](crate::JwksFile), or the app's own.
+    pub fn new(fetch: impl FetchJwks) -> Self {
+        Self::builder(fetch).build()
+    }
+
+    /// The same, with other intervals.
+    pub fn builder(fetch: impl FetchJwks) -> RemoteJwksBuilder {
+        RemoteJwksBuilder::new(fetch)
+    }
 }
 
 impl RemoteJwksBuilder {

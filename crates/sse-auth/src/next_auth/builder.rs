@@ -52,6 +52,13 @@ impl Default for NextAuthBuilder {
     }
 }
 
+impl NextAuth {
+    /// Sessions that are encrypted with a secret: `NEXTAUTH_SECRET` or `AUTH_SECRET`.
+    pub fn builder() -> NextAuthBuilder {
+        NextAuthBuilder::default()
+    }
+}
+
 impl NextAuthBuilder {
     /// A secret of the site; give the old ones too while it changes them (up to 8). At least one is needed.
     #[must_use]

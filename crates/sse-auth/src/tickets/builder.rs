@@ -25,6 +25,25 @@ impl Default for TicketsBuilder {
     }
 }
 
+impl Tickets {
+    /// With defaults for everything.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// With other limits.
+    pub fn builder() -> TicketsBuilder {
+        TicketsBuilder::default()
+    }
+}
+
+impl Default for Tickets {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl TicketsBuilder {
     /// For how long a ticket can be used; default 30 s.
     #[must_use]

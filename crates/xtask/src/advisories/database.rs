@@ -9,11 +9,11 @@ use serde::Deserialize;
 
 use super::advisory::Advisory;
 use super::lock::Lockfile;
-use super::read as read_file;
 use super::snapshot::Snapshot;
 use crate::cargo::output;
 use crate::date::Date;
 use crate::error::Error;
+use crate::files::read as read_file;
 
 /// The head of an advisory's file, as far as the check needs it.
 #[derive(Debug, Deserialize)]

@@ -7,8 +7,8 @@ use std::path::Path;
 use semver::Version;
 use serde::Deserialize;
 
-use super::read;
 use crate::error::Error;
+use crate::files::read;
 
 /// A package that is locked to a version.
 #[derive(Debug, PartialEq, Eq, Deserialize)]

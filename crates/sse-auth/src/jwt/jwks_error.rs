@@ -1,0 +1,25 @@
+//! Why published keys could not be loaded.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::{app_error::BoxError, jwt::key_error::KeyError};
+
+/// Why published keys could not be loaded.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum JwksError {
+    /// The fetch failed.
+    #[error("the key set cannot be fetched")]
+    Fetch(#[source] BoxError),
+    /// It took too long.
+    #[error("fetching the key set took longer than {0:?}")]
+    Timeout(Duration),
+    /// What was fetched is no set of public keys.
+    #[error("what was fetched is no set of public keys")]
+    Set(#[source] KeyError),
+    /// The task that fetches ended early: it panicked, or its runtime was shut down.
+    #[error("the fetch was broken off")]
+    BrokenOff,
+}
