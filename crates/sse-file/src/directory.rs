@@ -13,12 +13,21 @@ use crate::error::OpenError;
 #[derive(Debug)]
 pub(crate) struct Directory {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 const UNFINISHED: &str = "tmp";
 const SEGMENT: &str = "log";
 const KEYS: &str = "keys";
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // A child process that was forked and has not executed its program yet has the descriptor as well, so closing it here would not release the lock.
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(path = %self.path.display(), %error, "failed to release the lock of an event log");
+        }
+    }
+}
 
 impl Directory {
     /// Makes it if it is not there, and locks it.
@@ -28,7 +37,7 @@ impl Directory {
         let lock = private().read(true).append(true).create(true).open(&lock_path);
         let lock = lock.map_err(OpenError::io(&lock_path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self { path: path.to_owned(), lock }),
             Err(TryLockError::WouldBlock) => Err(OpenError::Locked { dir: path.to_owned() }),
             Err(TryLockError::Error(error)) => Err(OpenError::io(lock_path)(error)),
         }
@@ -134,4 +143,21 @@ fn make(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_ends_with_its_directory_whoever_inherited_the_descriptor() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::open(folder.path()).unwrap();
+        assert!(matches!(Directory::open(folder.path()), Err(OpenError::Locked { .. })));
+        // As a child process has it between its fork and its program.
+        let inherited = directory.lock.try_clone().unwrap();
+        drop(directory);
+        Directory::open(folder.path()).unwrap();
+        drop(inherited);
+    }
 }
