@@ -10,13 +10,12 @@ use std::{
 
 use bytes::Bytes;
 use mio::{Interest, Registry, Token, net::TcpStream};
-use socket2::SockRef;
 use sse_core::{Frame, Reason, Session};
 
 use crate::{
     adoption::{Adoption, Framing},
-    mailbox::End,
-    socket::{self, Socket},
+    end::End,
+    socket::Socket,
     stats::Counters,
     waker::Wakers,
     write_buffer::Outgoing,
@@ -289,12 +288,4 @@ impl<S: Socket> Connection<S> {
             self.socket.break_off();
         }
     }
-}
-
-/// Ends what was not served yet.
-pub(crate) fn dismiss(adoption: Adoption, end: End) {
-    if end == End::Reset {
-        socket::reset_when_dropped(&SockRef::from(&adoption.socket));
-    }
-    drop(adoption);
 }

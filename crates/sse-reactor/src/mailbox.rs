@@ -12,7 +12,11 @@ use mio::Waker;
 use parking_lot::Mutex;
 use tracing::error;
 
-use crate::{adoption::Adoption, connection, stats::Counters};
+use crate::{
+    adoption::Adoption,
+    end::{self, End},
+    stats::Counters,
+};
 
 /// Told of each stream that is gone.
 pub(crate) type Departed = Arc<dyn Fn() + Send + Sync>;
@@ -40,15 +44,6 @@ struct Post {
     /// Whether nobody can send adoptions any more.
     retired: bool,
     end: Option<End>,
-}
-
-/// How a thread ends before its streams do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    /// Connections are closed, without a clean end of their streams.
-    Close,
-    /// Connections are broken off, so that the system keeps nothing of them.
-    Reset,
 }
 
 /// What a thread found.
@@ -88,7 +83,7 @@ impl Mailbox {
         });
         if let (Some(end), Some(adoption)) = (end, adoption) {
             self.unload();
-            connection::dismiss(adoption, end);
+            end::dismiss(adoption, end);
         }
     }
 

@@ -4,7 +4,7 @@ use std::{convert::Infallible, sync::Arc};
 
 use tokio::{runtime::Handle, sync::mpsc};
 
-use crate::mailbox::{End, Mailbox};
+use crate::{end::End, mailbox::Mailbox};
 
 /// In a task of the runtime that a reactor was started in: dropped with it, it ends the streams, as those in tasks end.
 struct Canary(Vec<Arc<Mailbox>>);

@@ -141,7 +141,7 @@ mod tests {
     fn a_thread_that_has_ended_is_told_nothing() {
         let poll = Poll::new().unwrap();
         let wakers = wakers(&poll);
-        wakers.mailbox.end(crate::mailbox::End::Close);
+        wakers.mailbox.end(crate::end::End::Close);
         wakers.mailbox.wake(0);
         assert!(woken(&wakers.mailbox).is_empty());
     }

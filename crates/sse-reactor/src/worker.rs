@@ -17,10 +17,11 @@ use tracing::{debug, error, warn};
 
 use crate::{
     adoption::Adoption,
-    connection::{self, Connection, Next, Tools},
+    connection::{Connection, Next, Tools},
     deadlines::Deadlines,
+    end::{self, End},
     key::Key,
-    mailbox::{End, Mailbox},
+    mailbox::Mailbox,
     slab::Table,
     socket::Socket,
     waker::Wakers,
@@ -310,7 +311,7 @@ impl<S: Socket> Worker<S> {
     }
 
     fn dismiss(&mut self, adoption: Adoption, end: End) {
-        self.guarded(|| connection::dismiss(adoption, end));
+        self.guarded(|| end::dismiss(adoption, end));
         self.mailbox.unload();
     }
 
