@@ -24,7 +24,8 @@ use crate::{
     record::Record,
     recovery::{Recovered, empty, index_step, recover},
     retention::{LogSize, is_older, is_over},
-    segment::{HEADER_BYTES, Header, Segment},
+    segment::Segment,
+    segment_header::{HEADER_BYTES, Header},
     storage::{Medium, OpenMedium},
 };
 
