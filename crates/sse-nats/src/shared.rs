@@ -7,7 +7,7 @@ use sse_core::BackplaneError;
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    append::Appends,
+    append::limits::Appends,
     config::NatsConfig,
     connection::{Begin, Link},
     epochs::Epochs,
