@@ -13,9 +13,9 @@ use tracing::{debug, error};
 use crate::{
     announcer::Speaker,
     config::ClusterConfig,
-    hooks, lease,
+    hook_calls, lease,
     listener::Listener,
-    messages::Body,
+    messages::{Asked, Body},
     node_id::NodeId,
     responder,
     shared::{self, Shared},
@@ -107,7 +107,7 @@ impl fmt::Debug for Cluster {
 
 async fn run(
     shared: Arc<Shared>,
-    asking: mpsc::Receiver<responder::Asked>,
+    asking: mpsc::Receiver<Asked>,
     mut stopping: watch::Receiver<bool>,
     stopped: watch::Sender<bool>,
 ) {
@@ -115,7 +115,7 @@ async fn run(
     tasks.spawn(Speaker::new(Arc::clone(&shared)).run());
     tasks.spawn(shared::tidy(Arc::clone(&shared)));
     if let Some(hooks) = &shared.config.hooks {
-        tasks.spawn(hooks::tell(Arc::clone(&shared), Arc::clone(hooks)));
+        tasks.spawn(hook_calls::tell(Arc::clone(&shared), Arc::clone(hooks)));
     }
     if let Some(backplane) = shared.manager.backplane() {
         tasks.spawn(lease::hold(Arc::clone(&shared), Arc::clone(backplane)));

@@ -7,8 +7,7 @@ use sse_core::SignalHandler;
 use tracing::warn;
 
 use crate::{
-    messages::{self, Body, Message},
-    responder::Asked,
+    messages::{self, Asked, Body, Message},
     shared::Shared,
 };
 

@@ -71,6 +71,14 @@ pub(crate) enum Question {
     Count(Target),
 }
 
+/// What another node wants to know.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) from: NodeId,
+    pub(crate) number: u64,
+    pub(crate) question: Question,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Answer {
     Connections {

@@ -1,72 +1,16 @@
 //! Asking other nodes.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    error::Error,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::{collections::BTreeSet, error::Error};
 
-use parking_lot::Mutex;
-use tokio::{
-    sync::mpsc,
-    time::{Instant, timeout_at},
-};
-use tracing::{debug, warn};
+use tokio::time::{Instant, timeout_at};
+use tracing::debug;
 
 use crate::{
     messages::{Answer, Body, Question},
     node_id::NodeId,
+    pending_requests::Answers,
     shared::Shared,
 };
-
-/// Questions that wait for answers.
-#[derive(Debug, Default)]
-pub(crate) struct Questions {
-    last: AtomicU64,
-    waiting: Mutex<HashMap<u64, mpsc::Sender<(NodeId, Answer)>>>,
-}
-
-/// What other nodes answered.
-#[derive(Debug, Default)]
-pub(crate) struct Answers {
-    pub(crate) given: BTreeMap<NodeId, Answer>,
-    /// Nodes that did not answer in time.
-    pub(crate) unanswered: Vec<NodeId>,
-    /// Whether all nodes that there are have answered, as far as is known.
-    pub(crate) complete: bool,
-}
-
-/// A question that waits. Dropped, it waits no longer.
-struct Waiting<'a> {
-    questions: &'a Questions,
-    number: u64,
-    answers: mpsc::Receiver<(NodeId, Answer)>,
-}
-
-impl Questions {
-    pub(crate) fn answer(&self, number: u64, from: NodeId, answer: Answer) {
-        let sender = self.waiting.lock().get(&number).cloned();
-        match sender.map(|sender| sender.try_send((from, answer))) {
-            None => debug!(node = %from, "an answer that nobody waits for"),
-            Some(Ok(())) => {}
-            Some(Err(_)) => warn!(node = %from, "more answers than nodes: one is dropped"),
-        }
-    }
-
-    fn ask(&self, answers: usize) -> Waiting<'_> {
-        let number = self.last.fetch_add(1, Ordering::Relaxed);
-        // Nodes that are not known yet may answer as well.
-        let (sender, receiver) = mpsc::channel(answers + 64);
-        self.waiting.lock().insert(number, sender);
-        Waiting { questions: self, number, answers: receiver }
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.questions.waiting.lock().remove(&self.number);
-    }
-}
 
 impl Shared {
     /// Asks every other node, until all have answered, an answer is enough, or the time is over.

@@ -10,8 +10,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use tracing::{debug, warn};
 
 use crate::{
-    messages::{self, Answer, Body, Question, Renewal},
-    node_id::NodeId,
+    messages::{self, Answer, Asked, Body, Question, Renewal},
     shared::Shared,
 };
 
@@ -27,14 +26,6 @@ const BYTES: usize = 256 << 10;
 
 /// Limits how often a large description is logged: a client with long topics can cause it at every look.
 static LARGE: Throttle = Throttle::new(INTERVAL);
-
-/// What another node wants to know.
-#[derive(Debug)]
-pub(crate) struct Asked {
-    pub(crate) from: NodeId,
-    pub(crate) number: u64,
-    pub(crate) question: Question,
-}
 
 /// Answers questions of other nodes.
 pub(crate) async fn give(shared: Arc<Shared>, mut asked: mpsc::Receiver<Asked>) {

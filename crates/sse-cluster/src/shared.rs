@@ -20,11 +20,10 @@ use tracing::warn;
 use crate::{
     config::ClusterConfig,
     membership::{State, Then},
-    messages::{self, Body, Message, Report},
+    messages::{self, Asked, Body, Message, Report},
     node_id::NodeId,
+    pending_requests::Questions,
     presence::News,
-    requests::Questions,
-    responder::Asked,
 };
 
 /// So many that are to be kept away may wait for the next report; beyond it all of them are listed anew.
