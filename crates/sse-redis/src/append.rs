@@ -3,27 +3,30 @@
 pub(crate) mod batch;
 pub(crate) mod commands;
 pub(crate) mod connection;
+pub(crate) mod pending_append;
 pub(crate) mod pipeline;
 pub(crate) mod resp;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use parking_lot::Mutex;
-use sse_core::{Appended, BackplaneError, KeyBound, KeysFull, NewEntry};
+use sse_core::{Appended, BackplaneError, NewEntry};
 use tokio::{
     sync::{mpsc, oneshot},
     task::yield_now,
     time::timeout,
 };
 
-use crate::{append::batch::Batch, connection::reconnecting::Slot, error, shared::Center};
+use crate::{
+    append::{
+        batch::Batch,
+        pending_append::{Room, Waiting},
+    },
+    connection::reconnecting::Slot,
+    error,
+    shared::Center,
+};
 
 /// Appends go to a task that hands the server whatever waits at the moment: under load large batches, else single entries at once.
 pub(crate) struct Appends {
@@ -32,45 +35,6 @@ pub(crate) struct Appends {
     /// To the task, which is started with the first append, and again where its runtime ended.
     queue: Mutex<Option<mpsc::Sender<Waiting>>>,
 }
-
-/// An append under way.
-pub(crate) struct Waiting {
-    pub(crate) entry: NewEntry,
-    reply: oneshot::Sender<Result<Appended, BackplaneError>>,
-    place: Place,
-}
-
-impl Waiting {
-    pub(crate) fn settle(self, result: Result<Appended, BackplaneError>) {
-        // Whoever hears of it may come again at once.
-        drop(self.place);
-        // Nobody waits for an append that was dropped.
-        self.reply.send(result).ok();
-    }
-
-    /// Says that there is no room for the key.
-    pub(crate) fn refuse(self, bound: KeyBound, retry_after: Duration) {
-        let limits = self.entry.key.as_ref().map(|key| *key.limits()).unwrap_or_default();
-        self.settle(Err(KeysFull::new(bound, &limits, retry_after).into()));
-    }
-}
-
-/// How much is under way.
-#[derive(Debug, Default)]
-struct Room {
-    appends: AtomicUsize,
-    bytes: AtomicUsize,
-}
-
-/// The place of one append in the room.
-#[derive(Debug)]
-struct Place {
-    room: Arc<Room>,
-    bytes: usize,
-}
-
-/// Payloads under way, at most; one is always taken.
-const MOST_BYTES: usize = 64 << 20;
 
 /// Entries that are handed over at once, at most.
 const BATCH: usize = 512;
@@ -88,7 +52,8 @@ impl Appends {
 
     pub(crate) async fn append(&self, entry: NewEntry) -> Result<Appended, BackplaneError> {
         self.check(&entry)?;
-        let place = self.place(entry.payload.len())?;
+        let place = self.room.place(entry.payload.len(), self.center.config.pipeline);
+        let place = place.ok_or(BackplaneError::Busy)?;
         let (reply, answer) = oneshot::channel();
         self.hand_over(Waiting { entry, reply, place })?;
         match timeout(LONGEST, answer).await {
@@ -104,15 +69,6 @@ impl Appends {
             return Err(BackplaneError::TooLarge { size, limit });
         }
         Ok(())
-    }
-
-    fn place(&self, bytes: usize) -> Result<Place, BackplaneError> {
-        let Room { appends, bytes: all } = &*self.room;
-        let (before, bytes_before) =
-            (appends.fetch_add(1, Ordering::Relaxed), all.fetch_add(bytes, Ordering::Relaxed));
-        let place = Place { room: Arc::clone(&self.room), bytes };
-        let fits = before == 0 || bytes_before.saturating_add(bytes) <= MOST_BYTES;
-        if fits && before < self.center.config.pipeline { Ok(place) } else { Err(BackplaneError::Busy) }
     }
 
     fn hand_over(&self, waiting: Waiting) -> Result<(), BackplaneError> {
@@ -131,13 +87,6 @@ impl Appends {
         let sent = sender.try_send(waiting);
         *queue = Some(sender);
         sent.map_err(|_| BackplaneError::Busy)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.room.appends.fetch_sub(1, Ordering::Relaxed);
-        self.room.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub(crate) mod address;
 pub(crate) mod backoff;
+pub(crate) mod connect;
+pub(crate) mod connector;
 pub(crate) mod reconnecting;
 pub(crate) mod sentinels;
 pub(crate) mod server;
@@ -18,7 +20,7 @@ use redis::{Cmd, Pipeline, RedisError, Value, aio::MultiplexedConnection};
 use sse_core::{BackplaneError, Epoch, Position};
 
 use crate::{
-    connection::server::Connected,
+    connection::connector::Connected,
     entry_id, error,
     high_water_marks::{Sighting, Testimony},
     log_info::Look,

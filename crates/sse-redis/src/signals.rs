@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    connection::{Link, server::Purpose},
+    connection::{Link, connector::Purpose},
     error, reply,
     shared::Center,
 };

@@ -8,7 +8,7 @@ use redis::{RedisError, Value};
 use sse_core::{BackplaneError, Batch, Cursor, Entry, Position, Tail};
 
 use crate::{
-    connection::{Link, server::Purpose},
+    connection::{Link, connector::Purpose},
     entry_id, error,
     log_info::Look,
     read::Chunk,

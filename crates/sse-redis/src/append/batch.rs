@@ -6,7 +6,7 @@ use redis::{Cmd, RedisError, Value};
 use sse_core::{Appended, BackplaneError, Cursor, EntryKey, Epoch, KEY_WINDOW, KeyBound, Position};
 
 use crate::{
-    append::{Waiting, commands::Commands, connection::Lane},
+    append::{commands::Commands, connection::Lane, pending_append::Waiting},
     config::Replicas,
     connection::{Link, reconnecting::Slot},
     entry_id, error,

@@ -8,7 +8,7 @@ use sse_core::BackplaneError;
 
 use crate::{
     append::{commands::Commands, pipeline::Wire},
-    connection::{Link, reconnecting::Connect, server::Purpose},
+    connection::{Link, connector::Purpose, reconnecting::Connect},
     error, reply,
     shared::Center,
 };

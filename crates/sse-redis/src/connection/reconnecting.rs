@@ -8,7 +8,7 @@ use sse_core::BackplaneError;
 use tokio::sync::Mutex;
 
 use crate::{
-    connection::{Link, server::Purpose},
+    connection::{Link, connector::Purpose},
     error,
     shared::Center,
 };
