@@ -21,7 +21,7 @@ use crate::{
         lazy_reactor::Reception,
         stream_marker::{Slot, StreamMark},
     },
-    serve::shutdown::PhaseListener,
+    serve::phase_listener::PhaseListener,
 };
 
 /// In a response's extensions: its stream is served as the body that it is, by hyper, also where a reactor could serve it.

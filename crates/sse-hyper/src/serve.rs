@@ -14,6 +14,7 @@ pub(crate) mod http1;
 #[cfg(feature = "http2")]
 pub(crate) mod http2;
 pub(crate) mod log_limit;
+pub(crate) mod phase_listener;
 pub(crate) mod protocol;
 pub(crate) mod rewind;
 pub(crate) mod service;
@@ -57,9 +58,10 @@ use tracing::{info, warn};
 use crate::{
     handoff::lazy_reactor::Reception,
     serve::{
-        accept::{Arrival, BoxError, Terms},
+        accept::{Arrival, Terms},
         accept_errors::{AcceptErrors, Cause},
         connections::Bounds,
+        service::BoxError,
         shutdown::{Phase, Shutdown},
         watchdog::Timeouts,
     },

@@ -1,10 +1,8 @@
-//! Numbers about how streams are served.
+//! Reading how the streams of servers are served.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sse_reactor::ReactorStats;
-
-use crate::handoff::{fallback::Fallbacks, lazy_reactor::Reception};
+use crate::{handoff::lazy_reactor::Reception, transport_stats::TransportStats};
 
 /// Lets somebody read how streams are served: a route of the app for metrics, say. A cheap clone.
 ///
@@ -33,15 +31,4 @@ impl Transports {
     fn receptions(&self, act: impl FnOnce(&mut Vec<Reception>)) {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
-}
-
-/// How streams are served.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TransportStats {
-    /// Streams on bare sockets. All zero before the first.
-    pub reactor: ReactorStats,
-    /// Counter: streams that were served as bodies, by the reason why. How many there are now is what the
-    /// managers count (`total_connections` and `ending`) without `reactor.streams`.
-    pub bodies: Fallbacks,
 }

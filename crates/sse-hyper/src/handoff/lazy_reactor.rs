@@ -10,7 +10,7 @@ use tracing::warn;
 
 use crate::{
     handoff::fallback::{Counts, Fallback},
-    stats::TransportStats,
+    transport_stats::TransportStats,
 };
 
 /// Where a server's streams go from connections that are fit for it: to a reactor, which is started for the first of them.

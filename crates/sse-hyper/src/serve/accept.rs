@@ -15,20 +15,19 @@ use tokio::{
 use tower_service::Service;
 use tracing::debug;
 
+#[cfg(feature = "http2")]
+use crate::serve::exchange::LatestExchange;
 use crate::{
     handoff::{fallback::Fallback, lazy_reactor::Reception},
     serve::{
         client_socket::ClientSocket,
         http1,
+        phase_listener::PhaseListener,
         protocol::{self, Protocol},
         rewind::Rewound,
-        service::Watching,
-        shutdown::PhaseListener,
+        service::{BoxError, Watching},
     },
 };
-
-/// What a server serves with.
-pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What holds for every connection of a server.
 #[derive(Clone)]
@@ -105,15 +104,22 @@ impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<I> {
         let Some((protocol, listener)) = in_time(detected, deadline, listener, peer).await else { return };
         let io = Rewound::new(io, read);
         let side = Arc::clone(listener.side());
-        let watching = |unfit| Watching::new(service, peer, side, protocol, terms.reception, unfit);
+        let watching = |latest, unfit| Watching::new(service, peer, side, latest, terms.reception, unfit);
         match protocol {
             #[cfg(feature = "http2")]
             Protocol::Http2 => {
-                let service = watching(Some(unfit.unwrap_or(Fallback::Http2)));
-                tokio::spawn(crate::serve::http2::connection(io, service, terms.ping_timeout, listener));
+                let latest = LatestExchange::default();
+                let service = watching(Some(latest.clone()), Some(unfit.unwrap_or(Fallback::Http2)));
+                tokio::spawn(crate::serve::http2::connection(
+                    io,
+                    service,
+                    latest,
+                    terms.ping_timeout,
+                    listener,
+                ));
             }
             Protocol::Http1 => {
-                let service = watching(unfit);
+                let service = watching(None, unfit);
                 tokio::spawn(http1::connection(io, service, deadline, listener));
             }
         }

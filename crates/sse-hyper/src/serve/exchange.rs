@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU8, Ordering},
     },
     task::{Context, Poll, ready},
@@ -32,6 +32,20 @@ pub(crate) struct Exchange {
     ending: Mutex<Option<Ending>>,
 }
 
+/// The latest request of an HTTP/2 connection, on its way to the task that serves it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LatestExchange(Arc<Mutex<Option<Arc<Exchange>>>>);
+
+impl LatestExchange {
+    pub(crate) fn take(&self) -> Option<Arc<Exchange>> {
+        self.lock().take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Exchange>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The side that has to act for a response to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -49,10 +63,10 @@ impl Exchange {
         Self::new(side, false)
     }
 
-    /// Begins a request of HTTP/2, which another task takes from the [`Side`].
-    pub(crate) fn begin_multiplexed(side: &Arc<Side>) -> Arc<Self> {
+    /// Begins a request of HTTP/2, which another task takes from where it is left.
+    pub(crate) fn begin_multiplexed(side: &Arc<Side>, latest: &LatestExchange) -> Arc<Self> {
         let exchange = Self::new(side, true);
-        side.put_exchange(Arc::clone(&exchange));
+        *latest.lock() = Some(Arc::clone(&exchange));
         exchange
     }
 
@@ -75,7 +89,7 @@ impl Exchange {
     /// The response is a stream, of whose end the connection is to know.
     pub(crate) fn becomes_stream(&self, ending: Option<Ending>) {
         if !self.is_stream.swap(true, Ordering::Relaxed) {
-            self.side.shared().stream_began(&self.side);
+            self.side.stream_began();
         }
         if self.is_multiplexed {
             *self.ending() = ending;
@@ -108,7 +122,7 @@ impl Exchange {
         self.progress.store(progress as u8, Ordering::Relaxed);
     }
 
-    fn ending(&self) -> impl std::ops::DerefMut<Target = Option<Ending>> + '_ {
+    fn ending(&self) -> MutexGuard<'_, Option<Ending>> {
         self.ending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -118,7 +132,7 @@ impl Drop for Exchange {
         let left = self.side.request_ended();
         // A stream that is handed over takes its connection with it.
         if self.is_stream() && !self.side.keeps_socket() {
-            self.side.shared().stream_ended(&self.side);
+            self.side.stream_ended();
         }
         if !self.is_multiplexed {
             return;
@@ -126,7 +140,7 @@ impl Drop for Exchange {
         let is_flood = !*self.is_complete.get_mut() && self.side.cancelled();
         // The time without requests begins, or the flood is to be ended.
         if left == 0 || is_flood {
-            self.side.shared().wake(&self.side);
+            self.side.wake();
         }
     }
 }

@@ -24,11 +24,11 @@ use tracing::debug;
 use crate::{
     handoff::Handover,
     serve::{
-        accept::BoxError,
         conn_state::{Parked, Read, Side},
+        phase_listener::PhaseListener,
         rewind::Rewound,
-        service::Watching,
-        shutdown::{Phase, PhaseListener},
+        service::{BoxError, Watching},
+        shutdown::Phase,
         watchdog::{Wait, Watchdog},
     },
 };

@@ -22,13 +22,13 @@ use tower_service::Service;
 use tracing::debug;
 
 use crate::serve::{
-    accept::BoxError,
     conn_state::Side,
-    exchange::{Exchange, Progress},
+    exchange::{Exchange, LatestExchange, Progress},
     http1::MAX_HEAD,
+    phase_listener::PhaseListener,
     rewind::Rewound,
-    service::Watching,
-    shutdown::{Phase, PhaseListener},
+    service::{BoxError, Watching},
+    shutdown::Phase,
     watchdog::{Wait, Watchdog},
 };
 
@@ -58,6 +58,7 @@ const CONNECTION_WINDOW: u32 = 256 << 10;
 pub(crate) async fn connection<S, B, I>(
     io: Rewound<I>,
     service: Watching<S>,
+    latest: LatestExchange,
     ping_timeout: Duration,
     mut listener: PhaseListener,
 ) where
@@ -70,7 +71,7 @@ pub(crate) async fn connection<S, B, I>(
     B::Error: Into<BoxError>,
 {
     let side = Arc::clone(listener.side());
-    let http = http2::Builder::new(Executor(Arc::clone(&side)))
+    let http = http2::Builder::new(Executor(latest))
         .timer(TokioTimer::new())
         .keep_alive_interval(ping_timeout)
         .keep_alive_timeout(ping_timeout)
@@ -149,7 +150,7 @@ fn wait(side: &Side, closing: bool) -> Wait {
 
 /// Spawns the tasks of a connection's requests.
 #[derive(Debug, Clone)]
-struct Executor(Arc<Side>);
+struct Executor(LatestExchange);
 
 impl<F> hyper::rt::Executor<F> for Executor
 where
@@ -157,7 +158,7 @@ where
     F::Output: Send,
 {
     fn execute(&self, serving: F) {
-        match self.0.take_exchange() {
+        match self.0.take() {
             Some(exchange) => drop(tokio::spawn(Supervised { serving, exchange, timer: None })),
             None => drop(tokio::spawn(serving)),
         }

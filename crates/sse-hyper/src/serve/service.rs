@@ -19,12 +19,13 @@ use crate::{
     extract::PeerAddr,
     handoff::{self, Handover, fallback::Fallback, lazy_reactor::Reception, stream_marker::StreamMark},
     serve::{
-        accept::BoxError,
         conn_state::{Read, Side},
-        exchange::{Exchange, Tracked},
-        protocol::Protocol,
+        exchange::{Exchange, LatestExchange, Tracked},
     },
 };
+
+/// An error of an app.
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The service of one connection: looks for streams among the answers.
 #[derive(Debug, Clone)]
@@ -32,7 +33,8 @@ pub(crate) struct Watching<S> {
     service: S,
     peer: SocketAddr,
     side: Arc<Side>,
-    protocol: Protocol,
+    /// Where requests are left for the tasks that serve them, if the connection is one of HTTP/2.
+    latest: Option<LatestExchange>,
     reception: Reception,
     /// Why no stream of the connection is the reactor's, if so.
     unfit: Option<Fallback>,
@@ -43,11 +45,11 @@ impl<S> Watching<S> {
         service: S,
         peer: SocketAddr,
         side: Arc<Side>,
-        protocol: Protocol,
+        latest: Option<LatestExchange>,
         reception: Reception,
         unfit: Option<Fallback>,
     ) -> Self {
-        Self { service, peer, side, protocol, reception, unfit }
+        Self { service, peer, side, latest, reception, unfit }
     }
 }
 
@@ -63,10 +65,9 @@ where
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         request.extensions_mut().insert(PeerAddr(self.peer));
-        let exchange = match self.protocol {
-            Protocol::Http1 => Exchange::begin(&self.side),
-            #[cfg(feature = "http2")]
-            Protocol::Http2 => Exchange::begin_multiplexed(&self.side),
+        let exchange = match &self.latest {
+            None => Exchange::begin(&self.side),
+            Some(latest) => Exchange::begin_multiplexed(&self.side, latest),
         };
         let framing = self.unfit.map_or_else(|| handoff::framing_for(&request), Err);
         let mut service = self.service.clone();
