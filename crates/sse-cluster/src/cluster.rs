@@ -11,11 +11,11 @@ use tokio::{
 use tracing::{debug, error};
 
 use crate::{
-    announcer::Speaker,
+    announcer::Announcer,
     config::ClusterConfig,
     hook_calls, lease,
     listener::Listener,
-    messages::{Asked, Body},
+    messages::{IncomingRequest, Message},
     node_id::NodeId,
     responder,
     shared::{self, Shared},
@@ -107,12 +107,12 @@ impl fmt::Debug for Cluster {
 
 async fn run(
     shared: Arc<Shared>,
-    asking: mpsc::Receiver<Asked>,
+    asking: mpsc::Receiver<IncomingRequest>,
     mut stopping: watch::Receiver<bool>,
     stopped: watch::Sender<bool>,
 ) {
     let mut tasks = JoinSet::new();
-    tasks.spawn(Speaker::new(Arc::clone(&shared)).run());
+    tasks.spawn(Announcer::new(Arc::clone(&shared)).run());
     tasks.spawn(shared::tidy(Arc::clone(&shared)));
     if let Some(hooks) = &shared.config.hooks {
         tasks.spawn(hook_calls::tell(Arc::clone(&shared), Arc::clone(hooks)));
@@ -142,7 +142,7 @@ async fn leave(shared: &Shared) {
     let Some(backplane) = shared.manager.backplane() else { return };
     let told = lease::drop_lease(shared, &**backplane).await;
     let told = match told {
-        Ok(()) => shared.say(Body::Bye).await,
+        Ok(()) => shared.say(Message::Leaving).await,
         Err(error) => Err(error),
     };
     if let Err(error) = told {

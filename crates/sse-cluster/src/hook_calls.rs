@@ -12,7 +12,7 @@ use tokio::{
 };
 use tracing::error;
 
-use crate::{hooks::PresenceHooks, presence::News, shared::Shared};
+use crate::{hooks::PresenceHooks, presence::PresenceEvent, shared::Shared};
 
 /// So many are told before other tasks of the thread run.
 const TURN: usize = 64;
@@ -23,8 +23,8 @@ pub(crate) async fn tell(shared: Arc<Shared>, hooks: Arc<dyn PresenceHooks>) {
         let mut told = 0;
         while let Some(news) = shared.next_news() {
             let call = || match &news {
-                News::Online(user) => hooks.online(user),
-                News::Offline(user) => hooks.offline(user),
+                PresenceEvent::Online(user) => hooks.online(user),
+                PresenceEvent::Offline(user) => hooks.offline(user),
             };
             // The panic itself was told by the panic hook; one user's must not silence those of all others.
             if catch_unwind(AssertUnwindSafe(call)).is_err() {
@@ -35,7 +35,7 @@ pub(crate) async fn tell(shared: Arc<Shared>, hooks: Arc<dyn PresenceHooks>) {
                 yield_now().await;
             }
         }
-        let due = shared.state.lock().crowd.next_due();
+        let due = shared.membership.lock().presence.next_due();
         let due = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
         tokio::select! {
             () = shared.moved.notified() => {}

@@ -28,7 +28,7 @@ mod stats;
 
 pub use cluster::Cluster;
 pub use config::ClusterConfig;
-pub use connection::Found;
+pub use connection::Located;
 pub use connections::{ClusterConnection, ClusterCursor, ClusterCursorError, ClusterPage, ClusterQuery};
 pub use disconnect::Disconnected;
 pub use hooks::PresenceHooks;

@@ -6,60 +6,62 @@ use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
 use crate::{
-    messages::{Answer, Body, Question},
+    messages::{Message, Request, Response},
     node_id::NodeId,
-    pending_requests::Answers,
+    pending_requests::Responses,
     shared::Shared,
 };
 
 impl Shared {
     /// Asks every other node, until all have answered, an answer is enough, or the time is over.
-    pub(crate) async fn ask_all(&self, question: Question, enough: impl Fn(&Answer) -> bool) -> Answers {
+    pub(crate) async fn ask_all(&self, request: Request, enough: impl Fn(&Response) -> bool) -> Responses {
         if !self.has_others() {
-            return Answers { complete: true, ..Answers::default() };
+            return Responses { complete: true, ..Responses::default() };
         }
         let (others, knows_nodes) = {
-            let state = self.state.lock();
+            let state = self.membership.lock();
             (state.others().collect::<BTreeSet<_>>(), state.knows_nodes(self.config.term))
         };
-        let mut answers = self.ask(None, others, question, enough).await;
-        answers.complete &= knows_nodes;
-        answers
+        let mut responses = self.ask(None, others, request, enough).await;
+        responses.complete &= knows_nodes;
+        responses
     }
 
     /// Asks one other node.
-    pub(crate) async fn ask_one(&self, node: NodeId, question: Question) -> Option<Answer> {
-        let mut answers = self.ask(Some(node), BTreeSet::from([node]), question, |_| false).await;
-        answers.given.remove(&node)
+    pub(crate) async fn ask_one(&self, node: NodeId, request: Request) -> Option<Response> {
+        let mut responses = self.ask(Some(node), BTreeSet::from([node]), request, |_| false).await;
+        responses.given.remove(&node)
     }
 
     async fn ask(
         &self,
         to: Option<NodeId>,
         mut open: BTreeSet<NodeId>,
-        question: Question,
-        enough: impl Fn(&Answer) -> bool,
-    ) -> Answers {
-        let mut waiting = self.questions.ask(open.len());
+        request: Request,
+        enough: impl Fn(&Response) -> bool,
+    ) -> Responses {
+        let mut waiting = self.pending_requests.ask(open.len());
         let deadline = Instant::now() + self.config.patience;
-        let request = Body::Request { number: waiting.number, to, question };
+        let request = Message::Request { number: waiting.number, to, request };
         let sent = timeout_at(deadline, self.say(request)).await;
         if let Ok(Err(error)) = &sent {
             debug!(error = error as &dyn Error, "other nodes cannot be asked");
         }
-        let mut answers = Answers::default();
+        let mut responses = Responses::default();
         let is_sent = matches!(sent, Ok(Ok(())));
         while is_sent && !open.is_empty() {
-            let Ok(Some((from, answer))) = timeout_at(deadline, waiting.answers.recv()).await else { break };
+            let Ok(Some((from, response))) = timeout_at(deadline, waiting.responses.recv()).await else {
+                break;
+            };
             open.remove(&from);
-            let is_enough = enough(&answer);
-            answers.given.insert(from, answer);
+            let is_enough = enough(&response);
+            responses.given.insert(from, response);
             if is_enough {
-                return Answers { complete: true, ..answers };
+                return Responses { complete: true, ..responses };
             }
         }
-        answers.complete = is_sent && open.is_empty();
-        answers.unanswered = open.into_iter().collect();
-        answers
+        responses.complete = is_sent && open.is_empty();
+        responses.unanswered = open.into_iter().collect();
+        responses
     }
 }
