@@ -9,7 +9,7 @@ use crate::{
     error::unavailable,
     fingerprint::{Fingerprint, HEADER_BYTES},
     jetstream::{Ack, ApiError, read_ack},
-    request_reply::Unanswered,
+    request_reply::RequestError,
     shared::{CALL, Shared},
 };
 
@@ -25,15 +25,15 @@ impl Shared {
         for _ in 0..TRIES {
             let log = self.epochs.current().await?;
             let (headers, fingerprint) = self.appends.marker.headers(&self.names.log_stream, key);
-            let answer = self.replies.request(&log.subject, headers, entry.payload.clone(), CALL).await;
+            let answer = self.requests.request(&log.subject, headers, entry.payload.clone(), CALL).await;
             match answer {
                 Ok(message) => match read_ack(&message.payload) {
                     Err(ApiError::Broken(error)) => self.epochs.make_again(&log.epoch, error).await?,
                     Err(ApiError::TooLarge) => return Err(self.too_large(entry.payload.len()).await),
                     ack => return self.acknowledged(&log, ack, fingerprint).await,
                 },
-                Err(Unanswered::NobodyThere) => self.epochs.find().await.map(drop)?,
-                Err(Unanswered::Failed(error)) => return Err(error),
+                Err(RequestError::NobodyThere) => self.epochs.find().await.map(drop)?,
+                Err(RequestError::Failed(error)) => return Err(error),
             }
         }
         Err(unavailable("nobody takes entries: the log is changing"))
@@ -56,7 +56,7 @@ impl Shared {
         let appended =
             Appended { cursor: Cursor::new(log.epoch.clone(), ack.seq.into()), duplicate: ack.duplicate };
         let is_new = ack.duplicate || ack.seq > log.seen;
-        if is_new && self.link.is(log.generation) {
+        if is_new && self.connection.is(log.generation) {
             if !ack.duplicate {
                 self.epochs.saw(&log.epoch, log.generation, ack.seq, fingerprint);
             }
@@ -73,7 +73,7 @@ impl Shared {
 
     /// Somebody set the stream to take less than the server does.
     async fn too_large(&self, size: usize) -> BackplaneError {
-        match self.api.stream_info(&self.names.log_stream).await {
+        match self.jetstream.stream_info(&self.names.log_stream).await {
             Ok(info) => {
                 let limit =
                     info.config["max_msg_size"].as_u64().and_then(|limit| usize::try_from(limit).ok());
@@ -85,7 +85,7 @@ impl Shared {
     }
 
     pub(crate) fn check_size(&self, size: usize) -> Result<(), BackplaneError> {
-        let limit = self.link.client().max_payload().saturating_sub(HEADER_BYTES);
+        let limit = self.connection.client().max_payload().saturating_sub(HEADER_BYTES);
         if size > limit { Err(BackplaneError::TooLarge { size, limit }) } else { Ok(()) }
     }
 }

@@ -6,12 +6,12 @@ use parking_lot::Mutex;
 use sse_core::{BackplaneError, EntryKey, RecentKeys};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::{config::NatsConfig, fingerprint::Marker};
+use crate::{config::NatsConfig, fingerprint::FingerprintWriter};
 
 /// Marks entries, and bounds how many are under way.
 #[derive(Debug)]
 pub(crate) struct Appends {
-    pub(super) marker: Marker,
+    pub(super) marker: FingerprintWriter,
     count: Semaphore,
     kibibytes: Semaphore,
     /// Keys that this node has sent lately. The server remembers keys without a bound.
@@ -24,7 +24,7 @@ const KIBIBYTES: usize = 64 << 10;
 impl Appends {
     pub(crate) fn new(config: &NatsConfig) -> Self {
         let (count, kibibytes) = (Semaphore::new(config.appends_under_way), Semaphore::new(KIBIBYTES));
-        Self { marker: Marker::new(), count, kibibytes, keys: Mutex::default() }
+        Self { marker: FingerprintWriter::new(), count, kibibytes, keys: Mutex::default() }
     }
 
     /// Counts a key. One that is not stored in the end counts all the same: nobody knows whether it
