@@ -21,19 +21,19 @@ use tokio::{
 use crate::{
     append::{
         batch::Batch,
-        pending_append::{Room, Waiting},
+        pending_append::{PendingAppend, Room},
     },
-    connection::reconnecting::Slot,
+    connection::reconnecting::Reconnecting,
     error,
-    shared::Center,
+    shared::Shared,
 };
 
 /// Appends go to a task that hands the server whatever waits at the moment: under load large batches, else single entries at once.
-pub(crate) struct Appends {
-    center: Arc<Center>,
+pub(crate) struct Appender {
+    shared: Arc<Shared>,
     room: Arc<Room>,
     /// To the task, which is started with the first append, and again where its runtime ended.
-    queue: Mutex<Option<mpsc::Sender<Waiting>>>,
+    queue: Mutex<Option<mpsc::Sender<PendingAppend>>>,
 }
 
 /// Entries that are handed over at once, at most.
@@ -45,17 +45,17 @@ const BATCHES: usize = 4;
 /// Longer than an append takes if all its attempts run into their time limits.
 const LONGEST: Duration = Duration::from_secs(8);
 
-impl Appends {
-    pub(crate) fn new(center: Arc<Center>) -> Self {
-        Self { center, room: Arc::default(), queue: Mutex::new(None) }
+impl Appender {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, room: Arc::default(), queue: Mutex::new(None) }
     }
 
     pub(crate) async fn append(&self, entry: NewEntry) -> Result<Appended, BackplaneError> {
         self.check(&entry)?;
-        let place = self.room.place(entry.payload.len(), self.center.config.pipeline);
+        let place = self.room.place(entry.payload.len(), self.shared.config.pipeline);
         let place = place.ok_or(BackplaneError::Busy)?;
         let (reply, answer) = oneshot::channel();
-        self.hand_over(Waiting { entry, reply, place })?;
+        self.hand_over(PendingAppend { entry, reply, place })?;
         match timeout(LONGEST, answer).await {
             Ok(Ok(result)) => result,
             Ok(Err(gone)) => Err(BackplaneError::unavailable(error::SOON, gone)),
@@ -64,14 +64,14 @@ impl Appends {
     }
 
     fn check(&self, entry: &NewEntry) -> Result<(), BackplaneError> {
-        let (size, limit) = (entry.payload.len(), self.center.config.max_payload);
+        let (size, limit) = (entry.payload.len(), self.shared.config.max_payload);
         if size > limit {
             return Err(BackplaneError::TooLarge { size, limit });
         }
         Ok(())
     }
 
-    fn hand_over(&self, waiting: Waiting) -> Result<(), BackplaneError> {
+    fn hand_over(&self, waiting: PendingAppend) -> Result<(), BackplaneError> {
         let mut queue = self.queue.lock();
         let sent = match &*queue {
             Some(queue) => queue.try_send(waiting),
@@ -82,8 +82,8 @@ impl Appends {
             Err(mpsc::error::TrySendError::Full(_)) => return Err(BackplaneError::Busy),
             Err(mpsc::error::TrySendError::Closed(waiting)) => waiting,
         };
-        let (sender, receiver) = mpsc::channel(self.center.config.pipeline.max(1));
-        tokio::spawn(write(Arc::clone(&self.center), receiver));
+        let (sender, receiver) = mpsc::channel(self.shared.config.pipeline.max(1));
+        tokio::spawn(write(Arc::clone(&self.shared), receiver));
         let sent = sender.try_send(waiting);
         *queue = Some(sender);
         sent.map_err(|_| BackplaneError::Busy)
@@ -91,8 +91,8 @@ impl Appends {
 }
 
 /// Ends when the backplane is dropped and everything was answered.
-async fn write(center: Arc<Center>, mut queue: mpsc::Receiver<Waiting>) {
-    let slot = Slot::new(center);
+async fn write(shared: Arc<Shared>, mut queue: mpsc::Receiver<PendingAppend>) {
+    let slot = Reconnecting::new(shared);
     let mut batches = FuturesUnordered::new();
     let mut next = Vec::with_capacity(BATCH);
     loop {
@@ -114,7 +114,7 @@ async fn write(center: Arc<Center>, mut queue: mpsc::Receiver<Waiting>) {
 }
 
 /// Whoever was just answered may append again: they come first, so that one batch takes them all instead of one each.
-async fn gather(queue: &mut mpsc::Receiver<Waiting>, next: &mut Vec<Waiting>) {
+async fn gather(queue: &mut mpsc::Receiver<PendingAppend>, next: &mut Vec<PendingAppend>) {
     yield_now().await;
     while next.len() < BATCH
         && let Ok(waiting) = queue.try_recv()

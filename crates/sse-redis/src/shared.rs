@@ -11,25 +11,25 @@ use tokio::time::Instant;
 use crate::{
     append::commands::Template,
     config::RedisConfig,
-    connection::{backoff::Gate, server::Server},
-    high_water_marks::Witness,
+    connection::{backoff::ConnectBackoff, server::Server},
+    high_water_marks::HighWaterMarks,
     keys::Keys,
-    page_size::Pace,
+    page_size::PageSize,
     reply,
 };
 
 /// What all parts of a backplane share.
-pub(crate) struct Center {
+pub(crate) struct Shared {
     pub(crate) server: Server,
     pub(crate) keys: Keys,
     pub(crate) config: RedisConfig,
-    pub(crate) witness: Witness,
-    pub(crate) pace: Pace,
+    pub(crate) high_water_marks: HighWaterMarks,
+    pub(crate) page_size: PageSize,
     /// The command that appends an entry without a key, but for its payload.
     pub(crate) append: Template,
-    pub(crate) gate: Gate,
+    pub(crate) backoff: ConnectBackoff,
     /// Connections so far, for their numbers.
-    pub(crate) links: AtomicU64,
+    pub(crate) connections: AtomicU64,
     started: Instant,
     /// When the log was last trimmed, in milliseconds since the start and one more.
     trimmed: AtomicU64,
@@ -38,18 +38,18 @@ pub(crate) struct Center {
 /// The log is looked after this often, by whoever talks to the server anyway.
 const TRIMMING: Duration = Duration::from_secs(1);
 
-impl Center {
+impl Shared {
     pub(crate) fn new(server: Server, keys: Keys, config: RedisConfig) -> Self {
         let append = Template::new(append(&keys.log, config.retention.entries));
         Self {
             server,
             keys,
             config,
-            witness: Witness::default(),
-            pace: Pace::default(),
+            high_water_marks: HighWaterMarks::default(),
+            page_size: PageSize::default(),
             append,
-            gate: Gate::default(),
-            links: AtomicU64::new(0),
+            backoff: ConnectBackoff::default(),
+            connections: AtomicU64::new(0),
             started: Instant::now(),
             trimmed: AtomicU64::new(0),
         }

@@ -12,13 +12,13 @@ use sse_core::{Appended, BackplaneError, KeyBound, KeysFull, NewEntry};
 use tokio::sync::oneshot;
 
 /// An append under way.
-pub(crate) struct Waiting {
+pub(crate) struct PendingAppend {
     pub(crate) entry: NewEntry,
     pub(super) reply: oneshot::Sender<Result<Appended, BackplaneError>>,
     pub(super) place: Place,
 }
 
-impl Waiting {
+impl PendingAppend {
     pub(crate) fn settle(self, result: Result<Appended, BackplaneError>) {
         // Whoever hears of it may come again at once.
         drop(self.place);

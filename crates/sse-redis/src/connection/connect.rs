@@ -10,10 +10,10 @@ use sse_core::BackplaneError;
 use tokio::time::timeout;
 
 use crate::{
-    connection::{Link, Unproven, connector::Purpose},
+    connection::{Connection, UnverifiedConnection, connector::Purpose},
     error, reply,
     scripts::Scripts,
-    shared::Center,
+    shared::Shared,
 };
 
 /// The oldest major version that keeps all of what we keep with a stream.
@@ -22,11 +22,11 @@ const OLDEST: u32 = 7;
 /// How often a server of a cluster may send us on to another one.
 const REDIRECTIONS: usize = 3;
 
-impl Center {
+impl Shared {
     /// A new connection, to a server that has what this node saw; if it has not, the log got a new epoch by it.
     ///
     /// Fails at once while it makes no sense to try.
-    pub(crate) async fn connect(self: &Arc<Self>, purpose: Purpose) -> Result<Link, BackplaneError> {
+    pub(crate) async fn connect(self: &Arc<Self>, purpose: Purpose) -> Result<Connection, BackplaneError> {
         self.connect_for(self.config.response_timeout, purpose).await
     }
 
@@ -35,20 +35,20 @@ impl Center {
         self: &Arc<Self>,
         response_timeout: Duration,
         purpose: Purpose,
-    ) -> Result<Link, BackplaneError> {
-        self.gate.pass()?;
+    ) -> Result<Connection, BackplaneError> {
+        self.backoff.pass()?;
         let establish = self.establish(response_timeout, purpose);
         let result = match timeout(self.config.connect_timeout, establish).await {
             Ok(result) => result,
             Err(elapsed) => Err(BackplaneError::unavailable(error::SOON, elapsed)),
         };
         match result {
-            Ok(link) => {
-                self.gate.open();
-                Ok(link)
+            Ok(connection) => {
+                self.backoff.open();
+                Ok(connection)
             }
             Err(error) => {
-                let pause = self.gate.close(&error);
+                let pause = self.backoff.close(&error);
                 tracing::debug!(?error, ?pause, "no connection to Redis");
                 Err(match error {
                     BackplaneError::Unavailable { source, .. } => {
@@ -64,7 +64,7 @@ impl Center {
         self: &Arc<Self>,
         response_timeout: Duration,
         purpose: Purpose,
-    ) -> Result<Link, BackplaneError> {
+    ) -> Result<Connection, BackplaneError> {
         let mut address = self.server.address(response_timeout).await?;
         for _ in 0..=REDIRECTIONS {
             let connected = self.server.connect(&address, &purpose, response_timeout).await;
@@ -78,9 +78,9 @@ impl Center {
                 continue;
             }
             let (scripts, server) = greet(&mut connected.connection).await?;
-            let id = self.links.fetch_add(1, Ordering::Relaxed);
-            let link = Unproven { id, connected, scripts, server };
-            return link.prove(self).await;
+            let id = self.connections.fetch_add(1, Ordering::Relaxed);
+            let connection = UnverifiedConnection { id, connected, scripts, server };
+            return connection.verify(self).await;
         }
         Err(BackplaneError::unavailable(error::SOON, "the servers of the cluster send us on to each other"))
     }

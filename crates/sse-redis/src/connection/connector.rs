@@ -13,7 +13,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::connection::{
     address::Address,
-    socket::{Lent, Socket},
+    socket::{SharedSocket, Socket},
 };
 
 /// Connects to servers, all with TLS or all without.
@@ -39,7 +39,7 @@ pub(crate) struct Connected {
     pub(crate) connection: MultiplexedConnection,
     pub(crate) driver: Driver,
     /// What it runs over.
-    pub(crate) socket: Lent,
+    pub(crate) socket: SharedSocket,
 }
 
 struct Pushes(Arc<dyn AsyncPushSender>);
@@ -62,7 +62,7 @@ impl Connector {
         purpose: &Purpose,
         response_timeout: Duration,
     ) -> Result<Connected, RedisError> {
-        let socket = Lent::new(self.open(address).await?);
+        let socket = SharedSocket::new(self.open(address).await?);
         let config = AsyncConnectionConfig::new().set_response_timeout(Some(response_timeout));
         let (protocol, config) = match purpose {
             Purpose::Questions => (ProtocolVersion::RESP2, config),

@@ -14,14 +14,14 @@ use crate::connection::{
 
 /// A server, and who we are to it. Shows no password.
 pub(crate) struct Server {
-    pub(crate) place: Place,
+    pub(crate) discovery: Discovery,
     connector: Connector,
     login: RedisConnectionInfo,
 }
 
 /// How a server is found.
 #[derive(Debug)]
-pub(crate) enum Place {
+pub(crate) enum Discovery {
     At(Address),
     By(Sentinels),
 }
@@ -35,7 +35,7 @@ impl Server {
                 "a URL of Redis with a fragment: certificates are always verified",
             ));
         }
-        let (place, login) = find(&plain)?;
+        let (discovery, login) = find(&plain)?;
         let tls = match secure {
             true => Some(tls::connector(certificates)?),
             false if certificates.is_some() => {
@@ -43,7 +43,7 @@ impl Server {
             }
             false => None,
         };
-        Ok(Self { place, connector: Connector { tls }, login })
+        Ok(Self { discovery, connector: Connector { tls }, login })
     }
 
     pub(crate) fn database(&self) -> i64 {
@@ -52,9 +52,9 @@ impl Server {
 
     /// Where it is.
     pub(crate) async fn address(&self, response_timeout: Duration) -> Result<Address, BackplaneError> {
-        match &self.place {
-            Place::At(address) => Ok(address.clone()),
-            Place::By(sentinels) => sentinels.ask(&self.connector, response_timeout).await,
+        match &self.discovery {
+            Discovery::At(address) => Ok(address.clone()),
+            Discovery::By(sentinels) => sentinels.ask(&self.connector, response_timeout).await,
         }
     }
 
@@ -86,11 +86,11 @@ fn without_tls(url: &str) -> (String, bool) {
 }
 
 /// How the server is found, and who we are to it.
-fn find(url: &str) -> Result<(Place, RedisConnectionInfo), BackplaneError> {
+fn find(url: &str) -> Result<(Discovery, RedisConnectionInfo), BackplaneError> {
     for scheme in ["redis+sentinel://", "valkey+sentinel://"] {
         if let Some(rest) = url.strip_prefix(scheme) {
             let (sentinels, login) = Sentinels::parse(rest)?;
-            return Ok((Place::By(sentinels), login));
+            return Ok((Discovery::By(sentinels), login));
         }
     }
     let info = url.into_connection_info().map_err(|error| unusable(&error))?;
@@ -99,7 +99,7 @@ fn find(url: &str) -> Result<(Place, RedisConnectionInfo), BackplaneError> {
         ConnectionAddr::Unix(path) => Address::Unix(path.clone()),
         _ => return Err(BackplaneError::refused("a URL of Redis of an unknown kind")),
     };
-    Ok((Place::At(address), info.redis_settings().clone()))
+    Ok((Discovery::At(address), info.redis_settings().clone()))
 }
 
 fn unusable(error: &RedisError) -> BackplaneError {
@@ -115,12 +115,14 @@ mod tests {
     fn urls_are_read() {
         let server =
             Server::parse("redis://user:p%40ss@example.org:7000/3", Certificates::default()).unwrap();
-        let Place::At(address) = &server.place else { panic!("sentinels") };
+        let Discovery::At(address) = &server.discovery else { panic!("sentinels") };
         assert_eq!(address.to_string(), "example.org:7000");
         assert_eq!((server.database(), server.login.password()), (3, Some("p@ss")));
         assert!(server.connector.tls.is_none());
         let server = Server::parse("unix:///run/redis.sock", Certificates::default()).unwrap();
-        assert!(matches!(server.place, Place::At(Address::Unix(path)) if path.ends_with("redis.sock")));
+        assert!(
+            matches!(server.discovery, Discovery::At(Address::Unix(path)) if path.ends_with("redis.sock"))
+        );
     }
 
     #[test]
@@ -151,7 +153,7 @@ mod tests {
         ] {
             let server = Server::parse(url, certificates).unwrap();
             assert_eq!((server.database(), server.login.password()), (3, Some("secret")));
-            assert!(matches!(server.place, Place::By(_)));
+            assert!(matches!(server.discovery, Discovery::By(_)));
             assert_eq!(server.connector.tls.is_some(), certificates.is_some());
         }
     }
