@@ -22,7 +22,7 @@ pub use response::{refusal, response};
 pub use serve::{Serve, serve};
 pub use sse_reactor::ReactorStats;
 pub use sse_socket::SocketOptions;
-pub use stats::Transports;
+pub use stats::TransportStatsHandle;
 #[cfg(feature = "tls")]
 pub use tokio_rustls::rustls;
 pub use transport_stats::TransportStats;

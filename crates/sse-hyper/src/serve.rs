@@ -43,9 +43,9 @@ use tokio::net::TcpListener;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
-    handoff::lazy_reactor::Reception,
+    handoff::lazy_reactor::LazyReactor,
     serve::{connections::Bounds, watchdog::Timeouts},
-    stats::Transports,
+    stats::TransportStatsHandle,
 };
 
 /// Default timeout for a request head.
@@ -82,7 +82,7 @@ pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
         max_streamless: None,
         max_streamless_per_address: None,
         is_proxy: None,
-        reception: Reception::default(),
+        lazy_reactor: LazyReactor::default(),
         #[cfg(feature = "tls")]
         tls: None,
         signal: Box::pin(pending()),
@@ -126,7 +126,7 @@ pub struct Serve<S> {
     max_streamless: Option<usize>,
     max_streamless_per_address: Option<usize>,
     is_proxy: Option<Arc<dyn Fn(IpAddr) -> bool + Send + Sync>>,
-    reception: Reception,
+    lazy_reactor: LazyReactor,
     #[cfg(feature = "tls")]
     tls: Option<tokio_rustls::TlsAcceptor>,
     signal: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -209,19 +209,19 @@ impl<S> Serve<S> {
 
     /// Streams stay with hyper, as the bodies that they are.
     pub fn without_reactor(self) -> Self {
-        self.reception.switch_off();
+        self.lazy_reactor.switch_off();
         self
     }
 
     /// How many threads serve streams that left hyper; by default as many as there are processors for this process.
     pub fn reactor_threads(self, threads: NonZeroUsize) -> Self {
-        self.reception.configure(|reactor| reactor.threads(threads));
+        self.lazy_reactor.configure(|reactor| reactor.threads(threads));
         self
     }
 
     /// Lets it be read there how streams are served, for metrics.
-    pub fn transports(self, transports: &Transports) -> Self {
-        transports.watch(&self.reception);
+    pub fn transports(self, transports: &TransportStatsHandle) -> Self {
+        transports.watch(&self.lazy_reactor);
         self
     }
 

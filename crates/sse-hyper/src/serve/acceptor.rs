@@ -15,9 +15,9 @@ use tokio::{
 use tower_service::Service;
 
 use crate::{
-    handoff::lazy_reactor::Reception,
+    handoff::lazy_reactor::LazyReactor,
     serve::{
-        accept::{Arrival, Terms},
+        accept::{Accepted, ConnectionConfig},
         accept_errors::{AcceptErrors, Cause},
         service::BoxError,
         shutdown::Shutdown,
@@ -32,7 +32,7 @@ pub(super) struct Acceptor<S> {
     pub(super) listener: TcpListener,
     pub(super) service: S,
     pub(super) options: SocketOptions,
-    pub(super) terms: Terms,
+    pub(super) config: ConnectionConfig,
     pub(super) header_timeout: Duration,
     pub(super) max_connections: usize,
     pub(super) shutdown: Arc<Shutdown>,
@@ -54,8 +54,8 @@ where
     /// Returns an acceptor for clients that connect during the drain. They have what is left of the limit.
     pub(super) fn for_late(mut self, shutdown: &Arc<Shutdown>) -> Self {
         // The reactor reports departures to the `Shutdown` of the earlier connections.
-        self.terms.reception = Reception::default();
-        self.terms.reception.switch_off();
+        self.config.lazy_reactor = LazyReactor::default();
+        self.config.lazy_reactor.switch_off();
         self.earlier = Some(std::mem::replace(&mut self.shutdown, Arc::clone(shutdown)));
         self
     }
@@ -94,8 +94,8 @@ where
                     }
                     let listener = self.shutdown.listener(peer.ip());
                     let deadline = Instant::now() + self.header_timeout;
-                    let arrival = Arrival { socket, peer, listener, deadline };
-                    tokio::spawn(arrival.served(self.service.clone(), self.terms.clone()));
+                    let accepted = Accepted { socket, peer, listener, deadline };
+                    tokio::spawn(accepted.served(self.service.clone(), self.config.clone()));
                 }
                 Err(error) => after(&self.shutdown, errors.note(&error)).await,
             }

@@ -23,7 +23,7 @@ use crate::serve::{
 
 /// What a connection, its socket and its service tell each other, in one allocation. All three are polled by one task; of HTTP/2
 /// the requests are polled by others.
-pub(crate) struct Side {
+pub(crate) struct ConnState {
     shared: Arc<Shared>,
     /// The place among the server's connections.
     key: usize,
@@ -92,7 +92,7 @@ pub(crate) enum Parked {
     Goes,
 }
 
-impl Side {
+impl ConnState {
     pub(crate) fn new(shared: Arc<Shared>, key: usize) -> Self {
         Self {
             shared,
@@ -288,7 +288,7 @@ impl Side {
     }
 }
 
-impl Evict for Side {
+impl Evict for ConnState {
     fn key(&self) -> usize {
         self.key
     }
@@ -302,8 +302,8 @@ impl Evict for Side {
     }
 }
 
-impl fmt::Debug for Side {
+impl fmt::Debug for ConnState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Side").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("ConnState").field("key", &self.key).finish_non_exhaustive()
     }
 }

@@ -15,10 +15,10 @@ use tower_service::Service;
 use tracing::{info, warn};
 
 use crate::{
-    handoff::lazy_reactor::Reception,
+    handoff::lazy_reactor::LazyReactor,
     serve::{
         FOREVER, Serve,
-        accept::Terms,
+        accept::ConnectionConfig,
         acceptor::Acceptor,
         service::BoxError,
         shutdown::{Phase, Shutdown},
@@ -38,13 +38,13 @@ where
         let shutdown = Shutdown::new(self.timeouts(), self.bounds());
         let late = Arc::new(Shutdown::new(self.timeouts(), self.bounds()));
         let options = self.options();
-        self.reception.configure(|reactor| reactor.linger(self.linger()).departed(shutdown.departed()));
-        let terms = Terms {
+        self.lazy_reactor.configure(|reactor| reactor.linger(self.linger()).departed(shutdown.departed()));
+        let config = ConnectionConfig {
             #[cfg(feature = "http2")]
             ping_timeout: self.connection_timeout().unwrap_or(crate::serve::CONNECTION_TIMEOUT) / 2,
             #[cfg(feature = "tls")]
             tls: self.tls.clone(),
-            reception: self.reception.clone(),
+            lazy_reactor: self.lazy_reactor.clone(),
         };
         let Self {
             listener,
@@ -53,7 +53,7 @@ where
             drain,
             header_timeout,
             max_connections,
-            reception,
+            lazy_reactor,
             mut signal,
             ..
         } = self;
@@ -66,7 +66,7 @@ where
             listener,
             service,
             options,
-            terms,
+            config,
             header_timeout,
             max_connections,
             shutdown: Arc::clone(&shutdown),
@@ -78,7 +78,7 @@ where
             biased;
             () = &mut signal => {
                 drop(acceptor);
-                stop(&shutdown, &managers, drain.delay(Duration::ZERO), &reception).await;
+                stop(&shutdown, &managers, drain.delay(Duration::ZERO), &lazy_reactor).await;
                 return Ok(());
             }
             () = started(&managers) => {}
@@ -108,7 +108,7 @@ where
             let mut acceptor = acceptor.for_late(&late);
             late_comers.spawn(async move { acceptor.open().await });
         }
-        stop(&shutdown, &managers, drain.delay(Duration::ZERO), &reception).await;
+        stop(&shutdown, &managers, drain.delay(Duration::ZERO), &lazy_reactor).await;
         late_comers.shutdown().await;
         late.enter(Phase::Draining);
         if timeout_at(deadline, late.all_closed()).await.is_err() {
@@ -136,7 +136,7 @@ async fn announce(managers: &[Manager], drain: &Drain) {
     }
 }
 
-async fn stop(shutdown: &Shutdown, managers: &[Manager], drain: Drain, reception: &Reception) {
+async fn stop(shutdown: &Shutdown, managers: &[Manager], drain: Drain, lazy_reactor: &LazyReactor) {
     let deadline = Instant::now() + drain.deadline().min(FOREVER);
     info!(connections = shutdown.connections(), "shutting down");
     shutdown.enter(Phase::Draining);
@@ -152,7 +152,7 @@ async fn stop(shutdown: &Shutdown, managers: &[Manager], drain: Drain, reception
     if timeout_at(deadline, shutdown.all_closed()).await.is_err() {
         warn!(connections = shutdown.connections(), "breaking off connections at the deadline");
         shutdown.enter(Phase::Aborting);
-        reception.abort();
+        lazy_reactor.abort();
         shutdown.all_closed().await;
     }
 }
