@@ -24,7 +24,8 @@ pub use sse_hyper::rustls;
 #[cfg(feature = "access")]
 pub use sse_hyper::view;
 pub use sse_hyper::{
-    Fallback, Fallbacks, KeepBody, PeerAddr, ReactorStats, SocketOptions, TransportStats, Transports,
+    Fallback, Fallbacks, KeepBody, PeerAddr, ReactorStats, SocketOptions, TransportStats,
+    TransportStatsHandle,
 };
 #[cfg(feature = "trpc")]
 pub use trpc::trpc;

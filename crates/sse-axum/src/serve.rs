@@ -13,7 +13,7 @@ use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
 use http::Request;
 use hyper::body::Incoming;
 use sse_core::{Drain, Manager};
-use sse_hyper::{PeerAddr, SocketOptions, Transports};
+use sse_hyper::{PeerAddr, SocketOptions, TransportStatsHandle};
 use tokio::net::TcpListener;
 use tower_service::Service;
 
@@ -86,7 +86,7 @@ impl Serve {
     }
 
     /// See [`sse_hyper::Serve::transports`].
-    pub fn transports(self, transports: &Transports) -> Self {
+    pub fn transports(self, transports: &TransportStatsHandle) -> Self {
         Self(self.0.transports(transports))
     }
 

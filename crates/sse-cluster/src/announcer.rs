@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use tracing::{debug, warn};
 
 use crate::{
-    messages::{Body, Part, Report},
+    messages::{Message, Part, Report},
     shared::Shared,
 };
 
@@ -28,7 +28,7 @@ const LIST_EVERY: Duration = Duration::from_secs(1);
 const PACE: Duration = Duration::from_millis(1);
 
 /// Says who is connected to this node: to this node's own state, and to the other nodes.
-pub(crate) struct Speaker {
+pub(crate) struct Announcer {
     shared: Arc<Shared>,
     watch: UserWatch,
     /// Of the last report.
@@ -38,12 +38,12 @@ pub(crate) struct Speaker {
     /// The watch has missed changes: all is to be listed, as something new.
     missed: bool,
     /// When there was a report that did not get out, the next try.
-    silent_until: Option<Instant>,
+    retry_at: Option<Instant>,
     failures: u32,
     listed: Instant,
 }
 
-impl Speaker {
+impl Announcer {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let watch = shared.manager.watch_users();
         Self {
@@ -51,7 +51,7 @@ impl Speaker {
             number: 0,
             streams: 0,
             missed: false,
-            silent_until: None,
+            retry_at: None,
             failures: 0,
             listed: Instant::now(),
             shared,
@@ -64,7 +64,7 @@ impl Speaker {
             sleep(self.shared.config.batch).await;
             let may_list = self.listed.elapsed() >= LIST_EVERY;
             let is_wanted = may_list && self.shared.list_wanted.swap(false, Ordering::Relaxed);
-            let is_back = self.silent_until.is_some_and(|until| until <= Instant::now());
+            let is_back = self.retry_at.is_some_and(|until| until <= Instant::now());
             if is_wanted || is_back || self.missed {
                 self.list().await;
             } else {
@@ -76,8 +76,8 @@ impl Speaker {
     /// Lists all users, page by page, and what changes meanwhile.
     async fn list(&mut self) {
         self.listed = Instant::now();
-        if self.silent_until.is_some_and(|until| until <= self.listed) {
-            self.silent_until = None;
+        if self.retry_at.is_some_and(|until| until <= self.listed) {
+            self.retry_at = None;
         }
         if std::mem::take(&mut self.missed) {
             // A hole, by which others know that what they have is not to be trusted.
@@ -168,10 +168,10 @@ impl Speaker {
 
     async fn tell(&mut self, report: Report) {
         self.shared.report(self.shared.me, &report);
-        if !self.shared.has_others() || self.silent_until.is_some() {
+        if !self.shared.has_others() || self.retry_at.is_some() {
             return;
         }
-        match self.shared.say(Body::Report(report)).await {
+        match self.shared.say(Message::Report(report)).await {
             Ok(()) => {
                 if std::mem::take(&mut self.failures) > 0 {
                     debug!("other nodes hear of this one again");
@@ -183,7 +183,7 @@ impl Speaker {
                     warn!(error, "other nodes do not hear of this one");
                 }
                 self.failures = self.failures.saturating_add(1);
-                self.silent_until = Some(Instant::now() + pause(self.failures));
+                self.retry_at = Some(Instant::now() + pause(self.failures));
             }
         }
     }

@@ -11,11 +11,11 @@ use tokio::{
 use tracing::{debug, error};
 
 use crate::{
-    announcer::Speaker,
+    announcer::Announcer,
     config::ClusterConfig,
-    hooks, lease,
+    hook_calls, lease,
     listener::Listener,
-    messages::Body,
+    messages::{IncomingRequest, Message},
     node_id::NodeId,
     responder,
     shared::{self, Shared},
@@ -107,15 +107,15 @@ impl fmt::Debug for Cluster {
 
 async fn run(
     shared: Arc<Shared>,
-    asking: mpsc::Receiver<responder::Asked>,
+    asking: mpsc::Receiver<IncomingRequest>,
     mut stopping: watch::Receiver<bool>,
     stopped: watch::Sender<bool>,
 ) {
     let mut tasks = JoinSet::new();
-    tasks.spawn(Speaker::new(Arc::clone(&shared)).run());
+    tasks.spawn(Announcer::new(Arc::clone(&shared)).run());
     tasks.spawn(shared::tidy(Arc::clone(&shared)));
     if let Some(hooks) = &shared.config.hooks {
-        tasks.spawn(hooks::tell(Arc::clone(&shared), Arc::clone(hooks)));
+        tasks.spawn(hook_calls::tell(Arc::clone(&shared), Arc::clone(hooks)));
     }
     if let Some(backplane) = shared.manager.backplane() {
         tasks.spawn(lease::hold(Arc::clone(&shared), Arc::clone(backplane)));
@@ -142,7 +142,7 @@ async fn leave(shared: &Shared) {
     let Some(backplane) = shared.manager.backplane() else { return };
     let told = lease::drop_lease(shared, &**backplane).await;
     let told = match told {
-        Ok(()) => shared.say(Body::Bye).await,
+        Ok(()) => shared.say(Message::Leaving).await,
         Err(error) => Err(error),
     };
     if let Err(error) = told {

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::{
     cluster::Cluster,
-    messages::{Answer, Question},
+    messages::{Request, Response},
     node_id::NodeId,
 };
 
@@ -61,7 +61,7 @@ impl Cluster {
     pub async fn connections(&self, query: &ClusterQuery) -> ClusterPage {
         let limit = query.limit.max(1);
         let (nodes, knows_nodes) = {
-            let state = self.shared.state.lock();
+            let state = self.shared.membership.lock();
             let nodes: Vec<_> =
                 if self.has_others() { state.nodes().map(|(id, _)| id).collect() } else { vec![self.node()] };
             (nodes, !self.has_others() || state.knows_nodes(self.shared.config.term))
@@ -99,18 +99,18 @@ impl Cluster {
         page.next_cursor = None;
         loop {
             let left = limit - page.items.len();
-            let question = Question::Connections {
+            let request = Request::Connections {
                 user: query.user.clone(),
                 topic: query.topic.clone(),
                 cursor: place,
                 limit: u32::try_from(left).unwrap_or(u32::MAX),
             };
-            let answer = if node == self.node() {
-                Some(self.shared.answer(question).await)
+            let response = if node == self.node() {
+                Some(self.shared.answer(request).await)
             } else {
-                self.shared.ask_one(node, question).await
+                self.shared.ask_one(node, request).await
             };
-            let Some(Answer::Connections { items, next }) = answer else {
+            let Some(Response::Connections { items, next }) = response else {
                 page.unanswered.push(node);
                 page.complete = false;
                 return;

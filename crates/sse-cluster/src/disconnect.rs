@@ -6,7 +6,7 @@ use sse_core::{Absentee, Disconnect, Target};
 
 use crate::{
     cluster::Cluster,
-    messages::{Answer, Question},
+    messages::{Request, Response},
     node_id::NodeId,
 };
 
@@ -37,7 +37,7 @@ impl Cluster {
             Some(duration) => self.absentee(&target).await.map(|who| (who, duration)),
             None => None,
         };
-        let question = Question::Disconnect {
+        let request = Request::Disconnect {
             target: target.clone(),
             reason: how.reason_ref().map(str::to_owned),
             away: away.clone().map(|(who, duration)| (who, milliseconds(duration))),
@@ -47,16 +47,16 @@ impl Cluster {
             self.manager().keep_away(who.clone(), duration);
             self.shared.sent_away(who, duration);
         }
-        let (own, answers) =
-            tokio::join!(self.manager().disconnect(target, how), self.shared.ask_all(question, |_| false));
-        let others = answers.given.values().filter_map(|answer| match answer {
-            Answer::Count(count) => usize::try_from(*count).ok(),
+        let (own, responses) =
+            tokio::join!(self.manager().disconnect(target, how), self.shared.ask_all(request, |_| false));
+        let others = responses.given.values().filter_map(|response| match response {
+            Response::Count(count) => usize::try_from(*count).ok(),
             _ => None,
         });
         Disconnected {
             streams: own + others.sum::<usize>(),
-            unanswered: answers.unanswered,
-            complete: answers.complete,
+            unanswered: responses.unanswered,
+            complete: responses.complete,
         }
     }
 

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 
-use crate::messages::{self, Message, Summary};
+use crate::messages::{self, Envelope, Summary};
 
 /// Reads a message of a node and writes it anew.
 #[must_use]
 pub fn rewrite_message(bytes: &[u8]) -> Option<Bytes> {
-    messages::read::<Message>(bytes)?.ok().map(|message| messages::write(&message))
+    messages::read::<Envelope>(bytes)?.ok().map(|message| messages::write(&message))
 }
 
 /// Reads what a lease says and writes it anew.

@@ -60,14 +60,14 @@ async fn look(shared: &Shared, backplane: &dyn Backplane) -> Result<(), Backplan
     backplane.hold_lease(lease, shared.config.term).await?;
     let leases = backplane.leases().await?;
     let leases: BTreeMap<_, _> = leases.iter().filter_map(read).collect();
-    shared.state.lock().leases(&leases, shared.config.term, tokio::time::Instant::now());
+    shared.membership.lock().leases(&leases, shared.config.term, tokio::time::Instant::now());
     shared.untidy.notify_one();
     shared.lost.notify_one();
     Ok(())
 }
 
 fn summary(shared: &Shared) -> Summary {
-    let state = shared.state.lock();
+    let state = shared.membership.lock();
     let own = state.own();
     Summary {
         name: shared.config.name.as_deref().map(str::to_owned),

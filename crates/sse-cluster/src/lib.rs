@@ -9,6 +9,7 @@ mod disconnect;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod hook_calls;
 mod hooks;
 mod lease;
 mod listener;
@@ -16,6 +17,7 @@ mod membership;
 mod messages;
 mod node;
 mod node_id;
+mod pending_requests;
 mod presence;
 mod reach;
 mod requests;
@@ -26,7 +28,7 @@ mod stats;
 
 pub use cluster::Cluster;
 pub use config::ClusterConfig;
-pub use connection::Found;
+pub use connection::Located;
 pub use connections::{ClusterConnection, ClusterCursor, ClusterCursorError, ClusterPage, ClusterQuery};
 pub use disconnect::Disconnected;
 pub use hooks::PresenceHooks;

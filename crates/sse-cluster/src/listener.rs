@@ -7,8 +7,7 @@ use sse_core::SignalHandler;
 use tracing::warn;
 
 use crate::{
-    messages::{self, Body, Message},
-    responder::Asked,
+    messages::{self, Envelope, IncomingRequest, Message},
     shared::Shared,
 };
 
@@ -18,7 +17,7 @@ pub(crate) struct Listener(pub(crate) Weak<Shared>);
 impl SignalHandler for Listener {
     fn signalled(&self, payload: Bytes) {
         let Some(shared) = self.0.upgrade() else { return };
-        match messages::read::<Message>(&payload) {
+        match messages::read::<Envelope>(&payload) {
             // Signals are for the app's own use as well.
             None => {}
             Some(Ok(message)) if message.from == shared.me => {}
@@ -34,17 +33,19 @@ impl SignalHandler for Listener {
     }
 }
 
-fn hear(shared: &Arc<Shared>, Message { from, body }: Message) {
-    match body {
-        Body::Report(report) => shared.report(from, &report),
-        Body::Ask { of } if of.contains(&shared.me) => shared.list_wanted.store(true, Ordering::Relaxed),
-        Body::Request { number, to, question } if to.is_none_or(|to| to == shared.me) => {
-            shared.asked(Asked { from, number, question });
+fn hear(shared: &Arc<Shared>, Envelope { from, message }: Envelope) {
+    match message {
+        Message::Report(report) => shared.report(from, &report),
+        Message::ListRequest { of } if of.contains(&shared.me) => {
+            shared.list_wanted.store(true, Ordering::Relaxed);
         }
-        Body::Reply { to, number, answer } if to == shared.me => {
-            shared.questions.answer(number, from, answer);
+        Message::Request { number, to, request } if to.is_none_or(|to| to == shared.me) => {
+            shared.asked(IncomingRequest { from, number, request });
         }
-        Body::Bye => shared.goes(from),
-        Body::Ask { .. } | Body::Request { .. } | Body::Reply { .. } => {}
+        Message::Reply { to, number, response } if to == shared.me => {
+            shared.pending_requests.answer(number, from, response);
+        }
+        Message::Leaving => shared.goes(from),
+        Message::ListRequest { .. } | Message::Request { .. } | Message::Reply { .. } => {}
     }
 }

@@ -8,10 +8,10 @@ use tracing::{debug, info, warn};
 
 use crate::{
     messages::{Report, Summary},
-    node::{Count, Kind, Node, Sync},
+    node::{Count, Node, ReportKind, SyncState},
     node_id::NodeId,
-    presence::Crowd,
-    sharded_map::{SHARDS, Sharded},
+    presence::Presence,
+    sharded_map::{SHARDS, ShardedMap},
 };
 
 /// More nodes than these are not believed.
@@ -22,33 +22,33 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// What is known of all nodes, this one included.
 #[derive(Debug)]
-pub(crate) struct State {
+pub(crate) struct Membership {
     me: NodeId,
     nodes: BTreeMap<NodeId, Node>,
-    pub(crate) crowd: Crowd,
+    pub(crate) presence: Presence,
     /// Users of nodes that are gone, and the shard from which on they are to be taken out of the crowd.
-    graves: Vec<(Sharded<Count>, usize)>,
+    departed: Vec<(ShardedMap<Count>, usize)>,
     /// When it was last found out who holds leases.
     looked: Option<Instant>,
 }
 
 /// What is to be done about a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Then {
+pub(crate) enum Action {
     Nothing,
     /// The node must be asked for all that it knows.
     Ask,
-    /// There is something to [tidy](State::tidy).
+    /// There is something to [tidy](Membership::tidy).
     Tidy,
 }
 
-impl State {
+impl Membership {
     pub(crate) fn new(me: NodeId, name: Option<Arc<str>>, grace: Option<Duration>) -> Self {
         let mut own = Node::new(Instant::now());
         own.name = name;
         own.new_since = None;
         let nodes = BTreeMap::from([(me, own)]);
-        Self { me, nodes, crowd: Crowd::new(grace), graves: Vec::new(), looked: None }
+        Self { me, nodes, presence: Presence::new(grace), departed: Vec::new(), looked: None }
     }
 
     pub(crate) fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
@@ -70,16 +70,16 @@ impl State {
     }
 
     /// A node told who is connected to it.
-    pub(crate) fn report(&mut self, from: NodeId, report: &Report, now: Instant) -> Then {
+    pub(crate) fn report(&mut self, from: NodeId, report: &Report, now: Instant) -> Action {
         if !self.nodes.contains_key(&from) && self.nodes.len() >= MOST_NODES {
             warn!(node = %from, "more nodes than {MOST_NODES}: one is not heard");
-            return Then::Nothing;
+            return Action::Nothing;
         }
         let node = self.nodes.entry(from).or_insert_with(|| Node::new(now));
         match node.take(report) {
-            Kind::Old => return Then::Nothing,
-            Kind::Early => return Then::Ask,
-            Kind::Next => {}
+            ReportKind::Old => return Action::Nothing,
+            ReportKind::Early => return Action::Ask,
+            ReportKind::Next => {}
         }
         (node.streams, node.as_of) = (report.streams, now);
         let generation = node.generation;
@@ -88,15 +88,15 @@ impl State {
                 0 => node.users.remove(user),
                 streams => node.users.insert(user.clone(), Count { streams, generation }),
             };
-            self.crowd.change(user, before.map_or(0, |count| count.streams), *streams, now);
+            self.presence.change(user, before.map_or(0, |count| count.streams), *streams, now);
         }
         let counted = report.unique_users.filter(|_| node.is_current());
         if counted.is_some_and(|users| users != node.users.len() as u64) {
             warn!(node = %from, known = node.users.len(), ?counted, "users were miscounted; the node is asked");
             node.lose();
-            return Then::Ask;
+            return Action::Ask;
         }
-        if matches!(node.state, Sync::Sweeping(_)) { Then::Tidy } else { Then::Nothing }
+        if matches!(node.state, SyncState::Sweeping(_)) { Action::Tidy } else { Action::Nothing }
     }
 
     /// A node goes.
@@ -106,7 +106,7 @@ impl State {
         }
         if let Some(node) = self.nodes.remove(&id) {
             info!(node = %id, name = node.name.as_deref(), streams = node.streams, "a node is gone");
-            self.graves.push((node.users, 0));
+            self.departed.push((node.users, 0));
         }
     }
 
@@ -134,7 +134,7 @@ impl State {
                 debug!(node = %id, "reports were missed");
                 node.lose();
             }
-            if node.state == Sync::Lost {
+            if node.state == SyncState::Lost {
                 node.streams = summary.streams;
             }
         }
@@ -144,11 +144,11 @@ impl State {
     pub(crate) fn ask_now(&mut self, now: Instant) -> (Vec<NodeId>, bool) {
         let me = self.me;
         let waiting = |(id, node): &(&NodeId, &mut Node)| {
-            **id != me && matches!(node.state, Sync::Lost | Sync::Listing)
+            **id != me && matches!(node.state, SyncState::Lost | SyncState::Listing)
         };
         let (mut due, mut later) = (Vec::new(), false);
         for (id, node) in self.nodes.iter_mut().filter(waiting) {
-            let heard = if node.state == Sync::Listing { Some(node.as_of) } else { None };
+            let heard = if node.state == SyncState::Listing { Some(node.as_of) } else { None };
             let last = node.asked.max(heard);
             later = true;
             if last.is_none_or(|last| now.duration_since(last) >= ANSWER_WITHIN) {
@@ -161,13 +161,13 @@ impl State {
 
     /// Takes some users out that are no longer there; `false` when there are none.
     pub(crate) fn tidy(&mut self, now: Instant) -> bool {
-        if let Some((users, shard)) = self.graves.last_mut() {
+        if let Some((users, shard)) = self.departed.last_mut() {
             for (user, count) in users.extract(*shard, |_| true) {
-                self.crowd.change(&user, count.streams, 0, now);
+                self.presence.change(&user, count.streams, 0, now);
             }
             *shard += 1;
             if *shard == SHARDS {
-                self.graves.pop();
+                self.departed.pop();
             }
             return true;
         }
@@ -175,7 +175,7 @@ impl State {
             if let Some(shard) = node.sweep() {
                 let generation = node.generation;
                 for (user, count) in node.users.extract(shard, |count| count.generation != generation) {
-                    self.crowd.change(&user, count.streams, 0, now);
+                    self.presence.change(&user, count.streams, 0, now);
                 }
                 return true;
             }

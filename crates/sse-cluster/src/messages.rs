@@ -17,23 +17,23 @@ const VERSION: u8 = 2;
 ///
 /// As bytes: the mark, the version, and the rest in [postcard's form](https://postcard.jamesmunns.com/wire-format).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Message {
+pub(crate) struct Envelope {
     pub(crate) from: NodeId,
-    pub(crate) body: Body,
+    pub(crate) message: Message,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Body {
+pub(crate) enum Message {
     /// Who is connected to the node.
     Report(Report),
     /// These nodes are to say all that they know of themselves.
-    Ask { of: Vec<NodeId> },
+    ListRequest { of: Vec<NodeId> },
     /// A question for one node, or for all others.
-    Request { number: u64, to: Option<NodeId>, question: Question },
+    Request { number: u64, to: Option<NodeId>, request: Request },
     /// What a question was answered with.
-    Reply { to: NodeId, number: u64, answer: Answer },
+    Reply { to: NodeId, number: u64, response: Response },
     /// The node goes.
-    Bye,
+    Leaving,
 }
 
 /// Who is connected to a node. Reports are numbered without a hole, so that one that is lost is noticed.
@@ -61,7 +61,7 @@ pub(crate) enum Part {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Question {
+pub(crate) enum Request {
     Connections { user: Option<UserId>, topic: Option<Topic>, cursor: Option<u32>, limit: u32 },
     Connection(ClientId),
     Join { client: ClientId, topics: Vec<Topic> },
@@ -71,8 +71,16 @@ pub(crate) enum Question {
     Count(Target),
 }
 
+/// What another node wants to know.
+#[derive(Debug)]
+pub(crate) struct IncomingRequest {
+    pub(crate) from: NodeId,
+    pub(crate) number: u64,
+    pub(crate) request: Request,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Answer {
+pub(crate) enum Response {
     Connections {
         items: Vec<Connection>,
         next: Option<u32>,
@@ -110,7 +118,7 @@ pub(crate) enum WireError {
     Damaged,
 }
 
-/// Writes a [`Message`] or a [`Summary`].
+/// Writes an [`Envelope`] or a [`Summary`].
 pub(crate) fn write(thing: &impl Serialize) -> Bytes {
     let mut bytes = Vec::with_capacity(256);
     bytes.extend_from_slice(MAGIC);
@@ -135,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    fn messages() -> Vec<Message> {
+    fn messages() -> Vec<Envelope> {
         let manager = Manager::builder().build().unwrap();
         let stream = manager.connect(Handshake::new().user("ada").topic("news")).unwrap();
         let client = stream.client_id();
@@ -151,32 +159,32 @@ mod tests {
             users: vec![(user.clone(), u32::MAX)],
             away: vec![(user.clone().into(), 1), (LoginId::from_bytes([7; 16]).into(), 2)],
         };
-        let questions = [
-            Question::Connections { user: Some(user.clone()), topic: None, cursor: Some(1), limit: 2 },
-            Question::Connection(client),
-            Question::Join { client, topics: topics.clone() },
-            Question::Leave { client, topics },
-            Question::Renew {
+        let requests = [
+            Request::Connections { user: Some(user.clone()), topic: None, cursor: Some(1), limit: 2 },
+            Request::Connection(client),
+            Request::Join { client, topics: topics.clone() },
+            Request::Leave { client, topics },
+            Request::Renew {
                 client,
                 user: None,
                 expires_at: Some(1),
                 login: Some(LoginId::from_bytes([0; 16])),
             },
-            Question::Disconnect { target: Target::User(user.clone()), reason, away: Some((user.into(), 1)) },
-            Question::Count(Target::All),
+            Request::Disconnect { target: Target::User(user.clone()), reason, away: Some((user.into(), 1)) },
+            Request::Count(Target::All),
         ];
-        let answers = [
-            Answer::Connections { items: items.clone(), next: Some(7) },
-            Answer::Connection(items.into_iter().next().map(Box::new)),
-            Answer::Topics(None),
-            Answer::Renewed(Renewal::Expired),
-            Answer::Count(number),
+        let responses = [
+            Response::Connections { items: items.clone(), next: Some(7) },
+            Response::Connection(items.into_iter().next().map(Box::new)),
+            Response::Topics(None),
+            Response::Renewed(Renewal::Expired),
+            Response::Count(number),
         ];
-        let questions = questions.map(|question| Body::Request { number, to: Some(from), question });
-        let answers = answers.map(|answer| Body::Reply { to: from, number, answer });
-        let others = [Body::Report(report), Body::Ask { of: vec![from] }, Body::Bye];
-        let bodies = others.into_iter().chain(questions).chain(answers);
-        bodies.map(|body| Message { from, body }).collect()
+        let requests = requests.map(|request| Message::Request { number, to: Some(from), request });
+        let responses = responses.map(|response| Message::Reply { to: from, number, response });
+        let others = [Message::Report(report), Message::ListRequest { of: vec![from] }, Message::Leaving];
+        let messages = others.into_iter().chain(requests).chain(responses);
+        messages.map(|message| Envelope { from, message }).collect()
     }
 
     #[test]
@@ -188,17 +196,17 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_is_told_from_what_is_damaged() {
-        assert_eq!(read::<Message>(b"hello"), None);
-        assert_eq!(read::<Message>(b"ssec"), Some(Err(WireError::Version(None))));
-        assert_eq!(read::<Message>(b"ssec\x07rest"), Some(Err(WireError::Version(Some(7)))));
-        assert_eq!(read::<Message>(b"ssec\x02"), Some(Err(WireError::Damaged)));
+        assert_eq!(read::<Envelope>(b"hello"), None);
+        assert_eq!(read::<Envelope>(b"ssec"), Some(Err(WireError::Version(None))));
+        assert_eq!(read::<Envelope>(b"ssec\x07rest"), Some(Err(WireError::Version(Some(7)))));
+        assert_eq!(read::<Envelope>(b"ssec\x02"), Some(Err(WireError::Damaged)));
     }
 
     proptest! {
         #[test]
         fn nothing_that_is_read_panics(bytes in vec(any::<u8>(), 0..300)) {
             let ours = [MAGIC, &[VERSION], &bytes].concat();
-            prop_assert!(read::<Message>(&ours).is_some());
+            prop_assert!(read::<Envelope>(&ours).is_some());
             prop_assert!(read::<Summary>(&ours).is_some());
         }
 
@@ -208,7 +216,7 @@ mod tests {
             let mut bytes = write(which.get(&all)).to_vec();
             let at = at.index(bytes.len());
             bytes[at] = byte;
-            if let Some(Ok(Message { body: Body::Report(report), .. })) = read(&bytes) {
+            if let Some(Ok(Envelope { message: Message::Report(report), .. })) = read(&bytes) {
                 prop_assert!(report.users.len() <= bytes.len());
             }
         }

@@ -6,16 +6,16 @@ use tokio::time::Instant;
 
 use crate::{
     messages::{Part, Report, Summary},
-    sharded_map::{SHARDS, Sharded},
+    sharded_map::{SHARDS, ShardedMap},
 };
 
 /// What is known of one node.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) name: Option<Arc<str>>,
-    pub(crate) users: Sharded<Count>,
+    pub(crate) users: ShardedMap<Count>,
     pub(crate) streams: u64,
-    pub(crate) state: Sync,
+    pub(crate) state: SyncState,
     /// The number of the report that comes next.
     pub(crate) next: u64,
     pub(crate) generation: u32,
@@ -39,7 +39,7 @@ pub(crate) struct Count {
 
 /// How what is known stands to what is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sync {
+pub(crate) enum SyncState {
     /// Reports were missed: what is known may be of the past.
     Lost,
     /// The node lists all its users.
@@ -52,7 +52,7 @@ pub(crate) enum Sync {
 
 /// What a report is, to whom it reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ReportKind {
     /// One that was heard before.
     Old,
     /// Others before it were not heard.
@@ -65,9 +65,9 @@ impl Node {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             name: None,
-            users: Sharded::default(),
+            users: ShardedMap::default(),
             streams: 0,
-            state: Sync::Lost,
+            state: SyncState::Lost,
             next: 0,
             generation: 0,
             as_of: now,
@@ -78,46 +78,46 @@ impl Node {
     }
 
     pub(crate) fn is_current(&self) -> bool {
-        self.state == Sync::Current
+        self.state == SyncState::Current
     }
 
     /// Reports were missed.
     pub(crate) fn lose(&mut self) {
-        self.state = Sync::Lost;
+        self.state = SyncState::Lost;
         self.asked = None;
     }
 
     /// Finds out what a report is, and takes its number.
-    pub(crate) fn take(&mut self, report: &Report) -> Kind {
+    pub(crate) fn take(&mut self, report: &Report) -> ReportKind {
         let begins = matches!(report.part, Part::Page { first: true, .. });
-        if self.state == Sync::Lost && !begins {
-            return Kind::Early;
+        if self.state == SyncState::Lost && !begins {
+            return ReportKind::Early;
         }
-        if self.state != Sync::Lost && report.number < self.next {
-            return Kind::Old;
+        if self.state != SyncState::Lost && report.number < self.next {
+            return ReportKind::Old;
         }
-        let is_next = self.state != Sync::Lost && report.number == self.next;
+        let is_next = self.state != SyncState::Lost && report.number == self.next;
         if !is_next && !begins {
             self.lose();
-            return Kind::Early;
+            return ReportKind::Early;
         }
-        let is_known = is_next && matches!(self.state, Sync::Current | Sync::Sweeping(_));
+        let is_known = is_next && matches!(self.state, SyncState::Current | SyncState::Sweeping(_));
         if begins && !is_known {
-            self.state = Sync::Listing;
+            self.state = SyncState::Listing;
             self.generation = self.generation.wrapping_add(1);
         }
-        if self.state == Sync::Listing && matches!(report.part, Part::Page { last: true, .. }) {
-            self.state = Sync::Sweeping(0);
+        if self.state == SyncState::Listing && matches!(report.part, Part::Page { last: true, .. }) {
+            self.state = SyncState::Sweeping(0);
         }
         self.next = report.number.saturating_add(1);
-        Kind::Next
+        ReportKind::Next
     }
 
     /// Whether what the lease says means that reports were missed. One that is under way is waited for until the next look.
     pub(crate) fn compare(&mut self, summary: &Summary, now: Instant) -> bool {
         self.new_since = None;
         self.name = summary.name.as_deref().map(Into::into);
-        if self.state == Sync::Lost {
+        if self.state == SyncState::Lost {
             return false;
         }
         if summary.number < self.next {
@@ -132,8 +132,8 @@ impl Node {
 
     /// The next shard to be swept.
     pub(crate) fn sweep(&mut self) -> Option<usize> {
-        let Sync::Sweeping(shard) = self.state else { return None };
-        self.state = if shard + 1 < SHARDS { Sync::Sweeping(shard + 1) } else { Sync::Current };
+        let SyncState::Sweeping(shard) = self.state else { return None };
+        self.state = if shard + 1 < SHARDS { SyncState::Sweeping(shard + 1) } else { SyncState::Current };
         Some(shard)
     }
 }
@@ -152,7 +152,7 @@ mod tests {
 
     fn current() -> Node {
         let mut node = Node::new(Instant::now());
-        assert_eq!(node.take(&page(7, true, true)), Kind::Next);
+        assert_eq!(node.take(&page(7, true, true)), ReportKind::Next);
         while node.sweep().is_some() {}
         assert!(node.is_current());
         node
@@ -161,27 +161,27 @@ mod tests {
     #[test]
     fn changes_mean_nothing_before_a_list_and_a_hole_asks_for_one() {
         let mut node = Node::new(Instant::now());
-        assert_eq!(node.take(&report(1, Part::Changes)), Kind::Early);
+        assert_eq!(node.take(&report(1, Part::Changes)), ReportKind::Early);
         let mut node = current();
-        assert_eq!(node.take(&report(8, Part::Changes)), Kind::Next);
-        assert_eq!(node.take(&report(8, Part::Changes)), Kind::Old);
-        assert_eq!(node.take(&report(10, Part::Changes)), Kind::Early);
-        assert_eq!(node.state, Sync::Lost);
-        assert_eq!(node.take(&report(11, Part::Changes)), Kind::Early);
-        assert_eq!(node.take(&page(12, true, false)), Kind::Next);
-        assert_eq!(node.take(&report(13, Part::Changes)), Kind::Next);
-        assert_eq!(node.take(&page(15, false, true)), Kind::Early);
+        assert_eq!(node.take(&report(8, Part::Changes)), ReportKind::Next);
+        assert_eq!(node.take(&report(8, Part::Changes)), ReportKind::Old);
+        assert_eq!(node.take(&report(10, Part::Changes)), ReportKind::Early);
+        assert_eq!(node.state, SyncState::Lost);
+        assert_eq!(node.take(&report(11, Part::Changes)), ReportKind::Early);
+        assert_eq!(node.take(&page(12, true, false)), ReportKind::Next);
+        assert_eq!(node.take(&report(13, Part::Changes)), ReportKind::Next);
+        assert_eq!(node.take(&page(15, false, true)), ReportKind::Early);
     }
 
     #[test]
     fn a_list_for_others_changes_nothing_and_one_behind_a_hole_is_a_new_generation() {
         let mut node = current();
         let generation = node.generation;
-        assert_eq!(node.take(&page(8, true, false)), Kind::Next);
-        assert_eq!(node.take(&page(9, false, true)), Kind::Next);
+        assert_eq!(node.take(&page(8, true, false)), ReportKind::Next);
+        assert_eq!(node.take(&page(9, false, true)), ReportKind::Next);
         assert!(node.is_current() && node.generation == generation);
-        assert_eq!(node.take(&page(11, true, true)), Kind::Next);
-        assert_eq!((node.state, node.generation), (Sync::Sweeping(0), generation + 1));
+        assert_eq!(node.take(&page(11, true, true)), ReportKind::Next);
+        assert_eq!((node.state, node.generation), (SyncState::Sweeping(0), generation + 1));
     }
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
         let says = |number| Summary { name: None, number, streams: 0 };
         assert!(!node.compare(&says(7), now));
         assert!(!node.compare(&says(8), now), "it may be under way");
-        assert_eq!(node.take(&report(8, Part::Changes)), Kind::Next);
+        assert_eq!(node.take(&report(8, Part::Changes)), ReportKind::Next);
         assert!(!node.compare(&says(9), now));
         assert!(node.compare(&says(10), now));
     }

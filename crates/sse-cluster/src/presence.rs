@@ -9,16 +9,16 @@ use std::{
 use sse_core::UserId;
 use tokio::time::Instant;
 
-use crate::sharded_map::Sharded;
+use crate::sharded_map::ShardedMap;
 
 /// All users of all nodes.
 #[derive(Debug)]
-pub(crate) struct Crowd {
-    users: Sharded<Member>,
+pub(crate) struct Presence {
+    users: ShardedMap<Member>,
     /// Users with a stream.
     present: usize,
     /// There when somebody wants to hear who comes and goes.
-    gossip: Option<Gossip>,
+    events: Option<PresenceEvents>,
 }
 
 /// One user.
@@ -38,7 +38,7 @@ struct Member {
 
 /// Who is to be told of. Each user stands in either list at most once, however often it comes and goes.
 #[derive(Debug)]
-struct Gossip {
+struct PresenceEvents {
     grace: Duration,
     came: VecDeque<UserId>,
     timers: BinaryHeap<Reverse<(Instant, UserId)>>,
@@ -46,16 +46,17 @@ struct Gossip {
 
 /// What there is to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum News {
+pub(crate) enum PresenceEvent {
     Online(UserId),
     Offline(UserId),
 }
 
-impl Crowd {
+impl Presence {
     /// With a grace if somebody wants to hear who comes and goes.
     pub(crate) fn new(grace: Option<Duration>) -> Self {
-        let gossip = grace.map(|grace| Gossip { grace, came: VecDeque::new(), timers: BinaryHeap::new() });
-        Self { users: Sharded::default(), present: 0, gossip }
+        let events =
+            grace.map(|grace| PresenceEvents { grace, came: VecDeque::new(), timers: BinaryHeap::new() });
+        Self { users: ShardedMap::default(), present: 0, events }
     }
 
     /// Users with a stream.
@@ -89,9 +90,9 @@ impl Crowd {
             (false, true) => {
                 self.present += 1;
                 member.gone = None;
-                if let Some(gossip) = self.gossip.as_mut().filter(|_| !member.online && !member.waits) {
+                if let Some(events) = self.events.as_mut().filter(|_| !member.online && !member.waits) {
                     member.waits = true;
-                    gossip.came.push_back(user.clone());
+                    events.came.push_back(user.clone());
                 }
             }
             (true, false) => {
@@ -103,39 +104,39 @@ impl Crowd {
     }
 
     fn gone(&mut self, user: &UserId, now: Instant) {
-        let Some(gossip) = &mut self.gossip else {
+        let Some(events) = &mut self.events else {
             self.users.remove(user);
             return;
         };
         let Some(member) = self.users.get_mut(user) else { return };
         member.gone = Some(now);
         if !std::mem::replace(&mut member.timed, true) {
-            gossip.timers.push(Reverse((now + gossip.grace, user.clone())));
+            events.timers.push(Reverse((now + events.grace, user.clone())));
         }
     }
 
     /// The next to be told.
-    pub(crate) fn news(&mut self, now: Instant) -> Option<News> {
-        let gossip = self.gossip.as_mut()?;
-        if let Some(user) = gossip.came.pop_front() {
+    pub(crate) fn news(&mut self, now: Instant) -> Option<PresenceEvent> {
+        let events = self.events.as_mut()?;
+        if let Some(user) = events.came.pop_front() {
             if let Some(member) = self.users.get_mut(&user) {
                 (member.waits, member.online) = (false, true);
             }
-            return Some(News::Online(user));
+            return Some(PresenceEvent::Online(user));
         }
-        while gossip.timers.peek().is_some_and(|Reverse((due, _))| *due <= now) {
-            let Some(Reverse((_, user))) = gossip.timers.pop() else { break };
+        while events.timers.peek().is_some_and(|Reverse((due, _))| *due <= now) {
+            let Some(Reverse((_, user))) = events.timers.pop() else { break };
             let Some(member) = self.users.get_mut(&user) else { continue };
             member.timed = false;
-            match member.gone.map(|gone| gone + gossip.grace) {
+            match member.gone.map(|gone| gone + events.grace) {
                 None => {}
                 Some(due) if due > now => {
                     member.timed = true;
-                    gossip.timers.push(Reverse((due, user)));
+                    events.timers.push(Reverse((due, user)));
                 }
                 Some(_) => {
                     self.users.remove(&user);
-                    return Some(News::Offline(user));
+                    return Some(PresenceEvent::Offline(user));
                 }
             }
         }
@@ -144,7 +145,7 @@ impl Crowd {
 
     /// When there will be something to tell, if nothing happens before.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        self.gossip.as_ref()?.timers.peek().map(|Reverse((due, _))| *due)
+        self.events.as_ref()?.timers.peek().map(|Reverse((due, _))| *due)
     }
 }
 
@@ -154,47 +155,47 @@ mod tests {
 
     const GRACE: Duration = Duration::from_secs(10);
 
-    fn told(crowd: &mut Crowd, now: Instant) -> Vec<News> {
-        std::iter::from_fn(|| crowd.news(now)).collect()
+    fn told(presence: &mut Presence, now: Instant) -> Vec<PresenceEvent> {
+        std::iter::from_fn(|| presence.news(now)).collect()
     }
 
     #[test]
     fn streams_are_summed_and_those_who_left_are_forgotten() {
-        let (mut crowd, now, ada) = (Crowd::new(None), Instant::now(), "ada".parse().unwrap());
-        crowd.change(&ada, 0, 2, now);
-        crowd.change(&ada, 0, 1, now);
-        assert_eq!((crowd.streams(&ada), crowd.present()), (3, 1));
-        crowd.change(&ada, 2, 0, now);
-        crowd.change(&ada, 1, 0, now);
-        assert_eq!((crowd.streams(&ada), crowd.present(), crowd.users.len()), (0, 0, 0));
+        let (mut presence, now, ada) = (Presence::new(None), Instant::now(), "ada".parse().unwrap());
+        presence.change(&ada, 0, 2, now);
+        presence.change(&ada, 0, 1, now);
+        assert_eq!((presence.streams(&ada), presence.present()), (3, 1));
+        presence.change(&ada, 2, 0, now);
+        presence.change(&ada, 1, 0, now);
+        assert_eq!((presence.streams(&ada), presence.present(), presence.users.len()), (0, 0, 0));
     }
 
     #[test]
     fn whoever_comes_back_within_the_grace_was_never_gone() {
-        let (mut crowd, start, ada) = (Crowd::new(Some(GRACE)), Instant::now(), "ada".parse().unwrap());
-        crowd.change(&ada, 0, 1, start);
-        assert_eq!(told(&mut crowd, start), [News::Online(ada.clone())]);
-        crowd.change(&ada, 1, 0, start);
-        crowd.change(&ada, 0, 1, start + GRACE / 2);
-        assert_eq!(told(&mut crowd, start + GRACE), []);
+        let (mut presence, start, ada) = (Presence::new(Some(GRACE)), Instant::now(), "ada".parse().unwrap());
+        presence.change(&ada, 0, 1, start);
+        assert_eq!(told(&mut presence, start), [PresenceEvent::Online(ada.clone())]);
+        presence.change(&ada, 1, 0, start);
+        presence.change(&ada, 0, 1, start + GRACE / 2);
+        assert_eq!(told(&mut presence, start + GRACE), []);
         let gone = start + GRACE * 2;
-        crowd.change(&ada, 1, 0, gone);
-        assert_eq!(told(&mut crowd, gone + GRACE - Duration::from_millis(1)), []);
-        assert_eq!(told(&mut crowd, gone + GRACE), [News::Offline(ada)]);
-        assert_eq!((crowd.users.len(), crowd.next_due()), (0, None));
+        presence.change(&ada, 1, 0, gone);
+        assert_eq!(told(&mut presence, gone + GRACE - Duration::from_millis(1)), []);
+        assert_eq!(told(&mut presence, gone + GRACE), [PresenceEvent::Offline(ada)]);
+        assert_eq!((presence.users.len(), presence.next_due()), (0, None));
     }
 
     #[test]
     fn the_grace_begins_anew_with_each_leave_and_the_lists_do_not_grow() {
-        let (mut crowd, start, ada) = (Crowd::new(Some(GRACE)), Instant::now(), "ada".parse().unwrap());
+        let (mut presence, start, ada) = (Presence::new(Some(GRACE)), Instant::now(), "ada".parse().unwrap());
         let step = Duration::from_secs(1);
         for second in 0..15 {
-            crowd.change(&ada, 0, 1, start + step * second);
-            crowd.change(&ada, 1, 0, start + step * second);
+            presence.change(&ada, 0, 1, start + step * second);
+            presence.change(&ada, 1, 0, start + step * second);
         }
-        let gossip = crowd.gossip.as_ref().unwrap();
-        assert_eq!((gossip.came.len(), gossip.timers.len()), (1, 1));
-        assert_eq!(told(&mut crowd, start + step * 14), [News::Online(ada.clone())]);
-        assert_eq!(told(&mut crowd, start + step * 14 + GRACE), [News::Offline(ada)]);
+        let events = presence.events.as_ref().unwrap();
+        assert_eq!((events.came.len(), events.timers.len()), (1, 1));
+        assert_eq!(told(&mut presence, start + step * 14), [PresenceEvent::Online(ada.clone())]);
+        assert_eq!(told(&mut presence, start + step * 14 + GRACE), [PresenceEvent::Offline(ada)]);
     }
 }

@@ -4,7 +4,7 @@ use sse_core::Target;
 
 use crate::{
     cluster::Cluster,
-    messages::{Answer, Question},
+    messages::{Request, Response},
 };
 
 /// How many streams there are in a target, on all nodes.
@@ -38,24 +38,24 @@ impl Cluster {
                 Reach { streams: stats.connections, nodes, exact: false }
             }
             Target::User(user) => {
-                let state = self.shared.state.lock();
-                let streams = usize::try_from(state.crowd.streams(user)).unwrap_or(usize::MAX);
+                let state = self.shared.membership.lock();
+                let streams = usize::try_from(state.presence.streams(user)).unwrap_or(usize::MAX);
                 Reach { streams, nodes: state.nodes_of(user), exact: false }
             }
             Target::Client(_) if own > 0 => Reach { streams: own, nodes, exact: true },
             Target::Client(_) | Target::Topic(_) => {
                 let is_client = matches!(target, Target::Client(_));
-                let enough = |answer: &Answer| is_client && matches!(answer, Answer::Count(1..));
-                let answers = self.shared.ask_all(Question::Count(target.clone()), enough).await;
-                let counts = answers.given.values().filter_map(|answer| match answer {
-                    Answer::Count(count) => usize::try_from(*count).ok(),
+                let enough = |response: &Response| is_client && matches!(response, Response::Count(1..));
+                let responses = self.shared.ask_all(Request::Count(target.clone()), enough).await;
+                let counts = responses.given.values().filter_map(|response| match response {
+                    Response::Count(count) => usize::try_from(*count).ok(),
                     _ => None,
                 });
                 let counts: Vec<_> = counts.filter(|count| *count > 0).collect();
                 Reach {
                     streams: own + counts.iter().sum::<usize>(),
                     nodes: nodes + counts.len(),
-                    exact: answers.complete,
+                    exact: responses.complete,
                 }
             }
         }

@@ -10,8 +10,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use tracing::{debug, warn};
 
 use crate::{
-    messages::{self, Answer, Body, Question, Renewal},
-    node_id::NodeId,
+    messages::{self, IncomingRequest, Message, Renewal, Request, Response},
     shared::Shared,
 };
 
@@ -28,16 +27,8 @@ const BYTES: usize = 256 << 10;
 /// Limits how often a large description is logged: a client with long topics can cause it at every look.
 static LARGE: Throttle = Throttle::new(INTERVAL);
 
-/// What another node wants to know.
-#[derive(Debug)]
-pub(crate) struct Asked {
-    pub(crate) from: NodeId,
-    pub(crate) number: u64,
-    pub(crate) question: Question,
-}
-
 /// Answers questions of other nodes.
-pub(crate) async fn give(shared: Arc<Shared>, mut asked: mpsc::Receiver<Asked>) {
+pub(crate) async fn give(shared: Arc<Shared>, mut asked: mpsc::Receiver<IncomingRequest>) {
     let mut running = JoinSet::new();
     while let Some(asked) = asked.recv().await {
         while running.len() >= AT_ONCE {
@@ -48,46 +39,46 @@ pub(crate) async fn give(shared: Arc<Shared>, mut asked: mpsc::Receiver<Asked>) 
     }
 }
 
-async fn answer(shared: Arc<Shared>, Asked { from, number, question }: Asked) {
-    let answer = shared.answer(question).await;
-    if let Err(error) = shared.say(Body::Reply { to: from, number, answer }).await {
+async fn answer(shared: Arc<Shared>, IncomingRequest { from, number, request }: IncomingRequest) {
+    let response = shared.answer(request).await;
+    if let Err(error) = shared.say(Message::Reply { to: from, number, response }).await {
         debug!(node = %from, error = &error as &dyn Error, "a node cannot be answered");
     }
 }
 
 impl Shared {
     /// What this node answers.
-    pub(crate) async fn answer(&self, question: Question) -> Answer {
+    pub(crate) async fn answer(&self, request: Request) -> Response {
         let manager = &self.manager;
         let count = |topics: usize| Some(u32::try_from(topics).unwrap_or(u32::MAX));
-        match question {
-            Question::Connections { user, topic, cursor, limit } => {
+        match request {
+            Request::Connections { user, topic, cursor, limit } => {
                 let mut query = ConnectionQuery::first(0).after(cursor);
                 (query.user, query.topic) = (user, topic);
                 self.page(query, limit.clamp(1, STREAMS))
             }
-            Question::Connection(client) => Answer::Connection(manager.connection(client).map(Box::new)),
-            Question::Join { client, topics } => Answer::Topics(
+            Request::Connection(client) => Response::Connection(manager.connection(client).map(Box::new)),
+            Request::Join { client, topics } => Response::Topics(
                 manager
                     .connection(client)
                     .and_then(|_| count(topics.iter().filter(|topic| manager.join(client, topic)).count())),
             ),
-            Question::Leave { client, topics } => Answer::Topics(
+            Request::Leave { client, topics } => Response::Topics(
                 manager
                     .connection(client)
                     .and_then(|_| count(topics.iter().filter(|topic| manager.leave(client, topic)).count())),
             ),
-            Question::Renew { client, user, expires_at, login } => {
+            Request::Renew { client, user, expires_at, login } => {
                 let mut caller = Caller::anonymous();
                 (caller.user, caller.expires_at, caller.login) = (user, expires_at, login);
-                Answer::Renewed(match manager.renew(client, &caller) {
+                Response::Renewed(match manager.renew(client, &caller) {
                     Ok(()) => Renewal::Done,
                     Err(RenewError::OtherUser) => Renewal::OtherUser,
                     Err(RenewError::Expired) => Renewal::Expired,
                     Err(_) => Renewal::NotLive,
                 })
             }
-            Question::Disconnect { target, reason, away } => {
+            Request::Disconnect { target, reason, away } => {
                 let mut how = Disconnect::new();
                 if let Some(reason) = reason {
                     how = how.reason(reason);
@@ -97,25 +88,25 @@ impl Shared {
                     manager.keep_away(who, duration);
                     how = how.stay_away(duration);
                 }
-                Answer::Count(manager.disconnect(target, how).await as u64)
+                Response::Count(manager.disconnect(target, how).await as u64)
             }
-            Question::Count(target) => Answer::Count(manager.count(&target) as u64),
+            Request::Count(target) => Response::Count(manager.count(&target) as u64),
         }
     }
 
-    fn page(&self, mut query: ConnectionQuery, mut limit: u32) -> Answer {
+    fn page(&self, mut query: ConnectionQuery, mut limit: u32) -> Response {
         loop {
             query.limit = limit as usize;
             let page = self.manager.connections(&query);
-            let answer = Answer::Connections { items: page.items, next: page.next_cursor };
-            let size = messages::write(&answer).len();
+            let response = Response::Connections { items: page.items, next: page.next_cursor };
+            let size = messages::write(&response).len();
             if size <= BYTES || limit == 1 {
                 if size > BYTES
                     && let Some(left_out) = LARGE.admit("description")
                 {
                     warn!(size, left_out, "one stream's description is large; a backplane may not take it");
                 }
-                return answer;
+                return response;
             }
             limit /= 2;
         }

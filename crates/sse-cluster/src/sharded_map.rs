@@ -12,20 +12,20 @@ pub(crate) const SHARDS: usize = 256;
 
 /// Something for each of very many users.
 #[derive(Debug)]
-pub(crate) struct Sharded<V> {
+pub(crate) struct ShardedMap<V> {
     shards: Box<[HashMap<UserId, V>]>,
     hasher: RandomState,
     len: usize,
 }
 
-impl<V> Default for Sharded<V> {
+impl<V> Default for ShardedMap<V> {
     fn default() -> Self {
         let shards = (0..SHARDS).map(|_| HashMap::new()).collect();
         Self { shards, hasher: RandomState::new(), len: 0 }
     }
 }
 
-impl<V> Sharded<V> {
+impl<V> ShardedMap<V> {
     pub(crate) fn len(&self) -> usize {
         self.len
     }

@@ -19,12 +19,11 @@ use tracing::warn;
 
 use crate::{
     config::ClusterConfig,
-    membership::{State, Then},
-    messages::{self, Body, Message, Report},
+    membership::{Action, Membership},
+    messages::{self, Envelope, IncomingRequest, Message, Report},
     node_id::NodeId,
-    presence::News,
-    requests::Questions,
-    responder::Asked,
+    pending_requests::PendingRequests,
+    presence::PresenceEvent,
 };
 
 /// So many that are to be kept away may wait for the next report; beyond it all of them are listed anew.
@@ -36,10 +35,10 @@ pub(crate) struct Shared {
     pub(crate) config: ClusterConfig,
     pub(crate) me: NodeId,
     is_alone: bool,
-    pub(crate) state: Mutex<State>,
-    pub(crate) questions: Questions,
+    pub(crate) membership: Mutex<Membership>,
+    pub(crate) pending_requests: PendingRequests,
     /// Where questions of other nodes wait.
-    pub(crate) asked: mpsc::Sender<Asked>,
+    pub(crate) asked: mpsc::Sender<IncomingRequest>,
     /// Whether somebody wants all users of this node listed.
     pub(crate) list_wanted: AtomicBool,
     /// Who was sent away here, for the next report.
@@ -53,16 +52,16 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(manager: Manager, config: ClusterConfig, asked: mpsc::Sender<Asked>) -> Self {
+    pub(crate) fn new(manager: Manager, config: ClusterConfig, asked: mpsc::Sender<IncomingRequest>) -> Self {
         let me = NodeId::random();
         let grace = config.hooks.as_ref().map(|_| config.grace);
         Self {
-            state: Mutex::new(State::new(me, config.name.clone(), grace)),
+            membership: Mutex::new(Membership::new(me, config.name.clone(), grace)),
             manager,
             config,
             me,
             is_alone: false,
-            questions: Questions::default(),
+            pending_requests: PendingRequests::default(),
             asked,
             list_wanted: AtomicBool::new(false),
             away: Mutex::default(),
@@ -83,18 +82,18 @@ impl Shared {
     }
 
     /// Says something to all nodes.
-    pub(crate) async fn say(&self, body: Body) -> Result<(), BackplaneError> {
-        self.manager.signal(&messages::write(&Message { from: self.me, body })).await
+    pub(crate) async fn say(&self, message: Message) -> Result<(), BackplaneError> {
+        self.manager.signal(&messages::write(&Envelope { from: self.me, message })).await
     }
 
     /// Who is connected to a node.
     pub(crate) fn report(&self, from: NodeId, report: &Report) {
-        let then = self.state.lock().report(from, report, Instant::now());
-        match then {
-            Then::Nothing => {}
-            Then::Ask if from == self.me => self.list_wanted.store(true, Ordering::Relaxed),
-            Then::Ask => self.lost.notify_one(),
-            Then::Tidy => self.untidy.notify_one(),
+        let action = self.membership.lock().report(from, report, Instant::now());
+        match action {
+            Action::Nothing => {}
+            Action::Ask if from == self.me => self.list_wanted.store(true, Ordering::Relaxed),
+            Action::Ask => self.lost.notify_one(),
+            Action::Tidy => self.untidy.notify_one(),
         }
         self.moved.notify_one();
         if from != self.me {
@@ -105,18 +104,18 @@ impl Shared {
 
     /// A node goes.
     pub(crate) fn goes(&self, node: NodeId) {
-        self.state.lock().remove(node);
+        self.membership.lock().remove(node);
         self.untidy.notify_one();
     }
 
     /// Signals may have been missed.
     pub(crate) fn missed(&self) {
-        self.state.lock().missed();
+        self.membership.lock().missed();
         self.lost.notify_one();
     }
 
     /// Another node wants an answer.
-    pub(crate) fn asked(&self, asked: Asked) {
+    pub(crate) fn asked(&self, asked: IncomingRequest) {
         if let Err(mpsc::error::TrySendError::Full(asked)) = self.asked.try_send(asked) {
             warn!(node = %asked.from, "too many questions of other nodes wait: one is not answered");
         }
@@ -132,8 +131,8 @@ impl Shared {
         }
     }
 
-    pub(crate) fn next_news(&self) -> Option<News> {
-        self.state.lock().crowd.news(Instant::now())
+    pub(crate) fn next_news(&self) -> Option<PresenceEvent> {
+        self.membership.lock().presence.news(Instant::now())
     }
 }
 
@@ -148,9 +147,9 @@ pub(crate) async fn ask_lost(shared: Arc<Shared>) {
     const AGAIN: Duration = Duration::from_millis(300);
     const NEVER: Duration = Duration::from_secs(3600);
     loop {
-        let (due, later) = shared.state.lock().ask_now(Instant::now());
+        let (due, later) = shared.membership.lock().ask_now(Instant::now());
         for nodes in due.chunks(1024) {
-            if let Err(error) = shared.say(Body::Ask { of: nodes.to_vec() }).await {
+            if let Err(error) = shared.say(Message::ListRequest { of: nodes.to_vec() }).await {
                 tracing::debug!(error = &error as &dyn std::error::Error, "nodes cannot be asked");
             }
         }
@@ -162,7 +161,7 @@ pub(crate) async fn ask_lost(shared: Arc<Shared>) {
 /// Keeps the state in order: takes users out that are no longer there, in steps.
 pub(crate) async fn tidy(shared: Arc<Shared>) {
     // Not in the condition, where the lock would be held across the wait.
-    let step = || shared.state.lock().tidy(Instant::now());
+    let step = || shared.membership.lock().tidy(Instant::now());
     loop {
         while step() {
             tokio::task::yield_now().await;

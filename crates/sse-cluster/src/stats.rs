@@ -49,7 +49,7 @@ impl Cluster {
     #[must_use]
     pub fn stats(&self) -> ClusterStats {
         let own = self.manager().stats();
-        let state = self.shared.state.lock();
+        let state = self.shared.membership.lock();
         let is_alone = !self.has_others();
         let nodes = state.nodes().map(|(id, node)| {
             let stats = NodeStats::of(id, node);
@@ -63,7 +63,7 @@ impl Cluster {
         let knows_nodes = is_alone || state.knows_nodes(self.shared.config.term);
         ClusterStats {
             connections: nodes.iter().map(|node| node.connections).sum(),
-            unique_users: if is_alone { own.unique_users } else { state.crowd.present() },
+            unique_users: if is_alone { own.unique_users } else { state.presence.present() },
             age: nodes.iter().map(|node| node.age).max().unwrap_or_default(),
             complete: knows_nodes && nodes.iter().all(|node| node.complete),
             nodes,
@@ -79,7 +79,7 @@ impl Cluster {
         }
         let mut most = BinaryHeap::new();
         for shard in 0..SHARDS {
-            for (user, streams) in self.shared.state.lock().crowd.shard(shard) {
+            for (user, streams) in self.shared.membership.lock().presence.shard(shard) {
                 let is_among = most.len() < limit
                     || most.peek().is_some_and(|Reverse((least, _)): &Most| *least <= streams);
                 if is_among {

@@ -20,7 +20,7 @@ use crate::{
     directory::Directory,
     error::OpenError,
     log::{Log, PATIENCE, closed},
-    storage::{OpenMedium, open_file},
+    storage::{OpenStorage, open_file},
     tail::FileTail,
     writer,
 };
@@ -59,12 +59,12 @@ impl FileBackplane {
         task::spawn_blocking(open).await.map_err(|_| OpenError::Runtime)?
     }
 
-    fn open_with(dir: &Path, config: FileConfig, open_medium: OpenMedium) -> Result<Self, OpenError> {
+    fn open_with(dir: &Path, config: FileConfig, open_storage: OpenStorage) -> Result<Self, OpenError> {
         config.check()?;
         let directory = Directory::open(dir)?;
         let limit = ReadLimit { entries: config.pending_entries, bytes: config.pending_bytes };
         let (queue, entry_bytes) = (Arc::new(Queue::new(limit)), config.entry_bytes);
-        let (log, writer) = writer::open(directory, config, open_medium, Arc::clone(&queue))?;
+        let (log, writer) = writer::open(directory, config, open_storage, Arc::clone(&queue))?;
         writer.start().map_err(OpenError::io(dir))?;
         let beside = MemoryBackplane::new(Retention::default());
         Ok(Self(Arc::new(Shared { log, queue, entry_bytes, beside })))

@@ -8,7 +8,7 @@ use crate::{append_queue::Pending, error::blocked};
 
 /// Why a batch is not acknowledged; told to everybody in it.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum BatchError {
     /// It was not appended. Another try succeeds once the disk takes it.
     Blocked { reason: String, source: Arc<io::Error> },
     /// It was not appended, nor will be anything else until the log is opened again.
@@ -17,7 +17,7 @@ pub(crate) enum Failure {
     Unknown(Arc<io::Error>),
 }
 
-impl Failure {
+impl BatchError {
     /// A batch of which nothing is in the file.
     pub(crate) fn of_write(error: io::Error, file: &Path) -> Self {
         let reason = format!("{} ({}: {error}); {}", what(&error), file.display(), remedy(&error));
@@ -64,7 +64,7 @@ fn remedy(error: &io::Error) -> &'static str {
 }
 
 /// Tells everybody.
-pub(crate) fn fail(pending: Vec<Pending>, failure: &Failure) {
+pub(crate) fn fail(pending: Vec<Pending>, failure: &BatchError) {
     for pending in pending {
         pending.reply.send(Err(failure.to_error())).ok();
     }
@@ -79,7 +79,7 @@ mod tests {
         // ENOSPC, EDQUOT, EIO, EROFS, EMFILE, ENFILE, EACCES, EPERM, ENOENT, ENXIO, and what is not known.
         for code in [28, 122, 5, 30, 24, 23, 13, 1, 2, 6, 9999] {
             let error = io::Error::from_raw_os_error(code);
-            let error = Failure::of_write(error, Path::new("/log/1.log")).to_error();
+            let error = BatchError::of_write(error, Path::new("/log/1.log")).to_error();
             let BackplaneError::Blocked { reason, source: Some(_) } = &error else { panic!("{error:?}") };
             assert!(reason.contains("/log/1.log") && reason.contains("; "), "{reason}");
         }

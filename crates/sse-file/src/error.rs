@@ -1,6 +1,10 @@
 //! What can be wrong with a log on disk.
 
-use std::{error::Error, io, path::PathBuf};
+use std::{
+    error::Error,
+    io,
+    path::{Path, PathBuf},
+};
 
 use sse_core::BackplaneError;
 use thiserror::Error;
@@ -85,6 +89,10 @@ impl From<ReadError> for OpenError {
 }
 
 impl ReadError {
+    pub(crate) fn io(path: &Path) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Io { path: path.to_owned(), source }
+    }
+
     /// Whether it may be otherwise the next time: the system has no room for another open file, or the like.
     pub(crate) fn is_passing(&self) -> bool {
         /// A device that does not give what it was given.

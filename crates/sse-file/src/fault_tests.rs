@@ -21,7 +21,7 @@ use crate::{
     log::Log,
     page_builder::PageBuilder,
     segment::Reading,
-    storage::{Medium, open_file},
+    storage::{Storage, open_file},
     writer::{self, Writer},
 };
 
@@ -40,16 +40,16 @@ enum Fault {
 }
 
 #[derive(Debug)]
-struct Faulty(Box<dyn Medium>);
+struct Faulty(Box<dyn Storage>);
 
-fn open_faulty(path: &Path) -> io::Result<Box<dyn Medium>> {
+fn open_faulty(path: &Path) -> io::Result<Box<dyn Storage>> {
     match FAULT.get() {
         Some(Fault::Full(0)) => Err(ErrorKind::StorageFull.into()),
         _ => Ok(Box::new(Faulty(open_file(path)?))),
     }
 }
 
-impl Medium for Faulty {
+impl Storage for Faulty {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let room = match FAULT.get() {
             Some(Fault::Full(room)) => room,

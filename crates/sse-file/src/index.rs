@@ -1,6 +1,6 @@
 //! Where some entries of a segment begin.
 
-use crate::segment::HEADER_BYTES;
+use crate::segment_header::HEADER_BYTES;
 
 /// Where some entries begin, so that others are near.
 #[derive(Debug, Clone)]

@@ -128,7 +128,10 @@ mod tests {
     use tempfile::tempdir;
 
     use super::*;
-    use crate::segment::{Content, HEADER_BYTES, Header};
+    use crate::{
+        segment::Content,
+        segment_header::{HEADER_BYTES, Header},
+    };
 
     const SEAL: Seal = Seal(7);
     const WINDOW_MS: u64 = KEY_WINDOW.as_secs() * 1000;

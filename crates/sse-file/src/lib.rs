@@ -19,6 +19,7 @@ mod recovery;
 mod retention;
 mod runs;
 mod segment;
+mod segment_header;
 mod storage;
 mod tail;
 mod writer;

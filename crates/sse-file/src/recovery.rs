@@ -24,7 +24,8 @@ use crate::{
     metadata::{Left, META, Meta, boot},
     record::{Flaw, Record, Seal},
     runs::Runs,
-    segment::{Content, HEADER_BYTES, Header, Scan, Segment, scan},
+    segment::{Content, Scan, Segment, scan},
+    segment_header::{HEADER_BYTES, Header},
 };
 
 /// A log as it was found, or a new one.

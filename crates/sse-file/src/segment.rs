@@ -19,68 +19,14 @@ use crate::{
     page_builder::PageBuilder,
     record::{Flaw, HEAD_BYTES, MARKER, Record, Records, Seal, body_length},
     runs::Runs,
+    segment_header::{HEADER_BYTES, Header},
 };
 
 /// Records say with 32 bits how far a segment is synced.
 pub(crate) const MAX_SEGMENT_BYTES: u64 = 256 << 20;
 
-const HEADER: usize = 44;
-
-pub(crate) const HEADER_BYTES: u64 = HEADER as u64;
-
-const MAGIC: [u8; 8] = *b"SSEFILE1";
-
 /// What is read from a file at once.
 const READ_BYTES: usize = 64 << 10;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Header {
-    pub(crate) first: u64,
-    pub(crate) created_ms: u64,
-    pub(crate) previous_first: u64,
-    pub(crate) previous_bytes: u64,
-}
-
-impl Header {
-    pub(crate) fn to_bytes(self, seal: Seal) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
-        for number in [self.first, self.created_ms, self.previous_first, self.previous_bytes] {
-            bytes.extend_from_slice(&number.to_le_bytes());
-        }
-        let checksum = seal.checksum(&bytes);
-        bytes.extend_from_slice(&checksum.to_le_bytes());
-        bytes
-    }
-
-    fn parse(seal: Seal, bytes: &[u8; HEADER]) -> Option<Self> {
-        let (content, checksum) = bytes.split_last_chunk::<4>()?;
-        let is_ours = content.starts_with(&MAGIC) && *checksum == seal.checksum(content).to_le_bytes();
-        let mut numbers =
-            content[MAGIC.len()..].as_chunks::<8>().0.iter().map(|number| u64::from_le_bytes(*number));
-        let mut number = || numbers.next().filter(|_| is_ours);
-        let (first, created_ms) = (number()?, number()?);
-        Some(Self { first, created_ms, previous_first: number()?, previous_bytes: number()? })
-    }
-
-    /// What stands in a file, and how long that is.
-    pub(crate) fn read(path: &Path, seal: Seal) -> Result<(Self, u64), ReadError> {
-        let mut file = File::open(path).map_err(failed(path))?;
-        let metadata = file.metadata().map_err(failed(path))?;
-        if !metadata.is_file() {
-            return Err(failed(path)(io::Error::new(io::ErrorKind::IsADirectory, "not a file")));
-        }
-        let bytes = metadata.len();
-        let damaged = |what| Damage { file: path.to_owned(), offset: 0, what };
-        if bytes < HEADER_BYTES {
-            return Err(damaged("the header of a segment, which is cut").into());
-        }
-        let mut header = [0; HEADER];
-        file.read_exact(&mut header).map_err(failed(path))?;
-        let header = Self::parse(seal, &header)
-            .ok_or_else(|| damaged("the header of a segment, or it is another log's"))?;
-        Ok((header, bytes))
-    }
-}
 
 /// A segment of an open log.
 #[derive(Debug)]
@@ -201,10 +147,6 @@ fn records(path: &Path, seal: Seal, from: u64, end: u64) -> io::Result<Records<B
     Ok(Records::new(BufReader::with_capacity(READ_BYTES, file), seal, from, end))
 }
 
-fn failed(path: &Path) -> impl Fn(io::Error) -> ReadError {
-    move |source| ReadError::Io { path: path.to_owned(), source }
-}
-
 /// Where and how a segment is read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reading<'a> {
@@ -257,7 +199,7 @@ impl Segment {
         let last = reading.last;
         let nothing = |error: ReadError| Unreadable { up_to: last, error };
         let (from, end) = self.place(reading, after + 1).map_err(nothing)?;
-        let open = |from| records(&self.path, reading.seal, from, end).map_err(failed(&self.path));
+        let open = |from| records(&self.path, reading.seal, from, end).map_err(ReadError::io(&self.path));
         let mut records = open(from).map_err(nothing)?;
         let mut wanted = after + 1;
         let mut flaw: Option<ReadError> = None;
@@ -290,7 +232,7 @@ impl Segment {
             match find_record(&self.path, reading.seal, offset + 1, end) {
                 Ok(Some(next)) => records = open(next).map_err(nothing)?,
                 Ok(None) => return Err(nothing(error)),
-                Err(error) => return Err(nothing(failed(&self.path)(error))),
+                Err(error) => return Err(nothing(ReadError::io(&self.path)(error))),
             }
             flaw = Some(error);
         }
@@ -308,7 +250,7 @@ impl Segment {
         drop(content);
         let header = (self.first, self.created_ms);
         let scan = scan(&self.path, reading.seal, header, end, reading.step, |_| ());
-        let content = scan.map_err(failed(&self.path))?.content;
+        let content = scan.map_err(ReadError::io(&self.path))?.content;
         let from = content.index.as_ref().map_or(HEADER_BYTES, |index| index.at_or_before(sequence));
         self.content.lock().index = content.index;
         Ok((from, end))
@@ -316,30 +258,12 @@ impl Segment {
 
     fn flawed(&self, offset: u64, flaw: Flaw) -> ReadError {
         match flaw {
-            Flaw::Io(error) => failed(&self.path)(error),
+            Flaw::Io(error) => ReadError::io(&self.path)(error),
             flaw => self.damage(offset, flaw.what()),
         }
     }
 
     fn damage(&self, offset: u64, what: &'static str) -> ReadError {
         Damage { file: self.path.clone(), offset, what }.into()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_header_reads_as_it_is_written_and_no_flip_passes() {
-        let header = Header { first: 1, created_ms: u64::MAX, previous_first: 3, previous_bytes: 4 };
-        let bytes: [u8; HEADER] = header.to_bytes(Seal(5)).try_into().unwrap();
-        assert_eq!(Header::parse(Seal(5), &bytes), Some(header));
-        assert_eq!(Header::parse(Seal(6), &bytes), None, "another log's");
-        for bit in 0..bytes.len() * 8 {
-            let mut flipped = bytes;
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(Header::parse(Seal(5), &flipped), None, "bit {bit}");
-        }
     }
 }

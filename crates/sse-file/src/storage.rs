@@ -8,7 +8,7 @@ use std::{
 };
 
 /// A file that grows at its end. Tests have others, which fail.
-pub(crate) trait Medium: Debug + Send {
+pub(crate) trait Storage: Debug + Send {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 
     fn sync(&mut self) -> io::Result<()>;
@@ -21,15 +21,15 @@ pub(crate) trait Medium: Debug + Send {
 }
 
 /// Opens a segment's file for appending.
-pub(crate) type OpenMedium = fn(&Path) -> io::Result<Box<dyn Medium>>;
+pub(crate) type OpenStorage = fn(&Path) -> io::Result<Box<dyn Storage>>;
 
-pub(crate) fn open_file(path: &Path) -> io::Result<Box<dyn Medium>> {
+pub(crate) fn open_file(path: &Path) -> io::Result<Box<dyn Storage>> {
     let mut file = File::options().write(true).open(path)?;
     file.seek(SeekFrom::End(0))?;
     Ok(Box::new(file))
 }
 
-impl Medium for File {
+impl Storage for File {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.write_all(bytes)
     }

@@ -13,7 +13,7 @@ use tracing::{debug, error, warn};
 
 use crate::{
     append_queue::{Pending, Queue, Work},
-    batch_error::{Failure, fail},
+    batch_error::{BatchError, fail},
     config::{FileConfig, SyncPolicy},
     directory::Directory,
     end::EndMark,
@@ -24,8 +24,9 @@ use crate::{
     record::Record,
     recovery::{Recovered, empty, index_step, recover},
     retention::{LogSize, is_older, is_over},
-    segment::{HEADER_BYTES, Header, Segment},
-    storage::{Medium, OpenMedium},
+    segment::Segment,
+    segment_header::{HEADER_BYTES, Header},
+    storage::{OpenStorage, Storage},
 };
 
 /// Written and synced at once.
@@ -35,7 +36,7 @@ const BATCH: ReadLimit = ReadLimit { entries: 1024, bytes: 4 << 20 };
 #[derive(Debug)]
 pub(crate) struct Writer {
     config: FileConfig,
-    open_medium: OpenMedium,
+    open_storage: OpenStorage,
     /// Missing once the log is closed.
     directory: Option<Directory>,
     meta: Meta,
@@ -60,7 +61,7 @@ pub(crate) struct Writer {
 #[derive(Debug)]
 struct Active {
     segment: Arc<Segment>,
-    medium: Box<dyn Medium>,
+    storage: Box<dyn Storage>,
     entries: u64,
     bytes: u64,
     /// Up to where the disk has it.
@@ -75,10 +76,10 @@ struct Active {
 
 impl Active {
     /// With everything synced.
-    fn new(segment: Arc<Segment>, medium: Box<dyn Medium>, entries: u64, bytes: u64) -> Self {
+    fn new(segment: Arc<Segment>, storage: Box<dyn Storage>, entries: u64, bytes: u64) -> Self {
         Self {
             segment,
-            medium,
+            storage,
             entries,
             bytes,
             synced: bytes,
@@ -105,23 +106,23 @@ struct Batch {
 pub(crate) fn open(
     directory: Directory,
     config: FileConfig,
-    open_medium: OpenMedium,
+    open_storage: OpenStorage,
     queue: Arc<Queue>,
 ) -> Result<(Arc<Log>, Writer), OpenError> {
     let Recovered { directory, meta, end_mark, segments, keys, key_files } = recover(directory, &config)?;
     let segment = Arc::clone(segments.back().expect("a log has one segment at least"));
     let (entries, bytes, last_ms) = segment.size();
-    let medium = open_medium(&segment.path).map_err(OpenError::io(&segment.path))?;
+    let storage = open_storage(&segment.path).map_err(OpenError::io(&segment.path))?;
     let head = segment.first + entries - 1;
     let all_bytes = segments.iter().map(|segment| segment.size().1).sum();
     let recent_bytes = config.recent_bytes;
     let (step, runs) = (index_step(&config), meta.runs.clone());
     let log = Log::new(meta.epoch.clone(), meta.seal, runs, step, segments, head, recent_bytes);
     let log = Arc::new(log);
-    let active = Active::new(segment, medium, entries, bytes);
+    let active = Active::new(segment, storage, entries, bytes);
     let mut writer = Writer {
         config,
-        open_medium,
+        open_storage,
         directory: Some(directory),
         meta,
         end_mark,
@@ -210,11 +211,11 @@ impl Writer {
         }
     }
 
-    fn make_ready(&mut self) -> Result<(), Failure> {
+    fn make_ready(&mut self) -> Result<(), BatchError> {
         if let Some(reason) = &self.broken {
-            return Err(Failure::Refused { reason: reason.clone() });
+            return Err(BatchError::Refused { reason: reason.clone() });
         }
-        self.tidy().map_err(|error| Failure::of_write(error, &self.active.segment.path))?;
+        self.tidy().map_err(|error| BatchError::of_write(error, &self.active.segment.path))?;
         if self.is_full() { self.rotate() } else { Ok(()) }
     }
 
@@ -222,12 +223,12 @@ impl Writer {
     fn tidy(&mut self) -> io::Result<()> {
         let active = &mut self.active;
         if active.is_untidy {
-            active.medium.truncate(active.bytes)?;
+            active.storage.truncate(active.bytes)?;
             active.is_untidy = false;
         }
         if active.is_doubtful {
             // Nothing is left of what was not written, so what is left is on the disk if this succeeds.
-            active.medium.sync()?;
+            active.storage.sync()?;
             active.is_doubtful = false;
         }
         Ok(())
@@ -271,15 +272,15 @@ impl Writer {
         self.last_ms
     }
 
-    fn write(&mut self, batch: Batch) -> Result<(), Failure> {
+    fn write(&mut self, batch: Batch) -> Result<(), BatchError> {
         if batch.entries.is_empty() {
             return Ok(());
         }
-        if let Err(error) = self.active.medium.append(&batch.bytes) {
+        if let Err(error) = self.active.storage.append(&batch.bytes) {
             self.active.is_untidy = true;
             // If it cannot be taken away, it may be found there.
-            self.tidy().map_err(|error| Failure::Unknown(Arc::new(error)))?;
-            return Err(Failure::of_write(error, &self.active.segment.path));
+            self.tidy().map_err(|error| BatchError::Unknown(Arc::new(error)))?;
+            return Err(BatchError::of_write(error, &self.active.segment.path));
         }
         self.active.unsynced_since.get_or_insert_with(Instant::now);
         let end = self.active.bytes + batch.bytes.len() as u64;
@@ -288,7 +289,7 @@ impl Writer {
             self.sync(end)?;
             self.sync_time = start.elapsed();
         }
-        if self.active.medium.is_gone() {
+        if self.active.storage.is_gone() {
             return Err(self.give_up("its file was taken away"));
         }
         self.bytes += batch.bytes.len() as u64;
@@ -303,30 +304,30 @@ impl Writer {
         Ok(())
     }
 
-    fn sync(&mut self, end: u64) -> Result<(), Failure> {
-        if let Err(error) = self.active.medium.sync() {
+    fn sync(&mut self, end: u64) -> Result<(), BatchError> {
+        if let Err(error) = self.active.storage.sync() {
             if self.active.synced >= self.active.bytes {
                 // Nobody was told of what was not synced: it is taken away before anything follows.
                 (self.active.is_untidy, self.active.is_doubtful) = (true, true);
-                return Err(Failure::Unknown(Arc::new(error)));
+                return Err(BatchError::Unknown(Arc::new(error)));
             }
             // What the system has given up writing it may believe to be written from now on; nothing that follows can be trusted.
             self.give_up(&format!("the disk did not take what was written: {error}"));
-            return Err(Failure::Unknown(Arc::new(error)));
+            return Err(BatchError::Unknown(Arc::new(error)));
         }
         self.active.synced = end;
         self.active.unsynced_since = None;
         Ok(())
     }
 
-    fn give_up(&mut self, reason: &str) -> Failure {
+    fn give_up(&mut self, reason: &str) -> BatchError {
         error!(file = %self.active.segment.path.display(), reason, "an event log takes no more entries until it is opened again");
         self.broken = Some(format!("the event log takes no more entries until it is opened again: {reason}"));
-        Failure::Refused { reason: reason.to_owned() }
+        BatchError::Refused { reason: reason.to_owned() }
     }
 
     /// Goes on in a new segment.
-    fn rotate(&mut self) -> Result<(), Failure> {
+    fn rotate(&mut self) -> Result<(), BatchError> {
         self.sync(self.active.bytes)?;
         let header = Header {
             first: self.head + 1,
@@ -335,14 +336,15 @@ impl Writer {
             previous_bytes: self.active.bytes,
         };
         let created = self.create(header);
-        let (path, medium) = created.map_err(|error| Failure::of_write(error, &self.active.segment.path))?;
+        let (path, storage) =
+            created.map_err(|error| BatchError::of_write(error, &self.active.segment.path))?;
         // Before anything is in it, so that its loss is noticed.
         let noted = self.note_newest(header.first);
-        noted.map_err(|error| Failure::of_write(error, &self.active.segment.path))?;
+        noted.map_err(|error| BatchError::of_write(error, &self.active.segment.path))?;
         let segment = Arc::new(Segment::new(header, path, empty(header, &self.config)));
         self.log.begin(Arc::clone(&segment));
         self.bytes += HEADER_BYTES;
-        self.active = Active::new(segment, medium, 0, HEADER_BYTES);
+        self.active = Active::new(segment, storage, 0, HEADER_BYTES);
         Ok(())
     }
 
@@ -354,12 +356,12 @@ impl Writer {
         Ok(())
     }
 
-    fn create(&self, header: Header) -> io::Result<(PathBuf, Box<dyn Medium>)> {
+    fn create(&self, header: Header) -> io::Result<(PathBuf, Box<dyn Storage>)> {
         let directory = self.directory.as_ref().ok_or(io::ErrorKind::NotFound)?;
         let path = directory.segment(header.first);
         directory.write(&path, &header.to_bytes(self.log.seal))?;
-        let medium = (self.open_medium)(&path)?;
-        Ok((path, medium))
+        let storage = (self.open_storage)(&path)?;
+        Ok((path, storage))
     }
 
     /// When there is something to be done without an append.
@@ -436,7 +438,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.queue.close();
         while let Work::Append(pending) = self.queue.take(BATCH, Instant::now()) {
-            fail(pending, &Failure::Unknown(Arc::new(io::Error::other("the log is closed"))));
+            fail(pending, &BatchError::Unknown(Arc::new(io::Error::other("the log is closed"))));
         }
         // The lock goes first: who is told that the log is closed may open it.
         self.directory.take();

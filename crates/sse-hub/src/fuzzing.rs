@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use axum::Router;
-use sse_axum::Transports;
+use sse_axum::TransportStatsHandle;
 use sse_cluster::ClusterConfig;
 use sse_core::Manager;
 
@@ -24,8 +24,15 @@ pub fn routes(arguments: &[&str]) -> Result<(Router, Manager), String> {
     let (limits, transformer) = (settings.management, settings.transformer);
     let node = ClusterConfig::new();
     let doors = Doors::new(settings.configured, settings.origins);
-    let (cluster, router) =
-        server::app(builder, node, limits, transformer, doors, settings.hosts, &Transports::default())
-            .map_err(|error| format!("{error:?}"))?;
+    let (cluster, router) = server::app(
+        builder,
+        node,
+        limits,
+        transformer,
+        doors,
+        settings.hosts,
+        &TransportStatsHandle::default(),
+    )
+    .map_err(|error| format!("{error:?}"))?;
     Ok((router, cluster.manager().clone()))
 }

@@ -21,7 +21,7 @@ use std::{
 
 use axum::Router;
 use sse_auth::Origins;
-use sse_axum::Transports;
+use sse_axum::TransportStatsHandle;
 use sse_cluster::{Cluster, ClusterConfig};
 use sse_core::{Builder, Drain, Manager, Open};
 use sse_trpc::{Limits, Management, Transformer};
@@ -69,7 +69,7 @@ pub(crate) async fn serve(mut settings: Settings, max_connections: usize) -> Res
     };
     let builder = Manager::builder().config(streams);
     let builder = log.iter().filter_map(Opened::log).fold(builder, Builder::backplane);
-    let transports = Transports::default();
+    let transports = TransportStatsHandle::default();
     let proxies = settings.configured.as_ref().map(|configured| configured.proxies.clone());
     let proxies = proxies.unwrap_or_default();
     let node = settings.backplane.and_then(|backplane| backplane.node).or_else(|| address(&listener));
@@ -126,7 +126,7 @@ pub(crate) fn app(
     transformer: Transformer,
     doors: Doors,
     hosts: Hosts,
-    transports: &Transports,
+    transports: &TransportStatsHandle,
 ) -> Result<(Cluster, Router), Error> {
     let builder = match &doors {
         Doors::Configured(configured) => builder.access(configured.access.clone()),

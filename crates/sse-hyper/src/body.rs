@@ -12,7 +12,7 @@ use futures_core::Stream;
 use http_body::{Body, Frame, SizeHint};
 use sse_core::Session;
 
-use crate::handoff::stream_marker::Slot;
+use crate::handoff::stream_marker::SessionSlot;
 
 /// The body of an answer: a live stream, or the few bytes of a refusal.
 ///
@@ -25,7 +25,7 @@ pub struct SseBody(Mutex<Option<Box<Content>>>);
 #[derive(Debug)]
 enum Content {
     /// Nobody has polled it, so a server may take the stream out of it.
-    Waiting(Slot),
+    Waiting(SessionSlot),
     Stream(Session),
     Whole(Bytes),
     /// In answer to a HEAD: what a stream would have been, so nothing is said of a length (RFC 9110, section 8.6).
@@ -33,7 +33,7 @@ enum Content {
 }
 
 impl SseBody {
-    pub(crate) fn stream(slot: Slot) -> Self {
+    pub(crate) fn stream(slot: SessionSlot) -> Self {
         Self::of(Content::Waiting(slot))
     }
 

@@ -18,10 +18,10 @@ use crate::{
     body::SseBody,
     handoff::{
         fallback::Fallback,
-        lazy_reactor::Reception,
-        stream_marker::{Slot, StreamMark},
+        lazy_reactor::LazyReactor,
+        stream_marker::{SessionSlot, StreamMarker},
     },
-    serve::shutdown::PhaseListener,
+    serve::phase_listener::PhaseListener,
 };
 
 /// In a response's extensions: its stream is served as the body that it is, by hyper, also where a reactor could serve it.
@@ -34,9 +34,9 @@ use crate::{
 pub struct KeepBody;
 
 /// An answer with a stream that a reactor is to give.
-pub(crate) struct Handover<B> {
+pub(crate) struct ParkedResponse<B> {
     response: Response<B>,
-    slot: Slot,
+    slot: SessionSlot,
     framing: Framing,
     reactor: Reactor,
 }
@@ -53,8 +53,8 @@ pub(crate) fn framing_for(request: &Request<Incoming>) -> Result<Framing, Fallba
 /// Why a response with a stream is hyper's; the reactor otherwise.
 pub(crate) fn reactor_for<B: Body>(
     response: &Response<B>,
-    mark: &StreamMark,
-    reception: &Reception,
+    mark: &StreamMarker,
+    lazy_reactor: &LazyReactor,
 ) -> Result<Reactor, Fallback> {
     if response.extensions().get::<KeepBody>().is_some() {
         return Err(Fallback::OptedOut);
@@ -66,14 +66,14 @@ pub(crate) fn reactor_for<B: Body>(
         return Err(Fallback::Polled);
     }
     if response.body().size_hint().upper() != Some(mark.0.bound()) {
-        reception.warn_of_wrapped();
+        lazy_reactor.warn_of_wrapped();
         return Err(Fallback::Wrapped);
     }
-    reception.reactor()
+    lazy_reactor.reactor()
 }
 
-impl<B: Body + Send + 'static> Handover<B> {
-    pub(crate) fn new(response: Response<B>, mark: StreamMark, framing: Framing, reactor: Reactor) -> Self {
+impl<B: Body + Send + 'static> ParkedResponse<B> {
+    pub(crate) fn new(response: Response<B>, mark: StreamMarker, framing: Framing, reactor: Reactor) -> Self {
         Self { response, slot: mark.0, framing, reactor }
     }
 

@@ -9,6 +9,7 @@ mod handoff;
 mod response;
 mod serve;
 mod stats;
+mod transport_stats;
 
 #[cfg(feature = "access")]
 pub use authenticate::{admit, view};
@@ -21,6 +22,7 @@ pub use response::{refusal, response};
 pub use serve::{Serve, serve};
 pub use sse_reactor::ReactorStats;
 pub use sse_socket::SocketOptions;
-pub use stats::{TransportStats, Transports};
+pub use stats::TransportStatsHandle;
 #[cfg(feature = "tls")]
 pub use tokio_rustls::rustls;
+pub use transport_stats::TransportStats;

@@ -6,7 +6,7 @@ use sse_core::{Refused, STREAM_HEADERS, Session};
 
 use crate::{
     body::SseBody,
-    handoff::stream_marker::{Slot, StreamMark},
+    handoff::stream_marker::{SessionSlot, StreamMarker},
 };
 
 /// The answer that carries a stream: 200 with [`STREAM_HEADERS`].
@@ -15,10 +15,10 @@ use crate::{
 /// blocked connection is not broken off when its stream ends, and the stream stays with hyper. A middleware that drops the body ends the stream.
 #[must_use]
 pub fn response(session: Session) -> Response<SseBody> {
-    let slot = Slot::new(session);
+    let slot = SessionSlot::new(session);
     let mut response = Response::new(SseBody::stream(slot.clone()));
     *response.headers_mut() = stream_headers();
-    response.extensions_mut().insert(StreamMark(slot));
+    response.extensions_mut().insert(StreamMarker(slot));
     response
 }
 

@@ -2,8 +2,8 @@
 
 pub(crate) mod accept;
 pub(crate) mod accept_errors;
+pub(crate) mod acceptor;
 pub(crate) mod client_socket;
-#[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "parts of it are for HTTP/2"))]
 pub(crate) mod conn_state;
 pub(crate) mod connections;
 #[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "parts of it are for HTTP/2"))]
@@ -14,8 +14,10 @@ pub(crate) mod http1;
 #[cfg(feature = "http2")]
 pub(crate) mod http2;
 pub(crate) mod log_limit;
+pub(crate) mod phase_listener;
 pub(crate) mod protocol;
 pub(crate) mod rewind;
+pub(crate) mod run;
 pub(crate) mod service;
 pub(crate) mod shutdown;
 pub(crate) mod streamless;
@@ -25,45 +27,25 @@ pub(crate) mod tls;
 pub(crate) mod watchdog;
 
 use std::{
-    convert::Infallible,
     fmt,
-    future::{Future, IntoFuture, pending},
-    io,
+    future::{Future, pending},
     net::IpAddr,
-    net::SocketAddr,
     num::NonZeroUsize,
-    panic::resume_unwind,
     pin::Pin,
     sync::Arc,
     time::Duration,
 };
 
-use http::{Request, Response};
-use http_body::Body;
-use hyper::body::Incoming;
 use sse_core::{Drain, Manager};
 use sse_socket::SocketOptions;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::oneshot,
-    task::{JoinSet, yield_now},
-    time::{Instant, sleep, timeout, timeout_at},
-};
+use tokio::net::TcpListener;
 #[cfg(feature = "tls")]
 use tokio_rustls::rustls::ServerConfig;
-use tower_service::Service;
-use tracing::{info, warn};
 
 use crate::{
-    handoff::lazy_reactor::Reception,
-    serve::{
-        accept::{Arrival, BoxError, Terms},
-        accept_errors::{AcceptErrors, Cause},
-        connections::Bounds,
-        shutdown::{Phase, Shutdown},
-        watchdog::Timeouts,
-    },
-    stats::Transports,
+    handoff::lazy_reactor::LazyReactor,
+    serve::{connections::Bounds, watchdog::Timeouts},
+    stats::TransportStatsHandle,
 };
 
 /// Default timeout for a request head.
@@ -77,9 +59,6 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Minimum of the default maximum number of connections without a stream.
 const STREAMLESS: usize = 4096;
-
-/// Pause after an accept that failed for a shortage.
-const SHORTAGE: Duration = Duration::from_millis(100);
 
 /// In place of times beyond what the clock can hold.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -103,7 +82,7 @@ pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
         max_streamless: None,
         max_streamless_per_address: None,
         is_proxy: None,
-        reception: Reception::default(),
+        lazy_reactor: LazyReactor::default(),
         #[cfg(feature = "tls")]
         tls: None,
         signal: Box::pin(pending()),
@@ -147,7 +126,7 @@ pub struct Serve<S> {
     max_streamless: Option<usize>,
     max_streamless_per_address: Option<usize>,
     is_proxy: Option<Arc<dyn Fn(IpAddr) -> bool + Send + Sync>>,
-    reception: Reception,
+    lazy_reactor: LazyReactor,
     #[cfg(feature = "tls")]
     tls: Option<tokio_rustls::TlsAcceptor>,
     signal: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -230,19 +209,19 @@ impl<S> Serve<S> {
 
     /// Streams stay with hyper, as the bodies that they are.
     pub fn without_reactor(self) -> Self {
-        self.reception.switch_off();
+        self.lazy_reactor.switch_off();
         self
     }
 
     /// How many threads serve streams that left hyper; by default as many as there are processors for this process.
     pub fn reactor_threads(self, threads: NonZeroUsize) -> Self {
-        self.reception.configure(|reactor| reactor.threads(threads));
+        self.lazy_reactor.configure(|reactor| reactor.threads(threads));
         self
     }
 
     /// Lets it be read there how streams are served, for metrics.
-    pub fn transports(self, transports: &Transports) -> Self {
-        transports.watch(&self.reception);
+    pub fn transports(self, transports: &TransportStatsHandle) -> Self {
+        transports.watch(&self.lazy_reactor);
         self
     }
 
@@ -312,243 +291,6 @@ impl<S> Serve<S> {
         let streamless = self.max_streamless.unwrap_or(streams.saturating_mul(2).max(STREAMLESS)).max(1);
         let per_address = self.max_streamless_per_address.unwrap_or(streamless / 2).max(1);
         Bounds { streamless, streamless_per_address: per_address, is_proxy: self.is_proxy.clone() }
-    }
-}
-
-impl<S, B> Serve<S>
-where
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
-    async fn run(self) -> io::Result<()> {
-        let shutdown = Shutdown::new(self.timeouts(), self.bounds());
-        let late = Arc::new(Shutdown::new(self.timeouts(), self.bounds()));
-        let options = self.options();
-        self.reception.configure(|reactor| reactor.linger(self.linger()).departed(shutdown.departed()));
-        let terms = Terms {
-            #[cfg(feature = "http2")]
-            ping_timeout: self.connection_timeout().unwrap_or(CONNECTION_TIMEOUT) / 2,
-            #[cfg(feature = "tls")]
-            tls: self.tls.clone(),
-            reception: self.reception.clone(),
-        };
-        let Self {
-            listener,
-            service,
-            managers,
-            drain,
-            header_timeout,
-            max_connections,
-            reception,
-            mut signal,
-            ..
-        } = self;
-        if let Err(error) = options.set(&listener) {
-            // Then they are set on each client's socket.
-            tracing::debug!(%error, "socket options of the listener");
-        }
-        let shutdown = Arc::new(shutdown);
-        let door = Door {
-            listener,
-            service,
-            options,
-            terms,
-            header_timeout,
-            max_connections,
-            shutdown: Arc::clone(&shutdown),
-            earlier: None,
-            waiting: None,
-        };
-        // Before anybody is accepted: whoever connects meanwhile waits.
-        tokio::select! {
-            biased;
-            () = &mut signal => {
-                drop(door);
-                stop(&shutdown, &managers, drain.delay(Duration::ZERO), &reception).await;
-                return Ok(());
-            }
-            () = started(&managers) => {}
-        }
-        // A task of its own, which is where the connections are: on the thread that waits for this server each would have to be brought to another.
-        let mut accepting = JoinSet::new();
-        let (close, closed) = oneshot::channel::<()>();
-        accepting.spawn(door.open_until(closed));
-        let ends = async {
-            signal.await;
-            announce(&managers, &drain).await;
-        };
-        tokio::select! {
-            biased;
-            () = ends => {}
-            Some(Err(error)) = accepting.join_next() => {
-                if let Ok(panic) = error.try_into_panic() {
-                    resume_unwind(panic);
-                }
-            }
-        }
-        // The drain waits for the connections that there are now, and not for those that come.
-        drop(close);
-        let mut late_comers = JoinSet::new();
-        let deadline = Instant::now() + drain.deadline().min(FOREVER);
-        if let Some(Ok(door)) = accepting.join_next().await {
-            let mut door = door.for_late(&late);
-            late_comers.spawn(async move { door.open().await });
-        }
-        stop(&shutdown, &managers, drain.delay(Duration::ZERO), &reception).await;
-        late_comers.shutdown().await;
-        late.enter(Phase::Draining);
-        if timeout_at(deadline, late.all_closed()).await.is_err() {
-            late.enter(Phase::Aborting);
-            late.all_closed().await;
-        }
-        Ok(())
-    }
-}
-
-/// Waits until the managers can accept streams, for as long as they ask for.
-async fn started(managers: &[Manager]) {
-    let starting: JoinSet<bool> =
-        managers.iter().cloned().map(|manager| async move { manager.started().await }).collect();
-    starting.join_all().await;
-}
-
-/// Announces the shutdown to readiness checks, and gives load balancers the time to react.
-async fn announce(managers: &[Manager], drain: &Drain) {
-    managers.iter().for_each(Manager::announce_shutdown);
-    let delay = drain.delay_before().min(FOREVER);
-    if !delay.is_zero() {
-        info!(?delay, "shutdown announced");
-        sleep(delay).await;
-    }
-}
-
-/// Where clients come in.
-struct Door<S> {
-    listener: TcpListener,
-    service: S,
-    options: SocketOptions,
-    terms: Terms,
-    header_timeout: Duration,
-    max_connections: usize,
-    shutdown: Arc<Shutdown>,
-    /// The connections of before the drain, which count towards the maximum as long as they last.
-    earlier: Option<Arc<Shutdown>>,
-    /// A client that was accepted and waits for room.
-    waiting: Option<(TcpStream, SocketAddr)>,
-}
-
-impl<S, B> Door<S>
-where
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
-    /// Returns a door for clients that connect during the drain. They have what is left of the limit.
-    fn for_late(mut self, shutdown: &Arc<Shutdown>) -> Self {
-        // The reactor reports departures to the `Shutdown` of the earlier connections.
-        self.terms.reception = Reception::default();
-        self.terms.reception.switch_off();
-        self.earlier = Some(std::mem::replace(&mut self.shutdown, Arc::clone(shutdown)));
-        self
-    }
-
-    /// Lets clients in until the sender is dropped; returns the door.
-    async fn open_until(mut self, closed: oneshot::Receiver<()>) -> Self {
-        tokio::select! {
-            never = self.open() => match never {},
-            _ = closed => self,
-        }
-    }
-
-    /// Lets clients in, as long as it is polled.
-    async fn open(&mut self) -> Infallible {
-        let mut errors = AcceptErrors::default();
-        loop {
-            let accepted = match self.waiting.take() {
-                Some(accepted) => Ok(accepted),
-                None => self.listener.accept().await,
-            };
-            match accepted {
-                Ok((socket, peer)) => {
-                    errors.end();
-                    // Kept in the door: whoever waits when the drain begins is served by the door for late clients.
-                    self.waiting = Some((socket, peer));
-                    let earlier = self.earlier.as_ref().map_or(0, |earlier| earlier.connections());
-                    self.shutdown.make_room(self.max_connections.saturating_sub(earlier).max(1)).await;
-                    if self.shutdown.is_full_for(peer.ip()) {
-                        // Connections that were let in read their requests before another one is closed for a newcomer.
-                        yield_now().await;
-                    }
-                    let Some((socket, peer)) = self.waiting.take() else { continue };
-                    if let Err(error) = self.options.ensure(&socket) {
-                        // The client is gone already, or the system lacks an option; the stream's own timeouts hold.
-                        tracing::debug!(%peer, %error, "socket options");
-                    }
-                    let listener = self.shutdown.listener(peer.ip());
-                    let deadline = Instant::now() + self.header_timeout;
-                    let arrival = Arrival { socket, peer, listener, deadline };
-                    tokio::spawn(arrival.served(self.service.clone(), self.terms.clone()));
-                }
-                Err(error) => after(&self.shutdown, errors.note(&error)).await,
-            }
-        }
-    }
-}
-
-/// After a shortage there may be room again soon. If it lasts, a connection without a stream is closed for a newcomer.
-async fn after(shutdown: &Shutdown, cause: Cause) {
-    match cause {
-        Cause::Client => {}
-        Cause::Shortage => sleep(SHORTAGE).await,
-        Cause::LastingShortage => {
-            shutdown.evict();
-            let _ = timeout(SHORTAGE, shutdown.room()).await;
-        }
-    }
-}
-
-async fn stop(shutdown: &Shutdown, managers: &[Manager], drain: Drain, reception: &Reception) {
-    let deadline = Instant::now() + drain.deadline().min(FOREVER);
-    info!(connections = shutdown.connections(), "shutting down");
-    shutdown.enter(Phase::Draining);
-    let drained = managers.iter().map(|manager| {
-        let (manager, drain) = (manager.clone(), drain.clone());
-        tokio::spawn(async move { manager.shutdown(drain).await })
-    });
-    for task in drained.collect::<Vec<_>>() {
-        if let Err(error) = task.await {
-            warn!(%error, "a manager did not shut down");
-        }
-    }
-    if timeout_at(deadline, shutdown.all_closed()).await.is_err() {
-        warn!(connections = shutdown.connections(), "breaking off connections at the deadline");
-        shutdown.enter(Phase::Aborting);
-        reception.abort();
-        shutdown.all_closed().await;
-    }
-}
-
-impl<S, B> IntoFuture for Serve<S>
-where
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
-    type Output = io::Result<()>;
-    type IntoFuture = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
     }
 }
 

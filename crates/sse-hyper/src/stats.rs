@@ -1,28 +1,26 @@
-//! Numbers about how streams are served.
+//! Reading how the streams of servers are served.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sse_reactor::ReactorStats;
-
-use crate::handoff::{fallback::Fallbacks, lazy_reactor::Reception};
+use crate::{handoff::lazy_reactor::LazyReactor, transport_stats::TransportStats};
 
 /// Lets somebody read how streams are served: a route of the app for metrics, say. A cheap clone.
 ///
 /// Given to [`Serve::transports`](crate::Serve::transports), of one server or several, whose numbers are added up.
 #[derive(Debug, Clone, Default)]
-pub struct Transports(Arc<Mutex<Vec<Reception>>>);
+pub struct TransportStatsHandle(Arc<Mutex<Vec<LazyReactor>>>);
 
-impl Transports {
-    pub(crate) fn watch(&self, reception: &Reception) {
-        self.receptions(|receptions| receptions.push(reception.clone()));
+impl TransportStatsHandle {
+    pub(crate) fn watch(&self, lazy_reactor: &LazyReactor) {
+        self.lazy_reactors(|lazy_reactors| lazy_reactors.push(lazy_reactor.clone()));
     }
 
     /// The numbers of now; cheap to read, also when the servers are over.
     #[must_use]
     pub fn stats(&self) -> TransportStats {
         let mut sum = TransportStats::default();
-        self.receptions(|receptions| {
-            for stats in receptions.iter().map(Reception::stats) {
+        self.lazy_reactors(|lazy_reactors| {
+            for stats in lazy_reactors.iter().map(LazyReactor::stats) {
                 sum.reactor += stats.reactor;
                 sum.bodies += stats.bodies;
             }
@@ -30,18 +28,7 @@ impl Transports {
         sum
     }
 
-    fn receptions(&self, act: impl FnOnce(&mut Vec<Reception>)) {
+    fn lazy_reactors(&self, act: impl FnOnce(&mut Vec<LazyReactor>)) {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
-}
-
-/// How streams are served.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TransportStats {
-    /// Streams on bare sockets. All zero before the first.
-    pub reactor: ReactorStats,
-    /// Counter: streams that were served as bodies, by the reason why. How many there are now is what the
-    /// managers count (`total_connections` and `ending`) without `reactor.streams`.
-    pub bodies: Fallbacks,
 }

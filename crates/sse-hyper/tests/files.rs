@@ -8,7 +8,7 @@ use http::Request;
 use hyper::body::Incoming;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sse_core::{Event, Manager};
-use sse_hyper::{Fallback, Transports};
+use sse_hyper::{Fallback, TransportStatsHandle};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream},
@@ -44,7 +44,7 @@ async fn read_until(client: &mut TcpStream, needle: &str) {
 #[tokio::test]
 async fn streams_go_on_and_newcomers_wait_while_there_are_no_files() {
     let manager = Manager::builder().build().unwrap();
-    let transports = Transports::default();
+    let transports = TransportStatsHandle::default();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let streams = manager.clone();

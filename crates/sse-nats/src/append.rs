@@ -1,62 +1,20 @@
 //! Appending.
 
-use std::sync::Arc;
+pub(crate) mod limits;
 
-use parking_lot::Mutex;
-use sse_core::{Appended, BackplaneError, Cursor, EntryKey, NewEntry, RecentKeys};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use sse_core::{Appended, BackplaneError, Cursor, NewEntry};
 
 use crate::{
-    config::NatsConfig,
     epochs::Current,
     error::unavailable,
-    fingerprint::{Fingerprint, HEADER_BYTES, Marker},
+    fingerprint::{Fingerprint, HEADER_BYTES},
     jetstream::{Ack, ApiError, read_ack},
-    request_reply::Unanswered,
+    request_reply::RequestError,
     shared::{CALL, Shared},
 };
 
-/// Marks entries, and bounds how many are under way.
-#[derive(Debug)]
-pub(crate) struct Appends {
-    marker: Marker,
-    count: Semaphore,
-    kibibytes: Semaphore,
-    /// Keys that this node has sent lately. The server remembers keys without a bound.
-    keys: Mutex<RecentKeys<()>>,
-}
-
-/// Bytes that may be under way.
-const KIBIBYTES: usize = 64 << 10;
-
 /// Attempts, of which each but the first follows one that found nobody listening in its epoch.
 const TRIES: usize = 3;
-
-impl Appends {
-    pub(crate) fn new(config: &NatsConfig) -> Self {
-        let (count, kibibytes) = (Semaphore::new(config.appends_under_way), Semaphore::new(KIBIBYTES));
-        Self { marker: Marker::new(), count, kibibytes, keys: Mutex::default() }
-    }
-
-    /// Counts a key. One that is not stored in the end counts all the same: nobody knows whether it
-    /// was.
-    fn count(&self, key: &EntryKey) -> Result<(), BackplaneError> {
-        let mut keys = self.keys.lock();
-        if keys.get(key.text()).is_none() {
-            keys.check_room(key)?;
-            keys.insert(Arc::clone(key.text()), ());
-        }
-        Ok(())
-    }
-
-    fn begin(&self, size: usize) -> Result<[SemaphorePermit<'_>; 2], BackplaneError> {
-        // One that is larger than all that may be under way goes alone.
-        let kibibytes = u32::try_from(size.div_ceil(1024).clamp(1, KIBIBYTES)).unwrap_or(1);
-        let permits = [self.count.try_acquire(), self.kibibytes.try_acquire_many(kibibytes)];
-        let [Ok(count), Ok(bytes)] = permits else { return Err(BackplaneError::Busy) };
-        Ok([count, bytes])
-    }
-}
 
 impl Shared {
     pub(crate) async fn append(&self, entry: NewEntry) -> Result<Appended, BackplaneError> {
@@ -67,15 +25,15 @@ impl Shared {
         for _ in 0..TRIES {
             let log = self.epochs.current().await?;
             let (headers, fingerprint) = self.appends.marker.headers(&self.names.log_stream, key);
-            let answer = self.replies.request(&log.subject, headers, entry.payload.clone(), CALL).await;
+            let answer = self.requests.request(&log.subject, headers, entry.payload.clone(), CALL).await;
             match answer {
                 Ok(message) => match read_ack(&message.payload) {
                     Err(ApiError::Broken(error)) => self.epochs.make_again(&log.epoch, error).await?,
                     Err(ApiError::TooLarge) => return Err(self.too_large(entry.payload.len()).await),
                     ack => return self.acknowledged(&log, ack, fingerprint).await,
                 },
-                Err(Unanswered::NobodyThere) => self.epochs.find().await.map(drop)?,
-                Err(Unanswered::Failed(error)) => return Err(error),
+                Err(RequestError::NobodyThere) => self.epochs.find().await.map(drop)?,
+                Err(RequestError::Failed(error)) => return Err(error),
             }
         }
         Err(unavailable("nobody takes entries: the log is changing"))
@@ -98,7 +56,7 @@ impl Shared {
         let appended =
             Appended { cursor: Cursor::new(log.epoch.clone(), ack.seq.into()), duplicate: ack.duplicate };
         let is_new = ack.duplicate || ack.seq > log.seen;
-        if is_new && self.link.is(log.generation) {
+        if is_new && self.connection.is(log.generation) {
             if !ack.duplicate {
                 self.epochs.saw(&log.epoch, log.generation, ack.seq, fingerprint);
             }
@@ -115,7 +73,7 @@ impl Shared {
 
     /// Somebody set the stream to take less than the server does.
     async fn too_large(&self, size: usize) -> BackplaneError {
-        match self.api.stream_info(&self.names.log_stream).await {
+        match self.jetstream.stream_info(&self.names.log_stream).await {
             Ok(info) => {
                 let limit =
                     info.config["max_msg_size"].as_u64().and_then(|limit| usize::try_from(limit).ok());
@@ -127,7 +85,7 @@ impl Shared {
     }
 
     pub(crate) fn check_size(&self, size: usize) -> Result<(), BackplaneError> {
-        let limit = self.link.client().max_payload().saturating_sub(HEADER_BYTES);
+        let limit = self.connection.client().max_payload().saturating_sub(HEADER_BYTES);
         if size > limit { Err(BackplaneError::TooLarge { size, limit }) } else { Ok(()) }
     }
 }

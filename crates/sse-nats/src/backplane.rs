@@ -10,7 +10,7 @@ use sse_core::{
 
 use crate::{
     config::NatsConfig,
-    connection::Begin,
+    connection::InitialConnect,
     shared::{Shared, bounded},
     signals::NatsSignals,
     tail::NatsTail,
@@ -51,7 +51,7 @@ impl NatsBackplane {
     /// number out of range, credentials that the server does not accept, missing rights, a stream of our name with other settings, which are
     /// named.
     pub async fn connect(url: &str, config: NatsConfig) -> Result<Self, BackplaneError> {
-        let shared = Shared::open(url, &config, Begin::Connected).await?;
+        let shared = Shared::open(url, &config, InitialConnect::Connected).await?;
         bounded(shared.epochs.find()).await?;
         Ok(Self(Arc::new(shared)))
     }
@@ -63,7 +63,7 @@ impl NatsBackplane {
     /// [`BackplaneError::Refused`] for a URL or a number out of range, and credentials that cannot be read. What the server refuses is told by
     /// later calls.
     pub async fn start(url: &str, config: NatsConfig) -> Result<Self, BackplaneError> {
-        Ok(Self(Arc::new(Shared::open(url, &config, Begin::Connecting).await?)))
+        Ok(Self(Arc::new(Shared::open(url, &config, InitialConnect::Connecting).await?)))
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
 
 /// A connection to a server, made again by the driver whenever it is lost.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub(crate) struct Connection {
     client: Client,
     events: watch::Receiver<()>,
     noticed: Arc<Noticed>,
@@ -45,7 +45,7 @@ impl Generation {
 
 /// Whether a server must be there at first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Begin {
+pub(crate) enum InitialConnect {
     Connected,
     Connecting,
 }
@@ -76,8 +76,12 @@ const WAITING_MESSAGES: usize = 4096;
 /// How long the server's complaint explains a request without an answer.
 const COMPLAINT_TIME: Duration = Duration::from_secs(10);
 
-impl Link {
-    pub(crate) async fn open(urls: &str, config: &NatsConfig, begin: Begin) -> Result<Self, BackplaneError> {
+impl Connection {
+    pub(crate) async fn open(
+        urls: &str,
+        config: &NatsConfig,
+        begin: InitialConnect,
+    ) -> Result<Self, BackplaneError> {
         let addresses = Addresses::parse(urls).map_err(BackplaneError::refused)?;
         // The driver takes the process's default, and would panic if there were two to choose from.
         if crypto::CryptoProvider::get_default().is_none() {
@@ -86,7 +90,7 @@ impl Link {
         let (changed, events) = watch::channel(());
         let noticed = Arc::new(Noticed::default());
         let mut options = options(config, changed, Arc::clone(&noticed));
-        if begin == Begin::Connecting {
+        if begin == InitialConnect::Connecting {
             options = options.retry_on_initial_connect();
         }
         let credentials = config.credentials.clone().or(addresses.credentials);

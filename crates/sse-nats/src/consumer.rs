@@ -13,16 +13,16 @@ use sse_core::{BackplaneError, Entry};
 use tokio::time::Instant;
 
 use crate::{
-    connection::{Generation, Link},
+    connection::{Connection, Generation},
     error::unavailable,
-    jetstream::{Api, ApiError},
+    jetstream::{ApiError, JetStream},
 };
 
 /// A consumer in the server's memory. The server removes one that is not asked anything for a while.
 #[derive(Debug)]
 pub(crate) struct Consumer {
-    link: Arc<Link>,
-    api: Arc<Api>,
+    connection: Arc<Connection>,
+    jetstream: Arc<JetStream>,
     generation: Generation,
     stream: String,
     name: String,
@@ -50,7 +50,7 @@ const UNANSWERED: u32 = 3;
 
 /// What is asked for at once.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ask {
+pub(crate) struct PullRequest {
     pub(crate) messages: u64,
     /// Counted by the server, with subjects and headers.
     pub(crate) bytes: usize,
@@ -63,9 +63,9 @@ pub(crate) struct Ask {
 pub(crate) enum Delivery {
     Message(Delivered),
     /// The time is over, or what there was has come.
-    Waited,
+    Timeout,
     /// As many bytes came as were asked for.
-    Enough,
+    BatchFull,
 }
 
 /// A message of a stream.
@@ -89,7 +89,7 @@ impl Delivered {
 
 /// What the server says of a message in its reply subject (NATS ADR-15).
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct AckMetadata {
     pub(crate) sequence: u64,
     number: u64,
     nanoseconds: i64,
@@ -99,15 +99,15 @@ pub(crate) struct Place {
 impl Consumer {
     /// Makes one that begins with a sequence.
     pub(crate) async fn create(
-        link: &Arc<Link>,
-        api: &Arc<Api>,
+        connection: &Arc<Connection>,
+        jetstream: &Arc<JetStream>,
         stream: &str,
         first: u64,
         idle: Duration,
     ) -> Result<Self, BackplaneError> {
-        let generation = link.up()?;
-        let inbox = link.client().new_inbox();
-        let subscriber = link.client().subscribe(format!("{inbox}.*")).await.map_err(unavailable)?;
+        let generation = connection.up()?;
+        let inbox = connection.client().new_inbox();
+        let subscriber = connection.client().subscribe(format!("{inbox}.*")).await.map_err(unavailable)?;
         let name = format!("sse{:016x}", rand::random::<u64>());
         let config = json!({
             "name": name,
@@ -119,13 +119,13 @@ impl Consumer {
             "num_replicas": 1,
             "inactive_threshold": u64::try_from(idle.as_nanos()).unwrap_or(u64::MAX),
         });
-        let info = api.create_consumer(stream, &name, &config).await.map_err(|error| match error {
+        let info = jetstream.create_consumer(stream, &name, &config).await.map_err(|error| match error {
             ApiError::Missing => unavailable(format!("there is no stream {stream}")),
             error => error.into(),
         })?;
         Ok(Self {
-            link: Arc::clone(link),
-            api: Arc::clone(api),
+            connection: Arc::clone(connection),
+            jetstream: Arc::clone(jetstream),
             generation,
             stream: stream.to_owned(),
             name,
@@ -152,7 +152,7 @@ impl Consumer {
     }
 
     /// Asks for messages, unless it was asked and the answer has not ended.
-    pub(crate) async fn ask(&mut self, ask: Ask) -> Result<(), BackplaneError> {
+    pub(crate) async fn ask(&mut self, ask: PullRequest) -> Result<(), BackplaneError> {
         if self.asked > 0 {
             return Ok(());
         }
@@ -163,21 +163,21 @@ impl Consumer {
     /// comes at the moment at which its time is over. Asked twice in that time, there is always one that it serves.
     ///
     /// `None` if it said nothing to the last ones: should it come back, what they ask for has to fit into the subscription.
-    pub(crate) fn due(&self, ask: Ask) -> Option<Instant> {
+    pub(crate) fn due(&self, ask: PullRequest) -> Option<Instant> {
         (self.unanswered < UNANSWERED).then_some(self.asked_at + ask.wait / 2)
     }
 
     /// Asks for messages beside those that it was asked for.
-    pub(crate) async fn ask_again(&mut self, ask: Ask) -> Result<(), BackplaneError> {
+    pub(crate) async fn ask_again(&mut self, ask: PullRequest) -> Result<(), BackplaneError> {
         let request = json!({
             "batch": ask.messages,
             "max_bytes": ask.bytes,
             "expires": u64::try_from(ask.wait.as_nanos()).unwrap_or(u64::MAX),
         });
-        let subject = self.api.subject(&format!("CONSUMER.MSG.NEXT.{}.{}", self.stream, self.name));
+        let subject = self.jetstream.subject(&format!("CONSUMER.MSG.NEXT.{}.{}", self.stream, self.name));
         self.asks += 1;
         let (reply, request) = (self.reply(), Bytes::from(request.to_string()));
-        let sent = self.link.client().publish_with_reply(subject, reply, request).await;
+        let sent = self.connection.client().publish_with_reply(subject, reply, request).await;
         sent.map_err(unavailable)?;
         (self.asked, self.came) = (ask.messages, false);
         (self.asked_at, self.unanswered) = (Instant::now(), self.unanswered + 1);
@@ -193,7 +193,7 @@ impl Consumer {
         loop {
             let message = tokio::select! {
                 message = self.subscriber.next() => message,
-                () = self.link.lost(self.generation) => None,
+                () = self.connection.lost(self.generation) => None,
             };
             let message = message.ok_or_else(|| unavailable("the connection was lost"))?;
             if let Some(delivery) = self.delivery(message)? {
@@ -223,13 +223,13 @@ impl Consumer {
         let is_enough = ["maxbytes", "batch completed"].iter().any(|end| description.contains(end));
         let delivery = match status {
             StatusCode::IDLE_HEARTBEAT => return Ok(None),
-            StatusCode::NOT_FOUND | StatusCode::TIMEOUT => Delivery::Waited,
+            StatusCode::NOT_FOUND | StatusCode::TIMEOUT => Delivery::Timeout,
             StatusCode::REQUEST_TERMINATED if is_enough && !is_latest => return Ok(None),
-            StatusCode::REQUEST_TERMINATED if is_enough => Delivery::Enough,
+            StatusCode::REQUEST_TERMINATED if is_enough => Delivery::BatchFull,
             StatusCode::NO_RESPONDERS => return Err(unavailable("the consumer is gone")),
             status => return Err(unavailable(format!("the consumer ended: {status} {description}"))),
         };
-        if matches!(delivery, Delivery::Enough) && !self.came {
+        if matches!(delivery, Delivery::BatchFull) && !self.came {
             // It would be so the next time.
             return Err(BackplaneError::refused(
                 "an entry is larger than the server's max_payload allows for by now",
@@ -242,7 +242,7 @@ impl Consumer {
     }
 
     fn delivered(&mut self, message: Message) -> Result<Delivered, BackplaneError> {
-        let place = message.reply.as_deref().and_then(Place::parse);
+        let place = message.reply.as_deref().and_then(AckMetadata::parse);
         let place = place.ok_or_else(|| unavailable("a message that does not say where it stands"))?;
         if place.number != self.next {
             return Err(unavailable("messages were lost on their way"));
@@ -261,14 +261,14 @@ impl Consumer {
 
     /// Removes it before the server does so by itself, without waiting for the answer.
     pub(crate) async fn remove(self) {
-        let subject = self.api.subject(&format!("CONSUMER.DELETE.{}.{}", self.stream, self.name));
-        if self.link.is(self.generation) {
-            self.link.client().publish(subject, Bytes::new()).await.ok();
+        let subject = self.jetstream.subject(&format!("CONSUMER.DELETE.{}.{}", self.stream, self.name));
+        if self.connection.is(self.generation) {
+            self.connection.client().publish(subject, Bytes::new()).await.ok();
         }
     }
 }
 
-impl Place {
+impl AckMetadata {
     /// `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<number>.<time>.<pending>`, or with domain and account behind `ACK`, and more at
     /// the end.
     pub(crate) fn parse(reply: &str) -> Option<Self> {
@@ -294,17 +294,18 @@ mod tests {
 
     #[test]
     fn a_place_is_read_in_both_forms() {
-        let place = Place { sequence: 7, number: 2, nanoseconds: 1_700_000_000_000_000_001, pending: 3 };
+        let place =
+            AckMetadata { sequence: 7, number: 2, nanoseconds: 1_700_000_000_000_000_001, pending: 3 };
         for reply in [
             "$JS.ACK.log.consumer.1.7.2.1700000000000000001.3",
             "$JS.ACK._.hash.log.consumer.1.7.2.1700000000000000001.3",
             "$JS.ACK.domain.hash.log.consumer.1.7.2.1700000000000000001.3.random",
         ] {
-            assert_eq!(Place::parse(reply).as_ref(), Some(&place), "{reply}");
+            assert_eq!(AckMetadata::parse(reply).as_ref(), Some(&place), "{reply}");
         }
         for reply in ["", "$JS.ACK", "$JS.ACK.log.consumer.1.7.2.x.3", "$JS.ACK.a.b.c.d.e.f.g.h", "_INBOX.a"]
         {
-            assert_eq!(Place::parse(reply), None, "{reply}");
+            assert_eq!(AckMetadata::parse(reply), None, "{reply}");
         }
     }
 }

@@ -24,23 +24,23 @@ use tokio::{
 
 use crate::{
     config::NatsConfig,
-    connection::{Generation, Link},
+    connection::{Connection, Generation},
     error::unavailable,
     fingerprint::Fingerprint,
-    jetstream::{Api, ApiError, ServerError, StreamInfo},
-    log_info::Found,
+    jetstream::{ApiError, JetStream, ServerError, StreamInfo},
+    log_info::LogInfo,
     names::Names,
-    stream_config::{Difference, Settings},
+    stream_config::{ConfigDiff, StreamConfig},
 };
 
 /// What we know of the log, and finding out.
 #[derive(Debug)]
 pub(crate) struct Epochs {
-    link: Arc<Link>,
-    api: Arc<Api>,
+    connection: Arc<Connection>,
+    jetstream: Arc<JetStream>,
     names: Arc<Names>,
-    log: Settings,
-    state: Settings,
+    log: StreamConfig,
+    state: StreamConfig,
     known: Mutex<Known>,
     set_up: OnceCell<()>,
     /// Held by the one who sets a new epoch or makes a stream again, with when that was done last.
@@ -78,7 +78,7 @@ pub(crate) struct Current {
 
 /// One look.
 #[derive(Debug)]
-struct Look {
+struct Inspection {
     generation: Generation,
     info: StreamInfo,
     epoch: Epoch,
@@ -120,12 +120,17 @@ const DELETION: Duration = Duration::from_millis(300);
 const MADE_AGAIN: Duration = Duration::from_secs(5);
 
 impl Epochs {
-    pub(crate) fn new(link: Arc<Link>, api: Arc<Api>, names: Arc<Names>, config: &NatsConfig) -> Self {
+    pub(crate) fn new(
+        connection: Arc<Connection>,
+        jetstream: Arc<JetStream>,
+        names: Arc<Names>,
+        config: &NatsConfig,
+    ) -> Self {
         Self {
-            log: Settings::of_log(config, &names),
-            state: Settings::of_state(config, &names),
-            link,
-            api,
+            log: StreamConfig::of_log(config, &names),
+            state: StreamConfig::of_state(config, &names),
+            connection,
+            jetstream,
             names,
             known: Mutex::default(),
             set_up: OnceCell::new(),
@@ -138,12 +143,12 @@ impl Epochs {
         for settings in [&self.log, &self.state] {
             let info = self.stream(settings).await?;
             match settings.difference(&info.config) {
-                Difference::None => {}
-                Difference::Changeable(config) => {
+                ConfigDiff::None => {}
+                ConfigDiff::Changeable(config) => {
                     tracing::info!(stream = settings.stream, "changing the settings of a stream");
-                    self.api.update_stream(&settings.stream, &config).await?;
+                    self.jetstream.update_stream(&settings.stream, &config).await?;
                 }
-                Difference::Fixed(reason) => return Err(BackplaneError::refused(reason)),
+                ConfigDiff::Fixed(reason) => return Err(BackplaneError::refused(reason)),
             }
         }
         Ok(())
@@ -155,7 +160,7 @@ impl Epochs {
     /// closes the files, and none from then on. What it accepted is lost, so the new log has another epoch.
     pub(crate) async fn make_again(&self, broken: &Epoch, error: ServerError) -> Result<(), BackplaneError> {
         let mut made = self.replacing.lock().await;
-        match self.api.stream_info(&self.log.stream).await {
+        match self.jetstream.stream_info(&self.log.stream).await {
             Ok(info) if self.log.epoch(&info.config).as_ref() != Some(broken) => return Ok(()),
             Ok(_) if made.is_some_and(|made| made.elapsed() < MADE_AGAIN) => {
                 return Err(ApiError::Broken(error).into());
@@ -176,10 +181,10 @@ impl Epochs {
         self.make(&self.state).await.map(drop)
     }
 
-    async fn delete(&self, settings: &Settings, error: &ServerError) -> Result<(), BackplaneError> {
+    async fn delete(&self, settings: &StreamConfig, error: &ServerError) -> Result<(), BackplaneError> {
         let stream = &settings.stream;
         tracing::warn!(stream, %error, "deleting a stream whose files the server lost, to make it anew");
-        match self.api.delete_stream(stream).await {
+        match self.jetstream.delete_stream(stream).await {
             Ok(()) | Err(ApiError::Missing) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -192,7 +197,7 @@ impl Epochs {
 
     /// The log as last found over the connection that there is; looks if it was not.
     pub(crate) async fn current(&self) -> Result<Current, BackplaneError> {
-        let generation = self.link.up()?;
+        let generation = self.connection.up()?;
         if let Some(current) = self.current_over(generation) {
             return Ok(current);
         }
@@ -213,7 +218,7 @@ impl Epochs {
     }
 
     /// Looks which log there is.
-    pub(crate) async fn find(&self) -> Result<Found, BackplaneError> {
+    pub(crate) async fn find(&self) -> Result<LogInfo, BackplaneError> {
         self.set_up.get_or_try_init(|| self.set_up()).await?;
         for _ in 0..LOOKS {
             if let Some(found) = self.try_find().await? {
@@ -224,7 +229,7 @@ impl Epochs {
     }
 
     /// Takes a look for an answer if the epoch is right, and sets a new one otherwise.
-    async fn try_find(&self) -> Result<Option<Found>, BackplaneError> {
+    async fn try_find(&self) -> Result<Option<LogInfo>, BackplaneError> {
         let look = self.look().await?;
         if self.verdict(&look) == Verdict::Right {
             return Ok(self.adopt(look));
@@ -259,8 +264,8 @@ impl Epochs {
         }
     }
 
-    async fn look(&self) -> Result<Look, BackplaneError> {
-        let generation = self.link.up()?;
+    async fn look(&self) -> Result<Inspection, BackplaneError> {
+        let generation = self.connection.up()?;
         let known = self.known.lock().log.clone();
         let seen = known.as_ref().and_then(|known| known.seen);
         let (info, is_there) = tokio::try_join!(self.stream(&self.log), self.is_there(seen))?;
@@ -275,10 +280,10 @@ impl Epochs {
             Some((sequence, _)) if !is_there && sequence > info.state.trimmed() => Seen::Lost,
             _ => Seen::There,
         };
-        Ok(Look { generation, info, epoch, known: known.map(|known| (known, seen)) })
+        Ok(Inspection { generation, info, epoch, known: known.map(|known| (known, seen)) })
     }
 
-    fn verdict(&self, look: &Look) -> Verdict {
+    fn verdict(&self, look: &Inspection) -> Verdict {
         let known = look.known.as_ref().filter(|(known, _)| known.epoch == look.epoch);
         match known {
             _ if self.known.lock().replaced.contains(&look.epoch) => Verdict::Old,
@@ -289,8 +294,8 @@ impl Epochs {
     }
 
     /// Knows the epoch from now on; nothing if it was replaced since the look.
-    fn adopt(&self, look: Look) -> Option<Found> {
-        let Look { generation, info, epoch, .. } = look;
+    fn adopt(&self, look: Inspection) -> Option<LogInfo> {
+        let Inspection { generation, info, epoch, .. } = look;
         let mut known = self.known.lock();
         if known.replaced.contains(&epoch) {
             return None;
@@ -308,13 +313,13 @@ impl Epochs {
             }
         }
         let (trimmed, head, holes) = (info.state.trimmed(), info.state.last_seq, info.state.num_deleted);
-        Some(Found { epoch, generation, trimmed, head, holes })
+        Some(LogInfo { epoch, generation, trimmed, head, holes })
     }
 
-    async fn replace(&self, look: &Look) -> Result<(), BackplaneError> {
+    async fn replace(&self, look: &Inspection) -> Result<(), BackplaneError> {
         let config = self.log.of_epoch(&look.info.config, &Epoch::random());
         tracing::warn!(epoch = %look.epoch, "the log lost entries: it gets a new epoch");
-        match self.api.update_stream(&self.log.stream, &config).await {
+        match self.jetstream.update_stream(&self.log.stream, &config).await {
             // If the stream went away, the next look will see that.
             Ok(_) | Err(ApiError::Missing) => Ok(()),
             Err(error) => Err(error.into()),
@@ -323,7 +328,7 @@ impl Epochs {
 
     async fn is_there(&self, seen: Option<(u64, Fingerprint)>) -> Result<bool, BackplaneError> {
         let Some((sequence, fingerprint)) = seen else { return Ok(true) };
-        match self.api.message(&self.names.log_stream, sequence).await {
+        match self.jetstream.message(&self.names.log_stream, sequence).await {
             Ok(stored) => Ok(Fingerprint::of_stored(&stored.headers, &stored.payload) == fingerprint),
             Err(ApiError::Missing) => Ok(false),
             Err(error) => Err(error.into()),
@@ -331,22 +336,22 @@ impl Epochs {
     }
 
     /// The stream, which is made if there is none.
-    async fn stream(&self, settings: &Settings) -> Result<StreamInfo, BackplaneError> {
-        match self.api.stream_info(&settings.stream).await {
+    async fn stream(&self, settings: &StreamConfig) -> Result<StreamInfo, BackplaneError> {
+        match self.jetstream.stream_info(&settings.stream).await {
             Err(ApiError::Missing) => self.make(settings).await,
             answer => Ok(answer?),
         }
     }
 
-    async fn make(&self, settings: &Settings) -> Result<StreamInfo, BackplaneError> {
+    async fn make(&self, settings: &StreamConfig) -> Result<StreamInfo, BackplaneError> {
         // A stream that was there a moment ago may still be going.
         if self.set_up.initialized() {
             sleep(DELETION.mul_f64(rand::random_range(1.0..=2.0))).await;
         }
         tracing::info!(stream = settings.stream, "making a stream");
-        match self.api.create_stream(&settings.stream, &settings.new_stream()).await {
+        match self.jetstream.create_stream(&settings.stream, &settings.new_stream()).await {
             // Another node was first: its epoch counts.
-            Err(ApiError::Conflict) => Ok(self.api.stream_info(&settings.stream).await?),
+            Err(ApiError::Conflict) => Ok(self.jetstream.stream_info(&settings.stream).await?),
             answer => Ok(answer?),
         }
     }

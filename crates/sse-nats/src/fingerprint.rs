@@ -27,12 +27,12 @@ pub(crate) struct Fingerprint(u64);
 
 /// Marks entries.
 #[derive(Debug)]
-pub(crate) struct Marker {
+pub(crate) struct FingerprintWriter {
     us: u64,
     next: AtomicU64,
 }
 
-impl Marker {
+impl FingerprintWriter {
     pub(crate) fn new() -> Self {
         Self { us: rand::random(), next: AtomicU64::new(0) }
     }
@@ -82,14 +82,14 @@ mod tests {
 
     #[test]
     fn every_entry_has_a_fingerprint_of_its_own() {
-        let marker = Marker::new();
+        let marker = FingerprintWriter::new();
         let (headers, fingerprint) = marker.headers("s", None);
         assert_eq!(Fingerprint::of_message(Some(&headers), b"x"), fingerprint);
         let mark = headers.get(MARK_HEADER).unwrap();
         let sent = format!("NATS/1.0\r\nNats-Expected-Stream: s\r\nSse-Entry: {}\r\n\r\n", mark.as_str());
         assert_eq!(Fingerprint::of_stored(sent.as_bytes(), b"x"), fingerprint);
         assert_ne!(marker.headers("s", None).1, fingerprint);
-        assert_ne!(Marker::new().headers("s", None).1, fingerprint);
+        assert_ne!(FingerprintWriter::new().headers("s", None).1, fingerprint);
     }
 
     #[test]
@@ -103,7 +103,7 @@ mod tests {
     fn a_key_of_any_text_becomes_a_header_within_bounds() {
         let key = "\r\n ä%".repeat(21);
         assert_eq!(key.len(), 126);
-        let (headers, _) = Marker::new().headers(&"s".repeat(70), Some(&key));
+        let (headers, _) = FingerprintWriter::new().headers(&"s".repeat(70), Some(&key));
         let bytes: usize =
             headers.iter().map(|(name, values)| name.to_string().len() + values[0].as_str().len() + 4).sum();
         assert!(bytes + 12 + 70 < HEADER_BYTES, "{bytes}");

@@ -6,10 +6,10 @@ use sse_core::{Cursor, Entry, Epoch};
 
 use crate::{
     connection::Generation,
-    consumer::Place,
+    consumer::AckMetadata,
     fingerprint::Fingerprint,
     jetstream::{self, ConsumerInfo, StreamInfo},
-    log_info::Found,
+    log_info::LogInfo,
 };
 
 /// Reads the bytes of a server as the answer to every question that is asked.
@@ -20,16 +20,16 @@ pub fn read_answer(bytes: &[u8]) {
     let _ = jetstream::read_message(bytes);
     if let Ok(StreamInfo { state, .. }) = jetstream::read(bytes) {
         let (trimmed, head, holes) = (state.trimmed(), state.last_seq, state.num_deleted);
-        let found = Found { epoch: epoch(), generation: Generation::NONE, trimmed, head, holes };
+        let found = LogInfo { epoch: epoch(), generation: Generation::NONE, trimmed, head, holes };
         check(&found, &[trimmed, head]);
     }
 }
 
 /// Reads the subject for the acknowledgement of a message, which says where the message stands in its stream.
 pub fn read_place(reply: &str) {
-    if let Some(place) = Place::parse(reply) {
+    if let Some(place) = AckMetadata::parse(reply) {
         let head = place.sequence.saturating_add(place.pending);
-        let found = Found { epoch: epoch(), generation: Generation::NONE, trimmed: 0, head, holes: 0 };
+        let found = LogInfo { epoch: epoch(), generation: Generation::NONE, trimmed: 0, head, holes: 0 };
         check(&found, &[place.sequence]);
     }
 }
@@ -49,7 +49,7 @@ fn epoch() -> Epoch {
 }
 
 /// Asks of a log what readers and tails ask of it.
-fn check(found: &Found, sequences: &[u64]) {
+fn check(found: &LogInfo, sequences: &[u64]) {
     let entry = |sequence: &u64| Entry { position: (*sequence).into(), payload: Bytes::new() };
     let entries: Vec<_> = sequences.iter().map(entry).collect();
     for sequence in sequences {

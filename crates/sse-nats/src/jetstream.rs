@@ -12,13 +12,13 @@ use thiserror::Error;
 
 use crate::{
     error::{blocked, refused, unavailable},
-    request_reply::{Replies, Unanswered},
+    request_reply::{RequestError, Requests},
 };
 
 /// JetStream's API.
 #[derive(Debug)]
-pub(crate) struct Api {
-    replies: Arc<Replies>,
+pub(crate) struct JetStream {
+    requests: Arc<Requests>,
     /// With a dot at the end.
     prefix: String,
 }
@@ -133,10 +133,10 @@ struct Answer<T> {
 /// How long an answer may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-impl Api {
-    pub(crate) fn new(replies: Arc<Replies>, domain: Option<&str>) -> Self {
+impl JetStream {
+    pub(crate) fn new(requests: Arc<Requests>, domain: Option<&str>) -> Self {
         let prefix = domain.map_or_else(|| "$JS.API.".to_owned(), |domain| format!("$JS.{domain}.API."));
-        Self { replies, prefix }
+        Self { requests, prefix }
     }
 
     pub(crate) fn subject(&self, rest: &str) -> Subject {
@@ -193,13 +193,13 @@ impl Api {
 
     async fn call<T: DeserializeOwned>(&self, rest: &str, request: &Value) -> Result<T, ApiError> {
         let request = Bytes::from(request.to_string());
-        let answer = self.replies.request(&self.subject(rest), HeaderMap::new(), request, PATIENCE).await;
+        let answer = self.requests.request(&self.subject(rest), HeaderMap::new(), request, PATIENCE).await;
         match answer {
             Ok(message) => read(&message.payload),
-            Err(Unanswered::NobodyThere) => {
+            Err(RequestError::NobodyThere) => {
                 Err(unavailable("nobody answers for JetStream; is it switched on in the server?").into())
             }
-            Err(Unanswered::Failed(error)) => Err(error.into()),
+            Err(RequestError::Failed(error)) => Err(error.into()),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     consumer::Delivered,
     error::unavailable,
     jetstream::{Ack, ApiError, PATIENCE, read_ack},
-    request_reply::Unanswered,
+    request_reply::RequestError,
     shared::Shared,
 };
 
@@ -39,7 +39,7 @@ impl Shared {
 
     pub(crate) async fn drop_lease(&self, node: &str) -> Result<(), BackplaneError> {
         let subject = self.lease_subject(node)?;
-        match self.api.purge(&self.names.state_stream, &subject).await {
+        match self.jetstream.purge(&self.names.state_stream, &subject).await {
             Ok(()) | Err(ApiError::Missing) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -58,7 +58,7 @@ impl Shared {
         let (held, over): (Vec<_>, Vec<_>) = states.into_iter().partition(|state| is_held(state, now));
         for state in over {
             // Somebody else may have removed it; a node that renewed it has another message.
-            self.api.delete(&self.names.state_stream, state.sequence).await.ok();
+            self.jetstream.delete(&self.names.state_stream, state.sequence).await.ok();
         }
         Ok(held.into_iter().map(|state| self.lease(state)).collect())
     }
@@ -83,14 +83,14 @@ impl Shared {
         payload: Bytes,
     ) -> Result<Ack, BackplaneError> {
         for _ in 0..2 {
-            let answer = self.replies.request(subject, headers.clone(), payload.clone(), PATIENCE).await;
+            let answer = self.requests.request(subject, headers.clone(), payload.clone(), PATIENCE).await;
             match answer {
                 Ok(message) => match read_ack(&message.payload) {
                     Err(ApiError::Broken(error)) => self.epochs.make_state_again(error).await?,
                     ack => return Ok(ack?),
                 },
-                Err(Unanswered::NobodyThere) => self.epochs.make_state().await?,
-                Err(Unanswered::Failed(error)) => return Err(error),
+                Err(RequestError::NobodyThere) => self.epochs.make_state().await?,
+                Err(RequestError::Failed(error)) => return Err(error),
             }
         }
         Err(unavailable("the stream of leases goes away"))

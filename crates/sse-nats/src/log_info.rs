@@ -6,7 +6,7 @@ use crate::connection::Generation;
 
 /// The log, as it was when we looked.
 #[derive(Debug, Clone)]
-pub(crate) struct Found {
+pub(crate) struct LogInfo {
     pub(crate) epoch: Epoch,
     pub(crate) generation: Generation,
     pub(crate) trimmed: u64,
@@ -15,7 +15,7 @@ pub(crate) struct Found {
     pub(crate) holes: u64,
 }
 
-impl Found {
+impl LogInfo {
     pub(crate) fn bounds(&self) -> Bounds {
         Bounds { epoch: self.epoch.clone(), trimmed: self.trimmed.into(), head: self.head.into() }
     }
@@ -63,9 +63,9 @@ mod tests {
 
     use super::*;
 
-    fn found(trimmed: u64) -> Found {
+    fn found(trimmed: u64) -> LogInfo {
         let epoch = Epoch::new("e").unwrap();
-        Found { epoch, generation: Generation::NONE, trimmed, head: 20, holes: 0 }
+        LogInfo { epoch, generation: Generation::NONE, trimmed, head: 20, holes: 0 }
     }
 
     fn entries(sequences: impl IntoIterator<Item = u64>) -> Vec<Entry> {

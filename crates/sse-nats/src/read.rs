@@ -6,9 +6,9 @@ use sse_core::{BackplaneError, Cursor, Page, ReadLimit};
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    consumer::{Ask, Consumer, Delivered, Delivery},
+    consumer::{Consumer, Delivered, Delivery, PullRequest},
     error::unavailable,
-    log_info::Found,
+    log_info::LogInfo,
     shared::Shared,
 };
 
@@ -67,8 +67,8 @@ impl Shared {
                     left = message.pending;
                     page.entries.push(message.entry());
                 }
-                Delivery::Enough => {}
-                Delivery::Waited => break,
+                Delivery::BatchFull => {}
+                Delivery::Timeout => break,
             }
         }
         page.at_head = left == 0;
@@ -77,7 +77,7 @@ impl Shared {
 
     /// A consumer of one page.
     pub(crate) async fn consumer(&self, stream: &str, first: u64) -> Result<Consumer, BackplaneError> {
-        Consumer::create(&self.link, &self.api, stream, first, IDLE).await
+        Consumer::create(&self.connection, &self.jetstream, stream, first, IDLE).await
     }
 
     pub(crate) async fn rewind(&self, entries: u64) -> Result<Cursor, BackplaneError> {
@@ -91,7 +91,7 @@ impl Shared {
     }
 
     /// The latest sequence that so many entries follow: the server counts what it has behind one, so a search finds it.
-    async fn rewind_over_holes(&self, found: &Found, entries: u64) -> Result<u64, BackplaneError> {
+    async fn rewind_over_holes(&self, found: &LogInfo, entries: u64) -> Result<u64, BackplaneError> {
         let (mut low, mut high) = (found.trimmed, found.head.saturating_sub(entries));
         while low < high {
             let middle = low + (high - low).div_ceil(2);
@@ -109,9 +109,9 @@ impl Shared {
     }
 
     /// What is asked for at once: some payloads of the largest size fit.
-    pub(crate) fn ask(&self, messages: u64, wait: Duration) -> Ask {
-        let bytes = (4 << 20).max(2 * self.link.client().max_payload());
-        Ask { messages: messages.clamp(1, MESSAGES), bytes, wait }
+    pub(crate) fn ask(&self, messages: u64, wait: Duration) -> PullRequest {
+        let bytes = (4 << 20).max(2 * self.connection.client().max_payload());
+        PullRequest { messages: messages.clamp(1, MESSAGES), bytes, wait }
     }
 
     /// Everything that a consumer had for us when it was made.
@@ -125,8 +125,8 @@ impl Shared {
                     left = message.pending;
                     all.push(message);
                 }
-                Delivery::Enough => {}
-                Delivery::Waited => break,
+                Delivery::BatchFull => {}
+                Delivery::Timeout => break,
             }
         }
         Ok(all)

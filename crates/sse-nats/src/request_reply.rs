@@ -21,15 +21,15 @@ use tokio::{
 };
 
 use crate::{
-    connection::{Generation, Link},
+    connection::{Connection, Generation},
     error::unavailable,
 };
 
 /// Requests over a link. The driver can do this too, but remembers for ever what was never answered, and waits for answers that a lost
 /// connection took with it.
 #[derive(Debug)]
-pub(crate) struct Replies {
-    link: Arc<Link>,
+pub(crate) struct Requests {
+    connection: Arc<Connection>,
     /// With a dot at the end.
     inbox: String,
     waiting: Arc<Waiting>,
@@ -41,27 +41,27 @@ type Waiting = Mutex<HashMap<u64, (Generation, oneshot::Sender<Message>)>>;
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(crate) enum Unanswered {
+pub(crate) enum RequestError {
     /// Nobody listens there; nothing was done.
     NobodyThere,
     /// Or not in time.
     Failed(BackplaneError),
 }
 
-impl Drop for Replies {
+impl Drop for Requests {
     fn drop(&mut self) {
         self.delivering.abort();
     }
 }
 
-impl Replies {
-    pub(crate) async fn open(link: Arc<Link>) -> Result<Self, BackplaneError> {
-        let inbox = format!("{}.", link.client().new_inbox());
-        let subscriber = link.client().subscribe(format!("{inbox}*")).await.map_err(unavailable)?;
+impl Requests {
+    pub(crate) async fn open(connection: Arc<Connection>) -> Result<Self, BackplaneError> {
+        let inbox = format!("{}.", connection.client().new_inbox());
+        let subscriber = connection.client().subscribe(format!("{inbox}*")).await.map_err(unavailable)?;
         let waiting = Arc::new(Waiting::default());
-        let delivering = deliver(Arc::clone(&link), subscriber, inbox.len(), Arc::clone(&waiting));
+        let delivering = deliver(Arc::clone(&connection), subscriber, inbox.len(), Arc::clone(&waiting));
         let delivering = tokio::spawn(delivering).abort_handle();
-        Ok(Self { link, inbox, waiting, next: AtomicU64::new(0), delivering })
+        Ok(Self { connection, inbox, waiting, next: AtomicU64::new(0), delivering })
     }
 
     /// Asks and waits for the answer. A dropped future may have asked.
@@ -71,40 +71,41 @@ impl Replies {
         headers: HeaderMap,
         payload: Bytes,
         patience: Duration,
-    ) -> Result<Message, Unanswered> {
-        let generation = self.link.up()?;
+    ) -> Result<Message, RequestError> {
+        let generation = self.connection.up()?;
         let (token, answer) = self.expect(generation);
         let reply = format!("{}{}", self.inbox, token.0);
-        let client = self.link.client();
+        let client = self.connection.client();
         let asking = async {
             let asked = client.publish_with_reply_and_headers(subject.clone(), reply, headers, payload).await;
-            asked.map_err(|error| Unanswered::Failed(unavailable(error)))?;
-            answer.await.map_err(|_| Unanswered::Failed(unavailable("the connection was lost")))
+            asked.map_err(|error| RequestError::Failed(unavailable(error)))?;
+            answer.await.map_err(|_| RequestError::Failed(unavailable("the connection was lost")))
         };
         let (since, quoted) = (Instant::now(), quoted(subject));
         let message = timeout(patience, async {
             tokio::select! {
                 biased;
                 answer = asking => answer,
-                complaint = self.link.complains(&quoted, since) => Err(complaint.into()),
+                complaint = self.connection.complains(&quoted, since) => Err(complaint.into()),
             }
         });
-        let message = message.await.map_err(|_| Unanswered::Failed(self.link.unanswered(subject)))??;
+        let message =
+            message.await.map_err(|_| RequestError::Failed(self.connection.unanswered(subject)))??;
         match message.status {
-            Some(StatusCode::NO_RESPONDERS) => Err(Unanswered::NobodyThere),
+            Some(StatusCode::NO_RESPONDERS) => Err(RequestError::NobodyThere),
             _ => Ok(message),
         }
     }
 
     /// Resolves when the server has taken everything that was said before.
     pub(crate) async fn round_trip(&self, patience: Duration) -> Result<(), BackplaneError> {
-        let (token, answer) = self.expect(self.link.up()?);
+        let (token, answer) = self.expect(self.connection.up()?);
         let subject = Subject::from(format!("{}{}", self.inbox, token.0));
         let asking = async {
-            self.link.client().publish(subject.clone(), Bytes::new()).await.map_err(unavailable)?;
+            self.connection.client().publish(subject.clone(), Bytes::new()).await.map_err(unavailable)?;
             answer.await.map_err(|_| unavailable("the connection was lost"))
         };
-        timeout(patience, asking).await.map_err(|_| self.link.unanswered(&subject))?.map(drop)
+        timeout(patience, asking).await.map_err(|_| self.connection.unanswered(&subject))?.map(drop)
     }
 
     fn expect(&self, generation: Generation) -> (Token<'_>, oneshot::Receiver<Message>) {
@@ -130,8 +131,13 @@ impl Drop for Token<'_> {
 }
 
 /// Gives answers to those who wait, until the client is closed.
-async fn deliver(link: Arc<Link>, mut subscriber: Subscriber, skip: usize, waiting: Arc<Waiting>) {
-    let mut events = link.events();
+async fn deliver(
+    connection: Arc<Connection>,
+    mut subscriber: Subscriber,
+    skip: usize,
+    waiting: Arc<Waiting>,
+) {
+    let mut events = connection.events();
     loop {
         tokio::select! {
             message = subscriber.next() => {
@@ -147,13 +153,13 @@ async fn deliver(link: Arc<Link>, mut subscriber: Subscriber, skip: usize, waiti
                     return;
                 }
                 // Answers of a connection that is over do not come.
-                waiting.lock().retain(|_, (generation, _)| link.is(*generation));
+                waiting.lock().retain(|_, (generation, _)| connection.is(*generation));
             }
         }
     }
 }
 
-impl From<BackplaneError> for Unanswered {
+impl From<BackplaneError> for RequestError {
     fn from(error: BackplaneError) -> Self {
         Self::Failed(error)
     }

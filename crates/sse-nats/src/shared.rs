@@ -7,21 +7,21 @@ use sse_core::BackplaneError;
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    append::Appends,
+    append::limits::Appends,
     config::NatsConfig,
-    connection::{Begin, Link},
+    connection::{Connection, InitialConnect},
     epochs::Epochs,
     error::unavailable,
-    jetstream::Api,
+    jetstream::JetStream,
     names::Names,
-    request_reply::Replies,
+    request_reply::Requests,
 };
 
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) link: Arc<Link>,
-    pub(crate) replies: Arc<Replies>,
-    pub(crate) api: Arc<Api>,
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) requests: Arc<Requests>,
+    pub(crate) jetstream: Arc<JetStream>,
     pub(crate) names: Arc<Names>,
     pub(crate) epochs: Epochs,
     pub(crate) appends: Appends,
@@ -36,17 +36,21 @@ const LONGEST: Duration = Duration::from_secs(9);
 pub(crate) const CALL: Duration = Duration::from_secs(8);
 
 impl Shared {
-    pub(crate) async fn open(urls: &str, config: &NatsConfig, begin: Begin) -> Result<Self, BackplaneError> {
+    pub(crate) async fn open(
+        urls: &str,
+        config: &NatsConfig,
+        begin: InitialConnect,
+    ) -> Result<Self, BackplaneError> {
         if let Some(problem) = config.problem() {
             return Err(BackplaneError::refused(problem));
         }
         let names = Arc::new(Names::under(&config.prefix).map_err(BackplaneError::refused)?);
-        let link = Arc::new(Link::open(urls, config, begin).await?);
-        let replies = Arc::new(Replies::open(Arc::clone(&link)).await?);
-        let api = Arc::new(Api::new(Arc::clone(&replies), config.domain.as_deref()));
-        let epochs = Epochs::new(Arc::clone(&link), Arc::clone(&api), Arc::clone(&names), config);
+        let connection = Arc::new(Connection::open(urls, config, begin).await?);
+        let requests = Arc::new(Requests::open(Arc::clone(&connection)).await?);
+        let jetstream = Arc::new(JetStream::new(Arc::clone(&requests), config.domain.as_deref()));
+        let epochs = Epochs::new(Arc::clone(&connection), Arc::clone(&jetstream), Arc::clone(&names), config);
         let (appends, signalled) = (Appends::new(config), Mutex::new(Instant::now()));
-        Ok(Self { link, replies, api, names, epochs, appends, signalled })
+        Ok(Self { connection, requests, jetstream, names, epochs, appends, signalled })
     }
 }
 

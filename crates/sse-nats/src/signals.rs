@@ -10,7 +10,7 @@ use sse_core::{BackplaneError, Signals};
 use tokio::{task::yield_now, time::Instant};
 
 use crate::{
-    connection::{Generation, Link},
+    connection::{Connection, Generation},
     error::unavailable,
     jetstream::PATIENCE,
     request_reply::quoted,
@@ -20,16 +20,18 @@ use crate::{
 impl Shared {
     /// Tells every node that listens.
     pub(crate) async fn signal(&self, payload: Bytes) -> Result<(), BackplaneError> {
-        self.link.up()?;
+        self.connection.up()?;
         // A complaint may come to us behind the answer that follows it: then it is found by the next one.
         let since = std::mem::replace(&mut *self.signalled.lock(), Instant::now());
-        self.link.client().publish(self.names.signal.clone(), payload).await.map_err(unavailable)?;
+        self.connection.client().publish(self.names.signal.clone(), payload).await.map_err(unavailable)?;
         // Says that the server looked at it.
-        self.replies.round_trip(PATIENCE).await?;
+        self.requests.round_trip(PATIENCE).await?;
         for _ in 0..COMPLAINTS {
             yield_now().await;
         }
-        self.link.complaint(&format!("Publish to {}", quoted(&self.names.signal)), since).map_or(Ok(()), Err)
+        self.connection
+            .complaint(&format!("Publish to {}", quoted(&self.names.signal)), since)
+            .map_or(Ok(()), Err)
     }
 }
 
@@ -49,21 +51,21 @@ pub(crate) struct NatsSignals {
 
 impl NatsSignals {
     pub(crate) async fn start(shared: Arc<Shared>) -> Result<Self, BackplaneError> {
-        let generation = shared.link.up()?;
-        let (overruns, since) = (shared.link.overruns(), Instant::now());
+        let generation = shared.connection.up()?;
+        let (overruns, since) = (shared.connection.overruns(), Instant::now());
         let subscriber =
-            shared.link.client().subscribe(shared.names.signal.clone()).await.map_err(unavailable)?;
-        shared.replies.round_trip(PATIENCE).await?;
+            shared.connection.client().subscribe(shared.names.signal.clone()).await.map_err(unavailable)?;
+        shared.requests.round_trip(PATIENCE).await?;
         for _ in 0..COMPLAINTS {
             yield_now().await;
         }
         let signals = Self { shared, subscriber, generation, overruns, since };
         signals.check()?;
-        signals.link().complaint(&signals.denied(), since).map_or(Ok(signals), Err)
+        signals.connection().complaint(&signals.denied(), since).map_or(Ok(signals), Err)
     }
 
-    fn link(&self) -> &Link {
-        &self.shared.link
+    fn connection(&self) -> &Connection {
+        &self.shared.connection
     }
 
     /// What the server says of one who may not listen.
@@ -72,10 +74,10 @@ impl NatsSignals {
     }
 
     fn check(&self) -> Result<(), BackplaneError> {
-        if !self.shared.link.is(self.generation) {
+        if !self.shared.connection.is(self.generation) {
             return Err(unavailable("the connection was lost"));
         }
-        if self.shared.link.overruns() != self.overruns {
+        if self.shared.connection.overruns() != self.overruns {
             return Err(unavailable("signals came faster than they were taken"));
         }
         Ok(())
@@ -89,8 +91,8 @@ impl Signals for NatsSignals {
         let denied = self.denied();
         let message = tokio::select! {
             message = self.subscriber.next() => message,
-            () = self.shared.link.lost(self.generation) => None,
-            complaint = self.shared.link.complains(&denied, self.since) => return Err(complaint),
+            () = self.shared.connection.lost(self.generation) => None,
+            complaint = self.shared.connection.complains(&denied, self.since) => return Err(complaint),
         };
         message.map(|message| message.payload).ok_or_else(|| unavailable("the connection was lost"))
     }

@@ -12,7 +12,7 @@ use crate::{
 
 /// A stream and what it is to be set to.
 #[derive(Debug)]
-pub(crate) struct Settings {
+pub(crate) struct StreamConfig {
     pub(crate) stream: String,
     /// Without its subject.
     config: Value,
@@ -42,7 +42,7 @@ const FOREIGN: &[&str] =
 
 /// How a stream that is there differs.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Difference {
+pub(crate) enum ConfigDiff {
     /// In nothing.
     None,
     /// In what can be changed, to this.
@@ -51,7 +51,7 @@ pub(crate) enum Difference {
     Fixed(String),
 }
 
-impl Settings {
+impl StreamConfig {
     pub(crate) fn of_log(config: &NatsConfig, names: &Names) -> Self {
         let retention = config.retention;
         let mut settings = common(config, &names.log_stream);
@@ -113,10 +113,10 @@ impl Settings {
     }
 
     /// How a stream that is there differs from this.
-    pub(crate) fn difference(&self, there: &Value) -> Difference {
+    pub(crate) fn difference(&self, there: &Value) -> ConfigDiff {
         let fixed = self.fixed_differences(there);
         if !fixed.is_empty() {
-            return Difference::Fixed(format!(
+            return ConfigDiff::Fixed(format!(
                 "the stream {} is there already, with other settings: {}",
                 self.stream,
                 fixed.join(", ")
@@ -126,13 +126,13 @@ impl Settings {
             |name: &&&str| self.config.get(**name).is_some_and(|wanted| there.get(**name) != Some(wanted));
         let changes: Vec<_> = CHANGEABLE.iter().filter(differs).collect();
         if changes.is_empty() {
-            return Difference::None;
+            return ConfigDiff::None;
         }
         let mut changed = there.clone();
         for name in changes {
             changed[*name] = self.config[*name].clone();
         }
-        Difference::Changeable(changed)
+        ConfigDiff::Changeable(changed)
     }
 
     fn fixed_differences(&self, there: &Value) -> Vec<String> {
@@ -183,9 +183,9 @@ mod tests {
 
     use super::*;
 
-    fn settings() -> Settings {
+    fn settings() -> StreamConfig {
         let config = NatsConfig::default().retention(Retention::default().entries(10));
-        Settings::of_log(&config, &Names::under("sse").unwrap())
+        StreamConfig::of_log(&config, &Names::under("sse").unwrap())
     }
 
     #[test]
@@ -193,10 +193,10 @@ mod tests {
         let settings = settings();
         let mut there = settings.new_stream();
         there["max_consumers"] = json!(-1);
-        assert_eq!(settings.difference(&there), Difference::None);
+        assert_eq!(settings.difference(&there), ConfigDiff::None);
         there["max_msgs"] = json!(11);
         there["description"] = json!("mine");
-        let Difference::Changeable(changed) = settings.difference(&there) else { panic!() };
+        let ConfigDiff::Changeable(changed) = settings.difference(&there) else { panic!() };
         assert_eq!((&changed["max_msgs"], &changed["max_consumers"]), (&json!(10), &json!(-1)));
     }
 
@@ -210,7 +210,7 @@ mod tests {
         there["subjects"] = json!(["sse.log.>"]);
         assert_eq!(
             settings.difference(&there),
-            Difference::Fixed(
+            ConfigDiff::Fixed(
                 "the stream sse_log is there already, with other settings: subjects is [\"sse.log.>\"], not \
                  [\"sse.log.<epoch>\"], storage is \"memory\", not \"file\", \
                  sealed is true, not set"
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn keys_are_not_remembered_for_longer_than_entries() {
         let config = NatsConfig::default().retention(Retention::default().age(Duration::from_secs(1)));
-        let settings = Settings::of_log(&config, &Names::under("sse").unwrap());
+        let settings = StreamConfig::of_log(&config, &Names::under("sse").unwrap());
         assert_eq!(settings.config["duplicate_window"], json!(1_000_000_000_u64));
     }
 }

@@ -46,9 +46,10 @@ const IDLE: Duration = Duration::from_secs(60);
 impl NatsTail {
     pub(crate) async fn start(shared: Arc<Shared>, after: &Cursor) -> Result<Self, BackplaneError> {
         let sequence = shared.epochs.find().await?.sequence(after)?;
-        let (link, api, names) = (&shared.link, &shared.api, &shared.names);
+        let (connection, jetstream, names) = (&shared.connection, &shared.jetstream, &shared.names);
         let consumer =
-            Consumer::create(link, api, &names.log_stream, sequence.saturating_add(1), IDLE).await?;
+            Consumer::create(connection, jetstream, &names.log_stream, sequence.saturating_add(1), IDLE)
+                .await?;
         // Looked at again behind the consumer, so that it is one of this log.
         shared.epochs.find().await?.sequence(after)?;
         Ok(Self {
@@ -74,12 +75,12 @@ impl NatsTail {
                         self.keep(message);
                         return self.collect_now();
                     }
-                    Delivery::Waited => {
+                    Delivery::Timeout => {
                         self.pending = 0;
                         // Asked before anybody looks again, so that what comes need not wait.
                         return self.consumer.ask(ask).await;
                     }
-                    Delivery::Enough => self.consumer.ask(ask).await?,
+                    Delivery::BatchFull => self.consumer.ask(ask).await?,
                 },
                 Err(_) if Instant::now() < silent => self.consumer.ask_again(ask).await?,
                 Err(_) => return Err(unavailable("the server is silent")),
@@ -92,7 +93,7 @@ impl NatsTail {
         while self.entries.len() < BATCH {
             match self.consumer.next_now()? {
                 Some(Delivery::Message(message)) => self.keep(message),
-                Some(Delivery::Waited | Delivery::Enough) | None => break,
+                Some(Delivery::Timeout | Delivery::BatchFull) | None => break,
             }
         }
         Ok(())

@@ -51,7 +51,7 @@ impl Bookkeeping {
     pub fn turns(&mut self) -> usize {
         let mut turns = 0;
         loop {
-            let found = self.worker.mailbox.collect(&mut self.woken, !self.worker.line.is_empty());
+            let found = self.worker.mailbox.collect(&mut self.woken, !self.worker.run_queue.is_empty());
             self.worker.line_up_all(&mut self.woken);
             if found.nothing {
                 return turns;

@@ -10,16 +10,15 @@ use std::{
 
 use bytes::Bytes;
 use mio::{Interest, Registry, Token, net::TcpStream};
-use socket2::SockRef;
 use sse_core::{Frame, Reason, Session};
 
 use crate::{
     adoption::{Adoption, Framing},
-    mailbox::End,
-    socket::{self, Socket},
+    end::End,
+    socket::Socket,
     stats::Counters,
     waker::Wakers,
-    write_buffer::Outgoing,
+    write_buffer::WriteBuffer,
     writer::{self, Written},
 };
 
@@ -37,7 +36,7 @@ const MOST_DISCARDED: u16 = 4096;
 /// Small, since there are many and most are idle: what a full socket needs is elsewhere.
 pub(crate) struct Connection<S = TcpStream> {
     session: Option<Session>,
-    outgoing: Option<Box<Outgoing>>,
+    write_buffer: Option<Box<WriteBuffer>>,
     #[expect(dead_code, reason = "its drop is what matters")]
     guard: Box<dyn Any + Send>,
     socket: S,
@@ -108,11 +107,11 @@ impl Connection {
 impl<S: Socket> Connection<S> {
     pub(crate) fn new(socket: S, framing: Framing, session: Session, guard: Box<dyn Any + Send>) -> Self {
         let session = Some(session);
-        Self { session, outgoing: None, guard, socket, discarded: 0, framing, state: State::default() }
+        Self { session, write_buffer: None, guard, socket, discarded: 0, framing, state: State::default() }
     }
 
     pub(crate) fn is_blocked(&self) -> bool {
-        self.outgoing.as_ref().is_some_and(|outgoing| outgoing.is_watched)
+        self.write_buffer.as_ref().is_some_and(|write_buffer| write_buffer.is_watched)
     }
 
     pub(crate) fn lingers(&self) -> bool {
@@ -131,28 +130,28 @@ impl<S: Socket> Connection<S> {
 
     /// The system says that a socket that was full has room; `false` if nobody asked.
     pub(crate) fn found_room(&mut self) -> bool {
-        let outgoing = self.outgoing.as_mut().filter(|outgoing| outgoing.is_watched);
-        outgoing.map(|outgoing| outgoing.has_room = true).is_some()
+        let write_buffer = self.write_buffer.as_mut().filter(|write_buffer| write_buffer.is_watched);
+        write_buffer.map(|write_buffer| write_buffer.has_room = true).is_some()
     }
 
     /// Writes the head and the first block of the stream together, and goes on.
     pub(crate) fn begin(&mut self, head: Bytes, place: u32, tools: &mut Tools<'_>) -> io::Result<Next> {
-        let mut outgoing = Box::new(Outgoing::default());
-        outgoing.push(head);
+        let mut write_buffer = Box::new(WriteBuffer::default());
+        write_buffer.push(head);
         if let Poll::Ready(more) = self.poll_session(place, tools) {
-            tools.frames.drain(..).for_each(|frame| outgoing.push(self.framing.shared(&frame)));
+            tools.frames.drain(..).for_each(|frame| write_buffer.push(self.framing.shared(&frame)));
             if more.is_none() {
-                outgoing.push(Bytes::from_static(self.framing.end()));
+                write_buffer.push(Bytes::from_static(self.framing.end()));
             }
         }
-        self.outgoing = Some(outgoing);
+        self.write_buffer = Some(write_buffer);
         self.advance(place, tools)
     }
 
     /// Writes what waits, as long as it is this connection's turn and its socket takes it.
     pub(crate) fn advance(&mut self, place: u32, tools: &mut Tools<'_>) -> io::Result<Next> {
-        let waits = self.outgoing.as_mut().is_some_and(|outgoing| outgoing.waits());
-        if waits || (self.outgoing.is_some() && !self.flush(place, tools)?) {
+        let waits = self.write_buffer.as_mut().is_some_and(|write_buffer| write_buffer.waits());
+        if waits || (self.write_buffer.is_some() && !self.flush(place, tools)?) {
             return Ok(self.look_for_the_end(place, tools));
         }
         for _ in 0..BATCHES {
@@ -198,31 +197,31 @@ impl<S: Socket> Connection<S> {
             return Ok(true);
         };
         tools.counters.bytes.add(part as u64);
-        let mut outgoing = Outgoing::default();
-        tools.frames.drain(..).for_each(|frame| outgoing.push(framing.shared(&frame)));
-        outgoing.advance(part);
-        self.outgoing = Some(Box::new(outgoing));
+        let mut write_buffer = WriteBuffer::default();
+        tools.frames.drain(..).for_each(|frame| write_buffer.push(framing.shared(&frame)));
+        write_buffer.advance(part);
+        self.write_buffer = Some(Box::new(write_buffer));
         self.watch(place, tools)?;
         Ok(false)
     }
 
     fn send_end(&mut self, place: u32, tools: &mut Tools<'_>) -> io::Result<bool> {
-        let mut outgoing = Outgoing::default();
-        outgoing.push(Bytes::from_static(self.framing.end()));
-        self.outgoing = Some(Box::new(outgoing));
+        let mut write_buffer = WriteBuffer::default();
+        write_buffer.push(Bytes::from_static(self.framing.end()));
+        self.write_buffer = Some(Box::new(write_buffer));
         self.flush(place, tools)
     }
 
     /// Writes what the client has not taken; `false` if some is left.
     fn flush(&mut self, place: u32, tools: &mut Tools<'_>) -> io::Result<bool> {
-        let Some(outgoing) = &mut self.outgoing else { return Ok(true) };
-        let (written, all) = outgoing.write(&mut self.socket)?;
+        let Some(write_buffer) = &mut self.write_buffer else { return Ok(true) };
+        let (written, all) = write_buffer.write(&mut self.socket)?;
         tools.counters.bytes.add(written as u64);
         if !all {
             self.watch(place, tools)?;
             return Ok(false);
         }
-        if self.outgoing.take().is_some_and(|outgoing| outgoing.is_watched) {
+        if self.write_buffer.take().is_some_and(|write_buffer| write_buffer.is_watched) {
             tools.counters.blocked.subtract(1);
             self.socket.watch(tools.registry, place, Interest::READABLE)?;
         }
@@ -231,12 +230,13 @@ impl<S: Socket> Connection<S> {
 
     /// Asks the system to tell when there is room. It looks at once, so room that there is already is told of.
     fn watch(&mut self, place: u32, tools: &mut Tools<'_>) -> io::Result<()> {
-        let Some(outgoing) = self.outgoing.as_mut().filter(|outgoing| !outgoing.is_watched) else {
+        let Some(write_buffer) = self.write_buffer.as_mut().filter(|write_buffer| !write_buffer.is_watched)
+        else {
             return Ok(());
         };
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.socket.watch(tools.registry, place, interest)?;
-        outgoing.is_watched = true;
+        write_buffer.is_watched = true;
         tools.counters.write_stalls.add(1);
         tools.counters.blocked.add(1);
         Ok(())
@@ -244,10 +244,10 @@ impl<S: Socket> Connection<S> {
 
     /// What comes of it that the client does not take what there is: as long as the stream lives, nothing.
     fn look_for_the_end(&mut self, place: u32, tools: &Tools<'_>) -> Next {
-        let reason = match (&self.session, &mut self.outgoing) {
-            (Some(session), Some(outgoing)) => {
+        let reason = match (&self.session, &mut self.write_buffer) {
+            (Some(session), Some(write_buffer)) => {
                 let waker = tools.wakers.of(place);
-                let ending = outgoing.ending.get_or_insert_with(|| session.ending());
+                let ending = write_buffer.ending.get_or_insert_with(|| session.ending());
                 Pin::new(ending).poll(&mut Context::from_waker(&waker)).map(Some)
             }
             _ => Poll::Ready(None),
@@ -289,12 +289,4 @@ impl<S: Socket> Connection<S> {
             self.socket.break_off();
         }
     }
-}
-
-/// Ends what was not served yet.
-pub(crate) fn dismiss(adoption: Adoption, end: End) {
-    if end == End::Reset {
-        socket::reset_when_dropped(&SockRef::from(&adoption.socket));
-    }
-    drop(adoption);
 }

@@ -1,6 +1,6 @@
 //! What a connection is called in its thread.
 
-/// A place in a [`Table`](crate::slab::Table), and who is meant there.
+/// A place in a [`Slab`](crate::slab::Slab), and who is meant there.
 ///
 /// Places are used again, serial numbers are not until 2³² connections later: who comes late finds nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

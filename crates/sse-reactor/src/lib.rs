@@ -6,6 +6,7 @@ mod adoption;
 pub mod bench_support;
 mod connection;
 mod deadlines;
+mod end;
 mod key;
 mod mailbox;
 mod reactor;

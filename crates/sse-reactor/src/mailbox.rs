@@ -12,7 +12,11 @@ use mio::Waker;
 use parking_lot::Mutex;
 use tracing::error;
 
-use crate::{adoption::Adoption, connection, stats::Counters};
+use crate::{
+    adoption::Adoption,
+    end::{self, End},
+    stats::Counters,
+};
 
 /// Told of each stream that is gone.
 pub(crate) type Departed = Arc<dyn Fn() + Send + Sync>;
@@ -22,7 +26,7 @@ pub(crate) type Departed = Arc<dyn Fn() + Send + Sync>;
 /// Bounded: streams with a common waker are in it once, and an adoption is a connection that the system has let in. Nothing foreign runs while its lock is
 /// held, and a waker's wake takes no other lock.
 pub(crate) struct Mailbox {
-    post: Mutex<Post>,
+    inbox: Mutex<Inbox>,
     waker: Waker,
     /// Streams that are here or on their way.
     load: AtomicUsize,
@@ -31,7 +35,7 @@ pub(crate) struct Mailbox {
 }
 
 #[derive(Debug, Default)]
-struct Post {
+struct Inbox {
     /// Of [`Wakers`](crate::waker::Wakers).
     woken: Vec<u32>,
     adoptions: Vec<Adoption>,
@@ -42,18 +46,9 @@ struct Post {
     end: Option<End>,
 }
 
-/// How a thread ends before its streams do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    /// Connections are closed, without a clean end of their streams.
-    Close,
-    /// Connections are broken off, so that the system keeps nothing of them.
-    Reset,
-}
-
 /// What a thread found.
 #[derive(Debug)]
-pub(crate) struct Found {
+pub(crate) struct Drained {
     pub(crate) adoptions: Vec<Adoption>,
     pub(crate) end: Option<End>,
     pub(crate) retired: bool,
@@ -63,8 +58,8 @@ pub(crate) struct Found {
 
 impl Mailbox {
     pub(crate) fn new(waker: Waker, departed: Option<Departed>) -> Self {
-        let (post, load) = (Mutex::default(), AtomicUsize::new(0));
-        Self { post, waker, load, departed, counters: Counters::default() }
+        let (inbox, load) = (Mutex::default(), AtomicUsize::new(0));
+        Self { inbox, waker, load, departed, counters: Counters::default() }
     }
 
     pub(crate) fn load(&self) -> usize {
@@ -80,48 +75,48 @@ impl Mailbox {
     pub(crate) fn adopt(&self, adoption: Adoption) {
         self.load.fetch_add(1, Ordering::Relaxed);
         let mut adoption = Some(adoption);
-        let end = self.tell(|post| {
-            if post.end.is_none() {
-                post.adoptions.extend(adoption.take());
+        let end = self.tell(|inbox| {
+            if inbox.end.is_none() {
+                inbox.adoptions.extend(adoption.take());
             }
-            post.end
+            inbox.end
         });
         if let (Some(end), Some(adoption)) = (end, adoption) {
             self.unload();
-            connection::dismiss(adoption, end);
+            end::dismiss(adoption, end);
         }
     }
 
     /// There is something to do where a waker is for.
-    pub(crate) fn wake(&self, neighbourhood: u32) {
-        self.tell(|post| {
-            if post.end.is_none() {
-                post.woken.push(neighbourhood);
+    pub(crate) fn wake(&self, group: u32) {
+        self.tell(|inbox| {
+            if inbox.end.is_none() {
+                inbox.woken.push(group);
             }
         });
     }
 
     /// Nobody will send adoptions any more.
     pub(crate) fn retire(&self) {
-        self.tell(|post| post.retired = true);
+        self.tell(|inbox| inbox.retired = true);
     }
 
     /// Ends the thread.
     pub(crate) fn end(&self, end: End) {
-        self.tell(|post| {
-            post.end.get_or_insert(end);
+        self.tell(|inbox| {
+            inbox.end.get_or_insert(end);
         });
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        self.post.lock().end.is_some()
+        self.inbox.lock().end.is_some()
     }
 
-    fn tell<T>(&self, tell: impl FnOnce(&mut Post) -> T) -> T {
-        let mut post = self.post.lock();
-        let told = tell(&mut post);
-        let sleeps = !std::mem::replace(&mut post.awake, true);
-        drop(post);
+    fn tell<T>(&self, tell: impl FnOnce(&mut Inbox) -> T) -> T {
+        let mut inbox = self.inbox.lock();
+        let told = tell(&mut inbox);
+        let sleeps = !std::mem::replace(&mut inbox.awake, true);
+        drop(inbox);
         if sleeps && let Err(error) = self.waker.wake() {
             // An eventfd that is open can always be written to.
             error!(%error, "a thread of the reactor cannot be woken");
@@ -130,14 +125,14 @@ impl Mailbox {
     }
 
     /// Takes what there is; `woken` is empty before. If there is nothing and the thread is not `busy`, the next one who tells something wakes it.
-    pub(crate) fn collect(&self, woken: &mut Vec<u32>, busy: bool) -> Found {
-        let mut post = self.post.lock();
-        std::mem::swap(&mut post.woken, woken);
-        let adoptions = std::mem::take(&mut post.adoptions);
-        let (end, retired) = (post.end, post.retired);
+    pub(crate) fn collect(&self, woken: &mut Vec<u32>, busy: bool) -> Drained {
+        let mut inbox = self.inbox.lock();
+        std::mem::swap(&mut inbox.woken, woken);
+        let adoptions = std::mem::take(&mut inbox.adoptions);
+        let (end, retired) = (inbox.end, inbox.retired);
         let nothing = !busy && woken.is_empty() && adoptions.is_empty() && end.is_none();
-        post.awake = !nothing;
-        Found { adoptions, end, retired, nothing }
+        inbox.awake = !nothing;
+        Drained { adoptions, end, retired, nothing }
     }
 }
 

@@ -14,8 +14,8 @@ use tokio::{runtime::Handle, sync::mpsc};
 
 use crate::{
     adoption::Adoption,
-    connection,
-    mailbox::{Departed, End, Mailbox},
+    end::{self, End},
+    mailbox::{Departed, Mailbox},
     runtime_guard,
     stats::ReactorStats,
     worker::{WAKE, Worker},
@@ -128,7 +128,7 @@ impl Reactor {
         let alive = self.0.0.iter().filter(|mailbox| !mailbox.has_ended());
         match alive.min_by_key(|mailbox| mailbox.load()).or(self.0.0.first()) {
             Some(mailbox) => mailbox.adopt(adoption),
-            None => connection::dismiss(adoption, End::Close),
+            None => end::dismiss(adoption, End::Close),
         }
     }
 

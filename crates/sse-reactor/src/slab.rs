@@ -7,7 +7,7 @@ const CHUNK: usize = 256;
 
 /// A slab that grows by chunks, gives its memory back when nobody is there, and knows late keys.
 #[derive(Debug)]
-pub(crate) struct Table<T> {
+pub(crate) struct Slab<T> {
     chunks: Vec<Vec<Slot<T>>>,
     vacant: Vec<u32>,
     len: usize,
@@ -21,13 +21,13 @@ struct Slot<T> {
     content: Option<T>,
 }
 
-impl<T> Default for Table<T> {
+impl<T> Default for Slab<T> {
     fn default() -> Self {
         Self { chunks: Vec::new(), vacant: Vec::new(), len: 0, next_serial: 0 }
     }
 }
 
-impl<T> Table<T> {
+impl<T> Slab<T> {
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
@@ -118,13 +118,13 @@ mod tests {
 
     use super::*;
 
-    fn insert(table: &mut Table<u32>, content: u32) -> Key {
+    fn insert(table: &mut Slab<u32>, content: u32) -> Key {
         table.try_insert(|_| Ok::<_, Infallible>(content)).unwrap().unwrap()
     }
 
     #[test]
     fn a_late_key_finds_nobody() {
-        let mut table = Table::default();
+        let mut table = Slab::default();
         let (first, second) = (insert(&mut table, 1), insert(&mut table, 2));
         assert_eq!(table.remove(first), Some(1));
         let third = insert(&mut table, 3);
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_key_from_before_everybody_left_is_late_as_well() {
-        let mut table = Table::default();
+        let mut table = Slab::default();
         let early = insert(&mut table, 1);
         table.remove(early);
         assert!(table.chunks.is_empty() && table.vacant.capacity() == 0, "memory is given back");
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_made_takes_no_place() {
-        let mut table = Table::<u32>::default();
+        let mut table = Slab::<u32>::default();
         for _ in 0..3 {
             assert_eq!(table.try_insert(|key| Err::<u32, _>(key.place)), Err(0));
         }
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn many_come_and_go_over_several_chunks() {
-        let mut table = Table::default();
+        let mut table = Slab::default();
         let keys: Vec<_> = (0..1000).map(|number| insert(&mut table, number)).collect();
         assert_eq!(table.chunks.len(), 4);
         keys.iter().step_by(2).for_each(|key| assert!(table.remove(*key).is_some()));
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn serial_numbers_begin_anew() {
-        let mut table = Table { next_serial: u32::MAX, ..Table::default() };
+        let mut table = Slab { next_serial: u32::MAX, ..Slab::default() };
         assert_eq!(insert(&mut table, 1).serial, u32::MAX);
         assert_eq!(insert(&mut table, 2).serial, 0);
     }

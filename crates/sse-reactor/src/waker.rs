@@ -12,17 +12,17 @@ use crate::mailbox::Mailbox;
 
 /// So many places have a waker in common. With one each, a stream that does nothing would need a tenth more memory; a wake that was meant for another costs a
 /// look at a queue, a hundredth of a `send`.
-pub(crate) const NEIGHBOURS: u32 = 4;
+pub(crate) const PLACES_PER_WAKER: u32 = 4;
 
 /// Tells a thread that there is something to do at some of its places, once until the thread has heard it.
 #[derive(Debug)]
-struct Neighbourhood {
+struct WakerGroup {
     mailbox: Arc<Mailbox>,
     number: u32,
     told: AtomicBool,
 }
 
-impl Wake for Neighbourhood {
+impl Wake for WakerGroup {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -38,45 +38,41 @@ impl Wake for Neighbourhood {
 #[derive(Debug)]
 pub(crate) struct Wakers {
     mailbox: Arc<Mailbox>,
-    neighbourhoods: Vec<Arc<Neighbourhood>>,
+    groups: Vec<Arc<WakerGroup>>,
 }
 
 impl Wakers {
     pub(crate) fn new(mailbox: Arc<Mailbox>) -> Self {
-        Self { mailbox, neighbourhoods: Vec::new() }
+        Self { mailbox, groups: Vec::new() }
     }
 
     /// Sees to it that a place has a waker.
     pub(crate) fn reach(&mut self, place: u32) {
-        for number in (0..=place / NEIGHBOURS).skip(self.neighbourhoods.len()) {
+        for number in (0..=place / PLACES_PER_WAKER).skip(self.groups.len()) {
             let mailbox = Arc::clone(&self.mailbox);
-            self.neighbourhoods.push(Arc::new(Neighbourhood {
-                mailbox,
-                number,
-                told: AtomicBool::new(false),
-            }));
+            self.groups.push(Arc::new(WakerGroup { mailbox, number, told: AtomicBool::new(false) }));
         }
     }
 
     /// The waker of a place that was reached.
     pub(crate) fn of(&self, place: u32) -> Waker {
-        let neighbourhood = self.neighbourhoods.get((place / NEIGHBOURS) as usize);
-        neighbourhood.map_or_else(|| Waker::noop().clone(), |found| Waker::from(Arc::clone(found)))
+        let group = self.groups.get((place / PLACES_PER_WAKER) as usize);
+        group.map_or_else(|| Waker::noop().clone(), |found| Waker::from(Arc::clone(found)))
     }
 
     /// The places that a wake was for. From here on the next one counts again, so whoever looks there after this sees what came before it.
     pub(crate) fn heard(&self, number: u32) -> std::ops::Range<u32> {
-        if let Some(neighbourhood) = self.neighbourhoods.get(number as usize) {
+        if let Some(group) = self.groups.get(number as usize) {
             // Both are read-modify-writes, so this one sees what came before the wake that it takes back.
-            neighbourhood.told.swap(false, Ordering::AcqRel);
+            group.told.swap(false, Ordering::AcqRel);
         }
-        let first = number.saturating_mul(NEIGHBOURS);
-        first..first.saturating_add(NEIGHBOURS)
+        let first = number.saturating_mul(PLACES_PER_WAKER);
+        first..first.saturating_add(PLACES_PER_WAKER)
     }
 
     /// Gives the memory back when nobody is there. A waker that somebody still has wakes places, and finds whoever is there then.
     pub(crate) fn forget(&mut self) {
-        self.neighbourhoods = Vec::new();
+        self.groups = Vec::new();
     }
 }
 
@@ -141,7 +137,7 @@ mod tests {
     fn a_thread_that_has_ended_is_told_nothing() {
         let poll = Poll::new().unwrap();
         let wakers = wakers(&poll);
-        wakers.mailbox.end(crate::mailbox::End::Close);
+        wakers.mailbox.end(crate::end::End::Close);
         wakers.mailbox.wake(0);
         assert!(woken(&wakers.mailbox).is_empty());
     }

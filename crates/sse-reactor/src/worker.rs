@@ -17,11 +17,12 @@ use tracing::{debug, error, warn};
 
 use crate::{
     adoption::Adoption,
-    connection::{self, Connection, Next, Tools},
+    connection::{Connection, Next, Tools},
     deadlines::Deadlines,
+    end::{self, End},
     key::Key,
-    mailbox::{End, Mailbox},
-    slab::Table,
+    mailbox::Mailbox,
+    slab::Slab,
     socket::Socket,
     waker::Wakers,
 };
@@ -37,8 +38,8 @@ const TURNS: usize = 256;
 
 const EVENTS: usize = 1024;
 
-/// A line that is no longer than this is kept while nobody stands in it.
-const IDLE_LINE: usize = 256;
+/// A run queue that is no longer than this is kept while it is empty.
+const IDLE_RUN_QUEUE: usize = 256;
 
 /// So much is read at once of what concerns nobody.
 const BUFFER: usize = 4096;
@@ -47,10 +48,10 @@ const BUFFER: usize = 4096;
 pub(crate) struct Worker<S = TcpStream> {
     poll: Poll,
     pub(crate) mailbox: Arc<Mailbox>,
-    pub(crate) connections: Table<Connection<S>>,
+    pub(crate) connections: Slab<Connection<S>>,
     pub(crate) wakers: Wakers,
     /// Whose turn it is next. Everybody stands in it once at most.
-    pub(crate) line: VecDeque<Key>,
+    pub(crate) run_queue: VecDeque<Key>,
     deadlines: Deadlines,
     linger: Duration,
     /// Turns since the thread looked at what the system has to tell.
@@ -73,8 +74,8 @@ impl<S: Socket> Worker<S> {
             poll,
             wakers: Wakers::new(Arc::clone(&mailbox)),
             mailbox,
-            connections: Table::default(),
-            line: VecDeque::new(),
+            connections: Slab::default(),
+            run_queue: VecDeque::new(),
             deadlines: Deadlines::default(),
             linger,
             turns: 0,
@@ -114,7 +115,7 @@ impl Worker {
         let mut events = Events::with_capacity(EVENTS);
         let mut woken = Vec::new();
         loop {
-            let found = self.mailbox.collect(&mut woken, !self.line.is_empty());
+            let found = self.mailbox.collect(&mut woken, !self.run_queue.is_empty());
             if let Some(end) = found.end {
                 found.adoptions.into_iter().for_each(|adoption| self.dismiss(adoption, end));
                 return Ok(end);
@@ -214,8 +215,8 @@ impl<S: Socket> Worker<S> {
 
     /// Lets everybody stand in line who may have been woken.
     pub(crate) fn line_up_all(&mut self, woken: &mut Vec<u32>) {
-        for neighbourhood in woken.drain(..) {
-            for place in self.wakers.heard(neighbourhood) {
+        for group in woken.drain(..) {
+            for place in self.wakers.heard(group) {
                 if let Some(key) = self.connections.key_at(place) {
                     self.line_up(key);
                 }
@@ -225,23 +226,23 @@ impl<S: Socket> Worker<S> {
 
     fn line_up(&mut self, key: Key) {
         if self.connections.get_mut(key).is_some_and(Connection::line_up) {
-            self.line.push_back(key);
+            self.run_queue.push_back(key);
         }
     }
 
     /// Gives back what a burst needed, which would be a tenth of what the streams themselves do.
     fn give_back(&mut self, woken: &mut Vec<u32>) {
-        if self.line.capacity() > IDLE_LINE {
-            self.line = VecDeque::new();
+        if self.run_queue.capacity() > IDLE_RUN_QUEUE {
+            self.run_queue = VecDeque::new();
         }
-        if woken.capacity() > IDLE_LINE {
+        if woken.capacity() > IDLE_RUN_QUEUE {
             *woken = Vec::new();
         }
     }
 
     pub(crate) fn give_turns(&mut self) {
         while self.turns < TURNS
-            && let Some(key) = self.line.pop_front()
+            && let Some(key) = self.run_queue.pop_front()
         {
             self.turns += 1;
             if let Some(connection) = self.connections.get_mut(key) {
@@ -310,7 +311,7 @@ impl<S: Socket> Worker<S> {
     }
 
     fn dismiss(&mut self, adoption: Adoption, end: End) {
-        self.guarded(|| connection::dismiss(adoption, end));
+        self.guarded(|| end::dismiss(adoption, end));
         self.mailbox.unload();
     }
 

@@ -13,7 +13,7 @@ use crate::writer::{self, Written};
 /// What a client has not taken yet. A stream has one only while it waits for its client, and takes no events meanwhile, so it holds no more than one
 /// batch of them.
 #[derive(Debug, Default)]
-pub(crate) struct Outgoing {
+pub(crate) struct WriteBuffer {
     pieces: VecDeque<Bytes>,
     /// Bytes of the first piece that were written.
     skip: usize,
@@ -25,7 +25,7 @@ pub(crate) struct Outgoing {
     pub(crate) ending: Option<Ending>,
 }
 
-impl Outgoing {
+impl WriteBuffer {
     pub(crate) fn push(&mut self, piece: Bytes) {
         if !piece.is_empty() {
             self.pieces.push_back(piece);
@@ -68,14 +68,16 @@ mod tests {
 
     #[test]
     fn what_was_written_is_dropped_piece_by_piece() {
-        let mut outgoing = Outgoing::default();
-        ["abc", "", "de", "f"].iter().for_each(|piece| outgoing.push(Bytes::from_static(piece.as_bytes())));
+        let mut write_buffer = WriteBuffer::default();
+        ["abc", "", "de", "f"]
+            .iter()
+            .for_each(|piece| write_buffer.push(Bytes::from_static(piece.as_bytes())));
         let mut rest = Vec::new();
-        outgoing.advance(1);
-        outgoing.advance(2);
-        assert_eq!((outgoing.pieces.len(), outgoing.skip), (2, 0));
-        outgoing.advance(1);
-        assert_eq!(outgoing.write(&mut rest).unwrap(), (2, true));
+        write_buffer.advance(1);
+        write_buffer.advance(2);
+        assert_eq!((write_buffer.pieces.len(), write_buffer.skip), (2, 0));
+        write_buffer.advance(1);
+        assert_eq!(write_buffer.write(&mut rest).unwrap(), (2, true));
         assert_eq!(rest, b"ef");
     }
 }

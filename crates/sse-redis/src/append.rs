@@ -3,74 +3,38 @@
 pub(crate) mod batch;
 pub(crate) mod commands;
 pub(crate) mod connection;
+pub(crate) mod pending_append;
 pub(crate) mod pipeline;
 pub(crate) mod resp;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use parking_lot::Mutex;
-use sse_core::{Appended, BackplaneError, KeyBound, KeysFull, NewEntry};
+use sse_core::{Appended, BackplaneError, NewEntry};
 use tokio::{
     sync::{mpsc, oneshot},
     task::yield_now,
     time::timeout,
 };
 
-use crate::{append::batch::Batch, connection::reconnecting::Slot, error, shared::Center};
+use crate::{
+    append::{
+        batch::Batch,
+        pending_append::{PendingAppend, Room},
+    },
+    connection::reconnecting::Reconnecting,
+    error,
+    shared::Shared,
+};
 
 /// Appends go to a task that hands the server whatever waits at the moment: under load large batches, else single entries at once.
-pub(crate) struct Appends {
-    center: Arc<Center>,
+pub(crate) struct Appender {
+    shared: Arc<Shared>,
     room: Arc<Room>,
     /// To the task, which is started with the first append, and again where its runtime ended.
-    queue: Mutex<Option<mpsc::Sender<Waiting>>>,
+    queue: Mutex<Option<mpsc::Sender<PendingAppend>>>,
 }
-
-/// An append under way.
-pub(crate) struct Waiting {
-    pub(crate) entry: NewEntry,
-    reply: oneshot::Sender<Result<Appended, BackplaneError>>,
-    place: Place,
-}
-
-impl Waiting {
-    pub(crate) fn settle(self, result: Result<Appended, BackplaneError>) {
-        // Whoever hears of it may come again at once.
-        drop(self.place);
-        // Nobody waits for an append that was dropped.
-        self.reply.send(result).ok();
-    }
-
-    /// Says that there is no room for the key.
-    pub(crate) fn refuse(self, bound: KeyBound, retry_after: Duration) {
-        let limits = self.entry.key.as_ref().map(|key| *key.limits()).unwrap_or_default();
-        self.settle(Err(KeysFull::new(bound, &limits, retry_after).into()));
-    }
-}
-
-/// How much is under way.
-#[derive(Debug, Default)]
-struct Room {
-    appends: AtomicUsize,
-    bytes: AtomicUsize,
-}
-
-/// The place of one append in the room.
-#[derive(Debug)]
-struct Place {
-    room: Arc<Room>,
-    bytes: usize,
-}
-
-/// Payloads under way, at most; one is always taken.
-const MOST_BYTES: usize = 64 << 20;
 
 /// Entries that are handed over at once, at most.
 const BATCH: usize = 512;
@@ -81,16 +45,17 @@ const BATCHES: usize = 4;
 /// Longer than an append takes if all its attempts run into their time limits.
 const LONGEST: Duration = Duration::from_secs(8);
 
-impl Appends {
-    pub(crate) fn new(center: Arc<Center>) -> Self {
-        Self { center, room: Arc::default(), queue: Mutex::new(None) }
+impl Appender {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, room: Arc::default(), queue: Mutex::new(None) }
     }
 
     pub(crate) async fn append(&self, entry: NewEntry) -> Result<Appended, BackplaneError> {
         self.check(&entry)?;
-        let place = self.place(entry.payload.len())?;
+        let place = self.room.place(entry.payload.len(), self.shared.config.pipeline);
+        let place = place.ok_or(BackplaneError::Busy)?;
         let (reply, answer) = oneshot::channel();
-        self.hand_over(Waiting { entry, reply, place })?;
+        self.hand_over(PendingAppend { entry, reply, place })?;
         match timeout(LONGEST, answer).await {
             Ok(Ok(result)) => result,
             Ok(Err(gone)) => Err(BackplaneError::unavailable(error::SOON, gone)),
@@ -99,23 +64,14 @@ impl Appends {
     }
 
     fn check(&self, entry: &NewEntry) -> Result<(), BackplaneError> {
-        let (size, limit) = (entry.payload.len(), self.center.config.max_payload);
+        let (size, limit) = (entry.payload.len(), self.shared.config.max_payload);
         if size > limit {
             return Err(BackplaneError::TooLarge { size, limit });
         }
         Ok(())
     }
 
-    fn place(&self, bytes: usize) -> Result<Place, BackplaneError> {
-        let Room { appends, bytes: all } = &*self.room;
-        let (before, bytes_before) =
-            (appends.fetch_add(1, Ordering::Relaxed), all.fetch_add(bytes, Ordering::Relaxed));
-        let place = Place { room: Arc::clone(&self.room), bytes };
-        let fits = before == 0 || bytes_before.saturating_add(bytes) <= MOST_BYTES;
-        if fits && before < self.center.config.pipeline { Ok(place) } else { Err(BackplaneError::Busy) }
-    }
-
-    fn hand_over(&self, waiting: Waiting) -> Result<(), BackplaneError> {
+    fn hand_over(&self, waiting: PendingAppend) -> Result<(), BackplaneError> {
         let mut queue = self.queue.lock();
         let sent = match &*queue {
             Some(queue) => queue.try_send(waiting),
@@ -126,24 +82,17 @@ impl Appends {
             Err(mpsc::error::TrySendError::Full(_)) => return Err(BackplaneError::Busy),
             Err(mpsc::error::TrySendError::Closed(waiting)) => waiting,
         };
-        let (sender, receiver) = mpsc::channel(self.center.config.pipeline.max(1));
-        tokio::spawn(write(Arc::clone(&self.center), receiver));
+        let (sender, receiver) = mpsc::channel(self.shared.config.pipeline.max(1));
+        tokio::spawn(write(Arc::clone(&self.shared), receiver));
         let sent = sender.try_send(waiting);
         *queue = Some(sender);
         sent.map_err(|_| BackplaneError::Busy)
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.room.appends.fetch_sub(1, Ordering::Relaxed);
-        self.room.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
 /// Ends when the backplane is dropped and everything was answered.
-async fn write(center: Arc<Center>, mut queue: mpsc::Receiver<Waiting>) {
-    let slot = Slot::new(center);
+async fn write(shared: Arc<Shared>, mut queue: mpsc::Receiver<PendingAppend>) {
+    let slot = Reconnecting::new(shared);
     let mut batches = FuturesUnordered::new();
     let mut next = Vec::with_capacity(BATCH);
     loop {
@@ -165,7 +114,7 @@ async fn write(center: Arc<Center>, mut queue: mpsc::Receiver<Waiting>) {
 }
 
 /// Whoever was just answered may append again: they come first, so that one batch takes them all instead of one each.
-async fn gather(queue: &mut mpsc::Receiver<Waiting>, next: &mut Vec<Waiting>) {
+async fn gather(queue: &mut mpsc::Receiver<PendingAppend>, next: &mut Vec<PendingAppend>) {
     yield_now().await;
     while next.len() < BATCH
         && let Ok(waiting) = queue.try_recv()

@@ -10,18 +10,18 @@ use sse_core::{
 use tokio::time::timeout;
 
 use crate::{
-    append::Appends,
+    append::Appender,
     config::RedisConfig,
     connection::{
-        Link,
-        reconnecting::Slot,
-        server::{Place, Server},
+        Connection,
+        reconnecting::Reconnecting,
+        server::{Discovery, Server},
         tls::Certificates,
     },
     error,
     keys::Keys,
     leases, read,
-    shared::Center,
+    shared::Shared,
     signals::RedisSignals,
     tail::RedisTail,
 };
@@ -34,9 +34,9 @@ use crate::{
 pub struct RedisBackplane(Arc<Node>);
 
 struct Node {
-    center: Arc<Center>,
-    appends: Appends,
-    calls: Slot<Link>,
+    shared: Arc<Shared>,
+    appends: Appender,
+    calls: Reconnecting<Connection>,
 }
 
 /// No call takes longer.
@@ -77,20 +77,20 @@ impl RedisBackplane {
         {
             return Err(BackplaneError::refused("replicas may take longer than an answer"));
         }
-        let center = Arc::new(Center::new(server, keys, config));
-        let (appends, calls) = (Appends::new(Arc::clone(&center)), Slot::new(Arc::clone(&center)));
-        Ok(Self(Arc::new(Node { center, appends, calls })))
+        let shared = Arc::new(Shared::new(server, keys, config));
+        let (appends, calls) = (Appender::new(Arc::clone(&shared)), Reconnecting::new(Arc::clone(&shared)));
+        Ok(Self(Arc::new(Node { shared, appends, calls })))
     }
 }
 
 impl fmt::Debug for RedisBackplane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("RedisBackplane");
-        match &self.0.center.server.place {
-            Place::At(address) => debug.field("address", &format_args!("{address}")),
-            Place::By(sentinels) => debug.field("sentinels", sentinels),
+        match &self.0.shared.server.discovery {
+            Discovery::At(address) => debug.field("address", &format_args!("{address}")),
+            Discovery::By(sentinels) => debug.field("sentinels", sentinels),
         };
-        debug.field("prefix", &self.0.center.config.prefix).finish_non_exhaustive()
+        debug.field("prefix", &self.0.shared.config.prefix).finish_non_exhaustive()
     }
 }
 
@@ -124,11 +124,11 @@ impl Backplane for RedisBackplane {
     }
 
     async fn tail(&self, after: &Cursor) -> Result<Box<dyn Tail>, BackplaneError> {
-        Ok(Box::new(in_time(RedisTail::new(&self.0.center, after)).await?))
+        Ok(Box::new(in_time(RedisTail::new(&self.0.shared, after)).await?))
     }
 
     async fn signal(&self, payload: Bytes) -> Result<(), BackplaneError> {
-        let (size, limit) = (payload.len(), self.0.center.config.max_payload);
+        let (size, limit) = (payload.len(), self.0.shared.config.max_payload);
         if size > limit {
             return Err(BackplaneError::TooLarge { size, limit });
         }
@@ -136,30 +136,30 @@ impl Backplane for RedisBackplane {
     }
 
     async fn signals(&self) -> Result<Box<dyn Signals>, BackplaneError> {
-        Ok(Box::new(in_time(RedisSignals::new(&self.0.center)).await?))
+        Ok(Box::new(in_time(RedisSignals::new(&self.0.shared)).await?))
     }
 
     async fn hold_lease(&self, lease: Lease, term: Duration) -> Result<(), BackplaneError> {
-        in_time(leases::hold(&self.0.calls, &self.0.center, &lease, term)).await
+        in_time(leases::hold(&self.0.calls, &self.0.shared, &lease, term)).await
     }
 
     async fn drop_lease(&self, node: &str) -> Result<(), BackplaneError> {
-        in_time(leases::drop(&self.0.calls, &self.0.center, node)).await
+        in_time(leases::drop(&self.0.calls, &self.0.shared, node)).await
     }
 
     async fn leases(&self) -> Result<Vec<Lease>, BackplaneError> {
-        in_time(leases::all(&self.0.calls, &self.0.center)).await
+        in_time(leases::all(&self.0.calls, &self.0.shared)).await
     }
 }
 
 impl RedisBackplane {
     /// Not twice, even if it is not known whether it was heard.
     async fn publish(&self, payload: &[u8]) -> Result<(), BackplaneError> {
-        let link = self.0.calls.link().await?;
+        let connection = self.0.calls.connection().await?;
         let mut command = redis::cmd("PUBLISH");
-        let told = link.ask(command.arg(&*self.0.center.keys.signals).arg(payload)).await;
+        let told = connection.ask(command.arg(&*self.0.shared.keys.signals).arg(payload)).await;
         if told.as_ref().is_err_and(error::ends_connection) {
-            self.0.calls.discard(&link).await;
+            self.0.calls.discard(&connection).await;
         }
         told.map(|_| ()).map_err(error::translate)
     }

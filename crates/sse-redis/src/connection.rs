@@ -2,6 +2,8 @@
 
 pub(crate) mod address;
 pub(crate) mod backoff;
+pub(crate) mod connect;
+pub(crate) mod connector;
 pub(crate) mod reconnecting;
 pub(crate) mod sentinels;
 pub(crate) mod server;
@@ -18,28 +20,28 @@ use redis::{Cmd, Pipeline, RedisError, Value, aio::MultiplexedConnection};
 use sse_core::{BackplaneError, Epoch, Position};
 
 use crate::{
-    connection::server::Connected,
+    connection::connector::Connected,
     entry_id, error,
-    high_water_marks::{Sighting, Testimony},
-    log_info::Look,
+    high_water_marks::{HighWaterMark, Snapshot},
+    log_info::LogInfo,
     reply::{self, RawEntry, unexpected},
     scripts::{Script, Scripts},
-    shared::Center,
+    shared::Shared,
 };
 
 /// A connection to a server that had what this node saw when the connection was made, and which epoch the log had then.
-pub(crate) struct Link {
+pub(crate) struct Connection {
     id: u64,
     pub(crate) connected: Connected,
     scripts: Scripts,
     pub(crate) epoch: Epoch,
-    pub(crate) center: Arc<Center>,
+    pub(crate) shared: Arc<Shared>,
     /// The log has another epoch now.
     outdated: AtomicBool,
 }
 
 /// A connection to a server of which it is not known yet whether it has that.
-pub(crate) struct Unproven {
+pub(crate) struct UnverifiedConnection {
     pub(crate) id: u64,
     pub(crate) connected: Connected,
     pub(crate) scripts: Scripts,
@@ -50,48 +52,48 @@ pub(crate) struct Unproven {
 /// How often another connection may come in between.
 const ATTEMPTS: usize = 3;
 
-impl Unproven {
+impl UnverifiedConnection {
     /// Finds what this node saw, or gives the log a new epoch.
-    pub(crate) async fn prove(mut self, center: &Arc<Center>) -> Result<Link, BackplaneError> {
+    pub(crate) async fn verify(mut self, shared: &Arc<Shared>) -> Result<Connection, BackplaneError> {
         for _ in 0..ATTEMPTS {
-            let testimony = center.witness.testimony();
-            let epoch = self.examine(center, &testimony).await.map_err(error::translate)?;
-            if center.witness.confirmed(self.id, &self.server, &epoch, &testimony) {
+            let snapshot = shared.high_water_marks.snapshot();
+            let epoch = self.examine(shared, &snapshot).await.map_err(error::translate)?;
+            if shared.high_water_marks.confirmed(self.id, &self.server, &epoch, &snapshot) {
                 let Self { id, connected, scripts, .. } = self;
-                let center = Arc::clone(center);
+                let shared = Arc::clone(shared);
                 let outdated = AtomicBool::new(false);
-                return Ok(Link { id, connected, scripts, epoch, center, outdated });
+                return Ok(Connection { id, connected, scripts, epoch, shared, outdated });
             }
         }
         Err(BackplaneError::unavailable(error::SOON, "the log has one epoch after the other"))
     }
 
     /// The epoch of the log, which is a new one if the log lacks what was seen.
-    async fn examine(&mut self, center: &Center, testimony: &Testimony) -> Result<Epoch, RedisError> {
-        let log = &*center.keys.log;
+    async fn examine(&mut self, shared: &Shared, snapshot: &Snapshot) -> Result<Epoch, RedisError> {
+        let log = &*shared.keys.log;
         let mut pipe = redis::pipe();
         pipe.add_command(self.scripts.call(Script::Open, &[log])).arg(Epoch::random().as_str());
-        for sighting in &testimony.sightings {
-            let id = entry_id::of(sighting.position);
+        for mark in &snapshot.marks {
+            let id = entry_id::of(mark.position);
             pipe.cmd("XRANGE").arg(log).arg(&id).arg(&id);
         }
         let mut answers = atomically(&mut self.connected.connection, pipe).await?.into_iter();
-        let look = Look::read(answers.next().unwrap_or_default())?;
-        let look = look.ok_or_else(|| unexpected("no log that was just made"))?;
-        if testimony.epoch.as_ref() != Some(&look.epoch) {
-            return Ok(look.epoch);
+        let info = LogInfo::read(answers.next().unwrap_or_default())?;
+        let info = info.ok_or_else(|| unexpected("no log that was just made"))?;
+        if snapshot.epoch.as_ref() != Some(&info.epoch) {
+            return Ok(info.epoch);
         }
-        let newest = testimony.sightings.iter().map(|sighting| sighting.position).max();
-        for (sighting, found) in testimony.sightings.iter().zip(answers) {
+        let newest = snapshot.marks.iter().map(|mark| mark.position).max();
+        for (mark, found) in snapshot.marks.iter().zip(answers) {
             let found = reply::entries(reply::checked(found)?)?.pop();
             // A connection may have been idle while what it saw was trimmed; the one that saw the most tells whether this is the log it was.
-            let same = *sighting.server == *self.server || Some(sighting.position) != newest;
-            if !has(sighting, found, &look, if same { Believed::Yes } else { Believed::No }) {
-                tracing::warn!(position = %sighting.position, "acknowledged entries of the event log are lost");
-                return declare(&mut self.connected.connection, &self.scripts, log, &look.epoch).await;
+            let same = *mark.server == *self.server || Some(mark.position) != newest;
+            if !has(mark, found, &info, if same { Believed::Yes } else { Believed::No }) {
+                tracing::warn!(position = %mark.position, "acknowledged entries of the event log are lost");
+                return declare(&mut self.connected.connection, &self.scripts, log, &info.epoch).await;
             }
         }
-        Ok(look.epoch)
+        Ok(info.epoch)
     }
 }
 
@@ -103,16 +105,16 @@ enum Believed {
     No,
 }
 
-fn has(sighting: &Sighting, found: Option<RawEntry>, look: &Look, believed: Believed) -> bool {
-    match (found, &sighting.payload) {
+fn has(mark: &HighWaterMark, found: Option<RawEntry>, info: &LogInfo, believed: Believed) -> bool {
+    match (found, &mark.payload) {
         (Some(found), Some(payload)) => found.payload.as_ref() == Some(payload),
         (Some(_), None) => true,
-        (None, _) if sighting.position < look.trimmed => believed == Believed::Yes,
-        (None, _) => sighting.position == look.trimmed,
+        (None, _) if mark.position < info.trimmed => believed == Believed::Yes,
+        (None, _) => mark.position == info.trimmed,
     }
 }
 
-impl Link {
+impl Connection {
     /// Whether it can be used no more.
     pub(crate) fn is_over(&self) -> bool {
         self.connected.driver.is_over() || self.is_outdated()
@@ -124,7 +126,7 @@ impl Link {
     }
 
     pub(crate) fn log(&self) -> &str {
-        &self.center.keys.log
+        &self.shared.keys.log
     }
 
     pub(crate) fn call(&self, script: Script, keys: &[&str]) -> Cmd {
@@ -138,7 +140,7 @@ impl Link {
 
     /// The command that trims the log as it should be.
     pub(crate) fn trim(&self) -> Cmd {
-        let retention = &self.center.config.retention;
+        let retention = &self.shared.config.retention;
         let mut command = self.call_log(Script::Trim);
         command.arg(u64::try_from(retention.age.as_millis()).unwrap_or(u64::MAX)).arg(retention.bytes);
         command
@@ -171,16 +173,16 @@ impl Link {
     }
 
     /// The server told of the log.
-    pub(crate) fn saw_log(&self, look: &Look) {
-        self.saw_entries(look, &[]);
-        if look.epoch == self.epoch {
-            self.saw(look.head, None);
+    pub(crate) fn saw_log(&self, info: &LogInfo) {
+        self.saw_entries(info, &[]);
+        if info.epoch == self.epoch {
+            self.saw(info.head, None);
         }
     }
 
     /// The server told of entries, and of the log that they are in.
-    pub(crate) fn saw_entries(&self, look: &Look, entries: &[RawEntry]) {
-        if look.epoch != self.epoch {
+    pub(crate) fn saw_entries(&self, info: &LogInfo, entries: &[RawEntry]) {
+        if info.epoch != self.epoch {
             // What it sees from now on would not be remembered.
             self.outdated.store(true, Ordering::Relaxed);
         } else if let Some(last) = entries.last() {
@@ -190,13 +192,13 @@ impl Link {
 
     /// The server told of an entry.
     pub(crate) fn saw(&self, position: Position, payload: Option<Bytes>) {
-        self.center.witness.saw(self.id, &self.epoch, position, payload);
+        self.shared.high_water_marks.saw(self.id, &self.epoch, position, payload);
     }
 }
 
-impl Drop for Link {
+impl Drop for Connection {
     fn drop(&mut self) {
-        self.center.witness.ended(self.id);
+        self.shared.high_water_marks.ended(self.id);
     }
 }
 
@@ -206,10 +208,10 @@ async fn declare(
     log: &str,
     lost: &Epoch,
 ) -> Result<Epoch, RedisError> {
-    let mut command = scripts.call(Script::Declare, &[log]);
+    let mut command = scripts.call(Script::NewEpoch, &[log]);
     command.arg(lost.as_str()).arg(Epoch::random().as_str());
-    let look = Look::read(connection.send_packed_command(&command).await?)?;
-    Ok(look.ok_or_else(|| unexpected("no log any more"))?.epoch)
+    let info = LogInfo::read(connection.send_packed_command(&command).await?)?;
+    Ok(info.ok_or_else(|| unexpected("no log any more"))?.epoch)
 }
 
 async fn atomically(
@@ -234,8 +236,8 @@ async fn in_turn(
 ) -> Result<Vec<Value>, RedisError> {
     let mut pipe = redis::pipe();
     let mut commands = transaction.cmd_iter();
-    let look = commands.next();
-    for command in look.into_iter().chain(commands).chain(look) {
+    let info = commands.next();
+    for command in info.into_iter().chain(commands).chain(info) {
         pipe.add_command(command.clone());
     }
     let mut answers = connection.send_packed_commands(&pipe, 0, pipe.len()).await?;

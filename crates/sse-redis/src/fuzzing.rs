@@ -6,7 +6,7 @@ use crate::{
     append::{batch, resp},
     connection::sentinels,
     entry_id,
-    log_info::Look,
+    log_info::LogInfo,
     read, reply,
 };
 
@@ -46,9 +46,9 @@ fn read_as_everything(value: &Value) {
         let _ = reply::of_transaction(values.clone(), values.len());
     }
     let _ = batch::outcome(value.clone());
-    let Ok(Some(look)) = Look::read(value.clone()) else { return };
-    let _ = read::step_back(value, &look);
+    let Ok(Some(info)) = LogInfo::read(value.clone()) else { return };
+    let _ = read::step_back(value, &info);
     for entry in entries.unwrap_or_default() {
-        let _ = look.gave(entry.position, true.into());
+        let _ = info.gave(entry.position, true.into());
     }
 }

@@ -12,27 +12,27 @@ use sse_core::{Epoch, Position};
 /// told of an entry by the old one that the new one lacks; the newer entry would hide that. So a connection that ended leaves what it saw
 /// behind, until a new connection has found it on its server.
 #[derive(Debug, Default)]
-pub(crate) struct Witness(Mutex<State>);
+pub(crate) struct HighWaterMarks(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     epoch: Option<Epoch>,
     /// One for each connection that is there, and for those that ended since one was last made.
-    sightings: Vec<Sighting>,
+    marks: Vec<HighWaterMark>,
 }
 
 /// What a witness has to say.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Testimony {
+pub(crate) struct Snapshot {
     /// The epoch that the node is in.
     pub(crate) epoch: Option<Epoch>,
     /// What it saw of it.
-    pub(crate) sightings: Vec<Sighting>,
+    pub(crate) marks: Vec<HighWaterMark>,
 }
 
 /// The last entry that a connection was told of.
 #[derive(Debug, Clone)]
-pub(crate) struct Sighting {
+pub(crate) struct HighWaterMark {
     link: u64,
     over: bool,
     pub(crate) position: Position,
@@ -42,12 +42,12 @@ pub(crate) struct Sighting {
     pub(crate) server: Arc<str>,
 }
 
-impl Witness {
+impl HighWaterMarks {
     /// The epoch that the node is in, and what it saw of it.
-    pub(crate) fn testimony(&self) -> Testimony {
-        let State { epoch, sightings } = &*self.0.lock();
-        let sightings = sightings.iter().filter(|sighting| sighting.position != Position::ZERO);
-        Testimony { epoch: epoch.clone(), sightings: sightings.cloned().collect() }
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let State { epoch, marks } = &*self.0.lock();
+        let marks = marks.iter().filter(|mark| mark.position != Position::ZERO);
+        Snapshot { epoch: epoch.clone(), marks: marks.cloned().collect() }
     }
 
     /// Whether the node is in this epoch.
@@ -57,33 +57,26 @@ impl Witness {
 
     /// A connection was made to a server that is in `epoch`, and has all that was seen if that was the epoch before. False if the testimony is
     /// out of date: then the server is to be asked again.
-    pub(crate) fn confirmed(
-        &self,
-        link: u64,
-        server: &Arc<str>,
-        epoch: &Epoch,
-        testimony: &Testimony,
-    ) -> bool {
+    pub(crate) fn confirmed(&self, link: u64, server: &Arc<str>, epoch: &Epoch, snapshot: &Snapshot) -> bool {
         let mut state = self.0.lock();
-        if state.epoch != testimony.epoch {
+        if state.epoch != snapshot.epoch {
             return false;
         }
-        let mut seen: &[Sighting] = &testimony.sightings;
+        let mut seen: &[HighWaterMark] = &snapshot.marks;
         if state.epoch.as_ref() != Some(epoch) {
             if let Some(old) = state.epoch.replace(epoch.clone()) {
                 tracing::warn!(%old, new = %epoch, "the event log has another epoch now");
             }
-            state.sightings.clear();
+            state.marks.clear();
             seen = &[];
         }
         // What was seen since then is still to be found.
-        state.sightings.retain(|sighting| {
-            let found =
-                seen.iter().any(|seen| seen.link == sighting.link && seen.position == sighting.position);
-            !(sighting.over && found)
+        state.marks.retain(|mark| {
+            let found = seen.iter().any(|seen| seen.link == mark.link && seen.position == mark.position);
+            !(mark.over && found)
         });
         let last = seen.iter().max_by_key(|seen| seen.position);
-        state.sightings.push(Sighting {
+        state.marks.push(HighWaterMark {
             link,
             over: false,
             position: last.map_or(Position::ZERO, |seen| seen.position),
@@ -99,7 +92,7 @@ impl Witness {
         if state.epoch.as_ref() != Some(epoch) {
             return;
         }
-        let Some(own) = state.sightings.iter_mut().find(|sighting| sighting.link == link) else { return };
+        let Some(own) = state.marks.iter_mut().find(|mark| mark.link == link) else { return };
         if position > own.position {
             (own.position, own.payload) = (position, payload);
         }
@@ -108,9 +101,9 @@ impl Witness {
     /// A connection ended.
     pub(crate) fn ended(&self, link: u64) {
         let mut state = self.0.lock();
-        state.sightings.iter_mut().filter(|sighting| sighting.link == link).for_each(|own| own.over = true);
+        state.marks.iter_mut().filter(|mark| mark.link == link).for_each(|own| own.over = true);
         // One that saw nothing has nothing to leave behind.
-        state.sightings.retain(|sighting| !(sighting.over && sighting.position == Position::ZERO));
+        state.marks.retain(|mark| !(mark.over && mark.position == Position::ZERO));
     }
 }
 
@@ -118,51 +111,54 @@ impl Witness {
 mod tests {
     use super::*;
 
-    fn positions(witness: &Witness) -> Vec<u64> {
-        witness.testimony().sightings.iter().map(|seen| seen.position.minor()).collect()
+    fn positions(high_water_marks: &HighWaterMarks) -> Vec<u64> {
+        high_water_marks.snapshot().marks.iter().map(|seen| seen.position.minor()).collect()
     }
 
     #[test]
     fn what_an_ended_connection_saw_is_kept_until_it_is_found() {
-        let (witness, server) = (Witness::default(), Arc::from("s"));
+        let (high_water_marks, server) = (HighWaterMarks::default(), Arc::from("s"));
         let epoch = Epoch::new("e").unwrap();
-        assert!(witness.confirmed(1, &server, &epoch, &witness.testimony()));
-        assert!(witness.confirmed(2, &server, &epoch, &witness.testimony()));
-        witness.saw(1, &epoch, 5.into(), None);
-        witness.saw(2, &epoch, 9.into(), None);
-        witness.saw(2, &epoch, 8.into(), None);
-        witness.ended(1);
-        assert_eq!(positions(&witness), [5, 9]);
-        assert!(witness.confirmed(3, &server, &epoch, &witness.testimony()));
-        assert_eq!(positions(&witness), [9, 9], "the new one inherits the latest");
+        assert!(high_water_marks.confirmed(1, &server, &epoch, &high_water_marks.snapshot()));
+        assert!(high_water_marks.confirmed(2, &server, &epoch, &high_water_marks.snapshot()));
+        high_water_marks.saw(1, &epoch, 5.into(), None);
+        high_water_marks.saw(2, &epoch, 9.into(), None);
+        high_water_marks.saw(2, &epoch, 8.into(), None);
+        high_water_marks.ended(1);
+        assert_eq!(positions(&high_water_marks), [5, 9]);
+        assert!(high_water_marks.confirmed(3, &server, &epoch, &high_water_marks.snapshot()));
+        assert_eq!(positions(&high_water_marks), [9, 9], "the new one inherits the latest");
     }
 
     #[test]
     fn an_epoch_ends_what_was_seen() {
-        let (witness, server) = (Witness::default(), Arc::from("s"));
+        let (high_water_marks, server) = (HighWaterMarks::default(), Arc::from("s"));
         let [old, new] = ["old", "new"].map(|epoch| Epoch::new(epoch).unwrap());
-        assert!(witness.confirmed(1, &server, &old, &witness.testimony()));
-        witness.saw(1, &old, 5.into(), None);
-        assert!(witness.confirmed(2, &server, &new, &witness.testimony()));
-        assert!(witness.is_in(&new));
-        witness.saw(1, &old, 6.into(), None);
-        witness.saw(1, &new, 6.into(), None);
-        assert_eq!(positions(&witness), [0; 0], "the first connection is to be made anew");
-        let stale = witness.testimony();
-        witness.saw(2, &new, 3.into(), None);
-        assert_eq!(positions(&witness), [3]);
-        assert!(witness.confirmed(3, &server, &old, &witness.testimony()));
-        assert!(!witness.confirmed(4, &server, &new, &stale), "meanwhile another one found another epoch");
+        assert!(high_water_marks.confirmed(1, &server, &old, &high_water_marks.snapshot()));
+        high_water_marks.saw(1, &old, 5.into(), None);
+        assert!(high_water_marks.confirmed(2, &server, &new, &high_water_marks.snapshot()));
+        assert!(high_water_marks.is_in(&new));
+        high_water_marks.saw(1, &old, 6.into(), None);
+        high_water_marks.saw(1, &new, 6.into(), None);
+        assert_eq!(positions(&high_water_marks), [0; 0], "the first connection is to be made anew");
+        let stale = high_water_marks.snapshot();
+        high_water_marks.saw(2, &new, 3.into(), None);
+        assert_eq!(positions(&high_water_marks), [3]);
+        assert!(high_water_marks.confirmed(3, &server, &old, &high_water_marks.snapshot()));
+        assert!(
+            !high_water_marks.confirmed(4, &server, &new, &stale),
+            "meanwhile another one found another epoch"
+        );
     }
 
     #[test]
     fn connections_that_saw_nothing_leave_nothing() {
-        let (witness, server) = (Witness::default(), Arc::from("s"));
+        let (high_water_marks, server) = (HighWaterMarks::default(), Arc::from("s"));
         let epoch = Epoch::new("e").unwrap();
         for link in 0..100 {
-            assert!(witness.confirmed(link, &server, &epoch, &witness.testimony()));
-            witness.ended(link);
+            assert!(high_water_marks.confirmed(link, &server, &epoch, &high_water_marks.snapshot()));
+            high_water_marks.ended(link);
         }
-        assert_eq!(positions(&witness), [0; 0]);
+        assert_eq!(positions(&high_water_marks), [0; 0]);
     }
 }

@@ -7,10 +7,10 @@ use redis::Value;
 use sse_core::{BackplaneError, Lease};
 
 use crate::{
-    connection::{Link, reconnecting::Slot},
+    connection::{Connection, reconnecting::Reconnecting},
     reply::{self, unexpected},
     scripts::Script,
-    shared::Center,
+    shared::Shared,
 };
 
 /// Bytes of what a node says of itself, at most.
@@ -22,8 +22,8 @@ const STEP: usize = 32;
 /// Each lease is a key that the server lets go at the end of its term, and there is an index of them: a server has no cheap way to find keys
 /// by how they begin.
 pub(crate) async fn hold(
-    slot: &Slot<Link>,
-    center: &Center,
+    slot: &Reconnecting<Connection>,
+    shared: &Shared,
     lease: &Lease,
     term: Duration,
 ) -> Result<(), BackplaneError> {
@@ -34,9 +34,10 @@ pub(crate) async fn hold(
     }
     // Redis counts in 63 bits.
     let term = u64::try_from(term.as_millis()).unwrap_or(u64::MAX).clamp(1, LONGEST_TERM);
-    slot.ask(|link| async move {
-        let mut command = link.call(Script::Hold, &[&center.keys.leases, &center.keys.lease(&lease.node)]);
-        link.ask(command.arg(&*lease.node).arg(&lease.payload[..]).arg(term)).await
+    slot.ask(|connection| async move {
+        let mut command =
+            connection.call(Script::LeasePut, &[&shared.keys.leases, &shared.keys.lease(&lease.node)]);
+        connection.ask(command.arg(&*lease.node).arg(&lease.payload[..]).arg(term)).await
     })
     .await?;
     Ok(())
@@ -46,20 +47,31 @@ pub(crate) async fn hold(
 const LONGEST_TERM: u64 = 100 * 365 * 24 * 60 * 60 * 1000;
 
 /// A lease that is not held is no error.
-pub(crate) async fn drop(slot: &Slot<Link>, center: &Center, node: &str) -> Result<(), BackplaneError> {
+pub(crate) async fn drop(
+    slot: &Reconnecting<Connection>,
+    shared: &Shared,
+    node: &str,
+) -> Result<(), BackplaneError> {
     check(node)?;
-    slot.ask(|link| async move {
+    slot.ask(|connection| async move {
         let mut pipe = redis::pipe();
-        pipe.cmd("DEL").arg(center.keys.lease(node));
-        pipe.cmd("ZREM").arg(&*center.keys.leases).arg(node);
-        link.ask_many(&pipe, 2).await?.into_iter().try_for_each(|answer| reply::checked(answer).map(|_| ()))
+        pipe.cmd("DEL").arg(shared.keys.lease(node));
+        pipe.cmd("ZREM").arg(&*shared.keys.leases).arg(node);
+        connection
+            .ask_many(&pipe, 2)
+            .await?
+            .into_iter()
+            .try_for_each(|answer| reply::checked(answer).map(|_| ()))
     })
     .await
 }
 
-pub(crate) async fn all(slot: &Slot<Link>, center: &Center) -> Result<Vec<Lease>, BackplaneError> {
-    let nodes = slot.ask(|link| async move {
-        match link.ask(&link.call(Script::Holders, &[&center.keys.leases])).await? {
+pub(crate) async fn all(
+    slot: &Reconnecting<Connection>,
+    shared: &Shared,
+) -> Result<Vec<Lease>, BackplaneError> {
+    let nodes = slot.ask(|connection| async move {
+        match connection.ask(&connection.call(Script::LeaseList, &[&shared.keys.leases])).await? {
             Value::Array(nodes) => {
                 Ok(nodes.iter().filter_map(|node| reply::text(node).map(Arc::from)).collect())
             }
@@ -69,12 +81,12 @@ pub(crate) async fn all(slot: &Slot<Link>, center: &Center) -> Result<Vec<Lease>
     let nodes: Vec<Arc<str>> = nodes.await?;
     let mut leases = Vec::with_capacity(nodes.len());
     for nodes in nodes.chunks(STEP) {
-        let payloads = slot.ask(|link| async move {
+        let payloads = slot.ask(|connection| async move {
             let mut command = redis::cmd("MGET");
             nodes.iter().for_each(|node| {
-                command.arg(center.keys.lease(node));
+                command.arg(shared.keys.lease(node));
             });
-            match link.ask(&command).await? {
+            match connection.ask(&command).await? {
                 Value::Array(payloads) => Ok(payloads),
                 _ => Err(unexpected("no list of leases")),
             }

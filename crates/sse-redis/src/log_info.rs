@@ -10,7 +10,7 @@ use crate::{
 
 /// What a log holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Look {
+pub(crate) struct LogInfo {
     pub(crate) epoch: Epoch,
     pub(crate) trimmed: Position,
     pub(crate) head: Position,
@@ -18,7 +18,7 @@ pub(crate) struct Look {
     pub(crate) length: u64,
 }
 
-impl Look {
+impl LogInfo {
     /// From the answer of a script. None if there is no log.
     pub(crate) fn read(value: Value) -> Result<Option<Self>, RedisError> {
         match reply::checked(value)? {
@@ -63,8 +63,8 @@ impl Look {
     }
 
     /// Whether a position that can be read from is one that this log gave out.
-    pub(crate) fn gave(&self, position: Position, stands: Stands) -> bool {
-        stands == Stands::Yes || position == self.trimmed || position == self.head
+    pub(crate) fn gave(&self, position: Position, exists: EntryExists) -> bool {
+        exists == EntryExists::Yes || position == self.trimmed || position == self.head
     }
 
     pub(crate) fn other_log(&self) -> BackplaneError {
@@ -74,19 +74,19 @@ impl Look {
 
 /// Whether there is an entry at a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stands {
+pub(crate) enum EntryExists {
     Yes,
     No,
 }
 
-impl From<bool> for Stands {
-    fn from(stands: bool) -> Self {
-        if stands { Self::Yes } else { Self::No }
+impl From<bool> for EntryExists {
+    fn from(exists: bool) -> Self {
+        if exists { Self::Yes } else { Self::No }
     }
 }
 
-impl From<Look> for Bounds {
-    fn from(Look { epoch, trimmed, head, .. }: Look) -> Self {
+impl From<LogInfo> for Bounds {
+    fn from(LogInfo { epoch, trimmed, head, .. }: LogInfo) -> Self {
         Self { epoch, trimmed, head }
     }
 }
@@ -105,8 +105,8 @@ mod tests {
         let numbers = [aged.1, gone, length].map(Value::Int);
         let [aged_count, gone, length] = numbers;
         let facts = vec![text("e"), text(aged.0), aged_count, gone, length, first, head, deleted];
-        let look = Look::read(Value::Array(facts)).unwrap().unwrap();
-        (look.trimmed, look.head)
+        let info = LogInfo::read(Value::Array(facts)).unwrap().unwrap();
+        (info.trimmed, info.head)
     }
 
     #[test]
@@ -122,20 +122,20 @@ mod tests {
 
     #[test]
     fn a_cursor_must_be_of_the_log() {
-        let look = Look {
+        let info = LogInfo {
             epoch: Epoch::new("e").unwrap(),
             trimmed: Position::new(3, 0),
             head: Position::new(9, 0),
             length: 4,
         };
-        let check = |position| look.check(&Cursor::new(look.epoch.clone(), position));
+        let check = |position| info.check(&Cursor::new(info.epoch.clone(), position));
         assert!(matches!(check(Position::new(2, 0)), Err(BackplaneError::Trimmed { .. })));
         assert!(check(Position::new(3, 0)).is_ok() && check(Position::new(9, 0)).is_ok());
         assert!(matches!(check(Position::new(9, 1)), Err(BackplaneError::Future { .. })));
-        for (position, stands, gave) in
-            [(3, Stands::No, true), (5, Stands::No, false), (5, Stands::Yes, true)]
+        for (position, exists, gave) in
+            [(3, EntryExists::No, true), (5, EntryExists::No, false), (5, EntryExists::Yes, true)]
         {
-            assert_eq!(look.gave(Position::new(position, 0), stands), gave);
+            assert_eq!(info.gave(Position::new(position, 0), exists), gave);
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::reply::RawEntry;
 /// How many entries are asked for at once, so that an answer is about so large whatever the size of entries: Redis can be told a number of
 /// entries, and no number of bytes.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct PageSize {
     /// The size of an entry, as it was lately.
     size: AtomicUsize,
 }
@@ -22,13 +22,13 @@ const PRESUMED_BYTES: usize = 4096;
 /// What an entry takes beside its payload, on its way.
 const OVERHEAD_BYTES: usize = 64;
 
-impl Default for Pace {
+impl Default for PageSize {
     fn default() -> Self {
         Self { size: AtomicUsize::new(PRESUMED_BYTES) }
     }
 }
 
-impl Pace {
+impl PageSize {
     pub(crate) fn entries(&self) -> usize {
         (ANSWER_BYTES / self.size.load(Ordering::Relaxed).max(1)).clamp(FEWEST, MOST)
     }
@@ -56,14 +56,14 @@ mod tests {
 
     #[test]
     fn large_entries_are_asked_for_in_small_numbers() {
-        let pace = Pace::default();
-        pace.learn(&[entry(10), entry(1 << 20), entry(10)]);
-        assert_eq!(pace.entries(), FEWEST);
-        pace.learn(&[]);
-        assert_eq!(pace.entries(), FEWEST);
+        let page_size = PageSize::default();
+        page_size.learn(&[entry(10), entry(1 << 20), entry(10)]);
+        assert_eq!(page_size.entries(), FEWEST);
+        page_size.learn(&[]);
+        assert_eq!(page_size.entries(), FEWEST);
         for _ in 0..20 {
-            pace.learn(&[entry(10)]);
+            page_size.learn(&[entry(10)]);
         }
-        assert_eq!(pace.entries(), MOST);
+        assert_eq!(page_size.entries(), MOST);
     }
 }

@@ -4,52 +4,61 @@ use redis::{RedisError, Value};
 use sse_core::{BackplaneError, Cursor, Entry, Page, Position, ReadLimit};
 
 use crate::{
-    connection::{Link, reconnecting::Slot},
+    connection::{Connection, reconnecting::Reconnecting},
     entry_id, error,
-    log_info::{Look, Stands},
+    log_info::{EntryExists, LogInfo},
     reply::{self, RawEntry, unexpected},
     scripts::Script,
 };
 
 /// Entries as one question brings them, and what the log held at that moment.
-pub(crate) struct Chunk {
+pub(crate) struct FetchedEntries {
     /// None if there is no log.
-    pub(crate) look: Option<Look>,
+    pub(crate) info: Option<LogInfo>,
     /// Whether there is an entry where they follow.
-    pub(crate) stands: Stands,
+    pub(crate) exists: EntryExists,
     pub(crate) entries: Vec<RawEntry>,
     /// Whether there was nothing behind them.
     pub(crate) at_head: bool,
 }
 
-impl Chunk {
+impl FetchedEntries {
     /// The entries behind a position.
-    pub(crate) async fn fetch(link: &Link, after: Position, entries: usize) -> Result<Self, RedisError> {
+    pub(crate) async fn fetch(
+        connection: &Connection,
+        after: Position,
+        entries: usize,
+    ) -> Result<Self, RedisError> {
         let mut pipe = redis::pipe();
-        pipe.add_command(link.call_log(Script::Look));
+        pipe.add_command(connection.call_log(Script::Info));
         // With the entry at the position itself, which shows that it is a position of this log, and with one that shows that there are more.
-        pipe.cmd("XRANGE").arg(link.log()).arg(entry_id::of(after)).arg("+").arg("COUNT").arg(entries + 2);
-        let answers = link.ask_atomically(pipe).await?;
-        let [look, found] = <[Value; 2]>::try_from(answers).map_err(|_| unexpected("no entries"))?;
-        let look = Look::read(look)?;
+        pipe.cmd("XRANGE")
+            .arg(connection.log())
+            .arg(entry_id::of(after))
+            .arg("+")
+            .arg("COUNT")
+            .arg(entries + 2);
+        let answers = connection.ask_atomically(pipe).await?;
+        let [info, found] = <[Value; 2]>::try_from(answers).map_err(|_| unexpected("no entries"))?;
+        let info = LogInfo::read(info)?;
         let mut found = reply::entries(reply::checked(found)?)?;
-        let stands = found.first().is_some_and(|entry| entry.position == after);
-        if stands {
+        let exists = found.first().is_some_and(|entry| entry.position == after);
+        if exists {
             found.remove(0);
         }
         let at_head = found.len() <= entries;
         found.truncate(entries);
-        link.center.pace.learn(&found);
-        if let Some(look) = &look {
-            link.saw_entries(look, &found);
+        connection.shared.page_size.learn(&found);
+        if let Some(info) = &info {
+            connection.saw_entries(info, &found);
         }
-        Ok(Self { look, stands: stands.into(), entries: found, at_head })
+        Ok(Self { info, exists: exists.into(), entries: found, at_head })
     }
 }
 
 /// The oldest entries behind a cursor.
 pub(crate) async fn read(
-    slot: &Slot<Link>,
+    slot: &Reconnecting<Connection>,
     after: &Cursor,
     limit: ReadLimit,
 ) -> Result<Page, BackplaneError> {
@@ -57,11 +66,11 @@ pub(crate) async fn read(
     loop {
         let most = limit.entries.max(1) - reader.page.entries.len();
         let position = reader.after.position;
-        let chunk = slot.ask(|link| async move {
-            let most = most.min(link.center.pace.entries());
-            Chunk::fetch(&link, position, most).await
+        let fetched = slot.ask(|connection| async move {
+            let most = most.min(connection.shared.page_size.entries());
+            FetchedEntries::fetch(&connection, position, most).await
         });
-        match reader.take(chunk.await?) {
+        match reader.take(fetched.await?) {
             Ok(Some(page)) => return Ok(page),
             Ok(None) => {}
             // What was read before that is still right.
@@ -90,10 +99,10 @@ enum Lost {
 
 impl Reader {
     /// The page, once it is complete.
-    fn take(&mut self, chunk: Chunk) -> Result<Option<Page>, Lost> {
-        let look = chunk.look.ok_or(Lost::Log)?;
-        look.check(&self.after).map_err(Lost::Place)?;
-        for entry in chunk.entries {
+    fn take(&mut self, fetched: FetchedEntries) -> Result<Option<Page>, Lost> {
+        let info = fetched.info.ok_or(Lost::Log)?;
+        info.check(&self.after).map_err(Lost::Place)?;
+        for entry in fetched.entries {
             self.after.position = entry.position;
             let Some(entry) = Option::<Entry>::from(entry) else { continue };
             if entry.payload.len() > self.left && !self.page.entries.is_empty() {
@@ -102,31 +111,31 @@ impl Reader {
             self.left = self.left.saturating_sub(entry.payload.len());
             self.page.entries.push(entry);
         }
-        self.page.at_head = chunk.at_head;
-        let full = chunk.at_head || self.page.entries.len() >= self.limit.entries;
+        self.page.at_head = fetched.at_head;
+        let full = fetched.at_head || self.page.entries.len() >= self.limit.entries;
         Ok(full.then(|| std::mem::take(&mut self.page)))
     }
 }
 
 /// There is no log, so a cursor is of another one than that which is made now.
-async fn no_such_log(slot: &Slot<Link>, after: &Cursor) -> BackplaneError {
+async fn no_such_log(slot: &Reconnecting<Connection>, after: &Cursor) -> BackplaneError {
     match open(slot).await {
-        Ok(look) if look.epoch != after.epoch => look.other_log(),
+        Ok(info) if info.epoch != after.epoch => info.other_log(),
         Ok(_) => BackplaneError::unavailable(error::SOON, "the log went and came back"),
         Err(error) => error,
     }
 }
 
 /// What the log holds, after trimming; makes it if there is none.
-pub(crate) async fn open(slot: &Slot<Link>) -> Result<Look, BackplaneError> {
-    slot.ask(|link| async move {
+pub(crate) async fn open(slot: &Reconnecting<Connection>) -> Result<LogInfo, BackplaneError> {
+    slot.ask(|connection| async move {
         let mut pipe = redis::pipe();
-        pipe.add_command(link.trim());
+        pipe.add_command(connection.trim());
         let new = sse_core::Epoch::random();
-        pipe.add_command(link.call_log(Script::Open)).arg(new.as_str());
-        let answers = link.ask_many(&pipe, 2).await?;
-        let [trimmed, look] = <[Value; 2]>::try_from(answers).map_err(|_| unexpected("no facts"))?;
-        let look = Look::read(look)?.ok_or_else(|| unexpected("no log that was just made"))?;
+        pipe.add_command(connection.call_log(Script::Open)).arg(new.as_str());
+        let answers = connection.ask_many(&pipe, 2).await?;
+        let [trimmed, info] = <[Value; 2]>::try_from(answers).map_err(|_| unexpected("no facts"))?;
+        let info = LogInfo::read(info)?.ok_or_else(|| unexpected("no log that was just made"))?;
         // Where nothing may be written the log can still be read.
         if let Err(error) = reply::checked(trimmed) {
             if error::lacks_script(&error) {
@@ -134,8 +143,8 @@ pub(crate) async fn open(slot: &Slot<Link>) -> Result<Look, BackplaneError> {
             }
             tracing::debug!(%error, "failed to trim the event log");
         }
-        link.saw_log(&look);
-        Ok(look)
+        connection.saw_log(&info);
+        Ok(info)
     })
     .await
 }
@@ -144,40 +153,40 @@ pub(crate) async fn open(slot: &Slot<Link>) -> Result<Look, BackplaneError> {
 const STEP: u64 = 1000;
 
 /// A cursor that the latest entries follow.
-pub(crate) async fn rewind(slot: &Slot<Link>, entries: u64) -> Result<Cursor, BackplaneError> {
-    let look = open(slot).await?;
+pub(crate) async fn rewind(slot: &Reconnecting<Connection>, entries: u64) -> Result<Cursor, BackplaneError> {
+    let info = open(slot).await?;
     if entries == 0 {
-        return Ok(Cursor::new(look.epoch, look.head));
+        return Ok(Cursor::new(info.epoch, info.head));
     }
-    if entries >= look.length {
-        return Ok(Cursor::new(look.epoch, look.trimmed));
+    if entries >= info.length {
+        return Ok(Cursor::new(info.epoch, info.trimmed));
     }
     let mut left = entries.saturating_add(1);
     let mut from = "+".to_owned();
     loop {
         let step = left.min(STEP);
         let end = from.as_str();
-        let found = slot.ask(|link| async move {
-            let mut command = link.call_log(Script::Rewind);
-            link.ask(command.arg(end).arg(step)).await
+        let found = slot.ask(|connection| async move {
+            let mut command = connection.call_log(Script::Rewind);
+            connection.ask(command.arg(end).arg(step)).await
         });
-        let Some((count, last)) = step_back(&found.await?, &look) else {
+        let Some((count, last)) = step_back(&found.await?, &info) else {
             return Err(BackplaneError::unavailable(error::SOON, "the log was lost meanwhile"));
         };
         left -= count.min(left);
         match last {
-            Some(last) if left == 0 => return Ok(Cursor::new(look.epoch, last)),
+            Some(last) if left == 0 => return Ok(Cursor::new(info.epoch, last)),
             Some(last) if count == step => from = format!("({}", entry_id::of(last)),
             // That was all of it.
-            _ => return Ok(Cursor::new(look.epoch, open(slot).await?.trimmed)),
+            _ => return Ok(Cursor::new(info.epoch, open(slot).await?.trimmed)),
         }
     }
 }
 
 /// How many entries a step went back, and to which one. None if the log is not the one it was.
-pub(crate) fn step_back(found: &Value, look: &Look) -> Option<(u64, Option<Position>)> {
+pub(crate) fn step_back(found: &Value, info: &LogInfo) -> Option<(u64, Option<Position>)> {
     let Value::Array(facts) = found else { return None };
     let [epoch, count, last] = facts.as_slice() else { return None };
-    (reply::epoch(epoch)? == look.epoch).then_some(())?;
+    (reply::epoch(epoch)? == info.epoch).then_some(())?;
     Some((reply::number(count)?, reply::position(last)))
 }

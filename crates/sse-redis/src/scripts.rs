@@ -5,14 +5,14 @@ use redis::Cmd;
 /// A script. Those of the log have its key for their first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Script {
-    Look,
+    Info,
     Open,
-    Declare,
+    NewEpoch,
     Trim,
     Append,
     Rewind,
-    Hold,
-    Holders,
+    LeasePut,
+    LeaseList,
 }
 
 macro_rules! of_the_log {

@@ -21,14 +21,14 @@ use tokio::{
 };
 
 use crate::{
-    connection::{Link, server::Purpose},
+    connection::{Connection, connector::Purpose},
     error, reply,
-    shared::Center,
+    shared::Shared,
 };
 
 /// Listens, on a connection of its own.
 pub(crate) struct RedisSignals {
-    link: Link,
+    connection: Connection,
     heard: mpsc::Receiver<Bytes>,
     waiting: Arc<Hearing>,
     checks: Interval,
@@ -57,20 +57,20 @@ const CHECK: Duration = Duration::from_secs(1);
 
 impl RedisSignals {
     /// Listens from now on.
-    pub(crate) async fn new(center: &Arc<Center>) -> Result<Self, BackplaneError> {
+    pub(crate) async fn new(shared: &Arc<Shared>) -> Result<Self, BackplaneError> {
         let (sender, heard) = mpsc::channel(MOST);
         let waiting = Arc::new(Hearing::default());
         let ear = Ear { heard: sender, waiting: Arc::clone(&waiting) };
-        let link = center.connect(Purpose::Messages(Arc::new(ear))).await?;
-        link.listen(&center.keys.signals).await.map_err(error::translate)?;
+        let connection = shared.connect(Purpose::Messages(Arc::new(ear))).await?;
+        connection.listen(&shared.keys.signals).await.map_err(error::translate)?;
         let mut checks = interval_at(Instant::now() + CHECK, CHECK);
         checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Ok(Self { link, heard, waiting, checks })
+        Ok(Self { connection, heard, waiting, checks })
     }
 
     /// Fails if the server is gone, or became a replica, which hears what is sent to the one it follows but is on its own if that is cut off.
     async fn check(&self) -> Result<(), BackplaneError> {
-        let role = self.link.ask(&redis::cmd("ROLE")).await.map_err(error::translate)?;
+        let role = self.connection.ask(&redis::cmd("ROLE")).await.map_err(error::translate)?;
         if reply::is_primary(&role) {
             Ok(())
         } else {

@@ -8,22 +8,22 @@ use redis::{RedisError, Value};
 use sse_core::{BackplaneError, Batch, Cursor, Entry, Position, Tail};
 
 use crate::{
-    connection::{Link, server::Purpose},
+    connection::{Connection, connector::Purpose},
     entry_id, error,
-    log_info::Look,
-    read::Chunk,
+    log_info::LogInfo,
+    read::FetchedEntries,
     reply,
     scripts::Script,
-    shared::Center,
+    shared::Shared,
 };
 
 /// A tail, on a connection of its own.
 pub(crate) struct RedisTail {
-    link: Arc<Link>,
+    connection: Arc<Connection>,
     after: Cursor,
     progress: Progress,
     /// The question that is under way. A wait that is dropped leaves it, and the next one takes it up: on the server it goes on anyway.
-    question: Option<BoxFuture<'static, Result<Chunk, RedisError>>>,
+    question: Option<BoxFuture<'static, Result<FetchedEntries, RedisError>>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,47 +40,50 @@ const PULSE_MS: u64 = 750;
 
 impl RedisTail {
     /// Begins behind a cursor.
-    pub(crate) async fn new(center: &Arc<Center>, after: &Cursor) -> Result<Self, BackplaneError> {
-        let patience = PULSE + center.config.response_timeout;
-        let link = Arc::new(center.connect_for(patience, Purpose::Questions).await?);
-        let mut tail = Self { link, after: after.clone(), progress: Progress::Behind, question: None };
-        let chunk = Chunk::fetch(&tail.link, after.position, 1).await.map_err(error::translate)?;
-        let Some(look) = chunk.look else { return Err(lost(&tail.link, after).await) };
-        look.check(after)?;
-        if !look.gave(after.position, chunk.stands) {
+    pub(crate) async fn new(shared: &Arc<Shared>, after: &Cursor) -> Result<Self, BackplaneError> {
+        let patience = PULSE + shared.config.response_timeout;
+        let connection = Arc::new(shared.connect_for(patience, Purpose::Questions).await?);
+        let mut tail = Self { connection, after: after.clone(), progress: Progress::Behind, question: None };
+        let fetched =
+            FetchedEntries::fetch(&tail.connection, after.position, 1).await.map_err(error::translate)?;
+        let Some(info) = fetched.info else { return Err(lost(&tail.connection, after).await) };
+        info.check(after)?;
+        if !info.gave(after.position, fetched.exists) {
             // A node follows from where it was itself, so this stood there, and a failover lost it.
-            return Err(lost(&tail.link, after).await);
+            return Err(lost(&tail.connection, after).await);
         }
-        if chunk.at_head && chunk.entries.is_empty() {
+        if fetched.at_head && fetched.entries.is_empty() {
             tail.progress = Progress::CaughtUp;
         }
         Ok(tail)
     }
 
-    fn ask(&self) -> BoxFuture<'static, Result<Chunk, RedisError>> {
-        let (link, after) = (Arc::clone(&self.link), self.after.position);
+    fn ask(&self) -> BoxFuture<'static, Result<FetchedEntries, RedisError>> {
+        let (connection, after) = (Arc::clone(&self.connection), self.after.position);
         match self.progress {
-            Progress::Behind => {
-                Box::pin(async move { Chunk::fetch(&link, after, link.center.pace.entries()).await })
-            }
-            Progress::CaughtUp => Box::pin(async move { wait(&link, after).await }),
+            Progress::Behind => Box::pin(async move {
+                FetchedEntries::fetch(&connection, after, connection.shared.page_size.entries()).await
+            }),
+            Progress::CaughtUp => Box::pin(async move { wait(&connection, after).await }),
         }
     }
 
-    async fn take(&mut self, chunk: Chunk) -> Result<Batch, BackplaneError> {
-        let Some(look) = chunk.look else { return Err(lost(&self.link, &self.after).await) };
-        match look.check(&self.after) {
-            Ok(()) if look.gave(self.after.position, chunk.stands) => {}
+    async fn take(&mut self, fetched: FetchedEntries) -> Result<Batch, BackplaneError> {
+        let Some(info) = fetched.info else { return Err(lost(&self.connection, &self.after).await) };
+        match info.check(&self.after) {
+            Ok(()) if info.gave(self.after.position, fetched.exists) => {}
             // It stood there when this tail came to it, and was not trimmed.
-            Ok(()) | Err(BackplaneError::Future { .. }) => return Err(lost(&self.link, &self.after).await),
+            Ok(()) | Err(BackplaneError::Future { .. }) => {
+                return Err(lost(&self.connection, &self.after).await);
+            }
             Err(error) => return Err(error),
         }
-        if let Some(last) = chunk.entries.last() {
+        if let Some(last) = fetched.entries.last() {
             self.after.position = last.position;
         }
-        self.progress = if chunk.at_head { Progress::CaughtUp } else { Progress::Behind };
-        let entries: Vec<Entry> = chunk.entries.into_iter().filter_map(Option::from).collect();
-        Ok(Batch { entries, at_head: chunk.at_head })
+        self.progress = if fetched.at_head { Progress::CaughtUp } else { Progress::Behind };
+        let entries: Vec<Entry> = fetched.entries.into_iter().filter_map(Option::from).collect();
+        Ok(Batch { entries, at_head: fetched.at_head })
     }
 }
 
@@ -93,9 +96,9 @@ impl Tail for RedisTail {
                 None => self.ask(),
             };
             let caught_up = self.progress;
-            let chunk = self.question.insert(question).await;
+            let fetched = self.question.insert(question).await;
             self.question = None;
-            let batch = self.take(chunk.map_err(error::translate)?).await?;
+            let batch = self.take(fetched.map_err(error::translate)?).await?;
             // Behind the last entry there was none when this was asked: there may be one any moment.
             if !batch.entries.is_empty() || caught_up == Progress::CaughtUp || !batch.at_head {
                 return Ok(batch);
@@ -105,8 +108,8 @@ impl Tail for RedisTail {
 }
 
 /// The cursor, at which a tail was, is none of this log any more.
-async fn lost(link: &Link, after: &Cursor) -> BackplaneError {
-    match link.declare().await {
+async fn lost(connection: &Connection, after: &Cursor) -> BackplaneError {
+    match connection.declare().await {
         Ok(current) if current != after.epoch => BackplaneError::Epoch { current },
         Ok(_) => BackplaneError::unavailable(error::SOON, "the log went and came back"),
         Err(error) => error::translate(error),
@@ -114,32 +117,32 @@ async fn lost(link: &Link, after: &Cursor) -> BackplaneError {
 }
 
 /// Waits for entries behind the last one.
-async fn wait(link: &Link, after: Position) -> Result<Chunk, RedisError> {
-    let most = link.center.pace.entries();
+async fn wait(connection: &Connection, after: Position) -> Result<FetchedEntries, RedisError> {
+    let most = connection.shared.page_size.entries();
     let after = entry_id::of(after);
     let mut pipe = redis::pipe();
     let mut count = 3;
     pipe.cmd("XREAD").arg("COUNT").arg(most).arg("BLOCK").arg(PULSE_MS);
-    pipe.arg("STREAMS").arg(link.log()).arg(&after);
+    pipe.arg("STREAMS").arg(connection.log()).arg(&after);
     // Whether it is still that log, and whether what this tail saw last is still in it: asked afterwards, since an epoch never comes back.
-    pipe.add_command(link.call_log(Script::Look)).arg(&after);
+    pipe.add_command(connection.call_log(Script::Info)).arg(&after);
     pipe.cmd("ROLE");
-    if link.center.trimming_is_due() {
-        pipe.add_command(link.trim());
+    if connection.shared.trimming_is_due() {
+        pipe.add_command(connection.trim());
         count += 1;
     }
-    let mut answers = link.ask_many(&pipe, count).await?.into_iter();
+    let mut answers = connection.ask_many(&pipe, count).await?.into_iter();
     let mut answer = || reply::checked(answers.next().unwrap_or_default());
     let (entries, facts, role) = (reply::read_entries(answer()?)?, answer()?, answer()?);
     if !reply::is_primary(&role) {
         return Err(io::Error::other(error::REPLICA).into());
     }
-    let stands = matches!(&facts, Value::Array(facts) if facts.last().and_then(reply::number) == Some(1));
-    let look = Look::read(facts)?;
-    link.center.pace.learn(&entries);
-    if let Some(look) = &look {
-        link.saw_entries(look, &entries);
+    let exists = matches!(&facts, Value::Array(facts) if facts.last().and_then(reply::number) == Some(1));
+    let info = LogInfo::read(facts)?;
+    connection.shared.page_size.learn(&entries);
+    if let Some(info) = &info {
+        connection.saw_entries(info, &entries);
     }
     let at_head = entries.len() < most;
-    Ok(Chunk { look, stands: stands.into(), entries, at_head })
+    Ok(FetchedEntries { info, exists: exists.into(), entries, at_head })
 }

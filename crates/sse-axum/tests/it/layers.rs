@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{Router, http::StatusCode, routing::get};
-use sse_axum::{Fallback, SseHandshake, SseResponse, Transports};
+use sse_axum::{Fallback, SseHandshake, SseResponse, TransportStatsHandle};
 use sse_core::{Disconnect, Event, EventStream, Manager, Target};
 use sse_testkit::{Item, RawRequest};
 use tokio::{net::TcpListener, time::sleep};
@@ -18,10 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const TIMEOUT: Duration = Duration::from_millis(200);
 
 async fn serve(manager: &Manager) -> std::net::SocketAddr {
-    serve_with(manager, &Transports::default()).await
+    serve_with(manager, &TransportStatsHandle::default()).await
 }
 
-async fn serve_with(manager: &Manager, transports: &Transports) -> std::net::SocketAddr {
+async fn serve_with(manager: &Manager, transports: &TransportStatsHandle) -> std::net::SocketAddr {
     let streams = manager.clone();
     let events = async move |handshake: SseHandshake| SseResponse::from(streams.connect(handshake).unwrap());
     let one_off = async || {
@@ -83,7 +83,7 @@ async fn events_pass_all_of_them_at_once_and_no_timeout_ends_a_stream() {
 
 #[tokio::test]
 async fn the_reactor_serves_streams_behind_all_of_them_unless_a_route_or_a_body_says_no() {
-    let (manager, transports) = (Manager::builder().build().unwrap(), Transports::default());
+    let (manager, transports) = (Manager::builder().build().unwrap(), TransportStatsHandle::default());
     let address = serve_with(&manager, &transports).await;
     for path in ["/events", "/body", "/timed"] {
         let mut client = browser(address, path).open().await.unwrap();

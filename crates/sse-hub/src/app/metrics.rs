@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::IntoResponse,
 };
-use sse_axum::{TransportStats, Transports};
+use sse_axum::{TransportStats, TransportStatsHandle};
 use sse_core::{Manager, Stats};
 use sse_metrics::{Families, Family, Metrics};
 use sse_trpc::Management;
@@ -45,7 +45,7 @@ const FAILURES: Family<1> = Family::counter(
 .labels(["fault"]);
 
 /// All that the hub tells.
-pub(crate) fn of(manager: Manager, management: Management, transports: Transports) -> Metrics {
+pub(crate) fn of(manager: Manager, management: Management, transports: TransportStatsHandle) -> Metrics {
     let streams = manager.clone();
     Metrics::of(manager)
         .source(management)

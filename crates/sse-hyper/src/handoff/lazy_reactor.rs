@@ -10,12 +10,12 @@ use tracing::warn;
 
 use crate::{
     handoff::fallback::{Counts, Fallback},
-    stats::TransportStats,
+    transport_stats::TransportStats,
 };
 
 /// Where a server's streams go from connections that are fit for it: to a reactor, which is started for the first of them.
 #[derive(Debug, Clone)]
-pub(crate) struct Reception(Arc<Shared>);
+pub(crate) struct LazyReactor(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -38,14 +38,14 @@ enum State {
     Closed(Option<Reactor>),
 }
 
-impl Default for Reception {
+impl Default for LazyReactor {
     fn default() -> Self {
         let state = Mutex::new(State::NotStarted { builder: Reactor::builder(), failed: false });
         Self(Arc::new(Shared { state, bodies: Counts::default(), warned: AtomicBool::new(false) }))
     }
 }
 
-impl Reception {
+impl LazyReactor {
     /// Streams stay bodies.
     pub(crate) fn switch_off(&self) {
         *self.state() = State::Off;

@@ -6,14 +6,14 @@ use sse_core::{Ending, Session};
 
 /// In a response's extensions: lets the server that carries the stream have it, unless its body was polled before.
 #[derive(Debug, Clone)]
-pub(crate) struct StreamMark(pub(crate) Slot);
+pub(crate) struct StreamMarker(pub(crate) SessionSlot);
 
 /// Where the body of a response and its mark have the session in common: whoever comes first takes it.
 ///
 /// Extensions must be cloneable, and a middleware may drop the body and keep the extensions, so the session goes with the body. What is in it is boxed,
 /// since the empty slot stays for as long as the body is kept.
 #[derive(Debug, Clone)]
-pub(crate) struct Slot(Arc<Mutex<Option<Box<Content>>>>);
+pub(crate) struct SessionSlot(Arc<Mutex<Option<Box<Content>>>>);
 
 #[derive(Debug)]
 enum Content {
@@ -22,7 +22,7 @@ enum Content {
     Polled(Ending),
 }
 
-impl Slot {
+impl SessionSlot {
     pub(crate) fn new(session: Session) -> Self {
         Self(Arc::new(Mutex::new(Some(Box::new(Content::Waiting(session))))))
     }

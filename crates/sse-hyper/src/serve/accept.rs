@@ -15,35 +15,34 @@ use tokio::{
 use tower_service::Service;
 use tracing::debug;
 
+#[cfg(feature = "http2")]
+use crate::serve::exchange::LatestExchange;
 use crate::{
-    handoff::{fallback::Fallback, lazy_reactor::Reception},
+    handoff::{fallback::Fallback, lazy_reactor::LazyReactor},
     serve::{
         client_socket::ClientSocket,
         http1,
+        phase_listener::PhaseListener,
         protocol::{self, Protocol},
-        rewind::Rewound,
-        service::Watching,
-        shutdown::PhaseListener,
+        rewind::Rewind,
+        service::{BoxError, StreamService},
     },
 };
 
-/// What a server serves with.
-pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
 /// What holds for every connection of a server.
 #[derive(Clone)]
-pub(crate) struct Terms {
+pub(crate) struct ConnectionConfig {
     /// After so long a peer of HTTP/2 is pinged, and after as long again it is given up.
     #[cfg(feature = "http2")]
     pub(crate) ping_timeout: Duration,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<tokio_rustls::TlsAcceptor>,
-    pub(crate) reception: Reception,
+    pub(crate) lazy_reactor: LazyReactor,
 }
 
 /// A socket that was accepted.
 #[derive(Debug)]
-pub(crate) struct Arrival {
+pub(crate) struct Accepted {
     pub(crate) socket: TcpStream,
     pub(crate) peer: SocketAddr,
     pub(crate) listener: PhaseListener,
@@ -51,10 +50,10 @@ pub(crate) struct Arrival {
     pub(crate) deadline: Instant,
 }
 
-impl Arrival {
+impl Accepted {
     /// Finds out what the client speaks, and leaves the rest to a task of its own: what is needed here is not kept for the life of the
     /// connection.
-    pub(crate) async fn served<S, B>(self, service: S, terms: Terms)
+    pub(crate) async fn served<S, B>(self, service: S, config: ConnectionConfig)
     where
         S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
         S::Future: Send + 'static,
@@ -64,18 +63,18 @@ impl Arrival {
         B::Error: Into<BoxError>,
     {
         let Self { socket, peer, listener, deadline } = self;
-        let socket = ClientSocket::new(socket, Arc::clone(listener.side()));
+        let socket = ClientSocket::new(socket, Arc::clone(listener.conn_state()));
         #[cfg(feature = "tls")]
-        if let Some(acceptor) = &terms.tls {
+        if let Some(acceptor) = &config.tls {
             let shaken = crate::serve::tls::shake_hands(acceptor, socket);
             let Some(((stream, agreed), listener)) = in_time(shaken, deadline, listener, peer).await else {
                 return;
             };
             let connection = Connection { io: stream, peer, listener, deadline, unfit: Some(Fallback::Tls) };
-            return connection.served(service, terms, agreed).await;
+            return connection.served(service, config, agreed).await;
         }
-        let unfit = terms.reception.is_off().then_some(Fallback::Off);
-        Connection { io: socket, peer, listener, deadline, unfit }.served(service, terms, None).await;
+        let unfit = config.lazy_reactor.is_off().then_some(Fallback::Off);
+        Connection { io: socket, peer, listener, deadline, unfit }.served(service, config, None).await;
     }
 }
 
@@ -90,7 +89,7 @@ struct Connection<I> {
 }
 
 impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<I> {
-    async fn served<S, B>(self, service: S, terms: Terms, agreed: Option<Protocol>)
+    async fn served<S, B>(self, service: S, config: ConnectionConfig, agreed: Option<Protocol>)
     where
         S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
         S::Future: Send + 'static,
@@ -103,17 +102,25 @@ impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<I> {
         let mut read = Vec::new();
         let detected = protocol::begin(&mut io, agreed, &mut read);
         let Some((protocol, listener)) = in_time(detected, deadline, listener, peer).await else { return };
-        let io = Rewound::new(io, read);
-        let side = Arc::clone(listener.side());
-        let watching = |unfit| Watching::new(service, peer, side, protocol, terms.reception, unfit);
+        let io = Rewind::new(io, read);
+        let conn_state = Arc::clone(listener.conn_state());
+        let watching =
+            |latest, unfit| StreamService::new(service, peer, conn_state, latest, config.lazy_reactor, unfit);
         match protocol {
             #[cfg(feature = "http2")]
             Protocol::Http2 => {
-                let service = watching(Some(unfit.unwrap_or(Fallback::Http2)));
-                tokio::spawn(crate::serve::http2::connection(io, service, terms.ping_timeout, listener));
+                let latest = LatestExchange::default();
+                let service = watching(Some(latest.clone()), Some(unfit.unwrap_or(Fallback::Http2)));
+                tokio::spawn(crate::serve::http2::connection(
+                    io,
+                    service,
+                    latest,
+                    config.ping_timeout,
+                    listener,
+                ));
             }
             Protocol::Http1 => {
-                let service = watching(unfit);
+                let service = watching(None, unfit);
                 tokio::spawn(http1::connection(io, service, deadline, listener));
             }
         }

@@ -14,22 +14,22 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::serve::conn_state::{Read, Side};
+use crate::serve::conn_state::{ConnState, Read};
 
 /// A client's socket. Dropped after an abort it sends RST, so that the kernel does not keep what a stalled client never takes.
 ///
 /// hyper gives a connection that may be upgraded to nobody but the upgrade, so whoever else wants the socket asks for it at the
-/// [`Side`] and drops hyper.
+/// [`ConnState`] and drops hyper.
 #[derive(Debug)]
 pub(crate) struct ClientSocket {
     /// There until it is dropped.
     stream: Option<TcpStream>,
-    side: Arc<Side>,
+    conn_state: Arc<ConnState>,
 }
 
 impl ClientSocket {
-    pub(crate) fn new(stream: TcpStream, side: Arc<Side>) -> Self {
-        Self { stream: Some(stream), side }
+    pub(crate) fn new(stream: TcpStream, conn_state: Arc<ConnState>) -> Self {
+        Self { stream: Some(stream), conn_state }
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
@@ -40,11 +40,11 @@ impl ClientSocket {
 impl Drop for ClientSocket {
     fn drop(&mut self) {
         let Some(stream) = self.stream.take() else { return };
-        if self.side.is_aborted() {
+        if self.conn_state.is_aborted() {
             // Where it fails the socket is closed in the ordinary way, and the user timeout ends it.
             let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-        } else if self.side.keeps_socket() {
-            self.side.leave_socket(stream);
+        } else if self.conn_state.keeps_socket() {
+            self.conn_state.leave_socket(stream);
         }
     }
 }
@@ -58,8 +58,8 @@ impl AsyncRead for ClientSocket {
         let before = buffer.filled().len();
         let polled = self.stream()?.poll_read(cx, buffer);
         match polled {
-            Poll::Pending => self.side.found(Read::Nothing),
-            Poll::Ready(_) if buffer.filled().len() > before => self.side.found(Read::Something),
+            Poll::Pending => self.conn_state.found(Read::Nothing),
+            Poll::Ready(_) if buffer.filled().len() > before => self.conn_state.found(Read::Something),
             // The end, or an error: hyper closes the connection.
             Poll::Ready(_) => {}
         }
@@ -70,7 +70,7 @@ impl AsyncRead for ClientSocket {
 impl AsyncWrite for ClientSocket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = self.stream()?.poll_write(cx, bytes);
-        self.side.set_blocked(written.is_pending());
+        self.conn_state.set_blocked(written.is_pending());
         written
     }
 
@@ -80,7 +80,7 @@ impl AsyncWrite for ClientSocket {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = self.stream()?.poll_write_vectored(cx, bytes);
-        self.side.set_blocked(written.is_pending());
+        self.conn_state.set_blocked(written.is_pending());
         written
     }
 
@@ -89,7 +89,7 @@ impl AsyncWrite for ClientSocket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.side.flushes();
+        self.conn_state.flushes();
         self.stream()?.poll_flush(cx)
     }
 

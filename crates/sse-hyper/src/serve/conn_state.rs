@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
     },
+    task::Waker,
 };
 
 use sse_core::Ending;
@@ -14,11 +15,15 @@ use tokio::net::TcpStream;
 
 #[cfg(feature = "http2")]
 use crate::serve::flood::Flood;
-use crate::serve::{exchange::Exchange, shutdown::Shared, watchdog::Timeouts};
+use crate::serve::{
+    connections::{Evict, Evicted},
+    shutdown::Shared,
+    watchdog::Timeouts,
+};
 
 /// What a connection, its socket and its service tell each other, in one allocation. All three are polled by one task; of HTTP/2
 /// the requests are polled by others.
-pub(crate) struct Side {
+pub(crate) struct ConnState {
     shared: Arc<Shared>,
     /// The place among the server's connections.
     key: usize,
@@ -49,8 +54,6 @@ pub(crate) struct Side {
 /// What one has left for another.
 #[derive(Debug, Default)]
 struct Left {
-    /// The latest request of HTTP/2, on its way to the task that serves it.
-    exchange: Option<Arc<Exchange>>,
     /// The requests that its client has cancelled, if it has.
     #[cfg(feature = "http2")]
     flood: Option<Box<Flood>>,
@@ -89,7 +92,7 @@ pub(crate) enum Parked {
     Goes,
 }
 
-impl Side {
+impl ConnState {
     pub(crate) fn new(shared: Arc<Shared>, key: usize) -> Self {
         Self {
             shared,
@@ -114,16 +117,8 @@ impl Side {
         &self.shared
     }
 
-    pub(crate) fn key(&self) -> usize {
-        self.key
-    }
-
     pub(crate) fn timeouts(&self) -> &Timeouts {
         &self.shared.timeouts
-    }
-
-    pub(crate) fn evict(&self) {
-        self.evicted.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn is_evicted(&self) -> bool {
@@ -141,11 +136,6 @@ impl Side {
 
     pub(crate) fn is_flooded(&self) -> bool {
         self.flooded.load(Ordering::Relaxed)
-    }
-
-    /// Returns whether a request is in flight, or was since this was last asked.
-    pub(crate) fn take_used(&self) -> bool {
-        self.used.swap(false, Ordering::Relaxed) || self.in_flight() > 0
     }
 
     /// hyper has a request, of which it has read the whole head.
@@ -177,27 +167,35 @@ impl Side {
         self.streams.load(Ordering::Relaxed)
     }
 
-    /// Returns how many there are then.
-    pub(crate) fn add_stream(&self) -> u32 {
-        self.streams.fetch_add(1, Ordering::Relaxed) + 1
+    /// Notes that the connection carries one more stream.
+    pub(crate) fn stream_began(&self) {
+        let mut connections = self.shared.connections();
+        if self.streams.fetch_add(1, Ordering::Relaxed) == 0 {
+            connections.stream_began(self);
+        }
     }
 
-    /// Returns how many there are then.
-    pub(crate) fn subtract_stream(&self) -> u32 {
-        self.streams.fetch_sub(1, Ordering::Relaxed) - 1
+    /// Notes that the connection carries one stream less.
+    pub(crate) fn stream_ended(&self) {
+        let mut connections = self.shared.connections();
+        if self.streams.fetch_sub(1, Ordering::Relaxed) > 1 {
+            return;
+        }
+        let evicted = connections.streams_ended(self, &self.shared.bounds);
+        drop(connections);
+        evicted.into_iter().for_each(Evicted::announce);
+        self.shared.may_have_room();
+    }
+
+    /// Has the task of the connection polled.
+    pub(crate) fn wake(&self) {
+        let waker = self.shared.connections().waker(self);
+        waker.into_iter().for_each(Waker::wake);
     }
 
     /// The number of times that a write began to wait for the client.
     pub(crate) fn stalls(&self) -> u32 {
         self.stalls.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn put_exchange(&self, exchange: Arc<Exchange>) {
-        self.left().exchange = Some(exchange);
-    }
-
-    pub(crate) fn take_exchange(&self) -> Option<Arc<Exchange>> {
-        self.left().exchange.take()
     }
 
     pub(crate) fn put(&self, ending: Option<Ending>) {
@@ -290,8 +288,22 @@ impl Side {
     }
 }
 
-impl fmt::Debug for Side {
+impl Evict for ConnState {
+    fn key(&self) -> usize {
+        self.key
+    }
+
+    fn take_used(&self) -> bool {
+        self.used.swap(false, Ordering::Relaxed) || self.in_flight() > 0
+    }
+
+    fn evict(&self) {
+        self.evicted.store(true, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for ConnState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Side").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("ConnState").field("key", &self.key).finish_non_exhaustive()
     }
 }

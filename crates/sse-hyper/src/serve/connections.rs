@@ -6,7 +6,6 @@ use slab::Slab;
 use tracing::warn;
 
 use crate::serve::{
-    conn_state::Side,
     log_limit::LogLimit,
     streamless::{Group, Scope, Streamless},
 };
@@ -48,6 +47,18 @@ impl fmt::Debug for Bounds {
     }
 }
 
+/// A connection, as far as it may be closed to make room for another.
+pub(crate) trait Evict: fmt::Debug + Send + Sync {
+    /// The place among the server's connections.
+    fn key(&self) -> usize;
+
+    /// Returns whether a request is in flight, or was since this was last asked.
+    fn take_used(&self) -> bool;
+
+    /// Has it closed.
+    fn evict(&self);
+}
+
 /// The connections that have a task.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
@@ -58,7 +69,7 @@ pub(crate) struct Connections {
 
 #[derive(Debug)]
 struct Place {
-    side: Arc<Side>,
+    connection: Arc<dyn Evict>,
     group: Group,
     /// `None` until the task was polled first.
     waker: Option<Waker>,
@@ -75,38 +86,38 @@ impl Connections {
     }
 
     /// Adds a connection without a stream. Returns it, and the one that is closed for it.
-    pub(crate) fn insert(
+    pub(crate) fn insert<C: Evict + 'static>(
         &mut self,
         group: Group,
         bounds: &Bounds,
-        side: impl FnOnce(usize) -> Side,
-    ) -> (Arc<Side>, Option<Evicted>) {
+        connection: impl FnOnce(usize) -> C,
+    ) -> (Arc<C>, Option<Evicted>) {
         let place = self.places.vacant_entry();
         let key = place.key();
-        let side = Arc::new(side(key));
-        place.insert(Place { side: Arc::clone(&side), group, waker: None });
-        (side, self.insert_streamless(key, group, bounds))
+        let connection = Arc::new(connection(key));
+        place.insert(Place { connection: Arc::<C>::clone(&connection), group, waker: None });
+        (connection, self.insert_streamless(key, group, bounds))
     }
 
     /// Removes a connection. Returns what is to be dropped once nothing is locked.
-    pub(crate) fn remove(&mut self, side: &Side) -> Option<(Arc<Side>, Option<Waker>)> {
-        self.place(side)?;
-        self.streamless.remove(side.key());
-        let place = self.places.try_remove(side.key())?;
+    pub(crate) fn remove(&mut self, connection: &dyn Evict) -> Option<(Arc<dyn Evict>, Option<Waker>)> {
+        self.place(connection)?;
+        self.streamless.remove(connection.key());
+        let place = self.places.try_remove(connection.key())?;
         if self.places.is_empty() {
             self.places.shrink_to_fit();
         }
-        Some((place.side, place.waker))
+        Some((place.connection, place.waker))
     }
 
-    pub(crate) fn set_waker(&mut self, side: &Side, waker: Waker) {
-        if let Some(place) = self.place(side) {
+    pub(crate) fn set_waker(&mut self, connection: &dyn Evict, waker: Waker) {
+        if let Some(place) = self.place(connection) {
             place.waker = Some(waker);
         }
     }
 
-    pub(crate) fn waker(&mut self, side: &Side) -> Option<Waker> {
-        self.place(side)?.waker.clone()
+    pub(crate) fn waker(&mut self, connection: &dyn Evict) -> Option<Waker> {
+        self.place(connection)?.waker.clone()
     }
 
     pub(crate) fn wakers(&self) -> Vec<Waker> {
@@ -114,16 +125,16 @@ impl Connections {
     }
 
     /// The connection carries a stream, and is no longer bounded here.
-    pub(crate) fn stream_began(&mut self, side: &Side) {
-        if self.place(side).is_some() {
-            self.streamless.remove(side.key());
+    pub(crate) fn stream_began(&mut self, connection: &dyn Evict) {
+        if self.place(connection).is_some() {
+            self.streamless.remove(connection.key());
         }
     }
 
     /// The connection carries a stream no more. Returns the one that is closed for it.
-    pub(crate) fn streams_ended(&mut self, side: &Side, bounds: &Bounds) -> Option<Evicted> {
-        let group = self.place(side)?.group;
-        self.insert_streamless(side.key(), group, bounds)
+    pub(crate) fn streams_ended(&mut self, connection: &dyn Evict, bounds: &Bounds) -> Option<Evicted> {
+        let group = self.place(connection)?.group;
+        self.insert_streamless(connection.key(), group, bounds)
     }
 
     /// Chooses a connection without a stream to be closed; `None` if there is no such connection.
@@ -131,10 +142,10 @@ impl Connections {
         let places = &self.places;
         let key = self
             .streamless
-            .victim(scope, |key| places.get(key).is_some_and(|place| place.side.take_used()))?;
+            .victim(scope, |key| places.get(key).is_some_and(|place| place.connection.take_used()))?;
         self.streamless.remove(key);
         let place = self.places.get(key)?;
-        place.side.evict();
+        place.connection.evict();
         Some(Evicted { waker: place.waker.clone(), due: self.evictions.count() })
     }
 
@@ -145,8 +156,10 @@ impl Connections {
     }
 
     /// A key is given to another connection once the first is gone, so the connection itself is compared as well.
-    fn place(&mut self, side: &Side) -> Option<&mut Place> {
-        self.places.get_mut(side.key()).filter(|place| ptr::eq(&*place.side, side))
+    fn place(&mut self, connection: &dyn Evict) -> Option<&mut Place> {
+        self.places
+            .get_mut(connection.key())
+            .filter(|place| ptr::addr_eq(&raw const *place.connection, connection))
     }
 }
 

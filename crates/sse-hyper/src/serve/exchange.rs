@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU8, Ordering},
     },
     task::{Context, Poll, ready},
@@ -14,7 +14,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use sse_core::{Ending, Reason};
 
-use crate::serve::conn_state::Side;
+use crate::serve::conn_state::ConnState;
 
 /// Maximum size of what hyper takes of a response at once over HTTP/2: the size of a frame.
 const PART: usize = 16 << 10;
@@ -22,7 +22,7 @@ const PART: usize = 16 << 10;
 /// A request and its response, from the head of the request until hyper has the whole response. Dropping it is the end.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    side: Arc<Side>,
+    conn_state: Arc<ConnState>,
     /// The task of the connection is not the one that drops this.
     is_multiplexed: bool,
     is_stream: AtomicBool,
@@ -30,6 +30,20 @@ pub(crate) struct Exchange {
     is_complete: AtomicBool,
     progress: AtomicU8,
     ending: Mutex<Option<Ending>>,
+}
+
+/// The latest request of an HTTP/2 connection, on its way to the task that serves it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LatestExchange(Arc<Mutex<Option<Arc<Exchange>>>>);
+
+impl LatestExchange {
+    pub(crate) fn take(&self) -> Option<Arc<Exchange>> {
+        self.lock().take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Exchange>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The side that has to act for a response to go on.
@@ -45,21 +59,21 @@ pub(crate) enum Progress {
 }
 
 impl Exchange {
-    pub(crate) fn begin(side: &Arc<Side>) -> Arc<Self> {
-        Self::new(side, false)
+    pub(crate) fn begin(conn_state: &Arc<ConnState>) -> Arc<Self> {
+        Self::new(conn_state, false)
     }
 
-    /// Begins a request of HTTP/2, which another task takes from the [`Side`].
-    pub(crate) fn begin_multiplexed(side: &Arc<Side>) -> Arc<Self> {
-        let exchange = Self::new(side, true);
-        side.put_exchange(Arc::clone(&exchange));
+    /// Begins a request of HTTP/2, which another task takes from where it is left.
+    pub(crate) fn begin_multiplexed(conn_state: &Arc<ConnState>, latest: &LatestExchange) -> Arc<Self> {
+        let exchange = Self::new(conn_state, true);
+        *latest.lock() = Some(Arc::clone(&exchange));
         exchange
     }
 
-    fn new(side: &Arc<Side>, is_multiplexed: bool) -> Arc<Self> {
-        side.request_began();
+    fn new(conn_state: &Arc<ConnState>, is_multiplexed: bool) -> Arc<Self> {
+        conn_state.request_began();
         Arc::new(Self {
-            side: Arc::clone(side),
+            conn_state: Arc::clone(conn_state),
             is_multiplexed,
             is_stream: AtomicBool::new(false),
             is_complete: AtomicBool::new(false),
@@ -68,19 +82,19 @@ impl Exchange {
         })
     }
 
-    pub(crate) fn side(&self) -> &Arc<Side> {
-        &self.side
+    pub(crate) fn conn_state(&self) -> &Arc<ConnState> {
+        &self.conn_state
     }
 
     /// The response is a stream, of whose end the connection is to know.
     pub(crate) fn becomes_stream(&self, ending: Option<Ending>) {
         if !self.is_stream.swap(true, Ordering::Relaxed) {
-            self.side.shared().stream_began(&self.side);
+            self.conn_state.stream_began();
         }
         if self.is_multiplexed {
             *self.ending() = ending;
         } else {
-            self.side.put(ending);
+            self.conn_state.put(ending);
         }
     }
 
@@ -108,25 +122,25 @@ impl Exchange {
         self.progress.store(progress as u8, Ordering::Relaxed);
     }
 
-    fn ending(&self) -> impl std::ops::DerefMut<Target = Option<Ending>> + '_ {
+    fn ending(&self) -> MutexGuard<'_, Option<Ending>> {
         self.ending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let left = self.side.request_ended();
+        let left = self.conn_state.request_ended();
         // A stream that is handed over takes its connection with it.
-        if self.is_stream() && !self.side.keeps_socket() {
-            self.side.shared().stream_ended(&self.side);
+        if self.is_stream() && !self.conn_state.keeps_socket() {
+            self.conn_state.stream_ended();
         }
         if !self.is_multiplexed {
             return;
         }
-        let is_flood = !*self.is_complete.get_mut() && self.side.cancelled();
+        let is_flood = !*self.is_complete.get_mut() && self.conn_state.cancelled();
         // The time without requests begins, or the flood is to be ended.
         if left == 0 || is_flood {
-            self.side.shared().wake(&self.side);
+            self.conn_state.wake();
         }
     }
 }

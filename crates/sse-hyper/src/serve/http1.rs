@@ -22,13 +22,13 @@ use tower_service::Service;
 use tracing::debug;
 
 use crate::{
-    handoff::Handover,
+    handoff::ParkedResponse,
     serve::{
-        accept::BoxError,
-        conn_state::{Parked, Read, Side},
-        rewind::Rewound,
-        service::Watching,
-        shutdown::{Phase, PhaseListener},
+        conn_state::{ConnState, Parked, Read},
+        phase_listener::PhaseListener,
+        rewind::Rewind,
+        service::{BoxError, StreamService},
+        shutdown::Phase,
         watchdog::{Wait, Watchdog},
     },
 };
@@ -44,8 +44,8 @@ const BUFFER: usize = MAX_HEAD;
 ///
 /// Not an `async fn`: that would keep its arguments beside what is made of them, for each connection.
 pub(crate) fn connection<S, B, I>(
-    io: Rewound<I>,
-    service: Watching<S>,
+    io: Rewind<I>,
+    service: StreamService<S>,
     deadline: Instant,
     listener: PhaseListener,
 ) -> impl Future<Output = ()> + Send + 'static
@@ -63,12 +63,19 @@ where
         .max_header_size(MAX_HEAD)
         .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
-    let side = Arc::clone(listener.side());
+    let conn_state = Arc::clone(listener.conn_state());
     let watchdog = Watchdog::until(deadline);
-    Supervised { http: Some(http), listener, side, stream: Carried::default(), watchdog, draining: false }
+    Supervised {
+        http: Some(http),
+        listener,
+        conn_state,
+        stream: Carried::default(),
+        watchdog,
+        draining: false,
+    }
 }
 
-type Http<S, I> = http1::UpgradeableConnection<TokioIo<Rewound<I>>, Watching<S>>;
+type Http<S, I> = http1::UpgradeableConnection<TokioIo<Rewind<I>>, StreamService<S>>;
 
 pin_project! {
     /// A connection that ends when its stream or its server does, also while it is blocked in a write: hyper polls no body then,
@@ -88,7 +95,7 @@ pin_project! {
         #[pin]
         http: Option<Http<S, I>>,
         listener: PhaseListener,
-        side: Arc<Side>,
+        conn_state: Arc<ConnState>,
         stream: Carried,
         watchdog: Watchdog,
         draining: bool,
@@ -119,12 +126,12 @@ where
                 }
             }
             Phase::Aborting => {
-                this.side.abort();
+                this.conn_state.abort();
                 return Poll::Ready(());
             }
         }
         // A stream that was opened meanwhile is worth more than the room.
-        let is_evicted = this.side.is_evicted() && this.side.streams() == 0;
+        let is_evicted = this.conn_state.is_evicted() && this.conn_state.streams() == 0;
         if is_evicted && let Some(http) = this.http.as_mut().as_pin_mut() {
             http.graceful_shutdown();
         }
@@ -136,14 +143,14 @@ where
                 }
                 return Poll::Ready(());
             }
-            match this.side.parked() {
+            match this.conn_state.parked() {
                 Parked::None | Parked::Waits => break,
                 // hyper asks the service again, which has the answer for it now.
                 Parked::GoesBack => {}
                 Parked::Goes => {
-                    this.side.keep_socket();
+                    this.conn_state.keep_socket();
                     this.http.set(None);
-                    hand_over::<B>(this.side, this.listener);
+                    hand_over::<B>(this.conn_state, this.listener);
                     return Poll::Ready(());
                 }
             }
@@ -152,13 +159,13 @@ where
             debug!("closed a connection without a stream to make room");
             return Poll::Ready(());
         }
-        let grace = this.stream.watch(this.side, this.side.timeouts().linger, cx);
+        let grace = this.stream.watch(this.conn_state, this.conn_state.timeouts().linger, cx);
         if let Some(mut grace) = grace {
             ready!(grace.as_mut().poll(cx));
-            this.side.abort();
+            this.conn_state.abort();
             return Poll::Ready(());
         }
-        let wait = ready!(this.watchdog.poll(wait(this.side), this.side.timeouts(), cx));
+        let wait = ready!(this.watchdog.poll(wait(this.conn_state), this.conn_state.timeouts(), cx));
         debug!(?wait, "closed a connection that waited too long");
         match wait {
             Wait::Request(_) => {
@@ -168,7 +175,7 @@ where
                     let _ = http.poll(cx);
                 }
             }
-            Wait::Reader(_) => this.side.abort(),
+            Wait::Reader(_) => this.conn_state.abort(),
             _ => {}
         }
         Poll::Ready(())
@@ -176,16 +183,16 @@ where
 }
 
 /// Returns what a connection waits for now.
-fn wait(side: &Side) -> Wait {
-    let requests = side.requests();
+fn wait(conn_state: &ConnState) -> Wait {
+    let requests = conn_state.requests();
     // The manager has a timeout of its own for the clients of its streams.
-    if side.is_blocked() && side.streams() == 0 {
-        Wait::Reader(side.stalls())
-    } else if side.in_flight() > 0 {
+    if conn_state.is_blocked() && conn_state.streams() == 0 {
+        Wait::Reader(conn_state.stalls())
+    } else if conn_state.in_flight() > 0 {
         Wait::Service
     } else if requests == 0 {
         Wait::FirstRequest
-    } else if side.read() == Read::Something {
+    } else if conn_state.read() == Read::Something {
         Wait::Head(requests)
     } else {
         Wait::Request(requests)
@@ -193,9 +200,9 @@ fn wait(side: &Side) -> Wait {
 }
 
 /// Gives a parked answer to the reactor, hyper having left the socket.
-fn hand_over<B: Body + Send + 'static>(side: &Side, listener: &PhaseListener) {
-    let answer = side.unpark().and_then(|answer| answer.downcast::<Handover<B>>().ok());
-    if let (Some(answer), Some(socket)) = (answer, side.take_socket()) {
+fn hand_over<B: Body + Send + 'static>(conn_state: &ConnState, listener: &PhaseListener) {
+    let answer = conn_state.unpark().and_then(|answer| answer.downcast::<ParkedResponse<B>>().ok());
+    if let (Some(answer), Some(socket)) = (answer, conn_state.take_socket()) {
         answer.complete(socket, listener);
     }
 }
@@ -212,15 +219,20 @@ impl Carried {
     /// Gives the time that the connection has left, once its stream was ended.
     ///
     /// While nothing blocks, hyper polls the body and learns of its end, so there is nothing to look for.
-    fn watch(&mut self, side: &Side, linger: Duration, cx: &mut Context<'_>) -> Option<Pin<&mut Sleep>> {
-        if self.grace.is_none() && !side.is_blocked() {
+    fn watch(
+        &mut self,
+        conn_state: &ConnState,
+        linger: Duration,
+        cx: &mut Context<'_>,
+    ) -> Option<Pin<&mut Sleep>> {
+        if self.grace.is_none() && !conn_state.is_blocked() {
             return None;
         }
-        if let Some(latest) = side.take() {
+        if let Some(latest) = conn_state.take() {
             *self = Self { ending: Some(latest), grace: None };
         }
         // Released, the rest of the stream may still be in hyper's buffer before a client that takes nothing.
-        let is_over = self.ending.as_ref().is_some_and(Ending::is_released) && !side.is_blocked();
+        let is_over = self.ending.as_ref().is_some_and(Ending::is_released) && !conn_state.is_blocked();
         if is_over {
             *self = Self::default();
         }

@@ -22,13 +22,13 @@ use tower_service::Service;
 use tracing::debug;
 
 use crate::serve::{
-    accept::BoxError,
-    conn_state::Side,
-    exchange::{Exchange, Progress},
+    conn_state::ConnState,
+    exchange::{Exchange, LatestExchange, Progress},
     http1::MAX_HEAD,
-    rewind::Rewound,
-    service::Watching,
-    shutdown::{Phase, PhaseListener},
+    phase_listener::PhaseListener,
+    rewind::Rewind,
+    service::{BoxError, StreamService},
+    shutdown::Phase,
     watchdog::{Wait, Watchdog},
 };
 
@@ -56,8 +56,9 @@ const CONNECTION_WINDOW: u32 = 256 << 10;
 /// whether it answers pings or not. Nothing else ends a connection before its streams: a client that takes nothing of one stream
 /// may take others, so that stream alone is reset.
 pub(crate) async fn connection<S, B, I>(
-    io: Rewound<I>,
-    service: Watching<S>,
+    io: Rewind<I>,
+    service: StreamService<S>,
+    latest: LatestExchange,
     ping_timeout: Duration,
     mut listener: PhaseListener,
 ) where
@@ -69,8 +70,8 @@ pub(crate) async fn connection<S, B, I>(
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    let side = Arc::clone(listener.side());
-    let http = http2::Builder::new(Executor(Arc::clone(&side)))
+    let conn_state = Arc::clone(listener.conn_state());
+    let http = http2::Builder::new(Executor(latest))
         .timer(TokioTimer::new())
         .keep_alive_interval(ping_timeout)
         .keep_alive_timeout(ping_timeout)
@@ -93,13 +94,13 @@ pub(crate) async fn connection<S, B, I>(
                 http.as_mut().graceful_shutdown();
             }
             Phase::Aborting => {
-                side.abort();
+                conn_state.abort();
                 return Poll::Ready(());
             }
         }
         // A stream that was opened meanwhile is worth more than the room.
-        let is_evicted = side.is_evicted() && side.streams() == 0;
-        let is_over = is_evicted || side.is_flooded();
+        let is_evicted = conn_state.is_evicted() && conn_state.streams() == 0;
+        let is_over = is_evicted || conn_state.is_flooded();
         if is_over {
             http.as_mut().graceful_shutdown();
         }
@@ -115,7 +116,7 @@ pub(crate) async fn connection<S, B, I>(
                 debug!("closed a connection {why}");
                 return Poll::Ready(());
             }
-            let wait = ready!(watchdog.poll(wait(&side, closing), side.timeouts(), cx));
+            let wait = ready!(watchdog.poll(wait(&conn_state, closing), conn_state.timeouts(), cx));
             debug!(?wait, "closed a connection that waited too long");
             match wait {
                 // Requests on their way are served.
@@ -124,7 +125,7 @@ pub(crate) async fn connection<S, B, I>(
                     http.as_mut().graceful_shutdown();
                 }
                 Wait::Reader(_) => {
-                    side.abort();
+                    conn_state.abort();
                     return Poll::Ready(());
                 }
                 _ => return Poll::Ready(()),
@@ -135,21 +136,21 @@ pub(crate) async fn connection<S, B, I>(
 }
 
 /// Returns what a connection waits for now.
-fn wait(side: &Side, closing: bool) -> Wait {
-    if side.is_blocked() {
-        Wait::Reader(side.stalls())
-    } else if side.in_flight() > 0 {
+fn wait(conn_state: &ConnState, closing: bool) -> Wait {
+    if conn_state.is_blocked() {
+        Wait::Reader(conn_state.stalls())
+    } else if conn_state.in_flight() > 0 {
         Wait::Service
     } else if closing {
         Wait::Close
     } else {
-        Wait::Request(side.requests())
+        Wait::Request(conn_state.requests())
     }
 }
 
 /// Spawns the tasks of a connection's requests.
 #[derive(Debug, Clone)]
-struct Executor(Arc<Side>);
+struct Executor(LatestExchange);
 
 impl<F> hyper::rt::Executor<F> for Executor
 where
@@ -157,7 +158,7 @@ where
     F::Output: Send,
 {
     fn execute(&self, serving: F) {
-        match self.0.take_exchange() {
+        match self.0.take() {
             Some(exchange) => drop(tokio::spawn(Supervised { serving, exchange, timer: None })),
             None => drop(tokio::spawn(serving)),
         }
@@ -208,7 +209,7 @@ impl<F: Future> Future for Supervised<F> {
 
 /// Returns the timeout for the client of a response to take anything. A stream has one only once it was ended.
 fn time_for_client(exchange: &Exchange, cx: &mut Context<'_>) -> Poll<Duration> {
-    let timeouts = exchange.side().timeouts();
+    let timeouts = exchange.conn_state().timeouts();
     if !exchange.is_stream() {
         return Poll::Ready(timeouts.write);
     }

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Gives the bytes that were read once more before it goes on. Small, since every connection has one.
 #[derive(Debug)]
-pub(crate) struct Rewound<I> {
+pub(crate) struct Rewind<I> {
     #[expect(
         clippy::box_collection,
         reason = "a word for the whole life of a connection, for bytes of its first moment"
@@ -19,13 +19,13 @@ pub(crate) struct Rewound<I> {
     io: I,
 }
 
-impl<I> Rewound<I> {
+impl<I> Rewind<I> {
     pub(crate) fn new(io: I, read: Vec<u8>) -> Self {
         Self { read: (!read.is_empty()).then(|| Box::new(read)), io }
     }
 }
 
-impl<I: AsyncRead + Unpin> AsyncRead for Rewound<I> {
+impl<I: AsyncRead + Unpin> AsyncRead for Rewind<I> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -47,7 +47,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Rewound<I> {
     }
 }
 
-impl<I: AsyncWrite + Unpin> AsyncWrite for Rewound<I> {
+impl<I: AsyncWrite + Unpin> AsyncWrite for Rewind<I> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(cx, bytes)
     }
@@ -82,18 +82,18 @@ mod tests {
     #[tokio::test]
     async fn what_follows_comes_in_the_same_read_if_it_is_there() {
         let mut buffer = [0; 64];
-        let mut io = Rewound::new(&b"ET / HTTP/1.1"[..], b"G".to_vec());
+        let mut io = Rewind::new(&b"ET / HTTP/1.1"[..], b"G".to_vec());
         assert_eq!(io.read(&mut buffer).await.unwrap(), b"GET / HTTP/1.1".len());
 
         let (silent, _client) = tokio::io::duplex(64);
-        let mut io = Rewound::new(silent, b"G".to_vec());
+        let mut io = Rewind::new(silent, b"G".to_vec());
         assert_eq!(io.read(&mut buffer).await.unwrap(), 1, "nothing is waited for");
     }
 
     #[tokio::test]
     async fn what_was_read_comes_first_whatever_the_buffer() {
         for size in [1, 3, 64] {
-            let mut io = Rewound::new(&b" and the rest"[..], b"the first".to_vec());
+            let mut io = Rewind::new(&b" and the rest"[..], b"the first".to_vec());
             let mut all = Vec::new();
             let mut buffer = vec![0; size];
             loop {

@@ -17,41 +17,45 @@ use tower_service::Service;
 
 use crate::{
     extract::PeerAddr,
-    handoff::{self, Handover, fallback::Fallback, lazy_reactor::Reception, stream_marker::StreamMark},
+    handoff::{
+        self, ParkedResponse, fallback::Fallback, lazy_reactor::LazyReactor, stream_marker::StreamMarker,
+    },
     serve::{
-        accept::BoxError,
-        conn_state::{Read, Side},
-        exchange::{Exchange, Tracked},
-        protocol::Protocol,
+        conn_state::{ConnState, Read},
+        exchange::{Exchange, LatestExchange, Tracked},
     },
 };
 
+/// An error of an app.
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// The service of one connection: looks for streams among the answers.
 #[derive(Debug, Clone)]
-pub(crate) struct Watching<S> {
+pub(crate) struct StreamService<S> {
     service: S,
     peer: SocketAddr,
-    side: Arc<Side>,
-    protocol: Protocol,
-    reception: Reception,
+    conn_state: Arc<ConnState>,
+    /// Where requests are left for the tasks that serve them, if the connection is one of HTTP/2.
+    latest: Option<LatestExchange>,
+    lazy_reactor: LazyReactor,
     /// Why no stream of the connection is the reactor's, if so.
     unfit: Option<Fallback>,
 }
 
-impl<S> Watching<S> {
+impl<S> StreamService<S> {
     pub(crate) fn new(
         service: S,
         peer: SocketAddr,
-        side: Arc<Side>,
-        protocol: Protocol,
-        reception: Reception,
+        conn_state: Arc<ConnState>,
+        latest: Option<LatestExchange>,
+        lazy_reactor: LazyReactor,
         unfit: Option<Fallback>,
     ) -> Self {
-        Self { service, peer, side, protocol, reception, unfit }
+        Self { service, peer, conn_state, latest, lazy_reactor, unfit }
     }
 }
 
-impl<S, B> HyperService<Request<Incoming>> for Watching<S>
+impl<S, B> HyperService<Request<Incoming>> for StreamService<S>
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone,
     S::Error: Into<BoxError>,
@@ -59,14 +63,13 @@ where
 {
     type Response = Response<Tracked<B>>;
     type Error = BoxError;
-    type Future = Answering<S, S::Future>;
+    type Future = ResponseFuture<S, S::Future>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         request.extensions_mut().insert(PeerAddr(self.peer));
-        let exchange = match self.protocol {
-            Protocol::Http1 => Exchange::begin(&self.side),
-            #[cfg(feature = "http2")]
-            Protocol::Http2 => Exchange::begin_multiplexed(&self.side),
+        let exchange = match &self.latest {
+            None => Exchange::begin(&self.conn_state),
+            Some(latest) => Exchange::begin_multiplexed(&self.conn_state, latest),
         };
         let framing = self.unfit.map_or_else(|| handoff::framing_for(&request), Err);
         let mut service = self.service.clone();
@@ -76,15 +79,15 @@ where
             Poll::Ready(Err(error)) => Answer::Failed { error: Some(error.into()) },
             Poll::Pending => Answer::Waiting { service: Box::new((service, Some(request))) },
         };
-        let courier = Courier { exchange, reception: self.reception.clone(), framing };
-        Answering { state, courier }
+        let handoff = Handoff { exchange, lazy_reactor: self.lazy_reactor.clone(), framing };
+        ResponseFuture { state, handoff }
     }
 }
 
 /// Boxed, since hyper keeps room for the future of a service as long as a connection lives, and streams live long.
-pub(crate) struct Answering<S, F> {
+pub(crate) struct ResponseFuture<S, F> {
     state: Answer<S, F>,
-    courier: Courier,
+    handoff: Handoff,
 }
 
 enum Answer<S, F> {
@@ -95,9 +98,9 @@ enum Answer<S, F> {
 }
 
 /// What is pinned is in boxes.
-impl<S, F> Unpin for Answering<S, F> {}
+impl<S, F> Unpin for ResponseFuture<S, F> {}
 
-impl<S, B> Future for Answering<S, S::Future>
+impl<S, B> Future for ResponseFuture<S, S::Future>
 where
     S: Service<Request<Incoming>, Response = Response<B>>,
     S::Error: Into<BoxError>,
@@ -118,7 +121,7 @@ where
                 }
                 Answer::Called { future } => {
                     let response = ready!(future.as_mut().poll(cx)).map_err(Into::into)?;
-                    match this.courier.park(response) {
+                    match this.handoff.park(response) {
                         Some(response) => return Poll::Ready(Ok(response)),
                         None => this.state = Answer::Parked,
                     }
@@ -126,7 +129,7 @@ where
                 }
                 // The connection sees to it that this is polled when it should not have been parked.
                 Answer::Parked => {
-                    return this.courier.unpark().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)));
+                    return this.handoff.unpark().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)));
                 }
                 Answer::Failed { error } => {
                     return error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
@@ -138,16 +141,16 @@ where
 
 /// Brings a stream to the connection, which may give it to a reactor.
 #[derive(Debug)]
-struct Courier {
+struct Handoff {
     exchange: Arc<Exchange>,
-    reception: Reception,
+    lazy_reactor: LazyReactor,
     framing: Result<Framing, Fallback>,
 }
 
-impl Courier {
+impl Handoff {
     /// Keeps a response back that a reactor can give; any other is hyper's.
     fn park<B: Body + Send + 'static>(&self, response: Response<B>) -> Option<Response<Tracked<B>>> {
-        let Some(mark) = response.extensions().get::<StreamMark>().cloned() else {
+        let Some(mark) = response.extensions().get::<StreamMarker>().cloned() else {
             return Some(self.tracked(response));
         };
         let ending = mark.0.ending();
@@ -158,11 +161,11 @@ impl Courier {
         self.exchange.becomes_stream(ending);
         match self.fitness(&response, &mark) {
             Ok((framing, reactor)) => {
-                self.side().park(Box::new(Handover::new(response, mark, framing, reactor)));
+                self.conn_state().park(Box::new(ParkedResponse::new(response, mark, framing, reactor)));
                 None
             }
             Err(why) => {
-                self.reception.stays(why);
+                self.lazy_reactor.stays(why);
                 Some(self.tracked(response))
             }
         }
@@ -171,31 +174,31 @@ impl Courier {
     fn fitness<B: Body>(
         &self,
         response: &Response<B>,
-        mark: &StreamMark,
+        mark: &StreamMarker,
     ) -> Result<(Framing, sse_reactor::Reactor), Fallback> {
         let framing = self.framing?;
-        if self.side().read() != Read::Nothing {
+        if self.conn_state().read() != Read::Nothing {
             return Err(Fallback::Pipelined);
         }
-        Ok((framing, handoff::reactor_for(response, mark, &self.reception)?))
+        Ok((framing, handoff::reactor_for(response, mark, &self.lazy_reactor)?))
     }
 
     /// The response that was parked, if it is hyper's after all.
     fn unpark<B: Body + Send + 'static>(&self) -> Option<Response<Tracked<B>>> {
-        if self.side().read() == Read::Nothing {
+        if self.conn_state().read() == Read::Nothing {
             return None;
         }
-        let parked: Box<dyn Any> = self.side().unpark()?;
-        let handover = parked.downcast::<Handover<B>>().ok()?;
-        self.reception.stays(Fallback::Pipelined);
-        Some(self.tracked(handover.into_response()))
+        let parked: Box<dyn Any> = self.conn_state().unpark()?;
+        let parked = parked.downcast::<ParkedResponse<B>>().ok()?;
+        self.lazy_reactor.stays(Fallback::Pipelined);
+        Some(self.tracked(parked.into_response()))
     }
 
     fn tracked<B: Body>(&self, response: Response<B>) -> Response<Tracked<B>> {
         response.map(|body| Tracked::new(body, Arc::clone(&self.exchange)))
     }
 
-    fn side(&self) -> &Side {
-        self.exchange.side()
+    fn conn_state(&self) -> &ConnState {
+        self.exchange.conn_state()
     }
 }

@@ -20,7 +20,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, BodyStream, Full, Limited, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use sse_core::{Builder, Departure, Handshake, Hooks, Manager, Reason, StreamInfo};
-use sse_hyper::{KeepBody, Serve, TransportStats, Transports};
+use sse_hyper::{KeepBody, Serve, TransportStats, TransportStatsHandle};
 use sse_testkit::{RawClient, RawRequest};
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -58,7 +58,7 @@ pub(crate) struct App {
     pub(crate) manager: Manager,
     pub(crate) address: SocketAddr,
     departures: Departures,
-    transports: Transports,
+    transports: TransportStatsHandle,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<std::io::Result<()>>,
 }
@@ -311,7 +311,7 @@ impl App {
         let stopped = async move {
             let _ = stopped.await;
         };
-        let transports = Transports::default();
+        let transports = TransportStatsHandle::default();
         let server = settings(sse_hyper::serve(listener, site.clone()))
             .transports(&transports)
             .manager(&managers[0])

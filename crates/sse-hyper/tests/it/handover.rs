@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sse_core::{Disconnect, Event, Manager, Reason, Target};
-use sse_hyper::{Fallback, Transports};
+use sse_hyper::{Fallback, TransportStatsHandle};
 use sse_testkit::{End, RawClient, RawRequest, Version};
 
 use crate::{
@@ -327,7 +327,7 @@ async fn a_stream_of_another_manager_does_not_outlive_the_deadline() {
         }
     });
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let transports = Transports::default();
+    let transports = TransportStatsHandle::default();
     let server = sse_hyper::serve(listener, service)
         .transports(&transports)
         .drain(sse_core::Drain::within(Duration::from_millis(200)))
@@ -386,7 +386,7 @@ async fn hooks_run_in_the_context_of_the_servers_runtime() {
         let session = manager.connect(sse_hyper::handshake(&request.into_parts().0)).unwrap();
         std::future::ready(Ok::<_, std::convert::Infallible>(sse_hyper::response(session)))
     });
-    let transports = Transports::default();
+    let transports = TransportStatsHandle::default();
     let server = sse_hyper::serve(listener, service).transports(&transports);
     tokio::spawn(server.into_future());
     drop(RawRequest::get(address, "/events").open().await.unwrap());

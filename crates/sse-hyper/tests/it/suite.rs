@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
-use sse_hyper::{Fallback, Transports};
+use sse_hyper::{Fallback, TransportStatsHandle};
 use sse_testkit::adapter::{Adapter, Site, Stop};
 use tower::service_fn;
 
@@ -62,7 +62,7 @@ fn serve(listener: TcpListener, site: &Site, stop: Stop, transport: &Transport) 
             Transport::Reactor => server,
             Transport::Bodies => server.without_reactor(),
         };
-        let transports = Transports::default();
+        let transports = TransportStatsHandle::default();
         server.transports(&transports).with_graceful_shutdown(stop).await?;
         // The server waits for its connections, and a thread of the reactor counts them afterwards.
         while transports.stats().reactor.streams > 0 {

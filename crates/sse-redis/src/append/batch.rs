@@ -6,18 +6,18 @@ use redis::{Cmd, RedisError, Value};
 use sse_core::{Appended, BackplaneError, Cursor, EntryKey, Epoch, KEY_WINDOW, KeyBound, Position};
 
 use crate::{
-    append::{Waiting, commands::Commands, connection::Lane},
+    append::{commands::Commands, connection::AppendConnection, pending_append::PendingAppend},
     config::Replicas,
-    connection::{Link, reconnecting::Slot},
+    connection::{Connection, reconnecting::Reconnecting},
     entry_id, error,
     reply::{self, unexpected},
     scripts::Script,
-    shared::Center,
+    shared::Shared,
 };
 
 /// Appends that are handed over together.
 pub(crate) struct Batch {
-    waiting: Vec<Waiting>,
+    waiting: Vec<PendingAppend>,
 }
 
 /// What became of an append.
@@ -44,25 +44,25 @@ pub(crate) enum Duplicate {
 const ATTEMPTS: usize = 3;
 
 impl Batch {
-    pub(crate) fn new(waiting: Vec<Waiting>) -> Self {
+    pub(crate) fn new(waiting: Vec<PendingAppend>) -> Self {
         Self { waiting }
     }
 
     /// Answers them all.
-    pub(crate) async fn run(mut self, slot: &Slot<Lane>) {
+    pub(crate) async fn run(mut self, slot: &Reconnecting<AppendConnection>) {
         for _ in 0..ATTEMPTS {
-            let lane = match slot.link().await {
-                Ok(lane) => lane,
+            let append_connection = match slot.connection().await {
+                Ok(append_connection) => append_connection,
                 Err(error) => return self.fail(&error),
             };
-            let answers = match lane.ask(self.commands(&lane.link)).await {
+            let answers = match append_connection.ask(self.commands(&append_connection.connection)).await {
                 Ok(answers) => answers,
                 Err(error) => {
-                    slot.discard(&lane).await;
+                    slot.discard(&append_connection).await;
                     return self.fail(&error::translate(error));
                 }
             };
-            self.sort(answers, slot, &lane).await;
+            self.sort(answers, slot, &append_connection).await;
             if self.waiting.is_empty() {
                 return;
             }
@@ -71,45 +71,50 @@ impl Batch {
     }
 
     /// One for each, then one for the epoch, then, if that is asked for, one for how many replicas have it all.
-    fn commands(&self, link: &Link) -> Commands {
-        let Center { append, config, .. } = &*link.center;
+    fn commands(&self, connection: &Connection) -> Commands {
+        let Shared { append, config, .. } = &*connection.shared;
         let payloads: usize = self.waiting.iter().map(|waiting| waiting.entry.payload.len()).sum();
         let mut commands = Commands::with_capacity(payloads + self.waiting.len() * (append.len() + 16) + 256);
-        for Waiting { entry, .. } in &self.waiting {
+        for PendingAppend { entry, .. } in &self.waiting {
             match &entry.key {
                 None => commands.add_from(append, &entry.payload),
-                Some(key) => commands.add(&keyed(link, key, &entry.payload)),
+                Some(key) => commands.add(&keyed(connection, key, &entry.payload)),
             }
         }
         // An epoch never comes back: if it is the same behind the entries as when the connection was made, they stand in it. Its group has no
         // consumers; asking for them costs less than a list of groups, and is an error if there is no such group.
-        let group = reply::group_of(&link.epoch);
-        commands.add(redis::cmd("XINFO").arg("CONSUMERS").arg(link.log()).arg(group));
+        let group = reply::group_of(&connection.epoch);
+        commands.add(redis::cmd("XINFO").arg("CONSUMERS").arg(connection.log()).arg(group));
         if let Some(Replicas { count, within }) = &config.replicas {
             let within = u64::try_from(within.as_millis()).unwrap_or(u64::MAX).max(1);
             commands.add(redis::cmd("WAIT").arg(*count).arg(within));
         }
-        if link.center.trimming_is_due() {
-            commands.add(&link.trim());
+        if connection.shared.trimming_is_due() {
+            commands.add(&connection.trim());
         }
         commands
     }
 
     /// Answers all whose outcome is known; what was certainly not appended stays.
-    async fn sort(&mut self, answers: Vec<Value>, slot: &Slot<Lane>, lane: &Arc<Lane>) {
-        let link = &lane.link;
+    async fn sort(
+        &mut self,
+        answers: Vec<Value>,
+        slot: &Reconnecting<AppendConnection>,
+        append_connection: &Arc<AppendConnection>,
+    ) {
+        let connection = &append_connection.connection;
         let mut answers = answers.into_iter();
         let outcomes: Vec<_> = answers.by_ref().take(self.waiting.len()).map(outcome).collect();
         let is_there = matches!(answers.next(), Some(Value::Array(_)));
-        let durable = durable(link.center.config.replicas, answers.next().as_ref());
-        let same = is_there && link.center.witness.is_in(&link.epoch);
+        let durable = durable(connection.shared.config.replicas, answers.next().as_ref());
+        let same = is_there && connection.shared.high_water_marks.is_in(&connection.epoch);
         let mut certain = Vec::new();
         let mut uncertain = Vec::new();
         let mut ended = !same;
         for (waiting, outcome) in std::mem::take(&mut self.waiting).into_iter().zip(outcomes) {
             match outcome {
                 Outcome::Stands(position) if same => certain.push((waiting, position, Duplicate::No)),
-                Outcome::StandsIn(of, position, duplicate) if same && of == link.epoch => {
+                Outcome::StandsIn(of, position, duplicate) if same && of == connection.epoch => {
                     certain.push((waiting, position, duplicate));
                 }
                 Outcome::Stands(position) => uncertain.push((waiting, position, Duplicate::No)),
@@ -127,9 +132,9 @@ impl Batch {
             }
         }
         ended |= !self.waiting.is_empty();
-        acknowledge(link, certain, &durable);
+        acknowledge(connection, certain, &durable);
         if ended {
-            slot.discard(lane).await;
+            slot.discard(append_connection).await;
         }
         if !uncertain.is_empty() {
             resolve(slot, uncertain, &durable).await;
@@ -142,15 +147,20 @@ impl Batch {
 }
 
 /// Appends under a key.
-fn keyed(link: &Link, key: &EntryKey, payload: &[u8]) -> Cmd {
-    let (names, limits) = (&link.center.keys, key.limits());
+fn keyed(connection: &Connection, key: &EntryKey, payload: &[u8]) -> Cmd {
+    let (names, limits) = (&connection.shared.keys, key.limits());
     let known = names.idempotency(key.text());
     let mut command = match key.user() {
-        None => link.call(Script::Append, &[link.log(), &known, &names.of_backends]),
-        Some(user) => link.call(Script::Append, &[link.log(), &known, &names.of_users, &names.of_user(user)]),
+        None => connection.call(Script::Append, &[connection.log(), &known, &names.of_backends]),
+        Some(user) => connection
+            .call(Script::Append, &[connection.log(), &known, &names.of_users, &names.of_user(user)]),
     };
     let window = u64::try_from(KEY_WINDOW.as_millis()).unwrap_or(u64::MAX);
-    command.arg(payload).arg(&**key.text()).arg(window).arg(link.center.config.retention.entries.max(1));
+    command
+        .arg(payload)
+        .arg(&**key.text())
+        .arg(window)
+        .arg(connection.shared.config.retention.entries.max(1));
     match key.user() {
         None => command.arg(limits.of_backends),
         Some(_) => command.arg(limits.of_users).arg(limits.per_user),
@@ -197,18 +207,18 @@ fn durable(replicas: Option<Replicas>, answer: Option<&Value>) -> Result<(), Bac
 }
 
 fn acknowledge(
-    link: &Link,
-    certain: Vec<(Waiting, Position, Duplicate)>,
+    connection: &Connection,
+    certain: Vec<(PendingAppend, Position, Duplicate)>,
     durable: &Result<(), BackplaneError>,
 ) {
     let last = certain.iter().max_by_key(|(_, position, _)| *position);
     if let Some((waiting, position, duplicate)) = last {
         // A second append under one key may have brought another payload.
         let payload = (*duplicate == Duplicate::No).then(|| waiting.entry.payload.clone());
-        link.saw(*position, payload);
+        connection.saw(*position, payload);
     }
     for (waiting, position, duplicate) in certain {
-        let cursor = Cursor::new(link.epoch.clone(), position);
+        let cursor = Cursor::new(connection.epoch.clone(), position);
         let appended = Appended { cursor, duplicate: duplicate == Duplicate::Yes };
         waiting.settle(durable.as_ref().map(|()| appended).map_err(again));
     }
@@ -216,15 +226,18 @@ fn acknowledge(
 
 /// Finds out whether entries stand in the log that there is now. They were appended, but it is not known to which one.
 async fn resolve(
-    slot: &Slot<Lane>,
-    uncertain: Vec<(Waiting, Position, Duplicate)>,
+    slot: &Reconnecting<AppendConnection>,
+    uncertain: Vec<(PendingAppend, Position, Duplicate)>,
     durable: &Result<(), BackplaneError>,
 ) {
-    let found = match slot.link().await {
-        Ok(lane) => find(&lane, &uncertain).await.map(|found| (lane, found)).map_err(error::translate),
+    let found = match slot.connection().await {
+        Ok(append_connection) => find(&append_connection, &uncertain)
+            .await
+            .map(|found| (append_connection, found))
+            .map_err(error::translate),
         Err(error) => Err(error),
     };
-    let (lane, found) = match found {
+    let (append_connection, found) = match found {
         Ok(found) => found,
         Err(error) => {
             return uncertain.into_iter().for_each(|(waiting, ..)| waiting.settle(Err(again(&error))));
@@ -232,7 +245,7 @@ async fn resolve(
     };
     let (here, lost): (Vec<_>, Vec<_>) =
         uncertain.into_iter().zip(found).partition(|(_, found)| *found == Found::Yes);
-    acknowledge(&lane.link, here.into_iter().map(|(append, _)| append).collect(), durable);
+    acknowledge(&append_connection.connection, here.into_iter().map(|(append, _)| append).collect(), durable);
     for ((waiting, ..), _) in lost {
         waiting.settle(Err(BackplaneError::unavailable(error::SOON, "the log was lost with the entry")));
     }
@@ -244,17 +257,20 @@ enum Found {
     No,
 }
 
-async fn find(lane: &Lane, appends: &[(Waiting, Position, Duplicate)]) -> Result<Vec<Found>, RedisError> {
-    let link = &lane.link;
+async fn find(
+    append_connection: &AppendConnection,
+    appends: &[(PendingAppend, Position, Duplicate)],
+) -> Result<Vec<Found>, RedisError> {
+    let connection = &append_connection.connection;
     let mut pipe = redis::pipe();
-    pipe.cmd("XINFO").arg("GROUPS").arg(link.log());
+    pipe.cmd("XINFO").arg("GROUPS").arg(connection.log());
     for (_, position, _) in appends {
         let id = entry_id::of(*position);
-        pipe.cmd("XRANGE").arg(link.log()).arg(&id).arg(&id);
+        pipe.cmd("XRANGE").arg(connection.log()).arg(&id).arg(&id);
     }
-    let mut answers = lane.ask_atomically(pipe).await?.into_iter();
+    let mut answers = append_connection.ask_atomically(pipe).await?.into_iter();
     let epoch = answers.next().and_then(|groups| reply::epoch_of_groups(&groups));
-    if epoch.as_ref() != Some(&link.epoch) {
+    if epoch.as_ref() != Some(&connection.epoch) {
         return Ok(vec![Found::No; appends.len()]);
     }
     let found = answers.zip(appends).map(|(answer, (waiting, _, duplicate))| {

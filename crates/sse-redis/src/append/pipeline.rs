@@ -18,14 +18,14 @@ use crate::{append::resp, connection::socket::Socket, reply::unexpected};
 /// The driver takes commands one by one, packs each twice, and wants one of its own for each answer; here commands that are asked together are
 /// bytes that are written as they are, and their answers come together.
 #[derive(Debug)]
-pub(crate) struct Wire {
-    questions: mpsc::Sender<Question>,
+pub(crate) struct Pipeline {
+    questions: mpsc::Sender<Request>,
     task: AbortHandle,
     response_timeout: Duration,
 }
 
 /// Commands that are asked together.
-struct Question {
+struct Request {
     commands: Vec<u8>,
     /// How many they are.
     count: usize,
@@ -38,7 +38,7 @@ const WAITING: usize = 16;
 /// There is room for so many bytes of answers when the socket is read.
 const READ: usize = 64 << 10;
 
-impl Wire {
+impl Pipeline {
     /// On a socket on which nothing is under way.
     pub(crate) fn new(socket: Box<dyn Socket>, response_timeout: Duration) -> Self {
         let (questions, asked) = mpsc::channel(WAITING);
@@ -50,7 +50,7 @@ impl Wire {
     pub(crate) async fn ask(&self, commands: Vec<u8>, count: usize) -> Result<Vec<Value>, RedisError> {
         let (answers, answered) = oneshot::channel();
         let asking = async {
-            self.questions.send(Question { commands, count, answers }).await.map_err(|_| gone())?;
+            self.questions.send(Request { commands, count, answers }).await.map_err(|_| gone())?;
             answered.await.map_err(|_| gone())
         };
         match timeout(self.response_timeout, asking).await {
@@ -65,7 +65,7 @@ impl Wire {
     }
 }
 
-impl Drop for Wire {
+impl Drop for Pipeline {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -76,7 +76,7 @@ fn gone() -> RedisError {
 }
 
 /// Until the connection ends. Whoever waits hears that then.
-async fn run(socket: Box<dyn Socket>, asked: mpsc::Receiver<Question>) {
+async fn run(socket: Box<dyn Socket>, asked: mpsc::Receiver<Request>) {
     let (from, to) = split(socket);
     let (sent, unanswered) = mpsc::channel(WAITING);
     let result = tokio::select! {
@@ -98,10 +98,10 @@ struct Unanswered {
 
 async fn write(
     mut to: WriteHalf<Box<dyn Socket>>,
-    mut asked: mpsc::Receiver<Question>,
+    mut asked: mpsc::Receiver<Request>,
     sent: mpsc::Sender<Unanswered>,
 ) -> Result<(), RedisError> {
-    while let Some(Question { commands, count, answers }) = asked.recv().await {
+    while let Some(Request { commands, count, answers }) = asked.recv().await {
         let unanswered = Unanswered { values: Vec::with_capacity(count), count, answers };
         sent.send(unanswered).await.map_err(|_| gone())?;
         to.write_all(&commands).await?;
@@ -146,14 +146,14 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
-    fn wire() -> (Wire, DuplexStream) {
+    fn pipeline() -> (Pipeline, DuplexStream) {
         let (ours, theirs) = duplex(64);
-        (Wire::new(Box::new(ours), PATIENCE), theirs)
+        (Pipeline::new(Box::new(ours), PATIENCE), theirs)
     }
 
     #[tokio::test]
     async fn answers_come_to_whom_they_belong() {
-        let (wire, mut server) = wire();
+        let (pipeline, mut server) = pipeline();
         let talk = async {
             let mut asked = [0; 10];
             server.read_exact(&mut asked).await.unwrap();
@@ -163,9 +163,9 @@ mod tests {
         };
         let asks = async {
             tokio::join!(
-                wire.ask(b"one".to_vec(), 1),
-                wire.ask(b"tw".to_vec(), 2),
-                wire.ask(b"three".to_vec(), 1)
+                pipeline.ask(b"one".to_vec(), 1),
+                pipeline.ask(b"tw".to_vec(), 2),
+                pipeline.ask(b"three".to_vec(), 1)
             )
         };
         let ((one, two, three), ()) = tokio::join!(asks, talk);
@@ -174,26 +174,26 @@ mod tests {
         assert_eq!(two[0], Value::BulkString(b"a".to_vec()));
         assert!(matches!(two[1], Value::ServerError(_)));
         assert_eq!(three.unwrap(), [Value::Array(vec![Value::Int(4)])]);
-        assert!(!wire.is_over());
+        assert!(!pipeline.is_over());
     }
 
     #[tokio::test]
     async fn an_answer_that_nobody_waited_for_is_not_the_next_one_s() {
-        let (wire, mut server) = wire();
-        assert!(timeout(Duration::ZERO, wire.ask(b"one".to_vec(), 1)).await.is_err());
+        let (pipeline, mut server) = pipeline();
+        assert!(timeout(Duration::ZERO, pipeline.ask(b"one".to_vec(), 1)).await.is_err());
         let talk = async {
             let mut asked = [0; 6];
             server.read_exact(&mut asked).await.unwrap();
             server.write_all(b":1\r\n:2\r\n").await.unwrap();
         };
-        let (two, ()) = tokio::join!(wire.ask(b"two".to_vec(), 1), talk);
+        let (two, ()) = tokio::join!(pipeline.ask(b"two".to_vec(), 1), talk);
         assert_eq!(two.unwrap(), [Value::Int(2)]);
     }
 
     /// Both directions are full, as with a server that reads no further before its answers were taken.
     #[tokio::test]
     async fn answers_are_taken_while_questions_cannot_be_sent() {
-        let (wire, mut server) = wire();
+        let (pipeline, mut server) = pipeline();
         let talk = async {
             let mut byte = [0];
             for _ in 0..1000 {
@@ -201,29 +201,29 @@ mod tests {
                 server.write_all(b":1\r\n").await.unwrap();
             }
         };
-        let (answers, ()) = tokio::join!(wire.ask(vec![b'x'; 1000], 1000), talk);
+        let (answers, ()) = tokio::join!(pipeline.ask(vec![b'x'; 1000], 1000), talk);
         assert_eq!(answers.unwrap().len(), 1000);
     }
 
     #[tokio::test]
     async fn an_end_is_noticed_and_told() {
-        let (wire, server) = wire();
-        let ask = wire.ask(b"one".to_vec(), 1);
+        let (pipeline, server) = pipeline();
+        let ask = pipeline.ask(b"one".to_vec(), 1);
         let end = async { drop(server) };
         let (answer, ()) = tokio::join!(ask, end);
         assert!(answer.unwrap_err().is_connection_dropped());
-        while !wire.is_over() {
+        while !pipeline.is_over() {
             tokio::task::yield_now().await;
         }
-        assert!(wire.ask(b"two".to_vec(), 1).await.unwrap_err().is_connection_dropped());
+        assert!(pipeline.ask(b"two".to_vec(), 1).await.unwrap_err().is_connection_dropped());
     }
 
     #[tokio::test]
     async fn what_is_no_answer_ends_the_connection() {
         for text in [&b"HTTP/1.1 200 OK\r\n"[..], b":1\r\n:2\r\n", b"$x\r\n"] {
-            let (wire, mut server) = wire();
+            let (pipeline, mut server) = pipeline();
             server.write_all(text).await.unwrap();
-            while !wire.is_over() {
+            while !pipeline.is_over() {
                 tokio::task::yield_now().await;
             }
         }
@@ -231,7 +231,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn silence_ends_a_wait() {
-        let (wire, _server) = wire();
-        assert!(wire.ask(b"one".to_vec(), 1).await.unwrap_err().is_timeout());
+        let (pipeline, _server) = pipeline();
+        assert!(pipeline.ask(b"one".to_vec(), 1).await.unwrap_err().is_timeout());
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 /// Lets attempts to connect through, fewer and fewer while they fail. In between everybody is refused at once, so that a server that is down
 /// makes no busy loop, and nodes that lost it at one moment do not return at one moment.
 #[derive(Debug, Default)]
-pub(crate) struct Gate(Mutex<State>);
+pub(crate) struct ConnectBackoff(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -35,7 +35,7 @@ enum Kind {
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-impl Gate {
+impl ConnectBackoff {
     /// Whether an attempt may be made.
     pub(crate) fn pass(&self) -> Result<(), BackplaneError> {
         let state = self.0.lock();
@@ -94,30 +94,30 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn pauses_grow_up_to_a_limit_and_end_with_a_success() {
-        let gate = Gate::default();
-        assert!(gate.pass().is_ok());
-        let pauses: Vec<_> = (0..20).map(|_| gate.close(&down())).collect();
+        let backoff = ConnectBackoff::default();
+        assert!(backoff.pass().is_ok());
+        let pauses: Vec<_> = (0..20).map(|_| backoff.close(&down())).collect();
         assert!(pauses[0] <= FIRST_PAUSE && pauses[0] >= FIRST_PAUSE / 2, "{pauses:?}");
         assert!(
             pauses[10..].iter().all(|pause| (LONGEST_PAUSE / 2..=LONGEST_PAUSE).contains(pause)),
             "{pauses:?}"
         );
-        let Err(BackplaneError::Unavailable { retry_after, source }) = gate.pass() else { panic!("open") };
+        let Err(BackplaneError::Unavailable { retry_after, source }) = backoff.pass() else { panic!("open") };
         assert_eq!((retry_after, source.to_string()), (pauses[19], "no route".to_owned()));
         tokio::time::advance(pauses[19]).await;
-        assert!(gate.pass().is_ok());
-        gate.close(&down());
-        gate.open();
-        assert!(gate.pass().is_ok());
-        assert!(gate.close(&down()) <= FIRST_PAUSE);
+        assert!(backoff.pass().is_ok());
+        backoff.close(&down());
+        backoff.open();
+        assert!(backoff.pass().is_ok());
+        assert!(backoff.close(&down()) <= FIRST_PAUSE);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_was_refused_is_still_refused_in_between() {
-        let gate = Gate::default();
-        gate.close(&BackplaneError::refused("wrong password"));
-        assert_eq!(gate.pass().unwrap_err().to_string(), "the backplane refuses: wrong password");
-        gate.close(&BackplaneError::blocked("no memory"));
-        assert_eq!(gate.pass().unwrap_err().to_string(), "the backplane accepts nothing now: no memory");
+        let backoff = ConnectBackoff::default();
+        backoff.close(&BackplaneError::refused("wrong password"));
+        assert_eq!(backoff.pass().unwrap_err().to_string(), "the backplane refuses: wrong password");
+        backoff.close(&BackplaneError::blocked("no memory"));
+        assert_eq!(backoff.pass().unwrap_err().to_string(), "the backplane accepts nothing now: no memory");
     }
 }

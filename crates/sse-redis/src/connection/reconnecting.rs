@@ -8,30 +8,30 @@ use sse_core::BackplaneError;
 use tokio::sync::Mutex;
 
 use crate::{
-    connection::{Link, server::Purpose},
+    connection::{Connection, connector::Purpose},
     error,
-    shared::Center,
+    shared::Shared,
 };
 
 /// A connection that many share, made when it is needed and when the last one ended.
-pub(crate) struct Slot<C> {
-    center: Arc<Center>,
-    link: Mutex<Option<Arc<C>>>,
+pub(crate) struct Reconnecting<C> {
+    shared: Arc<Shared>,
+    connection: Mutex<Option<Arc<C>>>,
 }
 
 /// A connection that is made anew.
 #[async_trait]
 pub(crate) trait Connect: Sized {
-    async fn connect(center: &Arc<Center>) -> Result<Self, BackplaneError>;
+    async fn connect(shared: &Arc<Shared>) -> Result<Self, BackplaneError>;
 
     /// Whether it can be used no more.
     fn is_over(&self) -> bool;
 }
 
 #[async_trait]
-impl Connect for Link {
-    async fn connect(center: &Arc<Center>) -> Result<Self, BackplaneError> {
-        center.connect(Purpose::Questions).await
+impl Connect for Connection {
+    async fn connect(shared: &Arc<Shared>) -> Result<Self, BackplaneError> {
+        shared.connect(Purpose::Questions).await
     }
 
     fn is_over(&self) -> bool {
@@ -39,36 +39,36 @@ impl Connect for Link {
     }
 }
 
-impl<C: Connect> Slot<C> {
-    pub(crate) fn new(center: Arc<Center>) -> Self {
-        Self { center, link: Mutex::new(None) }
+impl<C: Connect> Reconnecting<C> {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, connection: Mutex::new(None) }
     }
 
     /// The connection. Fails at once while it makes no sense to try to make one.
-    pub(crate) async fn link(&self) -> Result<Arc<C>, BackplaneError> {
-        let mut slot = self.link.lock().await;
-        if let Some(link) = slot.as_ref().filter(|link| !link.is_over()) {
-            return Ok(Arc::clone(link));
+    pub(crate) async fn connection(&self) -> Result<Arc<C>, BackplaneError> {
+        let mut slot = self.connection.lock().await;
+        if let Some(connection) = slot.as_ref().filter(|connection| !connection.is_over()) {
+            return Ok(Arc::clone(connection));
         }
         // What the old one saw is to be found by the new one.
         *slot = None;
-        let link = Arc::new(C::connect(&self.center).await?);
-        *slot = Some(Arc::clone(&link));
-        Ok(link)
+        let connection = Arc::new(C::connect(&self.shared).await?);
+        *slot = Some(Arc::clone(&connection));
+        Ok(connection)
     }
 
     /// The connection is of no use any more.
-    pub(crate) async fn discard(&self, link: &Arc<C>) {
-        let mut slot = self.link.lock().await;
-        if slot.as_ref().is_some_and(|current| Arc::ptr_eq(current, link)) {
+    pub(crate) async fn discard(&self, connection: &Arc<C>) {
+        let mut slot = self.connection.lock().await;
+        if slot.as_ref().is_some_and(|current| Arc::ptr_eq(current, connection)) {
             *slot = None;
         }
     }
 }
 
-impl Slot<Link> {
+impl Reconnecting<Connection> {
     /// Asks something that does no harm if it is asked twice, which it is when the connection turns out to be gone.
-    pub(crate) async fn ask<T, F>(&self, question: impl Fn(Arc<Link>) -> F) -> Result<T, BackplaneError>
+    pub(crate) async fn ask<T, F>(&self, question: impl Fn(Arc<Connection>) -> F) -> Result<T, BackplaneError>
     where
         F: Future<Output = Result<T, RedisError>>,
     {
@@ -81,15 +81,15 @@ impl Slot<Link> {
 
     async fn attempt<T, F>(
         &self,
-        question: impl Fn(Arc<Link>) -> F,
+        question: impl Fn(Arc<Connection>) -> F,
     ) -> Result<Result<T, RedisError>, BackplaneError>
     where
         F: Future<Output = Result<T, RedisError>>,
     {
-        let link = self.link().await?;
-        let result = question(Arc::clone(&link)).await;
+        let connection = self.connection().await?;
+        let result = question(Arc::clone(&connection)).await;
         if result.as_ref().is_err_and(error::ends_connection) {
-            self.discard(&link).await;
+            self.discard(&connection).await;
         }
         Ok(result)
     }

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use crate::{
     connection::{
         address::Address,
-        server::{Purpose, Server},
+        connector::{Connector, Purpose},
     },
     error,
     reply::{self, unexpected},
@@ -60,9 +60,13 @@ impl Sentinels {
     /// Where the primary is, by what more than half of them say, or most of those who answer in time.
     ///
     /// One that was cut off may still name the primary from before a failover.
-    pub(crate) async fn ask(&self, server: &Server, timeout: Duration) -> Result<Address, BackplaneError> {
+    pub(crate) async fn ask(
+        &self,
+        connector: &Connector,
+        timeout: Duration,
+    ) -> Result<Address, BackplaneError> {
         let mut asked: FuturesUnordered<_> =
-            self.addresses.iter().map(|sentinel| self.ask_one(server, sentinel, timeout)).collect();
+            self.addresses.iter().map(|sentinel| self.ask_one(connector, sentinel, timeout)).collect();
         let mut patience = pin!(sleep(PATIENCE));
         let mut votes = Vec::<(Address, usize)>::new();
         let mut errors = Vec::new();
@@ -89,11 +93,11 @@ impl Sentinels {
 
     async fn ask_one(
         &self,
-        server: &Server,
+        connector: &Connector,
         sentinel: &Address,
         timeout: Duration,
     ) -> Result<Address, BackplaneError> {
-        let connected = server.log_in(sentinel, &self.login, &Purpose::Questions, timeout).await;
+        let connected = connector.log_in(sentinel, &self.login, &Purpose::Questions, timeout).await;
         let mut connected = connected.map_err(error::translate)?;
         let mut question = redis::cmd("SENTINEL");
         question.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.primary);

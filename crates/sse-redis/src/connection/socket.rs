@@ -17,9 +17,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Socket for S {}
 
 /// A socket that the driver has, and that can be taken back from it.
 #[derive(Clone)]
-pub(crate) struct Lent(Arc<Mutex<Option<Box<dyn Socket>>>>);
+pub(crate) struct SharedSocket(Arc<Mutex<Option<Box<dyn Socket>>>>);
 
-impl Lent {
+impl SharedSocket {
     pub(crate) fn new(socket: Box<dyn Socket>) -> Self {
         Self(Arc::new(Mutex::new(Some(socket))))
     }
@@ -39,7 +39,7 @@ impl Lent {
     }
 }
 
-impl AsyncRead for Lent {
+impl AsyncRead for SharedSocket {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -49,7 +49,7 @@ impl AsyncRead for Lent {
     }
 }
 
-impl AsyncWrite for Lent {
+impl AsyncWrite for SharedSocket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.poll(|socket| socket.poll_write(cx, bytes))
     }

@@ -1,7 +1,7 @@
 //! `join` and `leave`.
 
 use serde::Deserialize;
-use sse_cluster::Found;
+use sse_cluster::Located;
 use sse_core::{ClientId, Connection, Topic};
 
 use super::Done;
@@ -74,6 +74,6 @@ async fn find(context: &Context, client: ClientId) -> Result<Stream, Error> {
     })
 }
 
-fn done<T>(found: Found<T>) -> Done {
+fn done<T>(found: Located<T>) -> Done {
     Done::matched(found.value.iter().len()).unless(found.complete, found.unanswered)
 }

@@ -1,0 +1,45 @@
+//! Telling the app who comes and goes.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep_until},
+};
+use tracing::error;
+
+use crate::{hooks::PresenceHooks, presence::PresenceEvent, shared::Shared};
+
+/// So many are told before other tasks of the thread run.
+const TURN: usize = 64;
+
+/// Tells the app who comes and goes.
+pub(crate) async fn tell(shared: Arc<Shared>, hooks: Arc<dyn PresenceHooks>) {
+    loop {
+        let mut told = 0;
+        while let Some(news) = shared.next_news() {
+            let call = || match &news {
+                PresenceEvent::Online(user) => hooks.online(user),
+                PresenceEvent::Offline(user) => hooks.offline(user),
+            };
+            // The panic itself was told by the panic hook; one user's must not silence those of all others.
+            if catch_unwind(AssertUnwindSafe(call)).is_err() {
+                error!(?news, "a presence hook has panicked");
+            }
+            told += 1;
+            if told % TURN == 0 {
+                yield_now().await;
+            }
+        }
+        let due = shared.membership.lock().presence.next_due();
+        let due = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+        tokio::select! {
+            () = shared.moved.notified() => {}
+            () = sleep_until(due) => {}
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Accepting clients, as long as there is room.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use sse_socket::SocketOptions;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    task::yield_now,
+    time::{Instant, sleep, timeout},
+};
+use tower_service::Service;
+
+use crate::{
+    handoff::lazy_reactor::LazyReactor,
+    serve::{
+        accept::{Accepted, ConnectionConfig},
+        accept_errors::{AcceptErrors, Cause},
+        service::BoxError,
+        shutdown::Shutdown,
+    },
+};
+
+/// Pause after an accept that failed for a shortage.
+const SHORTAGE: Duration = Duration::from_millis(100);
+
+/// Where clients come in.
+pub(super) struct Acceptor<S> {
+    pub(super) listener: TcpListener,
+    pub(super) service: S,
+    pub(super) options: SocketOptions,
+    pub(super) config: ConnectionConfig,
+    pub(super) header_timeout: Duration,
+    pub(super) max_connections: usize,
+    pub(super) shutdown: Arc<Shutdown>,
+    /// The connections of before the drain, which count towards the maximum as long as they last.
+    pub(super) earlier: Option<Arc<Shutdown>>,
+    /// A client that was accepted and waits for room.
+    pub(super) waiting: Option<(TcpStream, SocketAddr)>,
+}
+
+impl<S, B> Acceptor<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError>,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    /// Returns an acceptor for clients that connect during the drain. They have what is left of the limit.
+    pub(super) fn for_late(mut self, shutdown: &Arc<Shutdown>) -> Self {
+        // The reactor reports departures to the `Shutdown` of the earlier connections.
+        self.config.lazy_reactor = LazyReactor::default();
+        self.config.lazy_reactor.switch_off();
+        self.earlier = Some(std::mem::replace(&mut self.shutdown, Arc::clone(shutdown)));
+        self
+    }
+
+    /// Lets clients in until the sender is dropped; returns the acceptor.
+    pub(super) async fn open_until(mut self, closed: oneshot::Receiver<()>) -> Self {
+        tokio::select! {
+            never = self.open() => match never {},
+            _ = closed => self,
+        }
+    }
+
+    /// Lets clients in, as long as it is polled.
+    pub(super) async fn open(&mut self) -> Infallible {
+        let mut errors = AcceptErrors::default();
+        loop {
+            let accepted = match self.waiting.take() {
+                Some(accepted) => Ok(accepted),
+                None => self.listener.accept().await,
+            };
+            match accepted {
+                Ok((socket, peer)) => {
+                    errors.end();
+                    // Kept here: whoever waits when the drain begins is served by the acceptor for late clients.
+                    self.waiting = Some((socket, peer));
+                    let earlier = self.earlier.as_ref().map_or(0, |earlier| earlier.connections());
+                    self.shutdown.make_room(self.max_connections.saturating_sub(earlier).max(1)).await;
+                    if self.shutdown.is_full_for(peer.ip()) {
+                        // Connections that were let in read their requests before another one is closed for a newcomer.
+                        yield_now().await;
+                    }
+                    let Some((socket, peer)) = self.waiting.take() else { continue };
+                    if let Err(error) = self.options.ensure(&socket) {
+                        // The client is gone already, or the system lacks an option; the stream's own timeouts hold.
+                        tracing::debug!(%peer, %error, "socket options");
+                    }
+                    let listener = self.shutdown.listener(peer.ip());
+                    let deadline = Instant::now() + self.header_timeout;
+                    let accepted = Accepted { socket, peer, listener, deadline };
+                    tokio::spawn(accepted.served(self.service.clone(), self.config.clone()));
+                }
+                Err(error) => after(&self.shutdown, errors.note(&error)).await,
+            }
+        }
+    }
+}
+
+/// After a shortage there may be room again soon. If it lasts, a connection without a stream is closed for a newcomer.
+async fn after(shutdown: &Shutdown, cause: Cause) {
+    match cause {
+        Cause::Client => {}
+        Cause::Shortage => sleep(SHORTAGE).await,
+        Cause::LastingShortage => {
+            shutdown.evict();
+            let _ = timeout(SHORTAGE, shutdown.room()).await;
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! A server from its start to its end.
+
+use std::{io, panic::resume_unwind, pin::Pin, sync::Arc, time::Duration};
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use sse_core::{Drain, Manager};
+use tokio::{
+    sync::oneshot,
+    task::JoinSet,
+    time::{Instant, sleep, timeout_at},
+};
+use tower_service::Service;
+use tracing::{info, warn};
+
+use crate::{
+    handoff::lazy_reactor::LazyReactor,
+    serve::{
+        FOREVER, Serve,
+        accept::ConnectionConfig,
+        acceptor::Acceptor,
+        service::BoxError,
+        shutdown::{Phase, Shutdown},
+    },
+};
+
+impl<S, B> Serve<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError>,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    async fn run(self) -> io::Result<()> {
+        let shutdown = Shutdown::new(self.timeouts(), self.bounds());
+        let late = Arc::new(Shutdown::new(self.timeouts(), self.bounds()));
+        let options = self.options();
+        self.lazy_reactor.configure(|reactor| reactor.linger(self.linger()).departed(shutdown.departed()));
+        let config = ConnectionConfig {
+            #[cfg(feature = "http2")]
+            ping_timeout: self.connection_timeout().unwrap_or(crate::serve::CONNECTION_TIMEOUT) / 2,
+            #[cfg(feature = "tls")]
+            tls: self.tls.clone(),
+            lazy_reactor: self.lazy_reactor.clone(),
+        };
+        let Self {
+            listener,
+            service,
+            managers,
+            drain,
+            header_timeout,
+            max_connections,
+            lazy_reactor,
+            mut signal,
+            ..
+        } = self;
+        if let Err(error) = options.set(&listener) {
+            // Then they are set on each client's socket.
+            tracing::debug!(%error, "socket options of the listener");
+        }
+        let shutdown = Arc::new(shutdown);
+        let acceptor = Acceptor {
+            listener,
+            service,
+            options,
+            config,
+            header_timeout,
+            max_connections,
+            shutdown: Arc::clone(&shutdown),
+            earlier: None,
+            waiting: None,
+        };
+        // Before anybody is accepted: whoever connects meanwhile waits.
+        tokio::select! {
+            biased;
+            () = &mut signal => {
+                drop(acceptor);
+                stop(&shutdown, &managers, drain.delay(Duration::ZERO), &lazy_reactor).await;
+                return Ok(());
+            }
+            () = started(&managers) => {}
+        }
+        // A task of its own, which is where the connections are: on the thread that waits for this server each would have to be brought to another.
+        let mut accepting = JoinSet::new();
+        let (close, closed) = oneshot::channel::<()>();
+        accepting.spawn(acceptor.open_until(closed));
+        let ends = async {
+            signal.await;
+            announce(&managers, &drain).await;
+        };
+        tokio::select! {
+            biased;
+            () = ends => {}
+            Some(Err(error)) = accepting.join_next() => {
+                if let Ok(panic) = error.try_into_panic() {
+                    resume_unwind(panic);
+                }
+            }
+        }
+        // The drain waits for the connections that there are now, and not for those that come.
+        drop(close);
+        let mut late_comers = JoinSet::new();
+        let deadline = Instant::now() + drain.deadline().min(FOREVER);
+        if let Some(Ok(acceptor)) = accepting.join_next().await {
+            let mut acceptor = acceptor.for_late(&late);
+            late_comers.spawn(async move { acceptor.open().await });
+        }
+        stop(&shutdown, &managers, drain.delay(Duration::ZERO), &lazy_reactor).await;
+        late_comers.shutdown().await;
+        late.enter(Phase::Draining);
+        if timeout_at(deadline, late.all_closed()).await.is_err() {
+            late.enter(Phase::Aborting);
+            late.all_closed().await;
+        }
+        Ok(())
+    }
+}
+
+/// Waits until the managers can accept streams, for as long as they ask for.
+async fn started(managers: &[Manager]) {
+    let starting: JoinSet<bool> =
+        managers.iter().cloned().map(|manager| async move { manager.started().await }).collect();
+    starting.join_all().await;
+}
+
+/// Announces the shutdown to readiness checks, and gives load balancers the time to react.
+async fn announce(managers: &[Manager], drain: &Drain) {
+    managers.iter().for_each(Manager::announce_shutdown);
+    let delay = drain.delay_before().min(FOREVER);
+    if !delay.is_zero() {
+        info!(?delay, "shutdown announced");
+        sleep(delay).await;
+    }
+}
+
+async fn stop(shutdown: &Shutdown, managers: &[Manager], drain: Drain, lazy_reactor: &LazyReactor) {
+    let deadline = Instant::now() + drain.deadline().min(FOREVER);
+    info!(connections = shutdown.connections(), "shutting down");
+    shutdown.enter(Phase::Draining);
+    let drained = managers.iter().map(|manager| {
+        let (manager, drain) = (manager.clone(), drain.clone());
+        tokio::spawn(async move { manager.shutdown(drain).await })
+    });
+    for task in drained.collect::<Vec<_>>() {
+        if let Err(error) = task.await {
+            warn!(%error, "a manager did not shut down");
+        }
+    }
+    if timeout_at(deadline, shutdown.all_closed()).await.is_err() {
+        warn!(connections = shutdown.connections(), "breaking off connections at the deadline");
+        shutdown.enter(Phase::Aborting);
+        lazy_reactor.abort();
+        shutdown.all_closed().await;
+    }
+}
+
+impl<S, B> IntoFuture for Serve<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError>,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    type Output = io::Result<()>;
+    type IntoFuture = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
