@@ -10,9 +10,9 @@ use crate::{
     cluster::Cluster,
     error::Error,
     fault::Fault,
-    patience::{LONG, until},
     scenario::{Layout, NODES},
     sentinels::Sentinels,
+    wait::{LONG, until},
 };
 
 /// What the nodes share.

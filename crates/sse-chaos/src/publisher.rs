@@ -13,14 +13,14 @@ use std::{
 use rand::RngExt;
 use serde_json::{Value, json};
 use sse_core::{Cursor, Target};
-use sse_testkit::{chaos::Publication, request};
+use sse_testkit::request;
 use tokio::{
     sync::watch,
     task::JoinSet,
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 
-use crate::{audience::Audience, error::Error, seed::Seed, shared::Shared};
+use crate::{error::Error, oracle::Publication, population::Audience, seed::Seed, shared::Shared};
 
 /// How many publishes are under way at most.
 const WORKERS: u32 = 8;

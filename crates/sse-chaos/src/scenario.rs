@@ -10,9 +10,9 @@ use rand::{
 
 use crate::{
     broker::Kind,
-    browsers::BrowserClient,
     fault::{Fault, Lasts, Step, Then},
     guests::Sort,
+    node_clients::BrowserClient,
     seed::Seed,
 };
 

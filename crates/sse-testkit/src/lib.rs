@@ -5,8 +5,6 @@ pub mod adapter;
 #[cfg(feature = "backplane")]
 pub mod backplane;
 mod body;
-#[cfg(feature = "chaos")]
-pub mod chaos;
 mod client;
 mod dechunker;
 mod decoder;

@@ -7,20 +7,21 @@ use std::{
 };
 
 use sse_core::Cursor;
-use sse_testkit::chaos::{self, Journal, Publication, Subscriber};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    audience::Audience,
     broker::Kind,
-    crowd::Crowd,
+    clients::Crowd,
     error::Error,
     fault::{Lasts, Step, Then},
-    patience::LONG,
+    journal::Journal,
+    oracle::{self, Publication, Subscriber},
+    population::Audience,
     publisher::Publisher,
     scenario::Plan,
     seed::Seed,
-    stage::Stage,
+    testbed::Stage,
+    wait::LONG,
 };
 
 /// How large a play is.
@@ -40,7 +41,7 @@ pub(crate) struct Size {
 pub(crate) struct Played {
     pub(crate) publications: Vec<Publication>,
     pub(crate) clients: Vec<(Subscriber, Journal)>,
-    pub(crate) faults: Vec<chaos::Fault>,
+    pub(crate) faults: Vec<oracle::Fault>,
     /// How long it took each time until the last client had caught up, from when all was put right.
     pub(crate) catching_up: Vec<Duration>,
 }
@@ -76,7 +77,7 @@ pub(crate) async fn play(
 }
 
 impl Play {
-    async fn run(&mut self, plan: &Plan, size: &Size) -> Result<Vec<chaos::Fault>, Error> {
+    async fn run(&mut self, plan: &Plan, size: &Size) -> Result<Vec<oracle::Fault>, Error> {
         // From the first event on everything is due to everybody.
         self.connect().await?;
         self.publisher.start(size.rate);
@@ -90,7 +91,7 @@ impl Play {
         Ok(faults)
     }
 
-    async fn step(&mut self, step: &Step) -> Result<chaos::Fault, Error> {
+    async fn step(&mut self, step: &Step) -> Result<oracle::Fault, Error> {
         let began = Instant::now();
         for fault in &step.faults {
             self.stage.break_with(*fault).await?;
@@ -108,7 +109,7 @@ impl Play {
             Then::GoOn(time) => sleep(time).await,
         }
         let names: Vec<_> = step.faults.iter().map(ToString::to_string).collect();
-        Ok(chaos::Fault { name: names.join(" and "), began, ended })
+        Ok(oracle::Fault { name: names.join(" and "), began, ended })
     }
 
     /// Waits until every client has a position.

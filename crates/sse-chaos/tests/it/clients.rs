@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use sse_chaos::{Client, ClientRequest, Departure, Gap, GapReason, Loss, Phase, Stop, Told};
 use sse_testkit::Proxy;
-use sse_testkit::chaos::{Client, ClientRequest, Departure, Gap, GapReason, Loss, Phase, Stop, Told};
 use tokio::time::sleep;
 
 use crate::server::{Answer, Scripted, raw, silence, status, stream, until};

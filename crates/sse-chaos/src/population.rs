@@ -2,9 +2,8 @@
 
 use rand::{RngExt, seq::IndexedRandom};
 use sse_core::{Target, Topic, UserId};
-use sse_testkit::chaos::Subscriber;
 
-use crate::{error::Error, seed::Seed};
+use crate::{error::Error, oracle::Subscriber, seed::Seed};
 
 /// Streams of one user, on the average.
 const STREAMS_OF_ONE: usize = 8;

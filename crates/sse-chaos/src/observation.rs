@@ -72,7 +72,7 @@ pub enum GapReason {
 
 impl Told {
     /// The positions in a note.
-    pub(super) fn ids(&self) -> impl Iterator<Item = &Cursor> {
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &Cursor> {
         let ids = match self {
             Self::Connected { id, .. } | Self::Event { id, .. } => [id.as_ref(), None],
             Self::Moved { id } => [Some(id), None],
@@ -85,7 +85,7 @@ impl Told {
 
 impl GapReason {
     /// How many there are.
-    pub(super) const COUNT: usize = 6;
+    pub(crate) const COUNT: usize = 6;
 
     /// The reason that the server names so.
     #[must_use]

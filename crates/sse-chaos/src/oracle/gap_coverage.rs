@@ -2,18 +2,18 @@
 
 use sse_core::Position;
 
-use super::super::journal::Place;
+use crate::journal::Place;
 
 /// The last position that a log can have.
 const LAST: Position = Position::new(u64::MAX, u64::MAX);
 
 /// How far a client was served in each log.
 #[derive(Debug, Default)]
-pub(super) struct Served(Vec<Place>);
+pub(crate) struct Served(Vec<Place>);
 
 /// The parts of logs of which a client was told that something may be missing.
 #[derive(Debug, Default)]
-pub(super) struct Cover(Vec<Part>);
+pub(crate) struct Cover(Vec<Part>);
 
 /// Behind one position of a log, up to another.
 #[derive(Debug, Clone, Copy)]
@@ -25,12 +25,12 @@ struct Part {
 
 impl Served {
     /// How far in this log; the position before all if not at all.
-    pub(super) fn in_epoch(&self, epoch: u32) -> Position {
+    pub(crate) fn in_epoch(&self, epoch: u32) -> Position {
         self.0.iter().find(|it| it.epoch == epoch).map_or(Position::ZERO, |it| it.position)
     }
 
     /// It was served up to there, if not further already.
-    pub(super) fn reach(&mut self, place: Place) {
+    pub(crate) fn reach(&mut self, place: Place) {
         match self.0.iter_mut().find(|it| it.epoch == place.epoch) {
             Some(it) => it.position = it.position.max(place.position),
             None => self.0.push(place),
@@ -38,7 +38,7 @@ impl Served {
     }
 
     /// What it was served beyond there is worth nothing.
-    pub(super) fn fall_back(&mut self, place: Place) {
+    pub(crate) fn fall_back(&mut self, place: Place) {
         self.0.retain(|it| it.epoch != place.epoch);
         self.0.push(place);
     }
@@ -46,7 +46,7 @@ impl Served {
 
 impl Cover {
     /// Adds what a gap covers of a client that had been served so far.
-    pub(super) fn add(&mut self, from: Option<Place>, to: Place, served: &Served) {
+    pub(crate) fn add(&mut self, from: Option<Place>, to: Place, served: &Served) {
         // The client goes on in this log: what follows is due again, though it had left the log once.
         let left = self.0.iter_mut().filter(|part| part.epoch == to.epoch && part.up_to == LAST);
         left.for_each(|part| part.up_to = to.position);
@@ -65,7 +65,7 @@ impl Cover {
         }
     }
 
-    pub(super) fn covers(&self, place: Place) -> bool {
+    pub(crate) fn covers(&self, place: Place) -> bool {
         self.0.iter().any(|part| {
             part.epoch == place.epoch && part.behind < place.position && place.position <= part.up_to
         })

@@ -1,7 +1,7 @@
 //! Histories, right ones and faulty ones of each kind, and what the oracle says of them.
 
+use sse_chaos::{Fault, GapReason, Loss, OffenceKind, Oracle, OracleError, Publication, Stop, Told};
 use sse_core::Target;
-use sse_testkit::chaos::{Fault, GapReason, Loss, OffenceKind, Oracle, OracleError, Publication, Stop, Told};
 
 use crate::story::{Story, connected, event, gap, id, topic, user};
 

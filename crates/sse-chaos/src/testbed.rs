@@ -13,10 +13,10 @@ use crate::{
     fault::{Fault, Lasts},
     guests::Guests,
     node::Node,
-    patience::{LONG, until},
     publisher::Publisher,
     scenario::{NODES, Plan},
     seed::Seed,
+    wait::{LONG, until},
 };
 
 /// How long a node that was asked to drain may take.

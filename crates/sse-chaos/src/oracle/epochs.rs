@@ -5,19 +5,20 @@ use std::collections::HashMap;
 use sse_core::{Cursor, Epoch};
 use tokio::time::Instant;
 
-use super::super::Journal;
-use super::super::journal::Place;
-use super::Acknowledgement;
+use crate::{
+    journal::{Journal, Place},
+    oracle::Acknowledgement,
+};
 
 /// Epochs in the order in which they were first seen.
 #[derive(Debug)]
-pub(super) struct Epochs {
+pub(crate) struct Epochs {
     all: Vec<Epoch>,
     order: HashMap<Epoch, u32>,
 }
 
 impl Epochs {
-    pub(super) fn seen_in<'a>(
+    pub(crate) fn seen_in<'a>(
         acknowledged: impl Iterator<Item = &'a Acknowledgement>,
         journals: impl Iterator<Item = &'a Journal>,
     ) -> Self {
@@ -34,17 +35,17 @@ impl Epochs {
     }
 
     /// The place of a position; `None` if its epoch was never seen.
-    pub(super) fn place(&self, cursor: &Cursor) -> Option<Place> {
+    pub(crate) fn place(&self, cursor: &Cursor) -> Option<Place> {
         let epoch = *self.order.get(&cursor.epoch)?;
         Some(Place { epoch, position: cursor.position })
     }
 
-    pub(super) fn cursor(&self, place: Place) -> Cursor {
+    pub(crate) fn cursor(&self, place: Place) -> Cursor {
         Cursor::new(self.all[place.epoch as usize].clone(), place.position)
     }
 
     /// The places here of a journal's own epochs.
-    pub(super) fn of(&self, journal: &Journal) -> Vec<u32> {
+    pub(crate) fn of(&self, journal: &Journal) -> Vec<u32> {
         journal.epochs().filter_map(|(epoch, _)| self.order.get(epoch).copied()).collect()
     }
 }

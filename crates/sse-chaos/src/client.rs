@@ -2,21 +2,20 @@
 
 mod delay;
 mod listener;
-mod visit;
+mod session;
 
-use std::net::SocketAddr;
-use std::panic::resume_unwind;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::{
+    net::SocketAddr,
+    panic::resume_unwind,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use serde::Deserialize;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use sse_testkit::{Decoded, RawRequest};
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
-use super::{Journal, Stop};
-use crate::{Decoded, RawRequest};
-use visit::Visitor;
+use crate::{client::session::Visitor, journal::Journal, observation::Stop};
 
 /// How a client reaches its server, and how it comes back.
 #[derive(Debug, Clone)]

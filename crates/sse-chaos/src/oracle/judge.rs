@@ -5,16 +5,20 @@ use std::time::Duration;
 use sse_core::Cursor;
 use tokio::time::Instant;
 
-use super::super::journal::{Place, Step};
-use super::super::{Gap, GapReason, Journal, Loss, Stop, Told};
-use super::cover::{Cover, Served};
-use super::epochs::Epochs;
-use super::recovery::Recoveries;
-use super::{Offence, OffenceKind, Oracle, Publication, Subscriber, Verdict};
+use crate::{
+    journal::{Journal, Place, Step},
+    observation::{Gap, GapReason, Loss, Stop, Told},
+    oracle::{
+        Offence, OffenceKind, Oracle, Publication, Subscriber, Verdict,
+        epochs::Epochs,
+        gap_coverage::{Cover, Served},
+        recovery::Recoveries,
+    },
+};
 
 /// What is known before any client is heard.
 #[derive(Debug)]
-pub(super) struct Witnesses<'a> {
+pub(crate) struct Witnesses<'a> {
     oracle: &'a Oracle,
     epochs: &'a Epochs,
     /// Where each publication stands, if that was acknowledged.
@@ -33,7 +37,7 @@ struct Had {
 }
 
 /// The judging of one client.
-pub(super) struct Trial<'a, 'w> {
+pub(crate) struct Trial<'a, 'w> {
     client: usize,
     subscriber: &'a Subscriber,
     journal: &'a Journal,
@@ -60,7 +64,7 @@ pub(super) struct Trial<'a, 'w> {
 }
 
 impl<'w> Witnesses<'w> {
-    pub(super) fn new(oracle: &'w Oracle, epochs: &'w Epochs) -> Self {
+    pub(crate) fn new(oracle: &'w Oracle, epochs: &'w Epochs) -> Self {
         let place = |it: &Publication| epochs.place(&it.acknowledged.as_ref()?.id);
         let places = oracle.publications.iter().map(place).collect();
         Self { oracle, epochs, places, had: vec![None; oracle.publications.len()] }
@@ -68,7 +72,7 @@ impl<'w> Witnesses<'w> {
 }
 
 impl<'a, 'w> Trial<'a, 'w> {
-    pub(super) fn of(
+    pub(crate) fn of(
         client: usize,
         subscriber: &'a Subscriber,
         journal: &'a Journal,
@@ -101,7 +105,7 @@ impl<'a, 'w> Trial<'a, 'w> {
         }
     }
 
-    pub(super) fn hold(mut self, recoveries: &mut Recoveries<'_>) {
+    pub(crate) fn hold(mut self, recoveries: &mut Recoveries<'_>) {
         for (time, step) in self.journal.steps() {
             match step {
                 Step::Event { number, at } => {

@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
+use rand::{SeedableRng, rngs::StdRng};
+use sse_testkit::{Error, Head, RawClient};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
 
-use super::super::{Loss, Stop, Told};
-use super::delay::Wait;
-use super::listener::{Listener, News};
-use super::{ClientRequest, Departure, Known, Orders, Phase};
-use crate::{Error, Head, RawClient};
+use crate::{
+    client::{
+        ClientRequest, Departure, Known, Orders, Phase,
+        delay::Wait,
+        listener::{Listener, News},
+    },
+    observation::{Loss, Stop, Told},
+};
 
 /// A stream that lived for so long was a good one, also if it brought nothing.
 const STABLE: Duration = Duration::from_secs(5);
@@ -21,7 +26,7 @@ const INTERVALS: f64 = 2.5;
 
 /// What a client's task works with.
 #[derive(Debug)]
-pub(super) struct Visitor {
+pub(crate) struct Visitor {
     request: ClientRequest,
     listener: Listener,
     random: StdRng,
@@ -43,7 +48,7 @@ enum Over {
 }
 
 impl Visitor {
-    pub(super) fn new(request: ClientRequest, known: Known) -> Self {
+    pub(crate) fn new(request: ClientRequest, known: Known) -> Self {
         Self {
             listener: Listener::new(known, &request.last_event_id, request.number),
             random: StdRng::seed_from_u64(request.seed),
@@ -56,7 +61,7 @@ impl Visitor {
         }
     }
 
-    pub(super) async fn run(mut self, mut orders: watch::Receiver<Orders>) {
+    pub(crate) async fn run(mut self, mut orders: watch::Receiver<Orders>) {
         loop {
             let given = *orders.borrow_and_update();
             if given.is_stopped {
@@ -121,7 +126,7 @@ impl Visitor {
                 Err(_) => return Over::Lost(Loss::Stale, None),
                 Ok(Ok(Some(bytes))) => bytes,
                 Ok(Ok(None)) => {
-                    let is_clean = client.end().await.is_ok_and(crate::End::is_clean);
+                    let is_clean = client.end().await.is_ok_and(sse_testkit::End::is_clean);
                     return Over::Lost(if is_clean { Loss::Ended } else { Loss::Broken }, None);
                 }
                 Ok(Err(Error::Protocol(_))) => return Over::Lost(Loss::Malformed, None),

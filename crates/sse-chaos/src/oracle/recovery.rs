@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Fault, Recovery};
+use crate::oracle::{Fault, Recovery};
 
 /// How soon after each fault clients had an event.
 #[derive(Debug)]
-pub(super) struct Recoveries<'a> {
+pub(crate) struct Recoveries<'a> {
     faults: &'a [Fault],
     windows: Vec<Window>,
 }
@@ -24,7 +24,7 @@ struct Window {
 }
 
 impl<'a> Recoveries<'a> {
-    pub(super) fn after(faults: &'a [Fault]) -> Self {
+    pub(crate) fn after(faults: &'a [Fault]) -> Self {
         let next = |ended| faults.iter().map(|fault| fault.began).filter(|began| *began >= ended).min();
         let windows = faults.iter().map(|fault| Window {
             begins: fault.ended,
@@ -36,7 +36,7 @@ impl<'a> Recoveries<'a> {
     }
 
     /// Takes the times of a client's events, which rise, and the time from which on it was there.
-    pub(super) fn note(&mut self, since: Instant, events: &[Instant]) {
+    pub(crate) fn note(&mut self, since: Instant, events: &[Instant]) {
         for window in self.windows.iter_mut().filter(|window| since <= window.begins) {
             let next = events.partition_point(|at| *at < window.begins);
             match events.get(next).filter(|at| window.ends.is_none_or(|ends| **at < ends)) {
@@ -46,12 +46,12 @@ impl<'a> Recoveries<'a> {
         }
     }
 
-    pub(super) fn summed_up(self) -> Vec<Recovery> {
+    pub(crate) fn summed_up(self) -> Vec<Recovery> {
         let windows = self.windows.into_iter().zip(self.faults);
         windows.map(|(window, fault)| window.summed_up(fault.name.clone())).collect()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.faults.is_empty()
     }
 }

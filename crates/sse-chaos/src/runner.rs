@@ -10,14 +10,18 @@ use crate::{
     broker::Kind,
     cli::Cli,
     error::Error,
-    play::play,
+    run_scenario::play,
     scenario::{SCENARIOS, Scenario},
-    score::{HEAD, Sabotage, Score, judge},
+    scoreboard::{HEAD, Sabotage, Score, judge},
     seed::Seed,
 };
 
 /// Plays what was asked for. Failure stands for a promise that was broken; an error for what could not be played.
-pub(crate) fn run(cli: &Cli) -> Result<ExitCode, Error> {
+///
+/// # Errors
+///
+/// What could not be played, as a message.
+pub fn run(cli: &Cli) -> Result<ExitCode, Error> {
     if cli.list {
         SCENARIOS.iter().for_each(|scenario| println!("{:<18} {}", scenario.name, scenario.about));
         return Ok(ExitCode::SUCCESS);

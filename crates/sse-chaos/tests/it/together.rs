@@ -4,11 +4,11 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sse_core::{Backplane, Event, Manager, MemoryBackplane, Open, Retention, Target, Topic, UserId};
-use sse_testkit::Proxy;
-use sse_testkit::chaos::{
+use sse_chaos::{
     Client, ClientRequest, Departure, Fault, GapReason, Journal, Oracle, Publication, Subscriber,
 };
+use sse_core::{Backplane, Event, Manager, MemoryBackplane, Open, Retention, Target, Topic, UserId};
+use sse_testkit::Proxy;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};

@@ -2,7 +2,7 @@
 
 use sse_core::Position;
 
-use super::Place;
+use crate::journal::Place;
 
 /// The kinds of records, in the lowest bits of the first byte.
 const NOTE: u8 = 0;
@@ -18,14 +18,14 @@ const OTHER_MAJOR: u8 = 1 << 5;
 
 /// One thing that happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Record {
+pub(crate) struct Record {
     /// When, in microseconds.
-    pub(super) at: u64,
-    pub(super) what: What,
+    pub(crate) at: u64,
+    pub(crate) what: What,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
+pub(crate) enum What {
     Event {
         number: Option<u64>,
         at: Option<Place>,
@@ -45,21 +45,21 @@ struct Before {
 
 /// Records, packed.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Packed {
+pub(crate) struct Packed {
     bytes: Vec<u8>,
     before: Before,
 }
 
 /// Unpacks records.
 #[derive(Debug, Clone)]
-pub(super) struct Unpacked<'a> {
+pub(crate) struct Unpacked<'a> {
     bytes: &'a [u8],
     before: Before,
 }
 
 impl Packed {
     /// Appends a record; its time is not before the last one's.
-    pub(super) fn push(&mut self, at: u64, what: What) {
+    pub(crate) fn push(&mut self, at: u64, what: What) {
         let at = at.max(self.before.at);
         let (kind, number, place) = match what {
             What::Event { number, at } => (EVENT, number, at),
@@ -88,12 +88,12 @@ impl Packed {
         }
     }
 
-    pub(super) fn iter(&self) -> Unpacked<'_> {
+    pub(crate) fn iter(&self) -> Unpacked<'_> {
         Unpacked { bytes: &self.bytes, before: Before::default() }
     }
 
     /// How many bytes there are.
-    pub(super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.bytes.len()
     }
 

@@ -2,11 +2,12 @@
 
 use std::{collections::HashSet, fmt, time::Duration};
 
-use sse_testkit::chaos::{Journal, Offence, Oracle, Publication, Recovery, Subscriber, Told, Verdict};
-
 use crate::{
     error::Error,
-    play::Played,
+    journal::Journal,
+    observation::Told,
+    oracle::{Offence, Oracle, Publication, Recovery, Subscriber, Verdict},
+    run_scenario::Played,
     scenario::{Gaps, Plan},
 };
 
@@ -197,11 +198,13 @@ impl fmt::Display for Score {
 #[cfg(test)]
 mod tests {
     use sse_core::{Cursor, Epoch, Position, Target};
-    use sse_testkit::chaos::{Gap, GapReason};
     use tokio::time::Instant;
 
     use super::*;
-    use crate::fault::{Fault, Lasts, Step, Then};
+    use crate::{
+        fault::{Fault, Lasts, Step, Then},
+        observation::{Gap, GapReason},
+    };
 
     fn id(position: u64) -> Cursor {
         Cursor::new(Epoch::new("e").unwrap(), Position::new(position, 0))

@@ -7,8 +7,10 @@ use std::time::Duration;
 use sse_core::{Cursor, Epoch, Position};
 use tokio::time::Instant;
 
-use super::Told;
-use coding::{Packed, What};
+use crate::{
+    journal::coding::{Packed, What},
+    observation::Told,
+};
 
 /// All that one client was told and what happened to it, in order.
 ///
@@ -35,14 +37,14 @@ pub struct Entry {
 
 /// A position, with the place of its epoch in a list of epochs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) epoch: u32,
-    pub(super) position: Position,
+pub(crate) struct Place {
+    pub(crate) epoch: u32,
+    pub(crate) position: Position,
 }
 
 /// One thing that happened, read without a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step<'a> {
+pub(crate) enum Step<'a> {
     Event { number: Option<u64>, at: Option<Place> },
     Moved(Place),
     Note(&'a Told),
@@ -57,7 +59,7 @@ impl Journal {
 
     /// Notes what happened at `at`; a time before that of what was noted last counts as that one.
     ///
-    /// For journals of other clients, and made ones: a [`Client`](super::Client) keeps its own.
+    /// For journals of other clients, and made ones: a [`Client`](crate::Client) keeps its own.
     pub fn push(&mut self, at: Instant, told: Told) {
         match told {
             Told::Event { number, id } => {
@@ -109,7 +111,7 @@ impl Journal {
         self.records.size() + self.notes.len() * size_of::<Told>()
     }
 
-    pub(super) fn steps(&self) -> impl Iterator<Item = (Duration, Step<'_>)> {
+    pub(crate) fn steps(&self) -> impl Iterator<Item = (Duration, Step<'_>)> {
         let mut notes = self.notes.iter();
         self.records.iter().filter_map(move |record| {
             let step = match record.what {
@@ -122,7 +124,7 @@ impl Journal {
     }
 
     /// The epochs of all positions in it, and when each was first seen.
-    pub(super) fn epochs(&self) -> impl Iterator<Item = (&Epoch, Instant)> {
+    pub(crate) fn epochs(&self) -> impl Iterator<Item = (&Epoch, Instant)> {
         self.epochs.iter().map(|(epoch, at)| (epoch, self.origin + Duration::from_micros(*at)))
     }
 

@@ -1,21 +1,25 @@
 //! What must hold, whatever happened.
 
-mod cover;
 mod epochs;
+mod gap_coverage;
+mod judge;
 mod recovery;
-mod trial;
 mod verdict;
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::{HashMap, hash_map::Entry};
 
 use sse_core::{Cursor, Target, Topic, UserId};
 use tokio::time::Instant;
 
-use super::Journal;
-use epochs::Epochs;
-use recovery::Recoveries;
-use trial::{Trial, Witnesses};
+use crate::{
+    journal::Journal,
+    oracle::{
+        epochs::Epochs,
+        judge::{Trial, Witnesses},
+        recovery::Recoveries,
+    },
+};
+
 pub use verdict::{GapCounts, Offence, OffenceKind, Recovery, Verdict};
 
 /// Judges what clients were told by what was acknowledged.

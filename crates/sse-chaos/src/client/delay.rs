@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use rand::RngExt;
-use rand::rngs::StdRng;
+use rand::{RngExt, rngs::StdRng};
 
 /// The shortest wait, whoever asks for less.
 const SHORTEST: Duration = Duration::from_millis(20);
@@ -13,23 +12,23 @@ const LONGEST: Duration = Duration::from_hours(1);
 
 /// What a wait depends on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wait {
+pub(crate) struct Wait {
     /// In a row, this one included.
-    pub(super) failures: u32,
+    pub(crate) failures: u32,
     /// The longest wait after a first failure.
-    pub(super) base: Duration,
+    pub(crate) base: Duration,
     /// The longest of all.
-    pub(super) most: Duration,
+    pub(crate) most: Duration,
     /// What the server said by `retry:`.
-    pub(super) retry: Option<Duration>,
+    pub(crate) retry: Option<Duration>,
     /// What it said by `Retry-After`.
-    pub(super) retry_after: Option<Duration>,
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl Wait {
     /// As long as our browser client waits (`delay.js`): what the server asks for is never undercut, since it may have spread its clients over
     /// that time; up to a quarter is added, since it may have told all of them the same.
-    pub(super) fn draw(self, random: &mut StdRng) -> Duration {
+    pub(crate) fn draw(self, random: &mut StdRng) -> Duration {
         let asked = self.retry_after.or(self.retry.filter(|_| self.failures <= 1));
         if let Some(asked) = asked {
             return asked.min(LONGEST).mul_f64(1.0 + random.random_range(0.0..0.25)).max(SHORTEST);

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use sse_core::{Cursor, Target, Topic, UserId};
-use sse_testkit::chaos::{
+use sse_chaos::{
     Acknowledgement, Gap, GapReason, Journal, OffenceKind, Oracle, Publication, Stop, Subscriber, Told,
     Verdict,
 };
+use sse_core::{Cursor, Target, Topic, UserId};
 use tokio::time::Instant;
 
 /// What was published, and what the client `ann`, who has the topic `news`, was told.

@@ -5,7 +5,6 @@ use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sse_core::Cursor;
-use sse_testkit::chaos::{Gap, GapReason, Journal, Loss, Subscriber, Told};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     process::{Child, ChildStdin, ChildStdout},
@@ -13,7 +12,14 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::{audience, error::Error, shared::Shared};
+use crate::{
+    error::Error,
+    journal::Journal,
+    observation::{Gap, GapReason, Loss, Told},
+    oracle::Subscriber,
+    population,
+    shared::Shared,
+};
 
 /// Timeout for the process to end after its input ended.
 const END: Duration = Duration::from_secs(10);
@@ -102,7 +108,7 @@ impl Browsers {
         let (Some(mut input), Some(output)) = (process.stdin.take(), process.stdout.take()) else {
             return Err(Error::new("a process without pipes"));
         };
-        let client = |subscriber: &Subscriber| json!({ "user": subscriber.user, "topics": audience::topics(subscriber) });
+        let client = |subscriber: &Subscriber| json!({ "user": subscriber.user, "topics": population::topics(subscriber) });
         settings["clients"] = subscribers.iter().map(client).collect();
         input.write_all(format!("{settings}\n").as_bytes()).await?;
         let origin = Instant::now();

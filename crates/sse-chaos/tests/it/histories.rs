@@ -1,8 +1,8 @@
 //! Right histories, drawn at random, and each with one thing changed.
 
 use proptest::prelude::*;
+use sse_chaos::{GapReason, Loss, OffenceKind, Told};
 use sse_core::Target;
-use sse_testkit::chaos::{GapReason, Loss, OffenceKind, Told};
 
 use crate::story::{Story, connected, event, gap, topic, user};
 

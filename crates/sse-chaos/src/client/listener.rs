@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use sse_core::{Cursor, Epoch};
+use sse_testkit::{Decoded, Decoder};
 use tokio::time::Instant;
 
-use super::super::{Gap, GapReason, Told};
-use super::{Known, State};
-use crate::{Decoded, Decoder};
+use crate::{
+    client::{Known, State},
+    observation::{Gap, GapReason, Told},
+};
 
 /// Reads a client's streams, one after the other, and writes them down.
 #[derive(Debug)]
-pub(super) struct Listener {
-    pub(super) known: Known,
+pub(crate) struct Listener {
+    pub(crate) known: Known,
     decoder: Decoder,
     number: fn(&Decoded) -> Option<u64>,
     /// Of the last id, so that the next one need not have its own copy.
@@ -23,13 +24,13 @@ pub(super) struct Listener {
 
 /// What of an answer's news the client has to act on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct News {
+pub(crate) struct News {
     /// The server told how often it lets itself be heard.
-    pub(super) heartbeat: Option<Duration>,
+    pub(crate) heartbeat: Option<Duration>,
     /// An event of an app's came, so the stream is of use.
-    pub(super) is_of_use: bool,
+    pub(crate) is_of_use: bool,
     /// The server told the client to stay away.
-    pub(super) stay_away: bool,
+    pub(crate) stay_away: bool,
 }
 
 /// The data of a `connection` event.
@@ -59,7 +60,7 @@ struct Details {
 }
 
 impl Listener {
-    pub(super) fn new(known: Known, last_event_id: &str, number: fn(&Decoded) -> Option<u64>) -> Self {
+    pub(crate) fn new(known: Known, last_event_id: &str, number: fn(&Decoded) -> Option<u64>) -> Self {
         let mut decoder = Decoder::new();
         // As if an earlier stream had said so; an id with a line end or NUL in it could not have come that way.
         decoder.feed(format!("id: {last_event_id}\n\n").as_bytes());
@@ -68,22 +69,22 @@ impl Listener {
     }
 
     /// What to send as `Last-Event-ID`; empty for nothing.
-    pub(super) fn last_event_id(&self) -> &str {
+    pub(crate) fn last_event_id(&self) -> &str {
         self.decoder.last_event_id()
     }
 
     /// What the server last said by `retry:`.
-    pub(super) fn retry(&self) -> Option<Duration> {
+    pub(crate) fn retry(&self) -> Option<Duration> {
         self.decoder.retry().map(Duration::from_millis)
     }
 
     /// Another stream begins.
-    pub(super) fn reconnect(&mut self) {
+    pub(crate) fn reconnect(&mut self) {
         self.decoder.reconnect();
     }
 
     /// Reads the next bytes of the stream.
-    pub(super) fn hear(&mut self, bytes: &[u8]) -> News {
+    pub(crate) fn hear(&mut self, bytes: &[u8]) -> News {
         let events = self.decoder.feed(bytes);
         let mut news = News::default();
         let known = self.known.clone();

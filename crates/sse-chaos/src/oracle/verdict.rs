@@ -1,11 +1,10 @@
 //! What was found.
 
-use std::fmt;
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use sse_core::Cursor;
 
-use super::super::GapReason;
+use crate::observation::GapReason;
 
 /// What was found.
 ///
@@ -153,7 +152,7 @@ impl Verdict {
         }
     }
 
-    pub(super) fn count_one(&mut self, kind: OffenceKind) {
+    pub(crate) fn count_one(&mut self, kind: OffenceKind) {
         let count = match kind {
             OffenceKind::Lost => &mut self.lost,
             OffenceKind::Undelivered => &mut self.undelivered,
@@ -224,7 +223,7 @@ impl GapCounts {
         self.counts.iter().sum()
     }
 
-    pub(super) fn count_one(&mut self, reason: GapReason) {
+    pub(crate) fn count_one(&mut self, reason: GapReason) {
         self.counts[reason as usize] += 1;
     }
 }

@@ -4,12 +4,14 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use rand::RngExt;
 use sse_core::Cursor;
-use sse_testkit::chaos::{Client, ClientRequest, Journal, Phase, Subscriber};
 
 use crate::{
-    audience::{self, Audience},
-    browsers::{BrowserClient, Browsers},
+    client::{Client, ClientRequest, Phase},
     error::Error,
+    journal::Journal,
+    node_clients::{BrowserClient, Browsers},
+    oracle::Subscriber,
+    population::{self, Audience},
     seed::Seed,
 };
 
@@ -39,7 +41,7 @@ impl Crowd {
         let (ours, theirs) = members.split_at(members.len().saturating_sub(count.min(browser.most())));
         let start = |(index, member): (usize, &Subscriber)| {
             let seed = seed.dice_of("clients", index as u64).random();
-            let request = ClientRequest::get(address, audience::path(member)).backoff(BACKOFF.0, BACKOFF.1);
+            let request = ClientRequest::get(address, population::path(member)).backoff(BACKOFF.0, BACKOFF.1);
             request.connect_timeout(HEAD).seed(seed).start()
         };
         let clients = ours.iter().enumerate().map(start).collect();

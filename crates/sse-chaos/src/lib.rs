@@ -1,0 +1,42 @@
+#![doc = include_str!("../README.md")]
+
+mod broker;
+mod brokers;
+mod certificates;
+mod cli;
+mod client;
+mod clients;
+mod clock;
+mod cluster;
+mod error;
+mod fault;
+mod guests;
+mod journal;
+mod node;
+mod node_clients;
+mod observation;
+mod oracle;
+mod population;
+mod ports;
+mod process;
+mod publisher;
+mod run_scenario;
+mod runner;
+mod scenario;
+mod scoreboard;
+mod seed;
+mod sentinels;
+mod shared;
+mod testbed;
+mod wait;
+
+pub use cli::Cli;
+pub use client::{Client, ClientRequest, Departure, Phase, Status};
+pub use error::Error;
+pub use journal::{Entry, Journal};
+pub use observation::{Gap, GapReason, Loss, Stop, Told};
+pub use oracle::{
+    Acknowledgement, Fault, GapCounts, Offence, OffenceKind, Oracle, OracleError, Publication, Recovery,
+    Subscriber, Verdict,
+};
+pub use runner::run;
