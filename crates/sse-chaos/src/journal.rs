@@ -1,28 +1,21 @@
-//! What a client was told, in a few bytes an event.
-
-mod coding;
+//! The record of what a client was told.
 
 use std::time::Duration;
 
 use sse_core::{Cursor, Epoch, Position};
 use tokio::time::Instant;
 
-use crate::{
-    journal::coding::{Packed, What},
-    observation::Told,
-};
+use crate::observation::Told;
 
 /// All that one client was told and what happened to it, in order.
 ///
-/// An event takes about eight bytes, so three thousand clients may get twenty thousand each.
+/// An event takes less than a hundred bytes.
 #[derive(Debug, Clone)]
 pub struct Journal {
     origin: Instant,
-    records: Packed,
-    /// What is too rare to be packed; the records say where each stands.
-    notes: Vec<Told>,
-    /// The epochs of all positions in it, and when each was first seen, in microseconds.
-    epochs: Vec<(Epoch, u64)>,
+    steps: Vec<Step>,
+    /// The epochs of all positions in it, and when each was first seen, since the origin.
+    epochs: Vec<(Epoch, Duration)>,
     events: u64,
 }
 
@@ -42,43 +35,52 @@ pub(crate) struct Place {
     pub(crate) position: Position,
 }
 
-/// One thing that happened, read without a copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step<'a> {
-    Event { number: Option<u64>, at: Option<Place> },
+/// One thing that happened, as it is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    /// The time since the journal's origin.
+    pub(crate) at: Duration,
+    pub(crate) kind: StepKind,
+}
+
+/// What happened in a step; positions share the epochs of the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StepKind {
+    Event {
+        number: Option<u64>,
+        at: Option<Place>,
+    },
     Moved(Place),
-    Note(&'a Told),
+    /// Anything else. It is rare, and larger than the others.
+    Note(Box<Told>),
 }
 
 impl Journal {
     /// An empty journal whose times count from `origin`.
     #[must_use]
     pub fn new(origin: Instant) -> Self {
-        Self { origin, records: Packed::default(), notes: Vec::new(), epochs: Vec::new(), events: 0 }
+        Self { origin, steps: Vec::new(), epochs: Vec::new(), events: 0 }
     }
 
     /// Notes what happened at `at`; a time before that of what was noted last counts as that one.
     ///
     /// For journals of other clients, and made ones: a [`Client`](crate::Client) keeps its own.
     pub fn push(&mut self, at: Instant, told: Told) {
-        match told {
+        let kind = match told {
             Told::Event { number, id } => {
                 self.events += 1;
-                let place = id.map(|id| self.place(at, &id));
-                self.records.push(self.micros(at), What::Event { number, at: place });
+                StepKind::Event { number, at: id.map(|id| self.place(at, &id)) }
             }
-            Told::Moved { id } => {
-                let place = self.place(at, &id);
-                self.records.push(self.micros(at), What::Moved(place));
-            }
+            Told::Moved { id } => StepKind::Moved(self.place(at, &id)),
             note => {
                 for id in note.ids() {
                     self.place(at, id);
                 }
-                self.notes.push(note);
-                self.records.push(self.micros(at), What::Note);
+                StepKind::Note(Box::new(note))
             }
-        }
+        };
+        let before = self.steps.last().map_or(Duration::ZERO, |step| step.at);
+        self.steps.push(Step { at: self.since_origin(at).max(before), kind });
     }
 
     /// When its times begin.
@@ -89,13 +91,15 @@ impl Journal {
 
     /// Everything, in order.
     pub fn entries(&self) -> impl Iterator<Item = Entry> {
-        self.steps().map(|(at, step)| {
-            let told = match step {
-                Step::Event { number, at } => Told::Event { number, id: at.map(|at| self.cursor(at)) },
-                Step::Moved(at) => Told::Moved { id: self.cursor(at) },
-                Step::Note(told) => told.clone(),
+        self.steps.iter().map(|step| {
+            let told = match &step.kind {
+                StepKind::Event { number, at } => {
+                    Told::Event { number: *number, id: at.map(|at| self.cursor(at)) }
+                }
+                StepKind::Moved(at) => Told::Moved { id: self.cursor(*at) },
+                StepKind::Note(told) => Told::clone(told),
             };
-            Entry { at, told }
+            Entry { at: step.at, told }
         })
     }
 
@@ -105,27 +109,19 @@ impl Journal {
         self.events
     }
 
-    /// How many bytes it takes.
+    /// The bytes that its steps take, without what few of them have besides.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.records.size() + self.notes.len() * size_of::<Told>()
+        self.steps.len() * size_of::<Step>()
     }
 
-    pub(crate) fn steps(&self) -> impl Iterator<Item = (Duration, Step<'_>)> {
-        let mut notes = self.notes.iter();
-        self.records.iter().filter_map(move |record| {
-            let step = match record.what {
-                What::Event { number, at } => Step::Event { number, at },
-                What::Moved(at) => Step::Moved(at),
-                What::Note => Step::Note(notes.next()?),
-            };
-            Some((Duration::from_micros(record.at), step))
-        })
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.steps
     }
 
     /// The epochs of all positions in it, and when each was first seen.
     pub(crate) fn epochs(&self) -> impl Iterator<Item = (&Epoch, Instant)> {
-        self.epochs.iter().map(|(epoch, at)| (epoch, self.origin + Duration::from_micros(*at)))
+        self.epochs.iter().map(|(epoch, at)| (epoch, self.origin + *at))
     }
 
     fn cursor(&self, place: Place) -> Cursor {
@@ -136,13 +132,80 @@ impl Journal {
         // From the end, since the latest epoch is that of most ids.
         let known = self.epochs.iter().rposition(|(epoch, _)| *epoch == id.epoch);
         let epoch = known.unwrap_or_else(|| {
-            self.epochs.push((id.epoch.clone(), self.micros(at)));
+            self.epochs.push((id.epoch.clone(), self.since_origin(at)));
             self.epochs.len() - 1
         });
         Place { epoch: u32::try_from(epoch).unwrap_or(u32::MAX), position: id.position }
     }
 
-    fn micros(&self, at: Instant) -> u64 {
-        u64::try_from(at.saturating_duration_since(self.origin).as_micros()).unwrap_or(u64::MAX)
+    /// The time since the origin, to the microsecond.
+    fn since_origin(&self, at: Instant) -> Duration {
+        let micros = at.saturating_duration_since(self.origin).as_micros();
+        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::observation::{Gap, GapReason};
+
+    fn cursors() -> impl Strategy<Value = Cursor> {
+        let number = || prop_oneof![0..3_u64, any::<u64>()];
+        ("[efg]", number(), number()).prop_map(|(epoch, major, minor)| {
+            Cursor::new(Epoch::new(epoch.as_str()).unwrap(), Position::new(major, minor))
+        })
+    }
+
+    fn told() -> impl Strategy<Value = Told> {
+        let cursor = || proptest::option::of(cursors());
+        let number = proptest::option::of(prop_oneof![0..100_u64, any::<u64>()]);
+        prop_oneof![
+            (number, cursor()).prop_map(|(number, id)| Told::Event { number, id }),
+            cursors().prop_map(|id| Told::Moved { id }),
+            (cursor(), cursor()).prop_map(|(from, to)| Told::Gap(Gap {
+                reason: GapReason::Epoch,
+                dropped: None,
+                from,
+                to
+            })),
+            Just(Told::Degraded),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_noted_is_read(all in proptest::collection::vec((0..1_u64 << 40, told()), 0..50)) {
+            let origin = Instant::now();
+            let mut journal = Journal::new(origin);
+            let (mut at, mut expected) = (Duration::ZERO, Vec::new());
+            for (later, told) in all {
+                at += Duration::from_micros(later);
+                journal.push(origin + at, told.clone());
+                expected.push(Entry { at, told });
+            }
+            prop_assert_eq!(journal.entries().collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn an_event_takes_few_bytes() {
+        let mut journal = Journal::new(Instant::now());
+        for number in 0..1000 {
+            journal.push(Instant::now(), Told::Event { number: Some(number), id: None });
+        }
+        assert!(journal.size() <= 80 * 1000, "{}", journal.size());
+    }
+
+    #[test]
+    fn time_does_not_go_back() {
+        let origin = Instant::now();
+        let mut journal = Journal::new(origin);
+        journal.push(origin + Duration::from_micros(7), Told::Degraded);
+        journal.push(origin + Duration::from_micros(3), Told::Restored);
+        let times: Vec<_> = journal.entries().map(|entry| entry.at.as_micros()).collect();
+        assert_eq!(times, [7, 7]);
     }
 }

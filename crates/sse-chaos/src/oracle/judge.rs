@@ -6,7 +6,7 @@ use sse_core::Cursor;
 use tokio::time::Instant;
 
 use crate::{
-    journal::{Journal, Place, Step},
+    journal::{Journal, Place, StepKind},
     observation::{Gap, GapReason, Loss, Stop, Told},
     oracle::{
         Offence, OffenceKind, Oracle, Publication, Subscriber, Verdict,
@@ -106,16 +106,17 @@ impl<'a, 'w> Trial<'a, 'w> {
     }
 
     pub(crate) fn hold(mut self, recoveries: &mut Recoveries<'_>) {
-        for (time, step) in self.journal.steps() {
-            match step {
-                Step::Event { number, at } => {
+        for step in self.journal.steps() {
+            let time = step.at;
+            match &step.kind {
+                StepKind::Event { number, at } => {
                     if !recoveries.is_empty() {
                         self.events_at.push(self.journal.origin() + time);
                     }
-                    self.event(time, number, at.map(|at| self.of_journal(at)));
+                    self.event(time, *number, at.map(|at| self.of_journal(at)));
                 }
-                Step::Moved(at) => self.moved(time, self.of_journal(at)),
-                Step::Note(told) => self.note(time, told),
+                StepKind::Moved(at) => self.moved(time, self.of_journal(*at)),
+                StepKind::Note(told) => self.note(time, told),
             }
         }
         if self.began.is_none() {
