@@ -76,9 +76,9 @@ impl Brokers {
     }
 
     /// Puts right what went wrong.
-    pub(crate) async fn mend(&mut self, fault: Fault) -> Result<(), Error> {
+    pub(crate) async fn restore(&mut self, fault: Fault) -> Result<(), Error> {
         match self {
-            Self::One(one) => one.mend(fault).await,
+            Self::One(one) => one.restore(fault).await,
             Self::Sentinels(sentinels) => sentinels.resume().await,
             Self::Cluster(cluster) => cluster.resume().await,
         }
@@ -132,7 +132,7 @@ impl One {
         Ok(())
     }
 
-    async fn mend(&mut self, fault: Fault) -> Result<(), Error> {
+    async fn restore(&mut self, fault: Fault) -> Result<(), Error> {
         match fault {
             Fault::BrokerKilled | Fault::BrokerLost => self.broker.resume().await?,
             Fault::BrokerPaused => self.broker.go_on()?,

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use sse_testkit::{Decoded, RawRequest};
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
-use crate::{client::session::Visitor, journal::Journal, observation::Stop};
+use crate::{client::session::Session, journal::Journal, observation::Stop};
 
 /// How a client reaches its server, and how it comes back.
 #[derive(Debug, Clone)]
@@ -182,8 +182,8 @@ impl ClientRequest {
     pub fn start(self) -> Client {
         let known = Known::new(&self.last_event_id);
         let orders = watch::Sender::new(Orders::new(self.address));
-        let visitor = Visitor::new(self, known.clone());
-        let task = tokio::spawn(visitor.run(orders.subscribe()));
+        let session = Session::new(self, known.clone());
+        let task = tokio::spawn(session.run(orders.subscribe()));
         Client { orders, known, task }
     }
 

@@ -11,7 +11,7 @@ use crate::{
     journal::Journal,
     node_clients::{BrowserClient, Browsers},
     oracle::Subscriber,
-    population::{self, Audience},
+    population::{self, Population},
     seed::Seed,
 };
 
@@ -21,23 +21,23 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::fro
 /// How long a client waits for the head of an answer. Nodes that are paused take connections, and say nothing.
 const HEAD: Duration = Duration::from_secs(10);
 
-/// All clients, in the order of the audience's members: the browsers' are the last.
-pub(crate) struct Crowd {
-    audience: Arc<Audience>,
+/// All clients, in the order of the population's members: the browsers' are the last.
+pub(crate) struct Clients {
+    population: Arc<Population>,
     clients: Vec<Client>,
     browsers: Option<Browsers>,
 }
 
-impl Crowd {
+impl Clients {
     /// Begins to connect all members to a balancer; the last `count` of them with a browser's client.
     pub(crate) async fn start(
         seed: Seed,
-        audience: Arc<Audience>,
+        population: Arc<Population>,
         address: SocketAddr,
         (browser, count): (BrowserClient, usize),
         folder: &Path,
     ) -> Result<Self, Error> {
-        let members = &audience.members;
+        let members = &population.members;
         let (ours, theirs) = members.split_at(members.len().saturating_sub(count.min(browser.most())));
         let start = |(index, member): (usize, &Subscriber)| {
             let seed = seed.dice_of("clients", index as u64).random();
@@ -52,7 +52,7 @@ impl Crowd {
                 Some(Browsers::start(browser, &url, theirs, folder).await?)
             }
         };
-        Ok(Self { audience, clients, browsers })
+        Ok(Self { population, clients, browsers })
     }
 
     /// How many have not been served up to a position; `None` stands for any.
@@ -76,14 +76,14 @@ impl Crowd {
 
     /// Ends all; gives who should have got what, and what each heard.
     pub(crate) async fn stop(self) -> Result<Vec<(Subscriber, Journal)>, Error> {
-        let mut journals = Vec::with_capacity(self.audience.members.len());
+        let mut journals = Vec::with_capacity(self.population.members.len());
         for client in self.clients {
             journals.push(client.stop().await);
         }
         if let Some(browsers) = self.browsers {
             journals.extend(browsers.stop().await?);
         }
-        Ok(self.audience.members.iter().cloned().zip(journals).collect())
+        Ok(self.population.members.iter().cloned().zip(journals).collect())
     }
 }
 

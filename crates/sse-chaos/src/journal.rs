@@ -5,7 +5,7 @@ use std::time::Duration;
 use sse_core::{Cursor, Epoch, Position};
 use tokio::time::Instant;
 
-use crate::observation::Told;
+use crate::observation::Observation;
 
 /// All that one client was told and what happened to it, in order.
 ///
@@ -25,7 +25,7 @@ pub struct Entry {
     /// When, since the journal's [origin](Journal::origin); to the microsecond.
     pub at: Duration,
     /// What.
-    pub told: Told,
+    pub observation: Observation,
 }
 
 /// A position, with the place of its epoch in a list of epochs.
@@ -52,7 +52,7 @@ pub(crate) enum StepKind {
     },
     Moved(Place),
     /// Anything else. It is rare, and larger than the others.
-    Note(Box<Told>),
+    Note(Box<Observation>),
 }
 
 impl Journal {
@@ -65,13 +65,13 @@ impl Journal {
     /// Notes what happened at `at`; a time before that of what was noted last counts as that one.
     ///
     /// For journals of other clients, and made ones: a [`Client`](crate::Client) keeps its own.
-    pub fn push(&mut self, at: Instant, told: Told) {
-        let kind = match told {
-            Told::Event { number, id } => {
+    pub fn push(&mut self, at: Instant, observation: Observation) {
+        let kind = match observation {
+            Observation::Event { number, id } => {
                 self.events += 1;
                 StepKind::Event { number, at: id.map(|id| self.place(at, &id)) }
             }
-            Told::Moved { id } => StepKind::Moved(self.place(at, &id)),
+            Observation::Moved { id } => StepKind::Moved(self.place(at, &id)),
             note => {
                 for id in note.ids() {
                     self.place(at, id);
@@ -92,14 +92,14 @@ impl Journal {
     /// Everything, in order.
     pub fn entries(&self) -> impl Iterator<Item = Entry> {
         self.steps.iter().map(|step| {
-            let told = match &step.kind {
+            let observation = match &step.kind {
                 StepKind::Event { number, at } => {
-                    Told::Event { number: *number, id: at.map(|at| self.cursor(at)) }
+                    Observation::Event { number: *number, id: at.map(|at| self.cursor(at)) }
                 }
-                StepKind::Moved(at) => Told::Moved { id: self.cursor(*at) },
-                StepKind::Note(told) => Told::clone(told),
+                StepKind::Moved(at) => Observation::Moved { id: self.cursor(*at) },
+                StepKind::Note(observation) => Observation::clone(observation),
             };
-            Entry { at: step.at, told }
+            Entry { at: step.at, observation }
         })
     }
 
@@ -159,32 +159,32 @@ mod tests {
         })
     }
 
-    fn told() -> impl Strategy<Value = Told> {
+    fn observation() -> impl Strategy<Value = Observation> {
         let cursor = || proptest::option::of(cursors());
         let number = proptest::option::of(prop_oneof![0..100_u64, any::<u64>()]);
         prop_oneof![
-            (number, cursor()).prop_map(|(number, id)| Told::Event { number, id }),
-            cursors().prop_map(|id| Told::Moved { id }),
-            (cursor(), cursor()).prop_map(|(from, to)| Told::Gap(Gap {
+            (number, cursor()).prop_map(|(number, id)| Observation::Event { number, id }),
+            cursors().prop_map(|id| Observation::Moved { id }),
+            (cursor(), cursor()).prop_map(|(from, to)| Observation::Gap(Gap {
                 reason: GapReason::Epoch,
                 dropped: None,
                 from,
                 to
             })),
-            Just(Told::Degraded),
+            Just(Observation::Degraded),
         ]
     }
 
     proptest! {
         #[test]
-        fn what_is_noted_is_read(all in proptest::collection::vec((0..1_u64 << 40, told()), 0..50)) {
+        fn what_is_noted_is_read(all in proptest::collection::vec((0..1_u64 << 40, observation()), 0..50)) {
             let origin = Instant::now();
             let mut journal = Journal::new(origin);
             let (mut at, mut expected) = (Duration::ZERO, Vec::new());
-            for (later, told) in all {
+            for (later, observation) in all {
                 at += Duration::from_micros(later);
-                journal.push(origin + at, told.clone());
-                expected.push(Entry { at, told });
+                journal.push(origin + at, observation.clone());
+                expected.push(Entry { at, observation });
             }
             prop_assert_eq!(journal.entries().collect::<Vec<_>>(), expected);
         }
@@ -194,7 +194,7 @@ mod tests {
     fn an_event_takes_few_bytes() {
         let mut journal = Journal::new(Instant::now());
         for number in 0..1000 {
-            journal.push(Instant::now(), Told::Event { number: Some(number), id: None });
+            journal.push(Instant::now(), Observation::Event { number: Some(number), id: None });
         }
         assert!(journal.size() <= 80 * 1000, "{}", journal.size());
     }
@@ -203,8 +203,8 @@ mod tests {
     fn time_does_not_go_back() {
         let origin = Instant::now();
         let mut journal = Journal::new(origin);
-        journal.push(origin + Duration::from_micros(7), Told::Degraded);
-        journal.push(origin + Duration::from_micros(3), Told::Restored);
+        journal.push(origin + Duration::from_micros(7), Observation::Degraded);
+        journal.push(origin + Duration::from_micros(3), Observation::Restored);
         let times: Vec<_> = journal.entries().map(|entry| entry.at.as_micros()).collect();
         assert_eq!(times, [7, 7]);
     }

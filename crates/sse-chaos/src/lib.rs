@@ -34,7 +34,7 @@ pub use cli::Cli;
 pub use client::{Client, ClientRequest, Departure, Phase, Status};
 pub use error::Error;
 pub use journal::{Entry, Journal};
-pub use observation::{Gap, GapReason, Loss, Stop, Told};
+pub use observation::{Gap, GapReason, Loss, Observation, Stop};
 pub use oracle::{
     Acknowledgement, Fault, GapCounts, Offence, OffenceKind, Oracle, OracleError, Publication, Recovery,
     Subscriber, Verdict,

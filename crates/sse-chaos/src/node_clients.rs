@@ -15,7 +15,7 @@ use tokio::{
 use crate::{
     error::Error,
     journal::Journal,
-    observation::{Gap, GapReason, Loss, Told},
+    observation::{Gap, GapReason, Loss, Observation},
     oracle::Subscriber,
     population,
     shared::Shared,
@@ -160,16 +160,16 @@ async fn read(output: ChildStdout, heard: Arc<Shared<Vec<Heard>>>) -> Result<(),
 
 impl Heard {
     fn hear(&mut self, line: &Line) {
-        if let Some(told) = self.told(line) {
-            self.journal.push(Instant::now(), told);
+        if let Some(observation) = self.observation(line) {
+            self.journal.push(Instant::now(), observation);
         }
     }
 
-    fn told(&mut self, line: &Line) -> Option<Told> {
+    fn observation(&mut self, line: &Line) -> Option<Observation> {
         if let Some(state) = &line.state {
             let was_connected = std::mem::replace(&mut self.is_connected, state == "open");
             self.is_closed |= state == "closed";
-            return (was_connected && !self.is_connected).then_some(Told::Lost(Loss::Broken));
+            return (was_connected && !self.is_connected).then_some(Observation::Lost(Loss::Broken));
         }
         let id: Option<Cursor> = line.id.parse().ok();
         if id.is_some() {
@@ -177,12 +177,12 @@ impl Heard {
         }
         let data = &line.data;
         match (line.event_type.as_str(), data["event"].as_str()) {
-            ("number", _) => Some(Told::Event { number: data["number"].as_u64(), id }),
-            ("connection", _) => Some(Told::Connected { id, resumed: data["resumed"] == true }),
-            ("system", Some("gap")) => Some(Told::Gap(gap(&data["data"]))),
-            ("system", Some("degraded")) => Some(Told::Degraded),
-            ("system", Some("restored")) => Some(Told::Restored),
-            _ => id.map(|id| Told::Moved { id }),
+            ("number", _) => Some(Observation::Event { number: data["number"].as_u64(), id }),
+            ("connection", _) => Some(Observation::Connected { id, resumed: data["resumed"] == true }),
+            ("system", Some("gap")) => Some(Observation::Gap(gap(&data["data"]))),
+            ("system", Some("degraded")) => Some(Observation::Degraded),
+            ("system", Some("restored")) => Some(Observation::Restored),
+            _ => id.map(|id| Observation::Moved { id }),
         }
     }
 }

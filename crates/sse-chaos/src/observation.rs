@@ -1,10 +1,10 @@
-//! What happens to a client.
+//! Observations of a client.
 
 use sse_core::Cursor;
 
-/// What happened to a client.
+/// One thing that happened to a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum Observation {
     /// A stream began: its `connection` event.
     Connected {
         /// The position up to which it has been served; `None` without a log.
@@ -70,7 +70,7 @@ pub enum GapReason {
     Other,
 }
 
-impl Told {
+impl Observation {
     /// The positions in a note.
     pub(crate) fn ids(&self) -> impl Iterator<Item = &Cursor> {
         let ids = match self {

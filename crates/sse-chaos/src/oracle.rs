@@ -15,7 +15,7 @@ use crate::{
     journal::Journal,
     oracle::{
         epochs::Epochs,
-        judge::{Trial, Witnesses},
+        judge::{Evidence, Judge},
         recovery::Recoveries,
     },
 };
@@ -164,9 +164,9 @@ impl Oracle {
             ..Verdict::default()
         };
         let mut recoveries = Recoveries::after(&self.faults);
-        let mut witnesses = Witnesses::new(self, &epochs);
+        let mut evidence = Evidence::new(self, &epochs);
         for (client, (subscriber, journal)) in clients.into_iter().enumerate() {
-            Trial::of(client, subscriber, journal, &mut witnesses, &mut verdict).hold(&mut recoveries);
+            Judge::of(client, subscriber, journal, &mut evidence, &mut verdict).hold(&mut recoveries);
         }
         verdict.recoveries = recoveries.summed_up();
         verdict

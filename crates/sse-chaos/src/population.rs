@@ -1,4 +1,4 @@
-//! Whose streams there are, and which topics they have.
+//! The users of all streams, and the topics that they have.
 
 use rand::{RngExt, seq::IndexedRandom};
 use sse_core::{Target, Topic, UserId};
@@ -12,14 +12,14 @@ const STREAMS_OF_ONE: usize = 8;
 const TOPICS_OF_ONE: usize = 3;
 
 /// All names that events may be for, and who has which.
-pub(crate) struct Audience {
+pub(crate) struct Population {
     users: Vec<UserId>,
     topics: Vec<Topic>,
     /// Each client's.
     pub(crate) members: Vec<Subscriber>,
 }
 
-impl Audience {
+impl Population {
     /// So many clients.
     pub(crate) fn new(seed: Seed, clients: usize) -> Result<Self, Error> {
         let users = names("u", clients / STREAMS_OF_ONE + 1, UserId::new)?;
@@ -76,15 +76,15 @@ mod tests {
     #[test]
     fn users_have_several_streams_and_events_are_for_all_kinds_of_targets() {
         let seed = Seed::new(7);
-        let audience = Audience::new(seed, 400).unwrap();
-        let of_first = |member: &&Subscriber| member.user == audience.members[0].user;
-        assert!(audience.members.iter().filter(of_first).count() > 1);
-        assert!(audience.members.iter().any(|member| member.topics.len() > 1));
-        let targets: Vec<_> = (0..100).map(|number| audience.target(seed, number)).collect();
+        let population = Population::new(seed, 400).unwrap();
+        let of_first = |member: &&Subscriber| member.user == population.members[0].user;
+        assert!(population.members.iter().filter(of_first).count() > 1);
+        assert!(population.members.iter().any(|member| member.topics.len() > 1));
+        let targets: Vec<_> = (0..100).map(|number| population.target(seed, number)).collect();
         assert!(targets.contains(&Target::All));
         assert!(targets.iter().any(|target| matches!(target, Target::User(_))));
         assert!(targets.iter().any(|target| matches!(target, Target::Topic(_))));
-        assert_eq!(audience.target(seed, 3), targets[3]);
+        assert_eq!(population.target(seed, 3), targets[3]);
     }
 
     #[test]

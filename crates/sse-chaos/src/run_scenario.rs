@@ -1,4 +1,4 @@
-//! Playing one plan.
+//! A run of one plan.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,20 +11,20 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     broker::Kind,
-    clients::Crowd,
+    clients::Clients,
     error::Error,
     fault::{Lasts, Step, Then},
     journal::Journal,
     oracle::{self, Publication, Subscriber},
-    population::Audience,
+    population::Population,
     publisher::Publisher,
     scenario::Plan,
     seed::Seed,
-    testbed::Stage,
+    testbed::Testbed,
     wait::LONG,
 };
 
-/// How large a play is.
+/// The size of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Size {
     pub(crate) hub: PathBuf,
@@ -37,8 +37,8 @@ pub(crate) struct Size {
     pub(crate) calm: u64,
 }
 
-/// All that came of it.
-pub(crate) struct Played {
+/// The outcome of a run.
+pub(crate) struct RunResult {
     pub(crate) publications: Vec<Publication>,
     pub(crate) clients: Vec<(Subscriber, Journal)>,
     pub(crate) faults: Vec<oracle::Fault>,
@@ -49,41 +49,41 @@ pub(crate) struct Played {
 /// After so long without everybody having caught up another fence is published: the one before may be gone with its log.
 const NEXT_FENCE: Duration = Duration::from_secs(2);
 
-struct Play {
-    stage: Stage,
+struct ScenarioRun {
+    testbed: Testbed,
     publisher: Publisher,
-    crowd: Crowd,
+    clients: Clients,
     catching_up: Vec<Duration>,
 }
 
-/// Plays a plan with a broker, in a folder that is there.
-pub(crate) async fn play(
+/// Runs a plan with a broker, in a folder that is there.
+pub(crate) async fn run_scenario(
     plan: &Plan,
     kind: Kind,
     seed: Seed,
     size: &Size,
     folder: &Path,
-) -> Result<Played, Error> {
-    let audience = Arc::new(Audience::new(seed, size.clients)?);
-    let stage = Stage::start((kind, seed), plan, &size.hub, size.clients, folder).await?;
-    let publisher = Publisher::new(seed, Arc::clone(&audience), stage.nodes());
+) -> Result<RunResult, Error> {
+    let population = Arc::new(Population::new(seed, size.clients)?);
+    let testbed = Testbed::start((kind, seed), plan, &size.hub, size.clients, folder).await?;
+    let publisher = Publisher::new(seed, Arc::clone(&population), testbed.nodes());
     let browsers = (plan.browser, size.browsers);
-    let crowd = Crowd::start(seed, audience, stage.address(), browsers, folder).await?;
-    let mut play = Play { stage, publisher, crowd, catching_up: Vec::new() };
-    let result = play.run(plan, size).await;
-    let faults = result.map_err(|error| play.explain(&error))?;
-    let (publications, catching_up) = (play.publisher.publications(), play.catching_up);
-    Ok(Played { publications, clients: play.crowd.stop().await?, faults, catching_up })
+    let clients = Clients::start(seed, population, testbed.address(), browsers, folder).await?;
+    let mut run = ScenarioRun { testbed, publisher, clients, catching_up: Vec::new() };
+    let result = run.run(plan, size).await;
+    let faults = result.map_err(|error| run.explain(&error))?;
+    let (publications, catching_up) = (run.publisher.publications(), run.catching_up);
+    Ok(RunResult { publications, clients: run.clients.stop().await?, faults, catching_up })
 }
 
-impl Play {
+impl ScenarioRun {
     async fn run(&mut self, plan: &Plan, size: &Size) -> Result<Vec<oracle::Fault>, Error> {
         // From the first event on everything is due to everybody.
         self.connect().await?;
         self.publisher.start(size.rate);
         let mut faults = Vec::new();
         for step in &plan.steps {
-            self.stage.wait(Lasts::Events(size.calm), &self.publisher).await?;
+            self.testbed.wait(Lasts::Events(size.calm), &self.publisher).await?;
             faults.push(self.step(step).await?);
         }
         self.publisher.stop().await?;
@@ -94,11 +94,11 @@ impl Play {
     async fn step(&mut self, step: &Step) -> Result<oracle::Fault, Error> {
         let began = Instant::now();
         for fault in &step.faults {
-            self.stage.break_with(*fault).await?;
+            self.testbed.break_with(*fault).await?;
         }
-        self.stage.wait(step.lasts, &self.publisher).await?;
+        self.testbed.wait(step.lasts, &self.publisher).await?;
         for fault in &step.faults {
-            self.stage.mend(*fault, Duration::from_millis(200)).await?;
+            self.testbed.restore(*fault, Duration::from_millis(200)).await?;
         }
         let ended = Instant::now();
         match step.then {
@@ -122,7 +122,7 @@ impl Play {
     /// Waits until every client has been served all that was published before. Gives how long that took.
     async fn catch_up(&mut self) -> Result<Duration, Error> {
         let start = Instant::now();
-        self.stage.ready().await?;
+        self.testbed.ready().await?;
         loop {
             let fence = self.publisher.fence().await?;
             let round = Instant::now();
@@ -136,11 +136,11 @@ impl Play {
 
     /// Whether all clients have been served up to a position. Takes a moment.
     async fn have_all(&mut self, position: Option<&Cursor>, start: Instant) -> Result<bool, Error> {
-        let problems = [self.stage.problem()?, self.crowd.problem()?, self.publisher.problem()];
+        let problems = [self.testbed.problem()?, self.clients.problem()?, self.publisher.problem()];
         if let Some(problem) = problems.into_iter().flatten().next() {
             return Err(problem);
         }
-        let behind = self.crowd.behind(position);
+        let behind = self.clients.behind(position);
         if start.elapsed() > LONG {
             return Err(Error::new(format!("{behind} clients do not catch up in {LONG:?}")));
         }
@@ -152,7 +152,7 @@ impl Play {
 
     /// What a person at the terminal wants to know besides.
     fn explain(&self, error: &Error) -> Error {
-        let tails = self.stage.tails().into_iter().enumerate();
+        let tails = self.testbed.tails().into_iter().enumerate();
         let tails: String =
             tails.map(|(node, tail)| format!("\n-- node {node} said last:\n{tail}")).collect();
         Error::new(format!("{error}{tails}"))

@@ -10,7 +10,7 @@ use crate::{
     broker::Kind,
     cli::Cli,
     error::Error,
-    run_scenario::play,
+    run_scenario::run_scenario,
     scenario::{SCENARIOS, Scenario},
     scoreboard::{HEAD, Sabotage, Score, judge},
     seed::Seed,
@@ -70,11 +70,11 @@ async fn one(cli: &Cli, number: u64, kind: Kind, scenario: &Scenario) -> Result<
     if cli.keep {
         println!("  in {}", folder.keep().display());
     }
-    let played = play(&plan, kind, seed, &size, &path).await;
-    let played = played.map_err(|error| Error::new(format!("{again}: {error}")))?;
+    let result = run_scenario(&plan, kind, seed, &size, &path).await;
+    let result = result.map_err(|error| Error::new(format!("{again}: {error}")))?;
     let sabotage = if cli.sabotage { Sabotage::Swallow } else { Sabotage::None };
     let name = format!("{} {}", kind.as_str(), scenario.name);
-    let score = judge(name, &plan, played, sabotage)?;
+    let score = judge(name, &plan, result, sabotage)?;
     println!("{score}");
     for problem in &score.problems {
         println!("  WRONG: {problem}");

@@ -1,13 +1,13 @@
-//! What a play comes to.
+//! The scores of runs.
 
 use std::{collections::HashSet, fmt, time::Duration};
 
 use crate::{
     error::Error,
     journal::Journal,
-    observation::Told,
+    observation::Observation,
     oracle::{Offence, Oracle, Publication, Recovery, Subscriber, Verdict},
-    run_scenario::Played,
+    run_scenario::RunResult,
     scenario::{Gaps, Plan},
 };
 
@@ -23,30 +23,30 @@ pub(crate) struct Score {
 /// How often something has to be found wrong in what was altered on purpose.
 const ALTERATIONS: usize = 3;
 
-/// Judges a play. With `sabotage` an event is taken away from a client before.
+/// Judges a run. With `sabotage` an event is taken away from a client before.
 pub(crate) fn judge(
     name: String,
     plan: &Plan,
-    mut played: Played,
+    mut result: RunResult,
     sabotage: Sabotage,
 ) -> Result<Score, Error> {
-    let oracle = Oracle::new(played.publications.iter().cloned())
+    let oracle = Oracle::new(result.publications.iter().cloned())
         .map_err(|error| Error::new(error.to_string()))?
-        .faults(played.faults.iter().cloned());
-    let plain = plain(&played);
+        .faults(result.faults.iter().cloned());
+    let plain = plain(&result);
     if sabotage == Sabotage::Swallow {
-        let place = (0..played.clients.len())
-            .find_map(|client| Some((client, deliveries(&played.clients[client].1, &plain).next()?)));
+        let place = (0..result.clients.len())
+            .find_map(|client| Some((client, deliveries(&result.clients[client].1, &plain).next()?)));
         let (client, entry) = place.ok_or_else(|| Error::new("there is nothing to take away"))?;
-        played.clients[client].1 = without(&played.clients[client].1, entry);
+        result.clients[client].1 = without(&result.clients[client].1, entry);
     }
-    let verdict = oracle.judge(pairs(&played.clients));
+    let verdict = oracle.judge(pairs(&result.clients));
     let mut problems = problems(&verdict, plan);
     if sabotage == Sabotage::None {
-        problems.extend(unseen(&oracle, &verdict, &played.clients, &plain));
+        problems.extend(unseen(&oracle, &verdict, &result.clients, &plain));
     }
-    let retried = played.publications.iter().filter(|publication| publication.tries > 1).count() as u64;
-    Ok(Score { name, verdict, retried, catching_up: played.catching_up.iter().max().copied(), problems })
+    let retried = result.publications.iter().filter(|publication| publication.tries > 1).count() as u64;
+    Ok(Score { name, verdict, retried, catching_up: result.catching_up.iter().max().copied(), problems })
 }
 
 /// Whether a loss is feigned.
@@ -124,18 +124,18 @@ fn unseen(
 }
 
 /// The events that were sent once and acknowledged: of others a second delivery may be in place, or none.
-fn plain(played: &Played) -> HashSet<u64> {
+fn plain(result: &RunResult) -> HashSet<u64> {
     let is_plain = |event: &&Publication| event.tries == 1 && event.acknowledged.is_some();
-    played.publications.iter().filter(is_plain).map(|event| event.number).collect()
+    result.publications.iter().filter(is_plain).map(|event| event.number).collect()
 }
 
 /// The places of plain events after which the same stream brought another event, so that the client was surely served beyond them.
 fn deliveries(journal: &Journal, plain: &HashSet<u64>) -> impl Iterator<Item = usize> {
-    let number = |told| match told {
-        Told::Event { number, id: Some(_) } => number,
+    let number = |observation| match observation {
+        Observation::Event { number, id: Some(_) } => number,
         _ => None,
     };
-    let numbers: Vec<_> = journal.entries().map(|entry| number(entry.told)).collect();
+    let numbers: Vec<_> = journal.entries().map(|entry| number(entry.observation)).collect();
     let is_plain = |place: &usize| numbers[*place].is_some_and(|number| plain.contains(&number));
     let is_followed = |place: &usize| matches!(numbers.get(*place + 1), Some(Some(_)));
     let middle = numbers.len() / 2;
@@ -157,7 +157,7 @@ fn altered(journal: &Journal, times: impl Fn(usize) -> usize) -> Journal {
     let mut copy = Journal::new(journal.origin());
     for (index, entry) in journal.entries().enumerate() {
         for _ in 0..times(index) {
-            copy.push(journal.origin() + entry.at, entry.told.clone());
+            copy.push(journal.origin() + entry.at, entry.observation.clone());
         }
     }
     copy
@@ -211,7 +211,7 @@ mod tests {
     }
 
     /// Ten events for all, and clients that got them.
-    fn played(clients: usize) -> Played {
+    fn result(clients: usize) -> RunResult {
         let publication = |number| {
             let mut publication = Publication::new(number, Target::All);
             publication.acknowledge(id(number + 1));
@@ -219,13 +219,16 @@ mod tests {
         };
         let journal = || {
             let mut journal = Journal::new(Instant::now());
-            journal.push(Instant::now(), Told::Connected { id: Some(id(0)), resumed: false });
+            journal.push(Instant::now(), Observation::Connected { id: Some(id(0)), resumed: false });
             for number in 0..10 {
-                journal.push(Instant::now(), Told::Event { number: Some(number), id: Some(id(number + 1)) });
+                journal.push(
+                    Instant::now(),
+                    Observation::Event { number: Some(number), id: Some(id(number + 1)) },
+                );
             }
             journal
         };
-        Played {
+        RunResult {
             publications: (0..10).map(publication).collect(),
             clients: (0..clients).map(|_| (Subscriber::default(), journal())).collect(),
             faults: Vec::new(),
@@ -238,13 +241,13 @@ mod tests {
         Plan { steps: vec![step], ..Plan::default() }
     }
 
-    fn score(fault: Fault, played: Played, sabotage: Sabotage) -> Score {
-        judge("it".to_owned(), &plan(fault), played, sabotage).unwrap()
+    fn score(fault: Fault, result: RunResult, sabotage: Sabotage) -> Score {
+        judge("it".to_owned(), &plan(fault), result, sabotage).unwrap()
     }
 
     #[test]
     fn a_good_play_has_no_problems_and_a_line() {
-        let score = score(Fault::BrokerKilled, played(3), Sabotage::None);
+        let score = score(Fault::BrokerKilled, result(3), Sabotage::None);
         assert_eq!(score.problems, [""; 0]);
         let line = score.to_string();
         assert!(line.starts_with("| it | 10 | 0 | 30 | 30 | 0 | 0 | 0 | 0 | 3 | 0 | "), "{line}");
@@ -254,7 +257,7 @@ mod tests {
 
     #[test]
     fn one_event_that_a_client_did_not_get_is_a_problem_that_names_both() {
-        let score = score(Fault::BrokerKilled, played(3), Sabotage::Swallow);
+        let score = score(Fault::BrokerKilled, result(3), Sabotage::Swallow);
         assert_eq!(score.verdict.lost, 1);
         assert_eq!(score.problems[0], "lost without a word: 1");
         assert!(score.problems[1].contains("client 0, event 4"), "{:?}", score.problems);
@@ -262,13 +265,13 @@ mod tests {
 
     #[test]
     fn a_gap_is_a_problem_where_nothing_is_missing_and_its_absence_where_the_log_was_lost() {
-        let problems = |fault, played| score(fault, played, Sabotage::None).problems;
-        assert_eq!(problems(Fault::BrokerLost, played(3)), ["nobody was told of a gap"]);
+        let problems = |fault, result| score(fault, result, Sabotage::None).problems;
+        assert_eq!(problems(Fault::BrokerLost, result(3)), ["nobody was told of a gap"]);
         let with_gap = || {
-            let mut played = played(3);
+            let mut result = result(3);
             let gap = Gap { reason: GapReason::Epoch, dropped: None, from: Some(id(10)), to: Some(id(10)) };
-            played.clients[0].1.push(Instant::now(), Told::Gap(gap));
-            played
+            result.clients[0].1.push(Instant::now(), Observation::Gap(gap));
+            result
         };
         assert_eq!(problems(Fault::BrokerLost, with_gap()), [""; 0]);
         assert_eq!(problems(Fault::BrokerKilled, with_gap()), ["gaps where nothing is missing: 1"]);
@@ -276,15 +279,15 @@ mod tests {
 
     #[test]
     fn a_play_in_which_nothing_came_proves_nothing() {
-        let score = score(Fault::BrokerKilled, played(0), Sabotage::None);
+        let score = score(Fault::BrokerKilled, result(0), Sabotage::None);
         assert_eq!(score.problems, ["nothing was delivered"]);
     }
 
     #[test]
     fn a_judge_that_sees_nothing_is_found_out() {
-        let played = played(1);
+        let result = result(1);
         let blind = Oracle::new([]).unwrap();
         let verdict = blind.judge([]);
-        assert!(unseen(&blind, &verdict, &played.clients, &plain(&played)).is_some());
+        assert!(unseen(&blind, &verdict, &result.clients, &plain(&result)).is_some());
     }
 }

@@ -23,7 +23,7 @@ use crate::{
 const DRAIN: &str = "5";
 
 /// A cluster whose parts can be broken one by one.
-pub(crate) struct Stage {
+pub(crate) struct Testbed {
     brokers: Brokers,
     nodes: Vec<Node>,
     /// The clients' way to the nodes.
@@ -49,7 +49,7 @@ fn settings(clients: usize, plan: &Plan) -> Vec<String> {
     common.iter().flatten().map(|&word| word.to_owned()).chain(plan.settings.iter().cloned()).collect()
 }
 
-impl Stage {
+impl Testbed {
     /// Starts everything, and waits until all nodes are ready.
     pub(crate) async fn start(
         (kind, seed): (Kind, Seed),
@@ -69,10 +69,10 @@ impl Stage {
             nodes.push(Node::start(hub, &more, file("node"), clock)?);
         }
         let balancer = Proxy::balance(nodes.iter().map(Node::address)).await?;
-        let mut stage = Self { brokers, nodes, balancer, guests: Vec::new(), seed };
-        stage.ready().await?;
-        stage.brokers.ready().await?;
-        Ok(stage)
+        let mut testbed = Self { brokers, nodes, balancer, guests: Vec::new(), seed };
+        testbed.ready().await?;
+        testbed.brokers.ready().await?;
+        Ok(testbed)
     }
 
     /// Where clients connect.
@@ -136,7 +136,7 @@ impl Stage {
     }
 
     /// Puts right what went wrong.
-    pub(crate) async fn mend(&mut self, fault: Fault, pause: Duration) -> Result<(), Error> {
+    pub(crate) async fn restore(&mut self, fault: Fault, pause: Duration) -> Result<(), Error> {
         match fault {
             Fault::ClientsStranded | Fault::NodesRestarted => {}
             Fault::Guests(..) => {
@@ -150,7 +150,7 @@ impl Stage {
             Fault::RollingRestart => self.restart_nodes(pause).await?,
             Fault::ClientsDropped => self.balancer.accept()?,
             Fault::ClientsFrozen => self.balancer.thaw(),
-            _ => self.brokers.mend(fault).await?,
+            _ => self.brokers.restore(fault).await?,
         }
         Ok(())
     }

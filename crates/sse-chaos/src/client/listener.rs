@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::{
     client::{Known, State},
-    observation::{Gap, GapReason, Told},
+    observation::{Gap, GapReason, Observation},
 };
 
 /// Reads a client's streams, one after the other, and writes them down.
@@ -101,25 +101,25 @@ impl Listener {
         let id = self.id(&event.id);
         let has_moved = event.id != state.status.last_event_id;
         state.status.last_event_id.clone_from(&event.id);
-        let told = match event.event_type.as_str() {
+        let observation = match event.event_type.as_str() {
             "connection" => Some(connected(&event.data, id.clone(), news)),
             "heartbeat" => None,
             "system" => system(&event.data, news).unwrap_or_else(|| Some(self.of_an_app(event, id.clone()))),
             _ => Some(self.of_an_app(event, id.clone())),
         };
-        match &told {
-            Some(Told::Connected { .. }) => state.status.connects += 1,
-            Some(Told::Gap(_)) => state.status.gaps += 1,
-            Some(Told::Event { .. }) => {
+        match &observation {
+            Some(Observation::Connected { .. }) => state.status.connects += 1,
+            Some(Observation::Gap(_)) => state.status.gaps += 1,
+            Some(Observation::Event { .. }) => {
                 news.is_of_use = true;
                 state.status.events += 1;
             }
             _ => {
-                let moved = id.filter(|_| has_moved).map(|id| Told::Moved { id });
+                let moved = id.filter(|_| has_moved).map(|id| Observation::Moved { id });
                 moved.into_iter().for_each(|moved| state.journal.push(now, moved));
             }
         }
-        told.into_iter().for_each(|told| state.journal.push(now, told));
+        observation.into_iter().for_each(|observation| state.journal.push(now, observation));
     }
 
     /// An id moves the last event id without any data, too.
@@ -129,12 +129,12 @@ impl Listener {
         }
         self.decoder.last_event_id().clone_into(&mut state.status.last_event_id);
         if let Some(id) = self.id(&state.status.last_event_id) {
-            state.journal.push(now, Told::Moved { id });
+            state.journal.push(now, Observation::Moved { id });
         }
     }
 
-    fn of_an_app(&self, event: &Decoded, id: Option<Cursor>) -> Told {
-        Told::Event { number: (self.number)(event), id }
+    fn of_an_app(&self, event: &Decoded, id: Option<Cursor>) -> Observation {
+        Observation::Event { number: (self.number)(event), id }
     }
 
     /// The position that an id stands for, if it does.
@@ -148,19 +148,19 @@ impl Listener {
     }
 }
 
-fn connected(data: &str, id: Option<Cursor>, news: &mut News) -> Told {
+fn connected(data: &str, id: Option<Cursor>, news: &mut News) -> Observation {
     let hello: Hello = read(data);
     news.heartbeat = hello.heartbeat_ms.map(Duration::from_millis);
-    Told::Connected { id, resumed: hello.resumed }
+    Observation::Connected { id, resumed: hello.resumed }
 }
 
 /// What the server itself tells; the inner `None` if that is nothing to note, the outer one if the event is an app's.
-fn system(data: &str, news: &mut News) -> Option<Option<Told>> {
+fn system(data: &str, news: &mut News) -> Option<Option<Observation>> {
     let System { event, data } = read(data);
-    let told = match event.as_str() {
-        "gap" => Some(Told::Gap(gap(&data))),
-        "degraded" => Some(Told::Degraded),
-        "restored" => Some(Told::Restored),
+    let observation = match event.as_str() {
+        "gap" => Some(Observation::Gap(gap(&data))),
+        "degraded" => Some(Observation::Degraded),
+        "restored" => Some(Observation::Restored),
         "shutdown" | "auth_expired" => None,
         "disconnected" => {
             news.stay_away |= data.reconnect == Some(false);
@@ -168,7 +168,7 @@ fn system(data: &str, news: &mut News) -> Option<Option<Told>> {
         }
         _ => return None,
     };
-    Some(told)
+    Some(observation)
 }
 
 fn gap(data: &Details) -> Gap {

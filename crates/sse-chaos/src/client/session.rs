@@ -15,7 +15,7 @@ use crate::{
         delay::Wait,
         listener::{Listener, News},
     },
-    observation::{Loss, Stop, Told},
+    observation::{Loss, Observation, Stop},
 };
 
 /// A stream that lived for so long was a good one, also if it brought nothing.
@@ -26,7 +26,7 @@ const INTERVALS: f64 = 2.5;
 
 /// What a client's task works with.
 #[derive(Debug)]
-pub(crate) struct Visitor {
+pub(crate) struct Session {
     request: ClientRequest,
     listener: Listener,
     random: StdRng,
@@ -47,7 +47,7 @@ enum Over {
     For(Stop),
 }
 
-impl Visitor {
+impl Session {
     pub(crate) fn new(request: ClientRequest, known: Known) -> Self {
         Self {
             listener: Listener::new(known, &request.last_event_id, request.number),
@@ -170,7 +170,7 @@ impl Visitor {
                 return None;
             }
         };
-        self.note(Told::Lost(loss));
+        self.note(Observation::Lost(loss));
         self.failures = self.failures.saturating_add(1);
         let wait = Wait {
             failures: self.failures,
@@ -183,22 +183,22 @@ impl Visitor {
     }
 
     async fn pause(&mut self, orders: &mut watch::Receiver<Orders>) {
-        self.note(Told::Paused);
+        self.note(Observation::Paused);
         self.be(Phase::Paused);
         new_order(orders, |new| !new.is_paused || new.is_stopped).await;
         if !orders.borrow().is_stopped {
             self.failures = 0;
-            self.note(Told::Unpaused);
+            self.note(Observation::Unpaused);
         }
     }
 
     fn stop(&mut self, stop: Stop) {
-        self.note(Told::Stopped(stop));
+        self.note(Observation::Stopped(stop));
         self.be(Phase::Stopped(stop));
     }
 
-    fn note(&self, told: Told) {
-        self.listener.known.lock().journal.push(Instant::now(), told);
+    fn note(&self, observation: Observation) {
+        self.listener.known.lock().journal.push(Instant::now(), observation);
     }
 
     fn be(&self, phase: Phase) {

@@ -13,7 +13,7 @@ pub(crate) struct Served(Vec<Place>);
 
 /// The parts of logs of which a client was told that something may be missing.
 #[derive(Debug, Default)]
-pub(crate) struct Cover(Vec<Part>);
+pub(crate) struct GapCoverage(Vec<Part>);
 
 /// Behind one position of a log, up to another.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +44,7 @@ impl Served {
     }
 }
 
-impl Cover {
+impl GapCoverage {
     /// Adds what a gap covers of a client that had been served so far.
     pub(crate) fn add(&mut self, from: Option<Place>, to: Place, served: &Served) {
         // The client goes on in this log: what follows is due again, though it had left the log once.

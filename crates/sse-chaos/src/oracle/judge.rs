@@ -7,18 +7,18 @@ use tokio::time::Instant;
 
 use crate::{
     journal::{Journal, Place, StepKind},
-    observation::{Gap, GapReason, Loss, Stop, Told},
+    observation::{Gap, GapReason, Loss, Observation, Stop},
     oracle::{
         Offence, OffenceKind, Oracle, Publication, Subscriber, Verdict,
         epochs::Epochs,
-        gap_coverage::{Cover, Served},
+        gap_coverage::{GapCoverage, Served},
         recovery::Recoveries,
     },
 };
 
-/// What is known before any client is heard.
+/// The facts that are known before any client is judged.
 #[derive(Debug)]
-pub(crate) struct Witnesses<'a> {
+pub(crate) struct Evidence<'a> {
     oracle: &'a Oracle,
     epochs: &'a Epochs,
     /// Where each publication stands, if that was acknowledged.
@@ -36,8 +36,8 @@ struct Had {
     at: Option<Place>,
 }
 
-/// The judging of one client.
-pub(crate) struct Trial<'a, 'w> {
+/// The judge of one client.
+pub(crate) struct Judge<'a, 'w> {
     client: usize,
     subscriber: &'a Subscriber,
     journal: &'a Journal,
@@ -55,7 +55,7 @@ pub(crate) struct Trial<'a, 'w> {
     /// Where the connection is in the log.
     at: Option<Place>,
     served: Served,
-    cover: Cover,
+    coverage: GapCoverage,
     connected_at: Option<Instant>,
     events_at: Vec<Instant>,
     gaps: u32,
@@ -63,7 +63,7 @@ pub(crate) struct Trial<'a, 'w> {
     stopped_at: Option<Instant>,
 }
 
-impl<'w> Witnesses<'w> {
+impl<'w> Evidence<'w> {
     pub(crate) fn new(oracle: &'w Oracle, epochs: &'w Epochs) -> Self {
         let place = |it: &Publication| epochs.place(&it.acknowledged.as_ref()?.id);
         let places = oracle.publications.iter().map(place).collect();
@@ -71,15 +71,15 @@ impl<'w> Witnesses<'w> {
     }
 }
 
-impl<'a, 'w> Trial<'a, 'w> {
+impl<'a, 'w> Judge<'a, 'w> {
     pub(crate) fn of(
         client: usize,
         subscriber: &'a Subscriber,
         journal: &'a Journal,
-        witnesses: &'a mut Witnesses<'w>,
+        evidence: &'a mut Evidence<'w>,
         verdict: &'a mut Verdict,
     ) -> Self {
-        let Witnesses { oracle, epochs, places, had } = witnesses;
+        let Evidence { oracle, epochs, places, had } = evidence;
         had.fill(None);
         Self {
             client,
@@ -96,7 +96,7 @@ impl<'a, 'w> Trial<'a, 'w> {
             began: None,
             at: None,
             served: Served::default(),
-            cover: Cover::default(),
+            coverage: GapCoverage::default(),
             connected_at: None,
             events_at: Vec::new(),
             gaps: 0,
@@ -116,7 +116,7 @@ impl<'a, 'w> Trial<'a, 'w> {
                     self.event(time, *number, at.map(|at| self.of_journal(at)));
                 }
                 StepKind::Moved(at) => self.moved(time, self.of_journal(*at)),
-                StepKind::Note(told) => self.note(time, told),
+                StepKind::Note(observation) => self.note(time, observation),
             }
         }
         if self.began.is_none() {
@@ -135,28 +135,28 @@ impl<'a, 'w> Trial<'a, 'w> {
         Place { epoch: self.epoch_of[at.epoch as usize], ..at }
     }
 
-    fn note(&mut self, time: Duration, told: &Told) {
-        match told {
-            Told::Connected { id, resumed } => {
+    fn note(&mut self, time: Duration, observation: &Observation) {
+        match observation {
+            Observation::Connected { id, resumed } => {
                 self.connection += 1;
                 self.connected_at.get_or_insert(self.journal.origin() + time);
                 self.verdict.connects += 1;
                 self.verdict.resumed += u64::from(*resumed);
                 self.connected(time, id.as_ref());
             }
-            Told::Gap(gap) => self.gap(time, gap),
-            Told::Degraded => self.verdict.degraded += 1,
-            Told::Restored => self.verdict.restored += 1,
-            Told::Lost(Loss::Malformed) => {
+            Observation::Gap(gap) => self.gap(time, gap),
+            Observation::Degraded => self.verdict.degraded += 1,
+            Observation::Restored => self.verdict.restored += 1,
+            Observation::Lost(Loss::Malformed) => {
                 self.offend(OffenceKind::Malformed, time, None, None, "the transfer coding is broken".into());
             }
-            Told::Paused => self.is_paused = true,
-            Told::Unpaused => self.is_paused = false,
-            Told::Stopped(stop) => {
+            Observation::Paused => self.is_paused = true,
+            Observation::Unpaused => self.is_paused = false,
+            Observation::Stopped(stop) => {
                 self.stopped_at = Some(self.journal.origin() + time);
                 self.verdict.gave_up += u64::from(*stop != Stop::Asked);
             }
-            Told::Lost(_) | Told::Event { .. } | Told::Moved { .. } => {}
+            Observation::Lost(_) | Observation::Event { .. } | Observation::Moved { .. } => {}
         }
     }
 
@@ -180,7 +180,7 @@ impl<'a, 'w> Trial<'a, 'w> {
         self.verdict.gaps.count_one(gap.reason);
         let place = |id: &Option<Cursor>| id.as_ref().and_then(|id| self.epochs.place(id));
         let Some(to) = place(&gap.to) else { return };
-        self.cover.add(place(&gap.from).or(self.at), to, &self.served);
+        self.coverage.add(place(&gap.from).or(self.at), to, &self.served);
         if gap.reason == GapReason::Future {
             self.served.fall_back(to);
         } else if self.at.is_some_and(|at| at.epoch == to.epoch && to.position < at.position) {
@@ -298,7 +298,7 @@ impl<'a, 'w> Trial<'a, 'w> {
         let was_served_beyond = self.was_served_beyond(place);
         let outcome = if self.had[index].is_some() {
             &mut self.verdict.delivered
-        } else if self.cover.covers(place) {
+        } else if self.coverage.covers(place) {
             &mut self.verdict.covered
         } else if was_served_beyond || self.has_claim(acknowledged.at) {
             let kind = if was_served_beyond { OffenceKind::Lost } else { OffenceKind::Undelivered };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_chaos::{Client, ClientRequest, Departure, Gap, GapReason, Loss, Phase, Stop, Told};
+use sse_chaos::{Client, ClientRequest, Departure, Gap, GapReason, Loss, Observation, Phase, Stop};
 use sse_testkit::Proxy;
 use tokio::time::sleep;
 
@@ -15,8 +15,8 @@ fn hasty(server: &Scripted) -> ClientRequest {
         .backoff(Duration::from_millis(20), Duration::from_millis(50))
 }
 
-async fn stopped(client: Client) -> Vec<Told> {
-    client.stop().await.entries().map(|entry| entry.told).collect()
+async fn stopped(client: Client) -> Vec<Observation> {
+    client.stop().await.entries().map(|entry| entry.observation).collect()
 }
 
 /// Waits for as many app events.
@@ -31,7 +31,7 @@ async fn end(client: &Client) -> Stop {
 }
 
 /// What a client is told of a server's answers, the last of which is a stream with the event 99.
-async fn told(answers: impl IntoIterator<Item = Answer>) -> Vec<Told> {
+async fn told(answers: impl IntoIterator<Item = Answer>) -> Vec<Observation> {
     let last = stream("id: z-99\ndata: 99\n\n");
     let server = Scripted::start(answers.into_iter().chain([last]).collect()).await;
     let client = hasty(&server).start();
@@ -39,8 +39,8 @@ async fn told(answers: impl IntoIterator<Item = Answer>) -> Vec<Told> {
     stopped(client).await
 }
 
-fn losses(told: &[Told]) -> Vec<Loss> {
-    let loss = |told: &Told| if let Told::Lost(loss) = told { Some(*loss) } else { None };
+fn losses(told: &[Observation]) -> Vec<Loss> {
+    let loss = |told: &Observation| if let Observation::Lost(loss) = told { Some(*loss) } else { None };
     told.iter().filter_map(loss).collect()
 }
 
@@ -73,23 +73,23 @@ async fn it_asks_as_it_was_told_and_reads_what_comes() {
     assert_eq!(status.last_event_id, "no position");
     assert_eq!(client.journal().events(), 5);
     let gap = |reason, dropped, from: Option<&str>, to: Option<&str>| {
-        Told::Gap(Gap { reason, dropped, from: from.map(id), to: to.map(id) })
+        Observation::Gap(Gap { reason, dropped, from: from.map(id), to: to.map(id) })
     };
     let expected = [
-        Told::Connected { id: Some(id("e-7")), resumed: true },
-        Told::Moved { id: id("e-8") },
+        Observation::Connected { id: Some(id("e-7")), resumed: true },
+        Observation::Moved { id: id("e-8") },
         event(1, "e-9"),
         event(2, "e-5.1"),
         event(3, "e-10"),
-        Told::Event { number: None, id: Some(id("e-10")) },
-        Told::Degraded,
+        Observation::Event { number: None, id: Some(id("e-10")) },
+        Observation::Degraded,
         gap(GapReason::Epoch, None, Some("e-10"), Some("f-2")),
         gap(GapReason::Overflow, Some(3), None, None),
-        Told::Moved { id: id("f-3") },
-        Told::Restored,
-        Told::Event { number: Some(4), id: None },
-        Told::Lost(Loss::Dropped),
-        Told::Stopped(Stop::Asked),
+        Observation::Moved { id: id("f-3") },
+        Observation::Restored,
+        Observation::Event { number: Some(4), id: None },
+        Observation::Lost(Loss::Dropped),
+        Observation::Stopped(Stop::Asked),
     ];
     assert_eq!(stopped(client).await, expected);
 }
@@ -113,8 +113,10 @@ async fn it_comes_back_with_the_last_id_that_was_complete() {
     events(&client, 6).await;
     let told = stopped(client).await;
     let ids = told.iter().filter_map(|told| match told {
-        Told::Event { number: Some(number), id } => Some((*number, id.as_ref().map(ToString::to_string))),
-        Told::Moved { id } => Some((0, Some(id.to_string()))),
+        Observation::Event { number: Some(number), id } => {
+            Some((*number, id.as_ref().map(ToString::to_string)))
+        }
+        Observation::Moved { id } => Some((0, Some(id.to_string()))),
         _ => None,
     });
     let at = |id: &str| Some(id.to_owned());
@@ -184,7 +186,7 @@ async fn it_stops_where_another_attempt_is_of_no_use() {
         client.drop_connection(Departure::Reset);
         client.pause(Departure::Close);
         client.unpause();
-        assert_eq!(stopped(client).await.last(), Some(&Told::Stopped(expected)));
+        assert_eq!(stopped(client).await.last(), Some(&Observation::Stopped(expected)));
     }
     let again = "event: system\ndata: {\"event\":\"disconnected\",\"data\":{\"reason\":\"replaced\",\"reconnect\":true}}\n\n";
     assert_eq!(losses(&told([stream(again).closed()]).await)[0], Loss::Ended);
@@ -240,11 +242,11 @@ async fn a_half_open_connection_is_noticed() {
     proxy.thaw();
     until("another stream", || client.status().connects >= 2).await;
     let told = stopped(client).await;
-    assert!(matches!(told[0], Told::Connected { .. }), "{told:?}");
+    assert!(matches!(told[0], Observation::Connected { .. }), "{told:?}");
 }
 
 fn losses_of(client: &Client) -> Vec<Loss> {
-    losses(&client.journal().entries().map(|entry| entry.told).collect::<Vec<_>>())
+    losses(&client.journal().entries().map(|entry| entry.observation).collect::<Vec<_>>())
 }
 
 #[tokio::test]
@@ -310,15 +312,15 @@ async fn a_pause_lasts_until_it_is_ended() {
     client.unpause();
     until("a stream", || client.status().connects == 2).await;
     assert_eq!(server.request().await.field("last-event-id"), Some("e-1"));
-    let connected = Told::Connected { id: Some(id("e-1")), resumed: false };
+    let connected = Observation::Connected { id: Some(id("e-1")), resumed: false };
     let expected = [
         connected.clone(),
-        Told::Lost(Loss::Dropped),
-        Told::Paused,
-        Told::Unpaused,
+        Observation::Lost(Loss::Dropped),
+        Observation::Paused,
+        Observation::Unpaused,
         connected,
-        Told::Lost(Loss::Dropped),
-        Told::Stopped(Stop::Asked),
+        Observation::Lost(Loss::Dropped),
+        Observation::Stopped(Stop::Asked),
     ];
     assert_eq!(stopped(client).await, expected);
 }
@@ -347,7 +349,7 @@ async fn the_number_is_where_the_test_says() {
         .numbered_by(|event| event.data.strip_prefix("n=").and_then(|number| number.parse().ok()))
         .start();
     events(&client, 1).await;
-    assert_eq!(stopped(client).await[0], Told::Event { number: Some(5), id: None });
+    assert_eq!(stopped(client).await[0], Observation::Event { number: Some(5), id: None });
 }
 
 #[tokio::test]

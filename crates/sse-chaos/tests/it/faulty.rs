@@ -1,6 +1,6 @@
 //! Histories, right ones and faulty ones of each kind, and what the oracle says of them.
 
-use sse_chaos::{Fault, GapReason, Loss, OffenceKind, Oracle, OracleError, Publication, Stop, Told};
+use sse_chaos::{Fault, GapReason, Loss, Observation, OffenceKind, Oracle, OracleError, Publication, Stop};
 use sse_core::Target;
 
 use crate::story::{Story, connected, event, gap, id, topic, user};
@@ -11,18 +11,18 @@ use OffenceKind::{Doubled, Foreign, Lost, Malformed, Misdirected, Misplaced, Out
 type Case = (&'static str, Story, &'static [(OffenceKind, u64)]);
 
 /// A quiet life in which something is told in the place of something else.
-fn quiet(change: impl FnOnce(&mut Vec<Told>)) -> Story {
+fn quiet(change: impl FnOnce(&mut Vec<Observation>)) -> Story {
     let mut story = Story::quiet();
-    let times: Vec<_> = story.told.iter().map(|(at, _)| *at).collect();
-    let mut told: Vec<_> = story.told.drain(..).map(|(_, told)| told).collect();
+    let times: Vec<_> = story.observations.iter().map(|(at, _)| *at).collect();
+    let mut told: Vec<_> = story.observations.drain(..).map(|(_, told)| told).collect();
     change(&mut told);
     let last = *times.last().unwrap();
-    story.told = times.into_iter().chain(std::iter::repeat(last)).zip(told).collect();
+    story.observations = times.into_iter().chain(std::iter::repeat(last)).zip(told).collect();
     story
 }
 
 /// A life of these events for all, each acknowledged where it says, and of what the client was told.
-fn life(published: &[(u64, &str)], told: impl IntoIterator<Item = Told>) -> Story {
+fn life(published: &[(u64, &str)], told: impl IntoIterator<Item = Observation>) -> Story {
     let mut story = Story::new();
     for (number, at) in published {
         story.publish(*number, Target::All, at);
@@ -37,12 +37,12 @@ fn tried_again(mut story: Story) -> Story {
     story
 }
 
-fn lost() -> Told {
-    Told::Lost(Loss::Broken)
+fn lost() -> Observation {
+    Observation::Lost(Loss::Broken)
 }
 
-fn moved(at: &str) -> Told {
-    Told::Moved { id: id(at) }
+fn moved(at: &str) -> Observation {
+    Observation::Moved { id: id(at) }
 }
 
 const TRIMMED: GapReason = GapReason::Trimmed;
@@ -137,7 +137,7 @@ fn right_histories_are_clean() {
             life(
                 four,
                 [
-                    Told::Connected { id: None, resumed: false },
+                    Observation::Connected { id: None, resumed: false },
                     gap(GapReason::Invalid, None, Some("e-2")),
                     e(3),
                     e(4),
@@ -180,13 +180,25 @@ fn right_histories_are_clean() {
         ),
         (
             "it paused and did not return",
-            life(four, [connected("e-0"), e(1), Told::Paused, lost(), Told::Stopped(Stop::Asked)]),
+            life(
+                four,
+                [connected("e-0"), e(1), Observation::Paused, lost(), Observation::Stopped(Stop::Asked)],
+            ),
         ),
         (
             "it was pausing at times",
             life(
                 four,
-                [connected("e-0"), e(1), Told::Paused, Told::Unpaused, connected("e-1"), e(2), e(3), e(4)],
+                [
+                    connected("e-0"),
+                    e(1),
+                    Observation::Paused,
+                    Observation::Unpaused,
+                    connected("e-1"),
+                    e(2),
+                    e(3),
+                    e(4),
+                ],
             ),
         ),
     ];
@@ -287,7 +299,7 @@ fn faulty_histories_are_found() {
         ("one is foreign", quiet(|told| told.insert(2, event(99, "e-2"))), &[(Foreign, 1), (OutOfOrder, 0)]),
         (
             "one has no number",
-            quiet(|told| told.insert(5, Told::Event { number: None, id: Some(id("e-8")) })),
+            quiet(|told| told.insert(5, Observation::Event { number: None, id: Some(id("e-8")) })),
             &[(Foreign, 1)],
         ),
         ("one is another user's", quiet(|told| told.insert(3, event(3, "e-4"))), &[(Misdirected, 1)]),
@@ -307,7 +319,7 @@ fn faulty_histories_are_found() {
         ),
         (
             "one has no id",
-            life(&[(1, "e-1")], [connected("e-0"), Told::Event { number: Some(1), id: None }]),
+            life(&[(1, "e-1")], [connected("e-0"), Observation::Event { number: Some(1), id: None }]),
             &[(Misplaced, 1)],
         ),
         (
@@ -369,12 +381,20 @@ fn faulty_histories_are_found() {
         ),
         (
             "the transfer coding is broken",
-            life(three, [connected("e-0"), e(1), e(2), e(3), Told::Lost(Loss::Malformed)]),
+            life(three, [connected("e-0"), e(1), e(2), e(3), Observation::Lost(Loss::Malformed)]),
             &[(Malformed, 1)],
         ),
         (
             "it gave up",
-            life(three, [connected("e-0"), e(1), Told::Lost(Loss::Ended), Told::Stopped(Stop::Refused(403))]),
+            life(
+                three,
+                [
+                    connected("e-0"),
+                    e(1),
+                    Observation::Lost(Loss::Ended),
+                    Observation::Stopped(Stop::Refused(403)),
+                ],
+            ),
             &[(Undelivered, 2)],
         ),
     ];
@@ -397,14 +417,14 @@ fn what_is_counted() {
         [
             connected("e-0"),
             e(1),
-            Told::Degraded,
+            Observation::Degraded,
             lost(),
-            Told::Connected { id: Some(id("e-0")), resumed: true },
+            Observation::Connected { id: Some(id("e-0")), resumed: true },
             e(1),
             gap(TRIMMED, Some("e-1"), Some("e-3")),
-            Told::Restored,
+            Observation::Restored,
             e(4),
-            Told::Stopped(Stop::StayAway),
+            Observation::Stopped(Stop::StayAway),
         ],
     );
     let verdict = story.verdict();
@@ -419,22 +439,23 @@ fn what_is_counted() {
 fn who_left_has_no_claim_to_the_rest_but_to_what_was_before() {
     let e = |number: u64| event(number, &format!("e-{number}"));
     let published = [(1, "e-1"), (2, "e-2"), (3, "e-3")];
-    let mut story = life(&published, [connected("e-0"), e(1), Told::Stopped(Stop::Asked)]);
+    let mut story = life(&published, [connected("e-0"), e(1), Observation::Stopped(Stop::Asked)]);
     assert_eq!(story.offences(), [(Undelivered, 2)]);
     story.subscriber.left_early = true;
     assert_eq!(story.offences(), []);
     assert_eq!(story.verdict().due, 1);
-    let mut story = life(&published, [connected("e-0"), e(2), Told::Stopped(Stop::Asked)]);
+    let mut story = life(&published, [connected("e-0"), e(2), Observation::Stopped(Stop::Asked)]);
     story.subscriber.left_early = true;
     assert_eq!(story.offences(), [(Lost, 1)]);
 }
 
 #[test]
 fn what_is_acknowledged_after_the_end_is_not_due() {
-    let mut story = life(&[(1, "e-1")], [connected("e-0"), event(1, "e-1"), Told::Stopped(Stop::Asked)]);
+    let mut story =
+        life(&[(1, "e-1")], [connected("e-0"), event(1, "e-1"), Observation::Stopped(Stop::Asked)]);
     story.publish(2, Target::All, "e-2");
     assert_eq!(story.offences(), []);
-    story.told.pop();
+    story.observations.pop();
     assert_eq!(story.offences(), [(Undelivered, 1)]);
 }
 
@@ -446,7 +467,7 @@ fn only_so_many_offences_are_kept_and_all_are_counted() {
         story.publish(number, topic("news"), &format!("e-{number}"));
         story.publish(1000 + number, user("bob"), &format!("e-{}", 1000 + number));
     }
-    story.tell(Told::Moved { id: id("e-2000") });
+    story.tell(Observation::Moved { id: id("e-2000") });
     let oracle = Oracle::new(story.published.clone()).unwrap();
     let clients = [(&story.subscriber, &story.journal())];
     let verdict = oracle.judge(clients);
@@ -484,7 +505,7 @@ fn recovery_is_the_time_to_the_first_event_after_a_fault() {
     let oracle = Oracle::new(story.published.clone()).unwrap().faults([one, two, three]);
     let late = {
         let mut late = story.clone();
-        late.told.clear();
+        late.observations.clear();
         late.tell(connected("e-9"));
         late
     };

@@ -1,7 +1,7 @@
 //! Right histories, drawn at random, and each with one thing changed.
 
 use proptest::prelude::*;
-use sse_chaos::{GapReason, Loss, OffenceKind, Told};
+use sse_chaos::{GapReason, Loss, Observation, OffenceKind};
 use sse_core::Target;
 
 use crate::story::{Story, connected, event, gap, topic, user};
@@ -73,11 +73,11 @@ impl World {
         match happening {
             Happening::Publish { target, is_acknowledged } => self.publish(target, is_acknowledged),
             Happening::Heartbeat if self.is_connected => {
-                self.story.tell(Told::Moved { id: at(self.epoch, self.head).parse().unwrap() });
+                self.story.tell(Observation::Moved { id: at(self.epoch, self.head).parse().unwrap() });
                 self.had.push((self.epoch, self.head));
             }
             Happening::Cut if self.is_connected => {
-                self.story.tell(Told::Lost(Loss::Broken));
+                self.story.tell(Observation::Lost(Loss::Broken));
                 self.is_connected = false;
             }
             Happening::Return { steps_back } if !self.is_connected => self.come_back(steps_back),
@@ -172,12 +172,13 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
 
 /// The places of all events in a story that came once and were acknowledged.
 fn single_deliveries(story: &Story) -> Vec<usize> {
-    let number = |told: &Told| if let Told::Event { number, .. } = told { *number } else { None };
+    let number =
+        |told: &Observation| if let Observation::Event { number, .. } = told { *number } else { None };
     let is_acknowledged =
         |number: u64| story.published.iter().any(|it| it.number == number && it.acknowledged.is_some());
-    let count = |wanted| story.told.iter().filter(|(_, told)| number(told) == Some(wanted)).count();
+    let count = |wanted| story.observations.iter().filter(|(_, told)| number(told) == Some(wanted)).count();
     let is_single = |told| number(told).is_some_and(|number| is_acknowledged(number) && count(number) == 1);
-    (0..story.told.len()).filter(|index| is_single(&story.told[*index].1)).collect()
+    (0..story.observations.len()).filter(|index| is_single(&story.observations[*index].1)).collect()
 }
 
 proptest! {
@@ -192,7 +193,7 @@ proptest! {
         let story = World::go_through(&happenings);
         for index in single_deliveries(&story) {
             let mut faulty = story.clone();
-            let taken = faulty.told.remove(index);
+            let taken = faulty.observations.remove(index);
             let verdict = faulty.verdict();
             prop_assert_eq!(verdict.lost + verdict.undelivered, 1, "without {:?}: {:#?}", taken, verdict);
             prop_assert_eq!(verdict.due, story.verdict().due);
@@ -204,7 +205,7 @@ proptest! {
         let story = World::go_through(&happenings);
         for index in single_deliveries(&story) {
             let mut faulty = story.clone();
-            faulty.told.insert(index + 1, faulty.told[index].clone());
+            faulty.observations.insert(index + 1, faulty.observations[index].clone());
             prop_assert_eq!(faulty.offences(), [(OffenceKind::Doubled, 1)]);
         }
     }
@@ -215,7 +216,7 @@ proptest! {
         let singles = single_deliveries(&story);
         for pair in singles.windows(2).filter(|pair| pair[0] + 1 == pair[1]) {
             let mut faulty = story.clone();
-            faulty.told.swap(pair[0], pair[1]);
+            faulty.observations.swap(pair[0], pair[1]);
             prop_assert!(faulty.verdict().out_of_order > 0, "{:#?}", faulty.verdict());
         }
     }
@@ -224,8 +225,8 @@ proptest! {
     fn whoever_else_gets_it_is_told_of(happenings in happenings()) {
         let mut story = World::go_through(&happenings);
         // Another user, without the topic: of what came to the one in charge, only what is for all is this one's.
-        let strangers = story.told.iter().filter(|(_, told)| {
-            let Told::Event { number: Some(number), .. } = told else { return false };
+        let strangers = story.observations.iter().filter(|(_, told)| {
+            let Observation::Event { number: Some(number), .. } = told else { return false };
             story.published.iter().any(|it| it.number == *number && it.target != Target::All)
         });
         let strangers = strangers.count() as u64;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sse_chaos::{
-    Acknowledgement, Gap, GapReason, Journal, OffenceKind, Oracle, Publication, Stop, Subscriber, Told,
-    Verdict,
+    Acknowledgement, Gap, GapReason, Journal, Observation, OffenceKind, Oracle, Publication, Stop,
+    Subscriber, Verdict,
 };
 use sse_core::{Cursor, Target, Topic, UserId};
 use tokio::time::Instant;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 #[derive(Debug, Clone)]
 pub(crate) struct Story {
     pub(crate) published: Vec<Publication>,
-    pub(crate) told: Vec<(Instant, Told)>,
+    pub(crate) observations: Vec<(Instant, Observation)>,
     pub(crate) subscriber: Subscriber,
     origin: Instant,
     now: Instant,
@@ -31,16 +31,16 @@ pub(crate) fn topic(name: &str) -> Target {
     Target::Topic(Topic::new(name).unwrap())
 }
 
-pub(crate) fn gap(reason: GapReason, from: Option<&str>, to: Option<&str>) -> Told {
-    Told::Gap(Gap { reason, dropped: None, from: from.map(id), to: to.map(id) })
+pub(crate) fn gap(reason: GapReason, from: Option<&str>, to: Option<&str>) -> Observation {
+    Observation::Gap(Gap { reason, dropped: None, from: from.map(id), to: to.map(id) })
 }
 
-pub(crate) fn event(number: u64, at: &str) -> Told {
-    Told::Event { number: Some(number), id: Some(id(at)) }
+pub(crate) fn event(number: u64, at: &str) -> Observation {
+    Observation::Event { number: Some(number), id: Some(id(at)) }
 }
 
-pub(crate) fn connected(at: &str) -> Told {
-    Told::Connected { id: Some(id(at)), resumed: false }
+pub(crate) fn connected(at: &str) -> Observation {
+    Observation::Connected { id: Some(id(at)), resumed: false }
 }
 
 impl Story {
@@ -51,7 +51,7 @@ impl Story {
             left_early: false,
         };
         let origin = Instant::now();
-        Self { published: Vec::new(), told: Vec::new(), subscriber, origin, now: origin }
+        Self { published: Vec::new(), observations: Vec::new(), subscriber, origin, now: origin }
     }
 
     /// The time, which goes on by a millisecond whenever it is asked for.
@@ -71,14 +71,14 @@ impl Story {
         self.published.push(Publication::new(number, target));
     }
 
-    pub(crate) fn tell(&mut self, told: Told) {
+    pub(crate) fn tell(&mut self, observations: Observation) {
         let now = self.now();
-        self.told.push((now, told));
+        self.observations.push((now, observations));
     }
 
     pub(crate) fn journal(&self) -> Journal {
         let mut journal = Journal::new(self.origin);
-        self.told.iter().for_each(|(at, told)| journal.push(*at, told.clone()));
+        self.observations.iter().for_each(|(at, observations)| journal.push(*at, observations.clone()));
         journal
     }
 
@@ -116,8 +116,8 @@ impl Story {
         for (number, at) in [(1, "e-2"), (2, "e-3"), (4, "e-5"), (7, "e-8")] {
             story.tell(event(number, at));
         }
-        story.tell(Told::Moved { id: id("e-8") });
-        story.tell(Told::Stopped(Stop::Asked));
+        story.tell(Observation::Moved { id: id("e-8") });
+        story.tell(Observation::Stopped(Stop::Asked));
         story
     }
 }

@@ -29,8 +29,8 @@ struct Cluster {
     _servers: JoinSet<()>,
 }
 
-/// A crowd, and what each of it should get.
-struct Crowd(Vec<(Subscriber, Client)>);
+/// Clients, and what each of them should get.
+struct Clients(Vec<(Subscriber, Client)>);
 
 async fn serve(manager: Manager, servers: &mut JoinSet<()>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -104,13 +104,13 @@ impl Cluster {
     }
 }
 
-impl Crowd {
+impl Clients {
     async fn gather(address: SocketAddr) -> Self {
-        let crowd = Self((0..CLIENTS).map(|number| Self::member(address, number)).collect());
-        for (_, client) in &crowd.0 {
+        let clients = Self((0..CLIENTS).map(|number| Self::member(address, number)).collect());
+        for (_, client) in &clients.0 {
             until("a stream", || client.status().connects > 0).await;
         }
-        crowd
+        clients
     }
 
     fn member(address: SocketAddr, number: usize) -> (Subscriber, Client) {
@@ -147,7 +147,7 @@ fn id_of_the_last(published: &[Publication]) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_by_a_bad_network() {
     let mut cluster = Cluster::start(10_000).await;
-    let crowd = Crowd::gather(cluster.proxy.address()).await;
+    let clients = Clients::gather(cluster.proxy.address()).await;
     cluster.suffer("a cut", Proxy::cut, |_| ()).await;
     cluster.suffer("ice", Proxy::freeze, Proxy::thaw).await;
     cluster.suffer("a node cut off", |proxy| proxy.cut_upstream(1), |_| ()).await;
@@ -161,17 +161,17 @@ async fn nothing_is_lost_by_a_bad_network() {
     cluster.suffer("a closed port", refuse, |proxy| proxy.accept().unwrap()).await;
     cluster.suffer("connections without an end", Proxy::strand, |_| ()).await;
     for (client, departure) in
-        crowd.0.iter().zip([Departure::Close, Departure::Reset, Departure::Vanish].into_iter().cycle())
+        clients.0.iter().zip([Departure::Close, Departure::Reset, Departure::Vanish].into_iter().cycle())
     {
         client.1.pause(departure);
     }
     cluster.publish(20).await;
-    crowd.0.iter().for_each(|(_, client)| client.unpause());
+    clients.0.iter().for_each(|(_, client)| client.unpause());
     cluster.publish(21).await;
     let last = id_of_the_last(&cluster.published);
-    let crowd = crowd.end(&last).await;
+    let clients = clients.end(&last).await;
     let oracle = Oracle::new(cluster.published).unwrap().faults(cluster.faults);
-    let verdict = oracle.judge(crowd.iter().map(|(subscriber, journal)| (subscriber, journal)));
+    let verdict = oracle.judge(clients.iter().map(|(subscriber, journal)| (subscriber, journal)));
     assert!(verdict.is_clean(), "{verdict:#?}");
     assert_eq!((verdict.never_connected, verdict.gave_up, verdict.covered), (0, 0, 0), "{verdict:#?}");
     assert_eq!((verdict.published, verdict.acknowledged), (401, 401));
@@ -192,18 +192,18 @@ async fn nothing_is_lost_by_a_bad_network() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_log_forgot_is_told_of() {
     let mut cluster = Cluster::start(10).await;
-    let crowd = Crowd::gather(cluster.proxy.address()).await;
+    let clients = Clients::gather(cluster.proxy.address()).await;
     cluster.publish(1).await;
     let first = id_of_the_last(&cluster.published);
-    for (_, client) in &crowd.0 {
+    for (_, client) in &clients.0 {
         until("the first event", || client.status().last_event_id == first).await;
         client.pause(Departure::Reset);
     }
     cluster.publish(100).await;
-    crowd.0.iter().for_each(|(_, client)| client.unpause());
+    clients.0.iter().for_each(|(_, client)| client.unpause());
     let last = id_of_the_last(&cluster.published);
-    let crowd = crowd.end(&last).await;
-    let judged = || crowd.iter().map(|(subscriber, journal)| (subscriber, journal));
+    let clients = clients.end(&last).await;
+    let judged = || clients.iter().map(|(subscriber, journal)| (subscriber, journal));
     let verdict = Oracle::new(cluster.published.clone()).unwrap().judge(judged());
     assert!(verdict.is_clean(), "{verdict:#?}");
     assert_eq!(verdict.gaps.of(GapReason::Trimmed), CLIENTS as u64, "{verdict:#?}");
