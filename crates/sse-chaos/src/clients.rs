@@ -6,11 +6,11 @@ use rand::RngExt;
 use sse_core::Cursor;
 
 use crate::{
-    client::{Client, ClientRequest, Phase},
+    client::{Client, request::ClientRequest, state::Phase},
     error::Error,
     journal::Journal,
     node_clients::{BrowserClient, Browsers},
-    oracle::Subscriber,
+    oracle::subscriber::Subscriber,
     population::{self, Population},
     seed::Seed,
 };

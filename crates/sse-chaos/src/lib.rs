@@ -31,12 +31,19 @@ mod testbed;
 mod wait;
 
 pub use cli::Cli;
-pub use client::{Client, ClientRequest, Departure, Phase, Status};
+pub use client::{
+    Client,
+    request::ClientRequest,
+    state::{Departure, Phase, Status},
+};
 pub use error::Error;
 pub use journal::{Entry, Journal};
 pub use observation::{Gap, GapReason, Loss, Observation, Stop};
 pub use oracle::{
-    Acknowledgement, Fault, GapCounts, Offence, OffenceKind, Oracle, OracleError, Publication, Recovery,
-    Subscriber, Verdict,
+    Oracle,
+    publications::{Acknowledgement, OracleError, Publication},
+    recovery::Fault,
+    subscriber::Subscriber,
+    verdict::{GapCounts, Offence, OffenceKind, Recovery, Verdict},
 };
 pub use runner::run;

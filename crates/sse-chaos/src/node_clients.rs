@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     journal::Journal,
     observation::{Gap, GapReason, Loss, Observation},
-    oracle::Subscriber,
+    oracle::subscriber::Subscriber,
     population,
     shared::Shared,
 };

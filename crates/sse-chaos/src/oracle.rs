@@ -3,24 +3,22 @@
 mod epochs;
 mod gap_coverage;
 mod judge;
-mod recovery;
-mod verdict;
-
-use std::collections::{HashMap, hash_map::Entry};
-
-use sse_core::{Cursor, Target, Topic, UserId};
-use tokio::time::Instant;
+pub(crate) mod publications;
+pub(crate) mod recovery;
+pub(crate) mod subscriber;
+pub(crate) mod verdict;
 
 use crate::{
     journal::Journal,
     oracle::{
         epochs::Epochs,
         judge::{Evidence, Judge},
-        recovery::Recoveries,
+        publications::{OracleError, Publication, Publications},
+        recovery::{Fault, Recoveries},
+        subscriber::Subscriber,
+        verdict::Verdict,
     },
 };
-
-pub use verdict::{GapCounts, Offence, OffenceKind, Recovery, Verdict};
 
 /// Judges what clients were told by what was acknowledged.
 ///
@@ -46,67 +44,9 @@ pub use verdict::{GapCounts, Offence, OffenceKind, Recovery, Verdict};
 /// Not judged: events that are in no log, topics that a client joined or lost while it was there, and exceptions of publishes.
 #[derive(Debug)]
 pub struct Oracle {
-    publications: Vec<Publication>,
-    by_number: HashMap<u64, usize>,
-    /// All targets, each once.
-    targets: Vec<Target>,
-    /// The place of each publication's target among them.
-    target_of: Vec<usize>,
+    publications: Publications,
     faults: Vec<Fault>,
     offences_kept: usize,
-}
-
-/// An event that somebody tried to publish to the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Publication {
-    /// The number in its data, which no other has.
-    pub number: u64,
-    /// For whom.
-    pub target: Target,
-    /// How often it was sent, always with the same key if more than once.
-    pub tries: u32,
-    /// What was answered, if anything was.
-    pub acknowledged: Option<Acknowledgement>,
-}
-
-/// The receipt of an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Acknowledgement {
-    /// The id in it.
-    pub id: Cursor,
-    /// When it came.
-    pub at: Instant,
-}
-
-/// What a client should get, besides what goes to all.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Subscriber {
-    /// Whose it is.
-    pub user: Option<UserId>,
-    /// Its topics.
-    pub topics: Vec<Topic>,
-    /// Whether it left before the end, so that it has no claim to what came after what it was last served.
-    pub left_early: bool,
-}
-
-/// Something that was done to the servers or the network.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// What.
-    pub name: String,
-    /// When it began.
-    pub began: Instant,
-    /// When it was over, so that everything could work again.
-    pub ended: Instant,
-}
-
-/// Why publications cannot be judged.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum OracleError {
-    /// Two publications have the same number.
-    #[error("two publications have the number {0}")]
-    SameNumber(u64),
 }
 
 impl Oracle {
@@ -119,22 +59,8 @@ impl Oracle {
     ///
     /// [`OracleError::SameNumber`].
     pub fn new(publications: impl IntoIterator<Item = Publication>) -> Result<Self, OracleError> {
-        let publications: Vec<_> = publications.into_iter().collect();
-        let mut by_number = HashMap::with_capacity(publications.len());
-        let (mut targets, mut places) = (Vec::new(), HashMap::new());
-        let mut target_of = Vec::with_capacity(publications.len());
-        for (index, publication) in publications.iter().enumerate() {
-            match by_number.entry(publication.number) {
-                Entry::Occupied(_) => return Err(OracleError::SameNumber(publication.number)),
-                Entry::Vacant(entry) => entry.insert(index),
-            };
-            target_of.push(*places.entry(&publication.target).or_insert_with(|| {
-                targets.push(publication.target.clone());
-                targets.len() - 1
-            }));
-        }
-        let faults = Vec::new();
-        Ok(Self { publications, by_number, targets, target_of, faults, offences_kept: Self::OFFENCES_KEPT })
+        let publications = Publications::new(publications)?;
+        Ok(Self { publications, faults: Vec::new(), offences_kept: Self::OFFENCES_KEPT })
     }
 
     /// What was done, for [`Verdict::recoveries`].
@@ -155,44 +81,20 @@ impl Oracle {
     #[must_use]
     pub fn judge<'a>(&self, clients: impl IntoIterator<Item = (&'a Subscriber, &'a Journal)>) -> Verdict {
         let clients: Vec<_> = clients.into_iter().collect();
-        let acknowledged = || self.publications.iter().filter_map(|it| it.acknowledged.as_ref());
+        let acknowledged = || self.publications.all.iter().filter_map(|it| it.acknowledged.as_ref());
         let epochs = Epochs::seen_in(acknowledged(), clients.iter().map(|(_, journal)| *journal));
         let mut verdict = Verdict {
             clients: clients.len() as u64,
-            published: self.publications.len() as u64,
+            published: self.publications.all.len() as u64,
             acknowledged: acknowledged().count() as u64,
             ..Verdict::default()
         };
         let mut recoveries = Recoveries::after(&self.faults);
-        let mut evidence = Evidence::new(self, &epochs);
+        let mut evidence = Evidence::new(&self.publications, &epochs, self.offences_kept);
         for (client, (subscriber, journal)) in clients.into_iter().enumerate() {
             Judge::of(client, subscriber, journal, &mut evidence, &mut verdict).hold(&mut recoveries);
         }
         verdict.recoveries = recoveries.summed_up();
         verdict
-    }
-}
-
-impl Publication {
-    /// An event that was sent once, without an answer yet.
-    #[must_use]
-    pub fn new(number: u64, target: Target) -> Self {
-        Self { number, target, tries: 1, acknowledged: None }
-    }
-
-    /// Notes the receipt's id.
-    pub fn acknowledge(&mut self, id: Cursor) {
-        self.acknowledged = Some(Acknowledgement { id, at: Instant::now() });
-    }
-}
-
-impl Subscriber {
-    fn is_meant_by(&self, target: &Target) -> bool {
-        match target {
-            Target::All => true,
-            Target::User(user) => self.user.as_ref() == Some(user),
-            Target::Topic(topic) => self.topics.contains(topic),
-            Target::Client(_) => false,
-        }
     }
 }

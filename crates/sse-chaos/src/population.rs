@@ -3,7 +3,7 @@
 use rand::{RngExt, seq::IndexedRandom};
 use sse_core::{Target, Topic, UserId};
 
-use crate::{error::Error, oracle::Subscriber, seed::Seed};
+use crate::{error::Error, oracle::subscriber::Subscriber, seed::Seed};
 
 /// Streams of one user, on the average.
 const STREAMS_OF_ONE: usize = 8;

@@ -20,7 +20,9 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 
-use crate::{error::Error, oracle::Publication, population::Population, seed::Seed, shared::Shared};
+use crate::{
+    error::Error, oracle::publications::Publication, population::Population, seed::Seed, shared::Shared,
+};
 
 /// How many publishes are under way at most.
 const WORKERS: u32 = 8;

@@ -15,7 +15,7 @@ use crate::{
     error::Error,
     fault::{Lasts, Step, Then},
     journal::Journal,
-    oracle::{self, Publication, Subscriber},
+    oracle::{publications::Publication, recovery, subscriber::Subscriber},
     population::Population,
     publisher::Publisher,
     scenario::Plan,
@@ -41,7 +41,7 @@ pub(crate) struct Size {
 pub(crate) struct RunResult {
     pub(crate) publications: Vec<Publication>,
     pub(crate) clients: Vec<(Subscriber, Journal)>,
-    pub(crate) faults: Vec<oracle::Fault>,
+    pub(crate) faults: Vec<recovery::Fault>,
     /// How long it took each time until the last client had caught up, from when all was put right.
     pub(crate) catching_up: Vec<Duration>,
 }
@@ -77,7 +77,7 @@ pub(crate) async fn run_scenario(
 }
 
 impl ScenarioRun {
-    async fn run(&mut self, plan: &Plan, size: &Size) -> Result<Vec<oracle::Fault>, Error> {
+    async fn run(&mut self, plan: &Plan, size: &Size) -> Result<Vec<recovery::Fault>, Error> {
         // From the first event on everything is due to everybody.
         self.connect().await?;
         self.publisher.start(size.rate);
@@ -91,7 +91,7 @@ impl ScenarioRun {
         Ok(faults)
     }
 
-    async fn step(&mut self, step: &Step) -> Result<oracle::Fault, Error> {
+    async fn step(&mut self, step: &Step) -> Result<recovery::Fault, Error> {
         let began = Instant::now();
         for fault in &step.faults {
             self.testbed.break_with(*fault).await?;
@@ -109,7 +109,7 @@ impl ScenarioRun {
             Then::GoOn(time) => sleep(time).await,
         }
         let names: Vec<_> = step.faults.iter().map(ToString::to_string).collect();
-        Ok(oracle::Fault { name: names.join(" and "), began, ended })
+        Ok(recovery::Fault { name: names.join(" and "), began, ended })
     }
 
     /// Waits until every client has a position.

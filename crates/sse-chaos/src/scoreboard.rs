@@ -6,7 +6,12 @@ use crate::{
     error::Error,
     journal::Journal,
     observation::Observation,
-    oracle::{Offence, Oracle, Publication, Recovery, Subscriber, Verdict},
+    oracle::{
+        Oracle,
+        publications::Publication,
+        subscriber::Subscriber,
+        verdict::{Offence, Recovery, Verdict},
+    },
     run_scenario::RunResult,
     scenario::{Gaps, Plan},
 };

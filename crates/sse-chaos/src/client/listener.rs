@@ -8,7 +8,7 @@ use sse_testkit::{Decoded, Decoder};
 use tokio::time::Instant;
 
 use crate::{
-    client::{Known, State},
+    client::state::{Known, State},
     observation::{Gap, GapReason, Observation},
 };
 

@@ -11,9 +11,10 @@ use tokio::{
 
 use crate::{
     client::{
-        ClientRequest, Departure, Known, Orders, Phase,
         delay::Wait,
         listener::{Listener, News},
+        request::ClientRequest,
+        state::{Departure, Known, Orders, Phase},
     },
     observation::{Loss, Observation, Stop},
 };

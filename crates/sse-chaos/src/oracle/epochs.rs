@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::{
     journal::{Journal, Place},
-    oracle::Acknowledgement,
+    oracle::publications::Acknowledgement,
 };
 
 /// Epochs in the order in which they were first seen.

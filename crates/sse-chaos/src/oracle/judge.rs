@@ -9,22 +9,25 @@ use crate::{
     journal::{Journal, Place, StepKind},
     observation::{Gap, GapReason, Loss, Observation, Stop},
     oracle::{
-        Offence, OffenceKind, Oracle, Publication, Subscriber, Verdict,
         epochs::Epochs,
         gap_coverage::{GapCoverage, Served},
+        publications::{Publication, Publications},
         recovery::Recoveries,
+        subscriber::Subscriber,
+        verdict::{Offence, OffenceKind, Verdict},
     },
 };
 
 /// The facts that are known before any client is judged.
 #[derive(Debug)]
 pub(crate) struct Evidence<'a> {
-    oracle: &'a Oracle,
+    publications: &'a Publications,
     epochs: &'a Epochs,
     /// Where each publication stands, if that was acknowledged.
     places: Vec<Option<Place>>,
     /// Room for what one client had of each publication.
     had: Vec<Option<Had>>,
+    offences_kept: usize,
 }
 
 /// A publication that a client had.
@@ -41,12 +44,13 @@ pub(crate) struct Judge<'a, 'w> {
     client: usize,
     subscriber: &'a Subscriber,
     journal: &'a Journal,
-    oracle: &'w Oracle,
+    publications: &'w Publications,
+    offences_kept: usize,
     epochs: &'w Epochs,
     places: &'a [Option<Place>],
     had: &'a mut [Option<Had>],
     verdict: &'a mut Verdict,
-    /// For each of the oracle's targets whether it means this client.
+    /// For each of the targets whether it means this client.
     is_meant: Vec<bool>,
     /// The oracle's place of each of the journal's epochs.
     epoch_of: Vec<u32>,
@@ -64,10 +68,10 @@ pub(crate) struct Judge<'a, 'w> {
 }
 
 impl<'w> Evidence<'w> {
-    pub(crate) fn new(oracle: &'w Oracle, epochs: &'w Epochs) -> Self {
+    pub(crate) fn new(publications: &'w Publications, epochs: &'w Epochs, offences_kept: usize) -> Self {
         let place = |it: &Publication| epochs.place(&it.acknowledged.as_ref()?.id);
-        let places = oracle.publications.iter().map(place).collect();
-        Self { oracle, epochs, places, had: vec![None; oracle.publications.len()] }
+        let places = publications.all.iter().map(place).collect();
+        Self { publications, epochs, places, had: vec![None; publications.all.len()], offences_kept }
     }
 }
 
@@ -79,18 +83,19 @@ impl<'a, 'w> Judge<'a, 'w> {
         evidence: &'a mut Evidence<'w>,
         verdict: &'a mut Verdict,
     ) -> Self {
-        let Evidence { oracle, epochs, places, had } = evidence;
+        let Evidence { publications, epochs, places, had, offences_kept } = evidence;
         had.fill(None);
         Self {
             client,
             subscriber,
             journal,
-            oracle,
+            publications,
+            offences_kept: *offences_kept,
             epochs,
             places,
             had,
             verdict,
-            is_meant: oracle.targets.iter().map(|target| subscriber.is_meant_by(target)).collect(),
+            is_meant: publications.targets.iter().map(|target| subscriber.is_meant_by(target)).collect(),
             epoch_of: epochs.of(journal),
             connection: 0,
             began: None,
@@ -203,15 +208,15 @@ impl<'a, 'w> Judge<'a, 'w> {
     }
 
     fn event(&mut self, time: Duration, number: Option<u64>, at: Option<Place>) {
-        let index = number.and_then(|number| self.oracle.by_number.get(&number)).copied();
+        let index = number.and_then(|number| self.publications.by_number.get(&number)).copied();
         let Some(index) = index else {
             self.offend(OffenceKind::Foreign, time, number, at, "nobody published it".into());
             at.into_iter().for_each(|at| self.go_to(at));
             return;
         };
-        let target = self.oracle.target_of[index];
+        let target = self.publications.target_of[index];
         if !self.is_meant[target] {
-            let detail = format!("it was for {:?}", self.oracle.targets[target]);
+            let detail = format!("it was for {:?}", self.publications.targets[target]);
             self.offend(OffenceKind::Misdirected, time, number, at, detail);
         }
         match self.had[index] {
@@ -224,7 +229,7 @@ impl<'a, 'w> Judge<'a, 'w> {
 
     /// An event comes for the first time.
     fn first(&mut self, time: Duration, index: usize, at: Option<Place>) {
-        let publication = &self.oracle.publications[index];
+        let publication = &self.publications.all[index];
         let number = Some(publication.number);
         let Some(at) = at else {
             return self.offend(
@@ -257,7 +262,7 @@ impl<'a, 'w> Judge<'a, 'w> {
 
     /// An event comes that the client had before.
     fn again(&mut self, time: Duration, index: usize, before: Had, at: Option<Place>) {
-        let publication = &self.oracle.publications[index];
+        let publication = &self.publications.all[index];
         let number = Some(publication.number);
         let is_elsewhere = |before: Place, at: Place| before.epoch != at.epoch;
         if before.at == at && before.connection != self.connection {
@@ -288,11 +293,11 @@ impl<'a, 'w> Judge<'a, 'w> {
 
     /// Judges what became of a publication in the end.
     fn settle(&mut self, index: usize) {
-        let publication = &self.oracle.publications[index];
+        let publication = &self.publications.all[index];
         let (Some(place), Some(acknowledged)) = (self.places[index], &publication.acknowledged) else {
             return;
         };
-        if !self.is_meant[self.oracle.target_of[index]] || !self.is_behind_the_beginning(place) {
+        if !self.is_meant[self.publications.target_of[index]] || !self.is_behind_the_beginning(place) {
             return;
         }
         let was_served_beyond = self.was_served_beyond(place);
@@ -371,7 +376,7 @@ impl<'a, 'w> Judge<'a, 'w> {
         detail: String,
     ) {
         self.verdict.count_one(kind);
-        if self.verdict.offences.len() < self.oracle.offences_kept {
+        if self.verdict.offences.len() < self.offences_kept {
             let id = id.map(|id| self.epochs.cursor(id));
             self.verdict.offences.push(Offence { client: self.client, kind, number, id, at, detail });
         }

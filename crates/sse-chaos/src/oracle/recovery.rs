@@ -4,7 +4,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::oracle::{Fault, Recovery};
+use crate::oracle::verdict::Recovery;
+
+/// Something that was done to the servers or the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What.
+    pub name: String,
+    /// When it began.
+    pub began: Instant,
+    /// When it was over, so that everything could work again.
+    pub ended: Instant,
+}
 
 /// How soon after each fault clients had an event.
 #[derive(Debug)]
