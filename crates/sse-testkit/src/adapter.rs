@@ -3,18 +3,18 @@
 //! An adapter brings a small app on its framework, an [`Adapter`], and [`adapter_suite!`](crate::adapter_suite) makes a test of each
 //! rule. `docs/adding-an-adapter.md` takes you through it.
 
-mod app;
+mod harness;
 mod http2;
 #[doc(hidden)]
 pub mod rules;
-mod site;
-mod stage;
+mod running_app;
+mod test_app;
 
 use std::{io, net::TcpListener};
 
-pub use site::{Answer, Site, Stop};
 #[doc(hidden)]
-pub use stage::{Stage, check};
+pub use harness::{Stage, check};
+pub use test_app::{Answer, Site, Stop};
 
 /// An app on the framework for which an adapter was written.
 ///

@@ -1,7 +1,7 @@
 //! A network that fails when it should.
 
+mod conditions;
 mod link;
-mod weather;
 
 use std::future::poll_fn;
 use std::io;
@@ -16,8 +16,8 @@ use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
 
+use conditions::{Flow, Forecast, Weather};
 use link::Link;
-use weather::{Flow, Forecast, Weather};
 
 /// How many connections may wait to be accepted.
 const ACCEPT_QUEUE: u32 = 4096;

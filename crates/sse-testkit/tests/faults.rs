@@ -179,8 +179,8 @@ found! {
     an_address_that_is_not_told: refusals::the_clients_address_counts, BlindToTheAddress, "is answered with a stream";
     a_refusal_for_ever: refusals::limits_refuse_and_say_when_to_return, SilentOnReturn, "content-type";
     events_twice: targets::lines_and_letters_arrive_as_they_were_sent, Stuttering, "connected";
-    no_farewell: departures::a_stream_that_is_ended_says_why_and_ends_cleanly, Curt, "the stream ended";
-    no_clean_end: departures::a_stream_that_is_ended_says_why_and_ends_cleanly, Abrupt, "in the middle of the body";
-    an_end_that_is_none: tokens::a_one_off_stream_that_fails_has_no_clean_end, Smooth, "would pass for the whole answer";
+    no_farewell: disconnects::a_stream_that_is_ended_says_why_and_ends_cleanly, Curt, "the stream ended";
+    no_clean_end: disconnects::a_stream_that_is_ended_says_why_and_ends_cleanly, Abrupt, "in the middle of the body";
+    an_end_that_is_none: event_streams::a_one_off_stream_that_fails_has_no_clean_end, Smooth, "would pass for the whole answer";
     streams_without_end: shutdown::open_streams_end_with_a_farewell_and_the_server_with_them, Stubborn, "heartbeat";
 }

@@ -10,7 +10,7 @@ use h2::{
 use http::{Method, Request, response::Parts};
 use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
 
-use super::app::PATIENCE;
+use super::running_app::PATIENCE;
 use crate::{Decoded, Decoder};
 
 /// A connection; dropped, it is closed.

@@ -8,7 +8,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 
-use super::weather::{Fate, Forecast, Way};
+use super::conditions::{Fate, Forecast, Way};
 use super::{Shared, Upstream};
 
 /// How many bytes are taken at once.

@@ -4,7 +4,7 @@ use sse_core::Manager;
 
 use crate::adapter::{
     Site, Stage,
-    app::{expect_end, expect_system, next_data},
+    running_app::{expect_end, expect_system, next_data},
 };
 
 const ANY: [(&str, &str); 1] = [("accept-encoding", "gzip, deflate, br, zstd")];

@@ -9,7 +9,7 @@ use crate::{
     Item,
     adapter::{
         Stage,
-        app::{json, next},
+        running_app::{json, next},
     },
 };
 
@@ -61,7 +61,7 @@ pub async fn a_heartbeat_may_be_a_comment(stage: Stage) {
     let builder = Manager::builder().heartbeat_interval(INTERVAL).heartbeat(HeartbeatForm::Comment);
     let app = stage.start(builder);
     let mut client = app.open("/events").await;
-    let item = tokio::time::timeout(crate::adapter::app::PATIENCE, client.next_item()).await;
+    let item = tokio::time::timeout(crate::adapter::running_app::PATIENCE, client.next_item()).await;
     let item = item.expect("a heartbeat").expect("a heartbeat");
     assert!(matches!(&item, Item::Comment(_)), "{item:?}");
     drop(client);

@@ -7,8 +7,8 @@ use sse_core::{Builder, Event, Manager, Reason};
 
 use crate::adapter::{
     Stage,
-    app::json,
     http2::{Http2, Http2Stream},
+    running_app::json,
 };
 
 const WINDOW: u32 = 1 << 16;

@@ -8,8 +8,8 @@ use crate::{
     RawRequest,
     adapter::{
         Stage,
-        app::{App, PATIENCE, next},
-        site::BODY_LIMIT,
+        running_app::{App, PATIENCE, next},
+        test_app::BODY_LIMIT,
     },
 };
 
@@ -53,7 +53,7 @@ pub async fn a_mutation_reaches_the_screens(stage: Stage) {
     let (status, answer) = call(&app, "POST", BROADCAST, &JSON, r#"{"message":"Grüße"}"#).await;
     assert_eq!((status, answer), (200, json!({ "result": { "data": { "matched": 1 } } })));
     let event = next(&mut stream).await;
-    let data = crate::adapter::app::json(&event);
+    let data = crate::adapter::running_app::json(&event);
     assert_eq!((&*event.event_type, &data["message"]), ("notification", &json!("Grüße")));
     app.finish().await;
 }

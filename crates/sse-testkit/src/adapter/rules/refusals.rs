@@ -8,7 +8,7 @@ use crate::{
     Response,
     adapter::{
         Stage,
-        app::{App, expect_end, expect_system},
+        running_app::{App, expect_end, expect_system},
     },
 };
 

@@ -7,7 +7,7 @@ use crate::{
     RawRequest, Version,
     adapter::{
         Stage,
-        app::{PATIENCE, expect_end, json, next, next_data},
+        running_app::{PATIENCE, expect_end, json, next, next_data},
     },
 };
 

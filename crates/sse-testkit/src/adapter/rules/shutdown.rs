@@ -6,7 +6,7 @@ use sse_core::{Drain, Manager};
 
 use crate::adapter::{
     Stage,
-    app::{expect_end, expect_system, next_data},
+    running_app::{expect_end, expect_system, next_data},
 };
 
 pub async fn open_streams_end_with_a_farewell_and_the_server_with_them(stage: Stage) {

@@ -4,7 +4,7 @@ use sse_core::{Event, HeartbeatForm, Manager};
 
 use crate::adapter::{
     Stage,
-    app::{App, json, next, next_data},
+    running_app::{App, json, next, next_data},
 };
 
 /// So many streams are many for one test and few for the machine.

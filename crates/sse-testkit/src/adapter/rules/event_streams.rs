@@ -9,7 +9,7 @@ use crate::{
     Item,
     adapter::{
         Stage,
-        app::{PATIENCE, expect_end, next_data},
+        running_app::{PATIENCE, expect_end, next_data},
     },
 };
 

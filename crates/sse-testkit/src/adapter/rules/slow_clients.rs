@@ -9,7 +9,7 @@ use crate::{
     RawClient,
     adapter::{
         Stage,
-        app::{App, PATIENCE, next, next_data},
+        running_app::{App, PATIENCE, next, next_data},
     },
 };
 
@@ -113,7 +113,7 @@ pub async fn a_client_that_may_lose_events_is_told_of_the_gap(stage: Stage) {
     loop {
         let event = next(&mut client).await;
         if event.event_type == "system" {
-            let data = crate::adapter::app::json(&event);
+            let data = crate::adapter::running_app::json(&event);
             assert_eq!((&data["event"], &data["data"]["reason"]), (&"gap".into(), &"overflow".into()));
             let dropped = data["data"]["dropped"].as_u64().expect("how many");
             lost += dropped;

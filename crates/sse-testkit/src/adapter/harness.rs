@@ -12,8 +12,9 @@ use socket2::{Domain, Socket, Type};
 use sse_core::{Builder, Drain, Open};
 
 use super::{
-    Adapter, Site, Stop,
-    app::{App, Departures},
+    Adapter,
+    running_app::{App, Departures},
+    test_app::{Site, Stop},
 };
 
 /// Longer than any rule takes on a busy machine.

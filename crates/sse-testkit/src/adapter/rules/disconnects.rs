@@ -8,7 +8,7 @@ use crate::{
     RawClient,
     adapter::{
         Stage,
-        app::{App, expect_end, expect_system, next_data},
+        running_app::{App, expect_end, expect_system, next_data},
     },
 };
 

@@ -15,7 +15,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Site, Stop, site::Record};
+use super::test_app::{Record, Site, Stop};
 use crate::{Decoded, RawClient, RawRequest, Response, response};
 
 /// Long enough for a busy machine; a rule that waits for it is broken.
