@@ -122,7 +122,7 @@ impl One {
             Fault::FailOver => self.replica()?.part().await?,
             Fault::ClockSetBack => self.broker.set_clock_back().await?,
             Fault::LinkFrozen(node) => self.links[node].freeze(),
-            Fault::LinkStranded(node) => self.links[node].strand(),
+            Fault::LinkBlackHoled(node) => self.links[node].black_hole(),
             Fault::LinkCut(node) => {
                 self.links[node].refuse();
                 self.links[node].cut();

@@ -113,7 +113,7 @@ impl Testbed {
                 self.balancer.cut();
             }
             Fault::ClientsFrozen => self.balancer.freeze(),
-            Fault::ClientsStranded => self.balancer.strand(),
+            Fault::ClientsBlackHoled => self.balancer.black_hole(),
             Fault::Guests(sort, count) => {
                 let guests = Guests::start(sort, self.seed, &self.nodes(), count);
                 self.guests.push(guests);
@@ -138,7 +138,7 @@ impl Testbed {
     /// Puts right what went wrong.
     pub(crate) async fn restore(&mut self, fault: Fault, pause: Duration) -> Result<(), Error> {
         match fault {
-            Fault::ClientsStranded | Fault::NodesRestarted => {}
+            Fault::ClientsBlackHoled | Fault::NodesRestarted => {}
             Fault::Guests(..) => {
                 for guests in std::mem::take(&mut self.guests) {
                     guests.leave().await?;

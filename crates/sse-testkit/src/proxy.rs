@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
 
-use conditions::{Flow, Forecast, Weather};
+use conditions::{Conditions, ConditionsWatch, Flow};
 use link::Link;
 
 /// How many connections may wait to be accepted.
@@ -44,7 +44,7 @@ pub struct Proxy {
 struct Shared {
     listener: Mutex<Option<TcpListener>>,
     listens_again: Notify,
-    weather: Weather,
+    conditions: Conditions,
     upstreams: Mutex<Vec<Arc<Upstream>>>,
     next: AtomicUsize,
     open: AtomicUsize,
@@ -56,7 +56,7 @@ struct Shared {
 #[derive(Debug)]
 struct Upstream {
     address: SocketAddr,
-    weather: Weather,
+    conditions: Conditions,
     open: AtomicUsize,
 }
 
@@ -85,7 +85,7 @@ impl Proxy {
         let shared = Arc::new(Shared {
             listener: Mutex::new(Some(listening(address)?)),
             listens_again: Notify::new(),
-            weather: Weather::default(),
+            conditions: Conditions::default(),
             upstreams: Mutex::default(),
             next: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
@@ -117,48 +117,48 @@ impl Proxy {
 
     /// Resets all connections (RST, both ends).
     pub fn cut(&self) {
-        self.shared.weather.cut();
+        self.shared.conditions.cut();
     }
 
     /// Resets the connections to the server with this place in the list. Nothing happens if there is none.
     pub fn cut_upstream(&self, index: usize) {
-        self.shared.with_upstream(index, |upstream| upstream.weather.cut());
+        self.shared.with_upstream(index, |upstream| upstream.conditions.cut());
     }
 
     /// Lets nothing through, either way, not even ends, of which nobody is told; new connections are accepted and silent.
     ///
     /// As in a network that is mended, nothing is lost of connections that both ends still hold at [`thaw`](Self::thaw); for those that never come back there is
-    /// [`strand`](Self::strand).
+    /// [`black_hole`](Self::black_hole).
     pub fn freeze(&self) {
-        self.shared.weather.set(Flow::Nothing);
+        self.shared.conditions.set(Flow::Nothing);
     }
 
     /// Like [`freeze`](Self::freeze), only for what servers send.
     pub fn freeze_answers(&self) {
-        self.shared.weather.set(Flow::Requests);
+        self.shared.conditions.set(Flow::Requests);
     }
 
     /// Ends [`freeze`](Self::freeze) and [`freeze_answers`](Self::freeze_answers).
     pub fn thaw(&self) {
-        self.shared.weather.set(Flow::All);
+        self.shared.conditions.set(Flow::All);
     }
 
     /// Like [`freeze`](Self::freeze), only for connections to the server with this place in the list; further ones that are its turn are silent,
     /// too. Nothing happens if there is none.
     pub fn freeze_upstream(&self, index: usize) {
-        self.shared.with_upstream(index, |upstream| upstream.weather.set(Flow::Nothing));
+        self.shared.with_upstream(index, |upstream| upstream.conditions.set(Flow::Nothing));
     }
 
     /// Ends [`freeze_upstream`](Self::freeze_upstream).
     pub fn thaw_upstream(&self, index: usize) {
-        self.shared.with_upstream(index, |upstream| upstream.weather.set(Flow::All));
+        self.shared.with_upstream(index, |upstream| upstream.conditions.set(Flow::All));
     }
 
     /// Leaves all connections as they are, silent for ever: bytes and ends vanish, and nobody is told. New ones are not concerned.
     ///
     /// Each is there until both its ends have closed it.
-    pub fn strand(&self) {
-        self.shared.weather.strand();
+    pub fn black_hole(&self) {
+        self.shared.conditions.black_hole();
     }
 
     /// Refuses new connections, as a port does on which nobody listens.
@@ -231,14 +231,14 @@ impl Shared {
         upstreams
     }
 
-    /// The next connection, with the weather since it was accepted.
-    async fn next_connection(&self) -> io::Result<(TcpStream, Forecast)> {
+    /// The next connection, with the conditions since it was accepted.
+    async fn next_connection(&self) -> io::Result<(TcpStream, ConditionsWatch)> {
         loop {
             let accepted = poll_fn(|cx| {
                 let listener = lock(&self.listener);
                 let Some(listener) = &*listener else { return Poll::Pending };
                 // In the same hold of the lock, so that a cut after it concerns the connection.
-                listener.poll_accept(cx).map_ok(|(client, _)| (client, self.weather.forecast()))
+                listener.poll_accept(cx).map_ok(|(client, _)| (client, self.conditions.watch()))
             });
             tokio::select! {
                 accepted = accepted => return accepted,
@@ -250,7 +250,7 @@ impl Shared {
 
 impl Upstream {
     fn new(address: SocketAddr) -> Self {
-        Self { address, weather: Weather::default(), open: AtomicUsize::new(0) }
+        Self { address, conditions: Conditions::default(), open: AtomicUsize::new(0) }
     }
 }
 
@@ -259,9 +259,9 @@ async fn accept(shared: Arc<Shared>) {
     loop {
         tokio::select! {
             accepted = shared.next_connection() => match accepted {
-                Ok((client, weather)) => {
+                Ok((client, conditions)) => {
                     shared.accepted.fetch_add(1, Ordering::Relaxed);
-                    links.spawn(Link::new(client, weather, Arc::clone(&shared)).run());
+                    links.spawn(Link::new(client, conditions, Arc::clone(&shared)).run());
                 }
                 // The client gave up, or there are too many: the next one may be luckier.
                 Err(_) => sleep(ACCEPT_PAUSE).await,

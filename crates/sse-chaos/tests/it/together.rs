@@ -159,7 +159,7 @@ async fn nothing_is_lost_by_a_bad_network() {
         proxy.cut();
     };
     cluster.suffer("a closed port", refuse, |proxy| proxy.accept().unwrap()).await;
-    cluster.suffer("connections without an end", Proxy::strand, |_| ()).await;
+    cluster.suffer("connections without an end", Proxy::black_hole, |_| ()).await;
     for (client, departure) in
         clients.0.iter().zip([Departure::Close, Departure::Reset, Departure::Vanish].into_iter().cycle())
     {

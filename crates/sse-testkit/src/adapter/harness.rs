@@ -1,4 +1,4 @@
-//! Where one rule is played.
+//! The harness in which one rule is checked.
 
 use std::{
     future::Future,
@@ -13,8 +13,8 @@ use sse_core::{Builder, Drain, Open};
 
 use super::{
     Adapter,
-    running_app::{App, Departures},
-    test_app::{Site, Stop},
+    running_app::{Departures, RunningApp},
+    test_app::{Stop, TestApp},
 };
 
 /// Longer than any rule takes on a busy machine.
@@ -25,19 +25,19 @@ const FILES: u64 = 8192;
 
 /// Serves the app of one adapter, as often as a rule wants.
 #[derive(Debug, Clone, Copy)]
-pub struct Stage {
-    serve: fn(TcpListener, Site, Stop) -> io::Result<()>,
+pub struct Harness {
+    serve: fn(TcpListener, TestApp, Stop) -> io::Result<()>,
 }
 
 /// Plays one rule for one adapter.
 ///
 /// # Panics
 /// When the adapter does not keep it.
-pub fn check<A: Adapter, F: Future<Output = ()>>(rule: impl FnOnce(Stage) -> F) {
+pub fn check<A: Adapter, F: Future<Output = ()>>(rule: impl FnOnce(Harness) -> F) {
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime for the clients").block_on(async {
-        let rule = rule(Stage { serve: A::serve });
+        let rule = rule(Harness { serve: A::serve });
         tokio::time::timeout(MOST, rule).await.expect("the rule came to no end");
     });
 }
@@ -52,33 +52,33 @@ fn raise_file_limit() {
     }
 }
 
-impl Stage {
-    pub(crate) fn start(self, builder: Builder) -> App {
+impl Harness {
+    pub(crate) fn start(self, builder: Builder) -> RunningApp {
         self.start_with(builder, Drain::within(Duration::from_secs(10)))
     }
 
-    pub(crate) fn start_with(self, builder: Builder, drain: Drain) -> App {
+    pub(crate) fn start_with(self, builder: Builder, drain: Drain) -> RunningApp {
         self.start_on(listen(None).expect("a port"), builder, drain)
     }
 
     /// With sockets that take little, so that a client which does not read is noticed after few bytes.
-    pub(crate) fn start_narrow(self, builder: Builder, drain: Drain) -> App {
+    pub(crate) fn start_narrow(self, builder: Builder, drain: Drain) -> RunningApp {
         self.start_on(listen(Some(4096)).expect("a port"), builder, drain)
     }
 
-    fn start_on(self, listener: TcpListener, builder: Builder, drain: Drain) -> App {
+    fn start_on(self, listener: TcpListener, builder: Builder, drain: Drain) -> RunningApp {
         let departures = Departures::default();
         let builder = builder.hooks(departures.clone()).access(Open);
         let manager = builder.build().expect("settings of a rule");
-        App::start(self.serve, listener, manager, departures, drain)
+        RunningApp::start(self.serve, listener, manager, departures, drain)
     }
 
-    /// As [`Stage::start`], with an [`Access`](sse_core::Access) of the rule's own.
-    pub(crate) fn start_guarded(self, builder: Builder, access: impl sse_core::Access) -> App {
+    /// As [`Harness::start`], with an [`Access`](sse_core::Access) of the rule's own.
+    pub(crate) fn start_guarded(self, builder: Builder, access: impl sse_core::Access) -> RunningApp {
         let departures = Departures::default();
         let manager = builder.hooks(departures.clone()).access(access).build().expect("settings of a rule");
         let drain = Drain::within(Duration::from_secs(10));
-        App::start(self.serve, listen(None).expect("a port"), manager, departures, drain)
+        RunningApp::start(self.serve, listen(None).expect("a port"), manager, departures, drain)
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::test_app::{Record, Site, Stop};
+use super::test_app::{Record, Stop, TestApp};
 use crate::{Decoded, RawClient, RawRequest, Response, response};
 
 /// Long enough for a busy machine; a rule that waits for it is broken.
@@ -23,7 +23,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The app under test. Dropped, it lets the server stop, so that a rule which fails leaves nothing.
 #[derive(Debug)]
-pub(crate) struct App {
+pub(crate) struct RunningApp {
     pub(crate) manager: Manager,
     pub(crate) address: SocketAddr,
     departures: Departures,
@@ -49,9 +49,9 @@ impl Hooks for Departures {
     }
 }
 
-impl App {
+impl RunningApp {
     pub(crate) fn start(
-        serve: fn(TcpListener, Site, Stop) -> io::Result<()>,
+        serve: fn(TcpListener, TestApp, Stop) -> io::Result<()>,
         listener: TcpListener,
         manager: Manager,
         departures: Departures,
@@ -59,9 +59,9 @@ impl App {
     ) -> Self {
         let address = listener.local_addr().expect("the address of the listener");
         let (stop, stopped) = oneshot::channel();
-        let (site, answers) = Site::new(manager.clone(), drain);
-        let record = site.record();
-        let server = std::thread::spawn(move || serve(listener, site, Stop(stopped)));
+        let (app, answers) = TestApp::new(manager.clone(), drain);
+        let record = app.record();
+        let server = std::thread::spawn(move || serve(listener, app, Stop(stopped)));
         Self { manager, address, departures, record, answers, stop: Some(stop), server }
     }
 

@@ -22,7 +22,7 @@ pub(crate) const TOKEN_HEARTBEAT: Duration = Duration::from_millis(200);
 
 /// What the suite's app serves, whatever the framework. A clone is the same.
 #[derive(Debug, Clone)]
-pub struct Site {
+pub struct TestApp {
     manager: Manager,
     drain: Drain,
     record: Arc<Record>,
@@ -35,7 +35,7 @@ pub(crate) struct Record {
     answers: mpsc::UnboundedSender<mpsc::Sender<io::Result<Event>>>,
 }
 
-impl Site {
+impl TestApp {
     /// Enough of a text to be worth a compression.
     pub const PROSE: &str = include_str!("../../README.md");
 

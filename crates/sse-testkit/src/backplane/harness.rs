@@ -1,4 +1,4 @@
-//! Where one rule is played.
+//! The harness in which one rule is checked.
 
 use std::{future::Future, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What becomes of bytes and connections, and when that changes.
+//! The conditions of a network: what becomes of bytes and connections, and when that changes.
 
 use tokio::sync::watch;
 
@@ -21,9 +21,9 @@ pub(super) enum Way {
 
 /// What happens to a connection in whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum Outcome {
     Cut,
-    Stranded,
+    BlackHoled,
 }
 
 /// The state of a network.
@@ -32,23 +32,23 @@ struct State {
     flow: Flow,
     /// How often all connections were cut.
     cuts: u64,
-    /// How often all were stranded.
-    strands: u64,
+    /// How often all were black-holed.
+    black_holes: u64,
 }
 
-/// A network, as who makes its weather sees it.
+/// The conditions of a network, as whoever sets them sees them.
 #[derive(Debug, Default)]
-pub(super) struct Weather(watch::Sender<State>);
+pub(super) struct Conditions(watch::Sender<State>);
 
 /// The same, as a connection sees it.
 #[derive(Debug, Clone)]
-pub(super) struct Forecast {
+pub(super) struct ConditionsWatch {
     state: watch::Receiver<State>,
     /// How it was when the connection was made.
     since: State,
 }
 
-impl Weather {
+impl Conditions {
     pub(super) fn set(&self, flow: Flow) {
         self.0.send_modify(|state| state.flow = flow);
     }
@@ -57,23 +57,23 @@ impl Weather {
         self.0.send_modify(|state| state.cuts += 1);
     }
 
-    pub(super) fn strand(&self) {
-        self.0.send_modify(|state| state.strands += 1);
+    pub(super) fn black_hole(&self) {
+        self.0.send_modify(|state| state.black_holes += 1);
     }
 
-    pub(super) fn forecast(&self) -> Forecast {
+    pub(super) fn watch(&self) -> ConditionsWatch {
         let state = self.0.subscribe();
         let since = *state.borrow();
-        Forecast { state, since }
+        ConditionsWatch { state, since }
     }
 }
 
 impl State {
-    fn fate(&self, since: &Self) -> Option<Fate> {
+    fn outcome(&self, since: &Self) -> Option<Outcome> {
         if self.cuts != since.cuts {
-            Some(Fate::Cut)
-        } else if self.strands != since.strands {
-            Some(Fate::Stranded)
+            Some(Outcome::Cut)
+        } else if self.black_holes != since.black_holes {
+            Some(Outcome::BlackHoled)
         } else {
             None
         }
@@ -85,12 +85,12 @@ impl State {
             Flow::Requests => way == Way::ToServer,
             Flow::Nothing => false,
         };
-        is_open && self.fate(since).is_none()
+        is_open && self.outcome(since).is_none()
     }
 }
 
-impl Forecast {
-    /// Does something if bytes go this way; the weather does not change meanwhile.
+impl ConditionsWatch {
+    /// Does something if bytes go this way; the conditions do not change meanwhile.
     pub(super) fn while_open<T>(&self, way: Way, act: impl FnOnce() -> T) -> Option<T> {
         let state = self.state.borrow();
         state.lets_through(way, &self.since).then(act)
@@ -101,7 +101,7 @@ impl Forecast {
         let since = self.since;
         let is_over = self.state.wait_for(|state| state.lets_through(way, &since)).await.is_err();
         if is_over {
-            // Nobody makes weather any more.
+            // Nobody sets conditions any more.
             std::future::pending::<()>().await;
         }
     }
@@ -109,21 +109,21 @@ impl Forecast {
     /// Waits until bytes do not go this way.
     pub(super) async fn closed(&mut self, way: Way) {
         let since = self.since;
-        // Nobody makes weather any more: no bytes go, either.
+        // Nobody sets conditions any more: no bytes go, either.
         _ = self.state.wait_for(|state| !state.lets_through(way, &since)).await;
     }
 
-    /// Waits until the connection is cut or stranded.
-    pub(super) async fn fate(&mut self) -> Fate {
+    /// Waits until the connection is cut or black-holed.
+    pub(super) async fn outcome(&mut self) -> Outcome {
         let since = self.since;
-        let state = self.state.wait_for(|state| state.fate(&since).is_some()).await;
-        state.ok().and_then(|state| state.fate(&since)).unwrap_or(Fate::Cut)
+        let state = self.state.wait_for(|state| state.outcome(&since).is_some()).await;
+        state.ok().and_then(|state| state.outcome(&since)).unwrap_or(Outcome::Cut)
     }
 
     /// Waits until the connection is cut.
     pub(super) async fn cut(&mut self) {
         let since = self.since;
-        // Nobody makes weather any more: that is the end of everything.
+        // Nobody sets conditions any more: that is the end of everything.
         _ = self.state.wait_for(|state| state.cuts != since.cuts).await;
     }
 }

@@ -7,8 +7,8 @@ use sse_core::{Disconnect, Event, Manager, Reason, Target};
 use crate::{
     RawClient,
     adapter::{
-        Stage,
-        running_app::{App, expect_end, expect_system, next_data},
+        Harness,
+        running_app::{RunningApp, expect_end, expect_system, next_data},
     },
 };
 
@@ -16,31 +16,31 @@ const OFTEN: Duration = Duration::from_millis(200);
 /// Long enough for a server on a busy machine to take a farewell.
 const SOON: Duration = Duration::from_secs(2);
 
-async fn expect_nobody(app: &App) {
+async fn expect_nobody(app: &RunningApp) {
     assert_eq!(app.departures(1).await, [Reason::ClientLeft]);
     let stats = app.manager.stats();
     assert_eq!((stats.total_connections, stats.unique_users, stats.ending), (0, 0, 0));
     assert_eq!(stats.counters.disconnected.get("client_left"), 1);
 }
 
-pub async fn a_client_that_closes_is_gone_at_once(stage: Stage) {
+pub async fn a_client_that_closes_is_gone_at_once(harness: Harness) {
     // No heartbeat finds it within the patience of a rule.
-    let app = stage.start(Manager::builder());
+    let app = harness.start(Manager::builder());
     drop(app.open("/events?user=42&topics=news").await);
     expect_nobody(&app).await;
     assert_eq!(app.publish("to nobody").await, 0);
     app.finish().await;
 }
 
-pub async fn a_client_that_resets_is_gone_at_once(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn a_client_that_resets_is_gone_at_once(harness: Harness) {
+    let app = harness.start(Manager::builder());
     app.open("/events?user=42").await.reset().expect("a reset");
     expect_nobody(&app).await;
     app.finish().await;
 }
 
-pub async fn a_client_that_closes_its_half_is_gone(stage: Stage) {
-    let app = stage.start(Manager::builder().heartbeat_interval(OFTEN));
+pub async fn a_client_that_closes_its_half_is_gone(harness: Harness) {
+    let app = harness.start(Manager::builder().heartbeat_interval(OFTEN));
     let mut client = app.open("/events?user=42").await;
     client.half_close().await.expect("a FIN");
     app.until("gone", |manager| manager.stats().total_connections == 0).await;
@@ -50,8 +50,8 @@ pub async fn a_client_that_closes_its_half_is_gone(stage: Stage) {
 }
 
 /// A server that has unread bytes does not look for the end of the connection behind them.
-pub async fn a_pipelined_byte_hides_a_disconnect_until_a_heartbeat_at_most(stage: Stage) {
-    let app = stage.start(Manager::builder().heartbeat_interval(OFTEN));
+pub async fn a_pipelined_byte_hides_a_disconnect_until_a_heartbeat_at_most(harness: Harness) {
+    let app = harness.start(Manager::builder().heartbeat_interval(OFTEN));
     let mut client = app.open("/events?user=42").await;
     client.send(b"G").await.expect("a byte");
     client.reset().expect("a reset");
@@ -59,8 +59,8 @@ pub async fn a_pipelined_byte_hides_a_disconnect_until_a_heartbeat_at_most(stage
     app.finish().await;
 }
 
-pub async fn a_second_stream_of_a_user_outlives_the_first(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn a_second_stream_of_a_user_outlives_the_first(harness: Harness) {
+    let app = harness.start(Manager::builder());
     let first = app.open("/events?user=42").await;
     let mut second = app.open("/events?user=42").await;
     drop(first);
@@ -72,8 +72,8 @@ pub async fn a_second_stream_of_a_user_outlives_the_first(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn a_stream_that_is_ended_says_why_and_ends_cleanly(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn a_stream_that_is_ended_says_why_and_ends_cleanly(harness: Harness) {
+    let app = harness.start(Manager::builder());
     let mut client = app.open("/events?user=42").await;
     app.publish("before").await;
     app.manager.disconnect(Target::All, Disconnect::new().reason("maintenance")).await;
@@ -85,8 +85,8 @@ pub async fn a_stream_that_is_ended_says_why_and_ends_cleanly(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn a_connection_has_one_stream_after_the_other(stage: Stage) {
-    let app = stage.start(Manager::builder().connection_timeout(SOON));
+pub async fn a_connection_has_one_stream_after_the_other(harness: Harness) {
+    let app = harness.start(Manager::builder().connection_timeout(SOON));
     // One connection for both; the second request is sent in advance.
     let ask = "GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let mut client = app.greeted(app.get("/events").body(ask)).await;
@@ -103,9 +103,9 @@ pub async fn a_connection_has_one_stream_after_the_other(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn nothing_is_left_of_clients_that_come_and_go(stage: Stage) {
+pub async fn nothing_is_left_of_clients_that_come_and_go(harness: Harness) {
     const CYCLES: usize = 400;
-    let app = stage.start(Manager::builder().heartbeat_interval(OFTEN));
+    let app = harness.start(Manager::builder().heartbeat_interval(OFTEN));
     let mut read = 0;
     for round in 0..CYCLES {
         let request = app.get("/events?user=42&topics=a,b");

@@ -8,13 +8,13 @@ use tokio::time::timeout;
 use crate::{
     Item,
     adapter::{
-        Stage,
+        Harness,
         running_app::{PATIENCE, expect_end, next_data},
     },
 };
 
-pub async fn a_one_off_stream_has_events_and_an_end(stage: Stage) {
-    let mut app = stage.start(Manager::builder());
+pub async fn a_one_off_stream_has_events_and_an_end(harness: Harness) {
+    let mut app = harness.start(Manager::builder());
     let request = tokio::spawn(app.get("/tokens").open());
     let answer = app.answer().await;
     let mut client = request.await.expect("a request").expect("an answer");
@@ -33,8 +33,8 @@ pub async fn a_one_off_stream_has_events_and_an_end(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn a_quiet_one_off_stream_gets_heartbeats_from_the_start(stage: Stage) {
-    let mut app = stage.start(Manager::builder());
+pub async fn a_quiet_one_off_stream_gets_heartbeats_from_the_start(harness: Harness) {
+    let mut app = harness.start(Manager::builder());
     let mut client = app.get("/tokens").send().await.expect("a request");
     let answer = app.answer().await;
     for _ in 0..3 {
@@ -47,8 +47,8 @@ pub async fn a_quiet_one_off_stream_gets_heartbeats_from_the_start(stage: Stage)
     app.finish().await;
 }
 
-pub async fn a_one_off_stream_that_fails_has_no_clean_end(stage: Stage) {
-    let mut app = stage.start(Manager::builder());
+pub async fn a_one_off_stream_that_fails_has_no_clean_end(harness: Harness) {
+    let mut app = harness.start(Manager::builder());
     let mut client = app.get("/tokens").send().await.expect("a request");
     let answer = app.answer().await;
     answer.send(Ok(Event::text("half"))).await.expect("somebody who listens");
@@ -59,8 +59,8 @@ pub async fn a_one_off_stream_that_fails_has_no_clean_end(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn a_one_off_stream_is_dropped_when_its_client_goes(stage: Stage) {
-    let mut app = stage.start(Manager::builder());
+pub async fn a_one_off_stream_is_dropped_when_its_client_goes(harness: Harness) {
+    let mut app = harness.start(Manager::builder());
     let mut client = app.get("/tokens").send().await.expect("a request");
     let answer = app.answer().await;
     answer.send(Ok(Event::text("one"))).await.expect("somebody who listens");
@@ -70,8 +70,8 @@ pub async fn a_one_off_stream_is_dropped_when_its_client_goes(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn a_one_off_stream_does_not_outlive_the_deadline(stage: Stage) {
-    let mut app = stage.start_with(Manager::builder(), Drain::within(Duration::from_secs(1)));
+pub async fn a_one_off_stream_does_not_outlive_the_deadline(harness: Harness) {
+    let mut app = harness.start_with(Manager::builder(), Drain::within(Duration::from_secs(1)));
     let _client = app.get("/tokens").send().await.expect("a request");
     let answer = app.answer().await;
     app.finish().await;

@@ -8,8 +8,8 @@ use tokio::time::timeout;
 use crate::{
     RawClient,
     adapter::{
-        Stage,
-        running_app::{App, PATIENCE, next, next_data},
+        Harness,
+        running_app::{PATIENCE, RunningApp, next, next_data},
     },
 };
 
@@ -21,8 +21,8 @@ fn large() -> String {
 }
 
 /// One client takes nothing while another reads on: the other misses nothing, the first is ended and its connection as well.
-async fn stall(stage: Stage, builder: Builder) -> Reason {
-    let app = stage.start_narrow(builder, Drain::default());
+async fn stall(harness: Harness, builder: Builder) -> Reason {
+    let app = harness.start_narrow(builder, Drain::default());
     let mut slow = app.greeted(app.get("/events?user=slow").receive_buffer(4096)).await;
     let mut fast = app.open("/events?user=fast").await;
     let mut sent = 0;
@@ -45,7 +45,7 @@ async fn stall(stage: Stage, builder: Builder) -> Reason {
 }
 
 /// Until the server's end of a connection is not established any more, where the system tells.
-async fn is_closed(app: &App, client: &RawClient) {
+async fn is_closed(app: &RunningApp, client: &RawClient) {
     let client = client.local_address().expect("the client's address");
     let ends = format!("0100007F:{:04X} 0100007F:{:04X} 01 ", app.address.port(), client.port());
     let closed = async {
@@ -61,25 +61,25 @@ fn is_found(reason: Reason) -> bool {
     matches!(reason, Reason::Stalled | Reason::ClientLeft)
 }
 
-fn is_there(app: &App, user: &str) -> bool {
+fn is_there(app: &RunningApp, user: &str) -> bool {
     let query = sse_core::ConnectionQuery::first(10);
     let page = app.manager.connections(&query);
     page.items.iter().any(|stream| stream.user_id.as_ref().is_some_and(|it| it.as_str() == user))
 }
 
-pub async fn a_client_that_takes_nothing_is_ended_in_time_and_harms_nobody(stage: Stage) {
+pub async fn a_client_that_takes_nothing_is_ended_in_time_and_harms_nobody(harness: Harness) {
     let builder = Manager::builder().connection_timeout(SOON).queue(1 << 20, 1 << 30);
-    let reason = stall(stage, builder).await;
+    let reason = stall(harness, builder).await;
     assert!(is_found(reason), "{reason}");
 }
 
-pub async fn a_client_whose_queue_is_full_is_ended_and_harms_nobody(stage: Stage) {
+pub async fn a_client_whose_queue_is_full_is_ended_and_harms_nobody(harness: Harness) {
     let builder = Manager::builder().connection_timeout(3 * SOON).queue(8, 1 << 20);
-    assert_eq!(stall(stage, builder).await, Reason::Overflow);
+    assert_eq!(stall(harness, builder).await, Reason::Overflow);
 }
 
 /// No event is published: heartbeats alone fill the connection of a client that fell silent.
-pub async fn a_silent_client_is_found_by_heartbeats(stage: Stage) {
+pub async fn a_silent_client_is_found_by_heartbeats(harness: Harness) {
     struct Large;
     impl sse_core::Heartbeat for Large {
         fn beat(&self) -> sse_core::Event {
@@ -88,7 +88,7 @@ pub async fn a_silent_client_is_found_by_heartbeats(stage: Stage) {
     }
     let builder =
         Manager::builder().connection_timeout(SOON).heartbeat_interval(SOON / 16).custom_heartbeat(Large);
-    let app = stage.start_narrow(builder, Drain::default());
+    let app = harness.start_narrow(builder, Drain::default());
     let silent = app.greeted(app.get("/events").receive_buffer(4096)).await;
     let reason = app.departures(1).await[0];
     assert!(is_found(reason), "{reason}");
@@ -96,9 +96,9 @@ pub async fn a_silent_client_is_found_by_heartbeats(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn a_client_that_may_lose_events_is_told_of_the_gap(stage: Stage) {
+pub async fn a_client_that_may_lose_events_is_told_of_the_gap(harness: Harness) {
     let builder = Manager::builder().queue(2, 1 << 20).overflow(Overflow::DropOldest);
-    let app = stage.start_narrow(builder, Drain::default());
+    let app = harness.start_narrow(builder, Drain::default());
     let mut client = app.greeted(app.get("/events").receive_buffer(4096)).await;
     let mut sent = 0;
     while app.manager.stats().counters.dropped == 0 {
