@@ -1,6 +1,6 @@
 //! The head of an answer.
 
-use crate::Error;
+use crate::error::Error;
 
 /// The fields of a head, in their order; names are compared without case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

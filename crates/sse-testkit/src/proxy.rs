@@ -2,25 +2,30 @@
 
 mod conditions;
 mod link;
+mod shared;
 
-use std::future::poll_fn;
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
-use std::time::Duration;
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::Notify;
-use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::sleep;
+use tokio::{
+    net::TcpSocket,
+    sync::Notify,
+    task::{AbortHandle, JoinSet},
+    time::sleep,
+};
 
-use conditions::{Conditions, ConditionsWatch, Flow};
-use link::Link;
-
-/// How many connections may wait to be accepted.
-const ACCEPT_QUEUE: u32 = 4096;
+use crate::proxy::{
+    conditions::{Conditions, Flow},
+    link::Link,
+    shared::{Shared, Upstream, bound, listening, lock},
+};
 
 /// How long to wait after a connection could not be accepted, since there were too many.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
@@ -37,27 +42,6 @@ pub struct Proxy {
     _port: TcpSocket,
     shared: Arc<Shared>,
     accepts: AbortHandle,
-}
-
-/// What the proxy and its connections have in common.
-#[derive(Debug)]
-struct Shared {
-    listener: Mutex<Option<TcpListener>>,
-    listens_again: Notify,
-    conditions: Conditions,
-    upstreams: Mutex<Vec<Arc<Upstream>>>,
-    next: AtomicUsize,
-    open: AtomicUsize,
-    accepted: AtomicU64,
-    turned_away: AtomicU64,
-}
-
-/// A server.
-#[derive(Debug)]
-struct Upstream {
-    address: SocketAddr,
-    conditions: Conditions,
-    open: AtomicUsize,
 }
 
 impl Proxy {
@@ -214,46 +198,6 @@ impl Drop for Proxy {
     }
 }
 
-impl Shared {
-    fn with_upstream(&self, index: usize, act: impl FnOnce(&Upstream)) {
-        if let Some(upstream) = lock(&self.upstreams).get(index) {
-            act(upstream);
-        }
-    }
-
-    /// All servers, from the one on whose turn it is.
-    fn in_turn(&self) -> Vec<Arc<Upstream>> {
-        let mut upstreams = lock(&self.upstreams).clone();
-        if !upstreams.is_empty() {
-            let first = self.next.fetch_add(1, Ordering::Relaxed) % upstreams.len();
-            upstreams.rotate_left(first);
-        }
-        upstreams
-    }
-
-    /// The next connection, with the conditions since it was accepted.
-    async fn next_connection(&self) -> io::Result<(TcpStream, ConditionsWatch)> {
-        loop {
-            let accepted = poll_fn(|cx| {
-                let listener = lock(&self.listener);
-                let Some(listener) = &*listener else { return Poll::Pending };
-                // In the same hold of the lock, so that a cut after it concerns the connection.
-                listener.poll_accept(cx).map_ok(|(client, _)| (client, self.conditions.watch()))
-            });
-            tokio::select! {
-                accepted = accepted => return accepted,
-                () = self.listens_again.notified() => {}
-            }
-        }
-    }
-}
-
-impl Upstream {
-    fn new(address: SocketAddr) -> Self {
-        Self { address, conditions: Conditions::default(), open: AtomicUsize::new(0) }
-    }
-}
-
 async fn accept(shared: Arc<Shared>) {
     let mut links = JoinSet::new();
     loop {
@@ -269,21 +213,4 @@ async fn accept(shared: Arc<Shared>) {
             Some(_) = links.join_next(), if !links.is_empty() => {}
         }
     }
-}
-
-/// A socket on an address that it shares with others of this proxy.
-fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = TcpSocket::new_v4()?;
-    socket.set_reuseaddr(true)?;
-    socket.set_reuseport(true)?;
-    socket.bind(address)?;
-    Ok(socket)
-}
-
-fn listening(address: SocketAddr) -> io::Result<TcpListener> {
-    bound(address)?.listen(ACCEPT_QUEUE)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

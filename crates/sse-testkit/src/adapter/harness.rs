@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
 use sse_core::{Builder, Drain, Open};
 
-use super::{
+use crate::adapter::{
     Adapter,
     running_app::{Departures, RunningApp},
     test_app::{Stop, TestApp},

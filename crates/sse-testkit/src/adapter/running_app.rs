@@ -15,8 +15,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::test_app::{Record, Stop, TestApp};
-use crate::{Decoded, RawClient, RawRequest, Response, response};
+use crate::adapter::test_app::{Record, Stop, TestApp};
+use crate::{
+    client::RawClient,
+    decoder::Decoded,
+    request::RawRequest,
+    response::{self, Response},
+};
 
 /// Long enough for a busy machine; a rule that waits for it is broken.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 use sse_core::Retention;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Broker;
+use crate::backplane::Broker;
 
 /// Longer than any rule takes on a busy machine.
 const MOST: Duration = Duration::from_secs(300);

@@ -8,8 +8,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 
-use super::conditions::{ConditionsWatch, Outcome, Way};
-use super::{Shared, Upstream};
+use crate::proxy::{
+    conditions::{ConditionsWatch, Outcome, Way},
+    shared::{Shared, Upstream},
+};
 
 /// How many bytes are taken at once.
 const READ_SIZE: usize = 16 * 1024;

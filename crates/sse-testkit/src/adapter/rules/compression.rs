@@ -3,8 +3,9 @@
 use sse_core::Manager;
 
 use crate::adapter::{
-    Harness, TestApp,
+    harness::Harness,
     running_app::{expect_end, expect_system, next_data},
+    test_app::TestApp,
 };
 
 const ANY: [(&str, &str); 1] = [("accept-encoding", "gzip, deflate, br, zstd")];

@@ -5,11 +5,11 @@ use std::time::Duration;
 use sse_core::{Disconnect, Event, Manager, Reason, Target};
 
 use crate::{
-    RawClient,
     adapter::{
-        Harness,
+        harness::Harness,
         running_app::{RunningApp, expect_end, expect_system, next_data},
     },
+    client::RawClient,
 };
 
 const OFTEN: Duration = Duration::from_millis(200);

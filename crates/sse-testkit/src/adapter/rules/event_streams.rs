@@ -6,11 +6,11 @@ use sse_core::{Drain, Event, Manager};
 use tokio::time::timeout;
 
 use crate::{
-    Item,
     adapter::{
-        Harness,
+        harness::Harness,
         running_app::{PATIENCE, expect_end, next_data},
     },
+    decoder::Item,
 };
 
 pub async fn a_one_off_stream_has_events_and_an_end(harness: Harness) {

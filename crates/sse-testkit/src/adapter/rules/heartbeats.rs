@@ -6,11 +6,11 @@ use sse_core::{HeartbeatForm, Manager};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    Item,
     adapter::{
-        Harness,
+        harness::Harness,
         running_app::{json, next},
     },
+    decoder::Item,
 };
 
 const INTERVAL: Duration = Duration::from_millis(400);

@@ -6,7 +6,7 @@ use http::Method;
 use sse_core::{Builder, Event, Manager, Reason};
 
 use crate::adapter::{
-    Harness,
+    harness::Harness,
     http2::{Http2, Http2Stream},
     running_app::json,
 };

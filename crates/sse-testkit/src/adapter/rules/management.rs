@@ -5,12 +5,12 @@ use sse_core::{Manager, OwnOnly};
 use tokio::time::timeout;
 
 use crate::{
-    RawRequest,
     adapter::{
-        Harness,
+        harness::Harness,
         running_app::{PATIENCE, RunningApp, next},
         test_app::BODY_LIMIT,
     },
+    request::RawRequest,
 };
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];

@@ -5,11 +5,11 @@ use std::time::Duration;
 use sse_core::{Disconnect, Drain, LimitPolicy, Manager, RefusalForm, Target, UserId};
 
 use crate::{
-    Response,
     adapter::{
-        Harness,
+        harness::Harness,
         running_app::{RunningApp, expect_end, expect_system},
     },
+    response::Response,
 };
 
 fn expect_retry_after(answer: &Response, status: u16) {

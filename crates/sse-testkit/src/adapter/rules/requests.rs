@@ -4,11 +4,11 @@ use sse_core::{Event, Manager, OwnOnly, Topic};
 use tokio::time::timeout;
 
 use crate::{
-    RawRequest, Version,
     adapter::{
-        Harness,
+        harness::Harness,
         running_app::{PATIENCE, expect_end, json, next, next_data},
     },
+    request::{RawRequest, Version},
 };
 
 pub async fn a_stream_has_its_status_and_headers(harness: Harness) {
@@ -35,7 +35,7 @@ pub async fn a_stream_begins_with_one_block_that_says_who_and_how(harness: Harne
         let text = String::from_utf8(first.expect("a first block")).expect("text");
         assert!(text.starts_with("retry: ") && text.ends_with("\n\n"), "{text:?}");
         assert_eq!(text.matches("\n\n").count(), 1, "one block: {text:?}");
-        let events = crate::Decoder::decode(text.as_bytes());
+        let events = crate::decoder::Decoder::decode(text.as_bytes());
         assert_eq!(events[0].event_type, "connection");
         let data = json(&events[0]);
         assert_eq!((&data["status"], &data["resumed"]), (&"connected".into(), &false.into()));

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use sse_core::{Drain, Manager};
 
 use crate::adapter::{
-    Harness,
+    harness::Harness,
     running_app::{expect_end, expect_system, next_data},
 };
 

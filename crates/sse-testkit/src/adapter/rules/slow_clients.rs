@@ -6,11 +6,11 @@ use sse_core::{Builder, Drain, Manager, Overflow, Reason};
 use tokio::time::timeout;
 
 use crate::{
-    RawClient,
     adapter::{
-        Harness,
+        harness::Harness,
         running_app::{PATIENCE, RunningApp, next, next_data},
     },
+    client::RawClient,
 };
 
 /// Long enough for a server on a busy machine to take what waits for a client that reads.
@@ -38,7 +38,7 @@ async fn stall(harness: Harness, builder: Builder) -> Reason {
     is_closed(&app, &slow).await;
     // It takes what its system still holds, and finds the connection broken off.
     let end = timeout(PATIENCE, slow.end()).await.expect("the slow client's connection is closed");
-    assert!(!end.is_ok_and(crate::End::is_clean), "an end that hides what is missing");
+    assert!(!end.is_ok_and(crate::end::End::is_clean), "an end that hides what is missing");
     drop((slow, fast));
     app.finish().await;
     reasons[0]

@@ -3,7 +3,7 @@
 use sse_core::{Event, HeartbeatForm, Manager};
 
 use crate::adapter::{
-    Harness,
+    harness::Harness,
     running_app::{RunningApp, json, next, next_data},
 };
 
