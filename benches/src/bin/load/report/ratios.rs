@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::report::Report;
-use crate::summary::{burst_per_cpu, burst_rate, idle_kib, paced_cpu};
+use crate::report::summary::{burst_per_cpu, burst_rate, idle_kib, paced_cpu};
 
 /// What a server needs and does as multiples of what another does, each round beside the same round.
 #[derive(Clone, Debug, Serialize)]
@@ -38,7 +38,7 @@ impl Ratios {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::summary::tests::report;
+    use crate::report::summary::tests::report;
 
     #[test]
     fn every_number_is_divided_by_that_of_the_same_round() {

@@ -4,11 +4,11 @@ use std::net::TcpListener;
 
 use clap::ValueEnum;
 
-use crate::floor::Floor;
-use crate::serving::Serving;
-use crate::{actix_adapter, actix_native, axum_adapter, axum_native, hyper_adapter, hyper_native};
+use crate::servers::floor::Floor;
+use crate::servers::serving::Serving;
+use crate::servers::{actix_adapter, actix_native, axum_adapter, axum_native, hyper_adapter, hyper_native};
 
-/// A way to serve event streams. All have the routes of [`Layout::Plain`](crate::target::Layout::Plain).
+/// A way to serve event streams. All have the routes of [`Layout::Plain`](crate::driver::target::Layout::Plain).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Stack {
     Floor,

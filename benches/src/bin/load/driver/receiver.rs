@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use mio::{Events, Poll, Token};
 
-use crate::clock::Clock;
-use crate::latency::Latency;
-use crate::payload::Payload;
-use crate::stream::{Progress, Stream};
-use crate::target::Target;
-use crate::tracker::Faults;
+use crate::driver::clock::Clock;
+use crate::driver::latency::Latency;
+use crate::driver::payload::Payload;
+use crate::driver::stream::{Progress, Stream};
+use crate::driver::target::Target;
+use crate::driver::tracker::Faults;
 
 /// Connections begun and not yet answered; more would overflow the server's backlog, and a lost SYN costs a second.
 const OPENING: usize = 128;
@@ -34,7 +34,7 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    /// A receiver that sleeps for `nap` after each look at its sockets, see [`Volume`](crate::volume::Volume).
+    /// A receiver that sleeps for `nap` after each look at its sockets, see [`Volume`](crate::driver::volume::Volume).
     pub(crate) fn new(clock: Clock, payload: Payload, nap: Duration) -> anyhow::Result<Self> {
         Ok(Self {
             poll: Poll::new().context("making an epoll instance")?,

@@ -120,7 +120,7 @@ impl Results {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::summary::tests::report;
+    use crate::report::summary::tests::report;
 
     #[test]
     fn a_measurement_in_pieces_measures_everything_once() {

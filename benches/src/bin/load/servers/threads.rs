@@ -4,13 +4,13 @@ use std::num::NonZeroUsize;
 
 use anyhow::Context;
 
-use crate::contender::Contender;
-use crate::process::allowed_cpus;
+use crate::driver::process::allowed_cpus;
+use crate::driver::target::Layout;
+use crate::driver::volume::Volume;
 use crate::run::{self, run};
-use crate::server::{Cpus, Server};
-use crate::stack::Stack;
-use crate::target::Layout;
-use crate::volume::Volume;
+use crate::servers::contender::Contender;
+use crate::servers::server::{Cpus, Server};
+use crate::servers::stack::Stack;
 
 /// The arguments of `load threads`.
 #[derive(Clone, Debug, clap::Args)]

@@ -5,16 +5,18 @@ use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 
-use crate::chart;
 use crate::compare::{self, Roster, read, save};
-use crate::contender::Contender;
-use crate::machine;
+use crate::driver::volume::Volume;
 use crate::report::Report;
-use crate::results::{Keeping, Results};
-use crate::stack::Stack;
-use crate::summary::{Measured, Summary, after_kib, burst_rate, connect_cpu, idle_kib, p99, paced_cpu};
-use crate::table::{microseconds, ratio, replace_section, thousands};
-use crate::volume::Volume;
+use crate::report::chart;
+use crate::report::machine;
+use crate::report::results::{Keeping, Results};
+use crate::report::summary::{
+    Measured, Summary, after_kib, burst_rate, connect_cpu, idle_kib, p99, paced_cpu,
+};
+use crate::report::table::{microseconds, ratio, replace_section, thousands};
+use crate::servers::contender::Contender;
+use crate::servers::stack::Stack;
 
 /// The arguments of `load growth`.
 #[derive(Clone, Debug, clap::Args)]
@@ -164,7 +166,7 @@ fn command(options: &Options) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::summary::tests::{measured, report};
+    use crate::report::summary::tests::{measured, report};
 
     pub(crate) fn sizes() -> Vec<Size> {
         let servers = |cpu, memory| {

@@ -15,7 +15,7 @@ use tokio::sync::broadcast::Sender;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::{Stream, StreamExt};
 
-use crate::serving::Serving;
+use crate::servers::serving::Serving;
 
 type Events = Sender<Event>;
 

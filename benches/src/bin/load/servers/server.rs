@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use tempfile::TempDir;
 
-use crate::contender::Contender;
-use crate::process::{Process, pin};
+use crate::driver::process::{Process, pin};
+use crate::servers::contender::Contender;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -171,8 +171,8 @@ fn wait_for(address: SocketAddr) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::allowed_cpus;
-    use crate::target::Layout;
+    use crate::driver::process::allowed_cpus;
+    use crate::driver::target::Layout;
 
     #[test]
     fn finds_an_address_in_whatever_is_printed() {

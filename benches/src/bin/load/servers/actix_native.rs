@@ -12,7 +12,7 @@ use anyhow::Context;
 use futures_util::future::join_all;
 use tokio::sync::mpsc::{Sender, channel};
 
-use crate::serving::Serving;
+use crate::servers::serving::Serving;
 
 const CAPACITY: usize = 10;
 const PING: Duration = Duration::from_secs(10);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::latency::Latency;
-use crate::process::Process;
+use crate::driver::latency::Latency;
+use crate::driver::process::Process;
 use crate::report::Phase;
 
 /// Processor time of the server, if its process is known, and of this program.

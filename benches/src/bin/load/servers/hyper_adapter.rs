@@ -11,8 +11,8 @@ use sse_core::Manager;
 use sse_hyper::SseBody;
 use tokio::net::TcpListener;
 
-use crate::manager::{self, manager};
-use crate::serving::{Serving, Switch};
+use crate::servers::manager::{self, manager};
+use crate::servers::serving::{Serving, Switch};
 
 type Body = Either<SseBody, Empty<Bytes>>;
 

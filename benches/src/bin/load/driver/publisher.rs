@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 
-use crate::clock::Clock;
-use crate::payload::{Payload, Stamp};
-use crate::response::Response;
-use crate::target::Target;
+use crate::driver::clock::Clock;
+use crate::driver::payload::{Payload, Stamp};
+use crate::driver::response::Response;
+use crate::driver::target::Target;
 
 /// How long the server may take for one answer.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,10 +1,10 @@
 //! Quantities over the number of streams as an SVG of lines, drawn so that it can be read on a light and on a dark page.
 
-use crate::growth::Size;
-use crate::plot::escape;
 use crate::report::Report;
-use crate::summary::{after_kib, burst_rate, connect_cpu, idle_kib, p99, paced_cpu};
-use crate::table::thousands;
+use crate::report::growth::Size;
+use crate::report::plot::escape;
+use crate::report::summary::{after_kib, burst_rate, connect_cpu, idle_kib, p99, paced_cpu};
+use crate::report::table::thousands;
 
 const WIDTH: f64 = 860.0;
 const PANEL: (f64, f64) = (420.0, 220.0);

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use sse_core::{Event, EventType, Manager, Receipt};
 
-use crate::serving::Serving;
+use crate::servers::serving::Serving;
 
 /// More than a load can open.
 const MOST_STREAMS: usize = 1 << 20;

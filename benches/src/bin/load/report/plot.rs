@@ -1,8 +1,8 @@
 //! The comparison as an SVG of bars, drawn so that it can be read on a light and on a dark page.
 
 use crate::report::Report;
-use crate::summary::{Summary, burst_rate, idle_kib, paced_cpu};
-use crate::table::thousands;
+use crate::report::summary::{Summary, burst_rate, idle_kib, paced_cpu};
+use crate::report::table::thousands;
 
 const WIDTH: f64 = 860.0;
 const LABELS: f64 = 200.0;
@@ -128,8 +128,8 @@ pub(crate) fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stack::Stack;
-    use crate::summary::tests::{measured, report};
+    use crate::report::summary::tests::{measured, report};
+    use crate::servers::stack::Stack;
 
     #[test]
     fn draws_a_bar_and_a_label_for_each_server_and_quantity() {

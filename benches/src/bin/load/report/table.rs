@@ -2,10 +2,10 @@
 
 use anyhow::{Context, ensure};
 
-use crate::summary::{
+use crate::driver::tracker::Faults;
+use crate::report::summary::{
     Summary, after_kib, burst_per_cpu, burst_rate, connect_cpu, idle_kib, longest_stall, paced_cpu,
 };
-use crate::tracker::Faults;
 
 const HEAD: &str = "\
 | server | CPU per delivery, paced | to the floor | to its own | latency p50 / p99 / max, paced | burst, deliveries/s | \
@@ -110,8 +110,8 @@ pub(crate) fn thousands(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stack::Stack;
-    use crate::summary::tests::{measured, report};
+    use crate::report::summary::tests::{measured, report};
+    use crate::servers::stack::Stack;
 
     #[test]
     fn writes_a_row_for_each_server() {

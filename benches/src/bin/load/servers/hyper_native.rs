@@ -20,7 +20,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::interval;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::serving::Serving;
+use crate::servers::serving::Serving;
 
 /// As long as axum's.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);

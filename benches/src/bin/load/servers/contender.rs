@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use anyhow::{Context, bail};
 
-use crate::stack::Stack;
-use crate::target::Layout;
+use crate::driver::target::Layout;
+use crate::servers::stack::Stack;
 
 /// A named command line that starts a server and prints its address.
 #[derive(Clone, Debug, PartialEq, Eq)]

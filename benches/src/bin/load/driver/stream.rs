@@ -8,10 +8,10 @@ use mio::Interest;
 use mio::net::TcpStream;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::events::Events;
-use crate::payload::{Payload, Stamp};
-use crate::response::Response;
-use crate::tracker::{Faults, Tracker};
+use crate::driver::events::Events;
+use crate::driver::payload::{Payload, Stamp};
+use crate::driver::response::Response;
+use crate::driver::tracker::{Faults, Tracker};
 
 /// What a look at a stream's socket came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

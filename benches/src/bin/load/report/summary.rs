@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use crate::contender::Contender;
-use crate::ratios::Ratios;
+use crate::driver::tracker::Faults;
 use crate::report::Report;
-use crate::stack::Stack;
-use crate::tracker::Faults;
+use crate::report::ratios::Ratios;
+use crate::servers::contender::Contender;
+use crate::servers::stack::Stack;
 
 /// The reports of one server, and what it is compared with.
 #[derive(Clone, Debug)]
@@ -138,7 +138,7 @@ pub(crate) fn median(mut numbers: Vec<f64>) -> f64 {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::latency::Percentiles;
+    use crate::driver::latency::Percentiles;
     use crate::report::{Memory, Phase};
 
     /// A server of this program, as if measured.

@@ -9,8 +9,8 @@ use anyhow::Context;
 use sse_actix::{Refusal, SseHandshake, SseResponse};
 use sse_core::Manager;
 
-use crate::manager::{self, manager};
-use crate::serving::Serving;
+use crate::servers::manager::{self, manager};
+use crate::servers::serving::Serving;
 
 /// Serves until it fails.
 pub(crate) fn serve(listener: TcpListener, serving: &Serving) -> anyhow::Result<()> {

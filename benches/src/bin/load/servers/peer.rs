@@ -6,12 +6,12 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
 
-use crate::contender::Contender;
+use crate::servers::contender::Contender;
 
-const NCHAN: &str = include_str!("../../../peers/nchan/nginx.conf");
+const NCHAN: &str = include_str!("../../../../peers/nchan/nginx.conf");
 const NCHAN_MODULE: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
 
-/// A server of somebody else, with the routes of [`Layout::Plain`](crate::target::Layout::Plain).
+/// A server of somebody else, with the routes of [`Layout::Plain`](crate::driver::target::Layout::Plain).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Peer {
     /// nginx with the Nchan module, as Debian packages it (`nginx`, `libnginx-mod-nchan`).

@@ -1,6 +1,6 @@
 //! The part of an event stream that matters here: the payloads in `data:` lines.
 
-use crate::payload::{Payload, Reading, Stamp};
+use crate::driver::payload::{Payload, Reading, Stamp};
 
 /// Longer than any payload with its field name.
 const LONGEST_LINE: usize = 128 * 1024;

@@ -11,8 +11,8 @@ use sse_axum::{Refusal, SseHandshake, SseResponse};
 use sse_core::Manager;
 use tokio::net::TcpListener;
 
-use crate::manager::{self, manager};
-use crate::serving::{Serving, Switch};
+use crate::servers::manager::{self, manager};
+use crate::servers::serving::{Serving, Switch};
 
 /// Serves until it fails.
 pub(crate) fn serve(listener: StdListener, serving: &Serving) -> anyhow::Result<()> {

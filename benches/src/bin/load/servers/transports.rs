@@ -10,14 +10,14 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::sleep;
 
-use crate::client::{Connection, Protocol};
-use crate::contender::Contender;
-use crate::identity::Identity;
-use crate::occurrences::Occurrences;
-use crate::payload::{Payload, Stamp};
-use crate::process::{Process, allow_streams, allowed_cpus};
-use crate::server::{Cpus, Server};
-use crate::summary::median;
+use crate::driver::client::{Connection, Protocol};
+use crate::driver::identity::Identity;
+use crate::driver::occurrences::Occurrences;
+use crate::driver::payload::{Payload, Stamp};
+use crate::driver::process::{Process, allow_streams, allowed_cpus};
+use crate::report::summary::median;
+use crate::servers::contender::Contender;
+use crate::servers::server::{Cpus, Server};
 
 /// The arguments of `load transports`.
 #[derive(Clone, Debug, clap::Args)]

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use crate::latency::Latency;
-use crate::receiver::Receiver;
-use crate::stall::Stall;
+use crate::driver::latency::Latency;
+use crate::driver::receiver::Receiver;
+use crate::driver::stall::Stall;
 
 /// Receives, and keeps account of what is due.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Connections of HTTP/1.1 and HTTP/2, with TLS and without. They cost far more than those of [`Receiver`](crate::receiver::Receiver),
+//! Connections of HTTP/1.1 and HTTP/2, with TLS and without. They cost far more than those of [`Receiver`](crate::driver::receiver::Receiver),
 //! but what is measured is the server.
 
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 
-use crate::identity::{Identity, NAME};
+use crate::driver::identity::{Identity, NAME};
 
 /// How a connection talks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
