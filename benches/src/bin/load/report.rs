@@ -1,11 +1,13 @@
 //! The report of a run, as it is printed, and what is made of reports.
 
 pub(crate) mod chart;
+pub(crate) mod figures;
 pub(crate) mod growth;
 pub(crate) mod machine;
 pub(crate) mod plot;
 pub(crate) mod ratios;
 pub(crate) mod results;
+pub(crate) mod size;
 pub(crate) mod summary;
 pub(crate) mod table;
 

@@ -1,9 +1,9 @@
 //! Quantities over the number of streams as an SVG of lines, drawn so that it can be read on a light and on a dark page.
 
 use crate::report::Report;
-use crate::report::growth::Size;
+use crate::report::figures::{after_kib, burst_rate, connect_cpu, idle_kib, p99, paced_cpu};
 use crate::report::plot::escape;
-use crate::report::summary::{after_kib, burst_rate, connect_cpu, idle_kib, p99, paced_cpu};
+use crate::report::size::Size;
 use crate::report::table::thousands;
 
 const WIDTH: f64 = 860.0;

@@ -9,11 +9,11 @@ use crate::compare::{self, Roster, read, save};
 use crate::driver::volume::Volume;
 use crate::report::Report;
 use crate::report::chart;
+use crate::report::figures::{after_kib, burst_rate, connect_cpu, idle_kib, p99, paced_cpu};
 use crate::report::machine;
 use crate::report::results::{Keeping, Results};
-use crate::report::summary::{
-    Measured, Summary, after_kib, burst_rate, connect_cpu, idle_kib, p99, paced_cpu,
-};
+use crate::report::size::Size;
+use crate::report::summary::{Measured, Summary};
 use crate::report::table::{microseconds, ratio, replace_section, thousands};
 use crate::servers::contender::Contender;
 use crate::servers::stack::Stack;
@@ -36,13 +36,6 @@ pub(crate) struct Options {
     keeping: Keeping,
     #[command(flatten)]
     volume: Volume,
-}
-
-/// The servers at one number of streams.
-#[derive(Debug)]
-pub(crate) struct Size {
-    pub(crate) streams: usize,
-    pub(crate) servers: Vec<Summary>,
 }
 
 const HEAD: &str = "\

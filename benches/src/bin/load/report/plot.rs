@@ -1,7 +1,8 @@
 //! The comparison as an SVG of bars, drawn so that it can be read on a light and on a dark page.
 
 use crate::report::Report;
-use crate::report::summary::{Summary, burst_rate, idle_kib, paced_cpu};
+use crate::report::figures::{burst_rate, idle_kib, paced_cpu};
+use crate::report::summary::Summary;
 use crate::report::table::thousands;
 
 const WIDTH: f64 = 860.0;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::report::Report;
-use crate::report::summary::{burst_per_cpu, burst_rate, idle_kib, paced_cpu};
+use crate::report::figures::{burst_per_cpu, burst_rate, idle_kib, paced_cpu};
 
 /// What a server needs and does as multiples of what another does, each round beside the same round.
 #[derive(Clone, Debug, Serialize)]

@@ -3,9 +3,10 @@
 use anyhow::{Context, ensure};
 
 use crate::driver::tracker::Faults;
-use crate::report::summary::{
-    Summary, after_kib, burst_per_cpu, burst_rate, connect_cpu, idle_kib, longest_stall, paced_cpu,
+use crate::report::figures::{
+    after_kib, burst_per_cpu, burst_rate, connect_cpu, idle_kib, longest_stall, paced_cpu,
 };
+use crate::report::summary::Summary;
 
 const HEAD: &str = "\
 | server | CPU per delivery, paced | to the floor | to its own | latency p50 / p99 / max, paced | burst, deliveries/s | \

@@ -15,7 +15,7 @@ use crate::driver::identity::Identity;
 use crate::driver::occurrences::Occurrences;
 use crate::driver::payload::{Payload, Stamp};
 use crate::driver::process::{Process, allow_streams, allowed_cpus};
-use crate::report::summary::median;
+use crate::report::figures::median;
 use crate::servers::contender::Contender;
 use crate::servers::server::{Cpus, Server};
 
