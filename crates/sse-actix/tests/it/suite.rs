@@ -28,7 +28,7 @@ async fn tokens(app: Data<TestApp>) -> impl Responder {
 impl Adapter for Actix {
     fn serve(listener: TcpListener, app: TestApp, stop: Stop) -> io::Result<()> {
         let data = Data::new(app.clone());
-        let app = move || {
+        let factory = move || {
             let compressed = web::scope("/compressed")
                 .wrap(Compress::default())
                 .route("/prose", web::get().to(async || TestApp::PROSE))
@@ -52,7 +52,7 @@ impl Adapter for Actix {
             app
         };
         actix_web::rt::System::new().block_on(
-            sse_actix::serve(listener, HttpServer::new(app).workers(2))
+            sse_actix::serve(listener, HttpServer::new(factory).workers(2))
                 .manager(app.manager())
                 .drain(app.drain())
                 .with_graceful_shutdown(stop)
