@@ -18,9 +18,9 @@ use tokio::{
 
 use crate::{
     error::Error,
-    patience::{LONG, until},
     ports,
     process::Process,
+    wait::{LONG, until},
 };
 
 /// What a broker is.

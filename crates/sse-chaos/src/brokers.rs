@@ -10,9 +10,9 @@ use crate::{
     cluster::Cluster,
     error::Error,
     fault::Fault,
-    patience::{LONG, until},
     scenario::{Layout, NODES},
     sentinels::Sentinels,
+    wait::{LONG, until},
 };
 
 /// What the nodes share.
@@ -76,9 +76,9 @@ impl Brokers {
     }
 
     /// Puts right what went wrong.
-    pub(crate) async fn mend(&mut self, fault: Fault) -> Result<(), Error> {
+    pub(crate) async fn restore(&mut self, fault: Fault) -> Result<(), Error> {
         match self {
-            Self::One(one) => one.mend(fault).await,
+            Self::One(one) => one.restore(fault).await,
             Self::Sentinels(sentinels) => sentinels.resume().await,
             Self::Cluster(cluster) => cluster.resume().await,
         }
@@ -122,7 +122,7 @@ impl One {
             Fault::FailOver => self.replica()?.part().await?,
             Fault::ClockSetBack => self.broker.set_clock_back().await?,
             Fault::LinkFrozen(node) => self.links[node].freeze(),
-            Fault::LinkStranded(node) => self.links[node].strand(),
+            Fault::LinkBlackHoled(node) => self.links[node].black_hole(),
             Fault::LinkCut(node) => {
                 self.links[node].refuse();
                 self.links[node].cut();
@@ -132,7 +132,7 @@ impl One {
         Ok(())
     }
 
-    async fn mend(&mut self, fault: Fault) -> Result<(), Error> {
+    async fn restore(&mut self, fault: Fault) -> Result<(), Error> {
         match fault {
             Fault::BrokerKilled | Fault::BrokerLost => self.broker.resume().await?,
             Fault::BrokerPaused => self.broker.go_on()?,

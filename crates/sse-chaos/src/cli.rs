@@ -6,7 +6,7 @@ use clap::{Parser, ValueEnum};
 
 use crate::{
     broker::Kind,
-    play::Size,
+    run_scenario::Size,
     scenario::{Form, SCENARIOS, Scenario},
 };
 
@@ -16,7 +16,7 @@ use crate::{
     name = "sse-chaos",
     after_help = "Exits with 1 if anything was lost without a word, doubled, or otherwise wrong."
 )]
-pub(crate) struct Cli {
+pub struct Cli {
     /// The hub's executable
     #[arg(long, value_name = "FILE", required_unless_present = "list")]
     hub: Option<PathBuf>,

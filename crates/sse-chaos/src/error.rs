@@ -1,10 +1,10 @@
-//! The one error of this program: a message for the person at the terminal.
+//! The one error of a run: a message for the person at the terminal.
 
 use std::{fmt, io};
 
 /// Why a run could not be played to its end. That something was lost is no error, but a verdict.
 #[derive(Debug)]
-pub(crate) struct Error(String);
+pub struct Error(String);
 
 impl Error {
     /// An error with this message.

@@ -28,7 +28,7 @@ pub(crate) enum Fault {
     /// What a node and the broker say to each other stays on the way, new connections included, and comes later.
     LinkFrozen(usize),
     /// What a node and the broker say to each other vanishes for ever, and neither is told; new connections work.
-    LinkStranded(usize),
+    LinkBlackHoled(usize),
     /// A node is cut off from the broker.
     LinkCut(usize),
     /// A node is paused, by `SIGSTOP`.
@@ -46,7 +46,7 @@ pub(crate) enum Fault {
     /// What clients and nodes say to each other stays on the way, new connections included, and comes later.
     ClientsFrozen,
     /// What clients and nodes say to each other vanishes for ever, and neither is told; new connections work.
-    ClientsStranded,
+    ClientsBlackHoled,
 }
 
 impl Fault {
@@ -73,7 +73,7 @@ impl fmt::Display for Fault {
             }
             Self::Guests(Sort::Newcomers, count) => write!(f, "{count} who come at once"),
             Self::LinkFrozen(node) => write!(f, "node {node} and broker frozen"),
-            Self::LinkStranded(node) => write!(f, "node {node} and broker half-open"),
+            Self::LinkBlackHoled(node) => write!(f, "node {node} and broker half-open"),
             Self::LinkCut(node) => write!(f, "node {node} cut off from the broker"),
             Self::NodePaused(node) => write!(f, "node {node} paused"),
             Self::NodeKilled(node) => write!(f, "node {node} killed"),
@@ -82,7 +82,7 @@ impl fmt::Display for Fault {
             Self::NodeClock(node) => write!(f, "clock of node {node} set back"),
             Self::ClientsDropped => f.write_str("all clients dropped"),
             Self::ClientsFrozen => f.write_str("all clients frozen"),
-            Self::ClientsStranded => f.write_str("all clients half-open"),
+            Self::ClientsBlackHoled => f.write_str("all clients half-open"),
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::{error::Error, patience::LONG, seed::Seed};
+use crate::{error::Error, seed::Seed, wait::LONG};
 
 /// What guests do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

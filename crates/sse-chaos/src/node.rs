@@ -13,9 +13,9 @@ use sse_testkit::request;
 use crate::{
     clock::Clock,
     error::Error,
-    patience::{LONG, until},
     ports,
     process::Process,
+    wait::{LONG, until},
 };
 
 /// A hub at a port of its own, that may be killed and started again there.

@@ -9,7 +9,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{error::Error, patience};
+use crate::{error::Error, wait};
 
 /// How much of what a process said is shown when something is wrong with it.
 const TAIL: usize = 4_000;
@@ -52,7 +52,7 @@ impl Process {
     pub(crate) async fn end(&mut self, limit: Duration) -> Result<ExitStatus, Error> {
         let mut status = None;
         let what = format!("the end of process {}", self.child.id());
-        patience::until(&what, limit, async || {
+        wait::until(&what, limit, async || {
             status = self.ended()?;
             Ok(status.is_some())
         })

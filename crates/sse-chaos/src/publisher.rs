@@ -13,14 +13,16 @@ use std::{
 use rand::RngExt;
 use serde_json::{Value, json};
 use sse_core::{Cursor, Target};
-use sse_testkit::{chaos::Publication, request};
+use sse_testkit::request;
 use tokio::{
     sync::watch,
     task::JoinSet,
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 
-use crate::{audience::Audience, error::Error, seed::Seed, shared::Shared};
+use crate::{
+    error::Error, oracle::publications::Publication, population::Population, seed::Seed, shared::Shared,
+};
 
 /// How many publishes are under way at most.
 const WORKERS: u32 = 8;
@@ -40,7 +42,7 @@ pub(crate) struct Publisher {
 
 struct Source {
     seed: Seed,
-    audience: Arc<Audience>,
+    population: Arc<Population>,
     nodes: Vec<SocketAddr>,
     next: AtomicU64,
     acknowledged: AtomicU64,
@@ -56,10 +58,10 @@ enum Answer {
 
 impl Publisher {
     /// One that publishes nothing by itself yet.
-    pub(crate) fn new(seed: Seed, audience: Arc<Audience>, nodes: Vec<SocketAddr>) -> Self {
+    pub(crate) fn new(seed: Seed, population: Arc<Population>, nodes: Vec<SocketAddr>) -> Self {
         let source = Source {
             seed,
-            audience,
+            population,
             nodes,
             next: AtomicU64::new(0),
             acknowledged: AtomicU64::new(0),
@@ -120,7 +122,7 @@ impl Source {
                 _ = ticks.tick() => {}
                 _ = stop.wait_for(|stops| *stops) => return Ok(()),
             }
-            self.publish(|number| self.audience.target(self.seed, number)).await?;
+            self.publish(|number| self.population.target(self.seed, number)).await?;
         }
     }
 
@@ -225,8 +227,8 @@ mod tests {
     }
 
     fn publisher(node: SocketAddr) -> Publisher {
-        let audience = Audience::new(Seed::new(1), 10).unwrap();
-        Publisher::new(Seed::new(1), Arc::new(audience), vec![node])
+        let population = Population::new(Seed::new(1), 10).unwrap();
+        Publisher::new(Seed::new(1), Arc::new(population), vec![node])
     }
 
     #[tokio::test]

@@ -10,9 +10,9 @@ use rand::{
 
 use crate::{
     broker::Kind,
-    browsers::BrowserClient,
     fault::{Fault, Lasts, Step, Then},
     guests::Sort,
+    node_clients::BrowserClient,
     seed::Seed,
 };
 
@@ -310,14 +310,14 @@ impl Draw {
 
     fn half_open_link(&mut self) -> Fault {
         let node = self.node();
-        if self.dice.random() { Fault::LinkFrozen(node) } else { Fault::LinkStranded(node) }
+        if self.dice.random() { Fault::LinkFrozen(node) } else { Fault::LinkBlackHoled(node) }
     }
 
     /// Once what is on the way is lost for good: the files of such connections stay open to the end.
     fn half_open_clients(&mut self) -> Plan {
         let mut plan = self.rounds(3, |_| Fault::ClientsFrozen, &(5.0..=12.0, 3.0..=5.0));
         if let Some(step) = plan.steps.choose_mut(&mut self.dice) {
-            step.faults = vec![Fault::ClientsStranded];
+            step.faults = vec![Fault::ClientsBlackHoled];
         }
         plan
     }
@@ -456,7 +456,7 @@ impl Draw {
             Fault::BrokerPaused,
             Fault::LinkCut(node),
             Fault::LinkFrozen(node),
-            Fault::LinkStranded(node),
+            Fault::LinkBlackHoled(node),
         ];
         let outer = [Fault::ClientsDropped, Fault::NodeKilled(self.node()), Fault::NodePaused(self.node())];
         let mut one_of = |faults: &[Fault]| faults.choose(&mut self.dice).copied();

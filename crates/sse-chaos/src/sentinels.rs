@@ -16,10 +16,10 @@ use crate::{
     broker::{Broker, Kind},
     certificates::Certificates,
     error::Error,
-    patience::{LONG, until},
     ports,
     process::Process,
     scenario::Wire,
+    wait::{LONG, until},
 };
 
 /// How many sentinels there are, of which more than half must agree.

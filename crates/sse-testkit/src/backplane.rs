@@ -3,19 +3,19 @@
 //! A backplane brings a [`Broker`], which makes logs and connects nodes to them, and [`backplane_suite!`](crate::backplane_suite) makes a
 //! test of each rule. What a broker can do besides is a trait each, with a group of rules.
 
-mod follow;
+mod harness;
+mod helpers;
 #[doc(hidden)]
 pub mod rules;
-mod scripted;
-mod stage;
+mod scripted_backplane;
 
 use std::{future::Future, sync::Arc};
 
 use sse_core::{Backplane, Position, Retention};
 
-pub use scripted::{Calls, ReadFault, Rejection, ScriptedBackplane};
 #[doc(hidden)]
-pub use stage::check;
+pub use harness::check;
+pub use scripted_backplane::{Calls, ReadFault, Rejection, ScriptedBackplane};
 
 /// What stands behind a backplane, for one rule: a server of its own, or a part of one that nobody else uses.
 ///

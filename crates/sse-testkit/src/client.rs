@@ -10,7 +10,12 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use crate::body::Body;
-use crate::{Decoded, Decoder, End, Error, Head, Item};
+use crate::{
+    decoder::{Decoded, Decoder, Item},
+    end::End,
+    error::Error,
+    head::Head,
+};
 
 /// The most bytes of one head.
 const HEAD_LIMIT: usize = 64 * 1024;

@@ -1,6 +1,6 @@
 //! HTTP/1.1 chunks.
 
-use crate::Error;
+use crate::error::Error;
 
 /// The most hexadecimal digits that a chunk's size may have.
 const SIZE_DIGITS: u32 = 8;

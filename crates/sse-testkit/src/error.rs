@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::{Decoded, End};
+use crate::{decoder::Decoded, end::End};
 
 /// Why a client or a server did not do what the test asked.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use crate::Error;
+use crate::error::Error;
 
 /// Looks in `PATH` for an executable that a test needs, such as `curl`.
 ///

@@ -1,6 +1,6 @@
 //! The head of an answer.
 
-use crate::Error;
+use crate::error::Error;
 
 /// The fields of a head, in their order; names are compared without case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,8 +46,12 @@ impl Head {
         Ok(Self { is_http11, status, headers: Headers(headers) })
     }
 
-    /// Whether a browser would read this answer as an event stream, and if not, why.
-    pub(crate) fn expect_stream(&self) -> Result<(), Error> {
+    /// Fails unless a browser would read this answer as an event stream.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAStream`], with the status and the content type.
+    pub fn expect_stream(&self) -> Result<(), Error> {
         let content_type = self.headers.get("content-type");
         let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
         if self.status == 200 && essence.trim().eq_ignore_ascii_case("text/event-stream") {

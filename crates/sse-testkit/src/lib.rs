@@ -5,11 +5,10 @@ pub mod adapter;
 #[cfg(feature = "backplane")]
 pub mod backplane;
 mod body;
-#[cfg(feature = "chaos")]
-pub mod chaos;
 mod client;
 mod dechunker;
 mod decoder;
+mod end;
 mod error;
 mod executable;
 mod head;
@@ -18,10 +17,10 @@ mod request;
 mod response;
 mod server;
 
-pub use body::End;
 pub use client::RawClient;
 pub use dechunker::Dechunker;
 pub use decoder::{Decoded, Decoder, Item};
+pub use end::End;
 pub use error::Error;
 pub use executable::executable;
 pub use head::{Head, Headers};

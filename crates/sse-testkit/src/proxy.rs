@@ -1,26 +1,31 @@
 //! A network that fails when it should.
 
+mod conditions;
 mod link;
-mod weather;
+mod shared;
 
-use std::future::poll_fn;
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
-use std::time::Duration;
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::Notify;
-use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::sleep;
+use tokio::{
+    net::TcpSocket,
+    sync::Notify,
+    task::{AbortHandle, JoinSet},
+    time::sleep,
+};
 
-use link::Link;
-use weather::{Flow, Forecast, Weather};
-
-/// How many connections may wait to be accepted.
-const ACCEPT_QUEUE: u32 = 4096;
+use crate::proxy::{
+    conditions::{Conditions, Flow},
+    link::Link,
+    shared::{Shared, Upstream, bound, listening, lock},
+};
 
 /// How long to wait after a connection could not be accepted, since there were too many.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
@@ -37,27 +42,6 @@ pub struct Proxy {
     _port: TcpSocket,
     shared: Arc<Shared>,
     accepts: AbortHandle,
-}
-
-/// What the proxy and its connections have in common.
-#[derive(Debug)]
-struct Shared {
-    listener: Mutex<Option<TcpListener>>,
-    listens_again: Notify,
-    weather: Weather,
-    upstreams: Mutex<Vec<Arc<Upstream>>>,
-    next: AtomicUsize,
-    open: AtomicUsize,
-    accepted: AtomicU64,
-    turned_away: AtomicU64,
-}
-
-/// A server.
-#[derive(Debug)]
-struct Upstream {
-    address: SocketAddr,
-    weather: Weather,
-    open: AtomicUsize,
 }
 
 impl Proxy {
@@ -85,7 +69,7 @@ impl Proxy {
         let shared = Arc::new(Shared {
             listener: Mutex::new(Some(listening(address)?)),
             listens_again: Notify::new(),
-            weather: Weather::default(),
+            conditions: Conditions::default(),
             upstreams: Mutex::default(),
             next: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
@@ -117,48 +101,48 @@ impl Proxy {
 
     /// Resets all connections (RST, both ends).
     pub fn cut(&self) {
-        self.shared.weather.cut();
+        self.shared.conditions.cut();
     }
 
     /// Resets the connections to the server with this place in the list. Nothing happens if there is none.
     pub fn cut_upstream(&self, index: usize) {
-        self.shared.with_upstream(index, |upstream| upstream.weather.cut());
+        self.shared.with_upstream(index, |upstream| upstream.conditions.cut());
     }
 
     /// Lets nothing through, either way, not even ends, of which nobody is told; new connections are accepted and silent.
     ///
     /// As in a network that is mended, nothing is lost of connections that both ends still hold at [`thaw`](Self::thaw); for those that never come back there is
-    /// [`strand`](Self::strand).
+    /// [`black_hole`](Self::black_hole).
     pub fn freeze(&self) {
-        self.shared.weather.set(Flow::Nothing);
+        self.shared.conditions.set(Flow::Nothing);
     }
 
     /// Like [`freeze`](Self::freeze), only for what servers send.
     pub fn freeze_answers(&self) {
-        self.shared.weather.set(Flow::Requests);
+        self.shared.conditions.set(Flow::Requests);
     }
 
     /// Ends [`freeze`](Self::freeze) and [`freeze_answers`](Self::freeze_answers).
     pub fn thaw(&self) {
-        self.shared.weather.set(Flow::All);
+        self.shared.conditions.set(Flow::All);
     }
 
     /// Like [`freeze`](Self::freeze), only for connections to the server with this place in the list; further ones that are its turn are silent,
     /// too. Nothing happens if there is none.
     pub fn freeze_upstream(&self, index: usize) {
-        self.shared.with_upstream(index, |upstream| upstream.weather.set(Flow::Nothing));
+        self.shared.with_upstream(index, |upstream| upstream.conditions.set(Flow::Nothing));
     }
 
     /// Ends [`freeze_upstream`](Self::freeze_upstream).
     pub fn thaw_upstream(&self, index: usize) {
-        self.shared.with_upstream(index, |upstream| upstream.weather.set(Flow::All));
+        self.shared.with_upstream(index, |upstream| upstream.conditions.set(Flow::All));
     }
 
     /// Leaves all connections as they are, silent for ever: bytes and ends vanish, and nobody is told. New ones are not concerned.
     ///
     /// Each is there until both its ends have closed it.
-    pub fn strand(&self) {
-        self.shared.weather.strand();
+    pub fn black_hole(&self) {
+        self.shared.conditions.black_hole();
     }
 
     /// Refuses new connections, as a port does on which nobody listens.
@@ -214,54 +198,14 @@ impl Drop for Proxy {
     }
 }
 
-impl Shared {
-    fn with_upstream(&self, index: usize, act: impl FnOnce(&Upstream)) {
-        if let Some(upstream) = lock(&self.upstreams).get(index) {
-            act(upstream);
-        }
-    }
-
-    /// All servers, from the one on whose turn it is.
-    fn in_turn(&self) -> Vec<Arc<Upstream>> {
-        let mut upstreams = lock(&self.upstreams).clone();
-        if !upstreams.is_empty() {
-            let first = self.next.fetch_add(1, Ordering::Relaxed) % upstreams.len();
-            upstreams.rotate_left(first);
-        }
-        upstreams
-    }
-
-    /// The next connection, with the weather since it was accepted.
-    async fn next_connection(&self) -> io::Result<(TcpStream, Forecast)> {
-        loop {
-            let accepted = poll_fn(|cx| {
-                let listener = lock(&self.listener);
-                let Some(listener) = &*listener else { return Poll::Pending };
-                // In the same hold of the lock, so that a cut after it concerns the connection.
-                listener.poll_accept(cx).map_ok(|(client, _)| (client, self.weather.forecast()))
-            });
-            tokio::select! {
-                accepted = accepted => return accepted,
-                () = self.listens_again.notified() => {}
-            }
-        }
-    }
-}
-
-impl Upstream {
-    fn new(address: SocketAddr) -> Self {
-        Self { address, weather: Weather::default(), open: AtomicUsize::new(0) }
-    }
-}
-
 async fn accept(shared: Arc<Shared>) {
     let mut links = JoinSet::new();
     loop {
         tokio::select! {
             accepted = shared.next_connection() => match accepted {
-                Ok((client, weather)) => {
+                Ok((client, conditions)) => {
                     shared.accepted.fetch_add(1, Ordering::Relaxed);
-                    links.spawn(Link::new(client, weather, Arc::clone(&shared)).run());
+                    links.spawn(Link::new(client, conditions, Arc::clone(&shared)).run());
                 }
                 // The client gave up, or there are too many: the next one may be luckier.
                 Err(_) => sleep(ACCEPT_PAUSE).await,
@@ -269,21 +213,4 @@ async fn accept(shared: Arc<Shared>) {
             Some(_) = links.join_next(), if !links.is_empty() => {}
         }
     }
-}
-
-/// A socket on an address that it shares with others of this proxy.
-fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = TcpSocket::new_v4()?;
-    socket.set_reuseaddr(true)?;
-    socket.set_reuseport(true)?;
-    socket.bind(address)?;
-    Ok(socket)
-}
-
-fn listening(address: SocketAddr) -> io::Result<TcpListener> {
-    bound(address)?.listen(ACCEPT_QUEUE)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -8,7 +8,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::sleep;
 
-use crate::{Error, RawClient};
+use crate::{client::RawClient, error::Error};
 
 /// The version of HTTP that a request names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]

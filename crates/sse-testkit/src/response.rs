@@ -2,7 +2,13 @@
 
 use std::net::SocketAddr;
 
-use crate::{End, Error, Head, Headers, RawClient, RawRequest};
+use crate::{
+    client::RawClient,
+    end::End,
+    error::Error,
+    head::{Head, Headers},
+    request::RawRequest,
+};
 
 /// The most bytes of one answer's body.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;

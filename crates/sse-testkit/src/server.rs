@@ -11,7 +11,7 @@ use rustix::process::{Pid, kill_process};
 use tokio::process::Child;
 use tokio::time::timeout;
 
-use crate::Error;
+use crate::error::Error;
 use output::Output;
 
 /// How long a server may take to print its address.

@@ -14,7 +14,7 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt, BodyStream, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use sse_core::Handshake;
-use sse_testkit::adapter::{Adapter, Site, Stop, check, rules};
+use sse_testkit::adapter::{Adapter, Stop, TestApp, check, rules};
 use tower::service_fn;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -33,8 +33,8 @@ macro_rules! adapters {
             struct $name;
 
             impl Adapter for $name {
-                fn serve(listener: TcpListener, site: Site, stop: Stop) -> io::Result<()> {
-                    serve(Fault::$name, listener, &site, stop)
+                fn serve(listener: TcpListener, app: TestApp, stop: Stop) -> io::Result<()> {
+                    serve(Fault::$name, listener, &app, stop)
                 }
             }
         )*
@@ -72,13 +72,13 @@ fn handshake(fault: Fault, request: &Request<Incoming>) -> Handshake {
     }
 }
 
-fn answer(fault: Fault, site: &Site, request: &Request<Incoming>) -> Reply {
+fn answer(fault: Fault, app: &TestApp, request: &Request<Incoming>) -> Reply {
     let mut reply = match request.uri().path() {
-        "/events" => match site.connect(handshake(fault, request), request.uri().query()) {
+        "/events" => match app.connect(handshake(fault, request), request.uri().query()) {
             Ok(session) => spoiled(fault, sse_hyper::response(session)),
             Err(refused) => boxed(sse_hyper::refusal(&refused)),
         },
-        "/tokens" => spoiled(fault, sse_hyper::events(site.tokens())),
+        "/tokens" => spoiled(fault, sse_hyper::events(app.tokens())),
         _ => boxed(Response::new(Full::from("pong"))),
     };
     let headers = reply.headers_mut();
@@ -135,18 +135,18 @@ where
     Response::from_parts(parts, body)
 }
 
-fn serve(fault: Fault, listener: TcpListener, site: &Site, stop: Stop) -> io::Result<()> {
+fn serve(fault: Fault, listener: TcpListener, app: &TestApp, stop: Stop) -> io::Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let service = service_fn({
-            let site = site.clone();
+            let app = app.clone();
             move |request| {
-                let reply = answer(fault, &site, &request);
+                let reply = answer(fault, &app, &request);
                 async { Ok::<_, Infallible>(reply) }
             }
         });
-        let server = sse_hyper::serve(listener, service).drain(site.drain());
-        let server = if fault == Fault::Stubborn { server } else { server.manager(site.manager()) };
+        let server = sse_hyper::serve(listener, service).drain(app.drain());
+        let server = if fault == Fault::Stubborn { server } else { server.manager(app.manager()) };
         server.with_graceful_shutdown(stop).await
     })
 }
@@ -179,8 +179,8 @@ found! {
     an_address_that_is_not_told: refusals::the_clients_address_counts, BlindToTheAddress, "is answered with a stream";
     a_refusal_for_ever: refusals::limits_refuse_and_say_when_to_return, SilentOnReturn, "content-type";
     events_twice: targets::lines_and_letters_arrive_as_they_were_sent, Stuttering, "connected";
-    no_farewell: departures::a_stream_that_is_ended_says_why_and_ends_cleanly, Curt, "the stream ended";
-    no_clean_end: departures::a_stream_that_is_ended_says_why_and_ends_cleanly, Abrupt, "in the middle of the body";
-    an_end_that_is_none: tokens::a_one_off_stream_that_fails_has_no_clean_end, Smooth, "would pass for the whole answer";
+    no_farewell: disconnects::a_stream_that_is_ended_says_why_and_ends_cleanly, Curt, "the stream ended";
+    no_clean_end: disconnects::a_stream_that_is_ended_says_why_and_ends_cleanly, Abrupt, "in the middle of the body";
+    an_end_that_is_none: event_streams::a_one_off_stream_that_fails_has_no_clean_end, Smooth, "would pass for the whole answer";
     streams_without_end: shutdown::open_streams_end_with_a_farewell_and_the_server_with_them, Stubborn, "heartbeat";
 }

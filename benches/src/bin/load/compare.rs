@@ -6,19 +6,19 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
 
-use crate::contender::Contender;
-use crate::machine;
-use crate::peer::Peer;
-use crate::plot;
-use crate::process::allowed_cpus;
+use crate::driver::process::allowed_cpus;
+use crate::driver::volume::Volume;
 use crate::report::Report;
-use crate::results::{Keeping, Results};
+use crate::report::machine;
+use crate::report::plot;
+use crate::report::results::{Keeping, Results};
+use crate::report::summary::{Measured, Summary};
+use crate::report::table;
 use crate::run::{self, run};
-use crate::server::{Cpus, Server};
-use crate::stack::Stack;
-use crate::summary::{Measured, Summary};
-use crate::table;
-use crate::volume::Volume;
+use crate::servers::contender::Contender;
+use crate::servers::peer::Peer;
+use crate::servers::server::{Cpus, Server};
+use crate::servers::stack::Stack;
 
 /// Who is measured, and where.
 #[derive(Clone, Debug, clap::Args)]

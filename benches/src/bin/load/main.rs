@@ -12,58 +12,22 @@
 //!
 //! Linux only: it reads `/proc` and pins to processors.
 
-mod actix_adapter;
-mod actix_native;
-mod axum_adapter;
-mod axum_native;
-mod chart;
-mod client;
-mod clock;
 mod compare;
-mod contender;
-mod events;
-mod floor;
-mod growth;
-mod hyper_adapter;
-mod hyper_native;
-mod identity;
-mod latency;
-mod machine;
-mod manager;
-mod occurrences;
-mod payload;
-mod peer;
-mod plot;
-mod process;
-mod publisher;
-mod ratios;
-mod receiver;
+mod driver;
 mod report;
-mod response;
-mod results;
 mod run;
-mod sample;
-mod server;
-mod serving;
-mod stack;
-mod stall;
-mod stream;
-mod summary;
-mod table;
-mod target;
-mod threads;
-mod tracker;
-mod transports;
-mod volume;
-mod watch;
+mod servers;
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::serving::Serving;
-use crate::stack::Stack;
+use crate::driver::process;
+use crate::report::growth;
+use crate::servers::serving::Serving;
+use crate::servers::stack::Stack;
+use crate::servers::{peer, threads, transports};
 
 /// Loads servers of Server-Sent Events, and says what a delivery and a stream cost them.
 #[derive(Debug, Parser)]

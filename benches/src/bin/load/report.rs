@@ -1,9 +1,20 @@
-//! What a run has measured, as it is printed.
+//! The report of a run, as it is printed, and what is made of reports.
+
+pub(crate) mod chart;
+pub(crate) mod figures;
+pub(crate) mod growth;
+pub(crate) mod machine;
+pub(crate) mod plot;
+pub(crate) mod ratios;
+pub(crate) mod results;
+pub(crate) mod size;
+pub(crate) mod summary;
+pub(crate) mod table;
 
 use serde::{Deserialize, Serialize};
 
-use crate::latency::Percentiles;
-use crate::tracker::Faults;
+use crate::driver::latency::Percentiles;
+use crate::driver::tracker::Faults;
 
 /// The JSON object that `load run` prints. `null` stands for what needs `--pid` and was run without.
 #[derive(Clone, Debug, Serialize, Deserialize)]

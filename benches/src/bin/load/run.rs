@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, ensure};
 
-use crate::clock::{Clock, seconds_between};
-use crate::latency::Latency;
-use crate::payload::Payload;
-use crate::process::{Process, allow_streams};
-use crate::publisher::Publisher;
-use crate::receiver::Receiver;
+use crate::driver::clock::{Clock, seconds_between};
+use crate::driver::latency::Latency;
+use crate::driver::payload::Payload;
+use crate::driver::process::{Process, allow_streams};
+use crate::driver::publisher::Publisher;
+use crate::driver::receiver::Receiver;
+use crate::driver::sample::{Sample, Usage};
+use crate::driver::target::{Layout, Target};
+use crate::driver::volume::Volume;
+use crate::driver::watch::Watch;
 use crate::report::{Memory, Report};
-use crate::sample::{Sample, Usage};
-use crate::target::{Layout, Target};
-use crate::volume::Volume;
-use crate::watch::Watch;
 
 /// The arguments of `load run`.
 #[derive(Clone, Debug, clap::Args)]

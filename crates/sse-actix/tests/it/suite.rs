@@ -9,35 +9,35 @@ use actix_web::{
     web::{self, Data},
 };
 use sse_actix::{Refusal, SseHandshake, SseResponse};
-use sse_testkit::adapter::{Adapter, Site, Stop};
+use sse_testkit::adapter::{Adapter, Stop, TestApp};
 
 struct Actix;
 
 async fn events(
     handshake: SseHandshake,
     request: HttpRequest,
-    site: Data<Site>,
+    app: Data<TestApp>,
 ) -> Result<SseResponse, Refusal> {
-    Ok(site.connect(handshake, request.uri().query())?.into())
+    Ok(app.connect(handshake, request.uri().query())?.into())
 }
 
-async fn tokens(site: Data<Site>) -> impl Responder {
-    sse_actix::events(site.tokens())
+async fn tokens(app: Data<TestApp>) -> impl Responder {
+    sse_actix::events(app.tokens())
 }
 
 impl Adapter for Actix {
-    fn serve(listener: TcpListener, site: Site, stop: Stop) -> io::Result<()> {
-        let data = Data::new(site.clone());
-        let app = move || {
+    fn serve(listener: TcpListener, app: TestApp, stop: Stop) -> io::Result<()> {
+        let data = Data::new(app.clone());
+        let factory = move || {
             let compressed = web::scope("/compressed")
                 .wrap(Compress::default())
-                .route("/prose", web::get().to(async || Site::PROSE))
+                .route("/prose", web::get().to(async || TestApp::PROSE))
                 .route("/events", web::to(events));
             let app = App::new()
                 .wrap_fn(|request, service| {
                     // Stands for an app's authentication.
-                    if let Some(site) = request.app_data::<Data<Site>>() {
-                        let caller = site.caller(request.uri().query());
+                    if let Some(app) = request.app_data::<Data<TestApp>>() {
+                        let caller = app.caller(request.uri().query());
                         request.extensions_mut().insert(caller);
                     }
                     service.call(request)
@@ -52,9 +52,9 @@ impl Adapter for Actix {
             app
         };
         actix_web::rt::System::new().block_on(
-            sse_actix::serve(listener, HttpServer::new(app).workers(2))
-                .manager(site.manager())
-                .drain(site.drain())
+            sse_actix::serve(listener, HttpServer::new(factory).workers(2))
+                .manager(app.manager())
+                .drain(app.drain())
                 .with_graceful_shutdown(stop)
                 .into_future(),
         )

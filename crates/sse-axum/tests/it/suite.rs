@@ -10,7 +10,7 @@ use axum::{
     routing::{any, get},
 };
 use sse_axum::{Refusal, Serve, SseHandshake, SseResponse};
-use sse_testkit::adapter::{Adapter, Site, Stop};
+use sse_testkit::adapter::{Adapter, Stop, TestApp};
 use tower_http::compression::CompressionLayer;
 
 /// As it comes: a reactor serves the streams.
@@ -22,25 +22,25 @@ struct Bodies;
 async fn events(
     handshake: SseHandshake,
     RawQuery(query): RawQuery,
-    State(site): State<Site>,
+    State(app): State<TestApp>,
 ) -> Result<SseResponse, Refusal> {
-    Ok(site.connect(handshake, query.as_deref())?.into())
+    Ok(app.connect(handshake, query.as_deref())?.into())
 }
 
-async fn tokens(State(site): State<Site>) -> Response {
-    sse_axum::events(site.tokens())
+async fn tokens(State(app): State<TestApp>) -> Response {
+    sse_axum::events(app.tokens())
 }
 
 /// Stands for an app's authentication.
-async fn identify(State(site): State<Site>, mut request: Request, next: Next) -> Response {
-    let caller = site.caller(request.uri().query());
+async fn identify(State(app): State<TestApp>, mut request: Request, next: Next) -> Response {
+    let caller = app.caller(request.uri().query());
     request.extensions_mut().insert(caller);
     next.run(request).await
 }
 
-fn app(site: Site) -> Router {
+fn routes(app: TestApp) -> Router {
     let compressed = Router::new()
-        .route("/prose", get(async || Site::PROSE))
+        .route("/prose", get(async || TestApp::PROSE))
         .route("/events", any(events))
         .layer(CompressionLayer::new());
     let router = Router::new()
@@ -49,30 +49,30 @@ fn app(site: Site) -> Router {
         .route("/ping", get(async || "pong"))
         .nest("/compressed", compressed);
     #[cfg(feature = "trpc")]
-    let router = router.nest("/api/trpc", sse_axum::trpc(site.management()));
-    router.layer(middleware::from_fn_with_state(site.clone(), identify)).with_state(site)
+    let router = router.nest("/api/trpc", sse_axum::trpc(app.management()));
+    router.layer(middleware::from_fn_with_state(app.clone(), identify)).with_state(app)
 }
 
-fn serve(listener: TcpListener, site: &Site, stop: Stop, settings: fn(Serve) -> Serve) -> io::Result<()> {
+fn serve(listener: TcpListener, app: &TestApp, stop: Stop, settings: fn(Serve) -> Serve) -> io::Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        settings(sse_axum::serve(listener, app(site.clone())))
-            .manager(site.manager())
-            .drain(site.drain())
+        settings(sse_axum::serve(listener, routes(app.clone())))
+            .manager(app.manager())
+            .drain(app.drain())
             .with_graceful_shutdown(stop)
             .await
     })
 }
 
 impl Adapter for Axum {
-    fn serve(listener: TcpListener, site: Site, stop: Stop) -> io::Result<()> {
-        serve(listener, &site, stop, |serve| serve)
+    fn serve(listener: TcpListener, app: TestApp, stop: Stop) -> io::Result<()> {
+        serve(listener, &app, stop, |serve| serve)
     }
 }
 
 impl Adapter for Bodies {
-    fn serve(listener: TcpListener, site: Site, stop: Stop) -> io::Result<()> {
-        serve(listener, &site, stop, Serve::without_reactor)
+    fn serve(listener: TcpListener, app: TestApp, stop: Stop) -> io::Result<()> {
+        serve(listener, &app, stop, Serve::without_reactor)
     }
 }
 

@@ -7,7 +7,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use sse_hyper::{Fallback, TransportStatsHandle};
-use sse_testkit::adapter::{Adapter, Site, Stop};
+use sse_testkit::adapter::{Adapter, Stop, TestApp};
 use tower::service_fn;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -19,14 +19,14 @@ struct Hyper;
 /// Streams stay with hyper.
 struct Bodies;
 
-async fn answer(site: Site, request: Request<Incoming>) -> Result<Reply, Infallible> {
+async fn answer(app: TestApp, request: Request<Incoming>) -> Result<Reply, Infallible> {
     let (parts, _) = request.into_parts();
     Ok(match parts.uri.path() {
-        "/events" => match site.connect(sse_hyper::handshake(&parts), parts.uri.query()) {
+        "/events" => match app.connect(sse_hyper::handshake(&parts), parts.uri.query()) {
             Ok(session) => boxed(sse_hyper::response(session)),
             Err(refused) => boxed(sse_hyper::refusal(&refused)),
         },
-        "/tokens" => boxed(sse_hyper::events(site.tokens())),
+        "/tokens" => boxed(sse_hyper::events(app.tokens())),
         "/ping" => boxed(Response::new(Full::from("pong"))),
         _ => {
             let mut response = boxed(Response::new(Full::default()));
@@ -49,15 +49,15 @@ enum Transport {
     Bodies,
 }
 
-fn serve(listener: TcpListener, site: &Site, stop: Stop, transport: &Transport) -> io::Result<()> {
+fn serve(listener: TcpListener, app: &TestApp, stop: Stop, transport: &Transport) -> io::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let service = service_fn({
-            let site = site.clone();
-            move |request| answer(site.clone(), request)
+            let app = app.clone();
+            move |request| answer(app.clone(), request)
         });
-        let server = sse_hyper::serve(listener, service).manager(site.manager()).drain(site.drain());
+        let server = sse_hyper::serve(listener, service).manager(app.manager()).drain(app.drain());
         let server = match transport {
             Transport::Reactor => server,
             Transport::Bodies => server.without_reactor(),
@@ -79,14 +79,14 @@ fn serve(listener: TcpListener, site: &Site, stop: Stop, transport: &Transport) 
 }
 
 impl Adapter for Hyper {
-    fn serve(listener: TcpListener, site: Site, stop: Stop) -> io::Result<()> {
-        serve(listener, &site, stop, &Transport::Reactor)
+    fn serve(listener: TcpListener, app: TestApp, stop: Stop) -> io::Result<()> {
+        serve(listener, &app, stop, &Transport::Reactor)
     }
 }
 
 impl Adapter for Bodies {
-    fn serve(listener: TcpListener, site: Site, stop: Stop) -> io::Result<()> {
-        serve(listener, &site, stop, &Transport::Bodies)
+    fn serve(listener: TcpListener, app: TestApp, stop: Stop) -> io::Result<()> {
+        serve(listener, &app, stop, &Transport::Bodies)
     }
 }
 

@@ -383,7 +383,7 @@ async fn a_network_that_swallows_bytes_is_noticed_and_nothing_is_lost() {
     let node = NatsBackplane::connect(&format!("nats://{}", proxy.address()), config()).await.unwrap();
     let heal = || {
         // New connections work again; those that fell silent stay so.
-        proxy.strand();
+        proxy.black_hole();
         proxy.thaw();
     };
     falls_silent(&node, || proxy.freeze(), heal).await;

@@ -10,8 +10,8 @@ use h2::{
 use http::{Method, Request, response::Parts};
 use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
 
-use super::app::PATIENCE;
-use crate::{Decoded, Decoder};
+use crate::adapter::running_app::PATIENCE;
+use crate::decoder::{Decoded, Decoder};
 
 /// A connection; dropped, it is closed.
 #[derive(Debug)]

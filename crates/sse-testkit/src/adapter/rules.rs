@@ -1,16 +1,16 @@
 //! The rules, by what they are about.
 
 pub mod compression;
-pub mod departures;
+pub mod disconnects;
+pub mod event_streams;
 pub mod heartbeats;
 pub mod http2;
 pub mod management;
 pub mod refusals;
 pub mod requests;
 pub mod shutdown;
-pub mod slow;
+pub mod slow_clients;
 pub mod targets;
-pub mod tokens;
 
 /// Makes a test of each rule for an [`Adapter`](crate::adapter::Adapter).
 ///
@@ -70,7 +70,7 @@ macro_rules! __adapter_rules {
             a_draining_manager_refuses,
             a_user_who_is_to_stay_away_gets_no_content,
         ]);
-        $crate::__adapter_tests!($adapter, departures: [
+        $crate::__adapter_tests!($adapter, disconnects: [
             a_client_that_closes_is_gone_at_once,
             a_client_that_resets_is_gone_at_once,
             a_client_that_closes_its_half_is_gone,
@@ -80,7 +80,7 @@ macro_rules! __adapter_rules {
             a_connection_has_one_stream_after_the_other,
             nothing_is_left_of_clients_that_come_and_go,
         ]);
-        $crate::__adapter_tests!($adapter, slow: [
+        $crate::__adapter_tests!($adapter, slow_clients: [
             a_client_that_takes_nothing_is_ended_in_time_and_harms_nobody,
             a_client_whose_queue_is_full_is_ended_and_harms_nobody,
             a_silent_client_is_found_by_heartbeats,
@@ -98,7 +98,7 @@ macro_rules! __adapter_rules {
             connections_that_ask_nothing_do_not_hold_it_up,
             a_stream_that_is_asked_for_meanwhile_is_refused,
         ]);
-        $crate::__adapter_tests!($adapter, tokens: [
+        $crate::__adapter_tests!($adapter, event_streams: [
             a_one_off_stream_has_events_and_an_end,
             a_quiet_one_off_stream_gets_heartbeats_from_the_start,
             a_one_off_stream_that_fails_has_no_clean_end,
@@ -157,16 +157,16 @@ mod tests {
         let lists = include_str!("rules.rs");
         let sources = [
             include_str!("rules/compression.rs"),
-            include_str!("rules/departures.rs"),
+            include_str!("rules/disconnects.rs"),
+            include_str!("rules/event_streams.rs"),
             include_str!("rules/heartbeats.rs"),
             include_str!("rules/http2.rs"),
             include_str!("rules/management.rs"),
             include_str!("rules/refusals.rs"),
             include_str!("rules/requests.rs"),
             include_str!("rules/shutdown.rs"),
-            include_str!("rules/slow.rs"),
+            include_str!("rules/slow_clients.rs"),
             include_str!("rules/targets.rs"),
-            include_str!("rules/tokens.rs"),
         ];
         let rules = sources.iter().flat_map(|source| source.lines());
         let rules = rules.filter_map(|line| line.strip_prefix("pub async fn ")?.split_once('('));

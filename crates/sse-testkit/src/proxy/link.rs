@@ -8,8 +8,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 
-use super::weather::{Fate, Forecast, Way};
-use super::{Shared, Upstream};
+use crate::proxy::{
+    conditions::{ConditionsWatch, Outcome, Way},
+    shared::{Shared, Upstream},
+};
 
 /// How many bytes are taken at once.
 const READ_SIZE: usize = 16 * 1024;
@@ -18,43 +20,43 @@ const READ_SIZE: usize = 16 * 1024;
 #[derive(Debug)]
 pub(super) struct Link {
     client: TcpStream,
-    weather: Forecast,
+    conditions: ConditionsWatch,
     shared: Arc<Shared>,
 }
 
 /// How it went with one server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+enum Attempt {
     /// It does not take connections.
     Refused,
     /// Both ends said that they were done.
     Finished,
     /// One end broke off, so that the other has to be told.
     Broken,
-    /// The weather ended it.
-    Fated(Fate),
+    /// The conditions of the network ended it.
+    Ended(Outcome),
 }
 
 /// Both networks that a connection goes through: the whole one, and the part before its server.
 #[derive(Debug, Clone)]
-struct Skies {
-    whole: Forecast,
-    part: Forecast,
+struct RouteConditions {
+    whole: ConditionsWatch,
+    part: ConditionsWatch,
 }
 
 /// Counts one as long as it lives.
 struct Counted<'a>(&'a AtomicUsize);
 
 impl Link {
-    pub(super) fn new(client: TcpStream, weather: Forecast, shared: Arc<Shared>) -> Self {
-        Self { client, weather, shared }
+    pub(super) fn new(client: TcpStream, conditions: ConditionsWatch, shared: Arc<Shared>) -> Self {
+        Self { client, conditions, shared }
     }
 
     pub(super) async fn run(mut self) {
         let shared = Arc::clone(&self.shared);
         let _open = Counted::new(&shared.open);
         for upstream in shared.in_turn() {
-            if self.lead_to(&upstream).await != Outcome::Refused {
+            if self.lead_to(&upstream).await != Attempt::Refused {
                 return;
             }
         }
@@ -62,31 +64,32 @@ impl Link {
         reset(&self.client);
     }
 
-    async fn lead_to(&mut self, upstream: &Upstream) -> Outcome {
-        let mut skies = Skies { whole: self.weather.clone(), part: upstream.weather.forecast() };
+    async fn lead_to(&mut self, upstream: &Upstream) -> Attempt {
+        let mut conditions =
+            RouteConditions { whole: self.conditions.clone(), part: upstream.conditions.watch() };
         let mut server = None;
-        let carried = carry(&mut self.client, &mut server, upstream, skies.clone());
-        let outcome = tokio::select! {
+        let carried = carry(&mut self.client, &mut server, upstream, conditions.clone());
+        let attempt = tokio::select! {
             // First, so that a connection that is cut makes no end of its own.
             biased;
-            fate = skies.fate() => Outcome::Fated(fate),
-            outcome = carried => outcome,
+            outcome = conditions.outcome() => Attempt::Ended(outcome),
+            attempt = carried => attempt,
         };
-        match outcome {
-            Outcome::Refused | Outcome::Finished => {}
-            Outcome::Broken | Outcome::Fated(Fate::Cut) => self.reset_with(server.as_ref()),
-            Outcome::Fated(Fate::Stranded) => self.strand(server, skies).await,
+        match attempt {
+            Attempt::Refused | Attempt::Finished => {}
+            Attempt::Broken | Attempt::Ended(Outcome::Cut) => self.reset_with(server.as_ref()),
+            Attempt::Ended(Outcome::BlackHoled) => self.black_hole(server, conditions).await,
         }
-        outcome
+        attempt
     }
 
     /// Lets everything vanish until both ends are gone, or the connection is cut after all.
-    async fn strand(&mut self, server: Option<TcpStream>, mut skies: Skies) {
+    async fn black_hole(&mut self, server: Option<TcpStream>, mut conditions: RouteConditions) {
         let swallowed = async {
             tokio::join!(swallow(Some(&self.client)), swallow(server.as_ref()));
         };
         let is_cut = tokio::select! {
-            () = skies.cut() => true,
+            () = conditions.cut() => true,
             () = swallowed => false,
         };
         if is_cut {
@@ -100,12 +103,12 @@ impl Link {
     }
 }
 
-impl Skies {
+impl RouteConditions {
     /// Waits for one of two; whichever comes first.
-    async fn fate(&mut self) -> Fate {
+    async fn outcome(&mut self) -> Outcome {
         tokio::select! {
-            fate = self.whole.fate() => fate,
-            fate = self.part.fate() => fate,
+            outcome = self.whole.outcome() => outcome,
+            outcome = self.part.outcome() => outcome,
         }
     }
 
@@ -169,10 +172,10 @@ async fn carry(
     client: &mut TcpStream,
     server: &mut Option<TcpStream>,
     upstream: &Upstream,
-    mut skies: Skies,
-) -> Outcome {
-    skies.open(Way::ToServer).await;
-    let Ok(connected) = TcpStream::connect(upstream.address).await else { return Outcome::Refused };
+    mut conditions: RouteConditions,
+) -> Attempt {
+    conditions.open(Way::ToServer).await;
+    let Ok(connected) = TcpStream::connect(upstream.address).await else { return Attempt::Refused };
     let _open = Counted::new(&upstream.open);
     let server = server.insert(connected);
     // Whether small pieces wait is for the ends to say. A socket that cannot be told so is about to fail anyway.
@@ -180,30 +183,40 @@ async fn carry(
     _ = server.set_nodelay(true);
     let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
     let passed = tokio::try_join!(
-        pass(from_client, to_server, Way::ToServer, skies.clone()),
-        pass(from_server, to_client, Way::ToClient, skies),
+        pass(from_client, to_server, Way::ToServer, conditions.clone()),
+        pass(from_server, to_client, Way::ToClient, conditions),
     );
-    if passed.is_ok() { Outcome::Finished } else { Outcome::Broken }
+    if passed.is_ok() { Attempt::Finished } else { Attempt::Broken }
 }
 
 /// Passes bytes on to their end, and that too.
-async fn pass(from: ReadHalf<'_>, mut to: WriteHalf<'_>, way: Way, mut skies: Skies) -> io::Result<()> {
+async fn pass(
+    from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
+    way: Way,
+    mut conditions: RouteConditions,
+) -> io::Result<()> {
     loop {
-        skies.ready(way, from.readable()).await?;
-        match skies.attempt(way, || take(&from, &to)).transpose()? {
+        conditions.ready(way, from.readable()).await?;
+        match conditions.attempt(way, || take(&from, &to)).transpose()? {
             None => {}
             Some(Taken::End) => break,
-            Some(Taken::Bytes(rest)) => write(&rest, &to, way, &mut skies).await?,
+            Some(Taken::Bytes(rest)) => write(&rest, &to, way, &mut conditions).await?,
         }
     }
-    skies.open(way).await;
+    conditions.open(way).await;
     to.shutdown().await
 }
 
-async fn write(mut rest: &[u8], to: &WriteHalf<'_>, way: Way, skies: &mut Skies) -> io::Result<()> {
+async fn write(
+    mut rest: &[u8],
+    to: &WriteHalf<'_>,
+    way: Way,
+    conditions: &mut RouteConditions,
+) -> io::Result<()> {
     while !rest.is_empty() {
-        skies.ready(way, to.writable()).await?;
-        let written = skies.attempt(way, || to.try_write(rest)).transpose()?.unwrap_or(0);
+        conditions.ready(way, to.writable()).await?;
+        let written = conditions.attempt(way, || to.try_write(rest)).transpose()?.unwrap_or(0);
         rest = &rest[written..];
     }
     Ok(())

@@ -216,10 +216,10 @@ async fn ice_can_be_cut() {
 }
 
 #[tokio::test]
-async fn who_is_stranded_hears_nothing_any_more() {
+async fn who_is_black_holed_hears_nothing_any_more() {
     let network = Network::new().await;
     let (Pair { mut client, mut server }, other) = (network.pair().await, network.pair().await);
-    network.proxy.strand();
+    network.proxy.black_hole();
     client.write_all(b"ask").await.unwrap();
     server.write_all(b"answer").await.unwrap();
     drop(other.client);

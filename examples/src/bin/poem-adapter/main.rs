@@ -53,7 +53,7 @@ mod tests {
     use poem::{Request, http::Uri};
     use sse_testkit::{
         RawRequest,
-        adapter::{Adapter, Site, Stop},
+        adapter::{Adapter, TestApp, Stop},
         request,
     };
 
@@ -82,14 +82,14 @@ mod tests {
     async fn site_events(
         handshake: SseHandshake,
         uri: &Uri,
-        Data(site): Data<&Site>,
+        Data(app): Data<&TestApp>,
     ) -> Result<SseResponse, Refusal> {
-        Ok(SseResponse(site.connect(handshake, uri.query())?))
+        Ok(SseResponse(app.connect(handshake, uri.query())?))
     }
 
     #[handler]
-    async fn site_tokens(Data(site): Data<&Site>) -> Response {
-        events(site.tokens())
+    async fn site_tokens(Data(app): Data<&TestApp>) -> Response {
+        events(app.tokens())
     }
 
     #[handler]
@@ -100,14 +100,14 @@ mod tests {
     struct Poem;
 
     impl Adapter for Poem {
-        fn serve(listener: net::TcpListener, site: Site, stop: Stop) -> io::Result<()> {
+        fn serve(listener: net::TcpListener, app: TestApp, stop: Stop) -> io::Result<()> {
             tokio::runtime::Runtime::new()?.block_on(async {
                 let listener = TcpListener::from_std(listener)?;
                 let routes =
                     Route::new().at("/events", site_events).at("/tokens", site_tokens).at("/ping", ping);
-                serve(listener, routes.data(site.clone()))
-                    .manager(site.manager())
-                    .drain(site.drain())
+                serve(listener, routes.data(app.clone()))
+                    .manager(app.manager())
+                    .drain(app.drain())
                     .with_graceful_shutdown(stop)
                     .await
             })

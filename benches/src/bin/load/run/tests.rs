@@ -14,9 +14,9 @@ use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
 
 use super::*;
-use crate::serving::Serving;
-use crate::stack::Stack;
-use crate::tracker::Faults;
+use crate::driver::tracker::Faults;
+use crate::servers::serving::Serving;
+use crate::servers::stack::Stack;
 
 fn options(address: SocketAddr, target: Layout) -> Options {
     let volume = Volume {
@@ -54,7 +54,7 @@ fn start(stack: Stack) -> SocketAddr {
         listen: "127.0.0.1:0".parse().unwrap(),
         workers,
         capacity: 1024,
-        reactor: crate::serving::Switch::On,
+        reactor: crate::servers::serving::Switch::On,
         reactor_threads: None,
     };
     let listener = serving.listener().unwrap();

@@ -3,23 +3,24 @@
 use sse_core::Manager;
 
 use crate::adapter::{
-    Site, Stage,
-    app::{expect_end, expect_system, next_data},
+    harness::Harness,
+    running_app::{expect_end, expect_system, next_data},
+    test_app::TestApp,
 };
 
 const ANY: [(&str, &str); 1] = [("accept-encoding", "gzip, deflate, br, zstd")];
 
-pub async fn the_middleware_compresses_what_is_no_stream(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn the_middleware_compresses_what_is_no_stream(harness: Harness) {
+    let app = harness.start(Manager::builder());
     let answer = app.ask("GET", "/compressed/prose", &ANY, "").await;
     assert!(answer.headers.get("content-encoding").is_some(), "{:?}", answer.headers);
-    assert!(answer.body.len() < Site::PROSE.len());
+    assert!(answer.body.len() < TestApp::PROSE.len());
     app.finish().await;
 }
 
-pub async fn a_stream_passes_as_it_is_and_each_event_at_once(stage: Stage) {
+pub async fn a_stream_passes_as_it_is_and_each_event_at_once(harness: Harness) {
     for encoding in ["gzip", "br", "zstd", "deflate", "gzip, deflate, br, zstd"] {
-        let app = stage.start(Manager::builder());
+        let app = harness.start(Manager::builder());
         let mut client = app.greeted(app.get("/compressed/events").header("accept-encoding", encoding)).await;
         let head = client.head().await.expect("a head");
         // To name it is discouraged (RFC 9110, section 8.4), and for some frameworks the one way to be left alone.
@@ -40,8 +41,8 @@ pub async fn a_stream_passes_as_it_is_and_each_event_at_once(stage: Stage) {
     }
 }
 
-pub async fn a_refusal_behind_it_is_the_same(stage: Stage) {
-    let app = stage.start(Manager::builder().max_connections(1));
+pub async fn a_refusal_behind_it_is_the_same(harness: Harness) {
+    let app = harness.start(Manager::builder().max_connections(1));
     let _only = app.open("/events").await;
     let answer = app.ask("GET", "/compressed/events", &ANY, "").await;
     assert_eq!(answer.status, 503);

@@ -6,11 +6,11 @@ use sse_core::{HeartbeatForm, Manager};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    Item,
     adapter::{
-        Stage,
-        app::{json, next},
+        harness::Harness,
+        running_app::{json, next},
     },
+    decoder::Item,
 };
 
 const INTERVAL: Duration = Duration::from_millis(400);
@@ -18,8 +18,8 @@ const INTERVAL: Duration = Duration::from_millis(400);
 /// A manager counts in whole milliseconds, so an interval may be shorter by a part of one.
 const LEAST: Duration = INTERVAL.saturating_sub(Duration::from_millis(1));
 
-pub async fn a_quiet_stream_gets_a_heartbeat_after_the_interval(stage: Stage) {
-    let app = stage.start(Manager::builder().heartbeat_interval(INTERVAL));
+pub async fn a_quiet_stream_gets_a_heartbeat_after_the_interval(harness: Harness) {
+    let app = harness.start(Manager::builder().heartbeat_interval(INTERVAL));
     let before = Instant::now();
     let mut client = app.open("/events").await;
     for beat in 1..=3 {
@@ -32,9 +32,9 @@ pub async fn a_quiet_stream_gets_a_heartbeat_after_the_interval(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn an_event_postpones_the_heartbeat(stage: Stage) {
+pub async fn an_event_postpones_the_heartbeat(harness: Harness) {
     const EVENTS: usize = 12;
-    let app = stage.start(Manager::builder().heartbeat_interval(INTERVAL));
+    let app = harness.start(Manager::builder().heartbeat_interval(INTERVAL));
     let mut last = Instant::now();
     let mut client = app.open("/events").await;
     // From before an event, or the stream, to after the next event. On a busy machine some are long enough for a heartbeat.
@@ -57,11 +57,11 @@ pub async fn an_event_postpones_the_heartbeat(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn a_heartbeat_may_be_a_comment(stage: Stage) {
+pub async fn a_heartbeat_may_be_a_comment(harness: Harness) {
     let builder = Manager::builder().heartbeat_interval(INTERVAL).heartbeat(HeartbeatForm::Comment);
-    let app = stage.start(builder);
+    let app = harness.start(builder);
     let mut client = app.open("/events").await;
-    let item = tokio::time::timeout(crate::adapter::app::PATIENCE, client.next_item()).await;
+    let item = tokio::time::timeout(crate::adapter::running_app::PATIENCE, client.next_item()).await;
     let item = item.expect("a heartbeat").expect("a heartbeat");
     assert!(matches!(&item, Item::Comment(_)), "{item:?}");
     drop(client);

@@ -6,9 +6,9 @@ use http::Method;
 use sse_core::{Builder, Event, Manager, Reason};
 
 use crate::adapter::{
-    Stage,
-    app::json,
+    harness::Harness,
     http2::{Http2, Http2Stream},
+    running_app::json,
 };
 
 const WINDOW: u32 = 1 << 16;
@@ -21,8 +21,8 @@ fn often() -> Builder {
     Manager::builder().heartbeat_interval(OFTEN)
 }
 
-pub async fn one_connection_carries_many_streams(stage: Stage) {
-    let app = stage.start(often());
+pub async fn one_connection_carries_many_streams(harness: Harness) {
+    let app = harness.start(often());
     let mut connection = Http2::connect(app.address, WINDOW).await;
     let mut streams = Vec::new();
     for number in 0..100 {
@@ -43,8 +43,8 @@ pub async fn one_connection_carries_many_streams(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn its_answers_are_the_same_without_fields_of_http_1(stage: Stage) {
-    let app = stage.start(Manager::builder().max_connections(1));
+pub async fn its_answers_are_the_same_without_fields_of_http_1(harness: Harness) {
+    let app = harness.start(Manager::builder().max_connections(1));
     let mut connection = Http2::connect(app.address, WINDOW).await;
     let stream = connection.open("/events").await;
     for (name, value) in sse_core::STREAM_HEADERS {
@@ -68,8 +68,8 @@ pub async fn its_answers_are_the_same_without_fields_of_http_1(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn a_stream_that_is_reset_is_gone_and_harms_no_other(stage: Stage) {
-    let app = stage.start(often());
+pub async fn a_stream_that_is_reset_is_gone_and_harms_no_other(harness: Harness) {
+    let app = harness.start(often());
     let mut connection = Http2::connect(app.address, WINDOW).await;
     let mut stays = connection.open("/events?user=42").await;
     connection.open("/events?user=42").await.reset();
@@ -85,8 +85,8 @@ async fn expect_farewell(stream: &mut Http2Stream, name: &str) {
     stream.expect_end().await;
 }
 
-pub async fn a_shutdown_ends_its_streams_and_then_the_connection(stage: Stage) {
-    let mut app = stage.start(Manager::builder());
+pub async fn a_shutdown_ends_its_streams_and_then_the_connection(harness: Harness) {
+    let mut app = harness.start(Manager::builder());
     let mut connection = Http2::connect(app.address, WINDOW).await;
     let mut streams = [connection.open("/events").await, connection.open("/events").await];
     app.stop();
@@ -98,9 +98,9 @@ pub async fn a_shutdown_ends_its_streams_and_then_the_connection(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn a_stream_whose_window_is_closed_is_ended_in_time_and_harms_no_other(stage: Stage) {
+pub async fn a_stream_whose_window_is_closed_is_ended_in_time_and_harms_no_other(harness: Harness) {
     let builder = Manager::builder().connection_timeout(SOON).queue(1 << 20, 1 << 30);
-    let app = stage.start(builder);
+    let app = harness.start(builder);
     let mut connection = Http2::connect(app.address, WINDOW).await;
     let mut fast = connection.open("/events?user=fast").await;
     // Nothing of it is taken, so its window stays closed.

@@ -5,18 +5,24 @@ use sse_core::{Manager, OwnOnly};
 use tokio::time::timeout;
 
 use crate::{
-    RawRequest,
     adapter::{
-        Stage,
-        app::{App, PATIENCE, next},
-        site::BODY_LIMIT,
+        harness::Harness,
+        running_app::{PATIENCE, RunningApp, next},
+        test_app::BODY_LIMIT,
     },
+    request::RawRequest,
 };
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 const BROADCAST: &str = "/api/trpc/sse.broadcastNotification";
 
-async fn call(app: &App, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, Value) {
+async fn call(
+    app: &RunningApp,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> (u16, Value) {
     let answer = app.ask(method, path, headers, body).await;
     assert_eq!(answer.headers.get("content-type"), Some("application/json"), "{method} {path}");
     assert_eq!(answer.headers.get("cache-control"), Some("no-store"), "{method} {path}");
@@ -28,8 +34,8 @@ fn code(answer: &Value) -> &str {
     answer["error"]["data"]["code"].as_str().unwrap_or_default()
 }
 
-pub async fn a_query_is_answered_below_the_mount_point(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn a_query_is_answered_below_the_mount_point(harness: Harness) {
+    let app = harness.start(Manager::builder());
     let _stream = app.open("/events?user=42").await;
     for path in ["/api/trpc/sse.getStats", "/api/trpc/sse%2EgetStats", "/api/trpc/sse.getStats?x=1"] {
         let (status, answer) = call(&app, "GET", path, &[], "").await;
@@ -47,19 +53,19 @@ pub async fn a_query_is_answered_below_the_mount_point(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn a_mutation_reaches_the_screens(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn a_mutation_reaches_the_screens(harness: Harness) {
+    let app = harness.start(Manager::builder());
     let mut stream = app.open("/events?user=42").await;
     let (status, answer) = call(&app, "POST", BROADCAST, &JSON, r#"{"message":"Grüße"}"#).await;
     assert_eq!((status, answer), (200, json!({ "result": { "data": { "matched": 1 } } })));
     let event = next(&mut stream).await;
-    let data = crate::adapter::app::json(&event);
+    let data = crate::adapter::running_app::json(&event);
     assert_eq!((&*event.event_type, &data["message"]), ("notification", &json!("Grüße")));
     app.finish().await;
 }
 
-pub async fn the_caller_is_who_the_app_says(stage: Stage) {
-    let app = stage.start_guarded(Manager::builder(), OwnOnly);
+pub async fn the_caller_is_who_the_app_says(harness: Harness) {
+    let app = harness.start_guarded(Manager::builder(), OwnOnly);
     let _stream = app.open("/events?user=42").await;
     let (path, own) = ("/api/trpc/sse.sendSuccess", r#"{"message":"to myself"}"#);
     let (status, answer) = call(&app, "POST", &format!("{path}?user=42"), &JSON, own).await;
@@ -79,8 +85,8 @@ fn body(bytes: usize) -> String {
     format!(r#"{{"message":"{}"}}"#, "x".repeat(bytes - empty.len()))
 }
 
-pub async fn a_body_of_more_than_the_limit_is_too_large(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn a_body_of_more_than_the_limit_is_too_large(harness: Harness) {
+    let app = harness.start(Manager::builder());
     assert_eq!(call(&app, "POST", BROADCAST, &JSON, &body(BODY_LIMIT)).await.0, 200);
     for bytes in [BODY_LIMIT + 1, 300 << 10] {
         let (status, answer) = call(&app, "POST", BROADCAST, &JSON, &body(bytes)).await;
@@ -91,7 +97,7 @@ pub async fn a_body_of_more_than_the_limit_is_too_large(stage: Stage) {
     app.finish().await;
 }
 
-fn chunked(app: &App, chunks: &[&str]) -> RawRequest {
+fn chunked(app: &RunningApp, chunks: &[&str]) -> RawRequest {
     let chunk = |text: &&str| format!("{:x}\r\n{text}\r\n", text.len());
     RawRequest::new(app.address, "POST", BROADCAST)
         .header("Content-Type", "application/json")
@@ -99,8 +105,8 @@ fn chunked(app: &App, chunks: &[&str]) -> RawRequest {
         .body(chunks.iter().map(chunk).collect::<String>())
 }
 
-pub async fn a_body_that_does_not_say_its_length_has_the_same_limit(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn a_body_that_does_not_say_its_length_has_the_same_limit(harness: Harness) {
+    let app = harness.start(Manager::builder());
     for (bytes, status) in [(BODY_LIMIT - 100, 200), (BODY_LIMIT + 100, 413)] {
         let sent = body(bytes);
         let (first, second) = sent.split_at(500);
@@ -111,8 +117,8 @@ pub async fn a_body_that_does_not_say_its_length_has_the_same_limit(stage: Stage
     app.finish().await;
 }
 
-pub async fn a_body_that_breaks_off_does_nothing(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn a_body_that_breaks_off_does_nothing(harness: Harness) {
+    let app = harness.start(Manager::builder());
     let mut client = chunked(&app, &[r#"{"message":"all of it"}"#]).send().await.expect("a request");
     client.half_close().await.expect("a FIN");
     // Whether there is an answer is up to the server.
@@ -123,8 +129,8 @@ pub async fn a_body_that_breaks_off_does_nothing(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn a_refusal_does_not_wait_for_the_body(stage: Stage) {
-    let app = stage.start_guarded(Manager::builder(), OwnOnly);
+pub async fn a_refusal_does_not_wait_for_the_body(harness: Harness) {
+    let app = harness.start_guarded(Manager::builder(), OwnOnly);
     for (method, path, status) in [
         ("POST", BROADCAST, 401),
         ("POST", "/api/trpc/sse.broadcastNotification?user=42", 403),
@@ -156,8 +162,8 @@ pub async fn a_refusal_does_not_wait_for_the_body(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn what_the_method_and_the_type_must_be(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn what_the_method_and_the_type_must_be(harness: Harness) {
+    let app = harness.start(Manager::builder());
     let wrong = app.ask("GET", BROADCAST, &[], "").await;
     assert_eq!((wrong.status, wrong.headers.get("allow")), (405, Some("POST")));
     let form = [("content-type", "application/x-www-form-urlencoded")];

@@ -5,11 +5,11 @@ use std::time::Duration;
 use sse_core::{Disconnect, Drain, LimitPolicy, Manager, RefusalForm, Target, UserId};
 
 use crate::{
-    Response,
     adapter::{
-        Stage,
-        app::{App, expect_end, expect_system},
+        harness::Harness,
+        running_app::{RunningApp, expect_end, expect_system},
     },
+    response::Response,
 };
 
 fn expect_retry_after(answer: &Response, status: u16) {
@@ -18,9 +18,9 @@ fn expect_retry_after(answer: &Response, status: u16) {
     assert!(seconds.is_some_and(|seconds: u64| (1..=15).contains(&seconds)), "{:?}", answer.headers);
 }
 
-pub async fn limits_refuse_and_say_when_to_return(stage: Stage) {
+pub async fn limits_refuse_and_say_when_to_return(harness: Harness) {
     let builder = Manager::builder().max_connections(2).max_connections_per_user(1, LimitPolicy::Refuse);
-    let app = stage.start(builder);
+    let app = harness.start(builder);
     let first = app.open("/events?user=42").await;
     expect_retry_after(&app.ask("GET", "/events?user=42", &[], "").await, 429);
     let second = app.open("/events?user=7").await;
@@ -33,8 +33,8 @@ pub async fn limits_refuse_and_say_when_to_return(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn the_clients_address_counts(stage: Stage) {
-    let app = stage.start(Manager::builder().max_connections_per_address(1, LimitPolicy::Refuse));
+pub async fn the_clients_address_counts(harness: Harness) {
+    let app = harness.start(Manager::builder().max_connections_per_address(1, LimitPolicy::Refuse));
     let _first = app.open("/events").await;
     let elsewhere = "127.0.0.9".parse().expect("an address");
     let _elsewhere = app.greeted(app.get("/events").source(elsewhere)).await;
@@ -46,8 +46,8 @@ pub async fn the_clients_address_counts(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn a_newcomer_may_replace_the_oldest(stage: Stage) {
-    let app = stage.start(Manager::builder().max_connections_per_user(1, LimitPolicy::ReplaceOldest));
+pub async fn a_newcomer_may_replace_the_oldest(harness: Harness) {
+    let app = harness.start(Manager::builder().max_connections_per_user(1, LimitPolicy::ReplaceOldest));
     let mut first = app.open("/events?user=42").await;
     let second = app.open("/events?user=42").await;
     let data = expect_system(&mut first, "disconnected").await;
@@ -58,8 +58,8 @@ pub async fn a_newcomer_may_replace_the_oldest(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn a_soft_refusal_is_a_stream_that_says_when_to_return(stage: Stage) {
-    let app = stage.start(Manager::builder().max_connections(1).refusal(RefusalForm::Soft));
+pub async fn a_soft_refusal_is_a_stream_that_says_when_to_return(harness: Harness) {
+    let app = harness.start(Manager::builder().max_connections(1).refusal(RefusalForm::Soft));
     let _only = app.open("/events").await;
     let mut refused = app.get("/events").open().await.expect("an answer");
     let head = refused.head().await.expect("a head");
@@ -70,7 +70,7 @@ pub async fn a_soft_refusal_is_a_stream_that_says_when_to_return(stage: Stage) {
 }
 
 /// What a client receives that accepts nothing but an event stream; any status but 200 would be final for it.
-async fn expect_soft(app: &App, path: &str) {
+async fn expect_soft(app: &RunningApp, path: &str) {
     let mut refused = app.get(path).open().await.expect("an answer");
     let head = refused.head().await.expect("a head");
     assert_eq!((head.status, head.headers.get("content-type")), (200, Some("text/event-stream")));
@@ -78,9 +78,9 @@ async fn expect_soft(app: &App, path: &str) {
     assert!(refused.decoder().retry().is_some_and(|retry| retry >= 1000), "{:?}", refused.decoder());
 }
 
-pub async fn an_event_source_survives_a_rejection_that_passes(stage: Stage) {
+pub async fn an_event_source_survives_a_rejection_that_passes(harness: Harness) {
     let builder = Manager::builder().max_connections(2).max_connections_per_user(1, LimitPolicy::Refuse);
-    let app = stage.start(builder);
+    let app = harness.start(builder);
     let _first = app.open("/events?user=42").await;
     expect_soft(&app, "/events?user=42").await;
     let _second = app.open("/events?user=7").await;
@@ -98,16 +98,16 @@ pub async fn an_event_source_survives_a_rejection_that_passes(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn a_draining_manager_refuses(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn a_draining_manager_refuses(harness: Harness) {
+    let app = harness.start(Manager::builder());
     app.manager.shutdown(Drain::default()).await;
     expect_retry_after(&app.ask("GET", "/events", &[], "").await, 503);
     assert_eq!(app.ask("GET", "/ping", &[], "").await.body, b"pong", "the app goes on");
     app.finish().await;
 }
 
-pub async fn a_user_who_is_to_stay_away_gets_no_content(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn a_user_who_is_to_stay_away_gets_no_content(harness: Harness) {
+    let app = harness.start(Manager::builder());
     let user = UserId::new("42").expect("a user");
     let away = Disconnect::new().stay_away(Duration::from_secs(60));
     app.manager.disconnect(Target::User(user), away).await;

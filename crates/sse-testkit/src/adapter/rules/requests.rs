@@ -4,15 +4,15 @@ use sse_core::{Event, Manager, OwnOnly, Topic};
 use tokio::time::timeout;
 
 use crate::{
-    RawRequest, Version,
     adapter::{
-        Stage,
-        app::{PATIENCE, expect_end, json, next, next_data},
+        harness::Harness,
+        running_app::{PATIENCE, expect_end, json, next, next_data},
     },
+    request::{RawRequest, Version},
 };
 
-pub async fn a_stream_has_its_status_and_headers(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn a_stream_has_its_status_and_headers(harness: Harness) {
+    let app = harness.start(Manager::builder());
     let mut client = app.open("/events").await;
     let head = client.head().await.expect("a head").clone();
     assert_eq!(head.status, 200);
@@ -27,15 +27,15 @@ pub async fn a_stream_has_its_status_and_headers(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn a_stream_begins_with_one_block_that_says_who_and_how(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn a_stream_begins_with_one_block_that_says_who_and_how(harness: Harness) {
+    let app = harness.start(Manager::builder());
     for (path, user) in [("/events", None), ("/events?user=42", Some("42"))] {
         let mut client = app.get(path).open().await.expect("an answer");
         let first = timeout(PATIENCE, client.next_bytes()).await.expect("bytes").expect("bytes");
         let text = String::from_utf8(first.expect("a first block")).expect("text");
         assert!(text.starts_with("retry: ") && text.ends_with("\n\n"), "{text:?}");
         assert_eq!(text.matches("\n\n").count(), 1, "one block: {text:?}");
-        let events = crate::Decoder::decode(text.as_bytes());
+        let events = crate::decoder::Decoder::decode(text.as_bytes());
         assert_eq!(events[0].event_type, "connection");
         let data = json(&events[0]);
         assert_eq!((&data["status"], &data["resumed"]), (&"connected".into(), &false.into()));
@@ -50,8 +50,8 @@ pub async fn a_stream_begins_with_one_block_that_says_who_and_how(stage: Stage) 
     app.finish().await;
 }
 
-pub async fn a_head_request_gets_the_headers_and_registers_nothing(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn a_head_request_gets_the_headers_and_registers_nothing(harness: Harness) {
+    let app = harness.start(Manager::builder());
     let answer = app.ask("HEAD", "/events", &[], "").await;
     assert_eq!((answer.status, answer.body.len()), (200, 0));
     for (name, value) in sse_core::STREAM_HEADERS {
@@ -64,8 +64,8 @@ pub async fn a_head_request_gets_the_headers_and_registers_nothing(stage: Stage)
     app.finish().await;
 }
 
-pub async fn other_methods_are_told_which_are_allowed(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn other_methods_are_told_which_are_allowed(harness: Harness) {
+    let app = harness.start(Manager::builder());
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW"] {
         let answer = app.ask(method, "/events", &[], "").await;
         assert_eq!((answer.status, answer.headers.get("allow")), (405, Some("GET, HEAD")), "{method}");
@@ -75,8 +75,8 @@ pub async fn other_methods_are_told_which_are_allowed(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn no_accept_is_a_reason_to_refuse(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn no_accept_is_a_reason_to_refuse(harness: Harness) {
+    let app = harness.start(Manager::builder());
     let bare = RawRequest::new(app.address, "GET", "/events");
     for request in
         [bare.clone(), bare.clone().header("accept", "application/json"), bare.header("accept", "*/*")]
@@ -86,8 +86,8 @@ pub async fn no_accept_is_a_reason_to_refuse(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn a_last_event_id_arrives_by_header_and_by_each_name_in_the_query(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn a_last_event_id_arrives_by_header_and_by_each_name_in_the_query(harness: Harness) {
+    let app = harness.start(Manager::builder());
     let byte_by_byte = [
         ("7-12".as_bytes(), "7-12"),
         ("Grüße, 世界".as_bytes(), "Grüße, 世界"),
@@ -111,8 +111,8 @@ pub async fn a_last_event_id_arrives_by_header_and_by_each_name_in_the_query(sta
     app.finish().await;
 }
 
-pub async fn topics_may_be_encoded_and_named_more_than_once(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn topics_may_be_encoded_and_named_more_than_once(harness: Harness) {
+    let app = harness.start(Manager::builder());
     let mut client = app.open("/events?topics=orders%2F7,news&topics=m%C3%BCsli,news").await;
     let topics = ["orders/7", "news", "müsli"].map(|name| Topic::new(name).expect("a topic"));
     for topic in topics {
@@ -123,8 +123,8 @@ pub async fn topics_may_be_encoded_and_named_more_than_once(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn a_bad_topic_is_a_bad_request_that_is_counted(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn a_bad_topic_is_a_bad_request_that_is_counted(harness: Harness) {
+    let app = harness.start(Manager::builder());
     let long = format!("/events?topics={}", "x".repeat(257));
     for path in ["/events?topics=a,b%0A", "/events?topics=%00", &long] {
         let answer = app.ask("GET", path, &[], "").await;
@@ -136,8 +136,8 @@ pub async fn a_bad_topic_is_a_bad_request_that_is_counted(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn a_topic_that_is_not_for_the_caller_is_forbidden(stage: Stage) {
-    let app = stage.start_guarded(Manager::builder(), OwnOnly);
+pub async fn a_topic_that_is_not_for_the_caller_is_forbidden(harness: Harness) {
+    let app = harness.start_guarded(Manager::builder(), OwnOnly);
     let answer = app.ask("GET", "/events?user=42&topics=secrets", &[], "").await;
     assert_eq!(answer.status, 403);
     assert_eq!(app.manager.stats().counters.refused.get("forbidden"), 1);
@@ -145,14 +145,14 @@ pub async fn a_topic_that_is_not_for_the_caller_is_forbidden(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn a_request_head_of_12_kib_is_read(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn a_request_head_of_12_kib_is_read(harness: Harness) {
+    let app = harness.start(Manager::builder());
     app.greeted(app.get("/events").padded_to(12 << 10)).await;
     app.finish().await;
 }
 
-pub async fn a_client_of_http_1_0_gets_no_chunks_and_an_end(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn a_client_of_http_1_0_gets_no_chunks_and_an_end(harness: Harness) {
+    let app = harness.start(Manager::builder());
     let mut client = app.greeted(app.get("/events").version(Version::Http10)).await;
     let head = client.head().await.expect("a head");
     assert_eq!(head.headers.get("transfer-encoding"), None);

@@ -5,14 +5,14 @@ use std::{collections::BTreeSet, time::Duration};
 use sse_core::{Drain, Manager};
 
 use crate::adapter::{
-    Stage,
-    app::{expect_end, expect_system, next_data},
+    harness::Harness,
+    running_app::{expect_end, expect_system, next_data},
 };
 
-pub async fn open_streams_end_with_a_farewell_and_the_server_with_them(stage: Stage) {
+pub async fn open_streams_end_with_a_farewell_and_the_server_with_them(harness: Harness) {
     const STREAMS: usize = 300;
     // A server that waits for its streams would wait for an hour.
-    let mut app = stage.start_with(Manager::builder(), Drain::within(Duration::from_secs(3600)));
+    let mut app = harness.start_with(Manager::builder(), Drain::within(Duration::from_secs(3600)));
     let mut clients = Vec::new();
     for _ in 0..STREAMS {
         clients.push(app.open("/events").await);
@@ -32,9 +32,9 @@ pub async fn open_streams_end_with_a_farewell_and_the_server_with_them(stage: St
     app.finish().await;
 }
 
-pub async fn a_shutdown_is_announced_before_it_begins(stage: Stage) {
+pub async fn a_shutdown_is_announced_before_it_begins(harness: Harness) {
     let drain = Drain::within(Duration::from_secs(3600)).delay(Duration::from_secs(3));
-    let mut app = stage.start_with(Manager::builder(), drain);
+    let mut app = harness.start_with(Manager::builder(), drain);
     let mut old = app.open("/events").await;
     app.stop();
     app.until("shutting down", Manager::is_shutting_down).await;
@@ -49,9 +49,9 @@ pub async fn a_shutdown_is_announced_before_it_begins(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn a_client_that_takes_nothing_does_not_outlive_the_deadline(stage: Stage) {
+pub async fn a_client_that_takes_nothing_does_not_outlive_the_deadline(harness: Harness) {
     let builder = Manager::builder().queue(1 << 16, 1 << 30);
-    let mut app = stage.start_narrow(builder, Drain::within(Duration::from_secs(1)));
+    let mut app = harness.start_narrow(builder, Drain::within(Duration::from_secs(1)));
     let slow = app.greeted(app.get("/events").receive_buffer(4096)).await;
     for _ in 0..100 {
         app.publish(&"x".repeat(64 << 10)).await;
@@ -61,8 +61,8 @@ pub async fn a_client_that_takes_nothing_does_not_outlive_the_deadline(stage: St
     drop(slow);
 }
 
-pub async fn connections_that_ask_nothing_do_not_hold_it_up(stage: Stage) {
-    let mut app = stage.start_with(Manager::builder(), Drain::within(Duration::from_secs(1)));
+pub async fn connections_that_ask_nothing_do_not_hold_it_up(harness: Harness) {
+    let mut app = harness.start_with(Manager::builder(), Drain::within(Duration::from_secs(1)));
     let half = app.get("/ping").body("GET /ping HTTP/1.1\r\nhost: local");
     let mut half = half.send().await.expect("half a request behind one");
     assert_eq!(half.head().await.expect("an answer").status, 200);
@@ -76,9 +76,9 @@ pub async fn connections_that_ask_nothing_do_not_hold_it_up(stage: Stage) {
     drop((half, idle, silent));
 }
 
-pub async fn a_stream_that_is_asked_for_meanwhile_is_refused(stage: Stage) {
+pub async fn a_stream_that_is_asked_for_meanwhile_is_refused(harness: Harness) {
     // The manager alone shuts down; the server still answers.
-    let app = stage.start(Manager::builder());
+    let app = harness.start(Manager::builder());
     let mut stays = app.open("/events").await;
     let drained = app.manager.shutdown(Drain::default()).await;
     assert_eq!((drained.ended, drained.left), (1, 0));

@@ -3,15 +3,15 @@
 use sse_core::{Event, HeartbeatForm, Manager};
 
 use crate::adapter::{
-    Stage,
-    app::{App, json, next, next_data},
+    harness::Harness,
+    running_app::{RunningApp, json, next, next_data},
 };
 
 /// So many streams are many for one test and few for the machine.
 const MANY: usize = 1000;
 
-pub async fn an_event_reaches_its_target_and_nobody_else(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn an_event_reaches_its_target_and_nobody_else(harness: Harness) {
+    let app = harness.start(Manager::builder());
     let mut clients = Vec::new();
     let mut ids = Vec::new();
     for path in ["/events?user=42", "/events?user=42&topics=news", "/events?user=7", "/events?topics=news"] {
@@ -47,8 +47,8 @@ pub async fn an_event_reaches_its_target_and_nobody_else(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn every_stream_sees_one_order_whatever_the_targets(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn every_stream_sees_one_order_whatever_the_targets(harness: Harness) {
+    let app = harness.start(Manager::builder());
     let mut clients = Vec::new();
     for path in ["/events?user=42&topics=a,b", "/events?user=42&topics=a,b"] {
         clients.push(app.open(path).await);
@@ -72,8 +72,8 @@ pub async fn every_stream_sees_one_order_whatever_the_targets(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn lines_and_letters_arrive_as_they_were_sent(stage: Stage) {
-    let app = stage.start(Manager::builder());
+pub async fn lines_and_letters_arrive_as_they_were_sent(harness: Harness) {
+    let app = harness.start(Manager::builder());
     let mut client = app.open("/events").await;
     let large = "0123456789abcdef".repeat(64 << 10);
     for text in ["", " leading", "a\nb\n", "\n", "data: x", ": y", "Grüße 世界 🦀", &large] {
@@ -84,9 +84,9 @@ pub async fn lines_and_letters_arrive_as_they_were_sent(stage: Stage) {
     app.finish().await;
 }
 
-pub async fn a_thousand_streams_get_everything(stage: Stage) {
+pub async fn a_thousand_streams_get_everything(harness: Harness) {
     // On a busy machine they are not all there before the first would get a heartbeat.
-    let app = stage.start(Manager::builder().max_connections(MANY).heartbeat(HeartbeatForm::Off));
+    let app = harness.start(Manager::builder().max_connections(MANY).heartbeat(HeartbeatForm::Off));
     let mut clients = Vec::new();
     for number in 0..MANY {
         clients.push(app.open(&format!("/events?user={}", number % 100)).await);
@@ -112,7 +112,7 @@ pub async fn a_thousand_streams_get_everything(stage: Stage) {
     app.finish().await;
 }
 
-async fn to_user(app: &App, user: &str) -> usize {
+async fn to_user(app: &RunningApp, user: &str) -> usize {
     let event = Event::text(format!("for {user}"));
     app.manager.user(user).publish(event).await.expect("a publish").matched
 }

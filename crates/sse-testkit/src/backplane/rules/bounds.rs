@@ -5,8 +5,8 @@ use tokio::task::JoinSet;
 
 use crate::backplane::{
     Broker,
-    follow::{ALL, Node, append, append_numbered, beginning, head, numbered, read_all, texts},
-    stage::start,
+    harness::start,
+    helpers::{ALL, Node, append, append_numbered, beginning, head, numbered, read_all, texts},
 };
 
 pub async fn a_new_log_is_empty<B: Broker>() {

@@ -5,8 +5,8 @@ use tokio::task::JoinSet;
 
 use crate::backplane::{
     Broker,
-    follow::{Node, append, append_numbered, beginning, keyed, read_all, scoped, texts, try_append, user},
-    stage::start,
+    harness::start,
+    helpers::{Node, append, append_numbered, beginning, keyed, read_all, scoped, texts, try_append, user},
 };
 
 pub async fn a_key_counts_once<B: Broker>() {

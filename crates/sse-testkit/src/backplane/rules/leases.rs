@@ -7,8 +7,8 @@ use sse_core::Lease;
 
 use crate::backplane::{
     Broker,
-    follow::Node,
-    stage::{eventually, start},
+    harness::{eventually, start},
+    helpers::Node,
 };
 
 /// Longer than a rule takes.

@@ -7,11 +7,11 @@ use tokio::task::JoinSet;
 
 use crate::backplane::{
     Broker,
-    follow::{
+    harness::start,
+    helpers::{
         Node, append, append_numbered, assert_quiet, assert_rising, beginning, entry, head, numbered,
         read_all, tail, take, text, texts, try_append,
     },
-    stage::start,
 };
 
 const NODES: usize = 3;

@@ -4,8 +4,8 @@ use sse_core::{Page, ReadLimit};
 
 use crate::backplane::{
     Broker,
-    follow::{Node, append, append_numbered, assert_rising, beginning, head, numbered, read_all, texts},
-    stage::start,
+    harness::start,
+    helpers::{Node, append, append_numbered, assert_rising, beginning, head, numbered, read_all, texts},
 };
 
 const MANY_BYTES: usize = 1 << 20;

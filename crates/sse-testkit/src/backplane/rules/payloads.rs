@@ -5,8 +5,8 @@ use sse_core::{Entry, NewEntry};
 
 use crate::backplane::{
     Broker,
-    follow::{beginning, read_all, tail, take, try_append},
-    stage::start,
+    harness::start,
+    helpers::{beginning, read_all, tail, take, try_append},
 };
 
 fn payloads() -> Vec<Bytes> {

@@ -8,11 +8,11 @@ use tokio::time::{sleep, timeout};
 
 use crate::backplane::{
     Restart,
-    follow::{
+    harness::{eventually, start},
+    helpers::{
         ALL, Node, PULSE, append, append_numbered, beginning, entry, keyed, next, numbered, read_all, tail,
         take, texts, try_append,
     },
-    stage::{eventually, start},
 };
 
 /// Between two attempts.

@@ -5,10 +5,10 @@ use tokio::task::JoinSet;
 
 use crate::backplane::{
     Restart,
-    follow::{
+    harness::start,
+    helpers::{
         append, append_numbered, beginning, keyed, numbered, read_all, scoped, texts, try_append, user,
     },
-    stage::start,
 };
 
 pub async fn acknowledged_entries_outlive_a_restart<B: Restart>() {

@@ -7,11 +7,11 @@ use tokio::{task::JoinSet, time::sleep};
 
 use crate::backplane::{
     Broker,
-    follow::{
+    harness::eventually,
+    helpers::{
         ALL, Node, append, append_numbered, assert_rising, beginning, next, numbered, read_all, tail, text,
         texts,
     },
-    stage::eventually,
 };
 
 /// What is held once something went, and nothing more is going: some trim a little after the append that makes it necessary.

@@ -8,8 +8,8 @@ use tokio::time::timeout;
 
 use crate::backplane::{
     Broker,
-    follow::{PULSE, append, assert_quiet, beginning, head, tail, take, texts},
-    stage::start,
+    harness::start,
+    helpers::{PULSE, append, assert_quiet, beginning, head, tail, take, texts},
 };
 
 async fn next(signals: &mut Box<dyn Signals>) -> Bytes {

@@ -10,11 +10,11 @@ use tokio::{
 
 use crate::backplane::{
     Broker,
-    follow::{
+    harness::start,
+    helpers::{
         Node, append, append_numbered, assert_quiet, assert_rising, beginning, head, next, numbered,
         read_all, tail, take, texts,
     },
-    stage::start,
 };
 
 pub async fn a_tail_begins_behind_any_cursor<B: Broker>() {

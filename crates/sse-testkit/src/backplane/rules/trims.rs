@@ -4,10 +4,10 @@ use sse_core::{BackplaneError, Cursor, Position, Retention};
 
 use crate::backplane::{
     Trim,
-    follow::{
+    harness::start,
+    helpers::{
         ALL, Node, append, append_numbered, beginning, next, numbered, read_all, tail, take, text, texts,
     },
-    stage::start,
 };
 
 async fn trimmed(node: &Node) -> Cursor {

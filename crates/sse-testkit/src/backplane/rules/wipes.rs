@@ -4,11 +4,11 @@ use sse_core::{BackplaneError, Cursor, Position};
 
 use crate::backplane::{
     Wipe,
-    follow::{
+    harness::{eventually, start},
+    helpers::{
         ALL, Node, append, append_numbered, beginning, entry, head, keyed, next, numbered, read_all, tail,
         take, texts, try_append,
     },
-    stage::{eventually, start},
 };
 
 async fn expect_epoch(node: &Node, cursor: &Cursor) {

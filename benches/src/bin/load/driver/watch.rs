@@ -1,0 +1,60 @@
+//! What is seen of a phase while it goes on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use crate::driver::latency::Latency;
+use crate::driver::receiver::Receiver;
+use crate::driver::stall::Stall;
+
+/// Receives, and keeps account of what is due.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) latency: Latency,
+    pub(crate) stall: Stall,
+    published: Arc<AtomicU32>,
+    published_before: u32,
+    deliveries_before: u64,
+}
+
+impl Watch {
+    /// Counts from now on; `published` is how many publishes have gone out in all.
+    pub(crate) fn new(receiver: &Receiver, published: Arc<AtomicU32>) -> Self {
+        Self {
+            latency: Latency::default(),
+            stall: Stall::default(),
+            published_before: published.load(Relaxed),
+            deliveries_before: receiver.deliveries(),
+            published,
+        }
+    }
+
+    /// Takes what comes within a moment.
+    pub(crate) fn pump(&mut self, receiver: &mut Receiver) -> anyhow::Result<()> {
+        receiver.pump(Duration::from_millis(10), &mut self.latency)?;
+        self.stall.look(Instant::now(), self.deliveries(receiver), self.due(receiver));
+        Ok(())
+    }
+
+    /// Receives until all is delivered, or nothing for as long as `patience`.
+    pub(crate) fn drain(&mut self, receiver: &mut Receiver, patience: Duration) -> anyhow::Result<()> {
+        let mut last = Instant::now();
+        while self.deliveries(receiver) < self.due(receiver) && last.elapsed() < patience {
+            let before = receiver.deliveries();
+            self.pump(receiver)?;
+            if receiver.deliveries() > before {
+                last = Instant::now();
+            }
+        }
+        Ok(())
+    }
+
+    fn deliveries(&self, receiver: &Receiver) -> u64 {
+        receiver.deliveries() - self.deliveries_before
+    }
+
+    fn due(&self, receiver: &Receiver) -> u64 {
+        u64::from(self.published.load(Relaxed) - self.published_before) * receiver.live() as u64
+    }
+}

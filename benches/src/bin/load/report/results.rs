@@ -1,0 +1,153 @@
+//! Reports that are kept in a file, so that a long measurement can be made in pieces.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::report::Report;
+
+/// Where to keep reports, and how long to go on.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Keeping {
+    /// File to which each report is added. What is in it is not measured again, so the same command goes on where it stopped.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) results: Option<PathBuf>,
+    /// Starts no further measurement after so many seconds; needs `--results`.
+    #[arg(long, value_name = "SECONDS", requires = "results")]
+    pub(crate) within: Option<u64>,
+}
+
+/// A report, and what it is of.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) round: usize,
+    /// What it was measured with: only reports of the same setting are put together.
+    pub(crate) setting: String,
+    pub(crate) report: Report,
+}
+
+/// The reports so far.
+#[derive(Debug)]
+pub(crate) struct Results {
+    entries: Vec<Entry>,
+    file: Option<PathBuf>,
+    deadline: Option<Instant>,
+}
+
+impl Results {
+    /// Reads what there is already.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, or is no file of reports.
+    pub(crate) fn open(keeping: &Keeping) -> anyhow::Result<Self> {
+        let text = match &keeping.results {
+            Some(file) if file.exists() => {
+                fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?
+            }
+            _ => String::new(),
+        };
+        let entries = text.lines().map(serde_json::from_str).collect::<Result<_, _>>();
+        let entries = entries.context("--results is a file of something else")?;
+        let deadline = keeping.within.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+        Ok(Self { entries, file: keeping.results.clone(), deadline })
+    }
+
+    /// The report of a server in a round with this setting.
+    pub(crate) fn get(&self, name: &str, round: usize, setting: &str) -> Option<&Report> {
+        let is_it = |entry: &&Entry| entry.name == name && entry.round == round && entry.setting == setting;
+        self.entries.iter().find(is_it).map(|entry| &entry.report)
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// Keeps a report.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub(crate) fn add(&mut self, entry: Entry) -> anyhow::Result<()> {
+        if let Some(path) = &self.file {
+            let mut file = OpenOptions::new().create(true).append(true).open(path);
+            let file = file.as_mut().map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+            writeln!(file, "{}", serde_json::to_string(&entry)?)?;
+        }
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// Measures what is not there yet. Gives whether all is there now.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be measured.
+    pub(crate) fn complete(
+        &mut self,
+        wanted: &[(String, usize, String)],
+        mut measure: impl FnMut(usize) -> anyhow::Result<Report>,
+    ) -> anyhow::Result<bool> {
+        ensure!(!wanted.is_empty(), "there is nothing to measure");
+        for (index, (name, round, setting)) in wanted.iter().enumerate() {
+            if self.get(name, *round, setting).is_some() {
+                continue;
+            }
+            if self.is_over() {
+                let left =
+                    wanted.iter().filter(|(name, round, setting)| self.get(name, *round, setting).is_none());
+                eprintln!(
+                    "{} of {} measurements are left: run it again to go on",
+                    left.count(),
+                    wanted.len()
+                );
+                return Ok(false);
+            }
+            eprintln!("{} of {}: {name}", index + 1, wanted.len());
+            let (name, setting) = (name.clone(), setting.clone());
+            let report = measure(index)?;
+            self.add(Entry { name, round: *round, setting, report })?;
+        }
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::summary::tests::report;
+
+    #[test]
+    fn a_measurement_in_pieces_measures_everything_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("results");
+        let wanted: Vec<_> = (0..5).map(|round| ("a".to_owned(), round, "s".to_owned())).collect();
+        let mut measured = Vec::new();
+        let stopped = Keeping { results: Some(file.clone()), within: Some(0) };
+        assert!(!Results::open(&stopped).unwrap().complete(&wanted, |_| unreachable!("it is over")).unwrap());
+        let keeping = Keeping { results: Some(file), within: None };
+        for piece in [&wanted[..2], &wanted[..], &wanted[..]] {
+            let mut results = Results::open(&keeping).unwrap();
+            let all = results.complete(piece, |index| {
+                measured.push(index);
+                Ok(report(1.0, 2.0, 3.0))
+            });
+            assert!(all.unwrap());
+        }
+        assert_eq!(measured, [0, 1, 2, 3, 4]);
+        let results = Results::open(&keeping).unwrap();
+        assert!(results.get("a", 4, "s").is_some() && results.get("a", 4, "other").is_none());
+    }
+
+    #[test]
+    fn a_file_of_something_else_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "something\n").unwrap();
+        assert!(Results::open(&Keeping { results: Some(file.path().into()), within: None }).is_err());
+    }
+}

@@ -1,0 +1,187 @@
+//! What a client makes of the events that it hears.
+
+use std::time::Duration;
+
+use serde::{Deserialize, de::DeserializeOwned};
+use sse_core::{Cursor, Epoch};
+use sse_testkit::{Decoded, Decoder};
+use tokio::time::Instant;
+
+use crate::{
+    client::state::{Known, State},
+    observation::{Gap, GapReason, Observation},
+};
+
+/// Reads a client's streams, one after the other, and writes them down.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) known: Known,
+    decoder: Decoder,
+    number: fn(&Decoded) -> Option<u64>,
+    /// Of the last id, so that the next one need not have its own copy.
+    epoch: Option<Epoch>,
+}
+
+/// What of an answer's news the client has to act on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct News {
+    /// The server told how often it lets itself be heard.
+    pub(crate) heartbeat: Option<Duration>,
+    /// An event of an app's came, so the stream is of use.
+    pub(crate) is_of_use: bool,
+    /// The server told the client to stay away.
+    pub(crate) stay_away: bool,
+}
+
+/// The data of a `connection` event.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Hello {
+    resumed: bool,
+    heartbeat_ms: Option<u64>,
+}
+
+/// The data of a `system` event.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct System {
+    event: String,
+    data: Details,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Details {
+    reason: Option<String>,
+    dropped: Option<u64>,
+    from: Option<String>,
+    to: Option<String>,
+    reconnect: Option<bool>,
+}
+
+impl Listener {
+    pub(crate) fn new(known: Known, last_event_id: &str, number: fn(&Decoded) -> Option<u64>) -> Self {
+        let mut decoder = Decoder::new();
+        // As if an earlier stream had said so; an id with a line end or NUL in it could not have come that way.
+        decoder.feed(format!("id: {last_event_id}\n\n").as_bytes());
+        decoder.reconnect();
+        Self { known, decoder, number, epoch: None }
+    }
+
+    /// What to send as `Last-Event-ID`; empty for nothing.
+    pub(crate) fn last_event_id(&self) -> &str {
+        self.decoder.last_event_id()
+    }
+
+    /// What the server last said by `retry:`.
+    pub(crate) fn retry(&self) -> Option<Duration> {
+        self.decoder.retry().map(Duration::from_millis)
+    }
+
+    /// Another stream begins.
+    pub(crate) fn reconnect(&mut self) {
+        self.decoder.reconnect();
+    }
+
+    /// Reads the next bytes of the stream.
+    pub(crate) fn hear(&mut self, bytes: &[u8]) -> News {
+        let events = self.decoder.feed(bytes);
+        let mut news = News::default();
+        let known = self.known.clone();
+        let mut state = known.lock();
+        let now = Instant::now();
+        for event in &events {
+            self.event(event, now, &mut state, &mut news);
+        }
+        self.catch_up(now, &mut state);
+        news
+    }
+
+    fn event(&mut self, event: &Decoded, now: Instant, state: &mut State, news: &mut News) {
+        let id = self.id(&event.id);
+        let has_moved = event.id != state.status.last_event_id;
+        state.status.last_event_id.clone_from(&event.id);
+        let observation = match event.event_type.as_str() {
+            "connection" => Some(connected(&event.data, id.clone(), news)),
+            "heartbeat" => None,
+            "system" => system(&event.data, news).unwrap_or_else(|| Some(self.of_an_app(event, id.clone()))),
+            _ => Some(self.of_an_app(event, id.clone())),
+        };
+        match &observation {
+            Some(Observation::Connected { .. }) => state.status.connects += 1,
+            Some(Observation::Gap(_)) => state.status.gaps += 1,
+            Some(Observation::Event { .. }) => {
+                news.is_of_use = true;
+                state.status.events += 1;
+            }
+            _ => {
+                let moved = id.filter(|_| has_moved).map(|id| Observation::Moved { id });
+                moved.into_iter().for_each(|moved| state.journal.push(now, moved));
+            }
+        }
+        observation.into_iter().for_each(|observation| state.journal.push(now, observation));
+    }
+
+    /// An id moves the last event id without any data, too.
+    fn catch_up(&mut self, now: Instant, state: &mut State) {
+        if state.status.last_event_id == self.decoder.last_event_id() {
+            return;
+        }
+        self.decoder.last_event_id().clone_into(&mut state.status.last_event_id);
+        if let Some(id) = self.id(&state.status.last_event_id) {
+            state.journal.push(now, Observation::Moved { id });
+        }
+    }
+
+    fn of_an_app(&self, event: &Decoded, id: Option<Cursor>) -> Observation {
+        Observation::Event { number: (self.number)(event), id }
+    }
+
+    /// The position that an id stands for, if it does.
+    fn id(&mut self, id: &str) -> Option<Cursor> {
+        let (epoch, position) = id.split_once('-')?;
+        let position = position.parse().ok()?;
+        if self.epoch.as_ref().is_none_or(|known| known.as_str() != epoch) {
+            self.epoch = Some(Epoch::new(epoch).ok()?);
+        }
+        Some(Cursor::new(self.epoch.clone()?, position))
+    }
+}
+
+fn connected(data: &str, id: Option<Cursor>, news: &mut News) -> Observation {
+    let hello: Hello = read(data);
+    news.heartbeat = hello.heartbeat_ms.map(Duration::from_millis);
+    Observation::Connected { id, resumed: hello.resumed }
+}
+
+/// What the server itself tells; the inner `None` if that is nothing to note, the outer one if the event is an app's.
+fn system(data: &str, news: &mut News) -> Option<Option<Observation>> {
+    let System { event, data } = read(data);
+    let observation = match event.as_str() {
+        "gap" => Some(Observation::Gap(gap(&data))),
+        "degraded" => Some(Observation::Degraded),
+        "restored" => Some(Observation::Restored),
+        "shutdown" | "auth_expired" => None,
+        "disconnected" => {
+            news.stay_away |= data.reconnect == Some(false);
+            None
+        }
+        _ => return None,
+    };
+    Some(observation)
+}
+
+fn gap(data: &Details) -> Gap {
+    let cursor = |text: &Option<String>| text.as_ref().and_then(|text| text.parse().ok());
+    Gap {
+        reason: data.reason.as_deref().map_or(GapReason::Other, GapReason::named),
+        dropped: data.dropped,
+        from: cursor(&data.from),
+        to: cursor(&data.to),
+    }
+}
+
+/// What a server of another kind says under our names is read as if it said nothing.
+fn read<T: DeserializeOwned + Default>(data: &str) -> T {
+    serde_json::from_str(data).unwrap_or_default()
+}

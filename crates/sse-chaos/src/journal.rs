@@ -1,0 +1,211 @@
+//! The record of what a client was told.
+
+use std::time::Duration;
+
+use sse_core::{Cursor, Epoch, Position};
+use tokio::time::Instant;
+
+use crate::observation::Observation;
+
+/// All that one client was told and what happened to it, in order.
+///
+/// An event takes less than a hundred bytes.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    origin: Instant,
+    steps: Vec<Step>,
+    /// The epochs of all positions in it, and when each was first seen, since the origin.
+    epochs: Vec<(Epoch, Duration)>,
+    events: u64,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// When, since the journal's [origin](Journal::origin); to the microsecond.
+    pub at: Duration,
+    /// What.
+    pub observation: Observation,
+}
+
+/// A position, with the place of its epoch in a list of epochs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) epoch: u32,
+    pub(crate) position: Position,
+}
+
+/// One thing that happened, as it is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    /// The time since the journal's origin.
+    pub(crate) at: Duration,
+    pub(crate) kind: StepKind,
+}
+
+/// What happened in a step; positions share the epochs of the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StepKind {
+    Event {
+        number: Option<u64>,
+        at: Option<Place>,
+    },
+    Moved(Place),
+    /// Anything else. It is rare, and larger than the others.
+    Note(Box<Observation>),
+}
+
+impl Journal {
+    /// An empty journal whose times count from `origin`.
+    #[must_use]
+    pub fn new(origin: Instant) -> Self {
+        Self { origin, steps: Vec::new(), epochs: Vec::new(), events: 0 }
+    }
+
+    /// Notes what happened at `at`; a time before that of what was noted last counts as that one.
+    ///
+    /// For journals of other clients, and made ones: a [`Client`](crate::Client) keeps its own.
+    pub fn push(&mut self, at: Instant, observation: Observation) {
+        let kind = match observation {
+            Observation::Event { number, id } => {
+                self.events += 1;
+                StepKind::Event { number, at: id.map(|id| self.place(at, &id)) }
+            }
+            Observation::Moved { id } => StepKind::Moved(self.place(at, &id)),
+            note => {
+                for id in note.ids() {
+                    self.place(at, id);
+                }
+                StepKind::Note(Box::new(note))
+            }
+        };
+        let before = self.steps.last().map_or(Duration::ZERO, |step| step.at);
+        self.steps.push(Step { at: self.since_origin(at).max(before), kind });
+    }
+
+    /// When its times begin.
+    #[must_use]
+    pub fn origin(&self) -> Instant {
+        self.origin
+    }
+
+    /// Everything, in order.
+    pub fn entries(&self) -> impl Iterator<Item = Entry> {
+        self.steps.iter().map(|step| {
+            let observation = match &step.kind {
+                StepKind::Event { number, at } => {
+                    Observation::Event { number: *number, id: at.map(|at| self.cursor(at)) }
+                }
+                StepKind::Moved(at) => Observation::Moved { id: self.cursor(*at) },
+                StepKind::Note(observation) => Observation::clone(observation),
+            };
+            Entry { at: step.at, observation }
+        })
+    }
+
+    /// How many events of apps there are in it.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// The bytes that its steps take, without what few of them have besides.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.steps.len() * size_of::<Step>()
+    }
+
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The epochs of all positions in it, and when each was first seen.
+    pub(crate) fn epochs(&self) -> impl Iterator<Item = (&Epoch, Instant)> {
+        self.epochs.iter().map(|(epoch, at)| (epoch, self.origin + *at))
+    }
+
+    fn cursor(&self, place: Place) -> Cursor {
+        Cursor::new(self.epochs[place.epoch as usize].0.clone(), place.position)
+    }
+
+    fn place(&mut self, at: Instant, id: &Cursor) -> Place {
+        // From the end, since the latest epoch is that of most ids.
+        let known = self.epochs.iter().rposition(|(epoch, _)| *epoch == id.epoch);
+        let epoch = known.unwrap_or_else(|| {
+            self.epochs.push((id.epoch.clone(), self.since_origin(at)));
+            self.epochs.len() - 1
+        });
+        Place { epoch: u32::try_from(epoch).unwrap_or(u32::MAX), position: id.position }
+    }
+
+    /// The time since the origin, to the microsecond.
+    fn since_origin(&self, at: Instant) -> Duration {
+        let micros = at.saturating_duration_since(self.origin).as_micros();
+        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::observation::{Gap, GapReason};
+
+    fn cursors() -> impl Strategy<Value = Cursor> {
+        let number = || prop_oneof![0..3_u64, any::<u64>()];
+        ("[efg]", number(), number()).prop_map(|(epoch, major, minor)| {
+            Cursor::new(Epoch::new(epoch.as_str()).unwrap(), Position::new(major, minor))
+        })
+    }
+
+    fn observation() -> impl Strategy<Value = Observation> {
+        let cursor = || proptest::option::of(cursors());
+        let number = proptest::option::of(prop_oneof![0..100_u64, any::<u64>()]);
+        prop_oneof![
+            (number, cursor()).prop_map(|(number, id)| Observation::Event { number, id }),
+            cursors().prop_map(|id| Observation::Moved { id }),
+            (cursor(), cursor()).prop_map(|(from, to)| Observation::Gap(Gap {
+                reason: GapReason::Epoch,
+                dropped: None,
+                from,
+                to
+            })),
+            Just(Observation::Degraded),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_noted_is_read(all in proptest::collection::vec((0..1_u64 << 40, observation()), 0..50)) {
+            let origin = Instant::now();
+            let mut journal = Journal::new(origin);
+            let (mut at, mut expected) = (Duration::ZERO, Vec::new());
+            for (later, observation) in all {
+                at += Duration::from_micros(later);
+                journal.push(origin + at, observation.clone());
+                expected.push(Entry { at, observation });
+            }
+            prop_assert_eq!(journal.entries().collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn an_event_takes_few_bytes() {
+        let mut journal = Journal::new(Instant::now());
+        for number in 0..1000 {
+            journal.push(Instant::now(), Observation::Event { number: Some(number), id: None });
+        }
+        assert!(journal.size() <= 80 * 1000, "{}", journal.size());
+    }
+
+    #[test]
+    fn time_does_not_go_back() {
+        let origin = Instant::now();
+        let mut journal = Journal::new(origin);
+        journal.push(origin + Duration::from_micros(7), Observation::Degraded);
+        journal.push(origin + Duration::from_micros(3), Observation::Restored);
+        let times: Vec<_> = journal.entries().map(|entry| entry.at.as_micros()).collect();
+        assert_eq!(times, [7, 7]);
+    }
+}

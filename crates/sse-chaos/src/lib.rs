@@ -1,0 +1,49 @@
+#![doc = include_str!("../README.md")]
+
+mod broker;
+mod brokers;
+mod certificates;
+mod cli;
+mod client;
+mod clients;
+mod clock;
+mod cluster;
+mod error;
+mod fault;
+mod guests;
+mod journal;
+mod node;
+mod node_clients;
+mod observation;
+mod oracle;
+mod population;
+mod ports;
+mod process;
+mod publisher;
+mod run_scenario;
+mod runner;
+mod scenario;
+mod scoreboard;
+mod seed;
+mod sentinels;
+mod shared;
+mod testbed;
+mod wait;
+
+pub use cli::Cli;
+pub use client::{
+    Client,
+    request::ClientRequest,
+    state::{Departure, Phase, Status},
+};
+pub use error::Error;
+pub use journal::{Entry, Journal};
+pub use observation::{Gap, GapReason, Loss, Observation, Stop};
+pub use oracle::{
+    Oracle,
+    publications::{Acknowledgement, OracleError, Publication},
+    recovery::Fault,
+    subscriber::Subscriber,
+    verdict::{GapCounts, Offence, OffenceKind, Recovery, Verdict},
+};
+pub use runner::run;

@@ -1,0 +1,201 @@
+//! The browser's client, many of them in a Node process; or native `EventSource`s in Chromium.
+
+use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sse_core::Cursor;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    process::{Child, ChildStdin, ChildStdout},
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
+
+use crate::{
+    error::Error,
+    journal::Journal,
+    observation::{Gap, GapReason, Loss, Observation},
+    oracle::subscriber::Subscriber,
+    population,
+    shared::Shared,
+};
+
+/// Timeout for the process to end after its input ended.
+const END: Duration = Duration::from_secs(10);
+
+/// The client that a browser runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum BrowserClient {
+    /// The client of `sse-browser`, under Node.
+    #[default]
+    SseBrowser,
+    /// The browser's own `EventSource`, in Chromium. It never reconnects after an HTTP error.
+    EventSource,
+}
+
+impl BrowserClient {
+    /// The program of the process.
+    fn program(self) -> &'static str {
+        match self {
+            Self::SseBrowser => concat!(env!("CARGO_MANIFEST_DIR"), "/js/browsers.mjs"),
+            Self::EventSource => concat!(env!("CARGO_MANIFEST_DIR"), "/js/event-sources.mjs"),
+        }
+    }
+
+    /// Number of clients that one process can run. Chromium limits the streams of a host, and a tab for each host costs memory.
+    pub(crate) fn most(self) -> usize {
+        match self {
+            Self::SseBrowser => usize::MAX,
+            Self::EventSource => 60,
+        }
+    }
+}
+
+/// A process of clients; ended when this is dropped.
+pub(crate) struct Browsers {
+    process: Child,
+    /// The process ends with its input, also if we are killed.
+    input: ChildStdin,
+    heard: Arc<Shared<Vec<Heard>>>,
+    reading: JoinHandle<Result<(), Error>>,
+}
+
+/// What one client heard.
+struct Heard {
+    journal: Journal,
+    last: Option<Cursor>,
+    is_connected: bool,
+    is_closed: bool,
+}
+
+/// A line that the process prints.
+#[derive(Debug, Deserialize)]
+struct Line {
+    client: usize,
+    #[serde(default)]
+    state: Option<String>,
+    #[serde(default, rename = "type")]
+    event_type: String,
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    data: Value,
+}
+
+impl Browsers {
+    /// Starts one client for each subscriber. A browser writes its profile to `folder`.
+    pub(crate) async fn start(
+        client: BrowserClient,
+        url: &str,
+        subscribers: &[Subscriber],
+        folder: &Path,
+    ) -> Result<Self, Error> {
+        let installed = |name: &str| {
+            sse_testkit::executable(name)?.ok_or_else(|| Error::new(format!("there is no {name} in PATH")))
+        };
+        let mut settings = json!({ "url": url });
+        if client == BrowserClient::EventSource {
+            settings["chromium"] = json!(installed("chromium")?);
+            settings["profile"] = json!(folder.join("chromium"));
+        }
+        let mut process = tokio::process::Command::from(std::process::Command::new(installed("node")?))
+            .arg(client.program())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let (Some(mut input), Some(output)) = (process.stdin.take(), process.stdout.take()) else {
+            return Err(Error::new("a process without pipes"));
+        };
+        let client = |subscriber: &Subscriber| json!({ "user": subscriber.user, "topics": population::topics(subscriber) });
+        settings["clients"] = subscribers.iter().map(client).collect();
+        input.write_all(format!("{settings}\n").as_bytes()).await?;
+        let origin = Instant::now();
+        let nothing =
+            || Heard { journal: Journal::new(origin), last: None, is_connected: false, is_closed: false };
+        let heard = Arc::new(Shared::default());
+        heard.with(|heard: &mut Vec<_>| heard.extend(subscribers.iter().map(|_| nothing())));
+        let reading = tokio::spawn(read(output, Arc::clone(&heard)));
+        Ok(Self { process, input, heard, reading })
+    }
+
+    /// The positions up to which the clients have been served.
+    pub(crate) fn positions(&self) -> Vec<Option<Cursor>> {
+        self.heard.with(|heard| heard.iter().map(|heard| heard.last.clone()).collect())
+    }
+
+    /// What is wrong, if it ended by itself or a client gave up.
+    pub(crate) fn problem(&mut self) -> Result<Option<Error>, Error> {
+        let closed = self.heard.with(|heard| heard.iter().filter(|heard| heard.is_closed).count());
+        if closed > 0 {
+            return Ok(Some(Error::new(format!("{closed} native EventSources were closed for ever"))));
+        }
+        let status = self.process.try_wait()?;
+        Ok(status.map(|status| Error::new(format!("the browsers' clients ended by themselves: {status}"))))
+    }
+
+    /// Ends the clients; gives what each heard.
+    pub(crate) async fn stop(mut self) -> Result<Vec<Journal>, Error> {
+        self.input.shutdown().await?;
+        drop(self.input);
+        if timeout(END, self.process.wait()).await.is_err() {
+            self.process.kill().await?;
+        }
+        let reading = self.reading.await;
+        reading.map_err(|error| Error::new(format!("reading panicked: {error}")))??;
+        Ok(self.heard.with(|heard| heard.drain(..).map(|heard| heard.journal).collect()))
+    }
+}
+
+async fn read(output: ChildStdout, heard: Arc<Shared<Vec<Heard>>>) -> Result<(), Error> {
+    let mut lines = BufReader::new(output).lines();
+    while let Some(text) = lines.next_line().await? {
+        // The last line may have been cut off by the end.
+        let Ok(line) = serde_json::from_str::<Line>(&text) else { continue };
+        heard.with(|heard| heard.get_mut(line.client).map(|heard| heard.hear(&line)));
+    }
+    Ok(())
+}
+
+impl Heard {
+    fn hear(&mut self, line: &Line) {
+        if let Some(observation) = self.observation(line) {
+            self.journal.push(Instant::now(), observation);
+        }
+    }
+
+    fn observation(&mut self, line: &Line) -> Option<Observation> {
+        if let Some(state) = &line.state {
+            let was_connected = std::mem::replace(&mut self.is_connected, state == "open");
+            self.is_closed |= state == "closed";
+            return (was_connected && !self.is_connected).then_some(Observation::Lost(Loss::Broken));
+        }
+        let id: Option<Cursor> = line.id.parse().ok();
+        if id.is_some() {
+            self.last.clone_from(&id);
+        }
+        let data = &line.data;
+        match (line.event_type.as_str(), data["event"].as_str()) {
+            ("number", _) => Some(Observation::Event { number: data["number"].as_u64(), id }),
+            ("connection", _) => Some(Observation::Connected { id, resumed: data["resumed"] == true }),
+            ("system", Some("gap")) => Some(Observation::Gap(gap(&data["data"]))),
+            ("system", Some("degraded")) => Some(Observation::Degraded),
+            ("system", Some("restored")) => Some(Observation::Restored),
+            _ => id.map(|id| Observation::Moved { id }),
+        }
+    }
+}
+
+fn gap(data: &Value) -> Gap {
+    let position = |name: &str| data[name].as_str().and_then(|id| id.parse().ok());
+    let reason = match data["reason"].as_str().unwrap_or_default() {
+        "overflow" => GapReason::Overflow,
+        "trimmed" => GapReason::Trimmed,
+        "epoch" => GapReason::Epoch,
+        "invalid" => GapReason::Invalid,
+        "future" => GapReason::Future,
+        _ => GapReason::Other,
+    };
+    Gap { reason, dropped: data["dropped"].as_u64(), from: position("from"), to: position("to") }
+}

@@ -1,0 +1,51 @@
+//! The logs that there were, in their order.
+
+use std::collections::HashMap;
+
+use sse_core::{Cursor, Epoch};
+use tokio::time::Instant;
+
+use crate::{
+    journal::{Journal, Place},
+    oracle::publications::Acknowledgement,
+};
+
+/// Epochs in the order in which they were first seen.
+#[derive(Debug)]
+pub(crate) struct Epochs {
+    all: Vec<Epoch>,
+    order: HashMap<Epoch, u32>,
+}
+
+impl Epochs {
+    pub(crate) fn seen_in<'a>(
+        acknowledged: impl Iterator<Item = &'a Acknowledgement>,
+        journals: impl Iterator<Item = &'a Journal>,
+    ) -> Self {
+        let acknowledged = acknowledged.map(|it| (&it.id.epoch, it.at));
+        let mut first: HashMap<&Epoch, Instant> = HashMap::new();
+        for (epoch, at) in acknowledged.chain(journals.flat_map(Journal::epochs)) {
+            first.entry(epoch).and_modify(|known| *known = at.min(*known)).or_insert(at);
+        }
+        let mut all: Vec<_> = first.into_iter().collect();
+        all.sort_by_key(|(epoch, at)| (*at, epoch.as_str()));
+        let all: Vec<_> = all.into_iter().map(|(epoch, _)| epoch.clone()).collect();
+        let order = all.iter().cloned().zip(0..).collect();
+        Self { all, order }
+    }
+
+    /// The place of a position; `None` if its epoch was never seen.
+    pub(crate) fn place(&self, cursor: &Cursor) -> Option<Place> {
+        let epoch = *self.order.get(&cursor.epoch)?;
+        Some(Place { epoch, position: cursor.position })
+    }
+
+    pub(crate) fn cursor(&self, place: Place) -> Cursor {
+        Cursor::new(self.all[place.epoch as usize].clone(), place.position)
+    }
+
+    /// The places here of a journal's own epochs.
+    pub(crate) fn of(&self, journal: &Journal) -> Vec<u32> {
+        journal.epochs().filter_map(|(epoch, _)| self.order.get(epoch).copied()).collect()
+    }
+}

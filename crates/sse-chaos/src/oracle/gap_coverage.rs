@@ -1,0 +1,73 @@
+//! What gaps excuse.
+
+use sse_core::Position;
+
+use crate::journal::Place;
+
+/// The last position that a log can have.
+const LAST: Position = Position::new(u64::MAX, u64::MAX);
+
+/// How far a client was served in each log.
+#[derive(Debug, Default)]
+pub(crate) struct Served(Vec<Place>);
+
+/// The parts of logs of which a client was told that something may be missing.
+#[derive(Debug, Default)]
+pub(crate) struct GapCoverage(Vec<Part>);
+
+/// Behind one position of a log, up to another.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    epoch: u32,
+    behind: Position,
+    up_to: Position,
+}
+
+impl Served {
+    /// How far in this log; the position before all if not at all.
+    pub(crate) fn in_epoch(&self, epoch: u32) -> Position {
+        self.0.iter().find(|it| it.epoch == epoch).map_or(Position::ZERO, |it| it.position)
+    }
+
+    /// It was served up to there, if not further already.
+    pub(crate) fn reach(&mut self, place: Place) {
+        match self.0.iter_mut().find(|it| it.epoch == place.epoch) {
+            Some(it) => it.position = it.position.max(place.position),
+            None => self.0.push(place),
+        }
+    }
+
+    /// What it was served beyond there is worth nothing.
+    pub(crate) fn fall_back(&mut self, place: Place) {
+        self.0.retain(|it| it.epoch != place.epoch);
+        self.0.push(place);
+    }
+}
+
+impl GapCoverage {
+    /// Adds what a gap covers of a client that had been served so far.
+    pub(crate) fn add(&mut self, from: Option<Place>, to: Place, served: &Served) {
+        // The client goes on in this log: what follows is due again, though it had left the log once.
+        let left = self.0.iter_mut().filter(|part| part.epoch == to.epoch && part.up_to == LAST);
+        left.for_each(|part| part.up_to = to.position);
+        let begun = |epoch| Part { epoch, behind: served.in_epoch(epoch), up_to: LAST };
+        match from {
+            Some(from) if from.epoch == to.epoch => {
+                self.0.push(Part { epoch: to.epoch, behind: from.position, up_to: to.position });
+            }
+            from => {
+                if let Some(from) = from {
+                    self.0.push(Part { behind: from.position, ..begun(from.epoch) });
+                    self.0.extend((from.epoch + 1..to.epoch).map(begun));
+                }
+                self.0.push(Part { up_to: to.position, ..begun(to.epoch) });
+            }
+        }
+    }
+
+    pub(crate) fn covers(&self, place: Place) -> bool {
+        self.0.iter().any(|part| {
+            part.epoch == place.epoch && part.behind < place.position && place.position <= part.up_to
+        })
+    }
+}

@@ -1,0 +1,298 @@
+//! The scores of runs.
+
+use std::{collections::HashSet, fmt, time::Duration};
+
+use crate::{
+    error::Error,
+    journal::Journal,
+    observation::Observation,
+    oracle::{
+        Oracle,
+        publications::Publication,
+        subscriber::Subscriber,
+        verdict::{Offence, Recovery, Verdict},
+    },
+    run_scenario::RunResult,
+    scenario::{Gaps, Plan},
+};
+
+/// One line of the board, and what is wrong, if anything is.
+pub(crate) struct Score {
+    pub(crate) name: String,
+    pub(crate) verdict: Verdict,
+    retried: u64,
+    catching_up: Option<Duration>,
+    pub(crate) problems: Vec<String>,
+}
+
+/// How often something has to be found wrong in what was altered on purpose.
+const ALTERATIONS: usize = 3;
+
+/// Judges a run. With `sabotage` an event is taken away from a client before.
+pub(crate) fn judge(
+    name: String,
+    plan: &Plan,
+    mut result: RunResult,
+    sabotage: Sabotage,
+) -> Result<Score, Error> {
+    let oracle = Oracle::new(result.publications.iter().cloned())
+        .map_err(|error| Error::new(error.to_string()))?
+        .faults(result.faults.iter().cloned());
+    let plain = plain(&result);
+    if sabotage == Sabotage::Swallow {
+        let place = (0..result.clients.len())
+            .find_map(|client| Some((client, deliveries(&result.clients[client].1, &plain).next()?)));
+        let (client, entry) = place.ok_or_else(|| Error::new("there is nothing to take away"))?;
+        result.clients[client].1 = without(&result.clients[client].1, entry);
+    }
+    let verdict = oracle.judge(pairs(&result.clients));
+    let mut problems = problems(&verdict, plan);
+    if sabotage == Sabotage::None {
+        problems.extend(unseen(&oracle, &verdict, &result.clients, &plain));
+    }
+    let retried = result.publications.iter().filter(|publication| publication.tries > 1).count() as u64;
+    Ok(Score { name, verdict, retried, catching_up: result.catching_up.iter().max().copied(), problems })
+}
+
+/// Whether a loss is feigned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sabotage {
+    None,
+    /// One client did not note one event.
+    Swallow,
+}
+
+fn pairs(clients: &[(Subscriber, Journal)]) -> impl Iterator<Item = (&Subscriber, &Journal)> {
+    clients.iter().map(|(subscriber, journal)| (subscriber, journal))
+}
+
+/// What must not be.
+fn problems(verdict: &Verdict, plan: &Plan) -> Vec<String> {
+    let gaps = verdict.gaps.total();
+    let counts = [
+        ("lost without a word", verdict.lost),
+        ("not delivered in the end", verdict.undelivered),
+        ("doubled beyond what ids tell", verdict.doubled),
+        ("of nobody", verdict.foreign),
+        ("for others", verdict.misdirected),
+        ("under another id than acknowledged", verdict.misplaced),
+        ("out of order", verdict.out_of_order),
+        ("clients that gave up", verdict.gave_up),
+        ("clients that never connected", verdict.never_connected),
+        ("gaps where nothing is missing", if plan.gaps() == Gaps::Never { gaps } else { 0 }),
+    ];
+    let mut problems: Vec<_> = counts
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(what, count)| format!("{what}: {count}"))
+        .collect();
+    if plan.gaps() == Gaps::Surely && gaps == 0 {
+        problems.push("nobody was told of a gap".to_owned());
+    }
+    if verdict.delivered == 0 {
+        problems.push("nothing was delivered".to_owned());
+    }
+    if problems.is_empty() && !verdict.is_clean() {
+        problems.push("the oracle objects".to_owned());
+    }
+    problems.extend(verdict.offences.iter().map(described));
+    problems
+}
+
+fn described(offence: &Offence) -> String {
+    let Offence { client, kind, number, id, at, detail, .. } = offence;
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let (number, id) = (
+        or_dash(number.map(|number| number.to_string())),
+        or_dash(id.as_ref().map(|id| id.to_id().to_string())),
+    );
+    format!("  {kind:?}: client {client}, event {number}, id {id}, at {:.3} s: {detail}", at.as_secs_f64())
+}
+
+/// What the oracle did not see: a judge that finds nothing wrong must find what is altered on purpose.
+fn unseen(
+    oracle: &Oracle,
+    verdict: &Verdict,
+    clients: &[(Subscriber, Journal)],
+    plain: &HashSet<u64>,
+) -> Option<String> {
+    let places = clients
+        .iter()
+        .filter_map(|(subscriber, journal)| Some((subscriber, journal, deliveries(journal, plain).next()?)));
+    let missed = places.take(ALTERATIONS).any(|(subscriber, journal, entry)| {
+        let honest = oracle.judge([(subscriber, journal)]);
+        let lost = oracle.judge([(subscriber, &without(journal, entry))]);
+        let doubled = oracle.judge([(subscriber, &with_twice(journal, entry))]);
+        lost.lost != honest.lost + 1 || doubled.doubled != honest.doubled + 1
+    });
+    (missed && verdict.is_clean()).then(|| "the oracle did not find what was altered on purpose".to_owned())
+}
+
+/// The events that were sent once and acknowledged: of others a second delivery may be in place, or none.
+fn plain(result: &RunResult) -> HashSet<u64> {
+    let is_plain = |event: &&Publication| event.tries == 1 && event.acknowledged.is_some();
+    result.publications.iter().filter(is_plain).map(|event| event.number).collect()
+}
+
+/// The places of plain events after which the same stream brought another event, so that the client was surely served beyond them.
+fn deliveries(journal: &Journal, plain: &HashSet<u64>) -> impl Iterator<Item = usize> {
+    let number = |observation| match observation {
+        Observation::Event { number, id: Some(_) } => number,
+        _ => None,
+    };
+    let numbers: Vec<_> = journal.entries().map(|entry| number(entry.observation)).collect();
+    let is_plain = |place: &usize| numbers[*place].is_some_and(|number| plain.contains(&number));
+    let is_followed = |place: &usize| matches!(numbers.get(*place + 1), Some(Some(_)));
+    let middle = numbers.len() / 2;
+    let places = (middle..numbers.len()).chain(0..middle);
+    places.filter(|place| is_plain(place) && is_followed(place)).collect::<Vec<_>>().into_iter()
+}
+
+/// A journal without one entry.
+fn without(journal: &Journal, place: usize) -> Journal {
+    altered(journal, |index| usize::from(index != place))
+}
+
+/// A journal with one entry twice.
+fn with_twice(journal: &Journal, place: usize) -> Journal {
+    altered(journal, |index| 1 + usize::from(index == place))
+}
+
+fn altered(journal: &Journal, times: impl Fn(usize) -> usize) -> Journal {
+    let mut copy = Journal::new(journal.origin());
+    for (index, entry) in journal.entries().enumerate() {
+        for _ in 0..times(index) {
+            copy.push(journal.origin() + entry.at, entry.observation.clone());
+        }
+    }
+    copy
+}
+
+/// The heads of the columns, as a table in Markdown.
+pub(crate) const HEAD: &str = "\
+| scenario | published | tried again | due | delivered | told of by a gap | lost | doubled | doubles dropped by id | streams | gaps told | back p50 / p99 / last |
+|---|---|---|---|---|---|---|---|---|---|---|---|";
+
+impl fmt::Display for Score {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = &self.verdict;
+        let worst = |time: fn(&Recovery) -> Duration| {
+            verdict.recoveries.iter().map(time).max().unwrap_or_default().as_secs_f64()
+        };
+        let last = self.catching_up.unwrap_or_default().as_secs_f64();
+        write!(
+            f,
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.1} / {:.1} / {last:.1} s |",
+            self.name,
+            verdict.acknowledged,
+            self.retried,
+            verdict.due,
+            verdict.delivered,
+            verdict.covered,
+            verdict.lost + verdict.undelivered,
+            verdict.doubled,
+            verdict.doubled_on_wire,
+            verdict.connects,
+            verdict.gaps.total(),
+            worst(|recovery| recovery.p50),
+            worst(|recovery| recovery.p99),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sse_core::{Cursor, Epoch, Position, Target};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::{
+        fault::{Fault, Lasts, Step, Then},
+        observation::{Gap, GapReason},
+    };
+
+    fn id(position: u64) -> Cursor {
+        Cursor::new(Epoch::new("e").unwrap(), Position::new(position, 0))
+    }
+
+    /// Ten events for all, and clients that got them.
+    fn result(clients: usize) -> RunResult {
+        let publication = |number| {
+            let mut publication = Publication::new(number, Target::All);
+            publication.acknowledge(id(number + 1));
+            publication
+        };
+        let journal = || {
+            let mut journal = Journal::new(Instant::now());
+            journal.push(Instant::now(), Observation::Connected { id: Some(id(0)), resumed: false });
+            for number in 0..10 {
+                journal.push(
+                    Instant::now(),
+                    Observation::Event { number: Some(number), id: Some(id(number + 1)) },
+                );
+            }
+            journal
+        };
+        RunResult {
+            publications: (0..10).map(publication).collect(),
+            clients: (0..clients).map(|_| (Subscriber::default(), journal())).collect(),
+            faults: Vec::new(),
+            catching_up: vec![Duration::from_secs(1), Duration::from_secs(3)],
+        }
+    }
+
+    fn plan(fault: Fault) -> Plan {
+        let step = Step { faults: vec![fault], lasts: Lasts::Events(1), then: Then::CatchUp };
+        Plan { steps: vec![step], ..Plan::default() }
+    }
+
+    fn score(fault: Fault, result: RunResult, sabotage: Sabotage) -> Score {
+        judge("it".to_owned(), &plan(fault), result, sabotage).unwrap()
+    }
+
+    #[test]
+    fn a_good_play_has_no_problems_and_a_line() {
+        let score = score(Fault::BrokerKilled, result(3), Sabotage::None);
+        assert_eq!(score.problems, [""; 0]);
+        let line = score.to_string();
+        assert!(line.starts_with("| it | 10 | 0 | 30 | 30 | 0 | 0 | 0 | 0 | 3 | 0 | "), "{line}");
+        assert!(line.ends_with(" 3.0 s |"), "{line}");
+        assert_eq!(line.matches('|').count(), HEAD.lines().next().unwrap().matches('|').count());
+    }
+
+    #[test]
+    fn one_event_that_a_client_did_not_get_is_a_problem_that_names_both() {
+        let score = score(Fault::BrokerKilled, result(3), Sabotage::Swallow);
+        assert_eq!(score.verdict.lost, 1);
+        assert_eq!(score.problems[0], "lost without a word: 1");
+        assert!(score.problems[1].contains("client 0, event 4"), "{:?}", score.problems);
+    }
+
+    #[test]
+    fn a_gap_is_a_problem_where_nothing_is_missing_and_its_absence_where_the_log_was_lost() {
+        let problems = |fault, result| score(fault, result, Sabotage::None).problems;
+        assert_eq!(problems(Fault::BrokerLost, result(3)), ["nobody was told of a gap"]);
+        let with_gap = || {
+            let mut result = result(3);
+            let gap = Gap { reason: GapReason::Epoch, dropped: None, from: Some(id(10)), to: Some(id(10)) };
+            result.clients[0].1.push(Instant::now(), Observation::Gap(gap));
+            result
+        };
+        assert_eq!(problems(Fault::BrokerLost, with_gap()), [""; 0]);
+        assert_eq!(problems(Fault::BrokerKilled, with_gap()), ["gaps where nothing is missing: 1"]);
+    }
+
+    #[test]
+    fn a_play_in_which_nothing_came_proves_nothing() {
+        let score = score(Fault::BrokerKilled, result(0), Sabotage::None);
+        assert_eq!(score.problems, ["nothing was delivered"]);
+    }
+
+    #[test]
+    fn a_judge_that_sees_nothing_is_found_out() {
+        let result = result(1);
+        let blind = Oracle::new([]).unwrap();
+        let verdict = blind.judge([]);
+        assert!(unseen(&blind, &verdict, &result.clients, &plain(&result)).is_some());
+    }
+}

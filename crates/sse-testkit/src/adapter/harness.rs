@@ -1,0 +1,95 @@
+//! The harness in which one rule is checked.
+
+use std::{
+    future::Future,
+    io,
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use socket2::{Domain, Socket, Type};
+use sse_core::{Builder, Drain, Open};
+
+use crate::adapter::{
+    Adapter,
+    running_app::{Departures, RunningApp},
+    test_app::{Stop, TestApp},
+};
+
+/// Longer than any rule takes on a busy machine.
+const MOST: Duration = Duration::from_secs(300);
+
+/// As many files as the rule with the most streams has open, on both ends, and some.
+const FILES: u64 = 8192;
+
+/// Serves the app of one adapter, as often as a rule wants.
+#[derive(Debug, Clone, Copy)]
+pub struct Harness {
+    serve: fn(TcpListener, TestApp, Stop) -> io::Result<()>,
+}
+
+/// Plays one rule for one adapter.
+///
+/// # Panics
+/// When the adapter does not keep it.
+pub fn check<A: Adapter, F: Future<Output = ()>>(rule: impl FnOnce(Harness) -> F) {
+    raise_file_limit();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime for the clients").block_on(async {
+        let rule = rule(Harness { serve: A::serve });
+        tokio::time::timeout(MOST, rule).await.expect("the rule came to no end");
+    });
+}
+
+/// The soft limit of a shell is often 1024.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < FILES) {
+        let current = limit.maximum.map_or(FILES, |maximum| maximum.min(FILES));
+        // Where it fails, the rules that need it say so.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(current), ..limit });
+    }
+}
+
+impl Harness {
+    pub(crate) fn start(self, builder: Builder) -> RunningApp {
+        self.start_with(builder, Drain::within(Duration::from_secs(10)))
+    }
+
+    pub(crate) fn start_with(self, builder: Builder, drain: Drain) -> RunningApp {
+        self.start_on(listen(None).expect("a port"), builder, drain)
+    }
+
+    /// With sockets that take little, so that a client which does not read is noticed after few bytes.
+    pub(crate) fn start_narrow(self, builder: Builder, drain: Drain) -> RunningApp {
+        self.start_on(listen(Some(4096)).expect("a port"), builder, drain)
+    }
+
+    fn start_on(self, listener: TcpListener, builder: Builder, drain: Drain) -> RunningApp {
+        let departures = Departures::default();
+        let builder = builder.hooks(departures.clone()).access(Open);
+        let manager = builder.build().expect("settings of a rule");
+        RunningApp::start(self.serve, listener, manager, departures, drain)
+    }
+
+    /// As [`Harness::start`], with an [`Access`](sse_core::Access) of the rule's own.
+    pub(crate) fn start_guarded(self, builder: Builder, access: impl sse_core::Access) -> RunningApp {
+        let departures = Departures::default();
+        let manager = builder.hooks(departures.clone()).access(access).build().expect("settings of a rule");
+        let drain = Drain::within(Duration::from_secs(10));
+        RunningApp::start(self.serve, listen(None).expect("a port"), manager, departures, drain)
+    }
+}
+
+fn listen(send_buffer: Option<usize>) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    if let Some(bytes) = send_buffer {
+        // Sockets that are accepted take it over.
+        socket.set_send_buffer_size(bytes)?;
+    }
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+    socket.listen(1024)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}

@@ -1,0 +1,35 @@
+//! The end of a body.
+
+use std::fmt;
+
+/// How a body ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum End {
+    /// The body said that it is complete: the last chunk, or the announced length.
+    Complete,
+    /// The connection was closed, which is how a body of no announced length ends.
+    Closed,
+    /// The connection was closed in the middle of a body that had not ended.
+    Cut,
+    /// The connection was reset.
+    Reset,
+}
+
+impl End {
+    /// Whether nothing says that a part is missing.
+    #[must_use]
+    pub fn is_clean(self) -> bool {
+        matches!(self, Self::Complete | Self::Closed)
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Complete => "its body is complete",
+            Self::Closed => "the connection was closed after a body of no announced length",
+            Self::Cut => "the connection was closed in the middle of the body",
+            Self::Reset => "the connection was reset",
+        })
+    }
+}

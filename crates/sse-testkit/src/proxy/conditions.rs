@@ -1,0 +1,129 @@
+//! The conditions of a network: what becomes of bytes and connections, and when that changes.
+
+use tokio::sync::watch;
+
+/// What goes through.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Flow {
+    #[default]
+    All,
+    /// What clients send.
+    Requests,
+    Nothing,
+}
+
+/// Which way bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    ToServer,
+    ToClient,
+}
+
+/// What happens to a connection in whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Cut,
+    BlackHoled,
+}
+
+/// The state of a network.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct State {
+    flow: Flow,
+    /// How often all connections were cut.
+    cuts: u64,
+    /// How often all were black-holed.
+    black_holes: u64,
+}
+
+/// The conditions of a network, as whoever sets them sees them.
+#[derive(Debug, Default)]
+pub(super) struct Conditions(watch::Sender<State>);
+
+/// The same, as a connection sees it.
+#[derive(Debug, Clone)]
+pub(super) struct ConditionsWatch {
+    state: watch::Receiver<State>,
+    /// How it was when the connection was made.
+    since: State,
+}
+
+impl Conditions {
+    pub(super) fn set(&self, flow: Flow) {
+        self.0.send_modify(|state| state.flow = flow);
+    }
+
+    pub(super) fn cut(&self) {
+        self.0.send_modify(|state| state.cuts += 1);
+    }
+
+    pub(super) fn black_hole(&self) {
+        self.0.send_modify(|state| state.black_holes += 1);
+    }
+
+    pub(super) fn watch(&self) -> ConditionsWatch {
+        let state = self.0.subscribe();
+        let since = *state.borrow();
+        ConditionsWatch { state, since }
+    }
+}
+
+impl State {
+    fn outcome(&self, since: &Self) -> Option<Outcome> {
+        if self.cuts != since.cuts {
+            Some(Outcome::Cut)
+        } else if self.black_holes != since.black_holes {
+            Some(Outcome::BlackHoled)
+        } else {
+            None
+        }
+    }
+
+    fn lets_through(&self, way: Way, since: &Self) -> bool {
+        let is_open = match self.flow {
+            Flow::All => true,
+            Flow::Requests => way == Way::ToServer,
+            Flow::Nothing => false,
+        };
+        is_open && self.outcome(since).is_none()
+    }
+}
+
+impl ConditionsWatch {
+    /// Does something if bytes go this way; the conditions do not change meanwhile.
+    pub(super) fn while_open<T>(&self, way: Way, act: impl FnOnce() -> T) -> Option<T> {
+        let state = self.state.borrow();
+        state.lets_through(way, &self.since).then(act)
+    }
+
+    /// Waits until bytes go this way.
+    pub(super) async fn open(&mut self, way: Way) {
+        let since = self.since;
+        let is_over = self.state.wait_for(|state| state.lets_through(way, &since)).await.is_err();
+        if is_over {
+            // Nobody sets conditions any more.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Waits until bytes do not go this way.
+    pub(super) async fn closed(&mut self, way: Way) {
+        let since = self.since;
+        // Nobody sets conditions any more: no bytes go, either.
+        _ = self.state.wait_for(|state| !state.lets_through(way, &since)).await;
+    }
+
+    /// Waits until the connection is cut or black-holed.
+    pub(super) async fn outcome(&mut self) -> Outcome {
+        let since = self.since;
+        let state = self.state.wait_for(|state| state.outcome(&since).is_some()).await;
+        state.ok().and_then(|state| state.outcome(&since)).unwrap_or(Outcome::Cut)
+    }
+
+    /// Waits until the connection is cut.
+    pub(super) async fn cut(&mut self) {
+        let since = self.since;
+        // Nobody sets conditions any more: that is the end of everything.
+        _ = self.state.wait_for(|state| state.cuts != since.cuts).await;
+    }
+}
