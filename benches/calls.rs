@@ -29,7 +29,7 @@ use rustix::{
     time::{ClockId, clock_gettime},
 };
 use serde_json::{Value, json};
-use sse_core::{Manager, Open};
+use sse_core::{AllowAll, Manager};
 use sse_trpc::Management;
 use tower::ServiceExt as _;
 
@@ -96,7 +96,7 @@ fn compare(what: &str, rounds: usize, times: u32, mut turn: impl FnMut(&str, u32
 }
 
 fn router() -> Router {
-    let manager = Manager::builder().access(Open).build().expect("the settings are valid");
+    let manager = Manager::builder().access(AllowAll).build().expect("the settings are valid");
     let cpu_time = async || cpu_time().as_nanos().to_string();
     Router::new()
         .route("/empty", post(async || Json(json!({}))))

@@ -14,7 +14,7 @@ use benches::{
     scale::Scale,
 };
 use rustix::time::{ClockId, clock_gettime};
-use sse_core::{Builder, Event, EventType, Handshake, Manager, Retention, Session, Target};
+use sse_core::{Event, EventType, Handshake, Manager, ManagerBuilder, Retention, Session, Target};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 use crate::population::{Population, TOPIC_SIZE, drain, poll, topic, user};
@@ -50,7 +50,7 @@ fn timed(work: impl FnOnce()) -> Duration {
 
 fn population(size: usize, log: Option<Retention>) -> Population {
     let builder = Manager::builder();
-    Population::new(log.into_iter().fold(builder, Builder::log), size)
+    Population::new(log.into_iter().fold(builder, ManagerBuilder::log), size)
 }
 
 /// An event from its publish to the transport, with a log that is full, so that one goes for each that comes.

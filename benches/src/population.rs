@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::Stream as _;
-use sse_core::{Builder, Event, Handshake, Manager, Session, Target, Topic, UserId};
+use sse_core::{Event, Handshake, Manager, ManagerBuilder, Session, Target, Topic, UserId};
 
 /// How many topics the largest population has.
 const TOPICS: usize = 10_000;
@@ -26,14 +26,14 @@ pub(crate) struct Population {
 
 impl Population {
     /// So many streams, at a manager with some settings.
-    pub(crate) fn new(manager: Builder, size: usize) -> Self {
+    pub(crate) fn new(manager: ManagerBuilder, size: usize) -> Self {
         let mut population = Self::empty(manager, size);
         (0..size).for_each(|number| population.add(number));
         population
     }
 
     /// Nobody yet, with room for so many.
-    pub(crate) fn empty(manager: Builder, size: usize) -> Self {
+    pub(crate) fn empty(manager: ManagerBuilder, size: usize) -> Self {
         let manager = manager.max_connections(size + 1000).build().expect("the settings are valid");
         Self { manager, sessions: Vec::with_capacity(size) }
     }

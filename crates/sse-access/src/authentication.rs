@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use sse_auth::{AuthError, Authenticator, Identity, Origins, RequestView, Tickets, Verdict};
-use sse_core::{Caller, Cause, FieldError, LoginId, UserId};
+use sse_core::{Caller, ConnectErrorKind, FieldError, LoginId, UserId};
 
 use crate::denial::Denial;
 
@@ -21,7 +21,7 @@ use crate::denial::Denial;
 /// let streams = calls.clone().tickets(&Tickets::new());
 ///
 /// let cause = streams.admit(&RequestView::new("GET")).await.unwrap_err();
-/// assert_eq!(cause, sse_core::Cause::Unauthenticated);
+/// assert_eq!(cause, sse_core::ConnectErrorKind::Unauthenticated);
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
@@ -79,11 +79,11 @@ impl Gate {
     /// Who makes a request. All of its credentials are checked, and those that verify must be of one user ([`Verdict`]).
     ///
     /// # Errors
-    /// The cause that a stream is refused with, and nothing that would help a forger: [`Cause::Unauthenticated`] (401),
-    /// [`Cause::CrossSite`] (403), [`Cause::Unavailable`] (503). The log has the reason, see [`observe`](Self::observe).
+    /// The cause that a stream is refused with, and nothing that would help a forger: [`ConnectErrorKind::Unauthenticated`] (401),
+    /// [`ConnectErrorKind::CrossSite`] (403), [`ConnectErrorKind::Unavailable`] (503). The log has the reason, see [`observe`](Self::observe).
     ///
     /// *Cancel safety.* Dropped, it may have used a ticket up.
-    pub async fn admit(&self, request: &RequestView<'_>) -> Result<Caller, Cause> {
+    pub async fn admit(&self, request: &RequestView<'_>) -> Result<Caller, ConnectErrorKind> {
         self.examine(request).await.map_err(|denial| self.deny(&denial))
     }
 
@@ -108,7 +108,7 @@ impl Gate {
     ///
     /// # Errors
     /// As [`admit`](Self::admit).
-    pub async fn admit_token(&self, token: &str) -> Result<Caller, Cause> {
+    pub async fn admit_token(&self, token: &str) -> Result<Caller, ConnectErrorKind> {
         self.admit(&RequestView::with_bearer(token)).await
     }
 
@@ -116,7 +116,7 @@ impl Gate {
     ///
     /// # Errors
     /// As [`admit`](Self::admit); nobody is meant by any where the gate takes none.
-    pub fn admit_ticket(&self, ticket: &str) -> Result<Caller, Cause> {
+    pub fn admit_ticket(&self, ticket: &str) -> Result<Caller, ConnectErrorKind> {
         let tickets = self.tickets.as_ref().ok_or(AuthError::Unrecognized);
         let identity = tickets.and_then(|tickets| tickets.take(ticket)).map_err(Denial::Credentials);
         let admitted = identity.and_then(|identity| caller(&identity).map_err(Denial::User));
@@ -127,8 +127,11 @@ impl Gate {
     /// [`Verdict`], no part is chosen by its place.
     ///
     /// # Errors
-    /// The cause of a part that is refused, if no part names a caller; [`Cause::Unauthenticated`] if parts name different users.
-    pub fn agree(&self, parts: impl IntoIterator<Item = Result<Caller, Cause>>) -> Result<Caller, Cause> {
+    /// The cause of a part that is refused, if no part names a caller; [`ConnectErrorKind::Unauthenticated`] if parts name different users.
+    pub fn agree(
+        &self,
+        parts: impl IntoIterator<Item = Result<Caller, ConnectErrorKind>>,
+    ) -> Result<Caller, ConnectErrorKind> {
         let (mut found, mut nobody, mut refused) = (None::<Caller>, None, None);
         for part in parts {
             match (part, found.take()) {
@@ -147,7 +150,7 @@ impl Gate {
                     // A part that could not be checked may be good.
                     let says_more = refused
                         .as_ref()
-                        .is_none_or(|known: &Cause| !known.is_temporary() && cause.is_temporary());
+                        .is_none_or(|known: &ConnectErrorKind| !known.is_temporary() && cause.is_temporary());
                     refused = if says_more { Some(cause) } else { refused };
                 }
             }
@@ -159,7 +162,7 @@ impl Gate {
         }
     }
 
-    fn deny(&self, denial: &Denial) -> Cause {
+    fn deny(&self, denial: &Denial) -> ConnectErrorKind {
         match &self.observer {
             Some(observer) => observer(denial),
             None => denial.log(),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use sse_auth::{AuthError, CrossSite, Refusal};
 use sse_core::{
-    Cause, FieldError,
+    ConnectErrorKind, FieldError,
     throttle::{INTERVAL, Throttle},
 };
 use tracing::{debug, info, warn};
@@ -28,11 +28,13 @@ pub enum Denial {
 impl Denial {
     /// The cause that a stream or a call is refused with.
     #[must_use]
-    pub fn cause(&self) -> Cause {
+    pub fn cause(&self) -> ConnectErrorKind {
         match self {
-            Self::Credentials(error) if error.refusal() == Refusal::Unavailable => Cause::Unavailable,
-            Self::Page(page) => Cause::CrossSite(page.page()),
-            Self::Missing | Self::Credentials(_) | Self::User(_) => Cause::Unauthenticated,
+            Self::Credentials(error) if error.refusal() == Refusal::Unavailable => {
+                ConnectErrorKind::Unavailable
+            }
+            Self::Page(page) => ConnectErrorKind::CrossSite(page.page()),
+            Self::Missing | Self::Credentials(_) | Self::User(_) => ConnectErrorKind::Unauthenticated,
         }
     }
 
@@ -52,7 +54,7 @@ impl Denial {
         static THROTTLE: Throttle = Throttle::new(INTERVAL);
         let error = self as &dyn std::error::Error;
         match THROTTLE.admit(self.code()) {
-            Some(left_out) if self.cause() == Cause::Unavailable => {
+            Some(left_out) if self.cause() == ConnectErrorKind::Unavailable => {
                 warn!(error, left_out, "refused a caller whose credentials cannot be checked");
             }
             Some(left_out) => info!(error, left_out, "refused a caller"),

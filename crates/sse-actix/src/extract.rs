@@ -7,13 +7,13 @@ use std::{
 };
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::HeaderValue};
-use sse_core::{Caller, Cause, FieldError, Handshake, Overflow, Topic, UserId};
+use sse_core::{Caller, ConnectErrorKind, FieldError, Handshake, Overflow, Topic, UserId};
 
 /// Extracts the [`Handshake`] of a request.
 ///
 /// It never fails: what is wrong with the request is told, and counted, by [`Manager::connect`](sse_core::Manager::connect).
 /// The client's address is that of its connection, whatever its headers say. A [`Caller`] among the request's extensions, where authentication in
-/// front puts it, is whose stream it is to be; a [`Cause`] is why authentication refuses it.
+/// front puts it, is whose stream it is to be; a [`ConnectErrorKind`] is why authentication refuses it.
 #[derive(Debug, Clone)]
 #[must_use = "connect it"]
 pub struct SseHandshake(pub Handshake);
@@ -69,7 +69,7 @@ impl FromRequest for SseHandshake {
             Some(caller) => handshake.caller(caller.clone()),
             None => handshake,
         };
-        ready(Ok(Self(match known.get::<Cause>() {
+        ready(Ok(Self(match known.get::<ConnectErrorKind>() {
             Some(cause) => handshake.refuse(cause.clone()),
             None => handshake,
         })))

@@ -18,7 +18,7 @@ struct Prepared;
 ///
 /// ```no_run
 /// # use actix_web::{App, HttpServer};
-/// # use sse_core::{Drain, Manager};
+/// # use sse_core::{ShutdownOptions, Manager};
 /// # async fn example(sse: Manager) -> std::io::Result<()> {
 /// let server = sse_actix::prepare(HttpServer::new(App::new), sse_actix::SocketOptions::default());
 /// let server = server.disable_signals().bind("127.0.0.1:3000")?.run();
@@ -26,7 +26,7 @@ struct Prepared;
 /// tokio::spawn(async move {
 ///     tokio::signal::ctrl_c().await.unwrap_or_default();
 ///     // Without the first, the second waits for the streams until Actix's `shutdown_timeout`.
-///     tokio::join!(sse.shutdown(Drain::default()), handle.stop(true));
+///     tokio::join!(sse.shutdown(ShutdownOptions::default()), handle.stop(true));
 /// });
 /// server.await
 /// # }

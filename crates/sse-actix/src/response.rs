@@ -10,7 +10,7 @@ use actix_web::{
         header::{ACCEPT_ENCODING, CONTENT_ENCODING},
     },
 };
-use sse_core::{Refused, STREAM_HEADERS, Session};
+use sse_core::{ConnectError, STREAM_HEADERS, Session};
 
 use crate::{
     body::{HeadersOnly, SessionBody},
@@ -58,12 +58,12 @@ pub(crate) fn stream(request: &HttpRequest, body: impl MessageBody + 'static) ->
     response
 }
 
-/// Answers that a stream was refused; `?` makes it of a [`Refused`].
+/// Answers that a stream was refused; `?` makes it of a [`ConnectError`].
 #[derive(Debug)]
-pub struct Refusal(pub Refused);
+pub struct Refusal(pub ConnectError);
 
-impl From<Refused> for Refusal {
-    fn from(refused: Refused) -> Self {
+impl From<ConnectError> for Refusal {
+    fn from(refused: ConnectError) -> Self {
         Self(refused)
     }
 }

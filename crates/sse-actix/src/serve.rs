@@ -16,7 +16,7 @@ use actix_web::{
     body::MessageBody,
     dev::{AppConfig, Server, ServerHandle},
 };
-use sse_core::{Drain, Manager};
+use sse_core::{Manager, ShutdownOptions};
 use sse_socket::SocketOptions;
 use tokio::{task::JoinSet, time::sleep};
 use tracing::{info, warn};
@@ -40,7 +40,14 @@ where
     S::Response: Into<Response<B>>,
     B: MessageBody,
 {
-    Serve { listener, server, managers: Vec::new(), drain: Drain::default(), options: None, signal: None }
+    Serve {
+        listener,
+        server,
+        managers: Vec::new(),
+        drain: ShutdownOptions::default(),
+        options: None,
+        signal: None,
+    }
 }
 
 /// A server, started by awaiting it.
@@ -66,7 +73,7 @@ where
     listener: TcpListener,
     server: HttpServer<F, I, S, B>,
     managers: Vec<Manager>,
-    drain: Drain,
+    drain: ShutdownOptions,
     options: Option<SocketOptions>,
     signal: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
@@ -94,7 +101,7 @@ where
     /// How to shut down; by default within 10 s.
     ///
     /// Actix counts in whole seconds, so its workers may take up to one longer for what is left at the deadline.
-    pub fn drain(mut self, drain: Drain) -> Self {
+    pub fn drain(mut self, drain: ShutdownOptions) -> Self {
         self.drain = drain;
         self
     }
@@ -105,7 +112,7 @@ where
         self
     }
 
-    /// Shuts down when the future resolves: announces it ([`Manager::is_shutting_down`]), serves on for the delay of the [`Drain`], then
+    /// Shuts down when the future resolves: announces it ([`Manager::is_shutting_down`]), serves on for the delay of the [`ShutdownOptions`], then
     /// accepts nobody, ends all streams, finishes the answers in flight, and breaks off what is left at the deadline.
     ///
     /// Without it that happens at SIGINT and SIGTERM, as Actix does, and a second one ends it at once.
@@ -156,7 +163,7 @@ where
 struct Running {
     handle: ServerHandle,
     managers: Vec<Manager>,
-    drain: Drain,
+    drain: ShutdownOptions,
 }
 
 impl Running {
@@ -202,7 +209,7 @@ impl Running {
         let (result, (), _) = tokio::join!(server, self.handle.stop(true), drains.join_all());
         // At its deadline a worker says that it has ended before it drops its connections.
         for manager in &self.managers {
-            manager.shutdown(Drain::within(DROPPING)).await;
+            manager.shutdown(ShutdownOptions::within(DROPPING)).await;
         }
         result
     }

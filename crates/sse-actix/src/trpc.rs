@@ -16,14 +16,14 @@ use actix_web::{
     web::{self, Bytes, Data, Payload},
 };
 use futures_util::StreamExt;
-use sse_core::{Caller, Cause};
+use sse_core::{Caller, ConnectErrorKind};
 use sse_trpc::{Content, Headers, Management};
 
 use crate::{body::SessionBody, response};
 
 /// The management API as a scope: `.service(sse_actix::trpc("/api/trpc", management))`.
 ///
-/// Who calls is the [`Caller`] among the request's extensions, put there by the app's authentication; without one, nobody. A [`Cause`] there is why it
+/// Who calls is the [`Caller`] among the request's extensions, put there by the app's authentication; without one, nobody. A [`ConnectErrorKind`] there is why it
 /// is refused.
 pub fn trpc(path: &str, management: Management) -> Scope {
     web::scope(path).app_data(Data::new(management)).default_service(web::to(call))
@@ -43,9 +43,9 @@ async fn call(management: Data<Management>, request: HttpRequest, mut payload: P
 }
 
 /// What authentication in front found out.
-fn caller(request: &HttpRequest) -> Result<Caller, Cause> {
+fn caller(request: &HttpRequest) -> Result<Caller, ConnectErrorKind> {
     let known = request.extensions();
-    match known.get::<Cause>() {
+    match known.get::<ConnectErrorKind>() {
         Some(cause) => Err(cause.clone()),
         None => Ok(known.get::<Caller>().cloned().unwrap_or_default()),
     }

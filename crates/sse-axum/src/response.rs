@@ -4,7 +4,7 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use sse_core::{Refused, Session};
+use sse_core::{ConnectError, Session};
 use sse_hyper::KeepBody;
 
 /// Answers with a stream.
@@ -39,12 +39,12 @@ impl IntoResponse for SseResponse {
     }
 }
 
-/// Answers that a stream was refused; `?` makes it of a [`Refused`].
+/// Answers that a stream was refused; `?` makes it of a [`ConnectError`].
 #[derive(Debug)]
-pub struct Refusal(pub Refused);
+pub struct Refusal(pub ConnectError);
 
-impl From<Refused> for Refusal {
-    fn from(refused: Refused) -> Self {
+impl From<ConnectError> for Refusal {
+    fn from(refused: ConnectError) -> Self {
         Self(refused)
     }
 }

@@ -12,7 +12,7 @@ use std::{
 use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
 use http::Request;
 use hyper::body::Incoming;
-use sse_core::{Drain, Manager};
+use sse_core::{Manager, ShutdownOptions};
 use sse_hyper::{PeerAddr, SocketOptions, TransportStatsHandle};
 use tokio::net::TcpListener;
 use tower_service::Service;
@@ -36,7 +36,7 @@ impl Serve {
     }
 
     /// See [`sse_hyper::Serve::drain`].
-    pub fn drain(self, drain: Drain) -> Self {
+    pub fn drain(self, drain: ShutdownOptions) -> Self {
         Self(self.0.drain(drain))
     }
 

@@ -10,13 +10,13 @@ use axum::{
 };
 use futures_util::StreamExt;
 use http::{Extensions, HeaderName, HeaderValue, StatusCode};
-use sse_core::{Caller, Cause};
+use sse_core::{Caller, ConnectErrorKind};
 use sse_hyper::PeerAddr;
 use sse_trpc::{Content, Headers, Management};
 
 /// The management API as a router, to be nested where the app wants it: `.nest("/api/trpc", sse_axum::trpc(management))`.
 ///
-/// Who calls is the [`Caller`] among the request's extensions, put there by the app's authentication; without one, nobody. A [`Cause`] there is why it
+/// Who calls is the [`Caller`] among the request's extensions, put there by the app's authentication; without one, nobody. A [`ConnectErrorKind`] there is why it
 /// is refused.
 ///
 /// It has a state of its own, so it goes into a router of any.
@@ -41,8 +41,8 @@ async fn call(State(management): State<Management>, request: Request) -> Respons
 }
 
 /// What authentication in front found out.
-fn caller(extensions: &mut Extensions) -> Result<Caller, Cause> {
-    match extensions.remove::<Cause>() {
+fn caller(extensions: &mut Extensions) -> Result<Caller, ConnectErrorKind> {
+    match extensions.remove::<ConnectErrorKind>() {
         Some(cause) => Err(cause),
         None => Ok(extensions.remove::<Caller>().unwrap_or_default()),
     }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use sse_core::{Absentee, Target, UserChanges, UserId, UserWatch};
+use sse_core::{Banned, PresenceWatch, Target, UserChanges, UserId};
 use tokio::time::{Instant, sleep};
 use tracing::{debug, warn};
 
@@ -30,7 +30,7 @@ const PACE: Duration = Duration::from_millis(1);
 /// Says who is connected to this node: to this node's own state, and to the other nodes.
 pub(crate) struct Announcer {
     shared: Arc<Shared>,
-    watch: UserWatch,
+    watch: PresenceWatch,
     /// Of the last report.
     number: u64,
     /// The streams that were last told of.
@@ -83,7 +83,7 @@ impl Announcer {
             // A hole, by which others know that what they have is not to be trusted.
             self.number += 1;
         }
-        let mut away = self.shared.manager.kept_away();
+        let mut away = self.shared.manager.bans();
         let (mut cursor, mut first) = (None, true);
         loop {
             let page = self.shared.manager.users(cursor, USERS);
@@ -110,7 +110,7 @@ impl Announcer {
     async fn tell_page(
         &mut self,
         users: Vec<(UserId, usize)>,
-        away: Vec<(Absentee, Duration)>,
+        away: Vec<(Banned, Duration)>,
         (first, last): (bool, bool),
     ) {
         self.streams = self.shared.manager.count(&Target::All);
@@ -139,7 +139,7 @@ impl Announcer {
         }
     }
 
-    fn some_away(&self) -> Vec<(Absentee, Duration)> {
+    fn some_away(&self) -> Vec<(Banned, Duration)> {
         let mut away = self.shared.away.lock();
         let rest = away.len().saturating_sub(AWAY);
         away.split_off(rest)
@@ -149,7 +149,7 @@ impl Announcer {
         &mut self,
         part: Part,
         users: Vec<(UserId, usize)>,
-        away: Vec<(Absentee, Duration)>,
+        away: Vec<(Banned, Duration)>,
     ) -> Report {
         self.number += 1;
         let milliseconds = |left: Duration| u64::try_from(left.as_millis()).unwrap_or(u64::MAX);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_core::{Absentee, Disconnect, Target};
+use sse_core::{Banned, DisconnectOptions, Target};
 
 use crate::{
     cluster::Cluster,
@@ -30,10 +30,10 @@ impl Cluster {
     /// does not answer, nobody is kept away.
     ///
     /// *Cancel safety.* After a dropped future some streams may be left as they are, on any node.
-    pub async fn disconnect(&self, target: impl Into<Target>, how: Disconnect) -> Disconnected {
+    pub async fn disconnect(&self, target: impl Into<Target>, how: DisconnectOptions) -> Disconnected {
         let target = target.into();
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let away = match how.stay_away_ref().filter(|_| self.has_others()) {
+        let away = match how.ban_duration().filter(|_| self.has_others()) {
             Some(duration) => self.absentee(&target).await.map(|who| (who, duration)),
             None => None,
         };
@@ -44,7 +44,7 @@ impl Cluster {
         };
         if let Some((who, duration)) = away {
             // Also of a stream that is on another node.
-            self.manager().keep_away(who.clone(), duration);
+            self.manager().ban(who.clone(), duration);
             self.shared.sent_away(who, duration);
         }
         let (own, responses) =
@@ -61,7 +61,7 @@ impl Cluster {
     }
 
     /// Who is to be refused so that a target stays away.
-    async fn absentee(&self, target: &Target) -> Option<Absentee> {
+    async fn absentee(&self, target: &Target) -> Option<Banned> {
         match target {
             Target::User(user) => Some(user.clone().into()),
             Target::Client(client) => self.connection(*client).await.value?.login_id.map(Into::into),

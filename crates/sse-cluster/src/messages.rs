@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use sse_core::{Absentee, ClientId, Connection, LoginId, Target, Topic, UserId};
+use sse_core::{Banned, ClientId, Connection, LoginId, Target, Topic, UserId};
 use thiserror::Error;
 
 use crate::node_id::NodeId;
@@ -48,7 +48,7 @@ pub(crate) struct Report {
     /// Users, and how many streams they have on the node now.
     pub(crate) users: Vec<(UserId, u32)>,
     /// Who is kept away, and for how many milliseconds from now on.
-    pub(crate) away: Vec<(Absentee, u64)>,
+    pub(crate) away: Vec<(Banned, u64)>,
 }
 
 /// Of what a report is.
@@ -67,7 +67,7 @@ pub(crate) enum Request {
     Join { client: ClientId, topics: Vec<Topic> },
     Leave { client: ClientId, topics: Vec<Topic> },
     Renew { client: ClientId, user: Option<UserId>, expires_at: Option<u64>, login: Option<LoginId> },
-    Disconnect { target: Target, reason: Option<String>, away: Option<(Absentee, u64)> },
+    Disconnect { target: Target, reason: Option<String>, away: Option<(Banned, u64)> },
     Count(Target),
 }
 

@@ -3,7 +3,7 @@
 use std::{error::Error, sync::Arc, time::Duration};
 
 use sse_core::{
-    Caller, ConnectionQuery, Disconnect, RenewError,
+    Caller, ConnectionQuery, DisconnectOptions, RenewError,
     throttle::{INTERVAL, Throttle},
 };
 use tokio::{sync::mpsc, task::JoinSet};
@@ -79,14 +79,14 @@ impl Shared {
                 })
             }
             Request::Disconnect { target, reason, away } => {
-                let mut how = Disconnect::new();
+                let mut how = DisconnectOptions::new();
                 if let Some(reason) = reason {
                     how = how.reason(reason);
                 }
                 if let Some((who, milliseconds)) = away {
                     let duration = Duration::from_millis(milliseconds);
-                    manager.keep_away(who, duration);
-                    how = how.stay_away(duration);
+                    manager.ban(who, duration);
+                    how = how.ban_for(duration);
                 }
                 Response::Count(manager.disconnect(target, how).await as u64)
             }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use sse_core::{Absentee, BackplaneError, Manager};
+use sse_core::{BackplaneError, Banned, Manager};
 use tokio::{
     sync::{Notify, mpsc},
     time::Instant,
@@ -42,7 +42,7 @@ pub(crate) struct Shared {
     /// Whether somebody wants all users of this node listed.
     pub(crate) list_wanted: AtomicBool,
     /// Who was sent away here, for the next report.
-    pub(crate) away: Mutex<Vec<(Absentee, Duration)>>,
+    pub(crate) away: Mutex<Vec<(Banned, Duration)>>,
     /// A node is to be asked.
     pub(crate) lost: Notify,
     /// There is something to tidy.
@@ -98,7 +98,7 @@ impl Shared {
         self.moved.notify_one();
         if from != self.me {
             let away = report.away.iter();
-            away.for_each(|(who, ms)| self.manager.keep_away(who.clone(), Duration::from_millis(*ms)));
+            away.for_each(|(who, ms)| self.manager.ban(who.clone(), Duration::from_millis(*ms)));
         }
     }
 
@@ -122,7 +122,7 @@ impl Shared {
     }
 
     /// Somebody was sent away here; nodes that did not hear of it now must hear of it later.
-    pub(crate) fn sent_away(&self, who: Absentee, duration: Duration) {
+    pub(crate) fn sent_away(&self, who: Banned, duration: Duration) {
         let mut away = self.away.lock();
         if away.len() < MOST_AWAY {
             away.push((who, duration));

@@ -11,9 +11,9 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 
 /// Random times, so that clients and nodes do not act together.
 #[derive(Debug, Default)]
-pub(crate) struct Jitter(Option<Mutex<StdRng>>);
+pub(crate) struct Backoff(Option<Mutex<StdRng>>);
 
-impl Jitter {
+impl Backoff {
     /// With a seed, always the same times, in the order in which they are asked for.
     pub(crate) fn new(seed: Option<u64>) -> Self {
         Self(seed.map(|seed| Mutex::new(StdRng::seed_from_u64(seed))))
@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn a_seed_gives_the_same_times() {
         let times = |seed| {
-            let jitter = Jitter::new(Some(seed));
+            let jitter = Backoff::new(Some(seed));
             [1, 2, 3].map(|failures| jitter.pause(failures))
         };
         assert_eq!(times(7), times(7));
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_a_limit() {
-        let jitter = Jitter::default();
+        let jitter = Backoff::default();
         for (failures, longest) in [(0, 100), (1, 100), (2, 200), (6, 3200), (7, 5000), (u32::MAX, 5000)] {
             let (pause, longest) = (jitter.pause(failures), Duration::from_millis(longest));
             assert!(pause >= longest / 2 && pause <= longest, "{failures}: {pause:?}");

@@ -352,7 +352,7 @@ impl BackplaneError {
 }
 
 /// No answer within this time is none; a tail that says nothing for so long is dead.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a backplane does within a time, or its silence as an error.
 pub(crate) async fn within<T>(

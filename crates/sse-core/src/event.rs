@@ -21,8 +21,8 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::event::{
-    chunk::Framing, data_lines::Lines, event_id::EventId, event_type::EventType, frame::Frame,
-    publish_options::Logging,
+    chunk::ChunkFraming, data_lines::DataLines, event_id::EventId, event_type::EventType, frame::Frame,
+    publish_options::PublishOptions,
 };
 
 /// Room that a buffer keeps in front of its data, so that the head (chunk size, id, type) is put there
@@ -81,7 +81,7 @@ struct Head {
     collapse_key: Option<Box<str>>,
     is_json: bool,
     /// Rarely set, so that an event stays small.
-    logging: Option<Box<Logging>>,
+    logging: Option<Box<PublishOptions>>,
 }
 
 /// `data:` lines, each with its line end.
@@ -230,7 +230,7 @@ impl Event {
                 head: Head { event_type, id: None, retry: None, comment: None, .. },
                 body: Body::Owned(buffer),
             } => typed(buffer, event_type.as_ref().map_or("", |it| it.as_str())),
-            mut other => other.take_bytes(Framing::None).bytes,
+            mut other => other.take_bytes(ChunkFraming::None).bytes,
         }
     }
 
@@ -244,7 +244,7 @@ impl Event {
     /// The frame, and where in its chunk the `data:` lines stand. What is left has no data until [`Event::with_lines`].
     #[inline]
     pub(crate) fn take_frame(&mut self) -> (Frame, std::ops::Range<usize>) {
-        let encoded = self.take_bytes(Framing::Chunk);
+        let encoded = self.take_bytes(ChunkFraming::Chunk);
         (Frame::new(encoded.bytes, encoded.event), encoded.lines)
     }
 
@@ -311,11 +311,11 @@ impl Event {
         self.head.id
     }
 
-    pub(crate) fn logging_mut(&mut self) -> &mut Logging {
+    pub(crate) fn logging_mut(&mut self) -> &mut PublishOptions {
         self.head.logging.get_or_insert_default()
     }
 
-    pub(crate) fn logging(&self) -> Option<&Logging> {
+    pub(crate) fn logging(&self) -> Option<&PublishOptions> {
         self.head.logging.as_deref()
     }
 
@@ -336,7 +336,7 @@ impl Event {
     }
 
     #[inline]
-    fn take_bytes(&mut self, framing: Framing) -> Encoded {
+    fn take_bytes(&mut self, framing: ChunkFraming) -> Encoded {
         let body = std::mem::take(&mut self.body);
         let lines = body.lines();
         let lines_length = lines.len();
@@ -378,7 +378,7 @@ fn lines_of(data: &[u8]) -> Vec<u8> {
         return buffer;
     };
     let expected_breaks = data.len() / (first + 1) + 1;
-    let mut lines = Lines::new(buffer(data.len() + 6 * expected_breaks.min(data.len() / 16 + 8)));
+    let mut lines = DataLines::new(buffer(data.len() + 6 * expected_breaks.min(data.len() / 16 + 8)));
     lines.push(data);
     lines.finish()
 }

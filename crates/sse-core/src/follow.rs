@@ -18,7 +18,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     backplane::{
-        Backplane, BackplaneError, Batch, Entry, PATIENCE,
+        Backplane, BackplaneError, Batch, Entry, RESPONSE_TIMEOUT,
         envelope::{Envelope, PROBE},
         leadership_state::Part,
         receipt::Receipt,
@@ -30,15 +30,15 @@ use crate::{
         cursor::{Cursor, Mark, Position},
         system,
     },
-    follow::leadership::{Gone, Keeper, Turn},
+    follow::leadership::{Gone, Leader, LeaderGuard},
     id::target::Target,
     log::{
         Log,
         gap::{Gap, GapReason},
-        page_cache::Reader,
+        page_cache::PageCache,
     },
     manager::{broadcast::Sweep, inner::Inner},
-    sequencer::Placed,
+    sequencer::Sequenced,
 };
 
 const SILENCE: Duration = Duration::from_secs(5);
@@ -60,7 +60,7 @@ impl Inner {
             warn!(backplane = backplane.name(), "the log is followed by another runtime from here on");
         }
         let (backplane, reader) = (Arc::clone(backplane), Arc::clone(&self.reader));
-        let keeper = Keeper(turn.clone());
+        let keeper = LeaderGuard(turn.clone());
         runtime.spawn(async move {
             let turn = &keeper.0;
             let mut follower = Follower::new(turn.clone(), Arc::clone(&backplane));
@@ -70,25 +70,25 @@ impl Inner {
             helpers.spawn(turn.clone().beating(Part::Listener, listener));
             let probing = acceptance::probe(turn.clone(), Arc::clone(&backplane));
             helpers.spawn(turn.clone().beating(Part::Prober, probing));
-            let reading = Reader::run(turn.clone(), reader, backplane);
+            let reading = PageCache::run(turn.clone(), reader, backplane);
             helpers.spawn(turn.clone().beating(Part::Reader, reading));
             turn.clone().beating(Part::Follower, follower.run()).await;
         });
     }
 
     /// Lets the one that follows the log end, and another one begin; `None` if somebody else did so meanwhile.
-    fn take_over(self: &Arc<Self>, generation: u64) -> Option<Turn> {
+    fn take_over(self: &Arc<Self>, generation: u64) -> Option<Leader> {
         // Under the manager's lock, so that nothing of the one before is under way.
         let order = self.order.lock();
         let generation = self.following.begin(generation)?;
         drop(order);
-        Some(Turn::new(Arc::downgrade(self), generation))
+        Some(Leader::new(Arc::downgrade(self), generation))
     }
 }
 
 /// Follows the log of a backplane for one manager.
 struct Follower {
-    turn: Turn,
+    turn: Leader,
     backplane: Arc<dyn Backplane>,
     /// Up to where everything was passed on.
     at: Option<Cursor>,
@@ -123,7 +123,7 @@ impl From<Gone> for Stop {
 }
 
 impl Follower {
-    fn new(turn: Turn, backplane: Arc<dyn Backplane>) -> Self {
+    fn new(turn: Leader, backplane: Arc<dyn Backplane>) -> Self {
         Self {
             turn,
             backplane,
@@ -183,7 +183,7 @@ impl Follower {
     async fn follow(&mut self) -> Result<std::convert::Infallible, Stop> {
         let after = self.begin().await?;
         let backplane = Arc::clone(&self.backplane);
-        let mut tail = match within(PATIENCE, backplane.tail(&after)).await {
+        let mut tail = match within(RESPONSE_TIMEOUT, backplane.tail(&after)).await {
             Ok(tail) => tail,
             Err(error) => return Err(self.jump(error).await?.into()),
         };
@@ -206,7 +206,7 @@ impl Follower {
     /// Finds where to go on.
     async fn begin(&mut self) -> Result<Cursor, Stop> {
         let asked_ms = self.manager()?.clock.uptime_ms();
-        let bounds = within(PATIENCE, self.backplane.bounds()).await?;
+        let bounds = within(RESPONSE_TIMEOUT, self.backplane.bounds()).await?;
         self.goal = self.tail_answered.then_some((bounds.head, asked_ms));
         let head = Cursor::new(bounds.epoch.clone(), bounds.head);
         let after = match self.at.take() {
@@ -217,7 +217,7 @@ impl Follower {
             }
             None => {
                 let held = self.manager()?.config.log.unwrap_or_default().entries as u64;
-                let from = within(PATIENCE, self.backplane.rewind(held)).await?;
+                let from = within(RESPONSE_TIMEOUT, self.backplane.rewind(held)).await?;
                 let inner = self.manager()?;
                 let restart = |log: &mut Log| log.window.restart(from.clone());
                 let remains = self.turn.hold(&inner, |order, _| order.log.as_mut().map(restart))?;
@@ -276,7 +276,7 @@ impl Follower {
             placed.finish(&inner).await;
         }
         records::wake_for_head(&inner).await;
-        while !inner.with_order(|order, hold| order.wake_for_parts(&.., hold)) {
+        while !inner.with_sequencer(|order, hold| order.wake_for_parts(&.., hold)) {
             yield_now().await;
         }
         Ok(())
@@ -374,8 +374,8 @@ impl Follower {
         let receipt = match placed {
             // Nobody is here yet.
             None => Receipt::default(),
-            Some(Placed::Done(receipt)) => receipt,
-            Some(Placed::Sweeping(job, receipt)) => {
+            Some(Sequenced::Done(receipt)) => receipt,
+            Some(Sequenced::Sweeping(job, receipt)) => {
                 while self.sweeps.len() >= SWEEPS {
                     self.sweeps.join_next().await;
                 }

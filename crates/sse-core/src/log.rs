@@ -23,7 +23,7 @@ use crate::{
     },
     id::{client_id::ClientId, target::Target},
     log::{
-        gap::GapReason, holes::Holes, idempotency::RecentKeys, retention::Retention, waiters::Waiting,
+        gap::GapReason, holes::Holes, idempotency::IdempotencyKeys, retention::Retention, waiters::Waiters,
         window::Window,
     },
 };
@@ -33,10 +33,10 @@ use crate::{
 pub(crate) struct Log {
     pub(crate) window: Window,
     /// Idempotency keys, where the log is ours alone.
-    pub(crate) keys: RecentKeys<Cursor>,
+    pub(crate) keys: IdempotencyKeys<Cursor>,
     /// There when the log is a backplane's.
     pub(crate) remote: Option<Remote>,
-    pub(crate) waiting: Waiting,
+    pub(crate) waiting: Waiters,
     pub(crate) holes: Holes,
     pub(crate) counts: LogCounts,
 }
@@ -82,9 +82,9 @@ impl Log {
     fn new(window: Window, remote: Option<Remote>) -> Self {
         Self {
             window,
-            keys: RecentKeys::default(),
+            keys: IdempotencyKeys::default(),
             remote,
-            waiting: Waiting::default(),
+            waiting: Waiters::default(),
             holes: Holes::default(),
             counts: LogCounts::default(),
         }

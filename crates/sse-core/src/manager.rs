@@ -33,14 +33,14 @@ use smallvec::SmallVec;
 use tracing::debug;
 
 use crate::{
-    backoff::Jitter,
+    backoff::Backoff,
     clock::unix_ms,
     dialect::{
         DialectIndex,
-        connect_error::{Cause, Refused, shortened},
+        connect_error::{ConnectError, ConnectErrorKind, shortened},
         farewell::Farewell,
         hello::Hello,
-        reason::Reason,
+        reason::DisconnectReason,
     },
     id::{
         access::Access,
@@ -49,15 +49,15 @@ use crate::{
         validate::FieldError,
     },
     manager::{
-        config::{Config, LimitPolicy, RefusalForm},
+        config::{Config, LimitPolicy, RejectionStyle},
         handshake::Handshake,
         inner::Inner,
         session::Session,
         stats::{Counters, Stats},
     },
     registry::{Registry, groups::GroupKind},
-    sequencer::{Order, fanout::Hold},
-    stream::{queue::Queue, shared::Shared},
+    sequencer::{Sequencer, fanout::Tx},
+    stream::{queue::Queue, shared::StreamState},
 };
 
 /// The centre: accepts streams, and brings events to them. A clone is cheap and the same manager.
@@ -100,14 +100,14 @@ impl Manager {
     /// Accepts a stream. It takes its place in the order of publishes here: it gets what is published from now on.
     ///
     /// # Errors
-    /// [`Refused`] with the cause, which also counts in the statistics; answer it with [`Refused::answer`].
-    pub fn connect(&self, handshake: impl Into<Handshake>) -> Result<Session, Refused> {
+    /// [`ConnectError`] with the cause, which also counts in the statistics; answer it with [`ConnectError::answer`].
+    pub fn connect(&self, handshake: impl Into<Handshake>) -> Result<Session, ConnectError> {
         let handshake = handshake.into();
         let user = handshake.caller.user.clone();
         let is_soft = match self.inner.config.refusal {
-            RefusalForm::Auto => handshake.accepts_streams_only,
-            RefusalForm::Status => false,
-            RefusalForm::Soft => true,
+            RejectionStyle::Auto => handshake.accepts_streams_only,
+            RejectionStyle::Status => false,
+            RejectionStyle::Soft => true,
         };
         let accepted = self.accept(handshake).map_err(|cause| self.refuse(cause, is_soft));
         match &accepted {
@@ -156,17 +156,17 @@ impl Manager {
         self.inner.leave(client, topic)
     }
 
-    fn accept(&self, handshake: Handshake) -> Result<Session, Cause> {
+    fn accept(&self, handshake: Handshake) -> Result<Session, ConnectErrorKind> {
         let (handshake, dialect) = self.check(handshake)?;
         let inner = &self.inner;
         let left = handshake.caller.time_left();
         if left.is_some_and(|left| left.is_zero()) {
-            return Err(Cause::Unauthenticated);
+            return Err(ConnectErrorKind::Unauthenticated);
         }
         inner.follow();
-        let (shared, start) = inner.with_order(|order, hold| {
+        let (shared, start) = inner.with_sequencer(|order, hold| {
             self.make_room(order, &handshake, hold)?;
-            let shared = self.register(order, &handshake, dialect, hold).ok_or(Cause::Full)?;
+            let shared = self.register(order, &handshake, dialect, hold).ok_or(ConnectErrorKind::Full)?;
             let start = order.start(&shared, handshake.last_event_id.as_deref(), &inner.rules.dialects, hold);
             Ok((shared, start))
         })?;
@@ -188,7 +188,7 @@ impl Manager {
     }
 
     /// Everything that can be said without the lock.
-    fn check(&self, mut handshake: Handshake) -> Result<(Handshake, DialectIndex), Cause> {
+    fn check(&self, mut handshake: Handshake) -> Result<(Handshake, DialectIndex), ConnectErrorKind> {
         let inner = &self.inner;
         if let Some(problem) = handshake.problem.take() {
             return Err(problem);
@@ -202,16 +202,16 @@ impl Manager {
         topics.sort_unstable();
         topics.dedup();
         if topics.len() > limits.topics {
-            return Err(Cause::TooManyTopics { count: topics.len(), limit: limits.topics });
+            return Err(ConnectErrorKind::TooManyTopics { count: topics.len(), limit: limits.topics });
         }
         topics.iter().try_for_each(|topic| check_length("topics", topic.as_str(), limits.topic))?;
         let may_join = |topic: &&Topic| inner.access.may_join(&handshake.caller, topic);
         if let Some(forbidden) = handshake.requested_topics.iter().find(|topic| !may_join(topic)) {
-            return Err(Cause::Forbidden(forbidden.clone()));
+            return Err(ConnectErrorKind::Forbidden(forbidden.clone()));
         }
         handshake.topics = topics;
         let dialect = match &handshake.dialect {
-            Some(dialect) => inner.rules.dialects.index(dialect).ok_or(Cause::TooManyDialects)?,
+            Some(dialect) => inner.rules.dialects.index(dialect).ok_or(ConnectErrorKind::TooManyDialects)?,
             None => DialectIndex::PLAIN,
         };
         inner.note_overflow(handshake.overflow.unwrap_or(inner.config.overflow));
@@ -219,43 +219,54 @@ impl Manager {
     }
 
     /// Sees to the limits, by ending older streams where the policy says so; none if the newcomer is refused after all.
-    fn make_room(&self, order: &mut Order, handshake: &Handshake, hold: &mut Hold<'_>) -> Result<(), Cause> {
+    fn make_room(
+        &self,
+        order: &mut Sequencer,
+        handshake: &Handshake,
+        hold: &mut Tx<'_>,
+    ) -> Result<(), ConnectErrorKind> {
         let config = &self.inner.config;
         if order.draining {
-            return Err(Cause::Draining);
+            return Err(ConnectErrorKind::Draining);
         }
         if order.log.as_ref().is_some_and(|log| !log.is_started()) {
-            return Err(Cause::Starting);
+            return Err(ConnectErrorKind::Starting);
         }
         let mut replaced = Replaced::new();
         if order.away.is_away(&handshake.caller, self.inner.clock.uptime_ms()) {
-            return Err(Cause::StayAway);
+            return Err(ConnectErrorKind::StayAway);
         }
         if let (Some(user), Some(most)) = (&handshake.caller.user, config.max_connections_per_user) {
             let group = (GroupKind::User, user.as_str());
-            find_room(order, group, most, config.when_user_full, &mut replaced).ok_or(Cause::UserLimit)?;
+            find_room(order, group, most, config.when_user_full, &mut replaced)
+                .ok_or(ConnectErrorKind::UserLimit)?;
         }
         if let (Some(address), Some(most)) = (handshake.address, config.max_connections_per_address) {
             let name = Registry::address_name(address);
             let group = (GroupKind::Address, &*name);
             find_room(order, group, most, config.when_address_full, &mut replaced)
-                .ok_or(Cause::AddressLimit)?;
+                .ok_or(ConnectErrorKind::AddressLimit)?;
         }
         if let (None, Some(address), Some(most)) =
             (&handshake.caller.user, handshake.address, config.max_anonymous_connections_per_address)
         {
             let name = Registry::address_name(address);
             let group = (GroupKind::Anonymous, &*name);
-            find_room(order, group, most, LimitPolicy::Refuse, &mut replaced).ok_or(Cause::AddressLimit)?;
+            find_room(order, group, most, LimitPolicy::Refuse, &mut replaced)
+                .ok_or(ConnectErrorKind::AddressLimit)?;
         }
         self.find_room_in_all(order, &mut replaced)?;
         for place in replaced {
-            order.end(place, Farewell::new(Reason::Replaced), hold);
+            order.end(place, Farewell::new(DisconnectReason::Replaced), hold);
         }
         Ok(())
     }
 
-    fn find_room_in_all(&self, order: &mut Order, replaced: &mut Replaced) -> Result<(), Cause> {
+    fn find_room_in_all(
+        &self,
+        order: &mut Sequencer,
+        replaced: &mut Replaced,
+    ) -> Result<(), ConnectErrorKind> {
         let config = &self.inner.config;
         let replace = config.when_full == LimitPolicy::ReplaceOldest;
         // Ending streams still hold a connection. Where newcomers replace others, those that are ending are on top,
@@ -263,29 +274,29 @@ impl Manager {
         let open = self.inner.open();
         let most = if replace { 2 * config.max_connections } else { config.max_connections };
         if open >= most {
-            return Err(Cause::Full);
+            return Err(ConnectErrorKind::Full);
         }
         if order.registry.streams.len() - replaced.len() >= config.max_connections {
-            replaced.push(order.registry.oldest().ok_or(Cause::Full)?);
+            replaced.push(order.registry.oldest().ok_or(ConnectErrorKind::Full)?);
         }
         Ok(())
     }
 
     fn register(
         &self,
-        order: &mut Order,
+        order: &mut Sequencer,
         handshake: &Handshake,
         dialect: DialectIndex,
-        hold: &mut Hold<'_>,
-    ) -> Option<Arc<Shared>> {
+        hold: &mut Tx<'_>,
+    ) -> Option<Arc<StreamState>> {
         let inner = &self.inner;
         let config = &inner.config;
         let seq = order.next();
         if let Some(user) = &handshake.caller.user {
-            order.settle_only_of(user, hold);
+            order.deliver_pending_only_of(user, hold);
         }
         let user = handshake.caller.user.as_ref().map(|user| order.registry.shared_user(user));
-        let shared = order.registry.insert(|place, id| Shared {
+        let shared = order.registry.insert(|place, id| StreamState {
             id,
             user,
             address: handshake.address,
@@ -331,9 +342,9 @@ impl Manager {
         self.inner.jitter.between(least, least * 5)
     }
 
-    fn refuse(&self, cause: Cause, is_soft: bool) -> Refused {
+    fn refuse(&self, cause: ConnectErrorKind, is_soft: bool) -> ConnectError {
         self.inner.order.lock().counts.refused[cause.index()] += 1;
-        Refused::new(cause).with_retry_after(self.retry_delay()).softly(is_soft)
+        ConnectError::new(cause).with_retry_after(self.retry_delay()).softly(is_soft)
     }
 }
 
@@ -348,7 +359,7 @@ type Replaced = SmallVec<[u32; 3]>;
 
 /// Looks for room in a group, beyond what those who are replaced anyway leave.
 fn find_room(
-    order: &Order,
+    order: &Sequencer,
     (kind, name): (GroupKind, &str),
     most: usize,
     policy: LimitPolicy,
@@ -369,8 +380,8 @@ fn find_room(
     }
 }
 
-fn check_length(field: &'static str, name: &str, limit: usize) -> Result<(), Cause> {
-    FieldError::check_length(name, limit).map_err(|source| Cause::Invalid {
+fn check_length(field: &'static str, name: &str, limit: usize) -> Result<(), ConnectErrorKind> {
+    FieldError::check_length(name, limit).map_err(|source| ConnectErrorKind::Invalid {
         field,
         value: shortened(name),
         source,
@@ -379,6 +390,6 @@ fn check_length(field: &'static str, name: &str, limit: usize) -> Result<(), Cau
 
 /// At 85 to 100 % of the age, so that streams which came together do not go together; a look at a stream may come
 /// 5 % too early (see `Rhythm`), which makes it 80 to 100 %.
-fn random_age_ms(jitter: &Jitter, age: Duration) -> u32 {
+fn random_age_ms(jitter: &Backoff, age: Duration) -> u32 {
     u32::try_from(jitter.between(age * 17 / 20, age).as_millis()).unwrap_or(u32::MAX)
 }

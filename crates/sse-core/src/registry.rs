@@ -25,14 +25,14 @@ use crate::{
         membership::Membership,
         slot::Slot,
     },
-    slab::Table,
-    stream::shared::Shared,
+    slab::ChunkedSlab,
+    stream::shared::StreamState,
 };
 
 /// Every live stream, and the groups it belongs to.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    pub(crate) streams: Table<Slot>,
+    pub(crate) streams: ChunkedSlab<Slot>,
     pub(crate) groups: Groups,
     ids: ClientIds,
     logins: Logins,
@@ -46,7 +46,10 @@ impl Registry {
     }
 
     /// Puts a stream in that is made for its place and id.
-    pub(crate) fn insert(&mut self, make: impl FnOnce(u32, ClientId) -> Shared) -> Option<Arc<Shared>> {
+    pub(crate) fn insert(
+        &mut self,
+        make: impl FnOnce(u32, ClientId) -> StreamState,
+    ) -> Option<Arc<StreamState>> {
         let ids = &self.ids;
         let place = self.streams.insert_with(|place| Slot {
             stream: Arc::new(make(place, ids.make(place))),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::{
     backplane::receipt::Receipt,
     clock::log_time,
-    dialect::{connect_error::CAUSE_NAMES, farewell::Farewell, message::Message, reason::Reason},
+    dialect::{connect_error::CAUSE_NAMES, farewell::Farewell, message::Message, reason::DisconnectReason},
     event::{Event, cursor::Mark, frame::Collapse},
     id::{
         client_id::ClientId,
@@ -23,9 +23,9 @@ use crate::{
     },
     log::{Log, entry_key::EntryKey, is_logged, key_limits::KeysFull},
     registry::{
-        Registry, bans::Away, closing::Leavers, groups::GroupKind, membership::Membership, slot::Slot,
+        Registry, bans::Bans, closing::Leavers, groups::GroupKind, membership::Membership, slot::Slot,
     },
-    sequencer::fanout::{Audience, Delivery, Hold, Job},
+    sequencer::fanout::{Audience, Fanout, PendingBroadcast, Tx},
 };
 
 /// A publish to at most this many streams reaches them at its place in the order; larger ones go in steps.
@@ -36,39 +36,39 @@ const AT_ONCE: usize = if cfg!(test) { 3 } else { 256 };
 /// Everything that has a place in the order happens under the lock: connecting, joining, leaving, ending, and the
 /// place of a publish. Transports that take what waits do not need it.
 #[derive(Debug)]
-pub(crate) struct Order {
+pub(crate) struct Sequencer {
     pub(crate) seq: u64,
     pub(crate) registry: Registry,
     /// Publishes that have not reached all their streams, in order.
-    jobs: Vec<Arc<Job>>,
+    jobs: Vec<Arc<PendingBroadcast>>,
     /// A shutdown was announced; newcomers are still accepted.
     pub(crate) shutting_down: bool,
     pub(crate) draining: bool,
-    pub(crate) away: Away,
+    pub(crate) away: Bans,
     pub(crate) leavers: Leavers,
-    pub(crate) counts: Counts,
+    pub(crate) counts: SequencerCounts,
     /// There when events are logged.
     pub(crate) log: Option<Log>,
 }
 
 /// What the order has counted.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Counts {
+pub(crate) struct SequencerCounts {
     pub(crate) published: u64,
     pub(crate) queued: u64,
     pub(crate) dropped: u64,
     pub(crate) heartbeats: u64,
     pub(crate) connected: u64,
-    pub(crate) ended: [u64; Reason::ALL.len()],
+    pub(crate) ended: [u64; DisconnectReason::ALL.len()],
     pub(crate) refused: [u64; CAUSE_NAMES.len()],
 }
 
 /// How far a publish got at its place.
-pub(crate) enum Placed {
+pub(crate) enum Sequenced {
     /// Every stream has it.
     Done(Receipt),
-    /// [`Order::sweep`] brings it to the rest.
-    Sweeping(Arc<Job>, Receipt),
+    /// [`Sequencer::sweep`] brings it to the rest.
+    Sweeping(Arc<PendingBroadcast>, Receipt),
 }
 
 /// Whom a publish reached at its place.
@@ -86,7 +86,7 @@ struct Rest {
     except: Box<[u32]>,
 }
 
-impl Order {
+impl Sequencer {
     pub(crate) fn new(registry: Registry, log: Option<Log>) -> Self {
         Self {
             seq: 0,
@@ -94,9 +94,9 @@ impl Order {
             jobs: Vec::new(),
             shutting_down: false,
             draining: false,
-            away: Away::default(),
+            away: Bans::default(),
             leavers: Leavers::default(),
-            counts: Counts::default(),
+            counts: SequencerCounts::default(),
             log,
         }
     }
@@ -107,10 +107,10 @@ impl Order {
         target: &Target,
         except: &[ClientId],
         message: Message,
-        hold: &mut Hold<'_>,
-    ) -> Placed {
+        hold: &mut Tx<'_>,
+    ) -> Sequenced {
         match self.place(target, except, &message, hold) {
-            Reached::All(receipt) => Placed::Done(receipt),
+            Reached::All(receipt) => Sequenced::Done(receipt),
             Reached::None(rest, receipt) => self.reach_later(rest, receipt, Arc::new(message)),
         }
     }
@@ -121,8 +121,8 @@ impl Order {
         (target, except): (&Target, &[ClientId]),
         (event, collapse): (Event, Option<Collapse>),
         key: Option<EntryKey>,
-        hold: &mut Hold<'_>,
-    ) -> Result<Placed, KeysFull> {
+        hold: &mut Tx<'_>,
+    ) -> Result<Sequenced, KeysFull> {
         let Some(log) = self.log.as_mut().filter(|_| is_logged(target, &event)) else {
             let message = Message::new(event, collapse, Mark::Beside(self.before_next()));
             return Ok(self.publish(target, except, message, hold));
@@ -131,7 +131,7 @@ impl Order {
             if let Some(cursor) = log.keys.get(key.text()) {
                 log.counts.duplicates += 1;
                 let id = Some(cursor.to_id());
-                return Ok(Placed::Done(Receipt { id, duplicate: true, ..Receipt::default() }));
+                return Ok(Sequenced::Done(Receipt { id, duplicate: true, ..Receipt::default() }));
             }
             log.keys.check_room(key).inspect_err(|_| log.counts.keys_refused += 1)?;
         }
@@ -149,18 +149,18 @@ impl Order {
         (target, except): (&Target, &[ClientId]),
         number: u64,
         message: Message,
-        hold: &mut Hold<'_>,
-    ) -> Placed {
+        hold: &mut Tx<'_>,
+    ) -> Sequenced {
         match self.place(target, except, &message, hold) {
             // The usual event is made again for who comes back, which is cheaper than to keep it for all who never do; but not in words
             // in which it was said already.
             Reached::All(receipt) if message.packed().is_some() && !message.is_in_other_dialects() => {
-                Placed::Done(Receipt { id: message.into_id(), ..receipt })
+                Sequenced::Done(Receipt { id: message.into_id(), ..receipt })
             }
             Reached::All(receipt) => {
                 let id = message.id().cloned();
                 self.keep_record(number, Arc::new(message));
-                Placed::Done(Receipt { id, ..receipt })
+                Sequenced::Done(Receipt { id, ..receipt })
             }
             Reached::None(rest, receipt) => {
                 let id = message.id().cloned();
@@ -182,7 +182,7 @@ impl Order {
         target: &Target,
         except: &[ClientId],
         message: &Message,
-        hold: &mut Hold<'_>,
+        hold: &mut Tx<'_>,
     ) -> Reached {
         self.seq += 1;
         self.counts.published += 1;
@@ -210,29 +210,29 @@ impl Order {
         Reached::All(receipt)
     }
 
-    fn reach_later(&mut self, rest: Rest, receipt: Receipt, message: Arc<Message>) -> Placed {
+    fn reach_later(&mut self, rest: Rest, receipt: Receipt, message: Arc<Message>) -> Sequenced {
         let Rest { audience, except } = rest;
-        let job = Arc::new(Job { seq: self.seq, audience, except, message });
+        let job = Arc::new(PendingBroadcast { seq: self.seq, audience, except, message });
         self.jobs.push(Arc::clone(&job));
-        Placed::Sweeping(job, receipt)
+        Sequenced::Sweeping(job, receipt)
     }
 
     /// Publishes that have not reached all their streams. Who brings one further that somebody else brings further too does no harm: a stream that
     /// has it is passed over.
-    pub(crate) fn unfinished(&self) -> Vec<Arc<Job>> {
+    pub(crate) fn unfinished(&self) -> Vec<Arc<PendingBroadcast>> {
         self.jobs.clone()
     }
 
     /// Brings a publish to at most `budget` more of its streams; `true` when all have it.
     pub(crate) fn sweep(
         &mut self,
-        job: &Arc<Job>,
+        job: &Arc<PendingBroadcast>,
         cursor: &mut u32,
         budget: usize,
-        hold: &mut Hold<'_>,
+        hold: &mut Tx<'_>,
     ) -> bool {
         let older = &self.jobs[..self.jobs.partition_point(|other| other.seq < job.seq)];
-        let delivery = Delivery { rules: hold.rules, older, seq: job.seq, now: hold.now };
+        let delivery = Fanout { rules: hold.rules, older, seq: job.seq, now: hold.now };
         let streams = &self.registry.streams;
         let mut reach = |place: u32| {
             if let Some(slot) = streams.get(place).filter(|_| !job.excepts(place)) {
@@ -263,9 +263,9 @@ impl Order {
     }
 
     /// Joins a topic; the stream gets what is published from here on.
-    pub(crate) fn join(&mut self, place: u32, topic: &Topic, hold: &mut Hold<'_>) -> bool {
+    pub(crate) fn join(&mut self, place: u32, topic: &Topic, hold: &mut Tx<'_>) -> bool {
         self.seq += 1;
-        self.settle(place, hold);
+        self.deliver_pending(place, hold);
         let joined = self.registry.join(place, GroupKind::Topic, topic.text());
         if joined {
             self.catching(place, |catching, window| catching.join(Target::Topic(topic.clone()), window));
@@ -275,13 +275,13 @@ impl Order {
     }
 
     /// Leaves a topic; the stream gets what was published up to here.
-    pub(crate) fn leave(&mut self, place: u32, topic: &Topic, hold: &mut Hold<'_>) -> bool {
+    pub(crate) fn leave(&mut self, place: u32, topic: &Topic, hold: &mut Tx<'_>) -> bool {
         self.seq += 1;
         let Some(membership) = self.registry.membership(place, GroupKind::Topic, topic.as_str()) else {
             return false;
         };
-        self.settle(place, hold);
-        self.settle_last_of(membership, hold);
+        self.deliver_pending(place, hold);
+        self.deliver_pending_last_of(membership, hold);
         self.registry.leave(place, membership);
         self.catching(place, |catching, window| catching.leave(&Target::Topic(topic.clone()), window));
         self.finish(hold);
@@ -295,7 +295,7 @@ impl Order {
     }
 
     /// Ends a stream after what it should have got before this place.
-    pub(crate) fn end(&mut self, place: u32, farewell: Farewell, hold: &mut Hold<'_>) -> bool {
+    pub(crate) fn end(&mut self, place: u32, farewell: Farewell, hold: &mut Tx<'_>) -> bool {
         self.seq += 1;
         let ended = self.end_stream(place, farewell, hold);
         self.finish(hold);
@@ -303,7 +303,7 @@ impl Order {
     }
 
     /// Forgets a stream whose transport is gone.
-    pub(crate) fn remove(&mut self, place: u32, id: ClientId, hold: &mut Hold<'_>) {
+    pub(crate) fn remove(&mut self, place: u32, id: ClientId, hold: &mut Tx<'_>) {
         self.seq += 1;
         if self.registry.streams.get(place).is_some_and(|slot| slot.stream.id == id) {
             self.detach(place, hold);
@@ -338,11 +338,11 @@ impl Order {
     }
 
     /// What is delivered at this place in the order.
-    pub(crate) fn delivery<'a>(&'a self, hold: &Hold<'a>) -> Delivery<'a> {
-        Delivery { rules: hold.rules, older: &self.jobs, seq: self.seq, now: hold.now }
+    pub(crate) fn delivery<'a>(&'a self, hold: &Tx<'a>) -> Fanout<'a> {
+        Fanout { rules: hold.rules, older: &self.jobs, seq: self.seq, now: hold.now }
     }
 
-    fn reach(&self, places: impl IntoIterator<Item = u32>, message: &Message, hold: &mut Hold<'_>) {
+    fn reach(&self, places: impl IntoIterator<Item = u32>, message: &Message, hold: &mut Tx<'_>) {
         let delivery = self.delivery(hold);
         for slot in places.into_iter().filter_map(|place| self.registry.streams.get(place)) {
             delivery.deliver(slot, message, &mut hold.out);
@@ -353,35 +353,35 @@ impl Order {
         self.registry.members_of(group)
     }
 
-    pub(crate) fn settle(&self, place: u32, hold: &mut Hold<'_>) {
+    pub(crate) fn deliver_pending(&self, place: u32, hold: &mut Tx<'_>) {
         if let Some(slot) = self.registry.streams.get(place) {
-            self.delivery(hold).settle(slot, &mut hold.out);
+            self.delivery(hold).deliver_pending(slot, &mut hold.out);
         }
     }
 
     /// A user's only stream gets into a group with the second, whose key may have been another group's that an unfinished publish is for.
-    pub(crate) fn settle_only_of(&mut self, user: &UserId, hold: &mut Hold<'_>) {
+    pub(crate) fn deliver_pending_only_of(&mut self, user: &UserId, hold: &mut Tx<'_>) {
         if self.jobs.is_empty() {
             return;
         }
         if let [only] = *self.registry.members(GroupKind::User, user.as_str()) {
-            self.settle(only, hold);
+            self.deliver_pending(only, hold);
             self.finish(hold);
         }
     }
 
     /// A stream that moves within its group could be passed over by a sweep.
-    fn settle_last_of(&self, membership: Membership, hold: &mut Hold<'_>) {
+    fn deliver_pending_last_of(&self, membership: Membership, hold: &mut Tx<'_>) {
         if self.jobs.is_empty() {
             return;
         }
         if let Some(last) = self.registry.last_of(membership) {
-            self.settle(last, hold);
+            self.deliver_pending(last, hold);
         }
     }
 
-    pub(crate) fn end_stream(&mut self, place: u32, farewell: Farewell, hold: &mut Hold<'_>) -> bool {
-        self.settle(place, hold);
+    pub(crate) fn end_stream(&mut self, place: u32, farewell: Farewell, hold: &mut Tx<'_>) -> bool {
+        self.deliver_pending(place, hold);
         let Some(slot) = self.detach(place, hold) else { return false };
         let reason = farewell.reason;
         let wakers = slot.stream.queue.lock().end(farewell);
@@ -390,26 +390,26 @@ impl Order {
         true
     }
 
-    fn detach(&mut self, place: u32, hold: &mut Hold<'_>) -> Option<Slot> {
+    fn detach(&mut self, place: u32, hold: &mut Tx<'_>) -> Option<Slot> {
         if !self.jobs.is_empty() {
             let memberships = self.registry.streams.get(place)?.memberships.clone();
-            memberships.iter().for_each(|membership| self.settle_last_of(*membership, hold));
+            memberships.iter().for_each(|membership| self.deliver_pending_last_of(*membership, hold));
         }
         self.registry.remove(place)
     }
 
     /// Counts what was done, and ends the streams whose queues were full.
-    pub(crate) fn finish(&mut self, hold: &mut Hold<'_>) {
+    pub(crate) fn finish(&mut self, hold: &mut Tx<'_>) {
         while let Some(place) = hold.out.full.pop() {
             self.counts.dropped += 1;
-            self.end_stream(place, Farewell::new(Reason::Overflow), hold);
+            self.end_stream(place, Farewell::new(DisconnectReason::Overflow), hold);
         }
         self.counts.queued += std::mem::take(&mut hold.out.queued);
         self.counts.dropped += std::mem::take(&mut hold.out.dropped_events);
     }
 
     /// Tells every stream something of the manager's own.
-    pub(crate) fn tell_all(&mut self, event: Event, hold: &mut Hold<'_>) -> Placed {
+    pub(crate) fn tell_all(&mut self, event: Event, hold: &mut Tx<'_>) -> Sequenced {
         let message = Message::new(event, None, Mark::Beside(self.before_next()));
         self.publish(&Target::All, &[], message, hold)
     }

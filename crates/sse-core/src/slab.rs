@@ -10,7 +10,7 @@ const WORDS: usize = CHUNK / 64;
 /// It grows by one chunk of 256 at a time, so that no insertion moves what is there (a doubling `Vec` of a million
 /// entries would hold the manager's lock for milliseconds), fills the lowest chunk first, and gives empty chunks back.
 #[derive(Debug)]
-pub(crate) struct Table<T> {
+pub(crate) struct ChunkedSlab<T> {
     chunks: Vec<Chunk<T>>,
     /// Chunks with room, also those not allocated.
     open: BTreeSet<u32>,
@@ -25,7 +25,7 @@ struct Chunk<T> {
     taken: [u64; WORDS],
 }
 
-impl<T> Default for Table<T> {
+impl<T> Default for ChunkedSlab<T> {
     fn default() -> Self {
         Self { chunks: Vec::new(), open: BTreeSet::new(), len: 0 }
     }
@@ -38,7 +38,7 @@ impl<T> Default for Chunk<T> {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "`add_chunk` keeps every key below `u32::MAX`")]
-impl<T> Table<T> {
+impl<T> ChunkedSlab<T> {
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_mass_departure_gives_the_chunks_back() {
-        let mut table = Table::default();
+        let mut table = ChunkedSlab::default();
         let keys: Vec<_> = (0..10_000).map(|value| table.insert_with(|_| value).unwrap()).collect();
         assert_eq!(table.end(), 10_240);
         keys.iter().for_each(|key| assert!(table.remove(*key).is_some()));
@@ -177,7 +177,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_behaves_like_a_map(steps in proptest::collection::vec((any::<bool>(), 0_u32..2000), 0..4000)) {
-            let mut table = Table::default();
+            let mut table = ChunkedSlab::default();
             let mut model = BTreeMap::new();
             for (insert, value) in steps {
                 if insert {

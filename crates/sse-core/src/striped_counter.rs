@@ -9,7 +9,7 @@ const STRIPES: usize = 16;
 
 /// A counter in several cache lines, so that threads that add to it do not fight for one.
 #[derive(Debug, Default)]
-pub(crate) struct Striped([Stripe; STRIPES]);
+pub(crate) struct StripedCounter([Stripe; STRIPES]);
 
 #[derive(Debug, Default)]
 #[repr(align(64))]
@@ -21,7 +21,7 @@ thread_local! {
 
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
-impl Striped {
+impl StripedCounter {
     pub(crate) fn add(&self, amount: u64) {
         self.0[own_stripe()].0.fetch_add(amount, Ordering::Relaxed);
     }

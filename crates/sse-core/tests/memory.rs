@@ -10,7 +10,9 @@ use std::{
 };
 
 use futures_util::{FutureExt, Stream};
-use sse_core::{Builder, ConnectionQuery, Event, Handshake, LimitPolicy, Manager, Retention, Session, Topic};
+use sse_core::{
+    ConnectionQuery, Event, Handshake, LimitPolicy, Manager, ManagerBuilder, Retention, Session, Topic,
+};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 #[global_allocator]
@@ -115,7 +117,7 @@ fn full() -> Retention {
 }
 
 /// How many allocations it takes to publish to one stream and to take that, in a log that is full.
-fn publishes(builder: Builder) -> usize {
+fn publishes(builder: ManagerBuilder) -> usize {
     let manager = builder.build().unwrap();
     let mut session = manager.connect(handshake(0)).unwrap();
     let mut publish = || {

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use sse_core::{Epoch, KEY_WINDOW, RecentKeys, unix_ms};
+use sse_core::{Epoch, IdempotencyKeys, KEY_WINDOW, unix_ms};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -36,7 +36,7 @@ pub(crate) struct Recovered {
     pub(crate) end_mark: EndMark,
     /// One at least.
     pub(crate) segments: VecDeque<Arc<Segment>>,
-    pub(crate) keys: RecentKeys<u64>,
+    pub(crate) keys: IdempotencyKeys<u64>,
     pub(crate) key_files: KeyFiles,
 }
 
@@ -114,7 +114,7 @@ fn create(directory: Directory, config: &FileConfig) -> Result<Recovered, OpenEr
     let segment = begin(&directory, meta.seal, header, config)?;
     let segments = VecDeque::from([Arc::new(segment)]);
     let (end_mark, _) = open_end_mark(&directory, meta.seal)?;
-    let (keys, key_files) = (RecentKeys::default(), KeyFiles::default());
+    let (keys, key_files) = (IdempotencyKeys::default(), KeyFiles::default());
     Ok(Recovered { directory, meta, end_mark, segments, keys, key_files })
 }
 
@@ -133,7 +133,7 @@ fn restore(
     let mut recovery = Recovery {
         seal: meta.seal,
         step: index_step(config),
-        keys: RecentKeys::default(),
+        keys: IdempotencyKeys::default(),
         now_ms: unix_ms(),
     };
     let (now, now_ms, first) = (Instant::now(), recovery.now_ms, found[0].header.first);
@@ -239,7 +239,7 @@ fn check_neighbours(pair: &[Found]) {
 }
 
 /// Remembers the key of a record, if there is one and it counts.
-fn remember(keys: &mut RecentKeys<u64>, record: &Record, now: Instant, now_ms: u64) {
+fn remember(keys: &mut IdempotencyKeys<u64>, record: &Record, now: Instant, now_ms: u64) {
     let age = Duration::from_millis(now_ms.saturating_sub(record.unix_ms));
     if let Some(key) = record.key.clone().filter(|_| age < KEY_WINDOW) {
         keys.insert_at(key, record.sequence, now.checked_sub(age).unwrap_or(now));
@@ -249,7 +249,7 @@ fn remember(keys: &mut RecentKeys<u64>, record: &Record, now: Instant, now_ms: u
 struct Recovery {
     seal: Seal,
     step: u64,
-    keys: RecentKeys<u64>,
+    keys: IdempotencyKeys<u64>,
     now_ms: u64,
 }
 

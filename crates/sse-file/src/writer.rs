@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sse_core::{Appended, Cursor, Entry, KeysFull, ReadLimit, RecentKeys, unix_ms};
+use sse_core::{Appended, Cursor, Entry, IdempotencyKeys, KeysFull, ReadLimit, unix_ms};
 use tracing::{debug, error, warn};
 
 use crate::{
@@ -45,7 +45,7 @@ pub(crate) struct Writer {
     queue: Arc<Queue>,
     active: Active,
     /// Sequence numbers by key.
-    keys: RecentKeys<u64>,
+    keys: IdempotencyKeys<u64>,
     key_files: KeyFiles,
     head: u64,
     bytes: u64,

@@ -23,7 +23,7 @@ use axum::Router;
 use sse_auth::Origins;
 use sse_axum::TransportStatsHandle;
 use sse_cluster::{Cluster, ClusterConfig};
-use sse_core::{Builder, Drain, Manager, Open};
+use sse_core::{AllowAll, Manager, ManagerBuilder, ShutdownOptions};
 use sse_trpc::{Limits, Management, Transformer};
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -68,7 +68,7 @@ pub(crate) async fn serve(mut settings: Settings, max_connections: usize) -> Res
         None => None,
     };
     let builder = Manager::builder().config(streams);
-    let builder = log.iter().filter_map(Opened::log).fold(builder, Builder::backplane);
+    let builder = log.iter().filter_map(Opened::log).fold(builder, ManagerBuilder::backplane);
     let transports = TransportStatsHandle::default();
     let proxies = settings.configured.as_ref().map(|configured| configured.proxies.clone());
     let proxies = proxies.unwrap_or_default();
@@ -88,7 +88,7 @@ pub(crate) async fn serve(mut settings: Settings, max_connections: usize) -> Res
         .keep_alive_timeout(settings.connections.keep_alive)
         .max_connections(max_connections)
         .proxies(move |address| proxies.contains(address))
-        .drain(Drain::within(settings.drain))
+        .drain(ShutdownOptions::within(settings.drain))
         .with_graceful_shutdown(ended(signals, reload, cluster.manager().clone(), settings.drain_delay));
     let server = match settings.tls {
         Some(tls) => server.tls(tls.config),
@@ -120,7 +120,7 @@ impl Doors {
 
 /// The manager as a node of its cluster, and the routes that lead to it.
 pub(crate) fn app(
-    builder: Builder,
+    builder: ManagerBuilder,
     node: ClusterConfig,
     limits: Limits,
     transformer: Transformer,
@@ -130,7 +130,7 @@ pub(crate) fn app(
 ) -> Result<(Cluster, Router), Error> {
     let builder = match &doors {
         Doors::Configured(configured) => builder.access(configured.access.clone()),
-        Doors::Demo(_) => builder.access(Open),
+        Doors::Demo(_) => builder.access(AllowAll),
     };
     let manager = builder.build().map_err(|error| Error::Streams(vec![error.to_string()]))?;
     let cluster = Cluster::start(&manager, node);

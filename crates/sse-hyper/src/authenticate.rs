@@ -5,7 +5,7 @@ use sse_access::Gate;
 use sse_auth::{OwnOrigin, RequestView};
 
 /// Finds out who makes a request, and leaves it among the request's extensions: a [`Caller`](sse_core::Caller), or the
-/// [`Cause`](sse_core::Cause) why it is refused. [`handshake`](crate::extract()) takes it from there.
+/// [`Cause`](sse_core::ConnectErrorKind) why it is refused. [`handshake`](crate::extract()) takes it from there.
 ///
 /// *Cancel safety.* See [`Gate::admit`].
 pub async fn admit(gate: &Gate, request: &mut Parts) {

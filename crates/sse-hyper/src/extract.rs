@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use http::request::Parts;
-use sse_core::{Caller, Cause, Handshake};
+use sse_core::{Caller, ConnectErrorKind, Handshake};
 
 /// Where a connection comes from; [`serve`](crate::serve()) puts it into every request's extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct PeerAddr(pub SocketAddr);
 
 /// Reads the handshake from a request. What is wrong with it is told by [`Manager::connect`](sse_core::Manager::connect).
 ///
-/// A [`Caller`] among the request's extensions, where authentication in front puts it, is whose stream it is to be; a [`Cause`] is why
+/// A [`Caller`] among the request's extensions, where authentication in front puts it, is whose stream it is to be; a [`ConnectErrorKind`] is why
 /// authentication refuses it.
 #[must_use]
 pub fn handshake(request: &Parts) -> Handshake {
@@ -25,7 +25,7 @@ pub fn handshake(request: &Parts) -> Handshake {
     if let Some(caller) = request.extensions.get::<Caller>() {
         handshake = handshake.caller(caller.clone());
     }
-    match request.extensions.get::<Cause>() {
+    match request.extensions.get::<ConnectErrorKind>() {
         Some(cause) => handshake.refuse(cause.clone()),
         None => handshake,
     }

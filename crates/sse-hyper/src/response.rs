@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use sse_core::{Refused, STREAM_HEADERS, Session};
+use sse_core::{ConnectError, STREAM_HEADERS, Session};
 
 use crate::{
     body::SseBody,
@@ -29,9 +29,9 @@ pub(crate) fn stream_headers() -> HeaderMap {
         .collect()
 }
 
-/// The answer to a refused stream, as [`Refused::answer`] has it.
+/// The answer to a refused stream, as [`ConnectError::answer`] has it.
 #[must_use]
-pub fn refusal(refused: &Refused) -> Response<SseBody> {
+pub fn refusal(refused: &ConnectError) -> Response<SseBody> {
     let answer = refused.answer();
     let body = if answer.is_headers_only() { SseBody::headers_only() } else { SseBody::whole(answer.body) };
     let mut response = Response::new(body);

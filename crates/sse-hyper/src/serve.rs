@@ -36,7 +36,7 @@ use std::{
     time::Duration,
 };
 
-use sse_core::{Drain, Manager};
+use sse_core::{Manager, ShutdownOptions};
 use sse_socket::SocketOptions;
 use tokio::net::TcpListener;
 #[cfg(feature = "tls")]
@@ -74,7 +74,7 @@ pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
         listener,
         service,
         managers: Vec::new(),
-        drain: Drain::default(),
+        drain: ShutdownOptions::default(),
         options: None,
         header_timeout: HEADER_TIMEOUT,
         keep_alive_timeout: KEEP_ALIVE_TIMEOUT,
@@ -118,7 +118,7 @@ pub struct Serve<S> {
     listener: TcpListener,
     service: S,
     managers: Vec<Manager>,
-    drain: Drain,
+    drain: ShutdownOptions,
     options: Option<SocketOptions>,
     header_timeout: Duration,
     keep_alive_timeout: Duration,
@@ -142,7 +142,7 @@ impl<S> Serve<S> {
     }
 
     /// How to shut down; by default within 10 s.
-    pub fn drain(mut self, drain: Drain) -> Self {
+    pub fn drain(mut self, drain: ShutdownOptions) -> Self {
         self.drain = drain;
         self
     }
@@ -251,7 +251,7 @@ impl<S> Serve<S> {
         self
     }
 
-    /// Shuts down when the future resolves: announces it ([`Manager::is_shutting_down`]), serves on for the delay of the [`Drain`], ends all
+    /// Shuts down when the future resolves: announces it ([`Manager::is_shutting_down`]), serves on for the delay of the [`ShutdownOptions`], ends all
     /// streams, finishes the answers in flight, and breaks off what is left at the deadline.
     ///
     /// Until the last of the earlier connections has closed new ones are accepted, whose streams the managers reject: a load balancer that

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use mio::{Interest, Registry, Token, net::TcpStream};
-use sse_core::{Frame, Reason, Session};
+use sse_core::{DisconnectReason, Frame, Session};
 
 use crate::{
     adoption::{Adoption, Framing},
@@ -254,7 +254,7 @@ impl<S: Socket> Connection<S> {
         };
         match reason {
             Poll::Pending => Next::Wait,
-            Poll::Ready(Some(Reason::Stalled)) => Next::Reset,
+            Poll::Ready(Some(DisconnectReason::Stalled)) => Next::Reset,
             Poll::Ready(_) if self.state.set(State::LINGERS, true) => Next::Wait,
             Poll::Ready(_) => Next::Linger,
         }

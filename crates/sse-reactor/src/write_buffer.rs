@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use sse_core::Ending;
+use sse_core::Closed;
 
 use crate::writer::{self, Written};
 
@@ -22,7 +22,7 @@ pub(crate) struct WriteBuffer {
     /// Whether the system told so.
     pub(crate) has_room: bool,
     /// Resolves when the stream is over, which it does not say itself while nobody takes its events.
-    pub(crate) ending: Option<Ending>,
+    pub(crate) ending: Option<Closed>,
 }
 
 impl WriteBuffer {

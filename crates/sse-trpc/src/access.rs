@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sse_access::Gate;
 use sse_auth::{Credential, Identity, TicketError, Tickets};
-use sse_core::{Caller, Cause, LoginId};
+use sse_core::{Caller, ConnectErrorKind, LoginId};
 
 use crate::{
     credentials::{Credentials, Ticket},
@@ -43,7 +43,7 @@ struct ByGate {
 
 #[async_trait]
 impl Credentials for ByGate {
-    async fn caller_of(&self, token: &str) -> Result<Caller, Cause> {
+    async fn caller_of(&self, token: &str) -> Result<Caller, ConnectErrorKind> {
         self.gate.admit_token(token).await
     }
 

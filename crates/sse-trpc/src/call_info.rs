@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use sse_core::{Caller, Cause};
+use sse_core::{Caller, ConnectErrorKind};
 
 use crate::procedure::Kind;
 
@@ -11,7 +11,7 @@ use crate::procedure::Kind;
 #[non_exhaustive]
 pub struct Demand<'a> {
     /// Who asks, `connectionParams` included, or why it is refused.
-    pub caller: Result<&'a Caller, &'a Cause>,
+    pub caller: Result<&'a Caller, &'a ConnectErrorKind>,
     /// Where the client is.
     pub address: Option<IpAddr>,
     /// How many calls it makes: those of a batch are many.

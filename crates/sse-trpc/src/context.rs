@@ -3,7 +3,7 @@
 use std::{fmt, net::IpAddr, sync::Arc};
 
 use sse_cluster::Cluster;
-use sse_core::{Caller, Cause, Handshake, KeyScope, Manager, Target};
+use sse_core::{Caller, ConnectErrorKind, Handshake, KeyScope, Manager, Target};
 
 use crate::{
     credentials::Credentials, error::Error, error_code::Code, limits::Limits,
@@ -18,7 +18,7 @@ pub struct Context {
     pub(crate) limits: Limits,
     pub(crate) caller: Caller,
     /// Why the caller was refused before; it is nobody then.
-    pub(crate) refused: Option<Cause>,
+    pub(crate) refused: Option<ConnectErrorKind>,
     pub(crate) credentials: Option<Arc<dyn Credentials>>,
     pub(crate) address: Option<IpAddr>,
     pub(crate) connection_params: Option<Arc<ConnectionParams>>,
@@ -60,7 +60,7 @@ impl Context {
     }
 
     /// With the delay that streams of this manager are given, where another try makes sense.
-    fn refusal(&self, cause: &Cause) -> Error {
+    fn refusal(&self, cause: &ConnectErrorKind) -> Error {
         let error = Error::from(cause);
         if error.is_temporary() { error.retry_after(self.manager.retry_delay()) } else { error }
     }

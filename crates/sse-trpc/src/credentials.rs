@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
-use sse_core::{Caller, Cause};
+use sse_core::{Caller, ConnectErrorKind};
 
 use crate::error::Error;
 
@@ -14,7 +14,7 @@ pub trait Credentials: Send + Sync + 'static {
     ///
     /// # Errors
     /// Why nobody is.
-    async fn caller_of(&self, token: &str) -> Result<Caller, Cause>;
+    async fn caller_of(&self, token: &str) -> Result<Caller, ConnectErrorKind>;
 
     /// Gives out a ticket with which the caller opens one stream.
     ///

@@ -3,7 +3,7 @@
 use std::{error::Error as _, fmt, time::Duration};
 
 use sse_core::{
-    BackplaneError, Cause, EventError, KeyBound, PublishError,
+    BackplaneError, ConnectErrorKind, EventError, KeyBound, PublishError,
     throttle::{INTERVAL, Throttle},
 };
 use tracing::warn;
@@ -113,13 +113,17 @@ impl From<PublishError> for Error {
 }
 
 /// Of a stream, or a caller, that is refused.
-impl From<&Cause> for Error {
-    fn from(cause: &Cause) -> Self {
+impl From<&ConnectErrorKind> for Error {
+    fn from(cause: &ConnectErrorKind) -> Self {
         let code = match cause {
-            Cause::Unauthenticated => Code::Unauthorized,
+            ConnectErrorKind::Unauthenticated => Code::Unauthorized,
             // The client is not to come back, so not a code after which it does.
-            Cause::Forbidden(_) | Cause::CrossSite(_) | Cause::StayAway => Code::Forbidden,
-            Cause::UserLimit | Cause::AddressLimit | Cause::RateLimit => Code::TooManyRequests,
+            ConnectErrorKind::Forbidden(_) | ConnectErrorKind::CrossSite(_) | ConnectErrorKind::StayAway => {
+                Code::Forbidden
+            }
+            ConnectErrorKind::UserLimit | ConnectErrorKind::AddressLimit | ConnectErrorKind::RateLimit => {
+                Code::TooManyRequests
+            }
             cause if cause.is_temporary() => Code::ServiceUnavailable,
             _ => Code::BadRequest,
         };

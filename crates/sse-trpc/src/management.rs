@@ -17,7 +17,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::future::join_all;
 use sse_cluster::Cluster;
-use sse_core::{Caller, Cause, Manager, UserId, network};
+use sse_core::{Caller, ConnectErrorKind, Manager, UserId, network};
 use tracing::{Instrument as _, Span, debug, debug_span, field};
 
 use crate::{
@@ -78,8 +78,8 @@ pub(crate) struct Known {
 /// How long a body may take, unless the app says otherwise.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
-type Identify = dyn Fn(ConnectionParams, Result<Caller, Cause>) -> Identifying + Send + Sync;
-type Limit = dyn Fn(&Demand<'_>) -> Result<(), Cause> + Send + Sync;
+type Identify = dyn Fn(ConnectionParams, Result<Caller, ConnectErrorKind>) -> Identifying + Send + Sync;
+type Limit = dyn Fn(&Demand<'_>) -> Result<(), ConnectErrorKind> + Send + Sync;
 type LimitBytes = dyn Fn(&Caller, usize) -> Result<(), Duration> + Send + Sync;
 type Identifying = Pin<Box<dyn Future<Output = Result<Caller, Error>> + Send>>;
 
@@ -155,7 +155,7 @@ impl Management {
     #[must_use]
     pub fn identify<F>(
         mut self,
-        identify: impl Fn(ConnectionParams, Result<Caller, Cause>) -> F + Send + Sync + 'static,
+        identify: impl Fn(ConnectionParams, Result<Caller, ConnectErrorKind>) -> F + Send + Sync + 'static,
     ) -> Self
     where
         F: Future<Output = Result<Caller, Error>> + Send + 'static,
@@ -171,9 +171,12 @@ impl Management {
         self
     }
 
-    /// Asked before anything of a request is done; an error refuses all of it, as [`Cause::RateLimit`] does for whoever asks too often.
+    /// Asked before anything of a request is done; an error refuses all of it, as [`ConnectErrorKind::RateLimit`] does for whoever asks too often.
     #[must_use]
-    pub fn limit(mut self, limit: impl Fn(&Demand<'_>) -> Result<(), Cause> + Send + Sync + 'static) -> Self {
+    pub fn limit(
+        mut self,
+        limit: impl Fn(&Demand<'_>) -> Result<(), ConnectErrorKind> + Send + Sync + 'static,
+    ) -> Self {
         self.limit = Some(Arc::new(limit));
         self
     }
@@ -358,7 +361,7 @@ impl Management {
         // A ticket there is for one stream: it makes no calls. And whoever is refused for more than being unknown stays refused.
         if let (Some(identify), Some(params)) = (&self.identify, &params)
             && self.is_subscription(calls)
-            && matches!(caller, Ok(_) | Err(Cause::Unauthenticated))
+            && matches!(caller, Ok(_) | Err(ConnectErrorKind::Unauthenticated))
         {
             caller = Ok(identify(params.clone(), caller).await?);
         }

@@ -3,7 +3,7 @@
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
-use sse_core::{Cause, Handshake, Target};
+use sse_core::{ConnectErrorKind, Handshake, Target};
 use tracing::error;
 
 use crate::{context::Context, error::Error, error_code::Code, wire::input};
@@ -187,7 +187,10 @@ impl Procedure {
     pub(crate) fn check(&self, context: &Context) -> Result<(), Error> {
         // Whoever is only unknown may know more, which is in the input; whoever is refused for more stays refused.
         let may_say_more = self.open_to_refused
-            && matches!(context.refused, Some(Cause::Unauthenticated | Cause::CrossSite(_)));
+            && matches!(
+                context.refused,
+                Some(ConnectErrorKind::Unauthenticated | ConnectErrorKind::CrossSite(_))
+            );
         if !may_say_more {
             context.admitted()?;
         }

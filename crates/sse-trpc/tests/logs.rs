@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use sse_core::{Caller, Manager, Open};
+use sse_core::{AllowAll, Caller, Manager};
 use sse_trpc::{Body, Headers, Management, Request};
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -43,7 +43,7 @@ async fn a_call_is_logged_without_its_input() {
         .with_writer(log.clone())
         .finish();
     tracing::subscriber::set_global_default(subscriber).unwrap();
-    let management = Management::new(Manager::builder().access(Open).build().unwrap());
+    let management = Management::new(Manager::builder().access(AllowAll).build().unwrap());
     let ada = Caller::user(sse_core::UserId::new("ada").unwrap());
     for (method, path, query, body, status) in [
         ("POST", "sse.sendInfo", None, r#"{"userId":"ada","message":"secret"}"#, 200),

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use sse_core::{Caller, Manager, Open};
+use sse_core::{AllowAll, Caller, Manager};
 use sse_trpc::{Body, Headers, Management, Request};
 use tracing::{Instrument as _, info, info_span};
 
@@ -29,7 +29,7 @@ async fn a_call_writes_nothing_into_the_spans_of_others() {
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     tracing::subscriber::set_global_default(subscriber).unwrap();
-    let management = Management::new(Manager::builder().access(Open).build().unwrap());
+    let management = Management::new(Manager::builder().access(AllowAll).build().unwrap());
     let answered = async {
         for path in ["sse.getStats", "sse.events", "nothing", "%"] {
             let request = Request {

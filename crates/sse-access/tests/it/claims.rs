@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use sse_access::ClaimsAccess;
-use sse_core::{Access as _, Caller, Cause, Handshake, Manager, Target, Topic, UserId};
+use sse_core::{Access as _, Caller, ConnectErrorKind, Handshake, Manager, Target, Topic, UserId};
 
 fn access() -> ClaimsAccess {
     let access = ClaimsAccess::new().join("news").unwrap().join("orders/{sub}/*").unwrap();
@@ -103,6 +103,6 @@ fn a_manager_asks_for_what_a_client_wants_and_not_for_what_the_app_adds() {
     let handshake = || Handshake::new().caller(ada(json!({})));
     let refused =
         sse.connect(handshake().requested_topic("news").requested_topic("orders/bob/7")).unwrap_err();
-    assert_eq!(refused.cause(), &Cause::Forbidden(Topic::new("orders/bob/7").unwrap()));
+    assert_eq!(refused.cause(), &ConnectErrorKind::Forbidden(Topic::new("orders/bob/7").unwrap()));
     assert!(sse.connect(handshake().requested_topic("orders/ada/7").topic("orders/bob/7")).is_ok());
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::json;
 use sse_access::{Gate, caller};
 use sse_auth::{AuthError, Authenticator, Credential, Identity, Origins, RequestView, Tickets};
-use sse_core::{Caller, Cause, LoginId};
+use sse_core::{Caller, ConnectErrorKind, LoginId};
 
 /// Whoever says `user=…` in a cookie or as a bearer token is that user.
 struct Said;
@@ -44,18 +44,18 @@ async fn who_is_recognised_comes_in_with_what_is_known() {
     let caller = gate.admit(&get().header("authorization", "Bearer user=ada")).await.unwrap();
     assert_eq!((name(&caller), caller.expires_at), ("ada", Some(4_000_000_000_000)));
     assert_eq!(name(&gate.admit_token("user=ben").await.unwrap()), "ben");
-    assert_eq!(gate.admit_token("ben").await.unwrap_err(), Cause::Unauthenticated);
+    assert_eq!(gate.admit_token("ben").await.unwrap_err(), ConnectErrorKind::Unauthenticated);
 }
 
 #[tokio::test]
 async fn who_presents_nothing_comes_in_only_where_that_is_said() {
-    assert_eq!(Gate::new(Said).admit(&get()).await.unwrap_err(), Cause::Unauthenticated);
+    assert_eq!(Gate::new(Said).admit(&get()).await.unwrap_err(), ConnectErrorKind::Unauthenticated);
     let open = Gate::new(Said).let_anonymous_in();
     assert_eq!(open.admit(&get()).await.unwrap(), Caller::anonymous());
     let bad = get().header("authorization", "Bearer x");
     assert_eq!(
         open.admit(&bad).await.unwrap_err(),
-        Cause::Unauthenticated,
+        ConnectErrorKind::Unauthenticated,
         "who presents something bad is not nobody"
     );
 }
@@ -63,7 +63,10 @@ async fn who_presents_nothing_comes_in_only_where_that_is_said() {
 #[tokio::test]
 async fn what_cannot_be_checked_is_the_server_s_affair() {
     let broken = get().header("x-broken", "1");
-    assert_eq!(Gate::new(Said).let_anonymous_in().admit(&broken).await.unwrap_err(), Cause::Unavailable);
+    assert_eq!(
+        Gate::new(Said).let_anonymous_in().admit(&broken).await.unwrap_err(),
+        ConnectErrorKind::Unavailable
+    );
 }
 
 #[tokio::test]
@@ -73,7 +76,7 @@ async fn a_name_that_no_stream_can_have_is_nobody_s() {
         assert!(caller(&identity).is_err(), "{user:?}");
     }
     let cookie = get().header("cookie", "user=a%0Ab").header("sec-fetch-site", "same-origin");
-    assert_eq!(Gate::new(Said).admit(&cookie).await.unwrap_err(), Cause::Unauthenticated);
+    assert_eq!(Gate::new(Said).admit(&cookie).await.unwrap_err(), ConnectErrorKind::Unauthenticated);
 }
 
 #[tokio::test]
@@ -90,7 +93,7 @@ async fn cookies_count_from_pages_of_allowed_origins_alone() {
     ] {
         let admitted = gate.admit(&request).await;
         assert_eq!(admitted.is_ok(), comes_in, "{admitted:?}");
-        assert!(comes_in || matches!(admitted, Err(Cause::CrossSite(_))));
+        assert!(comes_in || matches!(admitted, Err(ConnectErrorKind::CrossSite(_))));
     }
 }
 
@@ -102,14 +105,17 @@ async fn a_ticket_opens_once_and_only_where_tickets_are_taken() {
     let issue = || tickets.issue(&identity("ada", Credential::Bearer)).unwrap();
     let ticket = issue();
     let query = format!("ticket={}", ticket.as_str());
-    assert_eq!(calls.admit_ticket(ticket.as_str()).unwrap_err(), Cause::Unauthenticated);
+    assert_eq!(calls.admit_ticket(ticket.as_str()).unwrap_err(), ConnectErrorKind::Unauthenticated);
     let caller = streams.admit(&get().query(query.as_str())).await.unwrap();
     assert_eq!((name(&caller), caller.expires_at), ("ada", Some(4_000_000_000_000)));
-    assert_eq!(streams.admit(&get().query(query.as_str())).await.unwrap_err(), Cause::Unauthenticated);
+    assert_eq!(
+        streams.admit(&get().query(query.as_str())).await.unwrap_err(),
+        ConnectErrorKind::Unauthenticated
+    );
 
     let ticket = issue();
     assert_eq!(name(&streams.admit_ticket(ticket.as_str()).unwrap()), "ada");
-    assert_eq!(streams.admit_ticket(ticket.as_str()).unwrap_err(), Cause::Unauthenticated);
+    assert_eq!(streams.admit_ticket(ticket.as_str()).unwrap_err(), ConnectErrorKind::Unauthenticated);
     assert_eq!(json!(streams.admit_ticket("x").unwrap_err().as_str()), "unauthenticated");
 }
 
@@ -136,13 +142,13 @@ async fn the_parts_of_a_request_name_one_caller_in_any_order() {
         Ok(caller)
     };
     let nobody = || Ok(Caller::anonymous());
-    let bad = || Err(Cause::Unauthenticated);
-    type Parts = Vec<Result<Caller, Cause>>;
-    let table: Vec<(Parts, Result<Caller, Cause>)> = vec![
+    let bad = || Err(ConnectErrorKind::Unauthenticated);
+    type Parts = Vec<Result<Caller, ConnectErrorKind>>;
+    let table: Vec<(Parts, Result<Caller, ConnectErrorKind>)> = vec![
         (vec![], bad()),
         (vec![nobody()], nobody()),
         (vec![nobody(), bad()], bad()),
-        (vec![nobody(), bad(), Err(Cause::Unavailable)], Err(Cause::Unavailable)),
+        (vec![nobody(), bad(), Err(ConnectErrorKind::Unavailable)], Err(ConnectErrorKind::Unavailable)),
         (vec![bad(), user("ada", 5)], user("ada", 5)),
         (vec![nobody(), user("ada", 5), bad()], user("ada", 5)),
         (vec![user("ada", 5), user("ada", 9)], user("ada", 9)),

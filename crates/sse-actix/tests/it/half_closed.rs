@@ -21,7 +21,7 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 use sse_actix::{Refusal, SocketOptions, SseHandshake, SseResponse, prepare};
-use sse_core::{Builder, Drain, Event, Manager};
+use sse_core::{Event, Manager, ManagerBuilder, ShutdownOptions};
 use sse_testkit::{RawClient, RawRequest};
 use tokio::time::{sleep, timeout};
 use tracing::Level;
@@ -73,7 +73,7 @@ fn serve(manager: &Manager) -> SocketAddr {
 }
 
 /// A manager whose heartbeats and timeouts find nobody within the patience of a test.
-fn quiet() -> Builder {
+fn quiet() -> ManagerBuilder {
     Manager::builder().heartbeat_interval(NEVER).connection_timeout(NEVER)
 }
 
@@ -208,7 +208,8 @@ async fn a_prepared_server_stops_once_its_streams_are_shut_down() {
     let server = HttpServer::new(move || App::new().configure(&routes)).shutdown_timeout(NEVER.as_secs());
     let (address, handle) = run(prepare(server, SocketOptions::default()));
     let mut client = connect(RawRequest::get(address, "/events")).await;
-    let ((), _) = within(async { tokio::join!(handle.stop(true), manager.shutdown(Drain::default())) }).await;
+    let ((), _) =
+        within(async { tokio::join!(handle.stop(true), manager.shutdown(ShutdownOptions::default())) }).await;
     assert_eq!(client.next_event_within(PATIENCE).await.unwrap().event_type, "system");
     within(client.expect_end()).await.unwrap();
 }

@@ -13,7 +13,7 @@ use actix_web::{
     web::{self, Data},
 };
 use sse_actix::{Refusal, SseHandshake, SseResponse};
-use sse_core::{Disconnect, Event, Manager, Target};
+use sse_core::{DisconnectOptions, Event, Manager, Target};
 use sse_testkit::RawRequest;
 use tokio::time::{sleep, timeout};
 
@@ -76,7 +76,7 @@ async fn events_pass_all_of_them_at_once() {
         manager.all().publish(Event::text(text)).await.unwrap();
         assert_eq!(client.next_event_within(PATIENCE).await.unwrap().data, text);
     }
-    manager.disconnect(Target::All, Disconnect::new()).await;
+    manager.disconnect(Target::All, DisconnectOptions::new()).await;
     assert_eq!(client.next_event_within(PATIENCE).await.unwrap().event_type, "system");
     timeout(PATIENCE, client.expect_end()).await.unwrap().unwrap();
 }

@@ -3,7 +3,7 @@
 use std::{net::TcpListener, time::Duration};
 
 use actix_web::{App, HttpServer};
-use sse_core::{Manager, Open};
+use sse_core::{AllowAll, Manager};
 use sse_trpc::Management;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -13,7 +13,7 @@ use tokio::{
 
 #[actix_rt::test]
 async fn a_body_that_does_not_come_is_not_waited_for() {
-    let manager = Manager::builder().access(Open).build().unwrap();
+    let manager = Manager::builder().access(AllowAll).build().unwrap();
     let management = Management::new(manager).body_timeout(Duration::from_millis(50));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

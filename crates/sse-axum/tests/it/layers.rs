@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{Router, http::StatusCode, routing::get};
 use sse_axum::{Fallback, SseHandshake, SseResponse, TransportStatsHandle};
-use sse_core::{Disconnect, Event, EventStream, Manager, Target};
+use sse_core::{DisconnectOptions, Event, EventStream, Manager, Target};
 use sse_testkit::{Item, RawRequest};
 use tokio::{net::TcpListener, time::sleep};
 use tower_http::{
@@ -76,7 +76,7 @@ async fn events_pass_all_of_them_at_once_and_no_timeout_ends_a_stream() {
         manager.all().publish(Event::text(text)).await.unwrap();
         assert_eq!(client.next_event_within(PATIENCE).await.unwrap().data, text);
     }
-    manager.disconnect(Target::All, Disconnect::new()).await;
+    manager.disconnect(Target::All, DisconnectOptions::new()).await;
     assert_eq!(client.next_event_within(PATIENCE).await.unwrap().event_type, "system");
     client.expect_end().await.unwrap();
 }

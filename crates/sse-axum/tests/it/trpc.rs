@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
-use sse_core::{Manager, Open};
+use sse_core::{AllowAll, Manager};
 use sse_testkit::request;
 use sse_trpc::Management;
 use tokio::{
@@ -13,7 +13,7 @@ use tokio::{
 
 #[tokio::test]
 async fn it_answers_below_any_path_of_a_router_of_any_state() {
-    let manager = Manager::builder().access(Open).build().unwrap();
+    let manager = Manager::builder().access(AllowAll).build().unwrap();
     let management = Management::new(manager);
     let stateful: Router<u32> = Router::new()
         .nest("/api/trpc", sse_axum::trpc(management.clone()))
@@ -37,7 +37,7 @@ async fn it_answers_below_any_path_of_a_router_of_any_state() {
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_not_waited_for() {
-    let manager = Manager::builder().access(Open).build().unwrap();
+    let manager = Manager::builder().access(AllowAll).build().unwrap();
     let management = Management::new(manager).body_timeout(Duration::from_millis(50));
     let router: Router = Router::new().nest("/api/trpc", sse_axum::trpc(management));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -30,7 +30,7 @@ pub(crate) struct News {
     /// An event of an app's came, so the stream is of use.
     pub(crate) is_of_use: bool,
     /// The server told the client to stay away.
-    pub(crate) stay_away: bool,
+    pub(crate) ban_for: bool,
 }
 
 /// The data of a `connection` event.
@@ -163,7 +163,7 @@ fn system(data: &str, news: &mut News) -> Option<Option<Observation>> {
         "restored" => Some(Observation::Restored),
         "shutdown" | "auth_expired" => None,
         "disconnected" => {
-            news.stay_away |= data.reconnect == Some(false);
+            news.ban_for |= data.reconnect == Some(false);
             None
         }
         _ => return None,

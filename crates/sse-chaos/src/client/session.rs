@@ -133,14 +133,14 @@ impl Session {
                 Ok(Err(Error::Protocol(_))) => return Over::Lost(Loss::Malformed, None),
                 Ok(Err(_)) => return Over::Lost(Loss::Broken, None),
             };
-            let News { heartbeat, is_of_use, stay_away } = self.listener.hear(&bytes);
+            let News { heartbeat, is_of_use, ban_for } = self.listener.hear(&bytes);
             if let (None, Some(heartbeat)) = (self.request.stale_after, heartbeat) {
                 self.silence = Some(too_long(heartbeat));
             }
             if is_of_use {
                 self.failures = 0;
             }
-            if stay_away {
+            if ban_for {
                 return Over::For(Stop::StayAway);
             }
         }

@@ -167,7 +167,7 @@ async fn it_comes_back_after_every_loss() {
 #[tokio::test]
 async fn it_stops_where_another_attempt_is_of_no_use() {
     let html = raw("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n");
-    let stay_away = "event: system\ndata: {\"event\":\"disconnected\",\"data\":{\"reason\":\"kicked\",\"reconnect\":false}}\n\n";
+    let ban_for = "event: system\ndata: {\"event\":\"disconnected\",\"data\":{\"reason\":\"kicked\",\"reconnect\":false}}\n\n";
     let cases = [
         (status(204, ""), Stop::Refused(204)),
         (status(301, "Location: /\r\n"), Stop::Refused(301)),
@@ -175,7 +175,7 @@ async fn it_stops_where_another_attempt_is_of_no_use() {
         (status(401, ""), Stop::Refused(401)),
         (status(403, ""), Stop::Refused(403)),
         (html, Stop::NotAStream),
-        (stream(stay_away), Stop::StayAway),
+        (stream(ban_for), Stop::StayAway),
     ];
     for (answer, expected) in cases {
         let mut server = Scripted::start(vec![answer]).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sse_chaos::{
     Client, ClientRequest, Departure, Fault, GapReason, Journal, Oracle, Publication, Subscriber,
 };
-use sse_core::{Backplane, Event, Manager, MemoryBackplane, Open, Retention, Target, Topic, UserId};
+use sse_core::{AllowAll, Backplane, Event, Manager, MemoryBackplane, Retention, Target, Topic, UserId};
 use sse_testkit::Proxy;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -59,7 +59,7 @@ impl Cluster {
         for _ in 0..2 {
             let manager = Manager::builder()
                 .backplane(log.clone())
-                .access(Open)
+                .access(AllowAll)
                 .log(Retention::default().entries(retention))
                 .retry(Duration::from_millis(100))
                 .heartbeat_interval(Duration::from_secs(1))

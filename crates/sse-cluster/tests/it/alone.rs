@@ -1,7 +1,7 @@
 //! Without others.
 
 use sse_cluster::{Cluster, ClusterConfig, ClusterQuery};
-use sse_core::{Disconnect, Handshake, Manager, Target};
+use sse_core::{DisconnectOptions, Handshake, Manager, Target};
 
 use crate::support::user;
 
@@ -35,7 +35,7 @@ fn it_answers_for_its_manager_exactly_and_at_once() {
             let id = streams[0].client_id();
             assert_eq!(cluster.join(id, &["sport".parse().unwrap()]).await.value, Some(1));
             assert_eq!(cluster.connection(id).await.value.unwrap().topics.len(), 2);
-            let ended = cluster.disconnect(user("ada"), Disconnect::new()).await;
+            let ended = cluster.disconnect(user("ada"), DisconnectOptions::new()).await;
             assert_eq!((ended.streams, ended.complete), (2, true));
             let found = cluster.connection(id).await;
             assert_eq!((found.value, found.complete), (None, true));

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use sse_core::{Caller, Cause, Disconnect, Event, Handshake, LoginId, RenewError, Target, Topic, unix_ms};
+use sse_core::{
+    Caller, ConnectErrorKind, DisconnectOptions, Event, Handshake, LoginId, RenewError, Target, Topic,
+    unix_ms,
+};
 use tokio::time::sleep;
 
 use crate::support::{LATER, Node, SOON, TERM, memory, user};
@@ -73,10 +76,10 @@ async fn a_disconnect_ends_streams_on_all_nodes_and_counts_them() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let _streams = [one.connect("ada"), two.connect("ada"), two.connect("ada"), two.connect("ben")];
-    let ended = one.cluster.disconnect(user("ada"), Disconnect::new().reason("bye")).await;
+    let ended = one.cluster.disconnect(user("ada"), DisconnectOptions::new().reason("bye")).await;
     assert_eq!((ended.streams, ended.complete), (3, true));
     assert_eq!((one.manager.count(&Target::All), two.manager.count(&Target::All)), (0, 1));
-    let ended = one.cluster.disconnect(Target::All, Disconnect::new()).await;
+    let ended = one.cluster.disconnect(Target::All, DisconnectOptions::new()).await;
     assert_eq!(ended.streams, 1);
     let _back = [one.connect("ada"), two.connect("ada")];
 }
@@ -89,12 +92,12 @@ async fn a_node_that_does_not_answer_a_disconnect_is_named() {
     sleep(SOON).await;
     two.way.set_away(true);
     sleep(SOON).await;
-    let ended = one.cluster.disconnect(user("ada"), Disconnect::new()).await;
+    let ended = one.cluster.disconnect(user("ada"), DisconnectOptions::new()).await;
     assert_eq!((ended.streams, ended.complete), (1, false));
     assert_eq!(ended.unanswered, [two.cluster.node()]);
     one.way.set_away(true);
     sleep(SOON).await;
-    let ended = one.cluster.disconnect(user("ada"), Disconnect::new()).await;
+    let ended = one.cluster.disconnect(user("ada"), DisconnectOptions::new()).await;
     assert_eq!((ended.streams, ended.complete), (0, false));
 }
 
@@ -102,7 +105,7 @@ fn is_refused(node: &Node, name: &str) -> bool {
     match node.manager.connect(Handshake::new().user(name)) {
         Ok(_) => false,
         Err(refused) => {
-            assert_eq!(*refused.cause(), Cause::StayAway);
+            assert_eq!(*refused.cause(), ConnectErrorKind::StayAway);
             true
         }
     }
@@ -114,7 +117,7 @@ async fn a_user_stays_away_from_all_nodes_also_from_those_that_start_later() {
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let _stream = two.connect("ada");
     let minute = Duration::from_secs(60);
-    let ended = one.cluster.disconnect(user("ada"), Disconnect::new().stay_away(minute)).await;
+    let ended = one.cluster.disconnect(user("ada"), DisconnectOptions::new().ban_for(minute)).await;
     assert_eq!(ended.streams, 1);
     assert!(is_refused(&one, "ada") && is_refused(&two, "ada"));
     // Neither has the second node heard it from the first alone, nor the third only from the first.
@@ -133,7 +136,7 @@ async fn a_node_that_did_not_hear_who_is_to_stay_away_hears_it_later() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     one.way.lose_signals(1);
-    let how = Disconnect::new().stay_away(Duration::from_secs(60));
+    let how = DisconnectOptions::new().ban_for(Duration::from_secs(60));
     let ended = one.cluster.disconnect(user("ada"), how).await;
     assert!(!ended.complete);
     sleep(SOON).await;
@@ -166,11 +169,12 @@ async fn a_client_stays_away_from_all_nodes_whichever_its_stream_was_on() {
     let minute = Duration::from_secs(60);
     let is_refused = |node: &Node, login| {
         let refused = node.manager.connect(signed_in(login)).err();
-        refused.inspect(|refused| assert_eq!(*refused.cause(), Cause::StayAway)).is_some()
+        refused.inspect(|refused| assert_eq!(*refused.cause(), ConnectErrorKind::StayAway)).is_some()
     };
     for (holder, login) in [(&one, 1), (&two, 2)] {
         let stream = holder.manager.connect(signed_in(login)).unwrap();
-        let ended = one.cluster.disconnect(stream.client_id(), Disconnect::new().stay_away(minute)).await;
+        let ended =
+            one.cluster.disconnect(stream.client_id(), DisconnectOptions::new().ban_for(minute)).await;
         assert_eq!((ended.streams, ended.complete), (1, true));
         assert!(is_refused(&one, login) && is_refused(&two, login), "{login}");
     }

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
 use crate::{
-    backplane::{Backplane, BackplaneError, NewEntry, PATIENCE, envelope::PROBE, within},
+    backplane::{Backplane, BackplaneError, NewEntry, RESPONSE_TIMEOUT, envelope::PROBE, within},
     log::entry_key::EntryKey,
     sync::Mutex,
 };
@@ -210,7 +210,7 @@ impl Acceptance {
             Phase::Suspected if is_away => self.end(duty, backplane),
             Phase::Recovering => self.end(duty, backplane),
             Phase::Suspected | Phase::Failing => {
-                match within(PATIENCE, send(duty, backplane, state.bytes)).await {
+                match within(RESPONSE_TIMEOUT, send(duty, backplane, state.bytes)).await {
                     Ok(()) => self.end(duty, backplane),
                     Err(error) if blame(&error).is_some() => {
                         debug!(?duty, error = &error as &dyn Error, "a probe was rejected");

@@ -21,7 +21,7 @@ pub(crate) const PROBE: u8 = 0;
 
 /// Who published it: its own entry tells a node what its publish reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(crate) struct Ticket {
+pub(crate) struct PublishId {
     pub(crate) node: u64,
     pub(crate) number: u64,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Ticket {
 /// As bytes: the version, a head in [postcard's form](https://postcard.jamesmunns.com/wire-format), and the `data:` lines to the end.
 #[derive(Debug, Clone)]
 pub(crate) struct Envelope {
-    pub(crate) ticket: Ticket,
+    pub(crate) ticket: PublishId,
     /// When it was published, in Unix milliseconds.
     pub(crate) published_at: u64,
     pub(crate) target: Target,
@@ -50,7 +50,7 @@ pub(crate) enum EnvelopeError {
 
 #[derive(Serialize, Deserialize)]
 struct Head<'a> {
-    ticket: Ticket,
+    ticket: PublishId,
     published_at: u64,
     #[serde(borrow)]
     target: To<'a>,
@@ -73,7 +73,7 @@ enum To<'a> {
 impl Envelope {
     /// An event of this node's own, for every stream, in the place of an entry that cannot be read.
     pub(crate) fn of_own(event: Event) -> Self {
-        let ticket = Ticket { node: 0, number: 0 };
+        let ticket = PublishId { node: 0, number: 0 };
         let published_at = crate::clock::unix_ms();
         Self { ticket, published_at, target: Target::All, except: Vec::new(), event }
     }
@@ -84,7 +84,7 @@ impl Envelope {
     }
 
     /// Writes an event that has no id.
-    pub(crate) fn write(ticket: Ticket, target: &Target, except: &[ClientId], event: &Event) -> Bytes {
+    pub(crate) fn write(ticket: PublishId, target: &Target, except: &[ClientId], event: &Event) -> Bytes {
         let (lines, comment) = event.raw();
         let head = Head {
             ticket,
@@ -156,7 +156,7 @@ mod tests {
 
     use super::*;
 
-    const TICKET: Ticket = Ticket { node: u64::MAX, number: 7 };
+    const TICKET: PublishId = PublishId { node: u64::MAX, number: 7 };
 
     fn target() -> impl Strategy<Value = Target> {
         let name = "[a-z/ä]{1,20}";

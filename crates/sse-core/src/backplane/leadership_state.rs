@@ -27,7 +27,7 @@ impl Part {
 /// Who follows the log. It is one runtime, and another one when that is over, or when it lives and does not run, as a worker of Actix may whose
 /// handler blocks: then the one before is out of turn, finds that out when it wakes, and ends.
 #[derive(Debug, Default)]
-pub(crate) struct Following {
+pub(crate) struct Leadership {
     /// Whose turn it is; zero before the first. Changed under the manager's lock alone, so whoever holds that knows whether he is in turn.
     generation: AtomicU64,
     /// How often each task has shown that it runs.
@@ -45,7 +45,7 @@ struct Watch {
     still: u32,
 }
 
-impl Following {
+impl Leadership {
     /// Looks whether the log is followed. If it is not, gives the generation to be taken over from.
     pub(crate) fn look(&self, uptime_ms: u64) -> Option<u64> {
         let mut watch = self.watch.lock();
@@ -90,7 +90,7 @@ impl Following {
 mod tests {
     use super::*;
 
-    fn beat(following: &Following, parts: &[Part]) {
+    fn beat(following: &Leadership, parts: &[Part]) {
         parts.iter().for_each(|part| {
             following.beats[*part as usize].fetch_add(1, Ordering::SeqCst);
         });
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn whoever_stands_still_for_several_looks_is_out_of_turn() {
-        let following = Following::default();
+        let following = Leadership::default();
         assert_eq!(following.look(0), Some(0));
         assert_eq!(following.begin(0), Some(1));
         for second in 1..=10 {

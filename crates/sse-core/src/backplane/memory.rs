@@ -19,12 +19,12 @@ use crate::{
         Tail,
     },
     event::cursor::{Cursor, Epoch, Position},
-    log::{idempotency::RecentKeys, retention::Retention},
+    log::{idempotency::IdempotencyKeys, retention::Retention},
     sync::Mutex,
 };
 
 /// A log in this process, for several managers of it. A clone is cheap and the same log. One manager alone needs none: it holds its log
-/// itself, see [`Builder::log`](crate::Builder::log).
+/// itself, see [`Builder::log`](crate::ManagerBuilder::log).
 #[derive(Debug, Clone)]
 pub struct MemoryBackplane(Arc<Shared>);
 
@@ -44,7 +44,7 @@ struct Log {
     bytes: u64,
     trimmed: Position,
     head: u64,
-    keys: RecentKeys<Position>,
+    keys: IdempotencyKeys<Position>,
     leases: HashMap<Arc<str>, (Instant, Bytes)>,
 }
 
@@ -70,7 +70,7 @@ impl MemoryBackplane {
             bytes: 0,
             trimmed: Position::ZERO,
             head: 0,
-            keys: RecentKeys::default(),
+            keys: IdempotencyKeys::default(),
             leases: HashMap::new(),
         };
         Self(Arc::new(Shared {

@@ -8,7 +8,7 @@ use crate::{
     backplane::BackplaneError,
     event::{EventError, event_id::EventId},
     id::validate::FieldError,
-    log::{entry_key::KeyError, key_limits::KeysFull},
+    log::{entry_key::IdempotencyKeyError, key_limits::KeysFull},
 };
 
 /// What a publish tells its caller.
@@ -64,7 +64,7 @@ pub enum PublishError {
     Id,
     /// The idempotency key is not allowed: its length, or the event is not logged.
     #[error("key {0}")]
-    Key(#[source] KeyError),
+    Key(#[source] IdempotencyKeyError),
     /// The caller, all users or all backends have as many idempotency keys as they may have.
     /// Nothing was published, and nothing was forgotten: publishes that are tried again under a
     /// known key are still recognised.

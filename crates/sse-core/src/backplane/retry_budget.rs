@@ -4,31 +4,31 @@ use crate::sync::Mutex;
 
 /// How many bytes may wait for a backplane that is away.
 #[derive(Debug)]
-pub(crate) struct Spool {
+pub(crate) struct RetryBudget {
     left: Mutex<usize>,
 }
 
 /// Room for one publish, given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Room<'a> {
-    spool: &'a Spool,
+pub(crate) struct Permit<'a> {
+    spool: &'a RetryBudget,
     bytes: usize,
 }
 
-impl Spool {
+impl RetryBudget {
     pub(crate) fn new(bytes: usize) -> Self {
         Self { left: Mutex::new(bytes) }
     }
 
     /// Room for so many bytes, if there is.
-    pub(crate) fn room(&self, bytes: usize) -> Option<Room<'_>> {
+    pub(crate) fn room(&self, bytes: usize) -> Option<Permit<'_>> {
         let mut left = self.left.lock();
         *left = left.checked_sub(bytes)?;
-        Some(Room { spool: self, bytes })
+        Some(Permit { spool: self, bytes })
     }
 }
 
-impl Drop for Room<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
         *self.spool.left.lock() += self.bytes;
     }
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn room_is_bounded_and_given_back() {
-        let spool = Spool::new(10);
+        let spool = RetryBudget::new(10);
         let room = spool.room(8).unwrap();
         assert!(spool.room(3).is_none());
         drop(room);

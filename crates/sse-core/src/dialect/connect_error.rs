@@ -12,11 +12,11 @@ use crate::{
 
 /// Why a stream was not accepted.
 ///
-/// Adapters answer it with [`Refused::answer`].
+/// Adapters answer it with [`ConnectError::answer`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{cause}")]
-pub struct Refused {
-    cause: Cause,
+pub struct ConnectError {
+    cause: ConnectErrorKind,
     /// How long the client should wait.
     retry_after: Option<Duration>,
     soft: bool,
@@ -25,7 +25,7 @@ pub struct Refused {
 /// Why a stream was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum Cause {
+pub enum ConnectErrorKind {
     /// A parameter of the request is not allowed.
     #[error("{field}: {value:?} {source}")]
     Invalid {
@@ -88,7 +88,7 @@ pub enum Cause {
     TooManyDialects,
 }
 
-impl Cause {
+impl ConnectErrorKind {
     /// The word for it in logs and metrics.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
@@ -117,7 +117,7 @@ impl Cause {
 
     /// Returns whether the cause passes without the client's doing, so that the same request may succeed later.
     ///
-    /// These are the causes that [`RefusalForm`](crate::RefusalForm) concerns, and that come with [`Refused::retry_after`].
+    /// These are the causes that [`RefusalForm`](crate::RejectionStyle) concerns, and that come with [`ConnectError::retry_after`].
     #[must_use]
     pub const fn is_temporary(&self) -> bool {
         // No wildcard: whoever adds a cause decides whether clients may return.
@@ -155,7 +155,7 @@ impl Cause {
     }
 }
 
-/// The words of [`Cause::as_str`].
+/// The words of [`ConnectErrorKind::as_str`].
 pub(crate) const CAUSE_NAMES: [&str; 15] = [
     "invalid",
     "unauthenticated",
@@ -164,7 +164,7 @@ pub(crate) const CAUSE_NAMES: [&str; 15] = [
     "address_limit",
     "full",
     "draining",
-    "stay_away",
+    "ban_for",
     "too_many_dialects",
     "headers_only",
     "method",
@@ -177,7 +177,7 @@ pub(crate) const CAUSE_NAMES: [&str; 15] = [
 /// An HTTP answer to a refused stream, in no framework's terms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Answer {
+pub struct HttpResponse {
     /// The status code.
     pub status: u16,
     /// Names in lower case, and values.
@@ -193,10 +193,10 @@ pub const STREAM_HEADERS: [(&str, &str); 3] = [
     ("x-accel-buffering", "no"),
 ];
 
-impl Refused {
+impl ConnectError {
     /// A refusal with the status that stands for its cause.
     #[must_use]
-    pub fn new(cause: Cause) -> Self {
+    pub fn new(cause: ConnectErrorKind) -> Self {
         Self { cause, retry_after: None, soft: false }
     }
 
@@ -207,7 +207,7 @@ impl Refused {
         self
     }
 
-    /// Asks for the soft form, see [`Answer`].
+    /// Asks for the soft form, see [`HttpResponse`].
     pub(crate) fn softly(mut self, soft: bool) -> Self {
         self.soft = soft;
         self
@@ -215,7 +215,7 @@ impl Refused {
 
     /// Why.
     #[must_use]
-    pub fn cause(&self) -> &Cause {
+    pub fn cause(&self) -> &ConnectErrorKind {
         &self.cause
     }
 
@@ -227,18 +227,18 @@ impl Refused {
 
     /// What an adapter answers.
     ///
-    /// A [temporary](Cause::is_temporary) cause is answered with 429 or 503 and `Retry-After`. A browser's `EventSource` never returns
+    /// A [temporary](ConnectErrorKind::is_temporary) cause is answered with 429 or 503 and `Retry-After`. A browser's `EventSource` never returns
     /// after any status but 200 (WHATWG HTML, section 9.2.3), so the soft form is a 200 whose stream has a `retry:` field and a comment
-    /// with the cause, and ends. [`RefusalForm`](crate::RefusalForm) says who receives which.
+    /// with the cause, and ends. [`RefusalForm`](crate::RejectionStyle) says who receives which.
     #[must_use]
-    pub fn answer(&self) -> Answer {
+    pub fn answer(&self) -> HttpResponse {
         let status = self.cause.status();
         match (status, self.retry_after) {
             (_, Some(delay)) if self.soft => {
-                Answer::stream(Event::empty().comment(self.to_string()).retry(delay).encode())
+                HttpResponse::stream(Event::empty().comment(self.to_string()).retry(delay).encode())
             }
-            (200, _) => Answer::stream(Bytes::new()),
-            (204, _) => Answer { status, headers: Vec::new(), body: Bytes::new() },
+            (200, _) => HttpResponse::stream(Bytes::new()),
+            (204, _) => HttpResponse { status, headers: Vec::new(), body: Bytes::new() },
             (_, delay) => {
                 let text = ("content-type", "text/plain; charset=utf-8".into());
                 let allow = (status == 405).then(|| ("allow", "GET, HEAD".into()));
@@ -246,13 +246,13 @@ impl Refused {
                 let scheme = (status == 401).then(|| ("www-authenticate", "Bearer".into()));
                 let retry = delay.map(|delay| ("retry-after", delay.as_secs().max(1).to_string().into()));
                 let headers = [Some(text), allow, scheme, retry].into_iter().flatten().collect();
-                Answer { status, headers, body: Bytes::from(format!("{self}\n")) }
+                HttpResponse { status, headers, body: Bytes::from(format!("{self}\n")) }
             }
         }
     }
 }
 
-impl Answer {
+impl HttpResponse {
     /// Whether it answers a HEAD request: then nothing may be said of a length, since a stream has none (RFC 9110, section 8.6).
     #[must_use]
     pub fn is_headers_only(&self) -> bool {
@@ -265,8 +265,8 @@ impl Answer {
     }
 }
 
-impl From<Cause> for Refused {
-    fn from(cause: Cause) -> Self {
+impl From<ConnectErrorKind> for ConnectError {
+    fn from(cause: ConnectErrorKind) -> Self {
         Self::new(cause)
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde_json::json;
 
 use crate::{
-    dialect::reason::Reason,
+    dialect::reason::DisconnectReason,
     event::{Event, system},
 };
 
@@ -14,7 +14,7 @@ use crate::{
 #[non_exhaustive]
 pub struct Farewell {
     /// Why it ends.
-    pub reason: Reason,
+    pub reason: DisconnectReason,
     /// What whoever asked for it said of the reason.
     pub note: Option<Arc<str>>,
     /// Whether the client should come back.
@@ -24,8 +24,8 @@ pub struct Farewell {
 }
 
 impl Farewell {
-    pub(crate) fn new(reason: Reason) -> Self {
-        let reconnect = !matches!(reason, Reason::Replaced);
+    pub(crate) fn new(reason: DisconnectReason) -> Self {
+        let reconnect = !matches!(reason, DisconnectReason::Replaced);
         Self { reason, note: None, reconnect, retry: None }
     }
 
@@ -35,8 +35,8 @@ impl Farewell {
         let reason = self.note.as_deref().unwrap_or(self.reason.as_str());
         let data = json!({ "reason": reason, "reconnect": self.reconnect });
         let name = match self.reason {
-            Reason::Shutdown => "shutdown",
-            Reason::Expired => "auth_expired",
+            DisconnectReason::Shutdown => "shutdown",
+            DisconnectReason::Expired => "auth_expired",
             _ => "disconnected",
         };
         let event = system::own(name, data);

@@ -5,7 +5,7 @@ use std::fmt;
 /// Why a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum DisconnectReason {
     /// The client or its connection went away: the [`Session`](crate::Session) was dropped.
     ClientLeft,
     /// The transport took nothing for `connection_timeout`.
@@ -24,8 +24,8 @@ pub enum Reason {
     MaxAge,
 }
 
-impl Reason {
-    /// Every reason, in the order of [`Reason::index`].
+impl DisconnectReason {
+    /// Every reason, in the order of [`DisconnectReason::index`].
     pub const ALL: [Self; 8] = [
         Self::ClientLeft,
         Self::Stalled,
@@ -52,14 +52,14 @@ impl Reason {
         }
     }
 
-    /// Its place in [`Reason::ALL`].
+    /// Its place in [`DisconnectReason::ALL`].
     #[must_use]
     pub const fn index(self) -> usize {
         self as usize
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for DisconnectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

@@ -4,13 +4,13 @@ use bytes::BufMut;
 
 /// What stands around an event in the buffer; nothing around nothing, since a chunk without bytes ends a body.
 #[derive(Clone, Copy)]
-pub(crate) enum Framing {
+pub(crate) enum ChunkFraming {
     None,
     /// An HTTP/1.1 chunk (RFC 9112, section 7.1).
     Chunk,
 }
 
-impl Framing {
+impl ChunkFraming {
     #[inline]
     pub(crate) fn head_length(self, event: usize) -> usize {
         if self.is_there(event) { hex_digits(event) + 2 } else { 0 }

@@ -11,12 +11,12 @@ pub(crate) const PREFIX: &[u8] = b"data: ";
 /// CRLF, CR and LF each end a line, also when CR and LF arrive in different pieces. One space after the colon
 /// always stands, since clients remove one (WHATWG HTML, section 9.2.6), which keeps a leading space of the text.
 #[derive(Debug)]
-pub(crate) struct Lines {
+pub(crate) struct DataLines {
     buffer: Vec<u8>,
     after_cr: bool,
 }
 
-impl Lines {
+impl DataLines {
     pub(crate) fn new(mut buffer: Vec<u8>) -> Self {
         buffer.extend_from_slice(PREFIX);
         Self { buffer, after_cr: false }
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     fn written(pieces: &[&str]) -> String {
-        let mut lines = Lines::new(Vec::new());
+        let mut lines = DataLines::new(Vec::new());
         pieces.iter().for_each(|piece| lines.push(piece.as_bytes()));
         String::from_utf8(lines.finish()).unwrap()
     }

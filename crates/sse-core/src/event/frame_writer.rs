@@ -1,6 +1,6 @@
 //! Events in one frame.
 
-use crate::event::{Event, chunk::Framing, event_id::EventId, frame::Frame};
+use crate::event::{Event, chunk::ChunkFraming, event_id::EventId, frame::Frame};
 
 /// Puts one or more events into one frame; what a [`Dialect`](crate::Dialect) writes to.
 #[derive(Debug, Default)]
@@ -28,11 +28,11 @@ impl FrameWriter {
     #[must_use]
     pub fn finish(self) -> Frame {
         let event = self.buffer.len();
-        let head = Framing::Chunk.head_length(event);
+        let head = ChunkFraming::Chunk.head_length(event);
         let mut chunk = Vec::with_capacity(head + event + 2);
-        Framing::Chunk.put_head(&mut chunk, event);
+        ChunkFraming::Chunk.put_head(&mut chunk, event);
         chunk.extend_from_slice(&self.buffer);
-        Framing::Chunk.put_tail(&mut chunk, event);
+        ChunkFraming::Chunk.put_tail(&mut chunk, event);
         Frame::new(chunk.into(), head..head + event).with_last_id(self.last_id)
     }
 }

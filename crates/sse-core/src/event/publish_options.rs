@@ -6,7 +6,7 @@ use crate::id::key_scope::KeyScope;
 
 /// What only a manager with an event log asks for.
 #[derive(Clone, Default)]
-pub(crate) struct Logging {
+pub(crate) struct PublishOptions {
     pub(crate) ephemeral: bool,
     pub(crate) idempotency_key: Option<Arc<str>>,
     pub(crate) key_scope: KeyScope,

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{event::Event, id::key_scope::KeyScope};
 
 impl Event {
-    /// Keeps the event out of the [event log](crate::Builder::log): it is for those who are there now. Without a log it means nothing. Not sent.
+    /// Keeps the event out of the [event log](crate::ManagerBuilder::log): it is for those who are there now. Without a log it means nothing. Not sent.
     #[must_use]
     pub fn ephemeral(mut self) -> Self {
         self.logging_mut().ephemeral = true;
@@ -18,7 +18,7 @@ impl Event {
     ///
     /// 1 to 128 bytes. A key counts within its [scope](Event::key_scope), and as many keys count at
     /// a time as [`Config::keys`](crate::Config::keys) says. Without an [event
-    /// log](crate::Builder::log), and on events that are not logged, a key is refused. Not sent.
+    /// log](crate::ManagerBuilder::log), and on events that are not logged, a key is refused. Not sent.
     #[must_use]
     pub fn idempotency_key(mut self, key: impl Into<Arc<str>>) -> Self {
         self.logging_mut().idempotency_key = Some(key.into());
@@ -36,7 +36,7 @@ impl Event {
         self
     }
 
-    /// Waits so long for a [backplane](crate::Builder::backplane) that is away or accepts nothing, instead of failing at once. What waits is bounded in bytes
+    /// Waits so long for a [backplane](crate::ManagerBuilder::backplane) that is away or accepts nothing, instead of failing at once. What waits is bounded in bytes
     /// by the manager. So that trying again publishes once, an event without an idempotency key
     /// gets a random one, which counts against the bounds of its [scope](Event::key_scope). Not
     /// sent.

@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use crate::event::{Event, EventError, HEADROOM, buffer, data_lines::Lines};
+use crate::event::{Event, EventError, HEADROOM, buffer, data_lines::DataLines};
 
 /// Takes an event's data in pieces, through [`fmt::Write`] or [`io::Write`].
 ///
@@ -17,7 +17,7 @@ use crate::event::{Event, EventError, HEADROOM, buffer, data_lines::Lines};
 /// ```
 #[derive(Debug)]
 pub struct EventWriter {
-    lines: Lines,
+    lines: DataLines,
 }
 
 impl Event {
@@ -31,7 +31,7 @@ impl Event {
 impl EventWriter {
     /// Writes behind the headroom that the buffer has.
     pub(crate) fn new(buffer: Vec<u8>) -> Self {
-        Self { lines: Lines::new(buffer) }
+        Self { lines: DataLines::new(buffer) }
     }
 
     /// The event with what was written; nothing written is empty data, which clients do dispatch.

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    backplane::{Backplane, PATIENCE, acceptance::Duty},
-    follow::leadership::Turn,
+    backplane::{Backplane, RESPONSE_TIMEOUT, acceptance::Duty},
+    follow::leadership::Leader,
     log::Log,
 };
 
@@ -17,14 +17,14 @@ const CALM: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: u32 = 3;
 
 /// Sends probes while something is rejected, as long as the turn lasts.
-pub(crate) async fn probe(turn: Turn, backplane: Arc<dyn Backplane>) {
+pub(crate) async fn probe(turn: Leader, backplane: Arc<dyn Backplane>) {
     let mut probes = 0_u32;
     let mut ended = Instant::now();
     while let Ok(inner) = turn.manager() {
         let acceptance = Arc::clone(&inner.acceptance);
         if acceptance.is_fine() {
             drop(inner);
-            drop(timeout(PATIENCE, acceptance.troubled.notified()).await);
+            drop(timeout(RESPONSE_TIMEOUT, acceptance.troubled.notified()).await);
             if ended.elapsed() > CALM {
                 probes = 0;
             }

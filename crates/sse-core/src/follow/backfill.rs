@@ -21,10 +21,10 @@ use crate::{
     event::cursor::{Cursor, Position},
     follow::{
         failing::{Failing, Verdict},
-        leadership::Turn,
+        leadership::Leader,
         records,
     },
-    log::{Log, fetched_page::Segment, page_cache::Reader, shares::Party},
+    log::{Log, fetched_page::FetchedPage, page_cache::PageCache, shares::Party},
     manager::inner::Inner,
 };
 
@@ -56,13 +56,13 @@ struct Read {
 
 type Answer = Result<Page, BackplaneError>;
 
-impl Reader {
+impl PageCache {
     /// Reads what is asked for, as long as the turn lasts.
-    pub(crate) async fn run(turn: Turn, reader: Arc<Self>, backplane: Arc<dyn Backplane>) {
+    pub(crate) async fn run(turn: Leader, reader: Arc<Self>, backplane: Arc<dyn Backplane>) {
         let mut reading =
-            Reading { turn, reader, backplane, in_flight: Vec::new(), failing: Failing::default() };
+            Backfill { turn, reader, backplane, in_flight: Vec::new(), failing: Failing::default() };
         if let Ok(inner) = reading.turn.manager() {
-            inner.with_order(|order, _| order.begin_reading());
+            inner.with_sequencer(|order, _| order.begin_reading());
         }
         while let Ok(inner) = reading.turn.manager() {
             reading.begin(&inner).await;
@@ -76,20 +76,20 @@ impl Reader {
 }
 
 /// What one runtime reads.
-struct Reading {
-    turn: Turn,
-    reader: Arc<Reader>,
+struct Backfill {
+    turn: Leader,
+    reader: Arc<PageCache>,
     backplane: Arc<dyn Backplane>,
     /// The oldest first.
     in_flight: Vec<Read>,
     failing: Failing,
 }
 
-impl Reading {
+impl Backfill {
     /// Begins the reads that may begin now, and wakes streams whose part is there already.
     async fn begin(&mut self, inner: &Inner) {
         for after in self.failing.due(Instant::now()) {
-            inner.with_order(|order, _| order.resume_part(after));
+            inner.with_sequencer(|order, _| order.resume_part(after));
         }
         while self.has_room() {
             let Some((party, after)) = self.wanted(inner) else { return };
@@ -98,7 +98,7 @@ impl Reading {
                 wake(inner, after.position..until).await;
                 continue;
             }
-            inner.with_order(|order, _| order.begin_read(party, after.position));
+            inner.with_sequencer(|order, _| order.begin_read(party, after.position));
             let (backplane, behind) = (Arc::clone(&self.backplane), after.clone());
             let answer = Box::pin(async move {
                 let read = timeout(PATIENCE, backplane.read(&behind, PAGE)).await;
@@ -116,7 +116,7 @@ impl Reading {
             read.after.position.reaches(span, place)
         };
         let may_begin = |place| !self.in_flight.iter().any(|read| brings(read, place));
-        inner.with_order(|order, hold| order.wanted_part(may_begin, hold))
+        inner.with_sequencer(|order, hold| order.wanted_part(may_begin, hold))
     }
 
     /// Whether another read may begin: beside slow ones, so that a place that is slow to read holds up nobody who wants another one.
@@ -151,7 +151,7 @@ impl Reading {
     }
 
     async fn take(&mut self, inner: &Inner, party: Party, after: Cursor, read: Answer) {
-        inner.with_order(|order, _| order.end_read(party));
+        inner.with_sequencer(|order, _| order.end_read(party));
         let place = after.position;
         match self.keep(inner, party, &after, read) {
             Ok(until) => {
@@ -182,7 +182,7 @@ impl Reading {
             }
             Err(BackplaneError::Damaged { to, source }) if to > after.position => {
                 let error = &*source as &dyn Error;
-                if inner.with_order(|order, _| order.note_damage(after, to)) {
+                if inner.with_sequencer(|order, _| order.note_damage(after, to)) {
                     warn!(%after, %to, error, "failed to read a part of the log: clients are told of a gap");
                 }
                 return Ok(to);
@@ -193,7 +193,8 @@ impl Reading {
         let nothing =
             || BackplaneError::unavailable(LOOK, "the backplane holds nothing behind an old position");
         let last = last.ok_or_else(nothing)?;
-        let segment = Segment::new(after.clone(), last, records::read_records(inner, after, &page.entries));
+        let segment =
+            FetchedPage::new(after.clone(), last, records::read_records(inner, after, &page.entries));
         debug!(%after, %last, "read an older part of the log");
         self.reader.state.lock().keep(segment, party);
         Ok(last)
@@ -206,18 +207,18 @@ impl Reading {
         let verdict = self.failing.note(place, Instant::now(), is_away, |tries| inner.jitter.pause(tries));
         if verdict == Verdict::TryAgain {
             debug!(%after, error, "failed to read an older part of the log");
-            inner.with_order(|order, _| order.suspend_part(place));
+            inner.with_sequencer(|order, _| order.suspend_part(place));
             return false;
         }
         warn!(%after, error, "gave up reading a part of the log: clients are told of a gap");
-        inner.with_order(|order, _| order.give_up_part(after));
+        inner.with_sequencer(|order, _| order.give_up_part(after));
         true
     }
 }
 
 /// Wakes all who wait for what follows positions of a range.
 async fn wake(inner: &Inner, within: impl RangeBounds<Position> + Clone) {
-    while !inner.with_order(|order, hold| order.wake_for_parts(&within, hold)) {
+    while !inner.with_sequencer(|order, hold| order.wake_for_parts(&within, hold)) {
         yield_now().await;
     }
 }

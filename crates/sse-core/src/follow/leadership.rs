@@ -12,7 +12,7 @@ use tokio::time::{self, MissedTickBehavior};
 use crate::{
     backplane::leadership_state::Part,
     manager::inner::Inner,
-    sequencer::{Order, fanout::Hold},
+    sequencer::{Sequencer, fanout::Tx},
 };
 
 /// A task that follows the log shows this often that it runs, whatever its backplane does.
@@ -24,12 +24,12 @@ pub(crate) struct Gone;
 
 /// The turn of one runtime.
 #[derive(Debug, Clone)]
-pub(crate) struct Turn {
+pub(crate) struct Leader {
     manager: Weak<Inner>,
     generation: u64,
 }
 
-impl Turn {
+impl Leader {
     pub(crate) fn new(manager: Weak<Inner>, generation: u64) -> Self {
         Self { manager, generation }
     }
@@ -48,9 +48,9 @@ impl Turn {
     pub(crate) fn hold<T>(
         &self,
         inner: &Inner,
-        act: impl FnOnce(&mut Order, &mut Hold<'_>) -> T,
+        act: impl FnOnce(&mut Sequencer, &mut Tx<'_>) -> T,
     ) -> Result<T, Gone> {
-        inner.with_order(|order, hold| {
+        inner.with_sequencer(|order, hold| {
             if inner.following.is_turn_of(self.generation) { Ok(act(order, hold)) } else { Err(Gone) }
         })
     }
@@ -73,9 +73,9 @@ impl Turn {
 }
 
 /// Notices when a turn ends with its runtime, so that another one may take over.
-pub(crate) struct Keeper(pub(crate) Turn);
+pub(crate) struct LeaderGuard(pub(crate) Leader);
 
-impl Drop for Keeper {
+impl Drop for LeaderGuard {
     fn drop(&mut self) {
         if let Some(inner) = self.0.manager.upgrade() {
             inner.following.end(self.0.generation);

@@ -47,7 +47,7 @@ fn read_record(inner: &Inner, epoch: &Epoch, behind: Position, entry: &Entry) ->
 pub(crate) async fn wake_for_head(inner: &Inner) {
     let mut left = usize::MAX;
     loop {
-        left = inner.with_order(|order, hold| order.wake_for_head(left, hold));
+        left = inner.with_sequencer(|order, hold| order.wake_for_head(left, hold));
         if left == 0 {
             return;
         }

@@ -12,13 +12,13 @@ use tracing::{debug, error, warn};
 
 use crate::{
     backplane::{
-        Backplane, PATIENCE,
+        Backplane, RESPONSE_TIMEOUT,
         envelope::{Envelope, PROBE},
         within,
     },
     dialect::message::Message,
     event::cursor::Mark,
-    follow::leadership::{Gone, Turn},
+    follow::leadership::{Gone, Leader},
     log::Log,
     manager::{
         inner::Inner,
@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-async fn signalled(inner: &Arc<Inner>, turn: &Turn, mut signal: Bytes) -> Result<(), Gone> {
+async fn signalled(inner: &Arc<Inner>, turn: &Leader, mut signal: Bytes) -> Result<(), Gone> {
     let kind = signal.first().copied();
     let payload = signal.split_off(signal.len().min(1));
     match kind {
@@ -41,7 +41,7 @@ async fn signalled(inner: &Arc<Inner>, turn: &Turn, mut signal: Bytes) -> Result
     Ok(())
 }
 
-async fn pass_on_beside(inner: &Arc<Inner>, turn: &Turn, payload: &Bytes) -> Result<(), Gone> {
+async fn pass_on_beside(inner: &Arc<Inner>, turn: &Leader, payload: &Bytes) -> Result<(), Gone> {
     let envelope = match Envelope::read(payload) {
         Ok(envelope) if envelope.ticket.node == inner.tickets.node() => return Ok(()),
         Ok(envelope) => envelope,
@@ -60,12 +60,12 @@ async fn pass_on_beside(inner: &Arc<Inner>, turn: &Turn, payload: &Bytes) -> Res
 }
 
 /// Listens as long as the turn lasts.
-pub(crate) async fn listen(turn: Turn, backplane: Arc<dyn Backplane>) {
+pub(crate) async fn listen(turn: Leader, backplane: Arc<dyn Backplane>) {
     let mut failures = 0;
     // Somebody listened before, and stood still or ended.
     let mut may_have_missed = turn.generation() > 1;
     while turn.manager().is_ok() {
-        let signals = within(PATIENCE, backplane.signals()).await;
+        let signals = within(RESPONSE_TIMEOUT, backplane.signals()).await;
         let Ok(inner) = turn.manager() else { return };
         let is_away = inner.order.lock().log.as_ref().is_some_and(Log::is_away);
         inner.acceptance.note_listening(&*backplane, is_away, signals.as_ref().map(drop));
@@ -78,7 +78,7 @@ pub(crate) async fn listen(turn: Turn, backplane: Arc<dyn Backplane>) {
                 (failures, may_have_missed) = (0, false);
                 loop {
                     // A manager that is gone is noticed at the next turn.
-                    let next = tokio::time::timeout(PATIENCE, signals.next()).await;
+                    let next = tokio::time::timeout(RESPONSE_TIMEOUT, signals.next()).await;
                     let Ok(inner) = turn.manager() else { return };
                     match next {
                         Ok(Ok(signal)) => {
@@ -102,7 +102,7 @@ pub(crate) async fn listen(turn: Turn, backplane: Arc<dyn Backplane>) {
     }
 }
 
-fn missed(turn: &Turn) {
+fn missed(turn: &Leader) {
     let Ok(inner) = turn.manager() else { return };
     let handlers = inner.signal_handlers.lock().clone();
     handlers.iter().for_each(|handler| tell(|| handler.missed()));

@@ -24,9 +24,9 @@ pub trait Access: Send + Sync + 'static {
 
 /// Everybody may do everything: for demonstrations, and behind something that decides.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Open;
+pub struct AllowAll;
 
-impl Access for Open {
+impl Access for AllowAll {
     fn may_join(&self, _: &Caller, _: &Topic) -> bool {
         true
     }
@@ -42,9 +42,9 @@ impl Access for Open {
 
 /// The default: a caller listens to its own events, and may send to its own streams; topics come from the app alone.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct OwnOnly;
+pub struct OwnEventsOnly;
 
-impl Access for OwnOnly {
+impl Access for OwnEventsOnly {
     fn may_join(&self, _: &Caller, _: &Topic) -> bool {
         false
     }

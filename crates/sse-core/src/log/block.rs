@@ -43,7 +43,7 @@ struct Entry {
 
 /// A record of the window.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Held<'a> {
+pub(crate) struct RecordRef<'a> {
     pub(crate) position: Position,
     pub(crate) except: &'a [ClientId],
     pub(crate) message: &'a Arc<Message>,
@@ -130,7 +130,7 @@ impl Block {
     }
 
     /// A record, which is one of the so-many-th log.
-    pub(crate) fn get(&self, at: usize, log: u32) -> Option<Held<'_>> {
+    pub(crate) fn get(&self, at: usize, log: u32) -> Option<RecordRef<'_>> {
         let entry = self.entries.get(at)?;
         let message = match entry.message.get() {
             Some(message) => message,
@@ -144,7 +144,7 @@ impl Block {
                 })
             }
         };
-        Some(Held { position: entry.position, except: &entry.except, message })
+        Some(RecordRef { position: entry.position, except: &entry.except, message })
     }
 
     /// Lets go of what a record holds beside the block. Gives its position and what it took.

@@ -34,8 +34,8 @@ impl EntryKey {
     /// Checks a caller's key and puts it into a scope.
     ///
     /// # Errors
-    /// [`KeyError::Length`] if the key is not 1 to [`MAX_KEY_BYTES`] long.
-    pub fn new(scope: &KeyScope, key: &str, limits: KeyLimits) -> Result<Self, KeyError> {
+    /// [`IdempotencyKeyError::Length`] if the key is not 1 to [`MAX_KEY_BYTES`] long.
+    pub fn new(scope: &KeyScope, key: &str, limits: KeyLimits) -> Result<Self, IdempotencyKeyError> {
         Self::check_length(key)?;
         let text = match scope {
             KeyScope::App if key.starts_with(SCOPED) => format!("{SCOPED}{key}").into(),
@@ -47,10 +47,10 @@ impl EntryKey {
         Ok(Self { text, limits })
     }
 
-    pub(crate) fn check_length(key: &str) -> Result<(), KeyError> {
+    pub(crate) fn check_length(key: &str) -> Result<(), IdempotencyKeyError> {
         match key.len() {
             1..=MAX_KEY_BYTES => Ok(()),
-            length => Err(KeyError::Length { length, limit: MAX_KEY_BYTES }),
+            length => Err(IdempotencyKeyError::Length { length, limit: MAX_KEY_BYTES }),
         }
     }
 
@@ -75,9 +75,9 @@ impl EntryKey {
 
 /// A key of the app, with the default limits.
 impl TryFrom<&str> for EntryKey {
-    type Error = KeyError;
+    type Error = IdempotencyKeyError;
 
-    fn try_from(key: &str) -> Result<Self, KeyError> {
+    fn try_from(key: &str) -> Result<Self, IdempotencyKeyError> {
         Self::new(&KeyScope::App, key, KeyLimits::default())
     }
 }
@@ -102,7 +102,7 @@ fn digest(text: &str) -> u128 {
 /// Why an idempotency key is not allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum KeyError {
+pub enum IdempotencyKeyError {
     /// It has no bytes, or more than a key may have.
     #[error("must be 1 to {limit} bytes long, not {length}")]
     Length {
@@ -199,7 +199,7 @@ mod tests {
         for length in [0, 129, 1000] {
             for scope in [KeyScope::App, user("42"), KeyScope::Anonymous] {
                 let refused = EntryKey::new(&scope, &"@".repeat(length), KeyLimits::default());
-                assert_eq!(refused, Err(KeyError::Length { length, limit: 128 }));
+                assert_eq!(refused, Err(IdempotencyKeyError::Length { length, limit: 128 }));
             }
         }
     }

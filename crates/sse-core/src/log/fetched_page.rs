@@ -29,7 +29,7 @@ impl Record {
 
 /// A part of the log: everything that stands behind `after`, up to and including `last`, apart from what cannot be read.
 #[derive(Debug)]
-pub(crate) struct Segment {
+pub(crate) struct FetchedPage {
     pub(crate) after: Cursor,
     pub(crate) last: Position,
     records: Vec<Record>,
@@ -38,7 +38,7 @@ pub(crate) struct Segment {
     bytes: usize,
 }
 
-impl Segment {
+impl FetchedPage {
     pub(crate) fn new(after: Cursor, last: Position, records: Vec<Record>) -> Self {
         let mut index: HashMap<Target, Vec<u32>> = HashMap::new();
         for (number, record) in (0..).zip(&records) {

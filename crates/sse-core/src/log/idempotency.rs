@@ -23,9 +23,9 @@ const REMOVED_AT_ONCE: usize = 256;
 /// What was appended within [`KEY_WINDOW`], by the [text](EntryKey::text) of its key; for
 /// backplanes whose storage does not do this itself.
 ///
-/// No key is forgotten before its time. Memory is bounded by asking [`RecentKeys::check_room`]
+/// No key is forgotten before its time. Memory is bounded by asking [`IdempotencyKeys::check_room`]
 /// before each insertion.
-pub struct RecentKeys<T> {
+pub struct IdempotencyKeys<T> {
     by_key: HashMap<Arc<str>, (Instant, T)>,
     backends: Arrivals,
     users: Arrivals,
@@ -36,7 +36,7 @@ pub struct RecentKeys<T> {
 /// Keys with the time at which they came, the oldest first.
 type Arrivals = VecDeque<(Instant, Arc<str>)>;
 
-impl<T> Default for RecentKeys<T> {
+impl<T> Default for IdempotencyKeys<T> {
     fn default() -> Self {
         Self {
             by_key: HashMap::new(),
@@ -48,13 +48,13 @@ impl<T> Default for RecentKeys<T> {
 }
 
 /// Without the keys, which are callers' own.
-impl<T> fmt::Debug for RecentKeys<T> {
+impl<T> fmt::Debug for IdempotencyKeys<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecentKeys").field("len", &self.by_key.len()).finish_non_exhaustive()
     }
 }
 
-impl<T> RecentKeys<T> {
+impl<T> IdempotencyKeys<T> {
     /// Returns what a key stands for, if it came lately.
     pub fn get(&mut self, key: &str) -> Option<&T> {
         let now = Instant::now();
@@ -207,7 +207,7 @@ mod tests {
     }
 
     /// Inserts a key that is new, if there is room.
-    fn insert(keys: &mut RecentKeys<usize>, key: &EntryKey) -> Result<(), KeysFull> {
+    fn insert(keys: &mut IdempotencyKeys<usize>, key: &EntryKey) -> Result<(), KeysFull> {
         assert_eq!(keys.get(key.text()), None);
         keys.check_room(key)?;
         keys.insert(Arc::clone(key.text()), 1);
@@ -216,7 +216,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_key_is_forgotten_after_its_window() {
-        let mut keys = RecentKeys::default();
+        let mut keys = IdempotencyKeys::default();
         keys.insert("a".into(), 1);
         advance(KEY_WINDOW / 2).await;
         keys.insert("b".into(), 2);
@@ -228,7 +228,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_bound_refuses_and_forgets_nothing() {
-        let mut keys = RecentKeys::default();
+        let mut keys = IdempotencyKeys::default();
         for number in 0..3 {
             insert(&mut keys, &key(Some("a"), number)).unwrap();
             advance(Duration::from_secs(10)).await;
@@ -258,7 +258,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn room_comes_back_however_many_keys_end_at_once() {
-        let mut keys = RecentKeys::default();
+        let mut keys = IdempotencyKeys::default();
         let of = |user: usize, number: usize| {
             let limits = KeyLimits { per_user: 1000, of_users: 10_000, of_backends: 10_000 };
             let user = KeyScope::User(UserId::new(user.to_string()).unwrap());
@@ -281,7 +281,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_taken_back_was_never_there() {
-        let mut keys = RecentKeys::default();
+        let mut keys = IdempotencyKeys::default();
         let (first, user, app) = (key(Some("a"), 0), key(Some("a"), 1), key(None, 1));
         [&first, &user, &app].into_iter().for_each(|key| insert(&mut keys, key).unwrap());
         [&app, &user].into_iter().for_each(|key| keys.take_back(key.text()));
@@ -294,7 +294,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_key_that_comes_again_counts_from_then() {
-        let mut keys = RecentKeys::default();
+        let mut keys = IdempotencyKeys::default();
         keys.insert("a".into(), 1);
         advance(KEY_WINDOW).await;
         assert_eq!(keys.get("a"), None);

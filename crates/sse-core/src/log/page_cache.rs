@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use crate::{
     event::cursor::{Cursor, Position},
-    log::{fetched_page::Segment, gap::GapReason, shares::Party},
+    log::{fetched_page::FetchedPage, gap::GapReason, shares::Party},
     sync::Mutex,
 };
 
@@ -22,7 +22,7 @@ const KEPT: usize = 512;
 /// Reads older parts of the log. Parties of streams have [turns](crate::log::shares::Shares), usually with one read in flight, and every stream that
 /// is in the part that came takes from it: ten thousand clients that come back together read the log about once.
 #[derive(Debug, Default)]
-pub(crate) struct Reader {
+pub(crate) struct PageCache {
     pub(crate) state: Mutex<State>,
     pub(crate) asked: Notify,
 }
@@ -42,7 +42,7 @@ pub(crate) struct State {
 /// A part of the log in memory.
 #[derive(Debug)]
 pub(crate) struct Kept {
-    pub(crate) segment: Arc<Segment>,
+    pub(crate) segment: Arc<FetchedPage>,
     /// The party that had it read.
     pub(crate) party: Party,
 }
@@ -56,7 +56,7 @@ pub(crate) struct Lost {
 }
 
 impl State {
-    pub(crate) fn keep(&mut self, segment: Segment, party: Party) {
+    pub(crate) fn keep(&mut self, segment: FetchedPage, party: Party) {
         self.reads += 1;
         self.span = segment.after.position.distance_to(segment.last);
         self.bytes += segment.bytes();
@@ -80,9 +80,9 @@ impl State {
     }
 }
 
-impl Reader {
+impl PageCache {
     /// The part of the log that has what follows a cursor, or what became of it; `None` where it has to be read.
-    pub(crate) fn get(&self, after: &Cursor) -> Option<Result<Arc<Segment>, Lost>> {
+    pub(crate) fn get(&self, after: &Cursor) -> Option<Result<Arc<FetchedPage>, Lost>> {
         let state = self.state.lock();
         if let Some(kept) = state.kept.iter().find(|kept| kept.segment.follows(after)) {
             return Some(Ok(Arc::clone(&kept.segment)));
@@ -96,7 +96,7 @@ impl Reader {
         None
     }
 
-    /// Has read what a stream [waits](crate::sequencer::Order::wait_for_part) for, which is woken then.
+    /// Has read what a stream [waits](crate::sequencer::Sequencer::wait_for_part) for, which is woken then.
     pub(crate) fn ask(&self) {
         self.asked.notify_one();
     }

@@ -7,7 +7,7 @@ use std::{
 
 use hashbrown::HashTable;
 
-use crate::{id::target::Target, slab::Table};
+use crate::{id::target::Target, slab::ChunkedSlab};
 
 /// So many small tables instead of a large one, since a table that grows moves everything in it under the manager's lock.
 const TABLES: usize = 1024;
@@ -46,10 +46,10 @@ impl<'a> From<&'a Target> for Key<'a> {
 /// It is made for who comes back, and not when something is published: most events are never asked for again. The first that comes has the
 /// records indexed that came since somebody did so last, and all others find them.
 #[derive(Debug, Default)]
-pub(crate) struct Index {
+pub(crate) struct TargetIndex {
     /// Empty until the first record.
     by_key: Box<[HashTable<u32>]>,
-    lists: Table<List>,
+    lists: ChunkedSlab<List>,
     hasher: RandomState,
     /// The list of each record, in order.
     order: VecDeque<u32>,
@@ -70,7 +70,7 @@ impl List {
     }
 }
 
-impl Index {
+impl TargetIndex {
     /// The number of the first record.
     pub(crate) fn first(&self) -> u64 {
         self.first
@@ -199,13 +199,13 @@ mod tests {
         Key { kind: Kind::Topic, name: name.as_bytes() }
     }
 
-    fn numbers(index: &Index, name: &str) -> Vec<u64> {
+    fn numbers(index: &TargetIndex, name: &str) -> Vec<u64> {
         index.numbers(key(name), 0, u64::MAX).collect()
     }
 
     #[test]
     fn it_grows_at_both_ends_and_forgets_at_the_first() {
-        let mut index = Index::default();
+        let mut index = TargetIndex::default();
         index.begin(10);
         ["a", "b", "a"].iter().for_each(|name| index.push_back(key(name)));
         ["b", "a"].iter().for_each(|name| index.push_front(key(name)));

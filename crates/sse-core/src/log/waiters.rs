@@ -25,7 +25,7 @@ pub(crate) enum WaitsFor {
 
 /// Streams that catch up and wait for the log, some of them gone.
 #[derive(Debug, Default)]
-pub(crate) struct Waiting {
+pub(crate) struct Waiters {
     pub(crate) for_head: VecDeque<Stream>,
     pub(crate) for_parts: BTreeMap<Position, Vec<(Stream, Party)>>,
     pub(crate) len: usize,
@@ -34,7 +34,7 @@ pub(crate) struct Waiting {
     pub(crate) suspended: BTreeSet<Position>,
 }
 
-impl Waiting {
+impl Waiters {
     pub(crate) fn add_for_part(&mut self, stream: Stream, party: Party, after: Position) {
         self.len += 1;
         self.for_parts.entry(after).or_default().push((stream, party));

@@ -7,9 +7,9 @@ use crate::{
     event::cursor::{Cursor, Epoch, Place, Position},
     id::{client_id::ClientId, target::Target},
     log::{
-        block::{Block, Held, RECORDS},
+        block::{Block, RECORDS, RecordRef},
         retention::Retention,
-        target_index::{Index, Key},
+        target_index::{Key, TargetIndex},
     },
 };
 
@@ -43,7 +43,7 @@ pub(crate) struct Window {
     next: u64,
     /// A block that is used again.
     spare: Option<Block>,
-    index: Index,
+    index: TargetIndex,
     bytes: usize,
     /// Everything up to here is not held.
     forgotten: Position,
@@ -53,9 +53,9 @@ pub(crate) struct Window {
 /// What a window held; to be dropped where nobody waits.
 #[derive(Debug)]
 #[must_use = "dropping it takes time, which others need not wait for"]
-pub(crate) struct Remains {
+pub(crate) struct Discarded {
     _blocks: VecDeque<Block>,
-    _index: Index,
+    _index: TargetIndex,
 }
 
 impl Window {
@@ -72,7 +72,7 @@ impl Window {
             first: 0,
             next: 0,
             spare: None,
-            index: Index::default(),
+            index: TargetIndex::default(),
             bytes: 0,
             forgotten: head,
             head,
@@ -129,7 +129,7 @@ impl Window {
         self.bytes
     }
 
-    pub(crate) fn get(&self, number: u64) -> Option<Held<'_>> {
+    pub(crate) fn get(&self, number: u64) -> Option<RecordRef<'_>> {
         let (block, at) = self.find(number)?;
         block.get(at, self.log)
     }
@@ -235,7 +235,7 @@ impl Window {
     }
 
     /// Forgets everything: the log is another one, or goes on behind a hole.
-    pub(crate) fn restart(&mut self, at: Cursor) -> Remains {
+    pub(crate) fn restart(&mut self, at: Cursor) -> Discarded {
         (self.base, self.first) = (self.next, self.next);
         self.bytes = 0;
         if at.epoch != self.epoch {
@@ -246,7 +246,7 @@ impl Window {
             self.log = self.log.saturating_add(1);
         }
         (self.forgotten, self.head) = (at.position, at.position);
-        Remains { _blocks: std::mem::take(&mut self.blocks), _index: std::mem::take(&mut self.index) }
+        Discarded { _blocks: std::mem::take(&mut self.blocks), _index: std::mem::take(&mut self.index) }
     }
 
     fn make_room(&mut self) {

@@ -7,13 +7,13 @@ use tokio::{runtime::Handle, task::yield_now, time::Instant};
 use crate::{
     backplane::receipt::Receipt,
     manager::inner::Inner,
-    sequencer::{Placed, fanout::Job},
+    sequencer::{Sequenced, fanout::PendingBroadcast},
 };
 
 /// A publish under way. Dropped before its end, somebody else brings it to its end.
 pub(crate) struct Sweep {
     inner: Arc<Inner>,
-    job: Arc<Job>,
+    job: Arc<PendingBroadcast>,
     cursor: u32,
     done: bool,
     /// Whether it is in a task of its own. A runtime that shuts down drops the tasks that are spawned on it at once,
@@ -22,7 +22,7 @@ pub(crate) struct Sweep {
 }
 
 impl Sweep {
-    pub(crate) fn new(inner: &Arc<Inner>, job: Arc<Job>) -> Self {
+    pub(crate) fn new(inner: &Arc<Inner>, job: Arc<PendingBroadcast>) -> Self {
         Self { inner: Arc::clone(inner), job, cursor: 0, done: false, handed_over: false }
     }
 
@@ -38,7 +38,7 @@ impl Sweep {
         let start = Instant::now();
         while !self.done {
             let Self { inner, job, cursor, .. } = self;
-            self.done = inner.with_order(|order, hold| order.sweep(job, cursor, STEP, hold));
+            self.done = inner.with_sequencer(|order, hold| order.sweep(job, cursor, STEP, hold));
             if start.elapsed() >= TURN {
                 break;
             }
@@ -72,7 +72,7 @@ impl Drop for Sweep {
     }
 }
 
-impl Placed {
+impl Sequenced {
     /// Brings it to all its streams.
     pub(crate) async fn finish(self, inner: &Arc<Inner>) -> Receipt {
         match self {

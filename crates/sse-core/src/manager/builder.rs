@@ -12,31 +12,31 @@ use std::{
 use tokio::sync::Notify;
 
 use crate::{
-    backoff::Jitter,
-    backplane::{Backplane, in_flight::Tickets, leadership_state::Following, retry_budget::Spool},
+    backoff::Backoff,
+    backplane::{Backplane, in_flight::InFlight, leadership_state::Leadership, retry_budget::RetryBudget},
     clock::Clock,
     dialect::{
         Dialects,
         heartbeat::{CommentHeartbeat, EventHeartbeat, Heartbeat},
     },
-    id::access::{Access, OwnOnly},
+    id::access::{Access, OwnEventsOnly},
     log::{Log, key_limits::KeyLimits, retention::Retention},
     manager::{
         Manager,
         append_times::AppendTimes,
-        config::{BuildError, Config, HeartbeatForm, LimitPolicy, RefusalForm},
+        config::{BuildError, Config, HeartbeatKind, LimitPolicy, RejectionStyle},
         inner::Inner,
-        ticker::Ticker,
+        ticker::Timers,
         timer,
     },
     registry::Registry,
-    sequencer::{Order, fanout::Rules},
+    sequencer::{Sequencer, fanout::Rules},
     stream::{
         hooks::{Hooks, NoHooks},
         overflow::Overflow,
         queue::Bounds,
     },
-    striped_counter::Striped,
+    striped_counter::StripedCounter,
     sync::Mutex,
 };
 
@@ -52,7 +52,7 @@ use crate::{
 /// ```
 #[derive(Clone)]
 #[must_use]
-pub struct Builder {
+pub struct ManagerBuilder {
     pub(crate) config: Config,
     custom_heartbeat: Option<Arc<dyn Heartbeat>>,
     pub(crate) access: Arc<dyn Access>,
@@ -61,12 +61,12 @@ pub struct Builder {
     pub(crate) seed: Option<u64>,
 }
 
-impl Default for Builder {
+impl Default for ManagerBuilder {
     fn default() -> Self {
         Self {
             config: Config::default(),
             custom_heartbeat: None,
-            access: Arc::new(OwnOnly),
+            access: Arc::new(OwnEventsOnly),
             hooks: Arc::new(NoHooks),
             backplane: None,
             seed: None,
@@ -75,7 +75,7 @@ impl Default for Builder {
 }
 
 impl Inner {
-    pub(crate) fn new(builder: Builder) -> Self {
+    pub(crate) fn new(builder: ManagerBuilder) -> Self {
         let heartbeat = builder.beat();
         let config = builder.config;
         let retention = config.log.unwrap_or_default();
@@ -91,23 +91,23 @@ impl Inner {
             round: timer::round(&config, heartbeat.is_some()),
             heartbeat,
             clock: Clock::new(),
-            jitter: Jitter::new(builder.seed),
+            jitter: Backoff::new(builder.seed),
             rules: Rules {
                 dialects: Dialects::default(),
                 bounds: Bounds { frames: config.queue_frames, bytes: config.queue_bytes },
             },
-            order: Mutex::new(Order::new(Registry::new(arrivals), log)),
-            ticker: Ticker::default(),
-            delivered: Striped::default(),
-            bytes: Striped::default(),
+            order: Mutex::new(Sequencer::new(Registry::new(arrivals), log)),
+            ticker: Timers::default(),
+            delivered: StripedCounter::default(),
+            bytes: StripedCounter::default(),
             open: AtomicUsize::new(0),
             all_closed: Notify::new(),
             log_started: Notify::new(),
             backplane: builder.backplane,
             reader: Arc::default(),
-            following: Following::default(),
-            tickets: Tickets::default(),
-            spool: Spool::new(config.spool_bytes),
+            following: Leadership::default(),
+            tickets: InFlight::default(),
+            spool: RetryBudget::new(config.spool_bytes),
             append_times: AppendTimes::default(),
             acceptance: Arc::default(),
             signal_handlers: Mutex::new(Vec::new()),
@@ -120,16 +120,16 @@ impl Inner {
 
 impl Manager {
     /// Starts making a manager.
-    pub fn builder() -> Builder {
-        Builder::default()
+    pub fn builder() -> ManagerBuilder {
+        ManagerBuilder::default()
     }
 
-    pub(crate) fn new(builder: Builder) -> Self {
+    pub(crate) fn new(builder: ManagerBuilder) -> Self {
         Self { inner: Arc::new(Inner::new(builder)) }
     }
 }
 
-impl Builder {
+impl ManagerBuilder {
     /// Takes all settings that are data.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
@@ -137,7 +137,7 @@ impl Builder {
     }
 
     /// Sets [`Config::heartbeat`].
-    pub fn heartbeat(mut self, form: HeartbeatForm) -> Self {
+    pub fn heartbeat(mut self, form: HeartbeatKind) -> Self {
         self.config.heartbeat = form;
         self
     }
@@ -218,12 +218,12 @@ impl Builder {
     }
 
     /// Sets [`Config::refusal`].
-    pub fn refusal(mut self, form: RefusalForm) -> Self {
+    pub fn refusal(mut self, form: RejectionStyle) -> Self {
         self.config.refusal = form;
         self
     }
 
-    /// Says what callers may do; [`OwnOnly`] unless set.
+    /// Says what callers may do; [`OwnEventsOnly`] unless set.
     pub fn access(mut self, access: impl Access) -> Self {
         self.access = Arc::new(access);
         self
@@ -242,7 +242,7 @@ impl Builder {
     /// published from then on: no hole, no double. Events to one client id and [ephemeral](crate::Event::ephemeral) ones are not logged.
     /// Topics that the app [joins](Manager::join) a stream to after it connected are not known when its client returns: join them again in
     /// [`Hooks::connected`], or better name them in the [`Handshake`](crate::Handshake), so that what was missed there is given, too. A stream that is left out of
-    /// a publish ([`Addressed::except`](crate::Addressed::except)) is left out as long as it lives: its client, when it returns, is another stream.
+    /// a publish ([`Addressed::except`](crate::PublishTo::except)) is left out as long as it lives: its client, when it returns, is another stream.
     pub fn log(mut self, retention: Retention) -> Self {
         self.config.log = Some(retention);
         self
@@ -255,10 +255,10 @@ impl Builder {
     }
 
     /// Publishes through a backplane, so that every manager on it has the same events in the same order. Events are logged there;
-    /// [`Builder::log`] says how much of it this manager holds in memory.
+    /// [`ManagerBuilder::log`] says how much of it this manager holds in memory.
     ///
     /// It is followed by a task on the runtime of whoever first connects, publishes or calls [`Manager::follow`]. Streams are refused with
-    /// [`Cause::Starting`](crate::Cause::Starting) until the log was followed to its end once;
+    /// [`Cause::Starting`](crate::ConnectErrorKind::Starting) until the log was followed to its end once;
     /// [`Manager::started`] waits for that, and the servers of the adapters do so before they accept clients.
     pub fn backplane(mut self, backplane: impl Backplane) -> Self {
         self.backplane = Some(Arc::new(backplane));
@@ -282,15 +282,15 @@ impl Builder {
 
     pub(crate) fn beat(&self) -> Option<Arc<dyn Heartbeat>> {
         match (self.config.heartbeat, &self.custom_heartbeat) {
-            (HeartbeatForm::Off, _) => None,
+            (HeartbeatKind::Off, _) => None,
             (_, Some(custom)) => Some(Arc::clone(custom)),
-            (HeartbeatForm::Event, None) => Some(Arc::new(EventHeartbeat)),
-            (HeartbeatForm::Comment, None) => Some(Arc::new(CommentHeartbeat)),
+            (HeartbeatKind::Event, None) => Some(Arc::new(EventHeartbeat)),
+            (HeartbeatKind::Comment, None) => Some(Arc::new(CommentHeartbeat)),
         }
     }
 }
 
-impl std::fmt::Debug for Builder {
+impl std::fmt::Debug for ManagerBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Builder").field("config", &self.config).finish_non_exhaustive()
     }

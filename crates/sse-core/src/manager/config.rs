@@ -20,7 +20,7 @@ use crate::{
 #[non_exhaustive]
 pub struct Config {
     /// What a quiet stream gets: `event` (default), `comment`, `off`.
-    pub heartbeat: HeartbeatForm,
+    pub heartbeat: HeartbeatKind,
     /// After how long without anything queued a stream gets a heartbeat: between 1.0 and 1.25 times this. Default 30 s, 100 ms to 24 h.
     #[serde(with = "serde_duration")]
     pub heartbeat_interval: Duration,
@@ -48,14 +48,14 @@ pub struct Config {
     /// What happens to a newcomer beyond `max_connections_per_address`. Default: `refuse`.
     pub when_address_full: LimitPolicy,
     /// Form of a rejection that passes (429, 503). Default: `auto`.
-    pub refusal: RefusalForm,
+    pub refusal: RejectionStyle,
     /// Events that may wait for one stream. Default 1,024.
     pub queue_frames: usize,
     /// Bytes that may wait for one stream; also the largest event. They are shared among streams. Default 2 MiB.
     pub queue_bytes: usize,
     /// What happens when a queue is full. Default: `disconnect`.
     pub overflow: Overflow,
-    /// How much of the event log is held in memory. Default: no log, real-time only. With a [backplane](crate::Builder::backplane) there always is
+    /// How much of the event log is held in memory. Default: no log, real-time only. With a [backplane](crate::ManagerBuilder::backplane) there always is
     /// one, and the default is [`Retention`]'s.
     pub log: Option<Retention>,
     /// Bytes of events that may wait at once for a backplane that is away (see [`Event::patience`](crate::Event::patience)). Default 16 MiB.
@@ -84,7 +84,7 @@ pub struct Limits {
 /// What a quiet stream gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum HeartbeatForm {
+pub enum HeartbeatKind {
     /// An event that scripts can see.
     #[default]
     Event,
@@ -105,10 +105,10 @@ pub enum LimitPolicy {
     ReplaceOldest,
 }
 
-/// Form of a rejection whose cause is [temporary](crate::Cause::is_temporary).
+/// Form of a rejection whose cause is [temporary](crate::ConnectErrorKind::is_temporary).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum RefusalForm {
+pub enum RejectionStyle {
     /// `soft` for a client that accepts nothing but an event stream, as an `EventSource` does; `status` for every other.
     #[default]
     Auto,
@@ -121,7 +121,7 @@ pub enum RefusalForm {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            heartbeat: HeartbeatForm::default(),
+            heartbeat: HeartbeatKind::default(),
             heartbeat_interval: Duration::from_secs(30),
             connection_timeout: Duration::from_secs(60),
             max_age: None,
@@ -133,7 +133,7 @@ impl Default for Config {
             when_full: LimitPolicy::default(),
             when_user_full: LimitPolicy::default(),
             when_address_full: LimitPolicy::default(),
-            refusal: RefusalForm::default(),
+            refusal: RejectionStyle::default(),
             queue_frames: 1024,
             queue_bytes: 2 << 20,
             overflow: Overflow::default(),
@@ -156,13 +156,13 @@ impl Default for Limits {
 #[error("{}", .problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub struct BuildError {
     /// What is wrong, in the order of the fields.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ConfigProblem>,
 }
 
 /// What is wrong with a field.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{field} {expected}")]
-pub struct Problem {
+pub struct ConfigProblem {
     /// The field's name in [`Config`].
     pub field: &'static str,
     /// What it should be.
@@ -223,20 +223,20 @@ const MOST_STREAMS: usize = 1 << 30;
 const MOST_KEYS: usize = 10_000_000;
 
 #[derive(Default)]
-struct Checks(Vec<Problem>);
+struct Checks(Vec<ConfigProblem>);
 
 impl Checks {
     fn duration(&mut self, field: &'static str, value: Duration, least: Duration, most: Duration) {
         if value < least || value > most {
             let text = humantime::format_duration;
             let expected = format!("must be {} to {}, not {}", text(least), text(most), text(value));
-            self.0.push(Problem { field, expected });
+            self.0.push(ConfigProblem { field, expected });
         }
     }
 
     fn count(&mut self, field: &'static str, value: usize, least: usize, most: usize) {
         if value < least || value > most {
-            self.0.push(Problem { field, expected: format!("must be {least} to {most}, not {value}") });
+            self.0.push(ConfigProblem { field, expected: format!("must be {least} to {most}, not {value}") });
         }
     }
 

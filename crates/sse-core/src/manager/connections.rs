@@ -17,7 +17,7 @@ use crate::{
     },
     manager::Manager,
     registry::slot::Slot,
-    sequencer::Order,
+    sequencer::Sequencer,
 };
 
 /// Which streams a listing shows, and how many at once. Listings differ in what says where a page ended; a manager's is a number.
@@ -153,7 +153,7 @@ impl Manager {
 }
 
 impl Connection {
-    fn of(order: &Order, slot: &Slot) -> Self {
+    fn of(order: &Sequencer, slot: &Slot) -> Self {
         let state = slot.stream.queue.lock();
         Self {
             client_id: slot.stream.id,

@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio::task::yield_now;
 
 use crate::{
-    dialect::{farewell::Farewell, reason::Reason},
+    dialect::{farewell::Farewell, reason::DisconnectReason},
     id::target::Target,
     manager::Manager,
-    registry::bans::Absentee,
+    registry::bans::Banned,
 };
 
 /// So many streams are ended while the manager's lock is held once.
@@ -20,12 +20,12 @@ const LONGEST: Duration = Duration::from_secs(20 * 24 * 60 * 60);
 /// How streams are ended by [`Manager::disconnect`].
 #[derive(Debug, Clone, Default)]
 #[must_use]
-pub struct Disconnect {
+pub struct DisconnectOptions {
     reason: Option<String>,
-    stay_away: Option<Duration>,
+    ban_for: Option<Duration>,
 }
 
-impl Disconnect {
+impl DisconnectOptions {
     /// With the reason `kicked`; clients may come back.
     pub fn new() -> Self {
         Self::default()
@@ -41,8 +41,8 @@ impl Disconnect {
     ///
     /// Of a client its [login](crate::Caller::login) is refused, so every stream of that browser's; those that are live stay until they end. A stream
     /// without a login ([`Connection::login_id`](crate::Connection::login_id)) is ended, and may come back.
-    pub fn stay_away(mut self, duration: Duration) -> Self {
-        self.stay_away = Some(duration.min(LONGEST));
+    pub fn ban_for(mut self, duration: Duration) -> Self {
+        self.ban_for = Some(duration.min(LONGEST));
         self
     }
 
@@ -54,15 +54,15 @@ impl Disconnect {
 
     /// For how long clients are to stay away.
     #[must_use]
-    pub fn stay_away_ref(&self) -> Option<Duration> {
-        self.stay_away
+    pub fn ban_duration(&self) -> Option<Duration> {
+        self.ban_for
     }
 }
 
 impl Manager {
     /// Refuses a user or a login with 204 for so long from now on (at most 20 days), or for longer if that was said before, without ending streams. At
     /// most 10,000 are kept away; beyond it the one whose term ends first may return.
-    pub fn keep_away(&self, who: impl Into<Absentee>, duration: Duration) {
+    pub fn ban(&self, who: impl Into<Banned>, duration: Duration) {
         let (who, uptime_ms, duration) = (who.into(), self.inner.clock.uptime_ms(), duration.min(LONGEST));
         let mut order = self.inner.order.lock();
         if order.away.left(&who, uptime_ms).is_none_or(|left| left < duration) {
@@ -72,21 +72,20 @@ impl Manager {
 
     /// Who is kept away, and for how much longer.
     #[must_use]
-    pub fn kept_away(&self) -> Vec<(Absentee, Duration)> {
+    pub fn bans(&self) -> Vec<(Banned, Duration)> {
         self.inner.order.lock().away.all(self.inner.clock.uptime_ms())
     }
 
     /// Ends the streams of a target, each with a `disconnected` event. Gives their number.
     ///
     /// Streams that connect while it runs are ended or not. Dropping the future leaves the rest as they are.
-    pub async fn disconnect(&self, target: impl Into<Target>, how: Disconnect) -> usize {
+    pub async fn disconnect(&self, target: impl Into<Target>, how: DisconnectOptions) -> usize {
         let target = target.into();
-        let mut farewell = Farewell::new(Reason::Kicked);
+        let mut farewell = Farewell::new(DisconnectReason::Kicked);
         farewell.note = how.reason.map(Into::into);
         let mut left = {
             let mut order = self.inner.order.lock();
-            if let Some((who, duration)) =
-                how.stay_away.and_then(|time| Some((order.absentee(&target)?, time)))
+            if let Some((who, duration)) = how.ban_for.and_then(|time| Some((order.absentee(&target)?, time)))
             {
                 order.away.keep(who, self.inner.clock.uptime_ms(), duration);
                 farewell.reconnect = false;
@@ -96,7 +95,7 @@ impl Manager {
         let mut ended = 0;
         let mut cursor = 0;
         while left > 0 {
-            let found = self.inner.with_order(|order, hold| {
+            let found = self.inner.with_sequencer(|order, hold| {
                 let places = order.some_in(&target, &mut cursor, STEP.min(left));
                 for place in &places {
                     ended += usize::from(order.end(*place, farewell.clone(), hold));

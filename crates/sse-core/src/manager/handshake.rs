@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr, sync::Arc};
 use crate::{
     dialect::{
         Dialect,
-        connect_error::{Cause, shortened},
+        connect_error::{ConnectErrorKind, shortened},
     },
     id::{
         caller::Caller,
@@ -31,7 +31,7 @@ pub struct Handshake {
     /// The client accepts nothing but an event stream.
     pub(crate) accepts_streams_only: bool,
     /// The first thing that is wrong; told by `connect`, so that calls chain.
-    pub(crate) problem: Option<Cause>,
+    pub(crate) problem: Option<ConnectErrorKind>,
 }
 
 /// Query parameters that carry the last event id, for clients that cannot send the header.
@@ -56,8 +56,8 @@ impl Handshake {
         let mut handshake = Self::new();
         match method {
             "GET" => {}
-            "HEAD" => handshake.problem = Some(Cause::HeadersOnly),
-            _ => handshake.problem = Some(Cause::Method),
+            "HEAD" => handshake.problem = Some(ConnectErrorKind::HeadersOnly),
+            _ => handshake.problem = Some(ConnectErrorKind::Method),
         }
         let header = last_event_id.map(|id| String::from_utf8_lossy(id).into_owned());
         handshake.last_event_id = header.filter(|id| !id.is_empty());
@@ -74,7 +74,7 @@ impl Handshake {
     /// Reads the values of the request's `Accept` headers. They are never a reason to reject a stream: `curl` sends `*/*`.
     ///
     /// A client that accepts `text/event-stream` and nothing else, as a browser's `EventSource` does, closes for ever after any other
-    /// answer. [`RefusalForm::Auto`](crate::RefusalForm::Auto) spares it the statuses of temporary causes.
+    /// answer. [`RefusalForm::Auto`](crate::RejectionStyle::Auto) spares it the statuses of temporary causes.
     #[must_use]
     pub fn accept<'a>(mut self, values: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let ranges = values.into_iter().flat_map(|value| value.split(|byte| *byte == b','));
@@ -137,15 +137,15 @@ impl Handshake {
     /// Of several things that are wrong the first is told. That only the headers are asked for is no such thing: who is refused a stream is
     /// refused its headers.
     #[must_use]
-    pub fn refuse(mut self, cause: Cause) -> Self {
-        if matches!(self.problem, None | Some(Cause::HeadersOnly)) {
+    pub fn refuse(mut self, cause: ConnectErrorKind) -> Self {
+        if matches!(self.problem, None | Some(ConnectErrorKind::HeadersOnly)) {
             self.problem = Some(cause);
         }
         self
     }
 
     fn note(&mut self, field: &'static str, value: &str, source: FieldError) {
-        self.problem.get_or_insert(Cause::Invalid { field, value: shortened(value), source });
+        self.problem.get_or_insert(ConnectErrorKind::Invalid { field, value: shortened(value), source });
     }
 
     /// Says where the client is, for limits and logs.

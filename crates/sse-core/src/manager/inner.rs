@@ -13,26 +13,26 @@ use std::{
 use tokio::sync::Notify;
 
 use crate::{
-    backoff::Jitter,
+    backoff::Backoff,
     backplane::{
-        Backplane, acceptance::Acceptance, in_flight::Tickets, leadership_state::Following,
-        retry_budget::Spool, signal_handler::SignalHandler,
+        Backplane, acceptance::Acceptance, in_flight::InFlight, leadership_state::Leadership,
+        retry_budget::RetryBudget, signal_handler::SignalHandler,
     },
     clock::{Clock, Millis, log_time},
     dialect::heartbeat::Heartbeat,
     event::{Event, cursor::Cursor, frame::Collapse},
     id::{access::Access, client_id::ClientId, names::Topic},
-    log::page_cache::Reader,
-    manager::{append_times::AppendTimes, config::Config, ticker::Ticker},
+    log::page_cache::PageCache,
+    manager::{append_times::AppendTimes, config::Config, ticker::Timers},
     sequencer::{
-        Order,
-        fanout::{Hold, Outbox, Rules},
+        Sequencer,
+        fanout::{Effects, Rules, Tx},
     },
     stream::{
         hooks::Hooks,
         overflow::{CollapseBy, Overflow},
     },
-    striped_counter::Striped,
+    striped_counter::StripedCounter,
     sync::Mutex,
 };
 
@@ -42,14 +42,14 @@ pub(crate) struct Inner {
     pub(crate) hooks: Arc<dyn Hooks>,
     pub(crate) heartbeat: Option<Arc<dyn Heartbeat>>,
     pub(crate) clock: Clock,
-    pub(crate) jitter: Jitter,
+    pub(crate) jitter: Backoff,
     /// How long it takes until every stream was looked at.
     pub(crate) round: Duration,
     pub(crate) rules: Rules,
-    pub(crate) order: Mutex<Order>,
-    pub(crate) ticker: Ticker,
-    pub(crate) delivered: Striped,
-    pub(crate) bytes: Striped,
+    pub(crate) order: Mutex<Sequencer>,
+    pub(crate) ticker: Timers,
+    pub(crate) delivered: StripedCounter,
+    pub(crate) bytes: StripedCounter,
     /// Streams whose transport has not let go of them, live or ending.
     pub(crate) open: AtomicUsize,
     pub(crate) all_closed: Notify,
@@ -57,10 +57,10 @@ pub(crate) struct Inner {
     pub(crate) log_started: Notify,
     /// Where events go and come from, if that is not this process alone.
     pub(crate) backplane: Option<Arc<dyn Backplane>>,
-    pub(crate) reader: Arc<Reader>,
-    pub(crate) following: Following,
-    pub(crate) tickets: Tickets,
-    pub(crate) spool: Spool,
+    pub(crate) reader: Arc<PageCache>,
+    pub(crate) following: Leadership,
+    pub(crate) tickets: InFlight,
+    pub(crate) spool: RetryBudget,
     pub(crate) append_times: AppendTimes,
     pub(crate) acceptance: Arc<Acceptance>,
     pub(crate) signal_handlers: Mutex<Vec<Arc<dyn SignalHandler>>>,
@@ -71,11 +71,11 @@ pub(crate) struct Inner {
 
 impl Inner {
     /// Does something under the lock, then wakes and tells whom it concerns.
-    pub(crate) fn with_order<T>(&self, act: impl FnOnce(&mut Order, &mut Hold<'_>) -> T) -> T {
+    pub(crate) fn with_sequencer<T>(&self, act: impl FnOnce(&mut Sequencer, &mut Tx<'_>) -> T) -> T {
         let mut order = self.order.lock();
         let uptime_ms = self.clock.uptime_ms();
         let now = Millis::of(uptime_ms);
-        let mut hold = Hold { rules: &self.rules, now, uptime_ms, out: Outbox::default() };
+        let mut hold = Tx { rules: &self.rules, now, uptime_ms, out: Effects::default() };
         let result = act(&mut order, &mut hold);
         drop(order);
         hold.out.release(&*self.hooks);
@@ -99,7 +99,7 @@ impl Inner {
 
     pub(crate) fn join(&self, client: ClientId, topic: &Topic) -> bool {
         let limits = self.config.limits;
-        self.with_order(|order, hold| {
+        self.with_sequencer(|order, hold| {
             let Some(place) = order.registry.place(client) else { return false };
             topic.as_str().len() <= limits.topic
                 && order.registry.topic_count(place) < limits.topics
@@ -108,7 +108,7 @@ impl Inner {
     }
 
     pub(crate) fn leave(&self, client: ClientId, topic: &Topic) -> bool {
-        self.with_order(|order, hold| {
+        self.with_sequencer(|order, hold| {
             let Some(place) = order.registry.place(client) else { return false };
             order.leave(place, topic, hold)
         })

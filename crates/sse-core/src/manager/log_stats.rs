@@ -10,7 +10,7 @@ use crate::{
     backplane::acceptance::Duty,
     event::cursor::{Cursor, Position},
     log::{Log, gap::GapReason},
-    manager::{Manager, stats::ByName},
+    manager::{Manager, stats::NamedCounts},
 };
 
 /// Time that a start waits for its event log.
@@ -68,7 +68,7 @@ pub struct LogStats {
     /// Events that were given to streams out of the log.
     pub replayed: u64,
     /// Gaps that streams were told of, by reason.
-    pub gaps: ByName<{ GapReason::COUNT }>,
+    pub gaps: NamedCounts<{ GapReason::COUNT }>,
     /// Publishes that were there before, by their key.
     pub duplicates: u64,
     /// Publishes that were refused for want of room for their keys.
@@ -117,7 +117,7 @@ impl Manager {
             bytes: log.window.bytes(),
             resumed: log.counts.resumed,
             replayed: log.counts.replayed,
-            gaps: ByName::new(GapReason::NAMES, log.counts.gaps),
+            gaps: NamedCounts::new(GapReason::NAMES, log.counts.gaps),
             duplicates: log.counts.duplicates,
             keys_refused: log.counts.keys_refused,
             unreadable: log.counts.unreadable,
@@ -130,7 +130,7 @@ impl Manager {
         })
     }
 
-    /// Starts to follow the log of the [backplane](crate::Builder::backplane), on the current runtime, unless it is followed already. The first
+    /// Starts to follow the log of the [backplane](crate::ManagerBuilder::backplane), on the current runtime, unless it is followed already. The first
     /// stream or publish does so as well; a server that calls it at its start is ready earlier. Without a backplane it does nothing.
     pub fn follow(&self) {
         self.inner.follow();
@@ -139,7 +139,7 @@ impl Manager {
     /// Waits until streams can be accepted, at most 10 s: returns whether the log was followed to its end once, which it
     /// [starts](Self::follow). Without a backplane there is nothing to wait for.
     ///
-    /// For servers, before they accept clients: earlier streams are rejected with [`Cause::Starting`](crate::Cause::Starting).
+    /// For servers, before they accept clients: earlier streams are rejected with [`Cause::Starting`](crate::ConnectErrorKind::Starting).
     /// Reading a log takes milliseconds; only a backplane that is unavailable takes all of the time.
     pub async fn started(&self) -> bool {
         let started = timeout(START_TIMEOUT, self.log_started()).await.is_ok();

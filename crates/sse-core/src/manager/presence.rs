@@ -15,12 +15,12 @@ use crate::{
 /// Notices which users' streams change in number; made by [`Manager::watch_users`].
 ///
 /// It costs where streams come and go, not while they stay, and remembers a bounded number of users. Dropped, it remembers nothing.
-pub struct UserWatch {
+pub struct PresenceWatch {
     inner: Weak<Inner>,
     id: u64,
 }
 
-/// What a [`UserWatch`] noticed.
+/// What a [`PresenceWatch`] noticed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UserChanges {
@@ -49,11 +49,11 @@ pub struct UserPage {
 impl Manager {
     /// Watches which users' streams change in number, from now on.
     #[must_use]
-    pub fn watch_users(&self) -> UserWatch {
+    pub fn watch_users(&self) -> PresenceWatch {
         let id = rand::random();
         let changed = Changed { id, users: HashSet::new(), missed: false };
         self.inner.order.lock().registry.groups.watches.push(changed);
-        UserWatch { inner: Arc::downgrade(&self.inner), id }
+        PresenceWatch { inner: Arc::downgrade(&self.inner), id }
     }
 
     /// Users and how many live streams they have, at most about `limit` on a page. A page is of one moment, a listing of several pages is not: users that come or
@@ -67,7 +67,7 @@ impl Manager {
     }
 }
 
-impl UserWatch {
+impl PresenceWatch {
     /// Takes what changed: at most `most` users. `None` when the manager is gone.
     ///
     /// What changes a user's number later is noticed again, so that the numbers of one who takes and of one who lists [users](Manager::users) in
@@ -90,14 +90,14 @@ impl UserWatch {
     }
 }
 
-impl Drop for UserWatch {
+impl Drop for PresenceWatch {
     fn drop(&mut self) {
         let Some(inner) = self.inner.upgrade() else { return };
         inner.order.lock().registry.groups.watches.retain(|watch| watch.id != self.id);
     }
 }
 
-impl fmt::Debug for UserWatch {
+impl fmt::Debug for PresenceWatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UserWatch").finish_non_exhaustive()
     }

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     backplane::{
-        Appended, Backplane, BackplaneError, NewEntry, PATIENCE,
+        Appended, Backplane, BackplaneError, NewEntry, RESPONSE_TIMEOUT,
         acceptance::Duty,
         envelope::Envelope,
         receipt::{PublishError, Receipt},
@@ -30,11 +30,11 @@ use crate::{
         validate::FieldError,
     },
     log::{
-        entry_key::{EntryKey, KeyError},
+        entry_key::{EntryKey, IdempotencyKeyError},
         is_logged,
     },
     manager::{Manager, inner::Inner},
-    sequencer::Placed,
+    sequencer::Sequenced,
 };
 
 /// When another try makes sense where the backplane accepts nothing.
@@ -76,13 +76,13 @@ impl Publish for Manager {
 /// A publish that has its target, and may get exceptions; made by [`Manager::user`] and its like.
 #[derive(Debug)]
 #[must_use = "nothing is sent until publish is called"]
-pub struct Addressed<'a> {
+pub struct PublishTo<'a> {
     pub(crate) manager: &'a Manager,
     pub(crate) target: Result<Target, PublishError>,
     pub(crate) except: Vec<ClientId>,
 }
 
-impl Addressed<'_> {
+impl PublishTo<'_> {
     /// Leaves a stream out, for example the one that caused the event.
     pub fn except(mut self, client: ClientId) -> Self {
         self.except.push(client);
@@ -101,28 +101,28 @@ impl Addressed<'_> {
 
 impl Manager {
     /// Addresses every stream.
-    pub fn all(&self) -> Addressed<'_> {
+    pub fn all(&self) -> PublishTo<'_> {
         self.to(Target::All)
     }
 
     /// Addresses all streams of a user. A name that cannot be one is told by `publish`.
-    pub fn user<N: TryInto<UserId, Error: Into<FieldError>>>(&self, user: N) -> Addressed<'_> {
+    pub fn user<N: TryInto<UserId, Error: Into<FieldError>>>(&self, user: N) -> PublishTo<'_> {
         self.addressed("user", user.try_into().map(Target::User).map_err(Into::into))
     }
 
     /// Addresses all streams that joined a topic. A name that cannot be one is told by `publish`.
-    pub fn topic<N: TryInto<Topic, Error: Into<FieldError>>>(&self, topic: N) -> Addressed<'_> {
+    pub fn topic<N: TryInto<Topic, Error: Into<FieldError>>>(&self, topic: N) -> PublishTo<'_> {
         self.addressed("topic", topic.try_into().map(Target::Topic).map_err(Into::into))
     }
 
     /// Addresses one stream.
-    pub fn client(&self, client: ClientId) -> Addressed<'_> {
+    pub fn client(&self, client: ClientId) -> PublishTo<'_> {
         self.to(Target::Client(client))
     }
 
     /// Addresses a target.
-    pub fn to(&self, target: impl Into<Target>) -> Addressed<'_> {
-        Addressed { manager: self, target: Ok(target.into()), except: Vec::new() }
+    pub fn to(&self, target: impl Into<Target>) -> PublishTo<'_> {
+        PublishTo { manager: self, target: Ok(target.into()), except: Vec::new() }
     }
 
     /// Sends an event to a target.
@@ -139,7 +139,7 @@ impl Manager {
     /// *Cancel safety.* Dropping the future before its first poll publishes nothing. Dropped later, the event is still delivered to all its
     /// streams: by a task on the current runtime, or, where there is none, before the drop returns.
     ///
-    /// *With a [backplane](crate::Builder::backplane)* it returns when the event has come out of the log on this node. A dropped future may or may
+    /// *With a [backplane](crate::ManagerBuilder::backplane)* it returns when the event has come out of the log on this node. A dropped future may or may
     /// not publish. If the log has acknowledged the event and this node does not receive it from there within 10 s, the publish fails with
     /// [`PublishError::Unconfirmed`]: a receipt is never a guess.
     ///
@@ -168,9 +168,9 @@ impl Manager {
         }
     }
 
-    fn addressed(&self, field: &'static str, target: Result<Target, FieldError>) -> Addressed<'_> {
+    fn addressed(&self, field: &'static str, target: Result<Target, FieldError>) -> PublishTo<'_> {
         let target = target.map_err(|source| PublishError::Target { field, source });
-        Addressed { manager: self, target, except: Vec::new() }
+        PublishTo { manager: self, target, except: Vec::new() }
     }
 }
 
@@ -196,19 +196,25 @@ async fn publish(
 }
 
 /// What a publish does at once; not in the future, which would keep the event.
-fn place(inner: &Inner, target: &Target, except: &[ClientId], event: Event) -> Result<Placed, PublishError> {
+fn place(
+    inner: &Inner,
+    target: &Target,
+    except: &[ClientId],
+    event: Event,
+) -> Result<Sequenced, PublishError> {
     check(inner, target, &event)?;
     let collapse = inner.collapse(&event);
     if inner.config.log.is_some() {
         check_size(inner, event.encoded_len())?;
         let key = entry_key(inner, &event)?;
-        let placed = inner
-            .with_order(|order, hold| order.publish_and_log((target, except), (event, collapse), key, hold));
+        let placed = inner.with_sequencer(|order, hold| {
+            order.publish_and_log((target, except), (event, collapse), key, hold)
+        });
         return Ok(placed?);
     }
     let message = Message::new(event, collapse, Mark::Beside(Before::default()));
     check_size(inner, message.plain().len())?;
-    Ok(inner.with_order(|order, hold| order.publish(target, except, message, hold)))
+    Ok(inner.with_sequencer(|order, hold| order.publish(target, except, message, hold)))
 }
 
 /// Publishes beside the log, to the streams of this node and to the other nodes.
@@ -217,7 +223,7 @@ async fn beside(
     target: &Target,
     except: &[ClientId],
     event: Event,
-) -> Result<Placed, PublishError> {
+) -> Result<Sequenced, PublishError> {
     let is_here = matches!(target, Target::Client(id) if inner.order.lock().registry.place(*id).is_some());
     if !is_here {
         let waiting = inner.tickets.take();
@@ -225,7 +231,7 @@ async fn beside(
         signal_patiently(inner, &envelope, event.patience_ref()).await?;
     }
     let collapse = inner.collapse(&event);
-    Ok(inner.with_order(|order, hold| {
+    Ok(inner.with_sequencer(|order, hold| {
         let message = Message::new(event, collapse, Mark::Beside(order.before_next()));
         order.publish(target, except, message, hold)
     }))
@@ -250,7 +256,7 @@ async fn append(
     let (appended, tries) = append_patiently(inner, backplane, entry, event.patience_ref()).await?;
     let id = Some(appended.cursor.to_id());
     // Tried again, what stands there may be our own: then its ticket says whom it reached.
-    let patience = if appended.duplicate && tries == 1 { Duration::ZERO } else { PATIENCE };
+    let patience = if appended.duplicate && tries == 1 { Duration::ZERO } else { RESPONSE_TIMEOUT };
     let matched = match timeout(patience, waiting.matched()).await {
         Ok(Some(matched)) => Some(matched),
         _ => None,
@@ -281,7 +287,7 @@ async fn append_patiently(
     let mut tries = 1;
     loop {
         let started = Instant::now();
-        let appended = within(PATIENCE, backplane.append(entry.clone())).await;
+        let appended = within(RESPONSE_TIMEOUT, backplane.append(entry.clone())).await;
         if let Err(BackplaneError::KeysFull(full)) = appended {
             inner.order.lock().log.iter_mut().for_each(|log| log.counts.keys_refused += 1);
             return Err(full.into());
@@ -373,9 +379,9 @@ fn check(inner: &Inner, target: &Target, event: &Event) -> Result<(), PublishErr
     }
 }
 
-fn check_key(key: &str, is_logged: bool) -> Result<(), KeyError> {
+fn check_key(key: &str, is_logged: bool) -> Result<(), IdempotencyKeyError> {
     EntryKey::check_length(key)?;
-    if is_logged { Ok(()) } else { Err(KeyError::NotLogged) }
+    if is_logged { Ok(()) } else { Err(IdempotencyKeyError::NotLogged) }
 }
 
 /// The event's key, in its scope.

@@ -6,14 +6,14 @@ use tracing::debug;
 
 use crate::{
     manager::inner::Inner,
-    stream::{hooks::Departure, queue::Closed, shared::Shared},
+    stream::{hooks::Disconnection, queue::QueueClosed, shared::StreamState},
 };
 
 impl Inner {
     /// Gives up on the transports that had long enough to let go.
     pub(crate) fn release_leavers(&self) {
         let timeout = self.config.connection_timeout;
-        let due = self.with_order(|order, hold| order.leavers.take_due(hold.now, timeout));
+        let due = self.with_sequencer(|order, hold| order.leavers.take_due(hold.now, timeout));
         for stream in due {
             if let Some(closed) = stream.queue.abandon() {
                 self.released(&stream, closed);
@@ -22,15 +22,15 @@ impl Inner {
     }
 
     /// Sees to everything that follows when a transport lets go of a stream, or is given up. Not under any lock.
-    pub(crate) fn released(&self, stream: &Shared, closed: Closed) {
-        self.with_order(|order, hold| {
+    pub(crate) fn released(&self, stream: &StreamState, closed: QueueClosed) {
+        self.with_sequencer(|order, hold| {
             order.remove(stream.place, stream.id, hold);
             order.counts.ended[closed.reason.index()] += 1;
         });
         closed.wake.into_iter().for_each(Waker::wake);
         self.closed();
         let lifetime_ms = self.clock.uptime_ms().saturating_sub(stream.opened_ms);
-        let departure = Departure {
+        let departure = Disconnection {
             reason: closed.reason,
             lifetime: Duration::from_millis(lifetime_ms),
             delivered: closed.delivered,
@@ -51,7 +51,7 @@ impl Inner {
 mod tests {
     use crate::{
         id::target::Target,
-        manager::{Manager, disconnect::Disconnect, handshake::Handshake},
+        manager::{Manager, disconnect::DisconnectOptions, handshake::Handshake},
         registry::closing::FEW,
     };
 
@@ -60,10 +60,10 @@ mod tests {
         let manager = Manager::builder().build().unwrap();
         let connect = || manager.connect(Handshake::new()).unwrap();
         let _stays = connect();
-        manager.disconnect(Target::All, Disconnect::new()).await;
+        manager.disconnect(Target::All, DisconnectOptions::new()).await;
         for _ in 0..10 * FEW {
             let leaves = connect();
-            manager.disconnect(Target::Client(leaves.client_id()), Disconnect::new()).await;
+            manager.disconnect(Target::Client(leaves.client_id()), DisconnectOptions::new()).await;
         }
         let kept = manager.inner.order.lock().leavers.others.len();
         assert!((1..=FEW).contains(&kept), "{kept}");

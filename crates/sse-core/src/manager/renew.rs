@@ -5,10 +5,10 @@ use std::{sync::atomic::Ordering, time::Duration};
 use thiserror::Error;
 
 use crate::{
-    backoff::Jitter,
+    backoff::Backoff,
     id::{caller::Caller, client_id::ClientId},
     manager::Manager,
-    stream::shared::Shared,
+    stream::shared::StreamState,
 };
 
 /// Why a stream was not renewed.
@@ -37,7 +37,7 @@ impl Manager {
     pub fn renew(&self, client: ClientId, caller: &Caller) -> Result<(), RenewError> {
         let left = caller.time_left();
         let (uptime_ms, round) = (self.inner.clock.uptime_ms(), self.inner.round);
-        self.inner.with_order(|order, _| {
+        self.inner.with_sequencer(|order, _| {
             let place = order.registry.place(client).ok_or(RenewError::NotLive)?;
             let slot = order.registry.streams.get(place);
             let stream = &slot.ok_or(RenewError::NotLive)?.stream;
@@ -57,14 +57,14 @@ impl Manager {
     }
 }
 
-impl Shared {
+impl StreamState {
     /// Sets when it ends: at a random 80 to 100 % of what is left, so that streams whose tokens are of one moment do not go together.
     pub(crate) fn expires_in(
         &self,
         left: Option<Duration>,
         uptime_ms: u64,
         round: Duration,
-        jitter: &Jitter,
+        jitter: &Backoff,
     ) {
         let age = Duration::from_millis(uptime_ms.saturating_sub(self.opened_ms));
         let after = left.map_or(0, |left| age_at_end(age, left, round, jitter));
@@ -75,7 +75,7 @@ impl Shared {
 /// The age at which a stream ends that has so much left at an age, in milliseconds; not zero, which stands for never.
 ///
 /// A look at a stream may come a round too early, and none comes too late. What does not fit ends before its time, which is safe.
-fn age_at_end(age: Duration, left: Duration, round: Duration, jitter: &Jitter) -> u32 {
+fn age_at_end(age: Duration, left: Duration, round: Duration, jitter: &Backoff) -> u32 {
     let earliest = (left / 5 * 4).saturating_add(round).min(left);
     let end = age.saturating_add(jitter.between(earliest, left));
     u32::try_from(end.as_millis()).unwrap_or(u32::MAX).max(1)
@@ -90,7 +90,7 @@ mod tests {
         let [age, round] = [1000, 6].map(Duration::from_secs);
         for left in [30, 60, 3600].map(Duration::from_secs) {
             for _ in 0..200 {
-                let end = Duration::from_millis(age_at_end(age, left, round, &Jitter::default()).into());
+                let end = Duration::from_millis(age_at_end(age, left, round, &Backoff::default()).into());
                 assert!(end - round >= age + left * 4 / 5, "{end:?}");
                 assert!(end <= age + left, "{end:?}");
             }
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_is_shorter_than_a_round_ends_at_the_next_look_and_what_is_very_long_before_its_time() {
-        let (round, jitter) = (Duration::from_secs(6), &Jitter::default());
+        let (round, jitter) = (Duration::from_secs(6), &Backoff::default());
         assert_eq!(age_at_end(Duration::ZERO, Duration::from_secs(2), round, jitter), 2000);
         assert_eq!(age_at_end(Duration::ZERO, Duration::ZERO, round, jitter), 1);
         assert_eq!(age_at_end(Duration::ZERO, Duration::MAX, round, jitter), u32::MAX);

@@ -12,24 +12,24 @@ use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 
 use crate::{
-    dialect::{farewell::Farewell, hello::Hello, reason::Reason},
+    dialect::{farewell::Farewell, hello::Hello, reason::DisconnectReason},
     event::{cursor::Place, event_id::EventId, frame::Frame},
     id::{
         client_id::ClientId,
         names::{Topic, UserId},
     },
     log::{
-        fetched_page::Segment,
+        fetched_page::FetchedPage,
         gap::{Gap, GapReason},
         page_cache::Lost,
     },
     manager::{inner::Inner, timer},
-    sequencer::replay::Replayed,
+    sequencer::replay::ReplayStep,
     stream::{
         backlog::{Frames, Limit, events_in},
         end_waiters::WatcherKey,
         queue::Batch,
-        shared::Shared,
+        shared::StreamState,
     },
 };
 
@@ -53,7 +53,7 @@ const STEPS_PER_TURN: usize = 64;
 /// dropped; a transport that polls after all gets a `gap` and the end.
 #[must_use = "a dropped session is a disconnected client"]
 pub struct Session {
-    shared: Arc<Shared>,
+    shared: Arc<StreamState>,
     manager: Arc<Inner>,
     /// What only few streams have, or only at first.
     extra: Option<Box<Extra>>,
@@ -76,7 +76,7 @@ struct LastId(Option<EventId>);
 impl Session {
     /// With the last event id that the client sent.
     pub(crate) fn new(
-        shared: Arc<Shared>,
+        shared: Arc<StreamState>,
         manager: Arc<Inner>,
         hello: Hello,
         last_event_id: Option<String>,
@@ -114,8 +114,8 @@ impl Session {
     /// Resolves when the stream is over: the manager ended it, or it was dropped.
     ///
     /// For servers: a transport that is blocked does not poll the session, so it does not learn that it should close.
-    pub fn ending(&self) -> Ending {
-        Ending { shared: Arc::clone(&self.shared), key: None }
+    pub fn ending(&self) -> Closed {
+        Closed { shared: Arc::clone(&self.shared), key: None }
     }
 
     /// Takes waiting frames, oldest first: up to `bytes`, but at least one.
@@ -184,34 +184,34 @@ impl Session {
     /// Takes what the client missed; `None` when it has all, and is live.
     fn poll_missed(&mut self, waker: &Waker, limit: Limit) -> Poll<Option<Frames>> {
         let stream = (self.shared.place, self.shared.id);
-        let mut feed: Option<Arc<Segment>> = None;
+        let mut feed: Option<Arc<FetchedPage>> = None;
         for _ in 0..STEPS_PER_TURN {
             let (frames, replayed) = self
                 .manager
-                .with_order(|order, hold| order.replay(stream, limit, feed.as_deref(), waker, hold));
+                .with_sequencer(|order, hold| order.replay(stream, limit, feed.as_deref(), waker, hold));
             if let Some(extra) = &mut self.extra {
-                extra.catching = !matches!(replayed, Replayed::Live);
+                extra.catching = !matches!(replayed, ReplayStep::Live);
             }
             let frames = self.restored(frames);
             if !frames.is_empty() {
                 return Poll::Ready(Some(self.counted(frames)));
             }
             feed = match replayed {
-                Replayed::More => None,
-                Replayed::Live => {
+                ReplayStep::More => None,
+                ReplayStep::Live => {
                     self.shed();
                     return Poll::Ready(None);
                 }
-                Replayed::Waiting => return Poll::Pending,
-                Replayed::Backplane(after) => match self.manager.reader.get(&after) {
-                    None if self.manager.with_order(|order, _| order.wait_for_part(stream, &after)) => {
+                ReplayStep::Waiting => return Poll::Pending,
+                ReplayStep::Backplane(after) => match self.manager.reader.get(&after) {
+                    None if self.manager.with_sequencer(|order, _| order.wait_for_part(stream, &after)) => {
                         self.manager.reader.ask();
                         return Poll::Pending;
                     }
                     None => None,
                     Some(Ok(segment)) => Some(segment),
                     Some(Err(Lost { reason, to })) => {
-                        self.manager.with_order(|order, _| order.replay_lost(stream, reason, &to));
+                        self.manager.with_sequencer(|order, _| order.replay_lost(stream, reason, &to));
                         None
                     }
                 },
@@ -326,12 +326,12 @@ impl fmt::Debug for Session {
 
 /// Resolves with the reason when a stream is over; see [`Session::ending`]. Any number may wait.
 #[must_use = "futures do nothing unless polled"]
-pub struct Ending {
-    shared: Arc<Shared>,
+pub struct Closed {
+    shared: Arc<StreamState>,
     key: Option<WatcherKey>,
 }
 
-impl Ending {
+impl Closed {
     /// Whether the session was dropped, its transport having taken everything or given up, or the manager has given up on it.
     #[must_use]
     pub fn is_released(&self) -> bool {
@@ -339,16 +339,16 @@ impl Ending {
     }
 }
 
-impl Future for Ending {
-    type Output = Reason;
+impl Future for Closed {
+    type Output = DisconnectReason;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reason> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<DisconnectReason> {
         let Self { shared, key } = &mut *self;
         shared.queue.poll_ending(key, cx.waker())
     }
 }
 
-impl Drop for Ending {
+impl Drop for Closed {
     fn drop(&mut self) {
         if let Some(key) = self.key {
             self.shared.queue.forget_watcher(key);
@@ -356,7 +356,7 @@ impl Drop for Ending {
     }
 }
 
-impl fmt::Debug for Ending {
+impl fmt::Debug for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ending").field("client_id", &self.shared.id).finish()
     }

@@ -6,14 +6,14 @@ use tokio::{task::yield_now, time};
 use tracing::info;
 
 use crate::{
-    dialect::{farewell::Farewell, reason::Reason},
+    dialect::{farewell::Farewell, reason::DisconnectReason},
     manager::Manager,
 };
 
 /// How a manager shuts down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
-pub struct Drain {
+pub struct ShutdownOptions {
     delay: Duration,
     deadline: Duration,
     retry: RangeInclusive<Duration>,
@@ -22,14 +22,14 @@ pub struct Drain {
 /// What a shutdown left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Drained {
+pub struct ShutdownReport {
     /// Streams that were ended.
     pub ended: usize,
     /// Streams whose transport had not let go of them at the deadline.
     pub left: usize,
 }
 
-impl Default for Drain {
+impl Default for ShutdownOptions {
     /// Without a delay, within 10 s; clients come back after 1 to 10 s.
     fn default() -> Self {
         let retry = Duration::from_secs(1)..=Duration::from_secs(10);
@@ -37,7 +37,7 @@ impl Default for Drain {
     }
 }
 
-impl Drain {
+impl ShutdownOptions {
     /// Waits at most so long for transports to let go.
     pub fn within(deadline: Duration) -> Self {
         Self { deadline, ..Self::default() }
@@ -87,13 +87,13 @@ impl Manager {
         self.inner.order.lock().shutting_down
     }
 
-    /// Shuts down: waits for the delay of the [`Drain`], refuses newcomers, lets every stream end with a `shutdown` event and a random `retry:` of its own,
+    /// Shuts down: waits for the delay of the [`ShutdownOptions`], refuses newcomers, lets every stream end with a `shutdown` event and a random `retry:` of its own,
     /// and waits until all transports have let go of theirs, or the deadline.
     ///
     /// What waits for a stream still leaves before its end. Streams left over at the deadline are ended, but blocked in their transport:
     /// a server should abort their connections. Calling it again is harmless. Dropping the future during the delay leaves the manager
     /// as [`announce_shutdown`](Self::announce_shutdown) does; later, it stops neither the refusal nor the streams that were ended.
-    pub async fn shutdown(&self, drain: Drain) -> Drained {
+    pub async fn shutdown(&self, drain: ShutdownOptions) -> ShutdownReport {
         self.announce_shutdown();
         if !drain.delay.is_zero() {
             time::sleep(drain.delay.min(FOREVER)).await;
@@ -106,10 +106,10 @@ impl Manager {
             Err(_) => self.inner.open(),
         };
         info!(ended, left, "drained");
-        Drained { ended, left }
+        ShutdownReport { ended, left }
     }
 
-    async fn end_all(&self, drain: &Drain) -> usize {
+    async fn end_all(&self, drain: &ShutdownOptions) -> usize {
         let mut ended = 0;
         loop {
             let places: Vec<u32> = {
@@ -119,9 +119,9 @@ impl Manager {
             if places.is_empty() {
                 return ended;
             }
-            self.inner.with_order(|order, hold| {
+            self.inner.with_sequencer(|order, hold| {
                 for place in places {
-                    let mut farewell = Farewell::new(Reason::Shutdown);
+                    let mut farewell = Farewell::new(DisconnectReason::Shutdown);
                     farewell.retry =
                         Some(self.inner.jitter.between(*drain.retry.start(), *drain.retry.end()));
                     ended += usize::from(order.end(place, farewell, hold));

@@ -6,7 +6,7 @@ use bytes::{BufMut, BytesMut};
 
 use crate::{
     backplane::{
-        Backplane, BackplaneError, PATIENCE, acceptance::Duty, signal_handler::SignalHandler, within,
+        Backplane, BackplaneError, RESPONSE_TIMEOUT, acceptance::Duty, signal_handler::SignalHandler, within,
     },
     manager::{Manager, inner::Inner},
 };
@@ -51,7 +51,7 @@ impl Inner {
         bytes.put_u8(kind);
         bytes.put_slice(payload);
         let size = bytes.len();
-        let signalled = within(PATIENCE, backplane.signal(bytes.freeze())).await;
+        let signalled = within(RESPONSE_TIMEOUT, backplane.signal(bytes.freeze())).await;
         self.acceptance.note(Duty::Signal, &**backplane, size, &signalled);
         signalled
     }

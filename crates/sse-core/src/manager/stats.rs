@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::{
-    dialect::{connect_error::CAUSE_NAMES, reason::Reason},
-    sequencer::Counts,
+    dialect::{connect_error::CAUSE_NAMES, reason::DisconnectReason},
+    sequencer::SequencerCounts,
 };
 
 /// Numbers about a manager. Gauges are of now, counters since it was built.
@@ -29,9 +29,9 @@ pub struct Counters {
     /// Streams accepted.
     pub connected: u64,
     /// Streams that ended, by reason.
-    pub disconnected: ByName<{ Reason::ALL.len() }>,
+    pub disconnected: NamedCounts<{ DisconnectReason::ALL.len() }>,
     /// Streams refused, by cause.
-    pub refused: ByName<{ CAUSE_NAMES.len() }>,
+    pub refused: NamedCounts<{ CAUSE_NAMES.len() }>,
     /// Events published, whether anybody was there or not.
     pub published: u64,
     /// Events put into queues.
@@ -48,12 +48,12 @@ pub struct Counters {
 
 /// A counter for each of a fixed set of names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ByName<const N: usize> {
+pub struct NamedCounts<const N: usize> {
     names: [&'static str; N],
     counts: [u64; N],
 }
 
-impl<const N: usize> ByName<N> {
+impl<const N: usize> NamedCounts<N> {
     pub(crate) const fn new(names: [&'static str; N], counts: [u64; N]) -> Self {
         Self { names, counts }
     }
@@ -76,18 +76,21 @@ impl<const N: usize> ByName<N> {
     }
 }
 
-impl<const N: usize> Serialize for ByName<N> {
+impl<const N: usize> Serialize for NamedCounts<N> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.iter())
     }
 }
 
 impl Counters {
-    pub(crate) fn new(counts: &Counts, delivered: u64, bytes: u64) -> Self {
+    pub(crate) fn new(counts: &SequencerCounts, delivered: u64, bytes: u64) -> Self {
         Self {
             connected: counts.connected,
-            disconnected: ByName { names: Reason::ALL.map(Reason::as_str), counts: counts.ended },
-            refused: ByName { names: CAUSE_NAMES, counts: counts.refused },
+            disconnected: NamedCounts {
+                names: DisconnectReason::ALL.map(DisconnectReason::as_str),
+                counts: counts.ended,
+            },
+            refused: NamedCounts { names: CAUSE_NAMES, counts: counts.refused },
             published: counts.published,
             queued: counts.queued,
             delivered,

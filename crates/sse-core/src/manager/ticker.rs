@@ -9,14 +9,14 @@ use crate::sync::Mutex;
 /// Runs on every runtime that streams come from. One of its tasks does the work of a tick; the others stand by, so that a runtime
 /// whose thread is busy, as a worker of Actix may be, delays nothing for the streams of the others.
 #[derive(Debug, Default)]
-pub(crate) struct Ticker {
+pub(crate) struct Timers {
     /// The runtimes that have a task.
     pub(crate) runtimes: Mutex<Vec<Id>>,
     /// How many turns were taken.
     pub(crate) turns: AtomicU32,
 }
 
-impl Ticker {
+impl Timers {
     /// Ends the task of a runtime if nobody is there, so that an idle manager costs nothing; the next stream starts it again.
     ///
     /// Streams are counted before they ask for the task, so either the stream is seen here, or it sees no task there.

@@ -18,7 +18,7 @@ use crate::{
     event::{Event, cursor::Cursor, frame::Frame},
     manager::{config::Config, inner::Inner},
     registry::slot::Slot,
-    sequencer::liveness::Exam,
+    sequencer::liveness::LivenessCheck,
 };
 
 /// Each tick looks at every eighth stream, so heartbeats are spread over the streams.
@@ -44,7 +44,7 @@ pub(crate) fn ensure(inner: &Arc<Inner>) {
         runtimes.push(runtime.id());
     }
     let keeper = Keeper { inner: Arc::downgrade(inner), runtime: runtime.id() };
-    runtime.spawn(run(keeper, Rhythm::of(inner), ticker.turns.load(Ordering::SeqCst)));
+    runtime.spawn(run(keeper, Schedule::of(inner), ticker.turns.load(Ordering::SeqCst)));
 }
 
 /// Notices when the task is dropped with its runtime.
@@ -63,14 +63,14 @@ impl Drop for Keeper {
 
 /// When things are due.
 #[derive(Debug, Clone, Copy)]
-struct Rhythm {
+struct Schedule {
     tick: Duration,
     quiet: Option<Duration>,
     stalled: Duration,
     age_slack: Duration,
 }
 
-impl Rhythm {
+impl Schedule {
     fn of(inner: &Inner) -> Self {
         let config = &inner.config;
         let quiet = inner.heartbeat.as_ref().map(|_| config.heartbeat_interval);
@@ -87,7 +87,7 @@ pub(crate) fn round(config: &Config, has_heartbeat: bool) -> Duration {
     others.into_iter().flatten().fold(LONGEST_ROUND.min(config.connection_timeout / 10), Duration::min)
 }
 
-async fn run(mut keeper: Keeper, rhythm: Rhythm, mut seen: u32) {
+async fn run(mut keeper: Keeper, rhythm: Schedule, mut seen: u32) {
     let mut ticks = time::interval_at(time::Instant::now() + rhythm.tick, rhythm.tick);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -106,13 +106,13 @@ async fn run(mut keeper: Keeper, rhythm: Rhythm, mut seen: u32) {
     }
 }
 
-async fn look(inner: &Arc<Inner>, rhythm: Rhythm, phase: u32) {
+async fn look(inner: &Arc<Inner>, rhythm: Schedule, phase: u32) {
     // Records grow old also while nobody publishes.
     let now_ms = inner.log_time();
-    while !inner.with_order(|order, _| order.log.as_mut().is_none_or(|log| log.window.tidy(now_ms))) {
+    while !inner.with_sequencer(|order, _| order.log.as_mut().is_none_or(|log| log.window.tidy(now_ms))) {
         yield_now().await;
     }
-    let mut beats = Beats::new(inner);
+    let mut beats = HeartbeatFrames::new(inner);
     let mut made = time::Instant::now();
     let mut cursor = phase;
     let mut steps = 0;
@@ -120,7 +120,7 @@ async fn look(inner: &Arc<Inner>, rhythm: Rhythm, phase: u32) {
         steps += 1;
         // Later than that it could say less than a stream has got meanwhile.
         if rhythm.quiet.is_some_and(|quiet| made.elapsed() >= quiet / 2) {
-            beats = Beats::new(inner);
+            beats = HeartbeatFrames::new(inner);
             made = time::Instant::now();
         }
         if steps % STEPS_PER_TURN == 0 {
@@ -129,15 +129,15 @@ async fn look(inner: &Arc<Inner>, rhythm: Rhythm, phase: u32) {
     }
 }
 
-fn step(inner: &Arc<Inner>, rhythm: Rhythm, beats: &Beats, cursor: &mut u32) -> bool {
-    let exam = Exam {
+fn step(inner: &Arc<Inner>, rhythm: Schedule, beats: &HeartbeatFrames, cursor: &mut u32) -> bool {
+    let exam = LivenessCheck {
         uptime_ms: inner.clock.uptime_ms(),
         quiet: rhythm.quiet,
         stalled: rhythm.stalled,
         age_slack: rhythm.age_slack,
         beats: &|slot: &Slot, given: Option<&Cursor>| beats.frame(inner, slot, given),
     };
-    inner.with_order(|order, hold| order.examine(&exam, cursor, PHASES, STEP, hold))
+    inner.with_sequencer(|order, hold| order.check_liveness(&exam, cursor, PHASES, STEP, hold))
 }
 
 /// A heartbeat of the app's own that panics must not end stall detection.
@@ -147,12 +147,12 @@ fn beat(heartbeat: &dyn Heartbeat) -> Option<Event> {
 }
 
 /// The heartbeat of one tick in each dialect.
-struct Beats {
+struct HeartbeatFrames {
     beat: Event,
     frames: [Option<Frame>; MAX_DIALECTS],
 }
 
-impl Beats {
+impl HeartbeatFrames {
     /// With a log, the heartbeat says up to where its streams have been served: up to its end, since they are quiet.
     fn new(inner: &Inner) -> Self {
         let beat = inner.heartbeat.as_ref().and_then(|heartbeat| beat(&**heartbeat)).unwrap_or_default();

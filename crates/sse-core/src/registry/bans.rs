@@ -12,7 +12,7 @@ const MOST_AWAY: usize = 10_000;
 /// Who is kept away.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
-pub enum Absentee {
+pub enum Banned {
     /// A user, wherever it is signed in.
     User(UserId),
     /// Who comes by a signing in: one browser of a user's, or one device.
@@ -21,26 +21,26 @@ pub enum Absentee {
 
 /// Who was told to stay away.
 #[derive(Debug, Default)]
-pub(crate) struct Away {
+pub(crate) struct Bans {
     /// Until which uptime of the manager, in milliseconds.
-    until: HashMap<Absentee, u64>,
+    until: HashMap<Banned, u64>,
 }
 
-impl From<UserId> for Absentee {
+impl From<UserId> for Banned {
     fn from(user: UserId) -> Self {
         Self::User(user)
     }
 }
 
-impl From<LoginId> for Absentee {
+impl From<LoginId> for Banned {
     fn from(login: LoginId) -> Self {
         Self::Login(login)
     }
 }
 
-impl Away {
+impl Bans {
     /// Keeps somebody away for a while. Goes by uptime, not by [`Millis`](crate::clock::Millis): entries may be older than those can tell apart.
-    pub(crate) fn keep(&mut self, who: Absentee, uptime_ms: u64, duration: Duration) {
+    pub(crate) fn keep(&mut self, who: Banned, uptime_ms: u64, duration: Duration) {
         self.until.retain(|_, until| uptime_ms < *until);
         if self.until.len() >= MOST_AWAY {
             let soonest = self.until.iter().min_by_key(|(_, until)| **until).map(|(who, _)| who.clone());
@@ -55,12 +55,12 @@ impl Away {
         if self.until.is_empty() {
             return false;
         }
-        let user = caller.user.clone().map(Absentee::User);
-        let login = caller.login.map(Absentee::Login);
+        let user = caller.user.clone().map(Banned::User);
+        let login = caller.login.map(Banned::Login);
         user.into_iter().chain(login).any(|who| self.is_kept(&who, uptime_ms))
     }
 
-    fn is_kept(&mut self, who: &Absentee, uptime_ms: u64) -> bool {
+    fn is_kept(&mut self, who: &Banned, uptime_ms: u64) -> bool {
         let Some(until) = self.until.get(who) else { return false };
         if uptime_ms < *until {
             return true;
@@ -69,12 +69,12 @@ impl Away {
         false
     }
 
-    pub(crate) fn left(&self, who: &Absentee, uptime_ms: u64) -> Option<Duration> {
+    pub(crate) fn left(&self, who: &Banned, uptime_ms: u64) -> Option<Duration> {
         let left = self.until.get(who)?.checked_sub(uptime_ms)?;
         Some(Duration::from_millis(left))
     }
 
-    pub(crate) fn all(&self, uptime_ms: u64) -> Vec<(Absentee, Duration)> {
+    pub(crate) fn all(&self, uptime_ms: u64) -> Vec<(Banned, Duration)> {
         let left = |until: u64| Duration::from_millis(until.saturating_sub(uptime_ms));
         let away = self.until.iter().filter(|(_, until)| uptime_ms < **until);
         away.map(|(who, until)| (who.clone(), left(*until))).collect()

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use crate::{clock::Millis, dialect::reason::Reason, stream::shared::Shared};
+use crate::{clock::Millis, dialect::reason::DisconnectReason, stream::shared::StreamState};
 
 /// Fewer than this many are not sorted.
 pub(crate) const FEW: usize = 64;
@@ -14,16 +14,16 @@ pub(crate) const FEW: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Leavers {
     /// They had their time before they were ended.
-    stalled: Vec<Arc<Shared>>,
+    stalled: Vec<Arc<StreamState>>,
     /// With the time of their end, in its order.
-    pub(crate) others: VecDeque<(Millis, Arc<Shared>)>,
+    pub(crate) others: VecDeque<(Millis, Arc<StreamState>)>,
     /// At this many, those that are gone are sorted out, so that no more are kept than twice as many as there are.
     many: usize,
 }
 
 impl Leavers {
-    pub(crate) fn add(&mut self, stream: Arc<Shared>, reason: Reason, now: Millis) {
-        if reason == Reason::Stalled {
+    pub(crate) fn add(&mut self, stream: Arc<StreamState>, reason: DisconnectReason, now: Millis) {
+        if reason == DisconnectReason::Stalled {
             self.stalled.push(stream);
             return;
         }
@@ -35,7 +35,7 @@ impl Leavers {
     }
 
     /// Takes those that were given long enough.
-    pub(crate) fn take_due(&mut self, now: Millis, timeout: Duration) -> Vec<Arc<Shared>> {
+    pub(crate) fn take_due(&mut self, now: Millis, timeout: Duration) -> Vec<Arc<StreamState>> {
         let mut due = std::mem::take(&mut self.stalled);
         while let Some((ended, stream)) = self.others.front() {
             if now.since(*ended) < timeout && !stream.queue.is_closed() {

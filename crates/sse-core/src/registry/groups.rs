@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use crate::{
     registry::{membership::Membership, slot::Slot, user_changes::Changed},
-    slab::Table,
+    slab::ChunkedSlab,
 };
 
 /// So many small tables instead of a large one, since a table that grows moves everything in it under the manager's lock.
@@ -46,7 +46,7 @@ pub(crate) type UserFound<'a> = (u32, Option<(&'a Arc<str>, usize)>);
 #[derive(Debug)]
 pub(crate) struct Groups {
     by_name: Box<[HashTable<u32>]>,
-    groups: Table<Group>,
+    groups: ChunkedSlab<Group>,
     hasher: RandomState,
     users: usize,
     /// Who wants to know which users' members change in number.
@@ -57,7 +57,7 @@ impl Default for Groups {
     fn default() -> Self {
         Self {
             by_name: (0..TABLES).map(|_| HashTable::new()).collect(),
-            groups: Table::default(),
+            groups: ChunkedSlab::default(),
             hasher: RandomState::new(),
             users: 0,
             watches: Vec::new(),
@@ -76,13 +76,13 @@ impl Groups {
         self.groups.get(group)
     }
 
-    pub(crate) fn find(&self, streams: &Table<Slot>, kind: GroupKind, name: &str) -> Option<u32> {
+    pub(crate) fn find(&self, streams: &ChunkedSlab<Slot>, kind: GroupKind, name: &str) -> Option<u32> {
         let hash = self.hasher.hash_one((kind, name));
         let is_it = |key: &u32| is_called(&self.groups, streams, *key, (kind, name));
         self.by_name[table_of(hash)].find(hash, is_it).copied()
     }
 
-    pub(crate) fn members<'a>(&'a self, streams: &'a Table<Slot>, group: u32) -> &'a [u32] {
+    pub(crate) fn members<'a>(&'a self, streams: &'a ChunkedSlab<Slot>, group: u32) -> &'a [u32] {
         match only(group) {
             Some(place) => streams.get(place).map_or(&[], |slot| std::slice::from_ref(&slot.stream.place)),
             None => self.groups.get(group).map_or(&[], |group| &group.members),
@@ -90,7 +90,11 @@ impl Groups {
     }
 
     /// A user, and where to go on looking for the next one. Users with one stream come first: one who gets a second meanwhile is found twice rather than never.
-    pub(crate) fn user_from<'a>(&'a self, streams: &'a Table<Slot>, from: u32) -> Option<UserFound<'a>> {
+    pub(crate) fn user_from<'a>(
+        &'a self,
+        streams: &'a ChunkedSlab<Slot>,
+        from: u32,
+    ) -> Option<UserFound<'a>> {
         if only(from).is_none()
             && let Some(place) = streams.next_key(from).filter(|place| only(*place).is_none())
         {
@@ -107,7 +111,7 @@ impl Groups {
     /// Adds a member, which is not in the group yet; `None` when no group can be made any more.
     pub(crate) fn add(
         &mut self,
-        streams: &mut Table<Slot>,
+        streams: &mut ChunkedSlab<Slot>,
         kind: GroupKind,
         name: &Arc<str>,
         member: u32,
@@ -138,7 +142,7 @@ impl Groups {
     }
 
     /// Removes a member, which is still among the streams. Gives the one that took its position, if one did.
-    pub(crate) fn remove(&mut self, streams: &Table<Slot>, membership: Membership) -> Option<u32> {
+    pub(crate) fn remove(&mut self, streams: &ChunkedSlab<Slot>, membership: Membership) -> Option<u32> {
         if let Some(place) = only(membership.group) {
             let name = streams.get(place)?.stream.user.as_ref()?.text();
             note(&mut self.watches, GroupKind::User, name);
@@ -159,7 +163,13 @@ impl Groups {
     }
 
     /// Makes a group of a user's only stream, for its second.
-    fn widen(&mut self, streams: &mut Table<Slot>, only: u32, first: u32, name: &Arc<str>) -> Option<u32> {
+    fn widen(
+        &mut self,
+        streams: &mut ChunkedSlab<Slot>,
+        only: u32,
+        first: u32,
+        name: &Arc<str>,
+    ) -> Option<u32> {
         let key = self.make(GroupKind::User, name)?;
         let hash = self.hasher.hash_one((GroupKind::User, &**name));
         if let Some(entry) = self.by_name[table_of(hash)].find_mut(hash, |other| *other == only) {
@@ -184,7 +194,7 @@ impl Groups {
     }
 
     /// Lets a group be found.
-    fn call(&mut self, streams: &Table<Slot>, key: u32, called: (GroupKind, &str)) {
+    fn call(&mut self, streams: &ChunkedSlab<Slot>, key: u32, called: (GroupKind, &str)) {
         let hash = self.hasher.hash_one(called);
         let (groups, hasher) = (&self.groups, &self.hasher);
         let rehash = |key: &u32| hash_of(hasher, groups, streams, *key);
@@ -193,7 +203,7 @@ impl Groups {
     }
 
     /// Lets a group be found no more.
-    fn forget(&mut self, streams: &Table<Slot>, key: u32, called: (GroupKind, &str)) {
+    fn forget(&mut self, streams: &ChunkedSlab<Slot>, key: u32, called: (GroupKind, &str)) {
         let hash = self.hasher.hash_one(called);
         let table = &mut self.by_name[table_of(hash)];
         if let Ok(entry) = table.find_entry(hash, |other| *other == key) {
@@ -212,18 +222,27 @@ fn only(group: u32) -> Option<u32> {
 }
 
 /// What a group is called.
-fn called<'a>(groups: &'a Table<Group>, streams: &'a Table<Slot>, key: u32) -> Option<(GroupKind, &'a str)> {
+fn called<'a>(
+    groups: &'a ChunkedSlab<Group>,
+    streams: &'a ChunkedSlab<Slot>,
+    key: u32,
+) -> Option<(GroupKind, &'a str)> {
     match only(key) {
         Some(place) => Some((GroupKind::User, streams.get(place)?.stream.user.as_ref()?.as_str())),
         None => groups.get(key).map(|group| (group.kind, &*group.name)),
     }
 }
 
-fn is_called(groups: &Table<Group>, streams: &Table<Slot>, key: u32, name: (GroupKind, &str)) -> bool {
+fn is_called(
+    groups: &ChunkedSlab<Group>,
+    streams: &ChunkedSlab<Slot>,
+    key: u32,
+    name: (GroupKind, &str),
+) -> bool {
     called(groups, streams, key) == Some(name)
 }
 
-fn hash_of(hasher: &RandomState, groups: &Table<Group>, streams: &Table<Slot>, key: u32) -> u64 {
+fn hash_of(hasher: &RandomState, groups: &ChunkedSlab<Group>, streams: &ChunkedSlab<Slot>, key: u32) -> u64 {
     called(groups, streams, key).map_or(0, |called| hasher.hash_one(called))
 }
 

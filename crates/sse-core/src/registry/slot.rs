@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::{registry::membership::Membership, stream::shared::Shared};
+use crate::{registry::membership::Membership, stream::shared::StreamState};
 
 /// A live stream and what it belongs to.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    pub(crate) stream: Arc<Shared>,
+    pub(crate) stream: Arc<StreamState>,
     pub(crate) memberships: SmallVec<[Membership; 2]>,
 }

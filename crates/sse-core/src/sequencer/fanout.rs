@@ -11,8 +11,8 @@ use crate::{
     registry::slot::Slot,
     stream::{
         hooks::Hooks,
-        queue::{Bounds, Pushed, State},
-        shared::Shared,
+        queue::{Bounds, Pushed, QueueState},
+        shared::StreamState,
     },
 };
 
@@ -33,10 +33,10 @@ pub(crate) enum Audience {
 /// A publish that reaches too many streams to hold the lock for all of them.
 ///
 /// It takes its place in the order at once, and reaches its streams in steps. Whatever comes behind it in the order and
-/// touches one of its streams first gives that stream what it still lacks (see [`Delivery::settle`]), so every stream sees
+/// touches one of its streams first gives that stream what it still lacks (see [`Fanout::deliver_pending`]), so every stream sees
 /// the order, and nobody waits for the whole.
 #[derive(Debug)]
-pub(crate) struct Job {
+pub(crate) struct PendingBroadcast {
     pub(crate) seq: u64,
     pub(crate) audience: Audience,
     /// Places of the exceptions, sorted.
@@ -44,7 +44,7 @@ pub(crate) struct Job {
     pub(crate) message: Arc<Message>,
 }
 
-impl Job {
+impl PendingBroadcast {
     fn covers(&self, slot: &Slot) -> bool {
         let in_audience = match self.audience {
             Audience::All => true,
@@ -60,17 +60,17 @@ impl Job {
 
 /// What is left to do once the manager's lock is released.
 #[derive(Debug, Default)]
-pub(crate) struct Outbox {
+pub(crate) struct Effects {
     wakers: SmallVec<[Waker; 8]>,
     /// Streams to be ended because their queue was full.
     pub(crate) full: Vec<u32>,
     /// Streams that lost events, for the hooks.
-    pub(crate) dropped: Vec<(Arc<Shared>, u32)>,
+    pub(crate) dropped: Vec<(Arc<StreamState>, u32)>,
     pub(crate) queued: u64,
     pub(crate) dropped_events: u64,
 }
 
-impl Outbox {
+impl Effects {
     pub(crate) fn wake_later(&mut self, wakers: impl IntoIterator<Item = Waker>) {
         self.wakers.extend(wakers);
     }
@@ -84,27 +84,27 @@ impl Outbox {
 
 /// One hold of the manager's lock.
 #[derive(Debug)]
-pub(crate) struct Hold<'a> {
+pub(crate) struct Tx<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) now: Millis,
     /// The same, without an end.
     pub(crate) uptime_ms: u64,
-    pub(crate) out: Outbox,
+    pub(crate) out: Effects,
 }
 
 /// One event at its place in the order.
 #[derive(Clone, Copy)]
-pub(crate) struct Delivery<'a> {
+pub(crate) struct Fanout<'a> {
     pub(crate) rules: &'a Rules,
     /// Unfinished publishes before this place.
-    pub(crate) older: &'a [Arc<Job>],
+    pub(crate) older: &'a [Arc<PendingBroadcast>],
     pub(crate) seq: u64,
     pub(crate) now: Millis,
 }
 
-impl Delivery<'_> {
+impl Fanout<'_> {
     /// Queues the event for one stream, behind everything that the stream should have before it.
-    pub(crate) fn deliver(&self, slot: &Slot, message: &Message, out: &mut Outbox) {
+    pub(crate) fn deliver(&self, slot: &Slot, message: &Message, out: &mut Effects) {
         let mut state = slot.stream.queue.lock();
         if state.served >= self.seq {
             return;
@@ -118,13 +118,13 @@ impl Delivery<'_> {
     ///
     /// Called before anything changes what a stream is a member of, or moves it in a group: so every unfinished publish
     /// finds the memberships as they were at its own place in the order.
-    pub(crate) fn settle(&self, slot: &Slot, out: &mut Outbox) {
+    pub(crate) fn deliver_pending(&self, slot: &Slot, out: &mut Effects) {
         if !self.older.is_empty() {
             self.settle_state(slot, &mut slot.stream.queue.lock(), out);
         }
     }
 
-    fn settle_state(&self, slot: &Slot, state: &mut State, out: &mut Outbox) {
+    fn settle_state(&self, slot: &Slot, state: &mut QueueState, out: &mut Effects) {
         for job in self.older {
             if job.seq > state.served {
                 if job.covers(slot) {
@@ -135,7 +135,7 @@ impl Delivery<'_> {
         }
     }
 
-    fn push(&self, slot: &Slot, state: &mut State, message: &Message, out: &mut Outbox) {
+    fn push(&self, slot: &Slot, state: &mut QueueState, message: &Message, out: &mut Effects) {
         // One that catches up takes it from the log.
         if state.is_catching() && matches!(message.mark, Mark::Logged(_) | Mark::Jump(_)) {
             return;

@@ -3,15 +3,15 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use crate::{
-    dialect::{farewell::Farewell, reason::Reason},
+    dialect::{farewell::Farewell, reason::DisconnectReason},
     event::{cursor::Cursor, frame::Frame},
     registry::slot::Slot,
-    sequencer::{Order, fanout::Hold},
+    sequencer::{Sequencer, fanout::Tx},
     stream::queue::Health,
 };
 
 /// What is found at a look at a stream that has been quiet, or that takes nothing.
-pub(crate) struct Exam<'a> {
+pub(crate) struct LivenessCheck<'a> {
     pub(crate) uptime_ms: u64,
     /// After how long a quiet stream gets a heartbeat; `None` without heartbeats.
     pub(crate) quiet: Option<Duration>,
@@ -23,15 +23,15 @@ pub(crate) struct Exam<'a> {
     pub(crate) beats: &'a dyn Fn(&Slot, Option<&Cursor>) -> Option<Frame>,
 }
 
-impl Order {
+impl Sequencer {
     /// Looks at every `stride`-th stream from `cursor` on, at most `budget` of them; `true` at the end of the table.
-    pub(crate) fn examine(
+    pub(crate) fn check_liveness(
         &mut self,
-        exam: &Exam<'_>,
+        exam: &LivenessCheck<'_>,
         cursor: &mut u32,
         stride: u32,
         budget: u32,
-        hold: &mut Hold<'_>,
+        hold: &mut Tx<'_>,
     ) -> bool {
         let end = self.registry.streams.end();
         let mut left = budget;
@@ -46,20 +46,27 @@ impl Order {
         *cursor >= end
     }
 
-    fn examine_one(&mut self, exam: &Exam<'_>, place: u32, hold: &mut Hold<'_>) -> Option<Reason> {
+    fn examine_one(
+        &mut self,
+        exam: &LivenessCheck<'_>,
+        place: u32,
+        hold: &mut Tx<'_>,
+    ) -> Option<DisconnectReason> {
         let slot = self.registry.streams.get(place)?;
         let age = Duration::from_millis(exam.uptime_ms.saturating_sub(slot.stream.opened_ms));
         let is_due = |after: u32| after != 0 && age + exam.age_slack >= Duration::from_millis(after.into());
         if is_due(slot.stream.expires_after_ms.load(Ordering::Relaxed)) {
-            return Some(Reason::Expired);
+            return Some(DisconnectReason::Expired);
         }
         if is_due(slot.stream.ends_after_ms) {
-            return Some(Reason::MaxAge);
+            return Some(DisconnectReason::MaxAge);
         }
-        self.delivery(hold).settle(slot, &mut hold.out);
+        self.delivery(hold).deliver_pending(slot, &mut hold.out);
         let mut state = slot.stream.queue.lock();
         match state.health() {
-            Health::Waiting(since) if hold.now.since(since) >= exam.stalled => return Some(Reason::Stalled),
+            Health::Waiting(since) if hold.now.since(since) >= exam.stalled => {
+                return Some(DisconnectReason::Stalled);
+            }
             Health::Quiet(since) if exam.quiet.is_some_and(|quiet| hold.now.since(since) >= quiet) => {
                 let given = state.catching().map(|catching| catching.given().clone());
                 if let Some(beat) = (exam.beats)(slot, given.as_ref()) {

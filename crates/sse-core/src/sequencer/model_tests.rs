@@ -15,10 +15,10 @@ use sse_testkit::Decoder;
 
 use crate::{
     Event, Handshake, Manager, Overflow, Receipt, Session, Target, Topic, UserId,
-    dialect::{farewell::Farewell, message::Message, reason::Reason},
+    dialect::{farewell::Farewell, message::Message, reason::DisconnectReason},
     event::cursor::{Before, Mark},
     id::client_id::ClientId,
-    sequencer::{Placed, fanout::Job, liveness::Exam},
+    sequencer::{Sequenced, fanout::PendingBroadcast, liveness::LivenessCheck},
 };
 
 /// How many users and topics there are.
@@ -116,7 +116,7 @@ impl Client {
 struct World {
     manager: Manager,
     clients: Vec<Client>,
-    jobs: Vec<(Arc<Job>, u32)>,
+    jobs: Vec<(Arc<PendingBroadcast>, u32)>,
     published: u64,
 }
 
@@ -227,10 +227,10 @@ impl World {
         let data = if long { text + &"x".repeat(300) } else { text };
         let message = Message::new(Event::text(data), None, Mark::Beside(Before::default()));
         let inner = &self.manager.inner;
-        let placed = inner.with_order(|order, hold| order.publish(&target, &ids, message, hold));
+        let placed = inner.with_sequencer(|order, hold| order.publish(&target, &ids, message, hold));
         let receipt = match placed {
-            Placed::Done(receipt) => receipt,
-            Placed::Sweeping(job, receipt) => {
+            Sequenced::Done(receipt) => receipt,
+            Sequenced::Sweeping(job, receipt) => {
                 self.jobs.push((job, 0));
                 receipt
             }
@@ -242,7 +242,7 @@ impl World {
     fn step(&mut self, at: usize, budget: usize) {
         let (job, cursor) = &mut self.jobs[at];
         let inner = &self.manager.inner;
-        if inner.with_order(|order, hold| order.sweep(job, cursor, budget, hold)) {
+        if inner.with_sequencer(|order, hold| order.sweep(job, cursor, budget, hold)) {
             self.jobs.remove(at);
         }
     }
@@ -250,9 +250,9 @@ impl World {
     fn kick(&mut self, at: usize) {
         let client = &mut self.clients[at];
         let inner = &self.manager.inner;
-        let ended = inner.with_order(|order, hold| {
+        let ended = inner.with_sequencer(|order, hold| {
             let place = order.registry.place(client.id).expect("it is live");
-            order.end(place, Farewell::new(Reason::Kicked), hold)
+            order.end(place, Farewell::new(DisconnectReason::Kicked), hold)
         });
         assert!(ended);
         client.live = false;
@@ -262,15 +262,15 @@ impl World {
     fn tick(&mut self, stride: u32) {
         let inner = &self.manager.inner;
         let never = std::time::Duration::MAX;
-        inner.with_order(|order, hold| {
-            let exam = Exam {
+        inner.with_sequencer(|order, hold| {
+            let exam = LivenessCheck {
                 uptime_ms: 0,
                 quiet: None,
                 stalled: never,
                 age_slack: std::time::Duration::ZERO,
                 beats: &|_, _| None,
             };
-            order.examine(&exam, &mut 0, stride, u32::MAX, hold)
+            order.check_liveness(&exam, &mut 0, stride, u32::MAX, hold)
         });
     }
 

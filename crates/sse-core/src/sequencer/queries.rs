@@ -7,8 +7,8 @@ use crate::{
         names::{Topic, UserId},
         target::Target,
     },
-    registry::{bans::Absentee, groups::GroupKind},
-    sequencer::Order,
+    registry::{bans::Banned, groups::GroupKind},
+    sequencer::Sequencer,
 };
 
 /// Groups looked at while the manager's lock is held once.
@@ -17,7 +17,7 @@ const STEP: u32 = 1024;
 /// The smallest on top, to be thrown out; of equals the last by name.
 pub(crate) type Most = BinaryHeap<Reverse<(usize, Reverse<UserId>)>>;
 
-impl Order {
+impl Sequencer {
     /// The lowest places from `from` on of the streams of a user and a topic, sorted, at most `wanted`.
     pub(crate) fn candidates(
         &self,
@@ -104,7 +104,7 @@ impl Order {
     }
 
     /// Who is to be refused so that a target stays away.
-    pub(crate) fn absentee(&self, target: &Target) -> Option<Absentee> {
+    pub(crate) fn absentee(&self, target: &Target) -> Option<Banned> {
         match target {
             Target::User(user) => Some(user.clone().into()),
             Target::Client(client) => self.registry.login(self.registry.place(*client)?).map(Into::into),

@@ -5,17 +5,17 @@ use std::task::Waker;
 use crate::{
     event::cursor::{Before, Cursor},
     id::client_id::ClientId,
-    log::{Log, fetched_page::Segment, gap::GapReason, waiters::WaitsFor, window::Window},
-    sequencer::{Order, fanout::Hold},
+    log::{Log, fetched_page::FetchedPage, gap::GapReason, waiters::WaitsFor, window::Window},
+    sequencer::{Sequencer, fanout::Tx},
     stream::{
         backlog::{Frames, Limit, events_in},
-        catch_up::{Catching, Recipient, Step},
+        catch_up::{CatchUp, Recipient, Step},
     },
 };
 
 /// How a stream goes on that is given what it missed.
 #[derive(Debug)]
-pub(crate) enum Replayed {
+pub(crate) enum ReplayStep {
     /// There is more.
     More,
     /// It is live now, or over.
@@ -26,28 +26,28 @@ pub(crate) enum Replayed {
     Waiting,
 }
 
-impl Order {
+impl Sequencer {
     /// Gives a stream that catches up the next of what it missed.
     pub(crate) fn replay(
         &mut self,
         (place, id): (u32, ClientId),
         limit: Limit,
-        feed: Option<&Segment>,
+        feed: Option<&FetchedPage>,
         waker: &Waker,
-        hold: &mut Hold<'_>,
-    ) -> (Frames, Replayed) {
-        self.settle(place, hold);
+        hold: &mut Tx<'_>,
+    ) -> (Frames, ReplayStep) {
+        self.deliver_pending(place, hold);
         self.finish(hold);
         let mut out = Frames::new();
         let Some(slot) = self.registry.streams.get(place).filter(|slot| slot.stream.id == id) else {
-            return (out, Replayed::Live);
+            return (out, ReplayStep::Live);
         };
-        let Some(log) = &mut self.log else { return (out, Replayed::Live) };
+        let Some(log) = &mut self.log else { return (out, ReplayStep::Live) };
         let mut state = slot.stream.queue.lock();
         state.take_own(&mut out);
         let to = Recipient { id, dialects: &hold.rules.dialects, dialect: slot.stream.dialect };
         let conditions = (log.synced_after(slot.stream.opened_ms), log.remote.is_some());
-        let Some(catching) = state.catching() else { return (out, Replayed::Live) };
+        let Some(catching) = state.catching() else { return (out, ReplayStep::Live) };
         catching.pass_over(&log.holes, &log.window);
         if let Some(segment) = feed {
             catching.feed(segment, &log.window, to, limit, &mut out);
@@ -59,13 +59,13 @@ impl Order {
         }
         let waits = out.is_empty().then(|| state.wait(waker));
         let replayed = match step {
-            Step::More => Replayed::More,
-            Step::Backplane(after) => Replayed::Backplane(Cursor::new(log.window.epoch().clone(), after)),
-            Step::Wait => Replayed::Waiting,
+            Step::More => ReplayStep::More,
+            Step::Backplane(after) => ReplayStep::Backplane(Cursor::new(log.window.epoch().clone(), after)),
+            Step::Wait => ReplayStep::Waiting,
             Step::Done => {
                 // Whatever is under way is in the log, or was put beside it.
                 drop(state.caught_up(self.seq));
-                Replayed::Live
+                ReplayStep::Live
             }
         };
         let events = out.iter().map(|frame| u64::from(events_in(frame))).sum();
@@ -73,7 +73,7 @@ impl Order {
         state.took(events, hold.now);
         drop(state);
         drop(waits);
-        if matches!(replayed, Replayed::Waiting) {
+        if matches!(replayed, ReplayStep::Waiting) {
             self.enlist((place, id), WaitsFor::Head);
         }
         (out, replayed)
@@ -100,7 +100,7 @@ impl Order {
     }
 
     /// Changes what a stream is meant by that catches up, if it does. Without a log nobody does.
-    pub(crate) fn catching(&self, place: u32, change: impl FnOnce(&mut Catching, &Window)) {
+    pub(crate) fn catching(&self, place: u32, change: impl FnOnce(&mut CatchUp, &Window)) {
         let (Some(log), Some(slot)) = (&self.log, self.registry.streams.get(place)) else { return };
         if let Some(catching) = slot.stream.queue.lock().catching() {
             change(catching, &log.window);

@@ -12,13 +12,13 @@ use crate::{
     id::{names::Topic, target::Target},
     log::gap::{Gap, GapReason},
     registry::groups::GroupKind,
-    sequencer::{Order, fanout::Hold},
-    stream::{catch_up::Catching, shared::Shared},
+    sequencer::{Sequencer, fanout::Tx},
+    stream::{catch_up::CatchUp, shared::StreamState},
 };
 
 /// How a stream begins.
 #[derive(Debug, Default)]
-pub(crate) struct Start {
+pub(crate) struct ResumePoint {
     /// The position up to which it has been served.
     pub(crate) id: Option<EventId>,
     /// Whether everything that its client missed follows.
@@ -27,16 +27,16 @@ pub(crate) struct Start {
     pub(crate) catching: bool,
 }
 
-impl Order {
+impl Sequencer {
     /// Finds where in the log a new stream begins, by what its client had for its last event id. Without a log that means nothing.
     pub(crate) fn start(
         &mut self,
-        stream: &Shared,
+        stream: &StreamState,
         last_event_id: Option<&str>,
         dialects: &Dialects,
-        hold: &mut Hold<'_>,
-    ) -> Start {
-        let Some(log) = &self.log else { return Start::default() };
+        hold: &mut Tx<'_>,
+    ) -> ResumePoint {
+        let Some(log) = &self.log else { return ResumePoint::default() };
         if log.is_away() {
             let event = system::degraded();
             let frame = dialects.encode(stream.dialect, |dialect, out| dialect.event(&event, out));
@@ -45,7 +45,7 @@ impl Order {
             }
         }
         let Some(text) = last_event_id else {
-            return Start { id: Some(log.window.head_cursor().to_id()), ..Start::default() };
+            return ResumePoint { id: Some(log.window.head_cursor().to_id()), ..ResumePoint::default() };
         };
         // A client that is cut off before it heard of a gap comes back with what it had, so that it hears of it then.
         let id = EventId::new(text).ok();
@@ -54,41 +54,41 @@ impl Order {
         let window = &log.window;
         let (catching, resumed) = match given {
             Err(CursorError) => (
-                Catching::behind(Gap::new(GapReason::Invalid, None, window.head_cursor()), targets, window),
+                CatchUp::behind(Gap::new(GapReason::Invalid, None, window.head_cursor()), targets, window),
                 false,
             ),
             Ok(given) if given.epoch != *window.epoch() => {
                 let gap = Gap::new(GapReason::Epoch, id.clone(), window.head_cursor());
-                (Catching::behind(gap, targets, window), false)
+                (CatchUp::behind(gap, targets, window), false)
             }
             Ok(given) if given.position == window.head() => {
                 if let Some(log) = &mut self.log {
                     log.counts.resumed += 1;
                 }
-                return Start { id, resumed: true, catching: false };
+                return ResumePoint { id, resumed: true, catching: false };
             }
             // Nobody but this manager appends, so it is none of ours. On a backplane another node may have given it out.
             Ok(given) if log.remote.is_none() && given.position > window.head() => {
                 let gap = Gap::new(GapReason::Future, id.clone(), window.head_cursor());
-                (Catching::behind(gap, targets, window), false)
+                (CatchUp::behind(gap, targets, window), false)
             }
             // Ahead of this node: it may be of another one, or of none. Until that is known nobody can say that everything follows.
             Ok(given) => {
                 let is_there = (log.trimmed()..=window.head()).contains(&given.position)
                     && !log.holes.touch(given.position, window.head())
                     && window.before_stranger(given.position).is_none();
-                (Catching::from(given, targets, window), is_there)
+                (CatchUp::from(given, targets, window), is_there)
             }
         };
         stream.queue.lock().catch_up(catching);
         if let Some(log) = self.log.as_mut().filter(|_| resumed) {
             log.counts.resumed += 1;
         }
-        Start { id, resumed, catching: true }
+        ResumePoint { id, resumed, catching: true }
     }
 
     /// All that a stream is meant by and that is logged.
-    fn targets_of(&self, stream: &Shared) -> Vec<Target> {
+    fn targets_of(&self, stream: &StreamState) -> Vec<Target> {
         let slot = self.registry.streams.get(stream.place);
         let groups = slot.iter().flat_map(|slot| &slot.memberships);
         let groups = groups.filter_map(|membership| self.registry.groups.get(membership.group));

@@ -10,14 +10,14 @@ use crate::{
         waiters::{Stream, WaitsFor},
     },
     registry::Registry,
-    sequencer::{Order, fanout::Hold},
-    stream::shared::Shared,
+    sequencer::{Sequencer, fanout::Tx},
+    stream::shared::StreamState,
 };
 
 /// So many streams are woken while the manager's lock is held once.
 const WOKEN_AT_ONCE: usize = 256;
 
-impl Order {
+impl Sequencer {
     /// Has a stream woken when there is what it waits for; `false` if the log is another one by now, so that it has to look again.
     pub(crate) fn wait_for_part(&mut self, stream: Stream, after: &Cursor) -> bool {
         if self.log.as_ref().is_some_and(|log| *log.window.epoch() != after.epoch) {
@@ -56,7 +56,7 @@ impl Order {
     }
 
     /// The log has moved: wakes some of the streams that wait for that. Gives how many of so many are left.
-    pub(crate) fn wake_for_head(&mut self, most: usize, hold: &mut Hold<'_>) -> usize {
+    pub(crate) fn wake_for_head(&mut self, most: usize, hold: &mut Tx<'_>) -> usize {
         let Some(log) = &mut self.log else { return 0 };
         let mut left = most.min(log.waiting.for_head.len());
         for _ in 0..left.min(WOKEN_AT_ONCE) {
@@ -72,7 +72,7 @@ impl Order {
     pub(crate) fn wake_for_parts(
         &mut self,
         within: &(impl RangeBounds<Position> + Clone),
-        hold: &mut Hold<'_>,
+        hold: &mut Tx<'_>,
     ) -> bool {
         let Some(log) = &mut self.log else { return true };
         for _ in 0..WOKEN_AT_ONCE {
@@ -86,7 +86,7 @@ impl Order {
     pub(crate) fn wanted_part(
         &mut self,
         may_begin: impl Fn(Position) -> bool,
-        hold: &mut Hold<'_>,
+        hold: &mut Tx<'_>,
     ) -> Option<(Party, Cursor)> {
         let log = self.log.as_mut()?;
         while let Some((party, after)) = log.waiting.shares.next(&may_begin) {
@@ -187,7 +187,7 @@ impl Order {
 }
 
 /// Returns the party of a stream: its user, its anonymous address, or itself.
-fn party_of(shares: &Shares, stream: &Shared) -> Party {
+fn party_of(shares: &Shares, stream: &StreamState) -> Party {
     match (&stream.user, stream.address) {
         (Some(user), _) => shares.party(user),
         (None, Some(address)) => shares.party(Registry::address_name(address)),
@@ -196,7 +196,7 @@ fn party_of(shares: &Shares, stream: &Shared) -> Party {
 }
 
 /// Wakes a stream, if it is there and waits for this.
-fn wake(registry: &Registry, (place, id): Stream, waits_for: WaitsFor, hold: &mut Hold<'_>) {
+fn wake(registry: &Registry, (place, id): Stream, waits_for: WaitsFor, hold: &mut Tx<'_>) {
     let Some(slot) = registry.streams.get(place).filter(|slot| slot.stream.id == id) else { return };
     let mut state = slot.stream.queue.lock();
     let Some(catching) = state.catching().filter(|catching| catching.enlisted == Some(waits_for)) else {

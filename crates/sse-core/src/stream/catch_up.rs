@@ -12,7 +12,7 @@ use crate::{
     },
     id::{client_id::ClientId, target::Target},
     log::{
-        fetched_page::Segment,
+        fetched_page::FetchedPage,
         gap::{Gap, GapReason},
         holes::Holes,
         waiters::WaitsFor,
@@ -27,13 +27,13 @@ const STEP: usize = 256;
 /// A stream that catches up. It has no live queue: it takes from the log what it missed, page by page as its transport asks, and becomes
 /// live once there is nothing more, under the manager's lock, so that nothing comes twice or falls between.
 #[derive(Debug)]
-pub(crate) struct Catching {
+pub(crate) struct CatchUp {
     /// What cannot be given, to be told first.
     gap: Option<Gap>,
     source: Source,
     /// Up to where everything was given.
     given: Cursor,
-    interests: SmallVec<[Interest; 2]>,
+    interests: SmallVec<[Subscription; 2]>,
     /// Events that are not logged, each with the record that it comes before.
     beside: VecDeque<(Before, Frame)>,
     beside_bytes: usize,
@@ -69,7 +69,7 @@ impl Source {
 
 /// What a stream is meant by, for records of some numbers.
 #[derive(Debug)]
-struct Interest {
+struct Subscription {
     target: Target,
     from: u64,
     until: u64,
@@ -78,7 +78,7 @@ struct Interest {
     up_to: Option<Position>,
 }
 
-impl Interest {
+impl Subscription {
     /// What a stream is meant by from before it came.
     fn lasting(target: Target) -> Self {
         Self { target, from: 0, until: u64::MAX, behind: Position::ZERO, up_to: None }
@@ -120,11 +120,11 @@ impl Recipient<'_> {
     }
 }
 
-impl Catching {
+impl CatchUp {
     /// From a position that the log may hold.
     pub(crate) fn from(given: Cursor, targets: impl IntoIterator<Item = Target>, window: &Window) -> Self {
         let source = Source::of(given.position, window);
-        let interests = targets.into_iter().map(Interest::lasting);
+        let interests = targets.into_iter().map(Subscription::lasting);
         let mut catching = Self {
             gap: None,
             source,
@@ -169,7 +169,7 @@ impl Catching {
 
     pub(crate) fn join(&mut self, target: Target, window: &Window) {
         let (from, behind) = (window.next(), window.head());
-        self.interests.push(Interest { from, behind, ..Interest::lasting(target) });
+        self.interests.push(Subscription { from, behind, ..Subscription::lasting(target) });
     }
 
     pub(crate) fn leave(&mut self, target: &Target, window: &Window) {
@@ -255,7 +255,7 @@ impl Catching {
     /// Gives what a part of the log that came from the backplane has for the stream, of what the window does not hold.
     pub(crate) fn feed(
         &mut self,
-        segment: &Segment,
+        segment: &FetchedPage,
         window: &Window,
         to: Recipient<'_>,
         limit: Limit,
@@ -404,7 +404,7 @@ struct Merged<I> {
 
 impl Merged<()> {
     fn of<'a>(
-        interests: &'a [Interest],
+        interests: &'a [Subscription],
         window: &'a Window,
         from: u64,
         barrier: u64,

@@ -4,7 +4,7 @@ use std::task::Waker;
 
 /// Those who wait for the end of a stream; one word while nobody does.
 #[derive(Debug, Default)]
-pub(crate) struct Watchers(Option<Box<List>>);
+pub(crate) struct EndWaiters(Option<Box<List>>);
 
 #[derive(Debug, Default)]
 struct List {
@@ -16,7 +16,7 @@ struct List {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct WatcherKey(u32);
 
-impl Watchers {
+impl EndWaiters {
     /// Keeps a waker under a key that is given at the first time. Gives a waker to drop outside of the lock.
     pub(crate) fn register(&mut self, key: &mut Option<WatcherKey>, waker: &Waker) -> Option<Waker> {
         let list = self.0.get_or_insert_default();

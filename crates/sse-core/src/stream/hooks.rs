@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use crate::{
-    dialect::reason::Reason,
+    dialect::reason::DisconnectReason,
     id::{client_id::ClientId, names::UserId},
 };
 
@@ -17,7 +17,7 @@ pub trait Hooks: Send + Sync + 'static {
     }
 
     /// A stream is gone. Exactly one for each [`Hooks::connected`].
-    fn disconnected(&self, stream: &StreamInfo, departure: &Departure) {
+    fn disconnected(&self, stream: &StreamInfo, departure: &Disconnection) {
         let _ = (stream, departure);
     }
 
@@ -44,9 +44,9 @@ pub struct StreamInfo {
 /// How a stream ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Departure {
+pub struct Disconnection {
     /// Why.
-    pub reason: Reason,
+    pub reason: DisconnectReason,
     /// How long it lived.
     pub lifetime: Duration,
     /// How many events its transport took.

@@ -14,7 +14,7 @@ use loom::{
 
 use crate::{
     clock::Millis,
-    dialect::{farewell::Farewell, reason::Reason},
+    dialect::{farewell::Farewell, reason::DisconnectReason},
     event::Event,
     stream::{
         backlog::Limit,
@@ -71,7 +71,7 @@ fn push(queue: &Queue, text: &str) -> bool {
     }
 }
 
-fn end(queue: &Queue, reason: Reason) {
+fn end(queue: &Queue, reason: DisconnectReason) {
     let wakers = queue.lock().end(Farewell::new(reason));
     wakers.for_each(Waker::wake);
 }
@@ -81,7 +81,7 @@ fn poll(queue: &Queue, waker: &Waker, batch: &mut Batch) -> Poll<bool> {
 }
 
 /// What a transport takes until it has so many events, or the end; with the reason of the farewell.
-fn consume(queue: &Queue, most: usize) -> (Vec<String>, Option<Reason>) {
+fn consume(queue: &Queue, most: usize) -> (Vec<String>, Option<DisconnectReason>) {
     let bell = Bell::new();
     let waker = Waker::from(Arc::clone(&bell));
     let (mut texts, mut reason) = (Vec::new(), None);
@@ -143,10 +143,10 @@ fn an_end_comes_after_what_was_queued_and_wakes() {
         });
         let ender = thread::spawn({
             let queue = Arc::clone(&queue);
-            move || end(&queue, Reason::Kicked)
+            move || end(&queue, DisconnectReason::Kicked)
         });
         let (texts, reason) = consume(&queue, usize::MAX);
-        assert_eq!(reason, Some(Reason::Kicked));
+        assert_eq!(reason, Some(DisconnectReason::Kicked));
         let queued = pusher.join().unwrap();
         assert_eq!(texts, if queued { vec!["a"] } else { vec![] }, "taken exactly if it was queued");
         ender.join().unwrap();
@@ -173,11 +173,11 @@ fn whoever_waits_for_the_end_learns_of_it() {
         });
         let ender = thread::spawn({
             let queue = Arc::clone(&queue);
-            move || end(&queue, Reason::Shutdown)
+            move || end(&queue, DisconnectReason::Shutdown)
         });
         let closed = queue.close().expect("nobody closed it before");
         closed.wake.into_iter().for_each(Waker::wake);
-        assert!(matches!(closed.reason, Reason::ClientLeft | Reason::Shutdown));
+        assert!(matches!(closed.reason, DisconnectReason::ClientLeft | DisconnectReason::Shutdown));
         assert_eq!(watcher.join().unwrap(), closed.reason, "one reason, whoever was first");
         ender.join().unwrap();
     });
@@ -204,14 +204,14 @@ fn a_stream_is_released_once_by_its_transport_or_by_its_manager() {
     loom::model(|| {
         let queue = queue();
         push(&queue, "a");
-        end(&queue, Reason::Stalled);
+        end(&queue, DisconnectReason::Stalled);
         let manager = thread::spawn({
             let queue = Arc::clone(&queue);
             move || queue.abandon().map(|closed| closed.reason)
         });
         let transport = queue.close().map(|closed| closed.reason);
         let manager = manager.join().unwrap();
-        assert_eq!(transport.xor(manager), Some(Reason::Stalled));
+        assert_eq!(transport.xor(manager), Some(DisconnectReason::Stalled));
         assert_eq!(queue.lock().waiting(), 0);
     });
 }

@@ -4,15 +4,15 @@ use std::task::{Poll, Waker};
 
 use crate::{
     clock::Millis,
-    dialect::{farewell::Farewell, reason::Reason},
+    dialect::{farewell::Farewell, reason::DisconnectReason},
     event::{
         cursor::{Before, Place},
         frame::Frame,
     },
     stream::{
         backlog::{Backlog, Frames, Limit, events_in},
-        catch_up::{Catching, unlogged_in},
-        end_waiters::{WatcherKey, Watchers},
+        catch_up::{CatchUp, unlogged_in},
+        end_waiters::{EndWaiters, WatcherKey},
         overflow::Overflow,
     },
     sync::{Mutex, MutexGuard},
@@ -29,10 +29,10 @@ pub(crate) struct Bounds {
 ///
 /// Nothing foreign runs while its lock is held: wakers are handed out, to be woken and dropped afterwards.
 #[derive(Debug)]
-pub(crate) struct Queue(Mutex<State>);
+pub(crate) struct Queue(Mutex<QueueState>);
 
 #[derive(Debug)]
-pub(crate) struct State {
+pub(crate) struct QueueState {
     backlog: Backlog,
     /// Wakes the transport; there while it waits.
     consumer: Option<Waker>,
@@ -57,11 +57,11 @@ pub(crate) struct State {
 #[derive(Debug, Default)]
 struct Rare {
     /// Wake those who wait for the end of the stream.
-    watchers: Watchers,
+    watchers: EndWaiters,
     /// What was dropped since the client was last told.
     dropped: Option<Dropped>,
     /// There while the client is given what it missed; nothing logged waits then.
-    catching: Option<Box<Catching>>,
+    catching: Option<Box<CatchUp>>,
     /// There while the phase is [`Phase::Ending`].
     ending: Option<Ending>,
 }
@@ -76,8 +76,8 @@ struct Dropped {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Live,
-    Ending(Reason),
-    Ended(Reason),
+    Ending(DisconnectReason),
+    Ended(DisconnectReason),
 }
 
 #[derive(Debug)]
@@ -120,7 +120,7 @@ pub(crate) enum Health {
 
 impl Queue {
     pub(crate) fn new(served: u64, now: Millis) -> Self {
-        Self(Mutex::new(State {
+        Self(Mutex::new(QueueState {
             backlog: Backlog::default(),
             consumer: None,
             phase: Phase::Live,
@@ -135,7 +135,7 @@ impl Queue {
         }))
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.0.lock()
     }
 
@@ -180,7 +180,7 @@ impl Queue {
     }
 
     /// Says how the stream ended once it is ending, else registers the waker under the key.
-    pub(crate) fn poll_ending(&self, key: &mut Option<WatcherKey>, waker: &Waker) -> Poll<Reason> {
+    pub(crate) fn poll_ending(&self, key: &mut Option<WatcherKey>, waker: &Waker) -> Poll<DisconnectReason> {
         let mut state = self.lock();
         if let Some(reason) = state.ended() {
             return Poll::Ready(reason);
@@ -205,9 +205,9 @@ impl Queue {
     }
 
     /// The transport is gone: nothing will be taken any more. Gives the reason that stands, unless it was told before.
-    pub(crate) fn close(&self) -> Option<Closed> {
+    pub(crate) fn close(&self) -> Option<QueueClosed> {
         let mut state = self.lock();
-        let reason = state.ended().unwrap_or(Reason::ClientLeft);
+        let reason = state.ended().unwrap_or(DisconnectReason::ClientLeft);
         state.phase = Phase::Ended(reason);
         let backlog = std::mem::take(&mut state.backlog);
         let consumer = state.consumer.take();
@@ -220,7 +220,7 @@ impl Queue {
 
     /// Gives up on the transport of a stream that was ended: drops what waits. Should it come back, it is told of the gap and of
     /// the end. `None` if it let go before.
-    pub(crate) fn abandon(&self) -> Option<Closed> {
+    pub(crate) fn abandon(&self) -> Option<QueueClosed> {
         let mut state = self.lock();
         let reason = state.ended()?;
         let backlog = std::mem::take(&mut state.backlog);
@@ -236,18 +236,18 @@ impl Queue {
 
 /// What a stream was when its transport let go of it.
 #[derive(Debug)]
-pub(crate) struct Closed {
-    pub(crate) reason: Reason,
+pub(crate) struct QueueClosed {
+    pub(crate) reason: DisconnectReason,
     pub(crate) delivered: u64,
     pub(crate) wake: Vec<Waker>,
 }
 
-impl State {
-    fn close(&mut self, reason: Reason) -> Option<Closed> {
+impl QueueState {
+    fn close(&mut self, reason: DisconnectReason) -> Option<QueueClosed> {
         if std::mem::replace(&mut self.closed, true) {
             return None;
         }
-        Some(Closed { reason, delivered: self.delivered, wake: self.take_watchers().collect() })
+        Some(QueueClosed { reason, delivered: self.delivered, wake: self.take_watchers().collect() })
     }
 
     fn take_watchers(&mut self) -> impl Iterator<Item = Waker> + use<> {
@@ -291,23 +291,23 @@ impl State {
         self.rare.as_ref().is_some_and(|rare| rare.catching.is_some())
     }
 
-    pub(crate) fn catching(&mut self) -> Option<&mut Catching> {
+    pub(crate) fn catching(&mut self) -> Option<&mut CatchUp> {
         self.rare.as_mut()?.catching.as_deref_mut()
     }
 
     /// Lets the stream catch up before it is live.
-    pub(crate) fn catch_up(&mut self, catching: Catching) {
+    pub(crate) fn catch_up(&mut self, catching: CatchUp) {
         self.rare.get_or_insert_default().catching = Some(Box::new(catching));
     }
 
-    fn take_catching(&mut self) -> Option<Box<Catching>> {
+    fn take_catching(&mut self) -> Option<Box<CatchUp>> {
         let catching = self.rare.as_mut()?.catching.take();
         self.shed();
         catching
     }
 
     /// It has everything up to a place in the manager's order.
-    pub(crate) fn caught_up(&mut self, served: u64) -> Option<Box<Catching>> {
+    pub(crate) fn caught_up(&mut self, served: u64) -> Option<Box<CatchUp>> {
         self.served = served;
         self.take_catching()
     }
@@ -388,7 +388,7 @@ impl State {
         self.backlog.len()
     }
 
-    pub(crate) fn ended(&self) -> Option<Reason> {
+    pub(crate) fn ended(&self) -> Option<DisconnectReason> {
         match &self.phase {
             Phase::Live => None,
             Phase::Ending(reason) | Phase::Ended(reason) => Some(*reason),

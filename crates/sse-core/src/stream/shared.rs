@@ -13,7 +13,7 @@ use crate::{
 
 /// One live stream.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct StreamState {
     pub(crate) id: ClientId,
     pub(crate) user: Option<UserId>,
     pub(crate) address: Option<IpAddr>,
@@ -36,7 +36,7 @@ pub(crate) struct Shared {
     pub(crate) bytes: AtomicU64,
 }
 
-impl Shared {
+impl StreamState {
     pub(crate) fn took(&self, bytes: u64) {
         self.bytes.store(self.bytes_taken() + bytes, Ordering::Relaxed);
     }
@@ -61,6 +61,6 @@ mod tests {
 
     #[test]
     fn a_stream_and_its_counts_are_192_bytes() {
-        assert_eq!(size_of::<Shared>() + 2 * size_of::<usize>(), 192);
+        assert_eq!(size_of::<StreamState>() + 2 * size_of::<usize>(), 192);
     }
 }

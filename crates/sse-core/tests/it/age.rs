@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use sse_core::{Handshake, Manager, Reason};
+use sse_core::{DisconnectReason, Handshake, Manager};
 use tokio::time::{Instant, sleep};
 
 use crate::support::{Client, json};
@@ -37,7 +37,7 @@ async fn streams_end_between_80_and_100_percent_of_it_and_not_together() {
         let mut ends = BTreeSet::new();
         for stream in streams {
             let (reason, after, events) = stream.await.unwrap();
-            assert_eq!(reason, Reason::MaxAge);
+            assert_eq!(reason, DisconnectReason::MaxAge);
             assert!(after >= age * 4 / 5 && after <= age, "{after:?} of {age:?}");
             let farewell = json(events.last().unwrap());
             assert_eq!(farewell["event"], "disconnected");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_core::{CollapseBy, Config, HeartbeatForm, LimitPolicy, Manager, Overflow, RefusalForm};
+use sse_core::{CollapseBy, Config, HeartbeatKind, LimitPolicy, Manager, Overflow, RejectionStyle};
 
 #[test]
 fn every_bad_field_is_told_at_once() {
@@ -49,7 +49,7 @@ fn every_bad_field_is_told_at_once() {
 fn the_defaults_are_those_of_the_contract_and_valid() {
     let config = Manager::builder().build().unwrap().config().clone();
     assert_eq!(config, Config::default());
-    assert_eq!((config.max_connections, config.heartbeat), (1000, HeartbeatForm::Event));
+    assert_eq!((config.max_connections, config.heartbeat), (1000, HeartbeatKind::Event));
     assert_eq!((config.heartbeat_interval.as_secs(), config.connection_timeout.as_secs()), (30, 60));
     assert_eq!((config.overflow, config.when_full), (Overflow::Disconnect, LimitPolicy::Refuse));
     assert_eq!((config.limits.event_type, config.limits.topic, config.limits.topics), (128, 256, 64));
@@ -70,13 +70,13 @@ fn from_toml() {
     "#;
     let config: Config = toml::from_str(text).unwrap();
     let mut expected = Config::default();
-    expected.heartbeat = HeartbeatForm::Comment;
+    expected.heartbeat = HeartbeatKind::Comment;
     expected.heartbeat_interval = Duration::from_secs(90);
     expected.connection_timeout = Duration::from_secs(5);
     expected.max_age = Some(Duration::from_secs(7200));
     expected.when_user_full = LimitPolicy::ReplaceOldest;
     expected.max_connections_per_user = Some(3);
-    expected.refusal = RefusalForm::Soft;
+    expected.refusal = RejectionStyle::Soft;
     expected.overflow = Overflow::KeepLatest(CollapseBy::Key);
     expected.limits.topics = 5;
     assert_eq!(config, expected);

@@ -3,8 +3,8 @@
 use std::{sync::Arc, task::Poll, time::Duration};
 
 use sse_core::{
-    Cause, Dialect, Disconnect, Event, EventId, EventType, Farewell, FrameWriter, Handshake, Hello,
-    MAX_DIALECTS, Manager, Target,
+    ConnectErrorKind, Dialect, DisconnectOptions, Event, EventId, EventType, Farewell, FrameWriter,
+    Handshake, Hello, MAX_DIALECTS, Manager, Target,
 };
 use tokio::time::advance;
 
@@ -25,7 +25,7 @@ async fn a_dialect_that_says_nothing_sends_no_empty_buffer() {
     assert_eq!(client.buffer(), Poll::Ready(Some("data: y\n\n".into())));
     advance(Duration::from_secs(100)).await;
     assert_eq!(client.buffer(), Poll::Pending, "no heartbeat");
-    assert_eq!(manager.disconnect(Target::All, Disconnect::new()).await, 1);
+    assert_eq!(manager.disconnect(Target::All, DisconnectOptions::new()).await, 1);
     assert_eq!(client.buffer(), Poll::Ready(None), "no farewell");
 }
 
@@ -96,7 +96,7 @@ fn there_are_so_many_dialects_and_no_more() {
         assert!(connect(name).is_ok(), "the same again");
     }
     let refused = connect(NAMES[MAX_DIALECTS - 1]).unwrap_err();
-    assert_eq!(refused.cause(), &Cause::TooManyDialects);
+    assert_eq!(refused.cause(), &ConnectErrorKind::TooManyDialects);
     assert!(connect("1").is_ok());
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use sse_core::{Caller, Cause, Handshake, Manager, Reason, RenewError, UserId, unix_ms};
+use sse_core::{Caller, ConnectErrorKind, DisconnectReason, Handshake, Manager, RenewError, UserId, unix_ms};
 use tokio::time::{Instant, sleep};
 
 use crate::support::{Client, json};
@@ -20,7 +20,7 @@ fn greeted(manager: &Manager, caller: Caller) -> Client {
 }
 
 /// When a stream ends, and why, while its client takes what comes.
-async fn end(mut client: Client) -> (Reason, Instant, Client) {
+async fn end(mut client: Client) -> (DisconnectReason, Instant, Client) {
     let mut ending = client.session.ending();
     loop {
         tokio::select! {
@@ -39,7 +39,7 @@ async fn a_stream_ends_in_the_last_fifth_of_its_token_s_life_and_says_so() {
     let mut seen = BTreeSet::new();
     for stream in ends {
         let (reason, at, mut client) = stream.await.unwrap();
-        assert_eq!(reason, Reason::Expired);
+        assert_eq!(reason, DisconnectReason::Expired);
         // Tokens are of the system's clock, which is not paused: a little of it passes, and more on a busy machine.
         let (after, slack) = (at - start, Duration::from_secs(60));
         assert!(after + slack >= 8 * MINUTE && after <= 10 * MINUTE, "{after:?}");
@@ -62,7 +62,7 @@ async fn a_renewed_stream_lives_as_long_as_the_new_token() {
     sleep(7 * MINUTE).await;
     manager.renew(id, &caller("42", 10 * MINUTE)).unwrap();
     let (reason, at, _) = stream.await.unwrap();
-    assert_eq!(reason, Reason::Expired);
+    assert_eq!(reason, DisconnectReason::Expired);
     assert!(at - start >= Duration::from_secs(14 * 60) && at - start <= 17 * MINUTE, "{:?}", at - start);
 
     let client = greeted(&manager, caller("42", 10 * MINUTE));
@@ -93,6 +93,6 @@ async fn only_its_user_renews_a_stream_and_only_with_what_is_good() {
 async fn a_token_that_has_expired_opens_no_stream() {
     let manager = Manager::builder().build().unwrap();
     let refused = manager.connect(Handshake::new().caller(caller("42", Duration::ZERO))).unwrap_err();
-    assert_eq!(refused.cause(), &Cause::Unauthenticated);
+    assert_eq!(refused.cause(), &ConnectErrorKind::Unauthenticated);
     assert_eq!(manager.stats().total_connections, 0);
 }

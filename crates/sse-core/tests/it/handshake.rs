@@ -1,7 +1,7 @@
 //! Requests of any kind become handshakes, and never a panic.
 
 use proptest::{collection::vec, prelude::*};
-use sse_core::{Cause, Handshake, Manager, Open, Topic};
+use sse_core::{AllowAll, ConnectErrorKind, Handshake, Manager, Topic};
 
 use crate::support::text;
 
@@ -19,7 +19,7 @@ proptest! {
         query in text(),
         header in proptest::option::of(vec(any::<u8>(), 0..40)),
     ) {
-        let manager = Manager::builder().access(Open).build().unwrap();
+        let manager = Manager::builder().access(AllowAll).build().unwrap();
         for query in [query.clone(), format!("topics={query}&lastEventId={query}")] {
             let handshake = request(&query, header.as_deref());
             prop_assert!(handshake.last_event_id().is_none_or(|id| !id.is_empty()));
@@ -56,7 +56,7 @@ fn a_header_that_is_not_utf_8_is_no_error() {
 
 #[test]
 fn a_bad_name_is_told_by_connect() {
-    let manager = Manager::builder().access(Open).build().unwrap();
+    let manager = Manager::builder().access(AllowAll).build().unwrap();
     let causes = [
         request("topics=a%0Ab", None),
         Handshake::new().user("a\0"),
@@ -68,7 +68,7 @@ fn a_bad_name_is_told_by_connect() {
     ];
     for handshake in causes {
         let refused = manager.connect(handshake).unwrap_err();
-        assert!(matches!(refused.cause(), Cause::Invalid { .. }), "{refused:?}");
+        assert!(matches!(refused.cause(), ConnectErrorKind::Invalid { .. }), "{refused:?}");
         assert_eq!(refused.answer().status, 400);
     }
     assert_eq!(manager.stats().counters.refused.get("invalid"), 7);
@@ -76,10 +76,10 @@ fn a_bad_name_is_told_by_connect() {
 
 #[test]
 fn too_many_topics_are_refused() {
-    let manager = Manager::builder().access(Open).build().unwrap();
+    let manager = Manager::builder().access(AllowAll).build().unwrap();
     let topics = |count: usize| (0..count).map(|topic| topic.to_string()).collect::<Vec<_>>().join(",");
     let refused = manager.connect(request(&format!("topics={}", topics(65)), None)).unwrap_err();
-    assert_eq!(refused.cause(), &Cause::TooManyTopics { count: 65, limit: 64 });
+    assert_eq!(refused.cause(), &ConnectErrorKind::TooManyTopics { count: 65, limit: 64 });
     let twice = format!("topics={0},{0}", topics(64));
     assert!(manager.connect(request(&twice, None)).is_ok(), "a topic counts once");
 }
@@ -88,7 +88,7 @@ fn too_many_topics_are_refused() {
 fn topics_that_the_client_asks_for_need_access_and_those_of_the_app_do_not() {
     let manager = Manager::builder().build().unwrap();
     let refused = manager.connect(request("topics=secret", None)).unwrap_err();
-    assert!(matches!(refused.cause(), Cause::Forbidden(topic) if topic.as_str() == "secret"));
+    assert!(matches!(refused.cause(), ConnectErrorKind::Forbidden(topic) if topic.as_str() == "secret"));
     assert_eq!(refused.answer().status, 403);
     assert!(manager.connect(Handshake::new().topic("secret")).is_ok());
 }

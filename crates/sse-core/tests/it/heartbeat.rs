@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use sse_core::{Event, EventType, Handshake, Heartbeat, HeartbeatForm, Manager, Session};
+use sse_core::{Event, EventType, Handshake, Heartbeat, HeartbeatKind, Manager, Session};
 use sse_testkit::Decoder;
 use tokio::time::{Instant, sleep};
 
@@ -43,7 +43,7 @@ async fn a_thousand_quiet_streams_get_shared_beats_in_time_and_spread() {
         streams.push(tokio::spawn(arrivals(manager.connect(Handshake::new()).unwrap())));
     }
     sleep(INTERVAL * 10).await;
-    manager.shutdown(sse_core::Drain::default()).await;
+    manager.shutdown(sse_core::ShutdownOptions::default()).await;
 
     let (mut first_beats, mut ticks) = (BTreeSet::new(), BTreeMap::new());
     for stream in streams {
@@ -97,7 +97,7 @@ async fn traffic_postpones_them() {
         sleep(INTERVAL - Duration::from_secs(1)).await;
     }
     sleep(INTERVAL / 2).await;
-    manager.shutdown(sse_core::Drain::default()).await;
+    manager.shutdown(sse_core::ShutdownOptions::default()).await;
     let arrived = stream.await.unwrap();
     let kinds: Vec<_> =
         arrived.iter().map(|(_, buffer)| Decoder::decode(buffer)[0].event_type.clone()).collect();
@@ -132,7 +132,7 @@ async fn a_beat_that_waits_takes_no_room_from_events() {
 
 #[tokio::test(start_paused = true)]
 async fn comments_on_choice() {
-    let manager = Manager::builder().heartbeat(HeartbeatForm::Comment).build().unwrap();
+    let manager = Manager::builder().heartbeat(HeartbeatKind::Comment).build().unwrap();
     let mut session = manager.connect(Handshake::new()).unwrap();
     session.next().await;
     assert_eq!(session.next().await.unwrap(), ": heartbeat\n");
@@ -140,7 +140,7 @@ async fn comments_on_choice() {
 
 #[tokio::test(start_paused = true)]
 async fn off_on_choice() {
-    let manager = Manager::builder().heartbeat(HeartbeatForm::Off).build().unwrap();
+    let manager = Manager::builder().heartbeat(HeartbeatKind::Off).build().unwrap();
     let mut client = Client::connect(&manager, Handshake::new());
     assert!(json(&client.take()[0])["heartbeatMs"].is_null());
     sleep(INTERVAL * 100).await;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sse_core::{
-    Caller, Event, KEY_WINDOW, KeyBound, KeyLimits, KeyScope, Manager, MemoryBackplane, Open, OwnOnly,
-    PublishError, Receipt, Retention, UserId,
+    AllowAll, Caller, Event, KEY_WINDOW, KeyBound, KeyLimits, KeyScope, Manager, MemoryBackplane,
+    OwnEventsOnly, PublishError, Receipt, Retention, UserId,
 };
 use sse_testkit::backplane::ScriptedBackplane;
 use tokio::time::advance;
@@ -54,8 +54,8 @@ fn a_caller_s_scope_follows_from_who_it_is() {
         caller
     };
     let ada = || Caller::user(UserId::new("ada").unwrap());
-    let open = Manager::builder().access(Open).build().unwrap();
-    let own = Manager::builder().access(OwnOnly).build().unwrap();
+    let open = Manager::builder().access(AllowAll).build().unwrap();
+    let own = Manager::builder().access(OwnEventsOnly).build().unwrap();
     for manager in [&open, &own] {
         assert_eq!(manager.key_scope(&ada()), user("ada"));
         assert_eq!(manager.key_scope(&claims(ada())), user("ada"), "an admin is a user as well");

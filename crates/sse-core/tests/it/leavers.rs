@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_core::{Disconnect, Drain, Handshake, Manager, Reason, Target};
+use sse_core::{DisconnectOptions, DisconnectReason, Handshake, Manager, ShutdownOptions, Target};
 use tokio::time::{Instant, sleep};
 
 use crate::support::{Client, Heard, name, publish_all};
@@ -25,7 +25,7 @@ async fn a_stalled_stream_is_gone_though_its_transport_holds_it() {
     publish_all(&manager, ["a", "b"]).await;
     let after = released_after(&heard).await;
     assert!(after >= MINUTE * 3 / 4 && after <= MINUTE, "{after:?}");
-    assert_eq!(heard.reasons(), [Reason::Stalled]);
+    assert_eq!(heard.reasons(), [DisconnectReason::Stalled]);
     let stats = manager.stats();
     assert_eq!((stats.total_connections, stats.unique_users, stats.ending), (0, 0, 0));
     assert_eq!(stats.counters.disconnected.get("stalled"), 1);
@@ -35,7 +35,7 @@ async fn a_stalled_stream_is_gone_though_its_transport_holds_it() {
     let told: Vec<_> = blocked.take().iter().map(name).collect();
     assert_eq!(told, ["gap", "disconnected"]);
     drop(blocked);
-    assert_eq!(heard.reasons(), [Reason::Stalled], "it is told once");
+    assert_eq!(heard.reasons(), [DisconnectReason::Stalled], "it is told once");
     assert_eq!(manager.stats().counters.disconnected.get("stalled"), 1);
 }
 
@@ -45,14 +45,14 @@ async fn a_stream_that_was_ended_otherwise_has_the_connection_timeout() {
     let manager = Manager::builder().hooks(heard.clone()).build().unwrap();
     let blocked = Client::greeted(&manager, Handshake::new());
     publish_all(&manager, ["a"]).await;
-    manager.disconnect(Target::All, Disconnect::new()).await;
+    manager.disconnect(Target::All, DisconnectOptions::new()).await;
     assert_eq!(manager.stats().ending, 1);
     let after = released_after(&heard).await;
     assert!(after >= MINUTE && after <= MINUTE * 11 / 10, "{after:?}");
-    assert_eq!(heard.reasons(), [Reason::Kicked]);
+    assert_eq!(heard.reasons(), [DisconnectReason::Kicked]);
     assert_eq!(manager.stats().ending, 0);
     drop(blocked);
-    assert_eq!(heard.reasons(), [Reason::Kicked]);
+    assert_eq!(heard.reasons(), [DisconnectReason::Kicked]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -61,20 +61,20 @@ async fn a_transport_that_takes_what_was_left_in_time_misses_nothing() {
     let manager = Manager::builder().hooks(heard.clone()).build().unwrap();
     let mut slow = Client::greeted(&manager, Handshake::new());
     publish_all(&manager, ["a"]).await;
-    manager.disconnect(Target::All, Disconnect::new()).await;
+    manager.disconnect(Target::All, DisconnectOptions::new()).await;
     sleep(MINUTE * 9 / 10).await;
     assert_eq!(slow.take().iter().map(name).collect::<Vec<_>>(), ["message", "disconnected"]);
     drop(slow);
-    assert_eq!(heard.reasons(), [Reason::Kicked]);
+    assert_eq!(heard.reasons(), [DisconnectReason::Kicked]);
     sleep(MINUTE * 2).await;
-    assert_eq!(heard.reasons(), [Reason::Kicked]);
+    assert_eq!(heard.reasons(), [DisconnectReason::Kicked]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_with_time_enough_ends_without_blocked_transports() {
     let manager = Manager::builder().build().unwrap();
     let blocked = Client::greeted(&manager, Handshake::new());
-    let drained = manager.shutdown(Drain::within(MINUTE * 5)).await;
+    let drained = manager.shutdown(ShutdownOptions::within(MINUTE * 5)).await;
     assert_eq!((drained.ended, drained.left), (1, 0));
     drop(blocked);
 }

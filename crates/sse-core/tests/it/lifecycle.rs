@@ -12,8 +12,8 @@ use std::{
 
 use futures_util::FutureExt;
 use sse_core::{
-    ConnectionQuery, Departure, Disconnect, Event, Handshake, Heartbeat, Hooks, Manager, Overflow, Reason,
-    StreamInfo, Target, Topic, UserId,
+    ConnectionQuery, DisconnectOptions, DisconnectReason, Disconnection, Event, Handshake, Heartbeat, Hooks,
+    Manager, Overflow, StreamInfo, Target, Topic, UserId,
 };
 use tokio::time::sleep;
 
@@ -36,7 +36,7 @@ async fn each_stream_is_told_once_when_it_comes_and_once_when_it_goes() {
     let [Told::Connected(came), Told::Disconnected(went, departure)] = &all[..] else { panic!("{all:?}") };
     assert_eq!((came, came.client_id, came.address), (went, id, Some(address)));
     assert_eq!(came.user_id.as_ref().map(UserId::as_str), Some("ann"));
-    assert_eq!((departure.reason, departure.delivered), (Reason::ClientLeft, 3));
+    assert_eq!((departure.reason, departure.delivered), (DisconnectReason::ClientLeft, 3));
     assert_eq!(departure.lifetime, Duration::from_millis(1500));
     assert_eq!(departure.bytes, manager.stats().counters.bytes);
     let counters = manager.stats().counters;
@@ -49,12 +49,12 @@ async fn the_first_reason_stands() {
     let manager = Manager::builder().hooks(heard.clone()).queue(1, 1024).build().unwrap();
     let client = Client::greeted(&manager, Handshake::new());
     let ending = client.session.ending();
-    assert_eq!(manager.disconnect(client.id(), Disconnect::new()).await, 1);
+    assert_eq!(manager.disconnect(client.id(), DisconnectOptions::new()).await, 1);
     publish_all(&manager, ["a", "b"]).await;
-    manager.shutdown(sse_core::Drain::within(Duration::ZERO)).await;
+    manager.shutdown(sse_core::ShutdownOptions::within(Duration::ZERO)).await;
     drop(client);
-    assert_eq!(ending.await, Reason::Kicked);
-    assert_eq!(heard.reasons(), [Reason::Kicked]);
+    assert_eq!(ending.await, DisconnectReason::Kicked);
+    assert_eq!(heard.reasons(), [DisconnectReason::Kicked]);
     let ended = manager.stats().counters.disconnected;
     assert_eq!((ended.get("kicked"), ended.total()), (1, 1));
 }
@@ -82,7 +82,7 @@ async fn whoever_waits_for_the_end_is_woken() {
     drop(client);
     assert!(ending.is_released());
     assert_eq!(woken.0.load(Ordering::SeqCst), 1);
-    assert_eq!(ending.now_or_never(), Some(Reason::ClientLeft));
+    assert_eq!(ending.now_or_never(), Some(DisconnectReason::ClientLeft));
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn a_transport_that_waits_is_woken_by_events_and_by_the_end() {
         assert_eq!(client.take().len(), 2);
     }
     assert!(client.session.poll_frames(&mut Context::from_waker(&waker), 9, &mut frames).is_pending());
-    manager.disconnect(Target::All, Disconnect::new()).await;
+    manager.disconnect(Target::All, DisconnectOptions::new()).await;
     assert_eq!(woken.0.load(Ordering::SeqCst), 4);
 }
 
@@ -121,7 +121,7 @@ impl Hooks for Meddler {
         assert!(self.0.get().unwrap().join(stream.client_id, &Topic::new("hooked").unwrap()));
     }
 
-    fn disconnected(&self, _: &StreamInfo, _: &Departure) {
+    fn disconnected(&self, _: &StreamInfo, _: &Disconnection) {
         self.meddle();
     }
 
@@ -217,9 +217,9 @@ async fn everybody_who_waits_for_the_end_learns_of_it() {
     let waiting: Vec<_> = (0..3).map(|_| tokio::spawn(session.ending())).collect();
     drop(session.ending());
     tokio::task::yield_now().await;
-    manager.disconnect(UserId::new("42").unwrap(), Disconnect::new()).await;
+    manager.disconnect(UserId::new("42").unwrap(), DisconnectOptions::new()).await;
     for task in waiting {
-        assert_eq!(task.await.unwrap(), Reason::Kicked);
+        assert_eq!(task.await.unwrap(), DisconnectReason::Kicked);
     }
 }
 
@@ -237,7 +237,7 @@ async fn a_heartbeat_that_panics_does_not_end_stall_detection() {
     let manager = Manager::builder().custom_heartbeat(Broken).build().unwrap();
     let session = manager.connect(Handshake::new()).unwrap();
     manager.all().publish(Event::text("never taken")).await.unwrap();
-    assert_eq!(session.ending().await, Reason::Stalled);
+    assert_eq!(session.ending().await, DisconnectReason::Stalled);
 }
 
 #[tokio::test(start_paused = true)]
@@ -246,8 +246,8 @@ async fn a_large_group_is_disconnected_whole_and_once() {
     let sessions: Vec<_> =
         (0..1000).map(|_| manager.connect(Handshake::new().topic("news")).unwrap()).collect();
     let other = manager.connect(Handshake::new()).unwrap();
-    assert_eq!(manager.disconnect(Topic::new("news").unwrap(), Disconnect::new()).await, 1000);
+    assert_eq!(manager.disconnect(Topic::new("news").unwrap(), DisconnectOptions::new()).await, 1000);
     assert_eq!(manager.stats().total_connections, 1);
-    assert_eq!(manager.disconnect(Target::All, Disconnect::new()).await, 1);
+    assert_eq!(manager.disconnect(Target::All, DisconnectOptions::new()).await, 1);
     drop((sessions, other));
 }

@@ -3,18 +3,18 @@
 use std::{net::IpAddr, time::Duration};
 
 use sse_core::{
-    Answer, Cause, Disconnect, Drain, Handshake, LimitPolicy, Manager, Reason, RefusalForm, Refused, Session,
-    Target, UserId,
+    ConnectError, ConnectErrorKind, DisconnectOptions, DisconnectReason, Handshake, HttpResponse,
+    LimitPolicy, Manager, RejectionStyle, Session, ShutdownOptions, Target, UserId,
 };
 use tokio::time::sleep;
 
 use crate::support::{Client, Heard, json};
 
-fn cause(result: Result<Session, Refused>) -> Cause {
+fn cause(result: Result<Session, ConnectError>) -> ConnectErrorKind {
     result.unwrap_err().cause().clone()
 }
 
-fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
+fn header<'a>(answer: &'a HttpResponse, name: &str) -> Option<&'a str> {
     answer.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| &**value)
 }
 
@@ -38,7 +38,7 @@ fn farewell(client: &mut Client) -> (String, serde_json::Value) {
 fn a_thousand_by_default() {
     let manager = Manager::builder().build().unwrap();
     let mut clients: Vec<_> = (0..1000).map(|_| Client::connect(&manager, Handshake::new())).collect();
-    assert_eq!(cause(manager.connect(Handshake::new())), Cause::Full);
+    assert_eq!(cause(manager.connect(Handshake::new())), ConnectErrorKind::Full);
     clients.pop();
     assert!(manager.connect(Handshake::new()).is_ok());
     assert_eq!(manager.stats().counters.refused.get("full"), 1);
@@ -52,11 +52,11 @@ fn beyond_the_limit_of_a_user_or_an_address_newcomers_are_refused() {
     let connect = |handshake: Handshake| manager.connect(handshake);
     let address = |text: &str| text.parse::<IpAddr>().unwrap();
     let kept: Vec<_> = (0..2).map(|_| connect(user("ann").address(address("10.0.0.1"))).unwrap()).collect();
-    assert_eq!(cause(connect(user("ann").address(address("10.0.0.2")))), Cause::UserLimit);
+    assert_eq!(cause(connect(user("ann").address(address("10.0.0.2")))), ConnectErrorKind::UserLimit);
     let third = connect(user("bob").address(address("::ffff:10.0.0.1"))).unwrap();
     assert_eq!(
         cause(connect(user("eve").address(address("10.0.0.1")))),
-        Cause::AddressLimit,
+        ConnectErrorKind::AddressLimit,
         "mapped is the same"
     );
     assert!(connect(user("eve").address(address("10.0.0.2"))).is_ok());
@@ -75,13 +75,21 @@ fn only_callers_without_a_user_count_at_their_address() {
     let manager = builder.max_connections_per_address(4, LimitPolicy::Refuse).build().unwrap();
     let at = |handshake: Handshake, text: &str| manager.connect(handshake.address(text.parse().unwrap()));
     let mut kept: Vec<_> = (0..2).map(|_| at(Handshake::new(), "2001:db8::1").unwrap()).collect();
-    assert_eq!(cause(at(Handshake::new(), "2001:db8::2")), Cause::AddressLimit, "the same network");
+    assert_eq!(
+        cause(at(Handshake::new(), "2001:db8::2")),
+        ConnectErrorKind::AddressLimit,
+        "the same network"
+    );
     let users: Vec<_> = ["ann", "bob"].map(|name| at(user(name), "2001:db8::1").unwrap()).into();
-    assert_eq!(cause(at(user("eve"), "2001:db8::1")), Cause::AddressLimit, "the limit for everybody");
+    assert_eq!(
+        cause(at(user("eve"), "2001:db8::1")),
+        ConnectErrorKind::AddressLimit,
+        "the limit for everybody"
+    );
     assert!(at(Handshake::new(), "2001:db8:0:1::1").is_ok());
     assert!(manager.connect(Handshake::new()).is_ok(), "nobody from nowhere");
     drop(users);
-    assert_eq!(cause(at(Handshake::new(), "2001:db8::1")), Cause::AddressLimit);
+    assert_eq!(cause(at(Handshake::new(), "2001:db8::1")), ConnectErrorKind::AddressLimit);
     kept.pop();
     kept.push(at(Handshake::new(), "2001:db8::1").unwrap());
 }
@@ -101,10 +109,14 @@ fn the_oldest_of_all_makes_room() {
         clients.push(newcomer);
     }
     assert_eq!(manager.stats().ending, 3);
-    assert_eq!(cause(manager.connect(Handshake::new())), Cause::Full, "not more than as many are ending");
+    assert_eq!(
+        cause(manager.connect(Handshake::new())),
+        ConnectErrorKind::Full,
+        "not more than as many are ending"
+    );
     assert_eq!(manager.stats().total_connections, 3, "and nobody is ended for a newcomer that is refused");
     clients.drain(..3);
-    assert_eq!(heard.reasons(), [Reason::Replaced; 3]);
+    assert_eq!(heard.reasons(), [DisconnectReason::Replaced; 3]);
     assert!(manager.connect(Handshake::new()).is_ok());
 }
 
@@ -135,14 +147,17 @@ fn nobody_is_ended_for_a_newcomer_that_is_refused() {
     let manager = builder.build().unwrap();
     let mut ann = Client::greeted(&manager, user("ann"));
     let _bob = Client::greeted(&manager, user("bob"));
-    assert_eq!(cause(manager.connect(user("ann"))), Cause::Full);
+    assert_eq!(cause(manager.connect(user("ann"))), ConnectErrorKind::Full);
     assert!(ann.take().is_empty() && !ann.over);
 
     let builder = Manager::builder().max_connections_per_user(1, LimitPolicy::ReplaceOldest);
     let manager = builder.max_connections_per_address(1, LimitPolicy::Refuse).build().unwrap();
     let mut ann = Client::greeted(&manager, user("ann"));
     let _bob = Client::greeted(&manager, from("10.0.0.1"));
-    assert_eq!(cause(manager.connect(user("ann").address("10.0.0.1".parse().unwrap()))), Cause::AddressLimit);
+    assert_eq!(
+        cause(manager.connect(user("ann").address("10.0.0.1".parse().unwrap()))),
+        ConnectErrorKind::AddressLimit
+    );
     assert!(ann.take().is_empty() && !ann.over);
 }
 
@@ -163,7 +178,7 @@ fn refusals_say_when_to_come_back() {
         let builder = Manager::builder().max_connections(1).refusal(form).retry(Duration::from_secs(4));
         builder.max_connections_per_user(1, LimitPolicy::Refuse).build().unwrap()
     };
-    let manager = form(RefusalForm::Status);
+    let manager = form(RejectionStyle::Status);
     let _full = manager.connect(user("ann")).unwrap();
     for (handshake, status) in [(user("ann"), 429), (user("bob"), 503)] {
         let answer = manager.connect(handshake).unwrap_err().answer();
@@ -171,7 +186,7 @@ fn refusals_say_when_to_come_back() {
         let after: u64 = header(&answer, "retry-after").unwrap().parse().unwrap();
         assert!((4..=20).contains(&after), "{after}");
     }
-    let manager = form(RefusalForm::Soft);
+    let manager = form(RejectionStyle::Soft);
     let _full = manager.connect(user("ann")).unwrap();
     for handshake in [user("ann"), user("bob")] {
         let answer = manager.connect(handshake).unwrap_err().answer();
@@ -185,27 +200,27 @@ fn refusals_say_when_to_come_back() {
     assert_eq!(answer.status, 400, "a mistake is not softened: coming back does not help");
 }
 
-/// Every cause with whether it is temporary. Whoever adds a cause adds a row: `Cause::is_temporary` does not compile without.
-fn all_causes() -> Vec<(Cause, bool)> {
+/// Every cause with whether it is temporary. Whoever adds a cause adds a row: `ConnectErrorKind::is_temporary` does not compile without.
+fn all_causes() -> Vec<(ConnectErrorKind, bool)> {
     let invalid = Handshake::new().user("");
     let invalid = Manager::builder().build().unwrap().connect(invalid).unwrap_err().cause().clone();
     vec![
         (invalid, false),
-        (Cause::TooManyTopics { count: 2, limit: 1 }, false),
-        (Cause::HeadersOnly, false),
-        (Cause::Method, false),
-        (Cause::Unauthenticated, false),
-        (Cause::Forbidden(sse_core::Topic::new("t").unwrap()), false),
-        (Cause::CrossSite(String::new()), false),
-        (Cause::StayAway, false),
-        (Cause::Unavailable, true),
-        (Cause::RateLimit, true),
-        (Cause::UserLimit, true),
-        (Cause::AddressLimit, true),
-        (Cause::Starting, true),
-        (Cause::Full, true),
-        (Cause::Draining, true),
-        (Cause::TooManyDialects, true),
+        (ConnectErrorKind::TooManyTopics { count: 2, limit: 1 }, false),
+        (ConnectErrorKind::HeadersOnly, false),
+        (ConnectErrorKind::Method, false),
+        (ConnectErrorKind::Unauthenticated, false),
+        (ConnectErrorKind::Forbidden(sse_core::Topic::new("t").unwrap()), false),
+        (ConnectErrorKind::CrossSite(String::new()), false),
+        (ConnectErrorKind::StayAway, false),
+        (ConnectErrorKind::Unavailable, true),
+        (ConnectErrorKind::RateLimit, true),
+        (ConnectErrorKind::UserLimit, true),
+        (ConnectErrorKind::AddressLimit, true),
+        (ConnectErrorKind::Starting, true),
+        (ConnectErrorKind::Full, true),
+        (ConnectErrorKind::Draining, true),
+        (ConnectErrorKind::TooManyDialects, true),
     ]
 }
 
@@ -214,7 +229,7 @@ fn no_temporary_cause_is_final_for_an_event_source() {
     let known: std::collections::BTreeSet<_> = all_causes().iter().map(|(cause, _)| cause.as_str()).collect();
     let counted = Manager::builder().build().unwrap().stats().counters.refused;
     assert_eq!(known, counted.iter().map(|(name, _)| name).collect(), "the table lacks a cause");
-    for form in [RefusalForm::Auto, RefusalForm::Status, RefusalForm::Soft] {
+    for form in [RejectionStyle::Auto, RejectionStyle::Status, RejectionStyle::Soft] {
         let manager = Manager::builder().refusal(form).build().unwrap();
         for (cause, is_temporary) in all_causes() {
             assert_eq!(cause.is_temporary(), is_temporary, "{cause:?}");
@@ -230,9 +245,9 @@ fn no_temporary_cause_is_final_for_an_event_source() {
                 let answer = refused.answer();
                 let is_soft = is_temporary
                     && match form {
-                        RefusalForm::Auto => is_event_source,
-                        RefusalForm::Status => false,
-                        RefusalForm::Soft => true,
+                        RejectionStyle::Auto => is_event_source,
+                        RejectionStyle::Status => false,
+                        RejectionStyle::Soft => true,
                     };
                 let shown = format!("{form:?} {cause:?} {accept:?} {answer:?}");
                 if is_soft {
@@ -272,7 +287,7 @@ fn only_event_streams_are_accepted_by_an_event_source() {
         ("application/json, text/event-stream", false),
         ("\u{e4}", false),
     ] {
-        let handshake = Handshake::new().accept([accept.as_bytes()]).refuse(Cause::Full);
+        let handshake = Handshake::new().accept([accept.as_bytes()]).refuse(ConnectErrorKind::Full);
         let status = manager.connect(handshake).unwrap_err().answer().status;
         assert_eq!(status, if is_event_source { 200 } else { 503 }, "{accept:?}");
     }
@@ -295,7 +310,7 @@ async fn a_user_who_is_to_stay_away_is_refused_for_so_long_and_no_longer() {
     let manager = Manager::builder().build().unwrap();
     let mut ann = Client::greeted(&manager, user("ann"));
     let away = || Target::User(UserId::new("ann").unwrap());
-    let how = Disconnect::new().reason("behave").stay_away(Duration::from_secs(60));
+    let how = DisconnectOptions::new().reason("behave").ban_for(Duration::from_secs(60));
     assert_eq!(manager.disconnect(away(), how).await, 1);
     let (name, data) = farewell(&mut ann);
     assert_eq!(
@@ -303,16 +318,16 @@ async fn a_user_who_is_to_stay_away_is_refused_for_so_long_and_no_longer() {
         ("disconnected", serde_json::json!({ "reason": "behave", "reconnect": false }))
     );
     let refused = manager.connect(user("ann")).unwrap_err();
-    assert_eq!((refused.cause(), refused.answer().status), (&Cause::StayAway, 204));
+    assert_eq!((refused.cause(), refused.answer().status), (&ConnectErrorKind::StayAway, 204));
     assert!(manager.connect(user("bob")).is_ok());
     sleep(Duration::from_millis(59_990)).await;
-    assert_eq!(cause(manager.connect(user("ann"))), Cause::StayAway);
+    assert_eq!(cause(manager.connect(user("ann"))), ConnectErrorKind::StayAway);
     sleep(Duration::from_millis(20)).await;
     assert!(manager.connect(user("ann")).is_ok());
 
     // The first one to come back comes back after weeks.
     drop(ann);
-    manager.disconnect(away(), Disconnect::new().stay_away(Duration::from_secs(60))).await;
+    manager.disconnect(away(), DisconnectOptions::new().ban_for(Duration::from_secs(60))).await;
     sleep(Duration::from_secs(26 * 24 * 60 * 60)).await;
     assert!(manager.connect(user("ann")).is_ok());
 }
@@ -321,9 +336,9 @@ async fn a_user_who_is_to_stay_away_is_refused_for_so_long_and_no_longer() {
 async fn even_the_longest_time_away_ends() {
     let manager = Manager::builder().build().unwrap();
     let away = Target::User(UserId::new("ann").unwrap());
-    manager.disconnect(away, Disconnect::new().stay_away(Duration::MAX)).await;
+    manager.disconnect(away, DisconnectOptions::new().ban_for(Duration::MAX)).await;
     sleep(Duration::from_secs(20 * 24 * 60 * 60 - 1)).await;
-    assert_eq!(cause(manager.connect(user("ann"))), Cause::StayAway);
+    assert_eq!(cause(manager.connect(user("ann"))), ConnectErrorKind::StayAway);
     sleep(Duration::from_secs(2)).await;
     assert!(manager.connect(user("ann")).is_ok());
 }
@@ -336,17 +351,17 @@ async fn streams_are_ended_by_target() {
         .map(|number| Client::greeted(&manager, user(&(number % 2).to_string()).topic("t")))
         .collect();
     let one = clients[0].id();
-    assert_eq!(manager.disconnect(one, Disconnect::new()).await, 1);
-    assert_eq!(manager.disconnect(one, Disconnect::new()).await, 0, "it is ending");
+    assert_eq!(manager.disconnect(one, DisconnectOptions::new()).await, 1);
+    assert_eq!(manager.disconnect(one, DisconnectOptions::new()).await, 0, "it is ending");
     assert_eq!(farewell(&mut clients[0]).1["reason"], "kicked");
-    assert_eq!(manager.disconnect(UserId::new("1").unwrap(), Disconnect::new()).await, 150);
+    assert_eq!(manager.disconnect(UserId::new("1").unwrap(), DisconnectOptions::new()).await, 150);
     assert_eq!(manager.stats().total_connections, 149);
-    assert_eq!(manager.disconnect(Target::All, Disconnect::new().reason("x\ny\u{2028}")).await, 149);
+    assert_eq!(manager.disconnect(Target::All, DisconnectOptions::new().reason("x\ny\u{2028}")).await, 149);
     assert_eq!(farewell(&mut clients[2]).1["reason"], "x\ny\u{2028}");
     assert!(clients.iter().all(|client| !manager.join(client.id(), &sse_core::Topic::new("u").unwrap())));
     clients.clear();
-    assert_eq!(heard.reasons(), [Reason::Kicked; 300]);
-    let drained = manager.shutdown(Drain::default()).await;
+    assert_eq!(heard.reasons(), [DisconnectReason::Kicked; 300]);
+    let drained = manager.shutdown(ShutdownOptions::default()).await;
     assert_eq!((drained.ended, drained.left), (0, 0));
 }
 
@@ -355,7 +370,7 @@ fn addresses_of_one_network_of_ipv6_are_one() {
     let manager = Manager::builder().max_connections_per_address(1, LimitPolicy::Refuse).build().unwrap();
     let from = |address: &str| manager.connect(Handshake::new().address(address.parse().unwrap()));
     let _first = from("2001:db8:1:2::1").unwrap();
-    assert_eq!(from("2001:db8:1:2:ffff::2").unwrap_err().cause(), &Cause::AddressLimit);
+    assert_eq!(from("2001:db8:1:2:ffff::2").unwrap_err().cause(), &ConnectErrorKind::AddressLimit);
     let _others = ["2001:db8:1:3::1", "203.0.113.1", "203.0.113.2"].map(|address| from(address).unwrap());
-    assert_eq!(from("::ffff:203.0.113.1").unwrap_err().cause(), &Cause::AddressLimit);
+    assert_eq!(from("::ffff:203.0.113.1").unwrap_err().cause(), &ConnectErrorKind::AddressLimit);
 }

@@ -3,8 +3,8 @@
 use std::{task::Poll, time::Duration};
 
 use sse_core::{
-    Disconnect, Event, EventId, EventType, Handshake, KeyError, Manager, Overflow, PublishError, Receipt,
-    Retention, Target, Topic,
+    DisconnectOptions, Event, EventId, EventType, Handshake, IdempotencyKeyError, Manager, Overflow,
+    PublishError, Receipt, Retention, Target, Topic,
 };
 use sse_testkit::Decoded;
 
@@ -319,13 +319,16 @@ async fn keys_and_ids_that_cannot_be_are_refused() {
     assert!(matches!(publish(id).await, Err(PublishError::Id)));
     for key in [String::new(), "k".repeat(129)] {
         let error = publish(Event::text("x").idempotency_key(key)).await.unwrap_err();
-        assert!(matches!(error, PublishError::Key(KeyError::Length { limit: 128, .. })), "{error:?}");
+        assert!(
+            matches!(error, PublishError::Key(IdempotencyKeyError::Length { limit: 128, .. })),
+            "{error:?}"
+        );
     }
     let beside = Event::text("x").ephemeral().idempotency_key("k");
-    assert!(matches!(publish(beside).await, Err(PublishError::Key(KeyError::NotLogged))));
+    assert!(matches!(publish(beside).await, Err(PublishError::Key(IdempotencyKeyError::NotLogged))));
     let without = Manager::builder().build().unwrap();
     let error = without.all().publish(Event::text("x").idempotency_key("k")).await.unwrap_err();
-    assert!(matches!(error, PublishError::Key(KeyError::NotLogged)));
+    assert!(matches!(error, PublishError::Key(IdempotencyKeyError::NotLogged)));
     let stats = manager.log().unwrap();
     assert_eq!((stats.entries, manager.stats().counters.published), (0, 0));
 }
@@ -393,7 +396,7 @@ async fn a_stream_that_is_ended_while_it_catches_up_says_goodbye() {
     publish_all(&manager, ["1"]).await;
     let mut client = Client::connect(&manager, from(&had));
     manager.client(client.id()).publish(Event::text("beside")).await.unwrap();
-    manager.disconnect(Target::All, Disconnect::new()).await;
+    manager.disconnect(Target::All, DisconnectOptions::new()).await;
     let events = client.take();
     assert_eq!(events.iter().map(name).collect::<Vec<_>>(), ["connection", "message", "disconnected"]);
     assert_eq!(last_id(&events), had, "nothing of the log came, so nothing is lost");
@@ -410,7 +413,7 @@ async fn a_client_that_takes_nothing_while_it_catches_up_is_ended() {
     let slow = manager.connect(from(&had)).unwrap();
     let ended = slow.ending();
     tokio::time::sleep(Duration::from_secs(61)).await;
-    assert_eq!(ended.await, sse_core::Reason::Stalled);
+    assert_eq!(ended.await, sse_core::DisconnectReason::Stalled);
 }
 
 #[tokio::test]

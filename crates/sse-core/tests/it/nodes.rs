@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use sse_core::{
-    Backplane, Cause, Event, EventId, Handshake, LogState, Manager, MemoryBackplane, Overflow, PublishError,
-    Retention, Target,
+    Backplane, ConnectErrorKind, Event, EventId, Handshake, LogState, Manager, MemoryBackplane, Overflow,
+    PublishError, Retention, Target,
 };
 use sse_testkit::{Decoded, backplane::ScriptedBackplane};
 use tokio::time::sleep;
@@ -89,7 +89,7 @@ async fn streams_wait_until_the_log_is_there() {
     backplane.set_away(true);
     let manager = Manager::builder().backplane(backplane.clone()).build().unwrap();
     let refused = manager.connect(Handshake::new()).unwrap_err();
-    assert_eq!(refused.cause(), &Cause::Starting);
+    assert_eq!(refused.cause(), &ConnectErrorKind::Starting);
     assert_eq!(refused.answer().status, 503);
     assert_eq!(manager.log().unwrap().state, LogState::Starting);
     backplane.set_away(false);

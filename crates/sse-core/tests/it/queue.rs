@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, Waker};
 
 use proptest::prelude::*;
-use sse_core::{CollapseBy, Event, EventType, Handshake, Manager, Overflow, PublishError, Reason};
+use sse_core::{CollapseBy, DisconnectReason, Event, EventType, Handshake, Manager, Overflow, PublishError};
 use sse_testkit::{Dechunker, Decoded};
 
 use crate::support::{Client, Heard, json, name, publish_all};
@@ -68,7 +68,7 @@ async fn a_full_queue_ends_the_stream_after_what_waits_and_a_gap() {
     assert_eq!(quick.data(), ["too much", "without it"]);
     assert_eq!(manager.stats().counters.dropped, 1);
     drop(slow);
-    assert_eq!(heard.reasons(), [Reason::Overflow]);
+    assert_eq!(heard.reasons(), [DisconnectReason::Overflow]);
     assert_eq!(manager.stats().ending, 0);
 }
 

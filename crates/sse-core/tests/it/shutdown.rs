@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use futures_util::{FutureExt, StreamExt};
-use sse_core::{Cause, Drain, Event, Handshake, Manager, Reason, Target};
+use sse_core::{ConnectErrorKind, DisconnectReason, Event, Handshake, Manager, ShutdownOptions, Target};
 use sse_testkit::Decoder;
 use tokio::time::{Instant, sleep};
 
@@ -21,7 +21,7 @@ async fn a_thousand_streams_say_farewell_and_let_it_finish_at_once() {
         .collect();
     publish_all(&manager, ["last"]).await;
     let start = Instant::now();
-    let drained = manager.shutdown(Drain::default()).await;
+    let drained = manager.shutdown(ShutdownOptions::default()).await;
     assert_eq!((drained.ended, drained.left), (1000, 0));
     assert!(start.elapsed() < Duration::from_millis(10), "{:?}", start.elapsed());
 
@@ -36,7 +36,7 @@ async fn a_thousand_streams_say_farewell_and_let_it_finish_at_once() {
         retries.insert(retry);
     }
     assert!(retries.len() > 900, "clients come back one by one: {}", retries.len());
-    assert_eq!(heard.reasons(), [Reason::Shutdown; 1000]);
+    assert_eq!(heard.reasons(), [DisconnectReason::Shutdown; 1000]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -44,7 +44,7 @@ async fn nobody_is_rejected_during_the_delay() {
     let manager = Manager::builder().build().unwrap();
     let mut old = Client::greeted(&manager, Handshake::new());
     let start = Instant::now();
-    let drain = Drain::within(Duration::from_secs(7)).delay(Duration::from_secs(5));
+    let drain = ShutdownOptions::within(Duration::from_secs(7)).delay(Duration::from_secs(5));
     let shutdown = tokio::spawn({
         let manager = manager.clone();
         async move { manager.shutdown(drain).await }
@@ -79,15 +79,16 @@ async fn the_deadline_holds_and_newcomers_are_refused() {
     let ending = blocked.session.ending();
     assert!(!manager.is_draining());
     let start = Instant::now();
-    let drain = Drain::within(Duration::from_secs(7)).retry(Duration::from_secs(5)..=Duration::from_secs(5));
+    let drain = ShutdownOptions::within(Duration::from_secs(7))
+        .retry(Duration::from_secs(5)..=Duration::from_secs(5));
     let shutdown = tokio::spawn({
         let manager = manager.clone();
         async move { manager.shutdown(drain).await }
     });
-    assert_eq!(ending.await, Reason::Shutdown, "a server can close what is blocked");
+    assert_eq!(ending.await, DisconnectReason::Shutdown, "a server can close what is blocked");
     assert!(manager.is_draining());
     let refused = manager.connect(Handshake::new()).unwrap_err();
-    assert_eq!((refused.cause(), refused.answer().status), (&Cause::Draining, 503));
+    assert_eq!((refused.cause(), refused.answer().status), (&ConnectErrorKind::Draining, 503));
     assert_eq!(manager.publish(Target::All, Event::text("late")).await.unwrap().matched, 0);
     let drained = shutdown.await.unwrap();
     assert_eq!((drained.ended, drained.left), (1, 1));
@@ -98,7 +99,7 @@ async fn the_deadline_holds_and_newcomers_are_refused() {
     assert!(blocked.over && blocked.take().is_empty());
     // Again, with nothing left.
     drop(blocked);
-    let drained = manager.shutdown(Drain::default()).await;
+    let drained = manager.shutdown(ShutdownOptions::default()).await;
     assert_eq!((drained.ended, drained.left), (0, 0));
 }
 
@@ -113,7 +114,7 @@ async fn dropped_streams_let_it_finish_early() {
             drop(client);
         }
     });
-    let drained = manager.shutdown(Drain::default()).await;
+    let drained = manager.shutdown(ShutdownOptions::default()).await;
     assert_eq!((drained.ended, drained.left), (3, 0));
     assert_eq!(start.elapsed(), Duration::from_secs(3));
 }
@@ -122,15 +123,18 @@ async fn dropped_streams_let_it_finish_early() {
 async fn two_at_once_and_one_that_is_dropped() {
     let manager = Manager::builder().build().unwrap();
     let client = Client::greeted(&manager, Handshake::new());
-    let (long, mut short) =
-        (manager.shutdown(Drain::default()), Box::pin(manager.shutdown(Drain::default())));
+    let (long, mut short) = (
+        manager.shutdown(ShutdownOptions::default()),
+        Box::pin(manager.shutdown(ShutdownOptions::default())),
+    );
     assert!(short.as_mut().now_or_never().is_none());
     drop(short);
     assert!(manager.connect(Handshake::new()).is_err());
-    let (one, other, ()) = tokio::join!(long, manager.shutdown(Drain::within(Duration::ZERO)), async {
-        sleep(Duration::from_secs(1)).await;
-        drop(client);
-    });
+    let (one, other, ()) =
+        tokio::join!(long, manager.shutdown(ShutdownOptions::within(Duration::ZERO)), async {
+            sleep(Duration::from_secs(1)).await;
+            drop(client);
+        });
     assert_eq!((one.left, other.left), (0, 1));
 }
 
@@ -139,7 +143,7 @@ async fn an_absurd_range_is_no_panic() {
     for range in [Duration::from_secs(9)..=Duration::from_secs(1), Duration::ZERO..=Duration::MAX] {
         let manager = Manager::builder().build().unwrap();
         let mut client = Client::greeted(&manager, Handshake::new());
-        manager.shutdown(Drain::within(Duration::ZERO).retry(range)).await;
+        manager.shutdown(ShutdownOptions::within(Duration::ZERO).retry(range)).await;
         assert_eq!(client.names(), ["shutdown"]);
     }
 }
@@ -152,6 +156,6 @@ async fn no_deadline_at_all() {
         sleep(Duration::from_secs(60 * 60)).await;
         drop(client);
     });
-    let drained = manager.shutdown(Drain::within(Duration::MAX)).await;
+    let drained = manager.shutdown(ShutdownOptions::within(Duration::MAX)).await;
     assert_eq!((drained.ended, drained.left), (1, 0));
 }

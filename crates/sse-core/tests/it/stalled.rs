@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures_util::{FutureExt, StreamExt};
-use sse_core::{Event, Handshake, HeartbeatForm, Manager, Reason};
+use sse_core::{DisconnectReason, Event, Handshake, HeartbeatKind, Manager};
 use sse_testkit::Decoder;
 use tokio::time::{Instant, sleep};
 
@@ -16,7 +16,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const LEAST: Duration = Duration::from_millis(100);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-async fn ending_after(client: &Client) -> (Reason, Duration) {
+async fn ending_after(client: &Client) -> (DisconnectReason, Duration) {
     let start = Instant::now();
     let reason = client.session.ending().await;
     (reason, start.elapsed())
@@ -55,10 +55,10 @@ async fn a_stalled_stream_ends_in_time_and_hurts_nobody() {
         sleep(Duration::from_secs(1)).await;
     }
     let (reason, after) = watched.await.unwrap();
-    assert_eq!(reason, Reason::Stalled);
+    assert_eq!(reason, DisconnectReason::Stalled);
     assert!(after >= MINUTE * 3 / 4 && after <= MINUTE, "{after:?}");
-    assert_eq!(heard.reasons(), [Reason::Stalled], "and nobody else");
-    manager.shutdown(sse_core::Drain::default()).await;
+    assert_eq!(heard.reasons(), [DisconnectReason::Stalled], "and nobody else");
+    manager.shutdown(sse_core::ShutdownOptions::default()).await;
     for other in others {
         let late = other.await.unwrap();
         assert_eq!(late.len(), 100);
@@ -78,7 +78,7 @@ async fn every_timeout_is_kept_whatever_the_heartbeats() {
                 let client = Client::greeted(&manager, Handshake::new());
                 publish_all(&manager, ["waits"]).await;
                 let (reason, after) = ending_after(&client).await;
-                assert_eq!(reason, Reason::Stalled);
+                assert_eq!(reason, DisconnectReason::Stalled);
                 assert!(
                     after >= timeout * 3 / 4 && after <= timeout,
                     "{after:?} of {timeout:?}, {interval:?}"
@@ -93,7 +93,7 @@ async fn a_heartbeat_that_nobody_takes_ends_the_stream_too() {
     let manager = Manager::builder().build().unwrap();
     let client = Client::connect(&manager, Handshake::new());
     let (reason, after) = ending_after(&client).await;
-    assert_eq!(reason, Reason::Stalled);
+    assert_eq!(reason, DisconnectReason::Stalled);
     assert!(after >= Duration::from_secs(75) && after <= Duration::from_secs(98), "{after:?}");
 }
 
@@ -113,7 +113,7 @@ async fn a_slow_transport_is_not_a_stalled_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_for_which_nothing_waits_is_not_stalled() {
-    let manager = Manager::builder().heartbeat(HeartbeatForm::Off).build().unwrap();
+    let manager = Manager::builder().heartbeat(HeartbeatKind::Off).build().unwrap();
     let client = Client::connect(&manager, Handshake::new());
     sleep(MINUTE * 60).await;
     assert_eq!(client.session.ending().now_or_never(), None);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures_util::StreamExt;
-use sse_core::{Drain, Event, Handshake, Manager, Target, Topic, UserId};
+use sse_core::{Event, Handshake, Manager, ShutdownOptions, Target, Topic, UserId};
 use sse_testkit::Decoder;
 use tokio::runtime::Builder;
 
@@ -126,7 +126,7 @@ fn every_stream_sees_one_total_order() {
         done.store(true, Ordering::Relaxed);
     });
     let staying = runtime.block_on(async {
-        manager.shutdown(Drain::default()).await;
+        manager.shutdown(ShutdownOptions::default()).await;
         let mut staying = Vec::new();
         for (number, stream) in crowd {
             staying.push((number, stream.await.unwrap()));

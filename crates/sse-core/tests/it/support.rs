@@ -15,8 +15,8 @@ use futures_util::Stream;
 use proptest::{collection::vec, option, prelude::*};
 use serde_json::Value;
 use sse_core::{
-    ClientId, Departure, Dialect, Event, EventId, EventType, Farewell, FrameWriter, Handshake, Hello, Hooks,
-    Manager, Reason, Session, StreamInfo,
+    ClientId, Dialect, DisconnectReason, Disconnection, Event, EventId, EventType, Farewell, FrameWriter,
+    Handshake, Hello, Hooks, Manager, Session, StreamInfo,
 };
 use sse_testkit::{Decoded, Decoder};
 
@@ -231,7 +231,7 @@ pub(crate) struct Heard(Arc<Mutex<Vec<Told>>>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Told {
     Connected(StreamInfo),
-    Disconnected(StreamInfo, Departure),
+    Disconnected(StreamInfo, Disconnection),
     Dropped(StreamInfo, u32),
 }
 
@@ -247,7 +247,7 @@ impl Heard {
     }
 
     /// Who was told to be gone, and why, in that order.
-    pub(crate) fn departed(&self) -> Vec<(ClientId, Departure)> {
+    pub(crate) fn departed(&self) -> Vec<(ClientId, Disconnection)> {
         let departed = |told| match told {
             Told::Disconnected(stream, departure) => Some((stream.client_id, departure)),
             _ => None,
@@ -255,7 +255,7 @@ impl Heard {
         self.all().into_iter().filter_map(departed).collect()
     }
 
-    pub(crate) fn reasons(&self) -> Vec<Reason> {
+    pub(crate) fn reasons(&self) -> Vec<DisconnectReason> {
         self.departed().into_iter().map(|(_, departure)| departure.reason).collect()
     }
 
@@ -269,7 +269,7 @@ impl Hooks for Heard {
         self.0.lock().unwrap().push(Told::Connected(stream.clone()));
     }
 
-    fn disconnected(&self, stream: &StreamInfo, departure: &Departure) {
+    fn disconnected(&self, stream: &StreamInfo, departure: &Disconnection) {
         self.0.lock().unwrap().push(Told::Disconnected(stream.clone(), departure.clone()));
     }
 

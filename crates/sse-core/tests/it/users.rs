@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use proptest::{collection::vec, prelude::*};
-use sse_core::{Cause, Handshake, Manager, Session, Target, UserId};
+use sse_core::{ConnectErrorKind, Handshake, Manager, Session, Target, UserId};
 
 fn user(name: &str) -> UserId {
     name.parse().unwrap()
@@ -78,7 +78,7 @@ proptest! {
         let mut watch = manager.watch_users();
         let mut sessions: Vec<Session> = Vec::new();
         let mut known = HashMap::new();
-        let take = |watch: &mut sse_core::UserWatch, known: &mut HashMap<UserId, usize>| {
+        let take = |watch: &mut sse_core::PresenceWatch, known: &mut HashMap<UserId, usize>| {
             let changes = watch.take(limit).unwrap();
             for (user, count) in changes.users {
                 if count == 0 { known.remove(&user) } else { known.insert(user, count) };
@@ -124,15 +124,15 @@ fn streams_of_a_target_are_counted() {
 async fn users_are_kept_away_without_a_disconnect_and_listed() {
     let manager = Manager::builder().build().unwrap();
     let _live = manager.connect(Handshake::new().user("ada")).unwrap();
-    manager.keep_away(user("ada"), Duration::from_secs(60));
+    manager.ban(user("ada"), Duration::from_secs(60));
     assert_eq!(manager.count(&Target::User(user("ada"))), 1);
     let refused = manager.connect(Handshake::new().user("ada")).unwrap_err();
-    assert_eq!(*refused.cause(), Cause::StayAway);
-    manager.keep_away(user("ada"), Duration::from_secs(1));
+    assert_eq!(*refused.cause(), ConnectErrorKind::StayAway);
+    manager.ban(user("ada"), Duration::from_secs(1));
     tokio::time::advance(Duration::from_secs(20)).await;
-    assert_eq!(manager.kept_away(), [(user("ada").into(), Duration::from_secs(40))]);
+    assert_eq!(manager.bans(), [(user("ada").into(), Duration::from_secs(40))]);
     tokio::time::advance(Duration::from_secs(40)).await;
-    assert_eq!(manager.kept_away(), []);
+    assert_eq!(manager.bans(), []);
     let _back = manager.connect(Handshake::new().user("ada")).unwrap();
 }
 

@@ -1,11 +1,11 @@
 //! Whatever a request holds is accepted or rejected. The same property as in `tests/it/handshake.rs` of `sse-core`.
 
-use sse_core::{Handshake, Manager, Open};
+use sse_core::{AllowAll, Handshake, Manager};
 
 pub(crate) fn play(input: &[u8]) {
     let request = super::value::<(&str, Option<&str>, Option<&[u8]>)>(input);
     let Some((method, query, last_event_id)) = request else { return };
-    let manager = Manager::builder().access(Open).build().expect("the defaults are valid");
+    let manager = Manager::builder().access(AllowAll).build().expect("the defaults are valid");
     let handshake = Handshake::from_request(method, query, last_event_id);
     assert!(handshake.last_event_id().is_none_or(|id| !id.is_empty()));
     match manager.connect(handshake) {

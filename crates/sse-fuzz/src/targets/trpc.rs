@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::{FutureExt as _, Stream, StreamExt as _, stream};
 use serde::de::IgnoredAny;
 use serde_json::Value;
-use sse_core::{Caller, Cause, Handshake, Manager, Open, OwnOnly, Session, UserId};
+use sse_core::{AllowAll, Caller, ConnectErrorKind, Handshake, Manager, OwnEventsOnly, Session, UserId};
 use sse_testkit::{Decoder, Item};
 use sse_trpc::{Code, Content, Headers, Management, PathSeparator, Request, Response, Transformer};
 
@@ -33,8 +33,11 @@ pub(crate) fn play(input: &[u8]) {
     let Some(request) = TextRequest::parse(input) else { return };
     super::run(async {
         let builder = Manager::builder();
-        let builder =
-            if request.has("x-caller", "user") { builder.access(OwnOnly) } else { builder.access(Open) };
+        let builder = if request.has("x-caller", "user") {
+            builder.access(OwnEventsOnly)
+        } else {
+            builder.access(AllowAll)
+        };
         let manager = builder.build().expect("the defaults are valid");
         let listener = manager.connect(Handshake::new().user("ada").topic("news")).expect("there is room");
         let response = api(&manager, &request).handle(asked(&request), body(&request)).await;
@@ -54,7 +57,7 @@ fn api(manager: &Manager, request: &TextRequest) -> Management {
 
 fn asked(request: &TextRequest) -> Request<'_> {
     let caller = match request.headers.get("x-caller").map(http::HeaderValue::as_bytes) {
-        Some(b"nobody") => Err(Cause::Unauthenticated),
+        Some(b"nobody") => Err(ConnectErrorKind::Unauthenticated),
         Some(b"user") => Ok(Caller::user(UserId::new("ada").expect("a name"))),
         _ => Ok(Caller::anonymous()),
     };

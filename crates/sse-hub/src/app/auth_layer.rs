@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use sse_axum::{PeerAddr, view};
-use sse_core::{Caller, Cause, Manager};
+use sse_core::{Caller, ConnectErrorKind, Manager};
 use tracing::Instrument as _;
 
 use crate::app::{access_log::shown_path, auth_log, secured::Configured};
@@ -82,23 +82,23 @@ pub(crate) async fn calls(
 /// Lets in who may manage: a backend by its key, or an admin.
 pub(crate) async fn managers(State(manager): State<Manager>, request: Request, next: Next) -> Response {
     let known = request.extensions();
-    match (known.get::<Cause>(), known.get::<Caller>()) {
+    match (known.get::<ConnectErrorKind>(), known.get::<Caller>()) {
         (None, Some(caller)) if manager.access().may_manage(caller) => next.run(request).await,
-        (Some(Cause::Unauthenticated) | None, Some(Caller { user: None, .. }) | None) => {
+        (Some(ConnectErrorKind::Unauthenticated) | None, Some(Caller { user: None, .. }) | None) => {
             (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")]).into_response()
         }
-        (Some(Cause::RateLimit), _) => StatusCode::TOO_MANY_REQUESTS.into_response(),
-        (Some(Cause::Unavailable), _) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        (Some(ConnectErrorKind::RateLimit), _) => StatusCode::TOO_MANY_REQUESTS.into_response(),
+        (Some(ConnectErrorKind::Unavailable), _) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         _ => StatusCode::FORBIDDEN.into_response(),
     }
 }
 
-fn note(parts: &mut Parts, admitted: Result<Caller, Cause>) {
+fn note(parts: &mut Parts, admitted: Result<Caller, ConnectErrorKind>) {
     match admitted {
         Ok(caller) => drop(parts.extensions.insert(caller)),
-        Err(Cause::CrossSite(page)) => {
+        Err(ConnectErrorKind::CrossSite(page)) => {
             let text = format!("{page}; if they may, list the origin in --origins");
-            parts.extensions.insert(Cause::CrossSite(text));
+            parts.extensions.insert(ConnectErrorKind::CrossSite(text));
         }
         Err(cause) => drop(parts.extensions.insert(cause)),
     }

@@ -5,7 +5,7 @@ use std::{fmt::Display, net::IpAddr};
 use sse_access::Denial;
 use sse_auth::AuthError;
 use sse_core::{
-    Cause,
+    ConnectErrorKind,
     throttle::{INTERVAL, Throttle},
 };
 use tracing::{Span, debug, info, info_span, warn};
@@ -24,7 +24,7 @@ pub(crate) fn client(address: IpAddr) -> Span {
 pub(crate) fn denied(denial: &Denial, kind: AuthKind) {
     let remedy = remedy(denial, kind);
     match THROTTLE.admit(denial.code()) {
-        Some(left_out) if denial.cause() == Cause::Unavailable => {
+        Some(left_out) if denial.cause() == ConnectErrorKind::Unavailable => {
             warn!(target: AUTH, cause = denial as &dyn std::error::Error, remedy, left_out, "refused");
         }
         Some(left_out) => info!(target: AUTH, cause = %denial, remedy, left_out, "refused"),
@@ -41,8 +41,8 @@ pub(crate) fn call_denied(denial: &Denial, kind: AuthKind) {
 }
 
 /// Logs that a stream is refused for lack of a right.
-pub(crate) fn stream_refused(cause: &Cause) {
-    if let Cause::Forbidden(_) = cause {
+pub(crate) fn stream_refused(cause: &ConnectErrorKind) {
+    if let ConnectErrorKind::Forbidden(_) = cause {
         refused("forbidden_topic", cause, "--join and --join-anonymously say who may listen to which topics");
     }
 }

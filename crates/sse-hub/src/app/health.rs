@@ -26,7 +26,7 @@ pub(crate) async fn ready(State(manager): State<Manager>) -> (StatusCode, &'stat
 
 #[cfg(test)]
 mod tests {
-    use sse_core::Drain;
+    use sse_core::ShutdownOptions;
 
     use super::*;
 
@@ -36,7 +36,7 @@ mod tests {
         assert_eq!(ready(State(manager.clone())).await.0, StatusCode::OK);
         manager.announce_shutdown();
         assert_eq!(ready(State(manager.clone())).await.0, StatusCode::SERVICE_UNAVAILABLE);
-        manager.shutdown(Drain::default()).await;
+        manager.shutdown(ShutdownOptions::default()).await;
         assert_eq!(ready(State(manager)).await.0, StatusCode::SERVICE_UNAVAILABLE);
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use sse_access::ClaimsAccess;
-use sse_core::{Access as _, Caller, Cause, UserId, network};
+use sse_core::{Access as _, Caller, ConnectErrorKind, UserId, network};
 use sse_trpc::{Demand, Kind};
 
 use crate::{
@@ -54,17 +54,17 @@ impl Rates {
     }
 
     /// Asked before anybody is recognised, so that guessing credentials is limited too.
-    pub(crate) fn may_knock(&self, address: IpAddr) -> Result<(), Cause> {
+    pub(crate) fn may_knock(&self, address: IpAddr) -> Result<(), ConnectErrorKind> {
         check(self.streams_per_address.as_ref(), &network(address), 1)
     }
 
     /// Whether a caller may open one more stream now.
-    pub(crate) fn may_open(&self, caller: &Caller) -> Result<(), Cause> {
+    pub(crate) fn may_open(&self, caller: &Caller) -> Result<(), ConnectErrorKind> {
         caller.user.as_ref().map_or(Ok(()), |user| check(self.streams_per_user.as_ref(), user, 1))
     }
 
     /// Whether somebody may ask the management API for this now. Backends and admins may always.
-    pub(crate) fn may_ask(&self, demand: &Demand<'_>) -> Result<(), Cause> {
+    pub(crate) fn may_ask(&self, demand: &Demand<'_>) -> Result<(), ConnectErrorKind> {
         // Without an address all share a limit, which is safe.
         let address = demand.address.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
         if demand.kind == Some(Kind::Subscription) && demand.calls == 1 {
@@ -87,6 +87,10 @@ impl Rates {
     }
 }
 
-fn check<K: Hash + Eq + Clone>(limit: Option<&RateLimit<K>>, who: &K, times: usize) -> Result<(), Cause> {
-    limit.map_or(Ok(()), |limit| limit.check(who, times).map_err(|_| Cause::RateLimit))
+fn check<K: Hash + Eq + Clone>(
+    limit: Option<&RateLimit<K>>,
+    who: &K,
+    times: usize,
+) -> Result<(), ConnectErrorKind> {
+    limit.map_or(Ok(()), |limit| limit.check(who, times).map_err(|_| ConnectErrorKind::RateLimit))
 }

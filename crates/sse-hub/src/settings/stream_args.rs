@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use sse_core::{Config, HeartbeatForm, LimitPolicy, Overflow, RefusalForm};
+use sse_core::{Config, HeartbeatKind, LimitPolicy, Overflow, RejectionStyle};
 
 use crate::settings::values::{choice, duration, overflow, put};
 
@@ -33,11 +33,11 @@ pub(crate) struct StreamArgs {
     #[arg(long, value_name = "POLICY", value_parser = choice::<LimitPolicy>, env = "SSE_HUB_WHEN_ADDRESS_FULL")]
     when_address_full: Option<LimitPolicy>,
     /// Form of rejections that pass (429, 503): auto (soft for an EventSource, status for others; default), status, soft (200, `retry:`, end)
-    #[arg(long, value_name = "FORM", value_parser = choice::<RefusalForm>, env = "SSE_HUB_REFUSAL")]
-    refusal: Option<RefusalForm>,
+    #[arg(long, value_name = "FORM", value_parser = choice::<RejectionStyle>, env = "SSE_HUB_REFUSAL")]
+    refusal: Option<RejectionStyle>,
     /// What a quiet stream gets: event (default), comment, off
-    #[arg(long, value_name = "FORM", value_parser = choice::<HeartbeatForm>, env = "SSE_HUB_HEARTBEAT")]
-    heartbeat: Option<HeartbeatForm>,
+    #[arg(long, value_name = "FORM", value_parser = choice::<HeartbeatKind>, env = "SSE_HUB_HEARTBEAT")]
+    heartbeat: Option<HeartbeatKind>,
     /// After how long a quiet stream gets a heartbeat [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = duration, env = "SSE_HUB_HEARTBEAT_INTERVAL")]
     heartbeat_interval: Option<Duration>,

@@ -93,7 +93,7 @@ impl<'de> Deserialize<'de> for Milliseconds {
 
 #[cfg(test)]
 mod tests {
-    use sse_core::{CollapseBy, HeartbeatForm};
+    use sse_core::{CollapseBy, HeartbeatKind};
 
     use super::*;
 
@@ -109,8 +109,8 @@ mod tests {
 
     #[test]
     fn choices_are_named_as_in_files() {
-        assert_eq!(choice("comment"), Ok(HeartbeatForm::Comment));
-        let error = choice::<HeartbeatForm>("loud").unwrap_err();
+        assert_eq!(choice("comment"), Ok(HeartbeatKind::Comment));
+        let error = choice::<HeartbeatKind>("loud").unwrap_err();
         assert!(error.contains("loud") && error.contains("`event`"), "{error}");
     }
 

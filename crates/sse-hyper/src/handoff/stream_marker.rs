@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sse_core::{Ending, Session};
+use sse_core::{Closed, Session};
 
 /// In a response's extensions: lets the server that carries the stream have it, unless its body was polled before.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub(crate) struct SessionSlot(Arc<Mutex<Option<Box<Content>>>>);
 enum Content {
     Waiting(Session),
     /// The body has it, and the server still wants to know of its end.
-    Polled(Ending),
+    Polled(Closed),
 }
 
 impl SessionSlot {
@@ -56,7 +56,7 @@ impl SessionSlot {
     }
 
     /// What tells of the end of the stream, for the server that carries it.
-    pub(crate) fn ending(&self) -> Option<Ending> {
+    pub(crate) fn ending(&self) -> Option<Closed> {
         let mut content = self.content();
         if let Some(Content::Waiting(session)) = content.as_deref() {
             return Some(session.ending());

@@ -10,7 +10,7 @@ use std::{
     task::Waker,
 };
 
-use sse_core::Ending;
+use sse_core::Closed;
 use tokio::net::TcpStream;
 
 #[cfg(feature = "http2")]
@@ -58,7 +58,7 @@ struct Left {
     #[cfg(feature = "http2")]
     flood: Option<Box<Flood>>,
     /// The stream in the latest answer, on its way from the service to the connection.
-    ending: Option<Ending>,
+    ending: Option<Closed>,
     /// An answer that a reactor is to give, if the connection turns out to be fit for that.
     parked: Option<Box<dyn Any + Send>>,
     socket: Option<TcpStream>,
@@ -198,11 +198,11 @@ impl ConnState {
         self.stalls.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn put(&self, ending: Option<Ending>) {
+    pub(crate) fn put(&self, ending: Option<Closed>) {
         self.left().ending = ending;
     }
 
-    pub(crate) fn take(&self) -> Option<Ending> {
+    pub(crate) fn take(&self) -> Option<Closed> {
         self.left().ending.take()
     }
 

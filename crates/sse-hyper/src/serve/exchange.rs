@@ -12,7 +12,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use sse_core::{Ending, Reason};
+use sse_core::{Closed, DisconnectReason};
 
 use crate::serve::conn_state::ConnState;
 
@@ -29,7 +29,7 @@ pub(crate) struct Exchange {
     /// Set when hyper has the whole response.
     is_complete: AtomicBool,
     progress: AtomicU8,
-    ending: Mutex<Option<Ending>>,
+    ending: Mutex<Option<Closed>>,
 }
 
 /// The latest request of an HTTP/2 connection, on its way to the task that serves it.
@@ -87,7 +87,7 @@ impl Exchange {
     }
 
     /// The response is a stream, of whose end the connection is to know.
-    pub(crate) fn becomes_stream(&self, ending: Option<Ending>) {
+    pub(crate) fn becomes_stream(&self, ending: Option<Closed>) {
         if !self.is_stream.swap(true, Ordering::Relaxed) {
             self.conn_state.stream_began();
         }
@@ -103,7 +103,7 @@ impl Exchange {
     }
 
     /// The end of the stream of a multiplexed response.
-    pub(crate) fn poll_ending(&self, cx: &mut Context<'_>) -> Poll<Reason> {
+    pub(crate) fn poll_ending(&self, cx: &mut Context<'_>) -> Poll<DisconnectReason> {
         match &mut *self.ending() {
             Some(ending) => Pin::new(ending).poll(cx),
             None => Poll::Pending,
@@ -122,7 +122,7 @@ impl Exchange {
         self.progress.store(progress as u8, Ordering::Relaxed);
     }
 
-    fn ending(&self) -> MutexGuard<'_, Option<Ending>> {
+    fn ending(&self) -> MutexGuard<'_, Option<Closed>> {
         self.ending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

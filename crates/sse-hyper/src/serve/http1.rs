@@ -13,7 +13,7 @@ use http_body::Body;
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
-use sse_core::{Ending, Reason};
+use sse_core::{Closed, DisconnectReason};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Instant, Sleep, sleep},
@@ -210,7 +210,7 @@ fn hand_over<B: Body + Send + 'static>(conn_state: &ConnState, listener: &PhaseL
 /// The stream that a connection carries, if it carries one.
 #[derive(Debug, Default)]
 struct Carried {
-    ending: Option<Ending>,
+    ending: Option<Closed>,
     /// Runs once the stream was ended, while the connection has not let go of it.
     grace: Option<Pin<Box<Sleep>>>,
 }
@@ -232,7 +232,7 @@ impl Carried {
             *self = Self { ending: Some(latest), grace: None };
         }
         // Released, the rest of the stream may still be in hyper's buffer before a client that takes nothing.
-        let is_over = self.ending.as_ref().is_some_and(Ending::is_released) && !conn_state.is_blocked();
+        let is_over = self.ending.as_ref().is_some_and(Closed::is_released) && !conn_state.is_blocked();
         if is_over {
             *self = Self::default();
         }
@@ -240,8 +240,11 @@ impl Carried {
         if self.grace.is_none()
             && let Poll::Ready(reason) = Pin::new(ending).poll(cx)
         {
-            self.grace =
-                Some(Box::pin(sleep(if reason == Reason::Stalled { Duration::ZERO } else { linger })));
+            self.grace = Some(Box::pin(sleep(if reason == DisconnectReason::Stalled {
+                Duration::ZERO
+            } else {
+                linger
+            })));
         }
         self.grace.as_mut().map(|grace| grace.as_mut())
     }

@@ -13,7 +13,7 @@ use http_body::Body;
 use hyper::{body::Incoming, server::conn::http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use pin_project_lite::pin_project;
-use sse_core::Reason;
+use sse_core::DisconnectReason;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Sleep, sleep},
@@ -213,9 +213,7 @@ fn time_for_client(exchange: &Exchange, cx: &mut Context<'_>) -> Poll<Duration> 
     if !exchange.is_stream() {
         return Poll::Ready(timeouts.write);
     }
-    exchange.poll_ending(cx).map(
-        |reason| {
-            if reason == Reason::Stalled { Duration::ZERO } else { timeouts.linger }
-        },
-    )
+    exchange
+        .poll_ending(cx)
+        .map(|reason| if reason == DisconnectReason::Stalled { Duration::ZERO } else { timeouts.linger })
 }

@@ -5,7 +5,7 @@ use std::{io, panic::resume_unwind, pin::Pin, sync::Arc, time::Duration};
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use sse_core::{Drain, Manager};
+use sse_core::{Manager, ShutdownOptions};
 use tokio::{
     sync::oneshot,
     task::JoinSet,
@@ -127,7 +127,7 @@ async fn started(managers: &[Manager]) {
 }
 
 /// Announces the shutdown to readiness checks, and gives load balancers the time to react.
-async fn announce(managers: &[Manager], drain: &Drain) {
+async fn announce(managers: &[Manager], drain: &ShutdownOptions) {
     managers.iter().for_each(Manager::announce_shutdown);
     let delay = drain.delay_before().min(FOREVER);
     if !delay.is_zero() {
@@ -136,7 +136,7 @@ async fn announce(managers: &[Manager], drain: &Drain) {
     }
 }
 
-async fn stop(shutdown: &Shutdown, managers: &[Manager], drain: Drain, lazy_reactor: &LazyReactor) {
+async fn stop(shutdown: &Shutdown, managers: &[Manager], drain: ShutdownOptions, lazy_reactor: &LazyReactor) {
     let deadline = Instant::now() + drain.deadline().min(FOREVER);
     info!(connections = shutdown.connections(), "shutting down");
     shutdown.enter(Phase::Draining);

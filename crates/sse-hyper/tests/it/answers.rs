@@ -1,6 +1,6 @@
 //! What a request gets, apart from what every adapter does.
 
-use sse_core::{Disconnect, Event, Manager, Target};
+use sse_core::{DisconnectOptions, Event, Manager, Target};
 use sse_testkit::RawRequest;
 
 use crate::app::{App, PATIENCE};
@@ -12,7 +12,7 @@ async fn connection_close_is_kept() {
         RawRequest::get(app.address, "/events").header("Connection", "close").open().await.unwrap();
     assert_eq!(client.head().await.unwrap().headers.get("connection"), Some("close"));
     assert_eq!(client.next_event_within(PATIENCE).await.unwrap().event_type, "connection");
-    app.manager.disconnect(Target::All, Disconnect::new()).await;
+    app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
     assert_eq!(client.next_event_within(PATIENCE).await.unwrap().event_type, "system");
     client.expect_end().await.unwrap();
     tokio::time::timeout(PATIENCE, client.expect_close()).await.unwrap().unwrap();

@@ -19,7 +19,7 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, BodyStream, Full, Limited, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
-use sse_core::{Builder, Departure, Handshake, Hooks, Manager, Reason, StreamInfo};
+use sse_core::{DisconnectReason, Disconnection, Handshake, Hooks, Manager, ManagerBuilder, StreamInfo};
 use sse_hyper::{KeepBody, Serve, TransportStats, TransportStatsHandle};
 use sse_testkit::{RawClient, RawRequest};
 use tokio::{
@@ -64,10 +64,10 @@ pub(crate) struct App {
 }
 
 #[derive(Clone, Default)]
-struct Departures(Arc<Mutex<Vec<Reason>>>);
+struct Departures(Arc<Mutex<Vec<DisconnectReason>>>);
 
 impl Hooks for Departures {
-    fn disconnected(&self, _: &StreamInfo, departure: &Departure) {
+    fn disconnected(&self, _: &StreamInfo, departure: &Disconnection) {
         self.0.lock().unwrap().push(departure.reason);
     }
 }
@@ -264,11 +264,11 @@ fn layered(mut response: Reply) -> Reply {
 }
 
 impl App {
-    pub(crate) async fn start(builder: Builder) -> Self {
+    pub(crate) async fn start(builder: ManagerBuilder) -> Self {
         Self::start_with(builder, |serve| serve).await
     }
 
-    pub(crate) async fn start_with<F>(builder: Builder, settings: F) -> Self
+    pub(crate) async fn start_with<F>(builder: ManagerBuilder, settings: F) -> Self
     where
         F: FnOnce(Serve<Site>) -> Serve<Site>,
     {
@@ -277,12 +277,12 @@ impl App {
     }
 
     /// With streams that stay with hyper.
-    pub(crate) async fn start_with_bodies(builder: Builder) -> Self {
+    pub(crate) async fn start_with_bodies(builder: ManagerBuilder) -> Self {
         Self::start_with(builder, Serve::without_reactor).await
     }
 
     /// With sockets that take little, so that a client that does not read is noticed after few bytes.
-    pub(crate) async fn start_narrow<F>(builder: Builder, settings: F) -> Self
+    pub(crate) async fn start_narrow<F>(builder: ManagerBuilder, settings: F) -> Self
     where
         F: FnOnce(Serve<Site>) -> Serve<Site>,
     {
@@ -292,12 +292,12 @@ impl App {
         Self::start_on(socket.listen(64).unwrap(), builder, settings)
     }
 
-    fn start_on<F>(listener: TcpListener, builder: Builder, settings: F) -> Self
+    fn start_on<F>(listener: TcpListener, builder: ManagerBuilder, settings: F) -> Self
     where
         F: FnOnce(Serve<Site>) -> Serve<Site>,
     {
         let departures = Departures::default();
-        let builder = builder.hooks(departures.clone()).access(sse_core::Open);
+        let builder = builder.hooks(departures.clone()).access(sse_core::AllowAll);
         let managers: Vec<_> = (0..2).map(|_| builder.clone().build().unwrap()).collect();
         let site = Site {
             managers: managers.clone(),
@@ -359,7 +359,7 @@ impl App {
         tokio::time::timeout(PATIENCE, self.site.waiting.acquire()).await.unwrap().unwrap().forget();
     }
 
-    pub(crate) async fn departures(&self, count: usize) -> Vec<Reason> {
+    pub(crate) async fn departures(&self, count: usize) -> Vec<DisconnectReason> {
         self.until(|app| app.departures.0.lock().unwrap().len() >= count).await;
         self.departures.0.lock().unwrap().clone()
     }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sse_core::{ConnectionQuery, Disconnect, Drain, Event, Manager, Reason, Target};
+use sse_core::{
+    ConnectionQuery, DisconnectOptions, DisconnectReason, Event, Manager, ShutdownOptions, Target,
+};
 use sse_hyper::Serve;
 use sse_testkit::{End, RawClient, RawRequest};
 
@@ -51,7 +53,7 @@ async fn stalled(settings: impl FnOnce(Serve<Site>) -> Serve<Site>) {
     let app = App::start_with(builder, |serve| settings(serve.socket_options(options))).await;
     let mut client = stall(&app).await;
     fill(&app).await;
-    assert_eq!(app.departures(1).await, [Reason::Stalled]);
+    assert_eq!(app.departures(1).await, [DisconnectReason::Stalled]);
     app.until(|app| app.connections() == 0).await;
     assert_eq!(end(&mut client).await, End::Reset);
 }
@@ -70,9 +72,9 @@ async fn kicked(settings: impl FnOnce(Serve<Site>) -> Serve<Site>) {
     let app = App::start_with(Manager::builder().queue(1 << 16, 1 << 30), settings).await;
     let mut client = stall(&app).await;
     fill(&app).await;
-    assert_eq!(app.manager.disconnect(Target::All, Disconnect::new()).await, 1);
+    assert_eq!(app.manager.disconnect(Target::All, DisconnectOptions::new()).await, 1);
     assert_eq!((app.manager.stats().ending, app.connections()), (1, 1));
-    assert_eq!(app.departures(1).await, [Reason::Kicked]);
+    assert_eq!(app.departures(1).await, [DisconnectReason::Kicked]);
     app.until(|app| app.connections() == 0).await;
     assert_eq!(end(&mut client).await, End::Reset);
 }
@@ -91,8 +93,8 @@ async fn a_client_that_is_kicked_while_hyper_holds_all_that_is_left_is_reset_aft
         app.manager.all().publish(part.clone()).await.unwrap();
         app.until(|app| waiting(app) == 0).await;
     }
-    app.manager.disconnect(Target::All, Disconnect::new()).await;
-    assert_eq!(app.departures(1).await, [Reason::Kicked]);
+    app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
+    assert_eq!(app.departures(1).await, [DisconnectReason::Kicked]);
     assert_eq!(app.connections(), 1, "something is left to be written");
     app.until(|app| app.connections() == 0).await;
     assert_eq!(end(&mut client).await, End::Reset);
@@ -108,7 +110,7 @@ async fn a_client_that_is_kicked_and_takes_what_is_left_keeps_its_connection() {
         app.manager.all().publish(part.clone()).await.unwrap();
         app.until(|app| waiting(app) == 0).await;
     }
-    app.manager.disconnect(Target::All, Disconnect::new()).await;
+    app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
     app.departures(1).await;
     assert_eq!(end(&mut client).await, End::Complete);
     // Longer than it had to take it.
@@ -129,7 +131,7 @@ async fn a_shutdown_breaks_off_what_is_blocked_with_hyper_at_its_deadline() {
 }
 
 async fn shut_down(settings: impl FnOnce(Serve<Site>) -> Serve<Site>) {
-    let drain = Drain::within(Duration::from_millis(300));
+    let drain = ShutdownOptions::within(Duration::from_millis(300));
     let builder = Manager::builder().queue(1 << 16, 1 << 30);
     let mut app = App::start_with(builder, |serve| settings(serve.drain(drain))).await;
     let mut client = stall(&app).await;

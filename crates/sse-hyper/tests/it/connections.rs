@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_core::{Disconnect, Event, Manager, Target};
+use sse_core::{DisconnectOptions, Event, Manager, Target};
 use sse_testkit::RawRequest;
 
 use crate::{
@@ -23,7 +23,7 @@ async fn a_connection_that_asked_something_else_opens_a_stream() {
     assert!(connection.head().await.contains("text/event-stream"));
     app.until(|app| app.manager.stats().total_connections == 1).await;
     app.manager.all().publish(Event::text("after pongs")).await.unwrap();
-    app.manager.disconnect(Target::All, Disconnect::new()).await;
+    app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
     let events = connection.events().await;
     assert_eq!(
         events.iter().map(|event| &*event.event_type).collect::<Vec<_>>(),
@@ -45,7 +45,7 @@ async fn a_connection_has_one_stream_after_the_other() {
         // Longer than the last stream's connection would have had to take what was left.
         tokio::time::sleep(linger * 5 / 4).await;
         app.manager.all().publish(Event::text(round.to_string())).await.unwrap();
-        app.manager.disconnect(Target::All, Disconnect::new()).await;
+        app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
         assert_eq!(connection.events().await[1].data, round.to_string());
         app.departures(round + 1).await;
     }
@@ -63,7 +63,7 @@ async fn a_second_stream_that_was_asked_for_in_advance_is_watched_as_well() {
     for round in 1..=2 {
         connection.head().await;
         app.until(|app| app.manager.stats().total_connections == 1).await;
-        app.manager.disconnect(Target::All, Disconnect::new()).await;
+        app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
         assert_eq!(connection.events().await.len(), 2);
         app.departures(round).await;
     }

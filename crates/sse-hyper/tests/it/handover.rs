@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_core::{Disconnect, Event, Manager, Reason, Target};
+use sse_core::{DisconnectOptions, DisconnectReason, Event, Manager, Target};
 use sse_hyper::{Fallback, TransportStatsHandle};
 use sse_testkit::{End, RawClient, RawRequest, Version};
 
@@ -27,7 +27,7 @@ async fn works(app: &App, client: &mut RawClient) {
     app.until(|app| app.manager.stats().total_connections == 1).await;
     app.manager.all().publish(Event::text("through")).await.unwrap();
     assert_eq!(client.next_event_within(PATIENCE).await.unwrap().data, "through");
-    app.manager.disconnect(Target::All, Disconnect::new()).await;
+    app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
     assert_eq!(client.next_event_within(PATIENCE).await.unwrap().event_type, "system");
     client.expect_end().await.unwrap();
 }
@@ -153,7 +153,7 @@ async fn the_body_that_was_replaced_lives_as_long_as_the_stream() {
     assert_eq!(app.guards(), 1);
     drop(client);
     app.until(|app| app.guards() == 0).await;
-    assert_eq!(app.departures(2).await, [Reason::Kicked, Reason::ClientLeft]);
+    assert_eq!(app.departures(2).await, [DisconnectReason::Kicked, DisconnectReason::ClientLeft]);
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn a_body_that_was_dropped_takes_its_stream_with_it() {
     let app = app().await;
     let answer = sse_testkit::request(app.address, "GET", "/replaced", &[], "").await.unwrap();
     assert_eq!(answer.text().unwrap(), "instead");
-    assert_eq!(app.departures(1).await, [Reason::ClientLeft]);
+    assert_eq!(app.departures(1).await, [DisconnectReason::ClientLeft]);
     assert_eq!((adopted(&app), app.transports().bodies.total()), (0, 0));
 }
 
@@ -190,7 +190,7 @@ async fn bodies_around_a_stream_that_may_do_something_to_it_do_it() {
     connection.get("/shouted").await;
     connection.head().await;
     app.until(|app| app.manager.stats().total_connections == 1).await;
-    app.manager.disconnect(Target::All, Disconnect::new()).await;
+    app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
     let events = connection.events().await;
     assert!(events.is_empty(), "no field has such a name: {events:?}");
     assert_eq!(fallback(&app), Fallback::Wrapped);
@@ -206,7 +206,7 @@ async fn a_request_that_asks_for_more_is_hypers() {
         connection.send(&format!("GET /events HTTP/1.1\r\nhost: x\r\n{rest}")).await;
         assert!(connection.head().await.starts_with("HTTP/1.1 200 "));
         app.until(|app| app.manager.stats().total_connections == 1).await;
-        app.manager.disconnect(Target::All, Disconnect::new()).await;
+        app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
         assert_eq!(connection.events().await.len(), 2);
         assert_eq!(fallback(&app), Fallback::Request, "{rest}");
     }
@@ -239,7 +239,7 @@ async fn a_request_that_was_sent_in_advance_is_answered_after_the_stream() {
         }
         assert!(connection.head().await.contains("text/event-stream"));
         app.until(|app| app.manager.stats().total_connections == 1).await;
-        app.manager.disconnect(Target::All, Disconnect::new()).await;
+        app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
         assert_eq!(connection.events().await.len(), 2, "{path}");
         assert!(connection.head().await.starts_with("HTTP/1.1 200 "), "{path}");
         assert_eq!(connection.exactly(4).await, b"pong");
@@ -262,7 +262,7 @@ async fn a_connection_that_asked_something_else_before_is_handed_over() {
     connection.get("/events").await;
     assert!(connection.head().await.contains("text/event-stream"));
     app.until(|app| adopted(app) == 1).await;
-    app.manager.disconnect(Target::All, Disconnect::new()).await;
+    app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
     assert_eq!(connection.events().await.len(), 2);
     assert_eq!(connection.rest().await, b"");
 }
@@ -284,7 +284,7 @@ async fn an_earlier_answer_is_written_to_its_end_before_the_stream_leaves() {
     }
     assert!(connection.head().await.contains("text/event-stream"));
     app.until(|app| app.manager.stats().total_connections == 1).await;
-    app.manager.disconnect(Target::All, Disconnect::new()).await;
+    app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
     assert_eq!(connection.events().await.len(), 2);
     assert_eq!(app.transports().reactor.adopted + app.transports().bodies.total(), 1);
 }
@@ -330,7 +330,7 @@ async fn a_stream_of_another_manager_does_not_outlive_the_deadline() {
     let transports = TransportStatsHandle::default();
     let server = sse_hyper::serve(listener, service)
         .transports(&transports)
-        .drain(sse_core::Drain::within(Duration::from_millis(200)))
+        .drain(sse_core::ShutdownOptions::within(Duration::from_millis(200)))
         .with_graceful_shutdown(async {
             let _ = stopped.await;
         });
@@ -371,9 +371,9 @@ fn a_stream_ends_with_its_runtime() {
 /// Hooks may do what they may do in a task.
 #[tokio::test]
 async fn hooks_run_in_the_context_of_the_servers_runtime() {
-    struct Spawning(tokio::sync::mpsc::UnboundedSender<Reason>);
+    struct Spawning(tokio::sync::mpsc::UnboundedSender<DisconnectReason>);
     impl sse_core::Hooks for Spawning {
-        fn disconnected(&self, _: &sse_core::StreamInfo, departure: &sse_core::Departure) {
+        fn disconnected(&self, _: &sse_core::StreamInfo, departure: &sse_core::Disconnection) {
             let (told, reason) = (self.0.clone(), departure.reason);
             tokio::spawn(async move { told.send(reason) });
         }
@@ -391,6 +391,6 @@ async fn hooks_run_in_the_context_of_the_servers_runtime() {
     tokio::spawn(server.into_future());
     drop(RawRequest::get(address, "/events").open().await.unwrap());
     let reason = tokio::time::timeout(PATIENCE, hears.recv()).await.unwrap();
-    assert_eq!(reason, Some(Reason::ClientLeft));
+    assert_eq!(reason, Some(DisconnectReason::ClientLeft));
     assert_eq!((transports.stats().reactor.adopted, transports.stats().reactor.panics), (1, 0));
 }

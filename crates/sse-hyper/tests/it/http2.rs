@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_core::{Manager, Reason};
+use sse_core::{DisconnectReason, Manager};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -41,7 +41,7 @@ async fn a_peer_that_answers_no_ping_is_given_up_and_its_streams_with_it() {
     let app = app().await;
     let read = to_the_end(&app, &[PREFACE, SETTINGS, GET_EVENTS]).await;
     assert!(read.windows(10).any(|window| window == b"connection"), "the stream did not begin: {read:?}");
-    assert_eq!(app.departures(1).await, [Reason::ClientLeft]);
+    assert_eq!(app.departures(1).await, [DisconnectReason::ClientLeft]);
     app.until(|app| app.connections() == 0).await;
 }
 

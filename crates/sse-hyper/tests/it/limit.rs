@@ -2,7 +2,7 @@
 
 use std::{future::Future, net::Ipv4Addr, pin::Pin, time::Duration};
 
-use sse_core::{Disconnect, Manager, Reason, Target};
+use sse_core::{DisconnectOptions, DisconnectReason, Manager, Target};
 use sse_hyper::Serve;
 use sse_testkit::RawRequest;
 use tokio::{
@@ -83,7 +83,7 @@ async fn newcomers_wait_until_somebody_leaves() {
     drop(leaves);
     let mut came = tokio::time::timeout(PATIENCE, waits).await.unwrap().unwrap();
     assert_eq!(came.next_event_within(PATIENCE).await.unwrap().event_type, "connection");
-    assert_eq!(app.departures(1).await, [Reason::ClientLeft]);
+    assert_eq!(app.departures(1).await, [DisconnectReason::ClientLeft]);
     drop(stays);
 }
 
@@ -98,7 +98,7 @@ async fn newcomers_take_the_place_of_streams_that_ended() {
     let third = RawRequest::get(app.address, "/events").open();
     let ending = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        app.manager.disconnect(Target::All, Disconnect::new()).await
+        app.manager.disconnect(Target::All, DisconnectOptions::new()).await
     };
     let (third, ended) = tokio::join!(tokio::time::timeout(PATIENCE, third), ending);
     assert_eq!(ended, 2);

@@ -240,7 +240,7 @@ async fn ended_stream_over_http_2_is_reset_alone() {
             app.manager.all().publish(sse_core::Event::text("x".repeat(32 << 10))).await.unwrap();
         }
         if is_kicked {
-            app.manager.disconnect(sse_core::Target::All, sse_core::Disconnect::new()).await;
+            app.manager.disconnect(sse_core::Target::All, sse_core::DisconnectOptions::new()).await;
         }
         let reset = async {
             loop {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_core::{Drain, Manager, Reason};
+use sse_core::{DisconnectReason, Manager, ShutdownOptions};
 use sse_testkit::{RawClient, RawRequest, request};
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 
 const FOREVER: Duration = Duration::from_secs(3600);
 
-async fn app(drain: Drain) -> App {
+async fn app(drain: ShutdownOptions) -> App {
     App::start_with(Manager::builder(), |serve| serve.drain(drain)).await
 }
 
@@ -25,7 +25,7 @@ async fn expect_farewell(client: &mut RawClient) {
 
 #[tokio::test]
 async fn an_answer_under_way_is_finished() {
-    let mut app = app(Drain::within(FOREVER)).await;
+    let mut app = app(ShutdownOptions::within(FOREVER)).await;
     let mut stream = app.open("/events").await;
     let mut slow = RawRequest::get(app.address, "/slow").send().await.unwrap();
     app.at_the_gate().await;
@@ -41,7 +41,7 @@ async fn an_answer_under_way_is_finished() {
 
 #[tokio::test]
 async fn an_answer_that_does_not_come_is_broken_off_at_the_deadline() {
-    let mut app = app(Drain::within(Duration::from_millis(300))).await;
+    let mut app = app(ShutdownOptions::within(Duration::from_millis(300))).await;
     let mut slow = RawRequest::get(app.address, "/slow").send().await.unwrap();
     app.at_the_gate().await;
     app.stop();
@@ -52,20 +52,20 @@ async fn an_answer_that_does_not_come_is_broken_off_at_the_deadline() {
 
 #[tokio::test]
 async fn the_streams_of_all_managers_end() {
-    let mut app = app(Drain::within(FOREVER)).await;
+    let mut app = app(ShutdownOptions::within(FOREVER)).await;
     let mut clients = [app.open("/events").await, app.open("/others").await];
     app.stop();
     for client in &mut clients {
         expect_farewell(client).await;
     }
     assert!(app.site.managers.iter().all(Manager::is_draining));
-    assert_eq!(app.departures(2).await, [Reason::Shutdown; 2]);
+    assert_eq!(app.departures(2).await, [DisconnectReason::Shutdown; 2]);
     app.stopped().await;
 }
 
 #[tokio::test]
 async fn a_stream_that_is_asked_for_too_late_is_refused() {
-    let mut app = app(Drain::within(FOREVER)).await;
+    let mut app = app(ShutdownOptions::within(FOREVER)).await;
     let late = RawRequest::get(app.address, "/late").header("Accept", "*/*");
     let mut late = late.send().await.unwrap();
     app.at_the_gate().await;
@@ -80,7 +80,7 @@ async fn a_stream_that_is_asked_for_too_late_is_refused() {
 
 #[tokio::test]
 async fn newcomers_are_answered_until_the_drain_is_over() {
-    let mut app = app(Drain::within(FOREVER)).await;
+    let mut app = app(ShutdownOptions::within(FOREVER)).await;
     let mut slow = RawRequest::get(app.address, "/slow").send().await.unwrap();
     app.at_the_gate().await;
     app.stop();
@@ -112,7 +112,7 @@ async fn newcomers_are_answered_until_the_drain_is_over() {
 
 #[tokio::test]
 async fn connections_that_ask_nothing_are_closed_at_once() {
-    let mut app = app(Drain::within(FOREVER)).await;
+    let mut app = app(ShutdownOptions::within(FOREVER)).await;
     let silent = Connection::open(app.address).await;
     let mut kept = Connection::open(app.address).await;
     kept.get("/ping").await;
@@ -130,7 +130,7 @@ async fn connections_that_ask_nothing_are_closed_at_once() {
 
 #[tokio::test]
 async fn half_a_head_does_not_outlive_the_deadline() {
-    let mut app = app(Drain::within(Duration::from_millis(300))).await;
+    let mut app = app(ShutdownOptions::within(Duration::from_millis(300))).await;
     let mut half = Connection::open(app.address).await;
     half.send("GET /ping HTTP/1.1\r\nhost: local").await;
     app.until(|app| app.connections() == 1).await;
@@ -140,7 +140,7 @@ async fn half_a_head_does_not_outlive_the_deadline() {
 
 #[tokio::test]
 async fn a_second_request_on_a_connection_is_not_answered_any_more() {
-    let mut app = app(Drain::within(FOREVER)).await;
+    let mut app = app(ShutdownOptions::within(FOREVER)).await;
     let mut connection = Connection::open(app.address).await;
     let (slow, ping) = ("GET /slow HTTP/1.1\r\nhost: x\r\n\r\n", "GET /ping HTTP/1.1\r\nhost: x\r\n\r\n");
     connection.send(&format!("{slow}{ping}")).await;
@@ -155,7 +155,7 @@ async fn a_second_request_on_a_connection_is_not_answered_any_more() {
 
 #[tokio::test]
 async fn a_deadline_may_be_as_good_as_none() {
-    let mut app = app(Drain::within(Duration::MAX)).await;
+    let mut app = app(ShutdownOptions::within(Duration::MAX)).await;
     let mut stream = app.open("/events").await;
     app.stop();
     expect_farewell(&mut stream).await;
@@ -166,7 +166,7 @@ async fn a_deadline_may_be_as_good_as_none() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn newcomers_do_not_hold_up_a_shutdown() {
     for round in 0..20 {
-        let mut app = app(Drain::within(FOREVER)).await;
+        let mut app = app(ShutdownOptions::within(FOREVER)).await;
         let address = app.address;
         let mut clients = tokio::task::JoinSet::new();
         for client in 0..32 {

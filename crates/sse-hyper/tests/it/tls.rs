@@ -10,7 +10,7 @@ use rustls::{
     crypto::{CryptoProvider, ring},
     pki_types::{PrivatePkcs8KeyDer, ServerName},
 };
-use sse_core::{Event, Manager, Reason};
+use sse_core::{DisconnectReason, Event, Manager};
 use sse_testkit::Decoder;
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -132,7 +132,7 @@ async fn clients_of_http_1_are_served_whether_they_negotiate_or_not() {
         connection.get("/events").await;
         assert!(connection.head().await.contains("text/event-stream"));
     }
-    assert_eq!(app.departures(2).await, [Reason::ClientLeft; 2]);
+    assert_eq!(app.departures(2).await, [DisconnectReason::ClientLeft; 2]);
 }
 
 #[tokio::test]
@@ -181,7 +181,7 @@ async fn a_blocked_client_is_broken_off() {
         app.manager.all().publish(large.clone()).await.unwrap();
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(app.departures(1).await, [Reason::Stalled]);
+    assert_eq!(app.departures(1).await, [DisconnectReason::Stalled]);
     app.until(|app| app.connections() == 0).await;
     drop(socket);
 }

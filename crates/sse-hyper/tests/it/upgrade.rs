@@ -2,7 +2,7 @@
 
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use sse_core::{Drain, Manager};
+use sse_core::{Manager, ShutdownOptions};
 use std::time::Duration;
 use tokio::io::{copy, split};
 
@@ -36,7 +36,8 @@ async fn an_upgraded_connection_is_the_services_own() {
 #[tokio::test]
 async fn a_shutdown_neither_waits_for_nor_ends_an_upgraded_connection() {
     let mut app =
-        App::start_with(Manager::builder(), |serve| serve.drain(Drain::within(Duration::MAX / 4))).await;
+        App::start_with(Manager::builder(), |serve| serve.drain(ShutdownOptions::within(Duration::MAX / 4)))
+            .await;
     let mut connection = upgraded(&app).await;
     app.until(|app| app.connections() == 0).await;
     app.stop();

@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use futures_util::{FutureExt, StreamExt};
-use sse_core::{Drain, Event, Handshake, KeyLimits, Manager, Reason, Retention};
+use sse_core::{DisconnectReason, Event, Handshake, KeyLimits, Manager, Retention, ShutdownOptions};
 use sse_metrics::Metrics;
 
 use crate::judges::{Samples, check_with_promtool};
@@ -97,7 +97,7 @@ fn every_reason_and_cause_is_there_from_the_start() {
     let manager = Manager::builder().build().unwrap();
     let samples = Samples::read(&Metrics::new().source(manager.clone()).scrape(None).body);
     let reasons = samples.label_values("sse_streams_ended_total", "reason");
-    assert_eq!(reasons, Reason::ALL.map(Reason::as_str));
+    assert_eq!(reasons, DisconnectReason::ALL.map(DisconnectReason::as_str));
     let causes: Vec<_> = manager.stats().counters.refused.iter().map(|(cause, _)| cause.to_owned()).collect();
     assert_eq!(samples.label_values("sse_streams_refused_total", "cause"), causes);
 }
@@ -107,7 +107,7 @@ async fn a_drain_shows() {
     let manager = Manager::builder().build().unwrap();
     let metrics = Metrics::new().source(manager.clone());
     let stream = manager.connect(Handshake::new()).unwrap();
-    let mut shutdown = pin!(manager.shutdown(Drain::default()));
+    let mut shutdown = pin!(manager.shutdown(ShutdownOptions::default()));
     tokio::select! {
         biased;
         _ = &mut shutdown => panic!("a stream is open"),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use sse_core::{BackplaneError, EntryKey, RecentKeys};
+use sse_core::{BackplaneError, EntryKey, IdempotencyKeys};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{config::NatsConfig, fingerprint::FingerprintWriter};
@@ -15,7 +15,7 @@ pub(crate) struct Appends {
     count: Semaphore,
     kibibytes: Semaphore,
     /// Keys that this node has sent lately. The server remembers keys without a bound.
-    keys: Mutex<RecentKeys<()>>,
+    keys: Mutex<IdempotencyKeys<()>>,
 }
 
 /// Bytes that may be under way.

@@ -18,7 +18,7 @@ impl Screen {
 
     /// What is on it, without the first event; the stream must be over.
     async fn rest(mut self, manager: &Manager) -> Vec<Decoded> {
-        manager.disconnect(self.session.client_id(), sse_core::Disconnect::new()).await;
+        manager.disconnect(self.session.client_id(), sse_core::DisconnectOptions::new()).await;
         let mut events = Vec::new();
         while let Some(bytes) = self.session.next().await {
             events.extend(self.decoder.feed(&bytes));

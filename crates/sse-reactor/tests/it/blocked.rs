@@ -6,8 +6,8 @@ use std::{
 };
 
 use sse_core::{
-    Builder, Connection, ConnectionQuery, Dialect, Disconnect, Drain, Event, Farewell, FrameWriter,
-    Handshake, Hello, Manager, Overflow, Reason, Target,
+    Connection, ConnectionQuery, Dialect, DisconnectOptions, DisconnectReason, Event, Farewell, FrameWriter,
+    Handshake, Hello, Manager, ManagerBuilder, Overflow, ShutdownOptions, Target,
 };
 use sse_reactor::Framing;
 
@@ -20,7 +20,7 @@ const ENOUGH: Duration = Duration::from_secs(3);
 
 const NEVER: Duration = Duration::from_secs(3600);
 
-fn queued() -> Builder {
+fn queued() -> ManagerBuilder {
     Manager::builder().queue(64, 64 << 20)
 }
 
@@ -35,7 +35,7 @@ fn listed(site: &Site) -> Connection {
     site.manager.connections(&ConnectionQuery::first(1)).items.remove(0)
 }
 
-fn ended(site: &Site, reason: Reason) -> bool {
+fn ended(site: &Site, reason: DisconnectReason) -> bool {
     site.manager.stats().counters.disconnected.get(reason.as_str()) == 1
 }
 
@@ -62,7 +62,7 @@ fn a_stalled_client_is_broken_off_at_once() {
     let site = Site::with(queued().connection_timeout(ENOUGH), 1);
     let mut slow = site.open_narrow();
     block(&site);
-    site.until("stalled", |site| ended(site, Reason::Stalled) && site.is_empty());
+    site.until("stalled", |site| ended(site, DisconnectReason::Stalled) && site.is_empty());
     assert!(slow.is_reset());
     assert_eq!((site.stats().resets, site.stats().blocked), (1, 0));
 }
@@ -73,7 +73,7 @@ fn a_full_queue_ends_its_stream_after_the_linger() {
     let mut slow = site.open_narrow();
     block(&site);
     (0..8).for_each(|_| site.publish("too much"));
-    site.until("over", |site| ended(site, Reason::Overflow) && site.is_empty());
+    site.until("over", |site| ended(site, DisconnectReason::Overflow) && site.is_empty());
     assert!(slow.is_reset());
 }
 
@@ -82,7 +82,7 @@ fn a_client_that_takes_what_is_left_in_time_has_a_clean_end() {
     let site = Site::lingering(queued(), 1, NEVER);
     let mut slow = site.open_narrow();
     block(&site);
-    site.runtime.block_on(site.manager.disconnect(Target::All, Disconnect::new()));
+    site.runtime.block_on(site.manager.disconnect(Target::All, DisconnectOptions::new()));
     let rest = slow.rest();
     assert_eq!(rest[rest.len() - 2].data, "waits");
     assert_eq!(rest[rest.len() - 1].event_type, "system");
@@ -118,7 +118,7 @@ fn a_drain_gives_its_time_and_what_is_left_is_broken_off() {
     let mut slow = site.open_narrow();
     block(&site);
     let mut fast = site.open();
-    let drained = site.runtime.block_on(site.manager.shutdown(Drain::within(ENOUGH)));
+    let drained = site.runtime.block_on(site.manager.shutdown(ShutdownOptions::within(ENOUGH)));
     assert_eq!((drained.ended, drained.left), (2, 1));
     assert_eq!(fast.rest().len(), 1);
     site.reactor.abort();
@@ -166,8 +166,8 @@ fn the_rest_of_a_stream_that_is_over_has_a_deadline_too() {
     };
     site.adopt_with(server, HEAD, Framing::Chunked, session, guard);
     let mut slow = Client::greeted(client);
-    site.runtime.block_on(site.manager.disconnect(Target::All, Disconnect::new()));
-    site.until("over", |site| ended(site, Reason::Kicked) && site.is_empty());
+    site.runtime.block_on(site.manager.disconnect(Target::All, DisconnectOptions::new()));
+    site.until("over", |site| ended(site, DisconnectReason::Kicked) && site.is_empty());
     assert!(slow.is_reset());
     assert_eq!((site.stats().resets, site.stats().blocked), (1, 0));
     site.until("the guard is gone", |_| alive.strong_count() == 0);

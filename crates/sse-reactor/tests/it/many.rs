@@ -8,7 +8,7 @@ use std::{
 };
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use sse_core::{Disconnect, Manager, Target};
+use sse_core::{DisconnectOptions, Manager, Target};
 
 use crate::site::{PATIENCE, Site};
 
@@ -53,7 +53,7 @@ fn serve_many(count: usize) {
     site.until("all again", |site| site.stats().adopted == (count + count - count / 2) as u64);
     site.publish("once more.");
     clients.iter_mut().for_each(|client| read_until(client, b"once more."));
-    site.runtime.block_on(site.manager.disconnect(Target::All, Disconnect::new()));
+    site.runtime.block_on(site.manager.disconnect(Target::All, DisconnectOptions::new()));
     clients.iter_mut().for_each(|client| read_until(client, b"0\r\n\r\n"));
     site.until("nobody", Site::is_empty);
     let stats = site.stats();

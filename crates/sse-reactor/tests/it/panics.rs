@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use sse_core::{
-    Departure, Disconnect, Event, FrameWriter, Handshake, Hello, Hooks, Manager, StreamInfo, Target,
+    DisconnectOptions, Disconnection, Event, FrameWriter, Handshake, Hello, Hooks, Manager, StreamInfo,
+    Target,
 };
 
 use crate::site::{Client, HEAD, Site};
@@ -35,7 +36,7 @@ fn a_guard_that_panics_ends_nobody_else() {
 fn a_hook_that_panics_ends_nobody_else() {
     struct Panics;
     impl Hooks for Panics {
-        fn disconnected(&self, stream: &StreamInfo, _: &Departure) {
+        fn disconnected(&self, stream: &StreamInfo, _: &Disconnection) {
             assert!(stream.user_id.is_none(), "an app's own affair");
         }
     }
@@ -54,7 +55,7 @@ fn a_hook_that_panics_ends_nobody_else() {
             drop(client);
         } else {
             let user = Target::User("42".try_into().unwrap());
-            site.runtime.block_on(site.manager.disconnect(user, Disconnect::new()));
+            site.runtime.block_on(site.manager.disconnect(user, DisconnectOptions::new()));
         }
         site.until("it went off", |site| site.stats().panics > before && site.stats().streams == 1);
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use socket2::{Domain, SockRef, Socket, Type};
-use sse_core::{Builder, Event, Handshake, Manager, Session, Target};
+use sse_core::{Event, Handshake, Manager, ManagerBuilder, Session, Target};
 use sse_reactor::{Adoption, Framing, Reactor, ReactorStats};
 use sse_testkit::{Dechunker, Decoded, Decoder};
 use tokio::runtime::Runtime;
@@ -37,14 +37,17 @@ impl Site {
         Self::with(Manager::builder(), 2)
     }
 
-    pub(crate) fn with(builder: Builder, threads: usize) -> Self {
+    pub(crate) fn with(builder: ManagerBuilder, threads: usize) -> Self {
         Self::lingering(builder, threads, Duration::from_secs(5))
     }
 
-    pub(crate) fn lingering(builder: Builder, threads: usize, linger: Duration) -> Self {
+    pub(crate) fn lingering(builder: ManagerBuilder, threads: usize, linger: Duration) -> Self {
         let manager = builder.max_connections(1 << 20).build().unwrap();
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         let reactor = {
             let _entered = runtime.enter();
             let threads = NonZeroUsize::new(threads).unwrap();

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use proptest::prelude::*;
-use sse_core::{Disconnect, Target};
+use sse_core::{DisconnectOptions, Target};
 use sse_reactor::Framing;
 use sse_testkit::Decoder;
 
@@ -18,7 +18,7 @@ fn a_stream_has_its_head_its_events_and_a_clean_end() {
     site.publish("two\nlines");
     site.publish("three");
     assert_eq!((client.next_data(), client.next_data()), ("two\nlines".into(), "three".into()));
-    site.runtime.block_on(site.manager.disconnect(Target::All, Disconnect::new()));
+    site.runtime.block_on(site.manager.disconnect(Target::All, DisconnectOptions::new()));
     let rest = client.rest();
     assert_eq!(rest.len(), 1);
     assert!(rest[0].data.contains("disconnected"), "{rest:?}");
@@ -34,7 +34,7 @@ fn without_chunks_the_end_of_the_connection_is_the_end() {
     let (mut client, server) = site.pair();
     site.adopt_with(server, OLD, Framing::UntilClose, site.session(), ());
     site.publish("bare");
-    site.runtime.block_on(site.manager.disconnect(Target::All, Disconnect::new()));
+    site.runtime.block_on(site.manager.disconnect(Target::All, DisconnectOptions::new()));
     let mut all = Vec::new();
     client.read_to_end(&mut all).unwrap();
     let events = Decoder::decode(all.strip_prefix(OLD).unwrap());
@@ -49,7 +49,7 @@ fn a_session_that_was_ended_before_it_was_adopted_says_so() {
     let site = Site::new();
     let (client, server) = site.pair();
     let session = site.session();
-    site.runtime.block_on(site.manager.disconnect(Target::All, Disconnect::new()));
+    site.runtime.block_on(site.manager.disconnect(Target::All, DisconnectOptions::new()));
     site.adopt_with(server, HEAD, Framing::Chunked, session, ());
     let types: Vec<_> = Client::new(client).rest().into_iter().map(|event| event.event_type).collect();
     assert_eq!(types, ["connection", "system"]);
@@ -120,7 +120,7 @@ proptest! {
                 prop_assert!(event.data == text);
             }
         }
-        site.runtime.block_on(site.manager.disconnect(Target::All, Disconnect::new()));
+        site.runtime.block_on(site.manager.disconnect(Target::All, DisconnectOptions::new()));
         prop_assert_eq!(client.rest().len(), 1);
     }
 }

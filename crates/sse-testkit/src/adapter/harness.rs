@@ -9,7 +9,7 @@ use std::{
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
-use sse_core::{Builder, Drain, Open};
+use sse_core::{AllowAll, ManagerBuilder, ShutdownOptions};
 
 use crate::adapter::{
     Adapter,
@@ -53,31 +53,31 @@ fn raise_file_limit() {
 }
 
 impl Harness {
-    pub(crate) fn start(self, builder: Builder) -> RunningApp {
-        self.start_with(builder, Drain::within(Duration::from_secs(10)))
+    pub(crate) fn start(self, builder: ManagerBuilder) -> RunningApp {
+        self.start_with(builder, ShutdownOptions::within(Duration::from_secs(10)))
     }
 
-    pub(crate) fn start_with(self, builder: Builder, drain: Drain) -> RunningApp {
+    pub(crate) fn start_with(self, builder: ManagerBuilder, drain: ShutdownOptions) -> RunningApp {
         self.start_on(listen(None).expect("a port"), builder, drain)
     }
 
     /// With sockets that take little, so that a client which does not read is noticed after few bytes.
-    pub(crate) fn start_narrow(self, builder: Builder, drain: Drain) -> RunningApp {
+    pub(crate) fn start_narrow(self, builder: ManagerBuilder, drain: ShutdownOptions) -> RunningApp {
         self.start_on(listen(Some(4096)).expect("a port"), builder, drain)
     }
 
-    fn start_on(self, listener: TcpListener, builder: Builder, drain: Drain) -> RunningApp {
+    fn start_on(self, listener: TcpListener, builder: ManagerBuilder, drain: ShutdownOptions) -> RunningApp {
         let departures = Departures::default();
-        let builder = builder.hooks(departures.clone()).access(Open);
+        let builder = builder.hooks(departures.clone()).access(AllowAll);
         let manager = builder.build().expect("settings of a rule");
         RunningApp::start(self.serve, listener, manager, departures, drain)
     }
 
     /// As [`Harness::start`], with an [`Access`](sse_core::Access) of the rule's own.
-    pub(crate) fn start_guarded(self, builder: Builder, access: impl sse_core::Access) -> RunningApp {
+    pub(crate) fn start_guarded(self, builder: ManagerBuilder, access: impl sse_core::Access) -> RunningApp {
         let departures = Departures::default();
         let manager = builder.hooks(departures.clone()).access(access).build().expect("settings of a rule");
-        let drain = Drain::within(Duration::from_secs(10));
+        let drain = ShutdownOptions::within(Duration::from_secs(10));
         RunningApp::start(self.serve, listen(None).expect("a port"), manager, departures, drain)
     }
 }

@@ -9,7 +9,9 @@ use std::{
 };
 
 use serde_json::Value;
-use sse_core::{Departure, Drain, Event, Handshake, Hooks, Manager, Reason, StreamInfo};
+use sse_core::{
+    DisconnectReason, Disconnection, Event, Handshake, Hooks, Manager, ShutdownOptions, StreamInfo,
+};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{sleep, timeout},
@@ -40,16 +42,16 @@ pub(crate) struct RunningApp {
 
 /// How streams ended, in this order.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Departures(Arc<Mutex<Vec<Reason>>>);
+pub(crate) struct Departures(Arc<Mutex<Vec<DisconnectReason>>>);
 
 impl Departures {
-    fn list(&self) -> Vec<Reason> {
+    fn list(&self) -> Vec<DisconnectReason> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl Hooks for Departures {
-    fn disconnected(&self, _: &StreamInfo, departure: &Departure) {
+    fn disconnected(&self, _: &StreamInfo, departure: &Disconnection) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(departure.reason);
     }
 }
@@ -60,7 +62,7 @@ impl RunningApp {
         listener: TcpListener,
         manager: Manager,
         departures: Departures,
-        drain: Drain,
+        drain: ShutdownOptions,
     ) -> Self {
         let address = listener.local_addr().expect("the address of the listener");
         let (stop, stopped) = oneshot::channel();
@@ -129,7 +131,7 @@ impl RunningApp {
     }
 
     /// How streams ended, once there are so many that did.
-    pub(crate) async fn departures(&self, count: usize) -> Vec<Reason> {
+    pub(crate) async fn departures(&self, count: usize) -> Vec<DisconnectReason> {
         self.until(&format!("{count} departures"), |_| self.departures.list().len() >= count).await;
         self.departures.list()
     }

@@ -10,7 +10,9 @@ use std::{
 };
 
 use futures_core::Stream;
-use sse_core::{Caller, Drain, Event, EventStream, Handshake, Manager, Refused, Session, UserId};
+use sse_core::{
+    Caller, ConnectError, Event, EventStream, Handshake, Manager, Session, ShutdownOptions, UserId,
+};
 use sse_trpc::{Limits, Management};
 use tokio::sync::{mpsc, oneshot};
 
@@ -24,7 +26,7 @@ pub(crate) const TOKEN_HEARTBEAT: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone)]
 pub struct TestApp {
     manager: Manager,
-    drain: Drain,
+    drain: ShutdownOptions,
     record: Arc<Record>,
 }
 
@@ -41,7 +43,7 @@ impl TestApp {
 
     pub(crate) fn new(
         manager: Manager,
-        drain: Drain,
+        drain: ShutdownOptions,
     ) -> (Self, mpsc::UnboundedReceiver<mpsc::Sender<io::Result<Event>>>) {
         let (answers, given) = mpsc::unbounded_channel();
         let record = Arc::new(Record { handshakes: Mutex::default(), answers });
@@ -55,7 +57,7 @@ impl TestApp {
     }
 
     /// How the server is to shut down.
-    pub fn drain(&self) -> Drain {
+    pub fn drain(&self) -> ShutdownOptions {
         self.drain.clone()
     }
 
@@ -63,7 +65,11 @@ impl TestApp {
     ///
     /// # Errors
     /// As [`Manager::connect`].
-    pub fn connect(&self, handshake: impl Into<Handshake>, query: Option<&str>) -> Result<Session, Refused> {
+    pub fn connect(
+        &self,
+        handshake: impl Into<Handshake>,
+        query: Option<&str>,
+    ) -> Result<Session, ConnectError> {
         let handshake = handshake.into();
         let handshake = match user(query) {
             Some(user) => handshake.user(user),

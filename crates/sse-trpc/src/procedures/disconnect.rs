@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use sse_core::{Disconnect, Target};
+use sse_core::{DisconnectOptions, Target};
 
 use super::Done;
 use crate::{context::Context, error::Error, validation};
@@ -23,7 +23,7 @@ pub(crate) struct Input {
 
 pub(crate) async fn disconnect(context: Context, input: Input) -> Result<Done, Error> {
     validation::target(&context, &input.target)?;
-    let mut how = Disconnect::new();
+    let mut how = DisconnectOptions::new();
     if let Some(reason) = input.reason {
         validation::length("reason", &reason, context.limits().reason)?;
         how = how.reason(reason);
@@ -31,7 +31,7 @@ pub(crate) async fn disconnect(context: Context, input: Input) -> Result<Done, E
     if let Some(milliseconds) = input.stay_away_ms {
         check_absentee(&context, &input.target).await?;
         validation::in_range("stayAwayMs", milliseconds, 1, LONGEST_ABSENCE_MS)?;
-        how = how.stay_away(Duration::from_millis(milliseconds));
+        how = how.ban_for(Duration::from_millis(milliseconds));
     }
     let ended = context.cluster().disconnect(input.target, how).await;
     Ok(Done::matched(ended.streams).unless(ended.complete, ended.unanswered))

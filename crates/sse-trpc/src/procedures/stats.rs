@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 use sse_cluster::NodeStats;
-use sse_core::{ByName, Counters, Cursor, LogState, LogStats, UserId};
+use sse_core::{Counters, Cursor, LogState, LogStats, NamedCounts, UserId};
 
 use crate::{context::Context, error::Error, validation};
 
@@ -85,7 +85,7 @@ pub(crate) struct LogNumbers {
     resumed: u64,
     replayed: u64,
     #[cfg_attr(test, ts(type = "SseGaps"))]
-    gaps: ByName<6>,
+    gaps: NamedCounts<6>,
     duplicates: u64,
     unreadable: u64,
     damaged: u64,

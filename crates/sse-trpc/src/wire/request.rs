@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
-use sse_core::{Caller, Cause};
+use sse_core::{Caller, ConnectErrorKind};
 
 /// A request without its body, in no framework's terms.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ pub struct Request<'a> {
     /// What the header says.
     pub headers: Headers<'a>,
     /// Who asks, or why authentication refuses it: then every call is refused, except for `renew` with a token in its input.
-    pub caller: Result<Caller, Cause>,
+    pub caller: Result<Caller, ConnectErrorKind>,
     /// Where the client is, for the limits of subscriptions.
     pub address: Option<IpAddr>,
 }

@@ -1,7 +1,7 @@
 //! Who may do what.
 
 use serde_json::{Value, json};
-use sse_core::{Access, Caller, OwnOnly, Target, Topic};
+use sse_core::{Access, Caller, OwnEventsOnly, Target, Topic};
 
 use crate::api::{Answer, Api, user};
 
@@ -14,7 +14,7 @@ impl Access for Admins {
     }
 
     fn may_publish(&self, caller: &Caller, target: &Target) -> bool {
-        self.may_manage(caller) || OwnOnly.may_publish(caller, target)
+        self.may_manage(caller) || OwnEventsOnly.may_publish(caller, target)
     }
 
     fn may_manage(&self, caller: &Caller) -> bool {

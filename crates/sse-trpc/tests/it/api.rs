@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use serde_json::{Value, json};
-use sse_core::{Access, Caller, Cause, Manager, Open, UserId};
+use sse_core::{Access, AllowAll, Caller, ConnectErrorKind, Manager, UserId};
 use sse_trpc::{Body, Content, Headers, Limits, Management, Request, Response};
 
 use crate::listener::Listener;
@@ -13,7 +13,7 @@ use crate::listener::Listener;
 pub(crate) struct Api {
     pub(crate) manager: Manager,
     pub(crate) management: Management,
-    caller: Result<Caller, Cause>,
+    caller: Result<Caller, ConnectErrorKind>,
 }
 
 pub(crate) struct Answer {
@@ -25,7 +25,7 @@ pub(crate) struct Answer {
 impl Api {
     /// Everybody may do everything.
     pub(crate) fn open() -> Self {
-        Self::with_access(Open)
+        Self::with_access(AllowAll)
     }
 
     pub(crate) fn with_access(access: impl Access) -> Self {
@@ -49,7 +49,7 @@ impl Api {
     }
 
     /// Authentication refuses whoever asks.
-    pub(crate) fn refusing(mut self, cause: Cause) -> Self {
+    pub(crate) fn refusing(mut self, cause: ConnectErrorKind) -> Self {
         self.caller = Err(cause);
         self
     }

@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use serde_json::json;
-use sse_core::{Access, Caller, Cause, OwnOnly, Target, Topic, UserId};
+use sse_core::{Access, Caller, ConnectErrorKind, OwnEventsOnly, Target, Topic, UserId};
 use sse_trpc::{Headers, Management, Procedure, Request};
 use tokio::task::JoinHandle;
 
@@ -63,13 +63,13 @@ async fn status(api: &Api, path: &str, body: impl Stream<Item = Result<Bytes, ()
 #[tokio::test]
 async fn no_body_is_read_of_a_caller_that_is_refused() {
     for (cause, expected) in [
-        (Cause::Unauthenticated, 401),
-        (Cause::CrossSite("https://other.example".to_owned()), 403),
-        (Cause::RateLimit, 429),
-        (Cause::Unavailable, 503),
-        (Cause::StayAway, 403),
+        (ConnectErrorKind::Unauthenticated, 401),
+        (ConnectErrorKind::CrossSite("https://other.example".to_owned()), 403),
+        (ConnectErrorKind::RateLimit, 429),
+        (ConnectErrorKind::Unavailable, 503),
+        (ConnectErrorKind::StayAway, 403),
     ] {
-        let may_renew = matches!(cause, Cause::Unauthenticated | Cause::CrossSite(_));
+        let may_renew = matches!(cause, ConnectErrorKind::Unauthenticated | ConnectErrorKind::CrossSite(_));
         let api = Api::open().refusing(cause.clone());
         for name in MUTATIONS.iter().filter(|name| **name != "renew" || !may_renew) {
             let expected = if *name == "unknown" { 404 } else { expected };
@@ -82,12 +82,12 @@ async fn no_body_is_read_of_a_caller_that_is_refused() {
 
 #[tokio::test]
 async fn no_body_is_read_of_a_caller_without_rights() {
-    let anonymous = Api::with_access(OwnOnly).caller(Caller::anonymous());
+    let anonymous = Api::with_access(OwnEventsOnly).caller(Caller::anonymous());
     for name in MUTATIONS.iter().filter(|name| **name != "renew") {
         let expected = if *name == "unknown" { 404 } else { 401 };
         assert_eq!(status(&anonymous, &format!("sse.{name}"), untouched()).await, expected, "{name}");
     }
-    let ada = Api::with_access(OwnOnly).user("ada");
+    let ada = Api::with_access(OwnEventsOnly).user("ada");
     for name in ["broadcastNotification", "broadcastSystemEvent", "disconnect"] {
         assert_eq!(status(&ada, &format!("sse.{name}"), untouched()).await, 403, "{name}");
     }
@@ -118,13 +118,13 @@ async fn limits_are_asked_before_the_body_is_read() {
     let mut api = Api::open().user("ada");
     api.management = api.management.limit(|demand| match demand.calls {
         1 => Ok(()),
-        _ => Err(Cause::RateLimit),
+        _ => Err(ConnectErrorKind::RateLimit),
     });
     let answer = api.stream("POST", "sse.publish,sse.publish?batch=1", &[JSON], untouched()).await;
     let answer = Answer::of(answer).await;
     assert_eq!(answer.status, 429);
     assert!(answer.header("retry-after").is_some());
-    let api = Api::open().refusing(Cause::RateLimit);
+    let api = Api::open().refusing(ConnectErrorKind::RateLimit);
     let answer = Answer::of(api.stream("POST", "sse.publish", &[JSON], untouched()).await).await;
     assert_eq!(answer.status, 429);
     assert!(answer.header("retry-after").is_some());
@@ -132,7 +132,7 @@ async fn limits_are_asked_before_the_body_is_read() {
 
 #[tokio::test(start_paused = true)]
 async fn of_a_stranger_only_a_token_is_read() {
-    let api = Api::open().refusing(Cause::Unauthenticated);
+    let api = Api::open().refusing(ConnectErrorKind::Unauthenticated);
     let polled = Cell::new(0);
     assert_eq!(status(&api, "sse.renew", stalling(1 << 20, &polled)).await, 413);
     assert_eq!(polled.get(), 17 << 10);

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{Value, json};
 use sse_cluster::{Cluster, ClusterConfig};
-use sse_core::{Handshake, LogState, Manager, MemoryBackplane, Open, Retention, Session};
+use sse_core::{AllowAll, Handshake, LogState, Manager, MemoryBackplane, Retention, Session};
 use sse_metrics::Metrics;
 use sse_testkit::backplane::ScriptedBackplane;
 use tokio::time::sleep;
@@ -24,7 +24,7 @@ impl Node {
     async fn start(memory: &MemoryBackplane, name: &str) -> Self {
         let way = ScriptedBackplane::new(memory.clone());
         let manager = Manager::builder()
-            .access(Open)
+            .access(AllowAll)
             .connection_timeout(TERM * 100)
             .backplane(way.clone())
             .build()

@@ -1,7 +1,7 @@
 //! `disconnect`.
 
 use serde_json::json;
-use sse_core::{Cause, Handshake, LoginId};
+use sse_core::{ConnectErrorKind, Handshake, LoginId};
 
 use crate::api::{Api, user};
 
@@ -33,7 +33,7 @@ async fn a_user_is_told_to_stay_away() {
     api.mutate("sse.disconnect", input).await.matched(1);
     assert_eq!(ada.event().1["data"]["reconnect"], false);
     let refused = api.manager.connect(Handshake::new().user("ada")).unwrap_err();
-    assert!(matches!(refused.cause(), Cause::StayAway));
+    assert!(matches!(refused.cause(), ConnectErrorKind::StayAway));
     api.listen("ben", &[]);
 }
 
@@ -45,18 +45,18 @@ async fn a_client_is_told_to_stay_away_where_something_recognises_it() {
     let kicked = api.manager.connect(Handshake::new().caller(caller.clone())).unwrap();
     let mut unknown = api.listen("ada", &[]);
 
-    let stay_away = |client: &str| json!({ "target": { "client": client }, "stayAwayMs": 60_000 });
-    let input = stay_away(&unknown.id());
+    let ban_for = |client: &str| json!({ "target": { "client": client }, "stayAwayMs": 60_000 });
+    let input = ban_for(&unknown.id());
     let problem = "stayAwayMs: nothing would recognise the client when it returns: it came without a login";
     api.mutate("sse.disconnect", input).await.bad_request(problem);
     assert_eq!(unknown.events(), [], "nothing is done by halves");
 
-    api.mutate("sse.disconnect", stay_away(&kicked.client_id().to_string())).await.matched(1);
+    api.mutate("sse.disconnect", ban_for(&kicked.client_id().to_string())).await.matched(1);
     let refused = api.manager.connect(Handshake::new().caller(caller)).unwrap_err();
-    assert!(matches!(refused.cause(), Cause::StayAway));
+    assert!(matches!(refused.cause(), ConnectErrorKind::StayAway));
     api.listen("ada", &[]);
     drop(kicked);
-    api.mutate("sse.disconnect", stay_away(&"0".repeat(32))).await.matched(0);
+    api.mutate("sse.disconnect", ban_for(&"0".repeat(32))).await.matched(0);
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use sse_core::{
-    Backplane, BackplaneError, Cursor, Event, EventId, Handshake, KeyLimits, LogState, Manager,
-    MemoryBackplane, Open, PublishError, ReadLimit, Retention,
+    AllowAll, Backplane, BackplaneError, Cursor, Event, EventId, Handshake, KeyLimits, LogState, Manager,
+    MemoryBackplane, PublishError, ReadLimit, Retention,
 };
 use sse_testkit::backplane::ScriptedBackplane;
 use sse_trpc::{Code, Context, Error, Procedure};
@@ -14,7 +14,7 @@ use sse_trpc::{Code, Context, Error, Procedure};
 use crate::api::{Answer, Api};
 
 fn logging() -> Api {
-    Api::of(Manager::builder().access(Open).log(Retention::default()).build().unwrap())
+    Api::of(Manager::builder().access(AllowAll).log(Retention::default()).build().unwrap())
 }
 
 fn id_of(data: &Value) -> String {
@@ -70,7 +70,7 @@ async fn publish(manager: &Manager, user: Option<&str>, more: Value) -> Answer {
 #[tokio::test(start_paused = true)]
 async fn a_key_is_its_caller_s_and_beyond_a_bound_it_is_refused() {
     let limits = KeyLimits::default().per_user(2).of_users(3).of_backends(1);
-    let manager = Manager::builder().access(Open).log(Retention::default()).keys(limits).build().unwrap();
+    let manager = Manager::builder().access(AllowAll).log(Retention::default()).keys(limits).build().unwrap();
     let callers = [Some("ada"), Some("ben"), None];
     for user in callers {
         assert_eq!(publish(&manager, user, json!({ "key": "k" })).await.data().get("duplicate"), None);
@@ -173,7 +173,7 @@ async fn stats_tell_of_the_log() {
 /// An API whose log is away from now on, and the way to it.
 async fn away() -> (Api, ScriptedBackplane) {
     let backplane = ScriptedBackplane::new(MemoryBackplane::new(Retention::default()));
-    let manager = Manager::builder().access(Open).backplane(backplane.clone()).build().unwrap();
+    let manager = Manager::builder().access(AllowAll).backplane(backplane.clone()).build().unwrap();
     manager.follow();
     while manager.log().unwrap().state != LogState::Current {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -325,7 +325,7 @@ async fn a_subscription_is_tracked_from_its_first_message_and_goes_on_where_it_w
 
 #[tokio::test(start_paused = true)]
 async fn pings_carry_the_position() {
-    let manager = Manager::builder().access(Open).log(Retention::default());
+    let manager = Manager::builder().access(AllowAll).log(Retention::default());
     let api = Api::of(manager.heartbeat_interval(Duration::from_secs(1)).build().unwrap()).user("ada");
     let (mut session, _) = subscribed(&api, "sse.events", "").await;
     // Not for this stream: only a ping tells that it missed nothing.

@@ -1,7 +1,7 @@
 //! `join` and `leave`.
 
 use serde_json::json;
-use sse_core::{Access, Caller, Event, Manager, OwnOnly, Target, Topic};
+use sse_core::{Access, Caller, Event, Manager, OwnEventsOnly, Target, Topic};
 
 use crate::api::{Api, user};
 
@@ -61,7 +61,7 @@ async fn users_change_their_own_streams_as_far_as_they_may() {
 
 #[tokio::test]
 async fn the_anonymous_have_no_streams_of_their_own() {
-    let api = Api::with_access(OwnOnly);
+    let api = Api::with_access(OwnEventsOnly);
     let session = api.manager.connect(sse_core::Handshake::new()).unwrap();
     let id = session.client_id().to_string();
     let answer = api.mutate("sse.join", json!({ "clientId": id, "topics": ["a"] })).await;
@@ -72,7 +72,7 @@ async fn the_anonymous_have_no_streams_of_their_own() {
 async fn topics_are_checked() {
     let mut config = sse_core::Config::default();
     config.limits.topics = 2;
-    let manager = Manager::builder().access(sse_core::Open).config(config).build().unwrap();
+    let manager = Manager::builder().access(sse_core::AllowAll).config(config).build().unwrap();
     let api = Api::of(manager).caller(user("ada"));
     let stream = api.listen("ada", &["a"]);
     let join = |topics| api.mutate("sse.join", json!({ "clientId": stream.id(), "topics": topics }));

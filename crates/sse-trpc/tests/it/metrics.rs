@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::{FutureExt, StreamExt, future::pending};
 use prometheus_parse::{Scrape, Value};
 use serde_json::json;
-use sse_core::OwnOnly;
+use sse_core::OwnEventsOnly;
 use sse_metrics::Metrics;
 use sse_trpc::{Content, Context, Error, Procedure};
 
@@ -36,7 +36,7 @@ fn called(api: &Api) -> Vec<(String, f64)> {
 
 #[tokio::test]
 async fn calls_count_by_procedure_and_code() {
-    let api = Api::with_access(OwnOnly).user("ada");
+    let api = Api::with_access(OwnEventsOnly).user("ada");
     api.mutate("sse.sendInfo", json!({ "message": "a" })).await.matched(0);
     api.mutate("sse.sendInfo", json!({ "message": "a" })).await.matched(0);
     assert_eq!(api.mutate("sse.sendInfo", json!({ "message": 1 })).await.status, 400);
@@ -75,7 +75,7 @@ async fn what_callers_make_up_is_no_label() {
 
 #[tokio::test]
 async fn subscriptions_count_when_they_are_open_or_refused() {
-    let api = Api::with_access(OwnOnly).user("ada");
+    let api = Api::with_access(OwnEventsOnly).user("ada");
     let response = api.respond("GET", "sse.events", &[], "").await;
     let Content::Events(mut session) = response.body else { panic!("{response:?}") };
     assert_eq!(called(&api), [("sse.events OK".to_owned(), 1.0)]);

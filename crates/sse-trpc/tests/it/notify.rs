@@ -111,7 +111,7 @@ async fn lengths_and_ranges_are_checked() {
 async fn the_length_of_users_is_the_managers() {
     let mut config = sse_core::Config::default();
     config.limits.user = 3;
-    let manager = sse_core::Manager::builder().config(config).access(sse_core::Open).build().unwrap();
+    let manager = sse_core::Manager::builder().config(config).access(sse_core::AllowAll).build().unwrap();
     let answer = Api::of(manager).mutate("sse.sendInfo", json!({ "message": "m", "userId": "four" })).await;
     answer.bad_request("userId: is 4 bytes long, more than 3");
 }
@@ -145,7 +145,7 @@ async fn types_are_checked() {
 
 #[tokio::test]
 async fn what_is_larger_than_a_queue_is_too_large() {
-    let manager = sse_core::Manager::builder().queue(8, 1024).access(sse_core::Open).build().unwrap();
+    let manager = sse_core::Manager::builder().queue(8, 1024).access(sse_core::AllowAll).build().unwrap();
     let input = json!({ "message": "x".repeat(2000) });
     let answer = Api::of(manager).mutate("sse.broadcastNotification", input).await;
     let (code, message) = answer.error();

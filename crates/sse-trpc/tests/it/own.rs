@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sse_core::OwnOnly;
+use sse_core::OwnEventsOnly;
 use sse_trpc::{Code, Context, Error, Kind, Procedure};
 
 use crate::api::Api;
@@ -29,7 +29,7 @@ async fn sum(_: Context, input: Sum) -> Result<Total, Error> {
 }
 
 fn with(procedure: Procedure) -> Api {
-    let mut api = Api::with_access(OwnOnly);
+    let mut api = Api::with_access(OwnEventsOnly);
     api.management = api.management.procedure("app.sum", procedure);
     api
 }

@@ -6,7 +6,8 @@ use futures_util::{FutureExt, StreamExt};
 use serde::Deserialize;
 use serde_json::json;
 use sse_core::{
-    Caller, Cause, Disconnect, Drain, Event, EventId, EventType, Manager, OwnOnly, Session, Target, UserId,
+    Caller, ConnectErrorKind, DisconnectOptions, Event, EventId, EventType, Manager, OwnEventsOnly, Session,
+    ShutdownOptions, Target, UserId,
 };
 use sse_notify::Notifier;
 use sse_trpc::{Code, Content, Context, Error, Procedure, Transformer};
@@ -133,7 +134,7 @@ async fn heartbeats_are_pings() {
 async fn who_should_not_come_back_is_told() {
     let api = Api::open().user("42");
     let mut session = greeted(&api, "sse.events").await;
-    let how = Disconnect::new().reason("cleaning").stay_away(Duration::from_secs(3600));
+    let how = DisconnectOptions::new().reason("cleaning").ban_for(Duration::from_secs(3600));
     api.manager.disconnect(Target::User(UserId::new("42").unwrap()), how).await;
     let end = text(&mut session);
     assert!(end.contains(r#""data":{"event":"disconnected","#), "{end}");
@@ -148,7 +149,7 @@ async fn who_should_not_come_back_is_told() {
     let mut session = greeted(&api, "sse.events").await;
     let shutdown = tokio::spawn({
         let manager = api.manager.clone();
-        async move { manager.shutdown(Drain::default()).await }
+        async move { manager.shutdown(ShutdownOptions::default()).await }
     });
     let end = session.next().await.unwrap();
     let end = std::str::from_utf8(&end).unwrap();
@@ -172,7 +173,7 @@ fn failure(shape: &str) -> String {
 
 #[tokio::test]
 async fn refusals_are_told_in_the_stream() {
-    let api = Api::with_access(OwnOnly).user("42");
+    let api = Api::with_access(OwnEventsOnly).user("42");
     for (method, target, shape) in [
         (
             "GET",
@@ -218,15 +219,15 @@ async fn who_finds_no_room_is_told_when_to_return() {
 struct Nothing {}
 
 /// A cause, its status and name.
-const TEMPORARY: [(Cause, u16, &str); 8] = [
-    (Cause::Unavailable, 503, "SERVICE_UNAVAILABLE"),
-    (Cause::Starting, 503, "SERVICE_UNAVAILABLE"),
-    (Cause::RateLimit, 429, "TOO_MANY_REQUESTS"),
-    (Cause::UserLimit, 429, "TOO_MANY_REQUESTS"),
-    (Cause::AddressLimit, 429, "TOO_MANY_REQUESTS"),
-    (Cause::Full, 503, "SERVICE_UNAVAILABLE"),
-    (Cause::Draining, 503, "SERVICE_UNAVAILABLE"),
-    (Cause::TooManyDialects, 503, "SERVICE_UNAVAILABLE"),
+const TEMPORARY: [(ConnectErrorKind, u16, &str); 8] = [
+    (ConnectErrorKind::Unavailable, 503, "SERVICE_UNAVAILABLE"),
+    (ConnectErrorKind::Starting, 503, "SERVICE_UNAVAILABLE"),
+    (ConnectErrorKind::RateLimit, 429, "TOO_MANY_REQUESTS"),
+    (ConnectErrorKind::UserLimit, 429, "TOO_MANY_REQUESTS"),
+    (ConnectErrorKind::AddressLimit, 429, "TOO_MANY_REQUESTS"),
+    (ConnectErrorKind::Full, 503, "SERVICE_UNAVAILABLE"),
+    (ConnectErrorKind::Draining, 503, "SERVICE_UNAVAILABLE"),
+    (ConnectErrorKind::TooManyDialects, 503, "SERVICE_UNAVAILABLE"),
 ];
 
 #[tokio::test]
@@ -307,7 +308,7 @@ async fn it_cannot_be_batched() {
 
 #[tokio::test]
 async fn connection_params_say_who_it_is() {
-    let mut api = Api::with_access(OwnOnly);
+    let mut api = Api::with_access(OwnEventsOnly);
     api.management = api.management.identify(|params, caller| async move {
         assert_eq!(caller, Ok(Caller::anonymous()));
         match params.get("token").map(String::as_str) {
@@ -338,7 +339,7 @@ struct Order {
 
 #[tokio::test]
 async fn an_app_has_its_own() {
-    let mut api = Api::with_access(OwnOnly).user("42");
+    let mut api = Api::with_access(OwnEventsOnly).user("42");
     let orders = Procedure::subscription(|context: Context, input: Order| async move {
         if context.caller().user.is_none() {
             return Err(Error::new(Code::Unauthorized, "who is it?"));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::json;
-use sse_core::{Caller, Cause, Handshake, Manager, OwnOnly, unix_ms};
+use sse_core::{Caller, ConnectErrorKind, Handshake, Manager, OwnEventsOnly, unix_ms};
 use sse_trpc::{Code, Credentials, Error, Ticket};
 
 use crate::api::{Api, user};
@@ -14,8 +14,8 @@ struct Said;
 
 #[async_trait]
 impl Credentials for Said {
-    async fn caller_of(&self, token: &str) -> Result<Caller, Cause> {
-        let (name, minutes) = token.split_once(' ').ok_or(Cause::Unauthenticated)?;
+    async fn caller_of(&self, token: &str) -> Result<Caller, ConnectErrorKind> {
+        let (name, minutes) = token.split_once(' ').ok_or(ConnectErrorKind::Unauthenticated)?;
         let mut caller = user(name);
         caller.expires_at = Some(unix_ms() + 60_000 * minutes.parse::<u64>().unwrap());
         Ok(caller)
@@ -36,7 +36,7 @@ impl sse_core::Access for AdminsAreCalledRoot {
     }
 
     fn may_publish(&self, caller: &Caller, target: &sse_core::Target) -> bool {
-        OwnOnly.may_publish(caller, target)
+        OwnEventsOnly.may_publish(caller, target)
     }
 
     fn may_manage(&self, caller: &Caller) -> bool {
@@ -96,7 +96,7 @@ async fn a_stream_is_renewed_by_a_token_even_when_the_call_itself_is_refused() {
     let session = api.manager.connect(Handshake::new().caller(ada)).unwrap();
     let id = session.client_id();
 
-    let api = api.refusing(Cause::Unauthenticated);
+    let api = api.refusing(ConnectErrorKind::Unauthenticated);
     let renew = |token: &str| json!({ "clientId": id, "token": token });
     api.mutate("sse.renew", renew("ada 60")).await.matched(1);
     tokio::time::sleep(Duration::from_secs(70)).await;
@@ -119,10 +119,10 @@ async fn a_stream_is_renewed_by_a_token_even_when_the_call_itself_is_refused() {
 #[tokio::test]
 async fn a_refused_caller_is_refused_in_the_form_of_its_calls() {
     for (cause, status, code) in [
-        (Cause::Unauthenticated, 401, "UNAUTHORIZED"),
-        (Cause::CrossSite("\"https://a.example\"".to_owned()), 403, "FORBIDDEN"),
-        (Cause::RateLimit, 429, "TOO_MANY_REQUESTS"),
-        (Cause::Unavailable, 503, "SERVICE_UNAVAILABLE"),
+        (ConnectErrorKind::Unauthenticated, 401, "UNAUTHORIZED"),
+        (ConnectErrorKind::CrossSite("\"https://a.example\"".to_owned()), 403, "FORBIDDEN"),
+        (ConnectErrorKind::RateLimit, 429, "TOO_MANY_REQUESTS"),
+        (ConnectErrorKind::Unavailable, 503, "SERVICE_UNAVAILABLE"),
     ] {
         let message = cause.to_string();
         let api = Api::open().refusing(cause);

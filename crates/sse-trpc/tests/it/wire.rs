@@ -1,7 +1,7 @@
 //! Requests and answers, whatever is called.
 
 use serde_json::json;
-use sse_core::Open;
+use sse_core::AllowAll;
 use sse_trpc::Code;
 
 use crate::api::{Answer, Api};
@@ -91,7 +91,7 @@ async fn methods_are_told_apart_by_case() {
 
 #[tokio::test]
 async fn bodies_up_to_the_limit_are_read() {
-    let api = Api::with_access(Open).limits(|limits| limits.body = 64);
+    let api = Api::with_access(AllowAll).limits(|limits| limits.body = 64);
     let fits = format!(r#"{{"message":"{}"}}"#, "x".repeat(50));
     assert_eq!(fits.len(), 64);
     api.post("sse.broadcastNotification", fits.clone()).await.matched(0);

@@ -12,7 +12,7 @@ use poem::{
     error::ResponseError,
     web::{LocalAddr, RemoteAddr},
 };
-use sse_core::{EventItem, EventStream, Handshake, Refused, Session};
+use sse_core::{ConnectError, EventItem, EventStream, Handshake, Session};
 use sse_hyper::{PeerAddr, Serve};
 use tokio::net::TcpListener;
 use tower::{Service, service_fn};
@@ -58,10 +58,10 @@ where
     answer(sse_hyper::events(stream))
 }
 
-/// Answers that a stream was refused; `?` makes it of a [`Refused`].
+/// Answers that a stream was refused; `?` makes it of a [`ConnectError`].
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub(crate) struct Refusal(#[from] Refused);
+pub(crate) struct Refusal(#[from] ConnectError);
 
 impl ResponseError for Refusal {
     fn status(&self) -> StatusCode {

@@ -53,7 +53,7 @@ mod tests {
     use poem::{Request, http::Uri};
     use sse_testkit::{
         RawRequest,
-        adapter::{Adapter, TestApp, Stop},
+        adapter::{Adapter, Stop, TestApp},
         request,
     };
 

@@ -34,7 +34,7 @@ pub async fn a_stream_passes_as_it_is_and_each_event_at_once(harness: Harness) {
             app.publish(text).await;
             assert_eq!(next_data(&mut client).await, text);
         }
-        app.manager.disconnect(sse_core::Target::All, sse_core::Disconnect::new()).await;
+        app.manager.disconnect(sse_core::Target::All, sse_core::DisconnectOptions::new()).await;
         expect_system(&mut client, "disconnected").await;
         expect_end(&mut client).await;
         app.finish().await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_core::{Disconnect, Event, Manager, Reason, Target};
+use sse_core::{DisconnectOptions, DisconnectReason, Event, Manager, Target};
 
 use crate::{
     adapter::{
@@ -17,7 +17,7 @@ const OFTEN: Duration = Duration::from_millis(200);
 const SOON: Duration = Duration::from_secs(2);
 
 async fn expect_nobody(app: &RunningApp) {
-    assert_eq!(app.departures(1).await, [Reason::ClientLeft]);
+    assert_eq!(app.departures(1).await, [DisconnectReason::ClientLeft]);
     let stats = app.manager.stats();
     assert_eq!((stats.total_connections, stats.unique_users, stats.ending), (0, 0, 0));
     assert_eq!(stats.counters.disconnected.get("client_left"), 1);
@@ -76,12 +76,12 @@ pub async fn a_stream_that_is_ended_says_why_and_ends_cleanly(harness: Harness) 
     let app = harness.start(Manager::builder());
     let mut client = app.open("/events?user=42").await;
     app.publish("before").await;
-    app.manager.disconnect(Target::All, Disconnect::new().reason("maintenance")).await;
+    app.manager.disconnect(Target::All, DisconnectOptions::new().reason("maintenance")).await;
     assert_eq!(next_data(&mut client).await, "before");
     let data = expect_system(&mut client, "disconnected").await;
     assert_eq!((&data["reason"], &data["reconnect"]), (&"maintenance".into(), &true.into()));
     expect_end(&mut client).await;
-    assert_eq!(app.departures(1).await, [Reason::Kicked]);
+    assert_eq!(app.departures(1).await, [DisconnectReason::Kicked]);
     app.finish().await;
 }
 
@@ -91,7 +91,7 @@ pub async fn a_connection_has_one_stream_after_the_other(harness: Harness) {
     let ask = "GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let mut client = app.greeted(app.get("/events").body(ask)).await;
     app.live(1).await;
-    app.manager.disconnect(Target::All, Disconnect::new()).await;
+    app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
     expect_system(&mut client, "disconnected").await;
     expect_end(&mut client).await;
     app.until("a second stream", |manager| manager.stats().counters.connected == 2).await;

@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use sse_core::{Drain, Event, Manager};
+use sse_core::{Event, Manager, ShutdownOptions};
 use tokio::time::timeout;
 
 use crate::{
@@ -71,7 +71,7 @@ pub async fn a_one_off_stream_is_dropped_when_its_client_goes(harness: Harness) 
 }
 
 pub async fn a_one_off_stream_does_not_outlive_the_deadline(harness: Harness) {
-    let mut app = harness.start_with(Manager::builder(), Drain::within(Duration::from_secs(1)));
+    let mut app = harness.start_with(Manager::builder(), ShutdownOptions::within(Duration::from_secs(1)));
     let _client = app.get("/tokens").send().await.expect("a request");
     let answer = app.answer().await;
     app.finish().await;

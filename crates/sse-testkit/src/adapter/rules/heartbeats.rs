@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_core::{HeartbeatForm, Manager};
+use sse_core::{HeartbeatKind, Manager};
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -58,7 +58,7 @@ pub async fn an_event_postpones_the_heartbeat(harness: Harness) {
 }
 
 pub async fn a_heartbeat_may_be_a_comment(harness: Harness) {
-    let builder = Manager::builder().heartbeat_interval(INTERVAL).heartbeat(HeartbeatForm::Comment);
+    let builder = Manager::builder().heartbeat_interval(INTERVAL).heartbeat(HeartbeatKind::Comment);
     let app = harness.start(builder);
     let mut client = app.open("/events").await;
     let item = tokio::time::timeout(crate::adapter::running_app::PATIENCE, client.next_item()).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
-use sse_core::{Builder, Event, Manager, Reason};
+use sse_core::{DisconnectReason, Event, Manager, ManagerBuilder};
 
 use crate::adapter::{
     harness::Harness,
@@ -17,7 +17,7 @@ const OFTEN: Duration = Duration::from_millis(400);
 const SOON: Duration = Duration::from_secs(2);
 
 /// Where a framework does not look for the end of a connection or a stream, heartbeats find it.
-fn often() -> Builder {
+fn often() -> ManagerBuilder {
     Manager::builder().heartbeat_interval(OFTEN)
 }
 
@@ -39,7 +39,7 @@ pub async fn one_connection_carries_many_streams(harness: Harness) {
     }
     connection.abort();
     drop(streams);
-    assert_eq!(app.departures(100).await, [Reason::ClientLeft; 100]);
+    assert_eq!(app.departures(100).await, [DisconnectReason::ClientLeft; 100]);
     app.finish().await;
 }
 
@@ -73,7 +73,7 @@ pub async fn a_stream_that_is_reset_is_gone_and_harms_no_other(harness: Harness)
     let mut connection = Http2::connect(app.address, WINDOW).await;
     let mut stays = connection.open("/events?user=42").await;
     connection.open("/events?user=42").await.reset();
-    assert_eq!(app.departures(1).await, [Reason::ClientLeft]);
+    assert_eq!(app.departures(1).await, [DisconnectReason::ClientLeft]);
     app.publish("still").await;
     assert_eq!(stays.next_but_heartbeats().await.data, "still");
     app.finish().await;
@@ -114,7 +114,7 @@ pub async fn a_stream_whose_window_is_closed_is_ended_in_time_and_harms_no_other
         sent += 1;
         assert!(sent < 100_000, "the slow stream is never ended");
     }
-    assert_eq!(app.departures(1).await, [Reason::Stalled]);
+    assert_eq!(app.departures(1).await, [DisconnectReason::Stalled]);
     app.publish("after").await;
     assert_eq!(fast.next().await.data, "after");
     drop(slow);

@@ -1,7 +1,7 @@
 //! The management API, mounted.
 
 use serde_json::{Value, json};
-use sse_core::{Manager, OwnOnly};
+use sse_core::{Manager, OwnEventsOnly};
 use tokio::time::timeout;
 
 use crate::{
@@ -65,7 +65,7 @@ pub async fn a_mutation_reaches_the_screens(harness: Harness) {
 }
 
 pub async fn the_caller_is_who_the_app_says(harness: Harness) {
-    let app = harness.start_guarded(Manager::builder(), OwnOnly);
+    let app = harness.start_guarded(Manager::builder(), OwnEventsOnly);
     let _stream = app.open("/events?user=42").await;
     let (path, own) = ("/api/trpc/sse.sendSuccess", r#"{"message":"to myself"}"#);
     let (status, answer) = call(&app, "POST", &format!("{path}?user=42"), &JSON, own).await;
@@ -130,7 +130,7 @@ pub async fn a_body_that_breaks_off_does_nothing(harness: Harness) {
 }
 
 pub async fn a_refusal_does_not_wait_for_the_body(harness: Harness) {
-    let app = harness.start_guarded(Manager::builder(), OwnOnly);
+    let app = harness.start_guarded(Manager::builder(), OwnEventsOnly);
     for (method, path, status) in [
         ("POST", BROADCAST, 401),
         ("POST", "/api/trpc/sse.broadcastNotification?user=42", 403),

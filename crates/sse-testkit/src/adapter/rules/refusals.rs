@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_core::{Disconnect, Drain, LimitPolicy, Manager, RefusalForm, Target, UserId};
+use sse_core::{DisconnectOptions, LimitPolicy, Manager, RejectionStyle, ShutdownOptions, Target, UserId};
 
 use crate::{
     adapter::{
@@ -59,7 +59,7 @@ pub async fn a_newcomer_may_replace_the_oldest(harness: Harness) {
 }
 
 pub async fn a_soft_refusal_is_a_stream_that_says_when_to_return(harness: Harness) {
-    let app = harness.start(Manager::builder().max_connections(1).refusal(RefusalForm::Soft));
+    let app = harness.start(Manager::builder().max_connections(1).refusal(RejectionStyle::Soft));
     let _only = app.open("/events").await;
     let mut refused = app.get("/events").open().await.expect("an answer");
     let head = refused.head().await.expect("a head");
@@ -91,7 +91,7 @@ pub async fn an_event_source_survives_a_rejection_that_passes(harness: Harness) 
     }
     let both = [("accept", "text/event-stream"), ("accept", "*/*")];
     expect_retry_after(&app.ask("GET", "/events?user=8", &both, "").await, 503);
-    app.manager.shutdown(Drain::default()).await;
+    app.manager.shutdown(ShutdownOptions::default()).await;
     expect_soft(&app, "/events?user=9").await;
     let head = app.ask("HEAD", "/events", &[("accept", "text/event-stream")], "").await;
     assert_eq!((head.status, head.body.len()), (200, 0));
@@ -100,7 +100,7 @@ pub async fn an_event_source_survives_a_rejection_that_passes(harness: Harness) 
 
 pub async fn a_draining_manager_refuses(harness: Harness) {
     let app = harness.start(Manager::builder());
-    app.manager.shutdown(Drain::default()).await;
+    app.manager.shutdown(ShutdownOptions::default()).await;
     expect_retry_after(&app.ask("GET", "/events", &[], "").await, 503);
     assert_eq!(app.ask("GET", "/ping", &[], "").await.body, b"pong", "the app goes on");
     app.finish().await;
@@ -109,7 +109,7 @@ pub async fn a_draining_manager_refuses(harness: Harness) {
 pub async fn a_user_who_is_to_stay_away_gets_no_content(harness: Harness) {
     let app = harness.start(Manager::builder());
     let user = UserId::new("42").expect("a user");
-    let away = Disconnect::new().stay_away(Duration::from_secs(60));
+    let away = DisconnectOptions::new().ban_for(Duration::from_secs(60));
     app.manager.disconnect(Target::User(user), away).await;
     let answer = app.ask("GET", "/events?user=42", &[], "").await;
     // RFC 9110, section 8.6: no length in a 204.

@@ -1,6 +1,6 @@
 //! What a request for a stream gets.
 
-use sse_core::{Event, Manager, OwnOnly, Topic};
+use sse_core::{Event, Manager, OwnEventsOnly, Topic};
 use tokio::time::timeout;
 
 use crate::{
@@ -137,7 +137,7 @@ pub async fn a_bad_topic_is_a_bad_request_that_is_counted(harness: Harness) {
 }
 
 pub async fn a_topic_that_is_not_for_the_caller_is_forbidden(harness: Harness) {
-    let app = harness.start_guarded(Manager::builder(), OwnOnly);
+    let app = harness.start_guarded(Manager::builder(), OwnEventsOnly);
     let answer = app.ask("GET", "/events?user=42&topics=secrets", &[], "").await;
     assert_eq!(answer.status, 403);
     assert_eq!(app.manager.stats().counters.refused.get("forbidden"), 1);
@@ -159,7 +159,7 @@ pub async fn a_client_of_http_1_0_gets_no_chunks_and_an_end(harness: Harness) {
     assert_eq!(head.headers.get("content-length"), None);
     app.publish("old\nfashioned").await;
     assert_eq!(next_data(&mut client).await, "old\nfashioned");
-    app.manager.disconnect(sse_core::Target::All, sse_core::Disconnect::new()).await;
+    app.manager.disconnect(sse_core::Target::All, sse_core::DisconnectOptions::new()).await;
     assert_eq!(next(&mut client).await.event_type, "system");
     expect_end(&mut client).await;
     app.finish().await;

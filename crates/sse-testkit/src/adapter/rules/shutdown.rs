@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use sse_core::{Drain, Manager};
+use sse_core::{Manager, ShutdownOptions};
 
 use crate::adapter::{
     harness::Harness,
@@ -12,7 +12,7 @@ use crate::adapter::{
 pub async fn open_streams_end_with_a_farewell_and_the_server_with_them(harness: Harness) {
     const STREAMS: usize = 300;
     // A server that waits for its streams would wait for an hour.
-    let mut app = harness.start_with(Manager::builder(), Drain::within(Duration::from_secs(3600)));
+    let mut app = harness.start_with(Manager::builder(), ShutdownOptions::within(Duration::from_secs(3600)));
     let mut clients = Vec::new();
     for _ in 0..STREAMS {
         clients.push(app.open("/events").await);
@@ -33,7 +33,7 @@ pub async fn open_streams_end_with_a_farewell_and_the_server_with_them(harness: 
 }
 
 pub async fn a_shutdown_is_announced_before_it_begins(harness: Harness) {
-    let drain = Drain::within(Duration::from_secs(3600)).delay(Duration::from_secs(3));
+    let drain = ShutdownOptions::within(Duration::from_secs(3600)).delay(Duration::from_secs(3));
     let mut app = harness.start_with(Manager::builder(), drain);
     let mut old = app.open("/events").await;
     app.stop();
@@ -51,7 +51,7 @@ pub async fn a_shutdown_is_announced_before_it_begins(harness: Harness) {
 
 pub async fn a_client_that_takes_nothing_does_not_outlive_the_deadline(harness: Harness) {
     let builder = Manager::builder().queue(1 << 16, 1 << 30);
-    let mut app = harness.start_narrow(builder, Drain::within(Duration::from_secs(1)));
+    let mut app = harness.start_narrow(builder, ShutdownOptions::within(Duration::from_secs(1)));
     let slow = app.greeted(app.get("/events").receive_buffer(4096)).await;
     for _ in 0..100 {
         app.publish(&"x".repeat(64 << 10)).await;
@@ -62,7 +62,7 @@ pub async fn a_client_that_takes_nothing_does_not_outlive_the_deadline(harness: 
 }
 
 pub async fn connections_that_ask_nothing_do_not_hold_it_up(harness: Harness) {
-    let mut app = harness.start_with(Manager::builder(), Drain::within(Duration::from_secs(1)));
+    let mut app = harness.start_with(Manager::builder(), ShutdownOptions::within(Duration::from_secs(1)));
     let half = app.get("/ping").body("GET /ping HTTP/1.1\r\nhost: local");
     let mut half = half.send().await.expect("half a request behind one");
     assert_eq!(half.head().await.expect("an answer").status, 200);
@@ -80,7 +80,7 @@ pub async fn a_stream_that_is_asked_for_meanwhile_is_refused(harness: Harness) {
     // The manager alone shuts down; the server still answers.
     let app = harness.start(Manager::builder());
     let mut stays = app.open("/events").await;
-    let drained = app.manager.shutdown(Drain::default()).await;
+    let drained = app.manager.shutdown(ShutdownOptions::default()).await;
     assert_eq!((drained.ended, drained.left), (1, 0));
     expect_system(&mut stays, "shutdown").await;
     expect_end(&mut stays).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_core::{Builder, Drain, Manager, Overflow, Reason};
+use sse_core::{DisconnectReason, Manager, ManagerBuilder, Overflow, ShutdownOptions};
 use tokio::time::timeout;
 
 use crate::{
@@ -21,8 +21,8 @@ fn large() -> String {
 }
 
 /// One client takes nothing while another reads on: the other misses nothing, the first is ended and its connection as well.
-async fn stall(harness: Harness, builder: Builder) -> Reason {
-    let app = harness.start_narrow(builder, Drain::default());
+async fn stall(harness: Harness, builder: ManagerBuilder) -> DisconnectReason {
+    let app = harness.start_narrow(builder, ShutdownOptions::default());
     let mut slow = app.greeted(app.get("/events?user=slow").receive_buffer(4096)).await;
     let mut fast = app.open("/events?user=fast").await;
     let mut sent = 0;
@@ -57,8 +57,8 @@ async fn is_closed(app: &RunningApp, client: &RawClient) {
 }
 
 /// Whoever notices first: the manager, or the system's timeout for data that is not taken.
-fn is_found(reason: Reason) -> bool {
-    matches!(reason, Reason::Stalled | Reason::ClientLeft)
+fn is_found(reason: DisconnectReason) -> bool {
+    matches!(reason, DisconnectReason::Stalled | DisconnectReason::ClientLeft)
 }
 
 fn is_there(app: &RunningApp, user: &str) -> bool {
@@ -75,7 +75,7 @@ pub async fn a_client_that_takes_nothing_is_ended_in_time_and_harms_nobody(harne
 
 pub async fn a_client_whose_queue_is_full_is_ended_and_harms_nobody(harness: Harness) {
     let builder = Manager::builder().connection_timeout(3 * SOON).queue(8, 1 << 20);
-    assert_eq!(stall(harness, builder).await, Reason::Overflow);
+    assert_eq!(stall(harness, builder).await, DisconnectReason::Overflow);
 }
 
 /// No event is published: heartbeats alone fill the connection of a client that fell silent.
@@ -88,7 +88,7 @@ pub async fn a_silent_client_is_found_by_heartbeats(harness: Harness) {
     }
     let builder =
         Manager::builder().connection_timeout(SOON).heartbeat_interval(SOON / 16).custom_heartbeat(Large);
-    let app = harness.start_narrow(builder, Drain::default());
+    let app = harness.start_narrow(builder, ShutdownOptions::default());
     let silent = app.greeted(app.get("/events").receive_buffer(4096)).await;
     let reason = app.departures(1).await[0];
     assert!(is_found(reason), "{reason}");
@@ -98,7 +98,7 @@ pub async fn a_silent_client_is_found_by_heartbeats(harness: Harness) {
 
 pub async fn a_client_that_may_lose_events_is_told_of_the_gap(harness: Harness) {
     let builder = Manager::builder().queue(2, 1 << 20).overflow(Overflow::DropOldest);
-    let app = harness.start_narrow(builder, Drain::default());
+    let app = harness.start_narrow(builder, ShutdownOptions::default());
     let mut client = app.greeted(app.get("/events").receive_buffer(4096)).await;
     let mut sent = 0;
     while app.manager.stats().counters.dropped == 0 {

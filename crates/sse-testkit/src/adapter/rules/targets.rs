@@ -1,6 +1,6 @@
 //! Whom an event reaches, and in which order.
 
-use sse_core::{Event, HeartbeatForm, Manager};
+use sse_core::{Event, HeartbeatKind, Manager};
 
 use crate::adapter::{
     harness::Harness,
@@ -86,7 +86,7 @@ pub async fn lines_and_letters_arrive_as_they_were_sent(harness: Harness) {
 
 pub async fn a_thousand_streams_get_everything(harness: Harness) {
     // On a busy machine they are not all there before the first would get a heartbeat.
-    let app = harness.start(Manager::builder().max_connections(MANY).heartbeat(HeartbeatForm::Off));
+    let app = harness.start(Manager::builder().max_connections(MANY).heartbeat(HeartbeatKind::Off));
     let mut clients = Vec::new();
     for number in 0..MANY {
         clients.push(app.open(&format!("/events?user={}", number % 100)).await);
