@@ -18,24 +18,41 @@ fn main() {
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1))
         .configure_from_args();
-    let sessions: Value =
-        serde_json::from_str(include_str!("../crates/sse-auth/tests/nextauth-vectors.json"))
-            .expect("vectors");
+    let sessions: Value = serde_json::from_str(include_str!(
+        "../crates/sse-auth/tests/nextauth-vectors.json"
+    ))
+    .expect("vectors");
     let signed: Value =
-        serde_json::from_str(include_str!("../crates/sse-auth/tests/jose-vectors.json")).expect("vectors");
+        serde_json::from_str(include_str!("../crates/sse-auth/tests/jose-vectors.json"))
+            .expect("vectors");
     let runtime = Builder::new_current_thread().build().expect("a runtime");
 
     for (name, vector, cookie) in [
-        ("next-auth v4", &sessions["v4"][0], "next-auth.session-token"),
+        (
+            "next-auth v4",
+            &sessions["v4"][0],
+            "next-auth.session-token",
+        ),
         ("auth.js v5", &sessions["v5"][0], "authjs.session-token"),
     ] {
-        let who = NextAuth::builder().secret(text(&vector["secret"])).build().expect("a secret");
+        let who = NextAuth::builder()
+            .secret(text(&vector["secret"]))
+            .build()
+            .expect("a secret");
         let header = format!("theme=dark; {cookie}={}", text(&vector["token"]));
         measure(&mut criterion, &runtime, name, &who, ("cookie", &header));
     }
-    let hs256 =
-        Jwt::builder().key(Key::secret(Algorithm::HS256, SECRET).expect("a key")).build().expect("a key");
-    measure(&mut criterion, &runtime, "HS256", &hs256, ("authorization", &format!("Bearer {HS256}")));
+    let hs256 = Jwt::builder()
+        .key(Key::secret(Algorithm::HS256, SECRET).expect("a key"))
+        .build()
+        .expect("a key");
+    measure(
+        &mut criterion,
+        &runtime,
+        "HS256",
+        &hs256,
+        ("authorization", &format!("Bearer {HS256}")),
+    );
     for name in ["RS256", "ES256", "EdDSA"] {
         let vector = signed
             .as_array()
@@ -44,19 +61,32 @@ fn main() {
             .find(|vector| vector["alg"] == name)
             .expect("one of each");
         let set = format!(r#"{{"keys":[{}]}}"#, vector["jwk"]);
-        let jwt = Jwt::builder().jwks(Jwks::from_json(set).expect("a set")).build().expect("a key");
+        let jwt = Jwt::builder()
+            .jwks(Jwks::from_json(set).expect("a set"))
+            .build()
+            .expect("a key");
         measure(
             &mut criterion,
             &runtime,
             name,
             &jwt,
-            ("authorization", &format!("Bearer {}", text(&vector["token"]))),
+            (
+                "authorization",
+                &format!("Bearer {}", text(&vector["token"])),
+            ),
         );
     }
-    let nobody = FirstOf::new().or(hs256).or(NextAuth::builder().secret(SECRET).build().expect("a secret"));
+    let nobody = FirstOf::new().or(hs256).or(NextAuth::builder()
+        .secret(SECRET)
+        .build()
+        .expect("a secret"));
     let request = RequestView::new("GET").header("cookie", "theme=dark");
     criterion.bench_function("nothing presented", |bencher| {
-        bencher.iter(|| runtime.block_on(nobody.authenticate(black_box(&request))).expect("no error"));
+        bencher.iter(|| {
+            runtime
+                .block_on(nobody.authenticate(black_box(&request)))
+                .expect("no error")
+        });
     });
     criterion.final_summary();
 }
@@ -74,7 +104,10 @@ fn measure(
 ) {
     let ask = || {
         let request = RequestView::new("GET").header(black_box(header.0), header.1);
-        runtime.block_on(who.authenticate(&request)).expect("a good token").expect("a token")
+        runtime
+            .block_on(who.authenticate(&request))
+            .expect("a good token")
+            .expect("a token")
     };
     assert!(ask().user.is_some());
     criterion.bench_function(name, |bencher| bencher.iter(ask));

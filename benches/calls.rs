@@ -34,8 +34,7 @@ use sse_trpc::Management;
 use tower::ServiceExt as _;
 
 /// What is sent to all of them.
-const CALL: &str =
-    r#"{"target":{"user":"ada"},"event":"order_shipped","data":{"order":814113,"items":["A-1","B-22"]}}"#;
+const CALL: &str = r#"{"target":{"user":"ada"},"event":"order_shipped","data":{"order":814113,"items":["A-1","B-22"]}}"#;
 
 /// Names and paths; the first two are what the others are measured by.
 const COLUMNS: [(&str, &str); 5] = [
@@ -47,8 +46,7 @@ const COLUMNS: [(&str, &str); 5] = [
 ];
 
 /// A notification, for the one that wants no event.
-const NOTIFICATION: &str =
-    r#"{"userId":"ada","message":"Your export is ready","title":"Reports","data":{"url":"/export/7"}}"#;
+const NOTIFICATION: &str = r#"{"userId":"ada","message":"Your export is ready","title":"Reports","data":{"url":"/export/7"}}"#;
 
 fn main() {
     let scale = Scale::from_args();
@@ -57,16 +55,26 @@ fn main() {
     }
     stay_on(1);
     let mut client = Client::connect(serve());
-    compare("HTTP", scale.pick(60, 2), scale.pick(400, 5), |path, times| client.turn(path, times));
+    compare(
+        "HTTP",
+        scale.pick(60, 2),
+        scale.pick(400, 5),
+        |path, times| client.turn(path, times),
+    );
     let runtime = runtime();
     let router = router();
-    compare("router alone", scale.pick(60, 2), scale.pick(2000, 5), |path, times| {
-        let before = cpu_time();
-        for _ in 0..times {
-            black_box(runtime.block_on(call(&router, path)));
-        }
-        cpu_time() - before
-    });
+    compare(
+        "router alone",
+        scale.pick(60, 2),
+        scale.pick(2000, 5),
+        |path, times| {
+            let before = cpu_time();
+            for _ in 0..times {
+                black_box(runtime.block_on(call(&router, path)));
+            }
+            cpu_time() - before
+        },
+    );
 }
 
 /// Lets the columns take turns, and prints the median of each and of its ratios to the first two in the same round.
@@ -83,24 +91,41 @@ fn compare(what: &str, rounds: usize, times: u32, mut turn: impl FnMut(&str, u32
         }
         for (index, time) in each.into_iter().enumerate() {
             nanos[index].push(time);
-            ratios[index].iter_mut().zip(each).for_each(|(samples, base)| samples.push(time / base));
+            ratios[index]
+                .iter_mut()
+                .zip(each)
+                .for_each(|(samples, base)| samples.push(time / base));
         }
     }
     for (index, (name, _)) in COLUMNS.iter().enumerate() {
         let name = format!("{what}, {name}");
-        line(&name, format_args!("{:.2}", nanos[index].median() / 1e3), "µs");
+        line(
+            &name,
+            format_args!("{:.2}", nanos[index].median() / 1e3),
+            "µs",
+        );
         for (base, ratios) in COLUMNS.iter().zip(&ratios[index]) {
-            line(&format!("{name} / {}", base.0), format_args!("{:.2}", ratios.median()), "times");
+            line(
+                &format!("{name} / {}", base.0),
+                format_args!("{:.2}", ratios.median()),
+                "times",
+            );
         }
     }
 }
 
 fn router() -> Router {
-    let manager = Manager::builder().access(AllowAll).build().expect("the settings are valid");
+    let manager = Manager::builder()
+        .access(AllowAll)
+        .build()
+        .expect("the settings are valid");
     let cpu_time = async || cpu_time().as_nanos().to_string();
     Router::new()
         .route("/empty", post(async || Json(json!({}))))
-        .route("/json", post(async |Json(input): Json<Value>| Json(json!({ "is": input.is_object() }))))
+        .route(
+            "/json",
+            post(async |Json(input): Json<Value>| Json(json!({ "is": input.is_object() }))),
+        )
         .route("/cpu-time", get(cpu_time))
         .nest("/api/trpc", sse_axum::trpc(Management::new(manager)))
 }
@@ -108,7 +133,9 @@ fn router() -> Router {
 /// Serves to the end of the process.
 fn serve() -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.set_nonblocking(true).expect("a listener can be so");
+    listener
+        .set_nonblocking(true)
+        .expect("a listener can be so");
     let address = listener.local_addr().expect("it listens");
     let server = thread::Builder::new().name("server".into()).spawn(move || {
         stay_on(0);
@@ -122,7 +149,10 @@ fn serve() -> SocketAddr {
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made")
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime can be made")
 }
 
 /// Keeps this thread on a processor, if there is that one: moved to and fro, it would find cold caches, now in this column and now in that.
@@ -140,15 +170,26 @@ fn cpu_time() -> Duration {
 }
 
 fn body(path: &str) -> &'static str {
-    if path.ends_with("Notification") { NOTIFICATION } else { CALL }
+    if path.ends_with("Notification") {
+        NOTIFICATION
+    } else {
+        CALL
+    }
 }
 
 async fn call(router: &Router, path: &str) -> usize {
-    let request =
-        Request::post(path).header(header::CONTENT_TYPE, "application/json").body(Body::from(body(path)));
-    let answer =
-        router.clone().oneshot(request.expect("it is a request")).await.expect("a router does not fail");
-    to_bytes(answer.into_body(), usize::MAX).await.expect("the body is whole").len()
+    let request = Request::post(path)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body(path)));
+    let answer = router
+        .clone()
+        .oneshot(request.expect("it is a request"))
+        .await
+        .expect("a router does not fail");
+    to_bytes(answer.into_body(), usize::MAX)
+        .await
+        .expect("the body is whole")
+        .len()
 }
 
 /// One connection, on which one request follows the other.
@@ -161,8 +202,13 @@ impl Client {
     fn connect(address: SocketAddr) -> Self {
         let socket = TcpStream::connect(address).expect("somebody listens");
         socket.set_nodelay(true).expect("a socket can be so");
-        socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket can be so");
-        Self { socket, answer: vec![0; 16 << 10] }
+        socket
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .expect("a socket can be so");
+        Self {
+            socket,
+            answer: vec![0; 16 << 10],
+        }
     }
 
     /// Asks so often; gives the processor time that it took the server.
@@ -186,15 +232,25 @@ impl Client {
 
     /// Gives the body of the answer, which all have in one piece.
     fn ask(&mut self, request: &str) -> &str {
-        self.socket.write_all(request.as_bytes()).expect("the server is there");
+        self.socket
+            .write_all(request.as_bytes())
+            .expect("the server is there");
         let start = Instant::now();
         let mut length = 0;
         loop {
-            length += self.socket.read(&mut self.answer[length..]).expect("the server answers");
-            assert!(length > 0 && start.elapsed() < Duration::from_secs(10), "no answer");
+            length += self
+                .socket
+                .read(&mut self.answer[length..])
+                .expect("the server answers");
+            assert!(
+                length > 0 && start.elapsed() < Duration::from_secs(10),
+                "no answer"
+            );
             let text = std::str::from_utf8(&self.answer[..length]).expect("it is text");
             if let Some((head, body)) = text.split_once("\r\n\r\n") {
-                let announced = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+                let announced = head
+                    .lines()
+                    .find_map(|line| line.strip_prefix("content-length: "));
                 if announced.and_then(|length| length.parse().ok()) == Some(body.len()) {
                     let at = length - body.len();
                     return std::str::from_utf8(&self.answer[at..length]).expect("it is text");

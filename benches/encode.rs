@@ -68,29 +68,44 @@ fn texts(text: &str) -> Vec<Column> {
     vec![
         Column::new("floor", move || floor::text(&a)),
         Column::new("ours", move || Event::text(&b).event_type(TYPE).encode()),
-        Column::new("ours, shared frame", move || Event::text(&c).event_type(TYPE).into_frame().event()),
+        Column::new("ours, shared frame", move || {
+            Event::text(&c).event_type(TYPE).into_frame().event()
+        }),
         Column::new("axum", peers::axum(move |event| event.data(&d))),
         Column::new("russe", move || peers::russe(ByteString::from(&*e))),
         Column::new("russe, given", move || peers::russe(given.clone())),
         Column::new("sse-stream", move || peers::sse_stream(f.to_string())),
-        Column::given("sse-stream, given", move || g.to_string(), peers::sse_stream),
+        Column::given(
+            "sse-stream, given",
+            move || g.to_string(),
+            peers::sse_stream,
+        ),
     ]
 }
 
 fn jsons(order: Order) -> Vec<Column> {
     let json = move || serde_json::to_string(&order).expect("an order serializes");
     vec![
-        Column::new("floor", move || floor::json(&order).expect("an order serializes")),
+        Column::new("floor", move || {
+            floor::json(&order).expect("an order serializes")
+        }),
         Column::new("ours", move || ours_json(order).encode()),
-        Column::new("ours, shared frame", move || ours_json(order).into_frame().event()),
-        Column::new("axum", peers::axum(move |event| event.json_data(order).expect("an order serializes"))),
+        Column::new("ours, shared frame", move || {
+            ours_json(order).into_frame().event()
+        }),
+        Column::new(
+            "axum",
+            peers::axum(move |event| event.json_data(order).expect("an order serializes")),
+        ),
         Column::new("russe", move || peers::russe(json().into())),
         Column::new("sse-stream", move || peers::sse_stream(json())),
     ]
 }
 
 fn ours_json(order: Order) -> Event {
-    Event::json(&order).expect("an order serializes").event_type(TYPE)
+    Event::json(&order)
+        .expect("an order serializes")
+        .event_type(TYPE)
 }
 
 /// About 200 bytes.
@@ -131,14 +146,20 @@ impl Order {
 fn assert_same(row: &str, columns: &[Column]) {
     let (floor, rest) = columns.split_first().expect("a row has columns");
     for column in rest {
-        assert_eq!(column.sample, floor.sample, "{row}: {} makes other bytes than the floor", column.name);
+        assert_eq!(
+            column.sample, floor.sample,
+            "{row}: {} makes other bytes than the floor",
+            column.name
+        );
     }
 }
 
 fn bench(criterion: &mut Criterion, row: &str, columns: &mut [Column]) {
     let mut group = criterion.benchmark_group(format!("encode/{row}"));
     for column in columns {
-        group.bench_function(column.name, |bencher| bencher.iter_custom(|times| column.time(times)));
+        group.bench_function(column.name, |bencher| {
+            bencher.iter_custom(|times| column.time(times))
+        });
     }
     group.finish();
 }
@@ -159,7 +180,11 @@ fn compare(row: &str, columns: &mut [Column], rounds: usize) {
     for (index, column) in columns.iter().enumerate() {
         let name = format!("encode {row}, {}", column.name);
         line(&name, format_args!("{:.1}", times[index].median()), "ns");
-        line(&format!("{name} / floor"), format_args!("{:.2}", ratios[index].median()), "times");
+        line(
+            &format!("{name} / floor"),
+            format_args!("{:.2}", ratios[index].median()),
+            "times",
+        );
     }
 }
 

@@ -69,7 +69,8 @@ struct Streams {
 
 impl Streams {
     fn get(&mut self) -> &mut Population {
-        self.made.get_or_insert_with(|| Population::new(Manager::builder(), self.size))
+        self.made
+            .get_or_insert_with(|| Population::new(Manager::builder(), self.size))
     }
 }
 
@@ -130,23 +131,40 @@ fn few(criterion: &mut Criterion, streams: &mut Streams) {
     let mut group = group(criterion, "few of many", streams.size);
     let mut random = StdRng::seed_from_u64(1);
     group.bench_function("publish to one user, another each time", |bencher| {
-        bencher.iter_custom(|times| batched(times, |times| to_users(streams.get(), &mut random, times)));
+        bencher.iter_custom(|times| {
+            batched(times, |times| to_users(streams.get(), &mut random, times))
+        });
     });
-    group.bench_function("publish to the same user, and poll until pending", |bencher| {
-        bencher.iter_custom(|times| to_one_user(streams.get(), times));
-    });
-    group.bench_function(format!("publish to one topic of {TOPIC_SIZE}, another each time"), |bencher| {
-        bencher.iter_custom(|times| batched(times, |times| to_topics(streams.get(), &mut random, times)));
-    });
+    group.bench_function(
+        "publish to the same user, and poll until pending",
+        |bencher| {
+            bencher.iter_custom(|times| to_one_user(streams.get(), times));
+        },
+    );
+    group.bench_function(
+        format!("publish to one topic of {TOPIC_SIZE}, another each time"),
+        |bencher| {
+            bencher.iter_custom(|times| {
+                batched(times, |times| to_topics(streams.get(), &mut random, times))
+            });
+        },
+    );
     group.finish();
 }
 
 fn to_users(population: &mut Population, random: &mut StdRng, times: u64) -> Duration {
-    let places: Vec<_> = (0..times).map(|_| random.random_range(0..population.len())).collect();
-    let targets: Vec<_> = places.iter().map(|place| Target::User(user(*place))).collect();
+    let places: Vec<_> = (0..times)
+        .map(|_| random.random_range(0..population.len()))
+        .collect();
+    let targets: Vec<_> = places
+        .iter()
+        .map(|place| Target::User(user(*place)))
+        .collect();
     let (elapsed, matched) = publish_each(population, targets);
     assert_eq!(matched, places.len());
-    places.iter().for_each(|place| drain(&mut population.sessions[*place]));
+    places
+        .iter()
+        .for_each(|place| drain(&mut population.sessions[*place]));
     elapsed
 }
 
@@ -164,11 +182,19 @@ fn to_one_user(population: &mut Population, times: u64) -> Duration {
 fn to_topics(population: &mut Population, random: &mut StdRng, times: u64) -> Duration {
     let topics = population.topics();
     let chosen: Vec<_> = (0..times).map(|_| random.random_range(0..topics)).collect();
-    let targets = chosen.iter().map(|number| Target::Topic(topic(*number))).collect();
+    let targets = chosen
+        .iter()
+        .map(|number| Target::Topic(topic(*number)))
+        .collect();
     let (elapsed, matched) = publish_each(population, targets);
     assert_eq!(matched, chosen.len() * TOPIC_SIZE);
     for number in chosen {
-        population.sessions.iter_mut().skip(number).step_by(topics).for_each(drain);
+        population
+            .sessions
+            .iter_mut()
+            .skip(number)
+            .step_by(topics)
+            .for_each(drain);
     }
     elapsed
 }
@@ -176,7 +202,10 @@ fn to_topics(population: &mut Population, random: &mut StdRng, times: u64) -> Du
 /// Gives how long it took, and how many streams matched.
 fn publish_each(population: &Population, targets: Vec<Target>) -> (Duration, usize) {
     let start = Instant::now();
-    let matched = targets.into_iter().map(|target| population.publish(target, event())).sum();
+    let matched = targets
+        .into_iter()
+        .map(|target| population.publish(target, event()))
+        .sum();
     (start.elapsed(), matched)
 }
 
@@ -189,30 +218,47 @@ fn churn(criterion: &mut Criterion, streams: &mut Streams) {
     let size = streams.size;
     let mut group = group(criterion, "connect and drop", size);
     group.bench_function("with user and topic", |bencher| {
-        bencher.iter_custom(|times| batched(times, |times| come_and_go(streams.get(), times, |_| ())));
+        bencher
+            .iter_custom(|times| batched(times, |times| come_and_go(streams.get(), times, |_| ())));
     });
     group.bench_function("with user and topic, polled until pending", |bencher| {
-        bencher.iter_custom(|times| batched(times, |times| come_and_go(streams.get(), times, drain)));
+        bencher
+            .iter_custom(|times| batched(times, |times| come_and_go(streams.get(), times, drain)));
     });
     group.finish();
 }
 
-fn come_and_go(population: &Population, times: u64, meanwhile: impl Fn(&mut sse_core::Session)) -> Duration {
+fn come_and_go(
+    population: &Population,
+    times: u64,
+    meanwhile: impl Fn(&mut sse_core::Session),
+) -> Duration {
     let size = population.len();
     let times = usize::try_from(times).expect("batches are small");
     let handshakes: Vec<_> = (size..size + times)
-        .map(|number| Handshake::new().user(user(number)).topic(topic(number % population.topics())))
+        .map(|number| {
+            Handshake::new()
+                .user(user(number))
+                .topic(topic(number % population.topics()))
+        })
         .collect();
     let start = Instant::now();
     for handshake in handshakes {
-        let mut session = population.manager.connect(handshake).expect("the manager has room");
+        let mut session = population
+            .manager
+            .connect(handshake)
+            .expect("the manager has room");
         meanwhile(&mut session);
         drop(black_box(session));
     }
     start.elapsed()
 }
 
-fn group<'a>(criterion: &'a mut Criterion, name: &str, size: usize) -> BenchmarkGroup<'a, WallTime> {
+fn group<'a>(
+    criterion: &'a mut Criterion,
+    name: &str,
+    size: usize,
+) -> BenchmarkGroup<'a, WallTime> {
     let mut group = criterion.benchmark_group(format!("fanout/{name}/{size}"));
     group.sampling_mode(SamplingMode::Flat);
     group
@@ -228,13 +274,24 @@ fn parts(population: &mut Population, rounds: usize) {
         let start = Instant::now();
         population.drain();
         let times = [publish, polls, start.elapsed()];
-        steps.iter_mut().zip(times).for_each(|(samples, time)| samples.push_nanos(time));
+        steps
+            .iter_mut()
+            .zip(times)
+            .for_each(|(samples, time)| samples.push_nanos(time));
         both.push_nanos(publish + polls);
     }
     let names = ["publish", "first poll", "poll to pending"];
-    for (name, samples) in names.into_iter().zip(steps).chain([("publish and first poll", both)]) {
+    for (name, samples) in names
+        .into_iter()
+        .zip(steps)
+        .chain([("publish and first poll", both)])
+    {
         let each = samples.median() / size as f64;
-        line(&format!("broadcast to {size}, {name}"), format_args!("{each:.1}"), "ns per stream");
+        line(
+            &format!("broadcast to {size}, {name}"),
+            format_args!("{each:.1}"),
+            "ns per stream",
+        );
     }
 }
 
@@ -259,12 +316,19 @@ fn hold(population: &mut Population, publishes: usize) {
     let name = format!("hold of the thread by a broadcast to {}", population.len());
     for (which, nanos) in [
         ("CPU time, median", own.median()),
-        ("CPU time, longest, median of publishes", longest_own.median()),
+        (
+            "CPU time, longest, median of publishes",
+            longest_own.median(),
+        ),
         ("CPU time, longest, maximum of publishes", longest_own.max()),
         ("wall time, longest, median of publishes", longest.median()),
         ("wall time, longest, maximum of publishes", longest.max()),
     ] {
-        line(&format!("{name}, {which}"), format_args!("{:.0}", nanos / 1e3), "µs");
+        line(
+            &format!("{name}, {which}"),
+            format_args!("{:.0}", nanos / 1e3),
+            "µs",
+        );
     }
 }
 
@@ -277,7 +341,11 @@ fn arrivals(size: usize) {
         population.add(number);
         longest = longest.max(cpu_time().saturating_sub(start));
     }
-    line(&format!("longest connect while {size} come, CPU time"), longest.as_micros(), "µs");
+    line(
+        &format!("longest connect while {size} come, CPU time"),
+        longest.as_micros(),
+        "µs",
+    );
 }
 
 /// Time that this thread has run.
@@ -291,9 +359,17 @@ fn memory(size: usize) {
     let mut population = Population::new(Manager::builder(), size);
     let each = |now: usize, before: usize| now.saturating_sub(before) / size;
     let idle = memory::allocated();
-    line(&format!("memory of an idle stream of {size}"), each(idle, allocated), "bytes");
+    line(
+        &format!("memory of an idle stream of {size}"),
+        each(idle, allocated),
+        "bytes",
+    );
     if let (Some(before), Some(now)) = (resident, memory::resident()) {
-        line(&format!("resident memory of an idle stream of {size}"), each(now, before), "bytes");
+        line(
+            &format!("resident memory of an idle stream of {size}"),
+            each(now, before),
+            "bytes",
+        );
     }
     for _ in 0..BURST {
         broadcast(&population);
@@ -304,14 +380,22 @@ fn memory(size: usize) {
         "bytes",
     );
     population.drain();
-    line("memory kept by a stream after a burst", each(memory::allocated(), idle), "bytes");
+    line(
+        "memory kept by a stream after a burst",
+        each(memory::allocated(), idle),
+        "bytes",
+    );
 
     let before = memory::allocations();
     let count = 1000;
     come_and_go(&population, count, drain);
     // Two names are made for each handshake, and a list of topics.
     let per_stream = (memory::allocations() - before) as f64 / count as f64;
-    line("allocations of a stream that comes and goes", format_args!("{per_stream:.1}"), "allocations");
+    line(
+        "allocations of a stream that comes and goes",
+        format_args!("{per_stream:.1}"),
+        "allocations",
+    );
     population.sessions = Vec::new();
     line(
         "memory of a manager after all streams left",

@@ -27,7 +27,10 @@ const OVERHEAD: usize = 37;
 
 const POLICIES: [(&str, SyncPolicy); 3] = [
     ("every batch", SyncPolicy::EveryBatch),
-    ("every 200 ms", SyncPolicy::Interval(Duration::from_millis(200))),
+    (
+        "every 200 ms",
+        SyncPolicy::Interval(Duration::from_millis(200)),
+    ),
     ("never", SyncPolicy::Never),
 ];
 
@@ -56,9 +59,17 @@ fn compare(runtime: &Runtime, depth: usize, batches: usize, rounds: usize) {
         }
     }
     let name = |what: &str| format!("{depth} at once, {what}");
-    line(&name("write and fdatasync"), format_args!("{:.0}", plain.median()), "entries/s");
+    line(
+        &name("write and fdatasync"),
+        format_args!("{:.0}", plain.median()),
+        "entries/s",
+    );
     for ((what, _), (rates, ratios)) in POLICIES.iter().zip(&logs) {
-        line(&name(what), format_args!("{:.0}", rates.median()), "entries/s");
+        line(
+            &name(what),
+            format_args!("{:.0}", rates.median()),
+            "entries/s",
+        );
         line(
             &name(&format!("{what} / write and fdatasync")),
             format_args!("{:.2}", ratios.median()),
@@ -83,7 +94,9 @@ fn write_and_sync(depth: usize, batches: usize) {
     let mut file = File::create(dir.path().join("plain")).expect("a file");
     let batch = vec![7; depth * (PAYLOAD + OVERHEAD)];
     for _ in 0..batches {
-        file.write_all(&batch).and_then(|()| file.sync_data()).expect("room on the disk");
+        file.write_all(&batch)
+            .and_then(|()| file.sync_data())
+            .expect("room on the disk");
     }
 }
 
@@ -97,7 +110,9 @@ async fn append(policy: SyncPolicy, depth: usize, batches: usize) -> f64 {
         tasks.spawn(async move {
             for _ in 0..batches {
                 let payload = Bytes::from_static(&[7; PAYLOAD]);
-                log.append(NewEntry { payload, key: None }).await.expect("room on the disk");
+                log.append(NewEntry { payload, key: None })
+                    .await
+                    .expect("room on the disk");
             }
         });
     }
@@ -109,5 +124,7 @@ async fn append(policy: SyncPolicy, depth: usize, batches: usize) -> f64 {
 
 async fn open(dir: &Path, policy: SyncPolicy) -> FileBackplane {
     let retention = Retention::default().entries(10_000_000).bytes(1 << 30);
-    FileBackplane::open(dir, FileConfig::default().retention(retention).sync(policy)).await.expect("a log")
+    FileBackplane::open(dir, FileConfig::default().retention(retention).sync(policy))
+        .await
+        .expect("a log")
 }

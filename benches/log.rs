@@ -104,7 +104,12 @@ fn to_topics(population: &mut Population) {
     let topics = population.topics();
     for number in (0..topics).take(50) {
         population.publish(Target::Topic(topic(number)), event());
-        population.sessions.iter_mut().skip(number).step_by(topics).for_each(drain);
+        population
+            .sessions
+            .iter_mut()
+            .skip(number)
+            .step_by(topics)
+            .for_each(drain);
     }
 }
 
@@ -135,14 +140,22 @@ fn resume(entries: usize, times: usize) {
         assert!(poll(&mut session).is_none() && came == 101);
     };
     let first = timed(come_back).as_secs_f64() * 1e3;
-    line(&format!("the first resume in a log of {entries}"), format_args!("{first:.2}"), "ms");
+    line(
+        &format!("the first resume in a log of {entries}"),
+        format_args!("{first:.2}"),
+        "ms",
+    );
     let mut samples = Samples::default();
     let allocations = memory::allocations();
     for _ in 0..times {
         samples.push_nanos(timed(come_back));
     }
     let each = (memory::allocations() - allocations) as f64 / times as f64;
-    line(&format!("allocations of a resume in a log of {entries}"), format_args!("{each:.0}"), "allocations");
+    line(
+        &format!("allocations of a resume in a log of {entries}"),
+        format_args!("{each:.0}"),
+        "allocations",
+    );
     line(
         &format!("a resume of 100 events in a log of {entries}"),
         format_args!("{:.1}", samples.median() / 1e3),
@@ -170,22 +183,39 @@ fn stampede(clients: usize, missed: usize) {
     let name = format!("{clients} clients that each missed {missed} events come back");
     line(&name, format_args!("{:.0}", time.as_secs_f64() * 1e3), "ms");
     let held = memory::allocated().saturating_sub(before);
-    line(&format!("memory of a client of {clients} that came back"), held / clients, "bytes");
+    line(
+        &format!("memory of a client of {clients} that came back"),
+        held / clients,
+        "bytes",
+    );
     if let (Some(before), Some(now)) = (resident, memory::resident()) {
-        line("resident memory that all of them added", now.saturating_sub(before) >> 10, "KiB");
+        line(
+            "resident memory that all of them added",
+            now.saturating_sub(before) >> 10,
+            "KiB",
+        );
     }
-    assert_eq!(manager.log().expect("there is a log").replayed, (clients * missed) as u64);
+    assert_eq!(
+        manager.log().expect("there is a log").replayed,
+        (clients * missed) as u64
+    );
 }
 
 fn manager(entries: usize) -> Manager {
     let log = Retention::default().entries(entries + 1_000).bytes(4 << 30);
-    Manager::builder().log(log).max_connections(1_000_000).build().expect("the settings are valid")
+    Manager::builder()
+        .log(log)
+        .max_connections(1_000_000)
+        .build()
+        .expect("the settings are valid")
 }
 
 /// Publishes, and gives the id.
 fn publish(manager: &Manager, target: &Target) -> String {
     let receipt = futures_util::FutureExt::now_or_never(manager.publish(target.clone(), event()));
-    let receipt = receipt.expect("few streams are there").expect("the event is allowed");
+    let receipt = receipt
+        .expect("few streams are there")
+        .expect("the event is allowed");
     receipt.id.expect("it is logged").as_str().to_owned()
 }
 

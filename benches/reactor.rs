@@ -59,8 +59,9 @@ impl Site {
     fn new(size: usize, threads: usize) -> Self {
         let mut population = Population::new(Manager::builder(), size);
         let sessions = std::mem::take(&mut population.sessions);
-        let mut threads: Vec<_> =
-            (0..threads).map(|_| Bookkeeping::new().expect("there are files")).collect();
+        let mut threads: Vec<_> = (0..threads)
+            .map(|_| Bookkeeping::new().expect("there are files"))
+            .collect();
         let (allocated, resident) = (memory::allocated(), memory::resident());
         let count = threads.len();
         for (number, session) in sessions.into_iter().enumerate() {
@@ -71,7 +72,11 @@ impl Site {
             let name = format!("memory of a stream of {size} beside its session");
             // The list of the sessions is gone, which were in it by value, as they are in the connections now.
             let listed = size_of::<sse_core::Session>() as f64;
-            line(&name, format_args!("{:.0}", each(memory::allocated(), allocated) + listed), "bytes");
+            line(
+                &name,
+                format_args!("{:.0}", each(memory::allocated(), allocated) + listed),
+                "bytes",
+            );
             if let (Some(before), Some(now)) = (resident, memory::resident()) {
                 line(
                     &format!("{name}, resident"),
@@ -80,7 +85,11 @@ impl Site {
                 );
             }
         }
-        Self { population, size, threads }
+        Self {
+            population,
+            size,
+            threads,
+        }
     }
 
     /// Gives all who were woken their turn, on as many threads as there are. Gives how long that took, and how many there were.
@@ -89,8 +98,14 @@ impl Site {
         let turns = match &mut self.threads[..] {
             [only] => only.turns(),
             many => thread::scope(|scope| {
-                let running: Vec<_> = many.iter_mut().map(|one| scope.spawn(|| one.turns())).collect();
-                running.into_iter().map(|one| one.join().expect("no turn panics")).sum()
+                let running: Vec<_> = many
+                    .iter_mut()
+                    .map(|one| scope.spawn(|| one.turns()))
+                    .collect();
+                running
+                    .into_iter()
+                    .map(|one| one.join().expect("no turn panics"))
+                    .sum()
             }),
         };
         (start.elapsed(), turns)
@@ -119,7 +134,11 @@ fn broadcasts(site: &mut Site, rounds: usize) {
     let threads = site.threads.len();
     for (what, samples) in [("publish and wake", publishing), ("turns", turning)] {
         let name = format!("broadcast to {size} on {threads} threads, {what}");
-        line(&name, format_args!("{:.1}", samples.median() / size as f64), "ns per stream");
+        line(
+            &name,
+            format_args!("{:.1}", samples.median() / size as f64),
+            "ns per stream",
+        );
     }
 }
 
@@ -128,7 +147,9 @@ fn singles(site: &mut Site, rounds: usize) {
     let mut samples = Samples::default();
     for round in 0..rounds {
         let place = |number: usize| (round * SINGLES + number).wrapping_mul(7919) % site.size;
-        let users: Vec<_> = (0..SINGLES).map(|number| Target::User(user(place(number)))).collect();
+        let users: Vec<_> = (0..SINGLES)
+            .map(|number| Target::User(user(place(number))))
+            .collect();
         let start = Instant::now();
         for user in users {
             assert_eq!(site.population.publish(user, event()), 1);
@@ -139,7 +160,10 @@ fn singles(site: &mut Site, rounds: usize) {
     }
     let each = samples.median() / SINGLES as f64;
     line(
-        &format!("publish to one user among {}, with wake and turn", site.size),
+        &format!(
+            "publish to one user among {}, with wake and turn",
+            site.size
+        ),
         format_args!("{each:.0}"),
         "ns",
     );

@@ -30,7 +30,11 @@ impl Column {
             (0..times).for_each(|_| drop(black_box(encode())));
             start.elapsed()
         });
-        Self { name, sample, batch }
+        Self {
+            name,
+            sample,
+            batch,
+        }
     }
 
     /// Does not time how the input is made.
@@ -47,13 +51,19 @@ impl Column {
                 let count = left.min(AHEAD);
                 let inputs: Vec<_> = (0..count).map(|_| make()).collect();
                 let start = Instant::now();
-                inputs.into_iter().for_each(|input| drop(black_box(encode(input))));
+                inputs
+                    .into_iter()
+                    .for_each(|input| drop(black_box(encode(input))));
                 elapsed += start.elapsed();
                 left -= count;
             }
             elapsed
         });
-        Self { name, sample, batch }
+        Self {
+            name,
+            sample,
+            batch,
+        }
     }
 
     /// How long so many take.
@@ -64,6 +74,8 @@ impl Column {
 
 impl fmt::Debug for Column {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Column").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Column")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }

@@ -15,7 +15,11 @@ const JSON: usize = 256;
 pub(crate) fn text(data: &str) -> Bytes {
     let data = data.as_bytes();
     let mut breaks = memchr2_iter(b'\r', b'\n', data).peekable();
-    let extra = if breaks.peek().is_some() { data.len() / 4 } else { 0 };
+    let extra = if breaks.peek().is_some() {
+        data.len() / 4
+    } else {
+        0
+    };
     let mut out = BytesMut::with_capacity(HEAD.len() + data.len() + extra + END.len());
     out.put_slice(HEAD);
     let mut from = 0;
@@ -38,7 +42,9 @@ pub(crate) fn json<T: Serialize>(data: &T) -> Result<Bytes, serde_json::Error> {
     out.extend_from_slice(HEAD);
     serde_json::to_writer(&mut out, data)?;
     let breaks: Vec<_> = memchr2_iter(b'\r', b'\n', &out[HEAD.len()..]).collect();
-    breaks.into_iter().for_each(|at| out[HEAD.len() + at] = b' ');
+    breaks
+        .into_iter()
+        .for_each(|at| out[HEAD.len() + at] = b' ');
     out.extend_from_slice(END);
     Ok(out.into())
 }

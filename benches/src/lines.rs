@@ -29,7 +29,10 @@ impl Samples {
         let mut sorted = self.0.clone();
         sorted.sort_unstable_by(f64::total_cmp);
         let last = sorted.len().saturating_sub(1);
-        sorted.get((sorted.len() * percent / 100).min(last)).copied().unwrap_or(f64::NAN)
+        sorted
+            .get((sorted.len() * percent / 100).min(last))
+            .copied()
+            .unwrap_or(f64::NAN)
     }
 
     /// The one in the middle.

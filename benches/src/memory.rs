@@ -18,7 +18,9 @@ pub(crate) fn allocations() -> usize {
 /// Bytes in memory, with all that the allocator adds; where the system tells.
 pub(crate) fn resident() -> Option<usize> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: usize = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kib * 1024)
 }

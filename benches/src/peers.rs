@@ -17,8 +17,11 @@ use futures_util::stream;
 const EVENT: &str = "notification";
 
 /// Axum shows an event's bytes only to those who read the body, so this is the poll of a body that never ends.
-pub(crate) fn axum(mut make: impl FnMut(sse::Event) -> sse::Event + Send + 'static) -> impl FnMut() -> Bytes {
-    let events = stream::repeat_with(move || Ok::<_, Infallible>(make(sse::Event::default().event(EVENT))));
+pub(crate) fn axum(
+    mut make: impl FnMut(sse::Event) -> sse::Event + Send + 'static,
+) -> impl FnMut() -> Bytes {
+    let events =
+        stream::repeat_with(move || Ok::<_, Infallible>(make(sse::Event::default().event(EVENT))));
     let mut body = Sse::new(events).into_response().into_body();
     move || {
         let mut context = Context::from_waker(Waker::noop());
@@ -31,11 +34,23 @@ pub(crate) fn axum(mut make: impl FnMut(sse::Event) -> sse::Event + Send + 'stat
 
 /// actix-web-lab's.
 pub(crate) fn russe(data: ByteString) -> Bytes {
-    let message = russe::Message { data, event: Some(ByteString::from_static(EVENT)), retry: None, id: None };
-    russe::Event::Message(message).into_bytestring().expect("the fields are valid").into_bytes()
+    let message = russe::Message {
+        data,
+        event: Some(ByteString::from_static(EVENT)),
+        retry: None,
+        id: None,
+    };
+    russe::Event::Message(message)
+        .into_bytestring()
+        .expect("the fields are valid")
+        .into_bytes()
 }
 
 /// The encoder of `sse-stream`, which takes strings of its own.
 pub(crate) fn sse_stream(data: String) -> Bytes {
-    sse_stream::Sse::default().event(EVENT).data(data).encode().expect("the fields are valid")
+    sse_stream::Sse::default()
+        .event(EVENT)
+        .data(data)
+        .encode()
+        .expect("the fields are valid")
 }

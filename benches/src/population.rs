@@ -34,8 +34,14 @@ impl Population {
 
     /// Nobody yet, with room for so many.
     pub(crate) fn empty(manager: ManagerBuilder, size: usize) -> Self {
-        let manager = manager.max_connections(size + 1000).build().expect("the settings are valid");
-        Self { manager, sessions: Vec::with_capacity(size) }
+        let manager = manager
+            .max_connections(size + 1000)
+            .build()
+            .expect("the settings are valid");
+        Self {
+            manager,
+            sessions: Vec::with_capacity(size),
+        }
     }
 
     /// Connects a stream, which stays.
@@ -46,8 +52,12 @@ impl Population {
     }
 
     fn connect(&self, number: usize) -> Session {
-        let handshake = Handshake::new().user(user(number)).topic(topic(number % self.topics()));
-        self.manager.connect(handshake).expect("the manager has room")
+        let handshake = Handshake::new()
+            .user(user(number))
+            .topic(topic(number % self.topics()));
+        self.manager
+            .connect(handshake)
+            .expect("the manager has room")
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -74,7 +84,10 @@ impl Population {
         let mut context = Context::from_waker(Waker::noop());
         let mut publish = pin!(self.manager.publish(target, event));
         let mut poll = || {
-            publish.as_mut().poll(&mut context).map(|receipt| receipt.expect("the event is allowed").matched)
+            publish
+                .as_mut()
+                .poll(&mut context)
+                .map(|receipt| receipt.expect("the event is allowed").matched)
         };
         loop {
             if let Poll::Ready(matched) = each(&mut poll) {

@@ -62,10 +62,21 @@ impl Server {
         let directory = TempDir::new()?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command = Command::new(executable);
-        command.args(["-a", "127.0.0.1", "-p", &port.to_string(), "-js", "-sd"]).arg(directory.path());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let process = command.spawn().with_context(|| format!("cannot start {}", executable.display()))?;
-        let server = Self { process, url: format!("nats://127.0.0.1:{port}"), _directory: directory };
+        command
+            .args(["-a", "127.0.0.1", "-p", &port.to_string(), "-js", "-sd"])
+            .arg(directory.path());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let process = command
+            .spawn()
+            .with_context(|| format!("cannot start {}", executable.display()))?;
+        let server = Self {
+            process,
+            url: format!("nats://127.0.0.1:{port}"),
+            _directory: directory,
+        };
         for _ in 0..200 {
             if server.client().await.is_ok() {
                 return Ok(server);
@@ -159,7 +170,14 @@ async fn latency(cli: &Cli, server: &Server) -> anyhow::Result<Histogram<u64>> {
             let mut text = format!("{number} {} ", begin.elapsed().as_micros()).into_bytes();
             text.resize(text.len().max(payload), b'.');
             let writer = writer.clone();
-            appends.spawn(async move { writer.append(NewEntry { payload: text.into(), key: None }).await });
+            appends.spawn(async move {
+                writer
+                    .append(NewEntry {
+                        payload: text.into(),
+                        key: None,
+                    })
+                    .await
+            });
         }
         while let Some(appended) = appends.join_next().await {
             appended??;
@@ -171,7 +189,11 @@ async fn latency(cli: &Cli, server: &Server) -> anyhow::Result<Histogram<u64>> {
     Ok(latencies)
 }
 
-async fn follow(tail: &mut Box<dyn Tail>, begin: Instant, count: u32) -> anyhow::Result<Histogram<u64>> {
+async fn follow(
+    tail: &mut Box<dyn Tail>,
+    begin: Instant,
+    count: u32,
+) -> anyhow::Result<Histogram<u64>> {
     let mut latencies = Histogram::new(3)?;
     let mut came = vec![false; count as usize];
     while latencies.len() < u64::from(count) {
@@ -179,9 +201,13 @@ async fn follow(tail: &mut Box<dyn Tail>, begin: Instant, count: u32) -> anyhow:
             let now = u64::try_from(begin.elapsed().as_micros())?;
             let text = String::from_utf8_lossy(&entry.payload).into_owned();
             let mut words = text.split(' ');
-            let mut number = || -> anyhow::Result<u64> { Ok(words.next().context("no number")?.parse()?) };
+            let mut number =
+                || -> anyhow::Result<u64> { Ok(words.next().context("no number")?.parse()?) };
             let (number, sent) = (usize::try_from(number()?)?, number()?);
-            ensure!(!std::mem::replace(&mut came[number], true), "entry {number} came twice");
+            ensure!(
+                !std::mem::replace(&mut came[number], true),
+                "entry {number} came twice"
+            );
             latencies.record(now.saturating_sub(sent))?;
         }
     }
@@ -194,26 +220,49 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 async fn run(cli: &Cli) -> anyhow::Result<()> {
-    ensure!(cli.depth > 0 && cli.rounds > 0 && cli.pace > 0 && cli.seconds > 0, "zero of something");
+    ensure!(
+        cli.depth > 0 && cli.rounds > 0 && cli.pace > 0 && cli.seconds > 0,
+        "zero of something"
+    );
     let server = Server::start(&cli.server).await?;
     let client = server.client().await?;
-    println!("nats-server {}, {} bytes, {} at once", client.server_info().version, cli.payload, cli.depth);
+    println!(
+        "nats-server {}, {} bytes, {} at once",
+        client.server_info().version,
+        cli.payload,
+        cli.depth
+    );
     let config = json!({ "name": "floor", "subjects": ["floor.log"], "storage": "file" });
-    client.request("$JS.API.STREAM.CREATE.floor", config.to_string().into()).await?;
+    client
+        .request("$JS.API.STREAM.CREATE.floor", config.to_string().into())
+        .await?;
     let node = server.node().await?;
     let payload = Bytes::from(vec![b'.'; cli.payload]);
     let (mut floors, mut ours) = (Vec::new(), Vec::new());
     for round in 0..cli.rounds {
         floors.push(floor(cli, &client, &payload).await?);
         ours.push(appends(cli, &node, &payload).await?);
-        println!("round {}: bare {:.0}/s, appends {:.0}/s", round + 1, floors[round], ours[round]);
+        println!(
+            "round {}: bare {:.0}/s, appends {:.0}/s",
+            round + 1,
+            floors[round],
+            ours[round]
+        );
     }
-    let ratio = median(ours.iter().zip(&floors).map(|(ours, floor)| ours / floor).collect());
+    let ratio = median(
+        ours.iter()
+            .zip(&floors)
+            .map(|(ours, floor)| ours / floor)
+            .collect(),
+    );
     let (floor, ours) = (median(floors), median(ours));
     println!("median: bare {floor:.0}/s, appends {ours:.0}/s, ratio {ratio:.2}");
     let latencies = latency(cli, &server).await?;
     let [p50, p99, most] = [0.5, 0.99, 1.0].map(|quantile| latencies.value_at_quantile(quantile));
-    println!("node to node at {}/s: p50 {p50} µs, p99 {p99} µs, max {most} µs", cli.pace);
+    println!(
+        "node to node at {}/s: p50 {p50} µs, p99 {p99} µs, max {most} µs",
+        cli.pace
+    );
     Ok(())
 }
 

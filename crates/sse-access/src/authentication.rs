@@ -84,20 +84,30 @@ impl Gate {
     ///
     /// *Cancel safety.* Dropped, it may have used a ticket up.
     pub async fn admit(&self, request: &RequestView<'_>) -> Result<Caller, ConnectErrorKind> {
-        self.examine(request).await.map_err(|denial| self.deny(&denial))
+        self.examine(request)
+            .await
+            .map_err(|denial| self.deny(&denial))
     }
 
     async fn examine(&self, request: &RequestView<'_>) -> Result<Caller, Denial> {
         let identity = self.identify(request).await.map_err(Denial::Credentials)?;
         let Some(identity) = identity else {
-            return if self.anonymous { Ok(Caller::anonymous()) } else { Err(Denial::Missing) };
+            return if self.anonymous {
+                Ok(Caller::anonymous())
+            } else {
+                Err(Denial::Missing)
+            };
         };
-        self.origins.check(request, identity.credential).map_err(Denial::Page)?;
+        self.origins
+            .check(request, identity.credential)
+            .map_err(Denial::Page)?;
         caller(&identity).map_err(Denial::User)
     }
 
     async fn identify(&self, request: &RequestView<'_>) -> Result<Option<Identity>, AuthError> {
-        let Some(tickets) = &self.tickets else { return self.authenticator.authenticate(request).await };
+        let Some(tickets) = &self.tickets else {
+            return self.authenticator.authenticate(request).await;
+        };
         let mut verdict = Verdict::new();
         verdict.add(tickets.authenticate(request).await)?;
         verdict.add(self.authenticator.authenticate(request).await)?;
@@ -118,7 +128,9 @@ impl Gate {
     /// As [`admit`](Self::admit); nobody is meant by any where the gate takes none.
     pub fn admit_ticket(&self, ticket: &str) -> Result<Caller, ConnectErrorKind> {
         let tickets = self.tickets.as_ref().ok_or(AuthError::Unrecognized);
-        let identity = tickets.and_then(|tickets| tickets.take(ticket)).map_err(Denial::Credentials);
+        let identity = tickets
+            .and_then(|tickets| tickets.take(ticket))
+            .map_err(Denial::Credentials);
         let admitted = identity.and_then(|identity| caller(&identity).map_err(Denial::User));
         admitted.map_err(|denial| self.deny(&denial))
     }
@@ -135,22 +147,30 @@ impl Gate {
         let (mut found, mut nobody, mut refused) = (None::<Caller>, None, None);
         for part in parts {
             match (part, found.take()) {
-                (Ok(caller), known) if is_nobody(&caller) => (found, nobody) = (known, Some(caller)),
+                (Ok(caller), known) if is_nobody(&caller) => {
+                    (found, nobody) = (known, Some(caller))
+                }
                 (Ok(caller), None) => found = Some(caller),
                 (Ok(caller), Some(known)) if caller.user.is_none() || known.user.is_none() => {
                     found = Some(if known.user.is_none() { known } else { caller });
                 }
                 (Ok(caller), Some(known)) if caller.user == known.user => {
                     let end = |caller: &Caller| caller.expires_at.unwrap_or(u64::MAX);
-                    found = Some(if end(&caller) > end(&known) { caller } else { known });
+                    found = Some(if end(&caller) > end(&known) {
+                        caller
+                    } else {
+                        known
+                    });
                 }
-                (Ok(_), Some(_)) => return Err(self.deny(&Denial::Credentials(AuthError::Ambiguous))),
+                (Ok(_), Some(_)) => {
+                    return Err(self.deny(&Denial::Credentials(AuthError::Ambiguous)));
+                }
                 (Err(cause), known) => {
                     found = known;
                     // A part that could not be checked may be good.
-                    let says_more = refused
-                        .as_ref()
-                        .is_none_or(|known: &ConnectErrorKind| !known.is_temporary() && cause.is_temporary());
+                    let says_more = refused.as_ref().is_none_or(|known: &ConnectErrorKind| {
+                        !known.is_temporary() && cause.is_temporary()
+                    });
                     refused = if says_more { Some(cause) } else { refused };
                 }
             }
@@ -186,7 +206,9 @@ pub fn caller(identity: &Identity) -> Result<Caller, FieldError> {
     caller.user = identity.user.as_deref().map(UserId::new).transpose()?;
     caller.claims = identity.claims.clone();
     caller.login = identity.login.map(LoginId::from_bytes);
-    caller.expires_at = identity.expires_at.map(|seconds| seconds.saturating_mul(1000));
+    caller.expires_at = identity
+        .expires_at
+        .map(|seconds| seconds.saturating_mul(1000));
     Ok(caller)
 }
 

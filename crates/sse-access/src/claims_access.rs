@@ -100,10 +100,13 @@ impl Access for ClaimsAccess {
     }
 
     fn may_publish(&self, caller: &Caller, target: &Target) -> bool {
-        let meant = |pattern: &TopicPattern, topic: &Topic| pattern.matches(topic.as_str(), &caller.claims);
+        let meant =
+            |pattern: &TopicPattern, topic: &Topic| pattern.matches(topic.as_str(), &caller.claims);
         let allowed = match (target, &caller.user) {
             (Target::User(user), Some(own)) => user == own,
-            (Target::Topic(topic), Some(_)) => self.publish.iter().any(|pattern| meant(pattern, topic)),
+            (Target::Topic(topic), Some(_)) => {
+                self.publish.iter().any(|pattern| meant(pattern, topic))
+            }
             _ => false,
         };
         allowed || self.is_admin(caller)

@@ -34,7 +34,9 @@ impl Denial {
                 ConnectErrorKind::Unavailable
             }
             Self::Page(page) => ConnectErrorKind::CrossSite(page.page()),
-            Self::Missing | Self::Credentials(_) | Self::User(_) => ConnectErrorKind::Unauthenticated,
+            Self::Missing | Self::Credentials(_) | Self::User(_) => {
+                ConnectErrorKind::Unauthenticated
+            }
         }
     }
 
@@ -55,7 +57,10 @@ impl Denial {
         let error = self as &dyn std::error::Error;
         match THROTTLE.admit(self.code()) {
             Some(left_out) if self.cause() == ConnectErrorKind::Unavailable => {
-                warn!(error, left_out, "refused a caller whose credentials cannot be checked");
+                warn!(
+                    error,
+                    left_out, "refused a caller whose credentials cannot be checked"
+                );
             }
             Some(left_out) => info!(error, left_out, "refused a caller"),
             None => debug!(error, "refused a caller"),

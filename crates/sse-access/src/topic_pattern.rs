@@ -31,7 +31,11 @@ pub struct TopicPattern {
 enum Segment {
     Literal(Box<str>),
     Any,
-    Claim { before: Box<str>, name: Box<str>, after: Box<str> },
+    Claim {
+        before: Box<str>,
+        name: Box<str>,
+        after: Box<str>,
+    },
 }
 
 /// Why a text is no pattern.
@@ -61,18 +65,25 @@ impl TopicPattern {
             None => (Some(text), false),
         };
         let segments = inner.into_iter().flat_map(|inner| inner.split('/'));
-        let segments = segments.map(|segment| Segment::parse(segment, text)).collect::<Result<_, _>>()?;
-        Ok(Self { text: text.into(), segments, open })
+        let segments = segments
+            .map(|segment| Segment::parse(segment, text))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            text: text.into(),
+            segments,
+            open,
+        })
     }
 
     /// Whether a topic is meant for a caller with these claims.
     #[must_use]
     pub fn matches(&self, topic: &str, claims: &Map<String, Value>) -> bool {
         let mut parts = topic.split('/');
-        let all = self
-            .segments
-            .iter()
-            .all(|segment| parts.next().is_some_and(|part| segment.matches(part, claims)));
+        let all = self.segments.iter().all(|segment| {
+            parts
+                .next()
+                .is_some_and(|part| segment.matches(part, claims))
+        });
         all && parts.next().is_some() == self.open
     }
 }
@@ -98,9 +109,16 @@ impl Segment {
         };
         match rest.split_once('}') {
             Some((name, after))
-                if !name.is_empty() && ![before, name, after].iter().any(|it| it.contains(['{', '}'])) =>
+                if !name.is_empty()
+                    && ![before, name, after]
+                        .iter()
+                        .any(|it| it.contains(['{', '}'])) =>
             {
-                Ok(Self::Claim { before: before.into(), name: name.into(), after: after.into() })
+                Ok(Self::Claim {
+                    before: before.into(),
+                    name: name.into(),
+                    after: after.into(),
+                })
             }
             _ => Err(PatternError::Claim(text.into())),
         }
@@ -110,9 +128,17 @@ impl Segment {
         match self {
             Self::Literal(literal) => **literal == *part,
             Self::Any => !part.is_empty(),
-            Self::Claim { before, name, after } => {
-                let middle = part.strip_prefix(&**before).and_then(|part| part.strip_suffix(&**after));
-                middle.is_some_and(|middle| !middle.is_empty() && has_value(claim(claims, name), middle))
+            Self::Claim {
+                before,
+                name,
+                after,
+            } => {
+                let middle = part
+                    .strip_prefix(&**before)
+                    .and_then(|part| part.strip_suffix(&**after));
+                middle.is_some_and(|middle| {
+                    !middle.is_empty() && has_value(claim(claims, name), middle)
+                })
             }
         }
     }
@@ -124,7 +150,8 @@ pub(crate) fn claim<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'
         return Some(value);
     }
     let (first, rest) = name.split_once('.')?;
-    rest.split('.').try_fold(claims.get(first)?, |value, name| value.get(name))
+    rest.split('.')
+        .try_fold(claims.get(first)?, |value, name| value.get(name))
 }
 
 /// Whether a claim, or one of a list, is this text.
@@ -140,7 +167,9 @@ fn has_value(claim: Option<&Value>, text: &str) -> bool {
 fn as_text(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::String(text) => Some(text.into()),
-        Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string().into()),
+        Value::Number(number) if number.is_i64() || number.is_u64() => {
+            Some(number.to_string().into())
+        }
         _ => None,
     }
 }
@@ -172,7 +201,9 @@ mod tests {
     use super::*;
 
     fn matches(pattern: &str, topic: &str, claims: Value) -> bool {
-        let Value::Object(claims) = claims else { panic!("claims are an object") };
+        let Value::Object(claims) = claims else {
+            panic!("claims are an object")
+        };
         TopicPattern::new(pattern).unwrap().matches(topic, &claims)
     }
 
@@ -193,7 +224,11 @@ mod tests {
             ("*", "one", true),
             ("News", "news", false),
         ] {
-            assert_eq!(matches(pattern, topic, json!({})), expected, "{pattern} {topic}");
+            assert_eq!(
+                matches(pattern, topic, json!({})),
+                expected,
+                "{pattern} {topic}"
+            );
         }
     }
 
@@ -203,28 +238,60 @@ mod tests {
             ("orders/{sub}/*", "orders/42/7", json!({"sub": "42"}), true),
             ("orders/{sub}/*", "orders/43/7", json!({"sub": "42"}), false),
             ("orders/{sub}", "orders/42", json!({"sub": 42}), true),
-            ("team-{teams}-chat", "team-red-chat", json!({"teams": ["blue", "red"]}), true),
-            ("team-{teams}-chat", "team--chat", json!({"teams": ["", "red"]}), false),
+            (
+                "team-{teams}-chat",
+                "team-red-chat",
+                json!({"teams": ["blue", "red"]}),
+                true,
+            ),
+            (
+                "team-{teams}-chat",
+                "team--chat",
+                json!({"teams": ["", "red"]}),
+                false,
+            ),
             ("{org.id}", "o1", json!({"org": {"id": "o1"}}), true),
-            ("{org.id}", "o2", json!({"org": {"id": "o1"}, "org.id": "o2"}), true),
+            (
+                "{org.id}",
+                "o2",
+                json!({"org": {"id": "o1"}, "org.id": "o2"}),
+                true,
+            ),
             ("{sub}", "42", json!({}), false),
             ("{sub}", "true", json!({"sub": true}), false),
             ("{sub}", "null", json!({"sub": null}), false),
             ("{sub}", "1.5", json!({"sub": 1.5}), false),
         ] {
-            assert_eq!(matches(pattern, topic, claims.clone()), expected, "{pattern} {topic} {claims}");
+            assert_eq!(
+                matches(pattern, topic, claims.clone()),
+                expected,
+                "{pattern} {topic} {claims}"
+            );
         }
     }
 
     #[test]
     fn nobody_s_name_reaches_further_than_the_pattern() {
-        for (sub, topic) in
-            [("*", "orders/42/7"), ("**", "orders/42/7"), ("42/7", "orders/42/7"), ("{sub}", "orders/42/7")]
-        {
-            assert!(!matches("orders/{sub}/*", topic, json!({"sub": sub})), "{sub}");
+        for (sub, topic) in [
+            ("*", "orders/42/7"),
+            ("**", "orders/42/7"),
+            ("42/7", "orders/42/7"),
+            ("{sub}", "orders/42/7"),
+        ] {
+            assert!(
+                !matches("orders/{sub}/*", topic, json!({"sub": sub})),
+                "{sub}"
+            );
         }
-        assert!(!matches("orders/{sub}", "orders/a/b", json!({"sub": "a/b"})));
-        assert!(matches("orders/{sub}/*", "orders/*/7", json!({"sub": "*"})), "itself it is");
+        assert!(!matches(
+            "orders/{sub}",
+            "orders/a/b",
+            json!({"sub": "a/b"})
+        ));
+        assert!(
+            matches("orders/{sub}/*", "orders/*/7", json!({"sub": "*"})),
+            "itself it is"
+        );
     }
 
     #[test]

@@ -61,9 +61,14 @@ impl Proxies {
     /// # Errors
     /// [`ProxyError`] for the first that is neither.
     pub fn new<T: AsRef<str>>(networks: impl IntoIterator<Item = T>) -> Result<Self, ProxyError> {
-        let networks =
-            networks.into_iter().map(|network| parse(network.as_ref())).collect::<Result<_, _>>()?;
-        Ok(Self { networks, header: ProxyHeader::default() })
+        let networks = networks
+            .into_iter()
+            .map(|network| parse(network.as_ref()))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            networks,
+            header: ProxyHeader::default(),
+        })
     }
 
     /// In which header they say it.
@@ -98,12 +103,18 @@ impl Proxies {
     /// Proxies tell it in `X-Forwarded-Host` and `X-Forwarded-Proto`, or in `host=` and `proto=` of `Forwarded`. Of several values the last counts,
     /// which the nearest proxy wrote.
     #[must_use]
-    pub fn own_origin(&self, peer: IpAddr, request: &RequestView<'_>, scheme: &str) -> Option<OwnOrigin> {
+    pub fn own_origin(
+        &self,
+        peer: IpAddr,
+        request: &RequestView<'_>,
+        scheme: &str,
+    ) -> Option<OwnOrigin> {
         let (host, proto) = match self.header {
             _ if !self.contain(peer.to_canonical()) => (None, None),
-            ProxyHeader::XForwardedFor => {
-                (last_value(request, "x-forwarded-host"), last_value(request, "x-forwarded-proto"))
-            }
+            ProxyHeader::XForwardedFor => (
+                last_value(request, "x-forwarded-host"),
+                last_value(request, "x-forwarded-proto"),
+            ),
             ProxyHeader::Forwarded => last_element(request),
         };
         let authority = host.as_deref().or(request.requested_authority())?;
@@ -119,14 +130,18 @@ impl Proxies {
     /// The addresses that the proxies tell, the nearest first; `None` for what is no address.
     fn hops(&self, request: &RequestView<'_>) -> Vec<Option<IpAddr>> {
         match self.header {
-            ProxyHeader::Forwarded => last(joined(request, "forwarded").iter().rev().flat_map(|value| {
-                let nodes: Vec<_> = rfc7239::parse(value)
-                    .map(|node| {
-                        node.ok().and_then(|node| node.forwarded_for).and_then(|node| address_of(&node))
-                    })
-                    .collect();
-                nodes.into_iter().rev()
-            })),
+            ProxyHeader::Forwarded => {
+                last(joined(request, "forwarded").iter().rev().flat_map(|value| {
+                    let nodes: Vec<_> = rfc7239::parse(value)
+                        .map(|node| {
+                            node.ok()
+                                .and_then(|node| node.forwarded_for)
+                                .and_then(|node| address_of(&node))
+                        })
+                        .collect();
+                    nodes.into_iter().rev()
+                }))
+            }
             ProxyHeader::XForwardedFor => {
                 let values = joined(request, "x-forwarded-for");
                 last(
@@ -140,13 +155,17 @@ impl Proxies {
     }
 
     fn contain(&self, address: IpAddr) -> bool {
-        self.networks.iter().any(|network| network.contains(&address))
+        self.networks
+            .iter()
+            .any(|network| network.contains(&address))
     }
 }
 
 fn parse(text: &str) -> Result<IpNet, ProxyError> {
     let address = || IpAddr::from_str(text).map(|address| IpNet::from(address.to_canonical()));
-    IpNet::from_str(text).or_else(|_| address()).map_err(|_| ProxyError(text.to_owned()))
+    IpNet::from_str(text)
+        .or_else(|_| address())
+        .map_err(|_| ProxyError(text.to_owned()))
 }
 
 fn last(hops: impl Iterator<Item = Option<IpAddr>>) -> Vec<Option<IpAddr>> {
@@ -154,7 +173,10 @@ fn last(hops: impl Iterator<Item = Option<IpAddr>>) -> Vec<Option<IpAddr>> {
 }
 
 fn joined(request: &RequestView<'_>, name: &str) -> Vec<String> {
-    request.header_values(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect()
+    request
+        .header_values(name)
+        .map(|value| String::from_utf8_lossy(value).into_owned())
+        .collect()
 }
 
 fn last_value(request: &RequestView<'_>, name: &str) -> Option<String> {
@@ -167,7 +189,9 @@ fn last_value(request: &RequestView<'_>, name: &str) -> Option<String> {
 fn last_element(request: &RequestView<'_>) -> (Option<String>, Option<String>) {
     let values = joined(request, "forwarded");
     let last = values.last().and_then(|value| rfc7239::parse(value).last());
-    let Some(Ok(element)) = last else { return (None, None) };
+    let Some(Ok(element)) = last else {
+        return (None, None);
+    };
     // A port makes the host a quoted string (RFC 7239, section 4).
     let text = |value: &str| value.trim_matches('"').to_owned();
     (element.host.map(text), element.protocol.map(text))
@@ -182,9 +206,12 @@ fn address_of(node: &NodeIdentifier<'_>) -> Option<IpAddr> {
 
 /// An address as proxies write it in `X-Forwarded-For`: some with a port.
 fn address_in(text: &str) -> Option<IpAddr> {
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    let address =
-        IpAddr::from_str(bare).or_else(|_| text.parse().map(|socket: std::net::SocketAddr| socket.ip()));
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .unwrap_or(text);
+    let address = IpAddr::from_str(bare)
+        .or_else(|_| text.parse().map(|socket: std::net::SocketAddr| socket.ip()));
     address.ok().map(|address| address.to_canonical())
 }
 
@@ -197,10 +224,14 @@ mod tests {
     }
 
     fn client_by(header: ProxyHeader, peer: &str, headers: &[(&str, &str)]) -> String {
-        let proxies = Proxies::new(["10.0.0.0/8", "192.168.1.1", "fd00::/8"]).unwrap().header(header);
+        let proxies = Proxies::new(["10.0.0.0/8", "192.168.1.1", "fd00::/8"])
+            .unwrap()
+            .header(header);
         let request = headers
             .iter()
-            .fold(RequestView::new("GET"), |request, (name, value)| request.header(name, *value));
+            .fold(RequestView::new("GET"), |request, (name, value)| {
+                request.header(name, *value)
+            });
         proxies.client(peer.parse().unwrap(), &request).to_string()
     }
 
@@ -214,14 +245,21 @@ mod tests {
             ("11.0.0.1", false),
             ("::2", false),
         ] {
-            assert_eq!(proxies.contains(address.parse().unwrap()), is_proxy, "{address}");
+            assert_eq!(
+                proxies.contains(address.parse().unwrap()),
+                is_proxy,
+                "{address}"
+            );
         }
         assert!(!Proxies::none().contains("10.0.0.1".parse().unwrap()));
     }
 
     #[test]
     fn only_proxies_are_believed() {
-        let headers = [("x-forwarded-for", "203.0.113.9"), ("forwarded", "for=203.0.113.8")];
+        let headers = [
+            ("x-forwarded-for", "203.0.113.9"),
+            ("forwarded", "for=203.0.113.8"),
+        ];
         assert_eq!(client("198.51.100.1", &headers), "198.51.100.1");
         assert_eq!(client("10.1.2.3", &headers[..1]), "203.0.113.9");
         assert_eq!(
@@ -229,8 +267,14 @@ mod tests {
             "203.0.113.9",
             "a header that they do not write is the client's"
         );
-        assert_eq!(client_by(ProxyHeader::Forwarded, "10.1.2.3", &headers), "203.0.113.8");
-        assert_eq!(client_by(ProxyHeader::Forwarded, "10.1.2.3", &headers[..1]), "10.1.2.3");
+        assert_eq!(
+            client_by(ProxyHeader::Forwarded, "10.1.2.3", &headers),
+            "203.0.113.8"
+        );
+        assert_eq!(
+            client_by(ProxyHeader::Forwarded, "10.1.2.3", &headers[..1]),
+            "10.1.2.3"
+        );
         assert_eq!(client("::ffff:10.1.2.3", &headers[..1]), "203.0.113.9");
         assert_eq!(client("fd00::1", &[]), "fd00::1");
     }
@@ -248,7 +292,11 @@ mod tests {
             ("garbage", "10.0.0.1"),
             ("", "10.0.0.1"),
         ] {
-            assert_eq!(client("10.0.0.1", &[("x-forwarded-for", value)]), expected, "{value}");
+            assert_eq!(
+                client("10.0.0.1", &[("x-forwarded-for", value)]),
+                expected,
+                "{value}"
+            );
         }
     }
 
@@ -274,24 +322,62 @@ mod tests {
     fn the_origin_is_what_the_nearest_proxy_tells() {
         let own = |header, peer: &str, headers: &[(&str, &str)]| {
             let proxies = Proxies::new(["10.0.0.0/8"]).unwrap().header(header);
-            let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes()));
+            let headers = headers
+                .iter()
+                .map(|(name, value)| (*name, value.as_bytes()));
             let request = RequestView::new("GET").headers(headers);
             let own = proxies.own_origin(peer.parse().unwrap(), &request, "http");
             own.map_or_else(|| "none".to_owned(), |own| own.to_string())
         };
         use ProxyHeader::{Forwarded, XForwardedFor};
         let host = ("host", "hub:8080");
-        let (name, proto) = (("x-forwarded-host", "App.example.com"), ("x-forwarded-proto", "https"));
-        let standard = ("forwarded", "for=1.2.3.4;host=\"app.example.com:444\";proto=https");
+        let (name, proto) = (
+            ("x-forwarded-host", "App.example.com"),
+            ("x-forwarded-proto", "https"),
+        );
+        let standard = (
+            "forwarded",
+            "for=1.2.3.4;host=\"app.example.com:444\";proto=https",
+        );
         for (header, peer, headers, expected) in [
             (XForwardedFor, "10.0.0.1", &[host][..], "http://hub:8080"),
-            (XForwardedFor, "10.0.0.1", &[host, name], "http://app.example.com"),
-            (XForwardedFor, "10.0.0.1", &[host, proto], "https://hub:8080"),
-            (XForwardedFor, "10.0.0.1", &[host, name, proto], "https://app.example.com"),
-            (XForwardedFor, "10.0.0.1", &[name, proto], "https://app.example.com"),
-            (XForwardedFor, "6.6.6.6", &[host, name, proto], "http://hub:8080"),
+            (
+                XForwardedFor,
+                "10.0.0.1",
+                &[host, name],
+                "http://app.example.com",
+            ),
+            (
+                XForwardedFor,
+                "10.0.0.1",
+                &[host, proto],
+                "https://hub:8080",
+            ),
+            (
+                XForwardedFor,
+                "10.0.0.1",
+                &[host, name, proto],
+                "https://app.example.com",
+            ),
+            (
+                XForwardedFor,
+                "10.0.0.1",
+                &[name, proto],
+                "https://app.example.com",
+            ),
+            (
+                XForwardedFor,
+                "6.6.6.6",
+                &[host, name, proto],
+                "http://hub:8080",
+            ),
             (XForwardedFor, "6.6.6.6", &[name, proto], "none"),
-            (XForwardedFor, "10.0.0.1", &[host, standard], "http://hub:8080"),
+            (
+                XForwardedFor,
+                "10.0.0.1",
+                &[host, standard],
+                "http://hub:8080",
+            ),
             (
                 XForwardedFor,
                 "10.0.0.1",
@@ -307,16 +393,38 @@ mod tests {
             (
                 XForwardedFor,
                 "10.0.0.1",
-                &[("x-forwarded-proto", "https"), ("x-forwarded-proto", "http"), host],
+                &[
+                    ("x-forwarded-proto", "https"),
+                    ("x-forwarded-proto", "http"),
+                    host,
+                ],
                 "http://hub:8080",
             ),
-            (XForwardedFor, "10.0.0.1", &[("x-forwarded-host", ""), host], "http://hub:8080"),
-            (XForwardedFor, "10.0.0.1", &[("x-forwarded-host", "u@evil"), host], "none"),
-            (Forwarded, "10.0.0.1", &[host, standard, name], "https://app.example.com:444"),
+            (
+                XForwardedFor,
+                "10.0.0.1",
+                &[("x-forwarded-host", ""), host],
+                "http://hub:8080",
+            ),
+            (
+                XForwardedFor,
+                "10.0.0.1",
+                &[("x-forwarded-host", "u@evil"), host],
+                "none",
+            ),
             (
                 Forwarded,
                 "10.0.0.1",
-                &[host, ("forwarded", "host=evil.example, host=app.example.com")],
+                &[host, standard, name],
+                "https://app.example.com:444",
+            ),
+            (
+                Forwarded,
+                "10.0.0.1",
+                &[
+                    host,
+                    ("forwarded", "host=evil.example, host=app.example.com"),
+                ],
                 "http://app.example.com",
             ),
             (
@@ -327,20 +435,30 @@ mod tests {
             ),
             (Forwarded, "6.6.6.6", &[host, standard], "http://hub:8080"),
         ] {
-            assert_eq!(own(header, peer, headers), expected, "{header:?} {peer} {headers:?}");
+            assert_eq!(
+                own(header, peer, headers),
+                expected,
+                "{header:?} {peer} {headers:?}"
+            );
         }
     }
 
     #[test]
     fn several_headers_are_one_list() {
-        let headers = [("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "203.0.113.9, 10.0.0.2")];
+        let headers = [
+            ("x-forwarded-for", "6.6.6.6"),
+            ("x-forwarded-for", "203.0.113.9, 10.0.0.2"),
+        ];
         assert_eq!(client("10.0.0.1", &headers), "203.0.113.9");
     }
 
     #[test]
     fn what_is_no_network_is_refused() {
         for text in ["", "10.0.0.0/33", "ten", "10.0.0.1:80", "*"] {
-            assert_eq!(Proxies::new([text]).unwrap_err(), ProxyError(text.to_owned()));
+            assert_eq!(
+                Proxies::new([text]).unwrap_err(),
+                ProxyError(text.to_owned())
+            );
         }
     }
 }

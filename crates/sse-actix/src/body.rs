@@ -27,7 +27,10 @@ pub(crate) struct SessionBody {
 impl SessionBody {
     pub(crate) fn new(session: Session) -> Self {
         // The first block is there before anybody could add to it.
-        Self { session, waited: true }
+        Self {
+            session,
+            waited: true,
+        }
     }
 }
 
@@ -38,7 +41,10 @@ impl MessageBody for SessionBody {
         BodySize::Stream
     }
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
         if !self.waited {
             self.waited = true;
             cx.waker().wake_by_ref();
@@ -61,7 +67,10 @@ impl MessageBody for HeadersOnly {
         BodySize::Stream
     }
 
-    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+    fn poll_next(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
         Poll::Ready(None)
     }
 }
@@ -84,7 +93,13 @@ where
         BodySize::Stream
     }
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        self.project().stream.poll_next(cx).map_err(|error| -> Box<dyn Error> { error })
+    fn poll_next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        self.project()
+            .stream
+            .poll_next(cx)
+            .map_err(|error| -> Box<dyn Error> { error })
     }
 }

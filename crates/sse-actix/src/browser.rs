@@ -20,11 +20,17 @@ pub fn browser(path: &str) -> Scope {
 /// Files that stand in the program as a scope; `index.html` answers for the folder.
 pub fn files(path: &str, files: Files) -> Scope {
     let serve = move |request: HttpRequest| async move { answer(files, &request) };
-    web::scope(path).route("", web::to(serve)).route("/{file}", web::to(serve))
+    web::scope(path)
+        .route("", web::to(serve))
+        .route("/{file}", web::to(serve))
 }
 
 fn answer(files: Files, request: &HttpRequest) -> HttpResponse {
-    let lines: Vec<_> = request.headers().get_all(IF_NONE_MATCH).map(HeaderValue::as_bytes).collect();
+    let lines: Vec<_> = request
+        .headers()
+        .get_all(IF_NONE_MATCH)
+        .map(HeaderValue::as_bytes)
+        .collect();
     let tags = (!lines.is_empty()).then(|| lines.join(&b','));
     let answer = files.answer(&sse_browser::Request {
         method: request.method().as_str(),
@@ -36,5 +42,9 @@ fn answer(files: Files, request: &HttpRequest) -> HttpResponse {
     for (name, value) in &answer.headers {
         response.insert_header((*name, &**value));
     }
-    if answer.body.is_empty() { response.finish() } else { response.body(answer.body) }
+    if answer.body.is_empty() {
+        response.finish()
+    } else {
+        response.body(answer.body)
+    }
 }

@@ -56,10 +56,21 @@ impl FromRequest for SseHandshake {
     type Future = Ready<Result<Self, Infallible>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let last_event_id = request.headers().get("last-event-id").map(HeaderValue::as_bytes);
-        let handshake =
-            Handshake::from_request(request.method().as_str(), request.uri().query(), last_event_id)
-                .accept(request.headers().get_all("accept").map(HeaderValue::as_bytes));
+        let last_event_id = request
+            .headers()
+            .get("last-event-id")
+            .map(HeaderValue::as_bytes);
+        let handshake = Handshake::from_request(
+            request.method().as_str(),
+            request.uri().query(),
+            last_event_id,
+        )
+        .accept(
+            request
+                .headers()
+                .get_all("accept")
+                .map(HeaderValue::as_bytes),
+        );
         let handshake = match request.peer_addr() {
             Some(address) => handshake.address(address.ip()),
             None => handshake,

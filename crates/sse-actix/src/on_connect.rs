@@ -4,7 +4,9 @@ use std::{any::Any, fmt, sync::Once};
 
 use actix_http::{Extensions, Request, Response};
 use actix_service::{IntoServiceFactory, ServiceFactory};
-use actix_web::{Error, HttpRequest, HttpServer, body::MessageBody, dev::AppConfig, rt::net::TcpStream};
+use actix_web::{
+    Error, HttpRequest, HttpServer, body::MessageBody, dev::AppConfig, rt::net::TcpStream,
+};
 use sse_socket::SocketOptions;
 use tracing::{debug, warn};
 
@@ -35,7 +37,10 @@ struct Prepared;
 /// It switches `h1_allow_half_closed` off (Actix keeps a connection whose client has closed its half, so a closed tab would go unnoticed
 /// until a write fails), and sets the options with `on_connect`, in place of a callback set before; over TLS there is no socket
 /// to be had there, and they are not set.
-pub fn prepare<F, I, S, B>(server: HttpServer<F, I, S, B>, options: SocketOptions) -> HttpServer<F, I, S, B>
+pub fn prepare<F, I, S, B>(
+    server: HttpServer<F, I, S, B>,
+    options: SocketOptions,
+) -> HttpServer<F, I, S, B>
 where
     F: Fn() -> I + Send + Clone + 'static,
     I: IntoServiceFactory<S, Request>,
@@ -47,15 +52,17 @@ where
     S::Service: 'static,
     <S::Service as actix_service::Service<Request>>::Future: 'static,
 {
-    server.h1_allow_half_closed(false).on_connect(move |io: &dyn Any, data: &mut Extensions| {
-        data.insert(Prepared);
-        if let Some(socket) = io.downcast_ref::<TcpStream>()
-            && let Err(error) = options.set(socket)
-        {
-            // The client is gone already, or the system lacks an option; the stream's own timeouts hold.
-            debug!(%error, "socket options");
-        }
-    })
+    server
+        .h1_allow_half_closed(false)
+        .on_connect(move |io: &dyn Any, data: &mut Extensions| {
+            data.insert(Prepared);
+            if let Some(socket) = io.downcast_ref::<TcpStream>()
+                && let Err(error) = options.set(socket)
+            {
+                // The client is gone already, or the system lacks an option; the stream's own timeouts hold.
+                debug!(%error, "socket options");
+            }
+        })
 }
 
 /// Says so once where a server keeps the connections of clients that are gone.

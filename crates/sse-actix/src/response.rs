@@ -88,6 +88,10 @@ impl ResponseError for Refusal {
         if answer.is_headers_only() {
             return response.body(HeadersOnly);
         }
-        if answer.body.is_empty() { response.finish() } else { response.body(answer.body) }
+        if answer.body.is_empty() {
+            response.finish()
+        } else {
+            response.body(answer.body)
+        }
     }
 }

@@ -116,21 +116,32 @@ where
     /// accepts nobody, ends all streams, finishes the answers in flight, and breaks off what is left at the deadline.
     ///
     /// Without it that happens at SIGINT and SIGTERM, as Actix does, and a second one ends it at once.
-    pub fn with_graceful_shutdown(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
+    pub fn with_graceful_shutdown(
+        mut self,
+        signal: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
         self.signal = Some(Box::pin(signal));
         self
     }
 
     fn options(&self) -> SocketOptions {
-        let timeout = self.managers.iter().map(|manager| manager.config().connection_timeout).min();
+        let timeout = self
+            .managers
+            .iter()
+            .map(|manager| manager.config().connection_timeout)
+            .min();
         let options = timeout.map(|timeout| SocketOptions::default().user_timeout(timeout));
         self.options.or(options).unwrap_or_default()
     }
 
     async fn run(mut self) -> io::Result<()> {
         let options = self.options();
-        let starting: JoinSet<bool> =
-            self.managers.iter().cloned().map(|manager| async move { manager.started().await }).collect();
+        let starting: JoinSet<bool> = self
+            .managers
+            .iter()
+            .cloned()
+            .map(|manager| async move { manager.started().await })
+            .collect();
         let signalled = async {
             match &mut self.signal {
                 Some(signal) => signal.await,
@@ -142,13 +153,18 @@ where
             () = signalled => return Ok(()),
             _ = starting.join_all() => {}
         }
-        let server =
-            prepare(self.server, options).disable_signals().shutdown_timeout(seconds(self.drain.deadline()));
+        let server = prepare(self.server, options)
+            .disable_signals()
+            .shutdown_timeout(seconds(self.drain.deadline()));
         #[cfg(feature = "http2")]
         let server = server.listen_auto_h2c(self.listener)?.run();
         #[cfg(not(feature = "http2"))]
         let server = server.listen(self.listener)?.run();
-        let running = Running { handle: server.handle(), managers: self.managers, drain: self.drain };
+        let running = Running {
+            handle: server.handle(),
+            managers: self.managers,
+            drain: self.drain,
+        };
         match self.signal {
             Some(signal) => running.until(server, signal).await,
             None => {
@@ -261,6 +277,8 @@ where
     B: MessageBody,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Serve").field("listener", &self.listener).finish_non_exhaustive()
+        f.debug_struct("Serve")
+            .field("listener", &self.listener)
+            .finish_non_exhaustive()
     }
 }

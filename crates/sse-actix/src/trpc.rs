@@ -26,10 +26,16 @@ use crate::{body::SessionBody, response};
 /// Who calls is the [`Caller`] among the request's extensions, put there by the app's authentication; without one, nobody. A [`ConnectErrorKind`] there is why it
 /// is refused.
 pub fn trpc(path: &str, management: Management) -> Scope {
-    web::scope(path).app_data(Data::new(management)).default_service(web::to(call))
+    web::scope(path)
+        .app_data(Data::new(management))
+        .default_service(web::to(call))
 }
 
-async fn call(management: Data<Management>, request: HttpRequest, mut payload: Payload) -> HttpResponse {
+async fn call(
+    management: Data<Management>,
+    request: HttpRequest,
+    mut payload: Payload,
+) -> HttpResponse {
     let call = sse_trpc::Request {
         method: request.method().as_str(),
         path: below(&request),
@@ -55,7 +61,10 @@ fn caller(request: &HttpRequest) -> Result<Caller, ConnectErrorKind> {
 fn below(request: &HttpRequest) -> &str {
     let path = request.uri().path();
     let segments = request.match_info().unprocessed().matches('/').count();
-    let start = path.rmatch_indices('/').nth(segments.saturating_sub(1)).filter(|_| segments > 0);
+    let start = path
+        .rmatch_indices('/')
+        .nth(segments.saturating_sub(1))
+        .filter(|_| segments > 0);
     start.map_or("", |(slash, _)| &path[slash + 1..])
 }
 
@@ -74,7 +83,10 @@ impl MessageBody for Closing {
         self.bytes.size()
     }
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
         Pin::new(&mut self.bytes).poll_next(cx)
     }
 }
@@ -90,7 +102,9 @@ fn into_response(request: &HttpRequest, answer: sse_trpc::Response, rest: Payloa
     };
     for (name, value) in answer.headers {
         if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().insert(HeaderName::from_static(name), value);
+            response
+                .headers_mut()
+                .insert(HeaderName::from_static(name), value);
         }
     }
     response

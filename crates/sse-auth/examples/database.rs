@@ -15,7 +15,9 @@ use std::{
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _};
 use serde_json::{Map, Value};
-use sse_auth::{Authenticator as _, BoxError, DatabaseSessions, RequestView, SessionStore, StoredSession};
+use sse_auth::{
+    Authenticator as _, BoxError, DatabaseSessions, RequestView, SessionStore, StoredSession,
+};
 
 const SESSION: &str = r#"SELECT u."id", u."name", u."email", s."expires"
     FROM "Session" s JOIN "User" u ON u."id" = s."userId" WHERE s."sessionToken" = ?1"#;
@@ -43,11 +45,15 @@ fn find(connection: &Mutex<Connection>, id: &str) -> rusqlite::Result<Option<Sto
     let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
     let session = connection.query_row(SESSION, [id], |row| {
         let (name, email): (Option<String>, Option<String>) = (row.get(1)?, row.get(2)?);
-        let claims =
-            Map::from_iter([("name".into(), Value::from(name)), ("email".into(), Value::from(email))]);
+        let claims = Map::from_iter([
+            ("name".into(), Value::from(name)),
+            ("email".into(), Value::from(email)),
+        ]);
         let milliseconds: i64 = row.get(3)?;
         let expires = u64::try_from(milliseconds / 1000).unwrap_or_default();
-        Ok(StoredSession::new(row.get::<_, String>(0)?).claims(claims).expires_at(expires))
+        Ok(StoredSession::new(row.get::<_, String>(0)?)
+            .claims(claims)
+            .expires_at(expires))
     });
     session.optional()
 }
@@ -64,10 +70,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
         connection.execute_batch(TABLES)?;
     }
     let sessions = DatabaseSessions::new(Sqlite(Arc::new(Mutex::new(connection))));
-    let cookie = format!("authjs.session-token={}", id.as_deref().unwrap_or("an-opaque-id"));
+    let cookie = format!(
+        "authjs.session-token={}",
+        id.as_deref().unwrap_or("an-opaque-id")
+    );
     let request = RequestView::new("GET").header("cookie", &cookie);
     match sessions.authenticate(&request).await? {
-        Some(identity) => println!("{}: {}", identity.user.unwrap_or_default(), Value::from(identity.claims)),
+        Some(identity) => println!(
+            "{}: {}",
+            identity.user.unwrap_or_default(),
+            Value::from(identity.claims)
+        ),
         None => println!("nobody"),
     }
     Ok(())

@@ -9,8 +9,8 @@ use std::io::{self, BufRead as _, Write as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sse_auth::{
-    Algorithm, Authenticator, FirstOf, Jwks, Jwt, JwtBuilder, Key, KeyError, NextAuth, NextAuthBuilder,
-    RemoteJwks, RequestView,
+    Algorithm, Authenticator, FirstOf, Jwks, Jwt, JwtBuilder, Key, KeyError, NextAuth,
+    NextAuthBuilder, RemoteJwks, RequestView,
 };
 
 #[derive(Deserialize)]
@@ -63,8 +63,13 @@ async fn answer(line: &Line) -> Result<Value, Error> {
     if let Some(sessions) = &line.nextauth {
         authenticators = authenticators.or(sessions.authenticator()?);
     }
-    let headers = line.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let request = RequestView::new("GET").query(line.query.as_str()).headers(headers);
+    let headers = line
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let request = RequestView::new("GET")
+        .query(line.query.as_str())
+        .headers(headers);
     Ok(match authenticators.authenticate(&request).await {
         Ok(Some(who)) => json!({
             "user": who.user, "claims": who.claims, "expiresAt": who.expires_at, "credential": format!("{:?}", who.credential),
@@ -76,8 +81,14 @@ async fn answer(line: &Line) -> Result<Value, Error> {
 
 impl Sessions {
     fn authenticator(&self) -> Result<NextAuth, KeyError> {
-        let builder = self.secrets.iter().fold(NextAuth::builder(), NextAuthBuilder::secret);
-        self.cookie_names.iter().fold(builder, NextAuthBuilder::cookie_name).build()
+        let builder = self
+            .secrets
+            .iter()
+            .fold(NextAuth::builder(), NextAuthBuilder::secret);
+        self.cookie_names
+            .iter()
+            .fold(builder, NextAuthBuilder::cookie_name)
+            .build()
     }
 }
 

@@ -38,9 +38,15 @@ impl ApiKey {
             return Err(KeyError::NoSecretText);
         }
         match key.len() {
-            length if length < LEAST => Err(KeyError::TooShort { length, least: LEAST }),
+            length if length < LEAST => Err(KeyError::TooShort {
+                length,
+                least: LEAST,
+            }),
             _ if !bearer::is_token(key) => Err(KeyError::NotSendable),
-            _ => Ok(Self { digest: Sha256::digest(key).into(), claims: Map::new() }),
+            _ => Ok(Self {
+                digest: Sha256::digest(key).into(),
+                claims: Map::new(),
+            }),
         }
     }
 
@@ -60,7 +66,9 @@ impl Authenticator for ApiKey {
             match token {
                 // Digests have one length, so not even that of the key can be timed.
                 Ok(token) if Sha256::digest(token).as_slice().ct_eq(&self.digest).into() => {
-                    return Ok(Some(Identity::without_user(Credential::Bearer).claims(self.claims.clone())));
+                    return Ok(Some(
+                        Identity::without_user(Credential::Bearer).claims(self.claims.clone()),
+                    ));
                 }
                 Ok(_) => {}
                 Err(error) => _ = malformed.get_or_insert(error),
@@ -72,6 +80,8 @@ impl Authenticator for ApiKey {
 
 impl std::fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ApiKey").field("claims", &self.claims).finish_non_exhaustive()
+        f.debug_struct("ApiKey")
+            .field("claims", &self.claims)
+            .finish_non_exhaustive()
     }
 }

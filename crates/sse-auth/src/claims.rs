@@ -29,13 +29,19 @@ pub(crate) fn decode(json: &[u8]) -> Result<Map<String, Value>, AuthError> {
 impl Times {
     /// Checks `exp`, `nbf` and `iat`; gives the time at which the token ends. Ends and begins where `jose` has it, so that a session is good here
     /// exactly as long as on its own site.
-    pub(crate) fn check(self, claims: &Map<String, Value>, now: u64) -> Result<Option<u64>, AuthError> {
+    pub(crate) fn check(
+        self,
+        claims: &Map<String, Value>,
+        now: u64,
+    ) -> Result<Option<u64>, AuthError> {
         time(claims, "iat")?;
         let (expires, begins) = (time(claims, "exp")?, time(claims, "nbf")?);
         if expires.is_none() && self.expiry == Expiry::Required {
             return Err(AuthError::claim("exp", ClaimProblem::Missing));
         }
-        if let Some(begins) = begins.filter(|begins| *begins > seconds(now.saturating_add(self.leeway))) {
+        if let Some(begins) =
+            begins.filter(|begins| *begins > seconds(now.saturating_add(self.leeway)))
+        {
             return Err(AuthError::NotYetValid { at: whole(begins) });
         }
         match expires {
@@ -49,15 +55,22 @@ impl Times {
 
 /// A `NumericDate` (RFC 7519, section 2): seconds, which may have a fraction.
 fn time(claims: &Map<String, Value>, claim: &'static str) -> Result<Option<f64>, AuthError> {
-    let Some(value) = claims.get(claim) else { return Ok(None) };
-    let time = value.as_f64().ok_or(AuthError::claim(claim, ClaimProblem::WrongType))?;
+    let Some(value) = claims.get(claim) else {
+        return Ok(None);
+    };
+    let time = value
+        .as_f64()
+        .ok_or(AuthError::claim(claim, ClaimProblem::WrongType))?;
     match time {
         _ if time < END_OF_TIME => Ok(Some(time)),
         _ => Err(AuthError::claim(claim, ClaimProblem::OutOfRange)),
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "seconds since 1970 are far below 2^53"
+)]
 fn seconds(count: u64) -> f64 {
     count as f64
 }
@@ -74,10 +87,12 @@ fn whole(time: f64) -> u64 {
 /// The user: `sub`, else `id`, else `email`. One that is there and cannot be a user is refused, not passed over: two parties that
 /// read a token differently are how one user becomes another.
 pub(crate) fn user(claims: &Map<String, Value>) -> Result<String, AuthError> {
-    let given = ["sub", "id", "email"].into_iter().find_map(|claim| match claims.get(claim) {
-        None | Some(Value::Null) => None,
-        Some(value) => Some((claim, value)),
-    });
+    let given = ["sub", "id", "email"]
+        .into_iter()
+        .find_map(|claim| match claims.get(claim) {
+            None | Some(Value::Null) => None,
+            Some(value) => Some((claim, value)),
+        });
     match given {
         Some((_, Value::String(user))) if !user.is_empty() => Ok(user.clone()),
         // Numeric ids of databases.
@@ -114,10 +129,17 @@ mod tests {
             (json!({ "exp": NOW - 14 }), Some(NOW - 14)),
             (json!({ "exp": 999_985.5 }), Some(999_985)),
             (json!({ "exp": 1e6 }), Some(NOW)),
-            (json!({ "exp": NOW, "nbf": NOW + 15, "iat": NOW + 1000 }), Some(NOW)),
+            (
+                json!({ "exp": NOW, "nbf": NOW + 15, "iat": NOW + 1000 }),
+                Some(NOW),
+            ),
             (json!({ "exp": 253_402_300_799_u64 }), Some(253_402_300_799)),
         ] {
-            assert_eq!(check(&claims, Expiry::Optional).unwrap(), expires, "{claims}");
+            assert_eq!(
+                check(&claims, Expiry::Optional).unwrap(),
+                expires,
+                "{claims}"
+            );
         }
     }
 
@@ -129,7 +151,10 @@ mod tests {
         ));
         for exp in [json!(-1), json!(-1e300), json!(0), json!(i64::MIN)] {
             assert!(
-                matches!(check(&json!({ "exp": exp }), Expiry::Optional), Err(AuthError::Expired { at: 0 })),
+                matches!(
+                    check(&json!({ "exp": exp }), Expiry::Optional),
+                    Err(AuthError::Expired { at: 0 })
+                ),
                 "{exp}"
             );
         }
@@ -145,23 +170,41 @@ mod tests {
             for value in [json!("1"), json!(null), json!(true), json!([]), json!({})] {
                 let error = check(&json!({ claim: value }), Expiry::Optional).unwrap_err();
                 assert!(
-                    matches!(error, AuthError::Claim { problem: ClaimProblem::WrongType, .. }),
+                    matches!(
+                        error,
+                        AuthError::Claim {
+                            problem: ClaimProblem::WrongType,
+                            ..
+                        }
+                    ),
                     "{claim} {value}"
                 );
             }
-            for value in
-                [json!(1e300), json!(u64::MAX), json!(253_402_300_800_u64), json!(1_732_312_345_678_u64)]
-            {
+            for value in [
+                json!(1e300),
+                json!(u64::MAX),
+                json!(253_402_300_800_u64),
+                json!(1_732_312_345_678_u64),
+            ] {
                 let error = check(&json!({ claim: value }), Expiry::Optional).unwrap_err();
                 assert!(
-                    matches!(error, AuthError::Claim { problem: ClaimProblem::OutOfRange, .. }),
+                    matches!(
+                        error,
+                        AuthError::Claim {
+                            problem: ClaimProblem::OutOfRange,
+                            ..
+                        }
+                    ),
                     "{claim} {value}"
                 );
             }
         }
         assert!(matches!(
             check(&json!({}), Expiry::Required),
-            Err(AuthError::Claim { claim: "exp", problem: ClaimProblem::Missing })
+            Err(AuthError::Claim {
+                claim: "exp",
+                problem: ClaimProblem::Missing
+            })
         ));
     }
 
@@ -179,7 +222,10 @@ mod tests {
         for sub in [json!(""), json!(1.5), json!(["a"]), json!({}), json!(true)] {
             let claims = json!({ "sub": sub, "email": "c" });
             assert!(
-                matches!(user(claims.as_object().unwrap()), Err(AuthError::Claim { claim: "sub", .. })),
+                matches!(
+                    user(claims.as_object().unwrap()),
+                    Err(AuthError::Claim { claim: "sub", .. })
+                ),
                 "{sub}"
             );
         }

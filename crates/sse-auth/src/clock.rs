@@ -37,13 +37,18 @@ impl SystemClock {
 
 impl Default for SystemClock {
     fn default() -> Self {
-        Self { start: Instant::now() }
+        Self {
+            start: Instant::now(),
+        }
     }
 }
 
 impl Clock for SystemClock {
     fn unix(&self) -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs()
     }
 
     fn elapsed(&self) -> Duration {
@@ -55,7 +60,9 @@ impl ManualClock {
     /// A clock that stands at a time, in Unix seconds.
     #[must_use]
     pub fn at(unix: u64) -> Self {
-        Self { now: Arc::new(Mutex::new((Duration::from_secs(unix), Duration::ZERO))) }
+        Self {
+            now: Arc::new(Mutex::new((Duration::from_secs(unix), Duration::ZERO))),
+        }
     }
 
     /// Lets time pass.

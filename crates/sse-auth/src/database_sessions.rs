@@ -73,7 +73,10 @@ impl DatabaseSessions {
         DatabaseSessionsBuilder {
             store: Arc::new(store),
             cookies: Vec::new(),
-            lifetimes: Lifetimes { found: Duration::from_secs(10), absent: Duration::from_secs(2) },
+            lifetimes: Lifetimes {
+                found: Duration::from_secs(10),
+                absent: Duration::from_secs(2),
+            },
             capacity: 10_000,
             clock: SystemClock::shared(),
         }
@@ -93,13 +96,21 @@ impl DatabaseSessions {
             Err(_) => Duration::ZERO,
         };
         let until = self.clock.elapsed().saturating_add(lifetime);
-        Answer { session: session.map(|session| session.map(Arc::new)).map_err(Into::into), until }
+        Answer {
+            session: session
+                .map(|session| session.map(Arc::new))
+                .map_err(Into::into),
+            until,
+        }
     }
 
     async fn session(&self, id: &str) -> Result<Option<Arc<StoredSession>>, AuthError> {
         let now = self.clock.elapsed();
-        let entry =
-            self.cache.entry(key(id)).or_insert_with_if(self.look_up(id), |answer| answer.until <= now).await;
+        let entry = self
+            .cache
+            .entry(key(id))
+            .or_insert_with_if(self.look_up(id), |answer| answer.until <= now)
+            .await;
         entry.into_value().session.map_err(AuthError::Store)
     }
 
@@ -111,7 +122,11 @@ impl DatabaseSessions {
         if let Some(at) = session.expires_at.filter(|at| *at <= self.clock.unix()) {
             return Err(AuthError::Expired { at });
         }
-        let StoredSession { user, claims, expires_at } = StoredSession::clone(&session);
+        let StoredSession {
+            user,
+            claims,
+            expires_at,
+        } = StoredSession::clone(&session);
         if user.is_empty() {
             return Err(AuthError::NoUser);
         }
@@ -128,7 +143,11 @@ fn key(id: &str) -> [u8; 32] {
 impl Authenticator for DatabaseSessions {
     async fn authenticate(&self, request: &RequestView<'_>) -> Result<Option<Identity>, AuthError> {
         let mut ids = Candidates::at_most(MAX_PRESENTED);
-        for id in self.cookies.iter().flat_map(|name| request.cookie_values(name)) {
+        for id in self
+            .cookies
+            .iter()
+            .flat_map(|name| request.cookie_values(name))
+        {
             if !crate::next_auth::jwe::looks_like(&id) {
                 ids.push(id)?;
             }
@@ -182,7 +201,11 @@ impl DatabaseSessionsBuilder {
     #[must_use]
     pub fn build(self) -> DatabaseSessions {
         let defaults = || crate::next_auth::builder::default_cookie_names().collect();
-        let cookies = if self.cookies.is_empty() { defaults() } else { self.cookies };
+        let cookies = if self.cookies.is_empty() {
+            defaults()
+        } else {
+            self.cookies
+        };
         DatabaseSessions {
             store: self.store,
             cookies: cookies.into(),
@@ -195,12 +218,16 @@ impl DatabaseSessionsBuilder {
 
 impl fmt::Debug for DatabaseSessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DatabaseSessions").field("cookies", &self.cookies).finish_non_exhaustive()
+        f.debug_struct("DatabaseSessions")
+            .field("cookies", &self.cookies)
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for DatabaseSessionsBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DatabaseSessionsBuilder").field("cookies", &self.cookies).finish_non_exhaustive()
+        f.debug_struct("DatabaseSessionsBuilder")
+            .field("cookies", &self.cookies)
+            .finish_non_exhaustive()
     }
 }

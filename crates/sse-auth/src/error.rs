@@ -32,7 +32,9 @@ pub enum AuthError {
         limit: usize,
     },
     /// A session cookie holds an opaque id, as sites with sessions in a database have it, and no encrypted token.
-    #[error("the session cookie holds an opaque id, as of a session in a database, and no encrypted token")]
+    #[error(
+        "the session cookie holds an opaque id, as of a session in a database, and no encrypted token"
+    )]
     OpaqueSession,
     /// The token is longer than allowed.
     #[error("the token is longer than {limit} bytes")]

@@ -42,8 +42,10 @@ impl Authenticator for FirstOf {
         for authenticator in &self.authenticators {
             verdict.add(authenticator.authenticate(request).await)?;
         }
-        let presented =
-            || request.bearer_tokens().next().is_some() || request.query_values("ticket").next().is_some();
+        let presented = || {
+            request.bearer_tokens().next().is_some()
+                || request.query_values("ticket").next().is_some()
+        };
         match verdict.finish()? {
             None if presented() => Err(AuthError::Unrecognized),
             found => Ok(found),
@@ -53,6 +55,8 @@ impl Authenticator for FirstOf {
 
 impl fmt::Debug for FirstOf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FirstOf").field("authenticators", &self.authenticators.len()).finish()
+        f.debug_struct("FirstOf")
+            .field("authenticators", &self.authenticators.len())
+            .finish()
     }
 }

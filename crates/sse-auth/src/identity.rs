@@ -46,13 +46,25 @@ impl Identity {
     /// A user without claims or end.
     #[must_use]
     pub fn new(user: impl Into<String>, credential: Credential) -> Self {
-        Self { user: Some(user.into()), claims: Map::new(), expires_at: None, credential, login: None }
+        Self {
+            user: Some(user.into()),
+            claims: Map::new(),
+            expires_at: None,
+            credential,
+            login: None,
+        }
     }
 
     /// A caller that is no user.
     #[must_use]
     pub fn without_user(credential: Credential) -> Self {
-        Self { user: None, claims: Map::new(), expires_at: None, credential, login: None }
+        Self {
+            user: None,
+            claims: Map::new(),
+            expires_at: None,
+            credential,
+            login: None,
+        }
     }
 
     /// What else is known.
@@ -94,14 +106,25 @@ impl Credential {
 /// Without the values of claims: sites keep access tokens of others in there.
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { user, claims, expires_at, credential, login } = self;
+        let Self {
+            user,
+            claims,
+            expires_at,
+            credential,
+            login,
+        } = self;
         let claims: Vec<_> = claims.keys().collect();
         f.debug_struct("Identity")
             .field("user", user)
             .field("claims", &claims)
             .field("expires_at", expires_at)
             .field("credential", credential)
-            .field("login", &login.map(u128::from_be_bytes).map(|login| format!("{login:032x}")))
+            .field(
+                "login",
+                &login
+                    .map(u128::from_be_bytes)
+                    .map(|login| format!("{login:032x}")),
+            )
             .finish()
     }
 }

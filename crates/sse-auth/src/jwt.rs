@@ -63,7 +63,9 @@ struct Jws<'a> {
 impl Jwt {
     async fn identity(&self, token: &str, credential: Credential) -> Result<Identity, AuthError> {
         if token.len() > self.max_length {
-            return Err(AuthError::TooLong { limit: self.max_length });
+            return Err(AuthError::TooLong {
+                limit: self.max_length,
+            });
         }
         let jws = Jws::parse(token)?;
         self.verify(&jws).await?;
@@ -85,7 +87,11 @@ impl Jwt {
             }
         }
         // Published keys are never for these, so nobody needs to be asked.
-        let remotes = if token.algorithm.is_symmetric() { &[][..] } else { &self.remotes };
+        let remotes = if token.algorithm.is_symmetric() {
+            &[][..]
+        } else {
+            &self.remotes
+        };
         for remote in remotes {
             match remote.find(|keys| token.verify(keys)).await {
                 Ok(()) => return Ok(()),
@@ -93,7 +99,10 @@ impl Jwt {
             }
         }
         let refused = || AuthError::Algorithm(token.algorithm.name().to_owned());
-        Err(errors.into_iter().max_by_key(closeness).unwrap_or_else(refused))
+        Err(errors
+            .into_iter()
+            .max_by_key(closeness)
+            .unwrap_or_else(refused))
     }
 
     fn check_parties(&self, claims: &Map<String, Value>) -> Result<(), AuthError> {
@@ -110,20 +119,35 @@ impl Jwt {
 impl<'a> Jws<'a> {
     fn parse(token: &'a str) -> Result<Self, AuthError> {
         let three = AuthError::Malformed("a signed token has three parts");
-        let Some((message, signature)) = token.rsplit_once('.') else { return Err(three) };
-        let Some((header, payload)) = message.split_once('.') else { return Err(three) };
+        let Some((message, signature)) = token.rsplit_once('.') else {
+            return Err(three);
+        };
+        let Some((header, payload)) = message.split_once('.') else {
+            return Err(three);
+        };
         if payload.contains('.') {
             return Err(three);
         }
         let header = Header::decode(header)?;
         let algorithm = header.algorithm.parse()?;
         check_type(&header)?;
-        Ok(Self { kid: header.kid, algorithm, message, payload, signature: base64url::decode(signature)? })
+        Ok(Self {
+            kid: header.kid,
+            algorithm,
+            message,
+            payload,
+            signature: base64url::decode(signature)?,
+        })
     }
 
     fn verify(&self, keys: &Jwks) -> Result<(), AuthError> {
-        let signed = |key: &&Key| key.verify(self.algorithm, self.message.as_bytes(), &self.signature);
-        match keys.candidates(self.algorithm, self.kid.as_deref())?.iter().any(signed) {
+        let signed =
+            |key: &&Key| key.verify(self.algorithm, self.message.as_bytes(), &self.signature);
+        match keys
+            .candidates(self.algorithm, self.kid.as_deref())?
+            .iter()
+            .any(signed)
+        {
             true => Ok(()),
             false => Err(AuthError::Signature),
         }
@@ -132,7 +156,9 @@ impl<'a> Jws<'a> {
 
 /// Tokens that say they are something else (a logout token, a proof of possession, an event) are no credentials (RFC 8725, section 3.11).
 fn check_type(header: &Header) -> Result<(), AuthError> {
-    let Some(kind) = header.text("typ")? else { return Ok(()) };
+    let Some(kind) = header.text("typ")? else {
+        return Ok(());
+    };
     let kind = kind.to_ascii_lowercase();
     match kind.strip_prefix("application/").unwrap_or(&kind) {
         "jwt" | "at+jwt" => Ok(()),
@@ -141,7 +167,11 @@ fn check_type(header: &Header) -> Result<(), AuthError> {
 }
 
 /// Whether one of the given ones is accepted; all are, where nothing is configured.
-fn party(claim: &'static str, given: Option<&[Value]>, accepted: &[String]) -> Result<(), AuthError> {
+fn party(
+    claim: &'static str,
+    given: Option<&[Value]>,
+    accepted: &[String],
+) -> Result<(), AuthError> {
     if accepted.is_empty() {
         return Ok(());
     }
@@ -149,7 +179,10 @@ fn party(claim: &'static str, given: Option<&[Value]>, accepted: &[String]) -> R
     if given.iter().any(|one| !one.is_string()) {
         return Err(AuthError::claim(claim, ClaimProblem::WrongType));
     }
-    match given.iter().any(|one| accepted.iter().any(|accepted| one == accepted)) {
+    match given
+        .iter()
+        .any(|one| accepted.iter().any(|accepted| one == accepted))
+    {
         true => Ok(()),
         false => Err(AuthError::claim(claim, ClaimProblem::NotAccepted)),
     }
@@ -173,8 +206,10 @@ fn closeness(error: &AuthError) -> u8 {
 #[async_trait]
 impl Authenticator for Jwt {
     async fn authenticate(&self, request: &RequestView<'_>) -> Result<Option<Identity>, AuthError> {
-        let (mut bearers, mut cookies) =
-            (Candidates::at_most(MAX_PRESENTED), Candidates::at_most(MAX_PRESENTED));
+        let (mut bearers, mut cookies) = (
+            Candidates::at_most(MAX_PRESENTED),
+            Candidates::at_most(MAX_PRESENTED),
+        );
         let mut verdict = Verdict::new();
         for token in request.bearer_tokens() {
             match token {
@@ -183,7 +218,11 @@ impl Authenticator for Jwt {
                 Err(error) => verdict.add(Err(error))?,
             }
         }
-        for token in self.cookies.iter().flat_map(|name| request.cookie_values(name)) {
+        for token in self
+            .cookies
+            .iter()
+            .flat_map(|name| request.cookie_values(name))
+        {
             cookies.push(token)?;
         }
         for (tokens, credential) in [(bearers, Credential::Bearer), (cookies, Credential::Cookie)] {

@@ -62,14 +62,19 @@ pub(crate) enum OpaqueIds {
 
 impl NextAuth {
     /// Judges all session cookies: of every name, whole and in chunks, in whatever order they came.
-    fn judge_cookies(&self, request: &RequestView<'_>, verdict: &mut Verdict) -> Result<(), AuthError> {
+    fn judge_cookies(
+        &self,
+        request: &RequestView<'_>,
+        verdict: &mut Verdict,
+    ) -> Result<(), AuthError> {
         let mut budget = MAX_PRESENTED;
         for cookie in &self.cookies {
             let mut sessions = Candidates::at_most(budget);
             for session in request.cookie_values(&cookie.name) {
                 sessions.push(session)?;
             }
-            let chunks = chunks::put_together(request.cookies().chunks(&cookie.name), &mut sessions);
+            let chunks =
+                chunks::put_together(request.cookies().chunks(&cookie.name), &mut sessions);
             if let Err(error) = chunks {
                 verdict.add(Err(error))?;
             }
@@ -83,16 +88,26 @@ impl NextAuth {
         Ok(())
     }
 
-    fn decrypt_cookie(&self, session: &str, keys: &[SessionKey]) -> Result<Option<Vec<u8>>, AuthError> {
+    fn decrypt_cookie(
+        &self,
+        session: &str,
+        keys: &[SessionKey],
+    ) -> Result<Option<Vec<u8>>, AuthError> {
         match self.opaque_ids {
             OpaqueIds::Passed if !jwe::looks_like(session) => Ok(None),
-            _ if !session.contains('.') && session.len() <= MAX_OPAQUE => Err(AuthError::OpaqueSession),
+            _ if !session.contains('.') && session.len() <= MAX_OPAQUE => {
+                Err(AuthError::OpaqueSession)
+            }
             _ => decrypt(session, keys.iter()).map(Some),
         }
     }
 
     /// The site's name for its cookie is not known here, so every key may be meant. Percent-decoded, as `getToken` does it.
-    fn judge_bearers(&self, request: &RequestView<'_>, verdict: &mut Verdict) -> Result<(), AuthError> {
+    fn judge_bearers(
+        &self,
+        request: &RequestView<'_>,
+        verdict: &mut Verdict,
+    ) -> Result<(), AuthError> {
         let mut tokens = Candidates::at_most(MAX_BEARERS);
         for token in request.bearer_tokens() {
             match token {
@@ -127,7 +142,10 @@ impl NextAuth {
     }
 }
 
-fn decrypt<'k>(token: &str, keys: impl Iterator<Item = &'k SessionKey>) -> Result<Vec<u8>, AuthError> {
+fn decrypt<'k>(
+    token: &str,
+    keys: impl Iterator<Item = &'k SessionKey>,
+) -> Result<Vec<u8>, AuthError> {
     if token.len() > MAX_SESSION {
         return Err(AuthError::TooLong { limit: MAX_SESSION });
     }

@@ -88,7 +88,9 @@ impl Origins {
     pub fn new<T: AsRef<str>>(origins: impl IntoIterator<Item = T>) -> Result<Self, OriginError> {
         origins
             .into_iter()
-            .try_fold(Self::builder(), |builder, origin| builder.allow(origin.as_ref()))
+            .try_fold(Self::builder(), |builder, origin| {
+                builder.allow(origin.as_ref())
+            })
             .map(OriginsBuilder::build)
     }
 
@@ -114,7 +116,11 @@ impl Origins {
     /// # Errors
     ///
     /// When it came with a cookie and may have been made by a page of another site.
-    pub fn check(&self, request: &RequestView<'_>, credential: Credential) -> Result<(), CrossSite> {
+    pub fn check(
+        &self,
+        request: &RequestView<'_>,
+        credential: Credential,
+    ) -> Result<(), CrossSite> {
         if !credential.is_ambient() {
             return Ok(());
         }
@@ -137,8 +143,12 @@ impl Origins {
             (Some("same-origin" | "none"), _) => Ok(Page::Known),
             (_, Some("null")) => Err(CrossSite::NullOrigin),
             (_, Some(origin)) if self.contains(origin) => Ok(Page::Known),
-            (None, Some(origin)) if request.own_origin().is_some_and(|own| own.is(origin)) => Ok(Page::Known),
-            (_, Some(origin)) => Err(CrossSite::Origin(origin.chars().take(LONGEST_SHOWN).collect())),
+            (None, Some(origin)) if request.own_origin().is_some_and(|own| own.is(origin)) => {
+                Ok(Page::Known)
+            }
+            (_, Some(origin)) => Err(CrossSite::Origin(
+                origin.chars().take(LONGEST_SHOWN).collect(),
+            )),
             (Some(_), None) => Err(CrossSite::OtherSite),
             (None, None) => Ok(Page::Unknown),
         }
@@ -178,7 +188,9 @@ impl OriginsBuilder {
     ///
     /// When it is no origin.
     pub fn allow(mut self, origin: &str) -> Result<Self, OriginError> {
-        self.origins.allowed.push(normal(origin).ok_or_else(|| OriginError(origin.to_owned()))?);
+        self.origins
+            .allowed
+            .push(normal(origin).ok_or_else(|| OriginError(origin.to_owned()))?);
         Ok(self)
     }
 
@@ -196,9 +208,17 @@ impl OriginsBuilder {
     }
 }
 
-fn text<'r>(request: &'r RequestView<'_>, name: &'static str) -> Result<Option<&'r str>, CrossSite> {
-    let value = request.header_value(name).map_err(|_| CrossSite::Malformed(name))?;
-    value.map(std::str::from_utf8).transpose().map_err(|_| CrossSite::Malformed(name))
+fn text<'r>(
+    request: &'r RequestView<'_>,
+    name: &'static str,
+) -> Result<Option<&'r str>, CrossSite> {
+    let value = request
+        .header_value(name)
+        .map_err(|_| CrossSite::Malformed(name))?;
+    value
+        .map(std::str::from_utf8)
+        .transpose()
+        .map_err(|_| CrossSite::Malformed(name))
 }
 
 /// As browsers write it: lower case, without the usual port (HTML, "serialization of an origin").
@@ -252,7 +272,10 @@ mod tests {
             "https://a?b",
             "https://a\0",
         ] {
-            assert_eq!(Origins::new([bad]).unwrap_err(), OriginError(bad.to_owned()));
+            assert_eq!(
+                Origins::new([bad]).unwrap_err(),
+                OriginError(bad.to_owned())
+            );
         }
     }
 }

@@ -35,17 +35,23 @@ impl OwnOrigin {
     pub fn new(scheme: Option<&str>, authority: &str) -> Option<Self> {
         // "Port" may be empty in an authority (RFC 3986, section 3.2.3), and is not in an origin.
         let authority = authority.strip_suffix(':').unwrap_or(authority);
-        Some(Self { scheme: scheme.map(str::to_ascii_lowercase), authority: Authority::parse(authority)? })
+        Some(Self {
+            scheme: scheme.map(str::to_ascii_lowercase),
+            authority: Authority::parse(authority)?,
+        })
     }
 
     /// Whether the value of a header `Origin` is this origin.
     #[must_use]
     pub fn is(&self, origin: &str) -> bool {
-        let Some((scheme, authority)) = parse(origin) else { return false };
+        let Some((scheme, authority)) = parse(origin) else {
+            return false;
+        };
         let own_scheme = self.scheme.as_deref().unwrap_or(&scheme);
         own_scheme == scheme
             && self.authority.host == authority.host
-            && self.authority.port.or(usual_port(own_scheme)) == authority.port.or(usual_port(&scheme))
+            && self.authority.port.or(usual_port(own_scheme))
+                == authority.port.or(usual_port(&scheme))
     }
 
     /// The host: a name or an IPv4 address, or an IPv6 address in brackets.
@@ -59,12 +65,19 @@ impl OwnOrigin {
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         let host = self.host().strip_suffix('.').unwrap_or(self.host());
-        if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-            return address.parse::<Ipv6Addr>().is_ok_and(|address| address.to_canonical().is_loopback());
+        if let Some(address) = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+        {
+            return address
+                .parse::<Ipv6Addr>()
+                .is_ok_and(|address| address.to_canonical().is_loopback());
         }
         host == "localhost"
             || host.ends_with(".localhost")
-            || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+            || host
+                .parse::<Ipv4Addr>()
+                .is_ok_and(|address| address.is_loopback())
     }
 }
 
@@ -78,13 +91,22 @@ impl Authority {
             }
             _ => (text.as_str(), None),
         };
-        if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        if let Some(address) = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+        {
             let address: Ipv6Addr = address.parse().ok()?;
-            return Some(Self { host: format!("[{address}]"), port });
+            return Some(Self {
+                host: format!("[{address}]"),
+                port,
+            });
         }
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
         let good = !host.is_empty() && host.bytes().all(is_name);
-        good.then(|| Self { host: host.to_owned(), port })
+        good.then(|| Self {
+            host: host.to_owned(),
+            port,
+        })
     }
 }
 
@@ -93,7 +115,8 @@ pub(crate) fn parse(origin: &str) -> Option<(String, Authority)> {
     let (scheme, authority) = origin.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();
     let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-    let good = scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.bytes().all(is_scheme);
+    let good = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(is_scheme);
     Some((scheme, Authority::parse(authority)?)).filter(|_| good)
 }
 
@@ -130,24 +153,69 @@ mod tests {
             (Some("http"), "HUB.Example:80", "http://hub.example", true),
             (Some("http"), "hub.example:", "http://hub.example", true),
             (Some("http"), "hub.example", "http://hub.example:80", true),
-            (Some("https"), "hub.example", "https://hub.example:443", true),
-            (Some("HTTPS"), "hub.example:443", "https://HUB.example", true),
-            (Some("http"), "hub.example:8080", "http://hub.example:8080", true),
+            (
+                Some("https"),
+                "hub.example",
+                "https://hub.example:443",
+                true,
+            ),
+            (
+                Some("HTTPS"),
+                "hub.example:443",
+                "https://HUB.example",
+                true,
+            ),
+            (
+                Some("http"),
+                "hub.example:8080",
+                "http://hub.example:8080",
+                true,
+            ),
             (Some("http"), "10.0.0.5:8080", "http://10.0.0.5:8080", true),
-            (Some("http"), "[2001:DB8::1]:8080", "http://[2001:db8:0::1]:8080", true),
+            (
+                Some("http"),
+                "[2001:DB8::1]:8080",
+                "http://[2001:db8:0::1]:8080",
+                true,
+            ),
             (Some("http"), "[::1]", "http://[::1]", true),
             (None, "hub.example", "https://hub.example", true),
             (None, "hub.example", "http://hub.example", true),
             (None, "hub.example:8080", "http://hub.example:8080", true),
             (None, "hub.example:443", "http://hub.example", false),
             (Some("http"), "hub.example", "https://hub.example", false),
-            (Some("http"), "hub.example:443", "https://hub.example", false),
-            (Some("https"), "hub.example", "https://hub.example:80", false),
-            (Some("http"), "hub.example:8080", "http://hub.example", false),
-            (Some("http"), "hub.example:8080", "http://hub.example:8081", false),
+            (
+                Some("http"),
+                "hub.example:443",
+                "https://hub.example",
+                false,
+            ),
+            (
+                Some("https"),
+                "hub.example",
+                "https://hub.example:80",
+                false,
+            ),
+            (
+                Some("http"),
+                "hub.example:8080",
+                "http://hub.example",
+                false,
+            ),
+            (
+                Some("http"),
+                "hub.example:8080",
+                "http://hub.example:8081",
+                false,
+            ),
             (Some("http"), "hub.example", "http://evil.example", false),
             (Some("http"), "hub.example", "http://x.hub.example", false),
-            (Some("http"), "hub.example", "http://hub.example.evil.example", false),
+            (
+                Some("http"),
+                "hub.example",
+                "http://hub.example.evil.example",
+                false,
+            ),
             (Some("http"), "hub.example", "http://hub.example.", false),
             (Some("http"), "hub.example.", "http://hub.example.", true),
             (Some("http"), "hub.example", "http://u@hub.example", false),
@@ -195,7 +263,11 @@ mod tests {
             ("[::]", false),
             ("evil.example", false),
         ] {
-            assert_eq!(OwnOrigin::new(None, authority).unwrap().is_loopback(), loopback, "{authority}");
+            assert_eq!(
+                OwnOrigin::new(None, authority).unwrap().is_loopback(),
+                loopback,
+                "{authority}"
+            );
         }
     }
 }

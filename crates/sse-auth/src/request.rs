@@ -45,14 +45,23 @@ impl<'a> RequestView<'a> {
     /// A request with a method, and nothing else yet.
     #[must_use]
     pub fn new(method: &'a str) -> Self {
-        Self { method, authority: None, own_origin: None, query: None, headers: Vec::new() }
+        Self {
+            method,
+            authority: None,
+            own_origin: None,
+            query: None,
+            headers: Vec::new(),
+        }
     }
 
     /// A request with nothing but a token in `Authorization: Bearer`: for a token that arrives in another way, as in the body of a call.
     #[must_use]
     pub fn with_bearer(token: &str) -> RequestView<'static> {
         let value = Cow::Owned(format!("Bearer {token}").into_bytes());
-        RequestView { headers: vec![("authorization", value)], ..RequestView::new("GET") }
+        RequestView {
+            headers: vec![("authorization", value)],
+            ..RequestView::new("GET")
+        }
     }
 
     /// The authority in the request's target: HTTP/2's `:authority`. It goes before the header `Host` (RFC 9112, section 3.2.2).
@@ -87,7 +96,11 @@ impl<'a> RequestView<'a> {
     /// More headers, in the order of the request; names in any case.
     #[must_use]
     pub fn headers(mut self, headers: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
-        self.headers.extend(headers.into_iter().map(|(name, value)| (name, Cow::Borrowed(value))));
+        self.headers.extend(
+            headers
+                .into_iter()
+                .map(|(name, value)| (name, Cow::Borrowed(value))),
+        );
         self
     }
 
@@ -99,7 +112,10 @@ impl<'a> RequestView<'a> {
 
     /// The values of a header, in the order of the request.
     pub fn header_values<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s [u8]> {
-        self.headers.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
+        self.headers
+            .iter()
+            .filter(|(other, _)| other.eq_ignore_ascii_case(name))
+            .map(|(_, value)| &**value)
     }
 
     /// The value of a header that may be given once.
@@ -136,7 +152,9 @@ impl<'a> RequestView<'a> {
     /// The values of a query parameter, decoded, in the order of the request.
     pub fn query_values<'s>(&'s self, name: &'s str) -> impl Iterator<Item = Cow<'s, str>> {
         let pairs = form_urlencoded::parse(self.query.unwrap_or_default().as_bytes());
-        pairs.filter(move |(other, _)| other == name).map(|(_, value)| value)
+        pairs
+            .filter(move |(other, _)| other == name)
+            .map(|(_, value)| value)
     }
 
     /// The value of a query parameter that may be given once, decoded.
@@ -192,7 +210,10 @@ impl<'a> RequestView<'a> {
     }
 }
 
-fn only<T>(mut values: impl Iterator<Item = T>, name: &'static str) -> Result<Option<T>, AuthError> {
+fn only<T>(
+    mut values: impl Iterator<Item = T>,
+    name: &'static str,
+) -> Result<Option<T>, AuthError> {
     match (values.next(), values.next()) {
         (value, None) => Ok(value),
         (_, Some(_)) => Err(AuthError::Repeated(name)),

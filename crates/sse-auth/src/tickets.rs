@@ -105,7 +105,9 @@ struct Entry {
 
 impl Tickets {
     pub(crate) fn from_inner(inner: Inner) -> Self {
-        Self { inner: Arc::new(inner) }
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// Gives out a ticket for a caller. A user's oldest unused ticket makes room for the newest. Where the caller has no login, a `sid` or `jti`
@@ -119,22 +121,37 @@ impl Tickets {
         if identity.credential == Credential::Ticket {
             return Err(TicketError::ByTicket);
         }
-        if identity.expires_at.is_some_and(|at| at <= self.inner.clock.unix()) {
+        if identity
+            .expires_at
+            .is_some_and(|at| at <= self.inner.clock.unix())
+        {
             return Err(TicketError::Expired);
         }
         let bytes = Zeroizing::new(rand::random::<[u8; BYTES]>());
         let text = Zeroizing::new(base64url::encode(&*bytes));
-        let mut identity = Identity { credential: Credential::Ticket, ..identity.clone() };
-        if let Some(login) =
-            claims::login(&identity.claims).filter(|_| identity.login.is_none()).map(str::to_owned)
+        let mut identity = Identity {
+            credential: Credential::Ticket,
+            ..identity.clone()
+        };
+        if let Some(login) = claims::login(&identity.claims)
+            .filter(|_| identity.login.is_none())
+            .map(str::to_owned)
         {
             identity = identity.login(login);
         }
         let now = self.inner.clock.elapsed();
         let mut unused = self.inner.unused.lock();
         unused.make_room(&user, now, &self.inner)?;
-        unused.put(digest(&text), identity, user, now.saturating_add(self.inner.lifetime));
-        Ok(Ticket { text, lifetime: self.inner.lifetime })
+        unused.put(
+            digest(&text),
+            identity,
+            user,
+            now.saturating_add(self.inner.lifetime),
+        );
+        Ok(Ticket {
+            text,
+            lifetime: self.inner.lifetime,
+        })
     }
 
     /// Uses a ticket up. Of several who present it at the same time, one succeeds.
@@ -144,10 +161,16 @@ impl Tickets {
     /// [`AuthError::UnknownTicket`], and [`AuthError::Expired`] when the ticket or the credentials behind it have ended.
     pub fn take(&self, ticket: &str) -> Result<Identity, AuthError> {
         let taken = self.inner.unused.lock().take(&digest(ticket));
-        let Entry { identity, end: (until, _), .. } = taken.ok_or(AuthError::UnknownTicket)?;
+        let Entry {
+            identity,
+            end: (until, _),
+            ..
+        } = taken.ok_or(AuthError::UnknownTicket)?;
         let (now, unix) = (self.inner.clock.elapsed(), self.inner.clock.unix());
         if until <= now {
-            return Err(AuthError::Expired { at: unix.saturating_sub((now - until).as_secs()) });
+            return Err(AuthError::Expired {
+                at: unix.saturating_sub((now - until).as_secs()),
+            });
         }
         match identity.expires_at {
             Some(at) if at <= unix => Err(AuthError::Expired { at }),
@@ -164,17 +187,25 @@ fn digest(ticket: &str) -> Digest {
 impl Unused {
     /// Removes what has ended, and a user's oldest where it has too many. So nobody takes the room of others.
     fn make_room(&mut self, user: &str, now: Duration, limits: &Inner) -> Result<(), TicketError> {
-        while let Some(digest) =
-            self.ends.first_key_value().filter(|(end, _)| end.0 <= now).map(|(_, digest)| *digest)
+        while let Some(digest) = self
+            .ends
+            .first_key_value()
+            .filter(|(end, _)| end.0 <= now)
+            .map(|(_, digest)| *digest)
         {
             self.take(&digest);
         }
-        let own = self.users.get(user).filter(|own| own.len() >= limits.per_user);
+        let own = self
+            .users
+            .get(user)
+            .filter(|own| own.len() >= limits.per_user);
         if let Some(oldest) = own.and_then(|own| own.front().copied()) {
             self.take(&oldest);
         }
         match self.tickets.len() {
-            unused if unused >= limits.capacity => Err(TicketError::Full { limit: limits.capacity }),
+            unused if unused >= limits.capacity => Err(TicketError::Full {
+                limit: limits.capacity,
+            }),
             _ => Ok(()),
         }
     }
@@ -183,8 +214,18 @@ impl Unused {
         self.issued += 1;
         let end = (until, self.issued);
         self.ends.insert(end, digest);
-        self.users.entry(user.clone()).or_default().push_back(digest);
-        self.tickets.insert(digest, Entry { identity, user, end });
+        self.users
+            .entry(user.clone())
+            .or_default()
+            .push_back(digest);
+        self.tickets.insert(
+            digest,
+            Entry {
+                identity,
+                user,
+                end,
+            },
+        );
     }
 
     fn take(&mut self, digest: &Digest) -> Option<Entry> {
@@ -204,7 +245,9 @@ impl Unused {
 impl Authenticator for Tickets {
     async fn authenticate(&self, request: &RequestView<'_>) -> Result<Option<Identity>, AuthError> {
         let mut tickets = Candidates::at_most(MAX_PRESENTED);
-        request.query_values("ticket").try_for_each(|ticket| tickets.push(ticket))?;
+        request
+            .query_values("ticket")
+            .try_for_each(|ticket| tickets.push(ticket))?;
         if tickets.iter().next().is_none() && request.query_values("ticket").next().is_some() {
             return Err(AuthError::UnknownTicket);
         }
@@ -232,13 +275,17 @@ impl Ticket {
 
 impl fmt::Debug for Ticket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ticket").field("lifetime", &self.lifetime).finish_non_exhaustive()
+        f.debug_struct("Ticket")
+            .field("lifetime", &self.lifetime)
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Tickets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unused = self.inner.unused.lock().tickets.len();
-        f.debug_struct("Tickets").field("unused", &unused).finish_non_exhaustive()
+        f.debug_struct("Tickets")
+            .field("unused", &unused)
+            .finish_non_exhaustive()
     }
 }

@@ -46,7 +46,11 @@ impl Verdict {
             }
             Err(error) if is_final(&error) => return Err(error),
             Err(error) => {
-                if self.error.as_ref().is_none_or(|known| weight(&error) > weight(known)) {
+                if self
+                    .error
+                    .as_ref()
+                    .is_none_or(|known| weight(&error) > weight(known))
+                {
                     self.error = Some(error);
                 }
             }
@@ -78,13 +82,19 @@ fn one_user(known: Identity, new: Identity) -> Result<Identity, AuthError> {
 }
 
 fn rank(identity: &Identity) -> (bool, u64) {
-    (!Credential::is_ambient(identity.credential), identity.expires_at.unwrap_or(u64::MAX))
+    (
+        !Credential::is_ambient(identity.credential),
+        identity.expires_at.unwrap_or(u64::MAX),
+    )
 }
 
 fn is_final(error: &AuthError) -> bool {
     matches!(
         error,
-        AuthError::Refused(_) | AuthError::Unavailable(_) | AuthError::Ambiguous | AuthError::TooMany { .. }
+        AuthError::Refused(_)
+            | AuthError::Unavailable(_)
+            | AuthError::Ambiguous
+            | AuthError::TooMany { .. }
     )
 }
 
@@ -101,7 +111,11 @@ fn weight(error: &AuthError) -> u8 {
 mod tests {
     use super::*;
 
-    fn identity(user: &str, credential: Credential, end: Option<u64>) -> Result<Option<Identity>, AuthError> {
+    fn identity(
+        user: &str,
+        credential: Credential,
+        end: Option<u64>,
+    ) -> Result<Option<Identity>, AuthError> {
         Ok(Some(Identity::new(user, credential).expires_at(end)))
     }
 
@@ -109,10 +123,14 @@ mod tests {
         answers: Vec<Result<Option<Identity>, AuthError>>,
     ) -> Result<Option<(Credential, Option<u64>)>, String> {
         let mut verdict = Verdict::new();
-        let added = answers.into_iter().try_for_each(|answer| verdict.add(answer));
+        let added = answers
+            .into_iter()
+            .try_for_each(|answer| verdict.add(answer));
         let finished = added.and_then(|()| verdict.finish());
         let known = |identity: Identity| (identity.credential, identity.expires_at);
-        finished.map(|found| found.map(known)).map_err(|error| error.code().to_owned())
+        finished
+            .map(|found| found.map(known))
+            .map_err(|error| error.code().to_owned())
     }
 
     #[test]
@@ -128,12 +146,30 @@ mod tests {
             (vec![bad(), expired()], Err("expired")),
             (vec![bad(), ada(5), expired()], Ok(Some((Cookie, Some(5))))),
             (vec![ada(5), ada(9), ada(7)], Ok(Some((Cookie, Some(9))))),
-            (vec![ada(5), identity("ada", Cookie, None)], Ok(Some((Cookie, None)))),
-            (vec![ada(9), identity("ada", Bearer, Some(5))], Ok(Some((Bearer, Some(5))))),
-            (vec![ada(5), bad(), identity("bob", Bearer, None)], Err("ambiguous")),
-            (vec![ada(5), Ok(Some(Identity::without_user(Bearer)))], Ok(Some((Bearer, None)))),
-            (vec![ada(5), Err(AuthError::refused("banned"))], Err("refused")),
-            (vec![ada(5), Err(AuthError::unavailable("down"))], Err("unavailable")),
+            (
+                vec![ada(5), identity("ada", Cookie, None)],
+                Ok(Some((Cookie, None))),
+            ),
+            (
+                vec![ada(9), identity("ada", Bearer, Some(5))],
+                Ok(Some((Bearer, Some(5)))),
+            ),
+            (
+                vec![ada(5), bad(), identity("bob", Bearer, None)],
+                Err("ambiguous"),
+            ),
+            (
+                vec![ada(5), Ok(Some(Identity::without_user(Bearer)))],
+                Ok(Some((Bearer, None))),
+            ),
+            (
+                vec![ada(5), Err(AuthError::refused("banned"))],
+                Err("refused"),
+            ),
+            (
+                vec![ada(5), Err(AuthError::unavailable("down"))],
+                Err("unavailable"),
+            ),
         ];
         for (answers, expected) in table {
             let expected = expected.map_err(str::to_owned);

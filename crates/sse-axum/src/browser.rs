@@ -14,7 +14,9 @@ pub fn browser<S: Clone + Send + Sync + 'static>() -> Router<S> {
 /// Files that stand in the program as a router; `index.html` answers for the folder.
 pub fn files<S: Clone + Send + Sync + 'static>(files: Files) -> Router<S> {
     let serve = any(async move |request: Request| answer(files, &request));
-    Router::new().route("/", serve.clone()).route("/{file}", serve)
+    Router::new()
+        .route("/", serve.clone())
+        .route("/{file}", serve)
 }
 
 fn answer(files: Files, request: &Request) -> Response {
@@ -27,16 +29,23 @@ fn answer(files: Files, request: &Request) -> Response {
 }
 
 fn if_none_match(headers: &HeaderMap) -> Option<Vec<u8>> {
-    let lines: Vec<_> = headers.get_all(header::IF_NONE_MATCH).iter().map(HeaderValue::as_bytes).collect();
+    let lines: Vec<_> = headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
     (!lines.is_empty()).then(|| lines.join(&b','))
 }
 
 fn into_response(answer: Answer) -> Response {
     let mut response = Response::new(Body::from(answer.body));
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in answer.headers {
         if let Ok(value) = HeaderValue::try_from(&*value) {
-            response.headers_mut().insert(HeaderName::from_static(name), value);
+            response
+                .headers_mut()
+                .insert(HeaderName::from_static(name), value);
         }
     }
     response

@@ -56,9 +56,11 @@ impl<S: Sync> FromRequestParts<S> for SseHandshake {
         let handshake = sse_hyper::handshake(parts);
         // `PeerAddr` is where a middleware says that the client is; of other servers there is `ConnectInfo` alone.
         let is_known = parts.extensions.get::<PeerAddr>().is_some();
-        Ok(Self(match parts.extensions.get::<ConnectInfo<SocketAddr>>() {
-            Some(ConnectInfo(address)) if !is_known => handshake.address(address.ip()),
-            _ => handshake,
-        }))
+        Ok(Self(
+            match parts.extensions.get::<ConnectInfo<SocketAddr>>() {
+                Some(ConnectInfo(address)) if !is_known => handshake.address(address.ip()),
+                _ => handshake,
+            },
+        ))
     }
 }

@@ -19,13 +19,19 @@ impl SseResponse {
     /// Keeps the stream with hyper, as the body that it is, also where a reactor could serve it: for routes with a layer that looks at the
     /// body's frames. See [`KeepBody`].
     pub fn keep_body(self) -> Self {
-        Self { keeps_body: true, ..self }
+        Self {
+            keeps_body: true,
+            ..self
+        }
     }
 }
 
 impl From<Session> for SseResponse {
     fn from(session: Session) -> Self {
-        Self { session, keeps_body: false }
+        Self {
+            session,
+            keeps_body: false,
+        }
     }
 }
 

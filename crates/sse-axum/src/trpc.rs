@@ -28,7 +28,12 @@ async fn call(State(management): State<Management>, request: Request) -> Respons
     let (mut parts, body) = request.into_parts();
     let caller = caller(&mut parts.extensions);
     let address = parts.extensions.get().map(|PeerAddr(address)| address.ip());
-    let connect_info = || parts.extensions.get().map(|ConnectInfo::<SocketAddr>(address)| address.ip());
+    let connect_info = || {
+        parts
+            .extensions
+            .get()
+            .map(|ConnectInfo::<SocketAddr>(address)| address.ip())
+    };
     let request = sse_trpc::Request {
         method: parts.method.as_str(),
         path: parts.uri.path().trim_start_matches('/'),
@@ -54,14 +59,17 @@ fn into_response(answer: sse_trpc::Response) -> Response {
         Content::Lines(lines) => Response::new(Body::from_stream(lines.map(Ok::<_, Infallible>))),
         Content::Events(session) => sse_hyper::response(session).map(Body::new),
     };
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in answer.headers {
         let value = match value {
             Cow::Borrowed(value) => Ok(HeaderValue::from_static(value)),
             Cow::Owned(value) => HeaderValue::try_from(value),
         };
         if let Ok(value) = value {
-            response.headers_mut().insert(HeaderName::from_static(name), value);
+            response
+                .headers_mut()
+                .insert(HeaderName::from_static(name), value);
         }
     }
     response

@@ -30,25 +30,43 @@ pub struct Answer {
 impl Answer {
     pub(crate) fn of(file: &File, request: &Request<'_>) -> Self {
         if !matches!(request.method, "GET" | "HEAD") {
-            return Self { status: 405, headers: vec![("allow", "GET,HEAD".into())], body: "" };
+            return Self {
+                status: 405,
+                headers: vec![("allow", "GET,HEAD".into())],
+                body: "",
+            };
         }
         let etag = file.etag();
-        let is_known = request.if_none_match.is_some_and(|tags| names(tags, etag.as_bytes()));
+        let is_known = request
+            .if_none_match
+            .is_some_and(|tags| names(tags, etag.as_bytes()));
         let mut headers = vec![
             ("etag", etag.into()),
             // It may be kept, but not used before it was asked for anew: a hub that was updated has other files at the same paths.
             ("cache-control", "public, no-cache".into()),
         ];
         if is_known {
-            return Self { status: 304, headers, body: "" };
+            return Self {
+                status: 304,
+                headers,
+                body: "",
+            };
         }
         headers.push(("content-type", file.content_type().into()));
         headers.push(("x-content-type-options", "nosniff".into()));
-        Self { status: 200, headers, body: file.content() }
+        Self {
+            status: 200,
+            headers,
+            body: file.content(),
+        }
     }
 
     pub(crate) const fn not_found() -> Self {
-        Self { status: 404, headers: Vec::new(), body: "" }
+        Self {
+            status: 404,
+            headers: Vec::new(),
+            body: "",
+        }
     }
 }
 

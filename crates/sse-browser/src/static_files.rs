@@ -14,7 +14,11 @@ impl File {
     /// A file by its name, without a folder, and its content: `File::new("client.js", include_str!("client.js"))`.
     #[must_use]
     pub const fn new(name: &'static str, content: &'static str) -> Self {
-        Self { name, content, hash: fnv1a(content.as_bytes()) }
+        Self {
+            name,
+            content,
+            hash: fnv1a(content.as_bytes()),
+        }
     }
 
     /// Its name.

@@ -69,12 +69,20 @@ impl Broker {
     /// A Redis that has what another one has.
     pub(crate) async fn start_replica(of: &Self, folder: &Path) -> Result<Self, Error> {
         let primary = of.address;
-        let more = ["--replicaof", &primary.ip().to_string(), &primary.port().to_string()];
+        let more = [
+            "--replicaof",
+            &primary.ip().to_string(),
+            &primary.port().to_string(),
+        ];
         Self::start_with(Kind::Redis, folder, more.map(str::to_owned).to_vec()).await
     }
 
     /// One with more arguments.
-    pub(crate) async fn start_with(kind: Kind, folder: &Path, more: Vec<String>) -> Result<Self, Error> {
+    pub(crate) async fn start_with(
+        kind: Kind,
+        folder: &Path,
+        more: Vec<String>,
+    ) -> Result<Self, Error> {
         let mut broker = Self::spawn_with(kind, folder, more)?;
         broker.answer().await?;
         Ok(broker)
@@ -87,7 +95,14 @@ impl Broker {
             .ok_or_else(|| Error::new(format!("there is no {name} in PATH")))?;
         fs::create_dir_all(folder)?;
         let (folder, address) = (folder.to_owned(), ports::free()?);
-        let mut broker = Self { kind, program, folder, address, more, process: None };
+        let mut broker = Self {
+            kind,
+            program,
+            folder,
+            address,
+            more,
+            process: None,
+        };
         broker.spawn()?;
         Ok(broker)
     }
@@ -109,14 +124,26 @@ impl Broker {
     fn spawn(&mut self) -> Result<(), Error> {
         let data = self.data();
         fs::create_dir_all(&data)?;
-        let (ip, port) = (self.address.ip().to_string(), self.address.port().to_string());
+        let (ip, port) = (
+            self.address.ip().to_string(),
+            self.address.port().to_string(),
+        );
         let mut command = Command::new(&self.program);
         match self.kind {
             Kind::Redis => command
                 .args(["--bind", &ip, "--port", &port, "--save", "", "--dir"])
                 .arg(data)
-                .args(["--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0"]),
-            Kind::Nats => command.args(["-js", "-a", &ip, "-p", &port, "-sd"]).arg(data),
+                .args([
+                    "--appendonly",
+                    "yes",
+                    "--appendfsync",
+                    "always",
+                    "--repl-diskless-sync-delay",
+                    "0",
+                ]),
+            Kind::Nats => command
+                .args(["-js", "-a", &ip, "-p", &port, "-sd"])
+                .arg(data),
         };
         command.args(&self.more);
         self.process = Some(Process::spawn(command, &self.folder.join("output"))?);
@@ -127,10 +154,15 @@ impl Broker {
     pub(crate) async fn answer(&mut self) -> Result<(), Error> {
         let what = format!("{} to answer", self.kind.executable());
         until(&what, LONG, async || {
-            let Some(process) = &mut self.process else { return Ok(false) };
+            let Some(process) = &mut self.process else {
+                return Ok(false);
+            };
             if let Some(status) = process.ended()? {
                 let output = process.tail();
-                return Err(Error::new(format!("{} ended ({status}): {output}", self.kind.executable())));
+                return Err(Error::new(format!(
+                    "{} ended ({status}): {output}",
+                    self.kind.executable()
+                )));
             }
             Ok(self.answers().await)
         })
@@ -145,17 +177,23 @@ impl Broker {
 
     /// As by `kill -9`.
     pub(crate) fn kill(&mut self) -> Result<(), Error> {
-        self.process.take().map_or(Ok(()), |mut process| process.kill())
+        self.process
+            .take()
+            .map_or(Ok(()), |mut process| process.kill())
     }
 
     /// Pauses it; its kernel goes on taking connections.
     pub(crate) fn pause(&mut self) -> Result<(), Error> {
-        self.process.as_mut().map_or(Ok(()), |process| process.signal(Signal::STOP))
+        self.process
+            .as_mut()
+            .map_or(Ok(()), |process| process.signal(Signal::STOP))
     }
 
     /// Lets it go on.
     pub(crate) fn go_on(&mut self) -> Result<(), Error> {
-        self.process.as_mut().map_or(Ok(()), |process| process.signal(Signal::CONT))
+        self.process
+            .as_mut()
+            .map_or(Ok(()), |process| process.signal(Signal::CONT))
     }
 
     /// Takes away what it wrote down. It must have been killed.
@@ -167,19 +205,34 @@ impl Broker {
     pub(crate) async fn empty(&self) -> Result<(), Error> {
         let is_done = match self.kind {
             Kind::Redis => self.ask("FLUSHALL").await? == "+OK",
-            Kind::Nats => self.ask_jetstream("STREAM.DELETE.sse_log").await?.contains("\"success\":true"),
+            Kind::Nats => self
+                .ask_jetstream("STREAM.DELETE.sse_log")
+                .await?
+                .contains("\"success\":true"),
         };
-        if is_done { Ok(()) } else { Err(Error::new("the broker did not let itself be emptied")) }
+        if is_done {
+            Ok(())
+        } else {
+            Err(Error::new("the broker did not let itself be emptied"))
+        }
     }
 
     /// Sets the clock of a Redis back by an hour, as far as its log can tell: the ids of what was appended are an hour ahead of the clock. No
     /// process can be given another clock without the rights of the machine's administrator.
     pub(crate) async fn set_clock_back(&self) -> Result<(), Error> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let ahead = (now + Duration::from_secs(3600)).as_millis();
-        match self.ask(&format!("XSETID {{sse}}:log {ahead}-0")).await?.as_str() {
+        match self
+            .ask(&format!("XSETID {{sse}}:log {ahead}-0"))
+            .await?
+            .as_str()
+        {
             "+OK" => Ok(()),
-            other => Err(Error::new(format!("the log does not let itself be moved: {other}"))),
+            other => Err(Error::new(format!(
+                "the log does not let itself be moved: {other}"
+            ))),
         }
     }
 
@@ -219,12 +272,16 @@ impl Broker {
     async fn ask(&self, command: &str) -> Result<String, Error> {
         let asking = async {
             let mut connection = BufReader::new(self.connect().await?);
-            connection.write_all(format!("{command}\r\n").as_bytes()).await?;
+            connection
+                .write_all(format!("{command}\r\n").as_bytes())
+                .await?;
             let mut line = String::new();
             connection.read_line(&mut line).await?;
             Ok(line.trim_end().to_owned())
         };
-        timeout(ANSWER, asking).await.map_err(|_| Error::new(format!("no answer to {command}")))?
+        timeout(ANSWER, asking)
+            .await
+            .map_err(|_| Error::new(format!("no answer to {command}")))?
     }
 
     /// Asks JetStream something; gives the answer as it came.
@@ -251,17 +308,18 @@ impl Broker {
             connection.read_line(&mut line).await?;
             Ok(line)
         };
-        timeout(ANSWER, asking).await.map_err(|_| Error::new(format!("no answer to {subject}")))?
+        timeout(ANSWER, asking)
+            .await
+            .map_err(|_| Error::new(format!("no answer to {subject}")))?
     }
 
     /// Whether it is ready for clients.
     async fn answers(&self) -> bool {
         match self.kind {
             Kind::Redis => self.ask("PING").await.is_ok_and(|answer| answer == "+PONG"),
-            Kind::Nats => self
-                .ask_jetstream("INFO")
-                .await
-                .is_ok_and(|answer| answer.contains("\"streams\"") && !answer.contains("\"error\"")),
+            Kind::Nats => self.ask_jetstream("INFO").await.is_ok_and(|answer| {
+                answer.contains("\"streams\"") && !answer.contains("\"error\"")
+            }),
         }
     }
 }
@@ -284,7 +342,9 @@ mod tests {
     #[tokio::test]
     async fn a_redis_keeps_its_data_until_it_is_emptied_or_forgets() {
         let folder = tempfile::tempdir().unwrap();
-        let Some(mut broker) = started(Kind::Redis, folder.path()).await else { return };
+        let Some(mut broker) = started(Kind::Redis, folder.path()).await else {
+            return;
+        };
         for loss in ["none", "files", "flush"] {
             assert_eq!(broker.ask("SET key value").await.unwrap(), "+OK");
             if loss == "flush" {
@@ -303,10 +363,18 @@ mod tests {
     #[tokio::test]
     async fn a_replica_has_what_was_there_until_it_parts() {
         let folder = tempfile::tempdir().unwrap();
-        let Some(primary) = started(Kind::Redis, &folder.path().join("primary")).await else { return };
+        let Some(primary) = started(Kind::Redis, &folder.path().join("primary")).await else {
+            return;
+        };
         primary.ask("SET key value").await.unwrap();
-        let replica = Broker::start_replica(&primary, &folder.path().join("replica")).await.unwrap();
-        until("the replica", LONG, async || replica.is_replica_in_sync().await).await.unwrap();
+        let replica = Broker::start_replica(&primary, &folder.path().join("replica"))
+            .await
+            .unwrap();
+        until("the replica", LONG, async || {
+            replica.is_replica_in_sync().await
+        })
+        .await
+        .unwrap();
         replica.part().await.unwrap();
         primary.ask("DEL key").await.unwrap();
         assert!(get(&replica).await);
@@ -315,14 +383,23 @@ mod tests {
     #[tokio::test]
     async fn a_nats_keeps_its_streams_until_it_is_emptied_or_forgets() {
         let folder = tempfile::tempdir().unwrap();
-        let Some(mut broker) = started(Kind::Nats, folder.path()).await else { return };
+        let Some(mut broker) = started(Kind::Nats, folder.path()).await else {
+            return;
+        };
         assert!(broker.empty().await.is_err(), "there is no log yet");
         let is_there = async |broker: &Broker| {
-            !broker.ask_jetstream("STREAM.INFO.sse_log").await.unwrap().contains("\"error\"")
+            !broker
+                .ask_jetstream("STREAM.INFO.sse_log")
+                .await
+                .unwrap()
+                .contains("\"error\"")
         };
         for loss in ["none", "files", "delete"] {
             let create = r#"{"name":"sse_log","subjects":["chaos"]}"#;
-            let answer = broker.ask_jetstream_with("STREAM.CREATE.sse_log", create).await.unwrap();
+            let answer = broker
+                .ask_jetstream_with("STREAM.CREATE.sse_log", create)
+                .await
+                .unwrap();
             assert!(!answer.contains("\"error\""), "{answer}");
             if loss == "delete" {
                 broker.empty().await.unwrap();
@@ -339,7 +416,9 @@ mod tests {
     #[tokio::test]
     async fn a_broker_that_cannot_start_is_an_error_with_what_it_said() {
         let folder = tempfile::tempdir().unwrap();
-        let Some(mut broker) = started(Kind::Redis, folder.path()).await else { return };
+        let Some(mut broker) = started(Kind::Redis, folder.path()).await else {
+            return;
+        };
         broker.kill().unwrap();
         broker.more = vec!["--no-such-setting".to_owned(), "1".to_owned()];
         let error = broker.resume().await.unwrap_err().to_string();

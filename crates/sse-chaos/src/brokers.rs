@@ -33,9 +33,10 @@ pub(crate) struct One {
 impl Brokers {
     pub(crate) async fn start(kind: Kind, layout: Layout, folder: &Path) -> Result<Self, Error> {
         match layout {
-            Layout::One | Layout::Replica => {
-                One::start(kind, layout, folder).await.map(Box::new).map(Self::One)
-            }
+            Layout::One | Layout::Replica => One::start(kind, layout, folder)
+                .await
+                .map(Box::new)
+                .map(Self::One),
             Layout::Sentinels(wire) => Sentinels::start(wire, folder).await.map(Self::Sentinels),
             Layout::Cluster => Cluster::start(folder).await.map(Self::Cluster),
         }
@@ -45,7 +46,11 @@ impl Brokers {
     pub(crate) fn arguments(&self, node: usize) -> Vec<String> {
         match self {
             Self::One(one) => {
-                let url = format!("{}://{}", one.broker.kind().as_str(), one.links[node].address());
+                let url = format!(
+                    "{}://{}",
+                    one.broker.kind().as_str(),
+                    one.links[node].address()
+                );
                 vec!["--backplane".to_owned(), url]
             }
             Self::Sentinels(sentinels) => sentinels.arguments(),
@@ -66,7 +71,9 @@ impl Brokers {
     pub(crate) async fn break_with(&mut self, fault: Fault) -> Result<(), Error> {
         match self {
             Self::One(one) => one.break_with(fault).await,
-            Self::Sentinels(sentinels) if fault == Fault::PrimaryKilled => sentinels.kill_primary().await,
+            Self::Sentinels(sentinels) if fault == Fault::PrimaryKilled => {
+                sentinels.kill_primary().await
+            }
             Self::Cluster(cluster) => match fault {
                 Fault::ServerKilled(server) => cluster.kill(server),
                 _ => Err(unplayable(fault)),
@@ -100,12 +107,19 @@ impl One {
         for _ in 0..NODES {
             links.push(Proxy::to(broker.address()).await?);
         }
-        Ok(Self { broker, replica, links })
+        Ok(Self {
+            broker,
+            replica,
+            links,
+        })
     }
 
     async fn ready(&self) -> Result<(), Error> {
         if let Some(replica) = &self.replica {
-            until("the replica", LONG, async || replica.is_replica_in_sync().await).await?;
+            until("the replica", LONG, async || {
+                replica.is_replica_in_sync().await
+            })
+            .await?;
         }
         Ok(())
     }
@@ -139,18 +153,24 @@ impl One {
             Fault::FailOver => {
                 let replica = self.replica()?.address();
                 self.broker.kill()?;
-                self.links.iter().for_each(|link| link.set_upstreams([replica]));
+                self.links
+                    .iter()
+                    .for_each(|link| link.set_upstreams([replica]));
             }
             Fault::LinkFrozen(node) => self.links[node].thaw(),
             Fault::LinkCut(node) => self.links[node].accept()?,
             // A NATS that lost the files of its stream with it says so once it has closed them.
-            Fault::BrokerEmptied if self.broker.kind() == Kind::Nats => sleep(Duration::from_secs(1)).await,
+            Fault::BrokerEmptied if self.broker.kind() == Kind::Nats => {
+                sleep(Duration::from_secs(1)).await
+            }
             _ => {}
         }
         Ok(())
     }
 
     fn replica(&self) -> Result<&Broker, Error> {
-        self.replica.as_ref().ok_or_else(|| Error::new("a failover without a replica"))
+        self.replica
+            .as_ref()
+            .ok_or_else(|| Error::new("a failover without a replica"))
     }
 }

@@ -24,7 +24,8 @@ impl Certificates {
         let mut params = CertificateParams::new([]).map_err(failed)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, "chaos");
-        let authority = KeyPair::generate().and_then(|key| CertifiedIssuer::self_signed(params, key));
+        let authority =
+            KeyPair::generate().and_then(|key| CertifiedIssuer::self_signed(params, key));
         let authority = authority.map_err(failed)?;
         let key = KeyPair::generate().map_err(failed)?;
         let params = CertificateParams::new(["127.0.0.1".to_owned()]).map_err(failed)?;

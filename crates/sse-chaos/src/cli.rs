@@ -67,12 +67,21 @@ fn known(name: &str) -> Result<String, String> {
     if names.clone().any(|known| known == name) {
         return Ok(name.to_owned());
     }
-    Err(format!("there are {}", names.collect::<Vec<_>>().join(", ")))
+    Err(format!(
+        "there are {}",
+        names.collect::<Vec<_>>().join(", ")
+    ))
 }
 
 impl Cli {
     pub(crate) fn seed(&self) -> u64 {
-        self.seed.unwrap_or_else(|| if self.short { 1 } else { rand::random_range(1..1_000_000) })
+        self.seed.unwrap_or_else(|| {
+            if self.short {
+                1
+            } else {
+                rand::random_range(1..1_000_000)
+            }
+        })
     }
 
     pub(crate) fn form(&self) -> Form {
@@ -80,7 +89,9 @@ impl Cli {
     }
 
     pub(crate) fn size(&self) -> Size {
-        let or = |given: Option<u32>, long, short| given.unwrap_or(if self.short { short } else { long });
+        let or = |given: Option<u32>, long, short| {
+            given.unwrap_or(if self.short { short } else { long })
+        };
         let clients = or(self.clients, 3000, 120);
         let browsers = or(self.browsers, 100, 10).min(clients);
         let rate = or(self.rate, 60, 60);
@@ -123,7 +134,10 @@ mod tests {
 
     fn chosen(arguments: &[&str]) -> Vec<(Kind, &'static str)> {
         let cli = Cli::parse_from([&["sse-chaos", "--hub", "hub"], arguments].concat());
-        cli.chosen().iter().map(|(kind, scenario)| (*kind, scenario.name)).collect()
+        cli.chosen()
+            .iter()
+            .map(|(kind, scenario)| (*kind, scenario.name))
+            .collect()
     }
 
     #[test]
@@ -139,12 +153,20 @@ mod tests {
             all.iter().any(|(kind, _)| *kind == Kind::Redis)
                 && all.iter().any(|(kind, _)| *kind == Kind::Nats)
         );
-        assert!(chosen(&["--broker", "nats"]).iter().all(|(kind, _)| *kind == Kind::Nats));
+        assert!(
+            chosen(&["--broker", "nats"])
+                .iter()
+                .all(|(kind, _)| *kind == Kind::Nats)
+        );
     }
 
     #[test]
     fn a_scenario_that_is_named_is_played_in_either_form() {
-        assert_eq!(chosen(&["--short", "--only", "failover"]), [(Kind::Redis, "failover")], "NATS has none");
+        assert_eq!(
+            chosen(&["--short", "--only", "failover"]),
+            [(Kind::Redis, "failover")],
+            "NATS has none"
+        );
         assert!(Cli::try_parse_from(["sse-chaos", "--hub", "hub", "--only", "rain"]).is_err());
     }
 }

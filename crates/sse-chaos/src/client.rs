@@ -42,7 +42,11 @@ impl ClientRequest {
         let orders = watch::Sender::new(Orders::new(self.address));
         let session = Session::new(self, known.clone());
         let task = tokio::spawn(session.run(orders.subscribe()));
-        Client { orders, known, task }
+        Client {
+            orders,
+            known,
+            task,
+        }
     }
 }
 

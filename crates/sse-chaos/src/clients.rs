@@ -38,10 +38,12 @@ impl Clients {
         folder: &Path,
     ) -> Result<Self, Error> {
         let members = &population.members;
-        let (ours, theirs) = members.split_at(members.len().saturating_sub(count.min(browser.most())));
+        let (ours, theirs) =
+            members.split_at(members.len().saturating_sub(count.min(browser.most())));
         let start = |(index, member): (usize, &Subscriber)| {
             let seed = seed.dice_of("clients", index as u64).random();
-            let request = ClientRequest::get(address, population::path(member)).backoff(BACKOFF.0, BACKOFF.1);
+            let request =
+                ClientRequest::get(address, population::path(member)).backoff(BACKOFF.0, BACKOFF.1);
             request.connect_timeout(HEAD).seed(seed).start()
         };
         let clients = ours.iter().enumerate().map(start).collect();
@@ -52,22 +54,34 @@ impl Clients {
                 Some(Browsers::start(browser, &url, theirs, folder).await?)
             }
         };
-        Ok(Self { population, clients, browsers })
+        Ok(Self {
+            population,
+            clients,
+            browsers,
+        })
     }
 
     /// How many have not been served up to a position; `None` stands for any.
     pub(crate) fn behind(&self, position: Option<&Cursor>) -> usize {
-        let ours = self.clients.iter().map(|client| client.status().last_event_id.parse().ok());
+        let ours = self
+            .clients
+            .iter()
+            .map(|client| client.status().last_event_id.parse().ok());
         let theirs = self.browsers.iter().flat_map(Browsers::positions);
-        ours.chain(theirs).filter(|have: &Option<Cursor>| !is_served(have.as_ref(), position)).count()
+        ours.chain(theirs)
+            .filter(|have: &Option<Cursor>| !is_served(have.as_ref(), position))
+            .count()
     }
 
     /// Why it is pointless to wait for them.
     pub(crate) fn problem(&mut self) -> Result<Option<Error>, Error> {
-        let stopped = self.clients.iter().find_map(|client| match client.status().phase {
-            Phase::Stopped(why) => Some(Error::new(format!("a client gave up: {why:?}"))),
-            _ => None,
-        });
+        let stopped = self
+            .clients
+            .iter()
+            .find_map(|client| match client.status().phase {
+                Phase::Stopped(why) => Some(Error::new(format!("a client gave up: {why:?}"))),
+                _ => None,
+            });
         if stopped.is_some() {
             return Ok(stopped);
         }
@@ -83,14 +97,22 @@ impl Clients {
         if let Some(browsers) = self.browsers {
             journals.extend(browsers.stop().await?);
         }
-        Ok(self.population.members.iter().cloned().zip(journals).collect())
+        Ok(self
+            .population
+            .members
+            .iter()
+            .cloned()
+            .zip(journals)
+            .collect())
     }
 }
 
 /// Whether somebody who was served up to a position has had all that there is up to another.
 fn is_served(have: Option<&Cursor>, wanted: Option<&Cursor>) -> bool {
     match (have, wanted) {
-        (Some(have), Some(wanted)) => have.epoch == wanted.epoch && have.position >= wanted.position,
+        (Some(have), Some(wanted)) => {
+            have.epoch == wanted.epoch && have.position >= wanted.position
+        }
         (have, None) => have.is_some(),
         (None, Some(_)) => false,
     }

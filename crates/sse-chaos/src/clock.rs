@@ -24,7 +24,9 @@ pub(crate) struct Clock {
 impl Clock {
     /// Creates a clock that is right, with its file at a path.
     pub(crate) fn new(file: PathBuf) -> Result<Self, Error> {
-        let library = FOLDERS.iter().find_map(|folder| library_in(Path::new(folder)));
+        let library = FOLDERS
+            .iter()
+            .find_map(|folder| library_in(Path::new(folder)));
         let library = library.ok_or_else(|| Error::new("libfaketime is not installed"))?;
         let clock = Self { library, file };
         clock.set("+0")?;
@@ -38,13 +40,21 @@ impl Clock {
 
     /// Gives the clock to a process that is to be started.
     pub(crate) fn prepare(&self, command: &mut Command) {
-        command.env("LD_PRELOAD", &self.library).env("FAKETIME_TIMESTAMP_FILE", &self.file);
-        command.envs([("FAKETIME_CACHE_DURATION", "1"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")]);
+        command
+            .env("LD_PRELOAD", &self.library)
+            .env("FAKETIME_TIMESTAMP_FILE", &self.file);
+        command.envs([
+            ("FAKETIME_CACHE_DURATION", "1"),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ]);
     }
 }
 
 fn library_in(folder: &Path) -> Option<PathBuf> {
-    let below = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    let below = fs::read_dir(folder)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path());
     std::iter::once(folder.to_owned())
         .chain(below)
         .map(|folder| folder.join(LIBRARY))

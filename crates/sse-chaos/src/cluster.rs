@@ -25,7 +25,16 @@ impl Cluster {
         for (index, route) in routes.iter().enumerate() {
             let all = routes.join(",");
             let name = format!("server-{index}");
-            let more = ["--cluster_name", "chaos", "--cluster", route, "--routes", &all, "-n", &name];
+            let more = [
+                "--cluster_name",
+                "chaos",
+                "--cluster",
+                route,
+                "--routes",
+                &all,
+                "-n",
+                &name,
+            ];
             let more = more.map(str::to_owned).to_vec();
             // It answers once most of them are there.
             servers.push(Broker::spawn_with(Kind::Nats, &folder.join(&name), more)?);
@@ -38,10 +47,19 @@ impl Cluster {
 
     /// What a node is told of it.
     pub(crate) fn arguments(&self) -> Vec<String> {
-        let urls: Vec<_> = self.servers.iter().map(|server| format!("nats://{}", server.address())).collect();
-        ["--backplane", &urls.join(","), "--backplane-replicas", &SERVERS.to_string()]
-            .map(str::to_owned)
-            .to_vec()
+        let urls: Vec<_> = self
+            .servers
+            .iter()
+            .map(|server| format!("nats://{}", server.address()))
+            .collect();
+        [
+            "--backplane",
+            &urls.join(","),
+            "--backplane-replicas",
+            &SERVERS.to_string(),
+        ]
+        .map(str::to_owned)
+        .to_vec()
     }
 
     /// As by `kill -9`.

@@ -133,6 +133,12 @@ pub(crate) struct Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let faults: Vec<_> = self.faults.iter().map(ToString::to_string).collect();
-        write!(f, "{} {}; then {}", faults.join(" and "), self.lasts, self.then)
+        write!(
+            f,
+            "{} {}; then {}",
+            faults.join(" and "),
+            self.lasts,
+            self.then
+        )
     }
 }

@@ -42,7 +42,11 @@ impl Guests {
             match sort {
                 Sort::Forgers => tasks.spawn(forge(address, dice, stopped)),
                 Sort::SlowReaders => tasks.spawn({
-                    let pace = if index % 2 == 0 { Pace::Nothing } else { Pace::ByteASecond };
+                    let pace = if index % 2 == 0 {
+                        Pace::Nothing
+                    } else {
+                        Pace::ByteASecond
+                    };
                     read_slowly(address, pace, stopped)
                 }),
                 Sort::Newcomers => tasks.spawn(stay(address, stopped)),
@@ -59,7 +63,10 @@ impl Guests {
             visits += end.map_err(|error| Error::new(format!("a guest panicked: {error}")))??;
         }
         if visits == 0 {
-            return Err(Error::new(format!("{:?}: none of them was served", self.sort)));
+            return Err(Error::new(format!(
+                "{:?}: none of them was served",
+                self.sort
+            )));
         }
         println!("  {:?}: {visits} streams", self.sort);
         Ok(())
@@ -71,7 +78,9 @@ async fn open(address: SocketAddr, id: Option<&str>) -> Result<RawClient, Error>
     let start = Instant::now();
     loop {
         let request = RawRequest::get(address, "/api/sse?user=guest&topics=t0");
-        let request = id.iter().fold(request, |request, id| request.header("Last-Event-ID", id));
+        let request = id
+            .iter()
+            .fold(request, |request, id| request.header("Last-Event-ID", id));
         let opened = timeout(LONG, async {
             let mut stream = request.open().await?;
             let status = stream.head().await?.status;
@@ -80,10 +89,14 @@ async fn open(address: SocketAddr, id: Option<&str>) -> Result<RawClient, Error>
         match opened.await {
             Ok(Ok((stream, 200))) => return Ok(stream),
             Ok(Ok((_, status))) if status != 503 => {
-                return Err(Error::new(format!("a guest with the id {id:?} was answered {status}")));
+                return Err(Error::new(format!(
+                    "a guest with the id {id:?} was answered {status}"
+                )));
             }
             _ if start.elapsed() > LONG => {
-                return Err(Error::new(format!("a guest with the id {id:?} is not let in")));
+                return Err(Error::new(format!(
+                    "a guest with the id {id:?} is not let in"
+                )));
             }
             _ => sleep(Duration::from_millis(100)).await,
         }
@@ -117,21 +130,35 @@ fn forged(at: &Cursor, dice: &mut StdRng) -> (String, Forgery) {
         format!("{epoch}x-{minor}"),
         format!("{epoch}-{}.0.0", u64::MAX),
         Cursor::new(epoch.clone(), sse_core::Position::new(u64::MAX, u64::MAX)).to_string(),
-        Cursor::new(epoch.clone(), sse_core::Position::new(major + 1_000_000_000, minor)).to_string(),
+        Cursor::new(
+            epoch.clone(),
+            sse_core::Position::new(major + 1_000_000_000, minor),
+        )
+        .to_string(),
         format!("{epoch}-99999999999999999999999999"),
         "9".repeat(4000),
         "../../etc/passwd".to_owned(),
         "\u{e4}\u{f6}\u{1f600}".to_owned(),
     ];
     if dice.random_range(0..4) > 0 {
-        return (impossible.choose(dice).cloned().unwrap_or_default(), Forgery::Impossible);
+        return (
+            impossible.choose(dice).cloned().unwrap_or_default(),
+            Forgery::Impossible,
+        );
     }
     let step = dice.random_range(1..4);
     let position = sse_core::Position::new(major, minor.saturating_sub(step));
-    (Cursor::new(epoch.clone(), position).to_string(), Forgery::Plausible)
+    (
+        Cursor::new(epoch.clone(), position).to_string(),
+        Forgery::Plausible,
+    )
 }
 
-async fn forge(address: SocketAddr, mut dice: StdRng, stop: watch::Receiver<bool>) -> Result<u64, Error> {
+async fn forge(
+    address: SocketAddr,
+    mut dice: StdRng,
+    stop: watch::Receiver<bool>,
+) -> Result<u64, Error> {
     let mut at = None;
     let mut visits = 0;
     while !*stop.borrow() {
@@ -157,7 +184,9 @@ async fn greeted(
 ) -> Result<Option<Cursor>, Error> {
     let (start, is_impossible) = (Instant::now(), forgery == Some(Forgery::Impossible));
     let wrong = |what: &str| Error::new(format!("a guest with the id {id:?}: {what}"));
-    let Ok(hello) = stream.next_event_within(LONG).await else { return Ok(None) };
+    let Ok(hello) = stream.next_event_within(LONG).await else {
+        return Ok(None);
+    };
     if hello.event_type != "connection" {
         return Err(wrong(&format!("the first event is {}", hello.event_type)));
     }
@@ -169,7 +198,9 @@ async fn greeted(
         return Ok(position);
     }
     loop {
-        let Ok(event) = stream.next_event_within(LONG).await else { return Ok(None) };
+        let Ok(event) = stream.next_event_within(LONG).await else {
+            return Ok(None);
+        };
         let told = data(&event);
         position = event.id.parse().ok().or(position);
         match &*event.event_type {
@@ -188,10 +219,15 @@ enum Pace {
     ByteASecond,
 }
 
-async fn read_slowly(address: SocketAddr, pace: Pace, mut stop: watch::Receiver<bool>) -> Result<u64, Error> {
+async fn read_slowly(
+    address: SocketAddr,
+    pace: Pace,
+    mut stop: watch::Receiver<bool>,
+) -> Result<u64, Error> {
     let mut visits = 0;
     while !*stop.borrow() {
-        let request = RawRequest::get(address, "/api/sse?user=guest&topics=t0,t1,t2").receive_buffer(2048);
+        let request =
+            RawRequest::get(address, "/api/sse?user=guest&topics=t0,t1,t2").receive_buffer(2048);
         let Ok(Ok(mut stream)) = timeout(LONG, request.open()).await else {
             sleep(Duration::from_millis(100)).await;
             continue;
@@ -202,7 +238,11 @@ async fn read_slowly(address: SocketAddr, pace: Pace, mut stop: watch::Receiver<
                 std::future::pending::<()>().await;
             }
             // Until the server gives up.
-            while stream.trickle(1, Duration::from_secs(1)).await.is_ok_and(|bytes| bytes > 0) {}
+            while stream
+                .trickle(1, Duration::from_secs(1))
+                .await
+                .is_ok_and(|bytes| bytes > 0)
+            {}
         };
         tokio::select! { () = reading => {}, _ = stop.wait_for(|stops| *stops) => {} }
     }
@@ -212,7 +252,10 @@ async fn read_slowly(address: SocketAddr, pace: Pace, mut stop: watch::Receiver<
 async fn stay(address: SocketAddr, mut stop: watch::Receiver<bool>) -> Result<u64, Error> {
     let mut stream = open(address, None).await?;
     let hello = stream.next_event_within(LONG).await;
-    if !hello.as_ref().is_ok_and(|hello| hello.event_type == "connection") {
+    if !hello
+        .as_ref()
+        .is_ok_and(|hello| hello.event_type == "connection")
+    {
         return Err(Error::new(format!("a newcomer was greeted with {hello:?}")));
     }
     // Reads on, as a client does.

@@ -59,7 +59,12 @@ impl Journal {
     /// An empty journal whose times count from `origin`.
     #[must_use]
     pub fn new(origin: Instant) -> Self {
-        Self { origin, steps: Vec::new(), epochs: Vec::new(), events: 0 }
+        Self {
+            origin,
+            steps: Vec::new(),
+            epochs: Vec::new(),
+            events: 0,
+        }
     }
 
     /// Notes what happened at `at`; a time before that of what was noted last counts as that one.
@@ -69,7 +74,10 @@ impl Journal {
         let kind = match observation {
             Observation::Event { number, id } => {
                 self.events += 1;
-                StepKind::Event { number, at: id.map(|id| self.place(at, &id)) }
+                StepKind::Event {
+                    number,
+                    at: id.map(|id| self.place(at, &id)),
+                }
             }
             Observation::Moved { id } => StepKind::Moved(self.place(at, &id)),
             note => {
@@ -80,7 +88,10 @@ impl Journal {
             }
         };
         let before = self.steps.last().map_or(Duration::ZERO, |step| step.at);
-        self.steps.push(Step { at: self.since_origin(at).max(before), kind });
+        self.steps.push(Step {
+            at: self.since_origin(at).max(before),
+            kind,
+        });
     }
 
     /// When its times begin.
@@ -93,13 +104,19 @@ impl Journal {
     pub fn entries(&self) -> impl Iterator<Item = Entry> {
         self.steps.iter().map(|step| {
             let observation = match &step.kind {
-                StepKind::Event { number, at } => {
-                    Observation::Event { number: *number, id: at.map(|at| self.cursor(at)) }
-                }
-                StepKind::Moved(at) => Observation::Moved { id: self.cursor(*at) },
+                StepKind::Event { number, at } => Observation::Event {
+                    number: *number,
+                    id: at.map(|at| self.cursor(at)),
+                },
+                StepKind::Moved(at) => Observation::Moved {
+                    id: self.cursor(*at),
+                },
                 StepKind::Note(observation) => Observation::clone(observation),
             };
-            Entry { at: step.at, observation }
+            Entry {
+                at: step.at,
+                observation,
+            }
         })
     }
 
@@ -121,7 +138,9 @@ impl Journal {
 
     /// The epochs of all positions in it, and when each was first seen.
     pub(crate) fn epochs(&self) -> impl Iterator<Item = (&Epoch, Instant)> {
-        self.epochs.iter().map(|(epoch, at)| (epoch, self.origin + *at))
+        self.epochs
+            .iter()
+            .map(|(epoch, at)| (epoch, self.origin + *at))
     }
 
     fn cursor(&self, place: Place) -> Cursor {
@@ -130,12 +149,18 @@ impl Journal {
 
     fn place(&mut self, at: Instant, id: &Cursor) -> Place {
         // From the end, since the latest epoch is that of most ids.
-        let known = self.epochs.iter().rposition(|(epoch, _)| *epoch == id.epoch);
+        let known = self
+            .epochs
+            .iter()
+            .rposition(|(epoch, _)| *epoch == id.epoch);
         let epoch = known.unwrap_or_else(|| {
             self.epochs.push((id.epoch.clone(), self.since_origin(at)));
             self.epochs.len() - 1
         });
-        Place { epoch: u32::try_from(epoch).unwrap_or(u32::MAX), position: id.position }
+        Place {
+            epoch: u32::try_from(epoch).unwrap_or(u32::MAX),
+            position: id.position,
+        }
     }
 
     /// The time since the origin, to the microsecond.
@@ -155,7 +180,10 @@ mod tests {
     fn cursors() -> impl Strategy<Value = Cursor> {
         let number = || prop_oneof![0..3_u64, any::<u64>()];
         ("[efg]", number(), number()).prop_map(|(epoch, major, minor)| {
-            Cursor::new(Epoch::new(epoch.as_str()).unwrap(), Position::new(major, minor))
+            Cursor::new(
+                Epoch::new(epoch.as_str()).unwrap(),
+                Position::new(major, minor),
+            )
         })
     }
 
@@ -194,7 +222,13 @@ mod tests {
     fn an_event_takes_few_bytes() {
         let mut journal = Journal::new(Instant::now());
         for number in 0..1000 {
-            journal.push(Instant::now(), Observation::Event { number: Some(number), id: None });
+            journal.push(
+                Instant::now(),
+                Observation::Event {
+                    number: Some(number),
+                    id: None,
+                },
+            );
         }
         assert!(journal.size() <= 80 * 1000, "{}", journal.size());
     }
@@ -205,7 +239,10 @@ mod tests {
         let mut journal = Journal::new(origin);
         journal.push(origin + Duration::from_micros(7), Observation::Degraded);
         journal.push(origin + Duration::from_micros(3), Observation::Restored);
-        let times: Vec<_> = journal.entries().map(|entry| entry.at.as_micros()).collect();
+        let times: Vec<_> = journal
+            .entries()
+            .map(|entry| entry.at.as_micros())
+            .collect();
         assert_eq!(times, [7, 7]);
     }
 }

@@ -92,19 +92,21 @@ impl Browsers {
         folder: &Path,
     ) -> Result<Self, Error> {
         let installed = |name: &str| {
-            sse_testkit::executable(name)?.ok_or_else(|| Error::new(format!("there is no {name} in PATH")))
+            sse_testkit::executable(name)?
+                .ok_or_else(|| Error::new(format!("there is no {name} in PATH")))
         };
         let mut settings = json!({ "url": url });
         if client == BrowserClient::EventSource {
             settings["chromium"] = json!(installed("chromium")?);
             settings["profile"] = json!(folder.join("chromium"));
         }
-        let mut process = tokio::process::Command::from(std::process::Command::new(installed("node")?))
-            .arg(client.program())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
+        let mut process =
+            tokio::process::Command::from(std::process::Command::new(installed("node")?))
+                .arg(client.program())
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .kill_on_drop(true)
+                .spawn()?;
         let (Some(mut input), Some(output)) = (process.stdin.take(), process.stdout.take()) else {
             return Err(Error::new("a process without pipes"));
         };
@@ -112,27 +114,45 @@ impl Browsers {
         settings["clients"] = subscribers.iter().map(client).collect();
         input.write_all(format!("{settings}\n").as_bytes()).await?;
         let origin = Instant::now();
-        let nothing =
-            || Heard { journal: Journal::new(origin), last: None, is_connected: false, is_closed: false };
+        let nothing = || Heard {
+            journal: Journal::new(origin),
+            last: None,
+            is_connected: false,
+            is_closed: false,
+        };
         let heard = Arc::new(Shared::default());
         heard.with(|heard: &mut Vec<_>| heard.extend(subscribers.iter().map(|_| nothing())));
         let reading = tokio::spawn(read(output, Arc::clone(&heard)));
-        Ok(Self { process, input, heard, reading })
+        Ok(Self {
+            process,
+            input,
+            heard,
+            reading,
+        })
     }
 
     /// The positions up to which the clients have been served.
     pub(crate) fn positions(&self) -> Vec<Option<Cursor>> {
-        self.heard.with(|heard| heard.iter().map(|heard| heard.last.clone()).collect())
+        self.heard
+            .with(|heard| heard.iter().map(|heard| heard.last.clone()).collect())
     }
 
     /// What is wrong, if it ended by itself or a client gave up.
     pub(crate) fn problem(&mut self) -> Result<Option<Error>, Error> {
-        let closed = self.heard.with(|heard| heard.iter().filter(|heard| heard.is_closed).count());
+        let closed = self
+            .heard
+            .with(|heard| heard.iter().filter(|heard| heard.is_closed).count());
         if closed > 0 {
-            return Ok(Some(Error::new(format!("{closed} native EventSources were closed for ever"))));
+            return Ok(Some(Error::new(format!(
+                "{closed} native EventSources were closed for ever"
+            ))));
         }
         let status = self.process.try_wait()?;
-        Ok(status.map(|status| Error::new(format!("the browsers' clients ended by themselves: {status}"))))
+        Ok(status.map(|status| {
+            Error::new(format!(
+                "the browsers' clients ended by themselves: {status}"
+            ))
+        }))
     }
 
     /// Ends the clients; gives what each heard.
@@ -144,7 +164,9 @@ impl Browsers {
         }
         let reading = self.reading.await;
         reading.map_err(|error| Error::new(format!("reading panicked: {error}")))??;
-        Ok(self.heard.with(|heard| heard.drain(..).map(|heard| heard.journal).collect()))
+        Ok(self
+            .heard
+            .with(|heard| heard.drain(..).map(|heard| heard.journal).collect()))
     }
 }
 
@@ -152,7 +174,9 @@ async fn read(output: ChildStdout, heard: Arc<Shared<Vec<Heard>>>) -> Result<(),
     let mut lines = BufReader::new(output).lines();
     while let Some(text) = lines.next_line().await? {
         // The last line may have been cut off by the end.
-        let Ok(line) = serde_json::from_str::<Line>(&text) else { continue };
+        let Ok(line) = serde_json::from_str::<Line>(&text) else {
+            continue;
+        };
         heard.with(|heard| heard.get_mut(line.client).map(|heard| heard.hear(&line)));
     }
     Ok(())
@@ -169,7 +193,8 @@ impl Heard {
         if let Some(state) = &line.state {
             let was_connected = std::mem::replace(&mut self.is_connected, state == "open");
             self.is_closed |= state == "closed";
-            return (was_connected && !self.is_connected).then_some(Observation::Lost(Loss::Broken));
+            return (was_connected && !self.is_connected)
+                .then_some(Observation::Lost(Loss::Broken));
         }
         let id: Option<Cursor> = line.id.parse().ok();
         if id.is_some() {
@@ -177,8 +202,14 @@ impl Heard {
         }
         let data = &line.data;
         match (line.event_type.as_str(), data["event"].as_str()) {
-            ("number", _) => Some(Observation::Event { number: data["number"].as_u64(), id }),
-            ("connection", _) => Some(Observation::Connected { id, resumed: data["resumed"] == true }),
+            ("number", _) => Some(Observation::Event {
+                number: data["number"].as_u64(),
+                id,
+            }),
+            ("connection", _) => Some(Observation::Connected {
+                id,
+                resumed: data["resumed"] == true,
+            }),
             ("system", Some("gap")) => Some(Observation::Gap(gap(&data["data"]))),
             ("system", Some("degraded")) => Some(Observation::Degraded),
             ("system", Some("restored")) => Some(Observation::Restored),
@@ -197,5 +228,10 @@ fn gap(data: &Value) -> Gap {
         "future" => GapReason::Future,
         _ => GapReason::Other,
     };
-    Gap { reason, dropped: data["dropped"].as_u64(), from: position("from"), to: position("to") }
+    Gap {
+        reason,
+        dropped: data["dropped"].as_u64(),
+        from: position("from"),
+        to: position("to"),
+    }
 }

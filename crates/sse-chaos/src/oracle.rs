@@ -60,7 +60,11 @@ impl Oracle {
     /// [`OracleError::SameNumber`].
     pub fn new(publications: impl IntoIterator<Item = Publication>) -> Result<Self, OracleError> {
         let publications = Publications::new(publications)?;
-        Ok(Self { publications, faults: Vec::new(), offences_kept: Self::OFFENCES_KEPT })
+        Ok(Self {
+            publications,
+            faults: Vec::new(),
+            offences_kept: Self::OFFENCES_KEPT,
+        })
     }
 
     /// What was done, for [`Verdict::recoveries`].
@@ -79,9 +83,17 @@ impl Oracle {
 
     /// Judges clients.
     #[must_use]
-    pub fn judge<'a>(&self, clients: impl IntoIterator<Item = (&'a Subscriber, &'a Journal)>) -> Verdict {
+    pub fn judge<'a>(
+        &self,
+        clients: impl IntoIterator<Item = (&'a Subscriber, &'a Journal)>,
+    ) -> Verdict {
         let clients: Vec<_> = clients.into_iter().collect();
-        let acknowledged = || self.publications.all.iter().filter_map(|it| it.acknowledged.as_ref());
+        let acknowledged = || {
+            self.publications
+                .all
+                .iter()
+                .filter_map(|it| it.acknowledged.as_ref())
+        };
         let epochs = Epochs::seen_in(acknowledged(), clients.iter().map(|(_, journal)| *journal));
         let mut verdict = Verdict {
             clients: clients.len() as u64,
@@ -92,7 +104,8 @@ impl Oracle {
         let mut recoveries = Recoveries::after(&self.faults);
         let mut evidence = Evidence::new(&self.publications, &epochs, self.offences_kept);
         for (client, (subscriber, journal)) in clients.into_iter().enumerate() {
-            Judge::of(client, subscriber, journal, &mut evidence, &mut verdict).hold(&mut recoveries);
+            Judge::of(client, subscriber, journal, &mut evidence, &mut verdict)
+                .hold(&mut recoveries);
         }
         verdict.recoveries = recoveries.summed_up();
         verdict

@@ -34,7 +34,11 @@ impl Population {
             }
         };
         let members = (0..clients).map(member).collect();
-        Ok(Self { users, topics, members })
+        Ok(Self {
+            users,
+            topics,
+            members,
+        })
     }
 
     /// Whom the event with a number is for.
@@ -52,7 +56,10 @@ impl Population {
 /// The path of a subscriber's stream.
 pub(crate) fn path(subscriber: &Subscriber) -> String {
     let user = subscriber.user.as_ref().map_or("", UserId::as_str);
-    format!("/api/sse?user={user}&topics={}", topics(subscriber).join(","))
+    format!(
+        "/api/sse?user={user}&topics={}",
+        topics(subscriber).join(",")
+    )
 }
 
 /// A subscriber's topics as texts.
@@ -66,7 +73,9 @@ fn names<T, E: ToString>(
     name: impl Fn(String) -> Result<T, E>,
 ) -> Result<Vec<T>, Error> {
     let names = (0..count).map(|index| name(format!("{start}{index}")));
-    names.collect::<Result<_, _>>().map_err(|error| Error::new(error.to_string()))
+    names
+        .collect::<Result<_, _>>()
+        .map_err(|error| Error::new(error.to_string()))
 }
 
 #[cfg(test)]
@@ -79,11 +88,26 @@ mod tests {
         let population = Population::new(seed, 400).unwrap();
         let of_first = |member: &&Subscriber| member.user == population.members[0].user;
         assert!(population.members.iter().filter(of_first).count() > 1);
-        assert!(population.members.iter().any(|member| member.topics.len() > 1));
-        let targets: Vec<_> = (0..100).map(|number| population.target(seed, number)).collect();
+        assert!(
+            population
+                .members
+                .iter()
+                .any(|member| member.topics.len() > 1)
+        );
+        let targets: Vec<_> = (0..100)
+            .map(|number| population.target(seed, number))
+            .collect();
         assert!(targets.contains(&Target::All));
-        assert!(targets.iter().any(|target| matches!(target, Target::User(_))));
-        assert!(targets.iter().any(|target| matches!(target, Target::Topic(_))));
+        assert!(
+            targets
+                .iter()
+                .any(|target| matches!(target, Target::User(_)))
+        );
+        assert!(
+            targets
+                .iter()
+                .any(|target| matches!(target, Target::Topic(_)))
+        );
         assert_eq!(population.target(seed, 3), targets[3]);
     }
 
@@ -92,7 +116,11 @@ mod tests {
         let topic = |name: &str| Topic::new(name.to_owned()).unwrap();
         let user = Some(UserId::new("u1".to_owned()).unwrap());
         let topics = vec![topic("t1"), topic("t2")];
-        let subscriber = Subscriber { user, topics, ..Subscriber::default() };
+        let subscriber = Subscriber {
+            user,
+            topics,
+            ..Subscriber::default()
+        };
         assert_eq!(path(&subscriber), "/api/sse?user=u1&topics=t1,t2");
     }
 }

@@ -19,7 +19,9 @@ pub(crate) fn free() -> Result<SocketAddr, Error> {
     let count = PORTS.end - PORTS.start;
     for _ in 0..count {
         // Two runs side by side begin at different places.
-        let step = process::id().wrapping_mul(89).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let step = process::id()
+            .wrapping_mul(89)
+            .wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
         let port = u16::try_from(PORTS.start + step % count).unwrap_or(u16::MAX);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         if TcpListener::bind(address).is_ok() {

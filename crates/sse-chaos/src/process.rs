@@ -29,8 +29,13 @@ impl Process {
             .stdout(file.try_clone()?)
             .stderr(file)
             .spawn()
-            .map_err(|error| Error::new(format!("cannot start {:?}: {error}", command.get_program())))?;
-        Ok(Self { child, output: output.to_owned() })
+            .map_err(|error| {
+                Error::new(format!("cannot start {:?}: {error}", command.get_program()))
+            })?;
+        Ok(Self {
+            child,
+            output: output.to_owned(),
+        })
     }
 
     /// Sends it a signal. That it has ended is no error here: it is found out by who needs it alive.

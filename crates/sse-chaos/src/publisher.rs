@@ -21,7 +21,8 @@ use tokio::{
 };
 
 use crate::{
-    error::Error, oracle::publications::Publication, population::Population, seed::Seed, shared::Shared,
+    error::Error, oracle::publications::Publication, population::Population, seed::Seed,
+    shared::Shared,
 };
 
 /// How many publishes are under way at most.
@@ -67,15 +68,22 @@ impl Publisher {
             acknowledged: AtomicU64::new(0),
             publications: Shared::default(),
         };
-        Self { source: Arc::new(source), workers: JoinSet::new(), stop: watch::Sender::new(false) }
+        Self {
+            source: Arc::new(source),
+            workers: JoinSet::new(),
+            stop: watch::Sender::new(false),
+        }
     }
 
     /// Begins to publish so many events a second, at most.
     pub(crate) fn start(&mut self, rate: u32) {
         for _ in 0..WORKERS {
             let (source, stop) = (Arc::clone(&self.source), self.stop.subscribe());
-            self.workers
-                .spawn(async move { source.work(Duration::from_secs(1) * WORKERS / rate, stop).await });
+            self.workers.spawn(async move {
+                source
+                    .work(Duration::from_secs(1) * WORKERS / rate, stop)
+                    .await
+            });
         }
     }
 
@@ -109,7 +117,9 @@ impl Publisher {
 
     /// Everything that it tried to publish.
     pub(crate) fn publications(&self) -> Vec<Publication> {
-        self.source.publications.with(|publications| publications.values().cloned().collect())
+        self.source
+            .publications
+            .with(|publications| publications.values().cloned().collect())
     }
 }
 
@@ -122,7 +132,8 @@ impl Source {
                 _ = ticks.tick() => {}
                 _ = stop.wait_for(|stops| *stops) => return Ok(()),
             }
-            self.publish(|number| self.population.target(self.seed, number)).await?;
+            self.publish(|number| self.population.target(self.seed, number))
+                .await?;
         }
     }
 
@@ -132,7 +143,8 @@ impl Source {
         let body = json!({
             "target": target, "event": "number", "data": { "number": number }, "key": format!("number {number}"),
         });
-        self.publications.with(|all| all.insert(number, Publication::new(number, target)));
+        self.publications
+            .with(|all| all.insert(number, Publication::new(number, target)));
         let (body, mut dice) = (body.to_string(), self.seed.dice_of("publishing", number));
         let (start, first) = (Instant::now(), dice.random_range(0..self.nodes.len()));
         for attempt in 0.. {
@@ -154,24 +166,36 @@ impl Source {
     }
 
     fn note(&self, number: u64, change: impl FnOnce(&mut Publication)) {
-        self.publications.with(|publications| publications.get_mut(&number).map(change));
+        self.publications
+            .with(|publications| publications.get_mut(&number).map(change));
     }
 }
 
 /// Asks a node to publish.
 async fn ask(node: SocketAddr, body: &str) -> Result<Answer, Error> {
     let headers = [("content-type", "application/json")];
-    let answer = timeout(ANSWER, request(node, "POST", "/api/trpc/sse.publish", &headers, body)).await;
-    let Ok(Ok(answer)) = answer else { return Ok(Answer::Unknown) };
+    let answer = timeout(
+        ANSWER,
+        request(node, "POST", "/api/trpc/sse.publish", &headers, body),
+    )
+    .await;
+    let Ok(Ok(answer)) = answer else {
+        return Ok(Answer::Unknown);
+    };
     let text = String::from_utf8_lossy(&answer.body);
     match answer.status {
         200 => {
             let value: Value = serde_json::from_str(&text).unwrap_or_default();
-            let id = value["result"]["data"]["id"].as_str().and_then(|id| id.parse().ok());
-            id.map(Answer::Acknowledged).ok_or_else(|| Error::new(format!("a receipt without an id: {text}")))
+            let id = value["result"]["data"]["id"]
+                .as_str()
+                .and_then(|id| id.parse().ok());
+            id.map(Answer::Acknowledged)
+                .ok_or_else(|| Error::new(format!("a receipt without an id: {text}")))
         }
         500..=599 => Ok(Answer::Unknown),
-        status => Err(Error::new(format!("an event is refused with {status}: {text}"))),
+        status => Err(Error::new(format!(
+            "an event is refused with {status}: {text}"
+        ))),
     }
 }
 
@@ -193,8 +217,10 @@ mod tests {
     async fn node(answers: &[(u16, &str)]) -> (SocketAddr, JoinHandle<Vec<Value>>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let mut answers: VecDeque<_> =
-            answers.iter().map(|(status, text)| (*status, (*text).to_owned())).collect();
+        let mut answers: VecDeque<_> = answers
+            .iter()
+            .map(|(status, text)| (*status, (*text).to_owned()))
+            .collect();
         let serving = tokio::spawn(async move {
             let mut bodies = Vec::new();
             while let Some((status, text)) = answers.pop_front() {
@@ -204,7 +230,10 @@ mod tests {
                 if status == 0 {
                     continue;
                 }
-                let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{text}", text.len());
+                let answer = format!(
+                    "HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{text}",
+                    text.len()
+                );
                 connection.write_all(answer.as_bytes()).await.unwrap();
             }
             bodies
@@ -218,8 +247,10 @@ mod tests {
             let mut bytes = [0; 4096];
             let count = connection.read(&mut bytes).await.unwrap();
             text.push_str(str::from_utf8(&bytes[..count]).unwrap());
-            if let Some(value) =
-                text.split("\r\n\r\n").nth(1).and_then(|body| serde_json::from_str(body).ok())
+            if let Some(value) = text
+                .split("\r\n\r\n")
+                .nth(1)
+                .and_then(|body| serde_json::from_str(body).ok())
             {
                 return value;
             }
@@ -239,15 +270,36 @@ mod tests {
         assert_eq!(id.to_id().to_string(), "abc-7");
         let bodies = serving.await.unwrap();
         assert_eq!(bodies.len(), 3);
-        assert!(bodies.iter().all(|body| body == &bodies[0] && body["key"].is_string()), "{bodies:?}");
+        assert!(
+            bodies
+                .iter()
+                .all(|body| body == &bodies[0] && body["key"].is_string()),
+            "{bodies:?}"
+        );
         let publications = publisher.publications();
-        assert_eq!((publications.len(), publications[0].tries, publisher.acknowledged()), (1, 3, 1));
-        assert_eq!(publications[0].acknowledged.as_ref().map(|acknowledged| &acknowledged.id), Some(&id));
+        assert_eq!(
+            (
+                publications.len(),
+                publications[0].tries,
+                publisher.acknowledged()
+            ),
+            (1, 3, 1)
+        );
+        assert_eq!(
+            publications[0]
+                .acknowledged
+                .as_ref()
+                .map(|acknowledged| &acknowledged.id),
+            Some(&id)
+        );
     }
 
     #[tokio::test]
     async fn what_is_refused_for_good_ends_the_run() {
-        for answer in [(400, "what?"), (200, r#"{"result":{"data":{"matched":1}}}"#)] {
+        for answer in [
+            (400, "what?"),
+            (200, r#"{"result":{"data":{"matched":1}}}"#),
+        ] {
             let (address, _serving) = node(&[answer]).await;
             let error = publisher(address).fence().await.unwrap_err().to_string();
             assert!(error.contains(answer.1), "{error}");
@@ -264,6 +316,11 @@ mod tests {
         }
         publisher.stop.send_replace(true);
         let publications = publisher.publications();
-        assert!(publications.iter().enumerate().all(|(index, event)| event.number == index as u64));
+        assert!(
+            publications
+                .iter()
+                .enumerate()
+                .all(|(index, event)| event.number == index as u64)
+        );
     }
 }

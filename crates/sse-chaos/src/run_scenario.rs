@@ -69,11 +69,21 @@ pub(crate) async fn run_scenario(
     let publisher = Publisher::new(seed, Arc::clone(&population), testbed.nodes());
     let browsers = (plan.browser, size.browsers);
     let clients = Clients::start(seed, population, testbed.address(), browsers, folder).await?;
-    let mut run = ScenarioRun { testbed, publisher, clients, catching_up: Vec::new() };
+    let mut run = ScenarioRun {
+        testbed,
+        publisher,
+        clients,
+        catching_up: Vec::new(),
+    };
     let result = run.run(plan, size).await;
     let faults = result.map_err(|error| run.explain(&error))?;
     let (publications, catching_up) = (run.publisher.publications(), run.catching_up);
-    Ok(RunResult { publications, clients: run.clients.stop().await?, faults, catching_up })
+    Ok(RunResult {
+        publications,
+        clients: run.clients.stop().await?,
+        faults,
+        catching_up,
+    })
 }
 
 impl ScenarioRun {
@@ -83,7 +93,9 @@ impl ScenarioRun {
         self.publisher.start(size.rate);
         let mut faults = Vec::new();
         for step in &plan.steps {
-            self.testbed.wait(Lasts::Events(size.calm), &self.publisher).await?;
+            self.testbed
+                .wait(Lasts::Events(size.calm), &self.publisher)
+                .await?;
             faults.push(self.step(step).await?);
         }
         self.publisher.stop().await?;
@@ -98,7 +110,9 @@ impl ScenarioRun {
         }
         self.testbed.wait(step.lasts, &self.publisher).await?;
         for fault in &step.faults {
-            self.testbed.restore(*fault, Duration::from_millis(200)).await?;
+            self.testbed
+                .restore(*fault, Duration::from_millis(200))
+                .await?;
         }
         let ended = Instant::now();
         match step.then {
@@ -109,7 +123,11 @@ impl ScenarioRun {
             Then::GoOn(time) => sleep(time).await,
         }
         let names: Vec<_> = step.faults.iter().map(ToString::to_string).collect();
-        Ok(recovery::Fault { name: names.join(" and "), began, ended })
+        Ok(recovery::Fault {
+            name: names.join(" and "),
+            began,
+            ended,
+        })
     }
 
     /// Waits until every client has a position.
@@ -136,13 +154,19 @@ impl ScenarioRun {
 
     /// Whether all clients have been served up to a position. Takes a moment.
     async fn have_all(&mut self, position: Option<&Cursor>, start: Instant) -> Result<bool, Error> {
-        let problems = [self.testbed.problem()?, self.clients.problem()?, self.publisher.problem()];
+        let problems = [
+            self.testbed.problem()?,
+            self.clients.problem()?,
+            self.publisher.problem(),
+        ];
         if let Some(problem) = problems.into_iter().flatten().next() {
             return Err(problem);
         }
         let behind = self.clients.behind(position);
         if start.elapsed() > LONG {
-            return Err(Error::new(format!("{behind} clients do not catch up in {LONG:?}")));
+            return Err(Error::new(format!(
+                "{behind} clients do not catch up in {LONG:?}"
+            )));
         }
         if behind > 0 {
             sleep(Duration::from_millis(50)).await;
@@ -153,8 +177,9 @@ impl ScenarioRun {
     /// What a person at the terminal wants to know besides.
     fn explain(&self, error: &Error) -> Error {
         let tails = self.testbed.tails().into_iter().enumerate();
-        let tails: String =
-            tails.map(|(node, tail)| format!("\n-- node {node} said last:\n{tail}")).collect();
+        let tails: String = tails
+            .map(|(node, tail)| format!("\n-- node {node} said last:\n{tail}"))
+            .collect();
         Error::new(format!("{error}{tails}"))
     }
 }

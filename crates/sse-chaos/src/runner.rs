@@ -23,11 +23,15 @@ use crate::{
 /// What could not be played, as a message.
 pub fn run(cli: &Cli) -> Result<ExitCode, Error> {
     if cli.list {
-        SCENARIOS.iter().for_each(|scenario| println!("{:<18} {}", scenario.name, scenario.about));
+        SCENARIOS
+            .iter()
+            .for_each(|scenario| println!("{:<18} {}", scenario.name, scenario.about));
         return Ok(ExitCode::SUCCESS);
     }
     make_room()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         // Whatever runs is dropped then, and so ended.
         tokio::select! {
@@ -38,7 +42,10 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Error> {
 }
 
 async fn interrupted() -> Result<&'static str, Error> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
     tokio::select! {
         _ = interrupt.recv() => Ok("SIGINT"),
         _ = terminate.recv() => Ok("SIGTERM"),
@@ -59,7 +66,11 @@ async fn all(cli: &Cli) -> Result<ExitCode, Error> {
 async fn one(cli: &Cli, number: u64, kind: Kind, scenario: &Scenario) -> Result<Score, Error> {
     let (seed, size) = (Seed::new(number), cli.size());
     let plan = scenario.plan(seed, cli.form());
-    let again = format!("--seed {number} --broker {} --only {}", kind.as_str(), scenario.name);
+    let again = format!(
+        "--seed {number} --broker {} --only {}",
+        kind.as_str(),
+        scenario.name
+    );
     println!(
         "== {} ({again}), {} clients, {} of them browsers'",
         scenario.about, size.clients, size.browsers
@@ -72,7 +83,11 @@ async fn one(cli: &Cli, number: u64, kind: Kind, scenario: &Scenario) -> Result<
     }
     let result = run_scenario(&plan, kind, seed, &size, &path).await;
     let result = result.map_err(|error| Error::new(format!("{again}: {error}")))?;
-    let sabotage = if cli.sabotage { Sabotage::Swallow } else { Sabotage::None };
+    let sabotage = if cli.sabotage {
+        Sabotage::Swallow
+    } else {
+        Sabotage::None
+    };
     let name = format!("{} {}", kind.as_str(), scenario.name);
     let score = judge(name, &plan, result, sabotage)?;
     println!("{score}");
@@ -86,8 +101,11 @@ async fn one(cli: &Cli, number: u64, kind: Kind, scenario: &Scenario) -> Result<
 fn report(scores: &[Score]) -> ExitCode {
     println!("\n{HEAD}");
     scores.iter().for_each(|score| println!("{score}"));
-    let wrong: Vec<_> =
-        scores.iter().filter(|score| !score.problems.is_empty()).map(|score| score.name.as_str()).collect();
+    let wrong: Vec<_> = scores
+        .iter()
+        .filter(|score| !score.problems.is_empty())
+        .map(|score| score.name.as_str())
+        .collect();
     if wrong.is_empty() {
         println!("\nnothing was lost without a word");
         return ExitCode::SUCCESS;
@@ -99,6 +117,9 @@ fn report(scores: &[Score]) -> ExitCode {
 /// Raises the soft limit of open files: a client needs three, one for itself and two for its way through the balancer.
 fn make_room() -> Result<(), Error> {
     let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
     setrlimit(Resource::Nofile, raised).map_err(|error| Error::from(std::io::Error::from(error)))
 }

@@ -123,19 +123,37 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "node-cut-off",
         about: "one node is cut off from the broker",
         on: SHORT_ON_REDIS,
-        draw: |draw| draw.rounds(3, |draw| Fault::LinkCut(draw.node()), &(3.0..=8.0, 1.0..=2.0)),
+        draw: |draw| {
+            draw.rounds(
+                3,
+                |draw| Fault::LinkCut(draw.node()),
+                &(3.0..=8.0, 1.0..=2.0),
+            )
+        },
     },
     Scenario {
         name: "node-paused",
         about: "SIGSTOP of one node",
         on: SHORT_ON_REDIS,
-        draw: |draw| draw.rounds(1, |draw| Fault::NodePaused(draw.node()), &(30.0..=30.0, 3.0..=5.0)),
+        draw: |draw| {
+            draw.rounds(
+                1,
+                |draw| Fault::NodePaused(draw.node()),
+                &(30.0..=30.0, 3.0..=5.0),
+            )
+        },
     },
     Scenario {
         name: "node-killed",
         about: "kill -9 of one node after the other",
         on: SHORT,
-        draw: |draw| draw.rounds(4, |draw| Fault::NodeKilled(draw.node()), &(1.0..=4.0, 0.5..=1.5)),
+        draw: |draw| {
+            draw.rounds(
+                4,
+                |draw| Fault::NodeKilled(draw.node()),
+                &(1.0..=4.0, 0.5..=1.5),
+            )
+        },
     },
     Scenario {
         name: "rolling-restart",
@@ -202,16 +220,22 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 impl Scenario {
     /// Whether it is played with this broker in this form.
     pub(crate) fn is_for(&self, kind: Kind, form: Form) -> bool {
-        self.on.iter().any(|&(on, least)| on == kind && (form == Long || least == Short))
+        self.on
+            .iter()
+            .any(|&(on, least)| on == kind && (form == Long || least == Short))
     }
 
     /// The plan that a seed stands for.
     pub(crate) fn plan(&self, seed: Seed, form: Form) -> Plan {
-        let mut draw = Draw { dice: seed.dice(self.name), form };
+        let mut draw = Draw {
+            dice: seed.dice(self.name),
+            form,
+        };
         let mut plan = (self.draw)(&mut draw);
         // What nodes have in memory costs no read of the broker: with next to nothing of it they must read.
         if draw.dice.random() {
-            plan.settings.extend(["--backplane-memory", "4096"].map(str::to_owned));
+            plan.settings
+                .extend(["--backplane-memory", "4096"].map(str::to_owned));
         }
         plan
     }
@@ -265,13 +289,22 @@ impl Plan {
     /// How many come beside the clients at once.
     pub(crate) fn guests(&self) -> usize {
         let faults = self.steps.iter().flat_map(|step| &step.faults);
-        let counts = faults.map(|fault| if let Fault::Guests(_, count) = fault { *count } else { 0 });
+        let counts = faults.map(|fault| {
+            if let Fault::Guests(_, count) = fault {
+                *count
+            } else {
+                0
+            }
+        });
         counts.max().unwrap_or_default()
     }
 
     /// Whether clocks of hubs are set.
     pub(crate) fn sets_clocks(&self) -> bool {
-        self.steps.iter().flat_map(|step| &step.faults).any(|fault| matches!(fault, Fault::NodeClock(_)))
+        self.steps
+            .iter()
+            .flat_map(|step| &step.faults)
+            .any(|fault| matches!(fault, Fault::NodeClock(_)))
     }
 
     /// What clients should be told of gaps.
@@ -290,7 +323,10 @@ impl fmt::Display for Plan {
         if !self.settings.is_empty() {
             writeln!(f, "  hubs with {}", self.settings.join(" "))?;
         }
-        self.steps.iter().enumerate().try_for_each(|(index, step)| writeln!(f, "  {}. {step}", index + 1))
+        self.steps
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, step)| writeln!(f, "  {}. {step}", index + 1))
     }
 }
 
@@ -310,7 +346,11 @@ impl Draw {
 
     fn half_open_link(&mut self) -> Fault {
         let node = self.node();
-        if self.dice.random() { Fault::LinkFrozen(node) } else { Fault::LinkBlackHoled(node) }
+        if self.dice.random() {
+            Fault::LinkFrozen(node)
+        } else {
+            Fault::LinkBlackHoled(node)
+        }
     }
 
     /// Once what is on the way is lost for good: the files of such connections stay open to the end.
@@ -328,13 +368,25 @@ impl Draw {
     }
 
     /// One thing after the other, in the short form once.
-    fn rounds(&mut self, long: usize, mut fault: impl FnMut(&mut Self) -> Fault, seconds: &Seconds) -> Plan {
+    fn rounds(
+        &mut self,
+        long: usize,
+        mut fault: impl FnMut(&mut Self) -> Fault,
+        seconds: &Seconds,
+    ) -> Plan {
         let count = if self.form == Long { long } else { 1 };
         let step = |_| {
             let faults = vec![fault(self)];
-            Step { faults, lasts: Lasts::Time(self.time(seconds)), then: Then::CatchUp }
+            Step {
+                faults,
+                lasts: Lasts::Time(self.time(seconds)),
+                then: Then::CatchUp,
+            }
         };
-        Plan { steps: (0..count).map(step).collect(), ..Plan::default() }
+        Plan {
+            steps: (0..count).map(step).collect(),
+            ..Plan::default()
+        }
     }
 
     fn losses(&mut self) -> Plan {
@@ -354,7 +406,11 @@ impl Draw {
     }
 
     fn hub_clocks(&mut self) -> Plan {
-        let mut plan = self.rounds(3, |draw| Fault::NodeClock(draw.node()), &(5.0..=10.0, 3.0..=4.0));
+        let mut plan = self.rounds(
+            3,
+            |draw| Fault::NodeClock(draw.node()),
+            &(5.0..=10.0, 3.0..=4.0),
+        );
         if let Some(last) = plan.steps.last_mut() {
             last.faults = (0..NODES).map(Fault::NodeClock).collect();
             last.faults.push(Fault::NodeKilled(self.node()));
@@ -364,7 +420,10 @@ impl Draw {
 
     fn sentinels(&mut self, wire: Wire) -> Plan {
         let plan = self.rounds(2, |_| Fault::PrimaryKilled, &(1.0..=4.0, 0.5..=1.5));
-        Plan { layout: Layout::Sentinels(wire), ..plan }
+        Plan {
+            layout: Layout::Sentinels(wire),
+            ..plan
+        }
     }
 
     /// All hubs restart in turn, then at once, then at once while the broker is away, so that they start without a log.
@@ -381,9 +440,16 @@ impl Draw {
         ];
         for (faults, seconds) in restarts {
             let lasts = Lasts::Time(self.time(seconds));
-            plan.steps.push(Step { faults, lasts, then: Then::CatchUp });
+            plan.steps.push(Step {
+                faults,
+                lasts,
+                then: Then::CatchUp,
+            });
         }
-        Plan { browser: BrowserClient::EventSource, ..plan }
+        Plan {
+            browser: BrowserClient::EventSource,
+            ..plan
+        }
     }
 
     fn guests(&mut self, sort: Sort, (long, short): (usize, usize), seconds: &Seconds) -> Plan {
@@ -413,7 +479,10 @@ impl Draw {
         if let Some(last) = steps.last_mut() {
             last.then = Then::CatchUp;
         }
-        Plan { steps, ..Plan::default() }
+        Plan {
+            steps,
+            ..Plan::default()
+        }
     }
 
     fn trimming(&mut self) -> Plan {
@@ -435,15 +504,24 @@ impl Draw {
 
     fn storm(&mut self) -> Plan {
         let events = if self.form == Long { 500 } else { 200 };
-        let step =
-            Step { faults: vec![Fault::ClientsDropped], lasts: Lasts::Events(events), then: Then::CatchUp };
-        Plan { steps: vec![step], ..Plan::default() }
+        let step = Step {
+            faults: vec![Fault::ClientsDropped],
+            lasts: Lasts::Events(events),
+            then: Then::CatchUp,
+        };
+        Plan {
+            steps: vec![step],
+            ..Plan::default()
+        }
     }
 
     fn mixed(&mut self) -> Plan {
         let count = if self.form == Long { 5 } else { 1 };
         let steps = (0..count).map(|_| self.mixture()).collect();
-        Plan { steps, ..Plan::default() }
+        Plan {
+            steps,
+            ..Plan::default()
+        }
     }
 
     /// Two different things at once: one of them with the broker or a node, the other where the clients are.
@@ -458,10 +536,18 @@ impl Draw {
             Fault::LinkFrozen(node),
             Fault::LinkBlackHoled(node),
         ];
-        let outer = [Fault::ClientsDropped, Fault::NodeKilled(self.node()), Fault::NodePaused(self.node())];
+        let outer = [
+            Fault::ClientsDropped,
+            Fault::NodeKilled(self.node()),
+            Fault::NodePaused(self.node()),
+        ];
         let mut one_of = |faults: &[Fault]| faults.choose(&mut self.dice).copied();
         let faults = one_of(&inner).into_iter().chain(one_of(&outer)).collect();
-        Step { faults, lasts: Lasts::Time(self.time(&(2.0..=8.0, 1.0..=2.5))), then: Then::CatchUp }
+        Step {
+            faults,
+            lasts: Lasts::Time(self.time(&(2.0..=8.0, 1.0..=2.5))),
+            then: Then::CatchUp,
+        }
     }
 }
 
@@ -476,7 +562,11 @@ mod tests {
                 let plan = |seed| scenario.plan(Seed::new(seed), form);
                 assert_eq!(plan(1), plan(1), "{}", scenario.name);
                 assert!(!plan(1).steps.is_empty(), "{}", scenario.name);
-                assert!((2..20).any(|seed| plan(seed) != plan(1)), "{}", scenario.name);
+                assert!(
+                    (2..20).any(|seed| plan(seed) != plan(1)),
+                    "{}",
+                    scenario.name
+                );
             }
         }
     }
@@ -486,7 +576,12 @@ mod tests {
         for scenario in SCENARIOS {
             for seed in 0..20 {
                 let plan = scenario.plan(Seed::new(seed), Long);
-                assert_eq!(plan.steps.last().map(|step| step.then), Some(Then::CatchUp), "{}", scenario.name);
+                assert_eq!(
+                    plan.steps.last().map(|step| step.then),
+                    Some(Then::CatchUp),
+                    "{}",
+                    scenario.name
+                );
             }
         }
     }
@@ -498,6 +593,10 @@ mod tests {
                 assert!(SCENARIOS.iter().any(|scenario| scenario.is_for(kind, form)));
             }
         }
-        assert!(SCENARIOS.iter().all(|scenario| scenario.is_for(Redis, Long) || scenario.is_for(Nats, Long)));
+        assert!(
+            SCENARIOS
+                .iter()
+                .all(|scenario| scenario.is_for(Redis, Long) || scenario.is_for(Nats, Long))
+        );
     }
 }

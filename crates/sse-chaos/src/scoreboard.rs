@@ -40,8 +40,12 @@ pub(crate) fn judge(
         .faults(result.faults.iter().cloned());
     let plain = plain(&result);
     if sabotage == Sabotage::Swallow {
-        let place = (0..result.clients.len())
-            .find_map(|client| Some((client, deliveries(&result.clients[client].1, &plain).next()?)));
+        let place = (0..result.clients.len()).find_map(|client| {
+            Some((
+                client,
+                deliveries(&result.clients[client].1, &plain).next()?,
+            ))
+        });
         let (client, entry) = place.ok_or_else(|| Error::new("there is nothing to take away"))?;
         result.clients[client].1 = without(&result.clients[client].1, entry);
     }
@@ -50,8 +54,18 @@ pub(crate) fn judge(
     if sabotage == Sabotage::None {
         problems.extend(unseen(&oracle, &verdict, &result.clients, &plain));
     }
-    let retried = result.publications.iter().filter(|publication| publication.tries > 1).count() as u64;
-    Ok(Score { name, verdict, retried, catching_up: result.catching_up.iter().max().copied(), problems })
+    let retried = result
+        .publications
+        .iter()
+        .filter(|publication| publication.tries > 1)
+        .count() as u64;
+    Ok(Score {
+        name,
+        verdict,
+        retried,
+        catching_up: result.catching_up.iter().max().copied(),
+        problems,
+    })
 }
 
 /// Whether a loss is feigned.
@@ -63,7 +77,9 @@ pub(crate) enum Sabotage {
 }
 
 fn pairs(clients: &[(Subscriber, Journal)]) -> impl Iterator<Item = (&Subscriber, &Journal)> {
-    clients.iter().map(|(subscriber, journal)| (subscriber, journal))
+    clients
+        .iter()
+        .map(|(subscriber, journal)| (subscriber, journal))
 }
 
 /// What must not be.
@@ -79,7 +95,10 @@ fn problems(verdict: &Verdict, plan: &Plan) -> Vec<String> {
         ("out of order", verdict.out_of_order),
         ("clients that gave up", verdict.gave_up),
         ("clients that never connected", verdict.never_connected),
-        ("gaps where nothing is missing", if plan.gaps() == Gaps::Never { gaps } else { 0 }),
+        (
+            "gaps where nothing is missing",
+            if plan.gaps() == Gaps::Never { gaps } else { 0 },
+        ),
     ];
     let mut problems: Vec<_> = counts
         .iter()
@@ -100,13 +119,24 @@ fn problems(verdict: &Verdict, plan: &Plan) -> Vec<String> {
 }
 
 fn described(offence: &Offence) -> String {
-    let Offence { client, kind, number, id, at, detail, .. } = offence;
+    let Offence {
+        client,
+        kind,
+        number,
+        id,
+        at,
+        detail,
+        ..
+    } = offence;
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let (number, id) = (
         or_dash(number.map(|number| number.to_string())),
         or_dash(id.as_ref().map(|id| id.to_id().to_string())),
     );
-    format!("  {kind:?}: client {client}, event {number}, id {id}, at {:.3} s: {detail}", at.as_secs_f64())
+    format!(
+        "  {kind:?}: client {client}, event {number}, id {id}, at {:.3} s: {detail}",
+        at.as_secs_f64()
+    )
 }
 
 /// What the oracle did not see: a judge that finds nothing wrong must find what is altered on purpose.
@@ -116,36 +146,53 @@ fn unseen(
     clients: &[(Subscriber, Journal)],
     plain: &HashSet<u64>,
 ) -> Option<String> {
-    let places = clients
-        .iter()
-        .filter_map(|(subscriber, journal)| Some((subscriber, journal, deliveries(journal, plain).next()?)));
-    let missed = places.take(ALTERATIONS).any(|(subscriber, journal, entry)| {
-        let honest = oracle.judge([(subscriber, journal)]);
-        let lost = oracle.judge([(subscriber, &without(journal, entry))]);
-        let doubled = oracle.judge([(subscriber, &with_twice(journal, entry))]);
-        lost.lost != honest.lost + 1 || doubled.doubled != honest.doubled + 1
+    let places = clients.iter().filter_map(|(subscriber, journal)| {
+        Some((subscriber, journal, deliveries(journal, plain).next()?))
     });
-    (missed && verdict.is_clean()).then(|| "the oracle did not find what was altered on purpose".to_owned())
+    let missed = places
+        .take(ALTERATIONS)
+        .any(|(subscriber, journal, entry)| {
+            let honest = oracle.judge([(subscriber, journal)]);
+            let lost = oracle.judge([(subscriber, &without(journal, entry))]);
+            let doubled = oracle.judge([(subscriber, &with_twice(journal, entry))]);
+            lost.lost != honest.lost + 1 || doubled.doubled != honest.doubled + 1
+        });
+    (missed && verdict.is_clean())
+        .then(|| "the oracle did not find what was altered on purpose".to_owned())
 }
 
 /// The events that were sent once and acknowledged: of others a second delivery may be in place, or none.
 fn plain(result: &RunResult) -> HashSet<u64> {
     let is_plain = |event: &&Publication| event.tries == 1 && event.acknowledged.is_some();
-    result.publications.iter().filter(is_plain).map(|event| event.number).collect()
+    result
+        .publications
+        .iter()
+        .filter(is_plain)
+        .map(|event| event.number)
+        .collect()
 }
 
 /// The places of plain events after which the same stream brought another event, so that the client was surely served beyond them.
 fn deliveries(journal: &Journal, plain: &HashSet<u64>) -> impl Iterator<Item = usize> {
     let number = |observation| match observation {
-        Observation::Event { number, id: Some(_) } => number,
+        Observation::Event {
+            number,
+            id: Some(_),
+        } => number,
         _ => None,
     };
-    let numbers: Vec<_> = journal.entries().map(|entry| number(entry.observation)).collect();
+    let numbers: Vec<_> = journal
+        .entries()
+        .map(|entry| number(entry.observation))
+        .collect();
     let is_plain = |place: &usize| numbers[*place].is_some_and(|number| plain.contains(&number));
     let is_followed = |place: &usize| matches!(numbers.get(*place + 1), Some(Some(_)));
     let middle = numbers.len() / 2;
     let places = (middle..numbers.len()).chain(0..middle);
-    places.filter(|place| is_plain(place) && is_followed(place)).collect::<Vec<_>>().into_iter()
+    places
+        .filter(|place| is_plain(place) && is_followed(place))
+        .collect::<Vec<_>>()
+        .into_iter()
 }
 
 /// A journal without one entry.
@@ -177,7 +224,13 @@ impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = &self.verdict;
         let worst = |time: fn(&Recovery) -> Duration| {
-            verdict.recoveries.iter().map(time).max().unwrap_or_default().as_secs_f64()
+            verdict
+                .recoveries
+                .iter()
+                .map(time)
+                .max()
+                .unwrap_or_default()
+                .as_secs_f64()
         };
         let last = self.catching_up.unwrap_or_default().as_secs_f64();
         write!(
@@ -224,26 +277,44 @@ mod tests {
         };
         let journal = || {
             let mut journal = Journal::new(Instant::now());
-            journal.push(Instant::now(), Observation::Connected { id: Some(id(0)), resumed: false });
+            journal.push(
+                Instant::now(),
+                Observation::Connected {
+                    id: Some(id(0)),
+                    resumed: false,
+                },
+            );
             for number in 0..10 {
                 journal.push(
                     Instant::now(),
-                    Observation::Event { number: Some(number), id: Some(id(number + 1)) },
+                    Observation::Event {
+                        number: Some(number),
+                        id: Some(id(number + 1)),
+                    },
                 );
             }
             journal
         };
         RunResult {
             publications: (0..10).map(publication).collect(),
-            clients: (0..clients).map(|_| (Subscriber::default(), journal())).collect(),
+            clients: (0..clients)
+                .map(|_| (Subscriber::default(), journal()))
+                .collect(),
             faults: Vec::new(),
             catching_up: vec![Duration::from_secs(1), Duration::from_secs(3)],
         }
     }
 
     fn plan(fault: Fault) -> Plan {
-        let step = Step { faults: vec![fault], lasts: Lasts::Events(1), then: Then::CatchUp };
-        Plan { steps: vec![step], ..Plan::default() }
+        let step = Step {
+            faults: vec![fault],
+            lasts: Lasts::Events(1),
+            then: Then::CatchUp,
+        };
+        Plan {
+            steps: vec![step],
+            ..Plan::default()
+        }
     }
 
     fn score(fault: Fault, result: RunResult, sabotage: Sabotage) -> Score {
@@ -255,9 +326,15 @@ mod tests {
         let score = score(Fault::BrokerKilled, result(3), Sabotage::None);
         assert_eq!(score.problems, [""; 0]);
         let line = score.to_string();
-        assert!(line.starts_with("| it | 10 | 0 | 30 | 30 | 0 | 0 | 0 | 0 | 3 | 0 | "), "{line}");
+        assert!(
+            line.starts_with("| it | 10 | 0 | 30 | 30 | 0 | 0 | 0 | 0 | 3 | 0 | "),
+            "{line}"
+        );
         assert!(line.ends_with(" 3.0 s |"), "{line}");
-        assert_eq!(line.matches('|').count(), HEAD.lines().next().unwrap().matches('|').count());
+        assert_eq!(
+            line.matches('|').count(),
+            HEAD.lines().next().unwrap().matches('|').count()
+        );
     }
 
     #[test]
@@ -265,21 +342,38 @@ mod tests {
         let score = score(Fault::BrokerKilled, result(3), Sabotage::Swallow);
         assert_eq!(score.verdict.lost, 1);
         assert_eq!(score.problems[0], "lost without a word: 1");
-        assert!(score.problems[1].contains("client 0, event 4"), "{:?}", score.problems);
+        assert!(
+            score.problems[1].contains("client 0, event 4"),
+            "{:?}",
+            score.problems
+        );
     }
 
     #[test]
     fn a_gap_is_a_problem_where_nothing_is_missing_and_its_absence_where_the_log_was_lost() {
         let problems = |fault, result| score(fault, result, Sabotage::None).problems;
-        assert_eq!(problems(Fault::BrokerLost, result(3)), ["nobody was told of a gap"]);
+        assert_eq!(
+            problems(Fault::BrokerLost, result(3)),
+            ["nobody was told of a gap"]
+        );
         let with_gap = || {
             let mut result = result(3);
-            let gap = Gap { reason: GapReason::Epoch, dropped: None, from: Some(id(10)), to: Some(id(10)) };
-            result.clients[0].1.push(Instant::now(), Observation::Gap(gap));
+            let gap = Gap {
+                reason: GapReason::Epoch,
+                dropped: None,
+                from: Some(id(10)),
+                to: Some(id(10)),
+            };
+            result.clients[0]
+                .1
+                .push(Instant::now(), Observation::Gap(gap));
             result
         };
         assert_eq!(problems(Fault::BrokerLost, with_gap()), [""; 0]);
-        assert_eq!(problems(Fault::BrokerKilled, with_gap()), ["gaps where nothing is missing: 1"]);
+        assert_eq!(
+            problems(Fault::BrokerKilled, with_gap()),
+            ["gaps where nothing is missing: 1"]
+        );
     }
 
     #[test]

@@ -24,7 +24,9 @@ impl Seed {
     /// FNV-1a, which is the same everywhere and in every version.
     fn of(self, bytes: impl Iterator<Item = u8>) -> u64 {
         let start = 0xcbf2_9ce4_8422_2325 ^ self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        bytes.fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+        bytes.fold(start, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
     }
 }
 
@@ -36,9 +38,15 @@ mod tests {
 
     #[test]
     fn chance_depends_on_seed_purpose_and_number_alone() {
-        let draw = |seed, purpose: &str, number| -> u64 { Seed::new(seed).dice_of(purpose, number).random() };
+        let draw = |seed, purpose: &str, number| -> u64 {
+            Seed::new(seed).dice_of(purpose, number).random()
+        };
         assert_eq!(draw(1, "events", 7), draw(1, "events", 7));
-        let others = [draw(2, "events", 7), draw(1, "faults", 7), draw(1, "events", 8)];
+        let others = [
+            draw(2, "events", 7),
+            draw(1, "faults", 7),
+            draw(1, "events", 8),
+        ];
         assert!(others.iter().all(|other| *other != draw(1, "events", 7)));
     }
 }

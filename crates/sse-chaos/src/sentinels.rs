@@ -63,18 +63,36 @@ impl Sentinels {
             let folder = folder.join(format!("sentinel-{index}"));
             sentinels.push(Sentinel::start(tls, &folder, primary.address).await?);
         }
-        Ok(Self { servers: vec![primary, replica], sentinels, certificates })
+        Ok(Self {
+            servers: vec![primary, replica],
+            sentinels,
+            certificates,
+        })
     }
 
     /// What a node is told of it.
     pub(crate) fn arguments(&self) -> Vec<String> {
-        let hosts: Vec<_> = self.sentinels.iter().map(|sentinel| sentinel.address.to_string()).collect();
-        let scheme = if self.certificates.is_some() { "rediss+sentinel" } else { "redis+sentinel" };
+        let hosts: Vec<_> = self
+            .sentinels
+            .iter()
+            .map(|sentinel| sentinel.address.to_string())
+            .collect();
+        let scheme = if self.certificates.is_some() {
+            "rediss+sentinel"
+        } else {
+            "redis+sentinel"
+        };
         let url = format!("{scheme}://{}/main", hosts.join(","));
         let authority = self.certificates.iter().flat_map(|certificates| {
-            ["--backplane-ca".to_owned(), certificates.authority.display().to_string()]
+            [
+                "--backplane-ca".to_owned(),
+                certificates.authority.display().to_string(),
+            ]
         });
-        ["--backplane".to_owned(), url].into_iter().chain(authority).collect()
+        ["--backplane".to_owned(), url]
+            .into_iter()
+            .chain(authority)
+            .collect()
     }
 
     /// Waits until all know of each other, and the replica has what the primary has.
@@ -82,18 +100,30 @@ impl Sentinels {
         for sentinel in &self.sentinels {
             until("the sentinels", LONG, async || {
                 let master = sentinel.ask("SENTINEL MASTER main").await?;
-                let fact =
-                    |name: &str| master.iter().skip_while(|fact| *fact != name).nth(1).map(String::as_str);
+                let fact = |name: &str| {
+                    master
+                        .iter()
+                        .skip_while(|fact| *fact != name)
+                        .nth(1)
+                        .map(String::as_str)
+                };
                 let others = (SENTINELS - 1).to_string();
-                let knows = fact("num-other-sentinels") == Some(&others) && fact("num-slaves") == Some("1");
+                let knows =
+                    fact("num-other-sentinels") == Some(&others) && fact("num-slaves") == Some("1");
                 Ok(knows && fact("flags") == Some("master"))
             })
             .await?;
         }
         let primary = self.primary().await?;
-        let replicas = self.servers.iter().filter(|server| server.address != primary);
+        let replicas = self
+            .servers
+            .iter()
+            .filter(|server| server.address != primary);
         for replica in replicas {
-            until("the replica", LONG, async || replica.broker.is_replica_in_sync().await).await?;
+            until("the replica", LONG, async || {
+                replica.broker.is_replica_in_sync().await
+            })
+            .await?;
         }
         Ok(())
     }
@@ -101,9 +131,18 @@ impl Sentinels {
     /// Kills the server in charge, and waits until another one is.
     pub(crate) async fn kill_primary(&mut self) -> Result<(), Error> {
         let primary = self.primary().await?;
-        let server = self.servers.iter_mut().find(|server| server.address == primary);
-        server.ok_or_else(|| Error::new("a foreign server is in charge"))?.broker.kill()?;
-        until("a failover", LONG, async || Ok(self.primary().await? != primary)).await?;
+        let server = self
+            .servers
+            .iter_mut()
+            .find(|server| server.address == primary);
+        server
+            .ok_or_else(|| Error::new("a foreign server is in charge"))?
+            .broker
+            .kill()?;
+        until("a failover", LONG, async || {
+            Ok(self.primary().await? != primary)
+        })
+        .await?;
         Ok(())
     }
 
@@ -118,29 +157,49 @@ impl Sentinels {
     }
 
     async fn primary(&self) -> Result<SocketAddr, Error> {
-        let answer = self.sentinels[0].ask("SENTINEL GET-MASTER-ADDR-BY-NAME main").await?;
+        let answer = self.sentinels[0]
+            .ask("SENTINEL GET-MASTER-ADDR-BY-NAME main")
+            .await?;
         let address = format!(
             "{}:{}",
             answer.first().map_or("", String::as_str),
             answer.last().map_or("", String::as_str)
         );
-        address.parse().map_err(|_| Error::new(format!("a sentinel names no primary: {answer:?}")))
+        address
+            .parse()
+            .map_err(|_| Error::new(format!("a sentinel names no primary: {answer:?}")))
     }
 }
 
 impl Server {
-    async fn start(tls: Option<&Certificates>, folder: &Path, of: Option<SocketAddr>) -> Result<Self, Error> {
+    async fn start(
+        tls: Option<&Certificates>,
+        folder: &Path,
+        of: Option<SocketAddr>,
+    ) -> Result<Self, Error> {
         let secure = tls.map(|_| ports::free()).transpose()?;
         let mut more = Vec::new();
         if let (Some(tls), Some(address)) = (tls, secure) {
             let port = address.port().to_string();
-            more.extend(["--tls-port".to_owned(), port.clone(), "--replica-announce-port".to_owned(), port]);
+            more.extend([
+                "--tls-port".to_owned(),
+                port.clone(),
+                "--replica-announce-port".to_owned(),
+                port,
+            ]);
             more.extend(
-                tls.arguments().map(|(name, value)| [format!("--{name}"), value]).into_iter().flatten(),
+                tls.arguments()
+                    .map(|(name, value)| [format!("--{name}"), value])
+                    .into_iter()
+                    .flatten(),
             );
         }
         if let Some(primary) = of {
-            more.extend(["--replicaof".to_owned(), primary.ip().to_string(), primary.port().to_string()]);
+            more.extend([
+                "--replicaof".to_owned(),
+                primary.ip().to_string(),
+                primary.port().to_string(),
+            ]);
         }
         let broker = Broker::start_with(Kind::Redis, folder, more).await?;
         let address = secure.unwrap_or_else(|| broker.address());
@@ -149,7 +208,11 @@ impl Server {
 }
 
 impl Sentinel {
-    async fn start(tls: Option<&Certificates>, folder: &Path, primary: SocketAddr) -> Result<Self, Error> {
+    async fn start(
+        tls: Option<&Certificates>,
+        folder: &Path,
+        primary: SocketAddr,
+    ) -> Result<Self, Error> {
         fs::create_dir_all(folder)?;
         let plain = ports::free()?;
         let secure = tls.map(|_| ports::free()).transpose()?;
@@ -160,7 +223,10 @@ impl Sentinel {
         ];
         if let (Some(tls), Some(address)) = (tls, secure) {
             lines.push(format!("tls-port {}", address.port()));
-            lines.extend(tls.arguments().map(|(name, value)| format!("{name} {value}")));
+            lines.extend(
+                tls.arguments()
+                    .map(|(name, value)| format!("{name} {value}")),
+            );
         }
         lines.push(format!(
             "sentinel monitor main {} {} {}",
@@ -173,8 +239,17 @@ impl Sentinel {
         let file = folder.join("settings");
         fs::write(&file, lines.join("\n") + "\n")?;
         let process = spawn(&file, folder)?;
-        let sentinel = Self { plain, address: secure.unwrap_or(plain), _process: process };
-        let asks = async || Ok(sentinel.ask("PING").await.is_ok_and(|answer| answer == ["PONG"]));
+        let sentinel = Self {
+            plain,
+            address: secure.unwrap_or(plain),
+            _process: process,
+        };
+        let asks = async || {
+            Ok(sentinel
+                .ask("PING")
+                .await
+                .is_ok_and(|answer| answer == ["PONG"]))
+        };
         until("a sentinel", LONG, asks).await?;
         Ok(sentinel)
     }
@@ -182,7 +257,9 @@ impl Sentinel {
     /// The texts in the answer to a question.
     async fn ask(&self, question: &str) -> Result<Vec<String>, Error> {
         let mut connection = BufReader::new(TcpStream::connect(self.plain).await?);
-        connection.write_all(format!("{question}\r\n").as_bytes()).await?;
+        connection
+            .write_all(format!("{question}\r\n").as_bytes())
+            .await?;
         let mut texts = Vec::new();
         let mut left = 1_usize;
         while left > 0 {

@@ -46,7 +46,12 @@ fn settings(clients: usize, plan: &Plan) -> Vec<String> {
         // The balancer does not ask whether nodes are ready.
         ["--drain-delay", "0"],
     ];
-    common.iter().flatten().map(|&word| word.to_owned()).chain(plan.settings.iter().cloned()).collect()
+    common
+        .iter()
+        .flatten()
+        .map(|&word| word.to_owned())
+        .chain(plan.settings.iter().cloned())
+        .collect()
 }
 
 impl Testbed {
@@ -65,11 +70,20 @@ impl Testbed {
         for index in 0..NODES {
             let more = [brokers.arguments(index), settings(clients, plan)].concat();
             let file = |name: &str| folder.join(format!("{name}-{index}"));
-            let clock = plan.sets_clocks().then(|| Clock::new(file("clock"))).transpose()?;
+            let clock = plan
+                .sets_clocks()
+                .then(|| Clock::new(file("clock")))
+                .transpose()?;
             nodes.push(Node::start(hub, &more, file("node"), clock)?);
         }
         let balancer = Proxy::balance(nodes.iter().map(Node::address)).await?;
-        let mut testbed = Self { brokers, nodes, balancer, guests: Vec::new(), seed };
+        let mut testbed = Self {
+            brokers,
+            nodes,
+            balancer,
+            guests: Vec::new(),
+            seed,
+        };
         testbed.ready().await?;
         testbed.brokers.ready().await?;
         Ok(testbed)

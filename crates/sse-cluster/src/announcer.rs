@@ -122,8 +122,16 @@ impl Announcer {
     async fn tell_changes(&mut self) {
         loop {
             // The manager is gone only after the cluster, which holds it.
-            let Some(changes) = self.watch.take(USERS) else { return };
-            let UserChanges { more, missed, streams, unique_users, .. } = changes;
+            let Some(changes) = self.watch.take(USERS) else {
+                return;
+            };
+            let UserChanges {
+                more,
+                missed,
+                streams,
+                unique_users,
+                ..
+            } = changes;
             self.missed |= missed;
             let away = self.some_away();
             if changes.users.is_empty() && away.is_empty() && streams == self.streams {
@@ -162,7 +170,10 @@ impl Announcer {
                 .into_iter()
                 .map(|(user, streams)| (user, u32::try_from(streams).unwrap_or(u32::MAX)))
                 .collect(),
-            away: away.into_iter().map(|(who, left)| (who, milliseconds(left))).collect(),
+            away: away
+                .into_iter()
+                .map(|(who, left)| (who, milliseconds(left)))
+                .collect(),
         }
     }
 

@@ -56,7 +56,10 @@ impl Cluster {
         let (stop, stopping) = watch::channel(false);
         let (stopped_tx, stopped) = watch::channel(false);
         Handle::current().spawn(run(Arc::clone(&shared), asking, stopping, stopped_tx));
-        Self { shared, running: Some(Arc::new(Running { stop, stopped })) }
+        Self {
+            shared,
+            running: Some(Arc::new(Running { stop, stopped })),
+        }
     }
 
     /// Answers for a manager alone, whatever others there are. Needs no runtime.
@@ -64,7 +67,10 @@ impl Cluster {
     pub fn alone(manager: &Manager) -> Self {
         let (asked, _) = mpsc::channel(1);
         let shared = Shared::new(manager.clone(), ClusterConfig::default(), asked).alone();
-        Self { shared: Arc::new(shared), running: None }
+        Self {
+            shared: Arc::new(shared),
+            running: None,
+        }
     }
 
     /// The manager of this node.
@@ -101,7 +107,9 @@ impl Cluster {
 
 impl fmt::Debug for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cluster").field("node", &self.node()).finish_non_exhaustive()
+        f.debug_struct("Cluster")
+            .field("node", &self.node())
+            .finish_non_exhaustive()
     }
 }
 
@@ -139,13 +147,18 @@ async fn run(
 }
 
 async fn leave(shared: &Shared) {
-    let Some(backplane) = shared.manager.backplane() else { return };
+    let Some(backplane) = shared.manager.backplane() else {
+        return;
+    };
     let told = lease::drop_lease(shared, &**backplane).await;
     let told = match told {
         Ok(()) => shared.say(Message::Leaving).await,
         Err(error) => Err(error),
     };
     if let Err(error) = told {
-        debug!(error = &error as &dyn Error, "other nodes do not hear that this one goes");
+        debug!(
+            error = &error as &dyn Error,
+            "other nodes do not hear that this one goes"
+        );
     }
 }

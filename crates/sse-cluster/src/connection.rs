@@ -37,27 +37,53 @@ impl Cluster {
     ///
     /// *Cancel safety.* A dropped future may have joined.
     pub async fn join(&self, client: ClientId, topics: &[Topic]) -> Located<usize> {
-        self.find(Request::Join { client, topics: topics.to_vec() }, topics_in).await
+        self.find(
+            Request::Join {
+                client,
+                topics: topics.to_vec(),
+            },
+            topics_in,
+        )
+        .await
     }
 
     /// Takes a live stream out of topics, on whichever node it is; gives of how many it was in. See [`Manager::leave`](sse_core::Manager::leave).
     ///
     /// *Cancel safety.* A dropped future may have left.
     pub async fn leave(&self, client: ClientId, topics: &[Topic]) -> Located<usize> {
-        self.find(Request::Leave { client, topics: topics.to_vec() }, topics_in).await
+        self.find(
+            Request::Leave {
+                client,
+                topics: topics.to_vec(),
+            },
+            topics_in,
+        )
+        .await
     }
 
     /// Lets a stream live as long as this caller's authentication does, on whichever node it is. See [`Manager::renew`](sse_core::Manager::renew).
     ///
     /// *Cancel safety.* A dropped future may have renewed.
-    pub async fn renew(&self, client: ClientId, caller: &Caller) -> Located<Result<(), RenewError>> {
+    pub async fn renew(
+        &self,
+        client: ClientId,
+        caller: &Caller,
+    ) -> Located<Result<(), RenewError>> {
         let (user, expires_at, login) = (caller.user.clone(), caller.expires_at, caller.login);
-        self.find(Request::Renew { client, user, expires_at, login }, |response| match response {
-            Response::Renewed(Renewal::Done) => Some(Ok(())),
-            Response::Renewed(Renewal::OtherUser) => Some(Err(RenewError::OtherUser)),
-            Response::Renewed(Renewal::Expired) => Some(Err(RenewError::Expired)),
-            _ => None,
-        })
+        self.find(
+            Request::Renew {
+                client,
+                user,
+                expires_at,
+                login,
+            },
+            |response| match response {
+                Response::Renewed(Renewal::Done) => Some(Ok(())),
+                Response::Renewed(Renewal::OtherUser) => Some(Err(RenewError::OtherUser)),
+                Response::Renewed(Renewal::Expired) => Some(Err(RenewError::Expired)),
+                _ => None,
+            },
+        )
         .await
     }
 
@@ -71,12 +97,21 @@ impl Cluster {
                 complete: true,
             };
         }
-        let responses = self.shared.ask_all(request, |response| read(response).is_some()).await;
-        let found = responses.given.into_iter().find_map(|(node, response)| Some((node, read(&response)?)));
+        let responses = self
+            .shared
+            .ask_all(request, |response| read(response).is_some())
+            .await;
+        let found = responses
+            .given
+            .into_iter()
+            .find_map(|(node, response)| Some((node, read(&response)?)));
         match found {
-            Some((node, value)) => {
-                Located { value: Some(value), node: Some(node), unanswered: Vec::new(), complete: true }
-            }
+            Some((node, value)) => Located {
+                value: Some(value),
+                node: Some(node),
+                unanswered: Vec::new(),
+                complete: true,
+            },
             None => Located {
                 value: None,
                 node: None,

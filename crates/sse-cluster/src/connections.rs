@@ -62,9 +62,15 @@ impl Cluster {
         let limit = query.limit.max(1);
         let (nodes, knows_nodes) = {
             let state = self.shared.membership.lock();
-            let nodes: Vec<_> =
-                if self.has_others() { state.nodes().map(|(id, _)| id).collect() } else { vec![self.node()] };
-            (nodes, !self.has_others() || state.knows_nodes(self.shared.config.term))
+            let nodes: Vec<_> = if self.has_others() {
+                state.nodes().map(|(id, _)| id).collect()
+            } else {
+                vec![self.node()]
+            };
+            (
+                nodes,
+                !self.has_others() || state.knows_nodes(self.shared.config.term),
+            )
         };
         let mut page = ClusterPage {
             items: Vec::new(),
@@ -73,8 +79,13 @@ impl Cluster {
             complete: knows_nodes,
         };
         let from = query.cursor;
-        for node in nodes.into_iter().filter(|node| from.is_none_or(|from| *node >= from.node)) {
-            let place = from.filter(|from| from.node == node).and_then(|from| from.place);
+        for node in nodes
+            .into_iter()
+            .filter(|node| from.is_none_or(|from| *node >= from.node))
+        {
+            let place = from
+                .filter(|from| from.node == node)
+                .and_then(|from| from.place);
             page.next_cursor = Some(ClusterCursor { node, place });
             if page.items.len() >= limit {
                 return page;
@@ -116,7 +127,8 @@ impl Cluster {
                 return;
             };
             let items = items.into_iter().take(left);
-            page.items.extend(items.map(|connection| ClusterConnection { connection, node }));
+            page.items
+                .extend(items.map(|connection| ClusterConnection { connection, node }));
             let Some(next) = next else { return };
             // A node that gives the same place again would be asked for ever.
             if place.is_some_and(|place| next <= place) {
@@ -165,7 +177,9 @@ impl Serialize for ClusterCursor {
 
 impl<'de> Deserialize<'de> for ClusterCursor {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(D::Error::custom)
     }
 }
 
@@ -180,10 +194,20 @@ mod tests {
             let cursor = ClusterCursor { node, place };
             assert_eq!(cursor.to_string().parse(), Ok(cursor));
         }
-        for bad in
-            ["", ":", "7", "7:7", &node.to_string(), &format!("{node}:+7"), &format!("{node}:4294967296")]
-        {
-            assert_eq!(bad.parse::<ClusterCursor>(), Err(ClusterCursorError), "{bad:?}");
+        for bad in [
+            "",
+            ":",
+            "7",
+            "7:7",
+            &node.to_string(),
+            &format!("{node}:+7"),
+            &format!("{node}:4294967296"),
+        ] {
+            assert_eq!(
+                bad.parse::<ClusterCursor>(),
+                Err(ClusterCursorError),
+                "{bad:?}"
+            );
         }
     }
 }

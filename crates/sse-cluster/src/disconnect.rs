@@ -30,7 +30,11 @@ impl Cluster {
     /// does not answer, nobody is kept away.
     ///
     /// *Cancel safety.* After a dropped future some streams may be left as they are, on any node.
-    pub async fn disconnect(&self, target: impl Into<Target>, how: DisconnectOptions) -> Disconnected {
+    pub async fn disconnect(
+        &self,
+        target: impl Into<Target>,
+        how: DisconnectOptions,
+    ) -> Disconnected {
         let target = target.into();
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let away = match how.ban_duration().filter(|_| self.has_others()) {
@@ -40,19 +44,26 @@ impl Cluster {
         let request = Request::Disconnect {
             target: target.clone(),
             reason: how.reason_ref().map(str::to_owned),
-            away: away.clone().map(|(who, duration)| (who, milliseconds(duration))),
+            away: away
+                .clone()
+                .map(|(who, duration)| (who, milliseconds(duration))),
         };
         if let Some((who, duration)) = away {
             // Also of a stream that is on another node.
             self.manager().ban(who.clone(), duration);
             self.shared.sent_away(who, duration);
         }
-        let (own, responses) =
-            tokio::join!(self.manager().disconnect(target, how), self.shared.ask_all(request, |_| false));
-        let others = responses.given.values().filter_map(|response| match response {
-            Response::Count(count) => usize::try_from(*count).ok(),
-            _ => None,
-        });
+        let (own, responses) = tokio::join!(
+            self.manager().disconnect(target, how),
+            self.shared.ask_all(request, |_| false)
+        );
+        let others = responses
+            .given
+            .values()
+            .filter_map(|response| match response {
+                Response::Count(count) => usize::try_from(*count).ok(),
+                _ => None,
+            });
         Disconnected {
             streams: own + others.sum::<usize>(),
             unanswered: responses.unanswered,
@@ -64,7 +75,12 @@ impl Cluster {
     async fn absentee(&self, target: &Target) -> Option<Banned> {
         match target {
             Target::User(user) => Some(user.clone().into()),
-            Target::Client(client) => self.connection(*client).await.value?.login_id.map(Into::into),
+            Target::Client(client) => self
+                .connection(*client)
+                .await
+                .value?
+                .login_id
+                .map(Into::into),
             _ => None,
         }
     }

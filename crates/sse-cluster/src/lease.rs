@@ -33,12 +33,22 @@ pub(crate) async fn hold(shared: Arc<Shared>, backplane: Arc<dyn Backplane>) {
             }
         }
         // Others may be doing the same; it is no good to do it all at once.
-        sleep(shared.config.term.div_f64(3.0).mul_f64(rand::random_range(0.8..=1.0))).await;
+        sleep(
+            shared
+                .config
+                .term
+                .div_f64(3.0)
+                .mul_f64(rand::random_range(0.8..=1.0)),
+        )
+        .await;
     }
 }
 
 /// Gives this node's lease up.
-pub(crate) async fn drop_lease(shared: &Shared, backplane: &dyn Backplane) -> Result<(), BackplaneError> {
+pub(crate) async fn drop_lease(
+    shared: &Shared,
+    backplane: &dyn Backplane,
+) -> Result<(), BackplaneError> {
     within(shared, backplane.drop_lease(&shared.me.to_string())).await
 }
 
@@ -56,11 +66,17 @@ async fn within<T>(
 
 async fn look(shared: &Shared, backplane: &dyn Backplane) -> Result<(), BackplaneError> {
     let payload = messages::write(&summary(shared));
-    let lease = Lease { node: shared.me.to_string().into(), payload };
+    let lease = Lease {
+        node: shared.me.to_string().into(),
+        payload,
+    };
     backplane.hold_lease(lease, shared.config.term).await?;
     let leases = backplane.leases().await?;
     let leases: BTreeMap<_, _> = leases.iter().filter_map(read).collect();
-    shared.membership.lock().leases(&leases, shared.config.term, tokio::time::Instant::now());
+    shared
+        .membership
+        .lock()
+        .leases(&leases, shared.config.term, tokio::time::Instant::now());
     shared.untidy.notify_one();
     shared.lost.notify_one();
     Ok(())

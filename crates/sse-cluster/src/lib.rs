@@ -29,7 +29,9 @@ mod stats;
 pub use cluster::Cluster;
 pub use config::ClusterConfig;
 pub use connection::Located;
-pub use connections::{ClusterConnection, ClusterCursor, ClusterCursorError, ClusterPage, ClusterQuery};
+pub use connections::{
+    ClusterConnection, ClusterCursor, ClusterCursorError, ClusterPage, ClusterQuery,
+};
 pub use disconnect::Disconnected;
 pub use hooks::PresenceHooks;
 pub use node_id::{NodeId, NodeIdError};

@@ -16,7 +16,9 @@ pub(crate) struct Listener(pub(crate) Weak<Shared>);
 
 impl SignalHandler for Listener {
     fn signalled(&self, payload: Bytes) {
-        let Some(shared) = self.0.upgrade() else { return };
+        let Some(shared) = self.0.upgrade() else {
+            return;
+        };
         match messages::read::<Envelope>(&payload) {
             // Signals are for the app's own use as well.
             None => {}
@@ -39,10 +41,22 @@ fn hear(shared: &Arc<Shared>, Envelope { from, message }: Envelope) {
         Message::ListRequest { of } if of.contains(&shared.me) => {
             shared.list_wanted.store(true, Ordering::Relaxed);
         }
-        Message::Request { number, to, request } if to.is_none_or(|to| to == shared.me) => {
-            shared.asked(IncomingRequest { from, number, request });
+        Message::Request {
+            number,
+            to,
+            request,
+        } if to.is_none_or(|to| to == shared.me) => {
+            shared.asked(IncomingRequest {
+                from,
+                number,
+                request,
+            });
         }
-        Message::Reply { to, number, response } if to == shared.me => {
+        Message::Reply {
+            to,
+            number,
+            response,
+        } if to == shared.me => {
             shared.pending_requests.answer(number, from, response);
         }
         Message::Leaving => shared.goes(from),

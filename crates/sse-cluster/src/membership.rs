@@ -48,7 +48,13 @@ impl Membership {
         own.name = name;
         own.new_since = None;
         let nodes = BTreeMap::from([(me, own)]);
-        Self { me, nodes, presence: Presence::new(grace), departed: Vec::new(), looked: None }
+        Self {
+            me,
+            nodes,
+            presence: Presence::new(grace),
+            departed: Vec::new(),
+            looked: None,
+        }
     }
 
     pub(crate) fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
@@ -86,9 +92,16 @@ impl Membership {
         for (user, streams) in &report.users {
             let before = match *streams {
                 0 => node.users.remove(user),
-                streams => node.users.insert(user.clone(), Count { streams, generation }),
+                streams => node.users.insert(
+                    user.clone(),
+                    Count {
+                        streams,
+                        generation,
+                    },
+                ),
             };
-            self.presence.change(user, before.map_or(0, |count| count.streams), *streams, now);
+            self.presence
+                .change(user, before.map_or(0, |count| count.streams), *streams, now);
         }
         let counted = report.unique_users.filter(|_| node.is_current());
         if counted.is_some_and(|users| users != node.users.len() as u64) {
@@ -96,7 +109,11 @@ impl Membership {
             node.lose();
             return Action::Ask;
         }
-        if matches!(node.state, SyncState::Sweeping(_)) { Action::Tidy } else { Action::Nothing }
+        if matches!(node.state, SyncState::Sweeping(_)) {
+            Action::Tidy
+        } else {
+            Action::Nothing
+        }
     }
 
     /// A node goes.
@@ -113,19 +130,38 @@ impl Membership {
     /// Signals may have been missed.
     pub(crate) fn missed(&mut self) {
         let me = self.me;
-        self.nodes.iter_mut().filter(|(id, _)| **id != me).for_each(|(_, node)| node.lose());
+        self.nodes
+            .iter_mut()
+            .filter(|(id, _)| **id != me)
+            .for_each(|(_, node)| node.lose());
     }
 
     /// It was found out who holds leases: whoever does not is gone.
-    pub(crate) fn leases(&mut self, leases: &BTreeMap<NodeId, Summary>, term: Duration, now: Instant) {
+    pub(crate) fn leases(
+        &mut self,
+        leases: &BTreeMap<NodeId, Summary>,
+        term: Duration,
+        now: Instant,
+    ) {
         self.looked = Some(now);
         let is_gone = |(id, node): &(&NodeId, &Node)| {
-            let is_new = node.new_since.is_some_and(|since| now.duration_since(since) < term);
+            let is_new = node
+                .new_since
+                .is_some_and(|since| now.duration_since(since) < term);
             !leases.contains_key(id) && !is_new
         };
-        let gone: Vec<_> = self.nodes.iter().filter(is_gone).map(|(id, _)| *id).collect();
+        let gone: Vec<_> = self
+            .nodes
+            .iter()
+            .filter(is_gone)
+            .map(|(id, _)| *id)
+            .collect();
         gone.into_iter().for_each(|id| self.remove(id));
-        for (id, summary) in leases.iter().filter(|(id, _)| **id != self.me).take(MOST_NODES) {
+        for (id, summary) in leases
+            .iter()
+            .filter(|(id, _)| **id != self.me)
+            .take(MOST_NODES)
+        {
             let node = self.nodes.entry(*id).or_insert_with(|| {
                 info!(node = %id, name = summary.name.as_deref(), "a node is there");
                 Node::new(now)
@@ -148,7 +184,11 @@ impl Membership {
         };
         let (mut due, mut later) = (Vec::new(), false);
         for (id, node) in self.nodes.iter_mut().filter(waiting) {
-            let heard = if node.state == SyncState::Listing { Some(node.as_of) } else { None };
+            let heard = if node.state == SyncState::Listing {
+                Some(node.as_of)
+            } else {
+                None
+            };
             let last = node.asked.max(heard);
             later = true;
             if last.is_none_or(|last| now.duration_since(last) >= ANSWER_WITHIN) {
@@ -174,7 +214,10 @@ impl Membership {
         for node in self.nodes.values_mut() {
             if let Some(shard) = node.sweep() {
                 let generation = node.generation;
-                for (user, count) in node.users.extract(shard, |count| count.generation != generation) {
+                for (user, count) in node
+                    .users
+                    .extract(shard, |count| count.generation != generation)
+                {
                     self.presence.change(&user, count.streams, 0, now);
                 }
                 return true;
@@ -185,6 +228,9 @@ impl Membership {
 
     /// Nodes that a user has streams on.
     pub(crate) fn nodes_of(&self, user: &UserId) -> usize {
-        self.nodes.values().filter(|node| node.users.get(user).is_some()).count()
+        self.nodes
+            .values()
+            .filter(|node| node.users.get(user).is_some())
+            .count()
     }
 }

@@ -29,9 +29,17 @@ pub(crate) enum Message {
     /// These nodes are to say all that they know of themselves.
     ListRequest { of: Vec<NodeId> },
     /// A question for one node, or for all others.
-    Request { number: u64, to: Option<NodeId>, request: Request },
+    Request {
+        number: u64,
+        to: Option<NodeId>,
+        request: Request,
+    },
     /// What a question was answered with.
-    Reply { to: NodeId, number: u64, response: Response },
+    Reply {
+        to: NodeId,
+        number: u64,
+        response: Response,
+    },
     /// The node goes.
     Leaving,
 }
@@ -62,12 +70,32 @@ pub(crate) enum Part {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Request {
-    Connections { user: Option<UserId>, topic: Option<Topic>, cursor: Option<u32>, limit: u32 },
+    Connections {
+        user: Option<UserId>,
+        topic: Option<Topic>,
+        cursor: Option<u32>,
+        limit: u32,
+    },
     Connection(ClientId),
-    Join { client: ClientId, topics: Vec<Topic> },
-    Leave { client: ClientId, topics: Vec<Topic> },
-    Renew { client: ClientId, user: Option<UserId>, expires_at: Option<u64>, login: Option<LoginId> },
-    Disconnect { target: Target, reason: Option<String>, away: Option<(Banned, u64)> },
+    Join {
+        client: ClientId,
+        topics: Vec<Topic>,
+    },
+    Leave {
+        client: ClientId,
+        topics: Vec<Topic>,
+    },
+    Renew {
+        client: ClientId,
+        user: Option<UserId>,
+        expires_at: Option<u64>,
+        login: Option<LoginId>,
+    },
+    Disconnect {
+        target: Target,
+        reason: Option<String>,
+        away: Option<(Banned, u64)>,
+    },
     Count(Target),
 }
 
@@ -145,7 +173,9 @@ mod tests {
 
     fn messages() -> Vec<Envelope> {
         let manager = Manager::builder().build().unwrap();
-        let stream = manager.connect(Handshake::new().user("ada").topic("news")).unwrap();
+        let stream = manager
+            .connect(Handshake::new().user("ada").topic("news"))
+            .unwrap();
         let client = stream.client_id();
         let user: UserId = "ä".parse().unwrap();
         let topics: Vec<Topic> = vec!["news".parse().unwrap()];
@@ -153,16 +183,30 @@ mod tests {
         let (from, number, reason) = (NodeId::random(), u64::MAX, Some("bye".to_owned()));
         let report = Report {
             number,
-            part: Part::Page { first: true, last: false },
+            part: Part::Page {
+                first: true,
+                last: false,
+            },
             streams: 3,
             unique_users: Some(1),
             users: vec![(user.clone(), u32::MAX)],
-            away: vec![(user.clone().into(), 1), (LoginId::from_bytes([7; 16]).into(), 2)],
+            away: vec![
+                (user.clone().into(), 1),
+                (LoginId::from_bytes([7; 16]).into(), 2),
+            ],
         };
         let requests = [
-            Request::Connections { user: Some(user.clone()), topic: None, cursor: Some(1), limit: 2 },
+            Request::Connections {
+                user: Some(user.clone()),
+                topic: None,
+                cursor: Some(1),
+                limit: 2,
+            },
             Request::Connection(client),
-            Request::Join { client, topics: topics.clone() },
+            Request::Join {
+                client,
+                topics: topics.clone(),
+            },
             Request::Leave { client, topics },
             Request::Renew {
                 client,
@@ -170,19 +214,38 @@ mod tests {
                 expires_at: Some(1),
                 login: Some(LoginId::from_bytes([0; 16])),
             },
-            Request::Disconnect { target: Target::User(user.clone()), reason, away: Some((user.into(), 1)) },
+            Request::Disconnect {
+                target: Target::User(user.clone()),
+                reason,
+                away: Some((user.into(), 1)),
+            },
             Request::Count(Target::All),
         ];
         let responses = [
-            Response::Connections { items: items.clone(), next: Some(7) },
+            Response::Connections {
+                items: items.clone(),
+                next: Some(7),
+            },
             Response::Connection(items.into_iter().next().map(Box::new)),
             Response::Topics(None),
             Response::Renewed(Renewal::Expired),
             Response::Count(number),
         ];
-        let requests = requests.map(|request| Message::Request { number, to: Some(from), request });
-        let responses = responses.map(|response| Message::Reply { to: from, number, response });
-        let others = [Message::Report(report), Message::ListRequest { of: vec![from] }, Message::Leaving];
+        let requests = requests.map(|request| Message::Request {
+            number,
+            to: Some(from),
+            request,
+        });
+        let responses = responses.map(|response| Message::Reply {
+            to: from,
+            number,
+            response,
+        });
+        let others = [
+            Message::Report(report),
+            Message::ListRequest { of: vec![from] },
+            Message::Leaving,
+        ];
         let messages = others.into_iter().chain(requests).chain(responses);
         messages.map(|message| Envelope { from, message }).collect()
     }
@@ -197,8 +260,14 @@ mod tests {
     #[test]
     fn what_is_not_ours_is_told_from_what_is_damaged() {
         assert_eq!(read::<Envelope>(b"hello"), None);
-        assert_eq!(read::<Envelope>(b"ssec"), Some(Err(WireError::Version(None))));
-        assert_eq!(read::<Envelope>(b"ssec\x07rest"), Some(Err(WireError::Version(Some(7)))));
+        assert_eq!(
+            read::<Envelope>(b"ssec"),
+            Some(Err(WireError::Version(None)))
+        );
+        assert_eq!(
+            read::<Envelope>(b"ssec\x07rest"),
+            Some(Err(WireError::Version(Some(7))))
+        );
         assert_eq!(read::<Envelope>(b"ssec\x02"), Some(Err(WireError::Damaged)));
     }
 

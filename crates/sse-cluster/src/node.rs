@@ -106,7 +106,8 @@ impl Node {
             self.state = SyncState::Listing;
             self.generation = self.generation.wrapping_add(1);
         }
-        if self.state == SyncState::Listing && matches!(report.part, Part::Page { last: true, .. }) {
+        if self.state == SyncState::Listing && matches!(report.part, Part::Page { last: true, .. })
+        {
             self.state = SyncState::Sweeping(0);
         }
         self.next = report.number.saturating_add(1);
@@ -132,8 +133,14 @@ impl Node {
 
     /// The next shard to be swept.
     pub(crate) fn sweep(&mut self) -> Option<usize> {
-        let SyncState::Sweeping(shard) = self.state else { return None };
-        self.state = if shard + 1 < SHARDS { SyncState::Sweeping(shard + 1) } else { SyncState::Current };
+        let SyncState::Sweeping(shard) = self.state else {
+            return None;
+        };
+        self.state = if shard + 1 < SHARDS {
+            SyncState::Sweeping(shard + 1)
+        } else {
+            SyncState::Current
+        };
         Some(shard)
     }
 }
@@ -143,7 +150,14 @@ mod tests {
     use super::*;
 
     fn report(number: u64, part: Part) -> Report {
-        Report { number, part, streams: 0, unique_users: None, users: Vec::new(), away: Vec::new() }
+        Report {
+            number,
+            part,
+            streams: 0,
+            unique_users: None,
+            users: Vec::new(),
+            away: Vec::new(),
+        }
     }
 
     fn page(number: u64, first: bool, last: bool) -> Report {
@@ -181,14 +195,21 @@ mod tests {
         assert_eq!(node.take(&page(9, false, true)), ReportKind::Next);
         assert!(node.is_current() && node.generation == generation);
         assert_eq!(node.take(&page(11, true, true)), ReportKind::Next);
-        assert_eq!((node.state, node.generation), (SyncState::Sweeping(0), generation + 1));
+        assert_eq!(
+            (node.state, node.generation),
+            (SyncState::Sweeping(0), generation + 1)
+        );
     }
 
     #[test]
     fn a_lease_that_knows_more_twice_means_that_reports_were_missed() {
         let mut node = current();
         let now = Instant::now();
-        let says = |number| Summary { name: None, number, streams: 0 };
+        let says = |number| Summary {
+            name: None,
+            number,
+            streams: 0,
+        };
         assert!(!node.compare(&says(7), now));
         assert!(!node.compare(&says(8), now), "it may be under way");
         assert_eq!(node.take(&report(8, Part::Changes)), ReportKind::Next);

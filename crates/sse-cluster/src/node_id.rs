@@ -30,7 +30,9 @@ impl FromStr for NodeId {
         if text.len() != 16 || !text.bytes().all(hex) {
             return Err(NodeIdError);
         }
-        u64::from_str_radix(text, 16).map(Self).map_err(|_| NodeIdError)
+        u64::from_str_radix(text, 16)
+            .map(Self)
+            .map_err(|_| NodeIdError)
     }
 }
 
@@ -59,7 +61,9 @@ impl Serialize for NodeId {
 impl<'de> Deserialize<'de> for NodeId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
-            return String::deserialize(deserializer)?.parse().map_err(D::Error::custom);
+            return String::deserialize(deserializer)?
+                .parse()
+                .map_err(D::Error::custom);
         }
         u64::deserialize(deserializer).map(Self)
     }
@@ -74,8 +78,14 @@ mod tests {
         let id = NodeId::random();
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(NodeId(1).to_string(), "0000000000000001");
-        for bad in ["", "1", "000000000000000G", "+000000000000001", "00000000000000001", "ääääääää"]
-        {
+        for bad in [
+            "",
+            "1",
+            "000000000000000G",
+            "+000000000000001",
+            "00000000000000001",
+            "ääääääää",
+        ] {
             assert_eq!(bad.parse::<NodeId>(), Err(NodeIdError), "{bad:?}");
         }
     }

@@ -50,7 +50,11 @@ impl PendingRequests {
         // Nodes that are not known yet may answer as well.
         let (sender, receiver) = mpsc::channel(responses + 64);
         self.waiting.lock().insert(number, sender);
-        Waiting { pending_requests: self, number, responses: receiver }
+        Waiting {
+            pending_requests: self,
+            number,
+            responses: receiver,
+        }
     }
 }
 

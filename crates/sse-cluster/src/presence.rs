@@ -54,9 +54,16 @@ pub(crate) enum PresenceEvent {
 impl Presence {
     /// With a grace if somebody wants to hear who comes and goes.
     pub(crate) fn new(grace: Option<Duration>) -> Self {
-        let events =
-            grace.map(|grace| PresenceEvents { grace, came: VecDeque::new(), timers: BinaryHeap::new() });
-        Self { users: ShardedMap::default(), present: 0, events }
+        let events = grace.map(|grace| PresenceEvents {
+            grace,
+            came: VecDeque::new(),
+            timers: BinaryHeap::new(),
+        });
+        Self {
+            users: ShardedMap::default(),
+            present: 0,
+            events,
+        }
     }
 
     /// Users with a stream.
@@ -71,7 +78,10 @@ impl Presence {
 
     /// Users with a stream, of one shard.
     pub(crate) fn shard(&self, shard: usize) -> impl Iterator<Item = (&UserId, u64)> {
-        let members = self.users.shard(shard).filter(|(_, member)| member.streams > 0);
+        let members = self
+            .users
+            .shard(shard)
+            .filter(|(_, member)| member.streams > 0);
         members.map(|(user, member)| (user, member.streams))
     }
 
@@ -83,14 +93,20 @@ impl Presence {
         if self.users.get(user).is_none() {
             self.users.insert(user.clone(), Member::default());
         }
-        let Some(member) = self.users.get_mut(user) else { return };
+        let Some(member) = self.users.get_mut(user) else {
+            return;
+        };
         let was = member.streams > 0;
         member.streams = (member.streams + u64::from(after)).saturating_sub(before.into());
         match (was, member.streams > 0) {
             (false, true) => {
                 self.present += 1;
                 member.gone = None;
-                if let Some(events) = self.events.as_mut().filter(|_| !member.online && !member.waits) {
+                if let Some(events) = self
+                    .events
+                    .as_mut()
+                    .filter(|_| !member.online && !member.waits)
+                {
                     member.waits = true;
                     events.came.push_back(user.clone());
                 }
@@ -108,10 +124,14 @@ impl Presence {
             self.users.remove(user);
             return;
         };
-        let Some(member) = self.users.get_mut(user) else { return };
+        let Some(member) = self.users.get_mut(user) else {
+            return;
+        };
         member.gone = Some(now);
         if !std::mem::replace(&mut member.timed, true) {
-            events.timers.push(Reverse((now + events.grace, user.clone())));
+            events
+                .timers
+                .push(Reverse((now + events.grace, user.clone())));
         }
     }
 
@@ -124,9 +144,17 @@ impl Presence {
             }
             return Some(PresenceEvent::Online(user));
         }
-        while events.timers.peek().is_some_and(|Reverse((due, _))| *due <= now) {
-            let Some(Reverse((_, user))) = events.timers.pop() else { break };
-            let Some(member) = self.users.get_mut(&user) else { continue };
+        while events
+            .timers
+            .peek()
+            .is_some_and(|Reverse((due, _))| *due <= now)
+        {
+            let Some(Reverse((_, user))) = events.timers.pop() else {
+                break;
+            };
+            let Some(member) = self.users.get_mut(&user) else {
+                continue;
+            };
             member.timed = false;
             match member.gone.map(|gone| gone + events.grace) {
                 None => {}
@@ -145,7 +173,11 @@ impl Presence {
 
     /// When there will be something to tell, if nothing happens before.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        self.events.as_ref()?.timers.peek().map(|Reverse((due, _))| *due)
+        self.events
+            .as_ref()?
+            .timers
+            .peek()
+            .map(|Reverse((due, _))| *due)
     }
 }
 
@@ -161,33 +193,58 @@ mod tests {
 
     #[test]
     fn streams_are_summed_and_those_who_left_are_forgotten() {
-        let (mut presence, now, ada) = (Presence::new(None), Instant::now(), "ada".parse().unwrap());
+        let (mut presence, now, ada) =
+            (Presence::new(None), Instant::now(), "ada".parse().unwrap());
         presence.change(&ada, 0, 2, now);
         presence.change(&ada, 0, 1, now);
         assert_eq!((presence.streams(&ada), presence.present()), (3, 1));
         presence.change(&ada, 2, 0, now);
         presence.change(&ada, 1, 0, now);
-        assert_eq!((presence.streams(&ada), presence.present(), presence.users.len()), (0, 0, 0));
+        assert_eq!(
+            (
+                presence.streams(&ada),
+                presence.present(),
+                presence.users.len()
+            ),
+            (0, 0, 0)
+        );
     }
 
     #[test]
     fn whoever_comes_back_within_the_grace_was_never_gone() {
-        let (mut presence, start, ada) = (Presence::new(Some(GRACE)), Instant::now(), "ada".parse().unwrap());
+        let (mut presence, start, ada) = (
+            Presence::new(Some(GRACE)),
+            Instant::now(),
+            "ada".parse().unwrap(),
+        );
         presence.change(&ada, 0, 1, start);
-        assert_eq!(told(&mut presence, start), [PresenceEvent::Online(ada.clone())]);
+        assert_eq!(
+            told(&mut presence, start),
+            [PresenceEvent::Online(ada.clone())]
+        );
         presence.change(&ada, 1, 0, start);
         presence.change(&ada, 0, 1, start + GRACE / 2);
         assert_eq!(told(&mut presence, start + GRACE), []);
         let gone = start + GRACE * 2;
         presence.change(&ada, 1, 0, gone);
-        assert_eq!(told(&mut presence, gone + GRACE - Duration::from_millis(1)), []);
-        assert_eq!(told(&mut presence, gone + GRACE), [PresenceEvent::Offline(ada)]);
+        assert_eq!(
+            told(&mut presence, gone + GRACE - Duration::from_millis(1)),
+            []
+        );
+        assert_eq!(
+            told(&mut presence, gone + GRACE),
+            [PresenceEvent::Offline(ada)]
+        );
         assert_eq!((presence.users.len(), presence.next_due()), (0, None));
     }
 
     #[test]
     fn the_grace_begins_anew_with_each_leave_and_the_lists_do_not_grow() {
-        let (mut presence, start, ada) = (Presence::new(Some(GRACE)), Instant::now(), "ada".parse().unwrap());
+        let (mut presence, start, ada) = (
+            Presence::new(Some(GRACE)),
+            Instant::now(),
+            "ada".parse().unwrap(),
+        );
         let step = Duration::from_secs(1);
         for second in 0..15 {
             presence.change(&ada, 0, 1, start + step * second);
@@ -195,7 +252,13 @@ mod tests {
         }
         let events = presence.events.as_ref().unwrap();
         assert_eq!((events.came.len(), events.timers.len()), (1, 1));
-        assert_eq!(told(&mut presence, start + step * 14), [PresenceEvent::Online(ada.clone())]);
-        assert_eq!(told(&mut presence, start + step * 14 + GRACE), [PresenceEvent::Offline(ada)]);
+        assert_eq!(
+            told(&mut presence, start + step * 14),
+            [PresenceEvent::Online(ada.clone())]
+        );
+        assert_eq!(
+            told(&mut presence, start + step * 14 + GRACE),
+            [PresenceEvent::Offline(ada)]
+        );
     }
 }

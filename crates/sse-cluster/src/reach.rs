@@ -29,28 +29,55 @@ impl Cluster {
         let own = self.manager().count(target);
         let nodes = usize::from(own > 0);
         if !self.has_others() {
-            return Reach { streams: own, nodes, exact: true };
+            return Reach {
+                streams: own,
+                nodes,
+                exact: true,
+            };
         }
         match target {
             Target::All => {
                 let stats = self.stats();
-                let nodes = stats.nodes.iter().filter(|node| node.connections > 0).count();
-                Reach { streams: stats.connections, nodes, exact: false }
+                let nodes = stats
+                    .nodes
+                    .iter()
+                    .filter(|node| node.connections > 0)
+                    .count();
+                Reach {
+                    streams: stats.connections,
+                    nodes,
+                    exact: false,
+                }
             }
             Target::User(user) => {
                 let state = self.shared.membership.lock();
                 let streams = usize::try_from(state.presence.streams(user)).unwrap_or(usize::MAX);
-                Reach { streams, nodes: state.nodes_of(user), exact: false }
+                Reach {
+                    streams,
+                    nodes: state.nodes_of(user),
+                    exact: false,
+                }
             }
-            Target::Client(_) if own > 0 => Reach { streams: own, nodes, exact: true },
+            Target::Client(_) if own > 0 => Reach {
+                streams: own,
+                nodes,
+                exact: true,
+            },
             Target::Client(_) | Target::Topic(_) => {
                 let is_client = matches!(target, Target::Client(_));
-                let enough = |response: &Response| is_client && matches!(response, Response::Count(1..));
-                let responses = self.shared.ask_all(Request::Count(target.clone()), enough).await;
-                let counts = responses.given.values().filter_map(|response| match response {
-                    Response::Count(count) => usize::try_from(*count).ok(),
-                    _ => None,
-                });
+                let enough =
+                    |response: &Response| is_client && matches!(response, Response::Count(1..));
+                let responses = self
+                    .shared
+                    .ask_all(Request::Count(target.clone()), enough)
+                    .await;
+                let counts = responses
+                    .given
+                    .values()
+                    .filter_map(|response| match response {
+                        Response::Count(count) => usize::try_from(*count).ok(),
+                        _ => None,
+                    });
                 let counts: Vec<_> = counts.filter(|count| *count > 0).collect();
                 Reach {
                     streams: own + counts.iter().sum::<usize>(),

@@ -14,13 +14,23 @@ use crate::{
 
 impl Shared {
     /// Asks every other node, until all have answered, an answer is enough, or the time is over.
-    pub(crate) async fn ask_all(&self, request: Request, enough: impl Fn(&Response) -> bool) -> Responses {
+    pub(crate) async fn ask_all(
+        &self,
+        request: Request,
+        enough: impl Fn(&Response) -> bool,
+    ) -> Responses {
         if !self.has_others() {
-            return Responses { complete: true, ..Responses::default() };
+            return Responses {
+                complete: true,
+                ..Responses::default()
+            };
         }
         let (others, knows_nodes) = {
             let state = self.membership.lock();
-            (state.others().collect::<BTreeSet<_>>(), state.knows_nodes(self.config.term))
+            (
+                state.others().collect::<BTreeSet<_>>(),
+                state.knows_nodes(self.config.term),
+            )
         };
         let mut responses = self.ask(None, others, request, enough).await;
         responses.complete &= knows_nodes;
@@ -29,7 +39,9 @@ impl Shared {
 
     /// Asks one other node.
     pub(crate) async fn ask_one(&self, node: NodeId, request: Request) -> Option<Response> {
-        let mut responses = self.ask(Some(node), BTreeSet::from([node]), request, |_| false).await;
+        let mut responses = self
+            .ask(Some(node), BTreeSet::from([node]), request, |_| false)
+            .await;
         responses.given.remove(&node)
     }
 
@@ -42,7 +54,11 @@ impl Shared {
     ) -> Responses {
         let mut waiting = self.pending_requests.ask(open.len());
         let deadline = Instant::now() + self.config.patience;
-        let request = Message::Request { number: waiting.number, to, request };
+        let request = Message::Request {
+            number: waiting.number,
+            to,
+            request,
+        };
         let sent = timeout_at(deadline, self.say(request)).await;
         if let Ok(Err(error)) = &sent {
             debug!(error = error as &dyn Error, "other nodes cannot be asked");
@@ -50,14 +66,18 @@ impl Shared {
         let mut responses = Responses::default();
         let is_sent = matches!(sent, Ok(Ok(())));
         while is_sent && !open.is_empty() {
-            let Ok(Some((from, response))) = timeout_at(deadline, waiting.responses.recv()).await else {
+            let Ok(Some((from, response))) = timeout_at(deadline, waiting.responses.recv()).await
+            else {
                 break;
             };
             open.remove(&from);
             let is_enough = enough(&response);
             responses.given.insert(from, response);
             if is_enough {
-                return Responses { complete: true, ..responses };
+                return Responses {
+                    complete: true,
+                    ..responses
+                };
             }
         }
         responses.complete = is_sent && open.is_empty();

@@ -39,9 +39,23 @@ pub(crate) async fn give(shared: Arc<Shared>, mut asked: mpsc::Receiver<Incoming
     }
 }
 
-async fn answer(shared: Arc<Shared>, IncomingRequest { from, number, request }: IncomingRequest) {
+async fn answer(
+    shared: Arc<Shared>,
+    IncomingRequest {
+        from,
+        number,
+        request,
+    }: IncomingRequest,
+) {
     let response = shared.answer(request).await;
-    if let Err(error) = shared.say(Message::Reply { to: from, number, response }).await {
+    if let Err(error) = shared
+        .say(Message::Reply {
+            to: from,
+            number,
+            response,
+        })
+        .await
+    {
         debug!(node = %from, error = &error as &dyn Error, "a node cannot be answered");
     }
 }
@@ -52,23 +66,45 @@ impl Shared {
         let manager = &self.manager;
         let count = |topics: usize| Some(u32::try_from(topics).unwrap_or(u32::MAX));
         match request {
-            Request::Connections { user, topic, cursor, limit } => {
+            Request::Connections {
+                user,
+                topic,
+                cursor,
+                limit,
+            } => {
                 let mut query = ConnectionQuery::first(0).after(cursor);
                 (query.user, query.topic) = (user, topic);
                 self.page(query, limit.clamp(1, STREAMS))
             }
-            Request::Connection(client) => Response::Connection(manager.connection(client).map(Box::new)),
-            Request::Join { client, topics } => Response::Topics(
-                manager
-                    .connection(client)
-                    .and_then(|_| count(topics.iter().filter(|topic| manager.join(client, topic)).count())),
-            ),
-            Request::Leave { client, topics } => Response::Topics(
-                manager
-                    .connection(client)
-                    .and_then(|_| count(topics.iter().filter(|topic| manager.leave(client, topic)).count())),
-            ),
-            Request::Renew { client, user, expires_at, login } => {
+            Request::Connection(client) => {
+                Response::Connection(manager.connection(client).map(Box::new))
+            }
+            Request::Join { client, topics } => {
+                Response::Topics(manager.connection(client).and_then(|_| {
+                    count(
+                        topics
+                            .iter()
+                            .filter(|topic| manager.join(client, topic))
+                            .count(),
+                    )
+                }))
+            }
+            Request::Leave { client, topics } => {
+                Response::Topics(manager.connection(client).and_then(|_| {
+                    count(
+                        topics
+                            .iter()
+                            .filter(|topic| manager.leave(client, topic))
+                            .count(),
+                    )
+                }))
+            }
+            Request::Renew {
+                client,
+                user,
+                expires_at,
+                login,
+            } => {
                 let mut caller = Caller::anonymous();
                 (caller.user, caller.expires_at, caller.login) = (user, expires_at, login);
                 Response::Renewed(match manager.renew(client, &caller) {
@@ -78,7 +114,11 @@ impl Shared {
                     Err(_) => Renewal::NotLive,
                 })
             }
-            Request::Disconnect { target, reason, away } => {
+            Request::Disconnect {
+                target,
+                reason,
+                away,
+            } => {
                 let mut how = DisconnectOptions::new();
                 if let Some(reason) = reason {
                     how = how.reason(reason);
@@ -98,13 +138,19 @@ impl Shared {
         loop {
             query.limit = limit as usize;
             let page = self.manager.connections(&query);
-            let response = Response::Connections { items: page.items, next: page.next_cursor };
+            let response = Response::Connections {
+                items: page.items,
+                next: page.next_cursor,
+            };
             let size = messages::write(&response).len();
             if size <= BYTES || limit == 1 {
                 if size > BYTES
                     && let Some(left_out) = LARGE.admit("description")
                 {
-                    warn!(size, left_out, "one stream's description is large; a backplane may not take it");
+                    warn!(
+                        size,
+                        left_out, "one stream's description is large; a backplane may not take it"
+                    );
                 }
                 return response;
             }

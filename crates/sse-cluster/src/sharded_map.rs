@@ -21,7 +21,11 @@ pub(crate) struct ShardedMap<V> {
 impl<V> Default for ShardedMap<V> {
     fn default() -> Self {
         let shards = (0..SHARDS).map(|_| HashMap::new()).collect();
-        Self { shards, hasher: RandomState::new(), len: 0 }
+        Self {
+            shards,
+            hasher: RandomState::new(),
+            len: 0,
+        }
     }
 }
 
@@ -63,13 +67,22 @@ impl<V> ShardedMap<V> {
     }
 
     /// Takes out of one of the maps what a rule says.
-    pub(crate) fn extract(&mut self, shard: usize, mut rule: impl FnMut(&V) -> bool) -> Vec<(UserId, V)> {
-        let taken: Vec<_> = self.shards[shard].extract_if(|_, value| rule(value)).collect();
+    pub(crate) fn extract(
+        &mut self,
+        shard: usize,
+        mut rule: impl FnMut(&V) -> bool,
+    ) -> Vec<(UserId, V)> {
+        let taken: Vec<_> = self.shards[shard]
+            .extract_if(|_, value| rule(value))
+            .collect();
         self.len -= taken.len();
         taken
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the lowest bits are wanted")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the lowest bits are wanted"
+    )]
     fn shard_of(&self, user: &UserId) -> usize {
         self.hasher.hash_one(user) as usize % SHARDS
     }

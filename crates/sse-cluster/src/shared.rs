@@ -52,7 +52,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(manager: Manager, config: ClusterConfig, asked: mpsc::Sender<IncomingRequest>) -> Self {
+    pub(crate) fn new(
+        manager: Manager,
+        config: ClusterConfig,
+        asked: mpsc::Sender<IncomingRequest>,
+    ) -> Self {
         let me = NodeId::random();
         let grace = config.hooks.as_ref().map(|_| config.grace);
         Self {
@@ -73,7 +77,10 @@ impl Shared {
 
     /// Asks nobody else.
     pub(crate) fn alone(self) -> Self {
-        Self { is_alone: true, ..self }
+        Self {
+            is_alone: true,
+            ..self
+        }
     }
 
     /// Whether there can be other nodes.
@@ -83,7 +90,12 @@ impl Shared {
 
     /// Says something to all nodes.
     pub(crate) async fn say(&self, message: Message) -> Result<(), BackplaneError> {
-        self.manager.signal(&messages::write(&Envelope { from: self.me, message })).await
+        self.manager
+            .signal(&messages::write(&Envelope {
+                from: self.me,
+                message,
+            }))
+            .await
     }
 
     /// Who is connected to a node.
@@ -138,7 +150,10 @@ impl Shared {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("me", &self.me).field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("me", &self.me)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 
@@ -149,8 +164,14 @@ pub(crate) async fn ask_lost(shared: Arc<Shared>) {
     loop {
         let (due, later) = shared.membership.lock().ask_now(Instant::now());
         for nodes in due.chunks(1024) {
-            if let Err(error) = shared.say(Message::ListRequest { of: nodes.to_vec() }).await {
-                tracing::debug!(error = &error as &dyn std::error::Error, "nodes cannot be asked");
+            if let Err(error) = shared
+                .say(Message::ListRequest { of: nodes.to_vec() })
+                .await
+            {
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    "nodes cannot be asked"
+                );
             }
         }
         let wait = tokio::time::sleep(if later { AGAIN } else { NEVER });

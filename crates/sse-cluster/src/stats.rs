@@ -57,13 +57,23 @@ impl Cluster {
                 return stats;
             }
             let (connections, unique_users) = (own.total_connections, own.unique_users);
-            NodeStats { connections, unique_users, age: Duration::ZERO, complete: true, ..stats }
+            NodeStats {
+                connections,
+                unique_users,
+                age: Duration::ZERO,
+                complete: true,
+                ..stats
+            }
         });
         let nodes: Vec<_> = nodes.collect();
         let knows_nodes = is_alone || state.knows_nodes(self.shared.config.term);
         ClusterStats {
             connections: nodes.iter().map(|node| node.connections).sum(),
-            unique_users: if is_alone { own.unique_users } else { state.presence.present() },
+            unique_users: if is_alone {
+                own.unique_users
+            } else {
+                state.presence.present()
+            },
             age: nodes.iter().map(|node| node.age).max().unwrap_or_default(),
             complete: knows_nodes && nodes.iter().all(|node| node.complete),
             nodes,
@@ -81,7 +91,9 @@ impl Cluster {
         for shard in 0..SHARDS {
             for (user, streams) in self.shared.membership.lock().presence.shard(shard) {
                 let is_among = most.len() < limit
-                    || most.peek().is_some_and(|Reverse((least, _)): &Most| *least <= streams);
+                    || most
+                        .peek()
+                        .is_some_and(|Reverse((least, _)): &Most| *least <= streams);
                 if is_among {
                     most.push(Reverse((streams, Reverse(user.clone()))));
                 }

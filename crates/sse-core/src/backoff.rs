@@ -34,7 +34,9 @@ impl Backoff {
 
     /// How long to wait after so many failures in a row: twice as long each time.
     pub(crate) fn pause(&self, failures: u32) -> Duration {
-        let longest = PAUSE.1.min(PAUSE.0 * 2_u32.saturating_pow(failures.saturating_sub(1).min(16)));
+        let longest = PAUSE
+            .1
+            .min(PAUSE.0 * 2_u32.saturating_pow(failures.saturating_sub(1).min(16)));
         self.between(longest / 2, longest)
     }
 }
@@ -56,9 +58,19 @@ mod tests {
     #[test]
     fn pauses_grow_to_a_limit() {
         let jitter = Backoff::default();
-        for (failures, longest) in [(0, 100), (1, 100), (2, 200), (6, 3200), (7, 5000), (u32::MAX, 5000)] {
+        for (failures, longest) in [
+            (0, 100),
+            (1, 100),
+            (2, 200),
+            (6, 3200),
+            (7, 5000),
+            (u32::MAX, 5000),
+        ] {
             let (pause, longest) = (jitter.pause(failures), Duration::from_millis(longest));
-            assert!(pause >= longest / 2 && pause <= longest, "{failures}: {pause:?}");
+            assert!(
+                pause >= longest / 2 && pause <= longest,
+                "{failures}: {pause:?}"
+            );
         }
     }
 }

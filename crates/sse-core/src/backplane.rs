@@ -331,23 +331,38 @@ pub enum BackplaneError {
 
 impl BackplaneError {
     /// Nobody to talk to.
-    pub fn unavailable(retry_after: Duration, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Unavailable { retry_after, source: source.into() }
+    pub fn unavailable(
+        retry_after: Duration,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self::Unavailable {
+            retry_after,
+            source: source.into(),
+        }
     }
 
     /// It is rejected for the moment.
     pub fn blocked(reason: impl Into<String>) -> Self {
-        Self::Blocked { reason: reason.into(), source: None }
+        Self::Blocked {
+            reason: reason.into(),
+            source: None,
+        }
     }
 
     /// Entries up to a position cannot be read.
     pub fn damaged(to: Position, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Damaged { to, source: source.into() }
+        Self::Damaged {
+            to,
+            source: source.into(),
+        }
     }
 
     /// It is refused, and will be again.
     pub fn refused(reason: impl Into<String>) -> Self {
-        Self::Refused { reason: reason.into(), source: None }
+        Self::Refused {
+            reason: reason.into(),
+            source: None,
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use tokio::time::Instant;
 /// Milliseconds since the Unix epoch, as events carry them.
 #[must_use]
 pub fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -23,7 +25,9 @@ pub(crate) struct Millis(u32);
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        Self { start: Instant::now() }
+        Self {
+            start: Instant::now(),
+        }
     }
 
     pub(crate) fn now(&self) -> Millis {
@@ -44,7 +48,11 @@ impl Millis {
     /// How long ago `earlier` was; zero when it is not earlier.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         let difference = self.0.wrapping_sub(earlier.0);
-        Duration::from_millis(if difference > u32::MAX / 2 { 0 } else { difference.into() })
+        Duration::from_millis(if difference > u32::MAX / 2 {
+            0
+        } else {
+            difference.into()
+        })
     }
 }
 
@@ -62,7 +70,10 @@ mod tests {
 
     #[test]
     fn differences_survive_the_wrap() {
-        assert_eq!(Millis(5).since(Millis(u32::MAX - 4)), Duration::from_millis(10));
+        assert_eq!(
+            Millis(5).since(Millis(u32::MAX - 4)),
+            Duration::from_millis(10)
+        );
         assert_eq!(Millis(5).since(Millis(9)), Duration::ZERO);
     }
 }

@@ -105,7 +105,8 @@ pub(crate) struct Dialects([OnceLock<Arc<dyn Dialect>>; MAX_DIALECTS]);
 
 impl Default for Dialects {
     fn default() -> Self {
-        let dialects: [OnceLock<Arc<dyn Dialect>>; MAX_DIALECTS] = std::array::from_fn(|_| OnceLock::new());
+        let dialects: [OnceLock<Arc<dyn Dialect>>; MAX_DIALECTS] =
+            std::array::from_fn(|_| OnceLock::new());
         dialects[0].get_or_init(|| Arc::new(Plain));
         Self(dialects)
     }
@@ -122,7 +123,9 @@ impl Dialects {
     }
 
     pub(crate) fn get(&self, index: DialectIndex) -> &dyn Dialect {
-        self.0[index.get()].get().map_or(&Plain, |dialect| &**dialect)
+        self.0[index.get()]
+            .get()
+            .map_or(&Plain, |dialect| &**dialect)
     }
 
     /// The dialect at a place, if it is taken.
@@ -132,7 +135,9 @@ impl Dialects {
     }
 
     pub(crate) fn met(&self) -> impl Iterator<Item = &dyn Dialect> {
-        self.0.iter().map_while(|place| place.get().map(|dialect| &**dialect))
+        self.0
+            .iter()
+            .map_while(|place| place.get().map(|dialect| &**dialect))
     }
 
     /// A frame of the manager's own.
@@ -149,6 +154,8 @@ impl Dialects {
 
 impl fmt::Debug for Dialects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.met().map(Dialect::name)).finish()
+        f.debug_list()
+            .entries(self.met().map(Dialect::name))
+            .finish()
     }
 }

@@ -21,8 +21,8 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::event::{
-    chunk::ChunkFraming, data_lines::DataLines, event_id::EventId, event_type::EventType, frame::Frame,
-    publish_options::PublishOptions,
+    chunk::ChunkFraming, data_lines::DataLines, event_id::EventId, event_type::EventType,
+    frame::Frame, publish_options::PublishOptions,
 };
 
 /// Room that a buffer keeps in front of its data, so that the head (chunk size, id, type) is put there
@@ -163,7 +163,11 @@ impl Event {
     /// Adds a comment, which clients ignore. An event that is a comment only ends without a blank line.
     #[must_use]
     pub fn comment(mut self, comment: impl AsRef<str>) -> Self {
-        let mut text = self.head.comment.take().map_or_else(String::new, String::from);
+        let mut text = self
+            .head
+            .comment
+            .take()
+            .map_or_else(String::new, String::from);
         for line in data_lines::split(comment.as_ref()) {
             text.push_str(": ");
             text.push_str(line);
@@ -201,7 +205,9 @@ impl Event {
     /// The `retry` field.
     #[must_use]
     pub fn retry_ref(&self) -> Option<Duration> {
-        self.head.retry.map(|retry| Duration::from_millis(retry.into()))
+        self.head
+            .retry
+            .map(|retry| Duration::from_millis(retry.into()))
     }
 
     /// Whether the data are JSON, by way of [`Event::json`]; text that looks like it is text.
@@ -227,7 +233,14 @@ impl Event {
     pub fn encode(self) -> Bytes {
         match self {
             Self {
-                head: Head { event_type, id: None, retry: None, comment: None, .. },
+                head:
+                    Head {
+                        event_type,
+                        id: None,
+                        retry: None,
+                        comment: None,
+                        ..
+                    },
                 body: Body::Owned(buffer),
             } => typed(buffer, event_type.as_ref().map_or("", |it| it.as_str())),
             mut other => other.take_bytes(ChunkFraming::None).bytes,
@@ -289,7 +302,15 @@ impl Event {
 
     /// Whether [`Event::of_type_and_data`] makes it again from its id, its type and its lines, as far as it is sent.
     pub(crate) fn is_type_and_data(&self) -> bool {
-        let Head { event_type: _, id, retry, comment, collapse_key, is_json: _, logging: _ } = &self.head;
+        let Head {
+            event_type: _,
+            id,
+            retry,
+            comment,
+            collapse_key,
+            is_json: _,
+            logging: _,
+        } = &self.head;
         id.is_some() && retry.is_none() && comment.is_none() && collapse_key.is_none()
     }
 
@@ -320,13 +341,20 @@ impl Event {
     }
 
     pub(crate) fn with_lines(mut self, lines: Bytes) -> Self {
-        self.body = if lines.is_empty() { Body::None } else { Body::Shared(lines) };
+        self.body = if lines.is_empty() {
+            Body::None
+        } else {
+            Body::Shared(lines)
+        };
         self
     }
 
     #[inline]
     pub(crate) fn owned(buffer: Vec<u8>) -> Self {
-        Self { head: Head::default(), body: Body::Owned(buffer) }
+        Self {
+            head: Head::default(),
+            body: Body::Owned(buffer),
+        }
     }
 
     /// A comment alone ends without one: the kinder form for clients that take every blank line for a message.
@@ -359,7 +387,11 @@ impl Event {
         framing.put_tail(&mut buffer, event);
         let mut bytes = Bytes::from(buffer);
         bytes.advance(start);
-        Encoded { bytes, event: chunk_head..chunk_head + event, lines: before..before + lines_length }
+        Encoded {
+            bytes,
+            event: chunk_head..chunk_head + event,
+            lines: before..before + lines_length,
+        }
     }
 }
 
@@ -378,15 +410,23 @@ fn lines_of(data: &[u8]) -> Vec<u8> {
         return buffer;
     };
     let expected_breaks = data.len() / (first + 1) + 1;
-    let mut lines = DataLines::new(buffer(data.len() + 6 * expected_breaks.min(data.len() / 16 + 8)));
+    let mut lines = DataLines::new(buffer(
+        data.len() + 6 * expected_breaks.min(data.len() / 16 + 8),
+    ));
     lines.push(data);
     lines.finish()
 }
 
 /// The usual event: nothing but a type and data.
 fn typed(mut buffer: Vec<u8>, event_type: &str) -> Bytes {
-    let head = if event_type.is_empty() { 0 } else { event_type.len() + 8 };
-    let Some(start) = HEADROOM.checked_sub(head) else { return long_typed(&buffer[HEADROOM..], event_type) };
+    let head = if event_type.is_empty() {
+        0
+    } else {
+        event_type.len() + 8
+    };
+    let Some(start) = HEADROOM.checked_sub(head) else {
+        return long_typed(&buffer[HEADROOM..], event_type);
+    };
     if head > 0 {
         let mut space = &mut buffer[start..HEADROOM];
         put_field(&mut space, b"event: ", event_type);
@@ -431,8 +471,13 @@ impl Head {
     fn length(&self) -> usize {
         let comment = self.comment.as_ref().map_or(0, |comment| comment.len());
         let id = self.id.as_ref().map_or(0, |id| id.as_str().len() + 5);
-        let event = self.event_type.as_ref().map_or(0, |name| name.as_str().len() + 8);
-        let retry = self.retry.map_or(0, |retry| itoa::Buffer::new().format(retry).len() + 8);
+        let event = self
+            .event_type
+            .as_ref()
+            .map_or(0, |name| name.as_str().len() + 8);
+        let retry = self
+            .retry
+            .map_or(0, |retry| itoa::Buffer::new().format(retry).len() + 8);
         comment + id + event + retry
     }
 

@@ -52,12 +52,23 @@ const SWEEPS: usize = 16;
 impl Inner {
     /// Sees to it that the log is followed, on this runtime if on none, or if the one that does stands still.
     pub(crate) fn follow(self: &Arc<Self>) {
-        let Some(backplane) = &self.backplane else { return };
-        let Some(generation) = self.following.look(self.clock.uptime_ms()) else { return };
-        let Ok(runtime) = Handle::try_current() else { return };
-        let Some(turn) = self.take_over(generation) else { return };
+        let Some(backplane) = &self.backplane else {
+            return;
+        };
+        let Some(generation) = self.following.look(self.clock.uptime_ms()) else {
+            return;
+        };
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let Some(turn) = self.take_over(generation) else {
+            return;
+        };
         if turn.generation() > 1 {
-            warn!(backplane = backplane.name(), "the log is followed by another runtime from here on");
+            warn!(
+                backplane = backplane.name(),
+                "the log is followed by another runtime from here on"
+            );
         }
         let (backplane, reader) = (Arc::clone(backplane), Arc::clone(&self.reader));
         let keeper = LeaderGuard(turn.clone());
@@ -145,7 +156,13 @@ impl Follower {
         loop {
             let Err(stop) = self.follow().await;
             let Stop::Failed(error) = stop else { return };
-            if self.passed < self.at.as_ref().map(|at| at.position).filter(|_| self.has_jumped) {
+            if self.passed
+                < self
+                    .at
+                    .as_ref()
+                    .map(|at| at.position)
+                    .filter(|_| self.has_jumped)
+            {
                 // The log is there, and it goes on behind the gap. Without progress it would be tried as a log that is away.
                 (self.passed, self.has_jumped) = (self.at.as_ref().map(|at| at.position), false);
                 continue;
@@ -155,7 +172,12 @@ impl Follower {
                 return;
             }
             self.failures += 1;
-            let Ok(pause) = self.manager().map(|inner| inner.jitter.pause(self.failures)) else { return };
+            let Ok(pause) = self
+                .manager()
+                .map(|inner| inner.jitter.pause(self.failures))
+            else {
+                return;
+            };
             sleep(pause).await;
         }
     }
@@ -220,7 +242,9 @@ impl Follower {
                 let from = within(RESPONSE_TIMEOUT, self.backplane.rewind(held)).await?;
                 let inner = self.manager()?;
                 let restart = |log: &mut Log| log.window.restart(from.clone());
-                let remains = self.turn.hold(&inner, |order, _| order.log.as_mut().map(restart))?;
+                let remains = self
+                    .turn
+                    .hold(&inner, |order, _| order.log.as_mut().map(restart))?;
                 drop(remains);
                 from
             }
@@ -239,7 +263,8 @@ impl Follower {
         };
         if let Some(at) = self.at.clone().filter(|at| to > at.position) {
             if reason == GapReason::Damaged {
-                self.turn.hold(&*self.manager()?, |order, _| order.note_damage(&at, to))?;
+                self.turn
+                    .hold(&*self.manager()?, |order, _| order.note_damage(&at, to))?;
                 warn!(after = %at, %to, error = error.source(), "failed to read a part of the log: clients are told of a gap");
                 self.has_jumped = true;
             }
@@ -267,7 +292,11 @@ impl Follower {
             log.counts.gaps[reason as usize] += 1;
             let gap = Gap::new(reason, Some(from.to_id()), to.clone()).to_event();
             let message = Message::new(gap, None, Mark::Jump(log.window.place(to.position)));
-            Some((from, remains, Some(order.publish(&Target::All, &[], message, hold))))
+            Some((
+                from,
+                remains,
+                Some(order.publish(&Target::All, &[], message, hold)),
+            ))
         })?;
         let (from, remains, placed) = restarted.ok_or(Gone)?;
         drop(remains);
@@ -287,13 +316,19 @@ impl Follower {
             Ok(bounds) => bounds,
             Err(error) => {
                 // Whether the log is there the tail knows better.
-                debug!(error = &error as &dyn Error, "the log does not say what it holds");
+                debug!(
+                    error = &error as &dyn Error,
+                    "the log does not say what it holds"
+                );
                 self.bounds_at = Instant::now();
                 return Ok(());
             }
         };
         if self.at.as_ref().is_some_and(|at| at.epoch != bounds.epoch) {
-            return Err(BackplaneError::Epoch { current: bounds.epoch }.into());
+            return Err(BackplaneError::Epoch {
+                current: bounds.epoch,
+            }
+            .into());
         }
         self.note_trimmed(bounds.trimmed)?;
         Ok(())
@@ -316,7 +351,11 @@ impl Follower {
         let moved = !batch.entries.is_empty();
         for entry in batch.entries {
             // Whatever a backplane may do: nothing comes twice, and nothing goes back.
-            if self.at.as_ref().is_some_and(|at| entry.position <= at.position) {
+            if self
+                .at
+                .as_ref()
+                .is_some_and(|at| entry.position <= at.position)
+            {
                 warn!(position = %entry.position, "an entry of the log came again");
                 continue;
             }
@@ -340,7 +379,9 @@ impl Follower {
 
     /// Marks the log as followed to its end if the node is where the log ended when it asked for the bounds.
     async fn reach_goal(&mut self) -> Result<(), Gone> {
-        let (Some((head, asked_ms)), Some(at)) = (self.goal, &self.at) else { return Ok(()) };
+        let (Some((head, asked_ms)), Some(at)) = (self.goal, &self.at) else {
+            return Ok(());
+        };
         if at.position < head {
             return Ok(());
         }
@@ -356,15 +397,25 @@ impl Follower {
         let Some(at) = &self.at else { return Ok(()) };
         let envelope = records::read_envelope(&inner, &at.epoch, at.position, entry);
         let is_probe = entry.payload.first() == Some(&PROBE);
-        let Envelope { ticket, published_at, target, except, event } = envelope;
+        let Envelope {
+            ticket,
+            published_at,
+            target,
+            except,
+            event,
+        } = envelope;
         let collapse = inner.collapse(&event);
         let age = unix_ms().saturating_sub(published_at);
         let placed = self.turn.hold(inner, |order, hold| {
             let at_ms = log_time(hold.uptime_ms).saturating_sub(age);
             let log = order.log.as_mut()?;
             let is_live = log.is_started();
-            let (number, message) =
-                log.record((&target, &except), (event, collapse), Some(entry.position), at_ms);
+            let (number, message) = log.record(
+                (&target, &except),
+                (event, collapse),
+                Some(entry.position),
+                at_ms,
+            );
             if !is_live || is_probe {
                 log.window.keep(number, Arc::new(message));
                 return None;

@@ -7,6 +7,15 @@ use crate::backplane::envelope::Envelope;
 /// Reads an envelope. Returns the event as streams receive it, and the envelope written anew.
 #[must_use]
 pub fn read_envelope(bytes: &Bytes) -> Option<(Bytes, Bytes)> {
-    let Envelope { ticket, target, except, event, .. } = Envelope::read(bytes).ok()?;
-    Some((event.clone().encode(), Envelope::write(ticket, &target, &except, &event)))
+    let Envelope {
+        ticket,
+        target,
+        except,
+        event,
+        ..
+    } = Envelope::read(bytes).ok()?;
+    Some((
+        event.clone().encode(),
+        Envelope::write(ticket, &target, &except, &event),
+    ))
 }

@@ -25,8 +25,8 @@ pub use backplane::memory::MemoryBackplane;
 pub use backplane::receipt::{PublishError, Receipt};
 pub use backplane::signal_handler::SignalHandler;
 pub use backplane::{
-    Appended, Backplane, BackplaneError, Batch, Bounds, Entry, Lease, NewEntry, Page, ReadLimit, Signals,
-    Tail,
+    Appended, Backplane, BackplaneError, Batch, Bounds, Entry, Lease, NewEntry, Page, ReadLimit,
+    Signals, Tail,
 };
 pub use clock::unix_ms;
 pub use dialect::connect_error::{ConnectError, ConnectErrorKind, HttpResponse, STREAM_HEADERS};

@@ -23,8 +23,8 @@ use crate::{
     },
     id::{client_id::ClientId, target::Target},
     log::{
-        gap::GapReason, holes::Holes, idempotency::IdempotencyKeys, retention::Retention, waiters::Waiters,
-        window::Window,
+        gap::GapReason, holes::Holes, idempotency::IdempotencyKeys, retention::Retention,
+        waiters::Waiters, window::Window,
     },
 };
 
@@ -70,13 +70,24 @@ pub(crate) struct LogCounts {
 impl Log {
     /// A log of this manager alone, empty.
     pub(crate) fn local(retention: Retention) -> Self {
-        Self::new(Window::new(Epoch::random(), Position::ZERO, retention), None)
+        Self::new(
+            Window::new(Epoch::random(), Position::ZERO, retention),
+            None,
+        )
     }
 
     /// A backplane's log, of which nothing is known yet.
     pub(crate) fn remote(retention: Retention) -> Self {
-        let remote = Remote { started: false, is_away: false, synced_ms: 0, trimmed: Position::ZERO };
-        Self::new(Window::new(Epoch::random(), Position::ZERO, retention), Some(remote))
+        let remote = Remote {
+            started: false,
+            is_away: false,
+            synced_ms: 0,
+            trimmed: Position::ZERO,
+        };
+        Self::new(
+            Window::new(Epoch::random(), Position::ZERO, retention),
+            Some(remote),
+        )
     }
 
     fn new(window: Window, remote: Option<Remote>) -> Self {
@@ -102,7 +113,9 @@ impl Log {
 
     /// Whether the node was at the end of the log at some time after this one.
     pub(crate) fn synced_after(&self, uptime_ms: u64) -> bool {
-        self.remote.as_ref().is_none_or(|remote| !remote.is_away && remote.synced_ms > uptime_ms)
+        self.remote
+            .as_ref()
+            .is_none_or(|remote| !remote.is_away && remote.synced_ms > uptime_ms)
     }
 
     /// Everything up to here is gone, or not within reach.

@@ -109,7 +109,9 @@ impl Manager {
             RejectionStyle::Status => false,
             RejectionStyle::Soft => true,
         };
-        let accepted = self.accept(handshake).map_err(|cause| self.refuse(cause, is_soft));
+        let accepted = self
+            .accept(handshake)
+            .map_err(|cause| self.refuse(cause, is_soft));
         match &accepted {
             Ok(session) => {
                 debug!(client_id = %session.client_id(), user_id = user.as_ref().map(UserId::as_str), "stream accepted");
@@ -166,8 +168,15 @@ impl Manager {
         inner.follow();
         let (shared, start) = inner.with_sequencer(|order, hold| {
             self.make_room(order, &handshake, hold)?;
-            let shared = self.register(order, &handshake, dialect, hold).ok_or(ConnectErrorKind::Full)?;
-            let start = order.start(&shared, handshake.last_event_id.as_deref(), &inner.rules.dialects, hold);
+            let shared = self
+                .register(order, &handshake, dialect, hold)
+                .ok_or(ConnectErrorKind::Full)?;
+            let start = order.start(
+                &shared,
+                handshake.last_event_id.as_deref(),
+                &inner.rules.dialects,
+                hold,
+            );
             Ok((shared, start))
         })?;
         shared.expires_in(left, shared.opened_ms, inner.round, &inner.jitter);
@@ -176,19 +185,33 @@ impl Manager {
             client_id: shared.id,
             user_id: shared.user.clone(),
             resumed: start.resumed,
-            heartbeat: inner.heartbeat.as_ref().map(|_| inner.config.heartbeat_interval),
-            retry: inner.jitter.between(inner.config.retry * 3 / 4, inner.config.retry * 5 / 4),
+            heartbeat: inner
+                .heartbeat
+                .as_ref()
+                .map(|_| inner.config.heartbeat_interval),
+            retry: inner
+                .jitter
+                .between(inner.config.retry * 3 / 4, inner.config.retry * 5 / 4),
             id: start.id,
             timestamp: shared.connected_at,
         };
         let info = shared.info();
-        let session = Session::new(shared, Arc::clone(inner), hello, handshake.last_event_id, start.catching);
+        let session = Session::new(
+            shared,
+            Arc::clone(inner),
+            hello,
+            handshake.last_event_id,
+            start.catching,
+        );
         inner.hooks.connected(&info);
         Ok(session)
     }
 
     /// Everything that can be said without the lock.
-    fn check(&self, mut handshake: Handshake) -> Result<(Handshake, DialectIndex), ConnectErrorKind> {
+    fn check(
+        &self,
+        mut handshake: Handshake,
+    ) -> Result<(Handshake, DialectIndex), ConnectErrorKind> {
         let inner = &self.inner;
         if let Some(problem) = handshake.problem.take() {
             return Err(problem);
@@ -202,16 +225,29 @@ impl Manager {
         topics.sort_unstable();
         topics.dedup();
         if topics.len() > limits.topics {
-            return Err(ConnectErrorKind::TooManyTopics { count: topics.len(), limit: limits.topics });
+            return Err(ConnectErrorKind::TooManyTopics {
+                count: topics.len(),
+                limit: limits.topics,
+            });
         }
-        topics.iter().try_for_each(|topic| check_length("topics", topic.as_str(), limits.topic))?;
+        topics
+            .iter()
+            .try_for_each(|topic| check_length("topics", topic.as_str(), limits.topic))?;
         let may_join = |topic: &&Topic| inner.access.may_join(&handshake.caller, topic);
-        if let Some(forbidden) = handshake.requested_topics.iter().find(|topic| !may_join(topic)) {
+        if let Some(forbidden) = handshake
+            .requested_topics
+            .iter()
+            .find(|topic| !may_join(topic))
+        {
             return Err(ConnectErrorKind::Forbidden(forbidden.clone()));
         }
         handshake.topics = topics;
         let dialect = match &handshake.dialect {
-            Some(dialect) => inner.rules.dialects.index(dialect).ok_or(ConnectErrorKind::TooManyDialects)?,
+            Some(dialect) => inner
+                .rules
+                .dialects
+                .index(dialect)
+                .ok_or(ConnectErrorKind::TooManyDialects)?,
             None => DialectIndex::PLAIN,
         };
         inner.note_overflow(handshake.overflow.unwrap_or(inner.config.overflow));
@@ -233,23 +269,30 @@ impl Manager {
             return Err(ConnectErrorKind::Starting);
         }
         let mut replaced = Replaced::new();
-        if order.away.is_away(&handshake.caller, self.inner.clock.uptime_ms()) {
+        if order
+            .away
+            .is_away(&handshake.caller, self.inner.clock.uptime_ms())
+        {
             return Err(ConnectErrorKind::StayAway);
         }
-        if let (Some(user), Some(most)) = (&handshake.caller.user, config.max_connections_per_user) {
+        if let (Some(user), Some(most)) = (&handshake.caller.user, config.max_connections_per_user)
+        {
             let group = (GroupKind::User, user.as_str());
             find_room(order, group, most, config.when_user_full, &mut replaced)
                 .ok_or(ConnectErrorKind::UserLimit)?;
         }
-        if let (Some(address), Some(most)) = (handshake.address, config.max_connections_per_address) {
+        if let (Some(address), Some(most)) = (handshake.address, config.max_connections_per_address)
+        {
             let name = Registry::address_name(address);
             let group = (GroupKind::Address, &*name);
             find_room(order, group, most, config.when_address_full, &mut replaced)
                 .ok_or(ConnectErrorKind::AddressLimit)?;
         }
-        if let (None, Some(address), Some(most)) =
-            (&handshake.caller.user, handshake.address, config.max_anonymous_connections_per_address)
-        {
+        if let (None, Some(address), Some(most)) = (
+            &handshake.caller.user,
+            handshake.address,
+            config.max_anonymous_connections_per_address,
+        ) {
             let name = Registry::address_name(address);
             let group = (GroupKind::Anonymous, &*name);
             find_room(order, group, most, LimitPolicy::Refuse, &mut replaced)
@@ -272,7 +315,11 @@ impl Manager {
         // Ending streams still hold a connection. Where newcomers replace others, those that are ending are on top,
         // but no more of them than there may be streams.
         let open = self.inner.open();
-        let most = if replace { 2 * config.max_connections } else { config.max_connections };
+        let most = if replace {
+            2 * config.max_connections
+        } else {
+            config.max_connections
+        };
         if open >= most {
             return Err(ConnectErrorKind::Full);
         }
@@ -295,7 +342,11 @@ impl Manager {
         if let Some(user) = &handshake.caller.user {
             order.deliver_pending_only_of(user, hold);
         }
-        let user = handshake.caller.user.as_ref().map(|user| order.registry.shared_user(user));
+        let user = handshake
+            .caller
+            .user
+            .as_ref()
+            .map(|user| order.registry.shared_user(user));
         let shared = order.registry.insert(|place, id| StreamState {
             id,
             user,
@@ -303,7 +354,9 @@ impl Manager {
             connected_at: unix_ms(),
             opened_ms: inner.clock.uptime_ms(),
             arrival: seq,
-            ends_after_ms: config.max_age.map_or(0, |age| random_age_ms(&inner.jitter, age)),
+            ends_after_ms: config
+                .max_age
+                .map_or(0, |age| random_age_ms(&inner.jitter, age)),
             expires_after_ms: AtomicU32::new(0),
             place,
             dialect,
@@ -321,12 +374,20 @@ impl Manager {
             order.registry.set_login(place, login);
         }
         if let (Some(address), Some(_)) = (shared.address, config.max_connections_per_address) {
-            order.registry.join(place, GroupKind::Address, &Registry::address_name(address));
+            order
+                .registry
+                .join(place, GroupKind::Address, &Registry::address_name(address));
         }
-        if let (None, Some(address), Some(_)) =
-            (&shared.user, shared.address, config.max_anonymous_connections_per_address)
-        {
-            order.registry.join(place, GroupKind::Anonymous, &Registry::address_name(address));
+        if let (None, Some(address), Some(_)) = (
+            &shared.user,
+            shared.address,
+            config.max_anonymous_connections_per_address,
+        ) {
+            order.registry.join(
+                place,
+                GroupKind::Anonymous,
+                &Registry::address_name(address),
+            );
         }
         for topic in &handshake.topics {
             order.registry.join(place, GroupKind::Topic, topic.text());
@@ -344,13 +405,17 @@ impl Manager {
 
     fn refuse(&self, cause: ConnectErrorKind, is_soft: bool) -> ConnectError {
         self.inner.order.lock().counts.refused[cause.index()] += 1;
-        ConnectError::new(cause).with_retry_after(self.retry_delay()).softly(is_soft)
+        ConnectError::new(cause)
+            .with_retry_after(self.retry_delay())
+            .softly(is_soft)
     }
 }
 
 impl fmt::Debug for Manager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Manager").field("config", &self.inner.config).finish_non_exhaustive()
+        f.debug_struct("Manager")
+            .field("config", &self.inner.config)
+            .finish_non_exhaustive()
     }
 }
 
@@ -366,8 +431,10 @@ fn find_room(
     replaced: &mut Replaced,
 ) -> Option<()> {
     let members = order.registry.members(kind, name);
-    let leaving =
-        replaced.iter().filter(|place| order.registry.membership(**place, kind, name).is_some()).count();
+    let leaving = replaced
+        .iter()
+        .filter(|place| order.registry.membership(**place, kind, name).is_some())
+        .count();
     if members.len() - leaving < most {
         return Some(());
     }

@@ -42,7 +42,10 @@ pub(crate) struct Registry {
 
 impl Registry {
     pub(crate) fn new(remember_arrivals: bool) -> Self {
-        Self { arrivals: remember_arrivals.then(VecDeque::new), ..Self::default() }
+        Self {
+            arrivals: remember_arrivals.then(VecDeque::new),
+            ..Self::default()
+        }
     }
 
     /// Puts a stream in that is made for its place and id.
@@ -76,7 +79,11 @@ impl Registry {
     }
 
     pub(crate) fn oldest(&mut self) -> Option<u32> {
-        let is_live = |place: u32, id| self.streams.get(place).is_some_and(|slot| slot.stream.id == id);
+        let is_live = |place: u32, id| {
+            self.streams
+                .get(place)
+                .is_some_and(|slot| slot.stream.id == id)
+        };
         let arrivals = self.arrivals.as_mut()?;
         while let Some((place, id)) = arrivals.front().copied() {
             if is_live(place, id) {
@@ -88,14 +95,18 @@ impl Registry {
     }
 
     pub(crate) fn oldest_of(&self, kind: GroupKind, name: &str) -> Option<u32> {
-        let streams = self.members(kind, name).iter().filter_map(|place| self.streams.get(*place));
+        let streams = self
+            .members(kind, name)
+            .iter()
+            .filter_map(|place| self.streams.get(*place));
         let oldest = streams.min_by_key(|slot| slot.stream.arrival)?;
         Some(oldest.stream.place)
     }
 
     /// The streams of a group by its name, in no order.
     pub(crate) fn members(&self, kind: GroupKind, name: &str) -> &[u32] {
-        self.find(kind, name).map_or(&[], |group| self.members_of(group))
+        self.find(kind, name)
+            .map_or(&[], |group| self.members_of(group))
     }
 
     pub(crate) fn members_of(&self, group: u32) -> &[u32] {
@@ -114,18 +125,32 @@ impl Registry {
     /// Adds a stream to a group that it is not in yet; `false` when it already is.
     pub(crate) fn join(&mut self, place: u32, kind: GroupKind, name: &Arc<str>) -> bool {
         let known = self.find(kind, name);
-        let Some(slot) = self.streams.get(place) else { return false };
-        if slot.memberships.iter().any(|membership| Some(membership.group) == known) {
+        let Some(slot) = self.streams.get(place) else {
+            return false;
+        };
+        if slot
+            .memberships
+            .iter()
+            .any(|membership| Some(membership.group) == known)
+        {
             return false;
         }
-        let Some(membership) = self.groups.add(&mut self.streams, kind, name, place) else { return false };
-        self.streams.get_mut(place).map(|slot| slot.memberships.push(membership)).is_some()
+        let Some(membership) = self.groups.add(&mut self.streams, kind, name, place) else {
+            return false;
+        };
+        self.streams
+            .get_mut(place)
+            .map(|slot| slot.memberships.push(membership))
+            .is_some()
     }
 
     pub(crate) fn membership(&self, place: u32, kind: GroupKind, name: &str) -> Option<Membership> {
         let group = self.find(kind, name)?;
         let slot = self.streams.get(place)?;
-        slot.memberships.iter().find(|membership| membership.group == group).copied()
+        slot.memberships
+            .iter()
+            .find(|membership| membership.group == group)
+            .copied()
     }
 
     /// The stream that [`Registry::leave`] would move to another position.
@@ -147,7 +172,9 @@ impl Registry {
     pub(crate) fn remove(&mut self, place: u32) -> Option<Slot> {
         // First from the groups, which find a user's name with its only stream.
         let memberships = std::mem::take(&mut self.streams.get_mut(place)?.memberships);
-        memberships.iter().for_each(|membership| self.leave_group(*membership));
+        memberships
+            .iter()
+            .for_each(|membership| self.leave_group(*membership));
         let slot = self.streams.remove(place)?;
         self.logins.remove(place);
         if let Some(arrivals) = self.arrivals.as_mut().filter(|_| self.streams.len() == 0) {
@@ -158,15 +185,25 @@ impl Registry {
 
     /// The names of the topics that a stream is in.
     pub(crate) fn topics_of(&self, slot: &Slot) -> Vec<Topic> {
-        let groups = slot.memberships.iter().filter_map(|membership| self.groups.get(membership.group));
+        let groups = slot
+            .memberships
+            .iter()
+            .filter_map(|membership| self.groups.get(membership.group));
         let topics = groups.filter(|group| group.kind == GroupKind::Topic);
-        topics.map(|group| Topic::from_text(Arc::clone(&group.name))).collect()
+        topics
+            .map(|group| Topic::from_text(Arc::clone(&group.name)))
+            .collect()
     }
 
     pub(crate) fn topic_count(&self, place: u32) -> usize {
         self.streams.get(place).map_or(0, |slot| {
-            let groups = slot.memberships.iter().filter_map(|held| self.groups.get(held.group));
-            groups.filter(|group| group.kind == GroupKind::Topic).count()
+            let groups = slot
+                .memberships
+                .iter()
+                .filter_map(|held| self.groups.get(held.group));
+            groups
+                .filter(|group| group.kind == GroupKind::Topic)
+                .count()
         })
     }
 
@@ -182,20 +219,34 @@ impl Registry {
     }
 
     fn leave_group(&mut self, membership: Membership) {
-        let Some(moved) = self.groups.remove(&self.streams, membership) else { return };
-        let Some(slot) = self.streams.get_mut(moved) else { return };
-        if let Some(held) = slot.memberships.iter_mut().find(|held| held.group == membership.group) {
+        let Some(moved) = self.groups.remove(&self.streams, membership) else {
+            return;
+        };
+        let Some(slot) = self.streams.get_mut(moved) else {
+            return;
+        };
+        if let Some(held) = slot
+            .memberships
+            .iter_mut()
+            .find(|held| held.group == membership.group)
+        {
             held.position = membership.position;
         }
     }
 
     fn remember(&mut self, place: u32, id: ClientId) {
         let live = self.streams.len();
-        let Some(arrivals) = &mut self.arrivals else { return };
+        let Some(arrivals) = &mut self.arrivals else {
+            return;
+        };
         arrivals.push_back((place, id));
         if arrivals.len() > 2 * live + 1024 {
             let streams = &self.streams;
-            arrivals.retain(|(place, id)| streams.get(*place).is_some_and(|slot| slot.stream.id == *id));
+            arrivals.retain(|(place, id)| {
+                streams
+                    .get(*place)
+                    .is_some_and(|slot| slot.stream.id == *id)
+            });
         }
     }
 }

@@ -14,7 +14,9 @@ use std::sync::Arc;
 use crate::{
     backplane::receipt::Receipt,
     clock::log_time,
-    dialect::{connect_error::CAUSE_NAMES, farewell::Farewell, message::Message, reason::DisconnectReason},
+    dialect::{
+        connect_error::CAUSE_NAMES, farewell::Farewell, message::Message, reason::DisconnectReason,
+    },
     event::{Event, cursor::Mark, frame::Collapse},
     id::{
         client_id::ClientId,
@@ -23,7 +25,8 @@ use crate::{
     },
     log::{Log, entry_key::EntryKey, is_logged, key_limits::KeysFull},
     registry::{
-        Registry, bans::Bans, closing::Leavers, groups::GroupKind, membership::Membership, slot::Slot,
+        Registry, bans::Bans, closing::Leavers, groups::GroupKind, membership::Membership,
+        slot::Slot,
     },
     sequencer::fanout::{Audience, Fanout, PendingBroadcast, Tx},
 };
@@ -131,14 +134,25 @@ impl Sequencer {
             if let Some(cursor) = log.keys.get(key.text()) {
                 log.counts.duplicates += 1;
                 let id = Some(cursor.to_id());
-                return Ok(Sequenced::Done(Receipt { id, duplicate: true, ..Receipt::default() }));
+                return Ok(Sequenced::Done(Receipt {
+                    id,
+                    duplicate: true,
+                    ..Receipt::default()
+                }));
             }
-            log.keys.check_room(key).inspect_err(|_| log.counts.keys_refused += 1)?;
+            log.keys
+                .check_room(key)
+                .inspect_err(|_| log.counts.keys_refused += 1)?;
         }
-        let (number, message) =
-            log.record((target, except), (event, collapse), None, log_time(hold.uptime_ms));
+        let (number, message) = log.record(
+            (target, except),
+            (event, collapse),
+            None,
+            log_time(hold.uptime_ms),
+        );
         if let Some(key) = key {
-            log.keys.insert(Arc::clone(key.text()), log.window.head_cursor());
+            log.keys
+                .insert(Arc::clone(key.text()), log.window.head_cursor());
         }
         Ok(self.publish_record((target, except), number, message, hold))
     }
@@ -154,8 +168,13 @@ impl Sequencer {
         match self.place(target, except, &message, hold) {
             // The usual event is made again for who comes back, which is cheaper than to keep it for all who never do; but not in words
             // in which it was said already.
-            Reached::All(receipt) if message.packed().is_some() && !message.is_in_other_dialects() => {
-                Sequenced::Done(Receipt { id: message.into_id(), ..receipt })
+            Reached::All(receipt)
+                if message.packed().is_some() && !message.is_in_other_dialects() =>
+            {
+                Sequenced::Done(Receipt {
+                    id: message.into_id(),
+                    ..receipt
+                })
             }
             Reached::All(receipt) => {
                 let id = message.id().cloned();
@@ -193,8 +212,13 @@ impl Sequencer {
             return Reached::All(Receipt::matched(place.iter().len()));
         }
         let except = self.places(except);
-        let Some((audience, size)) = self.audience(target) else { return Reached::All(Receipt::default()) };
-        let excepted = except.iter().filter(|place| self.is_in(**place, audience)).count();
+        let Some((audience, size)) = self.audience(target) else {
+            return Reached::All(Receipt::default());
+        };
+        let excepted = except
+            .iter()
+            .filter(|place| self.is_in(**place, audience))
+            .count();
         let receipt = Receipt::matched(size - excepted);
         if size > AT_ONCE {
             return Reached::None(Rest { audience, except }, receipt);
@@ -203,7 +227,11 @@ impl Sequencer {
         match audience {
             Audience::All => self.reach(self.places_from(0).filter(meant), message, hold),
             Audience::Group(group) => {
-                self.reach(self.members(group).iter().copied().filter(meant), message, hold);
+                self.reach(
+                    self.members(group).iter().copied().filter(meant),
+                    message,
+                    hold,
+                );
             }
         }
         self.finish(hold);
@@ -212,7 +240,12 @@ impl Sequencer {
 
     fn reach_later(&mut self, rest: Rest, receipt: Receipt, message: Arc<Message>) -> Sequenced {
         let Rest { audience, except } = rest;
-        let job = Arc::new(PendingBroadcast { seq: self.seq, audience, except, message });
+        let job = Arc::new(PendingBroadcast {
+            seq: self.seq,
+            audience,
+            except,
+            message,
+        });
         self.jobs.push(Arc::clone(&job));
         Sequenced::Sweeping(job, receipt)
     }
@@ -232,7 +265,12 @@ impl Sequencer {
         hold: &mut Tx<'_>,
     ) -> bool {
         let older = &self.jobs[..self.jobs.partition_point(|other| other.seq < job.seq)];
-        let delivery = Fanout { rules: hold.rules, older, seq: job.seq, now: hold.now };
+        let delivery = Fanout {
+            rules: hold.rules,
+            older,
+            seq: job.seq,
+            now: hold.now,
+        };
         let streams = &self.registry.streams;
         let mut reach = |place: u32| {
             if let Some(slot) = streams.get(place).filter(|_| !job.excepts(place)) {
@@ -241,7 +279,9 @@ impl Sequencer {
         };
         let done = match job.audience {
             Audience::All => {
-                let end = streams.end().min(cursor.saturating_add(u32::try_from(budget).unwrap_or(u32::MAX)));
+                let end = streams
+                    .end()
+                    .min(cursor.saturating_add(u32::try_from(budget).unwrap_or(u32::MAX)));
                 (*cursor..end).for_each(&mut reach);
                 *cursor = end;
                 end >= streams.end()
@@ -268,7 +308,9 @@ impl Sequencer {
         self.deliver_pending(place, hold);
         let joined = self.registry.join(place, GroupKind::Topic, topic.text());
         if joined {
-            self.catching(place, |catching, window| catching.join(Target::Topic(topic.clone()), window));
+            self.catching(place, |catching, window| {
+                catching.join(Target::Topic(topic.clone()), window)
+            });
         }
         self.finish(hold);
         joined
@@ -277,13 +319,18 @@ impl Sequencer {
     /// Leaves a topic; the stream gets what was published up to here.
     pub(crate) fn leave(&mut self, place: u32, topic: &Topic, hold: &mut Tx<'_>) -> bool {
         self.seq += 1;
-        let Some(membership) = self.registry.membership(place, GroupKind::Topic, topic.as_str()) else {
+        let Some(membership) = self
+            .registry
+            .membership(place, GroupKind::Topic, topic.as_str())
+        else {
             return false;
         };
         self.deliver_pending(place, hold);
         self.deliver_pending_last_of(membership, hold);
         self.registry.leave(place, membership);
-        self.catching(place, |catching, window| catching.leave(&Target::Topic(topic.clone()), window));
+        self.catching(place, |catching, window| {
+            catching.leave(&Target::Topic(topic.clone()), window)
+        });
         self.finish(hold);
         true
     }
@@ -305,7 +352,12 @@ impl Sequencer {
     /// Forgets a stream whose transport is gone.
     pub(crate) fn remove(&mut self, place: u32, id: ClientId, hold: &mut Tx<'_>) {
         self.seq += 1;
-        if self.registry.streams.get(place).is_some_and(|slot| slot.stream.id == id) {
+        if self
+            .registry
+            .streams
+            .get(place)
+            .is_some_and(|slot| slot.stream.id == id)
+        {
             self.detach(place, hold);
             self.finish(hold);
         }
@@ -314,7 +366,9 @@ impl Sequencer {
     fn audience(&self, target: &Target) -> Option<(Audience, usize)> {
         let registry = &self.registry;
         let group = match target {
-            Target::All | Target::Client(_) => return Some((Audience::All, registry.streams.len())),
+            Target::All | Target::Client(_) => {
+                return Some((Audience::All, registry.streams.len()));
+            }
             Target::User(user) => registry.find(GroupKind::User, user.as_str())?,
             Target::Topic(topic) => registry.find(GroupKind::Topic, topic.as_str())?,
         };
@@ -325,26 +379,43 @@ impl Sequencer {
         if ids.is_empty() {
             return Box::default();
         }
-        let mut places: Vec<_> = ids.iter().filter_map(|id| self.registry.place(*id)).collect();
+        let mut places: Vec<_> = ids
+            .iter()
+            .filter_map(|id| self.registry.place(*id))
+            .collect();
         places.sort_unstable();
         places.dedup();
         places.into_boxed_slice()
     }
 
     fn is_in(&self, place: u32, audience: Audience) -> bool {
-        let Audience::Group(group) = audience else { return true };
+        let Audience::Group(group) = audience else {
+            return true;
+        };
         let slot = self.registry.streams.get(place);
-        slot.is_some_and(|slot| slot.memberships.iter().any(|membership| membership.group == group))
+        slot.is_some_and(|slot| {
+            slot.memberships
+                .iter()
+                .any(|membership| membership.group == group)
+        })
     }
 
     /// What is delivered at this place in the order.
     pub(crate) fn delivery<'a>(&'a self, hold: &Tx<'a>) -> Fanout<'a> {
-        Fanout { rules: hold.rules, older: &self.jobs, seq: self.seq, now: hold.now }
+        Fanout {
+            rules: hold.rules,
+            older: &self.jobs,
+            seq: self.seq,
+            now: hold.now,
+        }
     }
 
     fn reach(&self, places: impl IntoIterator<Item = u32>, message: &Message, hold: &mut Tx<'_>) {
         let delivery = self.delivery(hold);
-        for slot in places.into_iter().filter_map(|place| self.registry.streams.get(place)) {
+        for slot in places
+            .into_iter()
+            .filter_map(|place| self.registry.streams.get(place))
+        {
             delivery.deliver(slot, message, &mut hold.out);
         }
     }
@@ -382,7 +453,9 @@ impl Sequencer {
 
     pub(crate) fn end_stream(&mut self, place: u32, farewell: Farewell, hold: &mut Tx<'_>) -> bool {
         self.deliver_pending(place, hold);
-        let Some(slot) = self.detach(place, hold) else { return false };
+        let Some(slot) = self.detach(place, hold) else {
+            return false;
+        };
         let reason = farewell.reason;
         let wakers = slot.stream.queue.lock().end(farewell);
         hold.out.wake_later(wakers);
@@ -393,7 +466,9 @@ impl Sequencer {
     fn detach(&mut self, place: u32, hold: &mut Tx<'_>) -> Option<Slot> {
         if !self.jobs.is_empty() {
             let memberships = self.registry.streams.get(place)?.memberships.clone();
-            memberships.iter().for_each(|membership| self.deliver_pending_last_of(*membership, hold));
+            memberships
+                .iter()
+                .for_each(|membership| self.deliver_pending_last_of(*membership, hold));
         }
         self.registry.remove(place)
     }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "a duration: \"30s\", \"500ms\", or a number of milliseconds")]
+#[serde(
+    untagged,
+    expecting = "a duration: \"30s\", \"500ms\", or a number of milliseconds"
+)]
 enum Form {
     Milliseconds(u64),
     Text(String),
@@ -18,11 +21,16 @@ fn parse<E: Error>(form: Form) -> Result<Duration, E> {
     }
 }
 
-pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize<S: Serializer>(
+    duration: &Duration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&humantime::format_duration(*duration))
 }
 
-pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Duration, D::Error> {
     parse(Form::deserialize(deserializer)?)
 }
 
@@ -42,6 +50,8 @@ pub(crate) mod option {
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<Duration>, D::Error> {
-        Option::<Form>::deserialize(deserializer)?.map(parse).transpose()
+        Option::<Form>::deserialize(deserializer)?
+            .map(parse)
+            .transpose()
     }
 }

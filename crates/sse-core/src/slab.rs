@@ -27,17 +27,27 @@ struct Chunk<T> {
 
 impl<T> Default for ChunkedSlab<T> {
     fn default() -> Self {
-        Self { chunks: Vec::new(), open: BTreeSet::new(), len: 0 }
+        Self {
+            chunks: Vec::new(),
+            open: BTreeSet::new(),
+            len: 0,
+        }
     }
 }
 
 impl<T> Default for Chunk<T> {
     fn default() -> Self {
-        Self { entries: None, taken: [0; WORDS] }
+        Self {
+            entries: None,
+            taken: [0; WORDS],
+        }
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "`add_chunk` keeps every key below `u32::MAX`")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "`add_chunk` keeps every key below `u32::MAX`"
+)]
 impl<T> ChunkedSlab<T> {
     pub(crate) fn len(&self) -> usize {
         self.len
@@ -57,7 +67,9 @@ impl<T> ChunkedSlab<T> {
         let chunk = &mut self.chunks[chunk_key as usize];
         let place = chunk.free_place()?;
         let key = chunk_key * CHUNK as u32 + place as u32;
-        let entries = chunk.entries.get_or_insert_with(|| Box::new(std::array::from_fn(|_| None)));
+        let entries = chunk
+            .entries
+            .get_or_insert_with(|| Box::new(std::array::from_fn(|_| None)));
         entries[place] = Some(make(key));
         chunk.taken[place / 64] |= 1 << (place % 64);
         if chunk.is_full() {
@@ -117,7 +129,11 @@ impl<T> ChunkedSlab<T> {
     }
 
     fn forget_last_chunks(&mut self) {
-        while self.chunks.last().is_some_and(|chunk| chunk.entries.is_none()) {
+        while self
+            .chunks
+            .last()
+            .is_some_and(|chunk| chunk.entries.is_none())
+        {
             self.chunks.pop();
             self.open.remove(&(self.chunks.len() as u32));
         }
@@ -167,11 +183,21 @@ mod tests {
     #[test]
     fn a_mass_departure_gives_the_chunks_back() {
         let mut table = ChunkedSlab::default();
-        let keys: Vec<_> = (0..10_000).map(|value| table.insert_with(|_| value).unwrap()).collect();
+        let keys: Vec<_> = (0..10_000)
+            .map(|value| table.insert_with(|_| value).unwrap())
+            .collect();
         assert_eq!(table.end(), 10_240);
-        keys.iter().for_each(|key| assert!(table.remove(*key).is_some()));
+        keys.iter()
+            .for_each(|key| assert!(table.remove(*key).is_some()));
         assert_eq!(table.len(), 0);
-        assert!(table.chunks.iter().filter(|chunk| chunk.entries.is_some()).count() <= 1);
+        assert!(
+            table
+                .chunks
+                .iter()
+                .filter(|chunk| chunk.entries.is_some())
+                .count()
+                <= 1
+        );
     }
 
     proptest! {

@@ -39,7 +39,10 @@ impl Throttle {
     /// A limit of one message of each kind in an interval.
     #[must_use]
     pub const fn new(interval: Duration) -> Self {
-        Self { interval, kinds: Mutex::new(Vec::new()) }
+        Self {
+            interval,
+            kinds: Mutex::new(Vec::new()),
+        }
     }
 
     /// Returns how many messages of the kind were left out since the last one that was written, if one may be written now.
@@ -50,7 +53,11 @@ impl Throttle {
     fn admit_at(&self, name: &'static str, now: Instant) -> Option<u64> {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(kind) = kinds.iter_mut().find(|kind| kind.name == name) else {
-            kinds.push(Kind { name, admitted: now, left_out: 0 });
+            kinds.push(Kind {
+                name,
+                admitted: now,
+                left_out: 0,
+            });
             return Some(0);
         };
         if now.saturating_duration_since(kind.admitted) < self.interval {
@@ -70,10 +77,18 @@ mod tests {
     fn one_of_each_kind_is_admitted_in_an_interval_and_the_rest_is_counted() {
         let throttle = Throttle::new(INTERVAL);
         let start = Instant::now();
-        let at = |kind, milliseconds| throttle.admit_at(kind, start + Duration::from_millis(milliseconds));
+        let at = |kind, milliseconds| {
+            throttle.admit_at(kind, start + Duration::from_millis(milliseconds))
+        };
         assert_eq!(at("a", 0), Some(0));
-        assert_eq!((at("a", 1), at("b", 2), at("a", 9_999)), (None, Some(0), None));
-        assert_eq!((at("a", 10_000), at("a", 10_001), at("b", 10_003)), (Some(2), None, Some(0)));
+        assert_eq!(
+            (at("a", 1), at("b", 2), at("a", 9_999)),
+            (None, Some(0), None)
+        );
+        assert_eq!(
+            (at("a", 10_000), at("a", 10_001), at("b", 10_003)),
+            (Some(2), None, Some(0))
+        );
         assert_eq!(at("a", 60_000), Some(1));
     }
 }

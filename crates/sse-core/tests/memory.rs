@@ -1,6 +1,9 @@
 //! Streams that came and went leave nothing behind. A binary of its own, since the allocator counts for the whole process.
 #![cfg(not(loom))]
-#![expect(clippy::unwrap_used, reason = "the helpers of tests unwrap as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests unwrap as tests do"
+)]
 
 use std::{
     alloc::System,
@@ -11,7 +14,8 @@ use std::{
 
 use futures_util::{FutureExt, Stream};
 use sse_core::{
-    ConnectionQuery, Event, Handshake, LimitPolicy, Manager, ManagerBuilder, Retention, Session, Topic,
+    ConnectionQuery, Event, Handshake, LimitPolicy, Manager, ManagerBuilder, Retention, Session,
+    Topic,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
@@ -40,16 +44,37 @@ fn handshake(number: u32) -> Handshake {
 }
 
 fn manager(when_full: LimitPolicy) -> Manager {
-    let builder = Manager::builder().max_connections(200_000).when_full(when_full);
-    builder.max_connections_per_address(1000, LimitPolicy::Refuse).build().unwrap()
+    let builder = Manager::builder()
+        .max_connections(200_000)
+        .when_full(when_full);
+    builder
+        .max_connections_per_address(1000, LimitPolicy::Refuse)
+        .build()
+        .unwrap()
 }
 
 fn is_as_new(manager: &Manager) {
     let stats = manager.stats();
-    assert_eq!((stats.total_connections, stats.unique_users, stats.ending), (0, 0, 0));
-    assert!(manager.connections(&ConnectionQuery::first(10)).items.is_empty());
-    assert!(manager.connections_by_user(10).now_or_never().is_none_or(|users| users.is_empty()));
-    let to_topic = manager.topic("everybody's").publish(Event::text("x")).now_or_never();
+    assert_eq!(
+        (stats.total_connections, stats.unique_users, stats.ending),
+        (0, 0, 0)
+    );
+    assert!(
+        manager
+            .connections(&ConnectionQuery::first(10))
+            .items
+            .is_empty()
+    );
+    assert!(
+        manager
+            .connections_by_user(10)
+            .now_or_never()
+            .is_none_or(|users| users.is_empty())
+    );
+    let to_topic = manager
+        .topic("everybody's")
+        .publish(Event::text("x"))
+        .now_or_never();
     assert_eq!(to_topic.unwrap().unwrap().matched, 0);
 }
 
@@ -67,21 +92,33 @@ fn a_hundred_thousand_streams_leave_nothing() {
         }
         is_as_new(&manager);
         let after = held();
-        assert!(after <= before + (64 << 10), "{before} bytes before, {after} after cycles");
-        assert_eq!(manager.stats().counters.disconnected.get("client_left"), 100_001);
+        assert!(
+            after <= before + (64 << 10),
+            "{before} bytes before, {after} after cycles"
+        );
+        assert_eq!(
+            manager.stats().counters.disconnected.get("client_left"),
+            100_001
+        );
     }
 
     let manager = manager(LimitPolicy::Refuse);
     drop(manager.connect(handshake(0)).unwrap());
     let before = held();
-    let mut sessions: Vec<_> =
-        (0..50_000).map(|number| manager.connect(handshake(number)).unwrap()).collect();
+    let mut sessions: Vec<_> = (0..50_000)
+        .map(|number| manager.connect(handshake(number)).unwrap())
+        .collect();
     let with_all = held();
     sessions.iter_mut().for_each(take);
     for _ in 0..20 {
         for number in (0..50_000).step_by(1000) {
             let topic = format!("topic {number}");
-            manager.topic(topic).publish(Event::text("x".repeat(100))).now_or_never().unwrap().unwrap();
+            manager
+                .topic(topic)
+                .publish(Event::text("x".repeat(100)))
+                .now_or_never()
+                .unwrap()
+                .unwrap();
         }
     }
     sessions.iter_mut().for_each(take);
@@ -98,12 +135,21 @@ fn a_hundred_thousand_streams_leave_nothing() {
     drop(sessions);
     is_as_new(&manager);
     let after = held();
-    assert!(after <= before + (256 << 10), "{before} bytes before, {after} after a crowd");
+    assert!(
+        after <= before + (256 << 10),
+        "{before} bytes before, {after} after a crowd"
+    );
 
     let per_stream = (with_all - before) / 50_000;
-    assert!(per_stream < 2048, "{per_stream} bytes for a stream of a user of its own in three topics");
+    assert!(
+        per_stream < 2048,
+        "{per_stream} bytes for a stream of a user of its own in three topics"
+    );
 
-    let (without, with) = (publishes(Manager::builder()), publishes(Manager::builder().log(full())));
+    let (without, with) = (
+        publishes(Manager::builder()),
+        publishes(Manager::builder().log(full())),
+    );
     assert!(
         with <= without + PUBLISHES + 16,
         "a logged event costs its id: {without} allocations, {with} with a log"
@@ -121,7 +167,9 @@ fn publishes(builder: ManagerBuilder) -> usize {
     let manager = builder.build().unwrap();
     let mut session = manager.connect(handshake(0)).unwrap();
     let mut publish = || {
-        let topic = manager.topic("everybody's").publish(Event::text("x".repeat(100)));
+        let topic = manager
+            .topic("everybody's")
+            .publish(Event::text("x".repeat(100)));
         topic.now_or_never().unwrap().unwrap();
         take(&mut session);
     };

@@ -55,7 +55,11 @@ pub(crate) enum Work {
 
 impl Queue {
     pub(crate) fn new(limit: ReadLimit) -> Self {
-        Self { state: Mutex::default(), ready: Condvar::new(), limit }
+        Self {
+            state: Mutex::default(),
+            ready: Condvar::new(),
+            limit,
+        }
     }
 
     pub(crate) fn push(&self, pending: Pending) -> Result<(), NoPlace> {
@@ -114,8 +118,10 @@ impl State {
     fn take(&mut self, limit: ReadLimit) -> Vec<Pending> {
         let mut taken = Vec::with_capacity(self.pending.len().min(limit.entries));
         let mut bytes = 0;
-        while let Some(next) =
-            self.pending.front().filter(|_| taken.is_empty() || taken.len() < limit.entries)
+        while let Some(next) = self
+            .pending
+            .front()
+            .filter(|_| taken.is_empty() || taken.len() < limit.entries)
         {
             bytes += next.entry.payload.len();
             if !taken.is_empty() && bytes > limit.bytes {
@@ -139,27 +145,51 @@ mod tests {
     use super::*;
 
     fn pending(bytes: usize) -> Pending {
-        let entry = NewEntry { payload: Bytes::from(vec![0; bytes]), key: None };
-        Pending { entry, reply: oneshot::channel().0 }
+        let entry = NewEntry {
+            payload: Bytes::from(vec![0; bytes]),
+            key: None,
+        };
+        Pending {
+            entry,
+            reply: oneshot::channel().0,
+        }
     }
 
     fn sizes(work: Work) -> Vec<usize> {
         match work {
-            Work::Append(taken) => taken.iter().map(|pending| pending.entry.payload.len()).collect(),
+            Work::Append(taken) => taken
+                .iter()
+                .map(|pending| pending.entry.payload.len())
+                .collect(),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn it_is_bounded_and_takes_one_always() {
-        let queue = Queue::new(ReadLimit { entries: 3, bytes: 100 });
+        let queue = Queue::new(ReadLimit {
+            entries: 3,
+            bytes: 100,
+        });
         queue.push(pending(1000)).unwrap();
         assert_eq!(queue.push(pending(0)), Err(NoPlace::Full), "by bytes");
-        let all = ReadLimit { entries: 10, bytes: 10 };
+        let all = ReadLimit {
+            entries: 10,
+            bytes: 10,
+        };
         assert_eq!(sizes(queue.take(all, Instant::now())), [1000]);
         (0..3).for_each(|_| queue.push(pending(1)).unwrap());
         assert_eq!(queue.push(pending(0)), Err(NoPlace::Full), "by entries");
-        assert_eq!(sizes(queue.take(ReadLimit { entries: 2, bytes: 10 }, Instant::now())), [1, 1]);
+        assert_eq!(
+            sizes(queue.take(
+                ReadLimit {
+                    entries: 2,
+                    bytes: 10
+                },
+                Instant::now()
+            )),
+            [1, 1]
+        );
         queue.push(pending(9)).unwrap();
         queue.push(pending(9)).unwrap();
         assert_eq!(sizes(queue.take(all, Instant::now())), [1, 9]);
@@ -169,11 +199,17 @@ mod tests {
 
     #[test]
     fn what_is_there_when_it_is_closed_is_still_taken() {
-        let queue = Queue::new(ReadLimit { entries: 3, bytes: 100 });
+        let queue = Queue::new(ReadLimit {
+            entries: 3,
+            bytes: 100,
+        });
         queue.push(pending(1)).unwrap();
         queue.close();
         assert_eq!(queue.push(pending(1)), Err(NoPlace::Closed));
-        let all = ReadLimit { entries: 10, bytes: 10 };
+        let all = ReadLimit {
+            entries: 10,
+            bytes: 10,
+        };
         assert_eq!(sizes(queue.take(all, Instant::now())), [1]);
         assert!(matches!(queue.take(all, Instant::now()), Work::End));
     }
@@ -181,12 +217,24 @@ mod tests {
     #[test]
     fn whoever_gathers_waits_for_those_who_come_and_for_nobody_else() {
         const LONG: Duration = Duration::from_secs(600);
-        let queue = Queue::new(ReadLimit { entries: 1000, bytes: 100 });
+        let queue = Queue::new(ReadLimit {
+            entries: 1000,
+            bytes: 100,
+        });
         // Nobody comes, or everybody is there, or the time is over: each ends it, or the test does not.
         queue.gather(10, LONG);
         queue.push(pending(0)).unwrap();
         queue.gather(1, LONG);
         queue.gather(10, Duration::ZERO);
-        assert_eq!(sizes(queue.take(ReadLimit { entries: 10, bytes: 1 }, Instant::now())), [0]);
+        assert_eq!(
+            sizes(queue.take(
+                ReadLimit {
+                    entries: 10,
+                    bytes: 1
+                },
+                Instant::now()
+            )),
+            [0]
+        );
     }
 }

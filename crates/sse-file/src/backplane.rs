@@ -9,8 +9,8 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use sse_core::{
-    Appended, Backplane, BackplaneError, Bounds, Cursor, Lease, MemoryBackplane, NewEntry, Page, ReadLimit,
-    Retention, Signals, Tail,
+    Appended, Backplane, BackplaneError, Bounds, Cursor, Lease, MemoryBackplane, NewEntry, Page,
+    ReadLimit, Retention, Signals, Tail,
 };
 use tokio::{sync::oneshot, task, time::timeout};
 
@@ -56,18 +56,32 @@ impl FileBackplane {
     pub async fn open(dir: impl Into<PathBuf>, config: FileConfig) -> Result<Self, OpenError> {
         let dir = dir.into();
         let open = move || Self::open_with(&dir, config, open_file);
-        task::spawn_blocking(open).await.map_err(|_| OpenError::Runtime)?
+        task::spawn_blocking(open)
+            .await
+            .map_err(|_| OpenError::Runtime)?
     }
 
-    fn open_with(dir: &Path, config: FileConfig, open_storage: OpenStorage) -> Result<Self, OpenError> {
+    fn open_with(
+        dir: &Path,
+        config: FileConfig,
+        open_storage: OpenStorage,
+    ) -> Result<Self, OpenError> {
         config.check()?;
         let directory = Directory::open(dir)?;
-        let limit = ReadLimit { entries: config.pending_entries, bytes: config.pending_bytes };
+        let limit = ReadLimit {
+            entries: config.pending_entries,
+            bytes: config.pending_bytes,
+        };
         let (queue, entry_bytes) = (Arc::new(Queue::new(limit)), config.entry_bytes);
         let (log, writer) = writer::open(directory, config, open_storage, Arc::clone(&queue))?;
         writer.start().map_err(OpenError::io(dir))?;
         let beside = MemoryBackplane::new(Retention::default());
-        Ok(Self(Arc::new(Shared { log, queue, entry_bytes, beside })))
+        Ok(Self(Arc::new(Shared {
+            log,
+            queue,
+            entry_bytes,
+            beside,
+        })))
     }
 
     /// Takes no more appends, on any clone, and resolves when what was appended is on disk and the directory is free.
@@ -82,7 +96,11 @@ impl FileBackplane {
 
     fn check(&self, entry: &NewEntry) -> Result<(), BackplaneError> {
         let (size, limit) = (entry.payload.len(), self.0.entry_bytes);
-        if size > limit { Err(BackplaneError::TooLarge { size, limit }) } else { Ok(()) }
+        if size > limit {
+            Err(BackplaneError::TooLarge { size, limit })
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -99,15 +117,19 @@ impl Backplane for FileBackplane {
     async fn append(&self, entry: NewEntry) -> Result<Appended, BackplaneError> {
         self.check(&entry)?;
         let (reply, answer) = oneshot::channel();
-        self.0.queue.push(Pending { entry, reply }).map_err(|no_place| match no_place {
-            NoPlace::Full => BackplaneError::Busy,
-            NoPlace::Closed => closed(),
-        })?;
+        self.0
+            .queue
+            .push(Pending { entry, reply })
+            .map_err(|no_place| match no_place {
+                NoPlace::Full => BackplaneError::Busy,
+                NoPlace::Closed => closed(),
+            })?;
         match timeout(PATIENCE, answer).await {
             Ok(answer) => answer.map_err(|_| closed())?,
-            Err(_) => {
-                Err(BackplaneError::unavailable(Duration::from_secs(1), "the disk takes too long to write"))
-            }
+            Err(_) => Err(BackplaneError::unavailable(
+                Duration::from_secs(1),
+                "the disk takes too long to write",
+            )),
         }
     }
 
@@ -121,7 +143,10 @@ impl Backplane for FileBackplane {
 
     async fn tail(&self, after: &Cursor) -> Result<Box<dyn Tail>, BackplaneError> {
         self.0.log.check(after)?;
-        Ok(Box::new(FileTail::new(Arc::clone(&self.0.log), after.clone())))
+        Ok(Box::new(FileTail::new(
+            Arc::clone(&self.0.log),
+            after.clone(),
+        )))
     }
 
     async fn signal(&self, payload: Bytes) -> Result<(), BackplaneError> {

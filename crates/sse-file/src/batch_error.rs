@@ -10,7 +10,10 @@ use crate::{append_queue::Pending, error::blocked};
 #[derive(Debug)]
 pub(crate) enum BatchError {
     /// It was not appended. Another try succeeds once the disk takes it.
-    Blocked { reason: String, source: Arc<io::Error> },
+    Blocked {
+        reason: String,
+        source: Arc<io::Error>,
+    },
     /// It was not appended, nor will be anything else until the log is opened again.
     Refused { reason: String },
     /// It may be found there later.
@@ -20,15 +23,25 @@ pub(crate) enum BatchError {
 impl BatchError {
     /// A batch of which nothing is in the file.
     pub(crate) fn of_write(error: io::Error, file: &Path) -> Self {
-        let reason = format!("{} ({}: {error}); {}", what(&error), file.display(), remedy(&error));
-        Self::Blocked { reason, source: Arc::new(error) }
+        let reason = format!(
+            "{} ({}: {error}); {}",
+            what(&error),
+            file.display(),
+            remedy(&error)
+        );
+        Self::Blocked {
+            reason,
+            source: Arc::new(error),
+        }
     }
 
     fn to_error(&self) -> BackplaneError {
         match self {
             Self::Blocked { reason, source } => blocked(reason, Arc::clone(source)),
             Self::Refused { reason } => BackplaneError::refused(reason),
-            Self::Unknown(source) => BackplaneError::unavailable(Duration::from_secs(1), Arc::clone(source)),
+            Self::Unknown(source) => {
+                BackplaneError::unavailable(Duration::from_secs(1), Arc::clone(source))
+            }
         }
     }
 }
@@ -37,7 +50,9 @@ impl BatchError {
 const NO_FILES: [i32; 2] = [24, 23];
 
 fn has_no_files(error: &io::Error) -> bool {
-    error.raw_os_error().is_some_and(|code| NO_FILES.contains(&code))
+    error
+        .raw_os_error()
+        .is_some_and(|code| NO_FILES.contains(&code))
 }
 
 fn what(error: &io::Error) -> &'static str {
@@ -80,8 +95,17 @@ mod tests {
         for code in [28, 122, 5, 30, 24, 23, 13, 1, 2, 6, 9999] {
             let error = io::Error::from_raw_os_error(code);
             let error = BatchError::of_write(error, Path::new("/log/1.log")).to_error();
-            let BackplaneError::Blocked { reason, source: Some(_) } = &error else { panic!("{error:?}") };
-            assert!(reason.contains("/log/1.log") && reason.contains("; "), "{reason}");
+            let BackplaneError::Blocked {
+                reason,
+                source: Some(_),
+            } = &error
+            else {
+                panic!("{error:?}")
+            };
+            assert!(
+                reason.contains("/log/1.log") && reason.contains("; "),
+                "{reason}"
+            );
         }
     }
 }

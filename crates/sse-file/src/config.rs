@@ -117,8 +117,16 @@ impl FileConfig {
         };
         let retention = &self.retention;
         let checks = [
-            ("retention.entries", (1..=100_000_000).contains(&retention.entries), "1 to 100,000,000"),
-            ("retention.bytes", (1 << 10..=1 << 40).contains(&retention.bytes), "1 KiB to 1 TiB"),
+            (
+                "retention.entries",
+                (1..=100_000_000).contains(&retention.entries),
+                "1 to 100,000,000",
+            ),
+            (
+                "retention.bytes",
+                (1 << 10..=1 << 40).contains(&retention.bytes),
+                "1 KiB to 1 TiB",
+            ),
             (
                 "retention.age",
                 (Duration::from_secs(1)..=10 * YEAR).contains(&retention.age),
@@ -129,10 +137,26 @@ impl FileConfig {
                 (Duration::from_millis(1)..=Duration::from_secs(3600)).contains(&interval),
                 "an interval of 1 ms to 1 h",
             ),
-            ("entry_bytes", (1..=64 << 20).contains(&self.entry_bytes), "1 byte to 64 MiB"),
-            ("pending_entries", (1..=1_000_000).contains(&self.pending_entries), "1 to 1,000,000"),
-            ("pending_bytes", (1 << 10..=1 << 30).contains(&self.pending_bytes), "1 KiB to 1 GiB"),
-            ("recent_bytes", self.recent_bytes <= 1 << 30, "at most 1 GiB"),
+            (
+                "entry_bytes",
+                (1..=64 << 20).contains(&self.entry_bytes),
+                "1 byte to 64 MiB",
+            ),
+            (
+                "pending_entries",
+                (1..=1_000_000).contains(&self.pending_entries),
+                "1 to 1,000,000",
+            ),
+            (
+                "pending_bytes",
+                (1 << 10..=1 << 30).contains(&self.pending_bytes),
+                "1 KiB to 1 GiB",
+            ),
+            (
+                "recent_bytes",
+                self.recent_bytes <= 1 << 30,
+                "at most 1 GiB",
+            ),
         ];
         match checks.into_iter().find(|(_, is_good, _)| !is_good) {
             Some((setting, _, range)) => Err(OpenError::Setting { setting, range }),

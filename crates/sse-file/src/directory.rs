@@ -34,11 +34,20 @@ impl Directory {
     pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
         make(path).map_err(OpenError::io(path))?;
         let lock_path = path.join("LOCK");
-        let lock = private().read(true).append(true).create(true).open(&lock_path);
+        let lock = private()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(&lock_path);
         let lock = lock.map_err(OpenError::io(&lock_path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), lock }),
-            Err(TryLockError::WouldBlock) => Err(OpenError::Locked { dir: path.to_owned() }),
+            Ok(()) => Ok(Self {
+                path: path.to_owned(),
+                lock,
+            }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::Locked {
+                dir: path.to_owned(),
+            }),
             Err(TryLockError::Error(error)) => Err(OpenError::io(lock_path)(error)),
         }
     }
@@ -103,7 +112,11 @@ impl Directory {
     }
 
     fn write_by_way_of(&self, unfinished: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut file = private().write(true).create(true).truncate(true).open(unfinished)?;
+        let mut file = private()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(unfinished)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(unfinished, path)?;
@@ -153,7 +166,10 @@ mod tests {
     fn a_lock_ends_with_its_directory_whoever_inherited_the_descriptor() {
         let folder = tempfile::tempdir().unwrap();
         let directory = Directory::open(folder.path()).unwrap();
-        assert!(matches!(Directory::open(folder.path()), Err(OpenError::Locked { .. })));
+        assert!(matches!(
+            Directory::open(folder.path()),
+            Err(OpenError::Locked { .. })
+        ));
         // As a child process has it between its fork and its program.
         let inherited = directory.lock.try_clone().unwrap();
         drop(directory);

@@ -28,13 +28,19 @@ pub(crate) struct EndMark {
 impl EndMark {
     /// Opens the file, and reads what it says of this log.
     pub(crate) fn open(directory: &Directory, seal: Seal) -> io::Result<(Self, Option<u64>)> {
-        let mut file =
-            private().read(true).write(true).create(true).truncate(false).open(directory.file(END))?;
+        let mut file = private()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(directory.file(END))?;
         let mut bytes = Vec::with_capacity(BYTES);
-        Read::by_ref(&mut file).take(BYTES as u64).read_to_end(&mut bytes)?;
-        let end = bytes
-            .split_first_chunk::<8>()
-            .filter(|(number, checksum)| **checksum == seal.checksum(&number[..]).to_le_bytes()[..]);
+        Read::by_ref(&mut file)
+            .take(BYTES as u64)
+            .read_to_end(&mut bytes)?;
+        let end = bytes.split_first_chunk::<8>().filter(|(number, checksum)| {
+            **checksum == seal.checksum(&number[..]).to_le_bytes()[..]
+        });
         let end = end.map(|(number, _)| u64::from_le_bytes(*number));
         Ok((Self { file, seal }, end))
     }

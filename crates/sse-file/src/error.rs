@@ -90,15 +90,24 @@ impl From<ReadError> for OpenError {
 
 impl ReadError {
     pub(crate) fn io(path: &Path) -> impl Fn(io::Error) -> Self {
-        move |source| Self::Io { path: path.to_owned(), source }
+        move |source| Self::Io {
+            path: path.to_owned(),
+            source,
+        }
     }
 
     /// Whether it may be otherwise the next time: the system has no room for another open file, or the like.
     pub(crate) fn is_passing(&self) -> bool {
         /// A device that does not give what it was given.
         const EIO: i32 = 5;
-        let Self::Io { source, .. } = self else { return false };
-        let lasts = [io::ErrorKind::NotFound, io::ErrorKind::PermissionDenied, io::ErrorKind::IsADirectory];
+        let Self::Io { source, .. } = self else {
+            return false;
+        };
+        let lasts = [
+            io::ErrorKind::NotFound,
+            io::ErrorKind::PermissionDenied,
+            io::ErrorKind::IsADirectory,
+        ];
         !lasts.contains(&source.kind()) && source.raw_os_error() != Some(EIO)
     }
 
@@ -116,5 +125,8 @@ pub(crate) fn blocked(
     reason: impl Into<String>,
     source: impl Into<Box<dyn Error + Send + Sync>>,
 ) -> BackplaneError {
-    BackplaneError::Blocked { reason: reason.into(), source: Some(source.into()) }
+    BackplaneError::Blocked {
+        reason: reason.into(),
+        source: Some(source.into()),
+    }
 }

@@ -57,11 +57,19 @@ impl Storage for Faulty {
             Some(Fault::Sync) | None => usize::MAX,
         };
         self.0.append(&bytes[..bytes.len().min(room)])?;
-        if bytes.len() > room { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
+        if bytes.len() > room {
+            Err(ErrorKind::StorageFull.into())
+        } else {
+            Ok(())
+        }
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        if FAULT.get() == Some(Fault::Sync) { Err(io::Error::other("scripted")) } else { self.0.sync() }
+        if FAULT.get() == Some(Fault::Sync) {
+            Err(io::Error::other("scripted"))
+        } else {
+            self.0.sync()
+        }
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
@@ -91,14 +99,20 @@ impl Stage {
     fn at(dir: TempDir, config: FileConfig) -> Self {
         FAULT.set(None);
         let directory = Directory::open(dir.path()).unwrap();
-        let queue = Arc::new(Queue::new(ReadLimit { entries: 100, bytes: 10_000 }));
+        let queue = Arc::new(Queue::new(ReadLimit {
+            entries: 100,
+            bytes: 10_000,
+        }));
         let (log, writer) = writer::open(directory, config, open_faulty, queue).unwrap();
         Self { dir, log, writer }
     }
 
     fn append(&mut self, text: &str, key: Option<&str>) -> Result<Appended, BackplaneError> {
         let (reply, mut answer) = oneshot::channel();
-        let entry = NewEntry { payload: text.to_owned().into(), key: key.map(|key| key.try_into().unwrap()) };
+        let entry = NewEntry {
+            payload: text.to_owned().into(),
+            key: key.map(|key| key.try_into().unwrap()),
+        };
         self.writer.append(vec![Pending { entry, reply }]);
         answer.try_recv().unwrap()
     }
@@ -108,7 +122,13 @@ impl Stage {
         let (mut after, head) = (bounds.trimmed.minor(), bounds.head.minor());
         let mut texts = Vec::new();
         while after < head {
-            match self.log.read(after, ReadLimit { entries: 1000, bytes: 1 << 20 }) {
+            match self.log.read(
+                after,
+                ReadLimit {
+                    entries: 1000,
+                    bytes: 1 << 20,
+                },
+            ) {
                 Ok(page) => {
                     after = page.entries.last().unwrap().position.minor();
                     let text = |entry: &Entry| String::from_utf8(entry.payload.to_vec()).unwrap();
@@ -145,16 +165,25 @@ fn a_full_disk_refuses_and_the_log_stays_sound() {
         let before = stage.log.bounds();
         FAULT.set(Some(Fault::Full(room)));
         for _ in 0..2 {
-            assert!(is_full(&stage.append("refused", Some("two"))), "{room} bytes of room");
+            assert!(
+                is_full(&stage.append("refused", Some("two"))),
+                "{room} bytes of room"
+            );
             assert_eq!(stage.log.bounds(), before);
         }
         assert!(stage.append("known", Some("one")).unwrap().duplicate);
         FAULT.set(None);
         let second = stage.append("second", Some("two")).unwrap();
         assert!(!second.duplicate, "what was refused was not appended");
-        assert_eq!(second.cursor.position.minor(), first.cursor.position.minor() + 1);
+        assert_eq!(
+            second.cursor.position.minor(),
+            first.cursor.position.minor() + 1
+        );
         assert_eq!(stage.texts(), ["first", "second"]);
-        assert_eq!(stage.reopen(FileConfig::default()).texts(), ["first", "second"]);
+        assert_eq!(
+            stage.reopen(FileConfig::default()).texts(),
+            ["first", "second"]
+        );
     }
 }
 
@@ -162,7 +191,9 @@ fn a_full_disk_refuses_and_the_log_stays_sound() {
 fn a_full_disk_between_two_segments_refuses_and_the_log_stays_sound() {
     let config = FileConfig::default().retention(Retention::default().entries(16));
     let mut stage = Stage::new(config.clone());
-    ["first", "second"].into_iter().for_each(|text| assert!(!stage.append(text, None).unwrap().duplicate));
+    ["first", "second"]
+        .into_iter()
+        .for_each(|text| assert!(!stage.append(text, None).unwrap().duplicate));
     FAULT.set(Some(Fault::Full(0)));
     for _ in 0..2 {
         assert!(is_full(&stage.append("refused", None)));
@@ -179,16 +210,25 @@ fn what_cannot_be_taken_away_is_not_known_and_is_taken_away_later() {
     stage.append("first", None).unwrap();
     FAULT.set(Some(Fault::FullAndStuck));
     let unknown = stage.append("unknown", None);
-    assert!(matches!(unknown, Err(BackplaneError::Unavailable { .. })), "{unknown:?}");
+    assert!(
+        matches!(unknown, Err(BackplaneError::Unavailable { .. })),
+        "{unknown:?}"
+    );
     // Of what follows nothing is written.
     for _ in 0..2 {
         let blocked = stage.append("blocked", None);
-        assert!(matches!(blocked, Err(BackplaneError::Blocked { .. })), "{blocked:?}");
+        assert!(
+            matches!(blocked, Err(BackplaneError::Blocked { .. })),
+            "{blocked:?}"
+        );
     }
     FAULT.set(None);
     stage.append("second", None).unwrap();
     assert_eq!(stage.texts(), ["first", "second"]);
-    assert_eq!(stage.reopen(FileConfig::default()).texts(), ["first", "second"]);
+    assert_eq!(
+        stage.reopen(FileConfig::default()).texts(),
+        ["first", "second"]
+    );
 }
 
 #[test]
@@ -199,13 +239,23 @@ fn after_a_sync_that_failed_nothing_of_it_is_left() {
         let before = stage.log.bounds();
         FAULT.set(Some(Fault::Sync));
         let unknown = stage.append("unknown", Some("key"));
-        assert!(matches!(unknown, Err(BackplaneError::Unavailable { .. })), "{unknown:?}");
+        assert!(
+            matches!(unknown, Err(BackplaneError::Unavailable { .. })),
+            "{unknown:?}"
+        );
         for _ in 1..failures {
             // Nothing is written before the disk has synced what was there.
             let blocked = stage.append("blocked", None);
-            assert!(matches!(blocked, Err(BackplaneError::Blocked { .. })), "{blocked:?}");
+            assert!(
+                matches!(blocked, Err(BackplaneError::Blocked { .. })),
+                "{blocked:?}"
+            );
         }
-        assert_eq!(stage.texts(), ["first"], "nobody sees what was not acknowledged");
+        assert_eq!(
+            stage.texts(),
+            ["first"],
+            "nobody sees what was not acknowledged"
+        );
         assert_eq!(stage.log.bounds(), before);
         FAULT.set(None);
         assert!(!stage.append("second", Some("key")).unwrap().duplicate);
@@ -220,7 +270,9 @@ fn after_a_sync_that_failed_nothing_of_it_is_left() {
 fn a_sync_that_fails_between_two_segments_is_made_up_for() {
     let config = FileConfig::default().retention(Retention::default().entries(16));
     let mut stage = Stage::new(config.clone());
-    ["first", "second"].into_iter().for_each(|text| assert!(!stage.append(text, None).unwrap().duplicate));
+    ["first", "second"]
+        .into_iter()
+        .for_each(|text| assert!(!stage.append(text, None).unwrap().duplicate));
     FAULT.set(Some(Fault::Sync));
     for _ in 0..2 {
         assert!(stage.append("refused", None).is_err());
@@ -241,7 +293,10 @@ fn an_interval_is_kept_without_further_appends() {
     stage.writer.look();
     FAULT.set(None);
     let refused = stage.append("refused", None);
-    assert!(matches!(refused, Err(BackplaneError::Refused { .. })), "nothing was synced: {refused:?}");
+    assert!(
+        matches!(refused, Err(BackplaneError::Refused { .. })),
+        "nothing was synced: {refused:?}"
+    );
 }
 
 #[test]
@@ -251,9 +306,25 @@ fn what_is_not_acknowledged_yet_is_not_read() {
         stage.append(text, None).unwrap();
     }
     let segment = stage.log.segment(1).unwrap();
-    let mut page = PageBuilder::new(ReadLimit { entries: 1000, bytes: 1 << 20 });
-    let Log { seal, step, runs, .. } = &*stage.log;
-    segment.read(Reading { seal: *seal, step: *step, runs, last: 2 }, 0, &mut page).unwrap();
+    let mut page = PageBuilder::new(ReadLimit {
+        entries: 1000,
+        bytes: 1 << 20,
+    });
+    let Log {
+        seal, step, runs, ..
+    } = &*stage.log;
+    segment
+        .read(
+            Reading {
+                seal: *seal,
+                step: *step,
+                runs,
+                last: 2,
+            },
+            0,
+            &mut page,
+        )
+        .unwrap();
     assert_eq!(page.last(), Some(2));
 }
 
@@ -267,7 +338,10 @@ fn a_torn_batch_leaves_a_hole_and_takes_nothing_along() {
     let replies: Vec<_> = ["a", "b", "c"]
         .map(|text| {
             let (reply, answer) = oneshot::channel();
-            let entry = NewEntry { payload: text.into(), key: None };
+            let entry = NewEntry {
+                payload: text.into(),
+                key: None,
+            };
             (Pending { entry, reply }, answer)
         })
         .into();

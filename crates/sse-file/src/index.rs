@@ -12,11 +12,17 @@ pub(crate) struct Index {
 
 impl Index {
     pub(crate) fn new(step: u64) -> Self {
-        Self { step, points: Vec::new() }
+        Self {
+            step,
+            points: Vec::new(),
+        }
     }
 
     pub(crate) fn note(&mut self, sequence: u64, offset: u64) {
-        let last = self.points.last().map_or(HEADER_BYTES, |(_, offset)| *offset);
+        let last = self
+            .points
+            .last()
+            .map_or(HEADER_BYTES, |(_, offset)| *offset);
         if offset >= last + self.step {
             self.points.push((sequence, offset));
         }
@@ -25,7 +31,9 @@ impl Index {
     /// The beginning of an entry that is not behind this one.
     pub(crate) fn at_or_before(&self, sequence: u64) -> u64 {
         let behind = self.points.partition_point(|(at, _)| *at <= sequence);
-        behind.checked_sub(1).map_or(HEADER_BYTES, |at| self.points[at].1)
+        behind
+            .checked_sub(1)
+            .map_or(HEADER_BYTES, |at| self.points[at].1)
     }
 }
 
@@ -41,7 +49,10 @@ mod tests {
         for sequence in 10..110 {
             let wanted = HEADER_BYTES + (sequence - 10) * 30;
             let found = index.at_or_before(sequence);
-            assert!(found <= wanted && wanted - found <= 130, "{sequence}: {found} for {wanted}");
+            assert!(
+                found <= wanted && wanted - found <= 130,
+                "{sequence}: {found} for {wanted}"
+            );
         }
     }
 }

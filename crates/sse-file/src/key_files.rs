@@ -82,7 +82,11 @@ impl KeyFiles {
         let header = (segment.first, segment.created_ms);
         scan(&segment.path, seal, header, end, step, |record| {
             if record.key.is_some() && !is_older(record.unix_ms, KEY_WINDOW, now_ms) {
-                Record { payload: Bytes::new(), ..record.clone() }.encode(seal, &mut bytes);
+                Record {
+                    payload: Bytes::new(),
+                    ..record.clone()
+                }
+                .encode(seal, &mut bytes);
             }
         })?;
         if !bytes.is_empty() {
@@ -97,7 +101,10 @@ impl KeyFiles {
 
     /// Removes files whose keys are over.
     pub(crate) fn remove_old(&mut self, now_ms: u64) {
-        while let Some(file) = self.0.pop_front_if(|file| is_older(file.last_ms, KEY_WINDOW, now_ms)) {
+        while let Some(file) = self
+            .0
+            .pop_front_if(|file| is_older(file.last_ms, KEY_WINDOW, now_ms))
+        {
             if let Err(error) = fs::remove_file(&file.path) {
                 warn!(file = %file.path.display(), %error, "keys that are over cannot be removed");
             }
@@ -138,17 +145,33 @@ mod tests {
 
     /// A segment with an entry for each time, every second of them with a key.
     fn segment(directory: &Directory, first: u64, times: &[u64]) -> Segment {
-        let header = Header { first, created_ms: times[0], previous_first: 0, previous_bytes: 0 };
+        let header = Header {
+            first,
+            created_ms: times[0],
+            previous_first: 0,
+            previous_bytes: 0,
+        };
         let mut bytes = header.to_bytes(SEAL);
         for (sequence, unix_ms) in (first..).zip(times) {
             let key = (sequence % 2 == 0).then(|| format!("key {sequence}").into());
-            let record = Record { sequence, unix_ms: *unix_ms, synced: 0, key, payload: "payload".into() };
+            let record = Record {
+                sequence,
+                unix_ms: *unix_ms,
+                synced: 0,
+                key,
+                payload: "payload".into(),
+            };
             record.encode(SEAL, &mut bytes);
         }
         let path = directory.segment(first);
         directory.write(&path, &bytes).unwrap();
         let (entries, last_ms) = (times.len() as u64, *times.last().unwrap());
-        let content = Content { entries, bytes: bytes.len() as u64, last_ms, index: None };
+        let content = Content {
+            entries,
+            bytes: bytes.len() as u64,
+            last_ms,
+            index: None,
+        };
         assert!(content.bytes > HEADER_BYTES);
         Segment::new(header, path, content)
     }
@@ -156,7 +179,10 @@ mod tests {
     fn read_all(directory: &Directory, first: u64, now_ms: u64) -> (KeyFiles, Vec<u64>) {
         let mut sequences = Vec::new();
         let files = KeyFiles::read(directory, SEAL, first, now_ms, |record| {
-            assert_eq!(record.key.as_deref(), Some(&*format!("key {}", record.sequence)));
+            assert_eq!(
+                record.key.as_deref(),
+                Some(&*format!("key {}", record.sequence))
+            );
             sequences.push(record.sequence);
         });
         (files.unwrap(), sequences)
@@ -169,14 +195,24 @@ mod tests {
         let now = unix_ms();
         let mut files = KeyFiles::default();
         let old = segment(&directory, 1, &[now - WINDOW_MS - 1, now - WINDOW_MS]);
-        let partly = segment(&directory, 3, &[now - WINDOW_MS - 2, now - WINDOW_MS - 1, now - 50, now - 40]);
+        let partly = segment(
+            &directory,
+            3,
+            &[now - WINDOW_MS - 2, now - WINDOW_MS - 1, now - 50, now - 40],
+        );
         let young = segment(&directory, 7, &[now - 20, now - 10]);
         for segment in [&old, &partly, &young] {
-            files.keep(&directory, (SEAL, 16 << 10), segment, now).unwrap();
+            files
+                .keep(&directory, (SEAL, 16 << 10), segment, now)
+                .unwrap();
         }
         assert_eq!(files.0.len(), 2, "nothing of the first counts any more");
         assert_eq!(read_all(&directory, 9, now).1, [6, 8]);
-        assert_eq!(read_all(&directory, 7, now).1, [6], "the rest stands in its segment");
+        assert_eq!(
+            read_all(&directory, 7, now).1,
+            [6],
+            "the rest stands in its segment"
+        );
         files.remove_old(now - 40 + WINDOW_MS);
         assert_eq!(read_all(&directory, 9, now).1, [8]);
         let (files, _) = read_all(&directory, 9, now - 10 + WINDOW_MS);
@@ -190,7 +226,9 @@ mod tests {
         let now = unix_ms();
         let times: Vec<_> = (0..20).map(|at| now - 100 + at).collect();
         let whole = segment(&directory, 1, &times);
-        KeyFiles::default().keep(&directory, (SEAL, 16 << 10), &whole, now).unwrap();
+        KeyFiles::default()
+            .keep(&directory, (SEAL, 16 << 10), &whole, now)
+            .unwrap();
         let path = directory.key_file(1);
         let bytes = fs::read(&path).unwrap();
         for at in 0..bytes.len() {

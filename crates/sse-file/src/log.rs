@@ -75,12 +75,16 @@ pub(crate) fn closed() -> BackplaneError {
 
 impl State {
     fn trimmed(&self) -> u64 {
-        self.segments.front().map_or(self.head, |segment| segment.first - 1)
+        self.segments
+            .front()
+            .map_or(self.head, |segment| segment.first - 1)
     }
 
     fn check(&self, epoch: &Epoch, runs: &Runs, after: &Cursor) -> Result<u64, BackplaneError> {
         if after.epoch != *epoch {
-            return Err(BackplaneError::Epoch { current: epoch.clone() });
+            return Err(BackplaneError::Epoch {
+                current: epoch.clone(),
+            });
         }
         let (trimmed, head) = (runs.position(self.trimmed()), runs.head(self.head));
         if after.position < trimmed {
@@ -91,9 +95,10 @@ impl State {
         }
         match runs.find(after.position) {
             Found::At(sequence) => Ok(sequence),
-            Found::Lost(next) => {
-                Err(BackplaneError::damaged(runs.before(next), "the end of the log was lost there"))
-            }
+            Found::Lost(next) => Err(BackplaneError::damaged(
+                runs.before(next),
+                "the end of the log was lost there",
+            )),
             Found::Future => Err(BackplaneError::Future { head }),
         }
     }
@@ -115,9 +120,17 @@ impl State {
 
     /// The segment that an entry is in, and the last entry that is to be in it.
     fn segment_of(&self, sequence: u64) -> Option<(Arc<Segment>, u64)> {
-        let behind = self.segments.partition_point(|segment| segment.first <= sequence);
-        let last = self.segments.get(behind).map_or(self.head, |next| next.first - 1);
-        Some((Arc::clone(self.segments.get(behind.checked_sub(1)?)?), last.min(self.head)))
+        let behind = self
+            .segments
+            .partition_point(|segment| segment.first <= sequence);
+        let last = self
+            .segments
+            .get(behind)
+            .map_or(self.head, |next| next.first - 1);
+        Some((
+            Arc::clone(self.segments.get(behind.checked_sub(1)?)?),
+            last.min(self.head),
+        ))
     }
 }
 
@@ -137,8 +150,16 @@ impl Log {
             runs,
             step,
             recent_bytes,
-            state: Mutex::new(State { segments, head, recent: VecDeque::new(), recent_bytes: 0 }),
-            status: watch::Sender::new(Status { head, is_closed: false }),
+            state: Mutex::new(State {
+                segments,
+                head,
+                recent: VecDeque::new(),
+                recent_bytes: 0,
+            }),
+            status: watch::Sender::new(Status {
+                head,
+                is_closed: false,
+            }),
             known: Mutex::default(),
             readers: Arc::new(Semaphore::new(READERS)),
         }
@@ -146,20 +167,34 @@ impl Log {
 
     pub(crate) fn bounds(&self) -> Bounds {
         let state = self.state.lock();
-        let (trimmed, head) = (self.runs.position(state.trimmed()), self.runs.head(state.head));
-        Bounds { epoch: self.epoch.clone(), trimmed, head }
+        let (trimmed, head) = (
+            self.runs.position(state.trimmed()),
+            self.runs.head(state.head),
+        );
+        Bounds {
+            epoch: self.epoch.clone(),
+            trimmed,
+            head,
+        }
     }
 
     pub(crate) fn rewind(&self, entries: u64) -> Cursor {
         let state = self.state.lock();
         let sequence = state.head.saturating_sub(entries).max(state.trimmed());
         let is_at_head = sequence == state.head;
-        let position = if is_at_head { self.runs.head(sequence) } else { self.runs.before(sequence + 1) };
+        let position = if is_at_head {
+            self.runs.head(sequence)
+        } else {
+            self.runs.before(sequence + 1)
+        };
         Cursor::new(self.epoch.clone(), position)
     }
 
     pub(crate) fn check(&self, after: &Cursor) -> Result<(), BackplaneError> {
-        self.state.lock().check(&self.epoch, &self.runs, after).map(drop)
+        self.state
+            .lock()
+            .check(&self.epoch, &self.runs, after)
+            .map(drop)
     }
 
     pub(crate) fn status(&self) -> watch::Receiver<Status> {
@@ -180,19 +215,31 @@ impl Log {
             }
             from
         };
-        let late = |_| BackplaneError::unavailable(Duration::from_secs(1), "the disk takes too long to read");
-        timeout(PATIENCE, self.page_from_disk(from, limit)).await.map_err(late)?
+        let late = |_| {
+            BackplaneError::unavailable(Duration::from_secs(1), "the disk takes too long to read")
+        };
+        timeout(PATIENCE, self.page_from_disk(from, limit))
+            .await
+            .map_err(late)?
     }
 
-    async fn page_from_disk(self: &Arc<Self>, after: u64, limit: ReadLimit) -> Result<Page, BackplaneError> {
+    async fn page_from_disk(
+        self: &Arc<Self>,
+        after: u64,
+        limit: ReadLimit,
+    ) -> Result<Page, BackplaneError> {
         // It goes along: a caller who gives up leaves a read behind that counts until it is over.
-        let permit = Arc::clone(&self.readers).acquire_owned().await.map_err(|_| closed())?;
+        let permit = Arc::clone(&self.readers)
+            .acquire_owned()
+            .await
+            .map_err(|_| closed())?;
         let log = Arc::clone(self);
         let read = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             log.read(after, limit)
         });
-        read.await.map_err(|error| BackplaneError::unavailable(Duration::from_secs(1), error))?
+        read.await
+            .map_err(|error| BackplaneError::unavailable(Duration::from_secs(1), error))?
     }
 
     pub(crate) fn read(&self, after: u64, limit: ReadLimit) -> Result<Page, BackplaneError> {
@@ -203,18 +250,30 @@ impl Log {
             let (head, trimmed) = (state.head, state.trimmed());
             let is_trimmed = at < trimmed;
             if is_trimmed && page.is_empty() {
-                return Err(BackplaneError::Trimmed { trimmed: self.runs.position(trimmed) });
+                return Err(BackplaneError::Trimmed {
+                    trimmed: self.runs.position(trimmed),
+                });
             }
-            let segment = state.segment_of(at + 1).filter(|_| at < head && !is_trimmed && !page.is_full());
+            let segment = state
+                .segment_of(at + 1)
+                .filter(|_| at < head && !is_trimmed && !page.is_full());
             drop(state);
             let Some((segment, last)) = segment else {
                 return Ok(page.build(head, after));
             };
-            let reading = Reading { seal: self.seal, step: self.step, runs: &self.runs, last };
+            let reading = Reading {
+                seal: self.seal,
+                step: self.step,
+                runs: &self.runs,
+                last,
+            };
             match segment.read(reading, at, &mut page) {
                 Ok(()) => {}
                 // It went while it was being read, which the next look says.
-                Err(Unreadable { error: ReadError::Io { .. }, .. }) if !self.holds(&segment) => {}
+                Err(Unreadable {
+                    error: ReadError::Io { .. },
+                    ..
+                }) if !self.holds(&segment) => {}
                 // Whoever goes on behind the page comes to it.
                 Err(_) if !page.is_empty() => return Ok(page.build(head, after)),
                 Err(Unreadable { error, .. }) if error.is_passing() => {
@@ -234,14 +293,21 @@ impl Log {
             error!(%file, offset, from, up_to, error = problem, "failed to read entries of an event log: they are passed over");
         }
         let head = self.state.lock().head;
-        let to = if up_to == head { self.runs.head(head) } else { self.runs.before(up_to + 1) };
+        let to = if up_to == head {
+            self.runs.head(head)
+        } else {
+            self.runs.before(up_to + 1)
+        };
         BackplaneError::damaged(to, error)
     }
 
     /// The segment that an entry is in.
     #[cfg(test)]
     pub(crate) fn segment(&self, sequence: u64) -> Option<Arc<Segment>> {
-        self.state.lock().segment_of(sequence).map(|(segment, _)| segment)
+        self.state
+            .lock()
+            .segment_of(sequence)
+            .map(|(segment, _)| segment)
     }
 
     fn holds(&self, segment: &Segment) -> bool {
@@ -250,7 +316,9 @@ impl Log {
 
     /// Lets everybody see what was acknowledged.
     pub(crate) fn publish(&self, entries: Vec<Entry>) {
-        let Some(head) = entries.last().map(|entry| entry.position.minor()) else { return };
+        let Some(head) = entries.last().map(|entry| entry.position.minor()) else {
+            return;
+        };
         let mut state = self.state.lock();
         state.head = head;
         for entry in entries {
@@ -258,7 +326,9 @@ impl Log {
             state.recent.push_back(entry);
         }
         while state.recent_bytes > self.recent_bytes {
-            let Some(oldest) = state.recent.pop_front() else { break };
+            let Some(oldest) = state.recent.pop_front() else {
+                break;
+            };
             state.recent_bytes -= ENTRY_BYTES + oldest.payload.len();
         }
         drop(state);
@@ -273,7 +343,11 @@ impl Log {
     /// The oldest segment, unless it is the one that is being written.
     pub(crate) fn oldest_full(&self) -> Option<Arc<Segment>> {
         let state = self.state.lock();
-        state.segments.front().filter(|_| state.segments.len() > 1).cloned()
+        state
+            .segments
+            .front()
+            .filter(|_| state.segments.len() > 1)
+            .cloned()
     }
 
     /// The oldest segment goes; its entries go from memory, too.
@@ -281,7 +355,10 @@ impl Log {
         let mut state = self.state.lock();
         state.segments.pop_front();
         let trimmed = state.trimmed();
-        while let Some(entry) = state.recent.pop_front_if(|entry| entry.position.minor() <= trimmed) {
+        while let Some(entry) = state
+            .recent
+            .pop_front_if(|entry| entry.position.minor() <= trimmed)
+        {
             state.recent_bytes -= ENTRY_BYTES + entry.payload.len();
         }
     }

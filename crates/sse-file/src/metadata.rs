@@ -54,11 +54,17 @@ impl Left {
         }
     }
 
-    const ALL: [(Self, &'static str); 3] =
-        [(Self::Closed, "closed"), (Self::Synced, "synced"), (Self::Unsynced, "unsynced")];
+    const ALL: [(Self, &'static str); 3] = [
+        (Self::Closed, "closed"),
+        (Self::Synced, "synced"),
+        (Self::Unsynced, "unsynced"),
+    ];
 
     fn word(self) -> &'static str {
-        Self::ALL.into_iter().find(|(left, _)| *left == self).map_or("", |(_, word)| word)
+        Self::ALL
+            .into_iter()
+            .find(|(left, _)| *left == self)
+            .map_or("", |(_, word)| word)
     }
 }
 
@@ -88,20 +94,36 @@ impl Meta {
         let mut text = format!(
             "{FIRST_LINE}\nlog {log:016x}\nepoch {epoch}\nboot {boot}\nleft {left}\nnewest {newest}\nend {end}\n"
         );
-        for Run { first, mark, after_loss } in self.runs.iter() {
-            text.push_str(&format!("run {first} {mark} {}\n", if after_loss { "lost" } else { "-" }));
+        for Run {
+            first,
+            mark,
+            after_loss,
+        } in self.runs.iter()
+        {
+            text.push_str(&format!(
+                "run {first} {mark} {}\n",
+                if after_loss { "lost" } else { "-" }
+            ));
         }
         let checksum = crc32c::crc32c(text.as_bytes());
         format!("{text}crc {checksum:08x}\n")
     }
 
     pub(crate) fn parse(text: &[u8], path: &Path) -> Result<Self, Damage> {
-        let damaged = |what| Damage { file: path.to_owned(), offset: 0, what };
+        let damaged = |what| Damage {
+            file: path.to_owned(),
+            offset: 0,
+            what,
+        };
         let text = str::from_utf8(text).map_err(|_| damaged("no text"))?;
         if !text.starts_with("sse-file ") {
             return Err(damaged("not the file that a log has under this name"));
         }
-        if !text.lines().next().is_some_and(|line| [FIRST_LINE, OLD_FIRST_LINE].contains(&line)) {
+        if !text
+            .lines()
+            .next()
+            .is_some_and(|line| [FIRST_LINE, OLD_FIRST_LINE].contains(&line))
+        {
             return Err(damaged("written by another version of this library"));
         }
         Self::read(text).ok_or_else(|| damaged("not what was written there"))
@@ -118,10 +140,20 @@ impl Meta {
         let mut field = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ');
         let seal = Seal(u64::from_str_radix(field("log")?, 16).ok()?);
         let epoch = Epoch::new(field("epoch")?).ok()?;
-        let boot = Some(field("boot")?).filter(|boot| *boot != "-").map(str::to_owned);
+        let boot = Some(field("boot")?)
+            .filter(|boot| *boot != "-")
+            .map(str::to_owned);
         let left = field("left")?;
         let (left, _) = Left::ALL.into_iter().find(|(_, word)| *word == left)?;
-        let known = Self { seal, epoch, boot, left, newest: 0, end: None, runs: Runs::new() };
+        let known = Self {
+            seal,
+            epoch,
+            boot,
+            left,
+            newest: 0,
+            end: None,
+            runs: Runs::new(),
+        };
         if is_old {
             return Some(known);
         }
@@ -131,27 +163,43 @@ impl Meta {
             end => Some(end.parse().ok()?),
         };
         let runs = lines.map(read_run).collect::<Option<Vec<_>>>()?;
-        Some(Self { newest, end, runs: Runs::of(runs)?, ..known })
+        Some(Self {
+            newest,
+            end,
+            runs: Runs::of(runs)?,
+            ..known
+        })
     }
 }
 
 fn read_run(line: &str) -> Option<Run> {
     let mut words = line.strip_prefix("run ")?.split(' ');
-    let (first, mark, loss) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?, words.next()?);
+    let (first, mark, loss) = (
+        words.next()?.parse().ok()?,
+        words.next()?.parse().ok()?,
+        words.next()?,
+    );
     let after_loss = match loss {
         "lost" => true,
         "-" => false,
         _ => return None,
     };
-    words.next().is_none().then_some(Run { first, mark, after_loss })
+    words.next().is_none().then_some(Run {
+        first,
+        mark,
+        after_loss,
+    })
 }
 
 /// What is another one after each start of the machine.
 pub(crate) fn boot() -> Option<String> {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let id = text.trim();
-    let is_id =
-        !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') && id != "-";
+    let is_id = !id.is_empty()
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && id != "-";
     is_id.then(|| id.to_owned())
 }
 
@@ -167,7 +215,11 @@ mod tests {
     fn it_reads_as_it_is_written() {
         for (left, _) in Left::ALL {
             for boot in [None, Some("7c5e-1".to_owned())] {
-                let mut meta = Meta { boot, left, ..Meta::new(SyncPolicy::Never) };
+                let mut meta = Meta {
+                    boot,
+                    left,
+                    ..Meta::new(SyncPolicy::Never)
+                };
                 assert_eq!(parse(meta.to_text().as_bytes()), Ok(meta.clone()));
                 (meta.newest, meta.end) = (7, Some(12));
                 meta.runs.begin(8, true);
@@ -180,8 +232,12 @@ mod tests {
     #[test]
     fn a_log_of_before_there_were_openings_is_read() {
         let text = "sse-file 1\nlog 00000000000000ff\nepoch 7f3a\nboot -\nleft closed\n";
-        let meta = parse(format!("{text}crc {:08x}\n", crc32c::crc32c(text.as_bytes())).as_bytes()).unwrap();
-        assert_eq!((meta.seal, meta.left, meta.newest, meta.end), (Seal(255), Left::Closed, 0, None));
+        let meta = parse(format!("{text}crc {:08x}\n", crc32c::crc32c(text.as_bytes())).as_bytes())
+            .unwrap();
+        assert_eq!(
+            (meta.seal, meta.left, meta.newest, meta.end),
+            (Seal(255), Left::Closed, 0, None)
+        );
         assert_eq!(meta.runs, Runs::new());
     }
 
@@ -208,7 +264,16 @@ mod tests {
             (Left::Synced, elsewhere.clone(), false),
             (Left::Closed, elsewhere, false),
         ] {
-            assert_eq!(Meta { left, boot, ..meta.clone() }.may_have_lost(), lost, "{left:?}");
+            assert_eq!(
+                Meta {
+                    left,
+                    boot,
+                    ..meta.clone()
+                }
+                .may_have_lost(),
+                lost,
+                "{left:?}"
+            );
         }
         assert_eq!(meta.may_have_lost(), boot().is_none());
     }

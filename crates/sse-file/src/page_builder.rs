@@ -12,7 +12,11 @@ pub(crate) struct PageBuilder {
 
 impl PageBuilder {
     pub(crate) fn new(limit: ReadLimit) -> Self {
-        Self { page: Page::default(), limit, is_full: false }
+        Self {
+            page: Page::default(),
+            limit,
+            is_full: false,
+        }
     }
 
     /// False if there is no place for it; one is taken always.
@@ -42,6 +46,9 @@ impl PageBuilder {
 
     pub(crate) fn build(self, head: u64, after: u64) -> Page {
         let at_head = self.last().unwrap_or(after) == head;
-        Page { at_head, ..self.page }
+        Page {
+            at_head,
+            ..self.page
+        }
     }
 }

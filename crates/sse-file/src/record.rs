@@ -94,22 +94,33 @@ impl Record {
     }
 
     fn from_body(body: &Bytes) -> Result<Self, Flaw> {
-        let (mut fixed, _) =
-            body.split_at_checked(FIXED_BODY_BYTES).ok_or(Flaw::Wrong("a body that is too short"))?;
+        let (mut fixed, _) = body
+            .split_at_checked(FIXED_BODY_BYTES)
+            .ok_or(Flaw::Wrong("a body that is too short"))?;
         let sequence = u64::from_le_bytes(take(&mut fixed));
         let unix_ms = u64::from_le_bytes(take(&mut fixed));
         let synced = u32::from_le_bytes(take(&mut fixed));
         let [key_length] = take(&mut fixed);
         let payload_at = FIXED_BODY_BYTES + usize::from(key_length);
-        let key = body.get(FIXED_BODY_BYTES..payload_at).ok_or(Flaw::Wrong("a key that is too long"))?;
+        let key = body
+            .get(FIXED_BODY_BYTES..payload_at)
+            .ok_or(Flaw::Wrong("a key that is too long"))?;
         let key = str::from_utf8(key).map_err(|_| Flaw::Wrong("a key that is no text"))?;
         let key = (!key.is_empty()).then(|| key.into());
-        Ok(Self { sequence, unix_ms, synced, key, payload: body.slice(payload_at..) })
+        Ok(Self {
+            sequence,
+            unix_ms,
+            synced,
+            key,
+            payload: body.slice(payload_at..),
+        })
     }
 }
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> [u8; N] {
-    let (taken, rest) = bytes.split_first_chunk().expect("a length that was checked");
+    let (taken, rest) = bytes
+        .split_first_chunk()
+        .expect("a length that was checked");
     *bytes = rest;
     *taken
 }
@@ -127,7 +138,12 @@ pub(crate) struct Records<R> {
 impl<R: Read> Records<R> {
     /// `source` stands at `offset`; there is nothing to be read behind `end`.
     pub(crate) fn new(source: R, seal: Seal, offset: u64, end: u64) -> Self {
-        Self { source, seal, offset, end }
+        Self {
+            source,
+            seal,
+            offset,
+            end,
+        }
     }
 
     /// Where the next record begins, or the one with the flaw.
@@ -161,16 +177,20 @@ impl<R: Read> Records<R> {
     }
 
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), Flaw> {
-        self.source.read_exact(bytes).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => Flaw::Short,
-            _ => Flaw::Io(error),
-        })
+        self.source
+            .read_exact(bytes)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => Flaw::Short,
+                _ => Flaw::Io(error),
+            })
     }
 }
 
 /// The length of the body that a head says follows it; `None` if the bytes are no head of this log.
 pub(crate) fn body_length(seal: Seal, head: &[u8; HEAD_BYTES]) -> Option<u64> {
-    parse_head(seal, head).ok().map(|(length, _)| u64::from(length))
+    parse_head(seal, head)
+        .ok()
+        .map(|(length, _)| u64::from(length))
 }
 
 fn parse_head(seal: Seal, head: &[u8; HEAD_BYTES]) -> Result<(u32, u32), Flaw> {
@@ -194,7 +214,11 @@ mod tests {
     const SEAL: Seal = Seal(0x1234_5678_9abc_def0);
 
     fn records() -> impl Strategy<Value = Vec<Record>> {
-        let record = (any::<(u64, u64, u32)>(), option::of("\\PC{1,40}"), vec(any::<u8>(), 0..200));
+        let record = (
+            any::<(u64, u64, u32)>(),
+            option::of("\\PC{1,40}"),
+            vec(any::<u8>(), 0..200),
+        );
         let record = record.prop_map(|((sequence, unix_ms, synced), key, payload)| Record {
             sequence,
             unix_ms,
@@ -207,9 +231,12 @@ mod tests {
 
     fn encode(records: &[Record]) -> Vec<u8> {
         let mut bytes = Vec::new();
-        records.iter().for_each(|record| record.encode(SEAL, &mut bytes));
-        let lengths =
-            records.iter().map(|record| Record::encoded_bytes(record.key.as_deref(), &record.payload));
+        records
+            .iter()
+            .for_each(|record| record.encode(SEAL, &mut bytes));
+        let lengths = records
+            .iter()
+            .map(|record| Record::encoded_bytes(record.key.as_deref(), &record.payload));
         assert_eq!(lengths.sum::<usize>(), bytes.len());
         bytes
     }
@@ -267,9 +294,17 @@ mod tests {
 
     #[test]
     fn a_record_of_another_log_is_none() {
-        let record =
-            Record { sequence: 1, unix_ms: 2, synced: 3, key: None, payload: Bytes::from_static(b"x") };
+        let record = Record {
+            sequence: 1,
+            unix_ms: 2,
+            synced: 3,
+            key: None,
+            payload: Bytes::from_static(b"x"),
+        };
         let (read, _, flaw) = decode(&encode(&[record]), Seal(1));
-        assert!(read.is_empty() && matches!(flaw, Some(Flaw::Wrong("the head of a record"))), "{flaw:?}");
+        assert!(
+            read.is_empty() && matches!(flaw, Some(Flaw::Wrong("the head of a record"))),
+            "{flaw:?}"
+        );
     }
 }

@@ -55,7 +55,12 @@ pub(crate) fn recover(directory: Directory, config: &FileConfig) -> Result<Recov
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let what = "missing, though there are entries";
-            return Err(Damage { file: path, offset: 0, what }.into());
+            return Err(Damage {
+                file: path,
+                offset: 0,
+                what,
+            }
+            .into());
         }
         Err(error) => return Err(OpenError::io(path)(error)),
     };
@@ -85,7 +90,12 @@ struct Found {
 fn look_at(name: u64, path: PathBuf, meta: &Meta) -> Result<Option<Found>, OpenError> {
     let damage = match Header::read(&path, meta.seal) {
         Ok((header, bytes)) if header.first == name => {
-            return Ok(Some(Found { path, header, bytes, is_sound: true }));
+            return Ok(Some(Found {
+                path,
+                header,
+                bytes,
+                is_sound: true,
+            }));
         }
         Ok(_) => {
             warn!(file = %path.display(), "passed over a segment of an event log that has another one's name");
@@ -100,28 +110,62 @@ fn look_at(name: u64, path: PathBuf, meta: &Meta) -> Result<Option<Found>, OpenE
     }
     error!(file = %path.display(), offset = damage.offset, what = damage.what, "the header of a segment of an event log is damaged");
     let file = fs::metadata(&path).map_err(OpenError::io(&path))?;
-    let modified = file.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-    let created_ms = modified.map_or_else(unix_ms, |at| u64::try_from(at.as_millis()).unwrap_or(u64::MAX));
-    let header = Header { first: name, created_ms, previous_first: 0, previous_bytes: 0 };
-    Ok(Some(Found { path, header, bytes: file.len(), is_sound: false }))
+    let modified = file
+        .modified()
+        .ok()
+        .and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    let created_ms = modified.map_or_else(unix_ms, |at| {
+        u64::try_from(at.as_millis()).unwrap_or(u64::MAX)
+    });
+    let header = Header {
+        first: name,
+        created_ms,
+        previous_first: 0,
+        previous_bytes: 0,
+    };
+    Ok(Some(Found {
+        path,
+        header,
+        bytes: file.len(),
+        is_sound: false,
+    }))
 }
 
 fn create(directory: Directory, config: &FileConfig) -> Result<Recovered, OpenError> {
     let meta = Meta::new(config.sync);
     let path = directory.file(META);
-    directory.write(&path, meta.to_text().as_bytes()).map_err(OpenError::io(path))?;
-    let header = Header { first: 1, created_ms: unix_ms(), previous_first: 0, previous_bytes: 0 };
+    directory
+        .write(&path, meta.to_text().as_bytes())
+        .map_err(OpenError::io(path))?;
+    let header = Header {
+        first: 1,
+        created_ms: unix_ms(),
+        previous_first: 0,
+        previous_bytes: 0,
+    };
     let segment = begin(&directory, meta.seal, header, config)?;
     let segments = VecDeque::from([Arc::new(segment)]);
     let (end_mark, _) = open_end_mark(&directory, meta.seal)?;
     let (keys, key_files) = (IdempotencyKeys::default(), KeyFiles::default());
-    Ok(Recovered { directory, meta, end_mark, segments, keys, key_files })
+    Ok(Recovered {
+        directory,
+        meta,
+        end_mark,
+        segments,
+        keys,
+        key_files,
+    })
 }
 
 /// A segment that was just begun.
 pub(crate) fn empty(header: Header, config: &FileConfig) -> Content {
     let index = Some(Index::new(index_step(config)));
-    Content { entries: 0, bytes: HEADER_BYTES, last_ms: header.created_ms, index }
+    Content {
+        entries: 0,
+        bytes: HEADER_BYTES,
+        last_ms: header.created_ms,
+        index,
+    }
 }
 
 fn restore(
@@ -162,26 +206,51 @@ fn restore(
     // Behind anything doubtful a new segment begins. Without an entry, that takes the name of the old one.
     let goes_on = !after_loss && newest.is_sound && !last.is_doubtful;
     if goes_on || next > newest.header.first {
-        let content = Content { entries: next - newest.header.first, ..last.content };
+        let content = Content {
+            entries: next - newest.header.first,
+            ..last.content
+        };
         let segment = Segment::new(newest.header, newest.path.clone(), content);
         segments.push_back(Arc::new(segment));
     }
     if !goes_on {
-        let previous = segments.back().map(|segment| (segment.first, segment.size().1));
+        let previous = segments
+            .back()
+            .map(|segment| (segment.first, segment.size().1));
         let (previous_first, previous_bytes) = previous.unwrap_or_default();
-        let header = Header { first: next, created_ms: unix_ms(), previous_first, previous_bytes };
+        let header = Header {
+            first: next,
+            created_ms: unix_ms(),
+            previous_first,
+            previous_bytes,
+        };
         segments.push_back(Arc::new(begin(&directory, meta.seal, header, config)?));
     }
     meta.newest = segments.back().map_or(next, |segment| segment.first);
     // A publish that is tried again is answered with the position of its first entry, although that is gone.
-    meta.runs.trim(segments.front().map_or(next, |segment| segment.first).min(oldest_key).saturating_sub(1));
+    meta.runs.trim(
+        segments
+            .front()
+            .map_or(next, |segment| segment.first)
+            .min(oldest_key)
+            .saturating_sub(1),
+    );
     meta.runs.begin(next, after_loss);
     meta.boot = boot();
     meta.left = Left::open(config.sync);
     meta.end = None;
     let path = directory.file(META);
-    directory.write(&path, meta.to_text().as_bytes()).map_err(OpenError::io(path))?;
-    Ok(Recovered { directory, meta, end_mark, segments, keys: recovery.keys, key_files })
+    directory
+        .write(&path, meta.to_text().as_bytes())
+        .map_err(OpenError::io(path))?;
+    Ok(Recovered {
+        directory,
+        meta,
+        end_mark,
+        segments,
+        keys: recovery.keys,
+        key_files,
+    })
 }
 
 fn open_end_mark(directory: &Directory, seal: Seal) -> Result<(EndMark, Option<u64>), OpenError> {
@@ -195,7 +264,9 @@ fn begin(
     config: &FileConfig,
 ) -> Result<Segment, OpenError> {
     let path = directory.segment(header.first);
-    directory.write(&path, &header.to_bytes(seal)).map_err(OpenError::io(&path))?;
+    directory
+        .write(&path, &header.to_bytes(seal))
+        .map_err(OpenError::io(&path))?;
     Ok(Segment::new(header, path, empty(header, config)))
 }
 
@@ -209,7 +280,13 @@ impl Meta {
         let known = closed_at.max(noted).unwrap_or_default();
         let is_doubtful = last.is_doubtful || self.may_have_lost() || newest < self.newest;
         if end < known || (closed_at.is_none() && is_doubtful) {
-            (known.max(self.newest).max(end + u64::from(closed_at.is_none())) + 1, true)
+            (
+                known
+                    .max(self.newest)
+                    .max(end + u64::from(closed_at.is_none()))
+                    + 1,
+                true,
+            )
         } else {
             (end + 1, false)
         }
@@ -218,7 +295,8 @@ impl Meta {
     /// Whether entries were appended since that `META` does not know of: it is a copy of another time.
     fn is_older_than(&self, newest: u64, end: u64) -> bool {
         let known = self.end.filter(|_| self.left == Left::Closed);
-        known.is_some_and(|known| end > known) || (self.newest > 0 && newest > self.newest && end >= newest)
+        known.is_some_and(|known| end > known)
+            || (self.newest > 0 && newest > self.newest && end >= newest)
     }
 }
 
@@ -266,9 +344,19 @@ struct Last {
 impl Recovery {
     /// A segment with another behind it: read now only if its keys still count.
     fn full(&mut self, found: &Found, next: &Header) -> Result<Segment, OpenError> {
-        let Found { path, header, bytes, .. } = found;
+        let Found {
+            path,
+            header,
+            bytes,
+            ..
+        } = found;
         let entries = next.first - header.first;
-        let mut content = Content { entries, bytes: *bytes, last_ms: next.created_ms, index: None };
+        let mut content = Content {
+            entries,
+            bytes: *bytes,
+            last_ms: next.created_ms,
+            index: None,
+        };
         if u128::from(self.now_ms.saturating_sub(content.last_ms)) < KEY_WINDOW.as_millis() {
             let scan = self.scan(path, header, *bytes)?;
             if scan.ending.is_some() {
@@ -281,8 +369,18 @@ impl Recovery {
 
     /// The segment that was being written.
     fn last(&mut self, found: &Found) -> Result<Last, OpenError> {
-        let Found { path, header, bytes, is_sound } = found;
-        let Scan { mut content, last, ending, .. } = self.scan(path, header, *bytes)?;
+        let Found {
+            path,
+            header,
+            bytes,
+            is_sound,
+        } = found;
+        let Scan {
+            mut content,
+            last,
+            ending,
+            ..
+        } = self.scan(path, header, *bytes)?;
         let offset = content.bytes;
         let is_doubtful = match ending {
             None => !is_sound,
@@ -296,7 +394,11 @@ impl Recovery {
         if is_doubtful || !is_sound {
             // It stays as it is, and nothing is written behind it.
             content.bytes = *bytes;
-            return Ok(Last { content, end: last, is_doubtful });
+            return Ok(Last {
+                content,
+                end: last,
+                is_doubtful,
+            });
         }
         let synced = File::options().write(true).open(path).and_then(|file| {
             if offset < *bytes {
@@ -308,14 +410,25 @@ impl Recovery {
             file.sync_all()
         });
         synced.map_err(OpenError::io(path))?;
-        Ok(Last { content, end: last, is_doubtful })
+        Ok(Last {
+            content,
+            end: last,
+            is_doubtful,
+        })
     }
 
     fn scan(&mut self, path: &Path, header: &Header, bytes: u64) -> Result<Scan, OpenError> {
         let (now, now_ms) = (Instant::now(), self.now_ms);
         let keys = &mut self.keys;
         let remember = |record: &Record| remember(keys, record, now, now_ms);
-        let found = scan(path, self.seal, (header.first, header.created_ms), bytes, self.step, remember);
+        let found = scan(
+            path,
+            self.seal,
+            (header.first, header.created_ms),
+            bytes,
+            self.step,
+            remember,
+        );
         let found = found.map_err(OpenError::io(path))?;
         for (offset, what) in &found.flaws {
             error!(file = %path.display(), offset, what, "an entry of an event log is damaged: clients are told of a gap");

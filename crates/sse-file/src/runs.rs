@@ -39,12 +39,17 @@ pub(crate) enum Found {
 impl Runs {
     /// Those of a new log, and of a log of before there were any.
     pub(crate) fn new() -> Self {
-        Self(vec![Run { first: 1, mark: 0, after_loss: false }])
+        Self(vec![Run {
+            first: 1,
+            mark: 0,
+            after_loss: false,
+        }])
     }
 
     /// As they were written down; `None` if they are not in order.
     pub(crate) fn of(runs: Vec<Run>) -> Option<Self> {
-        let in_order = runs.is_sorted_by(|one, next| one.first <= next.first && one.mark < next.mark);
+        let in_order =
+            runs.is_sorted_by(|one, next| one.first <= next.first && one.mark < next.mark);
         (in_order && !runs.is_empty()).then_some(Self(runs))
     }
 
@@ -56,7 +61,11 @@ impl Runs {
     pub(crate) fn begin(&mut self, first: u64, after_loss: bool) {
         let before = self.0.last().map_or(0, |last| last.mark);
         let mark = before + rand::rng().random_range(1..=MOST_APART);
-        self.0.push(Run { first, mark, after_loss });
+        self.0.push(Run {
+            first,
+            mark,
+            after_loss,
+        });
         let firsts: Vec<_> = self.0.iter().map(|run| run.first).collect();
         let mut empty = firsts.windows(2).filter(|pair| pair[0] == pair[1]).count();
         let mut next = firsts.iter().skip(1);
@@ -70,7 +79,10 @@ impl Runs {
 
     /// Forgets the openings of which the log holds nothing any more.
     pub(crate) fn trim(&mut self, trimmed: u64) {
-        let gone = self.0.partition_point(|run| run.first <= trimmed).saturating_sub(1);
+        let gone = self
+            .0
+            .partition_point(|run| run.first <= trimmed)
+            .saturating_sub(1);
         self.0.drain(..gone);
     }
 
@@ -86,21 +98,34 @@ impl Runs {
 
     /// The position where a log ends whose last entry has this number.
     pub(crate) fn head(&self, sequence: u64) -> Position {
-        let is_lost = self.0.iter().rev().take_while(|run| run.first > sequence).any(|run| run.after_loss);
-        if is_lost { self.before(sequence + 1) } else { self.position(sequence) }
+        let is_lost = self
+            .0
+            .iter()
+            .rev()
+            .take_while(|run| run.first > sequence)
+            .any(|run| run.after_loss);
+        if is_lost {
+            self.before(sequence + 1)
+        } else {
+            self.position(sequence)
+        }
     }
 
     /// The entry that a position stands for, if it is one of this log.
     pub(crate) fn find(&self, position: Position) -> Found {
         let (mark, sequence) = (position.major(), position.minor());
         let at = self.0.partition_point(|run| run.mark < mark);
-        let Some(run) = self.0.get(at) else { return Found::Future };
+        let Some(run) = self.0.get(at) else {
+            return Found::Future;
+        };
         if run.mark != mark || sequence.saturating_add(1) < run.first {
             return Found::Lost(run.first);
         }
         match self.0.get(at + 1) {
             // Whoever had the last entry before a loss may have missed others, if nobody knows how much was lost.
-            Some(next) if sequence + u64::from(next.after_loss) >= next.first => Found::Lost(next.first),
+            Some(next) if sequence + u64::from(next.after_loss) >= next.first => {
+                Found::Lost(next.first)
+            }
             _ => Found::At(sequence),
         }
     }
@@ -117,7 +142,13 @@ mod tests {
 
     fn runs(runs: &[(u64, u64)]) -> Runs {
         Runs::of(
-            runs.iter().map(|(first, mark)| Run { first: *first, mark: *mark, after_loss: false }).collect(),
+            runs.iter()
+                .map(|(first, mark)| Run {
+                    first: *first,
+                    mark: *mark,
+                    after_loss: false,
+                })
+                .collect(),
         )
         .unwrap()
     }
@@ -125,8 +156,14 @@ mod tests {
     #[test]
     fn a_position_is_of_one_opening() {
         let runs = runs(&[(1, 0), (11, 5), (11, 8), (21, 9)]);
-        assert_eq!((runs.position(10), runs.position(11)), (Position::from(10), Position::new(8, 11)));
-        assert_eq!((runs.position(0), runs.before(11)), (Position::ZERO, Position::new(8, 10)));
+        assert_eq!(
+            (runs.position(10), runs.position(11)),
+            (Position::from(10), Position::new(8, 11))
+        );
+        assert_eq!(
+            (runs.position(0), runs.before(11)),
+            (Position::ZERO, Position::new(8, 10))
+        );
         for (mark, sequence, found) in [
             (0, 0, Found::At(0)),
             (0, 10, Found::At(10)),
@@ -141,7 +178,11 @@ mod tests {
             (9, 900, Found::At(900)),
             (10, 1, Found::Future),
         ] {
-            assert_eq!(runs.find(Position::new(mark, sequence)), found, "{mark}.{sequence}");
+            assert_eq!(
+                runs.find(Position::new(mark, sequence)),
+                found,
+                "{mark}.{sequence}"
+            );
         }
     }
 
@@ -167,13 +208,19 @@ mod tests {
         let mut runs = Runs::new();
         let last = runs.position(10);
         runs.begin(11, true);
-        assert_eq!((runs.find(last), runs.head(10)), (Found::Lost(11), runs.before(11)));
+        assert_eq!(
+            (runs.find(last), runs.head(10)),
+            (Found::Lost(11), runs.before(11))
+        );
         runs.begin(11, false);
         assert_eq!(runs.head(10), runs.before(11));
         assert_eq!(runs.head(11), runs.position(11));
         let last = runs.position(11);
         runs.begin(12, false);
-        assert_eq!((runs.find(last), runs.head(11)), (Found::At(11), runs.position(11)));
+        assert_eq!(
+            (runs.find(last), runs.head(11)),
+            (Found::At(11), runs.position(11))
+        );
     }
 
     #[test]

@@ -72,8 +72,18 @@ pub(crate) fn scan(
     let (first, created_ms) = header;
     let mut records = records(path, seal, HEADER_BYTES, end)?;
     let mut scanned = Index::new(step);
-    let content = Content { entries: 0, bytes: HEADER_BYTES, last_ms: created_ms, index: None };
-    let mut scan = Scan { content, last: first - 1, flaws: Vec::new(), ending: None };
+    let content = Content {
+        entries: 0,
+        bytes: HEADER_BYTES,
+        last_ms: created_ms,
+        index: None,
+    };
+    let mut scan = Scan {
+        content,
+        last: first - 1,
+        flaws: Vec::new(),
+        ending: None,
+    };
     loop {
         let offset = records.offset();
         let flaw = match records.next() {
@@ -122,7 +132,9 @@ fn find_record(path: &Path, seal: Seal, from: u64, end: u64) -> io::Result<Optio
     while at + HEAD_BYTES as u64 <= end {
         file.seek(SeekFrom::Start(at))?;
         bytes.clear();
-        Read::by_ref(&mut file).take((end - at).min(READ_BYTES as u64)).read_to_end(&mut bytes)?;
+        Read::by_ref(&mut file)
+            .take((end - at).min(READ_BYTES as u64))
+            .read_to_end(&mut bytes)?;
         if bytes.len() < HEAD_BYTES {
             break;
         }
@@ -144,7 +156,12 @@ fn find_record(path: &Path, seal: Seal, from: u64, end: u64) -> io::Result<Optio
 fn records(path: &Path, seal: Seal, from: u64, end: u64) -> io::Result<Records<BufReader<File>>> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(from))?;
-    Ok(Records::new(BufReader::with_capacity(READ_BYTES, file), seal, from, end))
+    Ok(Records::new(
+        BufReader::with_capacity(READ_BYTES, file),
+        seal,
+        from,
+        end,
+    ))
 }
 
 /// Where and how a segment is read.
@@ -167,7 +184,12 @@ pub(crate) struct Unreadable {
 
 impl Segment {
     pub(crate) fn new(header: Header, path: PathBuf, content: Content) -> Self {
-        Self { first: header.first, path, created_ms: header.created_ms, content: Mutex::new(content) }
+        Self {
+            first: header.first,
+            path,
+            created_ms: header.created_ms,
+            content: Mutex::new(content),
+        }
     }
 
     /// Entries and bytes, and when the last was appended.
@@ -183,7 +205,9 @@ impl Segment {
         content.bytes = bytes;
         content.last_ms = last_ms;
         if let Some(index) = &mut content.index {
-            records.iter().for_each(|(sequence, offset)| index.note(*sequence, *offset));
+            records
+                .iter()
+                .for_each(|(sequence, offset)| index.note(*sequence, *offset));
         }
     }
 
@@ -199,7 +223,8 @@ impl Segment {
         let last = reading.last;
         let nothing = |error: ReadError| Unreadable { up_to: last, error };
         let (from, end) = self.place(reading, after + 1).map_err(nothing)?;
-        let open = |from| records(&self.path, reading.seal, from, end).map_err(ReadError::io(&self.path));
+        let open =
+            |from| records(&self.path, reading.seal, from, end).map_err(ReadError::io(&self.path));
         let mut records = open(from).map_err(nothing)?;
         let mut wanted = after + 1;
         let mut flaw: Option<ReadError> = None;
@@ -208,15 +233,22 @@ impl Segment {
             let error = match records.next() {
                 Ok(Some(record)) if record.sequence < wanted || record.sequence > last => continue,
                 Ok(Some(record)) if record.sequence > wanted => {
-                    let error =
-                        flaw.take().unwrap_or_else(|| self.damage(offset, "entries are missing before it"));
-                    return Err(Unreadable { up_to: record.sequence - 1, error });
+                    let error = flaw
+                        .take()
+                        .unwrap_or_else(|| self.damage(offset, "entries are missing before it"));
+                    return Err(Unreadable {
+                        up_to: record.sequence - 1,
+                        error,
+                    });
                 }
                 Ok(Some(record)) => {
                     // What is damaged before it is of no concern.
                     flaw = None;
                     let position = reading.runs.position(wanted);
-                    if !page.push(Entry { position, payload: record.payload }) {
+                    if !page.push(Entry {
+                        position,
+                        payload: record.payload,
+                    }) {
                         return Ok(());
                     }
                     wanted += 1;
@@ -251,7 +283,10 @@ impl Segment {
         let header = (self.first, self.created_ms);
         let scan = scan(&self.path, reading.seal, header, end, reading.step, |_| ());
         let content = scan.map_err(ReadError::io(&self.path))?.content;
-        let from = content.index.as_ref().map_or(HEADER_BYTES, |index| index.at_or_before(sequence));
+        let from = content
+            .index
+            .as_ref()
+            .map_or(HEADER_BYTES, |index| index.at_or_before(sequence));
         self.content.lock().index = content.index;
         Ok((from, end))
     }
@@ -264,6 +299,11 @@ impl Segment {
     }
 
     fn damage(&self, offset: u64, what: &'static str) -> ReadError {
-        Damage { file: self.path.clone(), offset, what }.into()
+        Damage {
+            file: self.path.clone(),
+            offset,
+            what,
+        }
+        .into()
     }
 }

@@ -29,7 +29,12 @@ pub(crate) struct Header {
 impl Header {
     pub(crate) fn to_bytes(self, seal: Seal) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
-        for number in [self.first, self.created_ms, self.previous_first, self.previous_bytes] {
+        for number in [
+            self.first,
+            self.created_ms,
+            self.previous_first,
+            self.previous_bytes,
+        ] {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
         let checksum = seal.checksum(&bytes);
@@ -39,12 +44,21 @@ impl Header {
 
     fn parse(seal: Seal, bytes: &[u8; HEADER]) -> Option<Self> {
         let (content, checksum) = bytes.split_last_chunk::<4>()?;
-        let is_ours = content.starts_with(&MAGIC) && *checksum == seal.checksum(content).to_le_bytes();
-        let mut numbers =
-            content[MAGIC.len()..].as_chunks::<8>().0.iter().map(|number| u64::from_le_bytes(*number));
+        let is_ours =
+            content.starts_with(&MAGIC) && *checksum == seal.checksum(content).to_le_bytes();
+        let mut numbers = content[MAGIC.len()..]
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .map(|number| u64::from_le_bytes(*number));
         let mut number = || numbers.next().filter(|_| is_ours);
         let (first, created_ms) = (number()?, number()?);
-        Some(Self { first, created_ms, previous_first: number()?, previous_bytes: number()? })
+        Some(Self {
+            first,
+            created_ms,
+            previous_first: number()?,
+            previous_bytes: number()?,
+        })
     }
 
     /// What stands in a file, and how long that is.
@@ -52,10 +66,17 @@ impl Header {
         let mut file = File::open(path).map_err(ReadError::io(path))?;
         let metadata = file.metadata().map_err(ReadError::io(path))?;
         if !metadata.is_file() {
-            return Err(ReadError::io(path)(io::Error::new(io::ErrorKind::IsADirectory, "not a file")));
+            return Err(ReadError::io(path)(io::Error::new(
+                io::ErrorKind::IsADirectory,
+                "not a file",
+            )));
         }
         let bytes = metadata.len();
-        let damaged = |what| Damage { file: path.to_owned(), offset: 0, what };
+        let damaged = |what| Damage {
+            file: path.to_owned(),
+            offset: 0,
+            what,
+        };
         if bytes < HEADER_BYTES {
             return Err(damaged("the header of a segment, which is cut").into());
         }
@@ -73,7 +94,12 @@ mod tests {
 
     #[test]
     fn a_header_reads_as_it_is_written_and_no_flip_passes() {
-        let header = Header { first: 1, created_ms: u64::MAX, previous_first: 3, previous_bytes: 4 };
+        let header = Header {
+            first: 1,
+            created_ms: u64::MAX,
+            previous_first: 3,
+            previous_bytes: 4,
+        };
         let bytes: [u8; HEADER] = header.to_bytes(Seal(5)).try_into().unwrap();
         assert_eq!(Header::parse(Seal(5), &bytes), Some(header));
         assert_eq!(Header::parse(Seal(6), &bytes), None, "another log's");

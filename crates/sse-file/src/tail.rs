@@ -12,7 +12,10 @@ use crate::log::{Log, Status, closed};
 const PULSE: Duration = Duration::from_secs(1);
 
 /// Entries that a tail brings at once.
-const BATCH: ReadLimit = ReadLimit { entries: 1024, bytes: 4 << 20 };
+const BATCH: ReadLimit = ReadLimit {
+    entries: 1024,
+    bytes: 4 << 20,
+};
 
 #[derive(Debug)]
 pub(crate) struct FileTail {
@@ -23,7 +26,11 @@ pub(crate) struct FileTail {
 
 impl FileTail {
     pub(crate) fn new(log: Arc<Log>, after: Cursor) -> Self {
-        Self { status: log.status(), log, after }
+        Self {
+            status: log.status(),
+            log,
+            after,
+        }
     }
 }
 
@@ -43,6 +50,9 @@ impl Tail for FileTail {
         if let Some(last) = page.entries.last() {
             self.after.position = last.position;
         }
-        Ok(Batch { entries: page.entries, at_head: page.at_head })
+        Ok(Batch {
+            entries: page.entries,
+            at_head: page.at_head,
+        })
     }
 }

@@ -30,7 +30,10 @@ use crate::{
 };
 
 /// Written and synced at once.
-const BATCH: ReadLimit = ReadLimit { entries: 1024, bytes: 4 << 20 };
+const BATCH: ReadLimit = ReadLimit {
+    entries: 1024,
+    bytes: 4 << 20,
+};
 
 /// Writes what comes out of a queue, and looks after the log.
 #[derive(Debug)]
@@ -109,7 +112,14 @@ pub(crate) fn open(
     open_storage: OpenStorage,
     queue: Arc<Queue>,
 ) -> Result<(Arc<Log>, Writer), OpenError> {
-    let Recovered { directory, meta, end_mark, segments, keys, key_files } = recover(directory, &config)?;
+    let Recovered {
+        directory,
+        meta,
+        end_mark,
+        segments,
+        keys,
+        key_files,
+    } = recover(directory, &config)?;
     let segment = Arc::clone(segments.back().expect("a log has one segment at least"));
     let (entries, bytes, last_ms) = segment.size();
     let storage = open_storage(&segment.path).map_err(OpenError::io(&segment.path))?;
@@ -117,7 +127,15 @@ pub(crate) fn open(
     let all_bytes = segments.iter().map(|segment| segment.size().1).sum();
     let recent_bytes = config.recent_bytes;
     let (step, runs) = (index_step(&config), meta.runs.clone());
-    let log = Log::new(meta.epoch.clone(), meta.seal, runs, step, segments, head, recent_bytes);
+    let log = Log::new(
+        meta.epoch.clone(),
+        meta.seal,
+        runs,
+        step,
+        segments,
+        head,
+        recent_bytes,
+    );
     let log = Arc::new(log);
     let active = Active::new(segment, storage, entries, bytes);
     let mut writer = Writer {
@@ -144,9 +162,11 @@ pub(crate) fn open(
 impl Writer {
     /// Has a thread of its own until the queue is closed and empty.
     pub(crate) fn start(mut self) -> io::Result<()> {
-        thread::Builder::new().name("sse-file".to_owned()).spawn(move || {
-            self.run();
-        })?;
+        thread::Builder::new()
+            .name("sse-file".to_owned())
+            .spawn(move || {
+                self.run();
+            })?;
         Ok(())
     }
 
@@ -176,13 +196,20 @@ impl Writer {
 
     /// As much as the segment has room for, or the next one if this is full.
     fn limit(&self) -> ReadLimit {
-        let (entries, bytes) =
-            if self.is_full() { (0, HEADER_BYTES) } else { (self.active.entries, self.active.bytes) };
+        let (entries, bytes) = if self.is_full() {
+            (0, HEADER_BYTES)
+        } else {
+            (self.active.entries, self.active.bytes)
+        };
         let entries = self.config.segment_entries().saturating_sub(entries);
         let bytes = self.config.segment_bytes().saturating_sub(bytes);
         ReadLimit {
-            entries: usize::try_from(entries).unwrap_or(usize::MAX).min(BATCH.entries),
-            bytes: usize::try_from(bytes).unwrap_or(usize::MAX).min(BATCH.bytes),
+            entries: usize::try_from(entries)
+                .unwrap_or(usize::MAX)
+                .min(BATCH.entries),
+            bytes: usize::try_from(bytes)
+                .unwrap_or(usize::MAX)
+                .min(BATCH.bytes),
         }
     }
 
@@ -191,7 +218,11 @@ impl Writer {
         active.entries > 0
             && (active.entries >= self.config.segment_entries()
                 || active.bytes >= self.config.segment_bytes()
-                || is_older(active.segment.created_ms, self.config.segment_age(), unix_ms()))
+                || is_older(
+                    active.segment.created_ms,
+                    self.config.segment_age(),
+                    unix_ms(),
+                ))
     }
 
     pub(crate) fn append(&mut self, pending: Vec<Pending>) {
@@ -199,7 +230,10 @@ impl Writer {
             return fail(pending, &failure);
         }
         let mut batch = Batch::default();
-        let places: Vec<_> = pending.iter().map(|pending| self.place(&mut batch, pending)).collect();
+        let places: Vec<_> = pending
+            .iter()
+            .map(|pending| self.place(&mut batch, pending))
+            .collect();
         let keys = std::mem::take(&mut batch.keys);
         if let Err(failure) = self.write(batch) {
             keys.iter().rev().for_each(|key| self.keys.take_back(key));
@@ -213,10 +247,17 @@ impl Writer {
 
     fn make_ready(&mut self) -> Result<(), BatchError> {
         if let Some(reason) = &self.broken {
-            return Err(BatchError::Refused { reason: reason.clone() });
+            return Err(BatchError::Refused {
+                reason: reason.clone(),
+            });
         }
-        self.tidy().map_err(|error| BatchError::of_write(error, &self.active.segment.path))?;
-        if self.is_full() { self.rotate() } else { Ok(()) }
+        self.tidy()
+            .map_err(|error| BatchError::of_write(error, &self.active.segment.path))?;
+        if self.is_full() {
+            self.rotate()
+        } else {
+            Ok(())
+        }
     }
 
     /// Takes away what a write or a sync left that failed.
@@ -257,9 +298,14 @@ impl Writer {
             key: key.map(|key| Arc::clone(key.text())),
             payload: payload.clone(),
         };
-        batch.records.push((sequence, self.active.bytes + batch.bytes.len() as u64));
+        batch
+            .records
+            .push((sequence, self.active.bytes + batch.bytes.len() as u64));
         record.encode(self.log.seal, &mut batch.bytes);
-        batch.entries.push(Entry { position: self.log.runs.position(sequence), payload });
+        batch.entries.push(Entry {
+            position: self.log.runs.position(sequence),
+            payload,
+        });
         if let Some(key) = key {
             self.keys.insert(Arc::clone(key.text()), sequence);
             batch.keys.push(Arc::clone(key.text()));
@@ -279,7 +325,8 @@ impl Writer {
         if let Err(error) = self.active.storage.append(&batch.bytes) {
             self.active.is_untidy = true;
             // If it cannot be taken away, it may be found there.
-            self.tidy().map_err(|error| BatchError::Unknown(Arc::new(error)))?;
+            self.tidy()
+                .map_err(|error| BatchError::Unknown(Arc::new(error)))?;
             return Err(BatchError::of_write(error, &self.active.segment.path));
         }
         self.active.unsynced_since.get_or_insert_with(Instant::now);
@@ -322,8 +369,12 @@ impl Writer {
 
     fn give_up(&mut self, reason: &str) -> BatchError {
         error!(file = %self.active.segment.path.display(), reason, "an event log takes no more entries until it is opened again");
-        self.broken = Some(format!("the event log takes no more entries until it is opened again: {reason}"));
-        BatchError::Refused { reason: reason.to_owned() }
+        self.broken = Some(format!(
+            "the event log takes no more entries until it is opened again: {reason}"
+        ));
+        BatchError::Refused {
+            reason: reason.to_owned(),
+        }
     }
 
     /// Goes on in a new segment.
@@ -350,7 +401,10 @@ impl Writer {
 
     fn note_newest(&mut self, newest: u64) -> io::Result<()> {
         let directory = self.directory.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        let meta = Meta { newest, ..self.meta.clone() };
+        let meta = Meta {
+            newest,
+            ..self.meta.clone()
+        };
         directory.write(&directory.file(META), meta.to_text().as_bytes())?;
         self.meta = meta;
         Ok(())
@@ -367,7 +421,10 @@ impl Writer {
     /// When there is something to be done without an append.
     fn next_look(&self) -> Instant {
         let now = Instant::now();
-        let pause = self.config.segment_age().clamp(Duration::from_millis(50), Duration::from_secs(60));
+        let pause = self
+            .config
+            .segment_age()
+            .clamp(Duration::from_millis(50), Duration::from_secs(60));
         let sync = self.sync_due().filter(|_| self.broken.is_none());
         sync.map_or(now + pause, |sync| sync.min(now + pause))
     }
@@ -384,18 +441,26 @@ impl Writer {
         if self.broken.is_some() {
             return;
         }
-        if self.sync_due().is_some_and(|due| due <= Instant::now()) && self.sync(self.active.bytes).is_err() {
+        if self.sync_due().is_some_and(|due| due <= Instant::now())
+            && self.sync(self.active.bytes).is_err()
+        {
             return;
         }
         let now_ms = unix_ms();
         self.key_files.remove_old(now_ms);
         let age = self.config.retention.age;
         let (entries, _, last_ms) = self.active.segment.size();
-        if entries > 0 && is_older(last_ms, age, now_ms) && (self.tidy().is_err() || self.rotate().is_err()) {
+        if entries > 0
+            && is_older(last_ms, age, now_ms)
+            && (self.tidy().is_err() || self.rotate().is_err())
+        {
             return;
         }
         while let Some(oldest) = self.log.oldest_full() {
-            let size = LogSize { entries: self.head + 1 - oldest.first, bytes: self.bytes };
+            let size = LogSize {
+                entries: self.head + 1 - oldest.first,
+                bytes: self.bytes,
+            };
             if !is_over(&self.config.retention, size, &oldest, now_ms) {
                 break;
             }
@@ -414,7 +479,9 @@ impl Writer {
         if self.keys.is_empty() {
             return;
         }
-        let Some(directory) = &self.directory else { return };
+        let Some(directory) = &self.directory else {
+            return;
+        };
         let form = (self.log.seal, self.log.step);
         if let Err(error) = self.key_files.keep(directory, form, segment, now_ms) {
             warn!(file = %segment.path.display(), %error, "the keys of an old segment cannot be kept");
@@ -422,10 +489,16 @@ impl Writer {
     }
 
     fn end(&mut self) {
-        let is_sound = self.broken.is_none() && self.tidy().is_ok() && self.sync(self.active.bytes).is_ok();
+        let is_sound =
+            self.broken.is_none() && self.tidy().is_ok() && self.sync(self.active.bytes).is_ok();
         if let Some(directory) = self.directory.as_ref().filter(|_| is_sound) {
             let path = directory.file(META);
-            let text = Meta { left: Left::Closed, end: Some(self.head), ..self.meta.clone() }.to_text();
+            let text = Meta {
+                left: Left::Closed,
+                end: Some(self.head),
+                ..self.meta.clone()
+            }
+            .to_text();
             if let Err(error) = directory.write(&path, text.as_bytes()) {
                 warn!(file = %path.display(), %error, "it cannot be noted that an event log was closed");
             }
@@ -438,7 +511,10 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.queue.close();
         while let Work::Append(pending) = self.queue.take(BATCH, Instant::now()) {
-            fail(pending, &BatchError::Unknown(Arc::new(io::Error::other("the log is closed"))));
+            fail(
+                pending,
+                &BatchError::Unknown(Arc::new(io::Error::other("the log is closed"))),
+            );
         }
         // The lock goes first: who is told that the log is closed may open it.
         self.directory.take();

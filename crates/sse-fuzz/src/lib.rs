@@ -18,18 +18,54 @@ pub struct Target {
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
-    Target { name: "cluster", play: cluster::play },
-    Target { name: "cookies", play: cookies::play },
-    Target { name: "encode", play: encode::play },
-    Target { name: "envelope", play: envelope::play },
-    Target { name: "handshake", play: handshake::play },
-    Target { name: "hub", play: hub::play },
-    Target { name: "nats", play: nats::play },
-    Target { name: "redis", play: redis::play },
-    Target { name: "segments", play: segments::play },
-    Target { name: "session", play: session::play },
-    Target { name: "token", play: token::play },
-    Target { name: "trpc", play: trpc::play },
+    Target {
+        name: "cluster",
+        play: cluster::play,
+    },
+    Target {
+        name: "cookies",
+        play: cookies::play,
+    },
+    Target {
+        name: "encode",
+        play: encode::play,
+    },
+    Target {
+        name: "envelope",
+        play: envelope::play,
+    },
+    Target {
+        name: "handshake",
+        play: handshake::play,
+    },
+    Target {
+        name: "hub",
+        play: hub::play,
+    },
+    Target {
+        name: "nats",
+        play: nats::play,
+    },
+    Target {
+        name: "redis",
+        play: redis::play,
+    },
+    Target {
+        name: "segments",
+        play: segments::play,
+    },
+    Target {
+        name: "session",
+        play: session::play,
+    },
+    Target {
+        name: "token",
+        play: token::play,
+    },
+    Target {
+        name: "trpc",
+        play: trpc::play,
+    },
 ];
 
 /// Plays an input of a target.

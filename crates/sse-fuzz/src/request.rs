@@ -30,10 +30,18 @@ impl TextRequest {
         while let Some(line) = take_line(&mut rest).filter(|line| !line.is_empty()) {
             let colon = line.iter().position(|byte| *byte == b':')?;
             let name = HeaderName::from_bytes(&line[..colon]).ok()?;
-            headers.append(name, HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).ok()?);
+            headers.append(
+                name,
+                HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).ok()?,
+            );
         }
         let (method, uri) = (Method::from_bytes(method).ok()?, Uri::try_from(uri).ok()?);
-        uri.path().starts_with('/').then(|| Self { method, uri, headers, body: Bytes::copy_from_slice(rest) })
+        uri.path().starts_with('/').then(|| Self {
+            method,
+            uri,
+            headers,
+            body: Bytes::copy_from_slice(rest),
+        })
     }
 
     /// Returns whether a header has this value.
@@ -47,7 +55,10 @@ fn take_line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     if rest.is_empty() {
         return None;
     }
-    let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+    let end = rest
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .unwrap_or(rest.len());
     let line = &rest[..end];
     *rest = rest.get(end + 1..).unwrap_or_default();
     Some(line.strip_suffix(b"\r").unwrap_or(line))
@@ -61,16 +72,25 @@ mod tests {
     fn a_request_is_read_from_text() {
         let text = b"POST /a?b\r\ncookie: x=1\ncookie: y=2\r\n\r\nbody\n\nmore";
         let request = TextRequest::parse(text).unwrap();
-        assert_eq!((request.method, request.uri.to_string()), (Method::POST, "/a?b".to_owned()));
+        assert_eq!(
+            (request.method, request.uri.to_string()),
+            (Method::POST, "/a?b".to_owned())
+        );
         assert_eq!(request.headers.get_all("cookie").iter().count(), 2);
         assert_eq!(request.body, "body\n\nmore");
     }
 
     #[test]
     fn what_a_server_refuses_is_no_request() {
-        for text in
-            [&b""[..], b"GET", b"GET a", b"GET /\xff\n", b"GET / \n", b"GET /\nx\n\n", b"GET /\nx: \0\n"]
-        {
+        for text in [
+            &b""[..],
+            b"GET",
+            b"GET a",
+            b"GET /\xff\n",
+            b"GET / \n",
+            b"GET /\nx\n\n",
+            b"GET /\nx: \0\n",
+        ] {
             assert!(TextRequest::parse(text).is_none(), "{text:?}");
         }
     }

@@ -20,8 +20,12 @@ use tokio::runtime::{Builder, Runtime};
 
 /// Runs a future to its end on a runtime that all inputs share.
 fn run<T>(future: impl Future<Output = T>) -> T {
-    static RUNTIME: LazyLock<Runtime> =
-        LazyLock::new(|| Builder::new_current_thread().enable_all().build().expect("a runtime"));
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+        Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime")
+    });
     RUNTIME.block_on(future)
 }
 

@@ -14,14 +14,19 @@ fn folder(name: &str) -> PathBuf {
 /// What is in a folder, in order.
 fn paths(name: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder(name)).expect("the folder is there");
-    let mut paths: Vec<_> = entries.map(|entry| entry.expect("the folder is read").path()).collect();
+    let mut paths: Vec<_> = entries
+        .map(|entry| entry.expect("the folder is read").path())
+        .collect();
     paths.sort_unstable();
     paths
 }
 
 /// The names in a folder without their extensions.
 fn names(name: &str) -> BTreeSet<String> {
-    let stem = |path: PathBuf| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let stem = |path: PathBuf| {
+        path.file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+    };
     paths(name).into_iter().filter_map(stem).collect()
 }
 

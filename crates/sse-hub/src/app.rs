@@ -76,13 +76,21 @@ pub(crate) fn configured(
     let configured = Arc::new(configured);
     let metrics = get(metrics::scrape).with_state(metrics);
     let metrics = Router::new().route("/metrics", metrics);
-    let streams = Router::new().route("/api/sse", any(stream)).with_state(manager.clone());
+    let streams = Router::new()
+        .route("/api/sse", any(stream))
+        .with_state(manager.clone());
     let calls = from_fn_with_state(Arc::clone(&configured), auth_layer::calls);
     // What CORS asks for beforehand is asked without credentials, so it comes before who asks.
-    let streams =
-        streams.layer(from_fn_with_state(Arc::clone(&configured), auth_layer::streams)).layer(cors.clone());
+    let streams = streams
+        .layer(from_fn_with_state(
+            Arc::clone(&configured),
+            auth_layer::streams,
+        ))
+        .layer(cors.clone());
     let management = sse_axum::trpc(management).layer(calls.clone()).layer(cors);
-    let metrics = metrics.layer(from_fn_with_state(manager.clone(), auth_layer::managers)).layer(calls);
+    let metrics = metrics
+        .layer(from_fn_with_state(manager.clone(), auth_layer::managers))
+        .layer(calls);
     let routes = open_to_all()
         .with_state(manager)
         .merge(streams)
@@ -117,8 +125,12 @@ async fn visitor_stream(
 }
 
 /// A stream, for whom the guard says it is.
-async fn stream(State(manager): State<Manager>, handshake: SseHandshake) -> Result<SseResponse, Refusal> {
-    let connected =
-        manager.connect(handshake).inspect_err(|refused| auth_log::stream_refused(refused.cause()));
+async fn stream(
+    State(manager): State<Manager>,
+    handshake: SseHandshake,
+) -> Result<SseResponse, Refusal> {
+    let connected = manager
+        .connect(handshake)
+        .inspect_err(|refused| auth_log::stream_refused(refused.cause()));
     Ok(connected?.into())
 }

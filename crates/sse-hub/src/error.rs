@@ -15,7 +15,10 @@ use crate::server::logs::Outputs;
 pub(crate) enum Error {
     /// The command line is wrong, or asks for help.
     #[error("{}{}", .error.to_string().trim_end(), .hint.as_ref().map(|name| format!("\n\nThe value is that of the variable {name}.")).unwrap_or_default())]
-    CommandLine { error: clap::Error, hint: Option<String> },
+    CommandLine {
+        error: clap::Error,
+        hint: Option<String>,
+    },
     /// A variable looks like a setting, but is none.
     #[error("{0} is no setting of this hub; see --help for all there are")]
     UnknownVariable(String),
@@ -33,7 +36,10 @@ pub(crate) enum Error {
     UnreadableFile { path: PathBuf, source: io::Error },
     /// The settings file is wrong.
     #[error("{}: {}", .path.display(), without_passwords(.error.to_string().trim_end()))]
-    WrongFile { path: PathBuf, error: Box<toml::de::Error> },
+    WrongFile {
+        path: PathBuf,
+        error: Box<toml::de::Error>,
+    },
     /// Demo mode, where others could reach it.
     #[error(
         "in demo mode everybody may do everything, so {0} is refused, which others can reach; \
@@ -45,10 +51,16 @@ pub(crate) enum Error {
     Files { name: String, problem: String },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}{}", hint(.source))]
-    Listen { address: SocketAddr, source: io::Error },
+    Listen {
+        address: SocketAddr,
+        source: io::Error,
+    },
     /// Something that the operating system refused.
     #[error("{what}: {source}")]
-    System { what: &'static str, source: io::Error },
+    System {
+        what: &'static str,
+        source: io::Error,
+    },
 }
 
 impl Error {
@@ -80,10 +92,14 @@ impl Error {
 
 /// Errors in a file quote its lines, in which URLs may have users and passwords.
 fn without_passwords(text: &str) -> String {
-    let lines = text.split('\n').map(|line| match (line.find("://"), line.rfind('@')) {
-        (Some(start), Some(end)) if start + 3 < end => format!("{}…{}", &line[..start + 3], &line[end..]),
-        _ => line.to_owned(),
-    });
+    let lines = text
+        .split('\n')
+        .map(|line| match (line.find("://"), line.rfind('@')) {
+            (Some(start), Some(end)) if start + 3 < end => {
+                format!("{}…{}", &line[..start + 3], &line[end..])
+            }
+            _ => line.to_owned(),
+        });
     // Those of sentinels stand behind the rest, and are hidden together with it.
     let lines = lines.map(|line| match line.find("sentinel_password=") {
         Some(start) => format!("{}sentinel_password=…", &line[..start]),
@@ -101,7 +117,9 @@ fn hint(source: &io::Error) -> &'static str {
         ErrorKind::PermissionDenied => {
             "\nPorts below 1024 are for privileged processes; choose another with --listen."
         }
-        ErrorKind::AddrNotAvailable => "\nThis machine has no such address; choose another with --listen.",
+        ErrorKind::AddrNotAvailable => {
+            "\nThis machine has no such address; choose another with --listen."
+        }
         _ => "",
     }
 }
@@ -113,14 +131,26 @@ mod tests {
     #[test]
     fn passwords_in_urls_are_not_quoted() {
         for (line, shown) in [
-            ("backplane = \"redis://me:p@ss/word@host/1", "backplane = \"redis://…@host/1"),
-            ("a\nurl = \"nats://token@a,nats://token@b\"\nb", "a\nurl = \"nats://…@b\"\nb"),
-            ("b = \"redis+sentinel://me:x@a,b/p?sentinel_password=y@z\"", "b = \"redis+sentinel://…@z\""),
+            (
+                "backplane = \"redis://me:p@ss/word@host/1",
+                "backplane = \"redis://…@host/1",
+            ),
+            (
+                "a\nurl = \"nats://token@a,nats://token@b\"\nb",
+                "a\nurl = \"nats://…@b\"\nb",
+            ),
+            (
+                "b = \"redis+sentinel://me:x@a,b/p?sentinel_password=y@z\"",
+                "b = \"redis+sentinel://…@z\"",
+            ),
             (
                 "b = \"redis+sentinel://a/p?sentinel_password=y\"",
                 "b = \"redis+sentinel://a/p?sentinel_password=…",
             ),
-            ("origins = [\"https://a.example\"]", "origins = [\"https://a.example\"]"),
+            (
+                "origins = [\"https://a.example\"]",
+                "origins = [\"https://a.example\"]",
+            ),
             ("mail = \"me@a.example\"", "mail = \"me@a.example\""),
         ] {
             assert_eq!(without_passwords(line), shown);

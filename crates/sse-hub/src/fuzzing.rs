@@ -18,7 +18,9 @@ use crate::{
 ///
 /// Returns what is wrong with the command line.
 pub fn routes(arguments: &[&str]) -> Result<(Router, Manager), String> {
-    let arguments = std::iter::once("sse-hub").chain(arguments.iter().copied()).map(OsString::from);
+    let arguments = std::iter::once("sse-hub")
+        .chain(arguments.iter().copied())
+        .map(OsString::from);
     let settings = Settings::gather(arguments).map_err(|error| format!("{error:?}"))?;
     let builder = Manager::builder().config(settings.streams);
     let (limits, transformer) = (settings.management, settings.transformer);

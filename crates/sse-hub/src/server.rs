@@ -56,31 +56,59 @@ pub(crate) async fn serve(mut settings: Settings, max_connections: usize) -> Res
     if settings.configured.is_none() && !settings.is_for_this_machine() {
         warn!(listen = %settings.listen, "demo mode: everybody who can reach it may do everything");
     }
-    if settings.configured.as_ref().is_some_and(|configured| configured.needs_tickets) {
+    if settings
+        .configured
+        .as_ref()
+        .is_some_and(|configured| configured.needs_tickets)
+    {
         info!(target: AUTH, "streams need a ticket, since there is no --auth: backends get one with sse.createTicket");
     }
     let listener = listen(settings.listen)?;
-    let signals =
-        Signals::new().map_err(|source| Error::System { what: "signals cannot be heard", source })?;
+    let signals = Signals::new().map_err(|source| Error::System {
+        what: "signals cannot be heard",
+        source,
+    })?;
     let mut streams = settings.streams;
     let log = match &settings.backplane {
         Some(backplane) => Some(backplane.open(&mut streams).await?),
         None => None,
     };
     let builder = Manager::builder().config(streams);
-    let builder = log.iter().filter_map(Opened::log).fold(builder, ManagerBuilder::backplane);
+    let builder = log
+        .iter()
+        .filter_map(Opened::log)
+        .fold(builder, ManagerBuilder::backplane);
     let transports = TransportStatsHandle::default();
-    let proxies = settings.configured.as_ref().map(|configured| configured.proxies.clone());
+    let proxies = settings
+        .configured
+        .as_ref()
+        .map(|configured| configured.proxies.clone());
     let proxies = proxies.unwrap_or_default();
-    let node = settings.backplane.and_then(|backplane| backplane.node).or_else(|| address(&listener));
-    let config = node.iter().fold(ClusterConfig::new(), |config, name| config.name(name));
+    let node = settings
+        .backplane
+        .and_then(|backplane| backplane.node)
+        .or_else(|| address(&listener));
+    let config = node
+        .iter()
+        .fold(ClusterConfig::new(), |config, name| config.name(name));
     let reload = reload(settings.configured.as_mut(), settings.tls.as_ref());
     let doors = Doors::new(settings.configured, settings.origins);
-    let (cluster, router) =
-        app(builder, config, settings.management, settings.transformer, doors, settings.hosts, &transports)?;
+    let (cluster, router) = app(
+        builder,
+        config,
+        settings.management,
+        settings.transformer,
+        doors,
+        settings.hosts,
+        &transports,
+    )?;
     announce(&listener, settings.tls.is_some());
     let server = sse_axum::serve(listener, router);
-    let server = if settings.reactor { server } else { server.without_reactor() };
+    let server = if settings.reactor {
+        server
+    } else {
+        server.without_reactor()
+    };
     let server = server
         .manager(cluster.manager())
         .transports(&transports)
@@ -89,12 +117,20 @@ pub(crate) async fn serve(mut settings: Settings, max_connections: usize) -> Res
         .max_connections(max_connections)
         .proxies(move |address| proxies.contains(address))
         .drain(ShutdownOptions::within(settings.drain))
-        .with_graceful_shutdown(ended(signals, reload, cluster.manager().clone(), settings.drain_delay));
+        .with_graceful_shutdown(ended(
+            signals,
+            reload,
+            cluster.manager().clone(),
+            settings.drain_delay,
+        ));
     let server = match settings.tls {
         Some(tls) => server.tls(tls.config),
         None => server,
     };
-    let served = server.await.map_err(|source| Error::System { what: "serving failed", source });
+    let served = server.await.map_err(|source| Error::System {
+        what: "serving failed",
+        source,
+    });
     cluster.shutdown().await;
     if let Some(log) = log {
         log.close().await;
@@ -132,12 +168,15 @@ pub(crate) fn app(
         Doors::Configured(configured) => builder.access(configured.access.clone()),
         Doors::Demo(_) => builder.access(AllowAll),
     };
-    let manager = builder.build().map_err(|error| Error::Streams(vec![error.to_string()]))?;
+    let manager = builder
+        .build()
+        .map_err(|error| Error::Streams(vec![error.to_string()]))?;
     let cluster = Cluster::start(&manager, node);
     let management = Management::new(manager.clone()).cluster(cluster.clone());
     let management = management.limits(limits).transformer(transformer);
-    let metrics =
-        |management: &Management| metrics::of(manager.clone(), management.clone(), transports.clone());
+    let metrics = |management: &Management| {
+        metrics::of(manager.clone(), management.clone(), transports.clone())
+    };
     let router = match doors {
         Doors::Configured(configured) => {
             let rates = Arc::clone(&configured.rates);
@@ -163,7 +202,11 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
 }
 
 fn try_listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
     // Elsewhere than on Unix it would let two hubs share the port.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
@@ -178,7 +221,11 @@ fn address(listener: &TcpListener) -> Option<String> {
         return Some(address.to_string());
     }
     let system = rustix::system::uname();
-    Some(format!("{}:{}", system.nodename().to_string_lossy(), address.port()))
+    Some(format!(
+        "{}:{}",
+        system.nodename().to_string_lossy(),
+        address.port()
+    ))
 }
 
 /// Prints where it listens.
@@ -187,7 +234,9 @@ fn announce(listener: &TcpListener, is_encrypted: bool) {
     match (listener.local_addr(), Outputs::get()) {
         (Ok(address), Ok(outputs)) => {
             let demo = format!("demo: {scheme}://{}{}", reachable(address), demo_page::PATH);
-            outputs.out.send(format!("listening on {scheme}://{address}\n{demo}\n").as_bytes());
+            outputs
+                .out
+                .send(format!("listening on {scheme}://{address}\n{demo}\n").as_bytes());
         }
         (Err(error), _) | (_, Err(error)) => warn!(%error, "failed to print the address"),
     }
@@ -231,8 +280,16 @@ fn ended(
     tokio::spawn(async move {
         let first = next_ending(&mut signals, &reload).await;
         // Nobody who presses Ctrl-C wants to wait for load balancers.
-        let delay = if first == Ending::Interrupt { Duration::ZERO } else { delay };
-        info!(signal = first.as_str(), ?delay, "draining after the delay; a second signal ends it at once");
+        let delay = if first == Ending::Interrupt {
+            Duration::ZERO
+        } else {
+            delay
+        };
+        info!(
+            signal = first.as_str(),
+            ?delay,
+            "draining after the delay; a second signal ends it at once"
+        );
         manager.announce_shutdown();
         tokio::spawn(async move {
             sleep(delay).await;
@@ -273,9 +330,11 @@ mod tests {
 
     #[test]
     fn the_demo_is_announced_where_it_can_be_opened() {
-        for (bound, announced) in
-            [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1"), ("127.0.0.2:1", "127.0.0.2:1")]
-        {
+        for (bound, announced) in [
+            ("0.0.0.0:1", "127.0.0.1:1"),
+            ("[::]:1", "[::1]:1"),
+            ("127.0.0.2:1", "127.0.0.2:1"),
+        ] {
             assert_eq!(reachable(bound.parse().unwrap()).to_string(), announced);
         }
     }

@@ -64,7 +64,8 @@ pub(crate) struct Settings {
     pub(crate) sources: Sources,
 }
 
-const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 const DEFAULT_DRAIN: Duration = Duration::from_secs(10);
 /// Endpoints of Kubernetes and targets of load balancers are taken out within seconds.
 const DEFAULT_DRAIN_DELAY: Duration = Duration::from_secs(5);
@@ -74,11 +75,13 @@ impl Settings {
     /// Gathers them from a command line, the variables of this process, and the file that is named there.
     pub(crate) fn gather(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
         let matches = Cli::matches(arguments)?;
-        let mut cli =
-            Cli::from_arg_matches(&matches).map_err(|error| Error::CommandLine { error, hint: None })?;
+        let mut cli = Cli::from_arg_matches(&matches)
+            .map_err(|error| Error::CommandLine { error, hint: None })?;
         refuse_unknown_variables()?;
         let file = cli.config.take().map(File::read).transpose()?;
-        let fields = file.as_ref().map_or_else(|| Ok(Fields::default()), File::fields)?;
+        let fields = file
+            .as_ref()
+            .map_or_else(|| Ok(Fields::default()), File::fields)?;
         let sources = Sources::new(&matches, file.as_ref().map(File::parts));
         if let Some((path, _)) = file.as_ref().map(File::parts) {
             key_file::note_writable(path, &sources);
@@ -91,7 +94,11 @@ impl Settings {
         cli.streams.apply(&mut streams);
         let backplane = cli.event_log.apply(&mut file, &mut streams, &sources)?;
         let mut management = file.management;
-        let transformer = cli.management.trpc_transformer.or(file.trpc_transformer).unwrap_or_default();
+        let transformer = cli
+            .management
+            .trpc_transformer
+            .or(file.trpc_transformer)
+            .unwrap_or_default();
         cli.management.apply(&mut management);
         check_bodies(&management, &sources)?;
         let access = cli.access.or(std::mem::take(&mut file.access));
@@ -108,13 +115,19 @@ impl Settings {
         let is_for_this_machine = configured.is_none() && !may_serve_strangers;
         let mut settings = Self {
             listen: cli.listen.or(file.listen).unwrap_or(DEFAULT_LISTEN),
-            drain: cli.drain.or(file.drain.map(|Seconds(drain)| drain)).unwrap_or(DEFAULT_DRAIN),
+            drain: cli
+                .drain
+                .or(file.drain.map(|Seconds(drain)| drain))
+                .unwrap_or(DEFAULT_DRAIN),
             drain_delay: cli
                 .drain_delay
                 .or(file.drain_delay.map(|Seconds(delay)| delay))
                 .unwrap_or(DEFAULT_DRAIN_DELAY),
             reactor: cli.reactor.or(file.reactor).unwrap_or(true),
-            log: cli.log.or(file.log.take()).unwrap_or_else(|| "info".to_owned()),
+            log: cli
+                .log
+                .or(file.log.take())
+                .unwrap_or_else(|| "info".to_owned()),
             connections: cli.connections.timeouts(&file, &sources)?,
             streams,
             backplane,
@@ -122,7 +135,11 @@ impl Settings {
             transformer,
             configured,
             origins: access.allowed_origins(&sources)?,
-            hosts: Hosts::new(&access.hosts, is_for_this_machine, &sources.name_of_access("hosts"))?,
+            hosts: Hosts::new(
+                &access.hosts,
+                is_for_this_machine,
+                &sources.name_of_access("hosts"),
+            )?,
             tls,
             sources,
         };
@@ -145,13 +162,17 @@ impl Settings {
         for (flag, time) in [("drain", self.drain), ("drain-delay", self.drain_delay)] {
             if time > LONGEST_DRAIN {
                 let problem = format!("must be at most {} seconds", LONGEST_DRAIN.as_secs());
-                return Err(Error::Setting { name: self.sources.name(flag), problem });
+                return Err(Error::Setting {
+                    name: self.sources.name(flag),
+                    problem,
+                });
             }
         }
         match &self.configured {
             Some(_) if may_serve_strangers => Err(Error::Setting {
                 name: self.sources.name("demo"),
-                problem: "lets everybody in, and other settings say who may; one of them is wrong".to_owned(),
+                problem: "lets everybody in, and other settings say who may; one of them is wrong"
+                    .to_owned(),
             }),
             None if !self.is_for_this_machine() && !may_serve_strangers => {
                 Err(Error::DemoForAll(self.listen))
@@ -166,10 +187,13 @@ impl Settings {
     }
 
     fn blame(&self, error: &BuildError) -> Error {
-        let problems = error
-            .problems
-            .iter()
-            .map(|problem| format!("{} {}", self.sources.name_of_stream(problem.field), problem.expected));
+        let problems = error.problems.iter().map(|problem| {
+            format!(
+                "{} {}",
+                self.sources.name_of_stream(problem.field),
+                problem.expected
+            )
+        });
         Error::Streams(problems.collect())
     }
 }
@@ -180,15 +204,30 @@ fn check_bodies(limits: &Limits, sources: &Sources) -> Result<(), Error> {
     let (caller, all) = (limits.bodies_per_caller, limits.bodies);
     let wrong = |field: &str, least: usize, what: &str| {
         let problem = format!("must be at least {least}, {what}");
-        Err(Error::Setting { name: sources.name_of_management(field), problem })
+        Err(Error::Setting {
+            name: sources.name_of_management(field),
+            problem,
+        })
     };
     if caller != default.bodies_per_caller && caller < limits.body {
-        return wrong("bodies_per_caller", limits.body, "the size of one body (--management-body)");
+        return wrong(
+            "bodies_per_caller",
+            limits.body,
+            "the size of one body (--management-body)",
+        );
     }
-    let least = limits.body.max(if caller == default.bodies_per_caller { 0 } else { caller });
+    let least = limits.body.max(if caller == default.bodies_per_caller {
+        0
+    } else {
+        caller
+    });
     let least = least.saturating_add(least.div_ceil(3));
     if all != default.bodies && all < least {
-        return wrong("bodies", least, "of which three quarters are one caller's share");
+        return wrong(
+            "bodies",
+            least,
+            "of which three quarters are one caller's share",
+        );
     }
     Ok(())
 }
@@ -199,10 +238,16 @@ fn refuse_unknown_variables() -> Result<(), Error> {
     let is_known = |name: &str, value: &OsString| {
         name == secrets::BACKEND_KEY
             || service_link::is_service_link(name, &value.to_string_lossy())
-            || shape.get_arguments().any(|arg| arg.get_env().is_some_and(|env| env == name))
+            || shape
+                .get_arguments()
+                .any(|arg| arg.get_env().is_some_and(|env| env == name))
     };
-    let variables = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
-    match variables.into_iter().find(|(name, value)| name.starts_with("SSE_HUB_") && !is_known(name, value)) {
+    let variables =
+        env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    match variables
+        .into_iter()
+        .find(|(name, value)| name.starts_with("SSE_HUB_") && !is_known(name, value))
+    {
         Some((name, _)) => Err(Error::UnknownVariable(name)),
         None => Ok(()),
     }
@@ -216,7 +261,9 @@ mod tests {
     use crate::server::backplane::Address;
 
     fn gather(arguments: &[&str]) -> Result<Settings, String> {
-        let arguments = std::iter::once("sse-hub").chain(arguments.iter().copied()).map(OsString::from);
+        let arguments = std::iter::once("sse-hub")
+            .chain(arguments.iter().copied())
+            .map(OsString::from);
         Settings::gather(arguments).map_err(|error| error.to_string())
     }
 
@@ -224,7 +271,10 @@ mod tests {
     fn without_anything_it_is_a_demo_for_this_machine() {
         let settings = gather(&[]).unwrap();
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
-        assert_eq!((settings.drain, settings.drain_delay), (DEFAULT_DRAIN, Duration::from_secs(5)));
+        assert_eq!(
+            (settings.drain, settings.drain_delay),
+            (DEFAULT_DRAIN, Duration::from_secs(5))
+        );
         assert_eq!(settings.streams, Config::default());
         assert_eq!(settings.connections.keep_alive, Duration::from_secs(75));
         let settings = gather(&["--keep-alive-timeout", "2m", "--header-timeout=5s"]).unwrap();
@@ -237,22 +287,43 @@ mod tests {
 
     #[test]
     fn only_loopback_addresses_are_this_machine() {
-        for address in ["127.0.0.1:0", "127.3.2.1:0", "[::1]:0", "[::ffff:127.0.0.1]:0"] {
+        for address in [
+            "127.0.0.1:0",
+            "127.3.2.1:0",
+            "[::1]:0",
+            "[::ffff:127.0.0.1]:0",
+        ] {
             assert!(gather(&["--listen", address]).is_ok(), "{address}");
         }
         for address in ["0.0.0.0:0", "[::]:0", "10.0.0.1:80", "[::ffff:10.0.0.1]:80"] {
             let error = gather(&["--listen", address]).unwrap_err();
-            assert!(error.contains(address) && error.contains("--demo"), "{error}");
-            assert!(gather(&["--demo", "--listen", address]).is_ok(), "{address}");
-            assert!(gather(&["--demo=true", "--listen", address]).is_ok(), "{address}");
-            assert!(gather(&["--demo=no", "--listen", address]).is_err(), "{address}");
+            assert!(
+                error.contains(address) && error.contains("--demo"),
+                "{error}"
+            );
+            assert!(
+                gather(&["--demo", "--listen", address]).is_ok(),
+                "{address}"
+            );
+            assert!(
+                gather(&["--demo=true", "--listen", address]).is_ok(),
+                "{address}"
+            );
+            assert!(
+                gather(&["--demo=no", "--listen", address]).is_err(),
+                "{address}"
+            );
         }
     }
 
     #[test]
     fn settings_out_of_range_are_named() {
         let error = gather(&["--retry", "2h", "--limits-topic=0", "--max-age", "1ms"]).unwrap_err();
-        for name in ["--retry must be", "--limits-topic must be", "--max-age must be"] {
+        for name in [
+            "--retry must be",
+            "--limits-topic must be",
+            "--max-age must be",
+        ] {
             assert!(error.contains(name), "{error}");
         }
         for flag in ["--drain", "--drain-delay"] {
@@ -261,7 +332,10 @@ mod tests {
         }
         for (flag, time) in [("--header-timeout", "0"), ("--keep-alive-timeout", "25h")] {
             let error = gather(&[flag, time]).unwrap_err();
-            assert!(error.contains(&format!("{flag} must be between")), "{error}");
+            assert!(
+                error.contains(&format!("{flag} must be between")),
+                "{error}"
+            );
         }
     }
 
@@ -272,9 +346,17 @@ mod tests {
                 &["--management-bodies-per-caller", "1048575"][..],
                 "--management-bodies-per-caller must be at least",
             ),
-            (&["--management-bodies", "1048576"], "--management-bodies must be at least 1398102"),
             (
-                &["--management-bodies", "9000000", "--management-bodies-per-caller", "9000000"],
+                &["--management-bodies", "1048576"],
+                "--management-bodies must be at least 1398102",
+            ),
+            (
+                &[
+                    "--management-bodies",
+                    "9000000",
+                    "--management-bodies-per-caller",
+                    "9000000",
+                ],
                 "--management-bodies must",
             ),
         ] {
@@ -284,7 +366,12 @@ mod tests {
         for arguments in [
             &["--management-body", "100000000"][..],
             &["--management-bodies", "2000000"],
-            &["--management-bodies", "12000000", "--management-bodies-per-caller", "9000000"],
+            &[
+                "--management-bodies",
+                "12000000",
+                "--management-bodies-per-caller",
+                "9000000",
+            ],
         ] {
             gather(arguments).unwrap();
         }
@@ -292,7 +379,14 @@ mod tests {
 
     #[test]
     fn a_demo_for_strangers_leaves_room_for_others() {
-        let settings = gather(&["--demo", "--listen", "0.0.0.0:0", "--max-connections", "600"]).unwrap();
+        let settings = gather(&[
+            "--demo",
+            "--listen",
+            "0.0.0.0:0",
+            "--max-connections",
+            "600",
+        ])
+        .unwrap();
         assert_eq!(settings.streams.max_connections_per_address, Some(300));
     }
 
@@ -302,8 +396,18 @@ mod tests {
         let settings = gather(&["--backplane", "memory"]).unwrap();
         assert_eq!(settings.backplane.unwrap().address, Address::Memory);
         assert_eq!(settings.streams.log, Some(Retention::default()));
-        let arguments = ["--backplane=memory", "--log-entries=7", "--log-bytes", "5000", "--log-age", "1h"];
-        let expected = Retention::default().entries(7).bytes(5000).age(Duration::from_secs(3600));
+        let arguments = [
+            "--backplane=memory",
+            "--log-entries=7",
+            "--log-bytes",
+            "5000",
+            "--log-age",
+            "1h",
+        ];
+        let expected = Retention::default()
+            .entries(7)
+            .bytes(5000)
+            .age(Duration::from_secs(3600));
         assert_eq!(gather(&arguments).unwrap().streams.log, Some(expected));
         for (url, directory) in [
             ("file:events", "events"),
@@ -320,7 +424,14 @@ mod tests {
             "redis+sentinel://a,b/c",
             "valkeys+sentinel://a/c",
         ] {
-            let arguments = ["--backplane", url, "--backplane-prefix", "shop", "--backplane-memory", "1024"];
+            let arguments = [
+                "--backplane",
+                url,
+                "--backplane-prefix",
+                "shop",
+                "--backplane-memory",
+                "1024",
+            ];
             let backplane = gather(&arguments).unwrap().backplane.unwrap();
             assert!(matches!(backplane.address, Address::Redis(_)), "{url}");
             assert_eq!((&*backplane.prefix, backplane.memory), ("shop", 1024));

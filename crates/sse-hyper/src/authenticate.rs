@@ -19,7 +19,10 @@ pub async fn admit(gate: &Gate, request: &mut Parts) {
 /// without it the request's authority is taken for that.
 #[must_use]
 pub fn view(request: &Parts) -> RequestView<'_> {
-    let headers = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let headers = request
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()));
     RequestView::new(request.method.as_str())
         .authority(request.uri.authority().map(Authority::as_str))
         .served_as(request.extensions.get::<OwnOrigin>().cloned())

@@ -68,12 +68,14 @@ impl Body for SseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let content = self.content_mut();
         if let Some(Content::Waiting(slot)) = content.as_deref() {
-            *content = slot.poll().map(|session| Box::new(Content::Stream(session)));
+            *content = slot
+                .poll()
+                .map(|session| Box::new(Content::Stream(session)));
         }
         match content.as_deref_mut() {
-            Some(Content::Stream(session)) => {
-                Pin::new(session).poll_next(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
-            }
+            Some(Content::Stream(session)) => Pin::new(session)
+                .poll_next(cx)
+                .map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
             Some(Content::Whole(bytes)) if !bytes.is_empty() => {
                 Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes)))))
             }

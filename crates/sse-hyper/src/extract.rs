@@ -15,10 +15,18 @@ pub struct PeerAddr(pub SocketAddr);
 /// authentication refuses it.
 #[must_use]
 pub fn handshake(request: &Parts) -> Handshake {
-    let last_event_id = request.headers.get("last-event-id").map(http::HeaderValue::as_bytes);
-    let accept = request.headers.get_all("accept").iter().map(http::HeaderValue::as_bytes);
+    let last_event_id = request
+        .headers
+        .get("last-event-id")
+        .map(http::HeaderValue::as_bytes);
+    let accept = request
+        .headers
+        .get_all("accept")
+        .iter()
+        .map(http::HeaderValue::as_bytes);
     let mut handshake =
-        Handshake::from_request(request.method.as_str(), request.uri.query(), last_event_id).accept(accept);
+        Handshake::from_request(request.method.as_str(), request.uri.query(), last_event_id)
+            .accept(accept);
     if let Some(PeerAddr(address)) = request.extensions.get() {
         handshake = handshake.address(address.ip());
     }

@@ -47,7 +47,11 @@ pub(crate) fn framing_for(request: &Request<Incoming>) -> Result<Framing, Fallba
         && request.body().is_end_stream()
         && request.extensions().get::<OnUpgrade>().is_none()
         && matches!(request.version(), Version::HTTP_10 | Version::HTTP_11);
-    if is_bare { Ok(response_head::framing(request.version())) } else { Err(Fallback::Request) }
+    if is_bare {
+        Ok(response_head::framing(request.version()))
+    } else {
+        Err(Fallback::Request)
+    }
 }
 
 /// Why a response with a stream is hyper's; the reactor otherwise.
@@ -73,8 +77,18 @@ pub(crate) fn reactor_for<B: Body>(
 }
 
 impl<B: Body + Send + 'static> ParkedResponse<B> {
-    pub(crate) fn new(response: Response<B>, mark: StreamMarker, framing: Framing, reactor: Reactor) -> Self {
-        Self { response, slot: mark.0, framing, reactor }
+    pub(crate) fn new(
+        response: Response<B>,
+        mark: StreamMarker,
+        framing: Framing,
+        reactor: Reactor,
+    ) -> Self {
+        Self {
+            response,
+            slot: mark.0,
+            framing,
+            reactor,
+        }
     }
 
     /// For hyper after all.
@@ -84,7 +98,12 @@ impl<B: Body + Send + 'static> ParkedResponse<B> {
 
     /// Gives everything to the reactor.
     pub(crate) fn complete(self, socket: TcpStream, listener: &PhaseListener) {
-        let Self { response, slot, framing, reactor } = self;
+        let Self {
+            response,
+            slot,
+            framing,
+            reactor,
+        } = self;
         let socket = match socket.into_std() {
             Ok(socket) => socket,
             Err(error) => {
@@ -96,7 +115,13 @@ impl<B: Body + Send + 'static> ParkedResponse<B> {
         let (parts, body) = response.into_parts();
         let head = response_head::head(&parts, framing);
         listener.outlive();
-        reactor.adopt(Adoption { socket, head, framing, session, guard: guard(body) });
+        reactor.adopt(Adoption {
+            socket,
+            head,
+            framing,
+            session,
+            guard: guard(body),
+        });
     }
 }
 

@@ -24,7 +24,12 @@ pub fn response(session: Session) -> Response<SseBody> {
 
 pub(crate) fn stream_headers() -> HeaderMap {
     STREAM_HEADERS
-        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+        .map(|(name, value)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
+        })
         .into_iter()
         .collect()
 }
@@ -33,9 +38,14 @@ pub(crate) fn stream_headers() -> HeaderMap {
 #[must_use]
 pub fn refusal(refused: &ConnectError) -> Response<SseBody> {
     let answer = refused.answer();
-    let body = if answer.is_headers_only() { SseBody::headers_only() } else { SseBody::whole(answer.body) };
+    let body = if answer.is_headers_only() {
+        SseBody::headers_only()
+    } else {
+        SseBody::whole(answer.body)
+    };
     let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     let mut headers = HeaderMap::with_capacity(answer.headers.len());
     for (name, value) in answer.headers {
         if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value.into_owned())) {

@@ -6,7 +6,10 @@ pub(crate) mod acceptor;
 pub(crate) mod client_socket;
 pub(crate) mod conn_state;
 pub(crate) mod connections;
-#[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "parts of it are for HTTP/2"))]
+#[cfg_attr(
+    not(feature = "http2"),
+    expect(dead_code, reason = "parts of it are for HTTP/2")
+)]
 pub(crate) mod exchange;
 #[cfg(feature = "http2")]
 pub(crate) mod flood;
@@ -23,7 +26,10 @@ pub(crate) mod shutdown;
 pub(crate) mod streamless;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
-#[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "parts of it are for HTTP/2"))]
+#[cfg_attr(
+    not(feature = "http2"),
+    expect(dead_code, reason = "parts of it are for HTTP/2")
+)]
 pub(crate) mod watchdog;
 
 use std::{
@@ -215,7 +221,8 @@ impl<S> Serve<S> {
 
     /// How many threads serve streams that left hyper; by default as many as there are processors for this process.
     pub fn reactor_threads(self, threads: NonZeroUsize) -> Self {
-        self.lazy_reactor.configure(|reactor| reactor.threads(threads));
+        self.lazy_reactor
+            .configure(|reactor| reactor.threads(threads));
         self
     }
 
@@ -257,22 +264,31 @@ impl<S> Serve<S> {
     /// Until the last of the earlier connections has closed new ones are accepted, whose streams the managers reject: a load balancer that
     /// still sends, or asks for readiness, receives an answer. A refused connection would become its own 502, after which an `EventSource`
     /// never returns.
-    pub fn with_graceful_shutdown(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
+    pub fn with_graceful_shutdown(
+        mut self,
+        signal: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
         self.signal = Box::pin(signal);
         self
     }
 
     fn options(&self) -> SocketOptions {
-        let options = self.connection_timeout().map(|timeout| SocketOptions::default().user_timeout(timeout));
+        let options = self
+            .connection_timeout()
+            .map(|timeout| SocketOptions::default().user_timeout(timeout));
         self.options.or(options).unwrap_or_default()
     }
 
     fn linger(&self) -> Duration {
-        self.connection_timeout().map_or(LINGER, |timeout| timeout.min(LINGER))
+        self.connection_timeout()
+            .map_or(LINGER, |timeout| timeout.min(LINGER))
     }
 
     fn connection_timeout(&self) -> Option<Duration> {
-        self.managers.iter().map(|manager| manager.config().connection_timeout).min()
+        self.managers
+            .iter()
+            .map(|manager| manager.config().connection_timeout)
+            .min()
     }
 
     fn timeouts(&self) -> Timeouts {
@@ -280,22 +296,41 @@ impl<S> Serve<S> {
             header: self.header_timeout,
             keep_alive: self.keep_alive_timeout,
             // The managers are the first to give a stream up, with a reason.
-            write: self.connection_timeout().unwrap_or(CONNECTION_TIMEOUT).min(FOREVER) + self.linger(),
+            write: self
+                .connection_timeout()
+                .unwrap_or(CONNECTION_TIMEOUT)
+                .min(FOREVER)
+                + self.linger(),
             linger: self.linger(),
         }
     }
 
     fn bounds(&self) -> Bounds {
-        let streams = self.managers.iter().map(|manager| manager.config().max_connections);
+        let streams = self
+            .managers
+            .iter()
+            .map(|manager| manager.config().max_connections);
         let streams = streams.fold(0, usize::saturating_add);
-        let streamless = self.max_streamless.unwrap_or(streams.saturating_mul(2).max(STREAMLESS)).max(1);
-        let per_address = self.max_streamless_per_address.unwrap_or(streamless / 2).max(1);
-        Bounds { streamless, streamless_per_address: per_address, is_proxy: self.is_proxy.clone() }
+        let streamless = self
+            .max_streamless
+            .unwrap_or(streams.saturating_mul(2).max(STREAMLESS))
+            .max(1);
+        let per_address = self
+            .max_streamless_per_address
+            .unwrap_or(streamless / 2)
+            .max(1);
+        Bounds {
+            streamless,
+            streamless_per_address: per_address,
+            is_proxy: self.is_proxy.clone(),
+        }
     }
 }
 
 impl<S> fmt::Debug for Serve<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Serve").field("listener", &self.listener).finish_non_exhaustive()
+        f.debug_struct("Serve")
+            .field("listener", &self.listener)
+            .finish_non_exhaustive()
     }
 }

@@ -27,7 +27,10 @@ fn take_all() -> Vec<File> {
 /// With a socket that was there before.
 async fn ask(socket: TcpSocket, address: SocketAddr) -> TcpStream {
     let mut client = socket.connect(address).await.unwrap();
-    client.write_all(b"GET /events HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    client
+        .write_all(b"GET /events HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
     client
 }
 
@@ -35,7 +38,10 @@ async fn read_until(client: &mut TcpStream, needle: &str) {
     let mut text = String::new();
     while !text.contains(needle) {
         let mut buffer = [0; 4096];
-        let count = timeout(PATIENCE, client.read(&mut buffer)).await.unwrap().unwrap();
+        let count = timeout(PATIENCE, client.read(&mut buffer))
+            .await
+            .unwrap()
+            .unwrap();
         assert!(count > 0, "the end, before {needle}");
         text.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
     }
@@ -49,14 +55,27 @@ async fn streams_go_on_and_newcomers_wait_while_there_are_no_files() {
     let address = listener.local_addr().unwrap();
     let streams = manager.clone();
     let service = tower::service_fn(move |request: Request<Incoming>| {
-        let session = streams.connect(sse_hyper::handshake(&request.into_parts().0)).unwrap();
+        let session = streams
+            .connect(sse_hyper::handshake(&request.into_parts().0))
+            .unwrap();
         ready(Ok::<_, Infallible>(sse_hyper::response(session)))
     });
-    tokio::spawn(sse_hyper::serve(listener, service).transports(&transports).into_future());
+    tokio::spawn(
+        sse_hyper::serve(listener, service)
+            .transports(&transports)
+            .into_future(),
+    );
     let mut sockets: Vec<_> = (0..6).map(|_| TcpSocket::new_v4().unwrap()).collect();
 
     let maximum = getrlimit(Resource::Nofile).maximum;
-    setrlimit(Resource::Nofile, Rlimit { current: Some(256), maximum }).unwrap();
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: Some(256),
+            maximum,
+        },
+    )
+    .unwrap();
     let mut taken = take_all();
     // Room for the connection, and not for the reactor.
     taken.pop();
@@ -74,7 +93,11 @@ async fn streams_go_on_and_newcomers_wait_while_there_are_no_files() {
     let mut byte = [0];
     let early = timeout(Duration::from_millis(300), third.read(&mut byte)).await;
     assert!(early.is_err(), "there is no file for it: {early:?}");
-    manager.all().publish(Event::text("nobody is harmed")).await.unwrap();
+    manager
+        .all()
+        .publish(Event::text("nobody is harmed"))
+        .await
+        .unwrap();
     read_until(&mut first, "nobody is harmed").await;
     read_until(&mut second, "nobody is harmed").await;
 
@@ -92,8 +115,18 @@ async fn streams_go_on_and_newcomers_wait_while_there_are_no_files() {
     let taken = take_all();
     let mut fifth = ask(sockets.pop().unwrap(), address).await;
     read_until(&mut fifth, "event: connection").await;
-    assert_eq!(timeout(PATIENCE, idle.read(&mut byte)).await.unwrap().unwrap(), 0);
-    manager.all().publish(Event::text("all are here")).await.unwrap();
+    assert_eq!(
+        timeout(PATIENCE, idle.read(&mut byte))
+            .await
+            .unwrap()
+            .unwrap(),
+        0
+    );
+    manager
+        .all()
+        .publish(Event::text("all are here"))
+        .await
+        .unwrap();
     for client in [&mut second, &mut third, &mut fourth, &mut fifth] {
         read_until(client, "all are here").await;
     }

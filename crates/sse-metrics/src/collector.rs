@@ -22,7 +22,11 @@ pub struct Families {
 
 impl Families {
     pub(crate) fn new(format: Format) -> Self {
-        Self { format, families: Vec::new(), common: String::new() }
+        Self {
+            format,
+            families: Vec::new(),
+            common: String::new(),
+        }
     }
 
     /// Puts a sample.
@@ -33,7 +37,12 @@ impl Families {
         number: impl Into<Number>,
     ) {
         let labels = self.labels(&family.labels, &values);
-        self.line(family.header, family.header.suffix(), &labels, &number.into());
+        self.line(
+            family.header,
+            family.header.suffix(),
+            &labels,
+            &number.into(),
+        );
     }
 
     /// Puts a sample for each of a fixed set of names, as a label.
@@ -114,7 +123,10 @@ impl Families {
 
     /// Mostly it is the family of the sample before.
     fn samples(&mut self, header: Header) -> &mut String {
-        let known = self.families.iter().rposition(|(known, _)| known.name == header.name);
+        let known = self
+            .families
+            .iter()
+            .rposition(|(known, _)| known.name == header.name);
         let place = known.unwrap_or_else(|| {
             self.families.push((header, String::new()));
             self.families.len() - 1

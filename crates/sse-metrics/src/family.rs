@@ -49,7 +49,10 @@ impl Family {
     /// For a name that Prometheus would refuse, or that ends in `_total` already; in a constant that is an error of the compiler.
     #[must_use]
     pub const fn counter(name: &'static str, help: &'static str) -> Self {
-        Self { header: Header::new(name, help, Kind::Counter), labels: [] }
+        Self {
+            header: Header::new(name, help, Kind::Counter),
+            labels: [],
+        }
     }
 
     /// What goes up and down.
@@ -58,7 +61,10 @@ impl Family {
     /// As [`Family::counter`].
     #[must_use]
     pub const fn gauge(name: &'static str, help: &'static str) -> Self {
-        Self { header: Header::new(name, help, Kind::Gauge), labels: [] }
+        Self {
+            header: Header::new(name, help, Kind::Gauge),
+            labels: [],
+        }
     }
 
     /// What does not change, told in labels. Its sample is called `{name}_info`, and is 1.
@@ -67,7 +73,10 @@ impl Family {
     /// As [`Family::counter`], and for a name that ends in `_info`.
     #[must_use]
     pub const fn info(name: &'static str, help: &'static str) -> Self {
-        Self { header: Header::new(name, help, Kind::Info), labels: [] }
+        Self {
+            header: Header::new(name, help, Kind::Info),
+            labels: [],
+        }
     }
 
     /// Names the labels.
@@ -75,9 +84,15 @@ impl Family {
     /// # Panics
     /// For a name that Prometheus would refuse, or that stands there twice.
     #[must_use]
-    pub const fn labels<const LABELS: usize>(self, labels: [&'static str; LABELS]) -> Family<LABELS> {
+    pub const fn labels<const LABELS: usize>(
+        self,
+        labels: [&'static str; LABELS],
+    ) -> Family<LABELS> {
         check_labels(&labels);
-        Family { header: self.header, labels }
+        Family {
+            header: self.header,
+            labels,
+        }
     }
 }
 
@@ -88,8 +103,14 @@ impl Histogram {
     /// As [`Family::counter`], and for a name that does not end in `_seconds`.
     #[must_use]
     pub const fn new(name: &'static str, help: &'static str) -> Self {
-        assert!(ends_with(name, "_seconds"), "a histogram is one of seconds, and says so");
-        Self { header: Header::new(name, help, Kind::Histogram), labels: [] }
+        assert!(
+            ends_with(name, "_seconds"),
+            "a histogram is one of seconds, and says so"
+        );
+        Self {
+            header: Header::new(name, help, Kind::Histogram),
+            labels: [],
+        }
     }
 
     /// Names the labels.
@@ -97,19 +118,31 @@ impl Histogram {
     /// # Panics
     /// As [`Family::labels`].
     #[must_use]
-    pub const fn labels<const LABELS: usize>(self, labels: [&'static str; LABELS]) -> Histogram<LABELS> {
+    pub const fn labels<const LABELS: usize>(
+        self,
+        labels: [&'static str; LABELS],
+    ) -> Histogram<LABELS> {
         check_labels(&labels);
-        Histogram { header: self.header, labels }
+        Histogram {
+            header: self.header,
+            labels,
+        }
     }
 }
 
 impl Header {
     const fn new(name: &'static str, help: &'static str, kind: Kind) -> Self {
-        assert!(is_name(name), "the name of a metric is [a-zA-Z_][a-zA-Z0-9_]*");
+        assert!(
+            is_name(name),
+            "the name of a metric is [a-zA-Z_][a-zA-Z0-9_]*"
+        );
         assert!(!help.is_empty(), "a metric says what it means");
         let mut index = 0;
         while index < RESERVED.len() {
-            assert!(!ends_with(name, RESERVED[index]), "the end of the name is added");
+            assert!(
+                !ends_with(name, RESERVED[index]),
+                "the end of the name is added"
+            );
             index += 1;
         }
         Self { name, help, kind }
@@ -126,7 +159,10 @@ impl Header {
 
     pub(crate) fn unit(self) -> Option<&'static str> {
         ["seconds", "bytes"].into_iter().find(|unit| {
-            self.name.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_')) && self.kind != Kind::Info
+            self.name
+                .strip_suffix(unit)
+                .is_some_and(|rest| rest.ends_with('_'))
+                && self.kind != Kind::Info
         })
     }
 }
@@ -137,12 +173,24 @@ const RESERVED: [&str; 6] = ["_total", "_info", "_bucket", "_count", "_sum", "_c
 const fn check_labels(labels: &[&str]) {
     let mut index = 0;
     while index < labels.len() {
-        assert!(is_name(labels[index]), "the name of a label is [a-zA-Z_][a-zA-Z0-9_]*");
-        assert!(!starts_with(labels[index], "__"), "labels with __ in front are Prometheus' own");
-        assert!(!is_same(labels[index], "le"), "the label `le` is that of histograms");
+        assert!(
+            is_name(labels[index]),
+            "the name of a label is [a-zA-Z_][a-zA-Z0-9_]*"
+        );
+        assert!(
+            !starts_with(labels[index], "__"),
+            "labels with __ in front are Prometheus' own"
+        );
+        assert!(
+            !is_same(labels[index], "le"),
+            "the label `le` is that of histograms"
+        );
         let mut other = 0;
         while other < index {
-            assert!(!is_same(labels[index], labels[other]), "a label stands there twice");
+            assert!(
+                !is_same(labels[index], labels[other]),
+                "a label stands there twice"
+            );
             other += 1;
         }
         index += 1;
@@ -194,13 +242,39 @@ mod tests {
 
     #[test]
     fn what_prometheus_would_refuse_is_refused_before() {
-        for name in ["", "1a", "a-b", "a.b", "ä", "a b", "rings_total", "a_bucket", "x_info", "x_created"] {
-            assert!(catch_unwind(|| Family::counter(name, "help")).is_err(), "{name}");
+        for name in [
+            "",
+            "1a",
+            "a-b",
+            "a.b",
+            "ä",
+            "a b",
+            "rings_total",
+            "a_bucket",
+            "x_info",
+            "x_created",
+        ] {
+            assert!(
+                catch_unwind(|| Family::counter(name, "help")).is_err(),
+                "{name}"
+            );
         }
         assert!(catch_unwind(|| Family::gauge("a", "")).is_err(), "no help");
-        assert!(catch_unwind(|| Histogram::new("calls", "help")).is_err(), "no unit");
-        for labels in [["", "b"], ["a", "a"], ["__a", "b"], ["le", "b"], ["a", "b-c"]] {
-            assert!(catch_unwind(|| Family::gauge("a", "help").labels(labels)).is_err(), "{labels:?}");
+        assert!(
+            catch_unwind(|| Histogram::new("calls", "help")).is_err(),
+            "no unit"
+        );
+        for labels in [
+            ["", "b"],
+            ["a", "a"],
+            ["__a", "b"],
+            ["le", "b"],
+            ["a", "b-c"],
+        ] {
+            assert!(
+                catch_unwind(|| Family::gauge("a", "help").labels(labels)).is_err(),
+                "{labels:?}"
+            );
         }
         let family = Family::gauge("_a1_B", "help").labels(["a", "_b"]);
         assert_eq!((family.header.name, family.labels), ("_a1_B", ["a", "_b"]));

@@ -14,11 +14,17 @@ impl Format {
     pub(crate) fn of(accept: Option<&[u8]>) -> Self {
         let mut quality = [0.0, 0.0];
         for range in accept.unwrap_or_default().split(|byte| *byte == b',') {
-            let Some((place, value)) = read(&String::from_utf8_lossy(range)) else { continue };
+            let Some((place, value)) = read(&String::from_utf8_lossy(range)) else {
+                continue;
+            };
             quality[place as usize] = f32::max(quality[place as usize], value);
         }
         let [text, open_metrics] = quality;
-        if open_metrics > 0.0 && open_metrics >= text { Self::OpenMetrics } else { Self::Text }
+        if open_metrics > 0.0 && open_metrics >= text {
+            Self::OpenMetrics
+        } else {
+            Self::Text
+        }
     }
 
     pub(crate) const fn content_type(self) -> &'static str {
@@ -32,14 +38,21 @@ impl Format {
 /// The form that a media range names, and how much it is wanted (RFC 9110, section 12.5.1).
 fn read(range: &str) -> Option<(Format, f32)> {
     let mut parts = range.split(';').map(str::trim);
-    let format = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
+    let format = match parts
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase()
+        .as_str()
+    {
         "text/plain" => Format::Text,
         "application/openmetrics-text" => Format::OpenMetrics,
         _ => return None,
     };
     let mut quality = 1.0;
     for parameter in parts {
-        let Some((name, value)) = parameter.split_once('=') else { continue };
+        let Some((name, value)) = parameter.split_once('=') else {
+            continue;
+        };
         let value = value.trim().trim_matches('"');
         match name.trim().to_ascii_lowercase().as_str() {
             "q" => quality = value.parse().unwrap_or(0.0),
@@ -67,7 +80,11 @@ mod tests {
             "application/openmetrics-text",
             "Application/OpenMetrics-Text ; Q=0.1",
         ] {
-            assert_eq!(Format::of(Some(accept.as_bytes())), Format::OpenMetrics, "{accept}");
+            assert_eq!(
+                Format::of(Some(accept.as_bytes())),
+                Format::OpenMetrics,
+                "{accept}"
+            );
         }
         for accept in [
             "",
@@ -80,7 +97,11 @@ mod tests {
             "application/openmetrics-text;q=much",
             "\u{fffd};;=,,;q",
         ] {
-            assert_eq!(Format::of(Some(accept.as_bytes())), Format::Text, "{accept}");
+            assert_eq!(
+                Format::of(Some(accept.as_bytes())),
+                Format::Text,
+                "{accept}"
+            );
         }
         assert_eq!(Format::of(None), Format::Text);
         assert_eq!(Format::of(Some(b"\xff\xfe")), Format::Text);

@@ -6,8 +6,9 @@ use std::{
 };
 
 /// The upper bounds of [`Durations`], in seconds.
-pub const UP_TO_SECONDS: [f64; 12] =
-    [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5];
+pub const UP_TO_SECONDS: [f64; 12] = [
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5,
+];
 
 const BOUNDS: usize = UP_TO_SECONDS.len();
 
@@ -36,7 +37,10 @@ impl Durations {
     /// Adds one.
     pub fn record(&self, duration: Duration) {
         let seconds = duration.as_secs_f64();
-        let bound = UP_TO_SECONDS.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS);
+        let bound = UP_TO_SECONDS
+            .iter()
+            .position(|bound| seconds <= *bound)
+            .unwrap_or(BOUNDS);
         self.counts[bound].fetch_add(1, Ordering::Relaxed);
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self.nanos.fetch_add(nanos, Ordering::Relaxed);

@@ -11,20 +11,34 @@ const STREAMS_ENDING: Family = Family::gauge(
 );
 const STREAMS_MOST: Family = Family::gauge("sse_streams_limit", "Streams there may be at once.");
 const USERS: Family = Family::gauge("sse_users", "Users with at least one live stream.");
-const DRAINING: Family = Family::gauge("sse_draining", "1 when newcomers are refused because of a shutdown.");
+const DRAINING: Family = Family::gauge(
+    "sse_draining",
+    "1 when newcomers are refused because of a shutdown.",
+);
 const ACCEPTED: Family = Family::counter("sse_streams_accepted", "Streams that were accepted.");
 const ENDED: Family<1> =
     Family::counter("sse_streams_ended", "Streams that ended, by reason.").labels(["reason"]);
-const REFUSED: Family<1> =
-    Family::counter("sse_streams_refused", "Streams that were refused, by cause.").labels(["cause"]);
-const PUBLISHED: Family =
-    Family::counter("sse_events_published", "Events that were published, whether anybody was there or not.");
-const QUEUED: Family =
-    Family::counter("sse_events_queued", "Events that were put into queues, one for each stream.");
-const DELIVERED: Family =
-    Family::counter("sse_events_delivered", "Events that transports took, one for each stream.");
-const DROPPED: Family =
-    Family::counter("sse_events_dropped", "Events that were dropped because a stream's queue was full.");
+const REFUSED: Family<1> = Family::counter(
+    "sse_streams_refused",
+    "Streams that were refused, by cause.",
+)
+.labels(["cause"]);
+const PUBLISHED: Family = Family::counter(
+    "sse_events_published",
+    "Events that were published, whether anybody was there or not.",
+);
+const QUEUED: Family = Family::counter(
+    "sse_events_queued",
+    "Events that were put into queues, one for each stream.",
+);
+const DELIVERED: Family = Family::counter(
+    "sse_events_delivered",
+    "Events that transports took, one for each stream.",
+);
+const DROPPED: Family = Family::counter(
+    "sse_events_dropped",
+    "Events that were dropped because a stream's queue was full.",
+);
 const HEARTBEATS: Family = Family::counter("sse_heartbeats", "Heartbeats that were sent.");
 const BYTES: Family = Family::counter(
     "sse_delivered_bytes",
@@ -45,36 +59,55 @@ const LOG_HEAD: Family<1> = Family::gauge(
     "Where the event log ends, as far as the manager has followed it, in two numbers of which the major one counts more.",
 )
 .labels(["part"]);
-const LOG_ENTRIES: Family =
-    Family::gauge("sse_log_entries", "Entries of the event log that the manager holds in memory.");
+const LOG_ENTRIES: Family = Family::gauge(
+    "sse_log_entries",
+    "Entries of the event log that the manager holds in memory.",
+);
 const LOG_BYTES: Family = Family::gauge("sse_log_held_bytes", "Bytes that they take.");
-const LOG_RESUMED: Family =
-    Family::counter("sse_log_resumed", "Streams that came back and got all that they missed.");
-const LOG_REPLAYED: Family =
-    Family::counter("sse_log_replayed", "Events that were given to streams out of the event log.");
+const LOG_RESUMED: Family = Family::counter(
+    "sse_log_resumed",
+    "Streams that came back and got all that they missed.",
+);
+const LOG_REPLAYED: Family = Family::counter(
+    "sse_log_replayed",
+    "Events that were given to streams out of the event log.",
+);
 const LOG_GAPS: Family<1> =
-    Family::counter("sse_log_gaps", "Gaps that streams were told of, by reason.").labels(["reason"]);
-const LOG_DUPLICATES: Family =
-    Family::counter("sse_log_duplicates", "Publishes that were there before, by their key.");
+    Family::counter("sse_log_gaps", "Gaps that streams were told of, by reason.")
+        .labels(["reason"]);
+const LOG_DUPLICATES: Family = Family::counter(
+    "sse_log_duplicates",
+    "Publishes that were there before, by their key.",
+);
 const LOG_KEYS_REFUSED: Family = Family::counter(
     "sse_log_keys_refused",
     "Publishes that were refused because no further idempotency key can be remembered.",
 );
-const LOG_UNREADABLE: Family =
-    Family::counter("sse_log_unreadable", "Entries of the event log that could not be read.");
+const LOG_UNREADABLE: Family = Family::counter(
+    "sse_log_unreadable",
+    "Entries of the event log that could not be read.",
+);
 const LOG_DAMAGED: Family = Family::counter(
     "sse_log_damaged",
     "Stretches of the event log that could not be read, each reported to clients by a gap.",
 );
-const LOG_RECONNECTS: Family =
-    Family::counter("sse_log_reconnects", "How often the event log was lost or not reached.");
-const LOG_READS: Family =
-    Family::counter("sse_log_reads", "Reads of older parts of the event log, for streams that came back.");
-const LOG_APPENDS: Family<1> =
-    Family::counter("sse_log_appends", "Appends to an event log elsewhere, by what became of them.")
-        .labels(["outcome"]);
-const LOG_APPEND_SECONDS: Family =
-    Family::counter("sse_log_append_seconds", "How long all appends took together.");
+const LOG_RECONNECTS: Family = Family::counter(
+    "sse_log_reconnects",
+    "How often the event log was lost or not reached.",
+);
+const LOG_READS: Family = Family::counter(
+    "sse_log_reads",
+    "Reads of older parts of the event log, for streams that came back.",
+);
+const LOG_APPENDS: Family<1> = Family::counter(
+    "sse_log_appends",
+    "Appends to an event log elsewhere, by what became of them.",
+)
+.labels(["outcome"]);
+const LOG_APPEND_SECONDS: Family = Family::counter(
+    "sse_log_append_seconds",
+    "How long all appends took together.",
+);
 
 impl Source for Manager {
     fn collect(&self, families: &mut Families) {
@@ -101,10 +134,16 @@ impl Source for Manager {
 }
 
 fn put_log(families: &mut Families, log: &LogStats) {
-    families.put_each(&LOG_STATE, LogState::ALL.map(|(name, state)| (name, log.state == state)));
+    families.put_each(
+        &LOG_STATE,
+        LogState::ALL.map(|(name, state)| (name, log.state == state)),
+    );
     families.put(&LOG_LAG, [], log.lag.as_secs_f64());
     let head = log.head.position;
-    families.put_each(&LOG_HEAD, [("major", head.major()), ("minor", head.minor())]);
+    families.put_each(
+        &LOG_HEAD,
+        [("major", head.major()), ("minor", head.minor())],
+    );
     families.put(&LOG_ENTRIES, [], log.entries);
     families.put(&LOG_BYTES, [], log.bytes);
     families.put(&LOG_RESUMED, [], log.resumed);
@@ -116,6 +155,9 @@ fn put_log(families: &mut Families, log: &LogStats) {
     families.put(&LOG_DAMAGED, [], log.damaged);
     families.put(&LOG_RECONNECTS, [], log.reconnects);
     families.put(&LOG_READS, [], log.reads);
-    families.put_each(&LOG_APPENDS, [("ok", log.appends), ("failed", log.append_failures)]);
+    families.put_each(
+        &LOG_APPENDS,
+        [("ok", log.appends), ("failed", log.append_failures)],
+    );
     families.put(&LOG_APPEND_SECONDS, [], log.append_time.as_secs_f64());
 }

@@ -2,7 +2,9 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{collector::Families, family::is_name, format::Format, process::Process, source::Source};
+use crate::{
+    collector::Families, family::is_name, format::Format, process::Process, source::Source,
+};
 
 /// All numbers of a process: what sources know, as text for Prometheus. A clone is cheap.
 ///
@@ -52,8 +54,16 @@ impl Metrics {
     /// # Panics
     /// For a label that is none: `[a-zA-Z_][a-zA-Z0-9_]*`.
     #[must_use]
-    pub fn labelled(self, label: &'static str, value: impl Into<String>, source: impl Source) -> Self {
-        assert!(is_name(label), "the name of a label is [a-zA-Z_][a-zA-Z0-9_]*, not {label:?}");
+    pub fn labelled(
+        self,
+        label: &'static str,
+        value: impl Into<String>,
+        source: impl Source,
+    ) -> Self {
+        assert!(
+            is_name(label),
+            "the name of a label is [a-zA-Z_][a-zA-Z0-9_]*, not {label:?}"
+        );
         self.with(Some((label, value.into())), Arc::new(source))
     }
 
@@ -73,12 +83,17 @@ impl Metrics {
             families.set_common(label.as_ref().map(|(name, value)| (*name, value.as_str())));
             source.collect(&mut families);
         }
-        Scrape { content_type: format.content_type(), body: families.into_text() }
+        Scrape {
+            content_type: format.content_type(),
+            body: families.into_text(),
+        }
     }
 }
 
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Metrics").field("sources", &self.sources.len()).finish()
+        f.debug_struct("Metrics")
+            .field("sources", &self.sources.len())
+            .finish()
     }
 }

@@ -50,14 +50,20 @@ mod linux {
 
     use crate::{collector::Families, family::Family};
 
-    const CPU: Family =
-        Family::counter("process_cpu_seconds", "Processor time, in the program and the kernel.");
-    const RESIDENT: Family = Family::gauge("process_resident_memory_bytes", "Memory that is resident.");
+    const CPU: Family = Family::counter(
+        "process_cpu_seconds",
+        "Processor time, in the program and the kernel.",
+    );
+    const RESIDENT: Family =
+        Family::gauge("process_resident_memory_bytes", "Memory that is resident.");
     const VIRTUAL: Family = Family::gauge("process_virtual_memory_bytes", "Memory that is mapped.");
     const OPEN_FILES: Family = Family::gauge("process_open_fds", "Open files and sockets.");
-    const MOST_FILES: Family = Family::gauge("process_max_fds", "Files and sockets that may be open.");
-    const STARTED: Family =
-        Family::gauge("process_start_time_seconds", "When the process started, in Unix seconds.");
+    const MOST_FILES: Family =
+        Family::gauge("process_max_fds", "Files and sockets that may be open.");
+    const STARTED: Family = Family::gauge(
+        "process_start_time_seconds",
+        "When the process started, in Unix seconds.",
+    );
 
     /// Puts what can be found out; what the system does not tell is left out.
     pub(super) fn collect(started: Option<f64>, families: &mut Families) {
@@ -68,8 +74,10 @@ mod linux {
             families.put(&VIRTUAL, [], mapped);
         }
         // Its size is the number of open files; 0 before Linux 6.2.
-        if let Some(open) =
-            fs::metadata("/proc/self/fd").ok().map(|folder| folder.len()).filter(|open| *open > 0)
+        if let Some(open) = fs::metadata("/proc/self/fd")
+            .ok()
+            .map(|folder| folder.len())
+            .filter(|open| *open > 0)
         {
             families.put(&OPEN_FILES, [], open);
         }
@@ -83,14 +91,18 @@ mod linux {
 
     fn memory() -> Option<(usize, usize)> {
         let statm = fs::read_to_string("/proc/self/statm").ok()?;
-        let mut pages = statm.split(' ').map_while(|pages| pages.parse::<usize>().ok());
+        let mut pages = statm
+            .split(' ')
+            .map_while(|pages| pages.parse::<usize>().ok());
         let mut bytes = || Some(pages.next()? * page_size());
         Some((bytes()?, bytes()?))
     }
 
     fn most_files() -> Option<u64> {
         let limits = fs::read_to_string("/proc/self/limits").ok()?;
-        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+        let line = limits
+            .lines()
+            .find_map(|line| line.strip_prefix("Max open files"))?;
         line.split_whitespace().next()?.parse().ok()
     }
 
@@ -101,7 +113,12 @@ mod linux {
         let (_, fields) = stat.rsplit_once(')')?;
         let ticks: u64 = fields.split_whitespace().nth(19)?.parse().ok()?;
         let system = fs::read_to_string("/proc/stat").ok()?;
-        let booted: u64 = system.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
+        let booted: u64 = system
+            .lines()
+            .find_map(|line| line.strip_prefix("btime "))?
+            .trim()
+            .parse()
+            .ok()?;
         Some(booted as f64 + ticks as f64 / clock_ticks_per_second() as f64)
     }
 }

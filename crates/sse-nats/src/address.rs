@@ -15,33 +15,49 @@ pub(crate) struct Addresses {
 
 impl Addresses {
     pub(crate) fn parse(urls: &str) -> Result<Self, String> {
-        let mut addresses = Self { servers: Vec::new(), credentials: None };
+        let mut addresses = Self {
+            servers: Vec::new(),
+            credentials: None,
+        };
         for (index, url) in urls.split(',').map(str::trim).enumerate() {
             // What is wrong with it is not said with its text, which may have a password in it.
             let wrong = |what: &str| format!("URL {} of NATS: {what}", index + 1);
-            let parsed: ServerAddr =
-                url.parse().map_err(|_| wrong("is not nats://HOST:PORT or tls://HOST:PORT"))?;
+            let parsed: ServerAddr = url
+                .parse()
+                .map_err(|_| wrong("is not nats://HOST:PORT or tls://HOST:PORT"))?;
             if !["nats", "tls"].contains(&parsed.scheme()) {
                 return Err(wrong("its scheme is neither nats nor tls"));
             }
             if parsed.host().is_empty() {
                 return Err(wrong("has no host"));
             }
-            let found =
-                credentials(&parsed).map_err(|()| wrong("user or password are not percent-encoded UTF-8"))?;
+            let found = credentials(&parsed)
+                .map_err(|()| wrong("user or password are not percent-encoded UTF-8"))?;
             addresses.credentials = addresses.credentials.or(found);
-            addresses.servers.push(bare(parsed).ok_or_else(|| wrong("cannot be used"))?);
+            addresses
+                .servers
+                .push(bare(parsed).ok_or_else(|| wrong("cannot be used"))?);
         }
         Ok(addresses)
     }
 }
 
 fn credentials(address: &ServerAddr) -> Result<Option<Credentials>, ()> {
-    let decoded = |text: &str| percent_decode_str(text).decode_utf8().map(String::from).map_err(|_| ());
-    let Some(user) = address.username() else { return Ok(None) };
+    let decoded = |text: &str| {
+        percent_decode_str(text)
+            .decode_utf8()
+            .map(String::from)
+            .map_err(|_| ())
+    };
+    let Some(user) = address.username() else {
+        return Ok(None);
+    };
     let user = decoded(user)?;
     Ok(Some(match address.password() {
-        Some(password) => Credentials::Password { user, password: decoded(password)? },
+        Some(password) => Credentials::Password {
+            user,
+            password: decoded(password)?,
+        },
         None => Credentials::Token(user),
     }))
 }
@@ -61,21 +77,36 @@ mod tests {
     fn credentials_are_taken_out_of_urls() {
         let addresses = Addresses::parse("nats://us%40er:p%3Aw@one:4000, tls://two").unwrap();
         assert_eq!(
-            addresses.servers.iter().map(ServerAddr::as_url_str).collect::<Vec<_>>(),
+            addresses
+                .servers
+                .iter()
+                .map(ServerAddr::as_url_str)
+                .collect::<Vec<_>>(),
             ["nats://one:4000", "tls://two"]
         );
-        let Some(Credentials::Password { user, password }) = addresses.credentials else { panic!() };
+        let Some(Credentials::Password { user, password }) = addresses.credentials else {
+            panic!()
+        };
         assert_eq!((&*user, &*password), ("us@er", "p:w"));
         let token = Addresses::parse("nats://s3cret@one").unwrap();
         assert!(matches!(token.credentials, Some(Credentials::Token(token)) if token == "s3cret"));
-        assert!(Addresses::parse("one,two:4223").unwrap().credentials.is_none());
+        assert!(
+            Addresses::parse("one,two:4223")
+                .unwrap()
+                .credentials
+                .is_none()
+        );
     }
 
     #[test]
     fn a_bad_url_is_refused_without_its_password() {
-        for url in
-            ["http://u:hunter2@one", "nats://u:hunter2@one:port", "", "nats://u:hunter2@", "ws://u:hunter2@a"]
-        {
+        for url in [
+            "http://u:hunter2@one",
+            "nats://u:hunter2@one:port",
+            "",
+            "nats://u:hunter2@",
+            "ws://u:hunter2@a",
+        ] {
             let error = Addresses::parse(url).unwrap_err();
             assert!(!error.contains("hunter2"), "{error}");
         }

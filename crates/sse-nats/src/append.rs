@@ -20,16 +20,26 @@ impl Shared {
     pub(crate) async fn append(&self, entry: NewEntry) -> Result<Appended, BackplaneError> {
         self.check_size(entry.payload.len())?;
         let _under_way = self.appends.begin(entry.payload.len())?;
-        entry.key.as_ref().map_or(Ok(()), |key| self.appends.count(key))?;
+        entry
+            .key
+            .as_ref()
+            .map_or(Ok(()), |key| self.appends.count(key))?;
         let key = entry.key.as_ref().map(|key| &**key.text());
         for _ in 0..TRIES {
             let log = self.epochs.current().await?;
             let (headers, fingerprint) = self.appends.marker.headers(&self.names.log_stream, key);
-            let answer = self.requests.request(&log.subject, headers, entry.payload.clone(), CALL).await;
+            let answer = self
+                .requests
+                .request(&log.subject, headers, entry.payload.clone(), CALL)
+                .await;
             match answer {
                 Ok(message) => match read_ack(&message.payload) {
-                    Err(ApiError::Broken(error)) => self.epochs.make_again(&log.epoch, error).await?,
-                    Err(ApiError::TooLarge) => return Err(self.too_large(entry.payload.len()).await),
+                    Err(ApiError::Broken(error)) => {
+                        self.epochs.make_again(&log.epoch, error).await?
+                    }
+                    Err(ApiError::TooLarge) => {
+                        return Err(self.too_large(entry.payload.len()).await);
+                    }
                     ack => return self.acknowledged(&log, ack, fingerprint).await,
                 },
                 Err(RequestError::NobodyThere) => self.epochs.find().await.map(drop)?,
@@ -53,12 +63,15 @@ impl Shared {
                 ack.stream
             )));
         }
-        let appended =
-            Appended { cursor: Cursor::new(log.epoch.clone(), ack.seq.into()), duplicate: ack.duplicate };
+        let appended = Appended {
+            cursor: Cursor::new(log.epoch.clone(), ack.seq.into()),
+            duplicate: ack.duplicate,
+        };
         let is_new = ack.duplicate || ack.seq > log.seen;
         if is_new && self.connection.is(log.generation) {
             if !ack.duplicate {
-                self.epochs.saw(&log.epoch, log.generation, ack.seq, fingerprint);
+                self.epochs
+                    .saw(&log.epoch, log.generation, ack.seq, fingerprint);
             }
             return Ok(appended);
         }
@@ -68,15 +81,18 @@ impl Shared {
         if is_new && now.epoch == log.epoch {
             return Ok(appended);
         }
-        Err(unavailable("the log became another one while an entry was under way"))
+        Err(unavailable(
+            "the log became another one while an entry was under way",
+        ))
     }
 
     /// Somebody set the stream to take less than the server does.
     async fn too_large(&self, size: usize) -> BackplaneError {
         match self.jetstream.stream_info(&self.names.log_stream).await {
             Ok(info) => {
-                let limit =
-                    info.config["max_msg_size"].as_u64().and_then(|limit| usize::try_from(limit).ok());
+                let limit = info.config["max_msg_size"]
+                    .as_u64()
+                    .and_then(|limit| usize::try_from(limit).ok());
                 let limit = limit.unwrap_or(usize::MAX).saturating_sub(HEADER_BYTES);
                 BackplaneError::TooLarge { size, limit }
             }
@@ -85,7 +101,15 @@ impl Shared {
     }
 
     pub(crate) fn check_size(&self, size: usize) -> Result<(), BackplaneError> {
-        let limit = self.connection.client().max_payload().saturating_sub(HEADER_BYTES);
-        if size > limit { Err(BackplaneError::TooLarge { size, limit }) } else { Ok(()) }
+        let limit = self
+            .connection
+            .client()
+            .max_payload()
+            .saturating_sub(HEADER_BYTES);
+        if size > limit {
+            Err(BackplaneError::TooLarge { size, limit })
+        } else {
+            Ok(())
+        }
     }
 }

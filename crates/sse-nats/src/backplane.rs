@@ -5,7 +5,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use sse_core::{
-    Appended, Backplane, BackplaneError, Bounds, Cursor, Lease, NewEntry, Page, ReadLimit, Signals, Tail,
+    Appended, Backplane, BackplaneError, Bounds, Cursor, Lease, NewEntry, Page, ReadLimit, Signals,
+    Tail,
 };
 
 use crate::{
@@ -34,7 +35,9 @@ pub struct NatsBackplane(Arc<Shared>);
 
 impl fmt::Debug for NatsBackplane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NatsBackplane").field("stream", &self.0.names.log_stream).finish_non_exhaustive()
+        f.debug_struct("NatsBackplane")
+            .field("stream", &self.0.names.log_stream)
+            .finish_non_exhaustive()
     }
 }
 
@@ -63,7 +66,9 @@ impl NatsBackplane {
     /// [`BackplaneError::Refused`] for a URL or a number out of range, and credentials that cannot be read. What the server refuses is told by
     /// later calls.
     pub async fn start(url: &str, config: NatsConfig) -> Result<Self, BackplaneError> {
-        Ok(Self(Arc::new(Shared::open(url, &config, InitialConnect::Connecting).await?)))
+        Ok(Self(Arc::new(
+            Shared::open(url, &config, InitialConnect::Connecting).await?,
+        )))
     }
 }
 
@@ -90,7 +95,9 @@ impl Backplane for NatsBackplane {
     }
 
     async fn tail(&self, after: &Cursor) -> Result<Box<dyn Tail>, BackplaneError> {
-        Ok(Box::new(bounded(NatsTail::start(Arc::clone(&self.0), after)).await?))
+        Ok(Box::new(
+            bounded(NatsTail::start(Arc::clone(&self.0), after)).await?,
+        ))
     }
 
     async fn signal(&self, payload: Bytes) -> Result<(), BackplaneError> {
@@ -99,7 +106,9 @@ impl Backplane for NatsBackplane {
     }
 
     async fn signals(&self) -> Result<Box<dyn Signals>, BackplaneError> {
-        Ok(Box::new(bounded(NatsSignals::start(Arc::clone(&self.0))).await?))
+        Ok(Box::new(
+            bounded(NatsSignals::start(Arc::clone(&self.0))).await?,
+        ))
     }
 
     async fn hold_lease(&self, lease: Lease, term: Duration) -> Result<(), BackplaneError> {

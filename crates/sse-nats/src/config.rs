@@ -80,15 +80,37 @@ impl Default for NatsConfig {
 impl NatsConfig {
     /// What is wrong with the numbers, if anything is.
     pub(crate) fn problem(&self) -> Option<&'static str> {
-        let Retention { entries, bytes, age, .. } = self.retention;
+        let Retention {
+            entries,
+            bytes,
+            age,
+            ..
+        } = self.retention;
         let fits = [
-            ((1..=100_000_000).contains(&entries), "the entries kept are not 1 to 100,000,000"),
-            ((1 << 10..=1 << 40).contains(&bytes), "the bytes kept are not 1 KiB to 1 TiB"),
-            ((SECOND..=10 * YEAR).contains(&age), "entries are not kept for 1 s to 10 years"),
-            ((1..=5).contains(&self.replicas), "the replicas are not 1 to 5"),
-            ((1..=100_000).contains(&self.appends_under_way), "the appends under way are not 1 to 100,000"),
+            (
+                (1..=100_000_000).contains(&entries),
+                "the entries kept are not 1 to 100,000,000",
+            ),
+            (
+                (1 << 10..=1 << 40).contains(&bytes),
+                "the bytes kept are not 1 KiB to 1 TiB",
+            ),
+            (
+                (SECOND..=10 * YEAR).contains(&age),
+                "entries are not kept for 1 s to 10 years",
+            ),
+            (
+                (1..=5).contains(&self.replicas),
+                "the replicas are not 1 to 5",
+            ),
+            (
+                (1..=100_000).contains(&self.appends_under_way),
+                "the appends under way are not 1 to 100,000",
+            ),
         ];
-        fits.into_iter().find(|(fits, _)| !fits).map(|(_, problem)| problem)
+        fits.into_iter()
+            .find(|(fits, _)| !fits)
+            .map(|(_, problem)| problem)
     }
 
     /// What every subject begins with, and the names of the streams: `sse.hub` has the subjects `sse.hub.log.*`, `sse.hub.state.>` and
@@ -139,7 +161,10 @@ impl NatsConfig {
     /// A user and its password. Whatever is set here, here or by one of the following, counts instead of what is in the URL; the last one counts.
     #[must_use]
     pub fn password(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
-        self.credentials = Some(Credentials::Password { user: user.into(), password: password.into() });
+        self.credentials = Some(Credentials::Password {
+            user: user.into(),
+            password: password.into(),
+        });
         self
     }
 
@@ -187,7 +212,11 @@ impl NatsConfig {
 
     /// Shows the server a certificate: PEM files with it and with its key.
     #[must_use]
-    pub fn client_certificate(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+    pub fn client_certificate(
+        mut self,
+        certificate: impl Into<PathBuf>,
+        key: impl Into<PathBuf>,
+    ) -> Self {
         self.tls.client = Some((certificate.into(), key.into()));
         self
     }
@@ -201,9 +230,24 @@ mod tests {
     fn numbers_out_of_range_are_named() {
         let config = NatsConfig::default;
         assert_eq!(config().problem(), None);
-        assert!(config().retention(Retention::default().entries(0)).problem().is_some());
-        assert!(config().retention(Retention::default().bytes(0)).problem().is_some());
-        assert!(config().retention(Retention::default().age(Duration::ZERO)).problem().is_some());
+        assert!(
+            config()
+                .retention(Retention::default().entries(0))
+                .problem()
+                .is_some()
+        );
+        assert!(
+            config()
+                .retention(Retention::default().bytes(0))
+                .problem()
+                .is_some()
+        );
+        assert!(
+            config()
+                .retention(Retention::default().age(Duration::ZERO))
+                .problem()
+                .is_some()
+        );
         assert!(config().replicas(0).problem().is_some());
         assert!(config().appends_under_way(0).problem().is_some());
     }

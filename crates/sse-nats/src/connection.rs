@@ -95,8 +95,15 @@ impl Connection {
         }
         let credentials = config.credentials.clone().or(addresses.credentials);
         let options = with_credentials(options, credentials).await?;
-        let client = options.connect(&addresses.servers[..]).await.map_err(connect_error)?;
-        Ok(Self { client, events, noticed })
+        let client = options
+            .connect(&addresses.servers[..])
+            .await
+            .map_err(connect_error)?;
+        Ok(Self {
+            client,
+            events,
+            noticed,
+        })
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -108,7 +115,9 @@ impl Connection {
         let generation = self.generation();
         if self.client.connection_state() != State::Connected {
             let failure = self.noticed.failure.lock().clone();
-            return Err(unavailable(failure.unwrap_or_else(|| "not connected".to_owned())));
+            return Err(unavailable(
+                failure.unwrap_or_else(|| "not connected".to_owned()),
+            ));
         }
         Ok(generation)
     }
@@ -147,7 +156,8 @@ impl Connection {
         let recently = Instant::now().checked_sub(COMPLAINT_TIME);
         // Nothing is answered where the answers may not be taken.
         let complaint = recently.and_then(|since| {
-            self.complaint(subject, since).or_else(|| self.complaint("Subscription to \"_INBOX", since))
+            self.complaint(subject, since)
+                .or_else(|| self.complaint("Subscription to \"_INBOX", since))
         });
         complaint.unwrap_or_else(|| unavailable(format!("no answer in time to {subject}")))
     }
@@ -155,7 +165,9 @@ impl Connection {
     /// What the server said of missing rights on a subject, since some time.
     pub(crate) fn complaint(&self, subject: &str, since: Instant) -> Option<BackplaneError> {
         let complaint = self.noticed.complaint.lock();
-        let (_, text) = complaint.as_ref().filter(|(at, text)| *at >= since && text.contains(subject))?;
+        let (_, text) = complaint
+            .as_ref()
+            .filter(|(at, text)| *at >= since && text.contains(subject))?;
         Some(BackplaneError::refused(format!(
             "{text}; give the user the rights that the README of sse-nats lists"
         )))
@@ -176,7 +188,11 @@ impl Connection {
     }
 }
 
-fn options(config: &NatsConfig, changed: watch::Sender<()>, noticed: Arc<Noticed>) -> ConnectOptions {
+fn options(
+    config: &NatsConfig,
+    changed: watch::Sender<()>,
+    noticed: Arc<Noticed>,
+) -> ConnectOptions {
     let changed = Arc::new(changed);
     let mut options = ConnectOptions::new()
         .name(format!("sse-nats {}", config.prefix))
@@ -212,14 +228,18 @@ async fn with_credentials(
         Some(Credentials::Password { user, password }) => options.user_and_password(user, password),
         Some(Credentials::Token(token)) => options.token(token),
         Some(Credentials::Nkey(seed)) => options.nkey(seed),
-        Some(Credentials::File(path)) => options.credentials_file(path).await.map_err(unreadable)?,
+        Some(Credentials::File(path)) => {
+            options.credentials_file(path).await.map_err(unreadable)?
+        }
         Some(Credentials::Text(text)) => options.credentials(&text).map_err(unreadable)?,
     })
 }
 
 /// How long to wait before an attempt: longer each time, and each node another time.
 fn pause(attempt: usize) -> Duration {
-    let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(u32::MAX).min(10);
+    let doublings = u32::try_from(attempt.saturating_sub(1))
+        .unwrap_or(u32::MAX)
+        .min(10);
     let longest = (SHORTEST_PAUSE * 2_u32.pow(doublings)).min(LONGEST_PAUSE);
     longest.mul_f64(rand::rng().random_range(0.5..1.0))
 }
@@ -259,10 +279,19 @@ mod tests {
 
     #[test]
     fn pauses_grow_up_to_a_bound_and_differ() {
-        for (attempt, longest) in [(0, 100), (1, 100), (2, 200), (4, 800), (20, 5000), (usize::MAX, 5000)] {
+        for (attempt, longest) in [
+            (0, 100),
+            (1, 100),
+            (2, 200),
+            (4, 800),
+            (20, 5000),
+            (usize::MAX, 5000),
+        ] {
             let pauses: Vec<_> = (0..64).map(|_| pause(attempt).as_millis()).collect();
             assert!(
-                pauses.iter().all(|pause| (longest / 2..=longest).contains(pause)),
+                pauses
+                    .iter()
+                    .all(|pause| (longest / 2..=longest).contains(pause)),
                 "{attempt}: {pauses:?}"
             );
             assert!(pauses.iter().any(|pause| *pause != pauses[0]));

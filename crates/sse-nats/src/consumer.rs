@@ -83,7 +83,10 @@ pub(crate) struct Delivered {
 
 impl Delivered {
     pub(crate) fn entry(self) -> Entry {
-        Entry { position: self.sequence.into(), payload: self.payload }
+        Entry {
+            position: self.sequence.into(),
+            payload: self.payload,
+        }
     }
 }
 
@@ -107,7 +110,11 @@ impl Consumer {
     ) -> Result<Self, BackplaneError> {
         let generation = connection.up()?;
         let inbox = connection.client().new_inbox();
-        let subscriber = connection.client().subscribe(format!("{inbox}.*")).await.map_err(unavailable)?;
+        let subscriber = connection
+            .client()
+            .subscribe(format!("{inbox}.*"))
+            .await
+            .map_err(unavailable)?;
         let name = format!("sse{:016x}", rand::random::<u64>());
         let config = json!({
             "name": name,
@@ -119,10 +126,13 @@ impl Consumer {
             "num_replicas": 1,
             "inactive_threshold": u64::try_from(idle.as_nanos()).unwrap_or(u64::MAX),
         });
-        let info = jetstream.create_consumer(stream, &name, &config).await.map_err(|error| match error {
-            ApiError::Missing => unavailable(format!("there is no stream {stream}")),
-            error => error.into(),
-        })?;
+        let info = jetstream
+            .create_consumer(stream, &name, &config)
+            .await
+            .map_err(|error| match error {
+                ApiError::Missing => unavailable(format!("there is no stream {stream}")),
+                error => error.into(),
+            })?;
         Ok(Self {
             connection: Arc::clone(connection),
             jetstream: Arc::clone(jetstream),
@@ -174,10 +184,16 @@ impl Consumer {
             "max_bytes": ask.bytes,
             "expires": u64::try_from(ask.wait.as_nanos()).unwrap_or(u64::MAX),
         });
-        let subject = self.jetstream.subject(&format!("CONSUMER.MSG.NEXT.{}.{}", self.stream, self.name));
+        let subject = self
+            .jetstream
+            .subject(&format!("CONSUMER.MSG.NEXT.{}.{}", self.stream, self.name));
         self.asks += 1;
         let (reply, request) = (self.reply(), Bytes::from(request.to_string()));
-        let sent = self.connection.client().publish_with_reply(subject, reply, request).await;
+        let sent = self
+            .connection
+            .client()
+            .publish_with_reply(subject, reply, request)
+            .await;
         sent.map_err(unavailable)?;
         (self.asked, self.came) = (ask.messages, false);
         (self.asked_at, self.unanswered) = (Instant::now(), self.unanswered + 1);
@@ -205,7 +221,9 @@ impl Consumer {
     /// What came already.
     pub(crate) fn next_now(&mut self) -> Result<Option<Delivery>, BackplaneError> {
         loop {
-            let Some(message) = self.subscriber.next().now_or_never().flatten() else { return Ok(None) };
+            let Some(message) = self.subscriber.next().now_or_never().flatten() else {
+                return Ok(None);
+            };
             if let Some(delivery) = self.delivery(message)? {
                 return Ok(Some(delivery));
             }
@@ -220,14 +238,20 @@ impl Consumer {
         // Whether nothing was asked for behind what ends here.
         let is_latest = self.asked > 0 && message.subject.as_str() == self.reply();
         let description = message.description.unwrap_or_default().to_ascii_lowercase();
-        let is_enough = ["maxbytes", "batch completed"].iter().any(|end| description.contains(end));
+        let is_enough = ["maxbytes", "batch completed"]
+            .iter()
+            .any(|end| description.contains(end));
         let delivery = match status {
             StatusCode::IDLE_HEARTBEAT => return Ok(None),
             StatusCode::NOT_FOUND | StatusCode::TIMEOUT => Delivery::Timeout,
             StatusCode::REQUEST_TERMINATED if is_enough && !is_latest => return Ok(None),
             StatusCode::REQUEST_TERMINATED if is_enough => Delivery::BatchFull,
             StatusCode::NO_RESPONDERS => return Err(unavailable("the consumer is gone")),
-            status => return Err(unavailable(format!("the consumer ended: {status} {description}"))),
+            status => {
+                return Err(unavailable(format!(
+                    "the consumer ended: {status} {description}"
+                )));
+            }
         };
         if matches!(delivery, Delivery::BatchFull) && !self.came {
             // It would be so the next time.
@@ -243,7 +267,8 @@ impl Consumer {
 
     fn delivered(&mut self, message: Message) -> Result<Delivered, BackplaneError> {
         let place = message.reply.as_deref().and_then(AckMetadata::parse);
-        let place = place.ok_or_else(|| unavailable("a message that does not say where it stands"))?;
+        let place =
+            place.ok_or_else(|| unavailable("a message that does not say where it stands"))?;
         if place.number != self.next {
             return Err(unavailable("messages were lost on their way"));
         }
@@ -261,9 +286,15 @@ impl Consumer {
 
     /// Removes it before the server does so by itself, without waiting for the answer.
     pub(crate) async fn remove(self) {
-        let subject = self.jetstream.subject(&format!("CONSUMER.DELETE.{}.{}", self.stream, self.name));
+        let subject = self
+            .jetstream
+            .subject(&format!("CONSUMER.DELETE.{}.{}", self.stream, self.name));
         if self.connection.is(self.generation) {
-            self.connection.client().publish(subject, Bytes::new()).await.ok();
+            self.connection
+                .client()
+                .publish(subject, Bytes::new())
+                .await
+                .ok();
         }
     }
 }
@@ -294,8 +325,12 @@ mod tests {
 
     #[test]
     fn a_place_is_read_in_both_forms() {
-        let place =
-            AckMetadata { sequence: 7, number: 2, nanoseconds: 1_700_000_000_000_000_001, pending: 3 };
+        let place = AckMetadata {
+            sequence: 7,
+            number: 2,
+            nanoseconds: 1_700_000_000_000_000_001,
+            pending: 3,
+        };
         for reply in [
             "$JS.ACK.log.consumer.1.7.2.1700000000000000001.3",
             "$JS.ACK._.hash.log.consumer.1.7.2.1700000000000000001.3",
@@ -303,8 +338,13 @@ mod tests {
         ] {
             assert_eq!(AckMetadata::parse(reply).as_ref(), Some(&place), "{reply}");
         }
-        for reply in ["", "$JS.ACK", "$JS.ACK.log.consumer.1.7.2.x.3", "$JS.ACK.a.b.c.d.e.f.g.h", "_INBOX.a"]
-        {
+        for reply in [
+            "",
+            "$JS.ACK",
+            "$JS.ACK.log.consumer.1.7.2.x.3",
+            "$JS.ACK.a.b.c.d.e.f.g.h",
+            "_INBOX.a",
+        ] {
             assert_eq!(AckMetadata::parse(reply), None, "{reply}");
         }
     }

@@ -145,8 +145,13 @@ impl Epochs {
             match settings.difference(&info.config) {
                 ConfigDiff::None => {}
                 ConfigDiff::Changeable(config) => {
-                    tracing::info!(stream = settings.stream, "changing the settings of a stream");
-                    self.jetstream.update_stream(&settings.stream, &config).await?;
+                    tracing::info!(
+                        stream = settings.stream,
+                        "changing the settings of a stream"
+                    );
+                    self.jetstream
+                        .update_stream(&settings.stream, &config)
+                        .await?;
                 }
                 ConfigDiff::Fixed(reason) => return Err(BackplaneError::refused(reason)),
             }
@@ -158,7 +163,11 @@ impl Epochs {
     ///
     /// nats-server 2.9 removes the files of a stream that is made while the one of the same name is being deleted. It accepts entries until it
     /// closes the files, and none from then on. What it accepted is lost, so the new log has another epoch.
-    pub(crate) async fn make_again(&self, broken: &Epoch, error: ServerError) -> Result<(), BackplaneError> {
+    pub(crate) async fn make_again(
+        &self,
+        broken: &Epoch,
+        error: ServerError,
+    ) -> Result<(), BackplaneError> {
         let mut made = self.replacing.lock().await;
         match self.jetstream.stream_info(&self.log.stream).await {
             Ok(info) if self.log.epoch(&info.config).as_ref() != Some(broken) => return Ok(()),
@@ -181,7 +190,11 @@ impl Epochs {
         self.make(&self.state).await.map(drop)
     }
 
-    async fn delete(&self, settings: &StreamConfig, error: &ServerError) -> Result<(), BackplaneError> {
+    async fn delete(
+        &self,
+        settings: &StreamConfig,
+        error: &ServerError,
+    ) -> Result<(), BackplaneError> {
         let stream = &settings.stream;
         tracing::warn!(stream, %error, "deleting a stream whose files the server lost, to make it anew");
         match self.jetstream.delete_stream(stream).await {
@@ -208,7 +221,10 @@ impl Epochs {
 
     fn current_over(&self, generation: Generation) -> Option<Current> {
         let known = self.known.lock();
-        let log = known.log.as_ref().filter(|log| log.generation == generation)?;
+        let log = known
+            .log
+            .as_ref()
+            .filter(|log| log.generation == generation)?;
         Some(Current {
             epoch: log.epoch.clone(),
             subject: log.subject.clone(),
@@ -248,9 +264,17 @@ impl Epochs {
     }
 
     /// Entries up to here were acknowledged to us or came to us, over this connection.
-    pub(crate) fn saw(&self, epoch: &Epoch, generation: Generation, sequence: u64, fingerprint: Fingerprint) {
+    pub(crate) fn saw(
+        &self,
+        epoch: &Epoch,
+        generation: Generation,
+        sequence: u64,
+        fingerprint: Fingerprint,
+    ) {
         let mut known = self.known.lock();
-        let Some(log) = known.log.as_mut() else { return };
+        let Some(log) = known.log.as_mut() else {
+            return;
+        };
         let is_later = log.seen.is_none_or(|(seen, _)| seen < sequence);
         if log.epoch == *epoch && log.generation == generation && is_later {
             log.seen = Some((sequence, fingerprint));
@@ -280,11 +304,19 @@ impl Epochs {
             Some((sequence, _)) if !is_there && sequence > info.state.trimmed() => Seen::Lost,
             _ => Seen::There,
         };
-        Ok(Inspection { generation, info, epoch, known: known.map(|known| (known, seen)) })
+        Ok(Inspection {
+            generation,
+            info,
+            epoch,
+            known: known.map(|known| (known, seen)),
+        })
     }
 
     fn verdict(&self, look: &Inspection) -> Verdict {
-        let known = look.known.as_ref().filter(|(known, _)| known.epoch == look.epoch);
+        let known = look
+            .known
+            .as_ref()
+            .filter(|(known, _)| known.epoch == look.epoch);
         match known {
             _ if self.known.lock().replaced.contains(&look.epoch) => Verdict::Old,
             Some((known, _)) if known.created != look.info.created => Verdict::Old,
@@ -295,7 +327,12 @@ impl Epochs {
 
     /// Knows the epoch from now on; nothing if it was replaced since the look.
     fn adopt(&self, look: Inspection) -> Option<LogInfo> {
-        let Inspection { generation, info, epoch, .. } = look;
+        let Inspection {
+            generation,
+            info,
+            epoch,
+            ..
+        } = look;
         let mut known = self.known.lock();
         if known.replaced.contains(&epoch) {
             return None;
@@ -304,22 +341,41 @@ impl Epochs {
             Some(log) if log.epoch == epoch => log.generation = generation,
             there => {
                 let subject = format!("{}{epoch}", self.names.log).into();
-                let new =
-                    KnownLog { epoch: epoch.clone(), subject, created: info.created, generation, seen: None };
+                let new = KnownLog {
+                    epoch: epoch.clone(),
+                    subject,
+                    created: info.created,
+                    generation,
+                    seen: None,
+                };
                 if let Some(old) = there.replace(new) {
                     tracing::warn!(from = %old.epoch, to = %epoch, "the log is another one now");
                     known.forget(old.epoch);
                 }
             }
         }
-        let (trimmed, head, holes) = (info.state.trimmed(), info.state.last_seq, info.state.num_deleted);
-        Some(LogInfo { epoch, generation, trimmed, head, holes })
+        let (trimmed, head, holes) = (
+            info.state.trimmed(),
+            info.state.last_seq,
+            info.state.num_deleted,
+        );
+        Some(LogInfo {
+            epoch,
+            generation,
+            trimmed,
+            head,
+            holes,
+        })
     }
 
     async fn replace(&self, look: &Inspection) -> Result<(), BackplaneError> {
         let config = self.log.of_epoch(&look.info.config, &Epoch::random());
         tracing::warn!(epoch = %look.epoch, "the log lost entries: it gets a new epoch");
-        match self.jetstream.update_stream(&self.log.stream, &config).await {
+        match self
+            .jetstream
+            .update_stream(&self.log.stream, &config)
+            .await
+        {
             // If the stream went away, the next look will see that.
             Ok(_) | Err(ApiError::Missing) => Ok(()),
             Err(error) => Err(error.into()),
@@ -327,9 +383,17 @@ impl Epochs {
     }
 
     async fn is_there(&self, seen: Option<(u64, Fingerprint)>) -> Result<bool, BackplaneError> {
-        let Some((sequence, fingerprint)) = seen else { return Ok(true) };
-        match self.jetstream.message(&self.names.log_stream, sequence).await {
-            Ok(stored) => Ok(Fingerprint::of_stored(&stored.headers, &stored.payload) == fingerprint),
+        let Some((sequence, fingerprint)) = seen else {
+            return Ok(true);
+        };
+        match self
+            .jetstream
+            .message(&self.names.log_stream, sequence)
+            .await
+        {
+            Ok(stored) => {
+                Ok(Fingerprint::of_stored(&stored.headers, &stored.payload) == fingerprint)
+            }
             Err(ApiError::Missing) => Ok(false),
             Err(error) => Err(error.into()),
         }
@@ -349,7 +413,11 @@ impl Epochs {
             sleep(DELETION.mul_f64(rand::random_range(1.0..=2.0))).await;
         }
         tracing::info!(stream = settings.stream, "making a stream");
-        match self.jetstream.create_stream(&settings.stream, &settings.new_stream()).await {
+        match self
+            .jetstream
+            .create_stream(&settings.stream, &settings.new_stream())
+            .await
+        {
             // Another node was first: its epoch counts.
             Err(ApiError::Conflict) => Ok(self.jetstream.stream_info(&settings.stream).await?),
             answer => Ok(answer?),

@@ -17,7 +17,10 @@ pub(crate) fn refused(
     reason: impl Into<String>,
     source: impl Into<Box<dyn Error + Send + Sync>>,
 ) -> BackplaneError {
-    BackplaneError::Refused { reason: reason.into(), source: Some(source.into()) }
+    BackplaneError::Refused {
+        reason: reason.into(),
+        source: Some(source.into()),
+    }
 }
 
 /// Rejected for the moment, with what the driver said.
@@ -25,5 +28,8 @@ pub(crate) fn blocked(
     reason: impl Into<String>,
     source: impl Into<Box<dyn Error + Send + Sync>>,
 ) -> BackplaneError {
-    BackplaneError::Blocked { reason: reason.into(), source: Some(source.into()) }
+    BackplaneError::Blocked {
+        reason: reason.into(),
+        source: Some(source.into()),
+    }
 }

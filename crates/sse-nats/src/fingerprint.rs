@@ -34,12 +34,19 @@ pub(crate) struct FingerprintWriter {
 
 impl FingerprintWriter {
     pub(crate) fn new() -> Self {
-        Self { us: rand::random(), next: AtomicU64::new(0) }
+        Self {
+            us: rand::random(),
+            next: AtomicU64::new(0),
+        }
     }
 
     /// The headers of a new entry.
     pub(crate) fn headers(&self, stream: &str, key: Option<&str>) -> (HeaderMap, Fingerprint) {
-        let mark = format!("{:x}-{:x}", self.us, self.next.fetch_add(1, Ordering::Relaxed));
+        let mark = format!(
+            "{:x}-{:x}",
+            self.us,
+            self.next.fetch_add(1, Ordering::Relaxed)
+        );
         let fingerprint = Fingerprint::of(mark.as_bytes());
         let mut headers = HeaderMap::new();
         headers.insert(MARK_HEADER, HeaderValue::from(mark));
@@ -63,7 +70,10 @@ impl Fingerprint {
     /// Of a message that was delivered. One that somebody else put there has no mark.
     pub(crate) fn of_message(headers: Option<&HeaderMap>, payload: &[u8]) -> Self {
         let mark = headers.and_then(|headers| headers.get(MARK_HEADER));
-        mark.map_or_else(|| Self::of(payload), |mark| Self::of(mark.as_str().as_bytes()))
+        mark.map_or_else(
+            || Self::of(payload),
+            |mark| Self::of(mark.as_str().as_bytes()),
+        )
     }
 
     /// Of a message that was asked for, its headers as they were sent.
@@ -86,7 +96,10 @@ mod tests {
         let (headers, fingerprint) = marker.headers("s", None);
         assert_eq!(Fingerprint::of_message(Some(&headers), b"x"), fingerprint);
         let mark = headers.get(MARK_HEADER).unwrap();
-        let sent = format!("NATS/1.0\r\nNats-Expected-Stream: s\r\nSse-Entry: {}\r\n\r\n", mark.as_str());
+        let sent = format!(
+            "NATS/1.0\r\nNats-Expected-Stream: s\r\nSse-Entry: {}\r\n\r\n",
+            mark.as_str()
+        );
         assert_eq!(Fingerprint::of_stored(sent.as_bytes(), b"x"), fingerprint);
         assert_ne!(marker.headers("s", None).1, fingerprint);
         assert_ne!(FingerprintWriter::new().headers("s", None).1, fingerprint);
@@ -104,10 +117,16 @@ mod tests {
         let key = "\r\n ä%".repeat(21);
         assert_eq!(key.len(), 126);
         let (headers, _) = FingerprintWriter::new().headers(&"s".repeat(70), Some(&key));
-        let bytes: usize =
-            headers.iter().map(|(name, values)| name.to_string().len() + values[0].as_str().len() + 4).sum();
+        let bytes: usize = headers
+            .iter()
+            .map(|(name, values)| name.to_string().len() + values[0].as_str().len() + 4)
+            .sum();
         assert!(bytes + 12 + 70 < HEADER_BYTES, "{bytes}");
         let value = headers.get(KEY_HEADER).unwrap().as_str().to_owned();
-        assert!(value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'%'));
+        assert!(
+            value
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'%')
+        );
     }
 }

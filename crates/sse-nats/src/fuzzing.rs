@@ -20,7 +20,13 @@ pub fn read_answer(bytes: &[u8]) {
     let _ = jetstream::read_message(bytes);
     if let Ok(StreamInfo { state, .. }) = jetstream::read(bytes) {
         let (trimmed, head, holes) = (state.trimmed(), state.last_seq, state.num_deleted);
-        let found = LogInfo { epoch: epoch(), generation: Generation::NONE, trimmed, head, holes };
+        let found = LogInfo {
+            epoch: epoch(),
+            generation: Generation::NONE,
+            trimmed,
+            head,
+            holes,
+        };
         check(&found, &[trimmed, head]);
     }
 }
@@ -29,7 +35,13 @@ pub fn read_answer(bytes: &[u8]) {
 pub fn read_place(reply: &str) {
     if let Some(place) = AckMetadata::parse(reply) {
         let head = place.sequence.saturating_add(place.pending);
-        let found = LogInfo { epoch: epoch(), generation: Generation::NONE, trimmed: 0, head, holes: 0 };
+        let found = LogInfo {
+            epoch: epoch(),
+            generation: Generation::NONE,
+            trimmed: 0,
+            head,
+            holes: 0,
+        };
         check(&found, &[place.sequence]);
     }
 }
@@ -50,7 +62,10 @@ fn epoch() -> Epoch {
 
 /// Asks of a log what readers and tails ask of it.
 fn check(found: &LogInfo, sequences: &[u64]) {
-    let entry = |sequence: &u64| Entry { position: (*sequence).into(), payload: Bytes::new() };
+    let entry = |sequence: &u64| Entry {
+        position: (*sequence).into(),
+        payload: Bytes::new(),
+    };
     let entries: Vec<_> = sequences.iter().map(entry).collect();
     for sequence in sequences {
         let cursor = Cursor::new(epoch(), (*sequence).into());

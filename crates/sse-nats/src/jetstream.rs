@@ -70,7 +70,11 @@ pub(crate) struct StreamState {
 impl StreamState {
     /// Everything up to here is gone.
     pub(crate) fn trimmed(&self) -> u64 {
-        if self.messages == 0 { self.last_seq } else { self.first_seq.saturating_sub(1) }
+        if self.messages == 0 {
+            self.last_seq
+        } else {
+            self.first_seq.saturating_sub(1)
+        }
     }
 }
 
@@ -99,9 +103,13 @@ struct Raw {
 
 impl Raw {
     fn decode(&self) -> Result<Stored, ApiError> {
-        let decoded =
-            |text: &str| Base64::decode_vec(text).map_err(|error| ApiError::Failed(unavailable(error)));
-        Ok(Stored { headers: decoded(&self.hdrs)?, payload: decoded(&self.data)? })
+        let decoded = |text: &str| {
+            Base64::decode_vec(text).map_err(|error| ApiError::Failed(unavailable(error)))
+        };
+        Ok(Stored {
+            headers: decoded(&self.hdrs)?,
+            payload: decoded(&self.data)?,
+        })
     }
 }
 
@@ -135,7 +143,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 impl JetStream {
     pub(crate) fn new(requests: Arc<Requests>, domain: Option<&str>) -> Self {
-        let prefix = domain.map_or_else(|| "$JS.API.".to_owned(), |domain| format!("$JS.{domain}.API."));
+        let prefix = domain.map_or_else(
+            || "$JS.API.".to_owned(),
+            |domain| format!("$JS.{domain}.API."),
+        );
         Self { requests, prefix }
     }
 
@@ -144,40 +155,61 @@ impl JetStream {
     }
 
     pub(crate) async fn stream_info(&self, stream: &str) -> Result<StreamInfo, ApiError> {
-        self.call(&format!("STREAM.INFO.{stream}"), &json!({})).await
+        self.call(&format!("STREAM.INFO.{stream}"), &json!({}))
+            .await
     }
 
-    pub(crate) async fn create_stream(&self, stream: &str, config: &Value) -> Result<StreamInfo, ApiError> {
+    pub(crate) async fn create_stream(
+        &self,
+        stream: &str,
+        config: &Value,
+    ) -> Result<StreamInfo, ApiError> {
         self.call(&format!("STREAM.CREATE.{stream}"), config).await
     }
 
-    pub(crate) async fn update_stream(&self, stream: &str, config: &Value) -> Result<StreamInfo, ApiError> {
+    pub(crate) async fn update_stream(
+        &self,
+        stream: &str,
+        config: &Value,
+    ) -> Result<StreamInfo, ApiError> {
         self.call(&format!("STREAM.UPDATE.{stream}"), config).await
     }
 
     pub(crate) async fn delete_stream(&self, stream: &str) -> Result<(), ApiError> {
-        let answer: Result<Value, _> = self.call(&format!("STREAM.DELETE.{stream}"), &json!({})).await;
+        let answer: Result<Value, _> = self
+            .call(&format!("STREAM.DELETE.{stream}"), &json!({}))
+            .await;
         answer.map(drop)
     }
 
     /// Removes what a subject has in a stream.
     pub(crate) async fn purge(&self, stream: &str, subject: &str) -> Result<(), ApiError> {
-        let answer: Result<Value, _> =
-            self.call(&format!("STREAM.PURGE.{stream}"), &json!({ "filter": subject })).await;
+        let answer: Result<Value, _> = self
+            .call(
+                &format!("STREAM.PURGE.{stream}"),
+                &json!({ "filter": subject }),
+            )
+            .await;
         answer.map(drop)
     }
 
     /// Removes one message.
     pub(crate) async fn delete(&self, stream: &str, sequence: u64) -> Result<(), ApiError> {
         let request = json!({ "seq": sequence, "no_erase": true });
-        let answer: Result<Value, _> = self.call(&format!("STREAM.MSG.DELETE.{stream}"), &request).await;
+        let answer: Result<Value, _> = self
+            .call(&format!("STREAM.MSG.DELETE.{stream}"), &request)
+            .await;
         answer.map(drop)
     }
 
     /// A message, from the stream's leader, which knows of every acknowledged one.
     pub(crate) async fn message(&self, stream: &str, sequence: u64) -> Result<Stored, ApiError> {
-        let found: Found =
-            self.call(&format!("STREAM.MSG.GET.{stream}"), &json!({ "seq": sequence })).await?;
+        let found: Found = self
+            .call(
+                &format!("STREAM.MSG.GET.{stream}"),
+                &json!({ "seq": sequence }),
+            )
+            .await?;
         found.message.decode()
     }
 
@@ -188,17 +220,22 @@ impl JetStream {
         config: &Value,
     ) -> Result<ConsumerInfo, ApiError> {
         let request = json!({ "stream_name": stream, "config": config });
-        self.call(&format!("CONSUMER.CREATE.{stream}.{name}"), &request).await
+        self.call(&format!("CONSUMER.CREATE.{stream}.{name}"), &request)
+            .await
     }
 
     async fn call<T: DeserializeOwned>(&self, rest: &str, request: &Value) -> Result<T, ApiError> {
         let request = Bytes::from(request.to_string());
-        let answer = self.requests.request(&self.subject(rest), HeaderMap::new(), request, PATIENCE).await;
+        let answer = self
+            .requests
+            .request(&self.subject(rest), HeaderMap::new(), request, PATIENCE)
+            .await;
         match answer {
             Ok(message) => read(&message.payload),
-            Err(RequestError::NobodyThere) => {
-                Err(unavailable("nobody answers for JetStream; is it switched on in the server?").into())
-            }
+            Err(RequestError::NobodyThere) => Err(unavailable(
+                "nobody answers for JetStream; is it switched on in the server?",
+            )
+            .into()),
             Err(RequestError::Failed(error)) => Err(error.into()),
         }
     }
@@ -207,7 +244,9 @@ impl JetStream {
 /// What an acknowledgement says: a stream and a sequence, which some servers leave out of one that they are not done with.
 pub(crate) fn read_ack(answer: &[u8]) -> Result<Ack, ApiError> {
     match serde_json::from_slice::<Ack>(answer) {
-        Ok(Ack { error: Some(error), .. }) => Err(error.into()),
+        Ok(Ack {
+            error: Some(error), ..
+        }) => Err(error.into()),
         Ok(Ack { seq: 0, .. }) => Err(unavailable("an acknowledgement without a sequence").into()),
         Ok(ack) => Ok(ack),
         Err(error) => Err(unavailable(error).into()),
@@ -223,8 +262,13 @@ pub(crate) fn read_message(answer: &[u8]) -> Result<Stored, ApiError> {
 /// What an answer says.
 pub(crate) fn read<T: DeserializeOwned>(answer: &[u8]) -> Result<T, ApiError> {
     match serde_json::from_slice::<Answer<T>>(answer) {
-        Ok(Answer { error: Some(error), .. }) => Err(error.into()),
-        Ok(Answer { content: Some(content), .. }) => Ok(content),
+        Ok(Answer {
+            error: Some(error), ..
+        }) => Err(error.into()),
+        Ok(Answer {
+            content: Some(content),
+            ..
+        }) => Ok(content),
         Ok(_) => Err(unavailable("an answer from JetStream lacks what was asked for").into()),
         Err(error) => Err(unavailable(error).into()),
     }
@@ -247,19 +291,43 @@ const NO_FILE: &str = "no such file or directory";
 
 /// Errors that pass once an operator, or the server by itself, makes room, and what to do.
 const NO_ROOM: &[(u32, &str)] = &[
-    (10002, "the account's JetStream limits are reached: raise them, or remove what fills the account"),
-    (10005, "no server has room for the stream: start the missing servers or make room on them"),
-    (10023, "JetStream is at max_memory_store or max_file_store: raise them, or remove streams"),
-    (10026, "the account has as many consumers as it may: raise max_consumers"),
-    (10027, "the account has as many streams as it may: raise max_streams"),
-    (10028, "JetStream has no memory left: raise max_memory_store, or remove streams"),
+    (
+        10002,
+        "the account's JetStream limits are reached: raise them, or remove what fills the account",
+    ),
+    (
+        10005,
+        "no server has room for the stream: start the missing servers or make room on them",
+    ),
+    (
+        10023,
+        "JetStream is at max_memory_store or max_file_store: raise them, or remove streams",
+    ),
+    (
+        10026,
+        "the account has as many consumers as it may: raise max_consumers",
+    ),
+    (
+        10027,
+        "the account has as many streams as it may: raise max_streams",
+    ),
+    (
+        10028,
+        "JetStream has no memory left: raise max_memory_store, or remove streams",
+    ),
     (10039, "JetStream is not enabled for the account: enable it"),
-    (10047, "JetStream has no disk left: raise max_file_store, or remove streams"),
+    (
+        10047,
+        "JetStream has no disk left: raise max_file_store, or remove streams",
+    ),
     (
         10076,
         "JetStream is not enabled in the server: enable it; a server whose disk was full wants a restart",
     ),
-    (STORE_FAILED, "the server cannot write to its store: see its log, and make room on its disk"),
+    (
+        STORE_FAILED,
+        "the server cannot write to its store: see its log, and make room on its disk",
+    ),
 ];
 
 /// Errors of a configuration that the server will not take, now or later.
@@ -276,15 +344,26 @@ impl From<ServerError> for ApiError {
     fn from(error: ServerError) -> Self {
         let no_room = NO_ROOM.iter().find(|(code, _)| *code == error.err_code);
         match error {
-            ServerError { err_code: STREAM_NAME_IN_USE, .. } => Self::Conflict,
-            ServerError { err_code: MESSAGE_TOO_LARGE, .. } => Self::TooLarge,
-            ServerError { err_code: DUPLICATE_UNDER_WAY, .. } => Self::Failed(unavailable(error)),
-            ServerError { err_code: STORE_FAILED, .. } if error.description.contains(NO_FILE) => {
-                Self::Broken(error)
-            }
-            ServerError { err_code, .. } if PERMANENT.contains(&err_code) => {
-                Self::Failed(refused(format!("JetStream does not do what it was asked: {error}"), error))
-            }
+            ServerError {
+                err_code: STREAM_NAME_IN_USE,
+                ..
+            } => Self::Conflict,
+            ServerError {
+                err_code: MESSAGE_TOO_LARGE,
+                ..
+            } => Self::TooLarge,
+            ServerError {
+                err_code: DUPLICATE_UNDER_WAY,
+                ..
+            } => Self::Failed(unavailable(error)),
+            ServerError {
+                err_code: STORE_FAILED,
+                ..
+            } if error.description.contains(NO_FILE) => Self::Broken(error),
+            ServerError { err_code, .. } if PERMANENT.contains(&err_code) => Self::Failed(refused(
+                format!("JetStream does not do what it was asked: {error}"),
+                error,
+            )),
             ServerError { .. } if let Some((_, remedy)) = no_room => {
                 Self::Failed(blocked(format!("{error}; {remedy}"), error))
             }
@@ -312,7 +391,9 @@ impl From<ApiError> for BackplaneError {
                 ),
                 error,
             ),
-            ApiError::TooLarge => BackplaneError::refused("a message is larger than the stream takes"),
+            ApiError::TooLarge => {
+                BackplaneError::refused("a message is larger than the stream takes")
+            }
             ApiError::Failed(error) => error,
         }
     }
@@ -336,8 +417,10 @@ mod tests {
             let text = format!(
                 r#"{{"type":"t","error":{{"code":{code},"err_code":{err_code},"description":"d"}},"seq":0}}"#
             );
-            let failures =
-                [read_ack(text.as_bytes()).unwrap_err(), read::<Value>(text.as_bytes()).unwrap_err()];
+            let failures = [
+                read_ack(text.as_bytes()).unwrap_err(),
+                read::<Value>(text.as_bytes()).unwrap_err(),
+            ];
             assert_eq!(format!("{:?}", failures[0]), format!("{:?}", failures[1]));
             failures
         };
@@ -347,7 +430,10 @@ mod tests {
         };
         assert!(matches!(error(404, 10059), ApiError::Missing));
         assert!(matches!(error(400, 10058), ApiError::Conflict));
-        assert!(matches!(error(503, 10008), ApiError::Failed(BackplaneError::Unavailable { .. })));
+        assert!(matches!(
+            error(503, 10008),
+            ApiError::Failed(BackplaneError::Unavailable { .. })
+        ));
         for (code, err_code) in [
             (400, 10002),
             (400, 10005),
@@ -368,7 +454,10 @@ mod tests {
         }
         for err_code in PERMANENT {
             let error = error(400, *err_code);
-            assert!(matches!(error, ApiError::Failed(BackplaneError::Refused { .. })), "{error:?}");
+            assert!(
+                matches!(error, ApiError::Failed(BackplaneError::Refused { .. })),
+                "{error:?}"
+            );
         }
         assert!(matches!(error(400, 10054), ApiError::TooLarge));
         // No leader, no quorum, too many requests, offline, and what servers to come will say.
@@ -388,15 +477,24 @@ mod tests {
             (418, 1),
         ] {
             let error = error(code, err_code);
-            assert!(matches!(error, ApiError::Failed(BackplaneError::Unavailable { .. })), "{error:?}");
+            assert!(
+                matches!(error, ApiError::Failed(BackplaneError::Unavailable { .. })),
+                "{error:?}"
+            );
         }
         let lost = br#"{"error":{"code":503,"err_code":10077,"description":"open 1.blk: no such file or directory"}}"#;
         assert!(matches!(read_ack(lost), Err(ApiError::Broken(_))));
         for nonsense in [&b"{}"[..], b"\xff"] {
-            assert!(matches!(read_ack(nonsense), Err(ApiError::Failed(BackplaneError::Unavailable { .. }))));
+            assert!(matches!(
+                read_ack(nonsense),
+                Err(ApiError::Failed(BackplaneError::Unavailable { .. }))
+            ));
             let answer = read::<ConsumerInfo>(nonsense).map(|info| info.num_pending);
             assert!(
-                matches!(answer, Err(ApiError::Failed(BackplaneError::Unavailable { .. }))),
+                matches!(
+                    answer,
+                    Err(ApiError::Failed(BackplaneError::Unavailable { .. }))
+                ),
                 "{answer:?}"
             );
         }
@@ -404,8 +502,12 @@ mod tests {
 
     #[test]
     fn an_empty_stream_is_trimmed_up_to_its_last_sequence() {
-        let state =
-            |messages, first_seq, last_seq| StreamState { messages, first_seq, last_seq, num_deleted: 0 };
+        let state = |messages, first_seq, last_seq| StreamState {
+            messages,
+            first_seq,
+            last_seq,
+            num_deleted: 0,
+        };
         assert_eq!(state(0, 0, 0).trimmed(), 0);
         assert_eq!(state(0, 1, 0).trimmed(), 0);
         assert_eq!(state(0, 8, 7).trimmed(), 7);

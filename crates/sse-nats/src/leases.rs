@@ -27,50 +27,79 @@ const MAX_NODE_BYTES: usize = 64;
 const MAX_LEASE_BYTES: usize = 64 << 10;
 
 impl Shared {
-    pub(crate) async fn hold_lease(&self, lease: Lease, term: Duration) -> Result<(), BackplaneError> {
+    pub(crate) async fn hold_lease(
+        &self,
+        lease: Lease,
+        term: Duration,
+    ) -> Result<(), BackplaneError> {
         let subject = self.lease_subject(&lease.node)?;
         if lease.payload.len() > MAX_LEASE_BYTES {
-            return Err(BackplaneError::TooLarge { size: lease.payload.len(), limit: MAX_LEASE_BYTES });
+            return Err(BackplaneError::TooLarge {
+                size: lease.payload.len(),
+                limit: MAX_LEASE_BYTES,
+            });
         }
         let mut headers = HeaderMap::new();
-        headers.insert(TERM_HEADER, HeaderValue::from(term.as_millis().min(MAX_TERM).to_string()));
+        headers.insert(
+            TERM_HEADER,
+            HeaderValue::from(term.as_millis().min(MAX_TERM).to_string()),
+        );
         self.state(&subject, headers, lease.payload).await.map(drop)
     }
 
     pub(crate) async fn drop_lease(&self, node: &str) -> Result<(), BackplaneError> {
         let subject = self.lease_subject(node)?;
-        match self.jetstream.purge(&self.names.state_stream, &subject).await {
+        match self
+            .jetstream
+            .purge(&self.names.state_stream, &subject)
+            .await
+        {
             Ok(()) | Err(ApiError::Missing) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
     pub(crate) async fn leases(&self) -> Result<Vec<Lease>, BackplaneError> {
-        let now = self.state(&self.names.now, HeaderMap::new(), Bytes::new()).await?;
+        let now = self
+            .state(&self.names.now, HeaderMap::new(), Bytes::new())
+            .await?;
         let mut consumer = self.consumer(&self.names.state_stream, 1).await?;
         let states = self.drain(&mut consumer).await;
         consumer.remove().await;
         let mut states = states?;
         // Another node that asks takes the place of our message; its own says what time it is as well.
-        let now = states.iter().rfind(|state| state.subject == *self.names.now && state.sequence >= now.seq);
-        let now = now.map(|now| now.nanoseconds).ok_or_else(|| unavailable("the leases are changing"))?;
+        let now = states
+            .iter()
+            .rfind(|state| state.subject == *self.names.now && state.sequence >= now.seq);
+        let now = now
+            .map(|now| now.nanoseconds)
+            .ok_or_else(|| unavailable("the leases are changing"))?;
         states.retain(|state| state.subject.starts_with(&self.names.leases));
-        let (held, over): (Vec<_>, Vec<_>) = states.into_iter().partition(|state| is_held(state, now));
+        let (held, over): (Vec<_>, Vec<_>) =
+            states.into_iter().partition(|state| is_held(state, now));
         for state in over {
             // Somebody else may have removed it; a node that renewed it has another message.
-            self.jetstream.delete(&self.names.state_stream, state.sequence).await.ok();
+            self.jetstream
+                .delete(&self.names.state_stream, state.sequence)
+                .await
+                .ok();
         }
         Ok(held.into_iter().map(|state| self.lease(state)).collect())
     }
 
     fn lease(&self, state: Delivered) -> Lease {
-        Lease { node: Arc::from(&state.subject[self.names.leases.len()..]), payload: state.payload }
+        Lease {
+            node: Arc::from(&state.subject[self.names.leases.len()..]),
+            payload: state.payload,
+        }
     }
 
     fn lease_subject(&self, node: &str) -> Result<Subject, BackplaneError> {
         let fits = (1..=MAX_NODE_BYTES).contains(&node.len());
         if !fits || !node.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(BackplaneError::refused("a node's name is not 1 to 64 ASCII letters and digits"));
+            return Err(BackplaneError::refused(
+                "a node's name is not 1 to 64 ASCII letters and digits",
+            ));
         }
         Ok(format!("{}{node}", self.names.leases).into())
     }
@@ -83,7 +112,10 @@ impl Shared {
         payload: Bytes,
     ) -> Result<Ack, BackplaneError> {
         for _ in 0..2 {
-            let answer = self.requests.request(subject, headers.clone(), payload.clone(), PATIENCE).await;
+            let answer = self
+                .requests
+                .request(subject, headers.clone(), payload.clone(), PATIENCE)
+                .await;
             match answer {
                 Ok(message) => match read_ack(&message.payload) {
                     Err(ApiError::Broken(error)) => self.epochs.make_state_again(error).await?,
@@ -99,8 +131,13 @@ impl Shared {
 
 /// Whether a lease's term is not over. One from the future was held before the server's clock was set back; it counts for a term at most.
 fn is_held(state: &Delivered, now: i64) -> bool {
-    let header = state.headers.as_ref().and_then(|headers| headers.get(TERM_HEADER));
-    let Some(term) = header.and_then(|term| term.as_str().parse().ok()) else { return false };
+    let header = state
+        .headers
+        .as_ref()
+        .and_then(|headers| headers.get(TERM_HEADER));
+    let Some(term) = header.and_then(|term| term.as_str().parse().ok()) else {
+        return false;
+    };
     Duration::from_nanos(now.abs_diff(state.nanoseconds)) < Duration::from_millis(term)
 }
 
@@ -109,9 +146,17 @@ mod tests {
     use super::*;
 
     fn state(term: Option<&str>, nanoseconds: i64) -> Delivered {
-        let headers = term.map(|term| HeaderMap::from_iter([(TERM_HEADER, HeaderValue::from(term))]));
+        let headers =
+            term.map(|term| HeaderMap::from_iter([(TERM_HEADER, HeaderValue::from(term))]));
         let (subject, payload) = (String::new(), Bytes::new());
-        Delivered { sequence: 1, nanoseconds, pending: 0, subject, headers, payload }
+        Delivered {
+            sequence: 1,
+            nanoseconds,
+            pending: 0,
+            subject,
+            headers,
+            payload,
+        }
     }
 
     #[test]
@@ -124,6 +169,9 @@ mod tests {
         assert!(!is_held(&state(Some("2000"), now + 3600 * SECOND), now));
         assert!(!is_held(&state(None, now), now));
         assert!(!is_held(&state(Some("x"), now), now));
-        assert!(is_held(&state(Some("18446744073709551615"), i64::MIN), i64::MAX));
+        assert!(is_held(
+            &state(Some("18446744073709551615"), i64::MIN),
+            i64::MAX
+        ));
     }
 }

@@ -17,7 +17,11 @@ pub(crate) struct LogInfo {
 
 impl LogInfo {
     pub(crate) fn bounds(&self) -> Bounds {
-        Bounds { epoch: self.epoch.clone(), trimmed: self.trimmed.into(), head: self.head.into() }
+        Bounds {
+            epoch: self.epoch.clone(),
+            trimmed: self.trimmed.into(),
+            head: self.head.into(),
+        }
     }
 
     pub(crate) fn cursor(&self, sequence: u64) -> Cursor {
@@ -27,7 +31,9 @@ impl LogInfo {
     /// The sequence that a cursor stands for, if the log can be read behind it.
     pub(crate) fn sequence(&self, after: &Cursor) -> Result<u64, BackplaneError> {
         if after.epoch != self.epoch {
-            return Err(BackplaneError::Epoch { current: self.epoch.clone() });
+            return Err(BackplaneError::Epoch {
+                current: self.epoch.clone(),
+            });
         }
         let (trimmed, head) = (Position::from(self.trimmed), Position::from(self.head));
         if after.position < trimmed {
@@ -46,14 +52,17 @@ impl LogInfo {
         match entries.last() {
             Some(last) if last.position.minor() < first_missing => Ok(()),
             _ if first_missing > self.trimmed => Ok(()),
-            _ => Err(BackplaneError::Trimmed { trimmed: self.trimmed.into() }),
+            _ => Err(BackplaneError::Trimmed {
+                trimmed: self.trimmed.into(),
+            }),
         }
     }
 }
 
 /// The first sequence behind another one that is not among entries. Behind the last number there is none.
 pub(crate) fn first_missing(after: u64, entries: &[Entry]) -> u64 {
-    let following = |next: u64, entry: &Entry| next.saturating_add((entry.position.minor() == next).into());
+    let following =
+        |next: u64, entry: &Entry| next.saturating_add((entry.position.minor() == next).into());
     entries.iter().fold(after.saturating_add(1), following)
 }
 
@@ -65,13 +74,22 @@ mod tests {
 
     fn found(trimmed: u64) -> LogInfo {
         let epoch = Epoch::new("e").unwrap();
-        LogInfo { epoch, generation: Generation::NONE, trimmed, head: 20, holes: 0 }
+        LogInfo {
+            epoch,
+            generation: Generation::NONE,
+            trimmed,
+            head: 20,
+            holes: 0,
+        }
     }
 
     fn entries(sequences: impl IntoIterator<Item = u64>) -> Vec<Entry> {
         sequences
             .into_iter()
-            .map(|sequence| Entry { position: sequence.into(), payload: Bytes::new() })
+            .map(|sequence| Entry {
+                position: sequence.into(),
+                payload: Bytes::new(),
+            })
             .collect()
     }
 
@@ -87,7 +105,9 @@ mod tests {
             (5, 5, vec![], false),
             (6, 5, vec![], true),
         ] {
-            let told = found(trimmed).check_holes(after, &entries(sequences.clone())).is_err();
+            let told = found(trimmed)
+                .check_holes(after, &entries(sequences.clone()))
+                .is_err();
             assert_eq!(told, is_told, "{trimmed} {after} {sequences:?}");
         }
     }
@@ -95,10 +115,17 @@ mod tests {
     #[test]
     fn sequences_end_at_the_last_number() {
         const LAST: u64 = u64::MAX;
-        for (after, sequences) in
-            [(LAST, vec![]), (LAST, vec![LAST]), (LAST - 1, vec![LAST]), (LAST - 2, vec![LAST - 1, LAST])]
-        {
-            assert_eq!(first_missing(after, &entries(sequences.clone())), LAST, "{after} {sequences:?}");
+        for (after, sequences) in [
+            (LAST, vec![]),
+            (LAST, vec![LAST]),
+            (LAST - 1, vec![LAST]),
+            (LAST - 2, vec![LAST - 1, LAST]),
+        ] {
+            assert_eq!(
+                first_missing(after, &entries(sequences.clone())),
+                LAST,
+                "{after} {sequences:?}"
+            );
         }
     }
 
@@ -112,9 +139,14 @@ mod tests {
         assert_eq!(sequence(5.into()).unwrap(), 5);
         assert_eq!(sequence(20.into()).unwrap(), 20);
         for beyond in [21.into(), u64::MAX.into(), Position::new(1, 6)] {
-            assert!(matches!(sequence(beyond), Err(BackplaneError::Future { head }) if head == 20.into()));
+            assert!(
+                matches!(sequence(beyond), Err(BackplaneError::Future { head }) if head == 20.into())
+            );
         }
         let other = Cursor::new(Epoch::new("f").unwrap(), 5.into());
-        assert!(matches!(found.sequence(&other), Err(BackplaneError::Epoch { .. })));
+        assert!(matches!(
+            found.sequence(&other),
+            Err(BackplaneError::Epoch { .. })
+        ));
     }
 }

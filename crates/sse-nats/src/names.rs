@@ -21,7 +21,10 @@ const MAX_PREFIX_BYTES: usize = 64;
 impl Names {
     pub(crate) fn under(prefix: &str) -> Result<Self, String> {
         let is_word = |word: &str| {
-            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+            !word.is_empty()
+                && word
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
         };
         if prefix.len() > MAX_PREFIX_BYTES || !prefix.split('.').all(is_word) {
             return Err(format!(
@@ -48,8 +51,23 @@ mod tests {
     #[test]
     fn a_prefix_names_streams_and_subjects() {
         let names = Names::under("sse.hub-1").unwrap();
-        assert_eq!((&*names.log_stream, &*names.log), ("sse_hub-1_log", "sse.hub-1.log."));
-        for prefix in ["", ".", "a.", ".a", "a..b", "a b", "a.*", ">", "ä", "a\r\nb", &"a".repeat(65)] {
+        assert_eq!(
+            (&*names.log_stream, &*names.log),
+            ("sse_hub-1_log", "sse.hub-1.log.")
+        );
+        for prefix in [
+            "",
+            ".",
+            "a.",
+            ".a",
+            "a..b",
+            "a b",
+            "a.*",
+            ">",
+            "ä",
+            "a\r\nb",
+            &"a".repeat(65),
+        ] {
             assert!(Names::under(prefix).is_err(), "{prefix:?}");
         }
     }

@@ -28,13 +28,22 @@ const LONGEST: Duration = Duration::from_secs(4);
 const IDLE: Duration = Duration::from_secs(10);
 
 impl Shared {
-    pub(crate) async fn read(&self, after: &Cursor, limit: ReadLimit) -> Result<Page, BackplaneError> {
+    pub(crate) async fn read(
+        &self,
+        after: &Cursor,
+        limit: ReadLimit,
+    ) -> Result<Page, BackplaneError> {
         let before = self.epochs.find().await?;
         let sequence = before.sequence(after)?;
         if sequence == before.head {
-            return Ok(Page { entries: Vec::new(), at_head: true });
+            return Ok(Page {
+                entries: Vec::new(),
+                at_head: true,
+            });
         }
-        let mut consumer = self.consumer(&self.names.log_stream, sequence.saturating_add(1)).await?;
+        let mut consumer = self
+            .consumer(&self.names.log_stream, sequence.saturating_add(1))
+            .await?;
         let page = self.page(&mut consumer, limit).await;
         consumer.remove().await;
         let page = page?;
@@ -50,7 +59,11 @@ impl Shared {
         Ok(page)
     }
 
-    async fn page(&self, consumer: &mut Consumer, limit: ReadLimit) -> Result<Page, BackplaneError> {
+    async fn page(
+        &self,
+        consumer: &mut Consumer,
+        limit: ReadLimit,
+    ) -> Result<Page, BackplaneError> {
         let end = Instant::now() + LONGEST;
         let entries = limit.entries.max(1);
         let (mut bytes, mut left) = (limit.bytes, consumer.pending());
@@ -76,7 +89,11 @@ impl Shared {
     }
 
     /// A consumer of one page.
-    pub(crate) async fn consumer(&self, stream: &str, first: u64) -> Result<Consumer, BackplaneError> {
+    pub(crate) async fn consumer(
+        &self,
+        stream: &str,
+        first: u64,
+    ) -> Result<Consumer, BackplaneError> {
         Consumer::create(&self.connection, &self.jetstream, stream, first, IDLE).await
     }
 
@@ -91,7 +108,11 @@ impl Shared {
     }
 
     /// The latest sequence that so many entries follow: the server counts what it has behind one, so a search finds it.
-    async fn rewind_over_holes(&self, found: &LogInfo, entries: u64) -> Result<u64, BackplaneError> {
+    async fn rewind_over_holes(
+        &self,
+        found: &LogInfo,
+        entries: u64,
+    ) -> Result<u64, BackplaneError> {
         let (mut low, mut high) = (found.trimmed, found.head.saturating_sub(entries));
         while low < high {
             let middle = low + (high - low).div_ceil(2);
@@ -111,11 +132,18 @@ impl Shared {
     /// What is asked for at once: some payloads of the largest size fit.
     pub(crate) fn ask(&self, messages: u64, wait: Duration) -> PullRequest {
         let bytes = (4 << 20).max(2 * self.connection.client().max_payload());
-        PullRequest { messages: messages.clamp(1, MESSAGES), bytes, wait }
+        PullRequest {
+            messages: messages.clamp(1, MESSAGES),
+            bytes,
+            wait,
+        }
     }
 
     /// Everything that a consumer had for us when it was made.
-    pub(crate) async fn drain(&self, consumer: &mut Consumer) -> Result<Vec<Delivered>, BackplaneError> {
+    pub(crate) async fn drain(
+        &self,
+        consumer: &mut Consumer,
+    ) -> Result<Vec<Delivered>, BackplaneError> {
         let mut all = Vec::new();
         let mut left = consumer.pending();
         while left > 0 {
@@ -134,5 +162,7 @@ impl Shared {
 }
 
 async fn in_time(consumer: &mut Consumer) -> Result<Delivery, BackplaneError> {
-    timeout(PATIENCE, consumer.next()).await.map_err(|_| unavailable("the consumer is silent"))?
+    timeout(PATIENCE, consumer.next())
+        .await
+        .map_err(|_| unavailable("the consumer is silent"))?
 }

@@ -57,11 +57,26 @@ impl Drop for Requests {
 impl Requests {
     pub(crate) async fn open(connection: Arc<Connection>) -> Result<Self, BackplaneError> {
         let inbox = format!("{}.", connection.client().new_inbox());
-        let subscriber = connection.client().subscribe(format!("{inbox}*")).await.map_err(unavailable)?;
+        let subscriber = connection
+            .client()
+            .subscribe(format!("{inbox}*"))
+            .await
+            .map_err(unavailable)?;
         let waiting = Arc::new(Waiting::default());
-        let delivering = deliver(Arc::clone(&connection), subscriber, inbox.len(), Arc::clone(&waiting));
+        let delivering = deliver(
+            Arc::clone(&connection),
+            subscriber,
+            inbox.len(),
+            Arc::clone(&waiting),
+        );
         let delivering = tokio::spawn(delivering).abort_handle();
-        Ok(Self { connection, inbox, waiting, next: AtomicU64::new(0), delivering })
+        Ok(Self {
+            connection,
+            inbox,
+            waiting,
+            next: AtomicU64::new(0),
+            delivering,
+        })
     }
 
     /// Asks and waits for the answer. A dropped future may have asked.
@@ -77,9 +92,13 @@ impl Requests {
         let reply = format!("{}{}", self.inbox, token.0);
         let client = self.connection.client();
         let asking = async {
-            let asked = client.publish_with_reply_and_headers(subject.clone(), reply, headers, payload).await;
+            let asked = client
+                .publish_with_reply_and_headers(subject.clone(), reply, headers, payload)
+                .await;
             asked.map_err(|error| RequestError::Failed(unavailable(error)))?;
-            answer.await.map_err(|_| RequestError::Failed(unavailable("the connection was lost")))
+            answer
+                .await
+                .map_err(|_| RequestError::Failed(unavailable("the connection was lost")))
         };
         let (since, quoted) = (Instant::now(), quoted(subject));
         let message = timeout(patience, async {
@@ -89,8 +108,9 @@ impl Requests {
                 complaint = self.connection.complains(&quoted, since) => Err(complaint.into()),
             }
         });
-        let message =
-            message.await.map_err(|_| RequestError::Failed(self.connection.unanswered(subject)))??;
+        let message = message
+            .await
+            .map_err(|_| RequestError::Failed(self.connection.unanswered(subject)))??;
         match message.status {
             Some(StatusCode::NO_RESPONDERS) => Err(RequestError::NobodyThere),
             _ => Ok(message),
@@ -102,10 +122,19 @@ impl Requests {
         let (token, answer) = self.expect(self.connection.up()?);
         let subject = Subject::from(format!("{}{}", self.inbox, token.0));
         let asking = async {
-            self.connection.client().publish(subject.clone(), Bytes::new()).await.map_err(unavailable)?;
-            answer.await.map_err(|_| unavailable("the connection was lost"))
+            self.connection
+                .client()
+                .publish(subject.clone(), Bytes::new())
+                .await
+                .map_err(unavailable)?;
+            answer
+                .await
+                .map_err(|_| unavailable("the connection was lost"))
         };
-        timeout(patience, asking).await.map_err(|_| self.connection.unanswered(&subject))?.map(drop)
+        timeout(patience, asking)
+            .await
+            .map_err(|_| self.connection.unanswered(&subject))?
+            .map(drop)
     }
 
     fn expect(&self, generation: Generation) -> (Token<'_>, oneshot::Receiver<Message>) {

@@ -47,10 +47,26 @@ impl Shared {
         let names = Arc::new(Names::under(&config.prefix).map_err(BackplaneError::refused)?);
         let connection = Arc::new(Connection::open(urls, config, begin).await?);
         let requests = Arc::new(Requests::open(Arc::clone(&connection)).await?);
-        let jetstream = Arc::new(JetStream::new(Arc::clone(&requests), config.domain.as_deref()));
-        let epochs = Epochs::new(Arc::clone(&connection), Arc::clone(&jetstream), Arc::clone(&names), config);
+        let jetstream = Arc::new(JetStream::new(
+            Arc::clone(&requests),
+            config.domain.as_deref(),
+        ));
+        let epochs = Epochs::new(
+            Arc::clone(&connection),
+            Arc::clone(&jetstream),
+            Arc::clone(&names),
+            config,
+        );
         let (appends, signalled) = (Appends::new(config), Mutex::new(Instant::now()));
-        Ok(Self { connection, requests, jetstream, names, epochs, appends, signalled })
+        Ok(Self {
+            connection,
+            requests,
+            jetstream,
+            names,
+            epochs,
+            appends,
+            signalled,
+        })
     }
 }
 
@@ -58,5 +74,7 @@ impl Shared {
 pub(crate) async fn bounded<T>(
     call: impl Future<Output = Result<T, BackplaneError>>,
 ) -> Result<T, BackplaneError> {
-    timeout(LONGEST, call).await.unwrap_or_else(|_| Err(unavailable("no end in time")))
+    timeout(LONGEST, call)
+        .await
+        .unwrap_or_else(|_| Err(unavailable("no end in time")))
 }

@@ -23,7 +23,11 @@ impl Shared {
         self.connection.up()?;
         // A complaint may come to us behind the answer that follows it: then it is found by the next one.
         let since = std::mem::replace(&mut *self.signalled.lock(), Instant::now());
-        self.connection.client().publish(self.names.signal.clone(), payload).await.map_err(unavailable)?;
+        self.connection
+            .client()
+            .publish(self.names.signal.clone(), payload)
+            .await
+            .map_err(unavailable)?;
         // Says that the server looked at it.
         self.requests.round_trip(PATIENCE).await?;
         for _ in 0..COMPLAINTS {
@@ -53,15 +57,28 @@ impl NatsSignals {
     pub(crate) async fn start(shared: Arc<Shared>) -> Result<Self, BackplaneError> {
         let generation = shared.connection.up()?;
         let (overruns, since) = (shared.connection.overruns(), Instant::now());
-        let subscriber =
-            shared.connection.client().subscribe(shared.names.signal.clone()).await.map_err(unavailable)?;
+        let subscriber = shared
+            .connection
+            .client()
+            .subscribe(shared.names.signal.clone())
+            .await
+            .map_err(unavailable)?;
         shared.requests.round_trip(PATIENCE).await?;
         for _ in 0..COMPLAINTS {
             yield_now().await;
         }
-        let signals = Self { shared, subscriber, generation, overruns, since };
+        let signals = Self {
+            shared,
+            subscriber,
+            generation,
+            overruns,
+            since,
+        };
         signals.check()?;
-        signals.connection().complaint(&signals.denied(), since).map_or(Ok(signals), Err)
+        signals
+            .connection()
+            .complaint(&signals.denied(), since)
+            .map_or(Ok(signals), Err)
     }
 
     fn connection(&self) -> &Connection {
@@ -94,6 +111,8 @@ impl Signals for NatsSignals {
             () = self.shared.connection.lost(self.generation) => None,
             complaint = self.shared.connection.complains(&denied, self.since) => return Err(complaint),
         };
-        message.map(|message| message.payload).ok_or_else(|| unavailable("the connection was lost"))
+        message
+            .map(|message| message.payload)
+            .ok_or_else(|| unavailable("the connection was lost"))
     }
 }

@@ -30,15 +30,28 @@ enum Wanted {
 }
 
 /// What a server may be asked to change in a stream that is there. What else differs is for the operator to decide.
-const CHANGEABLE: &[&str] =
-    &["max_msgs", "max_bytes", "max_age", "duplicate_window", "num_replicas", "description"];
+const CHANGEABLE: &[&str] = &[
+    "max_msgs",
+    "max_bytes",
+    "max_age",
+    "duplicate_window",
+    "num_replicas",
+    "description",
+];
 
 /// What must be as we ask for.
 const FIXED: &[&str] = &["retention", "storage", "discard", "max_msgs_per_subject"];
 
 /// What makes a stream something else when it is there at all.
-const FOREIGN: &[&str] =
-    &["mirror", "sources", "sealed", "no_ack", "subject_transform", "deny_delete", "deny_purge"];
+const FOREIGN: &[&str] = &[
+    "mirror",
+    "sources",
+    "sealed",
+    "no_ack",
+    "subject_transform",
+    "deny_delete",
+    "deny_purge",
+];
 
 /// How a stream that is there differs.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,7 +75,10 @@ impl StreamConfig {
             ("max_age".to_owned(), nanoseconds(retention.age)),
             ("max_msgs_per_subject".to_owned(), json!(-1)),
             // The server takes no window that is longer than the age of entries.
-            ("duplicate_window".to_owned(), nanoseconds(retention.age.min(KEY_WINDOW))),
+            (
+                "duplicate_window".to_owned(),
+                nanoseconds(retention.age.min(KEY_WINDOW)),
+            ),
         ]);
         Self {
             stream: names.log_stream.clone(),
@@ -102,13 +118,19 @@ impl StreamConfig {
 
     fn with_subject(&self, config: &Value, epoch: Option<&Epoch>) -> Value {
         let mut config = config.clone();
-        config["subjects"] = json!([format!("{}{}", self.subject, epoch.map_or("", Epoch::as_str))]);
+        config["subjects"] = json!([format!(
+            "{}{}",
+            self.subject,
+            epoch.map_or("", Epoch::as_str)
+        )]);
         config
     }
 
     /// The epoch in a stream's subject.
     pub(crate) fn epoch(&self, there: &Value) -> Option<Epoch> {
-        let [subject] = &there["subjects"].as_array()?[..] else { return None };
+        let [subject] = &there["subjects"].as_array()?[..] else {
+            return None;
+        };
         Epoch::new(subject.as_str()?.strip_prefix(&self.subject)?).ok()
     }
 
@@ -122,8 +144,11 @@ impl StreamConfig {
                 fixed.join(", ")
             ));
         }
-        let differs =
-            |name: &&&str| self.config.get(**name).is_some_and(|wanted| there.get(**name) != Some(wanted));
+        let differs = |name: &&&str| {
+            self.config
+                .get(**name)
+                .is_some_and(|wanted| there.get(**name) != Some(wanted))
+        };
         let changes: Vec<_> = CHANGEABLE.iter().filter(differs).collect();
         if changes.is_empty() {
             return ConfigDiff::None;
@@ -136,23 +161,46 @@ impl StreamConfig {
     }
 
     fn fixed_differences(&self, there: &Value) -> Vec<String> {
-        let of = |value: Option<&Value>| value.map_or_else(|| "not set".to_owned(), Value::to_string);
+        let of =
+            |value: Option<&Value>| value.map_or_else(|| "not set".to_owned(), Value::to_string);
         let subject_fits = match self.wanted {
             Wanted::Subject => there["subjects"] == json!([self.subject]),
             Wanted::SubjectAndEpoch => self.epoch(there).is_some(),
         };
-        let epoch = if self.wanted == Wanted::Subject { "" } else { "<epoch>" };
-        let subjects = (!subject_fits)
-            .then(|| format!("subjects is {}, not [\"{}{epoch}\"]", of(there.get("subjects")), self.subject));
+        let epoch = if self.wanted == Wanted::Subject {
+            ""
+        } else {
+            "<epoch>"
+        };
+        let subjects = (!subject_fits).then(|| {
+            format!(
+                "subjects is {}, not [\"{}{epoch}\"]",
+                of(there.get("subjects")),
+                self.subject
+            )
+        });
         let differing = FIXED
             .iter()
             .filter(|name| there.get(**name) != self.config.get(**name))
-            .map(|name| format!("{name} is {}, not {}", of(there.get(*name)), of(self.config.get(*name))));
+            .map(|name| {
+                format!(
+                    "{name} is {}, not {}",
+                    of(there.get(*name)),
+                    of(self.config.get(*name))
+                )
+            });
         let is_set = |value: &&Value| !matches!(value, Value::Null | Value::Bool(false));
         let foreign = FOREIGN.iter().filter_map(|name| {
-            there.get(*name).filter(is_set).map(|value| format!("{name} is {value}, not set"))
+            there
+                .get(*name)
+                .filter(is_set)
+                .map(|value| format!("{name} is {value}, not set"))
         });
-        subjects.into_iter().chain(differing).chain(foreign).collect()
+        subjects
+            .into_iter()
+            .chain(differing)
+            .chain(foreign)
+            .collect()
     }
 }
 
@@ -174,7 +222,11 @@ fn common(config: &NatsConfig, stream: &str) -> Map<String, Value> {
 }
 
 fn nanoseconds(duration: Duration) -> Value {
-    json!(u64::try_from(duration.as_nanos()).unwrap_or(i64::MAX as u64).min(i64::MAX as u64))
+    json!(
+        u64::try_from(duration.as_nanos())
+            .unwrap_or(i64::MAX as u64)
+            .min(i64::MAX as u64)
+    )
 }
 
 #[cfg(test)]
@@ -196,8 +248,13 @@ mod tests {
         assert_eq!(settings.difference(&there), ConfigDiff::None);
         there["max_msgs"] = json!(11);
         there["description"] = json!("mine");
-        let ConfigDiff::Changeable(changed) = settings.difference(&there) else { panic!() };
-        assert_eq!((&changed["max_msgs"], &changed["max_consumers"]), (&json!(10), &json!(-1)));
+        let ConfigDiff::Changeable(changed) = settings.difference(&there) else {
+            panic!()
+        };
+        assert_eq!(
+            (&changed["max_msgs"], &changed["max_consumers"]),
+            (&json!(10), &json!(-1))
+        );
     }
 
     #[test]
@@ -227,10 +284,17 @@ mod tests {
         assert_ne!(settings.epoch(&settings.new_stream()), Some(epoch));
         let epoch = Epoch::new("e2").unwrap();
         let changed = settings.of_epoch(&new, &epoch);
-        assert_eq!((&changed["subjects"], settings.epoch(&changed)), (&json!(["sse.log.e2"]), Some(epoch)));
-        for subjects in
-            [json!([]), json!(["sse.log"]), json!(["sse.log.a.b"]), json!(["sse.log.a", "b"]), json!(null)]
-        {
+        assert_eq!(
+            (&changed["subjects"], settings.epoch(&changed)),
+            (&json!(["sse.log.e2"]), Some(epoch))
+        );
+        for subjects in [
+            json!([]),
+            json!(["sse.log"]),
+            json!(["sse.log.a.b"]),
+            json!(["sse.log.a", "b"]),
+            json!(null),
+        ] {
             let there = json!({ "subjects": subjects });
             assert_eq!(settings.epoch(&there), None, "{there}");
         }
@@ -238,8 +302,12 @@ mod tests {
 
     #[test]
     fn keys_are_not_remembered_for_longer_than_entries() {
-        let config = NatsConfig::default().retention(Retention::default().age(Duration::from_secs(1)));
+        let config =
+            NatsConfig::default().retention(Retention::default().age(Duration::from_secs(1)));
         let settings = StreamConfig::of_log(&config, &Names::under("sse").unwrap());
-        assert_eq!(settings.config["duplicate_window"], json!(1_000_000_000_u64));
+        assert_eq!(
+            settings.config["duplicate_window"],
+            json!(1_000_000_000_u64)
+        );
     }
 }

@@ -47,9 +47,14 @@ impl NatsTail {
     pub(crate) async fn start(shared: Arc<Shared>, after: &Cursor) -> Result<Self, BackplaneError> {
         let sequence = shared.epochs.find().await?.sequence(after)?;
         let (connection, jetstream, names) = (&shared.connection, &shared.jetstream, &shared.names);
-        let consumer =
-            Consumer::create(connection, jetstream, &names.log_stream, sequence.saturating_add(1), IDLE)
-                .await?;
+        let consumer = Consumer::create(
+            connection,
+            jetstream,
+            &names.log_stream,
+            sequence.saturating_add(1),
+            IDLE,
+        )
+        .await?;
         // Looked at again behind the consumer, so that it is one of this log.
         shared.epochs.find().await?.sequence(after)?;
         Ok(Self {
@@ -103,14 +108,19 @@ impl NatsTail {
         self.pending = message.pending;
         let fingerprint = Fingerprint::of_message(message.headers.as_ref(), &message.payload);
         let (epoch, generation) = (&self.after.epoch, self.consumer.generation());
-        self.shared.epochs.saw(epoch, generation, message.sequence, fingerprint);
+        self.shared
+            .epochs
+            .saw(epoch, generation, message.sequence, fingerprint);
         self.entries.push(message.entry());
     }
 
     /// Looks now and then whether it is the same log, and whether a hole is one that was trimmed.
     async fn check(&mut self) -> Result<(), BackplaneError> {
         let after = self.after.position.minor();
-        let last = self.entries.last().map_or(after, |last| last.position.minor());
+        let last = self
+            .entries
+            .last()
+            .map_or(after, |last| last.position.minor());
         let is_whole = last < first_missing(after, &self.entries);
         if is_whole && self.looked.elapsed() < LOOK {
             return Ok(());
@@ -136,7 +146,10 @@ impl NatsTail {
         if let Some(last) = entries.last() {
             self.after.position = last.position;
         }
-        Batch { entries, at_head: self.pending == 0 }
+        Batch {
+            entries,
+            at_head: self.pending == 0,
+        }
     }
 }
 

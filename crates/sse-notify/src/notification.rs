@@ -32,7 +32,13 @@ impl Notification {
     /// A notification with a text.
     #[must_use]
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, title: None, message: message.into(), data: None, timestamp: None }
+        Self {
+            kind,
+            title: None,
+            message: message.into(),
+            data: None,
+            timestamp: None,
+        }
     }
 
     /// Sets the heading.

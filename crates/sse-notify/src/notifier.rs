@@ -17,17 +17,25 @@ pub struct Notifier {
 impl Notifier {
     /// Sends through a manager, or anything else that publishes.
     pub fn new(publisher: impl Publish) -> Self {
-        Self { publisher: Arc::new(publisher) }
+        Self {
+            publisher: Arc::new(publisher),
+        }
     }
 
     /// To all streams of a user. A name that cannot be one is told when something is sent.
     pub fn user<N: TryInto<UserId, Error: Into<FieldError>>>(&self, user: N) -> Recipient<'_> {
-        self.named("user", user.try_into().map(Target::User).map_err(Into::into))
+        self.named(
+            "user",
+            user.try_into().map(Target::User).map_err(Into::into),
+        )
     }
 
     /// To all streams that joined a topic. A name that cannot be one is told when something is sent.
     pub fn topic<N: TryInto<Topic, Error: Into<FieldError>>>(&self, topic: N) -> Recipient<'_> {
-        self.named("topic", topic.try_into().map(Target::Topic).map_err(Into::into))
+        self.named(
+            "topic",
+            topic.try_into().map(Target::Topic).map_err(Into::into),
+        )
     }
 
     /// To one stream.

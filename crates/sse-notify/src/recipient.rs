@@ -14,7 +14,11 @@ pub struct Recipient<'a> {
 
 impl<'a> Recipient<'a> {
     pub(crate) fn new(publisher: &'a dyn Publish, target: Result<Target, PublishError>) -> Self {
-        Self { publisher, target, except: Vec::new() }
+        Self {
+            publisher,
+            target,
+            except: Vec::new(),
+        }
     }
 
     /// Leaves a stream out, for example the one that caused it.
@@ -29,12 +33,16 @@ impl<'a> Recipient<'a> {
     /// [`PublishError`]; nothing was sent then.
     pub async fn event(self, event: impl IntoEvent) -> Result<Receipt, PublishError> {
         let event = event.into_event()?;
-        self.publisher.publish(self.target?, &self.except, event).await
+        self.publisher
+            .publish(self.target?, &self.except, event)
+            .await
     }
 }
 
 impl fmt::Debug for Recipient<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recipient").field("target", &self.target).finish_non_exhaustive()
+        f.debug_struct("Recipient")
+            .field("target", &self.target)
+            .finish_non_exhaustive()
     }
 }

@@ -58,7 +58,10 @@ pub struct SendNotification<'a> {
 
 impl<'a> SendNotification<'a> {
     pub(crate) fn new(recipient: Recipient<'a>, notification: Notification) -> Self {
-        Self { recipient, notification: Ok(notification) }
+        Self {
+            recipient,
+            notification: Ok(notification),
+        }
     }
 
     /// Sets the heading.
@@ -76,7 +79,10 @@ impl<'a> SendNotification<'a> {
         self.with(|notification| Ok(notification.timestamp(unix_ms)))
     }
 
-    fn with(mut self, change: impl FnOnce(Notification) -> Result<Notification, EventError>) -> Self {
+    fn with(
+        mut self,
+        change: impl FnOnce(Notification) -> Result<Notification, EventError>,
+    ) -> Self {
         self.notification = self.notification.and_then(change);
         self
     }
@@ -105,12 +111,21 @@ pub struct SendSystemEvent<'a> {
 
 impl<'a> SendSystemEvent<'a> {
     pub(crate) fn new(recipient: Recipient<'a>, name: String) -> Self {
-        Self { recipient, name, data: Ok(None), timestamp: None }
+        Self {
+            recipient,
+            name,
+            data: Ok(None),
+            timestamp: None,
+        }
     }
 
     /// Sets the details: anything that serializes. What does not is told when it is sent.
     pub fn data(mut self, data: impl Serialize) -> Self {
-        self.data = self.data.and_then(|_| serde_json::to_value(data).map(Some).map_err(EventError::Json));
+        self.data = self.data.and_then(|_| {
+            serde_json::to_value(data)
+                .map(Some)
+                .map_err(EventError::Json)
+        });
         self
     }
 
@@ -128,7 +143,12 @@ impl<'a> IntoFuture for SendSystemEvent<'a> {
     fn into_future(self) -> Sending<'a> {
         Box::pin(async move {
             let timestamp = self.timestamp.unwrap_or_else(unix_ms);
-            let event: Event = SystemEvent { event: &self.name, data: self.data?, timestamp }.to_event()?;
+            let event: Event = SystemEvent {
+                event: &self.name,
+                data: self.data?,
+                timestamp,
+            }
+            .to_event()?;
             self.recipient.event(event).await
         })
     }
@@ -139,8 +159,10 @@ fn object(data: &impl Serialize) -> Result<Map<String, Value>, EventError> {
     match serde_json::to_value(data).map_err(EventError::Json)? {
         Value::Object(object) => Ok(object),
         other => {
-            let error =
-                serde::ser::Error::custom(format_args!("data must be an object, not {}", kind(&other)));
+            let error = serde::ser::Error::custom(format_args!(
+                "data must be an object, not {}",
+                kind(&other)
+            ));
             Err(EventError::Json(error))
         }
     }

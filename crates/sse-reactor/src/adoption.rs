@@ -30,7 +30,12 @@ pub struct Adoption {
 
 impl fmt::Debug for Adoption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { socket, framing, session, .. } = self;
+        let Self {
+            socket,
+            framing,
+            session,
+            ..
+        } = self;
         f.debug_struct("Adoption")
             .field("socket", socket)
             .field("framing", framing)

@@ -33,25 +33,38 @@ impl Bookkeeping {
     pub fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
         let mailbox = Arc::new(Mailbox::new(Waker::new(poll.registry(), WAKE)?, None));
-        Ok(Self { worker: Worker::new(poll, mailbox, Duration::ZERO), woken: Vec::new() })
+        Ok(Self {
+            worker: Worker::new(poll, mailbox, Duration::ZERO),
+            woken: Vec::new(),
+        })
     }
 
     /// Serves a stream, from its head on.
     pub fn adopt(&mut self, session: Session) {
         let inserted = self.worker.connections.try_insert(|_| {
-            Ok::<_, Infallible>(Connection::new(Sink(0), Framing::Chunked, session, Box::new(())))
+            Ok::<_, Infallible>(Connection::new(
+                Sink(0),
+                Framing::Chunked,
+                session,
+                Box::new(()),
+            ))
         });
         let Ok(Some(key)) = inserted else { return };
         self.worker.wakers.reach(key.place);
         let head = Bytes::from_static(b"HTTP/1.1 200 OK\r\n\r\n");
-        self.worker.turn(key, |connection, place, tools| connection.begin(head, place, tools));
+        self.worker.turn(key, |connection, place, tools| {
+            connection.begin(head, place, tools)
+        });
     }
 
     /// Gives every stream that was woken its turn. Gives how many turns that took.
     pub fn turns(&mut self) -> usize {
         let mut turns = 0;
         loop {
-            let found = self.worker.mailbox.collect(&mut self.woken, !self.worker.run_queue.is_empty());
+            let found = self
+                .worker
+                .mailbox
+                .collect(&mut self.woken, !self.worker.run_queue.is_empty());
             self.worker.line_up_all(&mut self.woken);
             if found.nothing {
                 return turns;

@@ -95,8 +95,17 @@ pub(crate) enum Next {
 impl Connection {
     /// The connection, and the head that it begins with.
     pub(crate) fn adopted(adoption: Adoption) -> (Self, Bytes) {
-        let Adoption { socket, head, framing, session, guard } = adoption;
-        (Self::new(TcpStream::from_std(socket), framing, session, guard), head)
+        let Adoption {
+            socket,
+            head,
+            framing,
+            session,
+            guard,
+        } = adoption;
+        (
+            Self::new(TcpStream::from_std(socket), framing, session, guard),
+            head,
+        )
     }
 
     pub(crate) fn register(&mut self, registry: &Registry, place: u32) -> io::Result<()> {
@@ -105,13 +114,28 @@ impl Connection {
 }
 
 impl<S: Socket> Connection<S> {
-    pub(crate) fn new(socket: S, framing: Framing, session: Session, guard: Box<dyn Any + Send>) -> Self {
+    pub(crate) fn new(
+        socket: S,
+        framing: Framing,
+        session: Session,
+        guard: Box<dyn Any + Send>,
+    ) -> Self {
         let session = Some(session);
-        Self { session, write_buffer: None, guard, socket, discarded: 0, framing, state: State::default() }
+        Self {
+            session,
+            write_buffer: None,
+            guard,
+            socket,
+            discarded: 0,
+            framing,
+            state: State::default(),
+        }
     }
 
     pub(crate) fn is_blocked(&self) -> bool {
-        self.write_buffer.as_ref().is_some_and(|write_buffer| write_buffer.is_watched)
+        self.write_buffer
+            .as_ref()
+            .is_some_and(|write_buffer| write_buffer.is_watched)
     }
 
     pub(crate) fn lingers(&self) -> bool {
@@ -130,16 +154,29 @@ impl<S: Socket> Connection<S> {
 
     /// The system says that a socket that was full has room; `false` if nobody asked.
     pub(crate) fn found_room(&mut self) -> bool {
-        let write_buffer = self.write_buffer.as_mut().filter(|write_buffer| write_buffer.is_watched);
-        write_buffer.map(|write_buffer| write_buffer.has_room = true).is_some()
+        let write_buffer = self
+            .write_buffer
+            .as_mut()
+            .filter(|write_buffer| write_buffer.is_watched);
+        write_buffer
+            .map(|write_buffer| write_buffer.has_room = true)
+            .is_some()
     }
 
     /// Writes the head and the first block of the stream together, and goes on.
-    pub(crate) fn begin(&mut self, head: Bytes, place: u32, tools: &mut Tools<'_>) -> io::Result<Next> {
+    pub(crate) fn begin(
+        &mut self,
+        head: Bytes,
+        place: u32,
+        tools: &mut Tools<'_>,
+    ) -> io::Result<Next> {
         let mut write_buffer = Box::new(WriteBuffer::default());
         write_buffer.push(head);
         if let Poll::Ready(more) = self.poll_session(place, tools) {
-            tools.frames.drain(..).for_each(|frame| write_buffer.push(self.framing.shared(&frame)));
+            tools
+                .frames
+                .drain(..)
+                .for_each(|frame| write_buffer.push(self.framing.shared(&frame)));
             if more.is_none() {
                 write_buffer.push(Bytes::from_static(self.framing.end()));
             }
@@ -150,7 +187,10 @@ impl<S: Socket> Connection<S> {
 
     /// Writes what waits, as long as it is this connection's turn and its socket takes it.
     pub(crate) fn advance(&mut self, place: u32, tools: &mut Tools<'_>) -> io::Result<Next> {
-        let waits = self.write_buffer.as_mut().is_some_and(|write_buffer| write_buffer.waits());
+        let waits = self
+            .write_buffer
+            .as_mut()
+            .is_some_and(|write_buffer| write_buffer.waits());
         if waits || (self.write_buffer.is_some() && !self.flush(place, tools)?) {
             return Ok(self.look_for_the_end(place, tools));
         }
@@ -173,7 +213,9 @@ impl<S: Socket> Connection<S> {
     /// Takes the next events of the stream. At its end it lets go of it.
     fn poll_session(&mut self, place: u32, tools: &mut Tools<'_>) -> Poll<Option<usize>> {
         tools.frames.clear();
-        let Some(session) = &mut self.session else { return Poll::Ready(None) };
+        let Some(session) = &mut self.session else {
+            return Poll::Ready(None);
+        };
         let waker = tools.wakers.of(place);
         let polled = session.poll_frames(&mut Context::from_waker(&waker), BATCH, tools.frames);
         if matches!(polled, Poll::Ready(None)) {
@@ -187,18 +229,28 @@ impl<S: Socket> Connection<S> {
         let framing = self.framing;
         let written = match &tools.frames[..] {
             [frame] => writer::write_one(&mut self.socket, framing.bytes(frame)),
-            frames => writer::write_all(&mut self.socket, frames.iter().map(|frame| framing.bytes(frame)), 0),
+            frames => writer::write_all(
+                &mut self.socket,
+                frames.iter().map(|frame| framing.bytes(frame)),
+                0,
+            ),
         }?;
         let Written::Part(part) = written else {
-            tools
-                .counters
-                .bytes
-                .add(tools.frames.drain(..).map(|frame| framing.bytes(&frame).len() as u64).sum());
+            tools.counters.bytes.add(
+                tools
+                    .frames
+                    .drain(..)
+                    .map(|frame| framing.bytes(&frame).len() as u64)
+                    .sum(),
+            );
             return Ok(true);
         };
         tools.counters.bytes.add(part as u64);
         let mut write_buffer = WriteBuffer::default();
-        tools.frames.drain(..).for_each(|frame| write_buffer.push(framing.shared(&frame)));
+        tools
+            .frames
+            .drain(..)
+            .for_each(|frame| write_buffer.push(framing.shared(&frame)));
         write_buffer.advance(part);
         self.write_buffer = Some(Box::new(write_buffer));
         self.watch(place, tools)?;
@@ -214,23 +266,33 @@ impl<S: Socket> Connection<S> {
 
     /// Writes what the client has not taken; `false` if some is left.
     fn flush(&mut self, place: u32, tools: &mut Tools<'_>) -> io::Result<bool> {
-        let Some(write_buffer) = &mut self.write_buffer else { return Ok(true) };
+        let Some(write_buffer) = &mut self.write_buffer else {
+            return Ok(true);
+        };
         let (written, all) = write_buffer.write(&mut self.socket)?;
         tools.counters.bytes.add(written as u64);
         if !all {
             self.watch(place, tools)?;
             return Ok(false);
         }
-        if self.write_buffer.take().is_some_and(|write_buffer| write_buffer.is_watched) {
+        if self
+            .write_buffer
+            .take()
+            .is_some_and(|write_buffer| write_buffer.is_watched)
+        {
             tools.counters.blocked.subtract(1);
-            self.socket.watch(tools.registry, place, Interest::READABLE)?;
+            self.socket
+                .watch(tools.registry, place, Interest::READABLE)?;
         }
         Ok(true)
     }
 
     /// Asks the system to tell when there is room. It looks at once, so room that there is already is told of.
     fn watch(&mut self, place: u32, tools: &mut Tools<'_>) -> io::Result<()> {
-        let Some(write_buffer) = self.write_buffer.as_mut().filter(|write_buffer| !write_buffer.is_watched)
+        let Some(write_buffer) = self
+            .write_buffer
+            .as_mut()
+            .filter(|write_buffer| !write_buffer.is_watched)
         else {
             return Ok(());
         };
@@ -248,7 +310,9 @@ impl<S: Socket> Connection<S> {
             (Some(session), Some(write_buffer)) => {
                 let waker = tools.wakers.of(place);
                 let ending = write_buffer.ending.get_or_insert_with(|| session.ending());
-                Pin::new(ending).poll(&mut Context::from_waker(&waker)).map(Some)
+                Pin::new(ending)
+                    .poll(&mut Context::from_waker(&waker))
+                    .map(Some)
             }
             _ => Poll::Ready(None),
         };

@@ -18,7 +18,9 @@ impl Deadlines {
 
     /// How long until the next one.
     pub(crate) fn wait(&self, now: Instant) -> Option<Duration> {
-        self.0.first().map(|(at, _)| at.saturating_duration_since(now))
+        self.0
+            .first()
+            .map(|(at, _)| at.saturating_duration_since(now))
     }
 
     pub(crate) fn is_empty(&self) -> bool {

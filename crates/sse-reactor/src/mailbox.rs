@@ -59,7 +59,13 @@ pub(crate) struct Drained {
 impl Mailbox {
     pub(crate) fn new(waker: Waker, departed: Option<Departed>) -> Self {
         let (inbox, load) = (Mutex::default(), AtomicUsize::new(0));
-        Self { inbox, waker, load, departed, counters: Counters::default() }
+        Self {
+            inbox,
+            waker,
+            load,
+            departed,
+            counters: Counters::default(),
+        }
     }
 
     pub(crate) fn load(&self) -> usize {
@@ -132,12 +138,19 @@ impl Mailbox {
         let (end, retired) = (inbox.end, inbox.retired);
         let nothing = !busy && woken.is_empty() && adoptions.is_empty() && end.is_none();
         inbox.awake = !nothing;
-        Drained { adoptions, end, retired, nothing }
+        Drained {
+            adoptions,
+            end,
+            retired,
+            nothing,
+        }
     }
 }
 
 impl fmt::Debug for Mailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mailbox").field("load", &self.load).finish_non_exhaustive()
+        f.debug_struct("Mailbox")
+            .field("load", &self.load)
+            .finish_non_exhaustive()
     }
 }

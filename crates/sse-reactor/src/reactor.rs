@@ -51,7 +51,11 @@ pub struct Builder {
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { threads: None, linger: LINGER, departed: None }
+        Self {
+            threads: None,
+            linger: LINGER,
+            departed: None,
+        }
     }
 }
 
@@ -82,19 +86,27 @@ impl Builder {
     /// What the operating system says: there are too many files open (each thread needs two), or too many threads.
     pub fn start(self) -> io::Result<Reactor> {
         let runtime = Handle::try_current().ok();
-        let count = self.threads.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+        let count = self
+            .threads
+            .or_else(|| available_parallelism().ok())
+            .map_or(1, NonZeroUsize::get);
         let (alive, ended) = mpsc::channel::<Infallible>(1);
         let mut threads = Threads(Vec::with_capacity(count));
         for number in 0..count {
             let poll = Poll::new()?;
-            let mailbox = Arc::new(Mailbox::new(Waker::new(poll.registry(), WAKE)?, self.departed.clone()));
+            let mailbox = Arc::new(Mailbox::new(
+                Waker::new(poll.registry(), WAKE)?,
+                self.departed.clone(),
+            ));
             let worker = Worker::new(poll, Arc::clone(&mailbox), self.linger);
             let (runtime, alive) = (runtime.clone(), alive.clone());
-            thread::Builder::new().name(format!("sse-reactor-{number}")).spawn(move || {
-                let _entered = runtime.as_ref().map(Handle::enter);
-                worker.run();
-                drop(alive);
-            })?;
+            thread::Builder::new()
+                .name(format!("sse-reactor-{number}"))
+                .spawn(move || {
+                    let _entered = runtime.as_ref().map(Handle::enter);
+                    worker.run();
+                    drop(alive);
+                })?;
             // If another thread cannot be started, this one ends when it is dropped here.
             threads.0.push(mailbox);
         }
@@ -107,8 +119,13 @@ impl Builder {
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { threads, linger, .. } = self;
-        f.debug_struct("Builder").field("threads", threads).field("linger", linger).finish_non_exhaustive()
+        let Self {
+            threads, linger, ..
+        } = self;
+        f.debug_struct("Builder")
+            .field("threads", threads)
+            .field("linger", linger)
+            .finish_non_exhaustive()
     }
 }
 
@@ -126,7 +143,10 @@ impl Reactor {
         // Where it fails the socket is gone, which the thread finds out.
         let _ = adoption.socket.set_nonblocking(true);
         let alive = self.0.0.iter().filter(|mailbox| !mailbox.has_ended());
-        match alive.min_by_key(|mailbox| mailbox.load()).or(self.0.0.first()) {
+        match alive
+            .min_by_key(|mailbox| mailbox.load())
+            .or(self.0.0.first())
+        {
             Some(mailbox) => mailbox.adopt(adoption),
             None => end::dismiss(adoption, End::Close),
         }
@@ -142,7 +162,8 @@ impl Reactor {
     pub fn stats(&self) -> ReactorStats {
         let mut stats = ReactorStats::default();
         for mailbox in &self.0.0 {
-            stats += ReactorStats::of_thread(!mailbox.has_ended(), mailbox.load(), &mailbox.counters);
+            stats +=
+                ReactorStats::of_thread(!mailbox.has_ended(), mailbox.load(), &mailbox.counters);
         }
         stats
     }
@@ -156,6 +177,8 @@ impl Drop for Threads {
 
 impl fmt::Debug for Reactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reactor").field("stats", &self.stats()).finish()
+        f.debug_struct("Reactor")
+            .field("stats", &self.stats())
+            .finish()
     }
 }

@@ -16,7 +16,11 @@ impl Drop for RuntimeGuard {
 }
 
 /// Lives until the last thread that holds a sender has ended.
-pub(crate) fn spawn(runtime: &Handle, mailboxes: Vec<Arc<Mailbox>>, mut threads: mpsc::Receiver<Infallible>) {
+pub(crate) fn spawn(
+    runtime: &Handle,
+    mailboxes: Vec<Arc<Mailbox>>,
+    mut threads: mpsc::Receiver<Infallible>,
+) {
     let guard = RuntimeGuard(mailboxes);
     runtime.spawn(async move {
         threads.recv().await;

@@ -23,7 +23,12 @@ struct Slot<T> {
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Self { chunks: Vec::new(), vacant: Vec::new(), len: 0, next_serial: 0 }
+        Self {
+            chunks: Vec::new(),
+            vacant: Vec::new(),
+            len: 0,
+            next_serial: 0,
+        }
     }
 }
 
@@ -38,7 +43,10 @@ impl<T> Slab<T> {
     }
 
     /// Puts in what is made for the key, unless it cannot be made, or there are as many as there can be.
-    pub(crate) fn try_insert<E>(&mut self, make: impl FnOnce(Key) -> Result<T, E>) -> Result<Option<Key>, E> {
+    pub(crate) fn try_insert<E>(
+        &mut self,
+        make: impl FnOnce(Key) -> Result<T, E>,
+    ) -> Result<Option<Key>, E> {
         let place = match self.vacant.last() {
             Some(place) => *place,
             None => match self.grow() {
@@ -46,10 +54,16 @@ impl<T> Slab<T> {
                 None => return Ok(None),
             },
         };
-        let key = Key { place, serial: self.next_serial };
+        let key = Key {
+            place,
+            serial: self.next_serial,
+        };
         let content = make(key)?;
         self.next_serial = self.next_serial.wrapping_add(1);
-        let slot = Slot { serial: key.serial, content: Some(content) };
+        let slot = Slot {
+            serial: key.serial,
+            content: Some(content),
+        };
         let (chunk, within) = split(place);
         match self.chunks[chunk].get_mut(within) {
             Some(vacant) => *vacant = slot,
@@ -73,18 +87,26 @@ impl<T> Slab<T> {
 
     /// The content, unless the key is late.
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        self.slot_mut(key.place).filter(|slot| slot.serial == key.serial)?.content.as_mut()
+        self.slot_mut(key.place)
+            .filter(|slot| slot.serial == key.serial)?
+            .content
+            .as_mut()
     }
 
     /// Whoever is at a place.
     pub(crate) fn key_at(&self, place: u32) -> Option<Key> {
         let (chunk, within) = split(place);
         let slot = self.chunks.get(chunk)?.get(within)?;
-        slot.content.as_ref().map(|_| Key { place, serial: slot.serial })
+        slot.content.as_ref().map(|_| Key {
+            place,
+            serial: slot.serial,
+        })
     }
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
-        let slot = self.slot_mut(key.place).filter(|slot| slot.serial == key.serial)?;
+        let slot = self
+            .slot_mut(key.place)
+            .filter(|slot| slot.serial == key.serial)?;
         let content = slot.content.take()?;
         self.len -= 1;
         self.vacant.push(key.place);
@@ -119,7 +141,10 @@ mod tests {
     use super::*;
 
     fn insert(table: &mut Slab<u32>, content: u32) -> Key {
-        table.try_insert(|_| Ok::<_, Infallible>(content)).unwrap().unwrap()
+        table
+            .try_insert(|_| Ok::<_, Infallible>(content))
+            .unwrap()
+            .unwrap()
     }
 
     #[test]
@@ -131,7 +156,13 @@ mod tests {
         assert_eq!(third.place, first.place, "places are used again");
         assert_eq!(table.get_mut(first), None);
         assert_eq!(table.remove(first), None);
-        assert_eq!((table.get_mut(second).copied(), table.get_mut(third).copied()), (Some(2), Some(3)));
+        assert_eq!(
+            (
+                table.get_mut(second).copied(),
+                table.get_mut(third).copied()
+            ),
+            (Some(2), Some(3))
+        );
     }
 
     #[test]
@@ -139,7 +170,10 @@ mod tests {
         let mut table = Slab::default();
         let early = insert(&mut table, 1);
         table.remove(early);
-        assert!(table.chunks.is_empty() && table.vacant.capacity() == 0, "memory is given back");
+        assert!(
+            table.chunks.is_empty() && table.vacant.capacity() == 0,
+            "memory is given back"
+        );
         let late = insert(&mut table, 2);
         assert_eq!(early.place, late.place);
         assert_eq!(table.get_mut(early), None);
@@ -163,10 +197,15 @@ mod tests {
         let mut table = Slab::default();
         let keys: Vec<_> = (0..1000).map(|number| insert(&mut table, number)).collect();
         assert_eq!(table.chunks.len(), 4);
-        keys.iter().step_by(2).for_each(|key| assert!(table.remove(*key).is_some()));
+        keys.iter()
+            .step_by(2)
+            .for_each(|key| assert!(table.remove(*key).is_some()));
         assert_eq!(table.len(), 500);
         (0..500).for_each(|number| assert!(insert(&mut table, number).place < 1000));
-        assert_eq!((table.chunks.len(), table.vacant.len(), table.keys().len()), (4, 0, 1000));
+        assert_eq!(
+            (table.chunks.len(), table.vacant.len(), table.keys().len()),
+            (4, 0, 1000)
+        );
     }
 
     #[test]
@@ -178,7 +217,10 @@ mod tests {
 
     #[test]
     fn serial_numbers_begin_anew() {
-        let mut table = Slab { next_serial: u32::MAX, ..Slab::default() };
+        let mut table = Slab {
+            next_serial: u32::MAX,
+            ..Slab::default()
+        };
         assert_eq!(insert(&mut table, 1).serial, u32::MAX);
         assert_eq!(insert(&mut table, 2).serial, 0);
     }

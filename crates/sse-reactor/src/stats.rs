@@ -47,11 +47,13 @@ pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
     pub(crate) fn add(&self, amount: u64) {
-        self.0.store(self.get().wrapping_add(amount), Ordering::Relaxed);
+        self.0
+            .store(self.get().wrapping_add(amount), Ordering::Relaxed);
     }
 
     pub(crate) fn subtract(&self, amount: u64) {
-        self.0.store(self.get().wrapping_sub(amount), Ordering::Relaxed);
+        self.0
+            .store(self.get().wrapping_sub(amount), Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self) -> u64 {

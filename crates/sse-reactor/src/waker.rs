@@ -43,21 +43,31 @@ pub(crate) struct Wakers {
 
 impl Wakers {
     pub(crate) fn new(mailbox: Arc<Mailbox>) -> Self {
-        Self { mailbox, groups: Vec::new() }
+        Self {
+            mailbox,
+            groups: Vec::new(),
+        }
     }
 
     /// Sees to it that a place has a waker.
     pub(crate) fn reach(&mut self, place: u32) {
         for number in (0..=place / PLACES_PER_WAKER).skip(self.groups.len()) {
             let mailbox = Arc::clone(&self.mailbox);
-            self.groups.push(Arc::new(WakerGroup { mailbox, number, told: AtomicBool::new(false) }));
+            self.groups.push(Arc::new(WakerGroup {
+                mailbox,
+                number,
+                told: AtomicBool::new(false),
+            }));
         }
     }
 
     /// The waker of a place that was reached.
     pub(crate) fn of(&self, place: u32) -> Waker {
         let group = self.groups.get((place / PLACES_PER_WAKER) as usize);
-        group.map_or_else(|| Waker::noop().clone(), |found| Waker::from(Arc::clone(found)))
+        group.map_or_else(
+            || Waker::noop().clone(),
+            |found| Waker::from(Arc::clone(found)),
+        )
     }
 
     /// The places that a wake was for. From here on the next one counts again, so whoever looks there after this sees what came before it.
@@ -89,7 +99,10 @@ mod tests {
     }
 
     fn wakers(poll: &Poll) -> Wakers {
-        Wakers::new(Arc::new(Mailbox::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap(), None)))
+        Wakers::new(Arc::new(Mailbox::new(
+            mio::Waker::new(poll.registry(), mio::Token(0)).unwrap(),
+            None,
+        )))
     }
 
     #[test]
@@ -102,7 +115,10 @@ mod tests {
         neighbour.wake_by_ref();
         assert_eq!(woken(&wakers.mailbox), [2]);
         waker.wake_by_ref();
-        assert!(woken(&wakers.mailbox).is_empty(), "it was told, and has not heard yet");
+        assert!(
+            woken(&wakers.mailbox).is_empty(),
+            "it was told, and has not heard yet"
+        );
         assert_eq!(wakers.heard(2), 8..12);
         waker.wake();
         assert_eq!(woken(&wakers.mailbox), [2]);

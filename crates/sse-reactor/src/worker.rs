@@ -105,7 +105,11 @@ impl Worker {
         for adoption in found.adoptions {
             self.dismiss(adoption, end);
         }
-        let leave = if end == End::Reset { Leave::Reset } else { Leave::Gone };
+        let leave = if end == End::Reset {
+            Leave::Reset
+        } else {
+            Leave::Gone
+        };
         for key in self.connections.keys() {
             self.remove(key, leave);
         }
@@ -117,13 +121,19 @@ impl Worker {
         loop {
             let found = self.mailbox.collect(&mut woken, !self.run_queue.is_empty());
             if let Some(end) = found.end {
-                found.adoptions.into_iter().for_each(|adoption| self.dismiss(adoption, end));
+                found
+                    .adoptions
+                    .into_iter()
+                    .for_each(|adoption| self.dismiss(adoption, end));
                 return Ok(end);
             }
             if found.retired && self.connections.is_empty() && found.adoptions.is_empty() {
                 return Ok(End::Close);
             }
-            found.adoptions.into_iter().for_each(|adoption| self.adopt(adoption));
+            found
+                .adoptions
+                .into_iter()
+                .for_each(|adoption| self.adopt(adoption));
             self.line_up_all(&mut woken);
             self.give_turns();
             if found.nothing {
@@ -138,7 +148,12 @@ impl Worker {
     fn adopt(&mut self, adoption: Adoption) {
         self.mailbox.counters.adopted.add(1);
         let mut head = None;
-        let Self { connections, poll, wakers, .. } = self;
+        let Self {
+            connections,
+            poll,
+            wakers,
+            ..
+        } = self;
         let inserted = connections.try_insert(|key| {
             let (mut connection, begins_with) = Connection::adopted(adoption);
             head = Some(begins_with);
@@ -151,7 +166,9 @@ impl Worker {
         match (inserted, head) {
             (Ok(Some(key)), Some(head)) => {
                 self.turns += 1;
-                self.turn(key, |connection, place, tools| connection.begin(head, place, tools));
+                self.turn(key, |connection, place, tools| {
+                    connection.begin(head, place, tools)
+                });
             }
             (Err((error, connection)), _) => {
                 if let Some(left_out) = FAILURES.admit("watch") {
@@ -176,7 +193,9 @@ impl<S: Socket> Worker<S> {
         for event in events.iter().filter(|event| event.token() != WAKE) {
             // Whoever is at the place now: a socket that was closed tells nothing any more, and a look too many does no harm.
             let place = u32::try_from(event.token().0).ok();
-            let Some(key) = place.and_then(|place| self.connections.key_at(place)) else { continue };
+            let Some(key) = place.and_then(|place| self.connections.key_at(place)) else {
+                continue;
+            };
             let readable = event.is_readable() || event.is_read_closed() || event.is_error();
             if readable && !self.hear(key) {
                 self.remove(key, Leave::Gone);
@@ -189,26 +208,44 @@ impl<S: Socket> Worker<S> {
     }
 
     fn wait(&self) -> Option<Duration> {
-        if self.deadlines.is_empty() { None } else { self.deadlines.wait(Instant::now()) }
+        if self.deadlines.is_empty() {
+            None
+        } else {
+            self.deadlines.wait(Instant::now())
+        }
     }
 
     fn expire(&mut self) {
         while !self.deadlines.is_empty()
             && let Some(key) = self.deadlines.pop(Instant::now())
         {
-            if self.connections.get_mut(key).is_some_and(|connection| connection.lingers()) {
+            if self
+                .connections
+                .get_mut(key)
+                .is_some_and(|connection| connection.lingers())
+            {
                 self.remove(key, Leave::Reset);
             }
         }
     }
 
     fn hear(&mut self, key: Key) -> bool {
-        let Self { connections, buffer, .. } = self;
-        connections.get_mut(key).is_none_or(|connection| connection.discard(buffer))
+        let Self {
+            connections,
+            buffer,
+            ..
+        } = self;
+        connections
+            .get_mut(key)
+            .is_none_or(|connection| connection.discard(buffer))
     }
 
     fn has_room(&mut self, key: Key) {
-        if self.connections.get_mut(key).is_some_and(Connection::found_room) {
+        if self
+            .connections
+            .get_mut(key)
+            .is_some_and(Connection::found_room)
+        {
             self.line_up(key);
         }
     }
@@ -225,7 +262,11 @@ impl<S: Socket> Worker<S> {
     }
 
     fn line_up(&mut self, key: Key) {
-        if self.connections.get_mut(key).is_some_and(Connection::line_up) {
+        if self
+            .connections
+            .get_mut(key)
+            .is_some_and(Connection::line_up)
+        {
             self.run_queue.push_back(key);
         }
     }
@@ -264,9 +305,23 @@ impl<S: Socket> Worker<S> {
         key: Key,
         act: impl FnOnce(&mut Connection<S>, u32, &mut Tools<'_>) -> io::Result<Next>,
     ) {
-        let Self { connections, poll, mailbox, wakers, frames, .. } = self;
-        let Some(connection) = connections.get_mut(key) else { return };
-        let mut tools = Tools { registry: poll.registry(), counters: &mailbox.counters, wakers, frames };
+        let Self {
+            connections,
+            poll,
+            mailbox,
+            wakers,
+            frames,
+            ..
+        } = self;
+        let Some(connection) = connections.get_mut(key) else {
+            return;
+        };
+        let mut tools = Tools {
+            registry: poll.registry(),
+            counters: &mailbox.counters,
+            wakers,
+            frames,
+        };
         let next = catch_unwind(AssertUnwindSafe(|| act(connection, key.place, &mut tools)));
         match next {
             Ok(Ok(Next::Wait)) => {}
@@ -290,7 +345,9 @@ impl<S: Socket> Worker<S> {
     }
 
     fn remove(&mut self, key: Key, leave: Leave) {
-        let Some(connection) = self.connections.remove(key) else { return };
+        let Some(connection) = self.connections.remove(key) else {
+            return;
+        };
         if self.connections.is_empty() {
             self.wakers.forget();
         }

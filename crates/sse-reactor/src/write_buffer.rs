@@ -52,7 +52,11 @@ impl WriteBuffer {
     /// Writes as much as fits. Gives the bytes, and whether that was all.
     pub(crate) fn write(&mut self, socket: &mut impl Write) -> io::Result<(usize, bool)> {
         let length = self.pieces.iter().map(Bytes::len).sum::<usize>() - self.skip;
-        match writer::write_all(socket, self.pieces.iter().map(|piece| &piece[..]), self.skip)? {
+        match writer::write_all(
+            socket,
+            self.pieces.iter().map(|piece| &piece[..]),
+            self.skip,
+        )? {
             Written::All => Ok((length, true)),
             Written::Part(written) => {
                 self.advance(written);

@@ -47,7 +47,11 @@ pub(crate) fn write_all<'a>(
 /// Writes one piece, which is most of what is written.
 pub(crate) fn write_one(socket: &mut impl Write, piece: &[u8]) -> io::Result<Written> {
     let written = write_once(socket, &[IoSlice::new(piece)], piece.len())?;
-    Ok(if written == piece.len() { Written::All } else { Written::Part(written) })
+    Ok(if written == piece.len() {
+        Written::All
+    } else {
+        Written::Part(written)
+    })
 }
 
 /// One system call; zero bytes if the socket is full.
@@ -111,11 +115,16 @@ mod tests {
         }
 
         fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-            let Some(room) = self.script.pop() else { return Err(ErrorKind::BrokenPipe.into()) };
+            let Some(room) = self.script.pop() else {
+                return Err(ErrorKind::BrokenPipe.into());
+            };
             if room == 0 {
                 return Err(ErrorKind::WouldBlock.into());
             }
-            let all: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+            let all: Vec<u8> = slices
+                .iter()
+                .flat_map(|slice| slice.iter().copied())
+                .collect();
             let count = room.min(all.len());
             self.taken.extend_from_slice(&all[..count]);
             Ok(count)
@@ -128,8 +137,14 @@ mod tests {
 
     fn written(pieces: &[&[u8]], skip: usize, script: &[usize]) -> (io::Result<Written>, Vec<u8>) {
         let script = script.iter().rev().copied().collect();
-        let mut socket = Socket { script, taken: Vec::new() };
-        (write_all(&mut socket, pieces.iter().copied(), skip), socket.taken)
+        let mut socket = Socket {
+            script,
+            taken: Vec::new(),
+        };
+        (
+            write_all(&mut socket, pieces.iter().copied(), skip),
+            socket.taken,
+        )
     }
 
     #[test]
@@ -138,15 +153,24 @@ mod tests {
         assert_eq!((result.unwrap(), taken), (Written::All, b"bcdef".to_vec()));
         let many: Vec<&[u8]> = vec![b"x"; 3 * PIECES + 1];
         let (result, taken) = written(&many, 0, &[1000; 4]);
-        assert_eq!((result.unwrap(), taken.len()), (Written::All, 3 * PIECES + 1));
+        assert_eq!(
+            (result.unwrap(), taken.len()),
+            (Written::All, 3 * PIECES + 1)
+        );
     }
 
     #[test]
     fn a_full_socket_is_a_part_and_so_is_a_short_write() {
         assert_eq!(written(&[b"abc"], 0, &[0]).0.unwrap(), Written::Part(0));
-        assert_eq!(written(&[b"abc", b"def"], 0, &[4]).0.unwrap(), Written::Part(4));
+        assert_eq!(
+            written(&[b"abc", b"def"], 0, &[4]).0.unwrap(),
+            Written::Part(4)
+        );
         let many: Vec<&[u8]> = vec![b"x"; PIECES + 5];
-        assert_eq!(written(&many, 0, &[PIECES, 0]).0.unwrap(), Written::Part(PIECES));
+        assert_eq!(
+            written(&many, 0, &[PIECES, 0]).0.unwrap(),
+            Written::Part(PIECES)
+        );
     }
 
     #[test]
@@ -158,7 +182,10 @@ mod tests {
 
     #[test]
     fn an_error_is_one() {
-        assert_eq!(written(&[b"abc"], 0, &[]).0.unwrap_err().kind(), ErrorKind::BrokenPipe);
+        assert_eq!(
+            written(&[b"abc"], 0, &[]).0.unwrap_err().kind(),
+            ErrorKind::BrokenPipe
+        );
         struct Zero;
         impl Write for Zero {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {
@@ -169,6 +196,10 @@ mod tests {
             }
         }
         let error = write_all(&mut Zero, [&b"abc"[..]].into_iter(), 0).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::WriteZero, "nothing taken is no progress");
+        assert_eq!(
+            error.kind(),
+            ErrorKind::WriteZero,
+            "nothing taken is no progress"
+        );
     }
 }

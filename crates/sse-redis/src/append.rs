@@ -47,15 +47,25 @@ const LONGEST: Duration = Duration::from_secs(8);
 
 impl Appender {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, room: Arc::default(), queue: Mutex::new(None) }
+        Self {
+            shared,
+            room: Arc::default(),
+            queue: Mutex::new(None),
+        }
     }
 
     pub(crate) async fn append(&self, entry: NewEntry) -> Result<Appended, BackplaneError> {
         self.check(&entry)?;
-        let place = self.room.place(entry.payload.len(), self.shared.config.pipeline);
+        let place = self
+            .room
+            .place(entry.payload.len(), self.shared.config.pipeline);
         let place = place.ok_or(BackplaneError::Busy)?;
         let (reply, answer) = oneshot::channel();
-        self.hand_over(PendingAppend { entry, reply, place })?;
+        self.hand_over(PendingAppend {
+            entry,
+            reply,
+            place,
+        })?;
         match timeout(LONGEST, answer).await {
             Ok(Ok(result)) => result,
             Ok(Err(gone)) => Err(BackplaneError::unavailable(error::SOON, gone)),

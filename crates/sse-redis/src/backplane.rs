@@ -5,7 +5,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use sse_core::{
-    Appended, Backplane, BackplaneError, Bounds, Cursor, Lease, NewEntry, Page, ReadLimit, Signals, Tail,
+    Appended, Backplane, BackplaneError, Bounds, Cursor, Lease, NewEntry, Page, ReadLimit, Signals,
+    Tail,
 };
 use tokio::time::timeout;
 
@@ -75,11 +76,20 @@ impl RedisBackplane {
         if let Some(replicas) = config.replicas
             && replicas.within >= config.response_timeout
         {
-            return Err(BackplaneError::refused("replicas may take longer than an answer"));
+            return Err(BackplaneError::refused(
+                "replicas may take longer than an answer",
+            ));
         }
         let shared = Arc::new(Shared::new(server, keys, config));
-        let (appends, calls) = (Appender::new(Arc::clone(&shared)), Reconnecting::new(Arc::clone(&shared)));
-        Ok(Self(Arc::new(Node { shared, appends, calls })))
+        let (appends, calls) = (
+            Appender::new(Arc::clone(&shared)),
+            Reconnecting::new(Arc::clone(&shared)),
+        );
+        Ok(Self(Arc::new(Node {
+            shared,
+            appends,
+            calls,
+        })))
     }
 }
 
@@ -90,12 +100,16 @@ impl fmt::Debug for RedisBackplane {
             Discovery::At(address) => debug.field("address", &format_args!("{address}")),
             Discovery::By(sentinels) => debug.field("sentinels", sentinels),
         };
-        debug.field("prefix", &self.0.shared.config.prefix).finish_non_exhaustive()
+        debug
+            .field("prefix", &self.0.shared.config.prefix)
+            .finish_non_exhaustive()
     }
 }
 
 /// The result, if it comes in time.
-async fn in_time<T>(call: impl Future<Output = Result<T, BackplaneError>>) -> Result<T, BackplaneError> {
+async fn in_time<T>(
+    call: impl Future<Output = Result<T, BackplaneError>>,
+) -> Result<T, BackplaneError> {
     timeout(LONGEST, call)
         .await
         .unwrap_or_else(|elapsed| Err(BackplaneError::unavailable(error::SOON, elapsed)))
@@ -124,7 +138,9 @@ impl Backplane for RedisBackplane {
     }
 
     async fn tail(&self, after: &Cursor) -> Result<Box<dyn Tail>, BackplaneError> {
-        Ok(Box::new(in_time(RedisTail::new(&self.0.shared, after)).await?))
+        Ok(Box::new(
+            in_time(RedisTail::new(&self.0.shared, after)).await?,
+        ))
     }
 
     async fn signal(&self, payload: Bytes) -> Result<(), BackplaneError> {
@@ -157,7 +173,9 @@ impl RedisBackplane {
     async fn publish(&self, payload: &[u8]) -> Result<(), BackplaneError> {
         let connection = self.0.calls.connection().await?;
         let mut command = redis::cmd("PUBLISH");
-        let told = connection.ask(command.arg(&*self.0.shared.keys.signals).arg(payload)).await;
+        let told = connection
+            .ask(command.arg(&*self.0.shared.keys.signals).arg(payload))
+            .await;
         if told.as_ref().is_err_and(error::ends_connection) {
             self.0.calls.discard(&connection).await;
         }

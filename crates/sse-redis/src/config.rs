@@ -132,9 +132,15 @@ impl RedisConfig {
 
     /// Shows servers this certificate, and proves with the key that it is ours; both as PEM.
     #[must_use]
-    pub fn client_certificate(mut self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
-        self.client_certificate =
-            Some(ClientCertificate { certificate: certificate.into(), key: key.into() });
+    pub fn client_certificate(
+        mut self,
+        certificate: impl Into<Vec<u8>>,
+        key: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.client_certificate = Some(ClientCertificate {
+            certificate: certificate.into(),
+            key: key.into(),
+        });
         self
     }
 }

@@ -54,30 +54,57 @@ const ATTEMPTS: usize = 3;
 
 impl UnverifiedConnection {
     /// Finds what this node saw, or gives the log a new epoch.
-    pub(crate) async fn verify(mut self, shared: &Arc<Shared>) -> Result<Connection, BackplaneError> {
+    pub(crate) async fn verify(
+        mut self,
+        shared: &Arc<Shared>,
+    ) -> Result<Connection, BackplaneError> {
         for _ in 0..ATTEMPTS {
             let snapshot = shared.high_water_marks.snapshot();
-            let epoch = self.examine(shared, &snapshot).await.map_err(error::translate)?;
-            if shared.high_water_marks.confirmed(self.id, &self.server, &epoch, &snapshot) {
-                let Self { id, connected, scripts, .. } = self;
+            let epoch = self
+                .examine(shared, &snapshot)
+                .await
+                .map_err(error::translate)?;
+            if shared
+                .high_water_marks
+                .confirmed(self.id, &self.server, &epoch, &snapshot)
+            {
+                let Self {
+                    id,
+                    connected,
+                    scripts,
+                    ..
+                } = self;
                 let shared = Arc::clone(shared);
                 let outdated = AtomicBool::new(false);
-                return Ok(Connection { id, connected, scripts, epoch, shared, outdated });
+                return Ok(Connection {
+                    id,
+                    connected,
+                    scripts,
+                    epoch,
+                    shared,
+                    outdated,
+                });
             }
         }
-        Err(BackplaneError::unavailable(error::SOON, "the log has one epoch after the other"))
+        Err(BackplaneError::unavailable(
+            error::SOON,
+            "the log has one epoch after the other",
+        ))
     }
 
     /// The epoch of the log, which is a new one if the log lacks what was seen.
     async fn examine(&mut self, shared: &Shared, snapshot: &Snapshot) -> Result<Epoch, RedisError> {
         let log = &*shared.keys.log;
         let mut pipe = redis::pipe();
-        pipe.add_command(self.scripts.call(Script::Open, &[log])).arg(Epoch::random().as_str());
+        pipe.add_command(self.scripts.call(Script::Open, &[log]))
+            .arg(Epoch::random().as_str());
         for mark in &snapshot.marks {
             let id = entry_id::of(mark.position);
             pipe.cmd("XRANGE").arg(log).arg(&id).arg(&id);
         }
-        let mut answers = atomically(&mut self.connected.connection, pipe).await?.into_iter();
+        let mut answers = atomically(&mut self.connected.connection, pipe)
+            .await?
+            .into_iter();
         let info = LogInfo::read(answers.next().unwrap_or_default())?;
         let info = info.ok_or_else(|| unexpected("no log that was just made"))?;
         if snapshot.epoch.as_ref() != Some(&info.epoch) {
@@ -88,9 +115,20 @@ impl UnverifiedConnection {
             let found = reply::entries(reply::checked(found)?)?.pop();
             // A connection may have been idle while what it saw was trimmed; the one that saw the most tells whether this is the log it was.
             let same = *mark.server == *self.server || Some(mark.position) != newest;
-            if !has(mark, found, &info, if same { Believed::Yes } else { Believed::No }) {
+            if !has(
+                mark,
+                found,
+                &info,
+                if same { Believed::Yes } else { Believed::No },
+            ) {
                 tracing::warn!(position = %mark.position, "acknowledged entries of the event log are lost");
-                return declare(&mut self.connected.connection, &self.scripts, log, &info.epoch).await;
+                return declare(
+                    &mut self.connected.connection,
+                    &self.scripts,
+                    log,
+                    &info.epoch,
+                )
+                .await;
             }
         }
         Ok(info.epoch)
@@ -142,19 +180,39 @@ impl Connection {
     pub(crate) fn trim(&self) -> Cmd {
         let retention = &self.shared.config.retention;
         let mut command = self.call_log(Script::Trim);
-        command.arg(u64::try_from(retention.age.as_millis()).unwrap_or(u64::MAX)).arg(retention.bytes);
+        command
+            .arg(u64::try_from(retention.age.as_millis()).unwrap_or(u64::MAX))
+            .arg(retention.bytes);
         command
     }
 
     /// Asks, and fails with what the server refuses.
     pub(crate) async fn ask(&self, command: &Cmd) -> Result<Value, RedisError> {
-        self.connected.connection.clone().send_packed_command(command).await.and_then(reply::checked)
+        self.connected
+            .connection
+            .clone()
+            .send_packed_command(command)
+            .await
+            .and_then(reply::checked)
     }
 
     /// Asks many things; each may be refused for itself.
-    pub(crate) async fn ask_many(&self, pipe: &Pipeline, count: usize) -> Result<Vec<Value>, RedisError> {
-        let answers = self.connected.connection.clone().send_packed_commands(pipe, 0, count).await?;
-        if answers.len() == count { Ok(answers) } else { Err(unexpected("too few answers")) }
+    pub(crate) async fn ask_many(
+        &self,
+        pipe: &Pipeline,
+        count: usize,
+    ) -> Result<Vec<Value>, RedisError> {
+        let answers = self
+            .connected
+            .connection
+            .clone()
+            .send_packed_commands(pipe, 0, count)
+            .await?;
+        if answers.len() == count {
+            Ok(answers)
+        } else {
+            Err(unexpected("too few answers"))
+        }
     }
 
     /// Asks many things between which nothing happens.
@@ -169,7 +227,13 @@ impl Connection {
 
     /// Gives the log a new epoch, unless somebody already did.
     pub(crate) async fn declare(&self) -> Result<Epoch, RedisError> {
-        declare(&mut self.connected.connection.clone(), &self.scripts, self.log(), &self.epoch).await
+        declare(
+            &mut self.connected.connection.clone(),
+            &self.scripts,
+            self.log(),
+            &self.epoch,
+        )
+        .await
     }
 
     /// The server told of the log.
@@ -192,7 +256,9 @@ impl Connection {
 
     /// The server told of an entry.
     pub(crate) fn saw(&self, position: Position, payload: Option<Bytes>) {
-        self.shared.high_water_marks.saw(self.id, &self.epoch, position, payload);
+        self.shared
+            .high_water_marks
+            .saw(self.id, &self.epoch, position, payload);
     }
 }
 
@@ -240,7 +306,13 @@ async fn in_turn(
     for command in info.into_iter().chain(commands).chain(info) {
         pipe.add_command(command.clone());
     }
-    let mut answers = connection.send_packed_commands(&pipe, 0, pipe.len()).await?;
+    let mut answers = connection
+        .send_packed_commands(&pipe, 0, pipe.len())
+        .await?;
     let last = answers.pop();
-    if last.as_ref() == answers.first() { Ok(answers) } else { Err(unexpected("the log is changing")) }
+    if last.as_ref() == answers.first() {
+        Ok(answers)
+    } else {
+        Err(unexpected("the log is changing"))
+    }
 }

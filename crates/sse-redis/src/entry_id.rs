@@ -31,12 +31,24 @@ mod tests {
         for (position, id) in [
             (Position::ZERO, "0-0"),
             (Position::new(1_732_312_345_678, 3), "1732312345678-3"),
-            (Position::new(u64::MAX, u64::MAX), "18446744073709551615-18446744073709551615"),
+            (
+                Position::new(u64::MAX, u64::MAX),
+                "18446744073709551615-18446744073709551615",
+            ),
         ] {
             assert_eq!(of(position), id);
             assert_eq!(parse(id.as_bytes()), Some(position));
         }
-        for id in ["", "-", "1", "1-", "-1", "a-1", "1-18446744073709551616", "1-2-3"] {
+        for id in [
+            "",
+            "-",
+            "1",
+            "1-",
+            "-1",
+            "a-1",
+            "1-18446744073709551616",
+            "1-2-3",
+        ] {
             assert_eq!(parse(id.as_bytes()), None, "{id}");
         }
     }

@@ -36,9 +36,21 @@ use Meaning::{Away, Blocked, Refused};
 /// Replies by their first word, and what an operator does about them. A word that is not here is [`Away`].
 const WORDS: &[(&str, Meaning, &str)] = &[
     ("LOADING", Away, "the server reads its files"),
-    ("READONLY", Away, "the server is a replica; connect to the primary"),
-    ("MASTERDOWN", Away, "the server is a replica without its primary"),
-    ("CLUSTERDOWN", Away, "the cluster lacks slots; see CLUSTER INFO"),
+    (
+        "READONLY",
+        Away,
+        "the server is a replica; connect to the primary",
+    ),
+    (
+        "MASTERDOWN",
+        Away,
+        "the server is a replica without its primary",
+    ),
+    (
+        "CLUSTERDOWN",
+        Away,
+        "the cluster lacks slots; see CLUSTER INFO",
+    ),
     ("TRYAGAIN", Away, "the cluster moves our slot"),
     ("MOVED", Away, "the cluster moved our slot"),
     ("ASK", Away, "the cluster moves our slot"),
@@ -55,7 +67,11 @@ const WORDS: &[(&str, Meaning, &str)] = &[
         Blocked(Stays),
         "Redis is at maxmemory: free memory, raise it with CONFIG SET maxmemory, or keep less of the log",
     ),
-    ("BUSY", Blocked(Stays), "a script or a function keeps Redis busy: SCRIPT KILL or FUNCTION KILL ends it"),
+    (
+        "BUSY",
+        Blocked(Stays),
+        "a script or a function keeps Redis busy: SCRIPT KILL or FUNCTION KILL ends it",
+    ),
     (
         "NOREPLICAS",
         Blocked(Ends),
@@ -66,9 +82,21 @@ const WORDS: &[(&str, Meaning, &str)] = &[
         Refused(Stays),
         "the ACL user lacks a right: ACL SETUSER it with the rights that the README of sse-redis lists",
     ),
-    ("NOAUTH", Refused(Ends), "Redis asks for a password: put it into the URL"),
-    ("WRONGPASS", Refused(Ends), "the user name, the password, or the ACL user (off?) is wrong"),
-    ("DENIED", Refused(Ends), "Redis is in protected mode: set a password or bind an address"),
+    (
+        "NOAUTH",
+        Refused(Ends),
+        "Redis asks for a password: put it into the URL",
+    ),
+    (
+        "WRONGPASS",
+        Refused(Ends),
+        "the user name, the password, or the ACL user (off?) is wrong",
+    ),
+    (
+        "DENIED",
+        Refused(Ends),
+        "Redis is in protected mode: set a password or bind an address",
+    ),
     (
         "WRONGTYPE",
         Refused(Stays),
@@ -79,38 +107,75 @@ const WORDS: &[(&str, Meaning, &str)] = &[
         Refused(Stays),
         "a key under our prefix is somebody else's: delete it or choose another prefix",
     ),
-    ("CROSSSLOT", Refused(Stays), "the prefix is not one hash slot"),
+    (
+        "CROSSSLOT",
+        Refused(Stays),
+        "the prefix is not one hash slot",
+    ),
 ];
 
 /// Replies that begin with `ERR` and will not change by themselves, by a part of their text.
 const ERRORS: &[(&str, &str)] = &[
-    ("unknown command", "the server lacks a command, or renamed it"),
+    (
+        "unknown command",
+        "the server lacks a command, or renamed it",
+    ),
     ("unknown subcommand", "the server lacks a command"),
     ("Unknown subcommand", "the server lacks a command"),
-    ("wrong number of arguments", "the server is none that this crate knows"),
+    (
+        "wrong number of arguments",
+        "the server is none that this crate knows",
+    ),
     ("syntax error", "the server is none that this crate knows"),
-    ("DB index is out of range", "the database in the URL does not exist"),
+    (
+        "DB index is out of range",
+        "the database in the URL does not exist",
+    ),
     ("invalid DB index", "the database in the URL does not exist"),
-    ("SELECT is not allowed in cluster mode", "a cluster has database 0 alone"),
-    ("without any password configured", "the URL has a password, and Redis none"),
+    (
+        "SELECT is not allowed in cluster mode",
+        "a cluster has database 0 alone",
+    ),
+    (
+        "without any password configured",
+        "the URL has a password, and Redis none",
+    ),
     ("Client sent AUTH", "the URL has a password, and Redis none"),
 ];
 
 /// Replies that have the word of another kind, by a part of their text.
 const FOR_NOW: &[(&str, &str)] = &[
-    ("max number of clients", "raise it with CONFIG SET maxclients, or close other clients"),
-    ("max clients", "raise it with CONFIG SET maxclients, or close other clients"),
+    (
+        "max number of clients",
+        "raise it with CONFIG SET maxclients, or close other clients",
+    ),
+    (
+        "max clients",
+        "raise it with CONFIG SET maxclients, or close other clients",
+    ),
 ];
 
 /// The error as the core knows it.
 pub(crate) fn translate(error: RedisError) -> BackplaneError {
     let (meaning, remedy) = meaning(&error);
-    let reason = || if remedy.is_empty() { error.to_string() } else { format!("{error}; {remedy}") };
+    let reason = || {
+        if remedy.is_empty() {
+            error.to_string()
+        } else {
+            format!("{error}; {remedy}")
+        }
+    };
     match meaning {
         Away if remedy.is_empty() => BackplaneError::unavailable(SOON, error),
         Away => BackplaneError::unavailable(SOON, reason()),
-        Blocked(_) => BackplaneError::Blocked { reason: reason(), source: Some(Box::new(error)) },
-        Refused(_) => BackplaneError::Refused { reason: reason(), source: Some(Box::new(error)) },
+        Blocked(_) => BackplaneError::Blocked {
+            reason: reason(),
+            source: Some(Box::new(error)),
+        },
+        Refused(_) => BackplaneError::Refused {
+            reason: reason(),
+            source: Some(Box::new(error)),
+        },
     }
 }
 
@@ -135,7 +200,9 @@ fn meaning(error: &RedisError) -> (Meaning, &'static str) {
         return (Away, remedy);
     }
     match error.kind() {
-        ErrorKind::AuthenticationFailed => return (Refused(Ends), "Redis does not accept our credentials"),
+        ErrorKind::AuthenticationFailed => {
+            return (Refused(Ends), "Redis does not accept our credentials");
+        }
         ErrorKind::RESP3NotSupported => return (Refused(Ends), "Redis 7 or Valkey is needed"),
         // The commands of a transaction that was not executed stand in the text, each with its own word.
         ErrorKind::Server(ServerErrorKind::ExecAbort) => {
@@ -160,11 +227,15 @@ fn meaning(error: &RedisError) -> (Meaning, &'static str) {
 }
 
 fn remedy_of(word: &str) -> &'static str {
-    WORDS.iter().find(|(found, ..)| *found == word).map_or("", |(.., remedy)| remedy)
+    WORDS
+        .iter()
+        .find(|(found, ..)| *found == word)
+        .map_or("", |(.., remedy)| remedy)
 }
 
 fn has_word(text: &str, word: &str) -> bool {
-    text.split(|c: char| !c.is_ascii_uppercase()).any(|found| found == word)
+    text.split(|c: char| !c.is_ascii_uppercase())
+        .any(|found| found == word)
 }
 
 #[cfg(test)]
@@ -175,7 +246,8 @@ mod tests {
 
     /// A reply as the server writes it.
     fn reply(text: &str) -> RedisError {
-        crate::reply::checked(parse_redis_value(format!("-{text}\r\n").as_bytes()).unwrap()).unwrap_err()
+        crate::reply::checked(parse_redis_value(format!("-{text}\r\n").as_bytes()).unwrap())
+            .unwrap_err()
     }
 
     /// Everything that a server says, as far as it is known, with whether the connection stays.
@@ -203,41 +275,83 @@ mod tests {
             "UNKNOWN",
         ];
         let blocked = [
-            ("MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist", true),
-            ("MISCONF Errors writing to the AOF file: No space left on device", true),
-            ("OOM command not allowed when used memory > 'maxmemory'.", true),
-            ("OOM command not allowed when used memory > 'maxmemory'. script: ab, on @user_script:1.", true),
-            ("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.", true),
+            (
+                "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist",
+                true,
+            ),
+            (
+                "MISCONF Errors writing to the AOF file: No space left on device",
+                true,
+            ),
+            (
+                "OOM command not allowed when used memory > 'maxmemory'.",
+                true,
+            ),
+            (
+                "OOM command not allowed when used memory > 'maxmemory'. script: ab, on @user_script:1.",
+                true,
+            ),
+            (
+                "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+                true,
+            ),
             ("NOREPLICAS Not enough good replicas to write.", false),
         ];
         let refused = [
-            ("NOPERM User hub has no permissions to run the 'xadd' command", true),
+            (
+                "NOPERM User hub has no permissions to run the 'xadd' command",
+                true,
+            ),
             ("NOPERM No permissions to access a key", true),
             ("NOPERM No permissions to access a channel", true),
-            ("ERR ACL failure in script: User hub has no permissions to run the 'xadd' command", true),
+            (
+                "ERR ACL failure in script: User hub has no permissions to run the 'xadd' command",
+                true,
+            ),
             ("NOAUTH Authentication required.", false),
-            ("WRONGPASS invalid username-password pair or user is disabled.", false),
+            (
+                "WRONGPASS invalid username-password pair or user is disabled.",
+                false,
+            ),
             ("DENIED Redis is running in protected mode", false),
-            ("WRONGTYPE Operation against a key holding the wrong kind of value", true),
+            (
+                "WRONGTYPE Operation against a key holding the wrong kind of value",
+                true,
+            ),
             ("FOREIGN a stream that is none of ours", true),
-            ("CROSSSLOT Keys in request don't hash to the same slot", true),
-            ("ERR unknown command 'XADD', with args beginning with: ", true),
+            (
+                "CROSSSLOT Keys in request don't hash to the same slot",
+                true,
+            ),
+            (
+                "ERR unknown command 'XADD', with args beginning with: ",
+                true,
+            ),
             ("ERR DB index is out of range", true),
             ("ERR SELECT is not allowed in cluster mode", true),
         ];
         for text in away {
-            assert!(matches!(translate(reply(text)), BackplaneError::Unavailable { .. }), "{text}");
+            assert!(
+                matches!(translate(reply(text)), BackplaneError::Unavailable { .. }),
+                "{text}"
+            );
             assert!(ends_connection(&reply(text)), "{text}");
         }
         for (text, stays) in blocked {
             let error = translate(reply(text));
-            assert!(matches!(error, BackplaneError::Blocked { .. }), "{text}: {error:?}");
+            assert!(
+                matches!(error, BackplaneError::Blocked { .. }),
+                "{text}: {error:?}"
+            );
             assert_eq!(ends_connection(&reply(text)), !stays, "{text}");
             assert!(error.to_string().contains("; "), "no remedy: {error}");
         }
         for (text, stays) in refused {
             let error = translate(reply(text));
-            assert!(matches!(error, BackplaneError::Refused { .. }), "{text}: {error:?}");
+            assert!(
+                matches!(error, BackplaneError::Refused { .. }),
+                "{text}: {error:?}"
+            );
             assert_eq!(ends_connection(&reply(text)), !stays, "{text}");
             assert!(error.to_string().contains("; "), "no remedy: {error}");
         }
@@ -245,16 +359,29 @@ mod tests {
 
     #[test]
     fn an_aborted_transaction_means_what_its_commands_do() {
-        for (text, is_blocked) in [("OOM command not allowed", true), ("NOPERM no permissions", false)] {
+        for (text, is_blocked) in [
+            ("OOM command not allowed", true),
+            ("NOPERM no permissions", false),
+        ] {
             let aborted = vec![
                 parse_redis_value(b"+OK\r\n").unwrap(),
                 parse_redis_value(format!("-{text}\r\n").as_bytes()).unwrap(),
-                parse_redis_value(b"-EXECABORT Transaction discarded because of previous errors.\r\n")
-                    .unwrap(),
+                parse_redis_value(
+                    b"-EXECABORT Transaction discarded because of previous errors.\r\n",
+                )
+                .unwrap(),
             ];
             let error = translate(crate::reply::of_transaction(aborted, 1).unwrap_err());
-            assert_eq!(matches!(error, BackplaneError::Blocked { .. }), is_blocked, "{error:?}");
-            assert_eq!(matches!(error, BackplaneError::Refused { .. }), !is_blocked, "{error:?}");
+            assert_eq!(
+                matches!(error, BackplaneError::Blocked { .. }),
+                is_blocked,
+                "{error:?}"
+            );
+            assert_eq!(
+                matches!(error, BackplaneError::Refused { .. }),
+                !is_blocked,
+                "{error:?}"
+            );
         }
     }
 

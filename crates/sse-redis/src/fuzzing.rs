@@ -22,7 +22,10 @@ pub fn read_answers(bytes: &[u8]) -> usize {
         let answer = &bytes[at..][..length];
         assert!(length > 0 && matches!(resp::length(&answer[..length - 1]), Ok(None)));
         let value = resp::value(answer);
-        assert_eq!(value.as_ref().ok(), redis::parse_redis_value(answer).as_ref().ok());
+        assert_eq!(
+            value.as_ref().ok(),
+            redis::parse_redis_value(answer).as_ref().ok()
+        );
         if let Ok(value) = value {
             read_as_everything(&value);
         }
@@ -32,10 +35,21 @@ pub fn read_answers(bytes: &[u8]) -> usize {
 }
 
 fn read_as_everything(value: &Value) {
-    let _ = (reply::text(value), reply::number(value), reply::is_primary(value));
-    let _ = (reply::epoch(value), reply::epoch_of_groups(value), sentinels::address(value));
+    let _ = (
+        reply::text(value),
+        reply::number(value),
+        reply::is_primary(value),
+    );
+    let _ = (
+        reply::epoch(value),
+        reply::epoch_of_groups(value),
+        sentinels::address(value),
+    );
     if let Some(position) = reply::position(value) {
-        assert_eq!(entry_id::parse(entry_id::of(position).as_bytes()), Some(position));
+        assert_eq!(
+            entry_id::parse(entry_id::of(position).as_bytes()),
+            Some(position)
+        );
         assert!(entry_id::before(position) <= position);
     }
     let entries = reply::entries(value.clone());
@@ -46,7 +60,9 @@ fn read_as_everything(value: &Value) {
         let _ = reply::of_transaction(values.clone(), values.len());
     }
     let _ = batch::outcome(value.clone());
-    let Ok(Some(info)) = LogInfo::read(value.clone()) else { return };
+    let Ok(Some(info)) = LogInfo::read(value.clone()) else {
+        return;
+    };
     let _ = read::step_back(value, &info);
     for entry in entries.unwrap_or_default() {
         let _ = info.gave(entry.position, true.into());

@@ -47,7 +47,10 @@ impl HighWaterMarks {
     pub(crate) fn snapshot(&self) -> Snapshot {
         let State { epoch, marks } = &*self.0.lock();
         let marks = marks.iter().filter(|mark| mark.position != Position::ZERO);
-        Snapshot { epoch: epoch.clone(), marks: marks.cloned().collect() }
+        Snapshot {
+            epoch: epoch.clone(),
+            marks: marks.cloned().collect(),
+        }
     }
 
     /// Whether the node is in this epoch.
@@ -57,7 +60,13 @@ impl HighWaterMarks {
 
     /// A connection was made to a server that is in `epoch`, and has all that was seen if that was the epoch before. False if the testimony is
     /// out of date: then the server is to be asked again.
-    pub(crate) fn confirmed(&self, link: u64, server: &Arc<str>, epoch: &Epoch, snapshot: &Snapshot) -> bool {
+    pub(crate) fn confirmed(
+        &self,
+        link: u64,
+        server: &Arc<str>,
+        epoch: &Epoch,
+        snapshot: &Snapshot,
+    ) -> bool {
         let mut state = self.0.lock();
         if state.epoch != snapshot.epoch {
             return false;
@@ -72,7 +81,9 @@ impl HighWaterMarks {
         }
         // What was seen since then is still to be found.
         state.marks.retain(|mark| {
-            let found = seen.iter().any(|seen| seen.link == mark.link && seen.position == mark.position);
+            let found = seen
+                .iter()
+                .any(|seen| seen.link == mark.link && seen.position == mark.position);
             !(mark.over && found)
         });
         let last = seen.iter().max_by_key(|seen| seen.position);
@@ -92,7 +103,9 @@ impl HighWaterMarks {
         if state.epoch.as_ref() != Some(epoch) {
             return;
         }
-        let Some(own) = state.marks.iter_mut().find(|mark| mark.link == link) else { return };
+        let Some(own) = state.marks.iter_mut().find(|mark| mark.link == link) else {
+            return;
+        };
         if position > own.position {
             (own.position, own.payload) = (position, payload);
         }
@@ -101,9 +114,15 @@ impl HighWaterMarks {
     /// A connection ended.
     pub(crate) fn ended(&self, link: u64) {
         let mut state = self.0.lock();
-        state.marks.iter_mut().filter(|mark| mark.link == link).for_each(|own| own.over = true);
+        state
+            .marks
+            .iter_mut()
+            .filter(|mark| mark.link == link)
+            .for_each(|own| own.over = true);
         // One that saw nothing has nothing to leave behind.
-        state.marks.retain(|mark| !(mark.over && mark.position == Position::ZERO));
+        state
+            .marks
+            .retain(|mark| !(mark.over && mark.position == Position::ZERO));
     }
 }
 
@@ -112,7 +131,12 @@ mod tests {
     use super::*;
 
     fn positions(high_water_marks: &HighWaterMarks) -> Vec<u64> {
-        high_water_marks.snapshot().marks.iter().map(|seen| seen.position.minor()).collect()
+        high_water_marks
+            .snapshot()
+            .marks
+            .iter()
+            .map(|seen| seen.position.minor())
+            .collect()
     }
 
     #[test]
@@ -127,7 +151,11 @@ mod tests {
         high_water_marks.ended(1);
         assert_eq!(positions(&high_water_marks), [5, 9]);
         assert!(high_water_marks.confirmed(3, &server, &epoch, &high_water_marks.snapshot()));
-        assert_eq!(positions(&high_water_marks), [9, 9], "the new one inherits the latest");
+        assert_eq!(
+            positions(&high_water_marks),
+            [9, 9],
+            "the new one inherits the latest"
+        );
     }
 
     #[test]
@@ -140,7 +168,11 @@ mod tests {
         assert!(high_water_marks.is_in(&new));
         high_water_marks.saw(1, &old, 6.into(), None);
         high_water_marks.saw(1, &new, 6.into(), None);
-        assert_eq!(positions(&high_water_marks), [0; 0], "the first connection is to be made anew");
+        assert_eq!(
+            positions(&high_water_marks),
+            [0; 0],
+            "the first connection is to be made anew"
+        );
         let stale = high_water_marks.snapshot();
         high_water_marks.saw(2, &new, 3.into(), None);
         assert_eq!(positions(&high_water_marks), [3]);
@@ -156,7 +188,12 @@ mod tests {
         let (high_water_marks, server) = (HighWaterMarks::default(), Arc::from("s"));
         let epoch = Epoch::new("e").unwrap();
         for link in 0..100 {
-            assert!(high_water_marks.confirmed(link, &server, &epoch, &high_water_marks.snapshot()));
+            assert!(high_water_marks.confirmed(
+                link,
+                &server,
+                &epoch,
+                &high_water_marks.snapshot()
+            ));
             high_water_marks.ended(link);
         }
         assert_eq!(positions(&high_water_marks), [0; 0]);

@@ -23,7 +23,11 @@ const MAX_PREFIX_BYTES: usize = 64;
 impl Keys {
     pub(crate) fn new(prefix: &str, database: i64) -> Result<Self, BackplaneError> {
         let fits = (1..=MAX_PREFIX_BYTES).contains(&prefix.len());
-        if !fits || !prefix.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":._-".contains(&byte)) {
+        if !fits
+            || !prefix
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b":._-".contains(&byte))
+        {
             return Err(BackplaneError::refused(
                 "a key prefix is 1 to 64 of the characters a-z A-Z 0-9 : . _ -",
             ));
@@ -69,7 +73,10 @@ mod tests {
     #[test]
     fn a_prefix_that_would_break_the_tag_is_refused() {
         for prefix in ["", "a{b", "a}b", "a b", "ä", &"a".repeat(65)] {
-            assert!(matches!(Keys::new(prefix, 0), Err(BackplaneError::Refused { .. })), "{prefix}");
+            assert!(
+                matches!(Keys::new(prefix, 0), Err(BackplaneError::Refused { .. })),
+                "{prefix}"
+            );
         }
     }
 }

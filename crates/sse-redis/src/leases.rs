@@ -30,14 +30,23 @@ pub(crate) async fn hold(
     check(&lease.node)?;
     let size = lease.payload.len();
     if size > MAX_PAYLOAD_BYTES {
-        return Err(BackplaneError::TooLarge { size, limit: MAX_PAYLOAD_BYTES });
+        return Err(BackplaneError::TooLarge {
+            size,
+            limit: MAX_PAYLOAD_BYTES,
+        });
     }
     // Redis counts in 63 bits.
-    let term = u64::try_from(term.as_millis()).unwrap_or(u64::MAX).clamp(1, LONGEST_TERM);
+    let term = u64::try_from(term.as_millis())
+        .unwrap_or(u64::MAX)
+        .clamp(1, LONGEST_TERM);
     slot.ask(|connection| async move {
-        let mut command =
-            connection.call(Script::LeasePut, &[&shared.keys.leases, &shared.keys.lease(&lease.node)]);
-        connection.ask(command.arg(&*lease.node).arg(&lease.payload[..]).arg(term)).await
+        let mut command = connection.call(
+            Script::LeasePut,
+            &[&shared.keys.leases, &shared.keys.lease(&lease.node)],
+        );
+        connection
+            .ask(command.arg(&*lease.node).arg(&lease.payload[..]).arg(term))
+            .await
     })
     .await?;
     Ok(())
@@ -71,10 +80,14 @@ pub(crate) async fn all(
     shared: &Shared,
 ) -> Result<Vec<Lease>, BackplaneError> {
     let nodes = slot.ask(|connection| async move {
-        match connection.ask(&connection.call(Script::LeaseList, &[&shared.keys.leases])).await? {
-            Value::Array(nodes) => {
-                Ok(nodes.iter().filter_map(|node| reply::text(node).map(Arc::from)).collect())
-            }
+        match connection
+            .ask(&connection.call(Script::LeaseList, &[&shared.keys.leases]))
+            .await?
+        {
+            Value::Array(nodes) => Ok(nodes
+                .iter()
+                .filter_map(|node| reply::text(node).map(Arc::from))
+                .collect()),
             _ => Err(unexpected("no list of nodes")),
         }
     });
@@ -92,21 +105,27 @@ pub(crate) async fn all(
             }
         });
         // One whose term ended since the list was made has none.
-        leases.extend(nodes.iter().zip(payloads.await?).filter_map(|(node, payload)| match payload {
-            Value::BulkString(payload) => {
-                Some(Lease { node: Arc::clone(node), payload: Bytes::from(payload) })
-            }
-            _ => None,
-        }));
+        leases.extend(nodes.iter().zip(payloads.await?).filter_map(
+            |(node, payload)| match payload {
+                Value::BulkString(payload) => Some(Lease {
+                    node: Arc::clone(node),
+                    payload: Bytes::from(payload),
+                }),
+                _ => None,
+            },
+        ));
     }
     Ok(leases)
 }
 
 fn check(node: &str) -> Result<(), BackplaneError> {
-    let fits = (1..=64).contains(&node.len()) && node.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let fits =
+        (1..=64).contains(&node.len()) && node.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if fits {
         Ok(())
     } else {
-        Err(BackplaneError::refused("a node's name is 1 to 64 ASCII letters and digits"))
+        Err(BackplaneError::refused(
+            "a node's name is 1 to 64 ASCII letters and digits",
+        ))
     }
 }

@@ -23,15 +23,28 @@ impl LogInfo {
     pub(crate) fn read(value: Value) -> Result<Option<Self>, RedisError> {
         match reply::checked(value)? {
             Value::Nil => Ok(None),
-            Value::Array(facts) => {
-                Self::from_facts(&facts).map(Some).ok_or_else(|| unexpected("no facts of a log"))
-            }
+            Value::Array(facts) => Self::from_facts(&facts)
+                .map(Some)
+                .ok_or_else(|| unexpected("no facts of a log")),
             _ => Err(unexpected("no facts of a log")),
         }
     }
 
     fn from_facts(facts: &[Value]) -> Option<Self> {
-        let [epoch, aged, aged_count, gone, length, first, head, deleted, ..] = facts else { return None };
+        let [
+            epoch,
+            aged,
+            aged_count,
+            gone,
+            length,
+            first,
+            head,
+            deleted,
+            ..,
+        ] = facts
+        else {
+            return None;
+        };
         let (aged, head) = (reply::position(aged)?, reply::position(head)?);
         let length = reply::number(length)?;
         let trimmed = if reply::number(aged_count)? == reply::number(gone)? {
@@ -45,7 +58,12 @@ impl LogInfo {
         };
         // Who takes entries out of the middle leaves a hole, so what is before it cannot be read without one.
         let trimmed = trimmed.max(reply::position(deleted)?);
-        Some(Self { epoch: reply::epoch(epoch)?, trimmed, head, length })
+        Some(Self {
+            epoch: reply::epoch(epoch)?,
+            trimmed,
+            head,
+            length,
+        })
     }
 
     /// Whether a cursor can be read from.
@@ -54,7 +72,9 @@ impl LogInfo {
             return Err(self.other_log());
         }
         if after.position < self.trimmed {
-            return Err(BackplaneError::Trimmed { trimmed: self.trimmed });
+            return Err(BackplaneError::Trimmed {
+                trimmed: self.trimmed,
+            });
         }
         if after.position > self.head {
             return Err(BackplaneError::Future { head: self.head });
@@ -68,7 +88,9 @@ impl LogInfo {
     }
 
     pub(crate) fn other_log(&self) -> BackplaneError {
-        BackplaneError::Epoch { current: self.epoch.clone() }
+        BackplaneError::Epoch {
+            current: self.epoch.clone(),
+        }
     }
 }
 
@@ -86,8 +108,19 @@ impl From<bool> for EntryExists {
 }
 
 impl From<LogInfo> for Bounds {
-    fn from(LogInfo { epoch, trimmed, head, .. }: LogInfo) -> Self {
-        Self { epoch, trimmed, head }
+    fn from(
+        LogInfo {
+            epoch,
+            trimmed,
+            head,
+            ..
+        }: LogInfo,
+    ) -> Self {
+        Self {
+            epoch,
+            trimmed,
+            head,
+        }
     }
 }
 
@@ -104,7 +137,16 @@ mod tests {
         let [first, head, deleted] = ids.map(text);
         let numbers = [aged.1, gone, length].map(Value::Int);
         let [aged_count, gone, length] = numbers;
-        let facts = vec![text("e"), text(aged.0), aged_count, gone, length, first, head, deleted];
+        let facts = vec![
+            text("e"),
+            text(aged.0),
+            aged_count,
+            gone,
+            length,
+            first,
+            head,
+            deleted,
+        ];
         let info = LogInfo::read(Value::Array(facts)).unwrap().unwrap();
         (info.trimmed, info.head)
     }
@@ -112,12 +154,34 @@ mod tests {
     #[test]
     fn what_went_is_known() {
         let at = |major, minor| Position::new(major, minor);
-        assert_eq!(trimmed(("0-0", 0), 0, 0, ["0-0", "0-0", "0-0"]), (Position::ZERO, Position::ZERO));
-        assert_eq!(trimmed(("0-0", 0), 0, 3, ["5-0", "7-0", "0-0"]), (Position::ZERO, at(7, 0)));
-        assert_eq!(trimmed(("4-2", 9), 9, 3, ["6-0", "7-0", "0-0"]), (at(4, 2), at(7, 0)), "by age: exact");
-        assert_eq!(trimmed(("4-2", 9), 12, 3, ["6-1", "7-0", "0-0"]), (at(6, 0), at(7, 0)), "by number");
-        assert_eq!(trimmed(("0-0", 0), 12, 0, ["0-0", "7-0", "0-0"]), (at(7, 0), at(7, 0)), "all of it");
-        assert_eq!(trimmed(("0-0", 0), 1, 3, ["5-0", "7-0", "6-0"]), (at(6, 0), at(7, 0)), "a hole");
+        assert_eq!(
+            trimmed(("0-0", 0), 0, 0, ["0-0", "0-0", "0-0"]),
+            (Position::ZERO, Position::ZERO)
+        );
+        assert_eq!(
+            trimmed(("0-0", 0), 0, 3, ["5-0", "7-0", "0-0"]),
+            (Position::ZERO, at(7, 0))
+        );
+        assert_eq!(
+            trimmed(("4-2", 9), 9, 3, ["6-0", "7-0", "0-0"]),
+            (at(4, 2), at(7, 0)),
+            "by age: exact"
+        );
+        assert_eq!(
+            trimmed(("4-2", 9), 12, 3, ["6-1", "7-0", "0-0"]),
+            (at(6, 0), at(7, 0)),
+            "by number"
+        );
+        assert_eq!(
+            trimmed(("0-0", 0), 12, 0, ["0-0", "7-0", "0-0"]),
+            (at(7, 0), at(7, 0)),
+            "all of it"
+        );
+        assert_eq!(
+            trimmed(("0-0", 0), 1, 3, ["5-0", "7-0", "6-0"]),
+            (at(6, 0), at(7, 0)),
+            "a hole"
+        );
     }
 
     #[test]
@@ -129,12 +193,20 @@ mod tests {
             length: 4,
         };
         let check = |position| info.check(&Cursor::new(info.epoch.clone(), position));
-        assert!(matches!(check(Position::new(2, 0)), Err(BackplaneError::Trimmed { .. })));
+        assert!(matches!(
+            check(Position::new(2, 0)),
+            Err(BackplaneError::Trimmed { .. })
+        ));
         assert!(check(Position::new(3, 0)).is_ok() && check(Position::new(9, 0)).is_ok());
-        assert!(matches!(check(Position::new(9, 1)), Err(BackplaneError::Future { .. })));
-        for (position, exists, gave) in
-            [(3, EntryExists::No, true), (5, EntryExists::No, false), (5, EntryExists::Yes, true)]
-        {
+        assert!(matches!(
+            check(Position::new(9, 1)),
+            Err(BackplaneError::Future { .. })
+        ));
+        for (position, exists, gave) in [
+            (3, EntryExists::No, true),
+            (5, EntryExists::No, false),
+            (5, EntryExists::Yes, true),
+        ] {
             assert_eq!(info.gave(Position::new(position, 0), exists), gave);
         }
     }

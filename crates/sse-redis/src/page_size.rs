@@ -24,7 +24,9 @@ const OVERHEAD_BYTES: usize = 64;
 
 impl Default for PageSize {
     fn default() -> Self {
-        Self { size: AtomicUsize::new(PRESUMED_BYTES) }
+        Self {
+            size: AtomicUsize::new(PRESUMED_BYTES),
+        }
     }
 }
 
@@ -35,10 +37,16 @@ impl PageSize {
 
     /// Learns from an answer: at once that entries are larger, slowly that they are smaller.
     pub(crate) fn learn(&self, entries: &[RawEntry]) {
-        let sizes = entries.iter().filter_map(|entry| entry.payload.as_ref()).map(bytes::Bytes::len);
+        let sizes = entries
+            .iter()
+            .filter_map(|entry| entry.payload.as_ref())
+            .map(bytes::Bytes::len);
         if let Some(largest) = sizes.max() {
             let before = self.size.load(Ordering::Relaxed);
-            self.size.store((largest + OVERHEAD_BYTES).max(before / 2), Ordering::Relaxed);
+            self.size.store(
+                (largest + OVERHEAD_BYTES).max(before / 2),
+                Ordering::Relaxed,
+            );
         }
     }
 }
@@ -51,7 +59,10 @@ mod tests {
     use super::*;
 
     fn entry(size: usize) -> RawEntry {
-        RawEntry { position: Position::ZERO, payload: Some(Bytes::from(vec![0; size])) }
+        RawEntry {
+            position: Position::ZERO,
+            payload: Some(Bytes::from(vec![0; size])),
+        }
     }
 
     #[test]

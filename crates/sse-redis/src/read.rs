@@ -39,7 +39,8 @@ impl FetchedEntries {
             .arg("COUNT")
             .arg(entries + 2);
         let answers = connection.ask_atomically(pipe).await?;
-        let [info, found] = <[Value; 2]>::try_from(answers).map_err(|_| unexpected("no entries"))?;
+        let [info, found] =
+            <[Value; 2]>::try_from(answers).map_err(|_| unexpected("no entries"))?;
         let info = LogInfo::read(info)?;
         let mut found = reply::entries(reply::checked(found)?)?;
         let exists = found.first().is_some_and(|entry| entry.position == after);
@@ -52,7 +53,12 @@ impl FetchedEntries {
         if let Some(info) = &info {
             connection.saw_entries(info, &found);
         }
-        Ok(Self { info, exists: exists.into(), entries: found, at_head })
+        Ok(Self {
+            info,
+            exists: exists.into(),
+            entries: found,
+            at_head,
+        })
     }
 }
 
@@ -62,7 +68,12 @@ pub(crate) async fn read(
     after: &Cursor,
     limit: ReadLimit,
 ) -> Result<Page, BackplaneError> {
-    let mut reader = Reader { after: after.clone(), limit, left: limit.bytes, page: Page::default() };
+    let mut reader = Reader {
+        after: after.clone(),
+        limit,
+        left: limit.bytes,
+        page: Page::default(),
+    };
     loop {
         let most = limit.entries.max(1) - reader.page.entries.len();
         let position = reader.after.position;
@@ -104,7 +115,9 @@ impl Reader {
         info.check(&self.after).map_err(Lost::Place)?;
         for entry in fetched.entries {
             self.after.position = entry.position;
-            let Some(entry) = Option::<Entry>::from(entry) else { continue };
+            let Some(entry) = Option::<Entry>::from(entry) else {
+                continue;
+            };
             if entry.payload.len() > self.left && !self.page.entries.is_empty() {
                 return Ok(Some(std::mem::take(&mut self.page)));
             }
@@ -132,9 +145,11 @@ pub(crate) async fn open(slot: &Reconnecting<Connection>) -> Result<LogInfo, Bac
         let mut pipe = redis::pipe();
         pipe.add_command(connection.trim());
         let new = sse_core::Epoch::random();
-        pipe.add_command(connection.call_log(Script::Open)).arg(new.as_str());
+        pipe.add_command(connection.call_log(Script::Open))
+            .arg(new.as_str());
         let answers = connection.ask_many(&pipe, 2).await?;
-        let [trimmed, info] = <[Value; 2]>::try_from(answers).map_err(|_| unexpected("no facts"))?;
+        let [trimmed, info] =
+            <[Value; 2]>::try_from(answers).map_err(|_| unexpected("no facts"))?;
         let info = LogInfo::read(info)?.ok_or_else(|| unexpected("no log that was just made"))?;
         // Where nothing may be written the log can still be read.
         if let Err(error) = reply::checked(trimmed) {
@@ -153,7 +168,10 @@ pub(crate) async fn open(slot: &Reconnecting<Connection>) -> Result<LogInfo, Bac
 const STEP: u64 = 1000;
 
 /// A cursor that the latest entries follow.
-pub(crate) async fn rewind(slot: &Reconnecting<Connection>, entries: u64) -> Result<Cursor, BackplaneError> {
+pub(crate) async fn rewind(
+    slot: &Reconnecting<Connection>,
+    entries: u64,
+) -> Result<Cursor, BackplaneError> {
     let info = open(slot).await?;
     if entries == 0 {
         return Ok(Cursor::new(info.epoch, info.head));
@@ -171,7 +189,10 @@ pub(crate) async fn rewind(slot: &Reconnecting<Connection>, entries: u64) -> Res
             connection.ask(command.arg(end).arg(step)).await
         });
         let Some((count, last)) = step_back(&found.await?, &info) else {
-            return Err(BackplaneError::unavailable(error::SOON, "the log was lost meanwhile"));
+            return Err(BackplaneError::unavailable(
+                error::SOON,
+                "the log was lost meanwhile",
+            ));
         };
         left -= count.min(left);
         match last {
@@ -185,8 +206,12 @@ pub(crate) async fn rewind(slot: &Reconnecting<Connection>, entries: u64) -> Res
 
 /// How many entries a step went back, and to which one. None if the log is not the one it was.
 pub(crate) fn step_back(found: &Value, info: &LogInfo) -> Option<(u64, Option<Position>)> {
-    let Value::Array(facts) = found else { return None };
-    let [epoch, count, last] = facts.as_slice() else { return None };
+    let Value::Array(facts) = found else {
+        return None;
+    };
+    let [epoch, count, last] = facts.as_slice() else {
+        return None;
+    };
     (reply::epoch(epoch)? == info.epoch).then_some(())?;
     Some((reply::number(count)?, reply::position(last)))
 }

@@ -27,11 +27,17 @@ pub(crate) fn checked(value: Value) -> Result<Value, RedisError> {
 
 /// The answers to so many commands between which nothing happened. The last of what came has them; where that says only that a command was
 /// refused, the answer to the command says why.
-pub(crate) fn of_transaction(mut answers: Vec<Value>, count: usize) -> Result<Vec<Value>, RedisError> {
+pub(crate) fn of_transaction(
+    mut answers: Vec<Value>,
+    count: usize,
+) -> Result<Vec<Value>, RedisError> {
     let last = answers.pop().map(checked).transpose();
-    let aborted = |error: &RedisError| error.kind() == ErrorKind::Server(ServerErrorKind::ExecAbort);
+    let aborted =
+        |error: &RedisError| error.kind() == ErrorKind::Server(ServerErrorKind::ExecAbort);
     if last.as_ref().is_err_and(aborted) {
-        answers.into_iter().try_for_each(|answer| checked(answer).map(drop))?;
+        answers
+            .into_iter()
+            .try_for_each(|answer| checked(answer).map(drop))?;
     }
     match last? {
         Some(Value::Array(answers)) if answers.len() == count => Ok(answers),
@@ -79,7 +85,10 @@ pub(crate) struct RawEntry {
 
 impl From<RawEntry> for Option<Entry> {
     fn from(RawEntry { position, payload }: RawEntry) -> Self {
-        Some(Entry { position, payload: payload? })
+        Some(Entry {
+            position,
+            payload: payload?,
+        })
     }
 }
 
@@ -95,19 +104,30 @@ pub(crate) fn entries(value: Value) -> Result<Vec<RawEntry>, RedisError> {
 
 /// The entries that `XREAD` of one stream gives.
 pub(crate) fn read_entries(value: Value) -> Result<Vec<RawEntry>, RedisError> {
-    let Value::Array(streams) = value else { return entries(value) };
-    let Some(Value::Array(mut stream)) = streams.into_iter().next() else { return Ok(Vec::new()) };
+    let Value::Array(streams) = value else {
+        return entries(value);
+    };
+    let Some(Value::Array(mut stream)) = streams.into_iter().next() else {
+        return Ok(Vec::new());
+    };
     entries(stream.pop().unwrap_or_default())
 }
 
 fn entry(value: Value) -> Option<RawEntry> {
-    let Value::Array(parts) = value else { return None };
+    let Value::Array(parts) = value else {
+        return None;
+    };
     let [id, fields] = <[Value; 2]>::try_from(parts).ok()?;
-    Some(RawEntry { position: position(&id)?, payload: payload(fields) })
+    Some(RawEntry {
+        position: position(&id)?,
+        payload: payload(fields),
+    })
 }
 
 fn payload(fields: Value) -> Option<Bytes> {
-    let Value::Array(fields) = fields else { return None };
+    let Value::Array(fields) = fields else {
+        return None;
+    };
     let mut fields = fields.into_iter();
     while let (Some(name), Some(value)) = (fields.next(), fields.next()) {
         if let (Some(PAYLOAD), Value::BulkString(payload)) = (bytes(&name), value) {
@@ -124,10 +144,16 @@ pub(crate) fn group_of(epoch: &Epoch) -> String {
 
 /// The epoch among the groups of a stream, from `XINFO GROUPS`. None if there is no stream, or it is none of ours.
 pub(crate) fn epoch_of_groups(value: &Value) -> Option<Epoch> {
-    let Value::Array(groups) = value else { return None };
+    let Value::Array(groups) = value else {
+        return None;
+    };
     groups.iter().find_map(|group| {
-        let Value::Array(fields) = group else { return None };
-        let name = fields.chunks_exact(2).find(|field| text(&field[0]) == Some("name"))?;
+        let Value::Array(fields) = group else {
+            return None;
+        };
+        let name = fields
+            .chunks_exact(2)
+            .find(|field| text(&field[0]) == Some("name"))?;
         Epoch::new(text(&name[1])?.strip_prefix(GROUP)?.to_owned()).ok()
     })
 }

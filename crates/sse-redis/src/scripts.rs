@@ -56,7 +56,10 @@ impl Scripts {
     /// A call, to which arguments are added.
     pub(crate) fn call(&self, script: Script, keys: &[&str]) -> Cmd {
         let mut command = redis::cmd("EVALSHA");
-        command.arg(&self.0[script as usize]).arg(keys.len()).arg(keys);
+        command
+            .arg(&self.0[script as usize])
+            .arg(keys.len())
+            .arg(keys);
         command
     }
 }

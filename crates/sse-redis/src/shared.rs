@@ -60,7 +60,10 @@ impl Shared {
         let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1;
         let last = self.trimmed.load(Ordering::Relaxed);
         let due = last == 0 || Duration::from_millis(now - last.min(now)) >= TRIMMING;
-        due && self.trimmed.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        due && self
+            .trimmed
+            .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
     }
 }
 

@@ -60,17 +60,32 @@ impl RedisSignals {
     pub(crate) async fn new(shared: &Arc<Shared>) -> Result<Self, BackplaneError> {
         let (sender, heard) = mpsc::channel(MOST);
         let waiting = Arc::new(Hearing::default());
-        let ear = Ear { heard: sender, waiting: Arc::clone(&waiting) };
+        let ear = Ear {
+            heard: sender,
+            waiting: Arc::clone(&waiting),
+        };
         let connection = shared.connect(Purpose::Messages(Arc::new(ear))).await?;
-        connection.listen(&shared.keys.signals).await.map_err(error::translate)?;
+        connection
+            .listen(&shared.keys.signals)
+            .await
+            .map_err(error::translate)?;
         let mut checks = interval_at(Instant::now() + CHECK, CHECK);
         checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Ok(Self { connection, heard, waiting, checks })
+        Ok(Self {
+            connection,
+            heard,
+            waiting,
+            checks,
+        })
     }
 
     /// Fails if the server is gone, or became a replica, which hears what is sent to the one it follows but is on its own if that is cut off.
     async fn check(&self) -> Result<(), BackplaneError> {
-        let role = self.connection.ask(&redis::cmd("ROLE")).await.map_err(error::translate)?;
+        let role = self
+            .connection
+            .ask(&redis::cmd("ROLE"))
+            .await
+            .map_err(error::translate)?;
         if reply::is_primary(&role) {
             Ok(())
         } else {
@@ -106,7 +121,8 @@ impl Signals for RedisSignals {
 impl AsyncPushSender for Ear {
     fn send(&self, PushInfo { kind, data }: PushInfo) -> Result<(), SendError> {
         // The kind, the channel, the message.
-        let (PushKind::Message, Some(Value::BulkString(signal))) = (kind, data.into_iter().nth(1)) else {
+        let (PushKind::Message, Some(Value::BulkString(signal))) = (kind, data.into_iter().nth(1))
+        else {
             return Ok(());
         };
         let size = signal.len();

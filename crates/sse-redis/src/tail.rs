@@ -43,10 +43,18 @@ impl RedisTail {
     pub(crate) async fn new(shared: &Arc<Shared>, after: &Cursor) -> Result<Self, BackplaneError> {
         let patience = PULSE + shared.config.response_timeout;
         let connection = Arc::new(shared.connect_for(patience, Purpose::Questions).await?);
-        let mut tail = Self { connection, after: after.clone(), progress: Progress::Behind, question: None };
-        let fetched =
-            FetchedEntries::fetch(&tail.connection, after.position, 1).await.map_err(error::translate)?;
-        let Some(info) = fetched.info else { return Err(lost(&tail.connection, after).await) };
+        let mut tail = Self {
+            connection,
+            after: after.clone(),
+            progress: Progress::Behind,
+            question: None,
+        };
+        let fetched = FetchedEntries::fetch(&tail.connection, after.position, 1)
+            .await
+            .map_err(error::translate)?;
+        let Some(info) = fetched.info else {
+            return Err(lost(&tail.connection, after).await);
+        };
         info.check(after)?;
         if !info.gave(after.position, fetched.exists) {
             // A node follows from where it was itself, so this stood there, and a failover lost it.
@@ -62,14 +70,17 @@ impl RedisTail {
         let (connection, after) = (Arc::clone(&self.connection), self.after.position);
         match self.progress {
             Progress::Behind => Box::pin(async move {
-                FetchedEntries::fetch(&connection, after, connection.shared.page_size.entries()).await
+                FetchedEntries::fetch(&connection, after, connection.shared.page_size.entries())
+                    .await
             }),
             Progress::CaughtUp => Box::pin(async move { wait(&connection, after).await }),
         }
     }
 
     async fn take(&mut self, fetched: FetchedEntries) -> Result<Batch, BackplaneError> {
-        let Some(info) = fetched.info else { return Err(lost(&self.connection, &self.after).await) };
+        let Some(info) = fetched.info else {
+            return Err(lost(&self.connection, &self.after).await);
+        };
         match info.check(&self.after) {
             Ok(()) if info.gave(self.after.position, fetched.exists) => {}
             // It stood there when this tail came to it, and was not trimmed.
@@ -81,9 +92,20 @@ impl RedisTail {
         if let Some(last) = fetched.entries.last() {
             self.after.position = last.position;
         }
-        self.progress = if fetched.at_head { Progress::CaughtUp } else { Progress::Behind };
-        let entries: Vec<Entry> = fetched.entries.into_iter().filter_map(Option::from).collect();
-        Ok(Batch { entries, at_head: fetched.at_head })
+        self.progress = if fetched.at_head {
+            Progress::CaughtUp
+        } else {
+            Progress::Behind
+        };
+        let entries: Vec<Entry> = fetched
+            .entries
+            .into_iter()
+            .filter_map(Option::from)
+            .collect();
+        Ok(Batch {
+            entries,
+            at_head: fetched.at_head,
+        })
     }
 }
 
@@ -122,10 +144,15 @@ async fn wait(connection: &Connection, after: Position) -> Result<FetchedEntries
     let after = entry_id::of(after);
     let mut pipe = redis::pipe();
     let mut count = 3;
-    pipe.cmd("XREAD").arg("COUNT").arg(most).arg("BLOCK").arg(PULSE_MS);
+    pipe.cmd("XREAD")
+        .arg("COUNT")
+        .arg(most)
+        .arg("BLOCK")
+        .arg(PULSE_MS);
     pipe.arg("STREAMS").arg(connection.log()).arg(&after);
     // Whether it is still that log, and whether what this tail saw last is still in it: asked afterwards, since an epoch never comes back.
-    pipe.add_command(connection.call_log(Script::Info)).arg(&after);
+    pipe.add_command(connection.call_log(Script::Info))
+        .arg(&after);
     pipe.cmd("ROLE");
     if connection.shared.trimming_is_due() {
         pipe.add_command(connection.trim());
@@ -137,12 +164,18 @@ async fn wait(connection: &Connection, after: Position) -> Result<FetchedEntries
     if !reply::is_primary(&role) {
         return Err(io::Error::other(error::REPLICA).into());
     }
-    let exists = matches!(&facts, Value::Array(facts) if facts.last().and_then(reply::number) == Some(1));
+    let exists =
+        matches!(&facts, Value::Array(facts) if facts.last().and_then(reply::number) == Some(1));
     let info = LogInfo::read(facts)?;
     connection.shared.page_size.learn(&entries);
     if let Some(info) = &info {
         connection.saw_entries(info, &entries);
     }
     let at_head = entries.len() < most;
-    Ok(FetchedEntries { info, exists: exists.into(), entries, at_head })
+    Ok(FetchedEntries {
+        info,
+        exists: exists.into(),
+        entries,
+        at_head,
+    })
 }

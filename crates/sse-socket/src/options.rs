@@ -69,7 +69,9 @@ impl SocketOptions {
         socket.set_tcp_nodelay(true)?;
         let keepalive = TcpKeepalive::new().with_time(seconds(self.keepalive));
         #[cfg(not(windows))]
-        let keepalive = keepalive.with_interval(seconds(self.keepalive / 5)).with_retries(5);
+        let keepalive = keepalive
+            .with_interval(seconds(self.keepalive / 5))
+            .with_retries(5);
         socket.set_tcp_keepalive(&keepalive)?;
         if socket.send_buffer_size()? >= CHOSEN {
             socket.set_send_buffer_size(self.send_buffer.min(i32::MAX as usize / 2))?;
@@ -92,7 +94,9 @@ impl SocketOptions {
         SockRef<'a>: From<&'a S>,
     {
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        if SockRef::from(socket).tcp_user_timeout()? == Some(self.user_timeout.clamp(SHORTEST, LONGEST)) {
+        if SockRef::from(socket).tcp_user_timeout()?
+            == Some(self.user_timeout.clamp(SHORTEST, LONGEST))
+        {
             return Ok(());
         }
         self.set(socket)

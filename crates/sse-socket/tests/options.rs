@@ -12,7 +12,9 @@ use tokio::{
 
 async fn accepted() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
     (listener.accept().await.unwrap().0, client)
 }
 
@@ -26,18 +28,35 @@ async fn a_socket_has_the_options_that_were_set() {
     let socket = SockRef::from(&socket);
     assert!(socket.tcp_nodelay().unwrap());
     assert!(socket.keepalive().unwrap());
-    assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(50));
-    assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(10));
+    assert_eq!(
+        socket.tcp_keepalive_time().unwrap(),
+        Duration::from_secs(50)
+    );
+    assert_eq!(
+        socket.tcp_keepalive_interval().unwrap(),
+        Duration::from_secs(10)
+    );
     assert_eq!(socket.tcp_keepalive_retries().unwrap(), 5);
     #[cfg(target_os = "linux")]
-    assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_millis(12_345)));
+    assert_eq!(
+        socket.tcp_user_timeout().unwrap(),
+        Some(Duration::from_millis(12_345))
+    );
 }
 
 #[tokio::test]
 async fn times_that_the_system_cannot_hold_are_as_long_as_it_can() {
-    for time in [Duration::MAX, Duration::from_secs(24 * 60 * 60), Duration::from_secs(1 << 31)] {
+    for time in [
+        Duration::MAX,
+        Duration::from_secs(24 * 60 * 60),
+        Duration::from_secs(1 << 31),
+    ] {
         let (socket, _client) = accepted().await;
-        SocketOptions::default().user_timeout(time).keepalive(time).set(&socket).unwrap();
+        SocketOptions::default()
+            .user_timeout(time)
+            .keepalive(time)
+            .set(&socket)
+            .unwrap();
         let socket = SockRef::from(&socket);
         assert!(socket.tcp_keepalive_time().unwrap() >= Duration::from_secs(9 * 60 * 60));
         #[cfg(target_os = "linux")]
@@ -49,13 +68,23 @@ async fn times_that_the_system_cannot_hold_are_as_long_as_it_can() {
 async fn times_that_are_too_short_are_as_short_as_they_can_be() {
     for time in [Duration::ZERO, Duration::from_nanos(1)] {
         let (socket, _client) = accepted().await;
-        SocketOptions::default().user_timeout(time).keepalive(time).set(&socket).unwrap();
+        SocketOptions::default()
+            .user_timeout(time)
+            .keepalive(time)
+            .set(&socket)
+            .unwrap();
         let socket = SockRef::from(&socket);
         assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(1));
-        assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(1));
+        assert_eq!(
+            socket.tcp_keepalive_interval().unwrap(),
+            Duration::from_secs(1)
+        );
         // Zero would be the system's default, which is many minutes.
         #[cfg(target_os = "linux")]
-        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_millis(1)));
+        assert_eq!(
+            socket.tcp_user_timeout().unwrap(),
+            Some(Duration::from_millis(1))
+        );
     }
 }
 
@@ -66,11 +95,17 @@ const RECEIVED: u32 = 8 << 10;
 async fn taken_from(listener: &TcpListener, options: SocketOptions) -> usize {
     let client = TcpSocket::new_v4().unwrap();
     client.set_recv_buffer_size(RECEIVED).unwrap();
-    let _client = client.connect(listener.local_addr().unwrap()).await.unwrap();
+    let _client = client
+        .connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
     let (socket, _) = listener.accept().await.unwrap();
     options.ensure(&socket).unwrap();
     let mut taken = 0;
-    while timeout(Duration::from_millis(500), socket.writable()).await.is_ok() {
+    while timeout(Duration::from_millis(500), socket.writable())
+        .await
+        .is_ok()
+    {
         taken += socket.try_write(&[b'x'; 1000]).unwrap_or(0);
     }
     taken
@@ -86,7 +121,10 @@ async fn a_client_that_reads_nothing_fills_one_buffer() {
         let without = TcpListener::bind("127.0.0.1:0").await.unwrap();
         for listener in [with_options, without] {
             let taken = taken_from(&listener, options).await;
-            assert!((1..=2 * bytes + 2 * RECEIVED as usize).contains(&taken), "{bytes}: {taken}");
+            assert!(
+                (1..=2 * bytes + 2 * RECEIVED as usize).contains(&taken),
+                "{bytes}: {taken}"
+            );
         }
     }
 }
@@ -98,13 +136,21 @@ async fn send_buffer_is_inherited_and_smaller_one_stays() {
     for (chosen, expected) in [(None, 256 << 10), (Some(4 << 10), 4 << 10)] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         if let Some(chosen) = chosen {
-            SockRef::from(&listener).set_send_buffer_size(chosen).unwrap();
+            SockRef::from(&listener)
+                .set_send_buffer_size(chosen)
+                .unwrap();
         }
         options.set(&listener).unwrap();
-        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
         let (socket, _) = listener.accept().await.unwrap();
         options.ensure(&socket).unwrap();
         // Linux counts its bookkeeping as well.
-        assert!((expected..=2 * expected).contains(&size(&socket)), "{chosen:?}: {}", size(&socket));
+        assert!(
+            (expected..=2 * expected).contains(&size(&socket)),
+            "{chosen:?}: {}",
+            size(&socket)
+        );
     }
 }

@@ -21,7 +21,9 @@ impl Body {
         match (coding, length) {
             (None, None) => Ok(Self::UntilClose),
             (None, Some(length)) => Ok(Self::Length(length)),
-            (Some(_), Some(_)) => Err(Error::Protocol("both Transfer-Encoding and Content-Length".into())),
+            (Some(_), Some(_)) => Err(Error::Protocol(
+                "both Transfer-Encoding and Content-Length".into(),
+            )),
             (Some(_), None) if !head.is_http11 => {
                 Err(Error::Protocol("Transfer-Encoding in HTTP/1.0".into()))
             }
@@ -38,7 +40,8 @@ impl Body {
             Self::Chunked(dechunker) => return dechunker.feed(bytes, content),
             Self::UntilClose => bytes.len(),
             Self::Length(left) => {
-                let taken = usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
+                let taken =
+                    usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
                 *left -= taken as u64;
                 taken
             }
@@ -58,7 +61,11 @@ impl Body {
 
     /// What it means that the connection was closed before the body was complete.
     pub(crate) fn end_at_close(&self) -> End {
-        if matches!(self, Self::UntilClose) { End::Closed } else { End::Cut }
+        if matches!(self, Self::UntilClose) {
+            End::Closed
+        } else {
+            End::Cut
+        }
     }
 }
 
@@ -66,9 +73,10 @@ fn length(head: &Head) -> Result<Option<u64>, Error> {
     let values: Vec<_> = head.headers.get_all("content-length").collect();
     match values.as_slice() {
         [] => Ok(None),
-        [value] if value.bytes().all(|byte| byte.is_ascii_digit()) => {
-            value.parse().map(Some).map_err(|_| Error::Protocol(format!("Content-Length {value:?}")))
-        }
+        [value] if value.bytes().all(|byte| byte.is_ascii_digit()) => value
+            .parse()
+            .map(Some)
+            .map_err(|_| Error::Protocol(format!("Content-Length {value:?}"))),
         _ => Err(Error::Protocol(format!("Content-Length {values:?}"))),
     }
 }
@@ -83,11 +91,26 @@ mod tests {
 
     #[test]
     fn the_head_tells_the_framing() {
-        assert!(matches!(body("GET", "HTTP/1.1 200 OK"), Ok(Body::UntilClose)));
-        assert!(matches!(body("GET", "HTTP/1.1 200 OK\r\ncontent-length: 12"), Ok(Body::Length(12))));
-        assert!(matches!(body("GET", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked"), Ok(Body::Chunked(_))));
-        assert!(matches!(body("HEAD", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked"), Ok(Body::Length(0))));
-        assert!(matches!(body("GET", "HTTP/1.1 204 No Content"), Ok(Body::Length(0))));
+        assert!(matches!(
+            body("GET", "HTTP/1.1 200 OK"),
+            Ok(Body::UntilClose)
+        ));
+        assert!(matches!(
+            body("GET", "HTTP/1.1 200 OK\r\ncontent-length: 12"),
+            Ok(Body::Length(12))
+        ));
+        assert!(matches!(
+            body("GET", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked"),
+            Ok(Body::Chunked(_))
+        ));
+        assert!(matches!(
+            body("HEAD", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked"),
+            Ok(Body::Length(0))
+        ));
+        assert!(matches!(
+            body("GET", "HTTP/1.1 204 No Content"),
+            Ok(Body::Length(0))
+        ));
     }
 
     #[test]
@@ -100,7 +123,10 @@ mod tests {
             "content-length: ",
             "content-length: 99999999999999999999",
         ] {
-            assert!(body("GET", &format!("HTTP/1.1 200 OK\r\n{fields}")).is_err(), "{fields}");
+            assert!(
+                body("GET", &format!("HTTP/1.1 200 OK\r\n{fields}")).is_err(),
+                "{fields}"
+            );
         }
         assert!(body("GET", "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked").is_err());
     }

@@ -81,7 +81,9 @@ impl RawClient {
     ///
     /// [`Error::Timeout`], and what [`next_event`](Self::next_event) gives.
     pub async fn next_event_within(&mut self, limit: Duration) -> Result<Decoded, Error> {
-        timeout(limit, self.next_event()).await.map_err(|_| Error::Timeout(limit))?
+        timeout(limit, self.next_event())
+            .await
+            .map_err(|_| Error::Timeout(limit))?
     }
 
     /// The next event or comment.
@@ -95,7 +97,9 @@ impl RawClient {
                 return Ok(item);
             }
             self.head().await?.expect_stream()?;
-            let Some(bytes) = self.next_bytes().await? else { return Err(self.ended()) };
+            let Some(bytes) = self.next_bytes().await? else {
+                return Err(self.ended());
+            };
             self.items.extend(self.decoder.feed_items(&bytes));
         }
     }
@@ -128,9 +132,9 @@ impl RawClient {
     pub async fn expect_end(&mut self) -> Result<(), Error> {
         match self.next_event().await {
             Ok(event) => Err(Error::Unexpected(event)),
-            Err(Error::Ended(end)) if end.is_clean() && self.decoder.is_mid_block() => {
-                Err(Error::Protocol("the stream ended in the middle of a block".into()))
-            }
+            Err(Error::Ended(end)) if end.is_clean() && self.decoder.is_mid_block() => Err(
+                Error::Protocol("the stream ended in the middle of a block".into()),
+            ),
             Err(Error::Ended(end)) if end.is_clean() => Ok(()),
             Err(error) => Err(error),
         }
@@ -161,7 +165,10 @@ impl RawClient {
                 return Ok(());
             }
         }
-        Err(Error::Protocol(format!("{} bytes after the end of the body", self.unparsed.len())))
+        Err(Error::Protocol(format!(
+            "{} bytes after the end of the body",
+            self.unparsed.len()
+        )))
     }
 
     /// Reads up to this many bytes from the socket, one at a time with a pause after each, and keeps them for the
@@ -236,7 +243,11 @@ impl RawClient {
 
     /// Takes a final head off what was read, and any interim answers before it.
     fn take_head(&mut self) -> Result<Option<Head>, Error> {
-        while let Some(length) = self.unparsed.windows(4).position(|window| window == b"\r\n\r\n") {
+        while let Some(length) = self
+            .unparsed
+            .windows(4)
+            .position(|window| window == b"\r\n\r\n")
+        {
             let head = Head::parse(&self.unparsed[..length])?;
             self.unparsed.drain(..length + 4);
             if head.status >= 200 || head.status == 101 {
@@ -244,7 +255,9 @@ impl RawClient {
             }
         }
         if self.unparsed.len() > HEAD_LIMIT {
-            return Err(Error::Protocol(format!("a head of more than {HEAD_LIMIT} bytes")));
+            return Err(Error::Protocol(format!(
+                "a head of more than {HEAD_LIMIT} bytes"
+            )));
         }
         Ok(None)
     }
@@ -252,7 +265,9 @@ impl RawClient {
     /// Takes content off what was read, and notes the end if it is there.
     fn take_content(&mut self) -> Result<Vec<u8>, Error> {
         let mut content = Vec::new();
-        let Some((_, body)) = &mut self.answer else { return Ok(content) };
+        let Some((_, body)) = &mut self.answer else {
+            return Ok(content);
+        };
         let used = body.feed(&self.unparsed, &mut content)?;
         self.unparsed.drain(..used);
         if body.is_complete() {

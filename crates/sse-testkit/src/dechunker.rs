@@ -27,7 +27,10 @@ enum Expects {
     Nothing,
 }
 
-const NEXT_CHUNK: Expects = Expects::Size { value: 0, digits: 0 };
+const NEXT_CHUNK: Expects = Expects::Size {
+    value: 0,
+    digits: 0,
+};
 
 impl Default for Dechunker {
     fn default() -> Self {
@@ -39,7 +42,10 @@ impl Dechunker {
     /// A decoder at the beginning of a body.
     #[must_use]
     pub fn new() -> Self {
-        Self { expects: NEXT_CHUNK, chunks: 0 }
+        Self {
+            expects: NEXT_CHUNK,
+            chunks: 0,
+        }
     }
 
     /// Takes the next bytes, appends the content to `content`, and returns how many bytes were used: all, unless the
@@ -75,7 +81,11 @@ impl Dechunker {
         let taken = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
         content.extend_from_slice(&bytes[..taken]);
         let left = left - taken as u64;
-        self.expects = if left == 0 { Expects::DataCr } else { Expects::Data { left } };
+        self.expects = if left == 0 {
+            Expects::DataCr
+        } else {
+            Expects::Data { left }
+        };
         taken
     }
 
@@ -99,9 +109,10 @@ impl Dechunker {
 
 fn after_size_byte(value: u64, digits: u32, byte: u8) -> Result<Expects, Error> {
     match char::from(byte).to_digit(16) {
-        Some(digit) if digits < SIZE_DIGITS => {
-            Ok(Expects::Size { value: value * 16 + u64::from(digit), digits: digits + 1 })
-        }
+        Some(digit) if digits < SIZE_DIGITS => Ok(Expects::Size {
+            value: value * 16 + u64::from(digit),
+            digits: digits + 1,
+        }),
         None if byte == b'\r' && digits > 0 => Ok(Expects::SizeLf { value }),
         _ => Err(unexpected(Expects::Size { value, digits }, byte)),
     }
@@ -125,8 +136,14 @@ mod tests {
 
     fn decoded(bytes: &[u8]) -> Result<(String, usize, bool), String> {
         let (mut dechunker, mut content) = (Dechunker::new(), Vec::new());
-        let used = dechunker.feed(bytes, &mut content).map_err(|error| error.to_string())?;
-        Ok((String::from_utf8(content).unwrap(), used, dechunker.is_complete()))
+        let used = dechunker
+            .feed(bytes, &mut content)
+            .map_err(|error| error.to_string())?;
+        Ok((
+            String::from_utf8(content).unwrap(),
+            used,
+            dechunker.is_complete(),
+        ))
     }
 
     #[test]

@@ -76,7 +76,15 @@ impl Decoder {
     /// Takes the next bytes of the stream and returns the events that they complete.
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<Decoded> {
         let items = self.feed_items(bytes).into_iter();
-        items.filter_map(|item| if let Item::Event(event) = item { Some(event) } else { None }).collect()
+        items
+            .filter_map(|item| {
+                if let Item::Event(event) = item {
+                    Some(event)
+                } else {
+                    None
+                }
+            })
+            .collect()
     }
 
     /// Like [`feed`](Self::feed), with the comments among the events.
@@ -127,7 +135,11 @@ impl Decoder {
 
     fn first_or_later_line(&mut self, line: &[u8]) -> Option<Item> {
         let is_first = !mem::replace(&mut self.started, true);
-        let text = if is_first { line.strip_prefix(&BYTE_ORDER_MARK).unwrap_or(line) } else { line };
+        let text = if is_first {
+            line.strip_prefix(&BYTE_ORDER_MARK).unwrap_or(line)
+        } else {
+            line
+        };
         // CR and LF are never part of a longer sequence, so decoding by line gives what decoding the whole would.
         self.line(&String::from_utf8_lossy(text))
     }
@@ -171,8 +183,16 @@ impl Decoder {
         let mut data = mem::take(&mut self.data);
         // One LF after every data line: none at all means that there was no data line.
         data.pop()?;
-        let event_type = if event_type.is_empty() { "message".to_owned() } else { event_type };
-        Some(Decoded { event_type, data, id: self.last_event_id.clone() })
+        let event_type = if event_type.is_empty() {
+            "message".to_owned()
+        } else {
+            event_type
+        };
+        Some(Decoded {
+            event_type,
+            data,
+            id: self.last_event_id.clone(),
+        })
     }
 }
 

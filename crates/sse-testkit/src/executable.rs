@@ -15,7 +15,8 @@ use crate::error::Error;
 ///
 /// [`Error::NoExecutable`] if it is missing and `SSE_TEST_SERVICES` is set to anything but `0` or nothing.
 pub fn executable(name: &str) -> Result<Option<PathBuf>, Error> {
-    let demanded = env::var_os("SSE_TEST_SERVICES").is_some_and(|value| !value.is_empty() && value != "0");
+    let demanded =
+        env::var_os("SSE_TEST_SERVICES").is_some_and(|value| !value.is_empty() && value != "0");
     match find(name, &env::var_os("PATH").unwrap_or_default()) {
         None if demanded => Err(Error::NoExecutable(name.to_owned())),
         found => Ok(found),
@@ -23,7 +24,9 @@ pub fn executable(name: &str) -> Result<Option<PathBuf>, Error> {
 }
 
 fn find(name: &str, path: &OsStr) -> Option<PathBuf> {
-    env::split_paths(path).map(|folder| folder.join(name)).find(|file| file.is_file())
+    env::split_paths(path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
 }
 
 #[cfg(test)]
@@ -34,7 +37,10 @@ mod tests {
     fn only_files_in_the_path_are_found() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
         let path = env::join_paths(["/no/such/folder", folder]).unwrap();
-        assert_eq!(find("executable.rs", &path), Some(PathBuf::from(folder).join("executable.rs")));
+        assert_eq!(
+            find("executable.rs", &path),
+            Some(PathBuf::from(folder).join("executable.rs"))
+        );
         assert_eq!(find("decoder", &path), None, "a folder");
         assert_eq!(find("no-such-file", &path), None);
     }

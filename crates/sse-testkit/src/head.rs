@@ -15,12 +15,16 @@ impl Headers {
 
     /// The values of all fields with this name.
     pub fn get_all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
-        self.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.iter()
+            .filter(move |(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
     }
 
     /// All fields.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
 
@@ -43,7 +47,11 @@ impl Head {
         let mut lines = text.split("\r\n");
         let (is_http11, status) = status_line(lines.next().unwrap_or_default())?;
         let headers = lines.map(field).collect::<Result<_, _>>()?;
-        Ok(Self { is_http11, status, headers: Headers(headers) })
+        Ok(Self {
+            is_http11,
+            status,
+            headers: Headers(headers),
+        })
     }
 
     /// Fails unless a browser would read this answer as an event stream.
@@ -53,11 +61,16 @@ impl Head {
     /// [`Error::NotAStream`], with the status and the content type.
     pub fn expect_stream(&self) -> Result<(), Error> {
         let content_type = self.headers.get("content-type");
-        let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
+        let essence = content_type
+            .and_then(|value| value.split(';').next())
+            .unwrap_or_default();
         if self.status == 200 && essence.trim().eq_ignore_ascii_case("text/event-stream") {
             return Ok(());
         }
-        Err(Error::NotAStream { status: self.status, content_type: content_type.map(str::to_owned) })
+        Err(Error::NotAStream {
+            status: self.status,
+            content_type: content_type.map(str::to_owned),
+        })
     }
 }
 
@@ -72,7 +85,11 @@ fn status_line(line: &str) -> Result<(bool, u16), Error> {
     // The space before an empty reason phrase is not optional (RFC 9112, section 4).
     let (code, _reason) = rest.split_once(' ').ok_or_else(malformed)?;
     let is_code = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit());
-    let status = code.parse().ok().filter(|_| is_code).ok_or_else(malformed)?;
+    let status = code
+        .parse()
+        .ok()
+        .filter(|_| is_code)
+        .ok_or_else(malformed)?;
     Ok((is_http11, status))
 }
 
@@ -80,8 +97,13 @@ fn field(line: &str) -> Result<(String, String), Error> {
     let malformed = || Error::Protocol(format!("header line {line:?}"));
     let (name, value) = line.split_once(':').ok_or_else(malformed)?;
     let value = value.trim_matches([' ', '\t']);
-    let is_good = !name.is_empty() && name.bytes().all(is_token) && !value.contains(['\r', '\n', '\0']);
-    if is_good { Ok((name.to_owned(), value.to_owned())) } else { Err(malformed()) }
+    let is_good =
+        !name.is_empty() && name.bytes().all(is_token) && !value.contains(['\r', '\n', '\0']);
+    if is_good {
+        Ok((name.to_owned(), value.to_owned()))
+    } else {
+        Err(malformed())
+    }
 }
 
 fn is_token(byte: u8) -> bool {
@@ -94,8 +116,10 @@ mod tests {
 
     #[test]
     fn a_head_is_read() {
-        let head = Head::parse(b"HTTP/1.1 200 OK\r\nContent-Type:text/event-stream\r\nvary: a\r\nVary:  b\t")
-            .unwrap();
+        let head = Head::parse(
+            b"HTTP/1.1 200 OK\r\nContent-Type:text/event-stream\r\nvary: a\r\nVary:  b\t",
+        )
+        .unwrap();
         assert_eq!((head.is_http11, head.status), (true, 200));
         assert_eq!(head.headers.get("content-type"), Some("text/event-stream"));
         assert_eq!(head.headers.get_all("VARY").collect::<Vec<_>>(), ["a", "b"]);
@@ -133,9 +157,11 @@ mod tests {
     fn only_what_a_browser_would_read_is_a_stream() {
         let judged = |text: &str| Head::parse(text.as_bytes()).unwrap().expect_stream();
         judged("HTTP/1.1 200 OK\r\ncontent-type: Text/Event-Stream; charset=utf-8").unwrap();
-        for bad in
-            ["200 OK\r\ncontent-type: text/plain", "200 OK", "204 No\r\ncontent-type: text/event-stream"]
-        {
+        for bad in [
+            "200 OK\r\ncontent-type: text/plain",
+            "200 OK",
+            "204 No\r\ncontent-type: text/event-stream",
+        ] {
             assert!(judged(&format!("HTTP/1.1 {bad}")).is_err(), "{bad}");
         }
     }

@@ -77,7 +77,12 @@ impl Proxy {
             turned_away: AtomicU64::new(0),
         });
         let accepts = tokio::spawn(accept(Arc::clone(&shared))).abort_handle();
-        let proxy = Self { address, _port: port, shared, accepts };
+        let proxy = Self {
+            address,
+            _port: port,
+            shared,
+            accepts,
+        };
         proxy.set_upstreams(upstreams);
         Ok(proxy)
     }
@@ -91,7 +96,12 @@ impl Proxy {
     /// Leads further connections to these servers, the next one to the first; those that there are stay with theirs. A server that stays keeps its state: frozen or not.
     pub fn set_upstreams(&self, upstreams: impl IntoIterator<Item = SocketAddr>) {
         let mut known = lock(&self.shared.upstreams);
-        let kept = |address| known.iter().find(|upstream| upstream.address == address).cloned();
+        let kept = |address| {
+            known
+                .iter()
+                .find(|upstream| upstream.address == address)
+                .cloned()
+        };
         *known = upstreams
             .into_iter()
             .map(|address| kept(address).unwrap_or_else(|| Arc::new(Upstream::new(address))))
@@ -106,7 +116,8 @@ impl Proxy {
 
     /// Resets the connections to the server with this place in the list. Nothing happens if there is none.
     pub fn cut_upstream(&self, index: usize) {
-        self.shared.with_upstream(index, |upstream| upstream.conditions.cut());
+        self.shared
+            .with_upstream(index, |upstream| upstream.conditions.cut());
     }
 
     /// Lets nothing through, either way, not even ends, of which nobody is told; new connections are accepted and silent.
@@ -130,12 +141,14 @@ impl Proxy {
     /// Like [`freeze`](Self::freeze), only for connections to the server with this place in the list; further ones that are its turn are silent,
     /// too. Nothing happens if there is none.
     pub fn freeze_upstream(&self, index: usize) {
-        self.shared.with_upstream(index, |upstream| upstream.conditions.set(Flow::Nothing));
+        self.shared
+            .with_upstream(index, |upstream| upstream.conditions.set(Flow::Nothing));
     }
 
     /// Ends [`freeze_upstream`](Self::freeze_upstream).
     pub fn thaw_upstream(&self, index: usize) {
-        self.shared.with_upstream(index, |upstream| upstream.conditions.set(Flow::All));
+        self.shared
+            .with_upstream(index, |upstream| upstream.conditions.set(Flow::All));
     }
 
     /// Leaves all connections as they are, silent for ever: bytes and ends vanish, and nobody is told. New ones are not concerned.
@@ -173,7 +186,9 @@ impl Proxy {
     /// How many there are to the server with this place in the list.
     #[must_use]
     pub fn open_to(&self, index: usize) -> usize {
-        lock(&self.shared.upstreams).get(index).map_or(0, |upstream| upstream.open.load(Ordering::Relaxed))
+        lock(&self.shared.upstreams)
+            .get(index)
+            .map_or(0, |upstream| upstream.open.load(Ordering::Relaxed))
     }
 
     /// How many were accepted so far.

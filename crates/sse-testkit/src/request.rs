@@ -77,7 +77,8 @@ impl RawRequest {
 
     /// Adds a header field, after those with the same name.
     pub fn header(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
-        self.headers.push((name.as_ref().to_vec(), value.as_ref().to_vec()));
+        self.headers
+            .push((name.as_ref().to_vec(), value.as_ref().to_vec()));
         self
     }
 
@@ -142,7 +143,11 @@ impl RawRequest {
     }
 
     async fn connect(&self) -> io::Result<TcpStream> {
-        let socket = if self.address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        let socket = if self.address.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
         // Before connecting: the window that is announced to the peer derives from it.
         if let Some(bytes) = self.receive_buffer {
             socket.set_recv_buffer_size(bytes)?;
@@ -157,7 +162,9 @@ impl RawRequest {
     async fn write(&self, stream: &mut TcpStream) -> io::Result<()> {
         let mut bytes = self.head();
         bytes.extend_from_slice(&self.body);
-        let Some(pause) = self.pace else { return stream.write_all(&bytes).await };
+        let Some(pause) = self.pace else {
+            return stream.write_all(&bytes).await;
+        };
         for byte in bytes {
             stream.write_u8(byte).await?;
             sleep(pause).await;
@@ -166,15 +173,22 @@ impl RawRequest {
     }
 
     fn head(&self) -> Vec<u8> {
-        let mut head = format!("{} {} {}\r\n", self.method, self.path, self.version.text()).into_bytes();
-        if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"host")) {
+        let mut head =
+            format!("{} {} {}\r\n", self.method, self.path, self.version.text()).into_bytes();
+        if !self
+            .headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case(b"host"))
+        {
             push_field(&mut head, b"Host", self.address.to_string().as_bytes());
         }
         for (name, value) in &self.headers {
             push_field(&mut head, name, value);
         }
         if head.len() + 2 < self.padded_to {
-            let filler = self.padded_to.saturating_sub(head.len() + 2 + "X-Padding: \r\n".len());
+            let filler = self
+                .padded_to
+                .saturating_sub(head.len() + 2 + "X-Padding: \r\n".len());
             push_field(&mut head, b"X-Padding", &vec![b'x'; filler]);
         }
         head.extend_from_slice(b"\r\n");
@@ -200,13 +214,18 @@ mod tests {
 
     #[test]
     fn the_head_is_what_the_test_said() {
-        let request = RawRequest::get(ADDRESS, "/api/sse?topics=a").version(Version::Http10).header("a", "b");
+        let request = RawRequest::get(ADDRESS, "/api/sse?topics=a")
+            .version(Version::Http10)
+            .header("a", "b");
         assert_eq!(
             text(&request),
             "GET /api/sse?topics=a HTTP/1.0\r\nHost: 127.0.0.1:80\r\nAccept: text/event-stream\r\na: b\r\n\r\n"
         );
         let request = RawRequest::new(ADDRESS, "POST", "/").header("HOST", "example.org");
-        assert_eq!(text(&request), "POST / HTTP/1.1\r\nHOST: example.org\r\n\r\n");
+        assert_eq!(
+            text(&request),
+            "POST / HTTP/1.1\r\nHOST: example.org\r\n\r\n"
+        );
     }
 
     #[test]
@@ -216,7 +235,11 @@ mod tests {
         for bytes in [bare + 13, bare + 14, 12 * 1024] {
             assert_eq!(request.clone().padded_to(bytes).head().len(), bytes);
         }
-        assert_eq!(request.clone().padded_to(bare + 1).head().len(), bare + 13, "the least that is possible");
+        assert_eq!(
+            request.clone().padded_to(bare + 1).head().len(),
+            bare + 13,
+            "the least that is possible"
+        );
         assert_eq!(request.padded_to(bare).head().len(), bare, "long enough");
     }
 

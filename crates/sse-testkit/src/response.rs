@@ -31,7 +31,8 @@ impl Response {
     ///
     /// [`Error::Protocol`] if it is not UTF-8.
     pub fn text(&self) -> Result<&str, Error> {
-        str::from_utf8(&self.body).map_err(|error| Error::Protocol(format!("the body is not UTF-8: {error}")))
+        str::from_utf8(&self.body)
+            .map_err(|error| Error::Protocol(format!("the body is not UTF-8: {error}")))
     }
 }
 
@@ -49,7 +50,12 @@ pub async fn request(
     headers: &[(&str, &str)],
     body: impl AsRef<[u8]>,
 ) -> Result<Response, Error> {
-    read(prepare(address, method, path, headers, body.as_ref()).open().await?).await
+    read(
+        prepare(address, method, path, headers, body.as_ref())
+            .open()
+            .await?,
+    )
+    .await
 }
 
 /// The request that [`request`] sends.
@@ -73,16 +79,24 @@ pub(crate) fn prepare(
 
 /// Reads an answer whole.
 pub(crate) async fn read(mut client: RawClient) -> Result<Response, Error> {
-    let Head { status, headers, .. } = client.head().await?.clone();
+    let Head {
+        status, headers, ..
+    } = client.head().await?.clone();
     let mut body = Vec::new();
     while let Some(bytes) = client.next_bytes().await? {
         body.extend(bytes);
         if body.len() > BODY_LIMIT {
-            return Err(Error::Protocol(format!("a body of more than {BODY_LIMIT} bytes")));
+            return Err(Error::Protocol(format!(
+                "a body of more than {BODY_LIMIT} bytes"
+            )));
         }
     }
     match client.end().await? {
-        End::Complete | End::Closed => Ok(Response { status, headers, body }),
+        End::Complete | End::Closed => Ok(Response {
+            status,
+            headers,
+            body,
+        }),
         end @ (End::Cut | End::Reset) => Err(Error::Ended(end)),
     }
 }

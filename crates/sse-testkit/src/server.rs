@@ -93,8 +93,15 @@ impl Server {
             .spawn()?;
         let (output, address) = Output::of(&mut child);
         match timeout(limit, address).await {
-            Ok(Some(address)) => Ok(Self { child, address, output }),
-            Ok(None) => Err(Error::Server { reason: early_exit(&mut child).await, output: output.text() }),
+            Ok(Some(address)) => Ok(Self {
+                child,
+                address,
+                output,
+            }),
+            Ok(None) => Err(Error::Server {
+                reason: early_exit(&mut child).await,
+                output: output.text(),
+            }),
             Err(_) => Err(Error::Server {
                 reason: format!("printed no address in {limit:?}"),
                 output: output.text(),
@@ -127,8 +134,14 @@ impl Server {
     /// [`Error::Server`] if it has exited, [`Error::Io`] if the signal cannot be sent.
     pub fn signal(&self, signal: Signal) -> Result<(), Error> {
         // As long as the child has not been waited for, its id cannot have gone to another process.
-        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        let Some(id) = id else { return Err(self.failure("has exited".to_owned())) };
+        let id = self
+            .child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw);
+        let Some(id) = id else {
+            return Err(self.failure("has exited".to_owned()));
+        };
         kill_process(id, signal.into()).map_err(|error| Error::Io(error.into()))
     }
 
@@ -145,7 +158,10 @@ impl Server {
     }
 
     fn failure(&self, reason: String) -> Error {
-        Error::Server { reason, output: self.output.text() }
+        Error::Server {
+            reason,
+            output: self.output.text(),
+        }
     }
 }
 

@@ -84,19 +84,34 @@ struct Faulty {
 impl Faulty {
     /// A cursor as the memory knows it.
     async fn inward(&self, cursor: &Cursor) -> Result<Cursor, BackplaneError> {
-        let Bounds { epoch, head, trimmed } = self.memory.bounds().await?;
+        let Bounds {
+            epoch,
+            head,
+            trimmed,
+        } = self.memory.bounds().await?;
         let position = match self.fault {
             Fault::Soothing => cursor.position.min(head),
             Fault::Brazen => cursor.position.max(trimmed),
             _ => cursor.position,
         };
         let is_timeless = self.fault == Fault::Timeless && cursor.epoch == self.outward(&epoch);
-        Ok(Cursor::new(if is_timeless { epoch } else { cursor.epoch.clone() }, position))
+        Ok(Cursor::new(
+            if is_timeless {
+                epoch
+            } else {
+                cursor.epoch.clone()
+            },
+            position,
+        ))
     }
 
     /// An epoch as it is told.
     fn outward(&self, epoch: &Epoch) -> Epoch {
-        if self.fault == Fault::Timeless { Epoch::new("forever").expect("an epoch") } else { epoch.clone() }
+        if self.fault == Fault::Timeless {
+            Epoch::new("forever").expect("an epoch")
+        } else {
+            epoch.clone()
+        }
     }
 }
 
@@ -108,30 +123,51 @@ impl Backplane for Faulty {
 
     async fn bounds(&self) -> Result<Bounds, BackplaneError> {
         let bounds = self.memory.bounds().await?;
-        Ok(Bounds { epoch: self.outward(&bounds.epoch), ..bounds })
+        Ok(Bounds {
+            epoch: self.outward(&bounds.epoch),
+            ..bounds
+        })
     }
 
     async fn append(&self, mut entry: NewEntry) -> Result<Appended, BackplaneError> {
         match self.fault {
             Fault::DeafToKeys => entry.key = None,
-            Fault::Leveling => entry.key = entry.key.map(|key| of_app(key.user().map_or(0, |_| 33), &key)),
+            Fault::Leveling => {
+                entry.key = entry
+                    .key
+                    .map(|key| of_app(key.user().map_or(0, |_| 33), &key))
+            }
             Fault::Trusting => entry.key = entry.key.map(|key| of_app(0, &key)),
-            Fault::Garbling => entry.payload = String::from_utf8_lossy(&entry.payload).into_owned().into(),
+            Fault::Garbling => {
+                entry.payload = String::from_utf8_lossy(&entry.payload).into_owned().into()
+            }
             _ => {}
         }
-        let Appended { mut cursor, duplicate } = self.memory.append(entry).await?;
+        let Appended {
+            mut cursor,
+            duplicate,
+        } = self.memory.append(entry).await?;
         if self.fault == Fault::Vague && duplicate {
             cursor.position = self.memory.bounds().await?.head;
         }
-        Ok(Appended { cursor: Cursor::new(self.outward(&cursor.epoch), cursor.position), duplicate })
+        Ok(Appended {
+            cursor: Cursor::new(self.outward(&cursor.epoch), cursor.position),
+            duplicate,
+        })
     }
 
     async fn read(&self, after: &Cursor, mut limit: ReadLimit) -> Result<Page, BackplaneError> {
         if self.fault == Fault::Generous {
-            limit = ReadLimit { entries: usize::MAX, bytes: usize::MAX };
+            limit = ReadLimit {
+                entries: usize::MAX,
+                bytes: usize::MAX,
+            };
         }
         let page = self.memory.read(&self.inward(after).await?, limit).await?;
-        Ok(Page { at_head: page.at_head || self.fault == Fault::Content, ..page })
+        Ok(Page {
+            at_head: page.at_head || self.fault == Fault::Content,
+            ..page
+        })
     }
 
     async fn rewind(&self, entries: u64) -> Result<Cursor, BackplaneError> {
@@ -144,14 +180,23 @@ impl Backplane for Faulty {
             after.position = self.memory.bounds().await?.head;
         }
         let inner = self.memory.tail(&after).await?;
-        Ok(Box::new(FaultyTail { fault: self.fault, inner, turn: AtomicU64::new(0) }))
+        Ok(Box::new(FaultyTail {
+            fault: self.fault,
+            inner,
+            turn: AtomicU64::new(0),
+        }))
     }
 
     async fn signal(&self, payload: Bytes) -> Result<(), BackplaneError> {
         match self.fault {
             Fault::Echoing => self.memory.signal(payload.clone()).await?,
             Fault::Confused => {
-                self.memory.append(NewEntry { payload: payload.clone(), key: None }).await?;
+                self.memory
+                    .append(NewEntry {
+                        payload: payload.clone(),
+                        key: None,
+                    })
+                    .await?;
             }
             _ => {}
         }
@@ -163,12 +208,20 @@ impl Backplane for Faulty {
     }
 
     async fn hold_lease(&self, lease: Lease, term: Duration) -> Result<(), BackplaneError> {
-        let term = if self.fault == Fault::Careless { Duration::ZERO } else { term };
+        let term = if self.fault == Fault::Careless {
+            Duration::ZERO
+        } else {
+            term
+        };
         self.memory.hold_lease(lease, term).await
     }
 
     async fn drop_lease(&self, node: &str) -> Result<(), BackplaneError> {
-        if self.fault == Fault::Clinging { Ok(()) } else { self.memory.drop_lease(node).await }
+        if self.fault == Fault::Clinging {
+            Ok(())
+        } else {
+            self.memory.drop_lease(node).await
+        }
     }
 
     async fn leases(&self) -> Result<Vec<Lease>, BackplaneError> {
@@ -186,8 +239,8 @@ struct FaultyTail {
 impl Tail for FaultyTail {
     async fn next(&mut self) -> Result<Batch, BackplaneError> {
         let mut batch = self.inner.next().await?;
-        let now_and_then =
-            !batch.entries.is_empty() && self.turn.fetch_add(1, Ordering::Relaxed).is_multiple_of(3);
+        let now_and_then = !batch.entries.is_empty()
+            && self.turn.fetch_add(1, Ordering::Relaxed).is_multiple_of(3);
         match self.fault {
             Fault::Hasty => sleep(Duration::from_millis(2)).await,
             Fault::Stuttering if now_and_then => batch.entries.extend_from_within(..1),
@@ -202,7 +255,10 @@ impl Tail for FaultyTail {
 fn complaint(rule: impl FnOnce()) -> Option<String> {
     let panic = catch_unwind(AssertUnwindSafe(rule)).err()?;
     let text = panic.downcast_ref::<String>().cloned();
-    Some(text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default())
+    Some(
+        text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap_or_default(),
+    )
 }
 
 macro_rules! found {

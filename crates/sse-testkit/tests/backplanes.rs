@@ -31,18 +31,28 @@ struct Scripted {
 
 impl Scripted {
     fn set_away(&self, away: bool) {
-        self.ways.lock().expect("no test panics with it").iter().for_each(|way| way.set_away(away));
+        self.ways
+            .lock()
+            .expect("no test panics with it")
+            .iter()
+            .for_each(|way| way.set_away(away));
     }
 }
 
 impl Broker for Scripted {
     async fn start(retention: Retention) -> Option<Self> {
-        Some(Self { memory: MemoryBackplane::new(retention), ways: Mutex::default() })
+        Some(Self {
+            memory: MemoryBackplane::new(retention),
+            ways: Mutex::default(),
+        })
     }
 
     async fn node(&self) -> Arc<dyn Backplane> {
         let way = ScriptedBackplane::new(self.memory.clone());
-        self.ways.lock().expect("no test panics with it").push(way.clone());
+        self.ways
+            .lock()
+            .expect("no test panics with it")
+            .push(way.clone());
         Arc::new(way)
     }
 }
@@ -58,7 +68,10 @@ impl Restart for Scripted {
 }
 
 mod memory {
-    sse_testkit::backplane_suite!(super::Memory, [retention_by_bytes, retention_by_age, wipe, wipe_in_use]);
+    sse_testkit::backplane_suite!(
+        super::Memory,
+        [retention_by_bytes, retention_by_age, wipe, wipe_in_use]
+    );
 }
 
 mod scripted {

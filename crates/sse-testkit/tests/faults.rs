@@ -63,11 +63,19 @@ fn handshake(fault: Fault, request: &Request<Incoming>) -> Handshake {
         Fault::PostOpensAStream if request.method() != Method::HEAD => "GET",
         _ => request.method().as_str(),
     };
-    let query = request.uri().query().filter(|_| fault != Fault::DeafToTheQuery);
-    let id = request.headers().get("last-event-id").map(http::HeaderValue::as_bytes);
+    let query = request
+        .uri()
+        .query()
+        .filter(|_| fault != Fault::DeafToTheQuery);
+    let id = request
+        .headers()
+        .get("last-event-id")
+        .map(http::HeaderValue::as_bytes);
     let handshake = Handshake::from_request(method, query, id);
     match request.extensions().get() {
-        Some(sse_hyper::PeerAddr(peer)) if fault != Fault::BlindToTheAddress => handshake.address(peer.ip()),
+        Some(sse_hyper::PeerAddr(peer)) if fault != Fault::BlindToTheAddress => {
+            handshake.address(peer.ip())
+        }
         _ => handshake,
     }
 }
@@ -83,7 +91,9 @@ fn answer(fault: Fault, app: &TestApp, request: &Request<Incoming>) -> Reply {
     };
     let headers = reply.headers_mut();
     match fault {
-        Fault::WrongType => drop(headers.insert(header::CONTENT_TYPE, "text/plain".parse().expect("a type"))),
+        Fault::WrongType => {
+            drop(headers.insert(header::CONTENT_TYPE, "text/plain".parse().expect("a type")))
+        }
         Fault::Cacheable => drop(headers.remove(header::CACHE_CONTROL)),
         Fault::SilentOnReturn => drop(headers.remove(header::RETRY_AFTER)),
         _ => {}
@@ -108,14 +118,22 @@ where
     let body = match fault {
         Fault::Stuttering => {
             let twice = |frame: Result<Frame<Bytes>, BoxError>| {
-                let copy = frame.as_ref().ok().and_then(Frame::data_ref).cloned().map(Frame::data).map(Ok);
+                let copy = frame
+                    .as_ref()
+                    .ok()
+                    .and_then(Frame::data_ref)
+                    .cloned()
+                    .map(Frame::data)
+                    .map(Ok);
                 stream::iter(std::iter::once(frame).chain(copy))
             };
             StreamBody::new(frames.flat_map(twice)).boxed_unsync()
         }
         Fault::Curt => {
             let is_last = |frame: &Frame<Bytes>| {
-                frame.data_ref().is_some_and(|data| data.windows(13).any(|it| it == b"event: system"))
+                frame
+                    .data_ref()
+                    .is_some_and(|data| data.windows(13).any(|it| it == b"event: system"))
             };
             let kept = frames.filter(move |frame| {
                 let is_last = frame.as_ref().is_ok_and(is_last);
@@ -128,7 +146,8 @@ where
             StreamBody::new(frames.chain(broken)).boxed_unsync()
         }
         Fault::Smooth => {
-            StreamBody::new(frames.take_while(|frame| std::future::ready(frame.is_ok()))).boxed_unsync()
+            StreamBody::new(frames.take_while(|frame| std::future::ready(frame.is_ok())))
+                .boxed_unsync()
         }
         _ => StreamBody::new(frames).boxed_unsync(),
     };
@@ -146,7 +165,11 @@ fn serve(fault: Fault, listener: TcpListener, app: &TestApp, stop: Stop) -> io::
             }
         });
         let server = sse_hyper::serve(listener, service).drain(app.drain());
-        let server = if fault == Fault::Stubborn { server } else { server.manager(app.manager()) };
+        let server = if fault == Fault::Stubborn {
+            server
+        } else {
+            server.manager(app.manager())
+        };
         server.with_graceful_shutdown(stop).await
     })
 }
@@ -155,7 +178,10 @@ fn serve(fault: Fault, listener: TcpListener, app: &TestApp, stop: Stop) -> io::
 fn complaint(rule: impl FnOnce()) -> Option<String> {
     let panic = catch_unwind(AssertUnwindSafe(rule)).err()?;
     let text = panic.downcast_ref::<String>().cloned();
-    Some(text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default())
+    Some(
+        text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap_or_default(),
+    )
 }
 
 macro_rules! found {

@@ -21,18 +21,26 @@ impl Management {
     #[must_use]
     pub fn gate(self, gate: &Gate, tickets: &Tickets) -> Self {
         let streams = gate.clone().tickets(tickets);
-        let credentials = ByGate { gate: gate.clone(), tickets: tickets.clone() };
-        self.credentials(credentials).identify(move |params, caller| {
-            let streams = streams.clone();
-            async move {
-                let mut parts = vec![caller];
-                parts.extend(params.get("ticket").map(|ticket| streams.admit_ticket(ticket)));
-                if let Some(token) = params.get("token") {
-                    parts.push(streams.admit_token(token).await);
+        let credentials = ByGate {
+            gate: gate.clone(),
+            tickets: tickets.clone(),
+        };
+        self.credentials(credentials)
+            .identify(move |params, caller| {
+                let streams = streams.clone();
+                async move {
+                    let mut parts = vec![caller];
+                    parts.extend(
+                        params
+                            .get("ticket")
+                            .map(|ticket| streams.admit_ticket(ticket)),
+                    );
+                    if let Some(token) = params.get("token") {
+                        parts.push(streams.admit_token(token).await);
+                    }
+                    streams.agree(parts).map_err(|cause| Error::from(&cause))
                 }
-                streams.agree(parts).map_err(|cause| Error::from(&cause))
-            }
-        })
+            })
     }
 }
 
@@ -54,11 +62,16 @@ impl Credentials for ByGate {
         identity.login = caller.login.map(LoginId::to_bytes);
         identity.expires_at = caller.expires_at.map(|milliseconds| milliseconds / 1000);
         match self.tickets.issue(&identity) {
-            Ok(ticket) => Ok(Ticket { text: ticket.as_str().to_owned(), lifetime: ticket.lifetime() }),
+            Ok(ticket) => Ok(Ticket {
+                text: ticket.as_str().to_owned(),
+                lifetime: ticket.lifetime(),
+            }),
             Err(error @ TicketError::Full { .. }) => {
                 Err(Error::new(Code::TooManyRequests, error.to_string()))
             }
-            Err(error @ TicketError::Expired) => Err(Error::new(Code::Unauthorized, error.to_string())),
+            Err(error @ TicketError::Expired) => {
+                Err(Error::new(Code::Unauthorized, error.to_string()))
+            }
             Err(error) => Err(Error::new(Code::Forbidden, error.to_string())),
         }
     }

@@ -56,13 +56,23 @@ impl Bodies {
     pub(crate) fn new(limits: &Limits) -> Self {
         let per_caller = limits.bodies_per_caller.max(limits.body);
         // Three quarters of it are at least one caller's share.
-        let total = limits.bodies.max(per_caller.saturating_add(per_caller.div_ceil(3)));
-        Self { total, per_caller, held: Mutex::default() }
+        let total = limits
+            .bodies
+            .max(per_caller.saturating_add(per_caller.div_ceil(3)));
+        Self {
+            total,
+            per_caller,
+            held: Mutex::default(),
+        }
     }
 
     /// An empty share, which [`Share::grow`] extends.
     pub(crate) fn share(self: &Arc<Self>, holder: Holder) -> Share {
-        Share { bodies: Arc::clone(self), holder, bytes: 0 }
+        Share {
+            bodies: Arc::clone(self),
+            holder,
+            bytes: 0,
+        }
     }
 
     /// All that callers other than managers may hold together.

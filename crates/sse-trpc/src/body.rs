@@ -150,8 +150,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_declared_length_over_the_limit_is_refused_unread() {
-        let body = stream::poll_fn(|_| -> Poll<Option<Result<Bytes, ()>>> { panic!("it is not polled") });
-        let problem = read(body, Some(11), 10, TIME, &mut share()).await.unwrap_err();
+        let body =
+            stream::poll_fn(|_| -> Poll<Option<Result<Bytes, ()>>> { panic!("it is not polled") });
+        let problem = read(body, Some(11), 10, TIME, &mut share())
+            .await
+            .unwrap_err();
         assert_eq!(code(&problem), Code::PayloadTooLarge);
     }
 
@@ -167,7 +170,9 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_fails_has_broken_off() {
         let parts = [Ok(Bytes::from_static(b"{")), Err(())];
-        let problem = read(stream::iter(parts), None, 10, TIME, &mut share()).await.unwrap_err();
+        let problem = read(stream::iter(parts), None, 10, TIME, &mut share())
+            .await
+            .unwrap_err();
         assert!(matches!(problem, Problem::BrokenOff));
     }
 }

@@ -48,7 +48,8 @@ pub(crate) struct UnderWay {
 impl Tally {
     /// Codes and counts, the success first.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        std::iter::once(("OK", self.succeeded.load(Ordering::Relaxed))).chain(self.failed.counts(&USUAL))
+        std::iter::once(("OK", self.succeeded.load(Ordering::Relaxed)))
+            .chain(self.failed.counts(&USUAL))
     }
 }
 
@@ -58,7 +59,10 @@ impl Failures {
     }
 
     /// Codes and counts of what has happened, and of what usually does: a rate sees a first time only where there was a 0 before.
-    pub(crate) fn counts(&self, usual: &'static [Code]) -> impl Iterator<Item = (&'static str, u64)> {
+    pub(crate) fn counts(
+        &self,
+        usual: &'static [Code],
+    ) -> impl Iterator<Item = (&'static str, u64)> {
         let counts = self.0.iter().map(|count| count.load(Ordering::Relaxed));
         let counts = Code::ALL.into_iter().zip(counts);
         counts
@@ -69,7 +73,11 @@ impl Failures {
 
 impl UnderWay {
     pub(crate) fn begin(tally: &Arc<Tally>) -> Self {
-        Self { tally: Arc::clone(tally), start: Instant::now(), is_over: false }
+        Self {
+            tally: Arc::clone(tally),
+            start: Instant::now(),
+            is_over: false,
+        }
     }
 
     /// Counts what became of it; gives how long it took.

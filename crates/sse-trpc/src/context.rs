@@ -62,12 +62,20 @@ impl Context {
     /// With the delay that streams of this manager are given, where another try makes sense.
     fn refusal(&self, cause: &ConnectErrorKind) -> Error {
         let error = Error::from(cause);
-        if error.is_temporary() { error.retry_after(self.manager.retry_delay()) } else { error }
+        if error.is_temporary() {
+            error.retry_after(self.manager.retry_delay())
+        } else {
+            error
+        }
     }
 
     pub(crate) fn credentials(&self) -> Result<&dyn Credentials, Error> {
-        let missing =
-            || Error::new(Code::NotImplemented, "this server recognises nobody by tokens or tickets");
+        let missing = || {
+            Error::new(
+                Code::NotImplemented,
+                "this server recognises nobody by tokens or tickets",
+            )
+        };
         self.credentials.as_deref().ok_or_else(missing)
     }
 
@@ -99,12 +107,18 @@ impl Context {
     /// # Errors
     /// [`Code::Unauthorized`] for a caller of whom nothing is known, else [`Code::Forbidden`].
     pub fn require_publish(&self, target: &Target) -> Result<(), Error> {
-        self.require(self.manager.access().may_publish(&self.caller, target), "publish to this target")
+        self.require(
+            self.manager.access().may_publish(&self.caller, target),
+            "publish to this target",
+        )
     }
 
     /// Asks whether there is any target that the caller may publish to.
     pub(crate) fn require_publish_at_all(&self) -> Result<(), Error> {
-        self.require(self.manager.access().may_publish_at_all(&self.caller), "publish")
+        self.require(
+            self.manager.access().may_publish_at_all(&self.caller),
+            "publish",
+        )
     }
 
     /// Asks whether the caller may see and end streams of others.
@@ -127,7 +141,10 @@ impl Context {
         // A backend has claims, but need not be a user.
         let anonymous = self.caller.user.is_none() && self.caller.claims.is_empty();
         Err(if anonymous {
-            Error::new(Code::Unauthorized, format!("anonymous callers may not {what}"))
+            Error::new(
+                Code::Unauthorized,
+                format!("anonymous callers may not {what}"),
+            )
         } else {
             Error::new(Code::Forbidden, format!("this caller may not {what}"))
         })

@@ -35,6 +35,8 @@ pub struct Ticket {
 /// Without the text, which opens a stream.
 impl fmt::Debug for Ticket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ticket").field("lifetime", &self.lifetime).finish_non_exhaustive()
+        f.debug_struct("Ticket")
+            .field("lifetime", &self.lifetime)
+            .finish_non_exhaustive()
     }
 }

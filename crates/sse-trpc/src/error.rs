@@ -27,7 +27,12 @@ impl Error {
     /// An error with a message for the client.
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), allow: None, retry_after: None }
+        Self {
+            code,
+            message: message.into(),
+            allow: None,
+            retry_after: None,
+        }
     }
 
     /// Says that a field of the input is wrong.
@@ -96,10 +101,15 @@ impl From<PublishError> for Error {
             ),
             PublishError::KeysFull(full) => {
                 let is_the_caller_s = full.bound == KeyBound::PerUser;
-                let code = if is_the_caller_s { Code::TooManyRequests } else { Code::ServiceUnavailable };
+                let code = if is_the_caller_s {
+                    Code::TooManyRequests
+                } else {
+                    Code::ServiceUnavailable
+                };
                 Self::new(code, message).retry_after(full.retry_after)
             }
-            PublishError::Unavailable { retry_after, .. } | PublishError::Unconfirmed { retry_after, .. } => {
+            PublishError::Unavailable { retry_after, .. }
+            | PublishError::Unconfirmed { retry_after, .. } => {
                 Self::new(Code::ServiceUnavailable, message).retry_after(retry_after)
             }
             _ => {
@@ -118,12 +128,12 @@ impl From<&ConnectErrorKind> for Error {
         let code = match cause {
             ConnectErrorKind::Unauthenticated => Code::Unauthorized,
             // The client is not to come back, so not a code after which it does.
-            ConnectErrorKind::Forbidden(_) | ConnectErrorKind::CrossSite(_) | ConnectErrorKind::StayAway => {
-                Code::Forbidden
-            }
-            ConnectErrorKind::UserLimit | ConnectErrorKind::AddressLimit | ConnectErrorKind::RateLimit => {
-                Code::TooManyRequests
-            }
+            ConnectErrorKind::Forbidden(_)
+            | ConnectErrorKind::CrossSite(_)
+            | ConnectErrorKind::StayAway => Code::Forbidden,
+            ConnectErrorKind::UserLimit
+            | ConnectErrorKind::AddressLimit
+            | ConnectErrorKind::RateLimit => Code::TooManyRequests,
             cause if cause.is_temporary() => Code::ServiceUnavailable,
             _ => Code::BadRequest,
         };

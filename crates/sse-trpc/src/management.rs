@@ -78,7 +78,8 @@ pub(crate) struct Known {
 /// How long a body may take, unless the app says otherwise.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
-type Identify = dyn Fn(ConnectionParams, Result<Caller, ConnectErrorKind>) -> Identifying + Send + Sync;
+type Identify =
+    dyn Fn(ConnectionParams, Result<Caller, ConnectErrorKind>) -> Identifying + Send + Sync;
 type Limit = dyn Fn(&Demand<'_>) -> Result<(), ConnectErrorKind> + Send + Sync;
 type LimitBytes = dyn Fn(&Caller, usize) -> Result<(), Duration> + Send + Sync;
 type Identifying = Pin<Box<dyn Future<Output = Result<Caller, Error>> + Send>>;
@@ -100,7 +101,11 @@ impl Management {
             credentials: None,
             limit: None,
             limit_bytes: None,
-            procedures: Arc::new(procedures::all().map(|(path, procedure)| (path, procedure.into())).into()),
+            procedures: Arc::new(
+                procedures::all()
+                    .map(|(path, procedure)| (path, procedure.into()))
+                    .into(),
+            ),
             unknown: Arc::default(),
             refused: Arc::default(),
         }
@@ -155,12 +160,17 @@ impl Management {
     #[must_use]
     pub fn identify<F>(
         mut self,
-        identify: impl Fn(ConnectionParams, Result<Caller, ConnectErrorKind>) -> F + Send + Sync + 'static,
+        identify: impl Fn(ConnectionParams, Result<Caller, ConnectErrorKind>) -> F
+        + Send
+        + Sync
+        + 'static,
     ) -> Self
     where
         F: Future<Output = Result<Caller, Error>> + Send + 'static,
     {
-        self.identify = Some(Arc::new(move |params, caller| Box::pin(identify(params, caller))));
+        self.identify = Some(Arc::new(move |params, caller| {
+            Box::pin(identify(params, caller))
+        }));
         self
     }
 
@@ -230,7 +240,9 @@ impl Management {
     }
 
     pub(crate) fn tallies(&self) -> impl Iterator<Item = (&'static str, &Tally)> {
-        self.procedures.iter().map(|(path, known)| (*path, &*known.tally))
+        self.procedures
+            .iter()
+            .map(|(path, known)| (*path, &*known.tally))
     }
 
     /// An error is one of the request as a whole.
@@ -250,8 +262,11 @@ impl Management {
             }
             Err(error) => return Err(error),
         };
-        let admitted: Admitted<'_> =
-            calls.paths.iter().map(|path| self.admit(request.method, path, &context)).collect();
+        let admitted: Admitted<'_> = calls
+            .paths
+            .iter()
+            .map(|path| self.admit(request.method, path, &context))
+            .collect();
         let mut share = self.bodies.share(holder(&context));
         let body = match self.input_limit(&calls, &admitted) {
             Some(limit) => self.read(request, body, limit, &context, &mut share).await,
@@ -265,10 +280,14 @@ impl Management {
         let inputs = calls.inputs(&body, &self.limits);
         let mut admitted = admitted.into_iter();
         if calls.form == Form::Single {
-            let (path, admitted) = (&calls.paths[0], admitted.next().unwrap_or_else(|| Err(not_found(""))));
+            let (path, admitted) = (
+                &calls.paths[0],
+                admitted.next().unwrap_or_else(|| Err(not_found(""))),
+            );
             return Ok(match self.procedures.get(&**path) {
                 Some(known) if known.procedure.kind() == Kind::Subscription => {
-                    self.subscribe(path, (known, admitted.map(drop)), context, inputs).await
+                    self.subscribe(path, (known, admitted.map(drop)), context, inputs)
+                        .await
                 }
                 _ => {
                     let outcome = self.call(path, admitted, context, &inputs, 0).await;
@@ -283,7 +302,12 @@ impl Management {
         if calls.form == Form::Batch {
             return Ok(Response::batch(&join_all(running).await, self.transformer));
         }
-        Ok(Response::lines(Lines::new(running, calls.form, self.transformer, share)))
+        Ok(Response::lines(Lines::new(
+            running,
+            calls.form,
+            self.transformer,
+            share,
+        )))
     }
 
     /// Decides on a call as far as that can be done without its input.
@@ -296,8 +320,16 @@ impl Management {
 
     /// Maximum size of the body; `None` if none of the calls that may be made needs one.
     fn input_limit(&self, calls: &Calls<'_>, admitted: &Admitted<'_>) -> Option<usize> {
-        let limits = admitted.iter().flatten().map(|known| known.procedure.input_limit());
-        Some(limits.max().filter(|_| calls.need_body())?.min(self.limits.body))
+        let limits = admitted
+            .iter()
+            .flatten()
+            .map(|known| known.procedure.input_limit());
+        Some(
+            limits
+                .max()
+                .filter(|_| calls.need_body())?
+                .min(self.limits.body),
+        )
     }
 
     async fn read<E>(
@@ -320,7 +352,11 @@ impl Management {
     }
 
     fn may_send(&self, context: &Context, bytes: usize) -> Result<(), Error> {
-        let Some(limit) = self.limit_bytes.as_ref().filter(|_| context.refused.is_none()) else {
+        let Some(limit) = self
+            .limit_bytes
+            .as_ref()
+            .filter(|_| context.refused.is_none())
+        else {
             return Ok(());
         };
         limit(&context.caller, bytes).map_err(|wait| {
@@ -334,7 +370,11 @@ impl Management {
             return Ok(());
         }
         let mut kinds: Vec<_> = Vec::new();
-        for known in calls.paths.iter().filter_map(|path| self.procedures.get(&**path)) {
+        for known in calls
+            .paths
+            .iter()
+            .filter_map(|path| self.procedures.get(&**path))
+        {
             let kind = known.procedure.kind().as_str();
             if !kinds.contains(&kind) {
                 kinds.push(kind);
@@ -350,10 +390,15 @@ impl Management {
     /// Returns whether a request asks for one stream, and nothing else.
     fn is_subscription(&self, calls: &Calls<'_>) -> bool {
         let known = self.procedures.get(&*calls.paths[0]);
-        calls.form == Form::Single && known.is_some_and(|it| it.procedure.kind() == Kind::Subscription)
+        calls.form == Form::Single
+            && known.is_some_and(|it| it.procedure.kind() == Kind::Subscription)
     }
 
-    async fn context(&self, request: &Request<'_>, calls: &mut Calls<'_>) -> Result<Context, Error> {
+    async fn context(
+        &self,
+        request: &Request<'_>,
+        calls: &mut Calls<'_>,
+    ) -> Result<Context, Error> {
         let params = calls.connection_params.take();
         let known = self.procedures.get(&*calls.paths[0]);
         let kind = known.map(|known| known.procedure.kind());
@@ -367,8 +412,13 @@ impl Management {
         }
         if let Some(limit) = &self.limit {
             let (address, count) = (request.address, calls.paths.len());
-            limit(&Demand { caller: caller.as_ref(), address, calls: count, kind })
-                .unwrap_or_else(|cause| caller = Err(cause));
+            limit(&Demand {
+                caller: caller.as_ref(),
+                address,
+                calls: count,
+                kind,
+            })
+            .unwrap_or_else(|cause| caller = Err(cause));
         }
         let (caller, refused) = match caller {
             Ok(caller) => (caller, None),
@@ -425,8 +475,10 @@ impl Management {
         if methods.split(", ").any(|allowed| allowed == method) {
             return Ok(());
         }
-        let message =
-            format!("Unsupported {method}-request to {} procedure at path \"{path}\"", kind.as_str());
+        let message = format!(
+            "Unsupported {method}-request to {} procedure at path \"{path}\"",
+            kind.as_str()
+        );
         Err(Error::new(Code::MethodNotSupported, message).allow(methods))
     }
 
@@ -435,7 +487,8 @@ impl Management {
         inputs: &'a Result<Separated<'_>, Error>,
         index: usize,
     ) -> Result<Cow<'a, [u8]>, Error> {
-        self.transformer.unwrap(inputs.as_ref().map_err(Clone::clone)?.get(index))
+        self.transformer
+            .unwrap(inputs.as_ref().map_err(Clone::clone)?.get(index))
     }
 }
 
@@ -455,19 +508,31 @@ fn holder(context: &Context) -> Holder {
 }
 
 fn not_found(path: &str) -> Error {
-    Error::new(Code::NotFound, format!("No procedure found on path \"{path}\""))
+    Error::new(
+        Code::NotFound,
+        format!("No procedure found on path \"{path}\""),
+    )
 }
 
 /// What a call is logged with: who calls from the start, what became of it at its end.
 pub(crate) fn span(procedure: &str, context: &Context) -> Span {
     let user_id = context.caller.user.as_ref().map(UserId::as_str);
-    debug_span!("trpc", procedure, user_id, code = field::Empty, elapsed_us = field::Empty)
+    debug_span!(
+        "trpc",
+        procedure,
+        user_id,
+        code = field::Empty,
+        elapsed_us = field::Empty
+    )
 }
 
 /// Counts a call, unless it is of what is not there, and logs it. The current span may be the app's, where ours is off.
 pub(crate) fn end(call: Option<UnderWay>, error: Option<&Error>, span: &Span) {
     if let Some(elapsed) = call.map(|call| call.end(error)) {
-        span.record("elapsed_us", u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX));
+        span.record(
+            "elapsed_us",
+            u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+        );
     }
     span.record("code", error.map_or("OK", |error| error.code().as_str()));
     debug!("called");
@@ -475,7 +540,10 @@ pub(crate) fn end(call: Option<UnderWay>, error: Option<&Error>, span: &Span) {
 
 impl From<Procedure> for Known {
     fn from(procedure: Procedure) -> Self {
-        Self { procedure, tally: Arc::default() }
+        Self {
+            procedure,
+            tally: Arc::default(),
+        }
     }
 }
 

@@ -17,31 +17,43 @@ const DURATIONS: Histogram<1> = Histogram::new(
     "How long calls of the management API took, without the way there and back; of a subscription until the stream is open.",
 )
 .labels(["procedure"]);
-const UNKNOWN: Family =
-    Family::counter("sse_management_unknown_calls", "Calls of procedures that do not exist.");
+const UNKNOWN: Family = Family::counter(
+    "sse_management_unknown_calls",
+    "Calls of procedures that do not exist.",
+);
 const REFUSED: Family<1> = Family::counter(
     "sse_management_refused_requests",
     "Requests to the management API that were refused before a call was found in them.",
 )
 .labels(["code"]);
 
-const NODES: Family =
-    Family::gauge("sse_cluster_nodes", "Nodes of the cluster, as far as this one knows; only in a cluster.");
-const CLUSTER_STREAMS: Family =
-    Family::gauge("sse_cluster_streams", "Streams that are live on all nodes of the cluster.");
+const NODES: Family = Family::gauge(
+    "sse_cluster_nodes",
+    "Nodes of the cluster, as far as this one knows; only in a cluster.",
+);
+const CLUSTER_STREAMS: Family = Family::gauge(
+    "sse_cluster_streams",
+    "Streams that are live on all nodes of the cluster.",
+);
 const CLUSTER_USERS: Family = Family::gauge(
     "sse_cluster_users",
     "Users with at least one live stream on any node of the cluster, each counted once.",
 );
-const CLUSTER_AGE: Family =
-    Family::gauge("sse_cluster_age_seconds", "How old the oldest of what is known of other nodes is.");
+const CLUSTER_AGE: Family = Family::gauge(
+    "sse_cluster_age_seconds",
+    "How old the oldest of what is known of other nodes is.",
+);
 const CLUSTER_COMPLETE: Family = Family::gauge(
     "sse_cluster_complete",
     "1 when it is known which nodes there are, and what each of them last said of its users.",
 );
 
 /// How requests without a call fail.
-const REFUSALS: [Code; 3] = [Code::ParseError, Code::BadRequest, Code::UnsupportedMediaType];
+const REFUSALS: [Code; 3] = [
+    Code::ParseError,
+    Code::BadRequest,
+    Code::UnsupportedMediaType,
+];
 
 /// Labels are names of procedures that exist, and codes: no text of a caller's is among them.
 impl Source for Management {

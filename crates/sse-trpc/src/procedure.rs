@@ -157,7 +157,13 @@ impl Procedure {
     }
 
     fn new(kind: Kind, handler: Handler) -> Self {
-        Self { kind, right: Right::None, open_to_refused: false, max_input: usize::MAX, handler }
+        Self {
+            kind,
+            right: Right::None,
+            open_to_refused: false,
+            max_input: usize::MAX,
+            handler,
+        }
     }
 
     /// Largest input, in bytes.
@@ -169,12 +175,19 @@ impl Procedure {
     pub(crate) fn run(&self, context: Context, json: &[u8]) -> Result<Running<Output>, Error> {
         match &self.handler {
             Handler::Call(handler) => Ok(handler(context, json)),
-            Handler::Subscribe(_) => Err(Error::new(Code::BadRequest, "Cannot batch subscription calls")),
+            Handler::Subscribe(_) => Err(Error::new(
+                Code::BadRequest,
+                "Cannot batch subscription calls",
+            )),
         }
     }
 
     /// Reads the input of a subscription, and asks what stream it is to be. The caller has passed [`Procedure::check`].
-    pub(crate) fn subscribe(&self, mut context: Context, json: &[u8]) -> Result<Running<Handshake>, Error> {
+    pub(crate) fn subscribe(
+        &self,
+        mut context: Context,
+        json: &[u8],
+    ) -> Result<Running<Handshake>, Error> {
         let Handler::Subscribe(handler) = &self.handler else {
             return Err(Error::new(Code::InternalServerError, "not a subscription"));
         };

@@ -23,31 +23,71 @@ use crate::procedure::Procedure;
 pub(crate) fn all() -> [(&'static str, Procedure); 17] {
     [
         ("sse.getStats", Procedure::query(stats::get).managers_only()),
-        ("sse.getConnections", Procedure::query(connections::get).managers_only()),
-        ("sse.sendSuccess", notify::send(Kind::Success).publishers_only(None)),
-        ("sse.sendInfo", notify::send(Kind::Info).publishers_only(None)),
-        ("sse.sendWarning", notify::send(Kind::Warning).publishers_only(None)),
-        ("sse.sendError", notify::send(Kind::Error).publishers_only(None)),
-        ("sse.sendNotification", Procedure::mutation(notify::send_notification).publishers_only(None)),
+        (
+            "sse.getConnections",
+            Procedure::query(connections::get).managers_only(),
+        ),
+        (
+            "sse.sendSuccess",
+            notify::send(Kind::Success).publishers_only(None),
+        ),
+        (
+            "sse.sendInfo",
+            notify::send(Kind::Info).publishers_only(None),
+        ),
+        (
+            "sse.sendWarning",
+            notify::send(Kind::Warning).publishers_only(None),
+        ),
+        (
+            "sse.sendError",
+            notify::send(Kind::Error).publishers_only(None),
+        ),
+        (
+            "sse.sendNotification",
+            Procedure::mutation(notify::send_notification).publishers_only(None),
+        ),
         (
             "sse.broadcastNotification",
             Procedure::mutation(notify::broadcast).publishers_only(Some(Target::All)),
         ),
-        ("sse.sendSystemEvent", Procedure::mutation(system::send).publishers_only(None)),
+        (
+            "sse.sendSystemEvent",
+            Procedure::mutation(system::send).publishers_only(None),
+        ),
         (
             "sse.broadcastSystemEvent",
             Procedure::mutation(system::broadcast).publishers_only(Some(Target::All)),
         ),
-        ("sse.publish", Procedure::mutation(publish::publish).publishers_only(None)),
-        ("sse.join", Procedure::mutation(membership::join).own("manage streams")),
-        ("sse.leave", Procedure::mutation(membership::leave).own("manage streams")),
+        (
+            "sse.publish",
+            Procedure::mutation(publish::publish).publishers_only(None),
+        ),
+        (
+            "sse.join",
+            Procedure::mutation(membership::join).own("manage streams"),
+        ),
+        (
+            "sse.leave",
+            Procedure::mutation(membership::leave).own("manage streams"),
+        ),
         ("sse.events", Procedure::subscription(events::events)),
         (
             "sse.createTicket",
-            Procedure::mutation(ticket::create).own("get tickets").max_input(ticket::MAX_INPUT),
+            Procedure::mutation(ticket::create)
+                .own("get tickets")
+                .max_input(ticket::MAX_INPUT),
         ),
-        ("sse.renew", Procedure::mutation(renew::renew).open_to_refused().max_input(renew::MAX_INPUT)),
-        ("sse.disconnect", Procedure::mutation(disconnect::disconnect).managers_only()),
+        (
+            "sse.renew",
+            Procedure::mutation(renew::renew)
+                .open_to_refused()
+                .max_input(renew::MAX_INPUT),
+        ),
+        (
+            "sse.disconnect",
+            Procedure::mutation(disconnect::disconnect).managers_only(),
+        ),
     ]
 }
 
@@ -74,19 +114,36 @@ pub(crate) struct Done {
 impl Done {
     /// Without an event.
     pub(crate) fn matched(matched: usize) -> Self {
-        Self { matched, id: None, duplicate: None, incomplete: None }
+        Self {
+            matched,
+            id: None,
+            duplicate: None,
+            incomplete: None,
+        }
     }
 
     /// Says so if nodes did not answer.
     pub(crate) fn unless(self, complete: bool, unanswered: Vec<NodeId>) -> Self {
-        Self { incomplete: (!complete).then_some(unanswered), ..self }
+        Self {
+            incomplete: (!complete).then_some(unanswered),
+            ..self
+        }
     }
 }
 
 impl From<Receipt> for Done {
     fn from(receipt: Receipt) -> Self {
-        let Receipt { matched, id, duplicate, .. } = receipt;
+        let Receipt {
+            matched,
+            id,
+            duplicate,
+            ..
+        } = receipt;
         let id = id.map(|id| id.as_str().to_owned());
-        Self { id, duplicate: duplicate.then_some(true), ..Self::matched(matched) }
+        Self {
+            id,
+            duplicate: duplicate.then_some(true),
+            ..Self::matched(matched)
+        }
     }
 }

@@ -58,9 +58,15 @@ impl Management {
 
     fn connect(&self, handshake: Handshake) -> Result<Content, Error> {
         let handshake = handshake.dialect(Trpc::of(self.transformer));
-        self.manager.connect(handshake).map(Content::Events).map_err(|refused| {
-            let error = Error::from(refused.cause());
-            refused.retry_after().into_iter().fold(error, Error::retry_after)
-        })
+        self.manager
+            .connect(handshake)
+            .map(Content::Events)
+            .map_err(|refused| {
+                let error = Error::from(refused.cause());
+                refused
+                    .retry_after()
+                    .into_iter()
+                    .fold(error, Error::retry_after)
+            })
     }
 }

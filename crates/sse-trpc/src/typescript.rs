@@ -13,8 +13,8 @@ use crate::{
     error::Error,
     procedure::Kind,
     procedures::{
-        self, Done, connections, disconnect, events, membership, notify, publish, renew, stats, system,
-        ticket,
+        self, Done, connections, disconnect, events, membership, notify, publish, renew, stats,
+        system, ticket,
     },
 };
 
@@ -72,19 +72,30 @@ fn other_types() -> String {
         Target::Topic("x".try_into().unwrap()),
     ];
     let targets = targets.map(|target| literal(&json!(target))).join(" | ");
-    let manager = Manager::builder().log(Retention::default()).build().unwrap();
+    let manager = Manager::builder()
+        .log(Retention::default())
+        .build()
+        .unwrap();
     let counters = literal(&json!(manager.stats().counters));
     let gaps = literal(&json!(manager.log().unwrap().gaps));
-    let types =
-        [("NotificationType", kinds), ("Target", targets), ("SseCounters", counters), ("SseGaps", gaps)];
-    types.map(|(name, form)| format!("export type {name} = {form};\n\n")).concat()
+    let types = [
+        ("NotificationType", kinds),
+        ("Target", targets),
+        ("SseCounters", counters),
+        ("SseGaps", gaps),
+    ];
+    types
+        .map(|(name, form)| format!("export type {name} = {form};\n\n"))
+        .concat()
 }
 
 /// The type of a value that stands for all of its kind.
 fn literal(value: &Value) -> String {
     match value {
         Value::Object(members) => {
-            let members = members.iter().map(|(name, value)| format!("{name}: {}", member(value)));
+            let members = members
+                .iter()
+                .map(|(name, value)| format!("{name}: {}", member(value)));
             format!("{{ {} }}", members.collect::<Vec<_>>().join(", "))
         }
         value => value.to_string(),
@@ -148,7 +159,12 @@ struct Entry {
 
 impl Entry {
     fn line(&self) -> String {
-        let Self { name, kind, input, output } = self;
+        let Self {
+            name,
+            kind,
+            input,
+            output,
+        } = self;
         let procedure = match kind {
             Kind::Query => "TRPCQueryProcedure",
             Kind::Mutation => "TRPCMutationProcedure",
@@ -177,7 +193,11 @@ impl Types {
     /// An input without a field that must be there may be left out altogether.
     fn input<I: TS + DeserializeOwned + 'static>(&mut self) -> String {
         let name = self.declare::<I>();
-        if serde_json::from_str::<I>("{}").is_ok() { format!("{name} | void") } else { name }
+        if serde_json::from_str::<I>("{}").is_ok() {
+            format!("{name} | void")
+        } else {
+            name
+        }
     }
 
     /// A handler as it stands in the list of procedures.
@@ -188,24 +208,50 @@ impl Types {
         F: Future<Output = Result<O, Error>>,
     {
         let (input, output) = (self.input::<I>(), self.declare::<O>());
-        self.entries.push(Entry { name, kind, input, output });
+        self.entries.push(Entry {
+            name,
+            kind,
+            input,
+            output,
+        });
     }
 }
 
 fn described() -> Types {
     let config = Config::new().with_large_int("number");
-    let mut types = Types { config, declarations: Vec::new(), entries: Vec::new() };
+    let mut types = Types {
+        config,
+        declarations: Vec::new(),
+        entries: Vec::new(),
+    };
     types.declare::<stats::LogNumbers>();
     types.declare::<stats::Node>();
     types.call("getStats", Kind::Query, stats::get);
     types.declare::<Connection>();
-    let (input, output) = (types.input::<connections::Input>(), types.declare::<ConnectionPage>());
-    types.entries.push(Entry { name: "getConnections", kind: Kind::Query, input, output });
+    let (input, output) = (
+        types.input::<connections::Input>(),
+        types.declare::<ConnectionPage>(),
+    );
+    types.entries.push(Entry {
+        name: "getConnections",
+        kind: Kind::Query,
+        input,
+        output,
+    });
     for name in ["sendSuccess", "sendInfo", "sendWarning", "sendError"] {
         let (input, output) = (types.input::<notify::Send>(), types.declare::<Done>());
-        types.entries.push(Entry { name, kind: Kind::Mutation, input, output });
+        types.entries.push(Entry {
+            name,
+            kind: Kind::Mutation,
+            input,
+            output,
+        });
     }
-    types.call("sendNotification", Kind::Mutation, notify::send_notification);
+    types.call(
+        "sendNotification",
+        Kind::Mutation,
+        notify::send_notification,
+    );
     types.call("broadcastNotification", Kind::Mutation, notify::broadcast);
     types.call("sendSystemEvent", Kind::Mutation, system::send);
     types.call("broadcastSystemEvent", Kind::Mutation, system::broadcast);
@@ -215,11 +261,17 @@ fn described() -> Types {
     types.call("createTicket", Kind::Mutation, ticket::create);
     types.call("renew", Kind::Mutation, renew::renew);
     types.call("disconnect", Kind::Mutation, disconnect::disconnect);
-    let input = types
-        .input::<events::Input>()
-        .replace("EventsInput", "(EventsInput & { lastEventId?: string | null })");
+    let input = types.input::<events::Input>().replace(
+        "EventsInput",
+        "(EventsInput & { lastEventId?: string | null })",
+    );
     let output = "AsyncIterable<SseEvent | TrackedSseEvent>".into();
-    types.entries.push(Entry { name: "events", kind: Kind::Subscription, input, output });
+    types.entries.push(Entry {
+        name: "events",
+        kind: Kind::Subscription,
+        input,
+        output,
+    });
     types
 }
 
@@ -229,11 +281,13 @@ fn document() -> String {
     text.push_str(EVENTS);
     for declaration in &types.declarations {
         // The counters are flattened into it.
-        let declaration =
-            match declaration.strip_suffix(" };").filter(|_| declaration.contains("type SseStats ")) {
-                Some(fields) => format!("{fields} }} & SseCounters;"),
-                None => declaration.clone(),
-            };
+        let declaration = match declaration
+            .strip_suffix(" };")
+            .filter(|_| declaration.contains("type SseStats "))
+        {
+            Some(fields) => format!("{fields} }} & SseCounters;"),
+            None => declaration.clone(),
+        };
         writeln!(text, "{declaration}\n").unwrap();
     }
     text.push_str("export type SseProcedures = {\n  sse: {\n");
@@ -244,11 +298,19 @@ fn document() -> String {
 
 #[test]
 fn every_procedure_is_described() {
-    let mut known: Vec<_> =
-        procedures::all().into_iter().map(|(name, it)| (name, it.kind().as_str())).collect();
-    let names: Vec<_> =
-        described().entries.iter().map(|it| (format!("sse.{}", it.name), it.kind.as_str())).collect();
-    let mut described: Vec<_> = names.iter().map(|(name, kind)| (name.as_str(), *kind)).collect();
+    let mut known: Vec<_> = procedures::all()
+        .into_iter()
+        .map(|(name, it)| (name, it.kind().as_str()))
+        .collect();
+    let names: Vec<_> = described()
+        .entries
+        .iter()
+        .map(|it| (format!("sse.{}", it.name), it.kind.as_str()))
+        .collect();
+    let mut described: Vec<_> = names
+        .iter()
+        .map(|(name, kind)| (name.as_str(), *kind))
+        .collect();
     known.sort_unstable();
     described.sort_unstable();
     assert_eq!(known, described);

@@ -12,15 +12,25 @@ pub(crate) fn user(context: &Context, field: &str, user: &UserId) -> Result<(), 
 }
 
 pub(crate) fn topic(context: &Context, field: &str, topic: &Topic) -> Result<(), Error> {
-    length(field, topic.as_str(), context.manager().config().limits.topic)
+    length(
+        field,
+        topic.as_str(),
+        context.manager().config().limits.topic,
+    )
 }
 
 pub(crate) fn topics(context: &Context, topics: &[Topic]) -> Result<(), Error> {
     let most = context.manager().config().limits.topics;
     if topics.len() > most {
-        return Err(Error::field("topics", format_args!("has {} topics, more than {most}", topics.len())));
+        return Err(Error::field(
+            "topics",
+            format_args!("has {} topics, more than {most}", topics.len()),
+        ));
     }
-    topics.iter().enumerate().try_for_each(|(index, name)| topic(context, &format!("topics[{index}]"), name))
+    topics
+        .iter()
+        .enumerate()
+        .try_for_each(|(index, name)| topic(context, &format!("topics[{index}]"), name))
 }
 
 pub(crate) fn target(context: &Context, target: &Target) -> Result<(), Error> {
@@ -59,7 +69,13 @@ pub(crate) fn not_empty(field: &str, text: &str) -> Result<(), Error> {
 
 pub(crate) fn length(field: &str, text: &str, limit: usize) -> Result<(), Error> {
     if text.len() > limit {
-        return Err(Error::field(field, FieldError::TooLong { length: text.len(), limit }));
+        return Err(Error::field(
+            field,
+            FieldError::TooLong {
+                length: text.len(),
+                limit,
+            },
+        ));
     }
     Ok(())
 }
@@ -75,7 +91,10 @@ where
     N: Copy + PartialOrd + std::fmt::Display,
 {
     if number < least || number > most {
-        return Err(Error::field(field, format_args!("must be {least} to {most}, not {number}")));
+        return Err(Error::field(
+            field,
+            format_args!("must be {least} to {most}, not {number}"),
+        ));
     }
     Ok(())
 }

@@ -46,30 +46,63 @@ async fn a_call_is_logged_without_its_input() {
     let management = Management::new(Manager::builder().access(AllowAll).build().unwrap());
     let ada = Caller::user(sse_core::UserId::new("ada").unwrap());
     for (method, path, query, body, status) in [
-        ("POST", "sse.sendInfo", None, r#"{"userId":"ada","message":"secret"}"#, 200),
-        ("POST", "sse.sendError", None, r#"{"userId":"ada","message":"secret","secret":"secret"}"#, 400),
+        (
+            "POST",
+            "sse.sendInfo",
+            None,
+            r#"{"userId":"ada","message":"secret"}"#,
+            200,
+        ),
+        (
+            "POST",
+            "sse.sendError",
+            None,
+            r#"{"userId":"ada","message":"secret","secret":"secret"}"#,
+            400,
+        ),
         ("GET", "secret", Some("secret=secret"), "secret", 404),
         ("GET", "secret%", Some("secret=secret"), "secret", 400),
-        ("GET", "sse.events", Some("input=%7B%22secret%22:1%7D"), "", 200),
+        (
+            "GET",
+            "sse.events",
+            Some("input=%7B%22secret%22:1%7D"),
+            "",
+            200,
+        ),
     ] {
         let request = Request {
             method,
             path,
             query,
-            headers: Headers::read(|name| (name == "content-type").then_some(b"application/json".as_slice())),
+            headers: Headers::read(|name| {
+                (name == "content-type").then_some(b"application/json".as_slice())
+            }),
             address: None,
             caller: Ok(ada.clone()),
         };
-        assert_eq!(management.handle(request, Body::from(body)).await.status, status, "{path}");
+        assert_eq!(
+            management.handle(request, Body::from(body)).await.status,
+            status,
+            "{path}"
+        );
     }
 
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let lines: Vec<_> = text.lines().map(|line| line.split_once("trpc").unwrap().1).collect();
+    let lines: Vec<_> = text
+        .lines()
+        .map(|line| line.split_once("trpc").unwrap().1)
+        .collect();
     let called = |procedure: &str, code: &str| {
         let start = format!("{{procedure=\"{procedure}\" user_id=\"ada\" ");
         lines.iter().any(|line| {
-            let elapsed = if procedure.is_empty() { "" } else { "elapsed_us=" };
-            line.starts_with(&start) && line.contains(&format!("code=\"{code}\"")) && line.contains(elapsed)
+            let elapsed = if procedure.is_empty() {
+                ""
+            } else {
+                "elapsed_us="
+            };
+            line.starts_with(&start)
+                && line.contains(&format!("code=\"{code}\""))
+                && line.contains(elapsed)
         })
     };
     assert!(called("sse.sendInfo", "OK"), "{text}");

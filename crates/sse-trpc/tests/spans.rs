@@ -27,7 +27,10 @@ impl Write for Log {
 async fn a_call_writes_nothing_into_the_spans_of_others() {
     let log = Log::default();
     let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
     tracing::subscriber::set_global_default(subscriber).unwrap();
     let management = Management::new(Manager::builder().access(AllowAll).build().unwrap());
     let answered = async {
@@ -44,7 +47,11 @@ async fn a_call_writes_nothing_into_the_spans_of_others() {
         }
         info!("answered");
     };
-    let span = info_span!("request", code = tracing::field::Empty, elapsed_us = tracing::field::Empty);
+    let span = info_span!(
+        "request",
+        code = tracing::field::Empty,
+        elapsed_us = tracing::field::Empty
+    );
     answered.instrument(span).await;
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(text.contains("request: spans: answered"), "{text}");

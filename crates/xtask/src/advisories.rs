@@ -47,7 +47,12 @@ pub(crate) fn check() -> Result<(), Error> {
 pub(crate) fn run(arguments: &[String]) -> Result<(), Error> {
     let files = Files::of(&cargo::metadata()?)?;
     let lockfile = Lockfile::read(&files.lockfile)?;
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+    match arguments
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
         [] => {}
         ["--help"] => {
             println!("{USAGE}");
@@ -63,14 +68,26 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Error> {
     let snapshot = Snapshot::from_toml(&read(&files.snapshot)?)?;
     let exceptions = Exceptions::from_toml(&read(&files.exceptions)?)?;
     let by_default = Graph::from_metadata(&cargo::default_metadata()?)?;
-    let check = Check { lockfile, snapshot, exceptions, today: Date::today() };
+    let check = Check {
+        lockfile,
+        snapshot,
+        exceptions,
+        today: Date::today(),
+    };
     println!("{}", check.summary());
-    let problems = check.problems(&|package| by_default.members_need(&package.name, &package.version));
+    let problems =
+        check.problems(&|package| by_default.members_need(&package.name, &package.version));
     if problems.is_empty() {
         return Ok(());
     }
-    let lines: Vec<_> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
-    Err(Error::new(format!("dependencies have advisories:{}", lines.concat())))
+    let lines: Vec<_> = problems
+        .iter()
+        .map(|problem| format!("\n  {problem}"))
+        .collect();
+    Err(Error::new(format!(
+        "dependencies have advisories:{}",
+        lines.concat()
+    )))
 }
 
 /// The files that the check reads.
@@ -104,7 +121,9 @@ struct Check {
 impl Check {
     /// Says what was checked against what, and what was not.
     fn summary(&self) -> String {
-        let Snapshot { date, advisories, .. } = &self.snapshot;
+        let Snapshot {
+            date, advisories, ..
+        } = &self.snapshot;
         let age = self.today.days_since(*date);
         let mut text = format!(
             "advisories: {} packages, {} advisories of a snapshot of {date}, {age} days old",
@@ -114,10 +133,16 @@ impl Check {
         if age > OLD {
             text.push_str("\n  the snapshot is old: see `cargo xtask advisories --help`");
         }
-        let unknown = self.lockfile.names().filter(|name| !self.snapshot.has_looked_up(name));
+        let unknown = self
+            .lockfile
+            .names()
+            .filter(|name| !self.snapshot.has_looked_up(name));
         let unknown: Vec<_> = unknown.collect();
         if !unknown.is_empty() {
-            text.push_str(&format!("\n  newer than the snapshot, so not checked: {}", unknown.join(", ")));
+            text.push_str(&format!(
+                "\n  newer than the snapshot, so not checked: {}",
+                unknown.join(", ")
+            ));
         }
         for exception in self.exceptions.all() {
             text.push_str(&format!("\n  exception: {exception}"));
@@ -137,14 +162,24 @@ impl Check {
             };
             used.push(exception);
             if exception.is_over(self.today) {
-                problems.push(format!("the exception for {package} has expired: {advisory}"));
+                problems.push(format!(
+                    "the exception for {package} has expired: {advisory}"
+                ));
             }
             if exception.optional && by_default(package) {
-                problems.push(format!("{package} is needed by default features: {advisory}"));
+                problems.push(format!(
+                    "{package} is needed by default features: {advisory}"
+                ));
             }
         }
-        let unused = self.exceptions.all().iter().filter(|exception| !used.contains(exception));
-        problems.extend(unused.map(|exception| format!("exception is not needed any more: {exception}")));
+        let unused = self
+            .exceptions
+            .all()
+            .iter()
+            .filter(|exception| !used.contains(exception));
+        problems.extend(
+            unused.map(|exception| format!("exception is not needed any more: {exception}")),
+        );
         problems
     }
 
@@ -152,7 +187,8 @@ impl Check {
         let packages = self.lockfile.packages().iter();
         packages.flat_map(|package| {
             let advisories = self.snapshot.advisories.iter();
-            let affecting = advisories.filter(|advisory| advisory.affects(&package.name, &package.version));
+            let affecting =
+                advisories.filter(|advisory| advisory.affects(&package.name, &package.version));
             affecting.map(move |advisory| (package, advisory))
         })
     }
@@ -188,12 +224,18 @@ mod tests {
 
     #[test]
     fn an_affected_version_is_a_problem() {
-        let check = check(&[("h2", "0.3.27"), ("h2", "0.4.20"), ("tokio", "1.0.0")], "", "2026-12-01");
+        let check = check(
+            &[("h2", "0.3.27"), ("h2", "0.4.20"), ("tokio", "1.0.0")],
+            "",
+            "2026-12-01",
+        );
         let problems = check.problems(&|_| true);
         assert_eq!(
             problems,
-            ["h2 0.3.27 is affected by RUSTSEC-2026-0258 (vulnerability, patched in >=0.4.16): \
-              https://rustsec.org/advisories/RUSTSEC-2026-0258.html"]
+            [
+                "h2 0.3.27 is affected by RUSTSEC-2026-0258 (vulnerability, patched in >=0.4.16): \
+              https://rustsec.org/advisories/RUSTSEC-2026-0258.html"
+            ]
         );
     }
 
@@ -201,11 +243,16 @@ mod tests {
     fn an_exception_holds_for_its_version_until_its_day() {
         let affected = [("h2", "0.3.27")];
         let on = |locked: &[(&str, &str)], today| {
-            check(locked, &exception(false), today).problems(&|_| true).concat()
+            check(locked, &exception(false), today)
+                .problems(&|_| true)
+                .concat()
         };
         assert_eq!(on(&affected, "2027-05-31"), "");
         assert!(on(&affected, "2027-06-01").contains("has expired"));
-        assert!(on(&[("h2", "0.3.26"), ("h2", "0.3.27")], "2027-01-01").contains("h2 0.3.26 is affected"));
+        assert!(
+            on(&[("h2", "0.3.26"), ("h2", "0.3.27")], "2027-01-01")
+                .contains("h2 0.3.26 is affected")
+        );
         assert!(on(&[("h2", "0.4.20")], "2027-01-01").contains("not needed any more"));
     }
 
@@ -213,12 +260,21 @@ mod tests {
     fn an_exception_for_an_option_does_not_cover_a_default() {
         let check = check(&[("h2", "0.3.27")], &exception(true), "2026-12-01");
         assert_eq!(check.problems(&|_| false), [""; 0]);
-        assert!(check.problems(&|_| true).concat().contains("needed by default features"));
+        assert!(
+            check
+                .problems(&|_| true)
+                .concat()
+                .contains("needed by default features")
+        );
     }
 
     #[test]
     fn the_summary_names_what_was_not_checked() {
-        let check = check(&[("h2", "0.4.20"), ("brand-new", "0.1.0")], "", "2027-11-30");
+        let check = check(
+            &[("h2", "0.4.20"), ("brand-new", "0.1.0")],
+            "",
+            "2027-11-30",
+        );
         let summary = check.summary();
         assert!(summary.contains("snapshot of 2026-08-21"), "{summary}");
         assert!(summary.contains("not checked: brand-new"), "{summary}");
@@ -231,8 +287,16 @@ mod tests {
         let files = Files::of(&cargo::metadata().unwrap()).unwrap();
         let snapshot = Snapshot::from_toml(&read(&files.snapshot).unwrap()).unwrap();
         assert!(snapshot.has_looked_up("tokio") && snapshot.advisories.len() > 50);
-        assert_eq!(Snapshot::from_toml(&snapshot.to_toml()).unwrap().to_toml(), snapshot.to_toml());
+        assert_eq!(
+            Snapshot::from_toml(&snapshot.to_toml()).unwrap().to_toml(),
+            snapshot.to_toml()
+        );
         Exceptions::from_toml(&read(&files.exceptions).unwrap()).unwrap();
-        assert!(Lockfile::read(&files.lockfile).unwrap().names().any(|name| name == "tokio"));
+        assert!(
+            Lockfile::read(&files.lockfile)
+                .unwrap()
+                .names()
+                .any(|name| name == "tokio")
+        );
     }
 }

@@ -20,8 +20,14 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 pub(crate) fn run(command: &mut Command) -> Result<(), Error> {
     let shown = shown(command);
     println!("$ {shown}");
-    let status = command.status().map_err(|error| Error::new(format!("cannot start `{shown}`: {error}")))?;
-    if status.success() { Ok(()) } else { Err(Error::new(format!("`{shown}` failed: {status}"))) }
+    let status = command
+        .status()
+        .map_err(|error| Error::new(format!("cannot start `{shown}`: {error}")))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Error::new(format!("`{shown}` failed: {status}")))
+    }
 }
 
 /// Runs a command and returns what it printed; its error output goes to our terminal.
@@ -50,7 +56,8 @@ pub(crate) fn default_metadata() -> Result<Value, Error> {
 
 fn read_metadata(arguments: &[&str]) -> Result<Value, Error> {
     let text = output(&mut cargo(arguments))?;
-    serde_json::from_str(&text).map_err(|error| Error::new(format!("cannot read cargo metadata: {error}")))
+    serde_json::from_str(&text)
+        .map_err(|error| Error::new(format!("cannot read cargo metadata: {error}")))
 }
 
 /// The flags in the environment variable `name`, if any, with `flags` after them.
@@ -65,7 +72,11 @@ pub(crate) fn added_flags(name: &str, flags: &str) -> OsString {
 
 fn shown(command: &Command) -> String {
     let program = std::path::Path::new(command.get_program());
-    let mut text = program.file_name().unwrap_or(command.get_program()).to_string_lossy().into_owned();
+    let mut text = program
+        .file_name()
+        .unwrap_or(command.get_program())
+        .to_string_lossy()
+        .into_owned();
     for argument in command.get_args() {
         text.push(' ');
         text.push_str(&argument.to_string_lossy());
@@ -79,20 +90,36 @@ mod tests {
 
     #[test]
     fn a_failing_command_is_an_error_that_names_it() {
-        let error = run(&mut cargo(&["no-such-subcommand"])).unwrap_err().to_string();
-        assert!(error.contains("cargo no-such-subcommand` failed"), "{error}");
+        let error = run(&mut cargo(&["no-such-subcommand"]))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("cargo no-such-subcommand` failed"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_program_that_cannot_be_started_is_an_error() {
-        let error = output(&mut Command::new("./no-such-program")).unwrap_err().to_string();
-        assert!(error.starts_with("cannot start `no-such-program`"), "{error}");
+        let error = output(&mut Command::new("./no-such-program"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("cannot start `no-such-program`"),
+            "{error}"
+        );
     }
 
     #[test]
     fn flags_of_the_caller_stay() {
-        assert_eq!(added_flags("XTASK_TEST_NOT_SET", "--cfg loom"), "--cfg loom");
+        assert_eq!(
+            added_flags("XTASK_TEST_NOT_SET", "--cfg loom"),
+            "--cfg loom"
+        );
         let path = env::var("PATH").unwrap();
-        assert_eq!(added_flags("PATH", "-D x"), OsString::from(format!("{path} -D x")));
+        assert_eq!(
+            added_flags("PATH", "-D x"),
+            OsString::from(format!("{path} -D x"))
+        );
     }
 }

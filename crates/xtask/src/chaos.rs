@@ -42,6 +42,14 @@ mod tests {
     #[test]
     fn only_the_long_form_is_worth_an_optimised_build() {
         assert_eq!(profile(&["--seed".to_owned(), "1".to_owned()]).0, "release");
-        assert_eq!(profile(&["--broker".to_owned(), "nats".to_owned(), "--short".to_owned()]).0, "debug");
+        assert_eq!(
+            profile(&[
+                "--broker".to_owned(),
+                "nats".to_owned(),
+                "--short".to_owned()
+            ])
+            .0,
+            "debug"
+        );
     }
 }

@@ -22,8 +22,15 @@ use crate::files::read;
 /// One broken rule.
 #[derive(Debug, PartialEq, Eq)]
 enum Violation {
-    Circle { folder: String, files: Vec<String> },
-    Upwards { folder: String, from: String, to: String },
+    Circle {
+        folder: String,
+        files: Vec<String>,
+    },
+    Upwards {
+        folder: String,
+        from: String,
+        to: String,
+    },
 }
 
 impl fmt::Display for Violation {
@@ -31,7 +38,10 @@ impl fmt::Display for Violation {
         match self {
             Self::Circle { folder, files } => write!(f, "{folder}: {}", files.join(" -> ")),
             Self::Upwards { folder, from, to } => {
-                write!(f, "{folder}: {from} imports from {to}, whose folder is not below its own")
+                write!(
+                    f,
+                    "{folder}: {from} imports from {to}, whose folder is not below its own"
+                )
             }
         }
     }
@@ -61,13 +71,23 @@ pub(crate) fn check() -> Result<(), Error> {
         println!("circles: {files} files, none of which imports from itself at some remove");
         return Ok(());
     }
-    let lines: Vec<_> = violations.iter().map(|violation| format!("\n  {violation}")).collect();
-    Err(Error::new(format!("files import in circles, or upwards:{}", lines.concat())))
+    let lines: Vec<_> = violations
+        .iter()
+        .map(|violation| format!("\n  {violation}"))
+        .collect();
+    Err(Error::new(format!(
+        "files import in circles, or upwards:{}",
+        lines.concat()
+    )))
 }
 
 impl Sources {
     fn imports(&self) -> Imports {
-        Imports::of(self.files.iter().map(|(name, text)| (name.as_str(), text.as_str())))
+        Imports::of(
+            self.files
+                .iter()
+                .map(|(name, text)| (name.as_str(), text.as_str())),
+        )
     }
 
     fn violations(&self, imports: &Imports) -> Vec<Violation> {
@@ -77,7 +97,9 @@ impl Sources {
         };
         let mut found: Vec<_> = imports.circles().into_iter().map(circle).collect();
         if self.package == order::CRATE {
-            let upwards = imports.edges().filter(|(from, to)| !order::allows(from, to));
+            let upwards = imports
+                .edges()
+                .filter(|(from, to)| !order::allows(from, to));
             found.extend(upwards.map(|(from, to)| Violation::Upwards {
                 folder: self.folder.clone(),
                 from: from.to_owned(),
@@ -91,13 +113,26 @@ impl Sources {
 /// Reads the `src` of every crate of the workspace.
 fn workspace(metadata: &Value) -> Result<Vec<Sources>, Error> {
     let missing = |what| move || Error::new(format!("cargo metadata: no {what}"));
-    let root = Path::new(metadata["workspace_root"].as_str().ok_or_else(missing("workspace_root"))?);
-    let members = metadata["workspace_members"].as_array().ok_or_else(missing("workspace_members"))?;
-    let packages = metadata["packages"].as_array().ok_or_else(missing("packages"))?;
+    let root = Path::new(
+        metadata["workspace_root"]
+            .as_str()
+            .ok_or_else(missing("workspace_root"))?,
+    );
+    let members = metadata["workspace_members"]
+        .as_array()
+        .ok_or_else(missing("workspace_members"))?;
+    let packages = metadata["packages"]
+        .as_array()
+        .ok_or_else(missing("packages"))?;
     let mut all = Vec::new();
-    for package in packages.iter().filter(|package| members.contains(&package["id"])) {
+    for package in packages
+        .iter()
+        .filter(|package| members.contains(&package["id"]))
+    {
         let name = package["name"].as_str().ok_or_else(missing("name"))?;
-        let manifest = package["manifest_path"].as_str().ok_or_else(missing("manifest_path"))?;
+        let manifest = package["manifest_path"]
+            .as_str()
+            .ok_or_else(missing("manifest_path"))?;
         let source = Path::new(manifest).with_file_name("src");
         for (folder, files) in crates(&rust_files(&source)?, &source) {
             let mut sources = Sources {
@@ -124,7 +159,9 @@ fn crates(files: &[PathBuf], source: &Path) -> Vec<(PathBuf, Vec<PathBuf>)> {
             crates[0].1.push(file.clone());
             continue;
         };
-        let Some(program) = path.iter().next().filter(|_| path.components().count() > 1) else { continue };
+        let Some(program) = path.iter().next().filter(|_| path.components().count() > 1) else {
+            continue;
+        };
         let program = programs.join(program);
         match crates.iter_mut().find(|(folder, _)| *folder == program) {
             Some((_, files)) => files.push(file.clone()),
@@ -140,8 +177,8 @@ fn rust_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
         return Ok(Vec::new());
     }
     let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let entries =
-        entries.map_err(|error| Error::new(format!("failed to read {}: {error}", folder.display())))?;
+    let entries = entries
+        .map_err(|error| Error::new(format!("failed to read {}: {error}", folder.display())))?;
     let mut files = Vec::new();
     for path in entries.iter().map(fs::DirEntry::path) {
         if path.is_dir() {
@@ -156,7 +193,11 @@ fn rust_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 
 /// A path from a folder, with slashes.
 fn shown(path: &Path, folder: &Path) -> String {
-    let names = path.strip_prefix(folder).unwrap_or(path).iter().map(|name| name.to_string_lossy());
+    let names = path
+        .strip_prefix(folder)
+        .unwrap_or(path)
+        .iter()
+        .map(|name| name.to_string_lossy());
     names.collect::<Vec<_>>().join("/")
 }
 
@@ -166,9 +207,20 @@ mod tests {
 
     /// The violations of a made-up crate, as they are shown.
     fn violations(package: &str, files: &[(&str, &str)]) -> Vec<String> {
-        let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-        let sources = Sources { package: package.to_owned(), folder: format!("crates/{package}/src"), files };
-        sources.violations(&sources.imports()).iter().map(ToString::to_string).collect()
+        let files = files
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+            .collect();
+        let sources = Sources {
+            package: package.to_owned(),
+            folder: format!("crates/{package}/src"),
+            files,
+        };
+        sources
+            .violations(&sources.imports())
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]
@@ -176,8 +228,14 @@ mod tests {
         let files = [
             ("lib.rs", "mod a; mod b; pub use crate::a::A;"),
             ("a.rs", "pub(crate) mod builder; use crate::b::{B, C as D};"),
-            ("a/builder.rs", "use super::A; use crate::b; #[cfg(test)] mod tests { use crate::b::B; }"),
-            ("b.rs", "use std::fmt; #[cfg(test)] mod tests { use crate::a::A; }"),
+            (
+                "a/builder.rs",
+                "use super::A; use crate::b; #[cfg(test)] mod tests { use crate::b::B; }",
+            ),
+            (
+                "b.rs",
+                "use std::fmt; #[cfg(test)] mod tests { use crate::a::A; }",
+            ),
         ];
         assert_eq!(violations("sse-auth", &files), [""; 0]);
     }
@@ -187,7 +245,10 @@ mod tests {
         let files = [
             ("lib.rs", "mod a; mod b;"),
             ("a.rs", "mod builder; use self::builder::Builder;"),
-            ("a/builder.rs", "use std::{fmt, io::{self, Read as _}}; use crate::{b::{C, d::{E as F}}};"),
+            (
+                "a/builder.rs",
+                "use std::{fmt, io::{self, Read as _}}; use crate::{b::{C, d::{E as F}}};",
+            ),
             ("b.rs", "fn f() -> crate::a::A { todo!() }"),
         ];
         assert_eq!(
@@ -205,7 +266,10 @@ mod tests {
             ("id/names.rs", "use crate::event::Frame;"),
             ("event.rs", "use crate::id::ClientId;"),
             ("clock.rs", "fn f() { crate::stream::f() }"),
-            ("stream.rs", "use crate::{event::Frame, clock}; #[cfg(test)] use crate::manager::Manager;"),
+            (
+                "stream.rs",
+                "use crate::{event::Frame, clock}; #[cfg(test)] use crate::manager::Manager;",
+            ),
             ("manager.rs", "use crate::stream::Stream;"),
             ("fuzzing.rs", "use crate::manager::Manager;"),
         ];
@@ -217,23 +281,40 @@ mod tests {
                 "crates/sse-core/src: id/names.rs imports from event.rs, whose folder is not below its own",
             ]
         );
-        assert_eq!(violations("sse-hub", &files), ["crates/sse-hub/src: clock.rs -> stream.rs -> clock.rs"]);
+        assert_eq!(
+            violations("sse-hub", &files),
+            ["crates/sse-hub/src: clock.rs -> stream.rs -> clock.rs"]
+        );
     }
 
     #[test]
     fn programs_in_folders_are_crates_of_their_own() {
         let source = Path::new("benches/src");
-        let files = ["a.rs", "b/c.rs", "bin/load/d.rs", "bin/load/main.rs", "bin/nats.rs", "lib.rs"];
+        let files = [
+            "a.rs",
+            "b/c.rs",
+            "bin/load/d.rs",
+            "bin/load/main.rs",
+            "bin/nats.rs",
+            "lib.rs",
+        ];
         let files: Vec<_> = files.iter().map(|file| source.join(file)).collect();
         let found = crates(&files, source);
         let found: Vec<_> = found
             .iter()
             .map(|(folder, files)| {
                 let files: Vec<_> = files.iter().map(|file| shown(file, folder)).collect();
-                format!("{}: {}", shown(folder, Path::new("benches")), files.join(" "))
+                format!(
+                    "{}: {}",
+                    shown(folder, Path::new("benches")),
+                    files.join(" ")
+                )
             })
             .collect();
-        assert_eq!(found, ["src: a.rs b/c.rs lib.rs", "src/bin/load: d.rs main.rs"]);
+        assert_eq!(
+            found,
+            ["src: a.rs b/c.rs lib.rs", "src/bin/load: d.rs main.rs"]
+        );
     }
 
     #[test]

@@ -18,8 +18,14 @@ pub(crate) struct Date {
 
 impl Date {
     pub(crate) fn today() -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let mut date = Self { year: 1970, month: 1, day: 1 };
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let mut date = Self {
+            year: 1970,
+            month: 1,
+            day: 1,
+        };
         let mut days = since.as_secs() / 86_400;
         while days >= date.days_of_year() {
             days -= date.days_of_year();
@@ -29,7 +35,10 @@ impl Date {
             days -= date.days_of_month();
             date.month += 1;
         }
-        Self { day: days + 1, ..date }
+        Self {
+            day: days + 1,
+            ..date
+        }
     }
 
     /// Returns the number of days from another date to this one; zero if the other one is later.
@@ -39,8 +48,12 @@ impl Date {
 
     /// The number of days since the first day of the year 1.
     fn number(self) -> u64 {
-        let years: u64 = (1..self.year).map(|year| Self { year, ..self }.days_of_year()).sum();
-        let months: u64 = (1..self.month).map(|month| Self { month, ..self }.days_of_month()).sum();
+        let years: u64 = (1..self.year)
+            .map(|year| Self { year, ..self }.days_of_year())
+            .sum();
+        let months: u64 = (1..self.month)
+            .map(|month| Self { month, ..self }.days_of_month())
+            .sum();
         years + months + self.day - 1
     }
 
@@ -58,7 +71,8 @@ impl Date {
     }
 
     fn is_leap_year(self) -> bool {
-        self.year.is_multiple_of(4) && (!self.year.is_multiple_of(100) || self.year.is_multiple_of(400))
+        self.year.is_multiple_of(4)
+            && (!self.year.is_multiple_of(100) || self.year.is_multiple_of(400))
     }
 }
 
@@ -68,10 +82,16 @@ impl FromStr for Date {
     /// Reads `2026-11-30`.
     fn from_str(text: &str) -> Result<Self, Error> {
         let parts: Vec<_> = text.split('-').map(str::parse).collect();
-        let [Ok(year), Ok(month), Ok(day)] = parts[..] else { return Err(no_date(text)) };
+        let [Ok(year), Ok(month), Ok(day)] = parts[..] else {
+            return Err(no_date(text));
+        };
         let date = Self { year, month, day };
         let exists = (1..=12).contains(&month) && (1..=date.days_of_month()).contains(&day);
-        if exists && (1970..10_000).contains(&year) { Ok(date) } else { Err(no_date(text)) }
+        if exists && (1970..10_000).contains(&year) {
+            Ok(date)
+        } else {
+            Err(no_date(text))
+        }
     }
 }
 
@@ -87,7 +107,9 @@ impl fmt::Display for Date {
 
 impl<'de> Deserialize<'de> for Date {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }
 
@@ -114,7 +136,11 @@ mod tests {
 
     #[test]
     fn today_is_as_many_days_after_1970_as_the_clock_says() {
-        let days = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 86_400;
+        let days = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_secs()
+            / 86_400;
         assert!(Date::today().days_since(date("1970-01-01")).abs_diff(days) <= 1);
         assert_eq!(date(&Date::today().to_string()), Date::today());
     }

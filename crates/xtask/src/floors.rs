@@ -98,13 +98,20 @@ impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unlisted { name } => {
-                write!(f, "{name} has no floor: add it to the table in xtask's floors.rs")
+                write!(
+                    f,
+                    "{name} has no floor: add it to the table in xtask's floors.rs"
+                )
             }
-            Self::NotLower { from, to } => write!(f, "{from} uses {to}, which is not on a lower floor"),
+            Self::NotLower { from, to } => {
+                write!(f, "{from} uses {to}, which is not on a lower floor")
+            }
             Self::DevInTheOpen { from, to } => {
                 write!(f, "{from} uses {to}, which may only be a dev-dependency")
             }
-            Self::ForeignToCore { way } => write!(f, "{CORE} must not need this: {}", way.join(" -> ")),
+            Self::ForeignToCore { way } => {
+                write!(f, "{CORE} must not need this: {}", way.join(" -> "))
+            }
             Self::NoCore => write!(f, "{CORE} is not in the workspace"),
         }
     }
@@ -115,27 +122,45 @@ pub(crate) fn check() -> Result<(), Error> {
     let graph = Graph::from_metadata(&cargo::metadata()?)?;
     let violations = violations(&graph);
     if violations.is_empty() {
-        println!("floors: {} crates, each uses only lower floors", graph.members().count());
+        println!(
+            "floors: {} crates, each uses only lower floors",
+            graph.members().count()
+        );
         return Ok(());
     }
-    let lines: Vec<_> = violations.iter().map(|violation| format!("\n  {violation}")).collect();
-    Err(Error::new(format!("the floors are broken:{}", lines.concat())))
+    let lines: Vec<_> = violations
+        .iter()
+        .map(|violation| format!("\n  {violation}"))
+        .collect();
+    Err(Error::new(format!(
+        "the floors are broken:{}",
+        lines.concat()
+    )))
 }
 
 fn violations(graph: &Graph) -> Vec<Violation> {
     let mut found: Vec<_> = graph
         .members()
         .filter(|name| floor(name).is_none())
-        .map(|name| Violation::Unlisted { name: name.to_owned() })
+        .map(|name| Violation::Unlisted {
+            name: name.to_owned(),
+        })
         .collect();
-    found.extend(graph.member_edges().filter_map(|(from, kind, to)| edge_violation(from, kind, to)));
+    found.extend(
+        graph
+            .member_edges()
+            .filter_map(|(from, kind, to)| edge_violation(from, kind, to)),
+    );
     if graph.members().all(|name| name != CORE) {
         found.push(Violation::NoCore);
     }
-    let foreign = graph.normal_closure(CORE).into_iter().filter(|way| way.last().is_some_and(is_foreign));
-    found.extend(
-        foreign.map(|way| Violation::ForeignToCore { way: way.into_iter().map(str::to_owned).collect() }),
-    );
+    let foreign = graph
+        .normal_closure(CORE)
+        .into_iter()
+        .filter(|way| way.last().is_some_and(is_foreign));
+    found.extend(foreign.map(|way| Violation::ForeignToCore {
+        way: way.into_iter().map(str::to_owned).collect(),
+    }));
     found
 }
 
@@ -154,14 +179,19 @@ fn edge_violation(from: &str, kind: Kind, to: &str) -> Option<Violation> {
 }
 
 fn floor(name: &str) -> Option<Floor> {
-    FLOORS.iter().find(|(listed, _)| *listed == name).map(|(_, floor)| *floor)
+    FLOORS
+        .iter()
+        .find(|(listed, _)| *listed == name)
+        .map(|(_, floor)| *floor)
 }
 
 fn is_foreign(name: &&str) -> bool {
-    FOREIGN_TO_CORE.iter().any(|pattern| match pattern.strip_suffix('*') {
-        Some(beginning) => name.starts_with(beginning),
-        None => name == pattern,
-    })
+    FOREIGN_TO_CORE
+        .iter()
+        .any(|pattern| match pattern.strip_suffix('*') {
+            Some(beginning) => name.starts_with(beginning),
+            None => name == pattern,
+        })
 }
 
 #[cfg(test)]
@@ -171,13 +201,23 @@ mod tests {
 
     /// The violations of a made-up workspace, as they are shown.
     fn shown(members: &[&str], edges: &[(&str, Kind, &str)]) -> Vec<String> {
-        violations(&Graph::made_up(members, edges)).iter().map(ToString::to_string).collect()
+        violations(&Graph::made_up(members, edges))
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]
     fn a_good_graph_passes() {
-        let members =
-            ["sse-core", "sse-auth", "sse-notify", "sse-hyper", "sse-axum", "benches", "sse-testkit"];
+        let members = [
+            "sse-core",
+            "sse-auth",
+            "sse-notify",
+            "sse-hyper",
+            "sse-axum",
+            "benches",
+            "sse-testkit",
+        ];
         let edges = [
             ("sse-notify", Normal, "sse-core"),
             ("sse-hyper", Normal, "sse-core"),
@@ -194,7 +234,13 @@ mod tests {
 
     #[test]
     fn siblings_and_higher_floors_are_refused() {
-        let members = ["sse-core", "sse-auth", "sse-notify", "sse-redis", "sse-hyper"];
+        let members = [
+            "sse-core",
+            "sse-auth",
+            "sse-notify",
+            "sse-redis",
+            "sse-hyper",
+        ];
         assert_eq!(
             shown(&members, &[("sse-redis", Normal, "sse-notify")]),
             ["sse-redis uses sse-notify, which is not on a lower floor"]
@@ -212,12 +258,24 @@ mod tests {
     #[test]
     fn build_dependencies_count_and_dev_dependencies_do_not() {
         let members = ["sse-core", "sse-notify", "sse-testkit"];
-        assert_eq!(shown(&members, &[("sse-core", Build, "sse-notify")]).len(), 1);
         assert_eq!(
-            shown(&members, &[("sse-core", Dev, "sse-notify"), ("sse-core", Dev, "sse-testkit")]),
+            shown(&members, &[("sse-core", Build, "sse-notify")]).len(),
+            1
+        );
+        assert_eq!(
+            shown(
+                &members,
+                &[
+                    ("sse-core", Dev, "sse-notify"),
+                    ("sse-core", Dev, "sse-testkit")
+                ]
+            ),
             [""; 0]
         );
-        let both = [("sse-core", Dev, "sse-notify"), ("sse-core", Normal, "sse-notify")];
+        let both = [
+            ("sse-core", Dev, "sse-notify"),
+            ("sse-core", Normal, "sse-notify"),
+        ];
         assert_eq!(shown(&members, &both).len(), 1);
     }
 
@@ -228,30 +286,65 @@ mod tests {
             shown(&members, &[("sse-hub", Normal, "sse-testkit")]),
             ["sse-hub uses sse-testkit, which may only be a dev-dependency"]
         );
-        assert_eq!(shown(&members, &[("xtask", Normal, "sse-testkit")]).len(), 1);
+        assert_eq!(
+            shown(&members, &[("xtask", Normal, "sse-testkit")]).len(),
+            1
+        );
     }
 
     #[test]
     fn a_crate_without_a_floor_is_refused() {
-        let found = shown(&["sse-core", "sse-kafka"], &[("sse-kafka", Normal, "sse-core")]);
-        assert_eq!(found, ["sse-kafka has no floor: add it to the table in xtask's floors.rs"]);
+        let found = shown(
+            &["sse-core", "sse-kafka"],
+            &[("sse-kafka", Normal, "sse-core")],
+        );
+        assert_eq!(
+            found,
+            ["sse-kafka has no floor: add it to the table in xtask's floors.rs"]
+        );
     }
 
     #[test]
     fn the_core_knows_no_web_and_no_database_even_at_one_remove() {
-        let edges = [("sse-core", Normal, "tidy"), ("tidy", Normal, "http"), ("http", Normal, "bytes")];
-        assert_eq!(shown(&["sse-core"], &edges), ["sse-core must not need this: sse-core -> tidy -> http"]);
-        for name in ["hyper", "hyper-util", "axum", "actix-web", "redis", "sqlx-core", "rusqlite"] {
-            assert_eq!(shown(&["sse-core"], &[("sse-core", Normal, name)]).len(), 1, "{name}");
+        let edges = [
+            ("sse-core", Normal, "tidy"),
+            ("tidy", Normal, "http"),
+            ("http", Normal, "bytes"),
+        ];
+        assert_eq!(
+            shown(&["sse-core"], &edges),
+            ["sse-core must not need this: sse-core -> tidy -> http"]
+        );
+        for name in [
+            "hyper",
+            "hyper-util",
+            "axum",
+            "actix-web",
+            "redis",
+            "sqlx-core",
+            "rusqlite",
+        ] {
+            assert_eq!(
+                shown(&["sse-core"], &[("sse-core", Normal, name)]).len(),
+                1,
+                "{name}"
+            );
         }
         for name in ["httpdate", "bytes", "redistribute"] {
-            assert_eq!(shown(&["sse-core"], &[("sse-core", Normal, name)]), [""; 0], "{name}");
+            assert_eq!(
+                shown(&["sse-core"], &[("sse-core", Normal, name)]),
+                [""; 0],
+                "{name}"
+            );
         }
         assert_eq!(shown(&["sse-core"], &[("sse-core", Dev, "axum")]), [""; 0]);
     }
 
     #[test]
     fn a_workspace_without_the_core_is_refused() {
-        assert_eq!(shown(&["sse-auth"], &[]), ["sse-core is not in the workspace"]);
+        assert_eq!(
+            shown(&["sse-auth"], &[]),
+            ["sse-core is not in the workspace"]
+        );
     }
 }

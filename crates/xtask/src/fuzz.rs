@@ -75,16 +75,27 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Error> {
     let outcomes = targets.iter().map(|target| folders.fuzz(target, seconds));
     let outcomes = outcomes.collect::<Result<Vec<_>, _>>()?;
     print!("{}", summary(&outcomes));
-    let found: Vec<_> = outcomes.iter().filter(|it| !it.is_sound).map(|it| it.target.as_str()).collect();
+    let found: Vec<_> = outcomes
+        .iter()
+        .filter(|it| !it.is_sound)
+        .map(|it| it.target.as_str())
+        .collect();
     if found.is_empty() {
         return Ok(());
     }
     let folder = folders.target.join("findings");
-    Err(Error::new(format!("findings in {}: see {}", found.join(", "), folder.display())))
+    Err(Error::new(format!(
+        "findings in {}: see {}",
+        found.join(", "),
+        folder.display()
+    )))
 }
 
 fn parse(arguments: &[String], known: &[String]) -> Result<Arguments, Error> {
-    let mut parsed = Arguments { minutes: 10, targets: Vec::new() };
+    let mut parsed = Arguments {
+        minutes: 10,
+        targets: Vec::new(),
+    };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         if argument == "--minutes" {
@@ -114,7 +125,9 @@ fn seconds_each(minutes: u64, targets: usize) -> u64 {
 fn prepare(folders: &Folders) -> Result<(), Error> {
     let has = |arguments: &[&str]| output(Command::new("cargo").args(arguments)).is_ok();
     if !has(&["+nightly", "--version"]) {
-        return Err(Error::new("fuzzing needs a nightly toolchain: `rustup toolchain install nightly`"));
+        return Err(Error::new(
+            "fuzzing needs a nightly toolchain: `rustup toolchain install nightly`",
+        ));
     }
     if !has(&["+nightly", "fuzz", "--version"]) {
         run_command(Command::new("cargo").args(["install", "--locked", "cargo-fuzz"]))?;
@@ -145,7 +158,10 @@ impl Folders {
         let mut targets = vec![PARSER.to_owned()];
         for entry in fs::read_dir(&folder).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
-            targets.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
+            targets.extend(
+                path.file_stem()
+                    .map(|name| name.to_string_lossy().into_owned()),
+            );
         }
         targets.sort_unstable();
         Ok(targets)
@@ -154,8 +170,20 @@ impl Folders {
     /// `cargo fuzz COMMAND` on the executables, without a sanitizer: the workspace has no unsafe code.
     fn cargo_fuzz(&self, command: &str) -> Command {
         let mut cargo = Command::new("cargo");
-        cargo.args(["+nightly", "fuzz", command, "--sanitizer", "none", "--fuzz-dir"]).arg(&self.executables);
-        cargo.arg("--target-dir").arg(self.target.join("build")).env_remove("CARGO_TARGET_DIR");
+        cargo
+            .args([
+                "+nightly",
+                "fuzz",
+                command,
+                "--sanitizer",
+                "none",
+                "--fuzz-dir",
+            ])
+            .arg(&self.executables);
+        cargo
+            .arg("--target-dir")
+            .arg(self.target.join("build"))
+            .env_remove("CARGO_TARGET_DIR");
         cargo
     }
 
@@ -166,7 +194,11 @@ impl Folders {
             self.parser(seconds, &kept, &findings)?
         } else {
             let mut command = self.cargo_fuzz("run");
-            command.arg(target).arg(&kept).arg(self.corpus.join(target)).arg("--");
+            command
+                .arg(target)
+                .arg(&kept)
+                .arg(self.corpus.join(target))
+                .arg("--");
             command.args(LIMITS).args([MAX_LEN, "-print_final_stats=1"]);
             command.arg(format!("-max_total_time={seconds}"));
             command.arg(format!("-artifact_prefix={}/", findings.display()));
@@ -174,21 +206,28 @@ impl Folders {
         };
         println!("== {target}, {seconds} s");
         let (executions, is_sound) = watch(command)?;
-        Ok(Outcome { target: target.to_owned(), executions, is_sound })
+        Ok(Outcome {
+            target: target.to_owned(),
+            executions,
+            is_sound,
+        })
     }
 
     fn parser(&self, seconds: u64, kept: &Path, findings: &Path) -> Result<Command, Error> {
         js::install(&self.browser)?;
         let mut node = Command::new("node");
-        node.current_dir(&self.browser).args(["fuzz/parser.mjs", "--seconds"]).arg(seconds.to_string());
+        node.current_dir(&self.browser)
+            .args(["fuzz/parser.mjs", "--seconds"])
+            .arg(seconds.to_string());
         node.arg("--kept").arg(kept).arg("--findings").arg(findings);
         Ok(node)
     }
 
     fn folder(&self, kind: &str, target: &str) -> Result<PathBuf, Error> {
         let folder = self.target.join(kind).join(target);
-        fs::create_dir_all(&folder)
-            .map_err(|error| Error::new(format!("failed to create {}: {error}", folder.display())))?;
+        fs::create_dir_all(&folder).map_err(|error| {
+            Error::new(format!("failed to create {}: {error}", folder.display()))
+        })?;
         Ok(folder)
     }
 }
@@ -199,7 +238,12 @@ fn watch(mut command: Command) -> Result<(Option<u64>, bool), Error> {
     let failed = |error| Error::new(format!("failed to run a fuzzer: {error}"));
     let mut fuzzer = command.stderr(Stdio::piped()).spawn().map_err(failed)?;
     let mut executions = None;
-    for line in fuzzer.stderr.take().into_iter().flat_map(|stderr| BufReader::new(stderr).split(b'\n')) {
+    for line in fuzzer
+        .stderr
+        .take()
+        .into_iter()
+        .flat_map(|stderr| BufReader::new(stderr).split(b'\n'))
+    {
         let line = line.map_err(failed)?;
         let line = String::from_utf8_lossy(&line);
         executions = executions_of(&line).or(executions);
@@ -212,18 +256,29 @@ fn watch(mut command: Command) -> Result<(Option<u64>, bool), Error> {
 
 /// The number in libFuzzer's final statistics.
 fn executions_of(line: &str) -> Option<u64> {
-    line.strip_prefix("stat::number_of_executed_units:")?.trim().parse().ok()
+    line.strip_prefix("stat::number_of_executed_units:")?
+        .trim()
+        .parse()
+        .ok()
 }
 
 /// Whether a line is one of the many that libFuzzer writes while all is well.
 fn is_progress(line: &str) -> bool {
-    line.starts_with('#') && line.contains("cov:") || line.starts_with("stat::") || line.starts_with("INFO:")
+    line.starts_with('#') && line.contains("cov:")
+        || line.starts_with("stat::")
+        || line.starts_with("INFO:")
 }
 
 fn summary(outcomes: &[Outcome]) -> String {
     let mut text = String::from("\n");
-    for Outcome { target, executions, is_sound } in outcomes {
-        let executions = executions.map_or_else(|| "?".to_owned(), |executions| executions.to_string());
+    for Outcome {
+        target,
+        executions,
+        is_sound,
+    } in outcomes
+    {
+        let executions =
+            executions.map_or_else(|| "?".to_owned(), |executions| executions.to_string());
         let end = if *is_sound { "" } else { "  FINDING" };
         text.push_str(&format!("{target:<16}{executions:>12} executions{end}\n"));
     }
@@ -242,11 +297,32 @@ mod tests {
     fn arguments_choose_targets_and_time() {
         let known = words(&["encode", "trpc"]);
         let parsed = |arguments: &[&str]| parse(&words(arguments), &known).unwrap();
-        assert_eq!(parsed(&[]), Arguments { minutes: 10, targets: known.clone() });
-        assert_eq!(parsed(&["trpc", "--minutes", "3"]), Arguments { minutes: 3, targets: words(&["trpc"]) });
-        for wrong in [&["tprc"][..], &["--minutes"], &["--minutes", "x"], &["--minutes", "-1"], &["--seed"]] {
+        assert_eq!(
+            parsed(&[]),
+            Arguments {
+                minutes: 10,
+                targets: known.clone()
+            }
+        );
+        assert_eq!(
+            parsed(&["trpc", "--minutes", "3"]),
+            Arguments {
+                minutes: 3,
+                targets: words(&["trpc"])
+            }
+        );
+        for wrong in [
+            &["tprc"][..],
+            &["--minutes"],
+            &["--minutes", "x"],
+            &["--minutes", "-1"],
+            &["--seed"],
+        ] {
             let error = parse(&words(wrong), &known).unwrap_err().to_string();
-            assert!(error.contains("trpc") || error.contains("whole number"), "{error}");
+            assert!(
+                error.contains("trpc") || error.contains("whole number"),
+                "{error}"
+            );
         }
     }
 
@@ -259,17 +335,28 @@ mod tests {
 
     #[test]
     fn executions_are_read_and_progress_is_not_shown() {
-        assert_eq!(executions_of("stat::number_of_executed_units: 1048576"), Some(1_048_576));
+        assert_eq!(
+            executions_of("stat::number_of_executed_units: 1048576"),
+            Some(1_048_576)
+        );
         assert_eq!(executions_of("stat::average_exec_per_sec:     3"), None);
-        assert!(is_progress("#2048\tpulse  cov: 12 ft: 13 corp: 5/9b exec/s: 1024 rss: 40Mb"));
+        assert!(is_progress(
+            "#2048\tpulse  cov: 12 ft: 13 corp: 5/9b exec/s: 1024 rss: 40Mb"
+        ));
         assert!(!is_progress("thread '<unnamed>' panicked at src/x.rs:1:1:"));
     }
 
     #[test]
     fn the_summary_shows_findings() {
-        let outcome =
-            |target: &str, executions, is_sound| Outcome { target: target.into(), executions, is_sound };
-        let text = summary(&[outcome("encode", Some(7), true), outcome("trpc", None, false)]);
+        let outcome = |target: &str, executions, is_sound| Outcome {
+            target: target.into(),
+            executions,
+            is_sound,
+        };
+        let text = summary(&[
+            outcome("encode", Some(7), true),
+            outcome("trpc", None, false),
+        ]);
         assert_eq!(
             text,
             "\nencode                     7 executions\ntrpc                       ? executions  FINDING\n"
@@ -280,7 +367,10 @@ mod tests {
     fn the_targets_of_the_repository_are_found() {
         let targets = Folders::find().unwrap().targets().unwrap();
         for target in ["browser-parser", "encode", "hub", "segments", "trpc"] {
-            assert!(targets.iter().any(|known| known == target), "{target} of {targets:?}");
+            assert!(
+                targets.iter().any(|known| known == target),
+                "{target} of {targets:?}"
+            );
         }
     }
 }

@@ -45,7 +45,9 @@ impl Graph {
             graph.packages.entry(text(node, "id")?).or_default().uses = uses;
         }
         for member in array(metadata, "workspace_members")? {
-            let id = member.as_str().ok_or_else(|| Error::new("cargo metadata: a member is not a string"))?;
+            let id = member
+                .as_str()
+                .ok_or_else(|| Error::new("cargo metadata: a member is not a string"))?;
             graph.members.insert(id.to_owned());
         }
         Ok(graph)
@@ -58,7 +60,10 @@ impl Graph {
 
     /// What the workspace's crates use of one another: who, for what, whom.
     pub(crate) fn member_edges(&self) -> impl Iterator<Item = (&str, Kind, &str)> {
-        let edges = self.members.iter().flat_map(|id| self.uses(id).map(move |(kind, to)| (id, kind, to)));
+        let edges = self
+            .members
+            .iter()
+            .flat_map(|id| self.uses(id).map(move |(kind, to)| (id, kind, to)));
         edges
             .filter(|(_, _, to)| self.members.contains(*to))
             .map(|(from, kind, to)| (self.name(from), kind, self.name(to)))
@@ -66,12 +71,15 @@ impl Graph {
 
     /// Whether the workspace crate `member` names the crate `used` as a dependency of any kind.
     pub(crate) fn member_uses(&self, member: &str, used: &str) -> bool {
-        self.member_id(member).is_some_and(|id| self.uses(id).any(|(_, to)| self.name(to) == used))
+        self.member_id(member)
+            .is_some_and(|id| self.uses(id).any(|(_, to)| self.name(to) == used))
     }
 
     /// For every package that the workspace crate `member` needs in an application: the shortest way there, by name.
     pub(crate) fn normal_closure(&self, member: &str) -> Vec<Vec<&str>> {
-        let Some(start) = self.member_id(member) else { return Vec::new() };
+        let Some(start) = self.member_id(member) else {
+            return Vec::new();
+        };
         let mut seen = BTreeSet::from([start]);
         let mut queue = VecDeque::from([(start, vec![self.name(start)])]);
         let mut found = Vec::new();
@@ -103,7 +111,10 @@ impl Graph {
     }
 
     fn member_id(&self, name: &str) -> Option<&str> {
-        self.members.iter().map(String::as_str).find(|id| self.name(id) == name)
+        self.members
+            .iter()
+            .map(String::as_str)
+            .find(|id| self.name(id) == name)
     }
 
     fn name(&self, id: &str) -> &str {
@@ -111,7 +122,11 @@ impl Graph {
     }
 
     fn uses(&self, id: &str) -> impl Iterator<Item = (Kind, &str)> {
-        let uses = self.packages.get(id).into_iter().flat_map(|package| &package.uses);
+        let uses = self
+            .packages
+            .get(id)
+            .into_iter()
+            .flat_map(|package| &package.uses);
         uses.map(|(kind, to)| (*kind, to.as_str()))
     }
 }
@@ -131,17 +146,23 @@ fn kind(value: &Value) -> Result<Kind, Error> {
         None if value.is_null() => Ok(Kind::Normal),
         Some("build") => Ok(Kind::Build),
         Some("dev") => Ok(Kind::Dev),
-        _ => Err(Error::new(format!("cargo metadata: unknown kind of dependency {value}"))),
+        _ => Err(Error::new(format!(
+            "cargo metadata: unknown kind of dependency {value}"
+        ))),
     }
 }
 
 fn version(package: &Value) -> Result<Version, Error> {
     let version = text(package, "version")?;
-    version.parse().map_err(|error| Error::new(format!("cargo metadata: version `{version}`: {error}")))
+    version
+        .parse()
+        .map_err(|error| Error::new(format!("cargo metadata: version `{version}`: {error}")))
 }
 
 fn array<'a>(value: &'a Value, key: &str) -> Result<&'a Vec<Value>, Error> {
-    value[key].as_array().ok_or_else(|| Error::new(format!("cargo metadata: no list `{key}`")))
+    value[key]
+        .as_array()
+        .ok_or_else(|| Error::new(format!("cargo metadata: no list `{key}`")))
 }
 
 fn text(value: &Value, key: &str) -> Result<String, Error> {
@@ -209,7 +230,14 @@ mod tests {
     fn the_closure_goes_over_normal_dependencies_and_keeps_namesakes_apart() {
         let graph = Graph::from_metadata(&sample()).unwrap();
         let ways = graph.normal_closure("a");
-        assert_eq!(ways, [vec!["a", "b"], vec!["a", "b", "c"], vec!["a", "b", "c", "b"]]);
+        assert_eq!(
+            ways,
+            [
+                vec!["a", "b"],
+                vec!["a", "b", "c"],
+                vec!["a", "b", "c", "b"]
+            ]
+        );
         assert!(graph.normal_closure("nobody").is_empty());
     }
 

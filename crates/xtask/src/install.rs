@@ -18,20 +18,62 @@ struct Tool {
 
 /// What the tests start. The executable is looked for in `PATH`.
 const TOOLS: &[Tool] = &[
-    Tool { executable: "chromium", package: "chromium" },
-    Tool { executable: "curl", package: "curl" },
-    Tool { executable: "faketime", package: "faketime" },
-    Tool { executable: "firefox-esr", package: "firefox-esr" },
-    Tool { executable: "go", package: "golang-go" },
-    Tool { executable: "nats-server", package: "nats-server" },
-    Tool { executable: "node", package: "nodejs" },
-    Tool { executable: "npm", package: "npm" },
-    Tool { executable: "php", package: "php-cli" },
-    Tool { executable: "prometheus", package: "prometheus" },
-    Tool { executable: "promtool", package: "prometheus" },
-    Tool { executable: "python3", package: "python3" },
-    Tool { executable: "redis-benchmark", package: "redis-tools" },
-    Tool { executable: "redis-server", package: "redis-server" },
+    Tool {
+        executable: "chromium",
+        package: "chromium",
+    },
+    Tool {
+        executable: "curl",
+        package: "curl",
+    },
+    Tool {
+        executable: "faketime",
+        package: "faketime",
+    },
+    Tool {
+        executable: "firefox-esr",
+        package: "firefox-esr",
+    },
+    Tool {
+        executable: "go",
+        package: "golang-go",
+    },
+    Tool {
+        executable: "nats-server",
+        package: "nats-server",
+    },
+    Tool {
+        executable: "node",
+        package: "nodejs",
+    },
+    Tool {
+        executable: "npm",
+        package: "npm",
+    },
+    Tool {
+        executable: "php",
+        package: "php-cli",
+    },
+    Tool {
+        executable: "prometheus",
+        package: "prometheus",
+    },
+    Tool {
+        executable: "promtool",
+        package: "prometheus",
+    },
+    Tool {
+        executable: "python3",
+        package: "python3",
+    },
+    Tool {
+        executable: "redis-benchmark",
+        package: "redis-tools",
+    },
+    Tool {
+        executable: "redis-server",
+        package: "redis-server",
+    },
 ];
 
 /// Installs the missing tools where that is ours to do: as root on Debian, as in CI's container.
@@ -43,12 +85,17 @@ pub(crate) fn install() -> Result<(), Error> {
     }
     may_install().map_err(|reason| refusal(&wanted, &reason))?;
     run(apt_get().arg("update"))?;
-    run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(packages(&wanted)))?;
+    run(apt_get()
+        .args(["install", "--yes", "--no-install-recommends"])
+        .args(packages(&wanted)))?;
     let still = missing(&wanted, &search_path());
     if still.is_empty() {
         Ok(())
     } else {
-        Err(refusal(&still, "apt-get succeeded, but they are not in PATH"))
+        Err(refusal(
+            &still,
+            "apt-get succeeded, but they are not in PATH",
+        ))
     }
 }
 
@@ -71,7 +118,11 @@ fn may_install() -> Result<(), String> {
         return Err("this is not a Debian machine".to_owned());
     }
     let user = output(Command::new("id").arg("-u")).map_err(|error| error.to_string())?;
-    if user.trim() == "0" { Ok(()) } else { Err("only root can install packages".to_owned()) }
+    if user.trim() == "0" {
+        Ok(())
+    } else {
+        Err("only root can install packages".to_owned())
+    }
 }
 
 fn refusal(tools: &[Tool], reason: &str) -> Error {
@@ -88,7 +139,11 @@ fn search_path() -> std::ffi::OsString {
 }
 
 fn missing(tools: &[Tool], path: &OsStr) -> Vec<Tool> {
-    tools.iter().copied().filter(|tool| !is_found(tool.executable, path)).collect()
+    tools
+        .iter()
+        .copied()
+        .filter(|tool| !is_found(tool.executable, path))
+        .collect()
 }
 
 fn is_found(executable: &str, path: &OsStr) -> bool {
@@ -98,28 +153,42 @@ fn is_found(executable: &str, path: &OsStr) -> bool {
 #[cfg(unix)]
 fn is_executable(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    fs::metadata(file)
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(not(unix))]
 fn is_executable(file: &Path) -> bool {
-    fs::metadata(file.with_extension(env::consts::EXE_EXTENSION)).is_ok_and(|metadata| metadata.is_file())
+    fs::metadata(file.with_extension(env::consts::EXE_EXTENSION))
+        .is_ok_and(|metadata| metadata.is_file())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const CARGO: Tool = Tool { executable: "cargo", package: "cargo" };
-    const SERVER: Tool = Tool { executable: "no-such-server", package: "no-such" };
-    const CLIENT: Tool = Tool { executable: "no-such-client", package: "no-such" };
+    const CARGO: Tool = Tool {
+        executable: "cargo",
+        package: "cargo",
+    };
+    const SERVER: Tool = Tool {
+        executable: "no-such-server",
+        package: "no-such",
+    };
+    const CLIENT: Tool = Tool {
+        executable: "no-such-client",
+        package: "no-such",
+    };
 
     #[test]
     fn only_what_is_not_in_the_path_is_missing() {
         let cargo = env::var_os("CARGO").unwrap();
         let path = Path::new(&cargo).parent().unwrap().as_os_str().to_owned();
         assert_eq!(missing(&[CARGO, SERVER], &path), [SERVER]);
-        assert_eq!(missing(&[CARGO, SERVER], OsStr::new("/no/such/folder")), [CARGO, SERVER]);
+        assert_eq!(
+            missing(&[CARGO, SERVER], OsStr::new("/no/such/folder")),
+            [CARGO, SERVER]
+        );
     }
 
     #[test]

@@ -23,21 +23,52 @@ struct Program {
     path: &'static str,
 }
 
-const HUB: Program = Program { variable: "SSE_HUB", build: &["-p", "sse-hub"], path: "debug/sse-hub" };
+const HUB: Program = Program {
+    variable: "SSE_HUB",
+    build: &["-p", "sse-hub"],
+    path: "debug/sse-hub",
+};
 
 const VERIFY: Program = Program {
     variable: "SSE_AUTH_VERIFY",
-    build: &["-p", "sse-auth", "--example", "verify", "--features", "jwks-http"],
+    build: &[
+        "-p",
+        "sse-auth",
+        "--example",
+        "verify",
+        "--features",
+        "jwks-http",
+    ],
     path: "debug/examples/verify",
 };
 
 const PACKAGES: &[Package] = &[
-    Package { path: "crates/sse-auth/js", inner: &[], program: VERIFY },
-    Package { path: "crates/sse-trpc/js", inner: &["v10", "react"], program: HUB },
-    Package { path: "crates/sse-hub/js", inner: &[], program: HUB },
-    Package { path: "crates/sse-browser/js", inner: &["react18"], program: HUB },
+    Package {
+        path: "crates/sse-auth/js",
+        inner: &[],
+        program: VERIFY,
+    },
+    Package {
+        path: "crates/sse-trpc/js",
+        inner: &["v10", "react"],
+        program: HUB,
+    },
+    Package {
+        path: "crates/sse-hub/js",
+        inner: &[],
+        program: HUB,
+    },
+    Package {
+        path: "crates/sse-browser/js",
+        inner: &["react18"],
+        program: HUB,
+    },
     // Links the one before it, and its types.
-    Package { path: "examples/react", inner: &[], program: HUB },
+    Package {
+        path: "examples/react",
+        inner: &[],
+        program: HUB,
+    },
 ];
 
 /// What is only measured against, and installed by the benchmark that does so.
@@ -52,12 +83,18 @@ pub(crate) fn check() -> Result<(), Error> {
         path.ok_or_else(|| Error::new(format!("cargo metadata: no text `{name}`")))
     };
     let (root, target) = (path("workspace_root")?, path("target_directory")?);
-    PACKAGES.iter().try_for_each(|package| package.check(&root, &target))
+    PACKAGES
+        .iter()
+        .try_for_each(|package| package.check(&root, &target))
 }
 
 impl Package {
     fn check(&self, root: &Path, target: &Path) -> Result<(), Error> {
-        let Program { variable, build, path } = self.program;
+        let Program {
+            variable,
+            build,
+            path,
+        } = self.program;
         run(cargo(&["build"]).args(build))?;
         for folder in self.folders(root) {
             run(&mut npm(&folder, &["ci", "--no-audit", "--no-fund"]))?;
@@ -96,7 +133,10 @@ mod tests {
     #[test]
     fn every_package_of_the_repository_is_in_the_list_and_locked() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let mut listed: Vec<_> = PACKAGES.iter().flat_map(|package| package.folders(&root)).collect();
+        let mut listed: Vec<_> = PACKAGES
+            .iter()
+            .flat_map(|package| package.folders(&root))
+            .collect();
         listed.extend(PEERS.iter().map(|path| root.join(path)));
         let mut found = Vec::new();
         search(&root, &mut found);
@@ -104,7 +144,11 @@ mod tests {
         found.sort_unstable();
         assert_eq!(found, listed);
         for folder in listed {
-            assert!(folder.join("package-lock.json").exists(), "{} is not locked", folder.display());
+            assert!(
+                folder.join("package-lock.json").exists(),
+                "{} is not locked",
+                folder.display()
+            );
         }
     }
 
@@ -113,7 +157,10 @@ mod tests {
             let entry = entry.unwrap();
             let name = entry.file_name();
             if entry.file_type().unwrap().is_dir() {
-                if !["node_modules", "target", ".git"].iter().any(|skipped| name == *skipped) {
+                if !["node_modules", "target", ".git"]
+                    .iter()
+                    .any(|skipped| name == *skipped)
+                {
                     search(&entry.path(), found);
                 }
             } else if name == "package.json" {

@@ -47,9 +47,15 @@ pub(crate) fn check() -> Result<(), Error> {
     let root = metadata["workspace_root"].as_str().map(PathBuf::from);
     let root = root.ok_or_else(|| Error::new("cargo metadata: no text `workspace_root`"))?;
     let budgets = budgets(&root)?;
-    let listed = output(Command::new("git").args(["ls-files", "-z"]).current_dir(&root))?;
-    let mut parts: BTreeMap<String, Part> =
-        budgets.keys().map(|name| (name.clone(), Part::default())).collect();
+    let listed = output(
+        Command::new("git")
+            .args(["ls-files", "-z"])
+            .current_dir(&root),
+    )?;
+    let mut parts: BTreeMap<String, Part> = budgets
+        .keys()
+        .map(|name| (name.clone(), Part::default()))
+        .collect();
     for path in listed.split('\0').filter(|path| is_checked(path)) {
         let text = fs::read_to_string(root.join(path))
             .map_err(|error| Error::new(format!("failed to read {path}: {error}")))?;
@@ -74,7 +80,9 @@ fn budgets(root: &Path) -> Result<BTreeMap<String, Counts>, Error> {
 
 /// Whether a file holds prose of this project.
 fn is_checked(path: &str) -> bool {
-    let is_text = [".rs", ".md", ".js", ".mjs", ".ts"].iter().any(|end| path.ends_with(end));
+    let is_text = [".rs", ".md", ".js", ".mjs", ".ts"]
+        .iter()
+        .any(|end| path.ends_with(end));
     is_text && !path.contains("/corpus/") && path != "crates/xtask/src/language/rules.rs"
 }
 
@@ -101,17 +109,23 @@ impl Part {
     fn note(&mut self, path: &str, passage: &Passage<'_>, finding: &Finding) {
         let (counter, what) = match finding {
             Finding::Word(word) => (&mut self.counts.words, format!("`{word}`")),
-            Finding::LongLine(columns) => (&mut self.counts.long_lines, format!("{columns} columns")),
+            Finding::LongLine(columns) => {
+                (&mut self.counts.long_lines, format!("{columns} columns"))
+            }
             Finding::Opening(word) => (&mut self.counts.openings, format!("opens with `{word}`")),
         };
         *counter += 1;
-        self.findings.push(format!("{path}:{}: {what}", passage.line));
+        self.findings
+            .push(format!("{path}:{}: {what}", passage.line));
     }
 
     /// Returns the problems of a part that has a budget.
     fn judge(&self, name: &str, budget: Counts) -> Vec<String> {
         let spared = self.item_docs * OPENINGS_PERCENT / 100;
-        let found = Counts { openings: self.counts.openings.saturating_sub(spared), ..self.counts };
+        let found = Counts {
+            openings: self.counts.openings.saturating_sub(spared),
+            ..self.counts
+        };
         if found == budget {
             return Vec::new();
         }
@@ -120,10 +134,18 @@ impl Part {
             (found.long_lines, budget.long_lines),
             (found.openings, budget.openings),
         ];
-        let Counts { words, long_lines, openings } = found;
-        let row = format!("{name} = {{ words = {words}, long_lines = {long_lines}, openings = {openings} }}");
+        let Counts {
+            words,
+            long_lines,
+            openings,
+        } = found;
+        let row = format!(
+            "{name} = {{ words = {words}, long_lines = {long_lines}, openings = {openings} }}"
+        );
         if pairs.iter().all(|(found, allowed)| found <= allowed) {
-            return vec![format!("fewer findings than the budget; in language.toml: {row}")];
+            return vec![format!(
+                "fewer findings than the budget; in language.toml: {row}"
+            )];
         }
         let mut problems = self.findings.clone();
         problems.push(format!("more findings than the budget: {row}"));
@@ -143,24 +165,48 @@ mod tests {
 
     #[test]
     fn findings_name_file_line_and_word() {
-        let part =
-            part("crates/a/src/b.rs", "/// Returns it.\nfn a() {}\n\n// The log is away.\nfn b() {}\n");
+        let part = part(
+            "crates/a/src/b.rs",
+            "/// Returns it.\nfn a() {}\n\n// The log is away.\nfn b() {}\n",
+        );
         assert_eq!(part.findings, ["crates/a/src/b.rs:4: `is away`"]);
-        assert_eq!(part.counts, Counts { words: 1, ..Counts::default() });
+        assert_eq!(
+            part.counts,
+            Counts {
+                words: 1,
+                ..Counts::default()
+            }
+        );
         assert_eq!(part.item_docs, 1);
     }
 
     #[test]
     fn more_or_fewer_findings_than_the_budget_fail() {
         let part = part("a.md", "It is gone.\n");
-        let judged = |words| part.judge("root", Counts { words, ..Counts::default() });
+        let judged = |words| {
+            part.judge(
+                "root",
+                Counts {
+                    words,
+                    ..Counts::default()
+                },
+            )
+        };
         assert_eq!(judged(1), Vec::<String>::new());
         let row = "root = { words = 1, long_lines = 0, openings = 0 }";
         assert_eq!(
             judged(0),
-            ["a.md:1: `is gone`".to_owned(), format!("more findings than the budget: {row}")]
+            [
+                "a.md:1: `is gone`".to_owned(),
+                format!("more findings than the budget: {row}")
+            ]
         );
-        assert_eq!(judged(2), [format!("fewer findings than the budget; in language.toml: {row}")]);
+        assert_eq!(
+            judged(2),
+            [format!(
+                "fewer findings than the budget; in language.toml: {row}"
+            )]
+        );
     }
 
     #[test]

@@ -20,7 +20,9 @@ pub(crate) fn check() -> Result<(), Error> {
     let list = output(models(&target).args(["--", "--list"]))?;
     if count(&list) == 0 {
         // A filter that matches nothing succeeds, and would hide that the models were renamed.
-        return Err(Error::new("sse-core uses loom, but none of its unit tests has `loom` in its path"));
+        return Err(Error::new(
+            "sse-core uses loom, but none of its unit tests has `loom` in its path",
+        ));
     }
     run(&mut models(&target))
 }
@@ -46,7 +48,9 @@ mod tests {
     #[test]
     fn listed_models_are_counted() {
         assert_eq!(
-            count("queue::loom::push_races_poll: test\nloom::join: test\n\n2 tests, 0 benchmarks\n"),
+            count(
+                "queue::loom::push_races_poll: test\nloom::join: test\n\n2 tests, 0 benchmarks\n"
+            ),
             2
         );
         assert_eq!(count("0 tests, 0 benchmarks\n"), 0);
@@ -55,10 +59,19 @@ mod tests {
     #[test]
     fn the_cfg_and_the_directory_are_passed_on() {
         let command = models(Path::new("target/loom"));
-        let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
-        assert_eq!(arguments.join(" "), "test -p sse-core --release --lib --target-dir target/loom loom");
-        let flags =
-            command.get_envs().find(|(name, _)| *name == "RUSTFLAGS").and_then(|(_, value)| value).unwrap();
+        let arguments: Vec<_> = command
+            .get_args()
+            .map(|argument| argument.to_string_lossy())
+            .collect();
+        assert_eq!(
+            arguments.join(" "),
+            "test -p sse-core --release --lib --target-dir target/loom loom"
+        );
+        let flags = command
+            .get_envs()
+            .find(|(name, _)| *name == "RUSTFLAGS")
+            .and_then(|(_, value)| value)
+            .unwrap();
         assert!(flags.to_string_lossy().ends_with("--cfg loom"));
     }
 }

@@ -46,12 +46,14 @@ fn chosen(command: &str) -> Result<Vec<&'static Step>, Error> {
         return Ok(STEPS.iter().collect());
     }
     let step = STEPS.iter().find(|step| step.name == command);
-    step.map(|step| vec![step]).ok_or_else(|| usage(&format!("no command `{command}`")))
+    step.map(|step| vec![step])
+        .ok_or_else(|| usage(&format!("no command `{command}`")))
 }
 
 fn usage(problem: &str) -> Error {
-    let mut text =
-        format!("{problem}\n\nusage: cargo xtask COMMAND\n\n  test         every step below, in order\n");
+    let mut text = format!(
+        "{problem}\n\nusage: cargo xtask COMMAND\n\n  test         every step below, in order\n"
+    );
     for step in STEPS {
         text.push_str(&format!("  {:<12} {}\n", step.name, step.about));
     }
@@ -69,7 +71,11 @@ mod tests {
 
     #[test]
     fn test_stands_for_every_step_in_order() {
-        let names: Vec<_> = chosen("test").unwrap().iter().map(|step| step.name).collect();
+        let names: Vec<_> = chosen("test")
+            .unwrap()
+            .iter()
+            .map(|step| step.name)
+            .collect();
         let expected = [
             "install",
             "fmt",
@@ -91,7 +97,10 @@ mod tests {
     #[test]
     fn a_step_can_be_chosen_alone() {
         let steps = chosen("floors").unwrap();
-        assert_eq!(steps.iter().map(|step| step.name).collect::<Vec<_>>(), ["floors"]);
+        assert_eq!(
+            steps.iter().map(|step| step.name).collect::<Vec<_>>(),
+            ["floors"]
+        );
     }
 
     #[test]

@@ -17,17 +17,41 @@ pub(crate) struct Step {
 
 /// Every step, in the order of CI: what fails fast comes first.
 pub(crate) const STEPS: &[Step] = &[
-    Step { name: "install", about: "install missing tools (as root on Debian)", run: install::install },
-    Step { name: "fmt", about: "check the formatting", run: fmt },
-    Step { name: "clippy", about: "lint every target with every feature", run: clippy },
-    Step { name: "floors", about: "check which crate uses which", run: floors::check },
-    Step { name: "circles", about: "check that no files import from each other", run: circles::check },
+    Step {
+        name: "install",
+        about: "install missing tools (as root on Debian)",
+        run: install::install,
+    },
+    Step {
+        name: "fmt",
+        about: "check the formatting",
+        run: fmt,
+    },
+    Step {
+        name: "clippy",
+        about: "lint every target with every feature",
+        run: clippy,
+    },
+    Step {
+        name: "floors",
+        about: "check which crate uses which",
+        run: floors::check,
+    },
+    Step {
+        name: "circles",
+        about: "check that no files import from each other",
+        run: circles::check,
+    },
     Step {
         name: "language",
         about: "check the language of documentation and messages",
         run: language::check,
     },
-    Step { name: "advisories", about: "check Cargo.lock for known vulnerabilities", run: advisories::check },
+    Step {
+        name: "advisories",
+        about: "check Cargo.lock for known vulnerabilities",
+        run: advisories::check,
+    },
     Step {
         name: "cargo-test",
         about: "unit, integration and documentation tests, and examples",
@@ -38,10 +62,26 @@ pub(crate) const STEPS: &[Step] = &[
         about: "hubs and brokers that are killed, briefly: was anything lost?",
         run: chaos::short,
     },
-    Step { name: "js", about: "types, and npm clients against a hub, some in a browser", run: js::check },
-    Step { name: "doc", about: "build the documentation, warnings are errors", run: doc },
-    Step { name: "loom", about: "run the loom models of sse-core", run: loom::check },
-    Step { name: "bench-once", about: "run every bench once", run: bench_once },
+    Step {
+        name: "js",
+        about: "types, and npm clients against a hub, some in a browser",
+        run: js::check,
+    },
+    Step {
+        name: "doc",
+        about: "build the documentation, warnings are errors",
+        run: doc,
+    },
+    Step {
+        name: "loom",
+        about: "run the loom models of sse-core",
+        run: loom::check,
+    },
+    Step {
+        name: "bench-once",
+        about: "run every bench once",
+        run: bench_once,
+    },
 ];
 
 /// Runs the steps and prints how long each took; the first failure ends the run.
@@ -77,7 +117,15 @@ fn fmt() -> Result<(), Error> {
 }
 
 fn clippy() -> Result<(), Error> {
-    let arguments = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
+    let arguments = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--",
+        "-D",
+        "warnings",
+    ];
     run_command(&mut cargo(&arguments))
 }
 
@@ -92,16 +140,35 @@ fn doc() -> Result<(), Error> {
 }
 
 fn bench_once() -> Result<(), Error> {
-    run_command(&mut cargo(&["bench", "-p", "benches", "--benches", "--", "--test"]))
+    run_command(&mut cargo(&[
+        "bench",
+        "-p",
+        "benches",
+        "--benches",
+        "--",
+        "--test",
+    ]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const GOOD: Step = Step { name: "good", about: "", run: || Ok(()) };
-    const BAD: Step = Step { name: "bad", about: "", run: || Err(Error::new("it rained")) };
-    const NEVER: Step = Step { name: "never", about: "", run: || panic!("a step after a failure was run") };
+    const GOOD: Step = Step {
+        name: "good",
+        about: "",
+        run: || Ok(()),
+    };
+    const BAD: Step = Step {
+        name: "bad",
+        about: "",
+        run: || Err(Error::new("it rained")),
+    };
+    const NEVER: Step = Step {
+        name: "never",
+        about: "",
+        run: || panic!("a step after a failure was run"),
+    };
 
     #[test]
     fn the_first_failure_ends_the_run_and_is_named() {
@@ -112,7 +179,10 @@ mod tests {
 
     #[test]
     fn the_summary_shows_each_step_and_which_one_failed() {
-        let times = [("fmt", Duration::from_millis(1_240)), ("clippy", Duration::from_secs(60))];
+        let times = [
+            ("fmt", Duration::from_millis(1_240)),
+            ("clippy", Duration::from_secs(60)),
+        ];
         let text = summary(&times, false);
         assert_eq!(
             text,

@@ -40,7 +40,10 @@ async fn limit(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    match request.peer_addr().map(|address| limiter.check_key(&address.ip())) {
+    match request
+        .peer_addr()
+        .map(|address| limiter.check_key(&address.ip()))
+    {
         Some(Ok(())) => next.call(request).await,
         _ => Err(ErrorTooManyRequests("too many requests")),
     }
@@ -58,17 +61,27 @@ fn app(
         // The last that is wrapped around is the first that is asked: guessing tokens is limited too.
         let streams = web::scope("/api").route("/sse", web::to(events));
         let streams = streams.wrap(from_fn(sse_actix::admit)).wrap(from_fn(limit));
-        app.app_data(limiter.clone()).app_data(sse.clone()).app_data(gate.clone()).service(streams);
+        app.app_data(limiter.clone())
+            .app_data(sse.clone())
+            .app_data(gate.clone())
+            .service(streams);
     }
 }
 
 fn manager() -> Result<Manager, BoxError> {
-    let access = ClaimsAccess::new().join("news")?.join("orders/{sub}/*")?.admin("role", "admin");
+    let access = ClaimsAccess::new()
+        .join("news")?
+        .join("orders/{sub}/*")?
+        .admin("role", "admin");
     Ok(Manager::builder().access(access).build()?)
 }
 
 fn gate(secret: &str) -> Result<Gate, BoxError> {
-    Ok(Gate::new(Jwt::builder().key(Key::secret(Algorithm::HS256, secret)?).build()?))
+    Ok(Gate::new(
+        Jwt::builder()
+            .key(Key::secret(Algorithm::HS256, secret)?)
+            .build()?,
+    ))
 }
 
 #[actix_web::main]
@@ -94,21 +107,62 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let sse = manager().unwrap();
-        let app = app(sse.clone(), gate(SECRET).unwrap(), NonZeroU32::new(4).unwrap());
+        let app = app(
+            sse.clone(),
+            gate(SECRET).unwrap(),
+            NonZeroU32::new(4).unwrap(),
+        );
         let server = HttpServer::new(move || App::new().configure(&app)).workers(2);
         actix_web::rt::spawn(sse_actix::serve(listener, server).into_future());
 
         let bearer = [("authorization", ALICE)];
-        let get =
-            async |path: &str, headers: &[(&str, &str)]| request(address, "GET", path, headers, "").await;
+        let get = async |path: &str, headers: &[(&str, &str)]| {
+            request(address, "GET", path, headers, "").await
+        };
         let path = "/api/sse?topics=orders/alice/7";
-        let mut alice = RawRequest::get(address, path).header("authorization", ALICE).open().await.unwrap();
-        assert!(alice.next_event().await.unwrap().data.contains(r#""userId":"alice""#));
+        let mut alice = RawRequest::get(address, path)
+            .header("authorization", ALICE)
+            .open()
+            .await
+            .unwrap();
+        assert!(
+            alice
+                .next_event()
+                .await
+                .unwrap()
+                .data
+                .contains(r#""userId":"alice""#)
+        );
         assert_eq!(get("/api/sse", &[]).await.unwrap().status, 401);
-        assert_eq!(get("/api/sse?topics=orders/bob/7", &bearer).await.unwrap().status, 403);
-        assert_eq!(get("/api/sse", &[("authorization", "Bearer guess")]).await.unwrap().status, 401);
-        assert_eq!(get("/api/sse", &[("authorization", "Bearer guess")]).await.unwrap().status, 429);
-        sse.topic("orders/alice/7").publish(sse_core::Event::text("shipped")).await.unwrap();
-        assert_eq!(alice.next_event().await.unwrap().data, "shipped", "who is there stays");
+        assert_eq!(
+            get("/api/sse?topics=orders/bob/7", &bearer)
+                .await
+                .unwrap()
+                .status,
+            403
+        );
+        assert_eq!(
+            get("/api/sse", &[("authorization", "Bearer guess")])
+                .await
+                .unwrap()
+                .status,
+            401
+        );
+        assert_eq!(
+            get("/api/sse", &[("authorization", "Bearer guess")])
+                .await
+                .unwrap()
+                .status,
+            429
+        );
+        sse.topic("orders/alice/7")
+            .publish(sse_core::Event::text("shipped"))
+            .await
+            .unwrap();
+        assert_eq!(
+            alice.next_event().await.unwrap().data,
+            "shipped",
+            "who is there stays"
+        );
     }
 }

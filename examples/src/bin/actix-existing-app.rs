@@ -47,17 +47,38 @@ impl FromRequest for CurrentUser {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let cookies = request.headers().get(COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let session = cookies.split("; ").find_map(|cookie| cookie.strip_prefix("session="));
+        let cookies = request
+            .headers()
+            .get(COOKIE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let session = cookies
+            .split("; ")
+            .find_map(|cookie| cookie.strip_prefix("session="));
         let tracker = request.app_data::<Data<Tracker>>();
-        let user = tracker.zip(session).and_then(|(tracker, session)| tracker.sessions.get(session));
-        ready(user.cloned().map(Self).ok_or_else(|| ErrorUnauthorized("log in first")))
+        let user = tracker
+            .zip(session)
+            .and_then(|(tracker, session)| tracker.sessions.get(session));
+        ready(
+            user.cloned()
+                .map(Self)
+                .ok_or_else(|| ErrorUnauthorized("log in first")),
+        )
     }
 }
 
 async fn tickets(CurrentUser(user): CurrentUser, tracker: Data<Tracker>) -> Json<Vec<Ticket>> {
-    let tickets = tracker.tickets.lock().unwrap_or_else(PoisonError::into_inner);
-    Json(tickets.iter().filter(|ticket| ticket.assignee == user).cloned().collect())
+    let tickets = tracker
+        .tickets
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    Json(
+        tickets
+            .iter()
+            .filter(|ticket| ticket.assignee == user)
+            .cloned()
+            .collect(),
+    )
 }
 
 async fn create(
@@ -65,10 +86,18 @@ async fn create(
     tracker: Data<Tracker>,
     Json(ticket): Json<Ticket>,
 ) -> Result<HttpResponse, Error> {
-    if !tracker.sessions.values().any(|known| *known == ticket.assignee) {
+    if !tracker
+        .sessions
+        .values()
+        .any(|known| *known == ticket.assignee)
+    {
         return Err(ErrorUnprocessableEntity("nobody has that name"));
     }
-    tracker.tickets.lock().unwrap_or_else(PoisonError::into_inner).push(ticket.clone());
+    tracker
+        .tickets
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(ticket.clone());
     let text = format!("{user} gave you: {}", ticket.title); // +
     let notify = Notifier::new(tracker.sse.clone()); // +
     let told = notify.user(&ticket.assignee).info(text).data(&ticket).await; // +
@@ -87,7 +116,11 @@ async fn events(
 
 fn app(sse: Manager) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
     let sessions = [("a11ce", "alice"), ("b0b", "bob")].map(|(id, user)| (id.into(), user.into()));
-    let tracker = Data::new(Tracker { sessions: sessions.into(), tickets: Mutex::default(), sse });
+    let tracker = Data::new(Tracker {
+        sessions: sessions.into(),
+        tickets: Mutex::default(),
+        sse,
+    });
     move |app| {
         app.app_data(tracker.clone())
             .service(web::resource("/tickets").get(tickets).post(create))
@@ -122,16 +155,41 @@ mod tests {
         let server = HttpServer::new(move || App::new().configure(&app)).workers(2);
         actix_web::rt::spawn(sse_actix::serve(listener, server).into_future());
 
-        let open = |session| RawRequest::get(address, "/api/sse").header("cookie", session).open();
-        let (mut alice, mut bob) = (open("session=a11ce").await.unwrap(), open("session=b0b").await.unwrap());
+        let open = |session| {
+            RawRequest::get(address, "/api/sse")
+                .header("cookie", session)
+                .open()
+        };
+        let (mut alice, mut bob) = (
+            open("session=a11ce").await.unwrap(),
+            open("session=b0b").await.unwrap(),
+        );
         alice.next_event().await.unwrap();
         bob.next_event().await.unwrap();
-        let headers = [("cookie", "session=a11ce"), ("content-type", "application/json")];
+        let headers = [
+            ("cookie", "session=a11ce"),
+            ("content-type", "application/json"),
+        ];
         let ticket = r#"{"assignee":"bob","title":"Printer on fire"}"#;
-        assert_eq!(request(address, "POST", "/tickets", &headers, ticket).await.unwrap().status, 201);
+        assert_eq!(
+            request(address, "POST", "/tickets", &headers, ticket)
+                .await
+                .unwrap()
+                .status,
+            201
+        );
         assert!(bob.next_event().await.unwrap().data.contains(ticket));
-        sse.all().publish(sse_core::Event::text("to everybody")).await.unwrap();
+        sse.all()
+            .publish(sse_core::Event::text("to everybody"))
+            .await
+            .unwrap();
         assert_eq!(alice.next_event().await.unwrap().data, "to everybody");
-        assert_eq!(request(address, "GET", "/api/sse", &[], "").await.unwrap().status, 401);
+        assert_eq!(
+            request(address, "GET", "/api/sse", &[], "")
+                .await
+                .unwrap()
+                .status,
+            401
+        );
     }
 }

@@ -21,7 +21,11 @@ async fn events(handshake: SseHandshake, sse: Data<Manager>) -> Result<SseRespon
 }
 
 async fn say(sse: Data<Manager>, text: String) -> actix_web::Result<String> {
-    let receipt = sse.all().publish(Event::text(text)).await.map_err(ErrorBadRequest)?;
+    let receipt = sse
+        .all()
+        .publish(Event::text(text))
+        .await
+        .map_err(ErrorBadRequest)?;
     Ok(format!("{} screens\n", receipt.matched))
 }
 
@@ -29,7 +33,9 @@ async fn say(sse: Data<Manager>, text: String) -> actix_web::Result<String> {
 fn app(sse: Manager) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
     let sse = Data::new(sse);
     move |app| {
-        app.app_data(sse.clone()).route("/api/sse", web::to(events)).service(web::resource("/say").post(say));
+        app.app_data(sse.clone())
+            .route("/api/sse", web::to(events))
+            .service(web::resource("/say").post(say));
     }
 }
 
@@ -40,7 +46,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind("127.0.0.1:3000")?;
     println!("listening on http://{}", listener.local_addr()?);
     // It stops at SIGINT and SIGTERM, as Actix does.
-    sse_actix::serve(listener, HttpServer::new(move || App::new().configure(&app))).manager(&sse).await?;
+    sse_actix::serve(
+        listener,
+        HttpServer::new(move || App::new().configure(&app)),
+    )
+    .manager(&sse)
+    .await?;
     Ok(())
 }
 
@@ -60,7 +71,9 @@ mod tests {
 
         let mut screen = RawRequest::get(address, "/api/sse").open().await.unwrap();
         assert_eq!(screen.next_event().await.unwrap().event_type, "connection");
-        let answer = request(address, "POST", "/say", &[], "hello").await.unwrap();
+        let answer = request(address, "POST", "/say", &[], "hello")
+            .await
+            .unwrap();
         assert_eq!(answer.text().unwrap(), "1 screens\n");
         assert_eq!(screen.next_event().await.unwrap().data, "hello");
     }

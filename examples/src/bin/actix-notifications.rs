@@ -29,7 +29,9 @@ async fn events(
     current: Query<CurrentUser>,
     sse: Data<Manager>,
 ) -> Result<SseResponse, Refusal> {
-    Ok(sse.connect(handshake.user(current.into_inner().user).topic("reports"))?.into())
+    Ok(sse
+        .connect(handshake.user(current.into_inner().user).topic("reports"))?
+        .into())
 }
 
 #[derive(Deserialize, Serialize)]
@@ -50,7 +52,11 @@ async fn report(notify: Data<Notifier>, made: Json<Report>) -> actix_web::Result
 
 async fn tell(notify: &Notifier, made: &Report) -> Result<usize, PublishError> {
     let user = notify.user(&made.user);
-    let told = user.success("Your report is ready").title("Reports").data(made).await?;
+    let told = user
+        .success("Your report is ready")
+        .title("Reports")
+        .data(made)
+        .await?;
     notify.topic("reports").event(made).await?;
     Ok(told.matched)
 }
@@ -74,7 +80,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind("127.0.0.1:3000")?;
     println!("listening on http://{}", listener.local_addr()?);
     // It stops at SIGINT and SIGTERM, as Actix does.
-    sse_actix::serve(listener, HttpServer::new(move || App::new().configure(&app))).manager(&sse).await?;
+    sse_actix::serve(
+        listener,
+        HttpServer::new(move || App::new().configure(&app)),
+    )
+    .manager(&sse)
+    .await?;
     Ok(())
 }
 
@@ -92,20 +103,31 @@ mod tests {
         let server = HttpServer::new(move || App::new().configure(&app)).workers(2);
         actix_web::rt::spawn(sse_actix::serve(listener, server).into_future());
 
-        let mut mine = RawRequest::get(address, "/api/sse?user=42").open().await.unwrap();
-        let mut other = RawRequest::get(address, "/api/sse?user=7").open().await.unwrap();
+        let mut mine = RawRequest::get(address, "/api/sse?user=42")
+            .open()
+            .await
+            .unwrap();
+        let mut other = RawRequest::get(address, "/api/sse?user=7")
+            .open()
+            .await
+            .unwrap();
         for client in [&mut mine, &mut other] {
             assert_eq!(client.next_event().await.unwrap().event_type, "connection");
         }
         let headers = [("content-type", "application/json")];
         let body = r#"{"user":"42","report":7}"#;
-        let answer = request(address, "POST", "/reports", &headers, body).await.unwrap();
+        let answer = request(address, "POST", "/reports", &headers, body)
+            .await
+            .unwrap();
         assert_eq!(answer.text().unwrap(), "1 screens\n");
 
         assert_eq!(mine.next_event().await.unwrap().event_type, "notification");
         for client in [&mut mine, &mut other] {
             let event = client.next_event().await.unwrap();
-            assert_eq!((event.event_type.as_str(), event.data.as_str()), ("report_made", body));
+            assert_eq!(
+                (event.event_type.as_str(), event.data.as_str()),
+                ("report_made", body)
+            );
         }
     }
 }

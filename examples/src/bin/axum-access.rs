@@ -27,12 +27,19 @@ use tokio::net::TcpListener;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Whose stream it is, the gate has found out; a caller that it refuses is refused here, with 401.
-async fn events(handshake: SseHandshake, State(sse): State<Manager>) -> Result<SseResponse, Refusal> {
+async fn events(
+    handshake: SseHandshake,
+    State(sse): State<Manager>,
+) -> Result<SseResponse, Refusal> {
     Ok(sse.connect(handshake)?.into())
 }
 
 /// What the app had before: so many requests a minute from one address.
-async fn limit(limiter: Arc<DefaultKeyedRateLimiter<IpAddr>>, request: Request, next: Next) -> Response {
+async fn limit(
+    limiter: Arc<DefaultKeyedRateLimiter<IpAddr>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let peer = request.extensions().get::<PeerAddr>();
     match peer.map(|PeerAddr(address)| limiter.check_key(&address.ip())) {
         Some(Ok(())) => next.run(request).await,
@@ -46,17 +53,26 @@ fn app(sse: Manager, gate: Gate, per_minute: NonZeroU32) -> Router {
         .route("/api/sse", any(events))
         .layer(from_fn_with_state(gate, sse_axum::admit))
         // In front of the gate, so that guessing tokens is limited too.
-        .layer(from_fn(move |request, next| limit(Arc::clone(&limiter), request, next)))
+        .layer(from_fn(move |request, next| {
+            limit(Arc::clone(&limiter), request, next)
+        }))
         .with_state(sse)
 }
 
 fn manager() -> Result<Manager, BoxError> {
-    let access = ClaimsAccess::new().join("news")?.join("orders/{sub}/*")?.admin("role", "admin");
+    let access = ClaimsAccess::new()
+        .join("news")?
+        .join("orders/{sub}/*")?
+        .admin("role", "admin");
     Ok(Manager::builder().access(access).build()?)
 }
 
 fn gate(secret: &str) -> Result<Gate, BoxError> {
-    Ok(Gate::new(Jwt::builder().key(Key::secret(Algorithm::HS256, secret)?).build()?))
+    Ok(Gate::new(
+        Jwt::builder()
+            .key(Key::secret(Algorithm::HS256, secret)?)
+            .build()?,
+    ))
 }
 
 #[tokio::main]
@@ -66,7 +82,10 @@ async fn main() -> Result<(), BoxError> {
     println!("listening on http://{}", listener.local_addr()?);
     let app = app(sse.clone(), gate, NonZeroU32::MIN.saturating_add(59));
     let stop = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
-    sse_axum::serve(listener, app).manager(&sse).with_graceful_shutdown(stop).await?;
+    sse_axum::serve(listener, app)
+        .manager(&sse)
+        .with_graceful_shutdown(stop)
+        .await?;
     Ok(())
 }
 
@@ -82,20 +101,61 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let sse = manager().unwrap();
-        let app = app(sse.clone(), gate(SECRET).unwrap(), NonZeroU32::new(4).unwrap());
+        let app = app(
+            sse.clone(),
+            gate(SECRET).unwrap(),
+            NonZeroU32::new(4).unwrap(),
+        );
         tokio::spawn(sse_axum::serve(listener, app).into_future());
 
         let bearer = [("authorization", ALICE)];
-        let get =
-            async |path: &str, headers: &[(&str, &str)]| request(address, "GET", path, headers, "").await;
+        let get = async |path: &str, headers: &[(&str, &str)]| {
+            request(address, "GET", path, headers, "").await
+        };
         let path = "/api/sse?topics=orders/alice/7";
-        let mut alice = RawRequest::get(address, path).header("authorization", ALICE).open().await.unwrap();
-        assert!(alice.next_event().await.unwrap().data.contains(r#""userId":"alice""#));
+        let mut alice = RawRequest::get(address, path)
+            .header("authorization", ALICE)
+            .open()
+            .await
+            .unwrap();
+        assert!(
+            alice
+                .next_event()
+                .await
+                .unwrap()
+                .data
+                .contains(r#""userId":"alice""#)
+        );
         assert_eq!(get("/api/sse", &[]).await.unwrap().status, 401);
-        assert_eq!(get("/api/sse?topics=orders/bob/7", &bearer).await.unwrap().status, 403);
-        assert_eq!(get("/api/sse", &[("authorization", "Bearer guess")]).await.unwrap().status, 401);
-        assert_eq!(get("/api/sse", &[("authorization", "Bearer guess")]).await.unwrap().status, 429);
-        sse.topic("orders/alice/7").publish(sse_core::Event::text("shipped")).await.unwrap();
-        assert_eq!(alice.next_event().await.unwrap().data, "shipped", "who is there stays");
+        assert_eq!(
+            get("/api/sse?topics=orders/bob/7", &bearer)
+                .await
+                .unwrap()
+                .status,
+            403
+        );
+        assert_eq!(
+            get("/api/sse", &[("authorization", "Bearer guess")])
+                .await
+                .unwrap()
+                .status,
+            401
+        );
+        assert_eq!(
+            get("/api/sse", &[("authorization", "Bearer guess")])
+                .await
+                .unwrap()
+                .status,
+            429
+        );
+        sse.topic("orders/alice/7")
+            .publish(sse_core::Event::text("shipped"))
+            .await
+            .unwrap();
+        assert_eq!(
+            alice.next_event().await.unwrap().data,
+            "shipped",
+            "who is there stays"
+        );
     }
 }

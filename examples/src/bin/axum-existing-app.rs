@@ -45,8 +45,14 @@ impl FromRequestParts<App> for CurrentUser {
     type Rejection = StatusCode;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, StatusCode> {
-        let cookies = parts.headers.get(COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let session = cookies.split("; ").find_map(|cookie| cookie.strip_prefix("session="));
+        let cookies = parts
+            .headers
+            .get(COOKIE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let session = cookies
+            .split("; ")
+            .find_map(|cookie| cookie.strip_prefix("session="));
         let user = session.and_then(|session| app.sessions.get(session));
         user.cloned().map(Self).ok_or(StatusCode::UNAUTHORIZED)
     }
@@ -54,7 +60,13 @@ impl FromRequestParts<App> for CurrentUser {
 
 async fn tickets(CurrentUser(user): CurrentUser, State(app): State<App>) -> Json<Vec<Ticket>> {
     let tickets = app.tickets.lock().unwrap_or_else(PoisonError::into_inner);
-    Json(tickets.iter().filter(|ticket| ticket.assignee == user).cloned().collect())
+    Json(
+        tickets
+            .iter()
+            .filter(|ticket| ticket.assignee == user)
+            .cloned()
+            .collect(),
+    )
 }
 
 async fn create(
@@ -65,9 +77,16 @@ async fn create(
     if !app.sessions.values().any(|known| *known == ticket.assignee) {
         return Err(StatusCode::UNPROCESSABLE_ENTITY);
     }
-    app.tickets.lock().unwrap_or_else(PoisonError::into_inner).push(ticket.clone());
+    app.tickets
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(ticket.clone());
     let text = format!("{user} gave you: {}", ticket.title); // +
-    let told = Notifier::new(app.sse).user(&ticket.assignee).info(text).data(&ticket).await; // +
+    let told = Notifier::new(app.sse)
+        .user(&ticket.assignee)
+        .info(text)
+        .data(&ticket)
+        .await; // +
     told.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?; // +
     Ok(StatusCode::CREATED)
 }
@@ -83,7 +102,11 @@ async fn events(
 
 fn app(sse: Manager) -> Router {
     let sessions = [("a11ce", "alice"), ("b0b", "bob")].map(|(id, user)| (id.into(), user.into()));
-    let app = App { sessions: Arc::new(sessions.into()), tickets: Arc::default(), sse };
+    let app = App {
+        sessions: Arc::new(sessions.into()),
+        tickets: Arc::default(),
+        sse,
+    };
     Router::new()
         .route("/tickets", get(tickets).post(create))
         .route("/api/sse", get(events)) // +
@@ -97,7 +120,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("listening on http://{}", listener.local_addr()?);
     let stop = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
     // It was `axum::serve(listener, app())`.
-    sse_axum::serve(listener, app(sse.clone())).manager(&sse).with_graceful_shutdown(stop).await?; // +
+    sse_axum::serve(listener, app(sse.clone()))
+        .manager(&sse)
+        .with_graceful_shutdown(stop)
+        .await?; // +
     Ok(())
 }
 
@@ -114,16 +140,41 @@ mod tests {
         let sse = Manager::builder().build().unwrap();
         tokio::spawn(sse_axum::serve(listener, app(sse.clone())).into_future());
 
-        let open = |session| RawRequest::get(address, "/api/sse").header("cookie", session).open();
-        let (mut alice, mut bob) = (open("session=a11ce").await.unwrap(), open("session=b0b").await.unwrap());
+        let open = |session| {
+            RawRequest::get(address, "/api/sse")
+                .header("cookie", session)
+                .open()
+        };
+        let (mut alice, mut bob) = (
+            open("session=a11ce").await.unwrap(),
+            open("session=b0b").await.unwrap(),
+        );
         alice.next_event().await.unwrap();
         bob.next_event().await.unwrap();
-        let headers = [("cookie", "session=a11ce"), ("content-type", "application/json")];
+        let headers = [
+            ("cookie", "session=a11ce"),
+            ("content-type", "application/json"),
+        ];
         let ticket = r#"{"assignee":"bob","title":"Printer on fire"}"#;
-        assert_eq!(request(address, "POST", "/tickets", &headers, ticket).await.unwrap().status, 201);
+        assert_eq!(
+            request(address, "POST", "/tickets", &headers, ticket)
+                .await
+                .unwrap()
+                .status,
+            201
+        );
         assert!(bob.next_event().await.unwrap().data.contains(ticket));
-        sse.all().publish(sse_core::Event::text("to everybody")).await.unwrap();
+        sse.all()
+            .publish(sse_core::Event::text("to everybody"))
+            .await
+            .unwrap();
         assert_eq!(alice.next_event().await.unwrap().data, "to everybody");
-        assert_eq!(request(address, "GET", "/api/sse", &[], "").await.unwrap().status, 401);
+        assert_eq!(
+            request(address, "GET", "/api/sse", &[], "")
+                .await
+                .unwrap()
+                .status,
+            401
+        );
     }
 }

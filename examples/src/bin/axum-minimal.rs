@@ -16,7 +16,10 @@ use sse_axum::{Refusal, SseHandshake, SseResponse};
 use sse_core::{Event, Manager};
 use tokio::net::TcpListener;
 
-async fn events(handshake: SseHandshake, State(sse): State<Manager>) -> Result<SseResponse, Refusal> {
+async fn events(
+    handshake: SseHandshake,
+    State(sse): State<Manager>,
+) -> Result<SseResponse, Refusal> {
     Ok(sse.connect(handshake)?.into())
 }
 
@@ -27,7 +30,10 @@ async fn say(State(sse): State<Manager>, text: String) -> Result<String, (Status
 }
 
 fn app(sse: Manager) -> Router {
-    Router::new().route("/api/sse", get(events)).route("/say", post(say)).with_state(sse)
+    Router::new()
+        .route("/api/sse", get(events))
+        .route("/say", post(say))
+        .with_state(sse)
 }
 
 #[tokio::main]
@@ -57,7 +63,9 @@ mod tests {
 
         let mut screen = RawRequest::get(address, "/api/sse").open().await.unwrap();
         assert_eq!(screen.next_event().await.unwrap().event_type, "connection");
-        let answer = request(address, "POST", "/say", &[], "hello").await.unwrap();
+        let answer = request(address, "POST", "/say", &[], "hello")
+            .await
+            .unwrap();
         assert_eq!(answer.text().unwrap(), "1 screens\n");
         assert_eq!(screen.next_event().await.unwrap().data, "hello");
     }

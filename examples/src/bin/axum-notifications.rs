@@ -35,7 +35,10 @@ async fn events(
     Query(current): Query<CurrentUser>,
     State(app): State<App>,
 ) -> Result<SseResponse, Refusal> {
-    Ok(app.sse.connect(handshake.user(current.user).topic("reports"))?.into())
+    Ok(app
+        .sse
+        .connect(handshake.user(current.user).topic("reports"))?
+        .into())
 }
 
 #[derive(Deserialize, Serialize)]
@@ -49,14 +52,23 @@ impl Payload for Report {
 }
 
 /// Tells the user that the report is there, and everybody who watches reports.
-async fn report(State(app): State<App>, Json(made): Json<Report>) -> Result<String, (StatusCode, String)> {
-    let told = tell(&app, &made).await.map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
+async fn report(
+    State(app): State<App>,
+    Json(made): Json<Report>,
+) -> Result<String, (StatusCode, String)> {
+    let told = tell(&app, &made)
+        .await
+        .map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
     Ok(format!("{told} screens\n"))
 }
 
 async fn tell(app: &App, made: &Report) -> Result<usize, PublishError> {
     let user = app.notify.user(&made.user);
-    let told = user.success("Your report is ready").title("Reports").data(made).await?;
+    let told = user
+        .success("Your report is ready")
+        .title("Reports")
+        .data(made)
+        .await?;
     app.notify.topic("reports").event(made).await?;
     Ok(told.matched)
 }
@@ -94,20 +106,31 @@ mod tests {
         let address = listener.local_addr().unwrap();
         tokio::spawn(sse_axum::serve(listener, app(sse)).into_future());
 
-        let mut mine = RawRequest::get(address, "/api/sse?user=42").open().await.unwrap();
-        let mut other = RawRequest::get(address, "/api/sse?user=7").open().await.unwrap();
+        let mut mine = RawRequest::get(address, "/api/sse?user=42")
+            .open()
+            .await
+            .unwrap();
+        let mut other = RawRequest::get(address, "/api/sse?user=7")
+            .open()
+            .await
+            .unwrap();
         for client in [&mut mine, &mut other] {
             assert_eq!(client.next_event().await.unwrap().event_type, "connection");
         }
         let headers = [("content-type", "application/json")];
         let body = r#"{"user":"42","report":7}"#;
-        let answer = request(address, "POST", "/reports", &headers, body).await.unwrap();
+        let answer = request(address, "POST", "/reports", &headers, body)
+            .await
+            .unwrap();
         assert_eq!(answer.text().unwrap(), "1 screens\n");
 
         assert_eq!(mine.next_event().await.unwrap().event_type, "notification");
         for client in [&mut mine, &mut other] {
             let event = client.next_event().await.unwrap();
-            assert_eq!((event.event_type.as_str(), event.data.as_str()), ("report_made", body));
+            assert_eq!(
+                (event.event_type.as_str(), event.data.as_str()),
+                ("report_made", body)
+            );
         }
     }
 }

@@ -67,18 +67,30 @@ fn app(
     sse: Manager,
     gate: Gate,
     per_minute: NonZeroU32,
-) -> impl Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send {
-    let app = Arc::new(App { sse, gate, limiter: RateLimiter::keyed(Quota::per_minute(per_minute)) });
+) -> impl Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send
+{
+    let app = Arc::new(App {
+        sse,
+        gate,
+        limiter: RateLimiter::keyed(Quota::per_minute(per_minute)),
+    });
     tower::service_fn(move |request| Arc::clone(&app).answer(request))
 }
 
 fn manager() -> Result<Manager, BoxError> {
-    let access = ClaimsAccess::new().join("news")?.join("orders/{sub}/*")?.admin("role", "admin");
+    let access = ClaimsAccess::new()
+        .join("news")?
+        .join("orders/{sub}/*")?
+        .admin("role", "admin");
     Ok(Manager::builder().access(access).build()?)
 }
 
 fn gate(secret: &str) -> Result<Gate, BoxError> {
-    Ok(Gate::new(Jwt::builder().key(Key::secret(Algorithm::HS256, secret)?).build()?))
+    Ok(Gate::new(
+        Jwt::builder()
+            .key(Key::secret(Algorithm::HS256, secret)?)
+            .build()?,
+    ))
 }
 
 #[tokio::main]
@@ -88,7 +100,10 @@ async fn main() -> Result<(), BoxError> {
     println!("listening on http://{}", listener.local_addr()?);
     let app = app(sse.clone(), gate, NonZeroU32::MIN.saturating_add(59));
     let stop = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
-    sse_hyper::serve(listener, app).manager(&sse).with_graceful_shutdown(stop).await?;
+    sse_hyper::serve(listener, app)
+        .manager(&sse)
+        .with_graceful_shutdown(stop)
+        .await?;
     Ok(())
 }
 
@@ -103,18 +118,52 @@ mod tests {
     async fn a_user_has_its_topics_and_nobody_asks_too_often() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let app = app(manager().unwrap(), gate(SECRET).unwrap(), NonZeroU32::new(4).unwrap());
+        let app = app(
+            manager().unwrap(),
+            gate(SECRET).unwrap(),
+            NonZeroU32::new(4).unwrap(),
+        );
         tokio::spawn(sse_hyper::serve(listener, app).into_future());
 
         let bearer = [("authorization", ALICE)];
-        let get =
-            async |path: &str, headers: &[(&str, &str)]| request(address, "GET", path, headers, "").await;
+        let get = async |path: &str, headers: &[(&str, &str)]| {
+            request(address, "GET", path, headers, "").await
+        };
         let path = "/api/sse?topics=orders/alice/7";
-        let mut alice = RawRequest::get(address, path).header("authorization", ALICE).open().await.unwrap();
-        assert!(alice.next_event().await.unwrap().data.contains(r#""userId":"alice""#));
+        let mut alice = RawRequest::get(address, path)
+            .header("authorization", ALICE)
+            .open()
+            .await
+            .unwrap();
+        assert!(
+            alice
+                .next_event()
+                .await
+                .unwrap()
+                .data
+                .contains(r#""userId":"alice""#)
+        );
         assert_eq!(get("/api/sse", &[]).await.unwrap().status, 401);
-        assert_eq!(get("/api/sse?topics=orders/bob/7", &bearer).await.unwrap().status, 403);
-        assert_eq!(get("/api/sse", &[("authorization", "Bearer guess")]).await.unwrap().status, 401);
-        assert_eq!(get("/api/sse", &[("authorization", "Bearer guess")]).await.unwrap().status, 429);
+        assert_eq!(
+            get("/api/sse?topics=orders/bob/7", &bearer)
+                .await
+                .unwrap()
+                .status,
+            403
+        );
+        assert_eq!(
+            get("/api/sse", &[("authorization", "Bearer guess")])
+                .await
+                .unwrap()
+                .status,
+            401
+        );
+        assert_eq!(
+            get("/api/sse", &[("authorization", "Bearer guess")])
+                .await
+                .unwrap()
+                .status,
+            429
+        );
     }
 }

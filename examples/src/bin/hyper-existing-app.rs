@@ -41,17 +41,33 @@ impl App {
     /// Who is logged in, by the cookie that the login gave.
     fn user(&self, request: &Request<Incoming>) -> Option<&String> {
         let cookies = request.headers().get(COOKIE)?.to_str().ok()?;
-        self.sessions.get(cookies.split("; ").find_map(|cookie| cookie.strip_prefix("session="))?)
+        self.sessions.get(
+            cookies
+                .split("; ")
+                .find_map(|cookie| cookie.strip_prefix("session="))?,
+        )
     }
 
-    async fn create(&self, user: &str, request: Request<Incoming>) -> Result<StatusCode, StatusCode> {
+    async fn create(
+        &self,
+        user: &str,
+        request: Request<Incoming>,
+    ) -> Result<StatusCode, StatusCode> {
         let body = Limited::new(request.into_body(), 64 << 10).collect().await;
         let body = body.map_err(|_| StatusCode::BAD_REQUEST)?.to_bytes();
-        let ticket: Ticket = serde_json::from_slice(&body).map_err(|_| StatusCode::UNPROCESSABLE_ENTITY)?;
-        if !self.sessions.values().any(|known| *known == ticket.assignee) {
+        let ticket: Ticket =
+            serde_json::from_slice(&body).map_err(|_| StatusCode::UNPROCESSABLE_ENTITY)?;
+        if !self
+            .sessions
+            .values()
+            .any(|known| *known == ticket.assignee)
+        {
             return Err(StatusCode::UNPROCESSABLE_ENTITY);
         }
-        self.tickets.lock().unwrap_or_else(PoisonError::into_inner).push(ticket.clone());
+        self.tickets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(ticket.clone());
         let text = format!("{user} gave you: {}", ticket.title); // +
         let notify = Notifier::new(self.sse.clone()); // +
         let told = notify.user(&ticket.assignee).info(text).data(&ticket).await; // +
@@ -69,11 +85,15 @@ impl App {
     }
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Answer, Infallible> {
-        let Some(user) = self.user(&request) else { return Ok(empty(StatusCode::UNAUTHORIZED)) };
+        let Some(user) = self.user(&request) else {
+            return Ok(empty(StatusCode::UNAUTHORIZED));
+        };
         Ok(match (request.method(), request.uri().path()) {
-            (&Method::POST, "/tickets") => {
-                empty(self.create(user, request).await.unwrap_or_else(|status| status))
-            }
+            (&Method::POST, "/tickets") => empty(
+                self.create(user, request)
+                    .await
+                    .unwrap_or_else(|status| status),
+            ),
             (_, "/api/sse") => self.events(user, request), // +
             _ => empty(StatusCode::NOT_FOUND),
         })
@@ -88,9 +108,14 @@ fn empty(status: StatusCode) -> Answer {
 
 fn app(
     sse: Manager,
-) -> impl Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send {
+) -> impl Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send
+{
     let sessions = [("a11ce", "alice"), ("b0b", "bob")].map(|(id, user)| (id.into(), user.into()));
-    let app = Arc::new(App { sessions: sessions.into(), tickets: Mutex::default(), sse });
+    let app = Arc::new(App {
+        sessions: sessions.into(),
+        tickets: Mutex::default(),
+        sse,
+    });
     tower::service_fn(move |request| Arc::clone(&app).answer(request))
 }
 
@@ -101,7 +126,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("listening on http://{}", listener.local_addr()?);
     let stop = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
     // In place of a loop that accepts.
-    sse_hyper::serve(listener, app(sse.clone())).manager(&sse).with_graceful_shutdown(stop).await?; // +
+    sse_hyper::serve(listener, app(sse.clone()))
+        .manager(&sse)
+        .with_graceful_shutdown(stop)
+        .await?; // +
     Ok(())
 }
 
@@ -118,13 +146,29 @@ mod tests {
         let sse = Manager::builder().build().unwrap();
         tokio::spawn(sse_hyper::serve(listener, app(sse)).into_future());
 
-        let mut bob =
-            RawRequest::get(address, "/api/sse").header("cookie", "session=b0b").open().await.unwrap();
+        let mut bob = RawRequest::get(address, "/api/sse")
+            .header("cookie", "session=b0b")
+            .open()
+            .await
+            .unwrap();
         bob.next_event().await.unwrap();
         let ticket = r#"{"assignee":"bob","title":"Printer on fire"}"#;
-        let answer = request(address, "POST", "/tickets", &[("cookie", "session=a11ce")], ticket).await;
+        let answer = request(
+            address,
+            "POST",
+            "/tickets",
+            &[("cookie", "session=a11ce")],
+            ticket,
+        )
+        .await;
         assert_eq!(answer.unwrap().status, 201);
         assert!(bob.next_event().await.unwrap().data.contains(ticket));
-        assert_eq!(request(address, "GET", "/api/sse", &[], "").await.unwrap().status, 401);
+        assert_eq!(
+            request(address, "GET", "/api/sse", &[], "")
+                .await
+                .unwrap()
+                .status,
+            401
+        );
     }
 }

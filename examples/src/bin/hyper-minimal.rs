@@ -28,9 +28,18 @@ fn events(sse: &Manager, request: Request<Incoming>) -> Answer {
 }
 
 async fn say(sse: &Manager, request: Request<Incoming>) -> Result<Answer, BoxError> {
-    let body = Limited::new(request.into_body(), 64 << 10).collect().await?.to_bytes();
-    let receipt = sse.all().publish(Event::text(String::from_utf8_lossy(&body))).await?;
-    Ok(text(StatusCode::OK, format!("{} screens\n", receipt.matched)))
+    let body = Limited::new(request.into_body(), 64 << 10)
+        .collect()
+        .await?
+        .to_bytes();
+    let receipt = sse
+        .all()
+        .publish(Event::text(String::from_utf8_lossy(&body)))
+        .await?;
+    Ok(text(
+        StatusCode::OK,
+        format!("{} screens\n", receipt.matched),
+    ))
 }
 
 fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
@@ -43,9 +52,9 @@ async fn answer(sse: Manager, request: Request<Incoming>) -> Result<Answer, Infa
     Ok(match (request.method(), request.uri().path()) {
         // Every method: what is wrong with it is told by the manager.
         (_, "/api/sse") => events(&sse, request),
-        (&Method::POST, "/say") => {
-            say(&sse, request).await.unwrap_or_else(|error| text(StatusCode::BAD_REQUEST, error.to_string()))
-        }
+        (&Method::POST, "/say") => say(&sse, request)
+            .await
+            .unwrap_or_else(|error| text(StatusCode::BAD_REQUEST, error.to_string())),
         _ => text(StatusCode::NOT_FOUND, "no such page\n"),
     })
 }
@@ -53,7 +62,8 @@ async fn answer(sse: Manager, request: Request<Incoming>) -> Result<Answer, Infa
 /// As a tower service, in front of which any layer may stand.
 fn app(
     sse: Manager,
-) -> impl Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send {
+) -> impl Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send
+{
     tower::service_fn(move |request| answer(sse.clone(), request))
 }
 
@@ -84,7 +94,9 @@ mod tests {
 
         let mut screen = RawRequest::get(address, "/api/sse").open().await.unwrap();
         assert_eq!(screen.next_event().await.unwrap().event_type, "connection");
-        let answer = request(address, "POST", "/say", &[], "hello").await.unwrap();
+        let answer = request(address, "POST", "/say", &[], "hello")
+            .await
+            .unwrap();
         assert_eq!(answer.text().unwrap(), "1 screens\n");
         assert_eq!(screen.next_event().await.unwrap().data, "hello");
     }

@@ -41,11 +41,17 @@ impl App {
     fn events(&self, request: Request<Incoming>) -> Answer {
         let (parts, _) = request.into_parts();
         // Stands for the app's own authentication: never take a user's name from the query in earnest.
-        let user = parts.uri.query().and_then(|query| query.strip_prefix("user="));
+        let user = parts
+            .uri
+            .query()
+            .and_then(|query| query.strip_prefix("user="));
         let Some(user) = user.and_then(|user| UserId::new(user).ok()) else {
             return text(StatusCode::UNAUTHORIZED, "who are you?\n");
         };
-        match self.sse.connect(sse_hyper::handshake(&parts).user(user).topic("reports")) {
+        match self
+            .sse
+            .connect(sse_hyper::handshake(&parts).user(user).topic("reports"))
+        {
             Ok(session) => sse_hyper::response(session).map(BodyExt::boxed),
             Err(refused) => sse_hyper::refusal(&refused).map(BodyExt::boxed),
         }
@@ -53,10 +59,17 @@ impl App {
 
     /// Tells the user that the report is there, and everybody who watches reports.
     async fn report(&self, request: Request<Incoming>) -> Result<Answer, BoxError> {
-        let body = Limited::new(request.into_body(), 64 << 10).collect().await?.to_bytes();
+        let body = Limited::new(request.into_body(), 64 << 10)
+            .collect()
+            .await?
+            .to_bytes();
         let made: Report = serde_json::from_slice(&body)?;
         let user = self.notify.user(&made.user);
-        let told = user.success("Your report is ready").title("Reports").data(&made).await?;
+        let told = user
+            .success("Your report is ready")
+            .title("Reports")
+            .data(&made)
+            .await?;
         self.notify.topic("reports").event(&made).await?;
         Ok(text(StatusCode::OK, format!("{} screens\n", told.matched)))
     }
@@ -81,8 +94,12 @@ fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
 
 fn app(
     sse: Manager,
-) -> impl Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send {
-    let app = App { notify: Notifier::new(sse.clone()), sse };
+) -> impl Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send
+{
+    let app = App {
+        notify: Notifier::new(sse.clone()),
+        sse,
+    };
     tower::service_fn(move |request| app.clone().answer(request))
 }
 
@@ -92,7 +109,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
     let stop = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
-    sse_hyper::serve(listener, app(sse.clone())).manager(&sse).with_graceful_shutdown(stop).await?;
+    sse_hyper::serve(listener, app(sse.clone()))
+        .manager(&sse)
+        .with_graceful_shutdown(stop)
+        .await?;
     Ok(())
 }
 
@@ -109,12 +129,20 @@ mod tests {
         let sse = Manager::builder().build().unwrap();
         tokio::spawn(sse_hyper::serve(listener, app(sse)).into_future());
 
-        let mut mine = RawRequest::get(address, "/api/sse?user=42").open().await.unwrap();
-        let mut other = RawRequest::get(address, "/api/sse?user=7").open().await.unwrap();
+        let mut mine = RawRequest::get(address, "/api/sse?user=42")
+            .open()
+            .await
+            .unwrap();
+        let mut other = RawRequest::get(address, "/api/sse?user=7")
+            .open()
+            .await
+            .unwrap();
         mine.next_event().await.unwrap();
         other.next_event().await.unwrap();
         let body = r#"{"user":"42","report":7}"#;
-        let answer = request(address, "POST", "/reports", &[], body).await.unwrap();
+        let answer = request(address, "POST", "/reports", &[], body)
+            .await
+            .unwrap();
         assert_eq!(answer.text().unwrap(), "1 screens\n");
         assert_eq!(mine.next_event().await.unwrap().event_type, "notification");
         for client in [&mut mine, &mut other] {

@@ -50,12 +50,14 @@ fn model(prompt: &str) -> impl Stream<Item = io::Result<String>> + Send + use<> 
 
 async fn answer(Query(question): Query<Question>) -> Response {
     let tokens = question.prompt.split_inclusive(' ').count();
-    let answer =
-        model(&question.prompt).map(|text| Ok::<_, BoxError>((&Token { text: text? }).into_event()?));
+    let answer = model(&question.prompt)
+        .map(|text| Ok::<_, BoxError>((&Token { text: text? }).into_event()?));
     let done = stream::once(async move { Ok((&Done { tokens }).into_event()?) });
     // A comment every second while the model thinks, so that proxies keep the connection. Whoever goes away stops the model:
     // the stream is dropped with the connection.
-    sse_axum::events(EventStream::new(answer.chain(done)).heartbeat_interval(Duration::from_secs(1)))
+    sse_axum::events(
+        EventStream::new(answer.chain(done)).heartbeat_interval(Duration::from_secs(1)),
+    )
 }
 
 fn app() -> Router {
@@ -85,13 +87,22 @@ mod tests {
         let address = listener.local_addr().unwrap();
         tokio::spawn(sse_axum::serve(listener, app()).into_future());
 
-        let mut client = RawRequest::get(address, "/answer?prompt=to+be+or+not").open().await.unwrap();
+        let mut client = RawRequest::get(address, "/answer?prompt=to+be+or+not")
+            .open()
+            .await
+            .unwrap();
         for word in ["to ", "be ", "or ", "not"] {
             let token = client.next_event().await.unwrap();
-            assert_eq!((token.event_type, token.data), ("token".into(), format!(r#"{{"text":"{word}"}}"#)));
+            assert_eq!(
+                (token.event_type, token.data),
+                ("token".into(), format!(r#"{{"text":"{word}"}}"#))
+            );
         }
         let done = client.next_event().await.unwrap();
-        assert_eq!((done.event_type.as_str(), done.data.as_str()), ("done", r#"{"tokens":4}"#));
+        assert_eq!(
+            (done.event_type.as_str(), done.data.as_str()),
+            ("done", r#"{"tokens":4}"#)
+        );
         client.expect_end().await.unwrap();
     }
 }

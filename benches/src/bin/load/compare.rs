@@ -75,13 +75,19 @@ pub(crate) fn compare(options: &Options) -> anyhow::Result<Vec<Summary>> {
     let cpus = options.roster.cpus()?;
     let setting = format!("{:?}", options.volume);
     // Each round starts with another server, so that a drift of the machine favours none.
-    let turns = (0..options.rounds).flat_map(|round| (0..contenders.len()).map(move |place| (round, place)));
-    let turns: Vec<_> =
-        turns.map(|(round, place)| (round, &contenders[(place + round) % contenders.len()])).collect();
-    let wanted: Vec<_> =
-        turns.iter().map(|(round, contender)| (contender.name.clone(), *round, setting.clone())).collect();
+    let turns = (0..options.rounds)
+        .flat_map(|round| (0..contenders.len()).map(move |place| (round, place)));
+    let turns: Vec<_> = turns
+        .map(|(round, place)| (round, &contenders[(place + round) % contenders.len()]))
+        .collect();
+    let wanted: Vec<_> = turns
+        .iter()
+        .map(|(round, contender)| (contender.name.clone(), *round, setting.clone()))
+        .collect();
     let mut results = Results::open(&options.keeping)?;
-    if !results.complete(&wanted, |index| measure(turns[index].1, &cpus, &options.volume))? {
+    if !results.complete(&wanted, |index| {
+        measure(turns[index].1, &cpus, &options.volume)
+    })? {
         return Ok(Vec::new());
     }
     let rounds = |contender: &Contender| {
@@ -89,9 +95,10 @@ pub(crate) fn compare(options: &Options) -> anyhow::Result<Vec<Summary>> {
             .filter_map(|round| results.get(&contender.name, round, &setting).cloned())
             .collect()
     };
-    let measured = contenders
-        .iter()
-        .map(|contender| Measured { contender: contender.clone(), rounds: rounds(contender) });
+    let measured = contenders.iter().map(|contender| Measured {
+        contender: contender.clone(),
+        rounds: rounds(contender),
+    });
     let summaries = Summary::all(measured.collect());
     write(options, &summaries)?;
     Ok(summaries)
@@ -101,8 +108,14 @@ impl Roster {
     /// The servers, with room for so many streams.
     pub(crate) fn contenders(&self, streams: usize) -> anyhow::Result<Vec<Contender>> {
         let load = std::env::current_exe().context("finding this program")?;
-        let hubs = self.hub.as_deref().map(|hub| Contender::hubs(hub, streams, &self.hub_arguments));
-        let own = self.contenders.iter().map(|stack| Contender::own(&load, *stack));
+        let hubs = self
+            .hub
+            .as_deref()
+            .map(|hub| Contender::hubs(hub, streams, &self.hub_arguments));
+        let own = self
+            .contenders
+            .iter()
+            .map(|stack| Contender::own(&load, *stack));
         let peers = self.peers.iter().filter_map(|peer| match peer.contender() {
             Ok(contender) => Some(contender),
             Err(why) => {
@@ -110,9 +123,15 @@ impl Roster {
                 None
             }
         });
-        let contenders: Vec<_> =
-            own.chain(hubs.into_iter().flatten()).chain(peers).chain(self.also.iter().cloned()).collect();
-        let mut names: Vec<_> = contenders.iter().map(|contender| contender.name.as_str()).collect();
+        let contenders: Vec<_> = own
+            .chain(hubs.into_iter().flatten())
+            .chain(peers)
+            .chain(self.also.iter().cloned())
+            .collect();
+        let mut names: Vec<_> = contenders
+            .iter()
+            .map(|contender| contender.name.as_str())
+            .collect();
         names.sort_unstable();
         if let Some([name, _]) = names.array_windows().find(|[name, next]| name == next) {
             bail!("{name} is to be compared with itself");
@@ -125,28 +144,54 @@ impl Roster {
     pub(crate) fn cpus(&self) -> anyhow::Result<Cpus> {
         let allowed = allowed_cpus()?;
         let choose = |given: Option<usize>, place: usize| {
-            given.or_else(|| allowed.get(place).copied()).context("two processors are needed")
+            given
+                .or_else(|| allowed.get(place).copied())
+                .context("two processors are needed")
         };
-        Ok(Cpus { server: vec![choose(self.server_cpu, 0)?], load: vec![choose(self.load_cpu, 1)?] })
+        Ok(Cpus {
+            server: vec![choose(self.server_cpu, 0)?],
+            load: vec![choose(self.load_cpu, 1)?],
+        })
     }
 
     /// As the command line has it, with programs by name so that no folder of this machine is published.
     pub(crate) fn command(&self) -> String {
-        let Self { contenders, peers, hub, hub_arguments, also, .. } = self;
+        let Self {
+            contenders,
+            peers,
+            hub,
+            hub_arguments,
+            also,
+            ..
+        } = self;
         let contenders: Vec<_> = contenders.iter().map(|stack| stack.command()).collect();
         let peers: Vec<_> = peers.iter().map(|peer| peer.command()).collect();
         let mut command = format!(" --contenders {}", contenders.join(","));
         if !peers.is_empty() {
             command += &format!(" --peers {}", peers.join(","));
         }
-        command += &hub.iter().map(|hub| format!(" --hub {}", published_path(hub))).collect::<String>();
-        command += &hub_arguments.iter().map(|argument| format!(" --hub-arg {argument}")).collect::<String>();
-        command + &also.iter().map(|server| format!(" --also '{}=…'", server.name)).collect::<String>()
+        command += &hub
+            .iter()
+            .map(|hub| format!(" --hub {}", published_path(hub)))
+            .collect::<String>();
+        command += &hub_arguments
+            .iter()
+            .map(|argument| format!(" --hub-arg {argument}"))
+            .collect::<String>();
+        command
+            + &also
+                .iter()
+                .map(|server| format!(" --also '{}=…'", server.name))
+                .collect::<String>()
     }
 }
 
 /// Starts a server and measures it.
-pub(crate) fn measure(contender: &Contender, cpus: &Cpus, volume: &Volume) -> anyhow::Result<Report> {
+pub(crate) fn measure(
+    contender: &Contender,
+    cpus: &Cpus,
+    volume: &Volume,
+) -> anyhow::Result<Report> {
     let server = Server::start(contender, cpus)?;
     let options = run::Options {
         url: server.url().context("a server without an address")?,
@@ -160,7 +205,12 @@ pub(crate) fn measure(contender: &Contender, cpus: &Cpus, volume: &Volume) -> an
 }
 
 fn write(options: &Options, summaries: &[Summary]) -> anyhow::Result<()> {
-    let Options { docs, volume, rounds, .. } = options;
+    let Options {
+        docs,
+        volume,
+        rounds,
+        ..
+    } = options;
     fs::create_dir_all(docs).with_context(|| format!("making {}", docs.display()))?;
     let setting = format!(
         "{} streams, {}-byte payloads, median of {rounds} rounds. {}: the server on one core, the load on another.",
@@ -171,16 +221,40 @@ fn write(options: &Options, summaries: &[Summary]) -> anyhow::Result<()> {
     eprintln!("\n{}", table::table(summaries));
     let section = table::section(&setting, &command(options), summaries);
     let path = docs.join("benchmarks.md");
-    let page = if path.exists() { read(&path)? } else { "# Benchmarks\n".to_owned() };
+    let page = if path.exists() {
+        read(&path)?
+    } else {
+        "# Benchmarks\n".to_owned()
+    };
     save(&path, &table::replace_section(&page, "compare", &section)?)?;
-    save(&docs.join("benchmarks.svg"), &plot::draw(&setting, summaries))
+    save(
+        &docs.join("benchmarks.svg"),
+        &plot::draw(&setting, summaries),
+    )
 }
 
 /// The command line that measures the same.
 fn command(options: &Options) -> String {
-    let Options { roster, volume, rounds, .. } = options;
-    let Volume { streams, payload, seconds, interval, burst, bursts, window, nap, .. } = volume;
-    let interval = interval.map(|interval| format!(" --interval {interval}")).unwrap_or_default();
+    let Options {
+        roster,
+        volume,
+        rounds,
+        ..
+    } = options;
+    let Volume {
+        streams,
+        payload,
+        seconds,
+        interval,
+        burst,
+        bursts,
+        window,
+        nap,
+        ..
+    } = volume;
+    let interval = interval
+        .map(|interval| format!(" --interval {interval}"))
+        .unwrap_or_default();
     format!(
         "cargo run --release -p benches --bin load -- compare{} --rounds {rounds} --streams {streams} --payload {payload} \
          --seconds {seconds}{interval} --burst {burst} --bursts {bursts} --window {window} --nap {nap}",
@@ -189,7 +263,10 @@ fn command(options: &Options) -> String {
 }
 
 pub(crate) fn published_path(program: &Path) -> String {
-    format!("target/release/{}", program.file_name().unwrap_or_default().to_string_lossy())
+    format!(
+        "target/release/{}",
+        program.file_name().unwrap_or_default().to_string_lossy()
+    )
 }
 
 pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
@@ -218,15 +295,26 @@ mod tests {
     }
 
     fn names(line: &str) -> anyhow::Result<Vec<String>> {
-        Ok(parse(line)?.roster.contenders(10)?.into_iter().map(|contender| contender.name).collect())
+        Ok(parse(line)?
+            .roster
+            .contenders(10)?
+            .into_iter()
+            .map(|contender| contender.name)
+            .collect())
     }
 
     #[test]
     fn all_servers_of_this_program_are_compared_unless_some_are_named() {
         assert_eq!(names("").unwrap().len(), Stack::value_variants().len());
-        assert_eq!(names("--contenders sse-actix,floor").unwrap(), ["sse-actix", "floor"]);
+        assert_eq!(
+            names("--contenders sse-actix,floor").unwrap(),
+            ["sse-actix", "floor"]
+        );
         let more = "--contenders floor --hub target/release/sse-hub --also mine=plain:x";
-        assert_eq!(names(more).unwrap(), ["floor", "sse-hub", "sse-hub, bodies", "mine"]);
+        assert_eq!(
+            names(more).unwrap(),
+            ["floor", "sse-hub", "sse-hub, bodies", "mine"]
+        );
     }
 
     #[test]

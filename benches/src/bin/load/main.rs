@@ -104,7 +104,11 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(options) => {
             let report = run::run(&options)?;
-            writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
+            writeln!(
+                std::io::stdout(),
+                "{}",
+                serde_json::to_string_pretty(&report)?
+            )?;
             Ok(verdict(report.ok))
         }
         Command::Floor(serving) => serve(Stack::Floor, &serving),
@@ -116,18 +120,30 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::SseActix(serving) => serve(Stack::SseActix, &serving),
         Command::Growth(options) => Ok(verdict(growth::growth(&options)?)),
         Command::Threads(options) => threads::threads(&options).map(verdict),
-        Command::Transports(options) => transports::transports(&options).map(|()| ExitCode::SUCCESS),
+        Command::Transports(options) => {
+            transports::transports(&options).map(|()| ExitCode::SUCCESS)
+        }
         Command::Install => peer::install().map(|()| ExitCode::SUCCESS),
         Command::Compare(options) => {
             let summaries = compare::compare(&options)?;
-            writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&summaries)?)?;
-            Ok(verdict(summaries.iter().all(|summary| summary.faults().none())))
+            writeln!(
+                std::io::stdout(),
+                "{}",
+                serde_json::to_string_pretty(&summaries)?
+            )?;
+            Ok(verdict(
+                summaries.iter().all(|summary| summary.faults().none()),
+            ))
         }
     }
 }
 
 fn verdict(ok: bool) -> ExitCode {
-    if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// Serves, once it has said where, at once even into a pipe.

@@ -51,7 +51,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Report> {
     let mut run = Run::start(options)?;
     let before = Usage::now(run.server)?;
     let connect_seconds = run.open()?;
-    let connect_cpu_us = run.server_seconds(before)?.map(|seconds| seconds * 1e6 / volume.streams as f64);
+    let connect_cpu_us = run
+        .server_seconds(before)?
+        .map(|seconds| seconds * 1e6 / volume.streams as f64);
     let idle = run.server_memory()?;
     run.warm_up()?;
     let (paced, interval) = (volume.paced()?, volume.interval()?);
@@ -94,18 +96,32 @@ impl Run {
         let clock = Clock::start();
         let volume = options.volume.clone();
         let payload = Payload::new(volume.payload)?;
-        let target =
-            Target::new(options.target, &options.url, options.publish_url.as_deref(), &options.headers)?;
+        let target = Target::new(
+            options.target,
+            &options.url,
+            options.publish_url.as_deref(),
+            &options.headers,
+        )?;
         let publisher = Publisher::connect(&target, clock, payload)?;
         let server = options.pid.map(Process::new);
         let memory_before = server.map(Process::memory).transpose()?;
         let receiver = Receiver::new(clock, payload, Duration::from_micros(volume.nap))?;
-        Ok(Self { clock, payload, target, volume, server, memory_before, receiver, publisher })
+        Ok(Self {
+            clock,
+            payload,
+            target,
+            volume,
+            server,
+            memory_before,
+            receiver,
+            publisher,
+        })
     }
 
     fn open(&mut self) -> anyhow::Result<f64> {
         let start = Instant::now();
-        self.receiver.open(&self.target, self.volume.streams, Duration::from_secs(120))?;
+        self.receiver
+            .open(&self.target, self.volume.streams, Duration::from_secs(120))?;
         let seconds = start.elapsed().as_secs_f64();
         self.settle()?;
         Ok(seconds)
@@ -119,7 +135,8 @@ impl Run {
         let (start, before) = (Instant::now(), Usage::now(self.server)?);
         let time = Duration::try_from_secs_f64(self.volume.idle).context("--idle")?;
         while start.elapsed() < time {
-            self.receiver.settle(Duration::from_millis(500), &mut Latency::default())?;
+            self.receiver
+                .settle(Duration::from_millis(500), &mut Latency::default())?;
         }
         let seconds = start.elapsed().as_secs_f64();
         Ok(self.server_seconds(before)?.map(|used| used / seconds))
@@ -132,17 +149,24 @@ impl Run {
 
     /// Lets first events, and doubles that come late, arrive.
     fn settle(&mut self) -> anyhow::Result<()> {
-        self.receiver.settle(Duration::from_millis(500), &mut Latency::default())
+        self.receiver
+            .settle(Duration::from_millis(500), &mut Latency::default())
     }
 
     /// A few publishes that are checked but not measured.
     fn warm_up(&mut self) -> anyhow::Result<()> {
         let interval = self.volume.interval()?;
-        self.phase(|publisher| publisher.pace(3, interval)).map(drop)
+        self.phase(|publisher| publisher.pace(3, interval))
+            .map(drop)
     }
 
     fn bursts(&mut self) -> anyhow::Result<Sample> {
-        let Volume { burst, bursts, window, .. } = self.volume;
+        let Volume {
+            burst,
+            bursts,
+            window,
+            ..
+        } = self.volume;
         let mut total = self.phase(|publisher| publisher.burst(burst, window))?;
         for _ in 1..bursts {
             total = total.plus(self.phase(|publisher| publisher.burst(burst, window))?);
@@ -160,7 +184,13 @@ impl Run {
         publish: impl FnOnce(&mut Publisher) -> anyhow::Result<()> + Send,
     ) -> anyhow::Result<Sample> {
         let patience = self.volume.patience()?;
-        let Self { receiver, publisher, clock, server, .. } = self;
+        let Self {
+            receiver,
+            publisher,
+            clock,
+            server,
+            ..
+        } = self;
         let (deliveries_before, published_before) = (receiver.deliveries(), publisher.published());
         let usage_before = Usage::now(*server)?;
         let start = clock.now();
@@ -170,7 +200,9 @@ impl Run {
             while !sender.is_finished() {
                 watch.pump(receiver)?;
             }
-            sender.join().map_err(|_| anyhow!("the publishing thread panicked"))?
+            sender
+                .join()
+                .map_err(|_| anyhow!("the publishing thread panicked"))?
         })?;
         watch.drain(receiver, patience)?;
         Ok(Sample {
@@ -184,10 +216,19 @@ impl Run {
     }
 }
 
-fn memory(before: Option<u64>, idle: Option<u64>, after: Option<u64>, streams: usize) -> Option<Memory> {
+fn memory(
+    before: Option<u64>,
+    idle: Option<u64>,
+    after: Option<u64>,
+    streams: usize,
+) -> Option<Memory> {
     let before = before?;
     let growth = |now: u64| (now as f64 - before as f64) / streams as f64;
-    Some(Memory { before, per_idle_stream: growth(idle?), per_stream_after_traffic: growth(after?) })
+    Some(Memory {
+        before,
+        per_idle_stream: growth(idle?),
+        per_stream_after_traffic: growth(after?),
+    })
 }
 
 #[cfg(test)]

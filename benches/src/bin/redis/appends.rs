@@ -31,15 +31,26 @@ pub(crate) struct Comparison {
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { depth, theirs, ours, ratio } = self;
+        let Self {
+            depth,
+            theirs,
+            ours,
+            ratio,
+        } = self;
         write!(f, "| {depth} | {theirs:.0} | {ours:.0} | {ratio:.2} |")
     }
 }
 
 /// In turns, so that what disturbs the machine disturbs both.
-pub(crate) async fn compare(server: &RedisServer, cli: &Cli, depth: usize) -> anyhow::Result<Comparison> {
+pub(crate) async fn compare(
+    server: &RedisServer,
+    cli: &Cli,
+    depth: usize,
+) -> anyhow::Result<Comparison> {
     let retention = Retention::default().entries(KEPT).bytes(1 << 40);
-    let node = server.node(RedisConfig::default().pipeline(depth).retention(retention)).await?;
+    let node = server
+        .node(RedisConfig::default().pipeline(depth).retention(retention))
+        .await?;
     make_stream(server).await?;
     // So many that a round lasts about as long as is wanted.
     let mut requests = 20_000;
@@ -55,7 +66,12 @@ pub(crate) async fn compare(server: &RedisServer, cli: &Cli, depth: usize) -> an
         }
         requests = whole(rate * cli.seconds).max(1_000);
     }
-    Ok(Comparison { depth, theirs: median(theirs), ours: median(ours), ratio: median(ratios) })
+    Ok(Comparison {
+        depth,
+        theirs: median(theirs),
+        ours: median(ours),
+        ratio: median(ratios),
+    })
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a number of requests")]
@@ -95,7 +111,12 @@ async fn make_stream(server: &RedisServer) -> anyhow::Result<()> {
 }
 
 /// What `redis-benchmark` gets on one connection.
-async fn benchmark(server: &RedisServer, cli: &Cli, depth: usize, requests: u64) -> anyhow::Result<f64> {
+async fn benchmark(
+    server: &RedisServer,
+    cli: &Cli,
+    depth: usize,
+    requests: u64,
+) -> anyhow::Result<f64> {
     let mut command = Command::new("redis-benchmark");
     command.args([
         "-p",
@@ -127,14 +148,19 @@ async fn benchmark(server: &RedisServer, cli: &Cli, depth: usize, requests: u64)
     // "test","rps",… then a line with the numbers.
     let numbers = text.lines().find(|line| line.starts_with("\"XADD"));
     let rate = numbers.and_then(|line| line.rsplit("\",\"").nth(6)?.parse().ok());
-    let Some(rate) = rate else { bail!("redis-benchmark says {text:?}") };
+    let Some(rate) = rate else {
+        bail!("redis-benchmark says {text:?}")
+    };
     Ok(rate)
 }
 
 /// What a node gets, with `depth` tasks that append one entry after the other.
 async fn appends(node: &RedisBackplane, cli: &Cli, depth: usize) -> anyhow::Result<f64> {
     let end = Instant::now() + Duration::from_secs_f64(cli.seconds);
-    let (count, payload) = (Arc::new(AtomicU64::new(0)), Bytes::from(vec![b'x'; cli.payload]));
+    let (count, payload) = (
+        Arc::new(AtomicU64::new(0)),
+        Bytes::from(vec![b'x'; cli.payload]),
+    );
     let mut tasks = JoinSet::new();
     let start = Instant::now();
     for _ in 0..depth {
@@ -142,7 +168,11 @@ async fn appends(node: &RedisBackplane, cli: &Cli, depth: usize) -> anyhow::Resu
         tasks.spawn(async move {
             let mut own = 0;
             while own % 16 != 0 || Instant::now() < end {
-                node.append(NewEntry { payload: payload.clone(), key: None }).await?;
+                node.append(NewEntry {
+                    payload: payload.clone(),
+                    key: None,
+                })
+                .await?;
                 own += 1;
             }
             count.fetch_add(own, Ordering::Relaxed);

@@ -26,7 +26,14 @@ pub(crate) struct Latency {
 impl fmt::Display for Latency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = |quantile| Duration::from_micros(self.histogram.value_at_quantile(quantile));
-        write!(f, "| {} | {:.1?} | {:.1?} | {:.1?} |", self.rate, at(0.5), at(0.99), at(1.0))
+        write!(
+            f,
+            "| {} | {:.1?} | {:.1?} | {:.1?} |",
+            self.rate,
+            at(0.5),
+            at(0.99),
+            at(1.0)
+        )
     }
 }
 
@@ -41,7 +48,10 @@ pub(crate) async fn measure(server: &RedisServer, cli: &Cli, rate: u32) -> anyho
     let total = u64::from(rate) * u64::from(SECONDS);
     let follower = tokio::spawn(follow(tail, start, total));
     write(&writer, start, cli.payload, rate, total).await?;
-    Ok(Latency { rate, histogram: follower.await?? })
+    Ok(Latency {
+        rate,
+        histogram: follower.await??,
+    })
 }
 
 const SECONDS: u32 = 5;
@@ -65,7 +75,13 @@ async fn write(
         while u128::from(written) < due {
             let mut bytes = vec![b'x'; payload.max(16)];
             bytes[..16].copy_from_slice(&start.elapsed().as_nanos().to_be_bytes());
-            let (node, entry) = (node.clone(), NewEntry { payload: Bytes::from(bytes), key: None });
+            let (node, entry) = (
+                node.clone(),
+                NewEntry {
+                    payload: Bytes::from(bytes),
+                    key: None,
+                },
+            );
             appends.spawn(async move { node.append(entry).await });
             written += 1;
         }
@@ -79,11 +95,18 @@ async fn write(
     Ok(())
 }
 
-async fn follow(mut tail: Box<dyn Tail>, start: Instant, total: u64) -> anyhow::Result<Histogram<u64>> {
+async fn follow(
+    mut tail: Box<dyn Tail>,
+    start: Instant,
+    total: u64,
+) -> anyhow::Result<Histogram<u64>> {
     let mut histogram = Histogram::new(3)?;
     while histogram.len() < total {
         for entry in tail.next().await?.entries {
-            let sent = entry.payload.first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes));
+            let sent = entry
+                .payload
+                .first_chunk()
+                .map_or(0, |bytes| u128::from_be_bytes(*bytes));
             let late = start.elapsed().as_nanos().saturating_sub(sent) / 1_000;
             histogram.record(u64::try_from(late)?)?;
         }

@@ -62,10 +62,15 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     processors::pin(for_server)?;
     let server = server::RedisServer::start()?;
     let hub = cli.hub.as_ref().filter(|_| cli.clients > 0);
-    let hub = hub.map(|hub| resume::Hub::start(hub, &server, cli.clients)).transpose()?;
+    let hub = hub
+        .map(|hub| resume::Hub::start(hub, &server, cli.clients))
+        .transpose()?;
     processors::pin(for_clients)?;
     // One processor, so one thread for tasks.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         server.ready().await?;
         appends_and_latency(&server, cli).await?;
@@ -82,7 +87,10 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
 }
 
 async fn appends_and_latency(server: &server::RedisServer, cli: &Cli) -> anyhow::Result<()> {
-    println!("Payloads of {} bytes, median of {} rounds.\n", cli.payload, cli.rounds);
+    println!(
+        "Payloads of {} bytes, median of {} rounds.\n",
+        cli.payload, cli.rounds
+    );
     println!(
         "| depth | redis-benchmark, appends/s | sse-redis, appends/s | ratio, median of rounds |\n|---|---|---|---|"
     );

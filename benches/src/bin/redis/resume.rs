@@ -12,7 +12,9 @@ use std::{
 use anyhow::{Context, ensure};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use sse_core::{Event, EventType, Handshake, LogState, Manager, Retention, Session, Target, UserId};
+use sse_core::{
+    Event, EventType, Handshake, LogState, Manager, Retention, Session, Target, UserId,
+};
 use sse_redis::RedisConfig;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -40,10 +42,25 @@ pub(crate) struct Resume {
 
 impl fmt::Display for Resume {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { way, clients, time, before, peak, after, reads, bytes } = self;
+        let Self {
+            way,
+            clients,
+            time,
+            before,
+            peak,
+            after,
+            reads,
+            bytes,
+        } = self;
         let mib = |kib: u64| kib as f64 / 1024.0;
         write!(f, "| {way} | {clients} | {:.2} s | ", time.as_secs_f64())?;
-        write!(f, "{:.1} / {:.1} / {:.1} MiB | ", mib(*before), mib(*peak), mib(*after))?;
+        write!(
+            f,
+            "{:.1} / {:.1} / {:.1} MiB | ",
+            mib(*before),
+            mib(*peak),
+            mib(*after)
+        )?;
         write!(f, "{reads} | {:.0} KiB |", *bytes as f64 / 1024.0)
     }
 }
@@ -68,16 +85,23 @@ const CONNECTING: usize = 512;
 
 /// Publishes what is missed; the id that the clients have.
 async fn miss(server: &RedisServer) -> anyhow::Result<String> {
-    let publisher =
-        Manager::builder().backplane(server.node(RedisConfig::default().prefix(PREFIX)).await?).build()?;
+    let publisher = Manager::builder()
+        .backplane(server.node(RedisConfig::default().prefix(PREFIX)).await?)
+        .build()?;
     let event = || Event::text("0123456789abcdef".repeat(4)).event_type(EventType::NOTIFICATION);
     let nobody = UserId::try_from("nobody")?;
-    let had = publisher.publish(Target::All, event()).await?.id.context("the event has no id")?;
+    let had = publisher
+        .publish(Target::All, event())
+        .await?
+        .id
+        .context("the event has no id")?;
     for _ in 0..MISSED {
         publisher.publish(Target::All, event()).await?;
     }
     for _ in 0..LATER {
-        publisher.publish(Target::User(nobody.clone()), event()).await?;
+        publisher
+            .publish(Target::User(nobody.clone()), event())
+            .await?;
     }
     Ok(had.as_str().to_owned())
 }
@@ -87,11 +111,21 @@ pub(crate) async fn in_process(server: &RedisServer, clients: usize) -> anyhow::
     let had = miss(server).await?;
     let window = Retention::default().bytes(WINDOW);
     let node = server.node(RedisConfig::default().prefix(PREFIX)).await?;
-    let manager = Manager::builder().log(window).backplane(node).max_connections(clients).build()?;
+    let manager = Manager::builder()
+        .log(window)
+        .backplane(node)
+        .max_connections(clients)
+        .build()?;
     manager.follow();
     let ready = Instant::now() + PATIENCE;
-    while !manager.log().is_some_and(|log| log.state == LogState::Current) {
-        ensure!(Instant::now() < ready, "the manager does not follow the log");
+    while !manager
+        .log()
+        .is_some_and(|log| log.state == LogState::Current)
+    {
+        ensure!(
+            Instant::now() < ready,
+            "the manager does not follow the log"
+        );
         sleep(Duration::from_millis(20)).await;
     }
     let (served, before) = (server.served()?, memory("self", "VmRSS")?);
@@ -110,7 +144,9 @@ pub(crate) async fn in_process(server: &RedisServer, clients: usize) -> anyhow::
         }
         anyhow::Ok(())
     };
-    timeout(PATIENCE, all).await.context("not all came back")??;
+    timeout(PATIENCE, all)
+        .await
+        .context("not all came back")??;
     let time = start.elapsed();
     let reads = manager.log().context("there is a log")?.reads;
     let now = server.served()?;
@@ -135,7 +171,11 @@ async fn catch_up(mut session: Session) -> anyhow::Result<Session> {
 }
 
 /// To a hub, over sockets.
-pub(crate) async fn to_hub(server: &RedisServer, hub: &Hub, clients: usize) -> anyhow::Result<Resume> {
+pub(crate) async fn to_hub(
+    server: &RedisServer,
+    hub: &Hub,
+    clients: usize,
+) -> anyhow::Result<Resume> {
     allow_files(clients)?;
     let had = miss(server).await?;
     hub.ready().await?;
@@ -172,7 +212,9 @@ pub(crate) async fn to_hub(server: &RedisServer, hub: &Hub, clients: usize) -> a
         }
         anyhow::Ok(())
     };
-    timeout(PATIENCE, all).await.context("not all came back")??;
+    timeout(PATIENCE, all)
+        .await
+        .context("not all came back")??;
     let time = start.elapsed();
     let now = server.served()?;
     Ok(Resume {
@@ -202,15 +244,27 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    pub(crate) fn start(executable: &Path, server: &RedisServer, clients: usize) -> anyhow::Result<Self> {
+    pub(crate) fn start(
+        executable: &Path,
+        server: &RedisServer,
+        clients: usize,
+    ) -> anyhow::Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command = Command::new(executable);
         command.args(["--listen", &format!("127.0.0.1:{port}"), "--log", "warn"]);
-        command.args(["--backplane", &server.url(), "--backplane-memory", &WINDOW.to_string()]);
+        command.args([
+            "--backplane",
+            &server.url(),
+            "--backplane-memory",
+            &WINDOW.to_string(),
+        ]);
         command.args(["--backplane-prefix", PREFIX]);
         command.args(["--max-connections", &(clients + 10).to_string()]);
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
-        Ok(Self { process: process.with_context(|| format!("cannot start {}", executable.display()))?, port })
+        Ok(Self {
+            process: process.with_context(|| format!("cannot start {}", executable.display()))?,
+            port,
+        })
     }
 
     async fn ready(&self) -> anyhow::Result<()> {
@@ -227,7 +281,9 @@ impl Hub {
     async fn is_ready(&self) -> anyhow::Result<bool> {
         let mut socket = TcpStream::connect(("127.0.0.1", self.port)).await?;
         socket
-            .write_all(b"GET /health/ready HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .write_all(
+                b"GET /health/ready HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+            )
             .await?;
         let mut answer = Vec::new();
         socket.read_to_end(&mut answer).await?;
@@ -245,13 +301,28 @@ impl Drop for Hub {
 /// What a process holds, in KiB.
 fn memory(process: &str, what: &str) -> anyhow::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(':'));
-    Ok(line.context("no such memory")?.trim().trim_end_matches(" kB").parse()?)
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(what)?.strip_prefix(':'));
+    Ok(line
+        .context("no such memory")?
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()?)
 }
 
 fn allow_files(clients: usize) -> anyhow::Result<()> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
-    ensure!(maximum.is_none_or(|most| most > clients as u64 + 100), "too few open files are allowed");
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: maximum,
+            maximum,
+        },
+    )?;
+    ensure!(
+        maximum.is_none_or(|most| most > clients as u64 + 100),
+        "too few open files are allowed"
+    );
     Ok(())
 }

@@ -31,9 +31,18 @@ impl RedisServer {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
-        command.args(["--port", &port.to_string(), "--dir"]).arg(folder.path());
-        let process = command.stdout(Stdio::null()).spawn().context("cannot start redis-server")?;
-        Ok(Self { process, port, _folder: folder })
+        command
+            .args(["--port", &port.to_string(), "--dir"])
+            .arg(folder.path());
+        let process = command
+            .stdout(Stdio::null())
+            .spawn()
+            .context("cannot start redis-server")?;
+        Ok(Self {
+            process,
+            port,
+            _folder: folder,
+        })
     }
 
     /// Waits until it answers.
@@ -55,15 +64,25 @@ impl RedisServer {
     /// What it did until now.
     pub(crate) fn served(&self) -> anyhow::Result<Served> {
         let mut command = Command::new("redis-cli");
-        command.args(["-p", &self.port.to_string(), "INFO", "all"]).stdin(Stdio::null());
+        command
+            .args(["-p", &self.port.to_string(), "INFO", "all"])
+            .stdin(Stdio::null());
         let output = command.output().context("cannot start redis-cli")?;
         let info = String::from_utf8_lossy(&output.stdout).into_owned();
         let number = |name: &str| -> u64 {
-            let rest = info.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-            let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            let rest = info
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .unwrap_or_default();
+            let digits = rest
+                .find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(rest.len());
             rest[..digits].parse().unwrap_or(0)
         };
-        Ok(Served { transactions: number("cmdstat_exec:calls="), bytes: number("total_net_output_bytes:") })
+        Ok(Served {
+            transactions: number("cmdstat_exec:calls="),
+            bytes: number("total_net_output_bytes:"),
+        })
     }
 
     pub(crate) async fn node(&self, config: RedisConfig) -> anyhow::Result<RedisBackplane> {

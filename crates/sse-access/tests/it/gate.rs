@@ -22,7 +22,9 @@ impl Authenticator for Said {
                 .ok_or_else(bad)
                 .map(|user| Some(identity(user, Credential::Bearer)));
         }
-        Ok(request.cookie("user")?.map(|user| identity(&user, Credential::Cookie)))
+        Ok(request
+            .cookie("user")?
+            .map(|user| identity(&user, Credential::Cookie)))
     }
 }
 
@@ -41,15 +43,27 @@ fn name(caller: &Caller) -> &str {
 #[tokio::test]
 async fn who_is_recognised_comes_in_with_what_is_known() {
     let gate = Gate::new(Said);
-    let caller = gate.admit(&get().header("authorization", "Bearer user=ada")).await.unwrap();
-    assert_eq!((name(&caller), caller.expires_at), ("ada", Some(4_000_000_000_000)));
+    let caller = gate
+        .admit(&get().header("authorization", "Bearer user=ada"))
+        .await
+        .unwrap();
+    assert_eq!(
+        (name(&caller), caller.expires_at),
+        ("ada", Some(4_000_000_000_000))
+    );
     assert_eq!(name(&gate.admit_token("user=ben").await.unwrap()), "ben");
-    assert_eq!(gate.admit_token("ben").await.unwrap_err(), ConnectErrorKind::Unauthenticated);
+    assert_eq!(
+        gate.admit_token("ben").await.unwrap_err(),
+        ConnectErrorKind::Unauthenticated
+    );
 }
 
 #[tokio::test]
 async fn who_presents_nothing_comes_in_only_where_that_is_said() {
-    assert_eq!(Gate::new(Said).admit(&get()).await.unwrap_err(), ConnectErrorKind::Unauthenticated);
+    assert_eq!(
+        Gate::new(Said).admit(&get()).await.unwrap_err(),
+        ConnectErrorKind::Unauthenticated
+    );
     let open = Gate::new(Said).let_anonymous_in();
     assert_eq!(open.admit(&get()).await.unwrap(), Caller::anonymous());
     let bad = get().header("authorization", "Bearer x");
@@ -64,7 +78,11 @@ async fn who_presents_nothing_comes_in_only_where_that_is_said() {
 async fn what_cannot_be_checked_is_the_server_s_affair() {
     let broken = get().header("x-broken", "1");
     assert_eq!(
-        Gate::new(Said).let_anonymous_in().admit(&broken).await.unwrap_err(),
+        Gate::new(Said)
+            .let_anonymous_in()
+            .admit(&broken)
+            .await
+            .unwrap_err(),
         ConnectErrorKind::Unavailable
     );
 }
@@ -75,8 +93,13 @@ async fn a_name_that_no_stream_can_have_is_nobody_s() {
         let identity = Identity::new(user, Credential::Bearer);
         assert!(caller(&identity).is_err(), "{user:?}");
     }
-    let cookie = get().header("cookie", "user=a%0Ab").header("sec-fetch-site", "same-origin");
-    assert_eq!(Gate::new(Said).admit(&cookie).await.unwrap_err(), ConnectErrorKind::Unauthenticated);
+    let cookie = get()
+        .header("cookie", "user=a%0Ab")
+        .header("sec-fetch-site", "same-origin");
+    assert_eq!(
+        Gate::new(Said).admit(&cookie).await.unwrap_err(),
+        ConnectErrorKind::Unauthenticated
+    );
 }
 
 #[tokio::test]
@@ -85,11 +108,21 @@ async fn cookies_count_from_pages_of_allowed_origins_alone() {
     let cookie = || get().header("cookie", "user=ada");
     for (request, comes_in) in [
         (cookie().header("sec-fetch-site", "same-origin"), true),
-        (cookie().header("origin", "https://app.example.com").header("sec-fetch-site", "cross-site"), true),
+        (
+            cookie()
+                .header("origin", "https://app.example.com")
+                .header("sec-fetch-site", "cross-site"),
+            true,
+        ),
         (cookie().header("origin", "https://evil.example.com"), false),
         (cookie().header("sec-fetch-site", "same-site"), false),
         (cookie().header("origin", "null"), false),
-        (get().header("authorization", "Bearer user=ada").header("origin", "https://evil.example.com"), true),
+        (
+            get()
+                .header("authorization", "Bearer user=ada")
+                .header("origin", "https://evil.example.com"),
+            true,
+        ),
     ] {
         let admitted = gate.admit(&request).await;
         assert_eq!(admitted.is_ok(), comes_in, "{admitted:?}");
@@ -105,18 +138,33 @@ async fn a_ticket_opens_once_and_only_where_tickets_are_taken() {
     let issue = || tickets.issue(&identity("ada", Credential::Bearer)).unwrap();
     let ticket = issue();
     let query = format!("ticket={}", ticket.as_str());
-    assert_eq!(calls.admit_ticket(ticket.as_str()).unwrap_err(), ConnectErrorKind::Unauthenticated);
-    let caller = streams.admit(&get().query(query.as_str())).await.unwrap();
-    assert_eq!((name(&caller), caller.expires_at), ("ada", Some(4_000_000_000_000)));
     assert_eq!(
-        streams.admit(&get().query(query.as_str())).await.unwrap_err(),
+        calls.admit_ticket(ticket.as_str()).unwrap_err(),
+        ConnectErrorKind::Unauthenticated
+    );
+    let caller = streams.admit(&get().query(query.as_str())).await.unwrap();
+    assert_eq!(
+        (name(&caller), caller.expires_at),
+        ("ada", Some(4_000_000_000_000))
+    );
+    assert_eq!(
+        streams
+            .admit(&get().query(query.as_str()))
+            .await
+            .unwrap_err(),
         ConnectErrorKind::Unauthenticated
     );
 
     let ticket = issue();
     assert_eq!(name(&streams.admit_ticket(ticket.as_str()).unwrap()), "ada");
-    assert_eq!(streams.admit_ticket(ticket.as_str()).unwrap_err(), ConnectErrorKind::Unauthenticated);
-    assert_eq!(json!(streams.admit_ticket("x").unwrap_err().as_str()), "unauthenticated");
+    assert_eq!(
+        streams.admit_ticket(ticket.as_str()).unwrap_err(),
+        ConnectErrorKind::Unauthenticated
+    );
+    assert_eq!(
+        json!(streams.admit_ticket("x").unwrap_err().as_str()),
+        "unauthenticated"
+    );
 }
 
 #[tokio::test]
@@ -148,7 +196,10 @@ async fn the_parts_of_a_request_name_one_caller_in_any_order() {
         (vec![], bad()),
         (vec![nobody()], nobody()),
         (vec![nobody(), bad()], bad()),
-        (vec![nobody(), bad(), Err(ConnectErrorKind::Unavailable)], Err(ConnectErrorKind::Unavailable)),
+        (
+            vec![nobody(), bad(), Err(ConnectErrorKind::Unavailable)],
+            Err(ConnectErrorKind::Unavailable),
+        ),
         (vec![bad(), user("ada", 5)], user("ada", 5)),
         (vec![nobody(), user("ada", 5), bad()], user("ada", 5)),
         (vec![user("ada", 5), user("ada", 9)], user("ada", 9)),
@@ -170,14 +221,38 @@ async fn an_observer_is_told_why_callers_are_refused() {
     let observed = Arc::clone(&told);
     let gate = Gate::new(Said).observe(move |denial| observed.lock().unwrap().push(denial.code()));
     let (cookie, evil) = (("cookie", "user=ada"), ("origin", "https://evil.example"));
-    for headers in [&[][..], &[("authorization", "Bearer x")], &[cookie, evil], &[("x-broken", "1")]] {
-        let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes()));
+    for headers in [
+        &[][..],
+        &[("authorization", "Bearer x")],
+        &[cookie, evil],
+        &[("x-broken", "1")],
+    ] {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_bytes()));
         assert!(gate.admit(&get().headers(headers)).await.is_err());
     }
     assert!(gate.admit_ticket("x").is_err());
-    assert_eq!(*told.lock().unwrap(), ["missing", "refused", "origin", "unavailable", "unrecognized"]);
+    assert_eq!(
+        *told.lock().unwrap(),
+        [
+            "missing",
+            "refused",
+            "origin",
+            "unavailable",
+            "unrecognized"
+        ]
+    );
     // The cause names the page, for whoever made it.
-    let refused =
-        gate.admit(&get().header("cookie", "user=ada").header("origin", "https://evil.example")).await;
-    assert_eq!(refused.unwrap_err().to_string(), "not for pages of \"https://evil.example\"");
+    let refused = gate
+        .admit(
+            &get()
+                .header("cookie", "user=ada")
+                .header("origin", "https://evil.example"),
+        )
+        .await;
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "not for pages of \"https://evil.example\""
+    );
 }

@@ -8,7 +8,12 @@ use sse_access::{Proxies, TopicPattern};
 use sse_auth::RequestView;
 
 fn word() -> impl Strategy<Value = String> {
-    prop_oneof!["[a-c*{}]{0,3}", "\\PC{0,6}", Just("{sub}".to_owned()), Just("**".to_owned())]
+    prop_oneof![
+        "[a-c*{}]{0,3}",
+        "\\PC{0,6}",
+        Just("{sub}".to_owned()),
+        Just("**".to_owned())
+    ]
 }
 
 proptest! {

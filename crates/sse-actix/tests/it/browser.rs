@@ -12,11 +12,15 @@ async fn it_is_served_below_any_path_and_known_by_its_tag() {
     let address = listener.local_addr().unwrap();
     let app = || {
         let inner = web::scope("/{tenant}").service(sse_actix::browser("/x"));
-        App::new().service(sse_actix::browser("/sse")).service(inner)
+        App::new()
+            .service(sse_actix::browser("/sse"))
+            .service(inner)
     };
     let manager = Manager::builder().build().unwrap();
     actix_rt::spawn(
-        sse_actix::serve(listener, HttpServer::new(app).workers(1)).manager(&manager).into_future(),
+        sse_actix::serve(listener, HttpServer::new(app).workers(1))
+            .manager(&manager)
+            .into_future(),
     );
     for path in ["/sse/client.js", "/acme/x/client.js"] {
         let answer = request(address, "GET", path, &[], "").await.unwrap();
@@ -35,7 +39,14 @@ async fn it_is_served_below_any_path_and_known_by_its_tag() {
         );
         let head = request(address, "HEAD", path, &[], "").await.unwrap();
         assert_eq!((head.status, head.body.len()), (200, 0));
-        assert!(head.headers.get("content-length").unwrap().parse::<usize>().unwrap() > 1000);
+        assert!(
+            head.headers
+                .get("content-length")
+                .unwrap()
+                .parse::<usize>()
+                .unwrap()
+                > 1000
+        );
     }
     for (method, path, status) in [
         ("GET", "/sse/nothing.js", 404),
@@ -43,6 +54,13 @@ async fn it_is_served_below_any_path_and_known_by_its_tag() {
         ("GET", "/sse/a/client.js", 404),
         ("POST", "/sse/client.js", 405),
     ] {
-        assert_eq!(request(address, method, path, &[], "").await.unwrap().status, status, "{method} {path}");
+        assert_eq!(
+            request(address, method, path, &[], "")
+                .await
+                .unwrap()
+                .status,
+            status,
+            "{method} {path}"
+        );
     }
 }

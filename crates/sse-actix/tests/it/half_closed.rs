@@ -54,7 +54,11 @@ where
     S::Service: 'static,
     B: MessageBody + 'static,
 {
-    let server = server.workers(2).disable_signals().bind("127.0.0.1:0").unwrap();
+    let server = server
+        .workers(2)
+        .disable_signals()
+        .bind("127.0.0.1:0")
+        .unwrap();
     let address = server.addrs()[0];
     let server = server.run();
     let handle = server.handle();
@@ -67,19 +71,26 @@ fn serve(manager: &Manager) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = HttpServer::new(move || App::new().configure(&routes)).workers(2);
-    let server = sse_actix::serve(listener, server).manager(manager).with_graceful_shutdown(pending());
+    let server = sse_actix::serve(listener, server)
+        .manager(manager)
+        .with_graceful_shutdown(pending());
     actix_web::rt::spawn(server.into_future());
     address
 }
 
 /// A manager whose heartbeats and timeouts find nobody within the patience of a test.
 fn quiet() -> ManagerBuilder {
-    Manager::builder().heartbeat_interval(NEVER).connection_timeout(NEVER)
+    Manager::builder()
+        .heartbeat_interval(NEVER)
+        .connection_timeout(NEVER)
 }
 
 async fn connect(request: RawRequest) -> RawClient {
     let mut client = request.open().await.unwrap();
-    assert_eq!(client.next_event_within(PATIENCE).await.unwrap().event_type, "connection");
+    assert_eq!(
+        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        "connection"
+    );
     client
 }
 
@@ -103,7 +114,9 @@ struct Log;
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        LOG.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        LOG.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -113,19 +126,28 @@ impl Write for Log {
 
 fn warnings() -> usize {
     let log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
-    String::from_utf8_lossy(&log).lines().filter(|line| line.contains("half-closed")).count()
+    String::from_utf8_lossy(&log)
+        .lines()
+        .filter(|line| line.contains("half-closed"))
+        .count()
 }
 
 /// The only one with such a server: the process warns once, whichever test comes first.
 #[actix_web::test]
 async fn a_server_that_is_not_prepared_says_so_once_and_heartbeats_find_its_dead_clients() {
     // The workers are threads of their own.
-    tracing_subscriber::fmt().with_max_level(Level::WARN).with_writer(|| Log).init();
+    tracing_subscriber::fmt()
+        .with_max_level(Level::WARN)
+        .with_writer(|| Log)
+        .init();
     let manager = quiet().build().unwrap();
     connect(RawRequest::get(serve(&manager), "/events")).await;
     assert_eq!(warnings(), 0, "this one is prepared");
 
-    let manager = Manager::builder().heartbeat_interval(OFTEN).build().unwrap();
+    let manager = Manager::builder()
+        .heartbeat_interval(OFTEN)
+        .build()
+        .unwrap();
     let routes = routes(&manager);
     let (address, _) = run(HttpServer::new(move || App::new().configure(&routes)));
     let mut gone = connect(RawRequest::get(address, "/events")).await;
@@ -135,11 +157,17 @@ async fn a_server_that_is_not_prepared_says_so_once_and_heartbeats_find_its_dead
 
     half.half_close().await.unwrap();
     // With this one taken, what finds the client gone is a later one.
-    assert_eq!(gone.next_event_within(PATIENCE).await.unwrap().event_type, "heartbeat");
+    assert_eq!(
+        gone.next_event_within(PATIENCE).await.unwrap().event_type,
+        "heartbeat"
+    );
     let before = manager.stats().counters.heartbeats;
     drop(gone);
     until_left(&manager, 1).await;
-    assert!(manager.stats().counters.heartbeats > before, "no heartbeat was needed");
+    assert!(
+        manager.stats().counters.heartbeats > before,
+        "no heartbeat was needed"
+    );
     // Actix keeps whoever has closed but a half, and this one reads on.
     let receipt = manager.all().publish(Event::text("still")).await.unwrap();
     assert_eq!(receipt.matched, 1);
@@ -180,9 +208,16 @@ async fn a_prepared_server_notices_in_time_who_takes_nothing() {
     let manager = quiet().build().unwrap();
     let routes = routes(&manager);
     let server = HttpServer::new(move || App::new().configure(&routes));
-    let (address, _) = run(prepare(server, SocketOptions::default().user_timeout(OFTEN)));
+    let (address, _) = run(prepare(
+        server,
+        SocketOptions::default().user_timeout(OFTEN),
+    ));
     let stalled = connect(RawRequest::get(address, "/events").receive_buffer(4096)).await;
-    manager.all().publish(Event::text("x".repeat(256 << 10))).await.unwrap();
+    manager
+        .all()
+        .publish(Event::text("x".repeat(256 << 10)))
+        .await
+        .unwrap();
     // The manager waits for a day; the system does not.
     until_left(&manager, 1).await;
     drop(stalled);
@@ -205,11 +240,20 @@ async fn preparing_replaces_the_callback_that_was_there() {
 async fn a_prepared_server_stops_once_its_streams_are_shut_down() {
     let manager = quiet().build().unwrap();
     let routes = routes(&manager);
-    let server = HttpServer::new(move || App::new().configure(&routes)).shutdown_timeout(NEVER.as_secs());
+    let server =
+        HttpServer::new(move || App::new().configure(&routes)).shutdown_timeout(NEVER.as_secs());
     let (address, handle) = run(prepare(server, SocketOptions::default()));
     let mut client = connect(RawRequest::get(address, "/events")).await;
-    let ((), _) =
-        within(async { tokio::join!(handle.stop(true), manager.shutdown(ShutdownOptions::default())) }).await;
-    assert_eq!(client.next_event_within(PATIENCE).await.unwrap().event_type, "system");
+    let ((), _) = within(async {
+        tokio::join!(
+            handle.stop(true),
+            manager.shutdown(ShutdownOptions::default())
+        )
+    })
+    .await;
+    assert_eq!(
+        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        "system"
+    );
     within(client.expect_end()).await.unwrap();
 }

@@ -26,8 +26,11 @@ async fn events(handshake: SseHandshake, sse: Data<Manager>) -> Result<SseRespon
 }
 
 fn cors() -> Cors {
-    let cors = Cors::default().allowed_origin(ORIGIN).supports_credentials();
-    cors.allowed_methods(["GET"]).allowed_headers(["last-event-id", "cache-control"])
+    let cors = Cors::default()
+        .allowed_origin(ORIGIN)
+        .supports_credentials();
+    cors.allowed_methods(["GET"])
+        .allowed_headers(["last-event-id", "cache-control"])
 }
 
 fn serve(manager: &Manager) -> SocketAddr {
@@ -61,24 +64,50 @@ async fn events_pass_all_of_them_at_once() {
     let manager = Manager::builder().build().unwrap();
     let address = serve(&manager);
     let mut prose = browser(address, "GET", "/prose").open().await.unwrap();
-    let coding = prose.head().await.unwrap().headers.get("content-encoding").map(String::from);
-    assert!(coding.is_some_and(|coding| coding != "identity"), "the compression is there");
+    let coding = prose
+        .head()
+        .await
+        .unwrap()
+        .headers
+        .get("content-encoding")
+        .map(String::from);
+    assert!(
+        coding.is_some_and(|coding| coding != "identity"),
+        "the compression is there"
+    );
 
     let mut client = browser(address, "GET", "/events").open().await.unwrap();
     let headers = client.head().await.unwrap().headers.clone();
     assert_eq!(headers.get("access-control-allow-origin"), Some(ORIGIN));
-    assert_eq!(headers.get("access-control-allow-credentials"), Some("true"));
-    assert!(matches!(headers.get("content-encoding"), None | Some("identity")), "{headers:?}");
+    assert_eq!(
+        headers.get("access-control-allow-credentials"),
+        Some("true")
+    );
+    assert!(
+        matches!(headers.get("content-encoding"), None | Some("identity")),
+        "{headers:?}"
+    );
     assert_eq!(headers.get("cache-control"), Some("no-cache, no-transform"));
-    assert_eq!(client.next_event_within(PATIENCE).await.unwrap().event_type, "connection");
+    assert_eq!(
+        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        "connection"
+    );
     for text in ["a", "b", "c", "d"] {
         // None is published before the one before has come.
         manager.all().publish(Event::text(text)).await.unwrap();
         assert_eq!(client.next_event_within(PATIENCE).await.unwrap().data, text);
     }
-    manager.disconnect(Target::All, DisconnectOptions::new()).await;
-    assert_eq!(client.next_event_within(PATIENCE).await.unwrap().event_type, "system");
-    timeout(PATIENCE, client.expect_end()).await.unwrap().unwrap();
+    manager
+        .disconnect(Target::All, DisconnectOptions::new())
+        .await;
+    assert_eq!(
+        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        "system"
+    );
+    timeout(PATIENCE, client.expect_end())
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 #[actix_web::test]
@@ -94,8 +123,14 @@ async fn pages_of_other_origins_may_read_a_refusal() {
         let head = second.head().await.unwrap();
         assert_eq!(head.status, status);
         assert_eq!(head.headers.get("retry-after").is_some(), status == 503);
-        assert_eq!(head.headers.get("access-control-allow-origin"), Some(ORIGIN));
-        assert_eq!(head.headers.get("access-control-allow-credentials"), Some("true"));
+        assert_eq!(
+            head.headers.get("access-control-allow-origin"),
+            Some(ORIGIN)
+        );
+        assert_eq!(
+            head.headers.get("access-control-allow-credentials"),
+            Some("true")
+        );
     }
 }
 
@@ -112,11 +147,23 @@ async fn a_preflight_is_answered_in_front_of_the_manager() {
     let mut allowed = ask("last-event-id").await.unwrap();
     let head = allowed.head().await.unwrap();
     assert_eq!(head.status, 200);
-    assert_eq!(head.headers.get("access-control-allow-origin"), Some(ORIGIN));
-    assert_eq!(head.headers.get("access-control-allow-methods"), Some("GET"));
+    assert_eq!(
+        head.headers.get("access-control-allow-origin"),
+        Some(ORIGIN)
+    );
+    assert_eq!(
+        head.headers.get("access-control-allow-methods"),
+        Some("GET")
+    );
     let headers = head.headers.get("access-control-allow-headers").unwrap();
-    assert!(headers.to_ascii_lowercase().contains("last-event-id"), "{headers}");
-    assert_eq!(ask("x-other").await.unwrap().head().await.unwrap().status, 400);
+    assert!(
+        headers.to_ascii_lowercase().contains("last-event-id"),
+        "{headers}"
+    );
+    assert_eq!(
+        ask("x-other").await.unwrap().head().await.unwrap().status,
+        400
+    );
 
     let counters = manager.stats().counters;
     assert_eq!((counters.connected, counters.refused.total()), (0, 0));

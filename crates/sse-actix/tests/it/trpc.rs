@@ -18,7 +18,12 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let app = move || App::new().service(sse_actix::trpc("/api/trpc", management.clone()));
-    let server = HttpServer::new(app).workers(1).disable_signals().listen(listener).unwrap().run();
+    let server = HttpServer::new(app)
+        .workers(1)
+        .disable_signals()
+        .listen(listener)
+        .unwrap()
+        .run();
     let handle = server.handle();
     actix_rt::spawn(server);
     let mut socket = TcpStream::connect(address).await.unwrap();

@@ -30,18 +30,27 @@ fn worker() -> (&'static str, String) {
 }
 
 async fn events(handshake: SseHandshake, sse: Data<Manager>) -> Result<impl Responder, Refusal> {
-    Ok(SseResponse::from(sse.connect(handshake)?).customize().insert_header(worker()))
+    Ok(SseResponse::from(sse.connect(handshake)?)
+        .customize()
+        .insert_header(worker()))
 }
 
 async fn say(sse: Data<Manager>, text: String) -> impl Responder {
     let receipt = sse.all().publish(Event::text(text)).await.unwrap();
-    receipt.matched.to_string().customize().insert_header(worker())
+    receipt
+        .matched
+        .to_string()
+        .customize()
+        .insert_header(worker())
 }
 
 fn serve(manager: &Manager) -> SocketAddr {
     let data = Data::new(manager.clone());
     let app = move || {
-        App::new().app_data(data.clone()).route("/events", web::to(events)).route("/say", web::post().to(say))
+        App::new()
+            .app_data(data.clone())
+            .route("/events", web::to(events))
+            .route("/say", web::post().to(say))
     };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -52,7 +61,10 @@ fn serve(manager: &Manager) -> SocketAddr {
 
 async fn connect(address: SocketAddr) -> RawClient {
     let mut client = RawRequest::get(address, "/events").open().await.unwrap();
-    assert_eq!(client.next_event_within(PATIENCE).await.unwrap().event_type, "connection");
+    assert_eq!(
+        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        "connection"
+    );
     client
 }
 
@@ -60,7 +72,9 @@ async fn connect(address: SocketAddr) -> RawClient {
 async fn author(address: SocketAddr, name: usize) -> HashSet<String> {
     let mut workers = HashSet::new();
     for count in 0..EACH {
-        let answer = request(address, "POST", "/say", &[], format!("{name} {count}")).await.unwrap();
+        let answer = request(address, "POST", "/say", &[], format!("{name} {count}"))
+            .await
+            .unwrap();
         assert_eq!(answer.text().unwrap(), CLIENTS.to_string());
         workers.insert(answer.headers.get(WORKER).unwrap().to_owned());
     }
@@ -82,12 +96,28 @@ async fn a_broadcast_reaches_the_clients_of_all_workers() {
     let mut clients = join_all((0..CLIENTS).map(|_| connect(address))).await;
     let mut workers = HashSet::new();
     for client in &mut clients {
-        workers.insert(client.head().await.unwrap().headers.get(WORKER).unwrap().to_owned());
+        workers.insert(
+            client
+                .head()
+                .await
+                .unwrap()
+                .headers
+                .get(WORKER)
+                .unwrap()
+                .to_owned(),
+        );
     }
     assert!(workers.len() > 1, "one worker has all clients");
-    manager.all().publish(Event::text("to everybody")).await.unwrap();
+    manager
+        .all()
+        .publish(Event::text("to everybody"))
+        .await
+        .unwrap();
     for client in &mut clients {
-        assert_eq!(client.next_event_within(PATIENCE).await.unwrap().data, "to everybody");
+        assert_eq!(
+            client.next_event_within(PATIENCE).await.unwrap().data,
+            "to everybody"
+        );
     }
 }
 
@@ -97,7 +127,10 @@ async fn what_workers_publish_at_the_same_time_has_one_order() {
     let address = serve(&manager);
     let mut clients = join_all((0..CLIENTS).map(|_| connect(address))).await;
     let workers = join_all((0..AUTHORS).map(|name| author(address, name))).await;
-    assert!(workers.into_iter().flatten().collect::<HashSet<_>>().len() > 1, "one worker publishes all");
+    assert!(
+        workers.into_iter().flatten().collect::<HashSet<_>>().len() > 1,
+        "one worker publishes all"
+    );
 
     let first = texts(&mut clients[0]).await;
     for client in &mut clients[1..] {
@@ -105,7 +138,10 @@ async fn what_workers_publish_at_the_same_time_has_one_order() {
     }
     for name in 0..AUTHORS {
         let prefix = format!("{name} ");
-        let own: Vec<_> = first.iter().filter_map(|text| text.strip_prefix(&prefix)).collect();
+        let own: Vec<_> = first
+            .iter()
+            .filter_map(|text| text.strip_prefix(&prefix))
+            .collect();
         let said: Vec<_> = (0..EACH).map(|count| count.to_string()).collect();
         assert_eq!(own, said, "author {name}");
     }

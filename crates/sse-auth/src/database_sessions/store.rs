@@ -37,7 +37,11 @@ impl StoredSession {
     /// A session of a user, without claims or end.
     #[must_use]
     pub fn new(user: impl Into<String>) -> Self {
-        Self { user: user.into(), claims: Map::new(), expires_at: None }
+        Self {
+            user: user.into(),
+            claims: Map::new(),
+            expires_at: None,
+        }
     }
 
     /// What else is known of the user.

@@ -25,8 +25,14 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    pub(crate) const RSA: &[Self] =
-        &[Self::RS256, Self::RS384, Self::RS512, Self::PS256, Self::PS384, Self::PS512];
+    pub(crate) const RSA: &[Self] = &[
+        Self::RS256,
+        Self::RS384,
+        Self::RS512,
+        Self::PS256,
+        Self::PS384,
+        Self::PS512,
+    ];
     const ALL: [Self; 12] = [
         Self::HS256,
         Self::HS384,
@@ -73,7 +79,10 @@ impl FromStr for Algorithm {
     type Err = AuthError;
 
     fn from_str(name: &str) -> Result<Self, AuthError> {
-        match Self::ALL.into_iter().find(|algorithm| algorithm.name() == name) {
+        match Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.name() == name)
+        {
             Some(algorithm) => Ok(algorithm),
             None if name == "Ed25519" => Ok(Self::EdDSA),
             None => Err(AuthError::Algorithm(AuthError::excerpt(name))),

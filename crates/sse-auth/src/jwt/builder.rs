@@ -129,7 +129,10 @@ impl JwtBuilder {
             remotes: self.remotes,
             issuers: self.issuers,
             audiences: self.audiences,
-            times: Times { leeway: self.leeway.as_secs(), expiry: self.expiry },
+            times: Times {
+                leeway: self.leeway.as_secs(),
+                expiry: self.expiry,
+            },
             cookies: self.cookies,
             max_length: self.max_length,
             clock: self.clock.unwrap_or_else(SystemClock::shared),

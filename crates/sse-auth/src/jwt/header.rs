@@ -19,13 +19,21 @@ impl Header {
         let parameters: Map<String, Value> = serde_json::from_slice(&base64url::decode(part)?)
             .map_err(|_| AuthError::Malformed("the header is no JSON object"))?;
         // Compressed tokens are bombs; `crit` and `b64` ask for extensions, of which there are none here.
-        if let Some(refused) = ["zip", "crit", "b64"].into_iter().find(|name| parameters.contains_key(*name))
+        if let Some(refused) = ["zip", "crit", "b64"]
+            .into_iter()
+            .find(|name| parameters.contains_key(*name))
         {
             return Err(AuthError::HeaderParameter(refused));
         }
-        let mut header = Self { algorithm: String::new(), kid: None, parameters };
-        header.algorithm =
-            header.text("alg")?.ok_or(AuthError::Malformed("the header has no `alg`"))?.to_owned();
+        let mut header = Self {
+            algorithm: String::new(),
+            kid: None,
+            parameters,
+        };
+        header.algorithm = header
+            .text("alg")?
+            .ok_or(AuthError::Malformed("the header has no `alg`"))?
+            .to_owned();
         header.kid = header.text("kid")?.map(str::to_owned);
         Ok(header)
     }

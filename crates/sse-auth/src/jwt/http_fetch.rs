@@ -64,8 +64,9 @@ impl HttpFetch {
             .https_or_http()
             .enable_http1()
             .build();
-        let client =
-            Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(10)).build(connector);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(Duration::from_secs(10))
+            .build(connector);
         Ok(Self { uri, client })
     }
 }
@@ -75,18 +76,27 @@ impl FetchJwks for HttpFetch {
     async fn fetch(&self) -> Result<Vec<u8>, BoxError> {
         let request = Request::get(&self.uri)
             .header(header::ACCEPT, "application/jwk-set+json, application/json")
-            .header(header::USER_AGENT, concat!("sse-auth/", env!("CARGO_PKG_VERSION")))
+            .header(
+                header::USER_AGENT,
+                concat!("sse-auth/", env!("CARGO_PKG_VERSION")),
+            )
             .body(Empty::new())?;
         let response = self.client.request(request).await?;
         if response.status() != 200 {
             return Err(Status(response.status().as_u16()).into());
         }
-        Ok(Limited::new(response.into_body(), jwks::MAX_BYTES).collect().await?.to_bytes().to_vec())
+        Ok(Limited::new(response.into_body(), jwks::MAX_BYTES)
+            .collect()
+            .await?
+            .to_bytes()
+            .to_vec())
     }
 }
 
 impl fmt::Debug for HttpFetch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpFetch").field("host", &self.uri.host()).finish_non_exhaustive()
+        f.debug_struct("HttpFetch")
+            .field("host", &self.uri.host())
+            .finish_non_exhaustive()
     }
 }

@@ -48,20 +48,32 @@ impl Jwks {
     pub(crate) fn public(text: &[u8]) -> Result<Self, KeyError> {
         let mut set = Self::parse(text)?;
         set.keys.retain(|key| !key.is_symmetric());
-        if set.keys.is_empty() { Err(KeyError::NoKey) } else { Ok(set) }
+        if set.keys.is_empty() {
+            Err(KeyError::NoKey)
+        } else {
+            Ok(set)
+        }
     }
 
     fn parse(text: &[u8]) -> Result<Self, KeyError> {
         if text.len() > MAX_BYTES {
             return Err(KeyError::Jwks("it is longer than 256 KiB"));
         }
-        let set: Value = serde_json::from_slice(text).map_err(|_| KeyError::Jwks("it is not JSON"))?;
-        let keys = set.get("keys").and_then(Value::as_array).ok_or(KeyError::Jwks("it has no `keys`"))?;
+        let set: Value =
+            serde_json::from_slice(text).map_err(|_| KeyError::Jwks("it is not JSON"))?;
+        let keys = set
+            .get("keys")
+            .and_then(Value::as_array)
+            .ok_or(KeyError::Jwks("it has no `keys`"))?;
         if keys.len() > MAX_KEYS {
             return Err(KeyError::Jwks("it has more than 64 keys"));
         }
         let keys: Vec<_> = keys.iter().filter_map(|key| Key::jwk(key).ok()).collect();
-        if keys.is_empty() { Err(KeyError::NoKey) } else { Ok(Self { keys }) }
+        if keys.is_empty() {
+            Err(KeyError::NoKey)
+        } else {
+            Ok(Self { keys })
+        }
     }
 
     pub(crate) fn push(&mut self, key: Key) {
@@ -78,12 +90,23 @@ impl Jwks {
 
     /// The keys that a token may be signed with: those with its `kid`, or, where none has it, those without an id; every key for a token that
     /// names none. Only such as are for its algorithm.
-    pub(crate) fn candidates(&self, algorithm: Algorithm, kid: Option<&str>) -> Result<Vec<&Key>, AuthError> {
+    pub(crate) fn candidates(
+        &self,
+        algorithm: Algorithm,
+        kid: Option<&str>,
+    ) -> Result<Vec<&Key>, AuthError> {
         let named: Vec<_> = match kid {
             None => self.keys.iter().collect(),
-            Some(kid) => self.with_id(Some(kid)).or_else(|| self.with_id(None)).unwrap_or_default(),
+            Some(kid) => self
+                .with_id(Some(kid))
+                .or_else(|| self.with_id(None))
+                .unwrap_or_default(),
         };
-        let fitting: Vec<_> = named.iter().copied().filter(|key| key.is_for(algorithm)).collect();
+        let fitting: Vec<_> = named
+            .iter()
+            .copied()
+            .filter(|key| key.is_for(algorithm))
+            .collect();
         match fitting.len() {
             0 if named.is_empty() => Err(AuthError::UnknownKey),
             0 => Err(AuthError::Algorithm(algorithm.name().to_owned())),

@@ -39,7 +39,11 @@ impl Key {
             return Err(KeyError::NoSecretText);
         }
         Self::long_enough(secret)?;
-        Ok(Self { kid: None, algorithms: vec![algorithm], material: Material::Secret(Secret::new(secret)) })
+        Ok(Self {
+            kid: None,
+            algorithms: vec![algorithm],
+            material: Material::Secret(Secret::new(secret)),
+        })
     }
 
     /// A public key: `PUBLIC KEY` (RSA, EC on P-256 or P-384, Ed25519) or `RSA PUBLIC KEY`. An RSA key is for RS* and PS*, the others for their one
@@ -59,11 +63,16 @@ impl Key {
             return Err(KeyError::Pem);
         }
         let makers = [
-            (DecodingKey::from_rsa_pem as fn(&[u8]) -> _, rsa as fn(&DecodingKey) -> Option<Material>),
+            (
+                DecodingKey::from_rsa_pem as fn(&[u8]) -> _,
+                rsa as fn(&DecodingKey) -> Option<Material>,
+            ),
             (DecodingKey::from_ec_pem, point),
             (DecodingKey::from_ed_pem, ed25519),
         ];
-        let material = makers.into_iter().find_map(|(read, make)| make(&read(pem).ok()?));
+        let material = makers
+            .into_iter()
+            .find_map(|(read, make)| make(&read(pem).ok()?));
         match material.ok_or(KeyError::Pem)? {
             small if small.is_small_rsa() => Err(KeyError::SmallRsa),
             material => Ok(Self::of(material)),
@@ -101,10 +110,14 @@ impl Key {
 
     /// One of a JWK set (RFC 7517).
     pub(crate) fn jwk(value: &Value) -> Result<Self, KeyError> {
-        let jwk: Jwk = serde_json::from_value(value.clone()).map_err(|_| KeyError::Jwk("members"))?;
+        let jwk: Jwk =
+            serde_json::from_value(value.clone()).map_err(|_| KeyError::Jwk("members"))?;
         let for_signatures = value.get("use").is_none_or(|usage| usage == "sig");
-        let may_verify =
-            |operations: &Value| operations.as_array().is_some_and(|all| all.contains(&"verify".into()));
+        let may_verify = |operations: &Value| {
+            operations
+                .as_array()
+                .is_some_and(|all| all.contains(&"verify".into()))
+        };
         if !for_signatures || !value.get("key_ops").is_none_or(may_verify) {
             return Err(KeyError::Jwk("it is not for signatures"));
         }
@@ -112,9 +125,10 @@ impl Key {
         key.kid.clone_from(&jwk.common.key_id);
         match value.get("alg") {
             None => Ok(key),
-            Some(Value::String(name)) => {
-                key.algorithm(name.parse().map_err(|_| KeyError::Jwk("its algorithm is not known"))?)
-            }
+            Some(Value::String(name)) => key.algorithm(
+                name.parse()
+                    .map_err(|_| KeyError::Jwk("its algorithm is not known"))?,
+            ),
             Some(_) => Err(KeyError::Jwk("`alg`")),
         }
     }
@@ -137,12 +151,19 @@ impl Key {
     }
 
     fn of(material: Material) -> Self {
-        Self { kid: None, algorithms: material.algorithms().to_vec(), material }
+        Self {
+            kid: None,
+            algorithms: material.algorithms().to_vec(),
+            material,
+        }
     }
 
     fn long_enough(secret: &[u8]) -> Result<(), KeyError> {
         match secret.len() {
-            length if length < LEAST_SECRET => Err(KeyError::TooShort { length, least: LEAST_SECRET }),
+            length if length < LEAST_SECRET => Err(KeyError::TooShort {
+                length,
+                least: LEAST_SECRET,
+            }),
             _ => Ok(()),
         }
     }
@@ -162,7 +183,9 @@ fn material(jwk: &Jwk) -> Result<Material, KeyError> {
         AlgorithmParameters::EllipticCurve(curve) => {
             point(&key).filter(|point| on_curve(point, &curve.curve))
         }
-        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => ed25519(&key),
+        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => {
+            ed25519(&key)
+        }
         AlgorithmParameters::OctetKey(_) => {
             let secret = bytes(&key).unwrap_or_default();
             Key::long_enough(secret)?;
@@ -184,14 +207,19 @@ fn rsa(key: &DecodingKey) -> Option<Material> {
     match key.kind() {
         DecodingKeyKind::SecretOrDer(der) => Some(Material::RsaDer(der.clone())),
         // Some issuers keep the sign byte of ASN.1, which `ring` refuses.
-        DecodingKeyKind::RsaModulusExponent { n, e } => {
-            Some(Material::RsaComponents { n: without_zeros(n), e: without_zeros(e) })
-        }
+        DecodingKeyKind::RsaModulusExponent { n, e } => Some(Material::RsaComponents {
+            n: without_zeros(n),
+            e: without_zeros(e),
+        }),
     }
 }
 
 fn without_zeros(number: &[u8]) -> Vec<u8> {
-    number.iter().copied().skip_while(|byte| *byte == 0).collect()
+    number
+        .iter()
+        .copied()
+        .skip_while(|byte| *byte == 0)
+        .collect()
 }
 
 /// The length tells the curve.
@@ -212,5 +240,7 @@ fn on_curve(point: &Material, curve: &EllipticCurve) -> bool {
 }
 
 fn ed25519(key: &DecodingKey) -> Option<Material> {
-    bytes(key).filter(|key| key.len() == 32).map(|key| Material::Ed25519(key.to_vec()))
+    bytes(key)
+        .filter(|key| key.len() == 32)
+        .map(|key| Material::Ed25519(key.to_vec()))
 }

@@ -60,8 +60,19 @@ struct State {
 }
 
 impl RemoteJwks {
-    pub(crate) fn from_parts(fetch: Box<dyn FetchJwks>, clock: Arc<dyn Clock>, times: Intervals) -> Self {
-        Self { inner: Arc::new(Inner { fetch, clock, times, state: Mutex::default() }) }
+    pub(crate) fn from_parts(
+        fetch: Box<dyn FetchJwks>,
+        clock: Arc<dyn Clock>,
+        times: Intervals,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                fetch,
+                clock,
+                times,
+                state: Mutex::default(),
+            }),
+        }
     }
 
     /// Loads the keys now, so that a start can fail early and the first caller does not wait.
@@ -76,7 +87,10 @@ impl RemoteJwks {
     }
 
     /// The first set in which `find` finds something: that which is known, or a newer one.
-    pub(crate) async fn find<T>(&self, find: impl Fn(&Jwks) -> Result<T, AuthError>) -> Result<T, AuthError> {
+    pub(crate) async fn find<T>(
+        &self,
+        find: impl Fn(&Jwks) -> Result<T, AuthError>,
+    ) -> Result<T, AuthError> {
         let known = self.known();
         let missing = match known.as_deref().map(&find) {
             Some(Ok(found)) => return Ok(found),
@@ -104,7 +118,11 @@ impl RemoteJwks {
         if age >= self.inner.times.refresh {
             drop(self.load_if_due());
         }
-        if age < self.inner.times.max_age { Some(keys) } else { None }
+        if age < self.inner.times.max_age {
+            Some(keys)
+        } else {
+            None
+        }
     }
 
     /// The load under way, or a new one if it is time.
@@ -132,7 +150,11 @@ impl RemoteJwks {
         let (ended, load) = watch::channel(());
         state.under_way = Some(load.clone());
         drop(state);
-        let guard = Load { inner: self.inner.clone(), outcome: None, _ended: ended };
+        let guard = Load {
+            inner: self.inner.clone(),
+            outcome: None,
+            _ended: ended,
+        };
         tokio::spawn(guard.run());
         load
     }
@@ -154,7 +176,8 @@ impl State {
             0 => times.cooldown,
             failures => LONGEST_RETRY.min(FIRST_RETRY * 2_u32.saturating_pow(failures - 1)),
         };
-        self.tried.is_none_or(|tried| now.saturating_sub(tried) >= wait)
+        self.tried
+            .is_none_or(|tried| now.saturating_sub(tried) >= wait)
     }
 }
 
@@ -168,11 +191,13 @@ struct Load {
 impl Load {
     async fn run(mut self) {
         let limit = self.inner.times.timeout;
-        self.outcome = Some(match tokio::time::timeout(limit, self.inner.fetch.fetch()).await {
-            Ok(Ok(text)) => Jwks::public(&text).map_err(JwksError::Set),
-            Ok(Err(error)) => Err(JwksError::Fetch(error)),
-            Err(_) => Err(JwksError::Timeout(limit)),
-        });
+        self.outcome = Some(
+            match tokio::time::timeout(limit, self.inner.fetch.fetch()).await {
+                Ok(Ok(text)) => Jwks::public(&text).map_err(JwksError::Set),
+                Ok(Err(error)) => Err(JwksError::Fetch(error)),
+                Err(_) => Err(JwksError::Timeout(limit)),
+            },
+        );
     }
 }
 

@@ -49,7 +49,11 @@ impl RemoteJwksBuilder {
             timeout: Duration::from_secs(10),
             max_age: Duration::from_secs(24 * 3600),
         };
-        Self { fetch: Box::new(fetch), clock: SystemClock::shared(), times }
+        Self {
+            fetch: Box::new(fetch),
+            clock: SystemClock::shared(),
+            times,
+        }
     }
 
     /// From which age on keys are loaded again; default 10 min.
@@ -96,6 +100,8 @@ impl RemoteJwksBuilder {
 
 impl fmt::Debug for RemoteJwksBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RemoteJwksBuilder").field("times", &self.times).finish_non_exhaustive()
+        f.debug_struct("RemoteJwksBuilder")
+            .field("times", &self.times)
+            .finish_non_exhaustive()
     }
 }

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use ring::{hmac, signature as ring_signature};
-use ring_signature::{RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm};
+use ring_signature::{
+    RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
+};
 
 use crate::{jwt::algorithm::Algorithm, secret::Secret};
 
@@ -52,21 +54,35 @@ impl Material {
             Self::Secret(secret) => hmac_algorithm(algorithm).is_some_and(|hash| {
                 hmac::verify(&hmac::Key::new(hash, secret.bytes()), message, signature).is_ok()
             }),
-            Self::RsaComponents { n, e } => rsa_algorithm(algorithm)
-                .is_some_and(|rsa| RsaPublicKeyComponents { n, e }.verify(rsa, message, signature).is_ok()),
+            Self::RsaComponents { n, e } => rsa_algorithm(algorithm).is_some_and(|rsa| {
+                RsaPublicKeyComponents { n, e }
+                    .verify(rsa, message, signature)
+                    .is_ok()
+            }),
             Self::RsaDer(key) => {
                 rsa_algorithm(algorithm).is_some_and(|rsa| verified(rsa, key, message, signature))
             }
             Self::P256(key) => {
                 algorithm == Algorithm::ES256
-                    && verified(&ring_signature::ECDSA_P256_SHA256_FIXED, key, message, signature)
+                    && verified(
+                        &ring_signature::ECDSA_P256_SHA256_FIXED,
+                        key,
+                        message,
+                        signature,
+                    )
             }
             Self::P384(key) => {
                 algorithm == Algorithm::ES384
-                    && verified(&ring_signature::ECDSA_P384_SHA384_FIXED, key, message, signature)
+                    && verified(
+                        &ring_signature::ECDSA_P384_SHA384_FIXED,
+                        key,
+                        message,
+                        signature,
+                    )
             }
             Self::Ed25519(key) => {
-                algorithm == Algorithm::EdDSA && verified(&ring_signature::ED25519, key, message, signature)
+                algorithm == Algorithm::EdDSA
+                    && verified(&ring_signature::ED25519, key, message, signature)
             }
         }
     }
@@ -78,7 +94,9 @@ fn verified(
     message: &[u8],
     signature: &[u8],
 ) -> bool {
-    UnparsedPublicKey::new(algorithm, key).verify(message, signature).is_ok()
+    UnparsedPublicKey::new(algorithm, key)
+        .verify(message, signature)
+        .is_ok()
 }
 
 fn hmac_algorithm(algorithm: Algorithm) -> Option<hmac::Algorithm> {

@@ -122,24 +122,37 @@ impl NextAuthBuilder {
         if self.secrets.is_empty() || self.secrets.iter().any(|secret| secret.bytes().is_empty()) {
             return Err(KeyError::NoSecret);
         }
-        if let Some(length) =
-            self.secrets.iter().map(|secret| secret.bytes().len()).find(|it| *it < LEAST_SECRET)
+        if let Some(length) = self
+            .secrets
+            .iter()
+            .map(|secret| secret.bytes().len())
+            .find(|it| *it < LEAST_SECRET)
         {
-            return Err(KeyError::TooShort { length, least: LEAST_SECRET });
+            return Err(KeyError::TooShort {
+                length,
+                least: LEAST_SECRET,
+            });
         }
         if self.secrets.len() > MAX || self.names.len() > MAX {
             return Err(KeyError::TooMany { limit: MAX });
         }
         Ok(NextAuth {
             cookies: self.cookies(),
-            times: Times { leeway: self.leeway.as_secs(), expiry: self.expiry },
+            times: Times {
+                leeway: self.leeway.as_secs(),
+                expiry: self.expiry,
+            },
             opaque_ids: self.opaque_ids,
             clock: self.clock.unwrap_or_else(SystemClock::shared),
         })
     }
 
     fn cookies(&self) -> Vec<SessionCookie> {
-        let versions = if self.versions.is_empty() { &Version::ALL[..] } else { &self.versions };
+        let versions = if self.versions.is_empty() {
+            &Version::ALL[..]
+        } else {
+            &self.versions
+        };
         if self.names.is_empty() {
             let named = |version: &Version| version.cookie_names().map(|name| (name, *version));
             return versions
@@ -148,13 +161,20 @@ impl NextAuthBuilder {
                 .map(|(name, version)| self.cookie(name, &[version]))
                 .collect();
         }
-        self.names.iter().map(|name| self.cookie(name.clone(), versions)).collect()
+        self.names
+            .iter()
+            .map(|name| self.cookie(name.clone(), versions))
+            .collect()
     }
 
     fn cookie(&self, name: String, versions: &[Version]) -> SessionCookie {
         let secrets = self.secrets.iter();
         let keys = secrets
-            .flat_map(|secret| versions.iter().flat_map(|version| version.keys(secret, &name)))
+            .flat_map(|secret| {
+                versions
+                    .iter()
+                    .flat_map(|version| version.keys(secret, &name))
+            })
             .collect();
         SessionCookie { name, keys }
     }

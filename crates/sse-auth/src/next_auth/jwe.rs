@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use aes::{Aes256, cipher::BlockModeDecrypt as _, cipher::KeyIvInit as _, cipher::block_padding::Pkcs7};
+use aes::{
+    Aes256, cipher::BlockModeDecrypt as _, cipher::KeyIvInit as _, cipher::block_padding::Pkcs7,
+};
 use aes_gcm::{Aes256Gcm, Nonce, aead::Aead as _, aead::KeyInit as _, aead::Payload};
 use hmac::{Hmac, Mac as _};
 use sha2::Sha512;
@@ -59,9 +61,14 @@ pub(crate) fn tag_length(start: &str) -> Option<usize> {
 impl<'a> Jwe<'a> {
     pub(crate) fn parse(token: &'a str) -> Result<Self, AuthError> {
         let mut parts = token.split('.');
-        let (Some(aad), Some(key), Some(iv), Some(ciphertext), Some(tag), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
-        else {
+        let (Some(aad), Some(key), Some(iv), Some(ciphertext), Some(tag), None) = (
+            parts.next(),
+            parts.next(),
+            parts.next(),
+            parts.next(),
+            parts.next(),
+            parts.next(),
+        ) else {
             return Err(AuthError::Malformed("an encrypted token has five parts"));
         };
         let header = Header::decode(aad)?;
@@ -72,12 +79,22 @@ impl<'a> Jwe<'a> {
         if !key.is_empty() {
             return Err(AuthError::Malformed("a shared key is not sent along"));
         }
-        let [iv, ciphertext, tag] =
-            [base64url::decode(iv)?, base64url::decode(ciphertext)?, base64url::decode(tag)?];
+        let [iv, ciphertext, tag] = [
+            base64url::decode(iv)?,
+            base64url::decode(ciphertext)?,
+            base64url::decode(tag)?,
+        ];
         if iv.len() != encryption.iv_length() || tag.len() != encryption.tag_length() {
             return Err(AuthError::Malformed("IV or tag have the wrong length"));
         }
-        Ok(Self { header, encryption, aad, iv, ciphertext, tag })
+        Ok(Self {
+            header,
+            encryption,
+            aad,
+            iv,
+            ciphertext,
+            tag,
+        })
     }
 
     /// The content, if the token is authentic under this key. All failures are the same.
@@ -93,8 +110,13 @@ impl<'a> Jwe<'a> {
     fn gcm(&self, key: &[u8; 32]) -> Option<Vec<u8>> {
         let nonce: [u8; 12] = self.iv.as_slice().try_into().ok()?;
         let sealed = [self.ciphertext.as_slice(), &self.tag].concat();
-        let payload = Payload { msg: &sealed, aad: self.aad.as_bytes() };
-        Aes256Gcm::new(&(*key).into()).decrypt(&Nonce::from(nonce), payload).ok()
+        let payload = Payload {
+            msg: &sealed,
+            aad: self.aad.as_bytes(),
+        };
+        Aes256Gcm::new(&(*key).into())
+            .decrypt(&Nonce::from(nonce), payload)
+            .ok()
     }
 
     /// RFC 7518, section 5.2.2.2: the MAC is checked before anything is decrypted, so padding tells nothing.

@@ -22,7 +22,10 @@ impl SessionKey {
     /// next-auth 4 `jwt/index.js`: `getDerivedEncryptionKey` with an empty salt.
     pub(crate) fn v4(secret: &Secret) -> Self {
         let key = derived(secret, "", "NextAuth.js Generated Encryption Key");
-        Self { kid: None, key: ContentKey::A256Gcm(key) }
+        Self {
+            kid: None,
+            key: ContentKey::A256Gcm(key),
+        }
     }
 
     /// `@auth/core` `jwt.js`: `getDerivedEncryptionKey` with the cookie's name as salt, for both encryptions that it decodes. The name is the
@@ -37,8 +40,14 @@ impl SessionKey {
         ];
         let [long_name, short_name] = names.map(Some);
         [
-            Self { kid: long_name, key: ContentKey::A256CbcHs512(long) },
-            Self { kid: short_name, key: ContentKey::A256Gcm(short) },
+            Self {
+                kid: long_name,
+                key: ContentKey::A256CbcHs512(long),
+            },
+            Self {
+                kid: short_name,
+                key: ContentKey::A256Gcm(short),
+            },
         ]
     }
 
@@ -52,14 +61,22 @@ impl SessionKey {
     }
 }
 
-fn derived<const LENGTH: usize>(secret: &Secret, salt: &str, info: &str) -> Zeroizing<[u8; LENGTH]> {
+fn derived<const LENGTH: usize>(
+    secret: &Secret,
+    salt: &str,
+    info: &str,
+) -> Zeroizing<[u8; LENGTH]> {
     let mut key = Zeroizing::new([0; LENGTH]);
     let hkdf = Hkdf::<Sha256>::new(Some(salt.as_bytes()), secret.bytes());
-    hkdf.expand(info.as_bytes(), &mut *key).expect("HKDF-SHA256 gives up to 8160 bytes");
+    hkdf.expand(info.as_bytes(), &mut *key)
+        .expect("HKDF-SHA256 gives up to 8160 bytes");
     key
 }
 
 /// The members that count for a thumbprint, in their order.
 fn jwk(key: &[u8]) -> Zeroizing<String> {
-    Zeroizing::new(format!(r#"{{"k":"{}","kty":"oct"}}"#, base64url::encode(key)))
+    Zeroizing::new(format!(
+        r#"{{"k":"{}","kty":"oct"}}"#,
+        base64url::encode(key)
+    ))
 }

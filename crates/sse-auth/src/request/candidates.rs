@@ -17,7 +17,11 @@ pub(crate) struct Candidates<'a> {
 
 impl<'a> Candidates<'a> {
     pub(crate) fn at_most(limit: usize) -> Self {
-        Self { limit, bytes: 0, values: Vec::new() }
+        Self {
+            limit,
+            bytes: 0,
+            values: Vec::new(),
+        }
     }
 
     /// Adds a credential. An empty one is a cookie that was taken away.

@@ -31,7 +31,13 @@ pub(crate) fn put_together<'a>(
             values[number].push(value);
         }
     }
-    let mut search = Search { values: &values, sessions, text: String::new(), bytes: 0, missing: None };
+    let mut search = Search {
+        values: &values,
+        sessions,
+        text: String::new(),
+        bytes: 0,
+        missing: None,
+    };
     search.from(0)?;
     let Search { missing, .. } = search;
     missing.map_or(Ok(()), |chunk| Err(AuthError::MissingChunk { chunk }))
@@ -71,11 +77,16 @@ impl Search<'_, '_, '_, '_> {
                 Some(jwe::SHORT_TAG) if chunk + 1 < values.len() => {
                     self.sessions.push(self.text.clone().into())?;
                     // Or the first part of a longer tag.
-                    if values[chunk + 1].iter().any(|next| next.len() <= jwe::LONG_TAG - jwe::SHORT_TAG) {
+                    if values[chunk + 1]
+                        .iter()
+                        .any(|next| next.len() <= jwe::LONG_TAG - jwe::SHORT_TAG)
+                    {
                         self.from(chunk + 1)?;
                     }
                 }
-                Some(jwe::SHORT_TAG | jwe::LONG_TAG) => self.sessions.push(self.text.clone().into())?,
+                Some(jwe::SHORT_TAG | jwe::LONG_TAG) => {
+                    self.sessions.push(self.text.clone().into())?
+                }
                 Some(more) if more > jwe::LONG_TAG => {}
                 _ => self.from(chunk + 1)?,
             }
@@ -92,7 +103,10 @@ mod tests {
 
     fn sessions(header: &str) -> Result<Vec<String>, AuthError> {
         let mut found = Candidates::at_most(8);
-        put_together(Cookies::parse([header.as_bytes()].into_iter()).chunks("s"), &mut found)?;
+        put_together(
+            Cookies::parse([header.as_bytes()].into_iter()).chunks("s"),
+            &mut found,
+        )?;
         Ok(found.iter().map(str::to_owned).collect())
     }
 
@@ -117,13 +131,25 @@ mod tests {
     fn a_session_is_complete_where_its_tag_is() {
         let (short, long) = ("s".repeat(22), "l".repeat(43));
         for (header, expected) in [
-            (format!("s.0=a..b; s.1=.c.{short}; s.2={long}"), vec![format!("a..b.c.{short}")]),
-            (format!("s.0=a..b; s.1=.c.{long}; s.2=stale"), vec![format!("a..b.c.{long}")]),
+            (
+                format!("s.0=a..b; s.1=.c.{short}; s.2={long}"),
+                vec![format!("a..b.c.{short}")],
+            ),
+            (
+                format!("s.0=a..b; s.1=.c.{long}; s.2=stale"),
+                vec![format!("a..b.c.{long}")],
+            ),
             (
                 format!("s.0=a..b.c.{short}; s.1={}", &long[22..]),
-                vec![format!("a..b.c.{short}"), format!("a..b.c.{short}{}", &long[22..])],
+                vec![
+                    format!("a..b.c.{short}"),
+                    format!("a..b.c.{short}{}", &long[22..]),
+                ],
             ),
-            (format!("s.0=a..b.c.{short}; s.5=stale"), vec![format!("a..b.c.{short}")]),
+            (
+                format!("s.0=a..b.c.{short}; s.5=stale"),
+                vec![format!("a..b.c.{short}")],
+            ),
         ] {
             assert_eq!(sessions(&header).unwrap(), expected, "{header}");
         }
@@ -131,12 +157,31 @@ mod tests {
 
     #[test]
     fn gaps_and_excess_are_refused() {
-        assert!(matches!(sessions("s.1=b"), Err(AuthError::MissingChunk { chunk: 0 })));
-        assert!(matches!(sessions("s.0=a; s.2=c"), Err(AuthError::MissingChunk { chunk: 1 })));
-        assert!(matches!(sessions("s.0=a; s.16=c"), Err(AuthError::TooManyChunks { limit: 16 })));
-        let two_each: Vec<_> = (0..16).flat_map(|n| [format!("s.{n}=a"), format!("s.{n}=b")]).collect();
-        assert!(matches!(sessions(&two_each.join("; ")), Err(AuthError::TooMany { limit: 8 })));
-        let long: Vec<_> = (0..16).map(|n| format!("s.{n}={}", "a".repeat(20_000))).collect();
-        assert!(matches!(sessions(&long.join("; ")), Err(AuthError::TooMany { .. })));
+        assert!(matches!(
+            sessions("s.1=b"),
+            Err(AuthError::MissingChunk { chunk: 0 })
+        ));
+        assert!(matches!(
+            sessions("s.0=a; s.2=c"),
+            Err(AuthError::MissingChunk { chunk: 1 })
+        ));
+        assert!(matches!(
+            sessions("s.0=a; s.16=c"),
+            Err(AuthError::TooManyChunks { limit: 16 })
+        ));
+        let two_each: Vec<_> = (0..16)
+            .flat_map(|n| [format!("s.{n}=a"), format!("s.{n}=b")])
+            .collect();
+        assert!(matches!(
+            sessions(&two_each.join("; ")),
+            Err(AuthError::TooMany { limit: 8 })
+        ));
+        let long: Vec<_> = (0..16)
+            .map(|n| format!("s.{n}={}", "a".repeat(20_000)))
+            .collect();
+        assert!(matches!(
+            sessions(&long.join("; ")),
+            Err(AuthError::TooMany { .. })
+        ));
     }
 }

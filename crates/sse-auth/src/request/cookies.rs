@@ -13,19 +13,27 @@ impl<'a> Cookies<'a> {
     /// HTTP/2 may split the header into several. What is no pair, or not UTF-8, is passed over, as everywhere.
     pub(crate) fn parse(headers: impl Iterator<Item = &'a [u8]>) -> Self {
         let pairs = headers.flat_map(|header| header.split(|byte| *byte == b';'));
-        Self { pairs: pairs.filter_map(pair).collect() }
+        Self {
+            pairs: pairs.filter_map(pair).collect(),
+        }
     }
 
     /// The values of all cookies of a name: a browser sends one for each path and domain that has it.
     pub(crate) fn all(self, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
-        self.pairs.into_iter().filter(move |(other, _)| *other == name).map(|(_, value)| decoded(value))
+        self.pairs
+            .into_iter()
+            .filter(move |(other, _)| *other == name)
+            .map(|(_, value)| decoded(value))
     }
 
     /// The cookies `name.0`, `name.1` and so on, with their numbers. Only exact names count: next-auth itself takes every cookie whose name begins
     /// like that of the session, and makes garbage of a stale whole beside chunks.
     pub(crate) fn chunks(&self, name: &str) -> impl Iterator<Item = (usize, Cow<'a, str>)> {
         self.pairs.iter().filter_map(move |(other, value)| {
-            let number = other.strip_prefix(name)?.strip_prefix('.').and_then(number)?;
+            let number = other
+                .strip_prefix(name)?
+                .strip_prefix('.')
+                .and_then(number)?;
             Some((number, decoded(value)))
         })
     }
@@ -36,19 +44,34 @@ fn number(text: &str) -> Option<usize> {
     let canonical = text == "0" || !text.starts_with('0');
     // More digits are no number that anybody wrote, and might overflow.
     let digits = (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    if canonical && digits { text.parse().ok() } else { None }
+    if canonical && digits {
+        text.parse().ok()
+    } else {
+        None
+    }
 }
 
 fn pair(bytes: &[u8]) -> Option<(&str, &str)> {
     let (name, value) = str::from_utf8(bytes).ok()?.split_once('=')?;
-    let (name, value) = (name.trim_matches([' ', '\t']), value.trim_matches([' ', '\t']));
-    let unquoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
-    if name.is_empty() { None } else { Some((name, unquoted.unwrap_or(value))) }
+    let (name, value) = (
+        name.trim_matches([' ', '\t']),
+        value.trim_matches([' ', '\t']),
+    );
+    let unquoted = value
+        .strip_prefix('"')
+        .and_then(|value| value.strip_suffix('"'));
+    if name.is_empty() {
+        None
+    } else {
+        Some((name, unquoted.unwrap_or(value)))
+    }
 }
 
 /// What does not decode to text stays as it came.
 fn decoded(value: &str) -> Cow<'_, str> {
-    percent_decode_str(value).decode_utf8().unwrap_or(Cow::Borrowed(value))
+    percent_decode_str(value)
+        .decode_utf8()
+        .unwrap_or(Cow::Borrowed(value))
 }
 
 #[cfg(test)]
@@ -62,7 +85,11 @@ mod tests {
 
     #[test]
     fn cookies_are_read_as_browsers_and_http_2_send_them() {
-        let headers = ["a=1; b=\"x y\";c=%C3%A4%20;  d = e=f ", "a=2; =3; nothing; g=", "h=%zz; i=%ff; j=\""];
+        let headers = [
+            "a=1; b=\"x y\";c=%C3%A4%20;  d = e=f ",
+            "a=2; =3; nothing; g=",
+            "h=%zz; i=%ff; j=\"",
+        ];
         for (name, values) in [
             ("a", &["1", "2"][..]),
             ("b", &["x y"]),
@@ -83,7 +110,12 @@ mod tests {
     #[test]
     fn what_is_not_utf_8_is_passed_over_alone() {
         let header: &[u8] = b"x=\xff; s=1";
-        assert_eq!(Cookies::parse([header].into_iter()).all("s").collect::<Vec<_>>(), ["1"]);
+        assert_eq!(
+            Cookies::parse([header].into_iter())
+                .all("s")
+                .collect::<Vec<_>>(),
+            ["1"]
+        );
     }
 
     #[test]
@@ -101,11 +133,26 @@ mod tests {
             "s.9999999999999999999999=a",
             "S.0=a",
         ] {
-            assert_eq!(Cookies::parse([header.as_bytes()].into_iter()).chunks("s").count(), 0, "{header}");
+            assert_eq!(
+                Cookies::parse([header.as_bytes()].into_iter())
+                    .chunks("s")
+                    .count(),
+                0,
+                "{header}"
+            );
         }
         let cookies = Cookies::parse([&b"s.10=k; s.0=a; s.0=b"[..]].into_iter());
-        let chunks: Vec<_> =
-            cookies.chunks("s").map(|(number, value)| (number, value.into_owned())).collect();
-        assert_eq!(chunks, [(10, "k".to_owned()), (0, "a".to_owned()), (0, "b".to_owned())]);
+        let chunks: Vec<_> = cookies
+            .chunks("s")
+            .map(|(number, value)| (number, value.into_owned()))
+            .collect();
+        assert_eq!(
+            chunks,
+            [
+                (10, "k".to_owned()),
+                (0, "a".to_owned()),
+                (0, "b".to_owned())
+            ]
+        );
     }
 }

@@ -3,7 +3,13 @@
 use std::borrow::Cow;
 
 /// Parameters that are known, and may hold secrets. Their names are shown, their values are not.
-const NAMES: [&str; 5] = ["ticket", "token", "access_token", "input", "connectionParams"];
+const NAMES: [&str; 5] = [
+    "ticket",
+    "token",
+    "access_token",
+    "input",
+    "connectionParams",
+];
 
 /// Maximum length of a value that is shown.
 const LONGEST: usize = 200;
@@ -32,7 +38,9 @@ pub fn redacted_query(query: &str) -> Cow<'_, str> {
 
 /// Whether a pair is known to hold no secret: by its name, and where values have a form also by that.
 fn is_harmless(pair: &str) -> bool {
-    let Some((name, value)) = pair.split_once('=') else { return pair.is_empty() };
+    let Some((name, value)) = pair.split_once('=') else {
+        return pair.is_empty();
+    };
     let digits = || value.len() <= 9 && value.bytes().all(|byte| byte.is_ascii_digit());
     match name {
         "topics" => value.len() <= LONGEST && value.bytes().all(|byte| byte.is_ascii_graphic()),
@@ -44,9 +52,12 @@ fn is_harmless(pair: &str) -> bool {
 
 /// An id of the event log: letters and digits, a hyphen, and a position of one or two numbers.
 fn is_event_id(text: &str) -> bool {
-    let Some((epoch, position)) = text.split_once('-') else { return false };
-    let is_number =
-        |text: &str| (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let Some((epoch, position)) = text.split_once('-') else {
+        return false;
+    };
+    let is_number = |text: &str| {
+        (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
     let (major, minor) = position.split_once('.').unwrap_or((position, "0"));
     let is_epoch = epoch.len() <= 32 && epoch.bytes().all(|byte| byte.is_ascii_alphanumeric());
     is_epoch && is_number(major) && is_number(minor)
@@ -62,12 +73,21 @@ mod tests {
             ("ticket=abc", "ticket=…"),
             ("ticket=", "ticket=…"),
             ("topics=b&user=a&token=x.y.z", "topics=b&…&token=…"),
-            ("access_token=1&access_token=2", "access_token=…&access_token=…"),
+            (
+                "access_token=1&access_token=2",
+                "access_token=…&access_token=…",
+            ),
             ("input=%7B%22token%22%3A1%7D&batch=1", "input=…&batch=1"),
-            ("connectionParams=%7B%22token%22%3A1%7D", "connectionParams=…"),
+            (
+                "connectionParams=%7B%22token%22%3A1%7D",
+                "connectionParams=…",
+            ),
             ("session_token=x&api_key=y&jwt=z&code=w", "…&…&…&…"),
             ("TOKEN=x&tok%65n=y&secret", "…&…&…"),
-            ("last=secret&since=secret&lastEventId=secret&batch=secret", "…&…&…&…"),
+            (
+                "last=secret&since=secret&lastEventId=secret&batch=secret",
+                "…&…&…&…",
+            ),
             ("a=b;topics=news", "…"),
             ("topics=a b", "…"),
             ("=x", "…"),
@@ -90,7 +110,10 @@ mod tests {
             "since=7f3a-1732312345678.0",
             "batch=1",
         ] {
-            assert!(matches!(redacted_query(query), Cow::Borrowed(same) if same == query), "{query}");
+            assert!(
+                matches!(redacted_query(query), Cow::Borrowed(same) if same == query),
+                "{query}"
+            );
         }
     }
 }

@@ -21,7 +21,12 @@ pub struct TicketsBuilder {
 impl Default for TicketsBuilder {
     fn default() -> Self {
         let clock = SystemClock::shared();
-        Self { lifetime: Duration::from_secs(30), per_user: 16, capacity: 100_000, clock }
+        Self {
+            lifetime: Duration::from_secs(30),
+            per_user: 16,
+            capacity: 100_000,
+            clock,
+        }
     }
 }
 
@@ -76,7 +81,12 @@ impl TicketsBuilder {
     /// No tickets yet.
     #[must_use]
     pub fn build(self) -> Tickets {
-        let Self { lifetime, per_user, capacity, clock } = self;
+        let Self {
+            lifetime,
+            per_user,
+            capacity,
+            clock,
+        } = self;
         Tickets::from_inner(Inner {
             lifetime,
             per_user,

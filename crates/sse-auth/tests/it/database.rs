@@ -13,7 +13,8 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension as _};
 use serde_json::{Map, Value, json};
 use sse_auth::{
-    BoxError, Credential, DatabaseSessions, ManualClock, NextAuth, Refusal, SessionStore, StoredSession,
+    BoxError, Credential, DatabaseSessions, ManualClock, NextAuth, Refusal, SessionStore,
+    StoredSession,
 };
 
 use crate::support::{NOW, V4, V5, accepted, ask, ask_cookie, refused};
@@ -39,11 +40,20 @@ impl Sqlite {
 
     fn sign_in(&self, token: &str, expires: u64) {
         let sql = r#"INSERT INTO "Session" VALUES (?1, 'u1', ?2)"#;
-        self.0.lock().execute(sql, (token, i64::try_from(expires * 1000).unwrap())).unwrap();
+        self.0
+            .lock()
+            .execute(sql, (token, i64::try_from(expires * 1000).unwrap()))
+            .unwrap();
     }
 
     fn sign_out(&self, token: &str) {
-        self.0.lock().execute(r#"DELETE FROM "Session" WHERE "sessionToken" = ?1"#, [token]).unwrap();
+        self.0
+            .lock()
+            .execute(
+                r#"DELETE FROM "Session" WHERE "sessionToken" = ?1"#,
+                [token],
+            )
+            .unwrap();
     }
 }
 
@@ -60,11 +70,15 @@ impl SessionStore for Sqlite {
                     let (user, name, email): (String, Option<String>, Option<String>) =
                         (row.get(0)?, row.get(1)?, row.get(2)?);
                     let expires: i64 = row.get(3)?;
-                    let claims: Map<String, Value> =
-                        [("name".to_owned(), json!(name)), ("email".to_owned(), json!(email))]
-                            .into_iter()
-                            .collect();
-                    Ok(StoredSession::new(user).claims(claims).expires_at(u64::try_from(expires / 1000).ok()))
+                    let claims: Map<String, Value> = [
+                        ("name".to_owned(), json!(name)),
+                        ("email".to_owned(), json!(email)),
+                    ]
+                    .into_iter()
+                    .collect();
+                    Ok(StoredSession::new(user)
+                        .claims(claims)
+                        .expires_at(u64::try_from(expires / 1000).ok()))
                 })
                 .optional()
         };
@@ -79,32 +93,74 @@ async fn a_session_in_sqlite() {
     database.sign_in("8f7a1f9e-6f6b", NOW + 3600);
     database.sign_in("old", NOW - 1);
     let clock = ManualClock::at(NOW);
-    let sessions = DatabaseSessions::builder(database.clone()).clock(clock.clone()).build();
-    for name in [V4, V5, "__Secure-authjs.session-token", "__Host-next-auth.session-token"] {
-        let identity = ask_cookie(&sessions, name, "8f7a1f9e-6f6b").await.unwrap().unwrap();
-        assert_eq!((identity.user.as_deref(), identity.expires_at), (Some("u1"), Some(NOW + 3600)));
+    let sessions = DatabaseSessions::builder(database.clone())
+        .clock(clock.clone())
+        .build();
+    for name in [
+        V4,
+        V5,
+        "__Secure-authjs.session-token",
+        "__Host-next-auth.session-token",
+    ] {
+        let identity = ask_cookie(&sessions, name, "8f7a1f9e-6f6b")
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (identity.user.as_deref(), identity.expires_at),
+            (Some("u1"), Some(NOW + 3600))
+        );
         assert_eq!(
             (&identity.claims["email"], identity.credential),
             (&json!("ada@example.com"), Credential::Cookie)
         );
     }
-    assert_eq!(refused(ask_cookie(&sessions, V5, "old").await), format!("Expired {{ at: {} }}", NOW - 1));
-    for id in ["unknown", "' OR '1'='1", "8f7a1f9e-6f6b\0", "%27", "\u{fffd}"] {
-        assert_eq!(refused(ask_cookie(&sessions, V5, id).await), "UnknownSession");
+    assert_eq!(
+        refused(ask_cookie(&sessions, V5, "old").await),
+        format!("Expired {{ at: {} }}", NOW - 1)
+    );
+    for id in [
+        "unknown",
+        "' OR '1'='1",
+        "8f7a1f9e-6f6b\0",
+        "%27",
+        "\u{fffd}",
+    ] {
+        assert_eq!(
+            refused(ask_cookie(&sessions, V5, id).await),
+            "UnknownSession"
+        );
     }
-    assert_eq!(refused(ask_cookie(&sessions, V5, &"a".repeat(513)).await), "TooLong { limit: 512 }");
-    assert!(ask(&sessions, "cookie", "authjs.session-token=; x=y").await.unwrap().is_none());
+    assert_eq!(
+        refused(ask_cookie(&sessions, V5, &"a".repeat(513)).await),
+        "TooLong { limit: 512 }"
+    );
+    assert!(
+        ask(&sessions, "cookie", "authjs.session-token=; x=y")
+            .await
+            .unwrap()
+            .is_none()
+    );
 
     // A sign-out is noticed after a while, or at once where it is told.
     database.sign_out("8f7a1f9e-6f6b");
-    assert_eq!(accepted(ask_cookie(&sessions, V5, "8f7a1f9e-6f6b").await).0, "u1");
+    assert_eq!(
+        accepted(ask_cookie(&sessions, V5, "8f7a1f9e-6f6b").await).0,
+        "u1"
+    );
     clock.advance(Duration::from_secs(10));
-    assert_eq!(refused(ask_cookie(&sessions, V5, "8f7a1f9e-6f6b").await), "UnknownSession");
+    assert_eq!(
+        refused(ask_cookie(&sessions, V5, "8f7a1f9e-6f6b").await),
+        "UnknownSession"
+    );
     database.sign_in("second", NOW + 3600);
     assert_eq!(accepted(ask_cookie(&sessions, V5, "second").await).0, "u1");
     database.sign_out("second");
     sessions.forget("second").await;
-    assert_eq!(refused(ask_cookie(&sessions, V5, "second").await), "UnknownSession");
+    assert_eq!(
+        refused(ask_cookie(&sessions, V5, "second").await),
+        "UnknownSession"
+    );
 }
 
 /// Counts, waits, and fails on demand.
@@ -130,7 +186,10 @@ impl SessionStore for Double {
 
 fn double() -> (Double, ManualClock, DatabaseSessions) {
     let (store, clock) = (Double::default(), ManualClock::at(NOW));
-    let sessions = DatabaseSessions::builder(store.clone()).cookie_name("s").clock(clock.clone()).build();
+    let sessions = DatabaseSessions::builder(store.clone())
+        .cookie_name("s")
+        .clock(clock.clone())
+        .build();
     (store, clock, sessions)
 }
 
@@ -163,9 +222,15 @@ async fn a_remembered_session_still_ends_in_time() {
     let (store, clock, sessions) = double();
     assert_eq!(accepted(ask_cookie(&sessions, "s", "a").await).0, "ada");
     clock.advance(Duration::from_secs(5));
-    assert_eq!(refused(ask_cookie(&sessions, "s", "a").await), format!("Expired {{ at: {} }}", NOW + 5));
+    assert_eq!(
+        refused(ask_cookie(&sessions, "s", "a").await),
+        format!("Expired {{ at: {} }}", NOW + 5)
+    );
     assert_eq!(store.asked.load(Ordering::SeqCst), 1);
-    assert_eq!(refused(ask_cookie(&sessions, "s", "nobody").await), "NoUser");
+    assert_eq!(
+        refused(ask_cookie(&sessions, "s", "nobody").await),
+        "NoUser"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,7 +249,8 @@ async fn failures_are_not_remembered() {
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_goes_away_leaves_the_look_up_to_the_next() {
     let (_, _, sessions) = double();
-    let gone = tokio::time::timeout(Duration::from_millis(10), ask_cookie(&sessions, "s", "a")).await;
+    let gone =
+        tokio::time::timeout(Duration::from_millis(10), ask_cookie(&sessions, "s", "a")).await;
     assert!(gone.is_err());
     assert_eq!(accepted(ask_cookie(&sessions, "s", "a").await).0, "ada");
 }
@@ -192,11 +258,20 @@ async fn a_caller_that_goes_away_leaves_the_look_up_to_the_next() {
 #[tokio::test(start_paused = true)]
 async fn encrypted_sessions_are_not_looked_up() {
     let (store, _, sessions) = double();
-    assert!(ask_cookie(&sessions, "s", "a.b.c.d.e").await.unwrap().is_none());
+    assert!(
+        ask_cookie(&sessions, "s", "a.b.c.d.e")
+            .await
+            .unwrap()
+            .is_none()
+    );
     assert_eq!(store.asked.load(Ordering::SeqCst), 0);
     // Both strategies, one after the other.
-    let next_auth =
-        NextAuth::builder().secret("x".repeat(16)).cookie_name("s").pass_opaque_ids().build().unwrap();
+    let next_auth = NextAuth::builder()
+        .secret("x".repeat(16))
+        .cookie_name("s")
+        .pass_opaque_ids()
+        .build()
+        .unwrap();
     let both = sse_auth::FirstOf::new().or(next_auth).or(sessions);
     assert_eq!(accepted(ask_cookie(&both, "s", "a").await).0, "ada");
 }

@@ -3,11 +3,13 @@
 use async_trait::async_trait;
 use serde_json::json;
 use sse_auth::{
-    Algorithm, ApiKey, AuthError, Authenticator, Credential, FirstOf, Identity, Jwt, Key, ManualClock,
-    NextAuth, Refusal, RequestView, Tickets,
+    Algorithm, ApiKey, AuthError, Authenticator, Credential, FirstOf, Identity, Jwt, Key,
+    ManualClock, NextAuth, Refusal, RequestView, Tickets,
 };
 
-use crate::support::{NOW, SECRET, V4, accepted, ask, ask_bearer, ask_cookie, claims, hs256, refused, v4};
+use crate::support::{
+    NOW, SECRET, V4, accepted, ask, ask_bearer, ask_cookie, claims, hs256, refused, v4,
+};
 
 const KEY: &str = "the-key-of-the-backend-and-of-nobody-else";
 
@@ -19,30 +21,65 @@ fn all() -> (FirstOf, Tickets) {
         .clock(clock.clone())
         .build()
         .unwrap();
-    let next_auth = NextAuth::builder().secret(SECRET).clock(clock).build().unwrap();
-    let all = FirstOf::new().or(tickets.clone()).or(ApiKey::new(KEY).unwrap()).or(jwt).or(next_auth);
+    let next_auth = NextAuth::builder()
+        .secret(SECRET)
+        .clock(clock)
+        .build()
+        .unwrap();
+    let all = FirstOf::new()
+        .or(tickets.clone())
+        .or(ApiKey::new(KEY).unwrap())
+        .or(jwt)
+        .or(next_auth);
     (all, tickets)
 }
 
 fn session() -> String {
-    v4(SECRET, &json!({ "alg": "dir", "enc": "A256GCM" }), claims().to_string())
+    v4(
+        SECRET,
+        &json!({ "alg": "dir", "enc": "A256GCM" }),
+        claims().to_string(),
+    )
 }
 
 #[tokio::test]
 async fn each_kind_of_credential_finds_its_authenticator() {
     let (all, tickets) = all();
-    let token = hs256(&json!({ "alg": "HS256" }), claims().to_string(), SECRET.as_bytes());
-    assert_eq!(accepted(ask_bearer(&all, &token).await).1, Credential::Bearer);
-    assert_eq!(accepted(ask_bearer(&all, &session()).await).1, Credential::Bearer);
-    assert_eq!(accepted(ask_cookie(&all, V4, &session()).await).1, Credential::Cookie);
+    let token = hs256(
+        &json!({ "alg": "HS256" }),
+        claims().to_string(),
+        SECRET.as_bytes(),
+    );
+    assert_eq!(
+        accepted(ask_bearer(&all, &token).await).1,
+        Credential::Bearer
+    );
+    assert_eq!(
+        accepted(ask_bearer(&all, &session()).await).1,
+        Credential::Bearer
+    );
+    assert_eq!(
+        accepted(ask_cookie(&all, V4, &session()).await).1,
+        Credential::Cookie
+    );
     assert_eq!(ask_bearer(&all, KEY).await.unwrap().unwrap().user, None);
-    let ticket = tickets.issue(&Identity::new("ada", Credential::Bearer)).unwrap();
+    let ticket = tickets
+        .issue(&Identity::new("ada", Credential::Bearer))
+        .unwrap();
     let query = format!("ticket={}", ticket.as_str());
     let cookie = format!("{V4}={}", session());
-    let request = RequestView::new("GET").query(query.as_str()).header("cookie", &cookie);
-    assert_eq!(accepted(all.authenticate(&request).await), ("ada".to_owned(), Credential::Ticket));
+    let request = RequestView::new("GET")
+        .query(query.as_str())
+        .header("cookie", &cookie);
+    assert_eq!(
+        accepted(all.authenticate(&request).await),
+        ("ada".to_owned(), Credential::Ticket)
+    );
     // It is used up then, and the session is still good.
-    assert_eq!(accepted(all.authenticate(&request).await), ("ada".to_owned(), Credential::Cookie));
+    assert_eq!(
+        accepted(all.authenticate(&request).await),
+        ("ada".to_owned(), Credential::Cookie)
+    );
     let request = RequestView::new("GET").query(query.as_str());
     assert_eq!(refused(all.authenticate(&request).await), "UnknownTicket");
 }
@@ -50,15 +87,34 @@ async fn each_kind_of_credential_finds_its_authenticator() {
 #[tokio::test]
 async fn who_presents_nothing_is_anonymous() {
     let (all, _) = all();
-    assert!(all.authenticate(&RequestView::new("GET")).await.unwrap().is_none());
-    assert!(ask(&all, "cookie", "theme=dark; next-auth.csrf-token=x").await.unwrap().is_none());
-    assert!(FirstOf::new().authenticate(&RequestView::new("GET")).await.unwrap().is_none());
+    assert!(
+        all.authenticate(&RequestView::new("GET"))
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        ask(&all, "cookie", "theme=dark; next-auth.csrf-token=x")
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        FirstOf::new()
+            .authenticate(&RequestView::new("GET"))
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[tokio::test]
 async fn credentials_that_nobody_knows_do_not_make_anybody_anonymous() {
     let (all, _) = all();
-    assert_eq!(refused(ask(&all, "authorization", "Bearer opaque").await), "Unrecognized");
+    assert_eq!(
+        refused(ask(&all, "authorization", "Bearer opaque").await),
+        "Unrecognized"
+    );
     assert!(refused(ask(&all, "authorization", "Bearer").await).starts_with("Malformed"));
     let nobody = FirstOf::new();
     let request = RequestView::new("GET").query("ticket=x");
@@ -69,16 +125,41 @@ async fn credentials_that_nobody_knows_do_not_make_anybody_anonymous() {
 #[tokio::test]
 async fn other_schemes_are_as_if_absent() {
     let (all, _) = all();
-    let token =
-        format!("Bearer {}", hs256(&json!({ "alg": "HS256" }), claims().to_string(), SECRET.as_bytes()));
+    let token = format!(
+        "Bearer {}",
+        hs256(
+            &json!({ "alg": "HS256" }),
+            claims().to_string(),
+            SECRET.as_bytes()
+        )
+    );
     let cookie = format!("{V4}={}", session());
-    for value in ["Basic eDp5", "Digest username=\"x\", nc=1", "Negotiate x", "NTLM x", "Unknown", "x", ""] {
+    for value in [
+        "Basic eDp5",
+        "Digest username=\"x\", nc=1",
+        "Negotiate x",
+        "NTLM x",
+        "Unknown",
+        "x",
+        "",
+    ] {
         let request = || RequestView::new("GET").header("authorization", value);
-        assert!(all.authenticate(&request()).await.unwrap().is_none(), "{value}");
+        assert!(
+            all.authenticate(&request()).await.unwrap().is_none(),
+            "{value}"
+        );
         let with_cookie = request().header("cookie", &cookie);
-        assert_eq!(accepted(all.authenticate(&with_cookie).await).1, Credential::Cookie, "{value}");
+        assert_eq!(
+            accepted(all.authenticate(&with_cookie).await).1,
+            Credential::Cookie,
+            "{value}"
+        );
         let with_token = request().header("authorization", &token);
-        assert_eq!(accepted(all.authenticate(&with_token).await).1, Credential::Bearer, "{value}");
+        assert_eq!(
+            accepted(all.authenticate(&with_token).await).1,
+            Credential::Bearer,
+            "{value}"
+        );
     }
 }
 
@@ -87,8 +168,20 @@ async fn other_schemes_are_as_if_absent() {
 async fn several_credentials_must_be_of_one_user_wherever_they_are() {
     let (all, tickets) = all();
     let claims = |user: &str, exp: u64| json!({ "sub": user, "exp": exp }).to_string();
-    let session = |user: &str, exp| v4(SECRET, &json!({ "alg": "dir", "enc": "A256GCM" }), claims(user, exp));
-    let signed = |user: &str, exp| hs256(&json!({ "alg": "HS256" }), claims(user, exp), SECRET.as_bytes());
+    let session = |user: &str, exp| {
+        v4(
+            SECRET,
+            &json!({ "alg": "dir", "enc": "A256GCM" }),
+            claims(user, exp),
+        )
+    };
+    let signed = |user: &str, exp| {
+        hs256(
+            &json!({ "alg": "HS256" }),
+            claims(user, exp),
+            SECRET.as_bytes(),
+        )
+    };
     // What a place holds: a good credential of a user, or one that has ended.
     let place = |place: usize, user: &str, good: bool| -> (&str, String) {
         let exp = if good { NOW + 60 } else { NOW - 60 };
@@ -98,20 +191,29 @@ async fn several_credentials_must_be_of_one_user_wherever_they_are() {
             2 => ("authorization", format!("Bearer {}", signed(user, exp))),
             3 => ("authorization", format!("Bearer {}", session(user, exp))),
             _ if good => {
-                let ticket = tickets.issue(&Identity::new(user, Credential::Other)).unwrap();
+                let ticket = tickets
+                    .issue(&Identity::new(user, Credential::Other))
+                    .unwrap();
                 ("ticket", ticket.as_str().to_owned())
             }
             _ => ("ticket", "used".to_owned()),
         }
     };
     let ask = async |held: [(&str, String); 2]| {
-        let query: Vec<_> =
-            held.iter().filter(|(name, _)| *name == "ticket").map(|(_, it)| format!("ticket={it}")).collect();
+        let query: Vec<_> = held
+            .iter()
+            .filter(|(name, _)| *name == "ticket")
+            .map(|(_, it)| format!("ticket={it}"))
+            .collect();
         let query = query.join("&");
         let headers = held.iter().filter(|(name, _)| *name != "ticket");
         let headers = headers.map(|(name, value)| (*name, value.as_bytes()));
-        let request = RequestView::new("GET").query(query.as_str()).headers(headers);
-        all.authenticate(&request).await.map(|found| found.unwrap().user.unwrap())
+        let request = RequestView::new("GET")
+            .query(query.as_str())
+            .headers(headers);
+        all.authenticate(&request)
+            .await
+            .map(|found| found.unwrap().user.unwrap())
     };
     for one in 0..5 {
         for two in 0..5 {
@@ -119,12 +221,27 @@ async fn several_credentials_must_be_of_one_user_wherever_they_are() {
                 [place(one, first.0, first.1), place(two, second.0, second.1)]
             };
             let places = format!("{one} {two}");
-            assert_eq!(ask(both(("ada", true), ("ada", true))).await.unwrap(), "ada", "{places}");
-            assert_eq!(ask(both(("ada", false), ("bob", true))).await.unwrap(), "bob", "{places}");
-            assert_eq!(ask(both(("bob", true), ("ada", false))).await.unwrap(), "bob", "{places}");
+            assert_eq!(
+                ask(both(("ada", true), ("ada", true))).await.unwrap(),
+                "ada",
+                "{places}"
+            );
+            assert_eq!(
+                ask(both(("ada", false), ("bob", true))).await.unwrap(),
+                "bob",
+                "{places}"
+            );
+            assert_eq!(
+                ask(both(("bob", true), ("ada", false))).await.unwrap(),
+                "bob",
+                "{places}"
+            );
             let error = ask(both(("ada", true), ("bob", true))).await.unwrap_err();
             assert_eq!(error.code(), "ambiguous", "{places}");
-            assert!(ask(both(("ada", false), ("bob", false))).await.is_err(), "{places}");
+            assert!(
+                ask(both(("ada", false), ("bob", false))).await.is_err(),
+                "{places}"
+            );
         }
     }
 }
@@ -133,12 +250,17 @@ async fn several_credentials_must_be_of_one_user_wherever_they_are() {
 async fn a_backend_stays_one_beside_a_visitor_s_session() {
     let (all, _) = all();
     let (key, cookie) = (format!("Bearer {KEY}"), format!("{V4}={}", session()));
-    for headers in
-        [[("authorization", &key), ("cookie", &cookie)], [("cookie", &cookie), ("authorization", &key)]]
-    {
-        let request = RequestView::new("GET").headers(headers.map(|(name, value)| (name, value.as_bytes())));
+    for headers in [
+        [("authorization", &key), ("cookie", &cookie)],
+        [("cookie", &cookie), ("authorization", &key)],
+    ] {
+        let request =
+            RequestView::new("GET").headers(headers.map(|(name, value)| (name, value.as_bytes())));
         let identity = all.authenticate(&request).await.unwrap().unwrap();
-        assert_eq!((identity.user, identity.credential), (None, Credential::Bearer));
+        assert_eq!(
+            (identity.user, identity.credential),
+            (None, Credential::Bearer)
+        );
     }
 }
 
@@ -152,25 +274,49 @@ impl Authenticator for Header {
             None => Ok(None),
             Some(b"down") => Err(AuthError::unavailable("no database")),
             Some(b"eve") => Err(AuthError::refused("banned")),
-            Some(name) => Ok(Some(Identity::new(String::from_utf8_lossy(name), Credential::Other))),
+            Some(name) => Ok(Some(Identity::new(
+                String::from_utf8_lossy(name),
+                Credential::Other,
+            ))),
         }
     }
 }
 
 #[tokio::test]
 async fn an_apps_own_authenticator_is_like_ours() {
-    let all = FirstOf::new().or(Header).or(std::sync::Arc::new(Header) as std::sync::Arc<dyn Authenticator>);
-    assert_eq!(accepted(ask(&all, "X-User", "ada").await), ("ada".to_owned(), Credential::Other));
+    let all = FirstOf::new()
+        .or(Header)
+        .or(std::sync::Arc::new(Header) as std::sync::Arc<dyn Authenticator>);
+    assert_eq!(
+        accepted(ask(&all, "X-User", "ada").await),
+        ("ada".to_owned(), Credential::Other)
+    );
     // Its refusal is a veto, whatever else the request has.
-    let request = RequestView::new("GET").header("x-user", "eve").header("authorization", "Bearer x");
-    assert_eq!(FirstOf::new().or(Header).authenticate(&request).await.unwrap_err().code(), "refused");
+    let request = RequestView::new("GET")
+        .header("x-user", "eve")
+        .header("authorization", "Bearer x");
+    assert_eq!(
+        FirstOf::new()
+            .or(Header)
+            .authenticate(&request)
+            .await
+            .unwrap_err()
+            .code(),
+        "refused"
+    );
     let error = ask(&all, "x-user", "eve").await.unwrap_err();
     assert_eq!(
-        (error.refusal(), std::error::Error::source(&error).unwrap().to_string()),
+        (
+            error.refusal(),
+            std::error::Error::source(&error).unwrap().to_string()
+        ),
         (Refusal::Invalid, "banned".to_owned())
     );
     let error = ask(&all, "x-user", "down").await.unwrap_err();
-    assert_eq!((error.refusal(), error.refusal().status()), (Refusal::Unavailable, 503));
+    assert_eq!(
+        (error.refusal(), error.refusal().status()),
+        (Refusal::Unavailable, 503)
+    );
 }
 
 #[test]
@@ -181,13 +327,36 @@ fn clients_learn_four_things() {
         (AuthError::Integrity, Refusal::Invalid, 401, "invalid"),
         (AuthError::UnknownTicket, Refusal::Invalid, 401, "invalid"),
         (AuthError::UnknownSession, Refusal::Invalid, 401, "invalid"),
-        (AuthError::NotYetValid { at: 1 }, Refusal::Invalid, 401, "invalid"),
-        (AuthError::Expired { at: 1 }, Refusal::Expired, 401, "expired"),
-        (AuthError::unavailable("x"), Refusal::Unavailable, 503, "unavailable"),
+        (
+            AuthError::NotYetValid { at: 1 },
+            Refusal::Invalid,
+            401,
+            "invalid",
+        ),
+        (
+            AuthError::Expired { at: 1 },
+            Refusal::Expired,
+            401,
+            "expired",
+        ),
+        (
+            AuthError::unavailable("x"),
+            Refusal::Unavailable,
+            503,
+            "unavailable",
+        ),
     ] {
-        assert_eq!((error.refusal(), refusal.status(), refusal.code()), (refusal, status, code));
+        assert_eq!(
+            (error.refusal(), refusal.status(), refusal.code()),
+            (refusal, status, code)
+        );
         assert_eq!(refusal.www_authenticate().is_some(), status == 401);
     }
     assert_eq!(Refusal::Missing.www_authenticate(), Some("Bearer"));
-    assert!(Refusal::Expired.www_authenticate().unwrap().starts_with("Bearer error=\"invalid_token\""));
+    assert!(
+        Refusal::Expired
+            .www_authenticate()
+            .unwrap()
+            .starts_with("Bearer error=\"invalid_token\"")
+    );
 }

@@ -32,7 +32,10 @@ async fn serve(answer: String) -> String {
 }
 
 fn ok(body: &str) -> String {
-    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 #[tokio::test]
@@ -40,15 +43,25 @@ async fn keys_come_over_http() {
     let key = Es256::new();
     let url = serve(ok(&json!({ "keys": [key.jwk("a")] }).to_string())).await;
     let keys = RemoteJwks::http(&url).unwrap();
-    let jwt = Jwt::builder().remote(keys).clock(ManualClock::at(NOW)).build().unwrap();
-    assert_eq!(accepted(ask_bearer(&jwt, &key.sign("a", &claims())).await).0, "ada");
+    let jwt = Jwt::builder()
+        .remote(keys)
+        .clock(ManualClock::at(NOW))
+        .build()
+        .unwrap();
+    assert_eq!(
+        accepted(ask_bearer(&jwt, &key.sign("a", &claims())).await).0,
+        "ada"
+    );
 }
 
 #[tokio::test]
 async fn other_answers_are_errors() {
     let moved = "HTTP/1.1 302 Found\r\nlocation: /other\r\ncontent-length: 0\r\n\r\n".to_owned();
     let broken = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\nconnection: close\r\n\r\n{".to_owned();
-    let lying = format!("HTTP/1.1 200 OK\r\ncontent-length: 999999999\r\n\r\n{}", "x".repeat(300 * 1024));
+    let lying = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: 999999999\r\n\r\n{}",
+        "x".repeat(300 * 1024)
+    );
     for answer in [
         "HTTP/1.1 500 Oh\r\ncontent-length: 0\r\n\r\n".to_owned(),
         moved,
@@ -58,7 +71,11 @@ async fn other_answers_are_errors() {
     ] {
         let keys = RemoteJwks::http(&serve(answer.clone()).await).unwrap();
         let error = keys.load().await.unwrap_err();
-        assert!(matches!(*error, JwksError::Fetch(_)), "{} {error:?}", &answer[..20.min(answer.len())]);
+        assert!(
+            matches!(*error, JwksError::Fetch(_)),
+            "{} {error:?}",
+            &answer[..20.min(answer.len())]
+        );
     }
     let keys = RemoteJwks::http(&serve(ok("{}")).await).unwrap();
     assert!(matches!(*keys.load().await.unwrap_err(), JwksError::Set(_)));
@@ -68,15 +85,23 @@ async fn other_answers_are_errors() {
 async fn a_server_that_says_nothing_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/jwks", listener.local_addr().unwrap());
-    let keys = RemoteJwks::builder(HttpFetch::new(&url).unwrap()).timeout(Duration::from_millis(50)).build();
-    assert!(matches!(*keys.load().await.unwrap_err(), JwksError::Timeout(_)));
+    let keys = RemoteJwks::builder(HttpFetch::new(&url).unwrap())
+        .timeout(Duration::from_millis(50))
+        .build();
+    assert!(matches!(
+        *keys.load().await.unwrap_err(),
+        JwksError::Timeout(_)
+    ));
 }
 
 #[test]
 fn keys_are_fetched_over_https_except_from_this_machine() {
-    for url in
-        ["https://issuer.example/jwks", "http://localhost:1/x", "http://127.0.0.1/x", "http://[::1]:1/x"]
-    {
+    for url in [
+        "https://issuer.example/jwks",
+        "http://localhost:1/x",
+        "http://127.0.0.1/x",
+        "http://[::1]:1/x",
+    ] {
         assert!(HttpFetch::new(url).is_ok(), "{url}");
     }
     for url in [
@@ -86,9 +111,15 @@ fn keys_are_fetched_over_https_except_from_this_machine() {
         "ftp://localhost/",
         "http://localhost@evil.example/",
     ] {
-        assert!(matches!(HttpFetch::new(url), Err(HttpFetchError::NotHttps)), "{url}");
+        assert!(
+            matches!(HttpFetch::new(url), Err(HttpFetchError::NotHttps)),
+            "{url}"
+        );
     }
     for url in ["", "/jwks", "https://", "issuer example"] {
-        assert!(matches!(HttpFetch::new(url), Err(HttpFetchError::Url)), "{url}");
+        assert!(
+            matches!(HttpFetch::new(url), Err(HttpFetchError::Url)),
+            "{url}"
+        );
     }
 }

@@ -4,19 +4,22 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sse_auth::{
-    Authenticator as _, Credential, KeyError, ManualClock, NextAuth, NextAuthBuilder, RequestView, Version,
+    Authenticator as _, Credential, KeyError, ManualClock, NextAuth, NextAuthBuilder, RequestView,
+    Version,
 };
 
 use crate::support::{
-    NOW, SECRET, V4, V5, accepted, ask, ask_bearer, ask_cookie, b64, claims, claims_with, refused, v4, v5,
-    v5_gcm, v5_kid,
+    NOW, SECRET, V4, V5, accepted, ask, ask_bearer, ask_cookie, b64, claims, claims_with, refused,
+    v4, v5, v5_gcm, v5_kid,
 };
 
 /// The secret of another site.
 const OTHER: &str = "another secret of a great length";
 
 fn builder() -> NextAuthBuilder {
-    NextAuth::builder().secret(SECRET).clock(ManualClock::at(NOW))
+    NextAuth::builder()
+        .secret(SECRET)
+        .clock(ManualClock::at(NOW))
 }
 
 fn next_auth() -> NextAuth {
@@ -44,7 +47,10 @@ fn with_header(name: &str, value: &Value) -> [String; 2] {
     let [mut gcm, mut cbc] = [gcm(), cbc()];
     gcm[name] = value.clone();
     cbc[name] = value.clone();
-    [v4(SECRET, &gcm, claims().to_string()), v5(SECRET, V5, &cbc, claims().to_string())]
+    [
+        v4(SECRET, &gcm, claims().to_string()),
+        v5(SECRET, V5, &cbc, claims().to_string()),
+    ]
 }
 
 async fn refused_as(sessions: [String; 2], error: &str) {
@@ -59,14 +65,24 @@ async fn sessions_are_accepted_under_the_names_of_their_sites() {
     for prefix in ["", "__Secure-", "__Host-"] {
         let (v4_name, v5_name) = (format!("{prefix}{V4}"), format!("{prefix}{V5}"));
         let user = ("ada".to_owned(), Credential::Cookie);
-        assert_eq!(accepted(ask_cookie(&next_auth(), &v4_name, &v4_session()).await), user);
-        let named = json!({ "alg": "dir", "enc": "A256CBC-HS512", "kid": v5_kid(SECRET, &v5_name) });
+        assert_eq!(
+            accepted(ask_cookie(&next_auth(), &v4_name, &v4_session()).await),
+            user
+        );
+        let named =
+            json!({ "alg": "dir", "enc": "A256CBC-HS512", "kid": v5_kid(SECRET, &v5_name) });
         for header in [&cbc(), &named] {
             let session = v5(SECRET, &v5_name, header, claims().to_string());
-            assert_eq!(accepted(ask_cookie(&next_auth(), &v5_name, &session).await), user);
+            assert_eq!(
+                accepted(ask_cookie(&next_auth(), &v5_name, &session).await),
+                user
+            );
         }
         let early = v5_gcm(SECRET, &v5_name, &gcm(), claims().to_string());
-        assert_eq!(accepted(ask_cookie(&next_auth(), &v5_name, &early).await), user);
+        assert_eq!(
+            accepted(ask_cookie(&next_auth(), &v5_name, &early).await),
+            user
+        );
     }
 }
 
@@ -74,55 +90,120 @@ async fn sessions_are_accepted_under_the_names_of_their_sites() {
 async fn custom_names() {
     let custom = builder().cookie_name("__Host-site").build().unwrap();
     let session = v5(SECRET, "__Host-site", &cbc(), claims().to_string());
-    assert_eq!(accepted(ask_cookie(&custom, "__Host-site", &session).await).0, "ada");
-    assert_eq!(accepted(ask_cookie(&custom, "__Host-site", &v4_session()).await).0, "ada");
+    assert_eq!(
+        accepted(ask_cookie(&custom, "__Host-site", &session).await).0,
+        "ada"
+    );
+    assert_eq!(
+        accepted(ask_cookie(&custom, "__Host-site", &v4_session()).await).0,
+        "ada"
+    );
     // The default names do not count any more, and neither do names that begin or are written alike.
     for name in [V4, "__Host-sitee", "__host-site", "x__Host-site"] {
-        assert!(ask_cookie(&custom, name, &v4_session()).await.unwrap().is_none(), "{name}");
+        assert!(
+            ask_cookie(&custom, name, &v4_session())
+                .await
+                .unwrap()
+                .is_none(),
+            "{name}"
+        );
     }
 }
 
 #[tokio::test]
 async fn one_version_alone() {
     let only_v5 = builder().version(Version::V5).build().unwrap();
-    assert!(ask_cookie(&only_v5, V4, &v4_session()).await.unwrap().is_none());
-    assert_eq!(accepted(ask_cookie(&only_v5, V5, &v5_session()).await).0, "ada");
-    assert_eq!(refused(ask_bearer(&only_v5, &v4_session()).await), "Integrity");
+    assert!(
+        ask_cookie(&only_v5, V4, &v4_session())
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(
+        accepted(ask_cookie(&only_v5, V5, &v5_session()).await).0,
+        "ada"
+    );
+    assert_eq!(
+        refused(ask_bearer(&only_v5, &v4_session()).await),
+        "Integrity"
+    );
 }
 
 #[tokio::test]
 async fn a_session_belongs_to_its_secret_and_its_cookie() {
-    let stranger = NextAuth::builder().secret(OTHER).clock(ManualClock::at(NOW)).build().unwrap();
-    assert_eq!(refused(ask_cookie(&stranger, V4, &v4_session()).await), "Integrity");
-    assert_eq!(refused(ask_cookie(&stranger, V5, &v5_session()).await), "Integrity");
+    let stranger = NextAuth::builder()
+        .secret(OTHER)
+        .clock(ManualClock::at(NOW))
+        .build()
+        .unwrap();
+    assert_eq!(
+        refused(ask_cookie(&stranger, V4, &v4_session()).await),
+        "Integrity"
+    );
+    assert_eq!(
+        refused(ask_cookie(&stranger, V5, &v5_session()).await),
+        "Integrity"
+    );
     let elsewhere = format!("__Secure-{V5}");
-    assert_eq!(refused(ask_cookie(&next_auth(), &elsewhere, &v5_session()).await), "Integrity");
+    assert_eq!(
+        refused(ask_cookie(&next_auth(), &elsewhere, &v5_session()).await),
+        "Integrity"
+    );
     let kid = json!({ "alg": "dir", "enc": "A256CBC-HS512", "kid": v5_kid(OTHER, V5) });
     let named = v5(OTHER, V5, &kid, claims().to_string());
-    assert_eq!(refused(ask_cookie(&next_auth(), V5, &named).await), "UnknownKey");
+    assert_eq!(
+        refused(ask_cookie(&next_auth(), V5, &named).await),
+        "UnknownKey"
+    );
     // A name that lies changes nothing.
     let kid = json!({ "alg": "dir", "enc": "A256CBC-HS512", "kid": v5_kid(SECRET, V5) });
     let liar = v5(OTHER, V5, &kid, claims().to_string());
-    assert_eq!(refused(ask_cookie(&next_auth(), V5, &liar).await), "Integrity");
+    assert_eq!(
+        refused(ask_cookie(&next_auth(), V5, &liar).await),
+        "Integrity"
+    );
 }
 
 #[tokio::test]
 async fn secrets_are_rotated() {
-    let rotated =
-        NextAuth::builder().secret(OTHER).secret(SECRET).clock(ManualClock::at(NOW)).build().unwrap();
+    let rotated = NextAuth::builder()
+        .secret(OTHER)
+        .secret(SECRET)
+        .clock(ManualClock::at(NOW))
+        .build()
+        .unwrap();
     let by_new = v5(OTHER, V5, &cbc(), claims().to_string());
     for (name, session) in [(V4, v4_session()), (V5, v5_session()), (V5, by_new)] {
-        assert_eq!(accepted(ask_cookie(&rotated, name, &session).await).0, "ada");
+        assert_eq!(
+            accepted(ask_cookie(&rotated, name, &session).await).0,
+            "ada"
+        );
     }
 }
 
 #[tokio::test]
 async fn other_algorithms_are_refused() {
-    for algorithm in ["none", "A256KW", "RSA-OAEP", "ECDH-ES", "PBES2-HS256+A128KW", "DIR", "HS256"] {
-        refused_as(with_header("alg", &json!(algorithm)), &format!("Algorithm({algorithm:?})")).await;
+    for algorithm in [
+        "none",
+        "A256KW",
+        "RSA-OAEP",
+        "ECDH-ES",
+        "PBES2-HS256+A128KW",
+        "DIR",
+        "HS256",
+    ] {
+        refused_as(
+            with_header("alg", &json!(algorithm)),
+            &format!("Algorithm({algorithm:?})"),
+        )
+        .await;
     }
     for encryption in ["A128GCM", "A192GCM", "A128CBC-HS256", "none", "a256gcm"] {
-        refused_as(with_header("enc", &json!(encryption)), &format!("Encryption({encryption:?})")).await;
+        refused_as(
+            with_header("enc", &json!(encryption)),
+            &format!("Encryption({encryption:?})"),
+        )
+        .await;
     }
     // Each encryption has a key of its own: none fits the other.
     let swapped = v4(SECRET, &cbc(), claims().to_string());
@@ -143,14 +224,26 @@ async fn extensions_are_refused() {
         ("crit", json!([])),
         ("b64", json!(false)),
     ] {
-        refused_as(with_header(name, &value), &format!("HeaderParameter({name:?})")).await;
+        refused_as(
+            with_header(name, &value),
+            &format!("HeaderParameter({name:?})"),
+        )
+        .await;
     }
 }
 
 #[tokio::test]
 async fn headers_are_well_formed() {
-    refused_as(with_header("alg", &json!(1)), r#"Malformed("a header parameter is not text")"#).await;
-    refused_as(with_header("kid", &json!(["a"])), r#"Malformed("a header parameter is not text")"#).await;
+    refused_as(
+        with_header("alg", &json!(1)),
+        r#"Malformed("a header parameter is not text")"#,
+    )
+    .await;
+    refused_as(
+        with_header("kid", &json!(["a"])),
+        r#"Malformed("a header parameter is not text")"#,
+    )
+    .await;
     let parts: Vec<_> = v5_session().split('.').map(str::to_owned).collect();
     for (header, error) in [
         (b64("[]"), "the header is no JSON object"),
@@ -165,7 +258,10 @@ async fn headers_are_well_formed() {
         (b64("[".repeat(40_000)), "the header is no JSON object"),
     ] {
         let session = format!("{header}.{}", parts[1..].join("."));
-        assert_eq!(refused(ask_cookie(&next_auth(), V5, &session).await), format!("Malformed({error:?})"));
+        assert_eq!(
+            refused(ask_cookie(&next_auth(), V5, &session).await),
+            format!("Malformed({error:?})")
+        );
     }
 }
 
@@ -176,20 +272,41 @@ async fn sessions_are_well_formed() {
         let name = if *session == v4 { V4 } else { V5 };
         // Cut off anywhere, it is refused.
         for end in 1..session.len() {
-            assert!(ask_cookie(&next_auth(), name, &session[..end]).await.is_err(), "{end}");
+            assert!(
+                ask_cookie(&next_auth(), name, &session[..end])
+                    .await
+                    .is_err(),
+                "{end}"
+            );
         }
         for (bad, error) in [
-            (format!("{session}.x"), r#"Malformed("an encrypted token has five parts")"#),
-            (session.replacen("..", ".AAAA.", 1), r#"Malformed("a shared key is not sent along")"#),
-            ("gar.bage".to_owned(), r#"Malformed("an encrypted token has five parts")"#),
+            (
+                format!("{session}.x"),
+                r#"Malformed("an encrypted token has five parts")"#,
+            ),
+            (
+                session.replacen("..", ".AAAA.", 1),
+                r#"Malformed("a shared key is not sent along")"#,
+            ),
+            (
+                "gar.bage".to_owned(),
+                r#"Malformed("an encrypted token has five parts")"#,
+            ),
             ("garbage".to_owned(), "OpaqueSession"),
-            ("....".to_owned(), r#"Malformed("the header is no JSON object")"#),
+            (
+                "....".to_owned(),
+                r#"Malformed("the header is no JSON object")"#,
+            ),
             ("a".repeat(65 * 1024), "TooLong { limit: 65536 }"),
         ] {
             assert_eq!(refused(ask_cookie(&next_auth(), name, &bad).await), error);
         }
         // NUL and non-ASCII inside.
-        for bad in [format!("{session}\0"), format!("{session}ä"), session.replace('.', "\u{ff0e}")] {
+        for bad in [
+            format!("{session}\0"),
+            format!("{session}ä"),
+            session.replace('.', "\u{ff0e}"),
+        ] {
             assert!(ask_cookie(&next_auth(), name, &bad).await.is_err(), "{bad}");
         }
     }
@@ -212,26 +329,65 @@ async fn lengths_of_iv_and_tag_are_checked_before_anything_is_decrypted() {
     // A tag of half the length, as truncated MACs elsewhere.
     let parts: Vec<_> = v5_session().split('.').map(str::to_owned).collect();
     let odd = format!("{}..{}.{}.{}", parts[0], parts[2], b64([1; 17]), parts[4]);
-    assert_eq!(refused(ask_cookie(&next_auth(), V5, &odd).await), "Integrity");
+    assert_eq!(
+        refused(ask_cookie(&next_auth(), V5, &odd).await),
+        "Integrity"
+    );
     let empty = format!("{}..{}..{}", parts[0], parts[2], parts[4]);
-    assert_eq!(refused(ask_cookie(&next_auth(), V5, &empty).await), "Integrity");
+    assert_eq!(
+        refused(ask_cookie(&next_auth(), V5, &empty).await),
+        "Integrity"
+    );
 }
 
 #[tokio::test]
 async fn times() {
     for (claim, value, error) in [
-        ("exp", json!(NOW - 15), format!("Expired {{ at: {} }}", NOW - 15)),
+        (
+            "exp",
+            json!(NOW - 15),
+            format!("Expired {{ at: {} }}", NOW - 15),
+        ),
         ("exp", json!(-5), "Expired { at: 0 }".to_owned()),
-        ("nbf", json!(NOW + 16), format!("NotYetValid {{ at: {} }}", NOW + 16)),
-        ("exp", json!("1"), r#"Claim { claim: "exp", problem: WrongType }"#.to_owned()),
-        ("exp", json!(1e300), r#"Claim { claim: "exp", problem: OutOfRange }"#.to_owned()),
-        ("exp", json!(NOW * 1000), r#"Claim { claim: "exp", problem: OutOfRange }"#.to_owned()),
-        ("iat", json!("now"), r#"Claim { claim: "iat", problem: WrongType }"#.to_owned()),
+        (
+            "nbf",
+            json!(NOW + 16),
+            format!("NotYetValid {{ at: {} }}", NOW + 16),
+        ),
+        (
+            "exp",
+            json!("1"),
+            r#"Claim { claim: "exp", problem: WrongType }"#.to_owned(),
+        ),
+        (
+            "exp",
+            json!(1e300),
+            r#"Claim { claim: "exp", problem: OutOfRange }"#.to_owned(),
+        ),
+        (
+            "exp",
+            json!(NOW * 1000),
+            r#"Claim { claim: "exp", problem: OutOfRange }"#.to_owned(),
+        ),
+        (
+            "iat",
+            json!("now"),
+            r#"Claim { claim: "iat", problem: WrongType }"#.to_owned(),
+        ),
     ] {
         let claims = claims_with(claim, value).to_string();
-        refused_as([v4(SECRET, &gcm(), &claims), v5(SECRET, V5, &cbc(), &claims)], &error).await;
+        refused_as(
+            [v4(SECRET, &gcm(), &claims), v5(SECRET, V5, &cbc(), &claims)],
+            &error,
+        )
+        .await;
     }
-    let edge = v5(SECRET, V5, &cbc(), claims_with("exp", json!(NOW as f64 - 14.5)).to_string());
+    let edge = v5(
+        SECRET,
+        V5,
+        &cbc(),
+        claims_with("exp", json!(NOW as f64 - 14.5)).to_string(),
+    );
     let identity = ask_cookie(&next_auth(), V5, &edge).await.unwrap().unwrap();
     assert_eq!(identity.expires_at, Some(NOW - 15));
 }
@@ -239,7 +395,14 @@ async fn times() {
 #[tokio::test]
 async fn a_session_without_an_end_is_accepted_unless_one_is_required() {
     let session = v5(SECRET, V5, &cbc(), r#"{"sub":"ada"}"#);
-    assert_eq!(ask_cookie(&next_auth(), V5, &session).await.unwrap().unwrap().expires_at, None);
+    assert_eq!(
+        ask_cookie(&next_auth(), V5, &session)
+            .await
+            .unwrap()
+            .unwrap()
+            .expires_at,
+        None
+    );
     let strict = builder().require_exp().build().unwrap();
     assert_eq!(
         refused(ask_cookie(&strict, V5, &session).await),
@@ -250,9 +413,16 @@ async fn a_session_without_an_end_is_accepted_unless_one_is_required() {
 #[tokio::test]
 async fn the_clock_moves() {
     let clock = ManualClock::at(NOW);
-    let next_auth =
-        NextAuth::builder().secret(SECRET).leeway(Duration::ZERO).clock(clock.clone()).build().unwrap();
-    assert_eq!(accepted(ask_cookie(&next_auth, V4, &v4_session()).await).0, "ada");
+    let next_auth = NextAuth::builder()
+        .secret(SECRET)
+        .leeway(Duration::ZERO)
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    assert_eq!(
+        accepted(ask_cookie(&next_auth, V4, &v4_session()).await).0,
+        "ada"
+    );
     clock.advance(Duration::from_secs(60));
     assert_eq!(
         refused(ask_cookie(&next_auth, V4, &v4_session()).await),
@@ -265,25 +435,56 @@ async fn content_is_claims_of_a_user() {
     for (content, error) in [
         ("", r#"Malformed("the claims are no JSON object")"#),
         ("[]", r#"Malformed("the claims are no JSON object")"#),
-        ("{\"sub\":\"a\"} x", r#"Malformed("the claims are no JSON object")"#),
+        (
+            "{\"sub\":\"a\"} x",
+            r#"Malformed("the claims are no JSON object")"#,
+        ),
         ("{}", "NoUser"),
-        (r#"{"sub":""}"#, r#"Claim { claim: "sub", problem: WrongType }"#),
-        (r#"{"sub":{"toString":1},"email":"a@b"}"#, r#"Claim { claim: "sub", problem: WrongType }"#),
+        (
+            r#"{"sub":""}"#,
+            r#"Claim { claim: "sub", problem: WrongType }"#,
+        ),
+        (
+            r#"{"sub":{"toString":1},"email":"a@b"}"#,
+            r#"Claim { claim: "sub", problem: WrongType }"#,
+        ),
     ] {
-        refused_as([v4(SECRET, &gcm(), content), v5(SECRET, V5, &cbc(), content)], error).await;
+        refused_as(
+            [v4(SECRET, &gcm(), content), v5(SECRET, V5, &cbc(), content)],
+            error,
+        )
+        .await;
     }
     let session = v5(SECRET, V5, &cbc(), r#"{"id":7,"email":"a@b","ünï":"😀"}"#);
-    let identity = ask_cookie(&next_auth(), V5, &session).await.unwrap().unwrap();
-    assert_eq!((identity.user.as_deref(), &identity.claims["ünï"]), (Some("7"), &json!("😀")));
+    let identity = ask_cookie(&next_auth(), V5, &session)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (identity.user.as_deref(), &identity.claims["ünï"]),
+        (Some("7"), &json!("😀"))
+    );
 }
 
 #[tokio::test]
 async fn quoted_and_escaped_cookies_are_read_as_the_site_reads_them() {
     let session = v4_session();
-    for value in [format!("\"{session}\""), session.replace('.', "%2E"), format!(" {session} ")] {
-        assert_eq!(accepted(ask_cookie(&next_auth(), V4, &value).await).0, "ada", "{value}");
+    for value in [
+        format!("\"{session}\""),
+        session.replace('.', "%2E"),
+        format!(" {session} "),
+    ] {
+        assert_eq!(
+            accepted(ask_cookie(&next_auth(), V4, &value).await).0,
+            "ada",
+            "{value}"
+        );
     }
-    assert!(ask_cookie(&next_auth(), V4, &format!("\"{session}")).await.is_err());
+    assert!(
+        ask_cookie(&next_auth(), V4, &format!("\"{session}"))
+            .await
+            .is_err()
+    );
 }
 
 /// Who is recognised by some cookies, in the order given and in the reverse, in one header and in several.
@@ -295,8 +496,11 @@ async fn users(cookies: &[&str]) -> String {
         let request = RequestView::new("GET").header("cookie", &header);
         answers.push(next_auth().authenticate(&request).await);
         // HTTP/2 splits the header, and proxies do.
-        let split =
-            cookies.iter().fold(RequestView::new("GET"), |request, one| request.header("cookie", *one));
+        let split = cookies
+            .iter()
+            .fold(RequestView::new("GET"), |request, one| {
+                request.header("cookie", *one)
+            });
         answers.push(next_auth().authenticate(&split).await);
     }
     let answers: Vec<_> = answers
@@ -307,7 +511,10 @@ async fn users(cookies: &[&str]) -> String {
             Err(error) => error.code().to_owned(),
         })
         .collect();
-    assert!(answers.iter().all(|answer| *answer == answers[0]), "{cookies:?}: {answers:?}");
+    assert!(
+        answers.iter().all(|answer| *answer == answers[0]),
+        "{cookies:?}: {answers:?}"
+    );
     answers[0].clone()
 }
 
@@ -324,21 +531,33 @@ async fn no_session_is_chosen_by_its_place() {
     let names = [V4.to_owned(), V5.to_owned(), secure(V4), secure(V5)];
     for one in &names {
         for two in &names {
-            let [good, same, other] =
-                [("ada", 60), ("ada", 90), ("bob", 60)].map(|(user, left)| sealed(two, user, NOW + left));
+            let [good, same, other] = [("ada", 60), ("ada", 90), ("bob", 60)]
+                .map(|(user, left)| sealed(two, user, NOW + left));
             let stale = sealed(one, "eve", NOW - 60);
             let garbage = format!("{one}=gar.bage");
             let opaque = format!("{one}=8f7a1f9e-6f6b-4f0a-9b57-4c1d3a0c9d11");
             let own = sealed(one, "ada", NOW + 60);
-            for bad in
-                [&stale, &garbage, &opaque, &format!("{one}="), &format!("{one}={}", "x".repeat(70_000))]
-            {
+            for bad in [
+                &stale,
+                &garbage,
+                &opaque,
+                &format!("{one}="),
+                &format!("{one}={}", "x".repeat(70_000)),
+            ] {
                 assert_eq!(users(&[bad, &good]).await, "ada", "{one} {two}");
-                assert_eq!(users(&[bad, &good, "theme=dark", bad, &same]).await, "ada", "{one} {two}");
+                assert_eq!(
+                    users(&[bad, &good, "theme=dark", bad, &same]).await,
+                    "ada",
+                    "{one} {two}"
+                );
             }
             assert_eq!(users(&[&own, &good]).await, "ada", "{one} {two}");
             assert_eq!(users(&[&own, &other]).await, "ambiguous", "{one} {two}");
-            assert_eq!(users(&[&own, &stale, &same, &garbage, &other]).await, "ambiguous", "{one} {two}");
+            assert_eq!(
+                users(&[&own, &stale, &same, &garbage, &other]).await,
+                "ambiguous",
+                "{one} {two}"
+            );
             assert_eq!(users(&[&stale, &garbage]).await, "expired", "{one} {two}");
         }
     }
@@ -346,10 +565,22 @@ async fn no_session_is_chosen_by_its_place() {
 
 #[tokio::test]
 async fn of_several_sessions_of_a_user_the_one_that_ends_last_counts() {
-    let session = |exp: u64| v4(SECRET, &gcm(), json!({ "sub": "ada", "exp": exp }).to_string());
+    let session = |exp: u64| {
+        v4(
+            SECRET,
+            &gcm(),
+            json!({ "sub": "ada", "exp": exp }).to_string(),
+        )
+    };
     let (short, long) = (session(NOW + 5), session(NOW + 50));
-    for cookies in [format!("{V4}={short}; {V4}={long}"), format!("{V4}={long}; {V4}={short}")] {
-        let identity = ask(&next_auth(), "cookie", &cookies).await.unwrap().unwrap();
+    for cookies in [
+        format!("{V4}={short}; {V4}={long}"),
+        format!("{V4}={long}; {V4}={short}"),
+    ] {
+        let identity = ask(&next_auth(), "cookie", &cookies)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(identity.expires_at, Some(NOW + 50));
     }
 }
@@ -358,27 +589,47 @@ async fn of_several_sessions_of_a_user_the_one_that_ends_last_counts() {
 #[tokio::test]
 async fn chunks_of_two_sessions_are_told_apart() {
     let chunks = |user: &str, count: usize| {
-        let session =
-            v4(SECRET, &gcm(), json!({ "sub": user, "exp": NOW + 60, "x": "y".repeat(300) }).to_string());
+        let session = v4(
+            SECRET,
+            &gcm(),
+            json!({ "sub": user, "exp": NOW + 60, "x": "y".repeat(300) }).to_string(),
+        );
         let size = session.len().div_ceil(count);
-        let chunks = session.as_bytes().chunks(size).map(<[u8]>::to_vec).enumerate();
-        chunks.map(|(n, chunk)| format!("{V4}.{n}={}", String::from_utf8(chunk).unwrap())).collect::<Vec<_>>()
+        let chunks = session
+            .as_bytes()
+            .chunks(size)
+            .map(<[u8]>::to_vec)
+            .enumerate();
+        chunks
+            .map(|(n, chunk)| format!("{V4}.{n}={}", String::from_utf8(chunk).unwrap()))
+            .collect::<Vec<_>>()
     };
     for (one, two) in [(1, 1), (1, 2), (2, 2), (3, 2), (2, 4), (4, 4)] {
-        let stale: Vec<_> = chunks("eve", two).iter().map(|chunk| chunk.replacen('=', "=A", 1)).collect();
+        let stale: Vec<_> = chunks("eve", two)
+            .iter()
+            .map(|chunk| chunk.replacen('=', "=A", 1))
+            .collect();
         let all = |more: &[String]| {
             let all = [&chunks("ada", one)[..], more].concat();
             let mut orders = vec![all.clone()];
             // Interleaved, and by their numbers.
-            orders.push(all.iter().step_by(2).chain(all.iter().skip(1).step_by(2)).cloned().collect());
+            orders.push(
+                all.iter()
+                    .step_by(2)
+                    .chain(all.iter().skip(1).step_by(2))
+                    .cloned()
+                    .collect(),
+            );
             let mut sorted = all;
             sorted.sort();
             orders.push(sorted);
             orders
         };
-        for (more, expected) in
-            [(chunks("ada", two), "ada"), (chunks("bob", two), "ambiguous"), (stale, "ada")]
-        {
+        for (more, expected) in [
+            (chunks("ada", two), "ada"),
+            (chunks("bob", two), "ambiguous"),
+            (stale, "ada"),
+        ] {
             for cookies in all(&more) {
                 let cookies: Vec<_> = cookies.iter().map(String::as_str).collect();
                 assert_eq!(users(&cookies).await, expected, "{one} {two}");
@@ -386,8 +637,15 @@ async fn chunks_of_two_sessions_are_told_apart() {
         }
     }
     // What a longer session left behind.
-    let shorter = [chunks("ada", 2), vec![format!("{V4}.2=stale"), format!("{V4}.3=stale")]].concat();
-    assert_eq!(users(&shorter.iter().map(String::as_str).collect::<Vec<_>>()).await, "ada");
+    let shorter = [
+        chunks("ada", 2),
+        vec![format!("{V4}.2=stale"), format!("{V4}.3=stale")],
+    ]
+    .concat();
+    assert_eq!(
+        users(&shorter.iter().map(String::as_str).collect::<Vec<_>>()).await,
+        "ada"
+    );
 }
 
 #[tokio::test]
@@ -395,11 +653,22 @@ async fn a_request_with_more_sessions_than_are_tried_is_refused() {
     let good = format!("{V4}={}", v4_session());
     let bad: Vec<_> = (0..40).map(|n| format!("{V4}=a.{n}")).collect();
     let some = [&bad[..20], std::slice::from_ref(&good)].concat();
-    assert_eq!(users(&some.iter().map(String::as_str).collect::<Vec<_>>()).await, "ada");
+    assert_eq!(
+        users(&some.iter().map(String::as_str).collect::<Vec<_>>()).await,
+        "ada"
+    );
     let many = [&bad[..], std::slice::from_ref(&good)].concat();
-    assert_eq!(users(&many.iter().map(String::as_str).collect::<Vec<_>>()).await, "too_many");
-    let chunks: Vec<_> = (0..8).flat_map(|n| [format!("{V4}.{n}=a"), format!("{V4}.{n}=b")]).collect();
-    assert_eq!(users(&chunks.iter().map(String::as_str).collect::<Vec<_>>()).await, "too_many");
+    assert_eq!(
+        users(&many.iter().map(String::as_str).collect::<Vec<_>>()).await,
+        "too_many"
+    );
+    let chunks: Vec<_> = (0..8)
+        .flat_map(|n| [format!("{V4}.{n}=a"), format!("{V4}.{n}=b")])
+        .collect();
+    assert_eq!(
+        users(&chunks.iter().map(String::as_str).collect::<Vec<_>>()).await,
+        "too_many"
+    );
 }
 
 #[tokio::test]
@@ -413,14 +682,24 @@ async fn a_stale_cookie_does_not_hide_a_good_one() {
         format!("{V5}="),
     ] {
         let cookies = format!("{stale}; {V5}.1={two}; {V5}.0={one}");
-        assert_eq!(accepted(ask(&next_auth(), "cookie", &cookies).await).0, "ada", "{stale}");
+        assert_eq!(
+            accepted(ask(&next_auth(), "cookie", &cookies).await).0,
+            "ada",
+            "{stale}"
+        );
     }
     // A whole beside chunks of another time.
     let cookies = format!("{V5}={session}; {V5}.0=garbage");
-    assert_eq!(accepted(ask(&next_auth(), "cookie", &cookies).await).0, "ada");
+    assert_eq!(
+        accepted(ask(&next_auth(), "cookie", &cookies).await).0,
+        "ada"
+    );
     // What the site leaves behind when it moves from v4 to v5.
     let cookies = format!("{V4}=garbage; {V5}={session}");
-    assert_eq!(accepted(ask(&next_auth(), "cookie", &cookies).await).0, "ada");
+    assert_eq!(
+        accepted(ask(&next_auth(), "cookie", &cookies).await).0,
+        "ada"
+    );
 }
 
 /// A sibling subdomain can set the plain cookie, and not the prefixed one.
@@ -430,7 +709,10 @@ async fn naming_the_prefixed_cookie_keeps_a_planted_one_out() {
     let secure = v5(SECRET, &name, &cbc(), claims().to_string());
     let planted = v5(SECRET, V5, &cbc(), r#"{"sub":"eve"}"#);
     let cookies = format!("{V5}={planted}; {name}={secure}");
-    assert_eq!(refused(ask(&next_auth(), "cookie", &cookies).await), "Ambiguous");
+    assert_eq!(
+        refused(ask(&next_auth(), "cookie", &cookies).await),
+        "Ambiguous"
+    );
     let named = builder().cookie_name(&name).build().unwrap();
     assert_eq!(accepted(ask(&named, "cookie", &cookies).await).0, "ada");
 }
@@ -441,31 +723,64 @@ async fn chunks_are_counted() {
     let cut = |count: usize| {
         let size = session.len().div_ceil(count);
         let chunks = session.as_bytes().chunks(size).enumerate();
-        let chunks: Vec<_> =
-            chunks.map(|(n, chunk)| format!("{V4}.{n}={}", String::from_utf8_lossy(chunk))).collect();
+        let chunks: Vec<_> = chunks
+            .map(|(n, chunk)| format!("{V4}.{n}={}", String::from_utf8_lossy(chunk)))
+            .collect();
         chunks.join("; ")
     };
-    assert_eq!(accepted(ask(&next_auth(), "cookie", &cut(15)).await).0, "ada");
-    assert_eq!(refused(ask(&next_auth(), "cookie", &cut(40)).await), "TooManyChunks { limit: 16 }");
+    assert_eq!(
+        accepted(ask(&next_auth(), "cookie", &cut(15)).await).0,
+        "ada"
+    );
+    assert_eq!(
+        refused(ask(&next_auth(), "cookie", &cut(40)).await),
+        "TooManyChunks { limit: 16 }"
+    );
     let gap = cut(3).replace(".1=", ".3=");
-    assert_eq!(refused(ask(&next_auth(), "cookie", &gap).await), "MissingChunk { chunk: 1 }");
-    let huge: Vec<_> = (0..16).map(|n| format!("{V4}.{n}={}", "a".repeat(5000))).collect();
-    assert_eq!(refused(ask(&next_auth(), "cookie", &huge.join("; ")).await), "TooLong { limit: 65536 }");
+    assert_eq!(
+        refused(ask(&next_auth(), "cookie", &gap).await),
+        "MissingChunk { chunk: 1 }"
+    );
+    let huge: Vec<_> = (0..16)
+        .map(|n| format!("{V4}.{n}={}", "a".repeat(5000)))
+        .collect();
+    assert_eq!(
+        refused(ask(&next_auth(), "cookie", &huge.join("; ")).await),
+        "TooLong { limit: 65536 }"
+    );
 }
 
 #[tokio::test]
 async fn a_bearer_token_and_a_cookie_are_of_one_user() {
     let cookie = format!("{V4}={}", v4_session());
     let bearer = |user: &str, exp: u64| {
-        format!("Bearer {}", v4(SECRET, &gcm(), json!({ "sub": user, "exp": exp }).to_string()))
+        format!(
+            "Bearer {}",
+            v4(
+                SECRET,
+                &gcm(),
+                json!({ "sub": user, "exp": exp }).to_string()
+            )
+        )
     };
     for (bearer, answer) in [
-        (bearer("ada", NOW + 5), Ok(("ada".to_owned(), Credential::Bearer))),
+        (
+            bearer("ada", NOW + 5),
+            Ok(("ada".to_owned(), Credential::Bearer)),
+        ),
         (bearer("eve", NOW + 5), Err("Ambiguous")),
-        (bearer("eve", NOW - 50), Ok(("ada".to_owned(), Credential::Cookie))),
-        ("Bearer a.b.c.d.e".to_owned(), Ok(("ada".to_owned(), Credential::Cookie))),
+        (
+            bearer("eve", NOW - 50),
+            Ok(("ada".to_owned(), Credential::Cookie)),
+        ),
+        (
+            "Bearer a.b.c.d.e".to_owned(),
+            Ok(("ada".to_owned(), Credential::Cookie)),
+        ),
     ] {
-        let request = RequestView::new("GET").header("authorization", &bearer).header("cookie", &cookie);
+        let request = RequestView::new("GET")
+            .header("authorization", &bearer)
+            .header("cookie", &cookie);
         let found = next_auth().authenticate(&request).await;
         match answer {
             Ok(expected) => assert_eq!(accepted(found), expected),
@@ -476,13 +791,23 @@ async fn a_bearer_token_and_a_cookie_are_of_one_user() {
 
 #[tokio::test]
 async fn nothing_of_ours_is_nothing() {
-    assert!(next_auth().authenticate(&RequestView::new("GET")).await.unwrap().is_none());
-    assert!(ask_bearer(&next_auth(), "a.b.c").await.unwrap().is_none());
     assert!(
-        ask(&next_auth(), "cookie", "next-auth.csrf-token=x; authjs.session-tokenx=y")
+        next_auth()
+            .authenticate(&RequestView::new("GET"))
             .await
             .unwrap()
             .is_none()
+    );
+    assert!(ask_bearer(&next_auth(), "a.b.c").await.unwrap().is_none());
+    assert!(
+        ask(
+            &next_auth(),
+            "cookie",
+            "next-auth.csrf-token=x; authjs.session-tokenx=y"
+        )
+        .await
+        .unwrap()
+        .is_none()
     );
 }
 
@@ -497,11 +822,20 @@ async fn opaque_ids_are_refused_or_passed_on() {
 
 #[test]
 fn configurations_that_cannot_be_meant_are_refused() {
-    assert!(matches!(NextAuth::builder().build(), Err(KeyError::NoSecret)));
-    assert!(matches!(builder().secret("").build(), Err(KeyError::NoSecret)));
+    assert!(matches!(
+        NextAuth::builder().build(),
+        Err(KeyError::NoSecret)
+    ));
+    assert!(matches!(
+        builder().secret("").build(),
+        Err(KeyError::NoSecret)
+    ));
     for length in [1, 8, 15] {
         let short = builder().secret("x".repeat(length)).build();
-        assert!(matches!(short, Err(KeyError::TooShort { least: 16, .. })), "{length}");
+        assert!(
+            matches!(short, Err(KeyError::TooShort { least: 16, .. })),
+            "{length}"
+        );
     }
     assert!(builder().secret("x".repeat(16)).build().is_ok());
     let many = (0..8).fold(builder(), |builder, _| builder.secret(OTHER));

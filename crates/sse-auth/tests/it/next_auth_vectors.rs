@@ -20,10 +20,25 @@ fn texts(value: &Value) -> Vec<&str> {
 
 fn next_auth(vector: &Value) -> NextAuth {
     let given = texts(&vector["decode_with"]);
-    let secrets = if given.is_empty() { texts(&vector["secret"]) } else { given };
+    let secrets = if given.is_empty() {
+        texts(&vector["secret"])
+    } else {
+        given
+    };
     // One vector has secrets of one letter, which are too short, and do not fit.
-    let long = |secret: &str| if secret.len() < 16 { secret.repeat(16) } else { secret.to_owned() };
-    secrets.into_iter().map(long).fold(NextAuth::builder(), NextAuthBuilder::secret).build().unwrap()
+    let long = |secret: &str| {
+        if secret.len() < 16 {
+            secret.repeat(16)
+        } else {
+            secret.to_owned()
+        }
+    };
+    secrets
+        .into_iter()
+        .map(long)
+        .fold(NextAuth::builder(), NextAuthBuilder::secret)
+        .build()
+        .unwrap()
 }
 
 /// What is expected of a vector: its claims, or one error.
@@ -37,10 +52,16 @@ fn check(vector: &Value, answer: Result<Option<sse_auth::Identity>, AuthError>) 
             assert_eq!(identity.expires_at, claims["exp"].as_u64(), "{label}");
         }
         Some(error) if error.contains("timestamp") => {
-            assert!(matches!(answer, Err(AuthError::Expired { .. })), "{label}: {answer:?}");
+            assert!(
+                matches!(answer, Err(AuthError::Expired { .. })),
+                "{label}: {answer:?}"
+            );
         }
         Some("no matching decryption secret") => {
-            assert!(matches!(answer, Err(AuthError::UnknownKey)), "{label}: {answer:?}");
+            assert!(
+                matches!(answer, Err(AuthError::UnknownKey)),
+                "{label}: {answer:?}"
+            );
         }
         Some(error) => panic!("{label}: what is expected for {error:?}?"),
     }
@@ -51,9 +72,15 @@ async fn version_4() {
     for vector in vectors("v4") {
         let next_auth = next_auth(&vector);
         for name in texts(&vector["cookie_names"]) {
-            check(&vector, ask_cookie(&next_auth, name, vector["token"].as_str().unwrap()).await);
+            check(
+                &vector,
+                ask_cookie(&next_auth, name, vector["token"].as_str().unwrap()).await,
+            );
         }
-        check(&vector, ask_bearer(&next_auth, vector["token"].as_str().unwrap()).await);
+        check(
+            &vector,
+            ask_bearer(&next_auth, vector["token"].as_str().unwrap()).await,
+        );
     }
 }
 
@@ -62,8 +89,14 @@ async fn version_5() {
     for vector in vectors("v5") {
         let next_auth = next_auth(&vector);
         let name = vector["salt"].as_str().unwrap();
-        check(&vector, ask_cookie(&next_auth, name, vector["token"].as_str().unwrap()).await);
-        check(&vector, ask_bearer(&next_auth, vector["token"].as_str().unwrap()).await);
+        check(
+            &vector,
+            ask_cookie(&next_auth, name, vector["token"].as_str().unwrap()).await,
+        );
+        check(
+            &vector,
+            ask_bearer(&next_auth, vector["token"].as_str().unwrap()).await,
+        );
     }
 }
 
@@ -71,14 +104,26 @@ async fn version_5() {
 async fn chunks() {
     let mut chunked = 0;
     for vector in [vectors("v4"), vectors("v5")].concat() {
-        let Some(cookies) = vector["cookies"].as_array() else { continue };
+        let Some(cookies) = vector["cookies"].as_array() else {
+            continue;
+        };
         let pairs = cookies.iter().map(|cookie| {
-            format!("{}={}", cookie["name"].as_str().unwrap(), cookie["value"].as_str().unwrap())
+            format!(
+                "{}={}",
+                cookie["name"].as_str().unwrap(),
+                cookie["value"].as_str().unwrap()
+            )
         });
         let pairs: Vec<_> = pairs.collect();
         let backwards: Vec<_> = pairs.iter().rev().cloned().collect();
         let out_of_order = vector["cookie_header"].as_str().map(str::to_owned);
-        for header in [Some(pairs.join("; ")), Some(backwards.join(";")), out_of_order].into_iter().flatten()
+        for header in [
+            Some(pairs.join("; ")),
+            Some(backwards.join(";")),
+            out_of_order,
+        ]
+        .into_iter()
+        .flatten()
         {
             let request = RequestView::new("GET").header("Cookie", &header);
             check(&vector, next_auth(&vector).authenticate(&request).await);

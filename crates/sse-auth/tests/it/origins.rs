@@ -12,7 +12,9 @@ fn check(
     headers: &[(&str, &str)],
     credential: Credential,
 ) -> Result<(), CrossSite> {
-    let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes()));
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (*name, value.as_bytes()));
     origins.check(&RequestView::new(method).headers(headers), credential)
 }
 
@@ -26,7 +28,10 @@ const NONE: (&str, &str) = ("Sec-Fetch-Site", "none");
 #[test]
 fn credentials_that_a_page_must_have_need_no_origin() {
     for credential in [Credential::Bearer, Credential::Ticket, Credential::Other] {
-        assert_eq!(check(&Origins::none(), "POST", &[EVIL, CROSS], credential), Ok(()));
+        assert_eq!(
+            check(&Origins::none(), "POST", &[EVIL, CROSS], credential),
+            Ok(())
+        );
     }
 }
 
@@ -43,7 +48,11 @@ fn cookies_come_from_the_servers_own_pages_and_from_listed_ones() {
     ];
     for headers in passing {
         for method in ["GET", "POST"] {
-            assert_eq!(check(&origins(), method, headers, Credential::Cookie), Ok(()), "{headers:?}");
+            assert_eq!(
+                check(&origins(), method, headers, Credential::Cookie),
+                Ok(()),
+                "{headers:?}"
+            );
         }
     }
 }
@@ -92,9 +101,15 @@ fn lookalikes_are_other_sites() {
         assert!(!origins().contains(origin));
     }
     let not_text = RequestView::new("GET").header("origin", b"https://\xff");
-    assert_eq!(origins().check(&not_text, Credential::Cookie), Err(CrossSite::Malformed("origin")));
+    assert_eq!(
+        origins().check(&not_text, Credential::Cookie),
+        Err(CrossSite::Malformed("origin"))
+    );
     assert!(!origins().contains("null") && origins().contains("https://app.example.com"));
-    assert_eq!(origins().iter().collect::<Vec<_>>(), ["https://app.example.com", "http://localhost:3000"]);
+    assert_eq!(
+        origins().iter().collect::<Vec<_>>(),
+        ["https://app.example.com", "http://localhost:3000"]
+    );
 }
 
 #[test]
@@ -102,35 +117,85 @@ fn old_browsers_read_and_do_not_write() {
     let strict = Origins::builder().strict().build();
     for method in ["GET", "HEAD"] {
         assert_eq!(check(&origins(), method, &[], Credential::Cookie), Ok(()));
-        assert_eq!(check(&strict, method, &[], Credential::Cookie), Err(CrossSite::Unknown));
+        assert_eq!(
+            check(&strict, method, &[], Credential::Cookie),
+            Err(CrossSite::Unknown)
+        );
     }
     for method in ["POST", "PUT", "get", ""] {
-        assert_eq!(check(&origins(), method, &[], Credential::Cookie), Err(CrossSite::Unknown));
+        assert_eq!(
+            check(&origins(), method, &[], Credential::Cookie),
+            Err(CrossSite::Unknown)
+        );
     }
 }
 
 /// Browsers send no `Sec-Fetch-Site` over plain HTTP.
 #[test]
 fn the_server_s_own_pages_are_known_by_their_origin() {
-    let request = |scheme: Option<&str>, authority: Option<&'static str>, host: Option<&'static str>| {
-        let request = RequestView::new("POST").authority(authority);
-        let request = host.iter().fold(request, |request, host| request.header("Host", *host));
-        let own = scheme.and_then(|scheme| OwnOrigin::new(Some(scheme), request.requested_authority()?));
-        request.served_as(own)
-    };
+    let request =
+        |scheme: Option<&str>, authority: Option<&'static str>, host: Option<&'static str>| {
+            let request = RequestView::new("POST").authority(authority);
+            let request = host
+                .iter()
+                .fold(request, |request, host| request.header("Host", *host));
+            let own = scheme
+                .and_then(|scheme| OwnOrigin::new(Some(scheme), request.requested_authority()?));
+            request.served_as(own)
+        };
     for (request, origin, is_own) in [
-        (request(None, None, Some("10.0.0.5:8080")), "http://10.0.0.5:8080", true),
-        (request(None, None, Some("app.example.com")), "https://app.example.com", true),
+        (
+            request(None, None, Some("10.0.0.5:8080")),
+            "http://10.0.0.5:8080",
+            true,
+        ),
+        (
+            request(None, None, Some("app.example.com")),
+            "https://app.example.com",
+            true,
+        ),
         (request(None, Some("app.lan"), None), "http://app.lan", true),
-        (request(None, Some("app.lan"), Some("evil.example")), "http://app.lan", true),
-        (request(None, Some("app.lan"), Some("evil.example")), "http://evil.example", false),
-        (request(Some("http"), None, Some("app.lan")), "http://app.lan", true),
-        (request(Some("http"), None, Some("app.lan")), "https://app.lan", false),
-        (request(Some("https"), None, Some("app.lan")), "https://app.lan", true),
-        (request(None, None, Some("app.lan")), "http://app.lan:8080", false),
-        (request(None, None, Some("app.lan")), "http://evil.example", false),
+        (
+            request(None, Some("app.lan"), Some("evil.example")),
+            "http://app.lan",
+            true,
+        ),
+        (
+            request(None, Some("app.lan"), Some("evil.example")),
+            "http://evil.example",
+            false,
+        ),
+        (
+            request(Some("http"), None, Some("app.lan")),
+            "http://app.lan",
+            true,
+        ),
+        (
+            request(Some("http"), None, Some("app.lan")),
+            "https://app.lan",
+            false,
+        ),
+        (
+            request(Some("https"), None, Some("app.lan")),
+            "https://app.lan",
+            true,
+        ),
+        (
+            request(None, None, Some("app.lan")),
+            "http://app.lan:8080",
+            false,
+        ),
+        (
+            request(None, None, Some("app.lan")),
+            "http://evil.example",
+            false,
+        ),
         (request(None, None, Some("app.lan")), "null", false),
-        (request(None, None, Some("u@app.lan")), "http://app.lan", false),
+        (
+            request(None, None, Some("u@app.lan")),
+            "http://app.lan",
+            false,
+        ),
         (request(None, None, None), "http://app.lan", false),
         (request(None, None, Some("")), "http://", false),
     ] {
@@ -140,12 +205,25 @@ fn the_server_s_own_pages_are_known_by_their_origin() {
             is_own,
             "{origin} {request:?}"
         );
-        assert_eq!(Origins::none().check_page(&request).is_ok(), is_own, "{origin}");
+        assert_eq!(
+            Origins::none().check_page(&request).is_ok(),
+            is_own,
+            "{origin}"
+        );
         // What the browser says itself counts before that.
         let sibling = request.header("Sec-Fetch-Site", "same-site");
-        assert!(Origins::none().check(&sibling, Credential::Cookie).is_err(), "{origin}");
+        assert!(
+            Origins::none().check(&sibling, Credential::Cookie).is_err(),
+            "{origin}"
+        );
     }
-    let twice = RequestView::new("POST").header("host", "a").header("host", "b").header("origin", "http://a");
+    let twice = RequestView::new("POST")
+        .header("host", "a")
+        .header("host", "b")
+        .header("origin", "http://a");
     assert!(Origins::none().check_page(&twice).is_err());
-    assert_eq!(Origins::none().check_page(&RequestView::new("POST")), Ok(Page::Unknown));
+    assert_eq!(
+        Origins::none().check_page(&RequestView::new("POST")),
+        Ok(Page::Unknown)
+    );
 }

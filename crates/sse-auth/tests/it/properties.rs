@@ -5,24 +5,37 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use serde_json::json;
 use sse_auth::{
-    Algorithm, AuthError, Authenticator, Credential, Identity, Jwks, Jwt, Key, ManualClock, NextAuth,
-    Origins, RequestView, Tickets, redacted_query,
+    Algorithm, AuthError, Authenticator, Credential, Identity, Jwks, Jwt, Key, ManualClock,
+    NextAuth, Origins, RequestView, Tickets, redacted_query,
 };
 
 use crate::support::{NOW, SECRET, V4, V5, claims, hs256, v4, v5};
 
-static NEXT_AUTH: LazyLock<NextAuth> =
-    LazyLock::new(|| NextAuth::builder().secret(SECRET).clock(ManualClock::at(NOW)).build().unwrap());
+static NEXT_AUTH: LazyLock<NextAuth> = LazyLock::new(|| {
+    NextAuth::builder()
+        .secret(SECRET)
+        .clock(ManualClock::at(NOW))
+        .build()
+        .unwrap()
+});
 
 static JWT: LazyLock<Jwt> = LazyLock::new(|| {
     let key = Key::secret(Algorithm::HS256, SECRET).unwrap();
-    Jwt::builder().key(key).cookie("t").clock(ManualClock::at(NOW)).build().unwrap()
+    Jwt::builder()
+        .key(key)
+        .cookie("t")
+        .clock(ManualClock::at(NOW))
+        .build()
+        .unwrap()
 });
 
 /// None of these waits for anything.
 fn ask(who: &impl Authenticator, headers: &[(&str, &[u8])]) -> Result<Option<Identity>, AuthError> {
     let request = RequestView::new("GET").headers(headers.iter().copied());
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(who.authenticate(&request))
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(who.authenticate(&request))
 }
 
 fn tokens() -> impl Strategy<Value = (&'static str, String)> {
@@ -30,15 +43,25 @@ fn tokens() -> impl Strategy<Value = (&'static str, String)> {
     prop_oneof![
         Just((V4, v4(SECRET, &gcm, claims().to_string()))),
         Just((V5, v5(SECRET, V5, &cbc, claims().to_string()))),
-        Just(("t", hs256(&json!({ "alg": "HS256" }), claims().to_string(), SECRET.as_bytes()))),
+        Just((
+            "t",
+            hs256(
+                &json!({ "alg": "HS256" }),
+                claims().to_string(),
+                SECRET.as_bytes()
+            )
+        )),
     ]
 }
 
 /// Everything that a part of a token may look like.
 fn part() -> impl Strategy<Value = String> {
-    let headers =
-        r#"\{"alg":"(dir|HS256|none)"(,"enc":"(A256GCM|A256CBC-HS512)")?(,"kid":"[a-z]?")?(,"zip":"DEF")?\}"#;
-    prop_oneof!["[A-Za-z0-9_-]{0,40}", headers.prop_map(crate::support::b64), any::<String>()]
+    let headers = r#"\{"alg":"(dir|HS256|none)"(,"enc":"(A256GCM|A256CBC-HS512)")?(,"kid":"[a-z]?")?(,"zip":"DEF")?\}"#;
+    prop_oneof![
+        "[A-Za-z0-9_-]{0,40}",
+        headers.prop_map(crate::support::b64),
+        any::<String>()
+    ]
 }
 
 proptest! {

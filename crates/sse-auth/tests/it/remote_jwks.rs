@@ -37,7 +37,11 @@ enum Answer {
 impl FetchJwks for Issuer {
     async fn fetch(&self) -> Result<Vec<u8>, BoxError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
-        assert_eq!(self.under_way.fetch_add(1, Ordering::SeqCst), 0, "one load at a time");
+        assert_eq!(
+            self.under_way.fetch_add(1, Ordering::SeqCst),
+            0,
+            "one load at a time"
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
         let answer = self.answer.lock().clone();
         let never = matches!(answer, Answer::Never);
@@ -75,9 +79,22 @@ struct Setup {
 fn setup(answer: Answer) -> Setup {
     let (issuer, clock) = (Issuer::default(), ManualClock::at(NOW));
     issuer.set(answer);
-    let keys = RemoteJwks::builder(issuer.clone()).clock(clock.clone()).build();
-    let jwt = Arc::new(Jwt::builder().remote(keys.clone()).clock(ManualClock::at(NOW)).build().unwrap());
-    Setup { issuer, clock, keys, jwt }
+    let keys = RemoteJwks::builder(issuer.clone())
+        .clock(clock.clone())
+        .build();
+    let jwt = Arc::new(
+        Jwt::builder()
+            .remote(keys.clone())
+            .clock(ManualClock::at(NOW))
+            .build()
+            .unwrap(),
+    );
+    Setup {
+        issuer,
+        clock,
+        keys,
+        jwt,
+    }
 }
 
 /// Lets a load that nobody waits for end.
@@ -103,7 +120,9 @@ async fn keys_are_loaded_once_when_first_needed() {
 #[tokio::test(start_paused = true)]
 async fn an_unknown_id_has_them_loaded_again_but_not_each_time() {
     let (old, new) = (Es256::new(), Es256::new());
-    let Setup { issuer, clock, jwt, .. } = setup(Answer::Keys(json!([old.jwk("old")])));
+    let Setup {
+        issuer, clock, jwt, ..
+    } = setup(Answer::Keys(json!([old.jwk("old")])));
     accepted(ask_bearer(&*jwt, &old.sign("old", &claims())).await);
     issuer.set(Answer::Keys(json!([old.jwk("old"), new.jwk("new")])));
     for n in 0..50 {
@@ -114,14 +133,19 @@ async fn an_unknown_id_has_them_loaded_again_but_not_each_time() {
     }
     assert_eq!(issuer.asked(), 1);
     clock.advance(Duration::from_secs(30));
-    assert_eq!(accepted(ask_bearer(&*jwt, &new.sign("new", &claims())).await).0, "ada");
+    assert_eq!(
+        accepted(ask_bearer(&*jwt, &new.sign("new", &claims())).await).0,
+        "ada"
+    );
     assert_eq!(issuer.asked(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn old_keys_serve_while_new_ones_are_loaded() {
     let key = Es256::new();
-    let Setup { issuer, clock, jwt, .. } = setup(Answer::Keys(json!([key.jwk("a")])));
+    let Setup {
+        issuer, clock, jwt, ..
+    } = setup(Answer::Keys(json!([key.jwk("a")])));
     let token = key.sign("a", &claims());
     accepted(ask_bearer(&*jwt, &token).await);
     issuer.set(Answer::Keys(json!([Es256::new().jwk("b")])));
@@ -136,7 +160,9 @@ async fn old_keys_serve_while_new_ones_are_loaded() {
 #[tokio::test(start_paused = true)]
 async fn known_keys_survive_an_issuer_that_is_down_for_a_day_and_no_longer() {
     let key = Es256::new();
-    let Setup { issuer, clock, jwt, .. } = setup(Answer::Keys(json!([key.jwk("a")])));
+    let Setup {
+        issuer, clock, jwt, ..
+    } = setup(Answer::Keys(json!([key.jwk("a")])));
     let token = key.sign("a", &claims());
     accepted(ask_bearer(&*jwt, &token).await);
     issuer.set(Answer::Error);
@@ -159,16 +185,23 @@ async fn known_keys_survive_an_issuer_that_is_down_for_a_day_and_no_longer() {
 #[tokio::test(start_paused = true)]
 async fn after_failures_it_waits_longer_and_longer() {
     let key = Es256::new();
-    let Setup { issuer, clock, jwt, .. } = setup(Answer::Error);
+    let Setup {
+        issuer, clock, jwt, ..
+    } = setup(Answer::Error);
     let token = key.sign("a", &claims());
     let mut asked = Vec::new();
     for _ in 0..64 {
-        assert_eq!(ask_bearer(&*jwt, &token).await.unwrap_err().refusal(), Refusal::Unavailable);
+        assert_eq!(
+            ask_bearer(&*jwt, &token).await.unwrap_err().refusal(),
+            Refusal::Unavailable
+        );
         asked.push(issuer.asked());
         clock.advance(Duration::from_secs(1));
     }
     // Asked at 0, 1, 3, 7, 15, 31 and 63 s.
-    let at: Vec<_> = (0..64).filter(|second| *second == 0 || asked[*second] > asked[*second - 1]).collect();
+    let at: Vec<_> = (0..64)
+        .filter(|second| *second == 0 || asked[*second] > asked[*second - 1])
+        .collect();
     assert_eq!(at, [0, 1, 3, 7, 15, 31, 63]);
     issuer.set(Answer::Keys(json!([key.jwk("a")])));
     clock.advance(Duration::from_secs(300));
@@ -178,7 +211,12 @@ async fn after_failures_it_waits_longer_and_longer() {
 #[tokio::test(start_paused = true)]
 async fn whatever_a_fetcher_does_is_an_error_and_not_the_end() {
     let key = Es256::new();
-    let Setup { issuer, clock, keys, jwt } = setup(Answer::Error);
+    let Setup {
+        issuer,
+        clock,
+        keys,
+        jwt,
+    } = setup(Answer::Error);
     let secret = json!({ "kty": "oct", "k": b64(SECRET), "kid": "s" });
     for answer in [
         Answer::Error,
@@ -193,7 +231,9 @@ async fn whatever_a_fetcher_does_is_an_error_and_not_the_end() {
     ] {
         issuer.set(answer);
         clock.advance(Duration::from_secs(300));
-        let error = ask_bearer(&*jwt, &key.sign("a", &claims())).await.unwrap_err();
+        let error = ask_bearer(&*jwt, &key.sign("a", &claims()))
+            .await
+            .unwrap_err();
         assert_eq!(error.refusal(), Refusal::Unavailable);
         assert!(keys.load().await.is_err());
     }
@@ -202,10 +242,16 @@ async fn whatever_a_fetcher_does_is_an_error_and_not_the_end() {
         matches!(*keys.load().await.unwrap_err(), JwksError::Timeout(limit) if limit == Duration::from_secs(10))
     );
     issuer.set(Answer::Panic);
-    assert!(matches!(*keys.load().await.unwrap_err(), JwksError::BrokenOff));
+    assert!(matches!(
+        *keys.load().await.unwrap_err(),
+        JwksError::BrokenOff
+    ));
     issuer.set(Answer::Keys(json!([key.jwk("a")])));
     keys.load().await.unwrap();
-    assert_eq!(accepted(ask_bearer(&*jwt, &key.sign("a", &claims())).await).0, "ada");
+    assert_eq!(
+        accepted(ask_bearer(&*jwt, &key.sign("a", &claims())).await).0,
+        "ada"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -213,8 +259,15 @@ async fn a_published_secret_is_no_secret() {
     let key = Es256::new();
     let secret = json!({ "kty": "oct", "k": b64(SECRET), "kid": "s" });
     let Setup { issuer, jwt, .. } = setup(Answer::Keys(json!([key.jwk("a"), secret])));
-    let forged = hs256(&json!({ "alg": "HS256", "kid": "s" }), claims().to_string(), SECRET.as_bytes());
-    assert_eq!(refused(ask_bearer(&*jwt, &forged).await), r#"Algorithm("HS256")"#);
+    let forged = hs256(
+        &json!({ "alg": "HS256", "kid": "s" }),
+        claims().to_string(),
+        SECRET.as_bytes(),
+    );
+    assert_eq!(
+        refused(ask_bearer(&*jwt, &forged).await),
+        r#"Algorithm("HS256")"#
+    );
     assert_eq!(issuer.asked(), 0);
 }
 
@@ -244,14 +297,27 @@ async fn given_keys_and_several_issuers_together() {
         .build()
         .unwrap();
     for (key, kid) in [(&own, "3"), (&one, "1"), (&two, "2")] {
-        assert_eq!(accepted(ask_bearer(&jwt, &key.sign(kid, &claims())).await).0, "ada", "{kid}");
+        assert_eq!(
+            accepted(ask_bearer(&jwt, &key.sign(kid, &claims())).await).0,
+            "ada",
+            "{kid}"
+        );
     }
-    assert_eq!(refused(ask_bearer(&jwt, &one.sign("2", &claims())).await), "Signature");
-    assert_eq!(refused(ask_bearer(&jwt, &one.sign("4", &claims())).await), "UnknownKey");
+    assert_eq!(
+        refused(ask_bearer(&jwt, &one.sign("2", &claims())).await),
+        "Signature"
+    );
+    assert_eq!(
+        refused(ask_bearer(&jwt, &one.sign("4", &claims())).await),
+        "UnknownKey"
+    );
     // One issuer that is down does not take the others with it.
     first.issuer.set(Answer::Error);
     first.clock.advance(Duration::from_secs(30));
-    assert_eq!(accepted(ask_bearer(&jwt, &two.sign("2", &claims())).await).0, "ada");
+    assert_eq!(
+        accepted(ask_bearer(&jwt, &two.sign("2", &claims())).await).0,
+        "ada"
+    );
 }
 
 #[tokio::test]
@@ -260,11 +326,21 @@ async fn a_file_is_read_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jwks.json");
     let keys = RemoteJwks::new(JwksFile::new(&path));
-    let jwt = Jwt::builder().remote(keys.clone()).clock(ManualClock::at(NOW)).build().unwrap();
-    assert!(matches!(*keys.load().await.unwrap_err(), JwksError::Fetch(_)));
+    let jwt = Jwt::builder()
+        .remote(keys.clone())
+        .clock(ManualClock::at(NOW))
+        .build()
+        .unwrap();
+    assert!(matches!(
+        *keys.load().await.unwrap_err(),
+        JwksError::Fetch(_)
+    ));
     for (key, kid) in [(old, "old"), (new, "new")] {
         std::fs::write(&path, json!({ "keys": [key.jwk(kid)] }).to_string()).unwrap();
         keys.load().await.unwrap();
-        assert_eq!(accepted(ask_bearer(&jwt, &key.sign(kid, &claims())).await).0, "ada");
+        assert_eq!(
+            accepted(ask_bearer(&jwt, &key.sign(kid, &claims())).await).0,
+            "ada"
+        );
     }
 }

@@ -7,7 +7,10 @@ fn names_have_any_case_and_values_any_bytes() {
     let headers: [(&str, &[u8]); 3] = [("X-A", b"1"), ("x-a", b"\xff\0"), ("x-b", b"")];
     let request = RequestView::new("PATCH").headers(headers);
     assert_eq!(request.method(), "PATCH");
-    assert_eq!(request.header_values("x-A").collect::<Vec<_>>(), [b"1".as_slice(), b"\xff\0"]);
+    assert_eq!(
+        request.header_values("x-A").collect::<Vec<_>>(),
+        [b"1".as_slice(), b"\xff\0"]
+    );
     assert_eq!(request.header_value("X-B").unwrap(), Some(b"".as_slice()));
     assert!(request.header_value("x-a").is_err());
     assert_eq!(request.header_value("x-c").unwrap(), None);
@@ -20,15 +23,27 @@ fn parameters_are_decoded() {
     assert_eq!(request.query_value("c").unwrap().unwrap(), "");
     assert_eq!(request.query_value("d").unwrap().unwrap(), "\u{fffd}");
     assert!(request.query_value("a").is_err());
-    assert_eq!(RequestView::new("GET").query(None).query_value("a").unwrap(), None);
+    assert_eq!(
+        RequestView::new("GET")
+            .query(None)
+            .query_value("a")
+            .unwrap(),
+        None
+    );
 }
 
 #[test]
 fn bearer_tokens() {
-    assert_eq!(RequestView::with_bearer("a.b").bearer_token().unwrap(), Some("a.b"));
+    assert_eq!(
+        RequestView::with_bearer("a.b").bearer_token().unwrap(),
+        Some("a.b")
+    );
     // A token from a body may hold anything.
     for bad in ["", " ", "a\r\nb", "a b", "ä", "a\0"] {
-        assert!(RequestView::with_bearer(bad).bearer_token().is_err(), "{bad:?}");
+        assert!(
+            RequestView::with_bearer(bad).bearer_token().is_err(),
+            "{bad:?}"
+        );
     }
     assert_eq!(RequestView::new("GET").bearer_token().unwrap(), None);
 }
@@ -49,12 +64,22 @@ fn nothing_is_chosen_by_its_place() {
     assert!(request.cookie("a").is_err() && request.cookie("d").unwrap().is_none());
     assert_eq!(request.bearer_token().unwrap(), Some("t"));
     assert_eq!(request.requested_authority(), Some("a.example"));
-    let request = request.header("host", "a.example").header("authorization", "bearer t, Bearer t");
+    let request = request
+        .header("host", "a.example")
+        .header("authorization", "bearer t, Bearer t");
     assert_eq!(
-        (request.bearer_token().unwrap(), request.requested_authority()),
+        (
+            request.bearer_token().unwrap(),
+            request.requested_authority()
+        ),
         (Some("t"), Some("a.example"))
     );
-    let request = request.header("host", "b.example").header("authorization", "Bearer u");
+    let request = request
+        .header("host", "b.example")
+        .header("authorization", "Bearer u");
     assert!(request.bearer_token().is_err() && request.requested_authority().is_none());
-    assert_eq!(request.authority("c.example").requested_authority(), Some("c.example"));
+    assert_eq!(
+        request.authority("c.example").requested_authority(),
+        Some("c.example")
+    );
 }

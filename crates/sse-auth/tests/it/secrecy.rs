@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use serde_json::json;
 use sse_auth::{
-    Algorithm, ApiKey, AuthError, Credential, DatabaseSessions, FirstOf, Identity, Jwks, Jwt, Key, NextAuth,
-    RemoteJwks, RequestView, Tickets,
+    Algorithm, ApiKey, AuthError, Credential, DatabaseSessions, FirstOf, Identity, Jwks, Jwt, Key,
+    NextAuth, RemoteJwks, RequestView, Tickets,
 };
 
 use crate::support::{SECRET, V4, ask_cookie, b64};
@@ -14,7 +14,10 @@ fn hidden(value: &impl Debug, secrets: &[&str]) {
     for text in [format!("{value:?}"), format!("{value:#?}")] {
         for secret in secrets {
             let bytes = format!("{:?}", secret.as_bytes());
-            assert!(!text.contains(secret) && !text.contains(bytes.trim_matches(['[', ']'])), "{text}");
+            assert!(
+                !text.contains(secret) && !text.contains(bytes.trim_matches(['[', ']'])),
+                "{text}"
+            );
         }
     }
 }
@@ -43,8 +46,10 @@ fn debug_output_hides_them() {
     let secrets = [SECRET, encoded.as_str()];
     let key = Key::secret(Algorithm::HS256, SECRET).unwrap();
     hidden(&key, &secrets);
-    let set =
-        Jwks::from_json(json!({ "keys": [{ "kty": "oct", "k": encoded, "kid": "k" }] }).to_string()).unwrap();
+    let set = Jwks::from_json(
+        json!({ "keys": [{ "kty": "oct", "k": encoded, "kid": "k" }] }).to_string(),
+    )
+    .unwrap();
     hidden(&set, &secrets);
     let builder = Jwt::builder().key(key).jwks(set);
     hidden(&builder, &secrets);
@@ -55,16 +60,34 @@ fn debug_output_hides_them() {
     hidden(&ApiKey::new(SECRET).unwrap(), &secrets);
     hidden(&FirstOf::new().or(ApiKey::new(SECRET).unwrap()), &secrets);
     let tickets = Tickets::new();
-    let ticket = tickets.issue(&Identity::new("ada", Credential::Bearer)).unwrap();
+    let ticket = tickets
+        .issue(&Identity::new("ada", Credential::Bearer))
+        .unwrap();
     hidden(&ticket, &[ticket.as_str()]);
     hidden(&tickets, &[ticket.as_str()]);
-    hidden(&RequestView::new("GET").query(SECRET).header("authorization", SECRET), &secrets);
+    hidden(
+        &RequestView::new("GET")
+            .query(SECRET)
+            .header("authorization", SECRET),
+        &secrets,
+    );
     hidden(&DatabaseSessions::new(NoStore), &secrets);
     hidden(&RemoteJwks::new(NoFetch), &secrets);
-    let claims: serde_json::Map<_, _> = [("accessToken".to_owned(), json!(SECRET))].into_iter().collect();
-    hidden(&Identity::new("ada", Credential::Cookie).claims(claims.clone()), &secrets);
-    hidden(&sse_auth::StoredSession::new("ada").claims(claims), &secrets);
-    hidden(&Key::secret(Algorithm::RS256, SECRET).unwrap_err(), &secrets);
+    let claims: serde_json::Map<_, _> = [("accessToken".to_owned(), json!(SECRET))]
+        .into_iter()
+        .collect();
+    hidden(
+        &Identity::new("ada", Credential::Cookie).claims(claims.clone()),
+        &secrets,
+    );
+    hidden(
+        &sse_auth::StoredSession::new("ada").claims(claims),
+        &secrets,
+    );
+    hidden(
+        &Key::secret(Algorithm::RS256, SECRET).unwrap_err(),
+        &secrets,
+    );
 }
 
 #[tokio::test]
@@ -85,5 +108,8 @@ async fn errors_do_not_repeat_a_token() {
     let token = format!("{}..x.x.x", b64(json!({ "alg": algorithm }).to_string()));
     let error = ask_cookie(&next_auth, V4, &token).await.unwrap_err();
     assert!(matches!(error, AuthError::Algorithm(_)));
-    assert!(error.to_string().len() < 300 && !error.to_string().contains(['\n', '\u{1b}']), "{error}");
+    assert!(
+        error.to_string().len() < 300 && !error.to_string().contains(['\n', '\u{1b}']),
+        "{error}"
+    );
 }

@@ -49,8 +49,12 @@ pub(crate) struct Es256(EcdsaKeyPair);
 impl Es256 {
     pub(crate) fn new() -> Self {
         let random = SystemRandom::new();
-        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
-        Self(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random).unwrap())
+        let document =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
+        Self(
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random)
+                .unwrap(),
+        )
     }
 
     pub(crate) fn jwk(&self, kid: &str) -> Value {
@@ -61,19 +65,29 @@ impl Es256 {
     pub(crate) fn sign(&self, kid: &str, claims: &Value) -> String {
         let header = json!({ "alg": "ES256", "kid": kid });
         let message = format!("{}.{}", b64(header.to_string()), b64(claims.to_string()));
-        let signature = self.0.sign(&SystemRandom::new(), message.as_bytes()).unwrap();
+        let signature = self
+            .0
+            .sign(&SystemRandom::new(), message.as_bytes())
+            .unwrap();
         format!("{message}.{}", b64(signature))
     }
 }
 
 fn derived(secret: &str, salt: &str, info: &str, length: usize) -> Vec<u8> {
     let mut key = vec![0; length];
-    Hkdf::<Sha256>::new(Some(salt.as_bytes()), secret.as_bytes()).expand(info.as_bytes(), &mut key).unwrap();
+    Hkdf::<Sha256>::new(Some(salt.as_bytes()), secret.as_bytes())
+        .expand(info.as_bytes(), &mut key)
+        .unwrap();
     key
 }
 
 fn v5_key(secret: &str, cookie: &str, length: usize) -> Vec<u8> {
-    derived(secret, cookie, &format!("Auth.js Generated Encryption Key ({cookie})"), length)
+    derived(
+        secret,
+        cookie,
+        &format!("Auth.js Generated Encryption Key ({cookie})"),
+        length,
+    )
 }
 
 /// A session of NextAuth v4.
@@ -83,7 +97,12 @@ pub(crate) fn v4(secret: &str, header: &Value, content: impl AsRef<[u8]>) -> Str
 }
 
 /// A session of an early Auth.js v5.
-pub(crate) fn v5_gcm(secret: &str, cookie: &str, header: &Value, content: impl AsRef<[u8]>) -> String {
+pub(crate) fn v5_gcm(
+    secret: &str,
+    cookie: &str,
+    header: &Value,
+    content: impl AsRef<[u8]>,
+) -> String {
     gcm(&v5_key(secret, cookie, 32), header, content.as_ref())
 }
 
@@ -95,22 +114,41 @@ pub(crate) fn v5(secret: &str, cookie: &str, header: &Value, content: impl AsRef
     let cipher = cbc::Encryptor::<aes::Aes256>::new_from_slices(&key[32..], &iv).unwrap();
     let ciphertext = cipher.encrypt_padded_vec::<Pkcs7>(content.as_ref());
     let mut mac = <Hmac<Sha512> as hmac::KeyInit>::new_from_slice(&key[..32]).unwrap();
-    for part in [aad.as_bytes(), &iv, &ciphertext, &(aad.len() as u64 * 8).to_be_bytes()] {
+    for part in [
+        aad.as_bytes(),
+        &iv,
+        &ciphertext,
+        &(aad.len() as u64 * 8).to_be_bytes(),
+    ] {
         mac.update(part);
     }
-    format!("{aad}..{}.{}.{}", b64(iv), b64(ciphertext), b64(&mac.finalize().into_bytes()[..32]))
+    format!(
+        "{aad}..{}.{}.{}",
+        b64(iv),
+        b64(ciphertext),
+        b64(&mac.finalize().into_bytes()[..32])
+    )
 }
 
 /// The name of a key of v5 (RFC 7638).
 pub(crate) fn v5_kid(secret: &str, cookie: &str) -> String {
-    b64(Sha512::digest(format!(r#"{{"k":"{}","kty":"oct"}}"#, b64(v5_key(secret, cookie, 64)))))
+    b64(Sha512::digest(format!(
+        r#"{{"k":"{}","kty":"oct"}}"#,
+        b64(v5_key(secret, cookie, 64))
+    )))
 }
 
 fn gcm(key: &[u8], header: &Value, content: &[u8]) -> String {
     let nonce = [7; 12];
     let aad = b64(header.to_string());
-    let payload = Payload { msg: content, aad: aad.as_bytes() };
-    let sealed = Aes256Gcm::new_from_slice(key).unwrap().encrypt(&Nonce::from(nonce), payload).unwrap();
+    let payload = Payload {
+        msg: content,
+        aad: aad.as_bytes(),
+    };
+    let sealed = Aes256Gcm::new_from_slice(key)
+        .unwrap()
+        .encrypt(&Nonce::from(nonce), payload)
+        .unwrap();
     let (ciphertext, tag) = sealed.split_at(sealed.len() - 16);
     format!("{aad}..{}.{}.{}", b64(nonce), b64(ciphertext), b64(tag))
 }
@@ -121,7 +159,8 @@ pub(crate) async fn ask(
     name: &str,
     value: &str,
 ) -> Result<Option<Identity>, AuthError> {
-    who.authenticate(&RequestView::new("GET").header(name, value)).await
+    who.authenticate(&RequestView::new("GET").header(name, value))
+        .await
 }
 
 pub(crate) async fn ask_cookie(
@@ -132,7 +171,10 @@ pub(crate) async fn ask_cookie(
     ask(who, "cookie", &format!("{name}={value}")).await
 }
 
-pub(crate) async fn ask_bearer(who: &impl Authenticator, token: &str) -> Result<Option<Identity>, AuthError> {
+pub(crate) async fn ask_bearer(
+    who: &impl Authenticator,
+    token: &str,
+) -> Result<Option<Identity>, AuthError> {
     ask(who, "authorization", &format!("Bearer {token}")).await
 }
 

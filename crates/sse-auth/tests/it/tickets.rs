@@ -4,15 +4,17 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, json};
 use sse_auth::{
-    AuthError, Authenticator as _, Credential, Identity, ManualClock, RequestView, Ticket, TicketError,
-    Tickets, TicketsBuilder,
+    AuthError, Authenticator as _, Credential, Identity, ManualClock, RequestView, Ticket,
+    TicketError, Tickets, TicketsBuilder,
 };
 
 use crate::support::{NOW, accepted, refused};
 
 fn ada() -> Identity {
     let claims: Map<_, _> = [("role".to_owned(), json!("admin"))].into_iter().collect();
-    Identity::new("ada", Credential::Bearer).claims(claims).expires_at(NOW + 3600)
+    Identity::new("ada", Credential::Bearer)
+        .claims(claims)
+        .expires_at(NOW + 3600)
 }
 
 fn builder() -> (TicketsBuilder, ManualClock) {
@@ -26,7 +28,9 @@ fn tickets() -> (Tickets, ManualClock) {
 }
 
 async fn present(tickets: &Tickets, query: &str) -> Result<Option<Identity>, AuthError> {
-    tickets.authenticate(&RequestView::new("GET").query(query)).await
+    tickets
+        .authenticate(&RequestView::new("GET").query(query))
+        .await
 }
 
 async fn present_one(tickets: &Tickets, ticket: &Ticket) -> Result<Option<Identity>, AuthError> {
@@ -37,12 +41,18 @@ async fn present_one(tickets: &Tickets, ticket: &Ticket) -> Result<Option<Identi
 async fn a_ticket_is_its_user_once() {
     let (tickets, _) = tickets();
     let ticket = tickets.issue(&ada()).unwrap();
-    assert_eq!((ticket.as_str().len(), ticket.lifetime()), (43, Duration::from_secs(30)));
+    assert_eq!(
+        (ticket.as_str().len(), ticket.lifetime()),
+        (43, Duration::from_secs(30))
+    );
     let identity = present_one(&tickets, &ticket).await.unwrap().unwrap();
     let mut expected = ada();
     expected.credential = Credential::Ticket;
     assert_eq!(identity, expected);
-    assert_eq!(refused(present_one(&tickets, &ticket).await), "UnknownTicket");
+    assert_eq!(
+        refused(present_one(&tickets, &ticket).await),
+        "UnknownTicket"
+    );
 }
 
 #[tokio::test]
@@ -59,7 +69,10 @@ async fn a_ticket_has_the_login_of_who_asked_for_it() {
     for (claim, text) in [("sid", "laptop"), ("jti", "laptop")] {
         let claims: Map<_, _> = [(claim.to_owned(), json!(text))].into_iter().collect();
         assert_eq!(login(&ada().claims(claims.clone())).await, laptop.login);
-        assert_eq!(login(&ada().claims(claims).login("phone")).await, ada().login("phone").login);
+        assert_eq!(
+            login(&ada().claims(claims).login("phone")).await,
+            ada().login("phone").login
+        );
     }
 }
 
@@ -71,7 +84,11 @@ async fn of_many_who_present_it_one_succeeds() {
         let (tickets, ticket) = (tickets.clone(), ticket.clone());
         std::thread::spawn(move || tickets.take(ticket.as_str()).is_ok())
     });
-    let won: Vec<_> = racers.collect::<Vec<_>>().into_iter().map(|racer| racer.join().unwrap()).collect();
+    let won: Vec<_> = racers
+        .collect::<Vec<_>>()
+        .into_iter()
+        .map(|racer| racer.join().unwrap())
+        .collect();
     assert_eq!(won.iter().filter(|won| **won).count(), 1);
 }
 
@@ -82,7 +99,10 @@ async fn a_ticket_ends() {
     clock.advance(Duration::from_millis(29_999));
     assert_eq!(accepted(present_one(&tickets, &early).await).0, "ada");
     clock.advance(Duration::from_millis(1));
-    assert_eq!(refused(present_one(&tickets, &late).await), format!("Expired {{ at: {} }}", NOW + 30));
+    assert_eq!(
+        refused(present_one(&tickets, &late).await),
+        format!("Expired {{ at: {} }}", NOW + 30)
+    );
     assert_eq!(refused(present_one(&tickets, &late).await), "UnknownTicket");
 }
 
@@ -91,17 +111,31 @@ async fn a_ticket_does_not_outlive_the_credentials_behind_it() {
     let (tickets, clock) = tickets();
     let ticket = tickets.issue(&ada().expires_at(NOW + 10)).unwrap();
     clock.advance(Duration::from_secs(10));
-    assert_eq!(refused(present_one(&tickets, &ticket).await), format!("Expired {{ at: {} }}", NOW + 10));
-    assert_eq!(tickets.issue(&ada().expires_at(NOW + 10)).unwrap_err(), TicketError::Expired);
+    assert_eq!(
+        refused(present_one(&tickets, &ticket).await),
+        format!("Expired {{ at: {} }}", NOW + 10)
+    );
+    assert_eq!(
+        tickets.issue(&ada().expires_at(NOW + 10)).unwrap_err(),
+        TicketError::Expired
+    );
 }
 
 #[tokio::test]
 async fn only_users_with_credentials_of_their_own_get_one() {
     let (tickets, _) = tickets();
-    assert_eq!(tickets.issue(&Identity::without_user(Credential::Bearer)).unwrap_err(), TicketError::NoUser);
+    assert_eq!(
+        tickets
+            .issue(&Identity::without_user(Credential::Bearer))
+            .unwrap_err(),
+        TicketError::NoUser
+    );
     let ticket = tickets.issue(&ada()).unwrap();
     let by_ticket = present_one(&tickets, &ticket).await.unwrap().unwrap();
-    assert_eq!(tickets.issue(&by_ticket).unwrap_err(), TicketError::ByTicket);
+    assert_eq!(
+        tickets.issue(&by_ticket).unwrap_err(),
+        TicketError::ByTicket
+    );
 }
 
 #[tokio::test]
@@ -129,17 +163,33 @@ async fn what_is_no_ticket_is_refused() {
         assert!(present(&tickets, query).await.unwrap().is_none(), "{query}");
     }
     // None of this used it up. Its name may be escaped.
-    assert_eq!(accepted(present(&tickets, &format!("%74icket={text}")).await).0, "ada");
+    assert_eq!(
+        accepted(present(&tickets, &format!("%74icket={text}")).await).0,
+        "ada"
+    );
 }
 
 #[tokio::test]
 async fn no_ticket_is_chosen_by_its_place() {
     let (tickets, _) = tickets();
-    let issue =
-        |user: &str| tickets.issue(&Identity::new(user, Credential::Bearer)).unwrap().as_str().to_owned();
-    for query in ["ticket=x&ticket=GOOD", "ticket=GOOD&ticket=x", "ticket=&a=b&ticket=GOOD&ticket=GOOD"] {
+    let issue = |user: &str| {
+        tickets
+            .issue(&Identity::new(user, Credential::Bearer))
+            .unwrap()
+            .as_str()
+            .to_owned()
+    };
+    for query in [
+        "ticket=x&ticket=GOOD",
+        "ticket=GOOD&ticket=x",
+        "ticket=&a=b&ticket=GOOD&ticket=GOOD",
+    ] {
         let query = query.replace("GOOD", &issue("ada"));
-        assert_eq!(accepted(present(&tickets, &query).await).0, "ada", "{query}");
+        assert_eq!(
+            accepted(present(&tickets, &query).await).0,
+            "ada",
+            "{query}"
+        );
     }
     let query = format!("ticket={}&ticket={}", issue("ada"), issue("bob"));
     assert_eq!(refused(present(&tickets, &query).await), "Ambiguous");
@@ -149,8 +199,13 @@ async fn no_ticket_is_chosen_by_its_place() {
 async fn a_users_newest_ticket_takes_the_place_of_the_oldest() {
     let tickets = builder().0.per_user(2).build();
     let [first, second, third] = [(); 3].map(|()| tickets.issue(&ada()).unwrap());
-    let other = tickets.issue(&Identity::new("bob", Credential::Cookie)).unwrap();
-    assert_eq!(refused(present_one(&tickets, &first).await), "UnknownTicket");
+    let other = tickets
+        .issue(&Identity::new("bob", Credential::Cookie))
+        .unwrap();
+    assert_eq!(
+        refused(present_one(&tickets, &first).await),
+        "UnknownTicket"
+    );
     for ticket in [&second, &third] {
         assert_eq!(accepted(present_one(&tickets, ticket).await).0, "ada");
     }
@@ -164,7 +219,9 @@ async fn nobody_takes_the_room_of_others() {
         tickets.issue(&ada()).unwrap();
     }
     for user in ["bob", "eve"] {
-        let ticket = tickets.issue(&Identity::new(user, Credential::Bearer)).unwrap();
+        let ticket = tickets
+            .issue(&Identity::new(user, Credential::Bearer))
+            .unwrap();
         assert_eq!(accepted(present_one(&tickets, &ticket).await).0, user);
     }
     assert_eq!(format!("{tickets:?}"), "Tickets { unused: 2, .. }");
@@ -178,7 +235,10 @@ async fn the_number_of_tickets_is_bounded_and_time_makes_room() {
     for n in 0..3 {
         tickets.issue(&of(n)).unwrap();
     }
-    assert_eq!(tickets.issue(&of(3)).unwrap_err(), TicketError::Full { limit: 3 });
+    assert_eq!(
+        tickets.issue(&of(3)).unwrap_err(),
+        TicketError::Full { limit: 3 }
+    );
     clock.advance(Duration::from_secs(30));
     let ticket = tickets.issue(&of(4)).unwrap();
     assert_eq!(accepted(present_one(&tickets, &ticket).await).0, "4");
@@ -190,7 +250,11 @@ fn tickets_differ() {
     let tickets = Tickets::new();
     let all: std::collections::HashSet<_> = (0..100)
         .map(|n: u32| {
-            tickets.issue(&Identity::new(n.to_string(), Credential::Other)).unwrap().as_str().to_owned()
+            tickets
+                .issue(&Identity::new(n.to_string(), Credential::Other))
+                .unwrap()
+                .as_str()
+                .to_owned()
         })
         .collect();
     assert_eq!(all.len(), 100);

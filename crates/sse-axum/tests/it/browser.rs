@@ -6,7 +6,9 @@ use tokio::net::TcpListener;
 
 #[tokio::test]
 async fn it_is_served_below_any_path_and_known_by_its_tag() {
-    let app = Router::new().nest("/sse", sse_axum::browser()).nest("/{tenant}/x", sse_axum::browser());
+    let app = Router::new()
+        .nest("/sse", sse_axum::browser())
+        .nest("/{tenant}/x", sse_axum::browser());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(sse_axum::serve(listener, app).into_future());
@@ -27,7 +29,14 @@ async fn it_is_served_below_any_path_and_known_by_its_tag() {
         );
         let head = request(address, "HEAD", path, &[], "").await.unwrap();
         assert_eq!((head.status, head.body.len()), (200, 0));
-        assert!(head.headers.get("content-length").unwrap().parse::<usize>().unwrap() > 1000);
+        assert!(
+            head.headers
+                .get("content-length")
+                .unwrap()
+                .parse::<usize>()
+                .unwrap()
+                > 1000
+        );
     }
     for (method, path, status) in [
         ("GET", "/sse/nothing.js", 404),
@@ -35,6 +44,13 @@ async fn it_is_served_below_any_path_and_known_by_its_tag() {
         ("GET", "/sse/a/client.js", 404),
         ("POST", "/sse/client.js", 405),
     ] {
-        assert_eq!(request(address, method, path, &[], "").await.unwrap().status, status, "{method} {path}");
+        assert_eq!(
+            request(address, method, path, &[], "")
+                .await
+                .unwrap()
+                .status,
+            status,
+            "{method} {path}"
+        );
     }
 }

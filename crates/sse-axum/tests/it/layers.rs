@@ -23,7 +23,8 @@ async fn serve(manager: &Manager) -> std::net::SocketAddr {
 
 async fn serve_with(manager: &Manager, transports: &TransportStatsHandle) -> std::net::SocketAddr {
     let streams = manager.clone();
-    let events = async move |handshake: SseHandshake| SseResponse::from(streams.connect(handshake).unwrap());
+    let events =
+        async move |handshake: SseHandshake| SseResponse::from(streams.connect(handshake).unwrap());
     let one_off = async || {
         let quiet = futures_util::stream::pending::<Event>();
         sse_axum::events(EventStream::new(quiet).heartbeat_interval(TIMEOUT * 2))
@@ -33,21 +34,33 @@ async fn serve_with(manager: &Manager, transports: &TransportStatsHandle) -> std
         SseResponse::from(streams.connect(handshake).unwrap()).keep_body()
     };
     let streams = manager.clone();
-    let timed = async move |handshake: SseHandshake| SseResponse::from(streams.connect(handshake).unwrap());
+    let timed =
+        async move |handshake: SseHandshake| SseResponse::from(streams.connect(handshake).unwrap());
     let slow = async || std::future::pending::<()>().await;
     let router = Router::new()
         .route("/events", get(events))
         .route("/body", get(body))
-        .route("/timed", get(timed).layer(ResponseBodyTimeoutLayer::new(TIMEOUT)))
+        .route(
+            "/timed",
+            get(timed).layer(ResponseBodyTimeoutLayer::new(TIMEOUT)),
+        )
         .route("/one-off", get(one_off))
         .route("/slow", get(slow))
         .layer(CompressionLayer::new())
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            TIMEOUT,
+        ))
         .layer(CorsLayer::permissive())
         .layer(TraceLayer::new_for_http());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(sse_axum::serve(listener, router).manager(manager).transports(transports).into_future());
+    tokio::spawn(
+        sse_axum::serve(listener, router)
+            .manager(manager)
+            .transports(transports)
+            .into_future(),
+    );
     address
 }
 
@@ -61,37 +74,71 @@ fn browser(address: std::net::SocketAddr, path: &str) -> RawRequest {
 async fn events_pass_all_of_them_at_once_and_no_timeout_ends_a_stream() {
     let manager = Manager::builder().build().unwrap();
     let address = serve(&manager).await;
-    let slow = browser(address, "/slow").open().await.unwrap().head().await.unwrap().status;
+    let slow = browser(address, "/slow")
+        .open()
+        .await
+        .unwrap()
+        .head()
+        .await
+        .unwrap()
+        .status;
     assert_eq!(slow, 408, "the timeout is there");
 
     let mut client = browser(address, "/events").open().await.unwrap();
     let head = client.head().await.unwrap().clone();
     assert_eq!(head.headers.get("access-control-allow-origin"), Some("*"));
     assert_eq!(head.headers.get("content-encoding"), None);
-    assert_eq!(head.headers.get("cache-control"), Some("no-cache, no-transform"));
-    assert_eq!(client.next_event_within(PATIENCE).await.unwrap().event_type, "connection");
+    assert_eq!(
+        head.headers.get("cache-control"),
+        Some("no-cache, no-transform")
+    );
+    assert_eq!(
+        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        "connection"
+    );
     for text in ["a", "b", "c", "d"] {
         // Each waits for the one before, over several of the layer's timeouts in all.
         sleep(TIMEOUT).await;
         manager.all().publish(Event::text(text)).await.unwrap();
         assert_eq!(client.next_event_within(PATIENCE).await.unwrap().data, text);
     }
-    manager.disconnect(Target::All, DisconnectOptions::new()).await;
-    assert_eq!(client.next_event_within(PATIENCE).await.unwrap().event_type, "system");
+    manager
+        .disconnect(Target::All, DisconnectOptions::new())
+        .await;
+    assert_eq!(
+        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        "system"
+    );
     client.expect_end().await.unwrap();
 }
 
 #[tokio::test]
 async fn the_reactor_serves_streams_behind_all_of_them_unless_a_route_or_a_body_says_no() {
-    let (manager, transports) = (Manager::builder().build().unwrap(), TransportStatsHandle::default());
+    let (manager, transports) = (
+        Manager::builder().build().unwrap(),
+        TransportStatsHandle::default(),
+    );
     let address = serve_with(&manager, &transports).await;
     for path in ["/events", "/body", "/timed"] {
         let mut client = browser(address, path).open().await.unwrap();
-        assert_eq!(client.next_event_within(PATIENCE).await.unwrap().event_type, "connection");
+        assert_eq!(
+            client.next_event_within(PATIENCE).await.unwrap().event_type,
+            "connection"
+        );
     }
     let stats = transports.stats();
-    assert_eq!((stats.reactor.adopted, stats.bodies.total()), (1, 2), "{stats:?}");
-    assert_eq!((stats.bodies.get(Fallback::OptedOut), stats.bodies.get(Fallback::Wrapped)), (1, 1));
+    assert_eq!(
+        (stats.reactor.adopted, stats.bodies.total()),
+        (1, 2),
+        "{stats:?}"
+    );
+    assert_eq!(
+        (
+            stats.bodies.get(Fallback::OptedOut),
+            stats.bodies.get(Fallback::Wrapped)
+        ),
+        (1, 1)
+    );
 }
 
 #[tokio::test]
@@ -115,7 +162,10 @@ async fn heartbeats_of_a_one_off_stream_pass_as_well() {
     let address = serve(&manager).await;
     let mut client = browser(address, "/one-off").send().await.unwrap();
     for _ in 0..2 {
-        let item = tokio::time::timeout(PATIENCE, client.next_item()).await.unwrap().unwrap();
+        let item = tokio::time::timeout(PATIENCE, client.next_item())
+            .await
+            .unwrap()
+            .unwrap();
         assert!(matches!(item, Item::Comment(_)), "{item:?}");
     }
 }

@@ -50,10 +50,17 @@ fn routes(app: TestApp) -> Router {
         .nest("/compressed", compressed);
     #[cfg(feature = "trpc")]
     let router = router.nest("/api/trpc", sse_axum::trpc(app.management()));
-    router.layer(middleware::from_fn_with_state(app.clone(), identify)).with_state(app)
+    router
+        .layer(middleware::from_fn_with_state(app.clone(), identify))
+        .with_state(app)
 }
 
-fn serve(listener: TcpListener, app: &TestApp, stop: Stop, settings: fn(Serve) -> Serve) -> io::Result<()> {
+fn serve(
+    listener: TcpListener,
+    app: &TestApp,
+    stop: Stop,
+    settings: fn(Serve) -> Serve,
+) -> io::Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         settings(sse_axum::serve(listener, routes(app.clone())))

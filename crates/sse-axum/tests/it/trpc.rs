@@ -29,9 +29,15 @@ async fn it_answers_below_any_path_of_a_router_of_any_state() {
     ] {
         let answer = request(address, "GET", path, &[], "").await.unwrap();
         assert_eq!(answer.status, status, "{path}");
-        assert_eq!(answer.headers.get("content-type"), Some("application/json"), "{path}");
+        assert_eq!(
+            answer.headers.get("content-type"),
+            Some("application/json"),
+            "{path}"
+        );
     }
-    let elsewhere = request(address, "GET", "/api/trpcs", &[], "").await.unwrap();
+    let elsewhere = request(address, "GET", "/api/trpcs", &[], "")
+        .await
+        .unwrap();
     assert_eq!((elsewhere.status, elsewhere.body.len()), (404, 0));
 }
 
@@ -41,13 +47,18 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     let management = Management::new(manager).body_timeout(Duration::from_millis(50));
     let router: Router = Router::new().nest("/api/trpc", sse_axum::trpc(management));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let mut socket = TcpStream::connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
     tokio::spawn(sse_axum::serve(listener, router).into_future());
     let head = "POST /api/trpc/sse.sendInfo HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{";
     socket.write_all(head.as_bytes()).await.unwrap();
     let mut answer = String::new();
     let read = socket.read_to_string(&mut answer);
-    tokio::time::timeout(Duration::from_secs(60), read).await.expect("the connection is closed").unwrap();
+    tokio::time::timeout(Duration::from_secs(60), read)
+        .await
+        .expect("the connection is closed")
+        .unwrap();
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert!(
         answer.contains(r#""data":{"code":"TIMEOUT","httpStatus":408,"path":"sse.sendInfo"}"#),

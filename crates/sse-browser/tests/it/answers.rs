@@ -3,11 +3,19 @@
 use sse_browser::{Answer, CLIENT, File, Files, Request};
 
 fn ask(method: &str, path: &str, if_none_match: Option<&str>) -> Answer {
-    CLIENT.answer(&Request { method, path, if_none_match: if_none_match.map(str::as_bytes) })
+    CLIENT.answer(&Request {
+        method,
+        path,
+        if_none_match: if_none_match.map(str::as_bytes),
+    })
 }
 
 fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
-    answer.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| &**value)
+    answer
+        .headers
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| &**value)
 }
 
 #[test]
@@ -16,15 +24,24 @@ fn a_file_is_given_with_its_type_and_tag() {
         let answer = ask("GET", path, None);
         assert_eq!(answer.status, 200);
         assert!(answer.body.contains("export function createSSE"));
-        assert_eq!(header(&answer, "content-type"), Some("text/javascript; charset=utf-8"));
+        assert_eq!(
+            header(&answer, "content-type"),
+            Some("text/javascript; charset=utf-8")
+        );
         assert_eq!(header(&answer, "cache-control"), Some("public, no-cache"));
         assert_eq!(header(&answer, "x-content-type-options"), Some("nosniff"));
         let etag = header(&answer, "etag").unwrap();
-        assert!(etag.starts_with('"') && etag.ends_with('"') && etag.len() == 18, "{etag}");
+        assert!(
+            etag.starts_with('"') && etag.ends_with('"') && etag.len() == 18,
+            "{etag}"
+        );
         assert_eq!(ask("HEAD", path, None), answer);
     }
     let types = ask("GET", "app-router.d.ts", None);
-    assert_eq!(header(&types, "content-type"), Some("text/plain; charset=utf-8"));
+    assert_eq!(
+        header(&types, "content-type"),
+        Some("text/plain; charset=utf-8")
+    );
 }
 
 #[test]
@@ -41,40 +58,83 @@ fn whoever_has_it_is_told_so() {
         let answer = ask("GET", "client.js", Some(&tags));
         assert_eq!((answer.status, answer.body), (304, ""), "{tags}");
         assert_eq!(header(&answer, "etag"), Some(&*etag), "{tags}");
-        assert_eq!(header(&answer, "cache-control"), Some("public, no-cache"), "{tags}");
+        assert_eq!(
+            header(&answer, "cache-control"),
+            Some("public, no-cache"),
+            "{tags}"
+        );
     }
-    for tags in [String::new(), other, etag.trim_matches('"').into(), format!("w/{etag}"), "\"*\"".into()] {
+    for tags in [
+        String::new(),
+        other,
+        etag.trim_matches('"').into(),
+        format!("w/{etag}"),
+        "\"*\"".into(),
+    ] {
         assert_eq!(ask("GET", "client.js", Some(&tags)).status, 200, "{tags}");
     }
     assert_eq!(
-        CLIENT.answer(&Request { method: "GET", path: "client.js", if_none_match: Some(b"\xFF") }).status,
+        CLIENT
+            .answer(&Request {
+                method: "GET",
+                path: "client.js",
+                if_none_match: Some(b"\xFF")
+            })
+            .status,
         200
     );
 }
 
 #[test]
 fn other_paths_and_methods_are_refused() {
-    for path in ["", "/", "clients.js", "client", "src/client.js", "../Cargo.toml", "client.js/", "types.js"]
-    {
+    for path in [
+        "",
+        "/",
+        "clients.js",
+        "client",
+        "src/client.js",
+        "../Cargo.toml",
+        "client.js/",
+        "types.js",
+    ] {
         assert_eq!(ask("GET", path, Some("*")).status, 404, "{path}");
     }
     let answer = ask("POST", "client.js", None);
-    assert_eq!((answer.status, header(&answer, "allow"), answer.body), (405, Some("GET,HEAD"), ""));
+    assert_eq!(
+        (answer.status, header(&answer, "allow"), answer.body),
+        (405, Some("GET,HEAD"), "")
+    );
 }
 
 #[test]
 fn a_folder_is_answered_with_its_index() {
-    const FILES: Files =
-        Files::new(&[File::new("index.html", "<p>"), File::new("a.css", ""), File::new("b.svg", "")]);
+    const FILES: Files = Files::new(&[
+        File::new("index.html", "<p>"),
+        File::new("a.css", ""),
+        File::new("b.svg", ""),
+    ]);
     for path in ["", "/", "/index.html"] {
-        let answer = FILES.answer(&Request { method: "GET", path, if_none_match: None });
+        let answer = FILES.answer(&Request {
+            method: "GET",
+            path,
+            if_none_match: None,
+        });
         assert_eq!(
             (answer.body, header(&answer, "content-type")),
             ("<p>", Some("text/html; charset=utf-8")),
             "{path}"
         );
     }
-    assert_eq!(FILES.answer(&Request { method: "GET", path: "//", if_none_match: None }).status, 404);
+    assert_eq!(
+        FILES
+            .answer(&Request {
+                method: "GET",
+                path: "//",
+                if_none_match: None
+            })
+            .status,
+        404
+    );
     assert_eq!(
         FILES.iter().map(File::content_type).collect::<Vec<_>>()[1..],
         ["text/css; charset=utf-8", "image/svg+xml"]

@@ -20,7 +20,10 @@ fn every_module_is_embedded() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| name != "types.js")
         .collect();
-    let embedded = CLIENT.iter().map(|file| file.name().to_owned()).filter(|name| name.ends_with(".js"));
+    let embedded = CLIENT
+        .iter()
+        .map(|file| file.name().to_owned())
+        .filter(|name| name.ends_with(".js"));
     assert_eq!(embedded.collect::<BTreeSet<_>>(), there);
 }
 
@@ -29,10 +32,14 @@ fn what_is_imported_is_there() {
     let mut imports = 0;
     for file in CLIENT.iter() {
         // Not in comments, where types are imported.
-        let code =
-            file.content().lines().filter(|line| line.starts_with("import ") || line.starts_with("export "));
+        let code = file
+            .content()
+            .lines()
+            .filter(|line| line.starts_with("import ") || line.starts_with("export "));
         for line in code {
-            let Some((_, from)) = line.split_once(" from \"") else { continue };
+            let Some((_, from)) = line.split_once(" from \"") else {
+                continue;
+            };
             let name = from.split('"').next().unwrap();
             match name.strip_prefix("./") {
                 Some(name) if file.name().ends_with(".js") => {
@@ -55,7 +62,10 @@ fn tags_differ() {
 /// With `UPDATE=1` in the environment it writes the copy.
 #[test]
 fn the_types_of_the_management_api_are_those_of_sse_trpc() {
-    let (copy, original) = (folder("js/app-router.d.ts"), folder("../sse-trpc/types/app-router.d.ts"));
+    let (copy, original) = (
+        folder("js/app-router.d.ts"),
+        folder("../sse-trpc/types/app-router.d.ts"),
+    );
     let original = fs::read_to_string(original).unwrap();
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&copy, &original).unwrap();

@@ -29,13 +29,21 @@ impl Wait {
     /// As long as our browser client waits (`delay.js`): what the server asks for is never undercut, since it may have spread its clients over
     /// that time; up to a quarter is added, since it may have told all of them the same.
     pub(crate) fn draw(self, random: &mut StdRng) -> Duration {
-        let asked = self.retry_after.or(self.retry.filter(|_| self.failures <= 1));
+        let asked = self
+            .retry_after
+            .or(self.retry.filter(|_| self.failures <= 1));
         if let Some(asked) = asked {
-            return asked.min(LONGEST).mul_f64(1.0 + random.random_range(0.0..0.25)).max(SHORTEST);
+            return asked
+                .min(LONGEST)
+                .mul_f64(1.0 + random.random_range(0.0..0.25))
+                .max(SHORTEST);
         }
         let base = self.retry.unwrap_or(self.base).min(LONGEST);
         let doubled = base.saturating_mul(2_u32.saturating_pow(self.failures.saturating_sub(1)));
-        doubled.min(self.most).mul_f64(random.random_range(0.0..1.0)).max(SHORTEST)
+        doubled
+            .min(self.most)
+            .mul_f64(random.random_range(0.0..1.0))
+            .max(SHORTEST)
     }
 }
 
@@ -56,32 +64,56 @@ mod tests {
     /// The shortest and the longest of many waits, in milliseconds.
     fn range(wait: Wait) -> (u128, u128) {
         let mut random = StdRng::seed_from_u64(7);
-        let waits: Vec<_> = (0..10_000).map(|_| wait.draw(&mut random).as_millis()).collect();
-        (waits.iter().copied().min().unwrap_or_default(), waits.iter().copied().max().unwrap_or_default())
+        let waits: Vec<_> = (0..10_000)
+            .map(|_| wait.draw(&mut random).as_millis())
+            .collect();
+        (
+            waits.iter().copied().min().unwrap_or_default(),
+            waits.iter().copied().max().unwrap_or_default(),
+        )
     }
 
     fn is_about(found: (u128, u128), least: u128, most: u128) -> bool {
-        (least..=least + most / 50).contains(&found.0) && (most - most / 50..=most).contains(&found.1)
+        (least..=least + most / 50).contains(&found.0)
+            && (most - most / 50..=most).contains(&found.1)
     }
 
     #[test]
     fn what_a_server_asks_for_is_not_undercut() {
         let second = Some(Duration::from_secs(1));
-        let retry = Wait { retry: second, ..FIRST };
+        let retry = Wait {
+            retry: second,
+            ..FIRST
+        };
         assert!(is_about(range(retry), 1000, 1250), "{:?}", range(retry));
-        let again = Wait { failures: 3, ..retry };
+        let again = Wait {
+            failures: 3,
+            ..retry
+        };
         assert!(is_about(range(again), 20, 4000), "{:?}", range(again));
-        let after = Wait { failures: 9, retry_after: Some(Duration::from_secs(2)), ..retry };
+        let after = Wait {
+            failures: 9,
+            retry_after: Some(Duration::from_secs(2)),
+            ..retry
+        };
         assert!(is_about(range(after), 2000, 2500), "{:?}", range(after));
-        let absurd = Wait { retry_after: Some(Duration::MAX), ..FIRST };
+        let absurd = Wait {
+            retry_after: Some(Duration::MAX),
+            ..FIRST
+        };
         assert!(range(absurd).1 <= 3_600_000 * 5 / 4);
     }
 
     #[test]
     fn waits_grow_to_the_longest() {
-        for (failures, most) in
-            [(0, 1000), (1, 1000), (2, 2000), (5, 16_000), (6, 30_000), (u32::MAX, 30_000)]
-        {
+        for (failures, most) in [
+            (0, 1000),
+            (1, 1000),
+            (2, 2000),
+            (5, 16_000),
+            (6, 30_000),
+            (u32::MAX, 30_000),
+        ] {
             let found = range(Wait { failures, ..FIRST });
             assert!(is_about(found, 20, most), "{failures}: {found:?}");
         }

@@ -60,12 +60,21 @@ struct Details {
 }
 
 impl Listener {
-    pub(crate) fn new(known: Known, last_event_id: &str, number: fn(&Decoded) -> Option<u64>) -> Self {
+    pub(crate) fn new(
+        known: Known,
+        last_event_id: &str,
+        number: fn(&Decoded) -> Option<u64>,
+    ) -> Self {
         let mut decoder = Decoder::new();
         // As if an earlier stream had said so; an id with a line end or NUL in it could not have come that way.
         decoder.feed(format!("id: {last_event_id}\n\n").as_bytes());
         decoder.reconnect();
-        Self { known, decoder, number, epoch: None }
+        Self {
+            known,
+            decoder,
+            number,
+            epoch: None,
+        }
     }
 
     /// What to send as `Last-Event-ID`; empty for nothing.
@@ -104,7 +113,9 @@ impl Listener {
         let observation = match event.event_type.as_str() {
             "connection" => Some(connected(&event.data, id.clone(), news)),
             "heartbeat" => None,
-            "system" => system(&event.data, news).unwrap_or_else(|| Some(self.of_an_app(event, id.clone()))),
+            "system" => {
+                system(&event.data, news).unwrap_or_else(|| Some(self.of_an_app(event, id.clone())))
+            }
             _ => Some(self.of_an_app(event, id.clone())),
         };
         match &observation {
@@ -116,10 +127,14 @@ impl Listener {
             }
             _ => {
                 let moved = id.filter(|_| has_moved).map(|id| Observation::Moved { id });
-                moved.into_iter().for_each(|moved| state.journal.push(now, moved));
+                moved
+                    .into_iter()
+                    .for_each(|moved| state.journal.push(now, moved));
             }
         }
-        observation.into_iter().for_each(|observation| state.journal.push(now, observation));
+        observation
+            .into_iter()
+            .for_each(|observation| state.journal.push(now, observation));
     }
 
     /// An id moves the last event id without any data, too.
@@ -127,21 +142,30 @@ impl Listener {
         if state.status.last_event_id == self.decoder.last_event_id() {
             return;
         }
-        self.decoder.last_event_id().clone_into(&mut state.status.last_event_id);
+        self.decoder
+            .last_event_id()
+            .clone_into(&mut state.status.last_event_id);
         if let Some(id) = self.id(&state.status.last_event_id) {
             state.journal.push(now, Observation::Moved { id });
         }
     }
 
     fn of_an_app(&self, event: &Decoded, id: Option<Cursor>) -> Observation {
-        Observation::Event { number: (self.number)(event), id }
+        Observation::Event {
+            number: (self.number)(event),
+            id,
+        }
     }
 
     /// The position that an id stands for, if it does.
     fn id(&mut self, id: &str) -> Option<Cursor> {
         let (epoch, position) = id.split_once('-')?;
         let position = position.parse().ok()?;
-        if self.epoch.as_ref().is_none_or(|known| known.as_str() != epoch) {
+        if self
+            .epoch
+            .as_ref()
+            .is_none_or(|known| known.as_str() != epoch)
+        {
             self.epoch = Some(Epoch::new(epoch).ok()?);
         }
         Some(Cursor::new(self.epoch.clone()?, position))
@@ -151,7 +175,10 @@ impl Listener {
 fn connected(data: &str, id: Option<Cursor>, news: &mut News) -> Observation {
     let hello: Hello = read(data);
     news.heartbeat = hello.heartbeat_ms.map(Duration::from_millis);
-    Observation::Connected { id, resumed: hello.resumed }
+    Observation::Connected {
+        id,
+        resumed: hello.resumed,
+    }
 }
 
 /// What the server itself tells; the inner `None` if that is nothing to note, the outer one if the event is an app's.
@@ -174,7 +201,10 @@ fn system(data: &str, news: &mut News) -> Option<Option<Observation>> {
 fn gap(data: &Details) -> Gap {
     let cursor = |text: &Option<String>| text.as_ref().and_then(|text| text.parse().ok());
     Gap {
-        reason: data.reason.as_deref().map_or(GapReason::Other, GapReason::named),
+        reason: data
+            .reason
+            .as_deref()
+            .map_or(GapReason::Other, GapReason::named),
         dropped: data.dropped,
         from: cursor(&data.from),
         to: cursor(&data.to),

@@ -40,7 +40,8 @@ impl ClientRequest {
 
     /// Adds a header field, sent with every attempt.
     pub fn header(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
-        self.headers.push((name.as_ref().to_vec(), value.as_ref().to_vec()));
+        self.headers
+            .push((name.as_ref().to_vec(), value.as_ref().to_vec()));
         self
     }
 
@@ -87,8 +88,14 @@ impl ClientRequest {
 
     pub(crate) fn to_raw(&self, address: SocketAddr, last_event_id: &str) -> RawRequest {
         let request = RawRequest::get(address, &*self.path);
-        let request = self.headers.iter().fold(request, |request, (name, value)| request.header(name, value));
-        if last_event_id.is_empty() { request } else { request.header("Last-Event-ID", last_event_id) }
+        let request = self.headers.iter().fold(request, |request, (name, value)| {
+            request.header(name, value)
+        });
+        if last_event_id.is_empty() {
+            request
+        } else {
+            request.header("Last-Event-ID", last_event_id)
+        }
     }
 }
 
@@ -100,5 +107,9 @@ fn number(event: &Decoded) -> Option<u64> {
     }
 
     let whole = event.data.parse().ok();
-    whole.or_else(|| serde_json::from_str(&event.data).ok().map(|Numbered { number }| number))
+    whole.or_else(|| {
+        serde_json::from_str(&event.data)
+            .ok()
+            .map(|Numbered { number }| number)
+    })
 }

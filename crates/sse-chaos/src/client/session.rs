@@ -97,7 +97,9 @@ impl Session {
 
     /// One connection, from its beginning to its end.
     async fn visit(&mut self, orders: Orders) -> Over {
-        let request = self.request.to_raw(orders.address, self.listener.last_event_id());
+        let request = self
+            .request
+            .to_raw(orders.address, self.listener.last_event_id());
         let client = match timeout(self.request.connect_timeout, request.open()).await {
             Ok(Ok(client)) => client,
             Err(_) | Ok(Err(Error::Io(_))) => return Over::Lost(Loss::Unreachable, None),
@@ -107,7 +109,9 @@ impl Session {
         match client.head().await {
             Ok(head) => match judged(head) {
                 Err(over) => return over,
-                Ok(heartbeat) => self.silence = self.request.stale_after.or(heartbeat.map(too_long)),
+                Ok(heartbeat) => {
+                    self.silence = self.request.stale_after.or(heartbeat.map(too_long))
+                }
             },
             Err(_) => return Over::Lost(Loss::Broken, None),
         }
@@ -118,7 +122,9 @@ impl Session {
 
     async fn listen(&mut self) -> Over {
         loop {
-            let Some(client) = &mut self.connection else { return Over::Lost(Loss::Broken, None) };
+            let Some(client) = &mut self.connection else {
+                return Over::Lost(Loss::Broken, None);
+            };
             let read = match self.silence {
                 Some(silence) => timeout(silence, client.next_bytes()).await,
                 None => Ok(client.next_bytes().await),
@@ -133,7 +139,11 @@ impl Session {
                 Ok(Err(Error::Protocol(_))) => return Over::Lost(Loss::Malformed, None),
                 Ok(Err(_)) => return Over::Lost(Loss::Broken, None),
             };
-            let News { heartbeat, is_of_use, ban_for } = self.listener.hear(&bytes);
+            let News {
+                heartbeat,
+                is_of_use,
+                ban_for,
+            } = self.listener.hear(&bytes);
             if let (None, Some(heartbeat)) = (self.request.stale_after, heartbeat) {
                 self.silence = Some(too_long(heartbeat));
             }
@@ -148,7 +158,9 @@ impl Session {
 
     /// Lets go of the connection in this way.
     fn leave(&mut self, departure: Departure) {
-        let Some(client) = self.connection.take() else { return };
+        let Some(client) = self.connection.take() else {
+            return;
+        };
         match departure {
             Departure::Close => drop(client),
             // What cannot be reset is gone already.
@@ -161,7 +173,11 @@ impl Session {
     fn lost(&mut self, over: Over) -> Option<Duration> {
         self.listener.reconnect();
         self.silence = None;
-        if self.opened_at.take().is_some_and(|opened| opened.elapsed() >= STABLE) {
+        if self
+            .opened_at
+            .take()
+            .is_some_and(|opened| opened.elapsed() >= STABLE)
+        {
             self.failures = 0;
         }
         let (loss, retry_after) = match over {
@@ -199,7 +215,11 @@ impl Session {
     }
 
     fn note(&self, observation: Observation) {
-        self.listener.known.lock().journal.push(Instant::now(), observation);
+        self.listener
+            .known
+            .lock()
+            .journal
+            .push(Instant::now(), observation);
     }
 
     fn be(&self, phase: Phase) {
@@ -216,13 +236,20 @@ async fn new_order(orders: &mut watch::Receiver<Orders>, is_it: impl FnMut(&Orde
 
 /// Whether an answer is a stream, and how often it then lets itself be heard.
 fn judged(head: &Head) -> Result<Option<Duration>, Over> {
-    let number = |name| head.headers.get(name).and_then(|value| value.parse::<u64>().ok());
+    let number = |name| {
+        head.headers
+            .get(name)
+            .and_then(|value| value.parse::<u64>().ok())
+    };
     match head.status {
         200 if head.expect_stream().is_err() => Err(Over::For(Stop::NotAStream)),
-        200 => Ok(number("x-sse-heartbeat-ms").filter(|every| *every > 0).map(Duration::from_millis)),
-        status @ (408 | 425 | 429 | 500..) => {
-            Err(Over::Lost(Loss::Refused(status), number("retry-after").map(Duration::from_secs)))
-        }
+        200 => Ok(number("x-sse-heartbeat-ms")
+            .filter(|every| *every > 0)
+            .map(Duration::from_millis)),
+        status @ (408 | 425 | 429 | 500..) => Err(Over::Lost(
+            Loss::Refused(status),
+            number("retry-after").map(Duration::from_secs),
+        )),
         status => Err(Over::For(Stop::Refused(status))),
     }
 }

@@ -76,7 +76,14 @@ pub struct Status {
 
 impl Orders {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { address, departure: Departure::Close, drops: 0, is_paused: false, wakes: 0, is_stopped: false }
+        Self {
+            address,
+            departure: Departure::Close,
+            drops: 0,
+            is_paused: false,
+            wakes: 0,
+            is_stopped: false,
+        }
     }
 }
 
@@ -89,7 +96,10 @@ impl Known {
             gaps: 0,
             last_event_id: last_event_id.to_owned(),
         };
-        Self(Arc::new(Mutex::new(State { journal: Journal::new(Instant::now()), status })))
+        Self(Arc::new(Mutex::new(State {
+            journal: Journal::new(Instant::now()),
+            status,
+        })))
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

@@ -25,7 +25,10 @@ impl Epochs {
         let acknowledged = acknowledged.map(|it| (&it.id.epoch, it.at));
         let mut first: HashMap<&Epoch, Instant> = HashMap::new();
         for (epoch, at) in acknowledged.chain(journals.flat_map(Journal::epochs)) {
-            first.entry(epoch).and_modify(|known| *known = at.min(*known)).or_insert(at);
+            first
+                .entry(epoch)
+                .and_modify(|known| *known = at.min(*known))
+                .or_insert(at);
         }
         let mut all: Vec<_> = first.into_iter().collect();
         all.sort_by_key(|(epoch, at)| (*at, epoch.as_str()));
@@ -37,7 +40,10 @@ impl Epochs {
     /// The place of a position; `None` if its epoch was never seen.
     pub(crate) fn place(&self, cursor: &Cursor) -> Option<Place> {
         let epoch = *self.order.get(&cursor.epoch)?;
-        Some(Place { epoch, position: cursor.position })
+        Some(Place {
+            epoch,
+            position: cursor.position,
+        })
     }
 
     pub(crate) fn cursor(&self, place: Place) -> Cursor {
@@ -46,6 +52,9 @@ impl Epochs {
 
     /// The places here of a journal's own epochs.
     pub(crate) fn of(&self, journal: &Journal) -> Vec<u32> {
-        journal.epochs().filter_map(|(epoch, _)| self.order.get(epoch).copied()).collect()
+        journal
+            .epochs()
+            .filter_map(|(epoch, _)| self.order.get(epoch).copied())
+            .collect()
     }
 }

@@ -26,7 +26,10 @@ struct Part {
 impl Served {
     /// How far in this log; the position before all if not at all.
     pub(crate) fn in_epoch(&self, epoch: u32) -> Position {
-        self.0.iter().find(|it| it.epoch == epoch).map_or(Position::ZERO, |it| it.position)
+        self.0
+            .iter()
+            .find(|it| it.epoch == epoch)
+            .map_or(Position::ZERO, |it| it.position)
     }
 
     /// It was served up to there, if not further already.
@@ -48,26 +51,45 @@ impl GapCoverage {
     /// Adds what a gap covers of a client that had been served so far.
     pub(crate) fn add(&mut self, from: Option<Place>, to: Place, served: &Served) {
         // The client goes on in this log: what follows is due again, though it had left the log once.
-        let left = self.0.iter_mut().filter(|part| part.epoch == to.epoch && part.up_to == LAST);
+        let left = self
+            .0
+            .iter_mut()
+            .filter(|part| part.epoch == to.epoch && part.up_to == LAST);
         left.for_each(|part| part.up_to = to.position);
-        let begun = |epoch| Part { epoch, behind: served.in_epoch(epoch), up_to: LAST };
+        let begun = |epoch| Part {
+            epoch,
+            behind: served.in_epoch(epoch),
+            up_to: LAST,
+        };
         match from {
             Some(from) if from.epoch == to.epoch => {
-                self.0.push(Part { epoch: to.epoch, behind: from.position, up_to: to.position });
+                self.0.push(Part {
+                    epoch: to.epoch,
+                    behind: from.position,
+                    up_to: to.position,
+                });
             }
             from => {
                 if let Some(from) = from {
-                    self.0.push(Part { behind: from.position, ..begun(from.epoch) });
+                    self.0.push(Part {
+                        behind: from.position,
+                        ..begun(from.epoch)
+                    });
                     self.0.extend((from.epoch + 1..to.epoch).map(begun));
                 }
-                self.0.push(Part { up_to: to.position, ..begun(to.epoch) });
+                self.0.push(Part {
+                    up_to: to.position,
+                    ..begun(to.epoch)
+                });
             }
         }
     }
 
     pub(crate) fn covers(&self, place: Place) -> bool {
         self.0.iter().any(|part| {
-            part.epoch == place.epoch && part.behind < place.position && place.position <= part.up_to
+            part.epoch == place.epoch
+                && part.behind < place.position
+                && place.position <= part.up_to
         })
     }
 }

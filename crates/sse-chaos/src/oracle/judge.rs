@@ -68,10 +68,20 @@ pub(crate) struct Judge<'a, 'w> {
 }
 
 impl<'w> Evidence<'w> {
-    pub(crate) fn new(publications: &'w Publications, epochs: &'w Epochs, offences_kept: usize) -> Self {
+    pub(crate) fn new(
+        publications: &'w Publications,
+        epochs: &'w Epochs,
+        offences_kept: usize,
+    ) -> Self {
         let place = |it: &Publication| epochs.place(&it.acknowledged.as_ref()?.id);
         let places = publications.all.iter().map(place).collect();
-        Self { publications, epochs, places, had: vec![None; publications.all.len()], offences_kept }
+        Self {
+            publications,
+            epochs,
+            places,
+            had: vec![None; publications.all.len()],
+            offences_kept,
+        }
     }
 }
 
@@ -83,7 +93,13 @@ impl<'a, 'w> Judge<'a, 'w> {
         evidence: &'a mut Evidence<'w>,
         verdict: &'a mut Verdict,
     ) -> Self {
-        let Evidence { publications, epochs, places, had, offences_kept } = evidence;
+        let Evidence {
+            publications,
+            epochs,
+            places,
+            had,
+            offences_kept,
+        } = evidence;
         had.fill(None);
         Self {
             client,
@@ -95,7 +111,11 @@ impl<'a, 'w> Judge<'a, 'w> {
             places,
             had,
             verdict,
-            is_meant: publications.targets.iter().map(|target| subscriber.is_meant_by(target)).collect(),
+            is_meant: publications
+                .targets
+                .iter()
+                .map(|target| subscriber.is_meant_by(target))
+                .collect(),
             epoch_of: epochs.of(journal),
             connection: 0,
             began: None,
@@ -137,14 +157,18 @@ impl<'a, 'w> Judge<'a, 'w> {
 
     /// A position as the oracle has it.
     fn of_journal(&self, at: Place) -> Place {
-        Place { epoch: self.epoch_of[at.epoch as usize], ..at }
+        Place {
+            epoch: self.epoch_of[at.epoch as usize],
+            ..at
+        }
     }
 
     fn note(&mut self, time: Duration, observation: &Observation) {
         match observation {
             Observation::Connected { id, resumed } => {
                 self.connection += 1;
-                self.connected_at.get_or_insert(self.journal.origin() + time);
+                self.connected_at
+                    .get_or_insert(self.journal.origin() + time);
                 self.verdict.connects += 1;
                 self.verdict.resumed += u64::from(*resumed);
                 self.connected(time, id.as_ref());
@@ -153,7 +177,13 @@ impl<'a, 'w> Judge<'a, 'w> {
             Observation::Degraded => self.verdict.degraded += 1,
             Observation::Restored => self.verdict.restored += 1,
             Observation::Lost(Loss::Malformed) => {
-                self.offend(OffenceKind::Malformed, time, None, None, "the transfer coding is broken".into());
+                self.offend(
+                    OffenceKind::Malformed,
+                    time,
+                    None,
+                    None,
+                    "the transfer coding is broken".into(),
+                );
             }
             Observation::Paused => self.is_paused = true,
             Observation::Unpaused => self.is_paused = false,
@@ -166,7 +196,9 @@ impl<'a, 'w> Judge<'a, 'w> {
     }
 
     fn connected(&mut self, time: Duration, id: Option<&Cursor>) {
-        let Some(place) = id.and_then(|id| self.epochs.place(id)) else { return };
+        let Some(place) = id.and_then(|id| self.epochs.place(id)) else {
+            return;
+        };
         let is_other_log = self.at.is_some_and(|at| at.epoch != place.epoch);
         if is_other_log {
             self.out_of_order(
@@ -185,10 +217,14 @@ impl<'a, 'w> Judge<'a, 'w> {
         self.verdict.gaps.count_one(gap.reason);
         let place = |id: &Option<Cursor>| id.as_ref().and_then(|id| self.epochs.place(id));
         let Some(to) = place(&gap.to) else { return };
-        self.coverage.add(place(&gap.from).or(self.at), to, &self.served);
+        self.coverage
+            .add(place(&gap.from).or(self.at), to, &self.served);
         if gap.reason == GapReason::Future {
             self.served.fall_back(to);
-        } else if self.at.is_some_and(|at| at.epoch == to.epoch && to.position < at.position) {
+        } else if self
+            .at
+            .is_some_and(|at| at.epoch == to.epoch && to.position < at.position)
+        {
             self.out_of_order(time, None, to, "a gap leads back");
         }
         self.go_to(to);
@@ -197,7 +233,12 @@ impl<'a, 'w> Judge<'a, 'w> {
     fn moved(&mut self, time: Duration, to: Place) {
         match self.at {
             Some(at) if at.epoch != to.epoch => {
-                self.out_of_order(time, None, to, "the position goes on in another log without a gap");
+                self.out_of_order(
+                    time,
+                    None,
+                    to,
+                    "the position goes on in another log without a gap",
+                );
             }
             Some(at) if to.position < at.position => {
                 self.out_of_order(time, None, to, "the position goes back");
@@ -208,9 +249,17 @@ impl<'a, 'w> Judge<'a, 'w> {
     }
 
     fn event(&mut self, time: Duration, number: Option<u64>, at: Option<Place>) {
-        let index = number.and_then(|number| self.publications.by_number.get(&number)).copied();
+        let index = number
+            .and_then(|number| self.publications.by_number.get(&number))
+            .copied();
         let Some(index) = index else {
-            self.offend(OffenceKind::Foreign, time, number, at, "nobody published it".into());
+            self.offend(
+                OffenceKind::Foreign,
+                time,
+                number,
+                at,
+                "nobody published it".into(),
+            );
             at.into_iter().for_each(|at| self.go_to(at));
             return;
         };
@@ -223,7 +272,10 @@ impl<'a, 'w> Judge<'a, 'w> {
             None => self.first(time, index, at),
             Some(before) => self.again(time, index, before, at),
         }
-        self.had[index] = Some(Had { connection: self.connection, at });
+        self.had[index] = Some(Had {
+            connection: self.connection,
+            at,
+        });
         at.into_iter().for_each(|at| self.go_to(at));
     }
 
@@ -245,17 +297,27 @@ impl<'a, 'w> Judge<'a, 'w> {
                 self.out_of_order(time, number, at, "it is of another log, without a gap");
             }
             _ if at.position <= self.served.in_epoch(at.epoch) => {
-                self.out_of_order(time, number, at, "the client was served beyond it without it");
+                self.out_of_order(
+                    time,
+                    number,
+                    at,
+                    "the client was served beyond it without it",
+                );
             }
             Some(now) if at.position <= now.position => {
                 self.out_of_order(time, number, at, "the connection was beyond it");
             }
             _ => {}
         }
-        let Some(acknowledged) = self.places[index] else { return };
+        let Some(acknowledged) = self.places[index] else {
+            return;
+        };
         let may_stand_in_two_logs = publication.tries > 1 && acknowledged.epoch != at.epoch;
         if acknowledged != at && !may_stand_in_two_logs {
-            let detail = format!("it was acknowledged at {}", self.epochs.cursor(acknowledged));
+            let detail = format!(
+                "it was acknowledged at {}",
+                self.epochs.cursor(acknowledged)
+            );
             self.offend(OffenceKind::Misplaced, time, number, Some(at), detail);
         }
     }
@@ -267,7 +329,10 @@ impl<'a, 'w> Judge<'a, 'w> {
         let is_elsewhere = |before: Place, at: Place| before.epoch != at.epoch;
         if before.at == at && before.connection != self.connection {
             self.verdict.doubled_on_wire += 1;
-        } else if before.at.zip(at).is_some_and(|(before, at)| is_elsewhere(before, at))
+        } else if before
+            .at
+            .zip(at)
+            .is_some_and(|(before, at)| is_elsewhere(before, at))
             && publication.tries > 1
         {
             self.verdict.repeated += 1;
@@ -294,10 +359,13 @@ impl<'a, 'w> Judge<'a, 'w> {
     /// Judges what became of a publication in the end.
     fn settle(&mut self, index: usize) {
         let publication = &self.publications.all[index];
-        let (Some(place), Some(acknowledged)) = (self.places[index], &publication.acknowledged) else {
+        let (Some(place), Some(acknowledged)) = (self.places[index], &publication.acknowledged)
+        else {
             return;
         };
-        if !self.is_meant[self.publications.target_of[index]] || !self.is_behind_the_beginning(place) {
+        if !self.is_meant[self.publications.target_of[index]]
+            || !self.is_behind_the_beginning(place)
+        {
             return;
         }
         let was_served_beyond = self.was_served_beyond(place);
@@ -306,9 +374,15 @@ impl<'a, 'w> Judge<'a, 'w> {
         } else if self.coverage.covers(place) {
             &mut self.verdict.covered
         } else if was_served_beyond || self.has_claim(acknowledged.at) {
-            let kind = if was_served_beyond { OffenceKind::Lost } else { OffenceKind::Undelivered };
+            let kind = if was_served_beyond {
+                OffenceKind::Lost
+            } else {
+                OffenceKind::Undelivered
+            };
             self.verdict.due += 1;
-            let time = acknowledged.at.saturating_duration_since(self.journal.origin());
+            let time = acknowledged
+                .at
+                .saturating_duration_since(self.journal.origin());
             return self.offend(
                 kind,
                 time,
@@ -337,15 +411,20 @@ impl<'a, 'w> Judge<'a, 'w> {
 
     /// Whether an event had to reach the client that was acknowledged then.
     fn has_claim(&self, acknowledged_at: Instant) -> bool {
-        let was_there = self.stopped_at.is_none_or(|stopped| acknowledged_at <= stopped);
+        let was_there = self
+            .stopped_at
+            .is_none_or(|stopped| acknowledged_at <= stopped);
         was_there && !self.is_paused && !self.subscriber.left_early
     }
 
     fn circumstances(&self, publication: &Publication) -> String {
-        let cursor =
-            |place: Option<Place>| place.map_or("nowhere".into(), |at| self.epochs.cursor(at).to_string());
+        let cursor = |place: Option<Place>| {
+            place.map_or("nowhere".into(), |at| self.epochs.cursor(at).to_string())
+        };
         let (began, at) = (cursor(self.began), cursor(self.at));
-        let Self { connection, gaps, .. } = self;
+        let Self {
+            connection, gaps, ..
+        } = self;
         let target = &publication.target;
         format!(
             "for {target:?}; the client went from {began} to {at}, connected {connection} times, told of {gaps} gaps"
@@ -378,7 +457,14 @@ impl<'a, 'w> Judge<'a, 'w> {
         self.verdict.count_one(kind);
         if self.verdict.offences.len() < self.offences_kept {
             let id = id.map(|id| self.epochs.cursor(id));
-            self.verdict.offences.push(Offence { client: self.client, kind, number, id, at, detail });
+            self.verdict.offences.push(Offence {
+                client: self.client,
+                kind,
+                number,
+                id,
+                at,
+                detail,
+            });
         }
     }
 }

@@ -51,18 +51,28 @@ impl Publication {
     /// An event that was sent once, without an answer yet.
     #[must_use]
     pub fn new(number: u64, target: Target) -> Self {
-        Self { number, target, tries: 1, acknowledged: None }
+        Self {
+            number,
+            target,
+            tries: 1,
+            acknowledged: None,
+        }
     }
 
     /// Notes the receipt's id.
     pub fn acknowledge(&mut self, id: Cursor) {
-        self.acknowledged = Some(Acknowledgement { id, at: Instant::now() });
+        self.acknowledged = Some(Acknowledgement {
+            id,
+            at: Instant::now(),
+        });
     }
 }
 
 impl Publications {
     /// Collects publications, each of which must have a number of its own.
-    pub(crate) fn new(publications: impl IntoIterator<Item = Publication>) -> Result<Self, OracleError> {
+    pub(crate) fn new(
+        publications: impl IntoIterator<Item = Publication>,
+    ) -> Result<Self, OracleError> {
         let all: Vec<_> = publications.into_iter().collect();
         let mut by_number = HashMap::with_capacity(all.len());
         let (mut targets, mut places) = (Vec::new(), HashMap::new());
@@ -77,6 +87,11 @@ impl Publications {
                 targets.len() - 1
             }));
         }
-        Ok(Self { all, by_number, targets, target_of })
+        Ok(Self {
+            all,
+            by_number,
+            targets,
+            target_of,
+        })
     }
 }

@@ -36,21 +36,37 @@ struct Window {
 
 impl<'a> Recoveries<'a> {
     pub(crate) fn after(faults: &'a [Fault]) -> Self {
-        let next = |ended| faults.iter().map(|fault| fault.began).filter(|began| *began >= ended).min();
+        let next = |ended| {
+            faults
+                .iter()
+                .map(|fault| fault.began)
+                .filter(|began| *began >= ended)
+                .min()
+        };
         let windows = faults.iter().map(|fault| Window {
             begins: fault.ended,
             ends: next(fault.ended),
             took: Vec::new(),
             without: 0,
         });
-        Self { faults, windows: windows.collect() }
+        Self {
+            faults,
+            windows: windows.collect(),
+        }
     }
 
     /// Takes the times of a client's events, which rise, and the time from which on it was there.
     pub(crate) fn note(&mut self, since: Instant, events: &[Instant]) {
-        for window in self.windows.iter_mut().filter(|window| since <= window.begins) {
+        for window in self
+            .windows
+            .iter_mut()
+            .filter(|window| since <= window.begins)
+        {
             let next = events.partition_point(|at| *at < window.begins);
-            match events.get(next).filter(|at| window.ends.is_none_or(|ends| **at < ends)) {
+            match events
+                .get(next)
+                .filter(|at| window.ends.is_none_or(|ends| **at < ends))
+            {
                 Some(at) => window.took.push(*at - window.begins),
                 None => window.without += 1,
             }
@@ -59,7 +75,9 @@ impl<'a> Recoveries<'a> {
 
     pub(crate) fn summed_up(self) -> Vec<Recovery> {
         let windows = self.windows.into_iter().zip(self.faults);
-        windows.map(|(window, fault)| window.summed_up(fault.name.clone())).collect()
+        windows
+            .map(|(window, fault)| window.summed_up(fault.name.clone()))
+            .collect()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -72,7 +90,10 @@ impl Window {
         self.took.sort_unstable();
         let count = self.took.len();
         // By nearest rank: the least that so many of them did not exceed.
-        let rank = |percent: usize| self.took.get((count * percent).div_ceil(100).saturating_sub(1));
+        let rank = |percent: usize| {
+            self.took
+                .get((count * percent).div_ceil(100).saturating_sub(1))
+        };
         let rank = |percent| rank(percent).copied().unwrap_or_default();
         Recovery {
             name,

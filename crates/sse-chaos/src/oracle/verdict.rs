@@ -199,7 +199,13 @@ impl fmt::Display for OffenceKind {
 /// One line.
 impl fmt::Display for Offence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "client {}, {:.3} s: {}", self.client, self.at.as_secs_f64(), self.kind)?;
+        write!(
+            f,
+            "client {}, {:.3} s: {}",
+            self.client,
+            self.at.as_secs_f64(),
+            self.kind
+        )?;
         if let Some(number) = self.number {
             write!(f, ", event {number}")?;
         }

@@ -16,7 +16,12 @@ fn hasty(server: &Scripted) -> ClientRequest {
 }
 
 async fn stopped(client: Client) -> Vec<Observation> {
-    client.stop().await.entries().map(|entry| entry.observation).collect()
+    client
+        .stop()
+        .await
+        .entries()
+        .map(|entry| entry.observation)
+        .collect()
 }
 
 /// Waits for as many app events.
@@ -25,8 +30,13 @@ async fn events(client: &Client, count: u64) {
 }
 
 async fn end(client: &Client) -> Stop {
-    until("the end", || matches!(client.status().phase, Phase::Stopped(_))).await;
-    let Phase::Stopped(stop) = client.status().phase else { panic!("{:?}", client.status()) };
+    until("the end", || {
+        matches!(client.status().phase, Phase::Stopped(_))
+    })
+    .await;
+    let Phase::Stopped(stop) = client.status().phase else {
+        panic!("{:?}", client.status())
+    };
     stop
 }
 
@@ -40,7 +50,13 @@ async fn told(answers: impl IntoIterator<Item = Answer>) -> Vec<Observation> {
 }
 
 fn losses(told: &[Observation]) -> Vec<Loss> {
-    let loss = |told: &Observation| if let Observation::Lost(loss) = told { Some(*loss) } else { None };
+    let loss = |told: &Observation| {
+        if let Observation::Lost(loss) = told {
+            Some(*loss)
+        } else {
+            None
+        }
+    };
     told.iter().filter_map(loss).collect()
 }
 
@@ -61,33 +77,58 @@ async fn it_asks_as_it_was_told_and_reads_what_comes() {
         "id: no position\ndata: 4\n\n",
     );
     let mut server = Scripted::start(vec![stream(text)]).await;
-    let client = hasty(&server).header("Authorization", "Bearer x").last_event_id("e-7").start();
+    let client = hasty(&server)
+        .header("Authorization", "Bearer x")
+        .last_event_id("e-7")
+        .start();
     let request = server.request().await;
-    assert!(request.head.starts_with("GET /events?topics=a HTTP/1.1\r\n"), "{request:?}");
+    assert!(
+        request
+            .head
+            .starts_with("GET /events?topics=a HTTP/1.1\r\n"),
+        "{request:?}"
+    );
     assert_eq!(request.field("accept"), Some("text/event-stream"));
     assert_eq!(request.field("authorization"), Some("Bearer x"));
     assert_eq!(request.field("last-event-id"), Some("e-7"));
     events(&client, 5).await;
     let status = client.status();
-    assert_eq!((status.phase, status.connects, status.gaps), (Phase::Open, 1, 2));
+    assert_eq!(
+        (status.phase, status.connects, status.gaps),
+        (Phase::Open, 1, 2)
+    );
     assert_eq!(status.last_event_id, "no position");
     assert_eq!(client.journal().events(), 5);
     let gap = |reason, dropped, from: Option<&str>, to: Option<&str>| {
-        Observation::Gap(Gap { reason, dropped, from: from.map(id), to: to.map(id) })
+        Observation::Gap(Gap {
+            reason,
+            dropped,
+            from: from.map(id),
+            to: to.map(id),
+        })
     };
     let expected = [
-        Observation::Connected { id: Some(id("e-7")), resumed: true },
+        Observation::Connected {
+            id: Some(id("e-7")),
+            resumed: true,
+        },
         Observation::Moved { id: id("e-8") },
         event(1, "e-9"),
         event(2, "e-5.1"),
         event(3, "e-10"),
-        Observation::Event { number: None, id: Some(id("e-10")) },
+        Observation::Event {
+            number: None,
+            id: Some(id("e-10")),
+        },
         Observation::Degraded,
         gap(GapReason::Epoch, None, Some("e-10"), Some("f-2")),
         gap(GapReason::Overflow, Some(3), None, None),
         Observation::Moved { id: id("f-3") },
         Observation::Restored,
-        Observation::Event { number: Some(4), id: None },
+        Observation::Event {
+            number: Some(4),
+            id: None,
+        },
         Observation::Lost(Loss::Dropped),
         Observation::Stopped(Stop::Asked),
     ];
@@ -106,22 +147,37 @@ async fn it_comes_back_with_the_last_id_that_was_complete() {
     ])
     .await;
     let client = hasty(&server).start();
-    for expected in [None, Some("e-1"), Some("e-4"), None, Some("\u{1f980}"), Some("\u{1f980}")] {
+    for expected in [
+        None,
+        Some("e-1"),
+        Some("e-4"),
+        None,
+        Some("\u{1f980}"),
+        Some("\u{1f980}"),
+    ] {
         let request = server.request().await;
         assert_eq!(request.field("last-event-id"), expected);
     }
     events(&client, 6).await;
     let told = stopped(client).await;
     let ids = told.iter().filter_map(|told| match told {
-        Observation::Event { number: Some(number), id } => {
-            Some((*number, id.as_ref().map(ToString::to_string)))
-        }
+        Observation::Event {
+            number: Some(number),
+            id,
+        } => Some((*number, id.as_ref().map(ToString::to_string))),
         Observation::Moved { id } => Some((0, Some(id.to_string()))),
         _ => None,
     });
     let at = |id: &str| Some(id.to_owned());
-    let expected =
-        [(1, at("e-1")), (3, at("e-1")), (0, at("e-4")), (6, None), (7, None), (8, None), (9, None)];
+    let expected = [
+        (1, at("e-1")),
+        (3, at("e-1")),
+        (0, at("e-4")),
+        (6, None),
+        (7, None),
+        (8, None),
+        (9, None),
+    ];
     assert_eq!(ids.collect::<Vec<_>>(), expected);
 }
 
@@ -134,22 +190,41 @@ async fn it_waits_as_long_as_the_server_asks() {
     ])
     .await;
     let client = hasty(&server).start();
-    let (first, second, third) = (server.request().await, server.request().await, server.request().await);
-    assert!(second.at - first.at >= Duration::from_millis(300), "{:?}", second.at - first.at);
-    assert!(third.at - second.at >= Duration::from_secs(1), "{:?}", third.at - second.at);
+    let (first, second, third) = (
+        server.request().await,
+        server.request().await,
+        server.request().await,
+    );
+    assert!(
+        second.at - first.at >= Duration::from_millis(300),
+        "{:?}",
+        second.at - first.at
+    );
+    assert!(
+        third.at - second.at >= Duration::from_secs(1),
+        "{:?}",
+        third.at - second.at
+    );
     events(&client, 2).await;
-    assert_eq!(losses(&stopped(client).await), [Loss::Ended, Loss::Refused(503), Loss::Dropped]);
+    assert_eq!(
+        losses(&stopped(client).await),
+        [Loss::Ended, Loss::Refused(503), Loss::Dropped]
+    );
 }
 
 #[tokio::test]
 async fn it_comes_back_after_every_loss() {
-    let chunked = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunked =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
     let event = "b\r\ndata: \"1\"\n\n\r\n";
     let cases = [
         (stream("data: 1\n\n").closed(), Loss::Ended),
         (raw(&format!("{chunked}{event}0\r\n\r\n")), Loss::Ended),
         (raw(&format!("{chunked}{event}")).closed(), Loss::Broken),
-        (raw(&format!("{chunked}{event}no size\r\n")), Loss::Malformed),
+        (
+            raw(&format!("{chunked}{event}no size\r\n")),
+            Loss::Malformed,
+        ),
         (stream("data: 1\n\n").reset(), Loss::Broken),
         (raw("").closed(), Loss::Broken),
         (raw("HTTP/1.1 200 OK\r\nContent-").closed(), Loss::Broken),
@@ -161,7 +236,10 @@ async fn it_comes_back_after_every_loss() {
     ];
     let (answers, expected): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
     let told = told(answers).await;
-    assert_eq!(losses(&told).split_last(), Some((&Loss::Dropped, &*expected)));
+    assert_eq!(
+        losses(&told).split_last(),
+        Some((&Loss::Dropped, &*expected))
+    );
 }
 
 #[tokio::test]
@@ -186,16 +264,23 @@ async fn it_stops_where_another_attempt_is_of_no_use() {
         client.drop_connection(Departure::Reset);
         client.pause(Departure::Close);
         client.unpause();
-        assert_eq!(stopped(client).await.last(), Some(&Observation::Stopped(expected)));
+        assert_eq!(
+            stopped(client).await.last(),
+            Some(&Observation::Stopped(expected))
+        );
     }
     let again = "event: system\ndata: {\"event\":\"disconnected\",\"data\":{\"reason\":\"replaced\",\"reconnect\":true}}\n\n";
-    assert_eq!(losses(&told([stream(again).closed()]).await)[0], Loss::Ended);
+    assert_eq!(
+        losses(&told([stream(again).closed()]).await)[0],
+        Loss::Ended
+    );
 }
 
 #[tokio::test]
 async fn silence_is_noticed() {
     let hello = "event: connection\ndata: {\"heartbeatMs\":40}\n\n";
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-SSE-Heartbeat-Ms: 40\r\n\r\n";
+    let head =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-SSE-Heartbeat-Ms: 40\r\n\r\n";
     for answer in [stream(hello), raw(head)] {
         assert_eq!(losses(&told([answer]).await), [Loss::Stale, Loss::Dropped]);
     }
@@ -219,7 +304,9 @@ async fn a_comment_is_no_silence() {
 #[tokio::test]
 async fn a_server_that_accepts_and_says_nothing_is_given_up() {
     let server = Scripted::start(vec![silence(), stream("data: 1\n\n")]).await;
-    let client = hasty(&server).connect_timeout(Duration::from_secs(1)).start();
+    let client = hasty(&server)
+        .connect_timeout(Duration::from_secs(1))
+        .start();
     events(&client, 1).await;
     assert_eq!(losses(&stopped(client).await)[0], Loss::Unreachable);
 }
@@ -238,7 +325,10 @@ async fn a_half_open_connection_is_noticed() {
     proxy.freeze();
     until("its loss", || losses_of(&client).contains(&Loss::Stale)).await;
     // While it lasts connections are made, and nothing comes of it.
-    until("an attempt in vain", || losses_of(&client).contains(&Loss::Unreachable)).await;
+    until("an attempt in vain", || {
+        losses_of(&client).contains(&Loss::Unreachable)
+    })
+    .await;
     proxy.thaw();
     until("another stream", || client.status().connects >= 2).await;
     let told = stopped(client).await;
@@ -246,15 +336,26 @@ async fn a_half_open_connection_is_noticed() {
 }
 
 fn losses_of(client: &Client) -> Vec<Loss> {
-    losses(&client.journal().entries().map(|entry| entry.observation).collect::<Vec<_>>())
+    losses(
+        &client
+            .journal()
+            .entries()
+            .map(|entry| entry.observation)
+            .collect::<Vec<_>>(),
+    )
 }
 
 #[tokio::test]
 async fn it_is_led_elsewhere_while_nobody_is_there() {
-    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let gone = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let server = Scripted::start(vec![stream("data: 1\n\n")]).await;
-    let client =
-        ClientRequest::get(gone, "/").backoff(Duration::from_millis(20), Duration::from_millis(20)).start();
+    let client = ClientRequest::get(gone, "/")
+        .backoff(Duration::from_millis(20), Duration::from_millis(20))
+        .start();
     until("failures", || losses_of(&client).len() >= 2).await;
     client.set_address(server.address);
     events(&client, 1).await;
@@ -263,7 +364,8 @@ async fn it_is_led_elsewhere_while_nobody_is_there() {
 
 #[tokio::test]
 async fn the_test_drops_its_connection_in_each_way() {
-    let mut server = Scripted::start(vec![stream("event: connection\nid: e-1\ndata: {}\n\n")]).await;
+    let mut server =
+        Scripted::start(vec![stream("event: connection\nid: e-1\ndata: {}\n\n")]).await;
     let client = hasty(&server).start();
     for (round, departure) in (1..).zip([Departure::Close, Departure::Reset, Departure::Vanish]) {
         until("a stream", || client.status().connects == round).await;
@@ -298,7 +400,8 @@ async fn a_client_that_vanished_is_still_connected_for_the_server() {
 
 #[tokio::test]
 async fn a_pause_lasts_until_it_is_ended() {
-    let mut server = Scripted::start(vec![stream("event: connection\nid: e-1\ndata: {}\n\n")]).await;
+    let mut server =
+        Scripted::start(vec![stream("event: connection\nid: e-1\ndata: {}\n\n")]).await;
     let client = hasty(&server).start();
     until("a stream", || client.status().connects == 1).await;
     server.request().await;
@@ -307,12 +410,18 @@ async fn a_pause_lasts_until_it_is_ended() {
     client.drop_connection(Departure::Close);
     client.pause(Departure::Close);
     sleep(Duration::from_millis(200)).await;
-    assert_eq!((client.status().phase, client.status().connects), (Phase::Paused, 1));
+    assert_eq!(
+        (client.status().phase, client.status().connects),
+        (Phase::Paused, 1)
+    );
     client.unpause();
     client.unpause();
     until("a stream", || client.status().connects == 2).await;
     assert_eq!(server.request().await.field("last-event-id"), Some("e-1"));
-    let connected = Observation::Connected { id: Some(id("e-1")), resumed: false };
+    let connected = Observation::Connected {
+        id: Some(id("e-1")),
+        resumed: false,
+    };
     let expected = [
         connected.clone(),
         Observation::Lost(Loss::Dropped),
@@ -346,10 +455,21 @@ async fn the_end_of_a_pause_ends_a_long_wait_too() {
 async fn the_number_is_where_the_test_says() {
     let server = Scripted::start(vec![stream("data: n=5\n\n")]).await;
     let client = hasty(&server)
-        .numbered_by(|event| event.data.strip_prefix("n=").and_then(|number| number.parse().ok()))
+        .numbered_by(|event| {
+            event
+                .data
+                .strip_prefix("n=")
+                .and_then(|number| number.parse().ok())
+        })
         .start();
     events(&client, 1).await;
-    assert_eq!(stopped(client).await[0], Observation::Event { number: Some(5), id: None });
+    assert_eq!(
+        stopped(client).await[0],
+        Observation::Event {
+            number: Some(5),
+            id: None
+        }
+    );
 }
 
 #[tokio::test]

@@ -1,11 +1,15 @@
 //! Histories, right ones and faulty ones of each kind, and what the oracle says of them.
 
-use sse_chaos::{Fault, GapReason, Loss, Observation, OffenceKind, Oracle, OracleError, Publication, Stop};
+use sse_chaos::{
+    Fault, GapReason, Loss, Observation, OffenceKind, Oracle, OracleError, Publication, Stop,
+};
 use sse_core::Target;
 
 use crate::story::{Story, connected, event, gap, id, topic, user};
 
-use OffenceKind::{Doubled, Foreign, Lost, Malformed, Misdirected, Misplaced, OutOfOrder, Undelivered};
+use OffenceKind::{
+    Doubled, Foreign, Lost, Malformed, Misdirected, Misplaced, OutOfOrder, Undelivered,
+};
 
 /// What happens, in words and in full, and what is to be found.
 type Case = (&'static str, Story, &'static [(OffenceKind, u64)]);
@@ -17,7 +21,11 @@ fn quiet(change: impl FnOnce(&mut Vec<Observation>)) -> Story {
     let mut told: Vec<_> = story.observations.drain(..).map(|(_, told)| told).collect();
     change(&mut told);
     let last = *times.last().unwrap();
-    story.observations = times.into_iter().chain(std::iter::repeat(last)).zip(told).collect();
+    story.observations = times
+        .into_iter()
+        .chain(std::iter::repeat(last))
+        .zip(told)
+        .collect();
     story
 }
 
@@ -57,11 +65,40 @@ fn right_histories_are_clean() {
         ("nothing happens", life(four, [])),
         ("a quiet life", Story::quiet()),
         ("it came when all was over", life(four, [connected("e-4")])),
-        ("it came in the middle", life(four, [connected("e-2"), e(3), e(4)])),
-        ("it came back", life(four, [connected("e-0"), e(1), lost(), connected("e-1"), e(2), e(3), e(4)])),
+        (
+            "it came in the middle",
+            life(four, [connected("e-2"), e(3), e(4)]),
+        ),
+        (
+            "it came back",
+            life(
+                four,
+                [
+                    connected("e-0"),
+                    e(1),
+                    lost(),
+                    connected("e-1"),
+                    e(2),
+                    e(3),
+                    e(4),
+                ],
+            ),
+        ),
         (
             "it came back before an event that it had",
-            life(four, [connected("e-0"), e(1), e(2), lost(), connected("e-1"), e(2), e(3), e(4)]),
+            life(
+                four,
+                [
+                    connected("e-0"),
+                    e(1),
+                    e(2),
+                    lost(),
+                    connected("e-1"),
+                    e(2),
+                    e(3),
+                    e(4),
+                ],
+            ),
         ),
         (
             "the log was trimmed",
@@ -79,7 +116,15 @@ fn right_histories_are_clean() {
         ),
         (
             "a queue was full",
-            life(four, [connected("e-0"), e(1), gap(GapReason::Overflow, None, Some("e-3")), e(4)]),
+            life(
+                four,
+                [
+                    connected("e-0"),
+                    e(1),
+                    gap(GapReason::Overflow, None, Some("e-3")),
+                    e(4),
+                ],
+            ),
         ),
         (
             "a queue was full of what is in no log",
@@ -99,7 +144,15 @@ fn right_histories_are_clean() {
         ),
         (
             "another log",
-            life(two_logs, [connected("e-0"), e(1), gap(EPOCH, Some("e-1"), Some("f-2")), event(5, "f-3")]),
+            life(
+                two_logs,
+                [
+                    connected("e-0"),
+                    e(1),
+                    gap(EPOCH, Some("e-1"), Some("f-2")),
+                    event(5, "f-3"),
+                ],
+            ),
         ),
         (
             "another log, and a log between that it never saw",
@@ -137,7 +190,10 @@ fn right_histories_are_clean() {
             life(
                 four,
                 [
-                    Observation::Connected { id: None, resumed: false },
+                    Observation::Connected {
+                        id: None,
+                        resumed: false,
+                    },
                     gap(GapReason::Invalid, None, Some("e-2")),
                     e(3),
                     e(4),
@@ -176,13 +232,22 @@ fn right_histories_are_clean() {
         ),
         (
             "positions of two numbers",
-            life(&[(1, "e-7.1"), (2, "e-8.0")], [connected("e-7.0"), event(1, "e-7.1"), event(2, "e-8.0")]),
+            life(
+                &[(1, "e-7.1"), (2, "e-8.0")],
+                [connected("e-7.0"), event(1, "e-7.1"), event(2, "e-8.0")],
+            ),
         ),
         (
             "it paused and did not return",
             life(
                 four,
-                [connected("e-0"), e(1), Observation::Paused, lost(), Observation::Stopped(Stop::Asked)],
+                [
+                    connected("e-0"),
+                    e(1),
+                    Observation::Paused,
+                    lost(),
+                    Observation::Stopped(Stop::Asked),
+                ],
             ),
         ),
         (
@@ -213,9 +278,21 @@ fn faulty_histories_are_found() {
     let two_logs = &[(1, "e-1"), (2, "e-2"), (3, "f-1"), (4, "f-2"), (5, "f-3")];
     let e = |number: u64| event(number, &format!("e-{number}"));
     let cases: Vec<Case> = vec![
-        ("one is lost", quiet(|told| drop(told.remove(2))), &[(Lost, 1)]),
-        ("all are lost", quiet(|told| drop(told.drain(1..5))), &[(Lost, 4)]),
-        ("the last one is lost", life(three, [connected("e-0"), e(1), e(2)]), &[(Undelivered, 1)]),
+        (
+            "one is lost",
+            quiet(|told| drop(told.remove(2))),
+            &[(Lost, 1)],
+        ),
+        (
+            "all are lost",
+            quiet(|told| drop(told.drain(1..5))),
+            &[(Lost, 4)],
+        ),
+        (
+            "the last one is lost",
+            life(three, [connected("e-0"), e(1), e(2)]),
+            &[(Undelivered, 1)],
+        ),
         (
             "the last one is lost, as a heartbeat shows",
             life(three, [connected("e-0"), e(1), e(2), moved("e-3")]),
@@ -223,17 +300,35 @@ fn faulty_histories_are_found() {
         ),
         (
             "one is lost between two connections",
-            life(three, [connected("e-0"), e(1), lost(), connected("e-1"), e(3)]),
+            life(
+                three,
+                [connected("e-0"), e(1), lost(), connected("e-1"), e(3)],
+            ),
             &[(Lost, 1)],
         ),
         (
             "one is lost since it came back too far on",
-            life(three, [connected("e-0"), e(1), lost(), connected("e-2"), e(3)]),
+            life(
+                three,
+                [connected("e-0"), e(1), lost(), connected("e-2"), e(3)],
+            ),
             &[(Lost, 1)],
         ),
-        ("it was served nothing", life(three, [connected("e-0")]), &[(Undelivered, 3)]),
-        ("one comes twice", quiet(|told| told.insert(2, event(1, "e-2"))), &[(Doubled, 1)]),
-        ("one comes twice, later", quiet(|told| told.insert(5, event(1, "e-2"))), &[(Doubled, 1)]),
+        (
+            "it was served nothing",
+            life(three, [connected("e-0")]),
+            &[(Undelivered, 3)],
+        ),
+        (
+            "one comes twice",
+            quiet(|told| told.insert(2, event(1, "e-2"))),
+            &[(Doubled, 1)],
+        ),
+        (
+            "one comes twice, later",
+            quiet(|told| told.insert(5, event(1, "e-2"))),
+            &[(Doubled, 1)],
+        ),
         (
             "one stands in the log twice",
             life(three, [connected("e-0"), e(1), e(2), e(3), event(2, "e-4")]),
@@ -252,33 +347,71 @@ fn faulty_histories_are_found() {
             "one that was tried once stands in two logs",
             life(
                 &[(1, "e-1")],
-                [connected("e-0"), e(1), gap(EPOCH, Some("e-1"), Some("f-0")), event(1, "f-1")],
+                [
+                    connected("e-0"),
+                    e(1),
+                    gap(EPOCH, Some("e-1"), Some("f-0")),
+                    event(1, "f-1"),
+                ],
             ),
             &[(Doubled, 1)],
         ),
-        ("two are swapped", quiet(|told| told.swap(1, 2)), &[(OutOfOrder, 1)]),
-        ("one comes late", quiet(|told| told.swap(1, 4)), &[(OutOfOrder, 3)]),
         (
-            "one comes late, on the next connection",
-            life(three, [connected("e-0"), e(1), e(3), lost(), connected("e-1"), e(2)]),
+            "two are swapped",
+            quiet(|told| told.swap(1, 2)),
             &[(OutOfOrder, 1)],
         ),
-        ("the position goes back", quiet(|told| told[5] = moved("e-7")), &[(OutOfOrder, 1)]),
+        (
+            "one comes late",
+            quiet(|told| told.swap(1, 4)),
+            &[(OutOfOrder, 3)],
+        ),
+        (
+            "one comes late, on the next connection",
+            life(
+                three,
+                [connected("e-0"), e(1), e(3), lost(), connected("e-1"), e(2)],
+            ),
+            &[(OutOfOrder, 1)],
+        ),
+        (
+            "the position goes back",
+            quiet(|told| told[5] = moved("e-7")),
+            &[(OutOfOrder, 1)],
+        ),
         (
             "a gap leads back",
-            life(three, [connected("e-0"), e(1), e(2), gap(TRIMMED, Some("e-0"), Some("e-1")), e(3)]),
+            life(
+                three,
+                [
+                    connected("e-0"),
+                    e(1),
+                    e(2),
+                    gap(TRIMMED, Some("e-0"), Some("e-1")),
+                    e(3),
+                ],
+            ),
             &[(OutOfOrder, 1)],
         ),
         (
             "another log without a gap",
-            life(&[(1, "e-1"), (3, "f-1")], [connected("e-0"), e(1), event(3, "f-1")]),
+            life(
+                &[(1, "e-1"), (3, "f-1")],
+                [connected("e-0"), e(1), event(3, "f-1")],
+            ),
             &[(OutOfOrder, 1)],
         ),
         (
             "a stream in another log without a gap",
             life(
                 &[(1, "e-1"), (3, "f-1")],
-                [connected("e-0"), e(1), lost(), connected("f-0"), event(3, "f-1")],
+                [
+                    connected("e-0"),
+                    e(1),
+                    lost(),
+                    connected("f-0"),
+                    event(3, "f-1"),
+                ],
             ),
             &[(OutOfOrder, 1)],
         ),
@@ -296,65 +429,150 @@ fn faulty_histories_are_found() {
             ),
             &[(OutOfOrder, 1)],
         ),
-        ("one is foreign", quiet(|told| told.insert(2, event(99, "e-2"))), &[(Foreign, 1), (OutOfOrder, 0)]),
+        (
+            "one is foreign",
+            quiet(|told| told.insert(2, event(99, "e-2"))),
+            &[(Foreign, 1), (OutOfOrder, 0)],
+        ),
         (
             "one has no number",
-            quiet(|told| told.insert(5, Observation::Event { number: None, id: Some(id("e-8")) })),
+            quiet(|told| {
+                told.insert(
+                    5,
+                    Observation::Event {
+                        number: None,
+                        id: Some(id("e-8")),
+                    },
+                )
+            }),
             &[(Foreign, 1)],
         ),
-        ("one is another user's", quiet(|told| told.insert(3, event(3, "e-4"))), &[(Misdirected, 1)]),
-        ("one is of another topic", quiet(|told| told.insert(4, event(5, "e-6"))), &[(Misdirected, 1)]),
+        (
+            "one is another user's",
+            quiet(|told| told.insert(3, event(3, "e-4"))),
+            &[(Misdirected, 1)],
+        ),
+        (
+            "one is of another topic",
+            quiet(|told| told.insert(4, event(5, "e-6"))),
+            &[(Misdirected, 1)],
+        ),
         (
             "one is under another id than its receipt's",
-            life(&[(1, "e-1"), (2, "e-3")], [connected("e-0"), e(1), event(2, "e-2"), moved("e-3")]),
+            life(
+                &[(1, "e-1"), (2, "e-3")],
+                [connected("e-0"), e(1), event(2, "e-2"), moved("e-3")],
+            ),
             &[(Misplaced, 1)],
         ),
         (
             "one is under an id of another log than its receipt's",
             life(
                 &[(1, "e-1"), (2, "e-3")],
-                [connected("e-0"), e(1), gap(EPOCH, Some("e-1"), Some("f-0")), event(2, "f-2")],
+                [
+                    connected("e-0"),
+                    e(1),
+                    gap(EPOCH, Some("e-1"), Some("f-0")),
+                    event(2, "f-2"),
+                ],
             ),
             &[(Misplaced, 1)],
         ),
         (
             "one has no id",
-            life(&[(1, "e-1")], [connected("e-0"), Observation::Event { number: Some(1), id: None }]),
+            life(
+                &[(1, "e-1")],
+                [
+                    connected("e-0"),
+                    Observation::Event {
+                        number: Some(1),
+                        id: None,
+                    },
+                ],
+            ),
             &[(Misplaced, 1)],
         ),
         (
             "a gap ends too early",
-            life(three, [connected("e-0"), gap(TRIMMED, Some("e-0"), Some("e-1")), e(3)]),
+            life(
+                three,
+                [
+                    connected("e-0"),
+                    gap(TRIMMED, Some("e-0"), Some("e-1")),
+                    e(3),
+                ],
+            ),
             &[(Lost, 1)],
         ),
         (
             "a gap begins too late",
-            life(three, [connected("e-0"), gap(TRIMMED, Some("e-1"), Some("e-2")), e(3)]),
+            life(
+                three,
+                [
+                    connected("e-0"),
+                    gap(TRIMMED, Some("e-1"), Some("e-2")),
+                    e(3),
+                ],
+            ),
             &[(Lost, 1)],
         ),
         (
             "a gap says nothing of where",
-            life(three, [connected("e-0"), gap(GapReason::Overflow, None, None), e(3)]),
+            life(
+                three,
+                [connected("e-0"), gap(GapReason::Overflow, None, None), e(3)],
+            ),
             &[(Lost, 2)],
         ),
         (
             "a gap without a beginning comes after the loss",
-            life(three, [connected("e-0"), e(2), gap(GapReason::Overflow, None, Some("e-3"))]),
+            life(
+                three,
+                [
+                    connected("e-0"),
+                    e(2),
+                    gap(GapReason::Overflow, None, Some("e-3")),
+                ],
+            ),
             &[(Lost, 1)],
         ),
         (
             "a gap to another log does not cover what it had been served beyond",
-            life(two_logs, [connected("e-0"), e(2), gap(EPOCH, Some("e-2"), Some("f-2")), event(5, "f-3")]),
+            life(
+                two_logs,
+                [
+                    connected("e-0"),
+                    e(2),
+                    gap(EPOCH, Some("e-2"), Some("f-2")),
+                    event(5, "f-3"),
+                ],
+            ),
             &[(Lost, 1)],
         ),
         (
             "a gap to another log claims more than it was served",
-            life(two_logs, [connected("e-0"), e(1), gap(EPOCH, Some("e-2"), Some("f-2")), event(5, "f-3")]),
+            life(
+                two_logs,
+                [
+                    connected("e-0"),
+                    e(1),
+                    gap(EPOCH, Some("e-2"), Some("f-2")),
+                    event(5, "f-3"),
+                ],
+            ),
             &[(Lost, 1)],
         ),
         (
             "what follows a gap to another log is lost",
-            life(two_logs, [connected("e-0"), e(1), gap(EPOCH, Some("e-1"), Some("f-1")), event(5, "f-3")]),
+            life(
+                two_logs,
+                [
+                    connected("e-0"),
+                    e(1),
+                    gap(EPOCH, Some("e-1"), Some("f-1")),
+                    event(5, "f-3"),
+                ],
+            ),
             &[(Lost, 1)],
         ),
         (
@@ -374,14 +592,28 @@ fn faulty_histories_are_found() {
             "what follows a fall to the end of the log is lost",
             life(
                 three,
-                [connected("e-0"), moved("e-9"), gap(GapReason::Future, Some("e-9"), Some("e-1")), e(3)],
+                [
+                    connected("e-0"),
+                    moved("e-9"),
+                    gap(GapReason::Future, Some("e-9"), Some("e-1")),
+                    e(3),
+                ],
             ),
             // What it was said to have been served beyond, and what it was served beyond then.
             &[(Lost, 2)],
         ),
         (
             "the transfer coding is broken",
-            life(three, [connected("e-0"), e(1), e(2), e(3), Observation::Lost(Loss::Malformed)]),
+            life(
+                three,
+                [
+                    connected("e-0"),
+                    e(1),
+                    e(2),
+                    e(3),
+                    Observation::Lost(Loss::Malformed),
+                ],
+            ),
             &[(Malformed, 1)],
         ),
         (
@@ -399,7 +631,11 @@ fn faulty_histories_are_found() {
         ),
     ];
     for (name, story, expected) in cases {
-        let expected: Vec<_> = expected.iter().copied().filter(|(_, count)| *count > 0).collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .copied()
+            .filter(|(_, count)| *count > 0)
+            .collect();
         assert_eq!(story.offences(), expected, "{name}: {:#?}", story.verdict());
     }
 }
@@ -407,10 +643,16 @@ fn faulty_histories_are_found() {
 #[test]
 fn what_is_counted() {
     let verdict = Story::quiet().verdict();
-    assert_eq!((verdict.clients, verdict.never_connected, verdict.gave_up), (1, 0, 0));
+    assert_eq!(
+        (verdict.clients, verdict.never_connected, verdict.gave_up),
+        (1, 0, 0)
+    );
     assert_eq!((verdict.published, verdict.acknowledged), (8, 7));
     assert_eq!((verdict.due, verdict.delivered, verdict.covered), (4, 4, 0));
-    assert_eq!((verdict.connects, verdict.resumed, verdict.gaps.total()), (1, 0, 0));
+    assert_eq!(
+        (verdict.connects, verdict.resumed, verdict.gaps.total()),
+        (1, 0, 0)
+    );
     let e = |number: u64| event(number, &format!("e-{number}"));
     let story = life(
         &[(1, "e-1"), (2, "e-2"), (3, "e-3"), (4, "e-4")],
@@ -419,7 +661,10 @@ fn what_is_counted() {
             e(1),
             Observation::Degraded,
             lost(),
-            Observation::Connected { id: Some(id("e-0")), resumed: true },
+            Observation::Connected {
+                id: Some(id("e-0")),
+                resumed: true,
+            },
             e(1),
             gap(TRIMMED, Some("e-1"), Some("e-3")),
             Observation::Restored,
@@ -429,30 +674,60 @@ fn what_is_counted() {
     );
     let verdict = story.verdict();
     assert!(verdict.is_clean(), "{verdict:#?}");
-    assert_eq!((verdict.due, verdict.delivered, verdict.covered, verdict.doubled_on_wire), (4, 2, 2, 1));
-    assert_eq!((verdict.connects, verdict.resumed, verdict.gave_up), (2, 1, 1));
+    assert_eq!(
+        (
+            verdict.due,
+            verdict.delivered,
+            verdict.covered,
+            verdict.doubled_on_wire
+        ),
+        (4, 2, 2, 1)
+    );
+    assert_eq!(
+        (verdict.connects, verdict.resumed, verdict.gave_up),
+        (2, 1, 1)
+    );
     assert_eq!((verdict.degraded, verdict.restored), (1, 1));
-    assert_eq!((verdict.gaps.of(TRIMMED), verdict.gaps.of(EPOCH), verdict.gaps.total()), (1, 0, 1));
+    assert_eq!(
+        (
+            verdict.gaps.of(TRIMMED),
+            verdict.gaps.of(EPOCH),
+            verdict.gaps.total()
+        ),
+        (1, 0, 1)
+    );
 }
 
 #[test]
 fn who_left_has_no_claim_to_the_rest_but_to_what_was_before() {
     let e = |number: u64| event(number, &format!("e-{number}"));
     let published = [(1, "e-1"), (2, "e-2"), (3, "e-3")];
-    let mut story = life(&published, [connected("e-0"), e(1), Observation::Stopped(Stop::Asked)]);
+    let mut story = life(
+        &published,
+        [connected("e-0"), e(1), Observation::Stopped(Stop::Asked)],
+    );
     assert_eq!(story.offences(), [(Undelivered, 2)]);
     story.subscriber.left_early = true;
     assert_eq!(story.offences(), []);
     assert_eq!(story.verdict().due, 1);
-    let mut story = life(&published, [connected("e-0"), e(2), Observation::Stopped(Stop::Asked)]);
+    let mut story = life(
+        &published,
+        [connected("e-0"), e(2), Observation::Stopped(Stop::Asked)],
+    );
     story.subscriber.left_early = true;
     assert_eq!(story.offences(), [(Lost, 1)]);
 }
 
 #[test]
 fn what_is_acknowledged_after_the_end_is_not_due() {
-    let mut story =
-        life(&[(1, "e-1")], [connected("e-0"), event(1, "e-1"), Observation::Stopped(Stop::Asked)]);
+    let mut story = life(
+        &[(1, "e-1")],
+        [
+            connected("e-0"),
+            event(1, "e-1"),
+            Observation::Stopped(Stop::Asked),
+        ],
+    );
     story.publish(2, Target::All, "e-2");
     assert_eq!(story.offences(), []);
     story.observations.pop();
@@ -471,17 +746,29 @@ fn only_so_many_offences_are_kept_and_all_are_counted() {
     let oracle = Oracle::new(story.published.clone()).unwrap();
     let clients = [(&story.subscriber, &story.journal())];
     let verdict = oracle.judge(clients);
-    assert_eq!((verdict.lost, verdict.offences.len()), (50, Oracle::OFFENCES_KEPT));
+    assert_eq!(
+        (verdict.lost, verdict.offences.len()),
+        (50, Oracle::OFFENCES_KEPT)
+    );
     let verdict = oracle.offences_kept(1).judge(clients);
     assert_eq!((verdict.lost, verdict.offences.len()), (50, 1));
     let text = verdict.offences[0].to_string();
-    assert!(text.starts_with("client 0, ") && text.contains("lost, event 1 at e-1: for "), "{text}");
-    assert!(text.contains("from e-0 to e-2000, connected 1 times, told of 0 gaps"), "{text}");
+    assert!(
+        text.starts_with("client 0, ") && text.contains("lost, event 1 at e-1: for "),
+        "{text}"
+    );
+    assert!(
+        text.contains("from e-0 to e-2000, connected 1 times, told of 0 gaps"),
+        "{text}"
+    );
 }
 
 #[test]
 fn numbers_are_given_once() {
-    let twice = [Publication::new(7, Target::All), Publication::new(7, user("ann"))];
+    let twice = [
+        Publication::new(7, Target::All),
+        Publication::new(7, user("ann")),
+    ];
     assert_eq!(Oracle::new(twice).err(), Some(OracleError::SameNumber(7)));
 }
 
@@ -490,7 +777,11 @@ fn recovery_is_the_time_to_the_first_event_after_a_fault() {
     let mut story = Story::new();
     let fault = |name: &str, story: &mut Story| {
         let (began, ended) = (story.now(), story.now());
-        Fault { name: name.to_owned(), began, ended }
+        Fault {
+            name: name.to_owned(),
+            began,
+            ended,
+        }
     };
     story.tell(connected("e-0"));
     let one = fault("one", &mut story);
@@ -502,7 +793,9 @@ fn recovery_is_the_time_to_the_first_event_after_a_fault() {
         story.publish(number, Target::All, &format!("e-{number}"));
     }
     story.tell(event(2, "e-2"));
-    let oracle = Oracle::new(story.published.clone()).unwrap().faults([one, two, three]);
+    let oracle = Oracle::new(story.published.clone())
+        .unwrap()
+        .faults([one, two, three]);
     let late = {
         let mut late = story.clone();
         late.observations.clear();
@@ -510,12 +803,18 @@ fn recovery_is_the_time_to_the_first_event_after_a_fault() {
         late
     };
     let (journal, late_journal) = (story.journal(), late.journal());
-    let verdict = oracle.judge([(&story.subscriber, &journal), (&late.subscriber, &late_journal)]);
+    let verdict = oracle.judge([
+        (&story.subscriber, &journal),
+        (&late.subscriber, &late_journal),
+    ]);
     let found: Vec<_> = verdict
         .recoveries
         .iter()
         .map(|it| (&*it.name, it.recovered, it.without, it.max.as_millis()))
         .collect();
     // The second was over when the third began, without an event between them.
-    assert_eq!(found, [("one", 1, 0, 2), ("two", 0, 1, 0), ("three", 1, 0, 9)]);
+    assert_eq!(
+        found,
+        [("one", 1, 0, 2), ("two", 0, 1, 0), ("three", 1, 0, 9)]
+    );
 }

@@ -64,16 +64,23 @@ impl World {
 
     fn go_through(happenings: &[Happening]) -> Story {
         let mut world = Self::new();
-        happenings.iter().for_each(|happening| world.go_on(*happening));
+        happenings
+            .iter()
+            .for_each(|happening| world.go_on(*happening));
         world.go_on(Happening::Return { steps_back: 0 });
         world.story
     }
 
     fn go_on(&mut self, happening: Happening) {
         match happening {
-            Happening::Publish { target, is_acknowledged } => self.publish(target, is_acknowledged),
+            Happening::Publish {
+                target,
+                is_acknowledged,
+            } => self.publish(target, is_acknowledged),
             Happening::Heartbeat if self.is_connected => {
-                self.story.tell(Observation::Moved { id: at(self.epoch, self.head).parse().unwrap() });
+                self.story.tell(Observation::Moved {
+                    id: at(self.epoch, self.head).parse().unwrap(),
+                });
                 self.had.push((self.epoch, self.head));
             }
             Happening::Cut if self.is_connected => {
@@ -93,13 +100,20 @@ impl World {
     }
 
     fn publish(&mut self, target: usize, is_acknowledged: bool) {
-        let targets = [Target::All, user("ann"), topic("news"), user("bob"), topic("sports")];
+        let targets = [
+            Target::All,
+            user("ann"),
+            topic("news"),
+            user("bob"),
+            topic("sports"),
+        ];
         let number = self.numbers;
         self.numbers += 1;
         // Entries of others than the story's leave holes.
         self.head += 1 + target % 2;
         if is_acknowledged {
-            self.story.publish(number, targets[target].clone(), &at(self.epoch, self.head));
+            self.story
+                .publish(number, targets[target].clone(), &at(self.epoch, self.head));
         } else {
             self.story.try_to_publish(number, targets[target].clone());
         }
@@ -125,7 +139,8 @@ impl World {
     fn tell_of_another_log(&mut self) {
         let (epoch, position) = *self.had.last().unwrap();
         let to = at(self.epoch, self.head);
-        self.story.tell(gap(GapReason::Epoch, Some(&at(epoch, position)), Some(&to)));
+        self.story
+            .tell(gap(GapReason::Epoch, Some(&at(epoch, position)), Some(&to)));
         self.had.push((self.epoch, self.head));
     }
 
@@ -146,11 +161,16 @@ impl World {
         let mut behind = position;
         if position < self.trimmed {
             let (from, to) = (at(epoch, position), at(epoch, self.trimmed));
-            self.story.tell(gap(GapReason::Trimmed, Some(&from), Some(&to)));
+            self.story
+                .tell(gap(GapReason::Trimmed, Some(&from), Some(&to)));
             self.had.push((epoch, self.trimmed));
             behind = self.trimmed;
         }
-        let missed = self.log.iter().copied().filter(|(at, _, is_meant)| *is_meant && *at > behind);
+        let missed = self
+            .log
+            .iter()
+            .copied()
+            .filter(|(at, _, is_meant)| *is_meant && *at > behind);
         for (position, number, _) in missed.collect::<Vec<_>>() {
             self.give(position, number);
         }
@@ -172,13 +192,31 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
 
 /// The places of all events in a story that came once and were acknowledged.
 fn single_deliveries(story: &Story) -> Vec<usize> {
-    let number =
-        |told: &Observation| if let Observation::Event { number, .. } = told { *number } else { None };
-    let is_acknowledged =
-        |number: u64| story.published.iter().any(|it| it.number == number && it.acknowledged.is_some());
-    let count = |wanted| story.observations.iter().filter(|(_, told)| number(told) == Some(wanted)).count();
-    let is_single = |told| number(told).is_some_and(|number| is_acknowledged(number) && count(number) == 1);
-    (0..story.observations.len()).filter(|index| is_single(&story.observations[*index].1)).collect()
+    let number = |told: &Observation| {
+        if let Observation::Event { number, .. } = told {
+            *number
+        } else {
+            None
+        }
+    };
+    let is_acknowledged = |number: u64| {
+        story
+            .published
+            .iter()
+            .any(|it| it.number == number && it.acknowledged.is_some())
+    };
+    let count = |wanted| {
+        story
+            .observations
+            .iter()
+            .filter(|(_, told)| number(told) == Some(wanted))
+            .count()
+    };
+    let is_single =
+        |told| number(told).is_some_and(|number| is_acknowledged(number) && count(number) == 1);
+    (0..story.observations.len())
+        .filter(|index| is_single(&story.observations[*index].1))
+        .collect()
 }
 
 proptest! {

@@ -47,13 +47,19 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A stream that begins so.
 pub(crate) fn stream(text: &str) -> Answer {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
-    Answer { text: format!("{head}{text}"), then: Then::Hold }
+    Answer {
+        text: format!("{head}{text}"),
+        then: Then::Hold,
+    }
 }
 
 /// An answer of this status.
 pub(crate) fn status(status: u16, fields: &str) -> Answer {
     let text = format!("HTTP/1.1 {status} Status\r\n{fields}Content-Length: 0\r\n\r\n");
-    Answer { text, then: Then::Close }
+    Answer {
+        text,
+        then: Then::Close,
+    }
 }
 
 /// Nothing, ever.
@@ -63,29 +69,46 @@ pub(crate) fn silence() -> Answer {
 
 /// These bytes.
 pub(crate) fn raw(text: &str) -> Answer {
-    Answer { text: text.to_owned(), then: Then::Hold }
+    Answer {
+        text: text.to_owned(),
+        then: Then::Hold,
+    }
 }
 
 impl Answer {
     /// The connection ends behind it.
     pub(crate) fn closed(self) -> Self {
-        Self { then: Then::Close, ..self }
+        Self {
+            then: Then::Close,
+            ..self
+        }
     }
 
     /// The connection is reset behind it.
     pub(crate) fn reset(self) -> Self {
-        Self { then: Then::Reset, ..self }
+        Self {
+            then: Then::Reset,
+            ..self
+        }
     }
 
     /// Something follows it again and again.
     pub(crate) fn repeating(self, text: &'static str) -> Self {
-        Self { then: Then::Repeat(text), ..self }
+        Self {
+            then: Then::Repeat(text),
+            ..self
+        }
     }
 
     async fn give(&self, mut socket: TcpStream, requests: mpsc::UnboundedSender<Request>) {
-        let Some(head) = read_head(&mut socket).await else { return };
+        let Some(head) = read_head(&mut socket).await else {
+            return;
+        };
         // A test that is over hears no more.
-        _ = requests.send(Request { head, at: Instant::now() });
+        _ = requests.send(Request {
+            head,
+            at: Instant::now(),
+        });
         _ = socket.write_all(self.text.as_bytes()).await;
         match self.then {
             Then::Close => {}
@@ -120,19 +143,29 @@ impl Scripted {
                 connections.spawn(async move { answer.give(socket, told).await });
             }
         });
-        Self { address, requests, _task: task }
+        Self {
+            address,
+            requests,
+            _task: task,
+        }
     }
 
     /// The next request.
     pub(crate) async fn request(&mut self) -> Request {
-        timeout(PATIENCE, self.requests.recv()).await.unwrap().unwrap()
+        timeout(PATIENCE, self.requests.recv())
+            .await
+            .unwrap()
+            .unwrap()
     }
 }
 
 impl Request {
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         let fields = self.head.lines().filter_map(|line| line.split_once(": "));
-        fields.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        fields
+            .into_iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
     }
 }
 
@@ -143,7 +176,9 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(PATIENCE, waits).await.unwrap_or_else(|_| panic!("{what} did not come about"));
+    timeout(PATIENCE, waits)
+        .await
+        .unwrap_or_else(|_| panic!("{what} did not come about"));
 }
 
 async fn read_head(socket: &mut TcpStream) -> Option<String> {

@@ -32,15 +32,26 @@ pub(crate) fn topic(name: &str) -> Target {
 }
 
 pub(crate) fn gap(reason: GapReason, from: Option<&str>, to: Option<&str>) -> Observation {
-    Observation::Gap(Gap { reason, dropped: None, from: from.map(id), to: to.map(id) })
+    Observation::Gap(Gap {
+        reason,
+        dropped: None,
+        from: from.map(id),
+        to: to.map(id),
+    })
 }
 
 pub(crate) fn event(number: u64, at: &str) -> Observation {
-    Observation::Event { number: Some(number), id: Some(id(at)) }
+    Observation::Event {
+        number: Some(number),
+        id: Some(id(at)),
+    }
 }
 
 pub(crate) fn connected(at: &str) -> Observation {
-    Observation::Connected { id: Some(id(at)), resumed: false }
+    Observation::Connected {
+        id: Some(id(at)),
+        resumed: false,
+    }
 }
 
 impl Story {
@@ -51,7 +62,13 @@ impl Story {
             left_early: false,
         };
         let origin = Instant::now();
-        Self { published: Vec::new(), observations: Vec::new(), subscriber, origin, now: origin }
+        Self {
+            published: Vec::new(),
+            observations: Vec::new(),
+            subscriber,
+            origin,
+            now: origin,
+        }
     }
 
     /// The time, which goes on by a millisecond whenever it is asked for.
@@ -62,8 +79,14 @@ impl Story {
 
     /// An acknowledged publish.
     pub(crate) fn publish(&mut self, number: u64, target: Target, at: &str) {
-        let acknowledged = Some(Acknowledgement { id: id(at), at: self.now() });
-        self.published.push(Publication { acknowledged, ..Publication::new(number, target) });
+        let acknowledged = Some(Acknowledgement {
+            id: id(at),
+            at: self.now(),
+        });
+        self.published.push(Publication {
+            acknowledged,
+            ..Publication::new(number, target)
+        });
     }
 
     /// A publish that nobody answered.
@@ -78,7 +101,9 @@ impl Story {
 
     pub(crate) fn journal(&self) -> Journal {
         let mut journal = Journal::new(self.origin);
-        self.observations.iter().for_each(|(at, observations)| journal.push(*at, observations.clone()));
+        self.observations
+            .iter()
+            .for_each(|(at, observations)| journal.push(*at, observations.clone()));
         journal
     }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 use sse_chaos::{
     Client, ClientRequest, Departure, Fault, GapReason, Journal, Oracle, Publication, Subscriber,
 };
-use sse_core::{AllowAll, Backplane, Event, Manager, MemoryBackplane, Retention, Target, Topic, UserId};
+use sse_core::{
+    AllowAll, Backplane, Event, Manager, MemoryBackplane, Retention, Target, Topic, UserId,
+};
 use sse_testkit::Proxy;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -39,7 +41,11 @@ async fn serve(manager: Manager, servers: &mut JoinSet<()>) -> SocketAddr {
         let manager = manager.clone();
         move |request: hyper::Request<hyper::body::Incoming>| {
             let (parts, _) = request.into_parts();
-            let name = parts.headers.get("x-user").and_then(|name| name.to_str().ok()).unwrap_or("nobody");
+            let name = parts
+                .headers
+                .get("x-user")
+                .and_then(|name| name.to_str().ok())
+                .unwrap_or("nobody");
             let handshake = sse_hyper::handshake(&parts).user(UserId::new(name).unwrap());
             let response = match manager.connect(handshake) {
                 Ok(session) => sse_hyper::response(session),
@@ -48,7 +54,12 @@ async fn serve(manager: Manager, servers: &mut JoinSet<()>) -> SocketAddr {
             async { Ok::<_, Infallible>(response) }
         }
     });
-    servers.spawn(async move { sse_hyper::serve(listener, service).manager(&manager).await.unwrap() });
+    servers.spawn(async move {
+        sse_hyper::serve(listener, service)
+            .manager(&manager)
+            .await
+            .unwrap()
+    });
     address
 }
 
@@ -71,7 +82,13 @@ impl Cluster {
         }
         log.bounds().await.unwrap();
         let proxy = Proxy::balance(addresses).await.unwrap();
-        Self { nodes, proxy, published: Vec::new(), faults: Vec::new(), _servers: servers }
+        Self {
+            nodes,
+            proxy,
+            published: Vec::new(),
+            faults: Vec::new(),
+            _servers: servers,
+        }
     }
 
     async fn publish(&mut self, count: usize) {
@@ -85,7 +102,11 @@ impl Cluster {
             };
             let mut publication = Publication::new(number as u64, target.clone());
             let node = self.nodes[number % 2].clone();
-            let receipt = node.to(target).publish(Event::text(number.to_string())).await.unwrap();
+            let receipt = node
+                .to(target)
+                .publish(Event::text(number.to_string()))
+                .await
+                .unwrap();
             publication.acknowledge(receipt.id.unwrap().as_str().parse().unwrap());
             self.published.push(publication);
         }
@@ -99,14 +120,22 @@ impl Cluster {
         self.publish(20).await;
         sleep(Duration::from_millis(200)).await;
         end(&self.proxy);
-        self.faults.push(Fault { name: name.to_owned(), began, ended: Instant::now() });
+        self.faults.push(Fault {
+            name: name.to_owned(),
+            began,
+            ended: Instant::now(),
+        });
         self.publish(20).await;
     }
 }
 
 impl Clients {
     async fn gather(address: SocketAddr) -> Self {
-        let clients = Self((0..CLIENTS).map(|number| Self::member(address, number)).collect());
+        let clients = Self(
+            (0..CLIENTS)
+                .map(|number| Self::member(address, number))
+                .collect(),
+        );
         for (_, client) in &clients.0 {
             until("a stream", || client.status().connects > 0).await;
         }
@@ -124,7 +153,14 @@ impl Clients {
             .connect_timeout(Duration::from_secs(5))
             .seed(number as u64)
             .start();
-        (Subscriber { user: Some(UserId::new(name).unwrap()), topics, left_early: false }, client)
+        (
+            Subscriber {
+                user: Some(UserId::new(name).unwrap()),
+                topics,
+                left_early: false,
+            },
+            client,
+        )
     }
 
     /// Waits until each has the last event, which is for all.
@@ -150,19 +186,31 @@ async fn nothing_is_lost_by_a_bad_network() {
     let clients = Clients::gather(cluster.proxy.address()).await;
     cluster.suffer("a cut", Proxy::cut, |_| ()).await;
     cluster.suffer("ice", Proxy::freeze, Proxy::thaw).await;
-    cluster.suffer("a node cut off", |proxy| proxy.cut_upstream(1), |_| ()).await;
     cluster
-        .suffer("a node behind ice", |proxy| proxy.freeze_upstream(0), |proxy| proxy.thaw_upstream(0))
+        .suffer("a node cut off", |proxy| proxy.cut_upstream(1), |_| ())
+        .await;
+    cluster
+        .suffer(
+            "a node behind ice",
+            |proxy| proxy.freeze_upstream(0),
+            |proxy| proxy.thaw_upstream(0),
+        )
         .await;
     let refuse = |proxy: &Proxy| {
         proxy.refuse();
         proxy.cut();
     };
-    cluster.suffer("a closed port", refuse, |proxy| proxy.accept().unwrap()).await;
-    cluster.suffer("connections without an end", Proxy::black_hole, |_| ()).await;
-    for (client, departure) in
-        clients.0.iter().zip([Departure::Close, Departure::Reset, Departure::Vanish].into_iter().cycle())
-    {
+    cluster
+        .suffer("a closed port", refuse, |proxy| proxy.accept().unwrap())
+        .await;
+    cluster
+        .suffer("connections without an end", Proxy::black_hole, |_| ())
+        .await;
+    for (client, departure) in clients.0.iter().zip(
+        [Departure::Close, Departure::Reset, Departure::Vanish]
+            .into_iter()
+            .cycle(),
+    ) {
         client.1.pause(departure);
     }
     cluster.publish(20).await;
@@ -170,23 +218,50 @@ async fn nothing_is_lost_by_a_bad_network() {
     cluster.publish(21).await;
     let last = id_of_the_last(&cluster.published);
     let clients = clients.end(&last).await;
-    let oracle = Oracle::new(cluster.published).unwrap().faults(cluster.faults);
-    let verdict = oracle.judge(clients.iter().map(|(subscriber, journal)| (subscriber, journal)));
+    let oracle = Oracle::new(cluster.published)
+        .unwrap()
+        .faults(cluster.faults);
+    let verdict = oracle.judge(
+        clients
+            .iter()
+            .map(|(subscriber, journal)| (subscriber, journal)),
+    );
     assert!(verdict.is_clean(), "{verdict:#?}");
-    assert_eq!((verdict.never_connected, verdict.gave_up, verdict.covered), (0, 0, 0), "{verdict:#?}");
+    assert_eq!(
+        (verdict.never_connected, verdict.gave_up, verdict.covered),
+        (0, 0, 0),
+        "{verdict:#?}"
+    );
     assert_eq!((verdict.published, verdict.acknowledged), (401, 401));
     // For all, 2 of 3 clients have the first topic, 1 of 3 the second, and each user is 6 clients.
-    assert_eq!(verdict.due, (101 * 30 + 100 * 20 + 100 * 10 + 100 * 6) as u64);
+    assert_eq!(
+        verdict.due,
+        (101 * 30 + 100 * 20 + 100 * 10 + 100 * 6) as u64
+    );
     assert_eq!(verdict.delivered, verdict.due);
-    assert!(verdict.connects >= 3 * CLIENTS as u64 && verdict.resumed > 0, "{verdict:#?}");
+    assert!(
+        verdict.connects >= 3 * CLIENTS as u64 && verdict.resumed > 0,
+        "{verdict:#?}"
+    );
     assert_eq!(verdict.recoveries.len(), 6);
     let recovered = |name: &str| {
-        let recovery = verdict.recoveries.iter().find(|it| it.name == name).unwrap();
+        let recovery = verdict
+            .recoveries
+            .iter()
+            .find(|it| it.name == name)
+            .unwrap();
         assert_eq!(recovery.recovered + recovery.without, CLIENTS as u64);
-        assert!(recovery.p50 <= recovery.p99 && recovery.p99 <= recovery.max, "{recovery:?}");
+        assert!(
+            recovery.p50 <= recovery.p99 && recovery.p99 <= recovery.max,
+            "{recovery:?}"
+        );
         recovery.recovered
     };
-    assert!(recovered("connections without an end") > 0, "{:#?}", verdict.recoveries);
+    assert!(
+        recovered("connections without an end") > 0,
+        "{:#?}",
+        verdict.recoveries
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -203,13 +278,29 @@ async fn what_a_log_forgot_is_told_of() {
     clients.0.iter().for_each(|(_, client)| client.unpause());
     let last = id_of_the_last(&cluster.published);
     let clients = clients.end(&last).await;
-    let judged = || clients.iter().map(|(subscriber, journal)| (subscriber, journal));
-    let verdict = Oracle::new(cluster.published.clone()).unwrap().judge(judged());
+    let judged = || {
+        clients
+            .iter()
+            .map(|(subscriber, journal)| (subscriber, journal))
+    };
+    let verdict = Oracle::new(cluster.published.clone())
+        .unwrap()
+        .judge(judged());
     assert!(verdict.is_clean(), "{verdict:#?}");
-    assert_eq!(verdict.gaps.of(GapReason::Trimmed), CLIENTS as u64, "{verdict:#?}");
-    assert!(verdict.covered > 0 && verdict.delivered + verdict.covered == verdict.due, "{verdict:#?}");
+    assert_eq!(
+        verdict.gaps.of(GapReason::Trimmed),
+        CLIENTS as u64,
+        "{verdict:#?}"
+    );
+    assert!(
+        verdict.covered > 0 && verdict.delivered + verdict.covered == verdict.due,
+        "{verdict:#?}"
+    );
     // What they had of it, others would not be told of.
-    cluster.published.iter_mut().for_each(|it| it.target = user("somebody else"));
+    cluster
+        .published
+        .iter_mut()
+        .for_each(|it| it.target = user("somebody else"));
     let verdict = Oracle::new(cluster.published).unwrap().judge(judged());
     assert!(verdict.misdirected > 0 && verdict.due == 0, "{verdict:#?}");
 }

@@ -8,20 +8,35 @@ use crate::support::user;
 /// No runtime is there when it is made.
 fn managers() -> [Cluster; 2] {
     let manager = || Manager::builder().build().unwrap();
-    [Cluster::alone(&manager()), Cluster::start(&manager(), ClusterConfig::new())]
+    [
+        Cluster::alone(&manager()),
+        Cluster::start(&manager(), ClusterConfig::new()),
+    ]
 }
 
 #[test]
 fn it_answers_for_its_manager_exactly_and_at_once() {
     for cluster in managers() {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let manager = cluster.manager();
-            let connect = |name: &str| manager.connect(Handshake::new().user(name).topic("news")).unwrap();
+            let connect = |name: &str| {
+                manager
+                    .connect(Handshake::new().user(name).topic("news"))
+                    .unwrap()
+            };
             let streams = [connect("ada"), connect("ada"), connect("ben")];
             let stats = cluster.stats();
-            assert_eq!((stats.connections, stats.unique_users, stats.complete), (3, 2, true));
-            assert_eq!((stats.nodes.len(), stats.nodes[0].node), (1, cluster.node()));
+            assert_eq!(
+                (stats.connections, stats.unique_users, stats.complete),
+                (3, 2, true)
+            );
+            assert_eq!(
+                (stats.nodes.len(), stats.nodes[0].node),
+                (1, cluster.node())
+            );
             let by_user = cluster.connections_by_user(10).await;
             assert_eq!(by_user, [(user("ada"), 2), (user("ben"), 1)]);
             for target in [Target::All, Target::Topic("news".parse().unwrap())] {
@@ -30,12 +45,19 @@ fn it_answers_for_its_manager_exactly_and_at_once() {
             }
             let page = cluster.connections(&ClusterQuery::first(2)).await;
             assert_eq!((page.items.len(), page.complete), (2, true));
-            let page = cluster.connections(&ClusterQuery::first(2).after(page.next_cursor)).await;
+            let page = cluster
+                .connections(&ClusterQuery::first(2).after(page.next_cursor))
+                .await;
             assert_eq!((page.items.len(), page.next_cursor), (1, None));
             let id = streams[0].client_id();
-            assert_eq!(cluster.join(id, &["sport".parse().unwrap()]).await.value, Some(1));
+            assert_eq!(
+                cluster.join(id, &["sport".parse().unwrap()]).await.value,
+                Some(1)
+            );
             assert_eq!(cluster.connection(id).await.value.unwrap().topics.len(), 2);
-            let ended = cluster.disconnect(user("ada"), DisconnectOptions::new()).await;
+            let ended = cluster
+                .disconnect(user("ada"), DisconnectOptions::new())
+                .await;
             assert_eq!((ended.streams, ended.complete), (2, true));
             let found = cluster.connection(id).await;
             assert_eq!((found.value, found.complete), (None, true));

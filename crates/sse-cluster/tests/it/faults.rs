@@ -65,14 +65,20 @@ async fn a_node_that_is_cut_off_goes_on_with_what_it_knew_and_says_so() {
     let _own = two.connect("ben");
     sleep(SOON).await;
     let stats = two.cluster.stats();
-    assert_eq!((stats.connections, stats.unique_users, stats.complete), (2, 2, false));
+    assert_eq!(
+        (stats.connections, stats.unique_users, stats.complete),
+        (2, 2, false)
+    );
     assert!(stats.age >= TERM, "{stats:?}");
     one.sees(1, 1, 1);
     two.way.set_away(false);
     sleep(LATER).await;
     for node in [&one, &two] {
         node.sees(2, 2, 2);
-        assert_eq!(node.by_user().await, [("ada".to_owned(), 1), ("ben".to_owned(), 1)]);
+        assert_eq!(
+            node.by_user().await,
+            [("ada".to_owned(), 1), ("ben".to_owned(), 1)]
+        );
     }
 }
 
@@ -80,14 +86,20 @@ async fn a_node_that_is_cut_off_goes_on_with_what_it_knew_and_says_so() {
 async fn more_changes_than_are_remembered_are_made_up_for() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
-    let kept: Vec<_> = (0..100).map(|number| one.connect(&format!("kept{number}"))).collect();
+    let kept: Vec<_> = (0..100)
+        .map(|number| one.connect(&format!("kept{number}")))
+        .collect();
     sleep(SOON).await;
     // Within one batch, since nothing is awaited.
-    let many: Vec<_> = (0..70_000).map(|number| one.connect(&format!("u{number}"))).collect();
+    let many: Vec<_> = (0..70_000)
+        .map(|number| one.connect(&format!("u{number}")))
+        .collect();
     drop(many);
     let leaving = kept.into_iter().take(50);
     drop(leaving);
-    let rest: Vec<_> = (0..50).map(|number| one.connect(&format!("new{number}"))).collect();
+    let rest: Vec<_> = (0..50)
+        .map(|number| one.connect(&format!("new{number}")))
+        .collect();
     sleep(LATER).await;
     for node in [&one, &two] {
         node.sees(50, 50, 2);
@@ -111,15 +123,25 @@ async fn what_cannot_be_read_is_dropped_and_what_is_not_ours_passed_by() {
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let _stream = one.connect("ada");
     sleep(SOON).await;
-    for payload in
-        [&b""[..], b"hello", b"ssec", b"ssec\x01", b"ssec\x02xxxx", b"ssec\x01\xff\xff\xff\xff\xff"]
-    {
+    for payload in [
+        &b""[..],
+        b"hello",
+        b"ssec",
+        b"ssec\x01",
+        b"ssec\x02xxxx",
+        b"ssec\x01\xff\xff\xff\xff\xff",
+    ] {
         one.manager.signal(payload).await.unwrap();
     }
-    let lease = |payload: &'static [u8], node: &str| Lease { node: node.into(), payload: payload.into() };
-    for lease in
-        [lease(b"x", "other"), lease(b"ssec\x01", "00000000000000aa"), lease(b"x", "00000000000000ab")]
-    {
+    let lease = |payload: &'static [u8], node: &str| Lease {
+        node: node.into(),
+        payload: payload.into(),
+    };
+    for lease in [
+        lease(b"x", "other"),
+        lease(b"ssec\x01", "00000000000000aa"),
+        lease(b"x", "00000000000000ab"),
+    ] {
         memory.hold_lease(lease, TERM).await.unwrap();
     }
     sleep(LATER).await;
@@ -152,7 +174,9 @@ async fn reports_that_come_twice_or_late_change_nothing() {
 async fn a_quiet_cluster_says_nothing_and_churn_is_told_in_batches() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
-    let streams: Vec<_> = (0..5000).map(|number| one.connect(&format!("u{number}"))).collect();
+    let streams: Vec<_> = (0..5000)
+        .map(|number| one.connect(&format!("u{number}")))
+        .collect();
     sleep(LATER).await;
     two.sees(5000, 5000, 2);
     let ear = Arc::new(Ear::default());

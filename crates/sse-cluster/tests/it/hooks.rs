@@ -44,7 +44,11 @@ async fn a_reconnect_within_the_grace_is_nothing_wherever_it_lands() {
     for turn in 0..10 {
         drop(stream);
         sleep(GRACE / 2).await;
-        stream = if turn % 2 == 0 { two.connect("ada") } else { one.connect("ada") };
+        stream = if turn % 2 == 0 {
+            two.connect("ada")
+        } else {
+            one.connect("ada")
+        };
         sleep(SOON).await;
     }
     for node in [&one, &two] {
@@ -66,7 +70,11 @@ async fn a_node_that_crashes_leaves_its_users_off_line_after_its_lease_and_the_g
     assert_eq!(two.heard.take(), ["+ada", "+ben"]);
     one.crash();
     sleep(TERM / 2 + GRACE).await;
-    assert_eq!(two.heard.take(), [""; 0], "its lease may have ended, but not the grace");
+    assert_eq!(
+        two.heard.take(),
+        [""; 0],
+        "its lease may have ended, but not the grace"
+    );
     sleep(TERM).await;
     assert_eq!(two.heard.take(), ["-ada"]);
 }
@@ -103,7 +111,9 @@ async fn a_lone_manager_has_hooks_too() {
     let manager = Manager::builder().build().unwrap();
     let before = manager.connect(Handshake::new().user("ada")).unwrap();
     let heard = Heard::default();
-    let config = ClusterConfig::new().hooks(heard.clone()).grace(Duration::from_secs(1));
+    let config = ClusterConfig::new()
+        .hooks(heard.clone())
+        .grace(Duration::from_secs(1));
     let _cluster = Cluster::start(&manager, config);
     sleep(SOON).await;
     assert_eq!(heard.take(), ["+ada"]);

@@ -1,6 +1,9 @@
 //! Several nodes on one backplane.
 
-#![expect(clippy::unwrap_used, reason = "the helpers of tests unwrap as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests unwrap as tests do"
+)]
 
 mod alone;
 mod faults;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sse_core::{
-    Caller, ConnectErrorKind, DisconnectOptions, Event, Handshake, LoginId, RenewError, Target, Topic,
-    unix_ms,
+    Caller, ConnectErrorKind, DisconnectOptions, Event, Handshake, LoginId, RenewError, Target,
+    Topic, unix_ms,
 };
 use tokio::time::sleep;
 
@@ -23,11 +23,17 @@ async fn a_stream_is_found_wherever_it_is() {
     for node in [&one, &two] {
         let found = node.cluster.connection(id).await;
         assert_eq!(found.value, two.manager.connection(id));
-        assert_eq!((found.node, found.complete), (Some(two.cluster.node()), true));
+        assert_eq!(
+            (found.node, found.complete),
+            (Some(two.cluster.node()), true)
+        );
     }
     drop(stream);
     let found = one.cluster.connection(id).await;
-    assert_eq!((found.value, found.node, found.complete), (None, None, true));
+    assert_eq!(
+        (found.value, found.node, found.complete),
+        (None, None, true)
+    );
     two.way.set_away(true);
     sleep(SOON).await;
     let found = one.cluster.connection(id).await;
@@ -42,7 +48,11 @@ async fn a_stream_joins_and_leaves_topics_wherever_it_is() {
     let stream = two.manager.connect(Handshake::new().topic("a")).unwrap();
     let id = stream.client_id();
     let joined = one.cluster.join(id, &topics(&["a", "b", "c"])).await;
-    assert_eq!((joined.value, joined.complete), (Some(2), true), "it was in one of them");
+    assert_eq!(
+        (joined.value, joined.complete),
+        (Some(2), true),
+        "it was in one of them"
+    );
     let left = one.cluster.leave(id, &topics(&["a", "x"])).await;
     assert_eq!(left.value, Some(1));
     let mut in_topics = two.manager.connection(id).unwrap().topics;
@@ -64,9 +74,15 @@ async fn a_stream_is_renewed_wherever_it_is() {
     assert_eq!(one.cluster.renew(id, &caller).await.value, Some(Ok(())));
     assert_eq!(two.cluster.renew(id, &caller).await.value, Some(Ok(())));
     caller.expires_at = Some(1);
-    assert_eq!(one.cluster.renew(id, &caller).await.value, Some(Err(RenewError::Expired)));
+    assert_eq!(
+        one.cluster.renew(id, &caller).await.value,
+        Some(Err(RenewError::Expired))
+    );
     let other = Caller::user(user("ben"));
-    assert_eq!(one.cluster.renew(id, &other).await.value, Some(Err(RenewError::OtherUser)));
+    assert_eq!(
+        one.cluster.renew(id, &other).await.value,
+        Some(Err(RenewError::OtherUser))
+    );
     drop(stream);
     assert_eq!(one.cluster.renew(id, &other).await.value, None);
 }
@@ -75,11 +91,28 @@ async fn a_stream_is_renewed_wherever_it_is() {
 async fn a_disconnect_ends_streams_on_all_nodes_and_counts_them() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
-    let _streams = [one.connect("ada"), two.connect("ada"), two.connect("ada"), two.connect("ben")];
-    let ended = one.cluster.disconnect(user("ada"), DisconnectOptions::new().reason("bye")).await;
+    let _streams = [
+        one.connect("ada"),
+        two.connect("ada"),
+        two.connect("ada"),
+        two.connect("ben"),
+    ];
+    let ended = one
+        .cluster
+        .disconnect(user("ada"), DisconnectOptions::new().reason("bye"))
+        .await;
     assert_eq!((ended.streams, ended.complete), (3, true));
-    assert_eq!((one.manager.count(&Target::All), two.manager.count(&Target::All)), (0, 1));
-    let ended = one.cluster.disconnect(Target::All, DisconnectOptions::new()).await;
+    assert_eq!(
+        (
+            one.manager.count(&Target::All),
+            two.manager.count(&Target::All)
+        ),
+        (0, 1)
+    );
+    let ended = one
+        .cluster
+        .disconnect(Target::All, DisconnectOptions::new())
+        .await;
     assert_eq!(ended.streams, 1);
     let _back = [one.connect("ada"), two.connect("ada")];
 }
@@ -92,12 +125,18 @@ async fn a_node_that_does_not_answer_a_disconnect_is_named() {
     sleep(SOON).await;
     two.way.set_away(true);
     sleep(SOON).await;
-    let ended = one.cluster.disconnect(user("ada"), DisconnectOptions::new()).await;
+    let ended = one
+        .cluster
+        .disconnect(user("ada"), DisconnectOptions::new())
+        .await;
     assert_eq!((ended.streams, ended.complete), (1, false));
     assert_eq!(ended.unanswered, [two.cluster.node()]);
     one.way.set_away(true);
     sleep(SOON).await;
-    let ended = one.cluster.disconnect(user("ada"), DisconnectOptions::new()).await;
+    let ended = one
+        .cluster
+        .disconnect(user("ada"), DisconnectOptions::new())
+        .await;
     assert_eq!((ended.streams, ended.complete), (0, false));
 }
 
@@ -117,7 +156,10 @@ async fn a_user_stays_away_from_all_nodes_also_from_those_that_start_later() {
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let _stream = two.connect("ada");
     let minute = Duration::from_secs(60);
-    let ended = one.cluster.disconnect(user("ada"), DisconnectOptions::new().ban_for(minute)).await;
+    let ended = one
+        .cluster
+        .disconnect(user("ada"), DisconnectOptions::new().ban_for(minute))
+        .await;
     assert_eq!(ended.streams, 1);
     assert!(is_refused(&one, "ada") && is_refused(&two, "ada"));
     // Neither has the second node heard it from the first alone, nor the third only from the first.
@@ -149,8 +191,18 @@ async fn questions_are_answered_while_events_are_published() {
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let stream = two.connect("ada");
     for number in 0..100 {
-        one.manager.user("ada").publish(Event::text(number.to_string()).ephemeral()).await.unwrap();
-        assert!(one.cluster.connection(stream.client_id()).await.value.is_some());
+        one.manager
+            .user("ada")
+            .publish(Event::text(number.to_string()).ephemeral())
+            .await
+            .unwrap();
+        assert!(
+            one.cluster
+                .connection(stream.client_id())
+                .await
+                .value
+                .is_some()
+        );
     }
     sleep(TERM).await;
     one.sees(1, 1, 2);
@@ -169,16 +221,26 @@ async fn a_client_stays_away_from_all_nodes_whichever_its_stream_was_on() {
     let minute = Duration::from_secs(60);
     let is_refused = |node: &Node, login| {
         let refused = node.manager.connect(signed_in(login)).err();
-        refused.inspect(|refused| assert_eq!(*refused.cause(), ConnectErrorKind::StayAway)).is_some()
+        refused
+            .inspect(|refused| assert_eq!(*refused.cause(), ConnectErrorKind::StayAway))
+            .is_some()
     };
     for (holder, login) in [(&one, 1), (&two, 2)] {
         let stream = holder.manager.connect(signed_in(login)).unwrap();
-        let ended =
-            one.cluster.disconnect(stream.client_id(), DisconnectOptions::new().ban_for(minute)).await;
+        let ended = one
+            .cluster
+            .disconnect(stream.client_id(), DisconnectOptions::new().ban_for(minute))
+            .await;
         assert_eq!((ended.streams, ended.complete), (1, true));
-        assert!(is_refused(&one, login) && is_refused(&two, login), "{login}");
+        assert!(
+            is_refused(&one, login) && is_refused(&two, login),
+            "{login}"
+        );
     }
-    assert!(!is_refused(&one, 3) && !is_refused(&two, 3), "the user's other browsers may come");
+    assert!(
+        !is_refused(&one, 3) && !is_refused(&two, 3),
+        "the user's other browsers may come"
+    );
     // One that starts later hears it from those that are there.
     let three = Node::start(&memory).await;
     sleep(LATER).await;
@@ -194,7 +256,15 @@ async fn a_stream_that_was_renewed_on_another_node_has_its_new_login() {
     let stream = two.manager.connect(signed_in(1)).unwrap();
     let mut caller = Caller::user(user("ada"));
     caller.login = Some(LoginId::from_bytes([2; 16]));
-    assert_eq!(one.cluster.renew(stream.client_id(), &caller).await.value, Some(Ok(())));
-    let found = one.cluster.connection(stream.client_id()).await.value.unwrap();
+    assert_eq!(
+        one.cluster.renew(stream.client_id(), &caller).await.value,
+        Some(Ok(()))
+    );
+    let found = one
+        .cluster
+        .connection(stream.client_id())
+        .await
+        .value
+        .unwrap();
     assert_eq!(found.login_id, caller.login);
 }

@@ -55,7 +55,12 @@ impl World {
         for _ in 0..3 {
             nodes.push(Node::start(&memory).await);
         }
-        Self { memory, nodes, streams: Vec::new(), told: vec![BTreeMap::new(); 3] }
+        Self {
+            memory,
+            nodes,
+            streams: Vec::new(),
+            told: vec![BTreeMap::new(); 3],
+        }
     }
 
     async fn play(&mut self, step: Step) {
@@ -105,7 +110,9 @@ impl World {
     fn truth(&self) -> BTreeMap<String, usize> {
         let mut truth = BTreeMap::new();
         for (_, stream) in &self.streams {
-            *truth.entry(stream.user_id().unwrap().to_string()).or_default() += 1;
+            *truth
+                .entry(stream.user_id().unwrap().to_string())
+                .or_default() += 1;
         }
         truth
     }
@@ -121,9 +128,17 @@ impl World {
         let users: BTreeSet<_> = truth.keys().cloned().collect();
         for (node, told) in self.nodes.iter().zip(&self.told) {
             node.sees(self.streams.len(), truth.len(), 3);
-            assert_eq!(node.by_user().await.into_iter().collect::<BTreeMap<_, _>>(), truth);
+            assert_eq!(
+                node.by_user().await.into_iter().collect::<BTreeMap<_, _>>(),
+                truth
+            );
             let online = told.iter().filter(|(_, is_online)| **is_online);
-            assert_eq!(online.map(|(user, _)| user.clone()).collect::<BTreeSet<_>>(), users);
+            assert_eq!(
+                online
+                    .map(|(user, _)| user.clone())
+                    .collect::<BTreeSet<_>>(),
+                users
+            );
         }
     }
 }

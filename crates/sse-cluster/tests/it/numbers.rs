@@ -10,18 +10,36 @@ use crate::support::{GRACE, LATER, Node, SOON, TERM, memory, user};
 async fn streams_are_summed_and_users_count_once() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
-    let _streams = [one.connect("ada"), one.connect("ada"), one.connect("ben"), two.connect("ada")];
+    let _streams = [
+        one.connect("ada"),
+        one.connect("ada"),
+        one.connect("ben"),
+        two.connect("ada"),
+    ];
     let _anonymous = two.manager.connect(Handshake::new()).unwrap();
     sleep(SOON).await;
     for node in [&one, &two] {
         node.sees(5, 2, 2);
-        assert_eq!(node.by_user().await, [("ada".to_owned(), 3), ("ben".to_owned(), 1)]);
-        assert_eq!(node.cluster.connections_by_user(1).await, [(user("ada"), 3)]);
+        assert_eq!(
+            node.by_user().await,
+            [("ada".to_owned(), 3), ("ben".to_owned(), 1)]
+        );
+        assert_eq!(
+            node.cluster.connections_by_user(1).await,
+            [(user("ada"), 3)]
+        );
         assert_eq!(node.cluster.connections_by_user(0).await, []);
     }
     let stats = two.cluster.stats();
-    let of_one = stats.nodes.iter().find(|node| node.node == one.cluster.node()).unwrap();
-    assert_eq!((of_one.connections, of_one.unique_users, of_one.complete), (3, 2, true));
+    let of_one = stats
+        .nodes
+        .iter()
+        .find(|node| node.node == one.cluster.node())
+        .unwrap();
+    assert_eq!(
+        (of_one.connections, of_one.unique_users, of_one.complete),
+        (3, 2, true)
+    );
     assert!(of_one.age <= TERM && stats.age <= TERM, "{stats:?}");
 }
 
@@ -45,12 +63,18 @@ async fn a_node_that_starts_learns_who_was_there() {
     let memory = memory();
     let one = Node::start(&memory).await;
     // More than one page of users.
-    let streams: Vec<_> = (0..1000).map(|number| one.connect(&format!("u{number}"))).collect();
+    let streams: Vec<_> = (0..1000)
+        .map(|number| one.connect(&format!("u{number}")))
+        .collect();
     let two = Node::start_as(&memory, ClusterConfig::new().name("two")).await;
     sleep(LATER).await;
     two.sees(1000, 1000, 2);
     let stats = one.cluster.stats();
-    let of_two = stats.nodes.iter().find(|node| node.node == two.cluster.node()).unwrap();
+    let of_two = stats
+        .nodes
+        .iter()
+        .find(|node| node.node == two.cluster.node())
+        .unwrap();
     assert_eq!(of_two.name.as_deref(), Some("two"));
     drop(streams);
     sleep(SOON).await;
@@ -66,7 +90,10 @@ async fn streams_from_before_the_start_count() {
     let again = sse_cluster::Cluster::start(&one.manager, ClusterConfig::new());
     let two = Node::start(&memory).await;
     sleep(LATER).await;
-    assert_eq!((again.stats().connections, again.stats().unique_users), (1, 1));
+    assert_eq!(
+        (again.stats().connections, again.stats().unique_users),
+        (1, 1)
+    );
     two.sees(1, 1, 2);
 }
 
@@ -104,7 +131,11 @@ async fn a_node_that_crashes_is_gone_with_its_lease() {
     sleep(SOON).await;
     one.crash();
     sleep(TERM / 2).await;
-    assert_eq!(two.cluster.stats().connections, 1, "its lease has not ended");
+    assert_eq!(
+        two.cluster.stats().connections,
+        1,
+        "its lease has not ended"
+    );
     sleep(TERM).await;
     two.sees(0, 0, 1);
     sleep(GRACE).await;
@@ -114,7 +145,11 @@ async fn a_node_that_crashes_is_gone_with_its_lease() {
 async fn what_a_publish_would_reach_is_known() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
-    let join = |node: &Node| node.manager.connect(Handshake::new().user("ada").topic("news")).unwrap();
+    let join = |node: &Node| {
+        node.manager
+            .connect(Handshake::new().user("ada").topic("news"))
+            .unwrap()
+    };
     let (_here, there, _other) = (join(&one), join(&two), two.connect("ben"));
     sleep(SOON).await;
     for (target, streams, nodes, exact) in [
@@ -127,11 +162,18 @@ async fn what_a_publish_would_reach_is_known() {
     ] {
         for node in [&one, &two] {
             let reach = node.cluster.reach(&target).await;
-            assert_eq!((reach.streams, reach.nodes, reach.exact), (streams, nodes, exact), "{target:?}");
+            assert_eq!(
+                (reach.streams, reach.nodes, reach.exact),
+                (streams, nodes, exact),
+                "{target:?}"
+            );
         }
     }
     two.way.set_away(true);
     sleep(SOON).await;
-    let reach = one.cluster.reach(&Target::Topic("news".parse().unwrap())).await;
+    let reach = one
+        .cluster
+        .reach(&Target::Topic("news".parse().unwrap()))
+        .await;
     assert_eq!((reach.streams, reach.exact), (1, false));
 }

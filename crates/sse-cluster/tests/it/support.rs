@@ -50,7 +50,10 @@ impl Heard {
     /// Each user with whether it came.
     pub(crate) fn in_order(&self) -> Vec<(String, bool)> {
         let heard = std::mem::take(&mut *self.0.lock().unwrap());
-        heard.into_iter().map(|news| (news[1..].to_owned(), news.starts_with('+'))).collect()
+        heard
+            .into_iter()
+            .map(|news| (news[1..].to_owned(), news.starts_with('+')))
+            .collect()
     }
 
     pub(crate) fn take(&self) -> Vec<String> {
@@ -69,14 +72,23 @@ impl Node {
         let way = ScriptedBackplane::new(memory.clone());
         // Nobody takes what streams are given.
         let patient = Manager::builder().connection_timeout(Duration::from_secs(86_400));
-        let manager = patient.backplane(way.clone()).max_connections(100_000).build().unwrap();
+        let manager = patient
+            .backplane(way.clone())
+            .max_connections(100_000)
+            .build()
+            .unwrap();
         let heard = Heard::default();
         let cluster = Cluster::start(&manager, config.hooks(heard.clone()));
         while manager.log().unwrap().state != LogState::Current {
             sleep(Duration::from_millis(10)).await;
         }
         sleep(SOON).await;
-        Self { manager, cluster, way, heard }
+        Self {
+            manager,
+            cluster,
+            way,
+            heard,
+        }
     }
 
     pub(crate) fn connect(&self, user: &str) -> Session {
@@ -90,7 +102,9 @@ impl Node {
 
     pub(crate) async fn by_user(&self) -> Vec<(String, usize)> {
         let all = self.cluster.connections_by_user(usize::MAX).await;
-        all.into_iter().map(|(user, count)| (user.to_string(), count)).collect()
+        all.into_iter()
+            .map(|(user, count)| (user.to_string(), count))
+            .collect()
     }
 
     /// Streams and users of the whole cluster, and how many nodes there are.
@@ -98,7 +112,12 @@ impl Node {
     pub(crate) fn sees(&self, connections: usize, unique_users: usize, nodes: usize) {
         let stats = self.cluster.stats();
         assert_eq!(
-            (stats.connections, stats.unique_users, stats.nodes.len(), stats.complete),
+            (
+                stats.connections,
+                stats.unique_users,
+                stats.nodes.len(),
+                stats.complete
+            ),
             (connections, unique_users, nodes, true),
             "{stats:?}"
         );

@@ -101,9 +101,12 @@ impl Acceptance {
             return None;
         }
         let duties = self.duties.lock();
-        Duty::ALL
-            .into_iter()
-            .find(|duty| matches!(duties[*duty as usize].phase, Phase::Failing | Phase::Recovering))
+        Duty::ALL.into_iter().find(|duty| {
+            matches!(
+                duties[*duty as usize].phase,
+                Phase::Failing | Phase::Recovering
+            )
+        })
     }
 
     /// Notes how something ended that was to be sent.
@@ -126,7 +129,9 @@ impl Acceptance {
                 if let Some(is_certain) = blame(error) {
                     self.fail(duty, backplane, error, |state| {
                         state.bytes = bytes;
-                        is_certain || state.phase == Phase::Failing || state.phase == Phase::Recovering
+                        is_certain
+                            || state.phase == Phase::Failing
+                            || state.phase == Phase::Recovering
                     });
                 }
             }
@@ -167,11 +172,20 @@ impl Acceptance {
         let mut is_new = false;
         self.change(duty, |state| {
             let was_failing = matches!(state.phase, Phase::Failing | Phase::Recovering);
-            state.phase = if is_certain(state) { Phase::Failing } else { Phase::Suspected };
+            state.phase = if is_certain(state) {
+                Phase::Failing
+            } else {
+                Phase::Suspected
+            };
             is_new = state.phase == Phase::Failing && !was_failing;
         });
         if is_new {
-            warn!(backplane = backplane.name(), error = error as &dyn Error, "{}", duty.failed());
+            warn!(
+                backplane = backplane.name(),
+                error = error as &dyn Error,
+                "{}",
+                duty.failed()
+            );
         }
         self.troubled.notify_one();
     }
@@ -199,7 +213,9 @@ impl Acceptance {
     }
 
     pub(crate) fn is_fine(&self) -> bool {
-        Duty::PROBED.into_iter().all(|duty| self.state(duty).phase == Phase::Fine)
+        Duty::PROBED
+            .into_iter()
+            .all(|duty| self.state(duty).phase == Phase::Fine)
     }
 
     pub(crate) async fn check(&self, duty: Duty, backplane: &dyn Backplane, is_away: bool) {

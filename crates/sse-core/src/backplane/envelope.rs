@@ -75,16 +75,30 @@ impl Envelope {
     pub(crate) fn of_own(event: Event) -> Self {
         let ticket = PublishId { node: 0, number: 0 };
         let published_at = crate::clock::unix_ms();
-        Self { ticket, published_at, target: Target::All, except: Vec::new(), event }
+        Self {
+            ticket,
+            published_at,
+            target: Target::All,
+            except: Vec::new(),
+            event,
+        }
     }
 
     /// An envelope without an event, for an entry that nobody should receive.
     pub(crate) fn for_nobody() -> Self {
-        Self { target: Target::Client(ClientId::of_number(0)), ..Self::of_own(Event::empty()) }
+        Self {
+            target: Target::Client(ClientId::of_number(0)),
+            ..Self::of_own(Event::empty())
+        }
     }
 
     /// Writes an event that has no id.
-    pub(crate) fn write(ticket: PublishId, target: &Target, except: &[ClientId], event: &Event) -> Bytes {
+    pub(crate) fn write(
+        ticket: PublishId,
+        target: &Target,
+        except: &[ClientId],
+        event: &Event,
+    ) -> Bytes {
         let (lines, comment) = event.raw();
         let head = Head {
             ticket,
@@ -97,7 +111,9 @@ impl Envelope {
             },
             except: except.iter().map(|client| client.number()).collect(),
             event_type: event.event_type_ref().map(EventType::as_str),
-            retry_ms: event.retry_ref().map(|retry| u32::try_from(retry.as_millis()).unwrap_or(u32::MAX)),
+            retry_ms: event
+                .retry_ref()
+                .map(|retry| u32::try_from(retry.as_millis()).unwrap_or(u32::MAX)),
             comment,
             collapse_key: event.collapse_key_ref(),
             is_json: event.is_json(),
@@ -117,7 +133,8 @@ impl Envelope {
         };
         let (head, lines) =
             postcard::take_from_bytes::<Head<'_>>(rest).map_err(|_| EnvelopeError::Damaged)?;
-        head.open(bytes.slice_ref(lines)).ok_or(EnvelopeError::Damaged)
+        head.open(bytes.slice_ref(lines))
+            .ok_or(EnvelopeError::Damaged)
     }
 }
 
@@ -142,7 +159,11 @@ impl Head<'_> {
                 To::Topic(topic) => Target::Topic(Topic::new(topic).ok()?),
                 To::Client(client) => Target::Client(ClientId::of_number(client)),
             },
-            except: self.except.iter().map(|client| ClientId::of_number(*client)).collect(),
+            except: self
+                .except
+                .iter()
+                .map(|client| ClientId::of_number(*client))
+                .collect(),
             event,
         })
     }
@@ -156,7 +177,10 @@ mod tests {
 
     use super::*;
 
-    const TICKET: PublishId = PublishId { node: u64::MAX, number: 7 };
+    const TICKET: PublishId = PublishId {
+        node: u64::MAX,
+        number: 7,
+    };
 
     fn target() -> impl Strategy<Value = Target> {
         let name = "[a-z/ä]{1,20}";
@@ -170,16 +194,23 @@ mod tests {
 
     fn event() -> impl Strategy<Value = Event> {
         let text = || proptest::option::of(any::<String>());
-        (text(), text(), text(), proptest::option::of(any::<u32>()), proptest::option::of("[a-z.]{1,9}"))
+        (
+            text(),
+            text(),
+            text(),
+            proptest::option::of(any::<u32>()),
+            proptest::option::of("[a-z.]{1,9}"),
+        )
             .prop_map(|(data, comment, key, retry, event_type)| {
                 let mut event = data.map_or_else(Event::empty, Event::text);
                 event = comment.into_iter().fold(event, Event::comment);
                 event = key.into_iter().fold(event, Event::collapse_key);
-                event =
-                    retry.into_iter().fold(event, |event, ms| event.retry(Duration::from_millis(ms.into())));
-                event_type
-                    .into_iter()
-                    .fold(event, |event, it| event.event_type(EventType::new(it).expect("a type")))
+                event = retry.into_iter().fold(event, |event, ms| {
+                    event.retry(Duration::from_millis(ms.into()))
+                });
+                event_type.into_iter().fold(event, |event, it| {
+                    event.event_type(EventType::new(it).expect("a type"))
+                })
             })
     }
 
@@ -220,9 +251,19 @@ mod tests {
     fn lines_that_would_be_other_fields_are_refused() {
         let written = Envelope::write(TICKET, &Target::All, &[], &Event::text("x"));
         let head = written.len() - "data: x\n".len();
-        for lines in ["data: x", "id: 1\n", "data: x\nid: 1\n", "data: x\n\ndata: y\n", "data: x\rid: 1\n"] {
+        for lines in [
+            "data: x",
+            "id: 1\n",
+            "data: x\nid: 1\n",
+            "data: x\n\ndata: y\n",
+            "data: x\rid: 1\n",
+        ] {
             let forged = [&written[..head], lines.as_bytes()].concat();
-            assert_eq!(Envelope::read(&forged.into()).unwrap_err(), EnvelopeError::Damaged, "{lines:?}");
+            assert_eq!(
+                Envelope::read(&forged.into()).unwrap_err(),
+                EnvelopeError::Damaged,
+                "{lines:?}"
+            );
         }
     }
 }

@@ -28,7 +28,11 @@ pub(crate) struct PendingPublish<'a> {
 
 impl Default for InFlight {
     fn default() -> Self {
-        Self { node: rand::random(), last: AtomicU64::new(0), waiting: Mutex::new(HashMap::new()) }
+        Self {
+            node: rand::random(),
+            last: AtomicU64::new(0),
+            waiting: Mutex::new(HashMap::new()),
+        }
     }
 }
 
@@ -41,7 +45,14 @@ impl InFlight {
         let number = self.last.fetch_add(1, Ordering::Relaxed);
         let (sender, matched) = oneshot::channel();
         self.waiting.lock().insert(number, sender);
-        PendingPublish { tickets: self, ticket: PublishId { node: self.node, number }, matched }
+        PendingPublish {
+            tickets: self,
+            ticket: PublishId {
+                node: self.node,
+                number,
+            },
+            matched,
+        }
     }
 
     /// An entry was passed on to so many streams.

@@ -57,8 +57,14 @@ impl Leadership {
             return None;
         }
         watch.looked_at_ms = uptime_ms;
-        let beats = self.beats.each_ref().map(|beats| beats.load(Ordering::SeqCst));
-        let stand_still = beats.iter().zip(watch.beats).any(|(now, before)| *now == before);
+        let beats = self
+            .beats
+            .each_ref()
+            .map(|beats| beats.load(Ordering::SeqCst));
+        let stand_still = beats
+            .iter()
+            .zip(watch.beats)
+            .any(|(now, before)| *now == before);
         watch.still = if stand_still { watch.still + 1 } else { 0 };
         watch.beats = beats;
         (watch.still >= LOOKS).then_some(generation)
@@ -69,8 +75,14 @@ impl Leadership {
         let mut watch = self.watch.lock();
         let next = before + 1;
         let (to, on) = (Ordering::SeqCst, Ordering::SeqCst);
-        self.generation.compare_exchange(before, next, to, on).ok()?;
-        *watch = Watch { is_running: true, looked_at_ms: watch.looked_at_ms, ..Watch::default() };
+        self.generation
+            .compare_exchange(before, next, to, on)
+            .ok()?;
+        *watch = Watch {
+            is_running: true,
+            looked_at_ms: watch.looked_at_ms,
+            ..Watch::default()
+        };
         Some(next)
     }
 
@@ -106,7 +118,11 @@ mod tests {
         for second in 1..=10 {
             beat(&following, &ALL);
             assert_eq!(following.look(second * 1000), None);
-            assert_eq!(following.look(second * 1000 + 1), None, "not twice in one look");
+            assert_eq!(
+                following.look(second * 1000 + 1),
+                None,
+                "not twice in one look"
+            );
         }
         // The whole process stood still.
         assert_eq!(following.look(1_000_000), None);
@@ -118,7 +134,11 @@ mod tests {
             assert_eq!(following.look(1_000_000 + look * 1000), None);
         }
         assert_eq!(following.look(1_005_000), Some(1));
-        assert_eq!((following.begin(1), following.begin(1)), (Some(2), None), "one takes over");
+        assert_eq!(
+            (following.begin(1), following.begin(1)),
+            (Some(2), None),
+            "one takes over"
+        );
         assert_eq!(following.look(1_006_000), None);
         following.end(1);
         assert_eq!(following.look(1_007_000), None, "what is over ends nothing");

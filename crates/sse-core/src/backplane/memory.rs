@@ -15,8 +15,8 @@ use tokio::{
 
 use crate::{
     backplane::{
-        Appended, Backplane, BackplaneError, Batch, Bounds, Entry, Lease, NewEntry, Page, ReadLimit, Signals,
-        Tail,
+        Appended, Backplane, BackplaneError, Batch, Bounds, Entry, Lease, NewEntry, Page,
+        ReadLimit, Signals, Tail,
     },
     event::cursor::{Cursor, Epoch, Position},
     log::{idempotency::IdempotencyKeys, retention::Retention},
@@ -58,7 +58,10 @@ const WAITING_SIGNALS: usize = 4096;
 const PULSE: Duration = Duration::from_secs(1);
 
 /// Entries that a tail brings at once.
-const BATCH: ReadLimit = ReadLimit { entries: 1024, bytes: 4 << 20 };
+const BATCH: ReadLimit = ReadLimit {
+    entries: 1024,
+    bytes: 4 << 20,
+};
 
 impl MemoryBackplane {
     /// An empty log.
@@ -125,7 +128,10 @@ impl Log {
     fn append(&mut self, entry: NewEntry) -> Result<Appended, BackplaneError> {
         if let Some(key) = &entry.key {
             if let Some(position) = self.keys.get(key.text()) {
-                return Ok(Appended { cursor: Cursor::new(self.epoch.clone(), *position), duplicate: true });
+                return Ok(Appended {
+                    cursor: Cursor::new(self.epoch.clone(), *position),
+                    duplicate: true,
+                });
             }
             self.keys.check_room(key)?;
         }
@@ -135,16 +141,29 @@ impl Log {
             self.keys.insert(Arc::clone(key.text()), position);
         }
         self.bytes += ENTRY_BYTES + entry.payload.len() as u64;
-        self.entries.push_back((Instant::now(), Entry { position, payload: entry.payload }));
-        Ok(Appended { cursor: Cursor::new(self.epoch.clone(), position), duplicate: false })
+        self.entries.push_back((
+            Instant::now(),
+            Entry {
+                position,
+                payload: entry.payload,
+            },
+        ));
+        Ok(Appended {
+            cursor: Cursor::new(self.epoch.clone(), position),
+            duplicate: false,
+        })
     }
 
     fn check(&self, after: &Cursor) -> Result<(), BackplaneError> {
         if after.epoch != self.epoch {
-            return Err(BackplaneError::Epoch { current: self.epoch.clone() });
+            return Err(BackplaneError::Epoch {
+                current: self.epoch.clone(),
+            });
         }
         if after.position < self.trimmed {
-            return Err(BackplaneError::Trimmed { trimmed: self.trimmed });
+            return Err(BackplaneError::Trimmed {
+                trimmed: self.trimmed,
+            });
         }
         let head = Position::from(self.head);
         if after.position > head {
@@ -154,7 +173,9 @@ impl Log {
     }
 
     fn page(&self, after: Position, limit: ReadLimit) -> Page {
-        let from = self.entries.partition_point(|(_, entry)| entry.position <= after);
+        let from = self
+            .entries
+            .partition_point(|(_, entry)| entry.position <= after);
         let mut left = limit.bytes;
         let mut page = Page::default();
         for (_, entry) in self.entries.iter().skip(from).take(limit.entries.max(1)) {
@@ -178,7 +199,11 @@ impl Backplane for MemoryBackplane {
     async fn bounds(&self) -> Result<Bounds, BackplaneError> {
         let mut log = self.0.log.lock();
         log.trim(&self.0.retention);
-        Ok(Bounds { epoch: log.epoch.clone(), trimmed: log.trimmed, head: log.head.into() })
+        Ok(Bounds {
+            epoch: log.epoch.clone(),
+            trimmed: log.trimmed,
+            head: log.head.into(),
+        })
     }
 
     async fn append(&self, entry: NewEntry) -> Result<Appended, BackplaneError> {
@@ -223,7 +248,11 @@ impl Backplane for MemoryBackplane {
     }
 
     async fn hold_lease(&self, lease: Lease, term: Duration) -> Result<(), BackplaneError> {
-        self.0.log.lock().leases.insert(lease.node, (Instant::now() + term, lease.payload));
+        self.0
+            .log
+            .lock()
+            .leases
+            .insert(lease.node, (Instant::now() + term, lease.payload));
         Ok(())
     }
 
@@ -263,7 +292,10 @@ impl Tail for MemoryTail {
         if let Some(last) = page.entries.last() {
             self.after.position = last.position;
         }
-        Ok(Batch { entries: page.entries, at_head: page.at_head })
+        Ok(Batch {
+            entries: page.entries,
+            at_head: page.at_head,
+        })
     }
 }
 
@@ -280,6 +312,9 @@ struct MemorySignals(broadcast::Receiver<Bytes>);
 #[async_trait]
 impl Signals for MemorySignals {
     async fn next(&mut self) -> Result<Bytes, BackplaneError> {
-        self.0.recv().await.map_err(|error| BackplaneError::unavailable(Duration::ZERO, error))
+        self.0
+            .recv()
+            .await
+            .map_err(|error| BackplaneError::unavailable(Duration::ZERO, error))
     }
 }

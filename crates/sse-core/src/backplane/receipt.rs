@@ -29,7 +29,10 @@ pub struct Receipt {
 
 impl Receipt {
     pub(crate) fn matched(matched: usize) -> Self {
-        Self { matched, ..Self::default() }
+        Self {
+            matched,
+            ..Self::default()
+        }
     }
 }
 

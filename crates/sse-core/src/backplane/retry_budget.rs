@@ -17,7 +17,9 @@ pub(crate) struct Permit<'a> {
 
 impl RetryBudget {
     pub(crate) fn new(bytes: usize) -> Self {
-        Self { left: Mutex::new(bytes) }
+        Self {
+            left: Mutex::new(bytes),
+        }
     }
 
     /// Room for so many bytes, if there is.

@@ -147,7 +147,11 @@ impl ConnectErrorKind {
             Self::Unauthenticated => 401,
             Self::Forbidden(_) | Self::CrossSite(_) => 403,
             Self::UserLimit | Self::AddressLimit | Self::RateLimit => 429,
-            Self::Full | Self::Draining | Self::Starting | Self::TooManyDialects | Self::Unavailable => 503,
+            Self::Full
+            | Self::Draining
+            | Self::Starting
+            | Self::TooManyDialects
+            | Self::Unavailable => 503,
             Self::StayAway => 204,
             Self::HeadersOnly => 200,
             Self::Method => 405,
@@ -197,7 +201,11 @@ impl ConnectError {
     /// A refusal with the status that stands for its cause.
     #[must_use]
     pub fn new(cause: ConnectErrorKind) -> Self {
-        Self { cause, retry_after: None, soft: false }
+        Self {
+            cause,
+            retry_after: None,
+            soft: false,
+        }
     }
 
     pub(crate) fn with_retry_after(mut self, delay: Duration) -> Self {
@@ -234,19 +242,34 @@ impl ConnectError {
     pub fn answer(&self) -> HttpResponse {
         let status = self.cause.status();
         match (status, self.retry_after) {
-            (_, Some(delay)) if self.soft => {
-                HttpResponse::stream(Event::empty().comment(self.to_string()).retry(delay).encode())
-            }
+            (_, Some(delay)) if self.soft => HttpResponse::stream(
+                Event::empty()
+                    .comment(self.to_string())
+                    .retry(delay)
+                    .encode(),
+            ),
             (200, _) => HttpResponse::stream(Bytes::new()),
-            (204, _) => HttpResponse { status, headers: Vec::new(), body: Bytes::new() },
+            (204, _) => HttpResponse {
+                status,
+                headers: Vec::new(),
+                body: Bytes::new(),
+            },
             (_, delay) => {
                 let text = ("content-type", "text/plain; charset=utf-8".into());
                 let allow = (status == 405).then(|| ("allow", "GET, HEAD".into()));
                 // RFC 9110, section 15.5.2, wants it; browsers ask nobody for a password because of this scheme.
                 let scheme = (status == 401).then(|| ("www-authenticate", "Bearer".into()));
-                let retry = delay.map(|delay| ("retry-after", delay.as_secs().max(1).to_string().into()));
-                let headers = [Some(text), allow, scheme, retry].into_iter().flatten().collect();
-                HttpResponse { status, headers, body: Bytes::from(format!("{self}\n")) }
+                let retry =
+                    delay.map(|delay| ("retry-after", delay.as_secs().max(1).to_string().into()));
+                let headers = [Some(text), allow, scheme, retry]
+                    .into_iter()
+                    .flatten()
+                    .collect();
+                HttpResponse {
+                    status,
+                    headers,
+                    body: Bytes::from(format!("{self}\n")),
+                }
             }
         }
     }
@@ -261,7 +284,11 @@ impl HttpResponse {
 
     fn stream(body: Bytes) -> Self {
         let headers = STREAM_HEADERS.map(|(name, value)| (name, value.into()));
-        Self { status: 200, headers: headers.into(), body }
+        Self {
+            status: 200,
+            headers: headers.into(),
+            body,
+        }
     }
 }
 
@@ -274,7 +301,11 @@ impl From<ConnectErrorKind> for ConnectError {
 /// The first bytes of a value that is quoted in an error.
 pub(crate) fn shortened(value: &str) -> String {
     const MOST: usize = 64;
-    let end = value.char_indices().map(|(at, _)| at).find(|at| *at >= MOST).unwrap_or(value.len());
+    let end = value
+        .char_indices()
+        .map(|(at, _)| at)
+        .find(|at| *at >= MOST)
+        .unwrap_or(value.len());
     let mut short = String::from(&value[..end]);
     if end < value.len() {
         short.push('…');

@@ -177,7 +177,12 @@ where
                 }
                 break;
             }
-            match this.stream.as_mut().poll_next(cx).map(|item| item.map(EventItem::into_item)) {
+            match this
+                .stream
+                .as_mut()
+                .poll_next(cx)
+                .map(|item| item.map(EventItem::into_item))
+            {
                 Poll::Ready(Some(Ok(event))) => event.encode_to(&mut buffer),
                 Poll::Ready(Some(Err(error))) => *this.end = End::Failing(error),
                 Poll::Ready(None) => *this.end = End::Ended,
@@ -190,9 +195,13 @@ where
 
     fn poll_heartbeat(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Bytes> {
         let this = self.project();
-        let Some(heartbeat) = this.heartbeat else { return Poll::Pending };
+        let Some(heartbeat) = this.heartbeat else {
+            return Poll::Pending;
+        };
         loop {
-            let due = *this.due.get_or_insert_with(|| Instant::now() + *this.interval);
+            let due = *this
+                .due
+                .get_or_insert_with(|| Instant::now() + *this.interval);
             let timer = this.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
             ready!(timer.as_mut().poll(cx));
             if Instant::now() < due {
@@ -210,6 +219,8 @@ where
 
 impl<S> fmt::Debug for EventStream<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventStream").field("interval", &self.interval).finish_non_exhaustive()
+        f.debug_struct("EventStream")
+            .field("interval", &self.interval)
+            .finish_non_exhaustive()
     }
 }

@@ -26,7 +26,12 @@ pub struct Farewell {
 impl Farewell {
     pub(crate) fn new(reason: DisconnectReason) -> Self {
         let reconnect = !matches!(reason, DisconnectReason::Replaced);
-        Self { reason, note: None, reconnect, retry: None }
+        Self {
+            reason,
+            note: None,
+            reconnect,
+            retry: None,
+        }
     }
 
     /// The plain form: the system event `shutdown`, `auth_expired` or `disconnected`.

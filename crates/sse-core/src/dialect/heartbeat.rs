@@ -22,7 +22,9 @@ pub struct EventHeartbeat;
 impl Heartbeat for EventHeartbeat {
     fn beat(&self) -> Event {
         let data = json!({ "timestamp": unix_ms() });
-        Event::json(&data).unwrap_or_default().event_type(EventType::HEARTBEAT)
+        Event::json(&data)
+            .unwrap_or_default()
+            .event_type(EventType::HEARTBEAT)
     }
 }
 

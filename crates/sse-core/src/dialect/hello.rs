@@ -53,8 +53,10 @@ impl Hello {
             heartbeat_ms: self.heartbeat.map(|interval| interval.as_millis()),
             timestamp: self.timestamp,
         };
-        let event =
-            Event::json(&data).unwrap_or_default().event_type(EventType::CONNECTION).retry(self.retry);
+        let event = Event::json(&data)
+            .unwrap_or_default()
+            .event_type(EventType::CONNECTION)
+            .retry(self.retry);
         match &self.id {
             Some(id) => event.id(id.clone()),
             None => event,

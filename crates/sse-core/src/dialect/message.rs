@@ -58,7 +58,14 @@ impl Message {
             plain = plain.collapsing(collapse);
         }
         let is_json = event.is_json();
-        Self { head: Some(event), is_json, plain, lines, mark, others: OnceLock::new() }
+        Self {
+            head: Some(event),
+            is_json,
+            plain,
+            lines,
+            mark,
+            others: OnceLock::new(),
+        }
     }
 
     /// What is to be known of its plain frame's chunk to make it again from that; `None` where that is not all, or where a copy would cost more
@@ -66,12 +73,20 @@ impl Message {
     pub(crate) fn packed(&self) -> Option<Packed> {
         let chunk = self.plain.chunk();
         let (length, head) = (u16::try_from(chunk.len()).ok()?, self.head.as_ref()?);
-        if usize::from(length) > PACKED_BYTES || !head.is_type_and_data() || self.mark.place().is_none() {
+        if usize::from(length) > PACKED_BYTES
+            || !head.is_type_and_data()
+            || self.mark.place().is_none()
+        {
             return None;
         }
         let event = u8::try_from(chunk.len() - self.plain.len() - 2).ok()?;
         let lines = u16::try_from(self.lines.start).ok()?;
-        Some(Packed { length, event, lines, is_json: self.is_json })
+        Some(Packed {
+            length,
+            event,
+            lines,
+            is_json: self.is_json,
+        })
     }
 
     /// Makes a logged message again.
@@ -81,7 +96,14 @@ impl Message {
         // Behind the lines stands the line end of the event.
         let lines = usize::from(packed.lines)..end - 1;
         let (is_json, mark) = (packed.is_json, Mark::Logged(place));
-        Self { head: None, is_json, plain, lines, mark, others: OnceLock::new() }
+        Self {
+            head: None,
+            is_json,
+            plain,
+            lines,
+            mark,
+            others: OnceLock::new(),
+        }
     }
 
     /// Whether it was made in a dialect besides the plain one.
@@ -105,19 +127,26 @@ impl Message {
         if index == DialectIndex::PLAIN {
             return &self.plain;
         }
-        let others = self.others.get_or_init(|| Box::new(std::array::from_fn(|_| OnceLock::new())));
+        let others = self
+            .others
+            .get_or_init(|| Box::new(std::array::from_fn(|_| OnceLock::new())));
         others[index.get()].get_or_init(|| self.encode(dialects, index))
     }
 
     fn encode(&self, dialects: &Dialects, index: DialectIndex) -> Frame {
         let event = self.event();
-        let frame = dialects.encode(index, |dialect, out| dialect.event(&event, out)).of_kind(Kind::Event);
+        let frame = dialects
+            .encode(index, |dialect, out| dialect.event(&event, out))
+            .of_kind(Kind::Event);
         let frame = match self.mark.place() {
             Some(place) => frame.logged_at(place),
             None => frame,
         };
         match self.plain.collapse() {
-            Collapse { event_type: None, key: None } => frame,
+            Collapse {
+                event_type: None,
+                key: None,
+            } => frame,
             collapse => frame.collapsing(collapse),
         }
     }

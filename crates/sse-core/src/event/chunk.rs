@@ -13,7 +13,11 @@ pub(crate) enum ChunkFraming {
 impl ChunkFraming {
     #[inline]
     pub(crate) fn head_length(self, event: usize) -> usize {
-        if self.is_there(event) { hex_digits(event) + 2 } else { 0 }
+        if self.is_there(event) {
+            hex_digits(event) + 2
+        } else {
+            0
+        }
     }
 
     #[inline]

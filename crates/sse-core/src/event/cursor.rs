@@ -66,7 +66,11 @@ impl Epoch {
         let mut minor = itoa::Buffer::new();
         let minor = minor.format(position.minor);
         let length = self.0.len() + 1 + minor.len();
-        let mut text = String::with_capacity(if position.major == 0 { length } else { length + 21 });
+        let mut text = String::with_capacity(if position.major == 0 {
+            length
+        } else {
+            length + 21
+        });
         text.push_str(&self.0);
         text.push('-');
         if position.major != 0 {
@@ -103,7 +107,10 @@ impl Position {
     /// The distance to a later position, in the number that tells the two apart.
     pub(crate) fn distance_to(self, later: Self) -> Self {
         match later.major.saturating_sub(self.major) {
-            0 => Self { major: 0, minor: later.minor.saturating_sub(self.minor) },
+            0 => Self {
+                major: 0,
+                minor: later.minor.saturating_sub(self.minor),
+            },
             major => Self { major, minor: 0 },
         }
     }
@@ -131,7 +138,10 @@ impl Position {
 
 impl From<u64> for Position {
     fn from(sequence: u64) -> Self {
-        Self { major: 0, minor: sequence }
+        Self {
+            major: 0,
+            minor: sequence,
+        }
     }
 }
 
@@ -151,16 +161,25 @@ impl FromStr for Position {
 
     fn from_str(text: &str) -> Result<Self, CursorError> {
         let (major, minor) = match text.split_once('.') {
-            Some((major, minor)) => (number(major).filter(|major| *major != 0).ok_or(CursorError)?, minor),
+            Some((major, minor)) => (
+                number(major)
+                    .filter(|major| *major != 0)
+                    .ok_or(CursorError)?,
+                minor,
+            ),
             None => (0, text),
         };
-        Ok(Self { major, minor: number(minor).ok_or(CursorError)? })
+        Ok(Self {
+            major,
+            minor: number(minor).ok_or(CursorError)?,
+        })
     }
 }
 
 /// A number as we write it, and in no other way, so that a cursor has one text.
 fn number(text: &str) -> Option<u64> {
-    let is_ours = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    let is_ours =
+        text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     text.parse().ok().filter(|_| is_ours)
 }
 
@@ -189,7 +208,10 @@ impl FromStr for Cursor {
 
     fn from_str(text: &str) -> Result<Self, CursorError> {
         let (epoch, position) = text.split_once('-').ok_or(CursorError)?;
-        Ok(Self { epoch: Epoch::new(epoch)?, position: position.parse()? })
+        Ok(Self {
+            epoch: Epoch::new(epoch)?,
+            position: position.parse()?,
+        })
     }
 }
 
@@ -247,7 +269,10 @@ mod tests {
             (Position::new(1_732_312_345_678, 0), "7f3a-1732312345678.0"),
         ] {
             let cursor = Cursor::new(epoch.clone(), position);
-            assert_eq!((cursor.to_string().as_str(), cursor.to_id().as_str()), (text, text));
+            assert_eq!(
+                (cursor.to_string().as_str(), cursor.to_id().as_str()),
+                (text, text)
+            );
             assert_eq!(parse(text), Ok(cursor));
         }
     }
@@ -289,14 +314,24 @@ mod tests {
         let (start, last) = (Position::new(1000, 7), Position::new(1010, 0));
         let distance = start.distance_to(last);
         for (at, is_reached) in [(1000, true), (1010, true), (1011, false), (999, false)] {
-            assert_eq!(start.reaches(distance, Position::new(at, 9)), is_reached, "{at}");
+            assert_eq!(
+                start.reaches(distance, Position::new(at, 9)),
+                is_reached,
+                "{at}"
+            );
         }
         assert!(start.reaches(Position::ZERO, start));
     }
 
     #[test]
     fn later_positions_are_greater() {
-        let sorted = [Position::ZERO, 1.into(), u64::MAX.into(), Position::new(1, 0), Position::new(1, 9)];
+        let sorted = [
+            Position::ZERO,
+            1.into(),
+            u64::MAX.into(),
+            Position::new(1, 0),
+            Position::new(1, 9),
+        ];
         assert!(sorted.is_sorted());
     }
 }

@@ -19,7 +19,10 @@ pub(crate) struct DataLines {
 impl DataLines {
     pub(crate) fn new(mut buffer: Vec<u8>) -> Self {
         buffer.extend_from_slice(PREFIX);
-        Self { buffer, after_cr: false }
+        Self {
+            buffer,
+            after_cr: false,
+        }
     }
 
     pub(crate) fn push(&mut self, piece: &[u8]) {
@@ -70,7 +73,10 @@ pub(crate) fn joined(lines: &str) -> Cow<'_, str> {
 /// Whether a text is nothing but whole lines of one field, as they stand on the wire.
 pub(crate) fn all_begin_with(prefix: &[u8], text: &[u8]) -> bool {
     let are_lines = |text: &[u8]| {
-        !text.contains(&b'\r') && text.split(|byte| *byte == b'\n').all(|line| line.starts_with(prefix))
+        !text.contains(&b'\r')
+            && text
+                .split(|byte| *byte == b'\n')
+                .all(|line| line.starts_with(prefix))
     };
     text.is_empty() || text.strip_suffix(b"\n").is_some_and(are_lines)
 }
@@ -103,7 +109,10 @@ mod tests {
 
     #[test]
     fn every_line_end_makes_one_line() {
-        assert_eq!(written(&["a\r\nb\rc\nd"]), "data: a\ndata: b\ndata: c\ndata: d\n");
+        assert_eq!(
+            written(&["a\r\nb\rc\nd"]),
+            "data: a\ndata: b\ndata: c\ndata: d\n"
+        );
         assert_eq!(written(&["a\n"]), "data: a\ndata: \n");
         assert_eq!(written(&[""]), "data: \n");
     }

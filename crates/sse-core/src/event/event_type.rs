@@ -50,7 +50,10 @@ impl EventType {
         let bytes = name.as_bytes();
         let mut at = 0;
         while at < bytes.len() {
-            assert!(bytes[at] != b'\n' && bytes[at] != b'\r', "an event type has no line break");
+            assert!(
+                bytes[at] != b'\n' && bytes[at] != b'\r',
+                "an event type has no line break"
+            );
             at += 1;
         }
         Self(Cow::Borrowed(name))

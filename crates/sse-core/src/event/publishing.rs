@@ -61,7 +61,8 @@ impl Event {
     /// What [`Event::key_scope`] set.
     #[must_use]
     pub fn key_scope_ref(&self) -> &KeyScope {
-        self.logging().map_or(&KeyScope::App, |logging| &logging.key_scope)
+        self.logging()
+            .map_or(&KeyScope::App, |logging| &logging.key_scope)
     }
 
     /// What [`Event::patience`] set.

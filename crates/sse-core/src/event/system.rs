@@ -23,8 +23,14 @@ pub struct SystemEvent<'a> {
 }
 
 /// `system` events with these names come from the manager; publishing one is refused.
-pub const RESERVED_SYSTEM_EVENTS: [&str; 6] =
-    ["gap", "shutdown", "auth_expired", "disconnected", "degraded", "restored"];
+pub const RESERVED_SYSTEM_EVENTS: [&str; 6] = [
+    "gap",
+    "shutdown",
+    "auth_expired",
+    "disconnected",
+    "degraded",
+    "restored",
+];
 
 impl SystemEvent<'_> {
     /// The event, encoded as JSON under the type `system`.
@@ -46,7 +52,9 @@ pub(crate) fn reserved_name(event: &Event) -> Option<&'static str> {
     }
     let data = event.data()?;
     let names: Names = serde_json::from_str(&data).ok()?;
-    RESERVED_SYSTEM_EVENTS.into_iter().find(|reserved| names.0.iter().any(|name| name == reserved.as_bytes()))
+    RESERVED_SYSTEM_EVENTS
+        .into_iter()
+        .find(|reserved| names.0.iter().any(|name| name == reserved.as_bytes()))
 }
 
 /// Every `event` member of a JSON object that is a text.
@@ -119,7 +127,11 @@ pub(crate) fn restored() -> Event {
 
 /// A system event of the manager's own, whose data cannot fail to serialize.
 pub(crate) fn own(name: &str, data: Value) -> Event {
-    let system = SystemEvent { event: name, data: Some(data), timestamp: crate::clock::unix_ms() };
+    let system = SystemEvent {
+        event: name,
+        data: Some(data),
+        timestamp: crate::clock::unix_ms(),
+    };
     system.to_event().unwrap_or_default()
 }
 
@@ -135,8 +147,14 @@ mod tests {
     fn reserved_names_are_found_however_they_are_written() {
         assert_eq!(name_in(r#"{"event":"gap"}"#), Some("gap"));
         assert_eq!(name_in(r#"{"\u0065vent":"\u0067ap"}"#), Some("gap"));
-        assert_eq!(name_in(r#"{"event":"mine","event":"shutdown"}"#), Some("shutdown"));
-        assert_eq!(name_in("{\"data\":{},\r\n\"event\":\"disconnected\"}"), Some("disconnected"));
+        assert_eq!(
+            name_in(r#"{"event":"mine","event":"shutdown"}"#),
+            Some("shutdown")
+        );
+        assert_eq!(
+            name_in("{\"data\":{},\r\n\"event\":\"disconnected\"}"),
+            Some("disconnected")
+        );
     }
 
     #[test]

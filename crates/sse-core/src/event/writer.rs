@@ -31,7 +31,9 @@ impl Event {
 impl EventWriter {
     /// Writes behind the headroom that the buffer has.
     pub(crate) fn new(buffer: Vec<u8>) -> Self {
-        Self { lines: DataLines::new(buffer) }
+        Self {
+            lines: DataLines::new(buffer),
+        }
     }
 
     /// The event with what was written; nothing written is empty data, which clients do dispatch.

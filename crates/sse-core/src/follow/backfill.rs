@@ -29,7 +29,10 @@ use crate::{
 };
 
 /// How much is read at once.
-const PAGE: ReadLimit = ReadLimit { entries: 1024, bytes: 1 << 20 };
+const PAGE: ReadLimit = ReadLimit {
+    entries: 1024,
+    bytes: 1 << 20,
+};
 
 /// No answer within this time is none.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -59,17 +62,26 @@ type Answer = Result<Page, BackplaneError>;
 impl PageCache {
     /// Reads what is asked for, as long as the turn lasts.
     pub(crate) async fn run(turn: Leader, reader: Arc<Self>, backplane: Arc<dyn Backplane>) {
-        let mut reading =
-            Backfill { turn, reader, backplane, in_flight: Vec::new(), failing: Failing::default() };
+        let mut reading = Backfill {
+            turn,
+            reader,
+            backplane,
+            in_flight: Vec::new(),
+            failing: Failing::default(),
+        };
         if let Ok(inner) = reading.turn.manager() {
             inner.with_sequencer(|order, _| order.begin_reading());
         }
         while let Ok(inner) = reading.turn.manager() {
             reading.begin(&inner).await;
             drop(inner);
-            let Some((read, answer)) = reading.next().await else { continue };
+            let Some((read, answer)) = reading.next().await else {
+                continue;
+            };
             // What was read by one who is out of turn somebody else reads.
-            let Ok(inner) = reading.turn.manager() else { return };
+            let Ok(inner) = reading.turn.manager() else {
+                return;
+            };
             reading.take(&inner, read.party, read.after, answer).await;
         }
     }
@@ -92,7 +104,9 @@ impl Backfill {
             inner.with_sequencer(|order, _| order.resume_part(after));
         }
         while self.has_room() {
-            let Some((party, after)) = self.wanted(inner) else { return };
+            let Some((party, after)) = self.wanted(inner) else {
+                return;
+            };
             if let Some(found) = self.reader.get(&after) {
                 let until = found.map_or_else(|lost| lost.to.position, |segment| segment.last);
                 wake(inner, after.position..until).await;
@@ -104,7 +118,12 @@ impl Backfill {
                 let read = timeout(PATIENCE, backplane.read(&behind, PAGE)).await;
                 read.unwrap_or_else(|late| Err(BackplaneError::unavailable(PATIENCE, late)))
             });
-            self.in_flight.push(Read { party, after, began: Instant::now(), answer });
+            self.in_flight.push(Read {
+                party,
+                after,
+                began: Instant::now(),
+                answer,
+            });
         }
     }
 
@@ -112,7 +131,11 @@ impl Backfill {
     fn wanted(&self, inner: &Inner) -> Option<(Party, Cursor)> {
         let span = self.reader.state.lock().span;
         let brings = |read: &Read, place| {
-            let span = if read.began.elapsed() < STUCK { span } else { Position::ZERO };
+            let span = if read.began.elapsed() < STUCK {
+                span
+            } else {
+                Position::ZERO
+            };
             read.after.position.reaches(span, place)
         };
         let may_begin = |place| !self.in_flight.iter().any(|read| brings(read, place));
@@ -128,10 +151,17 @@ impl Backfill {
     /// The next read that was answered, or nothing when there may be something else to do.
     async fn next(&mut self) -> Option<(Read, Answer)> {
         let mut wakes_at = Instant::now() + LOOK;
-        if let Some(last) = self.in_flight.last().filter(|last| last.began.elapsed() < SLOW) {
+        if let Some(last) = self
+            .in_flight
+            .last()
+            .filter(|last| last.began.elapsed() < SLOW)
+        {
             wakes_at = wakes_at.min(last.began + SLOW);
         }
-        wakes_at = self.failing.next_due().map_or(wakes_at, |due| wakes_at.min(due));
+        wakes_at = self
+            .failing
+            .next_due()
+            .map_or(wakes_at, |due| wakes_at.min(due));
         let reader = Arc::clone(&self.reader);
         let mut asked = pin!(reader.asked.notified());
         let mut over = pin!(sleep_until(wakes_at));
@@ -189,12 +219,20 @@ impl Backfill {
             }
             Err(error) => return Err(error),
         };
-        let last = page.entries.last().map(|entry| entry.position).filter(|last| *last > after.position);
-        let nothing =
-            || BackplaneError::unavailable(LOOK, "the backplane holds nothing behind an old position");
+        let last = page
+            .entries
+            .last()
+            .map(|entry| entry.position)
+            .filter(|last| *last > after.position);
+        let nothing = || {
+            BackplaneError::unavailable(LOOK, "the backplane holds nothing behind an old position")
+        };
         let last = last.ok_or_else(nothing)?;
-        let segment =
-            FetchedPage::new(after.clone(), last, records::read_records(inner, after, &page.entries));
+        let segment = FetchedPage::new(
+            after.clone(),
+            last,
+            records::read_records(inner, after, &page.entries),
+        );
         debug!(%after, %last, "read an older part of the log");
         self.reader.state.lock().keep(segment, party);
         Ok(last)
@@ -204,7 +242,9 @@ impl Backfill {
     fn fail(&mut self, inner: &Inner, after: &Cursor, error: &BackplaneError) -> bool {
         let is_away = inner.order.lock().log.as_ref().is_none_or(Log::is_away);
         let (place, error) = (after.position, error as &dyn Error);
-        let verdict = self.failing.note(place, Instant::now(), is_away, |tries| inner.jitter.pause(tries));
+        let verdict = self.failing.note(place, Instant::now(), is_away, |tries| {
+            inner.jitter.pause(tries)
+        });
         if verdict == Verdict::TryAgain {
             debug!(%after, error, "failed to read an older part of the log");
             inner.with_sequencer(|order, _| order.suspend_part(place));

@@ -50,13 +50,23 @@ impl Failing {
         pause: impl FnOnce(u32) -> Duration,
     ) -> Verdict {
         // Somebody else may come to a place long after everybody left who waited there.
-        self.places.retain(|_, known| known.due.is_some() || now - known.last < REMEMBERED_FOR);
-        let fresh = Place { tries: 0, since: now, due: None, last: now };
+        self.places
+            .retain(|_, known| known.due.is_some() || now - known.last < REMEMBERED_FOR);
+        let fresh = Place {
+            tries: 0,
+            since: now,
+            due: None,
+            last: now,
+        };
         let known = self.places.entry(place).or_insert(fresh);
         if is_away {
             known.since = now;
         }
-        known.tries = if is_away { 1 } else { known.tries.saturating_add(1) };
+        known.tries = if is_away {
+            1
+        } else {
+            known.tries.saturating_add(1)
+        };
         known.last = now;
         if known.tries >= TRIES && now - known.since >= TRIED_FOR {
             self.places.remove(&place);
@@ -73,7 +83,10 @@ impl Failing {
 
     /// The places that are to be tried now.
     pub(crate) fn due(&mut self, now: Instant) -> Vec<Position> {
-        let due = self.places.iter_mut().filter(|(_, known)| known.due.is_some_and(|due| due <= now));
+        let due = self
+            .places
+            .iter_mut()
+            .filter(|(_, known)| known.due.is_some_and(|due| due <= now));
         let due = due.map(|(place, known)| {
             known.due = None;
             *place
@@ -116,9 +129,15 @@ mod tests {
             assert_eq!(verdict, Verdict::TryAgain);
         }
         // It is back, and has its time from then on.
-        assert_eq!(failing.note(place, begin + PAUSE * 101, false, |_| PAUSE), Verdict::TryAgain);
+        assert_eq!(
+            failing.note(place, begin + PAUSE * 101, false, |_| PAUSE),
+            Verdict::TryAgain
+        );
         failing.forget(place);
-        assert_eq!(failing.note(place, begin + PAUSE * 200, false, |_| PAUSE), Verdict::TryAgain);
+        assert_eq!(
+            failing.note(place, begin + PAUSE * 200, false, |_| PAUSE),
+            Verdict::TryAgain
+        );
     }
 
     #[test]
@@ -129,7 +148,10 @@ mod tests {
         }
         failing.due(begin + PAUSE);
         let late = begin + REMEMBERED_FOR;
-        assert_eq!(failing.note(place, late, false, |_| PAUSE), Verdict::TryAgain);
+        assert_eq!(
+            failing.note(place, late, false, |_| PAUSE),
+            Verdict::TryAgain
+        );
         assert_eq!(failing.places[&place].tries, 1);
     }
 }

@@ -31,7 +31,10 @@ pub(crate) struct Leader {
 
 impl Leader {
     pub(crate) fn new(manager: Weak<Inner>, generation: u64) -> Self {
-        Self { manager, generation }
+        Self {
+            manager,
+            generation,
+        }
     }
 
     /// How many turns there were, this one included.
@@ -41,7 +44,10 @@ impl Leader {
 
     /// The manager, as long as the turn lasts.
     pub(crate) fn manager(&self) -> Result<Arc<Inner>, Gone> {
-        self.manager.upgrade().filter(|inner| inner.following.is_turn_of(self.generation)).ok_or(Gone)
+        self.manager
+            .upgrade()
+            .filter(|inner| inner.following.is_turn_of(self.generation))
+            .ok_or(Gone)
     }
 
     /// Does something under the manager's lock, if it is this turn's to do.
@@ -51,7 +57,11 @@ impl Leader {
         act: impl FnOnce(&mut Sequencer, &mut Tx<'_>) -> T,
     ) -> Result<T, Gone> {
         inner.with_sequencer(|order, hold| {
-            if inner.following.is_turn_of(self.generation) { Ok(act(order, hold)) } else { Err(Gone) }
+            if inner.following.is_turn_of(self.generation) {
+                Ok(act(order, hold))
+            } else {
+                Err(Gone)
+            }
         })
     }
 
@@ -63,7 +73,9 @@ impl Leader {
         poll_fn(|cx| {
             // First, so that one that was out of turn for long does nothing more.
             while beats.poll_tick(cx).is_ready() {
-                let Ok(inner) = self.manager() else { return Poll::Ready(()) };
+                let Ok(inner) = self.manager() else {
+                    return Poll::Ready(());
+                };
                 inner.following.beats[part as usize].fetch_add(1, Ordering::SeqCst);
             }
             work.as_mut().poll(cx)

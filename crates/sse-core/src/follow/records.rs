@@ -34,7 +34,10 @@ fn read_record(inner: &Inner, epoch: &Epoch, behind: Position, entry: &Entry) ->
     let collapse = inner.collapse(&envelope.event);
     let event = envelope.event.id(epoch.id_at(entry.position));
     // It goes to streams that catch up, by no queue that could drop it.
-    let place = Place { log: 0, position: entry.position };
+    let place = Place {
+        log: 0,
+        position: entry.position,
+    };
     Record {
         position: entry.position,
         target: envelope.target,
@@ -57,7 +60,12 @@ pub(crate) async fn wake_for_head(inner: &Inner) {
 
 /// The envelope of an entry that follows a position. An entry that cannot be read may have been for anybody: a gap for everybody
 /// stands in its place then. A probe is for nobody; its position is one that clients may bring all the same.
-pub(crate) fn read_envelope(inner: &Inner, epoch: &Epoch, behind: Position, entry: &Entry) -> Envelope {
+pub(crate) fn read_envelope(
+    inner: &Inner,
+    epoch: &Epoch,
+    behind: Position,
+    entry: &Entry,
+) -> Envelope {
     if entry.payload.first() == Some(&PROBE) {
         return Envelope::for_nobody();
     }

@@ -33,7 +33,9 @@ async fn signalled(inner: &Arc<Inner>, turn: &Leader, mut signal: Bytes) -> Resu
         Some(EVENT) => pass_on_beside(inner, turn, &payload).await?,
         Some(MESSAGE) => {
             let handlers = inner.signal_handlers.lock().clone();
-            handlers.iter().for_each(|handler| tell(|| handler.signalled(payload.clone())));
+            handlers
+                .iter()
+                .for_each(|handler| tell(|| handler.signalled(payload.clone())));
         }
         Some(PROBE) => {}
         _ => debug!(?kind, "a signal of an unknown kind"),
@@ -68,7 +70,9 @@ pub(crate) async fn listen(turn: Leader, backplane: Arc<dyn Backplane>) {
         let signals = within(RESPONSE_TIMEOUT, backplane.signals()).await;
         let Ok(inner) = turn.manager() else { return };
         let is_away = inner.order.lock().log.as_ref().is_some_and(Log::is_away);
-        inner.acceptance.note_listening(&*backplane, is_away, signals.as_ref().map(drop));
+        inner
+            .acceptance
+            .note_listening(&*backplane, is_away, signals.as_ref().map(drop));
         drop(inner);
         match signals {
             Ok(mut signals) => {
@@ -97,7 +101,9 @@ pub(crate) async fn listen(turn: Leader, backplane: Arc<dyn Backplane>) {
             Err(error) => debug!(error = &error as &dyn Error, "signals cannot be heard"),
         }
         failures += 1;
-        let Ok(pause) = turn.manager().map(|inner| inner.jitter.pause(failures)) else { return };
+        let Ok(pause) = turn.manager().map(|inner| inner.jitter.pause(failures)) else {
+            return;
+        };
         sleep(pause).await;
     }
 }
@@ -105,7 +111,9 @@ pub(crate) async fn listen(turn: Leader, backplane: Arc<dyn Backplane>) {
 fn missed(turn: &Leader) {
     let Ok(inner) = turn.manager() else { return };
     let handlers = inner.signal_handlers.lock().clone();
-    handlers.iter().for_each(|handler| tell(|| handler.missed()));
+    handlers
+        .iter()
+        .for_each(|handler| tell(|| handler.missed()));
 }
 
 /// A handler that panics must not end listening.

@@ -33,11 +33,15 @@ impl Caller {
     /// A user without claims.
     #[must_use]
     pub fn user(user: UserId) -> Self {
-        Self { user: Some(user), ..Self::default() }
+        Self {
+            user: Some(user),
+            ..Self::default()
+        }
     }
 
     /// The time that is left of what authenticated the caller; zero when it is over, `None` for no end.
     pub(crate) fn time_left(&self) -> Option<Duration> {
-        self.expires_at.map(|end| Duration::from_millis(end.saturating_sub(unix_ms())))
+        self.expires_at
+            .map(|end| Duration::from_millis(end.saturating_sub(unix_ms())))
     }
 }

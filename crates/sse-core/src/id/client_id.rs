@@ -33,12 +33,18 @@ impl ClientIds {
     }
 
     pub(crate) fn place(&self, id: ClientId) -> u32 {
-        #[expect(clippy::cast_possible_truncation, reason = "the lowest 32 bits are wanted")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the lowest 32 bits are wanted"
+        )]
         let masked = id.0 as u32;
         masked ^ self.mask(id.0 & !u128::from(u32::MAX))
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "a mask of 32 bits is wanted")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a mask of 32 bits is wanted"
+    )]
     fn mask(&self, random: u128) -> u32 {
         self.secret.hash_one(random) as u32
     }
@@ -73,7 +79,13 @@ mod tests {
 
     #[test]
     fn only_32_hexadecimal_digits_are_an_id() {
-        for bad in ["", "0", "+0000000000000000000000000000001", "0000000000000000000000000000000G", "ä"] {
+        for bad in [
+            "",
+            "0",
+            "+0000000000000000000000000000001",
+            "0000000000000000000000000000000G",
+            "ä",
+        ] {
             assert_eq!(bad.parse::<ClientId>(), Err(ClientIdError), "{bad:?}");
         }
     }

@@ -43,7 +43,10 @@ mod tests {
         assert_eq!(id.to_bytes(), bytes);
         assert_eq!(id.to_string(), "000102030405060708090a0b0c0d0e0f");
         assert_eq!(id.to_string().parse(), Ok(id));
-        assert_eq!(serde_json::from_str::<LoginId>(&serde_json::to_string(&id).unwrap()).unwrap(), id);
+        assert_eq!(
+            serde_json::from_str::<LoginId>(&serde_json::to_string(&id).unwrap()).unwrap(),
+            id
+        );
         assert_eq!("0".parse::<LoginId>(), Err(LoginIdError));
     }
 }

@@ -56,7 +56,10 @@ impl Forbidden {
 
 impl FieldError {
     pub(crate) fn check(text: &str, forbidden: Forbidden) -> Result<(), Self> {
-        match text.char_indices().find(|(_, character)| forbidden.covers(*character)) {
+        match text
+            .char_indices()
+            .find(|(_, character)| forbidden.covers(*character))
+        {
             Some((at, character)) => Err(Self::Character { character, at }),
             None => Ok(()),
         }
@@ -72,7 +75,10 @@ impl FieldError {
 
     pub(crate) fn check_length(text: &str, limit: usize) -> Result<(), Self> {
         if text.len() > limit {
-            return Err(Self::TooLong { length: text.len(), limit });
+            return Err(Self::TooLong {
+                length: text.len(),
+                limit,
+            });
         }
         Ok(())
     }

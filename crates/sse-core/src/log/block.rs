@@ -52,7 +52,10 @@ pub(crate) struct RecordRef<'a> {
 impl Block {
     /// With room for about as much as another one has.
     pub(crate) fn like(other: &Self) -> Self {
-        Self { entries: Vec::with_capacity(RECORDS), bytes: Vec::with_capacity(other.bytes.len()) }
+        Self {
+            entries: Vec::with_capacity(RECORDS),
+            bytes: Vec::with_capacity(other.bytes.len()),
+        }
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -115,7 +118,8 @@ impl Block {
 
     /// How many records are not behind a position.
     pub(crate) fn up_to(&self, position: Position) -> usize {
-        self.entries.partition_point(|entry| entry.position <= position)
+        self.entries
+            .partition_point(|entry| entry.position <= position)
     }
 
     pub(crate) fn at_ms(&self, at: usize) -> Option<u64> {
@@ -125,8 +129,13 @@ impl Block {
     pub(crate) fn key(&self, at: usize) -> Option<Key<'_>> {
         let entry = self.entries.get(at)?;
         let start = entry.start as usize;
-        let name = self.bytes.get(start..start + usize::from(entry.name_length))?;
-        Some(Key { kind: entry.kind, name })
+        let name = self
+            .bytes
+            .get(start..start + usize::from(entry.name_length))?;
+        Some(Key {
+            kind: entry.kind,
+            name,
+        })
     }
 
     /// A record, which is one of the so-many-th log.
@@ -139,12 +148,23 @@ impl Block {
                 let start = entry.start as usize + usize::from(entry.name_length);
                 let chunk = self.bytes.get(start..start + packed.length())?;
                 entry.message.get_or_init(|| {
-                    let place = Place { log, position: entry.position };
-                    Arc::new(Message::unpack(Bytes::copy_from_slice(chunk), packed, place))
+                    let place = Place {
+                        log,
+                        position: entry.position,
+                    };
+                    Arc::new(Message::unpack(
+                        Bytes::copy_from_slice(chunk),
+                        packed,
+                        place,
+                    ))
                 })
             }
         };
-        Some(RecordRef { position: entry.position, except: &entry.except, message })
+        Some(RecordRef {
+            position: entry.position,
+            except: &entry.except,
+            message,
+        })
     }
 
     /// Lets go of what a record holds beside the block. Gives its position and what it took.

@@ -35,7 +35,11 @@ impl EntryKey {
     ///
     /// # Errors
     /// [`IdempotencyKeyError::Length`] if the key is not 1 to [`MAX_KEY_BYTES`] long.
-    pub fn new(scope: &KeyScope, key: &str, limits: KeyLimits) -> Result<Self, IdempotencyKeyError> {
+    pub fn new(
+        scope: &KeyScope,
+        key: &str,
+        limits: KeyLimits,
+    ) -> Result<Self, IdempotencyKeyError> {
         Self::check_length(key)?;
         let text = match scope {
             KeyScope::App if key.starts_with(SCOPED) => format!("{SCOPED}{key}").into(),
@@ -50,7 +54,10 @@ impl EntryKey {
     pub(crate) fn check_length(key: &str) -> Result<(), IdempotencyKeyError> {
         match key.len() {
             1..=MAX_KEY_BYTES => Ok(()),
-            length => Err(IdempotencyKeyError::Length { length, limit: MAX_KEY_BYTES }),
+            length => Err(IdempotencyKeyError::Length {
+                length,
+                limit: MAX_KEY_BYTES,
+            }),
         }
     }
 
@@ -86,7 +93,8 @@ impl TryFrom<&str> for EntryKey {
 /// keys of the app.
 pub(crate) fn user_of(text: &str) -> Option<&str> {
     let digests = text.strip_prefix(SCOPED)?;
-    let is_scoped = digests.len() == 2 * DIGEST && digests.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_scoped =
+        digests.len() == 2 * DIGEST && digests.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_scoped.then(|| &digests[..DIGEST])
 }
 
@@ -95,7 +103,8 @@ fn scoped(user: &str, key: &str) -> Arc<str> {
 }
 
 fn digest(text: &str) -> u128 {
-    let [bytes @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = <[u8; 32]>::from(Sha256::digest(text));
+    let [bytes @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] =
+        <[u8; 32]>::from(Sha256::digest(text));
     u128::from_be_bytes(bytes)
 }
 
@@ -143,8 +152,15 @@ mod tests {
     }
 
     fn key() -> impl Strategy<Value = String> {
-        let text = prop_oneof!["[@:/a-c0]{1,3}", "\\PC{1,30}", any::<String>(), "[\\x00-\\x7f]{128}"];
-        text.prop_filter("1 to 128 bytes", |key| (1..=MAX_KEY_BYTES).contains(&key.len()))
+        let text = prop_oneof![
+            "[@:/a-c0]{1,3}",
+            "\\PC{1,30}",
+            any::<String>(),
+            "[\\x00-\\x7f]{128}"
+        ];
+        text.prop_filter("1 to 128 bytes", |key| {
+            (1..=MAX_KEY_BYTES).contains(&key.len())
+        })
     }
 
     proptest! {
@@ -191,7 +207,10 @@ mod tests {
     #[test]
     fn a_text_of_a_user_is_the_same_in_every_version() {
         let text = entry_key(&user("42"), "order-7-paid");
-        assert_eq!(&**text.text(), "@73475cb40a568e8da8a045ced110137e12faee2d2ecd6986537605970bdeb522");
+        assert_eq!(
+            &**text.text(),
+            "@73475cb40a568e8da8a045ced110137e12faee2d2ecd6986537605970bdeb522"
+        );
     }
 
     #[test]
@@ -199,7 +218,10 @@ mod tests {
         for length in [0, 129, 1000] {
             for scope in [KeyScope::App, user("42"), KeyScope::Anonymous] {
                 let refused = EntryKey::new(&scope, &"@".repeat(length), KeyLimits::default());
-                assert_eq!(refused, Err(IdempotencyKeyError::Length { length, limit: 128 }));
+                assert_eq!(
+                    refused,
+                    Err(IdempotencyKeyError::Length { length, limit: 128 })
+                );
             }
         }
     }

@@ -48,7 +48,13 @@ impl FetchedPage {
             }
         }
         let bytes = records.iter().map(Record::bytes).sum();
-        Self { after, last, records, index, bytes }
+        Self {
+            after,
+            last,
+            records,
+            index,
+            bytes,
+        }
     }
 
     /// Whether it begins with what follows a position.
@@ -72,9 +78,12 @@ impl FetchedPage {
         let numbers = self.index.get(target).map_or(&[][..], Vec::as_slice);
         let place = |number: u32| self.records[number as usize].position;
         let from = numbers.partition_point(|number| place(*number) <= behind);
-        let until =
-            up_to.map_or(numbers.len(), |up_to| numbers.partition_point(|number| place(*number) <= up_to));
-        numbers[from..until.max(from)].iter().map(|number| u64::from(*number))
+        let until = up_to.map_or(numbers.len(), |up_to| {
+            numbers.partition_point(|number| place(*number) <= up_to)
+        });
+        numbers[from..until.max(from)]
+            .iter()
+            .map(|number| u64::from(*number))
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -38,25 +38,45 @@ impl GapReason {
     pub(crate) const COUNT: usize = 6;
 
     /// The words for them, in the order of their numbers.
-    pub(crate) const NAMES: [&str; Self::COUNT] =
-        ["overflow", "trimmed", "epoch", "invalid", "future", "damaged"];
+    pub(crate) const NAMES: [&str; Self::COUNT] = [
+        "overflow", "trimmed", "epoch", "invalid", "future", "damaged",
+    ];
 }
 
 impl Gap {
     pub(crate) fn new(reason: GapReason, from: Option<EventId>, to: Cursor) -> Self {
-        Self { reason, dropped: None, from, to: Some(to) }
+        Self {
+            reason,
+            dropped: None,
+            from,
+            to: Some(to),
+        }
     }
 
     /// Events that a full queue dropped.
     pub(crate) fn overflow(dropped: Option<u32>, to: Option<Cursor>) -> Self {
-        Self { reason: GapReason::Overflow, dropped, from: None, to }
+        Self {
+            reason: GapReason::Overflow,
+            dropped,
+            from: None,
+            to,
+        }
     }
 
     /// One gap for two of which the first was not told yet: from where the first began to where the second ends.
     pub(crate) fn and(self, next: Self) -> Self {
         // That it is another log says more than what was missing in the one before.
-        let reason = if next.reason == GapReason::Epoch { next.reason } else { self.reason };
-        Self { reason, dropped: None, from: self.from, to: next.to }
+        let reason = if next.reason == GapReason::Epoch {
+            next.reason
+        } else {
+            self.reason
+        };
+        Self {
+            reason,
+            dropped: None,
+            from: self.from,
+            to: next.to,
+        }
     }
 
     /// The system event `gap`.

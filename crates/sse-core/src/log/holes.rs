@@ -21,12 +21,16 @@ impl Holes {
         let first = self.stretches.partition_point(|(_, end)| *end < after);
         let behind = self.stretches.partition_point(|(start, _)| *start <= to);
         let known = &self.stretches[first..behind.max(first)];
-        if known.iter().any(|(start, end)| *start <= after && to <= *end) {
+        if known
+            .iter()
+            .any(|(start, end)| *start <= after && to <= *end)
+        {
             return false;
         }
         let start = known.first().map_or(after, |(start, _)| after.min(*start));
         let end = known.last().map_or(to, |(_, end)| to.max(*end));
-        self.stretches.splice(first..behind.max(first), [(start, end)]);
+        self.stretches
+            .splice(first..behind.max(first), [(start, end)]);
         if self.stretches.len() > MOST {
             self.stretches.remove(0);
         }
@@ -36,7 +40,10 @@ impl Holes {
     /// The end of the stretch that begins at or before a position and covers what follows it.
     pub(crate) fn end_after(&self, position: Position) -> Option<Position> {
         let at = self.stretches.partition_point(|(_, end)| *end <= position);
-        self.stretches.get(at).filter(|(start, _)| *start <= position).map(|(_, end)| *end)
+        self.stretches
+            .get(at)
+            .filter(|(start, _)| *start <= position)
+            .map(|(_, end)| *end)
     }
 
     /// Whether a part of what follows one position up to another one cannot be read.

@@ -50,7 +50,9 @@ impl<T> Default for IdempotencyKeys<T> {
 /// Without the keys, which are callers' own.
 impl<T> fmt::Debug for IdempotencyKeys<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecentKeys").field("len", &self.by_key.len()).finish_non_exhaustive()
+        f.debug_struct("RecentKeys")
+            .field("len", &self.by_key.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -59,7 +61,10 @@ impl<T> IdempotencyKeys<T> {
     pub fn get(&mut self, key: &str) -> Option<&T> {
         let now = Instant::now();
         self.remove_old(now);
-        self.by_key.get(key).filter(|(at, _)| !is_old(*at, now)).map(|(_, value)| value)
+        self.by_key
+            .get(key)
+            .filter(|(at, _)| !is_old(*at, now))
+            .map(|(_, value)| value)
     }
 
     /// Checks that a key that is not there can be remembered.
@@ -72,7 +77,9 @@ impl<T> IdempotencyKeys<T> {
         self.remove_old(now);
         let limits = key.limits();
         let full = |bound, oldest: Option<Instant>| {
-            let wait = oldest.map_or(KEY_WINDOW, |at| KEY_WINDOW.saturating_sub(now.duration_since(at)));
+            let wait = oldest.map_or(KEY_WINDOW, |at| {
+                KEY_WINDOW.saturating_sub(now.duration_since(at))
+            });
             Err(KeysFull::new(bound, limits, wait))
         };
         let Some(user) = key.user() else {
@@ -119,8 +126,15 @@ impl<T> IdempotencyKeys<T> {
     /// because nothing was appended under it.
     pub fn take_back(&mut self, key: &str) {
         let user = user_of(key);
-        let arrivals = if user.is_some() { &mut self.users } else { &mut self.backends };
-        if arrivals.pop_back_if(|(_, latest)| **latest == *key).is_none() {
+        let arrivals = if user.is_some() {
+            &mut self.users
+        } else {
+            &mut self.backends
+        };
+        if arrivals
+            .pop_back_if(|(_, latest)| **latest == *key)
+            .is_none()
+        {
             return;
         }
         self.by_key.remove(key);
@@ -147,11 +161,15 @@ impl<T> IdempotencyKeys<T> {
 
     fn remove_old(&mut self, now: Instant) {
         for _ in 0..REMOVED_AT_ONCE {
-            let Some((at, key)) = self.backends.pop_front_if(|(at, _)| is_old(*at, now)) else { break };
+            let Some((at, key)) = self.backends.pop_front_if(|(at, _)| is_old(*at, now)) else {
+                break;
+            };
             self.remove(at, &key);
         }
         for _ in 0..REMOVED_AT_ONCE {
-            let Some((at, key)) = self.users.pop_front_if(|(at, _)| is_old(*at, now)) else { break };
+            let Some((at, key)) = self.users.pop_front_if(|(at, _)| is_old(*at, now)) else {
+                break;
+            };
             self.remove(at, &key);
             if let Some(user) = user_of(&key) {
                 self.remove_of_user(at, user);
@@ -170,7 +188,9 @@ impl<T> IdempotencyKeys<T> {
     }
 
     fn remove_of_user(&mut self, arrived: Instant, user: &str) {
-        let Some(own) = self.by_user.get_mut(user) else { return };
+        let Some(own) = self.by_user.get_mut(user) else {
+            return;
+        };
         while own.pop_front_if(|at| *at <= arrived).is_some() {}
         if own.is_empty() {
             self.by_user.remove(user);
@@ -198,11 +218,17 @@ mod tests {
         log::key_limits::KeyLimits,
     };
 
-    const LIMITS: KeyLimits = KeyLimits { per_user: 3, of_users: 5, of_backends: 4 };
+    const LIMITS: KeyLimits = KeyLimits {
+        per_user: 3,
+        of_users: 5,
+        of_backends: 4,
+    };
 
     #[expect(clippy::needless_pass_by_value, reason = "calls are shorter")]
     fn key(user: Option<&str>, key: impl ToString) -> EntryKey {
-        let scope = user.map_or(KeyScope::App, |user| KeyScope::User(UserId::new(user).unwrap()));
+        let scope = user.map_or(KeyScope::App, |user| {
+            KeyScope::User(UserId::new(user).unwrap())
+        });
         EntryKey::new(&scope, &key.to_string(), LIMITS).unwrap()
     }
 
@@ -235,7 +261,11 @@ mod tests {
         }
         let full = insert(&mut keys, &key(Some("a"), 3)).unwrap_err();
         assert_eq!((full.bound, full.limit), (KeyBound::PerUser, 3));
-        assert_eq!(full.retry_after, Duration::from_secs(90), "when the first key is over");
+        assert_eq!(
+            full.retry_after,
+            Duration::from_secs(90),
+            "when the first key is over"
+        );
         for number in 0..2 {
             insert(&mut keys, &key(Some("b"), number)).unwrap();
         }
@@ -249,7 +279,9 @@ mod tests {
         let full = insert(&mut keys, &key(None, 4)).unwrap_err();
         assert_eq!((full.bound, full.limit), (KeyBound::OfBackends, 4));
         let all = [(Some("a"), 3), (Some("b"), 2), (None, 4)];
-        let all = all.iter().flat_map(|(user, count)| (0..*count).map(|number| key(*user, number)));
+        let all = all
+            .iter()
+            .flat_map(|(user, count)| (0..*count).map(|number| key(*user, number)));
         all.for_each(|key| assert_eq!(keys.get(key.text()), Some(&1), "{key:?}"));
         advance(Duration::from_secs(90)).await;
         insert(&mut keys, &key(Some("a"), 3)).unwrap();
@@ -260,7 +292,11 @@ mod tests {
     async fn room_comes_back_however_many_keys_end_at_once() {
         let mut keys = IdempotencyKeys::default();
         let of = |user: usize, number: usize| {
-            let limits = KeyLimits { per_user: 1000, of_users: 10_000, of_backends: 10_000 };
+            let limits = KeyLimits {
+                per_user: 1000,
+                of_users: 10_000,
+                of_backends: 10_000,
+            };
             let user = KeyScope::User(UserId::new(user.to_string()).unwrap());
             EntryKey::new(&user, &number.to_string(), limits).unwrap()
         };
@@ -272,22 +308,37 @@ mod tests {
         // Also for those whose old keys are removed last.
         for user in (0..10).rev() {
             (0..1000).for_each(|number| insert(&mut keys, &of(user, number)).unwrap());
-            assert_eq!(insert(&mut keys, &of(user, 1000)).unwrap_err().bound, KeyBound::PerUser);
+            assert_eq!(
+                insert(&mut keys, &of(user, 1000)).unwrap_err().bound,
+                KeyBound::PerUser
+            );
         }
         advance(KEY_WINDOW).await;
         (0..100).for_each(|_| assert_eq!(keys.get("any"), None));
-        assert_eq!((keys.by_key.capacity(), keys.by_user.len(), keys.users.len()), (0, 0, 0));
+        assert_eq!(
+            (keys.by_key.capacity(), keys.by_user.len(), keys.users.len()),
+            (0, 0, 0)
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_taken_back_was_never_there() {
         let mut keys = IdempotencyKeys::default();
         let (first, user, app) = (key(Some("a"), 0), key(Some("a"), 1), key(None, 1));
-        [&first, &user, &app].into_iter().for_each(|key| insert(&mut keys, key).unwrap());
-        [&app, &user].into_iter().for_each(|key| keys.take_back(key.text()));
-        [&app, &user].into_iter().for_each(|key| assert_eq!(keys.get(key.text()), None));
+        [&first, &user, &app]
+            .into_iter()
+            .for_each(|key| insert(&mut keys, key).unwrap());
+        [&app, &user]
+            .into_iter()
+            .for_each(|key| keys.take_back(key.text()));
+        [&app, &user]
+            .into_iter()
+            .for_each(|key| assert_eq!(keys.get(key.text()), None));
         assert_eq!(keys.get(first.text()), Some(&1));
-        assert_eq!((keys.by_key.len(), keys.users.len(), keys.backends.len()), (1, 1, 0));
+        assert_eq!(
+            (keys.by_key.len(), keys.users.len(), keys.backends.len()),
+            (1, 1, 0)
+        );
         keys.take_back(first.text());
         assert!(keys.by_user.is_empty());
     }

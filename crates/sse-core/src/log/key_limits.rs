@@ -26,7 +26,11 @@ pub struct KeyLimits {
 
 impl Default for KeyLimits {
     fn default() -> Self {
-        Self { per_user: 1000, of_users: 200_000, of_backends: 500_000 }
+        Self {
+            per_user: 1000,
+            of_users: 200_000,
+            of_backends: 500_000,
+        }
     }
 }
 
@@ -75,10 +79,14 @@ pub enum KeyBound {
     #[error("the caller has as many publishes with a key or with patience as one user may have")]
     PerUser,
     /// [`KeyLimits::of_users`].
-    #[error("all users together have as many publishes with a key or with patience as they may have")]
+    #[error(
+        "all users together have as many publishes with a key or with patience as they may have"
+    )]
     OfUsers,
     /// [`KeyLimits::of_backends`].
-    #[error("all backends together have as many publishes with a key or with patience as they may have")]
+    #[error(
+        "all backends together have as many publishes with a key or with patience as they may have"
+    )]
     OfBackends,
 }
 
@@ -91,6 +99,10 @@ impl KeysFull {
             KeyBound::OfUsers => limits.of_users,
             KeyBound::OfBackends => limits.of_backends,
         };
-        Self { bound, limit, retry_after }
+        Self {
+            bound,
+            limit,
+            retry_after,
+        }
     }
 }

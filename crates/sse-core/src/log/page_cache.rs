@@ -60,7 +60,10 @@ impl State {
         self.reads += 1;
         self.span = segment.after.position.distance_to(segment.last);
         self.bytes += segment.bytes();
-        self.kept.push_back(Kept { segment: Arc::new(segment), party });
+        self.kept.push_back(Kept {
+            segment: Arc::new(segment),
+            party,
+        });
         while self.kept.len() > 1 && (self.bytes > KEPT_BYTES || self.kept.len() > KEPT) {
             self.forget_one();
         }
@@ -73,7 +76,10 @@ impl State {
             *bytes.entry(kept.party).or_insert(0) += kept.segment.bytes();
         }
         let most = bytes.values().max().copied().unwrap_or_default();
-        let oldest = self.kept.iter().position(|kept| bytes.get(&kept.party) == Some(&most));
+        let oldest = self
+            .kept
+            .iter()
+            .position(|kept| bytes.get(&kept.party) == Some(&most));
         if let Some(kept) = oldest.and_then(|oldest| self.kept.remove(oldest)) {
             self.bytes -= kept.segment.bytes();
         }
@@ -91,7 +97,10 @@ impl PageCache {
             && to.epoch == after.epoch
             && after.position < to.position
         {
-            return Some(Err(Lost { reason: GapReason::Trimmed, to: to.clone() }));
+            return Some(Err(Lost {
+                reason: GapReason::Trimmed,
+                to: to.clone(),
+            }));
         }
         None
     }

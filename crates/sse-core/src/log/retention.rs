@@ -24,7 +24,11 @@ pub struct Retention {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { entries: 100_000, bytes: 64 << 20, age: Duration::from_secs(24 * 60 * 60) }
+        Self {
+            entries: 100_000,
+            bytes: 64 << 20,
+            age: Duration::from_secs(24 * 60 * 60),
+        }
     }
 }
 

@@ -66,12 +66,21 @@ impl Share {
     /// The places to be read, in the order in which the party goes through the log.
     fn places(&self) -> impl Iterator<Item = Position> {
         let at = self.at.unwrap_or_default();
-        self.wants.range(at..).chain(self.wants.range(..at)).map(|(place, _)| *place)
+        self.wants
+            .range(at..)
+            .chain(self.wants.range(..at))
+            .map(|(place, _)| *place)
     }
 
     fn turn(&self, party: Party) -> Option<Turn> {
         let next = self.places().next().filter(|_| !self.is_reading)?;
-        Some(Turn { round: self.round, served: self.served, next, number: self.number, party })
+        Some(Turn {
+            round: self.round,
+            served: self.served,
+            next,
+            number: self.number,
+            party,
+        })
     }
 }
 
@@ -95,7 +104,9 @@ impl Shares {
     /// A stream of a party waits no longer.
     pub(crate) fn remove(&mut self, party: Party, place: Position) {
         self.change(party, |share| {
-            let Some(streams) = share.wants.get_mut(&place) else { return };
+            let Some(streams) = share.wants.get_mut(&place) else {
+                return;
+            };
             *streams -= 1;
             if *streams == 0 {
                 share.wants.remove(&place);
@@ -107,7 +118,10 @@ impl Shares {
     pub(crate) fn next(&self, may_begin: impl Fn(Position) -> bool) -> Option<(Party, Position)> {
         self.ready.iter().take(CONSIDERED).find_map(|turn| {
             let share = self.parties.get(&turn.party)?;
-            let place = share.places().take(CONSIDERED).find(|place| may_begin(*place))?;
+            let place = share
+                .places()
+                .take(CONSIDERED)
+                .find(|place| may_begin(*place))?;
             Some((turn.party, place))
         })
     }
@@ -145,7 +159,11 @@ impl Shares {
     fn change(&mut self, party: Party, change: impl FnOnce(&mut Share)) {
         // Newcomers stand behind those who wait already.
         let (number, round) = (self.numbers, self.round + 1);
-        let share = self.parties.entry(party).or_insert_with(|| Share { number, round, ..Share::default() });
+        let share = self.parties.entry(party).or_insert_with(|| Share {
+            number,
+            round,
+            ..Share::default()
+        });
         self.numbers += u64::from(share.number == number);
         let before = share.turn(party);
         change(share);
@@ -217,7 +235,9 @@ mod tests {
     #[test]
     fn one_party_goes_through_the_log_and_begins_again() {
         let mut shares = Shares::default();
-        [5, 1, 9].into_iter().for_each(|place| shares.add(Party(1), place.into()));
+        [5, 1, 9]
+            .into_iter()
+            .for_each(|place| shares.add(Party(1), place.into()));
         let mut next = || read(&mut shares).unwrap().1;
         assert_eq!((next(), next()), (1, 5));
         shares.add(Party(1), 2.into());
@@ -234,7 +254,10 @@ mod tests {
         shares.begin(party, place);
         assert_eq!(shares.next(|_| true), None);
         shares.end_all();
-        assert_eq!(shares.next(|place| place != 1.into()), Some((Party(1), 2.into())));
+        assert_eq!(
+            shares.next(|place| place != 1.into()),
+            Some((Party(1), 2.into()))
+        );
         shares.remove(Party(1), 1.into());
         shares.remove(Party(1), 2.into());
         for number in 0..3 * REMEMBERED {

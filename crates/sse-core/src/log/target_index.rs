@@ -37,7 +37,10 @@ impl<'a> From<&'a Target> for Key<'a> {
             Target::Topic(topic) => (Kind::Topic, topic.as_str()),
             Target::Client(_) => (Kind::Client, ""),
         };
-        Self { kind, name: name.as_bytes() }
+        Self {
+            kind,
+            name: name.as_bytes(),
+        }
     }
 }
 
@@ -66,7 +69,10 @@ struct List {
 
 impl List {
     fn key(&self) -> Key<'_> {
-        Key { kind: self.kind, name: &self.name }
+        Key {
+            kind: self.kind,
+            name: &self.name,
+        }
     }
 }
 
@@ -111,7 +117,9 @@ impl TargetIndex {
             if self.first >= before {
                 return true;
             }
-            let Some(list) = self.order.pop_front() else { return true };
+            let Some(list) = self.order.pop_front() else {
+                return true;
+            };
             self.first += 1;
             self.forget_first_of(list);
         }
@@ -120,9 +128,16 @@ impl TargetIndex {
 
     /// Records for a target that have numbers in `from..until`, in order.
     pub(crate) fn numbers(&self, key: Key<'_>, from: u64, until: u64) -> impl Iterator<Item = u64> {
-        let numbers = self.find(key).and_then(|(_, list)| self.lists.get(list)).map(|list| &list.numbers);
-        let start = numbers.map_or(0, |numbers| numbers.partition_point(|number| *number < from));
-        let numbers = numbers.into_iter().flat_map(move |numbers| numbers.range(start..));
+        let numbers = self
+            .find(key)
+            .and_then(|(_, list)| self.lists.get(list))
+            .map(|list| &list.numbers);
+        let start = numbers.map_or(0, |numbers| {
+            numbers.partition_point(|number| *number < from)
+        });
+        let numbers = numbers
+            .into_iter()
+            .flat_map(move |numbers| numbers.range(start..));
         numbers.copied().take_while(move |number| *number < until)
     }
 
@@ -152,7 +167,11 @@ impl TargetIndex {
         if self.by_key.is_empty() {
             self.by_key = (0..TABLES).map(|_| HashTable::new()).collect();
         }
-        let list = List { kind: key.kind, name: key.name.into(), numbers: VecDeque::new() };
+        let list = List {
+            kind: key.kind,
+            name: key.name.into(),
+            numbers: VecDeque::new(),
+        };
         let at = self.lists.insert_with(|_| list)?;
         let hash = self.hasher.hash_one(key);
         let (lists, hasher) = (&self.lists, &self.hasher);
@@ -162,7 +181,9 @@ impl TargetIndex {
     }
 
     fn forget_first_of(&mut self, at: u32) {
-        let Some(list) = self.lists.get_mut(at) else { return };
+        let Some(list) = self.lists.get_mut(at) else {
+            return;
+        };
         let numbers = &mut list.numbers;
         numbers.pop_front();
         if numbers.is_empty() {
@@ -173,7 +194,9 @@ impl TargetIndex {
     }
 
     fn forget_list(&mut self, at: u32) {
-        let Some(list) = self.lists.remove(at) else { return };
+        let Some(list) = self.lists.remove(at) else {
+            return;
+        };
         let hash = self.hasher.hash_one(list.key());
         let table = &mut self.by_key[table_of(hash)];
         if let Ok(entry) = table.find_entry(hash, |other| *other == at) {
@@ -181,7 +204,9 @@ impl TargetIndex {
         }
         if table.len() * 8 < table.capacity() {
             let (lists, hasher) = (&self.lists, &self.hasher);
-            table.shrink_to(0, |at| lists.get(*at).map_or(0, |list| hasher.hash_one(list.key())));
+            table.shrink_to(0, |at| {
+                lists.get(*at).map_or(0, |list| hasher.hash_one(list.key()))
+            });
         }
     }
 }
@@ -196,7 +221,10 @@ mod tests {
     use super::*;
 
     fn key(name: &str) -> Key<'_> {
-        Key { kind: Kind::Topic, name: name.as_bytes() }
+        Key {
+            kind: Kind::Topic,
+            name: name.as_bytes(),
+        }
     }
 
     fn numbers(index: &TargetIndex, name: &str) -> Vec<u64> {
@@ -207,16 +235,38 @@ mod tests {
     fn it_grows_at_both_ends_and_forgets_at_the_first() {
         let mut index = TargetIndex::default();
         index.begin(10);
-        ["a", "b", "a"].iter().for_each(|name| index.push_back(key(name)));
-        ["b", "a"].iter().for_each(|name| index.push_front(key(name)));
+        ["a", "b", "a"]
+            .iter()
+            .for_each(|name| index.push_back(key(name)));
+        ["b", "a"]
+            .iter()
+            .for_each(|name| index.push_front(key(name)));
         assert_eq!((index.first(), index.next()), (8, 13));
-        assert_eq!((numbers(&index, "a"), numbers(&index, "b")), (vec![8, 10, 12], vec![9, 11]));
+        assert_eq!(
+            (numbers(&index, "a"), numbers(&index, "b")),
+            (vec![8, 10, 12], vec![9, 11])
+        );
         assert_eq!(index.numbers(key("a"), 9, 12).collect::<Vec<_>>(), [10]);
-        assert_eq!(index.numbers(Key { kind: Kind::User, ..key("a") }, 0, 99).count(), 0);
+        assert_eq!(
+            index
+                .numbers(
+                    Key {
+                        kind: Kind::User,
+                        ..key("a")
+                    },
+                    0,
+                    99
+                )
+                .count(),
+            0
+        );
 
         assert!(!index.forget(12, 3));
         assert!(index.forget(12, 3));
-        assert_eq!((numbers(&index, "a"), numbers(&index, "b")), (vec![12], vec![]));
+        assert_eq!(
+            (numbers(&index, "a"), numbers(&index, "b")),
+            (vec![12], vec![])
+        );
         assert!(index.forget(99, 3));
         assert_eq!((index.len(), index.lists.len()), (0, 0));
         assert!(index.by_key.iter().all(HashTable::is_empty));

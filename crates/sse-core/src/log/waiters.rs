@@ -37,7 +37,10 @@ pub(crate) struct Waiters {
 impl Waiters {
     pub(crate) fn add_for_part(&mut self, stream: Stream, party: Party, after: Position) {
         self.len += 1;
-        self.for_parts.entry(after).or_default().push((stream, party));
+        self.for_parts
+            .entry(after)
+            .or_default()
+            .push((stream, party));
         if !self.suspended.contains(&after) {
             self.shares.add(party, after);
         }
@@ -85,7 +88,13 @@ impl Waiters {
     }
 
     pub(crate) fn retain(&mut self, is_there: impl Fn(&Stream) -> bool) {
-        let Self { for_head, for_parts, shares, suspended, .. } = self;
+        let Self {
+            for_head,
+            for_parts,
+            shares,
+            suspended,
+            ..
+        } = self;
         for_head.retain(&is_there);
         for_parts.retain(|after, streams| {
             streams.retain(|(stream, party)| {

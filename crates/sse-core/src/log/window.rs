@@ -94,14 +94,19 @@ impl Window {
 
     /// A position of the present log.
     pub(crate) fn place(&self, position: Position) -> Place {
-        Place { log: self.log, position }
+        Place {
+            log: self.log,
+            position,
+        }
     }
 
     /// A place as clients have it; `None` if it was in a log that is too long over.
     pub(crate) fn cursor_at(&self, place: Place) -> Option<Cursor> {
         let epoch = match self.log.checked_sub(place.log)? {
             0 => &self.epoch,
-            before => self.epochs.get(self.epochs.len().checked_sub(before as usize)?)?,
+            before => self
+                .epochs
+                .get(self.epochs.len().checked_sub(before as usize)?)?,
         };
         Some(Cursor::new(epoch.clone(), place.position))
     }
@@ -142,8 +147,13 @@ impl Window {
 
     /// The number of the first record behind a position.
     pub(crate) fn number_behind(&self, position: Position) -> u64 {
-        let blocks = self.blocks.partition_point(|block| block.last().is_some_and(|last| last <= position));
-        let rest = self.blocks.get(blocks).map_or(0, |block| block.up_to(position));
+        let blocks = self
+            .blocks
+            .partition_point(|block| block.last().is_some_and(|last| last <= position));
+        let rest = self
+            .blocks
+            .get(blocks)
+            .map_or(0, |block| block.up_to(position));
         (self.base + (blocks * RECORDS + rest) as u64).clamp(self.first, self.next)
     }
 
@@ -153,7 +163,8 @@ impl Window {
         if position >= self.head || behind == self.first {
             return None;
         }
-        self.position(behind - 1).filter(|before| *before != position)
+        self.position(behind - 1)
+            .filter(|before| *before != position)
     }
 
     /// Sees to it that the targets of all records from a number on are known, some at a time; `true` when they are.
@@ -165,20 +176,38 @@ impl Window {
         self.index.begin(from);
         for _ in 0..INDEXED_AT_ONCE {
             let next = self.index.next();
-            let number = if next < self.next { next } else { self.index.first().saturating_sub(1) };
+            let number = if next < self.next {
+                next
+            } else {
+                self.index.first().saturating_sub(1)
+            };
             if next >= self.next && self.index.first() <= from {
                 return true;
             }
-            let Some((block, at)) = find(&self.blocks, self.base, number) else { return true };
-            let Some(key) = block.key(at) else { return true };
-            if number == next { self.index.push_back(key) } else { self.index.push_front(key) }
+            let Some((block, at)) = find(&self.blocks, self.base, number) else {
+                return true;
+            };
+            let Some(key) = block.key(at) else {
+                return true;
+            };
+            if number == next {
+                self.index.push_back(key)
+            } else {
+                self.index.push_front(key)
+            }
         }
         self.index.next() >= self.next && self.index.first() <= from
     }
 
     /// Records for a target that have numbers in `from..until`, in order, of those that are [indexed](Self::index).
-    pub(crate) fn numbers(&self, target: &Target, from: u64, until: u64) -> impl Iterator<Item = u64> {
-        self.index.numbers(Key::from(target), from.max(self.first), until)
+    pub(crate) fn numbers(
+        &self,
+        target: &Target,
+        from: u64,
+        until: u64,
+    ) -> impl Iterator<Item = u64> {
+        self.index
+            .numbers(Key::from(target), from.max(self.first), until)
     }
 
     /// Appends the next entry of the log, and forgets what is beyond the retention. Gives its number. Its message has to be
@@ -216,10 +245,14 @@ impl Window {
     /// Forgets some of what is beyond the retention; `true` when nothing is left beyond it.
     pub(crate) fn forget_old(&mut self, now_ms: u64) -> bool {
         for _ in 0..FORGOTTEN_AT_ONCE {
-            let Some((block, at)) = self.find(self.first) else { return true };
+            let Some((block, at)) = self.find(self.first) else {
+                return true;
+            };
             let keeps = self.len() <= self.retention.entries
                 && self.bytes as u64 <= self.retention.bytes
-                && block.at_ms(at).is_none_or(|at_ms| now_ms.saturating_sub(at_ms) < self.age_ms);
+                && block
+                    .at_ms(at)
+                    .is_none_or(|at_ms| now_ms.saturating_sub(at_ms) < self.age_ms);
             if keeps {
                 return true;
             }
@@ -239,14 +272,18 @@ impl Window {
         (self.base, self.first) = (self.next, self.next);
         self.bytes = 0;
         if at.epoch != self.epoch {
-            self.epochs.push_back(std::mem::replace(&mut self.epoch, at.epoch));
+            self.epochs
+                .push_back(std::mem::replace(&mut self.epoch, at.epoch));
             if self.epochs.len() > EPOCHS {
                 self.epochs.pop_front();
             }
             self.log = self.log.saturating_add(1);
         }
         (self.forgotten, self.head) = (at.position, at.position);
-        Discarded { _blocks: std::mem::take(&mut self.blocks), _index: std::mem::take(&mut self.index) }
+        Discarded {
+            _blocks: std::mem::take(&mut self.blocks),
+            _index: std::mem::take(&mut self.index),
+        }
     }
 
     fn make_room(&mut self) {
@@ -260,8 +297,12 @@ impl Window {
 
     fn forget_first(&mut self) {
         let (block, at) = place(self.base, self.first);
-        let Some(block) = self.blocks.get_mut(block) else { return };
-        let Some((position, bytes)) = block.forget(at) else { return };
+        let Some(block) = self.blocks.get_mut(block) else {
+            return;
+        };
+        let Some((position, bytes)) = block.forget(at) else {
+            return;
+        };
         self.forgotten = position;
         self.bytes -= bytes;
         self.first += 1;
@@ -298,7 +339,11 @@ mod tests {
     use crate::{Event, EventType, Topic, event::cursor::Mark};
 
     fn window(retention: Retention) -> Window {
-        Window::new(Epoch::new("e").expect("an epoch"), Position::ZERO, retention)
+        Window::new(
+            Epoch::new("e").expect("an epoch"),
+            Position::ZERO,
+            retention,
+        )
     }
 
     fn topic(name: &str) -> Target {
@@ -320,11 +365,19 @@ mod tests {
     #[test]
     fn each_target_finds_its_own() {
         let mut window = window(Retention::default());
-        ["a", "b", "a", "c", "a"].iter().for_each(|name| push(&mut window, &topic(name), 0));
+        ["a", "b", "a", "c", "a"]
+            .iter()
+            .for_each(|name| push(&mut window, &topic(name), 0));
         assert!(window.index(2));
-        assert_eq!(window.numbers(&topic("a"), 0, u64::MAX).collect::<Vec<_>>(), [2, 4]);
+        assert_eq!(
+            window.numbers(&topic("a"), 0, u64::MAX).collect::<Vec<_>>(),
+            [2, 4]
+        );
         assert!(window.index(0));
-        assert_eq!(window.numbers(&topic("a"), 0, u64::MAX).collect::<Vec<_>>(), [0, 2, 4]);
+        assert_eq!(
+            window.numbers(&topic("a"), 0, u64::MAX).collect::<Vec<_>>(),
+            [0, 2, 4]
+        );
         assert_eq!(window.numbers(&topic("a"), 1, 4).collect::<Vec<_>>(), [2]);
         assert_eq!(window.numbers(&topic("d"), 0, 9).count(), 0);
         assert_eq!(window.number_behind(Position::from(2)), 2);
@@ -334,7 +387,10 @@ mod tests {
     fn retention_holds_by_count_bytes_and_age() {
         let mut few = window(Retention::default().entries(2));
         (0..5).for_each(|_| push(&mut few, &Target::All, 0));
-        assert_eq!((few.len(), few.first(), few.forgotten()), (2, 3, Position::from(3)));
+        assert_eq!(
+            (few.len(), few.first(), few.forgotten()),
+            (2, 3, Position::from(3))
+        );
         assert!(few.index(0));
         assert_eq!(few.numbers(&Target::All, 0, 9).collect::<Vec<_>>(), [3, 4]);
 
@@ -357,11 +413,15 @@ mod tests {
         let long = "long ".repeat(1000);
         let events = [
             Event::text("x"),
-            Event::json(&["a"]).unwrap().event_type(EventType::from_static("numbers: all")),
+            Event::json(&["a"])
+                .unwrap()
+                .event_type(EventType::from_static("numbers: all")),
             Event::text("two\nlines").event_type(EventType::NOTIFICATION),
             Event::empty().event_type(EventType::SYSTEM),
             Event::text(long.as_str()),
-            Event::text("x").comment("kept").retry(Duration::from_secs(1)),
+            Event::text("x")
+                .comment("kept")
+                .retry(Duration::from_secs(1)),
         ];
         for (number, event) in events.into_iter().enumerate() {
             let position = Position::from(number as u64 + 1);
@@ -379,9 +439,15 @@ mod tests {
             assert_eq!(again.message.plain().chunk(), message.plain().chunk());
             assert_eq!(again.message.plain().as_event(), message.plain().as_event());
             assert_eq!(again.message.plain().place(), Some(window.place(position)));
-            assert_eq!(format!("{:?}", again.message.event()), format!("{:?}", message.event()));
+            assert_eq!(
+                format!("{:?}", again.message.event()),
+                format!("{:?}", message.event())
+            );
             assert_eq!(again.message.event().is_json(), message.event().is_json());
-            assert!(Arc::ptr_eq(window.get(at).unwrap().message, again.message), "it is made once");
+            assert!(
+                Arc::ptr_eq(window.get(at).unwrap().message, again.message),
+                "it is made once"
+            );
         }
     }
 
@@ -396,16 +462,26 @@ mod tests {
             all.push(name);
             push(&mut window, &topic(name), 0);
             if random.random_bool(0.05) {
-                let from = random.random_range(0..=all.len() as u64).max(window.first());
+                let from = random
+                    .random_range(0..=all.len() as u64)
+                    .max(window.first());
                 while !window.index(from) {}
-                let wanted = (from..window.next()).filter(|at| all[usize::try_from(*at).unwrap()] == "b");
-                let found = window.numbers(&topic("b"), from, u64::MAX).collect::<Vec<_>>();
+                let wanted =
+                    (from..window.next()).filter(|at| all[usize::try_from(*at).unwrap()] == "b");
+                let found = window
+                    .numbers(&topic("b"), from, u64::MAX)
+                    .collect::<Vec<_>>();
                 assert_eq!(found, wanted.collect::<Vec<_>>());
                 // Positions are one more than numbers.
                 assert_eq!(window.number_behind(from.into()), from);
-                assert_eq!(window.position(from), (from < window.next()).then(|| (from + 1).into()));
                 assert_eq!(
-                    window.position(window.first() - u64::from(window.first() > 0)).is_some(),
+                    window.position(from),
+                    (from < window.next()).then(|| (from + 1).into())
+                );
+                assert_eq!(
+                    window
+                        .position(window.first() - u64::from(window.first() > 0))
+                        .is_some(),
                     window.first() == 0
                 );
             }
@@ -434,7 +510,11 @@ mod tests {
             (40, None),
             (50, None),
         ] {
-            assert_eq!(window.before_stranger(position.into()), before.map(Position::from), "{position}");
+            assert_eq!(
+                window.before_stranger(position.into()),
+                before.map(Position::from),
+                "{position}"
+            );
         }
     }
 
@@ -445,7 +525,10 @@ mod tests {
         let epoch = Epoch::new("f").unwrap();
         drop(window.restart(Cursor::new(epoch.clone(), Position::from(100))));
         assert_eq!((window.next(), window.len(), window.bytes()), (3, 0, 0));
-        assert_eq!(window.head_cursor(), Cursor::new(epoch, Position::from(100)));
+        assert_eq!(
+            window.head_cursor(),
+            Cursor::new(epoch, Position::from(100))
+        );
         let place = window.place(Position::from(2));
         assert_eq!(window.cursor_at(place).unwrap().to_string(), "f-2");
         for number in 0..EPOCHS {
@@ -454,7 +537,11 @@ mod tests {
             let next = Epoch::new(format!("g{number}")).unwrap();
             drop(window.restart(Cursor::new(next, Position::ZERO)));
         }
-        assert_eq!(window.cursor_at(Place { log: 0, ..place }), None, "forgotten");
+        assert_eq!(
+            window.cursor_at(Place { log: 0, ..place }),
+            None,
+            "forgotten"
+        );
         assert_eq!(window.cursor_at(place).unwrap().to_string(), "f-2");
         assert_eq!(window.numbers(&Target::All, 0, 9).count(), 0);
     }

@@ -15,8 +15,15 @@ pub(crate) struct AppendTimes {
 
 impl AppendTimes {
     pub(crate) fn record(&self, time: Duration, succeeded: bool) {
-        let counter = if succeeded { &self.succeeded } else { &self.failed };
+        let counter = if succeeded {
+            &self.succeeded
+        } else {
+            &self.failed
+        };
         counter.fetch_add(1, Ordering::Relaxed);
-        self.micros.fetch_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.micros.fetch_add(
+            u64::try_from(time.as_micros()).unwrap_or(u64::MAX),
+            Ordering::Relaxed,
+        );
     }
 }

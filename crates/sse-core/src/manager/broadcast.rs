@@ -23,7 +23,13 @@ pub(crate) struct Sweep {
 
 impl Sweep {
     pub(crate) fn new(inner: &Arc<Inner>, job: Arc<PendingBroadcast>) -> Self {
-        Self { inner: Arc::clone(inner), job, cursor: 0, done: false, handed_over: false }
+        Self {
+            inner: Arc::clone(inner),
+            job,
+            cursor: 0,
+            done: false,
+            handed_over: false,
+        }
     }
 
     /// Reaches all streams, turn by turn.
@@ -37,7 +43,9 @@ impl Sweep {
     fn turn(&mut self) -> bool {
         let start = Instant::now();
         while !self.done {
-            let Self { inner, job, cursor, .. } = self;
+            let Self {
+                inner, job, cursor, ..
+            } = self;
             self.done = inner.with_sequencer(|order, hold| order.sweep(job, cursor, STEP, hold));
             if start.elapsed() >= TURN {
                 break;

@@ -13,7 +13,9 @@ use tokio::sync::Notify;
 
 use crate::{
     backoff::Backoff,
-    backplane::{Backplane, in_flight::InFlight, leadership_state::Leadership, retry_budget::RetryBudget},
+    backplane::{
+        Backplane, in_flight::InFlight, leadership_state::Leadership, retry_budget::RetryBudget,
+    },
     clock::Clock,
     dialect::{
         Dialects,
@@ -94,7 +96,10 @@ impl Inner {
             jitter: Backoff::new(builder.seed),
             rules: Rules {
                 dialects: Dialects::default(),
-                bounds: Bounds { frames: config.queue_frames, bytes: config.queue_bytes },
+                bounds: Bounds {
+                    frames: config.queue_frames,
+                    bytes: config.queue_bytes,
+                },
             },
             order: Mutex::new(Sequencer::new(Registry::new(arrivals), log)),
             ticker: Timers::default(),
@@ -125,7 +130,9 @@ impl Manager {
     }
 
     pub(crate) fn new(builder: ManagerBuilder) -> Self {
-        Self { inner: Arc::new(Inner::new(builder)) }
+        Self {
+            inner: Arc::new(Inner::new(builder)),
+        }
     }
 }
 
@@ -292,6 +299,8 @@ impl ManagerBuilder {
 
 impl std::fmt::Debug for ManagerBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Builder").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Builder")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }

@@ -147,7 +147,12 @@ impl Default for Config {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { event_type: 128, topic: 256, user: 256, topics: 64 }
+        Self {
+            event_type: 128,
+            topic: 256,
+            user: 256,
+            topics: 64,
+        }
     }
 }
 
@@ -188,8 +193,14 @@ impl Config {
         checks.count("max_connections", self.max_connections, 1, MOST_STREAMS);
         for (field, limit) in [
             ("max_connections_per_user", self.max_connections_per_user),
-            ("max_connections_per_address", self.max_connections_per_address),
-            ("max_anonymous_connections_per_address", self.max_anonymous_connections_per_address),
+            (
+                "max_connections_per_address",
+                self.max_connections_per_address,
+            ),
+            (
+                "max_anonymous_connections_per_address",
+                self.max_anonymous_connections_per_address,
+            ),
         ] {
             checks.count(field, limit.unwrap_or(1), 1, MOST_STREAMS);
         }
@@ -198,7 +209,12 @@ impl Config {
         checks.count("spool_bytes", self.spool_bytes, 0, 1 << 30);
         if let Some(log) = self.log {
             checks.count("log.entries", log.entries, 1, 100_000_000);
-            checks.count("log.bytes", usize::try_from(log.bytes).unwrap_or(usize::MAX), 1024, 1 << 40);
+            checks.count(
+                "log.bytes",
+                usize::try_from(log.bytes).unwrap_or(usize::MAX),
+                1024,
+                1 << 40,
+            );
             checks.duration("log.age", log.age, Duration::from_secs(1), 3650 * DAY);
         }
         for (field, keys) in [
@@ -229,18 +245,30 @@ impl Checks {
     fn duration(&mut self, field: &'static str, value: Duration, least: Duration, most: Duration) {
         if value < least || value > most {
             let text = humantime::format_duration;
-            let expected = format!("must be {} to {}, not {}", text(least), text(most), text(value));
+            let expected = format!(
+                "must be {} to {}, not {}",
+                text(least),
+                text(most),
+                text(value)
+            );
             self.0.push(ConfigProblem { field, expected });
         }
     }
 
     fn count(&mut self, field: &'static str, value: usize, least: usize, most: usize) {
         if value < least || value > most {
-            self.0.push(ConfigProblem { field, expected: format!("must be {least} to {most}, not {value}") });
+            self.0.push(ConfigProblem {
+                field,
+                expected: format!("must be {least} to {most}, not {value}"),
+            });
         }
     }
 
     fn finish(self) -> Result<(), BuildError> {
-        if self.0.is_empty() { Ok(()) } else { Err(BuildError { problems: self.0 }) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(BuildError { problems: self.0 })
+        }
     }
 }

@@ -76,7 +76,12 @@ impl<C> ConnectionQuery<C> {
     /// The first so many of all.
     #[must_use]
     pub fn first(limit: usize) -> Self {
-        Self { user: None, topic: None, cursor: None, limit }
+        Self {
+            user: None,
+            topic: None,
+            cursor: None,
+            limit,
+        }
     }
 
     /// Only those of a user.
@@ -112,7 +117,9 @@ impl Manager {
         let mut places = order.candidates(of, from, query.limit.saturating_add(1));
         places.truncate(query.limit.saturating_add(1));
         let next_cursor = (places.len() > query.limit).then(|| places.pop()).flatten();
-        let slots = places.iter().filter_map(|place| order.registry.streams.get(*place));
+        let slots = places
+            .iter()
+            .filter_map(|place| order.registry.streams.get(*place));
         let items = slots.map(|slot| Connection::of(&order, slot)).collect();
         ConnectionPage { items, next_cursor }
     }
@@ -145,10 +152,15 @@ impl Manager {
             from = self.inner.order.lock().count_users(start, limit, &mut most);
             yield_now().await;
         }
-        let users = most.into_sorted_vec().into_iter().map(|Reverse((count, Reverse(user)))| (user, count));
+        let users = most
+            .into_sorted_vec()
+            .into_iter()
+            .map(|Reverse((count, Reverse(user)))| (user, count));
         // Who got a second stream meanwhile may be found twice; the larger number comes first.
         let mut seen = HashSet::new();
-        users.filter(|(user, _)| seen.insert(user.clone())).collect()
+        users
+            .filter(|(user, _)| seen.insert(user.clone()))
+            .collect()
     }
 }
 

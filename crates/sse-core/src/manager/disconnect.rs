@@ -63,9 +63,17 @@ impl Manager {
     /// Refuses a user or a login with 204 for so long from now on (at most 20 days), or for longer if that was said before, without ending streams. At
     /// most 10,000 are kept away; beyond it the one whose term ends first may return.
     pub fn ban(&self, who: impl Into<Banned>, duration: Duration) {
-        let (who, uptime_ms, duration) = (who.into(), self.inner.clock.uptime_ms(), duration.min(LONGEST));
+        let (who, uptime_ms, duration) = (
+            who.into(),
+            self.inner.clock.uptime_ms(),
+            duration.min(LONGEST),
+        );
         let mut order = self.inner.order.lock();
-        if order.away.left(&who, uptime_ms).is_none_or(|left| left < duration) {
+        if order
+            .away
+            .left(&who, uptime_ms)
+            .is_none_or(|left| left < duration)
+        {
             order.away.keep(who, uptime_ms, duration);
         }
     }
@@ -73,7 +81,11 @@ impl Manager {
     /// Who is kept away, and for how much longer.
     #[must_use]
     pub fn bans(&self) -> Vec<(Banned, Duration)> {
-        self.inner.order.lock().away.all(self.inner.clock.uptime_ms())
+        self.inner
+            .order
+            .lock()
+            .away
+            .all(self.inner.clock.uptime_ms())
     }
 
     /// Ends the streams of a target, each with a `disconnected` event. Gives their number.
@@ -85,7 +97,9 @@ impl Manager {
         farewell.note = how.reason.map(Into::into);
         let mut left = {
             let mut order = self.inner.order.lock();
-            if let Some((who, duration)) = how.ban_for.and_then(|time| Some((order.absentee(&target)?, time)))
+            if let Some((who, duration)) = how
+                .ban_for
+                .and_then(|time| Some((order.absentee(&target)?, time)))
             {
                 order.away.keep(who, self.inner.clock.uptime_ms(), duration);
                 farewell.reconnect = false;

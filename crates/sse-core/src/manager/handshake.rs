@@ -35,7 +35,12 @@ pub struct Handshake {
 }
 
 /// Query parameters that carry the last event id, for clients that cannot send the header.
-const LAST_EVENT_ID_QUERY: [&str; 4] = ["lastEventId", "last_event_id", "Last-Event-ID", "lastEventID"];
+const LAST_EVENT_ID_QUERY: [&str; 4] = [
+    "lastEventId",
+    "last_event_id",
+    "Last-Event-ID",
+    "lastEventID",
+];
 
 impl Handshake {
     /// A client that asks for nothing.
@@ -77,9 +82,16 @@ impl Handshake {
     /// answer. [`RefusalForm::Auto`](crate::RejectionStyle::Auto) spares it the statuses of temporary causes.
     #[must_use]
     pub fn accept<'a>(mut self, values: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let ranges = values.into_iter().flat_map(|value| value.split(|byte| *byte == b','));
-        let types =
-            ranges.map(|range| range.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii());
+        let ranges = values
+            .into_iter()
+            .flat_map(|value| value.split(|byte| *byte == b','));
+        let types = ranges.map(|range| {
+            range
+                .split(|byte| *byte == b';')
+                .next()
+                .unwrap_or_default()
+                .trim_ascii()
+        });
         let mut types = types.filter(|media_type| !media_type.is_empty()).peekable();
         self.accepts_streams_only = types.peek().is_some()
             && types.all(|media_type| media_type.eq_ignore_ascii_case(b"text/event-stream"));
@@ -87,7 +99,11 @@ impl Handshake {
     }
 
     fn request_topics(&mut self, list: &str) {
-        for name in list.split(',').map(|name| name.trim_matches(' ')).filter(|name| !name.is_empty()) {
+        for name in list
+            .split(',')
+            .map(|name| name.trim_matches(' '))
+            .filter(|name| !name.is_empty())
+        {
             match Topic::new(name) {
                 Ok(topic) => self.requested_topics.push(topic),
                 Err(source) => self.note("topics", name, source),
@@ -145,7 +161,11 @@ impl Handshake {
     }
 
     fn note(&mut self, field: &'static str, value: &str, source: FieldError) {
-        self.problem.get_or_insert(ConnectErrorKind::Invalid { field, value: shortened(value), source });
+        self.problem.get_or_insert(ConnectErrorKind::Invalid {
+            field,
+            value: shortened(value),
+            source,
+        });
     }
 
     /// Says where the client is, for limits and logs.

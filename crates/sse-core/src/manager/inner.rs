@@ -71,11 +71,19 @@ pub(crate) struct Inner {
 
 impl Inner {
     /// Does something under the lock, then wakes and tells whom it concerns.
-    pub(crate) fn with_sequencer<T>(&self, act: impl FnOnce(&mut Sequencer, &mut Tx<'_>) -> T) -> T {
+    pub(crate) fn with_sequencer<T>(
+        &self,
+        act: impl FnOnce(&mut Sequencer, &mut Tx<'_>) -> T,
+    ) -> T {
         let mut order = self.order.lock();
         let uptime_ms = self.clock.uptime_ms();
         let now = Millis::of(uptime_ms);
-        let mut hold = Tx { rules: &self.rules, now, uptime_ms, out: Effects::default() };
+        let mut hold = Tx {
+            rules: &self.rules,
+            now,
+            uptime_ms,
+            out: Effects::default(),
+        };
         let result = act(&mut order, &mut hold);
         drop(order);
         hold.out.release(&*self.hooks);
@@ -100,7 +108,9 @@ impl Inner {
     pub(crate) fn join(&self, client: ClientId, topic: &Topic) -> bool {
         let limits = self.config.limits;
         self.with_sequencer(|order, hold| {
-            let Some(place) = order.registry.place(client) else { return false };
+            let Some(place) = order.registry.place(client) else {
+                return false;
+            };
             topic.as_str().len() <= limits.topic
                 && order.registry.topic_count(place) < limits.topics
                 && order.join(place, topic, hold)
@@ -109,7 +119,9 @@ impl Inner {
 
     pub(crate) fn leave(&self, client: ClientId, topic: &Topic) -> bool {
         self.with_sequencer(|order, hold| {
-            let Some(place) = order.registry.place(client) else { return false };
+            let Some(place) = order.registry.place(client) else {
+                return false;
+            };
             order.leave(place, topic, hold)
         })
     }
@@ -142,10 +154,14 @@ impl Inner {
             return None;
         }
         let hash = |by: CollapseBy, text: &str| self.collapse_secret.hash_one((by as u8, text));
-        let event_type = event.event_type_ref().map_or("message", |event_type| event_type.as_str());
+        let event_type = event
+            .event_type_ref()
+            .map_or("message", |event_type| event_type.as_str());
         Some(Collapse {
             event_type: Some(hash(CollapseBy::EventType, event_type)),
-            key: event.collapse_key_ref().map(|key| hash(CollapseBy::Key, key)),
+            key: event
+                .collapse_key_ref()
+                .map(|key| hash(CollapseBy::Key, key)),
         })
     }
 }

@@ -108,7 +108,10 @@ impl Manager {
         let synced = log.remote.as_ref().map(|remote| remote.synced_ms);
         let lag = synced.map_or(0, |synced| inner.clock.uptime_ms().saturating_sub(synced));
         Some(LogStats {
-            backplane: inner.backplane.as_ref().map_or("memory", |backplane| backplane.name()),
+            backplane: inner
+                .backplane
+                .as_ref()
+                .map_or("memory", |backplane| backplane.name()),
             state,
             head: log.window.head_cursor(),
             trimmed: log.trimmed(),
@@ -155,7 +158,14 @@ impl Manager {
             let started = self.inner.log_started.notified();
             tokio::pin!(started);
             started.as_mut().enable();
-            if self.inner.order.lock().log.as_ref().is_none_or(Log::is_started) {
+            if self
+                .inner
+                .order
+                .lock()
+                .log
+                .as_ref()
+                .is_none_or(Log::is_started)
+            {
                 return;
             }
             started.await;

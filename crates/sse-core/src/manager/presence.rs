@@ -51,9 +51,22 @@ impl Manager {
     #[must_use]
     pub fn watch_users(&self) -> PresenceWatch {
         let id = rand::random();
-        let changed = Changed { id, users: HashSet::new(), missed: false };
-        self.inner.order.lock().registry.groups.watches.push(changed);
-        PresenceWatch { inner: Arc::downgrade(&self.inner), id }
+        let changed = Changed {
+            id,
+            users: HashSet::new(),
+            missed: false,
+        };
+        self.inner
+            .order
+            .lock()
+            .registry
+            .groups
+            .watches
+            .push(changed);
+        PresenceWatch {
+            inner: Arc::downgrade(&self.inner),
+            id,
+        }
     }
 
     /// Users and how many live streams they have, at most about `limit` on a page. A page is of one moment, a listing of several pages is not: users that come or
@@ -62,7 +75,11 @@ impl Manager {
     /// Pages may have fewer users than the limit, or none, and be followed by others.
     #[must_use]
     pub fn users(&self, cursor: Option<u32>, limit: usize) -> UserPage {
-        let (users, next_cursor) = self.inner.order.lock().page_of_users(cursor.unwrap_or(0), limit);
+        let (users, next_cursor) = self
+            .inner
+            .order
+            .lock()
+            .page_of_users(cursor.unwrap_or(0), limit);
         UserPage { users, next_cursor }
     }
 }
@@ -76,7 +93,10 @@ impl PresenceWatch {
         let inner = self.inner.upgrade()?;
         let mut order = inner.order.lock();
         let groups = &mut order.registry.groups;
-        let watch = groups.watches.iter_mut().find(|watch| watch.id == self.id)?;
+        let watch = groups
+            .watches
+            .iter_mut()
+            .find(|watch| watch.id == self.id)?;
         let names = watch.take(most);
         let (more, missed) = (!watch.users.is_empty(), std::mem::take(&mut watch.missed));
         let registry = &order.registry;
@@ -86,14 +106,28 @@ impl PresenceWatch {
         };
         let users = names.into_iter().map(with_count).collect();
         let unique_users = registry.groups.users();
-        Some(UserChanges { users, more, missed, streams: registry.streams.len(), unique_users })
+        Some(UserChanges {
+            users,
+            more,
+            missed,
+            streams: registry.streams.len(),
+            unique_users,
+        })
     }
 }
 
 impl Drop for PresenceWatch {
     fn drop(&mut self) {
-        let Some(inner) = self.inner.upgrade() else { return };
-        inner.order.lock().registry.groups.watches.retain(|watch| watch.id != self.id);
+        let Some(inner) = self.inner.upgrade() else {
+            return;
+        };
+        inner
+            .order
+            .lock()
+            .registry
+            .groups
+            .watches
+            .retain(|watch| watch.id != self.id);
     }
 }
 

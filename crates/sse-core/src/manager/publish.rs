@@ -95,7 +95,13 @@ impl PublishTo<'_> {
     /// [`PublishError`] when the event or the target is not allowed; nothing was sent then.
     pub async fn publish(self, event: impl IntoEvent) -> Result<Receipt, PublishError> {
         let target = self.target?;
-        publish(&self.manager.inner, target, &self.except, event.into_event()?).await
+        publish(
+            &self.manager.inner,
+            target,
+            &self.except,
+            event.into_event()?,
+        )
+        .await
     }
 }
 
@@ -107,12 +113,18 @@ impl Manager {
 
     /// Addresses all streams of a user. A name that cannot be one is told by `publish`.
     pub fn user<N: TryInto<UserId, Error: Into<FieldError>>>(&self, user: N) -> PublishTo<'_> {
-        self.addressed("user", user.try_into().map(Target::User).map_err(Into::into))
+        self.addressed(
+            "user",
+            user.try_into().map(Target::User).map_err(Into::into),
+        )
     }
 
     /// Addresses all streams that joined a topic. A name that cannot be one is told by `publish`.
     pub fn topic<N: TryInto<Topic, Error: Into<FieldError>>>(&self, topic: N) -> PublishTo<'_> {
-        self.addressed("topic", topic.try_into().map(Target::Topic).map_err(Into::into))
+        self.addressed(
+            "topic",
+            topic.try_into().map(Target::Topic).map_err(Into::into),
+        )
     }
 
     /// Addresses one stream.
@@ -122,7 +134,11 @@ impl Manager {
 
     /// Addresses a target.
     pub fn to(&self, target: impl Into<Target>) -> PublishTo<'_> {
-        PublishTo { manager: self, target: Ok(target.into()), except: Vec::new() }
+        PublishTo {
+            manager: self,
+            target: Ok(target.into()),
+            except: Vec::new(),
+        }
     }
 
     /// Sends an event to a target.
@@ -170,7 +186,11 @@ impl Manager {
 
     fn addressed(&self, field: &'static str, target: Result<Target, FieldError>) -> PublishTo<'_> {
         let target = target.map_err(|source| PublishError::Target { field, source });
-        PublishTo { manager: self, target, except: Vec::new() }
+        PublishTo {
+            manager: self,
+            target,
+            except: Vec::new(),
+        }
     }
 }
 
@@ -224,7 +244,8 @@ async fn beside(
     except: &[ClientId],
     event: Event,
 ) -> Result<Sequenced, PublishError> {
-    let is_here = matches!(target, Target::Client(id) if inner.order.lock().registry.place(*id).is_some());
+    let is_here =
+        matches!(target, Target::Client(id) if inner.order.lock().registry.place(*id).is_some());
     if !is_here {
         let waiting = inner.tickets.take();
         let envelope = Envelope::write(waiting.ticket, target, except, &event);
@@ -256,23 +277,36 @@ async fn append(
     let (appended, tries) = append_patiently(inner, backplane, entry, event.patience_ref()).await?;
     let id = Some(appended.cursor.to_id());
     // Tried again, what stands there may be our own: then its ticket says whom it reached.
-    let patience = if appended.duplicate && tries == 1 { Duration::ZERO } else { RESPONSE_TIMEOUT };
+    let patience = if appended.duplicate && tries == 1 {
+        Duration::ZERO
+    } else {
+        RESPONSE_TIMEOUT
+    };
     let matched = match timeout(patience, waiting.matched()).await {
         Ok(Some(matched)) => Some(matched),
         _ => None,
     };
     match matched {
-        Some(matched) => Ok(Receipt { matched, id, duplicate: false }),
+        Some(matched) => Ok(Receipt {
+            matched,
+            id,
+            duplicate: false,
+        }),
         None if appended.duplicate => {
             if let Some(log) = &mut inner.order.lock().log {
                 log.counts.duplicates += 1;
             }
-            Ok(Receipt { matched: 0, id, duplicate: true })
+            Ok(Receipt {
+                matched: 0,
+                id,
+                duplicate: true,
+            })
         }
         // Nobody can say whom it will reach, or whether anybody.
-        None => {
-            Err(PublishError::Unconfirmed { id: appended.cursor.to_id(), retry_after: UNCONFIRMED_RETRY })
-        }
+        None => Err(PublishError::Unconfirmed {
+            id: appended.cursor.to_id(),
+            retry_after: UNCONFIRMED_RETRY,
+        }),
     }
 }
 
@@ -289,15 +323,26 @@ async fn append_patiently(
         let started = Instant::now();
         let appended = within(RESPONSE_TIMEOUT, backplane.append(entry.clone())).await;
         if let Err(BackplaneError::KeysFull(full)) = appended {
-            inner.order.lock().log.iter_mut().for_each(|log| log.counts.keys_refused += 1);
+            inner
+                .order
+                .lock()
+                .log
+                .iter_mut()
+                .for_each(|log| log.counts.keys_refused += 1);
             return Err(full.into());
         }
-        inner.append_times.record(started.elapsed(), appended.is_ok());
-        inner.acceptance.note(Duty::Append, backplane, entry.payload.len(), &appended);
+        inner
+            .append_times
+            .record(started.elapsed(), appended.is_ok());
+        inner
+            .acceptance
+            .note(Duty::Append, backplane, entry.payload.len(), &appended);
         let error = match appended {
             Ok(appended) => return Ok((appended, tries)),
             // This event alone; whatever else it is, it passes.
-            Err(error @ BackplaneError::TooLarge { .. }) => return Err(PublishError::Backplane(error)),
+            Err(error @ BackplaneError::TooLarge { .. }) => {
+                return Err(PublishError::Backplane(error));
+            }
             Err(error) => error,
         };
         if room.is_none() && patience.is_some() {
@@ -345,12 +390,21 @@ async fn signal_patiently(
 
 fn unavailable(source: BackplaneError) -> PublishError {
     match source {
-        BackplaneError::Unavailable { retry_after, .. } => PublishError::Unavailable { retry_after, source },
+        BackplaneError::Unavailable { retry_after, .. } => PublishError::Unavailable {
+            retry_after,
+            source,
+        },
         BackplaneError::TooLarge { .. } => PublishError::Backplane(source),
         BackplaneError::Blocked { .. } | BackplaneError::Refused { .. } => {
-            PublishError::Unavailable { retry_after: BLOCKED, source }
+            PublishError::Unavailable {
+                retry_after: BLOCKED,
+                source,
+            }
         }
-        source => PublishError::Unavailable { retry_after: Duration::from_millis(100), source },
+        source => PublishError::Unavailable {
+            retry_after: Duration::from_millis(100),
+            source,
+        },
     }
 }
 
@@ -362,7 +416,8 @@ fn check(inner: &Inner, target: &Target, event: &Event) -> Result<(), PublishErr
         Target::All | Target::Client(_) => None,
     };
     if let Some((field, name, limit)) = name {
-        FieldError::check_length(name, limit).map_err(|source| PublishError::Target { field, source })?;
+        FieldError::check_length(name, limit)
+            .map_err(|source| PublishError::Target { field, source })?;
     }
     if let Some(event_type) = event.event_type_ref() {
         check_event_type(event_type, limits.event_type)?;
@@ -374,20 +429,31 @@ fn check(inner: &Inner, target: &Target, event: &Event) -> Result<(), PublishErr
         check_key(key, inner.has_log() && is_logged(target, event)).map_err(PublishError::Key)?;
     }
     match system::reserved_name(event) {
-        Some(name) => Err(PublishError::Reserved { kind: "system event", name: name.to_owned() }),
+        Some(name) => Err(PublishError::Reserved {
+            kind: "system event",
+            name: name.to_owned(),
+        }),
         None => Ok(()),
     }
 }
 
 fn check_key(key: &str, is_logged: bool) -> Result<(), IdempotencyKeyError> {
     EntryKey::check_length(key)?;
-    if is_logged { Ok(()) } else { Err(IdempotencyKeyError::NotLogged) }
+    if is_logged {
+        Ok(())
+    } else {
+        Err(IdempotencyKeyError::NotLogged)
+    }
 }
 
 /// The event's key, in its scope.
 fn entry_key(inner: &Inner, event: &Event) -> Result<Option<EntryKey>, PublishError> {
-    let Some(key) = event.idempotency_key_ref() else { return Ok(None) };
-    EntryKey::new(event.key_scope_ref(), key, inner.config.keys).map(Some).map_err(PublishError::Key)
+    let Some(key) = event.idempotency_key_ref() else {
+        return Ok(None);
+    };
+    EntryKey::new(event.key_scope_ref(), key, inner.config.keys)
+        .map(Some)
+        .map_err(PublishError::Key)
 }
 
 /// A key under which an event without one is tried again.
@@ -399,7 +465,10 @@ fn random_key(inner: &Inner, event: &Event) -> Result<EntryKey, PublishError> {
 fn check_event_type(event_type: &EventType, limit: usize) -> Result<(), PublishError> {
     FieldError::check_length(event_type.as_str(), limit).map_err(PublishError::EventType)?;
     if event_type.is_reserved() {
-        return Err(PublishError::Reserved { kind: "event type", name: event_type.to_string() });
+        return Err(PublishError::Reserved {
+            kind: "event type",
+            name: event_type.to_string(),
+        });
     }
     Ok(())
 }

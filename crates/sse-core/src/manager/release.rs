@@ -60,10 +60,14 @@ mod tests {
         let manager = Manager::builder().build().unwrap();
         let connect = || manager.connect(Handshake::new()).unwrap();
         let _stays = connect();
-        manager.disconnect(Target::All, DisconnectOptions::new()).await;
+        manager
+            .disconnect(Target::All, DisconnectOptions::new())
+            .await;
         for _ in 0..10 * FEW {
             let leaves = connect();
-            manager.disconnect(Target::Client(leaves.client_id()), DisconnectOptions::new()).await;
+            manager
+                .disconnect(Target::Client(leaves.client_id()), DisconnectOptions::new())
+                .await;
         }
         let kept = manager.inner.order.lock().leavers.others.len();
         assert!((1..=FEW).contains(&kept), "{kept}");

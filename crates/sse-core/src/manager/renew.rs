@@ -90,7 +90,8 @@ mod tests {
         let [age, round] = [1000, 6].map(Duration::from_secs);
         for left in [30, 60, 3600].map(Duration::from_secs) {
             for _ in 0..200 {
-                let end = Duration::from_millis(age_at_end(age, left, round, &Backoff::default()).into());
+                let end =
+                    Duration::from_millis(age_at_end(age, left, round, &Backoff::default()).into());
                 assert!(end - round >= age + left * 4 / 5, "{end:?}");
                 assert!(end <= age + left, "{end:?}");
             }
@@ -100,8 +101,14 @@ mod tests {
     #[test]
     fn what_is_shorter_than_a_round_ends_at_the_next_look_and_what_is_very_long_before_its_time() {
         let (round, jitter) = (Duration::from_secs(6), &Backoff::default());
-        assert_eq!(age_at_end(Duration::ZERO, Duration::from_secs(2), round, jitter), 2000);
+        assert_eq!(
+            age_at_end(Duration::ZERO, Duration::from_secs(2), round, jitter),
+            2000
+        );
         assert_eq!(age_at_end(Duration::ZERO, Duration::ZERO, round, jitter), 1);
-        assert_eq!(age_at_end(Duration::ZERO, Duration::MAX, round, jitter), u32::MAX);
+        assert_eq!(
+            age_at_end(Duration::ZERO, Duration::MAX, round, jitter),
+            u32::MAX
+        );
     }
 }

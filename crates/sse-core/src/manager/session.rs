@@ -84,8 +84,16 @@ impl Session {
     ) -> Self {
         let restores = manager.rules.dialects.get(shared.dialect).restores_ids();
         let last_id = restores.then(|| LastId(last_event_id.and_then(|id| EventId::new(id).ok())));
-        let extra = Extra { hello: Some(Box::new(hello)), last_id, catching };
-        Self { shared, manager, extra: Some(Box::new(extra)) }
+        let extra = Extra {
+            hello: Some(Box::new(hello)),
+            last_id,
+            catching,
+        };
+        Self {
+            shared,
+            manager,
+            extra: Some(Box::new(extra)),
+        }
     }
 
     /// The stream's client id.
@@ -115,7 +123,10 @@ impl Session {
     ///
     /// For servers: a transport that is blocked does not poll the session, so it does not learn that it should close.
     pub fn ending(&self) -> Closed {
-        Closed { shared: Arc::clone(&self.shared), key: None }
+        Closed {
+            shared: Arc::clone(&self.shared),
+            key: None,
+        }
     }
 
     /// Takes waiting frames, oldest first: up to `bytes`, but at least one.
@@ -131,7 +142,13 @@ impl Session {
             out.push(frame);
             return Poll::Ready(Some(1));
         }
-        let frames = ready!(self.poll_batch(cx.waker(), Limit { frames: FRAMES, bytes }));
+        let frames = ready!(self.poll_batch(
+            cx.waker(),
+            Limit {
+                frames: FRAMES,
+                bytes
+            }
+        ));
         let count = frames.as_ref().map(Frames::len);
         out.extend(frames.into_iter().flatten());
         Poll::Ready(count)
@@ -149,14 +166,17 @@ impl Session {
 
     /// Gives back what is not needed any more.
     fn shed(&mut self) {
-        self.extra.take_if(|extra| extra.hello.is_none() && extra.last_id.is_none() && !extra.catching);
+        self.extra
+            .take_if(|extra| extra.hello.is_none() && extra.last_id.is_none() && !extra.catching);
     }
 
     fn poll_batch(&mut self, waker: &Waker, limit: Limit) -> Poll<Option<Frames>> {
         if let Some(hello) = self.extra.as_mut().and_then(|extra| extra.hello.take()) {
             timer::ensure(&self.manager);
             let dialects = &self.manager.rules.dialects;
-            let frame = dialects.encode(self.shared.dialect, |dialect, out| dialect.hello(&hello, out));
+            let frame = dialects.encode(self.shared.dialect, |dialect, out| {
+                dialect.hello(&hello, out)
+            });
             if !frame.is_empty() {
                 let frames = self.restored(std::iter::once(frame).collect());
                 self.shed();
@@ -170,7 +190,12 @@ impl Session {
             return Poll::Ready(Some(frames));
         }
         let mut batch = Batch::default();
-        while ready!(self.shared.queue.poll_take(waker, limit, || self.manager.clock.now(), &mut batch)) {
+        while ready!(self.shared.queue.poll_take(
+            waker,
+            limit,
+            || self.manager.clock.now(),
+            &mut batch
+        )) {
             let frames = self.frames(std::mem::take(&mut batch));
             let frames = self.restored(frames);
             // A dialect may have no words for a gap or an end, and no bytes would mean the end to a transport.
@@ -186,9 +211,9 @@ impl Session {
         let stream = (self.shared.place, self.shared.id);
         let mut feed: Option<Arc<FetchedPage>> = None;
         for _ in 0..STEPS_PER_TURN {
-            let (frames, replayed) = self
-                .manager
-                .with_sequencer(|order, hold| order.replay(stream, limit, feed.as_deref(), waker, hold));
+            let (frames, replayed) = self.manager.with_sequencer(|order, hold| {
+                order.replay(stream, limit, feed.as_deref(), waker, hold)
+            });
             if let Some(extra) = &mut self.extra {
                 extra.catching = !matches!(replayed, ReplayStep::Live);
             }
@@ -204,14 +229,18 @@ impl Session {
                 }
                 ReplayStep::Waiting => return Poll::Pending,
                 ReplayStep::Backplane(after) => match self.manager.reader.get(&after) {
-                    None if self.manager.with_sequencer(|order, _| order.wait_for_part(stream, &after)) => {
+                    None if self
+                        .manager
+                        .with_sequencer(|order, _| order.wait_for_part(stream, &after)) =>
+                    {
                         self.manager.reader.ask();
                         return Poll::Pending;
                     }
                     None => None,
                     Some(Ok(segment)) => Some(segment),
                     Some(Err(Lost { reason, to })) => {
-                        self.manager.with_sequencer(|order, _| order.replay_lost(stream, reason, &to));
+                        self.manager
+                            .with_sequencer(|order, _| order.replay_lost(stream, reason, &to));
                         None
                     }
                 },
@@ -241,7 +270,9 @@ impl Session {
     /// Puts the client's last event id behind events with an empty one.
     fn restored(&mut self, frames: Frames) -> Frames {
         let last_id = self.extra.as_mut().and_then(|extra| extra.last_id.as_mut());
-        let Some(LastId(last_id)) = last_id else { return frames };
+        let Some(LastId(last_id)) = last_id else {
+            return frames;
+        };
         let dialects = &self.manager.rules.dialects;
         let mut all = Frames::with_capacity(frames.len());
         for frame in frames {
@@ -250,8 +281,9 @@ impl Session {
             match (id, last_id.as_ref()) {
                 (Some(id), _) if !id.as_str().is_empty() => *last_id = Some(id),
                 (Some(_), Some(last)) => {
-                    let restore =
-                        dialects.encode(self.shared.dialect, |dialect, out| dialect.restore(last, out));
+                    let restore = dialects.encode(self.shared.dialect, |dialect, out| {
+                        dialect.restore(last, out)
+                    });
                     all.extend(Some(restore).filter(|frame| !frame.is_empty()));
                 }
                 _ => {}
@@ -268,12 +300,16 @@ impl Session {
         };
         let event = Gap::overflow(dropped, to).to_event();
         let dialects = &self.manager.rules.dialects;
-        dialects.encode(self.shared.dialect, |dialect, out| dialect.event(&event, out))
+        dialects.encode(self.shared.dialect, |dialect, out| {
+            dialect.event(&event, out)
+        })
     }
 
     fn farewell(&self, farewell: &Farewell) -> Frame {
         let dialects = &self.manager.rules.dialects;
-        dialects.encode(self.shared.dialect, |dialect, out| dialect.end(farewell, out))
+        dialects.encode(self.shared.dialect, |dialect, out| {
+            dialect.end(farewell, out)
+        })
     }
 
     fn counted(&mut self, frames: Frames) -> Frames {
@@ -298,12 +334,20 @@ impl Stream for Session {
         if let Some(frame) = self.take_only() {
             return Poll::Ready(Some(frame.event()));
         }
-        let frames = ready!(self.poll_batch(cx.waker(), Limit { frames: FRAMES, bytes: BUFFER }));
+        let frames = ready!(self.poll_batch(
+            cx.waker(),
+            Limit {
+                frames: FRAMES,
+                bytes: BUFFER
+            }
+        ));
         Poll::Ready(frames.map(|frames| match &frames[..] {
             [frame] => frame.event(),
             frames => {
                 let mut buffer = BytesMut::with_capacity(frames.iter().map(Frame::len).sum());
-                frames.iter().for_each(|frame| buffer.extend_from_slice(frame.as_event()));
+                frames
+                    .iter()
+                    .for_each(|frame| buffer.extend_from_slice(frame.as_event()));
                 buffer.freeze()
             }
         }))
@@ -320,7 +364,9 @@ impl Drop for Session {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("client_id", &self.shared.id).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("client_id", &self.shared.id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -358,6 +404,8 @@ impl Drop for Closed {
 
 impl fmt::Debug for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ending").field("client_id", &self.shared.id).finish()
+        f.debug_struct("Ending")
+            .field("client_id", &self.shared.id)
+            .finish()
     }
 }

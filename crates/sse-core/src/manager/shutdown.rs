@@ -33,14 +33,21 @@ impl Default for ShutdownOptions {
     /// Without a delay, within 10 s; clients come back after 1 to 10 s.
     fn default() -> Self {
         let retry = Duration::from_secs(1)..=Duration::from_secs(10);
-        Self { delay: Duration::ZERO, deadline: Duration::from_secs(10), retry }
+        Self {
+            delay: Duration::ZERO,
+            deadline: Duration::from_secs(10),
+            retry,
+        }
     }
 }
 
 impl ShutdownOptions {
     /// Waits at most so long for transports to let go.
     pub fn within(deadline: Duration) -> Self {
-        Self { deadline, ..Self::default() }
+        Self {
+            deadline,
+            ..Self::default()
+        }
     }
 
     /// Accepts and serves for this long after the shutdown was announced, so that load balancers, which learn from a readiness check
@@ -122,8 +129,11 @@ impl Manager {
             self.inner.with_sequencer(|order, hold| {
                 for place in places {
                     let mut farewell = Farewell::new(DisconnectReason::Shutdown);
-                    farewell.retry =
-                        Some(self.inner.jitter.between(*drain.retry.start(), *drain.retry.end()));
+                    farewell.retry = Some(
+                        self.inner
+                            .jitter
+                            .between(*drain.retry.start(), *drain.retry.end()),
+                    );
                     ended += usize::from(order.end(place, farewell, hold));
                 }
             });

@@ -6,7 +6,8 @@ use bytes::{BufMut, BytesMut};
 
 use crate::{
     backplane::{
-        Backplane, BackplaneError, RESPONSE_TIMEOUT, acceptance::Duty, signal_handler::SignalHandler, within,
+        Backplane, BackplaneError, RESPONSE_TIMEOUT, acceptance::Duty,
+        signal_handler::SignalHandler, within,
     },
     manager::{Manager, inner::Inner},
 };
@@ -52,7 +53,8 @@ impl Inner {
         bytes.put_slice(payload);
         let size = bytes.len();
         let signalled = within(RESPONSE_TIMEOUT, backplane.signal(bytes.freeze())).await;
-        self.acceptance.note(Duty::Signal, &**backplane, size, &signalled);
+        self.acceptance
+            .note(Duty::Signal, &**backplane, size, &signalled);
         signalled
     }
 }

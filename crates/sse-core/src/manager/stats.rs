@@ -66,7 +66,9 @@ impl<const N: usize> NamedCounts<N> {
     /// The count under a name; zero for an unknown one.
     #[must_use]
     pub fn get(&self, name: &str) -> u64 {
-        self.iter().find(|(known, _)| *known == name).map_or(0, |(_, count)| count)
+        self.iter()
+            .find(|(known, _)| *known == name)
+            .map_or(0, |(_, count)| count)
     }
 
     /// All together.
@@ -90,7 +92,10 @@ impl Counters {
                 names: DisconnectReason::ALL.map(DisconnectReason::as_str),
                 counts: counts.ended,
             },
-            refused: NamedCounts { names: CAUSE_NAMES, counts: counts.refused },
+            refused: NamedCounts {
+                names: CAUSE_NAMES,
+                counts: counts.refused,
+            },
             published: counts.published,
             queued: counts.queued,
             delivered,

@@ -32,7 +32,10 @@ impl Timers {
     /// The next turn, unless another task took one since this one looked last.
     pub(crate) fn turn(&self, seen: &mut u32) -> Option<u32> {
         let next = seen.wrapping_add(1);
-        match self.turns.compare_exchange(*seen, next, Ordering::SeqCst, Ordering::SeqCst) {
+        match self
+            .turns
+            .compare_exchange(*seen, next, Ordering::SeqCst, Ordering::SeqCst)
+        {
             Ok(_) => {
                 *seen = next;
                 Some(next)

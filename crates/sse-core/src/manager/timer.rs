@@ -35,7 +35,9 @@ const LONGEST_ROUND: Duration = Duration::from_secs(60);
 
 /// Ensures that this runtime, if there is one, has a task. Called whenever a stream shows up.
 pub(crate) fn ensure(inner: &Arc<Inner>) {
-    let (ticker, Ok(runtime)) = (&inner.ticker, Handle::try_current()) else { return };
+    let (ticker, Ok(runtime)) = (&inner.ticker, Handle::try_current()) else {
+        return;
+    };
     {
         let mut runtimes = ticker.runtimes.lock();
         if runtimes.contains(&runtime.id()) {
@@ -43,8 +45,15 @@ pub(crate) fn ensure(inner: &Arc<Inner>) {
         }
         runtimes.push(runtime.id());
     }
-    let keeper = Keeper { inner: Arc::downgrade(inner), runtime: runtime.id() };
-    runtime.spawn(run(keeper, Schedule::of(inner), ticker.turns.load(Ordering::SeqCst)));
+    let keeper = Keeper {
+        inner: Arc::downgrade(inner),
+        runtime: runtime.id(),
+    };
+    runtime.spawn(run(
+        keeper,
+        Schedule::of(inner),
+        ticker.turns.load(Ordering::SeqCst),
+    ));
 }
 
 /// Notices when the task is dropped with its runtime.
@@ -56,7 +65,11 @@ struct Keeper {
 impl Drop for Keeper {
     fn drop(&mut self) {
         if let Some(inner) = self.inner.upgrade() {
-            inner.ticker.runtimes.lock().retain(|known| *known != self.runtime);
+            inner
+                .ticker
+                .runtimes
+                .lock()
+                .retain(|known| *known != self.runtime);
         }
     }
 }
@@ -76,15 +89,26 @@ impl Schedule {
         let quiet = inner.heartbeat.as_ref().map(|_| config.heartbeat_interval);
         let round = inner.round;
         let tick = (round / PHASES).max(Duration::from_millis(1));
-        Self { tick, quiet, stalled: config.connection_timeout - 2 * round, age_slack: round }
+        Self {
+            tick,
+            quiet,
+            stalled: config.connection_timeout - 2 * round,
+            age_slack: round,
+        }
     }
 }
 
 /// How long it takes until every stream was looked at. A fifth of the heartbeat interval makes heartbeats at most 1.2 intervals late,
 /// and a tenth of the timeout lets a stream be ended after 0.8 of it and before the whole.
 pub(crate) fn round(config: &Config, has_heartbeat: bool) -> Duration {
-    let others = [has_heartbeat.then(|| config.heartbeat_interval / 5), config.max_age.map(|age| age / 20)];
-    others.into_iter().flatten().fold(LONGEST_ROUND.min(config.connection_timeout / 10), Duration::min)
+    let others = [
+        has_heartbeat.then(|| config.heartbeat_interval / 5),
+        config.max_age.map(|age| age / 20),
+    ];
+    others.into_iter().flatten().fold(
+        LONGEST_ROUND.min(config.connection_timeout / 10),
+        Duration::min,
+    )
 }
 
 async fn run(mut keeper: Keeper, rhythm: Schedule, mut seen: u32) {
@@ -92,7 +116,9 @@ async fn run(mut keeper: Keeper, rhythm: Schedule, mut seen: u32) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let Some(inner) = keeper.inner.upgrade() else { return };
+        let Some(inner) = keeper.inner.upgrade() else {
+            return;
+        };
         if let Some(turn) = inner.ticker.turn(&mut seen) {
             look(&inner, rhythm, turn % PHASES).await;
             inner.release_leavers();
@@ -109,7 +135,9 @@ async fn run(mut keeper: Keeper, rhythm: Schedule, mut seen: u32) {
 async fn look(inner: &Arc<Inner>, rhythm: Schedule, phase: u32) {
     // Records grow old also while nobody publishes.
     let now_ms = inner.log_time();
-    while !inner.with_sequencer(|order, _| order.log.as_mut().is_none_or(|log| log.window.tidy(now_ms))) {
+    while !inner
+        .with_sequencer(|order, _| order.log.as_mut().is_none_or(|log| log.window.tidy(now_ms)))
+    {
         yield_now().await;
     }
     let mut beats = HeartbeatFrames::new(inner);
@@ -119,7 +147,10 @@ async fn look(inner: &Arc<Inner>, rhythm: Schedule, phase: u32) {
     while !step(inner, rhythm, &beats, &mut cursor) {
         steps += 1;
         // Later than that it could say less than a stream has got meanwhile.
-        if rhythm.quiet.is_some_and(|quiet| made.elapsed() >= quiet / 2) {
+        if rhythm
+            .quiet
+            .is_some_and(|quiet| made.elapsed() >= quiet / 2)
+        {
             beats = HeartbeatFrames::new(inner);
             made = time::Instant::now();
         }
@@ -143,7 +174,8 @@ fn step(inner: &Arc<Inner>, rhythm: Schedule, beats: &HeartbeatFrames, cursor: &
 /// A heartbeat of the app's own that panics must not end stall detection.
 fn beat(heartbeat: &dyn Heartbeat) -> Option<Event> {
     let beat = catch_unwind(AssertUnwindSafe(|| heartbeat.beat()));
-    beat.inspect_err(|_| error!("the heartbeat panicked; streams get none this time")).ok()
+    beat.inspect_err(|_| error!("the heartbeat panicked; streams get none this time"))
+        .ok()
 }
 
 /// The heartbeat of one tick in each dialect.
@@ -155,13 +187,21 @@ struct HeartbeatFrames {
 impl HeartbeatFrames {
     /// With a log, the heartbeat says up to where its streams have been served: up to its end, since they are quiet.
     fn new(inner: &Inner) -> Self {
-        let beat = inner.heartbeat.as_ref().and_then(|heartbeat| beat(&**heartbeat)).unwrap_or_default();
+        let beat = inner
+            .heartbeat
+            .as_ref()
+            .and_then(|heartbeat| beat(&**heartbeat))
+            .unwrap_or_default();
         let head = inner.log_head();
-        let served = head.iter().fold(beat.clone(), |beat, head| beat.id(head.to_id()));
+        let served = head
+            .iter()
+            .fold(beat.clone(), |beat, head| beat.id(head.to_id()));
         let dialects = &inner.rules.dialects;
         let frames = std::array::from_fn(|index| {
             let (index, _) = dialects.entry(index)?;
-            Some(dialects.encode(index, |dialect: &dyn Dialect, out| dialect.heartbeat(&served, out)))
+            Some(dialects.encode(index, |dialect: &dyn Dialect, out| {
+                dialect.heartbeat(&served, out)
+            }))
         });
         Self { beat, frames }
     }
@@ -172,7 +212,9 @@ impl HeartbeatFrames {
             Some(given) => {
                 let beat = self.beat.clone().id(given.to_id());
                 let dialects = &inner.rules.dialects;
-                dialects.encode(slot.stream.dialect, |dialect, out| dialect.heartbeat(&beat, out))
+                dialects.encode(slot.stream.dialect, |dialect, out| {
+                    dialect.heartbeat(&beat, out)
+                })
             }
         };
         Some(frame).filter(|frame| !frame.is_empty())

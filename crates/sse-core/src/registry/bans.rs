@@ -43,7 +43,11 @@ impl Bans {
     pub(crate) fn keep(&mut self, who: Banned, uptime_ms: u64, duration: Duration) {
         self.until.retain(|_, until| uptime_ms < *until);
         if self.until.len() >= MOST_AWAY {
-            let soonest = self.until.iter().min_by_key(|(_, until)| **until).map(|(who, _)| who.clone());
+            let soonest = self
+                .until
+                .iter()
+                .min_by_key(|(_, until)| **until)
+                .map(|(who, _)| who.clone());
             soonest.map(|who| self.until.remove(&who));
         }
         let duration = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
@@ -57,11 +61,15 @@ impl Bans {
         }
         let user = caller.user.clone().map(Banned::User);
         let login = caller.login.map(Banned::Login);
-        user.into_iter().chain(login).any(|who| self.is_kept(&who, uptime_ms))
+        user.into_iter()
+            .chain(login)
+            .any(|who| self.is_kept(&who, uptime_ms))
     }
 
     fn is_kept(&mut self, who: &Banned, uptime_ms: u64) -> bool {
-        let Some(until) = self.until.get(who) else { return false };
+        let Some(until) = self.until.get(who) else {
+            return false;
+        };
         if uptime_ms < *until {
             return true;
         }
@@ -77,6 +85,7 @@ impl Bans {
     pub(crate) fn all(&self, uptime_ms: u64) -> Vec<(Banned, Duration)> {
         let left = |until: u64| Duration::from_millis(until.saturating_sub(uptime_ms));
         let away = self.until.iter().filter(|(_, until)| uptime_ms < **until);
-        away.map(|(who, until)| (who.clone(), left(*until))).collect()
+        away.map(|(who, until)| (who.clone(), left(*until)))
+            .collect()
     }
 }

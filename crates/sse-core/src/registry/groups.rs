@@ -76,7 +76,12 @@ impl Groups {
         self.groups.get(group)
     }
 
-    pub(crate) fn find(&self, streams: &ChunkedSlab<Slot>, kind: GroupKind, name: &str) -> Option<u32> {
+    pub(crate) fn find(
+        &self,
+        streams: &ChunkedSlab<Slot>,
+        kind: GroupKind,
+        name: &str,
+    ) -> Option<u32> {
         let hash = self.hasher.hash_one((kind, name));
         let is_it = |key: &u32| is_called(&self.groups, streams, *key, (kind, name));
         self.by_name[table_of(hash)].find(hash, is_it).copied()
@@ -84,7 +89,9 @@ impl Groups {
 
     pub(crate) fn members<'a>(&'a self, streams: &'a ChunkedSlab<Slot>, group: u32) -> &'a [u32] {
         match only(group) {
-            Some(place) => streams.get(place).map_or(&[], |slot| std::slice::from_ref(&slot.stream.place)),
+            Some(place) => streams
+                .get(place)
+                .map_or(&[], |slot| std::slice::from_ref(&slot.stream.place)),
             None => self.groups.get(group).map_or(&[], |group| &group.members),
         }
     }
@@ -96,16 +103,32 @@ impl Groups {
         from: u32,
     ) -> Option<UserFound<'a>> {
         if only(from).is_none()
-            && let Some(place) = streams.next_key(from).filter(|place| only(*place).is_none())
+            && let Some(place) = streams
+                .next_key(from)
+                .filter(|place| only(*place).is_none())
         {
             let slot = streams.get(place)?;
-            let is_only = slot.memberships.iter().any(|membership| membership.group == place | ONLY);
-            let user = slot.stream.user.as_ref().filter(|_| is_only).map(|user| (user.text(), 1));
+            let is_only = slot
+                .memberships
+                .iter()
+                .any(|membership| membership.group == place | ONLY);
+            let user = slot
+                .stream
+                .user
+                .as_ref()
+                .filter(|_| is_only)
+                .map(|user| (user.text(), 1));
             return Some((place + 1, user));
         }
         let key = self.groups.next_key(only(from).unwrap_or(0))?;
-        let user = self.groups.get(key).filter(|group| group.kind == GroupKind::User);
-        Some(((key + 1) | ONLY, user.map(|group| (&group.name, group.members.len()))))
+        let user = self
+            .groups
+            .get(key)
+            .filter(|group| group.kind == GroupKind::User);
+        Some((
+            (key + 1) | ONLY,
+            user.map(|group| (&group.name, group.members.len())),
+        ))
     }
 
     /// Adds a member, which is not in the group yet; `None` when no group can be made any more.
@@ -122,7 +145,10 @@ impl Groups {
             {
                 self.call(streams, member | ONLY, (kind, name));
                 note(&mut self.watches, kind, name);
-                return Some(Membership { group: member | ONLY, position: 0 });
+                return Some(Membership {
+                    group: member | ONLY,
+                    position: 0,
+                });
             }
             None => {
                 let key = self.make(kind, name)?;
@@ -138,11 +164,18 @@ impl Groups {
         let position = u32::try_from(group.members.len()).ok()?;
         group.members.push(member);
         note(&mut self.watches, kind, name);
-        Some(Membership { group: key, position })
+        Some(Membership {
+            group: key,
+            position,
+        })
     }
 
     /// Removes a member, which is still among the streams. Gives the one that took its position, if one did.
-    pub(crate) fn remove(&mut self, streams: &ChunkedSlab<Slot>, membership: Membership) -> Option<u32> {
+    pub(crate) fn remove(
+        &mut self,
+        streams: &ChunkedSlab<Slot>,
+        membership: Membership,
+    ) -> Option<u32> {
         if let Some(place) = only(membership.group) {
             let name = streams.get(place)?.stream.user.as_ref()?.text();
             note(&mut self.watches, GroupKind::User, name);
@@ -178,13 +211,20 @@ impl Groups {
         self.groups.get_mut(key)?.members.push(first);
         let memberships = &mut streams.get_mut(first)?.memberships;
         if let Some(held) = memberships.iter_mut().find(|held| held.group == only) {
-            *held = Membership { group: key, position: 0 };
+            *held = Membership {
+                group: key,
+                position: 0,
+            };
         }
         Some(key)
     }
 
     fn make(&mut self, kind: GroupKind, name: &Arc<str>) -> Option<u32> {
-        let group = Group { kind, name: Arc::clone(name), members: SmallVec::new() };
+        let group = Group {
+            kind,
+            name: Arc::clone(name),
+            members: SmallVec::new(),
+        };
         let key = self.groups.insert_with(|_| group)?;
         if only(key).is_some() {
             self.groups.remove(key);
@@ -228,7 +268,10 @@ fn called<'a>(
     key: u32,
 ) -> Option<(GroupKind, &'a str)> {
     match only(key) {
-        Some(place) => Some((GroupKind::User, streams.get(place)?.stream.user.as_ref()?.as_str())),
+        Some(place) => Some((
+            GroupKind::User,
+            streams.get(place)?.stream.user.as_ref()?.as_str(),
+        )),
         None => groups.get(key).map(|group| (group.kind, &*group.name)),
     }
 }
@@ -242,7 +285,12 @@ fn is_called(
     called(groups, streams, key) == Some(name)
 }
 
-fn hash_of(hasher: &RandomState, groups: &ChunkedSlab<Group>, streams: &ChunkedSlab<Slot>, key: u32) -> u64 {
+fn hash_of(
+    hasher: &RandomState,
+    groups: &ChunkedSlab<Group>,
+    streams: &ChunkedSlab<Slot>,
+    key: u32,
+) -> u64 {
     called(groups, streams, key).map_or(0, |called| hasher.hash_one(called))
 }
 

@@ -29,14 +29,21 @@ impl Logins {
         if self.chunks.len() <= chunk {
             self.chunks.resize_with(chunk + 1, || None);
         }
-        let empty = || Box::new(Chunk { logins: [None; CHUNK], held: 0 });
+        let empty = || {
+            Box::new(Chunk {
+                logins: [None; CHUNK],
+                held: 0,
+            })
+        };
         let chunk = self.chunks[chunk].get_or_insert_with(empty);
         chunk.held += usize::from(chunk.logins[at].replace(login).is_none());
     }
 
     pub(crate) fn remove(&mut self, place: u32) {
         let (chunk, at) = split(place);
-        let Some(place) = self.chunks.get_mut(chunk) else { return };
+        let Some(place) = self.chunks.get_mut(chunk) else {
+            return;
+        };
         let Some(chunk) = place else { return };
         chunk.held -= usize::from(chunk.logins[at].take().is_some());
         if chunk.held == 0 {

@@ -48,7 +48,10 @@ impl PendingBroadcast {
     fn covers(&self, slot: &Slot) -> bool {
         let in_audience = match self.audience {
             Audience::All => true,
-            Audience::Group(group) => slot.memberships.iter().any(|membership| membership.group == group),
+            Audience::Group(group) => slot
+                .memberships
+                .iter()
+                .any(|membership| membership.group == group),
         };
         in_audience && !self.excepts(slot.stream.place)
     }
@@ -78,7 +81,9 @@ impl Effects {
     /// Runs foreign code: not under any lock.
     pub(crate) fn release(&mut self, hooks: &dyn Hooks) {
         self.wakers.drain(..).for_each(Waker::wake);
-        self.dropped.drain(..).for_each(|(stream, events)| hooks.dropped(&stream.info(), events));
+        self.dropped
+            .drain(..)
+            .for_each(|(stream, events)| hooks.dropped(&stream.info(), events));
     }
 }
 

@@ -54,7 +54,8 @@ impl Sequencer {
     ) -> Option<DisconnectReason> {
         let slot = self.registry.streams.get(place)?;
         let age = Duration::from_millis(exam.uptime_ms.saturating_sub(slot.stream.opened_ms));
-        let is_due = |after: u32| after != 0 && age + exam.age_slack >= Duration::from_millis(after.into());
+        let is_due =
+            |after: u32| after != 0 && age + exam.age_slack >= Duration::from_millis(after.into());
         if is_due(slot.stream.expires_after_ms.load(Ordering::Relaxed)) {
             return Some(DisconnectReason::Expired);
         }
@@ -67,7 +68,11 @@ impl Sequencer {
             Health::Waiting(since) if hold.now.since(since) >= exam.stalled => {
                 return Some(DisconnectReason::Stalled);
             }
-            Health::Quiet(since) if exam.quiet.is_some_and(|quiet| hold.now.since(since) >= quiet) => {
+            Health::Quiet(since)
+                if exam
+                    .quiet
+                    .is_some_and(|quiet| hold.now.since(since) >= quiet) =>
+            {
                 let given = state.catching().map(|catching| catching.given().clone());
                 if let Some(beat) = (exam.beats)(slot, given.as_ref()) {
                     hold.out.wake_later(state.append(beat, hold.now));

@@ -99,16 +99,22 @@ struct Client {
 
 impl Client {
     fn take(&mut self) {
-        let Some(session) = &mut self.session else { return };
+        let Some(session) = &mut self.session else {
+            return;
+        };
         let mut decoder = Decoder::new();
         while let Poll::Ready(Some(buffer)) =
             Pin::new(&mut *session).poll_next(&mut Context::from_waker(Waker::noop()))
         {
-            let events = decoder.feed(&buffer).into_iter().filter(|event| event.event_type != "connection");
-            self.got.extend(events.map(|event| match event.event_type.as_str() {
-                "system" => "end".to_owned(),
-                _ => event.data.trim_end_matches('x').to_owned(),
-            }));
+            let events = decoder
+                .feed(&buffer)
+                .into_iter()
+                .filter(|event| event.event_type != "connection");
+            self.got
+                .extend(events.map(|event| match event.event_type.as_str() {
+                    "system" => "end".to_owned(),
+                    _ => event.data.trim_end_matches('x').to_owned(),
+                }));
         }
     }
 }
@@ -122,11 +128,18 @@ struct World {
 
 impl World {
     fn new(manager: Manager) -> Self {
-        Self { manager, clients: Vec::new(), jobs: Vec::new(), published: 0 }
+        Self {
+            manager,
+            clients: Vec::new(),
+            jobs: Vec::new(),
+            published: 0,
+        }
     }
 
     fn live(&self, at: &Index) -> Option<usize> {
-        let live: Vec<_> = (0..self.clients.len()).filter(|client| self.clients[*client].live).collect();
+        let live: Vec<_> = (0..self.clients.len())
+            .filter(|client| self.clients[*client].live)
+            .collect();
         (!live.is_empty()).then(|| live[at.index(live.len())])
     }
 
@@ -157,7 +170,11 @@ impl World {
                     prop_assert_eq!(left, client.topics.remove(topic));
                 }
             }
-            Op::Publish { target, except, long } => self.publish(target, except, *long)?,
+            Op::Publish {
+                target,
+                except,
+                long,
+            } => self.publish(target, except, *long)?,
             Op::Step { job, budget } if !self.jobs.is_empty() => {
                 let at = job.index(self.jobs.len());
                 self.step(at, *budget);
@@ -177,7 +194,10 @@ impl World {
         let live = self.clients.iter().filter(|client| client.live);
         let users: BTreeSet<_> = live.clone().filter_map(|client| client.user).collect();
         let stats = self.manager.stats();
-        prop_assert_eq!((stats.total_connections, stats.unique_users), (live.count(), users.len()));
+        prop_assert_eq!(
+            (stats.total_connections, stats.unique_users),
+            (live.count(), users.len())
+        );
         Ok(())
     }
 
@@ -186,7 +206,9 @@ impl World {
         if let Some(user) = user {
             handshake = handshake.user(user_of(user));
         }
-        let handshake = topics.iter().fold(handshake, |handshake, topic| handshake.topic(topic_of(*topic)));
+        let handshake = topics.iter().fold(handshake, |handshake, topic| {
+            handshake.topic(topic_of(*topic))
+        });
         let session = self.manager.connect(handshake).expect("there is room");
         self.clients.push(Client {
             id: session.client_id(),
@@ -201,13 +223,21 @@ impl World {
 
     fn publish(&mut self, whom: &Whom, except: &[Index], long: bool) -> Result<(), TestCaseError> {
         let count = self.clients.len();
-        let except: Vec<_> = except.iter().filter(|_| count > 0).map(|at| at.index(count)).collect();
+        let except: Vec<_> = except
+            .iter()
+            .filter(|_| count > 0)
+            .map(|at| at.index(count))
+            .collect();
         let (target, is_in): (Target, IsIn) = match *whom {
             Whom::All => (Target::All, Box::new(|_| true)),
-            Whom::User(user) => (user_of(user).into(), Box::new(move |client| client.user == Some(user))),
-            Whom::Topic(topic) => {
-                (topic_of(topic).into(), Box::new(move |client| client.topics.contains(&topic)))
-            }
+            Whom::User(user) => (
+                user_of(user).into(),
+                Box::new(move |client| client.user == Some(user)),
+            ),
+            Whom::Topic(topic) => (
+                topic_of(topic).into(),
+                Box::new(move |client| client.topics.contains(&topic)),
+            ),
             Whom::Client(_) if count == 0 => return Ok(()),
             Whom::Client(at) => {
                 let id = self.clients[at.index(count)].id;
@@ -227,7 +257,8 @@ impl World {
         let data = if long { text + &"x".repeat(300) } else { text };
         let message = Message::new(Event::text(data), None, Mark::Beside(Before::default()));
         let inner = &self.manager.inner;
-        let placed = inner.with_sequencer(|order, hold| order.publish(&target, &ids, message, hold));
+        let placed =
+            inner.with_sequencer(|order, hold| order.publish(&target, &ids, message, hold));
         let receipt = match placed {
             Sequenced::Done(receipt) => receipt,
             Sequenced::Sweeping(job, receipt) => {

@@ -34,11 +34,18 @@ impl Sequencer {
         let topic = topic.filter(|_| user.is_some());
         let in_topic = |place: &u32| {
             topic.is_none_or(|topic| {
-                self.registry.membership(*place, GroupKind::Topic, topic.as_str()).is_some()
+                self.registry
+                    .membership(*place, GroupKind::Topic, topic.as_str())
+                    .is_some()
             })
         };
         let mut lowest = BinaryHeap::new();
-        for place in members.iter().copied().filter(|place| *place >= from).filter(in_topic) {
+        for place in members
+            .iter()
+            .copied()
+            .filter(|place| *place >= from)
+            .filter(in_topic)
+        {
             lowest.push(place);
             if lowest.len() > wanted {
                 lowest.pop();
@@ -54,7 +61,10 @@ impl Sequencer {
             let (after, found) = self.registry.user_from(next)?;
             next = after;
             if let Some((user, count)) = found {
-                most.push(Reverse((count, Reverse(UserId::from_text(Arc::clone(user))))));
+                most.push(Reverse((
+                    count,
+                    Reverse(UserId::from_text(Arc::clone(user))),
+                )));
                 if most.len() > limit {
                     most.pop();
                 }
@@ -82,7 +92,10 @@ impl Sequencer {
             Target::All => self.registry.streams.len(),
             Target::Client(_) => 1,
             Target::User(user) => self.registry.members(GroupKind::User, user.as_str()).len(),
-            Target::Topic(topic) => self.registry.members(GroupKind::Topic, topic.as_str()).len(),
+            Target::Topic(topic) => self
+                .registry
+                .members(GroupKind::Topic, topic.as_str())
+                .len(),
         }
     }
 
@@ -107,17 +120,26 @@ impl Sequencer {
     pub(crate) fn absentee(&self, target: &Target) -> Option<Banned> {
         match target {
             Target::User(user) => Some(user.clone().into()),
-            Target::Client(client) => self.registry.login(self.registry.place(*client)?).map(Into::into),
+            Target::Client(client) => self
+                .registry
+                .login(self.registry.place(*client)?)
+                .map(Into::into),
             Target::All | Target::Topic(_) => None,
         }
     }
 
     /// Users and how many live streams they have, at most about `limit`, and where the next page begins.
-    pub(crate) fn page_of_users(&self, from: u32, limit: usize) -> (Vec<(UserId, usize)>, Option<u32>) {
+    pub(crate) fn page_of_users(
+        &self,
+        from: u32,
+        limit: usize,
+    ) -> (Vec<(UserId, usize)>, Option<u32>) {
         let mut users = Vec::new();
         let mut next = from;
         for _ in 0..STEP {
-            let Some((after, found)) = self.registry.user_from(next) else { return (users, None) };
+            let Some((after, found)) = self.registry.user_from(next) else {
+                return (users, None);
+            };
             if users.len() >= limit.max(1) {
                 break;
             }

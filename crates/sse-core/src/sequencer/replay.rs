@@ -39,15 +39,31 @@ impl Sequencer {
         self.deliver_pending(place, hold);
         self.finish(hold);
         let mut out = Frames::new();
-        let Some(slot) = self.registry.streams.get(place).filter(|slot| slot.stream.id == id) else {
+        let Some(slot) = self
+            .registry
+            .streams
+            .get(place)
+            .filter(|slot| slot.stream.id == id)
+        else {
             return (out, ReplayStep::Live);
         };
-        let Some(log) = &mut self.log else { return (out, ReplayStep::Live) };
+        let Some(log) = &mut self.log else {
+            return (out, ReplayStep::Live);
+        };
         let mut state = slot.stream.queue.lock();
         state.take_own(&mut out);
-        let to = Recipient { id, dialects: &hold.rules.dialects, dialect: slot.stream.dialect };
-        let conditions = (log.synced_after(slot.stream.opened_ms), log.remote.is_some());
-        let Some(catching) = state.catching() else { return (out, ReplayStep::Live) };
+        let to = Recipient {
+            id,
+            dialects: &hold.rules.dialects,
+            dialect: slot.stream.dialect,
+        };
+        let conditions = (
+            log.synced_after(slot.stream.opened_ms),
+            log.remote.is_some(),
+        );
+        let Some(catching) = state.catching() else {
+            return (out, ReplayStep::Live);
+        };
         catching.pass_over(&log.holes, &log.window);
         if let Some(segment) = feed {
             catching.feed(segment, &log.window, to, limit, &mut out);
@@ -60,7 +76,9 @@ impl Sequencer {
         let waits = out.is_empty().then(|| state.wait(waker));
         let replayed = match step {
             Step::More => ReplayStep::More,
-            Step::Backplane(after) => ReplayStep::Backplane(Cursor::new(log.window.epoch().clone(), after)),
+            Step::Backplane(after) => {
+                ReplayStep::Backplane(Cursor::new(log.window.epoch().clone(), after))
+            }
             Step::Wait => ReplayStep::Waiting,
             Step::Done => {
                 // Whatever is under way is in the log, or was put beside it.
@@ -80,8 +98,20 @@ impl Sequencer {
     }
 
     /// What follows where a stream is cannot be had: it goes on behind a gap.
-    pub(crate) fn replay_lost(&mut self, (place, id): (u32, ClientId), reason: GapReason, to: &Cursor) {
-        let Some(slot) = self.registry.streams.get(place).filter(|slot| slot.stream.id == id) else { return };
+    pub(crate) fn replay_lost(
+        &mut self,
+        (place, id): (u32, ClientId),
+        reason: GapReason,
+        to: &Cursor,
+    ) {
+        let Some(slot) = self
+            .registry
+            .streams
+            .get(place)
+            .filter(|slot| slot.stream.id == id)
+        else {
+            return;
+        };
         if let Some(catching) = slot.stream.queue.lock().catching() {
             catching.lost(reason, to.clone());
         }
@@ -95,13 +125,18 @@ impl Sequencer {
 
     /// What comes now comes before the next record of the log.
     pub(crate) fn before_next(&self) -> Before {
-        let before = |log: &Log| Before { number: log.window.next(), behind: log.window.head() };
+        let before = |log: &Log| Before {
+            number: log.window.next(),
+            behind: log.window.head(),
+        };
         self.log.as_ref().map(before).unwrap_or_default()
     }
 
     /// Changes what a stream is meant by that catches up, if it does. Without a log nobody does.
     pub(crate) fn catching(&self, place: u32, change: impl FnOnce(&mut CatchUp, &Window)) {
-        let (Some(log), Some(slot)) = (&self.log, self.registry.streams.get(place)) else { return };
+        let (Some(log), Some(slot)) = (&self.log, self.registry.streams.get(place)) else {
+            return;
+        };
         if let Some(catching) = slot.stream.queue.lock().catching() {
             change(catching, &log.window);
         }

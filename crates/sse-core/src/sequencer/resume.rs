@@ -36,16 +36,22 @@ impl Sequencer {
         dialects: &Dialects,
         hold: &mut Tx<'_>,
     ) -> ResumePoint {
-        let Some(log) = &self.log else { return ResumePoint::default() };
+        let Some(log) = &self.log else {
+            return ResumePoint::default();
+        };
         if log.is_away() {
             let event = system::degraded();
             let frame = dialects.encode(stream.dialect, |dialect, out| dialect.event(&event, out));
             if !frame.is_empty() {
-                hold.out.wake_later(stream.queue.lock().append(frame, hold.now));
+                hold.out
+                    .wake_later(stream.queue.lock().append(frame, hold.now));
             }
         }
         let Some(text) = last_event_id else {
-            return ResumePoint { id: Some(log.window.head_cursor().to_id()), ..ResumePoint::default() };
+            return ResumePoint {
+                id: Some(log.window.head_cursor().to_id()),
+                ..ResumePoint::default()
+            };
         };
         // A client that is cut off before it heard of a gap comes back with what it had, so that it hears of it then.
         let id = EventId::new(text).ok();
@@ -54,7 +60,11 @@ impl Sequencer {
         let window = &log.window;
         let (catching, resumed) = match given {
             Err(CursorError) => (
-                CatchUp::behind(Gap::new(GapReason::Invalid, None, window.head_cursor()), targets, window),
+                CatchUp::behind(
+                    Gap::new(GapReason::Invalid, None, window.head_cursor()),
+                    targets,
+                    window,
+                ),
                 false,
             ),
             Ok(given) if given.epoch != *window.epoch() => {
@@ -65,7 +75,11 @@ impl Sequencer {
                 if let Some(log) = &mut self.log {
                     log.counts.resumed += 1;
                 }
-                return ResumePoint { id, resumed: true, catching: false };
+                return ResumePoint {
+                    id,
+                    resumed: true,
+                    catching: false,
+                };
             }
             // Nobody but this manager appends, so it is none of ours. On a backplane another node may have given it out.
             Ok(given) if log.remote.is_none() && given.position > window.head() => {
@@ -84,7 +98,11 @@ impl Sequencer {
         if let Some(log) = self.log.as_mut().filter(|_| resumed) {
             log.counts.resumed += 1;
         }
-        ResumePoint { id, resumed, catching: true }
+        ResumePoint {
+            id,
+            resumed,
+            catching: true,
+        }
     }
 
     /// All that a stream is meant by and that is logged.
@@ -95,6 +113,9 @@ impl Sequencer {
         let topics = groups.filter(|group| group.kind == GroupKind::Topic);
         let topics = topics.map(|group| Target::Topic(Topic::from_text(Arc::clone(&group.name))));
         let user = stream.user.clone().map(Target::User);
-        std::iter::once(Target::All).chain(user).chain(topics).collect()
+        std::iter::once(Target::All)
+            .chain(user)
+            .chain(topics)
+            .collect()
     }
 }

@@ -20,7 +20,11 @@ const WOKEN_AT_ONCE: usize = 256;
 impl Sequencer {
     /// Has a stream woken when there is what it waits for; `false` if the log is another one by now, so that it has to look again.
     pub(crate) fn wait_for_part(&mut self, stream: Stream, after: &Cursor) -> bool {
-        if self.log.as_ref().is_some_and(|log| *log.window.epoch() != after.epoch) {
+        if self
+            .log
+            .as_ref()
+            .is_some_and(|log| *log.window.epoch() != after.epoch)
+        {
             return false;
         }
         self.enlist(stream, WaitsFor::Part(after.position));
@@ -31,16 +35,26 @@ impl Sequencer {
     pub(crate) fn enlist(&mut self, stream: Stream, waits_for: WaitsFor) {
         let streams = &self.registry.streams;
         let Some(log) = &mut self.log else { return };
-        let Some(slot) = streams.get(stream.0).filter(|slot| slot.stream.id == stream.1) else { return };
+        let Some(slot) = streams
+            .get(stream.0)
+            .filter(|slot| slot.stream.id == stream.1)
+        else {
+            return;
+        };
         let mut state = slot.stream.queue.lock();
-        let Some(catching) = state.catching() else { return };
+        let Some(catching) = state.catching() else {
+            return;
+        };
         if catching.enlisted.replace(waits_for) == Some(waits_for) {
             return;
         }
         drop(state);
         if log.waiting.len >= 2 * streams.len() + 64 {
-            let is_there =
-                |(place, id): &Stream| streams.get(*place).is_some_and(|slot| slot.stream.id == *id);
+            let is_there = |(place, id): &Stream| {
+                streams
+                    .get(*place)
+                    .is_some_and(|slot| slot.stream.id == *id)
+            };
             log.waiting.retain(is_there);
         }
         match waits_for {
@@ -74,9 +88,13 @@ impl Sequencer {
         within: &(impl RangeBounds<Position> + Clone),
         hold: &mut Tx<'_>,
     ) -> bool {
-        let Some(log) = &mut self.log else { return true };
+        let Some(log) = &mut self.log else {
+            return true;
+        };
         for _ in 0..WOKEN_AT_ONCE {
-            let Some((after, stream)) = log.waiting.pop_for_part(within) else { return true };
+            let Some((after, stream)) = log.waiting.pop_for_part(within) else {
+                return true;
+            };
             wake(&self.registry, stream, WaitsFor::Part(after), hold);
         }
         false
@@ -92,14 +110,25 @@ impl Sequencer {
         while let Some((party, after)) = log.waiting.shares.next(&may_begin) {
             let cursor = Cursor::new(log.window.epoch().clone(), after);
             let waits = |((place, id), _): &(Stream, Party)| {
-                let slot = self.registry.streams.get(*place).filter(|slot| slot.stream.id == *id);
+                let slot = self
+                    .registry
+                    .streams
+                    .get(*place)
+                    .filter(|slot| slot.stream.id == *id);
                 slot.is_some_and(|slot| {
                     let mut state = slot.stream.queue.lock();
-                    state.catching().is_some_and(|catching| *catching.given() == cursor)
+                    state
+                        .catching()
+                        .is_some_and(|catching| *catching.given() == cursor)
                 })
             };
             let place = after..=after;
-            while let Some(last) = log.waiting.for_parts.get(&after).and_then(|streams| streams.last()) {
+            while let Some(last) = log
+                .waiting
+                .for_parts
+                .get(&after)
+                .and_then(|streams| streams.last())
+            {
                 if waits(last) {
                     return Some((party, cursor));
                 }
@@ -137,13 +166,19 @@ impl Sequencer {
 
     /// Notes that what follows a cursor cannot be read up to a position; `false` if that was known, or the log is another one by now.
     pub(crate) fn note_damage(&mut self, after: &Cursor, to: Position) -> bool {
-        let log = self.log.as_mut().filter(|log| *log.window.epoch() == after.epoch);
+        let log = self
+            .log
+            .as_mut()
+            .filter(|log| *log.window.epoch() == after.epoch);
         log.is_some_and(|log| log.note_damage(after.position, to))
     }
 
     /// Notes that the entry behind a cursor cannot be read, which stands at a position; `false` if that was known.
     pub(crate) fn note_unreadable(&mut self, after: &Cursor, position: Position) -> bool {
-        let log = self.log.as_mut().filter(|log| *log.window.epoch() == after.epoch);
+        let log = self
+            .log
+            .as_mut()
+            .filter(|log| *log.window.epoch() == after.epoch);
         log.is_some_and(|log| {
             let is_news = log.note_damage(after.position, position);
             log.counts.unreadable += u64::from(is_news);
@@ -174,12 +209,26 @@ impl Sequencer {
         }
         log.counts.damaged += 1;
         let to = Cursor::new(after.epoch.clone(), log.window.forgotten());
-        for ((place, id), _) in log.waiting.for_parts.get(&after.position).into_iter().flatten() {
-            let Some(slot) = self.registry.streams.get(*place).filter(|slot| slot.stream.id == *id) else {
+        for ((place, id), _) in log
+            .waiting
+            .for_parts
+            .get(&after.position)
+            .into_iter()
+            .flatten()
+        {
+            let Some(slot) = self
+                .registry
+                .streams
+                .get(*place)
+                .filter(|slot| slot.stream.id == *id)
+            else {
                 continue;
             };
             let mut state = slot.stream.queue.lock();
-            if let Some(catching) = state.catching().filter(|catching| catching.given() == after) {
+            if let Some(catching) = state
+                .catching()
+                .filter(|catching| catching.given() == after)
+            {
                 catching.lost(GapReason::Damaged, to.clone());
             }
         }
@@ -197,9 +246,18 @@ fn party_of(shares: &Shares, stream: &StreamState) -> Party {
 
 /// Wakes a stream, if it is there and waits for this.
 fn wake(registry: &Registry, (place, id): Stream, waits_for: WaitsFor, hold: &mut Tx<'_>) {
-    let Some(slot) = registry.streams.get(place).filter(|slot| slot.stream.id == id) else { return };
+    let Some(slot) = registry
+        .streams
+        .get(place)
+        .filter(|slot| slot.stream.id == id)
+    else {
+        return;
+    };
     let mut state = slot.stream.queue.lock();
-    let Some(catching) = state.catching().filter(|catching| catching.enlisted == Some(waits_for)) else {
+    let Some(catching) = state
+        .catching()
+        .filter(|catching| catching.enlisted == Some(waits_for))
+    else {
         return;
     };
     (catching.enlisted, catching.waits) = (None, false);

@@ -56,9 +56,14 @@ impl Backlog {
                 many.frames.push_back(frame);
             }
             Self::One(_) => {
-                let Self::One(first) = std::mem::take(self) else { return };
+                let Self::One(first) = std::mem::take(self) else {
+                    return;
+                };
                 let bytes = first.len() + frame.len();
-                *self = Self::Many(Box::new(Many { frames: VecDeque::from([first, frame]), bytes }));
+                *self = Self::Many(Box::new(Many {
+                    frames: VecDeque::from([first, frame]),
+                    bytes,
+                }));
             }
         }
     }
@@ -115,7 +120,10 @@ impl Backlog {
         let wanted = key(newer)?;
         match self {
             Self::Many(many) => {
-                let at = many.frames.iter().position(|frame| key(frame) == Some(wanted))?;
+                let at = many
+                    .frames
+                    .iter()
+                    .position(|frame| key(frame) == Some(wanted))?;
                 let frame = many.frames.remove(at)?;
                 self.removed(&frame);
                 Some(frame)
@@ -139,7 +147,11 @@ impl Backlog {
     }
 
     fn pop_one(&mut self) -> Option<Frame> {
-        if let Self::One(frame) = std::mem::take(self) { Some(frame) } else { None }
+        if let Self::One(frame) = std::mem::take(self) {
+            Some(frame)
+        } else {
+            None
+        }
     }
 
     /// Gives the memory back with the last frame.
@@ -179,11 +191,22 @@ mod tests {
     #[test]
     fn frames_leave_in_order_and_memory_with_the_last() {
         let mut backlog = Backlog::default();
-        ["a", "b", "c"].iter().for_each(|text| backlog.push(frame(text)));
+        ["a", "b", "c"]
+            .iter()
+            .for_each(|text| backlog.push(frame(text)));
         assert_eq!((backlog.len(), backlog.bytes()), (3, 27));
         let mut out = Frames::new();
-        backlog.take(Limit { frames: 8, bytes: 20 }, &mut out);
-        assert_eq!(out.iter().map(Frame::as_event).collect::<Vec<_>>(), [b"data: a\n\n", b"data: b\n\n"]);
+        backlog.take(
+            Limit {
+                frames: 8,
+                bytes: 20,
+            },
+            &mut out,
+        );
+        assert_eq!(
+            out.iter().map(Frame::as_event).collect::<Vec<_>>(),
+            [b"data: a\n\n", b"data: b\n\n"]
+        );
         assert_eq!(backlog.pop().unwrap().as_event(), b"data: c\n\n");
         assert!(backlog.is_empty() && backlog.bytes() == 0);
         assert!(matches!(backlog, Backlog::None));
@@ -194,7 +217,13 @@ mod tests {
         let mut backlog = Backlog::default();
         backlog.push(frame("larger"));
         let mut out = Frames::new();
-        backlog.take(Limit { frames: 8, bytes: 1 }, &mut out);
+        backlog.take(
+            Limit {
+                frames: 8,
+                bytes: 1,
+            },
+            &mut out,
+        );
         assert_eq!(out.len(), 1);
     }
 }

@@ -81,7 +81,13 @@ struct Subscription {
 impl Subscription {
     /// What a stream is meant by from before it came.
     fn lasting(target: Target) -> Self {
-        Self { target, from: 0, until: u64::MAX, behind: Position::ZERO, up_to: None }
+        Self {
+            target,
+            from: 0,
+            until: u64::MAX,
+            behind: Position::ZERO,
+            up_to: None,
+        }
     }
 }
 
@@ -109,7 +115,8 @@ pub(crate) struct Recipient<'a> {
 impl Recipient<'_> {
     fn gap(&self, gap: &Gap) -> Frame {
         let event = gap.to_event();
-        self.dialects.encode(self.dialect, |dialect, out| dialect.event(&event, out))
+        self.dialects
+            .encode(self.dialect, |dialect, out| dialect.event(&event, out))
     }
 
     fn frame<'a>(&self, except: &[ClientId], message: &'a Message) -> Option<&'a Frame> {
@@ -122,7 +129,11 @@ impl Recipient<'_> {
 
 impl CatchUp {
     /// From a position that the log may hold.
-    pub(crate) fn from(given: Cursor, targets: impl IntoIterator<Item = Target>, window: &Window) -> Self {
+    pub(crate) fn from(
+        given: Cursor,
+        targets: impl IntoIterator<Item = Target>,
+        window: &Window,
+    ) -> Self {
         let source = Source::of(given.position, window);
         let interests = targets.into_iter().map(Subscription::lasting);
         let mut catching = Self {
@@ -141,8 +152,9 @@ impl CatchUp {
 
     /// Goes on before a position that is none of the log's, if the window tells.
     fn find_place(&mut self, window: &Window) {
-        if let Some(before) =
-            window.before_stranger(self.given.position).filter(|_| self.source != Source::Ahead)
+        if let Some(before) = window
+            .before_stranger(self.given.position)
+            .filter(|_| self.source != Source::Ahead)
         {
             self.skip(
                 GapReason::Invalid,
@@ -153,8 +165,15 @@ impl CatchUp {
     }
 
     /// From now on, with a gap before it.
-    pub(crate) fn behind(gap: Gap, targets: impl IntoIterator<Item = Target>, window: &Window) -> Self {
-        Self { gap: Some(gap), ..Self::from(window.head_cursor(), targets, window) }
+    pub(crate) fn behind(
+        gap: Gap,
+        targets: impl IntoIterator<Item = Target>,
+        window: &Window,
+    ) -> Self {
+        Self {
+            gap: Some(gap),
+            ..Self::from(window.head_cursor(), targets, window)
+        }
     }
 
     /// Up to where everything was given.
@@ -169,11 +188,18 @@ impl CatchUp {
 
     pub(crate) fn join(&mut self, target: Target, window: &Window) {
         let (from, behind) = (window.next(), window.head());
-        self.interests.push(Subscription { from, behind, ..Subscription::lasting(target) });
+        self.interests.push(Subscription {
+            from,
+            behind,
+            ..Subscription::lasting(target)
+        });
     }
 
     pub(crate) fn leave(&mut self, target: &Target, window: &Window) {
-        let open = self.interests.iter_mut().find(|it| it.until == u64::MAX && it.target == *target);
+        let open = self
+            .interests
+            .iter_mut()
+            .find(|it| it.until == u64::MAX && it.target == *target);
         if let Some(interest) = open {
             interest.until = window.next();
             interest.up_to = Some(window.head());
@@ -212,10 +238,20 @@ impl CatchUp {
             // It goes on where the streams do that are live. Positions of the old log say nothing about the new one.
             let first = window.first();
             self.interests.retain(|it| it.until > first);
-            self.interests.iter_mut().filter(|it| it.from <= first).for_each(|it| it.behind = Position::ZERO);
-            let beside = self.beside.iter_mut().filter(|(before, _)| before.number <= first);
+            self.interests
+                .iter_mut()
+                .filter(|it| it.from <= first)
+                .for_each(|it| it.behind = Position::ZERO);
+            let beside = self
+                .beside
+                .iter_mut()
+                .filter(|(before, _)| before.number <= first);
             beside.for_each(|(before, _)| before.behind = Position::ZERO);
-            self.skip(GapReason::Epoch, Cursor::new(window.epoch().clone(), window.forgotten()), first);
+            self.skip(
+                GapReason::Epoch,
+                Cursor::new(window.epoch().clone(), window.forgotten()),
+                first,
+            );
         }
         if self.source == Source::Ahead {
             self.source = Source::of(self.given.position, window);
@@ -230,7 +266,9 @@ impl CatchUp {
                 self.source = Source::Backplane;
             }
             Source::Window(next) if next < window.first() && forgotten => self.skip_trimmed(window),
-            Source::Window(next) if next < window.first() => self.source = Source::Window(window.first()),
+            Source::Window(next) if next < window.first() => {
+                self.source = Source::Window(window.first())
+            }
             Source::Backplane if !forgotten => {
                 self.source = Source::Window(window.number_behind(self.given.position));
             }
@@ -262,22 +300,30 @@ impl CatchUp {
         out: &mut Frames,
     ) {
         let epochs = [&segment.after.epoch, window.epoch()];
-        if epochs.iter().any(|epoch| **epoch != self.given.epoch) || self.source != Source::Backplane {
+        if epochs.iter().any(|epoch| **epoch != self.given.epoch)
+            || self.source != Source::Backplane
+        {
             return;
         }
         // The window has what follows, whatever stood before it.
         let end = segment.last.min(window.forgotten());
         let given = self.given.position;
-        let numbers = self
-            .interests
-            .iter()
-            .map(|interest| segment.numbers(&interest.target, interest.behind.max(given), interest.up_to));
+        let numbers = self.interests.iter().map(|interest| {
+            segment.numbers(&interest.target, interest.behind.max(given), interest.up_to)
+        });
         let mut merged = Merged::new(numbers);
         let (mut bytes, mut looked_at) = (0, 0);
         while let Some(number) = merged.next() {
-            let Some(record) = segment.get(number).filter(|record| record.position <= end) else { break };
+            let Some(record) = segment.get(number).filter(|record| record.position <= end) else {
+                break;
+            };
             let mut is_full = out.len() >= limit.frames || bytes >= limit.bytes;
-            while self.beside.front().is_some_and(|(before, _)| before.behind < record.position) && !is_full {
+            while self
+                .beside
+                .front()
+                .is_some_and(|(before, _)| before.behind < record.position)
+                && !is_full
+            {
                 let frame = self.pop_beside();
                 bytes += frame.as_ref().map_or(0, Frame::len);
                 out.extend(frame);
@@ -312,7 +358,10 @@ impl CatchUp {
             return;
         }
         if let Some(end) = holes.end_after(self.given.position) {
-            self.lost(GapReason::Damaged, Cursor::new(window.epoch().clone(), end.min(window.forgotten())));
+            self.lost(
+                GapReason::Damaged,
+                Cursor::new(window.epoch().clone(), end.min(window.forgotten())),
+            );
         }
     }
 
@@ -347,7 +396,10 @@ impl CatchUp {
         let mut bytes = 0;
         let mut looked_at = 0;
         loop {
-            let barrier = self.beside.front().map_or(u64::MAX, |(before, _)| before.number);
+            let barrier = self
+                .beside
+                .front()
+                .map_or(u64::MAX, |(before, _)| before.number);
             let mut given = self.given.position;
             let mut merged = Merged::of(&self.interests, window, next, barrier);
             let mut pause = None;
@@ -358,7 +410,9 @@ impl CatchUp {
                 }
                 looked_at += 1;
                 next = number + 1;
-                let Some(record) = window.get(number) else { continue };
+                let Some(record) = window.get(number) else {
+                    continue;
+                };
                 given = record.position;
                 if let Some(frame) = to.frame(record.except, record.message) {
                     bytes += frame.len();
@@ -387,7 +441,10 @@ impl CatchUp {
 
     fn pause_before(&mut self, number: u64, window: &Window) {
         self.source = Source::Window(number);
-        if let Some(before) = number.checked_sub(1).and_then(|before| window.position(before)) {
+        if let Some(before) = number
+            .checked_sub(1)
+            .and_then(|before| window.position(before))
+        {
             self.given.position = before;
         }
     }
@@ -419,7 +476,11 @@ impl Merged<()> {
 
 impl<I: Iterator<Item = u64>> Merged<I> {
     fn new(numbers: impl Iterator<Item = I>) -> Self {
-        Self { heads: numbers.filter_map(|mut numbers| Some((numbers.next()?, numbers))).collect() }
+        Self {
+            heads: numbers
+                .filter_map(|mut numbers| Some((numbers.next()?, numbers)))
+                .collect(),
+        }
     }
 
     fn next(&mut self) -> Option<u64> {
@@ -434,5 +495,8 @@ impl<I: Iterator<Item = u64>> Merged<I> {
 
 /// How many of the frames are published events that are in no log: lost for good if they are dropped.
 pub(crate) fn unlogged_in<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> usize {
-    frames.into_iter().filter(|frame| frame.kind() == Kind::Event && frame.place().is_none()).count()
+    frames
+        .into_iter()
+        .filter(|frame| frame.kind() == Kind::Event && frame.place().is_none())
+        .count()
 }

@@ -18,7 +18,11 @@ pub(crate) struct WatcherKey(u32);
 
 impl EndWaiters {
     /// Keeps a waker under a key that is given at the first time. Gives a waker to drop outside of the lock.
-    pub(crate) fn register(&mut self, key: &mut Option<WatcherKey>, waker: &Waker) -> Option<Waker> {
+    pub(crate) fn register(
+        &mut self,
+        key: &mut Option<WatcherKey>,
+        waker: &Waker,
+    ) -> Option<Waker> {
         let list = self.0.get_or_insert_default();
         let own = *key.get_or_insert_with(|| {
             list.next = list.next.wrapping_add(1);
@@ -54,6 +58,9 @@ impl EndWaiters {
     /// Takes all wakers out, to be woken.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Waker> + use<> {
         let wakers = self.0.as_mut().map(|list| std::mem::take(&mut list.wakers));
-        wakers.unwrap_or_default().into_iter().map(|(_, waker)| waker)
+        wakers
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(_, waker)| waker)
     }
 }

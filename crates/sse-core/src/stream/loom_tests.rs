@@ -23,8 +23,14 @@ use crate::{
     },
 };
 
-const BOUNDS: Bounds = Bounds { frames: 8, bytes: 1024 };
-const LIMIT: Limit = Limit { frames: 8, bytes: 1024 };
+const BOUNDS: Bounds = Bounds {
+    frames: 8,
+    bytes: 1024,
+};
+const LIMIT: Limit = Limit {
+    frames: 8,
+    bytes: 1024,
+};
 
 /// Lets a thread wait to be woken.
 struct Bell {
@@ -34,7 +40,10 @@ struct Bell {
 
 impl Bell {
     fn new() -> Arc<Self> {
-        Arc::new(Self { rung: Mutex::new(false), changed: Condvar::new() })
+        Arc::new(Self {
+            rung: Mutex::new(false),
+            changed: Condvar::new(),
+        })
     }
 
     fn wait(&self) {
@@ -60,7 +69,9 @@ fn queue() -> Arc<Queue> {
 /// Pushes an event and wakes as the manager does: once no lock is held. `true` if it was queued.
 fn push(queue: &Queue, text: &str) -> bool {
     let frame = Event::text(text).into_frame();
-    let pushed = queue.lock().push(&frame, BOUNDS, Overflow::Disconnect, Millis::default());
+    let pushed = queue
+        .lock()
+        .push(&frame, BOUNDS, Overflow::Disconnect, Millis::default());
     match pushed {
         Pushed::Queued { wake, .. } => {
             wake.into_iter().for_each(Waker::wake);
@@ -91,8 +102,12 @@ fn consume(queue: &Queue, most: usize) -> (Vec<String>, Option<DisconnectReason>
             Poll::Pending => bell.wait(),
             Poll::Ready(false) => break,
             Poll::Ready(true) => {
-                assert!(!batch.frames.is_empty() || batch.farewell.is_some(), "ready with nothing");
-                let text = |bytes: &[u8]| String::from_utf8(bytes[6..bytes.len() - 2].to_vec()).unwrap();
+                assert!(
+                    !batch.frames.is_empty() || batch.farewell.is_some(),
+                    "ready with nothing"
+                );
+                let text =
+                    |bytes: &[u8]| String::from_utf8(bytes[6..bytes.len() - 2].to_vec()).unwrap();
                 texts.extend(batch.frames.iter().map(|frame| text(frame.as_event())));
                 reason = batch.farewell.map(|farewell| farewell.reason).or(reason);
             }
@@ -113,7 +128,10 @@ fn no_event_is_lost_between_push_and_poll() {
             }
         });
         let (texts, reason) = consume(&queue, 2);
-        assert_eq!((texts, reason), (vec!["a".to_owned(), "b".to_owned()], None));
+        assert_eq!(
+            (texts, reason),
+            (vec!["a".to_owned(), "b".to_owned()], None)
+        );
         producer.join().unwrap();
     });
 }
@@ -129,7 +147,9 @@ fn two_producers_wake_one_consumer() {
         let (mut texts, _) = consume(&queue, 2);
         texts.sort_unstable();
         assert_eq!(texts, ["a", "b"]);
-        producers.into_iter().for_each(|producer| producer.join().unwrap());
+        producers
+            .into_iter()
+            .for_each(|producer| producer.join().unwrap());
     });
 }
 
@@ -148,7 +168,11 @@ fn an_end_comes_after_what_was_queued_and_wakes() {
         let (texts, reason) = consume(&queue, usize::MAX);
         assert_eq!(reason, Some(DisconnectReason::Kicked));
         let queued = pusher.join().unwrap();
-        assert_eq!(texts, if queued { vec!["a"] } else { vec![] }, "taken exactly if it was queued");
+        assert_eq!(
+            texts,
+            if queued { vec!["a"] } else { vec![] },
+            "taken exactly if it was queued"
+        );
         ender.join().unwrap();
     });
 }
@@ -177,8 +201,15 @@ fn whoever_waits_for_the_end_learns_of_it() {
         });
         let closed = queue.close().expect("nobody closed it before");
         closed.wake.into_iter().for_each(Waker::wake);
-        assert!(matches!(closed.reason, DisconnectReason::ClientLeft | DisconnectReason::Shutdown));
-        assert_eq!(watcher.join().unwrap(), closed.reason, "one reason, whoever was first");
+        assert!(matches!(
+            closed.reason,
+            DisconnectReason::ClientLeft | DisconnectReason::Shutdown
+        ));
+        assert_eq!(
+            watcher.join().unwrap(),
+            closed.reason,
+            "one reason, whoever was first"
+        );
         ender.join().unwrap();
     });
 }
@@ -195,7 +226,10 @@ fn nothing_stays_in_a_queue_that_was_closed() {
         let (first, second) = producer.join().unwrap();
         assert!(first || !second, "closed once is closed");
         assert_eq!(queue.lock().waiting(), 0);
-        assert_eq!(poll(&queue, Waker::noop(), &mut Batch::default()), Poll::Ready(false));
+        assert_eq!(
+            poll(&queue, Waker::noop(), &mut Batch::default()),
+            Poll::Ready(false)
+        );
     });
 }
 
@@ -221,7 +255,10 @@ fn a_transport_that_moves_to_another_task_is_woken_there() {
     loom::model(|| {
         let queue = queue();
         // Registered by a task that is no more.
-        assert_eq!(poll(&queue, Waker::noop(), &mut Batch::default()), Poll::Pending);
+        assert_eq!(
+            poll(&queue, Waker::noop(), &mut Batch::default()),
+            Poll::Pending
+        );
         let producer = thread::spawn({
             let queue = Arc::clone(&queue);
             move || push(&queue, "a")

@@ -170,7 +170,10 @@ impl Queue {
     pub(crate) fn take_only(&self) -> Option<Frame> {
         let mut state = self.lock();
         if !matches!(state.phase, Phase::Live)
-            || state.rare.as_ref().is_some_and(|rare| rare.dropped.is_some())
+            || state
+                .rare
+                .as_ref()
+                .is_some_and(|rare| rare.dropped.is_some())
         {
             return None;
         }
@@ -180,12 +183,20 @@ impl Queue {
     }
 
     /// Says how the stream ended once it is ending, else registers the waker under the key.
-    pub(crate) fn poll_ending(&self, key: &mut Option<WatcherKey>, waker: &Waker) -> Poll<DisconnectReason> {
+    pub(crate) fn poll_ending(
+        &self,
+        key: &mut Option<WatcherKey>,
+        waker: &Waker,
+    ) -> Poll<DisconnectReason> {
         let mut state = self.lock();
         if let Some(reason) = state.ended() {
             return Poll::Ready(reason);
         }
-        let old = state.rare.get_or_insert_default().watchers.register(key, waker);
+        let old = state
+            .rare
+            .get_or_insert_default()
+            .watchers
+            .register(key, waker);
         drop(state);
         drop(old);
         Poll::Pending
@@ -194,7 +205,10 @@ impl Queue {
     /// Waits no longer for the end.
     pub(crate) fn forget_watcher(&self, key: WatcherKey) {
         let mut state = self.lock();
-        let waker = state.rare.as_mut().and_then(|rare| rare.watchers.remove(key));
+        let waker = state
+            .rare
+            .as_mut()
+            .and_then(|rare| rare.watchers.remove(key));
         state.shed();
         drop(state);
         drop(waker);
@@ -247,7 +261,11 @@ impl QueueState {
         if std::mem::replace(&mut self.closed, true) {
             return None;
         }
-        Some(QueueClosed { reason, delivered: self.delivered, wake: self.take_watchers().collect() })
+        Some(QueueClosed {
+            reason,
+            delivered: self.delivered,
+            wake: self.take_watchers().collect(),
+        })
     }
 
     fn take_watchers(&mut self) -> impl Iterator<Item = Waker> + use<> {
@@ -258,23 +276,41 @@ impl QueueState {
     /// Gives back the room of what it has no more.
     fn shed(&mut self) {
         self.rare.take_if(|rare| {
-            let Rare { watchers, dropped, catching, ending } = &**rare;
+            let Rare {
+                watchers,
+                dropped,
+                catching,
+                ending,
+            } = &**rare;
             watchers.is_empty() && dropped.is_none() && catching.is_none() && ending.is_none()
         });
     }
 
     /// Appends a frame, after making room as the overflow says.
-    pub(crate) fn push(&mut self, frame: &Frame, bounds: Bounds, overflow: Overflow, now: Millis) -> Pushed {
+    pub(crate) fn push(
+        &mut self,
+        frame: &Frame,
+        bounds: Bounds,
+        overflow: Overflow,
+        now: Millis,
+    ) -> Pushed {
         if !matches!(self.phase, Phase::Live) {
             return Pushed::Closed;
         }
-        let room = if self.overflowed { None } else { self.make_room(frame, bounds, overflow) };
+        let room = if self.overflowed {
+            None
+        } else {
+            self.make_room(frame, bounds, overflow)
+        };
         let Some(dropped) = room else {
             self.overflowed = true;
             self.overflow_is_lost |= frame.place().is_none();
             return Pushed::Full;
         };
-        Pushed::Queued { wake: self.append(frame.clone(), now), dropped }
+        Pushed::Queued {
+            wake: self.append(frame.clone(), now),
+            dropped,
+        }
     }
 
     /// Appends a frame of the manager's own, which no bound holds back.
@@ -288,7 +324,9 @@ impl QueueState {
     }
 
     pub(crate) fn is_catching(&self) -> bool {
-        self.rare.as_ref().is_some_and(|rare| rare.catching.is_some())
+        self.rare
+            .as_ref()
+            .is_some_and(|rare| rare.catching.is_some())
     }
 
     pub(crate) fn catching(&mut self) -> Option<&mut CatchUp> {
@@ -348,7 +386,11 @@ impl QueueState {
         overflow: Overflow,
     ) -> Pushed {
         let is_live = matches!(self.phase, Phase::Live);
-        let Some(catching) = self.rare.as_mut().and_then(|rare| rare.catching.as_mut()).filter(|_| is_live)
+        let Some(catching) = self
+            .rare
+            .as_mut()
+            .and_then(|rare| rare.catching.as_mut())
+            .filter(|_| is_live)
         else {
             return Pushed::Closed;
         };
@@ -358,7 +400,10 @@ impl QueueState {
             if frames == 0 || (frames < bounds.frames && bytes + frame.len() <= bounds.bytes) {
                 catching.push_beside(before, frame.clone());
                 self.lose(dropped, None);
-                return Pushed::Queued { wake: None, dropped };
+                return Pushed::Queued {
+                    wake: None,
+                    dropped,
+                };
             }
             if overflow == Overflow::Disconnect {
                 break;
@@ -400,7 +445,8 @@ impl QueueState {
         if matches!(self.phase, Phase::Live) {
             let gap = self.overflow_is_lost;
             if let Some(mut catching) = self.take_catching() {
-                std::iter::from_fn(|| catching.pop_beside()).for_each(|frame| self.backlog.push(frame));
+                std::iter::from_fn(|| catching.pop_beside())
+                    .for_each(|frame| self.backlog.push(frame));
             }
             self.phase = Phase::Ending(farewell.reason);
             self.rare.get_or_insert_default().ending = Some(Ending { farewell, gap });
@@ -413,11 +459,17 @@ impl QueueState {
             self.shed();
             // What was dropped may stand behind something that waits; then a client that goes on behind the gap would miss that.
             let first = self.backlog.iter().find_map(Frame::place);
-            let to = dropped.to.filter(|to| first.is_none_or(|first| first > *to));
+            let to = dropped
+                .to
+                .filter(|to| first.is_none_or(|first| first > *to));
             batch.gap = Some((dropped.events, to));
         }
         self.backlog.take(limit, &mut batch.frames);
-        self.delivered += batch.frames.iter().map(|frame| u64::from(events_in(frame))).sum::<u64>();
+        self.delivered += batch
+            .frames
+            .iter()
+            .map(|frame| u64::from(events_in(frame)))
+            .sum::<u64>();
         if !self.backlog.is_empty() {
             self.waiting_since = now();
             return true;
@@ -445,9 +497,10 @@ impl QueueState {
             let victim = match overflow {
                 Overflow::Disconnect => None,
                 Overflow::DropOldest => self.backlog.pop(),
-                Overflow::KeepLatest(by) => {
-                    self.backlog.remove_replaced_by(frame, by).or_else(|| self.backlog.pop())
-                }
+                Overflow::KeepLatest(by) => self
+                    .backlog
+                    .remove_replaced_by(frame, by)
+                    .or_else(|| self.backlog.pop()),
             }?;
             self.lose(events_in(&victim), victim.place());
             dropped += events_in(&victim);
@@ -457,7 +510,11 @@ impl QueueState {
 
     fn lose(&mut self, events: u32, to: Option<Place>) {
         if events > 0 {
-            let dropped = self.rare.get_or_insert_default().dropped.get_or_insert_default();
+            let dropped = self
+                .rare
+                .get_or_insert_default()
+                .dropped
+                .get_or_insert_default();
             dropped.events = dropped.events.saturating_add(events);
             dropped.to = to.or(dropped.to);
         }
@@ -465,7 +522,8 @@ impl QueueState {
 
     /// One frame always has room: what may be published is bounded, but a dialect may make it longer.
     fn has_room(&self, frame: &Frame, bounds: Bounds) -> bool {
-        let fits = self.backlog.len() < bounds.frames && self.backlog.bytes() + frame.len() <= bounds.bytes;
+        let fits = self.backlog.len() < bounds.frames
+            && self.backlog.bytes() + frame.len() <= bounds.bytes;
         fits || self.backlog.is_empty()
     }
 }

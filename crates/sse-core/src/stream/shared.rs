@@ -38,7 +38,8 @@ pub(crate) struct StreamState {
 
 impl StreamState {
     pub(crate) fn took(&self, bytes: u64) {
-        self.bytes.store(self.bytes_taken() + bytes, Ordering::Relaxed);
+        self.bytes
+            .store(self.bytes_taken() + bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn bytes_taken(&self) -> u64 {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sse_core::{
-    Backplane, BackplaneError, Event, Handshake, LogState, Manager, MemoryBackplane, PublishError, Receipt,
-    Retention, Target,
+    Backplane, BackplaneError, Event, Handshake, LogState, Manager, MemoryBackplane, PublishError,
+    Receipt, Retention, Target,
 };
 use sse_testkit::backplane::{Calls, Rejection, ScriptedBackplane};
 use tokio::time::sleep;
@@ -14,7 +14,11 @@ use crate::{
     support::{Client, data},
 };
 
-const REJECTIONS: [Rejection; 3] = [Rejection::Blocked, Rejection::Refused, Rejection::Unavailable];
+const REJECTIONS: [Rejection; 3] = [
+    Rejection::Blocked,
+    Rejection::Refused,
+    Rejection::Unavailable,
+];
 
 /// Longer than the longest pause between two probes.
 const PROBED: Duration = Duration::from_secs(6);
@@ -39,7 +43,11 @@ fn events() -> [(&'static str, Calls, Event); 4] {
     [
         ("plain", Calls::Appends, event()),
         ("with a key", Calls::Appends, event().idempotency_key("k")),
-        ("patient", Calls::Appends, event().patience(Duration::from_secs(1))),
+        (
+            "patient",
+            Calls::Appends,
+            event().patience(Duration::from_secs(1)),
+        ),
         ("ephemeral", Calls::Signals, event().ephemeral()),
     ]
 }
@@ -60,9 +68,17 @@ async fn a_rejected_publish_is_unavailable_and_shows() {
             if rejection == Rejection::Unavailable {
                 sleep(Duration::from_secs(1)).await;
             }
-            assert_eq!(state(&manager), LogState::Rejecting, "{what}, {rejection:?}");
+            assert_eq!(
+                state(&manager),
+                LogState::Rejecting,
+                "{what}, {rejection:?}"
+            );
             sleep(3 * PROBED).await;
-            assert_eq!(state(&manager), LogState::Rejecting, "{what}, {rejection:?}");
+            assert_eq!(
+                state(&manager),
+                LogState::Rejecting,
+                "{what}, {rejection:?}"
+            );
 
             // Nobody publishes; the manager finds out by itself.
             let before = memory.bounds().await.unwrap().head.minor();
@@ -70,8 +86,16 @@ async fn a_rejected_publish_is_unavailable_and_shows() {
             sleep(PROBED).await;
             assert_eq!(state(&manager), LogState::Current, "{what}, {rejection:?}");
             let probes = memory.bounds().await.unwrap().head.minor() - before;
-            assert_eq!(probes, u64::from(calls == Calls::Appends), "{what}, {rejection:?}");
-            let told: Vec<_> = client.names().into_iter().filter(|name| name != "heartbeat").collect();
+            assert_eq!(
+                probes,
+                u64::from(calls == Calls::Appends),
+                "{what}, {rejection:?}"
+            );
+            let told: Vec<_> = client
+                .names()
+                .into_iter()
+                .filter(|name| name != "heartbeat")
+                .collect();
             assert_eq!(told, [""; 0], "streams miss nothing: {what}, {rejection:?}");
             assert_eq!(manager.log().unwrap().unreadable, 0);
             let sent = manager.all().publish(event.clone()).await.unwrap();
@@ -85,9 +109,10 @@ async fn a_rejected_publish_is_unavailable_and_shows() {
 #[tokio::test(start_paused = true)]
 async fn patience_waits_until_rejection_ends() {
     for rejection in REJECTIONS {
-        for (calls, event) in
-            [(Calls::Appends, Event::text("x")), (Calls::Signals, Event::text("x").ephemeral())]
-        {
+        for (calls, event) in [
+            (Calls::Appends, Event::text("x")),
+            (Calls::Signals, Event::text("x").ephemeral()),
+        ] {
             if (calls, rejection) == (Calls::Signals, Rejection::Unavailable) {
                 // The others may have heard it: a signal is sent once at most.
                 continue;
@@ -99,7 +124,12 @@ async fn patience_waits_until_rejection_ends() {
             backplane.reject(calls, Some(rejection));
             let publishing = tokio::spawn({
                 let manager = manager.clone();
-                async move { manager.all().publish(event.patience(Duration::from_secs(60))).await }
+                async move {
+                    manager
+                        .all()
+                        .publish(event.patience(Duration::from_secs(60)))
+                        .await
+                }
             });
             sleep(Duration::from_secs(30)).await;
             assert!(!publishing.is_finished());
@@ -107,7 +137,10 @@ async fn patience_waits_until_rejection_ends() {
             let receipt = publishing.await.unwrap().unwrap();
             assert!(!receipt.duplicate);
             sleep(PROBED).await;
-            assert_eq!((data(&there.take()), state(&manager)), (vec!["x"], LogState::Current));
+            assert_eq!(
+                (data(&there.take()), state(&manager)),
+                (vec!["x"], LogState::Current)
+            );
         }
     }
 }
@@ -120,7 +153,10 @@ async fn an_event_that_is_too_large_says_nothing_of_others() {
         fn name(&self) -> &'static str {
             "small"
         }
-        async fn append(&self, entry: sse_core::NewEntry) -> Result<sse_core::Appended, BackplaneError> {
+        async fn append(
+            &self,
+            entry: sse_core::NewEntry,
+        ) -> Result<sse_core::Appended, BackplaneError> {
             match entry.payload.len() {
                 size if size > 200 => Err(BackplaneError::TooLarge { size, limit: 200 }),
                 _ => self.0.append(entry).await,
@@ -139,7 +175,10 @@ async fn an_event_that_is_too_large_says_nothing_of_others() {
         async fn rewind(&self, entries: u64) -> Result<sse_core::Cursor, BackplaneError> {
             self.0.rewind(entries).await
         }
-        async fn tail(&self, after: &sse_core::Cursor) -> Result<Box<dyn sse_core::Tail>, BackplaneError> {
+        async fn tail(
+            &self,
+            after: &sse_core::Cursor,
+        ) -> Result<Box<dyn sse_core::Tail>, BackplaneError> {
             self.0.tail(after).await
         }
         async fn signal(&self, payload: bytes::Bytes) -> Result<(), BackplaneError> {
@@ -148,7 +187,11 @@ async fn an_event_that_is_too_large_says_nothing_of_others() {
         async fn signals(&self) -> Result<Box<dyn sse_core::Signals>, BackplaneError> {
             self.0.signals().await
         }
-        async fn hold_lease(&self, lease: sse_core::Lease, term: Duration) -> Result<(), BackplaneError> {
+        async fn hold_lease(
+            &self,
+            lease: sse_core::Lease,
+            term: Duration,
+        ) -> Result<(), BackplaneError> {
             self.0.hold_lease(lease, term).await
         }
         async fn drop_lease(&self, node: &str) -> Result<(), BackplaneError> {
@@ -161,7 +204,13 @@ async fn an_event_that_is_too_large_says_nothing_of_others() {
     let manager = node(Small(MemoryBackplane::new(Retention::default()))).await;
     let large = Event::text("x".repeat(300)).patience(Duration::from_secs(60));
     let error = manager.all().publish(large).await.unwrap_err();
-    assert!(matches!(error, PublishError::Backplane(BackplaneError::TooLarge { .. })), "{error:?}");
+    assert!(
+        matches!(
+            error,
+            PublishError::Backplane(BackplaneError::TooLarge { .. })
+        ),
+        "{error:?}"
+    );
     sleep(PROBED).await;
     assert_eq!(state(&manager), LogState::Current);
     manager.all().publish(Event::text("x")).await.unwrap();
@@ -176,7 +225,11 @@ async fn one_lost_answer_is_no_rejection() {
         sleep(Duration::from_millis(100)).await;
         assert_eq!(state(&manager), LogState::Current);
     }
-    assert_eq!(memory.bounds().await.unwrap().head.minor(), 2, "the event and one probe");
+    assert_eq!(
+        memory.bounds().await.unwrap().head.minor(),
+        2,
+        "the event and one probe"
+    );
     // A success that comes first makes the probe needless.
     backplane.lose_answers(1);
     assert!(is_passing(&manager.all().publish(Event::text("y")).await));
@@ -223,10 +276,15 @@ async fn a_node_that_may_not_listen_says_so() {
 async fn a_full_backplane_is_not_asked_without_pause() {
     let (manager, backplane, _) = scripted().await;
     backplane.reject(Calls::Appends, Some(Rejection::Blocked));
-    assert!(is_passing(&manager.publish(Target::All, Event::text("x")).await));
+    assert!(is_passing(
+        &manager.publish(Target::All, Event::text("x")).await
+    ));
     sleep(Duration::from_secs(600)).await;
     let probes = backplane.rejected_appends() - 1;
-    assert!((100..=300).contains(&probes), "{probes} probes in ten minutes");
+    assert!(
+        (100..=300).contains(&probes),
+        "{probes} probes in ten minutes"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -235,12 +293,19 @@ async fn a_probe_is_as_large_as_what_was_rejected() {
     for bytes in [10, 5_000, 500_000] {
         let start = manager.log().unwrap().head;
         backplane.reject(Calls::Appends, Some(Rejection::Blocked));
-        assert!(is_passing(&manager.all().publish(Event::text("x".repeat(bytes))).await));
+        assert!(is_passing(
+            &manager.all().publish(Event::text("x".repeat(bytes))).await
+        ));
         backplane.reject(Calls::Appends, None);
         sleep(PROBED).await;
-        let limit = sse_core::ReadLimit { entries: 10, bytes: 1 << 20 };
+        let limit = sse_core::ReadLimit {
+            entries: 10,
+            bytes: 1 << 20,
+        };
         let page = memory.read(&start, limit).await.unwrap();
-        let [probe] = &page.entries[..] else { panic!("{} entries", page.entries.len()) };
+        let [probe] = &page.entries[..] else {
+            panic!("{} entries", page.entries.len())
+        };
         assert!((bytes.min(64 << 10)..=bytes.min(64 << 10) + 200).contains(&probe.payload.len()));
     }
 }

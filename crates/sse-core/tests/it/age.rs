@@ -14,7 +14,10 @@ async fn streams_end_between_80_and_100_percent_of_it_and_not_together() {
     for age in [1, 100, 20 * 24 * 60 * 60].map(Duration::from_secs) {
         // Timers go by the shortest setting.
         let others = (age / 10).clamp(Duration::from_secs(1), DAY);
-        let manager = Manager::builder().max_age(age).heartbeat_interval(others).connection_timeout(others);
+        let manager = Manager::builder()
+            .max_age(age)
+            .heartbeat_interval(others)
+            .connection_timeout(others);
         let manager = manager.build().unwrap();
         sleep(Duration::from_millis(77)).await;
         let start = Instant::now();
@@ -41,7 +44,10 @@ async fn streams_end_between_80_and_100_percent_of_it_and_not_together() {
             assert!(after >= age * 4 / 5 && after <= age, "{after:?} of {age:?}");
             let farewell = json(events.last().unwrap());
             assert_eq!(farewell["event"], "disconnected");
-            assert_eq!(farewell["data"], serde_json::json!({ "reason": "max_age", "reconnect": true }));
+            assert_eq!(
+                farewell["data"],
+                serde_json::json!({ "reason": "max_age", "reconnect": true })
+            );
             ends.insert(after);
         }
         assert!(ends.len() > 10, "{}", ends.len());

@@ -22,8 +22,14 @@ fn texts() {
     assert_eq!(text(" lead"), "data:  lead\n\n");
     assert_eq!(text("\u{feff}x"), "data: \u{feff}x\n\n");
     assert_eq!(text("a\0b"), "data: a\0b\n\n");
-    assert_eq!(text("a\u{2028}b\u{85}c\u{b}d"), "data: a\u{2028}b\u{85}c\u{b}d\n\n");
-    assert_eq!(text("x\r\revent: forged\r\r"), "data: x\ndata: \ndata: event: forged\ndata: \ndata: \n\n");
+    assert_eq!(
+        text("a\u{2028}b\u{85}c\u{b}d"),
+        "data: a\u{2028}b\u{85}c\u{b}d\n\n"
+    );
+    assert_eq!(
+        text("x\r\revent: forged\r\r"),
+        "data: x\ndata: \ndata: event: forged\ndata: \ndata: \n\n"
+    );
 }
 
 #[test]
@@ -39,8 +45,13 @@ fn empty_data_is_dispatched_by_every_reader() {
 #[test]
 fn comment_only_and_retry_only_are_dispatched_by_no_reader() {
     let comment = Event::empty().comment("heartbeat").encode();
-    assert_eq!(comment, ": heartbeat\n", "no blank line: some readers take it for an empty message");
-    let retry = Event::empty().retry(std::time::Duration::from_secs(1)).encode();
+    assert_eq!(
+        comment, ": heartbeat\n",
+        "no blank line: some readers take it for an empty message"
+    );
+    let retry = Event::empty()
+        .retry(std::time::Duration::from_secs(1))
+        .encode();
     for wire in [comment, retry] {
         assert!(readers::testkit(&wire, 99).is_empty());
         assert!(readers::eventsource_stream(&wire, 99).is_empty());
@@ -58,10 +69,16 @@ fn an_empty_id_resets_and_no_id_leaves_out() {
         }
     };
     assert_eq!(with(Some("")), "id: \ndata: x\n\n");
-    assert_eq!(Event::text("x").id(EventId::reset()).encode(), with(Some("")));
+    assert_eq!(
+        Event::text("x").id(EventId::reset()).encode(),
+        with(Some(""))
+    );
     assert_eq!(with(None), "data: x\n\n");
     let wire = [with(Some("7")), with(None), with(Some("")), with(None)].concat();
-    let ids: Vec<_> = readers::testkit(&wire, 99).into_iter().map(|event| event.id).collect();
+    let ids: Vec<_> = readers::testkit(&wire, 99)
+        .into_iter()
+        .map(|event| event.id)
+        .collect();
     assert_eq!(ids, ["7", "7", "", ""]);
 }
 
@@ -72,12 +89,16 @@ fn the_order_of_fields_is_comment_retry_id_event_data() {
         .event_type(EventType::from_static("t"))
         .comment("c")
         .id(EventId::from(u64::MAX));
-    assert_eq!(event.encode(), ": c\nretry: 3000\nid: 18446744073709551615\nevent: t\ndata: x\n\n");
+    assert_eq!(
+        event.encode(),
+        ": c\nretry: 3000\nid: 18446744073709551615\nevent: t\ndata: x\n\n"
+    );
 }
 
 #[test]
 fn a_raw_value_with_line_breaks_stays_on_one_line() {
-    let raw = RawValue::from_string("{\r\n  \"a\":\t[1,\r2,\n3],\n\"b\": \"x\\ny\"\n}".to_owned()).unwrap();
+    let raw = RawValue::from_string("{\r\n  \"a\":\t[1,\r2,\n3],\n\"b\": \"x\\ny\"\n}".to_owned())
+        .unwrap();
     let wire = Event::json(&raw).unwrap().encode();
     assert_eq!(wire, "data: {    \"a\":\t[1, 2, 3], \"b\": \"x\\ny\" }\n\n");
 }
@@ -94,7 +115,10 @@ fn a_crlf_split_over_two_pieces_is_one_line_end() {
     for piece in ["a\r", "", "\nb\r", "c", "\n\r", "\n"] {
         writer.write_str(piece).unwrap();
     }
-    assert_eq!(writer.finish().unwrap().encode(), "data: a\ndata: b\ndata: c\ndata: \ndata: \n\n");
+    assert_eq!(
+        writer.finish().unwrap().encode(),
+        "data: a\ndata: b\ndata: c\ndata: \ndata: \n\n"
+    );
     assert_eq!(Event::writer().finish().unwrap().encode(), "data: \n\n");
 }
 
@@ -103,5 +127,9 @@ fn an_event_without_anything_is_nothing() {
     assert!(Event::empty().encode().is_empty());
     let frame = Event::empty().into_frame();
     assert!(frame.is_empty());
-    assert!(frame.chunk().is_empty(), "`0\\r\\n\\r\\n` would end the body: {:?}", frame.chunk());
+    assert!(
+        frame.chunk().is_empty(),
+        "`0\\r\\n\\r\\n` would end the body: {:?}",
+        frame.chunk()
+    );
 }

@@ -42,17 +42,39 @@ fn every_bad_field_is_told_at_once() {
     assert_eq!(fields, expected);
     let text = error.to_string();
     assert!(expected.iter().all(|field| text.contains(field)), "{text}");
-    assert!(text.contains("heartbeat_interval must be 100ms to 1day, not 99ms"), "{text}");
+    assert!(
+        text.contains("heartbeat_interval must be 100ms to 1day, not 99ms"),
+        "{text}"
+    );
 }
 
 #[test]
 fn the_defaults_are_those_of_the_contract_and_valid() {
     let config = Manager::builder().build().unwrap().config().clone();
     assert_eq!(config, Config::default());
-    assert_eq!((config.max_connections, config.heartbeat), (1000, HeartbeatKind::Event));
-    assert_eq!((config.heartbeat_interval.as_secs(), config.connection_timeout.as_secs()), (30, 60));
-    assert_eq!((config.overflow, config.when_full), (Overflow::Disconnect, LimitPolicy::Refuse));
-    assert_eq!((config.limits.event_type, config.limits.topic, config.limits.topics), (128, 256, 64));
+    assert_eq!(
+        (config.max_connections, config.heartbeat),
+        (1000, HeartbeatKind::Event)
+    );
+    assert_eq!(
+        (
+            config.heartbeat_interval.as_secs(),
+            config.connection_timeout.as_secs()
+        ),
+        (30, 60)
+    );
+    assert_eq!(
+        (config.overflow, config.when_full),
+        (Overflow::Disconnect, LimitPolicy::Refuse)
+    );
+    assert_eq!(
+        (
+            config.limits.event_type,
+            config.limits.topic,
+            config.limits.topics
+        ),
+        (128, 256, 64)
+    );
 }
 
 #[test]
@@ -82,9 +104,17 @@ fn from_toml() {
     assert_eq!(config, expected);
     for config in [config, Config::default()] {
         let written = toml::to_string(&config).unwrap();
-        assert_eq!(toml::from_str::<Config>(&written).unwrap(), config, "{written}");
+        assert_eq!(
+            toml::from_str::<Config>(&written).unwrap(),
+            config,
+            "{written}"
+        );
         let written = serde_json::to_string(&config).unwrap();
-        assert_eq!(serde_json::from_str::<Config>(&written).unwrap(), config, "{written}");
+        assert_eq!(
+            serde_json::from_str::<Config>(&written).unwrap(),
+            config,
+            "{written}"
+        );
     }
     assert_eq!(toml::from_str::<Config>("").unwrap(), Config::default());
 }

@@ -3,8 +3,8 @@
 use std::{ops::Range, time::Duration};
 
 use sse_core::{
-    Backplane as _, Event, Handshake, LogState, Manager, MemoryBackplane, NewEntry, Position, PublishError,
-    Retention,
+    Backplane as _, Event, Handshake, LogState, Manager, MemoryBackplane, NewEntry, Position,
+    PublishError, Retention,
 };
 use sse_testkit::{
     Decoded,
@@ -43,7 +43,8 @@ impl Log {
     }
 
     fn breaks(&self, places: Range<u64>, fault: ReadFault) {
-        self.way.break_reads(places.start.into()..places.end.into(), fault);
+        self.way
+            .break_reads(places.start.into()..places.end.into(), fault);
     }
 }
 
@@ -60,14 +61,31 @@ async fn within(client: &mut Client, seconds: u64) -> Vec<Decoded> {
 
 /// The numbers that came, and between which numbers gaps were told.
 fn story(events: &[Decoded]) -> (Vec<u64>, Vec<(u64, u64)>) {
-    let number = |id: &serde_json::Value| id.as_str().unwrap().rsplit_once('-').unwrap().1.parse().unwrap();
-    let gaps = events.iter().filter(|event| name(event) == "gap").map(|event| {
-        let gap = &json(event)["data"];
-        assert_eq!(gap["reason"], "damaged");
-        assert_eq!(gap["to"], event.id, "the client goes on from there");
-        (number(&gap["from"]), number(&gap["to"]))
-    });
-    (data(events).iter().map(|text| text.parse().unwrap()).collect(), gaps.collect())
+    let number = |id: &serde_json::Value| {
+        id.as_str()
+            .unwrap()
+            .rsplit_once('-')
+            .unwrap()
+            .1
+            .parse()
+            .unwrap()
+    };
+    let gaps = events
+        .iter()
+        .filter(|event| name(event) == "gap")
+        .map(|event| {
+            let gap = &json(event)["data"];
+            assert_eq!(gap["reason"], "damaged");
+            assert_eq!(gap["to"], event.id, "the client goes on from there");
+            (number(&gap["from"]), number(&gap["to"]))
+        });
+    (
+        data(events)
+            .iter()
+            .map(|text| text.parse().unwrap())
+            .collect(),
+        gaps.collect(),
+    )
 }
 
 /// Nothing is missing from behind a number on that no gap covers, and nothing comes twice or in another order.
@@ -75,8 +93,13 @@ fn check(events: &[Decoded], behind: u64) {
     let (numbers, gaps) = story(events);
     assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
     for number in behind + 1..=ENTRIES {
-        let is_told = gaps.iter().any(|(from, to)| (from + 1..=*to).contains(&number));
-        assert!(numbers.contains(&number) || is_told, "{number} is missing: {numbers:?}, {gaps:?}");
+        let is_told = gaps
+            .iter()
+            .any(|(from, to)| (from + 1..=*to).contains(&number));
+        assert!(
+            numbers.contains(&number) || is_told,
+            "{number} is missing: {numbers:?}, {gaps:?}"
+        );
     }
 }
 
@@ -105,8 +128,16 @@ async fn what_cannot_be_read_is_a_gap_whatever_the_fault() {
                 assert_eq!(numbers.len() as u64, 80 - lost, "what can be read is given");
             }
             let stats = log.manager.log().unwrap();
-            assert_eq!((stats.damaged, stats.gaps.get("damaged")), (1, 1), "{fault:?} {broken:?}");
-            assert_eq!(stats.state, LogState::Current, "new events are not concerned");
+            assert_eq!(
+                (stats.damaged, stats.gaps.get("damaged")),
+                (1, 1),
+                "{fault:?} {broken:?}"
+            );
+            assert_eq!(
+                stats.state,
+                LogState::Current,
+                "new events are not concerned"
+            );
             // Everybody goes on, and is not told again.
             publish_all(&log.manager, ["101"]).await;
             assert_eq!(client.data(), ["101"]);
@@ -119,15 +150,28 @@ async fn known_damage_is_not_called_a_resume() {
     let log = log().await;
     log.breaks(40..60, ReadFault::Damaged);
     check(&within(&mut log.at(20), 5).await, 20);
-    for (place, is_whole) in
-        [(0, false), (39, false), (40, false), (50, false), (59, false), (60, true), (95, true)]
-    {
+    for (place, is_whole) in [
+        (0, false),
+        (39, false),
+        (40, false),
+        (50, false),
+        (59, false),
+        (60, true),
+        (95, true),
+    ] {
         let reads = log.way.reads();
         let mut client = log.at(place);
         let events = within(&mut client, 5).await;
         check(&events, place);
-        assert_eq!((resumed(&events), reasons(&events).is_empty()), (is_whole, is_whole), "from {place}");
-        assert!(log.way.reads() <= reads + 2, "what is known is not read again");
+        assert_eq!(
+            (resumed(&events), reasons(&events).is_empty()),
+            (is_whole, is_whole),
+            "from {place}"
+        );
+        assert!(
+            log.way.reads() <= reads + 2,
+            "what is known is not read again"
+        );
     }
     assert_eq!(log.manager.log().unwrap().damaged, 1);
 }
@@ -135,27 +179,44 @@ async fn known_damage_is_not_called_a_resume() {
 /// A place that fails, in whichever way, holds up nobody who reads elsewhere, not even another stream of the same user.
 #[tokio::test(start_paused = true)]
 async fn a_place_that_fails_holds_up_nobody_else() {
-    for fault in [ReadFault::Refused, ReadFault::Unavailable, ReadFault::Silent, ReadFault::Empty] {
+    for fault in [
+        ReadFault::Refused,
+        ReadFault::Unavailable,
+        ReadFault::Silent,
+        ReadFault::Empty,
+    ] {
         let log = log().await;
         log.breaks(5..15, fault);
         let epoch = log.manager.log().unwrap().head.epoch;
         let stuck = (0..50).map(|number| {
-            let (id, user) = (format!("{epoch}-{}", 5 + number % 10), format!("{}", 40 + number % 3));
+            let (id, user) = (
+                format!("{epoch}-{}", 5 + number % 10),
+                format!("{}", 40 + number % 3),
+            );
             Client::connect(&log.manager, from(&id).user(user.as_str()))
         });
         let mut stuck: Vec<_> = stuck.collect();
         sleep(SOON).await;
         let start = Instant::now();
         let other = from(&format!("{epoch}-30")).user("another");
-        for (is_same_user, mut client) in [(false, Client::connect(&log.manager, other)), (true, log.at(40))]
-        {
+        for (is_same_user, mut client) in [
+            (false, Client::connect(&log.manager, other)),
+            (true, log.at(40)),
+        ] {
             let mut numbers = story(&client.take()).0;
             while numbers.last() != Some(&ENTRIES) {
                 sleep(Duration::from_millis(10)).await;
                 numbers.extend(story(&client.take()).0);
                 // A silent read takes ten seconds, and a user has one in flight at a time.
-                let longest = if fault == ReadFault::Silent && is_same_user { 15 } else { 1 };
-                assert!(start.elapsed() < Duration::from_secs(longest), "{fault:?}: {numbers:?}");
+                let longest = if fault == ReadFault::Silent && is_same_user {
+                    15
+                } else {
+                    1
+                };
+                assert!(
+                    start.elapsed() < Duration::from_secs(longest),
+                    "{fault:?}: {numbers:?}"
+                );
             }
         }
         let mut events: Vec<_> = stuck.iter_mut().map(Client::take).collect();
@@ -165,7 +226,10 @@ async fn a_place_that_fails_holds_up_nobody_else() {
         );
         for _ in 0..2 * LONG {
             sleep(Duration::from_secs(1)).await;
-            stuck.iter_mut().zip(&mut events).for_each(|(client, events)| events.extend(client.take()));
+            stuck
+                .iter_mut()
+                .zip(&mut events)
+                .for_each(|(client, events)| events.extend(client.take()));
         }
         for (number, mut events) in (0..).zip(events) {
             events.retain(|event| event.event_type != "heartbeat");
@@ -176,7 +240,12 @@ async fn a_place_that_fails_holds_up_nobody_else() {
 
 #[tokio::test(start_paused = true)]
 async fn a_fault_that_passes_costs_nobody_an_event() {
-    for fault in [ReadFault::Refused, ReadFault::Unavailable, ReadFault::Silent, ReadFault::Empty] {
+    for fault in [
+        ReadFault::Refused,
+        ReadFault::Unavailable,
+        ReadFault::Silent,
+        ReadFault::Empty,
+    ] {
         let log = log().await;
         log.breaks(20..30, fault);
         let mut client = log.at(20);
@@ -184,7 +253,11 @@ async fn a_fault_that_passes_costs_nobody_an_event() {
         log.way.mend_reads();
         events.extend(within(&mut client, 20).await);
         assert!(resumed(&events));
-        assert_eq!(story(&events), ((21..=ENTRIES).collect(), vec![]), "{fault:?}");
+        assert_eq!(
+            story(&events),
+            ((21..=ENTRIES).collect(), vec![]),
+            "{fault:?}"
+        );
     }
 }
 
@@ -235,13 +308,20 @@ async fn a_node_that_starts_on_a_damaged_log_serves_the_rest() {
     }
     let start = Instant::now();
     let manager = node_holding(way.clone(), Retention::default()).await;
-    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        start.elapsed()
+    );
     let id = format!("{}-0", manager.log().unwrap().head.epoch);
     let mut client = Client::connect(&manager, from(&id));
     let events = within(&mut client, 5).await;
     check(&events, 0);
     let (numbers, gaps) = story(&events);
-    assert_eq!((numbers.len(), gaps), (69, vec![(10, 20), (40, 41), (70, 90)]));
+    assert_eq!(
+        (numbers.len(), gaps),
+        (69, vec![(10, 20), (40, 41), (70, 90)])
+    );
     publish_all(&manager, ["101"]).await;
     assert_eq!(client.data(), ["101"]);
 }
@@ -256,7 +336,10 @@ async fn an_entry_of_another_version_is_a_gap_for_live_and_returning_streams() {
     for number in 1..=ENTRIES {
         if number % 40 == 7 {
             let payload = vec![2, 0, 0].into();
-            memory.append(NewEntry { payload, key: None }).await.unwrap();
+            memory
+                .append(NewEntry { payload, key: None })
+                .await
+                .unwrap();
             sleep(SOON).await;
         } else {
             publish_all(&manager, [number.to_string()]).await;
@@ -287,8 +370,14 @@ async fn a_publish_whose_event_does_not_come_out_is_an_error() {
         let event = || Event::text("once").idempotency_key("k");
         let start = Instant::now();
         let error = manager.all().publish(event()).await.unwrap_err();
-        let PublishError::Unconfirmed { id, retry_after } = &error else { panic!("{lost_by}: {error:?}") };
-        assert_eq!((start.elapsed().as_secs(), retry_after.is_zero()), (10, false), "{lost_by}");
+        let PublishError::Unconfirmed { id, retry_after } = &error else {
+            panic!("{lost_by}: {error:?}")
+        };
+        assert_eq!(
+            (start.elapsed().as_secs(), retry_after.is_zero()),
+            (10, false),
+            "{lost_by}"
+        );
         // Tried again, it says what happened.
         let receipt = manager.all().publish(event()).await.unwrap();
         assert_eq!(
@@ -298,9 +387,15 @@ async fn a_publish_whose_event_does_not_come_out_is_an_error() {
         );
         way.hold_tails(false);
         let events = within(&mut client, 20).await;
-        let (expected, gaps) =
-            if lost_by == "damage" { (vec![], vec!["damaged"]) } else { (vec!["once"], vec![]) };
+        let (expected, gaps) = if lost_by == "damage" {
+            (vec![], vec!["damaged"])
+        } else {
+            (vec!["once"], vec![])
+        };
         let gap_reasons = reasons(&events);
-        assert_eq!((data(&events), gap_reasons), (expected, gaps.into_iter().map(str::to_owned).collect()));
+        assert_eq!(
+            (data(&events), gap_reasons),
+            (expected, gaps.into_iter().map(str::to_owned).collect())
+        );
     }
 }

@@ -19,25 +19,42 @@ async fn a_dialect_that_says_nothing_sends_no_empty_buffer() {
     let manager = Manager::builder().build().unwrap();
     let mut client = Client::connect(&manager, laconic());
     assert_eq!(client.buffer(), Poll::Pending, "no hello");
-    manager.all().publish(Event::text("x").event_type(EventType::from_static("silent"))).await.unwrap();
+    manager
+        .all()
+        .publish(Event::text("x").event_type(EventType::from_static("silent")))
+        .await
+        .unwrap();
     assert_eq!(client.buffer(), Poll::Pending);
     manager.all().publish(Event::text("y")).await.unwrap();
     assert_eq!(client.buffer(), Poll::Ready(Some("data: y\n\n".into())));
     advance(Duration::from_secs(100)).await;
     assert_eq!(client.buffer(), Poll::Pending, "no heartbeat");
-    assert_eq!(manager.disconnect(Target::All, DisconnectOptions::new()).await, 1);
+    assert_eq!(
+        manager
+            .disconnect(Target::All, DisconnectOptions::new())
+            .await,
+        1
+    );
     assert_eq!(client.buffer(), Poll::Ready(None), "no farewell");
 }
 
 #[tokio::test]
 async fn every_stream_gets_its_own_dialect() {
     let manager = Manager::builder().build().unwrap();
-    let (mut plain, mut other) =
-        (Client::greeted(&manager, Handshake::new()), Client::connect(&manager, laconic()));
+    let (mut plain, mut other) = (
+        Client::greeted(&manager, Handshake::new()),
+        Client::connect(&manager, laconic()),
+    );
     let event = Event::text("a\r\nb").comment("not for everyone");
     assert_eq!(manager.all().publish(event).await.unwrap().matched, 2);
-    assert_eq!(plain.buffer(), Poll::Ready(Some(": not for everyone\ndata: a\ndata: b\n\n".into())));
-    assert_eq!(other.buffer(), Poll::Ready(Some("data: a\ndata: b\n\n".into())));
+    assert_eq!(
+        plain.buffer(),
+        Poll::Ready(Some(": not for everyone\ndata: a\ndata: b\n\n".into()))
+    );
+    assert_eq!(
+        other.buffer(),
+        Poll::Ready(Some("data: a\ndata: b\n\n".into()))
+    );
 }
 
 /// Says everything a hundred times.
@@ -65,7 +82,11 @@ impl Dialect for Verbose {
 async fn an_event_that_the_publisher_may_send_ends_no_stream_with_an_empty_queue() {
     let manager = Manager::builder().queue(10, 1024).build().unwrap();
     let mut client = Client::connect(&manager, Handshake::new().dialect(Arc::new(Verbose)));
-    manager.all().publish(Event::text("x".repeat(900))).await.unwrap();
+    manager
+        .all()
+        .publish(Event::text("x".repeat(900)))
+        .await
+        .unwrap();
     assert_eq!(client.data().len(), 100);
     assert!(!client.over);
 }
@@ -139,16 +160,37 @@ async fn a_last_event_id_is_restored_behind_events_without_one() {
     let manager = Manager::builder().build().unwrap();
     let handshake = || Handshake::new().dialect(Arc::new(Restoring));
     let mut fresh = Client::connect(&manager, handshake());
-    let id = Handshake::from_request("GET", Some("lastEventId=6"), None).dialect(Arc::new(Restoring));
+    let id =
+        Handshake::from_request("GET", Some("lastEventId=6"), None).dialect(Arc::new(Restoring));
     let mut returning = Client::connect(&manager, id);
-    assert_eq!(fresh.buffer(), Poll::Ready(Some("id: \ndata: hello\n\n".into())));
-    assert_eq!(returning.buffer(), Poll::Ready(Some("id: \ndata: hello\n\nid: 6\n\n".into())));
+    assert_eq!(
+        fresh.buffer(),
+        Poll::Ready(Some("id: \ndata: hello\n\n".into()))
+    );
+    assert_eq!(
+        returning.buffer(),
+        Poll::Ready(Some("id: \ndata: hello\n\nid: 6\n\n".into()))
+    );
 
-    manager.all().publish(Event::text("untracked")).await.unwrap();
-    assert_eq!(fresh.buffer(), Poll::Ready(Some("id: \ndata: untracked\n\n".into())));
-    assert_eq!(returning.buffer(), Poll::Ready(Some("id: \ndata: untracked\n\nid: 6\n\n".into())));
+    manager
+        .all()
+        .publish(Event::text("untracked"))
+        .await
+        .unwrap();
+    assert_eq!(
+        fresh.buffer(),
+        Poll::Ready(Some("id: \ndata: untracked\n\n".into()))
+    );
+    assert_eq!(
+        returning.buffer(),
+        Poll::Ready(Some("id: \ndata: untracked\n\nid: 6\n\n".into()))
+    );
 
-    manager.all().publish(Event::text("tracked").id(EventId::from(7))).await.unwrap();
+    manager
+        .all()
+        .publish(Event::text("tracked").id(EventId::from(7)))
+        .await
+        .unwrap();
     manager.all().publish(Event::text("a")).await.unwrap();
     manager.all().publish(Event::text("b")).await.unwrap();
     let expected = "id: 7\ndata: tracked\n\nid: \ndata: a\n\nid: 7\n\nid: \ndata: b\n\nid: 7\n\n";

@@ -155,7 +155,11 @@ proptest! {
 
 #[test]
 fn sizes_around_every_digit_of_the_chunk_size_are_framed_right() {
-    for length in (0..20).chain(240..270).chain(4080..4110).chain(65_500..65_560) {
+    for length in (0..20)
+        .chain(240..270)
+        .chain(4080..4110)
+        .chain(65_500..65_560)
+    {
         let frame = Event::text("x".repeat(length)).into_frame();
         let mut content = Vec::new();
         Dechunker::new().feed(frame.chunk(), &mut content).unwrap();
@@ -178,15 +182,25 @@ fn dispatched(all: &[Parts]) -> Vec<Decoded> {
     for parts in all {
         id = parts.id.clone().unwrap_or(id);
         if let Some(data) = parts.normalized_data() {
-            let event_type = parts.event_type.clone().unwrap_or_else(|| "message".to_owned());
-            events.push(Decoded { event_type, data, id: id.clone() });
+            let event_type = parts
+                .event_type
+                .clone()
+                .unwrap_or_else(|| "message".to_owned());
+            events.push(Decoded {
+                event_type,
+                data,
+                id: id.clone(),
+            });
         }
     }
     events
 }
 
 fn expected_id(all: &[Parts]) -> String {
-    all.iter().rev().find_map(|parts| parts.id.clone()).unwrap_or_default()
+    all.iter()
+        .rev()
+        .find_map(|parts| parts.id.clone())
+        .unwrap_or_default()
 }
 
 fn json() -> impl Strategy<Value = serde_json::Value> {

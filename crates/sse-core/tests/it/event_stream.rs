@@ -41,10 +41,17 @@ async fn ready_events_leave_together_and_the_end_is_an_end() {
 
 #[tokio::test]
 async fn an_error_comes_after_the_events_before_it_and_is_the_end() {
-    let items = [Ok(Event::text("a")), Err(io::Error::other("the model is gone")), Ok(Event::text("never"))];
+    let items = [
+        Ok(Event::text("a")),
+        Err(io::Error::other("the model is gone")),
+        Ok(Event::text("never")),
+    ];
     let mut body = EventStream::new(stream::iter(items));
     assert_eq!(next(&mut body).await, "data: a\n\n");
-    assert_eq!(body.next().await.unwrap().unwrap_err().to_string(), "the model is gone");
+    assert_eq!(
+        body.next().await.unwrap().unwrap_err().to_string(),
+        "the model is gone"
+    );
     assert!(body.next().await.is_none());
 }
 
@@ -61,7 +68,10 @@ async fn what_does_not_serialize_is_an_error_as_well() {
     }
     let mut body = EventStream::new(stream::iter([&Broken]));
     let error = body.next().await.unwrap().unwrap_err();
-    assert!(matches!(error.downcast_ref(), Some(EventError::Json(_))), "{error:?}");
+    assert!(
+        matches!(error.downcast_ref(), Some(EventError::Json(_))),
+        "{error:?}"
+    );
     // The same when the app makes the event.
     let mut body = EventStream::new(stream::iter([Broken]).map(|item| (&item).into_event()));
     body.next().await.unwrap().unwrap_err();
@@ -95,14 +105,24 @@ async fn a_quiet_stream_gets_heartbeats_and_events_postpone_them() {
 async fn heartbeats_are_the_apps_to_choose() {
     let (_sender, events) = channel();
     let minute = Duration::from_secs(60);
-    let mut body = EventStream::new(events).heartbeat(EventHeartbeat).heartbeat_interval(minute);
+    let mut body = EventStream::new(events)
+        .heartbeat(EventHeartbeat)
+        .heartbeat_interval(minute);
     let start = Instant::now();
-    assert!(next(&mut body).await.starts_with("event: heartbeat\ndata: {"));
+    assert!(
+        next(&mut body)
+            .await
+            .starts_with("event: heartbeat\ndata: {")
+    );
     assert_eq!(start.elapsed(), minute);
 
     let (_sender, events) = channel();
     let mut silent = EventStream::new(events).without_heartbeat();
-    assert!(tokio::time::timeout(minute * 1000, silent.next()).await.is_err());
+    assert!(
+        tokio::time::timeout(minute * 1000, silent.next())
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -123,11 +143,22 @@ async fn a_stream_that_is_always_ready_lets_others_run() {
     let wakes = Arc::new(Count(AtomicUsize::new(0)));
     let waker = Waker::from(Arc::clone(&wakes));
     let mut nothing = EventStream::new(stream::repeat_with(Event::empty));
-    assert!(nothing.poll_next_unpin(&mut std::task::Context::from_waker(&waker)).is_pending());
-    assert_eq!(wakes.0.load(Ordering::Relaxed), 1, "it goes on after the others");
+    assert!(
+        nothing
+            .poll_next_unpin(&mut std::task::Context::from_waker(&waker))
+            .is_pending()
+    );
+    assert_eq!(
+        wakes.0.load(Ordering::Relaxed),
+        1,
+        "it goes on after the others"
+    );
 
-    let mut endless = EventStream::new(stream::repeat_with(|| Ok::<_, Infallible>(Event::text("x"))));
-    let Poll::Ready(Some(Ok(buffer))) = endless.poll_next_unpin(&mut std::task::Context::from_waker(&waker))
+    let mut endless = EventStream::new(stream::repeat_with(|| {
+        Ok::<_, Infallible>(Event::text("x"))
+    }));
+    let Poll::Ready(Some(Ok(buffer))) =
+        endless.poll_next_unpin(&mut std::task::Context::from_waker(&waker))
     else {
         panic!("events are ready");
     };

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use sse_core::{Caller, ConnectErrorKind, DisconnectReason, Handshake, Manager, RenewError, UserId, unix_ms};
+use sse_core::{
+    Caller, ConnectErrorKind, DisconnectReason, Handshake, Manager, RenewError, UserId, unix_ms,
+};
 use tokio::time::{Instant, sleep};
 
 use crate::support::{Client, json};
@@ -34,18 +36,25 @@ async fn end(mut client: Client) -> (DisconnectReason, Instant, Client) {
 async fn a_stream_ends_in_the_last_fifth_of_its_token_s_life_and_says_so() {
     let manager = Manager::builder().build().unwrap();
     let start = Instant::now();
-    let ends: Vec<_> =
-        (0..50).map(|_| tokio::spawn(end(greeted(&manager, caller("42", 10 * MINUTE))))).collect();
+    let ends: Vec<_> = (0..50)
+        .map(|_| tokio::spawn(end(greeted(&manager, caller("42", 10 * MINUTE)))))
+        .collect();
     let mut seen = BTreeSet::new();
     for stream in ends {
         let (reason, at, mut client) = stream.await.unwrap();
         assert_eq!(reason, DisconnectReason::Expired);
         // Tokens are of the system's clock, which is not paused: a little of it passes, and more on a busy machine.
         let (after, slack) = (at - start, Duration::from_secs(60));
-        assert!(after + slack >= 8 * MINUTE && after <= 10 * MINUTE, "{after:?}");
+        assert!(
+            after + slack >= 8 * MINUTE && after <= 10 * MINUTE,
+            "{after:?}"
+        );
         let farewell = json(client.take().last().unwrap());
         assert_eq!(farewell["event"], "auth_expired");
-        assert_eq!(farewell["data"], serde_json::json!({ "reason": "expired", "reconnect": true }));
+        assert_eq!(
+            farewell["data"],
+            serde_json::json!({ "reason": "expired", "reconnect": true })
+        );
         seen.insert(after);
     }
     assert!(seen.len() > 5, "they do not go together: {}", seen.len());
@@ -63,10 +72,19 @@ async fn a_renewed_stream_lives_as_long_as_the_new_token() {
     manager.renew(id, &caller("42", 10 * MINUTE)).unwrap();
     let (reason, at, _) = stream.await.unwrap();
     assert_eq!(reason, DisconnectReason::Expired);
-    assert!(at - start >= Duration::from_secs(14 * 60) && at - start <= 17 * MINUTE, "{:?}", at - start);
+    assert!(
+        at - start >= Duration::from_secs(14 * 60) && at - start <= 17 * MINUTE,
+        "{:?}",
+        at - start
+    );
 
     let client = greeted(&manager, caller("42", 10 * MINUTE));
-    manager.renew(client.session.client_id(), &Caller::user(UserId::new("42").unwrap())).unwrap();
+    manager
+        .renew(
+            client.session.client_id(),
+            &Caller::user(UserId::new("42").unwrap()),
+        )
+        .unwrap();
     let stream = tokio::spawn(end(client));
     sleep(60 * MINUTE).await;
     assert!(!stream.is_finished(), "a token without an end ends nothing");
@@ -77,22 +95,36 @@ async fn only_its_user_renews_a_stream_and_only_with_what_is_good() {
     let manager = Manager::builder().build().unwrap();
     let client = greeted(&manager, caller("42", MINUTE));
     let id = client.session.client_id();
-    assert_eq!(manager.renew(id, &caller("43", MINUTE)), Err(RenewError::OtherUser));
-    assert_eq!(manager.renew(id, &Caller::anonymous()), Err(RenewError::OtherUser));
-    assert_eq!(manager.renew(id, &caller("42", Duration::ZERO)), Err(RenewError::Expired));
+    assert_eq!(
+        manager.renew(id, &caller("43", MINUTE)),
+        Err(RenewError::OtherUser)
+    );
+    assert_eq!(
+        manager.renew(id, &Caller::anonymous()),
+        Err(RenewError::OtherUser)
+    );
+    assert_eq!(
+        manager.renew(id, &caller("42", Duration::ZERO)),
+        Err(RenewError::Expired)
+    );
     let anonymous = Client::greeted(&manager, Handshake::new());
     assert_eq!(
         manager.renew(anonymous.session.client_id(), &Caller::anonymous()),
         Err(RenewError::OtherUser)
     );
     drop(client);
-    assert_eq!(manager.renew(id, &caller("42", MINUTE)), Err(RenewError::NotLive));
+    assert_eq!(
+        manager.renew(id, &caller("42", MINUTE)),
+        Err(RenewError::NotLive)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_has_expired_opens_no_stream() {
     let manager = Manager::builder().build().unwrap();
-    let refused = manager.connect(Handshake::new().caller(caller("42", Duration::ZERO))).unwrap_err();
+    let refused = manager
+        .connect(Handshake::new().caller(caller("42", Duration::ZERO)))
+        .unwrap_err();
     assert_eq!(refused.cause(), &ConnectErrorKind::Unauthenticated);
     assert_eq!(manager.stats().total_connections, 0);
 }

@@ -40,14 +40,22 @@ async fn log() -> Log {
         }
     }
     let epoch = manager.log().unwrap().head.epoch.to_string();
-    Log { way, manager, epoch }
+    Log {
+        way,
+        manager,
+        epoch,
+    }
 }
 
 impl Log {
     /// Another node.
     async fn another(&self) -> Self {
         let manager = node_holding(self.way.clone(), Retention::default().entries(10)).await;
-        Self { way: self.way.clone(), manager, epoch: self.epoch.clone() }
+        Self {
+            way: self.way.clone(),
+            manager,
+            epoch: self.epoch.clone(),
+        }
     }
 
     fn at(&self, position: u64) -> Handshake {
@@ -55,18 +63,29 @@ impl Log {
     }
 
     fn due(position: u64) -> Vec<String> {
-        (position + 1..=ENTRIES).filter(|number| number % 100 == 0).map(|number| number.to_string()).collect()
+        (position + 1..=ENTRIES)
+            .filter(|number| number % 100 == 0)
+            .map(|number| number.to_string())
+            .collect()
     }
 
     /// Lets a client return, while others take what they can; gives the reads and the time until it has everything.
-    async fn returns(&self, handshake: Handshake, position: u64, others: &mut Others) -> (u32, Duration) {
+    async fn returns(
+        &self,
+        handshake: Handshake,
+        position: u64,
+        others: &mut Others,
+    ) -> (u32, Duration) {
         let (reads, start) = (self.way.reads(), Instant::now());
         let mut client = Client::connect(&self.manager, handshake);
         let due = Self::due(position);
         let mut came = Vec::new();
         loop {
             let events = client.take();
-            assert!(!events.iter().any(|event| name(event) == "gap"), "{events:?}");
+            assert!(
+                !events.iter().any(|event| name(event) == "gap"),
+                "{events:?}"
+            );
             came.extend(data(&events).into_iter().map(str::to_owned));
             if came.len() >= due.len() {
                 assert_eq!(came, due);
@@ -74,7 +93,12 @@ impl Log {
             }
             others.act(self);
             sleep(TURN).await;
-            assert!(start.elapsed() < Duration::from_secs(600), "{} of {}", came.len(), due.len());
+            assert!(
+                start.elapsed() < Duration::from_secs(600),
+                "{} of {}",
+                came.len(),
+                due.len()
+            );
         }
     }
 }
@@ -96,12 +120,20 @@ enum Shape {
 
 impl Others {
     fn none() -> Self {
-        Self { random: StdRng::seed_from_u64(0), clients: Vec::new(), shape: Shape::User(0) }
+        Self {
+            random: StdRng::seed_from_u64(0),
+            clients: Vec::new(),
+            shape: Shape::User(0),
+        }
     }
 
     fn new(log: &Log, shape: Shape, seed: u64) -> Self {
         let (Shape::User(count) | Shape::Address(count)) = shape;
-        let mut others = Self { random: StdRng::seed_from_u64(seed), clients: Vec::new(), shape };
+        let mut others = Self {
+            random: StdRng::seed_from_u64(seed),
+            clients: Vec::new(),
+            shape,
+        };
         for _ in 0..count {
             let client = others.connect(log);
             others.clients.push(client);
@@ -136,13 +168,19 @@ async fn a_return_costs_at_most_twice_what_it_costs_undisturbed() {
         let mut random = StdRng::seed_from_u64(seed);
         let latency = Duration::from_millis([5, 40, 300][random.random_range(0..3)]);
         log.way.set_read_latency(latency);
-        let shape = [Shape::User(20), Shape::User(500), Shape::Address(100)][random.random_range(0..3)];
-        let position =
-            [ENTRIES - 500, ENTRIES - 5000, random.random_range(0..ENTRIES - 11)][random.random_range(0..3)];
+        let shape =
+            [Shape::User(20), Shape::User(500), Shape::Address(100)][random.random_range(0..3)];
+        let position = [
+            ENTRIES - 500,
+            ENTRIES - 5000,
+            random.random_range(0..ENTRIES - 11),
+        ][random.random_range(0..3)];
         // A node for each, so that what one has read shortens neither.
         let fresh = log.another().await;
         let victim = |log: &Log| log.at(position).user("patient");
-        let (alone, time_alone) = fresh.returns(victim(&fresh), position, &mut Others::none()).await;
+        let (alone, time_alone) = fresh
+            .returns(victim(&fresh), position, &mut Others::none())
+            .await;
         let other = log.another().await;
         let mut others = Others::new(&other, shape, seed);
         for _ in 0..50 {
@@ -154,7 +192,10 @@ async fn a_return_costs_at_most_twice_what_it_costs_undisturbed() {
             "seed {seed}, {shape:?}, {latency:?}, from {position}: {alone} reads in {time_alone:?} alone, {reads} in {time:?}"
         );
         assert!(reads <= 2 * alone + 1, "{told}");
-        assert!(time <= 2 * time_alone + latency + 3 * TURN * alone, "{told}");
+        assert!(
+            time <= 2 * time_alone + latency + 3 * TURN * alone,
+            "{told}"
+        );
     }
 }
 
@@ -199,7 +240,12 @@ async fn clients_that_return_together_read_the_log_about_once() {
 async fn one_who_reads_everything_leaves_others_their_place_in_memory() {
     let log = log().await;
     let position = ENTRIES - 600;
-    log.returns(log.at(position).user("patient"), position, &mut Others::none()).await;
+    log.returns(
+        log.at(position).user("patient"),
+        position,
+        &mut Others::none(),
+    )
+    .await;
     // More than is kept in memory, at places that overlap nowhere.
     let mut others = Others::new(&log, Shape::User(1), 1);
     for place in 0..110 {
@@ -209,7 +255,9 @@ async fn one_who_reads_everything_leaves_others_their_place_in_memory() {
             sleep(TURN).await;
         }
     }
-    let (reads, _) = log.returns(log.at(position).user("patient"), position, &mut others).await;
+    let (reads, _) = log
+        .returns(log.at(position).user("patient"), position, &mut others)
+        .await;
     assert!(reads <= 1, "it was in memory: {reads} reads");
 }
 
@@ -218,8 +266,9 @@ async fn one_who_reads_everything_leaves_others_their_place_in_memory() {
 async fn a_rare_topic_costs_one_step_a_page() {
     let log = log().await;
     let topics = (0..60).map(|number| format!("rare {number}"));
-    let handshake =
-        topics.fold(log.at(0).user("patient"), |handshake, topic| handshake.topic(topic.as_str()));
+    let handshake = topics.fold(log.at(0).user("patient"), |handshake, topic| {
+        handshake.topic(topic.as_str())
+    });
     let (reads, _) = log.returns(handshake, 0, &mut Others::none()).await;
     assert!(u64::from(reads) <= ENTRIES.div_ceil(PAGE), "{reads}");
 }

@@ -6,7 +6,9 @@ use sse_core::{ClientId, EventId, EventType, FieldError, MAX_NAME_BYTES, Topic, 
 use crate::support::text;
 
 fn has(text: &str, forbidden: impl Fn(char) -> bool) -> Option<(char, usize)> {
-    text.char_indices().find(|(_, character)| forbidden(*character)).map(|(at, character)| (character, at))
+    text.char_indices()
+        .find(|(_, character)| forbidden(*character))
+        .map(|(at, character)| (character, at))
 }
 
 proptest! {
@@ -40,14 +42,44 @@ proptest! {
 #[test]
 fn the_errors_say_what_is_wrong() {
     assert_eq!(EventType::new(""), Err(FieldError::Empty));
-    assert_eq!(EventType::new("a\nb"), Err(FieldError::Character { character: '\n', at: 1 }));
-    assert_eq!(EventType::new("é\r"), Err(FieldError::Character { character: '\r', at: 2 }));
-    assert_eq!(EventId::new("\0"), Err(FieldError::Character { character: '\0', at: 0 }));
+    assert_eq!(
+        EventType::new("a\nb"),
+        Err(FieldError::Character {
+            character: '\n',
+            at: 1
+        })
+    );
+    assert_eq!(
+        EventType::new("é\r"),
+        Err(FieldError::Character {
+            character: '\r',
+            at: 2
+        })
+    );
+    assert_eq!(
+        EventId::new("\0"),
+        Err(FieldError::Character {
+            character: '\0',
+            at: 0
+        })
+    );
     assert_eq!(UserId::new(""), Err(FieldError::Empty));
     let long = "x".repeat(MAX_NAME_BYTES + 1);
-    assert_eq!(Topic::new(long.as_str()), Err(FieldError::TooLong { length: 1025, limit: 1024 }));
+    assert_eq!(
+        Topic::new(long.as_str()),
+        Err(FieldError::TooLong {
+            length: 1025,
+            limit: 1024
+        })
+    );
     assert!(Topic::new(&long[1..]).is_ok());
-    assert_eq!(Topic::new("a\u{85}"), Err(FieldError::Character { character: '\u{85}', at: 1 }));
+    assert_eq!(
+        Topic::new("a\u{85}"),
+        Err(FieldError::Character {
+            character: '\u{85}',
+            at: 1
+        })
+    );
 }
 
 #[test]

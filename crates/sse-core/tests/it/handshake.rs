@@ -44,14 +44,24 @@ proptest! {
 #[test]
 fn topics_are_split_at_commas() {
     let handshake = request("topics=a,+b%20,,c%2Cd&x=y&topics=e", None);
-    let topics: Vec<_> = handshake.requested_topics().iter().map(Topic::as_str).collect();
+    let topics: Vec<_> = handshake
+        .requested_topics()
+        .iter()
+        .map(Topic::as_str)
+        .collect();
     assert_eq!(topics, ["a", "b", "c", "d", "e"]);
 }
 
 #[test]
 fn a_header_that_is_not_utf_8_is_no_error() {
-    assert_eq!(request("", Some(b"a\xff")).last_event_id(), Some("a\u{fffd}"));
-    assert_eq!(request("lastEventId=&last_event_id=7", Some(b"")).last_event_id(), Some("7"));
+    assert_eq!(
+        request("", Some(b"a\xff")).last_event_id(),
+        Some("a\u{fffd}")
+    );
+    assert_eq!(
+        request("lastEventId=&last_event_id=7", Some(b"")).last_event_id(),
+        Some("7")
+    );
 }
 
 #[test]
@@ -68,7 +78,10 @@ fn a_bad_name_is_told_by_connect() {
     ];
     for handshake in causes {
         let refused = manager.connect(handshake).unwrap_err();
-        assert!(matches!(refused.cause(), ConnectErrorKind::Invalid { .. }), "{refused:?}");
+        assert!(
+            matches!(refused.cause(), ConnectErrorKind::Invalid { .. }),
+            "{refused:?}"
+        );
         assert_eq!(refused.answer().status, 400);
     }
     assert_eq!(manager.stats().counters.refused.get("invalid"), 7);
@@ -77,18 +90,36 @@ fn a_bad_name_is_told_by_connect() {
 #[test]
 fn too_many_topics_are_refused() {
     let manager = Manager::builder().access(AllowAll).build().unwrap();
-    let topics = |count: usize| (0..count).map(|topic| topic.to_string()).collect::<Vec<_>>().join(",");
-    let refused = manager.connect(request(&format!("topics={}", topics(65)), None)).unwrap_err();
-    assert_eq!(refused.cause(), &ConnectErrorKind::TooManyTopics { count: 65, limit: 64 });
+    let topics = |count: usize| {
+        (0..count)
+            .map(|topic| topic.to_string())
+            .collect::<Vec<_>>()
+            .join(",")
+    };
+    let refused = manager
+        .connect(request(&format!("topics={}", topics(65)), None))
+        .unwrap_err();
+    assert_eq!(
+        refused.cause(),
+        &ConnectErrorKind::TooManyTopics {
+            count: 65,
+            limit: 64
+        }
+    );
     let twice = format!("topics={0},{0}", topics(64));
-    assert!(manager.connect(request(&twice, None)).is_ok(), "a topic counts once");
+    assert!(
+        manager.connect(request(&twice, None)).is_ok(),
+        "a topic counts once"
+    );
 }
 
 #[test]
 fn topics_that_the_client_asks_for_need_access_and_those_of_the_app_do_not() {
     let manager = Manager::builder().build().unwrap();
     let refused = manager.connect(request("topics=secret", None)).unwrap_err();
-    assert!(matches!(refused.cause(), ConnectErrorKind::Forbidden(topic) if topic.as_str() == "secret"));
+    assert!(
+        matches!(refused.cause(), ConnectErrorKind::Forbidden(topic) if topic.as_str() == "secret")
+    );
     assert_eq!(refused.answer().status, 403);
     assert!(manager.connect(Handshake::new().topic("secret")).is_ok());
 }
@@ -96,10 +127,18 @@ fn topics_that_the_client_asks_for_need_access_and_those_of_the_app_do_not() {
 #[test]
 fn methods() {
     let manager = Manager::builder().build().unwrap();
-    let answer = |method| manager.connect(Handshake::from_request(method, None, None)).unwrap_err().answer();
+    let answer = |method| {
+        manager
+            .connect(Handshake::from_request(method, None, None))
+            .unwrap_err()
+            .answer()
+    };
     let head = answer("HEAD");
     assert_eq!((head.status, head.body.len()), (200, 0));
-    assert!(head.headers.contains(&("content-type", "text/event-stream".into())));
+    assert!(
+        head.headers
+            .contains(&("content-type", "text/event-stream".into()))
+    );
     for method in ["POST", "get", "", "OPTIONS"] {
         let refused = answer(method);
         assert_eq!(refused.status, 405, "{method:?}");

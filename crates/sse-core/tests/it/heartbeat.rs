@@ -40,7 +40,9 @@ async fn a_thousand_quiet_streams_get_shared_beats_in_time_and_spread() {
         if number % 100 == 0 {
             sleep(Duration::from_millis(1234)).await;
         }
-        streams.push(tokio::spawn(arrivals(manager.connect(Handshake::new()).unwrap())));
+        streams.push(tokio::spawn(arrivals(
+            manager.connect(Handshake::new()).unwrap(),
+        )));
     }
     sleep(INTERVAL * 10).await;
     manager.shutdown(sse_core::ShutdownOptions::default()).await;
@@ -60,17 +62,27 @@ async fn a_thousand_quiet_streams_get_shared_beats_in_time_and_spread() {
             assert_eq!(event.event_type, "heartbeat");
             assert!(json(event)["timestamp"].is_u64());
             assert_eq!(event.id, "", "no position without a log");
-            assert_eq!(*ticks.entry(*at).or_insert(beat.as_ptr()), beat.as_ptr(), "one shared frame a tick");
+            assert_eq!(
+                *ticks.entry(*at).or_insert(beat.as_ptr()),
+                beat.as_ptr(),
+                "one shared frame a tick"
+            );
         }
     }
-    assert!(first_beats.len() >= 8, "spread over ticks: {}", first_beats.len());
+    assert!(
+        first_beats.len() >= 8,
+        "spread over ticks: {}",
+        first_beats.len()
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn beats_are_in_time_at_any_interval() {
     for interval in [100, 999, 5000, 24 * 60 * 60 * 1000].map(Duration::from_millis) {
         // Timers go by the shortest setting, and a day in steps of a minute's would take a while even in paused time.
-        let manager = Manager::builder().heartbeat_interval(interval).connection_timeout(interval);
+        let manager = Manager::builder()
+            .heartbeat_interval(interval)
+            .connection_timeout(interval);
         let manager = manager.build().unwrap();
         for pause in [0, 3, 17] {
             sleep(Duration::from_millis(pause)).await;
@@ -99,23 +111,36 @@ async fn traffic_postpones_them() {
     sleep(INTERVAL / 2).await;
     manager.shutdown(sse_core::ShutdownOptions::default()).await;
     let arrived = stream.await.unwrap();
-    let kinds: Vec<_> =
-        arrived.iter().map(|(_, buffer)| Decoder::decode(buffer)[0].event_type.clone()).collect();
+    let kinds: Vec<_> = arrived
+        .iter()
+        .map(|(_, buffer)| Decoder::decode(buffer)[0].event_type.clone())
+        .collect();
     assert_eq!(kinds.iter().filter(|kind| *kind == "message").count(), 30);
-    assert_eq!(kinds.iter().filter(|kind| *kind == "heartbeat").count(), 1, "at the end, when it was quiet");
+    assert_eq!(
+        kinds.iter().filter(|kind| *kind == "heartbeat").count(),
+        1,
+        "at the end, when it was quiet"
+    );
     let beat = kinds.iter().position(|kind| kind == "heartbeat").unwrap();
     assert!(in_time(arrived[beat].0 - arrived[beat - 1].0, INTERVAL));
 }
 
 #[tokio::test(start_paused = true)]
 async fn none_comes_while_something_waits_and_never_two() {
-    let manager = Manager::builder().connection_timeout(INTERVAL * 1000).build().unwrap();
+    let manager = Manager::builder()
+        .connection_timeout(INTERVAL * 1000)
+        .build()
+        .unwrap();
     let mut client = Client::greeted(&manager, Handshake::new());
     publish_all(&manager, ["waits"]).await;
     sleep(INTERVAL * 10).await;
     assert_eq!(client.names(), ["message"]);
     sleep(INTERVAL * 10).await;
-    assert_eq!(client.names(), ["heartbeat"], "one waits, and no second comes behind it");
+    assert_eq!(
+        client.names(),
+        ["heartbeat"],
+        "one waits, and no second comes behind it"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,13 +151,19 @@ async fn a_beat_that_waits_takes_no_room_from_events() {
     sleep(INTERVAL * 5 / 4).await;
     publish_all(&manager, [&text]).await;
     assert_eq!(client.names().last().unwrap(), "message");
-    assert!(!client.over, "one event may wait for this stream, and only one does");
+    assert!(
+        !client.over,
+        "one event may wait for this stream, and only one does"
+    );
     assert_eq!(manager.stats().counters.dropped, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn comments_on_choice() {
-    let manager = Manager::builder().heartbeat(HeartbeatKind::Comment).build().unwrap();
+    let manager = Manager::builder()
+        .heartbeat(HeartbeatKind::Comment)
+        .build()
+        .unwrap();
     let mut session = manager.connect(Handshake::new()).unwrap();
     session.next().await;
     assert_eq!(session.next().await.unwrap(), ": heartbeat\n");
@@ -140,7 +171,10 @@ async fn comments_on_choice() {
 
 #[tokio::test(start_paused = true)]
 async fn off_on_choice() {
-    let manager = Manager::builder().heartbeat(HeartbeatKind::Off).build().unwrap();
+    let manager = Manager::builder()
+        .heartbeat(HeartbeatKind::Off)
+        .build()
+        .unwrap();
     let mut client = Client::connect(&manager, Handshake::new());
     assert!(json(&client.take()[0])["heartbeatMs"].is_null());
     sleep(INTERVAL * 100).await;
@@ -160,7 +194,10 @@ impl Heartbeat for Counting {
 #[tokio::test(start_paused = true)]
 async fn the_apps_own() {
     let count = Arc::new(AtomicU32::new(0));
-    let manager = Manager::builder().custom_heartbeat(Counting(Arc::clone(&count))).build().unwrap();
+    let manager = Manager::builder()
+        .custom_heartbeat(Counting(Arc::clone(&count)))
+        .build()
+        .unwrap();
     let mut session = manager.connect(Handshake::new()).unwrap();
     session.next().await;
     let beat = &Decoder::decode(&session.next().await.unwrap())[0];

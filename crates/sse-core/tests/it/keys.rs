@@ -13,7 +13,10 @@ use tokio::time::advance;
 /// A log of the manager's own, and one that it shares.
 async fn managers(limits: KeyLimits) -> [Manager; 2] {
     let builder = || Manager::builder().log(Retention::default()).keys(limits);
-    let shared = builder().backplane(MemoryBackplane::new(Retention::default())).build().unwrap();
+    let shared = builder()
+        .backplane(MemoryBackplane::new(Retention::default()))
+        .build()
+        .unwrap();
     [builder().build().unwrap(), shared]
 }
 
@@ -22,7 +25,14 @@ fn user(name: &str) -> KeyScope {
 }
 
 async fn publish(manager: &Manager, scope: &KeyScope, key: &str) -> Result<Receipt, PublishError> {
-    manager.all().publish(Event::text("x").idempotency_key(key).key_scope(scope.clone())).await
+    manager
+        .all()
+        .publish(
+            Event::text("x")
+                .idempotency_key(key)
+                .key_scope(scope.clone()),
+        )
+        .await
 }
 
 fn bound(result: Result<Receipt, PublishError>) -> KeyBound {
@@ -35,15 +45,35 @@ fn bound(result: Result<Receipt, PublishError>) -> KeyBound {
 #[tokio::test(start_paused = true)]
 async fn a_key_counts_for_its_caller_alone() {
     for manager in managers(KeyLimits::default()).await {
-        let scopes = [user("mallory"), user("43"), KeyScope::Anonymous, KeyScope::App];
+        let scopes = [
+            user("mallory"),
+            user("43"),
+            KeyScope::Anonymous,
+            KeyScope::App,
+        ];
         for scope in &scopes {
-            assert!(!publish(&manager, scope, "order-7-paid").await.unwrap().duplicate, "{scope:?}");
+            assert!(
+                !publish(&manager, scope, "order-7-paid")
+                    .await
+                    .unwrap()
+                    .duplicate,
+                "{scope:?}"
+            );
         }
         for scope in &scopes {
-            assert!(publish(&manager, scope, "order-7-paid").await.unwrap().duplicate, "{scope:?}");
+            assert!(
+                publish(&manager, scope, "order-7-paid")
+                    .await
+                    .unwrap()
+                    .duplicate,
+                "{scope:?}"
+            );
         }
         let ours = Event::text("x").idempotency_key("order-7-paid");
-        assert!(manager.user("43").publish(ours).await.unwrap().duplicate, "the app's scope is the default");
+        assert!(
+            manager.user("43").publish(ours).await.unwrap().duplicate,
+            "the app's scope is the default"
+        );
     }
 }
 
@@ -58,33 +88,65 @@ fn a_caller_s_scope_follows_from_who_it_is() {
     let own = Manager::builder().access(OwnEventsOnly).build().unwrap();
     for manager in [&open, &own] {
         assert_eq!(manager.key_scope(&ada()), user("ada"));
-        assert_eq!(manager.key_scope(&claims(ada())), user("ada"), "an admin is a user as well");
+        assert_eq!(
+            manager.key_scope(&claims(ada())),
+            user("ada"),
+            "an admin is a user as well"
+        );
     }
     for caller in [Caller::anonymous(), claims(Caller::anonymous())] {
-        assert_eq!(open.key_scope(&caller), KeyScope::App, "it may do everything");
-        assert_eq!(own.key_scope(&caller), KeyScope::Anonymous, "claims alone make no backend");
+        assert_eq!(
+            open.key_scope(&caller),
+            KeyScope::App,
+            "it may do everything"
+        );
+        assert_eq!(
+            own.key_scope(&caller),
+            KeyScope::Anonymous,
+            "claims alone make no backend"
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_counts_for_two_minutes_whatever_others_publish() {
-    for manager in managers(KeyLimits::default().per_user(50).of_users(200).of_backends(300)).await {
-        let first = publish(&manager, &KeyScope::App, "order-7-paid").await.unwrap();
+    for manager in managers(
+        KeyLimits::default()
+            .per_user(50)
+            .of_users(200)
+            .of_backends(300),
+    )
+    .await
+    {
+        let first = publish(&manager, &KeyScope::App, "order-7-paid")
+            .await
+            .unwrap();
         // More than there is room for, of every kind.
         for name in 0..10 {
             for key in 0..60 {
-                publish(&manager, &user(&name.to_string()), &key.to_string()).await.ok();
+                publish(&manager, &user(&name.to_string()), &key.to_string())
+                    .await
+                    .ok();
             }
         }
         for key in 0..400 {
-            publish(&manager, &KeyScope::App, &key.to_string()).await.ok();
+            publish(&manager, &KeyScope::App, &key.to_string())
+                .await
+                .ok();
         }
         advance(KEY_WINDOW - Duration::from_millis(1)).await;
-        let again = publish(&manager, &KeyScope::App, "order-7-paid").await.unwrap();
+        let again = publish(&manager, &KeyScope::App, "order-7-paid")
+            .await
+            .unwrap();
         assert!(again.duplicate && again.id == first.id);
         assert_eq!(manager.log().unwrap().keys_refused, 4 * 10 + 6 * 60 + 101);
         advance(Duration::from_millis(1)).await;
-        assert!(!publish(&manager, &KeyScope::App, "order-7-paid").await.unwrap().duplicate);
+        assert!(
+            !publish(&manager, &KeyScope::App, "order-7-paid")
+                .await
+                .unwrap()
+                .duplicate
+        );
     }
 }
 
@@ -97,18 +159,27 @@ async fn a_user_at_its_bound_is_refused_until_a_key_is_over() {
             advance(Duration::from_secs(10)).await;
         }
         let before = manager.log().unwrap();
-        let Err(PublishError::KeysFull(full)) = publish(&manager, &ada, "3").await else { panic!() };
+        let Err(PublishError::KeysFull(full)) = publish(&manager, &ada, "3").await else {
+            panic!()
+        };
         assert_eq!((full.bound, full.limit), (KeyBound::PerUser, 3));
         assert_eq!(full.retry_after, Duration::from_secs(90));
         // What needs no room goes on: known keys, publishes without a key, other callers.
         assert!(publish(&manager, &ada, "0").await.unwrap().duplicate);
-        manager.user("ada").publish(Event::text("x").key_scope(ada.clone())).await.unwrap();
+        manager
+            .user("ada")
+            .publish(Event::text("x").key_scope(ada.clone()))
+            .await
+            .unwrap();
         for other in [user("ben"), KeyScope::Anonymous, KeyScope::App] {
             publish(&manager, &other, "3").await.unwrap();
         }
         let after = manager.log().unwrap();
         assert_eq!(after.keys_refused, before.keys_refused + 1);
-        assert_eq!(after.append_failures, before.append_failures, "the log is sound");
+        assert_eq!(
+            after.append_failures, before.append_failures,
+            "the log is sound"
+        );
         advance(full.retry_after).await;
         assert!(!publish(&manager, &ada, "3").await.unwrap().duplicate);
         assert_eq!(bound(publish(&manager, &ada, "4").await), KeyBound::PerUser);
@@ -117,19 +188,43 @@ async fn a_user_at_its_bound_is_refused_until_a_key_is_over() {
 
 #[tokio::test(start_paused = true)]
 async fn users_and_backends_take_no_room_of_each_other() {
-    for manager in managers(KeyLimits::default().per_user(10).of_users(20).of_backends(5)).await {
+    for manager in managers(
+        KeyLimits::default()
+            .per_user(10)
+            .of_users(20)
+            .of_backends(5),
+    )
+    .await
+    {
         for name in ["a", "b"] {
             for key in 0..10 {
-                publish(&manager, &user(name), &key.to_string()).await.unwrap();
+                publish(&manager, &user(name), &key.to_string())
+                    .await
+                    .unwrap();
             }
         }
-        assert_eq!(bound(publish(&manager, &user("c"), "0").await), KeyBound::OfUsers);
-        assert_eq!(bound(publish(&manager, &KeyScope::Anonymous, "0").await), KeyBound::OfUsers);
+        assert_eq!(
+            bound(publish(&manager, &user("c"), "0").await),
+            KeyBound::OfUsers
+        );
+        assert_eq!(
+            bound(publish(&manager, &KeyScope::Anonymous, "0").await),
+            KeyBound::OfUsers
+        );
         for key in 0..5 {
-            publish(&manager, &KeyScope::App, &key.to_string()).await.unwrap();
+            publish(&manager, &KeyScope::App, &key.to_string())
+                .await
+                .unwrap();
         }
-        assert_eq!(bound(publish(&manager, &KeyScope::App, "5").await), KeyBound::OfBackends);
-        manager.all().publish(Event::text("without a key")).await.unwrap();
+        assert_eq!(
+            bound(publish(&manager, &KeyScope::App, "5").await),
+            KeyBound::OfBackends
+        );
+        manager
+            .all()
+            .publish(Event::text("without a key"))
+            .await
+            .unwrap();
     }
 }
 
@@ -144,7 +239,11 @@ async fn patience_takes_a_key_of_its_caller_and_is_not_waited_out_at_a_bound() {
         .build()
         .unwrap();
     let patient = |scope: KeyScope| {
-        manager.all().publish(Event::text("x").patience(Duration::from_secs(30)).key_scope(scope))
+        manager.all().publish(
+            Event::text("x")
+                .patience(Duration::from_secs(30))
+                .key_scope(scope),
+        )
     };
     for _ in 0..2 {
         // A lost answer is tried again, and published once.
@@ -154,7 +253,10 @@ async fn patience_takes_a_key_of_its_caller_and_is_not_waited_out_at_a_bound() {
     let start = tokio::time::Instant::now();
     assert_eq!(bound(patient(user("ada")).await), KeyBound::PerUser);
     assert!(start.elapsed() < Duration::from_secs(1));
-    assert_eq!(bound(publish(&manager, &user("ada"), "k").await), KeyBound::PerUser);
+    assert_eq!(
+        bound(publish(&manager, &user("ada"), "k").await),
+        KeyBound::PerUser
+    );
     for scope in [user("ben"), KeyScope::App] {
         assert!(!patient(scope).await.unwrap().duplicate);
     }
@@ -175,16 +277,35 @@ async fn the_first_publish_under_a_key_counts_whatever_the_next_one_says() {
 
 #[test]
 fn bounds_out_of_their_range_are_named() {
-    let refused = |limits: KeyLimits| Manager::builder().keys(limits).build().unwrap_err().to_string();
+    let refused = |limits: KeyLimits| {
+        Manager::builder()
+            .keys(limits)
+            .build()
+            .unwrap_err()
+            .to_string()
+    };
     let limits = KeyLimits::default;
-    assert_eq!(refused(limits().per_user(0)), "keys.per_user must be 1 to 10000000, not 0");
-    assert_eq!(refused(limits().of_users(10_000_001)), "keys.of_users must be 1 to 10000000, not 10000001");
-    assert_eq!(refused(limits().of_backends(0)), "keys.of_backends must be 1 to 10000000, not 0");
+    assert_eq!(
+        refused(limits().per_user(0)),
+        "keys.per_user must be 1 to 10000000, not 0"
+    );
+    assert_eq!(
+        refused(limits().of_users(10_000_001)),
+        "keys.of_users must be 1 to 10000000, not 10000001"
+    );
+    assert_eq!(
+        refused(limits().of_backends(0)),
+        "keys.of_backends must be 1 to 10000000, not 0"
+    );
 }
 
 fn scope() -> impl Strategy<Value = KeyScope> {
     let name = prop_oneof!["[ab@:/]{1,2}", "[^\\p{Cc}]{1,8}"];
-    prop_oneof![Just(KeyScope::App), Just(KeyScope::Anonymous), name.prop_map(|name| user(&name))]
+    prop_oneof![
+        Just(KeyScope::App),
+        Just(KeyScope::Anonymous),
+        name.prop_map(|name| user(&name))
+    ]
 }
 
 fn key() -> impl Strategy<Value = String> {

@@ -27,7 +27,10 @@ async fn a_stalled_stream_is_gone_though_its_transport_holds_it() {
     assert!(after >= MINUTE * 3 / 4 && after <= MINUTE, "{after:?}");
     assert_eq!(heard.reasons(), [DisconnectReason::Stalled]);
     let stats = manager.stats();
-    assert_eq!((stats.total_connections, stats.unique_users, stats.ending), (0, 0, 0));
+    assert_eq!(
+        (stats.total_connections, stats.unique_users, stats.ending),
+        (0, 0, 0)
+    );
     assert_eq!(stats.counters.disconnected.get("stalled"), 1);
     assert!(blocked.session.ending().is_released());
 
@@ -35,7 +38,11 @@ async fn a_stalled_stream_is_gone_though_its_transport_holds_it() {
     let told: Vec<_> = blocked.take().iter().map(name).collect();
     assert_eq!(told, ["gap", "disconnected"]);
     drop(blocked);
-    assert_eq!(heard.reasons(), [DisconnectReason::Stalled], "it is told once");
+    assert_eq!(
+        heard.reasons(),
+        [DisconnectReason::Stalled],
+        "it is told once"
+    );
     assert_eq!(manager.stats().counters.disconnected.get("stalled"), 1);
 }
 
@@ -45,7 +52,9 @@ async fn a_stream_that_was_ended_otherwise_has_the_connection_timeout() {
     let manager = Manager::builder().hooks(heard.clone()).build().unwrap();
     let blocked = Client::greeted(&manager, Handshake::new());
     publish_all(&manager, ["a"]).await;
-    manager.disconnect(Target::All, DisconnectOptions::new()).await;
+    manager
+        .disconnect(Target::All, DisconnectOptions::new())
+        .await;
     assert_eq!(manager.stats().ending, 1);
     let after = released_after(&heard).await;
     assert!(after >= MINUTE && after <= MINUTE * 11 / 10, "{after:?}");
@@ -61,9 +70,14 @@ async fn a_transport_that_takes_what_was_left_in_time_misses_nothing() {
     let manager = Manager::builder().hooks(heard.clone()).build().unwrap();
     let mut slow = Client::greeted(&manager, Handshake::new());
     publish_all(&manager, ["a"]).await;
-    manager.disconnect(Target::All, DisconnectOptions::new()).await;
+    manager
+        .disconnect(Target::All, DisconnectOptions::new())
+        .await;
     sleep(MINUTE * 9 / 10).await;
-    assert_eq!(slow.take().iter().map(name).collect::<Vec<_>>(), ["message", "disconnected"]);
+    assert_eq!(
+        slow.take().iter().map(name).collect::<Vec<_>>(),
+        ["message", "disconnected"]
+    );
     drop(slow);
     assert_eq!(heard.reasons(), [DisconnectReason::Kicked]);
     sleep(MINUTE * 2).await;

@@ -15,7 +15,11 @@ fn cause(result: Result<Session, ConnectError>) -> ConnectErrorKind {
 }
 
 fn header<'a>(answer: &'a HttpResponse, name: &str) -> Option<&'a str> {
-    answer.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| &**value)
+    answer
+        .headers
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| &**value)
 }
 
 fn user(name: &str) -> Handshake {
@@ -31,14 +35,22 @@ fn farewell(client: &mut Client) -> (String, serde_json::Value) {
     let events = client.take();
     assert!(client.over);
     let last = json(events.last().unwrap());
-    (last["event"].as_str().unwrap().to_owned(), last["data"].clone())
+    (
+        last["event"].as_str().unwrap().to_owned(),
+        last["data"].clone(),
+    )
 }
 
 #[test]
 fn a_thousand_by_default() {
     let manager = Manager::builder().build().unwrap();
-    let mut clients: Vec<_> = (0..1000).map(|_| Client::connect(&manager, Handshake::new())).collect();
-    assert_eq!(cause(manager.connect(Handshake::new())), ConnectErrorKind::Full);
+    let mut clients: Vec<_> = (0..1000)
+        .map(|_| Client::connect(&manager, Handshake::new()))
+        .collect();
+    assert_eq!(
+        cause(manager.connect(Handshake::new())),
+        ConnectErrorKind::Full
+    );
     clients.pop();
     assert!(manager.connect(Handshake::new()).is_ok());
     assert_eq!(manager.stats().counters.refused.get("full"), 1);
@@ -48,11 +60,19 @@ fn a_thousand_by_default() {
 #[test]
 fn beyond_the_limit_of_a_user_or_an_address_newcomers_are_refused() {
     let builder = Manager::builder().max_connections_per_user(2, LimitPolicy::Refuse);
-    let manager = builder.max_connections_per_address(3, LimitPolicy::Refuse).build().unwrap();
+    let manager = builder
+        .max_connections_per_address(3, LimitPolicy::Refuse)
+        .build()
+        .unwrap();
     let connect = |handshake: Handshake| manager.connect(handshake);
     let address = |text: &str| text.parse::<IpAddr>().unwrap();
-    let kept: Vec<_> = (0..2).map(|_| connect(user("ann").address(address("10.0.0.1"))).unwrap()).collect();
-    assert_eq!(cause(connect(user("ann").address(address("10.0.0.2")))), ConnectErrorKind::UserLimit);
+    let kept: Vec<_> = (0..2)
+        .map(|_| connect(user("ann").address(address("10.0.0.1"))).unwrap())
+        .collect();
+    assert_eq!(
+        cause(connect(user("ann").address(address("10.0.0.2")))),
+        ConnectErrorKind::UserLimit
+    );
     let third = connect(user("bob").address(address("::ffff:10.0.0.1"))).unwrap();
     assert_eq!(
         cause(connect(user("eve").address(address("10.0.0.1")))),
@@ -60,36 +80,61 @@ fn beyond_the_limit_of_a_user_or_an_address_newcomers_are_refused() {
         "mapped is the same"
     );
     assert!(connect(user("eve").address(address("10.0.0.2"))).is_ok());
-    assert!(connect(Handshake::new()).is_ok(), "nobody from nowhere has no limit but the whole");
+    assert!(
+        connect(Handshake::new()).is_ok(),
+        "nobody from nowhere has no limit but the whole"
+    );
     drop(kept);
     assert!(connect(user("ann").address(address("10.0.0.1"))).is_ok());
     drop(third);
     let refused = manager.stats().counters.refused;
-    assert_eq!((refused.get("user_limit"), refused.get("address_limit"), refused.total()), (1, 1, 2));
+    assert_eq!(
+        (
+            refused.get("user_limit"),
+            refused.get("address_limit"),
+            refused.total()
+        ),
+        (1, 1, 2)
+    );
 }
 
 #[test]
 fn only_callers_without_a_user_count_at_their_address() {
     let builder = Manager::builder().max_anonymous_connections_per_address(2);
     // Together with the limit for everybody at the address, each counts its own.
-    let manager = builder.max_connections_per_address(4, LimitPolicy::Refuse).build().unwrap();
-    let at = |handshake: Handshake, text: &str| manager.connect(handshake.address(text.parse().unwrap()));
-    let mut kept: Vec<_> = (0..2).map(|_| at(Handshake::new(), "2001:db8::1").unwrap()).collect();
+    let manager = builder
+        .max_connections_per_address(4, LimitPolicy::Refuse)
+        .build()
+        .unwrap();
+    let at = |handshake: Handshake, text: &str| {
+        manager.connect(handshake.address(text.parse().unwrap()))
+    };
+    let mut kept: Vec<_> = (0..2)
+        .map(|_| at(Handshake::new(), "2001:db8::1").unwrap())
+        .collect();
     assert_eq!(
         cause(at(Handshake::new(), "2001:db8::2")),
         ConnectErrorKind::AddressLimit,
         "the same network"
     );
-    let users: Vec<_> = ["ann", "bob"].map(|name| at(user(name), "2001:db8::1").unwrap()).into();
+    let users: Vec<_> = ["ann", "bob"]
+        .map(|name| at(user(name), "2001:db8::1").unwrap())
+        .into();
     assert_eq!(
         cause(at(user("eve"), "2001:db8::1")),
         ConnectErrorKind::AddressLimit,
         "the limit for everybody"
     );
     assert!(at(Handshake::new(), "2001:db8:0:1::1").is_ok());
-    assert!(manager.connect(Handshake::new()).is_ok(), "nobody from nowhere");
+    assert!(
+        manager.connect(Handshake::new()).is_ok(),
+        "nobody from nowhere"
+    );
     drop(users);
-    assert_eq!(cause(at(Handshake::new(), "2001:db8::1")), ConnectErrorKind::AddressLimit);
+    assert_eq!(
+        cause(at(Handshake::new(), "2001:db8::1")),
+        ConnectErrorKind::AddressLimit
+    );
     kept.pop();
     kept.push(at(Handshake::new(), "2001:db8::1").unwrap());
 }
@@ -97,15 +142,22 @@ fn only_callers_without_a_user_count_at_their_address() {
 #[test]
 fn the_oldest_of_all_makes_room() {
     let heard = Heard::default();
-    let builder = Manager::builder().max_connections(3).when_full(LimitPolicy::ReplaceOldest);
+    let builder = Manager::builder()
+        .max_connections(3)
+        .when_full(LimitPolicy::ReplaceOldest);
     let manager = builder.hooks(heard.clone()).build().unwrap();
-    let mut clients: Vec<_> = (0..3).map(|_| Client::greeted(&manager, Handshake::new())).collect();
+    let mut clients: Vec<_> = (0..3)
+        .map(|_| Client::greeted(&manager, Handshake::new()))
+        .collect();
     for at in 0..3 {
         let newcomer = Client::greeted(&manager, Handshake::new());
         assert_eq!(manager.stats().total_connections, 3);
         let (name, data) = farewell(&mut clients[at]);
         assert_eq!(name, "disconnected");
-        assert_eq!(data, serde_json::json!({ "reason": "replaced", "reconnect": false }));
+        assert_eq!(
+            data,
+            serde_json::json!({ "reason": "replaced", "reconnect": false })
+        );
         clients.push(newcomer);
     }
     assert_eq!(manager.stats().ending, 3);
@@ -114,7 +166,11 @@ fn the_oldest_of_all_makes_room() {
         ConnectErrorKind::Full,
         "not more than as many are ending"
     );
-    assert_eq!(manager.stats().total_connections, 3, "and nobody is ended for a newcomer that is refused");
+    assert_eq!(
+        manager.stats().total_connections,
+        3,
+        "and nobody is ended for a newcomer that is refused"
+    );
     clients.drain(..3);
     assert_eq!(heard.reasons(), [DisconnectReason::Replaced; 3]);
     assert!(manager.connect(Handshake::new()).is_ok());
@@ -123,10 +179,15 @@ fn the_oldest_of_all_makes_room() {
 #[test]
 fn the_oldest_of_a_user_and_of_an_address_makes_room() {
     let builder = Manager::builder().max_connections_per_user(3, LimitPolicy::ReplaceOldest);
-    let manager = builder.max_connections_per_address(3, LimitPolicy::ReplaceOldest).build().unwrap();
+    let manager = builder
+        .max_connections_per_address(3, LimitPolicy::ReplaceOldest)
+        .build()
+        .unwrap();
     let makers: [fn() -> Handshake; 2] = [|| user("ann"), || from("10.0.0.1")];
     for make in makers {
-        let mut others: Vec<_> = (0..5).map(|_| Client::greeted(&manager, Handshake::new())).collect();
+        let mut others: Vec<_> = (0..5)
+            .map(|_| Client::greeted(&manager, Handshake::new()))
+            .collect();
         let mut clients: Vec<_> = (0..3).map(|_| Client::greeted(&manager, make())).collect();
         // Places are used again, so the order of places is not that of age.
         clients.push(Client::greeted(&manager, make()));
@@ -134,16 +195,25 @@ fn the_oldest_of_a_user_and_of_an_address_makes_room() {
         for _ in 0..20 {
             clients.push(Client::greeted(&manager, make()));
             assert_eq!(farewell(&mut clients.remove(0)).0, "disconnected");
-            assert!(clients.iter_mut().all(|client| client.take().is_empty() && !client.over));
+            assert!(
+                clients
+                    .iter_mut()
+                    .all(|client| client.take().is_empty() && !client.over)
+            );
         }
-        assert!(others.iter_mut().all(|client| client.take().is_empty() && !client.over));
+        assert!(
+            others
+                .iter_mut()
+                .all(|client| client.take().is_empty() && !client.over)
+        );
     }
 }
 
 #[test]
 fn nobody_is_ended_for_a_newcomer_that_is_refused() {
-    let builder =
-        Manager::builder().max_connections(2).max_connections_per_user(1, LimitPolicy::ReplaceOldest);
+    let builder = Manager::builder()
+        .max_connections(2)
+        .max_connections_per_user(1, LimitPolicy::ReplaceOldest);
     let manager = builder.build().unwrap();
     let mut ann = Client::greeted(&manager, user("ann"));
     let _bob = Client::greeted(&manager, user("bob"));
@@ -151,7 +221,10 @@ fn nobody_is_ended_for_a_newcomer_that_is_refused() {
     assert!(ann.take().is_empty() && !ann.over);
 
     let builder = Manager::builder().max_connections_per_user(1, LimitPolicy::ReplaceOldest);
-    let manager = builder.max_connections_per_address(1, LimitPolicy::Refuse).build().unwrap();
+    let manager = builder
+        .max_connections_per_address(1, LimitPolicy::Refuse)
+        .build()
+        .unwrap();
     let mut ann = Client::greeted(&manager, user("ann"));
     let _bob = Client::greeted(&manager, from("10.0.0.1"));
     assert_eq!(
@@ -164,7 +237,10 @@ fn nobody_is_ended_for_a_newcomer_that_is_refused() {
 #[test]
 fn a_stream_that_makes_room_for_its_user_makes_room_at_its_address() {
     let builder = Manager::builder().max_connections_per_user(1, LimitPolicy::ReplaceOldest);
-    let manager = builder.max_connections_per_address(1, LimitPolicy::Refuse).build().unwrap();
+    let manager = builder
+        .max_connections_per_address(1, LimitPolicy::Refuse)
+        .build()
+        .unwrap();
     let handshake = || user("ann").address("10.0.0.1".parse().unwrap());
     let mut old = Client::greeted(&manager, handshake());
     let _new = Client::greeted(&manager, handshake());
@@ -175,8 +251,14 @@ fn a_stream_that_makes_room_for_its_user_makes_room_at_its_address() {
 #[test]
 fn refusals_say_when_to_come_back() {
     let form = |form| {
-        let builder = Manager::builder().max_connections(1).refusal(form).retry(Duration::from_secs(4));
-        builder.max_connections_per_user(1, LimitPolicy::Refuse).build().unwrap()
+        let builder = Manager::builder()
+            .max_connections(1)
+            .refusal(form)
+            .retry(Duration::from_secs(4));
+        builder
+            .max_connections_per_user(1, LimitPolicy::Refuse)
+            .build()
+            .unwrap()
     };
     let manager = form(RejectionStyle::Status);
     let _full = manager.connect(user("ann")).unwrap();
@@ -190,27 +272,45 @@ fn refusals_say_when_to_come_back() {
     let _full = manager.connect(user("ann")).unwrap();
     for handshake in [user("ann"), user("bob")] {
         let answer = manager.connect(handshake).unwrap_err().answer();
-        assert_eq!((answer.status, header(&answer, "content-type")), (200, Some("text/event-stream")));
+        assert_eq!(
+            (answer.status, header(&answer, "content-type")),
+            (200, Some("text/event-stream"))
+        );
         assert_eq!(header(&answer, "retry-after"), None);
         let mut decoder = sse_testkit::Decoder::new();
         assert!(decoder.feed(&answer.body).is_empty());
         assert!((4000..=20_000).contains(&decoder.retry().unwrap()));
     }
     let answer = manager.connect(user("")).unwrap_err().answer();
-    assert_eq!(answer.status, 400, "a mistake is not softened: coming back does not help");
+    assert_eq!(
+        answer.status, 400,
+        "a mistake is not softened: coming back does not help"
+    );
 }
 
 /// Every cause with whether it is temporary. Whoever adds a cause adds a row: `ConnectErrorKind::is_temporary` does not compile without.
 fn all_causes() -> Vec<(ConnectErrorKind, bool)> {
     let invalid = Handshake::new().user("");
-    let invalid = Manager::builder().build().unwrap().connect(invalid).unwrap_err().cause().clone();
+    let invalid = Manager::builder()
+        .build()
+        .unwrap()
+        .connect(invalid)
+        .unwrap_err()
+        .cause()
+        .clone();
     vec![
         (invalid, false),
-        (ConnectErrorKind::TooManyTopics { count: 2, limit: 1 }, false),
+        (
+            ConnectErrorKind::TooManyTopics { count: 2, limit: 1 },
+            false,
+        ),
         (ConnectErrorKind::HeadersOnly, false),
         (ConnectErrorKind::Method, false),
         (ConnectErrorKind::Unauthenticated, false),
-        (ConnectErrorKind::Forbidden(sse_core::Topic::new("t").unwrap()), false),
+        (
+            ConnectErrorKind::Forbidden(sse_core::Topic::new("t").unwrap()),
+            false,
+        ),
         (ConnectErrorKind::CrossSite(String::new()), false),
         (ConnectErrorKind::StayAway, false),
         (ConnectErrorKind::Unavailable, true),
@@ -226,10 +326,21 @@ fn all_causes() -> Vec<(ConnectErrorKind, bool)> {
 
 #[test]
 fn no_temporary_cause_is_final_for_an_event_source() {
-    let known: std::collections::BTreeSet<_> = all_causes().iter().map(|(cause, _)| cause.as_str()).collect();
+    let known: std::collections::BTreeSet<_> = all_causes()
+        .iter()
+        .map(|(cause, _)| cause.as_str())
+        .collect();
     let counted = Manager::builder().build().unwrap().stats().counters.refused;
-    assert_eq!(known, counted.iter().map(|(name, _)| name).collect(), "the table lacks a cause");
-    for form in [RejectionStyle::Auto, RejectionStyle::Status, RejectionStyle::Soft] {
+    assert_eq!(
+        known,
+        counted.iter().map(|(name, _)| name).collect(),
+        "the table lacks a cause"
+    );
+    for form in [
+        RejectionStyle::Auto,
+        RejectionStyle::Status,
+        RejectionStyle::Soft,
+    ] {
         let manager = Manager::builder().refusal(form).build().unwrap();
         for (cause, is_temporary) in all_causes() {
             assert_eq!(cause.is_temporary(), is_temporary, "{cause:?}");
@@ -240,8 +351,11 @@ fn no_temporary_cause_is_final_for_an_event_source() {
                 (&[b"text/event-stream, */*;q=0.1"], false),
                 (&[b"text/event-stream", b"*/*"], false),
             ] {
-                let handshake = Handshake::from_request("GET", None, None).accept(accept.iter().copied());
-                let refused = manager.connect(handshake.refuse(cause.clone())).unwrap_err();
+                let handshake =
+                    Handshake::from_request("GET", None, None).accept(accept.iter().copied());
+                let refused = manager
+                    .connect(handshake.refuse(cause.clone()))
+                    .unwrap_err();
                 let answer = refused.answer();
                 let is_soft = is_temporary
                     && match form {
@@ -254,13 +368,24 @@ fn no_temporary_cause_is_final_for_an_event_source() {
                     let mut decoder = sse_testkit::Decoder::new();
                     assert!(decoder.feed(&answer.body).is_empty(), "{shown}");
                     assert_eq!(answer.status, 200, "{shown}");
-                    assert_eq!(header(&answer, "content-type"), Some("text/event-stream"), "{shown}");
-                    assert!((3000..=15_000).contains(&decoder.retry().unwrap()), "{shown}");
+                    assert_eq!(
+                        header(&answer, "content-type"),
+                        Some("text/event-stream"),
+                        "{shown}"
+                    );
+                    assert!(
+                        (3000..=15_000).contains(&decoder.retry().unwrap()),
+                        "{shown}"
+                    );
                     let body = std::str::from_utf8(&answer.body).unwrap();
                     assert!(body.contains(&format!(": {cause}\n")), "{shown}");
                 } else {
                     assert_eq!(matches!(answer.status, 429 | 503), is_temporary, "{shown}");
-                    assert_eq!(header(&answer, "retry-after").is_some(), is_temporary, "{shown}");
+                    assert_eq!(
+                        header(&answer, "retry-after").is_some(),
+                        is_temporary,
+                        "{shown}"
+                    );
                 }
             }
         }
@@ -287,9 +412,15 @@ fn only_event_streams_are_accepted_by_an_event_source() {
         ("application/json, text/event-stream", false),
         ("\u{e4}", false),
     ] {
-        let handshake = Handshake::new().accept([accept.as_bytes()]).refuse(ConnectErrorKind::Full);
+        let handshake = Handshake::new()
+            .accept([accept.as_bytes()])
+            .refuse(ConnectErrorKind::Full);
         let status = manager.connect(handshake).unwrap_err().answer().status;
-        assert_eq!(status, if is_event_source { 200 } else { 503 }, "{accept:?}");
+        assert_eq!(
+            status,
+            if is_event_source { 200 } else { 503 },
+            "{accept:?}"
+        );
     }
 }
 
@@ -299,9 +430,17 @@ fn rejected_clients_return_spread_over_time() {
         let manager = Manager::builder().retry(retry).build().unwrap();
         let least = retry.max(Duration::from_secs(1));
         let delays: Vec<_> = (0..1000).map(|_| manager.retry_delay()).collect();
-        assert!(delays.iter().all(|delay| (least..=least * 5).contains(delay)), "{delays:?}");
+        assert!(
+            delays
+                .iter()
+                .all(|delay| (least..=least * 5).contains(delay)),
+            "{delays:?}"
+        );
         let early = delays.iter().filter(|delay| **delay < least * 2).count();
-        assert!((100..500).contains(&early), "{early} of 1,000 in the first quarter");
+        assert!(
+            (100..500).contains(&early),
+            "{early} of 1,000 in the first quarter"
+        );
     }
 }
 
@@ -310,24 +449,40 @@ async fn a_user_who_is_to_stay_away_is_refused_for_so_long_and_no_longer() {
     let manager = Manager::builder().build().unwrap();
     let mut ann = Client::greeted(&manager, user("ann"));
     let away = || Target::User(UserId::new("ann").unwrap());
-    let how = DisconnectOptions::new().reason("behave").ban_for(Duration::from_secs(60));
+    let how = DisconnectOptions::new()
+        .reason("behave")
+        .ban_for(Duration::from_secs(60));
     assert_eq!(manager.disconnect(away(), how).await, 1);
     let (name, data) = farewell(&mut ann);
     assert_eq!(
         (name.as_str(), data),
-        ("disconnected", serde_json::json!({ "reason": "behave", "reconnect": false }))
+        (
+            "disconnected",
+            serde_json::json!({ "reason": "behave", "reconnect": false })
+        )
     );
     let refused = manager.connect(user("ann")).unwrap_err();
-    assert_eq!((refused.cause(), refused.answer().status), (&ConnectErrorKind::StayAway, 204));
+    assert_eq!(
+        (refused.cause(), refused.answer().status),
+        (&ConnectErrorKind::StayAway, 204)
+    );
     assert!(manager.connect(user("bob")).is_ok());
     sleep(Duration::from_millis(59_990)).await;
-    assert_eq!(cause(manager.connect(user("ann"))), ConnectErrorKind::StayAway);
+    assert_eq!(
+        cause(manager.connect(user("ann"))),
+        ConnectErrorKind::StayAway
+    );
     sleep(Duration::from_millis(20)).await;
     assert!(manager.connect(user("ann")).is_ok());
 
     // The first one to come back comes back after weeks.
     drop(ann);
-    manager.disconnect(away(), DisconnectOptions::new().ban_for(Duration::from_secs(60))).await;
+    manager
+        .disconnect(
+            away(),
+            DisconnectOptions::new().ban_for(Duration::from_secs(60)),
+        )
+        .await;
     sleep(Duration::from_secs(26 * 24 * 60 * 60)).await;
     assert!(manager.connect(user("ann")).is_ok());
 }
@@ -336,9 +491,14 @@ async fn a_user_who_is_to_stay_away_is_refused_for_so_long_and_no_longer() {
 async fn even_the_longest_time_away_ends() {
     let manager = Manager::builder().build().unwrap();
     let away = Target::User(UserId::new("ann").unwrap());
-    manager.disconnect(away, DisconnectOptions::new().ban_for(Duration::MAX)).await;
+    manager
+        .disconnect(away, DisconnectOptions::new().ban_for(Duration::MAX))
+        .await;
     sleep(Duration::from_secs(20 * 24 * 60 * 60 - 1)).await;
-    assert_eq!(cause(manager.connect(user("ann"))), ConnectErrorKind::StayAway);
+    assert_eq!(
+        cause(manager.connect(user("ann"))),
+        ConnectErrorKind::StayAway
+    );
     sleep(Duration::from_secs(2)).await;
     assert!(manager.connect(user("ann")).is_ok());
 }
@@ -352,13 +512,31 @@ async fn streams_are_ended_by_target() {
         .collect();
     let one = clients[0].id();
     assert_eq!(manager.disconnect(one, DisconnectOptions::new()).await, 1);
-    assert_eq!(manager.disconnect(one, DisconnectOptions::new()).await, 0, "it is ending");
+    assert_eq!(
+        manager.disconnect(one, DisconnectOptions::new()).await,
+        0,
+        "it is ending"
+    );
     assert_eq!(farewell(&mut clients[0]).1["reason"], "kicked");
-    assert_eq!(manager.disconnect(UserId::new("1").unwrap(), DisconnectOptions::new()).await, 150);
+    assert_eq!(
+        manager
+            .disconnect(UserId::new("1").unwrap(), DisconnectOptions::new())
+            .await,
+        150
+    );
     assert_eq!(manager.stats().total_connections, 149);
-    assert_eq!(manager.disconnect(Target::All, DisconnectOptions::new().reason("x\ny\u{2028}")).await, 149);
+    assert_eq!(
+        manager
+            .disconnect(Target::All, DisconnectOptions::new().reason("x\ny\u{2028}"))
+            .await,
+        149
+    );
     assert_eq!(farewell(&mut clients[2]).1["reason"], "x\ny\u{2028}");
-    assert!(clients.iter().all(|client| !manager.join(client.id(), &sse_core::Topic::new("u").unwrap())));
+    assert!(
+        clients
+            .iter()
+            .all(|client| !manager.join(client.id(), &sse_core::Topic::new("u").unwrap()))
+    );
     clients.clear();
     assert_eq!(heard.reasons(), [DisconnectReason::Kicked; 300]);
     let drained = manager.shutdown(ShutdownOptions::default()).await;
@@ -367,10 +545,20 @@ async fn streams_are_ended_by_target() {
 
 #[test]
 fn addresses_of_one_network_of_ipv6_are_one() {
-    let manager = Manager::builder().max_connections_per_address(1, LimitPolicy::Refuse).build().unwrap();
+    let manager = Manager::builder()
+        .max_connections_per_address(1, LimitPolicy::Refuse)
+        .build()
+        .unwrap();
     let from = |address: &str| manager.connect(Handshake::new().address(address.parse().unwrap()));
     let _first = from("2001:db8:1:2::1").unwrap();
-    assert_eq!(from("2001:db8:1:2:ffff::2").unwrap_err().cause(), &ConnectErrorKind::AddressLimit);
-    let _others = ["2001:db8:1:3::1", "203.0.113.1", "203.0.113.2"].map(|address| from(address).unwrap());
-    assert_eq!(from("::ffff:203.0.113.1").unwrap_err().cause(), &ConnectErrorKind::AddressLimit);
+    assert_eq!(
+        from("2001:db8:1:2:ffff::2").unwrap_err().cause(),
+        &ConnectErrorKind::AddressLimit
+    );
+    let _others =
+        ["2001:db8:1:3::1", "203.0.113.1", "203.0.113.2"].map(|address| from(address).unwrap());
+    assert_eq!(
+        from("::ffff:203.0.113.1").unwrap_err().cause(),
+        &ConnectErrorKind::AddressLimit
+    );
 }

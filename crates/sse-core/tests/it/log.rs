@@ -3,34 +3,49 @@
 use std::{task::Poll, time::Duration};
 
 use sse_core::{
-    DisconnectOptions, Event, EventId, EventType, Handshake, IdempotencyKeyError, Manager, Overflow,
-    PublishError, Receipt, Retention, Target, Topic,
+    DisconnectOptions, Event, EventId, EventType, Handshake, IdempotencyKeyError, Manager,
+    Overflow, PublishError, Receipt, Retention, Target, Topic,
 };
 use sse_testkit::Decoded;
 
 use crate::support::{Client, data, from, json, name, publish_all, resumed};
 
 fn logging() -> Manager {
-    Manager::builder().log(Retention::default()).build().unwrap()
+    Manager::builder()
+        .log(Retention::default())
+        .build()
+        .unwrap()
 }
 
 fn keeping(entries: usize) -> Manager {
-    Manager::builder().log(Retention::default().entries(entries)).build().unwrap()
+    Manager::builder()
+        .log(Retention::default().entries(entries))
+        .build()
+        .unwrap()
 }
 
 /// The id that a client has after some events.
 fn last_id(events: &[Decoded]) -> String {
-    events.last().map(|event| event.id.clone()).filter(|id| !id.is_empty()).expect("the client has an id")
+    events
+        .last()
+        .map(|event| event.id.clone())
+        .filter(|id| !id.is_empty())
+        .expect("the client has an id")
 }
 
 /// The only gap among some events.
 fn gap(events: &[Decoded]) -> serde_json::Value {
-    let mut gaps =
-        events.iter().filter(|event| event.event_type == "system" && json(event)["event"] == "gap");
+    let mut gaps = events
+        .iter()
+        .filter(|event| event.event_type == "system" && json(event)["event"] == "gap");
     let gap = gaps.next().expect("there is a gap");
     assert_eq!(gaps.next(), None);
     let data = json(gap)["data"].clone();
-    assert_eq!(Some(&*gap.id), data["to"].as_str(), "the gap carries the position after it");
+    assert_eq!(
+        Some(&*gap.id),
+        data["to"].as_str(),
+        "the gap carries the position after it"
+    );
     data
 }
 
@@ -58,9 +73,21 @@ async fn a_client_that_returns_gets_what_it_missed_in_order_once() {
     drop(client);
 
     manager.all().publish(Event::text("1")).await.unwrap();
-    manager.user("43").publish(Event::text("another's")).await.unwrap();
-    manager.topic("news").publish(Event::text("2")).await.unwrap();
-    manager.topic("olds").publish(Event::text("of another topic")).await.unwrap();
+    manager
+        .user("43")
+        .publish(Event::text("another's"))
+        .await
+        .unwrap();
+    manager
+        .topic("news")
+        .publish(Event::text("2"))
+        .await
+        .unwrap();
+    manager
+        .topic("olds")
+        .publish(Event::text("of another topic"))
+        .await
+        .unwrap();
     let last = manager.user("42").publish(Event::text("3")).await.unwrap();
     assert_eq!(last.matched, 0);
 
@@ -93,7 +120,10 @@ async fn receipts_tell_the_id_that_the_client_gets() {
     let mut client = Client::greeted(&manager, Handshake::new());
     let receipt = manager.all().publish(Event::text("a")).await.unwrap();
     assert_eq!(receipt.matched, 1);
-    assert_eq!(Some(&*client.take()[0].id), receipt.id.as_ref().map(EventId::as_str));
+    assert_eq!(
+        Some(&*client.take()[0].id),
+        receipt.id.as_ref().map(EventId::as_str)
+    );
 }
 
 #[tokio::test]
@@ -101,9 +131,20 @@ async fn what_is_for_one_client_or_for_now_is_not_logged() {
     let manager = logging();
     let mut client = Client::connect(&manager, Handshake::new().user("42"));
     let had = last_id(&client.take());
-    let one = manager.client(client.id()).publish(Event::text("for one")).await.unwrap();
-    let now = manager.user("42").publish(Event::text("for now").ephemeral()).await.unwrap();
-    assert_eq!((one.id, one.matched, now.id, now.matched), (None, 1, None, 1));
+    let one = manager
+        .client(client.id())
+        .publish(Event::text("for one"))
+        .await
+        .unwrap();
+    let now = manager
+        .user("42")
+        .publish(Event::text("for now").ephemeral())
+        .await
+        .unwrap();
+    assert_eq!(
+        (one.id, one.matched, now.id, now.matched),
+        (None, 1, None, 1)
+    );
     let events = client.take();
     assert_eq!(data(&events), ["for one", "for now"]);
     assert!(events.iter().all(|event| event.id == had));
@@ -118,11 +159,22 @@ async fn what_comes_beside_the_log_while_a_client_catches_up_has_its_place() {
     drop(client);
     publish_all(&manager, ["1", "2"]).await;
     let mut client = Client::connect(&manager, from(&had));
-    manager.client(client.id()).publish(Event::text("beside a")).await.unwrap();
+    manager
+        .client(client.id())
+        .publish(Event::text("beside a"))
+        .await
+        .unwrap();
     publish_all(&manager, ["3"]).await;
-    manager.all().publish(Event::text("beside b").ephemeral()).await.unwrap();
+    manager
+        .all()
+        .publish(Event::text("beside b").ephemeral())
+        .await
+        .unwrap();
     publish_all(&manager, ["4"]).await;
-    assert_eq!(data(&client.take()), ["1", "2", "beside a", "3", "beside b", "4"]);
+    assert_eq!(
+        data(&client.take()),
+        ["1", "2", "beside a", "3", "beside b", "4"]
+    );
 }
 
 #[tokio::test]
@@ -160,7 +212,10 @@ async fn what_the_log_does_not_hold_any_more_is_a_gap() {
     assert!(!resumed(&events));
     assert_eq!(name(&events[1]), "gap");
     let told = gap(&events);
-    assert_eq!((told["reason"].as_str(), told["from"].as_str()), (Some("trimmed"), Some(had.as_str())));
+    assert_eq!(
+        (told["reason"].as_str(), told["from"].as_str()),
+        (Some("trimmed"), Some(had.as_str()))
+    );
     assert_eq!(data(&events), ["3", "4", "5"]);
 
     // Who comes back with the position of the gap has nothing to fear.
@@ -180,18 +235,31 @@ async fn what_goes_while_it_is_replayed_is_a_gap_only_for_those_who_miss_it() {
     publish_all(&manager, (0..3000).map(|number| number.to_string())).await;
     let mut slow = Client::connect(&manager, from(&had).user("42"));
     let mut others = Client::connect(&manager, from(&had).user("43"));
-    let Poll::Ready(Some(_)) = slow.buffer() else { panic!("the first block") };
-    let Poll::Ready(Some(buffer)) = slow.buffer() else { panic!("a part of it") };
+    let Poll::Ready(Some(_)) = slow.buffer() else {
+        panic!("the first block")
+    };
+    let Poll::Ready(Some(buffer)) = slow.buffer() else {
+        panic!("a part of it")
+    };
     let taken = slow.decoder.feed(&buffer);
     assert!(taken.len() < 3000, "{}", taken.len());
-    let Poll::Ready(Some(_)) = others.buffer() else { panic!("the first block") };
+    let Poll::Ready(Some(_)) = others.buffer() else {
+        panic!("the first block")
+    };
     // Everything that was there goes.
     for number in 0..4000 {
-        manager.user("42").publish(Event::text(format!("new {number}"))).await.unwrap();
+        manager
+            .user("42")
+            .publish(Event::text(format!("new {number}")))
+            .await
+            .unwrap();
     }
     let rest = slow.take();
     let told = gap(&rest);
-    assert_eq!((told["reason"].as_str(), told["from"].as_str()), (Some("trimmed"), Some(&*last_id(&taken))));
+    assert_eq!(
+        (told["reason"].as_str(), told["from"].as_str()),
+        (Some("trimmed"), Some(&*last_id(&taken)))
+    );
     assert_eq!(data(&rest).len(), 4000);
     assert_eq!(gap(&others.take())["reason"], "trimmed");
 }
@@ -213,7 +281,10 @@ async fn ids_that_are_none_of_ours_are_gaps() {
         publish_all(&manager, ["live"]).await;
         let events = client.take();
         assert!(!resumed(&events));
-        assert_eq!(events[0].id, id, "a client that is cut off here hears of the gap when it returns");
+        assert_eq!(
+            events[0].id, id,
+            "a client that is cut off here hears of the gap when it returns"
+        );
         let told = gap(&events);
         assert_eq!(told["reason"], reason, "{id}");
         assert_eq!(name(&events[1]), "gap");
@@ -222,7 +293,10 @@ async fn ids_that_are_none_of_ours_are_gaps() {
         assert!(stats.gaps.get(reason) > 0, "{stats:?}");
     }
     let not_utf8 = Handshake::from_request("GET", None, Some(b"\xff\xfe"));
-    assert_eq!(gap(&Client::connect(&manager, not_utf8).take())["reason"], "invalid");
+    assert_eq!(
+        gap(&Client::connect(&manager, not_utf8).take())["reason"],
+        "invalid"
+    );
 }
 
 #[tokio::test]
@@ -260,7 +334,11 @@ async fn every_name_of_the_query_resumes() {
     publish_all(&manager, ["missed"]).await;
     for name in ["lastEventId", "last_event_id", "Last-Event-ID"] {
         let shake = Handshake::from_request("GET", Some(&format!("{name}={had}")), None);
-        assert_eq!(data(&Client::connect(&manager, shake).take()), ["missed"], "{name}");
+        assert_eq!(
+            data(&Client::connect(&manager, shake).take()),
+            ["missed"],
+            "{name}"
+        );
     }
 }
 
@@ -269,15 +347,26 @@ async fn a_quiet_client_resumes_by_its_heartbeats() {
     let manager = keeping(2);
     let mut quiet = Client::greeted(&manager, Handshake::new().user("42"));
     for number in 0..10 {
-        manager.user("43").publish(Event::text(number.to_string())).await.unwrap();
+        manager
+            .user("43")
+            .publish(Event::text(number.to_string()))
+            .await
+            .unwrap();
     }
     tokio::time::sleep(Duration::from_secs(40)).await;
     let beats = quiet.take();
-    assert!(beats.iter().all(|event| event.event_type == "heartbeat"), "{beats:?}");
+    assert!(
+        beats.iter().all(|event| event.event_type == "heartbeat"),
+        "{beats:?}"
+    );
     let head = manager.log().unwrap().head.to_string();
     assert_eq!(last_id(&beats), head);
     drop(quiet);
-    manager.user("42").publish(Event::text("missed")).await.unwrap();
+    manager
+        .user("42")
+        .publish(Event::text("missed"))
+        .await
+        .unwrap();
     let mut again = Client::connect(&manager, from(&head).user("42"));
     let events = again.take();
     assert!(resumed(&events));
@@ -287,7 +376,10 @@ async fn a_quiet_client_resumes_by_its_heartbeats() {
 #[tokio::test(start_paused = true)]
 async fn records_go_when_they_are_old() {
     let hour = Duration::from_secs(3600);
-    let manager = Manager::builder().log(Retention::default().age(hour)).build().unwrap();
+    let manager = Manager::builder()
+        .log(Retention::default().age(hour))
+        .build()
+        .unwrap();
     let mut client = Client::connect(&manager, Handshake::new());
     let had = last_id(&client.take());
     drop(client);
@@ -295,14 +387,21 @@ async fn records_go_when_they_are_old() {
     tokio::time::advance(hour).await;
     publish_all(&manager, ["new"]).await;
     let events = Client::connect(&manager, from(&had)).take();
-    assert_eq!((gap(&events)["reason"].as_str(), data(&events)), (Some("trimmed"), vec!["new"]));
+    assert_eq!(
+        (gap(&events)["reason"].as_str(), data(&events)),
+        (Some("trimmed"), vec!["new"])
+    );
 }
 
 #[tokio::test]
 async fn a_key_takes_effect_once() {
     let manager = logging();
     let mut client = Client::greeted(&manager, Handshake::new());
-    let publish = || manager.all().publish(Event::text("once").idempotency_key("order 7"));
+    let publish = || {
+        manager
+            .all()
+            .publish(Event::text("once").idempotency_key("order 7"))
+    };
     let first = publish().await.unwrap();
     let again = publish().await.unwrap();
     assert!(!first.duplicate && again.duplicate);
@@ -318,30 +417,52 @@ async fn keys_and_ids_that_cannot_be_are_refused() {
     let id = Event::text("x").id(EventId::new("mine").unwrap());
     assert!(matches!(publish(id).await, Err(PublishError::Id)));
     for key in [String::new(), "k".repeat(129)] {
-        let error = publish(Event::text("x").idempotency_key(key)).await.unwrap_err();
+        let error = publish(Event::text("x").idempotency_key(key))
+            .await
+            .unwrap_err();
         assert!(
-            matches!(error, PublishError::Key(IdempotencyKeyError::Length { limit: 128, .. })),
+            matches!(
+                error,
+                PublishError::Key(IdempotencyKeyError::Length { limit: 128, .. })
+            ),
             "{error:?}"
         );
     }
     let beside = Event::text("x").ephemeral().idempotency_key("k");
-    assert!(matches!(publish(beside).await, Err(PublishError::Key(IdempotencyKeyError::NotLogged))));
+    assert!(matches!(
+        publish(beside).await,
+        Err(PublishError::Key(IdempotencyKeyError::NotLogged))
+    ));
     let without = Manager::builder().build().unwrap();
-    let error = without.all().publish(Event::text("x").idempotency_key("k")).await.unwrap_err();
-    assert!(matches!(error, PublishError::Key(IdempotencyKeyError::NotLogged)));
+    let error = without
+        .all()
+        .publish(Event::text("x").idempotency_key("k"))
+        .await
+        .unwrap_err();
+    assert!(matches!(
+        error,
+        PublishError::Key(IdempotencyKeyError::NotLogged)
+    ));
     let stats = manager.log().unwrap();
     assert_eq!((stats.entries, manager.stats().counters.published), (0, 0));
 }
 
 #[tokio::test]
 async fn an_overflow_loses_nothing_that_is_logged() {
-    let manager = Manager::builder().log(Retention::default()).queue(2, 1 << 20).build().unwrap();
+    let manager = Manager::builder()
+        .log(Retention::default())
+        .queue(2, 1 << 20)
+        .build()
+        .unwrap();
     let mut client = Client::connect(&manager, Handshake::new());
     let mut had = client.take();
     publish_all(&manager, ["1", "2", "3", "4"]).await;
     let last = client.take();
     assert!(client.over);
-    assert_eq!(last.iter().map(name).collect::<Vec<_>>(), ["message", "message", "disconnected"]);
+    assert_eq!(
+        last.iter().map(name).collect::<Vec<_>>(),
+        ["message", "message", "disconnected"]
+    );
     had.extend(last);
     let again = Client::connect(&manager, from(&last_id(&had))).take();
     assert_eq!(data(&again), ["3", "4"]);
@@ -349,27 +470,46 @@ async fn an_overflow_loses_nothing_that_is_logged() {
 
 #[tokio::test]
 async fn an_overflow_tells_of_what_is_in_no_log() {
-    let manager = Manager::builder().log(Retention::default()).queue(1, 1 << 20).build().unwrap();
+    let manager = Manager::builder()
+        .log(Retention::default())
+        .queue(1, 1 << 20)
+        .build()
+        .unwrap();
     let mut client = Client::greeted(&manager, Handshake::new());
     publish_all(&manager, ["1"]).await;
-    manager.client(client.id()).publish(Event::text("lost")).await.unwrap();
+    manager
+        .client(client.id())
+        .publish(Event::text("lost"))
+        .await
+        .unwrap();
     assert_eq!(client.names(), ["message", "gap", "disconnected"]);
 }
 
 #[tokio::test]
 async fn events_that_were_dropped_come_back_for_who_returns_before_the_gap() {
-    let builder = Manager::builder().log(Retention::default()).overflow(Overflow::DropOldest);
+    let builder = Manager::builder()
+        .log(Retention::default())
+        .overflow(Overflow::DropOldest);
     let manager = builder.queue(2, 1 << 20).build().unwrap();
     let mut client = Client::connect(&manager, Handshake::new());
     let before = last_id(&client.take());
     publish_all(&manager, ["1", "2", "3", "4"]).await;
     let events = client.take();
     let told = gap(&events);
-    assert_eq!((told["reason"].as_str(), told["dropped"].as_u64()), (Some("overflow"), Some(2)));
+    assert_eq!(
+        (told["reason"].as_str(), told["dropped"].as_u64()),
+        (Some("overflow"), Some(2))
+    );
     assert_eq!(data(&events), ["3", "4"]);
     let after = told["to"].as_str().unwrap();
-    assert_eq!(data(&Client::connect(&manager, from(after)).take()), ["3", "4"]);
-    assert_eq!(data(&Client::connect(&manager, from(&before)).take()), ["1", "2", "3", "4"]);
+    assert_eq!(
+        data(&Client::connect(&manager, from(after)).take()),
+        ["3", "4"]
+    );
+    assert_eq!(
+        data(&Client::connect(&manager, from(&before)).take()),
+        ["1", "2", "3", "4"]
+    );
 }
 
 #[tokio::test]
@@ -381,7 +521,12 @@ async fn who_is_left_out_is_left_out_while_it_catches_up() {
     publish_all(&manager, ["1"]).await;
     let mut client = Client::connect(&manager, from(&had));
     let id = client.id();
-    let receipt = manager.all().except(id).publish(Event::text("not for it")).await.unwrap();
+    let receipt = manager
+        .all()
+        .except(id)
+        .publish(Event::text("not for it"))
+        .await
+        .unwrap();
     assert_eq!(receipt.matched, 0);
     publish_all(&manager, ["2"]).await;
     assert_eq!(data(&client.take()), ["1", "2"]);
@@ -395,11 +540,24 @@ async fn a_stream_that_is_ended_while_it_catches_up_says_goodbye() {
     drop(client);
     publish_all(&manager, ["1"]).await;
     let mut client = Client::connect(&manager, from(&had));
-    manager.client(client.id()).publish(Event::text("beside")).await.unwrap();
-    manager.disconnect(Target::All, DisconnectOptions::new()).await;
+    manager
+        .client(client.id())
+        .publish(Event::text("beside"))
+        .await
+        .unwrap();
+    manager
+        .disconnect(Target::All, DisconnectOptions::new())
+        .await;
     let events = client.take();
-    assert_eq!(events.iter().map(name).collect::<Vec<_>>(), ["connection", "message", "disconnected"]);
-    assert_eq!(last_id(&events), had, "nothing of the log came, so nothing is lost");
+    assert_eq!(
+        events.iter().map(name).collect::<Vec<_>>(),
+        ["connection", "message", "disconnected"]
+    );
+    assert_eq!(
+        last_id(&events),
+        had,
+        "nothing of the log came, so nothing is lost"
+    );
     assert!(client.over);
 }
 
@@ -423,7 +581,11 @@ async fn other_dialects_resume_as_well() {
     let had = last_id(&client.take());
     drop(client);
     publish_all(&manager, ["1", "2"]).await;
-    manager.all().publish(Event::text("typed").event_type(EventType::from_static("t"))).await.unwrap();
+    manager
+        .all()
+        .publish(Event::text("typed").event_type(EventType::from_static("t")))
+        .await
+        .unwrap();
     let shake = from(&had).dialect(std::sync::Arc::new(crate::support::Laconic));
     assert_eq!(data(&Client::connect(&manager, shake).take()), ["1", "2"]);
 }
@@ -434,16 +596,28 @@ async fn a_thousand_clients_that_come_back_cost_no_more_than_what_they_missed() 
     let mut ids = Vec::new();
     for user in 0..1000 {
         let user = format!("u{user}");
-        let receipt: Receipt = manager.user(&user).publish(Event::text("had")).await.unwrap();
+        let receipt: Receipt = manager
+            .user(&user)
+            .publish(Event::text("had"))
+            .await
+            .unwrap();
         ids.push((user, receipt.id.unwrap()));
     }
     for number in 0..50_000 {
-        manager.user(format!("u{}", number % 10)).publish(Event::text("x")).await.unwrap();
+        manager
+            .user(format!("u{}", number % 10))
+            .publish(Event::text("x"))
+            .await
+            .unwrap();
     }
     for (user, id) in &ids {
         let mut client = Client::connect(&manager, from(id.as_str()).user(user));
         let events = client.take();
         let number: usize = user[1..].parse().unwrap();
-        assert_eq!(data(&events).len(), if number < 10 { 5000 } else { 0 }, "{user}");
+        assert_eq!(
+            data(&events).len(),
+            if number < 10 { 5000 } else { 0 },
+            "{user}"
+        );
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sse_core::{Caller, ConnectErrorKind, DisconnectOptions, Handshake, LoginId, Manager, Target, UserId};
+use sse_core::{
+    Caller, ConnectErrorKind, DisconnectOptions, Handshake, LoginId, Manager, Target, UserId,
+};
 
 use crate::support::{Client, json};
 
@@ -20,21 +22,44 @@ fn signed_in(name: &str, login: u8) -> Caller {
 async fn a_client_that_is_to_stay_away_is_recognised_by_its_login() {
     let manager = Manager::builder().build().unwrap();
     let connect = |caller: Caller| manager.connect(Handshake::new().caller(caller));
-    let (kicked, tab) = (connect(signed_in("ada", 1)).unwrap(), connect(signed_in("ada", 1)).unwrap());
+    let (kicked, tab) = (
+        connect(signed_in("ada", 1)).unwrap(),
+        connect(signed_in("ada", 1)).unwrap(),
+    );
     let other = connect(signed_in("ada", 2)).unwrap();
     let logins: Vec<_> = [&kicked, &tab, &other]
-        .map(|stream| manager.connection(stream.client_id()).unwrap().login_id.unwrap().to_bytes()[0])
+        .map(|stream| {
+            manager
+                .connection(stream.client_id())
+                .unwrap()
+                .login_id
+                .unwrap()
+                .to_bytes()[0]
+        })
         .into();
     assert_eq!(logins, [1, 1, 2]);
 
     let how = DisconnectOptions::new().ban_for(Duration::from_secs(60));
-    assert_eq!(manager.disconnect(Target::Client(kicked.client_id()), how).await, 1);
-    assert_eq!(manager.count(&Target::User(user("ada"))), 2, "what is live stays");
-    let is_refused =
-        |caller| connect(caller).is_err_and(|refused| *refused.cause() == ConnectErrorKind::StayAway);
+    assert_eq!(
+        manager
+            .disconnect(Target::Client(kicked.client_id()), how)
+            .await,
+        1
+    );
+    assert_eq!(
+        manager.count(&Target::User(user("ada"))),
+        2,
+        "what is live stays"
+    );
+    let is_refused = |caller| {
+        connect(caller).is_err_and(|refused| *refused.cause() == ConnectErrorKind::StayAway)
+    };
     assert!(is_refused(signed_in("ada", 1)));
     assert!(!is_refused(signed_in("ada", 2)) && !is_refused(Caller::user(user("ada"))));
-    assert_eq!(manager.bans(), [(LoginId::from_bytes([1; 16]).into(), Duration::from_secs(60))]);
+    assert_eq!(
+        manager.bans(),
+        [(LoginId::from_bytes([1; 16]).into(), Duration::from_secs(60))]
+    );
     tokio::time::advance(Duration::from_secs(60)).await;
     assert!(!is_refused(signed_in("ada", 1)));
 }
@@ -44,9 +69,13 @@ async fn who_renewed_a_stream_is_recognised_by_what_it_would_come_back_with() {
     let manager = Manager::builder().build().unwrap();
     let connect = |caller: Caller| manager.connect(Handshake::new().caller(caller));
     let stream = connect(signed_in("ada", 1)).unwrap();
-    manager.renew(stream.client_id(), &signed_in("ada", 2)).unwrap();
+    manager
+        .renew(stream.client_id(), &signed_in("ada", 2))
+        .unwrap();
     let how = DisconnectOptions::new().ban_for(Duration::from_secs(60));
-    manager.disconnect(Target::Client(stream.client_id()), how).await;
+    manager
+        .disconnect(Target::Client(stream.client_id()), how)
+        .await;
     assert!(connect(signed_in("ada", 2)).is_err());
     assert!(connect(signed_in("ada", 1)).is_ok());
 }
@@ -56,13 +85,20 @@ async fn a_client_without_a_login_is_ended_and_may_come_back() {
     let manager = Manager::builder().build().unwrap();
     let mut client = Client::greeted(&manager, Handshake::new().user("ada"));
     let how = DisconnectOptions::new().ban_for(Duration::from_secs(60));
-    assert_eq!(manager.disconnect(Target::Client(client.id()), how.clone()).await, 1);
+    assert_eq!(
+        manager
+            .disconnect(Target::Client(client.id()), how.clone())
+            .await,
+        1
+    );
     let farewell = json(client.take().last().unwrap());
     assert_eq!(farewell["data"]["reconnect"], true, "{farewell}");
     assert_eq!(manager.bans(), []);
     assert!(manager.connect(Handshake::new().user("ada")).is_ok());
     // A place that is used again has nothing of who was there before.
-    let signed_in = manager.connect(Handshake::new().caller(signed_in("ada", 1))).unwrap();
+    let signed_in = manager
+        .connect(Handshake::new().caller(signed_in("ada", 1)))
+        .unwrap();
     drop(signed_in);
     let next = manager.connect(Handshake::new().user("ada")).unwrap();
     assert_eq!(manager.connection(next.client_id()).unwrap().login_id, None);

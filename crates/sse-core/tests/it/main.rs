@@ -1,6 +1,9 @@
 //! What `sse-core` promises, tested from outside.
 #![cfg(not(loom))]
-#![expect(clippy::unwrap_used, reason = "the helpers of tests unwrap as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests unwrap as tests do"
+)]
 
 mod acceptance;
 mod age;

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use sse_core::{
-    Backplane, ConnectErrorKind, Event, EventId, Handshake, LogState, Manager, MemoryBackplane, Overflow,
-    PublishError, Retention, Target,
+    Backplane, ConnectErrorKind, Event, EventId, Handshake, LogState, Manager, MemoryBackplane,
+    Overflow, PublishError, Retention, Target,
 };
 use sse_testkit::{Decoded, backplane::ScriptedBackplane};
 use tokio::time::sleep;
@@ -19,7 +19,11 @@ pub(crate) async fn node(backplane: impl Backplane) -> Manager {
 }
 
 pub(crate) async fn node_holding(backplane: impl Backplane, retention: Retention) -> Manager {
-    let manager = Manager::builder().backplane(backplane).log(retention).build().unwrap();
+    let manager = Manager::builder()
+        .backplane(backplane)
+        .log(retention)
+        .build()
+        .unwrap();
     manager.follow();
     while manager.log().unwrap().state == LogState::Starting {
         sleep(SOON).await;
@@ -29,7 +33,8 @@ pub(crate) async fn node_holding(backplane: impl Backplane, retention: Retention
 
 pub(crate) fn reasons(events: &[Decoded]) -> Vec<String> {
     let gaps = events.iter().filter(|event| name(event) == "gap");
-    gaps.map(|gap| json(gap)["data"]["reason"].as_str().unwrap().to_owned()).collect()
+    gaps.map(|gap| json(gap)["data"]["reason"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -42,24 +47,36 @@ async fn every_node_has_the_same_events_with_the_same_ids() {
     );
     for number in 0..10 {
         let node = if number % 2 == 0 { &one } else { &two };
-        let receipt = node.user("42").publish(Event::text(number.to_string())).await.unwrap();
+        let receipt = node
+            .user("42")
+            .publish(Event::text(number.to_string()))
+            .await
+            .unwrap();
         assert_eq!(receipt.matched, 1, "those of this node");
     }
     sleep(SOON).await;
     let (here, there) = (here.take(), there.take());
     assert_eq!(here, there);
-    assert_eq!(data(&here), ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
+    assert_eq!(
+        data(&here),
+        ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_publish_is_in_the_queues_of_its_node_when_it_returns() {
     let manager = node(MemoryBackplane::new(Retention::default())).await;
-    let mut clients: Vec<_> = (0..1000).map(|_| Client::greeted(&manager, Handshake::new())).collect();
+    let mut clients: Vec<_> = (0..1000)
+        .map(|_| Client::greeted(&manager, Handshake::new()))
+        .collect();
     let receipt = manager.all().publish(Event::text("x")).await.unwrap();
     assert_eq!(receipt.matched, 1000);
     for client in &mut clients {
         let events = client.take();
-        assert_eq!(Some(&*events[0].id), receipt.id.as_ref().map(EventId::as_str));
+        assert_eq!(
+            Some(&*events[0].id),
+            receipt.id.as_ref().map(EventId::as_str)
+        );
     }
 }
 
@@ -73,7 +90,10 @@ async fn a_client_resumes_on_another_node() {
     let had = client.take().last().unwrap().id.clone();
     drop((client, one));
     two.user("42").publish(Event::text("missed")).await.unwrap();
-    two.user("43").publish(Event::text("another's")).await.unwrap();
+    two.user("43")
+        .publish(Event::text("another's"))
+        .await
+        .unwrap();
 
     // One that was there, and one that starts now.
     for node in [two.clone(), node(backplane).await] {
@@ -87,7 +107,10 @@ async fn a_client_resumes_on_another_node() {
 async fn streams_wait_until_the_log_is_there() {
     let backplane = ScriptedBackplane::new(MemoryBackplane::new(Retention::default()));
     backplane.set_away(true);
-    let manager = Manager::builder().backplane(backplane.clone()).build().unwrap();
+    let manager = Manager::builder()
+        .backplane(backplane.clone())
+        .build()
+        .unwrap();
     let refused = manager.connect(Handshake::new()).unwrap_err();
     assert_eq!(refused.cause(), &ConnectErrorKind::Starting);
     assert_eq!(refused.answer().status, 503);
@@ -104,16 +127,27 @@ async fn a_node_starts_when_the_log_was_read() {
         let backplane = MemoryBackplane::new(Retention::default());
         let first = node(backplane.clone()).await;
         for number in 0..entries {
-            first.all().publish(Event::text(number.to_string())).await.unwrap();
+            first
+                .all()
+                .publish(Event::text(number.to_string()))
+                .await
+                .unwrap();
         }
         let start = tokio::time::Instant::now();
         let manager = Manager::builder().backplane(backplane).build().unwrap();
         assert!(manager.started().await);
-        assert_eq!(start.elapsed(), Duration::ZERO, "{entries} entries: it waited for a quiet tail");
+        assert_eq!(
+            start.elapsed(),
+            Duration::ZERO,
+            "{entries} entries: it waited for a quiet tail"
+        );
         assert_eq!(manager.log().unwrap().state, LogState::Current);
         Client::greeted(&manager, Handshake::new());
     }
-    let alone = Manager::builder().log(Retention::default()).build().unwrap();
+    let alone = Manager::builder()
+        .log(Retention::default())
+        .build()
+        .unwrap();
     assert!(alone.started().await);
 }
 
@@ -138,7 +172,10 @@ async fn a_node_starts_in_a_log_that_grows() {
 async fn a_start_waits_for_an_unavailable_log() {
     let backplane = ScriptedBackplane::new(MemoryBackplane::new(Retention::default()));
     backplane.set_away(true);
-    let manager = Manager::builder().backplane(backplane.clone()).build().unwrap();
+    let manager = Manager::builder()
+        .backplane(backplane.clone())
+        .build()
+        .unwrap();
     let start = tokio::time::Instant::now();
     assert!(!manager.started().await);
     assert_eq!(start.elapsed().as_secs(), 10);
@@ -158,7 +195,10 @@ async fn while_the_backplane_is_away_streams_stay_and_are_told() {
     assert_eq!(client.names(), ["degraded"]);
     assert_eq!(manager.log().unwrap().state, LogState::Away);
     let error = manager.all().publish(Event::text("x")).await.unwrap_err();
-    assert!(matches!(error, PublishError::Unavailable { .. }), "{error:?}");
+    assert!(
+        matches!(error, PublishError::Unavailable { .. }),
+        "{error:?}"
+    );
     publish_all(&other, ["from the other node"]).await;
     let mut late = Client::connect(&manager, Handshake::new());
     assert_eq!(late.names(), ["connection", "degraded"]);
@@ -169,13 +209,20 @@ async fn while_the_backplane_is_away_streams_stay_and_are_told() {
         late.take();
         beats.extend(client.names());
     }
-    assert!(!beats.is_empty() && beats.iter().all(|name| name == "heartbeat"), "{beats:?}");
+    assert!(
+        !beats.is_empty() && beats.iter().all(|name| name == "heartbeat"),
+        "{beats:?}"
+    );
 
     backplane.set_away(false);
     sleep(Duration::from_secs(10)).await;
     for client in [&mut client, &mut late] {
         let events = client.take();
-        let names: Vec<_> = events.iter().map(name).filter(|name| name != "heartbeat").collect();
+        let names: Vec<_> = events
+            .iter()
+            .map(name)
+            .filter(|name| name != "heartbeat")
+            .collect();
         assert_eq!(names, ["message", "restored"]);
     }
     assert_eq!(manager.log().unwrap().state, LogState::Current);
@@ -189,7 +236,12 @@ async fn a_patient_publish_waits_and_is_there_once() {
     backplane.set_away(true);
     let publishing = tokio::spawn({
         let manager = manager.clone();
-        async move { manager.all().publish(Event::text("x").patience(Duration::from_secs(60))).await }
+        async move {
+            manager
+                .all()
+                .publish(Event::text("x").patience(Duration::from_secs(60)))
+                .await
+        }
     });
     sleep(Duration::from_secs(20)).await;
     // It is appended now, but the answer is lost.
@@ -207,7 +259,11 @@ async fn patience_ends_and_what_waits_is_bounded() {
     let manager = {
         let mut config = sse_core::Config::default();
         config.spool_bytes = 2000;
-        let manager = Manager::builder().config(config).backplane(backplane.clone()).build().unwrap();
+        let manager = Manager::builder()
+            .config(config)
+            .backplane(backplane.clone())
+            .build()
+            .unwrap();
         manager.follow();
         sleep(SOON).await;
         manager
@@ -216,15 +272,27 @@ async fn patience_ends_and_what_waits_is_bounded() {
     let publish = |bytes: usize| {
         let manager = manager.clone();
         let event = Event::text("x".repeat(bytes)).patience(Duration::from_secs(30));
-        tokio::spawn(async move { (manager.all().publish(event).await, tokio::time::Instant::now()) })
+        tokio::spawn(async move {
+            (
+                manager.all().publish(event).await,
+                tokio::time::Instant::now(),
+            )
+        })
     };
     let start = tokio::time::Instant::now();
     let (waits, too_much) = (publish(1200), publish(1200));
     let (error, at) = too_much.await.unwrap();
-    assert!(matches!(error, Err(PublishError::Unavailable { .. })) && at - start < Duration::from_secs(1));
+    assert!(
+        matches!(error, Err(PublishError::Unavailable { .. }))
+            && at - start < Duration::from_secs(1)
+    );
     let (error, at) = waits.await.unwrap();
     assert!(matches!(error, Err(PublishError::Unavailable { .. })));
-    assert!((20..=30).contains(&(at - start).as_secs()), "{:?}", at - start);
+    assert!(
+        (20..=30).contains(&(at - start).as_secs()),
+        "{:?}",
+        at - start
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -236,9 +304,16 @@ async fn a_retry_with_the_same_key_on_another_node_is_one_event() {
     backplane.lose_answers(1);
     let publish = |node: &Manager| {
         let node = node.clone();
-        async move { node.all().publish(Event::text("once").idempotency_key("k")).await }
+        async move {
+            node.all()
+                .publish(Event::text("once").idempotency_key("k"))
+                .await
+        }
     };
-    assert!(matches!(publish(&one).await, Err(PublishError::Unavailable { .. })));
+    assert!(matches!(
+        publish(&one).await,
+        Err(PublishError::Unavailable { .. })
+    ));
     let receipt = publish(&two).await.unwrap();
     assert!(receipt.duplicate && receipt.id.is_some());
     sleep(SOON).await;
@@ -259,7 +334,10 @@ async fn another_log_is_a_gap_and_nothing_of_it_is_taken_for_the_old_one() {
     assert_eq!(reasons(&events), ["epoch"]);
     assert_eq!(data(&events), ["new"]);
     let events = Client::connect(&manager, from(&had)).take();
-    assert_eq!((resumed(&events), reasons(&events)), (false, vec!["epoch".to_owned()]));
+    assert_eq!(
+        (resumed(&events), reasons(&events)),
+        (false, vec!["epoch".to_owned()])
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -295,7 +373,12 @@ async fn a_client_that_is_ahead_of_its_new_node_waits_for_it() {
     assert!(!resumed(&events), "nobody knows yet");
     sleep(Duration::from_secs(60)).await;
     let beats = moved.take();
-    assert!(beats.iter().all(|beat| beat.event_type == "heartbeat" && beat.id == had), "{beats:?}");
+    assert!(
+        beats
+            .iter()
+            .all(|beat| beat.event_type == "heartbeat" && beat.id == had),
+        "{beats:?}"
+    );
     backplane.set_away(false);
     sleep(Duration::from_secs(10)).await;
     let events = moved.take();
@@ -310,19 +393,34 @@ async fn an_id_that_no_node_gave_out_is_told_once_the_log_was_looked_at() {
     let mut events = client.take();
     sleep(Duration::from_secs(5)).await;
     events.extend(client.take());
-    assert_eq!((resumed(&events), reasons(&events)), (false, vec!["future".to_owned()]));
+    assert_eq!(
+        (resumed(&events), reasons(&events)),
+        (false, vec!["future".to_owned()])
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_for_now_or_for_one_client_reaches_other_nodes_beside_the_log() {
     let backplane = MemoryBackplane::new(Retention::default());
     let (one, two) = (node(backplane.clone()).await, node(backplane).await);
-    let (mut here, mut there) =
-        (Client::greeted(&one, Handshake::new()), Client::greeted(&two, Handshake::new()));
-    let receipt = one.all().publish(Event::text("now").ephemeral()).await.unwrap();
+    let (mut here, mut there) = (
+        Client::greeted(&one, Handshake::new()),
+        Client::greeted(&two, Handshake::new()),
+    );
+    let receipt = one
+        .all()
+        .publish(Event::text("now").ephemeral())
+        .await
+        .unwrap();
     assert_eq!((receipt.id, receipt.matched), (None, 1));
-    one.client(there.id()).publish(Event::text("for one")).await.unwrap();
-    one.client(here.id()).publish(Event::text("for the other")).await.unwrap();
+    one.client(there.id())
+        .publish(Event::text("for one"))
+        .await
+        .unwrap();
+    one.client(here.id())
+        .publish(Event::text("for the other"))
+        .await
+        .unwrap();
     sleep(SOON).await;
     assert_eq!(here.data(), ["now", "for the other"]);
     assert_eq!(there.data(), ["now", "for one"]);
@@ -335,7 +433,10 @@ async fn garbage_in_the_log_or_among_the_signals_harms_nobody() {
     let manager = node(backplane.clone()).await;
     let mut client = Client::greeted(&manager, Handshake::new());
     for garbage in [&b""[..], b"\x01", b"\x02\x00", b"\xff\xff\xff", &[1; 64]] {
-        let entry = sse_core::NewEntry { payload: garbage.to_vec().into(), key: None };
+        let entry = sse_core::NewEntry {
+            payload: garbage.to_vec().into(),
+            key: None,
+        };
         backplane.append(entry).await.unwrap();
         backplane.signal(garbage.to_vec().into()).await.unwrap();
     }
@@ -346,13 +447,18 @@ async fn garbage_in_the_log_or_among_the_signals_harms_nobody() {
     // Each may have been for anybody, so everybody is told.
     assert_eq!(reasons(&events), ["damaged"; 5]);
     let log = manager.log().unwrap();
-    assert_eq!((log.unreadable, log.gaps.get("damaged"), log.damaged), (5, 5, 5));
+    assert_eq!(
+        (log.unreadable, log.gaps.get("damaged"), log.damaged),
+        (5, 5, 5)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_gap_of_a_log_that_is_over_names_that_log() {
     let backplane = MemoryBackplane::new(Retention::default());
-    let builder = Manager::builder().backplane(backplane.clone()).overflow(Overflow::DropOldest);
+    let builder = Manager::builder()
+        .backplane(backplane.clone())
+        .overflow(Overflow::DropOldest);
     let manager = builder.queue(4, 1 << 20).build().unwrap();
     manager.follow();
     sleep(Duration::from_secs(2)).await;
@@ -386,14 +492,22 @@ async fn a_stream_that_catches_up_is_told_of_another_log_once() {
     sleep(Duration::from_secs(2)).await;
     publish_all(&manager, ["3"]).await;
     let events = client.take();
-    assert_eq!((reasons(&events), data(&events)), (vec!["epoch".to_owned()], vec!["3"]));
+    assert_eq!(
+        (reasons(&events), data(&events)),
+        (vec!["epoch".to_owned()], vec!["3"])
+    );
     let gap = events.iter().find(|event| name(event) == "gap").unwrap();
     assert_eq!(json(gap)["data"]["from"], had);
 }
 
 #[test]
 fn another_runtime_follows_when_the_first_ends() {
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
     let backplane = MemoryBackplane::new(Retention::default());
     let (first, second) = (runtime(), runtime());
     let manager = first.block_on(node(backplane));
@@ -409,7 +523,8 @@ fn another_runtime_follows_when_the_first_ends() {
 async fn a_manager_that_is_dropped_leaves_nothing_behind() {
     let backplane = Arc::new(());
     let watched = Arc::downgrade(&backplane);
-    let memory = ScriptedBackplane::new(MemoryBackplane::new(Retention::default())).holding(backplane);
+    let memory =
+        ScriptedBackplane::new(MemoryBackplane::new(Retention::default())).holding(backplane);
     let manager = node(memory).await;
     drop(manager);
     sleep(Duration::from_secs(15)).await;
@@ -427,7 +542,10 @@ async fn publishes_to_nobody_and_to_a_target_of_another_node_are_successes() {
     assert_eq!(there.data(), ["x"]);
     let gone = there.id();
     drop(there);
-    let receipt = one.publish(Target::Client(gone), Event::text("x")).await.unwrap();
+    let receipt = one
+        .publish(Target::Client(gone), Event::text("x"))
+        .await
+        .unwrap();
     assert_eq!((receipt.matched, receipt.id), (0, None));
 }
 
@@ -436,7 +554,9 @@ async fn patience_may_be_endless_and_a_key_that_was_there_is_told_after_another_
     let backplane = ScriptedBackplane::new(MemoryBackplane::new(Retention::default()));
     let manager = node(backplane.clone()).await;
     let publish = async || {
-        let event = Event::text("x").patience(Duration::MAX).idempotency_key("k");
+        let event = Event::text("x")
+            .patience(Duration::MAX)
+            .idempotency_key("k");
         manager.all().publish(event).await.unwrap()
     };
     assert!(!publish().await.duplicate);

@@ -36,23 +36,41 @@ async fn what_a_node_does_not_hold_comes_from_the_backplane() {
     drop(client);
     for number in 0..5000 {
         let user = if number % 10 == 0 { "42" } else { "43" };
-        manager.user(user).publish(Event::text(number.to_string())).await.unwrap();
+        manager
+            .user(user)
+            .publish(Event::text(number.to_string()))
+            .await
+            .unwrap();
     }
-    let mut clients: Vec<_> = (0..100).map(|_| Client::connect(&manager, from(&had).user("42"))).collect();
+    let mut clients: Vec<_> = (0..100)
+        .map(|_| Client::connect(&manager, from(&had).user("42")))
+        .collect();
     let mut came: Vec<_> = clients.iter_mut().map(Client::take).collect();
-    manager.user("42").publish(Event::text("live")).await.unwrap();
+    manager
+        .user("42")
+        .publish(Event::text("live"))
+        .await
+        .unwrap();
     for _ in 0..100 {
         sleep(SOON).await;
-        clients.iter_mut().zip(&mut came).for_each(|(client, came)| came.extend(client.take()));
+        clients
+            .iter_mut()
+            .zip(&mut came)
+            .for_each(|(client, came)| came.extend(client.take()));
     }
-    let expected: Vec<_> =
-        (0..500).map(|number| (number * 10).to_string()).chain(["live".to_owned()]).collect();
+    let expected: Vec<_> = (0..500)
+        .map(|number| (number * 10).to_string())
+        .chain(["live".to_owned()])
+        .collect();
     for events in &came {
         assert!(resumed(events));
         assert_eq!(data(events), expected);
     }
     let reads = manager.log().unwrap().reads;
-    assert!((5..=10).contains(&reads), "a hundred clients read five thousand entries in {reads} parts");
+    assert!(
+        (5..=10).contains(&reads),
+        "a hundred clients read five thousand entries in {reads} parts"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,7 +113,10 @@ async fn a_node_that_leaps_past_what_it_holds_leaves_nothing_out_for_those_who_w
         sleep(Duration::from_secs(1)).await;
         events.extend(moved.take());
     }
-    assert_eq!(data(&events), (0..50).map(|number| number.to_string()).collect::<Vec<_>>());
+    assert_eq!(
+        data(&events),
+        (0..50).map(|number| number.to_string()).collect::<Vec<_>>()
+    );
     assert_eq!(reasons(&events), Vec::<String>::new());
 }
 
@@ -106,7 +127,13 @@ async fn what_is_unreadable_where_the_window_begins_holds_nobody_up() {
     let mut client = Client::connect(&first, Handshake::new());
     let had = client.take().last().unwrap().id.clone();
     publish_all(&first, ["1", "2"]).await;
-    backplane.append(NewEntry { payload: "garbage".into(), key: None }).await.unwrap();
+    backplane
+        .append(NewEntry {
+            payload: "garbage".into(),
+            key: None,
+        })
+        .await
+        .unwrap();
     publish_all(&first, ["3", "4"]).await;
     // Two entries follow what it cannot read.
     let second = node_holding(backplane, Retention::default().entries(2)).await;
@@ -127,12 +154,17 @@ async fn what_is_unreadable_where_the_window_begins_holds_nobody_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_takes_nothing_of_an_old_part_is_ended() {
-    let manager =
-        node_holding(MemoryBackplane::new(Retention::default()), Retention::default().entries(10)).await;
+    let manager = node_holding(
+        MemoryBackplane::new(Retention::default()),
+        Retention::default().entries(10),
+    )
+    .await;
     let mut slow = returning(&manager).await;
     slow.take();
     sleep(SOON).await;
-    let std::task::Poll::Ready(Some(_)) = slow.buffer() else { panic!("a part of it is there") };
+    let std::task::Poll::Ready(Some(_)) = slow.buffer() else {
+        panic!("a part of it is there")
+    };
     let ended = slow.session.ending();
     sleep(Duration::from_secs(90)).await;
     assert_eq!(ended.await, sse_core::DisconnectReason::Stalled);
@@ -140,8 +172,11 @@ async fn a_client_that_takes_nothing_of_an_old_part_is_ended() {
 
 #[tokio::test(start_paused = true)]
 async fn topics_joined_and_left_count_in_old_parts_as_well() {
-    let manager =
-        node_holding(MemoryBackplane::new(Retention::default()), Retention::default().entries(10)).await;
+    let manager = node_holding(
+        MemoryBackplane::new(Retention::default()),
+        Retention::default().entries(10),
+    )
+    .await;
     let topic = sse_core::Topic::new("t").unwrap();
     let publish = async |text: &str| manager.topic("t").publish(Event::text(text)).await.unwrap();
     let mut client = returning(&manager).await;
@@ -152,14 +187,21 @@ async fn topics_joined_and_left_count_in_old_parts_as_well() {
     publish("left").await;
     // Nothing of that is held any more when the client comes to it.
     for number in 0..20 {
-        manager.user("43").publish(Event::text(number.to_string())).await.unwrap();
+        manager
+            .user("43")
+            .publish(Event::text(number.to_string()))
+            .await
+            .unwrap();
     }
     let mut events = Vec::new();
     for _ in 0..5 {
         events.extend(client.take());
         sleep(Duration::from_secs(1)).await;
     }
-    let expected: Vec<_> = (0..500).map(|number| number.to_string()).chain(["joined".to_owned()]).collect();
+    let expected: Vec<_> = (0..500)
+        .map(|number| number.to_string())
+        .chain(["joined".to_owned()])
+        .collect();
     assert_eq!(data(&events), expected);
 }
 
@@ -171,8 +213,9 @@ async fn who_waits_for_an_old_part_is_left_alone_while_others_publish() {
     let manager = node_holding(way.clone(), Retention::default().entries(5)).await;
     let had = manager.log().unwrap().head.to_string();
     publish_all(&manager, (0..50).map(|number| number.to_string())).await;
-    let mut clients: Vec<_> =
-        (0..600).map(|_| Client::connect(&manager, from(&had).topic("other"))).collect();
+    let mut clients: Vec<_> = (0..600)
+        .map(|_| Client::connect(&manager, from(&had).topic("other")))
+        .collect();
     let wakes = Arc::new(Wakes::default());
     let waker = Waker::from(Arc::clone(&wakes));
     let mut poll = |client: &mut Client| client.take_by(&waker);
@@ -181,21 +224,38 @@ async fn who_waits_for_an_old_part_is_left_alone_while_others_publish() {
     let mut events: Vec<_> = clients.iter_mut().map(&mut poll).collect();
     way.delay([Duration::from_secs(3)]);
     for number in 0..20 {
-        other.topic("other").publish(Event::text(format!("busy {number}"))).await.unwrap();
+        other
+            .topic("other")
+            .publish(Event::text(format!("busy {number}")))
+            .await
+            .unwrap();
         sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(wakes.0.load(Ordering::SeqCst), 0, "nobody was woken for what he does not wait for");
+    assert_eq!(
+        wakes.0.load(Ordering::SeqCst),
+        0,
+        "nobody was woken for what he does not wait for"
+    );
     for _ in 0..10 {
         sleep(Duration::from_secs(1)).await;
-        clients.iter_mut().zip(&mut events).for_each(|(client, events)| events.extend(poll(client)));
+        clients
+            .iter_mut()
+            .zip(&mut events)
+            .for_each(|(client, events)| events.extend(poll(client)));
     }
     let busy = (0..20).map(|number| format!("busy {number}"));
-    let all: Vec<_> = (0..50).map(|number| number.to_string()).chain(busy).collect();
+    let all: Vec<_> = (0..50)
+        .map(|number| number.to_string())
+        .chain(busy)
+        .collect();
     for events in &events {
         assert_eq!(data(events), all);
         assert_eq!(reasons(events), Vec::<String>::new());
     }
-    assert!(manager.log().unwrap().reads <= 3, "one read serves them all");
+    assert!(
+        manager.log().unwrap().reads <= 3,
+        "one read serves them all"
+    );
 }
 
 #[derive(Debug, Default)]

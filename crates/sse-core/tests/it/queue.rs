@@ -3,7 +3,9 @@
 use std::task::{Context, Poll, Waker};
 
 use proptest::prelude::*;
-use sse_core::{CollapseBy, DisconnectReason, Event, EventType, Handshake, Manager, Overflow, PublishError};
+use sse_core::{
+    CollapseBy, DisconnectReason, Event, EventType, Handshake, Manager, Overflow, PublishError,
+};
 use sse_testkit::{Dechunker, Decoded};
 
 use crate::support::{Client, Heard, json, name, publish_all};
@@ -13,7 +15,11 @@ fn gap(event: &Decoded) -> Option<u64> {
     assert_eq!(name(event), "gap");
     let data = &json(event)["data"];
     assert_eq!(
-        (&data["reason"], data["from"].is_null(), data["to"].is_null()),
+        (
+            &data["reason"],
+            data["from"].is_null(),
+            data["to"].is_null()
+        ),
         (&"overflow".into(), true, true)
     );
     data["dropped"].as_u64()
@@ -21,7 +27,10 @@ fn gap(event: &Decoded) -> Option<u64> {
 
 fn manager(frames: usize, overflow: Overflow) -> (Manager, Heard) {
     let heard = Heard::default();
-    let builder = Manager::builder().queue(frames, 1 << 20).overflow(overflow).hooks(heard.clone());
+    let builder = Manager::builder()
+        .queue(frames, 1 << 20)
+        .overflow(overflow)
+        .hooks(heard.clone());
     (builder.build().unwrap(), heard)
 }
 
@@ -32,12 +41,23 @@ async fn the_oldest_make_room_and_the_client_is_told() {
     publish_all(&manager, (0..10).map(|number| number.to_string())).await;
     let events = client.take();
     assert_eq!(gap(&events[0]), Some(6));
-    let rest: Vec<_> = events[1..].iter().map(|event| event.data.as_str()).collect();
+    let rest: Vec<_> = events[1..]
+        .iter()
+        .map(|event| event.data.as_str())
+        .collect();
     assert_eq!(rest, ["6", "7", "8", "9"]);
     publish_all(&manager, ["10"]).await;
     assert_eq!(client.data(), ["10"], "told once");
     let counters = manager.stats().counters;
-    assert_eq!((counters.published, counters.queued, counters.dropped, counters.delivered), (11, 11, 6, 5));
+    assert_eq!(
+        (
+            counters.published,
+            counters.queued,
+            counters.dropped,
+            counters.delivered
+        ),
+        (11, 11, 6, 5)
+    );
     assert_eq!(heard.dropped(), 6);
     drop(client);
     assert_eq!(heard.departed()[0].1.delivered, 5);
@@ -52,18 +72,35 @@ async fn a_full_queue_ends_the_stream_after_what_waits_and_a_gap() {
         publish_all(&manager, [number.to_string()]).await;
         assert_eq!(quick.data(), [number.to_string()]);
     }
-    let receipt = manager.all().publish(Event::text("too much")).await.unwrap();
+    let receipt = manager
+        .all()
+        .publish(Event::text("too much"))
+        .await
+        .unwrap();
     assert_eq!(receipt.matched, 2, "a full queue counts");
-    let receipt = manager.all().publish(Event::text("without it")).await.unwrap();
+    let receipt = manager
+        .all()
+        .publish(Event::text("without it"))
+        .await
+        .unwrap();
     assert_eq!(receipt.matched, 1, "an ending stream does not");
     assert_eq!(manager.stats().total_connections, 1);
     assert_eq!(manager.stats().ending, 1);
 
     let events = slow.take();
-    assert_eq!(events[..3].iter().map(|event| event.data.as_str()).collect::<Vec<_>>(), ["0", "1", "2"]);
+    assert_eq!(
+        events[..3]
+            .iter()
+            .map(|event| event.data.as_str())
+            .collect::<Vec<_>>(),
+        ["0", "1", "2"]
+    );
     assert_eq!(gap(&events[3]), None);
     assert_eq!(name(&events[4]), "disconnected");
-    assert_eq!(json(&events[4])["data"], serde_json::json!({ "reason": "overflow", "reconnect": true }));
+    assert_eq!(
+        json(&events[4])["data"],
+        serde_json::json!({ "reason": "overflow", "reconnect": true })
+    );
     assert!(slow.over && events.len() == 5);
     assert_eq!(quick.data(), ["too much", "without it"]);
     assert_eq!(manager.stats().counters.dropped, 1);
@@ -76,13 +113,25 @@ async fn a_full_queue_ends_the_stream_after_what_waits_and_a_gap() {
 async fn a_newer_event_of_the_same_type_makes_room() {
     let (manager, heard) = manager(3, Overflow::KeepLatest(CollapseBy::EventType));
     let mut client = Client::greeted(&manager, Handshake::new());
-    for (name, text) in [("a", "a1"), ("b", "b1"), ("a", "a2"), ("b", "b2"), ("c", "c1")] {
+    for (name, text) in [
+        ("a", "a1"),
+        ("b", "b1"),
+        ("a", "a2"),
+        ("b", "b2"),
+        ("c", "c1"),
+    ] {
         let event = Event::text(text).event_type(EventType::new(name).unwrap());
         manager.all().publish(event).await.unwrap();
     }
     let events = client.take();
     assert_eq!(gap(&events[0]), Some(2), "b1 by its type, a1 as the oldest");
-    assert_eq!(events[1..].iter().map(|event| event.data.as_str()).collect::<Vec<_>>(), ["a2", "b2", "c1"]);
+    assert_eq!(
+        events[1..]
+            .iter()
+            .map(|event| event.data.as_str())
+            .collect::<Vec<_>>(),
+        ["a2", "b2", "c1"]
+    );
     assert_eq!(heard.dropped(), 2);
 }
 
@@ -91,14 +140,29 @@ async fn a_newer_event_of_the_same_key_makes_room_on_streams_that_want_it() {
     let (manager, _) = manager(2, Overflow::Disconnect);
     let overflow = Overflow::KeepLatest(CollapseBy::Key);
     let mut client = Client::greeted(&manager, Handshake::new().overflow(overflow));
-    for (key, text) in [(Some("x"), "x1"), (Some("y"), "y1"), (Some("y"), "y2"), (None, "n1")] {
+    for (key, text) in [
+        (Some("x"), "x1"),
+        (Some("y"), "y1"),
+        (Some("y"), "y2"),
+        (None, "n1"),
+    ] {
         let event = Event::text(text);
-        let event = if let Some(key) = key { event.collapse_key(key) } else { event };
+        let event = if let Some(key) = key {
+            event.collapse_key(key)
+        } else {
+            event
+        };
         manager.all().publish(event).await.unwrap();
     }
     let events = client.take();
     assert_eq!(gap(&events[0]), Some(2), "y1 by its key, x1 as the oldest");
-    assert_eq!(events[1..].iter().map(|event| event.data.as_str()).collect::<Vec<_>>(), ["y2", "n1"]);
+    assert_eq!(
+        events[1..]
+            .iter()
+            .map(|event| event.data.as_str())
+            .collect::<Vec<_>>(),
+        ["y2", "n1"]
+    );
 }
 
 #[tokio::test]
@@ -108,9 +172,25 @@ async fn the_largest_event_is_as_large_as_the_queue() {
     let text = "x".repeat(1024 - "data: \n\n".len());
     let receipt = manager.all().publish(Event::text(&text)).await.unwrap();
     assert_eq!((receipt.matched, client.data()), (1, vec![text.clone()]));
-    let error = manager.all().publish(Event::text(text + "x")).await.unwrap_err();
-    assert!(matches!(error, PublishError::TooLarge { size: 1025, limit: 1024 }), "{error}");
-    assert!(matches!(manager.all().publish(Event::empty()).await, Err(PublishError::Empty)));
+    let error = manager
+        .all()
+        .publish(Event::text(text + "x"))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            PublishError::TooLarge {
+                size: 1025,
+                limit: 1024
+            }
+        ),
+        "{error}"
+    );
+    assert!(matches!(
+        manager.all().publish(Event::empty()).await,
+        Err(PublishError::Empty)
+    ));
     assert_eq!(manager.stats().counters.published, 1);
 }
 
@@ -119,7 +199,9 @@ async fn what_waits_leaves_as_one_buffer() {
     let manager = Manager::builder().build().unwrap();
     let mut client = Client::greeted(&manager, Handshake::new());
     publish_all(&manager, (0..500).map(|number| number.to_string())).await;
-    let Poll::Ready(Some(buffer)) = client.buffer() else { panic!("nothing waits") };
+    let Poll::Ready(Some(buffer)) = client.buffer() else {
+        panic!("nothing waits")
+    };
     assert_eq!(client.decoder.feed(&buffer).len(), 500);
     assert_eq!(client.buffer(), Poll::Pending);
     publish_all(&manager, (0..20).map(|_| "x".repeat(10_000))).await;
@@ -130,7 +212,11 @@ async fn what_waits_leaves_as_one_buffer() {
     }
     assert_eq!(events, 20);
     publish_all(&manager, ["y".repeat(200_000)]).await;
-    assert_eq!(client.data(), ["y".repeat(200_000)], "a larger one leaves alone");
+    assert_eq!(
+        client.data(),
+        ["y".repeat(200_000)],
+        "a larger one leaves alone"
+    );
 }
 
 #[tokio::test]
@@ -141,9 +227,20 @@ async fn frames_are_shared_and_are_chunks() {
     let mut both = [Vec::new(), Vec::new()];
     for (session, frames) in sessions.iter_mut().zip(&mut both) {
         let cx = &mut Context::from_waker(Waker::noop());
-        assert_eq!(session.poll_frames(cx, 1 << 20, frames), Poll::Ready(Some(1)), "the first block");
-        assert_eq!(session.poll_frames(cx, 0, frames), Poll::Ready(Some(1)), "at least one");
-        assert_eq!(session.poll_frames(cx, 1 << 20, frames), Poll::Ready(Some(2)));
+        assert_eq!(
+            session.poll_frames(cx, 1 << 20, frames),
+            Poll::Ready(Some(1)),
+            "the first block"
+        );
+        assert_eq!(
+            session.poll_frames(cx, 0, frames),
+            Poll::Ready(Some(1)),
+            "at least one"
+        );
+        assert_eq!(
+            session.poll_frames(cx, 1 << 20, frames),
+            Poll::Ready(Some(2))
+        );
         assert_eq!(session.poll_frames(cx, 1 << 20, frames), Poll::Pending);
         let (mut dechunker, mut content) = (Dechunker::new(), Vec::new());
         for frame in &*frames {
@@ -152,8 +249,16 @@ async fn frames_are_shared_and_are_chunks() {
         assert!(content.ends_with(b"data: one\n\ndata: two\n\ndata: three\n\n"));
     }
     for (one, other) in both[0][1..].iter().zip(&both[1][1..]) {
-        assert_eq!(one.chunk().as_ptr(), other.chunk().as_ptr(), "the same bytes");
-        assert_eq!(one.event().as_ptr(), one.as_event().as_ptr(), "without a copy");
+        assert_eq!(
+            one.chunk().as_ptr(),
+            other.chunk().as_ptr(),
+            "the same bytes"
+        );
+        assert_eq!(
+            one.event().as_ptr(),
+            one.as_event().as_ptr(),
+            "without a copy"
+        );
     }
 }
 
@@ -162,7 +267,12 @@ async fn a_listing_tells_what_waits() {
     let manager = Manager::builder().build().unwrap();
     let mut client = Client::greeted(&manager, Handshake::new());
     publish_all(&manager, ["a", "b"]).await;
-    let listed = || manager.connections(&sse_core::ConnectionQuery::first(1)).items[0].clone();
+    let listed = || {
+        manager
+            .connections(&sse_core::ConnectionQuery::first(1))
+            .items[0]
+            .clone()
+    };
     assert_eq!((listed().waiting, listed().delivered), (2, 0));
     assert_eq!(client.take().len(), 2);
     assert_eq!((listed().waiting, listed().delivered), (0, 2));

@@ -8,16 +8,29 @@ use sse_testkit::{Decoded, Decoder};
 pub(crate) type Read = (String, String);
 
 /// A stream of bytes that is there at once, cut into pieces.
-fn pieces(bytes: &[u8], cut: usize) -> impl stream::Stream<Item = Result<Bytes, std::io::Error>> + Unpin {
-    let pieces: Vec<_> = bytes.chunks(cut.max(1)).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+fn pieces(
+    bytes: &[u8],
+    cut: usize,
+) -> impl stream::Stream<Item = Result<Bytes, std::io::Error>> + Unpin {
+    let pieces: Vec<_> = bytes
+        .chunks(cut.max(1))
+        .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+        .collect();
     stream::iter(pieces)
 }
 
 /// Ours, written from the standard.
 pub(crate) fn testkit(bytes: &[u8], cut: usize) -> Vec<Decoded> {
     let mut decoder = Decoder::new();
-    let events = bytes.chunks(cut.max(1)).flat_map(|piece| decoder.feed(piece)).collect();
-    assert!(!decoder.is_mid_block(), "unfinished: {:?}", String::from_utf8_lossy(bytes));
+    let events = bytes
+        .chunks(cut.max(1))
+        .flat_map(|piece| decoder.feed(piece))
+        .collect();
+    assert!(
+        !decoder.is_mid_block(),
+        "unfinished: {:?}",
+        String::from_utf8_lossy(bytes)
+    );
     events
 }
 
@@ -25,16 +38,28 @@ pub(crate) fn testkit(bytes: &[u8], cut: usize) -> Vec<Decoded> {
 pub(crate) fn eventsource_stream(bytes: &[u8], cut: usize) -> Vec<Decoded> {
     let events = eventsource_stream::EventStream::new(pieces(bytes, cut)).collect::<Vec<_>>();
     let events = events.now_or_never().expect("the bytes are there");
-    let decoded = events.into_iter().map(|event| event.expect("it reads what we write"));
-    decoded.map(|event| Decoded { event_type: event.event, data: event.data, id: event.id }).collect()
+    let decoded = events
+        .into_iter()
+        .map(|event| event.expect("it reads what we write"));
+    decoded
+        .map(|event| Decoded {
+            event_type: event.event,
+            data: event.data,
+            id: event.id,
+        })
+        .collect()
 }
 
 /// `sse-stream`, which gives blocks without data too; those are left out.
 pub(crate) fn sse_stream(bytes: &[u8], cut: usize) -> Vec<Read> {
     let events = sse_stream::SseByteStream::new(pieces(bytes, cut)).collect::<Vec<_>>();
     let events = events.now_or_never().expect("the bytes are there");
-    let events = events.into_iter().map(|event| event.expect("it reads what we write"));
-    events.filter_map(|event| Some((type_or_message(event.event), event.data?))).collect()
+    let events = events
+        .into_iter()
+        .map(|event| event.expect("it reads what we write"));
+    events
+        .filter_map(|event| Some((type_or_message(event.event), event.data?)))
+        .collect()
 }
 
 /// `russe`, the reader of actix-web-lab, which dispatches an empty message for an `id` or `event` without data.
@@ -48,7 +73,10 @@ pub(crate) fn russe(bytes: &[u8], cut: usize) -> Vec<Read> {
         buffer.extend_from_slice(piece);
         while let Some(event) = decoder.decode(&mut buffer).expect("it reads what we write") {
             if let russe::Event::Message(message) = event {
-                read.push((type_or_message(message.event.map(String::from)), message.data.to_string()));
+                read.push((
+                    type_or_message(message.event.map(String::from)),
+                    message.data.to_string(),
+                ));
             }
         }
     }
@@ -57,5 +85,7 @@ pub(crate) fn russe(bytes: &[u8], cut: usize) -> Vec<Read> {
 }
 
 fn type_or_message(event_type: Option<String>) -> String {
-    event_type.filter(|name| !name.is_empty()).unwrap_or_else(|| "message".to_owned())
+    event_type
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "message".to_owned())
 }

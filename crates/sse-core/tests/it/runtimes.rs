@@ -12,7 +12,11 @@ use tokio::{
 use crate::support::Client;
 
 fn paused() -> Runtime {
-    Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+    Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
 }
 
 async fn next_name(session: &mut Session) -> String {
@@ -84,7 +88,10 @@ async fn a_manager_without_streams_runs_nothing() {
 async fn begin(manager: Manager) {
     let mut publishing = Box::pin(manager.publish(Target::All, Event::text("x")));
     poll_fn(|cx| {
-        assert!(Pin::new(&mut publishing).poll(cx).is_pending(), "more streams than fit into one turn");
+        assert!(
+            Pin::new(&mut publishing).poll(cx).is_pending(),
+            "more streams than fit into one turn"
+        );
         Poll::<()>::Pending
     })
     .await;
@@ -94,11 +101,18 @@ async fn begin(manager: Manager) {
 fn a_runtime_that_ends_with_a_publish_under_way_lets_it_finish() {
     let runtimes: [fn() -> Runtime; 2] = [
         || Builder::new_current_thread().build().unwrap(),
-        || Builder::new_multi_thread().worker_threads(1).build().unwrap(),
+        || {
+            Builder::new_multi_thread()
+                .worker_threads(1)
+                .build()
+                .unwrap()
+        },
     ];
     for runtime in runtimes {
         let manager = Manager::builder().max_connections(50_000).build().unwrap();
-        let mut clients: Vec<_> = (0..20_000).map(|_| Client::greeted(&manager, Handshake::new())).collect();
+        let mut clients: Vec<_> = (0..20_000)
+            .map(|_| Client::greeted(&manager, Handshake::new()))
+            .collect();
         let runtime = runtime();
         runtime.block_on(async {
             let begun = tokio::spawn(begin(manager.clone()));
@@ -117,7 +131,10 @@ fn a_runtime_that_ends_with_a_publish_under_way_lets_it_finish() {
 #[test]
 fn a_runtime_whose_thread_is_busy_delays_no_heartbeats_of_others() {
     let interval = Duration::from_millis(200);
-    let manager = Manager::builder().heartbeat_interval(interval).build().unwrap();
+    let manager = Manager::builder()
+        .heartbeat_interval(interval)
+        .build()
+        .unwrap();
     let real = || Builder::new_current_thread().enable_time().build().unwrap();
     let (mut busy, mut idle) = (None, None);
     // The first has the first timer.
@@ -138,9 +155,18 @@ fn a_runtime_whose_thread_is_busy_delays_no_heartbeats_of_others() {
 
 #[test]
 fn several_timers_beat_no_faster_than_one() {
-    let runtime = || Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+    let runtime = || {
+        Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_time()
+            .build()
+            .unwrap()
+    };
     let runtimes: Vec<_> = (0..4).map(|_| runtime()).collect();
-    let manager = Manager::builder().heartbeat_interval(Duration::from_millis(100)).build().unwrap();
+    let manager = Manager::builder()
+        .heartbeat_interval(Duration::from_millis(100))
+        .build()
+        .unwrap();
     let streams: Vec<_> = runtimes
         .iter()
         .map(|runtime| {

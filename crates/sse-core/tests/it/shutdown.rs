@@ -3,7 +3,9 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use futures_util::{FutureExt, StreamExt};
-use sse_core::{ConnectErrorKind, DisconnectReason, Event, Handshake, Manager, ShutdownOptions, Target};
+use sse_core::{
+    ConnectErrorKind, DisconnectReason, Event, Handshake, Manager, ShutdownOptions, Target,
+};
 use sse_testkit::Decoder;
 use tokio::time::{Instant, sleep};
 
@@ -23,19 +25,33 @@ async fn a_thousand_streams_say_farewell_and_let_it_finish_at_once() {
     let start = Instant::now();
     let drained = manager.shutdown(ShutdownOptions::default()).await;
     assert_eq!((drained.ended, drained.left), (1000, 0));
-    assert!(start.elapsed() < Duration::from_millis(10), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_millis(10),
+        "{:?}",
+        start.elapsed()
+    );
 
     let mut retries = BTreeSet::new();
     for stream in streams {
         let mut decoder = Decoder::new();
         let buffers = stream.await.unwrap();
-        let events: Vec<_> = buffers.iter().flat_map(|buffer| decoder.feed(buffer)).collect();
-        assert_eq!(events.iter().map(name).collect::<Vec<_>>(), ["connection", "message", "shutdown"]);
+        let events: Vec<_> = buffers
+            .iter()
+            .flat_map(|buffer| decoder.feed(buffer))
+            .collect();
+        assert_eq!(
+            events.iter().map(name).collect::<Vec<_>>(),
+            ["connection", "message", "shutdown"]
+        );
         let retry = decoder.retry().unwrap();
         assert!((1000..=10_000).contains(&retry), "{retry}");
         retries.insert(retry);
     }
-    assert!(retries.len() > 900, "clients come back one by one: {}", retries.len());
+    assert!(
+        retries.len() > 900,
+        "clients come back one by one: {}",
+        retries.len()
+    );
     assert_eq!(heard.reasons(), [DisconnectReason::Shutdown; 1000]);
 }
 
@@ -54,12 +70,19 @@ async fn nobody_is_rejected_during_the_delay() {
         assert!(manager.is_shutting_down() && !manager.is_draining());
         let mut newcomer = Client::greeted(&manager, Handshake::new());
         publish_all(&manager, ["news"]).await;
-        assert_eq!((old.data(), newcomer.data()), (vec!["news".to_owned()], vec!["news".to_owned()]));
+        assert_eq!(
+            (old.data(), newcomer.data()),
+            (vec!["news".to_owned()], vec!["news".to_owned()])
+        );
     }
     sleep(Duration::from_millis(1100)).await;
     assert!(manager.is_draining());
     assert_eq!(old.names(), ["shutdown"]);
-    assert_eq!(shutdown.await.unwrap().left, 1, "the deadline counts from the end of the delay");
+    assert_eq!(
+        shutdown.await.unwrap().left,
+        1,
+        "the deadline counts from the end of the delay"
+    );
     assert_eq!(start.elapsed().as_secs(), 12);
 }
 
@@ -85,11 +108,25 @@ async fn the_deadline_holds_and_newcomers_are_refused() {
         let manager = manager.clone();
         async move { manager.shutdown(drain).await }
     });
-    assert_eq!(ending.await, DisconnectReason::Shutdown, "a server can close what is blocked");
+    assert_eq!(
+        ending.await,
+        DisconnectReason::Shutdown,
+        "a server can close what is blocked"
+    );
     assert!(manager.is_draining());
     let refused = manager.connect(Handshake::new()).unwrap_err();
-    assert_eq!((refused.cause(), refused.answer().status), (&ConnectErrorKind::Draining, 503));
-    assert_eq!(manager.publish(Target::All, Event::text("late")).await.unwrap().matched, 0);
+    assert_eq!(
+        (refused.cause(), refused.answer().status),
+        (&ConnectErrorKind::Draining, 503)
+    );
+    assert_eq!(
+        manager
+            .publish(Target::All, Event::text("late"))
+            .await
+            .unwrap()
+            .matched,
+        0
+    );
     let drained = shutdown.await.unwrap();
     assert_eq!((drained.ended, drained.left), (1, 1));
     assert_eq!(start.elapsed(), Duration::from_secs(7));
@@ -130,20 +167,28 @@ async fn two_at_once_and_one_that_is_dropped() {
     assert!(short.as_mut().now_or_never().is_none());
     drop(short);
     assert!(manager.connect(Handshake::new()).is_err());
-    let (one, other, ()) =
-        tokio::join!(long, manager.shutdown(ShutdownOptions::within(Duration::ZERO)), async {
+    let (one, other, ()) = tokio::join!(
+        long,
+        manager.shutdown(ShutdownOptions::within(Duration::ZERO)),
+        async {
             sleep(Duration::from_secs(1)).await;
             drop(client);
-        });
+        }
+    );
     assert_eq!((one.left, other.left), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_absurd_range_is_no_panic() {
-    for range in [Duration::from_secs(9)..=Duration::from_secs(1), Duration::ZERO..=Duration::MAX] {
+    for range in [
+        Duration::from_secs(9)..=Duration::from_secs(1),
+        Duration::ZERO..=Duration::MAX,
+    ] {
         let manager = Manager::builder().build().unwrap();
         let mut client = Client::greeted(&manager, Handshake::new());
-        manager.shutdown(ShutdownOptions::within(Duration::ZERO).retry(range)).await;
+        manager
+            .shutdown(ShutdownOptions::within(Duration::ZERO).retry(range))
+            .await;
         assert_eq!(client.names(), ["shutdown"]);
     }
 }
@@ -156,6 +201,8 @@ async fn no_deadline_at_all() {
         sleep(Duration::from_secs(60 * 60)).await;
         drop(client);
     });
-    let drained = manager.shutdown(ShutdownOptions::within(Duration::MAX)).await;
+    let drained = manager
+        .shutdown(ShutdownOptions::within(Duration::MAX))
+        .await;
     assert_eq!((drained.ended, drained.left), (1, 0));
 }

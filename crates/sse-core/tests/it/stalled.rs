@@ -36,10 +36,12 @@ async fn a_stalled_stream_ends_in_time_and_hurts_nobody() {
                 let mut late = Vec::new();
                 while let Some(buffer) = session.next().await {
                     let events = decoder.feed(&buffer).into_iter();
-                    late.extend(events.filter(|event| event.event_type == "message").map(|event| {
-                        let sent: u64 = event.data.parse().unwrap();
-                        start.elapsed() - Duration::from_millis(sent)
-                    }));
+                    late.extend(events.filter(|event| event.event_type == "message").map(
+                        |event| {
+                            let sent: u64 = event.data.parse().unwrap();
+                            start.elapsed() - Duration::from_millis(sent)
+                        },
+                    ));
                 }
                 late
             })
@@ -51,18 +53,29 @@ async fn a_stalled_stream_ends_in_time_and_hurts_nobody() {
         ended
     });
     for _ in 0..100 {
-        manager.all().publish(Event::text(start.elapsed().as_millis().to_string())).await.unwrap();
+        manager
+            .all()
+            .publish(Event::text(start.elapsed().as_millis().to_string()))
+            .await
+            .unwrap();
         sleep(Duration::from_secs(1)).await;
     }
     let (reason, after) = watched.await.unwrap();
     assert_eq!(reason, DisconnectReason::Stalled);
     assert!(after >= MINUTE * 3 / 4 && after <= MINUTE, "{after:?}");
-    assert_eq!(heard.reasons(), [DisconnectReason::Stalled], "and nobody else");
+    assert_eq!(
+        heard.reasons(),
+        [DisconnectReason::Stalled],
+        "and nobody else"
+    );
     manager.shutdown(sse_core::ShutdownOptions::default()).await;
     for other in others {
         let late = other.await.unwrap();
         assert_eq!(late.len(), 100);
-        assert!(late.iter().all(|late| *late < Duration::from_millis(5)), "{late:?}");
+        assert!(
+            late.iter().all(|late| *late < Duration::from_millis(5)),
+            "{late:?}"
+        );
     }
 }
 
@@ -70,8 +83,11 @@ async fn a_stalled_stream_ends_in_time_and_hurts_nobody() {
 async fn every_timeout_is_kept_whatever_the_heartbeats() {
     for timeout in [100, 1000, 7777, 60_000, 86_400_000].map(Duration::from_millis) {
         for interval in [timeout / 10, timeout * 10].map(|interval| interval.clamp(LEAST, DAY)) {
-            let manager =
-                Manager::builder().connection_timeout(timeout).heartbeat_interval(interval).build().unwrap();
+            let manager = Manager::builder()
+                .connection_timeout(timeout)
+                .heartbeat_interval(interval)
+                .build()
+                .unwrap();
             // At different phases of the timer.
             for pause in [0, 1, 37] {
                 sleep(Duration::from_millis(pause)).await;
@@ -94,7 +110,10 @@ async fn a_heartbeat_that_nobody_takes_ends_the_stream_too() {
     let client = Client::connect(&manager, Handshake::new());
     let (reason, after) = ending_after(&client).await;
     assert_eq!(reason, DisconnectReason::Stalled);
-    assert!(after >= Duration::from_secs(75) && after <= Duration::from_secs(98), "{after:?}");
+    assert!(
+        after >= Duration::from_secs(75) && after <= Duration::from_secs(98),
+        "{after:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,7 +124,10 @@ async fn a_slow_transport_is_not_a_stalled_one() {
     for _ in 0..20 {
         sleep(Duration::from_secs(44)).await;
         let mut frames = Vec::new();
-        let taken = client.session.poll_frames(&mut Context::from_waker(Waker::noop()), 1, &mut frames);
+        let taken =
+            client
+                .session
+                .poll_frames(&mut Context::from_waker(Waker::noop()), 1, &mut frames);
         assert_eq!(taken, std::task::Poll::Ready(Some(1)));
     }
     assert_eq!(client.session.ending().now_or_never(), None);
@@ -113,7 +135,10 @@ async fn a_slow_transport_is_not_a_stalled_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_for_which_nothing_waits_is_not_stalled() {
-    let manager = Manager::builder().heartbeat(HeartbeatKind::Off).build().unwrap();
+    let manager = Manager::builder()
+        .heartbeat(HeartbeatKind::Off)
+        .build()
+        .unwrap();
     let client = Client::connect(&manager, Handshake::new());
     sleep(MINUTE * 60).await;
     assert_eq!(client.session.ending().now_or_never(), None);

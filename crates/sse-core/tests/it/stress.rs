@@ -47,15 +47,22 @@ fn publish(manager: &Manager, publisher: u32, begun: &Barrier) {
     begun.wait();
     for number in 0..EVENTS {
         let text = format!("{publisher} {number}");
-        runtime.block_on(manager.publish(target((publisher, number)), Event::text(text))).unwrap();
+        runtime
+            .block_on(manager.publish(target((publisher, number)), Event::text(text)))
+            .unwrap();
     }
 }
 
 async fn listen(mut session: sse_core::Session, most: usize) -> Got {
     let (mut decoder, mut got) = (Decoder::new(), Vec::new());
     while got.len() < most {
-        let Some(buffer) = session.next().await else { break };
-        let events = decoder.feed(&buffer).into_iter().filter(|event| event.event_type == "message");
+        let Some(buffer) = session.next().await else {
+            break;
+        };
+        let events = decoder
+            .feed(&buffer)
+            .into_iter()
+            .filter(|event| event.event_type == "message");
         got.extend(events.map(|event| {
             let (publisher, number) = event.data.split_once(' ').unwrap();
             (publisher.parse().unwrap(), number.parse().unwrap())
@@ -65,12 +72,20 @@ async fn listen(mut session: sse_core::Session, most: usize) -> Got {
 }
 
 /// Streams that come, join, leave and go while others publish, which they do once the first is there.
-fn come_and_go(manager: &Manager, thread: u32, begun: &Barrier, done: &AtomicBool, all: &Mutex<Vec<Got>>) {
+fn come_and_go(
+    manager: &Manager,
+    thread: u32,
+    begun: &Barrier,
+    done: &AtomicBool,
+    all: &Mutex<Vec<Got>>,
+) {
     let runtime = Builder::new_current_thread().build().unwrap();
     let mut round = thread;
     while !done.load(Ordering::Relaxed) {
         round += 2;
-        let session = manager.connect(Handshake::new().user(user(round)).topic(topic(round))).unwrap();
+        let session = manager
+            .connect(Handshake::new().user(user(round)).topic(topic(round)))
+            .unwrap();
         let client = session.client_id();
         let listening = runtime.spawn(listen(session, 5 + round as usize % 40));
         if round == thread + 2 {
@@ -98,18 +113,32 @@ fn come_and_go(manager: &Manager, thread: u32, begun: &Barrier, done: &AtomicBoo
 
 #[test]
 fn every_stream_sees_one_total_order() {
-    let manager = Manager::builder().max_connections(10_000).queue(100_000, 1 << 28).build().unwrap();
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+    let manager = Manager::builder()
+        .max_connections(10_000)
+        .queue(100_000, 1 << 28)
+        .build()
+        .unwrap();
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_time()
+        .build()
+        .unwrap();
     // Streams that stay, more than a publish reaches at once.
     let crowd: Vec<_> = (0..CROWD)
         .map(|number| {
             let number = u32::try_from(number).unwrap();
-            let handshake = Handshake::new().user(user(number)).topic(topic(number)).topic(topic(number + 1));
+            let handshake = Handshake::new()
+                .user(user(number))
+                .topic(topic(number))
+                .topic(topic(number + 1));
             let session = manager.connect(handshake).unwrap();
             (number, runtime.spawn(listen(session, usize::MAX)))
         })
         .collect();
-    let (done, passers) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+    let (done, passers) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(Mutex::new(Vec::new())),
+    );
     let begun = Barrier::new(PUBLISHERS as usize + 2);
     thread::scope(|scope| {
         let publishers: Vec<_> = (0..PUBLISHERS)
@@ -122,7 +151,9 @@ fn every_stream_sees_one_total_order() {
             let (manager, begun, done, passers) = (&manager, &begun, &done, &passers);
             scope.spawn(move || come_and_go(manager, thread, begun, done, passers));
         }
-        publishers.into_iter().for_each(|publisher| publisher.join().unwrap());
+        publishers
+            .into_iter()
+            .for_each(|publisher| publisher.join().unwrap());
         done.store(true, Ordering::Relaxed);
     });
     let staying = runtime.block_on(async {
@@ -146,9 +177,16 @@ fn every_stream_sees_one_total_order() {
     }
     let passers = passers.lock().unwrap();
     assert!(!passers.is_empty());
-    let all: Vec<&Got> = staying.iter().map(|(_, got)| got).chain(passers.iter()).collect();
+    let all: Vec<&Got> = staying
+        .iter()
+        .map(|(_, got)| got)
+        .chain(passers.iter())
+        .collect();
     all.iter().for_each(|got| each_publisher_in_its_order(got));
-    assert!(have_one_order(&all), "two streams saw the same events in different orders");
+    assert!(
+        have_one_order(&all),
+        "two streams saw the same events in different orders"
+    );
     drop(runtime);
     assert_eq!(manager.stats().total_connections, 0);
 }
@@ -161,19 +199,30 @@ fn each_publisher_in_its_order(got: &Got) {
     let mut last = BTreeMap::new();
     for (publisher, number) in got {
         let before = last.insert(*publisher, *number);
-        assert!(before < Some(*number), "{number} after {before:?} of {publisher}");
+        assert!(
+            before < Some(*number),
+            "{number} after {before:?} of {publisher}"
+        );
     }
 }
 
 /// Whether there is one order of all events that every list agrees with.
 fn have_one_order(all: &[&Got]) -> bool {
-    let mut behind: HashMap<Name, BTreeSet<Name>> = names().map(|name| (name, BTreeSet::new())).collect();
+    let mut behind: HashMap<Name, BTreeSet<Name>> =
+        names().map(|name| (name, BTreeSet::new())).collect();
     for pair in all.iter().flat_map(|got| got.windows(2)) {
         behind.get_mut(&pair[0]).unwrap().insert(pair[1]);
     }
     let mut before: HashMap<Name, usize> = names().map(|name| (name, 0)).collect();
-    behind.values().flatten().for_each(|name| *before.get_mut(name).unwrap() += 1);
-    let mut next: Vec<_> = before.iter().filter(|(_, count)| **count == 0).map(|(name, _)| *name).collect();
+    behind
+        .values()
+        .flatten()
+        .for_each(|name| *before.get_mut(name).unwrap() += 1);
+    let mut next: Vec<_> = before
+        .iter()
+        .filter(|(_, count)| **count == 0)
+        .map(|(name, _)| *name)
+        .collect();
     let mut ordered = 0;
     while let Some(name) = next.pop() {
         ordered += 1;

@@ -15,8 +15,8 @@ use futures_util::Stream;
 use proptest::{collection::vec, option, prelude::*};
 use serde_json::Value;
 use sse_core::{
-    ClientId, Dialect, DisconnectReason, Disconnection, Event, EventId, EventType, Farewell, FrameWriter,
-    Handshake, Hello, Hooks, Manager, Session, StreamInfo,
+    ClientId, Dialect, DisconnectReason, Disconnection, Event, EventId, EventType, Farewell,
+    FrameWriter, Handshake, Hello, Hooks, Manager, Session, StreamInfo,
 };
 use sse_testkit::{Decoded, Decoder};
 
@@ -50,15 +50,27 @@ impl Parts {
 
     /// The text that the standard asks for, made in the plainest way.
     pub(crate) fn wire(&self) -> String {
-        let comment = self.comment_lines().into_iter().map(|line| format!(": {line}\n"));
+        let comment = self
+            .comment_lines()
+            .into_iter()
+            .map(|line| format!(": {line}\n"));
         let id = self.id.iter().map(|id| format!("id: {id}\n"));
-        let name = self.event_type.iter().map(|name| format!("event: {name}\n"));
+        let name = self
+            .event_type
+            .iter()
+            .map(|name| format!("event: {name}\n"));
         let retry = self.retry.iter().map(|retry| format!("retry: {retry}\n"));
         let data = self.normalized_data();
-        let data = data.iter().flat_map(|data| data.split('\n')).map(|line| format!("data: {line}\n"));
+        let data = data
+            .iter()
+            .flat_map(|data| data.split('\n'))
+            .map(|line| format!("data: {line}\n"));
         let fields: Vec<_> = retry.chain(id).chain(name).chain(data).collect();
         let blank = if fields.is_empty() { "" } else { "\n" };
-        comment.chain(fields.iter().cloned()).chain([blank.to_owned()]).collect()
+        comment
+            .chain(fields.iter().cloned())
+            .chain([blank.to_owned()])
+            .collect()
     }
 
     pub(crate) fn comment_lines(&self) -> Vec<String> {
@@ -98,8 +110,20 @@ pub(crate) fn id_text() -> impl Strategy<Value = String> + Clone {
 
 pub(crate) fn parts() -> impl Strategy<Value = Parts> + Clone {
     let data = option::weighted(0.8, text());
-    (data, option::of(type_text()), option::of(id_text()), option::of(any::<u32>()), option::of(text()))
-        .prop_map(|(data, event_type, id, retry, comment)| Parts { data, event_type, id, retry, comment })
+    (
+        data,
+        option::of(type_text()),
+        option::of(id_text()),
+        option::of(any::<u32>()),
+        option::of(text()),
+    )
+        .prop_map(|(data, event_type, id, retry, comment)| Parts {
+            data,
+            event_type,
+            id,
+            retry,
+            comment,
+        })
 }
 
 /// A stream with the client at its other end.
@@ -124,7 +148,11 @@ impl Wake for Woken {
 impl Client {
     pub(crate) fn connect(manager: &Manager, handshake: Handshake) -> Self {
         let session = manager.connect(handshake).expect("the stream is accepted");
-        Self { session, decoder: Decoder::new(), over: false }
+        Self {
+            session,
+            decoder: Decoder::new(),
+            over: false,
+        }
     }
 
     /// Connects, and takes the first block.
@@ -171,7 +199,10 @@ impl Client {
                 self.over = true;
                 break;
             };
-            assert!(!buffer.is_empty(), "an empty buffer would end a chunked body");
+            assert!(
+                !buffer.is_empty(),
+                "an empty buffer would end a chunked body"
+            );
             events.extend(self.decoder.feed(&buffer));
         }
         events
@@ -191,7 +222,10 @@ impl Client {
 /// The event's type, of a `system` event its name.
 pub(crate) fn name(event: &Decoded) -> String {
     match event.event_type.as_str() {
-        "system" => json(event)["event"].as_str().expect("system events are named").to_owned(),
+        "system" => json(event)["event"]
+            .as_str()
+            .expect("system events are named")
+            .to_owned(),
         name => name.to_owned(),
     }
 }
@@ -242,8 +276,14 @@ impl Heard {
 
     pub(crate) fn connected(&self) -> Vec<ClientId> {
         let told = self.all().into_iter();
-        told.filter_map(|told| if let Told::Connected(stream) = told { Some(stream.client_id) } else { None })
-            .collect()
+        told.filter_map(|told| {
+            if let Told::Connected(stream) = told {
+                Some(stream.client_id)
+            } else {
+                None
+            }
+        })
+        .collect()
     }
 
     /// Who was told to be gone, and why, in that order.
@@ -256,11 +296,23 @@ impl Heard {
     }
 
     pub(crate) fn reasons(&self) -> Vec<DisconnectReason> {
-        self.departed().into_iter().map(|(_, departure)| departure.reason).collect()
+        self.departed()
+            .into_iter()
+            .map(|(_, departure)| departure.reason)
+            .collect()
     }
 
     pub(crate) fn dropped(&self) -> u32 {
-        self.all().into_iter().map(|told| if let Told::Dropped(_, events) = told { events } else { 0 }).sum()
+        self.all()
+            .into_iter()
+            .map(|told| {
+                if let Told::Dropped(_, events) = told {
+                    events
+                } else {
+                    0
+                }
+            })
+            .sum()
     }
 }
 
@@ -270,16 +322,25 @@ impl Hooks for Heard {
     }
 
     fn disconnected(&self, stream: &StreamInfo, departure: &Disconnection) {
-        self.0.lock().unwrap().push(Told::Disconnected(stream.clone(), departure.clone()));
+        self.0
+            .lock()
+            .unwrap()
+            .push(Told::Disconnected(stream.clone(), departure.clone()));
     }
 
     fn dropped(&self, stream: &StreamInfo, events: u32) {
-        self.0.lock().unwrap().push(Told::Dropped(stream.clone(), events));
+        self.0
+            .lock()
+            .unwrap()
+            .push(Told::Dropped(stream.clone(), events));
     }
 }
 
 /// Publishes texts to everybody, one after the other.
-pub(crate) async fn publish_all<T: AsRef<str>>(manager: &Manager, texts: impl IntoIterator<Item = T>) {
+pub(crate) async fn publish_all<T: AsRef<str>>(
+    manager: &Manager,
+    texts: impl IntoIterator<Item = T>,
+) {
     for text in texts {
         manager.all().publish(Event::text(text)).await.unwrap();
     }

@@ -23,7 +23,11 @@ use crate::{
 
 /// A runtime runs while somebody blocks on it, and stands still else, as a worker of Actix does whose handler blocks.
 fn runtime() -> Runtime {
-    Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+    Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
 }
 
 async fn rest(time: Duration) {
@@ -51,19 +55,29 @@ impl SignalHandler for Heard {
 
 impl Heard {
     fn get(&self) -> (usize, usize) {
-        (self.signals.load(Ordering::SeqCst), self.missed.load(Ordering::SeqCst))
+        (
+            self.signals.load(Ordering::SeqCst),
+            self.missed.load(Ordering::SeqCst),
+        )
     }
 }
 
 /// What was published, without what the manager says.
 fn numbers(client: &mut Client) -> Vec<String> {
-    let events = client.take().into_iter().filter(|event| event.event_type == "message");
+    let events = client
+        .take()
+        .into_iter()
+        .filter(|event| event.event_type == "message");
     events.map(|event| event.data).collect()
 }
 
 async fn publish(manager: &Manager, numbers: std::ops::Range<usize>) {
     for number in numbers {
-        manager.user("42").publish(Event::text(number.to_string())).await.unwrap();
+        manager
+            .user("42")
+            .publish(Event::text(number.to_string()))
+            .await
+            .unwrap();
     }
 }
 
@@ -85,9 +99,17 @@ fn a_runtime_that_stands_still_holds_up_no_log() {
         publish(other, 0..3).await;
         sleep(LONG).await;
         assert_eq!(numbers(&mut client), ["0", "1", "2"]);
-        assert_eq!(heard.get(), (0, 1), "whoever listens next says that signals may be missing");
+        assert_eq!(
+            heard.get(),
+            (0, 1),
+            "whoever listens next says that signals may be missing"
+        );
         other.signal(b"x").await.unwrap();
-        other.client(client.id()).publish(Event::text("beside")).await.unwrap();
+        other
+            .client(client.id())
+            .publish(Event::text("beside"))
+            .await
+            .unwrap();
         sleep(SOON).await;
         assert_eq!(numbers(&mut client), ["beside"]);
         assert_eq!(heard.get(), (1, 1));
@@ -110,13 +132,20 @@ fn a_runtime_that_stands_still_holds_up_no_log() {
 fn whoever_takes_over_brings_a_publish_to_the_rest_of_its_streams() {
     let (first, second) = (runtime(), runtime());
     let memory = MemoryBackplane::new(Retention::default());
-    let manager = Manager::builder().backplane(memory.clone()).max_connections(20_000).build().unwrap();
+    let manager = Manager::builder()
+        .backplane(memory.clone())
+        .max_connections(20_000)
+        .build()
+        .unwrap();
     first.block_on(async {
         manager.follow();
         sleep(LONG).await;
     });
-    let mut clients: Vec<_> =
-        second.block_on(async { (0..10_000).map(|_| Client::greeted(&manager, Handshake::new())).collect() });
+    let mut clients: Vec<_> = second.block_on(async {
+        (0..10_000)
+            .map(|_| Client::greeted(&manager, Handshake::new()))
+            .collect()
+    });
     let other = second.block_on(node(memory));
     // Far enough for the first to pass it on, and not to the end of its way.
     second.block_on(async { other.all().publish(Event::text("x")).await.unwrap() });
@@ -150,7 +179,8 @@ fn turns_change_hands_and_nothing_comes_twice_or_is_lost() {
             let number = 3 * usize::try_from(round).unwrap();
             runtimes[2].block_on(publish(&other, number..number + 3));
             let times = [1, 40, 900, 5000, 20_000];
-            let time = times[usize::try_from(seed.wrapping_mul(31).wrapping_add(round * 7) % 5).unwrap()];
+            let time =
+                times[usize::try_from(seed.wrapping_mul(31).wrapping_add(round * 7) % 5).unwrap()];
             if (seed + round) % 4 == 3 {
                 way.delay([Duration::from_millis(time)]);
             }
@@ -158,7 +188,10 @@ fn turns_change_hands_and_nothing_comes_twice_or_is_lost() {
                 .block_on(rest(Duration::from_millis(time)));
             had.extend(numbers(&mut client));
         }
-        runtimes.iter().take(2).for_each(|runtime| runtime.block_on(rest(LONG * 2)));
+        runtimes
+            .iter()
+            .take(2)
+            .for_each(|runtime| runtime.block_on(rest(LONG * 2)));
         had.extend(numbers(&mut client));
         let all: Vec<_> = (0..36).map(|number| number.to_string()).collect();
         assert_eq!(had, all, "seed {seed}");

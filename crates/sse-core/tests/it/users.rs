@@ -14,7 +14,11 @@ fn listed(manager: &Manager, limit: usize) -> Vec<(String, usize)> {
     loop {
         let page = manager.users(cursor, limit);
         assert!(page.users.len() <= limit);
-        all.extend(page.users.into_iter().map(|(user, count)| (user.as_str().to_owned(), count)));
+        all.extend(
+            page.users
+                .into_iter()
+                .map(|(user, count)| (user.as_str().to_owned(), count)),
+        );
         cursor = page.next_cursor;
         if cursor.is_none() {
             all.sort_unstable();
@@ -28,13 +32,24 @@ fn a_watch_tells_of_users_that_changed_and_how_many_streams_they_have_now() {
     let manager = Manager::builder().build().unwrap();
     let before = manager.connect(Handshake::new().user("ada")).unwrap();
     let mut watch = manager.watch_users();
-    assert!(watch.take(10).unwrap().users.is_empty(), "what was before is not news");
+    assert!(
+        watch.take(10).unwrap().users.is_empty(),
+        "what was before is not news"
+    );
 
     let more = [(); 2].map(|()| manager.connect(Handshake::new().user("ada")).unwrap());
     let _anonymous = manager.connect(Handshake::new().topic("news")).unwrap();
     let changes = watch.take(10).unwrap();
     assert_eq!(changes.users, [(user("ada"), 3)]);
-    assert_eq!((changes.more, changes.missed, changes.streams, changes.unique_users), (false, false, 4, 1));
+    assert_eq!(
+        (
+            changes.more,
+            changes.missed,
+            changes.streams,
+            changes.unique_users
+        ),
+        (false, false, 4, 1)
+    );
 
     drop((before, more));
     let gone = manager.connect(Handshake::new().user("ben")).unwrap();
@@ -55,7 +70,11 @@ fn a_watch_remembers_a_bounded_number_and_says_that_it_missed_some() {
     let manager = Manager::builder().max_connections(USERS).build().unwrap();
     let mut watch = manager.watch_users();
     let sessions: Vec<_> = (0..USERS)
-        .map(|number| manager.connect(Handshake::new().user(number.to_string())).unwrap())
+        .map(|number| {
+            manager
+                .connect(Handshake::new().user(number.to_string()))
+                .unwrap()
+        })
         .collect();
     let changes = watch.take(usize::MAX).unwrap();
     assert_eq!((changes.users.len(), changes.missed), (USERS - 1, true));
@@ -107,15 +126,27 @@ proptest! {
 #[test]
 fn streams_of_a_target_are_counted() {
     let manager = Manager::builder().build().unwrap();
-    let stream = manager.connect(Handshake::new().user("ada").topic("news")).unwrap();
+    let stream = manager
+        .connect(Handshake::new().user("ada").topic("news"))
+        .unwrap();
     let id = stream.client_id();
     let topic = || Target::Topic("news".parse().unwrap());
-    for target in [Target::All, Target::Client(id), Target::User(user("ada")), topic()] {
+    for target in [
+        Target::All,
+        Target::Client(id),
+        Target::User(user("ada")),
+        topic(),
+    ] {
         assert_eq!(manager.count(&target), 1, "{target:?}");
     }
     assert_eq!(manager.count(&Target::User(user("ben"))), 0);
     drop(stream);
-    for target in [Target::All, Target::Client(id), Target::User(user("ada")), topic()] {
+    for target in [
+        Target::All,
+        Target::Client(id),
+        Target::User(user("ada")),
+        topic(),
+    ] {
         assert_eq!(manager.count(&target), 0, "{target:?}");
     }
 }
@@ -130,7 +161,10 @@ async fn users_are_kept_away_without_a_disconnect_and_listed() {
     assert_eq!(*refused.cause(), ConnectErrorKind::StayAway);
     manager.ban(user("ada"), Duration::from_secs(1));
     tokio::time::advance(Duration::from_secs(20)).await;
-    assert_eq!(manager.bans(), [(user("ada").into(), Duration::from_secs(40))]);
+    assert_eq!(
+        manager.bans(),
+        [(user("ada").into(), Duration::from_secs(40))]
+    );
     tokio::time::advance(Duration::from_secs(40)).await;
     assert_eq!(manager.bans(), []);
     let _back = manager.connect(Handshake::new().user("ada")).unwrap();
@@ -141,7 +175,9 @@ async fn users_are_kept_away_without_a_disconnect_and_listed() {
 fn who_gets_a_second_stream_during_a_listing_is_not_missed() {
     let manager = Manager::builder().build().unwrap();
     let connect = |name: &str| manager.connect(Handshake::new().user(name)).unwrap();
-    let mut sessions: Vec<_> = (0..10).map(|number| connect(&format!("u{number}"))).collect();
+    let mut sessions: Vec<_> = (0..10)
+        .map(|number| connect(&format!("u{number}")))
+        .collect();
     let first = manager.users(None, 3);
     sessions.extend((0..10).map(|number| connect(&format!("u{number}"))));
     let (mut found, mut cursor) = (first.users, first.next_cursor);
@@ -152,7 +188,10 @@ fn who_gets_a_second_stream_during_a_listing_is_not_missed() {
     }
     for number in 0..10 {
         let wanted = user(&format!("u{number}"));
-        let last = found.iter().rfind(|(user, _)| *user == wanted).map(|(_, count)| *count);
+        let last = found
+            .iter()
+            .rfind(|(user, _)| *user == wanted)
+            .map(|(_, count)| *count);
         assert_eq!(last, Some(2), "u{number} in {found:?}");
     }
     assert_eq!(manager.stats().unique_users, 10);

@@ -31,14 +31,25 @@ pub(crate) enum Told {
     /// An event, by its number; with an id if it was logged.
     Event { number: u64, id: Option<String> },
     /// A gap.
-    Gap { reason: String, from: Option<String>, to: Option<String> },
+    Gap {
+        reason: String,
+        from: Option<String>,
+        to: Option<String>,
+    },
     /// Anything else.
     Other(String),
 }
 
 impl Client {
     pub(crate) fn new(user: UserId, topics: Vec<Topic>, overflow: Overflow) -> Self {
-        Self { user, topics, overflow, live: None, last_id: String::new(), told: Vec::new() }
+        Self {
+            user,
+            topics,
+            overflow,
+            live: None,
+            last_id: String::new(),
+            told: Vec::new(),
+        }
     }
 
     pub(crate) fn node(&self) -> Option<usize> {
@@ -66,12 +77,15 @@ impl Client {
     pub(crate) fn connect(&mut self, node: usize, manager: &Manager) -> bool {
         self.cut();
         let id = Some(self.last_id.as_bytes()).filter(|id| !id.is_empty());
-        let mut shake =
-            Handshake::from_request("GET", None, id).user(self.user.clone()).overflow(self.overflow);
+        let mut shake = Handshake::from_request("GET", None, id)
+            .user(self.user.clone())
+            .overflow(self.overflow);
         for topic in &self.topics {
             shake = shake.topic(topic.clone());
         }
-        let Ok(session) = manager.connect(shake) else { return false };
+        let Ok(session) = manager.connect(shake) else {
+            return false;
+        };
         self.live = Some((node, session, Decoder::new()));
         true
     }
@@ -84,7 +98,9 @@ impl Client {
     /// Takes up to so many buffers.
     pub(crate) fn take(&mut self, buffers: usize) {
         for _ in 0..buffers {
-            let Some((_, session, decoder)) = &mut self.live else { return };
+            let Some((_, session, decoder)) = &mut self.live else {
+                return;
+            };
             match Pin::new(session).poll_next(&mut Context::from_waker(Waker::noop())) {
                 Poll::Pending => return,
                 Poll::Ready(None) => return self.cut(),
@@ -99,9 +115,16 @@ impl Client {
     fn note(&mut self, event: &Decoded) {
         let id = Some(event.id.clone()).filter(|id| *id != self.last_id && !id.is_empty());
         let told = match event.event_type.as_str() {
-            "message" => Told::Event { number: event.data.parse().expect("events are numbered"), id },
+            "message" => Told::Event {
+                number: event.data.parse().expect("events are numbered"),
+                id,
+            },
             "heartbeat" => Told::Other("heartbeat".to_owned()),
-            name => told(name, &serde_json::from_str(&event.data).expect("the data is JSON"), &event.id),
+            name => told(
+                name,
+                &serde_json::from_str(&event.data).expect("the data is JSON"),
+                &event.id,
+            ),
         };
         if !event.id.is_empty() {
             self.last_id.clone_from(&event.id);
@@ -113,9 +136,15 @@ impl Client {
 fn told(name: &str, data: &Value, id: &str) -> Told {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     if name == "connection" {
-        return Told::Connected { resumed: data["resumed"] == true, at: id.to_owned() };
+        return Told::Connected {
+            resumed: data["resumed"] == true,
+            at: id.to_owned(),
+        };
     }
-    match text(&data["event"]).expect("system events are named").as_str() {
+    match text(&data["event"])
+        .expect("system events are named")
+        .as_str()
+    {
         "gap" => Told::Gap {
             reason: text(&data["data"]["reason"]).expect("a gap has a reason"),
             from: text(&data["data"]["from"]),

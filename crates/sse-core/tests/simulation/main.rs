@@ -12,9 +12,13 @@ use std::{ops::Range, panic::catch_unwind};
 const SEEDS: u64 = 2000;
 
 fn seeds() -> (Range<u64>, bool) {
-    let Ok(text) = std::env::var("SSE_SIMULATION_SEEDS") else { return (0..SEEDS, false) };
-    let number =
-        |text: &str| text.parse::<u64>().expect("SSE_SIMULATION_SEEDS is a number or a range of two");
+    let Ok(text) = std::env::var("SSE_SIMULATION_SEEDS") else {
+        return (0..SEEDS, false);
+    };
+    let number = |text: &str| {
+        text.parse::<u64>()
+            .expect("SSE_SIMULATION_SEEDS is a number or a range of two")
+    };
     match text.split_once("..") {
         Some((from, to)) => (number(from)..number(to), false),
         None => (number(&text)..number(&text) + 1, true),
@@ -30,7 +34,9 @@ fn nothing_is_lost_without_a_word_whatever_the_seed() {
         match played {
             Ok(result) => totals.add(&result),
             Err(panic) => {
-                eprintln!("seed {seed} failed; SSE_SIMULATION_SEEDS={seed} plays it again, with its story");
+                eprintln!(
+                    "seed {seed} failed; SSE_SIMULATION_SEEDS={seed} plays it again, with its story"
+                );
                 std::panic::resume_unwind(panic);
             }
         }

@@ -74,7 +74,11 @@ impl Totals {
 /// `epochs` are those that the log had, in order.
 pub(crate) fn check(clients: &[Client], published: &[Published], epochs: &[Epoch]) -> Totals {
     let acknowledged = published.iter().filter(|it| it.cursor.is_some()).count();
-    let mut totals = Totals { published: published.len(), acknowledged, ..Totals::default() };
+    let mut totals = Totals {
+        published: published.len(),
+        acknowledged,
+        ..Totals::default()
+    };
     for client in clients {
         check_order(client);
         check_client(client, published, epochs, &mut totals);
@@ -96,7 +100,10 @@ pub(crate) fn check(clients: &[Client], published: &[Published], epochs: &[Epoch
                     "damaged" => totals.damaged += 1,
                     "epoch" => totals.epochs += 1,
                     "future" => {
-                        assert!(!is_resumed, "a stream was complete before its id was known: {client:#?}");
+                        assert!(
+                            !is_resumed,
+                            "a stream was complete before its id was known: {client:#?}"
+                        );
                         totals.futures += 1;
                     }
                     other => panic!("a gap for {other}"),
@@ -117,14 +124,22 @@ fn check_client(client: &Client, published: &[Published], epochs: &[Epoch], tota
             had.insert(*number);
             // With the log its keys are lost, so a publish that is tried again may stand in the next log as well.
             let epoch = id.as_ref().and_then(|id| id.split('-').next());
-            assert!(in_a_log.insert((*number, epoch)), "event {number} came twice: {client:#?}");
+            assert!(
+                in_a_log.insert((*number, epoch)),
+                "event {number} came twice: {client:#?}"
+            );
             let it = &published[usize::try_from(*number).expect("a small number")];
-            assert!(client.is_meant_by(&it.target), "event {number} is another's: {client:#?}");
+            assert!(
+                client.is_meant_by(&it.target),
+                "event {number} is another's: {client:#?}"
+            );
         }
     }
     let Some(began) = client.began() else { return };
     for (number, it) in published.iter().enumerate() {
-        let Some(cursor) = it.cursor.as_ref().filter(|_| it.is_logged) else { continue };
+        let Some(cursor) = it.cursor.as_ref().filter(|_| it.is_logged) else {
+            continue;
+        };
         if had.contains(&(number as u64)) || !client.is_meant_by(&it.target) {
             continue;
         }
@@ -141,14 +156,21 @@ fn check_client(client: &Client, published: &[Published], epochs: &[Epoch], tota
 
 /// Which log it is, and where in it.
 fn place(cursor: &Cursor, epochs: &[Epoch]) -> (Option<usize>, Position) {
-    (epochs.iter().position(|it| *it == cursor.epoch), cursor.position)
+    (
+        epochs.iter().position(|it| *it == cursor.epoch),
+        cursor.position,
+    )
 }
 
 /// Whether a gap tells of what stands at a cursor.
 fn covers(told: &Told, at: &Cursor, epochs: &[Epoch]) -> bool {
-    let Told::Gap { reason, from, to } = told else { return false };
+    let Told::Gap { reason, from, to } = told else {
+        return false;
+    };
     let parse = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<Cursor>().ok());
-    let (from, Some(to)) = (parse(from), parse(to)) else { return false };
+    let (from, Some(to)) = (parse(from), parse(to)) else {
+        return false;
+    };
     match reason.as_str() {
         // That the log is another one may have been among what was dropped.
         "overflow" => place(at, epochs) <= place(&to, epochs),
@@ -169,15 +191,25 @@ fn check_order(client: &Client) {
     for told in &client.told {
         let (id, is_event) = match told {
             Told::Event { id: Some(id), .. } => (id, true),
-            Told::Gap { reason, to: Some(to), .. } if reason == "overflow" => (to, false),
+            Told::Gap {
+                reason,
+                to: Some(to),
+                ..
+            } if reason == "overflow" => (to, false),
             _ => continue,
         };
         let cursor: Cursor = id.parse().expect("ids are cursors");
-        assert!(!left.contains(&cursor.epoch), "{told:?} is of a log that is over: {client:#?}");
+        assert!(
+            !left.contains(&cursor.epoch),
+            "{told:?} is of a log that is over: {client:#?}"
+        );
         if let Some(last) = last.take() {
             if last.epoch == cursor.epoch {
-                let goes_on =
-                    if is_event { last.position < cursor.position } else { last.position <= cursor.position };
+                let goes_on = if is_event {
+                    last.position < cursor.position
+                } else {
+                    last.position <= cursor.position
+                };
                 assert!(goes_on, "{told:?} goes back: {client:#?}");
             } else {
                 left.insert(last.epoch);

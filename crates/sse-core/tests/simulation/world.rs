@@ -4,7 +4,8 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use sse_core::{
-    Backplane, Cursor, Epoch, Event, Manager, MemoryBackplane, Overflow, Retention, Target, Topic, UserId,
+    Backplane, Cursor, Epoch, Event, Manager, MemoryBackplane, Overflow, Retention, Target, Topic,
+    UserId,
 };
 use sse_testkit::backplane::{ReadFault, ScriptedBackplane};
 use tokio::{
@@ -69,7 +70,10 @@ struct Mood {
 
 /// Plays a seed to its end.
 pub(crate) fn play(seed: u64, tells: bool) -> Totals {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
     let runtime = runtime.expect("a runtime");
     LocalSet::new().block_on(&runtime, async {
         let mut world = World::new(seed, tells);
@@ -103,8 +107,15 @@ impl World {
             page: [2, 10, 1000][random.random_range(0..3)],
         };
         let clients = (0..CLIENTS).map(|number| {
-            let topics = (0..NAMES).filter(|_| random.random_bool(0.4)).map(topic).collect();
-            let overflow = if number % 2 == 0 { Overflow::Disconnect } else { Overflow::DropOldest };
+            let topics = (0..NAMES)
+                .filter(|_| random.random_bool(0.4))
+                .map(topic)
+                .collect();
+            let overflow = if number % 2 == 0 {
+                Overflow::Disconnect
+            } else {
+                Overflow::DropOldest
+            };
             Client::new(user(number % NAMES), topics, overflow)
         });
         let clients = clients.collect();
@@ -177,19 +188,28 @@ impl World {
     }
 
     async fn note_epoch(&mut self) {
-        let epoch = self.memory.bounds().await.expect("memory does not fail").epoch;
+        let epoch = self
+            .memory
+            .bounds()
+            .await
+            .expect("memory does not fail")
+            .epoch;
         self.epochs.push(epoch);
     }
 
     fn connect(&mut self, client: usize, node: usize) {
-        let Some(Node { manager, .. }) = &self.nodes[node] else { return };
+        let Some(Node { manager, .. }) = &self.nodes[node] else {
+            return;
+        };
         let accepted = self.clients[client].connect(node, manager);
         let id = self.clients[client].last_id.clone();
         self.tell(|| format!("client {client} connects to node {node} with {id:?}: {accepted}"));
     }
 
     fn publish(&mut self, node: usize) {
-        let Some(Node { manager, .. }) = &self.nodes[node] else { return };
+        let Some(Node { manager, .. }) = &self.nodes[node] else {
+            return;
+        };
         let number = self.published.borrow().len();
         let target = match self.random.random_range(0..3) {
             0 => Target::All,
@@ -204,19 +224,27 @@ impl World {
             event = event.patience(Duration::from_secs(self.random.random_range(1..20)));
         }
         self.tell(|| format!("event {number} for {target:?} at node {node}, logged: {is_logged}"));
-        self.published.borrow_mut().push(Published { target: target.clone(), is_logged, cursor: None });
+        self.published.borrow_mut().push(Published {
+            target: target.clone(),
+            is_logged,
+            cursor: None,
+        });
         let (manager, published) = (manager.clone(), Rc::clone(&self.published));
         spawn_local(async move {
             // What was not acknowledged may be there or not.
             if let Ok(receipt) = manager.publish(target, event).await {
-                let cursor = receipt.id.map(|id| id.as_str().parse::<Cursor>().expect("ids are cursors"));
+                let cursor = receipt
+                    .id
+                    .map(|id| id.as_str().parse::<Cursor>().expect("ids are cursors"));
                 published.borrow_mut()[number].cursor = cursor;
             }
         });
     }
 
     async fn disturb(&mut self, node: usize) {
-        let Some(Node { way, .. }) = &self.nodes[node] else { return };
+        let Some(Node { way, .. }) = &self.nodes[node] else {
+            return;
+        };
         let what = self.random.random_range(0..12);
         self.tell(|| format!("disturbance {what} at node {node}"));
         match what {
@@ -226,15 +254,28 @@ impl World {
             4 => way.lose_answers(self.random.random_range(1..4)),
             5 => way.fail_appends(self.random.random_range(1..4)),
             6 => {
-                let delays = (0..10).map(|_| Duration::from_millis(self.random.random_range(0..3000)));
+                let delays =
+                    (0..10).map(|_| Duration::from_millis(self.random.random_range(0..3000)));
                 way.delay(delays);
             }
             8..=10 => {
-                let head = self.memory.bounds().await.expect("memory does not fail").head.minor();
+                let head = self
+                    .memory
+                    .bounds()
+                    .await
+                    .expect("memory does not fail")
+                    .head
+                    .minor();
                 // Mostly where a client may come back to: elsewhere hardly anybody reads.
-                let places = self.clients.iter().filter_map(|client| client.last_id.parse::<Cursor>().ok());
+                let places = self
+                    .clients
+                    .iter()
+                    .filter_map(|client| client.last_id.parse::<Cursor>().ok());
                 let places: Vec<_> = places.map(|at| at.position.minor().min(head)).collect();
-                let place = places.choose(&mut self.random).copied().filter(|_| self.random.random_bool(0.8));
+                let place = places
+                    .choose(&mut self.random)
+                    .copied()
+                    .filter(|_| self.random.random_bool(0.8));
                 let from = place.unwrap_or_else(|| self.random.random_range(0..=head));
                 let to = self.random.random_range(from..=head.min(from + 100));
                 let fault = FAULTS[self.random.random_range(0..FAULTS.len())];
@@ -262,7 +303,11 @@ impl World {
     fn kill_or_start(&mut self, node: usize) {
         if self.nodes[node].take().is_some() {
             self.tell(|| format!("node {node} is gone"));
-            for client in self.clients.iter_mut().filter(|client| client.node() == Some(node)) {
+            for client in self
+                .clients
+                .iter_mut()
+                .filter(|client| client.node() == Some(node))
+            {
                 client.cut();
             }
         } else {
@@ -290,7 +335,10 @@ impl World {
         for client in 0..CLIENTS {
             let node = self.random.random_range(0..NODES);
             self.connect(client, node);
-            assert!(self.clients[client].node().is_some(), "client {client} is refused by node {node}");
+            assert!(
+                self.clients[client].node().is_some(),
+                "client {client} is refused by node {node}"
+            );
         }
         // A client takes a page a round.
         let (mut idle, mut rounds) = (0, 0);
@@ -299,7 +347,9 @@ impl World {
             assert!(rounds < 1000, "clients are served without an end");
             sleep(Duration::from_secs(1)).await;
             let before = self.told();
-            self.clients.iter_mut().for_each(|client| client.take(usize::MAX));
+            self.clients
+                .iter_mut()
+                .for_each(|client| client.take(usize::MAX));
             idle = if self.told() == before { idle + 1 } else { 0 };
         }
     }
@@ -307,6 +357,10 @@ impl World {
     /// Everything that clients were told, heartbeats excepted.
     fn told(&self) -> usize {
         let is_heartbeat = |told: &&Told| **told == Told::Other("heartbeat".to_owned());
-        self.clients.iter().flat_map(|client| &client.told).filter(|told| !is_heartbeat(told)).count()
+        self.clients
+            .iter()
+            .flat_map(|client| &client.told)
+            .filter(|told| !is_heartbeat(told))
+            .count()
     }
 }

@@ -7,18 +7,25 @@ use std::{
 };
 
 use proptest::{prelude::*, sample::Index};
-use sse_core::{Backplane, BackplaneError, Bounds, Cursor, Entry, NewEntry, Position, ReadLimit, Retention};
+use sse_core::{
+    Backplane, BackplaneError, Bounds, Cursor, Entry, NewEntry, Position, ReadLimit, Retention,
+};
 use sse_file::{Damage, FileBackplane, FileConfig, OpenError, SyncPolicy};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::support::{append, beginning, copy, directory, entries, open, segments};
 
-const PAGE: ReadLimit = ReadLimit { entries: 4, bytes: 1000 };
+const PAGE: ReadLimit = ReadLimit {
+    entries: 4,
+    bytes: 1000,
+};
 
 /// Six entries in a segment.
 fn config() -> FileConfig {
-    FileConfig::default().retention(Retention::default().entries(48)).recent_bytes(0)
+    FileConfig::default()
+        .retention(Retention::default().entries(48))
+        .recent_bytes(0)
 }
 
 /// How a log was left.
@@ -55,7 +62,12 @@ async fn written(left: Left) -> Written {
         dir = killed;
     }
     assert_eq!((segments(dir.path()).len(), entries.len()), (4, 21));
-    Written { dir, left, bounds, entries }
+    Written {
+        dir,
+        left,
+        bounds,
+        entries,
+    }
 }
 
 impl Written {
@@ -76,7 +88,11 @@ impl Written {
         let log = match FileBackplane::open(dir, config()).await {
             Ok(log) => log,
             Err(OpenError::Damaged(Damage { file, .. }) | OpenError::Io { path: file, .. }) => {
-                assert!(file.starts_with(dir) && file != dir, "{told}: {} is blamed", file.display());
+                assert!(
+                    file.starts_with(dir) && file != dir,
+                    "{told}: {} is blamed",
+                    file.display()
+                );
                 return false;
             }
             Err(error) => panic!("{told}: {error:?}"),
@@ -89,7 +105,10 @@ impl Written {
             "{told}: {next} is given twice"
         );
         if next.epoch == self.bounds.epoch {
-            assert!(next.position > self.entries[20].position, "{told}: {next} comes before others");
+            assert!(
+                next.position > self.entries[20].position,
+                "{told}: {next} comes before others"
+            );
         }
         log.close().await;
         // Whoever opens it again finds the same.
@@ -103,7 +122,8 @@ impl Written {
 
     async fn check_open(&self, log: &FileBackplane, told: &str) {
         let epoch = log.bounds().await.unwrap().epoch;
-        let before = std::iter::once(Position::ZERO).chain(self.entries.iter().map(|entry| entry.position));
+        let before =
+            std::iter::once(Position::ZERO).chain(self.entries.iter().map(|entry| entry.position));
         for (missed, from) in before.enumerate() {
             let came = follow(log, self.cursor(from)).await;
             if came.is_told_of_another_log {
@@ -115,7 +135,11 @@ impl Written {
                 let is_told = came.gaps.iter().any(|(after, to)| *after < at && at <= *to);
                 match came.entries.iter().find(|came| came.position == at) {
                     Some(came) => assert_eq!(came, entry, "{told}: a wrong entry"),
-                    None => assert!(is_told, "{told}: {at} is missing behind {from}: {:?}", came.gaps),
+                    None => assert!(
+                        is_told,
+                        "{told}: {at} is missing behind {from}: {:?}",
+                        came.gaps
+                    ),
                 }
             }
         }
@@ -183,17 +207,42 @@ fn changes(length: usize) -> Vec<(String, Change)> {
     let mut changes: Vec<(String, Change)> = vec![
         ("empty".to_owned(), Box::new(Vec::clear)),
         ("all zeros".to_owned(), Box::new(|bytes| bytes.fill(0))),
-        ("something else".to_owned(), Box::new(|bytes| *bytes = b"something else\n".repeat(40))),
-        ("bytes behind its end".to_owned(), Box::new(|bytes| bytes.extend([7; 100]))),
-        ("zeros behind its end".to_owned(), Box::new(|bytes| bytes.extend([0; 100]))),
+        (
+            "something else".to_owned(),
+            Box::new(|bytes| *bytes = b"something else\n".repeat(40)),
+        ),
+        (
+            "bytes behind its end".to_owned(),
+            Box::new(|bytes| bytes.extend([7; 100])),
+        ),
+        (
+            "zeros behind its end".to_owned(),
+            Box::new(|bytes| bytes.extend([0; 100])),
+        ),
     ];
     // Each field of the header, and of the first record; then some of the rest.
-    for at in (0..44 + 16 + 21).step_by(4).chain((80..length).step_by(23)).filter(|at| *at < length) {
-        changes.push((format!("a flip at byte {at}"), Box::new(move |bytes| bytes[at] ^= 0x10)));
+    for at in (0..44 + 16 + 21)
+        .step_by(4)
+        .chain((80..length).step_by(23))
+        .filter(|at| *at < length)
+    {
+        changes.push((
+            format!("a flip at byte {at}"),
+            Box::new(move |bytes| bytes[at] ^= 0x10),
+        ));
     }
-    for at in [1, 20, 43, 44, 45, 60, length / 2, length - 1].into_iter().filter(|at| *at < length) {
-        changes.push((format!("cut at byte {at}"), Box::new(move |bytes| bytes.truncate(at))));
-        changes.push((format!("zeros from byte {at} on"), Box::new(move |bytes| bytes[at..].fill(0))));
+    for at in [1, 20, 43, 44, 45, 60, length / 2, length - 1]
+        .into_iter()
+        .filter(|at| *at < length)
+    {
+        changes.push((
+            format!("cut at byte {at}"),
+            Box::new(move |bytes| bytes.truncate(at)),
+        ));
+        changes.push((
+            format!("zeros from byte {at} on"),
+            Box::new(move |bytes| bytes[at..].fill(0)),
+        ));
     }
     changes
 }
@@ -340,8 +389,14 @@ async fn an_older_copy_gives_no_position_again() {
         append(&log, number.to_string()).await;
     }
     for left in [Left::Closed, Left::Killed] {
-        let (older, log) =
-            (directory(), if left == Left::Closed { log.clone() } else { open(dir.path(), config()).await });
+        let (older, log) = (
+            directory(),
+            if left == Left::Closed {
+                log.clone()
+            } else {
+                open(dir.path(), config()).await
+            },
+        );
         if left == Left::Closed {
             log.close().await;
             copy(dir.path(), older.path());
@@ -378,22 +433,52 @@ async fn an_older_copy_gives_no_position_again() {
 
 #[tokio::test]
 async fn a_flip_in_a_log_that_is_open_is_told_to_those_who_read_there() {
-    let Written { dir, bounds, entries, .. } = written(Left::Closed).await;
+    let Written {
+        dir,
+        bounds,
+        entries,
+        ..
+    } = written(Left::Closed).await;
     let log = open(dir.path(), config()).await;
     let second = segments(dir.path())[1].clone();
     change(&second, |bytes| bytes[44 + 20] ^= 1);
     let read = async |at: usize| {
-        let position = at.checked_sub(1).map_or(Position::ZERO, |at| entries[at].position);
-        log.read(&Cursor::new(bounds.epoch.clone(), position), ReadLimit { entries: 100, bytes: 1000 }).await
+        let position = at
+            .checked_sub(1)
+            .map_or(Position::ZERO, |at| entries[at].position);
+        log.read(
+            &Cursor::new(bounds.epoch.clone(), position),
+            ReadLimit {
+                entries: 100,
+                bytes: 1000,
+            },
+        )
+        .await
     };
     let error = read(6).await.unwrap_err();
     let source = error.source().unwrap();
-    assert!(matches!(&error, BackplaneError::Damaged { to, .. } if *to == entries[6].position), "{error:?}");
-    assert!(source.to_string().contains("is damaged at byte 44"), "{source}");
-    assert_eq!(read(0).await.unwrap().entries, entries[..6], "a page ends before damage");
-    assert_eq!(read(7).await.unwrap().entries, entries[7..21.min(7 + read(7).await.unwrap().entries.len())]);
+    assert!(
+        matches!(&error, BackplaneError::Damaged { to, .. } if *to == entries[6].position),
+        "{error:?}"
+    );
+    assert!(
+        source.to_string().contains("is damaged at byte 44"),
+        "{source}"
+    );
+    assert_eq!(
+        read(0).await.unwrap().entries,
+        entries[..6],
+        "a page ends before damage"
+    );
+    assert_eq!(
+        read(7).await.unwrap().entries,
+        entries[7..21.min(7 + read(7).await.unwrap().entries.len())]
+    );
     assert_eq!(read(12).await.unwrap().entries[..3], entries[12..15]);
-    let mut tail = log.tail(&Cursor::new(bounds.epoch.clone(), Position::ZERO)).await.unwrap();
+    let mut tail = log
+        .tail(&Cursor::new(bounds.epoch.clone(), Position::ZERO))
+        .await
+        .unwrap();
     assert_eq!(tail.next().await.unwrap().entries, entries[..6]);
     assert!(
         matches!(tail.next().await, Err(BackplaneError::Damaged { to, .. }) if to == entries[6].position)
@@ -408,7 +493,14 @@ async fn whatever_becomes_of_an_old_segment_others_are_read() {
     let acts: [(&str, Act); 5] = [
         ("taken away", |file| fs::remove_file(file).unwrap()),
         ("emptied", |file| drop(File::create(file).unwrap())),
-        ("cut", |file| File::options().write(true).open(file).unwrap().set_len(100).unwrap()),
+        ("cut", |file| {
+            File::options()
+                .write(true)
+                .open(file)
+                .unwrap()
+                .set_len(100)
+                .unwrap()
+        }),
         ("made a directory", |file| {
             fs::remove_file(file).unwrap();
             fs::create_dir(file).unwrap();
@@ -421,8 +513,17 @@ async fn whatever_becomes_of_an_old_segment_others_are_read() {
             let log = open(written.dir.path(), config()).await;
             act(&segments(written.dir.path())[number]);
             let came = follow(&log, written.cursor(Position::ZERO)).await;
-            assert_eq!(came.gaps.len(), 1, "segment {number} is {what}: {:?}", came.gaps);
-            assert!(came.entries.len() >= 15, "segment {number} is {what}: {} entries", came.entries.len());
+            assert_eq!(
+                came.gaps.len(),
+                1,
+                "segment {number} is {what}: {:?}",
+                came.gaps
+            );
+            assert!(
+                came.entries.len() >= 15,
+                "segment {number} is {what}: {} entries",
+                came.entries.len()
+            );
             written.check_open(&log, what).await;
             let next = append(&log, "next").await;
             assert_eq!(next.position.minor(), 22, "new events are not concerned");
@@ -445,7 +546,9 @@ async fn what_was_begun_and_not_finished_is_taken_away() {
 #[tokio::test]
 async fn a_log_without_its_entries_is_another_one() {
     let Written { dir, bounds, .. } = written(Left::Closed).await;
-    segments(dir.path()).into_iter().for_each(|file| fs::remove_file(file).unwrap());
+    segments(dir.path())
+        .into_iter()
+        .for_each(|file| fs::remove_file(file).unwrap());
     let log = open(dir.path(), config()).await;
     let now = log.bounds().await.unwrap();
     assert_ne!(now.epoch, bounds.epoch);
@@ -459,7 +562,13 @@ fn restart_machine(dir: &TempDir) {
     change(&file, |bytes| {
         let text = String::from_utf8(bytes.clone()).unwrap();
         let (content, _) = text.rsplit_once("crc ").unwrap();
-        let lines = content.lines().map(|line| if line.starts_with("boot") { "boot another" } else { line });
+        let lines = content.lines().map(|line| {
+            if line.starts_with("boot") {
+                "boot another"
+            } else {
+                line
+            }
+        });
         let content: String = lines.flat_map(|line| [line, "\n"]).collect();
         *bytes = format!("{content}crc {:08x}\n", crc32c::crc32c(content.as_bytes())).into_bytes();
     });
@@ -481,11 +590,19 @@ async fn after_a_crash_of_the_machine_a_log_that_was_not_synced_has_a_gap() {
         restart_machine(&left);
         let log = open(left.path(), config().sync(sync)).await;
         let came = follow(&log, Cursor::new(cursor.epoch.clone(), Position::ZERO)).await;
-        assert_eq!(came.gaps.is_empty(), is_whole, "{sync:?}, closed: {is_closed}");
+        assert_eq!(
+            came.gaps.is_empty(),
+            is_whole,
+            "{sync:?}, closed: {is_closed}"
+        );
         assert_eq!(came.entries[0].payload, "entry");
         // Also for one who had all of it, as far as it knows.
         let bounds = log.bounds().await.unwrap();
-        assert_eq!(bounds.head == cursor.position, is_whole, "{sync:?}, closed: {is_closed}");
+        assert_eq!(
+            bounds.head == cursor.position,
+            is_whole,
+            "{sync:?}, closed: {is_closed}"
+        );
         log.close().await;
     }
 }

@@ -4,7 +4,8 @@ use std::{fs, path::Path, time::Duration};
 
 use bytes::Bytes;
 use sse_core::{
-    Backplane, BackplaneError, Cursor, EntryKey, KeyLimits, KeyScope, NewEntry, ReadLimit, Retention, UserId,
+    Backplane, BackplaneError, Cursor, EntryKey, KeyLimits, KeyScope, NewEntry, ReadLimit,
+    Retention, UserId,
 };
 use sse_file::{FileBackplane, FileConfig, OpenError, SyncPolicy};
 use tokio::{
@@ -17,14 +18,22 @@ use crate::support::{append, beginning, copy, directory, entries, entry, open, s
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn bytes_on_disk(dir: &Path) -> u64 {
-    segments(dir).iter().filter_map(|file| fs::metadata(file).ok()).map(|file| file.len()).sum()
+    segments(dir)
+        .iter()
+        .filter_map(|file| fs::metadata(file).ok())
+        .map(|file| file.len())
+        .sum()
 }
 
 #[tokio::test]
 async fn the_disk_never_holds_more_bytes_than_it_may() {
     const MOST: u64 = 64 << 10;
     let dir = directory();
-    let log = open(dir.path(), FileConfig::default().retention(Retention::default().bytes(MOST))).await;
+    let log = open(
+        dir.path(),
+        FileConfig::default().retention(Retention::default().bytes(MOST)),
+    )
+    .await;
     for number in 0..600 {
         append(&log, format!("{number:0>400}")).await;
         // What is acknowledged may be there a moment before the oldest goes: one entry.
@@ -32,10 +41,21 @@ async fn the_disk_never_holds_more_bytes_than_it_may() {
         assert!(bytes <= MOST + 500, "{bytes} bytes after {number} entries");
     }
     let held = entries(&log).await;
-    assert!(held.len() as u64 * 430 > MOST * 3 / 4, "only {} entries are held", held.len());
+    assert!(
+        held.len() as u64 * 430 > MOST * 3 / 4,
+        "only {} entries are held",
+        held.len()
+    );
     log.close().await;
-    let log = open(dir.path(), FileConfig::default().retention(Retention::default().bytes(MOST / 4))).await;
-    assert!(bytes_on_disk(dir.path()) <= MOST / 4, "a smaller limit holds from the start");
+    let log = open(
+        dir.path(),
+        FileConfig::default().retention(Retention::default().bytes(MOST / 4)),
+    )
+    .await;
+    assert!(
+        bytes_on_disk(dir.path()) <= MOST / 4,
+        "a smaller limit holds from the start"
+    );
     let fewer = entries(&log).await;
     assert!(!fewer.is_empty() && fewer.len() < held.len() / 2);
     assert_eq!(fewer.last(), held.last());
@@ -84,9 +104,17 @@ async fn keys_count_after_a_restart_though_their_entries_are_gone() {
             }
         }
         let beyond = log.append(keyed(&scopes[1], 40)).await;
-        assert!(matches!(beyond, Err(BackplaneError::KeysFull(_))), "{beyond:?}");
+        assert!(
+            matches!(beyond, Err(BackplaneError::KeysFull(_))),
+            "{beyond:?}"
+        );
     }
-    assert!(entries(&log).await.iter().all(|entry| entry.payload == "without a key"));
+    assert!(
+        entries(&log)
+            .await
+            .iter()
+            .all(|entry| entry.payload == "without a key")
+    );
     log.close().await;
 }
 
@@ -103,7 +131,15 @@ async fn old_entries_go_though_nothing_is_appended() {
     })
     .await
     .unwrap();
-    let gone = log.read(&beginning(&log).await, ReadLimit { entries: 1, bytes: 1 }).await;
+    let gone = log
+        .read(
+            &beginning(&log).await,
+            ReadLimit {
+                entries: 1,
+                bytes: 1,
+            },
+        )
+        .await;
     assert!(matches!(gone, Err(BackplaneError::Trimmed { trimmed }) if trimmed == last.position));
     assert_eq!(log.rewind(10).await.unwrap(), last);
     log.close().await;
@@ -141,7 +177,16 @@ async fn any_place_of_a_long_log_is_read_from_disk() {
     let epoch = beginning(&log).await.epoch;
     for at in (0..written.len()).step_by(617) {
         let after = Cursor::new(epoch.clone(), (trimmed + at as u64).into());
-        let page = log.read(&after, ReadLimit { entries: 3, bytes: 1 << 20 }).await.unwrap();
+        let page = log
+            .read(
+                &after,
+                ReadLimit {
+                    entries: 3,
+                    bytes: 1 << 20,
+                },
+            )
+            .await
+            .unwrap();
         assert_eq!(page.entries, written[at..written.len().min(at + 3)]);
     }
     log.close().await;
@@ -168,9 +213,15 @@ async fn a_closed_log_says_so() {
     append(&log, "entry").await;
     log.close().await;
     log.close().await;
-    assert!(matches!(log.append(entry("late")).await, Err(BackplaneError::Unavailable { .. })));
+    assert!(matches!(
+        log.append(entry("late")).await,
+        Err(BackplaneError::Unavailable { .. })
+    ));
     assert_eq!(tail.next().await.unwrap().entries.len(), 1);
-    assert!(matches!(tail.next().await, Err(BackplaneError::Unavailable { .. })));
+    assert!(matches!(
+        tail.next().await,
+        Err(BackplaneError::Unavailable { .. })
+    ));
 }
 
 #[tokio::test]
@@ -197,10 +248,19 @@ async fn what_is_too_large_is_refused_and_nothing_is_done() {
     let dir = directory();
     let log = open(dir.path(), FileConfig::default().entry_bytes(100)).await;
     let payload = |bytes| Bytes::from(vec![0; bytes]);
-    log.append(NewEntry { payload: payload(100), key: "k".repeat(128).as_str().try_into().ok() })
+    log.append(NewEntry {
+        payload: payload(100),
+        key: "k".repeat(128).as_str().try_into().ok(),
+    })
+    .await
+    .unwrap();
+    match log
+        .append(NewEntry {
+            payload: payload(101),
+            key: None,
+        })
         .await
-        .unwrap();
-    match log.append(NewEntry { payload: payload(101), key: None }).await {
+    {
         Err(BackplaneError::TooLarge { size, limit }) => assert_eq!((size, limit), (101, 100)),
         other => panic!("{other:?}"),
     }
@@ -212,9 +272,18 @@ async fn what_is_too_large_is_refused_and_nothing_is_done() {
 async fn settings_out_of_their_range_are_named() {
     let default = FileConfig::default;
     for (config, named) in [
-        (default().retention(Retention::default().entries(0)), "retention.entries"),
-        (default().retention(Retention::default().bytes(1)), "retention.bytes"),
-        (default().retention(Retention::default().age(Duration::ZERO)), "retention.age"),
+        (
+            default().retention(Retention::default().entries(0)),
+            "retention.entries",
+        ),
+        (
+            default().retention(Retention::default().bytes(1)),
+            "retention.bytes",
+        ),
+        (
+            default().retention(Retention::default().age(Duration::ZERO)),
+            "retention.age",
+        ),
         (default().sync(SyncPolicy::Interval(Duration::ZERO)), "sync"),
         (default().entry_bytes(0), "entry_bytes"),
         (default().pending_entries(0), "pending_entries"),
@@ -245,7 +314,9 @@ async fn a_log_whose_files_are_taken_away_acknowledges_nothing_more() {
     let dir = directory();
     let log = open(dir.path(), FileConfig::default()).await;
     append(&log, "entry").await;
-    segments(dir.path()).into_iter().for_each(|file| fs::remove_file(file).unwrap());
+    segments(dir.path())
+        .into_iter()
+        .for_each(|file| fs::remove_file(file).unwrap());
     for _ in 0..2 {
         let lost = log.append(entry("lost")).await;
         assert!(

@@ -21,16 +21,28 @@ const SYNC: &str = "SSE_FILE_TEST_SYNC";
 
 /// Small segments, so that a kill may come between two.
 fn config(sync: &str) -> FileConfig {
-    let sync = if sync == "never" { SyncPolicy::Never } else { SyncPolicy::EveryBatch };
-    FileConfig::default().retention(Retention::default().entries(16_000)).sync(sync)
+    let sync = if sync == "never" {
+        SyncPolicy::Never
+    } else {
+        SyncPolicy::EveryBatch
+    };
+    FileConfig::default()
+        .retention(Retention::default().entries(16_000))
+        .sync(sync)
 }
 
 /// Appends from several tasks, as fast as it goes, and says what was acknowledged.
 #[test]
 #[ignore = "this is the process that is killed"]
 fn appender() {
-    let (Ok(dir), Ok(sync)) = (env::var(DIR), env::var(SYNC)) else { return };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (Ok(dir), Ok(sync)) = (env::var(DIR), env::var(SYNC)) else {
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let log = open(Path::new(&dir), config(&sync)).await;
         let mut writers = JoinSet::new();
@@ -46,7 +58,13 @@ async fn write(log: FileBackplane, writer: usize) {
         let text = format!("{writer}/{number}/{}", "x".repeat(number * 37 % 300));
         let key = (number % 3 == 0).then(|| format!("{}/{writer}/{number}", std::process::id()));
         let key = key.map(|key| key.as_str().try_into().unwrap());
-        let appended = log.append(NewEntry { payload: text.clone().into(), key }).await.unwrap();
+        let appended = log
+            .append(NewEntry {
+                payload: text.clone().into(),
+                key,
+            })
+            .await
+            .unwrap();
         // One write a line, so that none is torn but the last.
         std::io::stdout()
             .lock()
@@ -58,7 +76,13 @@ async fn write(log: FileBackplane, writer: usize) {
 /// Lets an appender go until it has acknowledged `count`, and kills it.
 fn run(dir: &Path, sync: &str, count: usize, pause: Duration) -> Vec<(Cursor, String)> {
     let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "kill::appender", "--ignored", "--nocapture", "--test-threads=1"])
+        .args([
+            "--exact",
+            "kill::appender",
+            "--ignored",
+            "--nocapture",
+            "--test-threads=1",
+        ])
         .env(DIR, dir)
         .env(SYNC, sync)
         .stdout(Stdio::piped())
@@ -77,7 +101,11 @@ fn run(dir: &Path, sync: &str, count: usize, pause: Duration) -> Vec<(Cursor, St
     child.wait().unwrap();
     // What it said before it died is still in the pipe; of the last line perhaps not all.
     acknowledged.extend(lines.filter_map(|line| parse(&line.ok()?)));
-    assert!(acknowledged.len() >= count, "the appender ended by itself after {}", acknowledged.len());
+    assert!(
+        acknowledged.len() >= count,
+        "the appender ended by itself after {}",
+        acknowledged.len()
+    );
     acknowledged
 }
 
@@ -90,23 +118,37 @@ async fn kill_and_look(sync: &str, rounds: usize) {
     let dir = directory();
     let mut acknowledged = Vec::new();
     for round in 0..rounds {
-        let (count, pause) = (random_range(1..400), Duration::from_micros(random_range(0..3_000)));
+        let (count, pause) = (
+            random_range(1..400),
+            Duration::from_micros(random_range(0..3_000)),
+        );
         acknowledged.extend(run(dir.path(), sync, count, pause));
         let log = open(dir.path(), config(sync)).await;
         let epoch = beginning(&log).await.epoch;
         let entries = entries(&log).await;
-        let held: HashMap<_, _> = entries.iter().map(|entry| (entry.position, &entry.payload)).collect();
+        let held: HashMap<_, _> = entries
+            .iter()
+            .map(|entry| (entry.position, &entry.payload))
+            .collect();
         let trimmed = log.bounds().await.unwrap().trimmed;
-        for (cursor, text) in acknowledged.iter().filter(|(cursor, _)| cursor.position > trimmed) {
+        for (cursor, text) in acknowledged
+            .iter()
+            .filter(|(cursor, _)| cursor.position > trimmed)
+        {
             assert_eq!(cursor.epoch, epoch, "round {round}");
-            let payload =
-                held.get(&cursor.position).unwrap_or_else(|| panic!("round {round}: {cursor} is lost"));
+            let payload = held
+                .get(&cursor.position)
+                .unwrap_or_else(|| panic!("round {round}: {cursor} is lost"));
             assert!(
                 payload.starts_with(text.as_bytes()),
                 "round {round}: {cursor} is {payload:?}, not {text}"
             );
         }
-        assert!(entries.windows(2).all(|pair| pair[0].position.minor() + 1 == pair[1].position.minor()));
+        assert!(
+            entries
+                .windows(2)
+                .all(|pair| pair[0].position.minor() + 1 == pair[1].position.minor())
+        );
         log.close().await;
     }
 }

@@ -30,10 +30,21 @@ impl<const SYNCS: bool> File<SYNCS> {
 
 impl<const SYNCS: bool> Broker for File<SYNCS> {
     async fn start(retention: Retention) -> Option<Self> {
-        let sync = if SYNCS { SyncPolicy::EveryBatch } else { SyncPolicy::Never };
+        let sync = if SYNCS {
+            SyncPolicy::EveryBatch
+        } else {
+            SyncPolicy::Never
+        };
         // Little is held in memory, so that much is read from disk.
-        let config = FileConfig::default().retention(retention).sync(sync).recent_bytes(4 << 10);
-        let mut broker = Self { dir: directory(), config, log: None };
+        let config = FileConfig::default()
+            .retention(retention)
+            .sync(sync)
+            .recent_bytes(4 << 10);
+        let mut broker = Self {
+            dir: directory(),
+            config,
+            log: None,
+        };
         broker.open().await;
         Some(broker)
     }
@@ -66,7 +77,10 @@ impl<const SYNCS: bool> Restart for File<SYNCS> {
 }
 
 mod every_batch {
-    sse_testkit::backplane_suite!(super::File<true>, [retention_by_bytes, retention_by_age, wipe, restart]);
+    sse_testkit::backplane_suite!(
+        super::File<true>,
+        [retention_by_bytes, retention_by_age, wipe, restart]
+    );
 }
 
 mod never {

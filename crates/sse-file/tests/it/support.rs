@@ -9,19 +9,28 @@ use sse_core::{Backplane, Cursor, Entry, NewEntry, Position, ReadLimit};
 use sse_file::{FileBackplane, FileConfig};
 use tempfile::TempDir;
 
-const ALL: ReadLimit = ReadLimit { entries: 100_000, bytes: 1 << 30 };
+const ALL: ReadLimit = ReadLimit {
+    entries: 100_000,
+    bytes: 1 << 30,
+};
 
 /// In memory where there is room: the code is the same, and a sync takes no time.
 pub(crate) fn directory() -> TempDir {
     let memory = Path::new("/dev/shm");
-    if has_room(memory) { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+    if has_room(memory) {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
+    }
+    .unwrap()
 }
 
 /// Containers often have little there.
 #[cfg(unix)]
 fn has_room(dir: &Path) -> bool {
     const ENOUGH: u64 = 512 << 20;
-    rustix::fs::statvfs(dir).is_ok_and(|system| system.f_bavail.saturating_mul(system.f_frsize) >= ENOUGH)
+    rustix::fs::statvfs(dir)
+        .is_ok_and(|system| system.f_bavail.saturating_mul(system.f_frsize) >= ENOUGH)
 }
 
 #[cfg(not(unix))]
@@ -34,7 +43,10 @@ pub(crate) async fn open(dir: &Path, config: FileConfig) -> FileBackplane {
 }
 
 pub(crate) fn entry(text: impl Into<String>) -> NewEntry {
-    NewEntry { payload: text.into().into(), key: None }
+    NewEntry {
+        payload: text.into().into(),
+        key: None,
+    }
 }
 
 pub(crate) async fn append(log: &FileBackplane, text: impl Into<String>) -> Cursor {
@@ -61,14 +73,19 @@ pub(crate) async fn entries(log: &FileBackplane) -> Vec<Entry> {
 }
 
 pub(crate) async fn texts(log: &FileBackplane) -> Vec<String> {
-    entries(log).await.into_iter().map(|entry| String::from_utf8(entry.payload.to_vec()).unwrap()).collect()
+    entries(log)
+        .await
+        .into_iter()
+        .map(|entry| String::from_utf8(entry.payload.to_vec()).unwrap())
+        .collect()
 }
 
 /// The segments, oldest first.
 pub(crate) fn segments(dir: &Path) -> Vec<PathBuf> {
     let files = fs::read_dir(dir).unwrap().map(|file| file.unwrap().path());
-    let mut segments: Vec<_> =
-        files.filter(|file| file.extension().is_some_and(|name| name == "log")).collect();
+    let mut segments: Vec<_> = files
+        .filter(|file| file.extension().is_some_and(|name| name == "log"))
+        .collect();
     segments.sort();
     segments
 }
@@ -76,7 +93,10 @@ pub(crate) fn segments(dir: &Path) -> Vec<PathBuf> {
 /// What `kill -9` would leave behind now.
 pub(crate) fn copy(from: &Path, to: &Path) {
     // What is written last is copied first, so that no file is ahead of one that was written before it.
-    let mut files: Vec<_> = fs::read_dir(from).unwrap().map(|file| file.unwrap().path()).collect();
+    let mut files: Vec<_> = fs::read_dir(from)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
     files.sort_by(|one, other| other.cmp(one));
     for file in files {
         fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();

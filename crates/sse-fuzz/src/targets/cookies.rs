@@ -5,12 +5,16 @@ use std::sync::LazyLock;
 use sse_auth::{Authenticator, Credential, NextAuth, Origins, RequestView, redacted_query};
 
 static NEXT_AUTH: LazyLock<NextAuth> = LazyLock::new(|| {
-    let builder = NextAuth::builder().secret("a secret that no fuzzer finds out").cookie_name("s");
+    let builder = NextAuth::builder()
+        .secret("a secret that no fuzzer finds out")
+        .cookie_name("s");
     builder.build().expect("a secret")
 });
 
 pub(crate) fn play(input: &[u8]) {
-    let Some((cookies, origin, query)) = super::value::<(&[u8], &[u8], &str)>(input) else { return };
+    let Some((cookies, origin, query)) = super::value::<(&[u8], &[u8], &str)>(input) else {
+        return;
+    };
     let view = RequestView::new("GET")
         .query(query)
         .header("cookie", cookies)

@@ -17,7 +17,9 @@ struct Parts<'a> {
 }
 
 pub(crate) fn play(input: &[u8]) {
-    let Some(parts) = super::value::<Parts<'_>>(input) else { return };
+    let Some(parts) = super::value::<Parts<'_>>(input) else {
+        return;
+    };
     let whole = parts.data.concat();
     let mut writer = Event::writer();
     for piece in &parts.data {
@@ -28,7 +30,11 @@ pub(crate) fn play(input: &[u8]) {
         return;
     };
     let mut event = writer.finish().expect("it is UTF-8");
-    assert_eq!(event.clone().encode(), Event::text(text).encode(), "pieces make no difference");
+    assert_eq!(
+        event.clone().encode(),
+        Event::text(text).encode(),
+        "pieces make no difference"
+    );
 
     let event_type = parts.event_type.and_then(|name| EventType::new(name).ok());
     if let Some(event_type) = &event_type {
@@ -48,7 +54,12 @@ pub(crate) fn play(input: &[u8]) {
     let frame = event.into_frame();
     let mut content = Vec::new();
     let mut dechunker = Dechunker::new();
-    assert_eq!(dechunker.feed(frame.chunk(), &mut content).expect("a chunk"), frame.chunk().len());
+    assert_eq!(
+        dechunker
+            .feed(frame.chunk(), &mut content)
+            .expect("a chunk"),
+        frame.chunk().len()
+    );
     assert!(!dechunker.is_complete());
     assert_eq!(content, frame.as_event());
 

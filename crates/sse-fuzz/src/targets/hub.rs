@@ -37,9 +37,28 @@ static HUBS: LazyLock<Hubs> = LazyLock::new(|| {
     let mut secret = NamedTempFile::new().expect("a file for the secret");
     secret.write_all(SECRET).expect("the secret is written");
     let path = secret.path().to_str().expect("a path in UTF-8").to_owned();
-    let authentication = ["--auth", "nextauth", "--auth-secret-file", &path, "--auth-cookie", "s"];
-    let rights = ["--join", "user/{sub}/*", "--publish", "user/{sub}/*", "--auth-admin", "role=admin"];
-    let surroundings = ["--origins", "https://a.example", "--trusted-proxies", "127.0.0.0/8"];
+    let authentication = [
+        "--auth",
+        "nextauth",
+        "--auth-secret-file",
+        &path,
+        "--auth-cookie",
+        "s",
+    ];
+    let rights = [
+        "--join",
+        "user/{sub}/*",
+        "--publish",
+        "user/{sub}/*",
+        "--auth-admin",
+        "role=admin",
+    ];
+    let surroundings = [
+        "--origins",
+        "https://a.example",
+        "--trusted-proxies",
+        "127.0.0.0/8",
+    ];
     Hubs {
         // Under whatever name it is called.
         demo: Hub::new(&["--demo"]),
@@ -49,19 +68,25 @@ static HUBS: LazyLock<Hubs> = LazyLock::new(|| {
 });
 
 pub(crate) fn play(input: &[u8]) {
-    let Some(request) = TextRequest::parse(input) else { return };
+    let Some(request) = TextRequest::parse(input) else {
+        return;
+    };
     super::run(async {
         HUBS.demo.judge(&request).await;
         let status = HUBS.configured.judge(&request).await;
         let is_protected = matches!(request.uri.path(), "/api/sse" | "/metrics");
         let is_asked = matches!(request.method, Method::GET | Method::HEAD);
-        assert!(!(is_protected && is_asked && status < 300), "a stranger was let in: {status}");
+        assert!(
+            !(is_protected && is_asked && status < 300),
+            "a stranger was let in: {status}"
+        );
     });
 }
 
 impl Hub {
     fn new(arguments: &[&str]) -> Self {
-        let (routes, manager) = sse_hub::fuzzing::routes(arguments).expect("the settings are valid");
+        let (routes, manager) =
+            sse_hub::fuzzing::routes(arguments).expect("the settings are valid");
         Self { routes, manager }
     }
 
@@ -82,13 +107,17 @@ fn sent(request: &TextRequest) -> Request<Body> {
     *sent.method_mut() = request.method.clone();
     *sent.uri_mut() = request.uri.clone();
     *sent.headers_mut() = request.headers.clone();
-    sent.extensions_mut().insert(PeerAddr(SocketAddr::from(([127, 0, 0, 1], 1))));
+    sent.extensions_mut()
+        .insert(PeerAddr(SocketAddr::from(([127, 0, 0, 1], 1))));
     sent
 }
 
 /// Reads the body as far as it is there; JSON must be JSON.
 fn judge_body(response: Response<Body>) {
-    let is_json = response.headers().get("content-type").is_some_and(|it| it == "application/json");
+    let is_json = response
+        .headers()
+        .get("content-type")
+        .is_some_and(|it| it == "application/json");
     let mut body = Box::pin(response.into_body());
     let mut bytes = Vec::new();
     for _ in 0..FRAMES {
@@ -97,7 +126,12 @@ fn judge_body(response: Response<Body>) {
             None => return,
             Some(None) => break,
             Some(Some(frame)) => {
-                bytes.extend(frame.expect("a body does not fail").into_data().unwrap_or_default());
+                bytes.extend(
+                    frame
+                        .expect("a body does not fail")
+                        .into_data()
+                        .unwrap_or_default(),
+                );
             }
         }
     }

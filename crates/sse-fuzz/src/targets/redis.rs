@@ -5,5 +5,9 @@ use sse_redis::fuzzing::read_answers;
 pub(crate) fn play(input: &[u8]) {
     let read = read_answers(input);
     assert!(read <= input.len());
-    assert_eq!(read_answers(&input[..read]), read, "what follows makes no difference");
+    assert_eq!(
+        read_answers(&input[..read]),
+        read,
+        "what follows makes no difference"
+    );
 }

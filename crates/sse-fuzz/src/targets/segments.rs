@@ -9,7 +9,8 @@ use std::{collections::BTreeMap, fs, ops::RangeInclusive, path::Path, sync::Lazy
 use arbitrary::Arbitrary;
 use bytes::Bytes;
 use sse_core::{
-    Backplane, BackplaneError, Cursor, Entry, EntryKey, Epoch, NewEntry, Position, ReadLimit, Retention,
+    Backplane, BackplaneError, Cursor, Entry, EntryKey, Epoch, NewEntry, Position, ReadLimit,
+    Retention,
 };
 use sse_file::{FileBackplane, FileConfig};
 use tempfile::TempDir;
@@ -89,7 +90,10 @@ const CHANGES: usize = 16;
 /// No change makes a file longer than this by itself.
 const LONGEST: usize = 64 << 10;
 
-const LIMIT: ReadLimit = ReadLimit { entries: 7, bytes: 1 << 20 };
+const LIMIT: ReadLimit = ReadLimit {
+    entries: 7,
+    bytes: 1 << 20,
+};
 
 /// A log as it was written.
 struct Written {
@@ -113,13 +117,22 @@ static CLOSED: LazyLock<Written> = LazyLock::new(|| Written::new(Which::Closed))
 static KILLED: LazyLock<Written> = LazyLock::new(|| Written::new(Which::Killed));
 
 pub(crate) fn play(input: &[u8]) {
-    let Some(Damage { log, changes }) = super::value(input) else { return };
-    let written = if log == Which::Closed { &CLOSED } else { &KILLED };
+    let Some(Damage { log, changes }) = super::value(input) else {
+        return;
+    };
+    let written = if log == Which::Closed {
+        &CLOSED
+    } else {
+        &KILLED
+    };
     let mut files = written.files.clone();
     for change in changes.iter().take(CHANGES) {
         change.apply(&mut files);
     }
-    let is_forged = changes.iter().take(CHANGES).any(|change| matches!(change, Change::Seal { .. }));
+    let is_forged = changes
+        .iter()
+        .take(CHANGES)
+        .any(|change| matches!(change, Change::Seal { .. }));
     let trust = match files.get("END") == written.files.get("END") {
         _ if is_forged => Trust::Nothing,
         true => Trust::Losses,
@@ -129,7 +142,9 @@ pub(crate) fn play(input: &[u8]) {
     write(directory.path(), &files);
     super::run(async {
         // Why it cannot be opened is said by the error.
-        let Ok(log) = FileBackplane::open(directory.path(), config()).await else { return };
+        let Ok(log) = FileBackplane::open(directory.path(), config()).await else {
+            return;
+        };
         judge(&log, written, trust).await;
         log.close().await;
     });
@@ -141,7 +156,9 @@ async fn judge(log: &FileBackplane, written: &Written, trust: Trust) {
     let mut after = Cursor::new(bounds.epoch.clone(), bounds.trimmed);
     let (mut entries, mut missing) = (Vec::new(), vec![Position::ZERO..=bounds.trimmed]);
     while after.position < bounds.head {
-        let Some(part) = read(log, &after).await else { break };
+        let Some(part) = read(log, &after).await else {
+            break;
+        };
         let end = match part {
             Part::Entries(part) => {
                 assert!(!part.is_empty(), "a page before the head has entries");
@@ -159,30 +176,60 @@ async fn judge(log: &FileBackplane, written: &Written, trust: Trust) {
     }
     if trust != Trust::Nothing {
         for entry in &entries {
-            let original = written.entries.iter().find(|it| it.position == entry.position);
-            assert_eq!(original.map(|it| &it.payload), Some(&entry.payload), "{:?}", entry.position);
+            let original = written
+                .entries
+                .iter()
+                .find(|it| it.position == entry.position);
+            assert_eq!(
+                original.map(|it| &it.payload),
+                Some(&entry.payload),
+                "{:?}",
+                entry.position
+            );
         }
     }
     if trust == Trust::Losses && bounds.epoch == written.epoch {
         for Entry { position, .. } in &written.entries {
             let is_there = entries.iter().any(|it| it.position == *position);
             let is_reported = missing.iter().any(|part| part.contains(position));
-            assert!(is_there || is_reported, "{position:?} is missing without a report: {missing:?}");
+            assert!(
+                is_there || is_reported,
+                "{position:?} is missing without a report: {missing:?}"
+            );
         }
     }
     // A log at the last number has no room.
-    let Ok(appended) = log.append(NewEntry { payload: Bytes::from_static(b"new"), key: None }).await else {
+    let Ok(appended) = log
+        .append(NewEntry {
+            payload: Bytes::from_static(b"new"),
+            key: None,
+        })
+        .await
+    else {
         assert_eq!(trust, Trust::Nothing, "an open log takes entries");
         return;
     };
     assert!(appended.cursor.position > bounds.head);
     if trust != Trust::Nothing && appended.cursor.epoch == written.epoch {
         let is_taken = |it: &Entry| it.position == appended.cursor.position;
-        assert!(!written.entries.iter().any(is_taken), "{:?} is given twice", appended.cursor);
+        assert!(
+            !written.entries.iter().any(is_taken),
+            "{:?} is given twice",
+            appended.cursor
+        );
     }
-    let page = read(log, &Cursor::new(bounds.epoch, bounds.head)).await.expect("a new entry is read");
-    let Part::Entries(page) = page else { panic!("a new entry is damaged") };
-    assert_eq!(page.iter().map(|entry| &entry.payload[..]).collect::<Vec<_>>(), [b"new"]);
+    let page = read(log, &Cursor::new(bounds.epoch, bounds.head))
+        .await
+        .expect("a new entry is read");
+    let Part::Entries(page) = page else {
+        panic!("a new entry is damaged")
+    };
+    assert_eq!(
+        page.iter()
+            .map(|entry| &entry.payload[..])
+            .collect::<Vec<_>>(),
+        [b"new"]
+    );
 }
 
 /// What follows a cursor.
@@ -195,7 +242,9 @@ enum Part {
 /// Reads a page; `None` at the end.
 async fn read(log: &FileBackplane, after: &Cursor) -> Option<Part> {
     match log.read(after, LIMIT).await {
-        Ok(page) => (!page.entries.is_empty() || !page.at_head).then_some(Part::Entries(page.entries)),
+        Ok(page) => {
+            (!page.entries.is_empty() || !page.at_head).then_some(Part::Entries(page.entries))
+        }
         Err(BackplaneError::Damaged { to, .. } | BackplaneError::Trimmed { trimmed: to }) => {
             Some(Part::Missing(after.position..=to))
         }
@@ -205,13 +254,17 @@ async fn read(log: &FileBackplane, after: &Cursor) -> Option<Part> {
 
 /// Six entries in a segment, all of them read from the files.
 fn config() -> FileConfig {
-    FileConfig::default().retention(Retention::default().entries(48)).recent_bytes(0)
+    FileConfig::default()
+        .retention(Retention::default().entries(48))
+        .recent_bytes(0)
 }
 
 /// In memory where that is possible, since a sync takes no time there.
 fn directory() -> TempDir {
     let memory = tempfile::tempdir_in("/dev/shm");
-    memory.or_else(|_| tempfile::tempdir()).expect("a directory")
+    memory
+        .or_else(|_| tempfile::tempdir())
+        .expect("a directory")
 }
 
 impl Written {
@@ -219,40 +272,69 @@ impl Written {
         let directory = directory();
         // On a runtime of its own: this may be called by one that runs.
         let write = || {
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
             runtime.block_on(Self::write(which, directory.path()))
         };
-        let written = std::thread::scope(|scope| scope.spawn(write).join()).expect("a log is written");
+        let written =
+            std::thread::scope(|scope| scope.spawn(write).join()).expect("a log is written");
         let mut sealed = written.files.clone();
         (0..u8::MAX).for_each(|file| seal(&mut sealed, file));
-        assert_eq!(sealed, written.files, "checksums are made as the log makes them");
+        assert_eq!(
+            sealed, written.files,
+            "checksums are made as the log makes them"
+        );
         written
     }
 
     async fn write(which: Which, directory: &Path) -> Self {
-        let log = FileBackplane::open(directory, config()).await.expect("a new log");
-        let (mut entries, epoch) = (Vec::new(), log.bounds().await.expect("an open log has bounds").epoch);
+        let log = FileBackplane::open(directory, config())
+            .await
+            .expect("a new log");
+        let (mut entries, epoch) = (
+            Vec::new(),
+            log.bounds().await.expect("an open log has bounds").epoch,
+        );
         for number in 0..21_usize {
             let key = (number % 2 == 0)
                 .then(|| EntryKey::try_from(&*format!("key {number}")).expect("a short key"));
             let payload = Bytes::from("x".repeat(number * 29 % 80));
-            let appended = log.append(NewEntry { payload: payload.clone(), key }).await.expect("room");
-            entries.push(Entry { position: appended.cursor.position, payload });
+            let appended = log
+                .append(NewEntry {
+                    payload: payload.clone(),
+                    key,
+                })
+                .await
+                .expect("room");
+            entries.push(Entry {
+                position: appended.cursor.position,
+                payload,
+            });
         }
         if which == Which::Closed {
             log.close().await;
         }
         let files = files(directory);
-        Self { files, epoch, entries }
+        Self {
+            files,
+            epoch,
+            entries,
+        }
     }
 }
 
 fn files(directory: &Path) -> Files {
-    let entries = fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry"));
+    let entries = fs::read_dir(directory)
+        .expect("a directory")
+        .map(|entry| entry.expect("an entry"));
     let named = entries.map(|entry| {
         let bytes = fs::read(entry.path()).expect("a file");
-        (entry.file_name().into_string().expect("a name in UTF-8"), bytes)
+        (
+            entry.file_name().into_string().expect("a name in UTF-8"),
+            bytes,
+        )
     });
     named.collect()
 }
@@ -267,26 +349,51 @@ impl Change {
     fn apply(&self, files: &mut Files) {
         match *self {
             Self::Flip { file, at, bit } => {
-                if let Some(byte) = bytes(files, file).and_then(|bytes| bytes.get_mut(usize::from(at))) {
+                if let Some(byte) =
+                    bytes(files, file).and_then(|bytes| bytes.get_mut(usize::from(at)))
+                {
                     *byte ^= 1 << (bit % 8);
                 }
             }
-            Self::Write { file, at, bytes: written } => put(files, file, at, &written),
-            Self::Insert { file, at, byte, count } => {
-                let Some(bytes) = bytes(files, file).filter(|bytes| bytes.len() < LONGEST) else { return };
+            Self::Write {
+                file,
+                at,
+                bytes: written,
+            } => put(files, file, at, &written),
+            Self::Insert {
+                file,
+                at,
+                byte,
+                count,
+            } => {
+                let Some(bytes) = bytes(files, file).filter(|bytes| bytes.len() < LONGEST) else {
+                    return;
+                };
                 let at = usize::from(at).min(bytes.len());
                 bytes.splice(at..at, std::iter::repeat_n(byte, count.into()));
             }
             Self::Remove { file, at, count } => {
-                let Some(bytes) = bytes(files, file) else { return };
+                let Some(bytes) = bytes(files, file) else {
+                    return;
+                };
                 let range = range(bytes, at, count);
                 bytes.drain(range);
             }
             Self::Cut { file, at } => {
-                bytes(files, file).into_iter().for_each(|bytes| bytes.truncate(at.into()));
+                bytes(files, file)
+                    .into_iter()
+                    .for_each(|bytes| bytes.truncate(at.into()));
             }
-            Self::Copy { from, at, count, to, place } => {
-                let Some(source) = bytes(files, from) else { return };
+            Self::Copy {
+                from,
+                at,
+                count,
+                to,
+                place,
+            } => {
+                let Some(source) = bytes(files, from) else {
+                    return;
+                };
                 let copied = source[range(source, at, count)].to_vec();
                 put(files, to, place, &copied);
             }
@@ -311,7 +418,10 @@ fn segment(first: u64) -> String {
 }
 
 fn name(files: &Files, file: u8) -> Option<String> {
-    files.keys().nth(usize::from(file) % files.len().max(1)).cloned()
+    files
+        .keys()
+        .nth(usize::from(file) % files.len().max(1))
+        .cloned()
 }
 
 fn bytes(files: &mut Files, file: u8) -> Option<&mut Vec<u8>> {
@@ -325,7 +435,9 @@ fn range(bytes: &[u8], at: u16, count: u16) -> std::ops::Range<usize> {
 }
 
 fn put(files: &mut Files, file: u8, at: u16, written: &[u8]) {
-    let Some(bytes) = bytes(files, file) else { return };
+    let Some(bytes) = bytes(files, file) else {
+        return;
+    };
     let at = usize::from(at).min(bytes.len());
     let end = bytes.len().min(at + written.len());
     bytes[at..end].copy_from_slice(&written[..end - at]);
@@ -337,17 +449,26 @@ const RECORD_HEAD: usize = 16;
 
 /// Makes the checksums of a segment fit, as far as the lengths of its records lead.
 fn seal(files: &mut Files, file: u8) {
-    let Some(name) = name(files, file).filter(|name| name.ends_with(".log")) else { return };
-    let Some(seal) = files.get("META").and_then(|meta| seal_of(meta)) else { return };
-    let Some(bytes) = files.get_mut(&name).filter(|bytes| bytes.len() >= HEADER) else { return };
-    let checksum =
-        |bytes: &[u8]| crc32c::crc32c_append(crc32c::crc32c(&seal.to_le_bytes()), bytes).to_le_bytes();
+    let Some(name) = name(files, file).filter(|name| name.ends_with(".log")) else {
+        return;
+    };
+    let Some(seal) = files.get("META").and_then(|meta| seal_of(meta)) else {
+        return;
+    };
+    let Some(bytes) = files.get_mut(&name).filter(|bytes| bytes.len() >= HEADER) else {
+        return;
+    };
+    let checksum = |bytes: &[u8]| {
+        crc32c::crc32c_append(crc32c::crc32c(&seal.to_le_bytes()), bytes).to_le_bytes()
+    };
     let of_header = checksum(&bytes[..HEADER - 4]);
     bytes[HEADER - 4..HEADER].copy_from_slice(&of_header);
     let mut rest = &mut bytes[HEADER..];
     while let Some((head, behind)) = rest.split_at_mut_checked(RECORD_HEAD) {
         let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
-        let end = usize::try_from(length).unwrap_or(usize::MAX).min(behind.len());
+        let end = usize::try_from(length)
+            .unwrap_or(usize::MAX)
+            .min(behind.len());
         let (body, behind) = behind.split_at_mut(end);
         head[8..12].copy_from_slice(&checksum(body));
         let of_head = checksum(&head[..12]);

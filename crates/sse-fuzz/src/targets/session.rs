@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 use sse_auth::{Authenticator, NextAuth, RequestView};
 
 static NEXT_AUTH: LazyLock<NextAuth> = LazyLock::new(|| {
-    NextAuth::builder().secret("a secret that no fuzzer finds out").build().expect("a secret")
+    NextAuth::builder()
+        .secret("a secret that no fuzzer finds out")
+        .build()
+        .expect("a secret")
 });
 
 pub(crate) fn play(input: &[u8]) {
@@ -15,7 +18,8 @@ pub(crate) fn play(input: &[u8]) {
         ("cookie", "authjs.session-token="),
     ] {
         let value = [prefix.as_bytes(), input].concat();
-        let answer = super::run(NEXT_AUTH.authenticate(&RequestView::new("GET").header(name, &value)));
+        let answer =
+            super::run(NEXT_AUTH.authenticate(&RequestView::new("GET").header(name, &value)));
         assert!(!matches!(answer, Ok(Some(_))), "{answer:?}");
     }
 }

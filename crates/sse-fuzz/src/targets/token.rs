@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use sse_auth::{Algorithm, Authenticator, Jwks, Jwt, Key, RequestView};
 
 static JWT: LazyLock<Jwt> = LazyLock::new(|| {
-    let key = Key::secret(Algorithm::HS256, "a secret that no fuzzer finds out").expect("long enough");
+    let key =
+        Key::secret(Algorithm::HS256, "a secret that no fuzzer finds out").expect("long enough");
     Jwt::builder().key(key).cookie("t").build().expect("a key")
 });
 

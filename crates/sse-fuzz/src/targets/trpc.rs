@@ -10,7 +10,9 @@ use bytes::Bytes;
 use futures_util::{FutureExt as _, Stream, StreamExt as _, stream};
 use serde::de::IgnoredAny;
 use serde_json::Value;
-use sse_core::{AllowAll, Caller, ConnectErrorKind, Handshake, Manager, OwnEventsOnly, Session, UserId};
+use sse_core::{
+    AllowAll, Caller, ConnectErrorKind, Handshake, Manager, OwnEventsOnly, Session, UserId,
+};
 use sse_testkit::{Decoder, Item};
 use sse_trpc::{Code, Content, Headers, Management, PathSeparator, Request, Response, Transformer};
 
@@ -30,7 +32,9 @@ struct BrokenOff;
 const FRAMES: usize = 100;
 
 pub(crate) fn play(input: &[u8]) {
-    let Some(request) = TextRequest::parse(input) else { return };
+    let Some(request) = TextRequest::parse(input) else {
+        return;
+    };
     super::run(async {
         let builder = Manager::builder();
         let builder = if request.has("x-caller", "user") {
@@ -39,8 +43,12 @@ pub(crate) fn play(input: &[u8]) {
             builder.access(AllowAll)
         };
         let manager = builder.build().expect("the defaults are valid");
-        let listener = manager.connect(Handshake::new().user("ada").topic("news")).expect("there is room");
-        let response = api(&manager, &request).handle(asked(&request), body(&request)).await;
+        let listener = manager
+            .connect(Handshake::new().user("ada").topic("news"))
+            .expect("there is room");
+        let response = api(&manager, &request)
+            .handle(asked(&request), body(&request))
+            .await;
         judge(&request, response).await;
         judge_stream(listener);
         assert_eq!(manager.stats().total_connections, 0);
@@ -49,14 +57,29 @@ pub(crate) fn play(input: &[u8]) {
 
 fn api(manager: &Manager, request: &TextRequest) -> Management {
     let api = Management::new(manager.clone()).method_override(request.has("x-override", "yes"));
-    let api = if request.has("x-body", "slow") { api.body_timeout(Duration::ZERO) } else { api };
-    let api =
-        if request.has("x-separator", "_") { api.path_separator(PathSeparator::Underscore) } else { api };
-    if request.has("x-transformer", "superjson") { api.transformer(Transformer::SuperJson) } else { api }
+    let api = if request.has("x-body", "slow") {
+        api.body_timeout(Duration::ZERO)
+    } else {
+        api
+    };
+    let api = if request.has("x-separator", "_") {
+        api.path_separator(PathSeparator::Underscore)
+    } else {
+        api
+    };
+    if request.has("x-transformer", "superjson") {
+        api.transformer(Transformer::SuperJson)
+    } else {
+        api
+    }
 }
 
 fn asked(request: &TextRequest) -> Request<'_> {
-    let caller = match request.headers.get("x-caller").map(http::HeaderValue::as_bytes) {
+    let caller = match request
+        .headers
+        .get("x-caller")
+        .map(http::HeaderValue::as_bytes)
+    {
         Some(b"nobody") => Err(ConnectErrorKind::Unauthenticated),
         Some(b"user") => Ok(Caller::user(UserId::new("ada").expect("a name"))),
         _ => Ok(Caller::anonymous()),
@@ -72,7 +95,11 @@ fn asked(request: &TextRequest) -> Request<'_> {
 }
 
 fn body(request: &TextRequest) -> impl Stream<Item = Result<Bytes, BrokenOff>> {
-    let rest = match request.headers.get("x-body").map(http::HeaderValue::as_bytes) {
+    let rest = match request
+        .headers
+        .get("x-body")
+        .map(http::HeaderValue::as_bytes)
+    {
         Some(b"broken") => stream::iter([Err(BrokenOff)]).boxed(),
         Some(b"large") => stream::iter([Ok(Bytes::from(vec![b' '; TOO_LARGE]))]).boxed(),
         Some(b"slow") => stream::pending().boxed(),
@@ -82,17 +109,25 @@ fn body(request: &TextRequest) -> impl Stream<Item = Result<Bytes, BrokenOff>> {
 }
 
 async fn judge(request: &TextRequest, response: Response) {
-    let Response { status, headers, body } = response;
+    let Response {
+        status,
+        headers,
+        body,
+    } = response;
     let is_code = Code::ALL.iter().any(|code| code.status() == status);
-    assert!(matches!(status, 200 | 204 | 207) || is_code && status != 500, "{status}");
+    assert!(
+        matches!(status, 200 | 204 | 207) || is_code && status != 500,
+        "{status}"
+    );
     for (name, value) in &headers {
         assert!(
             http::HeaderName::from_bytes(name.as_bytes()).is_ok()
                 && http::HeaderValue::from_str(value).is_ok()
         );
     }
-    let is_stream =
-        headers.iter().any(|(name, value)| *name == "content-type" && *value == "text/event-stream");
+    let is_stream = headers
+        .iter()
+        .any(|(name, value)| *name == "content-type" && *value == "text/event-stream");
     match body {
         Content::Whole(bytes) if is_stream => judge_events(&mut Decoder::new(), &bytes),
         Content::Whole(bytes) if request.method == http::Method::HEAD => assert!(bytes.is_empty()),
@@ -106,7 +141,10 @@ fn judge_whole(request: &TextRequest, status: u16, body: &Bytes) {
     let superjson = request.has("x-transformer", "superjson");
     let json: Value = serde_json::from_slice(body).expect("an answer is JSON");
     if let Value::Array(outcomes) = &json {
-        let statuses: Vec<_> = outcomes.iter().map(|outcome| judge_outcome(outcome, superjson)).collect();
+        let statuses: Vec<_> = outcomes
+            .iter()
+            .map(|outcome| judge_outcome(outcome, superjson))
+            .collect();
         let is_mixed = statuses.windows(2).any(|two| two[0] != two[1]);
         assert_eq!(status, if is_mixed { 207 } else { statuses[0] });
     } else {
@@ -123,10 +161,20 @@ fn judge_outcome(outcome: &Value, superjson: bool) -> u16 {
         assert!(!superjson || data.get("json").is_some(), "{outcome}");
         return 200;
     }
-    let error = if superjson { &members["error"]["json"] } else { &members["error"] };
+    let error = if superjson {
+        &members["error"]["json"]
+    } else {
+        &members["error"]
+    };
     let data = &error["data"];
-    assert!(error["message"].is_string() && error["code"].is_i64(), "{outcome}");
-    let code = Code::ALL.into_iter().find(|code| data["code"] == code.as_str()).expect("a code of tRPC");
+    assert!(
+        error["message"].is_string() && error["code"].is_i64(),
+        "{outcome}"
+    );
+    let code = Code::ALL
+        .into_iter()
+        .find(|code| data["code"] == code.as_str())
+        .expect("a code of tRPC");
     assert_eq!(data["httpStatus"], code.status());
     code.status()
 }
@@ -139,7 +187,8 @@ fn judge_lines(text: &[u8]) {
     let text = std::str::from_utf8(text).expect("lines are UTF-8");
     assert!(text.ends_with('\n'), "{text:?}");
     for line in text.lines() {
-        serde_json::from_str::<IgnoredAny>(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        serde_json::from_str::<IgnoredAny>(line)
+            .unwrap_or_else(|error| panic!("{error}: {line:?}"));
     }
 }
 
@@ -147,7 +196,9 @@ fn judge_lines(text: &[u8]) {
 fn judge_stream(mut session: Session) {
     let mut decoder = Decoder::new();
     for _ in 0..FRAMES {
-        let Some(Some(bytes)) = session.next().now_or_never() else { break };
+        let Some(Some(bytes)) = session.next().now_or_never() else {
+            break;
+        };
         judge_events(&mut decoder, &bytes);
     }
 }

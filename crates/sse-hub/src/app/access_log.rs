@@ -53,7 +53,10 @@ pub(crate) async fn log(request: Request, next: Next) -> Response {
 
 fn shown_method(method: &Method) -> &'static str {
     let known = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"];
-    known.into_iter().find(|known| method == known).unwrap_or("…")
+    known
+        .into_iter()
+        .find(|known| method == known)
+        .unwrap_or("…")
 }
 
 /// A path as it may be logged.
@@ -62,7 +65,9 @@ pub(crate) fn shown_path(path: &str) -> Cow<'_, str> {
         return Cow::Borrowed(path);
     }
     let Some(called) = path.strip_prefix("/api/trpc/") else {
-        let known = ["/api/", "/sse/", "/sse-demo/"].into_iter().find(|start| path.starts_with(start));
+        let known = ["/api/", "/sse/", "/sse-demo/"]
+            .into_iter()
+            .find(|start| path.starts_with(start));
         return Cow::Owned(format!("{}…", known.unwrap_or("/")));
     };
     let shown = |name: &str| match name.strip_prefix("sse.") {
@@ -70,8 +75,10 @@ pub(crate) fn shown_path(path: &str) -> Cow<'_, str> {
         None => None,
     };
     // A batch has as many as fit.
-    let names =
-        called.split(',').take(10).map(|name| shown(name).map_or("…".into(), |name| format!("sse.{name}")));
+    let names = called
+        .split(',')
+        .take(10)
+        .map(|name| shown(name).map_or("…".into(), |name| format!("sse.{name}")));
     Cow::Owned(format!("/api/trpc/{}", names.collect::<Vec<_>>().join(",")))
 }
 
@@ -89,7 +96,10 @@ mod tests {
             ("/abc", "/…"),
             ("/sse/client.js", "/sse/…"),
             ("/api/trpc/sse.sendInfo", "/api/trpc/sse.sendInfo"),
-            ("/api/trpc/sse.sendInfo,sse.abc,abc", "/api/trpc/sse.sendInfo,…,…"),
+            (
+                "/api/trpc/sse.sendInfo,sse.abc,abc",
+                "/api/trpc/sse.sendInfo,…,…",
+            ),
             ("/api/trpc/", "/api/trpc/…"),
             ("*", "/…"),
         ] {

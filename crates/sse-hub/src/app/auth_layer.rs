@@ -28,12 +28,17 @@ pub(crate) async fn locate(
         let (client, own) = {
             let request = view(&parts);
             let proxies = &configured.proxies;
-            (proxies.client(peer.ip(), &request), proxies.own_origin(peer.ip(), &request, configured.scheme))
+            (
+                proxies.client(peer.ip(), &request),
+                proxies.own_origin(peer.ip(), &request, configured.scheme),
+            )
         };
         if let Some(own) = own {
             parts.extensions.insert(own);
         }
-        parts.extensions.insert(PeerAddr((client, peer.port()).into()));
+        parts
+            .extensions
+            .insert(PeerAddr((client, peer.port()).into()));
         request = Request::from_parts(parts, body);
     }
     next.run(request).await
@@ -48,12 +53,20 @@ pub(crate) async fn streams(
     let (mut parts, body) = request.into_parts();
     let client = auth_log::client(address(&parts));
     let admitted = match configured.rates.may_knock(address(&parts)) {
-        Ok(()) => configured.streams.admit(&view(&parts)).instrument(client.clone()).await,
+        Ok(()) => {
+            configured
+                .streams
+                .admit(&view(&parts))
+                .instrument(client.clone())
+                .await
+        }
         Err(cause) => Err(cause),
     };
     let admitted = admitted.and_then(|caller| configured.rates.may_open(&caller).map(|()| caller));
     note(&mut parts, admitted);
-    next.run(Request::from_parts(parts, body)).instrument(client).await
+    next.run(Request::from_parts(parts, body))
+        .instrument(client)
+        .await
 }
 
 /// Says who calls the management API, or why it is refused.
@@ -64,7 +77,11 @@ pub(crate) async fn calls(
 ) -> Response {
     let (mut parts, body) = request.into_parts();
     let client = auth_log::client(address(&parts));
-    let admitted = configured.calls.admit(&view(&parts)).instrument(client.clone()).await;
+    let admitted = configured
+        .calls
+        .admit(&view(&parts))
+        .instrument(client.clone())
+        .await;
     let is_admitted = admitted.is_ok();
     note(&mut parts, admitted);
     // The routes of the management API do not see what they are nested in.
@@ -72,7 +89,10 @@ pub(crate) async fn calls(
         "/metrics" => "/metrics".to_owned(),
         path => format!("/api/trpc{path}"),
     };
-    let response = next.run(Request::from_parts(parts, body)).instrument(client.clone()).await;
+    let response = next
+        .run(Request::from_parts(parts, body))
+        .instrument(client.clone())
+        .await;
     if is_admitted && response.status() == StatusCode::FORBIDDEN {
         client.in_scope(|| auth_log::call_refused(&shown_path(&path)));
     }
@@ -80,13 +100,18 @@ pub(crate) async fn calls(
 }
 
 /// Lets in who may manage: a backend by its key, or an admin.
-pub(crate) async fn managers(State(manager): State<Manager>, request: Request, next: Next) -> Response {
+pub(crate) async fn managers(
+    State(manager): State<Manager>,
+    request: Request,
+    next: Next,
+) -> Response {
     let known = request.extensions();
     match (known.get::<ConnectErrorKind>(), known.get::<Caller>()) {
         (None, Some(caller)) if manager.access().may_manage(caller) => next.run(request).await,
-        (Some(ConnectErrorKind::Unauthenticated) | None, Some(Caller { user: None, .. }) | None) => {
-            (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")]).into_response()
-        }
+        (
+            Some(ConnectErrorKind::Unauthenticated) | None,
+            Some(Caller { user: None, .. }) | None,
+        ) => (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")]).into_response(),
         (Some(ConnectErrorKind::RateLimit), _) => StatusCode::TOO_MANY_REQUESTS.into_response(),
         (Some(ConnectErrorKind::Unavailable), _) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         _ => StatusCode::FORBIDDEN.into_response(),
@@ -106,5 +131,10 @@ fn note(parts: &mut Parts, admitted: Result<Caller, ConnectErrorKind>) {
 
 /// The server puts it there; without one all share a limit, which is safe.
 fn address(parts: &Parts) -> IpAddr {
-    parts.extensions.get().map_or(Ipv4Addr::UNSPECIFIED.into(), |PeerAddr(address)| address.ip())
+    parts
+        .extensions
+        .get()
+        .map_or(Ipv4Addr::UNSPECIFIED.into(), |PeerAddr(address)| {
+            address.ip()
+        })
 }

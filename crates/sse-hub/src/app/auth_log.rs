@@ -35,7 +35,9 @@ pub(crate) fn denied(denial: &Denial, kind: AuthKind) {
 /// Logs why a caller of the management API is refused. Who presents nothing there may say more in the call itself.
 pub(crate) fn call_denied(denial: &Denial, kind: AuthKind) {
     match denial {
-        Denial::Missing => debug!(target: AUTH, cause = %denial, remedy = remedy(denial, kind), "refused"),
+        Denial::Missing => {
+            debug!(target: AUTH, cause = %denial, remedy = remedy(denial, kind), "refused")
+        }
         _ => denied(denial, kind),
     }
 }
@@ -43,7 +45,11 @@ pub(crate) fn call_denied(denial: &Denial, kind: AuthKind) {
 /// Logs that a stream is refused for lack of a right.
 pub(crate) fn stream_refused(cause: &ConnectErrorKind) {
     if let ConnectErrorKind::Forbidden(_) = cause {
-        refused("forbidden_topic", cause, "--join and --join-anonymously say who may listen to which topics");
+        refused(
+            "forbidden_topic",
+            cause,
+            "--join and --join-anonymously say who may listen to which topics",
+        );
     }
 }
 
@@ -69,17 +75,23 @@ pub(crate) fn refused(kind: &'static str, cause: &dyn Display, remedy: &str) {
 fn remedy(denial: &Denial, kind: AuthKind) -> &'static str {
     match denial {
         Denial::Missing => match kind {
-            AuthKind::None => "without --auth a stream needs a ticket: let a backend call sse.createTicket",
+            AuthKind::None => {
+                "without --auth a stream needs a ticket: let a backend call sse.createTicket"
+            }
             AuthKind::NextAuth => {
                 "the browser sent no session cookie: serve the hub under the site's own host, or use tickets (sse.createTicket)"
             }
-            AuthKind::Jwt => "send a token in `Authorization: Bearer`, or use tickets (sse.createTicket)",
+            AuthKind::Jwt => {
+                "send a token in `Authorization: Bearer`, or use tickets (sse.createTicket)"
+            }
         },
         Denial::Credentials(error) => credentials_remedy(error, kind),
         Denial::Page(_) => {
             "if its pages may, list the origin in --origins; behind a proxy that serves them too, list the proxy in --trusted-proxies"
         }
-        _ => "the id of a user is not empty, has no control characters, and at most --limits-user bytes",
+        _ => {
+            "the id of a user is not empty, has no control characters, and at most --limits-user bytes"
+        }
     }
 }
 
@@ -91,20 +103,22 @@ fn credentials_remedy(error: &AuthError, kind: AuthKind) -> &'static str {
         AuthError::Ambiguous => {
             "the credentials of a request must be of one user: look for a session cookie that another sign-in, path or domain left behind"
         }
-        AuthError::UnknownKey | AuthError::Integrity | AuthError::Signature | AuthError::Algorithm(_) => {
-            match kind {
-                AuthKind::Jwt => {
-                    "compare JWT_SECRET, --auth-public-key or --auth-jwks with the issuer's keys"
-                }
-                _ => "compare AUTH_SECRET (or NEXTAUTH_SECRET) and --auth-cookie with the site's own",
+        AuthError::UnknownKey
+        | AuthError::Integrity
+        | AuthError::Signature
+        | AuthError::Algorithm(_) => match kind {
+            AuthKind::Jwt => {
+                "compare JWT_SECRET, --auth-public-key or --auth-jwks with the issuer's keys"
             }
-        }
+            _ => "compare AUTH_SECRET (or NEXTAUTH_SECRET) and --auth-cookie with the site's own",
+        },
         AuthError::Expired { .. } | AuthError::NotYetValid { .. } => {
             "the client needs a new token, session or ticket; if it has one, compare the clocks"
         }
-        AuthError::Claim { claim: "iss" | "aud", .. } => {
-            "compare --auth-issuer and --auth-audience with the token"
-        }
+        AuthError::Claim {
+            claim: "iss" | "aud",
+            ..
+        } => "compare --auth-issuer and --auth-audience with the token",
         AuthError::Claim { .. } | AuthError::NoUser => {
             "the issuer must set the claim, and a user (sub, id or email)"
         }

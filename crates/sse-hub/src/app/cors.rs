@@ -23,7 +23,9 @@ const HEADERS: [HeaderName; 7] = [
 
 /// The pages of these origins, with the cookies of their visitors.
 pub(crate) fn layer(origins: &Origins) -> CorsLayer {
-    let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
+    let origins = origins
+        .iter()
+        .filter_map(|origin| HeaderValue::from_str(origin).ok());
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_credentials(true)

@@ -23,11 +23,20 @@ pub(crate) fn name(query: Option<&str>) -> Option<String> {
 }
 
 /// Tells the management API who calls.
-pub(crate) async fn identify(State(manager): State<Manager>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn identify(
+    State(manager): State<Manager>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let limit = manager.config().limits.user;
-    match name(request.uri().query()).map(|name| user(name, limit)).transpose() {
+    match name(request.uri().query())
+        .map(|name| user(name, limit))
+        .transpose()
+    {
         Ok(user) => {
-            request.extensions_mut().insert(user.map_or_else(Caller::anonymous, Caller::user));
+            request
+                .extensions_mut()
+                .insert(user.map_or_else(Caller::anonymous, Caller::user));
             next.run(request).await
         }
         Err(error) => refusal(&error).into_response(),
@@ -47,7 +56,11 @@ pub(crate) async fn check_page(
         Err(page) => {
             let remedy = "if they may use this hub, list the origin in --origins";
             auth_log::refused(page.code(), &page, remedy);
-            (StatusCode::FORBIDDEN, format!("not for pages of {}; {remedy}\n", page.page())).into_response()
+            (
+                StatusCode::FORBIDDEN,
+                format!("not for pages of {}; {remedy}\n", page.page()),
+            )
+                .into_response()
         }
     }
 }
@@ -55,8 +68,13 @@ pub(crate) async fn check_page(
 /// In the form that clients of the API understand.
 fn refusal(error: &FieldError) -> impl IntoResponse + use<> {
     let data = json!({ "code": "BAD_REQUEST", "httpStatus": 400 });
-    let answer = json!({ "error": { "message": format!("user: {error}"), "code": -32600, "data": data } });
-    (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/json")], answer.to_string())
+    let answer =
+        json!({ "error": { "message": format!("user: {error}"), "code": -32600, "data": data } });
+    (
+        StatusCode::BAD_REQUEST,
+        [(header::CONTENT_TYPE, "application/json")],
+        answer.to_string(),
+    )
 }
 
 fn user(name: String, limit: usize) -> Result<UserId, FieldError> {
@@ -72,7 +90,10 @@ mod tests {
 
     #[test]
     fn the_first_name_counts() {
-        assert_eq!(name(Some("topics=a&user=J%C3%B6rg+B&user=b")).as_deref(), Some("Jörg B"));
+        assert_eq!(
+            name(Some("topics=a&user=J%C3%B6rg+B&user=b")).as_deref(),
+            Some("Jörg B")
+        );
         assert_eq!(name(Some("user=&user=b")).as_deref(), Some("b"));
         for query in [None, Some(""), Some("user"), Some("user="), Some("users=a")] {
             assert_eq!(name(query), None, "{query:?}");

@@ -15,8 +15,10 @@ pub(crate) const PATH: &str = "/sse-demo";
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-const HEADERS: [(HeaderName, &str); 2] =
-    [(header::CONTENT_SECURITY_POLICY, POLICY), (header::REFERRER_POLICY, "no-referrer")];
+const HEADERS: [(HeaderName, &str); 2] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::REFERRER_POLICY, "no-referrer"),
+];
 
 macro_rules! file {
     ($name:literal) => {
@@ -42,12 +44,16 @@ const FILES: Files = Files::new(&[
 
 /// The page, and what it consists of.
 pub(crate) fn page<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    Router::new().nest(PATH, sse_axum::files(FILES)).layer(map_response(secured))
+    Router::new()
+        .nest(PATH, sse_axum::files(FILES))
+        .layer(map_response(secured))
 }
 
 async fn secured(mut response: Response) -> Response {
     for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
     }
     response
 }

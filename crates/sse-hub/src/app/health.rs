@@ -18,7 +18,9 @@ pub(crate) async fn ready(State(manager): State<Manager>) -> (StatusCode, &'stat
         Some(LogState::Away) => "the event log is away\n",
         // What the backplane said is in the log of the process: nobody has to sign in here.
         Some(LogState::Rejecting) => "the backplane of the event log rejects publishes\n",
-        Some(LogState::NotListening) => "the backplane of the event log refuses to let this node listen\n",
+        Some(LogState::NotListening) => {
+            "the backplane of the event log refuses to let this node listen\n"
+        }
         _ => return (StatusCode::OK, "ready\n"),
     };
     (StatusCode::SERVICE_UNAVAILABLE, problem)
@@ -35,8 +37,14 @@ mod tests {
         let manager = Manager::builder().build().unwrap();
         assert_eq!(ready(State(manager.clone())).await.0, StatusCode::OK);
         manager.announce_shutdown();
-        assert_eq!(ready(State(manager.clone())).await.0, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            ready(State(manager.clone())).await.0,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
         manager.shutdown(ShutdownOptions::default()).await;
-        assert_eq!(ready(State(manager)).await.0, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            ready(State(manager)).await.0,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
     }
 }

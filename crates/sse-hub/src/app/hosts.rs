@@ -27,13 +27,20 @@ pub(crate) enum Hosts {
 
 impl Hosts {
     /// These names. Without any, a hub for this machine alone still answers only to names of this machine.
-    pub(crate) fn new(names: &[String], is_for_this_machine: bool, setting: &str) -> Result<Self, Error> {
+    pub(crate) fn new(
+        names: &[String],
+        is_for_this_machine: bool,
+        setting: &str,
+    ) -> Result<Self, Error> {
         let read = |name: &String| {
             let host = OwnOrigin::new(None, name).filter(|host| host.to_string() == host.host());
-            host.map(|host| without_dot(host.host()).to_owned()).ok_or_else(|| Error::Setting {
-                name: setting.to_owned(),
-                problem: format!("{name:?} is no host name or address; write it without scheme and port"),
-            })
+            host.map(|host| without_dot(host.host()).to_owned())
+                .ok_or_else(|| Error::Setting {
+                    name: setting.to_owned(),
+                    problem: format!(
+                        "{name:?} is no host name or address; write it without scheme and port"
+                    ),
+                })
         };
         match names.iter().map(read).collect::<Result<Vec<_>, _>>()? {
             names if names.is_empty() && !is_for_this_machine => Ok(Self::Any),
@@ -43,7 +50,9 @@ impl Hosts {
 
     /// Whether the hub answers a request.
     fn admit(&self, request: &RequestView<'_>) -> Result<(), String> {
-        let Self::Known(names) = self else { return Ok(()) };
+        let Self::Known(names) = self else {
+            return Ok(());
+        };
         let Some(authority) = request.requested_authority() else {
             return Err("a missing or repeated host".to_owned());
         };
@@ -52,7 +61,10 @@ impl Hosts {
         };
         match OwnOrigin::new(None, authority) {
             Some(host) if known(&host) => Ok(()),
-            _ => Err(format!("host {:?}", authority.chars().take(128).collect::<String>())),
+            _ => Err(format!(
+                "host {:?}",
+                authority.chars().take(128).collect::<String>()
+            )),
         }
     }
 }
@@ -62,13 +74,21 @@ fn without_dot(host: &str) -> &str {
 }
 
 /// Answers requests for the hub's names alone, and those of load balancers that look whether it lives, which use addresses.
-pub(crate) async fn check(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) -> Response {
+pub(crate) async fn check(
+    State(hosts): State<Arc<Hosts>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let (parts, body) = request.into_parts();
     let admitted = hosts.admit(&view(&parts));
     match admitted {
         Err(host) if !parts.uri.path().starts_with("/health/") => {
             let remedy = "if it is this hub's, list it in --hosts";
-            auth_log::refused("host", &format_args!("{host} is none of this hub's names"), remedy);
+            auth_log::refused(
+                "host",
+                &format_args!("{host} is none of this hub's names"),
+                remedy,
+            );
             let text = format!("{host} is none of this hub's names; {remedy}\n");
             (StatusCode::MISDIRECTED_REQUEST, text).into_response()
         }
@@ -86,9 +106,16 @@ mod tests {
     }
 
     fn answers(hosts: &Hosts, host: &str) -> bool {
-        let by_header = hosts.admit(&RequestView::new("GET").header("host", host)).is_ok();
-        let by_authority =
-            hosts.admit(&RequestView::new("GET").authority(host).header("host", "localhost")).is_ok();
+        let by_header = hosts
+            .admit(&RequestView::new("GET").header("host", host))
+            .is_ok();
+        let by_authority = hosts
+            .admit(
+                &RequestView::new("GET")
+                    .authority(host)
+                    .header("host", "localhost"),
+            )
+            .is_ok();
         assert_eq!(by_header, by_authority, "{host}");
         by_header
     }
@@ -121,9 +148,23 @@ mod tests {
             assert!(!answers(&own, host), "{host}");
         }
         assert!(own.admit(&RequestView::new("GET")).is_err());
-        assert!(own.admit(&RequestView::new("GET").header("host", "localhost").header("host", "a")).is_err());
+        assert!(
+            own.admit(
+                &RequestView::new("GET")
+                    .header("host", "localhost")
+                    .header("host", "a")
+            )
+            .is_err()
+        );
         let named = hosts(&["Hub.test", "10.0.0.5", "[fd00::0:1]"], true).unwrap();
-        for host in ["hub.test", "HUB.TEST:8080", "hub.test.", "10.0.0.5:80", "[fd00::1]", "localhost"] {
+        for host in [
+            "hub.test",
+            "HUB.TEST:8080",
+            "hub.test.",
+            "10.0.0.5:80",
+            "[fd00::1]",
+            "localhost",
+        ] {
             assert!(answers(&named, host), "{host}");
         }
         assert!(!answers(&named, "x.hub.test") && !answers(&named, "evil.example"));
@@ -132,15 +173,24 @@ mod tests {
     #[test]
     fn a_hub_for_others_answers_to_any_name_unless_it_has_some() {
         assert_eq!(hosts(&[], false), Ok(Hosts::Any));
-        assert!(answers(&Hosts::Any, "evil.example") && Hosts::Any.admit(&RequestView::new("GET")).is_ok());
-        assert!(!answers(&hosts(&["hub.test"], false).unwrap(), "evil.example"));
+        assert!(
+            answers(&Hosts::Any, "evil.example")
+                && Hosts::Any.admit(&RequestView::new("GET")).is_ok()
+        );
+        assert!(!answers(
+            &hosts(&["hub.test"], false).unwrap(),
+            "evil.example"
+        ));
     }
 
     #[test]
     fn what_is_no_name_is_refused() {
         for name in ["", "a:80", "http://a", "*", "*.a", "a/b", "a@b", "[::1"] {
             let error = hosts(&[name], true).unwrap_err();
-            assert!(error.starts_with("--hosts") && error.contains("without scheme and port"), "{error}");
+            assert!(
+                error.starts_with("--hosts") && error.contains("without scheme and port"),
+                "{error}"
+            );
         }
     }
 }

@@ -17,23 +17,29 @@ const STREAMS: Family<1> = Family::gauge(
     "Streams by what serves them, ending ones included: the reactor, or hyper as the body of an answer.",
 )
 .labels(["transport"]);
-const OPENED: Family<1> =
-    Family::counter("sse_transport_streams_opened", "Streams that were opened, by what serves them.")
-        .labels(["transport"]);
+const OPENED: Family<1> = Family::counter(
+    "sse_transport_streams_opened",
+    "Streams that were opened, by what serves them.",
+)
+.labels(["transport"]);
 const FALLBACKS: Family<1> = Family::counter(
     "sse_transport_fallbacks",
     "Streams that were served as the body of an answer, by why the reactor could not serve them.",
 )
 .labels(["reason"]);
 const THREADS: Family = Family::gauge("sse_reactor_threads", "Threads of the reactor.");
-const BLOCKED: Family =
-    Family::gauge("sse_reactor_streams_blocked", "Streams that wait because a client's socket is full.");
+const BLOCKED: Family = Family::gauge(
+    "sse_reactor_streams_blocked",
+    "Streams that wait because a client's socket is full.",
+);
 const STALLS: Family = Family::counter(
     "sse_reactor_write_stalls",
     "How often a stream had to wait because a client's socket was full.",
 );
-const BYTES: Family =
-    Family::counter("sse_reactor_written_bytes", "Bytes written to sockets, heads and framing included.");
+const BYTES: Family = Family::counter(
+    "sse_reactor_written_bytes",
+    "Bytes written to sockets, heads and framing included.",
+);
 const RESETS: Family = Family::counter(
     "sse_reactor_resets",
     "Connections broken off, since their client took nothing or the server stopped.",
@@ -45,7 +51,11 @@ const FAILURES: Family<1> = Family::counter(
 .labels(["fault"]);
 
 /// All that the hub tells.
-pub(crate) fn of(manager: Manager, management: Management, transports: TransportStatsHandle) -> Metrics {
+pub(crate) fn of(
+    manager: Manager,
+    management: Management,
+    transports: TransportStatsHandle,
+) -> Metrics {
     let streams = manager.clone();
     Metrics::of(manager)
         .source(management)
@@ -57,23 +67,45 @@ pub(crate) fn of(manager: Manager, management: Management, transports: Transport
 
 /// The hub has one server, so what the reactor does not serve is a body.
 fn put_transports(families: &mut Families, streams: &Stats, transports: &TransportStats) {
-    let TransportStats { reactor, bodies, .. } = transports;
+    let TransportStats {
+        reactor, bodies, ..
+    } = transports;
     let open = streams.total_connections + streams.ending;
-    families
-        .put_each(&STREAMS, [("reactor", reactor.streams), ("body", open.saturating_sub(reactor.streams))]);
-    families.put_each(&OPENED, [("reactor", reactor.adopted), ("body", bodies.total())]);
-    families.put_each(&FALLBACKS, bodies.iter().map(|(why, count)| (why.as_str(), count)));
+    families.put_each(
+        &STREAMS,
+        [
+            ("reactor", reactor.streams),
+            ("body", open.saturating_sub(reactor.streams)),
+        ],
+    );
+    families.put_each(
+        &OPENED,
+        [("reactor", reactor.adopted), ("body", bodies.total())],
+    );
+    families.put_each(
+        &FALLBACKS,
+        bodies.iter().map(|(why, count)| (why.as_str(), count)),
+    );
     families.put(&THREADS, [], reactor.threads);
     families.put(&BLOCKED, [], reactor.blocked);
     families.put(&STALLS, [], reactor.write_stalls);
     families.put(&BYTES, [], reactor.bytes);
     families.put(&RESETS, [], reactor.resets);
-    families.put_each(&FAILURES, [("unwatched", reactor.failed), ("panicked", reactor.panics)]);
+    families.put_each(
+        &FAILURES,
+        [("unwatched", reactor.failed), ("panicked", reactor.panics)],
+    );
 }
 
 /// Answers a scrape.
-pub(crate) async fn scrape(State(metrics): State<Metrics>, headers: HeaderMap) -> impl IntoResponse {
+pub(crate) async fn scrape(
+    State(metrics): State<Metrics>,
+    headers: HeaderMap,
+) -> impl IntoResponse {
     let scrape = metrics.scrape(headers.get(header::ACCEPT).map(HeaderValue::as_bytes));
-    let headers = [(header::CONTENT_TYPE, scrape.content_type), (header::CACHE_CONTROL, "no-store")];
+    let headers = [
+        (header::CONTENT_TYPE, scrape.content_type),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
     (headers, scrape.body)
 }

@@ -31,7 +31,9 @@ impl FromStr for Rate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "should be a number of times and a duration, as 20/1s or 600/10m, or none".to_owned();
+        let wrong = || {
+            "should be a number of times and a duration, as 20/1s or 600/10m, or none".to_owned()
+        };
         if text.trim() == "none" {
             return Ok(Self::Unlimited);
         }
@@ -39,13 +41,19 @@ impl FromStr for Rate {
         let times = times.trim().parse().map_err(|_| wrong())?;
         let within = values::in_words(within.trim()).map_err(|_| wrong())?;
         let rate = Self::Limited { times, within };
-        if rate.interval().is_some_and(|interval| interval > 0) { Ok(rate) } else { Err(wrong()) }
+        if rate.interval().is_some_and(|interval| interval > 0) {
+            Ok(rate)
+        } else {
+            Err(wrong())
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Rate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }
 
@@ -68,7 +76,9 @@ impl Rate {
     fn interval(self) -> Option<u64> {
         match self {
             Self::Unlimited => None,
-            Self::Limited { times, within } => u64::try_from((within / times.get()).as_nanos()).ok(),
+            Self::Limited { times, within } => {
+                u64::try_from((within / times.get()).as_nanos()).ok()
+            }
         }
     }
 }
@@ -92,8 +102,16 @@ impl<K: Hash + Eq + Clone> RateLimit<K> {
     pub(crate) fn new(rate: Rate) -> Option<Self> {
         let interval = rate.interval()?;
         let at_once = interval.saturating_mul(u64::from(rate.at_once()?));
-        let known = Mutex::new(Known { whole_at: HashMap::new(), sweep_at: SWEEP });
-        Some(Self { interval, at_once, start: Instant::now(), known })
+        let known = Mutex::new(Known {
+            whole_at: HashMap::new(),
+            sweep_at: SWEEP,
+        });
+        Some(Self {
+            interval,
+            at_once,
+            start: Instant::now(),
+            known,
+        })
     }
 
     /// Takes a number of times from the allowance of a caller, all of them or none. An error is the time until there are enough.
@@ -136,7 +154,9 @@ impl<K: Hash + Eq> Known<K> {
 
 impl<K> fmt::Debug for RateLimit<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RateLimit").field("interval", &self.interval).finish_non_exhaustive()
+        f.debug_struct("RateLimit")
+            .field("interval", &self.interval)
+            .finish_non_exhaustive()
     }
 }
 
@@ -155,12 +175,26 @@ mod tests {
         let rate = |text: &str| text.parse::<Rate>();
         assert_eq!(
             rate("20/1s"),
-            Ok(Rate::Limited { times: 20.try_into().unwrap(), within: Duration::from_secs(1) })
+            Ok(Rate::Limited {
+                times: 20.try_into().unwrap(),
+                within: Duration::from_secs(1)
+            })
         );
         assert_eq!(rate("600 / 10m").unwrap().at_once(), Some(600));
         assert_eq!(rate("none"), Ok(Rate::Unlimited));
         assert_eq!(rate("4194304/1m"), Ok(Rate::per_minute(4 << 20)));
-        for text in ["", "20", "0/1s", "-1/1s", "20/", "20/0s", "x/1s", "20/soon", "4000000000/1ns", "None"] {
+        for text in [
+            "",
+            "20",
+            "0/1s",
+            "-1/1s",
+            "20/",
+            "20/0s",
+            "x/1s",
+            "20/soon",
+            "4000000000/1ns",
+            "None",
+        ] {
             assert!(rate(text).is_err(), "{text}");
         }
         assert!(RateLimit::<u64>::new(Rate::Unlimited).is_none());
@@ -170,8 +204,14 @@ mod tests {
     fn each_has_its_own_and_all_of_it_at_once_or_none() {
         let limit = limit("2/1h");
         let allows = |who, times| limit.check_at(&who, times, 5).is_ok();
-        assert_eq!([1, 1, 1, 2].map(|who| allows(who, 1)), [true, true, false, true]);
-        assert_eq!([3, 2, 1, 0, u64::MAX].map(|times| allows(3, times)), [false, true, false, true, false]);
+        assert_eq!(
+            [1, 1, 1, 2].map(|who| allows(who, 1)),
+            [true, true, false, true]
+        );
+        assert_eq!(
+            [3, 2, 1, 0, u64::MAX].map(|times| allows(3, times)),
+            [false, true, false, true, false]
+        );
     }
 
     #[test]
@@ -179,7 +219,10 @@ mod tests {
         let limit = limit("4/4s");
         limit.check_at(&0, 4, 0).unwrap();
         assert_eq!(limit.check_at(&0, 3, SECOND), Err(Duration::from_secs(2)));
-        assert_eq!(limit.check_at(&0, 3, 3 * SECOND - 1), Err(Duration::from_nanos(1)));
+        assert_eq!(
+            limit.check_at(&0, 3, 3 * SECOND - 1),
+            Err(Duration::from_nanos(1))
+        );
         limit.check_at(&0, 3, 3 * SECOND).unwrap();
         limit.check_at(&0, 4, 100 * SECOND).unwrap();
         limit.check_at(&0, 1, 100 * SECOND).unwrap_err();

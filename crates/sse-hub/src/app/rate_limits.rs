@@ -41,8 +41,10 @@ pub(crate) struct Rates {
 impl Rates {
     /// `largest` is the maximum size of a call in bytes.
     pub(crate) fn new(args: &AccessArgs, access: ClaimsAccess, largest: usize) -> Self {
-        let bytes = u32::try_from(BYTES_PER_USER.max(largest.saturating_mul(4))).unwrap_or(u32::MAX);
-        let or = |rate: Option<Rate>, per_minute| rate.unwrap_or_else(|| Rate::per_minute(per_minute));
+        let bytes =
+            u32::try_from(BYTES_PER_USER.max(largest.saturating_mul(4))).unwrap_or(u32::MAX);
+        let or =
+            |rate: Option<Rate>, per_minute| rate.unwrap_or_else(|| Rate::per_minute(per_minute));
         Self {
             access,
             streams_per_address: args.rate_streams_per_address.and_then(RateLimit::new),
@@ -60,7 +62,9 @@ impl Rates {
 
     /// Whether a caller may open one more stream now.
     pub(crate) fn may_open(&self, caller: &Caller) -> Result<(), ConnectErrorKind> {
-        caller.user.as_ref().map_or(Ok(()), |user| check(self.streams_per_user.as_ref(), user, 1))
+        caller.user.as_ref().map_or(Ok(()), |user| {
+            check(self.streams_per_user.as_ref(), user, 1)
+        })
     }
 
     /// Whether somebody may ask the management API for this now. Backends and admins may always.
@@ -73,15 +77,23 @@ impl Rates {
         }
         match demand.caller {
             Ok(caller) if self.access.may_manage(caller) => Ok(()),
-            Ok(Caller { user: Some(user), .. }) => check(self.calls_per_user.as_ref(), user, demand.calls),
-            _ => check(self.calls_per_address.as_ref(), &network(address), demand.calls),
+            Ok(Caller {
+                user: Some(user), ..
+            }) => check(self.calls_per_user.as_ref(), user, demand.calls),
+            _ => check(
+                self.calls_per_address.as_ref(),
+                &network(address),
+                demand.calls,
+            ),
         }
     }
 
     /// Whether a caller may send so many bytes now; an error is how long it has to wait. Backends and admins may always.
     pub(crate) fn may_send(&self, caller: &Caller, bytes: usize) -> Result<(), Duration> {
         match (&self.bytes_per_user, &caller.user) {
-            (Some(limit), Some(user)) if !self.access.may_manage(caller) => limit.check(user, bytes),
+            (Some(limit), Some(user)) if !self.access.may_manage(caller) => {
+                limit.check(user, bytes)
+            }
             _ => Ok(()),
         }
     }
@@ -92,5 +104,9 @@ fn check<K: Hash + Eq + Clone>(
     who: &K,
     times: usize,
 ) -> Result<(), ConnectErrorKind> {
-    limit.map_or(Ok(()), |limit| limit.check(who, times).map_err(|_| ConnectErrorKind::RateLimit))
+    limit.map_or(Ok(()), |limit| {
+        limit
+            .check(who, times)
+            .map_err(|_| ConnectErrorKind::RateLimit)
+    })
 }

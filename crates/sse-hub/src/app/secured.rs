@@ -4,8 +4,8 @@ use std::{env, path::Path, sync::Arc};
 
 use sse_access::{ClaimsAccess, Gate, PatternError, Proxies};
 use sse_auth::{
-    Algorithm, ApiKey, Authenticator, FirstOf, Jwks, JwksFile, Jwt, JwtBuilder, Key, NextAuth, Origins,
-    RemoteJwks, Tickets,
+    Algorithm, ApiKey, Authenticator, FirstOf, Jwks, JwksFile, Jwt, JwtBuilder, Key, NextAuth,
+    Origins, RemoteJwks, Tickets,
 };
 
 use crate::{
@@ -56,7 +56,9 @@ pub(crate) struct Reread {
 
 impl Reread {
     pub(crate) fn authenticator(&self) -> Result<FirstOf, Error> {
-        let authenticator = self.args.authenticator(self.published.as_ref(), &self.sources);
+        let authenticator = self
+            .args
+            .authenticator(self.published.as_ref(), &self.sources);
         self.sources.log_notes();
         authenticator
     }
@@ -66,7 +68,11 @@ impl AccessArgs {
     /// Configured mode, or `None` for demo mode: where neither users nor backends are recognised.
     ///
     /// `largest` is the maximum size of a call in bytes.
-    pub(crate) fn configure(&self, largest: usize, sources: &Sources) -> Result<Option<Configured>, Error> {
+    pub(crate) fn configure(
+        &self,
+        largest: usize,
+        sources: &Sources,
+    ) -> Result<Option<Configured>, Error> {
         let kind = self.auth.unwrap_or_default();
         let backend_key = self.backend_key(sources)?;
         if kind == AuthKind::None && backend_key.is_none() {
@@ -79,7 +85,11 @@ impl AccessArgs {
         let authenticator = Exchangeable::new(self.authenticator(published.as_ref(), sources)?);
         let reread = self.has_files().then(|| {
             let (args, sources) = (self.clone(), sources.clone());
-            Reread { args, sources, published }
+            Reread {
+                args,
+                sources,
+                published,
+            }
         });
         let origins = self.allowed_origins(sources)?;
         let gate = gate(authenticator.clone(), &origins, anonymous);
@@ -103,7 +113,11 @@ impl AccessArgs {
     }
 
     /// Creates the authenticator from the secrets and keys as they are now.
-    fn authenticator(&self, published: Option<&RemoteJwks>, sources: &Sources) -> Result<FirstOf, Error> {
+    fn authenticator(
+        &self,
+        published: Option<&RemoteJwks>,
+        sources: &Sources,
+    ) -> Result<FirstOf, Error> {
         let mut authenticator = FirstOf::new();
         if let Some(key) = &self.backend_key(sources)? {
             let key = ApiKey::new(key.text()).map_err(|error| wrong(&key.source, &error))?;
@@ -119,19 +133,27 @@ impl AccessArgs {
     /// Returns whether any secret or key is in a file.
     fn has_files(&self) -> bool {
         let jwks = self.auth_jwks.as_deref().is_some_and(|jwks| !is_url(jwks));
-        let files = [&self.auth_secret_file, &self.auth_public_key].iter().any(|files| !files.is_empty());
+        let files = [&self.auth_secret_file, &self.auth_public_key]
+            .iter()
+            .any(|files| !files.is_empty());
         jwks || files || self.backend_key_file.is_some()
     }
 
     /// A rate that no call of the maximum size is within contradicts that size.
     fn check_rate_of_bytes(&self, largest: usize, sources: &Sources) -> Result<(), Error> {
         let at_once = self.rate_bytes_per_user.and_then(Rate::at_once);
-        match at_once.and_then(|bytes| usize::try_from(bytes).ok()).filter(|bytes| *bytes < largest) {
+        match at_once
+            .and_then(|bytes| usize::try_from(bytes).ok())
+            .filter(|bytes| *bytes < largest)
+        {
             Some(bytes) => {
                 let problem = format!(
                     "allows {bytes} bytes at once, less than a call may have: {largest} (--management-body)"
                 );
-                Err(wrong(&sources.name_of_access("rate-bytes-per-user"), &problem))
+                Err(wrong(
+                    &sources.name_of_access("rate-bytes-per-user"),
+                    &problem,
+                ))
             }
             None => Ok(()),
         }
@@ -139,7 +161,8 @@ impl AccessArgs {
 
     /// The sites whose pages may connect and call, in both modes.
     pub(crate) fn allowed_origins(&self, sources: &Sources) -> Result<Origins, Error> {
-        Origins::new(&self.origins).map_err(|error| wrong(&sources.name_of_access("origins"), &error))
+        Origins::new(&self.origins)
+            .map_err(|error| wrong(&sources.name_of_access("origins"), &error))
     }
 
     fn backend_key(&self, sources: &Sources) -> Result<Option<Secret>, Error> {
@@ -175,7 +198,10 @@ impl AccessArgs {
             builder = builder.cookie_name(name);
         }
         builder.build().map_err(|error| {
-            wrong("--auth nextauth", &format!("{error}; its secrets are {}", places(AuthKind::NextAuth)))
+            wrong(
+                "--auth nextauth",
+                &format!("{error}; its secrets are {}", places(AuthKind::NextAuth)),
+            )
         })
     }
 
@@ -183,15 +209,15 @@ impl AccessArgs {
         let mut builder = Jwt::builder();
         for secret in self.secrets(AuthKind::Jwt, sources)? {
             for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
-                let key =
-                    Key::secret(algorithm, secret.text()).map_err(|error| wrong(&secret.source, &error))?;
+                let key = Key::secret(algorithm, secret.text())
+                    .map_err(|error| wrong(&secret.source, &error))?;
                 builder = builder.key(key);
             }
         }
         for path in &self.auth_public_key {
             let pem = key_file::read(path, Holds::PublicKey, sources)?;
-            builder =
-                builder.key(Key::pem(&*pem).map_err(|error| wrong(&path.display().to_string(), &error))?);
+            builder = builder
+                .key(Key::pem(&*pem).map_err(|error| wrong(&path.display().to_string(), &error))?);
         }
         builder = match (published, &self.auth_jwks) {
             (Some(published), _) => builder.remote(published.clone()),
@@ -206,23 +232,37 @@ impl AccessArgs {
             (None, None) => builder,
         };
         builder = self.auth_issuer.iter().fold(builder, JwtBuilder::issuer);
-        builder = self.auth_audience.iter().fold(builder, JwtBuilder::audience);
+        builder = self
+            .auth_audience
+            .iter()
+            .fold(builder, JwtBuilder::audience);
         builder = self.auth_cookie.iter().fold(builder, JwtBuilder::cookie);
-        let keys = format!("its keys are {}, --auth-public-key, --auth-jwks", places(AuthKind::Jwt));
-        builder.build().map_err(|error| wrong("--auth jwt", &format!("{error}; {keys}")))
+        let keys = format!(
+            "its keys are {}, --auth-public-key, --auth-jwks",
+            places(AuthKind::Jwt)
+        );
+        builder
+            .build()
+            .map_err(|error| wrong("--auth jwt", &format!("{error}; {keys}")))
     }
 
     /// Returns the keys of the JWKS if it is a URL.
     fn published(&self, sources: &Sources) -> Result<Option<RemoteJwks>, Error> {
         let name = sources.name_of_access("auth-jwks");
         let of_jwt = (self.auth == Some(AuthKind::Jwt)).then_some(self.auth_jwks.as_deref());
-        let Some(jwks) = of_jwt.flatten().filter(|jwks| is_url(jwks)) else { return Ok(None) };
+        let Some(jwks) = of_jwt.flatten().filter(|jwks| is_url(jwks)) else {
+            return Ok(None);
+        };
         if self.auth_audience.is_empty() {
-            let problem =
-                "is a URL, so --auth-audience must be set: an issuer's keys also sign tokens for other sites";
-            return Err(Error::Setting { name, problem: problem.to_owned() });
+            let problem = "is a URL, so --auth-audience must be set: an issuer's keys also sign tokens for other sites";
+            return Err(Error::Setting {
+                name,
+                problem: problem.to_owned(),
+            });
         }
-        RemoteJwks::http(jwks).map(Some).map_err(|error| wrong(&name, &error))
+        RemoteJwks::http(jwks)
+            .map(Some)
+            .map_err(|error| wrong(&name, &error))
     }
 
     fn secrets(&self, kind: AuthKind, sources: &Sources) -> Result<Vec<Secret>, Error> {
@@ -253,8 +293,14 @@ impl AccessArgs {
             ("publish", !self.publish.is_empty()),
             ("trusted-proxies", !self.trusted_proxies.is_empty()),
             ("join-anonymously", !self.join_anonymously.is_empty()),
-            ("rate-streams-per-address", self.rate_streams_per_address.is_some()),
-            ("rate-streams-per-user", self.rate_streams_per_user.is_some()),
+            (
+                "rate-streams-per-address",
+                self.rate_streams_per_address.is_some(),
+            ),
+            (
+                "rate-streams-per-user",
+                self.rate_streams_per_user.is_some(),
+            ),
             ("rate-calls", self.rate_calls.is_some()),
             ("rate-bytes-per-user", self.rate_bytes_per_user.is_some()),
         ];
@@ -268,58 +314,81 @@ impl AccessArgs {
     /// Whoever has a secret in its environment may believe that it is used; `--auth none` says that it is not.
     fn refuse_idle_secrets(&self) -> Result<(), Error> {
         let kinds = [(AuthKind::NextAuth, "nextauth"), (AuthKind::Jwt, "jwt")];
-        let named =
-            kinds.into_iter().flat_map(|(kind, name)| kind.variables().iter().map(move |it| (*it, name)));
-        let idle = named.into_iter().find(|(variable, _)| env::var_os(variable).is_some());
+        let named = kinds
+            .into_iter()
+            .flat_map(|(kind, name)| kind.variables().iter().map(move |it| (*it, name)));
+        let idle = named
+            .into_iter()
+            .find(|(variable, _)| env::var_os(variable).is_some());
         match idle.filter(|_| self.auth.is_none()) {
-            Some((variable, kind)) => {
-                Err(wrong(variable, &format!("is set and not used; say --auth {kind}, or --auth none")))
-            }
+            Some((variable, kind)) => Err(wrong(
+                variable,
+                &format!("is set and not used; say --auth {kind}, or --auth none"),
+            )),
             None => Ok(()),
         }
     }
 
-    fn refuse_all(&self, given: &[(&str, bool)], problem: &str, sources: &Sources) -> Result<(), Error> {
+    fn refuse_all(
+        &self,
+        given: &[(&str, bool)],
+        problem: &str,
+        sources: &Sources,
+    ) -> Result<(), Error> {
         match given.iter().find(|(_, is_given)| *is_given) {
-            Some((flag, _)) => {
-                Err(Error::Setting { name: sources.name_of_access(flag), problem: problem.to_owned() })
-            }
+            Some((flag, _)) => Err(Error::Setting {
+                name: sources.name_of_access(flag),
+                problem: problem.to_owned(),
+            }),
             None => Ok(()),
         }
     }
 
     fn access(&self, sources: &Sources) -> Result<ClaimsAccess, Error> {
         let start = ClaimsAccess::new().backend(BACKEND_CLAIM, true);
-        let patterns =
-            |flag: &'static str| move |error: PatternError| wrong(&sources.name_of_access(flag), &error);
+        let patterns = |flag: &'static str| {
+            move |error: PatternError| wrong(&sources.name_of_access(flag), &error)
+        };
         let access = self
             .join
             .iter()
             .try_fold(start, |access, pattern| access.join(pattern))
             .map_err(patterns("join"))?;
-        let access =
-            self.join_anonymously.iter().try_fold(access, |access, pattern| access.join_anonymously(pattern));
+        let access = self
+            .join_anonymously
+            .iter()
+            .try_fold(access, |access, pattern| access.join_anonymously(pattern));
         let access = access.map_err(patterns("join-anonymously"))?;
-        let access = self.publish.iter().try_fold(access, |access, pattern| access.publish(pattern));
+        let access = self
+            .publish
+            .iter()
+            .try_fold(access, |access, pattern| access.publish(pattern));
         let access = access.map_err(patterns("publish"))?;
-        self.auth_admin.iter().try_fold(access, |access, claim| match claim.split_once('=') {
-            Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok(match value {
-                "true" => access.admin(name, true).admin(name, value),
-                _ => access.admin(name, value),
-            }),
-            _ => Err(wrong(
-                &sources.name_of_access("auth-admin"),
-                "should be a claim and its value, as role=admin",
-            )),
-        })
+        self.auth_admin
+            .iter()
+            .try_fold(access, |access, claim| match claim.split_once('=') {
+                Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok(match value {
+                    "true" => access.admin(name, true).admin(name, value),
+                    _ => access.admin(name, value),
+                }),
+                _ => Err(wrong(
+                    &sources.name_of_access("auth-admin"),
+                    "should be a claim and its value, as role=admin",
+                )),
+            })
     }
 
     fn proxies(&self, sources: &Sources) -> Result<Proxies, Error> {
         let name = || sources.name_of_access("trusted-proxies");
-        if self.trusted_proxies.iter().any(|network| network.trim().ends_with("/0")) {
+        if self
+            .trusted_proxies
+            .iter()
+            .any(|network| network.trim().ends_with("/0"))
+        {
             return Err(wrong(&name(), "would believe everybody"));
         }
-        let proxies = Proxies::new(&self.trusted_proxies).map_err(|error| wrong(&name(), &error))?;
+        let proxies =
+            Proxies::new(&self.trusted_proxies).map_err(|error| wrong(&name(), &error))?;
         Ok(proxies.header(self.proxy_header.unwrap_or_default().into()))
     }
 }
@@ -331,7 +400,11 @@ fn is_url(jwks: &str) -> bool {
 
 fn gate(authenticator: impl Authenticator, origins: &Origins, anonymous: bool) -> Gate {
     let gate = Gate::new(authenticator).origins(origins.clone());
-    if anonymous { gate.let_anonymous_in() } else { gate }
+    if anonymous {
+        gate.let_anonymous_in()
+    } else {
+        gate
+    }
 }
 
 /// What Auth.js demands of nobody, and one session cookie is enough to guess (`sse-auth` refuses it as well, without the name of the place).
@@ -349,5 +422,8 @@ fn places(kind: AuthKind) -> String {
 }
 
 fn wrong(name: &str, problem: &(impl std::fmt::Display + ?Sized)) -> Error {
-    Error::Setting { name: name.to_owned(), problem: problem.to_string() }
+    Error::Setting {
+        name: name.to_owned(),
+        problem: problem.to_string(),
+    }
 }

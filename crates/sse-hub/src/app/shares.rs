@@ -27,8 +27,12 @@ pub(crate) fn fill_in(streams: &mut Config, audience: Audience) {
             streams.max_connections_per_address.get_or_insert(half);
         }
         Audience::Known => {
-            streams.max_connections_per_user.get_or_insert(half.min(PER_USER));
-            streams.max_anonymous_connections_per_address.get_or_insert(half);
+            streams
+                .max_connections_per_user
+                .get_or_insert(half.min(PER_USER));
+            streams
+                .max_anonymous_connections_per_address
+                .get_or_insert(half);
         }
     }
 }
@@ -39,7 +43,12 @@ mod tests {
 
     #[test]
     fn nobody_has_more_than_half_unless_it_is_said() {
-        for (all, user, address) in [(1000, 50, 500), (100_000, 50, 50_000), (60, 30, 30), (1, 1, 1)] {
+        for (all, user, address) in [
+            (1000, 50, 500),
+            (100_000, 50, 50_000),
+            (60, 30, 30),
+            (1, 1, 1),
+        ] {
             let mut streams = Config::default();
             streams.max_connections = all;
             let mut known = streams.clone();

@@ -57,12 +57,17 @@ impl Address {
             return Ok(Self::Memory);
         }
         let (scheme, rest) = url.text().split_once(':').unwrap_or_default();
-        let wrong = |problem: &str| Error::Setting { name: url.source.clone(), problem: problem.to_owned() };
+        let wrong = |problem: &str| Error::Setting {
+            name: url.source.clone(),
+            problem: problem.to_owned(),
+        };
         match (scheme, rest) {
             ("file", "") => Err(wrong("should name a directory, as file:/var/lib/sse-hub")),
             ("file", dir) => match dir.strip_prefix("//") {
                 Some(path) if path.starts_with('/') => Ok(Self::File(path.into())),
-                Some(_) => Err(wrong("names another machine; a directory here is file:DIR or file:///DIR")),
+                Some(_) => Err(wrong(
+                    "names another machine; a directory here is file:DIR or file:///DIR",
+                )),
                 None => Ok(Self::File(dir.into())),
             },
             ("redis" | "rediss" | "valkey" | "valkeys" | "unix", _) => Ok(Self::Redis(url.clone())),
@@ -121,18 +126,26 @@ impl Backplane {
             Address::Memory => return Ok(Opened::Memory),
             Address::File(directory) => return self.open_file(directory, retention, largest).await,
             Address::Redis(url) => {
-                let config =
-                    RedisConfig::default().prefix(&self.prefix).retention(retention).max_payload(largest);
+                let config = RedisConfig::default()
+                    .prefix(&self.prefix)
+                    .retention(retention)
+                    .max_payload(largest);
                 let config = self.tls.for_redis(config)?;
-                let log = RedisBackplane::new(url.text(), config).map_err(|error| self.wrong(&error))?;
+                let log =
+                    RedisBackplane::new(url.text(), config).map_err(|error| self.wrong(&error))?;
                 self.greeted(log.bounds()).await?;
                 Arc::new(log)
             }
             Address::Nats(url) => {
-                let config = NatsConfig::default().prefix(&self.prefix).retention(retention);
+                let config = NatsConfig::default()
+                    .prefix(&self.prefix)
+                    .retention(retention);
                 let config = config.replicas(self.replicas);
                 let config = self.tls.for_nats(config)?;
-                match self.greeted(NatsBackplane::connect(url.text(), config.clone())).await? {
+                match self
+                    .greeted(NatsBackplane::connect(url.text(), config.clone()))
+                    .await?
+                {
                     Some(log) => Arc::new(log),
                     None => {
                         let log = NatsBackplane::start(url.text(), config).await;
@@ -164,7 +177,10 @@ impl Backplane {
                     }
                     _ => "",
                 };
-                Err(Error::Log { name: self.name.clone(), problem: format!("{problem}{remedy}") })
+                Err(Error::Log {
+                    name: self.name.clone(),
+                    problem: format!("{problem}{remedy}"),
+                })
             }
         }
     }
@@ -180,19 +196,28 @@ impl Backplane {
             Err(error @ BackplaneError::Refused { .. }) => Err(self.wrong(&error)),
             Err(error) => {
                 let error = &error as &dyn StdError;
-                warn!(error, "the event log cannot be reached; the hub is not ready until it can");
+                warn!(
+                    error,
+                    "the event log cannot be reached; the hub is not ready until it can"
+                );
                 Ok(None)
             }
         }
     }
 
     fn wrong(&self, error: &(dyn StdError + 'static)) -> Error {
-        Error::Setting { name: self.name.clone(), problem: format!("cannot be used: {}", in_full(error)) }
+        Error::Setting {
+            name: self.name.clone(),
+            problem: format!("cannot be used: {}", in_full(error)),
+        }
     }
 }
 
 /// An error and its causes.
 fn in_full(error: &(dyn StdError + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }

@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use tracing::{Level, Metadata, Subscriber, error, level_filters::LevelFilter, span, subscriber::Interest};
+use tracing::{
+    Level, Metadata, Subscriber, error, level_filters::LevelFilter, span, subscriber::Interest,
+};
 use tracing_subscriber::{
     EnvFilter, Layer, fmt,
     layer::{Context, Filter, SubscriberExt as _},
@@ -39,8 +41,10 @@ impl Outputs {
         if let Some(outputs) = OUTPUTS.get() {
             return Ok(outputs);
         }
-        let outputs =
-            Self { out: Output::start("stdout", io::stdout())?, err: Output::start("stderr", io::stderr())? };
+        let outputs = Self {
+            out: Output::start("stdout", io::stdout())?,
+            err: Output::start("stderr", io::stderr())?,
+        };
         Ok(OUTPUTS.get_or_init(|| outputs))
     }
 
@@ -54,8 +58,13 @@ impl Outputs {
 /// Starts the log, by a filter as in `RUST_LOG`.
 pub(crate) fn start(filter: EnvFilter, err: &Output) {
     let (colours, err) = (io::stderr().is_terminal(), err.clone());
-    let lines = fmt::layer().with_writer(move || err.clone()).with_ansi(colours).log_internal_errors(false);
-    tracing_subscriber::registry().with(lines.with_filter(Own(filter))).init();
+    let lines = fmt::layer()
+        .with_writer(move || err.clone())
+        .with_ansi(colours)
+        .log_internal_errors(false);
+    tracing_subscriber::registry()
+        .with(lines.with_filter(Own(filter)))
+        .init();
     panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string);
         let thread = thread::current();
@@ -87,14 +96,23 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Filter<S> for Own {
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if is_shown(metadata) { Filter::<S>::callsite_enabled(&self.0, metadata) } else { Interest::never() }
+        if is_shown(metadata) {
+            Filter::<S>::callsite_enabled(&self.0, metadata)
+        } else {
+            Interest::never()
+        }
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
         Filter::<S>::max_level_hint(&self.0)
     }
 
-    fn on_new_span(&self, attributes: &span::Attributes<'_>, id: &span::Id, context: Context<'_, S>) {
+    fn on_new_span(
+        &self,
+        attributes: &span::Attributes<'_>,
+        id: &span::Id,
+        context: Context<'_, S>,
+    ) {
         self.0.on_new_span(attributes, id, context);
     }
 
@@ -127,7 +145,10 @@ mod tests {
                 "called `Result::unwrap()` on an `Err` value: \"hunter2\"",
                 "called `Result::unwrap()` on an `Err` value",
             ),
-            ("index out of bounds: the len is 3 but the index is 5", "index out of bounds"),
+            (
+                "index out of bounds: the len is 3 but the index is 5",
+                "index out of bounds",
+            ),
             ("", ""),
         ] {
             assert_eq!(literal(message), shown);

@@ -21,15 +21,19 @@ pub(crate) fn files_for(streams: &Config) -> u64 {
     let most = u64::try_from(streams.max_connections).unwrap_or(u64::MAX);
     // Where newcomers replace others, as many may be ending.
     let replacing = u64::from(streams.when_full == LimitPolicy::ReplaceOldest) + 1;
-    most.saturating_mul(replacing).saturating_add(BESIDE_STREAMS)
+    most.saturating_mul(replacing)
+        .saturating_add(BESIDE_STREAMS)
 }
 
 /// Maximum number of connections with so many files, `None` being without a limit. What is left is reserved for the event log,
 /// for brokers and for the reactor, so that no number of connections keeps the hub from writing or reading a log.
 pub(crate) fn connections_for(files: Option<u64>, streams: &Config) -> usize {
     let threads = available_parallelism().map_or(1, |threads| threads.get() as u64);
-    let Some(files) = files else { return usize::MAX };
-    usize::try_from(files.saturating_sub(reserve(files, files_for(streams), threads))).unwrap_or(usize::MAX)
+    let Some(files) = files else {
+        return usize::MAX;
+    };
+    usize::try_from(files.saturating_sub(reserve(files, files_for(streams), threads)))
+        .unwrap_or(usize::MAX)
 }
 
 fn reserve(files: u64, needed: u64, threads: u64) -> u64 {
@@ -49,10 +53,24 @@ pub(crate) fn raise(needed: u64) -> Result<Option<u64>, String> {
     let before = getrlimit(Resource::Nofile);
     let maximum = before.maximum;
     // Where the hard limit is none, the system still has one that it does not tell.
-    if setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_err()
+    if setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: maximum,
+            maximum,
+        },
+    )
+    .is_err()
         && before.current.is_some_and(|soft| soft < needed)
     {
-        setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum }).map_err(|error| {
+        setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: Some(needed),
+                maximum,
+            },
+        )
+        .map_err(|error| {
             format!("{needed} open files are needed, and the limit cannot be raised: {error}")
         })?;
     }
@@ -84,13 +102,21 @@ mod tests {
             let needed = files_for(&config);
             for files in [needed, needed + 1, needed + 1000, needed * 20] {
                 let connections = connections_for(Some(files), &config) as u64;
-                assert!(connections >= streams as u64 + STREAMLESS, "{files} for {streams}: {connections}");
-                assert!(files - connections >= RESERVE, "{files} for {streams}: {connections}");
+                assert!(
+                    connections >= streams as u64 + STREAMLESS,
+                    "{files} for {streams}: {connections}"
+                );
+                assert!(
+                    files - connections >= RESERVE,
+                    "{files} for {streams}: {connections}"
+                );
             }
             assert_eq!(connections_for(None, &config), usize::MAX);
         }
         for threads in [1, 64, 1000] {
-            assert!((RESERVE..=BESIDE_STREAMS - STREAMLESS).contains(&reserve(1256, 1256, threads)));
+            assert!(
+                (RESERVE..=BESIDE_STREAMS - STREAMLESS).contains(&reserve(1256, 1256, threads))
+            );
             assert!(reserve(1 << 20, 1256, threads) > reserve(1256, 1256, threads));
         }
     }

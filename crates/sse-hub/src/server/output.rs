@@ -43,7 +43,9 @@ impl Output {
     pub(crate) fn start(name: &str, to: impl Write + Send + 'static) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let taken = Arc::clone(&shared);
-        thread::Builder::new().name(name.to_owned()).spawn(move || taken.write_all(to))?;
+        thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || taken.write_all(to))?;
         Ok(Self { shared })
     }
 
@@ -112,10 +114,16 @@ impl Shared {
         state.writing = false;
         self.changed.notify_all();
         while state.texts.is_empty() && state.dropped == 0 {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         state.writing = true;
-        (std::mem::take(&mut state.texts), std::mem::take(&mut state.dropped))
+        (
+            std::mem::take(&mut state.texts),
+            std::mem::take(&mut state.dropped),
+        )
     }
 }
 
@@ -144,7 +152,9 @@ mod tests {
     impl Write for Reader {
         fn write(&mut self, text: &[u8]) -> io::Result<usize> {
             let text = String::from_utf8_lossy(text).into_owned();
-            self.0.send(text.clone()).map_err(|_| ErrorKind::BrokenPipe)?;
+            self.0
+                .send(text.clone())
+                .map_err(|_| ErrorKind::BrokenPipe)?;
             Ok(text.len())
         }
 
@@ -175,7 +185,13 @@ mod tests {
             kept += 1;
         };
         assert!((1000..=1025).contains(&kept), "{kept}");
-        assert_eq!(note, format!("{} messages were dropped: nobody read them in time\n", 3000 - kept));
+        assert_eq!(
+            note,
+            format!(
+                "{} messages were dropped: nobody read them in time\n",
+                3000 - kept
+            )
+        );
         output.send(b"after\n");
         assert_eq!(reader.recv().unwrap(), "after\n");
     }
@@ -183,7 +199,8 @@ mod tests {
     #[test]
     fn everything_is_written_by_the_end_of_a_flush() {
         let (output, reader) = started();
-        let reading = thread::spawn(move || (0..100).map(|_| reader.recv().unwrap()).collect::<String>());
+        let reading =
+            thread::spawn(move || (0..100).map(|_| reader.recv().unwrap()).collect::<String>());
         (0..100).for_each(|n| output.send(format!("{n},").as_bytes()));
         output.flush(Duration::from_secs(60));
         let expected: String = (0..100).map(|n| format!("{n},")).collect();

@@ -32,13 +32,18 @@ impl Reload {
         what: &'static str,
         read: impl Fn() -> Result<(), Error> + Send + Sync + 'static,
     ) {
-        self.parts.push(Part { what, read: Box::new(read) });
+        self.parts.push(Part {
+            what,
+            read: Box::new(read),
+        });
     }
 
     /// Reads all files, on a thread of its own: no disk that hangs holds up a signal, or the end of the process.
     pub(crate) fn start(reload: &Arc<Self>) {
         let reload = Arc::clone(reload);
-        let started = thread::Builder::new().name("reload".to_owned()).spawn(move || reload.run());
+        let started = thread::Builder::new()
+            .name("reload".to_owned())
+            .spawn(move || reload.run());
         if let Err(error) = started {
             error!(%error, "failed to reload; there is no thread for it");
         }
@@ -49,12 +54,16 @@ impl Reload {
         // One after the other, so that the latest files win.
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         if self.parts.is_empty() {
-            info!("received SIGHUP; no certificate, secret or key is in a file, so nothing is reloaded");
+            info!(
+                "received SIGHUP; no certificate, secret or key is in a file, so nothing is reloaded"
+            );
         }
         for Part { what, read } in &self.parts {
             match read() {
                 Ok(()) => info!(what, "reloaded"),
-                Err(error) => error!(what, %error, "failed to reload; the earlier ones stay in use"),
+                Err(error) => {
+                    error!(what, %error, "failed to reload; the earlier ones stay in use")
+                }
             }
         }
     }
@@ -85,7 +94,9 @@ impl Authenticator for Exchangeable {
 
 impl fmt::Debug for Reload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.parts.iter().map(|part| part.what)).finish()
+        f.debug_list()
+            .entries(self.parts.iter().map(|part| part.what))
+            .finish()
     }
 }
 

@@ -23,7 +23,10 @@ pub fn run() -> ExitCode {
     let outputs = match Outputs::get() {
         Ok(outputs) => outputs,
         Err(source) => {
-            let error = Error::System { what: "failed to start a thread", source };
+            let error = Error::System {
+                what: "failed to start a thread",
+                source,
+            };
             eprintln!("error: {error}");
             return ExitCode::from(error.exit_code());
         }
@@ -41,19 +44,27 @@ pub fn run() -> ExitCode {
 
 fn start(outputs: &Outputs) -> Result<(), Error> {
     let settings = Settings::gather(env::args_os())?;
-    let filter = EnvFilter::builder().parse(&settings.log).map_err(|error| Error::Setting {
-        name: settings.sources.name("log"),
-        problem: format!("is no filter: {error}"),
-    })?;
+    let filter = EnvFilter::builder()
+        .parse(&settings.log)
+        .map_err(|error| Error::Setting {
+            name: settings.sources.name("log"),
+            problem: format!("is no filter: {error}"),
+        })?;
     logs::start(filter, &outputs.err);
     settings.sources.log_notes();
     let files = open_files::raise(open_files::files_for(&settings.streams)).map_err(|problem| {
-        Error::Files { name: settings.sources.name_of_stream("max_connections"), problem }
+        Error::Files {
+            name: settings.sources.name_of_stream("max_connections"),
+            problem,
+        }
     })?;
     let most = open_files::connections_for(files, &settings.streams);
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|source| Error::System { what: "the runtime cannot be started", source })?
+        .map_err(|source| Error::System {
+            what: "the runtime cannot be started",
+            source,
+        })?
         .block_on(server::serve(settings, most))
 }

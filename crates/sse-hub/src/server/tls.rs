@@ -52,7 +52,10 @@ pub(crate) fn config(
     key: Option<PathBuf>,
     sources: &Sources,
 ) -> Result<Option<Tls>, Error> {
-    let named = |flag: &str, path| Named { setting: sources.name(flag), path };
+    let named = |flag: &str, path| Named {
+        setting: sources.name(flag),
+        path,
+    };
     let (chain, key) = match (cert, key) {
         (None, None) => return Ok(None),
         (Some(cert), Some(key)) => (named("tls-cert", cert), named("tls-key", key)),
@@ -65,9 +68,20 @@ pub(crate) fn config(
     let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])
         .map_err(|error| chain.wrong(&format!("does not serve: {error}")))?;
-    let certificate = Arc::new(Certificate { chain, key, sources, provider, current });
-    let config = config.with_no_client_auth().with_cert_resolver(Arc::clone(&certificate) as _);
-    Ok(Some(Tls { config: Arc::new(config), certificate }))
+    let certificate = Arc::new(Certificate {
+        chain,
+        key,
+        sources,
+        provider,
+        current,
+    });
+    let config = config
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::clone(&certificate) as _);
+    Ok(Some(Tls {
+        config: Arc::new(config),
+        certificate,
+    }))
 }
 
 /// Reads a certificate chain and its key, which must belong together.
@@ -83,16 +97,24 @@ fn read(
     let pem = pem.map_err(|error| key.wrong(&format!("is of no use: {error}")))?;
     let private_key = key.read(|_| PrivateKeyDer::from_pem_slice(&pem))?;
     let certified = CertifiedKey::from_der(certificates, private_key, provider);
-    certified.map(Arc::new).map_err(|error| chain.wrong(&format!("does not serve: {error}")))
+    certified
+        .map(Arc::new)
+        .map_err(|error| chain.wrong(&format!("does not serve: {error}")))
 }
 
 impl Named {
-    fn read<T, E: std::fmt::Display>(&self, read: impl FnOnce(&Path) -> Result<T, E>) -> Result<T, Error> {
+    fn read<T, E: std::fmt::Display>(
+        &self,
+        read: impl FnOnce(&Path) -> Result<T, E>,
+    ) -> Result<T, Error> {
         read(&self.path).map_err(|error| self.wrong(&format!("cannot be read: {error}")))
     }
 
     fn wrong(&self, problem: &str) -> Error {
-        Error::Setting { name: self.setting.clone(), problem: problem.to_owned() }
+        Error::Setting {
+            name: self.setting.clone(),
+            problem: problem.to_owned(),
+        }
     }
 }
 
@@ -109,6 +131,8 @@ impl Certificate {
 
 impl ResolvesServerCert for Certificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
+        Some(Arc::clone(
+            &self.current.read().unwrap_or_else(PoisonError::into_inner),
+        ))
     }
 }

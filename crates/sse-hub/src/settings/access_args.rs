@@ -17,25 +17,55 @@ pub(crate) struct AccessArgs {
     #[arg(long, value_name = "KIND", value_parser = choice::<AuthKind>, env = "SSE_HUB_AUTH")]
     pub(crate) auth: Option<AuthKind>,
     /// Files with secrets of `--auth`, beside AUTH_SECRET, AUTH_SECRET_1 to _3, NEXTAUTH_SECRET and JWT_SECRET
-    #[arg(long, value_name = "FILE,…", value_delimiter = ',', env = "SSE_HUB_AUTH_SECRET_FILE")]
+    #[arg(
+        long,
+        value_name = "FILE,…",
+        value_delimiter = ',',
+        env = "SSE_HUB_AUTH_SECRET_FILE"
+    )]
     pub(crate) auth_secret_file: Vec<PathBuf>,
     /// Names of the session cookie, in place of NextAuth's and Auth.js's own; with jwt: cookies that may hold the token
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', env = "SSE_HUB_AUTH_COOKIE")]
+    #[arg(
+        long,
+        value_name = "NAME,…",
+        value_delimiter = ',',
+        env = "SSE_HUB_AUTH_COOKIE"
+    )]
     pub(crate) auth_cookie: Vec<String>,
     /// Public keys in PEM, for jwt
-    #[arg(long, value_name = "FILE,…", value_delimiter = ',', env = "SSE_HUB_AUTH_PUBLIC_KEY")]
+    #[arg(
+        long,
+        value_name = "FILE,…",
+        value_delimiter = ',',
+        env = "SSE_HUB_AUTH_PUBLIC_KEY"
+    )]
     pub(crate) auth_public_key: Vec<PathBuf>,
     /// A JWKS, for jwt: an https URL or a file; read again when it changes
     #[arg(long, value_name = "URL or FILE", env = "SSE_HUB_AUTH_JWKS")]
     pub(crate) auth_jwks: Option<String>,
     /// Issuers whose tokens are accepted, for jwt [default: any]
-    #[arg(long, value_name = "ISS,…", value_delimiter = ',', env = "SSE_HUB_AUTH_ISSUER")]
+    #[arg(
+        long,
+        value_name = "ISS,…",
+        value_delimiter = ',',
+        env = "SSE_HUB_AUTH_ISSUER"
+    )]
     pub(crate) auth_issuer: Vec<String>,
     /// Audiences of which a token must have one, for jwt [default: any]; with a JWKS from a URL it must be set
-    #[arg(long, value_name = "AUD,…", value_delimiter = ',', env = "SSE_HUB_AUTH_AUDIENCE")]
+    #[arg(
+        long,
+        value_name = "AUD,…",
+        value_delimiter = ',',
+        env = "SSE_HUB_AUTH_AUDIENCE"
+    )]
     pub(crate) auth_audience: Vec<String>,
     /// Claims that make their user an admin, who may do everything: role=admin
-    #[arg(long, value_name = "CLAIM=VALUE,…", value_delimiter = ',', env = "SSE_HUB_AUTH_ADMIN")]
+    #[arg(
+        long,
+        value_name = "CLAIM=VALUE,…",
+        value_delimiter = ',',
+        env = "SSE_HUB_AUTH_ADMIN"
+    )]
     pub(crate) auth_admin: Vec<String>,
     /// Whether callers without credentials may connect, to what --join-anonymously lists and what goes to all [default: no]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
@@ -45,25 +75,55 @@ pub(crate) struct AccessArgs {
     #[arg(long, value_name = "FILE", env = "SSE_HUB_BACKEND_KEY_FILE")]
     pub(crate) backend_key_file: Option<PathBuf>,
     /// Sites whose pages may connect and call from elsewhere, with cookies: https://app.example.com
-    #[arg(long, value_name = "ORIGIN,…", value_delimiter = ',', env = "SSE_HUB_ORIGINS")]
+    #[arg(
+        long,
+        value_name = "ORIGIN,…",
+        value_delimiter = ',',
+        env = "SSE_HUB_ORIGINS"
+    )]
     pub(crate) origins: Vec<String>,
     /// Names and addresses under which the hub answers, beside those of this machine [default: any; in demo mode on loopback none]
-    #[arg(long, value_name = "HOST,…", value_delimiter = ',', env = "SSE_HUB_HOSTS")]
+    #[arg(
+        long,
+        value_name = "HOST,…",
+        value_delimiter = ',',
+        env = "SSE_HUB_HOSTS"
+    )]
     pub(crate) hosts: Vec<String>,
     /// Proxies that are believed when they say where a client is, and under which origin it came: 10.0.0.0/8
-    #[arg(long, value_name = "NETWORK,…", value_delimiter = ',', env = "SSE_HUB_TRUSTED_PROXIES")]
+    #[arg(
+        long,
+        value_name = "NETWORK,…",
+        value_delimiter = ',',
+        env = "SSE_HUB_TRUSTED_PROXIES"
+    )]
     pub(crate) trusted_proxies: Vec<String>,
     /// The header in which they say it: x-forwarded-for (default), forwarded
     #[arg(long, value_name = "NAME", value_parser = choice::<HeaderOfProxies>, env = "SSE_HUB_PROXY_HEADER")]
     pub(crate) proxy_header: Option<HeaderOfProxies>,
     /// Topics that users may listen to: news, orders/{sub}/*
-    #[arg(long, value_name = "PATTERN,…", value_delimiter = ',', env = "SSE_HUB_JOIN")]
+    #[arg(
+        long,
+        value_name = "PATTERN,…",
+        value_delimiter = ',',
+        env = "SSE_HUB_JOIN"
+    )]
     pub(crate) join: Vec<String>,
     /// Topics that everybody may listen to
-    #[arg(long, value_name = "PATTERN,…", value_delimiter = ',', env = "SSE_HUB_JOIN_ANONYMOUSLY")]
+    #[arg(
+        long,
+        value_name = "PATTERN,…",
+        value_delimiter = ',',
+        env = "SSE_HUB_JOIN_ANONYMOUSLY"
+    )]
     pub(crate) join_anonymously: Vec<String>,
     /// Topics that users may publish to: chat/{teams}
-    #[arg(long, value_name = "PATTERN,…", value_delimiter = ',', env = "SSE_HUB_PUBLISH")]
+    #[arg(
+        long,
+        value_name = "PATTERN,…",
+        value_delimiter = ',',
+        env = "SSE_HUB_PUBLISH"
+    )]
     pub(crate) publish: Vec<String>,
     /// How often streams may be opened from one address: 20/1s, or none [default: no limit]
     #[arg(long, value_name = "RATE", env = "SSE_HUB_RATE_STREAMS_PER_ADDRESS")]
@@ -131,7 +191,9 @@ impl AccessArgs {
             join: list(self.join, file.join),
             join_anonymously: list(self.join_anonymously, file.join_anonymously),
             publish: list(self.publish, file.publish),
-            rate_streams_per_address: self.rate_streams_per_address.or(file.rate_streams_per_address),
+            rate_streams_per_address: self
+                .rate_streams_per_address
+                .or(file.rate_streams_per_address),
             rate_streams_per_user: self.rate_streams_per_user.or(file.rate_streams_per_user),
             rate_calls: self.rate_calls.or(file.rate_calls),
             rate_bytes_per_user: self.rate_bytes_per_user.or(file.rate_bytes_per_user),

@@ -78,36 +78,54 @@ impl Cli {
     /// The command line, without the values of variables in its help. A variable that a platform set for a service is no setting's.
     pub(crate) fn shape() -> Command {
         Self::command().mut_args(|arg| {
-            let is_link = arg.get_env().and_then(|name| name.to_str()).is_some_and(|name| {
-                env::var(name).is_ok_and(|value| service_link::is_service_link(name, &value))
-            });
+            let is_link = arg
+                .get_env()
+                .and_then(|name| name.to_str())
+                .is_some_and(|name| {
+                    env::var(name).is_ok_and(|value| service_link::is_service_link(name, &value))
+                });
             let arg = arg.hide_env_values(true);
-            if is_link { arg.env(Resettable::<OsStr>::Reset) } else { arg }
+            if is_link {
+                arg.env(Resettable::<OsStr>::Reset)
+            } else {
+                arg
+            }
         })
     }
 
     /// Reads a command line, and the variables of this process.
-    pub(crate) fn matches(arguments: impl IntoIterator<Item = OsString>) -> Result<ArgMatches, Error> {
+    pub(crate) fn matches(
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Result<ArgMatches, Error> {
         let arguments: Vec<_> = arguments.into_iter().collect();
         Self::shape()
             .try_get_matches_from(arguments.clone())
-            .map_err(|error| Error::CommandLine { hint: blamed_variable(&error, &arguments), error })
+            .map_err(|error| Error::CommandLine {
+                hint: blamed_variable(&error, &arguments),
+                error,
+            })
     }
 }
 
 /// The variable that a wrong value came from; clap only names the flag.
 fn blamed_variable(error: &clap::Error, arguments: &[OsString]) -> Option<String> {
     use clap::error::{ContextKind, ContextValue};
-    let Some(ContextValue::String(usage)) = error.get(ContextKind::InvalidArg) else { return None };
+    let Some(ContextValue::String(usage)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
     let flag = usage.split(['=', ' ', '[']).next()?;
     let is_given = |argument: &OsString| {
-        argument.to_str().is_some_and(|argument| argument.split('=').next() == Some(flag))
+        argument
+            .to_str()
+            .is_some_and(|argument| argument.split('=').next() == Some(flag))
     };
     if arguments.iter().any(is_given) {
         return None;
     }
     let shape = Cli::shape();
-    let arg = shape.get_arguments().find(|arg| arg.get_long() == flag.strip_prefix("--"))?;
+    let arg = shape
+        .get_arguments()
+        .find(|arg| arg.get_long() == flag.strip_prefix("--"))?;
     let variable = arg.get_env()?;
     env::var_os(variable).map(|_| variable.to_string_lossy().into_owned())
 }
@@ -127,29 +145,47 @@ mod tests {
     #[test]
     fn every_flag_has_a_variable_of_its_name() {
         let shape = Cli::shape();
-        let settings: Vec<_> = shape.get_arguments().filter_map(|arg| Some((arg.get_long()?, arg))).collect();
+        let settings: Vec<_> = shape
+            .get_arguments()
+            .filter_map(|arg| Some((arg.get_long()?, arg)))
+            .collect();
         assert!(settings.len() > 20);
         for (long, arg) in settings {
             let variable = format!("SSE_HUB_{}", long.to_uppercase().replace('-', "_"));
-            assert_eq!(arg.get_env().and_then(|env| env.to_str()), Some(variable.as_str()), "--{long}");
+            assert_eq!(
+                arg.get_env().and_then(|env| env.to_str()),
+                Some(variable.as_str()),
+                "--{long}"
+            );
         }
     }
 
     #[test]
     fn every_field_of_the_libraries_has_a_flag() {
-        let flags: Vec<_> =
-            Cli::shape().get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect();
+        let flags: Vec<_> = Cli::shape()
+            .get_arguments()
+            .filter_map(|arg| arg.get_long().map(str::to_owned))
+            .collect();
         let mut names = Vec::new();
         collect_names("", &to_value(Config::default()).unwrap(), &mut names);
-        collect_names("management_", &to_value(sse_trpc::Limits::default()).unwrap(), &mut names);
+        collect_names(
+            "management_",
+            &to_value(sse_trpc::Limits::default()).unwrap(),
+            &mut names,
+        );
         assert!(names.len() > 20);
         for name in names {
-            assert!(flags.contains(&name.replace('_', "-")), "no flag for {name}");
+            assert!(
+                flags.contains(&name.replace('_', "-")),
+                "no flag for {name}"
+            );
         }
     }
 
     fn collect_names(prefix: &str, value: &Value, names: &mut Vec<String>) {
-        let Value::Object(fields) = value else { panic!("{value} is not an object") };
+        let Value::Object(fields) = value else {
+            panic!("{value} is not an object")
+        };
         for (name, value) in fields {
             let name = format!("{prefix}{name}");
             match value {
@@ -164,7 +200,10 @@ mod tests {
         let readme = include_str!("../../README.md");
         for arg in Cli::shape().get_arguments() {
             let Some(long) = arg.get_long() else { continue };
-            assert!(readme.contains(&format!("`--{long}")), "--{long} is not in the README");
+            assert!(
+                readme.contains(&format!("`--{long}")),
+                "--{long} is not in the README"
+            );
         }
     }
 }

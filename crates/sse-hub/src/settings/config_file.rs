@@ -64,8 +64,10 @@ impl File {
 
     /// What it says.
     pub(crate) fn fields(&self) -> Result<Fields, Error> {
-        fields(&self.text)
-            .map_err(|error| Error::WrongFile { path: self.path.clone(), error: Box::new(error) })
+        fields(&self.text).map_err(|error| Error::WrongFile {
+            path: self.path.clone(),
+            error: Box::new(error),
+        })
     }
 
     /// Its path and text.
@@ -100,37 +102,70 @@ mod tests {
         assert_eq!(fields.drain, Some(Seconds(Duration::from_secs(10))));
         assert_eq!(fields.drain_delay, Some(Seconds(Duration::from_secs(5))));
         assert_eq!(fields.listen.unwrap().to_string(), "127.0.0.1:8080");
-        assert_eq!((fields.demo, fields.log.as_deref()), (Some(false), Some("info")));
+        assert_eq!(
+            (fields.demo, fields.log.as_deref()),
+            (Some(false), Some("info"))
+        );
         assert_eq!(fields.reactor, Some(true));
         let timeouts = [fields.header_timeout, fields.keep_alive_timeout];
-        assert_eq!(timeouts, [30, 75].map(|seconds| Some(Milliseconds(Duration::from_secs(seconds)))));
+        assert_eq!(
+            timeouts,
+            [30, 75].map(|seconds| Some(Milliseconds(Duration::from_secs(seconds))))
+        );
     }
 
     #[test]
     fn the_example_of_configured_mode_is_one() {
         let fields = fields(include_str!("../../hub.toml")).unwrap();
-        assert_eq!(fields.access.auth, Some(crate::settings::access_args::AuthKind::NextAuth));
+        assert_eq!(
+            fields.access.auth,
+            Some(crate::settings::access_args::AuthKind::NextAuth)
+        );
         assert_eq!(fields.access.join, ["news", "orders/{sub}/*"]);
         assert_eq!(fields.streams.log, Some(sse_core::Retention::default()));
         // What is commented out is right as well.
-        let text = include_str!("../../hub.toml").lines().map(|line| match line.strip_prefix("# ") {
-            Some(setting) if setting.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')) => setting,
-            _ => line,
-        });
+        let text =
+            include_str!("../../hub.toml")
+                .lines()
+                .map(|line| match line.strip_prefix("# ") {
+                    Some(setting)
+                        if setting
+                            .split_once(" = ")
+                            .is_some_and(|(key, _)| !key.contains(' ')) =>
+                    {
+                        setting
+                    }
+                    _ => line,
+                });
         super::fields(&text.collect::<Vec<_>>().join("\n")).unwrap();
     }
 
     #[test]
     fn errors_name_line_and_field() {
         let text = error("listen = \"127.0.0.1:1\"\n[streams]\nmax_connexions = 5\n");
-        assert!(text.contains("line 3") && text.contains("`max_connexions`"), "{text}");
+        assert!(
+            text.contains("line 3") && text.contains("`max_connexions`"),
+            "{text}"
+        );
         let text = error("drain = 1\ndemo = \"perhaps\"\n");
-        assert!(text.contains("line 2") && text.contains("demo = "), "{text}");
+        assert!(
+            text.contains("line 2") && text.contains("demo = "),
+            "{text}"
+        );
         let text = error("\n\n[streams]\nheartbeat_interval = \"soon\"\n");
-        assert!(text.contains("line 4") && text.contains("heartbeat_interval"), "{text}");
+        assert!(
+            text.contains("line 4") && text.contains("heartbeat_interval"),
+            "{text}"
+        );
         let text = error("drain = -1\n");
-        assert!(text.contains("line 1") && text.contains("a number of seconds"), "{text}");
+        assert!(
+            text.contains("line 1") && text.contains("a number of seconds"),
+            "{text}"
+        );
         let text = error("drain = 1\ndrain = 2\n");
-        assert!(text.contains("line 2") && text.contains("duplicate"), "{text}");
+        assert!(
+            text.contains("line 2") && text.contains("duplicate"),
+            "{text}"
+        );
     }
 }

@@ -39,17 +39,30 @@ pub(crate) struct ConnectionTimeouts {
 
 impl ConnectionArgs {
     /// Merges them with the file and the defaults.
-    pub(crate) fn timeouts(self, file: &Fields, sources: &Sources) -> Result<ConnectionTimeouts, Error> {
+    pub(crate) fn timeouts(
+        self,
+        file: &Fields,
+        sources: &Sources,
+    ) -> Result<ConnectionTimeouts, Error> {
         let of_file = |time: Option<Milliseconds>| time.map(|Milliseconds(time)| time);
-        let header = self.header_timeout.or(of_file(file.header_timeout)).unwrap_or(DEFAULT_HEADER_TIMEOUT);
+        let header = self
+            .header_timeout
+            .or(of_file(file.header_timeout))
+            .unwrap_or(DEFAULT_HEADER_TIMEOUT);
         let keep_alive = self
             .keep_alive_timeout
             .or(of_file(file.keep_alive_timeout))
             .unwrap_or(DEFAULT_KEEP_ALIVE_TIMEOUT);
-        for (flag, time) in [("header-timeout", header), ("keep-alive-timeout", keep_alive)] {
+        for (flag, time) in [
+            ("header-timeout", header),
+            ("keep-alive-timeout", keep_alive),
+        ] {
             if !(SHORTEST..=LONGEST).contains(&time) {
                 let problem = "must be between 100ms and 24h".to_owned();
-                return Err(Error::Setting { name: sources.name(flag), problem });
+                return Err(Error::Setting {
+                    name: sources.name(flag),
+                    problem,
+                });
             }
         }
         Ok(ConnectionTimeouts { header, keep_alive })

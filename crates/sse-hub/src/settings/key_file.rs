@@ -24,8 +24,15 @@ pub(crate) enum Holds {
 
 /// Reads a file with keys. One that everybody can write is refused, since whoever writes it decides who comes in. One that holds a secret and that
 /// everybody can read, or that belongs to another user, is noted: Kubernetes mounts secrets so unless `defaultMode` says otherwise.
-pub(crate) fn read(path: &Path, holds: Holds, sources: &Sources) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let wrong = |problem: String| Error::Setting { name: path.display().to_string(), problem };
+pub(crate) fn read(
+    path: &Path,
+    holds: Holds,
+    sources: &Sources,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let wrong = |problem: String| Error::Setting {
+        name: path.display().to_string(),
+        problem,
+    };
     let unreadable = |error: io::Error| wrong(format!("cannot be read: {error}"));
     // The permissions of what is read, behind symbolic links, and not of what is there at another moment.
     let file = File::open(path).map_err(unreadable)?;
@@ -42,23 +49,30 @@ pub(crate) fn read(path: &Path, holds: Holds, sources: &Sources) -> Result<Zeroi
             ));
         }
         Permissions::Foreign => {
-            sources.note(format!("{} belongs to another user, who can change it: chown it", path.display()));
+            sources.note(format!(
+                "{} belongs to another user, who can change it: chown it",
+                path.display()
+            ));
         }
         Permissions::Readable | Permissions::Own => {}
     }
     let mut bytes = Zeroizing::new(Vec::new());
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    file.take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
     match bytes.len() as u64 {
-        length if length > MAX_BYTES => {
-            Err(wrong(format!("is larger than {MAX_BYTES} bytes, which no key is")))
-        }
+        length if length > MAX_BYTES => Err(wrong(format!(
+            "is larger than {MAX_BYTES} bytes, which no key is"
+        ))),
         _ => Ok(bytes),
     }
 }
 
 /// Notes a file of settings that everybody can write: whoever writes it decides who comes in.
 pub(crate) fn note_writable(path: &Path, sources: &Sources) {
-    if File::open(path).and_then(|file| permissions(&file)).is_ok_and(|found| found == Permissions::Writable)
+    if File::open(path)
+        .and_then(|file| permissions(&file))
+        .is_ok_and(|found| found == Permissions::Writable)
     {
         sources.note(format!(
             "{} can be written by everybody, who could decide so who comes in: chmod o-w",
@@ -69,7 +83,10 @@ pub(crate) fn note_writable(path: &Path, sources: &Sources) {
 
 /// Who else can do what with a file; of several the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(unix), expect(dead_code, reason = "elsewhere permissions are not looked at"))]
+#[cfg_attr(
+    not(unix),
+    expect(dead_code, reason = "elsewhere permissions are not looked at")
+)]
 enum Permissions {
     Writable,
     Foreign,
@@ -128,7 +145,10 @@ mod tests {
                     let sources = Sources::default();
                     let read = read(path, holds, &sources);
                     let error = read.as_ref().err().map(ToString::to_string);
-                    let told = error.into_iter().chain(sources.take_notes()).collect::<String>();
+                    let told = error
+                        .into_iter()
+                        .chain(sources.take_notes())
+                        .collect::<String>();
                     assert_eq!(
                         (told.is_empty(), told.contains(said)),
                         (said.is_empty(), true),
@@ -147,7 +167,9 @@ mod tests {
         let large = folder.path().join("large");
         fs::write(&large, vec![b'x'; 2 << 20]).unwrap();
         for path in [folder.path(), &folder.path().join("none"), &large] {
-            let error = read(path, Holds::Secret, &Sources::default()).unwrap_err().to_string();
+            let error = read(path, Holds::Secret, &Sources::default())
+                .unwrap_err()
+                .to_string();
             assert!(error.starts_with(path.to_str().unwrap()), "{error}");
         }
     }

@@ -99,18 +99,27 @@ impl LogArgs {
             };
         };
         let address = Address::parse(&url)?;
-        for (flag, is_given) in [("backplane-prefix", prefix.is_some()), ("node-name", node.is_some())] {
+        for (flag, is_given) in [
+            ("backplane-prefix", prefix.is_some()),
+            ("node-name", node.is_some()),
+        ] {
             if is_given && !address.is_shared() {
                 return idle(flag, "is for Redis and NATS, where hubs may share a log");
             }
         }
         if replicas.is_some() && !matches!(address, Address::Nats(_)) {
-            return idle("backplane-replicas", "is for NATS; how many replicas a Redis has, Redis is told");
+            return idle(
+                "backplane-replicas",
+                "is for NATS; how many replicas a Redis has, Redis is told",
+            );
         }
         if replicas.is_some_and(|count| !(1..=5).contains(&count)) {
             return idle("backplane-replicas", "must be 1 to 5");
         }
-        if node.as_ref().is_some_and(|name| name.is_empty() || name.len() > 128) {
+        if node
+            .as_ref()
+            .is_some_and(|name| name.is_empty() || name.len() > 128)
+        {
             return idle("node-name", "must have 1 to 128 bytes");
         }
         if let Some(flag) = tls.given().filter(|_| !address.is_shared()) {
@@ -128,7 +137,15 @@ impl LogArgs {
         streams.log = Some(retention.unwrap_or_default());
         let prefix = prefix.unwrap_or_else(|| "sse".to_owned());
         let (memory, replicas) = (memory.unwrap_or(MEMORY), replicas.unwrap_or(1));
-        Ok(Some(Backplane { name: url.source, address, prefix, memory, replicas, node, tls }))
+        Ok(Some(Backplane {
+            name: url.source,
+            address,
+            prefix,
+            memory,
+            replicas,
+            node,
+            tls,
+        }))
     }
 
     fn tls(&self, file: &mut Fields, sources: &Sources) -> Result<BrokerTls, Error> {
@@ -145,11 +162,15 @@ impl LogArgs {
         if let Some((_, key)) = &client {
             key_file::read(key, Holds::Secret, sources)?;
         }
-        Ok(BrokerTls { authorities, client })
+        Ok(BrokerTls {
+            authorities,
+            client,
+        })
     }
 
     fn retention(&self, file: Option<Retention>) -> Option<Retention> {
-        let is_given = self.log_entries.is_some() || self.log_bytes.is_some() || self.log_age.is_some();
+        let is_given =
+            self.log_entries.is_some() || self.log_bytes.is_some() || self.log_age.is_some();
         let mut retention = file.or(is_given.then(Retention::default))?;
         put(&mut retention.entries, self.log_entries);
         put(&mut retention.bytes, self.log_bytes);
@@ -179,7 +200,9 @@ fn url_of(
 /// One of the settings of how much is kept that was given.
 fn name_of_retention(sources: &Sources) -> String {
     let fields = ["log.entries", "log.bytes", "log.age"];
-    let given = fields.into_iter().find(|field| sources.is_given(&field.replace('.', "-")));
+    let given = fields
+        .into_iter()
+        .find(|field| sources.is_given(&field.replace('.', "-")));
     sources.name_of_stream(given.unwrap_or("log"))
 }
 
@@ -191,10 +214,15 @@ fn name_of_keys(keys: &KeyLimits, sources: &Sources) -> String {
         ("keys.of_users", keys.of_users != default.of_users),
         ("keys.of_backends", keys.of_backends != default.of_backends),
     ];
-    let given = changed.into_iter().find_map(|(field, is_changed)| is_changed.then_some(field));
+    let given = changed
+        .into_iter()
+        .find_map(|(field, is_changed)| is_changed.then_some(field));
     sources.name_of_stream(given.unwrap_or("keys"))
 }
 
 fn setting(name: String, problem: &str) -> Error {
-    Error::Setting { name, problem: problem.to_owned() }
+    Error::Setting {
+        name,
+        problem: problem.to_owned(),
+    }
 }

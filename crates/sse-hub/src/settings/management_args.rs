@@ -19,7 +19,11 @@ pub(crate) struct ManagementArgs {
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_MANAGEMENT_BODIES")]
     management_bodies: Option<usize>,
     /// Bytes of the inputs in flight of one user, or of one address without a user [default: 4194304]
-    #[arg(long, value_name = "BYTES", env = "SSE_HUB_MANAGEMENT_BODIES_PER_CALLER")]
+    #[arg(
+        long,
+        value_name = "BYTES",
+        env = "SSE_HUB_MANAGEMENT_BODIES_PER_CALLER"
+    )]
     management_bodies_per_caller: Option<usize>,
     /// Calls in a batch; 0 for no batches [default: 100]
     #[arg(long, value_name = "N", env = "SSE_HUB_MANAGEMENT_BATCH")]
@@ -52,7 +56,10 @@ impl ManagementArgs {
     pub(crate) fn apply(self, limits: &mut Limits) {
         put(&mut limits.body, self.management_body);
         put(&mut limits.bodies, self.management_bodies);
-        put(&mut limits.bodies_per_caller, self.management_bodies_per_caller);
+        put(
+            &mut limits.bodies_per_caller,
+            self.management_bodies_per_caller,
+        );
         put(&mut limits.batch, self.management_batch);
         put(&mut limits.depth, self.management_depth);
         put(&mut limits.message, self.management_message);

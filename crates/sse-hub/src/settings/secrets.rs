@@ -17,8 +17,13 @@ use crate::{
 pub(crate) const BACKEND_KEY: &str = "SSE_HUB_BACKEND_KEY";
 
 /// As Auth.js reads them: it encrypts with the one of the highest number, and decrypts with any. NextAuth v4 has the last one.
-const NEXT_AUTH: [&str; 5] =
-    ["AUTH_SECRET_3", "AUTH_SECRET_2", "AUTH_SECRET_1", "AUTH_SECRET", "NEXTAUTH_SECRET"];
+const NEXT_AUTH: [&str; 5] = [
+    "AUTH_SECRET_3",
+    "AUTH_SECRET_2",
+    "AUTH_SECRET_1",
+    "AUTH_SECRET",
+    "NEXTAUTH_SECRET",
+];
 const JWT: [&str; 1] = ["JWT_SECRET"];
 
 /// A text that is not to be seen.
@@ -32,8 +37,12 @@ pub(crate) struct Secret {
 impl Secret {
     /// The secret in a variable, if it is set. An empty one is a mistake, not a setting.
     pub(crate) fn variable(name: &str) -> Result<Option<Self>, Error> {
-        let Some(text) = env::var_os(name) else { return Ok(None) };
-        let text = text.into_string().map_err(|_| wrong(name, "is not UTF-8"))?;
+        let Some(text) = env::var_os(name) else {
+            return Ok(None);
+        };
+        let text = text
+            .into_string()
+            .map_err(|_| wrong(name, "is not UTF-8"))?;
         Self::new(name, text).map(Some)
     }
 
@@ -61,7 +70,10 @@ impl Secret {
             "" => Err(wrong(source, "is empty")),
             blank if blank.trim().is_empty() => Err(wrong(source, "is blank")),
             nul if nul.contains('\0') => Err(wrong(source, "has a NUL byte in it")),
-            _ => Ok(Self { source: source.to_owned(), text }),
+            _ => Ok(Self {
+                source: source.to_owned(),
+                text,
+            }),
         }
     }
 
@@ -88,17 +100,23 @@ impl AuthKind {
     ) -> Result<Vec<Secret>, Error> {
         let mut secrets = Vec::<Secret>::new();
         let variables = self.variables().iter().map(|name| Secret::variable(name));
-        let files = files.into_iter().map(|path| Secret::file(path, sources).map(Some));
+        let files = files
+            .into_iter()
+            .map(|path| Secret::file(path, sources).map(Some));
         for secret in variables.chain(files) {
             // The same one under two names, as sites have it that moved from v4 to v5.
-            secrets.extend(secret?.filter(|new| secrets.iter().all(|known| known.text != new.text)));
+            secrets
+                .extend(secret?.filter(|new| secrets.iter().all(|known| known.text != new.text)));
         }
         Ok(secrets)
     }
 }
 
 fn wrong(name: &str, problem: &str) -> Error {
-    Error::Setting { name: name.to_owned(), problem: problem.to_owned() }
+    Error::Setting {
+        name: name.to_owned(),
+        problem: problem.to_owned(),
+    }
 }
 
 impl fmt::Debug for Secret {
@@ -151,9 +169,14 @@ mod tests {
             (b"\nhunter2", "several lines"),
         ] {
             let error = read(text).unwrap_err().to_string();
-            assert!(error.contains(said) && !error.contains("hunter"), "{text:?}: {error}");
+            assert!(
+                error.contains(said) && !error.contains("hunter"),
+                "{text:?}: {error}"
+            );
         }
-        let error = Secret::file(Path::new("no/such/file"), &Sources::default()).unwrap_err().to_string();
+        let error = Secret::file(Path::new("no/such/file"), &Sources::default())
+            .unwrap_err()
+            .to_string();
         assert!(error.starts_with("no/such/file cannot be read"), "{error}");
     }
 
@@ -162,7 +185,10 @@ mod tests {
         let files = [file(b"alpha"), file(b"beta"), file(b"alpha\n")];
         let paths = files.iter().map(tempfile::NamedTempFile::path);
         let secrets = AuthKind::None.secrets(paths, &Sources::default()).unwrap();
-        assert_eq!(secrets.iter().map(Secret::text).collect::<Vec<_>>(), ["alpha", "beta"]);
+        assert_eq!(
+            secrets.iter().map(Secret::text).collect::<Vec<_>>(),
+            ["alpha", "beta"]
+        );
         assert!(!format!("{secrets:?}").contains("alpha"));
     }
 }

@@ -7,12 +7,26 @@
 const SCHEMES: [&str; 3] = ["tcp://", "udp://", "sctp://"];
 
 /// Parts that may follow a port and its protocol. Docker joins adjacent ports to a range with a start and an end.
-const PORT_PARTS: [&str; 8] = ["", "_PROTO", "_PORT", "_ADDR", "_START", "_END", "_PORT_START", "_PORT_END"];
+const PORT_PARTS: [&str; 8] = [
+    "",
+    "_PROTO",
+    "_PORT",
+    "_ADDR",
+    "_START",
+    "_END",
+    "_PORT_START",
+    "_PORT_END",
+];
 
 /// Returns whether a platform set this variable for a service. Most are recognised by their names, others by values that no setting
 /// has.
 pub(crate) fn is_service_link(name: &str, value: &str) -> bool {
-    let Some(name) = name.strip_prefix("SSE_HUB").filter(|rest| rest.starts_with('_')) else { return false };
+    let Some(name) = name
+        .strip_prefix("SSE_HUB")
+        .filter(|rest| rest.starts_with('_'))
+    else {
+        return false;
+    };
     name.ends_with("_SERVICE_HOST")
         || name.ends_with("_SERVICE_PORT")
         || after(name, "_SERVICE_PORT_").any(|port| !port.is_empty())
@@ -30,10 +44,15 @@ fn after<'a>(name: &'a str, part: &'a str) -> impl Iterator<Item = &'a str> {
 
 /// Returns whether a text is `8080_TCP` or the like.
 fn is_port(text: &str) -> bool {
-    let Some((port, rest)) = text.split_once('_') else { return false };
+    let Some((port, rest)) = text.split_once('_') else {
+        return false;
+    };
     let protocols = ["TCP", "UDP", "SCTP"];
     port.parse::<u16>().is_ok()
-        && protocols.iter().any(|it| rest.strip_prefix(it).is_some_and(|part| PORT_PARTS.contains(&part)))
+        && protocols.iter().any(|it| {
+            rest.strip_prefix(it)
+                .is_some_and(|part| PORT_PARTS.contains(&part))
+        })
 }
 
 #[cfg(test)]
@@ -121,7 +140,9 @@ mod tests {
     #[test]
     fn no_setting_looks_like_a_link() {
         for arg in Cli::shape().get_arguments() {
-            let Some(name) = arg.get_env().and_then(|name| name.to_str()) else { continue };
+            let Some(name) = arg.get_env().and_then(|name| name.to_str()) else {
+                continue;
+            };
             assert!(!is_service_link(name, "value"), "{name}");
         }
     }

@@ -20,7 +20,9 @@ pub(crate) struct Sources {
 impl Sources {
     /// Sources of a command line, and of a file's text.
     pub(crate) fn new(matches: &ArgMatches, file: Option<(&Path, &str)>) -> Self {
-        let given = matches.ids().filter_map(|id| Some((id.to_string(), matches.value_source(id.as_str())?)));
+        let given = matches
+            .ids()
+            .filter_map(|id| Some((id.to_string(), matches.value_source(id.as_str())?)));
         Self {
             given: given.collect(),
             file: file.map(|(path, text)| (path.to_owned(), text.to_owned())),
@@ -30,7 +32,10 @@ impl Sources {
 
     /// Notes something that is no reason to end the start, for the log, which begins when all settings are known.
     pub(crate) fn note(&self, note: String) {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+        self.notes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(note);
     }
 
     /// Logs what was noted since the last time.
@@ -64,7 +69,10 @@ impl Sources {
 
     /// The same for a field of the table `[management]`.
     pub(crate) fn name_of_management(&self, field: &str) -> String {
-        self.name_of(&format!("management-{}", field.replace('_', "-")), &["management", field])
+        self.name_of(
+            &format!("management-{}", field.replace('_', "-")),
+            &["management", field],
+        )
     }
 
     /// The same for a setting of the table `[access]`.
@@ -83,7 +91,9 @@ impl Sources {
 
     fn place(&self, path: &[&str]) -> String {
         let field = path.join(".");
-        let Some((file, text)) = &self.file else { return field };
+        let Some((file, text)) = &self.file else {
+            return field;
+        };
         match line_of(text, path) {
             Some(line) => format!("{}, line {line}: {field}", file.display()),
             None => format!("{}: {field}", file.display()),
@@ -115,6 +125,9 @@ mod tests {
         assert_eq!(line_of(text, &["streams", "limits", "topic"]), Some(5));
         assert_eq!(line_of(text, &["streams", "more", "x"]), Some(7));
         assert_eq!(line_of(text, &["retry"]), None);
-        assert_eq!(line_of("limits = { topic = 0 }", &["limits", "topic"]), Some(1));
+        assert_eq!(
+            line_of("limits = { topic = 0 }", &["limits", "topic"]),
+            Some(1)
+        );
     }
 }

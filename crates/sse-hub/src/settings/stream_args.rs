@@ -21,7 +21,11 @@ pub(crate) struct StreamArgs {
     #[arg(long, value_name = "N", env = "SSE_HUB_MAX_CONNECTIONS_PER_ADDRESS")]
     max_connections_per_address: Option<usize>,
     /// Streams at once from one address of callers that are no users [default: half of all; in demo mode no limit]
-    #[arg(long, value_name = "N", env = "SSE_HUB_MAX_ANONYMOUS_CONNECTIONS_PER_ADDRESS")]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "SSE_HUB_MAX_ANONYMOUS_CONNECTIONS_PER_ADDRESS"
+    )]
     max_anonymous_connections_per_address: Option<usize>,
     /// A newcomer beyond --max-connections: refuse (default), replace_oldest
     #[arg(long, value_name = "POLICY", value_parser = choice::<LimitPolicy>, env = "SSE_HUB_WHEN_FULL")]
@@ -89,10 +93,19 @@ impl StreamArgs {
     /// Puts what was given in the place of what is there.
     pub(crate) fn apply(self, config: &mut Config) {
         put(&mut config.max_connections, self.max_connections);
-        put(&mut config.max_connections_per_user, self.max_connections_per_user.map(Some));
-        put(&mut config.max_connections_per_address, self.max_connections_per_address.map(Some));
+        put(
+            &mut config.max_connections_per_user,
+            self.max_connections_per_user.map(Some),
+        );
+        put(
+            &mut config.max_connections_per_address,
+            self.max_connections_per_address.map(Some),
+        );
         let anonymous = self.max_anonymous_connections_per_address;
-        put(&mut config.max_anonymous_connections_per_address, anonymous.map(Some));
+        put(
+            &mut config.max_anonymous_connections_per_address,
+            anonymous.map(Some),
+        );
         put(&mut config.when_full, self.when_full);
         put(&mut config.when_user_full, self.when_user_full);
         put(&mut config.when_address_full, self.when_address_full);

@@ -27,12 +27,16 @@ pub(crate) fn in_words(text: &str) -> Result<Duration, String> {
 
 /// Reads an address and a port.
 pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "should be an IP address and a port, as 127.0.0.1:8080 or [::1]:8080".to_owned())
+    text.parse().map_err(|_| {
+        "should be an IP address and a port, as 127.0.0.1:8080 or [::1]:8080".to_owned()
+    })
 }
 
 /// Reads the name of a choice as files have it.
 pub(crate) fn choice<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    toml::Value::from(text).try_into().map_err(|error| error.to_string().trim_end().to_owned())
+    toml::Value::from(text)
+        .try_into()
+        .map_err(|error| error.to_string().trim_end().to_owned())
 }
 
 /// Reads an overflow policy: `disconnect`, `drop_oldest`, `keep_latest=key`, `keep_latest=event_type`.
@@ -60,7 +64,10 @@ pub(crate) struct Seconds(pub(crate) Duration);
 impl<'de> Deserialize<'de> for Seconds {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged, expecting = "a number of seconds, or a duration such as \"10s\"")]
+        #[serde(
+            untagged,
+            expecting = "a number of seconds, or a duration such as \"10s\""
+        )]
         enum Form {
             Number(u64),
             Text(String),
@@ -79,7 +86,10 @@ pub(crate) struct Milliseconds(pub(crate) Duration);
 impl<'de> Deserialize<'de> for Milliseconds {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged, expecting = "a duration such as \"30s\", or a number of milliseconds")]
+        #[serde(
+            untagged,
+            expecting = "a duration such as \"30s\", or a number of milliseconds"
+        )]
         enum Form {
             Number(u64),
             Text(String),
@@ -111,14 +121,26 @@ mod tests {
     fn choices_are_named_as_in_files() {
         assert_eq!(choice("comment"), Ok(HeartbeatKind::Comment));
         let error = choice::<HeartbeatKind>("loud").unwrap_err();
-        assert!(error.contains("loud") && error.contains("`event`"), "{error}");
+        assert!(
+            error.contains("loud") && error.contains("`event`"),
+            "{error}"
+        );
     }
 
     #[test]
     fn overflow_policies_may_say_by_what() {
         assert_eq!(overflow("drop_oldest"), Ok(Overflow::DropOldest));
-        assert_eq!(overflow("keep_latest=event_type"), Ok(Overflow::KeepLatest(CollapseBy::EventType)));
-        for text in ["keep_latest", "keep_latest=", "disconnect=key", "oldest", ""] {
+        assert_eq!(
+            overflow("keep_latest=event_type"),
+            Ok(Overflow::KeepLatest(CollapseBy::EventType))
+        );
+        for text in [
+            "keep_latest",
+            "keep_latest=",
+            "disconnect=key",
+            "oldest",
+            "",
+        ] {
             assert!(overflow(text).is_err(), "{text}");
         }
     }

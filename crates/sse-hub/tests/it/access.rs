@@ -15,14 +15,27 @@ const SHORT: u64 = 10;
 
 pub(crate) fn with_jwt(arguments: &[&str]) -> Command {
     let mut command = command();
-    command.args(["--auth", "jwt", "--join", "news,orders/{sub}/*", "--auth-admin", "role=admin"]);
-    command.args(arguments).env("JWT_SECRET", SECRET).env("SSE_HUB_BACKEND_KEY", BACKEND);
+    command.args([
+        "--auth",
+        "jwt",
+        "--join",
+        "news,orders/{sub}/*",
+        "--auth-admin",
+        "role=admin",
+    ]);
+    command
+        .args(arguments)
+        .env("JWT_SECRET", SECRET)
+        .env("SSE_HUB_BACKEND_KEY", BACKEND);
     command
 }
 
 pub(crate) fn with_sessions(secret: &str, arguments: &[&str]) -> Command {
     let mut command = command();
-    command.args(["--auth", "nextauth"]).args(arguments).env("AUTH_SECRET", secret);
+    command
+        .args(["--auth", "nextauth"])
+        .args(arguments)
+        .env("AUTH_SECRET", secret);
     command
 }
 
@@ -33,13 +46,29 @@ pub(crate) fn bearer(token: &str) -> (&'static str, String) {
 pub(crate) type Header<'a> = (&'a str, String);
 
 impl Hub {
-    pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[Header<'_>], body: &str) -> Response {
-        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        request(self.address(), method, path, &headers, body).await.unwrap()
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[Header<'_>],
+        body: &str,
+    ) -> Response {
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        request(self.address(), method, path, &headers, body)
+            .await
+            .unwrap()
     }
 
     /// Calls a mutation; gives status and answer.
-    pub(crate) async fn call(&self, procedure: &str, headers: &[Header<'_>], input: Value) -> (u16, Value) {
+    pub(crate) async fn call(
+        &self,
+        procedure: &str,
+        headers: &[Header<'_>],
+        input: Value,
+    ) -> (u16, Value) {
         let headers = [&[("content-type", "application/json".to_owned())], headers].concat();
         let path = format!("/api/trpc/sse.{procedure}");
         let answer = self.ask("POST", &path, &headers, &input.to_string()).await;
@@ -54,7 +83,9 @@ impl Hub {
         // As curl asks, which is answered with statuses.
         let path = format!("/api/sse?{query}");
         let request = RawRequest::new(self.address(), "GET", path).header("Accept", "*/*");
-        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(name, value)
+        });
         let mut stream = request.open().await.unwrap();
         match stream.head().await.unwrap().status {
             200 => {
@@ -68,7 +99,9 @@ impl Hub {
 }
 
 pub(crate) async fn refused(hub: &Hub, query: &str, headers: &[Header<'_>]) -> u16 {
-    hub.connect(query, headers).await.expect_err("it should be refused")
+    hub.connect(query, headers)
+        .await
+        .expect_err("it should be refused")
 }
 
 #[tokio::test]
@@ -91,20 +124,30 @@ async fn strangers_get_nothing() {
     let input = json!({ "target": "all", "event": "x", "data": 1 });
     assert_eq!(hub.call("publish", &[], input).await.0, 401);
     for token in [
-        signed(r#"{"alg":"none"}"#, &json!({ "sub": "ada", "exp": unix() + 60 }), SECRET),
+        signed(
+            r#"{"alg":"none"}"#,
+            &json!({ "sub": "ada", "exp": unix() + 60 }),
+            SECRET,
+        ),
         signed(
             r#"{"alg":"HS256"}"#,
             &json!({ "sub": "ada", "exp": unix() + 60 }),
             "another secret of the same great length",
         ),
-        signed(r#"{"alg":"HS256"}"#, &json!({ "sub": "ada", "exp": unix() - 60 }), SECRET),
+        signed(
+            r#"{"alg":"HS256"}"#,
+            &json!({ "sub": "ada", "exp": unix() - 60 }),
+            SECRET,
+        ),
         signed(r#"{"alg":"HS256"}"#, &json!({ "exp": unix() + 60 }), SECRET),
         signed(r#"{"alg":"HS256"}"#, &json!({ "sub": "ada" }), SECRET),
         BACKEND[1..].to_owned(),
     ] {
         assert_eq!(refused(&hub, "", &[bearer(&token)]).await, 401, "{token}");
         assert_eq!(
-            hub.call("sendInfo", &[bearer(&token)], json!({ "message": "m" })).await.0,
+            hub.call("sendInfo", &[bearer(&token)], json!({ "message": "m" }))
+                .await
+                .0,
             401,
             "{token}"
         );
@@ -122,46 +165,87 @@ async fn a_user_has_its_own_and_what_patterns_give() {
     assert_eq!(hello["userId"], "ada");
     assert_eq!(refused(&hub, "topics=orders/bob/7", &ada).await, 403);
     assert_eq!(refused(&hub, "topics=other", &ada).await, 403);
-    let (id, join) =
-        (&hello["clientId"], |topic: &str| json!({ "clientId": hello["clientId"], "topics": [topic] }));
+    let (id, join) = (
+        &hello["clientId"],
+        |topic: &str| json!({ "clientId": hello["clientId"], "topics": [topic] }),
+    );
     assert_eq!(hub.call("join", &ada, join("orders/ada/8")).await.0, 200);
     assert_eq!(hub.call("join", &ada, join("orders/bob/8")).await.0, 403);
     let bob = [bearer(&token("bob", 600, &json!({})))];
-    assert_eq!(hub.call("join", &bob, join("news")).await.0, 403, "another's stream {id}");
+    assert_eq!(
+        hub.call("join", &bob, join("news")).await.0,
+        403,
+        "another's stream {id}"
+    );
 
-    assert_eq!(hub.call("sendInfo", &ada, json!({ "message": "to myself" })).await.0, 200);
+    assert_eq!(
+        hub.call("sendInfo", &ada, json!({ "message": "to myself" }))
+            .await
+            .0,
+        200
+    );
     assert_eq!(next(&mut stream).await.1["message"], "to myself");
     for (procedure, input) in [
         ("sendInfo", json!({ "message": "m", "userId": "bob" })),
         ("broadcastNotification", json!({ "message": "m" })),
-        ("publish", json!({ "target": "all", "event": "x", "data": 1 })),
-        ("publish", json!({ "target": { "topic": "news" }, "event": "x", "data": 1 })),
+        (
+            "publish",
+            json!({ "target": "all", "event": "x", "data": 1 }),
+        ),
+        (
+            "publish",
+            json!({ "target": { "topic": "news" }, "event": "x", "data": 1 }),
+        ),
         ("disconnect", json!({ "target": { "user": "ada" } })),
         ("createTicket", json!({ "userId": "bob" })),
     ] {
         assert_eq!(hub.call(procedure, &ada, input).await.0, 403, "{procedure}");
     }
-    assert_eq!(hub.ask("GET", "/api/trpc/sse.getStats", &ada, "").await.status, 403);
+    assert_eq!(
+        hub.ask("GET", "/api/trpc/sse.getStats", &ada, "")
+            .await
+            .status,
+        403
+    );
     assert_eq!(hub.ask("GET", "/metrics", &ada, "").await.status, 403);
 }
 
 #[tokio::test]
 async fn backends_and_admins_may_do_everything() {
     let hub = Hub::spawn(with_jwt(&[])).await;
-    let (mut stream, _) =
-        hub.connect("topics=news", &[bearer(&token("ada", 600, &json!({})))]).await.unwrap();
-    for who in [bearer(BACKEND), bearer(&token("root", 600, &json!({ "role": ["editor", "admin"] })))] {
+    let (mut stream, _) = hub
+        .connect("topics=news", &[bearer(&token("ada", 600, &json!({})))])
+        .await
+        .unwrap();
+    for who in [
+        bearer(BACKEND),
+        bearer(&token("root", 600, &json!({ "role": ["editor", "admin"] }))),
+    ] {
         let who = [who];
         let news = json!({ "target": { "topic": "news" }, "event": "x", "data": 1 });
         let answer = hub.call("publish", &who, news).await;
-        assert_eq!((answer.0, &answer.1["result"]["data"]["matched"]), (200, &json!(1)));
+        assert_eq!(
+            (answer.0, &answer.1["result"]["data"]["matched"]),
+            (200, &json!(1))
+        );
         assert_eq!(next(&mut stream).await.0, "x");
-        assert_eq!(hub.ask("GET", "/api/trpc/sse.getStats", &who, "").await.status, 200);
+        assert_eq!(
+            hub.ask("GET", "/api/trpc/sse.getStats", &who, "")
+                .await
+                .status,
+            200
+        );
         let metrics = hub.ask("GET", "/metrics", &who, "").await;
-        assert!(metrics.text().unwrap().contains("sse_"), "{:?}", metrics.text());
+        assert!(
+            metrics.text().unwrap().contains("sse_"),
+            "{:?}",
+            metrics.text()
+        );
     }
     assert_eq!(
-        hub.call("sendInfo", &[bearer(BACKEND)], json!({ "message": "m" })).await.0,
+        hub.call("sendInfo", &[bearer(BACKEND)], json!({ "message": "m" }))
+            .await
+            .0,
         400,
         "a backend is no user"
     );
@@ -169,21 +253,58 @@ async fn backends_and_admins_may_do_everything() {
 
 #[tokio::test]
 async fn sessions_of_a_site_are_its_users() {
-    for (version, label) in [("v4", "v4 default salt"), ("v5", "v5 __Secure-authjs.session-token")] {
+    for (version, label) in [
+        ("v4", "v4 default salt"),
+        ("v5", "v5 __Secure-authjs.session-token"),
+    ] {
         let (secret, cookie, user) = session(version, label);
-        let hub = Hub::spawn(with_sessions(&secret, &["--origins", "https://app.example.com"])).await;
+        let hub = Hub::spawn(with_sessions(
+            &secret,
+            &["--origins", "https://app.example.com"],
+        ))
+        .await;
         let cookie = ("cookie", format!("theme=dark; {cookie}"));
         let own = ("sec-fetch-site", "same-origin".to_owned());
-        let (_stream, hello) = hub.connect("", &[cookie.clone(), own.clone()]).await.unwrap();
+        let (_stream, hello) = hub
+            .connect("", &[cookie.clone(), own.clone()])
+            .await
+            .unwrap();
         assert_eq!(hello["userId"], json!(user), "{label}");
-        assert_eq!(hub.call("sendInfo", &[cookie.clone(), own], json!({ "message": "m" })).await.0, 200);
+        assert_eq!(
+            hub.call(
+                "sendInfo",
+                &[cookie.clone(), own],
+                json!({ "message": "m" })
+            )
+            .await
+            .0,
+            200
+        );
 
         // A page of another origin makes the browser send the cookie.
         let evil = ("origin", "https://evil.example.com".to_owned());
-        assert_eq!(refused(&hub, "", &[cookie.clone(), evil.clone()]).await, 403);
-        assert_eq!(hub.call("sendInfo", &[cookie.clone(), evil], json!({ "message": "m" })).await.0, 403);
         assert_eq!(
-            hub.call("sendInfo", std::slice::from_ref(&cookie), json!({ "message": "m" })).await.0,
+            refused(&hub, "", &[cookie.clone(), evil.clone()]).await,
+            403
+        );
+        assert_eq!(
+            hub.call(
+                "sendInfo",
+                &[cookie.clone(), evil],
+                json!({ "message": "m" })
+            )
+            .await
+            .0,
+            403
+        );
+        assert_eq!(
+            hub.call(
+                "sendInfo",
+                std::slice::from_ref(&cookie),
+                json!({ "message": "m" })
+            )
+            .await
+            .0,
             403
         );
         let app = ("origin", "https://app.example.com".to_owned());
@@ -196,7 +317,11 @@ async fn sessions_of_a_site_are_its_users() {
 
 #[tokio::test]
 async fn cors_is_answered_to_the_origins_that_are_listed() {
-    let hub = Hub::spawn(with_jwt(&["--origins", "https://app.example.com,http://localhost:3000"])).await;
+    let hub = Hub::spawn(with_jwt(&[
+        "--origins",
+        "https://app.example.com,http://localhost:3000",
+    ]))
+    .await;
     let preflight = |origin: &str| {
         let asked = "authorization,content-type,last-event-id,trpc-accept,x-trpc-source";
         [
@@ -206,21 +331,48 @@ async fn cors_is_answered_to_the_origins_that_are_listed() {
         ]
     };
     for path in ["/api/sse", "/api/trpc/sse.sendInfo"] {
-        let answer = hub.ask("OPTIONS", path, &preflight("https://app.example.com"), "").await;
+        let answer = hub
+            .ask("OPTIONS", path, &preflight("https://app.example.com"), "")
+            .await;
         assert_eq!(answer.status, 200, "{path}");
-        assert_eq!(answer.headers.get("access-control-allow-origin"), Some("https://app.example.com"));
-        assert_eq!(answer.headers.get("access-control-allow-credentials"), Some("true"));
-        let allowed = answer.headers.get("access-control-allow-headers").unwrap().to_owned();
+        assert_eq!(
+            answer.headers.get("access-control-allow-origin"),
+            Some("https://app.example.com")
+        );
+        assert_eq!(
+            answer.headers.get("access-control-allow-credentials"),
+            Some("true")
+        );
+        let allowed = answer
+            .headers
+            .get("access-control-allow-headers")
+            .unwrap()
+            .to_owned();
         for name in ["authorization", "last-event-id", "x-trpc-source"] {
             assert!(allowed.contains(name), "{name} in {allowed}");
         }
-        let answer = hub.ask("OPTIONS", path, &preflight("https://evil.example.com"), "").await;
+        let answer = hub
+            .ask("OPTIONS", path, &preflight("https://evil.example.com"), "")
+            .await;
         assert_eq!(answer.headers.get("access-control-allow-origin"), None);
         // A refusal can be read too, by whom it may concern.
-        let answer = hub.ask("GET", path, &[("origin", "http://localhost:3000".to_owned())], "").await;
-        assert_eq!(answer.headers.get("access-control-allow-origin"), Some("http://localhost:3000"));
+        let answer = hub
+            .ask(
+                "GET",
+                path,
+                &[("origin", "http://localhost:3000".to_owned())],
+                "",
+            )
+            .await;
+        assert_eq!(
+            answer.headers.get("access-control-allow-origin"),
+            Some("http://localhost:3000")
+        );
         assert!(
-            answer.headers.get_all("vary").any(|value| value.to_lowercase().contains("origin")),
+            answer
+                .headers
+                .get_all("vary")
+                .any(|value| value.to_lowercase().contains("origin")),
             "{path}"
         );
     }
@@ -249,23 +401,49 @@ async fn a_ticket_opens_one_stream_and_gives_no_other_and_is_in_no_log() {
     let (_stream, hello) = hub.connect(&query, &[]).await.unwrap();
     assert_eq!(hello["userId"], "ada");
     assert_eq!(refused(&hub, &query, &[]).await, 401, "a second time");
-    let (_, answer) = hub.call("createTicket", &[bearer(BACKEND)], json!({ "userId": "bob" })).await;
-    let query = format!("ticket={}", answer["result"]["data"]["ticket"].as_str().unwrap());
+    let (_, answer) = hub
+        .call(
+            "createTicket",
+            &[bearer(BACKEND)],
+            json!({ "userId": "bob" }),
+        )
+        .await;
+    let query = format!(
+        "ticket={}",
+        answer["result"]["data"]["ticket"].as_str().unwrap()
+    );
     assert_eq!(hub.connect(&query, &[]).await.unwrap().1["userId"], "bob");
     // A subscription brings it in its connection params.
     let (_, answer) = hub.call("createTicket", &ada, json!({})).await;
     let params = params(&json!({ "ticket": answer["result"]["data"]["ticket"] }));
     let path = format!("/api/trpc/sse.events?{params}");
     let mut events = RawRequest::get(hub.address(), &path).open().await.unwrap();
-    assert_eq!(events.next_event_within(PATIENCE).await.unwrap().event_type, "connected");
-    assert!(events.next_event_within(PATIENCE).await.unwrap().data.contains("\"userId\":\"ada\""));
-    assert_eq!(hub.ask("GET", &path, &[], "").await.status, 401, "a second time");
+    assert_eq!(
+        events.next_event_within(PATIENCE).await.unwrap().event_type,
+        "connected"
+    );
+    assert!(
+        events
+            .next_event_within(PATIENCE)
+            .await
+            .unwrap()
+            .data
+            .contains("\"userId\":\"ada\"")
+    );
+    assert_eq!(
+        hub.ask("GET", &path, &[], "").await.status,
+        401,
+        "a second time"
+    );
 
     // Requests are logged; what the hub says may be behind what it does.
     until(async || hub.0.output().contains("/api/trpc/sse.events")).await;
     let log = hub.0.output();
     assert!(
-        !log.contains(ticket) && !log.contains(&params) && !log.contains(SECRET) && !log.contains(BACKEND),
+        !log.contains(ticket)
+            && !log.contains(&params)
+            && !log.contains(SECRET)
+            && !log.contains(BACKEND),
         "{log}"
     );
 }
@@ -282,19 +460,48 @@ async fn what_opens_one_stream_makes_no_calls() {
     let root = [bearer(&token("root", 600, &json!({ "role": "admin" })))];
     let (_, answer) = hub.call("createTicket", &root, json!({})).await;
     let ticket = params(&json!({ "ticket": answer["result"]["data"]["ticket"] }));
-    for procedure in ["createTicket", "broadcastNotification", "renew", "createTicket,sse.createTicket"] {
-        let batch = if procedure.contains(',') { "&batch=1" } else { "" };
+    for procedure in [
+        "createTicket",
+        "broadcastNotification",
+        "renew",
+        "createTicket,sse.createTicket",
+    ] {
+        let batch = if procedure.contains(',') {
+            "&batch=1"
+        } else {
+            ""
+        };
         let input = json!({ "message": "m", "clientId": "0".repeat(32) });
-        let input = if procedure.starts_with("create") { json!({}) } else { input };
-        let (status, answer) = hub.call(&format!("{procedure}?{ticket}{batch}"), &[], input).await;
-        assert!(matches!(status, 400 | 401), "{procedure}: {status} {answer}");
+        let input = if procedure.starts_with("create") {
+            json!({})
+        } else {
+            input
+        };
+        let (status, answer) = hub
+            .call(&format!("{procedure}?{ticket}{batch}"), &[], input)
+            .await;
+        assert!(
+            matches!(status, 400 | 401),
+            "{procedure}: {status} {answer}"
+        );
     }
-    let stats = hub.ask("GET", &format!("/api/trpc/sse.getStats?{ticket}"), &[], "").await;
+    let stats = hub
+        .ask("GET", &format!("/api/trpc/sse.getStats?{ticket}"), &[], "")
+        .await;
     assert_eq!(stats.status, 401);
-    let mut events =
-        RawRequest::get(hub.address(), format!("/api/trpc/sse.events?{ticket}")).open().await.unwrap();
-    assert_eq!(events.next_event_within(PATIENCE).await.unwrap().event_type, "connected");
-    assert_eq!(events.next_event_within(PATIENCE).await.unwrap().event_type, "message", "it is still good");
+    let mut events = RawRequest::get(hub.address(), format!("/api/trpc/sse.events?{ticket}"))
+        .open()
+        .await
+        .unwrap();
+    assert_eq!(
+        events.next_event_within(PATIENCE).await.unwrap().event_type,
+        "connected"
+    );
+    assert_eq!(
+        events.next_event_within(PATIENCE).await.unwrap().event_type,
+        "message",
+        "it is still good"
+    );
 }
 
 #[tokio::test]
@@ -303,7 +510,10 @@ async fn what_comes_of_an_admin_s_right_does_not_outlive_it() {
     let root = [bearer(&token("root", SHORT, &json!({ "role": "admin" })))];
     let input = json!({ "userId": "x", "claims": { "role": "admin" } });
     let (_, answer) = hub.call("createTicket", &root, input).await;
-    let query = format!("ticket={}&topics=anything", answer["result"]["data"]["ticket"].as_str().unwrap());
+    let query = format!(
+        "ticket={}&topics=anything",
+        answer["result"]["data"]["ticket"].as_str().unwrap()
+    );
     let (mut stream, _) = hub.connect(&query, &[]).await.unwrap();
     assert_eq!(next(&mut stream).await.1["event"], "auth_expired");
 }
@@ -311,15 +521,34 @@ async fn what_comes_of_an_admin_s_right_does_not_outlive_it() {
 #[tokio::test]
 async fn a_stream_ends_with_its_token_unless_it_is_renewed() {
     let hub = Hub::spawn(with_jwt(&["--heartbeat-interval", "500ms"])).await;
-    let (mut short, _) = hub.connect("", &[bearer(&token("ada", SHORT, &json!({})))]).await.unwrap();
-    let (mut renewed, hello) = hub.connect("", &[bearer(&token("ada", SHORT, &json!({})))]).await.unwrap();
+    let (mut short, _) = hub
+        .connect("", &[bearer(&token("ada", SHORT, &json!({})))])
+        .await
+        .unwrap();
+    let (mut renewed, hello) = hub
+        .connect("", &[bearer(&token("ada", SHORT, &json!({})))])
+        .await
+        .unwrap();
     let input = json!({ "clientId": hello["clientId"], "token": token("ada", 600, &json!({})) });
-    assert_eq!(hub.call("renew", &[], input).await.0, 200, "the token in the input is credentials enough");
-    let strangers = json!({ "clientId": hello["clientId"], "token": token("bob", 600, &json!({})) });
+    assert_eq!(
+        hub.call("renew", &[], input).await.0,
+        200,
+        "the token in the input is credentials enough"
+    );
+    let strangers =
+        json!({ "clientId": hello["clientId"], "token": token("bob", 600, &json!({})) });
     assert_eq!(hub.call("renew", &[], strangers).await.0, 403);
     let (_, end) = next(&mut short).await;
-    assert_eq!((&end["event"], &end["data"]["reconnect"]), (&json!("auth_expired"), &json!(true)));
-    hub.call("sendInfo", &[bearer(BACKEND)], json!({ "message": "still there", "userId": "ada" })).await;
+    assert_eq!(
+        (&end["event"], &end["data"]["reconnect"]),
+        (&json!("auth_expired"), &json!(true))
+    );
+    hub.call(
+        "sendInfo",
+        &[bearer(BACKEND)],
+        json!({ "message": "still there", "userId": "ada" }),
+    )
+    .await;
     assert_eq!(next(&mut renewed).await.1["message"], "still there");
 }
 
@@ -329,8 +558,14 @@ async fn who_is_kicked_stays_away_for_as_long_as_asked() {
     let ada = [bearer(&token("ada", 600, &json!({})))];
     let (mut stream, _) = hub.connect("", &ada).await.unwrap();
     let input = json!({ "target": { "user": "ada" }, "reason": "spam", "stayAwayMs": 60_000 });
-    assert_eq!(hub.call("disconnect", &[bearer(BACKEND)], input).await.0, 200);
-    assert_eq!(next(&mut stream).await.1["data"], json!({ "reason": "spam", "reconnect": false }));
+    assert_eq!(
+        hub.call("disconnect", &[bearer(BACKEND)], input).await.0,
+        200
+    );
+    assert_eq!(
+        next(&mut stream).await.1["data"],
+        json!({ "reason": "spam", "reconnect": false })
+    );
     assert_eq!(refused(&hub, "", &ada).await, 204);
 }
 
@@ -341,18 +576,30 @@ async fn a_kicked_client_stays_away_and_the_user_s_other_browsers_do_not() {
     let (mut kicked, hello) = hub.connect("", &browser("laptop")).await.unwrap();
     let (_phone, _) = hub.connect("", &browser("phone")).await.unwrap();
     let backend = [bearer(BACKEND)];
-    let listed = hub.ask("GET", "/api/trpc/sse.getConnections", &backend, "").await;
+    let listed = hub
+        .ask("GET", "/api/trpc/sse.getConnections", &backend, "")
+        .await;
     let listed: Value = serde_json::from_slice(&listed.body).unwrap();
     let items = listed["result"]["data"]["items"].as_array().unwrap();
-    let logins: HashSet<_> = items.iter().map(|item| item["loginId"].as_str().unwrap()).collect();
+    let logins: HashSet<_> = items
+        .iter()
+        .map(|item| item["loginId"].as_str().unwrap())
+        .collect();
     assert_eq!(logins.len(), 2, "{listed}");
     assert!(!listed.to_string().contains("laptop"));
 
     let input = json!({ "target": { "client": hello["clientId"] }, "stayAwayMs": 60_000 });
     assert_eq!(hub.call("disconnect", &backend, input).await.0, 200);
-    assert_eq!(next(&mut kicked).await.1["data"], json!({ "reason": "kicked", "reconnect": false }));
+    assert_eq!(
+        next(&mut kicked).await.1["data"],
+        json!({ "reason": "kicked", "reconnect": false })
+    );
     // Also with another token of the same signing in, and with a ticket that it gets.
-    let renewed = [bearer(&token("ada", 900, &json!({ "sid": "laptop", "jti": "2" })))];
+    let renewed = [bearer(&token(
+        "ada",
+        900,
+        &json!({ "sid": "laptop", "jti": "2" }),
+    ))];
     assert_eq!(refused(&hub, "", &renewed).await, 204);
     let ticket = hub.call("createTicket", &renewed, json!({})).await.1;
     let ticket = ticket["result"]["data"]["ticket"].as_str().unwrap();
@@ -368,30 +615,69 @@ async fn who_comes_without_a_login_is_kicked_and_cannot_be_kept_away() {
     let input = json!({ "target": target, "stayAwayMs": 60_000 });
     let (status, answer) = hub.call("disconnect", &[bearer(BACKEND)], input).await;
     assert_eq!(status, 400, "{answer}");
-    assert!(answer.to_string().contains("came without a login"), "{answer}");
-    assert_eq!(hub.call("disconnect", &[bearer(BACKEND)], json!({ "target": target })).await.0, 200);
+    assert!(
+        answer.to_string().contains("came without a login"),
+        "{answer}"
+    );
+    assert_eq!(
+        hub.call(
+            "disconnect",
+            &[bearer(BACKEND)],
+            json!({ "target": target })
+        )
+        .await
+        .0,
+        200
+    );
 }
 
 #[tokio::test]
 async fn anonymous_callers_listen_to_what_is_for_everybody() {
-    let hub = Hub::spawn(with_jwt(&["--auth-anonymous", "--join-anonymously", "status/*"])).await;
+    let hub = Hub::spawn(with_jwt(&[
+        "--auth-anonymous",
+        "--join-anonymously",
+        "status/*",
+    ]))
+    .await;
     let (mut stream, hello) = hub.connect("topics=status/eu", &[]).await.unwrap();
     assert_eq!(hello["userId"], Value::Null);
     assert_eq!(refused(&hub, "topics=news", &[]).await, 403);
-    assert_eq!(refused(&hub, "", &[bearer("bad")]).await, 401, "bad credentials are not none");
-    assert_eq!(hub.call("sendInfo", &[], json!({ "message": "m", "userId": "ada" })).await.0, 401);
     assert_eq!(
-        hub.call("broadcastNotification", &[bearer(BACKEND)], json!({ "message": "all" })).await.0,
+        refused(&hub, "", &[bearer("bad")]).await,
+        401,
+        "bad credentials are not none"
+    );
+    assert_eq!(
+        hub.call("sendInfo", &[], json!({ "message": "m", "userId": "ada" }))
+            .await
+            .0,
+        401
+    );
+    assert_eq!(
+        hub.call(
+            "broadcastNotification",
+            &[bearer(BACKEND)],
+            json!({ "message": "all" })
+        )
+        .await
+        .0,
         200
     );
     assert_eq!(next(&mut stream).await.1["message"], "all");
 
     // A backend alone, and everybody listens.
     let mut command = command();
-    command.args(["--auth-anonymous"]).env("SSE_HUB_BACKEND_KEY", BACKEND);
+    command
+        .args(["--auth-anonymous"])
+        .env("SSE_HUB_BACKEND_KEY", BACKEND);
     let hub = Hub::spawn(command).await;
     assert!(hub.connect("", &[]).await.is_ok());
-    assert_eq!(hub.call("broadcastNotification", &[], json!({ "message": "all" })).await.0, 401);
+    assert_eq!(
+        hub.call("broadcastNotification", &[], json!({ "message": "all" }))
+            .await
+            .0,
+        401
+    );
 }
 
 #[tokio::test]
@@ -402,27 +688,48 @@ async fn secrets_may_be_in_files() {
         fs::write(&path, text).unwrap();
         path
     };
-    let (secret, key) = (write("secret", &format!("{SECRET}\n")), write("key", BACKEND));
+    let (secret, key) = (
+        write("secret", &format!("{SECRET}\n")),
+        write("key", BACKEND),
+    );
     let config = format!(
         "[access]\nauth = \"jwt\"\nauth_secret_file = [{secret:?}]\nbackend_key_file = {key:?}\njoin = [\"news\"]\n"
     );
     let mut command = command();
     command.arg("--config").arg(write("hub.toml", &config));
     let hub = Hub::spawn(command).await;
-    assert!(hub.connect("topics=news", &[bearer(&token("ada", 60, &json!({})))]).await.is_ok());
-    assert_eq!(hub.ask("GET", "/metrics", &[bearer(BACKEND)], "").await.status, 200);
+    assert!(
+        hub.connect("topics=news", &[bearer(&token("ada", 60, &json!({})))])
+            .await
+            .is_ok()
+    );
+    assert_eq!(
+        hub.ask("GET", "/metrics", &[bearer(BACKEND)], "")
+            .await
+            .status,
+        200
+    );
 }
 
 #[tokio::test]
 async fn a_certificate_of_its_own() {
-    let Some(curl) = sse_testkit::executable("curl").unwrap() else { return };
+    let Some(curl) = sse_testkit::executable("curl").unwrap() else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    let (cert, key) = (
+        folder.path().join("cert.pem"),
+        folder.path().join("key.pem"),
+    );
     fs::write(&cert, made.cert.pem()).unwrap();
     fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     let mut command = with_jwt(&[]);
-    command.arg("--tls-cert").arg(&cert).arg("--tls-key").arg(&key);
+    command
+        .arg("--tls-cert")
+        .arg(&cert)
+        .arg("--tls-key")
+        .arg(&key);
     let hub = Hub::spawn(command).await;
     let port = hub.address().port();
     let output = Command::new(curl)
@@ -442,5 +749,9 @@ async fn a_certificate_of_its_own() {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(said.ends_with(" 2 200"), "{said:?} {:?}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        said.ends_with(" 2 200"),
+        "{said:?} {:?}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

@@ -65,7 +65,11 @@ impl Broker {
 
     /// The URL with `user:password@`.
     pub(crate) fn url_as(&self, credentials: &str) -> String {
-        let scheme = if self.kind == Kind::Redis { "redis" } else { "nats" };
+        let scheme = if self.kind == Kind::Redis {
+            "redis"
+        } else {
+            "nats"
+        };
         format!("{scheme}://{credentials}127.0.0.1:{}", self.port)
     }
 
@@ -75,23 +79,48 @@ impl Broker {
         let mut command = Command::new(&self.program);
         match self.kind {
             Kind::Redis => command
-                .args(["--bind", "127.0.0.1", "--port", &port, "--dir", folder, "--save", ""])
+                .args([
+                    "--bind",
+                    "127.0.0.1",
+                    "--port",
+                    &port,
+                    "--dir",
+                    folder,
+                    "--save",
+                    "",
+                ])
                 .args(["--appendonly", "yes", "--appendfsync", "always"]),
             Kind::Nats => command.args(["-js", "-sd", folder, "-a", "127.0.0.1", "-p", &port]),
         };
-        command.args(&self.more).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        self.process = Some(tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap());
+        command
+            .args(&self.more)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        self.process = Some(
+            tokio::process::Command::from(command)
+                .kill_on_drop(true)
+                .spawn()
+                .unwrap(),
+        );
         until(async || self.answers().await).await;
     }
 
     /// Runs a command on Redis, which must succeed.
     pub(crate) async fn redis(&self, command: &[&str]) {
-        let mut connection = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await.unwrap();
-        let words = command.iter().map(|word| format!("${}\r\n{word}\r\n", word.len()));
+        let mut connection = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))
+            .await
+            .unwrap();
+        let words = command
+            .iter()
+            .map(|word| format!("${}\r\n{word}\r\n", word.len()));
         let request = format!("*{}\r\n{}", command.len(), words.collect::<String>());
         connection.write_all(request.as_bytes()).await.unwrap();
         let mut answer = [0; 256];
-        let length = timeout(Duration::from_secs(60), connection.read(&mut answer)).await.unwrap().unwrap();
+        let length = timeout(Duration::from_secs(60), connection.read(&mut answer))
+            .await
+            .unwrap()
+            .unwrap();
         let answer = String::from_utf8_lossy(&answer[..length]);
         assert!(!answer.starts_with('-'), "{command:?}: {answer}");
     }
@@ -131,7 +160,8 @@ impl Broker {
 /// A port below those that the system gives out, so that nobody gets it while the broker is away.
 pub(crate) fn free_port() -> u16 {
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    let start = u64::from(std::process::id()) * 97 + PORTS.fetch_add(7, std::sync::atomic::Ordering::Relaxed);
+    let start = u64::from(std::process::id()) * 97
+        + PORTS.fetch_add(7, std::sync::atomic::Ordering::Relaxed);
     let ports = (0..10_000).map(|step| 20_000 + u16::try_from((start + step) % 10_000).unwrap());
     ports.into_iter().find(is_free).expect("a free port")
 }

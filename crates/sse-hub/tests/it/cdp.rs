@@ -66,7 +66,9 @@ impl Page {
     /// Opens one more tab, to which commands go from here on; gives its name.
     pub(crate) async fn open_tab(&mut self, url: &str) -> String {
         self.session = None;
-        let target = self.call("Target.createTarget", json!({ "url": url })).await;
+        let target = self
+            .call("Target.createTarget", json!({ "url": url }))
+            .await;
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         let session = self.call("Target.attachToTarget", attach).await;
         let session = session["sessionId"].as_str().unwrap().to_owned();
@@ -83,7 +85,10 @@ impl Page {
     pub(crate) async fn close(mut self) {
         self.session = None;
         self.call("Browser.close", json!({})).await;
-        timeout(PATIENCE, self.browser.wait()).await.unwrap().unwrap();
+        timeout(PATIENCE, self.browser.wait())
+            .await
+            .unwrap()
+            .unwrap();
         let profile = self.profile.keep();
         until(async || fs::remove_dir_all(&profile).is_ok()).await;
     }
@@ -101,7 +106,10 @@ impl Page {
         if let Some(session) = &self.session {
             command["sessionId"] = json!(session);
         }
-        self.commands.write_all(format!("{command}\0").as_bytes()).await.unwrap();
+        self.commands
+            .write_all(format!("{command}\0").as_bytes())
+            .await
+            .unwrap();
         loop {
             let mut message = Vec::new();
             let length = self.answers.read_until(0, &mut message).await.unwrap();
@@ -132,7 +140,10 @@ impl Page {
         };
         if timeout(PATIENCE, waiting).await.is_err() {
             let text = self.run("document.body.innerText").await;
-            panic!("{condition} has not come true; the page:\n{}", text.as_str().unwrap_or_default());
+            panic!(
+                "{condition} has not come true; the page:\n{}",
+                text.as_str().unwrap_or_default()
+            );
         }
     }
 }

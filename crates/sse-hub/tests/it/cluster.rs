@@ -13,10 +13,17 @@ use crate::{
 };
 
 /// The output of a query, once it is what it should become.
-async fn becomes_so(hub: &Hub, headers: &[Header<'_>], path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+async fn becomes_so(
+    hub: &Hub,
+    headers: &[Header<'_>],
+    path: &str,
+    is_so: impl Fn(&Value) -> bool,
+) -> Value {
     let found = std::cell::RefCell::new(Value::Null);
     until(async || {
-        let answer = hub.ask("GET", &format!("/api/trpc/{path}"), headers, "").await;
+        let answer = hub
+            .ask("GET", &format!("/api/trpc/{path}"), headers, "")
+            .await;
         let answer: Value = serde_json::from_slice(&answer.body).unwrap();
         let data = answer["result"]["data"].clone();
         let done = is_so(&data);
@@ -28,7 +35,9 @@ async fn becomes_so(hub: &Hub, headers: &[Header<'_>], path: &str, is_so: impl F
 }
 
 async fn one_management_for_all(kind: Kind) {
-    let Some(broker) = Broker::started(kind).await else { return };
+    let Some(broker) = Broker::started(kind).await else {
+        return;
+    };
     let start = async |name: &str| {
         let mut command = with_jwt(&["--backplane", &broker.url(), "--node-name", name]);
         command.arg("--heartbeat-interval=1s");
@@ -45,17 +54,29 @@ async fn one_management_for_all(kind: Kind) {
     // Names come with the leases, a while behind the numbers.
     let names = |stats: &Value| {
         let nodes = stats["nodes"].as_array().into_iter().flatten();
-        nodes.filter_map(|node| node["name"].as_str().map(str::to_owned)).collect::<BTreeSet<_>>()
+        nodes
+            .filter_map(|node| node["name"].as_str().map(str::to_owned))
+            .collect::<BTreeSet<_>>()
     };
     let both = BTreeSet::from(["one", "two"].map(str::to_owned));
     let is_known = |stats: &Value| stats["totalConnections"] == 2 && names(stats) == both;
     let stats = becomes_so(&one, &backend, "sse.getStats", is_known).await;
-    assert_eq!((&stats["uniqueUsers"], stats.get("incomplete")), (&json!(1), None), "{stats}");
+    assert_eq!(
+        (&stats["uniqueUsers"], stats.get("incomplete")),
+        (&json!(1), None),
+        "{stats}"
+    );
     let text = one.ask("GET", "/metrics", &backend, "").await;
     let text = text.text().unwrap();
-    assert!(text.contains("\nsse_cluster_streams 2\n") && text.contains("\nsse_cluster_nodes 2\n"), "{text}");
+    assert!(
+        text.contains("\nsse_cluster_streams 2\n") && text.contains("\nsse_cluster_nodes 2\n"),
+        "{text}"
+    );
 
-    let listed = becomes_so(&one, &backend, "sse.getConnections", |page| page["incomplete"].is_null()).await;
+    let listed = becomes_so(&one, &backend, "sse.getConnections", |page| {
+        page["incomplete"].is_null()
+    })
+    .await;
     assert_eq!(listed["items"].as_array().unwrap().len(), 2, "{listed}");
 
     // A client of the other hub joins, leaves, and is kept away from both.
@@ -67,15 +88,28 @@ async fn one_management_for_all(kind: Kind) {
     let client = &hello["clientId"];
     let topics = json!({ "clientId": client, "topics": ["news"] });
     assert_eq!(call("join", topics.clone()).await["matched"], 1);
-    call("publish", json!({ "target": { "topic": "news" }, "event": "number", "data": 1 })).await;
+    call(
+        "publish",
+        json!({ "target": { "topic": "news" }, "event": "number", "data": 1 }),
+    )
+    .await;
     while there.next_event_within(PATIENCE).await.unwrap().event_type != "number" {}
     assert_eq!(call("leave", topics).await["matched"], 1);
     let target = json!({ "client": client });
-    let kicked = call("disconnect", json!({ "target": target, "stayAwayMs": 60_000 })).await;
+    let kicked = call(
+        "disconnect",
+        json!({ "target": target, "stayAwayMs": 60_000 }),
+    )
+    .await;
     assert_eq!(kicked["matched"], 1, "{kicked}");
     expect_system(&mut there, "disconnected").await;
     for hub in [&one, &two] {
-        assert_eq!(hub.ask("GET", "/api/sse", &browser("laptop"), "").await.status, 204);
+        assert_eq!(
+            hub.ask("GET", "/api/sse", &browser("laptop"), "")
+                .await
+                .status,
+            204
+        );
         assert!(hub.connect("", &browser("phone")).await.is_ok());
     }
 }

@@ -9,7 +9,9 @@ use crate::hub::{Hub, bare_command, command};
 pub(crate) fn limited(limits: &str, arguments: &[&str]) -> Command {
     let hub = bare_command();
     let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("{limits} && exec \"$@\""), "sh"]).arg(hub.get_program());
+    shell
+        .args(["-c", &format!("{limits} && exec \"$@\""), "sh"])
+        .arg(hub.get_program());
     shell.args(["--listen", "127.0.0.1:0"]).args(arguments);
     for (name, _) in hub.get_envs() {
         shell.env_remove(name);
@@ -23,7 +25,11 @@ async fn heartbeat_ms(file: Option<&str>, variable: Option<&str>, flag: Option<&
     let mut command = command();
     if let Some(value) = file {
         let path = folder.path().join("hub.toml");
-        fs::write(&path, format!("[streams]\nheartbeat_interval = \"{value}\"\n")).unwrap();
+        fs::write(
+            &path,
+            format!("[streams]\nheartbeat_interval = \"{value}\"\n"),
+        )
+        .unwrap();
         command.arg("--config").arg(path);
     }
     if let Some(value) = variable {
@@ -41,7 +47,10 @@ async fn a_flag_goes_before_a_variable_before_the_file_before_the_default() {
     assert_eq!(heartbeat_ms(None, None, None).await, 30_000);
     assert_eq!(heartbeat_ms(Some("11s"), None, None).await, 11_000);
     assert_eq!(heartbeat_ms(Some("11s"), Some("12s"), None).await, 12_000);
-    assert_eq!(heartbeat_ms(Some("11s"), Some("12s"), Some("13000")).await, 13_000);
+    assert_eq!(
+        heartbeat_ms(Some("11s"), Some("12s"), Some("13000")).await,
+        13_000
+    );
     assert_eq!(heartbeat_ms(Some("11s"), None, Some("13s")).await, 13_000);
     assert_eq!(heartbeat_ms(None, Some("12000"), None).await, 12_000);
 }
@@ -67,8 +76,15 @@ async fn the_file_may_be_named_by_a_variable_and_hold_everything() {
 async fn soft_limit_of_files_is_raised_to_the_hard_one() {
     let hub = Hub::spawn(limited("ulimit -Sn 64", &["--max-connections", "100"])).await;
     let limits = fs::read_to_string(format!("/proc/{}/limits", hub.0.id().unwrap())).unwrap();
-    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
-    let limits: Vec<u64> = line.split_whitespace().skip(3).map_while(|word| word.parse().ok()).collect();
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))
+        .unwrap();
+    let limits: Vec<u64> = line
+        .split_whitespace()
+        .skip(3)
+        .map_while(|word| word.parse().ok())
+        .collect();
     assert!(limits[0] == limits[1] && limits[0] >= 356, "{line}");
     let mut streams = Vec::new();
     for _ in 0..100 {
@@ -81,7 +97,12 @@ async fn soft_limit_of_files_is_raised_to_the_hard_one() {
 #[tokio::test]
 async fn more_streams_than_the_hard_limit_allows_are_refused() {
     let text = crate::hub::refusal(limited("ulimit -n 300", &["--max-connections", "100"])).await;
-    for said in ["(exit status: 2)", "--max-connections", "356 open files", "hard limit of 300"] {
+    for said in [
+        "(exit status: 2)",
+        "--max-connections",
+        "356 open files",
+        "hard limit of 300",
+    ] {
         assert!(text.contains(said), "{said:?} is not in {text}");
     }
 }

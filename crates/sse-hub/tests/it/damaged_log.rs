@@ -47,12 +47,19 @@ impl Log {
 
     /// A log that a hub wrote and left.
     async fn left_by(signal: Signal) -> Self {
-        let mut log = Self { folder: tempfile::tempdir().unwrap(), ids: Vec::new() };
+        let mut log = Self {
+            folder: tempfile::tempdir().unwrap(),
+            ids: Vec::new(),
+        };
         let mut hub = log.start().await;
         let mut stream = hub.open("user=ada").await;
-        log.ids.push(stream.next_event_within(PATIENCE).await.unwrap().id);
+        log.ids
+            .push(stream.next_event_within(PATIENCE).await.unwrap().id);
         for number in 0..EVENTS {
-            log.ids.push(hub.number(json!({ "user": "ada" }), usize::try_from(number).unwrap()).await);
+            log.ids.push(
+                hub.number(json!({ "user": "ada" }), usize::try_from(number).unwrap())
+                    .await,
+            );
         }
         hub.0.signal(signal).unwrap();
         hub.0.wait_exit(PATIENCE).await.unwrap();
@@ -60,9 +67,12 @@ impl Log {
     }
 
     fn segment(&self, number: usize) -> PathBuf {
-        let files = fs::read_dir(self.folder.path()).unwrap().map(|file| file.unwrap().path());
-        let mut segments: Vec<_> =
-            files.filter(|file| file.extension().is_some_and(|name| name == "log")).collect();
+        let files = fs::read_dir(self.folder.path())
+            .unwrap()
+            .map(|file| file.unwrap().path());
+        let mut segments: Vec<_> = files
+            .filter(|file| file.extension().is_some_and(|name| name == "log"))
+            .collect();
         segments.sort();
         segments.swap_remove(number)
     }
@@ -81,7 +91,9 @@ impl Log {
             clients.push((had as u64, stream, hello));
         }
         for number in EVENTS..EVENTS + 5 {
-            let id = hub.number(json!({ "user": "ada" }), usize::try_from(number).unwrap()).await;
+            let id = hub
+                .number(json!({ "user": "ada" }), usize::try_from(number).unwrap())
+                .await;
             assert!(!self.ids.contains(&id), "{what}: {id} is given twice");
             self.ids.push(id);
         }
@@ -89,8 +101,11 @@ impl Log {
         let mut missing = 0;
         for (had, mut stream, hello) in clients {
             let events = before_fence(&mut stream).await;
-            missing +=
-                self.check_events(had, &events, &format!("{what}, from {had}, resumed: {}", resumed(&hello)));
+            missing += self.check_events(
+                had,
+                &events,
+                &format!("{what}, from {had}, resumed: {}", resumed(&hello)),
+            );
         }
         // Behind a header that is damaged, for one, everything can be read.
         assert!(damaged(hub).await >= 1.0 || missing == 0, "{what}");
@@ -100,15 +115,26 @@ impl Log {
     /// How many events are missing.
     fn check_events(&self, had: u64, events: &[Decoded], what: &str) -> usize {
         let numbers = numbers(events);
-        assert!(numbers.is_sorted_by(|one, next| one < next), "{what}: {numbers:?}");
+        assert!(
+            numbers.is_sorted_by(|one, next| one < next),
+            "{what}: {numbers:?}"
+        );
         assert_eq!(numbers.last(), Some(&(EVENTS + 4)), "{what}");
-        let missing = (had..EVENTS + 5).filter(|number| !numbers.contains(number)).count();
+        let missing = (had..EVENTS + 5)
+            .filter(|number| !numbers.contains(number))
+            .count();
         let gaps = events
             .iter()
             .filter(|event| event.event_type == "system" && data(event)["event"] == "gap")
             .count();
-        assert!(missing == 0 || gaps > 0, "{what}: {missing} are missing without a word");
-        assert!(missing <= 60 && gaps <= 2, "{what}: {missing} are missing, {gaps} gaps");
+        assert!(
+            missing == 0 || gaps > 0,
+            "{what}: {missing} are missing without a word"
+        );
+        assert!(
+            missing <= 60 && gaps <= 2,
+            "{what}: {missing} are missing, {gaps} gaps"
+        );
         missing
     }
 }
@@ -116,19 +142,34 @@ impl Log {
 /// Stretches of the log that could not be read, by the metrics.
 async fn damaged(hub: &Hub) -> f64 {
     let text = String::from_utf8(hub.request("GET", "/metrics").await.body).unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix("sse_log_damaged_total ")).unwrap();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("sse_log_damaged_total "))
+        .unwrap();
     line.parse().unwrap()
 }
 
 type Act = fn(&Log);
 
 const ACTS: [(&str, Act); 6] = [
-    ("a flip in the first record", |log| log.change(0, |bytes| bytes[44 + 30] ^= 1)),
-    ("a flip in the head of a record", |log| log.change(1, |bytes| bytes[44 + 6] ^= 1)),
-    ("a flip in the header of a segment", |log| log.change(1, |bytes| bytes[10] ^= 1)),
-    ("a segment that is cut", |log| log.change(1, |bytes| bytes.truncate(bytes.len() / 2))),
-    ("a segment that is missing", |log| fs::remove_file(log.segment(2)).unwrap()),
-    ("zeros in the middle", |log| log.change(0, |bytes| bytes[500..1500].fill(0))),
+    ("a flip in the first record", |log| {
+        log.change(0, |bytes| bytes[44 + 30] ^= 1)
+    }),
+    ("a flip in the head of a record", |log| {
+        log.change(1, |bytes| bytes[44 + 6] ^= 1)
+    }),
+    ("a flip in the header of a segment", |log| {
+        log.change(1, |bytes| bytes[10] ^= 1)
+    }),
+    ("a segment that is cut", |log| {
+        log.change(1, |bytes| bytes.truncate(bytes.len() / 2))
+    }),
+    ("a segment that is missing", |log| {
+        fs::remove_file(log.segment(2)).unwrap()
+    }),
+    ("zeros in the middle", |log| {
+        log.change(0, |bytes| bytes[500..1500].fill(0))
+    }),
 ];
 
 #[tokio::test]
@@ -138,12 +179,17 @@ async fn a_hub_serves_what_damage_has_left() {
             let mut log = Log::left_by(signal).await;
             act(&log);
             let hub = log.start().await;
-            log.check(&hub, &format!("{what}, found at the start after {signal:?}")).await;
+            log.check(
+                &hub,
+                &format!("{what}, found at the start after {signal:?}"),
+            )
+            .await;
         }
         let mut log = Log::left_by(Signal::Terminate).await;
         let hub = log.start().await;
         act(&log);
-        log.check(&hub, &format!("{what}, while the hub runs")).await;
+        log.check(&hub, &format!("{what}, while the hub runs"))
+            .await;
     }
 }
 
@@ -154,7 +200,8 @@ async fn a_log_that_lost_its_end_gives_no_id_again() {
             let mut log = Log::left_by(signal).await;
             log.change(3, |bytes| bytes.truncate(bytes.len() * percent / 100));
             let hub = log.start().await;
-            log.check(&hub, &format!("cut to {percent} % after {signal:?}")).await;
+            log.check(&hub, &format!("cut to {percent} % after {signal:?}"))
+                .await;
         }
     }
 }
@@ -179,11 +226,17 @@ async fn an_older_copy_of_a_log_gives_no_id_again() {
     let hub = log.start().await;
     for number in EVENTS..EVENTS + 20 {
         // Before, while and after the log has as many events as it had.
-        let id = hub.number(json!({ "user": "ada" }), usize::try_from(number).unwrap()).await;
-        assert!(!lost.contains(&id) && !log.ids.contains(&id), "{id} is given twice");
+        let id = hub
+            .number(json!({ "user": "ada" }), usize::try_from(number).unwrap())
+            .await;
+        assert!(
+            !lost.contains(&id) && !log.ids.contains(&id),
+            "{id} is given twice"
+        );
         if number % 4 == 0 {
             let (mut stream, _) = hub.back("user=ada", &[], &lost[4]).await;
-            let is_gap = |event: &Decoded| event.event_type == "system" && data(event)["event"] == "gap";
+            let is_gap =
+                |event: &Decoded| event.event_type == "system" && data(event)["event"] == "gap";
             // A gap up to the end of the log would cover a fence that was sent before it.
             while !is_gap(&stream.next_event_within(PATIENCE).await.unwrap()) {}
             hub.fence().await;
@@ -203,7 +256,9 @@ async fn a_log_that_cannot_be_trusted_ends_the_start_and_says_where() {
             bytes[20] ^= 1;
             fs::write(meta, bytes).unwrap();
         }),
-        ("META is damaged at byte 0", |log| fs::remove_file(log.folder.path().join("META")).unwrap()),
+        ("META is damaged at byte 0", |log| {
+            fs::remove_file(log.folder.path().join("META")).unwrap()
+        }),
         (".log cannot be used", |log| {
             let segment = log.segment(1);
             fs::remove_file(&segment).unwrap();
@@ -212,7 +267,10 @@ async fn a_log_that_cannot_be_trusted_ends_the_start_and_says_where() {
     ];
     let log = Log::left_by(Signal::Terminate).await;
     for (said, spoil) in spoils {
-        let copy = Log { folder: tempfile::tempdir().unwrap(), ids: Vec::new() };
+        let copy = Log {
+            folder: tempfile::tempdir().unwrap(),
+            ids: Vec::new(),
+        };
         for file in fs::read_dir(log.folder.path()).unwrap() {
             let file = file.unwrap();
             fs::copy(file.path(), copy.folder.path().join(file.file_name())).unwrap();
@@ -221,7 +279,10 @@ async fn a_log_that_cannot_be_trusted_ends_the_start_and_says_where() {
         let mut hub = command();
         hub.args(copy.arguments());
         let text = refusal(hub).await;
-        assert!(text.contains("(exit status: 1)") && text.contains(said), "{said}: {text}");
+        assert!(
+            text.contains("(exit status: 1)") && text.contains(said),
+            "{said}: {text}"
+        );
         assert!(
             !said.starts_with("META") || text.contains("restore the directory, or move it away"),
             "{text}"

@@ -16,12 +16,18 @@ use crate::{
 };
 
 /// How clients ask which understand statuses: curl, fetch, the client of `sse-browser`.
-const OTHERS: [&str; 3] = ["*/*", "text/event-stream, */*;q=0.1", "application/json, text/event-stream"];
+const OTHERS: [&str; 3] = [
+    "*/*",
+    "text/event-stream, */*;q=0.1",
+    "application/json, text/event-stream",
+];
 
 async fn ask(hub: &Hub, path: &str, accept: &str, headers: &[Header<'_>]) -> Response {
     let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
     let headers: Vec<_> = std::iter::once(("accept", accept)).chain(headers).collect();
-    request(hub.address(), "GET", path, &headers, "").await.unwrap()
+    request(hub.address(), "GET", path, &headers, "")
+        .await
+        .unwrap()
 }
 
 /// Asserts that an `EventSource` returns after an answer, later than at once.
@@ -33,15 +39,29 @@ fn assert_returns(answer: &Response, shown: &str) {
     );
     let mut decoder = Decoder::new();
     decoder.feed(&answer.body);
-    assert!((1000..=15_000).contains(&decoder.retry().unwrap()), "{shown}: {:?}", answer.text());
+    assert!(
+        (1000..=15_000).contains(&decoder.retry().unwrap()),
+        "{shown}: {:?}",
+        answer.text()
+    );
 }
 
 /// Asserts that no client is lost by a condition of the hub that passes, on any route.
-async fn assert_nobody_is_lost(hub: &Hub, query: &str, headers: &[Header<'_>], status: u16, cause: &str) {
+async fn assert_nobody_is_lost(
+    hub: &Hub,
+    query: &str,
+    headers: &[Header<'_>],
+    status: u16,
+    cause: &str,
+) {
     let stream = format!("/api/sse?{query}");
     let soft = ask(hub, &stream, "text/event-stream", headers).await;
     assert_returns(&soft, cause);
-    assert!(soft.text().unwrap().contains(&format!(": {cause}\n")), "{:?}", soft.text());
+    assert!(
+        soft.text().unwrap().contains(&format!(": {cause}\n")),
+        "{:?}",
+        soft.text()
+    );
     for accept in OTHERS {
         let answer = ask(hub, &stream, accept, headers).await;
         assert_eq!(answer.status, status, "{cause} {accept}");
@@ -54,8 +74,14 @@ async fn assert_nobody_is_lost(hub: &Hub, query: &str, headers: &[Header<'_>], s
         assert_returns(&answer, cause);
         let text = answer.text().unwrap();
         // The number after which tRPC's client returns.
-        assert!(text.contains("event: serialized-error\n") && text.contains(r#""code":-32603"#), "{text}");
-        assert!(text.contains(&format!(r#""httpStatus":{status}"#)), "{text}");
+        assert!(
+            text.contains("event: serialized-error\n") && text.contains(r#""code":-32603"#),
+            "{text}"
+        );
+        assert!(
+            text.contains(&format!(r#""httpStatus":{status}"#)),
+            "{text}"
+        );
     }
 }
 
@@ -63,8 +89,16 @@ async fn assert_nobody_is_lost(hub: &Hub, query: &str, headers: &[Header<'_>], s
 async fn a_full_hub_loses_nobody() {
     for (limit, status, cause) in [
         ("--max-connections", 503, "too many connections"),
-        ("--max-connections-per-user", 429, "the user has too many connections"),
-        ("--max-connections-per-address", 429, "the address has too many connections"),
+        (
+            "--max-connections-per-user",
+            429,
+            "the user has too many connections",
+        ),
+        (
+            "--max-connections-per-address",
+            429,
+            "the address has too many connections",
+        ),
     ] {
         let hub = Hub::start(&[limit, "1"]).await;
         let _only = hub.stream("user=ada").await;
@@ -85,7 +119,14 @@ async fn a_rate_limit_loses_nobody() {
 #[tokio::test]
 async fn keys_that_cannot_be_loaded_lose_nobody() {
     let mut command = bare_command();
-    command.args(["--listen", "127.0.0.1:0", "--auth", "jwt", "--auth-audience", "us"]);
+    command.args([
+        "--listen",
+        "127.0.0.1:0",
+        "--auth",
+        "jwt",
+        "--auth-audience",
+        "us",
+    ]);
     let hub = Hub::spawn({
         command.args(["--auth-jwks", "http://127.0.0.1:1/jwks"]);
         command
@@ -96,7 +137,10 @@ async fn keys_that_cannot_be_loaded_lose_nobody() {
     let cause = "credentials cannot be checked now";
     assert_nobody_is_lost(&hub, "", &[bearer(&token)], 503, cause).await;
     // Where an `EventSource` has its token, since it sends no headers of its own.
-    let path = format!("/api/trpc/sse.events?{}", params(&json!({ "token": token })));
+    let path = format!(
+        "/api/trpc/sse.events?{}",
+        params(&json!({ "token": token }))
+    );
     assert_returns(&ask(&hub, &path, "text/event-stream", &[]).await, &path);
 }
 
@@ -135,7 +179,11 @@ async fn assert_streams_from_the_first_moment(address: SocketAddr, shown: &str) 
         } else {
             let first = stream.next_event_within(PATIENCE).await.unwrap();
             let second = stream.next_event_within(PATIENCE).await.unwrap();
-            assert_eq!((&*first.event_type, &*second.event_type), ("connected", "message"), "{shown}");
+            assert_eq!(
+                (&*first.event_type, &*second.event_type),
+                ("connected", "message"),
+                "{shown}"
+            );
         }
     }
 }
@@ -143,8 +191,15 @@ async fn assert_streams_from_the_first_moment(address: SocketAddr, shown: &str) 
 #[tokio::test]
 async fn a_stream_is_accepted_at_any_moment_after_the_port_answers() {
     let folder = tempfile::tempdir().unwrap();
-    let brokers = [Broker::started(Kind::Redis).await, Broker::started(Kind::Nats).await];
-    let logs = [None, Some("memory".to_owned()), Some(format!("file:{}", folder.path().display()))];
+    let brokers = [
+        Broker::started(Kind::Redis).await,
+        Broker::started(Kind::Nats).await,
+    ];
+    let logs = [
+        None,
+        Some("memory".to_owned()),
+        Some(format!("file:{}", folder.path().display())),
+    ];
     let urls = brokers.iter().flatten().map(|broker| Some(broker.url()));
     for log in logs.into_iter().chain(urls) {
         // Empty, and with entries of the hub before.
@@ -154,8 +209,10 @@ async fn a_stream_is_accepted_at_any_moment_after_the_port_answers() {
             command.args(["--listen", &address.to_string(), "--drain-delay", "0"]);
             command.args(log.iter().flat_map(|url| ["--backplane", url.as_str()]));
             let shown = format!("{log:?}");
-            let (mut hub, ()) =
-                tokio::join!(Hub::spawn(command), assert_streams_from_the_first_moment(address, &shown));
+            let (mut hub, ()) = tokio::join!(
+                Hub::spawn(command),
+                assert_streams_from_the_first_moment(address, &shown)
+            );
             hub.fence().await;
             hub.0.signal(Signal::Terminate).unwrap();
             assert_eq!(hub.0.wait_exit(PATIENCE).await.unwrap().code(), Some(0));

@@ -49,7 +49,10 @@ impl Hub {
 
     /// Opens a stream; its `connection` event has not been read.
     pub(crate) async fn open(&self, query: &str) -> RawClient {
-        RawRequest::get(self.address(), format!("/api/sse?{query}")).open().await.unwrap()
+        RawRequest::get(self.address(), format!("/api/sse?{query}"))
+            .open()
+            .await
+            .unwrap()
     }
 
     /// Opens a stream and reads its `connection` event; gives its data.
@@ -67,15 +70,22 @@ impl Hub {
 
     /// An ordinary request without a body.
     pub(crate) async fn request(&self, method: &str, path: &str) -> Response {
-        request(self.address(), method, path, &[], "").await.unwrap()
+        request(self.address(), method, path, &[], "")
+            .await
+            .unwrap()
     }
 
     /// Calls a mutation; `procedure` may have a query.
     pub(crate) async fn post(&self, procedure: &str, body: &str) -> (u16, Value) {
         let path = format!("/api/trpc/sse.{procedure}");
         let headers = [("content-type", "application/json")];
-        let response = request(self.address(), "POST", &path, &headers, body).await.unwrap();
-        (response.status, serde_json::from_slice(&response.body).unwrap())
+        let response = request(self.address(), "POST", &path, &headers, body)
+            .await
+            .unwrap();
+        (
+            response.status,
+            serde_json::from_slice(&response.body).unwrap(),
+        )
     }
 
     /// Calls a mutation that succeeds; gives how many streams it matched.
@@ -100,7 +110,8 @@ impl Hub {
 
     /// Sends everybody an event by which tests see that nothing came before it.
     pub(crate) async fn fence(&self) {
-        self.send("broadcastSystemEvent", json!({ "event": "fence" })).await;
+        self.send("broadcastSystemEvent", json!({ "event": "fence" }))
+            .await;
     }
 }
 
@@ -114,19 +125,26 @@ pub(crate) async fn next(stream: &mut RawClient) -> (String, Value) {
             }
         }
     };
-    tokio::time::timeout(PATIENCE, other).await.expect("an event should come")
+    tokio::time::timeout(PATIENCE, other)
+        .await
+        .expect("an event should come")
 }
 
 /// The next event, which may be a heartbeat.
 pub(crate) async fn next_of_all(stream: &mut RawClient) -> (String, Value) {
-    let Decoded { event_type, data, .. } = stream.next_event_within(PATIENCE).await.unwrap();
+    let Decoded {
+        event_type, data, ..
+    } = stream.next_event_within(PATIENCE).await.unwrap();
     (event_type, serde_json::from_str(&data).unwrap())
 }
 
 /// Reads what must be the event of [`Hub::fence`].
 pub(crate) async fn expect_fence(stream: &mut RawClient) {
     let (event_type, data) = next(stream).await;
-    assert_eq!((event_type.as_str(), &data["event"]), ("system", &json!("fence")));
+    assert_eq!(
+        (event_type.as_str(), &data["event"]),
+        ("system", &json!("fence"))
+    );
 }
 
 /// Waits until something is so.
@@ -136,10 +154,15 @@ pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, waiting).await.expect("it should become so");
+    tokio::time::timeout(PATIENCE, waiting)
+        .await
+        .expect("it should become so");
 }
 
 /// Starts a hub that must not start; gives what it said, and with which code it ended.
 pub(crate) async fn refusal(command: Command) -> String {
-    Server::spawn(command).await.expect_err("the hub should not start").to_string()
+    Server::spawn(command)
+        .await
+        .expect_err("the hub should not start")
+        .to_string()
 }

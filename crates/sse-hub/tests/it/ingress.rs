@@ -38,15 +38,20 @@ impl Ingress {
     async fn start(hubs: [SocketAddr; 2]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (failures, ready) =
-            (Arc::new(AtomicUsize::new(0)), Arc::new([const { AtomicBool::new(false) }; 2]));
+        let (failures, ready) = (
+            Arc::new(AtomicUsize::new(0)),
+            Arc::new([const { AtomicBool::new(false) }; 2]),
+        );
         let mut tasks = JoinSet::new();
         for (index, hub) in hubs.into_iter().enumerate() {
             let ready = Arc::clone(&ready);
             tasks.spawn(async move {
                 loop {
                     let answer = request(hub, "GET", "/health/ready", &[], "").await;
-                    ready[index].store(answer.is_ok_and(|answer| answer.status == 200), Ordering::SeqCst);
+                    ready[index].store(
+                        answer.is_ok_and(|answer| answer.status == 200),
+                        Ordering::SeqCst,
+                    );
                     sleep(PROBE).await;
                 }
             });
@@ -56,7 +61,9 @@ impl Ingress {
             let mut serving = JoinSet::new();
             for turn in 0.. {
                 let (mut client, _) = listener.accept().await.unwrap();
-                let up = (turn..turn + 2).map(|at| at % 2).find(|at| known[*at].load(Ordering::SeqCst));
+                let up = (turn..turn + 2)
+                    .map(|at| at % 2)
+                    .find(|at| known[*at].load(Ordering::SeqCst));
                 let failing = Arc::clone(&failing);
                 serving.spawn(async move {
                     let hub = match up {
@@ -75,15 +82,33 @@ impl Ingress {
                 });
             }
         });
-        let ingress = Self { address, failures, ready, _tasks: tasks };
-        until(async || ingress.ready.iter().all(|ready| ready.load(Ordering::SeqCst))).await;
+        let ingress = Self {
+            address,
+            failures,
+            ready,
+            _tasks: tasks,
+        };
+        until(async || {
+            ingress
+                .ready
+                .iter()
+                .all(|ready| ready.load(Ordering::SeqCst))
+        })
+        .await;
         ingress
     }
 }
 
 async fn hub(address: SocketAddr) -> Hub {
     let mut command = bare_command();
-    command.args(["--listen", &address.to_string(), "--drain-delay", "3", "--retry", "100ms"]);
+    command.args([
+        "--listen",
+        &address.to_string(),
+        "--drain-delay",
+        "3",
+        "--retry",
+        "100ms",
+    ]);
     Hub::spawn(command).await
 }
 
@@ -108,15 +133,23 @@ async fn a_rolling_restart_behind_a_balancer_loses_nobody() {
     let mut hubs = [hub(addresses[0]).await, hub(addresses[1]).await];
     let ingress = Ingress::start(addresses).await;
     let is_over = Arc::new(AtomicBool::new(false));
-    let clients: JoinSet<_> = (0..10).map(|_| final_answer(ingress.address, Arc::clone(&is_over))).collect();
+    let clients: JoinSet<_> = (0..10)
+        .map(|_| final_answer(ingress.address, Arc::clone(&is_over)))
+        .collect();
     for index in [0, 1, 0] {
         hubs[index].0.signal(Signal::Terminate).unwrap();
-        assert_eq!(hubs[index].0.wait_exit(PATIENCE).await.unwrap().code(), Some(0));
+        assert_eq!(
+            hubs[index].0.wait_exit(PATIENCE).await.unwrap().code(),
+            Some(0)
+        );
         hubs[index] = hub(addresses[index]).await;
         until(async || ingress.ready[index].load(Ordering::SeqCst)).await;
     }
     is_over.store(true, Ordering::SeqCst);
     let answers: Vec<_> = clients.join_all().await.into_iter().flatten().collect();
-    assert!(answers.is_empty(), "clients would be lost for ever: {answers:?}");
+    assert!(
+        answers.is_empty(),
+        "clients would be lost for ever: {answers:?}"
+    );
     assert_eq!(ingress.failures.load(Ordering::SeqCst), 0);
 }

@@ -35,11 +35,29 @@ async fn publish(hub: &Hub, caller: &Header<'_>, to: &str, key: &str) -> Result<
 }
 
 /// Gives whether it is a duplicate, or how it was refused.
-async fn publish_with(hub: &Hub, caller: &Header<'_>, to: &str, more: Value) -> Result<bool, Response> {
+async fn publish_with(
+    hub: &Hub,
+    caller: &Header<'_>,
+    to: &str,
+    more: Value,
+) -> Result<bool, Response> {
     let mut input = json!({ "target": { "user": to }, "event": "e", "data": 1 });
-    input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    let headers = [("content-type", "application/json".to_owned()), caller.clone()];
-    let answer = hub.ask("POST", "/api/trpc/sse.publish", &headers, &input.to_string()).await;
+    input
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    let headers = [
+        ("content-type", "application/json".to_owned()),
+        caller.clone(),
+    ];
+    let answer = hub
+        .ask(
+            "POST",
+            "/api/trpc/sse.publish",
+            &headers,
+            &input.to_string(),
+        )
+        .await;
     if answer.status != 200 {
         return Err(answer);
     }
@@ -52,14 +70,22 @@ fn expect_refusal(result: Result<bool, Response>, status: u16, code: &str) {
     let answer = result.expect_err("there is no room");
     let text = String::from_utf8_lossy(&answer.body);
     assert_eq!(answer.status, status, "{text}");
-    assert!(text.contains(code) && text.contains("within two minutes"), "{text}");
+    assert!(
+        text.contains(code) && text.contains("within two minutes"),
+        "{text}"
+    );
     let seconds: u64 = answer.headers.get("retry-after").unwrap().parse().unwrap();
     assert!((1..=140).contains(&seconds), "{seconds} s");
 }
 
 /// Every caller under every key, on one log and from several hubs.
 async fn each_caller_has_keys_of_its_own(hubs: &[&Hub]) {
-    let callers = [(user("mallory"), "mallory"), (user("43"), "43"), (admin(), "43"), (backend(), "43")];
+    let callers = [
+        (user("mallory"), "mallory"),
+        (user("43"), "43"),
+        (admin(), "43"),
+        (backend(), "43"),
+    ];
     for key in ["order-7-paid", "@", "a:b", "mallory", "\0\n", "ключ 🗝"] {
         for is_there in [false, true] {
             for hub in hubs {
@@ -77,7 +103,11 @@ async fn each_caller_has_keys_of_its_own(hubs: &[&Hub]) {
     for (hub, digest) in hubs.iter().zip(["@", "@@", "@-"]) {
         let forged = format!("{digest}{}", "0".repeat(64));
         assert!(!publish(hub, &backend(), "43", &forged).await.unwrap());
-        assert!(!publish(hub, &user("mallory"), "mallory", &forged).await.unwrap());
+        assert!(
+            !publish(hub, &user("mallory"), "mallory", &forged)
+                .await
+                .unwrap()
+        );
     }
 }
 
@@ -92,7 +122,9 @@ async fn nobody_uses_up_the_keys_of_another_caller() {
 #[tokio::test]
 async fn hubs_on_one_broker_agree_whose_a_key_is() {
     for kind in [Kind::Redis, Kind::Nats] {
-        let Some(broker) = Broker::started(kind).await else { continue };
+        let Some(broker) = Broker::started(kind).await else {
+            continue;
+        };
         let (one, two) = (hub(&broker.url(), &[]).await, hub(&broker.url(), &[]).await);
         each_caller_has_keys_of_its_own(&[&one, &two]).await;
     }
@@ -110,29 +142,78 @@ fn keyed_or_patient() -> Vec<Value> {
 
 /// Fills the bounds, of which there are 5, 12 and 8.
 async fn expect_bounds(hub: &Hub, takers: &[Value]) {
-    assert!(!publish(hub, &backend(), "43", "order-7-paid").await.unwrap());
+    assert!(
+        !publish(hub, &backend(), "43", "order-7-paid")
+            .await
+            .unwrap()
+    );
     for (name, room) in [("a", 5), ("b", 5), ("c", 2)] {
         for key in 0..room {
-            assert!(!publish(hub, &user(name), name, &key.to_string()).await.unwrap(), "{name} {key}");
+            assert!(
+                !publish(hub, &user(name), name, &key.to_string())
+                    .await
+                    .unwrap(),
+                "{name} {key}"
+            );
         }
-        let (status, code) =
-            if room == 5 { (429, "TOO_MANY_REQUESTS") } else { (503, "SERVICE_UNAVAILABLE") };
+        let (status, code) = if room == 5 {
+            (429, "TOO_MANY_REQUESTS")
+        } else {
+            (503, "SERVICE_UNAVAILABLE")
+        };
         for more in takers {
-            expect_refusal(publish_with(hub, &user(name), name, more.clone()).await, status, code);
+            expect_refusal(
+                publish_with(hub, &user(name), name, more.clone()).await,
+                status,
+                code,
+            );
         }
-        assert!(publish(hub, &user(name), name, "0").await.unwrap(), "a key that is there is known");
-        assert!(!publish_with(hub, &user(name), name, json!({})).await.unwrap(), "it needs no room");
+        assert!(
+            publish(hub, &user(name), name, "0").await.unwrap(),
+            "a key that is there is known"
+        );
+        assert!(
+            !publish_with(hub, &user(name), name, json!({}))
+                .await
+                .unwrap(),
+            "it needs no room"
+        );
     }
-    assert!(publish(hub, &backend(), "43", "order-7-paid").await.unwrap(), "it was pushed out");
+    assert!(
+        publish(hub, &backend(), "43", "order-7-paid")
+            .await
+            .unwrap(),
+        "it was pushed out"
+    );
     for key in 1..8 {
-        assert!(!publish(hub, &backend(), "43", &key.to_string()).await.unwrap());
+        assert!(
+            !publish(hub, &backend(), "43", &key.to_string())
+                .await
+                .unwrap()
+        );
     }
-    expect_refusal(publish(hub, &backend(), "43", "more").await, 503, "SERVICE_UNAVAILABLE");
-    assert!(publish(hub, &backend(), "43", "order-7-paid").await.unwrap());
-    assert!(!publish_with(hub, &backend(), "43", json!({})).await.unwrap());
+    expect_refusal(
+        publish(hub, &backend(), "43", "more").await,
+        503,
+        "SERVICE_UNAVAILABLE",
+    );
+    assert!(
+        publish(hub, &backend(), "43", "order-7-paid")
+            .await
+            .unwrap()
+    );
+    assert!(
+        !publish_with(hub, &backend(), "43", json!({}))
+            .await
+            .unwrap()
+    );
 }
 
-const BOUNDS: [&str; 3] = ["--keys-per-user=5", "--keys-of-users=12", "--keys-of-backends=8"];
+const BOUNDS: [&str; 3] = [
+    "--keys-per-user=5",
+    "--keys-of-users=12",
+    "--keys-of-backends=8",
+];
 
 #[tokio::test]
 async fn a_flood_of_keys_is_refused_and_pushes_out_nobody_s() {
@@ -144,12 +225,30 @@ async fn a_flood_of_keys_is_refused_and_pushes_out_nobody_s() {
 
 /// What a hub finds that comes after [`expect_bounds`].
 async fn expect_bounds_reached(hub: &Hub) {
-    expect_refusal(publish(hub, &user("a"), "a", "more").await, 429, "TOO_MANY_REQUESTS");
-    expect_refusal(publish(hub, &user("d"), "d", "more").await, 503, "SERVICE_UNAVAILABLE");
-    expect_refusal(publish(hub, &backend(), "43", "more").await, 503, "SERVICE_UNAVAILABLE");
-    for (caller, to, key) in [(user("a"), "a", "0"), (user("c"), "c", "1"), (backend(), "43", "order-7-paid")]
-    {
-        assert!(publish(hub, &caller, to, key).await.unwrap(), "{key} of {to} is forgotten");
+    expect_refusal(
+        publish(hub, &user("a"), "a", "more").await,
+        429,
+        "TOO_MANY_REQUESTS",
+    );
+    expect_refusal(
+        publish(hub, &user("d"), "d", "more").await,
+        503,
+        "SERVICE_UNAVAILABLE",
+    );
+    expect_refusal(
+        publish(hub, &backend(), "43", "more").await,
+        503,
+        "SERVICE_UNAVAILABLE",
+    );
+    for (caller, to, key) in [
+        (user("a"), "a", "0"),
+        (user("c"), "c", "1"),
+        (backend(), "43", "order-7-paid"),
+    ] {
+        assert!(
+            publish(hub, &caller, to, key).await.unwrap(),
+            "{key} of {to} is forgotten"
+        );
     }
 }
 
@@ -165,7 +264,9 @@ async fn bounds_and_keys_outlive_a_hub_that_is_killed() {
 
 #[tokio::test]
 async fn hubs_on_one_redis_share_the_bounds() {
-    let Some(broker) = Broker::started(Kind::Redis).await else { return };
+    let Some(broker) = Broker::started(Kind::Redis).await else {
+        return;
+    };
     let other = hub(&broker.url(), &BOUNDS).await;
     let killed = hub(&broker.url(), &BOUNDS).await;
     expect_bounds(&killed, &keyed_or_patient()).await;
@@ -181,9 +282,20 @@ async fn visitors_of_a_demo_have_keys_of_their_own() {
         for query in ["", "?user=ada", "?user=ben"] {
             let input = json!({ "target": "all", "event": "e", "data": 1, "key": "k" }).to_string();
             let headers = [("content-type", "application/json".to_owned())];
-            let answer = hub.ask("POST", &format!("/api/trpc/sse.publish{query}"), &headers, &input).await;
+            let answer = hub
+                .ask(
+                    "POST",
+                    &format!("/api/trpc/sse.publish{query}"),
+                    &headers,
+                    &input,
+                )
+                .await;
             let answer: Value = serde_json::from_slice(&answer.body).unwrap();
-            assert_eq!(answer["result"]["data"]["duplicate"] == true, is_there, "{query:?}: {answer}");
+            assert_eq!(
+                answer["result"]["data"]["duplicate"] == true,
+                is_there,
+                "{query:?}: {answer}"
+            );
         }
     }
 }
@@ -191,9 +303,18 @@ async fn visitors_of_a_demo_have_keys_of_their_own() {
 #[tokio::test]
 async fn bounds_on_keys_that_make_no_sense_end_the_start() {
     for (arguments, named) in [
-        (&["--keys-per-user=5"][..], "--keys-per-user is for a hub that logs events"),
-        (&["--keys-of-backends=5"], "--keys-of-backends is for a hub that logs events"),
-        (&["--backplane=memory", "--keys-per-user=0"], "--keys-per-user must be 1 to 10000000, not 0"),
+        (
+            &["--keys-per-user=5"][..],
+            "--keys-per-user is for a hub that logs events",
+        ),
+        (
+            &["--keys-of-backends=5"],
+            "--keys-of-backends is for a hub that logs events",
+        ),
+        (
+            &["--backplane=memory", "--keys-per-user=0"],
+            "--keys-per-user must be 1 to 10000000, not 0",
+        ),
     ] {
         let mut command = command();
         command.args(arguments);

@@ -31,8 +31,15 @@ impl Hub {
     /// Bytes of the process's memory at their peak since [`Hub::reset_peak`].
     fn peak(&self) -> usize {
         let status = fs::read_to_string(self.proc("status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap();
+        line.trim()
+            .trim_end_matches(" kB")
+            .parse::<usize>()
+            .unwrap()
+            << 10
     }
 
     fn reset_peak(&self) -> usize {
@@ -48,7 +55,10 @@ fn ada() -> Header<'static> {
 /// Sends a body of 1 MiB without its last byte, as far as the hub takes it.
 async fn stall(hub: &Hub, path: &str, headers: &[Header<'_>]) -> TcpStream {
     let mut socket = TcpStream::connect(hub.address()).await.unwrap();
-    let fields: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let fields: String = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
     let head = format!(
         "POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {MIB}\r\n{fields}\r\n"
     );
@@ -67,7 +77,9 @@ async fn stall_often(hub: &Hub, path: &str, headers: &[Header<'_>]) -> Vec<TcpSt
         let ten: [_; 10] = std::array::from_fn(|_| stall(hub, path, headers));
         let [a, b, c, d, e, f, g, h, i, j] = ten;
         let ten = tokio::join!(a, b, c, d, e, f, g, h, i, j);
-        sockets.extend([ten.0, ten.1, ten.2, ten.3, ten.4, ten.5, ten.6, ten.7, ten.8, ten.9]);
+        sockets.extend([
+            ten.0, ten.1, ten.2, ten.3, ten.4, ten.5, ten.6, ten.7, ten.8, ten.9,
+        ]);
     }
     sockets
 }
@@ -93,8 +105,13 @@ async fn bodies_over_http_1_cost_bounded_memory() {
         let growth = hub.peak().saturating_sub(before);
         println!("{path} {}: {} KiB", headers.len(), growth >> 10);
         assert!(growth < MOST_GROWTH, "{path}: {growth} bytes");
-        let (status, answer) =
-            hub.call("sendInfo", &[bearer(BACKEND)], json!({ "userId": "x", "message": "m" })).await;
+        let (status, answer) = hub
+            .call(
+                "sendInfo",
+                &[bearer(BACKEND)],
+                json!({ "userId": "x", "message": "m" }),
+            )
+            .await;
         assert_eq!(status, 200, "{answer}");
         drop(sockets);
     }
@@ -121,10 +138,13 @@ async fn bodies_over_http_2_cost_bounded_memory() {
                 let request = Request::post(format!("http://a{path}"))
                     .header("content-type", "application/json")
                     .header("content-length", MIB);
-                let request =
-                    headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
+                let request = headers.iter().fold(request, |request, (name, value)| {
+                    request.header(*name, value)
+                });
                 client = client.ready().await.unwrap();
-                let (answer, mut body) = client.send_request(request.body(()).unwrap(), false).unwrap();
+                let (answer, mut body) = client
+                    .send_request(request.body(()).unwrap(), false)
+                    .unwrap();
                 // As much as the windows let through, but for the last byte.
                 body.send_data(Bytes::from(vec![b' '; MIB - 1]), false).ok();
                 held.push((answer, body));
@@ -137,7 +157,13 @@ async fn bodies_over_http_2_cost_bounded_memory() {
         drop(held);
     }
     assert_eq!(
-        hub.call("sendInfo", &[bearer(BACKEND)], json!({ "userId": "x", "message": "m" })).await.0,
+        hub.call(
+            "sendInfo",
+            &[bearer(BACKEND)],
+            json!({ "userId": "x", "message": "m" })
+        )
+        .await
+        .0,
         200
     );
 }
@@ -147,26 +173,40 @@ async fn a_refusal_comes_before_100_continue() {
     let hub = Hub::spawn(with_jwt(&[])).await;
     for (path, headers, expected) in [
         ("/api/trpc/sse.sendInfo", vec![], "HTTP/1.1 401 "),
-        ("/api/trpc/sse.sendInfo", vec![bearer("guess")], "HTTP/1.1 401 "),
+        (
+            "/api/trpc/sse.sendInfo",
+            vec![bearer("guess")],
+            "HTTP/1.1 401 ",
+        ),
         ("/api/trpc/sse.disconnect", vec![ada()], "HTTP/1.1 403 "),
         ("/api/trpc/sse.nothing", vec![ada()], "HTTP/1.1 404 "),
         ("/api/sse", vec![ada()], "HTTP/1.1 405 "),
         ("/api/trpc/sse.sendInfo", vec![ada()], "HTTP/1.1 100 "),
     ] {
         let mut socket = TcpStream::connect(hub.address()).await.unwrap();
-        let fields: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let fields: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 15\r\nexpect: 100-continue\r\n{fields}\r\n"
         );
         socket.write_all(head.as_bytes()).await.unwrap();
         let mut start = [0; 13];
-        timeout(PATIENCE, socket.read_exact(&mut start)).await.unwrap().unwrap();
+        timeout(PATIENCE, socket.read_exact(&mut start))
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(std::str::from_utf8(&start).unwrap(), expected, "{path}");
     }
 }
 
 /// Opens streams until one is refused; returns them and how it was refused.
-async fn open_all(hub: &Hub, headers: &[Header<'_>], most: usize) -> (Vec<(RawClient, Value)>, Option<u16>) {
+async fn open_all(
+    hub: &Hub,
+    headers: &[Header<'_>],
+    most: usize,
+) -> (Vec<(RawClient, Value)>, Option<u16>) {
     let mut streams = Vec::new();
     while streams.len() < most {
         match hub.connect("", headers).await {
@@ -184,26 +224,50 @@ async fn one_user_leaves_streams_to_others() {
     assert_eq!((own.len(), refused), (50, Some(429)));
     let answer = hub.ask("GET", "/api/sse", &[ada()], "").await;
     assert!(answer.status == 429 && answer.headers.get("retry-after").is_some());
-    assert!(hub.connect("", &[bearer(&token("bob", 600, &json!({})))]).await.is_ok());
+    assert!(
+        hub.connect("", &[bearer(&token("bob", 600, &json!({})))])
+            .await
+            .is_ok()
+    );
 
     let hub = Hub::spawn(with_jwt(&["--max-connections", "20"])).await;
     let (own, refused) = open_all(&hub, &[ada()], 20).await;
     assert_eq!((own.len(), refused), (10, Some(429)));
-    let hub = Hub::spawn(with_jwt(&["--max-connections", "20", "--max-connections-per-user", "20"])).await;
+    let hub = Hub::spawn(with_jwt(&[
+        "--max-connections",
+        "20",
+        "--max-connections-per-user",
+        "20",
+    ]))
+    .await;
     assert_eq!(open_all(&hub, &[ada()], 20).await.1, None);
 }
 
 #[tokio::test]
 async fn strangers_at_one_address_leave_streams_to_users() {
-    let anonymous = ["--auth-anonymous", "--max-connections", "20", "--trusted-proxies", "127.0.0.1"];
+    let anonymous = [
+        "--auth-anonymous",
+        "--max-connections",
+        "20",
+        "--trusted-proxies",
+        "127.0.0.1",
+    ];
     let hub = Hub::spawn(with_jwt(&anonymous)).await;
     let from = |address: &str| [("x-forwarded-for", address.to_owned())];
     let (first, refused) = open_all(&hub, &from("2001:db8::1"), 20).await;
     assert_eq!((first.len(), refused), (10, Some(429)));
-    assert_eq!(hub.connect("", &from("2001:db8::2")).await.err(), Some(429), "the same network");
+    assert_eq!(
+        hub.connect("", &from("2001:db8::2")).await.err(),
+        Some(429),
+        "the same network"
+    );
     let users = [ada(), from("2001:db8::1")[0].clone()];
     let (second, refused) = open_all(&hub, &users, 5).await;
-    assert_eq!((second.len(), refused), (5, None), "users are not strangers");
+    assert_eq!(
+        (second.len(), refused),
+        (5, None),
+        "users are not strangers"
+    );
     assert_eq!(hub.connect("", &from("192.0.2.7")).await.err(), None);
     // A stream that ends makes room.
     drop(first);
@@ -233,15 +297,36 @@ async fn one_user_cannot_evict_what_others_missed() {
     let (mut stream, _) = hub.connect("", std::slice::from_ref(&bob)).await.unwrap();
     let backend = bearer(BACKEND);
     let message = |text: &str| json!({ "userId": "bob", "message": text });
-    assert_eq!(hub.call("sendInfo", std::slice::from_ref(&backend), message("seen")).await.0, 200);
+    assert_eq!(
+        hub.call("sendInfo", std::slice::from_ref(&backend), message("seen"))
+            .await
+            .0,
+        200
+    );
     let seen = stream.next_event_within(PATIENCE).await.unwrap().id;
     drop(stream);
-    assert_eq!(hub.call("sendInfo", std::slice::from_ref(&backend), message("missed")).await.0, 200);
+    assert_eq!(
+        hub.call(
+            "sendInfo",
+            std::slice::from_ref(&backend),
+            message("missed")
+        )
+        .await
+        .0,
+        200
+    );
 
     let mut published = 0;
     for _ in 0..90 {
         let headers = [("content-type", "application/json".to_owned()), ada()];
-        let answer = hub.ask("POST", "/api/trpc/sse.publish", &headers, &large("ada").to_string()).await;
+        let answer = hub
+            .ask(
+                "POST",
+                "/api/trpc/sse.publish",
+                &headers,
+                &large("ada").to_string(),
+            )
+            .await;
         match answer.status {
             200 => published += 1,
             429 => assert!(answer.headers.get("retry-after").is_some()),
@@ -252,10 +337,16 @@ async fn one_user_cannot_evict_what_others_missed() {
     assert!((4..20).contains(&published), "{published}");
     // A backend is free, and so is the user's next small event after a while.
     for _ in 0..6 {
-        assert_eq!(hub.call("publish", std::slice::from_ref(&backend), large("carol")).await.0, 200);
+        assert_eq!(
+            hub.call("publish", std::slice::from_ref(&backend), large("carol"))
+                .await
+                .0,
+            200
+        );
     }
-    let request =
-        RawRequest::get(hub.address(), "/api/sse").header("last-event-id", seen).header(bob.0, bob.1);
+    let request = RawRequest::get(hub.address(), "/api/sse")
+        .header("last-event-id", seen)
+        .header(bob.0, bob.1);
     let mut stream = request.open().await.unwrap();
     assert_eq!(next(&mut stream).await.1["resumed"], true);
     assert_eq!(next(&mut stream).await.1["message"], "missed");
@@ -277,7 +368,10 @@ async fn readers_that_take_nothing_share_what_waits_for_them() {
             assert_eq!(status, 200, "{answer}");
         }
         let growth = hub.peak().saturating_sub(before);
-        println!("50 readers that take nothing, {reactor}: {} KiB", growth >> 10);
+        println!(
+            "50 readers that take nothing, {reactor}: {} KiB",
+            growth >> 10
+        );
         assert!(growth < 64 * MIB, "{growth}");
     }
 }

@@ -31,22 +31,43 @@ struct Process {
 impl Process {
     async fn start(command: Command, stderr: impl Into<Stdio>) -> Self {
         let mut command = tokio::process::Command::from(command);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).kill_on_drop(true);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .kill_on_drop(true);
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
-        timeout(PATIENCE, stdout.read_line(&mut line)).await.unwrap().unwrap();
+        timeout(PATIENCE, stdout.read_line(&mut line))
+            .await
+            .unwrap()
+            .unwrap();
         let address = line.trim().split_once("://").unwrap().1.parse().unwrap();
-        Self { child, address, _stdout: stdout }
+        Self {
+            child,
+            address,
+            _stdout: stdout,
+        }
     }
 
     fn terminate(&self) {
         let id = self.child.id().unwrap().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     async fn exit_code(&mut self) -> Option<i32> {
-        timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap().code()
+        timeout(PATIENCE, self.child.wait())
+            .await
+            .unwrap()
+            .unwrap()
+            .code()
     }
 }
 
@@ -54,33 +75,56 @@ impl Process {
 async fn a_log_that_nobody_reads_holds_nothing_up() {
     let mut demo = command();
     demo.args(["--log", "trace"]);
-    let mut guarded = with_jwt(&["--log", "sse_hub=trace,sse_core=trace,sse_trpc=trace,sse_hyper=trace"]);
+    let mut guarded = with_jwt(&[
+        "--log",
+        "sse_hub=trace,sse_core=trace,sse_trpc=trace,sse_hyper=trace",
+    ]);
     guarded.args(["--drain", "5"]);
-    for (command, headers, query) in
-        [(demo, vec![], "user=ada"), (guarded, vec![bearer(&token("ada", 600, &json!({})))], "")]
-    {
+    for (command, headers, query) in [
+        (demo, vec![], "user=ada"),
+        (guarded, vec![bearer(&token("ada", 600, &json!({})))], ""),
+    ] {
         let mut hub = Process::start(command, Stdio::piped()).await;
         let open = RawRequest::get(hub.address, format!("/api/sse?{query}"));
-        let open = headers.iter().fold(open, |request, (name, value)| request.header(name, value));
+        let open = headers
+            .iter()
+            .fold(open, |request, (name, value)| request.header(name, value));
         let mut stream = open.open().await.unwrap();
-        assert_eq!(stream.next_event_within(PATIENCE).await.unwrap().event_type, "connection");
+        assert_eq!(
+            stream.next_event_within(PATIENCE).await.unwrap().event_type,
+            "connection"
+        );
         // Far more than a pipe holds, at every level that strangers can reach.
         for number in 0..3000 {
             let forged = format!("Bearer made.up.{number}");
             let path = format!("/api/trpc/sse.getStats?{query}&number={number}");
             let headers = [("authorization", forged.as_str())];
             let asking = request(hub.address, "GET", &path, &headers, "");
-            let answer = timeout(PATIENCE, asking).await.expect("it should answer").unwrap();
+            let answer = timeout(PATIENCE, asking)
+                .await
+                .expect("it should answer")
+                .unwrap();
             assert!(matches!(answer.status, 200 | 401), "{}", answer.status);
         }
-        let mut send: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut send: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
         send.push(("content-type", "application/json"));
         let path = format!("/api/trpc/sse.sendInfo?{query}");
-        let sent = request(hub.address, "POST", &path, &send, r#"{"message":"m"}"#).await.unwrap();
+        let sent = request(hub.address, "POST", &path, &send, r#"{"message":"m"}"#)
+            .await
+            .unwrap();
         assert_eq!(sent.status, 200);
-        assert_eq!(stream.next_event_within(PATIENCE).await.unwrap().event_type, "notification");
+        assert_eq!(
+            stream.next_event_within(PATIENCE).await.unwrap().event_type,
+            "notification"
+        );
         hub.terminate();
-        assert_eq!(stream.next_event_within(PATIENCE).await.unwrap().event_type, "system");
+        assert_eq!(
+            stream.next_event_within(PATIENCE).await.unwrap().event_type,
+            "system"
+        );
         stream.expect_end().await.unwrap();
         assert_eq!(hub.exit_code().await, Some(0));
     }
@@ -94,7 +138,13 @@ async fn a_reader_that_comes_late_is_told_what_it_missed() {
     let mut pipe = hub.child.stderr.take().unwrap();
     for number in 0..9000 {
         let path = format!("/api/trpc/sse.getStats?user=ada&number={number}");
-        assert_eq!(request(hub.address, "GET", &path, &[], "").await.unwrap().status, 200);
+        assert_eq!(
+            request(hub.address, "GET", &path, &[], "")
+                .await
+                .unwrap()
+                .status,
+            200
+        );
     }
     let mut text = String::new();
     let reading = async {
@@ -106,8 +156,14 @@ async fn a_reader_that_comes_late_is_told_what_it_missed() {
         }
     };
     timeout(PATIENCE, reading).await.expect("it should be told");
-    let line = text.lines().find(|line| line.contains("messages were dropped")).unwrap();
-    assert!(line.split(' ').next().unwrap().parse::<u64>().unwrap() > 0, "{line}");
+    let line = text
+        .lines()
+        .find(|line| line.contains("messages were dropped"))
+        .unwrap();
+    assert!(
+        line.split(' ').next().unwrap().parse::<u64>().unwrap() > 0,
+        "{line}"
+    );
 }
 
 #[tokio::test]
@@ -117,24 +173,43 @@ async fn refusals_are_logged_with_cause_and_remedy_and_not_more_often_than_can_b
     for _ in 0..50 {
         for token in [format!("a.b.{secret}"), secret.clone()] {
             let answer = hub.ask("GET", "/api/sse", &[bearer(&token)], "").await;
-            assert_eq!((answer.status, answer.text().unwrap()), (401, "not authenticated\n"));
+            assert_eq!(
+                (answer.status, answer.text().unwrap()),
+                (401, "not authenticated\n")
+            );
         }
     }
     let ada = [bearer(&token("ada", 600, &json!({})))];
     for _ in 0..50 {
-        assert_eq!(hub.ask("GET", "/api/sse?topics=secret-plans", &ada, "").await.status, 403);
-        assert_eq!(hub.call("broadcastNotification", &ada, json!({ "message": "m" })).await.0, 403);
+        assert_eq!(
+            hub.ask("GET", "/api/sse?topics=secret-plans", &ada, "")
+                .await
+                .status,
+            403
+        );
+        assert_eq!(
+            hub.call("broadcastNotification", &ada, json!({ "message": "m" }))
+                .await
+                .0,
+            403
+        );
     }
     until(async || hub.0.output().contains("sse.broadcastNotification")).await;
     let log = hub.0.output();
-    let lines: Vec<_> = log.lines().filter(|line| line.contains("sse_hub::auth")).collect();
+    let lines: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("sse_hub::auth"))
+        .collect();
     assert!((4..20).contains(&lines.len()), "{log}");
-    assert!(
-        lines
-            .iter()
-            .all(|line| line.contains("cause=") && line.contains("remedy=") && line.contains("127.0.0.1"))
-    );
-    for said in ["neither the backend key", "secret-plans", "--join", "--auth-admin"] {
+    assert!(lines.iter().all(|line| line.contains("cause=")
+        && line.contains("remedy=")
+        && line.contains("127.0.0.1")));
+    for said in [
+        "neither the backend key",
+        "secret-plans",
+        "--join",
+        "--auth-admin",
+    ] {
         assert!(log.contains(said), "{said}: {log}");
     }
     assert!(!log.contains(&secret), "{log}");
@@ -143,13 +218,20 @@ async fn refusals_are_logged_with_cause_and_remedy_and_not_more_often_than_can_b
     for _ in 0..20 {
         hub.ask("GET", "/api/sse", &[bearer("opaque")], "").await;
     }
-    let refused = |log: &str| log.lines().filter(|line| line.contains("neither the backend key")).count();
+    let refused = |log: &str| {
+        log.lines()
+            .filter(|line| line.contains("neither the backend key"))
+            .count()
+    };
     until(async || refused(&hub.0.output()) == 20).await;
 }
 
 /// Text that is in no log unless it was put there.
 fn secret(name: &str) -> String {
-    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+    let nanos = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_nanos();
     format!("hunter{nanos:x}{name}")
 }
 
@@ -166,9 +248,13 @@ async fn no_part_of_a_request_that_may_hold_a_secret_is_in_the_log_at_any_level(
         let mut hub = Process::start(command, File::create(&path).unwrap()).await;
         for (method, target) in targets() {
             for (header, value) in headers() {
-                let mut asked = RawRequest::new(hub.address, &method, &target).header("connection", "close");
-                asked = asked.header(header, value).header("content-type", "application/json");
-                let body = json!({ "clientId": "0".repeat(32), "token": secret("body") }).to_string();
+                let mut asked =
+                    RawRequest::new(hub.address, &method, &target).header("connection", "close");
+                asked = asked
+                    .header(header, value)
+                    .header("content-type", "application/json");
+                let body =
+                    json!({ "clientId": "0".repeat(32), "token": secret("body") }).to_string();
                 // A stream stays open, which is enough.
                 if let Ok(mut answer) = asked.body(&body).send().await {
                     _ = timeout(Duration::from_millis(300), answer.head()).await;
@@ -179,7 +265,10 @@ async fn no_part_of_a_request_that_may_hold_a_secret_is_in_the_log_at_any_level(
         hub.terminate();
         assert_eq!(hub.exit_code().await, Some(0));
         let log = std::fs::read_to_string(&path).unwrap();
-        assert!(log.contains("DEBUG") && log.contains(" request"), "{name}: {log}");
+        assert!(
+            log.contains("DEBUG") && log.contains(" request"),
+            "{name}: {log}"
+        );
         let shown: Vec<_> = log.lines().filter(|line| line.contains(MARK)).collect();
         assert!(shown.is_empty(), "{name}: {shown:#?}");
         assert!(!log.contains(SECRET));
@@ -216,8 +305,14 @@ fn targets() -> Vec<(String, String)> {
     ] {
         targets.push(("GET".to_owned(), format!("{path}{}", secret("target"))));
     }
-    targets.push(("POST".to_owned(), format!("/api/trpc/sse.renew?x={}", secret("query"))));
-    targets.push(("POST".to_owned(), format!("/api/trpc/sse.sendInfo?input={}", secret("input"))));
+    targets.push((
+        "POST".to_owned(),
+        format!("/api/trpc/sse.renew?x={}", secret("query")),
+    ));
+    targets.push((
+        "POST".to_owned(),
+        format!("/api/trpc/sse.sendInfo?input={}", secret("input")),
+    ));
     targets
 }
 
@@ -228,7 +323,10 @@ fn headers() -> Vec<(&'static str, String)> {
         ("authorization", name("Bearer a.b.")),
         ("authorization", name("Basic ")),
         ("cookie", name("authjs.session-token=")),
-        ("cookie", name("next-auth.session-token=eyJhbGciOiJkaXIifQ.a.b.c.")),
+        (
+            "cookie",
+            name("next-auth.session-token=eyJhbGciOiJkaXIifQ.a.b.c."),
+        ),
         ("cookie", name("s=a.b.")),
         ("x-api-key", name("")),
         ("x-forwarded-for", name("")),
@@ -240,13 +338,33 @@ fn headers() -> Vec<(&'static str, String)> {
 }
 
 async fn over_http_2(address: SocketAddr) {
-    let Some(curl) = sse_testkit::executable("curl").unwrap() else { return };
-    let urls: Vec<_> = targets().into_iter().map(|(_, path)| format!("http://{address}{path}")).collect();
-    let headers =
-        headers().into_iter().flat_map(|(name, value)| ["-H".to_owned(), format!("{name}: {value}")]);
+    let Some(curl) = sse_testkit::executable("curl").unwrap() else {
+        return;
+    };
+    let urls: Vec<_> = targets()
+        .into_iter()
+        .map(|(_, path)| format!("http://{address}{path}"))
+        .collect();
+    let headers = headers()
+        .into_iter()
+        .flat_map(|(name, value)| ["-H".to_owned(), format!("{name}: {value}")]);
     let mut asking = tokio::process::Command::new(curl);
-    asking.args(["-sS", "--noproxy", "*", "--http2-prior-knowledge", "--max-time", "10", "-o", "/dev/null"]);
-    asking.args(headers).args(urls).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    asking.args([
+        "-sS",
+        "--noproxy",
+        "*",
+        "--http2-prior-knowledge",
+        "--max-time",
+        "10",
+        "-o",
+        "/dev/null",
+    ]);
+    asking
+        .args(headers)
+        .args(urls)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
     // Some are refused by curl, some by HTTP/2.
     _ = timeout(Duration::from_secs(60), asking.status()).await;
 }

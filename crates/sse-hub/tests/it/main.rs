@@ -1,5 +1,8 @@
 //! The hub as a process of its own, seen from outside.
-#![expect(clippy::unwrap_used, reason = "the helpers of tests unwrap as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests unwrap as tests do"
+)]
 
 mod access;
 mod brokers;

@@ -8,8 +8,14 @@ use crate::hub::{Hub, expect_fence, next};
 #[tokio::test]
 async fn what_is_sent_to_a_user_reaches_all_its_streams_and_nobody_elses() {
     let hub = Hub::start(&[]).await;
-    let mut hers = [hub.stream("user=alice").await, hub.stream("user=alice&topics=bob").await];
-    let mut others = [hub.stream("user=bob").await, hub.stream("topics=alice").await];
+    let mut hers = [
+        hub.stream("user=alice").await,
+        hub.stream("user=alice&topics=bob").await,
+    ];
+    let mut others = [
+        hub.stream("user=bob").await,
+        hub.stream("topics=alice").await,
+    ];
     let input = json!({ "message": "Your export is ready", "title": "Reports", "data": { "pages": 3 }, "timestamp": 7 });
     assert_eq!(hub.send("sendSuccess?user=alice", input).await, 2);
     hub.fence().await;
@@ -32,13 +38,19 @@ async fn what_is_sent_to_a_user_reaches_all_its_streams_and_nobody_elses() {
 async fn every_kind_reaches_the_caller() {
     let hub = Hub::start(&[]).await;
     let mut stream = hub.stream("user=J%C3%B6rg").await;
-    for (procedure, kind) in
-        [("sendSuccess", "success"), ("sendInfo", "info"), ("sendWarning", "warning"), ("sendError", "error")]
-    {
+    for (procedure, kind) in [
+        ("sendSuccess", "success"),
+        ("sendInfo", "info"),
+        ("sendWarning", "warning"),
+        ("sendError", "error"),
+    ] {
         let path = format!("{procedure}?user=J%C3%B6rg");
         assert_eq!(hub.send(&path, json!({ "message": procedure })).await, 1);
         let (event_type, data) = next(&mut stream).await;
-        assert_eq!((event_type.as_str(), &data["type"]), ("notification", &json!(kind)));
+        assert_eq!(
+            (event_type.as_str(), &data["type"]),
+            ("notification", &json!(kind))
+        );
         assert_eq!(data["message"], procedure);
     }
 }
@@ -46,8 +58,11 @@ async fn every_kind_reaches_the_caller() {
 #[tokio::test]
 async fn a_broadcast_reaches_everybody() {
     let hub = Hub::start(&[]).await;
-    let mut streams =
-        [hub.stream("user=alice").await, hub.stream("user=bob&topics=news").await, hub.stream("").await];
+    let mut streams = [
+        hub.stream("user=alice").await,
+        hub.stream("user=bob&topics=news").await,
+        hub.stream("").await,
+    ];
     let input = json!({ "type": "warning", "message": "Maintenance in five minutes" });
     assert_eq!(hub.send("broadcastNotification", input).await, 3);
     for stream in &mut streams {
@@ -63,16 +78,20 @@ async fn a_broadcast_reaches_everybody() {
 #[tokio::test]
 async fn a_topic_reaches_those_who_asked_for_it() {
     let hub = Hub::start(&[]).await;
-    let mut readers =
-        [hub.stream("user=alice&topics=news,orders%2F7").await, hub.stream("topics=orders/7").await];
+    let mut readers = [
+        hub.stream("user=alice&topics=news,orders%2F7").await,
+        hub.stream("topics=orders/7").await,
+    ];
     let mut other = hub.stream("topics=orders").await;
 
-    let order =
-        json!({ "target": { "topic": "orders/7" }, "event": "order_shipped", "data": { "order": 7 } });
+    let order = json!({ "target": { "topic": "orders/7" }, "event": "order_shipped", "data": { "order": 7 } });
     assert_eq!(hub.send("publish", order).await, 2);
     hub.fence().await;
     for stream in &mut readers {
-        assert_eq!(next(stream).await, ("order_shipped".to_owned(), json!({ "order": 7 })));
+        assert_eq!(
+            next(stream).await,
+            ("order_shipped".to_owned(), json!({ "order": 7 }))
+        );
         expect_fence(stream).await;
     }
     expect_fence(&mut other).await;
@@ -81,23 +100,48 @@ async fn a_topic_reaches_those_who_asked_for_it() {
 #[tokio::test]
 async fn who_is_there_is_told() {
     let hub = Hub::start(&[]).await;
-    let _streams = [hub.stream("user=alice").await, hub.stream("user=alice").await, hub.stream("").await];
+    let _streams = [
+        hub.stream("user=alice").await,
+        hub.stream("user=alice").await,
+        hub.stream("").await,
+    ];
     let stats = hub.stats().await;
-    assert_eq!((&stats["totalConnections"], &stats["uniqueUsers"]), (&json!(3), &json!(1)));
+    assert_eq!(
+        (&stats["totalConnections"], &stats["uniqueUsers"]),
+        (&json!(3), &json!(1))
+    );
     assert_eq!(stats["connectionsByUser"], json!({ "alice": 2 }));
-    let page =
-        hub.request("GET", "/api/trpc/sse.getConnections?input=%7B%22userId%22%3A%22alice%22%7D").await;
+    let page = hub
+        .request(
+            "GET",
+            "/api/trpc/sse.getConnections?input=%7B%22userId%22%3A%22alice%22%7D",
+        )
+        .await;
     let page: Value = serde_json::from_slice(&page.body).unwrap();
-    assert_eq!(page["result"]["data"]["items"].as_array().unwrap().len(), 2, "{page}");
+    assert_eq!(
+        page["result"]["data"]["items"].as_array().unwrap().len(),
+        2,
+        "{page}"
+    );
 }
 
 #[tokio::test]
 async fn a_stream_can_be_ended() {
     let hub = Hub::start(&[]).await;
     let mut stream = hub.stream("user=alice").await;
-    assert_eq!(hub.send("disconnect", json!({ "target": { "user": "alice" }, "reason": "bye" })).await, 1);
+    assert_eq!(
+        hub.send(
+            "disconnect",
+            json!({ "target": { "user": "alice" }, "reason": "bye" })
+        )
+        .await,
+        1
+    );
     let (event_type, data) = next(&mut stream).await;
-    assert_eq!((event_type.as_str(), &data["event"]), ("system", &json!("disconnected")));
+    assert_eq!(
+        (event_type.as_str(), &data["event"]),
+        ("system", &json!("disconnected"))
+    );
     stream.expect_end().await.unwrap();
 }
 
@@ -114,17 +158,50 @@ async fn bad_calls_are_told_what_is_wrong_and_send_nothing() {
         (me, r#"{"message":7}"#, 400, "message"),
         (me, r#"{"message":"a","massage":"b"}"#, 400, "massage"),
         ("sendSuccess", r#"{"message":"to whom?"}"#, 400, "userId"),
-        ("publish", r#"{"target":"all","event":"heartbeat","data":1}"#, 400, "heartbeat"),
-        ("publish", r#"{"target":"all","event":"connection","data":1}"#, 400, "connection"),
-        ("publish", r#"{"target":"all","event":"a\nb","data":1}"#, 400, "event"),
-        ("publish", r#"{"target":"some","event":"a","data":1}"#, 400, "target"),
-        ("broadcastSystemEvent", r#"{"event":"shutdown"}"#, 400, "shutdown"),
-        ("publish", r#"{"target":"all","event":"system","data":{"event":"gap"}}"#, 400, "gap"),
+        (
+            "publish",
+            r#"{"target":"all","event":"heartbeat","data":1}"#,
+            400,
+            "heartbeat",
+        ),
+        (
+            "publish",
+            r#"{"target":"all","event":"connection","data":1}"#,
+            400,
+            "connection",
+        ),
+        (
+            "publish",
+            r#"{"target":"all","event":"a\nb","data":1}"#,
+            400,
+            "event",
+        ),
+        (
+            "publish",
+            r#"{"target":"some","event":"a","data":1}"#,
+            400,
+            "target",
+        ),
+        (
+            "broadcastSystemEvent",
+            r#"{"event":"shutdown"}"#,
+            400,
+            "shutdown",
+        ),
+        (
+            "publish",
+            r#"{"target":"all","event":"system","data":{"event":"gap"}}"#,
+            400,
+            "gap",
+        ),
     ] {
         let (answered, answer) = hub.post(procedure, body).await;
         let error = &answer["error"];
         assert_eq!(answered, status, "{procedure} {body}: {answer}");
-        assert!(error["message"].as_str().unwrap().contains(said), "{procedure} {body}: {answer}");
+        assert!(
+            error["message"].as_str().unwrap().contains(said),
+            "{procedure} {body}: {answer}"
+        );
         assert_eq!(error["data"]["httpStatus"], status);
         assert!(error["code"].as_i64().unwrap() < 0);
     }
@@ -136,34 +213,59 @@ async fn bad_calls_are_told_what_is_wrong_and_send_nothing() {
 async fn a_body_may_be_a_mebibyte_and_no_more() {
     let hub = Hub::start(&[]).await;
     let (before, after) = (r#"{"target":"all","event":"big","data":""#, r#""}"#);
-    let body = |bytes: usize| format!("{before}{}{after}", "x".repeat(bytes - before.len() - after.len()));
+    let body = |bytes: usize| {
+        format!(
+            "{before}{}{after}",
+            "x".repeat(bytes - before.len() - after.len())
+        )
+    };
     let (status, answer) = hub.post("publish", &body(1 << 20)).await;
     assert_eq!(status, 200, "{answer}");
     let (status, answer) = hub.post("publish", &body((1 << 20) + 1)).await;
-    assert_eq!((status, &answer["error"]["data"]["code"]), (413, &json!("PAYLOAD_TOO_LARGE")));
+    assert_eq!(
+        (status, &answer["error"]["data"]["code"]),
+        (413, &json!("PAYLOAD_TOO_LARGE"))
+    );
 }
 
 #[tokio::test]
 async fn how_much_a_call_may_ask_for_can_be_set() {
     let hub = Hub::start(&["--management-body", "100", "--management-title=3"]).await;
-    let (status, _) =
-        hub.post("broadcastNotification", &json!({ "message": "x".repeat(100) }).to_string()).await;
+    let (status, _) = hub
+        .post(
+            "broadcastNotification",
+            &json!({ "message": "x".repeat(100) }).to_string(),
+        )
+        .await;
     assert_eq!(status, 413);
-    let (status, answer) = hub.post("broadcastNotification", r#"{"message":"a","title":"abcd"}"#).await;
+    let (status, answer) = hub
+        .post("broadcastNotification", r#"{"message":"a","title":"abcd"}"#)
+        .await;
     assert_eq!(status, 400, "{answer}");
-    hub.send("broadcastNotification", json!({ "message": "a", "title": "abc" })).await;
+    hub.send(
+        "broadcastNotification",
+        json!({ "message": "a", "title": "abc" }),
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn methods_and_types_are_checked() {
     let hub = Hub::start(&[]).await;
-    let response = hub.request("GET", "/api/trpc/sse.sendSuccess?user=alice").await;
-    assert_eq!((response.status, response.headers.get("allow")), (405, Some("POST")));
+    let response = hub
+        .request("GET", "/api/trpc/sse.sendSuccess?user=alice")
+        .await;
+    assert_eq!(
+        (response.status, response.headers.get("allow")),
+        (405, Some("POST"))
+    );
     let (status, _) = hub.post("getStats", "{}").await;
     assert_eq!(status, 405);
     let headers = [("content-type", "text/plain")];
     let path = "/api/trpc/sse.sendSuccess?user=alice";
-    let response = request(hub.address(), "POST", path, &headers, r#"{"message":"a"}"#).await.unwrap();
+    let response = request(hub.address(), "POST", path, &headers, r#"{"message":"a"}"#)
+        .await
+        .unwrap();
     assert_eq!(response.status, 415);
 }
 
@@ -171,11 +273,25 @@ async fn methods_and_types_are_checked() {
 async fn a_caller_whose_name_cannot_be_one_is_refused() {
     let hub = Hub::start(&["--limits-user", "8"]).await;
     for user in ["a%0Ab", "much-too-long"] {
-        let response = hub.request("GET", &format!("/api/trpc/sse.getStats?user={user}")).await;
-        assert_eq!((response.status, response.headers.get("content-type")), (400, Some("application/json")));
+        let response = hub
+            .request("GET", &format!("/api/trpc/sse.getStats?user={user}"))
+            .await;
+        assert_eq!(
+            (response.status, response.headers.get("content-type")),
+            (400, Some("application/json"))
+        );
         let answer: Value = serde_json::from_slice(&response.body).unwrap();
-        assert!(answer["error"]["message"].as_str().unwrap().starts_with("user: "), "{answer}");
-        assert_eq!(answer["error"]["data"], json!({ "code": "BAD_REQUEST", "httpStatus": 400 }));
+        assert!(
+            answer["error"]["message"]
+                .as_str()
+                .unwrap()
+                .starts_with("user: "),
+            "{answer}"
+        );
+        assert_eq!(
+            answer["error"]["data"],
+            json!({ "code": "BAD_REQUEST", "httpStatus": 400 })
+        );
         assert_eq!(answer["error"]["code"], -32600);
     }
 }

@@ -35,17 +35,34 @@ async fn use_it(hub: &Hub) -> [RawClient; 2] {
 }
 
 async fn scrape(hub: &Hub) -> (Scrape, String) {
-    let text = hub.request("GET", "/metrics").await.text().unwrap().to_owned();
-    (Scrape::parse(text.lines().map(|line| Ok(line.to_owned()))).unwrap(), text)
+    let text = hub
+        .request("GET", "/metrics")
+        .await
+        .text()
+        .unwrap()
+        .to_owned();
+    (
+        Scrape::parse(text.lines().map(|line| Ok(line.to_owned()))).unwrap(),
+        text,
+    )
 }
 
 /// The number under a name with labels; there must be one.
 #[track_caller]
 fn number(scrape: &Scrape, name: &str, labels: &[(&str, &str)]) -> f64 {
     let is_it = |sample: &&prometheus_parse::Sample| {
-        sample.metric == name && labels.iter().all(|(label, value)| sample.labels.get(label) == Some(value))
+        sample.metric == name
+            && labels
+                .iter()
+                .all(|(label, value)| sample.labels.get(label) == Some(value))
     };
-    match scrape.samples.iter().find(is_it).unwrap_or_else(|| panic!("no {name}")).value {
+    match scrape
+        .samples
+        .iter()
+        .find(is_it)
+        .unwrap_or_else(|| panic!("no {name}"))
+        .value
+    {
         Number::Counter(number) | Number::Gauge(number) | Number::Untyped(number) => number,
         ref other => panic!("{name} is {other:?}"),
     }
@@ -65,22 +82,49 @@ async fn a_scrape_tells_what_happened() {
         ("sse_streams_refused_total", &[("cause", "method")], 1.0),
         ("sse_events_published_total", &[], 1.0),
         ("sse_events_queued_total", &[], 2.0),
-        ("sse_management_calls_total", &[("procedure", "sse.broadcastSystemEvent")], 1.0),
-        ("sse_management_calls_total", &[("procedure", "sse.publish"), ("code", "BAD_REQUEST")], 1.0),
+        (
+            "sse_management_calls_total",
+            &[("procedure", "sse.broadcastSystemEvent")],
+            1.0,
+        ),
+        (
+            "sse_management_calls_total",
+            &[("procedure", "sse.publish"), ("code", "BAD_REQUEST")],
+            1.0,
+        ),
         ("sse_management_unknown_calls_total", &[], 1.0),
-        ("sse_management_refused_requests_total", &[("code", "BAD_REQUEST")], 1.0),
+        (
+            "sse_management_refused_requests_total",
+            &[("code", "BAD_REQUEST")],
+            1.0,
+        ),
         ("sse_transport_streams", &[("transport", "reactor")], 2.0),
         ("sse_transport_streams", &[("transport", "body")], 0.0),
-        ("sse_transport_streams_opened_total", &[("transport", "reactor")], 3.0),
+        (
+            "sse_transport_streams_opened_total",
+            &[("transport", "reactor")],
+            3.0,
+        ),
         ("sse_transport_fallbacks_total", &[("reason", "tls")], 0.0),
         ("sse_reactor_streams_blocked", &[], 0.0),
         ("sse_reactor_write_stalls_total", &[], 0.0),
         ("sse_reactor_failures_total", &[("fault", "panicked")], 0.0),
-        ("sse_hub_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1.0),
+        (
+            "sse_hub_build_info",
+            &[("version", env!("CARGO_PKG_VERSION"))],
+            1.0,
+        ),
     ] {
-        assert_eq!(number(&scrape, name, labels), expected, "{name} {labels:?}\n{text}");
+        assert_eq!(
+            number(&scrape, name, labels),
+            expected,
+            "{name} {labels:?}\n{text}"
+        );
     }
-    assert!(!text.contains("alice") && !text.contains("made-up"), "{text}");
+    assert!(
+        !text.contains("alice") && !text.contains("made-up"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -90,12 +134,20 @@ async fn without_the_reactor_streams_are_bodies_for_a_reason() {
     hub.settles_at(1).await;
     let (scrape, text) = scrape(&hub).await;
     for (name, labels, expected) in [
-        ("sse_transport_streams", &[("transport", "reactor")][..], 0.0),
+        (
+            "sse_transport_streams",
+            &[("transport", "reactor")][..],
+            0.0,
+        ),
         ("sse_transport_streams", &[("transport", "body")], 1.0),
         ("sse_transport_fallbacks_total", &[("reason", "off")], 1.0),
         ("sse_reactor_threads", &[], 0.0),
     ] {
-        assert_eq!(number(&scrape, name, labels), expected, "{name} {labels:?}\n{text}");
+        assert_eq!(
+            number(&scrape, name, labels),
+            expected,
+            "{name} {labels:?}\n{text}"
+        );
     }
 }
 
@@ -118,10 +170,20 @@ async fn an_event_log_is_told_of_where_there_is_one() {
         ("sse_log_lag_seconds", &[], 0.0),
         ("sse_log_appends_total", &[("outcome", "failed")], 0.0),
     ] {
-        assert_eq!(number(&with_log, name, labels), expected, "{name} {labels:?}\n{text}");
+        assert_eq!(
+            number(&with_log, name, labels),
+            expected,
+            "{name} {labels:?}\n{text}"
+        );
     }
     assert!(number(&with_log, "sse_log_held_bytes", &[]) > 0.0);
-    let invalid = async || number(&scrape(&hub).await.0, "sse_log_gaps_total", &[("reason", "invalid")]);
+    let invalid = async || {
+        number(
+            &scrape(&hub).await.0,
+            "sse_log_gaps_total",
+            &[("reason", "invalid")],
+        )
+    };
     until(async || invalid().await == 1.0).await;
     let without = Hub::start(&[]).await;
     assert!(!scrape(&without).await.1.contains("sse_log_"));
@@ -138,8 +200,13 @@ async fn both_forms_are_answered_as_they_are_asked_for() {
             "\n# EOF\n",
         ),
     ] {
-        let response = request(hub.address(), "GET", "/metrics", &[("accept", accept)], "").await.unwrap();
-        assert_eq!((response.status, response.headers.get("content-type")), (200, Some(content_type)));
+        let response = request(hub.address(), "GET", "/metrics", &[("accept", accept)], "")
+            .await
+            .unwrap();
+        assert_eq!(
+            (response.status, response.headers.get("content-type")),
+            (200, Some(content_type))
+        );
         assert_eq!(response.headers.get("cache-control"), Some("no-store"));
         assert!(response.text().unwrap().ends_with(end));
     }
@@ -147,7 +214,9 @@ async fn both_forms_are_answered_as_they_are_asked_for() {
 
 #[tokio::test]
 async fn promtool_has_nothing_to_say() {
-    let Some(promtool) = sse_testkit::executable("promtool").unwrap() else { return };
+    let Some(promtool) = sse_testkit::executable("promtool").unwrap() else {
+        return;
+    };
     let hub = Hub::start(LOGGING).await;
     let _streams = use_it(&hub).await;
     let (_, text) = scrape(&hub).await;
@@ -158,7 +227,12 @@ async fn promtool_has_nothing_to_say() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    check.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    check
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
     let output = check.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.is_empty(), "{said}");
@@ -168,7 +242,11 @@ async fn promtool_has_nothing_to_say() {
 fn expressions() -> Vec<(String, String)> {
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let panels = dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row");
+    let panels = dashboard["panels"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|panel| panel["type"] != "row");
     let targets = panels.flat_map(|panel| {
         let targets = panel["targets"].as_array().unwrap().iter();
         targets.map(|target| (text(&panel["title"]), text(&target["expr"])))
@@ -178,7 +256,8 @@ fn expressions() -> Vec<(String, String)> {
 
 /// Names of metrics in an expression: those words that are of ours.
 fn names(expression: &str) -> impl Iterator<Item = &str> {
-    let words = expression.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
+    let words =
+        expression.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
     words.filter(|word| word.starts_with("sse_") || word.starts_with("process_"))
 }
 
@@ -192,22 +271,39 @@ async fn the_dashboard_and_the_alerts_are_of_metrics_that_exist() {
         .filter(|line| !line.starts_with('#'))
         .map(|line| line.split(['{', ' ']).next().unwrap())
         .collect();
-    let mut expressions: Vec<_> = expressions().into_iter().map(|(_, expression)| expression).collect();
+    let mut expressions: Vec<_> = expressions()
+        .into_iter()
+        .map(|(_, expression)| expression)
+        .collect();
     assert!(expressions.len() > 20, "{expressions:?}");
     expressions.push(ALERTS.to_owned());
-    let used: BTreeSet<_> = expressions.iter().flat_map(|expression| names(expression)).collect();
+    let used: BTreeSet<_> = expressions
+        .iter()
+        .flat_map(|expression| names(expression))
+        .collect();
     let unknown: Vec<_> = used.difference(&known).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
-    let ours = known.iter().filter(|name| name.starts_with("sse_") && !name.ends_with("_info"));
+    let ours = known
+        .iter()
+        .filter(|name| name.starts_with("sse_") && !name.ends_with("_info"));
     let unused: Vec<_> = ours.filter(|name| !used.contains(**name)).collect();
-    let histogram = ["sse_management_call_seconds_count", "sse_management_call_seconds_sum"];
-    assert_eq!(unused, histogram.iter().collect::<Vec<_>>(), "nobody looks at these");
+    let histogram = [
+        "sse_management_call_seconds_count",
+        "sse_management_call_seconds_sum",
+    ];
+    assert_eq!(
+        unused,
+        histogram.iter().collect::<Vec<_>>(),
+        "nobody looks at these"
+    );
 }
 
 #[tokio::test]
 async fn a_prometheus_scrapes_it_and_every_panel_shows_something() {
     let hub = Hub::start(LOGGING).await;
-    let Some(prometheus) = Prometheus::start(hub.address()).await else { return };
+    let Some(prometheus) = Prometheus::start(hub.address()).await else {
+        return;
+    };
     // A rate needs numbers from before and after.
     prometheus.scrapes(3).await;
     let _streams = use_it(&hub).await;
@@ -220,13 +316,27 @@ async fn a_prometheus_scrapes_it_and_every_panel_shows_something() {
             .replace("$job", "sse-hub")
             .replace("$instance", &hub.address().to_string());
         let results = prometheus.shows(&title, &expression).await;
-        assert!(results.iter().all(|(_, number)| number.is_finite()), "{title}: {results:?}");
+        assert!(
+            results.iter().all(|(_, number)| number.is_finite()),
+            "{title}: {results:?}"
+        );
     }
     let metadata = prometheus.api("metadata?metric=sse_delivered_bytes").await;
     // Only OpenMetrics tells units, so that is what was scraped.
-    assert_eq!(metadata["sse_delivered_bytes"][0]["unit"], "bytes", "{metadata}");
-    let rules = async || prometheus.api("rules").await["groups"][0]["rules"].as_array().unwrap().clone();
+    assert_eq!(
+        metadata["sse_delivered_bytes"][0]["unit"], "bytes",
+        "{metadata}"
+    );
+    let rules = async || {
+        prometheus.api("rules").await["groups"][0]["rules"]
+            .as_array()
+            .unwrap()
+            .clone()
+    };
     until(async || rules().await.iter().all(|rule| rule["health"] != "unknown")).await;
     let rules = rules().await;
-    assert!(rules.len() >= 6 && rules.iter().all(|rule| rule["health"] == "ok"), "{rules:?}");
+    assert!(
+        rules.len() >= 6 && rules.iter().all(|rule| rule["health"] == "ok"),
+        "{rules:?}"
+    );
 }

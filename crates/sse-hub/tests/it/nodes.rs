@@ -36,7 +36,9 @@ pub(crate) async fn expect_system(stream: &mut RawClient, name: &str) -> Vec<u64
 }
 
 async fn one_log_for_all(kind: Kind) {
-    let Some(broker) = Broker::started(kind).await else { return };
+    let Some(broker) = Broker::started(kind).await else {
+        return;
+    };
     let (one, two) = (node(&broker.url()).await, node(&broker.url()).await);
     let query = "user=ada&topics=news";
     let mut stream = one.stream(query).await;
@@ -44,15 +46,31 @@ async fn one_log_for_all(kind: Kind) {
     let mut ids = Vec::new();
     for number in 0..20 {
         let hub = [&one, &two][number % 2];
-        let target = [json!("all"), json!({ "user": "ada" }), json!({ "topic": "news" })][number % 3].clone();
+        let target = [
+            json!("all"),
+            json!({ "user": "ada" }),
+            json!({ "topic": "news" }),
+        ][number % 3]
+            .clone();
         ids.push(hub.number(target, number).await);
         hub.number(json!({ "user": "ben" }), 1000 + number).await;
     }
     two.fence().await;
-    let (here, there) = (before_fence(&mut stream).await, before_fence(&mut other).await);
-    assert_eq!(here, there, "the same events with the same ids, in the same order");
+    let (here, there) = (
+        before_fence(&mut stream).await,
+        before_fence(&mut other).await,
+    );
+    assert_eq!(
+        here, there,
+        "the same events with the same ids, in the same order"
+    );
     assert_eq!(numbers(&here), (0..20).collect::<Vec<_>>());
-    assert_eq!(here.iter().map(|event| event.id.clone()).collect::<Vec<_>>(), ids);
+    assert_eq!(
+        here.iter()
+            .map(|event| event.id.clone())
+            .collect::<Vec<_>>(),
+        ids
+    );
 
     // What is not logged, and what is for one stream, reaches the other node as well.
     let (mut stream, hello) = one.greeted("user=cy").await;
@@ -66,7 +84,8 @@ async fn one_log_for_all(kind: Kind) {
             Err(error) => panic!("{error}"),
         }
     }
-    two.send("publish", input(json!({ "client": hello["clientId"] }), 2)).await;
+    two.send("publish", input(json!({ "client": hello["clientId"] }), 2))
+        .await;
     while stream.next_event_within(PATIENCE).await.unwrap().data != "2" {}
 
     // A client that was on the first comes back on the second, and on one that starts now.
@@ -96,7 +115,9 @@ async fn hubs_on_one_nats_have_one_log() {
 }
 
 async fn a_broker_that_dies_and_comes_back(kind: Kind) {
-    let Some(mut broker) = Broker::started(kind).await else { return };
+    let Some(mut broker) = Broker::started(kind).await else {
+        return;
+    };
     let (one, two) = (node(&broker.url()).await, node(&broker.url()).await);
     let (mut here, mut there) = (one.stream("user=ada").await, two.stream("user=ada").await);
     one.number(json!("all"), 0).await;
@@ -111,9 +132,22 @@ async fn a_broker_that_dies_and_comes_back(kind: Kind) {
     // Nobody is told that it was published, unless it was.
     let input = json!({ "target": "all", "event": "number", "data": 1 }).to_string();
     let headers = [("content-type", "application/json")];
-    let answer = request(one.address(), "POST", "/api/trpc/sse.publish", &headers, &input).await.unwrap();
+    let answer = request(
+        one.address(),
+        "POST",
+        "/api/trpc/sse.publish",
+        &headers,
+        &input,
+    )
+    .await
+    .unwrap();
     assert_eq!(answer.status, 503, "{:?}", answer.text());
-    assert!(answer.headers.get("retry-after").is_some_and(|seconds| seconds.parse::<u64>().unwrap() > 0));
+    assert!(
+        answer
+            .headers
+            .get("retry-after")
+            .is_some_and(|seconds| seconds.parse::<u64>().unwrap() > 0)
+    );
     // A stream is opened all the same, and is told how things are.
     let mut late = two.stream("user=ada").await;
     expect_system(&mut late, "degraded").await;
@@ -122,10 +156,15 @@ async fn a_broker_that_dies_and_comes_back(kind: Kind) {
     for hub in [&one, &two] {
         becomes(hub, 200).await;
     }
-    let input = json!({ "target": "all", "event": "number", "data": 2, "key": "k", "patienceMs": 30_000 });
+    let input =
+        json!({ "target": "all", "event": "number", "data": 2, "key": "k", "patienceMs": 30_000 });
     for (hub, is_there) in [(&one, Value::Null), (&two, json!(true))] {
         let (status, answer) = hub.post("publish", &input.to_string()).await;
-        assert_eq!((status, &answer["result"]["data"]["duplicate"]), (200, &is_there), "{answer}");
+        assert_eq!(
+            (status, &answer["result"]["data"]["duplicate"]),
+            (200, &is_there),
+            "{answer}"
+        );
     }
     one.fence().await;
     for (stream, before) in [(&mut here, &came[0]), (&mut there, &came[1])] {
@@ -149,10 +188,16 @@ async fn a_nats_that_dies_and_comes_back() {
 }
 
 async fn a_broker_that_is_late(kind: Kind) {
-    let Some(mut broker) = Broker::new(kind, &[]) else { return };
+    let Some(mut broker) = Broker::new(kind, &[]) else {
+        return;
+    };
     let hub = Hub::start(&["--backplane", &broker.url()]).await;
     becomes(&hub, 503).await;
-    assert!(hub.0.output().contains("the event log cannot be reached"), "{}", hub.0.output());
+    assert!(
+        hub.0.output().contains("the event log cannot be reached"),
+        "{}",
+        hub.0.output()
+    );
     let answer = hub.request("GET", "/api/sse?user=ada").await;
     assert_eq!(answer.status, 503);
     assert!(answer.headers.get("retry-after").is_some(), "{answer:?}");
@@ -175,21 +220,36 @@ async fn a_nats_that_is_late() {
 
 #[tokio::test]
 async fn a_broker_that_refuses_ends_the_start_and_its_password_is_not_shown() {
-    for (kind, options) in
-        [(Kind::Redis, &["--requirepass", "right"][..]), (Kind::Nats, &["--user", "me", "--pass", "right"])]
-    {
-        let Some(mut broker) = Broker::new(kind, options) else { continue };
+    for (kind, options) in [
+        (Kind::Redis, &["--requirepass", "right"][..]),
+        (Kind::Nats, &["--user", "me", "--pass", "right"]),
+    ] {
+        let Some(mut broker) = Broker::new(kind, options) else {
+            continue;
+        };
         broker.start().await;
         let user = if kind == Kind::Redis { "" } else { "me" };
         let mut wrong = command();
-        wrong.env("SSE_HUB_BACKPLANE", broker.url_as(&format!("{user}:hunter2@")));
+        wrong.env(
+            "SSE_HUB_BACKPLANE",
+            broker.url_as(&format!("{user}:hunter2@")),
+        );
         let text = refusal(wrong).await;
-        assert!(text.contains("(exit status: 2)") && text.contains("SSE_HUB_BACKPLANE"), "{text}");
+        assert!(
+            text.contains("(exit status: 2)") && text.contains("SSE_HUB_BACKPLANE"),
+            "{text}"
+        );
         assert!(!text.contains("hunter2"), "{text}");
 
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, broker.url_as(&format!("{user}:right@")) + "\n").unwrap();
-        let hub = Hub::start(&["--backplane-file", file.path().to_str().unwrap(), "--log", "debug"]).await;
+        let hub = Hub::start(&[
+            "--backplane-file",
+            file.path().to_str().unwrap(),
+            "--log",
+            "debug",
+        ])
+        .await;
         becomes(&hub, 200).await;
         assert!(!hub.0.output().contains("right@"), "{}", hub.0.output());
     }
@@ -197,7 +257,9 @@ async fn a_broker_that_refuses_ends_the_start_and_its_password_is_not_shown() {
 
 #[tokio::test]
 async fn hubs_with_different_prefixes_share_nothing() {
-    let Some(broker) = Broker::started(Kind::Redis).await else { return };
+    let Some(broker) = Broker::started(Kind::Redis).await else {
+        return;
+    };
     let url = broker.url();
     let start = async |prefix| {
         let hub = Hub::start(&["--backplane", &url, "--backplane-prefix", prefix]).await;
@@ -212,7 +274,10 @@ async fn hubs_with_different_prefixes_share_nothing() {
     let mut bad = command();
     bad.args(["--backplane", &url, "--backplane-prefix", "a b"]);
     let text = refusal(bad).await;
-    assert!(text.contains("(exit status: 2)") && text.contains("--backplane"), "{text}");
+    assert!(
+        text.contains("(exit status: 2)") && text.contains("--backplane"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -236,7 +301,13 @@ async fn a_log_on_disk_survives_its_hub() {
     hub.fence().await;
     let events = before_fence(&mut stream).await;
     assert_eq!(numbers(&events), (0..100).collect::<Vec<_>>());
-    assert_eq!(events.iter().map(|event| event.id.clone()).collect::<Vec<_>>(), ids);
+    assert_eq!(
+        events
+            .iter()
+            .map(|event| event.id.clone())
+            .collect::<Vec<_>>(),
+        ids
+    );
 }
 
 #[tokio::test]
@@ -247,9 +318,15 @@ async fn a_log_on_disk_is_for_one_hub() {
     let mut second = command();
     second.args(["--backplane", &url]);
     let text = refusal(second).await;
-    assert!(text.contains("(exit status: 1)") && text.contains("in use"), "{text}");
+    assert!(
+        text.contains("(exit status: 1)") && text.contains("in use"),
+        "{text}"
+    );
     let mut wrong = command();
     wrong.args(["--backplane", "file:/dev/null/events"]);
     let text = refusal(wrong).await;
-    assert!(text.contains("(exit status: 1)") && text.contains("--backplane"), "{text}");
+    assert!(
+        text.contains("(exit status: 1)") && text.contains("--backplane"),
+        "{text}"
+    );
 }

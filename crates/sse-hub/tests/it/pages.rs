@@ -16,36 +16,142 @@ fn header(name: &'static str, value: &str) -> Header<'static> {
 async fn call(hub: &Hub, headers: &[Header<'_>]) -> u16 {
     let headers = [headers, &[header("content-type", "application/json")]].concat();
     let input = json!({ "message": "m", "userId": "ada" }).to_string();
-    hub.ask("POST", "/api/trpc/sse.sendInfo", &headers, &input).await.status
+    hub.ask("POST", "/api/trpc/sse.sendInfo", &headers, &input)
+        .await
+        .status
 }
 
 /// Browsers send no `Sec-Fetch-Site` over plain HTTP, except to localhost.
 #[tokio::test]
 async fn the_hub_s_own_pages_may_call_it_over_plain_http() {
     let ada = header("cookie", &format!("s={}", token("ada", 600, &json!({}))));
-    let alone = Hub::spawn(with_jwt(&["--auth-cookie", "s", "--log", "sse_hub::auth=debug"])).await;
-    let behind = Hub::spawn(with_jwt(&["--auth-cookie", "s", "--trusted-proxies", "127.0.0.1"])).await;
-    let standard = ["--auth-cookie", "s", "--trusted-proxies", "127.0.0.1", "--proxy-header", "forwarded"];
+    let alone = Hub::spawn(with_jwt(&[
+        "--auth-cookie",
+        "s",
+        "--log",
+        "sse_hub::auth=debug",
+    ]))
+    .await;
+    let behind = Hub::spawn(with_jwt(&[
+        "--auth-cookie",
+        "s",
+        "--trusted-proxies",
+        "127.0.0.1",
+    ]))
+    .await;
+    let standard = [
+        "--auth-cookie",
+        "s",
+        "--trusted-proxies",
+        "127.0.0.1",
+        "--proxy-header",
+        "forwarded",
+    ];
     let standard = Hub::spawn(with_jwt(&standard)).await;
-    let (host, proto) = (header("x-forwarded-host", "app.example.com"), header("x-forwarded-proto", "https"));
+    let (host, proto) = (
+        header("x-forwarded-host", "app.example.com"),
+        header("x-forwarded-proto", "https"),
+    );
     let forwarded = header("forwarded", "for=1.2.3.4;host=app.example.com;proto=https");
     for (hub, headers, status) in [
-        (&alone, vec![header("host", "hub.lan:8080"), header("origin", "http://hub.lan:8080")], 200),
-        (&alone, vec![header("host", "HUB.lan:80"), header("origin", "http://hub.lan")], 200),
-        (&alone, vec![header("host", "10.0.0.5"), header("origin", "http://10.0.0.5")], 200),
-        (&alone, vec![header("host", "[FD00::1]:8080"), header("origin", "http://[fd00::1]:8080")], 200),
-        (&alone, vec![header("host", "hub.lan"), header("origin", "http://hub.lan:8080")], 403),
-        (&alone, vec![header("host", "hub.lan"), header("origin", "https://hub.lan")], 403),
-        (&alone, vec![header("host", "hub.lan"), header("origin", "http://hub.lan.")], 403),
-        (&alone, vec![header("host", "hub.lan"), header("origin", "http://x.hub.lan")], 403),
-        (&alone, vec![header("host", "hub.lan"), header("origin", "http://u@hub.lan")], 403),
-        (&alone, vec![header("host", "u@hub.lan"), header("origin", "http://hub.lan")], 403),
-        (&alone, vec![header("host", "hub.lan"), header("origin", "null")], 403),
-        (&alone, vec![header("host", "hub.lan"), header("origin", "")], 403),
+        (
+            &alone,
+            vec![
+                header("host", "hub.lan:8080"),
+                header("origin", "http://hub.lan:8080"),
+            ],
+            200,
+        ),
+        (
+            &alone,
+            vec![
+                header("host", "HUB.lan:80"),
+                header("origin", "http://hub.lan"),
+            ],
+            200,
+        ),
+        (
+            &alone,
+            vec![
+                header("host", "10.0.0.5"),
+                header("origin", "http://10.0.0.5"),
+            ],
+            200,
+        ),
+        (
+            &alone,
+            vec![
+                header("host", "[FD00::1]:8080"),
+                header("origin", "http://[fd00::1]:8080"),
+            ],
+            200,
+        ),
+        (
+            &alone,
+            vec![
+                header("host", "hub.lan"),
+                header("origin", "http://hub.lan:8080"),
+            ],
+            403,
+        ),
+        (
+            &alone,
+            vec![
+                header("host", "hub.lan"),
+                header("origin", "https://hub.lan"),
+            ],
+            403,
+        ),
+        (
+            &alone,
+            vec![
+                header("host", "hub.lan"),
+                header("origin", "http://hub.lan."),
+            ],
+            403,
+        ),
+        (
+            &alone,
+            vec![
+                header("host", "hub.lan"),
+                header("origin", "http://x.hub.lan"),
+            ],
+            403,
+        ),
+        (
+            &alone,
+            vec![
+                header("host", "hub.lan"),
+                header("origin", "http://u@hub.lan"),
+            ],
+            403,
+        ),
+        (
+            &alone,
+            vec![
+                header("host", "u@hub.lan"),
+                header("origin", "http://hub.lan"),
+            ],
+            403,
+        ),
+        (
+            &alone,
+            vec![header("host", "hub.lan"), header("origin", "null")],
+            403,
+        ),
+        (
+            &alone,
+            vec![header("host", "hub.lan"), header("origin", "")],
+            403,
+        ),
         (&alone, vec![header("host", "hub.lan")], 403),
         (
             &alone,
-            vec![header("host", "hub.lan"), header("host", "evil"), header("origin", "http://evil")],
+            vec![
+                header("host", "hub.lan"),
+                header("host", "evil"),
+                header("origin", "http://evil"),
+            ],
             403,
         ),
         (
@@ -88,15 +194,32 @@ async fn the_hub_s_own_pages_may_call_it_over_plain_http() {
         ),
         (
             &behind,
-            vec![header("host", "hub:1"), host.clone(), header("origin", "http://app.example.com")],
+            vec![
+                header("host", "hub:1"),
+                host.clone(),
+                header("origin", "http://app.example.com"),
+            ],
             200,
         ),
         (
             &behind,
-            vec![header("host", "hub:1"), host.clone(), header("origin", "https://app.example.com")],
+            vec![
+                header("host", "hub:1"),
+                host.clone(),
+                header("origin", "https://app.example.com"),
+            ],
             403,
         ),
-        (&behind, vec![header("host", "hub:1"), host.clone(), proto, header("origin", "http://hub:1")], 403),
+        (
+            &behind,
+            vec![
+                header("host", "hub:1"),
+                host.clone(),
+                proto,
+                header("origin", "http://hub:1"),
+            ],
+            403,
+        ),
         (
             &behind,
             vec![
@@ -109,12 +232,20 @@ async fn the_hub_s_own_pages_may_call_it_over_plain_http() {
         ),
         (
             &behind,
-            vec![header("host", "hub:1"), forwarded.clone(), header("origin", "https://app.example.com")],
+            vec![
+                header("host", "hub:1"),
+                forwarded.clone(),
+                header("origin", "https://app.example.com"),
+            ],
             403,
         ),
         (
             &standard,
-            vec![header("host", "hub:1"), forwarded, header("origin", "https://app.example.com")],
+            vec![
+                header("host", "hub:1"),
+                forwarded,
+                header("origin", "https://app.example.com"),
+            ],
             200,
         ),
     ] {
@@ -125,10 +256,16 @@ async fn the_hub_s_own_pages_may_call_it_over_plain_http() {
     let evil = [ada, header("origin", "https://evil.example")];
     let answer = alone.ask("GET", "/api/sse", &evil, "").await;
     let text = answer.text().unwrap().to_owned();
-    assert!(text.contains("\"https://evil.example\"") && text.contains("--origins"), "{text}");
+    assert!(
+        text.contains("\"https://evil.example\"") && text.contains("--origins"),
+        "{text}"
+    );
     until(async || alone.0.output().contains("evil.example")).await;
     let log = alone.0.output();
-    assert!(log.contains("sse_hub::auth") && log.contains("--origins"), "{log}");
+    assert!(
+        log.contains("sse_hub::auth") && log.contains("--origins"),
+        "{log}"
+    );
 }
 
 const DEMO: [&str; 3] = ["/api/sse?user=ada", "/api/trpc/sse.getStats", "/metrics"];
@@ -161,15 +298,33 @@ async fn a_demo_hub_answers_to_names_of_this_machine() {
             assert_eq!(status(&hub, path, &host).await, 421, "{path} {host}");
         }
     }
-    assert_eq!(status(&hub, "/health/live", "10.0.0.5").await, 200, "load balancers use addresses");
-    let answer = hub.ask("GET", "/api/trpc/sse.getStats", &[header("host", "evil.example")], "").await;
-    assert!(answer.text().unwrap().contains("--hosts"), "{:?}", answer.text());
+    assert_eq!(
+        status(&hub, "/health/live", "10.0.0.5").await,
+        200,
+        "load balancers use addresses"
+    );
+    let answer = hub
+        .ask(
+            "GET",
+            "/api/trpc/sse.getStats",
+            &[header("host", "evil.example")],
+            "",
+        )
+        .await;
+    assert!(
+        answer.text().unwrap().contains("--hosts"),
+        "{:?}",
+        answer.text()
+    );
     until(async || hub.0.output().contains("evil.example")).await;
 
     let named = Hub::start(&["--hosts", "hub.test,10.0.0.5"]).await;
-    for (host, expected) in
-        [("hub.test:1", 200), ("10.0.0.5", 200), ("localhost", 200), ("evil.example", 421)]
-    {
+    for (host, expected) in [
+        ("hub.test:1", 200),
+        ("10.0.0.5", 200),
+        ("localhost", 200),
+        ("evil.example", 421),
+    ] {
         assert_eq!(status(&named, DEMO[1], host).await, expected, "{host}");
     }
     let open = Hub::start(&["--demo"]).await;
@@ -182,11 +337,22 @@ async fn a_demo_hub_answers_to_names_of_this_machine() {
 /// HTTP/2 has no `Host`.
 #[tokio::test]
 async fn over_http_2_the_authority_is_the_host() {
-    let Some(curl) = sse_testkit::executable("curl").unwrap() else { return };
+    let Some(curl) = sse_testkit::executable("curl").unwrap() else {
+        return;
+    };
     let hub = Hub::start(&[]).await;
     let status = |host: &str, origin: &str| {
         let output = std::process::Command::new(&curl)
-            .args(["-sS", "--noproxy", "*", "--http2-prior-knowledge", "--max-time", "30", "-o", "/dev/null"])
+            .args([
+                "-sS",
+                "--noproxy",
+                "*",
+                "--http2-prior-knowledge",
+                "--max-time",
+                "30",
+                "-o",
+                "/dev/null",
+            ])
             .args([
                 "-w",
                 "%{http_version} %{http_code}",
@@ -216,28 +382,67 @@ async fn a_demo_hub_is_not_for_pages_of_other_sites() {
         (&hub, vec![site("same-origin")], true),
         (&hub, vec![site("none")], true),
         (&hub, vec![header("origin", &own)], true),
-        (&hub, vec![header("origin", &own), site("same-origin")], true),
+        (
+            &hub,
+            vec![header("origin", &own), site("same-origin")],
+            true,
+        ),
         (&hub, vec![header("origin", "https://evil.example")], false),
-        (&hub, vec![header("origin", "http://localhost:3000"), site("same-site")], false),
+        (
+            &hub,
+            vec![header("origin", "http://localhost:3000"), site("same-site")],
+            false,
+        ),
         (&hub, vec![header("origin", "null")], false),
         (&hub, vec![site("cross-site")], false),
         (&hub, vec![site("same-site")], false),
-        (&listed, vec![header("origin", "http://localhost:3000"), site("same-site")], true),
-        (&listed, vec![header("origin", "https://evil.example")], false),
+        (
+            &listed,
+            vec![header("origin", "http://localhost:3000"), site("same-site")],
+            true,
+        ),
+        (
+            &listed,
+            vec![header("origin", "https://evil.example")],
+            false,
+        ),
     ] {
-        assert_eq!(call(hub, &headers).await, if allowed { 200 } else { 403 }, "{headers:?}");
+        assert_eq!(
+            call(hub, &headers).await,
+            if allowed { 200 } else { 403 },
+            "{headers:?}"
+        );
         for path in DEMO {
             let request = sse_testkit::RawRequest::get(hub.address(), path);
-            let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+            let request = headers.iter().fold(request, |request, (name, value)| {
+                request.header(name, value)
+            });
             let status = request.open().await.unwrap().head().await.unwrap().status;
-            assert_eq!(status, if allowed { 200 } else { 403 }, "{path} {headers:?}");
+            assert_eq!(
+                status,
+                if allowed { 200 } else { 403 },
+                "{path} {headers:?}"
+            );
         }
     }
     // A link from another site leads to the page.
-    assert_eq!(hub.ask("GET", "/sse-demo", &[site("cross-site")], "").await.status, 200);
-    let asked = [header("origin", "http://localhost:3000"), header("access-control-request-method", "POST")];
-    let answer = listed.ask("OPTIONS", "/api/trpc/sse.sendInfo", &asked, "").await;
-    assert_eq!(answer.headers.get("access-control-allow-origin"), Some("http://localhost:3000"));
+    assert_eq!(
+        hub.ask("GET", "/sse-demo", &[site("cross-site")], "")
+            .await
+            .status,
+        200
+    );
+    let asked = [
+        header("origin", "http://localhost:3000"),
+        header("access-control-request-method", "POST"),
+    ];
+    let answer = listed
+        .ask("OPTIONS", "/api/trpc/sse.sendInfo", &asked, "")
+        .await;
+    assert_eq!(
+        answer.headers.get("access-control-allow-origin"),
+        Some("http://localhost:3000")
+    );
     let mut wrong = command();
     wrong.args(["--origins", "localhost:3000"]);
     assert!(crate::hub::refusal(wrong).await.contains("is no origin"));

@@ -42,17 +42,29 @@ impl Prometheus {
         let mut command = Command::new(program);
         command
             .arg(format!("--config.file={}", file.display()))
-            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                folder.path().join("data").display()
+            ))
             .args(["--web.listen-address=127.0.0.1:0", "--log.level=info"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        let mut process = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
+        let mut process = tokio::process::Command::from(command)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let address = async {
             loop {
-                let line = lines.next_line().await.unwrap().expect("it ended before it listened");
-                let address = line.split_once("msg=\"Listening on\" address=").map(|(_, address)| address);
+                let line = lines
+                    .next_line()
+                    .await
+                    .unwrap()
+                    .expect("it ended before it listened");
+                let address = line
+                    .split_once("msg=\"Listening on\" address=")
+                    .map(|(_, address)| address);
                 if let Some(address) = address {
                     return address.trim().parse().unwrap();
                 }
@@ -60,15 +72,29 @@ impl Prometheus {
         };
         let address = timeout(PATIENCE, address).await.unwrap();
         // Somebody has to read what it says, or it waits.
-        tokio::spawn(async move { while lines.next_line().await.is_ok_and(|line| line.is_some()) {} });
-        let is_ready = async || request(address, "GET", "/-/ready", &[], "").await.unwrap().status == 200;
+        tokio::spawn(
+            async move { while lines.next_line().await.is_ok_and(|line| line.is_some()) {} },
+        );
+        let is_ready = async || {
+            request(address, "GET", "/-/ready", &[], "")
+                .await
+                .unwrap()
+                .status
+                == 200
+        };
         until(is_ready).await;
-        Some(Self { address, _process: process, _folder: folder })
+        Some(Self {
+            address,
+            _process: process,
+            _folder: folder,
+        })
     }
 
     /// What its API answers under `/api/v1/`.
     pub(crate) async fn api(&self, path: &str) -> Value {
-        let response = request(self.address, "GET", &format!("/api/v1/{path}"), &[], "").await.unwrap();
+        let response = request(self.address, "GET", &format!("/api/v1/{path}"), &[], "")
+            .await
+            .unwrap();
         let answer: Value = serde_json::from_slice(&response.body).unwrap();
         assert_eq!(answer["status"], "success", "{path}: {answer}");
         answer["data"].clone()
@@ -96,7 +122,9 @@ impl Prometheus {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        timeout(PATIENCE, results).await.unwrap_or_else(|_| panic!("{title} is empty: {expression}"))
+        timeout(PATIENCE, results)
+            .await
+            .unwrap_or_else(|_| panic!("{title} is empty: {expression}"))
     }
 
     /// Waits until it has scraped so many times since now, with success.

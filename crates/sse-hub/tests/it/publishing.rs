@@ -29,7 +29,13 @@ struct Language {
 }
 
 const LANGUAGES: [Language; 5] = [
-    Language { fence: "sh", file: "publish.sh", runner: &["sh", "-e"], needs: "curl", limit: None },
+    Language {
+        fence: "sh",
+        file: "publish.sh",
+        runner: &["sh", "-e"],
+        needs: "curl",
+        limit: None,
+    },
     Language {
         fence: "php",
         file: "publish.php",
@@ -64,13 +70,17 @@ const LANGUAGES: [Language; 5] = [
 fn programs(fence: &str) -> Vec<String> {
     let begin = format!("\n```{fence}\n");
     let blocks = DOCUMENT.split(&begin).skip(1);
-    blocks.map(|block| block.split_once("\n```").unwrap().0.to_owned() + "\n").collect()
+    blocks
+        .map(|block| block.split_once("\n```").unwrap().0.to_owned() + "\n")
+        .collect()
 }
 
 impl Language {
     fn first_program(&self) -> String {
         let program = programs(self.fence).swap_remove(0);
-        let Some((limit, patient)) = self.limit else { return program };
+        let Some((limit, patient)) = self.limit else {
+            return program;
+        };
         assert_eq!(program.matches(limit).count(), 1, "{limit:?} in {program}");
         program.replace(limit, patient)
     }
@@ -96,16 +106,26 @@ impl Language {
         if let Some(key) = key {
             command.env("SSE_HUB_BACKEND_KEY", key);
         }
-        Some(tokio::time::timeout(10 * PATIENCE, command.output()).await.unwrap().unwrap())
+        Some(
+            tokio::time::timeout(10 * PATIENCE, command.output())
+                .await
+                .unwrap()
+                .unwrap(),
+        )
     }
 }
 
 #[test]
 fn every_language_of_the_document_is_run() {
-    let fences =
-        DOCUMENT.lines().filter_map(|line| line.strip_prefix("```")).filter(|fence| !fence.is_empty());
+    let fences = DOCUMENT
+        .lines()
+        .filter_map(|line| line.strip_prefix("```"))
+        .filter(|fence| !fence.is_empty());
     for fence in fences {
-        assert!(LANGUAGES.iter().any(|language| language.fence == fence), "{fence}");
+        assert!(
+            LANGUAGES.iter().any(|language| language.fence == fence),
+            "{fence}"
+        );
     }
     for language in LANGUAGES {
         assert!(!programs(language.fence).is_empty(), "{}", language.fence);
@@ -116,10 +136,16 @@ async fn publishes(language: &Language) {
     let hub = Hub::start(&[]).await;
     let mut stream = hub.stream("user=42").await;
     let url = format!("http://{}", hub.address());
-    let Some(output) = language.run(&language.first_program(), &url, None).await else { return };
+    let Some(output) = language.run(&language.first_program(), &url, None).await else {
+        return;
+    };
     let (said, problems) = texts(&output);
     assert!(output.status.success(), "{problems}");
-    let expected = if language.fence == "sh" { r#"{"result":{"data":{"matched":1}}}"# } else { "1" };
+    let expected = if language.fence == "sh" {
+        r#"{"result":{"data":{"matched":1}}}"#
+    } else {
+        "1"
+    };
     assert_eq!(said.trim_end(), expected, "{problems}");
     let (event_type, mut data) = next(&mut stream).await;
     assert!(data["timestamp"].take().is_u64());
@@ -133,17 +159,25 @@ async fn publishes(language: &Language) {
 async fn tells_of_a_refusal(language: &Language) {
     let hub = Hub::start(&["--management-title", "3"]).await;
     let url = format!("http://{}", hub.address());
-    let Some(output) = language.run(&language.first_program(), &url, None).await else { return };
+    let Some(output) = language.run(&language.first_program(), &url, None).await else {
+        return;
+    };
     let (said, problems) = texts(&output);
     assert!(!output.status.success(), "{said}");
     let message = "title: is 7 bytes long, more than 3";
-    assert!(said.contains(message) || problems.contains(message), "{said}{problems}");
+    assert!(
+        said.contains(message) || problems.contains(message),
+        "{said}{problems}"
+    );
 }
 
 /// A hub that asks for the key of a backend lets it in by that.
 async fn sends_the_key(language: &Language) {
     let mut command = command();
-    command.args(["--auth", "jwt"]).env("JWT_SECRET", SECRET).env("SSE_HUB_BACKEND_KEY", BACKEND);
+    command
+        .args(["--auth", "jwt"])
+        .env("JWT_SECRET", SECRET)
+        .env("SSE_HUB_BACKEND_KEY", BACKEND);
     let hub = Hub::spawn(command).await;
     let bearer = format!("Bearer {}", token("42", 600, &json!({})));
     let request = RawRequest::get(hub.address(), "/api/sse").header("authorization", bearer);
@@ -151,9 +185,13 @@ async fn sends_the_key(language: &Language) {
     assert_eq!(next(&mut stream).await.1["userId"], "42");
     let url = format!("http://{}", hub.address());
     let program = language.first_program();
-    let Some(output) = language.run(&program, &url, None).await else { return };
+    let Some(output) = language.run(&program, &url, None).await else {
+        return;
+    };
     assert!(!output.status.success(), "{:?}", texts(&output));
-    let Some(output) = language.run(&program, &url, Some(BACKEND)).await else { return };
+    let Some(output) = language.run(&program, &url, Some(BACKEND)).await else {
+        return;
+    };
     assert!(output.status.success(), "{:?}", texts(&output));
     assert_eq!(next(&mut stream).await.1["message"], "Your export is ready");
 }
@@ -202,14 +240,22 @@ async fn the_other_programs_do_what_is_said() {
     let hub = Hub::start(&[]).await;
     let mut stream = hub.stream("topics=orders/7").await;
     let url = format!("http://{}", hub.address());
-    let Some(output) = shell.run(&publish, &url, None).await else { return };
+    let Some(output) = shell.run(&publish, &url, None).await else {
+        return;
+    };
     assert_eq!(texts(&output).0, r#"{"result":{"data":{"matched":1}}}"#);
-    assert_eq!(next(&mut stream).await, ("order_shipped".to_owned(), json!({ "order": 7 })));
+    assert_eq!(
+        next(&mut stream).await,
+        ("order_shipped".to_owned(), json!({ "order": 7 }))
+    );
 
     let hub = Hub::start(&["--trpc-transformer", "superjson"]).await;
     let mut stream = hub.stream("user=42").await;
     let url = format!("http://{}", hub.address());
     let output = shell.run(&superjson, &url, None).await.unwrap();
-    assert_eq!(texts(&output).0, r#"{"result":{"data":{"json":{"matched":1}}}}"#);
+    assert_eq!(
+        texts(&output).0,
+        r#"{"result":{"data":{"json":{"matched":1}}}}"#
+    );
     assert_eq!(next(&mut stream).await.1["message"], "Hello");
 }

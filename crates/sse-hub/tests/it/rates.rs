@@ -19,16 +19,34 @@ async fn no_other_way_is_faster() {
     let batch = "sendInfo,sse.sendInfo,sse.sendInfo,sse.sendInfo?batch=1";
     let message = json!({ "message": "m" });
     assert_eq!(
-        hub.call(batch, &ada, json!({ "0": message, "1": message, "2": message, "3": message })).await.0,
+        hub.call(
+            batch,
+            &ada,
+            json!({ "0": message, "1": message, "2": message, "3": message })
+        )
+        .await
+        .0,
         429
     );
     let two = json!({ "0": message, "1": message });
-    assert_eq!(hub.call("sendInfo%2Csse.sendInfo?batch=1", &ada, two.clone()).await.0, 200);
-    assert_eq!(hub.call("sendInfo,sse.sendInfo?batch=1", &ada, two).await.0, 429);
+    assert_eq!(
+        hub.call("sendInfo%2Csse.sendInfo?batch=1", &ada, two.clone())
+            .await
+            .0,
+        200
+    );
+    assert_eq!(
+        hub.call("sendInfo,sse.sendInfo?batch=1", &ada, two).await.0,
+        429
+    );
     assert_eq!(hub.call("sendInfo", &ada, message.clone()).await.0, 200);
     assert_eq!(hub.call("sendInfo", &ada, message.clone()).await.0, 429);
     let by_params = format!("sendInfo?{}", params(&json!({ "token": own })));
-    assert_eq!(hub.call(&by_params, &ada, message.clone()).await.0, 429, "a token elsewhere changes nothing");
+    assert_eq!(
+        hub.call(&by_params, &ada, message.clone()).await.0,
+        429,
+        "a token elsewhere changes nothing"
+    );
     // Guesses of tokens are calls, too.
     let guess = json!({ "clientId": "0".repeat(32), "token": "guess" });
     let mut answers = Vec::new();
@@ -45,45 +63,101 @@ async fn no_other_way_is_faster() {
         (format!("sse.events?{by_params}"), &[]),
     ] {
         let request = RawRequest::get(hub.address(), format!("/api/trpc/{path}"));
-        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(name, value)
+        });
         let mut stream = request.open().await.unwrap();
-        assert_eq!(stream.next_event_within(PATIENCE).await.unwrap().event_type, "connected");
-        opened.push((stream.next_event_within(PATIENCE).await.unwrap().event_type, stream));
+        assert_eq!(
+            stream.next_event_within(PATIENCE).await.unwrap().event_type,
+            "connected"
+        );
+        opened.push((
+            stream.next_event_within(PATIENCE).await.unwrap().event_type,
+            stream,
+        ));
     }
-    let types: Vec<_> = opened.iter().map(|(event_type, _)| event_type.as_str()).collect();
+    let types: Vec<_> = opened
+        .iter()
+        .map(|(event_type, _)| event_type.as_str())
+        .collect();
     assert_eq!(types, ["message", "message", "serialized-error"]);
 }
 
 #[tokio::test]
 async fn whoever_asks_too_often_waits() {
-    let arguments =
-        ["--rate-streams-per-user", "2/1h", "--rate-calls", "3/1h", "--trusted-proxies", "127.0.0.1"];
-    let hub = Hub::spawn(with_jwt(&[&arguments[..], &["--rate-streams-per-address", "4/1h"]].concat())).await;
+    let arguments = [
+        "--rate-streams-per-user",
+        "2/1h",
+        "--rate-calls",
+        "3/1h",
+        "--trusted-proxies",
+        "127.0.0.1",
+    ];
+    let hub = Hub::spawn(with_jwt(
+        &[&arguments[..], &["--rate-streams-per-address", "4/1h"]].concat(),
+    ))
+    .await;
     let from = |address: &str| ("x-forwarded-for", address.to_owned());
     let ada = bearer(&token("ada", 600, &json!({})));
     for expected in [true, true, false] {
         let opened = hub.connect("", &[ada.clone(), from("203.0.113.1")]).await;
         assert_eq!(opened.is_ok(), expected, "{:?}", opened.err());
     }
-    let answer = hub.ask("GET", "/api/sse", &[ada.clone(), from("203.0.113.9")], "").await;
+    let answer = hub
+        .ask("GET", "/api/sse", &[ada.clone(), from("203.0.113.9")], "")
+        .await;
     assert_eq!(answer.status, 429);
     assert!(answer.headers.get("retry-after").is_some());
     let bob = bearer(&token("bob", 600, &json!({})));
-    assert!(hub.connect("", &[bob, from("203.0.113.1")]).await.is_ok(), "the fourth from there");
+    assert!(
+        hub.connect("", &[bob, from("203.0.113.1")]).await.is_ok(),
+        "the fourth from there"
+    );
     let carol = bearer(&token("carol", 600, &json!({})));
-    assert_eq!(refused(&hub, "", &[carol.clone(), from("203.0.113.1")]).await, 429);
-    assert!(hub.connect("", &[carol, from("203.0.113.2")]).await.is_ok(), "from elsewhere");
+    assert_eq!(
+        refused(&hub, "", &[carol.clone(), from("203.0.113.1")]).await,
+        429
+    );
+    assert!(
+        hub.connect("", &[carol, from("203.0.113.2")]).await.is_ok(),
+        "from elsewhere"
+    );
 
-    let send = || hub.call("sendInfo", std::slice::from_ref(&ada), json!({ "message": "m" }));
-    assert_eq!([send().await.0, send().await.0, send().await.0, send().await.0], [200, 200, 200, 429]);
+    let send = || {
+        hub.call(
+            "sendInfo",
+            std::slice::from_ref(&ada),
+            json!({ "message": "m" }),
+        )
+    };
+    assert_eq!(
+        [
+            send().await.0,
+            send().await.0,
+            send().await.0,
+            send().await.0
+        ],
+        [200, 200, 200, 429]
+    );
     for _ in 0..5 {
         assert_eq!(
-            hub.call("sendInfo", &[bearer(BACKEND)], json!({ "message": "m", "userId": "x" })).await.0,
+            hub.call(
+                "sendInfo",
+                &[bearer(BACKEND)],
+                json!({ "message": "m", "userId": "x" })
+            )
+            .await
+            .0,
             200
         );
     }
     for expected in [401, 401, 401, 429] {
-        assert_eq!(hub.call("sendInfo", &[bearer("guess")], json!({ "message": "m" })).await.0, expected);
+        assert_eq!(
+            hub.call("sendInfo", &[bearer("guess")], json!({ "message": "m" }))
+                .await
+                .0,
+            expected
+        );
     }
 }
 
@@ -91,6 +165,16 @@ async fn whoever_asks_too_often_waits() {
 async fn who_is_no_proxy_says_nothing_about_where_it_is() {
     let hub = Hub::spawn(with_jwt(&["--rate-streams-per-address", "1/1h"])).await;
     let ada = bearer(&token("ada", 600, &json!({})));
-    assert!(hub.connect("", &[ada.clone(), ("x-forwarded-for", "203.0.113.1".into())]).await.is_ok());
-    assert_eq!(refused(&hub, "", &[ada, ("x-forwarded-for", "203.0.113.2".into())]).await, 429);
+    assert!(
+        hub.connect(
+            "",
+            &[ada.clone(), ("x-forwarded-for", "203.0.113.1".into())]
+        )
+        .await
+        .is_ok()
+    );
+    assert_eq!(
+        refused(&hub, "", &[ada, ("x-forwarded-for", "203.0.113.2".into())]).await,
+        429
+    );
 }

@@ -41,9 +41,16 @@ fn count(hub: &Hub, text: &str) -> usize {
 async fn is_unavailable(hub: &Hub, input: &Value) {
     let headers = [("content-type", "application/json")];
     let path = "/api/trpc/sse.publish";
-    let answer = request(hub.address(), "POST", path, &headers, input.to_string()).await.unwrap();
+    let answer = request(hub.address(), "POST", path, &headers, input.to_string())
+        .await
+        .unwrap();
     assert_eq!(answer.status, 503, "{:?}", answer.text());
-    assert!(answer.headers.get("retry-after").is_some_and(|seconds| seconds.parse::<u64>().unwrap() > 0));
+    assert!(
+        answer
+            .headers
+            .get("retry-after")
+            .is_some_and(|seconds| seconds.parse::<u64>().unwrap() > 0)
+    );
 }
 
 async fn log_state(hub: &Hub) -> Value {
@@ -60,8 +67,14 @@ async fn rejects_for_a_while(
     end: impl AsyncFn(),
 ) {
     let (failed, resumed) = match sort {
-        Sort::Logged => ("failed to append to the event log", "resumed appending to the event log"),
-        Sort::Ephemeral => ("failed to signal other nodes", "resumed signalling other nodes"),
+        Sort::Logged => (
+            "failed to append to the event log",
+            "resumed appending to the event log",
+        ),
+        Sort::Ephemeral => (
+            "failed to signal other nodes",
+            "resumed signalling other nodes",
+        ),
     };
     let before = [count(hub, failed), count(hub, resumed)];
     begin().await;
@@ -70,12 +83,24 @@ async fn rejects_for_a_while(
     }
     becomes(hub, 503).await;
     let answer = hub.request("GET", "/health/ready").await;
-    assert!(answer.text().unwrap().contains("rejects publishes"), "{answer:?}");
+    assert!(
+        answer.text().unwrap().contains("rejects publishes"),
+        "{answer:?}"
+    );
     assert_eq!(log_state(hub).await, "rejecting");
     let metrics = hub.request("GET", "/metrics").await;
-    assert!(metrics.text().unwrap().contains("sse_log_state{state=\"rejecting\"} 1"));
+    assert!(
+        metrics
+            .text()
+            .unwrap()
+            .contains("sse_log_state{state=\"rejecting\"} 1")
+    );
     let output = hub.0.output();
-    assert_eq!([count(hub, failed), count(hub, resumed)], [before[0] + 1, before[1]], "{output}");
+    assert_eq!(
+        [count(hub, failed), count(hub, resumed)],
+        [before[0] + 1, before[1]],
+        "{output}"
+    );
     assert!(output.contains(remedy), "no remedy in {output}");
 
     // Who has patience waits.
@@ -99,20 +124,31 @@ async fn rejects_for_a_while(
     becomes(hub, 200).await;
     assert_eq!(log_state(hub).await, "current");
     let output = hub.0.output();
-    assert_eq!([count(hub, failed), count(hub, resumed)], before.map(|count| count + 2), "{output}");
+    assert_eq!(
+        [count(hub, failed), count(hub, resumed)],
+        before.map(|count| count + 2),
+        "{output}"
+    );
 
     // Streams were served all the time, and miss nothing.
     hub.fence().await;
     let events = before_fence(stream).await;
     assert_eq!(numbers(&events), [1], "{events:?}");
-    assert!(events.iter().all(|event| event.event_type == "number"), "{events:?}");
+    assert!(
+        events.iter().all(|event| event.event_type == "number"),
+        "{events:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_redis_that_rejects_publishes_is_waited_for() {
-    let Some(mut broker) = Broker::new(Kind::Redis, &["--enable-protected-configs", "yes"]) else { return };
+    let Some(mut broker) = Broker::new(Kind::Redis, &["--enable-protected-configs", "yes"]) else {
+        return;
+    };
     broker.start().await;
-    broker.redis(&["ACL", "SETUSER", "hub", "on", ">pw", "~*", "&*", "+@all"]).await;
+    broker
+        .redis(&["ACL", "SETUSER", "hub", "on", ">pw", "~*", "&*", "+@all"])
+        .await;
     let hub = Hub::start(&["--backplane", &broker.url_as("hub:pw@")]).await;
     becomes(&hub, 200).await;
     let mut stream = hub.stream("user=ada").await;
@@ -156,8 +192,14 @@ async fn a_redis_that_rejects_publishes_is_waited_for() {
     broker.redis(&["CONFIG", "SET", "dir", "/proc/self"]).await;
     broker.redis(&["BGSAVE"]).await;
     becomes_rejecting(&hub).await;
-    assert!(hub.0.output().contains("stop-writes-on-bgsave-error"), "{}", hub.0.output());
-    broker.redis(&["CONFIG", "SET", "stop-writes-on-bgsave-error", "no"]).await;
+    assert!(
+        hub.0.output().contains("stop-writes-on-bgsave-error"),
+        "{}",
+        hub.0.output()
+    );
+    broker
+        .redis(&["CONFIG", "SET", "stop-writes-on-bgsave-error", "no"])
+        .await;
     becomes(&hub, 200).await;
 }
 
@@ -171,13 +213,23 @@ async fn becomes_rejecting(hub: &Hub) {
 /// What may not be read any more makes the log one that is away.
 #[tokio::test]
 async fn a_redis_that_refuses_reads_is_away() {
-    let Some(broker) = Broker::started(Kind::Redis).await else { return };
-    broker.redis(&["ACL", "SETUSER", "hub", "on", ">pw", "~*", "&*", "+@all"]).await;
+    let Some(broker) = Broker::started(Kind::Redis).await else {
+        return;
+    };
+    broker
+        .redis(&["ACL", "SETUSER", "hub", "on", ">pw", "~*", "&*", "+@all"])
+        .await;
     let hub = Hub::start(&["--backplane", &broker.url_as("hub:pw@")]).await;
     becomes(&hub, 200).await;
-    for (right, state) in [("xread", "away"), ("xrange", "away"), ("subscribe", "not_listening")] {
+    for (right, state) in [
+        ("xread", "away"),
+        ("xrange", "away"),
+        ("subscribe", "not_listening"),
+    ] {
         let mut stream = hub.stream("user=ada").await;
-        broker.redis(&["ACL", "SETUSER", "hub", &format!("-{right}")]).await;
+        broker
+            .redis(&["ACL", "SETUSER", "hub", &format!("-{right}")])
+            .await;
         if right == "subscribe" {
             // Who listens already may go on.
             broker.redis(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
@@ -185,7 +237,9 @@ async fn a_redis_that_refuses_reads_is_away() {
         until(async || log_state(&hub).await == state).await;
         becomes(&hub, 503).await;
         assert!(hub.0.output().contains("ACL SETUSER"), "{}", hub.0.output());
-        broker.redis(&["ACL", "SETUSER", "hub", &format!("+{right}")]).await;
+        broker
+            .redis(&["ACL", "SETUSER", "hub", &format!("+{right}")])
+            .await;
         until(async || log_state(&hub).await == "current").await;
         becomes(&hub, 200).await;
         if state == "away" {
@@ -198,7 +252,9 @@ async fn a_redis_that_refuses_reads_is_away() {
 /// A broker that accepts nothing when a hub starts keeps it from nothing for ever.
 #[tokio::test]
 async fn a_redis_that_is_full_at_the_start_is_waited_for() {
-    let Some(broker) = Broker::started(Kind::Redis).await else { return };
+    let Some(broker) = Broker::started(Kind::Redis).await else {
+        return;
+    };
     broker.redis(&["CONFIG", "SET", "maxmemory", "1"]).await;
     let hub = Hub::start(&["--backplane", &broker.url()]).await;
     becomes(&hub, 503).await;
@@ -210,7 +266,9 @@ async fn a_redis_that_is_full_at_the_start_is_waited_for() {
 
 #[tokio::test]
 async fn a_nats_that_lost_its_files_gets_a_new_log() {
-    let Some(broker) = Broker::started(Kind::Nats).await else { return };
+    let Some(broker) = Broker::started(Kind::Nats).await else {
+        return;
+    };
     let arguments = ["--backplane", &broker.url(), "--heartbeat-interval", "1s"];
     let (one, two) = (Hub::start(&arguments).await, Hub::start(&arguments).await);
     becomes(&one, 200).await;
@@ -229,12 +287,18 @@ async fn a_nats_that_lost_its_files_gets_a_new_log() {
         });
         let (status, answer) = two.post("publish", &input.to_string()).await;
         if status == 200 {
-            answer["result"]["data"]["id"].as_str().unwrap().clone_into(&mut now);
+            answer["result"]["data"]["id"]
+                .as_str()
+                .unwrap()
+                .clone_into(&mut now);
             continue;
         }
         // The new log has it already, and the gap up to the head of that log covers it: nobody received it, and the publisher hears so.
         assert_eq!(status, 503, "{answer}");
-        assert!(answer.to_string().contains("was not delivered in time"), "{answer}");
+        assert!(
+            answer.to_string().contains("was not delivered in time"),
+            "{answer}"
+        );
     }
     for hub in [&one, &two] {
         becomes(hub, 200).await;
@@ -263,7 +327,9 @@ fn epoch(id: &str) -> &str {
 /// A directory on a disk that is nearly full: a file system of the hub's own, in a namespace of its own. `None` where there are none.
 fn on_a_small_disk(folder: &Path) -> Option<Command> {
     let mount = format!("mount -t tmpfs -o size=512k none '{}'", folder.display());
-    let tried = Command::new("unshare").args(["-rm", "sh", "-c", &mount]).output();
+    let tried = Command::new("unshare")
+        .args(["-rm", "sh", "-c", &mount])
+        .output();
     if !tried.is_ok_and(|output| output.status.success()) {
         println!("skipped: no namespaces for a small disk");
         return None;
@@ -284,20 +350,26 @@ fn on_a_small_disk(folder: &Path) -> Option<Command> {
 #[tokio::test]
 async fn a_full_disk_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(mut command) = on_a_small_disk(folder.path()) else { return };
+    let Some(mut command) = on_a_small_disk(folder.path()) else {
+        return;
+    };
     let log = folder.path().join("events");
     command.args(["--backplane", &format!("file:{}", log.display())]);
     let hub = Hub::spawn(command).await;
     becomes(&hub, 200).await;
     let mut stream = hub.stream("user=ada").await;
     // As the hub sees it.
-    let there = Path::new("/proc").join(hub.0.id().unwrap().to_string()).join("root");
-    let filler = there.join(folder.path().strip_prefix("/").unwrap()).join("filler");
+    let there = Path::new("/proc")
+        .join(hub.0.id().unwrap().to_string())
+        .join("root");
+    let filler = there
+        .join(folder.path().strip_prefix("/").unwrap())
+        .join("filler");
     let begin = async || {
         // What a page of the file has room for goes on being written.
         std::fs::write(&filler, vec![0; 1 << 20]).unwrap_err();
-        let page =
-            json!({ "target": { "user": "nobody" }, "event": "e", "data": "x".repeat(300) }).to_string();
+        let page = json!({ "target": { "user": "nobody" }, "event": "e", "data": "x".repeat(300) })
+            .to_string();
         until(async || hub.post("publish", &page).await.0 == 503).await;
     };
     let end = async || std::fs::remove_file(&filler).unwrap();
@@ -308,7 +380,12 @@ async fn a_full_disk_is_waited_for() {
 }
 
 /// As [`rejects_for_a_while`], where the first rejection is part of the beginning.
-async fn rejects_again(hub: &Hub, stream: &mut RawClient, begin: impl AsyncFn(), end: impl AsyncFn()) {
+async fn rejects_again(
+    hub: &Hub,
+    stream: &mut RawClient,
+    begin: impl AsyncFn(),
+    end: impl AsyncFn(),
+) {
     let failed = "failed to append to the event log";
     let before = count(hub, failed);
     begin().await;
@@ -323,8 +400,13 @@ async fn rejects_again(hub: &Hub, stream: &mut RawClient, begin: impl AsyncFn(),
     becomes(hub, 503).await;
     assert_eq!(log_state(hub).await, "rejecting");
     assert_eq!(count(hub, failed), before + 1, "{}", hub.0.output());
-    assert!(hub.0.output().contains("make room on the disk"), "{}", hub.0.output());
-    let mut patient = json!({ "target": "all", "event": "number", "data": 1, "patienceMs": 30_000 });
+    assert!(
+        hub.0.output().contains("make room on the disk"),
+        "{}",
+        hub.0.output()
+    );
+    let mut patient =
+        json!({ "target": "all", "event": "number", "data": 1, "patienceMs": 30_000 });
     patient["key"] = json!("k");
     let body = patient.to_string();
     let publishing = hub.post("publish", &body);

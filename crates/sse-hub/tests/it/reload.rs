@@ -19,10 +19,14 @@ use crate::{
     tokens::{signed, unix},
 };
 
-const SECRETS: [&str; 2] =
-    ["the first secret of these tests, long enough", "the second secret of these tests, long enough"];
-const BACKENDS: [&str; 2] =
-    ["0123456789abcdef0123456789abcdef-first", "0123456789abcdef0123456789abcdef-second"];
+const SECRETS: [&str; 2] = [
+    "the first secret of these tests, long enough",
+    "the second secret of these tests, long enough",
+];
+const BACKENDS: [&str; 2] = [
+    "0123456789abcdef0123456789abcdef-first",
+    "0123456789abcdef0123456789abcdef-second",
+];
 
 /// Replaces a file's content, as tools do that issue secrets: nobody sees half of it.
 fn put(path: &Path, content: &str) {
@@ -34,7 +38,11 @@ fn put(path: &Path, content: &str) {
 }
 
 fn by_secret(secret: &str) -> String {
-    signed(r#"{"alg":"HS256"}"#, &json!({ "sub": "ada", "exp": unix() + 600 }), secret)
+    signed(
+        r#"{"alg":"HS256"}"#,
+        &json!({ "sub": "ada", "exp": unix() + 600 }),
+        secret,
+    )
 }
 
 /// Sends the signal, and waits until the hub has said that it did, or did not.
@@ -54,7 +62,10 @@ async fn secrets_are_exchanged_and_streams_live_on() {
     put(&secret, SECRETS[0]);
     put(&key, BACKENDS[0]);
     let mut hub = command();
-    hub.args(["--auth", "jwt", "--auth-secret-file"]).arg(&secret).arg("--backend-key-file").arg(&key);
+    hub.args(["--auth", "jwt", "--auth-secret-file"])
+        .arg(&secret)
+        .arg("--backend-key-file")
+        .arg(&key);
     let hub = Hub::spawn(hub).await;
     let [old, new] = SECRETS.map(by_secret);
     let (mut stream, _) = hub.connect("", &[bearer(&old)]).await.unwrap();
@@ -65,8 +76,16 @@ async fn secrets_are_exchanged_and_streams_live_on() {
     reload(&hub, 1, "reloaded").await;
     assert!(opens(&hub, &new).await && !opens(&hub, &old).await);
     let input = json!({ "target": "all", "event": "news", "data": 7 });
-    assert_eq!(hub.call("publish", &[bearer(BACKENDS[0])], input.clone()).await.0, 401);
-    assert_eq!(hub.call("publish", &[bearer(BACKENDS[1])], input).await.0, 200);
+    assert_eq!(
+        hub.call("publish", &[bearer(BACKENDS[0])], input.clone())
+            .await
+            .0,
+        401
+    );
+    assert_eq!(
+        hub.call("publish", &[bearer(BACKENDS[1])], input).await.0,
+        200
+    );
     assert_eq!(next(&mut stream).await, ("news".to_owned(), json!(7)));
 
     // What is wrong changes nothing, not even what is right beside it.
@@ -77,9 +96,24 @@ async fn secrets_are_exchanged_and_streams_live_on() {
             None => fs::remove_file(&secret).unwrap(),
         }
         reload(&hub, times + 1, "failed to reload").await;
-        assert!(opens(&hub, &new).await && !opens(&hub, &old).await, "{wrong:?}");
-        assert_eq!(hub.ask("GET", "/metrics", &[bearer(BACKENDS[1])], "").await.status, 200, "{wrong:?}");
-        assert_eq!(hub.ask("GET", "/metrics", &[bearer(BACKENDS[0])], "").await.status, 401, "{wrong:?}");
+        assert!(
+            opens(&hub, &new).await && !opens(&hub, &old).await,
+            "{wrong:?}"
+        );
+        assert_eq!(
+            hub.ask("GET", "/metrics", &[bearer(BACKENDS[1])], "")
+                .await
+                .status,
+            200,
+            "{wrong:?}"
+        );
+        assert_eq!(
+            hub.ask("GET", "/metrics", &[bearer(BACKENDS[0])], "")
+                .await
+                .status,
+            401,
+            "{wrong:?}"
+        );
     }
     for secret in SECRETS.iter().chain(&BACKENDS) {
         assert!(!hub.0.output().contains(secret), "a secret is in the log");
@@ -96,13 +130,25 @@ fn key_pair() -> (String, String, String) {
     let pair = Ed25519KeyPair::from_pkcs8(pair.as_ref()).unwrap();
     let public = pair.public_key().as_ref();
     // RFC 8410, section 10.1.
-    let info = [&[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00], public].concat();
-    let pem =
-        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", Base64::encode_string(&info));
+    let info = [
+        &[
+            0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+        ],
+        public,
+    ]
+    .concat();
+    let pem = format!(
+        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+        Base64::encode_string(&info)
+    );
     let part = Base64UrlUnpadded::encode_string;
     let jwks = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "x": part(public) }] });
     let claims = json!({ "sub": "ada", "exp": unix() + 600 }).to_string();
-    let text = format!("{}.{}", part(br#"{"alg":"EdDSA"}"#), part(claims.as_bytes()));
+    let text = format!(
+        "{}.{}",
+        part(br#"{"alg":"EdDSA"}"#),
+        part(claims.as_bytes())
+    );
     let token = format!("{text}.{}", part(pair.sign(text.as_bytes()).as_ref()));
     (pem, jwks.to_string(), token)
 }
@@ -114,16 +160,26 @@ async fn public_keys_are_exchanged() {
     for flag in ["--auth-public-key", "--auth-jwks"] {
         let pairs = [key_pair(), key_pair()];
         let text = |(pem, jwks, _): &(String, String, String)| {
-            if flag == "--auth-jwks" { jwks.clone() } else { pem.clone() }
+            if flag == "--auth-jwks" {
+                jwks.clone()
+            } else {
+                pem.clone()
+            }
         };
         put(&file, &text(&pairs[0]));
         let mut hub = command();
         hub.args(["--auth", "jwt", flag]).arg(&file);
         let hub = Hub::spawn(hub).await;
-        assert!(opens(&hub, &pairs[0].2).await && !opens(&hub, &pairs[1].2).await, "{flag}");
+        assert!(
+            opens(&hub, &pairs[0].2).await && !opens(&hub, &pairs[1].2).await,
+            "{flag}"
+        );
         put(&file, &text(&pairs[1]));
         reload(&hub, 1, "reloaded").await;
-        assert!(opens(&hub, &pairs[1].2).await && !opens(&hub, &pairs[0].2).await, "{flag}");
+        assert!(
+            opens(&hub, &pairs[1].2).await && !opens(&hub, &pairs[0].2).await,
+            "{flag}"
+        );
         put(&file, "no key");
         reload(&hub, 1, "failed to reload").await;
         assert!(opens(&hub, &pairs[1].2).await, "{flag}");
@@ -141,14 +197,21 @@ fn curl(program: &Path, hub: &Hub, trusted: &Path, path: &str) -> Command {
     let port = hub.address().port();
     let mut curl = Command::new(program);
     curl.args(["-sS", "-N", "--noproxy", "*", "--max-time", "60"]);
-    curl.args(["--resolve", &format!("localhost:{port}:127.0.0.1"), "--cacert"]).arg(trusted);
+    curl.args([
+        "--resolve",
+        &format!("localhost:{port}:127.0.0.1"),
+        "--cacert",
+    ])
+    .arg(trusted);
     curl.arg(format!("https://localhost:{port}{path}"));
     curl
 }
 
 #[tokio::test]
 async fn a_certificate_is_exchanged_and_streams_live_on() {
-    let Some(program) = sse_testkit::executable("curl").unwrap() else { return };
+    let Some(program) = sse_testkit::executable("curl").unwrap() else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let [old, new] = [certificate(), certificate()];
@@ -157,10 +220,17 @@ async fn a_certificate_is_exchanged_and_streams_live_on() {
     put(&path("cert"), &old[0]);
     put(&path("key"), &old[1]);
     let mut hub = command();
-    hub.arg("--tls-cert").arg(path("cert")).arg("--tls-key").arg(path("key"));
+    hub.arg("--tls-cert")
+        .arg(path("cert"))
+        .arg("--tls-key")
+        .arg(path("key"));
     let hub = Hub::spawn(hub).await;
     let trusts = |trusted: &str| {
-        curl(&program, &hub, &path(trusted), "/health/live").stderr(Stdio::null()).output().unwrap().stdout
+        curl(&program, &hub, &path(trusted), "/health/live")
+            .stderr(Stdio::null())
+            .output()
+            .unwrap()
+            .stdout
             == b"live\n"
     };
     assert!(trusts("old") && !trusts("new"));
@@ -171,8 +241,15 @@ async fn a_certificate_is_exchanged_and_streams_live_on() {
         .unwrap();
     let mut lines = BufReader::new(stream.stdout.take().unwrap()).lines();
     let mut line_with = async |text: &str| {
-        let found =
-            async { while !lines.next_line().await.unwrap().expect("the stream goes on").contains(text) {} };
+        let found = async {
+            while !lines
+                .next_line()
+                .await
+                .unwrap()
+                .expect("the stream goes on")
+                .contains(text)
+            {}
+        };
         tokio::time::timeout(PATIENCE, found).await.unwrap();
     };
     line_with("event: connection").await;
@@ -184,10 +261,20 @@ async fn a_certificate_is_exchanged_and_streams_live_on() {
     put(&path("key"), &new[1]);
     reload(&hub, 1, "reloaded").await;
     assert!(trusts("new") && !trusts("old"));
-    let sent = curl(&program, &hub, &path("new"), "/api/trpc/sse.broadcastSystemEvent")
-        .args(["-H", "content-type: application/json", "-d", r#"{"event":"fence"}"#])
-        .output()
-        .unwrap();
+    let sent = curl(
+        &program,
+        &hub,
+        &path("new"),
+        "/api/trpc/sse.broadcastSystemEvent",
+    )
+    .args([
+        "-H",
+        "content-type: application/json",
+        "-d",
+        r#"{"event":"fence"}"#,
+    ])
+    .output()
+    .unwrap();
     let answer: Value = serde_json::from_slice(&sent.stdout).unwrap();
     assert_eq!(answer["result"]["data"]["matched"], 1);
     line_with("fence").await;

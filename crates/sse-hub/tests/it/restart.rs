@@ -29,7 +29,12 @@ async fn hub(port: u16, log: &str, most: &str) -> Hub {
         log,
     ]);
     // All of them are at one address.
-    command.args(["--max-connections", most, "--max-connections-per-address", "1000"]);
+    command.args([
+        "--max-connections",
+        most,
+        "--max-connections-per-address",
+        "1000",
+    ]);
     Hub::spawn(command).await
 }
 
@@ -58,19 +63,26 @@ async fn all_open(page: &mut Page, tabs: &[String], most: u64) {
     let waiting = async {
         loop {
             let [connecting, open, closed] = states(page, tabs).await;
-            assert_eq!(closed, 0, "closed for ever; {open} open, {connecting} connecting");
+            assert_eq!(
+                closed, 0,
+                "closed for ever; {open} open, {connecting} connecting"
+            );
             if open >= most {
                 return;
             }
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(2 * PATIENCE, waiting).await.expect("all streams come back");
+    tokio::time::timeout(2 * PATIENCE, waiting)
+        .await
+        .expect("all streams come back");
 }
 
 #[tokio::test]
 async fn no_event_source_is_lost_by_restarts() {
-    let Some(chromium) = sse_testkit::executable("chromium").unwrap() else { return };
+    let Some(chromium) = sse_testkit::executable("chromium").unwrap() else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let log = format!("file:{}", folder.path().display());
     let port = free_port();
@@ -79,8 +91,12 @@ async fn no_event_source_is_lost_by_restarts() {
     let mut tabs = Vec::new();
     for host in 1..=HOSTS {
         let address = SocketAddr::from(([127, 0, 0, host], port));
-        tabs.push(page.open_tab(&format!("http://{address}/health/live")).await);
-        page.wait_for("location.protocol === 'http:' && document.readyState === 'complete'").await;
+        tabs.push(
+            page.open_tab(&format!("http://{address}/health/live"))
+                .await,
+        );
+        page.wait_for("location.protocol === 'http:' && document.readyState === 'complete'")
+            .await;
         page.run(&open_streams()).await;
     }
     all_open(&mut page, &tabs, STREAMS).await;
@@ -95,14 +111,19 @@ async fn no_event_source_is_lost_by_restarts() {
             let rejected = async || {
                 let metrics = running.request("GET", "/metrics").await;
                 let text = metrics.text().unwrap().to_owned();
-                let line =
-                    text.lines().find(|line| line.contains("refused_total") && line.contains("\"full\""));
-                line.and_then(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).unwrap_or_default() >= 20.0
+                let line = text
+                    .lines()
+                    .find(|line| line.contains("refused_total") && line.contains("\"full\""));
+                line.and_then(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())
+                    .unwrap_or_default()
+                    >= 20.0
             };
             until(rejected).await;
             assert_eq!(states(&mut page, &tabs).await[2], 0, "rejected for ever");
         }
     }
-    running.send("broadcastSystemEvent", json!({ "event": "fence" })).await;
+    running
+        .send("broadcastSystemEvent", json!({ "event": "fence" }))
+        .await;
     page.close().await;
 }

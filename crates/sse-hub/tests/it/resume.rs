@@ -12,12 +12,22 @@ use crate::{
 const MEMORY: &[&str] = &["--backplane", "memory"];
 
 /// Where a client puts the id that it had: in the header, or under a name in the query.
-const CARRIERS: [Option<&str>; 5] =
-    [None, Some("lastEventId"), Some("last_event_id"), Some("Last-Event-ID"), Some("lastEventID")];
+const CARRIERS: [Option<&str>; 5] = [
+    None,
+    Some("lastEventId"),
+    Some("last_event_id"),
+    Some("Last-Event-ID"),
+    Some("lastEventID"),
+];
 
 impl Hub {
     /// Opens a stream as a client does that had an id; its `connection` event, and the stream.
-    pub(crate) async fn back(&self, query: &str, headers: &[Header<'_>], id: &str) -> (RawClient, Decoded) {
+    pub(crate) async fn back(
+        &self,
+        query: &str,
+        headers: &[Header<'_>],
+        id: &str,
+    ) -> (RawClient, Decoded) {
         self.back_by(None, query, headers, id).await
     }
 
@@ -30,8 +40,14 @@ impl Hub {
     ) -> (RawClient, Decoded) {
         let query = carrier.map_or_else(|| query.to_owned(), |name| format!("{query}&{name}={id}"));
         let request = RawRequest::get(self.address(), format!("/api/sse?{query}"));
-        let request = if carrier.is_none() { request.header("last-event-id", id) } else { request };
-        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+        let request = if carrier.is_none() {
+            request.header("last-event-id", id)
+        } else {
+            request
+        };
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(name, value)
+        });
         let mut stream = request.open().await.unwrap();
         let hello = stream.next_event_within(PATIENCE).await.unwrap();
         assert_eq!(hello.event_type, "connection", "{hello:?}");
@@ -43,7 +59,10 @@ impl Hub {
         let input = json!({ "target": target, "event": "number", "data": number });
         let (status, answer) = self.post("publish", &input.to_string()).await;
         assert_eq!(status, 200, "{answer}");
-        answer["result"]["data"]["id"].as_str().unwrap_or_default().to_owned()
+        answer["result"]["data"]["id"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 }
 
@@ -76,9 +95,21 @@ pub(crate) fn numbers(events: &[Decoded]) -> Vec<u64> {
 }
 
 fn gaps(events: &[Decoded]) -> Vec<(Value, Value, Value)> {
-    let gaps = events.iter().filter(|event| event.event_type == "system").map(data);
-    let gaps = gaps.filter(|data| data["event"] == "gap").map(|gap| gap["data"].clone());
-    gaps.map(|gap| (gap["reason"].clone(), gap["from"].clone(), gap["to"].clone())).collect()
+    let gaps = events
+        .iter()
+        .filter(|event| event.event_type == "system")
+        .map(data);
+    let gaps = gaps
+        .filter(|data| data["event"] == "gap")
+        .map(|gap| gap["data"].clone());
+    gaps.map(|gap| {
+        (
+            gap["reason"].clone(),
+            gap["from"].clone(),
+            gap["to"].clone(),
+        )
+    })
+    .collect()
 }
 
 #[tokio::test]
@@ -94,14 +125,24 @@ async fn everything_missed_comes_once_and_in_order() {
     drop(stream);
     hub.settles_at(0).await;
 
-    let mine =
-        [json!({ "user": "ada" }), json!({ "topic": "news" }), json!({ "topic": "sport" }), json!("all")];
-    let others = [json!({ "user": "ben" }), json!({ "topic": "weather" }), json!({ "client": client })];
+    let mine = [
+        json!({ "user": "ada" }),
+        json!({ "topic": "news" }),
+        json!({ "topic": "sport" }),
+        json!("all"),
+    ];
+    let others = [
+        json!({ "user": "ben" }),
+        json!({ "topic": "weather" }),
+        json!({ "client": client }),
+    ];
     let mut ids = Vec::new();
     for number in 1..=12 {
         ids.push(hub.number(mine[number % mine.len()].clone(), number).await);
-        hub.number(others[number % others.len()].clone(), 1000 + number).await;
-        let input = json!({ "target": "all", "event": "number", "data": 2000 + number, "ephemeral": true });
+        hub.number(others[number % others.len()].clone(), 1000 + number)
+            .await;
+        let input =
+            json!({ "target": "all", "event": "number", "data": 2000 + number, "ephemeral": true });
         hub.send("publish", input).await;
     }
     for carrier in CARRIERS {
@@ -110,8 +151,15 @@ async fn everything_missed_comes_once_and_in_order() {
         assert_eq!(hello.id, had.id, "a cut before anything else loses nothing");
         hub.fence().await;
         let events = before_fence(&mut stream).await;
-        assert_eq!(events.iter().map(|event| &event.id).collect::<Vec<_>>(), ids.iter().collect::<Vec<_>>());
-        assert_eq!(numbers(&events), (1..=12).collect::<Vec<_>>(), "{carrier:?}");
+        assert_eq!(
+            events.iter().map(|event| &event.id).collect::<Vec<_>>(),
+            ids.iter().collect::<Vec<_>>()
+        );
+        assert_eq!(
+            numbers(&events),
+            (1..=12).collect::<Vec<_>>(),
+            "{carrier:?}"
+        );
     }
 }
 
@@ -149,7 +197,11 @@ async fn what_is_published_while_it_catches_up_follows() {
 
 #[tokio::test]
 async fn a_quiet_client_resumes_by_its_heartbeats() {
-    let options = [MEMORY, &["--heartbeat-interval", "100ms", "--log-entries", "5"]].concat();
+    let options = [
+        MEMORY,
+        &["--heartbeat-interval", "100ms", "--log-entries", "5"],
+    ]
+    .concat();
     let hub = Hub::start(&options).await;
     let mut stream = hub.open("user=ada").await;
     let hello = stream.next_event_within(PATIENCE).await.unwrap();
@@ -177,7 +229,10 @@ async fn a_quiet_client_resumes_by_its_heartbeats() {
     // With the id that it began with it would be another matter.
     let (mut stream, back) = hub.back("user=ada", &[], &hello.id).await;
     hub.fence().await;
-    let reasons: Vec<_> = gaps(&before_fence(&mut stream).await).into_iter().map(|gap| gap.0).collect();
+    let reasons: Vec<_> = gaps(&before_fence(&mut stream).await)
+        .into_iter()
+        .map(|gap| gap.0)
+        .collect();
     assert_eq!((resumed(&back), reasons), (false, vec![json!("trimmed")]));
 }
 
@@ -195,16 +250,33 @@ async fn what_cannot_be_given_is_a_gap_with_its_reason() {
         ("garbage".to_owned(), "invalid", Value::Null, head, 30..30),
         (format!("{epoch}-1x"), "invalid", Value::Null, head, 30..30),
         (format!("{epoch}-01"), "invalid", Value::Null, head, 30..30),
-        ("0123456789abcdef-30".to_owned(), "epoch", json!("0123456789abcdef-30"), head, 30..30),
-        (format!("{epoch}-31"), "future", json!(format!("{epoch}-31")), head, 30..30),
+        (
+            "0123456789abcdef-30".to_owned(),
+            "epoch",
+            json!("0123456789abcdef-30"),
+            head,
+            30..30,
+        ),
+        (
+            format!("{epoch}-31"),
+            "future",
+            json!(format!("{epoch}-31")),
+            head,
+            30..30,
+        ),
         (ids[3].clone(), "trimmed", json!(ids[3]), trimmed, 20..30),
-        (format!("{epoch}-0"), "trimmed", json!(format!("{epoch}-0")), trimmed, 20..30),
+        (
+            format!("{epoch}-0"),
+            "trimmed",
+            json!(format!("{epoch}-0")),
+            trimmed,
+            20..30,
+        ),
     ] {
         let (mut stream, hello) = hub.back("user=ada", &[], &id).await;
         assert!(!resumed(&hello), "{id}");
         // Unlogged, so that the log stays as it is.
-        let end =
-            json!({ "target": "all", "event": "system", "data": { "event": "fence" }, "ephemeral": true });
+        let end = json!({ "target": "all", "event": "system", "data": { "event": "fence" }, "ephemeral": true });
         hub.send("publish", end).await;
         let events = before_fence(&mut stream).await;
         assert_eq!(gaps(&events), [(json!(reason), from, json!(to))], "{id}");
@@ -220,11 +292,14 @@ async fn what_cannot_be_given_is_a_gap_with_its_reason() {
     for (id, missed) in [(trimmed, 10), (&ids[28], 1), (head, 0)] {
         let (mut stream, hello) = hub.back("user=ada", &[], id).await;
         assert!(resumed(&hello), "{id}");
-        let end =
-            json!({ "target": "all", "event": "system", "data": { "event": "fence" }, "ephemeral": true });
+        let end = json!({ "target": "all", "event": "system", "data": { "event": "fence" }, "ephemeral": true });
         hub.send("publish", end).await;
         let events = before_fence(&mut stream).await;
-        assert_eq!((numbers(&events).len(), gaps(&events)), (missed, vec![]), "{id}");
+        assert_eq!(
+            (numbers(&events).len(), gaps(&events)),
+            (missed, vec![]),
+            "{id}"
+        );
     }
 }
 
@@ -255,7 +330,10 @@ async fn what_one_may_no_longer_see_is_not_given_either() {
     };
     let fence = async || {
         let input = json!({ "event": "fence" });
-        assert_eq!(hub.call("broadcastSystemEvent", &backend, input).await.0, 200);
+        assert_eq!(
+            hub.call("broadcastSystemEvent", &backend, input).await.0,
+            200
+        );
     };
     let had = publish(json!("all"), 0).await;
     publish(json!({ "topic": "teams/red" }), 1).await;
@@ -273,11 +351,20 @@ async fn what_one_may_no_longer_see_is_not_given_either() {
         let (mut stream, hello) = hub.back(&query, &member(user, team), &had).await;
         fence().await;
         let events = before_fence(&mut stream).await;
-        assert_eq!((resumed(&hello), &*numbers(&events)), (true, expected), "{user} of {team}, {topics}");
+        assert_eq!(
+            (resumed(&hello), &*numbers(&events)),
+            (true, expected),
+            "{user} of {team}, {topics}"
+        );
     }
     // She was moved: the team she left is closed to her, whatever id she brings.
     let query = format!("topics=teams/red&lastEventId={had}");
-    assert_eq!(hub.connect(&query, &member("ada", "blue")).await.unwrap_err(), 403);
+    assert_eq!(
+        hub.connect(&query, &member("ada", "blue"))
+            .await
+            .unwrap_err(),
+        403
+    );
 }
 
 /// Seconds that a token holds whose end is waited for. They are enough to connect with it on a busy machine.
@@ -285,7 +372,10 @@ const SHORT: u64 = 10;
 
 #[tokio::test]
 async fn whose_token_ends_goes_on_with_the_next_one_where_it_was() {
-    let hub = Hub::spawn(with_jwt(&[MEMORY, &["--heartbeat-interval", "500ms"]].concat())).await;
+    let hub = Hub::spawn(with_jwt(
+        &[MEMORY, &["--heartbeat-interval", "500ms"]].concat(),
+    ))
+    .await;
     let backend = [bearer(BACKEND)];
     let publish = async |number: u64| {
         let input = json!({ "target": { "user": "ada" }, "event": "number", "data": number });

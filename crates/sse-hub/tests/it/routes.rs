@@ -8,12 +8,20 @@ use crate::hub::{Hub, until};
 async fn the_page_has_nothing_from_elsewhere_and_nothing_inline() {
     let hub = Hub::start(&[]).await;
     let page = hub.request("GET", "/sse-demo").await;
-    assert_eq!((page.status, page.headers.get("content-type")), (200, Some("text/html; charset=utf-8")));
+    assert_eq!(
+        (page.status, page.headers.get("content-type")),
+        (200, Some("text/html; charset=utf-8"))
+    );
     let policy = page.headers.get("content-security-policy").unwrap();
-    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    assert!(
+        policy.contains("default-src 'none'") && !policy.contains("unsafe"),
+        "{policy}"
+    );
     let text = page.text().unwrap();
     assert!(text.starts_with("<!doctype html>"));
-    for elsewhere in ["http://", "https://", "src=\"//", "@import", "<style", "style=", "onclick="] {
+    for elsewhere in [
+        "http://", "https://", "src=\"//", "@import", "<style", "style=", "onclick=",
+    ] {
         assert!(!text.contains(elsewhere), "{elsewhere}");
     }
     let head = hub.request("HEAD", "/sse-demo").await;
@@ -25,15 +33,24 @@ async fn every_file_that_the_page_names_is_there() {
     let hub = Hub::start(&[]).await;
     let mut paths = vec!["/sse-demo".to_owned()];
     for place in 0.. {
-        let Some(path) = paths.get(place).cloned() else { break };
+        let Some(path) = paths.get(place).cloned() else {
+            break;
+        };
         let file = hub.request("GET", &path).await;
         assert_eq!(file.status, 200, "{path}");
         assert!(file.headers.get("etag").is_some(), "{path}");
         let text = file.text().unwrap();
-        for name in text.split('"').filter(|name| name.starts_with("./") || name.starts_with("/sse")) {
+        for name in text
+            .split('"')
+            .filter(|name| name.starts_with("./") || name.starts_with("/sse"))
+        {
             let folder = path.rsplit_once('/').unwrap().0;
-            let name = name.strip_prefix('.').map_or(name.to_owned(), |name| format!("{folder}{name}"));
-            let is_file = [".js", ".css", ".svg"].iter().any(|ending| name.ends_with(ending));
+            let name = name
+                .strip_prefix('.')
+                .map_or(name.to_owned(), |name| format!("{folder}{name}"));
+            let is_file = [".js", ".css", ".svg"]
+                .iter()
+                .any(|ending| name.ends_with(ending));
             if is_file && !name.ends_with("/types.js") && !paths.contains(&name) {
                 paths.push(name);
             }
@@ -51,9 +68,15 @@ async fn the_browser_client_is_served() {
         ("/sse/app-router.d.ts", "text/plain; charset=utf-8"),
     ] {
         let file = hub.request("GET", path).await;
-        assert_eq!((file.status, file.headers.get("content-type")), (200, Some(content_type)), "{path}");
+        assert_eq!(
+            (file.status, file.headers.get("content-type")),
+            (200, Some(content_type)),
+            "{path}"
+        );
         let etag = file.headers.get("etag").unwrap();
-        let again = request(hub.address(), "GET", path, &[("if-none-match", etag)], "").await.unwrap();
+        let again = request(hub.address(), "GET", path, &[("if-none-match", etag)], "")
+            .await
+            .unwrap();
         assert_eq!((again.status, again.body.len()), (304, 0), "{path}");
     }
 }
@@ -62,7 +85,10 @@ async fn the_browser_client_is_served() {
 async fn the_root_leads_to_the_page() {
     let hub = Hub::start(&[]).await;
     let response = hub.request("GET", "/").await;
-    assert_eq!((response.status, response.headers.get("location")), (307, Some("/sse-demo")));
+    assert_eq!(
+        (response.status, response.headers.get("location")),
+        (307, Some("/sse-demo"))
+    );
 }
 
 #[tokio::test]
@@ -102,20 +128,37 @@ async fn what_is_not_there_is_not_found() {
 #[tokio::test]
 async fn wrong_methods_are_told_the_right_ones() {
     let hub = Hub::start(&[]).await;
-    for path in
-        ["/", "/sse-demo", "/sse/client.js", "/favicon.ico", "/health/live", "/health/ready", "/metrics"]
-    {
+    for path in [
+        "/",
+        "/sse-demo",
+        "/sse/client.js",
+        "/favicon.ico",
+        "/health/live",
+        "/health/ready",
+        "/metrics",
+    ] {
         let response = hub.request("POST", path).await;
-        assert_eq!((response.status, response.headers.get("allow")), (405, Some("GET,HEAD")), "{path}");
+        assert_eq!(
+            (response.status, response.headers.get("allow")),
+            (405, Some("GET,HEAD")),
+            "{path}"
+        );
     }
 }
 
 #[tokio::test]
 async fn requests_are_logged_at_debug_without_secrets() {
     let hub = Hub::start(&["--log", "sse_hub=debug"]).await;
-    hub.request("GET", "/api/geheim?topics=news&user=alice&ticket=geheim&session_token=geheim").await;
+    hub.request(
+        "GET",
+        "/api/geheim?topics=news&user=alice&ticket=geheim&session_token=geheim",
+    )
+    .await;
     until(async || hub.0.output().contains("/api/…")).await;
     let output = hub.0.output();
-    assert!(output.contains("query=topics=news&…&ticket=…&…"), "{output}");
+    assert!(
+        output.contains("query=topics=news&…&ticket=…&…"),
+        "{output}"
+    );
     assert!(!output.contains("geheim"), "{output}");
 }

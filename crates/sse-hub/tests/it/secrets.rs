@@ -12,9 +12,24 @@ async fn secrets_that_can_be_guessed_are_refused_with_their_place() {
     let long = "x".repeat(32);
     for (auth, variable, value, said) in [
         ("nextauth", "AUTH_SECRET", "x", "AUTH_SECRET has 1 bytes"),
-        ("nextauth", "NEXTAUTH_SECRET", "fifteen bytes..", "NEXTAUTH_SECRET has 15 bytes"),
-        ("nextauth", "AUTH_SECRET_2", "secret", "AUTH_SECRET_2 has 6 bytes"),
-        ("nextauth", "AUTH_SECRET", "                    ", "AUTH_SECRET is blank"),
+        (
+            "nextauth",
+            "NEXTAUTH_SECRET",
+            "fifteen bytes..",
+            "NEXTAUTH_SECRET has 15 bytes",
+        ),
+        (
+            "nextauth",
+            "AUTH_SECRET_2",
+            "secret",
+            "AUTH_SECRET_2 has 6 bytes",
+        ),
+        (
+            "nextauth",
+            "AUTH_SECRET",
+            "                    ",
+            "AUTH_SECRET is blank",
+        ),
         ("jwt", "JWT_SECRET", "thirty-one bytes are one too few", ""),
         (
             "jwt",
@@ -22,8 +37,18 @@ async fn secrets_that_can_be_guessed_are_refused_with_their_place() {
             "thirty-one bytes are one to few",
             "JWT_SECRET a secret of 31 bytes is too short",
         ),
-        ("none", "SSE_HUB_BACKEND_KEY", &long[1..], "SSE_HUB_BACKEND_KEY a secret of 31 bytes is too short"),
-        ("none", "SSE_HUB_BACKEND_KEY", "with a blank, which no header can carry", "SSE_HUB_BACKEND_KEY"),
+        (
+            "none",
+            "SSE_HUB_BACKEND_KEY",
+            &long[1..],
+            "SSE_HUB_BACKEND_KEY a secret of 31 bytes is too short",
+        ),
+        (
+            "none",
+            "SSE_HUB_BACKEND_KEY",
+            "with a blank, which no header can carry",
+            "SSE_HUB_BACKEND_KEY",
+        ),
     ] {
         let mut command = command();
         command.args(["--auth", auth]).env(variable, value);
@@ -32,7 +57,9 @@ async fn secrets_that_can_be_guessed_are_refused_with_their_place() {
             continue;
         }
         let text = refusal(command).await;
-        let (_, told) = text.split_once("(exit status: 2)").unwrap_or_else(|| panic!("{text}"));
+        let (_, told) = text
+            .split_once("(exit status: 2)")
+            .unwrap_or_else(|| panic!("{text}"));
         assert!(told.contains(said), "{variable}: {text}");
         assert!(value.len() < 5 || !told.contains(value), "{text}");
     }
@@ -62,8 +89,14 @@ async fn files_of_secrets_are_looked_at() {
         (key, 0o666, "can be written by everybody"),
     ] {
         let text = refusal(start(bytes, mode)).await;
-        assert!(text.contains("(exit status: 2)") && text.contains(said), "{said}: {text}");
-        assert!(text.contains(file.to_str().unwrap()) && !text.contains(BACKEND), "{text}");
+        assert!(
+            text.contains("(exit status: 2)") && text.contains(said),
+            "{said}: {text}"
+        );
+        assert!(
+            text.contains(file.to_str().unwrap()) && !text.contains(BACKEND),
+            "{text}"
+        );
     }
     for (bytes, mode, is_noted) in [
         (key.to_vec(), 0o400, false),
@@ -74,7 +107,11 @@ async fn files_of_secrets_are_looked_at() {
     ] {
         let hub = Hub::spawn(start(&bytes, mode)).await;
         let authorized = [("authorization", format!("Bearer {BACKEND}"))];
-        assert_eq!(hub.ask("GET", "/metrics", &authorized, "").await.status, 200, "{mode:o}");
+        assert_eq!(
+            hub.ask("GET", "/metrics", &authorized, "").await.status,
+            200,
+            "{mode:o}"
+        );
         let noted = || hub.0.output().contains("can be read by everybody");
         match is_noted {
             true => until(async || noted()).await,
@@ -96,6 +133,9 @@ async fn a_public_key_that_everybody_can_write_is_refused() {
     };
     for flag in ["--auth-jwks", "--auth-public-key"] {
         let text = refusal(started(flag, &file)).await;
-        assert!(text.contains("can be written by everybody"), "{flag}: {text}");
+        assert!(
+            text.contains("can be written by everybody"),
+            "{flag}: {text}"
+        );
     }
 }

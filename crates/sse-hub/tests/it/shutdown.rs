@@ -12,7 +12,10 @@ use crate::hub::{Hub, PATIENCE, bare_command, expect_fence, next, until};
 /// Reads the `shutdown` event and a clean end; gives when to come back.
 pub(crate) async fn expect_shutdown(stream: &mut RawClient) -> u64 {
     let (event_type, data) = next(stream).await;
-    assert_eq!((event_type.as_str(), data["event"].as_str()), ("system", Some("shutdown")));
+    assert_eq!(
+        (event_type.as_str(), data["event"].as_str()),
+        ("system", Some("shutdown"))
+    );
     stream.expect_end().await.unwrap();
     stream.decoder().retry().unwrap()
 }
@@ -44,12 +47,23 @@ async fn a_signal_ends_every_stream_properly() {
             retries.push(expect_shutdown(stream).await);
             stream.expect_close().await.unwrap();
         }
-        assert_eq!(hub.0.wait_exit(PATIENCE).await.unwrap().code(), Some(0), "{}", hub.0.output());
+        assert_eq!(
+            hub.0.wait_exit(PATIENCE).await.unwrap().code(),
+            Some(0),
+            "{}",
+            hub.0.output()
+        );
 
-        assert!(retries.iter().all(|retry| (1000..=10_000).contains(retry)), "{retries:?}");
+        assert!(
+            retries.iter().all(|retry| (1000..=10_000).contains(retry)),
+            "{retries:?}"
+        );
         retries.sort_unstable();
         retries.dedup();
-        assert!(retries.len() > 100, "they would all come back at once: {retries:?}");
+        assert!(
+            retries.len() > 100,
+            "they would all come back at once: {retries:?}"
+        );
     }
 }
 
@@ -135,7 +149,11 @@ async fn ctrl_c_waits_for_no_balancer() {
 
 #[tokio::test]
 async fn a_second_signal_ends_the_delay() {
-    for (second, code) in [(Signal::Terminate, 143), (Signal::Interrupt, 130), (Signal::Quit, 131)] {
+    for (second, code) in [
+        (Signal::Terminate, 143),
+        (Signal::Interrupt, 130),
+        (Signal::Quit, 131),
+    ] {
         let mut hub = with_delay("86400").await;
         let _stream = hub.stream("").await;
         hub.0.signal(Signal::Terminate).unwrap();
@@ -152,7 +170,12 @@ async fn at_the_deadline_what_is_left_is_broken_off() {
     let mut stream = hub.stream("").await;
     hub.0.signal(Signal::Terminate).unwrap();
     expect_shutdown(&mut stream).await;
-    assert_eq!(hub.0.wait_exit(PATIENCE).await.unwrap().code(), Some(0), "{}", hub.0.output());
+    assert_eq!(
+        hub.0.wait_exit(PATIENCE).await.unwrap().code(),
+        Some(0),
+        "{}",
+        hub.0.output()
+    );
 }
 
 #[tokio::test]

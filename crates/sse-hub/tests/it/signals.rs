@@ -14,11 +14,21 @@ use crate::{
 async fn signals_that_ask_for_nothing_change_nothing() {
     let mut hub = Hub::start(&[]).await;
     let mut stream = hub.stream("").await;
-    for signal in [Signal::User1, Signal::User2, Signal::Pipe, Signal::FileSize, Signal::Hangup] {
+    for signal in [
+        Signal::User1,
+        Signal::User2,
+        Signal::Pipe,
+        Signal::FileSize,
+        Signal::Hangup,
+    ] {
         hub.0.signal(signal).unwrap();
         hub.fence().await;
         expect_fence(&mut stream).await;
-        assert_eq!(hub.request("GET", "/health/ready").await.status, 200, "{signal:?}");
+        assert_eq!(
+            hub.request("GET", "/health/ready").await.status,
+            200,
+            "{signal:?}"
+        );
         hub.stream("").await;
     }
     for said in ["SIGUSR1", "SIGUSR2", "SIGXFSZ", "nothing is reloaded"] {
@@ -33,7 +43,11 @@ async fn signals_that_ask_for_nothing_change_nothing() {
 async fn in_terminal(arguments: &[&str]) -> Option<Hub> {
     let script = sse_testkit::executable("script").unwrap()?;
     let hub = bare_command();
-    let mut words = vec![hub.get_program().to_str().unwrap(), "--listen", "127.0.0.1:0"];
+    let mut words = vec![
+        hub.get_program().to_str().unwrap(),
+        "--listen",
+        "127.0.0.1:0",
+    ];
     words.extend(arguments);
     let mut command = Command::new(script);
     for (name, value) in hub.get_envs() {
@@ -43,13 +57,21 @@ async fn in_terminal(arguments: &[&str]) -> Option<Hub> {
         };
     }
     // The shell is replaced by the hub, which so leads the session of the terminal.
-    command.args(["--quiet", "--flush", "--command", &format!("exec {}", words.join(" ")), "/dev/null"]);
+    command.args([
+        "--quiet",
+        "--flush",
+        "--command",
+        &format!("exec {}", words.join(" ")),
+        "/dev/null",
+    ]);
     Some(Hub(Server::spawn(command).await.unwrap()))
 }
 
 #[tokio::test]
 async fn a_terminal_that_closes_drains_the_hub() {
-    let Some(hub) = in_terminal(&["--drain-delay", "0"]).await else { return };
+    let Some(hub) = in_terminal(&["--drain-delay", "0"]).await else {
+        return;
+    };
     let mut streams = Vec::new();
     for _ in 0..20 {
         streams.push(hub.stream("").await);

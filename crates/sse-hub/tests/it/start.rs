@@ -8,7 +8,10 @@ use crate::hub::{Hub, bare_command, command, refusal};
 async fn refused(command: Command, code: u8, said: &[&str]) {
     let shown = format!("{command:?}");
     let text = refusal(command).await;
-    assert!(text.contains(&format!("(exit status: {code})")), "{shown}: {text}");
+    assert!(
+        text.contains(&format!("(exit status: {code})")),
+        "{shown}: {text}"
+    );
     for said in said {
         assert!(text.contains(said), "{shown}: {said:?} is not in {text}");
     }
@@ -39,7 +42,11 @@ async fn file_refused(text: &str, said: &[&str]) {
 async fn a_wrong_command_line() {
     arguments_refused(&["--bogus"], &["--bogus"]).await;
     arguments_refused(&["--drain", "soon"], &["--drain", "soon"]).await;
-    arguments_refused(&["--max-connections", "0"], &["--max-connections", "must be 1 to"]).await;
+    arguments_refused(
+        &["--max-connections", "0"],
+        &["--max-connections", "must be 1 to"],
+    )
+    .await;
     arguments_refused(&["--log", "loud=very"], &["--log"]).await;
     let mut hub = bare_command();
     hub.args(["--listen", "localhost"]);
@@ -48,62 +55,178 @@ async fn a_wrong_command_line() {
 
 #[tokio::test]
 async fn a_wrong_variable() {
-    variable_refused("SSE_HUB_HEARTBEAT", "loud", &["SSE_HUB_HEARTBEAT", "loud", "comment"]).await;
-    variable_refused("SSE_HUB_RETRY", "2h", &["SSE_HUB_RETRY", "must be 0s to 1h"]).await;
+    variable_refused(
+        "SSE_HUB_HEARTBEAT",
+        "loud",
+        &["SSE_HUB_HEARTBEAT", "loud", "comment"],
+    )
+    .await;
+    variable_refused(
+        "SSE_HUB_RETRY",
+        "2h",
+        &["SSE_HUB_RETRY", "must be 0s to 1h"],
+    )
+    .await;
     variable_refused("SSE_HUB_DRAIN", "", &["SSE_HUB_DRAIN"]).await;
     variable_refused("SSE_HUB_MAX_CONNEXIONS", "5", &["SSE_HUB_MAX_CONNEXIONS"]).await;
 }
 
 #[tokio::test]
 async fn a_wrong_file() {
-    file_refused("drain = 3\n[streams]\nmax_connexions = 5\n", &["line 3", "max_connexions"]).await;
-    file_refused("\n[streams]\nheartbeat = \"loud\"\n", &["line 3", "heartbeat", "loud"]).await;
-    file_refused("[streams]\n\nretry = \"2h\"\n", &["line 3", "streams.retry must be"]).await;
+    file_refused(
+        "drain = 3\n[streams]\nmax_connexions = 5\n",
+        &["line 3", "max_connexions"],
+    )
+    .await;
+    file_refused(
+        "\n[streams]\nheartbeat = \"loud\"\n",
+        &["line 3", "heartbeat", "loud"],
+    )
+    .await;
+    file_refused(
+        "[streams]\n\nretry = \"2h\"\n",
+        &["line 3", "streams.retry must be"],
+    )
+    .await;
     file_refused("listen = \n", &["line 1"]).await;
-    file_refused("\nbackplane = \"memories\"\n", &["line 2", "backplane should be memory, file:DIR"]).await;
-    file_refused("[streams.log]\nage = \"1ms\"\n", &["line 1", "streams.log is for a hub that logs events"])
-        .await;
-    file_refused("backplane = \"memory\"\n[streams.log]\nage = \"1ms\"\n", &["line 3", "log.age must be"])
-        .await;
+    file_refused(
+        "\nbackplane = \"memories\"\n",
+        &["line 2", "backplane should be memory, file:DIR"],
+    )
+    .await;
+    file_refused(
+        "[streams.log]\nage = \"1ms\"\n",
+        &["line 1", "streams.log is for a hub that logs events"],
+    )
+    .await;
+    file_refused(
+        "backplane = \"memory\"\n[streams.log]\nage = \"1ms\"\n",
+        &["line 3", "log.age must be"],
+    )
+    .await;
     file_refused("backend_key = \"geheim\"\n", &["line 1", "backend_key"]).await;
     file_refused("[access]\nauth = \"oauth\"\n", &["line 2", "oauth"]).await;
 }
 
 #[tokio::test]
 async fn a_file_that_cannot_be_read() {
-    arguments_refused(&["--config", "/no/such/file.toml"], &["/no/such/file.toml", "No such file"]).await;
-    arguments_refused(&["--config", env!("CARGO_MANIFEST_DIR")], &[env!("CARGO_MANIFEST_DIR"), "directory"])
-        .await;
+    arguments_refused(
+        &["--config", "/no/such/file.toml"],
+        &["/no/such/file.toml", "No such file"],
+    )
+    .await;
+    arguments_refused(
+        &["--config", env!("CARGO_MANIFEST_DIR")],
+        &[env!("CARGO_MANIFEST_DIR"), "directory"],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_backplane_that_is_none() {
-    for url in ["memory:", "disk", "file:", "file://host/dir", "http://a", "redis", "://", "memory://"] {
+    for url in [
+        "memory:",
+        "disk",
+        "file:",
+        "file://host/dir",
+        "http://a",
+        "redis",
+        "://",
+        "memory://",
+    ] {
         arguments_refused(&["--backplane", url], &["--backplane"]).await;
     }
-    variable_refused("SSE_HUB_BACKPLANE", "", &["SSE_HUB_BACKPLANE (--backplane) is empty"]).await;
+    variable_refused(
+        "SSE_HUB_BACKPLANE",
+        "",
+        &["SSE_HUB_BACKPLANE (--backplane) is empty"],
+    )
+    .await;
     for (arguments, said) in [
-        (&["--log-age", "1h"][..], &["--log-age is for a hub that logs events", "--backplane"][..]),
-        (&["--backplane-prefix", "a"], &["--backplane-prefix is for a hub that logs events"]),
-        (&["--backplane-memory", "1"], &["--backplane-memory is for a hub that logs events"]),
-        (&["--node-name", "a"], &["--node-name is for a hub that logs events"]),
-        (&["--backplane=memory", "--node-name=a"], &["--node-name is for Redis and NATS"]),
-        (&["--backplane=redis://127.0.0.1", "--node-name="], &["--node-name must have 1 to 128 bytes"]),
-        (&["--backplane-ca=x"], &["--backplane-ca is for a hub that logs events"]),
-        (&["--backplane=memory", "--backplane-ca=x"], &["--backplane-ca is for Redis and NATS"]),
-        (&["--backplane=rediss://a", "--backplane-cert=x"], &["--backplane-cert needs --backplane-key"]),
-        (&["--backplane=rediss://a", "--backplane-key=x"], &["--backplane-key needs --backplane-cert"]),
-        (&["--backplane=rediss://a", "--backplane-ca=no/such"], &["no/such cannot be read"]),
-        (&["--backplane=redis+sentinel://a"], &["redis+sentinel://[[user]:password@]host"]),
-        (&["--backplane=memory", "--backplane-prefix=a"], &["--backplane-prefix is for Redis and NATS"]),
-        (&["--backplane-replicas", "3"], &["--backplane-replicas is for a hub that logs events"]),
-        (&["--backplane=redis://a", "--backplane-replicas=3"], &["--backplane-replicas is for NATS"]),
-        (&["--backplane=nats://a", "--backplane-replicas=6"], &["--backplane-replicas must be 1 to 5"]),
-        (&["--backplane=memory", "--backplane-memory=5000"], &["--backplane-memory is for a log elsewhere"]),
-        (&["--backplane=file:x", "--backplane-memory=5"], &["--backplane-memory must be 1024 to"]),
-        (&["--backplane=memory", "--log-entries=0"], &["--log-entries must be 1 to"]),
-        (&["--backplane=memory", "--backplane-file=x"], &["--backplane and --backplane-file are both given"]),
-        (&["--backplane-file=no/such/file"], &["no/such/file cannot be read"]),
+        (
+            &["--log-age", "1h"][..],
+            &["--log-age is for a hub that logs events", "--backplane"][..],
+        ),
+        (
+            &["--backplane-prefix", "a"],
+            &["--backplane-prefix is for a hub that logs events"],
+        ),
+        (
+            &["--backplane-memory", "1"],
+            &["--backplane-memory is for a hub that logs events"],
+        ),
+        (
+            &["--node-name", "a"],
+            &["--node-name is for a hub that logs events"],
+        ),
+        (
+            &["--backplane=memory", "--node-name=a"],
+            &["--node-name is for Redis and NATS"],
+        ),
+        (
+            &["--backplane=redis://127.0.0.1", "--node-name="],
+            &["--node-name must have 1 to 128 bytes"],
+        ),
+        (
+            &["--backplane-ca=x"],
+            &["--backplane-ca is for a hub that logs events"],
+        ),
+        (
+            &["--backplane=memory", "--backplane-ca=x"],
+            &["--backplane-ca is for Redis and NATS"],
+        ),
+        (
+            &["--backplane=rediss://a", "--backplane-cert=x"],
+            &["--backplane-cert needs --backplane-key"],
+        ),
+        (
+            &["--backplane=rediss://a", "--backplane-key=x"],
+            &["--backplane-key needs --backplane-cert"],
+        ),
+        (
+            &["--backplane=rediss://a", "--backplane-ca=no/such"],
+            &["no/such cannot be read"],
+        ),
+        (
+            &["--backplane=redis+sentinel://a"],
+            &["redis+sentinel://[[user]:password@]host"],
+        ),
+        (
+            &["--backplane=memory", "--backplane-prefix=a"],
+            &["--backplane-prefix is for Redis and NATS"],
+        ),
+        (
+            &["--backplane-replicas", "3"],
+            &["--backplane-replicas is for a hub that logs events"],
+        ),
+        (
+            &["--backplane=redis://a", "--backplane-replicas=3"],
+            &["--backplane-replicas is for NATS"],
+        ),
+        (
+            &["--backplane=nats://a", "--backplane-replicas=6"],
+            &["--backplane-replicas must be 1 to 5"],
+        ),
+        (
+            &["--backplane=memory", "--backplane-memory=5000"],
+            &["--backplane-memory is for a log elsewhere"],
+        ),
+        (
+            &["--backplane=file:x", "--backplane-memory=5"],
+            &["--backplane-memory must be 1024 to"],
+        ),
+        (
+            &["--backplane=memory", "--log-entries=0"],
+            &["--log-entries must be 1 to"],
+        ),
+        (
+            &["--backplane=memory", "--backplane-file=x"],
+            &["--backplane and --backplane-file are both given"],
+        ),
+        (
+            &["--backplane-file=no/such/file"],
+            &["no/such/file cannot be read"],
+        ),
     ] {
         arguments_refused(arguments, said).await;
     }
@@ -118,16 +241,33 @@ async fn a_backplane_s_password_is_not_shown() {
     fs::write(path("hub.toml"), format!("backplane = \"{url}\"\n")).unwrap();
     fs::write(path("broken.toml"), format!("backplane = \"{url}\n")).unwrap();
     for (arguments, said) in [
-        (["--backplane".to_owned(), url.to_owned()], "--backplane should be"),
-        (["--backplane-file".to_owned(), path("url")], "url should be"),
-        (["--config".to_owned(), path("hub.toml")], "backplane should be"),
-        (["--config".to_owned(), path("broken.toml")], "memcached://…@127.0.0.1"),
+        (
+            ["--backplane".to_owned(), url.to_owned()],
+            "--backplane should be",
+        ),
+        (
+            ["--backplane-file".to_owned(), path("url")],
+            "url should be",
+        ),
+        (
+            ["--config".to_owned(), path("hub.toml")],
+            "backplane should be",
+        ),
+        (
+            ["--config".to_owned(), path("broken.toml")],
+            "memcached://…@127.0.0.1",
+        ),
     ] {
         let mut command = command();
         command.args(arguments);
         let text = refusal(command).await;
-        let (_, output) = text.split_once("(exit status: 2)").unwrap_or_else(|| panic!("{text}"));
-        assert!(output.contains(said) && !output.contains("hunter2"), "{output}");
+        let (_, output) = text
+            .split_once("(exit status: 2)")
+            .unwrap_or_else(|| panic!("{text}"));
+        assert!(
+            output.contains(said) && !output.contains("hunter2"),
+            "{output}"
+        );
     }
 }
 
@@ -135,8 +275,17 @@ async fn a_backplane_s_password_is_not_shown() {
 async fn tls_needs_a_certificate_and_its_key() {
     arguments_refused(&["--tls-cert", "a.pem"], &["--tls-cert needs --tls-key"]).await;
     arguments_refused(&["--tls-key", "a.pem"], &["--tls-key needs --tls-cert"]).await;
-    arguments_refused(&["--tls-cert", "no.pem", "--tls-key", "no.pem"], &["--tls-cert cannot be read"]).await;
-    variable_refused("SSE_HUB_TLS_CERT", "x", &["SSE_HUB_TLS_CERT", "needs --tls-key"]).await;
+    arguments_refused(
+        &["--tls-cert", "no.pem", "--tls-key", "no.pem"],
+        &["--tls-cert cannot be read"],
+    )
+    .await;
+    variable_refused(
+        "SSE_HUB_TLS_CERT",
+        "x",
+        &["SSE_HUB_TLS_CERT", "needs --tls-key"],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -167,14 +316,25 @@ async fn a_taken_port() {
     let address = hub.address().to_string();
     let mut second = bare_command();
     second.args(["--listen", &address]);
-    refused(second, 1, &["cannot listen on", &address, "Address already in use", "--listen"]).await;
+    refused(
+        second,
+        1,
+        &[
+            "cannot listen on",
+            &address,
+            "Address already in use",
+            "--listen",
+        ],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn help_and_version_are_no_errors() {
-    for (argument, said) in
-        [("--help", "SSE_HUB_HEARTBEAT_INTERVAL"), ("--version", env!("CARGO_PKG_VERSION"))]
-    {
+    for (argument, said) in [
+        ("--help", "SSE_HUB_HEARTBEAT_INTERVAL"),
+        ("--version", env!("CARGO_PKG_VERSION")),
+    ] {
         let output = bare_command().arg(argument).output().unwrap();
         assert!(output.status.success() && output.stderr.is_empty());
         assert!(String::from_utf8(output.stdout).unwrap().contains(said));
@@ -193,41 +353,125 @@ async fn what_would_leave_open_what_seems_closed() {
     const KEY: (&str, &str) = ("SSE_HUB_BACKEND_KEY", "0123456789abcdef0123456789abcdef");
     const JWT: (&str, &str) = ("JWT_SECRET", "0123456789abcdef0123456789abcdef");
     for (variables, arguments, said) in [
-        (&[][..], &["--auth", "nextauth"][..], &["--auth nextauth", "AUTH_SECRET", "NEXTAUTH_SECRET"][..]),
-        (&[], &["--auth", "jwt"], &["--auth jwt", "JWT_SECRET", "--auth-jwks"]),
+        (
+            &[][..],
+            &["--auth", "nextauth"][..],
+            &["--auth nextauth", "AUTH_SECRET", "NEXTAUTH_SECRET"][..],
+        ),
+        (
+            &[],
+            &["--auth", "jwt"],
+            &["--auth jwt", "JWT_SECRET", "--auth-jwks"],
+        ),
         (&[], &["--auth", "oauth"], &["--auth", "oauth"]),
-        (&[("AUTH_SECRET_1", "x")], &[], &["AUTH_SECRET_1", "--auth nextauth", "--auth none"]),
+        (
+            &[("AUTH_SECRET_1", "x")],
+            &[],
+            &["AUTH_SECRET_1", "--auth nextauth", "--auth none"],
+        ),
         (&[JWT], &[], &["JWT_SECRET", "--auth jwt", "--auth none"]),
-        (&[("AUTH_SECRET", "")], &["--auth", "nextauth"], &["AUTH_SECRET", "is empty"]),
-        (&[("JWT_SECRET", "short")], &["--auth", "jwt"], &["JWT_SECRET"]),
-        (&[JWT, ("SSE_HUB_BACKEND_KEY", "")], &["--auth", "jwt"], &["SSE_HUB_BACKEND_KEY", "is empty"]),
-        (&[("SSE_HUB_BACKEND_KEY", "short"), JWT], &["--auth", "jwt"], &["SSE_HUB_BACKEND_KEY"]),
-        (&[KEY], &["--auth-issuer", "me"], &["--auth-issuer", "needs --auth"]),
-        (&[KEY, JWT], &["--auth", "jwt", "--backend-key-file", "x"], &["both given"]),
+        (
+            &[("AUTH_SECRET", "")],
+            &["--auth", "nextauth"],
+            &["AUTH_SECRET", "is empty"],
+        ),
+        (
+            &[("JWT_SECRET", "short")],
+            &["--auth", "jwt"],
+            &["JWT_SECRET"],
+        ),
+        (
+            &[JWT, ("SSE_HUB_BACKEND_KEY", "")],
+            &["--auth", "jwt"],
+            &["SSE_HUB_BACKEND_KEY", "is empty"],
+        ),
+        (
+            &[("SSE_HUB_BACKEND_KEY", "short"), JWT],
+            &["--auth", "jwt"],
+            &["SSE_HUB_BACKEND_KEY"],
+        ),
+        (
+            &[KEY],
+            &["--auth-issuer", "me"],
+            &["--auth-issuer", "needs --auth"],
+        ),
+        (
+            &[KEY, JWT],
+            &["--auth", "jwt", "--backend-key-file", "x"],
+            &["both given"],
+        ),
         (&[JWT], &["--auth", "jwt", "--demo"], &["--demo"]),
-        (&[], &["--join", "news"], &["--join", "needs --auth or a backend key"]),
-        (&[], &["--origins", "https://a.example/"], &["--origins", "is no origin"]),
-        (&[], &["--hosts", "https://a.example"], &["--hosts", "without scheme and port"]),
+        (
+            &[],
+            &["--join", "news"],
+            &["--join", "needs --auth or a backend key"],
+        ),
+        (
+            &[],
+            &["--origins", "https://a.example/"],
+            &["--origins", "is no origin"],
+        ),
+        (
+            &[],
+            &["--hosts", "https://a.example"],
+            &["--hosts", "without scheme and port"],
+        ),
         (&[], &["--publish", "news"], &["--publish", "demo mode"]),
-        (&[], &["--auth-anonymous"], &["--auth-anonymous", "demo mode"]),
-        (&[], &["--rate-calls", "1/1s"], &["--rate-calls", "demo mode"]),
-        (&[JWT], &["--auth", "jwt", "--rate-calls", "often"], &["--rate-calls", "20/1s"]),
-        (&[JWT], &["--auth", "jwt", "--origins", "*"], &["--origins", "is no origin"]),
+        (
+            &[],
+            &["--auth-anonymous"],
+            &["--auth-anonymous", "demo mode"],
+        ),
+        (
+            &[],
+            &["--rate-calls", "1/1s"],
+            &["--rate-calls", "demo mode"],
+        ),
+        (
+            &[JWT],
+            &["--auth", "jwt", "--rate-calls", "often"],
+            &["--rate-calls", "20/1s"],
+        ),
+        (
+            &[JWT],
+            &["--auth", "jwt", "--origins", "*"],
+            &["--origins", "is no origin"],
+        ),
         (
             &[JWT],
             &["--auth", "jwt", "--trusted-proxies", "0.0.0.0/0"],
             &["--trusted-proxies", "believe everybody"],
         ),
-        (&[JWT], &["--auth", "jwt", "--trusted-proxies", "proxy"], &["--trusted-proxies", "proxy"]),
-        (&[JWT], &["--auth", "jwt", "--join", "a*"], &["--join", "a*"]),
-        (&[JWT], &["--auth", "jwt", "--auth-admin", "admin"], &["--auth-admin", "role=admin"]),
+        (
+            &[JWT],
+            &["--auth", "jwt", "--trusted-proxies", "proxy"],
+            &["--trusted-proxies", "proxy"],
+        ),
+        (
+            &[JWT],
+            &["--auth", "jwt", "--join", "a*"],
+            &["--join", "a*"],
+        ),
+        (
+            &[JWT],
+            &["--auth", "jwt", "--auth-admin", "admin"],
+            &["--auth-admin", "role=admin"],
+        ),
         (
             &[],
             &["--auth", "jwt", "--auth-jwks", "https://a.example/jwks"],
             &["--auth-jwks", "--auth-audience"],
         ),
-        (&[], &["--auth", "jwt", "--auth-jwks", "no/such/file"], &["--auth-jwks", "no/such/file"]),
-        (&[], &["--auth", "jwt", "--auth-public-key", "no.pem"], &["no.pem"]),
+        (
+            &[],
+            &["--auth", "jwt", "--auth-jwks", "no/such/file"],
+            &["--auth-jwks", "no/such/file"],
+        ),
+        (
+            &[],
+            &["--auth", "jwt", "--auth-public-key", "no.pem"],
+            &["no.pem"],
+        ),
         (
             &[("AUTH_SECRET", "x")],
             &["--auth", "nextauth", "--auth-audience", "me"],

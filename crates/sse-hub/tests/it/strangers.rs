@@ -42,7 +42,10 @@ const SENT: [&[u8]; 6] = [
 async fn stranger(hub: &Hub, address: Ipv4Addr, sent: &[u8]) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind((address, 0).into()).unwrap();
-    let mut socket = timeout(PATIENCE, socket.connect(hub.address())).await.unwrap().unwrap();
+    let mut socket = timeout(PATIENCE, socket.connect(hub.address()))
+        .await
+        .unwrap()
+        .unwrap();
     // It may have been closed for another already.
     let _ = socket.write_all(sent).await;
     socket
@@ -51,8 +54,12 @@ async fn stranger(hub: &Hub, address: Ipv4Addr, sent: &[u8]) -> TcpStream {
 /// A user comes, publishes, and is served with those who were there before; and so are probes.
 async fn serves(hub: &Hub, users: &mut [RawClient], text: &str) {
     let mut newcomer = hub.stream("").await;
-    let (status, answer) =
-        hub.post("publish", &json!({ "target": "all", "event": "e", "data": text }).to_string()).await;
+    let (status, answer) = hub
+        .post(
+            "publish",
+            &json!({ "target": "all", "event": "e", "data": text }).to_string(),
+        )
+        .await;
     assert_eq!(status, 200, "{answer}");
     for user in users.iter_mut().chain([&mut newcomer]) {
         while next(user).await.1 != text {}
@@ -65,7 +72,14 @@ async fn serves(hub: &Hub, users: &mut [RawClient], text: &str) {
 #[tokio::test]
 async fn strangers_keep_nobody_out() {
     let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    )
+    .unwrap();
     for addresses in [1, 250] {
         let directory = tempfile::tempdir().unwrap();
         let log = format!("file:{}", directory.path().display());
@@ -86,7 +100,13 @@ async fn strangers_keep_nobody_out() {
         let mut buffer = [0; 4096];
         // The oldest went first.
         for stranger in &mut strangers[..1000] {
-            let end = async { while stranger.read(&mut buffer).await.is_ok_and(|count| count > 0) {} };
+            let end = async {
+                while stranger
+                    .read(&mut buffer)
+                    .await
+                    .is_ok_and(|count| count > 0)
+                {}
+            };
             closed += u32::from(timeout(PATIENCE, end).await.is_ok());
         }
         assert_eq!(closed, 1000, "of {addresses} addresses");
@@ -97,7 +117,10 @@ async fn strangers_keep_nobody_out() {
 #[tokio::test]
 async fn idle_connections_are_closed_in_the_time_that_is_set() {
     let hub = Hub::start(&["--keep-alive-timeout", "2s", "--header-timeout", "1s"]).await;
-    for sent in SENT.into_iter().chain([&[PREFACE, SETTINGS].concat()[..], &PREFACE[..9]]) {
+    for sent in SENT
+        .into_iter()
+        .chain([&[PREFACE, SETTINGS].concat()[..], &PREFACE[..9]])
+    {
         if sent.starts_with(b"POST") {
             // Its body has a timeout of its own.
             continue;
@@ -105,8 +128,15 @@ async fn idle_connections_are_closed_in_the_time_that_is_set() {
         let mut socket = stranger(&hub, Ipv4Addr::LOCALHOST, sent).await;
         let begun = Instant::now();
         let mut read = Vec::new();
-        timeout(PATIENCE, socket.read_to_end(&mut read)).await.expect("the end").unwrap();
-        assert!(begun.elapsed() > Duration::from_millis(500), "too soon: {}", String::from_utf8_lossy(sent));
+        timeout(PATIENCE, socket.read_to_end(&mut read))
+            .await
+            .expect("the end")
+            .unwrap();
+        assert!(
+            begun.elapsed() > Duration::from_millis(500),
+            "too soon: {}",
+            String::from_utf8_lossy(sent)
+        );
     }
     // By default it is longer than proxies keep theirs.
     let hub = Hub::start(&[]).await;

@@ -17,24 +17,41 @@ async fn first_block(stream: &mut RawClient) -> String {
 #[tokio::test]
 async fn it_begins_as_the_contract_says() {
     let hub = Hub::start(&[]).await;
-    for (query, user) in [("user=alice&topics=news", "\"alice\""), ("", "null"), ("user=", "null")] {
+    for (query, user) in [
+        ("user=alice&topics=news", "\"alice\""),
+        ("", "null"),
+        ("user=", "null"),
+    ] {
         let mut stream = hub.open(query).await;
         let head = stream.head().await.unwrap().clone();
         assert_eq!(head.status, 200);
         assert_eq!(head.headers.get("content-type"), Some("text/event-stream"));
-        assert!(head.headers.get("cache-control").unwrap().contains("no-cache"));
+        assert!(
+            head.headers
+                .get("cache-control")
+                .unwrap()
+                .contains("no-cache")
+        );
         assert_eq!(head.headers.get("x-accel-buffering"), Some("no"));
 
         // The order of fields within a block means nothing (WHATWG HTML, section 9.2.6).
         let block = first_block(&mut stream).await;
         let mut lines: Vec<_> = block.strip_suffix("\n\n").unwrap().lines().collect();
         lines.sort_unstable();
-        let [json, "event: connection", retry] = lines[..] else { panic!("{block}") };
+        let [json, "event: connection", retry] = lines[..] else {
+            panic!("{block}")
+        };
         let retry = retry.strip_prefix("retry: ").unwrap();
-        assert!((2250..=3750).contains(&retry.parse::<u32>().unwrap()), "{retry}");
+        assert!(
+            (2250..=3750).contains(&retry.parse::<u32>().unwrap()),
+            "{retry}"
+        );
         let json = json.strip_prefix("data: ").unwrap();
         let data: Value = serde_json::from_str(json).unwrap();
-        let (id, time) = (data["clientId"].as_str().unwrap(), data["timestamp"].as_u64().unwrap());
+        let (id, time) = (
+            data["clientId"].as_str().unwrap(),
+            data["timestamp"].as_u64().unwrap(),
+        );
         assert!(id.len() >= 22, "{id} can be guessed");
         assert!(time > 1_700_000_000_000);
         let expected = format!(
@@ -52,7 +69,10 @@ async fn a_quiet_stream_gets_heartbeats() {
     for _ in 0..3 {
         let (event_type, data) = next_of_all(&mut stream).await;
         assert_eq!(event_type, "heartbeat");
-        assert!(data["timestamp"].as_u64() >= hello["timestamp"].as_u64(), "{data} {hello}");
+        assert!(
+            data["timestamp"].as_u64() >= hello["timestamp"].as_u64(),
+            "{data} {hello}"
+        );
     }
 }
 
@@ -73,7 +93,11 @@ async fn other_methods_are_refused_with_those_that_are_not() {
     let hub = Hub::start(&[]).await;
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "BREW"] {
         let response = hub.request(method, "/api/sse").await;
-        assert_eq!((response.status, response.headers.get("allow")), (405, Some("GET, HEAD")), "{method}");
+        assert_eq!(
+            (response.status, response.headers.get("allow")),
+            (405, Some("GET, HEAD")),
+            "{method}"
+        );
     }
 }
 
@@ -91,7 +115,11 @@ async fn what_is_wrong_with_a_request_is_said() {
     ] {
         let response = hub.request("GET", &format!("/api/sse?{query}")).await;
         assert_eq!(response.status, 400, "{query}");
-        assert!(response.text().unwrap().contains(said), "{}", response.text().unwrap());
+        assert!(
+            response.text().unwrap().contains(said),
+            "{}",
+            response.text().unwrap()
+        );
     }
     assert_eq!(hub.stats().await["totalConnections"], 0);
 }
@@ -102,11 +130,27 @@ async fn beyond_the_limits_newcomers_are_refused_for_a_while() {
     let _alice = hub.stream("user=alice").await;
     let refused = hub.request("GET", "/api/sse?user=alice").await;
     assert_eq!(refused.status, 429);
-    assert!(refused.headers.get("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
+    assert!(
+        refused
+            .headers
+            .get("retry-after")
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            >= 1
+    );
     let bob = hub.stream("user=bob").await;
     let refused = hub.request("GET", "/api/sse?user=carol").await;
     assert_eq!(refused.status, 503);
-    assert!(refused.headers.get("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
+    assert!(
+        refused
+            .headers
+            .get("retry-after")
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            >= 1
+    );
 
     drop(bob);
     hub.settles_at(1).await;
@@ -125,12 +169,26 @@ async fn a_soft_refusal_is_a_stream_that_ends() {
 
 #[tokio::test]
 async fn the_newest_replaces_the_oldest_where_that_is_the_policy() {
-    let hub = Hub::start(&["--max-connections-per-user=1", "--when-user-full=replace_oldest"]).await;
+    let hub = Hub::start(&[
+        "--max-connections-per-user=1",
+        "--when-user-full=replace_oldest",
+    ])
+    .await;
     let mut first = hub.stream("user=alice").await;
     let mut second = hub.stream("user=alice").await;
     let (event_type, data) = next(&mut first).await;
-    assert_eq!((event_type.as_str(), &data["event"]), ("system", &json!("disconnected")));
-    tokio::time::timeout(PATIENCE, first.expect_end()).await.unwrap().unwrap();
-    assert_eq!(hub.send("sendInfo?user=alice", json!({ "message": "still here" })).await, 1);
+    assert_eq!(
+        (event_type.as_str(), &data["event"]),
+        ("system", &json!("disconnected"))
+    );
+    tokio::time::timeout(PATIENCE, first.expect_end())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        hub.send("sendInfo?user=alice", json!({ "message": "still here" }))
+            .await,
+        1
+    );
     assert_eq!(next(&mut second).await.1["message"], "still here");
 }

@@ -15,20 +15,29 @@ pub(crate) const BACKEND: &str = "0123456789abcdef0123456789abcdef-backend";
 const VECTORS: &str = include_str!("../../../sse-auth/tests/nextauth-vectors.json");
 
 pub(crate) fn unix() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
 }
 
 /// A token of a user for so many seconds, with more claims.
 pub(crate) fn token(user: &str, seconds: u64, more: &Value) -> String {
     let mut claims = json!({ "sub": user, "exp": unix() + seconds });
-    claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    claims
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
     signed(r#"{"alg":"HS256","typ":"JWT"}"#, &claims, SECRET)
 }
 
 pub(crate) fn signed(header: &str, claims: &Value, secret: &str) -> String {
     let part = |text: &str| Base64UrlUnpadded::encode_string(text.as_bytes());
     let text = format!("{}.{}", part(header), part(&claims.to_string()));
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), text.as_bytes());
+    let tag = hmac::sign(
+        &hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()),
+        text.as_bytes(),
+    );
     format!("{text}.{}", Base64UrlUnpadded::encode_string(tag.as_ref()))
 }
 
@@ -38,6 +47,12 @@ pub(crate) fn session(version: &str, label: &str) -> (String, String, String) {
     let all = vectors[version].as_array().unwrap();
     let vector = all.iter().find(|vector| vector["label"] == label).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let name = vector["cookie_names"].get(1).map_or_else(|| text(&vector["salt"]), text);
-    (text(&vector["secret"]), format!("{name}={}", text(&vector["token"])), text(&vector["claims"]["sub"]))
+    let name = vector["cookie_names"]
+        .get(1)
+        .map_or_else(|| text(&vector["salt"]), text);
+    (
+        text(&vector["secret"]),
+        format!("{name}={}", text(&vector["token"])),
+        text(&vector["claims"]["sub"]),
+    )
 }

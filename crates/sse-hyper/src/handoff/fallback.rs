@@ -94,7 +94,10 @@ impl Fallbacks {
 
 impl AddAssign for Fallbacks {
     fn add_assign(&mut self, other: Self) {
-        self.0.iter_mut().zip(other.0).for_each(|(sum, count)| *sum += count);
+        self.0
+            .iter_mut()
+            .zip(other.0)
+            .for_each(|(sum, count)| *sum += count);
     }
 }
 
@@ -107,7 +110,9 @@ impl Counts {
     }
 
     pub(crate) fn read(&self) -> Fallbacks {
-        Fallbacks(std::array::from_fn(|index| self.0[index].load(Ordering::Relaxed)))
+        Fallbacks(std::array::from_fn(|index| {
+            self.0[index].load(Ordering::Relaxed)
+        }))
     }
 }
 
@@ -122,8 +127,18 @@ mod tests {
             (0..=index).for_each(|_| counts.add(why));
         }
         for (index, (why, count)) in counts.read().iter().enumerate() {
-            assert_eq!((count, counts.read().get(why)), (index as u64 + 1, count), "{why:?}");
-            assert_eq!(Fallback::ALL.iter().filter(|other| other.as_str() == why.as_str()).count(), 1);
+            assert_eq!(
+                (count, counts.read().get(why)),
+                (index as u64 + 1, count),
+                "{why:?}"
+            );
+            assert_eq!(
+                Fallback::ALL
+                    .iter()
+                    .filter(|other| other.as_str() == why.as_str())
+                    .count(),
+                1
+            );
         }
         assert_eq!(counts.read().total(), 66);
     }

@@ -40,8 +40,15 @@ enum State {
 
 impl Default for LazyReactor {
     fn default() -> Self {
-        let state = Mutex::new(State::NotStarted { builder: Reactor::builder(), failed: false });
-        Self(Arc::new(Shared { state, bodies: Counts::default(), warned: AtomicBool::new(false) }))
+        let state = Mutex::new(State::NotStarted {
+            builder: Reactor::builder(),
+            failed: false,
+        });
+        Self(Arc::new(Shared {
+            state,
+            bodies: Counts::default(),
+            warned: AtomicBool::new(false),
+        }))
     }
 }
 
@@ -87,7 +94,11 @@ impl LazyReactor {
     /// Breaks off what is with the reactor, and lets nobody in any more.
     pub(crate) fn abort(&self) {
         let mut state = self.state();
-        let reactor = if let State::Started(reactor) = &*state { Some(reactor.clone()) } else { None };
+        let reactor = if let State::Started(reactor) = &*state {
+            Some(reactor.clone())
+        } else {
+            None
+        };
         if let Some(reactor) = &reactor {
             reactor.abort();
         }
@@ -116,7 +127,10 @@ impl LazyReactor {
             State::Started(reactor) | State::Closed(Some(reactor)) => reactor.stats(),
             _ => sse_reactor::ReactorStats::default(),
         };
-        TransportStats { reactor, bodies: self.0.bodies.read() }
+        TransportStats {
+            reactor,
+            bodies: self.0.bodies.read(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

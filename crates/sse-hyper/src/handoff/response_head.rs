@@ -10,8 +10,12 @@ use sse_reactor::Framing;
 use crate::handoff::fallback::Fallback;
 
 /// Headers whose meaning is the connection's, which is another one here.
-const OF_THE_FRAMING: [http::HeaderName; 4] =
-    [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::TRAILER, header::UPGRADE];
+const OF_THE_FRAMING: [http::HeaderName; 4] = [
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::TRAILER,
+    header::UPGRADE,
+];
 
 /// Why only hyper can write this head, if so.
 pub(crate) fn needs_hyper<B>(response: &Response<B>) -> Option<Fallback> {
@@ -19,26 +23,38 @@ pub(crate) fn needs_hyper<B>(response: &Response<B>) -> Option<Fallback> {
     if headers.contains_key(header::CONTENT_ENCODING) {
         return Some(Fallback::Encoded);
     }
-    let has_no_body =
-        status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let has_no_body = status.is_informational()
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let is_fit = response.version() == Version::HTTP_11
         && !has_no_body
-        && OF_THE_FRAMING.iter().all(|name| !headers.contains_key(name))
-        && headers.get_all(header::CONNECTION).iter().all(|value| concerns_keep_alive(value.as_bytes()));
+        && OF_THE_FRAMING
+            .iter()
+            .all(|name| !headers.contains_key(name))
+        && headers
+            .get_all(header::CONNECTION)
+            .iter()
+            .all(|value| concerns_keep_alive(value.as_bytes()));
     (!is_fit).then_some(Fallback::Head)
 }
 
 fn concerns_keep_alive(value: &[u8]) -> bool {
-    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).all(|option| {
-        option.is_empty()
-            || option.eq_ignore_ascii_case(b"close")
-            || option.eq_ignore_ascii_case(b"keep-alive")
-    })
+    value
+        .split(|byte| *byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .all(|option| {
+            option.is_empty()
+                || option.eq_ignore_ascii_case(b"close")
+                || option.eq_ignore_ascii_case(b"keep-alive")
+        })
 }
 
 /// How the body is framed for a client that speaks this version.
 pub(crate) fn framing(client: Version) -> Framing {
-    if client == Version::HTTP_10 { Framing::UntilClose } else { Framing::Chunked }
+    if client == Version::HTTP_10 {
+        Framing::UntilClose
+    } else {
+        Framing::Chunked
+    }
 }
 
 /// The head, with the empty line at its end: the response's fields in their order, then those of the connection.
@@ -50,8 +66,17 @@ pub(crate) fn head(parts: &Parts, framing: Framing) -> Bytes {
     });
     out.extend_from_slice(parts.status.as_str().as_bytes());
     out.push(b' ');
-    let reason = parts.extensions.get::<ReasonPhrase>().map(ReasonPhrase::as_bytes);
-    let usual = || parts.status.canonical_reason().unwrap_or("<none>").as_bytes();
+    let reason = parts
+        .extensions
+        .get::<ReasonPhrase>()
+        .map(ReasonPhrase::as_bytes);
+    let usual = || {
+        parts
+            .status
+            .canonical_reason()
+            .unwrap_or("<none>")
+            .as_bytes()
+    };
     out.extend_from_slice(reason.unwrap_or_else(usual));
     out.extend_from_slice(b"\r\n");
     put_fields(&mut out, &parts.headers);
@@ -60,14 +85,21 @@ pub(crate) fn head(parts: &Parts, framing: Framing) -> Bytes {
     }
     put(&mut out, "connection", b"close");
     if !parts.headers.contains_key(header::DATE) {
-        put(&mut out, "date", httpdate::fmt_http_date(SystemTime::now()).as_bytes());
+        put(
+            &mut out,
+            "date",
+            httpdate::fmt_http_date(SystemTime::now()).as_bytes(),
+        );
     }
     out.extend_from_slice(b"\r\n");
     out.into()
 }
 
 fn put_fields(out: &mut Vec<u8>, headers: &HeaderMap) {
-    for (name, value) in headers.iter().filter(|(name, _)| *name != header::CONNECTION) {
+    for (name, value) in headers
+        .iter()
+        .filter(|(name, _)| *name != header::CONNECTION)
+    {
         put(out, name.as_str(), value.as_bytes());
     }
 }
@@ -88,7 +120,9 @@ mod tests {
     fn response(fields: &[(&'static str, &'static str)]) -> Response<()> {
         let mut response = Response::new(());
         for (name, value) in fields {
-            response.headers_mut().append(*name, HeaderValue::from_static(value));
+            response
+                .headers_mut()
+                .append(*name, HeaderValue::from_static(value));
         }
         response
     }
@@ -99,11 +133,18 @@ mod tests {
 
     #[test]
     fn fields_keep_their_order_and_number_and_the_connections_come_last() {
-        let fields =
-            [("content-type", "text/event-stream"), ("set-cookie", "a=1"), ("connection", "keep-alive")];
+        let fields = [
+            ("content-type", "text/event-stream"),
+            ("set-cookie", "a=1"),
+            ("connection", "keep-alive"),
+        ];
         let mut response = response(&fields);
-        response.headers_mut().append("set-cookie", HeaderValue::from_static("b=2"));
-        response.headers_mut().append("date", HeaderValue::from_static("then"));
+        response
+            .headers_mut()
+            .append("set-cookie", HeaderValue::from_static("b=2"));
+        response
+            .headers_mut()
+            .append("date", HeaderValue::from_static("then"));
         assert_eq!(
             text(response, Version::HTTP_11),
             "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nset-cookie: a=1\r\nset-cookie: b=2\r\ndate: then\r\n\
@@ -114,7 +155,9 @@ mod tests {
     #[test]
     fn a_client_of_http_1_0_gets_its_version_and_no_chunks() {
         let text = text(response(&[]), Version::HTTP_10);
-        let date = text.strip_prefix("HTTP/1.0 200 OK\r\nconnection: close\r\ndate: ").unwrap();
+        let date = text
+            .strip_prefix("HTTP/1.0 200 OK\r\nconnection: close\r\ndate: ")
+            .unwrap();
         httpdate::parse_http_date(date.strip_suffix("\r\n\r\n").unwrap()).unwrap();
     }
 
@@ -124,7 +167,9 @@ mod tests {
         *odd.status_mut() = StatusCode::from_u16(299).unwrap();
         assert!(text(odd, Version::HTTP_11).starts_with("HTTP/1.1 299 <none>\r\n"));
         let mut named = response(&[]);
-        named.extensions_mut().insert(ReasonPhrase::from_static(b"Fine"));
+        named
+            .extensions_mut()
+            .insert(ReasonPhrase::from_static(b"Fine"));
         assert!(text(named, Version::HTTP_11).starts_with("HTTP/1.1 200 Fine\r\n"));
     }
 
@@ -137,11 +182,22 @@ mod tests {
             ("upgrade", "h2c"),
             ("connection", "close, x-hop"),
         ] {
-            assert_eq!(needs_hyper(&response(&[(name, value)])), Some(Fallback::Head), "{name}");
+            assert_eq!(
+                needs_hyper(&response(&[(name, value)])),
+                Some(Fallback::Head),
+                "{name}"
+            );
         }
-        assert_eq!(needs_hyper(&response(&[("content-encoding", "gzip")])), Some(Fallback::Encoded));
+        assert_eq!(
+            needs_hyper(&response(&[("content-encoding", "gzip")])),
+            Some(Fallback::Encoded)
+        );
         for value in ["close", "Keep-Alive", "close , keep-alive", ""] {
-            assert_eq!(needs_hyper(&response(&[("connection", value)])), None, "{value}");
+            assert_eq!(
+                needs_hyper(&response(&[("connection", value)])),
+                None,
+                "{value}"
+            );
         }
         let mut empty = response(&[]);
         *empty.status_mut() = StatusCode::NO_CONTENT;

@@ -24,7 +24,9 @@ enum Content {
 
 impl SessionSlot {
     pub(crate) fn new(session: Session) -> Self {
-        Self(Arc::new(Mutex::new(Some(Box::new(Content::Waiting(session))))))
+        Self(Arc::new(Mutex::new(Some(Box::new(Content::Waiting(
+            session,
+        ))))))
     }
 
     /// For the body, which polls it from here on.
@@ -67,7 +69,10 @@ impl SessionSlot {
         }
     }
 
-    fn take_and_leave(&self, leave: impl FnOnce(&Session) -> Option<Box<Content>>) -> Option<Session> {
+    fn take_and_leave(
+        &self,
+        leave: impl FnOnce(&Session) -> Option<Box<Content>>,
+    ) -> Option<Session> {
         let mut content = self.content();
         match *content.take()? {
             Content::Waiting(session) => {

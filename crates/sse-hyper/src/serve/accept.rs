@@ -62,19 +62,40 @@ impl Accepted {
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
-        let Self { socket, peer, listener, deadline } = self;
+        let Self {
+            socket,
+            peer,
+            listener,
+            deadline,
+        } = self;
         let socket = ClientSocket::new(socket, Arc::clone(listener.conn_state()));
         #[cfg(feature = "tls")]
         if let Some(acceptor) = &config.tls {
             let shaken = crate::serve::tls::shake_hands(acceptor, socket);
-            let Some(((stream, agreed), listener)) = in_time(shaken, deadline, listener, peer).await else {
+            let Some(((stream, agreed), listener)) =
+                in_time(shaken, deadline, listener, peer).await
+            else {
                 return;
             };
-            let connection = Connection { io: stream, peer, listener, deadline, unfit: Some(Fallback::Tls) };
+            let connection = Connection {
+                io: stream,
+                peer,
+                listener,
+                deadline,
+                unfit: Some(Fallback::Tls),
+            };
             return connection.served(service, config, agreed).await;
         }
         let unfit = config.lazy_reactor.is_off().then_some(Fallback::Off);
-        Connection { io: socket, peer, listener, deadline, unfit }.served(service, config, None).await;
+        Connection {
+            io: socket,
+            peer,
+            listener,
+            deadline,
+            unfit,
+        }
+        .served(service, config, None)
+        .await;
     }
 }
 
@@ -98,19 +119,36 @@ impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<I> {
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
-        let Self { mut io, peer, listener, deadline, unfit } = self;
+        let Self {
+            mut io,
+            peer,
+            listener,
+            deadline,
+            unfit,
+        } = self;
         let mut read = Vec::new();
         let detected = protocol::begin(&mut io, agreed, &mut read);
-        let Some((protocol, listener)) = in_time(detected, deadline, listener, peer).await else { return };
+        let Some((protocol, listener)) = in_time(detected, deadline, listener, peer).await else {
+            return;
+        };
         let io = Rewind::new(io, read);
         let conn_state = Arc::clone(listener.conn_state());
-        let watching =
-            |latest, unfit| StreamService::new(service, peer, conn_state, latest, config.lazy_reactor, unfit);
+        let watching = |latest, unfit| {
+            StreamService::new(
+                service,
+                peer,
+                conn_state,
+                latest,
+                config.lazy_reactor,
+                unfit,
+            )
+        };
         match protocol {
             #[cfg(feature = "http2")]
             Protocol::Http2 => {
                 let latest = LatestExchange::default();
-                let service = watching(Some(latest.clone()), Some(unfit.unwrap_or(Fallback::Http2)));
+                let service =
+                    watching(Some(latest.clone()), Some(unfit.unwrap_or(Fallback::Http2)));
                 tokio::spawn(crate::serve::http2::connection(
                     io,
                     service,

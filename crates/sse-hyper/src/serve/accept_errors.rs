@@ -29,13 +29,20 @@ impl AcceptErrors {
     /// Notes an error, and logs it if a message is due.
     pub(crate) fn note(&mut self, error: &io::Error) -> Cause {
         use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-        if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        if matches!(
+            error.kind(),
+            ConnectionAborted | ConnectionRefused | ConnectionReset
+        ) {
             return Cause::Client;
         }
         if let Some(failures) = self.limit.count() {
             warn!(%error, failures, "failed to accept connections");
         }
-        if std::mem::replace(&mut self.is_short, true) { Cause::LastingShortage } else { Cause::Shortage }
+        if std::mem::replace(&mut self.is_short, true) {
+            Cause::LastingShortage
+        } else {
+            Cause::Shortage
+        }
     }
 
     /// Notes that a connection was accepted.
@@ -71,7 +78,10 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(errors.note(&too_many_files()), Cause::Shortage);
             assert_eq!(errors.note(&too_many_files()), Cause::LastingShortage);
-            assert_eq!(errors.note(&io::ErrorKind::ConnectionReset.into()), Cause::Client);
+            assert_eq!(
+                errors.note(&io::ErrorKind::ConnectionReset.into()),
+                Cause::Client
+            );
             assert_eq!(errors.note(&too_many_files()), Cause::LastingShortage);
             errors.end();
         }

@@ -81,20 +81,32 @@ where
                     errors.end();
                     // Kept here: whoever waits when the drain begins is served by the acceptor for late clients.
                     self.waiting = Some((socket, peer));
-                    let earlier = self.earlier.as_ref().map_or(0, |earlier| earlier.connections());
-                    self.shutdown.make_room(self.max_connections.saturating_sub(earlier).max(1)).await;
+                    let earlier = self
+                        .earlier
+                        .as_ref()
+                        .map_or(0, |earlier| earlier.connections());
+                    self.shutdown
+                        .make_room(self.max_connections.saturating_sub(earlier).max(1))
+                        .await;
                     if self.shutdown.is_full_for(peer.ip()) {
                         // Connections that were let in read their requests before another one is closed for a newcomer.
                         yield_now().await;
                     }
-                    let Some((socket, peer)) = self.waiting.take() else { continue };
+                    let Some((socket, peer)) = self.waiting.take() else {
+                        continue;
+                    };
                     if let Err(error) = self.options.ensure(&socket) {
                         // The client is gone already, or the system lacks an option; the stream's own timeouts hold.
                         tracing::debug!(%peer, %error, "socket options");
                     }
                     let listener = self.shutdown.listener(peer.ip());
                     let deadline = Instant::now() + self.header_timeout;
-                    let accepted = Accepted { socket, peer, listener, deadline };
+                    let accepted = Accepted {
+                        socket,
+                        peer,
+                        listener,
+                        deadline,
+                    };
                     tokio::spawn(accepted.served(self.service.clone(), self.config.clone()));
                 }
                 Err(error) => after(&self.shutdown, errors.note(&error)).await,

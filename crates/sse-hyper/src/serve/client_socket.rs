@@ -29,17 +29,25 @@ pub(crate) struct ClientSocket {
 
 impl ClientSocket {
     pub(crate) fn new(stream: TcpStream, conn_state: Arc<ConnState>) -> Self {
-        Self { stream: Some(stream), conn_state }
+        Self {
+            stream: Some(stream),
+            conn_state,
+        }
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
-        self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+        self.stream
+            .as_mut()
+            .map(Pin::new)
+            .ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 }
 
 impl Drop for ClientSocket {
     fn drop(&mut self) {
-        let Some(stream) = self.stream.take() else { return };
+        let Some(stream) = self.stream.take() else {
+            return;
+        };
         if self.conn_state.is_aborted() {
             // Where it fails the socket is closed in the ordinary way, and the user timeout ends it.
             let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
@@ -59,7 +67,9 @@ impl AsyncRead for ClientSocket {
         let polled = self.stream()?.poll_read(cx, buffer);
         match polled {
             Poll::Pending => self.conn_state.found(Read::Nothing),
-            Poll::Ready(_) if buffer.filled().len() > before => self.conn_state.found(Read::Something),
+            Poll::Ready(_) if buffer.filled().len() > before => {
+                self.conn_state.found(Read::Something)
+            }
             // The end, or an error: hyper closes the connection.
             Poll::Ready(_) => {}
         }
@@ -68,7 +78,11 @@ impl AsyncRead for ClientSocket {
 }
 
 impl AsyncWrite for ClientSocket {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let written = self.stream()?.poll_write(cx, bytes);
         self.conn_state.set_blocked(written.is_pending());
         written
@@ -85,7 +99,9 @@ impl AsyncWrite for ClientSocket {
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.as_ref().is_some_and(AsyncWrite::is_write_vectored)
+        self.stream
+            .as_ref()
+            .is_some_and(AsyncWrite::is_write_vectored)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -304,6 +304,8 @@ impl Evict for ConnState {
 
 impl fmt::Debug for ConnState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConnState").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("ConnState")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
     }
 }

@@ -21,8 +21,15 @@ pub(crate) struct Bounds {
 
 impl Bounds {
     pub(crate) fn group_of(&self, address: IpAddr) -> Group {
-        let is_proxy = self.is_proxy.as_ref().is_some_and(|is_proxy| is_proxy(address.to_canonical()));
-        if is_proxy { Group::Proxies } else { Group::of(address) }
+        let is_proxy = self
+            .is_proxy
+            .as_ref()
+            .is_some_and(|is_proxy| is_proxy(address.to_canonical()));
+        if is_proxy {
+            Group::Proxies
+        } else {
+            Group::of(address)
+        }
     }
 
     /// The scope in which another connection of a group needs one to be closed.
@@ -39,7 +46,11 @@ impl Bounds {
 
 impl fmt::Debug for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { streamless, streamless_per_address, .. } = self;
+        let Self {
+            streamless,
+            streamless_per_address,
+            ..
+        } = self;
         f.debug_struct("Bounds")
             .field("streamless", streamless)
             .field("streamless_per_address", streamless_per_address)
@@ -95,12 +106,19 @@ impl Connections {
         let place = self.places.vacant_entry();
         let key = place.key();
         let connection = Arc::new(connection(key));
-        place.insert(Place { connection: Arc::<C>::clone(&connection), group, waker: None });
+        place.insert(Place {
+            connection: Arc::<C>::clone(&connection),
+            group,
+            waker: None,
+        });
         (connection, self.insert_streamless(key, group, bounds))
     }
 
     /// Removes a connection. Returns what is to be dropped once nothing is locked.
-    pub(crate) fn remove(&mut self, connection: &dyn Evict) -> Option<(Arc<dyn Evict>, Option<Waker>)> {
+    pub(crate) fn remove(
+        &mut self,
+        connection: &dyn Evict,
+    ) -> Option<(Arc<dyn Evict>, Option<Waker>)> {
         self.place(connection)?;
         self.streamless.remove(connection.key());
         let place = self.places.try_remove(connection.key())?;
@@ -121,7 +139,10 @@ impl Connections {
     }
 
     pub(crate) fn wakers(&self) -> Vec<Waker> {
-        self.places.iter().filter_map(|(_, place)| place.waker.clone()).collect()
+        self.places
+            .iter()
+            .filter_map(|(_, place)| place.waker.clone())
+            .collect()
     }
 
     /// The connection carries a stream, and is no longer bounded here.
@@ -132,7 +153,11 @@ impl Connections {
     }
 
     /// The connection carries a stream no more. Returns the one that is closed for it.
-    pub(crate) fn streams_ended(&mut self, connection: &dyn Evict, bounds: &Bounds) -> Option<Evicted> {
+    pub(crate) fn streams_ended(
+        &mut self,
+        connection: &dyn Evict,
+        bounds: &Bounds,
+    ) -> Option<Evicted> {
         let group = self.place(connection)?.group;
         self.insert_streamless(connection.key(), group, bounds)
     }
@@ -140,17 +165,24 @@ impl Connections {
     /// Chooses a connection without a stream to be closed; `None` if there is no such connection.
     pub(crate) fn evict(&mut self, scope: Scope) -> Option<Evicted> {
         let places = &self.places;
-        let key = self
-            .streamless
-            .victim(scope, |key| places.get(key).is_some_and(|place| place.connection.take_used()))?;
+        let key = self.streamless.victim(scope, |key| {
+            places
+                .get(key)
+                .is_some_and(|place| place.connection.take_used())
+        })?;
         self.streamless.remove(key);
         let place = self.places.get(key)?;
         place.connection.evict();
-        Some(Evicted { waker: place.waker.clone(), due: self.evictions.count() })
+        Some(Evicted {
+            waker: place.waker.clone(),
+            due: self.evictions.count(),
+        })
     }
 
     fn insert_streamless(&mut self, key: usize, group: Group, bounds: &Bounds) -> Option<Evicted> {
-        let evicted = bounds.exceeded(&self.streamless, group).and_then(|scope| self.evict(scope));
+        let evicted = bounds
+            .exceeded(&self.streamless, group)
+            .and_then(|scope| self.evict(scope));
         self.streamless.insert(key, group);
         evicted
     }
@@ -176,7 +208,10 @@ pub(crate) struct Evicted {
 impl Evicted {
     pub(crate) fn announce(self) {
         if let Some(connections) = self.due {
-            warn!(connections, "closed connections without a stream to make room");
+            warn!(
+                connections,
+                "closed connections without a stream to make room"
+            );
         }
         self.waker.into_iter().for_each(Waker::wake);
     }

@@ -64,7 +64,10 @@ impl Exchange {
     }
 
     /// Begins a request of HTTP/2, which another task takes from where it is left.
-    pub(crate) fn begin_multiplexed(conn_state: &Arc<ConnState>, latest: &LatestExchange) -> Arc<Self> {
+    pub(crate) fn begin_multiplexed(
+        conn_state: &Arc<ConnState>,
+        latest: &LatestExchange,
+    ) -> Arc<Self> {
         let exchange = Self::new(conn_state, true);
         *latest.lock() = Some(Arc::clone(&exchange));
         exchange
@@ -171,7 +174,12 @@ pin_project! {
 
 impl<B: Body> Tracked<B> {
     pub(crate) fn new(body: B, exchange: Arc<Exchange>) -> Self {
-        Self { body, exchange, rest: None, has_ended: false }
+        Self {
+            body,
+            exchange,
+            rest: None,
+            has_ended: false,
+        }
     }
 
     fn left(&self) -> u64 {
@@ -193,7 +201,11 @@ impl<B: Body> Body for Tracked<B> {
             return Poll::Ready(Some(Ok(first_part(*rest, this.rest))));
         }
         let polled = this.body.poll_frame(cx);
-        let progress = if polled.is_pending() { Progress::Service } else { Progress::Client };
+        let progress = if polled.is_pending() {
+            Progress::Service
+        } else {
+            Progress::Client
+        };
         this.exchange.set_progress(progress);
         let frame = match ready!(polled) {
             None => {

@@ -21,7 +21,10 @@ pub(crate) struct Flood {
 
 impl Default for Flood {
     fn default() -> Self {
-        Self { count: 0, forgotten: Instant::now() }
+        Self {
+            count: 0,
+            forgotten: Instant::now(),
+        }
     }
 }
 

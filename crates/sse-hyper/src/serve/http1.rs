@@ -136,7 +136,9 @@ where
             http.graceful_shutdown();
         }
         loop {
-            let Some(http) = this.http.as_mut().as_pin_mut() else { return Poll::Ready(()) };
+            let Some(http) = this.http.as_mut().as_pin_mut() else {
+                return Poll::Ready(());
+            };
             if let Poll::Ready(result) = http.poll(cx) {
                 if let Err(error) = result {
                     debug!(%error, "connection ended");
@@ -159,13 +161,19 @@ where
             debug!("closed a connection without a stream to make room");
             return Poll::Ready(());
         }
-        let grace = this.stream.watch(this.conn_state, this.conn_state.timeouts().linger, cx);
+        let grace = this
+            .stream
+            .watch(this.conn_state, this.conn_state.timeouts().linger, cx);
         if let Some(mut grace) = grace {
             ready!(grace.as_mut().poll(cx));
             this.conn_state.abort();
             return Poll::Ready(());
         }
-        let wait = ready!(this.watchdog.poll(wait(this.conn_state), this.conn_state.timeouts(), cx));
+        let wait = ready!(this.watchdog.poll(
+            wait(this.conn_state),
+            this.conn_state.timeouts(),
+            cx
+        ));
         debug!(?wait, "closed a connection that waited too long");
         match wait {
             Wait::Request(_) => {
@@ -201,7 +209,9 @@ fn wait(conn_state: &ConnState) -> Wait {
 
 /// Gives a parked answer to the reactor, hyper having left the socket.
 fn hand_over<B: Body + Send + 'static>(conn_state: &ConnState, listener: &PhaseListener) {
-    let answer = conn_state.unpark().and_then(|answer| answer.downcast::<ParkedResponse<B>>().ok());
+    let answer = conn_state
+        .unpark()
+        .and_then(|answer| answer.downcast::<ParkedResponse<B>>().ok());
     if let (Some(answer), Some(socket)) = (answer, conn_state.take_socket()) {
         answer.complete(socket, listener);
     }
@@ -229,10 +239,14 @@ impl Carried {
             return None;
         }
         if let Some(latest) = conn_state.take() {
-            *self = Self { ending: Some(latest), grace: None };
+            *self = Self {
+                ending: Some(latest),
+                grace: None,
+            };
         }
         // Released, the rest of the stream may still be in hyper's buffer before a client that takes nothing.
-        let is_over = self.ending.as_ref().is_some_and(Closed::is_released) && !conn_state.is_blocked();
+        let is_over =
+            self.ending.as_ref().is_some_and(Closed::is_released) && !conn_state.is_blocked();
         if is_over {
             *self = Self::default();
         }

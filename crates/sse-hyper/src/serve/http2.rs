@@ -112,7 +112,11 @@ pub(crate) async fn connection<S, B, I>(
                 return Poll::Ready(());
             }
             if is_over {
-                let why = if is_evicted { "to make room" } else { "whose client cancels without an end" };
+                let why = if is_evicted {
+                    "to make room"
+                } else {
+                    "whose client cancels without an end"
+                };
                 debug!("closed a connection {why}");
                 return Poll::Ready(());
             }
@@ -159,7 +163,11 @@ where
 {
     fn execute(&self, serving: F) {
         match self.0.take() {
-            Some(exchange) => drop(tokio::spawn(Supervised { serving, exchange, timer: None })),
+            Some(exchange) => drop(tokio::spawn(Supervised {
+                serving,
+                exchange,
+                timer: None,
+            })),
             None => drop(tokio::spawn(serving)),
         }
     }
@@ -199,7 +207,9 @@ impl<F: Future> Future for Supervised<F> {
         }
         let timer = match this.timer {
             Some(timer) => timer,
-            None => this.timer.insert(Box::pin(sleep(ready!(time_for_client(this.exchange, cx))))),
+            None => this
+                .timer
+                .insert(Box::pin(sleep(ready!(time_for_client(this.exchange, cx))))),
         };
         ready!(timer.as_mut().poll(cx));
         debug!("reset a response of which the client takes nothing");
@@ -213,7 +223,11 @@ fn time_for_client(exchange: &Exchange, cx: &mut Context<'_>) -> Poll<Duration> 
     if !exchange.is_stream() {
         return Poll::Ready(timeouts.write);
     }
-    exchange
-        .poll_ending(cx)
-        .map(|reason| if reason == DisconnectReason::Stalled { Duration::ZERO } else { timeouts.linger })
+    exchange.poll_ending(cx).map(|reason| {
+        if reason == DisconnectReason::Stalled {
+            Duration::ZERO
+        } else {
+            timeouts.linger
+        }
+    })
 }

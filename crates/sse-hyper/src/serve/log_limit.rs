@@ -19,7 +19,10 @@ impl LogLimit {
     /// Counts an occurrence. Returns how many there were, if a message is due.
     pub(crate) fn count(&mut self) -> Option<u64> {
         self.count += 1;
-        if self.logged.is_some_and(|logged| logged.elapsed() < INTERVAL) {
+        if self
+            .logged
+            .is_some_and(|logged| logged.elapsed() < INTERVAL)
+        {
             return None;
         }
         self.logged = Some(Instant::now());

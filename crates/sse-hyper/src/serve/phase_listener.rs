@@ -18,9 +18,15 @@ impl Shutdown {
     pub(crate) fn listener(&self, address: IpAddr) -> PhaseListener {
         let group = self.0.bounds.group_of(address);
         let conn_state = |key| ConnState::new(Arc::clone(&self.0), key);
-        let (conn_state, evicted) = self.0.connections().insert(group, &self.0.bounds, conn_state);
+        let (conn_state, evicted) = self
+            .0
+            .connections()
+            .insert(group, &self.0.bounds, conn_state);
         evicted.into_iter().for_each(Evicted::announce);
-        PhaseListener { conn_state, registered: false }
+        PhaseListener {
+            conn_state,
+            registered: false,
+        }
     }
 }
 
@@ -61,7 +67,10 @@ impl PhaseListener {
         // The connection is a task of its own, so its waker stays the same until it is moved.
         if !self.registered {
             self.registered = true;
-            self.conn_state.shared().connections().set_waker(&*self.conn_state, cx.waker().clone());
+            self.conn_state
+                .shared()
+                .connections()
+                .set_waker(&*self.conn_state, cx.waker().clone());
         }
         self.conn_state.shared().phase()
     }

@@ -29,9 +29,10 @@ pub(crate) async fn begin<I: AsyncRead + Unpin>(
         #[cfg(feature = "http2")]
         Some(Protocol::Http2) => match detect(io, read).await? {
             Protocol::Http2 => Ok(Protocol::Http2),
-            Protocol::Http1 => {
-                Err(io::Error::new(io::ErrorKind::InvalidData, "HTTP/2 was agreed on and is not spoken"))
-            }
+            Protocol::Http1 => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "HTTP/2 was agreed on and is not spoken",
+            )),
         },
         None => detect(io, read).await,
     }
@@ -39,7 +40,10 @@ pub(crate) async fn begin<I: AsyncRead + Unpin>(
 
 /// Reads no more than it needs to know: one byte of most requests.
 #[cfg(feature = "http2")]
-pub(crate) async fn detect<I: AsyncRead + Unpin>(io: &mut I, read: &mut Vec<u8>) -> io::Result<Protocol> {
+pub(crate) async fn detect<I: AsyncRead + Unpin>(
+    io: &mut I,
+    read: &mut Vec<u8>,
+) -> io::Result<Protocol> {
     let mut bytes = [0; PREFACE.len()];
     loop {
         let left = PREFACE.len() - read.len();
@@ -57,7 +61,10 @@ pub(crate) async fn detect<I: AsyncRead + Unpin>(io: &mut I, read: &mut Vec<u8>)
 /// There is nothing to choose from.
 #[cfg(not(feature = "http2"))]
 #[expect(clippy::unused_async, reason = "as the one that reads")]
-pub(crate) async fn detect<I: AsyncRead + Unpin>(_: &mut I, _: &mut Vec<u8>) -> io::Result<Protocol> {
+pub(crate) async fn detect<I: AsyncRead + Unpin>(
+    _: &mut I,
+    _: &mut Vec<u8>,
+) -> io::Result<Protocol> {
     Ok(Protocol::Http1)
 }
 
@@ -72,10 +79,14 @@ mod tests {
         let mut read = Vec::new();
         let send = async {
             for piece in pieces {
-                tokio::io::AsyncWriteExt::write_all(&mut theirs, piece).await.unwrap();
+                tokio::io::AsyncWriteExt::write_all(&mut theirs, piece)
+                    .await
+                    .unwrap();
                 tokio::task::yield_now().await;
             }
-            tokio::io::AsyncWriteExt::shutdown(&mut theirs).await.unwrap();
+            tokio::io::AsyncWriteExt::shutdown(&mut theirs)
+                .await
+                .unwrap();
         };
         let (protocol, ()) = tokio::join!(detect(&mut ours, &mut read), send);
         (protocol.unwrap(), read)
@@ -83,14 +94,23 @@ mod tests {
 
     #[tokio::test]
     async fn the_preface_is_known_in_whatever_pieces_it_comes() {
-        assert_eq!(detected(&[PREFACE, b"more"]).await, (Protocol::Http2, PREFACE.to_vec()));
+        assert_eq!(
+            detected(&[PREFACE, b"more"]).await,
+            (Protocol::Http2, PREFACE.to_vec())
+        );
         let bytes: Vec<_> = PREFACE.chunks(1).collect();
         assert_eq!(detected(&bytes).await.0, Protocol::Http2);
     }
 
     #[tokio::test]
     async fn everything_else_is_http_1_and_nothing_is_lost() {
-        for request in ["GET / HTTP/1.1\r\n\r\n", "P", "POST / HTTP/1.1\r\n", "PRI * HTTP/1.1\r\n", ""] {
+        for request in [
+            "GET / HTTP/1.1\r\n\r\n",
+            "P",
+            "POST / HTTP/1.1\r\n",
+            "PRI * HTTP/1.1\r\n",
+            "",
+        ] {
             let (protocol, read) = detected(&[request.as_bytes()]).await;
             assert_eq!(protocol, Protocol::Http1, "{request:?}");
             assert!(request.as_bytes().starts_with(&read), "{request:?}");

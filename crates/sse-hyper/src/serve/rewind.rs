@@ -21,7 +21,10 @@ pub(crate) struct Rewind<I> {
 
 impl<I> Rewind<I> {
     pub(crate) fn new(io: I, read: Vec<u8>) -> Self {
-        Self { read: (!read.is_empty()).then(|| Box::new(read)), io }
+        Self {
+            read: (!read.is_empty()).then(|| Box::new(read)),
+            io,
+        }
     }
 }
 
@@ -31,7 +34,9 @@ impl<I: AsyncRead + Unpin> AsyncRead for Rewind<I> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Some(mut read) = self.read.take() else { return Pin::new(&mut self.io).poll_read(cx, buffer) };
+        let Some(mut read) = self.read.take() else {
+            return Pin::new(&mut self.io).poll_read(cx, buffer);
+        };
         let fits = read.len().min(buffer.remaining());
         buffer.put_slice(&read[..fits]);
         if fits < read.len() {
@@ -48,7 +53,11 @@ impl<I: AsyncRead + Unpin> AsyncRead for Rewind<I> {
 }
 
 impl<I: AsyncWrite + Unpin> AsyncWrite for Rewind<I> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(cx, bytes)
     }
 
@@ -87,7 +96,11 @@ mod tests {
 
         let (silent, _client) = tokio::io::duplex(64);
         let mut io = Rewind::new(silent, b"G".to_vec());
-        assert_eq!(io.read(&mut buffer).await.unwrap(), 1, "nothing is waited for");
+        assert_eq!(
+            io.read(&mut buffer).await.unwrap(),
+            1,
+            "nothing is waited for"
+        );
     }
 
     #[tokio::test]

@@ -38,10 +38,14 @@ where
         let shutdown = Shutdown::new(self.timeouts(), self.bounds());
         let late = Arc::new(Shutdown::new(self.timeouts(), self.bounds()));
         let options = self.options();
-        self.lazy_reactor.configure(|reactor| reactor.linger(self.linger()).departed(shutdown.departed()));
+        self.lazy_reactor
+            .configure(|reactor| reactor.linger(self.linger()).departed(shutdown.departed()));
         let config = ConnectionConfig {
             #[cfg(feature = "http2")]
-            ping_timeout: self.connection_timeout().unwrap_or(crate::serve::CONNECTION_TIMEOUT) / 2,
+            ping_timeout: self
+                .connection_timeout()
+                .unwrap_or(crate::serve::CONNECTION_TIMEOUT)
+                / 2,
             #[cfg(feature = "tls")]
             tls: self.tls.clone(),
             lazy_reactor: self.lazy_reactor.clone(),
@@ -108,7 +112,13 @@ where
             let mut acceptor = acceptor.for_late(&late);
             late_comers.spawn(async move { acceptor.open().await });
         }
-        stop(&shutdown, &managers, drain.delay(Duration::ZERO), &lazy_reactor).await;
+        stop(
+            &shutdown,
+            &managers,
+            drain.delay(Duration::ZERO),
+            &lazy_reactor,
+        )
+        .await;
         late_comers.shutdown().await;
         late.enter(Phase::Draining);
         if timeout_at(deadline, late.all_closed()).await.is_err() {
@@ -121,8 +131,11 @@ where
 
 /// Waits until the managers can accept streams, for as long as they ask for.
 async fn started(managers: &[Manager]) {
-    let starting: JoinSet<bool> =
-        managers.iter().cloned().map(|manager| async move { manager.started().await }).collect();
+    let starting: JoinSet<bool> = managers
+        .iter()
+        .cloned()
+        .map(|manager| async move { manager.started().await })
+        .collect();
     starting.join_all().await;
 }
 
@@ -136,7 +149,12 @@ async fn announce(managers: &[Manager], drain: &ShutdownOptions) {
     }
 }
 
-async fn stop(shutdown: &Shutdown, managers: &[Manager], drain: ShutdownOptions, lazy_reactor: &LazyReactor) {
+async fn stop(
+    shutdown: &Shutdown,
+    managers: &[Manager],
+    drain: ShutdownOptions,
+    lazy_reactor: &LazyReactor,
+) {
     let deadline = Instant::now() + drain.deadline().min(FOREVER);
     info!(connections = shutdown.connections(), "shutting down");
     shutdown.enter(Phase::Draining);
@@ -150,7 +168,10 @@ async fn stop(shutdown: &Shutdown, managers: &[Manager], drain: ShutdownOptions,
         }
     }
     if timeout_at(deadline, shutdown.all_closed()).await.is_err() {
-        warn!(connections = shutdown.connections(), "breaking off connections at the deadline");
+        warn!(
+            connections = shutdown.connections(),
+            "breaking off connections at the deadline"
+        );
         shutdown.enter(Phase::Aborting);
         lazy_reactor.abort();
         shutdown.all_closed().await;

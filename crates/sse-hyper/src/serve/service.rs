@@ -18,7 +18,8 @@ use tower_service::Service;
 use crate::{
     extract::PeerAddr,
     handoff::{
-        self, ParkedResponse, fallback::Fallback, lazy_reactor::LazyReactor, stream_marker::StreamMarker,
+        self, ParkedResponse, fallback::Fallback, lazy_reactor::LazyReactor,
+        stream_marker::StreamMarker,
     },
     serve::{
         conn_state::{ConnState, Read},
@@ -51,7 +52,14 @@ impl<S> StreamService<S> {
         lazy_reactor: LazyReactor,
         unfit: Option<Fallback>,
     ) -> Self {
-        Self { service, peer, conn_state, latest, lazy_reactor, unfit }
+        Self {
+            service,
+            peer,
+            conn_state,
+            latest,
+            lazy_reactor,
+            unfit,
+        }
     }
 }
 
@@ -71,15 +79,27 @@ where
             None => Exchange::begin(&self.conn_state),
             Some(latest) => Exchange::begin_multiplexed(&self.conn_state, latest),
         };
-        let framing = self.unfit.map_or_else(|| handoff::framing_for(&request), Err);
+        let framing = self
+            .unfit
+            .map_or_else(|| handoff::framing_for(&request), Err);
         let mut service = self.service.clone();
         // Most services are always ready; only for the others is the request kept until they are.
         let state = match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => Answer::Called { future: Box::pin(service.call(request)) },
-            Poll::Ready(Err(error)) => Answer::Failed { error: Some(error.into()) },
-            Poll::Pending => Answer::Waiting { service: Box::new((service, Some(request))) },
+            Poll::Ready(Ok(())) => Answer::Called {
+                future: Box::pin(service.call(request)),
+            },
+            Poll::Ready(Err(error)) => Answer::Failed {
+                error: Some(error.into()),
+            },
+            Poll::Pending => Answer::Waiting {
+                service: Box::new((service, Some(request))),
+            },
         };
-        let handoff = Handoff { exchange, lazy_reactor: self.lazy_reactor.clone(), framing };
+        let handoff = Handoff {
+            exchange,
+            lazy_reactor: self.lazy_reactor.clone(),
+            framing,
+        };
         ResponseFuture { state, handoff }
     }
 }
@@ -91,10 +111,16 @@ pub(crate) struct ResponseFuture<S, F> {
 }
 
 enum Answer<S, F> {
-    Waiting { service: Box<(S, Option<Request<Incoming>>)> },
-    Called { future: Pin<Box<F>> },
+    Waiting {
+        service: Box<(S, Option<Request<Incoming>>)>,
+    },
+    Called {
+        future: Pin<Box<F>>,
+    },
     Parked,
-    Failed { error: Option<BoxError> },
+    Failed {
+        error: Option<BoxError>,
+    },
 }
 
 /// What is pinned is in boxes.
@@ -115,7 +141,9 @@ where
                 Answer::Waiting { service } => {
                     let (service, request) = &mut **service;
                     ready!(service.poll_ready(cx)).map_err(Into::into)?;
-                    let Some(request) = request.take() else { return Poll::Pending };
+                    let Some(request) = request.take() else {
+                        return Poll::Pending;
+                    };
                     let future = Box::pin(service.call(request));
                     this.state = Answer::Called { future };
                 }
@@ -129,10 +157,15 @@ where
                 }
                 // The connection sees to it that this is polled when it should not have been parked.
                 Answer::Parked => {
-                    return this.handoff.unpark().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)));
+                    return this
+                        .handoff
+                        .unpark()
+                        .map_or(Poll::Pending, |response| Poll::Ready(Ok(response)));
                 }
                 Answer::Failed { error } => {
-                    return error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
+                    return error
+                        .take()
+                        .map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
                 }
             }
         }
@@ -149,7 +182,10 @@ struct Handoff {
 
 impl Handoff {
     /// Keeps a response back that a reactor can give; any other is hyper's.
-    fn park<B: Body + Send + 'static>(&self, response: Response<B>) -> Option<Response<Tracked<B>>> {
+    fn park<B: Body + Send + 'static>(
+        &self,
+        response: Response<B>,
+    ) -> Option<Response<Tracked<B>>> {
         let Some(mark) = response.extensions().get::<StreamMarker>().cloned() else {
             return Some(self.tracked(response));
         };
@@ -161,7 +197,9 @@ impl Handoff {
         self.exchange.becomes_stream(ending);
         match self.fitness(&response, &mark) {
             Ok((framing, reactor)) => {
-                self.conn_state().park(Box::new(ParkedResponse::new(response, mark, framing, reactor)));
+                self.conn_state().park(Box::new(ParkedResponse::new(
+                    response, mark, framing, reactor,
+                )));
                 None
             }
             Err(why) => {
@@ -180,7 +218,10 @@ impl Handoff {
         if self.conn_state().read() != Read::Nothing {
             return Err(Fallback::Pipelined);
         }
-        Ok((framing, handoff::reactor_for(response, mark, &self.lazy_reactor)?))
+        Ok((
+            framing,
+            handoff::reactor_for(response, mark, &self.lazy_reactor)?,
+        ))
     }
 
     /// The response that was parked, if it is hyper's after all.

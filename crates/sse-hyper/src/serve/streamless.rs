@@ -80,11 +80,17 @@ impl Streamless {
 
     /// Chooses the connection to be closed. `is_used` returns whether a connection has a request in flight, or had one since it
     /// was last asked.
-    pub(crate) fn victim(&mut self, scope: Scope, mut is_used: impl FnMut(usize) -> bool) -> Option<usize> {
+    pub(crate) fn victim(
+        &mut self,
+        scope: Scope,
+        mut is_used: impl FnMut(usize) -> bool,
+    ) -> Option<usize> {
         let first_new_turn = self.next_turn;
         let mut oldest = None;
         for _ in 0..CHECKS {
-            let Some((group, turn, key)) = self.first(scope) else { break };
+            let Some((group, turn, key)) = self.first(scope) else {
+                break;
+            };
             if turn >= first_new_turn {
                 break;
             }
@@ -123,7 +129,11 @@ impl Streamless {
 /// The place of a group among the others; proxies come last, however many connections they have.
 fn rank(group: Group, queue: &Queue) -> Option<Rank> {
     let (&turn, _) = queue.first_key_value()?;
-    let weight = if group == Group::Proxies { 0 } else { queue.len() };
+    let weight = if group == Group::Proxies {
+        0
+    } else {
+        queue.len()
+    };
     Some((Reverse(weight), turn, group))
 }
 
@@ -138,7 +148,10 @@ mod tests {
     /// With connections of these groups, whose keys are their places in the list.
     fn of(groups: &[Group]) -> Streamless {
         let mut streamless = Streamless::default();
-        groups.iter().enumerate().for_each(|(key, group)| streamless.insert(key, *group));
+        groups
+            .iter()
+            .enumerate()
+            .for_each(|(key, group)| streamless.insert(key, *group));
         streamless
     }
 
@@ -163,13 +176,19 @@ mod tests {
 
     #[test]
     fn largest_group_gives_up_its_oldest() {
-        assert_eq!(evicted(of(&[v4(1), v4(2), v4(2), v4(3), v4(2)])), [1, 2, 0, 3, 4]);
+        assert_eq!(
+            evicted(of(&[v4(1), v4(2), v4(2), v4(3), v4(2)])),
+            [1, 2, 0, 3, 4]
+        );
     }
 
     #[test]
     fn proxies_come_last() {
         let proxies = Group::Proxies;
-        assert_eq!(evicted(of(&[proxies, proxies, proxies, v4(1)])), [3, 0, 1, 2]);
+        assert_eq!(
+            evicted(of(&[proxies, proxies, proxies, v4(1)])),
+            [3, 0, 1, 2]
+        );
     }
 
     #[test]
@@ -212,7 +231,9 @@ mod tests {
     fn no_group_loses_a_connection_while_another_has_more() {
         let mut seed = 1_u64;
         let mut random = move |below: u64| {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (seed >> 33) % below
         };
         let mut streamless = Streamless::default();
@@ -234,24 +255,35 @@ mod tests {
                 }
                 _ => {
                     let used = random(2) == 0;
-                    let Some(victim) = streamless.victim(Scope::All, |_| used && random(2) == 0) else {
+                    let Some(victim) = streamless.victim(Scope::All, |_| used && random(2) == 0)
+                    else {
                         assert!(model.is_empty());
                         continue;
                     };
                     let count = |group| model.iter().filter(|(_, other)| *other == group).count();
                     let (_, group) = *model.iter().find(|(key, _)| *key == victim).unwrap();
-                    let others: Vec<_> = model.iter().filter(|(_, group)| *group != Group::Proxies).collect();
+                    let others: Vec<_> = model
+                        .iter()
+                        .filter(|(_, group)| *group != Group::Proxies)
+                        .collect();
                     if group == Group::Proxies {
                         assert!(others.is_empty());
                     } else {
-                        assert!(others.iter().all(|(_, other)| count(*other) <= count(group)));
+                        assert!(
+                            others
+                                .iter()
+                                .all(|(_, other)| count(*other) <= count(group))
+                        );
                     }
                     streamless.remove(victim);
                     model.retain(|(key, _)| *key != victim);
                 }
             }
             assert_eq!(streamless.len(), model.len());
-            assert_eq!(streamless.len_of(v4(0)), model.iter().filter(|(_, group)| *group == v4(0)).count());
+            assert_eq!(
+                streamless.len_of(v4(0)),
+                model.iter().filter(|(_, group)| *group == v4(0)).count()
+            );
         }
     }
 }

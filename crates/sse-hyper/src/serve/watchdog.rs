@@ -50,16 +50,27 @@ pub(crate) struct Watchdog {
 impl Watchdog {
     /// For a connection that has to send its first request until a deadline.
     pub(crate) fn until(deadline: Instant) -> Self {
-        Self { wait: Wait::FirstRequest, sleep: Some(Box::pin(sleep_until(deadline))) }
+        Self {
+            wait: Wait::FirstRequest,
+            sleep: Some(Box::pin(sleep_until(deadline))),
+        }
     }
 
     /// For a connection that waits for nothing yet.
     pub(crate) fn new() -> Self {
-        Self { wait: Wait::Service, sleep: None }
+        Self {
+            wait: Wait::Service,
+            sleep: None,
+        }
     }
 
     /// Resolves when the connection has waited too long for what it waits for now.
-    pub(crate) fn poll(&mut self, wait: Wait, timeouts: &Timeouts, cx: &mut Context<'_>) -> Poll<Wait> {
+    pub(crate) fn poll(
+        &mut self,
+        wait: Wait,
+        timeouts: &Timeouts,
+        cx: &mut Context<'_>,
+    ) -> Poll<Wait> {
         if wait != self.wait {
             self.wait = wait;
             match (timeouts.of(wait), &mut self.sleep) {
@@ -68,7 +79,9 @@ impl Watchdog {
                 (Some(time), none) => *none = Some(Box::pin(sleep(time))),
             }
         }
-        let Some(sleep) = &mut self.sleep else { return Poll::Pending };
+        let Some(sleep) = &mut self.sleep else {
+            return Poll::Pending;
+        };
         ready!(sleep.as_mut().poll(cx));
         Poll::Ready(wait)
     }

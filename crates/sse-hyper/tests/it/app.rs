@@ -19,7 +19,9 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, BodyStream, Full, Limited, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
-use sse_core::{DisconnectReason, Disconnection, Handshake, Hooks, Manager, ManagerBuilder, StreamInfo};
+use sse_core::{
+    DisconnectReason, Disconnection, Handshake, Hooks, Manager, ManagerBuilder, StreamInfo,
+};
 use sse_hyper::{KeepBody, Serve, TransportStats, TransportStatsHandle};
 use sse_testkit::{RawClient, RawRequest};
 use tokio::{
@@ -82,14 +84,18 @@ impl Site {
                 response.extensions_mut().insert(KeepBody);
             }),
             "/encoded" => with(self.stream(request, 0), |response| {
-                response.headers_mut().insert("content-encoding", HeaderValue::from_static("x-own"));
+                response
+                    .headers_mut()
+                    .insert("content-encoding", HeaderValue::from_static("x-own"));
             }),
-            "/replaced" => self.stream(request, 0).map(|_| Full::from("instead").boxed_unsync()),
+            "/replaced" => self
+                .stream(request, 0)
+                .map(|_| Full::from("instead").boxed_unsync()),
             "/shouted" => shouted(self.stream(request, 0)),
             "/limited" => limited(self.stream(request, 0)),
-            "/streamed" => {
-                self.stream(request, 0).map(|body| StreamBody::new(BodyStream::new(body)).boxed_unsync())
-            }
+            "/streamed" => self
+                .stream(request, 0)
+                .map(|body| StreamBody::new(BodyStream::new(body)).boxed_unsync()),
             "/begun" => begun(self.stream(request, 0)).await,
             "/guarded" => guarded(self.stream(request, 0), Guard::new(&self.guards)),
             "/cookies" => with(self.stream(request, 0), cookies),
@@ -114,7 +120,10 @@ impl Site {
 
     fn stream(&self, request: Request<Incoming>, manager: usize) -> Reply {
         let (parts, _) = request.into_parts();
-        let user = parts.uri.query().and_then(|query| query.strip_prefix("user="));
+        let user = parts
+            .uri
+            .query()
+            .and_then(|query| query.strip_prefix("user="));
         let handshake = sse_hyper::handshake(&parts);
         let handshake = user.into_iter().fold(handshake, Handshake::user);
         let response = match self.managers[manager].connect(handshake) {
@@ -151,19 +160,27 @@ fn with(mut response: Reply, change: impl FnOnce(&mut Reply)) -> Reply {
 
 fn cookies(response: &mut Reply) {
     for value in ["a=1; Path=/", "b=2; HttpOnly"] {
-        response.headers_mut().append("set-cookie", HeaderValue::from_static(value));
+        response
+            .headers_mut()
+            .append("set-cookie", HeaderValue::from_static(value));
     }
-    response.headers_mut().insert("date", HeaderValue::from_static("Tue, 15 Nov 1994 08:12:31 GMT"));
-    response.headers_mut().insert("connection", HeaderValue::from_static("keep-alive"));
+    response.headers_mut().insert(
+        "date",
+        HeaderValue::from_static("Tue, 15 Nov 1994 08:12:31 GMT"),
+    );
+    response
+        .headers_mut()
+        .insert("connection", HeaderValue::from_static("keep-alive"));
 }
 
 /// More than a narrow socket takes at once.
 fn large_head(response: &mut Reply) {
     let value = HeaderValue::from_str(&"v".repeat(8 << 10)).unwrap();
     for number in 0..32 {
-        response
-            .headers_mut()
-            .insert(HeaderName::from_str(&format!("x-large-{number}")).unwrap(), value.clone());
+        response.headers_mut().insert(
+            HeaderName::from_str(&format!("x-large-{number}")).unwrap(),
+            value.clone(),
+        );
     }
 }
 
@@ -194,7 +211,13 @@ impl Drop for Guard {
 
 /// A middleware that counts the answers under way.
 fn guarded(response: Reply, guard: Guard) -> Reply {
-    response.map(|inner| Guarded { inner, _guard: guard }.boxed_unsync())
+    response.map(|inner| {
+        Guarded {
+            inner,
+            _guard: guard,
+        }
+        .boxed_unsync()
+    })
 }
 
 /// A body that passes everything on.
@@ -226,7 +249,8 @@ impl Body for Guarded {
 /// A middleware that changes the bytes, and not their number.
 fn shouted(response: Reply) -> Reply {
     response.map(|body| {
-        body.map_frame(|frame| frame.map_data(|data| data.to_ascii_uppercase().into())).boxed_unsync()
+        body.map_frame(|frame| frame.map_data(|data| data.to_ascii_uppercase().into()))
+            .boxed_unsync()
     })
 }
 
@@ -234,7 +258,9 @@ fn shouted(response: Reply) -> Reply {
 fn limited(response: Reply) -> Reply {
     response.map(|body| {
         let limited = Limited::new(body, 1 << 40);
-        limited.map_err(|_| -> Infallible { unreachable!("as long as no stream is") }).boxed_unsync()
+        limited
+            .map_err(|_| -> Infallible { unreachable!("as long as no stream is") })
+            .boxed_unsync()
     })
 }
 
@@ -250,15 +276,23 @@ fn empty(status: StatusCode) -> Reply {
 
 fn switching() -> Reply {
     let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
-    response.headers_mut().insert("connection", HeaderValue::from_static("upgrade"));
-    response.headers_mut().insert("upgrade", HeaderValue::from_static("echo"));
+    response
+        .headers_mut()
+        .insert("connection", HeaderValue::from_static("upgrade"));
+    response
+        .headers_mut()
+        .insert("upgrade", HeaderValue::from_static("echo"));
     response
 }
 
 /// What a middleware does: fields of its own, something in the extensions, another body around the body.
 fn layered(mut response: Reply) -> Reply {
-    response.headers_mut().insert("x-layer", HeaderValue::from_static("kept"));
-    response.headers_mut().append("vary", HeaderValue::from_static("origin"));
+    response
+        .headers_mut()
+        .insert("x-layer", HeaderValue::from_static("kept"));
+    response
+        .headers_mut()
+        .append("vary", HeaderValue::from_static("origin"));
     response.extensions_mut().insert("a middleware's own");
     response.map(|body| body.map_err(|error| error).boxed_unsync())
 }
@@ -319,7 +353,15 @@ impl App {
             .with_graceful_shutdown(stopped);
         let server = tokio::spawn(server.into_future());
         let manager = managers[0].clone();
-        Self { site, manager, address, departures, transports, stop: Some(stop), server }
+        Self {
+            site,
+            manager,
+            address,
+            departures,
+            transports,
+            stop: Some(stop),
+            server,
+        }
     }
 
     /// Opens a stream and reads its first event.
@@ -350,17 +392,30 @@ impl App {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        let state = || format!("not reached: {} connections, {:?}", self.connections(), self.manager.stats());
-        tokio::time::timeout(PATIENCE, all).await.unwrap_or_else(|_| panic!("{}", state()));
+        let state = || {
+            format!(
+                "not reached: {} connections, {:?}",
+                self.connections(),
+                self.manager.stats()
+            )
+        };
+        tokio::time::timeout(PATIENCE, all)
+            .await
+            .unwrap_or_else(|_| panic!("{}", state()));
     }
 
     /// Until a request stands at the gate.
     pub(crate) async fn at_the_gate(&self) {
-        tokio::time::timeout(PATIENCE, self.site.waiting.acquire()).await.unwrap().unwrap().forget();
+        tokio::time::timeout(PATIENCE, self.site.waiting.acquire())
+            .await
+            .unwrap()
+            .unwrap()
+            .forget();
     }
 
     pub(crate) async fn departures(&self, count: usize) -> Vec<DisconnectReason> {
-        self.until(|app| app.departures.0.lock().unwrap().len() >= count).await;
+        self.until(|app| app.departures.0.lock().unwrap().len() >= count)
+            .await;
         self.departures.0.lock().unwrap().clone()
     }
 
@@ -371,7 +426,14 @@ impl App {
 
     /// Waits for the end of the server, which leaves no connection.
     pub(crate) async fn stopped(self) {
-        tokio::time::timeout(PATIENCE, self.server).await.unwrap().unwrap().unwrap();
-        assert_eq!(self.manager.stats().total_connections + self.manager.stats().ending, 0);
+        tokio::time::timeout(PATIENCE, self.server)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            self.manager.stats().total_connections + self.manager.stats().ending,
+            0
+        );
     }
 }

@@ -12,13 +12,23 @@ use crate::app::{App, PATIENCE, Site};
 
 /// Opens a stream and reads nothing of it.
 async fn stall(app: &App) -> RawClient {
-    let client = RawRequest::get(app.address, "/events").receive_buffer(4096).send().await.unwrap();
-    app.until(|app| app.manager.stats().total_connections == 1).await;
+    let client = RawRequest::get(app.address, "/events")
+        .receive_buffer(4096)
+        .send()
+        .await
+        .unwrap();
+    app.until(|app| app.manager.stats().total_connections == 1)
+        .await;
     client
 }
 
 fn waiting(app: &App) -> usize {
-    app.manager.connections(&ConnectionQuery::first(1)).items.iter().map(|stream| stream.waiting).sum()
+    app.manager
+        .connections(&ConnectionQuery::first(1))
+        .items
+        .iter()
+        .map(|stream| stream.waiting)
+        .sum()
 }
 
 /// Publishes more than all buffers on the way of a client that reads nothing ever hold.
@@ -27,14 +37,19 @@ async fn fill(app: &App) {
     for _ in 0..64 {
         app.manager.all().publish(large.clone()).await.unwrap();
     }
-    let has_begun = |app: &App| app.transports().reactor.blocked + app.transports().bodies.total() == 1;
+    let has_begun =
+        |app: &App| app.transports().reactor.blocked + app.transports().bodies.total() == 1;
     // Or was ended for it already.
-    app.until(|app| has_begun(app) || app.manager.stats().total_connections == 0).await;
+    app.until(|app| has_begun(app) || app.manager.stats().total_connections == 0)
+        .await;
 }
 
 /// After the bytes that its system took for it, a client sees what became of its connection.
 async fn end(client: &mut RawClient) -> End {
-    tokio::time::timeout(PATIENCE, client.end()).await.unwrap().unwrap()
+    tokio::time::timeout(PATIENCE, client.end())
+        .await
+        .unwrap()
+        .unwrap()
 }
 
 #[tokio::test]
@@ -48,7 +63,9 @@ async fn a_stalled_client_of_hyper_is_reset() {
 }
 
 async fn stalled(settings: impl FnOnce(Serve<Site>) -> Serve<Site>) {
-    let builder = Manager::builder().connection_timeout(Duration::from_secs(3)).queue(1 << 16, 1 << 30);
+    let builder = Manager::builder()
+        .connection_timeout(Duration::from_secs(3))
+        .queue(1 << 16, 1 << 30);
     let options = sse_hyper::SocketOptions::default();
     let app = App::start_with(builder, |serve| settings(serve.socket_options(options))).await;
     let mut client = stall(&app).await;
@@ -72,7 +89,12 @@ async fn kicked(settings: impl FnOnce(Serve<Site>) -> Serve<Site>) {
     let app = App::start_with(Manager::builder().queue(1 << 16, 1 << 30), settings).await;
     let mut client = stall(&app).await;
     fill(&app).await;
-    assert_eq!(app.manager.disconnect(Target::All, DisconnectOptions::new()).await, 1);
+    assert_eq!(
+        app.manager
+            .disconnect(Target::All, DisconnectOptions::new())
+            .await,
+        1
+    );
     assert_eq!((app.manager.stats().ending, app.connections()), (1, 1));
     assert_eq!(app.departures(1).await, [DisconnectReason::Kicked]);
     app.until(|app| app.connections() == 0).await;
@@ -83,7 +105,9 @@ async fn kicked(settings: impl FnOnce(Serve<Site>) -> Serve<Site>) {
 #[tokio::test]
 async fn a_client_that_is_kicked_while_hyper_holds_all_that_is_left_is_reset_after_the_linger() {
     let app = App::start_narrow(Manager::builder(), |serve| {
-        serve.header_timeout(Duration::from_secs(3600)).without_reactor()
+        serve
+            .header_timeout(Duration::from_secs(3600))
+            .without_reactor()
     })
     .await;
     let mut client = stall(&app).await;
@@ -93,7 +117,9 @@ async fn a_client_that_is_kicked_while_hyper_holds_all_that_is_left_is_reset_aft
         app.manager.all().publish(part.clone()).await.unwrap();
         app.until(|app| waiting(app) == 0).await;
     }
-    app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
+    app.manager
+        .disconnect(Target::All, DisconnectOptions::new())
+        .await;
     assert_eq!(app.departures(1).await, [DisconnectReason::Kicked]);
     assert_eq!(app.connections(), 1, "something is left to be written");
     app.until(|app| app.connections() == 0).await;
@@ -110,13 +136,18 @@ async fn a_client_that_is_kicked_and_takes_what_is_left_keeps_its_connection() {
         app.manager.all().publish(part.clone()).await.unwrap();
         app.until(|app| waiting(app) == 0).await;
     }
-    app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
+    app.manager
+        .disconnect(Target::All, DisconnectOptions::new())
+        .await;
     app.departures(1).await;
     assert_eq!(end(&mut client).await, End::Complete);
     // Longer than it had to take it.
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert_eq!(app.connections(), 1);
-    client.send(b"GET /ping HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+    client
+        .send(b"GET /ping HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
     client.expect_close().await.unwrap_err();
 }
 

@@ -29,8 +29,12 @@ fn streams(count: u32) -> impl Iterator<Item = u32> {
 /// A connection with a stream of events.
 async fn living(app: &App) -> TcpStream {
     let mut socket = TcpStream::connect(app.address).await.unwrap();
-    socket.write_all(&[PREFACE, SETTINGS, &get(1, "/events")].concat()).await.unwrap();
-    app.until(|app| app.manager.stats().total_connections == 1).await;
+    socket
+        .write_all(&[PREFACE, SETTINGS, &get(1, "/events")].concat())
+        .await
+        .unwrap();
+    app.until(|app| app.manager.stats().total_connections == 1)
+        .await;
     socket
 }
 
@@ -38,8 +42,14 @@ async fn living(app: &App) -> TcpStream {
 async fn receives(app: &App, socket: &mut TcpStream, text: &str) -> bool {
     app.manager.all().publish(Event::text(text)).await.unwrap();
     let mut read = Vec::new();
-    while !read.windows(text.len()).any(|window| window == text.as_bytes()) {
-        match timeout(PATIENCE, socket.read_buf(&mut read)).await.expect("an event, or the end") {
+    while !read
+        .windows(text.len())
+        .any(|window| window == text.as_bytes())
+    {
+        match timeout(PATIENCE, socket.read_buf(&mut read))
+            .await
+            .expect("an event, or the end")
+        {
             Ok(0) | Err(_) => return false,
             Ok(_) => {}
         }
@@ -55,8 +65,14 @@ async fn cancelled_streams_end_nothing_else() {
             let app = App::start(Manager::builder()).await;
             let mut socket = living(&app).await;
             let burst = streams(count).flat_map(|stream| [get(stream, path), cancel(stream)]);
-            socket.write_all(&burst.flatten().collect::<Vec<_>>()).await.unwrap();
-            assert!(receives(&app, &mut socket, "still here").await, "{count} of {path}");
+            socket
+                .write_all(&burst.flatten().collect::<Vec<_>>())
+                .await
+                .unwrap();
+            assert!(
+                receives(&app, &mut socket, "still here").await,
+                "{count} of {path}"
+            );
         }
     }
 }
@@ -76,7 +92,10 @@ async fn streams_cancelled_over_and_over_end_nothing_else() {
         }
         next += 200;
         socket.write_all(&burst).await.unwrap();
-        assert!(receives(&app, &mut socket, &format!("after round {round}")).await, "{round}");
+        assert!(
+            receives(&app, &mut socket, &format!("after round {round}")).await,
+            "{round}"
+        );
     }
 }
 
@@ -89,8 +108,13 @@ async fn flood_of_cancelled_streams_is_ended() {
         // The end may come while it is still being sent.
         let _ = socket.write_all(&flood.flatten().collect::<Vec<_>>()).await;
         let mut read = Vec::new();
-        while timeout(PATIENCE, socket.read_buf(&mut read)).await.expect(path).is_ok_and(|count| count > 0) {}
-        app.until(|app| app.manager.stats().total_connections == 0).await;
+        while timeout(PATIENCE, socket.read_buf(&mut read))
+            .await
+            .expect(path)
+            .is_ok_and(|count| count > 0)
+        {}
+        app.until(|app| app.manager.stats().total_connections == 0)
+            .await;
     }
 }
 
@@ -116,18 +140,26 @@ async fn large_heads_are_refused_alone() {
         .unwrap();
     tokio::spawn(connection);
     let living = Request::get("http://localhost/events").body(()).unwrap();
-    let mut living =
-        timeout(PATIENCE, requests.send_request(living, true).unwrap().0).await.unwrap().unwrap();
+    let mut living = timeout(PATIENCE, requests.send_request(living, true).unwrap().0)
+        .await
+        .unwrap()
+        .unwrap();
     for (kib, status) in [(1, 200), (20, 200), (60, 200), (70, 431), (90, 431)] {
         let mut request = Request::get("http://localhost/ping");
         for number in 0..kib {
             request = request.header(format!("x-{number}"), "x".repeat(980));
         }
-        let (answer, _) = requests.send_request(request.body(()).unwrap(), true).unwrap();
+        let (answer, _) = requests
+            .send_request(request.body(()).unwrap(), true)
+            .unwrap();
         let answer = timeout(PATIENCE, answer).await.unwrap().unwrap();
         assert_eq!(answer.status(), status, "{kib} KiB");
     }
-    app.manager.all().publish(Event::text("still here")).await.unwrap();
+    app.manager
+        .all()
+        .publish(Event::text("still here"))
+        .await
+        .unwrap();
     let mut text = Vec::new();
     while !text.ends_with(b"still here\n\n") {
         let bytes = timeout(PATIENCE, living.body_mut().data()).await.unwrap();

@@ -24,11 +24,15 @@ impl Connection {
 
 impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
     pub(crate) fn over(stream: I) -> Self {
-        Self { stream, unparsed: Vec::new() }
+        Self {
+            stream,
+            unparsed: Vec::new(),
+        }
     }
 
     pub(crate) async fn get(&mut self, path: &str) {
-        self.send(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n")).await;
+        self.send(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"))
+            .await;
     }
 
     pub(crate) async fn send(&mut self, text: &str) {
@@ -38,16 +42,28 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
     /// The head of the next answer, with the empty line at its end.
     pub(crate) async fn head(&mut self) -> String {
         loop {
-            if let Some(at) = self.unparsed.windows(4).position(|window| window == b"\r\n\r\n") {
+            if let Some(at) = self
+                .unparsed
+                .windows(4)
+                .position(|window| window == b"\r\n\r\n")
+            {
                 return String::from_utf8(self.unparsed.drain(..at + 4).collect()).unwrap();
             }
-            assert!(self.read().await, "the end, after {:?}", String::from_utf8_lossy(&self.unparsed));
+            assert!(
+                self.read().await,
+                "the end, after {:?}",
+                String::from_utf8_lossy(&self.unparsed)
+            );
         }
     }
 
     pub(crate) async fn exactly(&mut self, bytes: usize) -> Vec<u8> {
         while self.unparsed.len() < bytes {
-            assert!(self.read().await, "the end, after {:?}", String::from_utf8_lossy(&self.unparsed));
+            assert!(
+                self.read().await,
+                "the end, after {:?}",
+                String::from_utf8_lossy(&self.unparsed)
+            );
         }
         self.unparsed.drain(..bytes).collect()
     }
@@ -76,6 +92,10 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
     }
 
     async fn read(&mut self) -> bool {
-        timeout(PATIENCE, self.stream.read_buf(&mut self.unparsed)).await.unwrap().unwrap() > 0
+        timeout(PATIENCE, self.stream.read_buf(&mut self.unparsed))
+            .await
+            .unwrap()
+            .unwrap()
+            > 0
     }
 }

@@ -21,12 +21,22 @@ async fn a_connection_that_asked_something_else_opens_a_stream() {
     }
     connection.get("/events").await;
     assert!(connection.head().await.contains("text/event-stream"));
-    app.until(|app| app.manager.stats().total_connections == 1).await;
-    app.manager.all().publish(Event::text("after pongs")).await.unwrap();
-    app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
+    app.until(|app| app.manager.stats().total_connections == 1)
+        .await;
+    app.manager
+        .all()
+        .publish(Event::text("after pongs"))
+        .await
+        .unwrap();
+    app.manager
+        .disconnect(Target::All, DisconnectOptions::new())
+        .await;
     let events = connection.events().await;
     assert_eq!(
-        events.iter().map(|event| &*event.event_type).collect::<Vec<_>>(),
+        events
+            .iter()
+            .map(|event| &*event.event_type)
+            .collect::<Vec<_>>(),
         ["connection", "message", "system"]
     );
     assert_eq!(app.connections(), 1);
@@ -41,11 +51,18 @@ async fn a_connection_has_one_stream_after_the_other() {
     for round in 0..3 {
         connection.get("/events").await;
         connection.head().await;
-        app.until(|app| app.manager.stats().total_connections == 1).await;
+        app.until(|app| app.manager.stats().total_connections == 1)
+            .await;
         // Longer than the last stream's connection would have had to take what was left.
         tokio::time::sleep(linger * 5 / 4).await;
-        app.manager.all().publish(Event::text(round.to_string())).await.unwrap();
-        app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
+        app.manager
+            .all()
+            .publish(Event::text(round.to_string()))
+            .await
+            .unwrap();
+        app.manager
+            .disconnect(Target::All, DisconnectOptions::new())
+            .await;
         assert_eq!(connection.events().await[1].data, round.to_string());
         app.departures(round + 1).await;
     }
@@ -62,8 +79,11 @@ async fn a_second_stream_that_was_asked_for_in_advance_is_watched_as_well() {
     connection.send(&format!("{ask}{ask}")).await;
     for round in 1..=2 {
         connection.head().await;
-        app.until(|app| app.manager.stats().total_connections == 1).await;
-        app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
+        app.until(|app| app.manager.stats().total_connections == 1)
+            .await;
+        app.manager
+            .disconnect(Target::All, DisconnectOptions::new())
+            .await;
         assert_eq!(connection.events().await.len(), 2);
         app.departures(round).await;
     }
@@ -72,7 +92,9 @@ async fn a_second_stream_that_was_asked_for_in_advance_is_watched_as_well() {
 #[tokio::test]
 async fn a_head_that_does_not_come_closes_the_connection() {
     let app = App::start_with(Manager::builder(), |serve| {
-        serve.header_timeout(Duration::from_secs(2)).keep_alive_timeout(Duration::from_secs(2))
+        serve
+            .header_timeout(Duration::from_secs(2))
+            .keep_alive_timeout(Duration::from_secs(2))
     })
     .await;
     let silent = Connection::open(app.address).await;
@@ -91,35 +113,56 @@ async fn a_head_that_does_not_come_closes_the_connection() {
 
 #[tokio::test]
 async fn a_head_that_trickles_in_closes_the_connection() {
-    let app =
-        App::start_with(Manager::builder(), |serve| serve.header_timeout(Duration::from_millis(200))).await;
-    let request = RawRequest::get(app.address, "/events").padded_to(4096).trickle(Duration::from_millis(10));
-    let result = tokio::time::timeout(PATIENCE, request.open()).await.unwrap();
+    let app = App::start_with(Manager::builder(), |serve| {
+        serve.header_timeout(Duration::from_millis(200))
+    })
+    .await;
+    let request = RawRequest::get(app.address, "/events")
+        .padded_to(4096)
+        .trickle(Duration::from_millis(10));
+    let result = tokio::time::timeout(PATIENCE, request.open())
+        .await
+        .unwrap();
     assert!(result.is_err(), "{result:?}");
     app.until(|app| app.connections() == 0).await;
 }
 
 #[tokio::test]
 async fn a_stream_outlives_the_header_timeout() {
-    let app = App::start_with(Manager::builder(), |serve| serve.header_timeout(Duration::from_secs(1))).await;
+    let app = App::start_with(Manager::builder(), |serve| {
+        serve.header_timeout(Duration::from_secs(1))
+    })
+    .await;
     let mut client = app.open("/events").await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    app.manager.all().publish(Event::text("still here")).await.unwrap();
-    assert_eq!(client.next_event_within(PATIENCE).await.unwrap().data, "still here");
+    app.manager
+        .all()
+        .publish(Event::text("still here"))
+        .await
+        .unwrap();
+    assert_eq!(
+        client.next_event_within(PATIENCE).await.unwrap().data,
+        "still here"
+    );
 }
 
 #[tokio::test]
 async fn nonsense_is_answered_and_closed() {
     let app = App::start(Manager::builder()).await;
     let mut connection = Connection::open(app.address).await;
-    connection.send("\x16\x03\x01 this is no HTTP\r\n\r\n").await;
+    connection
+        .send("\x16\x03\x01 this is no HTTP\r\n\r\n")
+        .await;
     assert!(connection.rest().await.starts_with(b"HTTP/1.1 400 "));
     app.until(|app| app.connections() == 0).await;
 }
 
 #[tokio::test]
 async fn a_header_timeout_may_be_as_good_as_none() {
-    let app = App::start_with(Manager::builder(), |serve| serve.header_timeout(Duration::MAX)).await;
+    let app = App::start_with(Manager::builder(), |serve| {
+        serve.header_timeout(Duration::MAX)
+    })
+    .await;
     let mut connection = Connection::open(app.address).await;
     connection.get("/ping").await;
     assert!(connection.head().await.starts_with("HTTP/1.1 200 "));

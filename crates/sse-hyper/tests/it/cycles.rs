@@ -34,10 +34,28 @@ async fn nothing_is_left_of_2_000_clients_that_broke_off() {
     futures_util::future::join_all(clients).await;
     app.until(|app| app.connections() == 0).await;
     let stats = app.manager.stats();
-    assert_eq!((stats.total_connections, stats.unique_users, stats.ending), (0, 0, 0));
+    assert_eq!(
+        (stats.total_connections, stats.unique_users, stats.ending),
+        (0, 0, 0)
+    );
     // Those who read something were there; of the others some were gone before they were seen.
     let least = (CLIENTS * CYCLES / 2) as u64;
-    assert!((least..=2 * least).contains(&stats.counters.connected), "{}", stats.counters.connected);
-    assert_eq!(stats.counters.disconnected.get("client_left"), stats.counters.connected);
-    assert_eq!(app.manager.topic("a").publish(sse_core::Event::text("x")).await.unwrap().matched, 0);
+    assert!(
+        (least..=2 * least).contains(&stats.counters.connected),
+        "{}",
+        stats.counters.connected
+    );
+    assert_eq!(
+        stats.counters.disconnected.get("client_left"),
+        stats.counters.connected
+    );
+    assert_eq!(
+        app.manager
+            .topic("a")
+            .publish(sse_core::Event::text("x"))
+            .await
+            .unwrap()
+            .matched,
+        0
+    );
 }

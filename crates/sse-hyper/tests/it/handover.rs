@@ -24,11 +24,24 @@ async fn open(request: RawRequest) -> RawClient {
 
 /// A stream that works from its first event to its clean end.
 async fn works(app: &App, client: &mut RawClient) {
-    app.until(|app| app.manager.stats().total_connections == 1).await;
-    app.manager.all().publish(Event::text("through")).await.unwrap();
-    assert_eq!(client.next_event_within(PATIENCE).await.unwrap().data, "through");
-    app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
-    assert_eq!(client.next_event_within(PATIENCE).await.unwrap().event_type, "system");
+    app.until(|app| app.manager.stats().total_connections == 1)
+        .await;
+    app.manager
+        .all()
+        .publish(Event::text("through"))
+        .await
+        .unwrap();
+    assert_eq!(
+        client.next_event_within(PATIENCE).await.unwrap().data,
+        "through"
+    );
+    app.manager
+        .disconnect(Target::All, DisconnectOptions::new())
+        .await;
+    assert_eq!(
+        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        "system"
+    );
     client.expect_end().await.unwrap();
 }
 
@@ -39,8 +52,17 @@ fn adopted(app: &App) -> u64 {
 /// Why the only stream so far stayed a body.
 fn fallback(app: &App) -> Fallback {
     let transports = app.transports();
-    assert_eq!((transports.reactor.adopted, transports.bodies.total()), (0, 1), "{transports:?}");
-    transports.bodies.iter().find(|(_, count)| *count == 1).unwrap().0
+    assert_eq!(
+        (transports.reactor.adopted, transports.bodies.total()),
+        (0, 1),
+        "{transports:?}"
+    );
+    transports
+        .bodies
+        .iter()
+        .find(|(_, count)| *count == 1)
+        .unwrap()
+        .0
 }
 
 #[tokio::test]
@@ -51,9 +73,15 @@ async fn a_stream_leaves_hyper_and_its_connection_closes_behind_it() {
     assert_eq!(head.headers.get("connection"), Some("close"));
     assert_eq!(head.headers.get_all("date").count(), 1);
     works(&app, &mut client).await;
-    tokio::time::timeout(PATIENCE, client.expect_close()).await.unwrap().unwrap();
+    tokio::time::timeout(PATIENCE, client.expect_close())
+        .await
+        .unwrap()
+        .unwrap();
     let stats = app.transports().reactor;
-    assert_eq!((stats.adopted, stats.failed, stats.resets, stats.panics), (1, 0, 0, 0));
+    assert_eq!(
+        (stats.adopted, stats.failed, stats.resets, stats.panics),
+        (1, 0, 0, 0)
+    );
     assert!(stats.bytes > 500, "{stats:?}");
     assert_eq!(app.transports().bodies.total(), 0);
     app.until(|app| app.connections() == 0).await;
@@ -79,11 +107,22 @@ async fn old_and_closing_clients_are_served_by_it() {
     assert_eq!(head.headers.get("connection"), Some("close"));
     works(&app, &mut client).await;
     let mut client = open(old.header("connection", "keep-alive")).await;
-    assert_eq!(client.head().await.unwrap().headers.get("connection"), Some("close"));
+    assert_eq!(
+        client.head().await.unwrap().headers.get("connection"),
+        Some("close")
+    );
     works(&app, &mut client).await;
     let closing = RawRequest::get(app.address, "/events").header("connection", "close");
     let mut client = open(closing).await;
-    assert_eq!(client.head().await.unwrap().headers.get("transfer-encoding"), Some("chunked"));
+    assert_eq!(
+        client
+            .head()
+            .await
+            .unwrap()
+            .headers
+            .get("transfer-encoding"),
+        Some("chunked")
+    );
     works(&app, &mut client).await;
     assert_eq!(adopted(&app), 3);
 }
@@ -95,12 +134,21 @@ async fn fields_of_middlewares_are_kept() {
     let head = client.head().await.unwrap().clone();
     let cookies: Vec<_> = head.headers.get_all("set-cookie").collect();
     assert_eq!(cookies, ["a=1; Path=/", "b=2; HttpOnly"]);
-    assert_eq!(head.headers.get_all("date").collect::<Vec<_>>(), ["Tue, 15 Nov 1994 08:12:31 GMT"]);
-    assert_eq!(head.headers.get_all("connection").collect::<Vec<_>>(), ["close"]);
+    assert_eq!(
+        head.headers.get_all("date").collect::<Vec<_>>(),
+        ["Tue, 15 Nov 1994 08:12:31 GMT"]
+    );
+    assert_eq!(
+        head.headers.get_all("connection").collect::<Vec<_>>(),
+        ["close"]
+    );
     works(&app, &mut client).await;
     let mut client = open(RawRequest::get(app.address, "/layered")).await;
     let head = client.head().await.unwrap();
-    assert_eq!((head.headers.get("x-layer"), head.headers.get("vary")), (Some("kept"), Some("origin")));
+    assert_eq!(
+        (head.headers.get("x-layer"), head.headers.get("vary")),
+        (Some("kept"), Some("origin"))
+    );
     works(&app, &mut client).await;
     assert_eq!(adopted(&app), 2);
 }
@@ -108,14 +156,19 @@ async fn fields_of_middlewares_are_kept() {
 /// The two heads differ in what is said of the connection, and in nothing else.
 #[tokio::test]
 async fn the_head_is_the_one_that_hyper_writes() {
-    let (with, without) = (app().await, App::start_with_bodies(Manager::builder()).await);
+    let (with, without) = (
+        app().await,
+        App::start_with_bodies(Manager::builder()).await,
+    );
     for path in ["/events", "/layered", "/cookies"] {
         for version in ["1.0", "1.1"] {
             let mut heads = Vec::new();
             for app in [&with, &without] {
                 let mut connection = Connection::open(app.address).await;
                 connection
-                    .send(&format!("GET {path} HTTP/{version}\r\nhost: x\r\nconnection: close\r\n\r\n"))
+                    .send(&format!(
+                        "GET {path} HTTP/{version}\r\nhost: x\r\nconnection: close\r\n\r\n"
+                    ))
                     .await;
                 let head = connection.head().await;
                 let mut lines: Vec<_> = head.lines().map(str::to_owned).collect();
@@ -153,13 +206,18 @@ async fn the_body_that_was_replaced_lives_as_long_as_the_stream() {
     assert_eq!(app.guards(), 1);
     drop(client);
     app.until(|app| app.guards() == 0).await;
-    assert_eq!(app.departures(2).await, [DisconnectReason::Kicked, DisconnectReason::ClientLeft]);
+    assert_eq!(
+        app.departures(2).await,
+        [DisconnectReason::Kicked, DisconnectReason::ClientLeft]
+    );
 }
 
 #[tokio::test]
 async fn a_body_that_was_dropped_takes_its_stream_with_it() {
     let app = app().await;
-    let answer = sse_testkit::request(app.address, "GET", "/replaced", &[], "").await.unwrap();
+    let answer = sse_testkit::request(app.address, "GET", "/replaced", &[], "")
+        .await
+        .unwrap();
     assert_eq!(answer.text().unwrap(), "instead");
     assert_eq!(app.departures(1).await, [DisconnectReason::ClientLeft]);
     assert_eq!((adopted(&app), app.transports().bodies.total()), (0, 0));
@@ -167,9 +225,11 @@ async fn a_body_that_was_dropped_takes_its_stream_with_it() {
 
 #[tokio::test]
 async fn what_only_a_body_can_do_stays_one() {
-    for (path, reason) in
-        [("/opted-out", Fallback::OptedOut), ("/encoded", Fallback::Encoded), ("/begun", Fallback::Polled)]
-    {
+    for (path, reason) in [
+        ("/opted-out", Fallback::OptedOut),
+        ("/encoded", Fallback::Encoded),
+        ("/begun", Fallback::Polled),
+    ] {
         let app = app().await;
         let mut client = open(RawRequest::get(app.address, path)).await;
         works(&app, &mut client).await;
@@ -189,8 +249,11 @@ async fn bodies_around_a_stream_that_may_do_something_to_it_do_it() {
     let mut connection = Connection::open(app.address).await;
     connection.get("/shouted").await;
     connection.head().await;
-    app.until(|app| app.manager.stats().total_connections == 1).await;
-    app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
+    app.until(|app| app.manager.stats().total_connections == 1)
+        .await;
+    app.manager
+        .disconnect(Target::All, DisconnectOptions::new())
+        .await;
     let events = connection.events().await;
     assert!(events.is_empty(), "no field has such a name: {events:?}");
     assert_eq!(fallback(&app), Fallback::Wrapped);
@@ -203,10 +266,15 @@ async fn a_request_that_asks_for_more_is_hypers() {
     for rest in [bodied, upgrade] {
         let app = app().await;
         let mut connection = Connection::open(app.address).await;
-        connection.send(&format!("GET /events HTTP/1.1\r\nhost: x\r\n{rest}")).await;
+        connection
+            .send(&format!("GET /events HTTP/1.1\r\nhost: x\r\n{rest}"))
+            .await;
         assert!(connection.head().await.starts_with("HTTP/1.1 200 "));
-        app.until(|app| app.manager.stats().total_connections == 1).await;
-        app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
+        app.until(|app| app.manager.stats().total_connections == 1)
+            .await;
+        app.manager
+            .disconnect(Target::All, DisconnectOptions::new())
+            .await;
         assert_eq!(connection.events().await.len(), 2);
         assert_eq!(fallback(&app), Fallback::Request, "{rest}");
     }
@@ -235,13 +303,21 @@ async fn a_request_that_was_sent_in_advance_is_answered_after_the_stream() {
             tokio::time::sleep(Duration::from_millis(100)).await;
             app.site.gate.add_permits(1);
         } else {
-            connection.send(&format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n{ping}")).await;
+            connection
+                .send(&format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n{ping}"))
+                .await;
         }
         assert!(connection.head().await.contains("text/event-stream"));
-        app.until(|app| app.manager.stats().total_connections == 1).await;
-        app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
+        app.until(|app| app.manager.stats().total_connections == 1)
+            .await;
+        app.manager
+            .disconnect(Target::All, DisconnectOptions::new())
+            .await;
         assert_eq!(connection.events().await.len(), 2, "{path}");
-        assert!(connection.head().await.starts_with("HTTP/1.1 200 "), "{path}");
+        assert!(
+            connection.head().await.starts_with("HTTP/1.1 200 "),
+            "{path}"
+        );
         assert_eq!(connection.exactly(4).await, b"pong");
         assert_eq!(fallback(&app), Fallback::Pipelined, "{path}");
     }
@@ -256,13 +332,17 @@ async fn a_connection_that_asked_something_else_before_is_handed_over() {
         connection.head().await;
         assert_eq!(connection.exactly(4).await, b"pong");
     }
-    connection.send("POST /ping HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc").await;
+    connection
+        .send("POST /ping HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc")
+        .await;
     connection.head().await;
     assert_eq!(connection.exactly(4).await, b"pong");
     connection.get("/events").await;
     assert!(connection.head().await.contains("text/event-stream"));
     app.until(|app| adopted(app) == 1).await;
-    app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
+    app.manager
+        .disconnect(Target::All, DisconnectOptions::new())
+        .await;
     assert_eq!(connection.events().await.len(), 2);
     assert_eq!(connection.rest().await, b"");
 }
@@ -283,10 +363,16 @@ async fn an_earlier_answer_is_written_to_its_end_before_the_stream_leaves() {
         left -= connection.exactly(left.min(1 << 20)).await.len();
     }
     assert!(connection.head().await.contains("text/event-stream"));
-    app.until(|app| app.manager.stats().total_connections == 1).await;
-    app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
+    app.until(|app| app.manager.stats().total_connections == 1)
+        .await;
+    app.manager
+        .disconnect(Target::All, DisconnectOptions::new())
+        .await;
     assert_eq!(connection.events().await.len(), 2);
-    assert_eq!(app.transports().reactor.adopted + app.transports().bodies.total(), 1);
+    assert_eq!(
+        app.transports().reactor.adopted + app.transports().bodies.total(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -308,9 +394,15 @@ async fn adopted_connections_have_their_place_under_the_limit() {
     let second = RawRequest::get(app.address, "/events").open();
     let mut second = std::pin::pin!(second);
     let early = tokio::time::timeout(Duration::from_millis(200), &mut second).await;
-    assert!(early.is_err(), "the second is served beside the first: {early:?}");
+    assert!(
+        early.is_err(),
+        "the second is served beside the first: {early:?}"
+    );
     drop(first);
-    tokio::time::timeout(PATIENCE, second).await.unwrap().unwrap();
+    tokio::time::timeout(PATIENCE, second)
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 /// What is left at the deadline of a server whose app has managers that it was not told of.
@@ -322,15 +414,21 @@ async fn a_stream_of_another_manager_does_not_outlive_the_deadline() {
     let service = tower::service_fn({
         let other = other.clone();
         move |request: http::Request<hyper::body::Incoming>| {
-            let session = other.connect(sse_hyper::handshake(&request.into_parts().0)).unwrap();
-            std::future::ready(Ok::<_, std::convert::Infallible>(sse_hyper::response(session)))
+            let session = other
+                .connect(sse_hyper::handshake(&request.into_parts().0))
+                .unwrap();
+            std::future::ready(Ok::<_, std::convert::Infallible>(sse_hyper::response(
+                session,
+            )))
         }
     });
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let transports = TransportStatsHandle::default();
     let server = sse_hyper::serve(listener, service)
         .transports(&transports)
-        .drain(sse_core::ShutdownOptions::within(Duration::from_millis(200)))
+        .drain(sse_core::ShutdownOptions::within(Duration::from_millis(
+            200,
+        )))
         .with_graceful_shutdown(async {
             let _ = stopped.await;
         });
@@ -338,9 +436,25 @@ async fn a_stream_of_another_manager_does_not_outlive_the_deadline() {
     let mut client = RawRequest::get(address, "/events").open().await.unwrap();
     client.next_event_within(PATIENCE).await.unwrap();
     stop.send(()).unwrap();
-    tokio::time::timeout(PATIENCE, server).await.unwrap().unwrap().unwrap();
-    assert_eq!(tokio::time::timeout(PATIENCE, client.end()).await.unwrap().unwrap(), End::Reset);
-    assert_eq!((transports.stats().reactor.resets, other.stats().total_connections), (1, 0));
+    tokio::time::timeout(PATIENCE, server)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        tokio::time::timeout(PATIENCE, client.end())
+            .await
+            .unwrap()
+            .unwrap(),
+        End::Reset
+    );
+    assert_eq!(
+        (
+            transports.stats().reactor.resets,
+            other.stats().total_connections
+        ),
+        (1, 0)
+    );
 }
 
 /// As a task of its runtime would be.
@@ -353,8 +467,12 @@ fn a_stream_ends_with_its_runtime() {
         let address = listener.local_addr().unwrap();
         let manager = manager.clone();
         let service = tower::service_fn(move |request: http::Request<hyper::body::Incoming>| {
-            let session = manager.connect(sse_hyper::handshake(&request.into_parts().0)).unwrap();
-            std::future::ready(Ok::<_, std::convert::Infallible>(sse_hyper::response(session)))
+            let session = manager
+                .connect(sse_hyper::handshake(&request.into_parts().0))
+                .unwrap();
+            std::future::ready(Ok::<_, std::convert::Infallible>(sse_hyper::response(
+                session,
+            )))
         });
         tokio::spawn(sse_hyper::serve(listener, service).into_future());
         address
@@ -363,7 +481,13 @@ fn a_stream_ends_with_its_runtime() {
         let mut client = RawRequest::get(address, "/events").open().await.unwrap();
         client.next_event_within(PATIENCE).await.unwrap();
         served.shutdown_background();
-        assert_eq!(tokio::time::timeout(PATIENCE, client.end()).await.unwrap().unwrap(), End::Cut);
+        assert_eq!(
+            tokio::time::timeout(PATIENCE, client.end())
+                .await
+                .unwrap()
+                .unwrap(),
+            End::Cut
+        );
     });
     assert_eq!(manager.stats().total_connections, 0);
 }
@@ -383,8 +507,12 @@ async fn hooks_run_in_the_context_of_the_servers_runtime() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let service = tower::service_fn(move |request: http::Request<hyper::body::Incoming>| {
-        let session = manager.connect(sse_hyper::handshake(&request.into_parts().0)).unwrap();
-        std::future::ready(Ok::<_, std::convert::Infallible>(sse_hyper::response(session)))
+        let session = manager
+            .connect(sse_hyper::handshake(&request.into_parts().0))
+            .unwrap();
+        std::future::ready(Ok::<_, std::convert::Infallible>(sse_hyper::response(
+            session,
+        )))
     });
     let transports = TransportStatsHandle::default();
     let server = sse_hyper::serve(listener, service).transports(&transports);
@@ -392,5 +520,11 @@ async fn hooks_run_in_the_context_of_the_servers_runtime() {
     drop(RawRequest::get(address, "/events").open().await.unwrap());
     let reason = tokio::time::timeout(PATIENCE, hears.recv()).await.unwrap();
     assert_eq!(reason, Some(DisconnectReason::ClientLeft));
-    assert_eq!((transports.stats().reactor.adopted, transports.stats().reactor.panics), (1, 0));
+    assert_eq!(
+        (
+            transports.stats().reactor.adopted,
+            transports.stats().reactor.panics
+        ),
+        (1, 0)
+    );
 }

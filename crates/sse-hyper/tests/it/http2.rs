@@ -32,7 +32,9 @@ async fn to_the_end(app: &App, sent: &[&[u8]]) -> Vec<u8> {
     socket.write_all(&sent.concat()).await.unwrap();
     let mut all = Vec::new();
     // A reset is an end as well.
-    let _ = timeout(PATIENCE, socket.read_to_end(&mut all)).await.unwrap();
+    let _ = timeout(PATIENCE, socket.read_to_end(&mut all))
+        .await
+        .unwrap();
     all
 }
 
@@ -40,7 +42,10 @@ async fn to_the_end(app: &App, sent: &[&[u8]]) -> Vec<u8> {
 async fn a_peer_that_answers_no_ping_is_given_up_and_its_streams_with_it() {
     let app = app().await;
     let read = to_the_end(&app, &[PREFACE, SETTINGS, GET_EVENTS]).await;
-    assert!(read.windows(10).any(|window| window == b"connection"), "the stream did not begin: {read:?}");
+    assert!(
+        read.windows(10).any(|window| window == b"connection"),
+        "the stream did not begin: {read:?}"
+    );
     assert_eq!(app.departures(1).await, [DisconnectReason::ClientLeft]);
     app.until(|app| app.connections() == 0).await;
 }
@@ -60,12 +65,21 @@ async fn a_shutdown_ends_a_connection_without_streams() {
     let socket = TcpStream::connect(app.address).await.unwrap();
     let (mut requests, connection) = h2::client::handshake(socket).await.unwrap();
     let connection = tokio::spawn(connection);
-    let request = http::Request::get("http://localhost/ping").body(()).unwrap();
+    let request = http::Request::get("http://localhost/ping")
+        .body(())
+        .unwrap();
     let (answer, _) = requests.send_request(request, true).unwrap();
-    assert_eq!(timeout(PATIENCE, answer).await.unwrap().unwrap().status(), 200);
+    assert_eq!(
+        timeout(PATIENCE, answer).await.unwrap().unwrap().status(),
+        200
+    );
     app.until(|app| app.connections() == 2).await;
     app.stop();
     assert_eq!(idle.rest().await, b"");
-    timeout(PATIENCE, connection).await.unwrap().unwrap().unwrap();
+    timeout(PATIENCE, connection)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
     app.stopped().await;
 }

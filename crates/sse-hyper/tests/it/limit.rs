@@ -79,10 +79,19 @@ async fn newcomers_wait_until_somebody_leaves() {
     let waits = RawRequest::get(app.address, "/events").open();
     let mut waits = std::pin::pin!(waits);
     let early = tokio::time::timeout(Duration::from_millis(200), &mut waits).await;
-    assert!(early.is_err(), "the third is served beside the first two: {early:?}");
+    assert!(
+        early.is_err(),
+        "the third is served beside the first two: {early:?}"
+    );
     drop(leaves);
-    let mut came = tokio::time::timeout(PATIENCE, waits).await.unwrap().unwrap();
-    assert_eq!(came.next_event_within(PATIENCE).await.unwrap().event_type, "connection");
+    let mut came = tokio::time::timeout(PATIENCE, waits)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        came.next_event_within(PATIENCE).await.unwrap().event_type,
+        "connection"
+    );
     assert_eq!(app.departures(1).await, [DisconnectReason::ClientLeft]);
     drop(stays);
 }
@@ -90,7 +99,10 @@ async fn newcomers_wait_until_somebody_leaves() {
 #[tokio::test]
 async fn newcomers_take_the_place_of_streams_that_ended() {
     let app = App::start_with(Manager::builder(), |serve| {
-        serve.max_connections(2).without_reactor().keep_alive_timeout(FOREVER)
+        serve
+            .max_connections(2)
+            .without_reactor()
+            .keep_alive_timeout(FOREVER)
     })
     .await;
     let _first = app.open("/events").await;
@@ -98,17 +110,30 @@ async fn newcomers_take_the_place_of_streams_that_ended() {
     let third = RawRequest::get(app.address, "/events").open();
     let ending = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        app.manager.disconnect(Target::All, DisconnectOptions::new()).await
+        app.manager
+            .disconnect(Target::All, DisconnectOptions::new())
+            .await
     };
     let (third, ended) = tokio::join!(tokio::time::timeout(PATIENCE, third), ending);
     assert_eq!(ended, 2);
-    assert_eq!(third.unwrap().unwrap().next_event_within(PATIENCE).await.unwrap().event_type, "connection");
+    assert_eq!(
+        third
+            .unwrap()
+            .unwrap()
+            .next_event_within(PATIENCE)
+            .await
+            .unwrap()
+            .event_type,
+        "connection"
+    );
 }
 
 #[tokio::test]
 async fn silent_connection_takes_no_place() {
-    let app =
-        App::start_with(Manager::builder(), |serve| serve.max_connections(1).header_timeout(FOREVER)).await;
+    let app = App::start_with(Manager::builder(), |serve| {
+        serve.max_connections(1).header_timeout(FOREVER)
+    })
+    .await;
     let silent = Connection::open(app.address).await;
     app.open("/events").await;
     assert_eq!(silent.rest().await, b"");
@@ -131,11 +156,20 @@ macro_rules! sends {
 const STRANGERS: [(&str, Deed); 7] = [
     ("silent", sends!()),
     ("half a head", sends!(b"GET /ping HTTP/1.1\r\nhost: l")),
-    ("served", sends!(b"GET /ping HTTP/1.1\r\nhost: localhost\r\n\r\n")),
-    ("a request that waits", sends!(b"GET /slow HTTP/1.1\r\nhost: localhost\r\n\r\n")),
+    (
+        "served",
+        sends!(b"GET /ping HTTP/1.1\r\nhost: localhost\r\n\r\n"),
+    ),
+    (
+        "a request that waits",
+        sends!(b"GET /slow HTTP/1.1\r\nhost: localhost\r\n\r\n"),
+    ),
     ("half a preface", sends!(PREFACE[..9])),
     ("settings alone", sends!(PREFACE, SETTINGS)),
-    ("a request of HTTP/2 that waits", sends!(PREFACE, SETTINGS, get(1, "/slow"))),
+    (
+        "a request of HTTP/2 that waits",
+        sends!(PREFACE, SETTINGS, get(1, "/slow")),
+    ),
 ];
 
 #[tokio::test]
@@ -143,7 +177,8 @@ async fn strangers_keep_nobody_out() {
     for (name, deed) in STRANGERS {
         // Of one address, and of forty.
         for addresses in [1, 40] {
-            let app = bounded(|serve| serve.max_connections(12).max_streamless_connections(8)).await;
+            let app =
+                bounded(|serve| serve.max_connections(12).max_streamless_connections(8)).await;
             let mut user = app.open("/events").await;
             let mut strangers = Vec::new();
             for number in 0..40 {
@@ -151,7 +186,11 @@ async fn strangers_keep_nobody_out() {
                 strangers.push(deed(from(&app, address).await).await);
                 if number % 10 == 9 {
                     let mut newcomer = app.open("/events").await;
-                    app.manager.all().publish(sse_core::Event::text("hello")).await.unwrap();
+                    app.manager
+                        .all()
+                        .publish(sse_core::Event::text("hello"))
+                        .await
+                        .unwrap();
                     for client in [&mut user, &mut newcomer] {
                         while client.next_event_within(PATIENCE).await.unwrap().data != "hello" {}
                     }
@@ -173,7 +212,10 @@ async fn crowd_of_one_address_closes_its_own() {
         |serve: Serve<Site>| serve.max_connections(8),
     ] {
         let app = bounded(settings).await;
-        let mut others = [kept(&app, [127, 0, 0, 2]).await, kept(&app, [127, 0, 0, 3]).await];
+        let mut others = [
+            kept(&app, [127, 0, 0, 2]).await,
+            kept(&app, [127, 0, 0, 3]).await,
+        ];
         let mut crowd = Vec::new();
         for _ in 0..30 {
             crowd.push(from(&app, [127, 0, 0, 9]).await);
@@ -218,7 +260,11 @@ async fn used_connections_outlive_idle_ones() {
 async fn streams_are_not_closed_for_others() {
     for settings in [|serve: Serve<Site>| serve, Serve::without_reactor] {
         let app = bounded(|serve| {
-            settings(serve.max_streamless_connections(2).max_streamless_connections_per_address(1))
+            settings(
+                serve
+                    .max_streamless_connections(2)
+                    .max_streamless_connections_per_address(1),
+            )
         })
         .await;
         let mut streams = Vec::new();
@@ -229,9 +275,16 @@ async fn streams_are_not_closed_for_others() {
         for _ in 0..20 {
             crowd.push(Connection::open(app.address).await);
         }
-        app.manager.all().publish(sse_core::Event::text("hello")).await.unwrap();
+        app.manager
+            .all()
+            .publish(sse_core::Event::text("hello"))
+            .await
+            .unwrap();
         for stream in &mut streams {
-            assert_eq!(stream.next_event_within(PATIENCE).await.unwrap().data, "hello");
+            assert_eq!(
+                stream.next_event_within(PATIENCE).await.unwrap().data,
+                "hello"
+            );
         }
         assert_eq!(app.manager.stats().total_connections, 10);
     }
@@ -281,7 +334,10 @@ async fn a_full_server_shuts_down() {
     let waits = Connection::open(app.address).await;
     app.stop();
     for client in &mut clients {
-        assert_eq!(client.next_event_within(PATIENCE).await.unwrap().event_type, "system");
+        assert_eq!(
+            client.next_event_within(PATIENCE).await.unwrap().event_type,
+            "system"
+        );
         client.expect_end().await.unwrap();
     }
     app.stopped().await;

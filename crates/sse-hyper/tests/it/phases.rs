@@ -25,7 +25,8 @@ pub(crate) const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
 const NO_WINDOW: &[u8] = b"\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0";
 
 /// SETTINGS with the largest initial window, and as much for the connection (RFC 9113, section 6.9).
-const ALL_WINDOWS: &[u8] = b"\0\0\x06\x04\0\0\0\0\0\0\x04\x7f\xff\xff\xff\0\0\x04\x08\0\0\0\0\0\x7f\xff\0\0";
+const ALL_WINDOWS: &[u8] =
+    b"\0\0\x06\x04\0\0\0\0\0\0\x04\x7f\xff\xff\xff\0\0\x04\x08\0\0\0\0\0\x7f\xff\0\0";
 
 /// The head of a HEADERS frame whose block is longer than what follows, and is not its last.
 const HALF_HEADERS: &[u8] = b"\0\0\x04\x01\0\0\0\0\x01\x82\x86\x04\x40";
@@ -75,13 +76,24 @@ const PHASES: [(&str, Deed); 16] = [
     ("half a preface", sends!(PREFACE[..12])),
     ("a preface without settings", sends!(PREFACE)),
     ("settings and no request", sends!(PREFACE, SETTINGS)),
-    ("half of the headers", sends!(PREFACE, SETTINGS, HALF_HEADERS)),
+    (
+        "half of the headers",
+        sends!(PREFACE, SETTINGS, HALF_HEADERS),
+    ),
     (
         "half of the headers after a request",
-        sends!(PREFACE, SETTINGS, get(1, "/ping"), b"\0\0\x04\x01\0\0\0\0\x03"),
+        sends!(
+            PREFACE,
+            SETTINGS,
+            get(1, "/ping"),
+            b"\0\0\x04\x01\0\0\0\0\x03"
+        ),
     ),
     ("kept alive", sends!(GET.as_bytes())),
-    ("half a head after a request", sends!(GET.as_bytes(), b"GET /pi")),
+    (
+        "half a head after a request",
+        sends!(GET.as_bytes(), b"GET /pi"),
+    ),
     ("half a head some time after a request", |mut client| {
         Box::pin(async move {
             client.write_all(GET.as_bytes()).await.unwrap();
@@ -90,20 +102,42 @@ const PHASES: [(&str, Deed); 16] = [
             client
         })
     }),
-    ("a request without a window", sends!(PREFACE, NO_WINDOW, get(1, "/ping"))),
-    ("a long response without a window", sends!(PREFACE, NO_WINDOW, get(1, "/large"))),
-    ("a response that is not read", sends!(b"GET /large HTTP/1.1\r\nhost: localhost\r\n\r\n")),
-    ("a response over HTTP/2 that is not read", sends!(PREFACE, ALL_WINDOWS, get(1, "/large"))),
+    (
+        "a request without a window",
+        sends!(PREFACE, NO_WINDOW, get(1, "/ping")),
+    ),
+    (
+        "a long response without a window",
+        sends!(PREFACE, NO_WINDOW, get(1, "/large")),
+    ),
+    (
+        "a response that is not read",
+        sends!(b"GET /large HTTP/1.1\r\nhost: localhost\r\n\r\n"),
+    ),
+    (
+        "a response over HTTP/2 that is not read",
+        sends!(PREFACE, ALL_WINDOWS, get(1, "/large")),
+    ),
 ];
 
 /// Phases in which a client goes on sending.
 const ENDLESS: [(&str, Deed); 3] = [
     ("a head that trickles in", |client| {
-        Box::pin(trickle(client, b"GET /ping HTTP/1.1\r\n".to_vec(), b"x: y\r\n"))
+        Box::pin(trickle(
+            client,
+            b"GET /ping HTTP/1.1\r\n".to_vec(),
+            b"x: y\r\n",
+        ))
     }),
-    ("a later head that trickles in", |client| Box::pin(trickle(client, GET.as_bytes().to_vec(), b"\r\n"))),
+    ("a later head that trickles in", |client| {
+        Box::pin(trickle(client, GET.as_bytes().to_vec(), b"\r\n"))
+    }),
     ("continuation without an end", |client| {
-        Box::pin(trickle(client, [PREFACE, SETTINGS, HALF_HEADERS].concat(), b"\0\0\x01\x09\0\0\0\0\x01a"))
+        Box::pin(trickle(
+            client,
+            [PREFACE, SETTINGS, HALF_HEADERS].concat(),
+            b"\0\0\x01\x09\0\0\0\0\x01a",
+        ))
     }),
 ];
 
@@ -123,7 +157,12 @@ async fn app(
     // The system would close what takes nothing, on Linux.
     let options = sse_hyper::SocketOptions::default();
     App::start_with(builder, |serve| {
-        settings(serve.header_timeout(HEADER_TIMEOUT).keep_alive_timeout(KEEP_ALIVE).socket_options(options))
+        settings(
+            serve
+                .header_timeout(HEADER_TIMEOUT)
+                .keep_alive_timeout(KEEP_ALIVE)
+                .socket_options(options),
+        )
     })
     .await
 }
@@ -132,7 +171,9 @@ async fn app(
 async fn expect_end(name: &'static str, mut client: Client) {
     let mut buffer = vec![0; 64 << 10];
     let end = async { while client.read(&mut buffer).await.is_ok_and(|count| count > 0) {} };
-    timeout(PATIENCE, end).await.unwrap_or_else(|_| panic!("{name}: the connection is still there"));
+    timeout(PATIENCE, end)
+        .await
+        .unwrap_or_else(|_| panic!("{name}: the connection is still there"));
 }
 
 /// Leaves a connection in each phase, and waits until the server has closed all.
@@ -156,9 +197,16 @@ where
             }
         });
     }
-    let unread = phases.iter().filter(|(name, _)| name.contains("not read")).count();
+    let unread = phases
+        .iter()
+        .filter(|(name, _)| name.contains("not read"))
+        .count();
     for _ in unread..phases.len() {
-        timeout(PATIENCE, clients.join_next()).await.expect("every connection ends").unwrap().unwrap();
+        timeout(PATIENCE, clients.join_next())
+            .await
+            .expect("every connection ends")
+            .unwrap()
+            .unwrap();
     }
     app.until(|app| app.connections() == 0).await;
 }
@@ -183,9 +231,14 @@ async fn answered_pings_keep_no_idle_connection() {
     let (mut requests, connection) = h2::client::handshake(socket).await.unwrap();
     let connection = tokio::spawn(connection);
     for _ in 0..2 {
-        let request = http::Request::get("http://localhost/ping").body(()).unwrap();
+        let request = http::Request::get("http://localhost/ping")
+            .body(())
+            .unwrap();
         let (answer, _) = requests.send_request(request, true).unwrap();
-        assert_eq!(timeout(PATIENCE, answer).await.unwrap().unwrap().status(), 200);
+        assert_eq!(
+            timeout(PATIENCE, answer).await.unwrap().unwrap().status(),
+            200
+        );
         sleep(KEEP_ALIVE / 4).await;
     }
     // Two handles would keep the client's side open as well.
@@ -205,18 +258,38 @@ async fn unread_response_over_http_2_is_reset_alone() {
     let (mut requests, connection) = client.handshake::<_, bytes::Bytes>(socket).await.unwrap();
     tokio::spawn(connection);
     let mut send = |path: &str| {
-        let request = http::Request::get(format!("http://localhost{path}")).body(()).unwrap();
+        let request = http::Request::get(format!("http://localhost{path}"))
+            .body(())
+            .unwrap();
         requests.send_request(request, true).unwrap().0
     };
-    let mut stream = timeout(PATIENCE, send("/events")).await.unwrap().unwrap().into_body();
+    let mut stream = timeout(PATIENCE, send("/events"))
+        .await
+        .unwrap()
+        .unwrap()
+        .into_body();
     // The client gives nothing of the stream's window back.
-    let mut large = timeout(PATIENCE, send("/large")).await.unwrap().unwrap().into_body();
+    let mut large = timeout(PATIENCE, send("/large"))
+        .await
+        .unwrap()
+        .unwrap()
+        .into_body();
     let reset = async { while let Some(Ok(_)) = large.data().await {} };
-    timeout(PATIENCE, reset).await.expect("the response is reset");
-    app.manager.all().publish(sse_core::Event::text("still here")).await.unwrap();
+    timeout(PATIENCE, reset)
+        .await
+        .expect("the response is reset");
+    app.manager
+        .all()
+        .publish(sse_core::Event::text("still here"))
+        .await
+        .unwrap();
     let mut text = Vec::new();
     while !text.ends_with(b"still here\n\n") {
-        let bytes = timeout(PATIENCE, stream.data()).await.unwrap().expect("the stream lives").unwrap();
+        let bytes = timeout(PATIENCE, stream.data())
+            .await
+            .unwrap()
+            .expect("the stream lives")
+            .unwrap();
         text.extend_from_slice(&bytes);
     }
 }
@@ -232,15 +305,27 @@ async fn ended_stream_over_http_2_is_reset_alone() {
         let (mut requests, connection) = client.handshake::<_, bytes::Bytes>(socket).await.unwrap();
         tokio::spawn(connection);
         let mut send = |path: &str| {
-            let request = http::Request::get(format!("http://localhost{path}")).body(()).unwrap();
+            let request = http::Request::get(format!("http://localhost{path}"))
+                .body(())
+                .unwrap();
             requests.send_request(request, true).unwrap().0
         };
-        let mut stream = timeout(PATIENCE, send("/events")).await.unwrap().unwrap().into_body();
+        let mut stream = timeout(PATIENCE, send("/events"))
+            .await
+            .unwrap()
+            .unwrap()
+            .into_body();
         for _ in 0..32 {
-            app.manager.all().publish(sse_core::Event::text("x".repeat(32 << 10))).await.unwrap();
+            app.manager
+                .all()
+                .publish(sse_core::Event::text("x".repeat(32 << 10)))
+                .await
+                .unwrap();
         }
         if is_kicked {
-            app.manager.disconnect(sse_core::Target::All, sse_core::DisconnectOptions::new()).await;
+            app.manager
+                .disconnect(sse_core::Target::All, sse_core::DisconnectOptions::new())
+                .await;
         }
         let reset = async {
             loop {
@@ -249,8 +334,18 @@ async fn ended_stream_over_http_2_is_reset_alone() {
                 }
             }
         };
-        assert!(timeout(PATIENCE, reset).await.expect("the stream is reset"), "kicked: {is_kicked}");
-        assert_eq!(timeout(PATIENCE, send("/ping")).await.unwrap().unwrap().status(), 200);
+        assert!(
+            timeout(PATIENCE, reset).await.expect("the stream is reset"),
+            "kicked: {is_kicked}"
+        );
+        assert_eq!(
+            timeout(PATIENCE, send("/ping"))
+                .await
+                .unwrap()
+                .unwrap()
+                .status(),
+            200
+        );
     }
 }
 
@@ -287,7 +382,10 @@ mod tls {
     /// The first message of a client.
     fn hello(identity: &Identity) -> Vec<u8> {
         let mut bytes = Vec::new();
-        identity.client(&["h2", "http/1.1"]).write_tls(&mut bytes).unwrap();
+        identity
+            .client(&["h2", "http/1.1"])
+            .write_tls(&mut bytes)
+            .unwrap();
         bytes
     }
 
@@ -320,7 +418,8 @@ mod tls {
         let config = Arc::new(identity.server());
         let app = app(|serve| serve.tls(config)).await;
         for protocols in [&["h2"][..], &["http/1.1"], &[]] {
-            let connect = async |address| Box::new(identity.connect(address, protocols).await) as Client;
+            let connect =
+                async |address| Box::new(identity.connect(address, protocols).await) as Client;
             all_end(&app, connect, &PHASES).await;
         }
     }
@@ -330,7 +429,8 @@ mod tls {
         let identity = Identity::new();
         let config = Arc::new(identity.server());
         let app = app(|serve| serve.tls(config)).await;
-        let mut kept = crate::connection::Connection::over(identity.connect(app.address, &[]).await);
+        let mut kept =
+            crate::connection::Connection::over(identity.connect(app.address, &[]).await);
         kept.get("/ping").await;
         kept.head().await;
         kept.exactly(4).await;
@@ -342,9 +442,18 @@ mod tls {
     async fn client_that_leaves_without_an_alert_leaves_nothing() {
         let identity = Identity::new();
         let config = Arc::new(identity.server());
-        let app = app(|serve| serve.tls(config).keep_alive_timeout(Duration::from_secs(3600))).await;
-        for request in ["", "GET /ping HTTP/1.1\r\n", GET, "GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n"]
-        {
+        let app = app(|serve| {
+            serve
+                .tls(config)
+                .keep_alive_timeout(Duration::from_secs(3600))
+        })
+        .await;
+        for request in [
+            "",
+            "GET /ping HTTP/1.1\r\n",
+            GET,
+            "GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        ] {
             let mut client = identity.connect(app.address, &["http/1.1"]).await;
             client.write_all(request.as_bytes()).await.unwrap();
             sleep(Duration::from_millis(100)).await;

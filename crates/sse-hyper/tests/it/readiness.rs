@@ -33,7 +33,11 @@ struct State {
 
 impl Moody {
     fn new(mood: Mood) -> Self {
-        Self(Arc::new(Mutex::new(State { mood, asked: 0, waker: None })))
+        Self(Arc::new(Mutex::new(State {
+            mood,
+            asked: 0,
+            waker: None,
+        })))
     }
 
     fn becomes(&self, mood: Mood) {
@@ -82,7 +86,11 @@ impl Service<Request<Incoming>> for Moody {
     }
 
     fn call(&mut self, _: Request<Incoming>) -> Self::Future {
-        assert_eq!(self.0.lock().unwrap().mood, Mood::Ready, "called before it was ready");
+        assert_eq!(
+            self.0.lock().unwrap().mood,
+            Mood::Ready,
+            "called before it was ready"
+        );
         ready(Ok(whole("at last")))
     }
 }
@@ -90,17 +98,26 @@ impl Service<Request<Incoming>> for Moody {
 #[tokio::test]
 async fn a_request_waits_until_the_service_is_ready() {
     let service = Moody::new(Mood::Busy);
-    let mut client = RawRequest::get(service.serve().await, "/").send().await.unwrap();
+    let mut client = RawRequest::get(service.serve().await, "/")
+        .send()
+        .await
+        .unwrap();
     service.asked(2).await;
     service.becomes(Mood::Ready);
-    let head = tokio::time::timeout(PATIENCE, client.head()).await.unwrap().unwrap();
+    let head = tokio::time::timeout(PATIENCE, client.head())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(head.status, 200);
 }
 
 #[tokio::test]
 async fn a_client_that_leaves_meanwhile_is_not_served() {
     let service = Moody::new(Mood::Busy);
-    let client = RawRequest::get(service.serve().await, "/").send().await.unwrap();
+    let client = RawRequest::get(service.serve().await, "/")
+        .send()
+        .await
+        .unwrap();
     service.asked(2).await;
     client.reset().unwrap();
     let gone = async {
@@ -118,14 +135,23 @@ async fn a_service_that_fails_is_not_asked_again_and_the_server_goes_on() {
     request(address, "GET", "/", &[], "").await.unwrap_err();
     assert_eq!(service.0.lock().unwrap().asked, 1);
     service.0.lock().unwrap().mood = Mood::Ready;
-    assert_eq!(request(address, "GET", "/", &[], "").await.unwrap().status, 200);
+    assert_eq!(
+        request(address, "GET", "/", &[], "").await.unwrap().status,
+        200
+    );
 }
 
 #[tokio::test]
 async fn a_service_that_fails_while_a_request_waits_closes_its_connection() {
     let service = Moody::new(Mood::Busy);
-    let mut client = RawRequest::get(service.serve().await, "/").send().await.unwrap();
+    let mut client = RawRequest::get(service.serve().await, "/")
+        .send()
+        .await
+        .unwrap();
     service.asked(2).await;
     service.becomes(Mood::Broken);
-    tokio::time::timeout(PATIENCE, client.head()).await.unwrap().unwrap_err();
+    tokio::time::timeout(PATIENCE, client.head())
+        .await
+        .unwrap()
+        .unwrap_err();
 }

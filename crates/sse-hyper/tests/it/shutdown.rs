@@ -19,7 +19,11 @@ async fn app(drain: ShutdownOptions) -> App {
 async fn expect_farewell(client: &mut RawClient) {
     let farewell = client.next_event_within(PATIENCE).await.unwrap();
     assert_eq!(farewell.event_type, "system");
-    assert!(farewell.data.starts_with(r#"{"event":"shutdown""#), "{}", farewell.data);
+    assert!(
+        farewell.data.starts_with(r#"{"event":"shutdown""#),
+        "{}",
+        farewell.data
+    );
     client.expect_end().await.unwrap();
 }
 
@@ -32,8 +36,14 @@ async fn an_answer_under_way_is_finished() {
     app.stop();
     expect_farewell(&mut stream).await;
     app.site.gate.add_permits(1);
-    let head = tokio::time::timeout(PATIENCE, slow.head()).await.unwrap().unwrap();
-    assert_eq!((head.status, head.headers.get("connection")), (200, Some("close")));
+    let head = tokio::time::timeout(PATIENCE, slow.head())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (head.status, head.headers.get("connection")),
+        (200, Some("close"))
+    );
     assert_eq!(slow.next_bytes().await.unwrap().unwrap(), b"done");
     slow.expect_close().await.unwrap();
     app.stopped().await;
@@ -45,7 +55,10 @@ async fn an_answer_that_does_not_come_is_broken_off_at_the_deadline() {
     let mut slow = RawRequest::get(app.address, "/slow").send().await.unwrap();
     app.at_the_gate().await;
     app.stop();
-    tokio::time::timeout(PATIENCE, slow.head()).await.unwrap().unwrap_err();
+    tokio::time::timeout(PATIENCE, slow.head())
+        .await
+        .unwrap()
+        .unwrap_err();
     app.until(|app| app.connections() == 0).await;
     app.stopped().await;
 }
@@ -72,7 +85,10 @@ async fn a_stream_that_is_asked_for_too_late_is_refused() {
     app.stop();
     app.until(|app| app.manager.is_draining()).await;
     app.site.gate.add_permits(1);
-    let head = tokio::time::timeout(PATIENCE, late.head()).await.unwrap().unwrap();
+    let head = tokio::time::timeout(PATIENCE, late.head())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(head.status, 503);
     assert!(head.headers.get("retry-after").is_some());
     app.stopped().await;
@@ -90,8 +106,17 @@ async fn newcomers_are_answered_until_the_drain_is_over() {
         kept.get("/ping").await;
         kept.head().await;
         assert_eq!(kept.exactly(4).await, b"pong");
-        assert_eq!(request(app.address, "GET", "/events", &[], "").await.unwrap().status, 503);
-        let mut event_source = RawRequest::get(app.address, "/events").open().await.unwrap();
+        assert_eq!(
+            request(app.address, "GET", "/events", &[], "")
+                .await
+                .unwrap()
+                .status,
+            503
+        );
+        let mut event_source = RawRequest::get(app.address, "/events")
+            .open()
+            .await
+            .unwrap();
         assert_eq!(event_source.head().await.unwrap().status, 200);
         event_source.expect_end().await.unwrap();
     }
@@ -99,7 +124,14 @@ async fn newcomers_are_answered_until_the_drain_is_over() {
     let mut half = Connection::open(app.address).await;
     half.send("GET /ping HTTP/1.1\r\n").await;
     app.site.gate.add_permits(1);
-    assert_eq!(tokio::time::timeout(PATIENCE, slow.head()).await.unwrap().unwrap().status, 200);
+    assert_eq!(
+        tokio::time::timeout(PATIENCE, slow.head())
+            .await
+            .unwrap()
+            .unwrap()
+            .status,
+        200
+    );
     // Those who ask nothing hold up nothing.
     let address = app.address;
     app.stopped().await;
@@ -142,13 +174,22 @@ async fn half_a_head_does_not_outlive_the_deadline() {
 async fn a_second_request_on_a_connection_is_not_answered_any_more() {
     let mut app = app(ShutdownOptions::within(FOREVER)).await;
     let mut connection = Connection::open(app.address).await;
-    let (slow, ping) = ("GET /slow HTTP/1.1\r\nhost: x\r\n\r\n", "GET /ping HTTP/1.1\r\nhost: x\r\n\r\n");
+    let (slow, ping) = (
+        "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n",
+        "GET /ping HTTP/1.1\r\nhost: x\r\n\r\n",
+    );
     connection.send(&format!("{slow}{ping}")).await;
     app.at_the_gate().await;
     app.stop();
     app.until(|app| app.manager.is_draining()).await;
     app.site.gate.add_permits(1);
-    assert!(connection.head().await.to_lowercase().contains("connection: close\r\n"));
+    assert!(
+        connection
+            .head()
+            .await
+            .to_lowercase()
+            .contains("connection: close\r\n")
+    );
     assert_eq!(connection.exactly(4).await, b"done");
     app.stopped().await;
 }
@@ -173,13 +214,18 @@ async fn newcomers_do_not_hold_up_a_shutdown() {
             let path = if client % 4 == 0 { "/ping" } else { "/events" };
             clients.spawn(async move {
                 // Those that the listener takes down with it are reset, which is no matter here.
-                let Ok(mut client) = RawRequest::get(address, path).open().await else { return };
+                let Ok(mut client) = RawRequest::get(address, path).open().await else {
+                    return;
+                };
                 while client.next_bytes().await.is_ok_and(|bytes| bytes.is_some()) {}
             });
         }
-        app.until(|app| app.manager.stats().counters.connected > round).await;
+        app.until(|app| app.manager.stats().counters.connected > round)
+            .await;
         app.stop();
         app.stopped().await;
-        tokio::time::timeout(PATIENCE, clients.join_all()).await.unwrap();
+        tokio::time::timeout(PATIENCE, clients.join_all())
+            .await
+            .unwrap();
     }
 }

@@ -9,11 +9,18 @@ async fn serve_sets_them() {
     let app = crate::app::App::start(Manager::builder()).await;
     let client = app.open("/events").await;
     let local = client.local_address().unwrap();
-    let ends = format!("0100007F:{:04X} 0100007F:{:04X} 01 ", app.address.port(), local.port());
+    let ends = format!(
+        "0100007F:{:04X} 0100007F:{:04X} 01 ",
+        app.address.port(),
+        local.port()
+    );
     let probed = || {
         let sockets = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
         // The list is no snapshot: while others come and go a line may be missing.
-        let line = sockets.lines().find(|line| line.contains(&ends))?.to_owned();
+        let line = sockets
+            .lines()
+            .find(|line| line.contains(&ends))?
+            .to_owned();
         let timer = line.split_whitespace().nth(5).unwrap();
         let (kind, jiffies) = timer.split_once(':').unwrap();
         (kind == "02").then(|| u64::from_str_radix(jiffies, 16).unwrap())
@@ -25,5 +32,8 @@ async fn serve_sets_them() {
         due.is_some()
     })
     .await;
-    assert!(due.is_some_and(|due| (1..=3000).contains(&due)), "within 30 s, in hundredths: {due:?}");
+    assert!(
+        due.is_some_and(|due| (1..=3000).contains(&due)),
+        "within 30 s, in hundredths: {due:?}"
+    );
 }

@@ -49,7 +49,12 @@ enum Transport {
     Bodies,
 }
 
-fn serve(listener: TcpListener, app: &TestApp, stop: Stop, transport: &Transport) -> io::Result<()> {
+fn serve(
+    listener: TcpListener,
+    app: &TestApp,
+    stop: Stop,
+    transport: &Transport,
+) -> io::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -57,13 +62,18 @@ fn serve(listener: TcpListener, app: &TestApp, stop: Stop, transport: &Transport
             let app = app.clone();
             move |request| answer(app.clone(), request)
         });
-        let server = sse_hyper::serve(listener, service).manager(app.manager()).drain(app.drain());
+        let server = sse_hyper::serve(listener, service)
+            .manager(app.manager())
+            .drain(app.drain());
         let server = match transport {
             Transport::Reactor => server,
             Transport::Bodies => server.without_reactor(),
         };
         let transports = TransportStatsHandle::default();
-        server.transports(&transports).with_graceful_shutdown(stop).await?;
+        server
+            .transports(&transports)
+            .with_graceful_shutdown(stop)
+            .await?;
         // The server waits for its connections, and a thread of the reactor counts them afterwards.
         while transports.stats().reactor.streams > 0 {
             tokio::task::yield_now().await;
@@ -73,7 +83,11 @@ fn serve(listener: TcpListener, app: &TestApp, stop: Stop, transport: &Transport
             Transport::Reactor => assert_eq!(stats.bodies.get(Fallback::Off), 0, "{stats:?}"),
             Transport::Bodies => assert_eq!(stats.reactor.adopted, 0, "{stats:?}"),
         }
-        assert_eq!((stats.reactor.panics, stats.reactor.failed), (0, 0), "{stats:?}");
+        assert_eq!(
+            (stats.reactor.panics, stats.reactor.failed),
+            (0, 0),
+            "{stats:?}"
+        );
         Ok(())
     })
 }

@@ -50,7 +50,10 @@ impl Identity {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        config.alpn_protocols = protocols
+            .iter()
+            .map(|protocol| protocol.as_bytes().to_vec())
+            .collect();
         Arc::new(config)
     }
 
@@ -63,10 +66,17 @@ impl Identity {
         ClientConnection::new(self.client_config(protocols), Self::name()).unwrap()
     }
 
-    pub(crate) async fn connect(&self, address: SocketAddr, protocols: &[&str]) -> TlsStream<TcpStream> {
+    pub(crate) async fn connect(
+        &self,
+        address: SocketAddr,
+        protocols: &[&str],
+    ) -> TlsStream<TcpStream> {
         let socket = TcpStream::connect(address).await.unwrap();
         let connector = TlsConnector::from(self.client_config(protocols));
-        timeout(PATIENCE, connector.connect(Self::name(), socket)).await.unwrap().unwrap()
+        timeout(PATIENCE, connector.connect(Self::name(), socket))
+            .await
+            .unwrap()
+            .unwrap()
     }
 }
 
@@ -99,8 +109,13 @@ async fn http_2_is_negotiated_and_many_streams_share_a_connection() {
         );
         streams.push((answer.into_body(), Decoder::new()));
     }
-    app.until(|app| app.manager.stats().total_connections == 20).await;
-    app.manager.all().publish(Event::text("secret")).await.unwrap();
+    app.until(|app| app.manager.stats().total_connections == 20)
+        .await;
+    app.manager
+        .all()
+        .publish(Event::text("secret"))
+        .await
+        .unwrap();
     app.stop();
     for (body, decoder) in &mut streams {
         let mut events = Vec::new();
@@ -114,7 +129,11 @@ async fn http_2_is_negotiated_and_many_streams_share_a_connection() {
         assert_eq!(events[1].data, "secret");
     }
     drop((requests, streams));
-    timeout(PATIENCE, connection).await.unwrap().unwrap().unwrap();
+    timeout(PATIENCE, connection)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
     app.stopped().await;
 }
 
@@ -149,9 +168,10 @@ async fn protocols_that_the_configuration_names_are_kept_to() {
 async fn a_client_that_does_not_shake_hands_holds_nobody_up_and_is_closed() {
     let identity = Identity::new();
     let config = Arc::new(identity.server());
-    let app =
-        App::start_with(Manager::builder(), |serve| serve.tls(config).header_timeout(Duration::from_secs(5)))
-            .await;
+    let app = App::start_with(Manager::builder(), |serve| {
+        serve.tls(config).header_timeout(Duration::from_secs(5))
+    })
+    .await;
     let silent = Connection::open(app.address).await;
     let mut plain = Connection::open(app.address).await;
     plain.get("/ping").await;
@@ -160,7 +180,11 @@ async fn a_client_that_does_not_shake_hands_holds_nobody_up_and_is_closed() {
     assert!(served.head().await.starts_with("HTTP/1.1 200 "));
     // An alert, and no answer in the clear.
     let alert = plain.rest().await;
-    assert!(!alert.starts_with(b"HTTP"), "{:?}", String::from_utf8_lossy(&alert));
+    assert!(
+        !alert.starts_with(b"HTTP"),
+        "{:?}",
+        String::from_utf8_lossy(&alert)
+    );
     assert_eq!(silent.rest().await, b"");
     assert_eq!(app.manager.stats().total_connections, 1);
 }
@@ -169,13 +193,19 @@ async fn a_client_that_does_not_shake_hands_holds_nobody_up_and_is_closed() {
 async fn a_blocked_client_is_broken_off() {
     let identity = Identity::new();
     let config = Arc::new(identity.server());
-    let builder = Manager::builder().queue(1 << 16, 1 << 30).connection_timeout(Duration::from_secs(1));
+    let builder = Manager::builder()
+        .queue(1 << 16, 1 << 30)
+        .connection_timeout(Duration::from_secs(1));
     // With a user timeout as long as the manager's the system might be the first to notice.
     let options = sse_hyper::SocketOptions::default();
     let app = App::start_narrow(builder, |serve| serve.tls(config).socket_options(options)).await;
     let mut socket = identity.connect(app.address, &[]).await;
-    socket.write_all(b"GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
-    app.until(|app| app.manager.stats().total_connections == 1).await;
+    socket
+        .write_all(b"GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .await
+        .unwrap();
+    app.until(|app| app.manager.stats().total_connections == 1)
+        .await;
     let large = Event::text("x".repeat(256 << 10));
     while app.manager.stats().total_connections == 1 {
         app.manager.all().publish(large.clone()).await.unwrap();

@@ -16,7 +16,8 @@ pub(crate) async fn echo(upgrade: OnUpgrade) {
 
 async fn upgraded(app: &App) -> Connection {
     let mut connection = Connection::open(app.address).await;
-    let head = "GET /upgrade HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+    let head =
+        "GET /upgrade HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
     // Bytes that come with the request are the new protocol's first.
     connection.send(&format!("{head}early ")).await;
     assert!(connection.head().await.starts_with("HTTP/1.1 101 "));
@@ -35,9 +36,10 @@ async fn an_upgraded_connection_is_the_services_own() {
 
 #[tokio::test]
 async fn a_shutdown_neither_waits_for_nor_ends_an_upgraded_connection() {
-    let mut app =
-        App::start_with(Manager::builder(), |serve| serve.drain(ShutdownOptions::within(Duration::MAX / 4)))
-            .await;
+    let mut app = App::start_with(Manager::builder(), |serve| {
+        serve.drain(ShutdownOptions::within(Duration::MAX / 4))
+    })
+    .await;
     let mut connection = upgraded(&app).await;
     app.until(|app| app.connections() == 0).await;
     app.stop();

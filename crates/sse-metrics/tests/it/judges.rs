@@ -21,7 +21,9 @@ impl Samples {
         let is_it = |sample: &&prometheus_parse::Sample| {
             sample.metric == name
                 && sample.labels.len() == labels.len()
-                && labels.iter().all(|(label, value)| sample.labels.get(label) == Some(value))
+                && labels
+                    .iter()
+                    .all(|(label, value)| sample.labels.get(label) == Some(value))
         };
         let found: Vec<_> = self.0.samples.iter().filter(is_it).collect();
         assert_eq!(found.len(), 1, "{name} {labels:?}");
@@ -33,19 +35,33 @@ impl Samples {
 
     pub(crate) fn label_values(&self, name: &str, label: &str) -> Vec<String> {
         let of_it = self.0.samples.iter().filter(|sample| sample.metric == name);
-        of_it.map(|sample| sample.labels.get(label).unwrap().to_owned()).collect()
+        of_it
+            .map(|sample| sample.labels.get(label).unwrap().to_owned())
+            .collect()
     }
 
     pub(crate) fn histogram(&self, name: &str) -> Vec<(f64, f64)> {
-        let found = self.0.samples.iter().find(|sample| sample.metric == name).unwrap();
-        let Value::Histogram(counts) = &found.value else { panic!("{name} is {:?}", found.value) };
-        counts.iter().map(|count| (count.less_than, count.count)).collect()
+        let found = self
+            .0
+            .samples
+            .iter()
+            .find(|sample| sample.metric == name)
+            .unwrap();
+        let Value::Histogram(counts) = &found.value else {
+            panic!("{name} is {:?}", found.value)
+        };
+        counts
+            .iter()
+            .map(|count| (count.less_than, count.count))
+            .collect()
     }
 }
 
 /// Prometheus' own, which parses strictly and has opinions on names; where it is installed.
 pub(crate) fn check_with_promtool(text: &str) {
-    let Some(promtool) = sse_testkit::executable("promtool").unwrap() else { return };
+    let Some(promtool) = sse_testkit::executable("promtool").unwrap() else {
+        return;
+    };
     let mut check = Command::new(promtool)
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
@@ -53,7 +69,12 @@ pub(crate) fn check_with_promtool(text: &str) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    check.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    check
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
     let output = check.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.is_empty(), "{said}\n{text}");

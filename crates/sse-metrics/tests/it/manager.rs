@@ -3,7 +3,9 @@
 use std::pin::pin;
 
 use futures_util::{FutureExt, StreamExt};
-use sse_core::{DisconnectReason, Event, Handshake, KeyLimits, Manager, Retention, ShutdownOptions};
+use sse_core::{
+    DisconnectReason, Event, Handshake, KeyLimits, Manager, Retention, ShutdownOptions,
+};
 use sse_metrics::Metrics;
 
 use crate::judges::{Samples, check_with_promtool};
@@ -15,7 +17,11 @@ async fn they_are_those_of_its_statistics() {
     let first = manager.connect(Handshake::new().user("ada")).unwrap();
     let second = manager.connect(Handshake::new().user("ada")).unwrap();
     manager.connect(Handshake::new()).unwrap_err();
-    manager.user("ada").publish(Event::text("hello")).await.unwrap();
+    manager
+        .user("ada")
+        .publish(Event::text("hello"))
+        .await
+        .unwrap();
     drop(second);
 
     let text = metrics.scrape(None).body;
@@ -37,19 +43,37 @@ async fn they_are_those_of_its_statistics() {
     ] {
         assert_eq!(samples.number(name, &[]), number, "{name}");
     }
-    assert_eq!(samples.number("sse_streams_ended_total", &[("reason", "client_left")]), 1.0);
-    assert_eq!(samples.number("sse_streams_refused_total", &[("cause", "full")]), 1.0);
+    assert_eq!(
+        samples.number("sse_streams_ended_total", &[("reason", "client_left")]),
+        1.0
+    );
+    assert_eq!(
+        samples.number("sse_streams_refused_total", &[("cause", "full")]),
+        1.0
+    );
     drop(first);
 }
 
 #[tokio::test]
 async fn an_event_log_has_numbers_and_only_where_there_is_one() {
     let limits = KeyLimits::default().of_backends(1);
-    let manager = Manager::builder().log(Retention::default()).keys(limits).build().unwrap();
-    let publish = || manager.all().publish(Event::text("hello").idempotency_key("k"));
+    let manager = Manager::builder()
+        .log(Retention::default())
+        .keys(limits)
+        .build()
+        .unwrap();
+    let publish = || {
+        manager
+            .all()
+            .publish(Event::text("hello").idempotency_key("k"))
+    };
     let id = publish().await.unwrap().id.unwrap();
     assert!(publish().await.unwrap().duplicate);
-    manager.all().publish(Event::text("hello").idempotency_key("another")).await.unwrap_err();
+    manager
+        .all()
+        .publish(Event::text("hello").idempotency_key("another"))
+        .await
+        .unwrap_err();
     let from = |id: &str| Handshake::from_request("GET", None, Some(id.as_bytes()));
     let _resumed = manager.connect(from(id.as_str())).unwrap();
     let mut stranger = manager.connect(from("zz")).unwrap();
@@ -85,10 +109,20 @@ async fn an_event_log_has_numbers_and_only_where_there_is_one() {
         ("sse_log_appends_total", "outcome", "ok", 0.0),
         ("sse_log_appends_total", "outcome", "failed", 0.0),
     ] {
-        assert_eq!(samples.number(name, &[(label, value)]), number, "{name} {value}");
+        assert_eq!(
+            samples.number(name, &[(label, value)]),
+            number,
+            "{name} {value}"
+        );
     }
     let without = Manager::builder().build().unwrap();
-    assert!(!Metrics::new().source(without).scrape(None).body.contains("sse_log_"));
+    assert!(
+        !Metrics::new()
+            .source(without)
+            .scrape(None)
+            .body
+            .contains("sse_log_")
+    );
 }
 
 /// Rates of what has not happened yet are 0, and not missing.
@@ -98,8 +132,17 @@ fn every_reason_and_cause_is_there_from_the_start() {
     let samples = Samples::read(&Metrics::new().source(manager.clone()).scrape(None).body);
     let reasons = samples.label_values("sse_streams_ended_total", "reason");
     assert_eq!(reasons, DisconnectReason::ALL.map(DisconnectReason::as_str));
-    let causes: Vec<_> = manager.stats().counters.refused.iter().map(|(cause, _)| cause.to_owned()).collect();
-    assert_eq!(samples.label_values("sse_streams_refused_total", "cause"), causes);
+    let causes: Vec<_> = manager
+        .stats()
+        .counters
+        .refused
+        .iter()
+        .map(|(cause, _)| cause.to_owned())
+        .collect();
+    assert_eq!(
+        samples.label_values("sse_streams_refused_total", "cause"),
+        causes
+    );
 }
 
 #[tokio::test]
@@ -114,7 +157,13 @@ async fn a_drain_shows() {
         () = std::future::ready(()) => {}
     }
     let samples = Samples::read(&metrics.scrape(None).body);
-    assert_eq!((samples.number("sse_draining", &[]), samples.number("sse_streams", &[])), (1.0, 0.0));
+    assert_eq!(
+        (
+            samples.number("sse_draining", &[]),
+            samples.number("sse_streams", &[])
+        ),
+        (1.0, 0.0)
+    );
     assert_eq!(samples.number("sse_streams_ending", &[]), 1.0);
     drop(stream);
     shutdown.await;
@@ -123,12 +172,20 @@ async fn a_drain_shows() {
 #[test]
 fn two_managers_differ_in_a_label() {
     let [one, other] = [1, 2].map(|most| Manager::builder().max_connections(most).build().unwrap());
-    let metrics = Metrics::new().labelled("manager", "one", one).labelled("manager", "other", other);
+    let metrics = Metrics::new()
+        .labelled("manager", "one", one)
+        .labelled("manager", "other", other);
     let text = metrics.scrape(None).body;
     check_with_promtool(&text);
     let samples = Samples::read(&text);
-    assert_eq!(samples.number("sse_streams_limit", &[("manager", "one")]), 1.0);
-    assert_eq!(samples.number("sse_streams_limit", &[("manager", "other")]), 2.0);
+    assert_eq!(
+        samples.number("sse_streams_limit", &[("manager", "one")]),
+        1.0
+    );
+    assert_eq!(
+        samples.number("sse_streams_limit", &[("manager", "other")]),
+        2.0
+    );
     assert_eq!(text.matches("# TYPE sse_streams_limit ").count(), 1);
     let labels = [("manager", "other"), ("reason", "kicked")];
     assert_eq!(samples.number("sse_streams_ended_total", &labels), 0.0);
@@ -144,7 +201,10 @@ fn the_process_is_told_of() {
     assert!(number("process_virtual_memory_bytes") > number("process_resident_memory_bytes"));
     assert!(number("process_max_fds") >= 3.0);
     assert!(number("process_cpu_seconds_total") > 0.0);
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs_f64();
     let age = now - number("process_start_time_seconds");
     assert!((-1.0..3600.0).contains(&age), "{age}");
 }

@@ -11,7 +11,8 @@ use crate::judges::{Samples, check_with_promtool};
 const SENT: Family = Family::counter("app_sent_bytes", "Bytes that were \"sent\",\nat C:\\.");
 const ROOMS: Family<2> = Family::gauge("app_rooms", "Rooms.").labels(["state", "floor"]);
 const BUILD: Family<1> = Family::info("app_build", "What was built.").labels(["version"]);
-const TOOK: Histogram<1> = Histogram::new("app_calls_seconds", "How long calls took.").labels(["call"]);
+const TOOK: Histogram<1> =
+    Histogram::new("app_calls_seconds", "How long calls took.").labels(["call"]);
 const WAITED: Histogram = Histogram::new("app_waits_seconds", "How long it waited.");
 
 const OPEN_METRICS: &[u8] = b"application/openmetrics-text; version=1.0.0";
@@ -32,7 +33,10 @@ fn put(families: &mut Families) {
 #[test]
 fn the_text_of_prometheus() {
     let scrape = Metrics::new().source(put).scrape(None);
-    assert_eq!(scrape.content_type, "text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!(
+        scrape.content_type,
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
     check_with_promtool(&scrape.body);
     let (families, histograms) = scrape.body.split_once("# HELP app_calls_seconds").unwrap();
     let (histogram, _) = histograms.split_once("app_waits_seconds_bucket").unwrap();
@@ -77,13 +81,19 @@ app_calls_seconds_count{call="a"} 3
         "app_waits_seconds_bucket{le=\"+Inf\"} 0\napp_waits_seconds_sum 0\napp_waits_seconds_count 0\n"
     ));
     let counts = Samples::read(&scrape.body).histogram("app_calls_seconds");
-    assert_eq!((counts[3], counts[12]), ((0.0005, 1.0), (f64::INFINITY, 3.0)));
+    assert_eq!(
+        (counts[3], counts[12]),
+        ((0.0005, 1.0), (f64::INFINITY, 3.0))
+    );
 }
 
 #[test]
 fn the_text_of_open_metrics() {
     let scrape = Metrics::new().source(put).scrape(Some(OPEN_METRICS));
-    assert_eq!(scrape.content_type, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert_eq!(
+        scrape.content_type,
+        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    );
     assert!(
         scrape.body.starts_with(
             r#"# HELP app_sent_bytes Bytes that were \"sent\",\nat C:\\.
@@ -106,7 +116,11 @@ app_calls_seconds_bucket{call="a",le="0.00005"} 0
         "{}",
         scrape.body
     );
-    assert!(scrape.body.ends_with("\napp_waits_seconds_count 0\n# EOF\n"));
+    assert!(
+        scrape
+            .body
+            .ends_with("\napp_waits_seconds_count 0\n# EOF\n")
+    );
 }
 
 #[test]
@@ -142,8 +156,10 @@ proptest! {
 /// Prometheus' own parser gets the worst of them back.
 #[test]
 fn promtool_takes_every_character() {
-    let everything: String =
-        (0..0x300).filter_map(char::from_u32).chain("\u{2028}😀\u{ffff}".chars()).collect();
+    let everything: String = (0..0x300)
+        .filter_map(char::from_u32)
+        .chain("\u{2028}😀\u{ffff}".chars())
+        .collect();
     let text = Metrics::new()
         .source(move |families: &mut Families| families.put(&BUILD, [&everything], 1_u32))
         .scrape(None)

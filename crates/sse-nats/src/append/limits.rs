@@ -23,8 +23,16 @@ const KIBIBYTES: usize = 64 << 10;
 
 impl Appends {
     pub(crate) fn new(config: &NatsConfig) -> Self {
-        let (count, kibibytes) = (Semaphore::new(config.appends_under_way), Semaphore::new(KIBIBYTES));
-        Self { marker: FingerprintWriter::new(), count, kibibytes, keys: Mutex::default() }
+        let (count, kibibytes) = (
+            Semaphore::new(config.appends_under_way),
+            Semaphore::new(KIBIBYTES),
+        );
+        Self {
+            marker: FingerprintWriter::new(),
+            count,
+            kibibytes,
+            keys: Mutex::default(),
+        }
     }
 
     /// Counts a key. One that is not stored in the end counts all the same: nobody knows whether it
@@ -41,8 +49,13 @@ impl Appends {
     pub(super) fn begin(&self, size: usize) -> Result<[SemaphorePermit<'_>; 2], BackplaneError> {
         // One that is larger than all that may be under way goes alone.
         let kibibytes = u32::try_from(size.div_ceil(1024).clamp(1, KIBIBYTES)).unwrap_or(1);
-        let permits = [self.count.try_acquire(), self.kibibytes.try_acquire_many(kibibytes)];
-        let [Ok(count), Ok(bytes)] = permits else { return Err(BackplaneError::Busy) };
+        let permits = [
+            self.count.try_acquire(),
+            self.kibibytes.try_acquire_many(kibibytes),
+        ];
+        let [Ok(count), Ok(bytes)] = permits else {
+            return Err(BackplaneError::Busy);
+        };
         Ok([count, bytes])
     }
 }

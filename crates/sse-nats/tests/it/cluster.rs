@@ -20,7 +20,9 @@ struct Cluster([Server; 3]);
 impl Cluster {
     async fn start() -> Option<Self> {
         let ports = [free_port(), free_port(), free_port()];
-        let routes = ports.map(|port| format!("\"nats://127.0.0.1:{port}\"")).join(", ");
+        let routes = ports
+            .map(|port| format!("\"nats://127.0.0.1:{port}\""))
+            .join(", ");
         let extra = |at: usize| {
             let (port, routes) = (ports[at], routes.clone());
             move |_: &Path| {
@@ -30,7 +32,11 @@ impl Cluster {
             }
         };
         let one = Server::start_with(0, extra(0)).await?;
-        Some(Self([one, Server::start_with(0, extra(1)).await?, Server::start_with(0, extra(2)).await?]))
+        Some(Self([
+            one,
+            Server::start_with(0, extra(1)).await?,
+            Server::start_with(0, extra(2)).await?,
+        ]))
     }
 
     async fn node(&self, config: &NatsConfig) -> NatsBackplane {
@@ -48,9 +54,16 @@ impl Cluster {
 
     /// The one that takes appends; `None` while there is none.
     async fn leader(&mut self) -> Option<&mut Server> {
-        let client = timeout(Duration::from_secs(5), self.0[0].client()).await.ok()?;
-        let answer =
-            client.request(format!("$JS.API.STREAM.INFO.{LOG}"), json!({}).to_string().into()).await.ok()?;
+        let client = timeout(Duration::from_secs(5), self.0[0].client())
+            .await
+            .ok()?;
+        let answer = client
+            .request(
+                format!("$JS.API.STREAM.INFO.{LOG}"),
+                json!({}).to_string().into(),
+            )
+            .await
+            .ok()?;
         let info: serde_json::Value = serde_json::from_slice(&answer.payload).ok()?;
         let leader = info["cluster"]["leader"].as_str()?.to_owned();
         self.0.iter_mut().find(|server| server.name() == leader)
@@ -58,14 +71,20 @@ impl Cluster {
 }
 
 async fn insist(node: &NatsBackplane, text: &str) -> Cursor {
-    let entry = NewEntry { payload: Bytes::from(text.to_owned()), key: text.try_into().ok() };
+    let entry = NewEntry {
+        payload: Bytes::from(text.to_owned()),
+        key: text.try_into().ok(),
+    };
     let end = Instant::now() + PATIENCE;
     loop {
         match node.append(entry.clone()).await {
             Ok(appended) => return appended.cursor,
             Err(error) => {
                 assert!(
-                    matches!(error, BackplaneError::Unavailable { .. } | BackplaneError::Busy),
+                    matches!(
+                        error,
+                        BackplaneError::Unavailable { .. } | BackplaneError::Busy
+                    ),
                     "{error:?}"
                 );
                 assert!(Instant::now() < end, "{error:?}");
@@ -85,7 +104,10 @@ async fn follow(node: NatsBackplane, mut after: Cursor) -> Vec<Bytes> {
         while all.len() < ENTRIES
             && let Ok(batch) = tail.next().await
         {
-            after.position = batch.entries.last().map_or(after.position, |last| last.position);
+            after.position = batch
+                .entries
+                .last()
+                .map_or(after.position, |last| last.position);
             all.extend(batch.entries.into_iter().map(|entry| entry.payload));
         }
     }
@@ -94,7 +116,9 @@ async fn follow(node: NatsBackplane, mut after: Cursor) -> Vec<Bytes> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_or_doubled_when_leaders_are_killed() {
-    let Some(mut cluster) = Cluster::start().await else { return };
+    let Some(mut cluster) = Cluster::start().await else {
+        return;
+    };
     let config = config().replicas(3);
     let (writer, reader) = (cluster.node(&config).await, cluster.node(&config).await);
     let bounds = reader.bounds().await.unwrap();
@@ -116,8 +140,22 @@ async fn nothing_is_lost_or_doubled_when_leaders_are_killed() {
             leader.resume().await;
         }
     }
-    let last = timeout(PATIENCE, writing).await.expect("the writer ends").unwrap();
-    assert_eq!(last.epoch, start.epoch, "most of three servers forget nothing");
-    let all = timeout(PATIENCE, follower).await.expect("the follower ends").unwrap();
-    assert_eq!(all, (0..ENTRIES).map(|number| format!("entry {number}")).collect::<Vec<_>>());
+    let last = timeout(PATIENCE, writing)
+        .await
+        .expect("the writer ends")
+        .unwrap();
+    assert_eq!(
+        last.epoch, start.epoch,
+        "most of three servers forget nothing"
+    );
+    let all = timeout(PATIENCE, follower)
+        .await
+        .expect("the follower ends")
+        .unwrap();
+    assert_eq!(
+        all,
+        (0..ENTRIES)
+            .map(|number| format!("entry {number}"))
+            .collect::<Vec<_>>()
+    );
 }

@@ -5,7 +5,9 @@ use std::{fs, path::Path, time::Duration};
 use bytes::Bytes;
 use rustix::process::Signal;
 use serde_json::json;
-use sse_core::{Backplane, BackplaneError, Cursor, Entry, Lease, NewEntry, Position, ReadLimit, Tail};
+use sse_core::{
+    Backplane, BackplaneError, Cursor, Entry, Lease, NewEntry, Position, ReadLimit, Tail,
+};
 use sse_nats::NatsBackplane;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -14,10 +16,16 @@ use crate::server::{LOG, STATE, Server, config};
 /// How long something may take that must happen, on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
-const ALL: ReadLimit = ReadLimit { entries: 10_000, bytes: 64 << 20 };
+const ALL: ReadLimit = ReadLimit {
+    entries: 10_000,
+    bytes: 64 << 20,
+};
 
 pub(crate) fn entry(text: impl Into<String>) -> NewEntry {
-    NewEntry { payload: Bytes::from(text.into()), key: None }
+    NewEntry {
+        payload: Bytes::from(text.into()),
+        key: None,
+    }
 }
 
 pub(crate) async fn append(node: &NatsBackplane, text: impl Into<String>) -> Cursor {
@@ -25,7 +33,10 @@ pub(crate) async fn append(node: &NatsBackplane, text: impl Into<String>) -> Cur
 }
 
 fn texts(entries: &[Entry]) -> Vec<String> {
-    entries.iter().map(|entry| String::from_utf8(entry.payload.to_vec()).unwrap()).collect()
+    entries
+        .iter()
+        .map(|entry| String::from_utf8(entry.payload.to_vec()).unwrap())
+        .collect()
 }
 
 pub(crate) async fn read(node: &NatsBackplane, after: &Cursor) -> Vec<String> {
@@ -38,7 +49,10 @@ pub(crate) async fn beginning(node: &NatsBackplane) -> Cursor {
 }
 
 async fn next(tail: &mut Box<dyn Tail>) -> Result<Vec<String>, BackplaneError> {
-    timeout(PATIENCE, tail.next()).await.expect("a tail that says nothing").map(|batch| texts(&batch.entries))
+    timeout(PATIENCE, tail.next())
+        .await
+        .expect("a tail that says nothing")
+        .map(|batch| texts(&batch.entries))
 }
 
 pub(crate) async fn take(tail: &mut Box<dyn Tail>, count: usize) -> Vec<String> {
@@ -104,7 +118,9 @@ async fn settled(node: &NatsBackplane) -> Cursor {
 
 #[tokio::test]
 async fn an_older_copy_of_the_log_is_another_log() {
-    let Some(mut server) = Server::start().await else { return };
+    let Some(mut server) = Server::start().await else {
+        return;
+    };
     let (one, other) = (server.node().await, server.node().await);
     let start = beginning(&one).await;
     append(&one, "kept").await;
@@ -121,25 +137,42 @@ async fn an_older_copy_of_the_log_is_another_log() {
     older.put_back(&mut server).await;
     for node in [&one, &other] {
         let now = settled(node).await;
-        assert_ne!(now.epoch, start.epoch, "a log that lost entries is the same one");
-        assert!(matches!(node.read(&lost, ALL).await, Err(BackplaneError::Epoch { .. })));
-        assert!(matches!(node.read(&start, ALL).await, Err(BackplaneError::Epoch { .. })));
+        assert_ne!(
+            now.epoch, start.epoch,
+            "a log that lost entries is the same one"
+        );
+        assert!(matches!(
+            node.read(&lost, ALL).await,
+            Err(BackplaneError::Epoch { .. })
+        ));
+        assert!(matches!(
+            node.read(&start, ALL).await,
+            Err(BackplaneError::Epoch { .. })
+        ));
     }
     let (first, second) = (settled(&one).await, settled(&other).await);
     assert_eq!(first, second, "two nodes are in two epochs");
-    assert!(next(&mut live).await.is_err(), "a tail goes over to another log");
+    assert!(
+        next(&mut live).await.is_err(),
+        "a tail goes over to another log"
+    );
     // Those who come new agree, and nobody appends to the old one.
     let third = server.node().await;
     assert_eq!(settled(&third).await, first);
     for node in [&one, &other, &third] {
         assert_eq!(append(node, "after").await.epoch, first.epoch);
     }
-    assert_eq!(read(&one, &beginning(&one).await).await, ["kept", "after", "after", "after"]);
+    assert_eq!(
+        read(&one, &beginning(&one).await).await,
+        ["kept", "after", "after", "after"]
+    );
 }
 
 #[tokio::test]
 async fn an_older_copy_is_noticed_when_newer_entries_stand_above_the_lost_ones() {
-    let Some(mut server) = Server::start().await else { return };
+    let Some(mut server) = Server::start().await else {
+        return;
+    };
     let node = server.node().await;
     append(&node, "kept").await;
     let older = Older::take(&mut server).await;
@@ -160,19 +193,27 @@ async fn an_older_copy_is_noticed_when_newer_entries_stand_above_the_lost_ones()
         (now.epoch != lost.epoch).then_some(now)
     });
     let now = now.await;
-    assert!(matches!(node.read(&lost, ALL).await, Err(BackplaneError::Epoch { .. })));
+    assert!(matches!(
+        node.read(&lost, ALL).await,
+        Err(BackplaneError::Epoch { .. })
+    ));
     let found = eventually("a stranger that agrees", async || {
         let found = settled(&stranger).await;
         (found.epoch == now.epoch).then_some(found)
     });
     found.await;
-    assert!(matches!(stranger.read(&lost, ALL).await, Err(BackplaneError::Epoch { .. })));
+    assert!(matches!(
+        stranger.read(&lost, ALL).await,
+        Err(BackplaneError::Epoch { .. })
+    ));
     assert_eq!(append(&stranger, "after").await.epoch, now.epoch);
 }
 
 #[tokio::test]
 async fn an_epoch_that_was_replaced_never_comes_back() {
-    let Some(mut server) = Server::start().await else { return };
+    let Some(mut server) = Server::start().await else {
+        return;
+    };
     let node = server.node().await;
     append(&node, "kept").await;
     let older = Older::take(&mut server).await;
@@ -188,7 +229,9 @@ async fn an_epoch_that_was_replaced_never_comes_back() {
 
 #[tokio::test]
 async fn a_node_that_has_seen_nothing_of_what_is_lost_takes_the_others_epoch() {
-    let Some(mut server) = Server::start().await else { return };
+    let Some(mut server) = Server::start().await else {
+        return;
+    };
     let (witness, newcomer) = (server.node().await, server.node().await);
     let older = Older::take(&mut server).await;
     settled(&witness).await;
@@ -196,7 +239,10 @@ async fn a_node_that_has_seen_nothing_of_what_is_lost_takes_the_others_epoch() {
     older.put_back(&mut server).await;
     let now = settled(&witness).await;
     assert_ne!(now.epoch, lost.epoch);
-    eventually("agreement", async || (settled(&newcomer).await.epoch == now.epoch).then_some(())).await;
+    eventually("agreement", async || {
+        (settled(&newcomer).await.epoch == now.epoch).then_some(())
+    })
+    .await;
     let appended = append(&newcomer, "after").await;
     assert_eq!(appended.epoch, now.epoch);
     assert_eq!(read(&witness, &beginning(&witness).await).await, ["after"]);
@@ -204,7 +250,9 @@ async fn a_node_that_has_seen_nothing_of_what_is_lost_takes_the_others_epoch() {
 
 #[tokio::test]
 async fn a_tail_does_not_go_on_in_a_stream_that_was_made_again_in_its_old_form() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = Server::start().await else {
+        return;
+    };
     let node = server.node().await;
     let start = beginning(&node).await;
     for number in 0..3 {
@@ -215,9 +263,17 @@ async fn a_tail_does_not_go_on_in_a_stream_that_was_made_again_in_its_old_form()
     // As from a configuration that somebody kept, epoch included.
     let info = server.ask(&format!("STREAM.INFO.{LOG}"), json!({})).await;
     server.ask(&format!("STREAM.DELETE.{LOG}"), json!({})).await;
-    server.ask(&format!("STREAM.CREATE.{LOG}"), info["config"].clone()).await;
+    server
+        .ask(&format!("STREAM.CREATE.{LOG}"), info["config"].clone())
+        .await;
     let end = eventually("the end of a tail", async || next(&mut live).await.err()).await;
-    assert!(matches!(end, BackplaneError::Epoch { .. } | BackplaneError::Unavailable { .. }), "{end:?}");
+    assert!(
+        matches!(
+            end,
+            BackplaneError::Epoch { .. } | BackplaneError::Unavailable { .. }
+        ),
+        "{end:?}"
+    );
     let appended = eventually("an append", async || node.append(entry("after")).await.ok()).await;
     assert_ne!(appended.cursor.epoch, start.epoch);
     assert_eq!(read(&node, &beginning(&node).await).await, ["after"]);
@@ -225,7 +281,9 @@ async fn a_tail_does_not_go_on_in_a_stream_that_was_made_again_in_its_old_form()
 
 #[tokio::test]
 async fn a_purge_is_told_as_a_trim() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = Server::start().await else {
+        return;
+    };
     let node = server.node().await;
     let start = beginning(&node).await;
     let last = append(&node, "gone").await;
@@ -236,7 +294,10 @@ async fn a_purge_is_told_as_a_trim() {
         (bounds.epoch, bounds.trimmed, bounds.head),
         (start.epoch.clone(), last.position, last.position)
     );
-    assert!(matches!(node.read(&start, ALL).await, Err(BackplaneError::Trimmed { .. })));
+    assert!(matches!(
+        node.read(&start, ALL).await,
+        Err(BackplaneError::Trimmed { .. })
+    ));
     append(&node, "after").await;
     match next(&mut behind).await {
         Err(BackplaneError::Trimmed { .. }) => {}
@@ -247,21 +308,31 @@ async fn a_purge_is_told_as_a_trim() {
 
 #[tokio::test]
 async fn entries_that_were_deleted_one_by_one_are_counted_and_no_gap() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = Server::start().await else {
+        return;
+    };
     let node = server.node().await;
     let start = beginning(&node).await;
     for number in 1..=40 {
         append(&node, number.to_string()).await;
     }
     for sequence in (5..=35).filter(|sequence| sequence % 3 != 0) {
-        server.ask(&format!("STREAM.MSG.DELETE.{LOG}"), json!({ "seq": sequence })).await;
+        server
+            .ask(
+                &format!("STREAM.MSG.DELETE.{LOG}"),
+                json!({ "seq": sequence }),
+            )
+            .await;
     }
     let left: Vec<_> = (1..=40)
         .filter(|number| !(5..=35).contains(number) || number % 3 == 0)
         .map(|number| number.to_string())
         .collect();
     assert_eq!(read(&node, &start).await, left);
-    assert_eq!(take(&mut node.tail(&start).await.unwrap(), left.len()).await, left);
+    assert_eq!(
+        take(&mut node.tail(&start).await.unwrap(), left.len()).await,
+        left
+    );
     for entries in 0..=left.len() + 1 {
         let cursor = node.rewind(u64::try_from(entries).unwrap()).await.unwrap();
         let expected = &left[left.len().saturating_sub(entries)..];
@@ -271,11 +342,18 @@ async fn entries_that_were_deleted_one_by_one_are_counted_and_no_gap() {
 
 #[tokio::test]
 async fn leases_outlive_the_loss_of_their_stream_once_they_are_renewed() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = Server::start().await else {
+        return;
+    };
     let node = server.node().await;
-    let lease = Lease { node: "node".into(), payload: Bytes::from_static(b"x") };
+    let lease = Lease {
+        node: "node".into(),
+        payload: Bytes::from_static(b"x"),
+    };
     node.hold_lease(lease.clone(), PATIENCE).await.unwrap();
-    server.ask(&format!("STREAM.DELETE.{STATE}"), json!({})).await;
+    server
+        .ask(&format!("STREAM.DELETE.{STATE}"), json!({}))
+        .await;
     node.drop_lease("node").await.unwrap();
     assert_eq!(node.leases().await.unwrap(), []);
     node.hold_lease(lease.clone(), PATIENCE).await.unwrap();
@@ -286,36 +364,68 @@ async fn leases_outlive_the_loss_of_their_stream_once_they_are_renewed() {
 
 #[tokio::test]
 async fn leases_whose_terms_are_over_leave_the_server() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = Server::start().await else {
+        return;
+    };
     let node = server.node().await;
     for number in 0..5 {
-        let lease = Lease { node: format!("node{number}").into(), payload: Bytes::new() };
-        node.hold_lease(lease, Duration::from_millis(1)).await.unwrap();
+        let lease = Lease {
+            node: format!("node{number}").into(),
+            payload: Bytes::new(),
+        };
+        node.hold_lease(lease, Duration::from_millis(1))
+            .await
+            .unwrap();
     }
-    eventually("their end", async || node.leases().await.unwrap().is_empty().then_some(())).await;
+    eventually("their end", async || {
+        node.leases().await.unwrap().is_empty().then_some(())
+    })
+    .await;
     let info = server.ask(&format!("STREAM.INFO.{STATE}"), json!({})).await;
     assert_eq!(info["state"]["messages"], 1, "only what time it is: {info}");
 }
 
 #[tokio::test]
 async fn names_and_sizes_out_of_bounds_are_refused() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = Server::start().await else {
+        return;
+    };
     let node = server.node().await;
     for name in ["", "a.b", "a*", "a b", "ä", &"a".repeat(65)] {
-        let lease = Lease { node: name.into(), payload: Bytes::new() };
+        let lease = Lease {
+            node: name.into(),
+            payload: Bytes::new(),
+        };
         let held = node.hold_lease(lease, PATIENCE).await;
-        assert!(matches!(held, Err(BackplaneError::Refused { .. })), "{name}: {held:?}");
+        assert!(
+            matches!(held, Err(BackplaneError::Refused { .. })),
+            "{name}: {held:?}"
+        );
         assert!(node.drop_lease(name).await.is_err());
     }
-    let large = Lease { node: "node".into(), payload: Bytes::from(vec![0; (64 << 10) + 1]) };
-    assert!(matches!(node.hold_lease(large, PATIENCE).await, Err(BackplaneError::TooLarge { .. })));
+    let large = Lease {
+        node: "node".into(),
+        payload: Bytes::from(vec![0; (64 << 10) + 1]),
+    };
+    assert!(matches!(
+        node.hold_lease(large, PATIENCE).await,
+        Err(BackplaneError::TooLarge { .. })
+    ));
     let limit = match node.append(entry("x".repeat(9 << 20))).await {
         Err(BackplaneError::TooLarge { size, limit }) if size == 9 << 20 => limit,
         other => panic!("{other:?}"),
     };
     let key = "\n".repeat(128).as_str().try_into().ok();
-    node.append(NewEntry { payload: Bytes::from(vec![0; limit]), key }).await.unwrap();
-    assert!(matches!(node.append(entry("x".repeat(limit + 1))).await, Err(BackplaneError::TooLarge { .. })));
+    node.append(NewEntry {
+        payload: Bytes::from(vec![0; limit]),
+        key,
+    })
+    .await
+    .unwrap();
+    assert!(matches!(
+        node.append(entry("x".repeat(limit + 1))).await,
+        Err(BackplaneError::TooLarge { .. })
+    ));
     assert!(matches!(
         node.signal(Bytes::from(vec![0; limit + 1])).await,
         Err(BackplaneError::TooLarge { .. })
@@ -324,14 +434,19 @@ async fn names_and_sizes_out_of_bounds_are_refused() {
 
 #[tokio::test]
 async fn appends_beyond_those_under_way_are_told_so() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = Server::start().await else {
+        return;
+    };
     let node = server.node_with(config().appends_under_way(2)).await;
     append(&node, "first").await;
     server.signal(Signal::STOP);
     let appends = [(); 5].map(|()| node.append(entry("x")));
     let [one, two, three, four, five] = appends;
     let (one, two, three, four, five) = tokio::join!(one, two, three, four, five);
-    assert!(is_unavailable(&one) && is_unavailable(&two), "{one:?} {two:?}");
+    assert!(
+        is_unavailable(&one) && is_unavailable(&two),
+        "{one:?} {two:?}"
+    );
     for beyond in [three, four, five] {
         assert!(matches!(beyond, Err(BackplaneError::Busy)), "{beyond:?}");
     }
@@ -347,7 +462,10 @@ async fn falls_silent(node: &NatsBackplane, silence: impl FnOnce(), end: impl Fn
     take(&mut live, 1).await;
     let mut signals = node.signals().await.unwrap();
     silence();
-    let keyed = NewEntry { key: "key".try_into().ok(), ..entry("meanwhile") };
+    let keyed = NewEntry {
+        key: "key".try_into().ok(),
+        ..entry("meanwhile")
+    };
     let (appended, bounds, signalled, tailed) = tokio::join!(
         timeout(PATIENCE, node.append(keyed.clone())),
         timeout(PATIENCE, node.bounds()),
@@ -358,7 +476,9 @@ async fn falls_silent(node: &NatsBackplane, silence: impl FnOnce(), end: impl Fn
     assert!(is_unavailable(&bounds.unwrap()));
     assert!(is_unavailable(&signalled.unwrap()));
     tailed.unwrap();
-    assert!(is_unavailable(&timeout(PATIENCE, signals.next()).await.unwrap()));
+    assert!(is_unavailable(
+        &timeout(PATIENCE, signals.next()).await.unwrap()
+    ));
     // By now it is known, and told at once.
     assert!(is_unavailable(&node.append(entry("never")).await));
     end();
@@ -371,16 +491,27 @@ async fn falls_silent(node: &NatsBackplane, silence: impl FnOnce(), end: impl Fn
 
 #[tokio::test]
 async fn a_server_that_is_stopped_is_noticed_and_nothing_is_lost() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = Server::start().await else {
+        return;
+    };
     let node = server.node().await;
-    falls_silent(&node, || server.signal(Signal::STOP), || server.signal(Signal::CONT)).await;
+    falls_silent(
+        &node,
+        || server.signal(Signal::STOP),
+        || server.signal(Signal::CONT),
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_network_that_swallows_bytes_is_noticed_and_nothing_is_lost() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = Server::start().await else {
+        return;
+    };
     let proxy = server.proxy().await;
-    let node = NatsBackplane::connect(&format!("nats://{}", proxy.address()), config()).await.unwrap();
+    let node = NatsBackplane::connect(&format!("nats://{}", proxy.address()), config())
+        .await
+        .unwrap();
     let heal = || {
         // New connections work again; those that fell silent stay so.
         proxy.black_hole();
@@ -391,7 +522,9 @@ async fn a_network_that_swallows_bytes_is_noticed_and_nothing_is_lost() {
 
 #[tokio::test]
 async fn nobody_there_is_told_at_once() {
-    let Some(mut server) = Server::start().await else { return };
+    let Some(mut server) = Server::start().await else {
+        return;
+    };
     server.stop();
     let node = NatsBackplane::connect(&server.url(), config()).await;
     assert!(is_unavailable(&node), "{node:?}");
@@ -399,7 +532,9 @@ async fn nobody_there_is_told_at_once() {
 
 #[tokio::test]
 async fn a_node_may_start_before_its_server() {
-    let Some(mut server) = Server::start().await else { return };
+    let Some(mut server) = Server::start().await else {
+        return;
+    };
     server.stop();
     let node = NatsBackplane::start(&server.url(), config()).await.unwrap();
     assert!(is_unavailable(&node.bounds().await));
@@ -411,20 +546,29 @@ async fn a_node_may_start_before_its_server() {
 
 #[tokio::test]
 async fn dropping_the_last_handle_ends_the_connection() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = Server::start().await else {
+        return;
+    };
     let proxy = server.proxy().await;
-    let node = NatsBackplane::connect(&format!("nats://{}", proxy.address()), config()).await.unwrap();
+    let node = NatsBackplane::connect(&format!("nats://{}", proxy.address()), config())
+        .await
+        .unwrap();
     let tail = node.tail(&beginning(&node).await).await.unwrap();
     let signals = node.signals().await.unwrap();
     drop(node);
     assert_eq!(proxy.open(), 1);
     drop((tail, signals));
-    eventually("the end of the connection", async || (proxy.open() == 0).then_some(())).await;
+    eventually("the end of the connection", async || {
+        (proxy.open() == 0).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_consumer_of_a_page_is_not_left_behind() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = Server::start().await else {
+        return;
+    };
     let node = server.node().await;
     let start = beginning(&node).await;
     append(&node, "x").await;
@@ -436,6 +580,15 @@ async fn a_consumer_of_a_page_is_not_left_behind() {
         (info["state"]["consumer_count"] == 0).then_some(())
     })
     .await;
-    let at = node.read(&start, ReadLimit { entries: 1, bytes: 0 }).await.unwrap();
+    let at = node
+        .read(
+            &start,
+            ReadLimit {
+                entries: 1,
+                bytes: 0,
+            },
+        )
+        .await
+        .unwrap();
     assert_eq!(at.entries[0].position, Position::from(1));
 }

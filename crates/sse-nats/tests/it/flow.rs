@@ -17,7 +17,9 @@ use crate::{
 #[tokio::test]
 async fn a_steady_flow_never_ceases() {
     const COUNT: usize = 3000;
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = Server::start().await else {
+        return;
+    };
     let node = server.node().await;
     let start = beginning(&node).await;
     let mut tails = JoinSet::new();
@@ -36,5 +38,11 @@ async fn a_steady_flow_never_ceases() {
         sleep(due.saturating_sub(begin.elapsed())).await;
         append(&node, "x").await;
     }
-    assert!(tails.join_all().await.into_iter().all(|count| count == COUNT));
+    assert!(
+        tails
+            .join_all()
+            .await
+            .into_iter()
+            .all(|count| count == COUNT)
+    );
 }

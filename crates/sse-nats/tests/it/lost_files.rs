@@ -18,7 +18,9 @@ fn files(server: &Server, stream: &str) -> PathBuf {
 
 /// Asks JetStream for something, whatever it answers.
 async fn ask(client: &Client, what: &str, request: Value) -> Value {
-    let answer = client.request(format!("$JS.API.{what}"), request.to_string().into()).await;
+    let answer = client
+        .request(format!("$JS.API.{what}"), request.to_string().into())
+        .await;
     serde_json::from_slice(&answer.unwrap().payload).unwrap()
 }
 
@@ -26,7 +28,8 @@ async fn ask(client: &Client, what: &str, request: Value) -> Value {
 /// does that has not this fault is done here in its place.
 async fn lose(server: &Server, stream: &str) {
     let (deleting, making) = (server.client().await, server.client().await);
-    let mut config = ask(&making, &format!("STREAM.INFO.{stream}"), json!({})).await["config"].take();
+    let mut config =
+        ask(&making, &format!("STREAM.INFO.{stream}"), json!({})).await["config"].take();
     if stream == LOG {
         config["subjects"] = json!(["test.suite.log.anew"]);
     }
@@ -63,7 +66,9 @@ async fn is_broken(server: &Server, subject: &'static str) {
 
 #[tokio::test]
 async fn a_log_whose_files_are_removed_is_made_again() {
-    let Some(mut server) = Server::start().await else { return };
+    let Some(mut server) = Server::start().await else {
+        return;
+    };
     let (one, two) = (server.node().await, server.node().await);
     let before = beginning(&one).await;
     // Enough files to be deleted for a while.
@@ -74,7 +79,12 @@ async fn a_log_whose_files_are_removed_is_made_again() {
     is_broken(&server, "test.suite.log.anew").await;
     // Both find out, and make one log of it.
     let heal = async |node, text: &'static str| {
-        eventually("an append", async || sse_nats::NatsBackplane::append(node, entry(text)).await.ok()).await
+        eventually("an append", async || {
+            sse_nats::NatsBackplane::append(node, entry(text))
+                .await
+                .ok()
+        })
+        .await
     };
     let (first, second) = join!(heal(&one, "one"), heal(&two, "two"));
     let now = eventually("one log", async || {
@@ -84,7 +94,11 @@ async fn a_log_whose_files_are_removed_is_made_again() {
     .await;
     assert_ne!(now, before.epoch, "clients are told of a gap");
     assert!(files(&server, LOG).exists());
-    assert!([&first, &second].into_iter().any(|appended| appended.cursor.epoch == now));
+    assert!(
+        [&first, &second]
+            .into_iter()
+            .any(|appended| appended.cursor.epoch == now)
+    );
     let start = beginning(&one).await;
     let mut tail = two.tail(&start).await.unwrap();
     let held = read(&one, &start).await;
@@ -101,14 +115,22 @@ async fn a_log_whose_files_are_removed_is_made_again() {
 
 #[tokio::test]
 async fn leases_whose_files_are_removed_are_held_again() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = Server::start().await else {
+        return;
+    };
     let node = server.node().await;
-    let lease = Lease { node: "node".into(), payload: "x".into() };
+    let lease = Lease {
+        node: "node".into(),
+        payload: "x".into(),
+    };
     let term = Duration::from_secs(600);
     node.hold_lease(lease.clone(), term).await.unwrap();
     lose(&server, STATE).await;
     is_broken(&server, "test.suite.state.foreign").await;
-    eventually("a lease", async || node.hold_lease(lease.clone(), term).await.ok()).await;
+    eventually("a lease", async || {
+        node.hold_lease(lease.clone(), term).await.ok()
+    })
+    .await;
     assert_eq!(node.leases().await.unwrap(), [lease]);
     assert!(files(&server, STATE).exists());
 }
@@ -116,7 +138,9 @@ async fn leases_whose_files_are_removed_are_held_again() {
 /// Nodes whose stream is deleted wait before they make it again, as long as that takes.
 #[tokio::test]
 async fn a_deleted_log_is_made_again_with_its_files() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = Server::start().await else {
+        return;
+    };
     let (one, two) = (server.node().await, server.node().await);
     for round in 0..3 {
         for _ in 0..20 {
@@ -125,8 +149,10 @@ async fn a_deleted_log_is_made_again_with_its_files() {
         let client = server.client().await;
         let delete = async { ask(&client, &format!("STREAM.DELETE.{LOG}"), json!({})).await };
         let again = async |node| {
-            eventually("an append", async || sse_nats::NatsBackplane::append(node, entry("x")).await.ok())
-                .await
+            eventually("an append", async || {
+                sse_nats::NatsBackplane::append(node, entry("x")).await.ok()
+            })
+            .await
         };
         join!(delete, again(&one), again(&two));
         assert!(files(&server, LOG).join("msgs").exists(), "round {round}");

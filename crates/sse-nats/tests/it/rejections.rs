@@ -20,7 +20,9 @@ fn is_refused(error: &BackplaneError) -> bool {
 }
 
 fn user(rights: &str) -> String {
-    format!("authorization {{ users: [ {{ user: u, password: p, permissions: {{ {rights} }} }} ] }}")
+    format!(
+        "authorization {{ users: [ {{ user: u, password: p, permissions: {{ {rights} }} }} ] }}"
+    )
 }
 
 fn url(server: &Server) -> String {
@@ -29,8 +31,11 @@ fn url(server: &Server) -> String {
 
 #[tokio::test]
 async fn an_account_that_is_full_has_room_again_later() {
-    let account = r#"accounts { A { jetstream: { max_file: 4MB }, users: [ { user: u, password: p } ] } }"#;
-    let Some(server) = Server::start_with(0, |_| account.to_owned()).await else { return };
+    let account =
+        r#"accounts { A { jetstream: { max_file: 4MB }, users: [ { user: u, password: p } ] } }"#;
+    let Some(server) = Server::start_with(0, |_| account.to_owned()).await else {
+        return;
+    };
     let node = config().retention(Retention::default().bytes(1 << 20));
     let node = NatsBackplane::connect(&url(&server), node).await.unwrap();
     let start = beginning(&node).await;
@@ -39,17 +44,30 @@ async fn an_account_that_is_full_has_room_again_later() {
     let user = async_nats::ConnectOptions::with_user_and_password("u".to_owned(), "p".to_owned());
     let client = user.connect(server.url()).await.unwrap();
     let ask = async |what: &str, request: serde_json::Value| {
-        let answer = client.request(format!("$JS.API.{what}"), request.to_string().into()).await.unwrap();
+        let answer = client
+            .request(format!("$JS.API.{what}"), request.to_string().into())
+            .await
+            .unwrap();
         String::from_utf8(answer.payload.to_vec()).unwrap()
     };
-    ask("STREAM.CREATE.other", json!({ "name": "other", "subjects": ["other"], "storage": "file" })).await;
+    ask(
+        "STREAM.CREATE.other",
+        json!({ "name": "other", "subjects": ["other"], "storage": "file" }),
+    )
+    .await;
     let full = eventually("the limit", async || {
-        let answer = client.request("other", vec![0; 200_000].into()).await.unwrap();
+        let answer = client
+            .request("other", vec![0; 200_000].into())
+            .await
+            .unwrap();
         let text = String::from_utf8(answer.payload.to_vec()).unwrap();
         text.contains("\"error\"").then_some(text)
     });
     let full = full.await;
-    let error = eventually("a rejection", async || node.append(entry("x".repeat(100_000))).await.err()).await;
+    let error = eventually("a rejection", async || {
+        node.append(entry("x".repeat(100_000))).await.err()
+    })
+    .await;
     assert!(is_blocked(&error), "{error:?}, while others hear {full}");
     assert!(error.to_string().contains("; "), "no remedy: {error}");
     assert_eq!(read(&node, &start).await[0], "before");
@@ -61,15 +79,22 @@ async fn an_account_that_is_full_has_room_again_later() {
 /// A stream that has no room at the start is none that will never have it.
 #[tokio::test]
 async fn a_start_waits_for_room() {
-    let account = r#"accounts { A { jetstream: { max_file: 1MB }, users: [ { user: u, password: p } ] } }"#;
-    let Some(server) = Server::start_with(0, |_| account.to_owned()).await else { return };
-    let error = NatsBackplane::connect(&url(&server), config()).await.unwrap_err();
+    let account =
+        r#"accounts { A { jetstream: { max_file: 1MB }, users: [ { user: u, password: p } ] } }"#;
+    let Some(server) = Server::start_with(0, |_| account.to_owned()).await else {
+        return;
+    };
+    let error = NatsBackplane::connect(&url(&server), config())
+        .await
+        .unwrap_err();
     assert!(!is_refused(&error), "{error:?}");
 }
 
 #[tokio::test]
 async fn an_entry_that_the_stream_does_not_take_is_too_large() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = Server::start().await else {
+        return;
+    };
     let node = server.node().await;
     append(&node, "before").await;
     let mut info = server.ask(&format!("STREAM.INFO.{LOG}"), json!({})).await["config"].take();
@@ -87,31 +112,58 @@ async fn an_entry_that_the_stream_does_not_take_is_too_large() {
 async fn a_right_that_is_taken_away_may_come_back() {
     const ALL: &str = "publish: \">\", subscribe: \">\"";
     let denied = |what: &str, subject: &str| user(&format!("{what}: {{ deny: [\"{subject}\"] }}"));
-    let Some(mut server) = Server::start_with(0, |_| user(ALL)).await else { return };
-    let node = NatsBackplane::connect(&url(&server), config()).await.unwrap();
+    let Some(mut server) = Server::start_with(0, |_| user(ALL)).await else {
+        return;
+    };
+    let node = NatsBackplane::connect(&url(&server), config())
+        .await
+        .unwrap();
     append(&node, "before").await;
-    let lease = || Lease { node: "node".into(), payload: Bytes::new() };
+    let lease = || Lease {
+        node: "node".into(),
+        payload: Bytes::new(),
+    };
     let refusals = async || {
         let mut refused = Vec::new();
         let mut note = |what, error: Option<BackplaneError>| {
             if let Some(error) = error {
                 if is_refused(&error) {
-                    assert!(error.to_string().contains("rights that the README"), "{error}");
+                    assert!(
+                        error.to_string().contains("rights that the README"),
+                        "{error}"
+                    );
                 }
                 refused.push((what, is_refused(&error)));
             }
         };
         note("append", node.append(entry("x")).await.err());
         note("signal", node.signal(Bytes::from_static(b"x")).await.err());
-        note("signal again", node.signal(Bytes::from_static(b"x")).await.err());
+        note(
+            "signal again",
+            node.signal(Bytes::from_static(b"x")).await.err(),
+        );
         note("lease", node.hold_lease(lease(), PATIENCE).await.err());
         let heard = async {
             let mut signals = node.signals().await?;
             node.signal(Bytes::from_static(b"x")).await?;
-            timeout(PATIENCE, signals.next()).await.expect("neither a signal nor an error").map(drop)
+            timeout(PATIENCE, signals.next())
+                .await
+                .expect("neither a signal nor an error")
+                .map(drop)
         };
         note("listen", heard.await.err());
-        note("tail", async { node.tail(&beginning(&node).await).await?.next().await.map(drop) }.await.err());
+        note(
+            "tail",
+            async {
+                node.tail(&beginning(&node).await)
+                    .await?
+                    .next()
+                    .await
+                    .map(drop)
+            }
+            .await
+            .err(),
+        );
         refused
     };
     for (what, subject, expected) in [
@@ -134,6 +186,9 @@ async fn a_right_that_is_taken_away_may_come_back() {
         eventually(subject, async || refusals().await.is_empty().then_some(())).await;
     }
     // Nothing was appended that was not acknowledged.
-    let keyed = NewEntry { key: "k".try_into().ok(), ..entry("after") };
+    let keyed = NewEntry {
+        key: "k".try_into().ok(),
+        ..entry("after")
+    };
     assert!(!node.append(keyed).await.unwrap().duplicate);
 }

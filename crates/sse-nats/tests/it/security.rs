@@ -8,7 +8,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+};
 use sse_core::{Backplane, BackplaneError, Cursor, Lease, NewEntry, Position, ReadLimit};
 use sse_nats::{NatsBackplane, NatsConfig};
 
@@ -34,10 +36,16 @@ fn with_user(server: &Server, user: &str) -> String {
 #[tokio::test]
 async fn a_user_and_a_password() {
     let extra = |_: &Path| r#"authorization { user: "us@er", password: "p:w/hunter2" }"#.to_owned();
-    let Some(server) = Server::start_with(0, extra).await else { return };
+    let Some(server) = Server::start_with(0, extra).await else {
+        return;
+    };
     works(&with_user(&server, "us%40er:p%3Aw%2Fhunter2"), config()).await;
     works(&server.url(), config().password("us@er", "p:w/hunter2")).await;
-    works(&with_user(&server, "us%40er:wrong"), config().password("us@er", "p:w/hunter2")).await;
+    works(
+        &with_user(&server, "us%40er:wrong"),
+        config().password("us@er", "p:w/hunter2"),
+    )
+    .await;
     is_refused(&server.url(), config()).await;
     let told = is_refused(&with_user(&server, "us%40er:hunter3"), config()).await;
     assert!(!told.contains("hunter3"), "{told}");
@@ -46,7 +54,9 @@ async fn a_user_and_a_password() {
 #[tokio::test]
 async fn a_token() {
     let extra = |_: &Path| r#"authorization { token: "s3cret" }"#.to_owned();
-    let Some(server) = Server::start_with(0, extra).await else { return };
+    let Some(server) = Server::start_with(0, extra).await else {
+        return;
+    };
     works(&with_user(&server, "s3cret"), config()).await;
     works(&server.url(), config().token("s3cret")).await;
     is_refused(&server.url(), config().token("other")).await;
@@ -58,7 +68,9 @@ async fn an_nkey() {
     const SEED: &str = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
     const PUBLIC: &str = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4";
     let extra = |_: &Path| format!(r#"authorization {{ users: [ {{ nkey: "{PUBLIC}" }} ] }}"#);
-    let Some(server) = Server::start_with(0, extra).await else { return };
+    let Some(server) = Server::start_with(0, extra).await else {
+        return;
+    };
     works(&server.url(), config().nkey(SEED)).await;
     is_refused(&server.url(), config().nkey("SUnonsense")).await;
     is_refused(&server.url(), config()).await;
@@ -66,8 +78,14 @@ async fn an_nkey() {
 
 #[tokio::test]
 async fn credentials_that_cannot_be_read_are_refused() {
-    let Some(server) = Server::start().await else { return };
-    is_refused(&server.url(), config().credentials_file(server.directory().join("missing.creds"))).await;
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    is_refused(
+        &server.url(),
+        config().credentials_file(server.directory().join("missing.creds")),
+    )
+    .await;
     is_refused(&server.url(), config().credentials("nonsense")).await;
 }
 
@@ -77,7 +95,9 @@ async fn missing_rights_are_told() {
         let denied = r#"permissions: { publish: { deny: ["$JS.API.STREAM.CREATE.>"] } }"#;
         format!(r#"authorization {{ users: [ {{ user: "u", password: "p", {denied} }} ] }}"#)
     };
-    let Some(server) = Server::start_with(0, extra).await else { return };
+    let Some(server) = Server::start_with(0, extra).await else {
+        return;
+    };
     let told = is_refused(&with_user(&server, "u:p"), config()).await;
     assert!(told.contains("STREAM.CREATE"), "{told}");
 }
@@ -85,27 +105,60 @@ async fn missing_rights_are_told() {
 #[tokio::test]
 async fn the_rights_in_the_readme_are_enough() {
     let readme = include_str!("../../README.md");
-    let rights = readme.split("\npublish: ").nth(1).and_then(|text| text.split("\n```").next()).unwrap();
-    let rights = format!("publish: {rights}").replace("shop.", "test.suite.").replace("shop_", "test_suite_");
+    let rights = readme
+        .split("\npublish: ")
+        .nth(1)
+        .and_then(|text| text.split("\n```").next())
+        .unwrap();
+    let rights = format!("publish: {rights}")
+        .replace("shop.", "test.suite.")
+        .replace("shop_", "test_suite_");
     let extra = |_: &Path| {
         format!(
             "authorization {{ users: [ {{ user: \"u\", password: \"p\", permissions: {{ {rights} }} }} ] }}"
         )
     };
-    let Some(server) = Server::start_with(0, extra).await else { return };
-    let node = NatsBackplane::connect(&with_user(&server, "u:p"), config()).await.unwrap();
+    let Some(server) = Server::start_with(0, extra).await else {
+        return;
+    };
+    let node = NatsBackplane::connect(&with_user(&server, "u:p"), config())
+        .await
+        .unwrap();
     let start = Cursor::new(node.bounds().await.unwrap().epoch, Position::ZERO);
-    let entry = NewEntry { payload: Bytes::from_static(b"x"), key: "key".try_into().ok() };
+    let entry = NewEntry {
+        payload: Bytes::from_static(b"x"),
+        key: "key".try_into().ok(),
+    };
     node.append(entry).await.unwrap();
-    let limit = ReadLimit { entries: 10, bytes: 1000 };
+    let limit = ReadLimit {
+        entries: 10,
+        bytes: 1000,
+    };
     assert_eq!(node.read(&start, limit).await.unwrap().entries.len(), 1);
-    assert_eq!(node.tail(&start).await.unwrap().next().await.unwrap().entries.len(), 1);
+    assert_eq!(
+        node.tail(&start)
+            .await
+            .unwrap()
+            .next()
+            .await
+            .unwrap()
+            .entries
+            .len(),
+        1
+    );
     let mut signals = node.signals().await.unwrap();
     node.signal(Bytes::from_static(b"signal")).await.unwrap();
     assert_eq!(signals.next().await.unwrap(), "signal");
-    let lease = |node: &str| Lease { node: node.into(), payload: Bytes::new() };
-    node.hold_lease(lease("a"), Duration::from_secs(600)).await.unwrap();
-    node.hold_lease(lease("b"), Duration::from_secs(600)).await.unwrap();
+    let lease = |node: &str| Lease {
+        node: node.into(),
+        payload: Bytes::new(),
+    };
+    node.hold_lease(lease("a"), Duration::from_secs(600))
+        .await
+        .unwrap();
+    node.hold_lease(lease("b"), Duration::from_secs(600))
+        .await
+        .unwrap();
     node.hold_lease(lease("c"), Duration::ZERO).await.unwrap();
     node.drop_lease("b").await.unwrap();
     assert_eq!(node.leases().await.unwrap(), [lease("a")]);
@@ -114,8 +167,10 @@ async fn the_rights_in_the_readme_are_enough() {
 
 #[tokio::test]
 async fn a_server_without_jetstream_is_told() {
-    let Some(server) =
-        Server::start_with(0, |_| "accounts { A { users: [ { user: a, password: a } ] } }".to_owned()).await
+    let Some(server) = Server::start_with(0, |_| {
+        "accounts { A { users: [ { user: a, password: a } ] } }".to_owned()
+    })
+    .await
     else {
         return;
     };
@@ -132,7 +187,9 @@ impl Certificates {
     fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self { root: CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap() }
+        Self {
+            root: CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap(),
+        }
     }
 
     /// Writes a certificate and its key into a directory.
@@ -164,10 +221,20 @@ fn tls(verify: bool) -> impl Fn(&Path) -> String {
 
 #[tokio::test]
 async fn tls_with_a_root_of_ones_own() {
-    let Some(server) = Server::start_with(0, tls(false)).await else { return };
+    let Some(server) = Server::start_with(0, tls(false)).await else {
+        return;
+    };
     let root = server.directory().join("root.pem");
-    works(&server.url().replace("nats:", "tls:"), config().root_certificates(&root)).await;
-    works(&server.url(), config().root_certificates(&root).require_tls()).await;
+    works(
+        &server.url().replace("nats:", "tls:"),
+        config().root_certificates(&root),
+    )
+    .await;
+    works(
+        &server.url(),
+        config().root_certificates(&root).require_tls(),
+    )
+    .await;
     // Also where only the server asks for it.
     works(&server.url(), config().root_certificates(&root)).await;
     let untrusted = NatsBackplane::connect(&server.url(), config()).await;
@@ -176,17 +243,33 @@ async fn tls_with_a_root_of_ones_own() {
 
 #[tokio::test]
 async fn tls_with_a_certificate_of_the_client() {
-    let Some(server) = Server::start_with(0, tls(true)).await else { return };
+    let Some(server) = Server::start_with(0, tls(true)).await else {
+        return;
+    };
     let file = |name: &str| server.directory().join(name);
     let trusting = || config().root_certificates(file("root.pem"));
-    works(&server.url(), trusting().client_certificate(file("client.pem"), file("client.key"))).await;
-    assert!(NatsBackplane::connect(&server.url(), trusting()).await.is_err());
+    works(
+        &server.url(),
+        trusting().client_certificate(file("client.pem"), file("client.key")),
+    )
+    .await;
+    assert!(
+        NatsBackplane::connect(&server.url(), trusting())
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
 async fn no_tls_where_it_is_required_is_an_error() {
-    let Some(server) = Server::start().await else { return };
-    assert!(NatsBackplane::connect(&server.url().replace("nats:", "tls:"), config()).await.is_err());
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    assert!(
+        NatsBackplane::connect(&server.url().replace("nats:", "tls:"), config())
+            .await
+            .is_err()
+    );
 }
 
 #[derive(Clone, Default)]
@@ -217,11 +300,16 @@ fn is_written() -> bool {
         .with_writer(move || writer.clone())
         .finish();
     // One thread, so that the driver's tasks write there as well.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let is_skipped = tracing::subscriber::with_default(subscriber, || {
         runtime.block_on(async {
             let extra = |_: &Path| r#"authorization { user: "u", password: "hunter2" }"#.to_owned();
-            let Some(server) = Server::start_with(0, extra).await else { return true };
+            let Some(server) = Server::start_with(0, extra).await else {
+                return true;
+            };
             works(&with_user(&server, "u:hunter2"), config()).await;
             is_refused(&with_user(&server, "u:hunter2x"), config()).await;
             false

@@ -44,7 +44,9 @@ pub(crate) fn installed(which: usize) -> Option<PathBuf> {
     };
     let mut found = vec![first.canonicalize().unwrap()];
     for folder in env::split_paths(&env::var_os("PATH").unwrap_or_default()) {
-        let Ok(binary) = folder.join("nats-server").canonicalize() else { continue };
+        let Ok(binary) = folder.join("nats-server").canonicalize() else {
+            continue;
+        };
         if !found.contains(&binary) {
             found.push(binary);
         }
@@ -67,7 +69,13 @@ impl Server {
         let binary = installed(which)?;
         let directory = directory();
         let extra = extra(directory.path());
-        let mut server = Self { binary, directory, port: 0, extra, process: None };
+        let mut server = Self {
+            binary,
+            directory,
+            port: 0,
+            extra,
+            process: None,
+        };
         for _ in 0..20 {
             server.port = free_port();
             server.spawn();
@@ -103,7 +111,12 @@ impl Server {
     fn spawn(&mut self) {
         let config = self.write_config();
         let mut command = Command::new(&self.binary);
-        command.arg("-c").arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .arg("-c")
+            .arg(config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         self.process = Some(command.spawn().unwrap());
     }
 
@@ -131,7 +144,12 @@ impl Server {
 
     /// One that no other server has, to know ours by when another one has taken the port.
     pub(crate) fn name(&self) -> String {
-        self.directory.path().file_name().unwrap().to_string_lossy().into_owned()
+        self.directory
+            .path()
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .into_owned()
     }
 
     /// Waits until it can be talked to; false if it ended instead.
@@ -167,7 +185,11 @@ impl Server {
             if self.is_ready().await {
                 return;
             }
-            assert!(Instant::now() < end, "nats-server does not start again: {}", self.log());
+            assert!(
+                Instant::now() < end,
+                "nats-server does not start again: {}",
+                self.log()
+            );
             sleep(Duration::from_millis(200)).await;
         }
     }
@@ -197,7 +219,11 @@ impl Server {
 
     /// Asks JetStream for something, which must succeed.
     pub(crate) async fn ask(&self, what: &str, request: Value) -> Value {
-        let answer = self.client().await.request(format!("$JS.API.{what}"), request.to_string().into()).await;
+        let answer = self
+            .client()
+            .await
+            .request(format!("$JS.API.{what}"), request.to_string().into())
+            .await;
         let answer: Value = serde_json::from_slice(&answer.unwrap().payload).unwrap();
         assert!(answer.get("error").is_none(), "{what}: {answer}");
         answer
@@ -217,7 +243,9 @@ impl Drop for Server {
 /// The names of all tests' logs.
 pub(crate) fn config() -> NatsConfig {
     // Fewer at once than by default, so that none waits for long on a busy machine.
-    NatsConfig::default().prefix("test.suite").appends_under_way(256)
+    NatsConfig::default()
+        .prefix("test.suite")
+        .appends_under_way(256)
 }
 
 /// The log's stream under that prefix.
@@ -237,8 +265,13 @@ async fn greeting(port: u16) -> Option<String> {
 fn directory() -> TempDir {
     const MEMORY: &str = "/dev/shm";
     const ROOM: u64 = 2 << 30;
-    let has_room = statvfs(MEMORY).is_ok_and(|memory| memory.f_bavail.saturating_mul(memory.f_frsize) > ROOM);
-    if has_room { TempDir::new_in(MEMORY).unwrap() } else { TempDir::new().unwrap() }
+    let has_room =
+        statvfs(MEMORY).is_ok_and(|memory| memory.f_bavail.saturating_mul(memory.f_frsize) > ROOM);
+    if has_room {
+        TempDir::new_in(MEMORY).unwrap()
+    } else {
+        TempDir::new().unwrap()
+    }
 }
 
 /// A port that nobody listens to, and that the system does not give to connections that go out.

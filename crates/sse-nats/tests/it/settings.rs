@@ -10,8 +10,13 @@ use crate::server::{LOG, STATE, Server, config};
 
 #[tokio::test]
 async fn a_log_is_set_up_as_it_is_configured() {
-    let Some(server) = Server::start().await else { return };
-    let retention = Retention::default().entries(500).bytes(1 << 20).age(Duration::from_secs(3600));
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let retention = Retention::default()
+        .entries(500)
+        .bytes(1 << 20)
+        .age(Duration::from_secs(3600));
     let node = server.node_with(config().retention(retention)).await;
     let epoch = node.bounds().await.unwrap().epoch;
     let log = server.ask(&format!("STREAM.INFO.{LOG}"), json!({})).await["config"].clone();
@@ -34,9 +39,13 @@ async fn a_log_is_set_up_as_it_is_configured() {
 
 #[tokio::test]
 async fn another_retention_changes_the_log_that_is_there() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = Server::start().await else {
+        return;
+    };
     let epoch = server.node().await.bounds().await.unwrap().epoch;
-    let node = server.node_with(config().retention(Retention::default().entries(7))).await;
+    let node = server
+        .node_with(config().retention(Retention::default().entries(7)))
+        .await;
     assert_eq!(node.bounds().await.unwrap().epoch, epoch);
     let log = server.ask(&format!("STREAM.INFO.{LOG}"), json!({})).await;
     assert_eq!(log["config"]["max_msgs"], 7);
@@ -51,21 +60,28 @@ async fn refusal(server: &Server, config: NatsConfig) -> String {
 
 #[tokio::test]
 async fn what_cannot_be_changed_is_refused_and_named() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = Server::start().await else {
+        return;
+    };
     drop(server.node().await);
     let reason = refusal(&server, config().storage(Storage::Memory)).await;
-    assert!(reason.contains(LOG) && reason.contains("storage is \"file\", not \"memory\""), "{reason}");
+    assert!(
+        reason.contains(LOG) && reason.contains("storage is \"file\", not \"memory\""),
+        "{reason}"
+    );
 }
 
 #[tokio::test]
 async fn a_stream_of_somebody_else_is_refused_and_left_alone() {
-    let Some(server) = Server::start().await else { return };
-    let foreign =
-        json!({ "name": LOG, "subjects": ["orders.>"], "retention": "workqueue", "storage": "file" });
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let foreign = json!({ "name": LOG, "subjects": ["orders.>"], "retention": "workqueue", "storage": "file" });
     let made = server.ask(&format!("STREAM.CREATE.{LOG}"), foreign).await;
     let reason = refusal(&server, config()).await;
     assert!(
-        reason.contains("subjects is [\"orders.>\"]") && reason.contains("retention is \"workqueue\""),
+        reason.contains("subjects is [\"orders.>\"]")
+            && reason.contains("retention is \"workqueue\""),
         "{reason}"
     );
     let now = server.ask(&format!("STREAM.INFO.{LOG}"), json!({})).await;
@@ -74,7 +90,9 @@ async fn a_stream_of_somebody_else_is_refused_and_left_alone() {
 
 #[tokio::test]
 async fn subjects_that_another_stream_listens_to_are_refused() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = Server::start().await else {
+        return;
+    };
     let foreign = json!({ "name": "ALL", "subjects": ["test.>"], "storage": "memory" });
     server.ask("STREAM.CREATE.ALL", foreign).await;
     refusal(&server, config()).await;
@@ -82,20 +100,35 @@ async fn subjects_that_another_stream_listens_to_are_refused() {
 
 #[tokio::test]
 async fn two_prefixes_are_two_logs() {
-    let Some(server) = Server::start().await else { return };
-    let (one, other) = (server.node().await, server.node_with(NatsConfig::default()).await);
-    assert_ne!(one.bounds().await.unwrap().epoch, other.bounds().await.unwrap().epoch);
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (one, other) = (
+        server.node().await,
+        server.node_with(NatsConfig::default()).await,
+    );
+    assert_ne!(
+        one.bounds().await.unwrap().epoch,
+        other.bounds().await.unwrap().epoch
+    );
 }
 
 #[tokio::test]
 async fn a_log_in_memory_is_another_one_after_a_restart() {
-    let Some(mut server) = Server::start().await else { return };
+    let Some(mut server) = Server::start().await else {
+        return;
+    };
     let node = server.node_with(config().storage(Storage::Memory)).await;
     let epoch = node.bounds().await.unwrap().epoch;
     server.stop();
     server.resume().await;
     let end = tokio::time::Instant::now() + Duration::from_secs(90);
-    while node.bounds().await.is_ok_and(|bounds| bounds.epoch == epoch) || node.bounds().await.is_err() {
+    while node
+        .bounds()
+        .await
+        .is_ok_and(|bounds| bounds.epoch == epoch)
+        || node.bounds().await.is_err()
+    {
         assert!(tokio::time::Instant::now() < end, "the loss is not noticed");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -103,14 +136,30 @@ async fn a_log_in_memory_is_another_one_after_a_restart() {
 
 #[tokio::test]
 async fn a_configuration_out_of_range_is_refused() {
-    let Some(server) = Server::start().await else { return };
-    assert!(refusal(&server, config().prefix("a b")).await.contains("prefix"));
-    assert!(refusal(&server, config().replicas(0)).await.contains("replicas"));
-    assert!(refusal(&server, config().retention(Retention::default().entries(0))).await.contains("entries"));
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    assert!(
+        refusal(&server, config().prefix("a b"))
+            .await
+            .contains("prefix")
+    );
+    assert!(
+        refusal(&server, config().replicas(0))
+            .await
+            .contains("replicas")
+    );
+    assert!(
+        refusal(&server, config().retention(Retention::default().entries(0)))
+            .await
+            .contains("entries")
+    );
 }
 
 #[tokio::test]
 async fn more_replicas_than_servers_are_refused() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = Server::start().await else {
+        return;
+    };
     refusal(&server, config().replicas(3)).await;
 }

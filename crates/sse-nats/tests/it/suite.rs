@@ -20,20 +20,28 @@ impl<const WHICH: usize> Broker for Nats<WHICH> {
     }
 
     async fn node(&self) -> Arc<dyn Backplane> {
-        Arc::new(self.server.node_with(config().retention(self.retention)).await)
+        Arc::new(
+            self.server
+                .node_with(config().retention(self.retention))
+                .await,
+        )
     }
 }
 
 impl<const WHICH: usize> Trim for Nats<WHICH> {
     async fn trim(&mut self, up_to: Position) {
         let first = up_to.minor() + 1;
-        self.server.ask(&format!("STREAM.PURGE.{LOG}"), json!({ "seq": first })).await;
+        self.server
+            .ask(&format!("STREAM.PURGE.{LOG}"), json!({ "seq": first }))
+            .await;
     }
 }
 
 impl<const WHICH: usize> Wipe for Nats<WHICH> {
     async fn wipe(&mut self) {
-        self.server.ask(&format!("STREAM.DELETE.{LOG}"), json!({})).await;
+        self.server
+            .ask(&format!("STREAM.DELETE.{LOG}"), json!({}))
+            .await;
     }
 }
 
@@ -52,7 +60,15 @@ mod first {
 
     sse_testkit::backplane_suite!(
         Broker,
-        [retention_by_bytes, retention_by_age, trim, wipe, wipe_in_use, restart, reconnect]
+        [
+            retention_by_bytes,
+            retention_by_age,
+            trim,
+            wipe,
+            wipe_in_use,
+            restart,
+            reconnect
+        ]
     );
 }
 
@@ -61,6 +77,14 @@ mod second {
 
     sse_testkit::backplane_suite!(
         Broker,
-        [retention_by_bytes, retention_by_age, trim, wipe, wipe_in_use, restart, reconnect]
+        [
+            retention_by_bytes,
+            retention_by_age,
+            trim,
+            wipe,
+            wipe_in_use,
+            restart,
+            reconnect
+        ]
     );
 }

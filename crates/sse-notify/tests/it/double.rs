@@ -32,8 +32,22 @@ async fn a_notifier_sends_through_anything_that_publishes() {
     let recorder = Recorder::default();
     let notify = Notifier::new(recorder.clone());
     let client: ClientId = "0123456789abcdef0123456789abcdef".parse().unwrap();
-    notify.user("42").except(client).info("hello").timestamp(1).await.unwrap();
+    notify
+        .user("42")
+        .except(client)
+        .info("hello")
+        .timestamp(1)
+        .await
+        .unwrap();
     let published = recorder.0.lock().unwrap().clone();
-    let wire = "event: notification\ndata: {\"type\":\"info\",\"message\":\"hello\",\"timestamp\":1}\n\n";
-    assert_eq!(published, [(Target::User(UserId::new("42").unwrap()), vec![client], wire.to_owned())]);
+    let wire =
+        "event: notification\ndata: {\"type\":\"info\",\"message\":\"hello\",\"timestamp\":1}\n\n";
+    assert_eq!(
+        published,
+        [(
+            Target::User(UserId::new("42").unwrap()),
+            vec![client],
+            wire.to_owned()
+        )]
+    );
 }

@@ -8,12 +8,20 @@ use sse_testkit::Decoder;
 #[test]
 fn texts_cannot_leave_their_line() {
     let (message, title) = ("a\r\n\ndata: b\u{2028}\0", "\n\nevent: gap");
-    let event = Notification::new(Kind::Info, message).title(title).into_event().unwrap();
+    let event = Notification::new(Kind::Info, message)
+        .title(title)
+        .into_event()
+        .unwrap();
     let wire = String::from_utf8(event.encode().to_vec()).unwrap();
     assert_eq!(wire.matches(['\n', '\r']).count(), 3, "{wire:?}");
-    let [event] = &Decoder::decode(wire.as_bytes())[..] else { panic!("{wire:?}") };
+    let [event] = &Decoder::decode(wire.as_bytes())[..] else {
+        panic!("{wire:?}")
+    };
     let data: serde_json::Value = serde_json::from_str(&event.data).unwrap();
-    assert_eq!((&data["message"], &data["title"]), (&message.into(), &title.into()));
+    assert_eq!(
+        (&data["message"], &data["title"]),
+        (&message.into(), &title.into())
+    );
 }
 
 #[tokio::test]
@@ -31,18 +39,33 @@ fn what_stands_on_the_wire_is_read_again() {
     let full = r#"{"type":"warning","title":"t","message":"m","data":{"a":1},"timestamp":5}"#;
     let read: Notification = serde_json::from_str(full).unwrap();
     let data = json!({ "a": 1 }).as_object().unwrap().clone();
-    assert_eq!(read, Notification::new(Kind::Warning, "m").title("t").data(data).timestamp(5));
-    assert_eq!(read.into_event().unwrap().encode(), format!("event: notification\ndata: {full}\n\n"));
+    assert_eq!(
+        read,
+        Notification::new(Kind::Warning, "m")
+            .title("t")
+            .data(data)
+            .timestamp(5)
+    );
+    assert_eq!(
+        read.into_event().unwrap().encode(),
+        format!("event: notification\ndata: {full}\n\n")
+    );
     let least: Notification = serde_json::from_str(r#"{"message":"m"}"#).unwrap();
     assert_eq!(least, Notification::new(Kind::Info, "m"));
-    assert_eq!(serde_json::to_string(&least).unwrap(), r#"{"type":"info","message":"m"}"#);
+    assert_eq!(
+        serde_json::to_string(&least).unwrap(),
+        r#"{"type":"info","message":"m"}"#
+    );
 }
 
 #[test]
 fn kinds_are_the_seeds_words() {
-    for (kind, word) in
-        [(Kind::Info, "info"), (Kind::Success, "success"), (Kind::Warning, "warning"), (Kind::Error, "error")]
-    {
+    for (kind, word) in [
+        (Kind::Info, "info"),
+        (Kind::Success, "success"),
+        (Kind::Warning, "warning"),
+        (Kind::Error, "error"),
+    ] {
         assert_eq!((kind.as_str(), kind.to_string()), (word, word.to_owned()));
         assert_eq!(word.parse(), Ok(kind));
         assert_eq!(serde_json::to_value(kind).unwrap(), word);

@@ -30,17 +30,38 @@ fn notifier() -> (Manager, Notifier) {
 async fn names_that_are_the_managers_own() {
     let (manager, notify) = notifier();
     for name in RESERVED_SYSTEM_EVENTS {
-        let error = notify.everyone().system(name).data(json!({})).await.unwrap_err();
+        let error = notify
+            .everyone()
+            .system(name)
+            .data(json!({}))
+            .await
+            .unwrap_err();
         assert!(
             matches!(&error, PublishError::Reserved { kind: "system event", name: told } if told == name),
             "{error:?}"
         );
-        assert_eq!(error.to_string(), format!("system event \"{name}\" is reserved"));
+        assert_eq!(
+            error.to_string(),
+            format!("system event \"{name}\" is reserved")
+        );
     }
     notify.everyone().system("gaps").await.unwrap();
     for event_type in [EventType::CONNECTION, EventType::HEARTBEAT] {
-        let error = notify.user("42").event(Event::text("x").event_type(event_type)).await.unwrap_err();
-        assert!(matches!(error, PublishError::Reserved { kind: "event type", .. }), "{error:?}");
+        let error = notify
+            .user("42")
+            .event(Event::text("x").event_type(event_type))
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(
+                error,
+                PublishError::Reserved {
+                    kind: "event type",
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
     }
     assert_eq!(manager.stats().counters.published, 1);
 }
@@ -55,9 +76,23 @@ async fn data_of_a_notification_that_is_no_object() {
         (json!(true), "a boolean"),
         (json!(null), "null"),
     ] {
-        let error = notify.user("42").info("x").data(data).title("t").timestamp(5).await.unwrap_err();
-        assert!(matches!(error, PublishError::Event(EventError::Json(_))), "{error:?}");
-        assert!(told(&error).ends_with(&format!(": data must be an object, not {kind}")), "{}", told(&error));
+        let error = notify
+            .user("42")
+            .info("x")
+            .data(data)
+            .title("t")
+            .timestamp(5)
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error, PublishError::Event(EventError::Json(_))),
+            "{error:?}"
+        );
+        assert!(
+            told(&error).ends_with(&format!(": data must be an object, not {kind}")),
+            "{}",
+            told(&error)
+        );
     }
     assert_eq!(manager.stats().counters.published, 0);
 }
@@ -65,7 +100,12 @@ async fn data_of_a_notification_that_is_no_object() {
 #[tokio::test]
 async fn an_error_does_not_repeat_what_was_wrong_at_any_length() {
     let (_, notify) = notifier();
-    let error = notify.user("42").info("x").data("secret ".repeat(10_000)).await.unwrap_err();
+    let error = notify
+        .user("42")
+        .info("x")
+        .data("secret ".repeat(10_000))
+        .await
+        .unwrap_err();
     assert!(told(&error).len() < 200, "{} bytes", told(&error).len());
 }
 
@@ -73,11 +113,26 @@ async fn an_error_does_not_repeat_what_was_wrong_at_any_length() {
 async fn data_that_does_not_serialize() {
     let (manager, notify) = notifier();
     let errors = [
-        notify.user("42").info("x").data(Unspeakable).data(json!({})).await.unwrap_err(),
-        notify.user("42").system("x").data(Unspeakable).data(json!({})).await.unwrap_err(),
+        notify
+            .user("42")
+            .info("x")
+            .data(Unspeakable)
+            .data(json!({}))
+            .await
+            .unwrap_err(),
+        notify
+            .user("42")
+            .system("x")
+            .data(Unspeakable)
+            .data(json!({}))
+            .await
+            .unwrap_err(),
     ];
     for error in errors {
-        assert!(matches!(error, PublishError::Event(EventError::Json(_))), "{error:?}");
+        assert!(
+            matches!(error, PublishError::Event(EventError::Json(_))),
+            "{error:?}"
+        );
         assert!(told(&error).ends_with(": unspeakable"), "{error}");
     }
     assert_eq!(manager.stats().counters.published, 0);
@@ -100,6 +155,13 @@ async fn names_that_cannot_be_ones() {
         notify.user(name).event(Event::text("x")).await.unwrap_err();
     }
     assert_eq!(manager.stats().counters.published, 0);
-    let error = notify.user("x".repeat(257)).info("longer than the setting").await.unwrap_err();
-    assert!(matches!(error, PublishError::Target { field: "user", .. }), "{error:?}");
+    let error = notify
+        .user("x".repeat(257))
+        .info("longer than the setting")
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, PublishError::Target { field: "user", .. }),
+        "{error:?}"
+    );
 }

@@ -13,12 +13,17 @@ struct Screen {
 
 impl Screen {
     fn open(manager: &Manager, handshake: Handshake) -> Self {
-        Self { session: manager.connect(handshake).unwrap(), decoder: Decoder::new() }
+        Self {
+            session: manager.connect(handshake).unwrap(),
+            decoder: Decoder::new(),
+        }
     }
 
     /// What is on it, without the first event; the stream must be over.
     async fn rest(mut self, manager: &Manager) -> Vec<Decoded> {
-        manager.disconnect(self.session.client_id(), sse_core::DisconnectOptions::new()).await;
+        manager
+            .disconnect(self.session.client_id(), sse_core::DisconnectOptions::new())
+            .await;
         let mut events = Vec::new();
         while let Some(bytes) = self.session.next().await {
             events.extend(self.decoder.feed(&bytes));
@@ -43,17 +48,47 @@ async fn notifications_of_every_kind_reach_their_user_alone() {
     let (manager, notify) = setting();
     let mine = Screen::open(&manager, Handshake::new().user("42"));
     let other = Screen::open(&manager, Handshake::new().user("7"));
-    notify.user("42").success("Operation completed successfully!").timestamp(1).await.unwrap();
-    notify.user("42").error("Something went wrong").title("Error Title").timestamp(2).await.unwrap();
-    notify.user("42").warning("careful").timestamp(3).await.unwrap();
-    notify.user("42").info("two\nlines").timestamp(4).await.unwrap();
+    notify
+        .user("42")
+        .success("Operation completed successfully!")
+        .timestamp(1)
+        .await
+        .unwrap();
+    notify
+        .user("42")
+        .error("Something went wrong")
+        .title("Error Title")
+        .timestamp(2)
+        .await
+        .unwrap();
+    notify
+        .user("42")
+        .warning("careful")
+        .timestamp(3)
+        .await
+        .unwrap();
+    notify
+        .user("42")
+        .info("two\nlines")
+        .timestamp(4)
+        .await
+        .unwrap();
     let custom = Notification::new(Kind::Info, "This is a custom message")
         .title("Custom Notification")
-        .data(json!({ "customField": "value" }).as_object().unwrap().clone())
+        .data(
+            json!({ "customField": "value" })
+                .as_object()
+                .unwrap()
+                .clone(),
+        )
         .timestamp(5);
     notify.user("42").notification(custom).await.unwrap();
     let events = mine.rest(&manager).await;
-    assert!(events.iter().all(|event| event.event_type == "notification"));
+    assert!(
+        events
+            .iter()
+            .all(|event| event.event_type == "notification")
+    );
     assert_eq!(
         data(&events),
         [
@@ -81,7 +116,12 @@ async fn broadcasts_system_events_and_the_apps_own_reach_whom_they_should() {
     let user = Screen::open(&manager, Handshake::new().user("42").topic("orders"));
     let anonymous = Screen::open(&manager, Handshake::new());
     let everyone = notify.everyone();
-    everyone.warning("Please save your work").title("System Alert").timestamp(1).await.unwrap();
+    everyone
+        .warning("Please save your work")
+        .title("System Alert")
+        .timestamp(1)
+        .await
+        .unwrap();
     notify
         .everyone()
         .system("server_maintenance")
@@ -89,11 +129,31 @@ async fn broadcasts_system_events_and_the_apps_own_reach_whom_they_should() {
         .timestamp(2)
         .await
         .unwrap();
-    notify.user("42").system("user_profile_updated").timestamp(3).await.unwrap();
-    let receipt = notify.topic("orders").event(&OrderShipped { order: 7 }).await.unwrap();
+    notify
+        .user("42")
+        .system("user_profile_updated")
+        .timestamp(3)
+        .await
+        .unwrap();
+    let receipt = notify
+        .topic("orders")
+        .event(&OrderShipped { order: 7 })
+        .await
+        .unwrap();
     assert_eq!(receipt.matched, 1);
-    notify.everyone().except(anonymous.session.client_id()).info("not you").timestamp(4).await.unwrap();
-    notify.client(anonymous.session.client_id()).info("only you").timestamp(5).await.unwrap();
+    notify
+        .everyone()
+        .except(anonymous.session.client_id())
+        .info("not you")
+        .timestamp(4)
+        .await
+        .unwrap();
+    notify
+        .client(anonymous.session.client_id())
+        .info("only you")
+        .timestamp(5)
+        .await
+        .unwrap();
 
     let common = [
         r#"{"type":"warning","title":"System Alert","message":"Please save your work","timestamp":1}"#,
@@ -109,11 +169,26 @@ async fn broadcasts_system_events_and_the_apps_own_reach_whom_they_should() {
             r#"{"type":"info","message":"not you","timestamp":4}"#,
         ]
     );
-    let types: Vec<_> = events.iter().map(|event| event.event_type.as_str()).collect();
-    assert_eq!(types, ["notification", "system", "system", "order_shipped", "notification"]);
+    let types: Vec<_> = events
+        .iter()
+        .map(|event| event.event_type.as_str())
+        .collect();
+    assert_eq!(
+        types,
+        [
+            "notification",
+            "system",
+            "system",
+            "order_shipped",
+            "notification"
+        ]
+    );
     let events = anonymous.rest(&manager).await;
     assert_eq!(data(&events)[..2], common);
-    assert_eq!(data(&events)[2..], [r#"{"type":"info","message":"only you","timestamp":5}"#]);
+    assert_eq!(
+        data(&events)[2..],
+        [r#"{"type":"info","message":"only you","timestamp":5}"#]
+    );
 }
 
 #[tokio::test]
@@ -134,12 +209,21 @@ async fn what_cannot_be_sent_is_told_and_reaches_nobody() {
     let (manager, notify) = setting();
     let screen = Screen::open(&manager, Handshake::new().user("42"));
     let reserved = notify.user("42").system("shutdown").await.unwrap_err();
-    assert!(matches!(reserved, PublishError::Reserved { .. }), "{reserved}");
+    assert!(
+        matches!(reserved, PublishError::Reserved { .. }),
+        "{reserved}"
+    );
     let not_an_object = notify.user("42").info("x").data([1, 2]).await.unwrap_err();
-    assert!(matches!(not_an_object, PublishError::Event(_)), "{not_an_object}");
+    assert!(
+        matches!(not_an_object, PublishError::Event(_)),
+        "{not_an_object}"
+    );
     let bad_name = notify.user("").info("x").await.unwrap_err();
     assert_eq!(bad_name.to_string(), "user is empty");
     let bad_topic = notify.topic("a\nb").info("x").await.unwrap_err();
-    assert!(bad_topic.to_string().starts_with("topic contains"), "{bad_topic}");
+    assert!(
+        bad_topic.to_string().starts_with("topic contains"),
+        "{bad_topic}"
+    );
     assert!(screen.rest(&manager).await.is_empty());
 }

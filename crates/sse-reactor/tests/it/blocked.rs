@@ -6,8 +6,8 @@ use std::{
 };
 
 use sse_core::{
-    Connection, ConnectionQuery, Dialect, DisconnectOptions, DisconnectReason, Event, Farewell, FrameWriter,
-    Handshake, Hello, Manager, ManagerBuilder, Overflow, ShutdownOptions, Target,
+    Connection, ConnectionQuery, Dialect, DisconnectOptions, DisconnectReason, Event, Farewell,
+    FrameWriter, Handshake, Hello, Manager, ManagerBuilder, Overflow, ShutdownOptions, Target,
 };
 use sse_reactor::Framing;
 
@@ -32,11 +32,19 @@ fn block(site: &Site) {
 }
 
 fn listed(site: &Site) -> Connection {
-    site.manager.connections(&ConnectionQuery::first(1)).items.remove(0)
+    site.manager
+        .connections(&ConnectionQuery::first(1))
+        .items
+        .remove(0)
 }
 
 fn ended(site: &Site, reason: DisconnectReason) -> bool {
-    site.manager.stats().counters.disconnected.get(reason.as_str()) == 1
+    site.manager
+        .stats()
+        .counters
+        .disconnected
+        .get(reason.as_str())
+        == 1
 }
 
 #[test]
@@ -49,10 +57,16 @@ fn nothing_is_taken_for_it_beyond_a_batch_and_nobody_else_waits() {
         site.publish(number.to_string());
         assert_eq!(fast.next_data(), number.to_string());
     }
-    assert!(listed(&site).waiting >= 20, "it waits in the queue that has a bound: {:?}", listed(&site));
+    assert!(
+        listed(&site).waiting >= 20,
+        "it waits in the queue that has a bound: {:?}",
+        listed(&site)
+    );
     assert_eq!(site.stats().blocked, 1, "its own event is not written yet");
     while slow.next_data() != "19" {}
-    site.until("nobody waits", |site| site.stats().blocked == 0 && listed(site).waiting == 0);
+    site.until("nobody waits", |site| {
+        site.stats().blocked == 0 && listed(site).waiting == 0
+    });
     site.publish("goes on");
     assert_eq!(slow.next_data(), "goes on");
 }
@@ -62,7 +76,9 @@ fn a_stalled_client_is_broken_off_at_once() {
     let site = Site::with(queued().connection_timeout(ENOUGH), 1);
     let mut slow = site.open_narrow();
     block(&site);
-    site.until("stalled", |site| ended(site, DisconnectReason::Stalled) && site.is_empty());
+    site.until("stalled", |site| {
+        ended(site, DisconnectReason::Stalled) && site.is_empty()
+    });
     assert!(slow.is_reset());
     assert_eq!((site.stats().resets, site.stats().blocked), (1, 0));
 }
@@ -73,7 +89,9 @@ fn a_full_queue_ends_its_stream_after_the_linger() {
     let mut slow = site.open_narrow();
     block(&site);
     (0..8).for_each(|_| site.publish("too much"));
-    site.until("over", |site| ended(site, DisconnectReason::Overflow) && site.is_empty());
+    site.until("over", |site| {
+        ended(site, DisconnectReason::Overflow) && site.is_empty()
+    });
     assert!(slow.is_reset());
 }
 
@@ -82,7 +100,10 @@ fn a_client_that_takes_what_is_left_in_time_has_a_clean_end() {
     let site = Site::lingering(queued(), 1, NEVER);
     let mut slow = site.open_narrow();
     block(&site);
-    site.runtime.block_on(site.manager.disconnect(Target::All, DisconnectOptions::new()));
+    site.runtime.block_on(
+        site.manager
+            .disconnect(Target::All, DisconnectOptions::new()),
+    );
     let rest = slow.rest();
     assert_eq!(rest[rest.len() - 2].data, "waits");
     assert_eq!(rest[rest.len() - 1].event_type, "system");
@@ -92,7 +113,12 @@ fn a_client_that_takes_what_is_left_in_time_has_a_clean_end() {
 
 #[test]
 fn a_client_that_lost_events_is_told_of_each() {
-    let site = Site::with(Manager::builder().queue(4, 64 << 20).overflow(Overflow::DropOldest), 1);
+    let site = Site::with(
+        Manager::builder()
+            .queue(4, 64 << 20)
+            .overflow(Overflow::DropOldest),
+        1,
+    );
     let mut slow = site.open_narrow();
     block(&site);
     (0..8).for_each(|number| site.publish(number.to_string()));
@@ -100,7 +126,10 @@ fn a_client_that_lost_events_is_told_of_each() {
     loop {
         let event = slow.next();
         if let Some((_, dropped)) = event.data.split_once(r#""dropped":"#) {
-            let digits = dropped.split(|letter: char| !letter.is_ascii_digit()).next().unwrap();
+            let digits = dropped
+                .split(|letter: char| !letter.is_ascii_digit())
+                .next()
+                .unwrap();
             lost += digits.parse::<u64>().unwrap();
         }
         came += u64::from(event.event_type == "message");
@@ -118,7 +147,9 @@ fn a_drain_gives_its_time_and_what_is_left_is_broken_off() {
     let mut slow = site.open_narrow();
     block(&site);
     let mut fast = site.open();
-    let drained = site.runtime.block_on(site.manager.shutdown(ShutdownOptions::within(ENOUGH)));
+    let drained = site
+        .runtime
+        .block_on(site.manager.shutdown(ShutdownOptions::within(ENOUGH)));
     assert_eq!((drained.ended, drained.left), (2, 1));
     assert_eq!(fast.rest().len(), 1);
     site.reactor.abort();
@@ -162,12 +193,19 @@ fn the_rest_of_a_stream_that_is_over_has_a_deadline_too() {
     let (client, server) = site.narrow_pair();
     let session = {
         let _entered = site.runtime.enter();
-        site.manager.connect(Handshake::new().dialect(Arc::new(Verbose))).unwrap()
+        site.manager
+            .connect(Handshake::new().dialect(Arc::new(Verbose)))
+            .unwrap()
     };
     site.adopt_with(server, HEAD, Framing::Chunked, session, guard);
     let mut slow = Client::greeted(client);
-    site.runtime.block_on(site.manager.disconnect(Target::All, DisconnectOptions::new()));
-    site.until("over", |site| ended(site, DisconnectReason::Kicked) && site.is_empty());
+    site.runtime.block_on(
+        site.manager
+            .disconnect(Target::All, DisconnectOptions::new()),
+    );
+    site.until("over", |site| {
+        ended(site, DisconnectReason::Kicked) && site.is_empty()
+    });
     assert!(slow.is_reset());
     assert_eq!((site.stats().resets, site.stats().blocked), (1, 0));
     site.until("the guard is gone", |_| alive.strong_count() == 0);

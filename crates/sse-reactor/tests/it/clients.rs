@@ -5,19 +5,29 @@ use sse_core::Manager;
 use crate::site::Site;
 
 fn left(site: &Site) -> u64 {
-    site.manager.stats().counters.disconnected.get("client_left")
+    site.manager
+        .stats()
+        .counters
+        .disconnected
+        .get("client_left")
 }
 
 #[test]
 fn whoever_closes_resets_or_closes_its_half_is_gone_at_once() {
     let site = Site::new();
     drop(site.open());
-    site.until("a client that closed", |site| left(site) == 1 && site.is_empty());
+    site.until("a client that closed", |site| {
+        left(site) == 1 && site.is_empty()
+    });
     site.open().reset();
-    site.until("a client that reset", |site| left(site) == 2 && site.is_empty());
+    site.until("a client that reset", |site| {
+        left(site) == 2 && site.is_empty()
+    });
     let half = site.open();
     half.half_close();
-    site.until("a client that closed its half", |site| left(site) == 3 && site.is_empty());
+    site.until("a client that closed its half", |site| {
+        left(site) == 3 && site.is_empty()
+    });
     drop(half);
 }
 
@@ -72,7 +82,11 @@ fn a_client_that_goes_while_it_is_written_to_harms_nobody() {
         let goes = site.open();
         let publisher = std::thread::spawn({
             let (manager, runtime) = (site.manager.clone(), site.runtime.handle().clone());
-            move || runtime.block_on(manager.all().publish(sse_core::Event::text("x"))).unwrap()
+            move || {
+                runtime
+                    .block_on(manager.all().publish(sse_core::Event::text("x")))
+                    .unwrap()
+            }
         });
         if round % 2 == 0 {
             goes.reset();
@@ -82,5 +96,7 @@ fn a_client_that_goes_while_it_is_written_to_harms_nobody() {
         publisher.join().unwrap();
         assert_eq!(stays.next_data(), "x");
     }
-    site.until("one is left", |site| site.stats().streams == 1 && left(site) == 200);
+    site.until("one is left", |site| {
+        site.stats().streams == 1 && left(site) == 200
+    });
 }

@@ -12,12 +12,21 @@ fn an_abort_breaks_off_what_is_there_and_whatever_comes() {
     let site = Site::new();
     let mut clients = [site.open(), site.open(), site.open()];
     site.reactor.abort();
-    clients.iter_mut().for_each(|client| assert!(client.is_reset()));
+    clients
+        .iter_mut()
+        .for_each(|client| assert!(client.is_reset()));
     let (client, server) = site.pair();
     site.adopt(server, ());
     assert!(Client::new(client).is_reset());
     site.until("nobody", Site::is_empty);
-    assert_eq!((site.stats().threads, site.stats().resets, site.stats().adopted), (0, 3, 3));
+    assert_eq!(
+        (
+            site.stats().threads,
+            site.stats().resets,
+            site.stats().adopted
+        ),
+        (0, 3, 3)
+    );
 }
 
 #[test]
@@ -29,7 +38,13 @@ fn streams_go_on_without_a_handle_and_the_threads_end_with_the_last() {
     let reactor = Reactor::builder().start().unwrap();
     let guard = Box::new(thread);
     let session = site.session();
-    reactor.adopt(Adoption { socket: server, head: HEAD.into(), framing: Framing::Chunked, session, guard });
+    reactor.adopt(Adoption {
+        socket: server,
+        head: HEAD.into(),
+        framing: Framing::Chunked,
+        session,
+        guard,
+    });
     let mut client = Client::greeted(client);
     drop(reactor);
     site.publish("still");
@@ -57,7 +72,9 @@ fn what_is_adopted_in_the_moment_of_an_abort_is_not_forgotten() {
             }
             scope.spawn(|| site.reactor.abort());
         });
-        site.until("nobody", |site| site.is_empty() && Arc::strong_count(&guard) == 1);
+        site.until("nobody", |site| {
+            site.is_empty() && Arc::strong_count(&guard) == 1
+        });
     }
 }
 
@@ -65,9 +82,17 @@ fn what_is_adopted_in_the_moment_of_an_abort_is_not_forgotten() {
 fn a_runtime_that_shuts_down_closes_the_streams_of_its_reactor() {
     let site = Site::with(Manager::builder(), 2);
     let mut client = site.open();
-    let Site { manager, reactor, runtime, .. } = site;
+    let Site {
+        manager,
+        reactor,
+        runtime,
+        ..
+    } = site;
     runtime.shutdown_background();
-    assert!(!client.is_reset(), "closed, as a task that is dropped closes its socket");
+    assert!(
+        !client.is_reset(),
+        "closed, as a task that is dropped closes its socket"
+    );
     let start = std::time::Instant::now();
     while (manager.stats().total_connections, reactor.stats().threads) != (0, 0) {
         assert!(start.elapsed() < crate::site::PATIENCE, "{reactor:?}");

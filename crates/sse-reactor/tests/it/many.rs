@@ -15,7 +15,14 @@ use crate::site::{PATIENCE, Site};
 /// As many streams as the limit of open files lets, up to so many, with both ends in this process.
 fn room_for(streams: usize) -> usize {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: maximum,
+            maximum,
+        },
+    )
+    .unwrap();
     let files = maximum.map_or(usize::MAX, |files| usize::try_from(files).unwrap());
     // Other tests run beside this one.
     streams.min(files.saturating_sub(2000) / 2)
@@ -26,7 +33,11 @@ fn read_until(client: &mut TcpStream, needle: &[u8]) {
     let mut buffer = [0; 4096];
     while !all.windows(needle.len()).any(|window| window == needle) {
         let count = client.read(&mut buffer).unwrap();
-        assert!(count > 0, "the end, before {:?}", String::from_utf8_lossy(needle));
+        assert!(
+            count > 0,
+            "the end, before {:?}",
+            String::from_utf8_lossy(needle)
+        );
         all.extend_from_slice(&buffer[..count]);
     }
 }
@@ -45,19 +56,33 @@ fn serve_many(count: usize) {
     for round in 0..3 {
         site.publish(format!("round {round}."));
     }
-    clients.iter_mut().for_each(|client| read_until(client, b"round 2."));
+    clients
+        .iter_mut()
+        .for_each(|client| read_until(client, b"round 2."));
     // Half of them go, and as many come.
     clients.truncate(count / 2);
     site.until("half", |site| site.stats().streams == count / 2);
     clients.extend((count / 2..count).map(|_| open(&site)));
-    site.until("all again", |site| site.stats().adopted == (count + count - count / 2) as u64);
+    site.until("all again", |site| {
+        site.stats().adopted == (count + count - count / 2) as u64
+    });
     site.publish("once more.");
-    clients.iter_mut().for_each(|client| read_until(client, b"once more."));
-    site.runtime.block_on(site.manager.disconnect(Target::All, DisconnectOptions::new()));
-    clients.iter_mut().for_each(|client| read_until(client, b"0\r\n\r\n"));
+    clients
+        .iter_mut()
+        .for_each(|client| read_until(client, b"once more."));
+    site.runtime.block_on(
+        site.manager
+            .disconnect(Target::All, DisconnectOptions::new()),
+    );
+    clients
+        .iter_mut()
+        .for_each(|client| read_until(client, b"0\r\n\r\n"));
     site.until("nobody", Site::is_empty);
     let stats = site.stats();
-    assert_eq!((stats.failed, stats.resets, stats.panics, stats.blocked), (0, 0, 0, 0));
+    assert_eq!(
+        (stats.failed, stats.resets, stats.panics, stats.blocked),
+        (0, 0, 0, 0)
+    );
 }
 
 #[test]
@@ -95,9 +120,14 @@ fn nothing_is_left_of_those_who_come_and_go_in_a_storm() {
             });
         }
     });
-    site.until("nobody", |site| site.is_empty() && Arc::strong_count(&guard) == 1);
+    site.until("nobody", |site| {
+        site.is_empty() && Arc::strong_count(&guard) == 1
+    });
     let stats = site.stats();
-    assert_eq!((stats.adopted, stats.failed, stats.panics, stats.blocked), (1000, 0, 0, 0));
+    assert_eq!(
+        (stats.adopted, stats.failed, stats.panics, stats.blocked),
+        (1000, 0, 0, 0)
+    );
 }
 
 #[test]
@@ -106,8 +136,11 @@ fn streams_are_spread_over_the_threads() {
     let clients: Vec<_> = (0..40).map(|_| site.open()).collect();
     let busy = || {
         let threads = std::fs::read_dir("/proc/self/task").unwrap();
-        let names = threads.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-        names.filter(|name| name.starts_with("sse-reactor-")).count()
+        let names =
+            threads.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        names
+            .filter(|name| name.starts_with("sse-reactor-"))
+            .count()
     };
     assert!(cfg!(not(target_os = "linux")) || busy() >= 4);
     assert_eq!(site.stats().streams, 40);
@@ -126,12 +159,20 @@ fn a_flood_to_one_does_not_hold_up_another() {
         let mut buffer = vec![0; 1 << 16];
         while socket.read(&mut buffer).is_ok_and(|count| count > 0) {}
     });
-    let busiest = site.manager.connections(&sse_core::ConnectionQuery::first(2)).items[1].client_id;
+    let busiest = site
+        .manager
+        .connections(&sse_core::ConnectionQuery::first(2))
+        .items[1]
+        .client_id;
     for _ in 0..1000 {
         site.publish_to(Target::Client(busiest), "x".repeat(60 << 10));
     }
     let start = Instant::now();
-    let other = site.manager.connections(&sse_core::ConnectionQuery::first(1)).items[0].client_id;
+    let other = site
+        .manager
+        .connections(&sse_core::ConnectionQuery::first(1))
+        .items[0]
+        .client_id;
     site.publish_to(Target::Client(other), "soon");
     assert_eq!(quiet.next_data(), "soon");
     assert!(start.elapsed() < PATIENCE + Duration::from_secs(1));

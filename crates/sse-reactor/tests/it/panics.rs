@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use sse_core::{
-    DisconnectOptions, Disconnection, Event, FrameWriter, Handshake, Hello, Hooks, Manager, StreamInfo,
-    Target,
+    DisconnectOptions, Disconnection, Event, FrameWriter, Handshake, Hello, Hooks, Manager,
+    StreamInfo, Target,
 };
 
 use crate::site::{Client, HEAD, Site};
@@ -27,7 +27,9 @@ fn a_guard_that_panics_ends_nobody_else() {
     let (client, server) = site.pair();
     site.adopt(server, Bomb);
     drop(Client::greeted(client));
-    site.until("it went off", |site| site.stats().panics == 1 && site.stats().streams == 1);
+    site.until("it went off", |site| {
+        site.stats().panics == 1 && site.stats().streams == 1
+    });
     site.publish("others go on");
     assert_eq!(other.next_data(), "others go on");
 }
@@ -55,9 +57,12 @@ fn a_hook_that_panics_ends_nobody_else() {
             drop(client);
         } else {
             let user = Target::User("42".try_into().unwrap());
-            site.runtime.block_on(site.manager.disconnect(user, DisconnectOptions::new()));
+            site.runtime
+                .block_on(site.manager.disconnect(user, DisconnectOptions::new()));
         }
-        site.until("it went off", |site| site.stats().panics > before && site.stats().streams == 1);
+        site.until("it went off", |site| {
+            site.stats().panics > before && site.stats().streams == 1
+        });
     }
     site.publish("others go on");
     assert_eq!(other.next_data(), "others go on");
@@ -87,11 +92,15 @@ fn a_dialect_that_panics_ends_its_stream_alone() {
     let (client, server) = site.pair();
     let session = {
         let _entered = site.runtime.enter();
-        site.manager.connect(Handshake::new().dialect(Arc::new(Panics))).unwrap()
+        site.manager
+            .connect(Handshake::new().dialect(Arc::new(Panics)))
+            .unwrap()
     };
     site.adopt_with(server, HEAD, sse_reactor::Framing::Chunked, session, ());
     assert!(!Client::new(client).is_reset(), "closed");
-    site.until("gone", |site| site.stats().panics == 1 && site.stats().streams == 1);
+    site.until("gone", |site| {
+        site.stats().panics == 1 && site.stats().streams == 1
+    });
     site.publish("others go on");
     assert_eq!(other.next_data(), "others go on");
 }

@@ -51,9 +51,18 @@ impl Site {
         let reactor = {
             let _entered = runtime.enter();
             let threads = NonZeroUsize::new(threads).unwrap();
-            Reactor::builder().threads(threads).linger(linger).start().unwrap()
+            Reactor::builder()
+                .threads(threads)
+                .linger(linger)
+                .start()
+                .unwrap()
         };
-        Self { manager, reactor, listener: TcpListener::bind("127.0.0.1:0").unwrap(), runtime }
+        Self {
+            manager,
+            reactor,
+            listener: TcpListener::bind("127.0.0.1:0").unwrap(),
+            runtime,
+        }
     }
 
     pub(crate) fn session(&self) -> Session {
@@ -76,7 +85,9 @@ impl Site {
         // Set before it connects: a window that was offered is not taken back.
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(receive).unwrap();
-        socket.connect(&self.listener.local_addr().unwrap().into()).unwrap();
+        socket
+            .connect(&self.listener.local_addr().unwrap().into())
+            .unwrap();
         let (client, server) = self.accepted(socket.into());
         SockRef::from(&server).set_send_buffer_size(send).unwrap();
         (client, server)
@@ -102,7 +113,13 @@ impl Site {
         guard: impl Any + Send,
     ) {
         let guard = Box::new(guard);
-        self.reactor.adopt(Adoption { socket, head: head.into(), framing, session, guard });
+        self.reactor.adopt(Adoption {
+            socket,
+            head: head.into(),
+            framing,
+            session,
+            guard,
+        });
     }
 
     /// A stream that has had its first event.
@@ -125,7 +142,9 @@ impl Site {
 
     pub(crate) fn publish_to(&self, target: impl Into<Target>, text: impl AsRef<str>) {
         let event = Event::text(text.as_ref());
-        self.runtime.block_on(self.manager.publish(target, event)).unwrap();
+        self.runtime
+            .block_on(self.manager.publish(target, event))
+            .unwrap();
     }
 
     pub(crate) fn stats(&self) -> ReactorStats {
@@ -136,7 +155,11 @@ impl Site {
         let start = Instant::now();
         while !reached(self) {
             let state = || format!("{:?} {:?}", self.stats(), self.manager.stats());
-            assert!(start.elapsed() < PATIENCE, "not reached: {what}; {}", state());
+            assert!(
+                start.elapsed() < PATIENCE,
+                "not reached: {what}; {}",
+                state()
+            );
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -193,7 +216,10 @@ impl Client {
     /// What else comes; the body is complete, and so is the connection.
     pub(crate) fn rest(&mut self) -> Vec<Decoded> {
         while self.read(16 << 10) > 0 {}
-        assert!(self.chunks.is_complete(), "the end of the connection, in the middle of the body");
+        assert!(
+            self.chunks.is_complete(),
+            "the end of the connection, in the middle of the body"
+        );
         assert!(!self.decoder.is_mid_block());
         std::mem::take(&mut self.events)
     }
@@ -222,7 +248,9 @@ impl Client {
     }
 
     pub(crate) fn reset(self) {
-        SockRef::from(&self.socket).set_linger(Some(Duration::ZERO)).unwrap();
+        SockRef::from(&self.socket)
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
     }
 
     fn read(&mut self, bytes: usize) -> usize {
@@ -233,11 +261,18 @@ impl Client {
         if self.head.len() < HEAD.len() {
             let missing = (HEAD.len() - self.head.len()).min(rest.len());
             self.head.extend_from_slice(&rest[..missing]);
-            assert!(HEAD.starts_with(&self.head), "{:?}", String::from_utf8_lossy(&self.head));
+            assert!(
+                HEAD.starts_with(&self.head),
+                "{:?}",
+                String::from_utf8_lossy(&self.head)
+            );
             rest = &rest[missing..];
         }
         while !rest.is_empty() {
-            assert!(!self.chunks.is_complete(), "something behind the end of the body: {rest:?}");
+            assert!(
+                !self.chunks.is_complete(),
+                "something behind the end of the body: {rest:?}"
+            );
             let mut content = Vec::new();
             let used = self.chunks.feed(rest, &mut content).unwrap();
             rest = &rest[used..];

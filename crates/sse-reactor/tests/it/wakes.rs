@@ -25,10 +25,18 @@ fn wakes_from_many_threads_lose_nothing() {
     for client in &mut clients {
         orders.push((0..THREADS * EVENTS).map(|_| client.next_data()).collect());
     }
-    assert!(orders.iter().all(|order| *order == orders[0]), "one order for all");
+    assert!(
+        orders.iter().all(|order| *order == orders[0]),
+        "one order for all"
+    );
     for thread in 0..THREADS {
-        let own = orders[0].iter().filter_map(|data| data.strip_prefix(&format!("{thread} ")));
-        assert!(own.map(|number| number.parse::<usize>().unwrap()).eq(0..EVENTS));
+        let own = orders[0]
+            .iter()
+            .filter_map(|data| data.strip_prefix(&format!("{thread} ")));
+        assert!(
+            own.map(|number| number.parse::<usize>().unwrap())
+                .eq(0..EVENTS)
+        );
     }
 }
 

@@ -17,14 +17,23 @@ fn a_stream_has_its_head_its_events_and_a_clean_end() {
     assert_eq!(client.next_data(), "one");
     site.publish("two\nlines");
     site.publish("three");
-    assert_eq!((client.next_data(), client.next_data()), ("two\nlines".into(), "three".into()));
-    site.runtime.block_on(site.manager.disconnect(Target::All, DisconnectOptions::new()));
+    assert_eq!(
+        (client.next_data(), client.next_data()),
+        ("two\nlines".into(), "three".into())
+    );
+    site.runtime.block_on(
+        site.manager
+            .disconnect(Target::All, DisconnectOptions::new()),
+    );
     let rest = client.rest();
     assert_eq!(rest.len(), 1);
     assert!(rest[0].data.contains("disconnected"), "{rest:?}");
     site.until("nobody", Site::is_empty);
     let stats = site.stats();
-    assert_eq!((stats.adopted, stats.failed, stats.resets, stats.panics), (1, 0, 0, 0));
+    assert_eq!(
+        (stats.adopted, stats.failed, stats.resets, stats.panics),
+        (1, 0, 0, 0)
+    );
 }
 
 #[test]
@@ -34,14 +43,21 @@ fn without_chunks_the_end_of_the_connection_is_the_end() {
     let (mut client, server) = site.pair();
     site.adopt_with(server, OLD, Framing::UntilClose, site.session(), ());
     site.publish("bare");
-    site.runtime.block_on(site.manager.disconnect(Target::All, DisconnectOptions::new()));
+    site.runtime.block_on(
+        site.manager
+            .disconnect(Target::All, DisconnectOptions::new()),
+    );
     let mut all = Vec::new();
     client.read_to_end(&mut all).unwrap();
     let events = Decoder::decode(all.strip_prefix(OLD).unwrap());
     let types: Vec<_> = events.iter().map(|event| &*event.event_type).collect();
     assert_eq!(types, ["connection", "message", "system"]);
     let bytes = site.manager.stats().counters.bytes;
-    assert_eq!(site.stats().bytes, OLD.len() as u64 + bytes, "all are counted");
+    assert_eq!(
+        site.stats().bytes,
+        OLD.len() as u64 + bytes,
+        "all are counted"
+    );
 }
 
 #[test]
@@ -49,19 +65,30 @@ fn a_session_that_was_ended_before_it_was_adopted_says_so() {
     let site = Site::new();
     let (client, server) = site.pair();
     let session = site.session();
-    site.runtime.block_on(site.manager.disconnect(Target::All, DisconnectOptions::new()));
+    site.runtime.block_on(
+        site.manager
+            .disconnect(Target::All, DisconnectOptions::new()),
+    );
     site.adopt_with(server, HEAD, Framing::Chunked, session, ());
-    let types: Vec<_> = Client::new(client).rest().into_iter().map(|event| event.event_type).collect();
+    let types: Vec<_> = Client::new(client)
+        .rest()
+        .into_iter()
+        .map(|event| event.event_type)
+        .collect();
     assert_eq!(types, ["connection", "system"]);
     site.until("nobody", Site::is_empty);
 }
 
 #[test]
 fn a_head_that_the_socket_does_not_take_at_once_arrives_whole() {
-    let head: &'static [u8] =
-        [HEAD[..17].to_vec(), b"x: ".to_vec(), vec![b'y'; MORE_THAN_FITS], b"\r\n\r\n".to_vec()]
-            .concat()
-            .leak();
+    let head: &'static [u8] = [
+        HEAD[..17].to_vec(),
+        b"x: ".to_vec(),
+        vec![b'y'; MORE_THAN_FITS],
+        b"\r\n\r\n".to_vec(),
+    ]
+    .concat()
+    .leak();
     let site = Site::new();
     let (mut client, server) = site.narrow_pair();
     site.adopt_with(server, head, Framing::Chunked, site.session(), ());
@@ -76,7 +103,9 @@ fn a_head_that_the_socket_does_not_take_at_once_arrives_whole() {
 fn a_client_that_reads_byte_by_byte_reads_the_same() {
     let site = Site::new();
     let mut client = site.open_narrow();
-    let texts: Vec<_> = (0..20).map(|number| format!("{number} {}", "x".repeat(200))).collect();
+    let texts: Vec<_> = (0..20)
+        .map(|number| format!("{number} {}", "x".repeat(200)))
+        .collect();
     texts.iter().for_each(|text| site.publish(text));
     for text in &texts {
         assert_eq!(client.next_by(1).data, *text);
@@ -89,10 +118,14 @@ fn what_is_longer_than_everything_arrives_whole() {
     let (client, server) = site.pair_with(64 << 10, 4096);
     site.adopt(server, ());
     let mut client = Client::new(client);
-    let texts: Vec<_> = (0..3).map(|number| number.to_string().repeat(300 << 10)).collect();
+    let texts: Vec<_> = (0..3)
+        .map(|number| number.to_string().repeat(300 << 10))
+        .collect();
     texts.iter().for_each(|text| site.publish(text));
     assert_eq!(client.next().event_type, "connection");
-    texts.iter().for_each(|text| assert!(client.next_data() == *text));
+    texts
+        .iter()
+        .for_each(|text| assert!(client.next_data() == *text));
 }
 
 proptest! {

@@ -55,7 +55,10 @@ impl Batch {
                 Ok(append_connection) => append_connection,
                 Err(error) => return self.fail(&error),
             };
-            let answers = match append_connection.ask(self.commands(&append_connection.connection)).await {
+            let answers = match append_connection
+                .ask(self.commands(&append_connection.connection))
+                .await
+            {
                 Ok(answers) => answers,
                 Err(error) => {
                     slot.discard(&append_connection).await;
@@ -67,14 +70,22 @@ impl Batch {
                 return;
             }
         }
-        self.fail(&BackplaneError::unavailable(error::SOON, "the log is lost again and again"));
+        self.fail(&BackplaneError::unavailable(
+            error::SOON,
+            "the log is lost again and again",
+        ));
     }
 
     /// One for each, then one for the epoch, then, if that is asked for, one for how many replicas have it all.
     fn commands(&self, connection: &Connection) -> Commands {
         let Shared { append, config, .. } = &*connection.shared;
-        let payloads: usize = self.waiting.iter().map(|waiting| waiting.entry.payload.len()).sum();
-        let mut commands = Commands::with_capacity(payloads + self.waiting.len() * (append.len() + 16) + 256);
+        let payloads: usize = self
+            .waiting
+            .iter()
+            .map(|waiting| waiting.entry.payload.len())
+            .sum();
+        let mut commands =
+            Commands::with_capacity(payloads + self.waiting.len() * (append.len() + 16) + 256);
         for PendingAppend { entry, .. } in &self.waiting {
             match &entry.key {
                 None => commands.add_from(append, &entry.payload),
@@ -84,7 +95,12 @@ impl Batch {
         // An epoch never comes back: if it is the same behind the entries as when the connection was made, they stand in it. Its group has no
         // consumers; asking for them costs less than a list of groups, and is an error if there is no such group.
         let group = reply::group_of(&connection.epoch);
-        commands.add(redis::cmd("XINFO").arg("CONSUMERS").arg(connection.log()).arg(group));
+        commands.add(
+            redis::cmd("XINFO")
+                .arg("CONSUMERS")
+                .arg(connection.log())
+                .arg(group),
+        );
         if let Some(Replicas { count, within }) = &config.replicas {
             let within = u64::try_from(within.as_millis()).unwrap_or(u64::MAX).max(1);
             commands.add(redis::cmd("WAIT").arg(*count).arg(within));
@@ -104,7 +120,11 @@ impl Batch {
     ) {
         let connection = &append_connection.connection;
         let mut answers = answers.into_iter();
-        let outcomes: Vec<_> = answers.by_ref().take(self.waiting.len()).map(outcome).collect();
+        let outcomes: Vec<_> = answers
+            .by_ref()
+            .take(self.waiting.len())
+            .map(outcome)
+            .collect();
         let is_there = matches!(answers.next(), Some(Value::Array(_)));
         let durable = durable(connection.shared.config.replicas, answers.next().as_ref());
         let same = is_there && connection.shared.high_water_marks.is_in(&connection.epoch);
@@ -113,12 +133,16 @@ impl Batch {
         let mut ended = !same;
         for (waiting, outcome) in std::mem::take(&mut self.waiting).into_iter().zip(outcomes) {
             match outcome {
-                Outcome::Stands(position) if same => certain.push((waiting, position, Duplicate::No)),
+                Outcome::Stands(position) if same => {
+                    certain.push((waiting, position, Duplicate::No))
+                }
                 Outcome::StandsIn(of, position, duplicate) if same && of == connection.epoch => {
                     certain.push((waiting, position, duplicate));
                 }
                 Outcome::Stands(position) => uncertain.push((waiting, position, Duplicate::No)),
-                Outcome::StandsIn(_, position, duplicate) => uncertain.push((waiting, position, duplicate)),
+                Outcome::StandsIn(_, position, duplicate) => {
+                    uncertain.push((waiting, position, duplicate))
+                }
                 Outcome::NoLog => self.waiting.push(waiting),
                 Outcome::NoRoom(bound, retry_after) => waiting.refuse(bound, retry_after),
                 Outcome::Failed(error) if error::lacks_script(&error) => {
@@ -142,7 +166,9 @@ impl Batch {
     }
 
     fn fail(self, error: &BackplaneError) {
-        self.waiting.into_iter().for_each(|waiting| waiting.settle(Err(again(error))));
+        self.waiting
+            .into_iter()
+            .for_each(|waiting| waiting.settle(Err(again(error))));
     }
 }
 
@@ -151,9 +177,19 @@ fn keyed(connection: &Connection, key: &EntryKey, payload: &[u8]) -> Cmd {
     let (names, limits) = (&connection.shared.keys, key.limits());
     let known = names.idempotency(key.text());
     let mut command = match key.user() {
-        None => connection.call(Script::Append, &[connection.log(), &known, &names.of_backends]),
-        Some(user) => connection
-            .call(Script::Append, &[connection.log(), &known, &names.of_users, &names.of_user(user)]),
+        None => connection.call(
+            Script::Append,
+            &[connection.log(), &known, &names.of_backends],
+        ),
+        Some(user) => connection.call(
+            Script::Append,
+            &[
+                connection.log(),
+                &known,
+                &names.of_users,
+                &names.of_user(user),
+            ],
+        ),
     };
     let window = u64::try_from(KEY_WINDOW.as_millis()).unwrap_or(u64::MAX);
     command
@@ -172,9 +208,8 @@ pub(crate) fn outcome(answer: Value) -> Outcome {
     match answer {
         Value::ServerError(error) => Outcome::Failed(error.into()),
         Value::Nil => Outcome::NoLog,
-        Value::Array(facts) => {
-            facts_of(&facts).unwrap_or_else(|| Outcome::Failed(unexpected("no outcome of an append")))
-        }
+        Value::Array(facts) => facts_of(&facts)
+            .unwrap_or_else(|| Outcome::Failed(unexpected("no outcome of an append"))),
         id => match reply::position(&id) {
             Some(position) => Outcome::Stands(position),
             None => Outcome::Failed(unexpected("no id of an entry")),
@@ -189,21 +224,39 @@ fn facts_of(facts: &[Value]) -> Option<Outcome> {
             1 => KeyBound::OfUsers,
             _ => KeyBound::PerUser,
         };
-        return Some(Outcome::NoRoom(bound, Duration::from_millis(reply::number(wait)?)));
+        return Some(Outcome::NoRoom(
+            bound,
+            Duration::from_millis(reply::number(wait)?),
+        ));
     }
-    let [epoch, id, duplicate] = facts else { return None };
-    let duplicate = if reply::number(duplicate)? == 0 { Duplicate::No } else { Duplicate::Yes };
-    Some(Outcome::StandsIn(reply::epoch(epoch)?, reply::position(id)?, duplicate))
+    let [epoch, id, duplicate] = facts else {
+        return None;
+    };
+    let duplicate = if reply::number(duplicate)? == 0 {
+        Duplicate::No
+    } else {
+        Duplicate::Yes
+    };
+    Some(Outcome::StandsIn(
+        reply::epoch(epoch)?,
+        reply::position(id)?,
+        duplicate,
+    ))
 }
 
 /// Whether as many replicas have it as were asked for; else what to say.
 fn durable(replicas: Option<Replicas>, answer: Option<&Value>) -> Result<(), BackplaneError> {
-    let Some(Replicas { count, .. }) = replicas else { return Ok(()) };
+    let Some(Replicas { count, .. }) = replicas else {
+        return Ok(());
+    };
     let have = answer.and_then(reply::number).unwrap_or(0);
     if have >= u64::from(count) {
         return Ok(());
     }
-    Err(BackplaneError::unavailable(error::SOON, format!("{have} of {count} replicas have it")))
+    Err(BackplaneError::unavailable(
+        error::SOON,
+        format!("{have} of {count} replicas have it"),
+    ))
 }
 
 fn acknowledge(
@@ -219,7 +272,10 @@ fn acknowledge(
     }
     for (waiting, position, duplicate) in certain {
         let cursor = Cursor::new(connection.epoch.clone(), position);
-        let appended = Appended { cursor, duplicate: duplicate == Duplicate::Yes };
+        let appended = Appended {
+            cursor,
+            duplicate: duplicate == Duplicate::Yes,
+        };
         waiting.settle(durable.as_ref().map(|()| appended).map_err(again));
     }
 }
@@ -240,14 +296,25 @@ async fn resolve(
     let (append_connection, found) = match found {
         Ok(found) => found,
         Err(error) => {
-            return uncertain.into_iter().for_each(|(waiting, ..)| waiting.settle(Err(again(&error))));
+            return uncertain
+                .into_iter()
+                .for_each(|(waiting, ..)| waiting.settle(Err(again(&error))));
         }
     };
-    let (here, lost): (Vec<_>, Vec<_>) =
-        uncertain.into_iter().zip(found).partition(|(_, found)| *found == Found::Yes);
-    acknowledge(&append_connection.connection, here.into_iter().map(|(append, _)| append).collect(), durable);
+    let (here, lost): (Vec<_>, Vec<_>) = uncertain
+        .into_iter()
+        .zip(found)
+        .partition(|(_, found)| *found == Found::Yes);
+    acknowledge(
+        &append_connection.connection,
+        here.into_iter().map(|(append, _)| append).collect(),
+        durable,
+    );
     for ((waiting, ..), _) in lost {
-        waiting.settle(Err(BackplaneError::unavailable(error::SOON, "the log was lost with the entry")));
+        waiting.settle(Err(BackplaneError::unavailable(
+            error::SOON,
+            "the log was lost with the entry",
+        )));
     }
 }
 
@@ -269,26 +336,33 @@ async fn find(
         pipe.cmd("XRANGE").arg(connection.log()).arg(&id).arg(&id);
     }
     let mut answers = append_connection.ask_atomically(pipe).await?.into_iter();
-    let epoch = answers.next().and_then(|groups| reply::epoch_of_groups(&groups));
+    let epoch = answers
+        .next()
+        .and_then(|groups| reply::epoch_of_groups(&groups));
     if epoch.as_ref() != Some(&connection.epoch) {
         return Ok(vec![Found::No; appends.len()]);
     }
-    let found = answers.zip(appends).map(|(answer, (waiting, _, duplicate))| {
-        let entry = reply::entries(reply::checked(answer)?)?.pop();
-        let same = entry
-            .and_then(|entry| entry.payload)
-            .is_some_and(|payload| *duplicate == Duplicate::Yes || payload == waiting.entry.payload);
-        Ok(if same { Found::Yes } else { Found::No })
-    });
+    let found = answers
+        .zip(appends)
+        .map(|(answer, (waiting, _, duplicate))| {
+            let entry = reply::entries(reply::checked(answer)?)?.pop();
+            let same = entry
+                .and_then(|entry| entry.payload)
+                .is_some_and(|payload| {
+                    *duplicate == Duplicate::Yes || payload == waiting.entry.payload
+                });
+            Ok(if same { Found::Yes } else { Found::No })
+        });
     found.collect()
 }
 
 /// The same error for another one who waits. Its source is only there for logs, so its text will do.
 fn again(error: &BackplaneError) -> BackplaneError {
     match error {
-        BackplaneError::Unavailable { retry_after, source } => {
-            BackplaneError::unavailable(*retry_after, source.to_string())
-        }
+        BackplaneError::Unavailable {
+            retry_after,
+            source,
+        } => BackplaneError::unavailable(*retry_after, source.to_string()),
         BackplaneError::Blocked { reason, .. } => BackplaneError::blocked(reason.clone()),
         BackplaneError::Refused { reason, .. } => BackplaneError::refused(reason.clone()),
         error => BackplaneError::unavailable(error::SOON, error.to_string()),

@@ -18,7 +18,10 @@ const EMPTY: &[u8] = b"$0\r\n\r\n";
 
 impl Commands {
     pub(crate) fn with_capacity(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), count: 0 }
+        Self {
+            bytes: Vec::with_capacity(bytes),
+            count: 0,
+        }
     }
 
     pub(crate) fn add(&mut self, command: &Cmd) {
@@ -29,7 +32,8 @@ impl Commands {
     pub(crate) fn add_from(&mut self, template: &Template, argument: &[u8]) {
         self.bytes.extend_from_slice(&template.0);
         self.bytes.push(b'$');
-        self.bytes.extend_from_slice(itoa::Buffer::new().format(argument.len()).as_bytes());
+        self.bytes
+            .extend_from_slice(itoa::Buffer::new().format(argument.len()).as_bytes());
         self.bytes.extend_from_slice(b"\r\n");
         self.bytes.extend_from_slice(argument);
         self.bytes.extend_from_slice(b"\r\n");

@@ -24,9 +24,12 @@ impl Connect for AppendConnection {
     async fn connect(shared: &Arc<Shared>) -> Result<Self, BackplaneError> {
         let connection = shared.connect(Purpose::Questions).await?;
         let socket = connection.connected.socket.take();
-        let socket =
-            socket.ok_or_else(|| BackplaneError::unavailable(error::SOON, "the connection is gone"))?;
-        Ok(Self { connection, pipeline: Pipeline::new(socket, shared.config.response_timeout) })
+        let socket = socket
+            .ok_or_else(|| BackplaneError::unavailable(error::SOON, "the connection is gone"))?;
+        Ok(Self {
+            connection,
+            pipeline: Pipeline::new(socket, shared.config.response_timeout),
+        })
     }
 
     fn is_over(&self) -> bool {
@@ -36,16 +39,25 @@ impl Connect for AppendConnection {
 
 impl AppendConnection {
     /// Asks many things; each may be refused for itself.
-    pub(crate) async fn ask(&self, Commands { bytes, count }: Commands) -> Result<Vec<Value>, RedisError> {
+    pub(crate) async fn ask(
+        &self,
+        Commands { bytes, count }: Commands,
+    ) -> Result<Vec<Value>, RedisError> {
         self.pipeline.ask(bytes, count).await
     }
 
     /// Asks many things between which nothing happens.
-    pub(crate) async fn ask_atomically(&self, mut pipe: redis::Pipeline) -> Result<Vec<Value>, RedisError> {
+    pub(crate) async fn ask_atomically(
+        &self,
+        mut pipe: redis::Pipeline,
+    ) -> Result<Vec<Value>, RedisError> {
         pipe.atomic();
         let count = pipe.len();
         // With `MULTI` and `EXEC`.
-        let answers = self.pipeline.ask(pipe.get_packed_pipeline(), count + 2).await?;
+        let answers = self
+            .pipeline
+            .ask(pipe.get_packed_pipeline(), count + 2)
+            .await?;
         reply::of_transaction(answers, count)
     }
 }

@@ -28,7 +28,12 @@ impl PendingAppend {
 
     /// Says that there is no room for the key.
     pub(crate) fn refuse(self, bound: KeyBound, retry_after: Duration) {
-        let limits = self.entry.key.as_ref().map(|key| *key.limits()).unwrap_or_default();
+        let limits = self
+            .entry
+            .key
+            .as_ref()
+            .map(|key| *key.limits())
+            .unwrap_or_default();
         self.settle(Err(KeysFull::new(bound, &limits, retry_after).into()));
     }
 }
@@ -53,10 +58,18 @@ const MOST_BYTES: usize = 64 << 20;
 impl Room {
     /// Takes a place, unless that is one append too many, or too many bytes.
     pub(super) fn place(self: &Arc<Self>, bytes: usize, most: usize) -> Option<Place> {
-        let Self { appends, bytes: all } = &**self;
-        let (before, bytes_before) =
-            (appends.fetch_add(1, Ordering::Relaxed), all.fetch_add(bytes, Ordering::Relaxed));
-        let place = Place { room: Arc::clone(self), bytes };
+        let Self {
+            appends,
+            bytes: all,
+        } = &**self;
+        let (before, bytes_before) = (
+            appends.fetch_add(1, Ordering::Relaxed),
+            all.fetch_add(bytes, Ordering::Relaxed),
+        );
+        let place = Place {
+            room: Arc::clone(self),
+            bytes,
+        };
         let fits = before == 0 || bytes_before.saturating_add(bytes) <= MOST_BYTES;
         (fits && before < most).then_some(place)
     }

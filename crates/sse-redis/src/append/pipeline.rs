@@ -43,14 +43,29 @@ impl Pipeline {
     pub(crate) fn new(socket: Box<dyn Socket>, response_timeout: Duration) -> Self {
         let (questions, asked) = mpsc::channel(WAITING);
         let task = tokio::spawn(run(socket, asked)).abort_handle();
-        Self { questions, task, response_timeout }
+        Self {
+            questions,
+            task,
+            response_timeout,
+        }
     }
 
     /// Asks many things. What the server refuses is among the answers.
-    pub(crate) async fn ask(&self, commands: Vec<u8>, count: usize) -> Result<Vec<Value>, RedisError> {
+    pub(crate) async fn ask(
+        &self,
+        commands: Vec<u8>,
+        count: usize,
+    ) -> Result<Vec<Value>, RedisError> {
         let (answers, answered) = oneshot::channel();
         let asking = async {
-            self.questions.send(Request { commands, count, answers }).await.map_err(|_| gone())?;
+            self.questions
+                .send(Request {
+                    commands,
+                    count,
+                    answers,
+                })
+                .await
+                .map_err(|_| gone())?;
             answered.await.map_err(|_| gone())
         };
         match timeout(self.response_timeout, asking).await {
@@ -101,8 +116,17 @@ async fn write(
     mut asked: mpsc::Receiver<Request>,
     sent: mpsc::Sender<Unanswered>,
 ) -> Result<(), RedisError> {
-    while let Some(Request { commands, count, answers }) = asked.recv().await {
-        let unanswered = Unanswered { values: Vec::with_capacity(count), count, answers };
+    while let Some(Request {
+        commands,
+        count,
+        answers,
+    }) = asked.recv().await
+    {
+        let unanswered = Unanswered {
+            values: Vec::with_capacity(count),
+            count,
+            answers,
+        };
         sent.send(unanswered).await.map_err(|_| gone())?;
         to.write_all(&commands).await?;
         to.flush().await?;
@@ -122,7 +146,8 @@ async fn read(
             let value = resp::value(&buffer[..length])?;
             buffer.advance(length);
             let next = current.take().or_else(|| unanswered.try_recv().ok());
-            let mut question: Unanswered = next.ok_or_else(|| unexpected("an answer to nothing"))?;
+            let mut question: Unanswered =
+                next.ok_or_else(|| unexpected("an answer to nothing"))?;
             question.values.push(value);
             if question.values.len() < question.count {
                 current = Some(question);
@@ -158,7 +183,10 @@ mod tests {
             let mut asked = [0; 10];
             server.read_exact(&mut asked).await.unwrap();
             assert_eq!(&asked, b"onetwthree");
-            server.write_all(b":1\r\n$1\r\na\r\n-ERR x\r\n*1\r\n:4\r").await.unwrap();
+            server
+                .write_all(b":1\r\n$1\r\na\r\n-ERR x\r\n*1\r\n:4\r")
+                .await
+                .unwrap();
             server.write_all(b"\n").await.unwrap();
         };
         let asks = async {
@@ -180,7 +208,11 @@ mod tests {
     #[tokio::test]
     async fn an_answer_that_nobody_waited_for_is_not_the_next_one_s() {
         let (pipeline, mut server) = pipeline();
-        assert!(timeout(Duration::ZERO, pipeline.ask(b"one".to_vec(), 1)).await.is_err());
+        assert!(
+            timeout(Duration::ZERO, pipeline.ask(b"one".to_vec(), 1))
+                .await
+                .is_err()
+        );
         let talk = async {
             let mut asked = [0; 6];
             server.read_exact(&mut asked).await.unwrap();
@@ -215,7 +247,13 @@ mod tests {
         while !pipeline.is_over() {
             tokio::task::yield_now().await;
         }
-        assert!(pipeline.ask(b"two".to_vec(), 1).await.unwrap_err().is_connection_dropped());
+        assert!(
+            pipeline
+                .ask(b"two".to_vec(), 1)
+                .await
+                .unwrap_err()
+                .is_connection_dropped()
+        );
     }
 
     #[tokio::test]
@@ -232,6 +270,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn silence_ends_a_wait() {
         let (pipeline, _server) = pipeline();
-        assert!(pipeline.ask(b"one".to_vec(), 1).await.unwrap_err().is_timeout());
+        assert!(
+            pipeline
+                .ask(b"one".to_vec(), 1)
+                .await
+                .unwrap_err()
+                .is_timeout()
+        );
     }
 }

@@ -11,11 +11,16 @@ pub(crate) fn length(bytes: &[u8]) -> Result<Option<usize>, RedisError> {
     let (mut at, mut values) = (0_usize, 1_usize);
     let wrong = || unexpected("no answer of Redis");
     while values > 0 {
-        let Some((line, rest)) = bytes.get(at..).and_then(split_line) else { return Ok(None) };
+        let Some((line, rest)) = bytes.get(at..).and_then(split_line) else {
+            return Ok(None);
+        };
         let line = line.strip_suffix(b"\r").ok_or_else(wrong)?;
         at = bytes.len() - rest.len();
         values -= 1;
-        let size = |digits: &[u8]| match std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok()) {
+        let size = |digits: &[u8]| match std::str::from_utf8(digits)
+            .ok()
+            .and_then(|text| text.parse().ok())
+        {
             Some(size @ 0_u32..) => usize::try_from(size).map_err(|_| wrong()),
             None => Err(wrong()),
         };
@@ -67,7 +72,9 @@ mod tests {
         leaf.prop_recursive(4, 40, 6, |inner| {
             vec(inner, 0..6).prop_map(|parts| {
                 let head = format!("*{}\r\n", parts.len()).into_bytes();
-                parts.into_iter().fold(head, |all, part| [all, part].concat())
+                parts
+                    .into_iter()
+                    .fold(head, |all, part| [all, part].concat())
             })
         })
     }
@@ -109,7 +116,16 @@ mod tests {
 
     #[test]
     fn what_is_no_answer_is_an_error() {
-        for text in ["\r\n", "x\r\n", "$\r\n", "$-2\r\n", "*x\r\n", "$99999999999\r\n", ":1\n", "%1\r\n"] {
+        for text in [
+            "\r\n",
+            "x\r\n",
+            "$\r\n",
+            "$-2\r\n",
+            "*x\r\n",
+            "$99999999999\r\n",
+            ":1\n",
+            "%1\r\n",
+        ] {
             assert!(length(text.as_bytes()).is_err(), "{text:?}");
         }
         let endless = format!("*{0}\r\n", u32::MAX).repeat(4);

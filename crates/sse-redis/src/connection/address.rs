@@ -21,8 +21,12 @@ impl Address {
             None if port.is_empty() => default_port,
             None => return None,
         };
-        let fits = !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c.is_control());
-        fits.then(|| Self::Tcp { host: host.to_owned(), port })
+        let fits =
+            !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c.is_control());
+        fits.then(|| Self::Tcp {
+            host: host.to_owned(),
+            port,
+        })
     }
 
     /// Where a server of a cluster says that our keys are: `host:port`, and no host for its own.
@@ -30,8 +34,14 @@ impl Address {
         let (host, port) = node.rsplit_once(':')?;
         let port = port.parse().ok()?;
         match self {
-            Self::Tcp { host: own, .. } if host.is_empty() => Some(Self::Tcp { host: own.clone(), port }),
-            _ => Some(Self::Tcp { host: host.trim_matches(['[', ']']).to_owned(), port }),
+            Self::Tcp { host: own, .. } if host.is_empty() => Some(Self::Tcp {
+                host: own.clone(),
+                port,
+            }),
+            _ => Some(Self::Tcp {
+                host: host.trim_matches(['[', ']']).to_owned(),
+                port,
+            }),
         }
     }
 }
@@ -51,18 +61,31 @@ mod tests {
     use super::*;
 
     fn tcp(host: &str, port: u16) -> Option<Address> {
-        Some(Address::Tcp { host: host.to_owned(), port })
+        Some(Address::Tcp {
+            host: host.to_owned(),
+            port,
+        })
     }
 
     #[test]
     fn hosts_are_read_with_a_port_and_without() {
-        for (text, host, port) in
-            [("a", "a", 7), ("a:1", "a", 1), ("::1", "", 0), ("[::1]", "::1", 7), ("[::1]:2", "::1", 2)]
-        {
-            let expected = if host.is_empty() { None } else { tcp(host, port) };
+        for (text, host, port) in [
+            ("a", "a", 7),
+            ("a:1", "a", 1),
+            ("::1", "", 0),
+            ("[::1]", "::1", 7),
+            ("[::1]:2", "::1", 2),
+        ] {
+            let expected = if host.is_empty() {
+                None
+            } else {
+                tcp(host, port)
+            };
             assert_eq!(Address::parse(text, 7), expected, "{text}");
         }
-        for text in ["", ":1", "a:", "a:0", "a:65536", "a b", "[::1", "[::1]2", "[]:1", "a\n"] {
+        for text in [
+            "", ":1", "a:", "a:0", "a:65536", "a b", "[::1", "[::1]2", "[]:1", "a\n",
+        ] {
             assert_eq!(Address::parse(text, 7), None, "{text}");
         }
     }

@@ -39,7 +39,9 @@ impl ConnectBackoff {
     /// Whether an attempt may be made.
     pub(crate) fn pass(&self) -> Result<(), BackplaneError> {
         let state = self.0.lock();
-        let Some(closed) = &state.closed else { return Ok(()) };
+        let Some(closed) = &state.closed else {
+            return Ok(());
+        };
         let left = closed.until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Ok(());
@@ -60,7 +62,9 @@ impl ConnectBackoff {
     /// An attempt failed; when the next one may be made.
     pub(crate) fn close(&self, error: &BackplaneError) -> Duration {
         let mut state = self.0.lock();
-        let pause = FIRST_PAUSE.saturating_mul(1 << state.failures.min(10)).min(LONGEST_PAUSE);
+        let pause = FIRST_PAUSE
+            .saturating_mul(1 << state.failures.min(10))
+            .min(LONGEST_PAUSE);
         let pause = pause.mul_f64(rand::random_range(0.5..=1.0));
         state.failures = state.failures.saturating_add(1);
         state.closed = Some(Closed {
@@ -79,8 +83,12 @@ impl ConnectBackoff {
 /// What went wrong, without what the error itself says in general.
 fn reason(error: &BackplaneError) -> String {
     match error {
-        BackplaneError::Blocked { reason, .. } | BackplaneError::Refused { reason, .. } => reason.clone(),
-        error => error.source().map_or_else(|| error.to_string(), ToString::to_string),
+        BackplaneError::Blocked { reason, .. } | BackplaneError::Refused { reason, .. } => {
+            reason.clone()
+        }
+        error => error
+            .source()
+            .map_or_else(|| error.to_string(), ToString::to_string),
     }
 }
 
@@ -97,13 +105,27 @@ mod tests {
         let backoff = ConnectBackoff::default();
         assert!(backoff.pass().is_ok());
         let pauses: Vec<_> = (0..20).map(|_| backoff.close(&down())).collect();
-        assert!(pauses[0] <= FIRST_PAUSE && pauses[0] >= FIRST_PAUSE / 2, "{pauses:?}");
         assert!(
-            pauses[10..].iter().all(|pause| (LONGEST_PAUSE / 2..=LONGEST_PAUSE).contains(pause)),
+            pauses[0] <= FIRST_PAUSE && pauses[0] >= FIRST_PAUSE / 2,
             "{pauses:?}"
         );
-        let Err(BackplaneError::Unavailable { retry_after, source }) = backoff.pass() else { panic!("open") };
-        assert_eq!((retry_after, source.to_string()), (pauses[19], "no route".to_owned()));
+        assert!(
+            pauses[10..]
+                .iter()
+                .all(|pause| (LONGEST_PAUSE / 2..=LONGEST_PAUSE).contains(pause)),
+            "{pauses:?}"
+        );
+        let Err(BackplaneError::Unavailable {
+            retry_after,
+            source,
+        }) = backoff.pass()
+        else {
+            panic!("open")
+        };
+        assert_eq!(
+            (retry_after, source.to_string()),
+            (pauses[19], "no route".to_owned())
+        );
         tokio::time::advance(pauses[19]).await;
         assert!(backoff.pass().is_ok());
         backoff.close(&down());
@@ -116,8 +138,14 @@ mod tests {
     async fn what_was_refused_is_still_refused_in_between() {
         let backoff = ConnectBackoff::default();
         backoff.close(&BackplaneError::refused("wrong password"));
-        assert_eq!(backoff.pass().unwrap_err().to_string(), "the backplane refuses: wrong password");
+        assert_eq!(
+            backoff.pass().unwrap_err().to_string(),
+            "the backplane refuses: wrong password"
+        );
         backoff.close(&BackplaneError::blocked("no memory"));
-        assert_eq!(backoff.pass().unwrap_err().to_string(), "the backplane accepts nothing now: no memory");
+        assert_eq!(
+            backoff.pass().unwrap_err().to_string(),
+            "the backplane accepts nothing now: no memory"
+        );
     }
 }

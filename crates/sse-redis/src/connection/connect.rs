@@ -26,8 +26,12 @@ impl Shared {
     /// A new connection, to a server that has what this node saw; if it has not, the log got a new epoch by it.
     ///
     /// Fails at once while it makes no sense to try.
-    pub(crate) async fn connect(self: &Arc<Self>, purpose: Purpose) -> Result<Connection, BackplaneError> {
-        self.connect_for(self.config.response_timeout, purpose).await
+    pub(crate) async fn connect(
+        self: &Arc<Self>,
+        purpose: Purpose,
+    ) -> Result<Connection, BackplaneError> {
+        self.connect_for(self.config.response_timeout, purpose)
+            .await
     }
 
     /// One whose answers may take longer.
@@ -51,9 +55,10 @@ impl Shared {
                 let pause = self.backoff.close(&error);
                 tracing::debug!(?error, ?pause, "no connection to Redis");
                 Err(match error {
-                    BackplaneError::Unavailable { source, .. } => {
-                        BackplaneError::Unavailable { retry_after: pause, source }
-                    }
+                    BackplaneError::Unavailable { source, .. } => BackplaneError::Unavailable {
+                        retry_after: pause,
+                        source,
+                    },
                     error => error,
                 })
             }
@@ -67,27 +72,44 @@ impl Shared {
     ) -> Result<Connection, BackplaneError> {
         let mut address = self.server.address(response_timeout).await?;
         for _ in 0..=REDIRECTIONS {
-            let connected = self.server.connect(&address, &purpose, response_timeout).await;
+            let connected = self
+                .server
+                .connect(&address, &purpose, response_timeout)
+                .await;
             let mut connected = connected.map_err(error::translate)?;
-            let at_home: Result<Value, _> =
-                redis::cmd("EXISTS").arg(&*self.keys.log).query_async(&mut connected.connection).await;
+            let at_home: Result<Value, _> = redis::cmd("EXISTS")
+                .arg(&*self.keys.log)
+                .query_async(&mut connected.connection)
+                .await;
             if let Err(error) = at_home {
                 // A server of a cluster, and not the one for our keys.
-                let elsewhere = error.redirect_node().and_then(|(node, _)| address.moved_to(node));
+                let elsewhere = error
+                    .redirect_node()
+                    .and_then(|(node, _)| address.moved_to(node));
                 address = elsewhere.ok_or_else(|| error::translate(error))?;
                 continue;
             }
             let (scripts, server) = greet(&mut connected.connection).await?;
             let id = self.connections.fetch_add(1, Ordering::Relaxed);
-            let connection = UnverifiedConnection { id, connected, scripts, server };
+            let connection = UnverifiedConnection {
+                id,
+                connected,
+                scripts,
+                server,
+            };
             return connection.verify(self).await;
         }
-        Err(BackplaneError::unavailable(error::SOON, "the servers of the cluster send us on to each other"))
+        Err(BackplaneError::unavailable(
+            error::SOON,
+            "the servers of the cluster send us on to each other",
+        ))
     }
 }
 
 /// Gives a server our scripts and asks who it is: its run and its history of the data.
-async fn greet(connection: &mut MultiplexedConnection) -> Result<(Scripts, Arc<str>), BackplaneError> {
+async fn greet(
+    connection: &mut MultiplexedConnection,
+) -> Result<(Scripts, Arc<str>), BackplaneError> {
     let mut pipe = redis::pipe();
     let mut count = 1;
     for command in Scripts::load() {
@@ -100,18 +122,32 @@ async fn greet(connection: &mut MultiplexedConnection) -> Result<(Scripts, Arc<s
         answers.and_then(|answers| answers.into_iter().map(reply::checked).collect());
     let mut answers = answers.map_err(error::translate)?;
     let info = answers.pop().unwrap_or_default();
-    let names = answers.iter().filter_map(|name| reply::text(name).map(str::to_owned)).collect();
-    Ok((Scripts::new(names), identity(reply::text(&info).unwrap_or_default())?))
+    let names = answers
+        .iter()
+        .filter_map(|name| reply::text(name).map(str::to_owned))
+        .collect();
+    Ok((
+        Scripts::new(names),
+        identity(reply::text(&info).unwrap_or_default())?,
+    ))
 }
 
 /// Which server it is, from `INFO`; if it is one that can be used.
 fn identity(info: &str) -> Result<Arc<str>, BackplaneError> {
     let field = |name: &str| {
         let lines = info.lines().filter_map(|line| line.split_once(':'));
-        lines.filter(|(found, _)| *found == name).map(|(_, value)| value.trim()).next().unwrap_or_default()
+        lines
+            .filter(|(found, _)| *found == name)
+            .map(|(_, value)| value.trim())
+            .next()
+            .unwrap_or_default()
     };
     let version = field("redis_version");
-    if version.split('.').next().and_then(|major| major.parse().ok()).is_none_or(|major: u32| major < OLDEST)
+    if version
+        .split('.')
+        .next()
+        .and_then(|major| major.parse().ok())
+        .is_none_or(|major: u32| major < OLDEST)
     {
         return Err(BackplaneError::refused(format!(
             "Redis {OLDEST} or Valkey is needed, this is {version}"
@@ -140,7 +176,10 @@ mod tests {
         let replica = identity(&INFO.replace("role:master", "role:slave"));
         assert!(matches!(replica, Err(BackplaneError::Unavailable { .. })));
         for info in ["", &INFO.replace("7.2.4", "6.2.1")] {
-            assert!(matches!(identity(info), Err(BackplaneError::Refused { .. })), "{info}");
+            assert!(
+                matches!(identity(info), Err(BackplaneError::Refused { .. })),
+                "{info}"
+            );
         }
     }
 }

@@ -66,14 +66,19 @@ impl Connector {
         let config = AsyncConnectionConfig::new().set_response_timeout(Some(response_timeout));
         let (protocol, config) = match purpose {
             Purpose::Questions => (ProtocolVersion::RESP2, config),
-            Purpose::Messages(sender) => {
-                (ProtocolVersion::RESP3, config.set_push_sender(Pushes(Arc::clone(sender))))
-            }
+            Purpose::Messages(sender) => (
+                ProtocolVersion::RESP3,
+                config.set_push_sender(Pushes(Arc::clone(sender))),
+            ),
         };
         let login = login.clone().set_protocol(protocol);
         let (connection, run) =
             MultiplexedConnection::new_with_config(&login, socket.clone(), config).await?;
-        Ok(Connected { connection, driver: Driver(tokio::spawn(run).abort_handle()), socket })
+        Ok(Connected {
+            connection,
+            driver: Driver(tokio::spawn(run).abort_handle()),
+            socket,
+        })
     }
 
     async fn open(&self, address: &Address) -> Result<Box<dyn Socket>, RedisError> {
@@ -81,9 +86,13 @@ impl Connector {
             Address::Tcp { host, port } => {
                 let socket = TcpStream::connect((host.as_str(), *port)).await?;
                 socket.set_nodelay(true)?;
-                let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 3);
+                let keepalive = TcpKeepalive::new()
+                    .with_time(KEEPALIVE)
+                    .with_interval(KEEPALIVE / 3);
                 SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
-                let Some(tls) = &self.tls else { return Ok(Box::new(socket)) };
+                let Some(tls) = &self.tls else {
+                    return Ok(Box::new(socket));
+                };
                 let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
                 Ok(Box::new(tls.connect(name, socket).await?))
             }

@@ -41,7 +41,10 @@ impl Connect for Connection {
 
 impl<C: Connect> Reconnecting<C> {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, connection: Mutex::new(None) }
+        Self {
+            shared,
+            connection: Mutex::new(None),
+        }
     }
 
     /// The connection. Fails at once while it makes no sense to try to make one.
@@ -60,7 +63,10 @@ impl<C: Connect> Reconnecting<C> {
     /// The connection is of no use any more.
     pub(crate) async fn discard(&self, connection: &Arc<C>) {
         let mut slot = self.connection.lock().await;
-        if slot.as_ref().is_some_and(|current| Arc::ptr_eq(current, connection)) {
+        if slot
+            .as_ref()
+            .is_some_and(|current| Arc::ptr_eq(current, connection))
+        {
             *slot = None;
         }
     }
@@ -68,12 +74,18 @@ impl<C: Connect> Reconnecting<C> {
 
 impl Reconnecting<Connection> {
     /// Asks something that does no harm if it is asked twice, which it is when the connection turns out to be gone.
-    pub(crate) async fn ask<T, F>(&self, question: impl Fn(Arc<Connection>) -> F) -> Result<T, BackplaneError>
+    pub(crate) async fn ask<T, F>(
+        &self,
+        question: impl Fn(Arc<Connection>) -> F,
+    ) -> Result<T, BackplaneError>
     where
         F: Future<Output = Result<T, RedisError>>,
     {
         let mut result = self.attempt(&question).await?;
-        if result.as_ref().is_err_and(|error| error.is_connection_dropped() || error::lacks_script(error)) {
+        if result
+            .as_ref()
+            .is_err_and(|error| error.is_connection_dropped() || error::lacks_script(error))
+        {
             result = self.attempt(&question).await?;
         }
         result.map_err(error::translate)

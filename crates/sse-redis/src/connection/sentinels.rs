@@ -48,13 +48,23 @@ impl Sentinels {
         if primary.is_empty() || !primary.chars().all(is_name) {
             return Err(wrong());
         }
-        let addresses: Option<Vec<_>> = hosts.split(',').map(|host| Address::parse(host, PORT)).collect();
+        let addresses: Option<Vec<_>> = hosts
+            .split(',')
+            .map(|host| Address::parse(host, PORT))
+            .collect();
         let addresses = addresses.ok_or_else(wrong)?;
         // The driver reads what they have in common with other URLs.
         let info = format!("redis://{user}localhost/{database}").into_connection_info();
         let server = info.map_err(|_| wrong())?.redis_settings().clone();
         let login = login(query).ok_or_else(wrong)?;
-        Ok((Self { addresses, primary: primary.to_owned(), login }, server))
+        Ok((
+            Self {
+                addresses,
+                primary: primary.to_owned(),
+                login,
+            },
+            server,
+        ))
     }
 
     /// Where the primary is, by what more than half of them say, or most of those who answer in time.
@@ -65,8 +75,11 @@ impl Sentinels {
         connector: &Connector,
         timeout: Duration,
     ) -> Result<Address, BackplaneError> {
-        let mut asked: FuturesUnordered<_> =
-            self.addresses.iter().map(|sentinel| self.ask_one(connector, sentinel, timeout)).collect();
+        let mut asked: FuturesUnordered<_> = self
+            .addresses
+            .iter()
+            .map(|sentinel| self.ask_one(connector, sentinel, timeout))
+            .collect();
         let mut patience = pin!(sleep(PATIENCE));
         let mut votes = Vec::<(Address, usize)>::new();
         let mut errors = Vec::new();
@@ -97,18 +110,24 @@ impl Sentinels {
         sentinel: &Address,
         timeout: Duration,
     ) -> Result<Address, BackplaneError> {
-        let connected = connector.log_in(sentinel, &self.login, &Purpose::Questions, timeout).await;
+        let connected = connector
+            .log_in(sentinel, &self.login, &Purpose::Questions, timeout)
+            .await;
         let mut connected = connected.map_err(error::translate)?;
         let mut question = redis::cmd("SENTINEL");
         question.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.primary);
-        let answer = connected.connection.send_packed_command(&question).await.and_then(reply::checked);
+        let answer = connected
+            .connection
+            .send_packed_command(&question)
+            .await
+            .and_then(reply::checked);
         match answer.map_err(error::translate)? {
-            Value::Nil => {
-                Err(BackplaneError::refused(format!("no sentinel knows a primary named {}", self.primary)))
-            }
-            answer => {
-                address(&answer).ok_or_else(|| error::translate(unexpected("a sentinel names no address")))
-            }
+            Value::Nil => Err(BackplaneError::refused(format!(
+                "no sentinel knows a primary named {}",
+                self.primary
+            ))),
+            answer => address(&answer)
+                .ok_or_else(|| error::translate(unexpected("a sentinel names no address"))),
         }
     }
 }
@@ -116,7 +135,10 @@ impl Sentinels {
 impl fmt::Debug for Sentinels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let addresses: Vec<_> = self.addresses.iter().map(ToString::to_string).collect();
-        f.debug_struct("Sentinels").field("addresses", &addresses).field("primary", &self.primary).finish()
+        f.debug_struct("Sentinels")
+            .field("addresses", &addresses)
+            .field("primary", &self.primary)
+            .finish()
     }
 }
 
@@ -149,9 +171,16 @@ fn vote(votes: &mut Vec<(Address, usize)>, address: &Address) -> usize {
 
 /// The host and the port.
 pub(crate) fn address(answer: &Value) -> Option<Address> {
-    let Value::Array(parts) = answer else { return None };
-    let [host, port] = parts.as_slice() else { return None };
-    Some(Address::Tcp { host: reply::text(host)?.to_owned(), port: reply::text(port)?.parse().ok()? })
+    let Value::Array(parts) = answer else {
+        return None;
+    };
+    let [host, port] = parts.as_slice() else {
+        return None;
+    };
+    Some(Address::Tcp {
+        host: reply::text(host)?.to_owned(),
+        port: reply::text(port)?.parse().ok()?,
+    })
 }
 
 /// Only what all refuse will be refused again.
@@ -167,20 +196,34 @@ mod tests {
 
     #[test]
     fn urls_are_read() {
-        let (sentinels, login) =
-            Sentinels::parse("hub:p%40ss@a,b:1,[::1]:2/my-primary/3?sentinel_user=s&sentinel_password=x%26y")
-                .unwrap();
+        let (sentinels, login) = Sentinels::parse(
+            "hub:p%40ss@a,b:1,[::1]:2/my-primary/3?sentinel_user=s&sentinel_password=x%26y",
+        )
+        .unwrap();
         assert_eq!(
-            sentinels.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            sentinels
+                .addresses
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
             ["a:26379", "b:1", "[::1]:2"]
         );
         assert_eq!(sentinels.primary, "my-primary");
-        assert_eq!((login.username(), login.password(), login.db()), (Some("hub"), Some("p@ss"), 3));
-        assert_eq!((sentinels.login.username(), sentinels.login.password()), (Some("s"), Some("x&y")));
+        assert_eq!(
+            (login.username(), login.password(), login.db()),
+            (Some("hub"), Some("p@ss"), 3)
+        );
+        assert_eq!(
+            (sentinels.login.username(), sentinels.login.password()),
+            (Some("s"), Some("x&y"))
+        );
         let shown = format!("{sentinels:?}");
         assert!(shown.contains("b:1") && !shown.contains("x&y"), "{shown}");
         let (sentinels, login) = Sentinels::parse(":secret@a/p").unwrap();
-        assert_eq!((login.username(), login.password(), login.db()), (None, Some("secret"), 0));
+        assert_eq!(
+            (login.username(), login.password(), login.db()),
+            (None, Some("secret"), 0)
+        );
         assert_eq!(sentinels.login.password(), None);
     }
 
@@ -200,7 +243,10 @@ mod tests {
         ] {
             let error = Sentinels::parse(rest).err().unwrap();
             assert!(matches!(error, BackplaneError::Refused { .. }), "{rest}");
-            assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+            assert!(
+                !format!("{error} {error:?}").contains("secret"),
+                "{error:?}"
+            );
         }
     }
 
@@ -209,8 +255,14 @@ mod tests {
         let refused = || BackplaneError::refused("no");
         let away = || BackplaneError::unavailable(error::SOON, "away");
         for errors in [vec![away(), refused()], vec![refused(), away()], vec![]] {
-            assert!(matches!(summary(errors), BackplaneError::Unavailable { .. }));
+            assert!(matches!(
+                summary(errors),
+                BackplaneError::Unavailable { .. }
+            ));
         }
-        assert!(matches!(summary(vec![refused(), refused()]), BackplaneError::Refused { .. }));
+        assert!(matches!(
+            summary(vec![refused(), refused()]),
+            BackplaneError::Refused { .. }
+        ));
     }
 }

@@ -39,11 +39,17 @@ impl Server {
         let tls = match secure {
             true => Some(tls::connector(certificates)?),
             false if certificates.is_some() => {
-                return Err(BackplaneError::refused("certificates are for a URL with TLS, as rediss://"));
+                return Err(BackplaneError::refused(
+                    "certificates are for a URL with TLS, as rediss://",
+                ));
             }
             false => None,
         };
-        Ok(Self { discovery, connector: Connector { tls }, login })
+        Ok(Self {
+            discovery,
+            connector: Connector { tls },
+            login,
+        })
     }
 
     pub(crate) fn database(&self) -> i64 {
@@ -51,7 +57,10 @@ impl Server {
     }
 
     /// Where it is.
-    pub(crate) async fn address(&self, response_timeout: Duration) -> Result<Address, BackplaneError> {
+    pub(crate) async fn address(
+        &self,
+        response_timeout: Duration,
+    ) -> Result<Address, BackplaneError> {
         match &self.discovery {
             Discovery::At(address) => Ok(address.clone()),
             Discovery::By(sentinels) => sentinels.ask(&self.connector, response_timeout).await,
@@ -65,7 +74,9 @@ impl Server {
         purpose: &Purpose,
         response_timeout: Duration,
     ) -> Result<Connected, RedisError> {
-        self.connector.log_in(address, &self.login, purpose, response_timeout).await
+        self.connector
+            .log_in(address, &self.login, purpose, response_timeout)
+            .await
     }
 }
 
@@ -93,9 +104,14 @@ fn find(url: &str) -> Result<(Discovery, RedisConnectionInfo), BackplaneError> {
             return Ok((Discovery::By(sentinels), login));
         }
     }
-    let info = url.into_connection_info().map_err(|error| unusable(&error))?;
+    let info = url
+        .into_connection_info()
+        .map_err(|error| unusable(&error))?;
     let address = match info.addr() {
-        ConnectionAddr::Tcp(host, port) => Address::Tcp { host: host.clone(), port: *port },
+        ConnectionAddr::Tcp(host, port) => Address::Tcp {
+            host: host.clone(),
+            port: *port,
+        },
         ConnectionAddr::Unix(path) => Address::Unix(path.clone()),
         _ => return Err(BackplaneError::refused("a URL of Redis of an unknown kind")),
     };
@@ -104,7 +120,10 @@ fn find(url: &str) -> Result<(Discovery, RedisConnectionInfo), BackplaneError> {
 
 fn unusable(error: &RedisError) -> BackplaneError {
     // What the driver says of a URL names its parts, and never the password.
-    BackplaneError::refused(format!("a URL of Redis that cannot be used: {}", error.category()))
+    BackplaneError::refused(format!(
+        "a URL of Redis that cannot be used: {}",
+        error.category()
+    ))
 }
 
 #[cfg(test)]
@@ -113,11 +132,19 @@ mod tests {
 
     #[test]
     fn urls_are_read() {
-        let server =
-            Server::parse("redis://user:p%40ss@example.org:7000/3", Certificates::default()).unwrap();
-        let Discovery::At(address) = &server.discovery else { panic!("sentinels") };
+        let server = Server::parse(
+            "redis://user:p%40ss@example.org:7000/3",
+            Certificates::default(),
+        )
+        .unwrap();
+        let Discovery::At(address) = &server.discovery else {
+            panic!("sentinels")
+        };
         assert_eq!(address.to_string(), "example.org:7000");
-        assert_eq!((server.database(), server.login.password()), (3, Some("p@ss")));
+        assert_eq!(
+            (server.database(), server.login.password()),
+            (3, Some("p@ss"))
+        );
         assert!(server.connector.tls.is_none());
         let server = Server::parse("unix:///run/redis.sock", Certificates::default()).unwrap();
         assert!(
@@ -137,14 +164,23 @@ mod tests {
         ] {
             let error = Server::parse(url, Certificates::default()).err().unwrap();
             assert!(matches!(error, BackplaneError::Refused { .. }), "{url}");
-            assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+            assert!(
+                !format!("{error} {error:?}").contains("secret"),
+                "{error:?}"
+            );
         }
     }
 
     #[test]
     fn sentinels_are_asked_with_tls_and_without() {
-        let authority = rcgen::generate_simple_self_signed(["a".to_owned()]).unwrap().cert.pem();
-        let certificates = Certificates { authorities: Some(authority.as_bytes()), client: None };
+        let authority = rcgen::generate_simple_self_signed(["a".to_owned()])
+            .unwrap()
+            .cert
+            .pem();
+        let certificates = Certificates {
+            authorities: Some(authority.as_bytes()),
+            client: None,
+        };
         for (url, certificates) in [
             ("redis+sentinel://:secret@a,b/p/3", Certificates::default()),
             ("valkey+sentinel://:secret@a,b/p/3", Certificates::default()),
@@ -152,7 +188,10 @@ mod tests {
             ("valkeys+sentinel://:secret@a,b/p/3", certificates),
         ] {
             let server = Server::parse(url, certificates).unwrap();
-            assert_eq!((server.database(), server.login.password()), (3, Some("secret")));
+            assert_eq!(
+                (server.database(), server.login.password()),
+                (3, Some("secret"))
+            );
             assert!(matches!(server.discovery, Discovery::By(_)));
             assert_eq!(server.connector.tls.is_some(), certificates.is_some());
         }
@@ -160,7 +199,10 @@ mod tests {
 
     #[test]
     fn certificates_are_for_tls() {
-        let certificates = Certificates { authorities: Some(b""), client: None };
+        let certificates = Certificates {
+            authorities: Some(b""),
+            client: None,
+        };
         for url in ["redis://a", "unix:///a", "redis+sentinel://a/p"] {
             let error = Server::parse(url, certificates).err().unwrap();
             assert!(error.to_string().contains("rediss://"), "{error}");

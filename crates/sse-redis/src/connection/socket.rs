@@ -31,7 +31,10 @@ impl SharedSocket {
         self.0.lock().take()
     }
 
-    fn poll<T>(&self, act: impl FnOnce(Pin<&mut dyn Socket>) -> Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn poll<T>(
+        &self,
+        act: impl FnOnce(Pin<&mut dyn Socket>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         match &mut *self.0.lock() {
             Some(socket) => act(Pin::new(&mut **socket)),
             None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
@@ -50,7 +53,11 @@ impl AsyncRead for SharedSocket {
 }
 
 impl AsyncWrite for SharedSocket {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.poll(|socket| socket.poll_write(cx, bytes))
     }
 

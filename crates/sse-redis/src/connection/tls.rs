@@ -28,13 +28,16 @@ impl Certificates<'_> {
 pub(crate) fn connector(certificates: Certificates<'_>) -> Result<TlsConnector, BackplaneError> {
     let roots = roots(certificates.authorities)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let config = config.map_err(unusable)?.with_root_certificates(roots);
     let config = match certificates.client {
         None => config.with_no_client_auth(),
         Some(ClientCertificate { certificate, key }) => {
             let key = PrivateKeyDer::from_pem_slice(key).map_err(unusable)?;
-            config.with_client_auth_cert(chain(certificate)?, key).map_err(unusable)?
+            config
+                .with_client_auth_cert(chain(certificate)?, key)
+                .map_err(unusable)?
         }
     };
     Ok(TlsConnector::from(Arc::new(config)))
@@ -61,7 +64,9 @@ fn roots(authorities: Option<&[u8]>) -> Result<RootCertStore, BackplaneError> {
 }
 
 fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, BackplaneError> {
-    CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(unusable)
+    CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(unusable)
 }
 
 fn unusable(error: impl Display) -> BackplaneError {
@@ -76,15 +81,23 @@ mod tests {
 
     #[test]
     fn authorities_must_be_certificates() {
-        for pem in ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
-            let certificates = Certificates { authorities: Some(pem.as_bytes()), client: None };
+        for pem in [
+            "",
+            "no certificate",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        ] {
+            let certificates = Certificates {
+                authorities: Some(pem.as_bytes()),
+                client: None,
+            };
             assert!(connector(certificates).is_err(), "{pem}");
         }
     }
 
     #[test]
     fn a_client_s_certificate_and_its_key_belong_together() {
-        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["a".to_owned()]).unwrap();
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(["a".to_owned()]).unwrap();
         let (pem, key) = (cert.pem(), signing_key.serialize_pem());
         let other = KeyPair::generate().unwrap().serialize_pem();
         for (certificate, key, fits) in [
@@ -95,8 +108,14 @@ mod tests {
             ("", &key, false),
             (&key, &key, false),
         ] {
-            let client = ClientCertificate { certificate: certificate.into(), key: key.into() };
-            let certificates = Certificates { authorities: Some(pem.as_bytes()), client: Some(&client) };
+            let client = ClientCertificate {
+                certificate: certificate.into(),
+                key: key.into(),
+            };
+            let certificates = Certificates {
+                authorities: Some(pem.as_bytes()),
+                client: Some(&client),
+            };
             assert_eq!(connector(certificates).is_ok(), fits, "{certificate} {key}");
             assert!(!format!("{client:?}").contains("PRIVATE"));
         }

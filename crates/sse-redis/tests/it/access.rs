@@ -23,8 +23,14 @@ async fn works(node: &RedisBackplane) {
     assert_eq!(take(&mut tail, 2).await, ["one", "two"]);
     assert_eq!(read(node, &node.rewind(1).await.unwrap()).await, ["two"]);
     node.signal(Bytes::from_static(b"signal")).await.unwrap();
-    assert_eq!(timeout(PATIENCE, signals.next()).await.unwrap().unwrap(), "signal");
-    let lease = Lease { node: "node".into(), payload: Bytes::from_static(b"x") };
+    assert_eq!(
+        timeout(PATIENCE, signals.next()).await.unwrap().unwrap(),
+        "signal"
+    );
+    let lease = Lease {
+        node: "node".into(),
+        payload: Bytes::from_static(b"x"),
+    };
     node.hold_lease(lease.clone(), PATIENCE).await.unwrap();
     assert_eq!(node.leases().await.unwrap(), [lease]);
     node.drop_lease("node").await.unwrap();
@@ -36,7 +42,9 @@ async fn connect(url: &str) -> Result<RedisBackplane, BackplaneError> {
 
 #[tokio::test]
 async fn a_password_is_needed_and_never_shown() {
-    let Some(server) = RedisServer::start(&["--requirepass", "s3cret"]).await else { return };
+    let Some(server) = RedisServer::start(&["--requirepass", "s3cret"]).await else {
+        return;
+    };
     let url = |user: &str| format!("redis://{user}127.0.0.1:{}", server.port);
     let node = connect(&url(":s3cret@")).await.unwrap();
     works(&node).await;
@@ -56,12 +64,24 @@ async fn a_password_is_needed_and_never_shown() {
 /// The rights that the README names.
 #[tokio::test]
 async fn a_user_needs_few_rights() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
-    let rights =
-        include_str!("../../README.md").lines().find(|line| line.starts_with("An ACL user needs `")).unwrap();
-    let rights = rights.split('`').nth(1).unwrap().replace("{prefix}", "{sse}");
-    server.ask(&format!("ACL SETUSER hub on >pw {rights}")).await;
-    let node = connect(&format!("redis://hub:pw@127.0.0.1:{}", server.port)).await.unwrap();
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
+    let rights = include_str!("../../README.md")
+        .lines()
+        .find(|line| line.starts_with("An ACL user needs `"))
+        .unwrap();
+    let rights = rights
+        .split('`')
+        .nth(1)
+        .unwrap()
+        .replace("{prefix}", "{sse}");
+    server
+        .ask(&format!("ACL SETUSER hub on >pw {rights}"))
+        .await;
+    let node = connect(&format!("redis://hub:pw@127.0.0.1:{}", server.port))
+        .await
+        .unwrap();
     works(&node).await;
     server.ask("ACL SETUSER hub -xadd -evalsha").await;
     let error = fails(node.append(crate::steps::entry("x"))).await;
@@ -70,7 +90,9 @@ async fn a_user_needs_few_rights() {
 
 #[tokio::test]
 async fn prefixes_share_nothing() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let one = server.node_with(patient().prefix("one")).await;
     let two = server.node_with(patient().prefix("two")).await;
     let [start_one, start_two] = [beginning(&one).await, beginning(&two).await];
@@ -78,10 +100,21 @@ async fn prefixes_share_nothing() {
     let mut signals = two.signals().await.unwrap();
     one.append(keyed("one", "key")).await.unwrap();
     one.signal(Bytes::from_static(b"one")).await.unwrap();
-    one.hold_lease(Lease { node: "one".into(), payload: Bytes::new() }, PATIENCE).await.unwrap();
+    one.hold_lease(
+        Lease {
+            node: "one".into(),
+            payload: Bytes::new(),
+        },
+        PATIENCE,
+    )
+    .await
+    .unwrap();
     assert!(!two.append(keyed("two", "key")).await.unwrap().duplicate);
     two.signal(Bytes::from_static(b"two")).await.unwrap();
-    assert_eq!(timeout(PATIENCE, signals.next()).await.unwrap().unwrap(), "two");
+    assert_eq!(
+        timeout(PATIENCE, signals.next()).await.unwrap().unwrap(),
+        "two"
+    );
     assert_eq!(read(&one, &start_one).await, ["one"]);
     assert_eq!(read(&two, &start_two).await, ["two"]);
     assert_eq!(two.leases().await.unwrap(), []);
@@ -89,14 +122,19 @@ async fn prefixes_share_nothing() {
 
 #[tokio::test]
 async fn databases_share_nothing() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let one = connect(&format!("{}/1", server.url())).await.unwrap();
     let two = connect(&format!("{}/2", server.url())).await.unwrap();
     let mut signals = two.signals().await.unwrap();
     append(&one, "one").await;
     one.signal(Bytes::from_static(b"one")).await.unwrap();
     two.signal(Bytes::from_static(b"two")).await.unwrap();
-    assert_eq!(timeout(PATIENCE, signals.next()).await.unwrap().unwrap(), "two");
+    assert_eq!(
+        timeout(PATIENCE, signals.next()).await.unwrap().unwrap(),
+        "two"
+    );
     assert_eq!(read(&two, &beginning(&two).await).await, [""; 0]);
 }
 
@@ -104,8 +142,16 @@ async fn databases_share_nothing() {
 async fn a_socket_will_do() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("s");
-    let Some(_server) = RedisServer::start(&["--unixsocket", socket.to_str().unwrap()]).await else { return };
-    works(&connect(&format!("unix://{}", socket.display())).await.unwrap()).await;
+    let Some(_server) = RedisServer::start(&["--unixsocket", socket.to_str().unwrap()]).await
+    else {
+        return;
+    };
+    works(
+        &connect(&format!("unix://{}", socket.display()))
+            .await
+            .unwrap(),
+    )
+    .await;
 }
 
 /// An authority, and a server with a certificate of it.
@@ -144,7 +190,11 @@ impl Tls {
             "pw",
         ];
         let server = RedisServer::start(&extra).await?;
-        Some(Self { authority, port, server })
+        Some(Self {
+            authority,
+            port,
+            server,
+        })
     }
 
     fn url(&self, host: &str) -> String {
@@ -156,7 +206,9 @@ fn authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut authority = CertificateParams::new([]).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     // OpenSSL takes a certificate for its own issuer where both have one name.
-    authority.distinguished_name.push(DnType::CommonName, "an authority");
+    authority
+        .distinguished_name
+        .push(DnType::CommonName, "an authority");
     CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap()
 }
 
@@ -164,35 +216,58 @@ fn authority() -> CertifiedIssuer<'static, KeyPair> {
 fn issue(authority: &CertifiedIssuer<'static, KeyPair>, names: &[&str]) -> (String, String) {
     let key = KeyPair::generate().unwrap();
     let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
-    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, authority).unwrap();
+    let certificate = CertificateParams::new(names)
+        .unwrap()
+        .signed_by(&key, authority)
+        .unwrap();
     (certificate.pem(), key.serialize_pem())
 }
 
 #[tokio::test]
 async fn a_server_with_tls_is_verified() {
-    let Some(tls) = Tls::start("no").await else { return };
+    let Some(tls) = Tls::start("no").await else {
+        return;
+    };
     for host in ["localhost", "127.0.0.1"] {
         let url = tls.url(host);
         let config = patient().prefix(host).authorities(tls.authority.pem());
         works(&RedisBackplane::connect(&url, config).await.unwrap()).await;
         // An authority that the system knows nothing of, and a server that speaks no TLS.
         assert!(connect(&url).await.is_err());
-        assert!(RedisBackplane::connect(&url, patient().authorities(authority().pem())).await.is_err());
+        assert!(
+            RedisBackplane::connect(&url, patient().authorities(authority().pem()))
+                .await
+                .is_err()
+        );
     }
-    assert!(connect(&format!("rediss://:pw@127.0.0.1:{}", tls.server.port)).await.is_err());
+    assert!(
+        connect(&format!("rediss://:pw@127.0.0.1:{}", tls.server.port))
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
 async fn a_server_that_wants_to_know_who_we_are_is_shown_a_certificate() {
-    let Some(tls) = Tls::start("yes").await else { return };
+    let Some(tls) = Tls::start("yes").await else {
+        return;
+    };
     let url = tls.url("localhost");
     let config = || patient().authorities(tls.authority.pem());
     let (certificate, key) = issue(&tls.authority, &["hub"]);
-    works(&RedisBackplane::connect(&url, config().client_certificate(certificate, key)).await.unwrap()).await;
+    works(
+        &RedisBackplane::connect(&url, config().client_certificate(certificate, key))
+            .await
+            .unwrap(),
+    )
+    .await;
     let (foreign, key) = issue(&authority(), &["hub"]);
     for config in [config(), config().client_certificate(foreign, key)] {
         let error = fails(RedisBackplane::connect(&url, config)).await;
-        assert!(!format!("{error} {error:?}").contains("PRIVATE"), "{error:?}");
+        assert!(
+            !format!("{error} {error:?}").contains("PRIVATE"),
+            "{error:?}"
+        );
     }
 }
 
@@ -201,15 +276,23 @@ async fn any_server_of_a_cluster_will_do() {
     // Redis talks to the other servers of a cluster at a port of its own, which must be below 65,536.
     let bus = [free_port().to_string(), free_port().to_string()];
     let extra = |bus| ["--cluster-enabled", "yes", "--cluster-port", bus];
-    let Some(one) = RedisServer::start(&extra(&bus[0])).await else { return };
-    let Some(two) = RedisServer::start(&extra(&bus[1])).await else { return };
+    let Some(one) = RedisServer::start(&extra(&bus[0])).await else {
+        return;
+    };
+    let Some(two) = RedisServer::start(&extra(&bus[1])).await else {
+        return;
+    };
     one.ask("CLUSTER ADDSLOTSRANGE 0 8191").await;
     two.ask("CLUSTER ADDSLOTSRANGE 8192 16383").await;
-    one.ask(&format!("CLUSTER MEET 127.0.0.1 {} {}", two.port, bus[1])).await;
+    one.ask(&format!("CLUSTER MEET 127.0.0.1 {} {}", two.port, bus[1]))
+        .await;
     for server in [&one, &two] {
         eventually("a cluster", async || {
             let mut client = server.client().await.unwrap();
-            let info: String = words("CLUSTER INFO").query_async(&mut client).await.unwrap();
+            let info: String = words("CLUSTER INFO")
+                .query_async(&mut client)
+                .await
+                .unwrap();
             info.contains("cluster_state:ok").then_some(())
         })
         .await;
@@ -218,7 +301,9 @@ async fn any_server_of_a_cluster_will_do() {
         for (server, other) in [(&one, &two), (&two, &one)] {
             let config = patient().prefix(format!("{prefix}{}", server.port));
             let node = eventually("a node", async || {
-                RedisBackplane::connect(&server.url(), config.clone()).await.ok()
+                RedisBackplane::connect(&server.url(), config.clone())
+                    .await
+                    .ok()
             })
             .await;
             works(&node).await;
@@ -230,11 +315,20 @@ async fn any_server_of_a_cluster_will_do() {
 
 #[tokio::test]
 async fn a_term_is_kept_by_the_server() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let node = server.node().await;
-    let lease = |node: &str| Lease { node: node.into(), payload: Bytes::new() };
-    node.hold_lease(lease("forever"), Duration::MAX).await.unwrap();
-    node.hold_lease(lease("short"), Duration::from_millis(1)).await.unwrap();
+    let lease = |node: &str| Lease {
+        node: node.into(),
+        payload: Bytes::new(),
+    };
+    node.hold_lease(lease("forever"), Duration::MAX)
+        .await
+        .unwrap();
+    node.hold_lease(lease("short"), Duration::from_millis(1))
+        .await
+        .unwrap();
     eventually("the end of a term", async || {
         (node.leases().await.unwrap() == [lease("forever")]).then_some(())
     })

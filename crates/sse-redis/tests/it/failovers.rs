@@ -7,7 +7,8 @@ use sse_testkit::Proxy;
 use crate::{
     redis_server::{RedisServer, patient, url_of},
     steps::{
-        append, beginning, end_of, eventually, expect_other_log, fails, insist, is_unavailable, read, take,
+        append, beginning, end_of, eventually, expect_other_log, fails, insist, is_unavailable,
+        read, take,
     },
 };
 
@@ -21,15 +22,22 @@ struct Pair {
 impl Pair {
     async fn start() -> Option<Self> {
         let primary = RedisServer::start(&[]).await?;
-        let replica = RedisServer::start(&["--replicaof", "127.0.0.1", &primary.port.to_string()]).await?;
+        let replica =
+            RedisServer::start(&["--replicaof", "127.0.0.1", &primary.port.to_string()]).await?;
         let name = primary.proxy().await;
-        let pair = Self { primary, replica, name };
+        let pair = Self {
+            primary,
+            replica,
+            name,
+        };
         pair.replicated().await;
         Some(pair)
     }
 
     async fn node(&self) -> RedisBackplane {
-        RedisBackplane::connect(&url_of(&self.name), patient()).await.unwrap()
+        RedisBackplane::connect(&url_of(&self.name), patient())
+            .await
+            .unwrap()
     }
 
     /// Waits until the replica has all that the primary has. `WAIT` would not do: it waits for what its own connection wrote.
@@ -55,21 +63,30 @@ impl Pair {
 
 /// How far a server is in the history of the data. None for a replica that has not got the beginning yet.
 async fn offset(server: &RedisServer, name: &str) -> Option<u64> {
-    let redis::Value::BulkString(info) = server.ask("INFO replication").await else { panic!("no text") };
+    let redis::Value::BulkString(info) = server.ask("INFO replication").await else {
+        panic!("no text")
+    };
     let info = String::from_utf8(info).unwrap();
-    let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let field = |name: &str| {
+        info.lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+    };
     let is_synced = field("role") == Some("master") || field("master_link_status") == Some("up");
     is_synced.then(|| field(name).unwrap().parse().unwrap())
 }
 
 /// The epoch that a node is in, as soon as it can say.
 async fn epoch(node: &RedisBackplane) -> sse_core::Epoch {
-    eventually("bounds", async || node.bounds().await.ok()).await.epoch
+    eventually("bounds", async || node.bounds().await.ok())
+        .await
+        .epoch
 }
 
 #[tokio::test]
 async fn a_failover_that_loses_nothing_goes_unnoticed() {
-    let Some(pair) = Pair::start().await else { return };
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
     let (node, other) = (pair.node().await, pair.node().await);
     let start = beginning(&node).await;
     let mut tail = other.tail(&start).await.unwrap();
@@ -81,13 +98,18 @@ async fn a_failover_that_loses_nothing_goes_unnoticed() {
     assert!(is_unavailable(&end_of(&mut tail).await));
     let after = insist(&node, "after").await;
     assert_eq!(after.cursor.epoch, start.epoch);
-    let all = eventually("a page", async || other.read(&start, crate::steps::ALL).await.ok()).await;
+    let all = eventually("a page", async || {
+        other.read(&start, crate::steps::ALL).await.ok()
+    })
+    .await;
     assert_eq!(crate::steps::texts(&all.entries), ["before", "after"]);
 }
 
 #[tokio::test]
 async fn a_failover_that_loses_entries_is_told_to_all_nodes() {
-    let Some(pair) = Pair::start().await else { return };
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
     let (node, other) = (pair.node().await, pair.node().await);
     let kept = append(&node, "kept").await;
     pair.replicated().await;
@@ -105,13 +127,18 @@ async fn a_failover_that_loses_entries_is_told_to_all_nodes() {
         expect_other_log(node, &lost).await;
     }
     assert_eq!(insist(&other, "after").await.cursor.epoch, new);
-    assert_eq!(read(&node, &Cursor::new(new, Position::ZERO)).await, ["kept", "after"]);
+    assert_eq!(
+        read(&node, &Cursor::new(new, Position::ZERO)).await,
+        ["kept", "after"]
+    );
 }
 
 /// Only one connection of one node was told of the lost entry, and newer ones stand above it when it looks.
 #[tokio::test]
 async fn newer_entries_above_lost_ones_hide_nothing() {
-    let Some(pair) = Pair::start().await else { return };
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
     let (node, other) = (pair.node().await, pair.node().await);
     let kept = append(&node, "kept").await;
     let mut tail = other.tail(&kept).await.unwrap();
@@ -146,7 +173,9 @@ async fn newer_entries_above_lost_ones_hide_nothing() {
 
 #[tokio::test]
 async fn another_entry_at_the_position_of_a_lost_one_hides_nothing() {
-    let Some(pair) = Pair::start().await else { return };
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
     let node = pair.node().await;
     let kept = append(&node, "kept").await;
     pair.replicated().await;
@@ -154,7 +183,9 @@ async fn another_entry_at_the_position_of_a_lost_one_hides_nothing() {
     let lost = append(&node, "lost").await;
     let id = format!("{}-{}", lost.position.major(), lost.position.minor());
     // As by a clock that is behind.
-    pair.replica.ask(&format!("XADD {{sse}}:log NOMKSTREAM {id} p other")).await;
+    pair.replica
+        .ask(&format!("XADD {{sse}}:log NOMKSTREAM {id} p other"))
+        .await;
     pair.fail_over();
     assert_ne!(epoch(&node).await, kept.epoch);
     expect_other_log(&node, &lost).await;
@@ -163,7 +194,9 @@ async fn another_entry_at_the_position_of_a_lost_one_hides_nothing() {
 /// A tail that was told of nothing lost goes on; what it misses is told by the epoch that others declare.
 #[tokio::test]
 async fn a_node_that_saw_nothing_of_it_learns_of_a_loss_from_the_others() {
-    let Some(pair) = Pair::start().await else { return };
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
     let (node, idle) = (pair.node().await, pair.replica_reader().await);
     let kept = append(&node, "kept").await;
     pair.replicated().await;
@@ -175,8 +208,10 @@ async fn a_node_that_saw_nothing_of_it_learns_of_a_loss_from_the_others() {
     assert_ne!(new, kept.epoch);
     let error = end_of(&mut tail).await;
     assert!(matches!(error, BackplaneError::Epoch { current } if current == new));
-    let appended =
-        eventually("an append", async || idle.append(crate::steps::entry("after")).await.ok()).await;
+    let appended = eventually("an append", async || {
+        idle.append(crate::steps::entry("after")).await.ok()
+    })
+    .await;
     assert_eq!(appended.cursor.epoch, new);
 }
 
@@ -190,11 +225,18 @@ impl Pair {
 /// Entries that are trimmed are not lost, also when the server is another one by then.
 #[tokio::test]
 async fn a_failover_after_trimming_goes_unnoticed() {
-    let Some(pair) = Pair::start().await else { return };
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
     let config = patient().retention(Retention::default().age(std::time::Duration::from_secs(1)));
-    let node = RedisBackplane::connect(&url_of(&pair.name), config).await.unwrap();
+    let node = RedisBackplane::connect(&url_of(&pair.name), config)
+        .await
+        .unwrap();
     let last = append(&node, "last").await;
-    eventually("trimming", async || (node.bounds().await.ok()?.trimmed == last.position).then_some(())).await;
+    eventually("trimming", async || {
+        (node.bounds().await.ok()?.trimmed == last.position).then_some(())
+    })
+    .await;
     pair.replicated().await;
     pair.part().await;
     pair.fail_over();
@@ -205,7 +247,9 @@ async fn a_failover_after_trimming_goes_unnoticed() {
 
 #[tokio::test]
 async fn a_server_that_becomes_a_replica_is_left() {
-    let Some(pair) = Pair::start().await else { return };
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
     let node = pair.node().await;
     let start = beginning(&node).await;
     append(&node, "before").await;
@@ -215,10 +259,14 @@ async fn a_server_that_becomes_a_replica_is_left() {
     pair.replicated().await;
     pair.part().await;
     // No connection ends by it.
-    pair.primary.ask(&format!("REPLICAOF 127.0.0.1 {}", pair.replica.port)).await;
+    pair.primary
+        .ask(&format!("REPLICAOF 127.0.0.1 {}", pair.replica.port))
+        .await;
     assert!(is_unavailable(&end_of(&mut tail).await));
     assert!(is_unavailable(&fails(signals.next()).await));
-    assert!(is_unavailable(&fails(node.append(crate::steps::entry("nowhere"))).await));
+    assert!(is_unavailable(
+        &fails(node.append(crate::steps::entry("nowhere"))).await
+    ));
     pair.fail_over();
     assert_eq!(insist(&node, "after").await.cursor.epoch, start.epoch);
     assert_eq!(read(&node, &start).await, ["before", "after"]);
@@ -226,17 +274,37 @@ async fn a_server_that_becomes_a_replica_is_left() {
 
 #[tokio::test]
 async fn an_append_may_wait_for_replicas() {
-    let Some(pair) = Pair::start().await else { return };
-    let replicas = |count, ms| Replicas { count, within: std::time::Duration::from_millis(ms) };
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
+    let replicas = |count, ms| Replicas {
+        count,
+        within: std::time::Duration::from_millis(ms),
+    };
     let config = patient().replicas(replicas(1, 1_500));
-    let node = RedisBackplane::connect(&url_of(&pair.name), config).await.unwrap();
+    let node = RedisBackplane::connect(&url_of(&pair.name), config)
+        .await
+        .unwrap();
     insist(&node, "on two").await;
     let config = patient().replicas(replicas(2, 100));
-    let strict = RedisBackplane::connect(&url_of(&pair.name), config).await.unwrap();
+    let strict = RedisBackplane::connect(&url_of(&pair.name), config)
+        .await
+        .unwrap();
     let error = fails(strict.append(crate::steps::keyed("on too few", "key"))).await;
-    let BackplaneError::Unavailable { source, .. } = error else { panic!("{error:?}") };
-    assert!(source.to_string().ends_with(" of 2 replicas have it"), "{source}");
-    assert_eq!(read(&node, &beginning(&node).await).await, ["on two", "on too few"]);
+    let BackplaneError::Unavailable { source, .. } = error else {
+        panic!("{error:?}")
+    };
+    assert!(
+        source.to_string().ends_with(" of 2 replicas have it"),
+        "{source}"
+    );
+    assert_eq!(
+        read(&node, &beginning(&node).await).await,
+        ["on two", "on too few"]
+    );
     let late = patient().replicas(replicas(1, 7_000));
-    assert!(RedisBackplane::new(&url_of(&pair.name), late).is_err(), "an answer may not take so long");
+    assert!(
+        RedisBackplane::new(&url_of(&pair.name), late).is_err(),
+        "an answer may not take so long"
+    );
 }

@@ -18,7 +18,13 @@ async fn append(
     limits: KeyLimits,
 ) -> Result<bool, KeysFull> {
     let key = EntryKey::new(scope, &key.to_string(), limits).unwrap();
-    match node.append(NewEntry { key: Some(key), ..entry("x") }).await {
+    match node
+        .append(NewEntry {
+            key: Some(key),
+            ..entry("x")
+        })
+        .await
+    {
         Ok(appended) => Ok(appended.duplicate),
         Err(BackplaneError::KeysFull(full)) => Err(full),
         Err(error) => panic!("{error:?}"),
@@ -27,7 +33,11 @@ async fn append(
 
 async fn set(server: &RedisServer, counter: &str, value: &str) {
     let mut client = server.client().await.unwrap();
-    let set: Result<(), _> = redis::cmd("SET").arg(counter).arg(value).query_async(&mut client).await;
+    let set: Result<(), _> = redis::cmd("SET")
+        .arg(counter)
+        .arg(value)
+        .query_async(&mut client)
+        .await;
     set.unwrap();
 }
 
@@ -40,7 +50,9 @@ async fn slice(server: &RedisServer) -> u64 {
 
 #[tokio::test]
 async fn nodes_share_the_bounds() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let limits = KeyLimits::default().per_user(4).of_users(10).of_backends(3);
     let nodes = [server.node().await, server.node().await];
     for (scope, room, bound) in [
@@ -50,10 +62,20 @@ async fn nodes_share_the_bounds() {
         (KeyScope::App, 3, KeyBound::OfBackends),
     ] {
         for key in 0..room {
-            assert_eq!(append(&nodes[key % 2], &scope, key, limits).await, Ok(false), "{scope:?} {key}");
+            assert_eq!(
+                append(&nodes[key % 2], &scope, key, limits).await,
+                Ok(false),
+                "{scope:?} {key}"
+            );
         }
         for node in &nodes {
-            assert_eq!(append(node, &scope, "more", limits).await.unwrap_err().bound, bound);
+            assert_eq!(
+                append(node, &scope, "more", limits)
+                    .await
+                    .unwrap_err()
+                    .bound,
+                bound
+            );
             assert_eq!(append(node, &scope, 0, limits).await, Ok(true));
         }
     }
@@ -61,16 +83,32 @@ async fn nodes_share_the_bounds() {
 
 #[tokio::test]
 async fn a_slice_counts_until_its_last_key_is_over() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let node = server.node().await;
     let limits = KeyLimits::default().of_backends(20);
     // The slice may end while this runs, so nothing stands at an edge.
     let now = slice(&server).await;
     for (counter, counted, wait) in [
         // Everything is over.
-        (format!("{} 100 100|{}:100", now - 15, now - 20), 0, 110..=130),
+        (
+            format!("{} 100 100|{}:100", now - 15, now - 20),
+            0,
+            110..=130,
+        ),
         // The latest slice counts, and those before it that are not over.
-        (format!("{} 4 106|{}:3 {}:3 {}:100", now - 5, now - 7, now - 9, now - 20), 10, 1..=40),
+        (
+            format!(
+                "{} 4 106|{}:3 {}:3 {}:100",
+                now - 5,
+                now - 7,
+                now - 9,
+                now - 20
+            ),
+            10,
+            1..=40,
+        ),
         // Of a clock that was set back: late rather than early.
         (format!("{} 4 3|{}:3", now + 1000, now - 5), 7, 60..=80),
         (format!("{now} 5 7|{}:7", now - 3), 12, 80..=100),
@@ -80,22 +118,41 @@ async fn a_slice_counts_until_its_last_key_is_over() {
             let appended = append(&node, &KeyScope::App, format!("{counter} {key}"), limits).await;
             assert_eq!(appended, Ok(false), "{counter}, {key}");
         }
-        let full = append(&node, &KeyScope::App, "more", limits).await.unwrap_err();
-        assert!(wait.contains(&full.retry_after.as_secs()), "{counter}: {full:?}");
+        let full = append(&node, &KeyScope::App, "more", limits)
+            .await
+            .unwrap_err();
+        assert!(
+            wait.contains(&full.retry_after.as_secs()),
+            "{counter}: {full:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn what_is_counted_is_gone_after_its_window() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let node = server.node().await;
-    append(&node, &user("a"), "k", KeyLimits::default()).await.unwrap();
-    append(&node, &KeyScope::App, "k", KeyLimits::default()).await.unwrap();
+    append(&node, &user("a"), "k", KeyLimits::default())
+        .await
+        .unwrap();
+    append(&node, &KeyScope::App, "k", KeyLimits::default())
+        .await
+        .unwrap();
     let mut client = server.client().await.unwrap();
-    let names: Vec<String> = redis::cmd("KEYS").arg("{sse}:key*").query_async(&mut client).await.unwrap();
+    let names: Vec<String> = redis::cmd("KEYS")
+        .arg("{sse}:key*")
+        .query_async(&mut client)
+        .await
+        .unwrap();
     assert_eq!(names.len(), 5, "two keys and three counters: {names:?}");
     for name in names {
-        let left: i64 = redis::cmd("PTTL").arg(&name).query_async(&mut client).await.unwrap();
+        let left: i64 = redis::cmd("PTTL")
+            .arg(&name)
+            .query_async(&mut client)
+            .await
+            .unwrap();
         assert!((1..=130_000).contains(&left), "{name} stays for {left} ms");
     }
 }

@@ -5,14 +5,16 @@ use sse_core::{Backplane, BackplaneError, Cursor, Epoch, Position};
 use crate::{
     redis_server::RedisServer,
     steps::{
-        append, beginning, end_of, entry, eventually, expect_other_log, fails, is_refused, is_unavailable,
-        keyed, read, take,
+        append, beginning, end_of, entry, eventually, expect_other_log, fails, is_refused,
+        is_unavailable, keyed, read, take,
     },
 };
 
 /// Loses the log under a node, in some way.
 async fn lose_the_log(way: &str) {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let node = server.node().await;
     let before = append(&node, "before").await;
     let mut tail = node.tail(&beginning(&node).await).await.unwrap();
@@ -23,9 +25,14 @@ async fn lose_the_log(way: &str) {
     assert_ne!(after.epoch, before.epoch);
     assert_eq!(node.bounds().await.unwrap().head, after.position);
     expect_other_log(&node, &before).await;
-    let BackplaneError::Epoch { current } = end_of(&mut tail).await else { panic!("another end") };
+    let BackplaneError::Epoch { current } = end_of(&mut tail).await else {
+        panic!("another end")
+    };
     assert_eq!(current, after.epoch);
-    assert_eq!(read(&node, &Cursor::new(current, Position::ZERO)).await, ["after"]);
+    assert_eq!(
+        read(&node, &Cursor::new(current, Position::ZERO)).await,
+        ["after"]
+    );
 }
 
 #[tokio::test]
@@ -45,20 +52,27 @@ async fn a_log_that_is_renamed_between_two_appends_is_another_one() {
 
 #[tokio::test]
 async fn a_log_that_somebody_else_made_again_meanwhile_is_another_one() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let (node, other) = (server.node().await, server.node().await);
     let before = append(&node, "before").await;
     server.ask("DEL {sse}:log").await;
     let others = append(&other, "other").await;
     let after = append(&node, "after").await;
-    assert_eq!(after.epoch, others.epoch, "an entry of the new log in the old epoch");
+    assert_eq!(
+        after.epoch, others.epoch,
+        "an entry of the new log in the old epoch"
+    );
     assert!(after.position > others.position);
     expect_other_log(&node, &before).await;
 }
 
 #[tokio::test]
 async fn an_evicted_log_is_another_one() {
-    let Some(server) = RedisServer::start(&["--maxmemory-policy", "allkeys-random"]).await else { return };
+    let Some(server) = RedisServer::start(&["--maxmemory-policy", "allkeys-random"]).await else {
+        return;
+    };
     let node = server.node().await;
     let before = append(&node, &"x".repeat(100_000)).await;
     // Less than Redis takes for itself, so that every key goes at the next write.
@@ -66,8 +80,9 @@ async fn an_evicted_log_is_another_one() {
     eventually("eviction", async || {
         node.append(entry("no room")).await.ok();
         let mut client = server.client().await.unwrap();
-        let there: redis::RedisResult<i64> =
-            crate::redis_server::words("EXISTS {sse}:log").query_async(&mut client).await;
+        let there: redis::RedisResult<i64> = crate::redis_server::words("EXISTS {sse}:log")
+            .query_async(&mut client)
+            .await;
         (there == Ok(0)).then_some(())
     })
     .await;
@@ -79,7 +94,9 @@ async fn an_evicted_log_is_another_one() {
 
 #[tokio::test]
 async fn a_full_memory_refuses_appends_and_harms_nothing() {
-    let Some(server) = RedisServer::start(&["--maxmemory-policy", "noeviction"]).await else { return };
+    let Some(server) = RedisServer::start(&["--maxmemory-policy", "noeviction"]).await else {
+        return;
+    };
     let node = server.node().await;
     let before = append(&node, "before").await;
     server.ask("CONFIG SET maxmemory 1000").await;
@@ -95,7 +112,9 @@ async fn a_full_memory_refuses_appends_and_harms_nothing() {
 
 #[tokio::test]
 async fn a_server_that_comes_back_empty_has_another_log() {
-    let Some(mut server) = RedisServer::start(&["--appendonly", "no"]).await else { return };
+    let Some(mut server) = RedisServer::start(&["--appendonly", "no"]).await else {
+        return;
+    };
     let node = server.node().await;
     let before = append(&node, "before").await;
     let mut tail = node.tail(&before).await.unwrap();
@@ -109,7 +128,9 @@ async fn a_server_that_comes_back_empty_has_another_log() {
 
 #[tokio::test]
 async fn an_old_copy_of_the_log_is_noticed_by_its_tail() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let node = server.node().await;
     let kept = append(&node, "kept").await;
     server.ask("COPY {sse}:log copy").await;
@@ -127,7 +148,9 @@ async fn an_old_copy_of_the_log_is_noticed_by_its_tail() {
 /// Clients give any cursor; a page must be given for it, and no client may change the log for others by it.
 #[tokio::test]
 async fn a_made_up_position_changes_nothing() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let node = server.node().await;
     server.ask("XADD {sse}:log NOMKSTREAM 1000-0 p first").await;
     let last = append(&node, "last").await;
@@ -141,20 +164,27 @@ async fn a_made_up_position_changes_nothing() {
 /// A node's own cursor is none that somebody made up.
 #[tokio::test]
 async fn a_tail_from_where_nothing_stands_any_more_is_a_loss() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let node = server.node().await;
     server.ask("XADD {sse}:log NOMKSTREAM 1000-0 p first").await;
     let before = append(&node, "last").await;
     let lost = Cursor::new(before.epoch.clone(), Position::new(1000, 7));
     let error = fails(node.tail(&lost)).await;
     let current = node.bounds().await.unwrap().epoch;
-    assert!(matches!(error, BackplaneError::Epoch { current: told } if told == current), "another error");
+    assert!(
+        matches!(error, BackplaneError::Epoch { current: told } if told == current),
+        "another error"
+    );
     assert_ne!(current, before.epoch);
 }
 
 #[tokio::test]
 async fn what_somebody_takes_out_of_the_middle_is_told() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let node = server.node().await;
     let start = beginning(&node).await;
     let mut cursors = Vec::new();
@@ -162,40 +192,68 @@ async fn what_somebody_takes_out_of_the_middle_is_told() {
         cursors.push(append(&node, &number.to_string()).await);
     }
     let position = cursors[2].position;
-    server.ask(&format!("XDEL {{sse}}:log {}-{}", position.major(), position.minor())).await;
+    server
+        .ask(&format!(
+            "XDEL {{sse}}:log {}-{}",
+            position.major(),
+            position.minor()
+        ))
+        .await;
     for cursor in [&start, &cursors[1]] {
         let error = fails(node.tail(cursor)).await;
-        assert!(matches!(error, BackplaneError::Trimmed { trimmed } if trimmed == position), "{error:?}");
+        assert!(
+            matches!(error, BackplaneError::Trimmed { trimmed } if trimmed == position),
+            "{error:?}"
+        );
     }
     assert_eq!(read(&node, &cursors[2]).await, ["3", "4"]);
 }
 
 #[tokio::test]
 async fn a_clock_that_is_set_back_changes_no_order() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let node = server.node().await;
     let start = beginning(&node).await;
     let before = append(&node, "before").await;
     // The clock was an hour ahead.
     let ahead = Position::new(before.position.major() + 3_600_000, 0);
-    server.ask(&format!("XADD {{sse}}:log NOMKSTREAM {}-0 p ahead", ahead.major())).await;
+    server
+        .ask(&format!(
+            "XADD {{sse}}:log NOMKSTREAM {}-0 p ahead",
+            ahead.major()
+        ))
+        .await;
     let mut last = ahead;
     for _ in 0..3 {
         let after = append(&node, "after").await;
-        assert!(after.position > last && after.epoch == start.epoch, "{last} then {after}");
+        assert!(
+            after.position > last && after.epoch == start.epoch,
+            "{last} then {after}"
+        );
         last = after.position;
     }
     let mut tail = node.tail(&start).await.unwrap();
-    assert_eq!(take(&mut tail, 5).await, ["before", "ahead", "after", "after", "after"]);
+    assert_eq!(
+        take(&mut tail, 5).await,
+        ["before", "ahead", "after", "after", "after"]
+    );
 }
 
 #[tokio::test]
 async fn foreign_data_under_our_name_is_refused() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     for foreign in ["SET {sse}:log x", "XADD {sse}:log * a b"] {
         server.ask("FLUSHALL").await;
         server.ask(foreign).await;
-        let error = fails(sse_redis::RedisBackplane::connect(&server.url(), Default::default())).await;
+        let error = fails(sse_redis::RedisBackplane::connect(
+            &server.url(),
+            Default::default(),
+        ))
+        .await;
         assert!(is_refused(&error), "{foreign}: {error:?}");
     }
     // Its owner takes it away.
@@ -205,11 +263,15 @@ async fn foreign_data_under_our_name_is_refused() {
 
 #[tokio::test]
 async fn foreign_entries_in_our_log_are_passed_over() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let node = server.node().await;
     let start = beginning(&node).await;
     for number in 0..600 {
-        server.ask(&format!("XADD {{sse}}:log * number {number}")).await;
+        server
+            .ask(&format!("XADD {{sse}}:log * number {number}"))
+            .await;
     }
     append(&node, "ours").await;
     assert_eq!(read(&node, &start).await, ["ours"]);
@@ -220,7 +282,9 @@ async fn foreign_entries_in_our_log_are_passed_over() {
 /// Found by the benchmark: looking for what is too old went through the whole log, every second, where nothing was.
 #[tokio::test]
 async fn a_log_that_is_young_is_not_searched_for_what_is_old() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let node = server.node().await;
     let start = beginning(&node).await;
     for text in ["one", "two"] {
@@ -229,7 +293,12 @@ async fn a_log_that_is_young_is_not_searched_for_what_is_old() {
         node.bounds().await.unwrap();
     }
     assert_eq!(read(&node, &start).await, ["one", "two"]);
-    let redis::Value::BulkString(calls) = server.ask("INFO commandstats").await else { panic!("no text") };
+    let redis::Value::BulkString(calls) = server.ask("INFO commandstats").await else {
+        panic!("no text")
+    };
     let calls = String::from_utf8(calls).unwrap();
-    assert!(calls.contains("cmdstat_evalsha:") && !calls.contains("cmdstat_xrevrange:"), "{calls}");
+    assert!(
+        calls.contains("cmdstat_evalsha:") && !calls.contains("cmdstat_xrevrange:"),
+        "{calls}"
+    );
 }

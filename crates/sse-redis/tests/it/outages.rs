@@ -9,7 +9,8 @@ use sse_redis::{RedisBackplane, RedisConfig};
 use crate::{
     redis_server::{RedisServer, free_port, patient, url_of},
     steps::{
-        ALL, append, beginning, end_of, entry, eventually, fails, insist, is_unavailable, keyed, read, take,
+        ALL, append, beginning, end_of, entry, eventually, fails, insist, is_unavailable, keyed,
+        read, take,
     },
 };
 
@@ -21,7 +22,9 @@ async fn silence(node: &RedisBackplane, begin: impl AsyncFnOnce(), end: impl Asy
     let mut signals = node.signals().await.unwrap();
     assert_eq!(take(&mut tail, 1).await, ["before"]);
     begin().await;
-    assert!(is_unavailable(&fails(node.append(keyed("meanwhile", "meanwhile"))).await));
+    assert!(is_unavailable(
+        &fails(node.append(keyed("meanwhile", "meanwhile"))).await
+    ));
     assert!(is_unavailable(&end_of(&mut tail).await));
     assert!(is_unavailable(&fails(signals.next()).await));
     assert!(is_unavailable(&fails(node.bounds()).await));
@@ -46,38 +49,57 @@ fn impatient() -> RedisConfig {
 
 #[tokio::test]
 async fn a_server_that_is_stopped_is_noticed() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let node = server.node_with(impatient()).await;
     silence(&node, async || server.pause(), async || server.go_on()).await;
 }
 
 #[tokio::test]
 async fn a_connection_whose_bytes_vanish_is_noticed() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let proxy = server.proxy().await;
-    let node = RedisBackplane::connect(&url_of(&proxy), impatient()).await.unwrap();
+    let node = RedisBackplane::connect(&url_of(&proxy), impatient())
+        .await
+        .unwrap();
     silence(&node, async || proxy.freeze(), async || proxy.thaw()).await;
 }
 
 #[tokio::test]
 async fn an_append_whose_acknowledgement_is_lost_takes_effect_once() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let proxy = server.proxy().await;
-    let node = RedisBackplane::connect(&url_of(&proxy), impatient()).await.unwrap();
+    let node = RedisBackplane::connect(&url_of(&proxy), impatient())
+        .await
+        .unwrap();
     let before = append(&node, "before").await;
     proxy.freeze_answers();
-    assert!(is_unavailable(&fails(node.append(keyed("once", "key"))).await));
+    assert!(is_unavailable(
+        &fails(node.append(keyed("once", "key"))).await
+    ));
     proxy.thaw();
-    let again = eventually("an append", async || node.append(keyed("once", "key")).await.ok()).await;
+    let again = eventually("an append", async || {
+        node.append(keyed("once", "key")).await.ok()
+    })
+    .await;
     assert!(again.duplicate, "{again:?}");
     assert_eq!(read(&node, &before).await, ["once"]);
 }
 
 #[tokio::test]
 async fn connections_that_are_cut_are_made_again() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let proxy = server.proxy().await;
-    let node = RedisBackplane::connect(&url_of(&proxy), patient()).await.unwrap();
+    let node = RedisBackplane::connect(&url_of(&proxy), patient())
+        .await
+        .unwrap();
     let start = beginning(&node).await;
     let mut expected = Vec::new();
     for round in 0..5 {
@@ -94,11 +116,17 @@ async fn connections_that_are_cut_are_made_again() {
 async fn a_server_that_is_not_there_yet_is_waited_for() {
     let port = free_port();
     let url = format!("redis://:secret@127.0.0.1:{port}");
-    assert!(is_unavailable(&fails(RedisBackplane::connect(&url, RedisConfig::default())).await));
+    assert!(is_unavailable(
+        &fails(RedisBackplane::connect(&url, RedisConfig::default())).await
+    ));
     let node = RedisBackplane::new(&url, RedisConfig::default()).unwrap();
     let mut last = Duration::ZERO;
     for _ in 0..200 {
-        let BackplaneError::Unavailable { retry_after, source } = fails(node.append(entry("x"))).await else {
+        let BackplaneError::Unavailable {
+            retry_after,
+            source,
+        } = fails(node.append(entry("x"))).await
+        else {
             panic!("another error");
         };
         assert!(retry_after <= Duration::from_secs(2), "{retry_after:?}");
@@ -110,7 +138,9 @@ async fn a_server_that_is_not_there_yet_is_waited_for() {
 
 #[tokio::test]
 async fn more_appends_than_may_be_under_way_are_refused() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let node = server.node_with(RedisConfig::default().pipeline(8)).await;
     append(&node, "before").await;
     server.pause();
@@ -121,9 +151,16 @@ async fn more_appends_than_may_be_under_way_are_refused() {
     }
     let results = appends.join_all().await;
     let count = |is: fn(&BackplaneError) -> bool| {
-        results.iter().filter(|result| result.as_ref().is_err_and(is)).count()
+        results
+            .iter()
+            .filter(|result| result.as_ref().is_err_and(is))
+            .count()
     };
-    assert_eq!(count(|error| matches!(error, BackplaneError::Busy)), 12, "{results:?}");
+    assert_eq!(
+        count(|error| matches!(error, BackplaneError::Busy)),
+        12,
+        "{results:?}"
+    );
     assert_eq!(count(is_unavailable), 8, "{results:?}");
     server.go_on();
     insist(&node, "after").await;
@@ -132,7 +169,9 @@ async fn more_appends_than_may_be_under_way_are_refused() {
 /// Found by the benchmark: the place of an append was free a little after its answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_appends_one_after_the_other_needs_one_place() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let node = server.node_with(patient().pipeline(1)).await;
     for number in 0..500 {
         append(&node, &number.to_string()).await;
@@ -141,28 +180,48 @@ async fn who_appends_one_after_the_other_needs_one_place() {
 
 #[tokio::test]
 async fn what_is_too_large_or_misnamed_is_refused() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let node = server.node_with(patient().max_payload(10)).await;
     append(&node, "0123456789").await;
-    for error in
-        [fails(node.append(entry("0123456789a"))).await, fails(node.signal("0123456789a".into())).await]
-    {
-        assert!(matches!(error, BackplaneError::TooLarge { size: 11, limit: 10 }), "{error:?}");
+    for error in [
+        fails(node.append(entry("0123456789a"))).await,
+        fails(node.signal("0123456789a".into())).await,
+    ] {
+        assert!(
+            matches!(
+                error,
+                BackplaneError::TooLarge {
+                    size: 11,
+                    limit: 10
+                }
+            ),
+            "{error:?}"
+        );
     }
-    let lease = |node: &str, size| Lease { node: node.into(), payload: Bytes::from(vec![0; size]) };
+    let lease = |node: &str, size| Lease {
+        node: node.into(),
+        payload: Bytes::from(vec![0; size]),
+    };
     for name in ["", "a-b", &"a".repeat(65)] {
         let error = fails(node.hold_lease(lease(name, 0), Duration::from_secs(1))).await;
         assert!(matches!(error, BackplaneError::Refused { .. }), "{error:?}");
     }
     let error = fails(node.hold_lease(lease("a", (64 << 10) + 1), Duration::from_secs(1))).await;
-    assert!(matches!(error, BackplaneError::TooLarge { .. }), "{error:?}");
+    assert!(
+        matches!(error, BackplaneError::TooLarge { .. }),
+        "{error:?}"
+    );
     assert_eq!(node.leases().await.unwrap(), []);
 }
 
 /// Scripts are held by the server, which may forget them.
 #[tokio::test]
 async fn forgotten_scripts_are_given_again() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let node = server.node().await;
     let start = beginning(&node).await;
     node.append(keyed("before", "before")).await.unwrap();

@@ -43,7 +43,8 @@ pub(crate) fn url_of(proxy: &Proxy) -> String {
 impl RedisServer {
     /// Starts a server that writes down everything before it answers. `None` if there is no Redis and none is demanded.
     pub(crate) async fn start(extra: &[&str]) -> Option<Self> {
-        Self::start_as(|| Kind::Data(extra.iter().map(|&argument| argument.to_owned()).collect())).await
+        Self::start_as(|| Kind::Data(extra.iter().map(|&argument| argument.to_owned()).collect()))
+            .await
     }
 
     /// Starts a sentinel: the same executable, which distributions also have under the name `redis-sentinel`.
@@ -52,13 +53,20 @@ impl RedisServer {
     }
 
     async fn start_as(kind: impl Fn() -> Kind) -> Option<Self> {
-        let name = std::env::var("SSE_TEST_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
+        let name =
+            std::env::var("SSE_TEST_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
         let Some(executable) = sse_testkit::executable(&name).unwrap() else {
             println!("skipped: there is no {name}");
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
-        let mut server = Self { executable, folder, port: 0, kind: kind(), process: None };
+        let mut server = Self {
+            executable,
+            folder,
+            port: 0,
+            kind: kind(),
+            process: None,
+        };
         // Somebody else may get the port between our asking and the server's.
         for _ in 0..20 {
             server.port = free_port();
@@ -115,7 +123,9 @@ impl RedisServer {
             .set_connection_timeout(Some(PATIENCE))
             .set_response_timeout(Some(PATIENCE));
         let url = format!("redis://{user}127.0.0.1:{}", self.port);
-        Client::open(url)?.get_multiplexed_async_connection_with_config(&config).await
+        Client::open(url)?
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
     }
 
     /// As by `kill -9`.
@@ -130,7 +140,11 @@ impl RedisServer {
     pub(crate) async fn resume(&mut self) {
         let end = Instant::now() + PATIENCE;
         while !self.spawn().await {
-            assert!(Instant::now() < end, "Redis does not come back: {}", self.output());
+            assert!(
+                Instant::now() < end,
+                "Redis does not come back: {}",
+                self.output()
+            );
             sleep(Duration::from_millis(20)).await;
         }
     }
@@ -153,12 +167,23 @@ impl RedisServer {
     async fn spawn(&mut self) -> bool {
         let output = File::create(self.folder().join("output")).unwrap();
         let mut command = Command::new(&self.executable);
-        let listen = format!("bind 127.0.0.1\nport {}\ndir {}\n", self.port, self.folder().display());
+        let listen = format!(
+            "bind 127.0.0.1\nport {}\ndir {}\n",
+            self.port,
+            self.folder().display()
+        );
         let is_ready = match &self.kind {
             Kind::Data(extra) => {
                 let file = self.folder().join("settings");
                 std::fs::write(&file, listen).unwrap();
-                command.arg(file).args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
+                command.arg(file).args([
+                    "--save",
+                    "",
+                    "--appendonly",
+                    "yes",
+                    "--appendfsync",
+                    "always",
+                ]);
                 command.args(extra);
                 "Ready to accept connections"
             }
@@ -169,7 +194,10 @@ impl RedisServer {
                 "Sentinel ID is"
             }
         };
-        command.stdin(Stdio::null()).stderr(output.try_clone().unwrap()).stdout(output);
+        command
+            .stdin(Stdio::null())
+            .stderr(output.try_clone().unwrap())
+            .stdout(output);
         self.process = Some(command.spawn().unwrap());
         let end = Instant::now() + PATIENCE;
         loop {
@@ -179,7 +207,11 @@ impl RedisServer {
             if self.output().contains(is_ready) {
                 return true;
             }
-            assert!(Instant::now() < end, "Redis does not get ready: {}", self.output());
+            assert!(
+                Instant::now() < end,
+                "Redis does not get ready: {}",
+                self.output()
+            );
             sleep(Duration::from_millis(5)).await;
         }
     }
@@ -201,7 +233,9 @@ impl Drop for RedisServer {
 /// For servers that answer, however slow the machine is.
 pub(crate) fn patient() -> RedisConfig {
     let most = Duration::from_secs(7);
-    RedisConfig::default().response_timeout(most).connect_timeout(most)
+    RedisConfig::default()
+        .response_timeout(most)
+        .connect_timeout(most)
 }
 
 /// A command of words without spaces.
@@ -215,5 +249,9 @@ pub(crate) fn words(command: &str) -> Cmd {
 }
 
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }

@@ -8,7 +8,8 @@ use sse_redis::RedisBackplane;
 use crate::{
     redis_server::{RedisServer, patient},
     steps::{
-        PATIENCE, append, beginning, entry, eventually, fails, is_refused, is_unavailable, keyed, read, take,
+        PATIENCE, append, beginning, entry, eventually, fails, is_refused, is_unavailable, keyed,
+        read, take,
     },
 };
 
@@ -35,7 +36,11 @@ const CAUSES: &[Cause] = &[
     Cause {
         name: "MISCONF",
         // Nobody can make a file there, whoever runs the test.
-        begin: &[&["CONFIG", "SET", "save", "3600 1"], &["CONFIG", "SET", "dir", "/proc/self"], &["BGSAVE"]],
+        begin: &[
+            &["CONFIG", "SET", "save", "3600 1"],
+            &["CONFIG", "SET", "dir", "/proc/self"],
+            &["BGSAVE"],
+        ],
         end: &[&["CONFIG", "SET", "stop-writes-on-bgsave-error", "no"]],
         remedy: "stop-writes-on-bgsave-error",
     },
@@ -55,7 +60,10 @@ async fn run(server: &RedisServer, commands: &[&[&str]]) {
             words.arg(word);
         });
         let answer: Value = words.query_async(&mut client).await.unwrap();
-        assert!(!matches!(answer, Value::ServerError(_)), "{command:?}: {answer:?}");
+        assert!(
+            !matches!(answer, Value::ServerError(_)),
+            "{command:?}: {answer:?}"
+        );
     }
 }
 
@@ -63,7 +71,11 @@ async fn run(server: &RedisServer, commands: &[&[&str]]) {
 async fn rejects_writes(server: &RedisServer, cause: &Cause) {
     let mut client = server.client().await.unwrap();
     eventually(cause.name, async || {
-        let answer = redis::cmd("SET").arg("foreign").arg("x").query_async::<Value>(&mut client).await;
+        let answer = redis::cmd("SET")
+            .arg("foreign")
+            .arg("x")
+            .query_async::<Value>(&mut client)
+            .await;
         answer.err()
     })
     .await;
@@ -72,7 +84,9 @@ async fn rejects_writes(server: &RedisServer, cause: &Cause) {
 #[tokio::test]
 async fn what_the_server_does_not_accept_now_it_accepts_later() {
     for cause in CAUSES {
-        let Some(server) = RedisServer::start(&["--enable-protected-configs", "yes"]).await else { return };
+        let Some(server) = RedisServer::start(&["--enable-protected-configs", "yes"]).await else {
+            return;
+        };
         let node = server.node().await;
         let start = beginning(&node).await;
         append(&node, "before").await;
@@ -81,7 +95,11 @@ async fn what_the_server_does_not_accept_now_it_accepts_later() {
         rejects_writes(&server, cause).await;
         let error = fails(node.append(keyed("never", "k1"))).await;
         assert!(is_blocked(&error), "{}: {error:?}", cause.name);
-        assert!(error.to_string().contains(cause.remedy), "{}: {error}", cause.name);
+        assert!(
+            error.to_string().contains(cause.remedy),
+            "{}: {error}",
+            cause.name
+        );
         for _ in 0..3 {
             for new in [entry("never"), keyed("never", "k2")] {
                 let error = fails(node.append(new)).await;
@@ -93,13 +111,26 @@ async fn what_the_server_does_not_accept_now_it_accepts_later() {
         let newcomer = RedisBackplane::connect(&server.url(), patient())
             .await
             .unwrap_or_else(|error| panic!("{}: {error:?}", cause.name));
-        assert_eq!(newcomer.bounds().await.unwrap().epoch, start.epoch, "{}", cause.name);
+        assert_eq!(
+            newcomer.bounds().await.unwrap().epoch,
+            start.epoch,
+            "{}",
+            cause.name
+        );
         assert_eq!(read(&newcomer, &start).await, ["before"]);
         run(&server, cause.end).await;
         for (node, text) in [(&node, "after"), (&newcomer, "also")] {
-            eventually(cause.name, async || node.append(keyed(text, text)).await.ok()).await;
+            eventually(cause.name, async || {
+                node.append(keyed(text, text)).await.ok()
+            })
+            .await;
         }
-        assert_eq!(read(&node, &start).await, ["before", "after", "also"], "{}", cause.name);
+        assert_eq!(
+            read(&node, &start).await,
+            ["before", "after", "also"],
+            "{}",
+            cause.name
+        );
         assert_eq!(node.bounds().await.unwrap().epoch, start.epoch);
     }
 }
@@ -108,7 +139,9 @@ async fn what_the_server_does_not_accept_now_it_accepts_later() {
 #[tokio::test]
 async fn a_first_node_waits_for_a_server_that_accepts_nothing() {
     for cause in CAUSES {
-        let Some(server) = RedisServer::start(&["--enable-protected-configs", "yes"]).await else { return };
+        let Some(server) = RedisServer::start(&["--enable-protected-configs", "yes"]).await else {
+            return;
+        };
         run(&server, cause.begin).await;
         rejects_writes(&server, cause).await;
         let connect = async || RedisBackplane::connect(&server.url(), patient()).await;
@@ -121,11 +154,17 @@ async fn a_first_node_waits_for_a_server_that_accepts_nothing() {
 
 /// Uses everything, and says what is refused.
 async fn refusals(node: &RedisBackplane) -> Vec<&'static str> {
-    let lease = Lease { node: "node".into(), payload: Bytes::from_static(b"x") };
+    let lease = Lease {
+        node: "node".into(),
+        payload: Bytes::from_static(b"x"),
+    };
     let mut refused = Vec::new();
     let mut note = |what, error: Option<BackplaneError>| {
         if let Some(error) = error {
-            assert!(is_refused(&error) || is_unavailable(&error), "{what}: {error:?}");
+            assert!(
+                is_refused(&error) || is_unavailable(&error),
+                "{what}: {error:?}"
+            );
             if is_refused(&error) {
                 assert!(error.to_string().contains("ACL SETUSER"), "{what}: {error}");
             }
@@ -133,7 +172,12 @@ async fn refusals(node: &RedisBackplane) -> Vec<&'static str> {
         }
     };
     note("append", node.append(entry("x")).await.err());
-    note("append with a key", node.append(keyed("x", &format!("{:x}", rand::random::<u64>()))).await.err());
+    note(
+        "append with a key",
+        node.append(keyed("x", &format!("{:x}", rand::random::<u64>())))
+            .await
+            .err(),
+    );
     let bounds = node.bounds().await;
     let start = bounds
         .as_ref()
@@ -142,10 +186,16 @@ async fn refusals(node: &RedisBackplane) -> Vec<&'static str> {
     note("bounds", bounds.err());
     if let Some(start) = start {
         note("read", node.read(&start, crate::steps::ALL).await.err());
-        note("tail", async { node.tail(&start).await?.next().await }.await.err());
+        note(
+            "tail",
+            async { node.tail(&start).await?.next().await }.await.err(),
+        );
         // Behind the last entry it waits by other means.
         let at = node.rewind(0).await.unwrap_or(start);
-        note("tail at the end", async { node.tail(&at).await?.next().await }.await.err());
+        note(
+            "tail at the end",
+            async { node.tail(&at).await?.next().await }.await.err(),
+        );
     }
     note("signal", node.signal(Bytes::from_static(b"s")).await.err());
     note("listen", node.signals().await.err());
@@ -157,10 +207,15 @@ async fn refusals(node: &RedisBackplane) -> Vec<&'static str> {
 /// An operator takes a right away while a node runs, and gives it back.
 #[tokio::test]
 async fn a_right_that_is_taken_away_may_come_back() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     let table: &[(&str, &[&str])] = &[
         ("-xadd", &["append", "append with a key"]),
-        ("-evalsha", &["append with a key", "bounds", "lease", "leases"]),
+        (
+            "-evalsha",
+            &["append with a key", "bounds", "lease", "leases"],
+        ),
         ("-set", &["append with a key", "lease"]),
         ("-xrange", &["read", "tail"]),
         ("-xread", &["tail at the end"]),
@@ -170,7 +225,10 @@ async fn a_right_that_is_taken_away_may_come_back() {
         ("resetchannels", &["signal", "listen"]),
         ("-zadd", &["lease"]),
         ("-multi", &["read", "tail"]),
-        ("resetkeys", &["append", "append with a key", "bounds", "lease", "leases"]),
+        (
+            "resetkeys",
+            &["append", "append with a key", "bounds", "lease", "leases"],
+        ),
     ];
     for (right, expected) in table {
         server.ask("ACL SETUSER hub reset on >pw ~* &* +@all").await;
@@ -181,17 +239,25 @@ async fn a_right_that_is_taken_away_may_come_back() {
         server.ask(&format!("ACL SETUSER hub {right}")).await;
         let refused = refusals(&node).await;
         for what in *expected {
-            assert!(refused.contains(what), "{what} works with {right}: {refused:?}");
+            assert!(
+                refused.contains(what),
+                "{what} works with {right}: {refused:?}"
+            );
         }
         server.ask("ACL SETUSER hub ~* &* +@all").await;
-        eventually(right, async || refusals(&node).await.is_empty().then_some(())).await;
+        eventually(right, async || {
+            refusals(&node).await.is_empty().then_some(())
+        })
+        .await;
     }
 }
 
 /// A password is changed while a node runs.
 #[tokio::test]
 async fn a_user_that_is_switched_off_may_come_back() {
-    let Some(server) = RedisServer::start(&[]).await else { return };
+    let Some(server) = RedisServer::start(&[]).await else {
+        return;
+    };
     server.ask("ACL SETUSER hub reset on >pw ~* &* +@all").await;
     let url = format!("redis://hub:pw@127.0.0.1:{}", server.port);
     let node = RedisBackplane::connect(&url, patient()).await.unwrap();
@@ -199,7 +265,10 @@ async fn a_user_that_is_switched_off_may_come_back() {
     for (begin, end) in [("off", "on"), ("resetpass", ">pw")] {
         server.ask(&format!("ACL SETUSER hub {begin}")).await;
         server.ask("CLIENT KILL USER hub").await;
-        let error = eventually(begin, async || node.append(entry("x")).await.err().filter(is_refused)).await;
+        let error = eventually(begin, async || {
+            node.append(entry("x")).await.err().filter(is_refused)
+        })
+        .await;
         assert!(is_refused(&error), "{error:?}");
         assert!(!format!("{error:?}").contains("pw"), "{error:?}");
         server.ask(&format!("ACL SETUSER hub {end}")).await;

@@ -35,7 +35,11 @@ impl Guarded {
         for _ in 0..SENTINELS {
             sentinels.push(RedisServer::start_sentinel(&settings(primary.port, patience)).await?);
         }
-        let guarded = Self { primary, replica, sentinels };
+        let guarded = Self {
+            primary,
+            replica,
+            sentinels,
+        };
         guarded.settle().await;
         Some(guarded)
     }
@@ -59,7 +63,13 @@ impl Guarded {
 
     async fn replicated(&self) {
         let offset = |info: &str, name: &str| -> Option<u64> {
-            info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.trim().parse().ok())
+            info.lines().find_map(|line| {
+                line.strip_prefix(name)?
+                    .strip_prefix(':')?
+                    .trim()
+                    .parse()
+                    .ok()
+            })
         };
         let written = info(&self.primary).await;
         eventually("replication", async || {
@@ -72,13 +82,21 @@ impl Guarded {
     }
 
     fn url(&self) -> String {
-        let hosts: Vec<_> =
-            self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port)).collect();
-        format!("redis+sentinel://:s3rver@{}/main?sentinel_password=s3ntinel", hosts.join(","))
+        let hosts: Vec<_> = self
+            .sentinels
+            .iter()
+            .map(|sentinel| format!("127.0.0.1:{}", sentinel.port))
+            .collect();
+        format!(
+            "redis+sentinel://:s3rver@{}/main?sentinel_password=s3ntinel",
+            hosts.join(",")
+        )
     }
 
     async fn node(&self) -> RedisBackplane {
-        RedisBackplane::connect(&self.url(), patient()).await.unwrap()
+        RedisBackplane::connect(&self.url(), patient())
+            .await
+            .unwrap()
     }
 }
 
@@ -86,7 +104,8 @@ impl Guarded {
 async fn info(server: &RedisServer) -> String {
     eventually("an answer", async || {
         let mut client = server.client_as(":s3rver@").await.ok()?;
-        let answer: redis::RedisResult<Value> = words("INFO replication").query_async(&mut client).await;
+        let answer: redis::RedisResult<Value> =
+            words("INFO replication").query_async(&mut client).await;
         Some(text(&answer.ok()?).concat())
     })
     .await
@@ -117,7 +136,9 @@ fn settings(port: u16, patience: Duration) -> String {
 
 #[tokio::test]
 async fn a_primary_that_dies_is_followed_by_the_replica_that_has_all() {
-    let Some(mut guarded) = Guarded::start(LONG).await else { return };
+    let Some(mut guarded) = Guarded::start(LONG).await else {
+        return;
+    };
     let (node, other) = (guarded.node().await, guarded.node().await);
     assert!(!format!("{node:?}").contains("s3"), "{node:?}");
     let start = beginning(&node).await;
@@ -131,8 +152,14 @@ async fn a_primary_that_dies_is_followed_by_the_replica_that_has_all() {
     assert!(is_unavailable(&fails(signals.next()).await));
     let after = insist(&node, "after").await;
     assert_eq!(after.cursor.epoch, start.epoch);
-    assert!(info(&guarded.replica).await.contains("role:master"), "a real failover");
-    let all = eventually("a page", async || other.read(&start, crate::steps::ALL).await.ok()).await;
+    assert!(
+        info(&guarded.replica).await.contains("role:master"),
+        "a real failover"
+    );
+    let all = eventually("a page", async || {
+        other.read(&start, crate::steps::ALL).await.ok()
+    })
+    .await;
     assert_eq!(crate::steps::texts(&all.entries), ["before", "after"]);
     let mut tail = eventually("a tail", async || other.tail(&start).await.ok()).await;
     assert_eq!(take(&mut tail, 2).await, ["before", "after"]);
@@ -140,24 +167,39 @@ async fn a_primary_that_dies_is_followed_by_the_replica_that_has_all() {
 
 #[tokio::test]
 async fn a_failover_that_loses_entries_is_another_epoch() {
-    let Some(guarded) = Guarded::start(NEVER).await else { return };
+    let Some(guarded) = Guarded::start(NEVER).await else {
+        return;
+    };
     let node = guarded.node().await;
     let kept = append(&node, "kept").await;
     guarded.replicated().await;
     // The replica hears nothing more of the primary, which goes on. It comes to be in charge, without the last entry.
-    guarded.replica.ask_as(":s3rver@", "CONFIG SET masterauth wrong").await;
-    guarded.primary.ask_as(":s3rver@", "CLIENT KILL TYPE replica").await;
+    guarded
+        .replica
+        .ask_as(":s3rver@", "CONFIG SET masterauth wrong")
+        .await;
+    guarded
+        .primary
+        .ask_as(":s3rver@", "CLIENT KILL TYPE replica")
+        .await;
     let lost = append(&node, "lost").await;
     let failover = async || {
         let mut client = guarded.sentinels[0].client_as(":s3ntinel@").await.ok()?;
-        let answer: redis::RedisResult<Value> =
-            words("SENTINEL FAILOVER main").query_async(&mut client).await;
+        let answer: redis::RedisResult<Value> = words("SENTINEL FAILOVER main")
+            .query_async(&mut client)
+            .await;
         answer.ok()
     };
     eventually("a failover", failover).await;
     // Until sentinels tell it otherwise, the old one takes appends.
-    for (server, role) in [(&guarded.replica, "role:master"), (&guarded.primary, "role:slave")] {
-        eventually(role, async || info(server).await.contains(role).then_some(())).await;
+    for (server, role) in [
+        (&guarded.replica, "role:master"),
+        (&guarded.primary, "role:slave"),
+    ] {
+        eventually(role, async || {
+            info(server).await.contains(role).then_some(())
+        })
+        .await;
     }
     let after = insist(&node, "after").await;
     assert_ne!(after.cursor.epoch, kept.epoch);
@@ -168,7 +210,9 @@ async fn a_failover_that_loses_entries_is_another_epoch() {
 
 #[tokio::test]
 async fn sentinels_that_are_away_are_done_without() {
-    let Some(mut guarded) = Guarded::start(NEVER).await else { return };
+    let Some(mut guarded) = Guarded::start(NEVER).await else {
+        return;
+    };
     let url = guarded.url();
     guarded.sentinels.truncate(1);
     let node = RedisBackplane::connect(&url, patient()).await.unwrap();
@@ -183,8 +227,14 @@ async fn sentinels_that_are_away_are_done_without() {
 
 #[tokio::test]
 async fn what_sentinels_refuse_is_refused() {
-    let Some(guarded) = Guarded::start(NEVER).await else { return };
-    for (from, to) in [("/main", "/other"), ("s3ntinel", "wr0ng"), (":s3rver", ":wr0ng")] {
+    let Some(guarded) = Guarded::start(NEVER).await else {
+        return;
+    };
+    for (from, to) in [
+        ("/main", "/other"),
+        ("s3ntinel", "wr0ng"),
+        (":s3rver", ":wr0ng"),
+    ] {
         let url = guarded.url().replace(from, to);
         let error = fails(RedisBackplane::connect(&url, patient())).await;
         assert!(is_refused(&error), "{to}: {error:?}");

@@ -12,14 +12,23 @@ use tokio::time::{Instant, sleep, timeout};
 /// Longer than anything takes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(crate) const ALL: ReadLimit = ReadLimit { entries: 100_000, bytes: 64 << 20 };
+pub(crate) const ALL: ReadLimit = ReadLimit {
+    entries: 100_000,
+    bytes: 64 << 20,
+};
 
 pub(crate) fn entry(text: &str) -> NewEntry {
-    NewEntry { payload: Bytes::copy_from_slice(text.as_bytes()), key: None }
+    NewEntry {
+        payload: Bytes::copy_from_slice(text.as_bytes()),
+        key: None,
+    }
 }
 
 pub(crate) fn keyed(text: &str, key: &str) -> NewEntry {
-    NewEntry { key: Some(key.try_into().unwrap()), ..entry(text) }
+    NewEntry {
+        key: Some(key.try_into().unwrap()),
+        ..entry(text)
+    }
 }
 
 /// Appends to a log that is there.
@@ -29,7 +38,10 @@ pub(crate) async fn append(node: &RedisBackplane, text: &str) -> Cursor {
 
 /// Appends with a key until it is acknowledged, whatever happens meanwhile.
 pub(crate) async fn insist(node: &RedisBackplane, text: &str) -> Appended {
-    eventually("an append", async || node.append(keyed(text, text)).await.ok()).await
+    eventually("an append", async || {
+        node.append(keyed(text, text)).await.ok()
+    })
+    .await
 }
 
 pub(crate) async fn beginning(node: &RedisBackplane) -> Cursor {
@@ -37,7 +49,10 @@ pub(crate) async fn beginning(node: &RedisBackplane) -> Cursor {
 }
 
 pub(crate) fn texts(entries: &[Entry]) -> Vec<String> {
-    entries.iter().map(|entry| String::from_utf8(entry.payload.to_vec()).unwrap()).collect()
+    entries
+        .iter()
+        .map(|entry| String::from_utf8(entry.payload.to_vec()).unwrap())
+        .collect()
 }
 
 /// What is behind a cursor.
@@ -48,7 +63,9 @@ pub(crate) async fn read(node: &RedisBackplane, after: &Cursor) -> Vec<String> {
 }
 
 pub(crate) async fn next(tail: &mut Box<dyn Tail>) -> Result<Batch, BackplaneError> {
-    timeout(PATIENCE, tail.next()).await.expect("a tail gives no sign of life")
+    timeout(PATIENCE, tail.next())
+        .await
+        .expect("a tail gives no sign of life")
 }
 
 /// So many entries of a tail.
@@ -87,8 +104,14 @@ pub(crate) async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> 
 }
 
 /// What a call gives that must fail in time.
-pub(crate) async fn fails<T>(call: impl Future<Output = Result<T, BackplaneError>>) -> BackplaneError {
-    timeout(PATIENCE, call).await.expect("a call waits for nobody").map(|_| ()).expect_err("a call succeeds")
+pub(crate) async fn fails<T>(
+    call: impl Future<Output = Result<T, BackplaneError>>,
+) -> BackplaneError {
+    timeout(PATIENCE, call)
+        .await
+        .expect("a call waits for nobody")
+        .map(|_| ())
+        .expect_err("a call succeeds")
 }
 
 pub(crate) fn is_unavailable(error: &BackplaneError) -> bool {
@@ -101,7 +124,10 @@ pub(crate) fn is_refused(error: &BackplaneError) -> bool {
 
 /// Asserts that a log is another one than a cursor's, for reads and tails.
 pub(crate) async fn expect_other_log(node: &RedisBackplane, cursor: &Cursor) {
-    for error in [fails(node.read(cursor, ALL)).await, fails(node.tail(cursor)).await] {
+    for error in [
+        fails(node.read(cursor, ALL)).await,
+        fails(node.tail(cursor)).await,
+    ] {
         assert!(matches!(error, BackplaneError::Epoch { .. }), "{error:?}");
     }
 }

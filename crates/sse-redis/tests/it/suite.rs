@@ -20,14 +20,20 @@ impl Broker for Redis {
     }
 
     async fn node(&self) -> Arc<dyn Backplane> {
-        Arc::new(self.server.node_with(patient().retention(self.retention)).await)
+        Arc::new(
+            self.server
+                .node_with(patient().retention(self.retention))
+                .await,
+        )
     }
 }
 
 impl Trim for Redis {
     async fn trim(&mut self, up_to: Position) {
         let first = format!("{}-{}", up_to.major(), up_to.minor() + 1);
-        self.server.ask(&format!("XTRIM {{sse}}:log MINID = {first}")).await;
+        self.server
+            .ask(&format!("XTRIM {{sse}}:log MINID = {first}"))
+            .await;
     }
 }
 
@@ -49,5 +55,13 @@ impl Restart for Redis {
 
 sse_testkit::backplane_suite!(
     Redis,
-    [retention_by_bytes, retention_by_age, trim, wipe, wipe_in_use, restart, reconnect]
+    [
+        retention_by_bytes,
+        retention_by_age,
+        trim,
+        wipe,
+        wipe_in_use,
+        restart,
+        reconnect
+    ]
 );

@@ -35,10 +35,14 @@ pub struct Harness {
 /// When the adapter does not keep it.
 pub fn check<A: Adapter, F: Future<Output = ()>>(rule: impl FnOnce(Harness) -> F) {
     raise_file_limit();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     runtime.expect("a runtime for the clients").block_on(async {
         let rule = rule(Harness { serve: A::serve });
-        tokio::time::timeout(MOST, rule).await.expect("the rule came to no end");
+        tokio::time::timeout(MOST, rule)
+            .await
+            .expect("the rule came to no end");
     });
 }
 
@@ -48,7 +52,13 @@ fn raise_file_limit() {
     if limit.current.is_some_and(|current| current < FILES) {
         let current = limit.maximum.map_or(FILES, |maximum| maximum.min(FILES));
         // Where it fails, the rules that need it say so.
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(current), ..limit });
+        let _ = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: Some(current),
+                ..limit
+            },
+        );
     }
 }
 
@@ -62,11 +72,20 @@ impl Harness {
     }
 
     /// With sockets that take little, so that a client which does not read is noticed after few bytes.
-    pub(crate) fn start_narrow(self, builder: ManagerBuilder, drain: ShutdownOptions) -> RunningApp {
+    pub(crate) fn start_narrow(
+        self,
+        builder: ManagerBuilder,
+        drain: ShutdownOptions,
+    ) -> RunningApp {
         self.start_on(listen(Some(4096)).expect("a port"), builder, drain)
     }
 
-    fn start_on(self, listener: TcpListener, builder: ManagerBuilder, drain: ShutdownOptions) -> RunningApp {
+    fn start_on(
+        self,
+        listener: TcpListener,
+        builder: ManagerBuilder,
+        drain: ShutdownOptions,
+    ) -> RunningApp {
         let departures = Departures::default();
         let builder = builder.hooks(departures.clone()).access(AllowAll);
         let manager = builder.build().expect("settings of a rule");
@@ -74,11 +93,25 @@ impl Harness {
     }
 
     /// As [`Harness::start`], with an [`Access`](sse_core::Access) of the rule's own.
-    pub(crate) fn start_guarded(self, builder: ManagerBuilder, access: impl sse_core::Access) -> RunningApp {
+    pub(crate) fn start_guarded(
+        self,
+        builder: ManagerBuilder,
+        access: impl sse_core::Access,
+    ) -> RunningApp {
         let departures = Departures::default();
-        let manager = builder.hooks(departures.clone()).access(access).build().expect("settings of a rule");
+        let manager = builder
+            .hooks(departures.clone())
+            .access(access)
+            .build()
+            .expect("settings of a rule");
         let drain = ShutdownOptions::within(Duration::from_secs(10));
-        RunningApp::start(self.serve, listen(None).expect("a port"), manager, departures, drain)
+        RunningApp::start(
+            self.serve,
+            listen(None).expect("a port"),
+            manager,
+            departures,
+            drain,
+        )
     }
 }
 

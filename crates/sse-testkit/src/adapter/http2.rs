@@ -36,20 +36,46 @@ impl Http2 {
     pub(crate) async fn connect(address: SocketAddr, window: u32) -> Self {
         let socket = TcpStream::connect(address).await.expect("a connection");
         let mut builder = Builder::new();
-        builder.initial_window_size(window).initial_connection_window_size(1 << 24);
-        let (requests, connection) = builder.handshake(socket).await.expect("the server speaks HTTP/2");
-        Self { requests, address, connection: tokio::spawn(connection) }
+        builder
+            .initial_window_size(window)
+            .initial_connection_window_size(1 << 24);
+        let (requests, connection) = builder
+            .handshake(socket)
+            .await
+            .expect("the server speaks HTTP/2");
+        Self {
+            requests,
+            address,
+            connection: tokio::spawn(connection),
+        }
     }
 
     pub(crate) async fn ask(&mut self, method: Method, path: &str) -> Http2Stream {
         let uri = format!("http://{}{path}", self.address);
-        let request = Request::builder().method(method).uri(uri).body(()).expect("a request");
-        let ready = timeout(PATIENCE, self.requests.clone().ready()).await.expect("room for a stream");
-        let (answer, request) =
-            ready.expect("room for a stream").send_request(request, true).expect("a request");
-        let answer = timeout(PATIENCE, answer).await.expect("an answer").expect("an answer");
+        let request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .body(())
+            .expect("a request");
+        let ready = timeout(PATIENCE, self.requests.clone().ready())
+            .await
+            .expect("room for a stream");
+        let (answer, request) = ready
+            .expect("room for a stream")
+            .send_request(request, true)
+            .expect("a request");
+        let answer = timeout(PATIENCE, answer)
+            .await
+            .expect("an answer")
+            .expect("an answer");
         let (head, body) = answer.into_parts();
-        Http2Stream { head, body, request, decoder: Decoder::new(), events: VecDeque::new() }
+        Http2Stream {
+            head,
+            body,
+            request,
+            decoder: Decoder::new(),
+            events: VecDeque::new(),
+        }
     }
 
     pub(crate) async fn open(&mut self, path: &str) -> Http2Stream {
@@ -61,8 +87,11 @@ impl Http2 {
 
     /// Waits until the server closes the connection, with its consent.
     pub(crate) async fn closed(self) {
-        let end = timeout(PATIENCE, self.connection).await.expect("the connection is closed");
-        end.expect("no panic").expect("the connection is closed in order");
+        let end = timeout(PATIENCE, self.connection)
+            .await
+            .expect("the connection is closed");
+        end.expect("no panic")
+            .expect("the connection is closed in order");
     }
 
     pub(crate) fn abort(self) {
@@ -73,9 +102,14 @@ impl Http2 {
 impl Http2Stream {
     /// The next bytes, and more room for as many; `None` at the end of the stream.
     pub(crate) async fn bytes(&mut self) -> Option<Result<Bytes, h2::Error>> {
-        let data = timeout(PATIENCE, self.body.data()).await.expect("something comes")?;
+        let data = timeout(PATIENCE, self.body.data())
+            .await
+            .expect("something comes")?;
         if let Ok(bytes) = &data {
-            self.body.flow_control().release_capacity(bytes.len()).expect("room that was taken");
+            self.body
+                .flow_control()
+                .release_capacity(bytes.len())
+                .expect("room that was taken");
         }
         Some(data)
     }
@@ -85,7 +119,11 @@ impl Http2Stream {
             if let Some(event) = self.events.pop_front() {
                 return event;
             }
-            let bytes = self.bytes().await.expect("an event before the end").expect("an event");
+            let bytes = self
+                .bytes()
+                .await
+                .expect("an event before the end")
+                .expect("an event");
             self.events.extend(self.decoder.feed(&bytes));
         }
     }

@@ -46,13 +46,19 @@ pub(crate) struct Departures(Arc<Mutex<Vec<DisconnectReason>>>);
 
 impl Departures {
     fn list(&self) -> Vec<DisconnectReason> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
 impl Hooks for Departures {
     fn disconnected(&self, _: &StreamInfo, departure: &Disconnection) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(departure.reason);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(departure.reason);
     }
 }
 
@@ -69,7 +75,15 @@ impl RunningApp {
         let (app, answers) = TestApp::new(manager.clone(), drain);
         let record = app.record();
         let server = std::thread::spawn(move || serve(listener, app, Stop(stopped)));
-        Self { manager, address, departures, record, answers, stop: Some(stop), server }
+        Self {
+            manager,
+            address,
+            departures,
+            record,
+            answers,
+            stop: Some(stop),
+            server,
+        }
     }
 
     pub(crate) fn get(&self, path: &str) -> RawRequest {
@@ -83,10 +97,17 @@ impl RunningApp {
 
     /// Sends a request for a stream and reads its first event.
     pub(crate) async fn greeted(&self, request: RawRequest) -> RawClient {
-        let mut client = timeout(PATIENCE, request.open()).await.expect("an answer").expect("an answer");
+        let mut client = timeout(PATIENCE, request.open())
+            .await
+            .expect("an answer")
+            .expect("an answer");
         let status = client.head().await.expect("a head").status;
         assert_eq!(status, 200, "a stream is accepted");
-        assert_eq!(next(&mut client).await.event_type, "connection", "the first event");
+        assert_eq!(
+            next(&mut client).await.event_type,
+            "connection",
+            "the first event"
+        );
         client
     }
 
@@ -99,7 +120,9 @@ impl RunningApp {
         body: &str,
     ) -> Response {
         let answer = async {
-            let mut client = response::prepare(self.address, method, path, headers, body).open().await?;
+            let mut client = response::prepare(self.address, method, path, headers, body)
+                .open()
+                .await?;
             let is_stream = method != "HEAD" && client.head().await?.expect_stream().is_ok();
             assert!(!is_stream, "{method} {path} is answered with a stream");
             response::read(client).await
@@ -110,7 +133,10 @@ impl RunningApp {
 
     /// The other end of the latest one-off stream.
     pub(crate) async fn answer(&mut self) -> mpsc::Sender<io::Result<Event>> {
-        timeout(PATIENCE, self.answers.recv()).await.expect("a one-off stream").expect("a one-off stream")
+        timeout(PATIENCE, self.answers.recv())
+            .await
+            .expect("a one-off stream")
+            .expect("a one-off stream")
     }
 
     pub(crate) async fn until(&self, what: &str, mut reached: impl FnMut(&Manager) -> bool) {
@@ -120,29 +146,46 @@ impl RunningApp {
             }
         };
         if timeout(PATIENCE, all).await.is_err() {
-            panic!("never {what}: {:?}, departures {:?}", self.manager.stats(), self.departures.list());
+            panic!(
+                "never {what}: {:?}, departures {:?}",
+                self.manager.stats(),
+                self.departures.list()
+            );
         }
     }
 
     /// Until so many streams are live.
     pub(crate) async fn live(&self, count: usize) {
         let what = format!("{count} live streams");
-        self.until(&what, |manager| manager.stats().total_connections == count).await;
+        self.until(&what, |manager| manager.stats().total_connections == count)
+            .await;
     }
 
     /// How streams ended, once there are so many that did.
     pub(crate) async fn departures(&self, count: usize) -> Vec<DisconnectReason> {
-        self.until(&format!("{count} departures"), |_| self.departures.list().len() >= count).await;
+        self.until(&format!("{count} departures"), |_| {
+            self.departures.list().len() >= count
+        })
+        .await;
         self.departures.list()
     }
 
     /// What the adapter read from the latest request for a stream.
     pub(crate) fn handshake(&self) -> Handshake {
-        self.record.handshakes().last().cloned().expect("a handshake")
+        self.record
+            .handshakes()
+            .last()
+            .cloned()
+            .expect("a handshake")
     }
 
     pub(crate) async fn publish(&self, text: &str) -> usize {
-        self.manager.all().publish(Event::text(text)).await.expect("an event to all").matched
+        self.manager
+            .all()
+            .publish(Event::text(text))
+            .await
+            .expect("an event to all")
+            .matched
     }
 
     /// Lets the server stop.
@@ -176,13 +219,20 @@ impl RunningApp {
             }
         };
         let _ = timeout(PATIENCE, nothing).await;
-        assert_eq!(left(), (0, 0, 0), "nothing is left of connections, users and ending streams");
+        assert_eq!(
+            left(),
+            (0, 0, 0),
+            "nothing is left of connections, users and ending streams"
+        );
     }
 }
 
 /// The next event.
 pub(crate) async fn next(client: &mut RawClient) -> Decoded {
-    client.next_event_within(PATIENCE).await.unwrap_or_else(|error| panic!("an event comes: {error}"))
+    client
+        .next_event_within(PATIENCE)
+        .await
+        .unwrap_or_else(|error| panic!("an event comes: {error}"))
 }
 
 /// The data of the next event.
@@ -201,7 +251,9 @@ pub(crate) async fn expect_system(client: &mut RawClient, name: &str) -> Value {
 
 /// The end of the stream, clean.
 pub(crate) async fn expect_end(client: &mut RawClient) {
-    let end = timeout(PATIENCE, client.expect_end()).await.expect("the stream ends in time");
+    let end = timeout(PATIENCE, client.expect_end())
+        .await
+        .expect("the stream ends in time");
     end.unwrap_or_else(|error| panic!("the stream has a clean end: {error}"));
 }
 

@@ -44,10 +44,23 @@ impl TestApp {
     pub(crate) fn new(
         manager: Manager,
         drain: ShutdownOptions,
-    ) -> (Self, mpsc::UnboundedReceiver<mpsc::Sender<io::Result<Event>>>) {
+    ) -> (
+        Self,
+        mpsc::UnboundedReceiver<mpsc::Sender<io::Result<Event>>>,
+    ) {
         let (answers, given) = mpsc::unbounded_channel();
-        let record = Arc::new(Record { handshakes: Mutex::default(), answers });
-        (Self { manager, drain, record }, given)
+        let record = Arc::new(Record {
+            handshakes: Mutex::default(),
+            answers,
+        });
+        (
+            Self {
+                manager,
+                drain,
+                record,
+            },
+            given,
+        )
     }
 
     /// The manager, for a server that ends its streams.
@@ -98,7 +111,9 @@ impl TestApp {
     /// Who calls the management API: the user that the query names.
     #[must_use]
     pub fn caller(&self, query: Option<&str>) -> Caller {
-        user(query).and_then(|user| UserId::new(&*user).ok()).map_or_else(Caller::default, Caller::user)
+        user(query)
+            .and_then(|user| UserId::new(&*user).ok())
+            .map_or_else(Caller::default, Caller::user)
     }
 
     pub(crate) fn record(&self) -> Arc<Record> {
@@ -108,13 +123,17 @@ impl TestApp {
 
 impl Record {
     pub(crate) fn handshakes(&self) -> std::sync::MutexGuard<'_, Vec<Handshake>> {
-        self.handshakes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.handshakes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn user(query: Option<&str>) -> Option<String> {
     let mut pairs = form_urlencoded::parse(query?.as_bytes());
-    pairs.find(|(name, _)| name == "user").map(|(_, value)| value.into_owned())
+    pairs
+        .find(|(name, _)| name == "user")
+        .map(|(_, value)| value.into_owned())
 }
 
 /// What a one-off stream consists of.

@@ -18,7 +18,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// # Panics
 /// When the backplane does not keep it.
 pub fn check(rule: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
     runtime.expect("a runtime for the nodes").block_on(async {
         timeout(MOST, rule).await.expect("the rule came to no end");
     });

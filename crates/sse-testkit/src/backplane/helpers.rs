@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use sse_core::{
-    Appended, Backplane, BackplaneError, Batch, Cursor, Entry, EntryKey, KeyLimits, KeyScope, NewEntry,
-    Position, ReadLimit, Tail, UserId,
+    Appended, Backplane, BackplaneError, Batch, Cursor, Entry, EntryKey, KeyLimits, KeyScope,
+    NewEntry, Position, ReadLimit, Tail, UserId,
 };
 use tokio::time::{sleep, timeout};
 
@@ -16,21 +16,38 @@ pub(crate) type Node = Arc<dyn Backplane>;
 pub(crate) const PULSE: Duration = Duration::from_secs(30);
 
 /// More than any rule appends.
-pub(crate) const ALL: ReadLimit = ReadLimit { entries: 100_000, bytes: 256 << 20 };
+pub(crate) const ALL: ReadLimit = ReadLimit {
+    entries: 100_000,
+    bytes: 256 << 20,
+};
 
 /// An entry that says which one it is.
 pub(crate) fn entry(text: impl Into<String>) -> NewEntry {
-    NewEntry { payload: Bytes::from(text.into()), key: None }
+    NewEntry {
+        payload: Bytes::from(text.into()),
+        key: None,
+    }
 }
 
 /// The same with a key.
 pub(crate) fn keyed(text: impl Into<String>, key: &str) -> NewEntry {
-    NewEntry { key: Some(key.try_into().expect("a key")), ..entry(text) }
+    NewEntry {
+        key: Some(key.try_into().expect("a key")),
+        ..entry(text)
+    }
 }
 
 /// The same with a key of a scope, within limits.
-pub(crate) fn scoped(text: impl Into<String>, scope: &KeyScope, key: &str, limits: KeyLimits) -> NewEntry {
-    NewEntry { key: Some(EntryKey::new(scope, key, limits).expect("a key")), ..entry(text) }
+pub(crate) fn scoped(
+    text: impl Into<String>,
+    scope: &KeyScope,
+    key: &str,
+    limits: KeyLimits,
+) -> NewEntry {
+    NewEntry {
+        key: Some(EntryKey::new(scope, key, limits).expect("a key")),
+        ..entry(text)
+    }
 }
 
 /// The scope of a user.
@@ -51,7 +68,10 @@ pub(crate) async fn try_append(node: &Node, entry: NewEntry) -> Result<Appended,
 /// Appends what is new, without a key.
 pub(crate) async fn append(node: &Node, text: impl Into<String>) -> Cursor {
     let appended = try_append(node, entry(text)).await.expect("an append");
-    assert!(!appended.duplicate, "an entry without a key is never a duplicate");
+    assert!(
+        !appended.duplicate,
+        "an entry without a key is never a duplicate"
+    );
     appended.cursor
 }
 
@@ -66,7 +86,10 @@ pub(crate) async fn append_numbered(node: &Node, name: &str, count: usize) -> Ve
 
 /// What [`append_numbered`] appends.
 pub(crate) fn numbered(name: &str, numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
-    numbers.into_iter().map(|number| format!("{name}/{number}")).collect()
+    numbers
+        .into_iter()
+        .map(|number| format!("{name}/{number}"))
+        .collect()
 }
 
 pub(crate) fn text(entry: &Entry) -> String {
@@ -79,7 +102,12 @@ pub(crate) fn texts(entries: &[Entry]) -> Vec<String> {
 
 pub(crate) fn assert_rising(entries: &[Entry]) {
     for pair in entries.windows(2) {
-        assert!(pair[0].position < pair[1].position, "{} then {}", pair[0].position, pair[1].position);
+        assert!(
+            pair[0].position < pair[1].position,
+            "{} then {}",
+            pair[0].position,
+            pair[1].position
+        );
     }
 }
 
@@ -103,7 +131,10 @@ pub(crate) async fn read_all(node: &Node, after: &Cursor) -> Vec<Entry> {
         if let Some(last) = page.entries.last() {
             after.position = last.position;
         }
-        assert!(page.at_head || !page.entries.is_empty(), "an empty page that is not the last");
+        assert!(
+            page.at_head || !page.entries.is_empty(),
+            "an empty page that is not the last"
+        );
         all.extend(page.entries);
         if page.at_head {
             return all;
@@ -117,7 +148,9 @@ pub(crate) async fn tail(node: &Node, after: &Cursor) -> Box<dyn Tail> {
 
 /// What comes next, in time.
 pub(crate) async fn next(tail: &mut Box<dyn Tail>) -> Result<Batch, BackplaneError> {
-    timeout(PULSE, tail.next()).await.expect("a tail gives no sign of life")
+    timeout(PULSE, tail.next())
+        .await
+        .expect("a tail gives no sign of life")
 }
 
 /// So many entries of a tail.
@@ -126,16 +159,32 @@ pub(crate) async fn take(tail: &mut Box<dyn Tail>, count: usize) -> Vec<Entry> {
     let mut quiet = 0;
     while entries.len() < count {
         let batch = next(tail).await.expect("a batch");
-        quiet = if batch.entries.is_empty() { quiet + 1 } else { 0 };
-        assert!(quiet < 60, "a tail brings {} of {count} entries", entries.len());
+        quiet = if batch.entries.is_empty() {
+            quiet + 1
+        } else {
+            0
+        };
+        assert!(
+            quiet < 60,
+            "a tail brings {} of {count} entries",
+            entries.len()
+        );
         entries.extend(batch.entries);
     }
-    assert!(entries.len() == count, "a tail brings {} entries instead of {count}", entries.len());
+    assert!(
+        entries.len() == count,
+        "a tail brings {} entries instead of {count}",
+        entries.len()
+    );
     entries
 }
 
 /// Asserts that a tail brings nothing for some time.
 pub(crate) async fn assert_quiet(tail: &mut Box<dyn Tail>) {
     let batch = next(tail).await.expect("a batch");
-    assert_eq!(texts(&batch.entries), [""; 0], "a tail brings what nobody appended");
+    assert_eq!(
+        texts(&batch.entries),
+        [""; 0],
+        "a tail brings what nobody appended"
+    );
 }

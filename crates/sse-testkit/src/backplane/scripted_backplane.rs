@@ -16,8 +16,8 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use sse_core::{
-    Appended, Backplane, BackplaneError, Batch, Bounds, Cursor, Entry, Lease, MemoryBackplane, NewEntry,
-    Page, Position, ReadLimit, Signals, Tail,
+    Appended, Backplane, BackplaneError, Batch, Bounds, Cursor, Entry, Lease, MemoryBackplane,
+    NewEntry, Page, Position, ReadLimit, Signals, Tail,
 };
 use tokio::{
     sync::watch,
@@ -131,7 +131,10 @@ impl ScriptedBackplane {
             reads: AtomicU32::new(0),
             held: Mutex::default(),
         };
-        Self { memory, shared: Arc::new(shared) }
+        Self {
+            memory,
+            shared: Arc::new(shared),
+        }
     }
 
     /// Whether nobody answers: every call fails, tails and signals break.
@@ -141,7 +144,9 @@ impl ScriptedBackplane {
 
     /// Rejects some calls from now on, or no longer; everything else works. Listeners that are there end.
     pub fn reject(&self, calls: Calls, rejection: Option<Rejection>) {
-        self.shared.rejections.send_modify(|rejections| rejections[calls as usize] = rejection);
+        self.shared
+            .rejections
+            .send_modify(|rejections| rejections[calls as usize] = rejection);
     }
 
     /// How many appends were rejected.
@@ -212,7 +217,10 @@ impl ScriptedBackplane {
     }
 
     fn fault_behind(&self, position: Position) -> Option<(Range<Position>, ReadFault)> {
-        lock(&self.shared.broken).iter().find(|(places, _)| places.contains(&position)).cloned()
+        lock(&self.shared.broken)
+            .iter()
+            .find(|(places, _)| places.contains(&position))
+            .cloned()
     }
 
     /// The entries before the first one that is broken.
@@ -224,7 +232,8 @@ impl ScriptedBackplane {
         let broken = lock(&self.shared.broken);
         let mut cut = None;
         for (places, _) in broken.iter().filter(|(_, fault)| is_broken(*fault)) {
-            let holds = |entry: &Entry| entry.position > places.start && entry.position <= places.end;
+            let holds =
+                |entry: &Entry| entry.position > places.start && entry.position <= places.end;
             if let Some(at) = entries.iter().position(holds) {
                 entries.truncate(at);
                 cut = Some(places.clone());
@@ -257,21 +266,31 @@ impl ScriptedBackplane {
         if let Some(delay) = delay {
             sleep(delay).await;
         }
-        if *self.shared.away.borrow() { Err(unavailable()) } else { Ok(()) }
+        if *self.shared.away.borrow() {
+            Err(unavailable())
+        } else {
+            Ok(())
+        }
     }
 
     fn allows(&self, calls: Calls) -> Result<(), BackplaneError> {
-        self.shared.rejections.borrow()[calls as usize].map_or(Ok(()), |rejection| Err(rejection.into()))
+        self.shared.rejections.borrow()[calls as usize]
+            .map_or(Ok(()), |rejection| Err(rejection.into()))
     }
 
     fn breaks(&self) -> Breaks {
-        Breaks { away: self.shared.away.subscribe(), cuts: self.shared.cuts.subscribe() }
+        Breaks {
+            away: self.shared.away.subscribe(),
+            cuts: self.shared.cuts.subscribe(),
+        }
     }
 }
 
 impl fmt::Debug for ScriptedBackplane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ScriptedBackplane").field("away", &*self.shared.away.borrow()).finish_non_exhaustive()
+        f.debug_struct("ScriptedBackplane")
+            .field("away", &*self.shared.away.borrow())
+            .finish_non_exhaustive()
     }
 }
 
@@ -284,7 +303,11 @@ fn unavailable() -> BackplaneError {
 }
 
 fn take_one(counter: &AtomicU32) -> bool {
-    counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1)).is_ok()
+    counter
+        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| {
+            count.checked_sub(1)
+        })
+        .is_ok()
 }
 
 #[async_trait]
@@ -307,7 +330,11 @@ impl Backplane for ScriptedBackplane {
             return Err(unavailable());
         }
         let appended = self.memory.append(entry).await;
-        if take_one(&self.shared.lost_answers) { Err(unavailable()) } else { appended }
+        if take_one(&self.shared.lost_answers) {
+            Err(unavailable())
+        } else {
+            appended
+        }
     }
 
     async fn read(&self, after: &Cursor, limit: ReadLimit) -> Result<Page, BackplaneError> {
@@ -326,10 +353,20 @@ impl Backplane for ScriptedBackplane {
             Some((_, ReadFault::Unavailable)) => return Err(unavailable()),
             Some((_, ReadFault::Silent)) => pending().await,
             Some((_, ReadFault::Empty)) => return Ok(Page::default()),
-            Some((_, ReadFault::EmptyAtHead)) => return Ok(Page { at_head: true, ..Page::default() }),
+            Some((_, ReadFault::EmptyAtHead)) => {
+                return Ok(Page {
+                    at_head: true,
+                    ..Page::default()
+                });
+            }
         }
-        let entries = limit.entries.min(self.shared.page_entries.load(Ordering::SeqCst));
-        let mut page = self.memory.read(after, ReadLimit { entries, ..limit }).await?;
+        let entries = limit
+            .entries
+            .min(self.shared.page_entries.load(Ordering::SeqCst));
+        let mut page = self
+            .memory
+            .read(after, ReadLimit { entries, ..limit })
+            .await?;
         if self.readable(&mut page.entries, |_| true).is_some() {
             page.at_head = false;
         }
@@ -444,7 +481,10 @@ impl Tail for Breakable<dyn Tail> {
             return Ok(Batch::default());
         }
         let mut batch = self.waiting.take().unwrap_or_default();
-        if let Some(places) = self.way.readable(&mut batch.entries, |fault| fault == ReadFault::Damaged) {
+        if let Some(places) = self
+            .way
+            .readable(&mut batch.entries, |fault| fault == ReadFault::Damaged)
+        {
             batch.at_head = false;
             self.damaged = Some(places.end);
         }

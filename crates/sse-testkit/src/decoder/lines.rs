@@ -32,7 +32,9 @@ impl Lines {
     }
 
     fn drop_second_half(&mut self, input: &mut &[u8]) {
-        let Some((first, rest)) = input.split_first() else { return };
+        let Some((first, rest)) = input.split_first() else {
+            return;
+        };
         if mem::take(&mut self.after_cr) && *first == b'\n' {
             *input = rest;
         }

@@ -99,7 +99,11 @@ impl ConditionsWatch {
     /// Waits until bytes go this way.
     pub(super) async fn open(&mut self, way: Way) {
         let since = self.since;
-        let is_over = self.state.wait_for(|state| state.lets_through(way, &since)).await.is_err();
+        let is_over = self
+            .state
+            .wait_for(|state| state.lets_through(way, &since))
+            .await
+            .is_err();
         if is_over {
             // Nobody sets conditions any more.
             std::future::pending::<()>().await;
@@ -110,14 +114,23 @@ impl ConditionsWatch {
     pub(super) async fn closed(&mut self, way: Way) {
         let since = self.since;
         // Nobody sets conditions any more: no bytes go, either.
-        _ = self.state.wait_for(|state| !state.lets_through(way, &since)).await;
+        _ = self
+            .state
+            .wait_for(|state| !state.lets_through(way, &since))
+            .await;
     }
 
     /// Waits until the connection is cut or black-holed.
     pub(super) async fn outcome(&mut self) -> Outcome {
         let since = self.since;
-        let state = self.state.wait_for(|state| state.outcome(&since).is_some()).await;
-        state.ok().and_then(|state| state.outcome(&since)).unwrap_or(Outcome::Cut)
+        let state = self
+            .state
+            .wait_for(|state| state.outcome(&since).is_some())
+            .await;
+        state
+            .ok()
+            .and_then(|state| state.outcome(&since))
+            .unwrap_or(Outcome::Cut)
     }
 
     /// Waits until the connection is cut.

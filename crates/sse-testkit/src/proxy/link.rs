@@ -49,7 +49,11 @@ struct Counted<'a>(&'a AtomicUsize);
 
 impl Link {
     pub(super) fn new(client: TcpStream, conditions: ConditionsWatch, shared: Arc<Shared>) -> Self {
-        Self { client, conditions, shared }
+        Self {
+            client,
+            conditions,
+            shared,
+        }
     }
 
     pub(super) async fn run(mut self) {
@@ -65,8 +69,10 @@ impl Link {
     }
 
     async fn lead_to(&mut self, upstream: &Upstream) -> Attempt {
-        let mut conditions =
-            RouteConditions { whole: self.conditions.clone(), part: upstream.conditions.watch() };
+        let mut conditions = RouteConditions {
+            whole: self.conditions.clone(),
+            part: upstream.conditions.watch(),
+        };
         let mut server = None;
         let carried = carry(&mut self.client, &mut server, upstream, conditions.clone());
         let attempt = tokio::select! {
@@ -120,7 +126,9 @@ impl RouteConditions {
     }
 
     fn while_open<T>(&self, way: Way, act: impl FnOnce() -> T) -> Option<T> {
-        self.whole.while_open(way, || self.part.while_open(way, act)).flatten()
+        self.whole
+            .while_open(way, || self.part.while_open(way, act))
+            .flatten()
     }
 
     async fn open(&mut self, way: Way) {
@@ -138,7 +146,11 @@ impl RouteConditions {
     }
 
     /// Waits until bytes go this way and a socket is ready for them, as far as one can know before trying.
-    async fn ready(&mut self, way: Way, socket: impl Future<Output = io::Result<()>>) -> io::Result<()> {
+    async fn ready(
+        &mut self,
+        way: Way,
+        socket: impl Future<Output = io::Result<()>>,
+    ) -> io::Result<()> {
         self.open(way).await;
         tokio::select! {
             ready = socket => ready,
@@ -149,7 +161,9 @@ impl RouteConditions {
     /// Tries something with a socket, if bytes go this way; `None` if it has to be tried again.
     fn attempt<T>(&self, way: Way, act: impl FnOnce() -> io::Result<T>) -> Option<io::Result<T>> {
         let done = self.while_open(way, act)?;
-        let is_early = done.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        let is_early = done
+            .as_ref()
+            .is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
         (!is_early).then_some(done)
     }
 }
@@ -175,7 +189,9 @@ async fn carry(
     mut conditions: RouteConditions,
 ) -> Attempt {
     conditions.open(Way::ToServer).await;
-    let Ok(connected) = TcpStream::connect(upstream.address).await else { return Attempt::Refused };
+    let Ok(connected) = TcpStream::connect(upstream.address).await else {
+        return Attempt::Refused;
+    };
     let _open = Counted::new(&upstream.open);
     let server = server.insert(connected);
     // Whether small pieces wait is for the ends to say. A socket that cannot be told so is about to fail anyway.
@@ -186,7 +202,11 @@ async fn carry(
         pass(from_client, to_server, Way::ToServer, conditions.clone()),
         pass(from_server, to_client, Way::ToClient, conditions),
     );
-    if passed.is_ok() { Attempt::Finished } else { Attempt::Broken }
+    if passed.is_ok() {
+        Attempt::Finished
+    } else {
+        Attempt::Broken
+    }
 }
 
 /// Passes bytes on to their end, and that too.
@@ -216,7 +236,10 @@ async fn write(
 ) -> io::Result<()> {
     while !rest.is_empty() {
         conditions.ready(way, to.writable()).await?;
-        let written = conditions.attempt(way, || to.try_write(rest)).transpose()?.unwrap_or(0);
+        let written = conditions
+            .attempt(way, || to.try_write(rest))
+            .transpose()?
+            .unwrap_or(0);
         rest = &rest[written..];
     }
     Ok(())

@@ -64,9 +64,13 @@ impl Shared {
         loop {
             let accepted = poll_fn(|cx| {
                 let listener = lock(&self.listener);
-                let Some(listener) = &*listener else { return Poll::Pending };
+                let Some(listener) = &*listener else {
+                    return Poll::Pending;
+                };
                 // In the same hold of the lock, so that a cut after it concerns the connection.
-                listener.poll_accept(cx).map_ok(|(client, _)| (client, self.conditions.watch()))
+                listener
+                    .poll_accept(cx)
+                    .map_ok(|(client, _)| (client, self.conditions.watch()))
             });
             tokio::select! {
                 accepted = accepted => return accepted,
@@ -78,7 +82,11 @@ impl Shared {
 
 impl Upstream {
     pub(super) fn new(address: SocketAddr) -> Self {
-        Self { address, conditions: Conditions::default(), open: AtomicUsize::new(0) }
+        Self {
+            address,
+            conditions: Conditions::default(),
+            open: AtomicUsize::new(0),
+        }
     }
 }
 

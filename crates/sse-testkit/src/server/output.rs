@@ -22,7 +22,9 @@ pub(super) struct Output(Arc<Mutex<VecDeque<String>>>);
 impl Output {
     /// Begins to read the outputs of a child, to their end so that it never blocks; and waits for its address, `None`
     /// if both outputs end without one.
-    pub(super) fn of(child: &mut Child) -> (Self, impl Future<Output = Option<SocketAddr>> + use<>) {
+    pub(super) fn of(
+        child: &mut Child,
+    ) -> (Self, impl Future<Output = Option<SocketAddr>> + use<>) {
         let (found, address) = oneshot::channel();
         let output = Self::default();
         let stderr = child.stderr.take().map(|stderr| output.read(stderr, None));
@@ -86,7 +88,11 @@ async fn after_stderr(
 /// The next line with its end, or `None` at the end of the pipe; a pipe that cannot be read has ended.
 async fn next_line(pipe: &mut (impl AsyncBufReadExt + Unpin)) -> Option<String> {
     let mut line = Vec::new();
-    let length = pipe.take(LINE_LIMIT).read_until(b'\n', &mut line).await.ok()?;
+    let length = pipe
+        .take(LINE_LIMIT)
+        .read_until(b'\n', &mut line)
+        .await
+        .ok()?;
     (length > 0).then(|| String::from_utf8_lossy(&line).into_owned())
 }
 
@@ -109,11 +115,23 @@ mod tests {
         let found = |line: &str| address_in(line).map(|address| address.to_string());
         let v4 = Some("127.0.0.1:8080".to_owned());
         assert_eq!(found("http://127.0.0.1:8080"), v4);
-        assert_eq!(found("listening on \u{1b}[1mhttp://127.0.0.1:8080\u{1b}[0m, hello"), v4);
-        assert_eq!(found("demo: http://127.0.0.1:8080/sse-demo (docs: http://127.0.0.1:9/)"), v4);
-        assert_eq!(found("See http://example.org. Listening on http://127.0.0.1:8080.\n"), v4);
+        assert_eq!(
+            found("listening on \u{1b}[1mhttp://127.0.0.1:8080\u{1b}[0m, hello"),
+            v4
+        );
+        assert_eq!(
+            found("demo: http://127.0.0.1:8080/sse-demo (docs: http://127.0.0.1:9/)"),
+            v4
+        );
+        assert_eq!(
+            found("See http://example.org. Listening on http://127.0.0.1:8080.\n"),
+            v4
+        );
         assert_eq!(found("http://[::1]:80/"), Some("[::1]:80".to_owned()));
         assert_eq!(found("https://127.0.0.1:8080/"), v4);
-        assert_eq!(found("http://127.0.0.1/ http:// https://example.org:80/"), None);
+        assert_eq!(
+            found("http://127.0.0.1/ http:// https://example.org:80/"),
+            None
+        );
     }
 }

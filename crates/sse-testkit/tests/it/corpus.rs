@@ -8,7 +8,12 @@ fn cases() -> Vec<Value> {
 }
 
 fn bytes(piece: &Value) -> Vec<u8> {
-    piece.as_str().unwrap().chars().map(|byte| u8::try_from(u32::from(byte)).unwrap()).collect()
+    piece
+        .as_str()
+        .unwrap()
+        .chars()
+        .map(|byte| u8::try_from(u32::from(byte)).unwrap())
+        .collect()
 }
 
 fn expected(case: &Value) -> Vec<Decoded> {
@@ -31,7 +36,9 @@ fn the_decoder_agrees() {
         let name = &case["name"];
         let mut decoder = Decoder::new();
         let pieces = case["stream"].as_array().unwrap().iter();
-        let events: Vec<_> = pieces.flat_map(|piece| decoder.feed(&bytes(piece))).collect();
+        let events: Vec<_> = pieces
+            .flat_map(|piece| decoder.feed(&bytes(piece)))
+            .collect();
         assert_eq!(events, expected(&case), "{name}");
         assert_eq!(decoder.last_event_id(), case["lastEventId"], "{name}");
         assert_eq!(decoder.retry(), case["retry"].as_u64(), "{name}");

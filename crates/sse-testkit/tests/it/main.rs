@@ -1,6 +1,9 @@
 //! The test kit, judged by tables, by readers that others wrote, and against servers that misbehave.
 
-#![expect(clippy::unwrap_used, reason = "the helpers of tests unwrap as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests unwrap as tests do"
+)]
 
 mod client;
 mod corpus;

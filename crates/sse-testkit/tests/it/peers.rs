@@ -17,17 +17,33 @@ fn block() -> impl Strategy<Value = String> {
         prop::option::of(value.prop_map(move |value| format!("{name}: {value}\n")))
             .prop_map(Option::unwrap_or_default)
     };
-    let data = vec("[^\r\n\u{feff}]{0,12}", 1..4)
-        .prop_map(|lines| lines.iter().map(|line| format!("data: {line}\n")).collect::<String>());
+    let data = vec("[^\r\n\u{feff}]{0,12}", 1..4).prop_map(|lines| {
+        lines
+            .iter()
+            .map(|line| format!("data: {line}\n"))
+            .collect::<String>()
+    });
     let comment = prop_oneof![Just(""), Just(": keep-alive\n"), Just(":\n\n")];
-    (comment, field("retry", "[0-9]{1,6}"), field("id", "[!-~]{1,8}"), field("event", "[a-z]{1,8}"), data)
-        .prop_map(|(comment, retry, id, event, data)| format!("{comment}{retry}{id}{event}{data}\n"))
+    (
+        comment,
+        field("retry", "[0-9]{1,6}"),
+        field("id", "[!-~]{1,8}"),
+        field("event", "[a-z]{1,8}"),
+        data,
+    )
+        .prop_map(|(comment, retry, id, event, data)| {
+            format!("{comment}{retry}{id}{event}{data}\n")
+        })
 }
 
 fn stream_text() -> impl Strategy<Value = String> {
     (vec(block(), 0..8), any::<bool>()).prop_map(|(blocks, crlf)| {
         let text = blocks.concat();
-        if crlf { text.replace('\n', "\r\n") } else { text }
+        if crlf {
+            text.replace('\n', "\r\n")
+        } else {
+            text
+        }
     })
 }
 
@@ -44,7 +60,11 @@ async fn by_eventsource_stream(pieces: &[&[u8]]) -> Vec<Decoded> {
 
 /// This one gives raw blocks: what a browser does with them is done here.
 async fn by_sse_stream(pieces: &[&[u8]]) -> Vec<Decoded> {
-    let input = stream::iter(pieces.iter().map(|piece| Ok::<_, Infallible>(Cursor::new(piece.to_vec()))));
+    let input = stream::iter(
+        pieces
+            .iter()
+            .map(|piece| Ok::<_, Infallible>(Cursor::new(piece.to_vec()))),
+    );
     let mut last = String::new();
     let mut events = Vec::new();
     for block in SseByteStream::new(input).collect::<Vec<_>>().await {
@@ -52,7 +72,11 @@ async fn by_sse_stream(pieces: &[&[u8]]) -> Vec<Decoded> {
         last = block.id.unwrap_or(last);
         if let Some(data) = block.data {
             let event_type = block.event.unwrap_or_else(|| "message".into());
-            events.push(Decoded { event_type, data, id: last.clone() });
+            events.push(Decoded {
+                event_type,
+                data,
+                id: last.clone(),
+            });
         }
     }
     events

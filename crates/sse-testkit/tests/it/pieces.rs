@@ -33,20 +33,33 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
         b":comment\n",
     ];
     let known = prop::sample::select(fragments).prop_map(<[u8]>::to_vec);
-    vec(prop_oneof![9 => known, 1 => vec(any::<u8>(), 0..4)], 0..60).prop_map(|parts| parts.concat())
+    vec(prop_oneof![9 => known, 1 => vec(any::<u8>(), 0..4)], 0..60)
+        .prop_map(|parts| parts.concat())
 }
 
 /// Everything that a decoder says of a stream in these pieces.
 fn said<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Item>, String, Option<u64>, bool) {
     let mut decoder = Decoder::new();
-    let items = pieces.into_iter().flat_map(|piece| decoder.feed_items(piece)).collect();
-    (items, decoder.last_event_id().to_owned(), decoder.retry(), decoder.is_mid_block())
+    let items = pieces
+        .into_iter()
+        .flat_map(|piece| decoder.feed_items(piece))
+        .collect();
+    (
+        items,
+        decoder.last_event_id().to_owned(),
+        decoder.retry(),
+        decoder.is_mid_block(),
+    )
 }
 
 /// The standard's algorithm on a whole stream, in its own order: decode, normalise, split, interpret.
 fn reference(stream: &[u8]) -> (Vec<Decoded>, String, Option<u64>) {
     let text = String::from_utf8_lossy(stream);
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text).replace("\r\n", "\n").replace('\r', "\n");
+    let text = text
+        .strip_prefix('\u{feff}')
+        .unwrap_or(&text)
+        .replace("\r\n", "\n")
+        .replace('\r', "\n");
     let lines = text.rsplit_once('\n').map_or("", |(finished, _)| finished);
     let (mut events, mut last, mut retry) = (Vec::new(), String::new(), None);
     let (mut kind, mut data, mut id) = (String::new(), Vec::new(), String::new());
@@ -58,8 +71,16 @@ fn reference(stream: &[u8]) -> (Vec<Decoded>, String, Option<u64>) {
             _ if line.is_empty() => {
                 last.clone_from(&id);
                 if !data.is_empty() {
-                    let event_type = if kind.is_empty() { "message".to_owned() } else { kind };
-                    events.push(Decoded { event_type, data: data.join("\n"), id: last.clone() });
+                    let event_type = if kind.is_empty() {
+                        "message".to_owned()
+                    } else {
+                        kind
+                    };
+                    events.push(Decoded {
+                        event_type,
+                        data: data.join("\n"),
+                        id: last.clone(),
+                    });
                 }
                 (kind, data) = (String::new(), Vec::new());
             }

@@ -43,12 +43,18 @@ fn nobody() -> (tokio::net::TcpSocket, SocketAddr) {
 impl Network {
     async fn new() -> Self {
         let (server, address) = listener().await;
-        Self { server, proxy: Proxy::to(address).await.unwrap() }
+        Self {
+            server,
+            proxy: Proxy::to(address).await.unwrap(),
+        }
     }
 
     async fn pair(&self) -> Pair {
         let client = TcpStream::connect(self.proxy.address()).await.unwrap();
-        let (server, _) = timeout(PATIENCE, self.server.accept()).await.unwrap().unwrap();
+        let (server, _) = timeout(PATIENCE, self.server.accept())
+            .await
+            .unwrap()
+            .unwrap();
         let mut pair = Pair { client, server };
         pair.talk().await;
         pair
@@ -67,7 +73,10 @@ impl Pair {
 
 async fn read(socket: &mut TcpStream, bytes: usize) -> Vec<u8> {
     let mut buffer = vec![0; bytes];
-    timeout(PATIENCE, socket.read_exact(&mut buffer)).await.unwrap().unwrap();
+    timeout(PATIENCE, socket.read_exact(&mut buffer))
+        .await
+        .unwrap()
+        .unwrap();
     buffer
 }
 
@@ -78,7 +87,13 @@ async fn hears_nothing(socket: &mut TcpStream) {
 }
 
 async fn is_ended(socket: &mut TcpStream) {
-    assert_eq!(timeout(PATIENCE, socket.read(&mut [0])).await.unwrap().unwrap(), 0);
+    assert_eq!(
+        timeout(PATIENCE, socket.read(&mut [0]))
+            .await
+            .unwrap()
+            .unwrap(),
+        0
+    );
 }
 
 async fn is_reset(socket: &mut TcpStream) {
@@ -92,14 +107,26 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(PATIENCE, waits).await.unwrap_or_else(|_| panic!("{what} did not come about"));
+    timeout(PATIENCE, waits)
+        .await
+        .unwrap_or_else(|_| panic!("{what} did not come about"));
 }
 
 #[tokio::test]
 async fn bytes_and_ends_go_through() {
     let network = Network::new().await;
-    let Pair { mut client, mut server } = network.pair().await;
-    assert_eq!((network.proxy.open(), network.proxy.open_to(0), network.proxy.accepted()), (1, 1, 1));
+    let Pair {
+        mut client,
+        mut server,
+    } = network.pair().await;
+    assert_eq!(
+        (
+            network.proxy.open(),
+            network.proxy.open_to(0),
+            network.proxy.accepted()
+        ),
+        (1, 1, 1)
+    );
     client.shutdown().await.unwrap();
     is_ended(&mut server).await;
     server.write_all(b"later").await.unwrap();
@@ -107,7 +134,14 @@ async fn bytes_and_ends_go_through() {
     drop(server);
     is_ended(&mut client).await;
     until("the end", || network.proxy.open() == 0).await;
-    assert_eq!((network.proxy.open_to(0), network.proxy.accepted(), network.proxy.turned_away()), (0, 1, 0));
+    assert_eq!(
+        (
+            network.proxy.open_to(0),
+            network.proxy.accepted(),
+            network.proxy.turned_away()
+        ),
+        (0, 1, 0)
+    );
 }
 
 #[tokio::test]
@@ -129,7 +163,9 @@ async fn much_goes_through_at_the_pace_of_who_reads() {
     const MANY: usize = 32 << 20;
     let network = Network::new().await;
     let Pair { mut client, server } = network.pair().await;
-    let sent: Vec<u8> = (0..MANY).map(|index| (index * 7 % 251).to_le_bytes()[0]).collect();
+    let sent: Vec<u8> = (0..MANY)
+        .map(|index| (index * 7 % 251).to_le_bytes()[0])
+        .collect();
     let mut taken = 0;
     // What the four sockets and the proxy hold is bounded, so that a client that does not read stops its server.
     loop {
@@ -184,7 +220,10 @@ async fn nothing_goes_through_ice_and_all_of_it_afterwards() {
     assert_eq!(read(&mut pair.client, 13).await, b"to the client");
     assert_eq!(read(&mut other.server, 8).await, b"the last");
     is_ended(&mut other.server).await;
-    let (mut server, _) = timeout(PATIENCE, network.server.accept()).await.unwrap().unwrap();
+    let (mut server, _) = timeout(PATIENCE, network.server.accept())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(read(&mut server, 3).await, b"new");
     pair.talk().await;
 }
@@ -192,7 +231,10 @@ async fn nothing_goes_through_ice_and_all_of_it_afterwards() {
 #[tokio::test]
 async fn answers_can_freeze_alone() {
     let network = Network::new().await;
-    let Pair { mut client, mut server } = network.pair().await;
+    let Pair {
+        mut client,
+        mut server,
+    } = network.pair().await;
     network.proxy.freeze_answers();
     client.write_all(b"ask").await.unwrap();
     assert_eq!(read(&mut server, 3).await, b"ask");
@@ -218,7 +260,13 @@ async fn ice_can_be_cut() {
 #[tokio::test]
 async fn who_is_black_holed_hears_nothing_any_more() {
     let network = Network::new().await;
-    let (Pair { mut client, mut server }, other) = (network.pair().await, network.pair().await);
+    let (
+        Pair {
+            mut client,
+            mut server,
+        },
+        other,
+    ) = (network.pair().await, network.pair().await);
     network.proxy.black_hole();
     client.write_all(b"ask").await.unwrap();
     server.write_all(b"answer").await.unwrap();
@@ -259,15 +307,27 @@ async fn who_is_refused_is_refused_by_the_port() {
 /// The client's end of a connection to the server that took it.
 async fn taken_by(proxy: &Proxy, servers: &[(TcpListener, SocketAddr)]) -> (usize, Pair) {
     let client = TcpStream::connect(proxy.address()).await.unwrap();
-    let accepts = servers.iter().map(|(listener, _)| Box::pin(listener.accept()));
-    let (accepted, index, _) = timeout(PATIENCE, futures_util::future::select_all(accepts)).await.unwrap();
-    (index, Pair { client, server: accepted.unwrap().0 })
+    let accepts = servers
+        .iter()
+        .map(|(listener, _)| Box::pin(listener.accept()));
+    let (accepted, index, _) = timeout(PATIENCE, futures_util::future::select_all(accepts))
+        .await
+        .unwrap();
+    (
+        index,
+        Pair {
+            client,
+            server: accepted.unwrap().0,
+        },
+    )
 }
 
 #[tokio::test]
 async fn a_balancer_goes_round() {
     let servers = [listener().await, listener().await, listener().await];
-    let proxy = Proxy::balance(servers.iter().map(|(_, address)| *address)).await.unwrap();
+    let proxy = Proxy::balance(servers.iter().map(|(_, address)| *address))
+        .await
+        .unwrap();
     let mut pairs = Vec::new();
     for turn in 0..6 {
         let (index, pair) = taken_by(&proxy, &servers).await;
@@ -275,12 +335,23 @@ async fn a_balancer_goes_round() {
         pairs.push(pair);
     }
     until("the last connection", || proxy.open_to(2) == 2).await;
-    assert_eq!((proxy.open(), proxy.open_to(0), proxy.open_to(1), proxy.open_to(3)), (6, 2, 2, 0));
+    assert_eq!(
+        (
+            proxy.open(),
+            proxy.open_to(0),
+            proxy.open_to(1),
+            proxy.open_to(3)
+        ),
+        (6, 2, 2, 0)
+    );
     proxy.cut_upstream(1);
     proxy.cut_upstream(3);
     is_reset(&mut pairs[1].client).await;
     is_reset(&mut pairs[4].server).await;
-    until("the end of two", || proxy.open() == 4 && proxy.open_to(1) == 0).await;
+    until("the end of two", || {
+        proxy.open() == 4 && proxy.open_to(1) == 0
+    })
+    .await;
     proxy.freeze_upstream(2);
     pairs[2].server.write_all(b"x").await.unwrap();
     pairs[5].client.write_all(b"x").await.unwrap();
@@ -296,7 +367,9 @@ async fn a_balancer_goes_round() {
 async fn a_balancer_passes_over_who_refuses() {
     let servers = [listener().await, listener().await];
     let (_socket, gone) = nobody();
-    let proxy = Proxy::balance([servers[0].1, gone, servers[1].1]).await.unwrap();
+    let proxy = Proxy::balance([servers[0].1, gone, servers[1].1])
+        .await
+        .unwrap();
     let mut turns = Vec::new();
     for _ in 0..6 {
         let (index, mut pair) = taken_by(&proxy, &servers).await;
@@ -336,7 +409,10 @@ async fn dropping_it_ends_everything() {
     drop(network.proxy);
     is_gone(&mut pair.client).await;
     is_gone(&mut pair.server).await;
-    assert_eq!(TcpStream::connect(address).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    assert_eq!(
+        TcpStream::connect(address).await.unwrap_err().kind(),
+        ErrorKind::ConnectionRefused
+    );
 }
 
 /// Ended or reset.

@@ -18,33 +18,52 @@ fn shell(script: &str) -> Command {
 
 #[tokio::test]
 async fn the_first_address_on_stdout_is_the_servers() {
-    let script =
-        "echo http://127.0.0.1:1/ >&2; echo hello; echo on http://127.0.0.1:2/ http://127.0.0.1:3/; read x";
+    let script = "echo http://127.0.0.1:1/ >&2; echo hello; echo on http://127.0.0.1:2/ http://127.0.0.1:3/; read x";
     let mut server = Server::spawn(shell(script)).await.unwrap();
     assert_eq!(server.address().to_string(), "127.0.0.1:2");
     let status = server.wait_exit(LONG).await.unwrap();
-    assert!(!status.success(), "standard input is empty, so `read` fails");
+    assert!(
+        !status.success(),
+        "standard input is empty, so `read` fails"
+    );
     assert_eq!(server.id(), None);
 }
 
 #[tokio::test]
 async fn a_signal_reaches_the_server() {
-    for (signal, number) in [(Signal::Terminate, 15), (Signal::Interrupt, 2), (Signal::Kill, 9)] {
+    for (signal, number) in [
+        (Signal::Terminate, 15),
+        (Signal::Interrupt, 2),
+        (Signal::Kill, 9),
+    ] {
         use std::os::unix::process::ExitStatusExt;
-        let mut server = Server::spawn(shell("echo http://127.0.0.1:1; exec sleep 1000")).await.unwrap();
-        assert!(matches!(server.wait_exit(MOMENT).await, Err(Error::Server { .. })), "not by itself");
+        let mut server = Server::spawn(shell("echo http://127.0.0.1:1; exec sleep 1000"))
+            .await
+            .unwrap();
+        assert!(
+            matches!(server.wait_exit(MOMENT).await, Err(Error::Server { .. })),
+            "not by itself"
+        );
         server.signal(signal).unwrap();
         assert_eq!(server.wait_exit(LONG).await.unwrap().signal(), Some(number));
-        assert!(matches!(server.signal(signal), Err(Error::Server { .. })), "it has exited");
+        assert!(
+            matches!(server.signal(signal), Err(Error::Server { .. })),
+            "it has exited"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_server_that_ends_early_is_told_with_its_output() {
-    let error =
-        Server::spawn(shell("echo hello; echo no such setting >&2; exit 2")).await.unwrap_err().to_string();
+    let error = Server::spawn(shell("echo hello; echo no such setting >&2; exit 2"))
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("exit status: 2"), "{error}");
-    assert!(error.contains("hello\n") && error.contains("no such setting\n"), "{error}");
+    assert!(
+        error.contains("hello\n") && error.contains("no such setting\n"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -52,13 +71,19 @@ async fn a_server_without_an_address_is_told_and_killed() {
     let mut limit = Duration::from_millis(500);
     let id = loop {
         let result = Server::spawn_within(shell("echo pid $$; exec sleep 1000"), limit).await;
-        let Err(Error::Server { reason, output }) = result else { panic!("{result:?}") };
+        let Err(Error::Server { reason, output }) = result else {
+            panic!("{result:?}")
+        };
         assert!(reason.starts_with("printed no address"), "{reason}");
         // On a busy machine a shell takes longer to say something.
         if output.is_empty() && limit < LONG {
             limit *= 2;
         } else {
-            break output.trim().strip_prefix("pid ").and_then(|id| id.parse().ok()).unwrap();
+            break output
+                .trim()
+                .strip_prefix("pid ")
+                .and_then(|id| id.parse().ok())
+                .unwrap();
         }
     };
     gone(id).await;
@@ -66,12 +91,17 @@ async fn a_server_without_an_address_is_told_and_killed() {
 
 #[tokio::test]
 async fn a_server_that_cannot_be_started_is_told() {
-    assert!(matches!(Server::spawn(Command::new("./no-such-server")).await, Err(Error::Io(_))));
+    assert!(matches!(
+        Server::spawn(Command::new("./no-such-server")).await,
+        Err(Error::Io(_))
+    ));
 }
 
 #[tokio::test]
 async fn dropping_it_kills_it() {
-    let server = Server::spawn(shell("echo http://127.0.0.1:1; exec sleep 1000")).await.unwrap();
+    let server = Server::spawn(shell("echo http://127.0.0.1:1; exec sleep 1000"))
+        .await
+        .unwrap();
     let id = i32::try_from(server.id().unwrap()).unwrap();
     drop(server);
     gone(id).await;
@@ -98,5 +128,7 @@ async fn gone(id: i32) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(LONG, waiting).await.expect("the process should be gone");
+    tokio::time::timeout(LONG, waiting)
+        .await
+        .expect("the process should be gone");
 }

@@ -79,8 +79,15 @@ fn of_manager(context: &Context, input: Input, limit: usize) -> Page {
     }
     (query.user, query.topic) = (input.user_id, input.topic);
     let page = context.manager().connections(&query);
-    let items = page.items.into_iter().map(|connection| Item { connection, node: None });
-    Page { items: items.collect(), next_cursor: page.next_cursor.map(Cursor::Alone), incomplete: None }
+    let items = page.items.into_iter().map(|connection| Item {
+        connection,
+        node: None,
+    });
+    Page {
+        items: items.collect(),
+        next_cursor: page.next_cursor.map(Cursor::Alone),
+        incomplete: None,
+    }
 }
 
 async fn of_cluster(context: &Context, input: Input, limit: usize) -> Page {
@@ -90,8 +97,10 @@ async fn of_cluster(context: &Context, input: Input, limit: usize) -> Page {
     }
     (query.user, query.topic) = (input.user_id, input.topic);
     let page = context.cluster().connections(&query).await;
-    let items =
-        page.items.into_iter().map(|item| Item { connection: item.connection, node: Some(item.node) });
+    let items = page.items.into_iter().map(|item| Item {
+        connection: item.connection,
+        node: Some(item.node),
+    });
     Page {
         items: items.collect(),
         next_cursor: page.next_cursor.map(Cursor::Cluster),
@@ -115,11 +124,14 @@ impl Visitor<'_> for CursorVisitor {
     }
 
     fn visit_u64<E: de::Error>(self, place: u64) -> Result<Cursor, E> {
-        let place = u32::try_from(place).map_err(|_| E::invalid_value(Unexpected::Unsigned(place), &self))?;
+        let place = u32::try_from(place)
+            .map_err(|_| E::invalid_value(Unexpected::Unsigned(place), &self))?;
         Ok(Cursor::Alone(place))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Cursor, E> {
-        text.parse().map(Cursor::Cluster).map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+        text.parse()
+            .map(Cursor::Cluster)
+            .map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
     }
 }

@@ -42,11 +42,17 @@ async fn check_absentee(context: &Context, target: &Target) -> Result<(), Error>
     let client = match target {
         Target::User(_) => return Ok(()),
         Target::Client(client) => *client,
-        _ => return Err(Error::field("stayAwayMs", "only a user or a client can be told to stay away")),
+        _ => {
+            return Err(Error::field(
+                "stayAwayMs",
+                "only a user or a client can be told to stay away",
+            ));
+        }
     };
     match context.cluster().connection(client).await.value {
         Some(connection) if connection.login_id.is_none() => {
-            let problem = "nothing would recognise the client when it returns: it came without a login";
+            let problem =
+                "nothing would recognise the client when it returns: it came without a login";
             Err(Error::field("stayAwayMs", problem))
         }
         _ => Ok(()),

@@ -17,5 +17,7 @@ pub(crate) struct Input {
 pub(crate) async fn events(context: Context, input: Input) -> Result<Handshake, Error> {
     let topics = input.topics.unwrap_or_default();
     validation::topics(&context, &topics)?;
-    Ok(topics.into_iter().fold(context.handshake(), Handshake::requested_topic))
+    Ok(topics
+        .into_iter()
+        .fold(context.handshake(), Handshake::requested_topic))
 }

@@ -33,7 +33,10 @@ pub(crate) async fn join(context: Context, input: Input) -> Result<Done, Error> 
     };
     let access = context.manager().access();
     if !access.may_manage(context.caller()) {
-        let forbidden = input.topics.iter().find(|topic| !access.may_join(context.caller(), topic));
+        let forbidden = input
+            .topics
+            .iter()
+            .find(|topic| !access.may_join(context.caller(), topic));
         if let Some(topic) = forbidden {
             let message = format!("topics: \"{topic}\" is not for this caller");
             return Err(Error::new(Code::Forbidden, message));
@@ -48,7 +51,9 @@ pub(crate) async fn join(context: Context, input: Input) -> Result<Done, Error> 
         let problem = format_args!("the stream would be in {}, more than {most}", all.len());
         return Err(Error::field("topics", problem));
     }
-    Ok(done(context.cluster().join(input.client_id, &input.topics).await))
+    Ok(done(
+        context.cluster().join(input.client_id, &input.topics).await,
+    ))
 }
 
 pub(crate) async fn leave(context: Context, input: Input) -> Result<Done, Error> {
@@ -56,7 +61,12 @@ pub(crate) async fn leave(context: Context, input: Input) -> Result<Done, Error>
     if let Stream::Gone(done) = find(&context, input.client_id).await? {
         return Ok(done);
     }
-    Ok(done(context.cluster().leave(input.client_id, &input.topics).await))
+    Ok(done(
+        context
+            .cluster()
+            .leave(input.client_id, &input.topics)
+            .await,
+    ))
 }
 
 /// Callers may change their own streams, managers all. Of a stream that is not there others learn what they learn of a stranger's.
@@ -64,7 +74,10 @@ async fn find(context: &Context, client: ClientId) -> Result<Stream, Error> {
     let found = context.cluster().connection(client).await;
     let stream = &found.value;
     let user = context.caller().user.as_ref();
-    let is_own = user.is_some() && stream.as_ref().is_some_and(|stream| stream.user_id.as_ref() == user);
+    let is_own = user.is_some()
+        && stream
+            .as_ref()
+            .is_some_and(|stream| stream.user_id.as_ref() == user);
     if !is_own {
         context.require_manage()?;
     }

@@ -56,21 +56,51 @@ pub(crate) struct Broadcast {
 pub(crate) fn send(kind: Kind) -> Procedure {
     Procedure::mutation(move |context: Context, input: Send| async move {
         let Some(user) = input.user_id.or_else(|| context.caller().user.clone()) else {
-            return Err(Error::field("userId", "is missing, and the caller is not a user"));
+            return Err(Error::field(
+                "userId",
+                "is missing, and the caller is not a user",
+            ));
         };
-        let Send { message, title, data, timestamp, .. } = input;
-        to_user(&context, user, notification(kind, title, message, data, timestamp)?).await
+        let Send {
+            message,
+            title,
+            data,
+            timestamp,
+            ..
+        } = input;
+        to_user(
+            &context,
+            user,
+            notification(kind, title, message, data, timestamp)?,
+        )
+        .await
     })
 }
 
-pub(crate) async fn send_notification(context: Context, input: SendNotification) -> Result<Done, Error> {
-    let SendNotification { user_id, kind, title, message, data, timestamp } = input;
+pub(crate) async fn send_notification(
+    context: Context,
+    input: SendNotification,
+) -> Result<Done, Error> {
+    let SendNotification {
+        user_id,
+        kind,
+        title,
+        message,
+        data,
+        timestamp,
+    } = input;
     let notification = notification(kind.unwrap_or_default(), title, message, data, timestamp)?;
     to_user(&context, user_id, notification).await
 }
 
 pub(crate) async fn broadcast(context: Context, input: Broadcast) -> Result<Done, Error> {
-    let Broadcast { kind, title, message, data, timestamp } = input;
+    let Broadcast {
+        kind,
+        title,
+        message,
+        data,
+        timestamp,
+    } = input;
     let notification = notification(kind.unwrap_or_default(), title, message, data, timestamp)?;
     notify(&context, Target::All, notification).await
 }
@@ -82,21 +112,38 @@ fn notification(
     data: Option<Map<String, Value>>,
     timestamp: Option<u64>,
 ) -> Result<Notification, Error> {
-    let mut notification = Notification::new(kind, message).timestamp(validation::timestamp(timestamp)?);
+    let mut notification =
+        Notification::new(kind, message).timestamp(validation::timestamp(timestamp)?);
     notification.title = title;
     notification.data = data;
     Ok(notification)
 }
 
-async fn to_user(context: &Context, user: UserId, notification: Notification) -> Result<Done, Error> {
+async fn to_user(
+    context: &Context,
+    user: UserId,
+    notification: Notification,
+) -> Result<Done, Error> {
     validation::user(context, "userId", &user)?;
     notify(context, Target::User(user), notification).await
 }
 
-async fn notify(context: &Context, target: Target, notification: Notification) -> Result<Done, Error> {
+async fn notify(
+    context: &Context,
+    target: Target,
+    notification: Notification,
+) -> Result<Done, Error> {
     context.require_publish(&target)?;
     validation::not_empty("message", &notification.message)?;
     validation::length("message", &notification.message, context.limits().message)?;
-    validation::length("title", notification.title.as_deref().unwrap_or_default(), context.limits().title)?;
-    Ok(context.manager().publish(target, notification).await?.into())
+    validation::length(
+        "title",
+        notification.title.as_deref().unwrap_or_default(),
+        context.limits().title,
+    )?;
+    Ok(context
+        .manager()
+        .publish(target, notification)
+        .await?
+        .into())
 }

@@ -44,7 +44,9 @@ pub(crate) async fn publish(context: Context, input: Input) -> Result<Done, Erro
         ));
     }
     let event_type = validation::event_type(&context, input.event)?;
-    let mut event = Event::json(&input.data).map_err(PublishError::from)?.event_type(event_type);
+    let mut event = Event::json(&input.data)
+        .map_err(PublishError::from)?
+        .event_type(event_type);
     if input.ephemeral == Some(true) {
         event = event.ephemeral();
     }
@@ -58,7 +60,9 @@ pub(crate) async fn publish(context: Context, input: Input) -> Result<Done, Erro
         validation::in_range("patienceMs", millis, 0, MOST_PATIENCE_MS)?;
         event = event.patience(Duration::from_millis(millis));
     }
-    let receipt = Publish::publish(context.manager(), input.target, &except, event).await.map_err(refused)?;
+    let receipt = Publish::publish(context.manager(), input.target, &except, event)
+        .await
+        .map_err(refused)?;
     Ok(receipt.into())
 }
 

@@ -23,14 +23,20 @@ pub(crate) struct Input {
 /// Lets a stream live as long as the new token. The old one may have expired, so the call itself may be one that would be refused.
 pub(crate) async fn renew(context: Context, input: Input) -> Result<Done, Error> {
     let caller = match &input.token {
-        Some(token) => context.credentials()?.caller_of(token).await.map_err(|cause| Error::from(&cause))?,
+        Some(token) => context
+            .credentials()?
+            .caller_of(token)
+            .await
+            .map_err(|cause| Error::from(&cause))?,
         None => context.admitted()?.clone(),
     };
     let renewed = context.cluster().renew(input.client_id, &caller).await;
     match renewed.value {
         Some(Ok(())) => Ok(Done::matched(1)),
         None => Ok(Done::matched(0).unless(renewed.complete, renewed.unanswered)),
-        Some(Err(error @ RenewError::Expired)) => Err(Error::new(Code::Unauthorized, error.to_string())),
+        Some(Err(error @ RenewError::Expired)) => {
+            Err(Error::new(Code::Unauthorized, error.to_string()))
+        }
         Some(Err(error)) => Err(Error::new(Code::Forbidden, error.to_string())),
     }
 }

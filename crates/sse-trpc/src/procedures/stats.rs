@@ -22,7 +22,10 @@ pub(crate) struct Stats {
     unique_users: usize,
     /// Left out when it was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional, as = "Option<std::collections::HashMap<String, usize>>"))]
+    #[cfg_attr(
+        test,
+        ts(optional, as = "Option<std::collections::HashMap<String, usize>>")
+    )]
     connections_by_user: Option<ByUser>,
     /// In a cluster that of the node that answers, as the counters; what stands before is of all nodes.
     ending: usize,
@@ -73,7 +76,10 @@ pub(crate) struct Node {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LogNumbers {
     backplane: &'static str,
-    #[cfg_attr(test, ts(type = "\"starting\" | \"current\" | \"away\" | \"rejecting\" | \"not_listening\""))]
+    #[cfg_attr(
+        test,
+        ts(type = "\"starting\" | \"current\" | \"away\" | \"rejecting\" | \"not_listening\"")
+    )]
     state: LogState,
     /// The id of the latest event.
     head: String,
@@ -143,7 +149,12 @@ pub(crate) async fn get(context: Context, input: Input) -> Result<Stats, Error> 
     let own = context.manager().stats();
     let all = cluster.stats();
     let is_cluster = cluster.has_others();
-    let unknown = || all.nodes.iter().filter(|node| !node.complete).map(|node| node.node.to_string());
+    let unknown = || {
+        all.nodes
+            .iter()
+            .filter(|node| !node.complete)
+            .map(|node| node.node.to_string())
+    };
     Ok(Stats {
         total_connections: all.connections,
         unique_users: all.unique_users,

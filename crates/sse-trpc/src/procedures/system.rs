@@ -36,17 +36,32 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, 
 
 pub(crate) async fn send(context: Context, input: Send) -> Result<Done, Error> {
     validation::user(&context, "userId", &input.user_id)?;
-    publish(&context, Target::User(input.user_id), &input.event, input.data).await
+    publish(
+        &context,
+        Target::User(input.user_id),
+        &input.event,
+        input.data,
+    )
+    .await
 }
 
 pub(crate) async fn broadcast(context: Context, input: Broadcast) -> Result<Done, Error> {
     publish(&context, Target::All, &input.event, input.data).await
 }
 
-async fn publish(context: &Context, target: Target, event: &str, data: Option<Value>) -> Result<Done, Error> {
+async fn publish(
+    context: &Context,
+    target: Target,
+    event: &str,
+    data: Option<Value>,
+) -> Result<Done, Error> {
     context.require_publish(&target)?;
     validation::system_event(context, event)?;
-    let event = SystemEvent { event, data, timestamp: unix_ms() };
+    let event = SystemEvent {
+        event,
+        data,
+        timestamp: unix_ms(),
+    };
     let event = event.to_event().map_err(sse_core::PublishError::from)?;
     Ok(context.manager().publish(target, event).await?.into())
 }

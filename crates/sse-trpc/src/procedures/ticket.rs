@@ -40,7 +40,10 @@ pub(crate) async fn create(context: Context, input: Input) -> Result<Output, Err
             let mut caller = Caller::user(user.clone());
             caller.claims = input.claims.unwrap_or_default();
             // Patterns of topics take the user from there.
-            caller.claims.entry("sub").or_insert_with(|| user.as_str().into());
+            caller
+                .claims
+                .entry("sub")
+                .or_insert_with(|| user.as_str().into());
             // What comes of somebody's right does not outlive it.
             caller.expires_at = context.caller().expires_at;
             caller
@@ -52,16 +55,23 @@ pub(crate) async fn create(context: Context, input: Input) -> Result<Output, Err
     };
     let ticket = context.credentials()?.ticket_for(&caller)?;
     let expires_in_ms = u64::try_from(ticket.lifetime.as_millis()).unwrap_or(u64::MAX);
-    Ok(Output { ticket: ticket.text, expires_in_ms })
+    Ok(Output {
+        ticket: ticket.text,
+        expires_in_ms,
+    })
 }
 
 fn own(context: &Context) -> Result<Caller, Error> {
     let caller = context.caller();
     match &caller.user {
         Some(_) => Ok(caller.clone()),
-        None if caller.claims.is_empty() => {
-            Err(Error::new(Code::Unauthorized, "anonymous callers may not get tickets"))
-        }
-        None => Err(Error::field("userId", "must be given by a caller that is no user")),
+        None if caller.claims.is_empty() => Err(Error::new(
+            Code::Unauthorized,
+            "anonymous callers may not get tickets",
+        )),
+        None => Err(Error::field(
+            "userId",
+            "must be given by a caller that is no user",
+        )),
     }
 }

@@ -52,11 +52,23 @@ impl Lines {
         let running = calls
             .enumerate()
             .map(|(index, call)| -> Numbered { Box::pin(async move { (index, call.await) }) });
-        Self { running: running.collect(), _share: share, form, transformer, head, ended: false, ping: None }
+        Self {
+            running: running.collect(),
+            _share: share,
+            form,
+            transformer,
+            head,
+            ended: false,
+            ping: None,
+        }
     }
 
     pub(crate) fn vary(&self) -> &'static str {
-        if self.form == Form::Pieces { "trpc-batch-mode" } else { "trpc-accept, accept" }
+        if self.form == Form::Pieces {
+            "trpc-batch-mode"
+        } else {
+            "trpc-accept, accept"
+        }
     }
 
     /// Takes what is ready.
@@ -76,7 +88,9 @@ impl Lines {
         if self.form != Form::Lines {
             return Poll::Pending;
         }
-        let ping = self.ping.get_or_insert_with(|| Box::pin(sleep(PING_INTERVAL)));
+        let ping = self
+            .ping
+            .get_or_insert_with(|| Box::pin(sleep(PING_INTERVAL)));
         ready!(ping.as_mut().poll(cx));
         // The next one is set by the poll that follows.
         self.ping = None;
@@ -86,14 +100,19 @@ impl Lines {
     /// A value that is there, as the encoding of promises has it: no definitions behind it.
     fn value(&self, outcome: &Outcome) -> String {
         // The transformer is put around the whole line.
-        let inner = if self.form == Form::Lines { Transformer::Json } else { self.transformer };
+        let inner = if self.form == Form::Lines {
+            Transformer::Json
+        } else {
+            self.transformer
+        };
         envelope::of(outcome, inner)
     }
 
     /// The head names all calls: those that are done with what became of them, the others with a promise.
     fn head(&self, count: usize, done: &[(usize, Outcome)]) -> String {
-        let mut members: Vec<_> =
-            (0..count).map(|index| format!(r#""{index}":[[0],[null,0,{index}]]"#)).collect();
+        let mut members: Vec<_> = (0..count)
+            .map(|index| format!(r#""{index}":[[0],[null,0,{index}]]"#))
+            .collect();
         for (index, outcome) in done {
             members[*index] = format!(r#""{index}":[[{}]]"#, self.value(outcome));
         }
@@ -109,7 +128,11 @@ impl Lines {
     fn pieces(&self, mut is_first: bool, done: &[(usize, Outcome)]) -> String {
         let mut text = String::new();
         for (index, outcome) in done {
-            let before = if std::mem::take(&mut is_first) { '{' } else { ',' };
+            let before = if std::mem::take(&mut is_first) {
+                '{'
+            } else {
+                ','
+            };
             text.push_str(&format!("{before}\"{index}\":{}\n", self.value(outcome)));
         }
         if self.running.is_empty() {
@@ -139,7 +162,9 @@ impl Stream for Lines {
             (_, Some(count)) => self.head(count, &done),
             (_, None) => done
                 .iter()
-                .map(|(index, outcome)| self.line(&format!("[{index},0,[[{}]]]", self.value(outcome))))
+                .map(|(index, outcome)| {
+                    self.line(&format!("[{index},0,[[{}]]]", self.value(outcome)))
+                })
                 .collect(),
         };
         self.ended = self.running.is_empty();
@@ -149,6 +174,8 @@ impl Stream for Lines {
 
 impl fmt::Debug for Lines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lines").field("running", &self.running.len()).finish_non_exhaustive()
+        f.debug_struct("Lines")
+            .field("running", &self.running.len())
+            .finish_non_exhaustive()
     }
 }

@@ -21,12 +21,14 @@ pub type ConnectionParams = BTreeMap<String, String>;
 /// As tRPC reads them (`http/parseConnectionParams.ts`).
 pub(crate) fn parse(text: &str) -> Result<Option<ConnectionParams>, Error> {
     let refused = |message| Error::new(Code::ParseError, message);
-    let value: Value = serde_json::from_str(text).map_err(|_| refused("Not JSON-parsable query params"))?;
+    let value: Value =
+        serde_json::from_str(text).map_err(|_| refused("Not JSON-parsable query params"))?;
     let members = match value {
         Value::Null => return Ok(None),
         Value::Object(members) => {
             // Of two tokens nothing says which is meant.
-            serde_json::from_str::<NoRepeats>(text).map_err(|_| refused("connection params are repeated"))?;
+            serde_json::from_str::<NoRepeats>(text)
+                .map_err(|_| refused("connection params are repeated"))?;
             members
         }
         _ => return Err(refused("Invalid connection params shape")),
@@ -77,7 +79,13 @@ mod tests {
         for text in [r#"{"token":"a","token":"b"}"#, r#"{"a":"","\u0061":""}"#] {
             assert!(parse(text).is_err(), "{text}");
         }
-        assert_eq!(parse(r#"{"token":"a","ticket":"b"}"#).unwrap().unwrap().len(), 2);
+        assert_eq!(
+            parse(r#"{"token":"a","ticket":"b"}"#)
+                .unwrap()
+                .unwrap()
+                .len(),
+            2
+        );
         assert!(parse("null").unwrap().is_none());
     }
 }

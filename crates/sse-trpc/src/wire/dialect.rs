@@ -37,7 +37,11 @@ impl Trpc {
             // Nothing that a client would dispatch.
             return id.map_or_else(Event::empty, |id| Event::empty().id(id.clone()));
         };
-        let data = if event.is_json() { data.into_owned() } else { Value::from(data).to_string() };
+        let data = if event.is_json() {
+            data.into_owned()
+        } else {
+            Value::from(data).to_string()
+        };
         let json = format!(r#"{{"type":{},"data":{data}}}"#, Value::from(name));
         Event::text(self.0.wrap(&json)).id(id.cloned().unwrap_or_else(EventId::reset))
     }
@@ -68,7 +72,12 @@ impl Dialect for Trpc {
     /// tRPC's client looks at the ids of messages only.
     fn heartbeat(&self, beat: &Event, out: &mut FrameWriter) {
         let ping = Event::text("").event_type(PING);
-        out.event(&beat.id_ref().into_iter().fold(ping, |ping, id| ping.id(id.clone())));
+        out.event(
+            &beat
+                .id_ref()
+                .into_iter()
+                .fold(ping, |ping, id| ping.id(id.clone())),
+        );
     }
 
     fn end(&self, farewell: &Farewell, out: &mut FrameWriter) {
@@ -112,7 +121,11 @@ pub(crate) fn failure(
         Some(delay) => connected.retry(delay),
         None => connected,
     });
-    let number = if error.is_temporary() { Code::InternalServerError } else { error.code() };
+    let number = if error.is_temporary() {
+        Code::InternalServerError
+    } else {
+        error.code()
+    };
     let shape = transformer.wrap(&envelope::shape(error, number.json_rpc(), Some(path)));
     out.event(&Event::text(shape).event_type(SERIALIZED_ERROR));
     out

@@ -18,7 +18,14 @@ pub(crate) fn of(outcome: &Outcome, transformer: Transformer) -> String {
 /// The answer to a call that failed; the path is that of the call, if there was one.
 pub(crate) fn failure(error: &Error, path: Option<&str>, transformer: Transformer) -> String {
     let (before, behind) = transformer.around();
-    [r#"{"error":"#, before, &shape(error, error.code().json_rpc(), path), behind, "}"].concat()
+    [
+        r#"{"error":"#,
+        before,
+        &shape(error, error.code().json_rpc(), path),
+        behind,
+        "}",
+    ]
+    .concat()
 }
 
 /// What a client is told of an error, under a JSON-RPC number (tRPC 11, `error/getErrorShape.ts`).
@@ -26,7 +33,9 @@ pub(crate) fn shape(error: &Error, number: i32, path: Option<&str>) -> String {
     let code = error.code();
     let (name, status) = (code.as_str(), code.status());
     let message = Value::from(error.message());
-    let path = path.map(|path| format!(r#","path":{}"#, Value::from(path))).unwrap_or_default();
+    let path = path
+        .map(|path| format!(r#","path":{}"#, Value::from(path)))
+        .unwrap_or_default();
     format!(
         r#"{{"message":{message},"code":{number},"data":{{"code":"{name}","httpStatus":{status}{path}}}}}"#
     )

@@ -35,13 +35,15 @@ pub(crate) fn read<I: DeserializeOwned>(json: &[u8], limits: &Limits) -> Result<
 
 /// Without white space around it.
 pub(crate) fn text(json: &[u8]) -> Result<&str, Error> {
-    let text =
-        std::str::from_utf8(json).map_err(|error| refused(format!("the input is not UTF-8: {error}")))?;
+    let text = std::str::from_utf8(json)
+        .map_err(|error| refused(format!("the input is not UTF-8: {error}")))?;
     Ok(text.trim_ascii())
 }
 
 pub(crate) fn check_json(text: &str) -> Result<(), Error> {
-    serde_json::from_str::<IgnoredAny>(text).map(drop).map_err(|error| not_json(&error))
+    serde_json::from_str::<IgnoredAny>(text)
+        .map(drop)
+        .map_err(|error| not_json(&error))
 }
 
 pub(crate) fn not_json(error: &serde_json::Error) -> Error {
@@ -57,7 +59,9 @@ pub(crate) fn take_last_event_id(json: &[u8]) -> Result<(Option<String>, Cow<'_,
     }
     let mut members: BTreeMap<Cow<'_, str>, &RawValue> =
         serde_json::from_str(text).map_err(|error| not_json(&error))?;
-    let Some(id) = members.remove(NAME) else { return Ok((None, json.into())) };
+    let Some(id) = members.remove(NAME) else {
+        return Ok((None, json.into()));
+    };
     let id: Option<String> =
         serde_json::from_str(id.get()).map_err(|_| Error::field(NAME, "is not a string"))?;
     let rest = serde_json::to_vec(&members).map_err(|error| not_json(&error))?;
@@ -91,7 +95,11 @@ fn in_words(problem: &Problem) -> Error {
     let message = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());
     let problem = message.strip_suffix(&position).unwrap_or(&message);
-    refused(if path == "." { problem.into() } else { format!("{path}: {problem}") })
+    refused(if path == "." {
+        problem.into()
+    } else {
+        format!("{path}: {problem}")
+    })
 }
 
 fn refused(mut message: String) -> Error {
@@ -113,7 +121,9 @@ fn check_depth(json: &str, most: usize) -> Result<(), Error> {
             _ => {}
         }
         if depth > most {
-            return Err(refused(format!("the input nests deeper than {most} levels")));
+            return Err(refused(format!(
+                "the input nests deeper than {most} levels"
+            )));
         }
     }
     Ok(())

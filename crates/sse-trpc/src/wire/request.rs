@@ -61,9 +61,11 @@ impl<'a> Headers<'a> {
         const LINES: &[u8] = b"application/jsonl";
         match self.trpc_accept {
             Some(accept) => accept == LINES,
-            None => self
-                .accept
-                .is_some_and(|accept| accept.split(|byte| *byte == b',').any(|it| it.trim_ascii() == LINES)),
+            None => self.accept.is_some_and(|accept| {
+                accept
+                    .split(|byte| *byte == b',')
+                    .any(|it| it.trim_ascii() == LINES)
+            }),
         }
     }
 
@@ -78,6 +80,10 @@ impl<'a> Headers<'a> {
 
     /// The length that the body has by its header. Servers reject what is not a number, so it counts as not given.
     pub(crate) fn content_length(&self) -> Option<usize> {
-        std::str::from_utf8(self.content_length?).ok()?.trim().parse().ok()
+        std::str::from_utf8(self.content_length?)
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
     }
 }

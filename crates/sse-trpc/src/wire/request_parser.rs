@@ -69,10 +69,16 @@ impl<'a> Calls<'a> {
         check_content_type(request)?;
         let query = Query::parse(request.query);
         let form = Form::of(request, &query);
-        let paths =
-            if form == Form::Single { vec![path.into_owned()] } else { separate_paths(&path, limits)? };
+        let paths = if form == Form::Single {
+            vec![path.into_owned()]
+        } else {
+            separate_paths(&path, limits)?
+        };
         if query.repeats_connection_params {
-            return Err(Error::new(Code::BadRequest, "connectionParams are given more than once"));
+            return Err(Error::new(
+                Code::BadRequest,
+                "connectionParams are given more than once",
+            ));
         }
         let connection_params = match &query.connection_params {
             Some(text) => connection_params::parse(text)?,
@@ -85,7 +91,13 @@ impl<'a> Calls<'a> {
         let last_event_id = request.headers.last_event_id().or(query.last_event_id);
         let last_event_id = last_event_id.filter(|id| !id.is_empty());
         let input = Input::of(request, query.input);
-        Ok(Self { form, paths, connection_params, last_event_id, input })
+        Ok(Self {
+            form,
+            paths,
+            connection_params,
+            last_event_id,
+            input,
+        })
     }
 
     /// Whether the inputs are in the body, so that it must be read.
@@ -116,7 +128,9 @@ impl<'a> Calls<'a> {
             let message = "\"input\" needs to be an object when doing a batch call";
             return Err(Error::new(Code::BadRequest, message));
         }
-        serde_json::from_str(text).map(Separated::Many).map_err(|error| input::not_json(&error))
+        serde_json::from_str(text)
+            .map(Separated::Many)
+            .map_err(|error| input::not_json(&error))
     }
 }
 
@@ -125,7 +139,9 @@ impl Separated<'_> {
     pub(crate) fn get(&self, index: usize) -> &[u8] {
         match self {
             Self::One(bytes) => bytes,
-            Self::Many(inputs) => inputs.get(&*index.to_string()).map_or(&[], |input| input.get().as_bytes()),
+            Self::Many(inputs) => inputs
+                .get(&*index.to_string())
+                .map_or(&[], |input| input.get().as_bytes()),
         }
     }
 }
@@ -159,22 +175,36 @@ impl<'a> Input<'a> {
 
 fn separate_paths(path: &str, limits: &Limits) -> Result<Vec<String>, Error> {
     if limits.batch == 0 {
-        return Err(Error::new(Code::BadRequest, "Batching is not enabled on the server"));
+        return Err(Error::new(
+            Code::BadRequest,
+            "Batching is not enabled on the server",
+        ));
     }
     if path.split(',').take(limits.batch + 1).count() > limits.batch {
-        return Err(Error::new(Code::BadRequest, "Batch call exceeds maximum size"));
+        return Err(Error::new(
+            Code::BadRequest,
+            "Batch call exceeds maximum size",
+        ));
     }
     Ok(path.split(',').map(str::to_owned).collect())
 }
 
 /// As `decodeURIComponent` does it: what is not an escape, or not UTF-8 then, is an error.
 fn decode(path: &str) -> Result<Cow<'_, str>, Error> {
-    let invalid = || Error::new(Code::BadRequest, format!("Invalid URL-encoding in path \"{path}\""));
-    let is_escape = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+    let invalid = || {
+        Error::new(
+            Code::BadRequest,
+            format!("Invalid URL-encoding in path \"{path}\""),
+        )
+    };
+    let is_escape =
+        |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
     if !path.split('%').skip(1).all(is_escape) {
         return Err(invalid());
     }
-    percent_decode_str(path).decode_utf8().map_err(|_| invalid())
+    percent_decode_str(path)
+        .decode_utf8()
+        .map_err(|_| invalid())
 }
 
 /// Only the media type counts. A `GET` has no body, so whatever type it claims is nothing to us.

@@ -24,23 +24,36 @@ struct Place {
 /// A document without what its annotations say is `undefined`: members are left out, as plain JSON does it, and the whole is nothing.
 ///
 /// Annotations are `["undefined"]` for the whole, else an object from paths to them (superjson 2, `plainer.ts` and `pathstringifier.ts`).
-pub(crate) fn without<'a>(json: &'a RawValue, meta: &RawValue) -> Result<Cow<'a, str>, serde_json::Error> {
+pub(crate) fn without<'a>(
+    json: &'a RawValue,
+    meta: &RawValue,
+) -> Result<Cow<'a, str>, serde_json::Error> {
     let meta: Meta = serde_json::from_str(meta.get())?;
     let mut root = Place::default();
     match &meta.values {
         whole if is_undefined(whole) => return Ok("".into()),
         Value::Object(values) => {
-            let paths =
-                values.iter().filter(|(_, value)| is_undefined(value)).map(|(path, _)| segments(path));
-            paths.filter(|path| path.len() <= DEEPEST).for_each(|path| root.mark(path));
+            let paths = values
+                .iter()
+                .filter(|(_, value)| is_undefined(value))
+                .map(|(path, _)| segments(path));
+            paths
+                .filter(|path| path.len() <= DEEPEST)
+                .for_each(|path| root.mark(path));
         }
         _ => {}
     }
-    if root.below.is_empty() { Ok(json.get().into()) } else { root.prune(json.get()).map(Cow::Owned) }
+    if root.below.is_empty() {
+        Ok(json.get().into())
+    } else {
+        root.prune(json.get()).map(Cow::Owned)
+    }
 }
 
 fn is_undefined(annotation: &Value) -> bool {
-    annotation.as_array().is_some_and(|values| values.len() == 1 && values[0] == "undefined")
+    annotation
+        .as_array()
+        .is_some_and(|values| values.len() == 1 && values[0] == "undefined")
 }
 
 /// A path is names with dots between; a dot or backslash of a name has a backslash in front.
@@ -60,7 +73,9 @@ fn segments(path: &str) -> Vec<String> {
 
 impl Place {
     fn mark(&mut self, path: Vec<String>) {
-        let place = path.into_iter().fold(self, |place, name| place.below.entry(name).or_default());
+        let place = path
+            .into_iter()
+            .fold(self, |place, name| place.below.entry(name).or_default());
         place.is_undefined = true;
     }
 
@@ -70,8 +85,13 @@ impl Place {
             let kept = members
                 .into_iter()
                 .filter(|(name, _)| !self.below.get(&**name).is_some_and(|it| it.is_undefined));
-            let kept = kept
-                .map(|(name, value)| Ok(format!("{}:{}", Value::from(&*name), self.inner(&name, value)?)));
+            let kept = kept.map(|(name, value)| {
+                Ok(format!(
+                    "{}:{}",
+                    Value::from(&*name),
+                    self.inner(&name, value)?
+                ))
+            });
             let kept: Vec<_> = kept.collect::<Result<_, serde_json::Error>>()?;
             return Ok(format!("{{{}}}", kept.join(",")));
         }
@@ -85,7 +105,11 @@ impl Place {
         Ok(json.to_owned())
     }
 
-    fn inner<'a>(&self, name: &str, value: &'a RawValue) -> Result<Cow<'a, str>, serde_json::Error> {
+    fn inner<'a>(
+        &self,
+        name: &str,
+        value: &'a RawValue,
+    ) -> Result<Cow<'a, str>, serde_json::Error> {
         match self.below.get(name) {
             Some(place) => place.prune(value.get()).map(Cow::Owned),
             None => Ok(value.get().into()),
@@ -106,21 +130,45 @@ mod tests {
     fn what_is_undefined_is_left_out() {
         for (json, meta, expected) in [
             ("null", r#"{"values":["undefined"],"v":1}"#, ""),
-            (r#"{"a":null,"b":1.50}"#, r#"{"values":{"a":["undefined"]}}"#, r#"{"b":1.50}"#),
-            (r#"{"a":{"b":null,"c":null}}"#, r#"{"values":{"a.b":["undefined"]}}"#, r#"{"a":{"c":null}}"#),
-            (r#"{"a.b":null,"a":{"b":1}}"#, r#"{"values":{"a\\.b":["undefined"]}}"#, r#"{"a":{"b":1}}"#),
-            (r#"{"a\\":null}"#, r#"{"values":{"a\\\\":["undefined"]}}"#, "{}"),
+            (
+                r#"{"a":null,"b":1.50}"#,
+                r#"{"values":{"a":["undefined"]}}"#,
+                r#"{"b":1.50}"#,
+            ),
+            (
+                r#"{"a":{"b":null,"c":null}}"#,
+                r#"{"values":{"a.b":["undefined"]}}"#,
+                r#"{"a":{"c":null}}"#,
+            ),
+            (
+                r#"{"a.b":null,"a":{"b":1}}"#,
+                r#"{"values":{"a\\.b":["undefined"]}}"#,
+                r#"{"a":{"b":1}}"#,
+            ),
+            (
+                r#"{"a\\":null}"#,
+                r#"{"values":{"a\\\\":["undefined"]}}"#,
+                "{}",
+            ),
             // As `JSON.stringify` has it in arrays.
             (
                 r#"{"a":[null,{"b":null}]}"#,
                 r#"{"values":{"a.0":["undefined"],"a.1.b":["undefined"]}}"#,
                 r#"{"a":[null,{}]}"#,
             ),
-            (r#"{"a":"2020"}"#, r#"{"values":{"a":["Date"]}}"#, r#"{"a":"2020"}"#),
+            (
+                r#"{"a":"2020"}"#,
+                r#"{"values":{"a":["Date"]}}"#,
+                r#"{"a":"2020"}"#,
+            ),
             ("7", r#"{"values":{"a":["undefined"]}}"#, "7"),
             ("{}", "{}", "{}"),
             ("{}", r#"{"values":7}"#, "{}"),
-            (r#"{"a":null}"#, r#"{"values":{"b.c":["undefined"],"":["undefined"]}}"#, r#"{"a":null}"#),
+            (
+                r#"{"a":null}"#,
+                r#"{"values":{"b.c":["undefined"],"":["undefined"]}}"#,
+                r#"{"a":null}"#,
+            ),
         ] {
             assert_eq!(pruned(json, meta), expected, "{json} {meta}");
         }
@@ -130,6 +178,12 @@ mod tests {
     fn paths_of_any_length_exhaust_nothing() {
         let path = "a.".repeat(100_000);
         let json = format!("{}null{}", r#"{"a":"#.repeat(100_000), "}".repeat(100_000));
-        assert_eq!(pruned(&json, &format!(r#"{{"values":{{"{path}":["undefined"]}}}}"#)), json);
+        assert_eq!(
+            pruned(
+                &json,
+                &format!(r#"{{"values":{{"{path}":["undefined"]}}}}"#)
+            ),
+            json
+        );
     }
 }

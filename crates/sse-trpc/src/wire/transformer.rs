@@ -35,7 +35,12 @@ impl Transformer {
         if self == Self::Json || input.trim_ascii().is_empty() {
             return Ok(input.into());
         }
-        let refused = |error| Error::new(Code::BadRequest, format!("the input is not superjson: {error}"));
+        let refused = |error| {
+            Error::new(
+                Code::BadRequest,
+                format!("the input is not superjson: {error}"),
+            )
+        };
         let wrapped: Wrapped<'_> = serde_json::from_slice(input).map_err(refused)?;
         let json = match wrapped.meta {
             Some(meta) if meta.get().contains("undefined") => {

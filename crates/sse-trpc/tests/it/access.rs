@@ -30,18 +30,35 @@ fn backend(claim: &str) -> Caller {
 
 /// Calls of every procedure that need more than to be a user.
 fn calls() -> Vec<(&'static str, Value)> {
-    let publish = |target: Value| ("sse.publish", json!({ "target": target, "event": "e", "data": 1 }));
+    let publish = |target: Value| {
+        (
+            "sse.publish",
+            json!({ "target": target, "event": "e", "data": 1 }),
+        )
+    };
     vec![
         ("sse.getStats", json!({})),
         ("sse.getConnections", json!({})),
         ("sse.disconnect", json!({ "target": { "user": "ada" } })),
-        ("sse.sendSuccess", json!({ "message": "m", "userId": "ben" })),
+        (
+            "sse.sendSuccess",
+            json!({ "message": "m", "userId": "ben" }),
+        ),
         ("sse.sendInfo", json!({ "message": "m", "userId": "ben" })),
-        ("sse.sendWarning", json!({ "message": "m", "userId": "ben" })),
+        (
+            "sse.sendWarning",
+            json!({ "message": "m", "userId": "ben" }),
+        ),
         ("sse.sendError", json!({ "message": "m", "userId": "ben" })),
-        ("sse.sendNotification", json!({ "message": "m", "userId": "ben" })),
+        (
+            "sse.sendNotification",
+            json!({ "message": "m", "userId": "ben" }),
+        ),
         ("sse.broadcastNotification", json!({ "message": "m" })),
-        ("sse.sendSystemEvent", json!({ "event": "e", "userId": "ben" })),
+        (
+            "sse.sendSystemEvent",
+            json!({ "event": "e", "userId": "ben" }),
+        ),
         ("sse.broadcastSystemEvent", json!({ "event": "e" })),
         publish(json!("all")),
         publish(json!({ "user": "ben" })),
@@ -61,7 +78,12 @@ async fn call(api: &Api, procedure: &str, input: Value) -> Answer {
 #[tokio::test]
 async fn the_anonymous_are_unauthorized_and_others_forbidden() {
     for (caller, status, code, who) in [
-        (Caller::anonymous(), 401, "UNAUTHORIZED", "anonymous callers"),
+        (
+            Caller::anonymous(),
+            401,
+            "UNAUTHORIZED",
+            "anonymous callers",
+        ),
         (user("ada"), 403, "FORBIDDEN", "this caller"),
         (backend("other"), 403, "FORBIDDEN", "this caller"),
     ] {
@@ -71,7 +93,10 @@ async fn the_anonymous_are_unauthorized_and_others_forbidden() {
             let answer = call(&api, procedure, input.clone()).await;
             let (_, message) = answer.error();
             answer.refused(status, code, &message);
-            assert!(message.starts_with(&format!("{who} may not ")), "{procedure} {input}: {message}");
+            assert!(
+                message.starts_with(&format!("{who} may not ")),
+                "{procedure} {input}: {message}"
+            );
         }
         assert_eq!(ben.events(), []);
     }
@@ -92,10 +117,22 @@ async fn a_user_sends_to_itself() {
     let mut ada = api.listen("ada", &[]);
     for (procedure, input) in [
         ("sse.sendSuccess", json!({ "message": "m" })),
-        ("sse.sendSuccess", json!({ "message": "m", "userId": "ada" })),
-        ("sse.sendNotification", json!({ "message": "m", "userId": "ada" })),
-        ("sse.sendSystemEvent", json!({ "event": "e", "userId": "ada" })),
-        ("sse.publish", json!({ "target": { "user": "ada" }, "event": "e", "data": 1 })),
+        (
+            "sse.sendSuccess",
+            json!({ "message": "m", "userId": "ada" }),
+        ),
+        (
+            "sse.sendNotification",
+            json!({ "message": "m", "userId": "ada" }),
+        ),
+        (
+            "sse.sendSystemEvent",
+            json!({ "event": "e", "userId": "ada" }),
+        ),
+        (
+            "sse.publish",
+            json!({ "target": { "user": "ada" }, "event": "e", "data": 1 }),
+        ),
     ] {
         api.mutate(procedure, input).await.matched(1);
         assert_eq!(ada.events().len(), 1, "{procedure}");
@@ -116,14 +153,23 @@ async fn sending_to_oneself_is_asked_for_too() {
             false
         }
     }
-    let answer = Api::with_access(Nobody).user("ada").mutate("sse.sendInfo", json!({ "message": "m" })).await;
-    answer.refused(403, "FORBIDDEN", "this caller may not publish to this target");
+    let answer = Api::with_access(Nobody)
+        .user("ada")
+        .mutate("sse.sendInfo", json!({ "message": "m" }))
+        .await;
+    answer.refused(
+        403,
+        "FORBIDDEN",
+        "this caller may not publish to this target",
+    );
 }
 
 #[tokio::test]
 async fn management_is_refused_before_the_input_is_read() {
     let api = Api::with_access(Admins);
-    let answer = api.request("GET", "sse.getStats?input=%7Bbad", None, "").await;
+    let answer = api
+        .request("GET", "sse.getStats?input=%7Bbad", None, "")
+        .await;
     assert_eq!(answer.error().0, "UNAUTHORIZED");
     let answer = api.post("sse.disconnect", "{bad".into()).await;
     assert_eq!(answer.error().0, "UNAUTHORIZED");

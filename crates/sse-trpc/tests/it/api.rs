@@ -33,7 +33,11 @@ impl Api {
     }
 
     pub(crate) fn of(manager: Manager) -> Self {
-        Self { management: Management::new(manager.clone()), manager, caller: Ok(Caller::anonymous()) }
+        Self {
+            management: Management::new(manager.clone()),
+            manager,
+            caller: Ok(Caller::anonymous()),
+        }
     }
 
     pub(crate) fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
@@ -70,7 +74,10 @@ impl Api {
         content_type: Option<&str>,
         body: impl Into<Body>,
     ) -> Answer {
-        let headers: Vec<_> = content_type.map(|value| ("content-type", value)).into_iter().collect();
+        let headers: Vec<_> = content_type
+            .map(|value| ("content-type", value))
+            .into_iter()
+            .collect();
         Answer::of(self.respond(method, target, &headers, body).await).await
     }
 
@@ -103,20 +110,33 @@ impl Api {
         headers: &[(&str, &str)],
         body: impl Stream<Item = Result<Bytes, E>>,
     ) -> Response {
-        let (path, query) =
-            target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let (path, query) = target
+            .split_once('?')
+            .map_or((target, None), |(path, query)| (path, Some(query)));
         let caller = self.caller.clone();
         let headers = Headers::read(|name| {
-            headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_bytes())
+            headers
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| value.as_bytes())
         });
         let address = Some([192, 0, 2, 1].into());
-        let request = Request { method, path, query, headers, caller, address };
+        let request = Request {
+            method,
+            path,
+            query,
+            headers,
+            caller,
+            address,
+        };
         self.management.handle(request, body).await
     }
 
     pub(crate) async fn query(&self, procedure: &str, input: Value) -> Answer {
-        let input = form_urlencoded::byte_serialize(input.to_string().as_bytes()).collect::<String>();
-        self.request("GET", &format!("{procedure}?input={input}"), None, "").await
+        let input =
+            form_urlencoded::byte_serialize(input.to_string().as_bytes()).collect::<String>();
+        self.request("GET", &format!("{procedure}?input={input}"), None, "")
+            .await
     }
 
     pub(crate) async fn mutate(&self, procedure: &str, input: Value) -> Answer {
@@ -124,7 +144,8 @@ impl Api {
     }
 
     pub(crate) async fn post(&self, procedure: &str, body: String) -> Answer {
-        self.request("POST", procedure, Some("application/json"), body).await
+        self.request("POST", procedure, Some("application/json"), body)
+            .await
     }
 }
 
@@ -136,11 +157,19 @@ impl Answer {
             Content::Lines(lines) => lines.collect::<Vec<_>>().await.concat(),
             Content::Events(_) => panic!("a live stream"),
         };
-        Self { status: response.status, headers: response.headers, text: String::from_utf8(bytes).unwrap() }
+        Self {
+            status: response.status,
+            headers: response.headers,
+            text: String::from_utf8(bytes).unwrap(),
+        }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let values: Vec<_> = self.headers.iter().filter(|(known, _)| *known == name).collect();
+        let values: Vec<_> = self
+            .headers
+            .iter()
+            .filter(|(known, _)| *known == name)
+            .collect();
         assert!(values.len() <= 1, "{name} stands more than once");
         values.first().map(|(_, value)| value.as_ref())
     }
@@ -173,7 +202,10 @@ impl Answer {
 
     #[track_caller]
     pub(crate) fn refused(&self, status: u16, code: &str, message: &str) {
-        assert_eq!((self.status, self.error()), (status, (code.into(), message.into())));
+        assert_eq!(
+            (self.status, self.error()),
+            (status, (code.into(), message.into()))
+        );
     }
 
     #[track_caller]

@@ -25,21 +25,32 @@ fn api(gate: &Arc<Semaphore>) -> Api {
     };
     api.management = api
         .management
-        .procedure("quick", Procedure::query(|_: Context, _: Value| async { Ok::<_, Error>("quick") }))
+        .procedure(
+            "quick",
+            Procedure::query(|_: Context, _: Value| async { Ok::<_, Error>("quick") }),
+        )
         .procedure("slow", Procedure::query(slow))
-        .procedure("never", Procedure::query(|_: Context, _: Value| pending::<Result<(), Error>>()));
+        .procedure(
+            "never",
+            Procedure::query(|_: Context, _: Value| pending::<Result<(), Error>>()),
+        );
     api
 }
 
 async fn lines(api: &Api, target: &str, headers: &[(&str, &str)]) -> Lines {
     let response = api.respond("GET", target, headers, "").await;
     assert_eq!(response.status, 200);
-    let Content::Lines(lines) = response.body else { panic!("no lines: {response:?}") };
+    let Content::Lines(lines) = response.body else {
+        panic!("no lines: {response:?}")
+    };
     lines
 }
 
 fn next(lines: &mut Lines) -> Option<Option<String>> {
-    lines.next().now_or_never().map(|bytes| bytes.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap()))
+    lines
+        .next()
+        .now_or_never()
+        .map(|bytes| bytes.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap()))
 }
 
 #[tokio::test]
@@ -65,9 +76,16 @@ async fn lines_come_as_calls_are_done() {
     let mut lines = lines(&api, "slow,quick?batch=1", LINES).await;
     let head = r#"{"0":[[0],[null,0,0]],"1":[[{"result":{"data":"quick"}}]]}"#;
     assert_eq!(next(&mut lines), Some(Some(format!("{head}\n"))));
-    assert_eq!(next(&mut lines), None, "something came before the call was done");
+    assert_eq!(
+        next(&mut lines),
+        None,
+        "something came before the call was done"
+    );
     gate.add_permits(1);
-    assert_eq!(next(&mut lines), Some(Some("[0,0,[[{\"result\":{\"data\":\"slow\"}}]]]\n".into())));
+    assert_eq!(
+        next(&mut lines),
+        Some(Some("[0,0,[[{\"result\":{\"data\":\"slow\"}}]]]\n".into()))
+    );
     assert_eq!(next(&mut lines), Some(None));
     assert_eq!(next(&mut lines), Some(None), "not fused");
 }
@@ -76,7 +94,10 @@ async fn lines_come_as_calls_are_done() {
 async fn the_head_waits_for_nobody() {
     let api = api(&Arc::new(Semaphore::new(0)));
     let mut lines = lines(&api, "never?batch=1", LINES).await;
-    assert_eq!(next(&mut lines), Some(Some("{\"0\":[[0],[null,0,0]]}\n".into())));
+    assert_eq!(
+        next(&mut lines),
+        Some(Some("{\"0\":[[0],[null,0,0]]}\n".into()))
+    );
     assert_eq!(next(&mut lines), None);
 }
 
@@ -87,14 +108,27 @@ async fn a_slow_call_keeps_the_answer_open_with_spaces() {
     let start = tokio::time::Instant::now();
     let mut all = lines(&api, "slow,quick?batch=1", LINES).await;
     all.next().await.unwrap();
-    assert_eq!((all.next().await.unwrap(), start.elapsed().as_secs()), (" ".into(), 15));
-    assert_eq!((all.next().await.unwrap(), start.elapsed().as_secs()), (" ".into(), 30));
+    assert_eq!(
+        (all.next().await.unwrap(), start.elapsed().as_secs()),
+        (" ".into(), 15)
+    );
+    assert_eq!(
+        (all.next().await.unwrap(), start.elapsed().as_secs()),
+        (" ".into(), 30)
+    );
     gate.add_permits(1);
-    assert_eq!(all.next().await.unwrap(), "[0,0,[[{\"result\":{\"data\":\"slow\"}}]]]\n");
+    assert_eq!(
+        all.next().await.unwrap(),
+        "[0,0,[[{\"result\":{\"data\":\"slow\"}}]]]\n"
+    );
     assert_eq!(all.next().await, None);
     // Version 10 reads lines, and would stumble.
     let mut pieces = lines(&api, "slow?batch=1", PIECES).await;
-    assert!(tokio::time::timeout(std::time::Duration::from_secs(60), pieces.next()).await.is_err());
+    assert!(
+        tokio::time::timeout(std::time::Duration::from_secs(60), pieces.next())
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -115,10 +149,16 @@ async fn pieces_make_one_object() {
     let gate = Arc::new(Semaphore::new(0));
     let api = api(&gate);
     let mut lines = lines(&api, "slow,quick?batch=1", PIECES).await;
-    assert_eq!(next(&mut lines), Some(Some("{\"1\":{\"result\":{\"data\":\"quick\"}}\n".into())));
+    assert_eq!(
+        next(&mut lines),
+        Some(Some("{\"1\":{\"result\":{\"data\":\"quick\"}}\n".into()))
+    );
     assert_eq!(next(&mut lines), None);
     gate.add_permits(1);
-    assert_eq!(next(&mut lines), Some(Some(",\"0\":{\"result\":{\"data\":\"slow\"}}\n}".into())));
+    assert_eq!(
+        next(&mut lines),
+        Some(Some(",\"0\":{\"result\":{\"data\":\"slow\"}}\n}".into()))
+    );
     assert_eq!(next(&mut lines), Some(None));
 }
 
@@ -139,21 +179,42 @@ async fn inputs_belong_to_calls_by_number() {
     let api = Api::open();
     let body = r#"{"1":{"message":"b"},"0":{"message":"a"},"7":{"message":"nobody's"}}"#;
     let headers = [("content-type", "application/json")];
-    let target = "sse.broadcastNotification,sse.broadcastNotification,sse.broadcastNotification?batch=1";
+    let target =
+        "sse.broadcastNotification,sse.broadcastNotification,sse.broadcastNotification?batch=1";
     let mut listener = api.listen("ada", &[]);
     let answer = api.ask("POST", target, &headers, body).await;
     assert_eq!(answer.status, 207);
     assert_eq!(answer.json()[1]["result"]["data"]["matched"], 1);
-    assert_eq!(answer.json()[2]["error"]["message"], "missing field `message`");
-    let messages =
-        listener.events().into_iter().map(|event| serde_json::from_str::<Value>(&event.data).unwrap());
-    assert_eq!(messages.map(|data| data["message"].clone()).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(
+        answer.json()[2]["error"]["message"],
+        "missing field `message`"
+    );
+    let messages = listener
+        .events()
+        .into_iter()
+        .map(|event| serde_json::from_str::<Value>(&event.data).unwrap());
+    assert_eq!(
+        messages
+            .map(|data| data["message"].clone())
+            .collect::<Vec<_>>(),
+        ["a", "b"]
+    );
 }
 
 #[tokio::test]
 async fn a_batch_has_as_many_calls_as_it_may() {
     let api = Api::open();
     let target = |count| format!("{}?batch=1", vec!["sse.getStats"; count].join(","));
-    assert_eq!(api.ask("GET", &target(100), &[], "").await.json().as_array().unwrap().len(), 100);
-    api.ask("GET", &target(101), &[], "").await.bad_request("Batch call exceeds maximum size");
+    assert_eq!(
+        api.ask("GET", &target(100), &[], "")
+            .await
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        100
+    );
+    api.ask("GET", &target(101), &[], "")
+        .await
+        .bad_request("Batch call exceeds maximum size");
 }

@@ -57,23 +57,38 @@ fn stalling(bytes: usize, polled: &Cell<usize>) -> impl Stream<Item = Result<Byt
 }
 
 async fn status(api: &Api, path: &str, body: impl Stream<Item = Result<Bytes, ()>>) -> u16 {
-    Answer::of(api.stream("POST", path, &[JSON], body).await).await.status
+    Answer::of(api.stream("POST", path, &[JSON], body).await)
+        .await
+        .status
 }
 
 #[tokio::test]
 async fn no_body_is_read_of_a_caller_that_is_refused() {
     for (cause, expected) in [
         (ConnectErrorKind::Unauthenticated, 401),
-        (ConnectErrorKind::CrossSite("https://other.example".to_owned()), 403),
+        (
+            ConnectErrorKind::CrossSite("https://other.example".to_owned()),
+            403,
+        ),
         (ConnectErrorKind::RateLimit, 429),
         (ConnectErrorKind::Unavailable, 503),
         (ConnectErrorKind::StayAway, 403),
     ] {
-        let may_renew = matches!(cause, ConnectErrorKind::Unauthenticated | ConnectErrorKind::CrossSite(_));
+        let may_renew = matches!(
+            cause,
+            ConnectErrorKind::Unauthenticated | ConnectErrorKind::CrossSite(_)
+        );
         let api = Api::open().refusing(cause.clone());
-        for name in MUTATIONS.iter().filter(|name| **name != "renew" || !may_renew) {
+        for name in MUTATIONS
+            .iter()
+            .filter(|name| **name != "renew" || !may_renew)
+        {
             let expected = if *name == "unknown" { 404 } else { expected };
-            assert_eq!(status(&api, &format!("sse.{name}"), untouched()).await, expected, "{name} {cause}");
+            assert_eq!(
+                status(&api, &format!("sse.{name}"), untouched()).await,
+                expected,
+                "{name} {cause}"
+            );
         }
         let batch = "sse.publish,sse.sendInfo,sse.unknown?batch=1";
         assert!(status(&api, batch, untouched()).await >= 207, "{cause}");
@@ -85,11 +100,23 @@ async fn no_body_is_read_of_a_caller_without_rights() {
     let anonymous = Api::with_access(OwnEventsOnly).caller(Caller::anonymous());
     for name in MUTATIONS.iter().filter(|name| **name != "renew") {
         let expected = if *name == "unknown" { 404 } else { 401 };
-        assert_eq!(status(&anonymous, &format!("sse.{name}"), untouched()).await, expected, "{name}");
+        assert_eq!(
+            status(&anonymous, &format!("sse.{name}"), untouched()).await,
+            expected,
+            "{name}"
+        );
     }
     let ada = Api::with_access(OwnEventsOnly).user("ada");
-    for name in ["broadcastNotification", "broadcastSystemEvent", "disconnect"] {
-        assert_eq!(status(&ada, &format!("sse.{name}"), untouched()).await, 403, "{name}");
+    for name in [
+        "broadcastNotification",
+        "broadcastSystemEvent",
+        "disconnect",
+    ] {
+        assert_eq!(
+            status(&ada, &format!("sse.{name}"), untouched()).await,
+            403,
+            "{name}"
+        );
     }
 }
 
@@ -100,10 +127,25 @@ async fn no_body_is_read_where_the_head_is_wrong() {
         ("POST", "sse.getStats", &[JSON][..], 405),
         ("PUT", "sse.publish", &[JSON], 405),
         ("POST", "sse.publish", &[], 415),
-        ("POST", "sse.publish", &[("content-type", "text/plain")], 415),
+        (
+            "POST",
+            "sse.publish",
+            &[("content-type", "text/plain")],
+            415,
+        ),
         ("POST", "%", &[JSON], 400),
-        ("POST", "sse.publish", &[JSON, ("content-length", "1048577")], 413),
-        ("POST", "sse.renew", &[JSON, ("content-length", "16385")], 413),
+        (
+            "POST",
+            "sse.publish",
+            &[JSON, ("content-length", "1048577")],
+            413,
+        ),
+        (
+            "POST",
+            "sse.renew",
+            &[JSON, ("content-length", "16385")],
+            413,
+        ),
         ("POST", "sse.publish,sse.getStats?batch=1", &[JSON], 400),
         ("HEAD", "sse.publish", &[JSON], 204),
         ("GET", "sse.getStats", &[("content-length", "7")], 200),
@@ -120,12 +162,23 @@ async fn limits_are_asked_before_the_body_is_read() {
         1 => Ok(()),
         _ => Err(ConnectErrorKind::RateLimit),
     });
-    let answer = api.stream("POST", "sse.publish,sse.publish?batch=1", &[JSON], untouched()).await;
+    let answer = api
+        .stream(
+            "POST",
+            "sse.publish,sse.publish?batch=1",
+            &[JSON],
+            untouched(),
+        )
+        .await;
     let answer = Answer::of(answer).await;
     assert_eq!(answer.status, 429);
     assert!(answer.header("retry-after").is_some());
     let api = Api::open().refusing(ConnectErrorKind::RateLimit);
-    let answer = Answer::of(api.stream("POST", "sse.publish", &[JSON], untouched()).await).await;
+    let answer = Answer::of(
+        api.stream("POST", "sse.publish", &[JSON], untouched())
+            .await,
+    )
+    .await;
     assert_eq!(answer.status, 429);
     assert!(answer.header("retry-after").is_some());
 }
@@ -134,12 +187,21 @@ async fn limits_are_asked_before_the_body_is_read() {
 async fn of_a_stranger_only_a_token_is_read() {
     let api = Api::open().refusing(ConnectErrorKind::Unauthenticated);
     let polled = Cell::new(0);
-    assert_eq!(status(&api, "sse.renew", stalling(1 << 20, &polled)).await, 413);
+    assert_eq!(
+        status(&api, "sse.renew", stalling(1 << 20, &polled)).await,
+        413
+    );
     assert_eq!(polled.get(), 17 << 10);
     // A batch of renewals is no larger, and other calls beside one add nothing.
-    for path in ["sse.renew,sse.renew?batch=1", "sse.renew,sse.publish?batch=1"] {
+    for path in [
+        "sse.renew,sse.renew?batch=1",
+        "sse.renew,sse.publish?batch=1",
+    ] {
         polled.set(0);
-        assert!(status(&api, path, stalling(1 << 20, &polled)).await >= 207, "{path}");
+        assert!(
+            status(&api, path, stalling(1 << 20, &polled)).await >= 207,
+            "{path}"
+        );
         assert_eq!(polled.get(), 17 << 10, "{path}");
     }
 }
@@ -147,15 +209,25 @@ async fn of_a_stranger_only_a_token_is_read() {
 #[tokio::test]
 async fn an_app_s_own_procedure_may_bound_its_input() {
     let mut api = Api::open();
-    let echo = Procedure::mutation(|_, input: serde_json::Value| async move { Ok(input) }).max_input(9);
+    let echo =
+        Procedure::mutation(|_, input: serde_json::Value| async move { Ok(input) }).max_input(9);
     api.management = api.management.procedure("own.echo", echo);
-    assert_eq!(api.post("own.echo", r#"{"a":123}"#.into()).await.data(), json!({ "a": 123 }));
-    assert_eq!(api.post("own.echo", r#"{"a":1234}"#.into()).await.status, 413);
+    assert_eq!(
+        api.post("own.echo", r#"{"a":123}"#.into()).await.data(),
+        json!({ "a": 123 })
+    );
+    assert_eq!(
+        api.post("own.echo", r#"{"a":1234}"#.into()).await.status,
+        413
+    );
 }
 
 /// A publish of a caller, with a body that does not come to its end.
 fn stalled(management: &Management, caller: Caller, declared: Option<usize>) -> JoinHandle<u16> {
-    let (management, length) = (management.clone(), declared.map(|length| length.to_string()));
+    let (management, length) = (
+        management.clone(),
+        declared.map(|length| length.to_string()),
+    );
     tokio::spawn(async move {
         let headers = Headers::read(|name| match name {
             "content-type" => Some(b"application/json".as_slice()),
@@ -163,9 +235,19 @@ fn stalled(management: &Management, caller: Caller, declared: Option<usize>) -> 
             _ => None,
         });
         let (caller, address) = (Ok(caller), Some([192, 0, 2, 1].into()));
-        let request = Request { method: "POST", path: "sse.publish", query: None, headers, caller, address };
+        let request = Request {
+            method: "POST",
+            path: "sse.publish",
+            query: None,
+            headers,
+            caller,
+            address,
+        };
         let chunk = stream::iter([Ok::<_, ()>(Bytes::from_static(&[b' '; 4096]))]);
-        management.handle(request, chunk.chain(stream::pending())).await.status
+        management
+            .handle(request, chunk.chain(stream::pending()))
+            .await
+            .status
     })
 }
 
@@ -182,7 +264,11 @@ async fn begin(
         for _ in 0..10 {
             tokio::task::yield_now().await;
         }
-        if call.is_finished() { answered.push(call.await.unwrap()) } else { waiting.push(call) }
+        if call.is_finished() {
+            answered.push(call.await.unwrap())
+        } else {
+            waiting.push(call)
+        }
     }
     (waiting, answered)
 }
@@ -192,7 +278,8 @@ async fn one_caller_cannot_hold_the_bytes_of_all() {
     const KIB: usize = 1024;
     for declared in [Some(4 * KIB + 1), None] {
         let api = Api::with_access(BackendsManage).limits(|limits| {
-            (limits.body, limits.bodies_per_caller, limits.bodies) = (10 * KIB, 20 * KIB, 100 * KIB);
+            (limits.body, limits.bodies_per_caller, limits.bodies) =
+                (10 * KIB, 20 * KIB, 100 * KIB);
         });
         let management = &api.management;
         let each = if declared.is_some() { 4 } else { 5 };
@@ -202,7 +289,10 @@ async fn one_caller_cannot_hold_the_bytes_of_all() {
         let mut all = Vec::new();
         for name in ["bob", "carol", "dave", "erin"] {
             let (waiting, refused) = begin(management, &user(name), 10, declared).await;
-            assert!(refused.iter().all(|status| [429, 503].contains(status)), "{refused:?}");
+            assert!(
+                refused.iter().all(|status| [429, 503].contains(status)),
+                "{refused:?}"
+            );
             all.extend(waiting);
         }
         assert!(all.len() + each <= 75 / 4, "{}", all.len());
@@ -214,7 +304,10 @@ async fn one_caller_cannot_hold_the_bytes_of_all() {
         for call in ada {
             call.await.unwrap_err();
         }
-        assert_eq!(begin(management, &user("ada"), 10, declared).await.0.len(), each);
+        assert_eq!(
+            begin(management, &user("ada"), 10, declared).await.0.len(),
+            each
+        );
         // Those that stay are answered in the end.
         for call in all {
             assert_eq!(call.await.unwrap(), 408);
@@ -252,17 +345,36 @@ async fn bytes_are_limited_before_they_are_read_where_their_number_is_known() {
     api.management = api.management.limit_bytes(move |caller, bytes| {
         assert_eq!(caller.user.as_ref().map(UserId::as_str), Some("ada"));
         let all = counted.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if all > 100 { Err(Duration::from_millis(1500)) } else { Ok(()) }
+        if all > 100 {
+            Err(Duration::from_millis(1500))
+        } else {
+            Ok(())
+        }
     });
     let message = r#"{"message":"twenty-five"}"#;
-    for (length, expected) in [(Some("25"), 200), (None, 200), (None, 200), (Some("25"), 200), (None, 429)] {
+    for (length, expected) in [
+        (Some("25"), 200),
+        (None, 200),
+        (None, 200),
+        (Some("25"), 200),
+        (None, 429),
+    ] {
         let headers = length.map(|length| ("content-length", length));
         let headers: Vec<_> = [Some(JSON), headers].into_iter().flatten().collect();
-        assert_eq!(api.ask("POST", "sse.sendInfo", &headers, message).await.status, expected);
+        assert_eq!(
+            api.ask("POST", "sse.sendInfo", &headers, message)
+                .await
+                .status,
+            expected
+        );
     }
     assert_eq!(asked.load(Ordering::Relaxed), 125);
     let headers = [JSON, ("content-length", "25")];
-    let answer = Answer::of(api.stream("POST", "sse.sendInfo", &headers, untouched()).await).await;
+    let answer = Answer::of(
+        api.stream("POST", "sse.sendInfo", &headers, untouched())
+            .await,
+    )
+    .await;
     answer.refused(429, "TOO_MANY_REQUESTS", "this caller sends too many bytes");
     assert_eq!(answer.header("retry-after"), Some("2"));
 }

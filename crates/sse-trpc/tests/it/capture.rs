@@ -24,16 +24,33 @@ pub(crate) fn read(text: &str) -> Vec<Exchange> {
     let text = text.split("\n=== client saw").next().unwrap();
     let mut exchanges: Vec<Exchange> = Vec::new();
     for section in text.split("\n--- conn ").skip(1) {
-        let Some((title, content)) = section.split_once('\n') else { continue };
+        let Some((title, content)) = section.split_once('\n') else {
+            continue;
+        };
         let bytes = unescape(content);
         if title.contains(">>>") {
             let (line, headers, body) = split(&bytes);
             let mut words = line.split(' ');
             let method = words.next().unwrap().to_owned();
-            let target = words.next().unwrap().strip_prefix("/api/trpc/").unwrap().to_owned();
+            let target = words
+                .next()
+                .unwrap()
+                .strip_prefix("/api/trpc/")
+                .unwrap()
+                .to_owned();
             let body = text_of(&body, &headers);
-            let answer = Message { status: 0, headers: Vec::new(), body: String::new() };
-            exchanges.push(Exchange { method, target, headers, body, answer });
+            let answer = Message {
+                status: 0,
+                headers: Vec::new(),
+                body: String::new(),
+            };
+            exchanges.push(Exchange {
+                method,
+                target,
+                headers,
+                body,
+                answer,
+            });
         } else if title.contains("<<<") {
             let answer = &mut exchanges.last_mut().unwrap().answer;
             // An answer may come in pieces; only its first has a head.
@@ -49,17 +66,31 @@ pub(crate) fn read(text: &str) -> Vec<Exchange> {
 }
 
 fn split(bytes: &[u8]) -> (String, Vec<(String, String)>, Vec<u8>) {
-    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    let end = bytes
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .unwrap();
     let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
     let mut lines = head.split("\r\n");
     let line = lines.next().unwrap().to_owned();
-    let field =
-        |line: &str| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
-    (line, lines.filter_map(field).collect(), bytes[end + 4..].to_vec())
+    let field = |line: &str| {
+        line.split_once(": ")
+            .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+    };
+    (
+        line,
+        lines.filter_map(field).collect(),
+        bytes[end + 4..].to_vec(),
+    )
 }
 
 fn text_of(body: &[u8], headers: &[(String, String)]) -> String {
-    let field = |name| headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let field = |name| {
+        headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    };
     let mut content = Vec::new();
     if field("transfer-encoding") == Some("chunked") {
         Dechunker::new().feed(body, &mut content).unwrap();
@@ -86,12 +117,18 @@ fn unescape(text: &str) -> Vec<u8> {
 pub(crate) fn joined(lines: &str, superjson: bool) -> Value {
     let lines = lines.lines().map(|line| {
         let line: Value = serde_json::from_str(line).unwrap();
-        if superjson { line["json"].clone() } else { line }
+        if superjson {
+            line["json"].clone()
+        } else {
+            line
+        }
     });
     let lines: Vec<_> = lines.collect();
     let (head, chunks) = lines.split_first().unwrap();
     let calls = head.as_object().unwrap();
-    (0..calls.len()).map(|call| resolved(&calls[&call.to_string()], chunks)).collect()
+    (0..calls.len())
+        .map(|call| resolved(&calls[&call.to_string()], chunks))
+        .collect()
 }
 
 /// `[[data], [key, type, chunk]…]`, with each promise replaced by what came for it.

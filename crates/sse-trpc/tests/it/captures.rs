@@ -44,7 +44,12 @@ fn answer<T: Serialize + Clone + Send + Sync + 'static>(
 fn server(transformer: Transformer) -> Api {
     let stats = json!({ "totalConnections": 3, "users": 2, "at": "1970-01-01T00:00:00.000Z" });
     let success = |_: Context, Success { title, message }| async {
-        Ok(Sent { success: true, delivered: 1, title, message })
+        Ok(Sent {
+            success: true,
+            delivered: 1,
+            title,
+            message,
+        })
     };
     let mut api = Api::open();
     let unauthorized = Error::new(Code::Unauthorized, "no session");
@@ -53,11 +58,17 @@ fn server(transformer: Transformer) -> Api {
         .management
         .transformer(transformer)
         .procedure("sse.getStats", Procedure::query(answer(Ok(stats))))
-        .procedure("sse.echo", Procedure::query(|_: Context, input: Number| async move { Ok(input.n) }))
+        .procedure(
+            "sse.echo",
+            Procedure::query(|_: Context, input: Number| async move { Ok(input.n) }),
+        )
         .procedure("sse.nothing", Procedure::query(answer(Ok(()))))
         .procedure("sse.nul", Procedure::query(answer(Ok(Value::Null))))
         .procedure("sse.ping", Procedure::mutation(answer(Ok("pong"))))
-        .procedure("sse.fail", Procedure::query(answer::<()>(Err(unauthorized))))
+        .procedure(
+            "sse.fail",
+            Procedure::query(answer::<()>(Err(unauthorized))),
+        )
         .procedure("sse.boom", Procedure::query(answer::<()>(Err(boom))))
         .procedure("sse.sendSuccess", Procedure::mutation(success));
     api
@@ -67,15 +78,20 @@ fn server(transformer: Transformer) -> Api {
 fn normal(mut value: Value) -> Value {
     match &mut value {
         Value::Object(members) => {
-            members.values_mut().for_each(|value| *value = normal(value.take()));
+            members
+                .values_mut()
+                .for_each(|value| *value = normal(value.take()));
             let worded_by_a_validator =
-                members.get("message").and_then(Value::as_str).is_some_and(|message| {
-                    message.starts_with("[\n")
-                        || message.contains("JSON at position")
-                        || message.starts_with("the input is not JSON")
-                        || message.contains("invalid type")
-                        || message.contains("missing field")
-                });
+                members
+                    .get("message")
+                    .and_then(Value::as_str)
+                    .is_some_and(|message| {
+                        message.starts_with("[\n")
+                            || message.contains("JSON at position")
+                            || message.starts_with("the input is not JSON")
+                            || message.contains("invalid type")
+                            || message.contains("missing field")
+                    });
             if worded_by_a_validator {
                 members.insert("message".into(), "a validator's".into());
             }
@@ -86,16 +102,23 @@ fn normal(mut value: Value) -> Value {
             // Stacks are for developers.
             members.remove("stack");
         }
-        Value::Array(values) => values.iter_mut().for_each(|value| *value = normal(value.take())),
+        Value::Array(values) => values
+            .iter_mut()
+            .for_each(|value| *value = normal(value.take())),
         _ => {}
     }
     value
 }
 
 async fn check(api: &Api, exchange: &Exchange, superjson: bool) {
-    let headers: Vec<_> =
-        exchange.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let ours = api.ask(&exchange.method, &exchange.target, &headers, &exchange.body).await;
+    let headers: Vec<_> = exchange
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let ours = api
+        .ask(&exchange.method, &exchange.target, &headers, &exchange.body)
+        .await;
     let what = format!("{} {} {}", exchange.method, exchange.target, exchange.body);
     let theirs = &exchange.answer;
     // Version 10 has another answer to wrong types.
@@ -103,25 +126,43 @@ async fn check(api: &Api, exchange: &Exchange, superjson: bool) {
         return assert!([404, 405].contains(&ours.status), "{what}: {}", ours.text);
     }
     assert_eq!(ours.status, theirs.status, "{what}: {}", ours.text);
-    let allow = theirs.headers.iter().find(|(name, _)| name == "allow").map(|(_, value)| value.as_str());
+    let allow = theirs
+        .headers
+        .iter()
+        .find(|(name, _)| name == "allow")
+        .map(|(_, value)| value.as_str());
     assert_eq!(ours.header("allow"), allow, "{what}");
     if theirs.body.is_empty() {
         return assert_eq!(ours.text, "", "{what}");
     }
     let are_lines = theirs.body.contains("[null,0,0]]");
     let parse = |text: &str| {
-        if are_lines { capture::joined(text, superjson) } else { serde_json::from_str(text).unwrap() }
+        if are_lines {
+            capture::joined(text, superjson)
+        } else {
+            serde_json::from_str(text).unwrap()
+        }
     };
-    assert_eq!(normal(parse(&ours.text)), normal(parse(&theirs.body)), "{what}");
+    assert_eq!(
+        normal(parse(&ours.text)),
+        normal(parse(&theirs.body)),
+        "{what}"
+    );
 }
 
 fn is_for_us(exchange: &Exchange) -> bool {
-    !NOT_OURS.iter().any(|name| exchange.target.starts_with(name))
+    !NOT_OURS
+        .iter()
+        .any(|name| exchange.target.starts_with(name))
 }
 
 /// Plays a capture; gives how many exchanges there were.
 async fn play(text: &str, superjson: bool, change: impl FnOnce(&mut Api)) -> usize {
-    let mut api = server(if superjson { Transformer::SuperJson } else { Transformer::Json });
+    let mut api = server(if superjson {
+        Transformer::SuperJson
+    } else {
+        Transformer::Json
+    });
     change(&mut api);
     let exchanges = capture::read(text);
     for exchange in exchanges.iter().filter(|exchange| is_for_us(exchange)) {
@@ -129,8 +170,13 @@ async fn play(text: &str, superjson: bool, change: impl FnOnce(&mut Api)) -> usi
         let is_broken = exchange.body.contains("bad") || exchange.target.contains("bad");
         if is_broken && READ_BY_US.contains(&key) {
             let headers = [("content-type", "application/json")];
-            let ours = api.ask(&exchange.method, &exchange.target, &headers, &exchange.body).await;
-            assert_eq!((ours.error().0.as_str(), exchange.answer.status), ("BAD_REQUEST", 200));
+            let ours = api
+                .ask(&exchange.method, &exchange.target, &headers, &exchange.body)
+                .await;
+            assert_eq!(
+                (ours.error().0.as_str(), exchange.answer.status),
+                ("BAD_REQUEST", 200)
+            );
         } else {
             check(&api, exchange, superjson).await;
         }
@@ -140,13 +186,53 @@ async fn play(text: &str, superjson: bool, change: impl FnOnce(&mut Api)) -> usi
 
 #[tokio::test]
 async fn links_of_version_11() {
-    assert_eq!(play(include_str!("../captures/v11-httpLink.txt"), false, |_| ()).await, 11);
-    assert_eq!(play(include_str!("../captures/v11-httpLink-superjson.txt"), true, |_| ()).await, 11);
-    assert_eq!(play(include_str!("../captures/v11-httpBatchLink.txt"), false, |_| ()).await, 5);
-    assert_eq!(play(include_str!("../captures/v11-httpBatchLink-superjson.txt"), true, |_| ()).await, 5);
-    assert_eq!(play(include_str!("../captures/v11-httpBatchStreamLink.txt"), false, |_| ()).await, 4);
     assert_eq!(
-        play(include_str!("../captures/v11-httpBatchStreamLink-superjson.txt"), true, |_| ()).await,
+        play(include_str!("../captures/v11-httpLink.txt"), false, |_| ()).await,
+        11
+    );
+    assert_eq!(
+        play(
+            include_str!("../captures/v11-httpLink-superjson.txt"),
+            true,
+            |_| ()
+        )
+        .await,
+        11
+    );
+    assert_eq!(
+        play(
+            include_str!("../captures/v11-httpBatchLink.txt"),
+            false,
+            |_| ()
+        )
+        .await,
+        5
+    );
+    assert_eq!(
+        play(
+            include_str!("../captures/v11-httpBatchLink-superjson.txt"),
+            true,
+            |_| ()
+        )
+        .await,
+        5
+    );
+    assert_eq!(
+        play(
+            include_str!("../captures/v11-httpBatchStreamLink.txt"),
+            false,
+            |_| ()
+        )
+        .await,
+        4
+    );
+    assert_eq!(
+        play(
+            include_str!("../captures/v11-httpBatchStreamLink-superjson.txt"),
+            true,
+            |_| ()
+        )
+        .await,
         4
     );
 }
@@ -154,13 +240,53 @@ async fn links_of_version_11() {
 /// Clients of version 10 take our answers, though their own server has other ones for wrong types.
 #[tokio::test]
 async fn links_of_version_10() {
-    assert_eq!(play(include_str!("../captures/v10-httpLink.txt"), false, |_| ()).await, 11);
-    assert_eq!(play(include_str!("../captures/v10-httpLink-superjson.txt"), true, |_| ()).await, 11);
-    assert_eq!(play(include_str!("../captures/v10-httpBatchLink.txt"), false, |_| ()).await, 5);
-    assert_eq!(play(include_str!("../captures/v10-httpBatchLink-superjson.txt"), true, |_| ()).await, 5);
-    assert_eq!(play(include_str!("../captures/v10-httpBatchStreamLink.txt"), false, |_| ()).await, 2);
     assert_eq!(
-        play(include_str!("../captures/v10-httpBatchStreamLink-superjson.txt"), true, |_| ()).await,
+        play(include_str!("../captures/v10-httpLink.txt"), false, |_| ()).await,
+        11
+    );
+    assert_eq!(
+        play(
+            include_str!("../captures/v10-httpLink-superjson.txt"),
+            true,
+            |_| ()
+        )
+        .await,
+        11
+    );
+    assert_eq!(
+        play(
+            include_str!("../captures/v10-httpBatchLink.txt"),
+            false,
+            |_| ()
+        )
+        .await,
+        5
+    );
+    assert_eq!(
+        play(
+            include_str!("../captures/v10-httpBatchLink-superjson.txt"),
+            true,
+            |_| ()
+        )
+        .await,
+        5
+    );
+    assert_eq!(
+        play(
+            include_str!("../captures/v10-httpBatchStreamLink.txt"),
+            false,
+            |_| ()
+        )
+        .await,
+        2
+    );
+    assert_eq!(
+        play(
+            include_str!("../captures/v10-httpBatchStreamLink-superjson.txt"),
+            true,
+            |_| ()
+        )
+        .await,
         2
     );
 }
@@ -172,7 +298,15 @@ async fn odd_requests_of_version_11() {
         limits.batch = 3;
         api.management = api.management.clone().limits(limits);
     };
-    assert_eq!(play(include_str!("../captures/v11-raw-probes.txt"), false, limited).await, 49);
+    assert_eq!(
+        play(
+            include_str!("../captures/v11-raw-probes.txt"),
+            false,
+            limited
+        )
+        .await,
+        49
+    );
     let text = include_str!("../captures/v11-raw-probes-methodoverride.txt");
     let overriding = |api: &mut Api| api.management = api.management.clone().method_override(true);
     assert_eq!(play(text, false, overriding).await, 2);

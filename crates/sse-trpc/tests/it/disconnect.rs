@@ -10,19 +10,29 @@ async fn it_ends_the_streams_of_its_target() {
     let api = Api::open();
     let mut ada = api.listen("ada", &["news"]);
     let mut ben = api.listen("ben", &["news"]);
-    api.mutate("sse.disconnect", json!({ "target": { "client": ada.id() }, "reason": "bye" }))
-        .await
-        .matched(1);
+    api.mutate(
+        "sse.disconnect",
+        json!({ "target": { "client": ada.id() }, "reason": "bye" }),
+    )
+    .await
+    .matched(1);
     let (event_type, data) = ada.event();
-    assert_eq!((event_type.as_str(), &data["event"]), ("system", &json!("disconnected")));
+    assert_eq!(
+        (event_type.as_str(), &data["event"]),
+        ("system", &json!("disconnected"))
+    );
     assert_eq!(data["data"]["reconnect"], true);
     assert!(data["data"].to_string().contains("bye"), "{data}");
     assert!(ada.has_ended());
     assert_eq!(ben.events(), []);
 
-    api.mutate("sse.disconnect", json!({ "target": { "topic": "news" } })).await.matched(1);
+    api.mutate("sse.disconnect", json!({ "target": { "topic": "news" } }))
+        .await
+        .matched(1);
     assert_eq!(ben.event().1["event"], "disconnected");
-    api.mutate("sse.disconnect", json!({ "target": "all" })).await.matched(0);
+    api.mutate("sse.disconnect", json!({ "target": "all" }))
+        .await
+        .matched(0);
 }
 
 #[tokio::test]
@@ -32,7 +42,10 @@ async fn a_user_is_told_to_stay_away() {
     let input = json!({ "target": { "user": "ada" }, "stayAwayMs": 60_000 });
     api.mutate("sse.disconnect", input).await.matched(1);
     assert_eq!(ada.event().1["data"]["reconnect"], false);
-    let refused = api.manager.connect(Handshake::new().user("ada")).unwrap_err();
+    let refused = api
+        .manager
+        .connect(Handshake::new().user("ada"))
+        .unwrap_err();
     assert!(matches!(refused.cause(), ConnectErrorKind::StayAway));
     api.listen("ben", &[]);
 }
@@ -42,21 +55,34 @@ async fn a_client_is_told_to_stay_away_where_something_recognises_it() {
     let api = Api::open();
     let mut caller = user("ada");
     caller.login = Some(LoginId::from_bytes([1; 16]));
-    let kicked = api.manager.connect(Handshake::new().caller(caller.clone())).unwrap();
+    let kicked = api
+        .manager
+        .connect(Handshake::new().caller(caller.clone()))
+        .unwrap();
     let mut unknown = api.listen("ada", &[]);
 
     let ban_for = |client: &str| json!({ "target": { "client": client }, "stayAwayMs": 60_000 });
     let input = ban_for(&unknown.id());
-    let problem = "stayAwayMs: nothing would recognise the client when it returns: it came without a login";
-    api.mutate("sse.disconnect", input).await.bad_request(problem);
+    let problem =
+        "stayAwayMs: nothing would recognise the client when it returns: it came without a login";
+    api.mutate("sse.disconnect", input)
+        .await
+        .bad_request(problem);
     assert_eq!(unknown.events(), [], "nothing is done by halves");
 
-    api.mutate("sse.disconnect", ban_for(&kicked.client_id().to_string())).await.matched(1);
-    let refused = api.manager.connect(Handshake::new().caller(caller)).unwrap_err();
+    api.mutate("sse.disconnect", ban_for(&kicked.client_id().to_string()))
+        .await
+        .matched(1);
+    let refused = api
+        .manager
+        .connect(Handshake::new().caller(caller))
+        .unwrap_err();
     assert!(matches!(refused.cause(), ConnectErrorKind::StayAway));
     api.listen("ada", &[]);
     drop(kicked);
-    api.mutate("sse.disconnect", ban_for(&"0".repeat(32))).await.matched(0);
+    api.mutate("sse.disconnect", ban_for(&"0".repeat(32)))
+        .await
+        .matched(0);
 }
 
 #[tokio::test]
@@ -95,9 +121,12 @@ async fn fields_are_checked() {
             "reason: invalid type: integer `7`, expected a string".into(),
         ),
     ] {
-        api.mutate("sse.disconnect", input).await.bad_request(&message);
+        api.mutate("sse.disconnect", input)
+            .await
+            .bad_request(&message);
     }
     assert_eq!(ada.events(), []);
-    let input = json!({ "target": { "user": "ada" }, "stayAwayMs": longest, "reason": "x".repeat(1024) });
+    let input =
+        json!({ "target": { "user": "ada" }, "stayAwayMs": longest, "reason": "x".repeat(1024) });
     api.mutate("sse.disconnect", input).await.matched(1);
 }

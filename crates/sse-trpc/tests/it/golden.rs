@@ -14,7 +14,10 @@ fn captured() -> Api {
     let mut api = Api::open().user("42");
     let ping = Procedure::mutation(|_: Context, _: Value| async { Ok::<_, Error>("pong") });
     let echo = Procedure::query(|_: Context, input: Value| async { Ok::<_, Error>(input) });
-    api.management = api.management.procedure("sse.ping", ping).procedure("sse.echo", echo);
+    api.management = api
+        .management
+        .procedure("sse.ping", ping)
+        .procedure("sse.echo", echo);
     api
 }
 
@@ -24,9 +27,12 @@ async fn ask(method: &str, target: &str, content_type: Option<&str>, body: &'sta
 
 #[tokio::test]
 async fn calls_that_go_well() {
-    for target in
-        ["sse.getStats", "sse.getStats?input=", "sse.getStats?input=null", "sse.getStats?batch=true"]
-    {
+    for target in [
+        "sse.getStats",
+        "sse.getStats?input=",
+        "sse.getStats?input=null",
+        "sse.getStats?batch=true",
+    ] {
         let answer = ask("GET", target, None, "").await;
         assert_eq!(answer.data()["totalConnections"], 0, "{target}");
     }
@@ -37,7 +43,10 @@ async fn calls_that_go_well() {
         ("application/json", ""),
     ] {
         let answer = ask("POST", "sse.ping", Some(content_type), body).await;
-        assert_eq!((answer.status, answer.text.as_str()), (200, r#"{"result":{"data":"pong"}}"#));
+        assert_eq!(
+            (answer.status, answer.text.as_str()),
+            (200, r#"{"result":{"data":"pong"}}"#)
+        );
     }
 }
 
@@ -87,8 +96,16 @@ async fn wrong_content_types() {
     for (method, content_type, message) in [
         ("POST", None, "Missing content-type header"),
         ("OPTIONS", None, "Missing content-type header"),
-        ("POST", Some("text/plain"), r#"Unsupported content-type \"text/plain"#),
-        ("POST", Some("application/jsonx"), r#"Unsupported content-type \"application/jsonx"#),
+        (
+            "POST",
+            Some("text/plain"),
+            r#"Unsupported content-type \"text/plain"#,
+        ),
+        (
+            "POST",
+            Some("application/jsonx"),
+            r#"Unsupported content-type \"application/jsonx"#,
+        ),
     ] {
         let answer = ask(method, "sse.ping", content_type, "{}").await;
         let body = format!(
@@ -113,7 +130,10 @@ async fn unknown_procedures() {
 async fn requests_that_name_no_call() {
     for (target, message) in [
         ("%E0%A4%A", r#"Invalid URL-encoding in path \"%E0%A4%A\""#),
-        ("sse.getStats,sse.sendInfo?batch=1", "Cannot mix procedure types in call: query, mutation"),
+        (
+            "sse.getStats,sse.sendInfo?batch=1",
+            "Cannot mix procedure types in call: query, mutation",
+        ),
     ] {
         let answer = ask("GET", target, None, "").await;
         let body = format!(
@@ -156,14 +176,23 @@ async fn inputs_that_cannot_be_read() {
             "{bad",
             "the input is not JSON: key must be a string at line 1 column 2",
         ),
-        ("POST", "sse.sendSuccess", JSON, "", "missing field `message`"),
+        (
+            "POST",
+            "sse.sendSuccess",
+            JSON,
+            "",
+            "missing field `message`",
+        ),
     ] {
         let answer = ask(method, target, content_type, body).await;
         let path = target.split('?').next().unwrap();
         let expected = format!(
             r#"{{"error":{{"message":"{message}","code":-32600,"data":{{"code":"BAD_REQUEST","httpStatus":400,"path":"{path}"}}}}}}"#
         );
-        assert_eq!((answer.status, answer.text.as_str()), (400, expected.as_str()));
+        assert_eq!(
+            (answer.status, answer.text.as_str()),
+            (400, expected.as_str())
+        );
     }
 }
 

@@ -12,9 +12,15 @@ pub(crate) struct Listener {
 
 impl Listener {
     pub(crate) fn connect(manager: &Manager, user: &str, topics: &[&str]) -> Self {
-        let handshake =
-            topics.iter().fold(Handshake::new().user(user), |handshake, topic| handshake.topic(*topic));
-        let mut listener = Self { session: manager.connect(handshake).unwrap(), decoder: Decoder::new() };
+        let handshake = topics
+            .iter()
+            .fold(Handshake::new().user(user), |handshake, topic| {
+                handshake.topic(*topic)
+            });
+        let mut listener = Self {
+            session: manager.connect(handshake).unwrap(),
+            decoder: Decoder::new(),
+        };
         assert_eq!(listener.events().len(), 1);
         listener
     }
@@ -36,8 +42,13 @@ impl Listener {
     #[track_caller]
     pub(crate) fn event(&mut self) -> (String, Value) {
         let events = self.events();
-        let [event] = events.as_slice() else { panic!("not one event: {events:?}") };
-        (event.event_type.clone(), serde_json::from_str(&event.data).unwrap())
+        let [event] = events.as_slice() else {
+            panic!("not one event: {events:?}")
+        };
+        (
+            event.event_type.clone(),
+            serde_json::from_str(&event.data).unwrap(),
+        )
     }
 
     /// Whether the stream has come to its end.

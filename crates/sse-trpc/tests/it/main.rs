@@ -1,6 +1,9 @@
 //! The management API, judged through requests alone.
 
-#![expect(clippy::unwrap_used, reason = "the helpers of tests unwrap as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests unwrap as tests do"
+)]
 
 mod access;
 mod api;

@@ -23,37 +23,73 @@ impl Access for Rooms {
 }
 
 async fn heard(api: &Api, topic: &str) -> usize {
-    api.manager.topic(topic).publish(Event::text("x")).await.unwrap().matched
+    api.manager
+        .topic(topic)
+        .publish(Event::text("x"))
+        .await
+        .unwrap()
+        .matched
 }
 
 #[tokio::test]
 async fn managers_change_any_stream() {
     let api = Api::open();
     let stream = api.listen("ada", &["a"]);
-    api.mutate("sse.join", json!({ "clientId": stream.id(), "topics": ["a", "b"] })).await.matched(1);
+    api.mutate(
+        "sse.join",
+        json!({ "clientId": stream.id(), "topics": ["a", "b"] }),
+    )
+    .await
+    .matched(1);
     assert_eq!((heard(&api, "a").await, heard(&api, "b").await), (1, 1));
-    api.mutate("sse.leave", json!({ "clientId": stream.id(), "topics": ["a", "c"] })).await.matched(1);
+    api.mutate(
+        "sse.leave",
+        json!({ "clientId": stream.id(), "topics": ["a", "c"] }),
+    )
+    .await
+    .matched(1);
     assert_eq!((heard(&api, "a").await, heard(&api, "b").await), (0, 1));
     let gone = stream.id();
     drop(stream);
-    api.mutate("sse.join", json!({ "clientId": gone, "topics": ["a"] })).await.matched(0);
-    api.mutate("sse.leave", json!({ "clientId": gone, "topics": ["a"] })).await.matched(0);
+    api.mutate("sse.join", json!({ "clientId": gone, "topics": ["a"] }))
+        .await
+        .matched(0);
+    api.mutate("sse.leave", json!({ "clientId": gone, "topics": ["a"] }))
+        .await
+        .matched(0);
 }
 
 #[tokio::test]
 async fn users_change_their_own_streams_as_far_as_they_may() {
     let api = Api::with_access(Rooms).user("ada");
     let (own, other) = (api.listen("ada", &[]), api.listen("bob", &[]));
-    api.mutate("sse.join", json!({ "clientId": own.id(), "topics": ["rooms/1"] })).await.matched(1);
+    api.mutate(
+        "sse.join",
+        json!({ "clientId": own.id(), "topics": ["rooms/1"] }),
+    )
+    .await
+    .matched(1);
     assert_eq!(heard(&api, "rooms/1").await, 1);
-    let answer = api.mutate("sse.join", json!({ "clientId": own.id(), "topics": ["rooms/2", "news"] })).await;
+    let answer = api
+        .mutate(
+            "sse.join",
+            json!({ "clientId": own.id(), "topics": ["rooms/2", "news"] }),
+        )
+        .await;
     answer.refused(403, "FORBIDDEN", "topics: \"news\" is not for this caller");
     assert_eq!(heard(&api, "rooms/2").await, 0, "half of it was done");
-    api.mutate("sse.leave", json!({ "clientId": own.id(), "topics": ["rooms/1"] })).await.matched(1);
+    api.mutate(
+        "sse.leave",
+        json!({ "clientId": own.id(), "topics": ["rooms/1"] }),
+    )
+    .await
+    .matched(1);
     let unknown = "0".repeat(32);
     for procedure in ["sse.join", "sse.leave"] {
         for id in [&other.id(), &unknown] {
-            let answer = api.mutate(procedure, json!({ "clientId": id, "topics": ["rooms/1"] })).await;
+            let answer = api
+                .mutate(procedure, json!({ "clientId": id, "topics": ["rooms/1"] }))
+                .await;
             answer.refused(403, "FORBIDDEN", "this caller may not manage streams");
         }
     }
@@ -64,23 +100,48 @@ async fn the_anonymous_have_no_streams_of_their_own() {
     let api = Api::with_access(OwnEventsOnly);
     let session = api.manager.connect(sse_core::Handshake::new()).unwrap();
     let id = session.client_id().to_string();
-    let answer = api.mutate("sse.join", json!({ "clientId": id, "topics": ["a"] })).await;
-    answer.refused(401, "UNAUTHORIZED", "anonymous callers may not manage streams");
+    let answer = api
+        .mutate("sse.join", json!({ "clientId": id, "topics": ["a"] }))
+        .await;
+    answer.refused(
+        401,
+        "UNAUTHORIZED",
+        "anonymous callers may not manage streams",
+    );
 }
 
 #[tokio::test]
 async fn topics_are_checked() {
     let mut config = sse_core::Config::default();
     config.limits.topics = 2;
-    let manager = Manager::builder().access(sse_core::AllowAll).config(config).build().unwrap();
+    let manager = Manager::builder()
+        .access(sse_core::AllowAll)
+        .config(config)
+        .build()
+        .unwrap();
     let api = Api::of(manager).caller(user("ada"));
     let stream = api.listen("ada", &["a"]);
-    let join = |topics| api.mutate("sse.join", json!({ "clientId": stream.id(), "topics": topics }));
-    join(json!(["b", "c"])).await.bad_request("topics: the stream would be in 3, more than 2");
-    join(json!(["b", "c", "d"])).await.bad_request("topics: has 3 topics, more than 2");
-    join(json!(["b", ""])).await.bad_request("topics[1]: is empty");
-    join(json!(["b", "x".repeat(300)])).await.bad_request("topics[1]: is 300 bytes long, more than 256");
-    join(json!("b")).await.bad_request("topics: invalid type: string \"b\", expected a sequence");
+    let join = |topics| {
+        api.mutate(
+            "sse.join",
+            json!({ "clientId": stream.id(), "topics": topics }),
+        )
+    };
+    join(json!(["b", "c"]))
+        .await
+        .bad_request("topics: the stream would be in 3, more than 2");
+    join(json!(["b", "c", "d"]))
+        .await
+        .bad_request("topics: has 3 topics, more than 2");
+    join(json!(["b", ""]))
+        .await
+        .bad_request("topics[1]: is empty");
+    join(json!(["b", "x".repeat(300)]))
+        .await
+        .bad_request("topics[1]: is 300 bytes long, more than 256");
+    join(json!("b"))
+        .await
+        .bad_request("topics: invalid type: string \"b\", expected a sequence");
     assert_eq!(heard(&api, "b").await, 0);
     join(json!(["a", "b"])).await.matched(1);
 }

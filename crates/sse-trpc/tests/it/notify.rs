@@ -14,7 +14,9 @@ async fn each_kind_has_a_procedure() {
         ("sse.sendWarning", "warning"),
         ("sse.sendError", "error"),
     ] {
-        api.mutate(procedure, json!({ "message": "hello", "timestamp": 7 })).await.matched(1);
+        api.mutate(procedure, json!({ "message": "hello", "timestamp": 7 }))
+            .await
+            .matched(1);
         let data = json!({ "type": kind, "message": "hello", "timestamp": 7 });
         assert_eq!(stream.event(), ("notification".into(), data));
     }
@@ -25,7 +27,9 @@ async fn every_field_arrives() {
     let api = Api::open();
     let mut stream = api.listen("ada", &[]);
     let input = json!({ "userId": "ada", "type": "warning", "title": "T", "message": "a\nb \u{2028}", "data": { "n": [1, null] }, "timestamp": 7 });
-    api.mutate("sse.sendNotification", input.clone()).await.matched(1);
+    api.mutate("sse.sendNotification", input.clone())
+        .await
+        .matched(1);
     let mut expected = input;
     expected.as_object_mut().unwrap().remove("userId");
     assert_eq!(stream.event(), ("notification".into(), expected));
@@ -52,15 +56,24 @@ async fn what_is_left_out_is_filled_in_or_left_out() {
 async fn without_a_user_it_goes_to_the_caller() {
     let api = Api::open().user("ada");
     let (mut ada, mut ben) = (api.listen("ada", &[]), api.listen("ben", &[]));
-    api.mutate("sse.sendInfo", json!({ "message": "mine" })).await.matched(1);
-    api.mutate("sse.sendInfo", json!({ "message": "yours", "userId": "ben" })).await.matched(1);
+    api.mutate("sse.sendInfo", json!({ "message": "mine" }))
+        .await
+        .matched(1);
+    api.mutate(
+        "sse.sendInfo",
+        json!({ "message": "yours", "userId": "ben" }),
+    )
+    .await
+    .matched(1);
     assert_eq!(ada.event().1["message"], "mine");
     assert_eq!(ben.event().1["message"], "yours");
 }
 
 #[tokio::test]
 async fn a_caller_without_a_user_must_name_one() {
-    let answer = Api::open().mutate("sse.sendInfo", json!({ "message": "hello" })).await;
+    let answer = Api::open()
+        .mutate("sse.sendInfo", json!({ "message": "hello" }))
+        .await;
     answer.bad_request("userId: is missing, and the caller is not a user");
 }
 
@@ -68,8 +81,11 @@ async fn a_caller_without_a_user_must_name_one() {
 async fn a_broadcast_reaches_everybody() {
     let api = Api::open();
     let (mut ada, mut ben) = (api.listen("ada", &[]), api.listen("ben", &[]));
-    let input = json!({ "message": "all", "type": "error", "title": "T", "data": {}, "timestamp": 0 });
-    api.mutate("sse.broadcastNotification", input.clone()).await.matched(2);
+    let input =
+        json!({ "message": "all", "type": "error", "title": "T", "data": {}, "timestamp": 0 });
+    api.mutate("sse.broadcastNotification", input.clone())
+        .await
+        .matched(2);
     assert_eq!(ada.event(), ("notification".into(), input.clone()));
     assert_eq!(ben.event(), ("notification".into(), input));
 }
@@ -77,8 +93,15 @@ async fn a_broadcast_reaches_everybody() {
 #[tokio::test]
 async fn nobody_there_is_no_error() {
     let api = Api::open();
-    api.mutate("sse.sendInfo", json!({ "message": "hello", "userId": "nobody" })).await.matched(0);
-    api.mutate("sse.broadcastNotification", json!({ "message": "hello" })).await.matched(0);
+    api.mutate(
+        "sse.sendInfo",
+        json!({ "message": "hello", "userId": "nobody" }),
+    )
+    .await
+    .matched(0);
+    api.mutate("sse.broadcastNotification", json!({ "message": "hello" }))
+        .await
+        .matched(0);
 }
 
 #[tokio::test]
@@ -87,9 +110,21 @@ async fn lengths_and_ranges_are_checked() {
     let long_user = "u".repeat(257);
     for (field, value, problem) in [
         ("message", json!(""), "is empty".into()),
-        ("message", json!("ééé"), "is 6 bytes long, more than 4".to_owned()),
-        ("title", json!("four"), "is 4 bytes long, more than 3".into()),
-        ("userId", json!(long_user), "is 257 bytes long, more than 256".into()),
+        (
+            "message",
+            json!("ééé"),
+            "is 6 bytes long, more than 4".to_owned(),
+        ),
+        (
+            "title",
+            json!("four"),
+            "is 4 bytes long, more than 3".into(),
+        ),
+        (
+            "userId",
+            json!(long_user),
+            "is 257 bytes long, more than 256".into(),
+        ),
         ("userId", json!(""), "is empty".into()),
         ("userId", json!("a\nb"), "contains '\\n' at byte 1".into()),
         (
@@ -99,10 +134,14 @@ async fn lengths_and_ranges_are_checked() {
         ),
     ] {
         let mut input = json!({ "message": "éé", "title": "abc", "userId": "u".repeat(256), "timestamp": 8_640_000_000_000_000_u64 });
-        api.mutate("sse.sendNotification", input.clone()).await.matched(0);
+        api.mutate("sse.sendNotification", input.clone())
+            .await
+            .matched(0);
         input[field] = value;
         for procedure in ["sse.sendNotification", "sse.sendSuccess"] {
-            api.mutate(procedure, input.clone()).await.bad_request(&format!("{field}: {problem}"));
+            api.mutate(procedure, input.clone())
+                .await
+                .bad_request(&format!("{field}: {problem}"));
         }
     }
 }
@@ -111,8 +150,14 @@ async fn lengths_and_ranges_are_checked() {
 async fn the_length_of_users_is_the_managers() {
     let mut config = sse_core::Config::default();
     config.limits.user = 3;
-    let manager = sse_core::Manager::builder().config(config).access(sse_core::AllowAll).build().unwrap();
-    let answer = Api::of(manager).mutate("sse.sendInfo", json!({ "message": "m", "userId": "four" })).await;
+    let manager = sse_core::Manager::builder()
+        .config(config)
+        .access(sse_core::AllowAll)
+        .build()
+        .unwrap();
+    let answer = Api::of(manager)
+        .mutate("sse.sendInfo", json!({ "message": "m", "userId": "four" }))
+        .await;
     answer.bad_request("userId: is 4 bytes long, more than 3");
 }
 
@@ -120,15 +165,43 @@ async fn the_length_of_users_is_the_managers() {
 async fn types_are_checked() {
     let api = Api::open();
     for (field, value, problem) in [
-        ("message", json!(7), "invalid type: integer `7`, expected a string"),
-        ("message", Value::Null, "invalid type: null, expected a string"),
-        ("userId", json!(7), "invalid type: integer `7`, expected a string"),
+        (
+            "message",
+            json!(7),
+            "invalid type: integer `7`, expected a string",
+        ),
+        (
+            "message",
+            Value::Null,
+            "invalid type: null, expected a string",
+        ),
+        (
+            "userId",
+            json!(7),
+            "invalid type: integer `7`, expected a string",
+        ),
         ("title", json!({}), "invalid type: map, expected a string"),
         ("data", json!([]), "invalid type: sequence, expected a map"),
-        ("data", json!("x"), "invalid type: string \"x\", expected a map"),
-        ("timestamp", json!("now"), "invalid type: string \"now\", expected u64"),
-        ("timestamp", json!(-1), "invalid value: integer `-1`, expected u64"),
-        ("timestamp", json!(1.5), "invalid type: floating point `1.5`, expected u64"),
+        (
+            "data",
+            json!("x"),
+            "invalid type: string \"x\", expected a map",
+        ),
+        (
+            "timestamp",
+            json!("now"),
+            "invalid type: string \"now\", expected u64",
+        ),
+        (
+            "timestamp",
+            json!(-1),
+            "invalid value: integer `-1`, expected u64",
+        ),
+        (
+            "timestamp",
+            json!(1.5),
+            "invalid type: floating point `1.5`, expected u64",
+        ),
         (
             "type",
             json!("fatal"),
@@ -137,18 +210,31 @@ async fn types_are_checked() {
     ] {
         let mut input = json!({ "message": "m", "userId": "ada" });
         input[field] = value;
-        api.mutate("sse.sendNotification", input).await.bad_request(&format!("{field}: {problem}"));
+        api.mutate("sse.sendNotification", input)
+            .await
+            .bad_request(&format!("{field}: {problem}"));
     }
-    let answer = api.mutate("sse.sendNotification", json!({ "message": "m" })).await;
+    let answer = api
+        .mutate("sse.sendNotification", json!({ "message": "m" }))
+        .await;
     answer.bad_request("missing field `userId`");
 }
 
 #[tokio::test]
 async fn what_is_larger_than_a_queue_is_too_large() {
-    let manager = sse_core::Manager::builder().queue(8, 1024).access(sse_core::AllowAll).build().unwrap();
+    let manager = sse_core::Manager::builder()
+        .queue(8, 1024)
+        .access(sse_core::AllowAll)
+        .build()
+        .unwrap();
     let input = json!({ "message": "x".repeat(2000) });
-    let answer = Api::of(manager).mutate("sse.broadcastNotification", input).await;
+    let answer = Api::of(manager)
+        .mutate("sse.broadcastNotification", input)
+        .await;
     let (code, message) = answer.error();
     assert_eq!((answer.status, code.as_str()), (413, "PAYLOAD_TOO_LARGE"));
-    assert!(message.ends_with("more than the 1024 that may wait for a stream"), "{message}");
+    assert!(
+        message.ends_with("more than the 1024 that may wait for a stream"),
+        "{message}"
+    );
 }

@@ -23,7 +23,10 @@ struct Total {
 }
 
 async fn sum(_: Context, input: Sum) -> Result<Total, Error> {
-    let total = input.numbers.iter().try_fold(0_u32, |sum, number| sum.checked_add(*number));
+    let total = input
+        .numbers
+        .iter()
+        .try_fold(0_u32, |sum, number| sum.checked_add(*number));
     let total = total.ok_or_else(|| Error::new(Code::UnprocessableContent, "too much"))?;
     Ok(Total { total })
 }
@@ -37,10 +40,17 @@ fn with(procedure: Procedure) -> Api {
 #[tokio::test]
 async fn it_is_called_like_the_others() {
     let api = with(Procedure::query(sum));
-    assert_eq!(api.query("app.sum", json!({ "numbers": [1, 2] })).await.data(), json!({ "total": 3 }));
+    assert_eq!(
+        api.query("app.sum", json!({ "numbers": [1, 2] }))
+            .await
+            .data(),
+        json!({ "total": 3 })
+    );
     let answer = api.query("app.sum", json!({ "numbers": [1, "2"] })).await;
     answer.bad_request("numbers[1]: invalid type: string \"2\", expected u32");
-    let answer = api.query("app.sum", json!({ "numbers": [u32::MAX, 1] })).await;
+    let answer = api
+        .query("app.sum", json!({ "numbers": [u32::MAX, 1] }))
+        .await;
     answer.refused(422, "UNPROCESSABLE_CONTENT", "too much");
 }
 
@@ -48,7 +58,9 @@ async fn it_is_called_like_the_others() {
 async fn it_may_be_for_managers() {
     let procedure = Procedure::mutation(sum).managers_only();
     assert_eq!(procedure.kind(), Kind::Mutation);
-    let answer = with(procedure).mutate("app.sum", json!({ "numbers": [] })).await;
+    let answer = with(procedure)
+        .mutate("app.sum", json!({ "numbers": [] }))
+        .await;
     assert_eq!(answer.error().0, "UNAUTHORIZED");
 }
 
@@ -57,7 +69,12 @@ async fn it_replaces_one_without_touching_other_apis() {
     let api = Api::open();
     let stats = Procedure::query(|_: Context, _: Empty| async { Ok::<_, Error>("mine") });
     let changed = api.management.clone().procedure("sse.getStats", stats);
-    assert!(api.query("sse.getStats", json!({})).await.data().is_object());
+    assert!(
+        api.query("sse.getStats", json!({}))
+            .await
+            .data()
+            .is_object()
+    );
     let mut other = Api::open();
     other.management = changed;
     assert_eq!(other.query("sse.getStats", json!({})).await.data(), "mine");
@@ -65,7 +82,13 @@ async fn it_replaces_one_without_touching_other_apis() {
 
 #[tokio::test]
 async fn an_output_that_does_not_serialize_is_an_internal_error() {
-    let odd = Procedure::query(|_: Context, _: Sum| async { Ok::<_, Error>(BTreeMap::from([(vec![1], 2)])) });
+    let odd = Procedure::query(|_: Context, _: Sum| async {
+        Ok::<_, Error>(BTreeMap::from([(vec![1], 2)]))
+    });
     let answer = with(odd).query("app.sum", json!({ "numbers": [] })).await;
-    answer.refused(500, "INTERNAL_SERVER_ERROR", "the output does not serialize");
+    answer.refused(
+        500,
+        "INTERNAL_SERVER_ERROR",
+        "the output does not serialize",
+    );
 }

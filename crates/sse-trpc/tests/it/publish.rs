@@ -19,7 +19,11 @@ async fn it_reaches_its_target() {
     ] {
         let input = json!({ "target": target, "event": "tick", "data": 7 });
         api.mutate("sse.publish", input).await.matched(matched);
-        assert_eq!((ada.events().len(), ben.events().len()), (for_ada, for_ben), "{target}");
+        assert_eq!(
+            (ada.events().len(), ben.events().len()),
+            (for_ada, for_ben),
+            "{target}"
+        );
     }
 }
 
@@ -27,13 +31,19 @@ async fn it_reaches_its_target() {
 async fn data_arrives_as_it_was_written() {
     let api = Api::open();
     let mut ada = api.listen("ada", &[]);
-    for data in
-        [r#"{"z":1,"a":12345678901234567890123,"a":1.10}"#, "null", r#""\ud83d\ude00\u0041""#, "[ 1 ,2 ]"]
-    {
+    for data in [
+        r#"{"z":1,"a":12345678901234567890123,"a":1.10}"#,
+        "null",
+        r#""\ud83d\ude00\u0041""#,
+        "[ 1 ,2 ]",
+    ] {
         let body = format!(r#"{{"target":"all","event":"tick","data":{data}}}"#);
         api.post("sse.publish", body).await.matched(1);
         let events = ada.events();
-        assert_eq!((events[0].event_type.as_str(), events[0].data.as_str()), ("tick", data));
+        assert_eq!(
+            (events[0].event_type.as_str(), events[0].data.as_str()),
+            ("tick", data)
+        );
     }
 }
 
@@ -55,7 +65,9 @@ async fn streams_are_left_out() {
     assert_eq!((ada.events().len(), ben.events().len()), (0, 1));
 
     input["except"] = json!([ada.id(), ben.id(), ada.id()]);
-    api.mutate("sse.publish", input.clone()).await.bad_request("except: has 3 client ids, more than 2");
+    api.mutate("sse.publish", input.clone())
+        .await
+        .bad_request("except: has 3 client ids, more than 2");
     input["except"] = json!([ada.id(), "ben"]);
     let message = "except[1]: is not a client id (32 lower-case hexadecimal digits)";
     api.mutate("sse.publish", input).await.bad_request(message);
@@ -90,11 +102,19 @@ async fn reserved_names_are_refused() {
     let api = Api::open();
     let mut ada = api.listen("ada", &[]);
     for name in ["connection", "heartbeat"] {
-        let answer = api.mutate("sse.publish", json!({ "target": "all", "event": name, "data": 1 })).await;
+        let answer = api
+            .mutate(
+                "sse.publish",
+                json!({ "target": "all", "event": name, "data": 1 }),
+            )
+            .await;
         answer.bad_request(&format!("event: \"{name}\" is reserved"));
     }
-    let body = r#"{"target":"all","event":"system","data":{"event":"mine","\u0065vent":"\u0067ap"}}"#;
-    api.post("sse.publish", body.into()).await.bad_request("data: system event \"gap\" is reserved");
+    let body =
+        r#"{"target":"all","event":"system","data":{"event":"mine","\u0065vent":"\u0067ap"}}"#;
+    api.post("sse.publish", body.into())
+        .await
+        .bad_request("data: system event \"gap\" is reserved");
     assert_eq!(ada.events(), []);
     let input = json!({ "target": "all", "event": "system", "data": { "event": "mine" } });
     api.mutate("sse.publish", input).await.matched(1);
@@ -106,12 +126,32 @@ async fn fields_are_checked() {
     for (field, value, message) in [
         ("event", json!(""), "event: is empty"),
         ("event", json!("a\nb"), "event: contains '\\n' at byte 1"),
-        ("event", json!("e".repeat(129)), "event: is 129 bytes long, more than 128"),
-        ("event", Value::Null, "event: invalid type: null, expected a string"),
+        (
+            "event",
+            json!("e".repeat(129)),
+            "event: is 129 bytes long, more than 128",
+        ),
+        (
+            "event",
+            Value::Null,
+            "event: invalid type: null, expected a string",
+        ),
         ("target", json!({ "user": "" }), "target.user: is empty"),
-        ("target", json!({ "user": "u".repeat(257) }), "target.user: is 257 bytes long, more than 256"),
-        ("target", json!({ "topic": "t".repeat(257) }), "target.topic: is 257 bytes long, more than 256"),
-        ("target", json!({ "topic": "a\tb" }), "target.topic: contains '\\t' at byte 1"),
+        (
+            "target",
+            json!({ "user": "u".repeat(257) }),
+            "target.user: is 257 bytes long, more than 256",
+        ),
+        (
+            "target",
+            json!({ "topic": "t".repeat(257) }),
+            "target.topic: is 257 bytes long, more than 256",
+        ),
+        (
+            "target",
+            json!({ "topic": "a\tb" }),
+            "target.topic: contains '\\t' at byte 1",
+        ),
         (
             "target",
             json!({ "client": "x" }),
@@ -127,10 +167,26 @@ async fn fields_are_checked() {
             json!({ "user": "a", "topic": "b" }),
             "target: invalid value: map, expected map with a single key",
         ),
-        ("target", json!({}), "target: invalid value: map, expected map with a single key"),
-        ("target", json!(7), "target: invalid type: integer `7`, expected string or map"),
-        ("except", json!("x"), "except: invalid type: string \"x\", expected a sequence"),
-        ("key", json!(7), "key: invalid type: integer `7`, expected a string"),
+        (
+            "target",
+            json!({}),
+            "target: invalid value: map, expected map with a single key",
+        ),
+        (
+            "target",
+            json!(7),
+            "target: invalid type: integer `7`, expected string or map",
+        ),
+        (
+            "except",
+            json!("x"),
+            "except: invalid type: string \"x\", expected a sequence",
+        ),
+        (
+            "key",
+            json!(7),
+            "key: invalid type: integer `7`, expected a string",
+        ),
     ] {
         let mut input = json!({ "target": "all", "event": "tick", "data": 1 });
         api.mutate("sse.publish", input.clone()).await.matched(0);
@@ -145,6 +201,8 @@ async fn all_but_three_fields_may_be_missing() {
     for field in ["target", "event", "data"] {
         let mut input = json!({ "target": "all", "event": "tick", "data": 1 });
         input.as_object_mut().unwrap().remove(field);
-        api.mutate("sse.publish", input).await.bad_request(&format!("missing field `{field}`"));
+        api.mutate("sse.publish", input)
+            .await
+            .bad_request(&format!("missing field `{field}`"));
     }
 }

@@ -7,9 +7,15 @@ use crate::api::Api;
 #[tokio::test]
 async fn stats_count_streams_and_users() {
     let api = Api::open();
-    let _streams = [api.listen("ada", &[]), api.listen("ada", &[]), api.listen("ben", &[])];
+    let _streams = [
+        api.listen("ada", &[]),
+        api.listen("ada", &[]),
+        api.listen("ben", &[]),
+    ];
     let _anonymous = api.manager.connect(sse_core::Handshake::new()).unwrap();
-    api.mutate("sse.broadcastNotification", json!({ "message": "hello" })).await.matched(4);
+    api.mutate("sse.broadcastNotification", json!({ "message": "hello" }))
+        .await
+        .matched(4);
 
     let stats = api.request("GET", "sse.getStats", None, "").await.data();
     assert_eq!(stats["totalConnections"], 4);
@@ -31,15 +37,25 @@ async fn stats_list_the_users_with_the_most_streams_first() {
     let api = Api::open();
     let _streams = ["ben", "ada", "ada", "cy"].map(|user| api.listen(user, &[]));
     let stats = api.query("sse.getStats", json!({ "limit": 2 })).await;
-    assert_eq!(stats.data()["connectionsByUser"], json!({ "ada": 2, "ben": 1 }));
-    assert!(stats.text.contains(r#"{"ada":2,"ben":1}"#), "{}", stats.text);
+    assert_eq!(
+        stats.data()["connectionsByUser"],
+        json!({ "ada": 2, "ben": 1 })
+    );
+    assert!(
+        stats.text.contains(r#"{"ada":2,"ben":1}"#),
+        "{}",
+        stats.text
+    );
 }
 
 #[tokio::test]
 async fn stats_leave_users_out_on_request() {
     let api = Api::open();
     let _stream = api.listen("ada", &[]);
-    let stats = api.query("sse.getStats", json!({ "byUser": false })).await.data();
+    let stats = api
+        .query("sse.getStats", json!({ "byUser": false }))
+        .await
+        .data();
     assert_eq!(stats["uniqueUsers"], 1);
     assert_eq!(stats.get("connectionsByUser"), None);
 }
@@ -48,7 +64,12 @@ async fn stats_leave_users_out_on_request() {
 async fn stats_have_a_limit() {
     let api = Api::open().limits(|limits| limits.users = 10);
     assert_eq!(api.query("sse.getStats", Value::Null).await.status, 200);
-    assert_eq!(api.query("sse.getStats", json!({ "limit": 10 })).await.status, 200);
+    assert_eq!(
+        api.query("sse.getStats", json!({ "limit": 10 }))
+            .await
+            .status,
+        200
+    );
     for limit in [0, 11] {
         let answer = api.query("sse.getStats", json!({ "limit": limit })).await;
         answer.bad_request(&format!("limit: must be 1 to 10, not {limit}"));
@@ -59,7 +80,10 @@ async fn stats_have_a_limit() {
 async fn connections_are_described() {
     let api = Api::open();
     let stream = api.listen("ada", &["news"]);
-    let page = api.request("GET", "sse.getConnections", None, "").await.data();
+    let page = api
+        .request("GET", "sse.getConnections", None, "")
+        .await
+        .data();
     let item = &page["items"][0];
     assert_eq!(item["clientId"], stream.id());
     assert_eq!(item["userId"], "ada");
@@ -79,7 +103,11 @@ async fn connections_come_in_pages() {
         let page = api.query("sse.getConnections", input.clone()).await.data();
         let items = page["items"].as_array().unwrap();
         assert_eq!(items.len(), expected);
-        found.extend(items.iter().map(|item| item["clientId"].as_str().unwrap().to_owned()));
+        found.extend(
+            items
+                .iter()
+                .map(|item| item["clientId"].as_str().unwrap().to_owned()),
+        );
         input["cursor"] = page["nextCursor"].clone();
     }
     assert_eq!(input["cursor"], Value::Null);
@@ -92,7 +120,10 @@ async fn connections_come_in_pages() {
 #[tokio::test]
 async fn connections_are_filtered() {
     let api = Api::open();
-    let (ada, ben) = (api.listen("ada", &["news"]), api.listen("ben", &["news", "sport"]));
+    let (ada, ben) = (
+        api.listen("ada", &["news"]),
+        api.listen("ben", &["news", "sport"]),
+    );
     for (input, expected) in [
         (json!({ "userId": "ada" }), vec![ada.id()]),
         (json!({ "topic": "sport" }), vec![ben.id()]),
@@ -101,8 +132,12 @@ async fn connections_are_filtered() {
         (json!({ "userId": "nobody" }), vec![]),
     ] {
         let page = api.query("sse.getConnections", input.clone()).await.data();
-        let ids: Vec<_> =
-            page["items"].as_array().unwrap().iter().map(|item| item["clientId"].clone()).collect();
+        let ids: Vec<_> = page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["clientId"].clone())
+            .collect();
         assert_eq!(ids, expected, "{input}");
     }
 }
@@ -110,9 +145,14 @@ async fn connections_are_filtered() {
 #[tokio::test]
 async fn connections_have_a_limit() {
     let api = Api::open().limits(|limits| limits.connections = 20);
-    assert_eq!(api.query("sse.getConnections", Value::Null).await.status, 200);
+    assert_eq!(
+        api.query("sse.getConnections", Value::Null).await.status,
+        200
+    );
     for limit in [0, 21] {
-        let answer = api.query("sse.getConnections", json!({ "limit": limit })).await;
+        let answer = api
+            .query("sse.getConnections", json!({ "limit": limit }))
+            .await;
         answer.bad_request(&format!("limit: must be 1 to 20, not {limit}"));
     }
 }

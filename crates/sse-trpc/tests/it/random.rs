@@ -103,7 +103,10 @@ fn value() -> impl Strategy<Value = Value> + Clone {
 
 fn input() -> impl Strategy<Value = Vec<u8>> + Clone {
     let object = collection::btree_map(select(FIELDS.as_slice()), value(), 0..8).prop_map(|map| {
-        let map: Map<_, _> = map.into_iter().map(|(field, value)| (field.to_owned(), value)).collect();
+        let map: Map<_, _> = map
+            .into_iter()
+            .map(|(field, value)| (field.to_owned(), value))
+            .collect();
         Value::from(map).to_string().into_bytes()
     });
     let cut = (object.clone(), any::<prop::sample::Index>()).prop_map(|(mut json, at)| {
@@ -116,8 +119,12 @@ fn input() -> impl Strategy<Value = Vec<u8>> + Clone {
 fn question() -> impl Strategy<Value = Question> {
     let method = prop_oneof![8 => select(vec!["GET", "POST"]).prop_map(String::from), 1 => any::<String>(), 1 => Just("HEAD".to_owned())];
     let path = prop_oneof![8 => select(NAMES.as_slice()).prop_map(String::from), 2 => collection::vec(select(NAMES.as_slice()), 1..4).prop_map(|names| names.join(",")), 1 => any::<String>(), 1 => "[%a-f0-9.,]{0,12}"];
-    let encoded = input()
-        .prop_map(|json| format!("input={}", form_urlencoded::byte_serialize(&json).collect::<String>()));
+    let encoded = input().prop_map(|json| {
+        format!(
+            "input={}",
+            form_urlencoded::byte_serialize(&json).collect::<String>()
+        )
+    });
     let query = prop_oneof![
         2 => Just(None),
         4 => encoded.clone().prop_map(Some),
@@ -135,18 +142,28 @@ fn question() -> impl Strategy<Value = Question> {
     let body = prop_oneof![9 => input().prop_map(Some), 1 => Just(None)];
     let user = select(vec![None, Some("ada")]);
     let accept = select(vec![None, Some("application/jsonl"), Some("stream")]);
-    (method, path, query, content_type, body, user, accept, any::<bool>()).prop_map(
-        |(method, path, query, content_type, body, user, accept, superjson)| Question {
-            method,
-            path,
-            query,
-            content_type,
-            accept,
-            body,
-            user,
-            superjson,
-        },
+    (
+        method,
+        path,
+        query,
+        content_type,
+        body,
+        user,
+        accept,
+        any::<bool>(),
     )
+        .prop_map(
+            |(method, path, query, content_type, body, user, accept, superjson)| Question {
+                method,
+                path,
+                query,
+                content_type,
+                accept,
+                body,
+                user,
+                superjson,
+            },
+        )
 }
 
 async fn ask(management: Management, question: Question) -> Response {
@@ -165,11 +182,19 @@ async fn ask(management: Management, question: Question) -> Response {
     };
     // Without one: longer than allowed.
     let body = Body::from(question.body.unwrap_or_else(|| vec![b' '; 2 << 20]));
-    let transformer = if question.superjson { Transformer::SuperJson } else { Transformer::Json };
+    let transformer = if question.superjson {
+        Transformer::SuperJson
+    } else {
+        Transformer::Json
+    };
     management
         .transformer(transformer)
         .method_override(question.superjson)
-        .path_separator(if question.superjson { PathSeparator::Tilde } else { PathSeparator::Dot })
+        .path_separator(if question.superjson {
+            PathSeparator::Tilde
+        } else {
+            PathSeparator::Dot
+        })
         .handle(request, body)
         .await
 }
@@ -185,10 +210,20 @@ fn check_envelope(envelope: &Value, superjson: bool) {
         );
         return;
     }
-    let error = if superjson { &envelope["error"]["json"] } else { &envelope["error"] };
-    assert!(error["code"].as_i64().is_some_and(|code| code < 0), "{envelope}");
+    let error = if superjson {
+        &envelope["error"]["json"]
+    } else {
+        &envelope["error"]
+    };
+    assert!(
+        error["code"].as_i64().is_some_and(|code| code < 0),
+        "{envelope}"
+    );
     assert_ne!(error["message"].as_str(), None, "{envelope}");
-    assert!((400..600).contains(&error["data"]["httpStatus"].as_u64().unwrap()), "{envelope}");
+    assert!(
+        (400..600).contains(&error["data"]["httpStatus"].as_u64().unwrap()),
+        "{envelope}"
+    );
 }
 
 /// Lines are wrapped as a whole.
@@ -196,7 +231,9 @@ fn check_line(line: &str, superjson: bool) {
     let line: Value = serde_json::from_str(line).unwrap();
     let line = if superjson { &line["json"] } else { &line };
     match line {
-        Value::Object(head) => head.values().for_each(|value| check_promise(&value[0][0], &value[1])),
+        Value::Object(head) => head
+            .values()
+            .for_each(|value| check_promise(&value[0][0], &value[1])),
         chunk => {
             assert_eq!(chunk[1], 0, "a call never rejects: {chunk}");
             check_envelope(&chunk[2][0][0], false);
@@ -208,7 +245,10 @@ fn check_promise(value: &Value, promise: &Value) {
     if promise.is_null() {
         check_envelope(value, false);
     } else {
-        assert_eq!((value, &promise[0], &promise[1]), (&json!(0), &Value::Null, &json!(0)));
+        assert_eq!(
+            (value, &promise[0], &promise[1]),
+            (&json!(0), &Value::Null, &json!(0))
+        );
     }
 }
 
@@ -216,23 +256,36 @@ async fn check(response: Response, question: &Question) {
     match &response.body {
         Content::Events(_) => return assert_eq!(response.status, 200),
         Content::Whole(bytes) if response.status == 204 => return assert_eq!(bytes, ""),
-        Content::Whole(_) => assert!([200, 207, 400, 404, 405, 413, 415].contains(&response.status)),
+        Content::Whole(_) => {
+            assert!([200, 207, 400, 404, 405, 413, 415].contains(&response.status))
+        }
         Content::Lines(_) => assert_eq!(response.status, 200),
     }
     let is_lines = matches!(response.body, Content::Lines(_));
     let answer = Answer::of(response).await;
     if answer.header("content-type") == Some("text/event-stream") {
-        assert!(answer.text.contains("event: serialized-error\n"), "{}", answer.text);
+        assert!(
+            answer.text.contains("event: serialized-error\n"),
+            "{}",
+            answer.text
+        );
     } else if is_lines && question.accept == Some("application/jsonl") {
-        answer.text.lines().for_each(|line| check_line(line, question.superjson));
+        answer
+            .text
+            .lines()
+            .for_each(|line| check_line(line, question.superjson));
     } else {
         let members: Vec<_> = match answer.json() {
             Value::Array(envelopes) => envelopes,
-            Value::Object(envelopes) if is_lines => envelopes.into_iter().map(|(_, value)| value).collect(),
+            Value::Object(envelopes) if is_lines => {
+                envelopes.into_iter().map(|(_, value)| value).collect()
+            }
             envelope => vec![envelope],
         };
         assert!(!members.is_empty());
-        members.iter().for_each(|envelope| check_envelope(envelope, question.superjson));
+        members
+            .iter()
+            .for_each(|envelope| check_envelope(envelope, question.superjson));
     }
 }
 

@@ -6,8 +6,8 @@ use futures_util::{FutureExt, StreamExt};
 use serde::Deserialize;
 use serde_json::json;
 use sse_core::{
-    Caller, ConnectErrorKind, DisconnectOptions, Event, EventId, EventType, Manager, OwnEventsOnly, Session,
-    ShutdownOptions, Target, UserId,
+    Caller, ConnectErrorKind, DisconnectOptions, Event, EventId, EventType, Manager, OwnEventsOnly,
+    Session, ShutdownOptions, Target, UserId,
 };
 use sse_notify::Notifier;
 use sse_trpc::{Code, Content, Context, Error, Procedure, Transformer};
@@ -50,7 +50,10 @@ fn text(session: &mut Session) -> String {
 async fn greeted(api: &Api, target: &str) -> Session {
     let mut session = subscribe(api, target).await;
     let hello = text(&mut session);
-    assert!(hello.contains(r#"data: {"type":"connection","data":{"status":"connected","#), "{hello}");
+    assert!(
+        hello.contains(r#"data: {"type":"connection","data":{"status":"connected","#),
+        "{hello}"
+    );
     session
 }
 
@@ -63,7 +66,10 @@ async fn it_begins_with_connected_and_the_client_id() {
     let (retry, rest) = hello.split_once('\n').unwrap();
     assert!(retry.starts_with("retry: "), "{hello}");
     let (connected, message) = rest.split_once("\n\n").unwrap();
-    assert_eq!(connected, "event: connected\ndata: {\"reconnectAfterInactivityMs\":75000}");
+    assert_eq!(
+        connected,
+        "event: connected\ndata: {\"reconnectAfterInactivityMs\":75000}"
+    );
     let expected = format!(
         "id: \ndata: {{\"type\":\"connection\",\"data\":{{\"status\":\"connected\",\"clientId\":\"{id}\",\"userId\":\"42\","
     );
@@ -77,14 +83,33 @@ async fn events_come_with_their_types_as_json() {
     let mut session = greeted(&api, "sse.events").await;
     let everyone = api.manager.all();
     everyone.publish(Event::text("two\nlines")).await.unwrap();
-    assert_eq!(text(&mut session), "id: \ndata: {\"type\":\"message\",\"data\":\"two\\nlines\"}\n\n");
-    let numbers = Event::json(&[1, 2]).unwrap().event_type(EventType::from_static("numbers"));
-    api.manager.user("42").publish(numbers.retry(Duration::from_secs(1))).await.unwrap();
-    assert_eq!(text(&mut session), "retry: 1000\nid: \ndata: {\"type\":\"numbers\",\"data\":[1,2]}\n\n");
+    assert_eq!(
+        text(&mut session),
+        "id: \ndata: {\"type\":\"message\",\"data\":\"two\\nlines\"}\n\n"
+    );
+    let numbers = Event::json(&[1, 2])
+        .unwrap()
+        .event_type(EventType::from_static("numbers"));
+    api.manager
+        .user("42")
+        .publish(numbers.retry(Duration::from_secs(1)))
+        .await
+        .unwrap();
+    assert_eq!(
+        text(&mut session),
+        "retry: 1000\nid: \ndata: {\"type\":\"numbers\",\"data\":[1,2]}\n\n"
+    );
     // Looks like JSON, and is a text.
     api.manager.all().publish(Event::text("42")).await.unwrap();
-    assert_eq!(text(&mut session), "id: \ndata: {\"type\":\"message\",\"data\":\"42\"}\n\n");
-    Notifier::new(api.manager.clone()).user("42").success("done").await.unwrap();
+    assert_eq!(
+        text(&mut session),
+        "id: \ndata: {\"type\":\"message\",\"data\":\"42\"}\n\n"
+    );
+    Notifier::new(api.manager.clone())
+        .user("42")
+        .success("done")
+        .await
+        .unwrap();
     assert!(
         text(&mut session)
             .starts_with("id: \ndata: {\"type\":\"notification\",\"data\":{\"type\":\"success\",")
@@ -97,7 +122,10 @@ async fn events_with_ids_are_tracked_and_others_are_not() {
     let mut session = greeted(&api, "sse.events").await;
     let publish = |event| async { api.manager.all().publish(event).await.unwrap().matched };
     publish(Event::text("a").id(EventId::from(7))).await;
-    assert_eq!(text(&mut session), "id: 7\ndata: {\"type\":\"message\",\"data\":\"a\"}\n\n");
+    assert_eq!(
+        text(&mut session),
+        "id: 7\ndata: {\"type\":\"message\",\"data\":\"a\"}\n\n"
+    );
     publish(Event::text("b")).await;
     let expected =
         "id: \ndata: {\"type\":\"message\",\"data\":\"b\"}\n\nid: 7\nevent: restore-id\ndata: \n\n";
@@ -114,17 +142,28 @@ async fn a_client_that_returns_keeps_its_last_event_id() {
         ("sse.events?Last-Event-Id=5", EVENT_STREAM),
         ("sse.events", &[("last-event-id", "5")]),
         // The header goes before the input.
-        ("sse.events?input=%7B%22lastEventId%22%3A%223%22%7D", &[("last-event-id", "5")]),
+        (
+            "sse.events?input=%7B%22lastEventId%22%3A%223%22%7D",
+            &[("last-event-id", "5")],
+        ),
     ] {
         let mut session = subscribe_with(&api, target, headers).await;
         let hello = text(&mut session);
-        assert!(hello.ends_with("id: 5\nevent: restore-id\ndata: \n\n"), "{target}: {hello}");
+        assert!(
+            hello.ends_with("id: 5\nevent: restore-id\ndata: \n\n"),
+            "{target}: {hello}"
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn heartbeats_are_pings() {
-    let api = Api::of(Manager::builder().heartbeat_interval(Duration::from_secs(1)).build().unwrap());
+    let api = Api::of(
+        Manager::builder()
+            .heartbeat_interval(Duration::from_secs(1))
+            .build()
+            .unwrap(),
+    );
     let mut session = greeted(&api, "sse.events").await;
     let ping = session.next().await.unwrap();
     assert_eq!(ping, "event: ping\ndata: \n\n");
@@ -134,8 +173,12 @@ async fn heartbeats_are_pings() {
 async fn who_should_not_come_back_is_told() {
     let api = Api::open().user("42");
     let mut session = greeted(&api, "sse.events").await;
-    let how = DisconnectOptions::new().reason("cleaning").ban_for(Duration::from_secs(3600));
-    api.manager.disconnect(Target::User(UserId::new("42").unwrap()), how).await;
+    let how = DisconnectOptions::new()
+        .reason("cleaning")
+        .ban_for(Duration::from_secs(3600));
+    api.manager
+        .disconnect(Target::User(UserId::new("42").unwrap()), how)
+        .await;
     let end = text(&mut session);
     assert!(end.contains(r#""data":{"event":"disconnected","#), "{end}");
     assert!(end.ends_with("\n\nevent: return\ndata: \n\n"), "{end}");
@@ -153,7 +196,10 @@ async fn who_should_not_come_back_is_told() {
     });
     let end = session.next().await.unwrap();
     let end = std::str::from_utf8(&end).unwrap();
-    assert!(end.contains(r#""data":{"event":"shutdown","#) && !end.contains("event: return"), "{end}");
+    assert!(
+        end.contains(r#""data":{"event":"shutdown","#) && !end.contains("event: return"),
+        "{end}"
+    );
     drop(session);
     shutdown.await.unwrap();
 }
@@ -161,8 +207,20 @@ async fn who_should_not_come_back_is_told() {
 #[tokio::test]
 async fn topics_are_asked_for() {
     let api = Api::open();
-    let mut session = greeted(&api, "sse.events?input=%7B%22topics%22%3A%5B%22news%22%5D%7D").await;
-    assert_eq!(api.manager.topic("news").publish(Event::text("x")).await.unwrap().matched, 1);
+    let mut session = greeted(
+        &api,
+        "sse.events?input=%7B%22topics%22%3A%5B%22news%22%5D%7D",
+    )
+    .await;
+    assert_eq!(
+        api.manager
+            .topic("news")
+            .publish(Event::text("x"))
+            .await
+            .unwrap()
+            .matched,
+        1
+    );
     assert!(text(&mut session).contains("\"x\""));
 }
 
@@ -196,9 +254,18 @@ async fn refusals_are_told_in_the_stream() {
             r#"{"message":"Unsupported POST-request to subscription procedure at path \"sse.events\"","code":-32005,"data":{"code":"METHOD_NOT_SUPPORTED","httpStatus":405,"path":"sse.events"}}"#,
         ),
     ] {
-        let answer = api.ask(method, target, &[("content-type", "application/json")], "").await;
-        assert_eq!((answer.status, answer.text), (200, failure(shape)), "{target}");
-        assert_eq!(answer.headers[0], ("content-type", "text/event-stream".into()));
+        let answer = api
+            .ask(method, target, &[("content-type", "application/json")], "")
+            .await;
+        assert_eq!(
+            (answer.status, answer.text),
+            (200, failure(shape)),
+            "{target}"
+        );
+        assert_eq!(
+            answer.headers[0],
+            ("content-type", "text/event-stream".into())
+        );
     }
     assert_eq!(api.manager.stats().total_connections, 0);
 }
@@ -227,7 +294,11 @@ const TEMPORARY: [(ConnectErrorKind, u16, &str); 8] = [
     (ConnectErrorKind::AddressLimit, 429, "TOO_MANY_REQUESTS"),
     (ConnectErrorKind::Full, 503, "SERVICE_UNAVAILABLE"),
     (ConnectErrorKind::Draining, 503, "SERVICE_UNAVAILABLE"),
-    (ConnectErrorKind::TooManyDialects, 503, "SERVICE_UNAVAILABLE"),
+    (
+        ConnectErrorKind::TooManyDialects,
+        503,
+        "SERVICE_UNAVAILABLE",
+    ),
 ];
 
 #[tokio::test]
@@ -261,11 +332,18 @@ async fn a_temporary_cause_is_final_for_no_subscription() {
             let answer = api.ask("GET", target, EVENT_STREAM, "").await;
             let shown = format!("{cause:?} of {where_from}: {}", answer.text);
             assert_eq!(answer.status, 200, "{shown}");
-            assert_eq!(answer.headers[0], ("content-type", "text/event-stream".into()), "{shown}");
+            assert_eq!(
+                answer.headers[0],
+                ("content-type", "text/event-stream".into()),
+                "{shown}"
+            );
             // The number after which tRPC's client returns, and when its `EventSource` does.
             let shape = format!(r#""code":-32603,"data":{{"code":"{name}","httpStatus":{status},"#);
             assert!(answer.text.contains(&shape), "{shown}");
-            let retry = answer.text.strip_prefix("retry: ").and_then(|text| text.split_once('\n'));
+            let retry = answer
+                .text
+                .strip_prefix("retry: ")
+                .and_then(|text| text.split_once('\n'));
             let retry: u64 = retry.expect(&shown).0.parse().unwrap();
             assert!((3000..=15_000).contains(&retry), "{shown}");
         }
@@ -276,16 +354,30 @@ async fn a_temporary_cause_is_final_for_no_subscription() {
 async fn superjson_is_around_what_is_sent() {
     let mut api = Api::open();
     api.management = api.management.transformer(Transformer::SuperJson);
-    let undefined =
-        "%7B%22json%22%3Anull%2C%22meta%22%3A%7B%22values%22%3A%5B%22undefined%22%5D%2C%22v%22%3A1%7D%7D";
+    let undefined = "%7B%22json%22%3Anull%2C%22meta%22%3A%7B%22values%22%3A%5B%22undefined%22%5D%2C%22v%22%3A1%7D%7D";
     let mut session = subscribe(&api, &format!("sse.events?input={undefined}")).await;
     let hello = text(&mut session);
-    assert!(hello.contains("data: {\"json\":{\"type\":\"connection\",\"data\":{"), "{hello}");
-    api.manager.all().publish(Event::text("x")).await.unwrap();
-    assert_eq!(text(&mut session), "id: \ndata: {\"json\":{\"type\":\"message\",\"data\":\"x\"}}\n\n");
-    let answer = api.ask("POST", "sse.events", &[("content-type", "application/json")], "").await;
     assert!(
-        answer.text.contains("data: {\"json\":{\"message\":\"Unsupported POST-request"),
+        hello.contains("data: {\"json\":{\"type\":\"connection\",\"data\":{"),
+        "{hello}"
+    );
+    api.manager.all().publish(Event::text("x")).await.unwrap();
+    assert_eq!(
+        text(&mut session),
+        "id: \ndata: {\"json\":{\"type\":\"message\",\"data\":\"x\"}}\n\n"
+    );
+    let answer = api
+        .ask(
+            "POST",
+            "sse.events",
+            &[("content-type", "application/json")],
+            "",
+        )
+        .await;
+    assert!(
+        answer
+            .text
+            .contains("data: {\"json\":{\"message\":\"Unsupported POST-request"),
         "{}",
         answer.text
     );
@@ -299,7 +391,9 @@ async fn an_unknown_one_is_not_found() {
 
 #[tokio::test]
 async fn it_cannot_be_batched() {
-    let answer = Api::open().ask("GET", "sse.events?batch=1", EVENT_STREAM, "").await;
+    let answer = Api::open()
+        .ask("GET", "sse.events?batch=1", EVENT_STREAM, "")
+        .await;
     assert_eq!(
         (answer.status, &answer.json()[0]["error"]["message"]),
         (400, &json!("Cannot batch subscription calls"))
@@ -316,16 +410,37 @@ async fn connection_params_say_who_it_is() {
             _ => Err(Error::new(Code::Unauthorized, "unknown token")),
         }
     });
-    let session = greeted(&api, "sse.events?connectionParams=%7B%22token%22%3A%22ada's%22%7D").await;
-    assert_eq!(session.user_id().map(|user| user.as_str().to_owned()), Some("ada".into()));
-    let answer = api.ask("GET", "sse.events?connectionParams=%7B%7D", EVENT_STREAM, "").await;
+    let session = greeted(
+        &api,
+        "sse.events?connectionParams=%7B%22token%22%3A%22ada's%22%7D",
+    )
+    .await;
+    assert_eq!(
+        session.user_id().map(|user| user.as_str().to_owned()),
+        Some("ada".into())
+    );
+    let answer = api
+        .ask(
+            "GET",
+            "sse.events?connectionParams=%7B%7D",
+            EVENT_STREAM,
+            "",
+        )
+        .await;
     answer.refused(401, "UNAUTHORIZED", "unknown token");
     for (params, message) in [
         ("zz", "Not JSON-parsable query params"),
         ("%7B%22a%22%3A1%7D", "Invalid connection params shape"),
         ("%5B%5D", "Invalid connection params shape"),
     ] {
-        let answer = api.ask("GET", &format!("sse.events?connectionParams={params}"), EVENT_STREAM, "").await;
+        let answer = api
+            .ask(
+                "GET",
+                &format!("sse.events?connectionParams={params}"),
+                EVENT_STREAM,
+                "",
+            )
+            .await;
         answer.refused(400, "PARSE_ERROR", message);
     }
     let _session = greeted(&api, "sse.events?connectionParams=null").await;
@@ -349,9 +464,24 @@ async fn an_app_has_its_own() {
     api.management = api.management.procedure("orders.watch", orders);
     let input = "%7B%22order%22%3A7%2C%22lastEventId%22%3A%221%22%7D";
     let session = greeted(&api, &format!("orders.watch?input={input}")).await;
-    assert_eq!(api.manager.topic("orders/7").publish(Event::text("x")).await.unwrap().matched, 1);
+    assert_eq!(
+        api.manager
+            .topic("orders/7")
+            .publish(Event::text("x"))
+            .await
+            .unwrap()
+            .matched,
+        1
+    );
     drop(session);
     let api = api.caller(Caller::anonymous());
-    let answer = api.ask("GET", &format!("orders.watch?input={input}"), EVENT_STREAM, "").await;
+    let answer = api
+        .ask(
+            "GET",
+            &format!("orders.watch?input={input}"),
+            EVENT_STREAM,
+            "",
+        )
+        .await;
     assert!(answer.text.contains("who is it?"), "{}", answer.text);
 }

@@ -15,16 +15,23 @@ struct Said;
 #[async_trait]
 impl Credentials for Said {
     async fn caller_of(&self, token: &str) -> Result<Caller, ConnectErrorKind> {
-        let (name, minutes) = token.split_once(' ').ok_or(ConnectErrorKind::Unauthenticated)?;
+        let (name, minutes) = token
+            .split_once(' ')
+            .ok_or(ConnectErrorKind::Unauthenticated)?;
         let mut caller = user(name);
         caller.expires_at = Some(unix_ms() + 60_000 * minutes.parse::<u64>().unwrap());
         Ok(caller)
     }
 
     fn ticket_for(&self, caller: &Caller) -> Result<Ticket, Error> {
-        let Some(user) = &caller.user else { return Err(Error::new(Code::Forbidden, "no user")) };
+        let Some(user) = &caller.user else {
+            return Err(Error::new(Code::Forbidden, "no user"));
+        };
         let text = format!("{user} {}", serde_json::Value::from(caller.claims.clone()));
-        Ok(Ticket { text, lifetime: Duration::from_secs(30) })
+        Ok(Ticket {
+            text,
+            lifetime: Duration::from_secs(30),
+        })
     }
 }
 
@@ -40,7 +47,10 @@ impl sse_core::Access for AdminsAreCalledRoot {
     }
 
     fn may_manage(&self, caller: &Caller) -> bool {
-        caller.user.as_ref().is_some_and(|user| user.as_str() == "root")
+        caller
+            .user
+            .as_ref()
+            .is_some_and(|user| user.as_str() == "root")
     }
 }
 
@@ -54,9 +64,14 @@ fn api() -> Api {
 async fn a_user_gets_a_ticket_for_itself_and_a_manager_for_anybody() {
     let api = api().user("ada");
     let answer = api.mutate("sse.createTicket", json!({})).await;
-    assert_eq!(answer.data(), json!({ "ticket": "ada {}", "expiresInMs": 30_000 }));
     assert_eq!(
-        api.request("POST", "sse.createTicket", Some("application/json"), "").await.data(),
+        answer.data(),
+        json!({ "ticket": "ada {}", "expiresInMs": 30_000 })
+    );
+    assert_eq!(
+        api.request("POST", "sse.createTicket", Some("application/json"), "")
+            .await
+            .data(),
         answer.data()
     );
     let others = json!({ "userId": "ben", "claims": { "team": "red" } });
@@ -70,8 +85,13 @@ async fn a_user_gets_a_ticket_for_itself_and_a_manager_for_anybody() {
     let answer = api.mutate("sse.createTicket", others).await;
     assert_eq!(answer.data()["ticket"], r#"ben {"sub":"ben","team":"red"}"#);
     let named = json!({ "userId": "ben", "claims": { "sub": "Ben" } });
-    assert_eq!(api.mutate("sse.createTicket", named).await.data()["ticket"], r#"ben {"sub":"Ben"}"#);
-    let answer = api.mutate("sse.createTicket", json!({ "userId": "x".repeat(257) })).await;
+    assert_eq!(
+        api.mutate("sse.createTicket", named).await.data()["ticket"],
+        r#"ben {"sub":"Ben"}"#
+    );
+    let answer = api
+        .mutate("sse.createTicket", json!({ "userId": "x".repeat(257) }))
+        .await;
     assert_eq!(answer.status, 400, "{}", answer.text);
 }
 
@@ -82,9 +102,15 @@ async fn who_is_no_user_gets_no_ticket_for_itself() {
     answer.refused(401, "UNAUTHORIZED", "anonymous callers may not get tickets");
     let mut backend = Caller::anonymous();
     backend.claims.insert("backend".into(), true.into());
-    let answer = api.caller(backend.clone()).mutate("sse.createTicket", json!({})).await;
+    let answer = api
+        .caller(backend.clone())
+        .mutate("sse.createTicket", json!({}))
+        .await;
     answer.refused(403, "FORBIDDEN", "this caller may not get tickets");
-    let answer = Api::open().caller(backend).mutate("sse.createTicket", json!({})).await;
+    let answer = Api::open()
+        .caller(backend)
+        .mutate("sse.createTicket", json!({}))
+        .await;
     answer.bad_request("userId: must be given by a caller that is no user");
 }
 
@@ -102,16 +128,26 @@ async fn a_stream_is_renewed_by_a_token_even_when_the_call_itself_is_refused() {
     tokio::time::sleep(Duration::from_secs(70)).await;
     assert_eq!(api.manager.stats().total_connections, 1, "it lives on");
 
-    api.mutate("sse.renew", renew("ben 60")).await.refused(403, "FORBIDDEN", "the stream is another user's");
-    api.mutate("sse.renew", renew("ada 0")).await.refused(401, "UNAUTHORIZED", "expired");
-    api.mutate("sse.renew", renew("garbage")).await.refused(401, "UNAUTHORIZED", "not authenticated");
-    api.mutate("sse.renew", json!({ "clientId": id })).await.refused(
+    api.mutate("sse.renew", renew("ben 60")).await.refused(
+        403,
+        "FORBIDDEN",
+        "the stream is another user's",
+    );
+    api.mutate("sse.renew", renew("ada 0"))
+        .await
+        .refused(401, "UNAUTHORIZED", "expired");
+    api.mutate("sse.renew", renew("garbage")).await.refused(
         401,
         "UNAUTHORIZED",
         "not authenticated",
     );
+    api.mutate("sse.renew", json!({ "clientId": id }))
+        .await
+        .refused(401, "UNAUTHORIZED", "not authenticated");
     let api = api.caller(user("ada"));
-    api.mutate("sse.renew", json!({ "clientId": id })).await.matched(1);
+    api.mutate("sse.renew", json!({ "clientId": id }))
+        .await
+        .matched(1);
     drop(session);
     api.mutate("sse.renew", renew("ada 60")).await.matched(0);
 }
@@ -120,18 +156,29 @@ async fn a_stream_is_renewed_by_a_token_even_when_the_call_itself_is_refused() {
 async fn a_refused_caller_is_refused_in_the_form_of_its_calls() {
     for (cause, status, code) in [
         (ConnectErrorKind::Unauthenticated, 401, "UNAUTHORIZED"),
-        (ConnectErrorKind::CrossSite("\"https://a.example\"".to_owned()), 403, "FORBIDDEN"),
+        (
+            ConnectErrorKind::CrossSite("\"https://a.example\"".to_owned()),
+            403,
+            "FORBIDDEN",
+        ),
         (ConnectErrorKind::RateLimit, 429, "TOO_MANY_REQUESTS"),
         (ConnectErrorKind::Unavailable, 503, "SERVICE_UNAVAILABLE"),
     ] {
         let message = cause.to_string();
         let api = Api::open().refusing(cause);
-        api.query("sse.getStats", json!({})).await.refused(status, code, &message);
+        api.query("sse.getStats", json!({}))
+            .await
+            .refused(status, code, &message);
         api.mutate("sse.sendInfo", json!({ "message": "m", "userId": "ada" }))
             .await
             .refused(status, code, &message);
-        let batch = api.request("GET", "sse.getStats,sse.getConnections?batch=1", None, "").await;
-        assert_eq!((batch.status, batch.json().as_array().unwrap().len()), (status, 2));
+        let batch = api
+            .request("GET", "sse.getStats,sse.getConnections?batch=1", None, "")
+            .await;
+        assert_eq!(
+            (batch.status, batch.json().as_array().unwrap().len()),
+            (status, 2)
+        );
         let accept = [("accept", "text/event-stream")];
         let stream = api.ask("GET", "sse.events", &accept, "").await;
         assert_eq!(stream.status, 200);
@@ -148,7 +195,11 @@ async fn a_refused_caller_is_refused_in_the_form_of_its_calls() {
 async fn without_authentication_there_are_no_tickets_and_no_tokens() {
     let api = Api::of(Manager::builder().build().unwrap()).user("ada");
     let message = "this server recognises nobody by tokens or tickets";
-    api.mutate("sse.createTicket", json!({})).await.refused(501, "NOT_IMPLEMENTED", message);
+    api.mutate("sse.createTicket", json!({}))
+        .await
+        .refused(501, "NOT_IMPLEMENTED", message);
     let input = json!({ "clientId": "0".repeat(32), "token": "t" });
-    api.mutate("sse.renew", input).await.refused(501, "NOT_IMPLEMENTED", message);
+    api.mutate("sse.renew", input)
+        .await
+        .refused(501, "NOT_IMPLEMENTED", message);
 }

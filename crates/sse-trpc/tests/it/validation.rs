@@ -22,7 +22,9 @@ const EVERY: [&str; 12] = [
 async fn ask(api: &Api, procedure: &str, json: &str) -> crate::api::Answer {
     if procedure.starts_with("sse.get") {
         let input: String = form_urlencoded::byte_serialize(json.as_bytes()).collect();
-        return api.request("GET", &format!("{procedure}?input={input}"), None, "").await;
+        return api
+            .request("GET", &format!("{procedure}?input={input}"), None, "")
+            .await;
     }
     api.post(procedure, json.into()).await
 }
@@ -34,7 +36,10 @@ async fn unknown_fields_are_refused_by_every_procedure() {
         let answer = ask(&api, procedure, r#"{"colour":"red"}"#).await;
         let (code, message) = answer.error();
         assert_eq!(code, "BAD_REQUEST");
-        assert!(message.starts_with("colour: unknown field `colour`, expected "), "{procedure}: {message}");
+        assert!(
+            message.starts_with("colour: unknown field `colour`, expected "),
+            "{procedure}: {message}"
+        );
     }
 }
 
@@ -43,8 +48,14 @@ async fn broken_inputs_are_refused_by_every_procedure() {
     let api = Api::open();
     for procedure in EVERY {
         for (json, message) in [
-            ("{", "the input is not JSON: EOF while parsing an object at line 1 column 1"),
-            ("{} {}", "the input is not JSON: trailing characters at line 1 column 4"),
+            (
+                "{",
+                "the input is not JSON: EOF while parsing an object at line 1 column 1",
+            ),
+            (
+                "{} {}",
+                "the input is not JSON: trailing characters at line 1 column 4",
+            ),
             ("[]", "the input must be an object"),
             (r#"["hello"]"#, "the input must be an object"),
             ("7", "the input must be an object"),
@@ -59,8 +70,18 @@ async fn broken_inputs_are_refused_by_every_procedure() {
 async fn types_of_queries_are_checked() {
     let api = Api::open();
     for (procedure, field, value, problem) in [
-        ("sse.getStats", "byUser", json!(1), "invalid type: integer `1`, expected a boolean"),
-        ("sse.getStats", "limit", json!("1"), "invalid type: string \"1\", expected usize"),
+        (
+            "sse.getStats",
+            "byUser",
+            json!(1),
+            "invalid type: integer `1`, expected a boolean",
+        ),
+        (
+            "sse.getStats",
+            "limit",
+            json!("1"),
+            "invalid type: string \"1\", expected usize",
+        ),
         (
             "sse.getConnections",
             "cursor",
@@ -73,11 +94,31 @@ async fn types_of_queries_are_checked() {
             json!(1_u64 << 32),
             "invalid value: integer `4294967296`, expected a cursor of this listing",
         ),
-        ("sse.getConnections", "limit", json!(-1), "invalid value: integer `-1`, expected usize"),
+        (
+            "sse.getConnections",
+            "limit",
+            json!(-1),
+            "invalid value: integer `-1`, expected usize",
+        ),
         ("sse.getConnections", "userId", json!(""), "is empty"),
-        ("sse.getConnections", "userId", json!("u".repeat(257)), "is 257 bytes long, more than 256"),
-        ("sse.getConnections", "topic", json!("t".repeat(257)), "is 257 bytes long, more than 256"),
-        ("sse.getConnections", "topic", json!("t".repeat(2000)), "is 2000 bytes long, more than 1024"),
+        (
+            "sse.getConnections",
+            "userId",
+            json!("u".repeat(257)),
+            "is 257 bytes long, more than 256",
+        ),
+        (
+            "sse.getConnections",
+            "topic",
+            json!("t".repeat(257)),
+            "is 257 bytes long, more than 256",
+        ),
+        (
+            "sse.getConnections",
+            "topic",
+            json!("t".repeat(2000)),
+            "is 2000 bytes long, more than 1024",
+        ),
     ] {
         let answer = api.query(procedure, json!({ field: value })).await;
         answer.bad_request(&format!("{field}: {problem}"));
@@ -86,8 +127,12 @@ async fn types_of_queries_are_checked() {
 
 #[tokio::test]
 async fn a_field_given_twice_is_refused() {
-    let answer =
-        Api::open().post("sse.broadcastNotification", r#"{"message":"a","message":"b"}"#.into()).await;
+    let answer = Api::open()
+        .post(
+            "sse.broadcastNotification",
+            r#"{"message":"a","message":"b"}"#.into(),
+        )
+        .await;
     answer.bad_request("duplicate field `message`");
 }
 
@@ -106,7 +151,12 @@ async fn inputs_are_utf_8() {
 
 #[tokio::test]
 async fn half_a_character_is_refused() {
-    let answer = Api::open().post("sse.broadcastNotification", r#"{"message":"\ud800"}"#.into()).await;
+    let answer = Api::open()
+        .post(
+            "sse.broadcastNotification",
+            r#"{"message":"\ud800"}"#.into(),
+        )
+        .await;
     let (code, message) = answer.error();
     assert_eq!(code, "BAD_REQUEST");
     assert!(message.starts_with("message: "), "{message}");
@@ -164,7 +214,9 @@ async fn long_quotations_are_cut() {
 async fn no_input_is_an_empty_one() {
     let api = Api::open();
     for input in ["", "null", " \n", "{}", " null "] {
-        api.post("sse.disconnect", input.into()).await.bad_request("missing field `target`");
+        api.post("sse.disconnect", input.into())
+            .await
+            .bad_request("missing field `target`");
     }
     assert_eq!(api.query("sse.getStats", Value::Null).await.status, 200);
 }

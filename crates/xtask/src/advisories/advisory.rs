@@ -29,14 +29,19 @@ impl Advisory {
 
 impl fmt::Display for Advisory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, kind, patched, .. } = self;
+        let Self {
+            id, kind, patched, ..
+        } = self;
         let patched: Vec<_> = patched.iter().map(ToString::to_string).collect();
         let patched = if patched.is_empty() {
             "not patched".into()
         } else {
             format!("patched in {}", patched.join(" or "))
         };
-        write!(f, "{id} ({kind}, {patched}): https://rustsec.org/advisories/{id}.html")
+        write!(
+            f,
+            "{id} ({kind}, {patched}): https://rustsec.org/advisories/{id}.html"
+        )
     }
 }
 
@@ -59,21 +64,39 @@ mod tests {
     fn versions_are_affected_unless_a_range_has_them() {
         let table = [
             (advisory(&[], &[]), &["0.1.0", "9.9.9"][..], &[][..]),
-            (advisory(&[">= 0.4.16"], &[]), &["0.3.27", "0.4.15", "0.5.0-rc.1"], &["0.4.16", "0.5.0"]),
+            (
+                advisory(&[">= 0.4.16"], &[]),
+                &["0.3.27", "0.4.15", "0.5.0-rc.1"],
+                &["0.4.16", "0.5.0"],
+            ),
             (
                 advisory(&["^0.3.26", ">= 0.4.4"], &["< 0.3"]),
                 &["0.3.25", "0.4.0"],
                 &["0.2.9", "0.3.26", "1.0.0"],
             ),
-            (advisory(&["< 0.10.0, >= 0.9.3"], &[]), &["0.9.2", "0.10.0"], &["0.9.3"]),
-            (advisory(&[">= 1.1.3"], &[]), &["1.1.2+spec-1.1.0"], &["1.1.3+spec-1.1.0"]),
+            (
+                advisory(&["< 0.10.0, >= 0.9.3"], &[]),
+                &["0.9.2", "0.10.0"],
+                &["0.9.3"],
+            ),
+            (
+                advisory(&[">= 1.1.3"], &[]),
+                &["1.1.2+spec-1.1.0"],
+                &["1.1.3+spec-1.1.0"],
+            ),
         ];
         for (advisory, affected, safe) in table {
             for version in affected {
-                assert!(advisory.affects("a", &version.parse().unwrap()), "{advisory} {version}");
+                assert!(
+                    advisory.affects("a", &version.parse().unwrap()),
+                    "{advisory} {version}"
+                );
             }
             for version in safe {
-                assert!(!advisory.affects("a", &version.parse().unwrap()), "{advisory} {version}");
+                assert!(
+                    !advisory.affects("a", &version.parse().unwrap()),
+                    "{advisory} {version}"
+                );
             }
             assert!(!advisory.affects("b", &Version::new(0, 0, 1)));
         }

@@ -45,18 +45,33 @@ pub(super) fn read(folder: &Path, lockfile: &Lockfile) -> Result<Snapshot, Error
     let mut advisories = Vec::new();
     for name in &packages {
         for file in files(&folder.join("crates").join(name))? {
-            advisories.extend(advisory(&read_file(&file)?).map_err(|error| in_file(&file, &error))?);
+            advisories
+                .extend(advisory(&read_file(&file)?).map_err(|error| in_file(&file, &error))?);
         }
     }
     if advisories.is_empty() {
-        return Err(Error::new(format!("{} has no advisories in `crates`", folder.display())));
+        return Err(Error::new(format!(
+            "{} has no advisories in `crates`",
+            folder.display()
+        )));
     }
-    Ok(Snapshot { date: date(folder)?, packages, advisories })
+    Ok(Snapshot {
+        date: date(folder)?,
+        packages,
+        advisories,
+    })
 }
 
 /// The day of the checkout's last commit.
 fn date(folder: &Path) -> Result<Date, Error> {
-    output(Command::new("git").arg("-C").arg(folder).args(["log", "-1", "--format=%cs"]))?.trim().parse()
+    output(
+        Command::new("git")
+            .arg("-C")
+            .arg(folder)
+            .args(["log", "-1", "--format=%cs"]),
+    )?
+    .trim()
+    .parse()
 }
 
 /// The advisories of one package in order of their ids; a package without advisories has no folder.
@@ -74,16 +89,32 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 
 /// Reads the TOML at the head of a file; withdrawn advisories and mere notices are none.
 fn advisory(text: &str) -> Result<Option<Advisory>, Error> {
-    let head = text.split_once("```toml\n").and_then(|(_, rest)| rest.split_once("\n```"));
+    let head = text
+        .split_once("```toml\n")
+        .and_then(|(_, rest)| rest.split_once("\n```"));
     let (head, _) = head.ok_or_else(|| Error::new("no TOML at the head"))?;
     let head: Head = toml::from_str(head).map_err(|error| Error::new(error.to_string()))?;
-    let About { id, package, informational, withdrawn } = head.advisory;
+    let About {
+        id,
+        package,
+        informational,
+        withdrawn,
+    } = head.advisory;
     if withdrawn.is_some() || informational.as_deref() == Some("notice") {
         return Ok(None);
     }
     let kind = informational.unwrap_or_else(|| "vulnerability".to_owned());
-    let Versions { patched, unaffected } = head.versions;
-    Ok(Some(Advisory { id, package, kind, patched, unaffected }))
+    let Versions {
+        patched,
+        unaffected,
+    } = head.versions;
+    Ok(Some(Advisory {
+        id,
+        package,
+        kind,
+        patched,
+        unaffected,
+    }))
 }
 
 fn in_file(file: &Path, error: &Error) -> Error {
@@ -104,10 +135,15 @@ mod tests {
     #[test]
     fn the_head_of_a_file_is_an_advisory() {
         let found = advisory(&text("")).unwrap().unwrap();
-        assert_eq!((found.id.as_str(), found.kind.as_str()), ("RUSTSEC-2024-0001", "vulnerability"));
+        assert_eq!(
+            (found.id.as_str(), found.kind.as_str()),
+            ("RUSTSEC-2024-0001", "vulnerability")
+        );
         assert!(found.affects("a", &"2.2.0".parse().unwrap()));
         assert!(!found.affects("a", &"3.1.0".parse().unwrap()));
-        let unsound = advisory(&text("informational = \"unsound\"")).unwrap().unwrap();
+        let unsound = advisory(&text("informational = \"unsound\""))
+            .unwrap()
+            .unwrap();
         assert_eq!(unsound.kind, "unsound");
     }
 
@@ -120,7 +156,12 @@ mod tests {
 
     #[test]
     fn a_file_of_another_shape_is_an_error() {
-        for text in ["", "# A title", "```toml\nid = 1\n```", &text("").replace(">= 3", "at least 3")] {
+        for text in [
+            "",
+            "# A title",
+            "```toml\nid = 1\n```",
+            &text("").replace(">= 3", "at least 3"),
+        ] {
             assert!(advisory(text).is_err(), "{text}");
         }
     }

@@ -33,7 +33,14 @@ impl Exception {
 
 impl fmt::Display for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, package, version, until, reason, .. } = self;
+        let Self {
+            id,
+            package,
+            version,
+            until,
+            reason,
+            ..
+        } = self;
         write!(f, "{id}, {package} {version}, until {until}: {reason}")
     }
 }
@@ -50,8 +57,15 @@ impl Exceptions {
     pub(super) fn from_toml(text: &str) -> Result<Self, Error> {
         let exceptions: Self = toml::from_str(text)
             .map_err(|error| Error::new(format!("failed to read the exceptions: {error}")))?;
-        match exceptions.all.iter().find(|exception| exception.reason.trim().is_empty()) {
-            Some(exception) => Err(Error::new(format!("the exception for {} has no reason", exception.id))),
+        match exceptions
+            .all
+            .iter()
+            .find(|exception| exception.reason.trim().is_empty())
+        {
+            Some(exception) => Err(Error::new(format!(
+                "the exception for {} has no reason",
+                exception.id
+            ))),
             None => Ok(exceptions),
         }
     }
@@ -62,7 +76,9 @@ impl Exceptions {
 
     pub(super) fn find(&self, id: &str, package: &Locked) -> Option<&Exception> {
         let matches = |exception: &&Exception| {
-            exception.id == id && exception.package == package.name && exception.version == package.version
+            exception.id == id
+                && exception.package == package.name
+                && exception.version == package.version
         };
         self.all.iter().find(matches)
     }
@@ -76,9 +92,15 @@ mod tests {
     fn an_exception_needs_a_reason_and_a_day() {
         let complete = "[[exception]]\nid = \"R\"\npackage = \"a\"\nversion = \"1.0.0\"\nuntil = \"2027-01-01\"\nreason = \"why\"\n";
         assert_eq!(Exceptions::from_toml(complete).unwrap().all().len(), 1);
-        for (part, without) in [("why", " "), ("until = \"2027-01-01\"\n", ""), ("2027-01-01", "2027-13-01")]
-        {
-            assert!(Exceptions::from_toml(&complete.replace(part, without)).is_err(), "{part}");
+        for (part, without) in [
+            ("why", " "),
+            ("until = \"2027-01-01\"\n", ""),
+            ("2027-01-01", "2027-13-01"),
+        ] {
+            assert!(
+                Exceptions::from_toml(&complete.replace(part, without)).is_err(),
+                "{part}"
+            );
         }
     }
 }

@@ -46,7 +46,11 @@ impl Lockfile {
 
     /// The names of the packages, each once, in order.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.packages.iter().map(|package| package.name.as_str()).collect::<BTreeSet<_>>().into_iter()
+        self.packages
+            .iter()
+            .map(|package| package.name.as_str())
+            .collect::<BTreeSet<_>>()
+            .into_iter()
     }
 
     #[cfg(test)]
@@ -56,6 +60,8 @@ impl Lockfile {
             version: version.parse().unwrap(),
             source: Some("registry".to_owned()),
         };
-        Self { packages: packages.iter().map(locked).collect() }
+        Self {
+            packages: packages.iter().map(locked).collect(),
+        }
     }
 }

@@ -24,8 +24,11 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     pub(super) fn from_toml(text: &str) -> Result<Self, Error> {
-        let mut snapshot: Self = toml::from_str(text)
-            .map_err(|error| Error::new(format!("failed to read the snapshot of advisories: {error}")))?;
+        let mut snapshot: Self = toml::from_str(text).map_err(|error| {
+            Error::new(format!(
+                "failed to read the snapshot of advisories: {error}"
+            ))
+        })?;
         snapshot.packages.sort_unstable();
         Ok(snapshot)
     }
@@ -37,9 +40,17 @@ impl Snapshot {
             text.push_str(&format!("    {name:?},\n"));
         }
         text.push_str("]\n\nadvisories = [\n");
-        for Advisory { id, package, kind, patched, unaffected } in &self.advisories {
-            let list =
-                |ranges: &[semver::VersionReq]| ranges.iter().map(ToString::to_string).collect::<Vec<_>>();
+        for Advisory {
+            id,
+            package,
+            kind,
+            patched,
+            unaffected,
+        } in &self.advisories
+        {
+            let list = |ranges: &[semver::VersionReq]| {
+                ranges.iter().map(ToString::to_string).collect::<Vec<_>>()
+            };
             text.push_str(&format!(
                 "    {{ id = {id:?}, package = {package:?}, kind = {kind:?}, patched = {:?}, unaffected = {:?} }},\n",
                 list(patched),
@@ -52,6 +63,8 @@ impl Snapshot {
 
     /// Returns whether the snapshot has all advisories about a package.
     pub(super) fn has_looked_up(&self, name: &str) -> bool {
-        self.packages.binary_search_by(|package| package.as_str().cmp(name)).is_ok()
+        self.packages
+            .binary_search_by(|package| package.as_str().cmp(name))
+            .is_ok()
     }
 }

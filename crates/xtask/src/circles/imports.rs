@@ -15,19 +15,33 @@ pub(super) struct Imports(BTreeMap<File, BTreeSet<File>>);
 impl Imports {
     /// Reads files, given by name and text.
     pub(super) fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let files: Vec<_> =
-            files.into_iter().map(|(file, text)| (file, module(file), Paths::of(text))).collect();
+        let files: Vec<_> = files
+            .into_iter()
+            .map(|(file, text)| (file, module(file), Paths::of(text)))
+            .collect();
         let for_tests: Vec<_> = files
             .iter()
             .flat_map(|(_, module, paths)| paths.for_tests.iter().map(|test| joined(module, test)))
             .collect();
-        let is_for_tests = |module: &[String]| for_tests.iter().any(|test| module.starts_with(test));
-        let code = || files.iter().filter(|(_, module, _)| !module.is_empty() && !is_for_tests(module));
-        let modules: BTreeMap<&[String], &str> =
-            code().map(|(file, module, _)| (module.as_slice(), *file)).collect();
+        let is_for_tests =
+            |module: &[String]| for_tests.iter().any(|test| module.starts_with(test));
+        let code = || {
+            files
+                .iter()
+                .filter(|(_, module, _)| !module.is_empty() && !is_for_tests(module))
+        };
+        let modules: BTreeMap<&[String], &str> = code()
+            .map(|(file, module, _)| (module.as_slice(), *file))
+            .collect();
         let imports = code().map(|(file, module, paths)| {
-            let imported = paths.named.iter().filter_map(|path| imported(&modules, module, path));
-            let others = imported.filter(|other| other != file).map(str::to_owned).collect();
+            let imported = paths
+                .named
+                .iter()
+                .filter_map(|path| imported(&modules, module, path));
+            let others = imported
+                .filter(|other| other != file)
+                .map(str::to_owned)
+                .collect();
             ((*file).to_owned(), others)
         });
         Self(imports.collect())
@@ -40,12 +54,19 @@ impl Imports {
 
     /// Which file imports from which.
     pub(super) fn edges(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().flat_map(|(from, all)| all.iter().map(move |to| (from.as_str(), to.as_str())))
+        self.0
+            .iter()
+            .flat_map(|(from, all)| all.iter().map(move |to| (from.as_str(), to.as_str())))
     }
 
     /// The circles: for every file in one, a shortest one that it is in. Each begins and ends with its first file by name.
     pub(super) fn circles(&self) -> Vec<Vec<&str>> {
-        let circles: BTreeSet<_> = self.0.keys().filter_map(|file| self.way_back(file)).map(turned).collect();
+        let circles: BTreeSet<_> = self
+            .0
+            .keys()
+            .filter_map(|file| self.way_back(file))
+            .map(turned)
+            .collect();
         circles.into_iter().collect()
     }
 
@@ -54,7 +75,12 @@ impl Imports {
         let mut ways = VecDeque::from([vec![start]]);
         let mut seen = BTreeSet::new();
         while let Some(way) = ways.pop_front() {
-            for next in way.last().and_then(|file| self.0.get(*file)).into_iter().flatten() {
+            for next in way
+                .last()
+                .and_then(|file| self.0.get(*file))
+                .into_iter()
+                .flatten()
+            {
                 if next == start {
                     return Some(way);
                 }
@@ -71,7 +97,11 @@ impl Imports {
 
 /// The same circle from its first file by name, and back to it.
 fn turned(mut circle: Vec<&str>) -> Vec<&str> {
-    let first = circle.iter().enumerate().min_by_key(|(_, file)| **file).map_or(0, |(place, _)| place);
+    let first = circle
+        .iter()
+        .enumerate()
+        .min_by_key(|(_, file)| **file)
+        .map_or(0, |(place, _)| place);
     circle.rotate_left(first);
     circle.extend(circle.first().copied());
     circle
@@ -92,7 +122,11 @@ fn joined(module: &[String], inner: &[String]) -> Vec<String> {
 }
 
 /// The file that a path leads to, which is that of the longest beginning that is one; the root is none.
-fn imported<'a>(modules: &BTreeMap<&[String], &'a str>, module: &[String], path: &Path) -> Option<&'a str> {
+fn imported<'a>(
+    modules: &BTreeMap<&[String], &'a str>,
+    module: &[String],
+    path: &Path,
+) -> Option<&'a str> {
     let mut absolute = joined(module, &path.inside);
     for (place, segment) in path.segments.iter().enumerate() {
         match segment.as_str() {
@@ -102,7 +136,9 @@ fn imported<'a>(modules: &BTreeMap<&[String], &'a str>, module: &[String], path:
             name => absolute.push(name.to_owned()),
         }
     }
-    (1..=absolute.len()).rev().find_map(|length| modules.get(&absolute[..length]).copied())
+    (1..=absolute.len())
+        .rev()
+        .find_map(|length| modules.get(&absolute[..length]).copied())
 }
 
 #[cfg(test)]
@@ -111,20 +147,33 @@ mod tests {
 
     fn edges(files: &[(&str, &str)]) -> Vec<String> {
         let imports = Imports::of(files.iter().copied());
-        imports.edges().map(|(from, to)| format!("{from} -> {to}")).collect()
+        imports
+            .edges()
+            .map(|(from, to)| format!("{from} -> {to}"))
+            .collect()
     }
 
     fn circles(files: &[(&str, &str)]) -> Vec<String> {
         let imports = Imports::of(files.iter().copied());
-        imports.circles().iter().map(|circle| circle.join(" -> ")).collect()
+        imports
+            .circles()
+            .iter()
+            .map(|circle| circle.join(" -> "))
+            .collect()
     }
 
     #[test]
     fn a_path_counts_for_the_file_of_its_longest_module() {
         let files = [
             ("lib.rs", "mod a; mod d; pub use a::A; use crate::d::D;"),
-            ("a.rs", "mod b; mod c; use self::b::B; fn f() { crate::Thing; crate::d::inner::E::new() }"),
-            ("a/b.rs", "use super::{c::C, A}; mod inner { use super::super::c; use super::F; }"),
+            (
+                "a.rs",
+                "mod b; mod c; use self::b::B; fn f() { crate::Thing; crate::d::inner::E::new() }",
+            ),
+            (
+                "a/b.rs",
+                "use super::{c::C, A}; mod inner { use super::super::c; use super::F; }",
+            ),
             ("a/c.rs", "use crate::{a::b::inner::G, a::nowhere::H};"),
             ("d/mod.rs", "use self::D; use super::a;"),
         ];
@@ -158,7 +207,12 @@ mod tests {
             "mod inner { fn f() { super::super::super::a::f() } }",
             "#[cfg(not(test))] use crate::a::A;",
         ] {
-            let files = [("a.rs", "use crate::m::b::B;"), ("m.rs", ""), ("m/b.rs", text), ("x.rs", "")];
+            let files = [
+                ("a.rs", "use crate::m::b::B;"),
+                ("m.rs", ""),
+                ("m/b.rs", text),
+                ("x.rs", ""),
+            ];
             assert_eq!(circles(&files), ["a.rs -> m/b.rs -> a.rs"], "{text}");
         }
     }
@@ -184,7 +238,10 @@ mod tests {
         let files = [
             ("lib.rs", "mod a; use crate::a::A;"),
             ("main.rs", "use crate::a::A;"),
-            ("a.rs", "#[cfg(test)] mod tests; use crate::B; use crate::a::tests::C; use crate::main::D;"),
+            (
+                "a.rs",
+                "#[cfg(test)] mod tests; use crate::B; use crate::a::tests::C; use crate::main::D;",
+            ),
             ("a/tests.rs", "mod deep; use super::*;"),
             ("a/tests/deep.rs", "use crate::a::A;"),
         ];
@@ -202,6 +259,9 @@ mod tests {
             ("e.rs", ""),
             ("f.rs", "use crate::a;"),
         ];
-        assert_eq!(circles(&files), ["a.rs -> b.rs -> c.rs -> a.rs", "c.rs -> d.rs -> c.rs"]);
+        assert_eq!(
+            circles(&files),
+            ["a.rs -> b.rs -> c.rs -> a.rs", "c.rs -> d.rs -> c.rs"]
+        );
     }
 }

@@ -57,7 +57,10 @@ fn is_word(character: char) -> bool {
 }
 
 fn split_word(text: &str) -> (&str, &str) {
-    text.split_at(text.find(|character| !is_word(character)).unwrap_or(text.len()))
+    text.split_at(
+        text.find(|character| !is_word(character))
+            .unwrap_or(text.len()),
+    )
 }
 
 /// Skips a block comment, in which others can be nested.
@@ -106,7 +109,11 @@ fn after_raw_string(text: &str) -> Option<&str> {
     let fence = &text[..text.len() - inner.len()];
     let inner = inner.strip_prefix('"')?;
     let end = format!("\"{fence}");
-    Some(inner.find(&end).map_or("", |place| &inner[place + end.len()..]))
+    Some(
+        inner
+            .find(&end)
+            .map_or("", |place| &inner[place + end.len()..]),
+    )
 }
 
 #[cfg(test)]
@@ -125,27 +132,48 @@ mod tests {
 
     #[test]
     fn names_and_signs_are_told_apart() {
-        assert_eq!(shown("use crate::a::{b, c as d};"), "use crate :: a :: { b , c as d } ;");
-        assert_eq!(shown("a::<T>()[1..2]: r#type"), "a :: < T > ( ) [ 1 . . 2 ] : type");
+        assert_eq!(
+            shown("use crate::a::{b, c as d};"),
+            "use crate :: a :: { b , c as d } ;"
+        );
+        assert_eq!(
+            shown("a::<T>()[1..2]: r#type"),
+            "a :: < T > ( ) [ 1 . . 2 ] : type"
+        );
         assert_eq!(shown("größe::x"), "größe :: x");
     }
 
     #[test]
     fn comments_are_left_out() {
-        assert_eq!(shown("a // crate::b \" '\nc /* d /* e */ \" ü */ f //"), "a c f");
+        assert_eq!(
+            shown("a // crate::b \" '\nc /* d /* e */ \" ü */ f //"),
+            "a c f"
+        );
         assert_eq!(shown("/// \"\n//! '\na /**/ b /* never ended"), "a b");
     }
 
     #[test]
     fn strings_are_left_out() {
-        assert_eq!(shown(r#"a "crate::b // \" {" c b"\\" d c"}" e"#), "a c b d c e");
-        assert_eq!(shown("a r\"\\\" b r#\"\"{\"# c br##\"\"#\"## d r\"never"), "a b c d");
+        assert_eq!(
+            shown(r#"a "crate::b // \" {" c b"\\" d c"}" e"#),
+            "a c b d c e"
+        );
+        assert_eq!(
+            shown("a r\"\\\" b r#\"\"{\"# c br##\"\"#\"## d r\"never"),
+            "a b c d"
+        );
         assert_eq!(shown("r b br"), "r b br");
     }
 
     #[test]
     fn characters_and_lifetimes_are_left_out() {
-        assert_eq!(shown(r#"a '{' b '\'' c '\u{7b}' d '\\' e 'ü' f b'"' g"#), "a b c d e f b g");
-        assert_eq!(shown("&'a str, 'static {} <'_> 'l: loop"), "& str , { } < > : loop");
+        assert_eq!(
+            shown(r#"a '{' b '\'' c '\u{7b}' d '\\' e 'ü' f b'"' g"#),
+            "a b c d e f b g"
+        );
+        assert_eq!(
+            shown("&'a str, 'static {} <'_> 'l: loop"),
+            "& str , { } < > : loop"
+        );
     }
 }

@@ -13,9 +13,45 @@ const FOLDERS: &[(&str, &[&str])] = &[
     ("backplane", &["id", "event", "log"]),
     ("stream", &["id", "event", "dialect", "log"]),
     ("registry", &["id", "stream"]),
-    ("sequencer", &["id", "event", "dialect", "log", "backplane", "stream", "registry"]),
-    ("manager", &["id", "event", "dialect", "log", "backplane", "stream", "registry", "sequencer"]),
-    ("follow", &["id", "event", "dialect", "log", "backplane", "stream", "registry", "sequencer", "manager"]),
+    (
+        "sequencer",
+        &[
+            "id",
+            "event",
+            "dialect",
+            "log",
+            "backplane",
+            "stream",
+            "registry",
+        ],
+    ),
+    (
+        "manager",
+        &[
+            "id",
+            "event",
+            "dialect",
+            "log",
+            "backplane",
+            "stream",
+            "registry",
+            "sequencer",
+        ],
+    ),
+    (
+        "follow",
+        &[
+            "id",
+            "event",
+            "dialect",
+            "log",
+            "backplane",
+            "stream",
+            "registry",
+            "sequencer",
+            "manager",
+        ],
+    ),
 ];
 
 /// The entry points of fuzz targets, which use what they like.
@@ -34,7 +70,10 @@ pub(super) fn allows(from: &str, to: &str) -> bool {
 
 /// The folder at the root of the crate in which a file is.
 fn folder(file: &str) -> &str {
-    file.split('/').next().unwrap_or(file).trim_end_matches(".rs")
+    file.split('/')
+        .next()
+        .unwrap_or(file)
+        .trim_end_matches(".rs")
 }
 
 #[cfg(test)]
@@ -52,15 +91,21 @@ mod tests {
             ("registry/bans.rs", "stream/shared.rs"),
         ] {
             assert!(allows(from, to), "{from} -> {to}");
-            assert_eq!(allows(to, from), folder(from) == folder(to), "{to} -> {from}");
+            assert_eq!(
+                allows(to, from),
+                folder(from) == folder(to),
+                "{to} -> {from}"
+            );
         }
     }
 
     #[test]
     fn folders_beside_each_other_do_not_know_each_other() {
-        for (from, to) in
-            [("backplane.rs", "dialect.rs"), ("stream.rs", "backplane.rs"), ("registry.rs", "event.rs")]
-        {
+        for (from, to) in [
+            ("backplane.rs", "dialect.rs"),
+            ("stream.rs", "backplane.rs"),
+            ("registry.rs", "event.rs"),
+        ] {
             assert!(!allows(from, to) && !allows(to, from), "{from} -> {to}");
         }
     }
@@ -80,7 +125,10 @@ mod tests {
     fn the_list_goes_upwards() {
         for (place, (folder, below)) in FOLDERS.iter().enumerate() {
             for used in *below {
-                assert!(FOLDERS[..place].iter().any(|(lower, _)| lower == used), "{folder} -> {used}");
+                assert!(
+                    FOLDERS[..place].iter().any(|(lower, _)| lower == used),
+                    "{folder} -> {used}"
+                );
             }
         }
     }

@@ -23,8 +23,13 @@ impl Paths {
     /// Reads the text of a file.
     pub(super) fn of(text: &str) -> Self {
         let tokens = tokens(text);
-        let mut reader =
-            Reader { tokens: &tokens, at: 0, modules: Vec::new(), depth: 0, found: Self::default() };
+        let mut reader = Reader {
+            tokens: &tokens,
+            at: 0,
+            modules: Vec::new(),
+            depth: 0,
+            found: Self::default(),
+        };
         while reader.at < tokens.len() {
             reader.step();
         }
@@ -51,10 +56,15 @@ impl<'a> Reader<'a> {
     fn step(&mut self) {
         use Token::{Name, Separator, Sign};
         match *self.rest() {
-            [Sign('#'), Sign('!'), Sign('['), ..] if self.is_for_tests(self.at + 2) => self.skip_block(),
+            [Sign('#'), Sign('!'), Sign('['), ..] if self.is_for_tests(self.at + 2) => {
+                self.skip_block()
+            }
             [Sign('#'), Sign('['), ..] if self.is_for_tests(self.at + 1) => self.skip_item(),
             [Name("mod"), Name(name), Sign('{'), ..] => {
-                self.modules.push(Open { name, depth: self.depth });
+                self.modules.push(Open {
+                    name,
+                    depth: self.depth,
+                });
                 self.at += 2;
             }
             [Name("use"), Name(_) | Separator | Sign('{'), ..] => {
@@ -83,13 +93,19 @@ impl<'a> Reader<'a> {
     }
 
     fn inside(&self) -> Vec<String> {
-        self.modules.iter().map(|module| module.name.to_owned()).collect()
+        self.modules
+            .iter()
+            .map(|module| module.name.to_owned())
+            .collect()
     }
 
     fn add(&mut self, segments: &[&str]) {
         if matches!(segments, ["crate" | "self" | "super", ..]) {
             let segments = segments.iter().map(|&segment| segment.to_owned()).collect();
-            self.found.named.push(Path { inside: self.inside(), segments });
+            self.found.named.push(Path {
+                inside: self.inside(),
+                segments,
+            });
         }
     }
 
@@ -139,7 +155,9 @@ impl<'a> Reader<'a> {
                     self.at += 1;
                     return;
                 }
-                Some(Token::Name(_) | Token::Separator | Token::Sign('*' | '{')) => self.use_tree(prefix),
+                Some(Token::Name(_) | Token::Separator | Token::Sign('*' | '{')) => {
+                    self.use_tree(prefix)
+                }
                 // No group of a `use` after all: whatever it is, the reader goes on here.
                 None | Some(Token::Sign(_)) => return,
             }
@@ -149,9 +167,14 @@ impl<'a> Reader<'a> {
     /// Returns whether the attribute whose bracket is at `at` leaves something out of all builds but those of tests.
     fn is_for_tests(&self, at: usize) -> bool {
         match &self.tokens[at..self.after_group(at)] {
-            [_, Token::Name("cfg"), Token::Sign('('), predicate @ .., Token::Sign(')'), _] => {
-                implies_test(predicate)
-            }
+            [
+                _,
+                Token::Name("cfg"),
+                Token::Sign('('),
+                predicate @ ..,
+                Token::Sign(')'),
+                _,
+            ] => implies_test(predicate),
             _ => false,
         }
     }
@@ -218,14 +241,29 @@ impl<'a> Reader<'a> {
 }
 
 /// The words with which items begin that a block can end.
-const BLOCK_ITEMS: &[&str] =
-    &["async", "enum", "extern", "fn", "impl", "macro_rules", "mod", "struct", "trait", "union", "unsafe"];
+const BLOCK_ITEMS: &[&str] = &[
+    "async",
+    "enum",
+    "extern",
+    "fn",
+    "impl",
+    "macro_rules",
+    "mod",
+    "struct",
+    "trait",
+    "union",
+    "unsafe",
+];
 
 /// Returns whether a block ends what begins here, and whether a comma does.
 fn ends(item: &[Token<'_>]) -> (bool, bool) {
     use Token::Name;
     match item {
-        [Name("const"), Name("fn" | "unsafe" | "async" | "extern"), ..] => (true, false),
+        [
+            Name("const"),
+            Name("fn" | "unsafe" | "async" | "extern"),
+            ..,
+        ] => (true, false),
         [Name("use" | "const" | "static" | "let" | "type"), ..] => (false, false),
         [Name(word), ..] => (true, !BLOCK_ITEMS.contains(word)),
         _ => (true, true),
@@ -237,7 +275,9 @@ fn implies_test(predicate: &[Token<'_>]) -> bool {
     use Token::{Name, Sign};
     match predicate {
         [Name("test")] => true,
-        [Name("all"), Sign('('), inner @ .., Sign(')')] => parts(inner).into_iter().any(implies_test),
+        [Name("all"), Sign('('), inner @ .., Sign(')')] => {
+            parts(inner).into_iter().any(implies_test)
+        }
         [Name("any"), Sign('('), inner @ .., Sign(')')] => {
             let parts = parts(inner);
             !parts.is_empty() && parts.into_iter().all(implies_test)
@@ -267,7 +307,11 @@ mod tests {
     /// The paths of a text; one inside a module of the file has that in front.
     fn shown(text: &str) -> Vec<String> {
         let shown = |path: &Path| {
-            let inside = path.inside.iter().map(|module| format!("[{module}] ")).collect::<String>();
+            let inside = path
+                .inside
+                .iter()
+                .map(|module| format!("[{module}] "))
+                .collect::<String>();
             inside + &path.segments.join("::")
         };
         Paths::of(text).named.iter().map(shown).collect()
@@ -275,7 +319,10 @@ mod tests {
 
     #[test]
     fn uses_are_taken_apart() {
-        assert_eq!(shown("use crate::a;\npub(crate) use super::b::C as D;"), ["crate::a", "super::b::C"]);
+        assert_eq!(
+            shown("use crate::a;\npub(crate) use super::b::C as D;"),
+            ["crate::a", "super::b::C"]
+        );
         assert_eq!(
             shown("use crate::{a::{self, b::*, C as _}, d as e,};"),
             ["crate::a::self", "crate::a::b", "crate::a::C", "crate::d"]
@@ -284,15 +331,34 @@ mod tests {
             shown("use {self::a, std::io, super::super::{b, c}};"),
             ["self::a", "super::super::b", "super::super::c"]
         );
-        assert_eq!(shown("use std::{fmt, io}; use ::crate_of_others::x; use other::crate_::y;"), [""; 0]);
+        assert_eq!(
+            shown("use std::{fmt, io}; use ::crate_of_others::x; use other::crate_::y;"),
+            [""; 0]
+        );
     }
 
     #[test]
     fn inline_paths_are_found() {
-        let text = "fn f(x: &crate::a::B) -> super::C { self::d::<crate::e::F>(crate::g!(x)); self.h() }";
-        assert_eq!(shown(text), ["crate::a::B", "super::C", "self::d", "crate::e::F", "crate::g"]);
-        assert_eq!(shown("fn f() -> impl T + use<'_, S> { std::crate::x(); a::self::b() }"), [""; 0]);
-        assert_eq!(shown("for x in crate::a::all() { $crate::b!() }"), ["crate::a::all", "crate::b"]);
+        let text =
+            "fn f(x: &crate::a::B) -> super::C { self::d::<crate::e::F>(crate::g!(x)); self.h() }";
+        assert_eq!(
+            shown(text),
+            [
+                "crate::a::B",
+                "super::C",
+                "self::d",
+                "crate::e::F",
+                "crate::g"
+            ]
+        );
+        assert_eq!(
+            shown("fn f() -> impl T + use<'_, S> { std::crate::x(); a::self::b() }"),
+            [""; 0]
+        );
+        assert_eq!(
+            shown("for x in crate::a::all() { $crate::b!() }"),
+            ["crate::a::all", "crate::b"]
+        );
     }
 
     #[test]
@@ -305,7 +371,10 @@ mod tests {
     #[test]
     fn modules_of_the_file_are_known() {
         let text = "mod a { use super::b; mod c { fn f() { super::d() } } } mod e; use super::g;";
-        assert_eq!(shown(text), ["[a] super::b", "[a] [c] super::d", "super::g"]);
+        assert_eq!(
+            shown(text),
+            ["[a] super::b", "[a] [c] super::d", "super::g"]
+        );
     }
 
     #[test]
@@ -326,30 +395,53 @@ mod tests {
             "{ crate::a() }",
             "crate::a(b, c);",
         ] {
-            for attribute in
-                ["#[cfg(test)]", "#[cfg(all(unix, not(loom), test))]", "#[x] #[cfg(test)] #[y(z)]"]
-            {
-                assert_eq!(shown(&format!("{{ {attribute} {item} crate::z }}")), ["crate::z"], "{item}");
+            for attribute in [
+                "#[cfg(test)]",
+                "#[cfg(all(unix, not(loom), test))]",
+                "#[x] #[cfg(test)] #[y(z)]",
+            ] {
+                assert_eq!(
+                    shown(&format!("{{ {attribute} {item} crate::z }}")),
+                    ["crate::z"],
+                    "{item}"
+                );
             }
         }
-        assert_eq!(shown("struct A { #[cfg(test)] a: crate::b::C } use crate::z;"), ["crate::z"]);
-        assert_eq!(shown("mod a { #![cfg(test)] use crate::b; fn f() {} } use crate::z;"), ["crate::z"]);
-        assert_eq!(shown("#![cfg(test)] use crate::b; fn f() {} use crate::z;"), [""; 0]);
+        assert_eq!(
+            shown("struct A { #[cfg(test)] a: crate::b::C } use crate::z;"),
+            ["crate::z"]
+        );
+        assert_eq!(
+            shown("mod a { #![cfg(test)] use crate::b; fn f() {} } use crate::z;"),
+            ["crate::z"]
+        );
+        assert_eq!(
+            shown("#![cfg(test)] use crate::b; fn f() {} use crate::z;"),
+            [""; 0]
+        );
     }
 
     #[test]
     fn code_that_is_not_for_tests_alone_stays() {
-        for predicate in ["not(test)", "any(test, feature = \"x\")", "feature = \"test\"", "testing", "any()"]
-        {
-            assert_eq!(shown(&format!("#[cfg({predicate})] use crate::a;")), ["crate::a"], "{predicate}");
+        for predicate in [
+            "not(test)",
+            "any(test, feature = \"x\")",
+            "feature = \"test\"",
+            "testing",
+            "any()",
+        ] {
+            assert_eq!(
+                shown(&format!("#[cfg({predicate})] use crate::a;")),
+                ["crate::a"],
+                "{predicate}"
+            );
         }
         assert_eq!(shown("#[cfg_attr(test, x)] use crate::a;"), ["crate::a"]);
     }
 
     #[test]
     fn modules_for_tests_are_told() {
-        let text =
-            "#[cfg(test)] mod a; mod b; mod c { #[cfg(any(test, all(test, loom)))] pub(crate) mod d; }";
+        let text = "#[cfg(test)] mod a; mod b; mod c { #[cfg(any(test, all(test, loom)))] pub(crate) mod d; }";
         let expected: [&[&str]; 2] = [&["a"], &["c", "d"]];
         assert_eq!(Paths::of(text).for_tests, expected);
     }

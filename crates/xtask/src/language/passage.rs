@@ -24,11 +24,17 @@ pub(crate) enum Kind {
 }
 
 /// Macros and attributes whose texts people read.
-const MESSAGES: [&str; 6] = ["trace!(", "debug!(", "info!(", "warn!(", "error!(", "#[error("];
+const MESSAGES: [&str; 6] = [
+    "trace!(", "debug!(", "info!(", "warn!(", "error!(", "#[error(",
+];
 
 /// Returns the prose of a file, by its extension.
 pub(crate) fn passages<'a>(path: &str, text: &'a str) -> Vec<Passage<'a>> {
-    let mut found = if path.ends_with(".md") { markdown(text) } else { comments(text) };
+    let mut found = if path.ends_with(".md") {
+        markdown(text)
+    } else {
+        comments(text)
+    };
     if path.ends_with(".rs") {
         found.extend(messages(text));
     }
@@ -46,7 +52,12 @@ fn markdown(text: &str) -> Vec<Passage<'_>> {
         } else if !fence && !start.is_empty() {
             let is_free = start.starts_with('|') || start.contains("://");
             let columns = if is_free { 0 } else { line.chars().count() };
-            found.push(Passage { line: index + 1, kind: Kind::Prose, text: start, columns });
+            found.push(Passage {
+                line: index + 1,
+                kind: Kind::Prose,
+                text: start,
+                columns,
+            });
         }
     }
     found
@@ -80,7 +91,12 @@ fn comments(text: &str) -> Vec<Passage<'_>> {
             let kind = if first { Kind::ItemDoc } else { Kind::Prose };
             let is_free = inner.starts_with('|') || inner.contains("://");
             let columns = if is_free { 0 } else { line.chars().count() };
-            found.push(Passage { line: index + 1, kind, text: inner, columns });
+            found.push(Passage {
+                line: index + 1,
+                kind,
+                text: inner,
+                columns,
+            });
         }
     }
     found
@@ -91,7 +107,8 @@ fn messages(text: &str) -> Vec<Passage<'_>> {
     let mut found = Vec::new();
     for marker in MESSAGES {
         for (at, _) in text.match_indices(marker) {
-            let is_word = text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_');
+            let is_word =
+                text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_');
             if !is_word {
                 strings(text, at + marker.len(), &mut found);
             }
@@ -110,7 +127,12 @@ fn strings<'a>(text: &'a str, from: usize, found: &mut Vec<Passage<'a>>) {
             (Some(_), '\\') => is_escaped = true,
             (Some(first), '"') => {
                 let line = text[..first].matches('\n').count() + 1;
-                found.push(Passage { line, kind: Kind::Message, text: &text[first..at], columns: 0 });
+                found.push(Passage {
+                    line,
+                    kind: Kind::Message,
+                    text: &text[first..at],
+                    columns: 0,
+                });
                 start = None;
             }
             (Some(_), _) => {}
@@ -131,7 +153,10 @@ mod tests {
 
     fn texts(path: &str, text: &str) -> Vec<(usize, Kind, String)> {
         let found = passages(path, text);
-        found.into_iter().map(|it| (it.line, it.kind, it.text.to_owned())).collect()
+        found
+            .into_iter()
+            .map(|it| (it.line, it.kind, it.text.to_owned()))
+            .collect()
     }
 
     #[test]
@@ -152,8 +177,14 @@ mod tests {
     fn markdown_has_no_code_and_free_tables() {
         let text = "# Title\n\n```sh\nwhat\n```\n| a | b |\nSee https://example.com/x\nProse.\n";
         let found = passages("a.md", text);
-        assert_eq!(found.iter().map(|it| it.line).collect::<Vec<_>>(), [1, 6, 7, 8]);
-        assert_eq!(found.iter().map(|it| it.columns).collect::<Vec<_>>(), [7, 0, 0, 6]);
+        assert_eq!(
+            found.iter().map(|it| it.line).collect::<Vec<_>>(),
+            [1, 6, 7, 8]
+        );
+        assert_eq!(
+            found.iter().map(|it| it.columns).collect::<Vec<_>>(),
+            [7, 0, 0, 6]
+        );
     }
 
     #[test]
@@ -172,8 +203,14 @@ mod tests {
     #[test]
     fn blocks_of_javascript_are_comments() {
         assert_eq!(
-            texts("a.js", "/**\n * A client.\n */\nconst what = 1; // not read\n// Why.\n"),
-            [(2, Kind::Prose, "A client.".into()), (5, Kind::Prose, "Why.".into())]
+            texts(
+                "a.js",
+                "/**\n * A client.\n */\nconst what = 1; // not read\n// Why.\n"
+            ),
+            [
+                (2, Kind::Prose, "A client.".into()),
+                (5, Kind::Prose, "Why.".into())
+            ]
         );
     }
 }

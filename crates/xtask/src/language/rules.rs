@@ -6,8 +6,10 @@ use super::passage::{Kind, Passage};
 const COLUMNS: usize = 100;
 
 /// Words that an item doc does not open with.
-const OPENINGS: [&str; 12] =
-    ["What", "Who", "Whose", "Whom", "Whether", "How", "Where", "When", "Why", "Which", "Of", "Whoever"];
+const OPENINGS: [&str; 12] = [
+    "What", "Who", "Whose", "Whom", "Whether", "How", "Where", "When", "Why", "Which", "Of",
+    "Whoever",
+];
 
 /// Openings of several words.
 const OPENING_PHRASES: [&str; 4] = ["So many", "So much", "So long", "After so"];
@@ -56,7 +58,11 @@ pub(crate) enum Finding {
 /// Returns everything that is wrong with a line.
 pub(crate) fn findings(passage: &Passage<'_>) -> Vec<Finding> {
     let prose = without_code(passage.text).to_lowercase();
-    let mut found: Vec<_> = WORDS.into_iter().filter(|word| has(&prose, word)).map(Finding::Word).collect();
+    let mut found: Vec<_> = WORDS
+        .into_iter()
+        .filter(|word| has(&prose, word))
+        .map(Finding::Word)
+        .collect();
     if passage.columns > COLUMNS {
         found.push(Finding::LongLine(passage.columns));
     }
@@ -68,9 +74,15 @@ pub(crate) fn findings(passage: &Passage<'_>) -> Vec<Finding> {
 
 /// Returns the forbidden opening of an item doc.
 pub(crate) fn opening(text: &str) -> Option<&'static str> {
-    let first = text.split(|character: char| !character.is_alphanumeric()).next()?;
+    let first = text
+        .split(|character: char| !character.is_alphanumeric())
+        .next()?;
     let word = OPENINGS.into_iter().find(|word| *word == first);
-    word.or_else(|| OPENING_PHRASES.into_iter().find(|phrase| text.starts_with(phrase)))
+    word.or_else(|| {
+        OPENING_PHRASES
+            .into_iter()
+            .find(|phrase| text.starts_with(phrase))
+    })
 }
 
 /// Whether a text has a phrase as whole words.
@@ -91,21 +103,38 @@ mod tests {
     use super::*;
 
     fn found(kind: Kind, text: &str) -> Vec<Finding> {
-        findings(&Passage { line: 1, kind, text, columns: text.chars().count() })
+        findings(&Passage {
+            line: 1,
+            kind,
+            text,
+            columns: text.chars().count(),
+        })
     }
 
     #[test]
     fn phrases_are_whole_words_outside_code() {
-        assert_eq!(found(Kind::Prose, "The log is away."), [Finding::Word("is away")]);
-        assert_eq!(found(Kind::Message, "The Log Is Away"), [Finding::Word("is away")]);
+        assert_eq!(
+            found(Kind::Prose, "The log is away."),
+            [Finding::Word("is away")]
+        );
+        assert_eq!(
+            found(Kind::Message, "The Log Is Away"),
+            [Finding::Word("is away")]
+        );
         assert_eq!(found(Kind::Prose, "It forgives; `gives` is a name."), []);
         assert_eq!(found(Kind::Prose, "unwanted"), []);
     }
 
     #[test]
     fn only_item_docs_have_openings() {
-        assert_eq!(found(Kind::ItemDoc, "What it is."), [Finding::Opening("What")]);
-        assert_eq!(found(Kind::ItemDoc, "So much of it."), [Finding::Opening("So much")]);
+        assert_eq!(
+            found(Kind::ItemDoc, "What it is."),
+            [Finding::Opening("What")]
+        );
+        assert_eq!(
+            found(Kind::ItemDoc, "So much of it."),
+            [Finding::Opening("So much")]
+        );
         assert_eq!(found(Kind::ItemDoc, "Whatever comes."), []);
         assert_eq!(found(Kind::Prose, "What it is."), []);
     }
@@ -113,6 +142,9 @@ mod tests {
     #[test]
     fn lines_have_at_most_100_columns() {
         assert_eq!(found(Kind::Prose, &"x".repeat(100)), []);
-        assert_eq!(found(Kind::Prose, &"x".repeat(101)), [Finding::LongLine(101)]);
+        assert_eq!(
+            found(Kind::Prose, &"x".repeat(101)),
+            [Finding::LongLine(101)]
+        );
     }
 }

@@ -29,10 +29,18 @@ impl From<SseHandshake> for Handshake {
 
 impl<'a> FromRequest<'a> for SseHandshake {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> poem::Result<Self> {
-        let id = request.headers().get("last-event-id").map(http::HeaderValue::as_bytes);
-        let accept = request.headers().get_all("accept").iter().map(http::HeaderValue::as_bytes);
+        let id = request
+            .headers()
+            .get("last-event-id")
+            .map(http::HeaderValue::as_bytes);
+        let accept = request
+            .headers()
+            .get_all("accept")
+            .iter()
+            .map(http::HeaderValue::as_bytes);
         let handshake =
-            Handshake::from_request(request.method().as_str(), request.uri().query(), id).accept(accept);
+            Handshake::from_request(request.method().as_str(), request.uri().query(), id)
+                .accept(accept);
         Ok(Self(match request.remote_addr().as_socket_addr() {
             Some(address) => handshake.address(address.ip()),
             None => handshake,
@@ -76,7 +84,10 @@ impl ResponseError for Refusal {
 /// Poem's bodies fail with I/O errors. The extensions go along: by them `serve` knows the stream.
 fn answer<B>(response: http::Response<B>) -> Response
 where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Sync + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Sync
+        + 'static,
 {
     response.map(|body| body.map_err(io::Error::other)).into()
 }
@@ -99,8 +110,10 @@ where
     E: IntoEndpoint,
     E::Endpoint: 'static,
 {
-    let local =
-        listener.local_addr().map_or_else(|_| LocalAddr::default(), |address| LocalAddr(address.into()));
+    let local = listener.local_addr().map_or_else(
+        |_| LocalAddr::default(),
+        |address| LocalAddr(address.into()),
+    );
     let app = Arc::new(app.into_endpoint());
     let service = service_fn(move |request: http::Request<Incoming>| {
         let (app, local) = (Arc::clone(&app), local.clone());

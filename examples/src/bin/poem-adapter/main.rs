@@ -9,20 +9,29 @@
 mod adapter;
 
 use futures_util::{StreamExt, stream};
-use poem::{Endpoint, EndpointExt, Response, Route, error::BadRequest, get, handler, post, web::Data};
+use poem::{
+    Endpoint, EndpointExt, Response, Route, error::BadRequest, get, handler, post, web::Data,
+};
 use sse_core::{Event, EventStream, Manager};
 use tokio::net::TcpListener;
 
 use crate::adapter::{Refusal, SseHandshake, SseResponse, events, serve};
 
 #[handler]
-async fn listen(handshake: SseHandshake, Data(sse): Data<&Manager>) -> Result<SseResponse, Refusal> {
+async fn listen(
+    handshake: SseHandshake,
+    Data(sse): Data<&Manager>,
+) -> Result<SseResponse, Refusal> {
     Ok(SseResponse(sse.connect(handshake)?))
 }
 
 #[handler]
 async fn say(Data(sse): Data<&Manager>, text: String) -> poem::Result<String> {
-    let receipt = sse.all().publish(Event::text(text)).await.map_err(BadRequest)?;
+    let receipt = sse
+        .all()
+        .publish(Event::text(text))
+        .await
+        .map_err(BadRequest)?;
     Ok(format!("{} screens\n", receipt.matched))
 }
 
@@ -33,7 +42,11 @@ async fn countdown() -> Response {
 }
 
 fn app(sse: Manager) -> impl Endpoint {
-    Route::new().at("/api/sse", listen).at("/say", post(say)).at("/countdown", get(countdown)).data(sse)
+    Route::new()
+        .at("/api/sse", listen)
+        .at("/say", post(say))
+        .at("/countdown", get(countdown))
+        .data(sse)
 }
 
 #[tokio::main]
@@ -42,7 +55,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
     let signal = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
-    serve(listener, app(sse.clone())).manager(&sse).with_graceful_shutdown(signal).await?;
+    serve(listener, app(sse.clone()))
+        .manager(&sse)
+        .with_graceful_shutdown(signal)
+        .await?;
     Ok(())
 }
 
@@ -67,7 +83,9 @@ mod tests {
         tokio::spawn(serve(listener, app(sse)).into_future());
         let mut screen = RawRequest::get(address, "/api/sse").open().await.unwrap();
         assert_eq!(screen.next_event().await.unwrap().event_type, "connection");
-        let answer = request(address, "POST", "/say", &[], "hello").await.unwrap();
+        let answer = request(address, "POST", "/say", &[], "hello")
+            .await
+            .unwrap();
         assert_eq!(answer.text().unwrap(), "1 screens\n");
         assert_eq!(screen.next_event().await.unwrap().data, "hello");
 
@@ -103,8 +121,10 @@ mod tests {
         fn serve(listener: net::TcpListener, app: TestApp, stop: Stop) -> io::Result<()> {
             tokio::runtime::Runtime::new()?.block_on(async {
                 let listener = TcpListener::from_std(listener)?;
-                let routes =
-                    Route::new().at("/events", site_events).at("/tokens", site_tokens).at("/ping", ping);
+                let routes = Route::new()
+                    .at("/events", site_events)
+                    .at("/tokens", site_tokens)
+                    .at("/ping", ping);
                 serve(listener, routes.data(app.clone()))
                     .manager(app.manager())
                     .drain(app.drain())

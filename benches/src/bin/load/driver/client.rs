@@ -65,7 +65,10 @@ impl Connection {
             None => Requests::over(TokioIo::new(socket), protocol).await?,
             Some(identity) => {
                 let connector = identity.connector(protocol.name())?;
-                let stream = connector.connect(ServerName::try_from(NAME)?, socket).await.context("TLS")?;
+                let stream = connector
+                    .connect(ServerName::try_from(NAME)?, socket)
+                    .await
+                    .context("TLS")?;
                 Requests::over(TokioIo::new(stream), protocol).await?
             }
         };
@@ -77,20 +80,30 @@ impl Connection {
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<Response<Incoming>> {
-        let request = Request::get(format!("{}{path}", self.origin)).header("accept", "text/event-stream");
+        let request =
+            Request::get(format!("{}{path}", self.origin)).header("accept", "text/event-stream");
         self.send(request.body(Full::default())?).await
     }
 
-    pub(crate) async fn post(&mut self, path: &str, json: String) -> anyhow::Result<Response<Incoming>> {
-        let request =
-            Request::post(format!("{}{path}", self.origin)).header("content-type", "application/json");
+    pub(crate) async fn post(
+        &mut self,
+        path: &str,
+        json: String,
+    ) -> anyhow::Result<Response<Incoming>> {
+        let request = Request::post(format!("{}{path}", self.origin))
+            .header("content-type", "application/json");
         self.send(request.body(Full::from(json))?).await
     }
 
-    async fn send(&mut self, mut request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>> {
+    async fn send(
+        &mut self,
+        mut request: Request<Full<Bytes>>,
+    ) -> anyhow::Result<Response<Incoming>> {
         let response = match &mut self.requests {
             Requests::Http1(requests) => {
-                request.headers_mut().insert(http::header::HOST, http::HeaderValue::from_static(NAME));
+                request
+                    .headers_mut()
+                    .insert(http::header::HOST, http::HeaderValue::from_static(NAME));
                 requests.ready().await?;
                 requests.send_request(request).await
             }
@@ -113,8 +126,9 @@ impl Requests {
                 Ok(Self::Http1(requests))
             }
             Protocol::Http2 => {
-                let (requests, connection) =
-                    http2::handshake(TokioExecutor::new(), io).await.context("HTTP/2")?;
+                let (requests, connection) = http2::handshake(TokioExecutor::new(), io)
+                    .await
+                    .context("HTTP/2")?;
                 tokio::spawn(connection);
                 Ok(Self::Http2(requests))
             }

@@ -54,7 +54,9 @@ impl Events {
             self.waiting.take().into_iter().for_each(found);
             return;
         }
-        let Some(value) = line.strip_prefix(b"data:") else { return };
+        let Some(value) = line.strip_prefix(b"data:") else {
+            return;
+        };
         match payload.read(value.strip_prefix(b" ").unwrap_or(value)) {
             Reading::Foreign => {}
             Reading::Damaged => self.damaged += 1,
@@ -67,16 +69,24 @@ impl Events {
 mod tests {
     use super::*;
 
-    const HELLO: &str = "retry: 3000\nevent: connection\ndata: {\"status\":\"connected\"}\n\n: quiet\n\n";
+    const HELLO: &str =
+        "retry: 3000\nevent: connection\ndata: {\"status\":\"connected\"}\n\n: quiet\n\n";
 
     fn event(payload: Payload, sequence: u32) -> String {
-        format!("event: tick\ndata: {}\n\n", payload.encode(Stamp { sequence, sent: 5 }))
+        format!(
+            "event: tick\ndata: {}\n\n",
+            payload.encode(Stamp { sequence, sent: 5 })
+        )
     }
 
     #[test]
     fn finds_payloads_among_other_events_whatever_the_pieces() {
         let payload = Payload::new(64).unwrap();
-        let text = format!("{HELLO}{}{HELLO}{}", event(payload, 0), event(payload, 1).replace('\n', "\r\n"));
+        let text = format!(
+            "{HELLO}{}{HELLO}{}",
+            event(payload, 0),
+            event(payload, 1).replace('\n', "\r\n")
+        );
         for piece in 1..=text.len() {
             let (mut events, mut seen) = (Events::default(), Vec::new());
             for piece in text.as_bytes().chunks(piece) {
@@ -90,7 +100,9 @@ mod tests {
     fn an_event_counts_only_when_it_has_ended() {
         let payload = Payload::new(64).unwrap();
         let (mut events, mut seen) = (Events::default(), 0);
-        events.feed(event(payload, 0).trim_end().as_bytes(), payload, |_| seen += 1);
+        events.feed(event(payload, 0).trim_end().as_bytes(), payload, |_| {
+            seen += 1
+        });
         assert_eq!(seen, 0);
     }
 
@@ -98,7 +110,11 @@ mod tests {
     fn counts_damage() {
         let payload = Payload::new(64).unwrap();
         let mut events = Events::default();
-        events.feed(event(payload, 0).replace("xx\"", "x\"").as_bytes(), payload, |_| ());
+        events.feed(
+            event(payload, 0).replace("xx\"", "x\"").as_bytes(),
+            payload,
+            |_| (),
+        );
         assert_eq!(events.damaged(), 1);
     }
 }

@@ -21,17 +21,26 @@ pub(crate) struct Identity {
 
 impl Identity {
     pub(crate) fn new() -> anyhow::Result<Self> {
-        let certified = generate_simple_self_signed([NAME.to_owned()]).context("making a certificate")?;
+        let certified =
+            generate_simple_self_signed([NAME.to_owned()]).context("making a certificate")?;
         let folder = tempfile::tempdir().context("making a folder for a certificate")?;
         fs::write(folder.path().join("cert.pem"), certified.cert.pem())?;
-        fs::write(folder.path().join("key.pem"), certified.signing_key.serialize_pem())?;
+        fs::write(
+            folder.path().join("key.pem"),
+            certified.signing_key.serialize_pem(),
+        )?;
         Ok(Self { certified, folder })
     }
 
     /// The arguments that give it to the hub.
     pub(crate) fn arguments(&self) -> [String; 4] {
         let path = |name| self.folder.path().join(name).to_string_lossy().into_owned();
-        ["--tls-cert".to_owned(), path("cert.pem"), "--tls-key".to_owned(), path("key.pem")]
+        [
+            "--tls-cert".to_owned(),
+            path("cert.pem"),
+            "--tls-key".to_owned(),
+            path("key.pem"),
+        ]
     }
 
     /// A client that asks for this application protocol (RFC 7301).

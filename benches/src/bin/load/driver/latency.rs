@@ -22,7 +22,9 @@ pub(crate) struct Percentiles {
 impl Default for Latency {
     fn default() -> Self {
         let histogram = Histogram::new_with_bounds(1_000, LONGEST, 3);
-        Self { histogram: histogram.expect("these bounds are well-formed") }
+        Self {
+            histogram: histogram.expect("these bounds are well-formed"),
+        }
     }
 }
 
@@ -37,7 +39,11 @@ impl Latency {
 
     pub(crate) fn percentiles(&self) -> Percentiles {
         let at = |quantile| microseconds(self.histogram.value_at_quantile(quantile));
-        Percentiles { p50: at(0.5), p99: at(0.99), max: microseconds(self.histogram.max()) }
+        Percentiles {
+            p50: at(0.5),
+            p99: at(0.99),
+            max: microseconds(self.histogram.max()),
+        }
     }
 }
 

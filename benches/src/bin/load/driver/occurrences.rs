@@ -13,14 +13,22 @@ pub(crate) struct Occurrences {
 impl Occurrences {
     /// Of a text that does not overlap with itself.
     pub(crate) fn of(text: &'static str) -> Self {
-        Self { finder: Finder::new(text), rest: Vec::new() }
+        Self {
+            finder: Finder::new(text),
+            rest: Vec::new(),
+        }
     }
 
     /// How many end in the next piece.
     pub(crate) fn count(&mut self, piece: &[u8]) -> u64 {
         self.rest.extend_from_slice(piece);
         let count = self.finder.find_iter(&self.rest).count();
-        let kept = self.finder.needle().len().saturating_sub(1).min(self.rest.len());
+        let kept = self
+            .finder
+            .needle()
+            .len()
+            .saturating_sub(1)
+            .min(self.rest.len());
         self.rest.drain(..self.rest.len() - kept);
         count as u64
     }
@@ -35,7 +43,10 @@ mod tests {
         let text = b"event: tick\n\nevent: tock\n\nevent: tick\nevent: tick\n";
         for size in 1..=text.len() {
             let mut occurrences = Occurrences::of("event: tick\n");
-            let count: u64 = text.chunks(size).map(|piece| occurrences.count(piece)).sum();
+            let count: u64 = text
+                .chunks(size)
+                .map(|piece| occurrences.count(piece))
+                .sum();
             assert_eq!(count, 3, "in pieces of {size}");
         }
     }

@@ -67,20 +67,28 @@ impl Payload {
 
     fn stamp(self, value: &[u8]) -> Option<Stamp> {
         let whole = value.len() == self.size && value.ends_with(SUFFIX);
-        let padded = whole && value[PADDING..self.size - SUFFIX.len()].iter().all(|byte| *byte == b'x');
+        let padded = whole
+            && value[PADDING..self.size - SUFFIX.len()]
+                .iter()
+                .all(|byte| *byte == b'x');
         if !padded {
             return None;
         }
         let sequence = number(&value[SEQUENCE..SEQUENCE + SEQUENCE_DIGITS])?;
         let sent = number(&value[SENT..SENT + SENT_DIGITS])?;
-        Some(Stamp { sequence: u32::try_from(sequence).ok()?, sent })
+        Some(Stamp {
+            sequence: u32::try_from(sequence).ok()?,
+            sent,
+        })
     }
 }
 
 fn number(digits: &[u8]) -> Option<u64> {
-    digits
-        .iter()
-        .try_fold(0_u64, |value, digit| digit.is_ascii_digit().then(|| value * 10 + u64::from(digit - b'0')))
+    digits.iter().try_fold(0_u64, |value, digit| {
+        digit
+            .is_ascii_digit()
+            .then(|| value * 10 + u64::from(digit - b'0'))
+    })
 }
 
 #[cfg(test)]
@@ -91,7 +99,10 @@ mod tests {
     fn reads_back_what_it_wrote_in_the_promised_size() {
         for size in [SMALLEST, 64, 1000] {
             let payload = Payload::new(size).unwrap();
-            let stamp = Stamp { sequence: u32::MAX, sent: 9_999_999_999_999_999 };
+            let stamp = Stamp {
+                sequence: u32::MAX,
+                sent: 9_999_999_999_999_999,
+            };
             let text = payload.encode(stamp);
             assert_eq!(text.len(), size);
             assert_eq!(payload.read(text.as_bytes()), Reading::Stamp(stamp));
@@ -103,10 +114,19 @@ mod tests {
     #[test]
     fn tells_damage_from_foreign_data() {
         let payload = Payload::new(64).unwrap();
-        let text = payload.encode(Stamp { sequence: 3, sent: 4 });
+        let text = payload.encode(Stamp {
+            sequence: 3,
+            sent: 4,
+        });
         assert_eq!(payload.read(br#"{"timestamp":1}"#), Reading::Foreign);
         assert_eq!(payload.read(&text.as_bytes()[..63]), Reading::Damaged);
-        assert_eq!(payload.read(text.replace("xxx", "xyx").as_bytes()), Reading::Damaged);
-        assert_eq!(payload.read(text.replace("0003-", "00a3-").as_bytes()), Reading::Damaged);
+        assert_eq!(
+            payload.read(text.replace("xxx", "xyx").as_bytes()),
+            Reading::Damaged
+        );
+        assert_eq!(
+            payload.read(text.replace("0003-", "00a3-").as_bytes()),
+            Reading::Damaged
+        );
     }
 }

@@ -30,15 +30,19 @@ impl Process {
     pub(crate) fn cpu(self) -> anyhow::Result<Duration> {
         let pid = i32::try_from(self.pid).with_context(|| format!("{} is no process", self.pid))?;
         let clock = ClockId::pid_cpu_clock_id(nix::unistd::Pid::from_raw(pid));
-        let own = clock.and_then(ClockId::now).with_context(|| format!("processor time of process {pid}"))?;
-        self.children().try_fold(own.into(), |sum, child| Ok(sum + child.cpu()?))
+        let own = clock
+            .and_then(ClockId::now)
+            .with_context(|| format!("processor time of process {pid}"))?;
+        self.children()
+            .try_fold(own.into(), |sum, child| Ok(sum + child.cpu()?))
     }
 
     /// Their private anonymous memory in bytes: heap and stacks, without files, and without the kernel's socket buffers.
     pub(crate) fn memory(self) -> anyhow::Result<u64> {
         let rollup = self.read("smaps_rollup")?;
         let kib = anonymous_kib(&rollup).context("no `Anonymous` in smaps_rollup")?;
-        self.children().try_fold(kib * 1024, |sum, child| Ok(sum + child.memory()?))
+        self.children()
+            .try_fold(kib * 1024, |sum, child| Ok(sum + child.memory()?))
     }
 
     /// Asks it to end.
@@ -50,10 +54,18 @@ impl Process {
 
     /// Processes that it has started, by any of its threads. A system that does not tell has none.
     fn children(self) -> impl Iterator<Item = Self> {
-        let threads = fs::read_dir(format!("/proc/{}/task", self.pid)).into_iter().flatten().flatten();
-        let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid))
+            .into_iter()
+            .flatten()
+            .flatten();
+        let lists =
+            threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
         lists
-            .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
+            .flat_map(|list| {
+                list.split_whitespace()
+                    .filter_map(|pid| pid.parse().ok())
+                    .collect::<Vec<_>>()
+            })
             .map(Self::new)
     }
 
@@ -64,18 +76,29 @@ impl Process {
 }
 
 fn anonymous_kib(rollup: &str) -> Option<u64> {
-    let value = rollup.lines().find_map(|line| line.strip_prefix("Anonymous:"))?;
+    let value = rollup
+        .lines()
+        .find_map(|line| line.strip_prefix("Anonymous:"))?;
     value.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 /// Raises the soft limit of open files to the hard one, and makes sure that it allows `streams`.
 pub(crate) fn allow_streams(streams: usize) -> anyhow::Result<()> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
-        .context("raising the limit of open files")?;
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: maximum,
+            maximum,
+        },
+    )
+    .context("raising the limit of open files")?;
     let needed = streams as u64 + 64;
     let limit = maximum.unwrap_or(u64::MAX);
-    ensure!(needed <= limit, "{streams} streams need {needed} open files, and the hard limit is {limit}");
+    ensure!(
+        needed <= limit,
+        "{streams} streams need {needed} open files, and the hard limit is {limit}"
+    );
     Ok(())
 }
 
@@ -92,7 +115,9 @@ pub(crate) fn pin(cpus: &[usize]) -> anyhow::Result<()> {
 /// The processors that the calling thread may use.
 pub(crate) fn allowed_cpus() -> anyhow::Result<Vec<usize>> {
     let set = sched_getaffinity(None).context("asking for the processors of this process")?;
-    Ok((0..CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu)).collect())
+    Ok((0..CpuSet::MAX_CPU)
+        .filter(|cpu| set.is_set(*cpu))
+        .collect())
 }
 
 #[cfg(test)]
@@ -102,7 +127,9 @@ mod tests {
     #[test]
     fn processor_time_is_finer_than_ticks_and_includes_threads_that_ended() {
         let before = Process::this().cpu().unwrap();
-        std::thread::spawn(|| (0..200_000_u64).map(std::hint::black_box).sum::<u64>()).join().unwrap();
+        std::thread::spawn(|| (0..200_000_u64).map(std::hint::black_box).sum::<u64>())
+            .join()
+            .unwrap();
         let used = Process::this().cpu().unwrap() - before;
         assert!(used > Duration::ZERO, "a thread that ended took no time");
     }

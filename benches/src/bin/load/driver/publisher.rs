@@ -36,7 +36,14 @@ impl Publisher {
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(PATIENCE))?;
         let target = target.clone();
-        Ok(Self { socket, target, clock, payload, published: Arc::default(), inbox: Vec::new() })
+        Ok(Self {
+            socket,
+            target,
+            clock,
+            payload,
+            published: Arc::default(),
+            inbox: Vec::new(),
+        })
     }
 
     /// How many publishes have gone out.
@@ -81,10 +88,18 @@ impl Publisher {
     }
 
     fn send(&mut self, sent: u64) -> anyhow::Result<()> {
-        let payload = self.payload.encode(Stamp { sequence: self.published(), sent });
+        let payload = self.payload.encode(Stamp {
+            sequence: self.published(),
+            sent,
+        });
         let request = self.target.publish_request(&payload);
-        self.socket.write_all(request.as_bytes()).context("publishing")?;
-        let published = self.published().checked_add(1).context("too many publishes for one run")?;
+        self.socket
+            .write_all(request.as_bytes())
+            .context("publishing")?;
+        let published = self
+            .published()
+            .checked_add(1)
+            .context("too many publishes for one run")?;
         self.published.store(published, Relaxed);
         Ok(())
     }
@@ -110,8 +125,14 @@ impl Publisher {
 
     fn receive(&mut self) -> anyhow::Result<()> {
         let mut buffer = [0; 4096];
-        let length = self.socket.read(&mut buffer).context("waiting for the answer to a publish")?;
-        ensure!(length > 0, "the server closed the connection that publishes");
+        let length = self
+            .socket
+            .read(&mut buffer)
+            .context("waiting for the answer to a publish")?;
+        ensure!(
+            length > 0,
+            "the server closed the connection that publishes"
+        );
         self.inbox.extend_from_slice(&buffer[..length]);
         Ok(())
     }

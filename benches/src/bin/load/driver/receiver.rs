@@ -56,16 +56,28 @@ impl Receiver {
     /// # Errors
     ///
     /// If one is refused or ended, or all are not open within `timeout`.
-    pub(crate) fn open(&mut self, target: &Target, count: usize, timeout: Duration) -> anyhow::Result<()> {
+    pub(crate) fn open(
+        &mut self,
+        target: &Target,
+        count: usize,
+        timeout: Duration,
+    ) -> anyhow::Result<()> {
         let deadline = Instant::now() + timeout;
         let mut latency = Latency::default();
         while self.opened < count {
-            ensure!(Instant::now() < deadline, "{} of {count} streams open after {timeout:?}", self.opened);
+            ensure!(
+                Instant::now() < deadline,
+                "{} of {count} streams open after {timeout:?}",
+                self.opened
+            );
             while self.streams.len() < count.min(self.opened + OPENING) {
                 self.begin(target)?;
             }
             self.pump(Duration::from_millis(100), &mut latency)?;
-            ensure!(self.ended == 0, "the server ended a stream while {count} were being opened");
+            ensure!(
+                self.ended == 0,
+                "the server ended a stream while {count} were being opened"
+            );
         }
         Ok(())
     }
@@ -74,7 +86,9 @@ impl Receiver {
         let index = self.streams.len();
         let source = target.source(std::process::id(), index);
         let mut stream = Stream::connect(source, target.address(), target.stream_request(index))?;
-        stream.register(self.poll.registry(), Token(index)).context("registering a stream")?;
+        stream
+            .register(self.poll.registry(), Token(index))
+            .context("registering a stream")?;
         self.streams.push(stream);
         Ok(())
     }
@@ -94,10 +108,19 @@ impl Receiver {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(0),
             other => other.context("waiting for streams")?,
         }
-        let Self { events, streams, buffer, clock, payload, .. } = self;
+        let Self {
+            events,
+            streams,
+            buffer,
+            clock,
+            payload,
+            ..
+        } = self;
         for event in &*events {
             let index = event.token().0;
-            let Some(stream) = streams.get_mut(index) else { continue };
+            let Some(stream) = streams.get_mut(index) else {
+                continue;
+            };
             if event.is_writable() {
                 stream.write().with_context(|| format!("stream {index}"))?;
             }
@@ -122,7 +145,10 @@ impl Receiver {
     /// Takes what comes for as long as `time`.
     pub(crate) fn settle(&mut self, time: Duration, latency: &mut Latency) -> anyhow::Result<()> {
         let end = Instant::now() + time;
-        while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        while let Some(left) = end
+            .checked_duration_since(Instant::now())
+            .filter(|left| !left.is_zero())
+        {
             self.pump(left, latency)?;
         }
         Ok(())
@@ -145,9 +171,11 @@ impl Receiver {
 
     /// The faults of all streams, once `published` publishes have gone out.
     pub(crate) fn faults(&self, published: u32) -> Faults {
-        self.streams.iter().fold(Faults::default(), |mut sum, stream| {
-            sum += stream.faults(published);
-            sum
-        })
+        self.streams
+            .iter()
+            .fold(Faults::default(), |mut sum, stream| {
+                sum += stream.faults(published);
+                sum
+            })
     }
 }

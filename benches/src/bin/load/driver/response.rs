@@ -37,7 +37,10 @@ pub(crate) struct Response {
 
 impl Response {
     pub(crate) fn new() -> Self {
-        Self { place: Place::Head(Vec::new()), status: None }
+        Self {
+            place: Place::Head(Vec::new()),
+            status: None,
+        }
     }
 
     /// The status, once the head is complete.
@@ -55,7 +58,11 @@ impl Response {
     /// # Errors
     ///
     /// If this is not an HTTP/1.1 response.
-    pub(crate) fn feed(&mut self, bytes: &[u8], mut body: impl FnMut(&[u8])) -> anyhow::Result<usize> {
+    pub(crate) fn feed(
+        &mut self,
+        bytes: &[u8],
+        mut body: impl FnMut(&[u8]),
+    ) -> anyhow::Result<usize> {
         let mut at = 0;
         while at < bytes.len() && !self.is_complete() {
             at += self.step(&bytes[at..], &mut body)?;
@@ -92,7 +99,9 @@ impl Response {
     }
 
     fn head(&mut self, bytes: &[u8]) -> anyhow::Result<usize> {
-        let Place::Head(head) = &mut self.place else { return Ok(0) };
+        let Place::Head(head) = &mut self.place else {
+            return Ok(0);
+        };
         let before = head.len();
         head.extend_from_slice(bytes);
         let Some(end) = memchr::memmem::find(head, b"\r\n\r\n") else {
@@ -102,7 +111,8 @@ impl Response {
             );
             return Ok(bytes.len());
         };
-        let text = std::str::from_utf8(&head[..end]).context("the head of the response is not text")?;
+        let text =
+            std::str::from_utf8(&head[..end]).context("the head of the response is not text")?;
         let (status, place) = read_head(text)?;
         self.status = Some(status);
         self.place = place;
@@ -110,12 +120,23 @@ impl Response {
     }
 
     fn size(&mut self, bytes: &[u8]) -> anyhow::Result<usize> {
-        let Place::Size { size, digits, extension } = &mut self.place else { return Ok(0) };
+        let Place::Size {
+            size,
+            digits,
+            extension,
+        } = &mut self.place
+        else {
+            return Ok(0);
+        };
         for (at, byte) in bytes.iter().enumerate() {
             match (char::from(*byte).to_digit(16), byte) {
                 (_, b'\n') => {
                     ensure!(*digits > 0, "a chunk without a size");
-                    self.place = if *size == 0 { Place::Trailer(0) } else { Place::Chunk(*size) };
+                    self.place = if *size == 0 {
+                        Place::Trailer(0)
+                    } else {
+                        Place::Chunk(*size)
+                    };
                     return Ok(at + 1);
                 }
                 (Some(digit), _) if !*extension => {
@@ -134,7 +155,13 @@ impl Response {
     fn chunk_end(&mut self, byte: u8) -> anyhow::Result<usize> {
         match byte {
             b'\r' => {}
-            b'\n' => self.place = Place::Size { size: 0, digits: 0, extension: false },
+            b'\n' => {
+                self.place = Place::Size {
+                    size: 0,
+                    digits: 0,
+                    extension: false,
+                }
+            }
             _ => bail!("{:?} after a chunk", char::from(byte)),
         }
         Ok(1)
@@ -153,7 +180,9 @@ impl Response {
 }
 
 fn take(bytes: &[u8], left: &mut u64, body: &mut impl FnMut(&[u8])) -> usize {
-    let length = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+    let length = usize::try_from(*left)
+        .unwrap_or(usize::MAX)
+        .min(bytes.len());
     body(&bytes[..length]);
     *left -= length as u64;
     length
@@ -162,17 +191,31 @@ fn take(bytes: &[u8], left: &mut u64, body: &mut impl FnMut(&[u8])) -> usize {
 fn read_head(head: &str) -> anyhow::Result<(u16, Place)> {
     let mut lines = head.split("\r\n");
     let first = lines.next().unwrap_or_default();
-    let status = first.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+    let status = first
+        .strip_prefix("HTTP/1.1 ")
+        .and_then(|rest| rest.get(..3)?.parse().ok());
     let status = status.with_context(|| format!("not an HTTP/1.1 status line: {first:?}"))?;
     let fields = || lines.clone().filter_map(|line| line.split_once(':'));
-    let field =
-        |name: &str| fields().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim());
+    let field = |name: &str| {
+        fields()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
+    };
     let place = if matches!(status, 204 | 304) {
         Place::End
-    } else if field("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
-        Place::Size { size: 0, digits: 0, extension: false }
+    } else if field("transfer-encoding")
+        .is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"))
+    {
+        Place::Size {
+            size: 0,
+            digits: 0,
+            extension: false,
+        }
     } else if let Some(length) = field("content-length") {
-        match length.parse().with_context(|| format!("content-length: {length}"))? {
+        match length
+            .parse()
+            .with_context(|| format!("content-length: {length}"))?
+        {
             0 => Place::End,
             length => Place::Length(length),
         }
@@ -190,7 +233,9 @@ mod tests {
     fn read(bytes: &[u8], piece: usize) -> (Response, Vec<u8>, usize) {
         let (mut response, mut body, mut taken) = (Response::new(), Vec::new(), 0);
         for piece in bytes.chunks(piece) {
-            taken += response.feed(piece, |part| body.extend_from_slice(part)).unwrap();
+            taken += response
+                .feed(piece, |part| body.extend_from_slice(part))
+                .unwrap();
         }
         (response, body, taken)
     }
@@ -220,9 +265,14 @@ mod tests {
 
     #[test]
     fn leaves_the_next_response_alone() {
-        let (response, body, taken) =
-            read(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nabHTTP/1.1 ", usize::MAX);
-        assert_eq!((response.status(), body.as_slice(), taken), (Some(200), b"ab".as_slice(), 40));
+        let (response, body, taken) = read(
+            b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nabHTTP/1.1 ",
+            usize::MAX,
+        );
+        assert_eq!(
+            (response.status(), body.as_slice(), taken),
+            (Some(200), b"ab".as_slice(), 40)
+        );
     }
 
     #[test]

@@ -15,12 +15,21 @@ pub(crate) struct Usage {
 
 impl Usage {
     pub(crate) fn now(server: Option<Process>) -> anyhow::Result<Self> {
-        Ok(Self { server: server.map(Process::cpu).transpose()?, load: Process::this().cpu()? })
+        Ok(Self {
+            server: server.map(Process::cpu).transpose()?,
+            load: Process::this().cpu()?,
+        })
     }
 
     pub(crate) fn since(self, earlier: Self) -> Self {
-        let server = self.server.zip(earlier.server).map(|(now, then)| now.saturating_sub(then));
-        Self { server, load: self.load.saturating_sub(earlier.load) }
+        let server = self
+            .server
+            .zip(earlier.server)
+            .map(|(now, then)| now.saturating_sub(then));
+        Self {
+            server,
+            load: self.load.saturating_sub(earlier.load),
+        }
     }
 
     pub(crate) fn server_seconds(self) -> Option<f64> {
@@ -29,7 +38,10 @@ impl Usage {
 
     fn plus(self, other: Self) -> Self {
         let server = self.server.zip(other.server).map(|(one, two)| one + two);
-        Self { server, load: self.load + other.load }
+        Self {
+            server,
+            load: self.load + other.load,
+        }
     }
 }
 

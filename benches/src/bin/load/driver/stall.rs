@@ -41,19 +41,36 @@ mod tests {
     fn longest(looks: &[(u64, u64, u64)]) -> u128 {
         let (start, mut stall) = (Instant::now(), Stall::default());
         for (milliseconds, deliveries, due) in looks {
-            stall.look(start + Duration::from_millis(*milliseconds), *deliveries, *due);
+            stall.look(
+                start + Duration::from_millis(*milliseconds),
+                *deliveries,
+                *due,
+            );
         }
         stall.longest().as_millis()
     }
 
     #[test]
     fn only_time_in_which_something_is_due_counts() {
-        assert_eq!(longest(&[(0, 0, 0), (50, 0, 0), (60, 0, 2), (65, 2, 2), (500, 2, 2), (501, 4, 4)]), 5);
+        assert_eq!(
+            longest(&[
+                (0, 0, 0),
+                (50, 0, 0),
+                (60, 0, 2),
+                (65, 2, 2),
+                (500, 2, 2),
+                (501, 4, 4)
+            ]),
+            5
+        );
     }
 
     #[test]
     fn every_delivery_begins_it_anew() {
-        assert_eq!(longest(&[(0, 0, 9), (10, 1, 9), (40, 2, 9), (50, 9, 9)]), 30);
+        assert_eq!(
+            longest(&[(0, 0, 9), (10, 1, 9), (40, 2, 9), (50, 9, 9)]),
+            30
+        );
     }
 
     #[test]

@@ -41,7 +41,11 @@ impl Stream {
     /// # Errors
     ///
     /// If the system gives no socket, or no port at `source`.
-    pub(crate) fn connect(source: SocketAddr, target: SocketAddr, request: String) -> anyhow::Result<Self> {
+    pub(crate) fn connect(
+        source: SocketAddr,
+        target: SocketAddr,
+        request: String,
+    ) -> anyhow::Result<Self> {
         let socket = begin(source, target).with_context(|| format!("connecting from {source}"))?;
         Ok(Self {
             socket: Some(socket),
@@ -53,14 +57,22 @@ impl Stream {
         })
     }
 
-    pub(crate) fn register(&mut self, registry: &mio::Registry, token: mio::Token) -> io::Result<()> {
-        let Some(socket) = &mut self.socket else { return Ok(()) };
+    pub(crate) fn register(
+        &mut self,
+        registry: &mio::Registry,
+        token: mio::Token,
+    ) -> io::Result<()> {
+        let Some(socket) = &mut self.socket else {
+            return Ok(());
+        };
         registry.register(socket, token, Interest::READABLE | Interest::WRITABLE)
     }
 
     /// Sends what it can of the request.
     pub(crate) fn write(&mut self) -> anyhow::Result<()> {
-        let Some(socket) = self.socket.as_mut().filter(|_| !self.unsent.is_empty()) else { return Ok(()) };
+        let Some(socket) = self.socket.as_mut().filter(|_| !self.unsent.is_empty()) else {
+            return Ok(());
+        };
         if let Some(error) = socket.take_error()? {
             return Err(error).context("connecting");
         }
@@ -87,7 +99,9 @@ impl Stream {
     ) -> anyhow::Result<Progress> {
         let unopened = self.response.status().is_none();
         loop {
-            let Some(socket) = &mut self.socket else { return Ok(Progress::Same) };
+            let Some(socket) = &mut self.socket else {
+                return Ok(Progress::Same);
+            };
             let length = match socket.read(buffer) {
                 Ok(0) => return Ok(self.end()),
                 Ok(length) => length,
@@ -104,7 +118,11 @@ impl Stream {
             }
         }
         let opened = unopened && self.response.status().is_some();
-        Ok(if opened { Progress::Opened } else { Progress::Same })
+        Ok(if opened {
+            Progress::Opened
+        } else {
+            Progress::Same
+        })
     }
 
     fn decode(
@@ -113,7 +131,12 @@ impl Stream {
         payload: Payload,
         delivered: &mut impl FnMut(Stamp),
     ) -> anyhow::Result<()> {
-        let Self { response, events, tracker, .. } = self;
+        let Self {
+            response,
+            events,
+            tracker,
+            ..
+        } = self;
         response.feed(bytes, |text| {
             events.feed(text, payload, |stamp| {
                 tracker.see(stamp.sequence);
@@ -135,19 +158,27 @@ impl Stream {
     /// What is wrong with this stream, once `published` publishes have gone out.
     pub(crate) fn faults(&self, published: u32) -> Faults {
         let mut faults = self.tracker.faults(published);
-        faults +=
-            Faults { damaged: self.events.damaged(), ended: u64::from(self.ended), ..Faults::default() };
+        faults += Faults {
+            damaged: self.events.damaged(),
+            ended: u64::from(self.ended),
+            ..Faults::default()
+        };
         faults
     }
 }
 
 fn begin(source: SocketAddr, target: SocketAddr) -> io::Result<TcpStream> {
-    let socket = Socket::new(Domain::for_address(target), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(target),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     socket.set_nonblocking(true)?;
     socket.bind(&source.into())?;
     match socket.connect(&target.into()) {
         Ok(()) => {}
-        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
+        Err(error)
+            if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
         Err(error) => return Err(error),
     }
     Ok(TcpStream::from_std(socket.into()))
@@ -155,7 +186,10 @@ fn begin(source: SocketAddr, target: SocketAddr) -> io::Result<TcpStream> {
 
 /// A socket that is not yet connected says `NotConnected` on some systems where others say `WouldBlock`.
 fn is_transient(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::NotConnected)
+    matches!(
+        error.kind(),
+        ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::NotConnected
+    )
 }
 
 #[cfg(test)]
@@ -174,7 +208,10 @@ mod tests {
     fn response(sequences: &[u32]) -> Vec<u8> {
         let mut bytes = HEAD.to_vec();
         for sequence in sequences {
-            let data = payload().encode(Stamp { sequence: *sequence, sent: 1 });
+            let data = payload().encode(Stamp {
+                sequence: *sequence,
+                sent: 1,
+            });
             let text = format!("event: tick\ndata: {data}\n\n");
             bytes.extend_from_slice(format!("{:x}\r\n{text}\r\n", text.len()).as_bytes());
         }
@@ -185,7 +222,8 @@ mod tests {
     fn faults(bytes: &[u8], published: u32) -> Faults {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let target = listener.local_addr().unwrap();
-        let mut stream = Stream::connect("127.0.0.1:0".parse().unwrap(), target, String::new()).unwrap();
+        let mut stream =
+            Stream::connect("127.0.0.1:0".parse().unwrap(), target, String::new()).unwrap();
         let (mut server, _) = listener.accept().unwrap();
         let feeder = std::thread::spawn({
             let bytes = bytes.to_vec();
@@ -194,7 +232,10 @@ mod tests {
         let _server = feeder.join().unwrap().unwrap();
         let mut buffer = [0; 61];
         let mut seen = 0;
-        let last = bytes.windows(7).filter(|window| window == b"\"load\":").count();
+        let last = bytes
+            .windows(7)
+            .filter(|window| window == b"\"load\":")
+            .count();
         while seen < last {
             stream.read(&mut buffer, payload(), |_| seen += 1).unwrap();
         }
@@ -208,19 +249,44 @@ mod tests {
 
     #[test]
     fn a_hole_a_double_and_a_swap_on_the_wire_are_told_apart() {
-        assert_eq!(faults(&response(&[0, 1, 3]), 4), Faults { missing: 1, ..Faults::default() });
-        assert_eq!(faults(&response(&[0, 1, 1, 2]), 3), Faults { doubled: 1, ..Faults::default() });
-        assert_eq!(faults(&response(&[0, 2, 1]), 3), Faults { out_of_order: 1, ..Faults::default() });
+        assert_eq!(
+            faults(&response(&[0, 1, 3]), 4),
+            Faults {
+                missing: 1,
+                ..Faults::default()
+            }
+        );
+        assert_eq!(
+            faults(&response(&[0, 1, 1, 2]), 3),
+            Faults {
+                doubled: 1,
+                ..Faults::default()
+            }
+        );
+        assert_eq!(
+            faults(&response(&[0, 2, 1]), 3),
+            Faults {
+                out_of_order: 1,
+                ..Faults::default()
+            }
+        );
     }
 
     #[test]
     fn an_ended_stream_is_a_fault() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let target = listener.local_addr().unwrap();
-        let mut stream = Stream::connect("127.0.0.1:0".parse().unwrap(), target, String::new()).unwrap();
+        let mut stream =
+            Stream::connect("127.0.0.1:0".parse().unwrap(), target, String::new()).unwrap();
         drop(listener.accept().unwrap());
         let mut buffer = [0; 64];
         while stream.read(&mut buffer, payload(), |_| ()).unwrap() != Progress::Ended {}
-        assert_eq!(stream.faults(0), Faults { ended: 1, ..Faults::default() });
+        assert_eq!(
+            stream.faults(0),
+            Faults {
+                ended: 1,
+                ..Faults::default()
+            }
+        );
     }
 }

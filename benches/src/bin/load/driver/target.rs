@@ -68,12 +68,26 @@ impl Target {
         let (publish_address, publish_path) = match publish_url {
             Some(url) => {
                 let (address, _, path) = locate(url)?;
-                (address, path.unwrap_or_else(|| layout.publish_path().to_owned()))
+                (
+                    address,
+                    path.unwrap_or_else(|| layout.publish_path().to_owned()),
+                )
             }
             None => (address, layout.publish_path().to_owned()),
         };
-        let fields = fields.iter().map(|field| field_line(field)).collect::<anyhow::Result<_>>()?;
-        Ok(Self { layout, address, authority, stream_path, publish_address, publish_path, fields })
+        let fields = fields
+            .iter()
+            .map(|field| field_line(field))
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Self {
+            layout,
+            address,
+            authority,
+            stream_path,
+            publish_address,
+            publish_path,
+            fields,
+        })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -95,7 +109,12 @@ impl Target {
                 let [_, _, high, low] = run.to_be_bytes();
                 let [_, _, _, group] = group.to_be_bytes();
                 SocketAddr::from((
-                    Ipv4Addr::new(127, 16 + (high & 0x7f), low.clamp(1, 254), group.clamp(1, 254)),
+                    Ipv4Addr::new(
+                        127,
+                        16 + (high & 0x7f),
+                        low.clamp(1, 254),
+                        group.clamp(1, 254),
+                    ),
                     0,
                 ))
             }
@@ -103,13 +122,22 @@ impl Target {
     }
 
     pub(crate) fn stream_request(&self, index: usize) -> String {
-        let Self { authority, fields, .. } = self;
+        let Self {
+            authority, fields, ..
+        } = self;
         let path = self.stream_path.replace("{i}", &index.to_string());
-        format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nAccept: text/event-stream\r\n{fields}\r\n")
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: {authority}\r\nAccept: text/event-stream\r\n{fields}\r\n"
+        )
     }
 
     pub(crate) fn publish_request(&self, payload: &str) -> String {
-        let Self { authority, publish_path, fields, .. } = self;
+        let Self {
+            authority,
+            publish_path,
+            fields,
+            ..
+        } = self;
         let body = self.layout.publish_body(payload);
         let length = body.len();
         format!(
@@ -121,25 +149,52 @@ impl Target {
 
 /// The address, the authority and, if there is more than `/`, the path of a URL.
 fn locate(url: &str) -> anyhow::Result<(SocketAddr, String, Option<String>)> {
-    let (base, braced) =
-        url.split_once('{').map_or((url, String::new()), |(base, rest)| (base, format!("{{{rest}")));
+    let (base, braced) = url
+        .split_once('{')
+        .map_or((url, String::new()), |(base, rest)| {
+            (base, format!("{{{rest}"))
+        });
     let uri: Uri = base.parse().with_context(|| format!("not a URL: {url}"))?;
-    ensure!(uri.scheme_str() == Some("http"), "only http:// URLs can be loaded: {url}");
-    let authority = uri.authority().with_context(|| format!("a URL without a host: {url}"))?;
+    ensure!(
+        uri.scheme_str() == Some("http"),
+        "only http:// URLs can be loaded: {url}"
+    );
+    let authority = uri
+        .authority()
+        .with_context(|| format!("a URL without a host: {url}"))?;
     let host = authority.host().trim_matches(['[', ']']);
     let addresses = (host, authority.port_u16().unwrap_or(80)).to_socket_addrs();
-    let addresses: Vec<_> = addresses.with_context(|| format!("cannot resolve {host}"))?.collect();
-    let Some(address) = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first()) else {
+    let addresses: Vec<_> = addresses
+        .with_context(|| format!("cannot resolve {host}"))?
+        .collect();
+    let Some(address) = addresses
+        .iter()
+        .find(|address| address.is_ipv4())
+        .or(addresses.first())
+    else {
         bail!("{host} has no address");
     };
-    ensure!(address.ip().is_loopback(), "{url} leads off this machine; this load stays on loopback");
-    let path = uri.path_and_query().map(ToString::to_string).filter(|path| path != "/" || !braced.is_empty());
-    Ok((*address, authority.to_string(), path.map(|path| path + &braced)))
+    ensure!(
+        address.ip().is_loopback(),
+        "{url} leads off this machine; this load stays on loopback"
+    );
+    let path = uri
+        .path_and_query()
+        .map(ToString::to_string)
+        .filter(|path| path != "/" || !braced.is_empty());
+    Ok((
+        *address,
+        authority.to_string(),
+        path.map(|path| path + &braced),
+    ))
 }
 
 fn field_line(field: &str) -> anyhow::Result<String> {
     let well_formed = field.contains(':') && !field.contains(['\r', '\n']);
-    ensure!(well_formed, "a header field is written `Name: value`, not {field:?}");
+    ensure!(
+        well_formed,
+        "a header field is written `Name: value`, not {field:?}"
+    );
     Ok(format!("{field}\r\n"))
 }
 
@@ -151,7 +206,8 @@ mod tests {
     fn a_bare_url_gets_the_paths_of_its_layout() {
         let hub = Target::new(Layout::Hub, "http://127.0.0.1:80", None, &[]).unwrap();
         assert!(
-            hub.stream_request(7).starts_with("GET /api/sse?user=load-7 HTTP/1.1\r\nHost: 127.0.0.1:80\r\n")
+            hub.stream_request(7)
+                .starts_with("GET /api/sse?user=load-7 HTTP/1.1\r\nHost: 127.0.0.1:80\r\n")
         );
         let publish = hub.publish_request("{}");
         assert!(publish.starts_with("POST /api/trpc/sse.publish HTTP/1.1\r\n"));
@@ -161,8 +217,12 @@ mod tests {
     #[test]
     fn paths_and_fields_given_are_used() {
         let fields = ["Cookie: a=b".to_owned()];
-        let target =
-            Target::new(Layout::Plain, "http://127.0.0.1:1/x?u={i}&y", Some("http://127.0.0.1:2/p"), &fields);
+        let target = Target::new(
+            Layout::Plain,
+            "http://127.0.0.1:1/x?u={i}&y",
+            Some("http://127.0.0.1:2/p"),
+            &fields,
+        );
         let target = target.unwrap();
         let request = target.stream_request(3);
         assert!(request.starts_with("GET /x?u=3&y HTTP/1.1\r\n"));
@@ -176,8 +236,10 @@ mod tests {
         assert!(Target::new(Layout::Plain, "http://192.0.2.1/", None, &[]).is_err());
         assert!(Target::new(Layout::Plain, "https://127.0.0.1/", None, &[]).is_err());
         let target = Target::new(Layout::Plain, "http://127.0.0.1:1", None, &[]).unwrap();
-        let sources: Vec<_> =
-            (0..19_000).step_by(1000).map(|index| target.source(u32::MAX, index).ip()).collect();
+        let sources: Vec<_> = (0..19_000)
+            .step_by(1000)
+            .map(|index| target.source(u32::MAX, index).ip())
+            .collect();
         assert!(sources.iter().all(IpAddr::is_loopback));
     }
 }

@@ -64,14 +64,25 @@ impl Tracker {
         self.out_of_order += 1;
         let hole = self.holes.swap_remove(at);
         let rest = [hole.start..sequence, sequence + 1..hole.end];
-        self.holes.extend(rest.into_iter().filter(|part| !part.is_empty()));
+        self.holes
+            .extend(rest.into_iter().filter(|part| !part.is_empty()));
     }
 
     /// The verdict, once `published` numbers from zero on have gone out and enough time has passed.
     pub(crate) fn faults(&self, published: u32) -> Faults {
         let tail = self.next..published;
-        let missing = self.holes.iter().chain([&tail]).map(|hole| hole.len() as u64).sum();
-        Faults { missing, doubled: self.doubled, out_of_order: self.out_of_order, ..Faults::default() }
+        let missing = self
+            .holes
+            .iter()
+            .chain([&tail])
+            .map(|hole| hole.len() as u64)
+            .sum();
+        Faults {
+            missing,
+            doubled: self.doubled,
+            out_of_order: self.out_of_order,
+            ..Faults::default()
+        }
     }
 }
 
@@ -93,23 +104,52 @@ mod tests {
 
     #[test]
     fn counts_holes_at_the_start_in_the_middle_and_at_the_end() {
-        assert_eq!(faults(&[2, 3, 6], 9), Faults { missing: 6, ..Faults::default() });
-        assert_eq!(faults(&[], 5), Faults { missing: 5, ..Faults::default() });
+        assert_eq!(
+            faults(&[2, 3, 6], 9),
+            Faults {
+                missing: 6,
+                ..Faults::default()
+            }
+        );
+        assert_eq!(
+            faults(&[], 5),
+            Faults {
+                missing: 5,
+                ..Faults::default()
+            }
+        );
     }
 
     #[test]
     fn counts_doubles() {
-        assert_eq!(faults(&[0, 1, 1, 0, 2], 3), Faults { doubled: 2, ..Faults::default() });
+        assert_eq!(
+            faults(&[0, 1, 1, 0, 2], 3),
+            Faults {
+                doubled: 2,
+                ..Faults::default()
+            }
+        );
     }
 
     #[test]
     fn a_swap_is_out_of_order_and_not_missing() {
-        assert_eq!(faults(&[0, 2, 1, 3], 4), Faults { out_of_order: 1, ..Faults::default() });
+        assert_eq!(
+            faults(&[0, 2, 1, 3], 4),
+            Faults {
+                out_of_order: 1,
+                ..Faults::default()
+            }
+        );
     }
 
     #[test]
     fn a_latecomer_splits_its_hole_and_doubles_only_once_seen() {
-        let expected = Faults { missing: 3, doubled: 1, out_of_order: 1, ..Faults::default() };
+        let expected = Faults {
+            missing: 3,
+            doubled: 1,
+            out_of_order: 1,
+            ..Faults::default()
+        };
         assert_eq!(faults(&[0, 5, 3, 3], 6), expected);
     }
 }

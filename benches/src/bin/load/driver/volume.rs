@@ -45,7 +45,9 @@ pub(crate) struct Volume {
 impl Volume {
     /// The time between paced publishes.
     pub(crate) fn interval(&self) -> anyhow::Result<Duration> {
-        let milliseconds = self.interval.unwrap_or((self.streams as f64 * 0.04).max(5.0));
+        let milliseconds = self
+            .interval
+            .unwrap_or((self.streams as f64 * 0.04).max(5.0));
         let interval = Duration::try_from_secs_f64(milliseconds / 1000.0).context("--interval")?;
         ensure!(!interval.is_zero(), "--interval must be more than nothing");
         Ok(interval)
@@ -54,7 +56,9 @@ impl Volume {
     /// How many paced publishes there are.
     #[expect(clippy::cast_possible_truncation, reason = "a cast from f64 saturates")]
     pub(crate) fn paced(&self) -> anyhow::Result<u32> {
-        Ok((self.seconds / self.interval()?.as_secs_f64()).ceil().max(1.0) as u32)
+        Ok((self.seconds / self.interval()?.as_secs_f64())
+            .ceil()
+            .max(1.0) as u32)
     }
 
     /// How long to wait for deliveries that are due.

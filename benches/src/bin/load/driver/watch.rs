@@ -33,12 +33,20 @@ impl Watch {
     /// Takes what comes within a moment.
     pub(crate) fn pump(&mut self, receiver: &mut Receiver) -> anyhow::Result<()> {
         receiver.pump(Duration::from_millis(10), &mut self.latency)?;
-        self.stall.look(Instant::now(), self.deliveries(receiver), self.due(receiver));
+        self.stall.look(
+            Instant::now(),
+            self.deliveries(receiver),
+            self.due(receiver),
+        );
         Ok(())
     }
 
     /// Receives until all is delivered, or nothing for as long as `patience`.
-    pub(crate) fn drain(&mut self, receiver: &mut Receiver, patience: Duration) -> anyhow::Result<()> {
+    pub(crate) fn drain(
+        &mut self,
+        receiver: &mut Receiver,
+        patience: Duration,
+    ) -> anyhow::Result<()> {
         let mut last = Instant::now();
         while self.deliveries(receiver) < self.due(receiver) && last.elapsed() < patience {
             let before = receiver.deliveries();

@@ -26,8 +26,9 @@ text{fill:#f0f6fc}
 }
 ";
 
-const COLOURS: [&str; 8] =
-    ["#8c959f", "#1f77d0", "#d9822b", "#2da160", "#b04ac4", "#c9302c", "#8a6d3b", "#17a2b8"];
+const COLOURS: [&str; 8] = [
+    "#8c959f", "#1f77d0", "#d9822b", "#2da160", "#b04ac4", "#c9302c", "#8a6d3b", "#17a2b8",
+];
 
 struct Panel {
     title: &'static str,
@@ -37,11 +38,25 @@ struct Panel {
 
 const PANELS: [Panel; 6] = [
     Panel {
-        title: "CPU per delivery, paced, µs", number: paced_cpu, label: |number| format!("{number:.1}")
+        title: "CPU per delivery, paced, µs",
+        number: paced_cpu,
+        label: |number| format!("{number:.1}"),
     },
-    Panel { title: "p99 of a paced delivery, ms", number: p99, label: thousands },
-    Panel { title: "Deliveries per second in a burst", number: burst_rate, label: thousands },
-    Panel { title: "CPU per connect, µs", number: connect_cpu, label: thousands },
+    Panel {
+        title: "p99 of a paced delivery, ms",
+        number: p99,
+        label: thousands,
+    },
+    Panel {
+        title: "Deliveries per second in a burst",
+        number: burst_rate,
+        label: thousands,
+    },
+    Panel {
+        title: "CPU per connect, µs",
+        number: connect_cpu,
+        label: thousands,
+    },
     Panel {
         title: "User memory per idle stream, KiB (log)",
         number: idle_kib,
@@ -56,8 +71,12 @@ const PANELS: [Panel; 6] = [
 
 /// The drawing; `setting` says what was measured, and where.
 pub(crate) fn draw(setting: &str, sizes: &[Size]) -> String {
-    let names: Vec<_> =
-        sizes.first().into_iter().flat_map(|size| &size.servers).map(|server| &server.name).collect();
+    let names: Vec<_> = sizes
+        .first()
+        .into_iter()
+        .flat_map(|size| &size.servers)
+        .map(|server| &server.name)
+        .collect();
     let rows = PANELS.len().div_ceil(2) as f64;
     let legend_rows = names.len().div_ceil(4) as f64;
     let height = PANEL.1 * rows + LEGEND * legend_rows + FOOT;
@@ -67,11 +86,17 @@ pub(crate) fn draw(setting: &str, sizes: &[Size]) -> String {
          <title>Growth over the number of streams</title>\n<desc>{setting}</desc>\n<style>\n{STYLE}</style>\n"
     );
     for (place, panel) in PANELS.iter().enumerate() {
-        let (left, top) = ((place % 2) as f64 * PANEL.0 + 10.0, (place / 2) as f64 * PANEL.1);
+        let (left, top) = (
+            (place % 2) as f64 * PANEL.0 + 10.0,
+            (place / 2) as f64 * PANEL.1,
+        );
         svg += &panel.draw((left, top), sizes, names.len());
     }
     for (place, name) in names.iter().enumerate() {
-        let (x, y) = (30.0 + (place % 4) as f64 * 205.0, PANEL.1 * rows + (place / 4) as f64 * LEGEND + 14.0);
+        let (x, y) = (
+            30.0 + (place % 4) as f64 * 205.0,
+            PANEL.1 * rows + (place / 4) as f64 * LEGEND + 14.0,
+        );
         let name = escape(&name.replace('`', ""));
         svg += &format!(
             "<path d=\"M{x} {:.0}h18\" stroke=\"{}\" stroke-width=\"3\"/>\n",
@@ -80,7 +105,10 @@ pub(crate) fn draw(setting: &str, sizes: &[Size]) -> String {
         );
         svg += &format!("<text x=\"{}\" y=\"{y:.0}\">{name}</text>\n", x + 24.0);
     }
-    svg += &format!("<text class=\"note\" x=\"20\" y=\"{:.0}\">{setting}</text>\n", height - 12.0);
+    svg += &format!(
+        "<text class=\"note\" x=\"20\" y=\"{:.0}\">{setting}</text>\n",
+        height - 12.0
+    );
     svg + "</svg>\n"
 }
 
@@ -95,8 +123,11 @@ impl Panel {
         let most = sizes.iter().map(|size| size.streams).max().unwrap_or(1) as f64;
         let x = |streams: usize| left + PLOT.2 * streams as f64 / most;
         let y = |number: f64| top + PLOT.3 * (1.0 - scale.at(number));
-        let mut svg =
-            format!("<text class=\"title\" x=\"{left}\" y=\"{:.0}\">{}</text>\n", top - 12.0, self.title);
+        let mut svg = format!(
+            "<text class=\"title\" x=\"{left}\" y=\"{:.0}\">{}</text>\n",
+            top - 12.0,
+            self.title
+        );
         for mark in scale.marks() {
             let (at, label) = (y(mark), (self.label)(mark));
             svg += &format!("<path class=\"grid\" d=\"M{left} {at:.1}h{}\"/>\n", PLOT.2);
@@ -106,7 +137,10 @@ impl Panel {
                 at + 4.0
             );
         }
-        svg += &format!("<path class=\"axis\" d=\"M{left} {top}v{}h{}\"/>\n", PLOT.3, PLOT.2);
+        svg += &format!(
+            "<path class=\"axis\" d=\"M{left} {top}v{}h{}\"/>\n",
+            PLOT.3, PLOT.2
+        );
         for size in sizes {
             let label = thousands(size.streams as f64);
             svg += &format!(
@@ -118,10 +152,16 @@ impl Panel {
         for server in 0..servers {
             let points = sizes.iter().filter_map(|size| {
                 let number = size.servers.get(server)?.median(self.number);
-                number.is_finite().then(|| format!("{:.1},{:.1}", x(size.streams), y(number)))
+                number
+                    .is_finite()
+                    .then(|| format!("{:.1},{:.1}", x(size.streams), y(number)))
             });
             let points: Vec<_> = points.collect();
-            svg += &format!("<polyline stroke=\"{}\" points=\"{}\"/>\n", colour(server), points.join(" "));
+            svg += &format!(
+                "<polyline stroke=\"{}\" points=\"{}\"/>\n",
+                colour(server),
+                points.join(" ")
+            );
             for point in points.iter().filter_map(|point| point.split_once(',')) {
                 svg += &format!(
                     "<circle cx=\"{}\" cy=\"{}\" r=\"2.5\" fill=\"{}\"/>\n",
@@ -136,8 +176,10 @@ impl Panel {
 
     fn scale(&self, sizes: &[Size]) -> Scale {
         let servers = sizes.iter().flat_map(|size| &size.servers);
-        let numbers: Vec<_> =
-            servers.map(|server| server.median(self.number)).filter(|number| number.is_finite()).collect();
+        let numbers: Vec<_> = servers
+            .map(|server| server.median(self.number))
+            .filter(|number| number.is_finite())
+            .collect();
         let most = numbers.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
         let least = numbers.iter().copied().fold(most, f64::min).max(0.01);
         if self.title.ends_with("(log)") {
@@ -168,7 +210,9 @@ impl Scale {
 
     fn marks(&self) -> Vec<f64> {
         match self {
-            Self::Linear(most) => (0..=4).map(|quarter| most * f64::from(quarter) / 4.0).collect(),
+            Self::Linear(most) => (0..=4)
+                .map(|quarter| most * f64::from(quarter) / 4.0)
+                .collect(),
             Self::Log(least, most) => {
                 let step = (most / least).powf(0.25);
                 (0..=4).map(|quarter| least * step.powi(quarter)).collect()

@@ -14,7 +14,10 @@ pub(crate) fn burst_rate(report: &Report) -> f64 {
 
 /// Deliveries per second of CPU in a burst.
 pub(crate) fn burst_per_cpu(report: &Report) -> f64 {
-    report.burst.cpu_us_per_delivery.map_or(f64::NAN, |microseconds| 1e6 / microseconds)
+    report
+        .burst
+        .cpu_us_per_delivery
+        .map_or(f64::NAN, |microseconds| 1e6 / microseconds)
 }
 
 /// Microseconds of the server for opening a stream.
@@ -29,17 +32,24 @@ pub(crate) fn p99(report: &Report) -> f64 {
 
 /// Milliseconds of the longest stall of all phases.
 pub(crate) fn longest_stall(report: &Report) -> f64 {
-    report.paced.longest_stall_ms.max(report.burst.longest_stall_ms)
+    report
+        .paced
+        .longest_stall_ms
+        .max(report.burst.longest_stall_ms)
 }
 
 /// KiB of the server for an idle stream.
 pub(crate) fn idle_kib(report: &Report) -> f64 {
-    report.memory.map_or(f64::NAN, |memory| memory.per_idle_stream / 1024.0)
+    report
+        .memory
+        .map_or(f64::NAN, |memory| memory.per_idle_stream / 1024.0)
 }
 
 /// KiB of the server for a stream after all phases.
 pub(crate) fn after_kib(report: &Report) -> f64 {
-    report.memory.map_or(f64::NAN, |memory| memory.per_stream_after_traffic / 1024.0)
+    report
+        .memory
+        .map_or(f64::NAN, |memory| memory.per_stream_after_traffic / 1024.0)
 }
 
 /// Not a number if there are none.

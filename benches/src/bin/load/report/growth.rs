@@ -50,14 +50,24 @@ memory per idle stream | after traffic | CPU per connect | to the floor | missin
 ///
 /// If a server cannot be measured at all.
 pub(crate) fn growth(options: &Options) -> anyhow::Result<bool> {
-    ensure!(options.rounds > 0 && !options.sizes.is_empty(), "--rounds and --sizes must not be nothing");
+    ensure!(
+        options.rounds > 0 && !options.sizes.is_empty(),
+        "--rounds and --sizes must not be nothing"
+    );
     let cpus = options.roster.cpus()?;
     let mut turns = Vec::new();
     for streams in &options.sizes {
-        let volume = Volume { streams: *streams, ..options.volume.clone() };
+        let volume = Volume {
+            streams: *streams,
+            ..options.volume.clone()
+        };
         let contenders = options.roster.contenders(*streams)?;
         for round in 0..options.rounds {
-            turns.extend(contenders.iter().map(|contender| (volume.clone(), round, contender.clone())));
+            turns.extend(
+                contenders
+                    .iter()
+                    .map(|contender| (volume.clone(), round, contender.clone())),
+            );
         }
     }
     let wanted: Vec<_> = turns
@@ -65,34 +75,65 @@ pub(crate) fn growth(options: &Options) -> anyhow::Result<bool> {
         .map(|(volume, round, contender)| (contender.name.clone(), *round, format!("{volume:?}")))
         .collect();
     let mut results = Results::open(&options.keeping)?;
-    let all = results.complete(&wanted, |index| compare::measure(&turns[index].2, &cpus, &turns[index].0))?;
+    let all = results.complete(&wanted, |index| {
+        compare::measure(&turns[index].2, &cpus, &turns[index].0)
+    })?;
     if !all {
         return Ok(true);
     }
-    let sizes: Vec<_> = options.sizes.iter().map(|streams| size(&turns, *streams, &results)).collect();
+    let sizes: Vec<_> = options
+        .sizes
+        .iter()
+        .map(|streams| size(&turns, *streams, &results))
+        .collect();
     write(options, &sizes)?;
-    Ok(sizes.iter().flat_map(|size| &size.servers).all(|server| server.faults().none()))
+    Ok(sizes
+        .iter()
+        .flat_map(|size| &size.servers)
+        .all(|server| server.faults().none()))
 }
 
 fn size(turns: &[(Volume, usize, Contender)], streams: usize, results: &Results) -> Size {
     let mut measured: Vec<Measured> = Vec::new();
-    for (volume, round, contender) in turns.iter().filter(|(volume, ..)| volume.streams == streams) {
-        let report = results.get(&contender.name, *round, &format!("{volume:?}")).cloned();
-        match measured.iter_mut().find(|server| server.contender.name == contender.name) {
+    for (volume, round, contender) in turns
+        .iter()
+        .filter(|(volume, ..)| volume.streams == streams)
+    {
+        let report = results
+            .get(&contender.name, *round, &format!("{volume:?}"))
+            .cloned();
+        match measured
+            .iter_mut()
+            .find(|server| server.contender.name == contender.name)
+        {
             Some(server) => server.rounds.extend(report),
             None => {
-                measured
-                    .push(Measured { contender: contender.clone(), rounds: report.into_iter().collect() });
+                measured.push(Measured {
+                    contender: contender.clone(),
+                    rounds: report.into_iter().collect(),
+                });
             }
         }
     }
-    Size { streams, servers: Summary::all(measured) }
+    Size {
+        streams,
+        servers: Summary::all(measured),
+    }
 }
 
 fn write(options: &Options, sizes: &[Size]) -> anyhow::Result<()> {
-    let Options { docs, volume, rounds, .. } = options;
+    let Options {
+        docs,
+        volume,
+        rounds,
+        ..
+    } = options;
     fs::create_dir_all(docs).with_context(|| format!("making {}", docs.display()))?;
-    let rounds = if *rounds == 1 { "one round".to_owned() } else { format!("median of {rounds} rounds") };
+    let rounds = if *rounds == 1 {
+        "one round".to_owned()
+    } else {
+        format!("median of {rounds} rounds")
+    };
     let setting = format!(
         "{}-byte payloads, bursts of {}, {rounds}. {}: the server on one core, the load on another.",
         volume.payload,
@@ -106,23 +147,36 @@ fn write(options: &Options, sizes: &[Size]) -> anyhow::Result<()> {
         command(options)
     );
     let path = docs.join("benchmarks.md");
-    let page = if path.exists() { read(&path)? } else { "# Benchmarks\n".to_owned() };
+    let page = if path.exists() {
+        read(&path)?
+    } else {
+        "# Benchmarks\n".to_owned()
+    };
     save(&path, &replace_section(&page, "growth", &section)?)?;
     save(&docs.join("growth.svg"), &chart::draw(&setting, sizes))
 }
 
 /// The table: the sizes of a server below each other.
 fn table(sizes: &[Size]) -> String {
-    let names = sizes.first().into_iter().flat_map(|size| &size.servers).map(|server| &server.name);
+    let names = sizes
+        .first()
+        .into_iter()
+        .flat_map(|size| &size.servers)
+        .map(|server| &server.name);
     let rows = names.flat_map(|name| sizes.iter().filter_map(move |size| row(size, name)));
     format!("{HEAD}{}", rows.collect::<String>())
 }
 
 fn row(size: &Size, name: &str) -> Option<String> {
     let server = size.servers.iter().find(|server| server.name == name)?;
-    let floor = size.servers.iter().find(|server| server.name == Stack::Floor.title());
+    let floor = size
+        .servers
+        .iter()
+        .find(|server| server.name == Stack::Floor.title());
     let to_floor = |number: fn(&Report) -> f64| {
-        ratio(floor.map_or(f64::NAN, |floor| server.median(number) / floor.median(number)))
+        ratio(floor.map_or(f64::NAN, |floor| {
+            server.median(number) / floor.median(number)
+        }))
     };
     let faults = server.faults();
     let cells = [
@@ -137,17 +191,37 @@ fn row(size: &Size, name: &str) -> Option<String> {
         format!("{:.2} KiB", server.median(after_kib)),
         microseconds(server.median(connect_cpu)),
         to_floor(connect_cpu),
-        format!("{} / {} / {} / {}", faults.missing, faults.doubled, faults.out_of_order, faults.ended),
+        format!(
+            "{} / {} / {} / {}",
+            faults.missing, faults.doubled, faults.out_of_order, faults.ended
+        ),
     ];
     Some(format!("| {} |\n", cells.join(" | ")))
 }
 
 /// The command line that measures the same.
 fn command(options: &Options) -> String {
-    let Options { sizes, rounds, roster, volume, .. } = options;
+    let Options {
+        sizes,
+        rounds,
+        roster,
+        volume,
+        ..
+    } = options;
     let sizes: Vec<_> = sizes.iter().map(usize::to_string).collect();
-    let Volume { payload, seconds, interval, burst, bursts, window, nap, .. } = volume;
-    let interval = interval.map(|interval| format!(" --interval {interval}")).unwrap_or_default();
+    let Volume {
+        payload,
+        seconds,
+        interval,
+        burst,
+        bursts,
+        window,
+        nap,
+        ..
+    } = volume;
+    let interval = interval
+        .map(|interval| format!(" --interval {interval}"))
+        .unwrap_or_default();
     format!(
         "cargo run --release -p benches --bin load -- growth --sizes {}{} --rounds {rounds} --payload {payload} --seconds {seconds}\
          {interval} --burst {burst} --bursts {bursts} --window {window} --nap {nap}",
@@ -164,11 +238,20 @@ mod tests {
     pub(crate) fn sizes() -> Vec<Size> {
         let servers = |cpu, memory| {
             let floor = measured(Stack::Floor, vec![report(5.0, 100.0, 50.0)]);
-            Summary::all(vec![floor, measured(Stack::SseHyper, vec![report(cpu, 500.0, memory)])])
+            Summary::all(vec![
+                floor,
+                measured(Stack::SseHyper, vec![report(cpu, 500.0, memory)]),
+            ])
         };
         vec![
-            Size { streams: 1000, servers: servers(6.0, 1024.0) },
-            Size { streams: 10_000, servers: servers(5.5, 512.0) },
+            Size {
+                streams: 1000,
+                servers: servers(6.0, 1024.0),
+            },
+            Size {
+                streams: 10_000,
+                servers: servers(5.5, 512.0),
+            },
         ]
     }
 
@@ -177,7 +260,10 @@ mod tests {
         let table = table(&sizes());
         let rows: Vec<_> = table.lines().skip(2).collect();
         assert_eq!(rows.len(), 4);
-        assert!(rows[0].starts_with("| floor | 1,000 | 5.0 µs | 1.00 | 2 ms | 1.00 |"), "{table}");
+        assert!(
+            rows[0].starts_with("| floor | 1,000 | 5.0 µs | 1.00 | 2 ms | 1.00 |"),
+            "{table}"
+        );
         let last = "| sse-hyper | 10,000 | 5.5 µs | 1.10 | 2 ms | 1.00 | 500 | 0.50 KiB | 1.00 KiB | – | – | 0 / 0 / 0 / 0 |";
         assert_eq!(rows[3], last);
     }

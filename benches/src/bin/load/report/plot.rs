@@ -80,10 +80,17 @@ pub(crate) fn draw(setting: &str, summaries: &[Summary]) -> String {
 
 impl Panel {
     fn draw(&self, top: f64, summaries: &[Summary]) -> String {
-        let all = summaries.iter().flat_map(|summary| summary.each(self.number));
-        let largest = all.filter(|number| number.is_finite()).fold(f64::MIN_POSITIVE, f64::max);
-        let mut svg =
-            format!("<text class=\"title\" x=\"{MARGIN}\" y=\"{}\">{}</text>\n", top + 20.0, self.title);
+        let all = summaries
+            .iter()
+            .flat_map(|summary| summary.each(self.number));
+        let largest = all
+            .filter(|number| number.is_finite())
+            .fold(f64::MIN_POSITIVE, f64::max);
+        let mut svg = format!(
+            "<text class=\"title\" x=\"{MARGIN}\" y=\"{}\">{}</text>\n",
+            top + 20.0,
+            self.title
+        );
         let mut y = top + TITLE - 8.0;
         for summary in summaries {
             svg += &self.row(y, largest, class(&summary.name), summary);
@@ -94,20 +101,32 @@ impl Panel {
     }
 
     fn row(&self, y: f64, largest: f64, class: &str, summary: &Summary) -> String {
-        let at = |number: f64| if number.is_finite() { BARS * (number.max(0.0) / largest) } else { 0.0 };
+        let at = |number: f64| {
+            if number.is_finite() {
+                BARS * (number.max(0.0) / largest)
+            } else {
+                0.0
+            }
+        };
         let median = summary.median(self.number);
         let rounds = summary.each(self.number);
         let furthest = rounds.iter().copied().fold(median, f64::max);
         let (middle, name) = (y + 14.5, escape(&summary.name.replace('`', "")));
-        let mut svg =
-            format!("<text x=\"{}\" y=\"{middle:.1}\" text-anchor=\"end\">{name}</text>\n", LABELS - 8.0);
+        let mut svg = format!(
+            "<text x=\"{}\" y=\"{middle:.1}\" text-anchor=\"end\">{name}</text>\n",
+            LABELS - 8.0
+        );
         svg += &format!(
             "<rect class=\"{class}\" x=\"{LABELS}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{}\"/>\n",
             at(median),
             ROW - 6.0
         );
         for round in rounds {
-            svg += &format!("<path class=\"round\" d=\"M{:.1} {:.1}v10\"/>\n", LABELS + at(round), y + 5.0);
+            svg += &format!(
+                "<path class=\"round\" d=\"M{:.1} {:.1}v10\"/>\n",
+                LABELS + at(round),
+                y + 5.0
+            );
         }
         let (x, label) = (LABELS + at(furthest) + 8.0, (self.label)(median));
         svg + &format!("<text x=\"{x:.1}\" y=\"{middle:.1}\">{label}</text>\n")
@@ -123,7 +142,9 @@ fn class(name: &str) -> &'static str {
 }
 
 pub(crate) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -134,16 +155,25 @@ mod tests {
 
     #[test]
     fn draws_a_bar_and_a_label_for_each_server_and_quantity() {
-        let servers = [(Stack::Floor, 10.0), (Stack::AxumNative, 20.0), (Stack::SseAxum, 11.0)];
+        let servers = [
+            (Stack::Floor, 10.0),
+            (Stack::AxumNative, 20.0),
+            (Stack::SseAxum, 11.0),
+        ];
         let rounds = |cpu| vec![report(cpu, 5000.0, 1024.0); 2];
-        let mut servers: Vec<_> =
-            servers.into_iter().map(|(stack, cpu)| measured(stack, rounds(cpu))).collect();
+        let mut servers: Vec<_> = servers
+            .into_iter()
+            .map(|(stack, cpu)| measured(stack, rounds(cpu)))
+            .collect();
         servers[1].contender.name = "<axum>".to_owned();
         let svg = draw("Here & now.", &Summary::all(servers));
         assert_eq!(svg.matches("<rect ").count(), 9);
         assert_eq!(svg.matches("class=\"round\"").count(), 18);
         assert!(svg.contains("&lt;axum&gt;") && svg.contains("Here &amp; now."));
-        assert!(svg.contains("width=\"260.0\"") && svg.contains("width=\"520.0\""), "{svg}");
+        assert!(
+            svg.contains("width=\"260.0\"") && svg.contains("width=\"520.0\""),
+            "{svg}"
+        );
         assert!(svg.contains("11.0 µs") && svg.contains("5,000") && svg.contains("1.00 KiB"));
     }
 
@@ -151,7 +181,13 @@ mod tests {
     fn numbers_that_are_not_there_are_drawn_as_nothing() {
         let mut report = report(1.0, 1.0, 1.0);
         report.memory = None;
-        let svg = draw("", &Summary::all(vec![measured(Stack::Floor, vec![report])]));
-        assert!(!svg.contains("width=\"NaN\"") && !svg.contains("MNaN"), "{svg}");
+        let svg = draw(
+            "",
+            &Summary::all(vec![measured(Stack::Floor, vec![report])]),
+        );
+        assert!(
+            !svg.contains("width=\"NaN\"") && !svg.contains("MNaN"),
+            "{svg}"
+        );
     }
 }

@@ -23,7 +23,11 @@ pub(crate) struct Ratios {
 impl Ratios {
     pub(crate) fn between(rounds: &[Report], to: &str, others: &[Report]) -> Self {
         let of = |number: fn(&Report) -> f64| {
-            rounds.iter().zip(others).map(|(report, other)| number(report) / number(other)).collect()
+            rounds
+                .iter()
+                .zip(others)
+                .map(|(report, other)| number(report) / number(other))
+                .collect()
         };
         Self {
             to: to.to_owned(),

@@ -52,20 +52,31 @@ impl Results {
             }
             _ => String::new(),
         };
-        let entries = text.lines().map(serde_json::from_str).collect::<Result<_, _>>();
+        let entries = text
+            .lines()
+            .map(serde_json::from_str)
+            .collect::<Result<_, _>>();
         let entries = entries.context("--results is a file of something else")?;
-        let deadline = keeping.within.map(|seconds| Instant::now() + Duration::from_secs(seconds));
-        Ok(Self { entries, file: keeping.results.clone(), deadline })
+        let deadline = keeping
+            .within
+            .map(|seconds| Instant::now() + Duration::from_secs(seconds));
+        Ok(Self {
+            entries,
+            file: keeping.results.clone(),
+            deadline,
+        })
     }
 
     /// The report of a server in a round with this setting.
     pub(crate) fn get(&self, name: &str, round: usize, setting: &str) -> Option<&Report> {
-        let is_it = |entry: &&Entry| entry.name == name && entry.round == round && entry.setting == setting;
+        let is_it =
+            |entry: &&Entry| entry.name == name && entry.round == round && entry.setting == setting;
         self.entries.iter().find(is_it).map(|entry| &entry.report)
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        self.deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     /// Keeps a report.
@@ -76,7 +87,9 @@ impl Results {
     pub(crate) fn add(&mut self, entry: Entry) -> anyhow::Result<()> {
         if let Some(path) = &self.file {
             let mut file = OpenOptions::new().create(true).append(true).open(path);
-            let file = file.as_mut().map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+            let file = file
+                .as_mut()
+                .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
             writeln!(file, "{}", serde_json::to_string(&entry)?)?;
         }
         self.entries.push(entry);
@@ -99,8 +112,9 @@ impl Results {
                 continue;
             }
             if self.is_over() {
-                let left =
-                    wanted.iter().filter(|(name, round, setting)| self.get(name, *round, setting).is_none());
+                let left = wanted
+                    .iter()
+                    .filter(|(name, round, setting)| self.get(name, *round, setting).is_none());
                 eprintln!(
                     "{} of {} measurements are left: run it again to go on",
                     left.count(),
@@ -111,7 +125,12 @@ impl Results {
             eprintln!("{} of {}: {name}", index + 1, wanted.len());
             let (name, setting) = (name.clone(), setting.clone());
             let report = measure(index)?;
-            self.add(Entry { name, round: *round, setting, report })?;
+            self.add(Entry {
+                name,
+                round: *round,
+                setting,
+                report,
+            })?;
         }
         Ok(true)
     }
@@ -126,11 +145,24 @@ mod tests {
     fn a_measurement_in_pieces_measures_everything_once() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("results");
-        let wanted: Vec<_> = (0..5).map(|round| ("a".to_owned(), round, "s".to_owned())).collect();
+        let wanted: Vec<_> = (0..5)
+            .map(|round| ("a".to_owned(), round, "s".to_owned()))
+            .collect();
         let mut measured = Vec::new();
-        let stopped = Keeping { results: Some(file.clone()), within: Some(0) };
-        assert!(!Results::open(&stopped).unwrap().complete(&wanted, |_| unreachable!("it is over")).unwrap());
-        let keeping = Keeping { results: Some(file), within: None };
+        let stopped = Keeping {
+            results: Some(file.clone()),
+            within: Some(0),
+        };
+        assert!(
+            !Results::open(&stopped)
+                .unwrap()
+                .complete(&wanted, |_| unreachable!("it is over"))
+                .unwrap()
+        );
+        let keeping = Keeping {
+            results: Some(file),
+            within: None,
+        };
         for piece in [&wanted[..2], &wanted[..], &wanted[..]] {
             let mut results = Results::open(&keeping).unwrap();
             let all = results.complete(piece, |index| {
@@ -148,6 +180,12 @@ mod tests {
     fn a_file_of_something_else_is_refused() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "something\n").unwrap();
-        assert!(Results::open(&Keeping { results: Some(file.path().into()), within: None }).is_err());
+        assert!(
+            Results::open(&Keeping {
+                results: Some(file.path().into()),
+                within: None
+            })
+            .is_err()
+        );
     }
 }

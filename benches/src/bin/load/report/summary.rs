@@ -38,7 +38,10 @@ impl Summary {
             .iter()
             .map(|server| {
                 let floor = ratios(server, Stack::Floor.title()).map(|ratios| ratios.paced_cpu);
-                let native = server.contender.native.and_then(|native| ratios(server, native.title()));
+                let native = server
+                    .contender
+                    .native
+                    .and_then(|native| ratios(server, native.title()));
                 (floor.unwrap_or_default(), native)
             })
             .collect();
@@ -73,15 +76,19 @@ impl Summary {
 
     /// The median of one of the ratios to the framework's own; not a number if there are none.
     pub(crate) fn native_ratio(&self, ratio: impl Fn(&Ratios) -> &[f64]) -> f64 {
-        self.native.as_ref().map_or(f64::NAN, |ratios| median(ratio(ratios).to_vec()))
+        self.native
+            .as_ref()
+            .map_or(f64::NAN, |ratios| median(ratio(ratios).to_vec()))
     }
 
     /// The faults of all rounds.
     pub(crate) fn faults(&self) -> Faults {
-        self.rounds.iter().fold(Faults::default(), |mut sum, report| {
-            sum += report.faults;
-            sum
-        })
+        self.rounds
+            .iter()
+            .fold(Faults::default(), |mut sum, report| {
+                sum += report.faults;
+                sum
+            })
     }
 }
 
@@ -94,7 +101,10 @@ pub(crate) mod tests {
 
     /// A server of this program, as if measured.
     pub(crate) fn measured(stack: Stack, rounds: Vec<Report>) -> Measured {
-        Measured { contender: Contender::own("load".as_ref(), stack), rounds }
+        Measured {
+            contender: Contender::own("load".as_ref(), stack),
+            rounds,
+        }
     }
 
     /// A report with the three numbers that matter.
@@ -108,7 +118,11 @@ pub(crate) mod tests {
             server_cpu: Some(0.5),
             load_cpu: 0.5,
             longest_stall_ms: 3.0,
-            latency_us: Percentiles { p50: 1500.0, p99: 2500.0, max: 12_000.0 },
+            latency_us: Percentiles {
+                p50: 1500.0,
+                p99: 2500.0,
+                max: 12_000.0,
+            },
         };
         Report {
             url: String::new(),
@@ -131,8 +145,16 @@ pub(crate) mod tests {
 
     #[test]
     fn medians_and_ratios_are_taken_round_by_round() {
-        let floor = vec![report(10.0, 1.0, 0.0), report(20.0, 1.0, 0.0), report(5.0, 1.0, 0.0)];
-        let other = vec![report(15.0, 3.0, 1024.0), report(20.0, 1.0, 1024.0), report(20.0, 2.0, 0.0)];
+        let floor = vec![
+            report(10.0, 1.0, 0.0),
+            report(20.0, 1.0, 0.0),
+            report(5.0, 1.0, 0.0),
+        ];
+        let other = vec![
+            report(15.0, 3.0, 1024.0),
+            report(20.0, 1.0, 1024.0),
+            report(20.0, 2.0, 0.0),
+        ];
         let own = vec![report(30.0, 1.5, 2048.0); 3];
         let summaries = Summary::all(vec![
             measured(Stack::SseAxum, other),
@@ -152,6 +174,9 @@ pub(crate) mod tests {
     fn without_the_others_there_are_no_ratios() {
         let summaries = Summary::all(vec![measured(Stack::SseHyper, vec![report(1.0, 1.0, 1.0)])]);
         assert!(summaries[0].native.is_none() && summaries[0].ratios.is_empty());
-        assert!(summaries[0].ratio().is_nan() && summaries[0].native_ratio(|ratios| &ratios.burst).is_nan());
+        assert!(
+            summaries[0].ratio().is_nan()
+                && summaries[0].native_ratio(|ratios| &ratios.burst).is_nan()
+        );
     }
 }

@@ -18,7 +18,10 @@ missing / doubled / out of order / ended |
 /// The section, without its markers.
 pub(crate) fn section(setting: &str, command: &str, summaries: &[Summary]) -> String {
     let table = table(summaries);
-    let names: Vec<_> = summaries.iter().map(|summary| summary.name.replace('`', "")).collect();
+    let names: Vec<_> = summaries
+        .iter()
+        .map(|summary| summary.name.replace('`', ""))
+        .collect();
     let names = names.join(", ");
     format!(
         "{setting} \"To its own\": to what the framework's users have without us.\n\n{table}\n\
@@ -38,14 +41,21 @@ pub(crate) fn table(summaries: &[Summary]) -> String {
 ///
 /// If one marker is without the other.
 pub(crate) fn replace_section(page: &str, what: &str, section: &str) -> anyhow::Result<String> {
-    let (begin, end) = (format!("<!-- load {what}: begin -->"), format!("<!-- load {what}: end -->"));
+    let (begin, end) = (
+        format!("<!-- load {what}: begin -->"),
+        format!("<!-- load {what}: end -->"),
+    );
     let section = format!("{begin}\n\n{section}\n{end}");
     let Some((before, rest)) = page.split_once(&begin) else {
-        ensure!(!page.contains(&end), "the page has `{end}` without `{begin}`");
+        ensure!(
+            !page.contains(&end),
+            "the page has `{end}` without `{begin}`"
+        );
         return Ok(format!("{}\n\n{section}\n", page.trim_end()));
     };
-    let (_, after) =
-        rest.split_once(&end).with_context(|| format!("the page has `{begin}` without `{end}`"))?;
+    let (_, after) = rest
+        .split_once(&end)
+        .with_context(|| format!("the page has `{begin}` without `{end}`"))?;
     Ok(format!("{before}{section}{after}"))
 }
 
@@ -72,12 +82,20 @@ fn row(summary: &Summary) -> String {
 
 /// With a dash where it was not measured.
 pub(crate) fn microseconds(number: f64) -> String {
-    if number.is_finite() { format!("{number:.0} µs") } else { "–".to_owned() }
+    if number.is_finite() {
+        format!("{number:.0} µs")
+    } else {
+        "–".to_owned()
+    }
 }
 
 /// With a dash where there is nothing to compare with.
 pub(crate) fn ratio(ratio: f64) -> String {
-    if ratio.is_finite() { format!("{ratio:.2}") } else { "–".to_owned() }
+    if ratio.is_finite() {
+        format!("{ratio:.2}")
+    } else {
+        "–".to_owned()
+    }
 }
 
 fn latency(summary: &Summary) -> String {
@@ -91,7 +109,13 @@ fn latency(summary: &Summary) -> String {
 }
 
 fn faults(summary: &Summary) -> String {
-    let Faults { missing, doubled, out_of_order, ended, .. } = summary.faults();
+    let Faults {
+        missing,
+        doubled,
+        out_of_order,
+        ended,
+        ..
+    } = summary.faults();
     format!("{missing} / {doubled} / {out_of_order} / {ended}")
 }
 
@@ -127,10 +151,17 @@ mod tests {
         let row = "| a\\|b | 15.0 µs | 1.50 | 0.75 | 1.5 / 2.5 / 12.0 ms | 123,456 | 2.00 | 66,667 | 1.33 | 0.50 KiB | 1.00 \
                    | 1.00 KiB | – | 3 ms | 0 / 0 / 0 / 0 |\n";
         assert!(section.contains(row), "{section}");
-        assert!(section.contains("| hyper channel body | 20.0 µs | 2.00 | – |"), "{section}");
+        assert!(
+            section.contains("| hyper channel body | 20.0 µs | 2.00 | – |"),
+            "{section}"
+        );
         assert!(section.starts_with("Here. ") && section.contains("\n\n| server |"));
         let columns = |line: &str| line.replace("\\|", "").matches('|').count();
-        let lines: Vec<_> = section.lines().filter(|line| line.starts_with('|')).map(columns).collect();
+        let lines: Vec<_> = section
+            .lines()
+            .filter(|line| line.starts_with('|'))
+            .map(columns)
+            .collect();
         assert_eq!(lines, [16; 5]);
     }
 
@@ -140,7 +171,10 @@ mod tests {
         let page = replace_section("# Benchmarks\n", "growth", "one").unwrap();
         assert_eq!(page, format!("# Benchmarks\n\n{begin}\n\none\n{end}\n"));
         let page = replace_section(&format!("{page}\nMore.\n"), "growth", "two").unwrap();
-        assert_eq!(page, format!("# Benchmarks\n\n{begin}\n\ntwo\n{end}\n\nMore.\n"));
+        assert_eq!(
+            page,
+            format!("# Benchmarks\n\n{begin}\n\ntwo\n{end}\n\nMore.\n")
+        );
         assert!(replace_section(begin, "growth", "").is_err());
         assert!(replace_section(end, "growth", "").is_err());
         assert!(replace_section(end, "compare", "").is_ok());

@@ -32,14 +32,27 @@ fn options(address: SocketAddr, target: Layout) -> Options {
         patience: 60.0,
     };
     let (url, pid) = (format!("http://{address}"), Some(std::process::id()));
-    Options { url, target, publish_url: None, headers: Vec::new(), pid, volume }
+    Options {
+        url,
+        target,
+        publish_url: None,
+        headers: Vec::new(),
+        pid,
+        volume,
+    }
 }
 
 fn assert_perfect(address: SocketAddr, target: Layout) {
     let report = run(&options(address, target)).unwrap();
     assert!(report.ok, "{report:?}");
-    assert_eq!((report.paced.publishes, report.paced.deliveries), (20, 1000));
-    assert_eq!((report.burst.publishes, report.burst.deliveries), (40, 2000));
+    assert_eq!(
+        (report.paced.publishes, report.paced.deliveries),
+        (20, 1000)
+    );
+    assert_eq!(
+        (report.burst.publishes, report.burst.deliveries),
+        (40, 2000)
+    );
     assert!(report.burst.deliveries_per_second > 0.0);
     assert!(report.paced.latency_us.p50 > 0.0);
     assert!(report.memory.is_some());
@@ -104,17 +117,26 @@ fn hub_like() -> Router {
     let publishing = events.clone();
     let stream = async move || {
         let live = BroadcastStream::new(events.subscribe()).map(|data| data.unwrap());
-        let live = live.map(|data| format!("event: heartbeat\ndata: {{}}\n\nevent: tick\ndata: {data}\n\n"));
-        let hello =
-            "retry: 3000\nid: 7-0\nevent: connection\ndata: {\"status\":\"connected\"}\n\n".to_owned();
+        let live = live
+            .map(|data| format!("event: heartbeat\ndata: {{}}\n\nevent: tick\ndata: {data}\n\n"));
+        let hello = "retry: 3000\nid: 7-0\nevent: connection\ndata: {\"status\":\"connected\"}\n\n"
+            .to_owned();
         Body::from_stream(stream::iter([hello]).chain(live).map(Ok::<_, Infallible>))
     };
     let publish = async move |body: String| {
         let input: Value = serde_json::from_str(&body).unwrap();
-        assert_eq!((&input["target"], &input["event"]), (&"all".into(), &"tick".into()));
-        publishing.send(input["data"].to_string()).unwrap().to_string()
+        assert_eq!(
+            (&input["target"], &input["event"]),
+            (&"all".into(), &"tick".into())
+        );
+        publishing
+            .send(input["data"].to_string())
+            .unwrap()
+            .to_string()
     };
-    Router::new().route("/api/sse", get(stream)).route("/api/trpc/sse.publish", post(publish))
+    Router::new()
+        .route("/api/sse", get(stream))
+        .route("/api/trpc/sse.publish", post(publish))
 }
 
 #[test]
@@ -122,9 +144,18 @@ fn the_hub_s_wire_is_understood() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     listener.set_nonblocking(true).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    runtime
-        .spawn(async { axum::serve(tokio::net::TcpListener::from_std(listener).unwrap(), hub_like()).await });
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.spawn(async {
+        axum::serve(
+            tokio::net::TcpListener::from_std(listener).unwrap(),
+            hub_like(),
+        )
+        .await
+    });
     assert_perfect(address, Layout::Hub);
     runtime.shutdown_background();
 }
@@ -179,6 +210,11 @@ fn a_hole_a_double_and_a_swap_are_found_out() {
     let request = target.publish_request(&"x".repeat(options.volume.payload));
     options.publish_url = Some(format!("http://{}", meddle(address, request.len())));
     let report = run(&options).unwrap();
-    let expected = Faults { missing: 50, doubled: 50, out_of_order: 50, ..Faults::default() };
+    let expected = Faults {
+        missing: 50,
+        doubled: 50,
+        out_of_order: 50,
+        ..Faults::default()
+    };
     assert_eq!((report.faults, report.ok), (expected, false));
 }

@@ -25,10 +25,15 @@ pub(crate) fn serve(listener: TcpListener, serving: &Serving) -> anyhow::Result<
                 .route("/publish", web::post().to(publish))
         };
         // As with `actix-native`.
-        let server = HttpServer::new(app).workers(workers).client_request_timeout(Duration::ZERO);
+        let server = HttpServer::new(app)
+            .workers(workers)
+            .client_request_timeout(Duration::ZERO);
         let server = sse_actix::serve(listener, server).manager(&sse);
         // Signals end it as they end the others: at once.
-        server.with_graceful_shutdown(pending()).await.context("serving")
+        server
+            .with_graceful_shutdown(pending())
+            .await
+            .context("serving")
     })
 }
 

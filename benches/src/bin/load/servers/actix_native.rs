@@ -29,7 +29,10 @@ pub(crate) fn serve(listener: TcpListener, serving: &Serving) -> anyhow::Result<
                 .route("/sse", web::get().to(stream))
                 .route("/publish", web::post().to(publish))
         };
-        let server = HttpServer::new(app).workers(workers).tcp_nodelay(true).disable_signals();
+        let server = HttpServer::new(app)
+            .workers(workers)
+            .tcp_nodelay(true)
+            .disable_signals();
         // A publish that waits its turn behind ten thousand writes would be refused after 5 s (408).
         let server = server.client_request_timeout(Duration::ZERO);
         server.listen(listener)?.run().await.context("serving")
@@ -45,7 +48,9 @@ async fn stream(clients: web::Data<Broadcaster>) -> impl Responder {
 }
 
 async fn publish(clients: web::Data<Broadcaster>, data: String) -> HttpResponse {
-    clients.broadcast(&Data::new(data).event("tick").into()).await;
+    clients
+        .broadcast(&Data::new(data).event("tick").into())
+        .await;
     HttpResponse::Ok().finish()
 }
 
@@ -65,11 +70,17 @@ struct Broadcaster {
 
 impl Broadcaster {
     fn add(&self, client: Sender<Event>) {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner).push(client);
+        self.clients
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(client);
     }
 
     fn all(&self) -> Vec<Sender<Event>> {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.clients
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Waits until each stream has taken the event or is gone. The event is shared, where the published broadcaster copies

@@ -29,14 +29,23 @@ pub(crate) fn serve(listener: StdListener, serving: &Serving) -> anyhow::Result<
 }
 
 fn app(sse: Manager) -> Router {
-    Router::new().route("/sse", get(stream)).route("/publish", post(publish)).with_state(sse)
+    Router::new()
+        .route("/sse", get(stream))
+        .route("/publish", post(publish))
+        .with_state(sse)
 }
 
-async fn stream(handshake: SseHandshake, State(sse): State<Manager>) -> Result<SseResponse, Refusal> {
+async fn stream(
+    handshake: SseHandshake,
+    State(sse): State<Manager>,
+) -> Result<SseResponse, Refusal> {
     Ok(sse.connect(handshake)?.into())
 }
 
-async fn publish(State(sse): State<Manager>, data: String) -> Result<StatusCode, (StatusCode, String)> {
+async fn publish(
+    State(sse): State<Manager>,
+    data: String,
+) -> Result<StatusCode, (StatusCode, String)> {
     match manager::publish(&sse, &data).await {
         Ok(_) => Ok(StatusCode::OK),
         Err(error) => Err((StatusCode::BAD_REQUEST, error.to_string())),

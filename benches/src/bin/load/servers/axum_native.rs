@@ -26,15 +26,22 @@ pub(crate) fn serve(listener: StdListener, serving: &Serving) -> anyhow::Result<
             // Not fatal: the connection works without, only slower.
             let _ = socket.set_nodelay(true);
         });
-        axum::serve(listener, app(Events::new(serving.capacity))).await.context("serving")
+        axum::serve(listener, app(Events::new(serving.capacity)))
+            .await
+            .context("serving")
     })
 }
 
 fn app(events: Events) -> Router {
-    Router::new().route("/sse", get(stream)).route("/publish", post(publish)).with_state(events)
+    Router::new()
+        .route("/sse", get(stream))
+        .route("/publish", post(publish))
+        .with_state(events)
 }
 
-async fn stream(State(events): State<Events>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+async fn stream(
+    State(events): State<Events>,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     // A stream that lags loses events, which is what this stack does; the load program counts them as missing.
     let events = BroadcastStream::new(events.subscribe()).filter_map(|event| event.ok().map(Ok));
     Sse::new(events).keep_alive(KeepAlive::default())

@@ -36,13 +36,23 @@ impl Contender {
         arguments: Vec<String>,
         native: Option<Stack>,
     ) -> Self {
-        Self { name, layout: Layout::Plain, native, program, arguments, configuration: None }
+        Self {
+            name,
+            layout: Layout::Plain,
+            native,
+            program,
+            arguments,
+            configuration: None,
+        }
     }
 
     /// The hub in demo mode, with room for `streams` and a few more: as it is, and with all streams as bodies.
     pub(crate) fn hubs(program: &Path, streams: usize, more: &[String]) -> [Self; 2] {
         let hub = Self::hub(program, streams, more);
-        let mut bodies = Self { name: "sse-hub, bodies".to_owned(), ..hub.clone() };
+        let mut bodies = Self {
+            name: "sse-hub, bodies".to_owned(),
+            ..hub.clone()
+        };
         bodies.arguments.push("--reactor=no".to_owned());
         [hub, bodies]
     }
@@ -52,7 +62,10 @@ impl Contender {
         let arguments = ["--listen", "127.0.0.1:0", "--max-connections", &room].map(str::to_owned);
         let arguments = arguments.into_iter().chain(more.iter().cloned()).collect();
         let (name, native) = ("sse-hub".to_owned(), Some(Stack::AxumNative));
-        Self { layout: Layout::Hub, ..Self::plain(name, program.to_owned(), arguments, native) }
+        Self {
+            layout: Layout::Hub,
+            ..Self::plain(name, program.to_owned(), arguments, native)
+        }
     }
 }
 
@@ -71,7 +84,10 @@ impl FromStr for Contender {
         };
         let mut words = command.split_whitespace().map(str::to_owned);
         let program = words.next().context(usage)?.into();
-        Ok(Self { layout, ..Self::plain(name.to_owned(), program, words.collect(), None) })
+        Ok(Self {
+            layout,
+            ..Self::plain(name.to_owned(), program, words.collect(), None)
+        })
     }
 }
 
@@ -81,8 +97,13 @@ mod tests {
 
     #[test]
     fn parses_a_command_line() {
-        let contender: Contender = "mine=hub:./server --listen 127.0.0.1:0 a=b".parse().unwrap();
-        assert_eq!((contender.name.as_str(), contender.layout), ("mine", Layout::Hub));
+        let contender: Contender = "mine=hub:./server --listen 127.0.0.1:0 a=b"
+            .parse()
+            .unwrap();
+        assert_eq!(
+            (contender.name.as_str(), contender.layout),
+            ("mine", Layout::Hub)
+        );
         assert_eq!(contender.program, Path::new("./server"));
         assert_eq!(contender.arguments, ["--listen", "127.0.0.1:0", "a=b"]);
         for bad in ["", "x", "x=hub", "x=other:y", "x=hub:"] {

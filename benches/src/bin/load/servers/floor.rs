@@ -54,8 +54,15 @@ impl Floor {
     pub(crate) fn on(listener: StdListener) -> anyhow::Result<Self> {
         let mut listener = TcpListener::from_std(listener);
         let poll = Poll::new()?;
-        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-        Ok(Self { poll, listener, connections: Vec::new(), vacant: Vec::new(), buffer: vec![0; 16 * 1024] })
+        poll.registry()
+            .register(&mut listener, LISTENER, Interest::READABLE)?;
+        Ok(Self {
+            poll,
+            listener,
+            connections: Vec::new(),
+            vacant: Vec::new(),
+            buffer: vec![0; 16 * 1024],
+        })
     }
 
     /// Serves until it fails.
@@ -81,7 +88,10 @@ impl Floor {
                 Ok((socket, _)) => self.add(socket)?,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error)
-                    if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::Interrupted | ErrorKind::ConnectionAborted
+                    ) => {}
                 Err(error) => return Err(error).context("accepting a connection"),
             }
         }
@@ -90,8 +100,13 @@ impl Floor {
     fn add(&mut self, mut socket: TcpStream) -> anyhow::Result<()> {
         socket.set_nodelay(true)?;
         let index = self.vacant.pop().unwrap_or(self.connections.len());
-        self.poll.registry().register(&mut socket, Token(index), Interest::READABLE)?;
-        let connection = Some(Connection { socket, request: Some(Vec::new()) });
+        self.poll
+            .registry()
+            .register(&mut socket, Token(index), Interest::READABLE)?;
+        let connection = Some(Connection {
+            socket,
+            request: Some(Vec::new()),
+        });
         match self.connections.get_mut(index) {
             Some(place) => *place = connection,
             None => self.connections.push(connection),
@@ -100,8 +115,14 @@ impl Floor {
     }
 
     fn ready(&mut self, index: usize) {
-        let Self { connections, buffer, .. } = self;
-        let Some(Some(connection)) = connections.get_mut(index) else { return };
+        let Self {
+            connections,
+            buffer,
+            ..
+        } = self;
+        let Some(Some(connection)) = connections.get_mut(index) else {
+            return;
+        };
         if connection.read(buffer).is_err() {
             return self.close(index);
         }
@@ -111,7 +132,9 @@ impl Floor {
                 What::Publish => self.publish(&request.body),
                 What::Other => NOT_FOUND,
             };
-            let Some(Some(connection)) = self.connections.get_mut(index) else { return };
+            let Some(Some(connection)) = self.connections.get_mut(index) else {
+                return;
+            };
             if connection.send(answer).is_err() {
                 return self.close(index);
             }
@@ -130,7 +153,9 @@ impl Floor {
     fn publish(&mut self, data: &[u8]) -> &'static [u8] {
         let chunk = chunk(data);
         for index in 0..self.connections.len() {
-            let Some(Some(connection)) = self.connections.get_mut(index) else { continue };
+            let Some(Some(connection)) = self.connections.get_mut(index) else {
+                continue;
+            };
             if connection.request.is_none() && connection.send(&chunk).is_err() {
                 self.close(index);
             }
@@ -160,7 +185,9 @@ impl Connection {
     }
 
     fn keep(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let Some(request) = &mut self.request else { return Ok(()) };
+        let Some(request) = &mut self.request else {
+            return Ok(());
+        };
         if request.len() + bytes.len() > LARGEST_REQUEST {
             return Err(ErrorKind::InvalidData.into());
         }
@@ -170,7 +197,11 @@ impl Connection {
 
     fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         let sent = self.socket.write(bytes)?;
-        if sent < bytes.len() { Err(ErrorKind::WriteZero.into()) } else { Ok(()) }
+        if sent < bytes.len() {
+            Err(ErrorKind::WriteZero.into())
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -179,7 +210,9 @@ impl Request {
     fn take(bytes: &mut Vec<u8>) -> Option<Self> {
         let head = memchr::memmem::find(bytes, b"\r\n\r\n")? + 4;
         let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();
-        let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
+        let length = text
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length:"));
         let length: usize = length.map_or(Some(0), |length| length.trim().parse().ok())?;
         let end = head.checked_add(length)?;
         let body = bytes.get(head..end)?.to_vec();
@@ -214,11 +247,15 @@ mod tests {
     #[test]
     fn takes_pipelined_requests_one_by_one() {
         let mut bytes =
-            b"POST /publish HTTP/1.1\r\nContent-Length: 2\r\n\r\nabGET /sse HTTP/1.1\r\n\r\nGET".to_vec();
+            b"POST /publish HTTP/1.1\r\nContent-Length: 2\r\n\r\nabGET /sse HTTP/1.1\r\n\r\nGET"
+                .to_vec();
         let first = Request::take(&mut bytes).unwrap();
         assert!(matches!(first.what, What::Publish));
         assert_eq!(first.body, b"ab");
-        assert!(matches!(Request::take(&mut bytes).unwrap().what, What::Stream));
+        assert!(matches!(
+            Request::take(&mut bytes).unwrap().what,
+            What::Stream
+        ));
         assert!(Request::take(&mut bytes).is_none());
         assert_eq!(bytes, b"GET");
     }

@@ -52,7 +52,9 @@ async fn answer(request: Request<Incoming>, sse: Manager) -> hyper::Result<Respo
 
 async fn publish(sse: Manager, body: Incoming) -> hyper::Result<Response<Body>> {
     let data = body.collect().await?.to_bytes();
-    let Ok(data) = std::str::from_utf8(&data) else { return Ok(status(StatusCode::BAD_REQUEST)) };
+    let Ok(data) = std::str::from_utf8(&data) else {
+        return Ok(status(StatusCode::BAD_REQUEST));
+    };
     Ok(match manager::publish(&sse, data).await {
         Ok(_) => status(StatusCode::OK),
         Err(_) => status(StatusCode::BAD_REQUEST),

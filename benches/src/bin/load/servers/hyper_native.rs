@@ -45,13 +45,17 @@ async fn connection(socket: TcpStream, clients: Arc<Clients>) {
     // Not fatal: the connection works without, only slower.
     let _ = socket.set_nodelay(true);
     let service = service_fn(move |request| answer(request, Arc::clone(&clients)));
-    let served =
-        http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(socket), service);
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(socket), service);
     // A client that leaves is an error too.
     let _ = served.await;
 }
 
-async fn answer(request: Request<Incoming>, clients: Arc<Clients>) -> hyper::Result<Response<Body>> {
+async fn answer(
+    request: Request<Incoming>,
+    clients: Arc<Clients>,
+) -> hyper::Result<Response<Body>> {
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/sse") => Ok(stream(clients.join())),
         // Boxed, since hyper keeps room for the largest answer for as long as a connection lives.
@@ -83,7 +87,9 @@ fn status(status: StatusCode) -> Response<Body> {
 
 /// The payloads are one line each.
 fn event(data: &[u8]) -> Bytes {
-    [b"event: tick\ndata: ".as_slice(), data, b"\n\n"].concat().into()
+    [b"event: tick\ndata: ".as_slice(), data, b"\n\n"]
+        .concat()
+        .into()
 }
 
 async fn keep_alive(clients: Arc<Clients>) {
@@ -102,12 +108,18 @@ struct Clients {
 
 impl Clients {
     fn new(capacity: usize) -> Self {
-        Self { senders: Mutex::default(), capacity }
+        Self {
+            senders: Mutex::default(),
+            capacity,
+        }
     }
 
     fn join(&self) -> Receiver<Bytes> {
         let (sender, receiver) = channel(self.capacity);
-        self.senders.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        self.senders
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(sender);
         receiver
     }
 

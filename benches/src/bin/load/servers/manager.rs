@@ -11,11 +11,19 @@ const MOST_STREAMS: usize = 1 << 20;
 /// A manager with nothing but defaults, except for the limits that a load would meet.
 pub(crate) fn manager(serving: &Serving) -> anyhow::Result<Manager> {
     let bytes = sse_core::Config::default().queue_bytes;
-    let builder = Manager::builder().max_connections(MOST_STREAMS).queue(serving.capacity, bytes);
+    let builder = Manager::builder()
+        .max_connections(MOST_STREAMS)
+        .queue(serving.capacity, bytes);
     builder.build().context("making a manager")
 }
 
 /// Publishes to all streams.
-pub(crate) async fn publish(manager: &Manager, data: &str) -> Result<Receipt, sse_core::PublishError> {
-    manager.all().publish(Event::text(data).event_type(EventType::from_static("tick"))).await
+pub(crate) async fn publish(
+    manager: &Manager,
+    data: &str,
+) -> Result<Receipt, sse_core::PublishError> {
+    manager
+        .all()
+        .publish(Event::text(data).event_type(EventType::from_static("tick")))
+        .await
 }

@@ -31,20 +31,34 @@ impl Peer {
 
     /// As the command line has it.
     pub(crate) fn command(self) -> String {
-        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+        self.to_possible_value()
+            .map(|value| value.get_name().to_owned())
+            .unwrap_or_default()
     }
 }
 
 fn nchan() -> Result<Contender, String> {
-    let version =
-        output("nginx", &["-v"]).ok_or("nginx is not installed (Debian: nginx, libnginx-mod-nchan)")?;
+    let version = output("nginx", &["-v"])
+        .ok_or("nginx is not installed (Debian: nginx, libnginx-mod-nchan)")?;
     if !Path::new(NCHAN_MODULE).exists() {
-        return Err(format!("{NCHAN_MODULE} is not there (Debian: libnginx-mod-nchan)"));
+        return Err(format!(
+            "{NCHAN_MODULE} is not there (Debian: libnginx-mod-nchan)"
+        ));
     }
     let version = version.rsplit('/').next().unwrap_or_default().to_owned();
-    let arguments = ["-p", "FOLDER", "-c", "FOLDER/configuration"].map(str::to_owned).into();
-    let contender = Contender::plain(format!("Nchan (nginx {version})"), "nginx".into(), arguments, None);
-    Ok(Contender { configuration: Some(NCHAN), ..contender })
+    let arguments = ["-p", "FOLDER", "-c", "FOLDER/configuration"]
+        .map(str::to_owned)
+        .into();
+    let contender = Contender::plain(
+        format!("Nchan (nginx {version})"),
+        "nginx".into(),
+        arguments,
+        None,
+    );
+    Ok(Contender {
+        configuration: Some(NCHAN),
+        ..contender
+    })
 }
 
 fn better_sse() -> Result<Contender, String> {
@@ -64,20 +78,27 @@ fn better_sse() -> Result<Contender, String> {
 
 /// What a program prints, without white space around it; `None` if it cannot be run.
 fn output(program: &str, arguments: &[&str]) -> Option<String> {
-    let output =
-        Command::new(program).args(arguments).output().ok().filter(|output| output.status.success())?;
+    let output = Command::new(program)
+        .args(arguments)
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
     let printed = [output.stdout, output.stderr].concat();
     Some(String::from_utf8_lossy(&printed).trim().to_owned())
 }
 
 fn folder_of(peer: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(peer)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("peers")
+        .join(peer)
 }
 
 /// Installs what npm has, as the lock file says.
 pub(crate) fn install() -> anyhow::Result<()> {
-    let status =
-        Command::new("npm").args(["ci", "--ignore-scripts"]).current_dir(folder_of("better-sse")).status();
+    let status = Command::new("npm")
+        .args(["ci", "--ignore-scripts"])
+        .current_dir(folder_of("better-sse"))
+        .status();
     ensure!(status.context("starting npm")?.success(), "npm ci failed");
     Ok(())
 }
@@ -91,7 +112,10 @@ mod tests {
         for peer in Peer::value_variants() {
             match peer.contender() {
                 Ok(contender) => assert!(!contender.name.is_empty()),
-                Err(why) => assert!(why.contains("install") || why.contains("not there"), "{why}"),
+                Err(why) => assert!(
+                    why.contains("install") || why.contains("not there"),
+                    "{why}"
+                ),
             }
         }
     }
@@ -99,6 +123,10 @@ mod tests {
     #[test]
     fn nchan_is_told_its_address_and_writes_nowhere_else() {
         assert!(NCHAN.contains("listen ADDRESS "));
-        assert_eq!(NCHAN.matches("FOLDER/").count(), 6, "a pid and five kinds of temporary files");
+        assert_eq!(
+            NCHAN.matches("FOLDER/").count(),
+            6,
+            "a pid and five kinds of temporary files"
+        );
     }
 }

@@ -51,7 +51,11 @@ impl Server {
         let mut child = spawn(&contender.program, &arguments, cpus)?;
         let lines = lines(&mut child);
         // From here on the process is ended even if an error is returned.
-        let mut server = Self { child, address, _folder: folder };
+        let mut server = Self {
+            child,
+            address,
+            _folder: folder,
+        };
         let address = match address {
             Some(address) => address,
             None => first_address(&lines).with_context(|| format!("starting {name}"))?,
@@ -95,19 +99,32 @@ fn configured(
     arguments: &[String],
 ) -> anyhow::Result<(Vec<String>, Option<SocketAddr>, Option<TempDir>)> {
     let folder = tempfile::tempdir().context("making a folder for a server")?;
-    let path = folder.path().to_str().context("a temporary folder whose name is no text")?;
+    let path = folder
+        .path()
+        .to_str()
+        .context("a temporary folder whose name is no text")?;
     // Free a moment ago.
     let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr())?;
-    let configuration = configuration.replace("FOLDER", path).replace("ADDRESS", &address.to_string());
-    fs::write(folder.path().join("configuration"), configuration).context("writing a configuration")?;
-    let arguments = arguments.iter().map(|argument| argument.replace("FOLDER", path)).collect();
+    let configuration = configuration
+        .replace("FOLDER", path)
+        .replace("ADDRESS", &address.to_string());
+    fs::write(folder.path().join("configuration"), configuration)
+        .context("writing a configuration")?;
+    let arguments = arguments
+        .iter()
+        .map(|argument| argument.replace("FOLDER", path))
+        .collect();
     Ok((arguments, Some(address), Some(folder)))
 }
 
 /// A child inherits the processors that the thread is pinned to while starting it.
 fn spawn(program: &Path, arguments: &[String], cpus: &Cpus) -> anyhow::Result<Child> {
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     pin(&cpus.server)?;
     let child = command.spawn();
     pin(&cpus.load)?;
@@ -129,7 +146,8 @@ fn lines(child: &mut Child) -> Receiver<String> {
 fn forward(output: impl Read + Send + 'static, lines: SyncSender<String>) {
     thread::spawn(move || {
         let read = BufReader::new(output).split(b'\n').map_while(Result::ok);
-        read.map(|line| String::from_utf8_lossy(&line).into_owned()).try_for_each(|line| lines.send(line))
+        read.map(|line| String::from_utf8_lossy(&line).into_owned())
+            .try_for_each(|line| lines.send(line))
     });
 }
 
@@ -141,7 +159,9 @@ fn first_address(lines: &Receiver<String>) -> anyhow::Result<SocketAddr> {
                 Some(address) => return Ok(address),
                 None => printed = printed + &line + "\n",
             },
-            Err(RecvTimeoutError::Timeout) => bail!("no address within {PATIENCE:?}; it printed:\n{printed}"),
+            Err(RecvTimeoutError::Timeout) => {
+                bail!("no address within {PATIENCE:?}; it printed:\n{printed}")
+            }
             Err(RecvTimeoutError::Disconnected) => bail!("it ended; it printed:\n{printed}"),
         }
     }
@@ -153,7 +173,10 @@ fn find_address(line: &str) -> Option<SocketAddr> {
     let mut urls = schemes.iter().flat_map(|scheme| line.split(scheme).skip(1));
     urls.find_map(|rest| {
         let end = rest.find(|byte: char| !(byte.is_ascii_hexdigit() || ".:[]".contains(byte)));
-        rest[..end.unwrap_or(rest.len())].trim_end_matches(['.', ':']).parse().ok()
+        rest[..end.unwrap_or(rest.len())]
+            .trim_end_matches(['.', ':'])
+            .parse()
+            .ok()
     })
 }
 
@@ -177,13 +200,22 @@ mod tests {
     #[test]
     fn finds_an_address_in_whatever_is_printed() {
         let find = |line: &str| find_address(line).map(|address| address.to_string());
-        assert_eq!(find("demo: http://127.0.0.1:8080/sse-demo").as_deref(), Some("127.0.0.1:8080"));
+        assert_eq!(
+            find("demo: http://127.0.0.1:8080/sse-demo").as_deref(),
+            Some("127.0.0.1:8080")
+        );
         assert_eq!(
             find("see http://example.org, at \u{1b}[1mhttp://[::1]:1\u{1b}[0m.").as_deref(),
             Some("[::1]:1")
         );
-        assert_eq!(find("http://127.0.0.1:99.").as_deref(), Some("127.0.0.1:99"));
-        assert_eq!(find("listening on https://127.0.0.1:443").as_deref(), Some("127.0.0.1:443"));
+        assert_eq!(
+            find("http://127.0.0.1:99.").as_deref(),
+            Some("127.0.0.1:99")
+        );
+        assert_eq!(
+            find("listening on https://127.0.0.1:443").as_deref(),
+            Some("127.0.0.1:443")
+        );
         assert_eq!(find("listening on 127.0.0.1:99"), None);
     }
 
@@ -191,9 +223,18 @@ mod tests {
     fn a_server_that_ends_is_an_error_with_what_it_printed() {
         let arguments = ["-c", "echo sorry >&2; exit 2"].map(str::to_owned).into();
         let (name, program) = ("x".to_owned(), "/bin/sh".into());
-        let contender =
-            Contender { name, layout: Layout::Plain, native: None, program, arguments, configuration: None };
-        let cpus = Cpus { server: allowed_cpus().unwrap(), load: allowed_cpus().unwrap() };
+        let contender = Contender {
+            name,
+            layout: Layout::Plain,
+            native: None,
+            program,
+            arguments,
+            configuration: None,
+        };
+        let cpus = Cpus {
+            server: allowed_cpus().unwrap(),
+            load: allowed_cpus().unwrap(),
+        };
         let error = Server::start(&contender, &cpus).unwrap_err();
         assert!(format!("{error:#}").contains("sorry"), "{error:#}");
     }
@@ -201,9 +242,17 @@ mod tests {
     #[test]
     fn a_configuration_names_the_folder_and_the_address() {
         let arguments = ["-c".to_owned(), "FOLDER/configuration".to_owned()];
-        let (arguments, address, folder) = configured("listen ADDRESS; pid FOLDER/pid;", &arguments).unwrap();
+        let (arguments, address, folder) =
+            configured("listen ADDRESS; pid FOLDER/pid;", &arguments).unwrap();
         let text = fs::read_to_string(&arguments[1]).unwrap();
         let folder = folder.unwrap();
-        assert_eq!(text, format!("listen {}; pid {}/pid;", address.unwrap(), folder.path().display()));
+        assert_eq!(
+            text,
+            format!(
+                "listen {}; pid {}/pid;",
+                address.unwrap(),
+                folder.path().display()
+            )
+        );
     }
 }

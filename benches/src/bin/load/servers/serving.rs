@@ -38,17 +38,22 @@ pub(crate) enum Switch {
 
 impl Serving {
     pub(crate) fn workers(&self) -> usize {
-        self.workers.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+        self.workers
+            .or_else(|| available_parallelism().ok())
+            .map_or(1, NonZeroUsize::get)
     }
 
     pub(crate) fn reactor_threads(&self) -> NonZeroUsize {
-        self.reactor_threads.or_else(|| NonZeroUsize::new(self.workers())).unwrap_or(NonZeroUsize::MIN)
+        self.reactor_threads
+            .or_else(|| NonZeroUsize::new(self.workers()))
+            .unwrap_or(NonZeroUsize::MIN)
     }
 
     /// A listening socket that does not block.
     pub(crate) fn listener(&self) -> anyhow::Result<TcpListener> {
         let address = self.listen;
-        let listener = TcpListener::bind(address).with_context(|| format!("listening on {address}"))?;
+        let listener =
+            TcpListener::bind(address).with_context(|| format!("listening on {address}"))?;
         rustix::net::listen(&listener, BACKLOG)?;
         listener.set_nonblocking(true)?;
         Ok(listener)

@@ -6,7 +6,9 @@ use clap::ValueEnum;
 
 use crate::servers::floor::Floor;
 use crate::servers::serving::Serving;
-use crate::servers::{actix_adapter, actix_native, axum_adapter, axum_native, hyper_adapter, hyper_native};
+use crate::servers::{
+    actix_adapter, actix_native, axum_adapter, axum_native, hyper_adapter, hyper_native,
+};
 
 /// A way to serve event streams. All have the routes of [`Layout::Plain`](crate::driver::target::Layout::Plain).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -42,7 +44,9 @@ impl Stack {
 
     /// As the command line has it.
     pub(crate) fn command(self) -> String {
-        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+        self.to_possible_value()
+            .map(|value| value.get_name().to_owned())
+            .unwrap_or_default()
     }
 
     /// What starts it.
@@ -88,7 +92,12 @@ mod tests {
         for stack in Stack::value_variants() {
             let adapter = stack.title().starts_with("sse-");
             assert_eq!(stack.native().is_some(), adapter, "{stack:?}");
-            assert!(stack.native().is_none_or(|native| native.native().is_none()), "{stack:?}");
+            assert!(
+                stack
+                    .native()
+                    .is_none_or(|native| native.native().is_none()),
+                "{stack:?}"
+            );
         }
     }
 

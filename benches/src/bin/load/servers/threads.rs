@@ -33,7 +33,10 @@ pub(crate) struct Options {
 pub(crate) fn threads(options: &Options) -> anyhow::Result<bool> {
     let load = std::env::current_exe().context("finding this program")?;
     let all = allowed_cpus()?;
-    let cpus = Cpus { server: all.clone(), load: all };
+    let cpus = Cpus {
+        server: all.clone(),
+        load: all,
+    };
     println!(
         "| threads | paced: CPU per delivery | p50 / p99 / max | burst, deliveries/s | burst: CPU per delivery | the server's part of a \
          processor, burst | the load's |\n|---|---|---|---|---|---|---|"
@@ -41,10 +44,19 @@ pub(crate) fn threads(options: &Options) -> anyhow::Result<bool> {
     let mut ok = true;
     for _ in 0..options.rounds {
         for threads in &options.threads {
-            let more =
-                ["--reactor-threads".to_owned(), threads.to_string(), "--workers".to_owned(), "1".to_owned()];
-            let arguments = Stack::SseHyper.arguments().into_iter().chain(more).collect();
-            let contender = Contender::plain(format!("{threads} threads"), load.clone(), arguments, None);
+            let more = [
+                "--reactor-threads".to_owned(),
+                threads.to_string(),
+                "--workers".to_owned(),
+                "1".to_owned(),
+            ];
+            let arguments = Stack::SseHyper
+                .arguments()
+                .into_iter()
+                .chain(more)
+                .collect();
+            let contender =
+                Contender::plain(format!("{threads} threads"), load.clone(), arguments, None);
             let server = Server::start(&contender, &cpus)?;
             let report = run(&run::Options {
                 url: server.url().context("a server without an address")?,

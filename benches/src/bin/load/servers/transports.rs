@@ -60,23 +60,42 @@ const TRANSPORTS: [Transport; 7] = {
         protocol: Protocol::Http1,
         streams_per_connection: 1,
     };
-    let tls = Transport { name: "HTTP/1.1 over TLS", tls: true, ..plain };
+    let tls = Transport {
+        name: "HTTP/1.1 over TLS",
+        tls: true,
+        ..plain
+    };
     let multiplexed = Transport {
         name: "HTTP/2, 100 streams a connection",
         protocol: Protocol::Http2,
         streams_per_connection: 100,
         ..plain
     };
-    let single =
-        Transport { name: "HTTP/2, one stream a connection", streams_per_connection: 1, ..multiplexed };
+    let single = Transport {
+        name: "HTTP/2, one stream a connection",
+        streams_per_connection: 1,
+        ..multiplexed
+    };
     [
         plain,
-        Transport { name: "HTTP/1.1, `--reactor=no`", reactor: false, ..plain },
+        Transport {
+            name: "HTTP/1.1, `--reactor=no`",
+            reactor: false,
+            ..plain
+        },
         tls,
         multiplexed,
-        Transport { name: "HTTP/2 over TLS, 100 streams a connection", tls: true, ..multiplexed },
+        Transport {
+            name: "HTTP/2 over TLS, 100 streams a connection",
+            tls: true,
+            ..multiplexed
+        },
         single,
-        Transport { name: "HTTP/2 over TLS, one stream a connection", tls: true, ..single },
+        Transport {
+            name: "HTTP/2 over TLS, one stream a connection",
+            tls: true,
+            ..single
+        },
     ]
 };
 
@@ -95,15 +114,25 @@ struct Cost {
 ///
 /// If one cannot be measured, or anything was missing or doubled.
 pub(crate) fn transports(options: &Options) -> anyhow::Result<()> {
-    ensure!(options.streams > 0 && options.broadcasts > 0 && options.rounds > 0, "nothing to measure");
+    ensure!(
+        options.streams > 0 && options.broadcasts > 0 && options.rounds > 0,
+        "nothing to measure"
+    );
     allow_streams(options.streams)?;
     let cpus = cpus()?;
     let mut costs = TRANSPORTS.map(|transport| (transport, Vec::new()));
     for round in 0..options.rounds {
         for (transport, costs) in &mut costs {
-            eprintln!("round {} of {}: {}", round + 1, options.rounds, transport.name);
+            eprintln!(
+                "round {} of {}: {}",
+                round + 1,
+                options.rounds,
+                transport.name
+            );
             costs.push(
-                transport.measure(options, &cpus).with_context(|| format!("measuring {}", transport.name))?,
+                transport
+                    .measure(options, &cpus)
+                    .with_context(|| format!("measuring {}", transport.name))?,
             );
         }
     }
@@ -128,7 +157,10 @@ pub(crate) fn transports(options: &Options) -> anyhow::Result<()> {
 fn cpus() -> anyhow::Result<Cpus> {
     let all = allowed_cpus()?;
     let (first, last) = all.first().zip(all.last()).context("no processor")?;
-    Ok(Cpus { server: vec![*first], load: vec![*last] })
+    Ok(Cpus {
+        server: vec![*first],
+        load: vec![*last],
+    })
 }
 
 impl Transport {
@@ -137,7 +169,9 @@ impl Transport {
         let more: Vec<_> = identity.iter().flat_map(Identity::arguments).collect();
         let [hub, bodies] = Contender::hubs(&options.hub, options.streams, &more);
         let server = Server::start(if self.reactor { &hub } else { &bodies }, cpus)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         runtime.block_on(self.load(options, &server, identity.as_ref()))
     }
 
@@ -158,8 +192,14 @@ impl Transport {
         for first in (0..options.streams).step_by(self.streams_per_connection) {
             let mut connection = connect().await?;
             for index in first..options.streams.min(first + self.streams_per_connection) {
-                let response = connection.get(&format!("/api/sse?user=load-{index}")).await?;
-                ensure!(response.status().is_success(), "a stream was refused with {}", response.status());
+                let response = connection
+                    .get(&format!("/api/sse?user=load-{index}"))
+                    .await?;
+                ensure!(
+                    response.status().is_success(),
+                    "a stream was refused with {}",
+                    response.status()
+                );
                 tokio::spawn(Arc::clone(&readers).read(response.into_body()));
             }
         }
@@ -199,12 +239,19 @@ struct Publisher {
 
 impl Publisher {
     fn new(connection: Connection, payload: Payload) -> Self {
-        Self { connection, payload, published: 0 }
+        Self {
+            connection,
+            payload,
+            published: 0,
+        }
     }
 
     /// To all.
     async fn publish(&mut self) -> anyhow::Result<()> {
-        let data = self.payload.encode(Stamp { sequence: self.published, sent: 0 });
+        let data = self.payload.encode(Stamp {
+            sequence: self.published,
+            sent: 0,
+        });
         self.published += 1;
         let json = format!(r#"{{"target":"all","event":"tick","data":{data}}}"#);
         let response = self.connection.post("/api/trpc/sse.publish", json).await?;
@@ -245,9 +292,15 @@ impl Readers {
     }
 
     fn check(&self, expected: u64) -> anyhow::Result<()> {
-        let (events, ended) = (self.events.load(Ordering::Relaxed), self.ended.load(Ordering::Relaxed));
+        let (events, ended) = (
+            self.events.load(Ordering::Relaxed),
+            self.ended.load(Ordering::Relaxed),
+        );
         ensure!(ended == 0, "{ended} streams ended");
-        ensure!(events == expected, "{events} events came instead of {expected}");
+        ensure!(
+            events == expected,
+            "{events} events came instead of {expected}"
+        );
         Ok(())
     }
 }

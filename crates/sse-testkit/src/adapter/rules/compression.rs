@@ -13,7 +13,11 @@ const ANY: [(&str, &str); 1] = [("accept-encoding", "gzip, deflate, br, zstd")];
 pub async fn the_middleware_compresses_what_is_no_stream(harness: Harness) {
     let app = harness.start(Manager::builder());
     let answer = app.ask("GET", "/compressed/prose", &ANY, "").await;
-    assert!(answer.headers.get("content-encoding").is_some(), "{:?}", answer.headers);
+    assert!(
+        answer.headers.get("content-encoding").is_some(),
+        "{:?}",
+        answer.headers
+    );
     assert!(answer.body.len() < TestApp::PROSE.len());
     app.finish().await;
 }
@@ -21,11 +25,19 @@ pub async fn the_middleware_compresses_what_is_no_stream(harness: Harness) {
 pub async fn a_stream_passes_as_it_is_and_each_event_at_once(harness: Harness) {
     for encoding in ["gzip", "br", "zstd", "deflate", "gzip, deflate, br, zstd"] {
         let app = harness.start(Manager::builder());
-        let mut client = app.greeted(app.get("/compressed/events").header("accept-encoding", encoding)).await;
+        let mut client = app
+            .greeted(
+                app.get("/compressed/events")
+                    .header("accept-encoding", encoding),
+            )
+            .await;
         let head = client.head().await.expect("a head");
         // To name it is discouraged (RFC 9110, section 8.4), and for some frameworks the one way to be left alone.
         let coding = head.headers.get("content-encoding");
-        assert!(matches!(coding, None | Some("identity")), "{encoding}: {coding:?}");
+        assert!(
+            matches!(coding, None | Some("identity")),
+            "{encoding}: {coding:?}"
+        );
         for (name, value) in sse_core::STREAM_HEADERS {
             assert_eq!(head.headers.get(name), Some(value));
         }
@@ -34,7 +46,9 @@ pub async fn a_stream_passes_as_it_is_and_each_event_at_once(harness: Harness) {
             app.publish(text).await;
             assert_eq!(next_data(&mut client).await, text);
         }
-        app.manager.disconnect(sse_core::Target::All, sse_core::DisconnectOptions::new()).await;
+        app.manager
+            .disconnect(sse_core::Target::All, sse_core::DisconnectOptions::new())
+            .await;
         expect_system(&mut client, "disconnected").await;
         expect_end(&mut client).await;
         app.finish().await;
@@ -48,6 +62,9 @@ pub async fn a_refusal_behind_it_is_the_same(harness: Harness) {
     assert_eq!(answer.status, 503);
     assert!(answer.headers.get("retry-after").is_some());
     let head = app.ask("HEAD", "/compressed/events", &ANY, "").await;
-    assert_eq!((head.status, head.headers.get("content-type")), (200, Some("text/event-stream")));
+    assert_eq!(
+        (head.status, head.headers.get("content-type")),
+        (200, Some("text/event-stream"))
+    );
     app.finish().await;
 }

@@ -19,7 +19,10 @@ const SOON: Duration = Duration::from_secs(2);
 async fn expect_nobody(app: &RunningApp) {
     assert_eq!(app.departures(1).await, [DisconnectReason::ClientLeft]);
     let stats = app.manager.stats();
-    assert_eq!((stats.total_connections, stats.unique_users, stats.ending), (0, 0, 0));
+    assert_eq!(
+        (stats.total_connections, stats.unique_users, stats.ending),
+        (0, 0, 0)
+    );
     assert_eq!(stats.counters.disconnected.get("client_left"), 1);
 }
 
@@ -43,7 +46,8 @@ pub async fn a_client_that_closes_its_half_is_gone(harness: Harness) {
     let app = harness.start(Manager::builder().heartbeat_interval(OFTEN));
     let mut client = app.open("/events?user=42").await;
     client.half_close().await.expect("a FIN");
-    app.until("gone", |manager| manager.stats().total_connections == 0).await;
+    app.until("gone", |manager| manager.stats().total_connections == 0)
+        .await;
     drop(client);
     expect_nobody(&app).await;
     app.finish().await;
@@ -65,7 +69,12 @@ pub async fn a_second_stream_of_a_user_outlives_the_first(harness: Harness) {
     let mut second = app.open("/events?user=42").await;
     drop(first);
     app.departures(1).await;
-    let receipt = app.manager.user("42").publish(Event::text("still")).await.expect("a publish");
+    let receipt = app
+        .manager
+        .user("42")
+        .publish(Event::text("still"))
+        .await
+        .expect("a publish");
     assert_eq!(receipt.matched, 1);
     assert_eq!(next_data(&mut second).await, "still");
     drop(second);
@@ -76,10 +85,15 @@ pub async fn a_stream_that_is_ended_says_why_and_ends_cleanly(harness: Harness) 
     let app = harness.start(Manager::builder());
     let mut client = app.open("/events?user=42").await;
     app.publish("before").await;
-    app.manager.disconnect(Target::All, DisconnectOptions::new().reason("maintenance")).await;
+    app.manager
+        .disconnect(Target::All, DisconnectOptions::new().reason("maintenance"))
+        .await;
     assert_eq!(next_data(&mut client).await, "before");
     let data = expect_system(&mut client, "disconnected").await;
-    assert_eq!((&data["reason"], &data["reconnect"]), (&"maintenance".into(), &true.into()));
+    assert_eq!(
+        (&data["reason"], &data["reconnect"]),
+        (&"maintenance".into(), &true.into())
+    );
     expect_end(&mut client).await;
     assert_eq!(app.departures(1).await, [DisconnectReason::Kicked]);
     app.finish().await;
@@ -91,10 +105,15 @@ pub async fn a_connection_has_one_stream_after_the_other(harness: Harness) {
     let ask = "GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let mut client = app.greeted(app.get("/events").body(ask)).await;
     app.live(1).await;
-    app.manager.disconnect(Target::All, DisconnectOptions::new()).await;
+    app.manager
+        .disconnect(Target::All, DisconnectOptions::new())
+        .await;
     expect_system(&mut client, "disconnected").await;
     expect_end(&mut client).await;
-    app.until("a second stream", |manager| manager.stats().counters.connected == 2).await;
+    app.until("a second stream", |manager| {
+        manager.stats().counters.connected == 2
+    })
+    .await;
     // Longer than the connection would have had to take what was left of the first.
     tokio::time::sleep(SOON * 5 / 4).await;
     app.live(1).await;

@@ -24,7 +24,10 @@ pub async fn a_one_off_stream_has_events_and_an_end(harness: Harness) {
         assert_eq!(head.headers.get(name), Some(value));
     }
     for token in ["Hello", " world\n", ""] {
-        answer.send(Ok(Event::text(token))).await.expect("somebody who listens");
+        answer
+            .send(Ok(Event::text(token)))
+            .await
+            .expect("somebody who listens");
         assert_eq!(next_data(&mut client).await, token);
     }
     drop(answer);
@@ -38,10 +41,16 @@ pub async fn a_quiet_one_off_stream_gets_heartbeats_from_the_start(harness: Harn
     let mut client = app.get("/tokens").send().await.expect("a request");
     let answer = app.answer().await;
     for _ in 0..3 {
-        let item = timeout(PATIENCE, client.next_item()).await.expect("a heartbeat").expect("a heartbeat");
+        let item = timeout(PATIENCE, client.next_item())
+            .await
+            .expect("a heartbeat")
+            .expect("a heartbeat");
         assert!(matches!(&item, Item::Comment(_)), "{item:?}");
     }
-    answer.send(Ok(Event::text("at last"))).await.expect("somebody who listens");
+    answer
+        .send(Ok(Event::text("at last")))
+        .await
+        .expect("somebody who listens");
     assert_eq!(next_data(&mut client).await, "at last");
     drop((answer, client));
     app.finish().await;
@@ -51,10 +60,19 @@ pub async fn a_one_off_stream_that_fails_has_no_clean_end(harness: Harness) {
     let mut app = harness.start(Manager::builder());
     let mut client = app.get("/tokens").send().await.expect("a request");
     let answer = app.answer().await;
-    answer.send(Ok(Event::text("half"))).await.expect("somebody who listens");
+    answer
+        .send(Ok(Event::text("half")))
+        .await
+        .expect("somebody who listens");
     assert_eq!(next_data(&mut client).await, "half");
-    answer.send(Err(io::Error::other("the model is gone"))).await.expect("somebody who listens");
-    let end = timeout(PATIENCE, client.end()).await.expect("an end").expect("an end");
+    answer
+        .send(Err(io::Error::other("the model is gone")))
+        .await
+        .expect("somebody who listens");
+    let end = timeout(PATIENCE, client.end())
+        .await
+        .expect("an end")
+        .expect("an end");
     assert!(!end.is_clean(), "{end:?} would pass for the whole answer");
     app.finish().await;
 }
@@ -63,17 +81,27 @@ pub async fn a_one_off_stream_is_dropped_when_its_client_goes(harness: Harness) 
     let mut app = harness.start(Manager::builder());
     let mut client = app.get("/tokens").send().await.expect("a request");
     let answer = app.answer().await;
-    answer.send(Ok(Event::text("one"))).await.expect("somebody who listens");
+    answer
+        .send(Ok(Event::text("one")))
+        .await
+        .expect("somebody who listens");
     assert_eq!(next_data(&mut client).await, "one");
     drop(client);
-    timeout(PATIENCE, answer.closed()).await.expect("the stream is dropped");
+    timeout(PATIENCE, answer.closed())
+        .await
+        .expect("the stream is dropped");
     app.finish().await;
 }
 
 pub async fn a_one_off_stream_does_not_outlive_the_deadline(harness: Harness) {
-    let mut app = harness.start_with(Manager::builder(), ShutdownOptions::within(Duration::from_secs(1)));
+    let mut app = harness.start_with(
+        Manager::builder(),
+        ShutdownOptions::within(Duration::from_secs(1)),
+    );
     let _client = app.get("/tokens").send().await.expect("a request");
     let answer = app.answer().await;
     app.finish().await;
-    timeout(PATIENCE, answer.closed()).await.expect("the stream is dropped");
+    timeout(PATIENCE, answer.closed())
+        .await
+        .expect("the stream is dropped");
 }

@@ -26,7 +26,11 @@ pub async fn a_quiet_stream_gets_a_heartbeat_after_the_interval(harness: Harness
         let event = next(&mut client).await;
         assert_eq!(event.event_type, "heartbeat");
         assert!(json(&event)["timestamp"].is_u64(), "{event:?}");
-        assert!(before.elapsed() >= LEAST * beat, "beat {beat} after {:?}", before.elapsed());
+        assert!(
+            before.elapsed() >= LEAST * beat,
+            "beat {beat} after {:?}",
+            before.elapsed()
+        );
     }
     drop(client);
     app.finish().await;
@@ -51,17 +55,28 @@ pub async fn an_event_postpones_the_heartbeat(harness: Harness) {
             assert!(pause >= LEAST, "a heartbeat {pause:?} after an event");
         }
     }
-    assert_eq!(next(&mut client).await.event_type, "heartbeat", "when it is quiet");
-    assert!(last.elapsed() >= LEAST, "a heartbeat {:?} after the last event", last.elapsed());
+    assert_eq!(
+        next(&mut client).await.event_type,
+        "heartbeat",
+        "when it is quiet"
+    );
+    assert!(
+        last.elapsed() >= LEAST,
+        "a heartbeat {:?} after the last event",
+        last.elapsed()
+    );
     drop(client);
     app.finish().await;
 }
 
 pub async fn a_heartbeat_may_be_a_comment(harness: Harness) {
-    let builder = Manager::builder().heartbeat_interval(INTERVAL).heartbeat(HeartbeatKind::Comment);
+    let builder = Manager::builder()
+        .heartbeat_interval(INTERVAL)
+        .heartbeat(HeartbeatKind::Comment);
     let app = harness.start(builder);
     let mut client = app.open("/events").await;
-    let item = tokio::time::timeout(crate::adapter::running_app::PATIENCE, client.next_item()).await;
+    let item =
+        tokio::time::timeout(crate::adapter::running_app::PATIENCE, client.next_item()).await;
     let item = item.expect("a heartbeat").expect("a heartbeat");
     assert!(matches!(&item, Item::Comment(_)), "{item:?}");
     drop(client);

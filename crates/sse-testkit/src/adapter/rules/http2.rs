@@ -39,7 +39,10 @@ pub async fn one_connection_carries_many_streams(harness: Harness) {
     }
     connection.abort();
     drop(streams);
-    assert_eq!(app.departures(100).await, [DisconnectReason::ClientLeft; 100]);
+    assert_eq!(
+        app.departures(100).await,
+        [DisconnectReason::ClientLeft; 100]
+    );
     app.finish().await;
 }
 
@@ -48,10 +51,22 @@ pub async fn its_answers_are_the_same_without_fields_of_http_1(harness: Harness)
     let mut connection = Http2::connect(app.address, WINDOW).await;
     let stream = connection.open("/events").await;
     for (name, value) in sse_core::STREAM_HEADERS {
-        assert_eq!(stream.head.headers.get(name).map(http::HeaderValue::as_bytes), Some(value.as_bytes()));
+        assert_eq!(
+            stream
+                .head
+                .headers
+                .get(name)
+                .map(http::HeaderValue::as_bytes),
+            Some(value.as_bytes())
+        );
     }
     // RFC 9113, section 8.2.2.
-    for name in ["connection", "transfer-encoding", "keep-alive", "content-length"] {
+    for name in [
+        "connection",
+        "transfer-encoding",
+        "keep-alive",
+        "content-length",
+    ] {
         assert!(stream.head.headers.get(name).is_none(), "{name}");
     }
     let full = connection.ask(Method::GET, "/events").await;
@@ -81,14 +96,20 @@ pub async fn a_stream_that_is_reset_is_gone_and_harms_no_other(harness: Harness)
 
 async fn expect_farewell(stream: &mut Http2Stream, name: &str) {
     let event = stream.next().await;
-    assert_eq!((event.event_type.as_str(), &json(&event)["event"]), ("system", &name.into()));
+    assert_eq!(
+        (event.event_type.as_str(), &json(&event)["event"]),
+        ("system", &name.into())
+    );
     stream.expect_end().await;
 }
 
 pub async fn a_shutdown_ends_its_streams_and_then_the_connection(harness: Harness) {
     let mut app = harness.start(Manager::builder());
     let mut connection = Http2::connect(app.address, WINDOW).await;
-    let mut streams = [connection.open("/events").await, connection.open("/events").await];
+    let mut streams = [
+        connection.open("/events").await,
+        connection.open("/events").await,
+    ];
     app.stop();
     for stream in &mut streams {
         expect_farewell(stream, "shutdown").await;
@@ -99,7 +120,9 @@ pub async fn a_shutdown_ends_its_streams_and_then_the_connection(harness: Harnes
 }
 
 pub async fn a_stream_whose_window_is_closed_is_ended_in_time_and_harms_no_other(harness: Harness) {
-    let builder = Manager::builder().connection_timeout(SOON).queue(1 << 20, 1 << 30);
+    let builder = Manager::builder()
+        .connection_timeout(SOON)
+        .queue(1 << 20, 1 << 30);
     let app = harness.start(builder);
     let mut connection = Http2::connect(app.address, WINDOW).await;
     let mut fast = connection.open("/events?user=fast").await;
@@ -108,9 +131,16 @@ pub async fn a_stream_whose_window_is_closed_is_ended_in_time_and_harms_no_other
     let large = "x".repeat(16 << 10);
     let mut sent = 0;
     while app.manager.stats().total_connections == 2 {
-        app.manager.all().publish(Event::text(format!("{sent} {large}"))).await.expect("a publish");
+        app.manager
+            .all()
+            .publish(Event::text(format!("{sent} {large}")))
+            .await
+            .expect("a publish");
         let event = fast.next().await;
-        assert!(event.data.starts_with(&format!("{sent} ")), "the fast stream misses event {sent}");
+        assert!(
+            event.data.starts_with(&format!("{sent} ")),
+            "the fast stream misses event {sent}"
+        );
         sent += 1;
         assert!(sent < 100_000, "the slow stream is never ended");
     }

@@ -24,10 +24,21 @@ async fn call(
     body: &str,
 ) -> (u16, Value) {
     let answer = app.ask(method, path, headers, body).await;
-    assert_eq!(answer.headers.get("content-type"), Some("application/json"), "{method} {path}");
-    assert_eq!(answer.headers.get("cache-control"), Some("no-store"), "{method} {path}");
+    assert_eq!(
+        answer.headers.get("content-type"),
+        Some("application/json"),
+        "{method} {path}"
+    );
+    assert_eq!(
+        answer.headers.get("cache-control"),
+        Some("no-store"),
+        "{method} {path}"
+    );
     let value = serde_json::from_slice(&answer.body);
-    (answer.status, value.unwrap_or_else(|error| panic!("{method} {path} answers JSON: {error}")))
+    (
+        answer.status,
+        value.unwrap_or_else(|error| panic!("{method} {path} answers JSON: {error}")),
+    )
 }
 
 fn code(answer: &Value) -> &str {
@@ -37,19 +48,42 @@ fn code(answer: &Value) -> &str {
 pub async fn a_query_is_answered_below_the_mount_point(harness: Harness) {
     let app = harness.start(Manager::builder());
     let _stream = app.open("/events?user=42").await;
-    for path in ["/api/trpc/sse.getStats", "/api/trpc/sse%2EgetStats", "/api/trpc/sse.getStats?x=1"] {
+    for path in [
+        "/api/trpc/sse.getStats",
+        "/api/trpc/sse%2EgetStats",
+        "/api/trpc/sse.getStats?x=1",
+    ] {
         let (status, answer) = call(&app, "GET", path, &[], "").await;
-        assert_eq!((status, &answer["result"]["data"]["totalConnections"]), (200, &json!(1)), "{path}");
+        assert_eq!(
+            (status, &answer["result"]["data"]["totalConnections"]),
+            (200, &json!(1)),
+            "{path}"
+        );
     }
     let input = "/api/trpc/sse.getConnections?input=%7B%22userId%22%3A%2242%22%7D";
     let (status, answer) = call(&app, "GET", input, &[], "").await;
-    assert_eq!((status, &answer["result"]["data"]["items"][0]["userId"]), (200, &json!("42")));
-    for (path, named) in [("/api/trpc/sse.nothing", "sse.nothing"), ("/api/trpc/a/b", "a/b")] {
+    assert_eq!(
+        (status, &answer["result"]["data"]["items"][0]["userId"]),
+        (200, &json!("42"))
+    );
+    for (path, named) in [
+        ("/api/trpc/sse.nothing", "sse.nothing"),
+        ("/api/trpc/a/b", "a/b"),
+    ] {
         let (status, answer) = call(&app, "GET", path, &[], "").await;
         let message = format!("No procedure found on path \"{named}\"");
-        assert_eq!((status, &answer["error"]["message"]), (404, &json!(message)), "{path}");
+        assert_eq!(
+            (status, &answer["error"]["message"]),
+            (404, &json!(message)),
+            "{path}"
+        );
     }
-    assert_eq!(app.ask("HEAD", "/api/trpc/sse.getStats", &[], "").await.status, 204);
+    assert_eq!(
+        app.ask("HEAD", "/api/trpc/sse.getStats", &[], "")
+            .await
+            .status,
+        204
+    );
     app.finish().await;
 }
 
@@ -57,10 +91,16 @@ pub async fn a_mutation_reaches_the_screens(harness: Harness) {
     let app = harness.start(Manager::builder());
     let mut stream = app.open("/events?user=42").await;
     let (status, answer) = call(&app, "POST", BROADCAST, &JSON, r#"{"message":"Grüße"}"#).await;
-    assert_eq!((status, answer), (200, json!({ "result": { "data": { "matched": 1 } } })));
+    assert_eq!(
+        (status, answer),
+        (200, json!({ "result": { "data": { "matched": 1 } } }))
+    );
     let event = next(&mut stream).await;
     let data = crate::adapter::running_app::json(&event);
-    assert_eq!((&*event.event_type, &data["message"]), ("notification", &json!("Grüße")));
+    assert_eq!(
+        (&*event.event_type, &data["message"]),
+        ("notification", &json!("Grüße"))
+    );
     app.finish().await;
 }
 
@@ -69,7 +109,10 @@ pub async fn the_caller_is_who_the_app_says(harness: Harness) {
     let _stream = app.open("/events?user=42").await;
     let (path, own) = ("/api/trpc/sse.sendSuccess", r#"{"message":"to myself"}"#);
     let (status, answer) = call(&app, "POST", &format!("{path}?user=42"), &JSON, own).await;
-    assert_eq!((status, answer), (200, json!({ "result": { "data": { "matched": 1 } } })));
+    assert_eq!(
+        (status, answer),
+        (200, json!({ "result": { "data": { "matched": 1 } } }))
+    );
     let other = r#"{"userId":"42","message":"not mine"}"#;
     let (status, answer) = call(&app, "POST", &format!("{path}?user=7"), &JSON, other).await;
     assert_eq!((status, code(&answer)), (403, "FORBIDDEN"));
@@ -87,10 +130,19 @@ fn body(bytes: usize) -> String {
 
 pub async fn a_body_of_more_than_the_limit_is_too_large(harness: Harness) {
     let app = harness.start(Manager::builder());
-    assert_eq!(call(&app, "POST", BROADCAST, &JSON, &body(BODY_LIMIT)).await.0, 200);
+    assert_eq!(
+        call(&app, "POST", BROADCAST, &JSON, &body(BODY_LIMIT))
+            .await
+            .0,
+        200
+    );
     for bytes in [BODY_LIMIT + 1, 300 << 10] {
         let (status, answer) = call(&app, "POST", BROADCAST, &JSON, &body(bytes)).await;
-        assert_eq!((status, code(&answer)), (413, "PAYLOAD_TOO_LARGE"), "{bytes} bytes");
+        assert_eq!(
+            (status, code(&answer)),
+            (413, "PAYLOAD_TOO_LARGE"),
+            "{bytes} bytes"
+        );
         assert_eq!(answer["error"]["data"]["path"], "sse.broadcastNotification");
     }
     assert_eq!(app.manager.stats().counters.published, 1);
@@ -110,8 +162,14 @@ pub async fn a_body_that_does_not_say_its_length_has_the_same_limit(harness: Har
     for (bytes, status) in [(BODY_LIMIT - 100, 200), (BODY_LIMIT + 100, 413)] {
         let sent = body(bytes);
         let (first, second) = sent.split_at(500);
-        let mut client = chunked(&app, &[first, second, ""]).send().await.expect("a request");
-        let head = timeout(PATIENCE, client.head()).await.expect("an answer").expect("an answer");
+        let mut client = chunked(&app, &[first, second, ""])
+            .send()
+            .await
+            .expect("a request");
+        let head = timeout(PATIENCE, client.head())
+            .await
+            .expect("an answer")
+            .expect("an answer");
         assert_eq!(head.status, status);
     }
     app.finish().await;
@@ -119,10 +177,16 @@ pub async fn a_body_that_does_not_say_its_length_has_the_same_limit(harness: Har
 
 pub async fn a_body_that_breaks_off_does_nothing(harness: Harness) {
     let app = harness.start(Manager::builder());
-    let mut client = chunked(&app, &[r#"{"message":"all of it"}"#]).send().await.expect("a request");
+    let mut client = chunked(&app, &[r#"{"message":"all of it"}"#])
+        .send()
+        .await
+        .expect("a request");
     client.half_close().await.expect("a FIN");
     // Whether there is an answer is up to the server.
-    if let Ok(head) = timeout(PATIENCE, client.head()).await.expect("an answer or an end") {
+    if let Ok(head) = timeout(PATIENCE, client.head())
+        .await
+        .expect("an answer or an end")
+    {
         assert_eq!(head.status, 400);
     }
     assert_eq!(app.manager.stats().counters.published, 0);
@@ -146,16 +210,26 @@ pub async fn a_refusal_does_not_wait_for_the_body(harness: Harness) {
             ("Transfer-Encoding", "chunked", b""),
             ("Transfer-Encoding", "chunked", b"ffff\r\n{"),
         ] {
-            let request =
-                RawRequest::new(app.address, method, path).header("Content-Type", "application/json");
-            let mut client = request.header(name, value).body(sent).send().await.expect("a request");
-            let head = timeout(PATIENCE, client.head()).await.expect("an answer").expect("an answer");
+            let request = RawRequest::new(app.address, method, path)
+                .header("Content-Type", "application/json");
+            let mut client = request
+                .header(name, value)
+                .body(sent)
+                .send()
+                .await
+                .expect("a request");
+            let head = timeout(PATIENCE, client.head())
+                .await
+                .expect("an answer")
+                .expect("an answer");
             assert_eq!(head.status, status, "{method} {path} {name}: {value}");
             if path == "/events" {
                 continue;
             }
             // What is still to come is not waited for.
-            let closed = timeout(PATIENCE, client.expect_close()).await.expect("the end of the connection");
+            let closed = timeout(PATIENCE, client.expect_close())
+                .await
+                .expect("the end of the connection");
             closed.expect("nothing more");
         }
     }
@@ -165,9 +239,15 @@ pub async fn a_refusal_does_not_wait_for_the_body(harness: Harness) {
 pub async fn what_the_method_and_the_type_must_be(harness: Harness) {
     let app = harness.start(Manager::builder());
     let wrong = app.ask("GET", BROADCAST, &[], "").await;
-    assert_eq!((wrong.status, wrong.headers.get("allow")), (405, Some("POST")));
+    assert_eq!(
+        (wrong.status, wrong.headers.get("allow")),
+        (405, Some("POST"))
+    );
     let form = [("content-type", "application/x-www-form-urlencoded")];
-    assert_eq!(call(&app, "POST", BROADCAST, &form, "message=x").await.0, 415);
+    assert_eq!(
+        call(&app, "POST", BROADCAST, &form, "message=x").await.0,
+        415
+    );
     assert_eq!(call(&app, "POST", BROADCAST, &JSON, "{").await.0, 400);
     app.finish().await;
 }

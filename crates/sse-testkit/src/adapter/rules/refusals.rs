@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sse_core::{DisconnectOptions, LimitPolicy, Manager, RejectionStyle, ShutdownOptions, Target, UserId};
+use sse_core::{
+    DisconnectOptions, LimitPolicy, Manager, RejectionStyle, ShutdownOptions, Target, UserId,
+};
 
 use crate::{
     adapter::{
@@ -14,12 +16,21 @@ use crate::{
 
 fn expect_retry_after(answer: &Response, status: u16) {
     assert_eq!(answer.status, status);
-    let seconds = answer.headers.get("retry-after").and_then(|value| value.parse().ok());
-    assert!(seconds.is_some_and(|seconds: u64| (1..=15).contains(&seconds)), "{:?}", answer.headers);
+    let seconds = answer
+        .headers
+        .get("retry-after")
+        .and_then(|value| value.parse().ok());
+    assert!(
+        seconds.is_some_and(|seconds: u64| (1..=15).contains(&seconds)),
+        "{:?}",
+        answer.headers
+    );
 }
 
 pub async fn limits_refuse_and_say_when_to_return(harness: Harness) {
-    let builder = Manager::builder().max_connections(2).max_connections_per_user(1, LimitPolicy::Refuse);
+    let builder = Manager::builder()
+        .max_connections(2)
+        .max_connections_per_user(1, LimitPolicy::Refuse);
     let app = harness.start(builder);
     let first = app.open("/events?user=42").await;
     expect_retry_after(&app.ask("GET", "/events?user=42", &[], "").await, 429);
@@ -40,18 +51,25 @@ pub async fn the_clients_address_counts(harness: Harness) {
     let _elsewhere = app.greeted(app.get("/events").source(elsewhere)).await;
     expect_retry_after(&app.ask("GET", "/events", &[], "").await, 429);
     // A client can say of itself what it wants.
-    let forwarded = [("x-forwarded-for", "10.0.0.1"), ("forwarded", "for=10.0.0.1")];
+    let forwarded = [
+        ("x-forwarded-for", "10.0.0.1"),
+        ("forwarded", "for=10.0.0.1"),
+    ];
     expect_retry_after(&app.ask("GET", "/events", &forwarded, "").await, 429);
     assert_eq!(app.manager.stats().counters.refused.get("address_limit"), 2);
     app.finish().await;
 }
 
 pub async fn a_newcomer_may_replace_the_oldest(harness: Harness) {
-    let app = harness.start(Manager::builder().max_connections_per_user(1, LimitPolicy::ReplaceOldest));
+    let app =
+        harness.start(Manager::builder().max_connections_per_user(1, LimitPolicy::ReplaceOldest));
     let mut first = app.open("/events?user=42").await;
     let second = app.open("/events?user=42").await;
     let data = expect_system(&mut first, "disconnected").await;
-    assert_eq!((&data["reason"], &data["reconnect"]), (&"replaced".into(), &false.into()));
+    assert_eq!(
+        (&data["reason"], &data["reconnect"]),
+        (&"replaced".into(), &false.into())
+    );
     expect_end(&mut first).await;
     assert_eq!(app.manager.stats().total_connections, 1);
     drop(second);
@@ -59,13 +77,24 @@ pub async fn a_newcomer_may_replace_the_oldest(harness: Harness) {
 }
 
 pub async fn a_soft_refusal_is_a_stream_that_says_when_to_return(harness: Harness) {
-    let app = harness.start(Manager::builder().max_connections(1).refusal(RejectionStyle::Soft));
+    let app = harness.start(
+        Manager::builder()
+            .max_connections(1)
+            .refusal(RejectionStyle::Soft),
+    );
     let _only = app.open("/events").await;
     let mut refused = app.get("/events").open().await.expect("an answer");
     let head = refused.head().await.expect("a head");
-    assert_eq!((head.status, head.headers.get("content-type")), (200, Some("text/event-stream")));
+    assert_eq!(
+        (head.status, head.headers.get("content-type")),
+        (200, Some("text/event-stream"))
+    );
     expect_end(&mut refused).await;
-    assert!(refused.decoder().retry().is_some_and(|retry| retry >= 1000), "{:?}", refused.decoder());
+    assert!(
+        refused.decoder().retry().is_some_and(|retry| retry >= 1000),
+        "{:?}",
+        refused.decoder()
+    );
     app.finish().await;
 }
 
@@ -73,13 +102,22 @@ pub async fn a_soft_refusal_is_a_stream_that_says_when_to_return(harness: Harnes
 async fn expect_soft(app: &RunningApp, path: &str) {
     let mut refused = app.get(path).open().await.expect("an answer");
     let head = refused.head().await.expect("a head");
-    assert_eq!((head.status, head.headers.get("content-type")), (200, Some("text/event-stream")));
+    assert_eq!(
+        (head.status, head.headers.get("content-type")),
+        (200, Some("text/event-stream"))
+    );
     expect_end(&mut refused).await;
-    assert!(refused.decoder().retry().is_some_and(|retry| retry >= 1000), "{:?}", refused.decoder());
+    assert!(
+        refused.decoder().retry().is_some_and(|retry| retry >= 1000),
+        "{:?}",
+        refused.decoder()
+    );
 }
 
 pub async fn an_event_source_survives_a_rejection_that_passes(harness: Harness) {
-    let builder = Manager::builder().max_connections(2).max_connections_per_user(1, LimitPolicy::Refuse);
+    let builder = Manager::builder()
+        .max_connections(2)
+        .max_connections_per_user(1, LimitPolicy::Refuse);
     let app = harness.start(builder);
     let _first = app.open("/events?user=42").await;
     expect_soft(&app, "/events?user=42").await;
@@ -87,13 +125,19 @@ pub async fn an_event_source_survives_a_rejection_that_passes(harness: Harness) 
     expect_soft(&app, "/events?user=8").await;
     // Others, who say so in one header or in two.
     for accept in ["*/*", "text/event-stream, */*;q=0.1"] {
-        expect_retry_after(&app.ask("GET", "/events?user=8", &[("accept", accept)], "").await, 503);
+        expect_retry_after(
+            &app.ask("GET", "/events?user=8", &[("accept", accept)], "")
+                .await,
+            503,
+        );
     }
     let both = [("accept", "text/event-stream"), ("accept", "*/*")];
     expect_retry_after(&app.ask("GET", "/events?user=8", &both, "").await, 503);
     app.manager.shutdown(ShutdownOptions::default()).await;
     expect_soft(&app, "/events?user=9").await;
-    let head = app.ask("HEAD", "/events", &[("accept", "text/event-stream")], "").await;
+    let head = app
+        .ask("HEAD", "/events", &[("accept", "text/event-stream")], "")
+        .await;
     assert_eq!((head.status, head.body.len()), (200, 0));
     app.finish().await;
 }
@@ -102,7 +146,11 @@ pub async fn a_draining_manager_refuses(harness: Harness) {
     let app = harness.start(Manager::builder());
     app.manager.shutdown(ShutdownOptions::default()).await;
     expect_retry_after(&app.ask("GET", "/events", &[], "").await, 503);
-    assert_eq!(app.ask("GET", "/ping", &[], "").await.body, b"pong", "the app goes on");
+    assert_eq!(
+        app.ask("GET", "/ping", &[], "").await.body,
+        b"pong",
+        "the app goes on"
+    );
     app.finish().await;
 }
 
@@ -113,7 +161,14 @@ pub async fn a_user_who_is_to_stay_away_gets_no_content(harness: Harness) {
     app.manager.disconnect(Target::User(user), away).await;
     let answer = app.ask("GET", "/events?user=42", &[], "").await;
     // RFC 9110, section 8.6: no length in a 204.
-    assert_eq!((answer.status, answer.headers.get("content-length"), answer.body.len()), (204, None, 0));
+    assert_eq!(
+        (
+            answer.status,
+            answer.headers.get("content-length"),
+            answer.body.len()
+        ),
+        (204, None, 0)
+    );
     app.open("/events?user=7").await;
     app.finish().await;
 }

@@ -31,20 +31,40 @@ pub async fn a_stream_begins_with_one_block_that_says_who_and_how(harness: Harne
     let app = harness.start(Manager::builder());
     for (path, user) in [("/events", None), ("/events?user=42", Some("42"))] {
         let mut client = app.get(path).open().await.expect("an answer");
-        let first = timeout(PATIENCE, client.next_bytes()).await.expect("bytes").expect("bytes");
+        let first = timeout(PATIENCE, client.next_bytes())
+            .await
+            .expect("bytes")
+            .expect("bytes");
         let text = String::from_utf8(first.expect("a first block")).expect("text");
-        assert!(text.starts_with("retry: ") && text.ends_with("\n\n"), "{text:?}");
+        assert!(
+            text.starts_with("retry: ") && text.ends_with("\n\n"),
+            "{text:?}"
+        );
         assert_eq!(text.matches("\n\n").count(), 1, "one block: {text:?}");
         let events = crate::decoder::Decoder::decode(text.as_bytes());
         assert_eq!(events[0].event_type, "connection");
         let data = json(&events[0]);
-        assert_eq!((&data["status"], &data["resumed"]), (&"connected".into(), &false.into()));
+        assert_eq!(
+            (&data["status"], &data["resumed"]),
+            (&"connected".into(), &false.into())
+        );
         assert_eq!(data["userId"].as_str(), user);
         assert_eq!(data["heartbeatMs"], 30_000);
-        assert!(data["clientId"].as_str().is_some_and(|id| id.len() == 32), "{data}");
-        assert!(data["timestamp"].as_u64().is_some_and(|time| time > 1_700_000_000_000), "{data}");
-        let retry: u64 =
-            text["retry: ".len()..].lines().next().and_then(|it| it.parse().ok()).expect("a number");
+        assert!(
+            data["clientId"].as_str().is_some_and(|id| id.len() == 32),
+            "{data}"
+        );
+        assert!(
+            data["timestamp"]
+                .as_u64()
+                .is_some_and(|time| time > 1_700_000_000_000),
+            "{data}"
+        );
+        let retry: u64 = text["retry: ".len()..]
+            .lines()
+            .next()
+            .and_then(|it| it.parse().ok())
+            .expect("a number");
         assert!((2250..=3750).contains(&retry), "{retry}");
     }
     app.finish().await;
@@ -60,7 +80,13 @@ pub async fn a_head_request_gets_the_headers_and_registers_nothing(harness: Harn
     // A length would be said of the stream (RFC 9110, section 8.6).
     assert_eq!(answer.headers.get("content-length"), None);
     let stats = app.manager.stats();
-    assert_eq!((stats.counters.connected, stats.counters.refused.get("headers_only")), (0, 1));
+    assert_eq!(
+        (
+            stats.counters.connected,
+            stats.counters.refused.get("headers_only")
+        ),
+        (0, 1)
+    );
     app.finish().await;
 }
 
@@ -68,8 +94,15 @@ pub async fn other_methods_are_told_which_are_allowed(harness: Harness) {
     let app = harness.start(Manager::builder());
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW"] {
         let answer = app.ask(method, "/events", &[], "").await;
-        assert_eq!((answer.status, answer.headers.get("allow")), (405, Some("GET, HEAD")), "{method}");
-        assert_eq!(answer.text().expect("text"), "a stream is opened with GET\n");
+        assert_eq!(
+            (answer.status, answer.headers.get("allow")),
+            (405, Some("GET, HEAD")),
+            "{method}"
+        );
+        assert_eq!(
+            answer.text().expect("text"),
+            "a stream is opened with GET\n"
+        );
     }
     assert_eq!(app.manager.stats().counters.refused.get("method"), 6);
     app.finish().await;
@@ -78,9 +111,11 @@ pub async fn other_methods_are_told_which_are_allowed(harness: Harness) {
 pub async fn no_accept_is_a_reason_to_refuse(harness: Harness) {
     let app = harness.start(Manager::builder());
     let bare = RawRequest::new(app.address, "GET", "/events");
-    for request in
-        [bare.clone(), bare.clone().header("accept", "application/json"), bare.header("accept", "*/*")]
-    {
+    for request in [
+        bare.clone(),
+        bare.clone().header("accept", "application/json"),
+        bare.header("accept", "*/*"),
+    ] {
         app.greeted(request).await;
     }
     app.finish().await;
@@ -95,17 +130,35 @@ pub async fn a_last_event_id_arrives_by_header_and_by_each_name_in_the_query(har
         (b"a\xff", "a\u{fffd}"),
     ];
     for (sent, read) in byte_by_byte {
-        app.greeted(app.get("/events").header("Last-Event-ID", sent)).await;
+        app.greeted(app.get("/events").header("Last-Event-ID", sent))
+            .await;
         assert_eq!(app.handshake().last_event_id(), Some(read));
     }
     for name in ["lastEventId", "last_event_id", "Last-Event-ID"] {
-        app.open(&format!("/events?a=b&{name}=Gr%C3%BC%C3%9Fe%2C+%E4%B8%96")).await;
+        app.open(&format!("/events?a=b&{name}=Gr%C3%BC%C3%9Fe%2C+%E4%B8%96"))
+            .await;
         assert_eq!(app.handshake().last_event_id(), Some("Grüße, 世"), "{name}");
     }
-    app.greeted(app.get("/events?lastEventId=query").header("last-event-id", "header")).await;
-    assert_eq!(app.handshake().last_event_id(), Some("header"), "the header goes first");
-    app.greeted(app.get("/events?lastEventId=query").header("last-event-id", "")).await;
-    assert_eq!(app.handshake().last_event_id(), Some("query"), "an empty header says nothing");
+    app.greeted(
+        app.get("/events?lastEventId=query")
+            .header("last-event-id", "header"),
+    )
+    .await;
+    assert_eq!(
+        app.handshake().last_event_id(),
+        Some("header"),
+        "the header goes first"
+    );
+    app.greeted(
+        app.get("/events?lastEventId=query")
+            .header("last-event-id", ""),
+    )
+    .await;
+    assert_eq!(
+        app.handshake().last_event_id(),
+        Some("query"),
+        "an empty header says nothing"
+    );
     app.open("/events").await;
     assert_eq!(app.handshake().last_event_id(), None);
     app.finish().await;
@@ -113,11 +166,21 @@ pub async fn a_last_event_id_arrives_by_header_and_by_each_name_in_the_query(har
 
 pub async fn topics_may_be_encoded_and_named_more_than_once(harness: Harness) {
     let app = harness.start(Manager::builder());
-    let mut client = app.open("/events?topics=orders%2F7,news&topics=m%C3%BCsli,news").await;
+    let mut client = app
+        .open("/events?topics=orders%2F7,news&topics=m%C3%BCsli,news")
+        .await;
     let topics = ["orders/7", "news", "müsli"].map(|name| Topic::new(name).expect("a topic"));
     for topic in topics {
-        let receipt = app.manager.topic(topic.clone()).publish(Event::text(topic.as_str())).await;
-        assert_eq!(receipt.expect("an event to a topic").matched, 1, "{topic:?}");
+        let receipt = app
+            .manager
+            .topic(topic.clone())
+            .publish(Event::text(topic.as_str()))
+            .await;
+        assert_eq!(
+            receipt.expect("an event to a topic").matched,
+            1,
+            "{topic:?}"
+        );
         assert_eq!(next_data(&mut client).await, topic.as_str());
     }
     app.finish().await;
@@ -130,7 +193,10 @@ pub async fn a_bad_topic_is_a_bad_request_that_is_counted(harness: Harness) {
         let answer = app.ask("GET", path, &[], "").await;
         assert_eq!(answer.status, 400, "{path}");
         let text = answer.text().expect("text");
-        assert!(text.starts_with("topics: "), "it names the parameter: {text:?}");
+        assert!(
+            text.starts_with("topics: "),
+            "it names the parameter: {text:?}"
+        );
     }
     assert_eq!(app.manager.stats().counters.refused.get("invalid"), 3);
     app.finish().await;
@@ -138,7 +204,9 @@ pub async fn a_bad_topic_is_a_bad_request_that_is_counted(harness: Harness) {
 
 pub async fn a_topic_that_is_not_for_the_caller_is_forbidden(harness: Harness) {
     let app = harness.start_guarded(Manager::builder(), OwnEventsOnly);
-    let answer = app.ask("GET", "/events?user=42&topics=secrets", &[], "").await;
+    let answer = app
+        .ask("GET", "/events?user=42&topics=secrets", &[], "")
+        .await;
     assert_eq!(answer.status, 403);
     assert_eq!(app.manager.stats().counters.refused.get("forbidden"), 1);
     app.open("/events?user=42").await;
@@ -153,13 +221,17 @@ pub async fn a_request_head_of_12_kib_is_read(harness: Harness) {
 
 pub async fn a_client_of_http_1_0_gets_no_chunks_and_an_end(harness: Harness) {
     let app = harness.start(Manager::builder());
-    let mut client = app.greeted(app.get("/events").version(Version::Http10)).await;
+    let mut client = app
+        .greeted(app.get("/events").version(Version::Http10))
+        .await;
     let head = client.head().await.expect("a head");
     assert_eq!(head.headers.get("transfer-encoding"), None);
     assert_eq!(head.headers.get("content-length"), None);
     app.publish("old\nfashioned").await;
     assert_eq!(next_data(&mut client).await, "old\nfashioned");
-    app.manager.disconnect(sse_core::Target::All, sse_core::DisconnectOptions::new()).await;
+    app.manager
+        .disconnect(sse_core::Target::All, sse_core::DisconnectOptions::new())
+        .await;
     assert_eq!(next(&mut client).await.event_type, "system");
     expect_end(&mut client).await;
     app.finish().await;

@@ -12,7 +12,10 @@ use crate::adapter::{
 pub async fn open_streams_end_with_a_farewell_and_the_server_with_them(harness: Harness) {
     const STREAMS: usize = 300;
     // A server that waits for its streams would wait for an hour.
-    let mut app = harness.start_with(Manager::builder(), ShutdownOptions::within(Duration::from_secs(3600)));
+    let mut app = harness.start_with(
+        Manager::builder(),
+        ShutdownOptions::within(Duration::from_secs(3600)),
+    );
     let mut clients = Vec::new();
     for _ in 0..STREAMS {
         clients.push(app.open("/events").await);
@@ -28,7 +31,11 @@ pub async fn open_streams_end_with_a_farewell_and_the_server_with_them(harness: 
         assert!((1000..=10_000).contains(&retry), "{retry}");
         retries.insert(retry);
     }
-    assert!(retries.len() > STREAMS / 2, "clients return one by one: {}", retries.len());
+    assert!(
+        retries.len() > STREAMS / 2,
+        "clients return one by one: {}",
+        retries.len()
+    );
     app.finish().await;
 }
 
@@ -62,17 +69,24 @@ pub async fn a_client_that_takes_nothing_does_not_outlive_the_deadline(harness: 
 }
 
 pub async fn connections_that_ask_nothing_do_not_hold_it_up(harness: Harness) {
-    let mut app = harness.start_with(Manager::builder(), ShutdownOptions::within(Duration::from_secs(1)));
+    let mut app = harness.start_with(
+        Manager::builder(),
+        ShutdownOptions::within(Duration::from_secs(1)),
+    );
     let half = app.get("/ping").body("GET /ping HTTP/1.1\r\nhost: local");
     let mut half = half.send().await.expect("half a request behind one");
     assert_eq!(half.head().await.expect("an answer").status, 200);
     let mut idle = app.get("/ping").send().await.expect("a request");
     assert_eq!(idle.head().await.expect("an answer").status, 200);
-    let silent = tokio::net::TcpStream::connect(app.address).await.expect("a connection");
+    let silent = tokio::net::TcpStream::connect(app.address)
+        .await
+        .expect("a connection");
     app.stop();
     let address = app.address;
     app.finish().await;
-    tokio::net::TcpStream::connect(address).await.expect_err("nobody listens any more");
+    tokio::net::TcpStream::connect(address)
+        .await
+        .expect_err("nobody listens any more");
     drop((half, idle, silent));
 }
 

@@ -23,22 +23,38 @@ fn large() -> String {
 /// One client takes nothing while another reads on: the other misses nothing, the first is ended and its connection as well.
 async fn stall(harness: Harness, builder: ManagerBuilder) -> DisconnectReason {
     let app = harness.start_narrow(builder, ShutdownOptions::default());
-    let mut slow = app.greeted(app.get("/events?user=slow").receive_buffer(4096)).await;
+    let mut slow = app
+        .greeted(app.get("/events?user=slow").receive_buffer(4096))
+        .await;
     let mut fast = app.open("/events?user=fast").await;
     let mut sent = 0;
-    while app.manager.stats().counters.disconnected.get("client_left") == 0 && is_there(&app, "slow") {
+    while app.manager.stats().counters.disconnected.get("client_left") == 0
+        && is_there(&app, "slow")
+    {
         app.publish(&format!("{sent} {}", large())).await;
         let got = next_data(&mut fast).await;
-        assert!(got.starts_with(&format!("{sent} ")), "the fast client misses event {sent}");
+        assert!(
+            got.starts_with(&format!("{sent} ")),
+            "the fast client misses event {sent}"
+        );
         sent += 1;
         assert!(sent < 100_000, "the slow client is never ended");
     }
     let reasons = app.departures(1).await;
-    assert_eq!(app.manager.stats().total_connections, 1, "the fast client is there");
+    assert_eq!(
+        app.manager.stats().total_connections,
+        1,
+        "the fast client is there"
+    );
     is_closed(&app, &slow).await;
     // It takes what its system still holds, and finds the connection broken off.
-    let end = timeout(PATIENCE, slow.end()).await.expect("the slow client's connection is closed");
-    assert!(!end.is_ok_and(crate::end::End::is_clean), "an end that hides what is missing");
+    let end = timeout(PATIENCE, slow.end())
+        .await
+        .expect("the slow client's connection is closed");
+    assert!(
+        !end.is_ok_and(crate::end::End::is_clean),
+        "an end that hides what is missing"
+    );
     drop((slow, fast));
     app.finish().await;
     reasons[0]
@@ -47,34 +63,54 @@ async fn stall(harness: Harness, builder: ManagerBuilder) -> DisconnectReason {
 /// Until the server's end of a connection is not established any more, where the system tells.
 async fn is_closed(app: &RunningApp, client: &RawClient) {
     let client = client.local_address().expect("the client's address");
-    let ends = format!("0100007F:{:04X} 0100007F:{:04X} 01 ", app.address.port(), client.port());
+    let ends = format!(
+        "0100007F:{:04X} 0100007F:{:04X} 01 ",
+        app.address.port(),
+        client.port()
+    );
     let closed = async {
-        while std::fs::read_to_string("/proc/self/net/tcp").is_ok_and(|sockets| sockets.contains(&ends)) {
+        while std::fs::read_to_string("/proc/self/net/tcp")
+            .is_ok_and(|sockets| sockets.contains(&ends))
+        {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    timeout(PATIENCE, closed).await.expect("the server closes the connection of a client that takes nothing");
+    timeout(PATIENCE, closed)
+        .await
+        .expect("the server closes the connection of a client that takes nothing");
 }
 
 /// Whoever notices first: the manager, or the system's timeout for data that is not taken.
 fn is_found(reason: DisconnectReason) -> bool {
-    matches!(reason, DisconnectReason::Stalled | DisconnectReason::ClientLeft)
+    matches!(
+        reason,
+        DisconnectReason::Stalled | DisconnectReason::ClientLeft
+    )
 }
 
 fn is_there(app: &RunningApp, user: &str) -> bool {
     let query = sse_core::ConnectionQuery::first(10);
     let page = app.manager.connections(&query);
-    page.items.iter().any(|stream| stream.user_id.as_ref().is_some_and(|it| it.as_str() == user))
+    page.items.iter().any(|stream| {
+        stream
+            .user_id
+            .as_ref()
+            .is_some_and(|it| it.as_str() == user)
+    })
 }
 
 pub async fn a_client_that_takes_nothing_is_ended_in_time_and_harms_nobody(harness: Harness) {
-    let builder = Manager::builder().connection_timeout(SOON).queue(1 << 20, 1 << 30);
+    let builder = Manager::builder()
+        .connection_timeout(SOON)
+        .queue(1 << 20, 1 << 30);
     let reason = stall(harness, builder).await;
     assert!(is_found(reason), "{reason}");
 }
 
 pub async fn a_client_whose_queue_is_full_is_ended_and_harms_nobody(harness: Harness) {
-    let builder = Manager::builder().connection_timeout(3 * SOON).queue(8, 1 << 20);
+    let builder = Manager::builder()
+        .connection_timeout(3 * SOON)
+        .queue(8, 1 << 20);
     assert_eq!(stall(harness, builder).await, DisconnectReason::Overflow);
 }
 
@@ -86,8 +122,10 @@ pub async fn a_silent_client_is_found_by_heartbeats(harness: Harness) {
             sse_core::Event::empty().comment(large())
         }
     }
-    let builder =
-        Manager::builder().connection_timeout(SOON).heartbeat_interval(SOON / 16).custom_heartbeat(Large);
+    let builder = Manager::builder()
+        .connection_timeout(SOON)
+        .heartbeat_interval(SOON / 16)
+        .custom_heartbeat(Large);
     let app = harness.start_narrow(builder, ShutdownOptions::default());
     let silent = app.greeted(app.get("/events").receive_buffer(4096)).await;
     let reason = app.departures(1).await[0];
@@ -97,7 +135,9 @@ pub async fn a_silent_client_is_found_by_heartbeats(harness: Harness) {
 }
 
 pub async fn a_client_that_may_lose_events_is_told_of_the_gap(harness: Harness) {
-    let builder = Manager::builder().queue(2, 1 << 20).overflow(Overflow::DropOldest);
+    let builder = Manager::builder()
+        .queue(2, 1 << 20)
+        .overflow(Overflow::DropOldest);
     let app = harness.start_narrow(builder, ShutdownOptions::default());
     let mut client = app.greeted(app.get("/events").receive_buffer(4096)).await;
     let mut sent = 0;
@@ -114,14 +154,20 @@ pub async fn a_client_that_may_lose_events_is_told_of_the_gap(harness: Harness) 
         let event = next(&mut client).await;
         if event.event_type == "system" {
             let data = crate::adapter::running_app::json(&event);
-            assert_eq!((&data["event"], &data["data"]["reason"]), (&"gap".into(), &"overflow".into()));
+            assert_eq!(
+                (&data["event"], &data["data"]["reason"]),
+                (&"gap".into(), &"overflow".into())
+            );
             let dropped = data["data"]["dropped"].as_u64().expect("how many");
             lost += dropped;
             expected += dropped;
         } else if event.data == "last" {
             break;
         } else {
-            assert!(event.data.starts_with(&format!("{expected} ")), "event {expected}");
+            assert!(
+                event.data.starts_with(&format!("{expected} ")),
+                "event {expected}"
+            );
             expected += 1;
         }
     }

@@ -14,10 +14,21 @@ pub async fn an_event_reaches_its_target_and_nobody_else(harness: Harness) {
     let app = harness.start(Manager::builder());
     let mut clients = Vec::new();
     let mut ids = Vec::new();
-    for path in ["/events?user=42", "/events?user=42&topics=news", "/events?user=7", "/events?topics=news"] {
+    for path in [
+        "/events?user=42",
+        "/events?user=42&topics=news",
+        "/events?user=7",
+        "/events?topics=news",
+    ] {
         let mut client = app.get(path).open().await.expect("a stream");
         let hello = json(&next(&mut client).await);
-        ids.push(hello["clientId"].as_str().expect("an id").parse().expect("an id"));
+        ids.push(
+            hello["clientId"]
+                .as_str()
+                .expect("an id")
+                .parse()
+                .expect("an id"),
+        );
         clients.push(client);
     }
     let text = Event::text;
@@ -26,7 +37,12 @@ pub async fn an_event_reaches_its_target_and_nobody_else(harness: Harness) {
         app.manager.user("42").publish(text("user")).await,
         app.manager.topic("news").publish(text("topic")).await,
         app.manager.client(ids[2]).publish(text("client")).await,
-        app.manager.all().except(ids[0]).except(ids[3]).publish(text("except")).await,
+        app.manager
+            .all()
+            .except(ids[0])
+            .except(ids[3])
+            .publish(text("except"))
+            .await,
         app.manager.user("nobody").publish(text("nobody")).await,
         app.manager.all().publish(text("end")).await,
     ];
@@ -76,7 +92,16 @@ pub async fn lines_and_letters_arrive_as_they_were_sent(harness: Harness) {
     let app = harness.start(Manager::builder());
     let mut client = app.open("/events").await;
     let large = "0123456789abcdef".repeat(64 << 10);
-    for text in ["", " leading", "a\nb\n", "\n", "data: x", ": y", "Grüße 世界 🦀", &large] {
+    for text in [
+        "",
+        " leading",
+        "a\nb\n",
+        "\n",
+        "data: x",
+        ": y",
+        "Grüße 世界 🦀",
+        &large,
+    ] {
         app.publish(text).await;
         assert_eq!(next_data(&mut client).await, text);
     }
@@ -86,7 +111,11 @@ pub async fn lines_and_letters_arrive_as_they_were_sent(harness: Harness) {
 
 pub async fn a_thousand_streams_get_everything(harness: Harness) {
     // On a busy machine they are not all there before the first would get a heartbeat.
-    let app = harness.start(Manager::builder().max_connections(MANY).heartbeat(HeartbeatKind::Off));
+    let app = harness.start(
+        Manager::builder()
+            .max_connections(MANY)
+            .heartbeat(HeartbeatKind::Off),
+    );
     let mut clients = Vec::new();
     for number in 0..MANY {
         clients.push(app.open(&format!("/events?user={}", number % 100)).await);
@@ -114,5 +143,10 @@ pub async fn a_thousand_streams_get_everything(harness: Harness) {
 
 async fn to_user(app: &RunningApp, user: &str) -> usize {
     let event = Event::text(format!("for {user}"));
-    app.manager.user(user).publish(event).await.expect("a publish").matched
+    app.manager
+        .user(user)
+        .publish(event)
+        .await
+        .expect("a publish")
+        .matched
 }

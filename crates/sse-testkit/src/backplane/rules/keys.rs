@@ -6,32 +6,58 @@ use tokio::task::JoinSet;
 use crate::backplane::{
     Broker,
     harness::start,
-    helpers::{Node, append, append_numbered, beginning, keyed, read_all, scoped, texts, try_append, user},
+    helpers::{
+        Node, append, append_numbered, beginning, keyed, read_all, scoped, texts, try_append, user,
+    },
 };
 
 pub async fn a_key_counts_once<B: Broker>() {
-    let Some(broker) = start::<B>().await else { return };
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let (node, other) = (broker.node().await, broker.node().await);
-    let first = try_append(&node, keyed("first", "key")).await.expect("an append");
+    let first = try_append(&node, keyed("first", "key"))
+        .await
+        .expect("an append");
     assert!(!first.duplicate);
     append_numbered(&node, "between", 3).await;
     for node in [&node, &other] {
-        let again = try_append(node, keyed("second", "key")).await.expect("an append");
+        let again = try_append(node, keyed("second", "key"))
+            .await
+            .expect("an append");
         assert!(again.duplicate, "a key counts twice");
         assert_eq!(again.cursor, first.cursor);
     }
-    let another = try_append(&other, keyed("third", "another key")).await.expect("an append");
+    let another = try_append(&other, keyed("third", "another key"))
+        .await
+        .expect("an append");
     assert!(!another.duplicate && another.cursor.position > first.cursor.position);
     let last = append(&node, "last").await;
     assert!(last.position > another.cursor.position);
     let all = read_all(&node, &beginning(&node).await).await;
-    assert_eq!(texts(&all), ["first", "between/0", "between/1", "between/2", "third", "last"]);
+    assert_eq!(
+        texts(&all),
+        [
+            "first",
+            "between/0",
+            "between/1",
+            "between/2",
+            "third",
+            "last"
+        ]
+    );
 }
 
 pub async fn a_key_counts_once_from_all_nodes_at_once<B: Broker>() {
     const KEYS: usize = 30;
-    let Some(broker) = start::<B>().await else { return };
-    let nodes = [broker.node().await, broker.node().await, broker.node().await];
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
+    let nodes = [
+        broker.node().await,
+        broker.node().await,
+        broker.node().await,
+    ];
     let start = beginning(&nodes[0]).await;
     for key in 0..KEYS {
         let mut appends = JoinSet::new();
@@ -41,8 +67,20 @@ pub async fn a_key_counts_once_from_all_nodes_at_once<B: Broker>() {
             appends.spawn(async move { try_append(&node, entry).await.expect("an append") });
         }
         let appended = appends.join_all().await;
-        assert_eq!(appended.iter().filter(|appended| !appended.duplicate).count(), 1, "{appended:?}");
-        assert!(appended.iter().all(|other| other.cursor == appended[0].cursor), "{appended:?}");
+        assert_eq!(
+            appended
+                .iter()
+                .filter(|appended| !appended.duplicate)
+                .count(),
+            1,
+            "{appended:?}"
+        );
+        assert!(
+            appended
+                .iter()
+                .all(|other| other.cursor == appended[0].cursor),
+            "{appended:?}"
+        );
     }
     let expected: Vec<_> = (0..KEYS).map(|key| key.to_string()).collect();
     assert_eq!(texts(&read_all(&nodes[0], &start).await), expected);
@@ -50,7 +88,9 @@ pub async fn a_key_counts_once_from_all_nodes_at_once<B: Broker>() {
 
 pub async fn a_dropped_append_with_a_key_may_be_tried_again<B: Broker>() {
     const KEYS: u64 = 60;
-    let Some(broker) = start::<B>().await else { return };
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let node = broker.node().await;
     let start = beginning(&node).await;
     for key in 0..KEYS {
@@ -64,7 +104,9 @@ pub async fn a_dropped_append_with_a_key_may_be_tried_again<B: Broker>() {
 }
 
 pub async fn any_text_of_1_to_128_bytes_is_a_key<B: Broker>() {
-    let Some(broker) = start::<B>().await else { return };
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let node = broker.node().await;
     let keys = [
         "k".to_owned(),
@@ -84,19 +126,33 @@ pub async fn any_text_of_1_to_128_bytes_is_a_key<B: Broker>() {
         cursors.push(appended.cursor);
     }
     for (key, cursor) in keys.iter().zip(&cursors) {
-        let appended = try_append(&node, keyed("again", key)).await.expect("an append");
-        assert!(appended.duplicate && appended.cursor == *cursor, "{key:?}: {appended:?}");
+        let appended = try_append(&node, keyed("again", key))
+            .await
+            .expect("an append");
+        assert!(
+            appended.duplicate && appended.cursor == *cursor,
+            "{key:?}: {appended:?}"
+        );
     }
     assert_eq!(texts(&read_all(&node, &beginning(&node).await).await), keys);
 }
 
 pub async fn a_key_counts_in_its_scope_alone<B: Broker>() {
-    let Some(broker) = start::<B>().await else { return };
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let (node, other) = (broker.node().await, broker.node().await);
     // Names and keys that would be the same if they were put together with any of these between
     // them.
-    let scopes =
-        [KeyScope::App, KeyScope::Anonymous, user("a"), user("a:"), user("a@b"), user("@"), user("b")];
+    let scopes = [
+        KeyScope::App,
+        KeyScope::Anonymous,
+        user("a"),
+        user("a:"),
+        user("a@b"),
+        user("@"),
+        user("b"),
+    ];
     let keys = ["b", ":b", "@b", "a", "a:b", "@a", "\0", "🗝"];
     let mut written = Vec::new();
     for (number, scope) in scopes.iter().enumerate() {
@@ -104,22 +160,36 @@ pub async fn a_key_counts_in_its_scope_alone<B: Broker>() {
             let text = format!("{number} {key}");
             let entry = scoped(&text, scope, key, KeyLimits::default());
             let appended = try_append(&node, entry).await.expect("an append");
-            assert!(!appended.duplicate, "{scope:?} {key:?} is taken for the key of another scope");
+            assert!(
+                !appended.duplicate,
+                "{scope:?} {key:?} is taken for the key of another scope"
+            );
             written.push((scope, key, appended.cursor, text));
         }
     }
     for (scope, key, cursor, _) in &written {
         let again = scoped("again", scope, key, KeyLimits::default());
         let appended = try_append(&other, again).await.expect("an append");
-        assert!(appended.duplicate && appended.cursor == *cursor, "{scope:?} {key:?}: {appended:?}");
+        assert!(
+            appended.duplicate && appended.cursor == *cursor,
+            "{scope:?} {key:?}: {appended:?}"
+        );
     }
     let expected: Vec<_> = written.iter().map(|(.., text)| text.clone()).collect();
-    assert_eq!(texts(&read_all(&node, &beginning(&node).await).await), expected);
+    assert_eq!(
+        texts(&read_all(&node, &beginning(&node).await).await),
+        expected
+    );
 }
 
 pub async fn a_bound_on_keys_refuses_and_forgets_nothing<B: Broker>() {
-    let limits = KeyLimits::default().per_user(10).of_users(25).of_backends(15);
-    let Some(broker) = start::<B>().await else { return };
+    let limits = KeyLimits::default()
+        .per_user(10)
+        .of_users(25)
+        .of_backends(15);
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let node = broker.node().await;
     let start = beginning(&node).await;
     let (one, two, three) = (user("one"), user("two"), user("three"));
@@ -134,7 +204,10 @@ pub async fn a_bound_on_keys_refuses_and_forgets_nothing<B: Broker>() {
         for number in 0..count {
             let text = format!("{scope:?} {number}");
             let entry = scoped(&text, scope, &number.to_string(), limits);
-            assert!(!try_append(&node, entry).await.expect("room").duplicate, "{text}");
+            assert!(
+                !try_append(&node, entry).await.expect("room").duplicate,
+                "{text}"
+            );
             written.push((scope, number, text));
         }
         for number in count..count + 2 {
@@ -145,7 +218,13 @@ pub async fn a_bound_on_keys_refuses_and_forgets_nothing<B: Broker>() {
     // what was refused.
     for (scope, number, text) in &written {
         let again = scoped("again", scope, &number.to_string(), limits);
-        assert!(try_append(&node, again).await.expect("a duplicate").duplicate, "{text} is forgotten");
+        assert!(
+            try_append(&node, again)
+                .await
+                .expect("a duplicate")
+                .duplicate,
+            "{text} is forgotten"
+        );
     }
     append(&node, "without a key").await;
     let mut expected: Vec<_> = written.into_iter().map(|(.., text)| text).collect();
@@ -155,26 +234,47 @@ pub async fn a_bound_on_keys_refuses_and_forgets_nothing<B: Broker>() {
 
 pub async fn a_bound_on_keys_holds_for_appends_at_once<B: Broker>() {
     let limits = KeyLimits::default().per_user(20);
-    let Some(broker) = start::<B>().await else { return };
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let node = broker.node().await;
     let mut appends = JoinSet::new();
     for number in 0..100 {
-        let (node, entry) = (node.clone(), scoped("x", &user("one"), &number.to_string(), limits));
+        let (node, entry) = (
+            node.clone(),
+            scoped("x", &user("one"), &number.to_string(), limits),
+        );
         appends.spawn(async move { try_append(&node, entry).await });
     }
     let appended = appends.join_all().await;
     let refused = |result: &Result<_, _>| matches!(result, Err(BackplaneError::KeysFull(_)));
-    assert!(appended.iter().all(|result| result.is_ok() || refused(result)), "{appended:?}");
-    assert_eq!(appended.iter().filter(|result| result.is_ok()).count(), 20, "{appended:?}");
+    assert!(
+        appended
+            .iter()
+            .all(|result| result.is_ok() || refused(result)),
+        "{appended:?}"
+    );
+    assert_eq!(
+        appended.iter().filter(|result| result.is_ok()).count(),
+        20,
+        "{appended:?}"
+    );
     assert_eq!(read_all(&node, &beginning(&node).await).await.len(), 20);
 }
 
-async fn expect_full(node: &Node, (scope, number, limits): (&KeyScope, usize, KeyLimits), bound: KeyBound) {
+async fn expect_full(
+    node: &Node,
+    (scope, number, limits): (&KeyScope, usize, KeyLimits),
+    bound: KeyBound,
+) {
     match try_append(node, scoped("beyond", scope, &number.to_string(), limits)).await {
         Err(BackplaneError::KeysFull(full)) => {
             assert_eq!(full.bound, bound, "{scope:?}");
             let seconds = full.retry_after.as_secs();
-            assert!((1..=140).contains(&seconds), "{scope:?} may come back after {seconds} s");
+            assert!(
+                (1..=140).contains(&seconds),
+                "{scope:?} may come back after {seconds} s"
+            );
         }
         other => panic!("{scope:?} is beyond its bound: {other:?}"),
     }

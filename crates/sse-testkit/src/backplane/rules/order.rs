@@ -9,8 +9,8 @@ use crate::backplane::{
     Broker,
     harness::start,
     helpers::{
-        Node, append, append_numbered, assert_quiet, assert_rising, beginning, entry, head, numbered,
-        read_all, tail, take, text, texts, try_append,
+        Node, append, append_numbered, assert_quiet, assert_rising, beginning, entry, head,
+        numbered, read_all, tail, take, text, texts, try_append,
     },
 };
 
@@ -20,11 +20,16 @@ const ENTRIES: usize = 40;
 
 async fn write(node: Node, name: String) -> Vec<(String, Cursor)> {
     let cursors = append_numbered(&node, &name, ENTRIES).await;
-    numbered(&name, 0..ENTRIES).into_iter().zip(cursors).collect()
+    numbered(&name, 0..ENTRIES)
+        .into_iter()
+        .zip(cursors)
+        .collect()
 }
 
 pub async fn every_node_follows_one_order<B: Broker>() {
-    let Some(broker) = start::<B>().await else { return };
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let mut nodes = Vec::new();
     let mut tails = Vec::new();
     for _ in 0..NODES {
@@ -53,12 +58,18 @@ pub async fn every_node_follows_one_order<B: Broker>() {
     assert_eq!(written.len(), order.len());
     for (name, cursor) in written {
         let entry = order.iter().find(|entry| entry.position == cursor.position);
-        assert_eq!(entry.map(text), Some(name), "what stands at the cursor of an append");
+        assert_eq!(
+            entry.map(text),
+            Some(name),
+            "what stands at the cursor of an append"
+        );
     }
 }
 
 pub async fn appends_of_one_task_stand_in_their_order<B: Broker>() {
-    let Some(broker) = start::<B>().await else { return };
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let node = broker.node().await;
     let start = beginning(&node).await;
     let mut writers = JoinSet::new();
@@ -69,31 +80,50 @@ pub async fn appends_of_one_task_stand_in_their_order<B: Broker>() {
     let order = texts(&read_all(&node, &start).await);
     for writer in 0..8 {
         let begins = format!("{writer}/");
-        let own: Vec<_> = order.iter().filter(|text| text.starts_with(&begins)).cloned().collect();
+        let own: Vec<_> = order
+            .iter()
+            .filter(|text| text.starts_with(&begins))
+            .cloned()
+            .collect();
         assert_eq!(own, numbered(&writer.to_string(), 0..ENTRIES));
     }
 }
 
 pub async fn cursors_rise_and_what_follows_one_is_read_behind_it<B: Broker>() {
-    let Some(broker) = start::<B>().await else { return };
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let (writer, reader) = (broker.node().await, broker.node().await);
     let start = head(&reader).await;
     let cursors = append_numbered(&writer, "entry", 12).await;
     for pair in cursors.windows(2) {
-        assert!(pair[0].position < pair[1].position, "{} then {}", pair[0], pair[1]);
+        assert!(
+            pair[0].position < pair[1].position,
+            "{} then {}",
+            pair[0],
+            pair[1]
+        );
         assert_eq!(pair[0].epoch, pair[1].epoch);
     }
     assert!(start.position < cursors[0].position);
     for (at, cursor) in cursors.iter().enumerate() {
-        let read: Cursor = cursor.to_string().parse().expect("a cursor that was written");
+        let read: Cursor = cursor
+            .to_string()
+            .parse()
+            .expect("a cursor that was written");
         assert_eq!(read, *cursor);
-        assert_eq!(texts(&read_all(&reader, &read).await), numbered("entry", at + 1..12));
+        assert_eq!(
+            texts(&read_all(&reader, &read).await),
+            numbered("entry", at + 1..12)
+        );
     }
 }
 
 pub async fn many_appends_at_once_are_all_acknowledged<B: Broker>() {
     const MANY: usize = 2_000;
-    let Some(broker) = start::<B>().await else { return };
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let nodes = [broker.node().await, broker.node().await];
     let start = beginning(&nodes[0]).await;
     let mut appends = JoinSet::new();
@@ -112,7 +142,9 @@ pub async fn many_appends_at_once_are_all_acknowledged<B: Broker>() {
 }
 
 pub async fn an_append_that_is_dropped_harms_no_other<B: Broker>() {
-    let Some(broker) = start::<B>().await else { return };
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let node = broker.node().await;
     let start = beginning(&node).await;
     let mut kept = Vec::new();
@@ -120,12 +152,24 @@ pub async fn an_append_that_is_dropped_harms_no_other<B: Broker>() {
         let wait = std::time::Duration::from_micros(number * 61 % 1_500);
         // Whether it was appended or not: not twice, and the next one is not held up.
         let _ = tokio::time::timeout(wait, node.append(entry(format!("dropped/{number}")))).await;
-        let appended = try_append(&node, entry(format!("kept/{number}"))).await.expect("an append");
+        let appended = try_append(&node, entry(format!("kept/{number}")))
+            .await
+            .expect("an append");
         kept.push(appended.cursor.position);
     }
     let entries = read_all(&node, &start).await;
     let distinct: HashSet<_> = texts(&entries).into_iter().collect();
-    assert_eq!(distinct.len(), entries.len(), "an append that was dropped took effect twice");
-    let held: Vec<_> = entries.iter().filter(|entry| entry.payload.starts_with(b"kept")).collect();
-    assert_eq!(held.iter().map(|entry| entry.position).collect::<Vec<_>>(), kept);
+    assert_eq!(
+        distinct.len(),
+        entries.len(),
+        "an append that was dropped took effect twice"
+    );
+    let held: Vec<_> = entries
+        .iter()
+        .filter(|entry| entry.payload.starts_with(b"kept"))
+        .collect();
+    assert_eq!(
+        held.iter().map(|entry| entry.position).collect::<Vec<_>>(),
+        kept
+    );
 }

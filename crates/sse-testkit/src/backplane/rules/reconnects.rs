@@ -10,8 +10,8 @@ use crate::backplane::{
     Restart,
     harness::{eventually, start},
     helpers::{
-        ALL, Node, PULSE, append, append_numbered, beginning, entry, keyed, next, numbered, read_all, tail,
-        take, texts, try_append,
+        ALL, Node, PULSE, append, append_numbered, beginning, entry, keyed, next, numbered,
+        read_all, tail, take, texts, try_append,
     },
 };
 
@@ -20,7 +20,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Fails in time, and as it should.
 async fn expect_unavailable<T>(what: &str, call: impl Future<Output = Result<T, BackplaneError>>) {
-    let result = timeout(PULSE, call).await.unwrap_or_else(|_| panic!("{what} waits for nobody"));
+    let result = timeout(PULSE, call)
+        .await
+        .unwrap_or_else(|_| panic!("{what} waits for nobody"));
     let result = result.map(|_| ());
     assert!(
         matches!(result, Err(BackplaneError::Unavailable { .. })),
@@ -29,7 +31,9 @@ async fn expect_unavailable<T>(what: &str, call: impl Future<Output = Result<T, 
 }
 
 pub async fn calls_fail_in_time_while_nobody_is_there<B: Restart>() {
-    let Some(mut broker) = start::<B>().await else { return };
+    let Some(mut broker) = start::<B>().await else {
+        return;
+    };
     let node = broker.node().await;
     let start = beginning(&node).await;
     append(&node, "before").await;
@@ -46,47 +50,76 @@ pub async fn calls_fail_in_time_while_nobody_is_there<B: Restart>() {
     expect_unavailable("a lease", node.hold_lease(lease(), PULSE)).await;
     expect_unavailable("leases", node.leases()).await;
     expect_unavailable("signals that were there", signals.next()).await;
-    eventually("the end of a tail that was there", async || match next(&mut live).await {
-        Ok(_) => None,
-        Err(BackplaneError::Unavailable { .. }) => Some(()),
-        Err(error) => panic!("a tail while nobody is there: {error:?}"),
+    eventually("the end of a tail that was there", async || {
+        match next(&mut live).await {
+            Ok(_) => None,
+            Err(BackplaneError::Unavailable { .. }) => Some(()),
+            Err(error) => panic!("a tail while nobody is there: {error:?}"),
+        }
     })
     .await;
 }
 
 fn lease() -> Lease {
-    Lease { node: Arc::from("node"), payload: Bytes::new() }
+    Lease {
+        node: Arc::from("node"),
+        payload: Bytes::new(),
+    }
 }
 
 pub async fn nodes_come_back_by_themselves<B: Restart>() {
-    let Some(mut broker) = start::<B>().await else { return };
+    let Some(mut broker) = start::<B>().await else {
+        return;
+    };
     let (one, other) = (broker.node().await, broker.node().await);
     let start = beginning(&one).await;
-    let mut last = append_numbered(&one, "before", 5).await.pop().expect("five cursors");
+    let mut last = append_numbered(&one, "before", 5)
+        .await
+        .pop()
+        .expect("five cursors");
     for round in 0..2 {
         broker.stop().await;
         broker.resume().await;
         let text = format!("after/{round}");
         let mut live = eventually("a tail", async || other.tail(&last).await.ok()).await;
         let mut signals = eventually("signals", async || other.signals().await.ok()).await;
-        last =
-            eventually("an append", async || Some(try_append(&one, keyed(&text, &text)).await.ok()?.cursor))
-                .await;
+        last = eventually("an append", async || {
+            Some(try_append(&one, keyed(&text, &text)).await.ok()?.cursor)
+        })
+        .await;
         assert_eq!(texts(&take(&mut live, 1).await), [text]);
-        eventually("a signal", async || one.signal(Bytes::from_static(b"signal")).await.ok()).await;
-        let signal = timeout(PULSE, signals.next()).await.expect("a signal in time").expect("a signal");
+        eventually("a signal", async || {
+            one.signal(Bytes::from_static(b"signal")).await.ok()
+        })
+        .await;
+        let signal = timeout(PULSE, signals.next())
+            .await
+            .expect("a signal in time")
+            .expect("a signal");
         assert_eq!(signal, "signal");
-        eventually("a lease", async || one.hold_lease(lease(), PULSE * 10).await.ok()).await;
+        eventually("a lease", async || {
+            one.hold_lease(lease(), PULSE * 10).await.ok()
+        })
+        .await;
         assert_eq!(other.leases().await.expect("leases"), [lease()]);
     }
     let all = texts(&read_all(&other, &start).await);
-    assert_eq!(all, [numbered("before", 0..5), numbered("after", 0..2)].concat());
+    assert_eq!(
+        all,
+        [numbered("before", 0..5), numbered("after", 0..2)].concat()
+    );
 }
 
 /// Appends with a key until it is acknowledged, whatever happens meanwhile.
 async fn insist(node: &Node, text: &str) {
     while let Err(error) = node.append(keyed(text, text)).await {
-        assert!(matches!(error, BackplaneError::Unavailable { .. } | BackplaneError::Busy), "{error:?}");
+        assert!(
+            matches!(
+                error,
+                BackplaneError::Unavailable { .. } | BackplaneError::Busy
+            ),
+            "{error:?}"
+        );
         sleep(PAUSE).await;
     }
 }
@@ -100,7 +133,10 @@ async fn follow(node: Node, mut after: Cursor, count: usize) -> Vec<String> {
             continue;
         };
         while let Ok(batch) = next(&mut live).await {
-            after.position = batch.entries.last().map_or(after.position, |last| last.position);
+            after.position = batch
+                .entries
+                .last()
+                .map_or(after.position, |last| last.position);
             all.extend(texts(&batch.entries));
             if all.len() >= count {
                 break;
@@ -112,7 +148,9 @@ async fn follow(node: Node, mut after: Cursor, count: usize) -> Vec<String> {
 
 pub async fn nothing_is_lost_or_doubled_over_restarts<B: Restart>() {
     const ENTRIES: usize = 120;
-    let Some(mut broker) = start::<B>().await else { return };
+    let Some(mut broker) = start::<B>().await else {
+        return;
+    };
     let (one, other) = (broker.node().await, broker.node().await);
     let start = beginning(&one).await;
     let follower = tokio::spawn(follow(other.clone(), start.clone(), ENTRIES));
@@ -129,6 +167,12 @@ pub async fn nothing_is_lost_or_doubled_over_restarts<B: Restart>() {
         broker.resume().await;
     }
     writer.await.expect("the writer");
-    assert_eq!(follower.await.expect("the follower"), numbered("entry", 0..ENTRIES));
-    assert_eq!(texts(&read_all(&other, &start).await), numbered("entry", 0..ENTRIES));
+    assert_eq!(
+        follower.await.expect("the follower"),
+        numbered("entry", 0..ENTRIES)
+    );
+    assert_eq!(
+        texts(&read_all(&other, &start).await),
+        numbered("entry", 0..ENTRIES)
+    );
 }

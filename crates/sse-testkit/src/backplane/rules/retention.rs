@@ -9,8 +9,8 @@ use crate::backplane::{
     Broker,
     harness::eventually,
     helpers::{
-        ALL, Node, append, append_numbered, assert_rising, beginning, next, numbered, read_all, tail, text,
-        texts,
+        ALL, Node, append, append_numbered, assert_rising, beginning, next, numbered, read_all,
+        tail, text, texts,
     },
 };
 
@@ -41,7 +41,9 @@ async fn expect_trimmed(node: &Node, cursor: &Cursor) {
 pub async fn the_oldest_entries_go<B: Broker>() {
     const KEPT: usize = 1_000;
     const APPENDED: usize = 5_000;
-    let Some(broker) = B::start(Retention::default().entries(KEPT)).await else { return };
+    let Some(broker) = B::start(Retention::default().entries(KEPT)).await else {
+        return;
+    };
     let node = broker.node().await;
     let start = beginning(&node).await;
     let mut appends = JoinSet::new();
@@ -56,17 +58,28 @@ pub async fn the_oldest_entries_go<B: Broker>() {
     let held = read_all(&node, &trimmed).await;
     assert_rising(&held);
     // How exactly the number is kept is the storage's business; it is never less.
-    assert!((KEPT..=KEPT * 2).contains(&held.len()), "{} entries are held", held.len());
+    assert!(
+        (KEPT..=KEPT * 2).contains(&held.len()),
+        "{} entries are held",
+        held.len()
+    );
     assert_eq!(texts(&held[held.len() - 10..]), numbered("last", 0..10));
     let rewound = node.rewind(u64::MAX).await.expect("a cursor");
     assert_eq!(read_all(&node, &rewound).await.len(), held.len());
-    assert_eq!(read_all(&node, &node.rewind(10).await.expect("a cursor")).await.len(), 10);
+    assert_eq!(
+        read_all(&node, &node.rewind(10).await.expect("a cursor"))
+            .await
+            .len(),
+        10
+    );
     assert_eq!(node.bounds().await.expect("bounds").head, tail[9].position);
 }
 
 pub async fn a_tail_that_falls_behind_is_told_and_has_no_hole<B: Broker>() {
     const KEPT: usize = 200;
-    let Some(broker) = B::start(Retention::default().entries(KEPT)).await else { return };
+    let Some(broker) = B::start(Retention::default().entries(KEPT)).await else {
+        return;
+    };
     let (writer, reader) = (broker.node().await, broker.node().await);
     let mut slow = tail(&reader, &beginning(&reader).await).await;
     let mut followed = 0;
@@ -78,7 +91,11 @@ pub async fn a_tail_that_falls_behind_is_told_and_has_no_hole<B: Broker>() {
         match next(&mut slow).await {
             Ok(batch) => {
                 for entry in &batch.entries {
-                    assert_eq!(text(entry), followed.to_string(), "a hole that nobody told of");
+                    assert_eq!(
+                        text(entry),
+                        followed.to_string(),
+                        "a hole that nobody told of"
+                    );
                     followed += 1;
                 }
             }
@@ -97,7 +114,9 @@ pub async fn a_tail_that_falls_behind_is_told_and_has_no_hole<B: Broker>() {
 
 pub async fn bytes_are_kept_so_many<B: Broker>() {
     const KEPT: usize = 64 << 10;
-    let Some(broker) = B::start(Retention::default().bytes(KEPT as u64)).await else { return };
+    let Some(broker) = B::start(Retention::default().bytes(KEPT as u64)).await else {
+        return;
+    };
     let node = broker.node().await;
     let start = beginning(&node).await;
     for number in 0..400 {
@@ -107,12 +126,17 @@ pub async fn bytes_are_kept_so_many<B: Broker>() {
     expect_trimmed(&node, &start).await;
     let held = read_all(&node, &trimmed).await;
     let bytes: usize = held.iter().map(|entry| entry.payload.len()).sum();
-    assert!((KEPT / 2..=KEPT * 2).contains(&bytes), "{bytes} bytes are held");
+    assert!(
+        (KEPT / 2..=KEPT * 2).contains(&bytes),
+        "{bytes} bytes are held"
+    );
     assert_eq!(text(&held[held.len() - 1]), format!("{:0>1000}", 399));
 }
 
 pub async fn entries_are_kept_so_long<B: Broker>() {
-    let Some(broker) = B::start(Retention::default().age(Duration::from_secs(1))).await else { return };
+    let Some(broker) = B::start(Retention::default().age(Duration::from_secs(1))).await else {
+        return;
+    };
     let node = broker.node().await;
     let start = beginning(&node).await;
     append_numbered(&node, "old", 20).await;
@@ -121,8 +145,14 @@ pub async fn entries_are_kept_so_long<B: Broker>() {
         append(&node, "new").await;
         let trimmed = node.bounds().await.expect("bounds").trimmed;
         // Further entries may go meanwhile.
-        let held = node.read(&Cursor::new(start.epoch.clone(), trimmed), ALL).await.ok()?;
-        held.entries.iter().all(|entry| !entry.payload.starts_with(b"old")).then_some(trimmed)
+        let held = node
+            .read(&Cursor::new(start.epoch.clone(), trimmed), ALL)
+            .await
+            .ok()?;
+        held.entries
+            .iter()
+            .all(|entry| !entry.payload.starts_with(b"old"))
+            .then_some(trimmed)
     });
     assert!(gone.await > Position::ZERO);
     expect_trimmed(&node, &start).await;

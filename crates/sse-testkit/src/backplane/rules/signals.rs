@@ -13,7 +13,10 @@ use crate::backplane::{
 };
 
 async fn next(signals: &mut Box<dyn Signals>) -> Bytes {
-    timeout(PULSE, signals.next()).await.expect("a signal in time").expect("a signal")
+    timeout(PULSE, signals.next())
+        .await
+        .expect("a signal in time")
+        .expect("a signal")
 }
 
 /// Everything up to a last signal, which must come.
@@ -30,8 +33,14 @@ async fn until(signals: &mut Box<dyn Signals>, last: &[u8]) -> Vec<Bytes> {
 
 pub async fn a_signal_reaches_every_node_once<B: Broker>() {
     const SIGNALS: usize = 50;
-    let Some(broker) = start::<B>().await else { return };
-    let nodes = [broker.node().await, broker.node().await, broker.node().await];
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
+    let nodes = [
+        broker.node().await,
+        broker.node().await,
+        broker.node().await,
+    ];
     let mut listeners = Vec::new();
     for node in nodes.iter().chain(&nodes[..1]) {
         listeners.push(node.signals().await.expect("signals"));
@@ -39,7 +48,10 @@ pub async fn a_signal_reaches_every_node_once<B: Broker>() {
     let mut expected = HashSet::new();
     for number in 0..SIGNALS {
         let signal = Bytes::from(format!("signal {number}"));
-        nodes[number % nodes.len()].signal(signal.clone()).await.expect("a signal");
+        nodes[number % nodes.len()]
+            .signal(signal.clone())
+            .await
+            .expect("a signal");
         expected.insert(signal);
     }
     for listener in &mut listeners {
@@ -50,20 +62,31 @@ pub async fn a_signal_reaches_every_node_once<B: Broker>() {
         }
         assert_eq!(heard, expected);
     }
-    nodes[0].signal(Bytes::from_static(b"last")).await.expect("a signal");
+    nodes[0]
+        .signal(Bytes::from_static(b"last"))
+        .await
+        .expect("a signal");
     for listener in &mut listeners {
-        assert_eq!(until(listener, b"last").await, [""; 0], "a signal came twice");
+        assert_eq!(
+            until(listener, b"last").await,
+            [""; 0],
+            "a signal came twice"
+        );
     }
 }
 
 pub async fn a_signal_is_not_in_the_log<B: Broker>() {
-    let Some(broker) = start::<B>().await else { return };
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let node = broker.node().await;
     append(&node, "before").await;
     let before = head(&node).await;
     let mut tail = tail(&node, &beginning(&node).await).await;
     let mut signals = node.signals().await.expect("signals");
-    node.signal(Bytes::from_static(b"signal")).await.expect("a signal");
+    node.signal(Bytes::from_static(b"signal"))
+        .await
+        .expect("a signal");
     assert_eq!(next(&mut signals).await, "signal");
     assert_eq!(head(&node).await, before);
     append(&node, "after").await;
@@ -74,35 +97,55 @@ pub async fn a_signal_is_not_in_the_log<B: Broker>() {
 }
 
 pub async fn a_signal_of_before_does_not_come<B: Broker>() {
-    let Some(broker) = start::<B>().await else { return };
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let (node, other) = (broker.node().await, broker.node().await);
     let mut early = other.signals().await.expect("signals");
-    node.signal(Bytes::from_static(b"before")).await.expect("a signal");
+    node.signal(Bytes::from_static(b"before"))
+        .await
+        .expect("a signal");
     assert_eq!(next(&mut early).await, "before");
     let mut signals = other.signals().await.expect("signals");
-    node.signal(Bytes::from_static(b"after")).await.expect("a signal");
+    node.signal(Bytes::from_static(b"after"))
+        .await
+        .expect("a signal");
     assert_eq!(next(&mut signals).await, "after");
     assert_eq!(next(&mut early).await, "after");
 }
 
 pub async fn a_signal_may_be_any_bytes<B: Broker>() {
-    let Some(broker) = start::<B>().await else { return };
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let (node, other) = (broker.node().await, broker.node().await);
     let mut signals = other.signals().await.expect("signals");
-    for payload in [Bytes::new(), Bytes::from_iter(0..=u8::MAX), Bytes::from(vec![7; 64 << 10])] {
+    for payload in [
+        Bytes::new(),
+        Bytes::from_iter(0..=u8::MAX),
+        Bytes::from(vec![7; 64 << 10]),
+    ] {
         node.signal(payload.clone()).await.expect("a signal");
-        assert!(next(&mut signals).await == payload, "a signal of {} bytes came changed", payload.len());
+        assert!(
+            next(&mut signals).await == payload,
+            "a signal of {} bytes came changed",
+            payload.len()
+        );
     }
 }
 
 pub async fn a_wait_for_a_signal_may_be_dropped_at_any_time<B: Broker>() {
     const SIGNALS: usize = 200;
-    let Some(broker) = start::<B>().await else { return };
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let (node, other) = (broker.node().await, broker.node().await);
     let mut signals = other.signals().await.expect("signals");
     let sender = tokio::spawn(async move {
         for number in 0..SIGNALS {
-            node.signal(Bytes::from(number.to_string())).await.expect("a signal");
+            node.signal(Bytes::from(number.to_string()))
+                .await
+                .expect("a signal");
             if number % 10 == 0 {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
@@ -110,9 +153,16 @@ pub async fn a_wait_for_a_signal_may_be_dropped_at_any_time<B: Broker>() {
     });
     let mut heard = HashSet::new();
     for turn in 0_u64.. {
-        let wait = if turn % 50 == 49 { PULSE } else { Duration::from_micros(turn * 137 % 3_000) };
+        let wait = if turn % 50 == 49 {
+            PULSE
+        } else {
+            Duration::from_micros(turn * 137 % 3_000)
+        };
         if let Ok(signal) = timeout(wait, signals.next()).await {
-            assert!(heard.insert(signal.expect("a signal")), "a signal came twice");
+            assert!(
+                heard.insert(signal.expect("a signal")),
+                "a signal came twice"
+            );
         } else {
             assert!(wait < PULSE, "{} of {SIGNALS} signals came", heard.len());
         }
@@ -124,6 +174,13 @@ pub async fn a_wait_for_a_signal_may_be_dropped_at_any_time<B: Broker>() {
 }
 
 pub async fn a_signal_that_nobody_hears_is_no_error<B: Broker>() {
-    let Some(broker) = start::<B>().await else { return };
-    broker.node().await.signal(Bytes::from_static(b"signal")).await.expect("a signal");
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
+    broker
+        .node()
+        .await
+        .signal(Bytes::from_static(b"signal"))
+        .await
+        .expect("a signal");
 }

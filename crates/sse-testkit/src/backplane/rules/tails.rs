@@ -12,24 +12,31 @@ use crate::backplane::{
     Broker,
     harness::start,
     helpers::{
-        Node, append, append_numbered, assert_quiet, assert_rising, beginning, head, next, numbered,
-        read_all, tail, take, texts,
+        Node, append, append_numbered, assert_quiet, assert_rising, beginning, head, next,
+        numbered, read_all, tail, take, texts,
     },
 };
 
 pub async fn a_tail_begins_behind_any_cursor<B: Broker>() {
-    let Some(broker) = start::<B>().await else { return };
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let node = broker.node().await;
     let start = beginning(&node).await;
     let cursors = append_numbered(&node, "entry", 10).await;
     for (at, cursor) in std::iter::once(&start).chain(&cursors[..9]).enumerate() {
         let mut tail = tail(&node, cursor).await;
-        assert_eq!(texts(&take(&mut tail, 10 - at).await), numbered("entry", at..10));
+        assert_eq!(
+            texts(&take(&mut tail, 10 - at).await),
+            numbered("entry", at..10)
+        );
     }
 }
 
 pub async fn a_tail_at_the_head_brings_what_follows_and_nothing_else<B: Broker>() {
-    let Some(broker) = start::<B>().await else { return };
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let (writer, reader) = (broker.node().await, broker.node().await);
     append_numbered(&writer, "before", 10).await;
     let mut tail = tail(&reader, &head(&reader).await).await;
@@ -44,7 +51,9 @@ pub async fn a_tail_at_the_head_brings_what_follows_and_nothing_else<B: Broker>(
 }
 
 pub async fn a_quiet_tail_says_that_it_is_alive<B: Broker>() {
-    let Some(broker) = start::<B>().await else { return };
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let node = broker.node().await;
     let mut tail = tail(&node, &head(&node).await).await;
     for _ in 0..3 {
@@ -55,7 +64,9 @@ pub async fn a_quiet_tail_says_that_it_is_alive<B: Broker>() {
 }
 
 pub async fn a_tail_that_caught_up_says_so<B: Broker>() {
-    let Some(broker) = start::<B>().await else { return };
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let node = broker.node().await;
     let start = beginning(&node).await;
     append_numbered(&node, "entry", 50).await;
@@ -68,7 +79,11 @@ pub async fn a_tail_that_caught_up_says_so<B: Broker>() {
             break;
         }
     }
-    assert_eq!(texts(&entries), numbered("entry", 0..50), "a tail says early that it caught up");
+    assert_eq!(
+        texts(&entries),
+        numbered("entry", 0..50),
+        "a tail says early that it caught up"
+    );
 }
 
 /// Tasks on two nodes that append for a while, with pauses.
@@ -90,7 +105,9 @@ fn writers(nodes: [&Node; 2], each: usize) -> JoinSet<()> {
 
 pub async fn tails_have_no_hole_and_no_double_while_appends_come<B: Broker>() {
     const EACH: usize = 150;
-    let Some(broker) = start::<B>().await else { return };
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let nodes = [broker.node().await, broker.node().await];
     let start = beginning(&nodes[0]).await;
     let mut writers = writers([&nodes[0], &nodes[1]], EACH);
@@ -104,7 +121,10 @@ pub async fn tails_have_no_hole_and_no_double_while_appends_come<B: Broker>() {
                 let mut tail = tail(&node, &after).await;
                 for _ in 0..=follower * 3 {
                     let batch = next(&mut tail).await.expect("a batch");
-                    after.position = batch.entries.last().map_or(after.position, |last| last.position);
+                    after.position = batch
+                        .entries
+                        .last()
+                        .map_or(after.position, |last| last.position);
                     all.extend(batch.entries);
                     if all.len() >= 6 * EACH {
                         break;
@@ -114,7 +134,13 @@ pub async fn tails_have_no_hole_and_no_double_while_appends_come<B: Broker>() {
             all
         });
     }
-    while writers.join_next().await.transpose().expect("a writer").is_some() {}
+    while writers
+        .join_next()
+        .await
+        .transpose()
+        .expect("a writer")
+        .is_some()
+    {}
     let log = read_all(&nodes[0], &start).await;
     assert_rising(&log);
     assert_eq!(log.len(), 6 * EACH);
@@ -126,7 +152,9 @@ pub async fn tails_have_no_hole_and_no_double_while_appends_come<B: Broker>() {
 
 pub async fn a_wait_for_a_tail_may_be_dropped_at_any_time<B: Broker>() {
     const EACH: usize = 80;
-    let Some(broker) = start::<B>().await else { return };
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let nodes = [broker.node().await, broker.node().await];
     let start = beginning(&nodes[0]).await;
     let mut tail = tail(&nodes[0], &start).await;
@@ -138,7 +166,13 @@ pub async fn a_wait_for_a_tail_may_be_dropped_at_any_time<B: Broker>() {
             all.extend(batch.expect("a batch").entries);
         }
     }
-    while writers.join_next().await.transpose().expect("a writer").is_some() {}
+    while writers
+        .join_next()
+        .await
+        .transpose()
+        .expect("a writer")
+        .is_some()
+    {}
     loop {
         let batch = next(&mut tail).await.expect("a batch");
         if batch.entries.is_empty() {
@@ -146,13 +180,19 @@ pub async fn a_wait_for_a_tail_may_be_dropped_at_any_time<B: Broker>() {
         }
         all.extend(batch.entries);
     }
-    assert_eq!(all.len(), 6 * EACH, "what nobody waited for is lost, or came twice");
+    assert_eq!(
+        all.len(),
+        6 * EACH,
+        "what nobody waited for is lost, or came twice"
+    );
     assert_eq!(texts(&all), texts(&read_all(&nodes[0], &start).await));
 }
 
 pub async fn a_tail_goes_on_where_pages_ended<B: Broker>() {
     const EACH: usize = 60;
-    let Some(broker) = start::<B>().await else { return };
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let nodes = [broker.node().await, broker.node().await];
     let mut after = beginning(&nodes[0]).await;
     let start = after.clone();
@@ -165,23 +205,40 @@ pub async fn a_tail_goes_on_where_pages_ended<B: Broker>() {
         all.extend(next(&mut tail).await.expect("a batch").entries);
         after = last(&start, &all);
     }
-    while writers.join_next().await.transpose().expect("a writer").is_some() {}
+    while writers
+        .join_next()
+        .await
+        .transpose()
+        .expect("a writer")
+        .is_some()
+    {}
     assert_eq!(texts(&all), texts(&read_all(&nodes[0], &start).await));
 }
 
 fn last(start: &Cursor, entries: &[sse_core::Entry]) -> Cursor {
-    Cursor::new(start.epoch.clone(), entries.last().map_or(start.position, |entry| entry.position))
+    Cursor::new(
+        start.epoch.clone(),
+        entries
+            .last()
+            .map_or(start.position, |entry| entry.position),
+    )
 }
 
 pub async fn a_tail_crosses_many_entries<B: Broker>() {
     const MANY: usize = 6_000;
-    let Some(broker) = start::<B>().await else { return };
+    let Some(broker) = start::<B>().await else {
+        return;
+    };
     let node = broker.node().await;
     let start = beginning(&node).await;
     let mut appends = JoinSet::new();
     for writer in 0..60 {
         let node = node.clone();
-        appends.spawn(async move { append_numbered(&node, &format!("{writer}"), MANY / 60).await.len() });
+        appends.spawn(async move {
+            append_numbered(&node, &format!("{writer}"), MANY / 60)
+                .await
+                .len()
+        });
     }
     appends.join_all().await;
     let mut tail = tail(&node, &start).await;

@@ -6,7 +6,8 @@ use crate::backplane::{
     Trim,
     harness::start,
     helpers::{
-        ALL, Node, append, append_numbered, beginning, next, numbered, read_all, tail, take, text, texts,
+        ALL, Node, append, append_numbered, beginning, next, numbered, read_all, tail, take, text,
+        texts,
     },
 };
 
@@ -17,31 +18,53 @@ async fn trimmed(node: &Node) -> Cursor {
 
 async fn expect_trimmed(node: &Node, cursor: &Cursor) {
     let read = node.read(cursor, ALL).await;
-    assert!(matches!(read, Err(BackplaneError::Trimmed { .. })), "{read:?}");
+    assert!(
+        matches!(read, Err(BackplaneError::Trimmed { .. })),
+        "{read:?}"
+    );
     let tail = node.tail(cursor).await.map(|_| "a tail");
-    assert!(matches!(tail, Err(BackplaneError::Trimmed { .. })), "{tail:?}");
+    assert!(
+        matches!(tail, Err(BackplaneError::Trimmed { .. })),
+        "{tail:?}"
+    );
 }
 
 pub async fn what_was_trimmed_is_told<B: Trim>() {
-    let Some(mut broker) = start::<B>().await else { return };
+    let Some(mut broker) = start::<B>().await else {
+        return;
+    };
     let node = broker.node().await;
     let start = beginning(&node).await;
     let cursors = append_numbered(&node, "entry", 20).await;
     broker.trim(cursors[9].position).await;
     let bounds = trimmed(&node).await;
-    assert!((cursors[9].position..cursors[10].position).contains(&bounds.position), "{bounds}");
-    assert_eq!(texts(&read_all(&node, &bounds).await), numbered("entry", 10..20));
+    assert!(
+        (cursors[9].position..cursors[10].position).contains(&bounds.position),
+        "{bounds}"
+    );
+    assert_eq!(
+        texts(&read_all(&node, &bounds).await),
+        numbered("entry", 10..20)
+    );
     for cursor in [&start, &cursors[0], &cursors[8]] {
         expect_trimmed(&node, cursor).await;
     }
     for at in [10, 19] {
-        assert_eq!(texts(&read_all(&node, &cursors[at]).await), numbered("entry", at + 1..20));
+        assert_eq!(
+            texts(&read_all(&node, &cursors[at]).await),
+            numbered("entry", at + 1..20)
+        );
     }
-    assert_eq!(texts(&take(&mut tail(&node, &bounds).await, 10).await), numbered("entry", 10..20));
+    assert_eq!(
+        texts(&take(&mut tail(&node, &bounds).await, 10).await),
+        numbered("entry", 10..20)
+    );
 }
 
 pub async fn a_log_that_was_trimmed_empty_goes_on<B: Trim>() {
-    let Some(mut broker) = start::<B>().await else { return };
+    let Some(mut broker) = start::<B>().await else {
+        return;
+    };
     let node = broker.node().await;
     let start = beginning(&node).await;
     let mut live = tail(&node, &start).await;
@@ -49,7 +72,10 @@ pub async fn a_log_that_was_trimmed_empty_goes_on<B: Trim>() {
     take(&mut live, 10).await;
     broker.trim(cursors[9].position).await;
     let bounds = node.bounds().await.expect("bounds");
-    assert_eq!(bounds.epoch, start.epoch, "a log that was trimmed is the same log");
+    assert_eq!(
+        bounds.epoch, start.epoch,
+        "a log that was trimmed is the same log"
+    );
     assert_eq!(bounds.head, bounds.trimmed);
     expect_trimmed(&node, &start).await;
     expect_trimmed(&node, &cursors[8]).await;
@@ -62,7 +88,9 @@ pub async fn a_log_that_was_trimmed_empty_goes_on<B: Trim>() {
 
 pub async fn a_tail_behind_a_trim_is_told_and_has_no_hole<B: Trim>() {
     const ENTRIES: usize = 20_000;
-    let Some(mut broker) = B::start(Retention::default()).await else { return };
+    let Some(mut broker) = B::start(Retention::default()).await else {
+        return;
+    };
     let node = broker.node().await;
     let mut behind = tail(&node, &beginning(&node).await).await;
     let mut last = Position::ZERO;
@@ -82,8 +110,10 @@ pub async fn a_tail_behind_a_trim_is_told_and_has_no_hole<B: Trim>() {
     loop {
         match next(&mut behind).await {
             Ok(batch) => {
-                let (old, new): (Vec<_>, Vec<_>) =
-                    batch.entries.iter().partition(|entry| entry.position <= last);
+                let (old, new): (Vec<_>, Vec<_>) = batch
+                    .entries
+                    .iter()
+                    .partition(|entry| entry.position <= last);
                 followed += old.len();
                 if let Some(new) = new.first() {
                     assert_eq!(text(new), "after");

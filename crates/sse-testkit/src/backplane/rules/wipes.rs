@@ -6,20 +6,28 @@ use crate::backplane::{
     Wipe,
     harness::{eventually, start},
     helpers::{
-        ALL, Node, append, append_numbered, beginning, entry, head, keyed, next, numbered, read_all, tail,
-        take, texts, try_append,
+        ALL, Node, append, append_numbered, beginning, entry, head, keyed, next, numbered,
+        read_all, tail, take, texts, try_append,
     },
 };
 
 async fn expect_epoch(node: &Node, cursor: &Cursor) {
     let read = node.read(cursor, ALL).await;
-    assert!(matches!(read, Err(BackplaneError::Epoch { .. })), "{read:?}");
+    assert!(
+        matches!(read, Err(BackplaneError::Epoch { .. })),
+        "{read:?}"
+    );
     let tail = node.tail(cursor).await.map(|_| "a tail");
-    assert!(matches!(tail, Err(BackplaneError::Epoch { .. })), "{tail:?}");
+    assert!(
+        matches!(tail, Err(BackplaneError::Epoch { .. })),
+        "{tail:?}"
+    );
 }
 
 pub async fn a_log_that_was_wiped_is_another_one<B: Wipe>() {
-    let Some(mut broker) = start::<B>().await else { return };
+    let Some(mut broker) = start::<B>().await else {
+        return;
+    };
     let node = broker.node().await;
     let start = beginning(&node).await;
     let cursors = append_numbered(&node, "before", 5).await;
@@ -28,7 +36,10 @@ pub async fn a_log_that_was_wiped_is_another_one<B: Wipe>() {
     let node = broker.node().await;
     let bounds = node.bounds().await.expect("bounds");
     assert_ne!(bounds.epoch, start.epoch);
-    assert_eq!((bounds.trimmed, bounds.head), (Position::ZERO, Position::ZERO));
+    assert_eq!(
+        (bounds.trimmed, bounds.head),
+        (Position::ZERO, Position::ZERO)
+    );
     // Also when the new log is longer than the old one was.
     for _ in 0..2 {
         for cursor in [&start, &cursors[2], &cursors[4]] {
@@ -40,20 +51,34 @@ pub async fn a_log_that_was_wiped_is_another_one<B: Wipe>() {
 }
 
 pub async fn keys_of_a_lost_log_do_not_count<B: Wipe>() {
-    let Some(mut broker) = start::<B>().await else { return };
+    let Some(mut broker) = start::<B>().await else {
+        return;
+    };
     let node = broker.node().await;
-    let before = try_append(&node, keyed("before", "key")).await.expect("an append");
+    let before = try_append(&node, keyed("before", "key"))
+        .await
+        .expect("an append");
     drop(node);
     broker.wipe().await;
     let node = broker.node().await;
-    let after = try_append(&node, keyed("after", "key")).await.expect("an append");
-    assert!(!after.duplicate, "an entry that is lost stands for a new one");
+    let after = try_append(&node, keyed("after", "key"))
+        .await
+        .expect("an append");
+    assert!(
+        !after.duplicate,
+        "an entry that is lost stands for a new one"
+    );
     assert_ne!(after.cursor.epoch, before.cursor.epoch);
-    assert_eq!(texts(&read_all(&node, &beginning(&node).await).await), ["after"]);
+    assert_eq!(
+        texts(&read_all(&node, &beginning(&node).await).await),
+        ["after"]
+    );
 }
 
 pub async fn nodes_notice_that_the_log_was_wiped<B: Wipe>() {
-    let Some(mut broker) = start::<B>().await else { return };
+    let Some(mut broker) = start::<B>().await else {
+        return;
+    };
     let (one, other) = (broker.node().await, broker.node().await);
     let start = beginning(&one).await;
     let cursors = append_numbered(&other, "before", 5).await;
@@ -64,7 +89,11 @@ pub async fn nodes_notice_that_the_log_was_wiped<B: Wipe>() {
             (epoch != start.epoch).then_some(epoch)
         });
         let epoch = epoch.await;
-        assert_eq!(epoch, beginning(&one).await.epoch, "two nodes are in two epochs");
+        assert_eq!(
+            epoch,
+            beginning(&one).await.epoch,
+            "two nodes are in two epochs"
+        );
         for cursor in [&start, &cursors[4]] {
             expect_epoch(node, cursor).await;
         }
@@ -72,7 +101,9 @@ pub async fn nodes_notice_that_the_log_was_wiped<B: Wipe>() {
 }
 
 pub async fn appends_go_to_the_log_that_is_there<B: Wipe>() {
-    let Some(mut broker) = start::<B>().await else { return };
+    let Some(mut broker) = start::<B>().await else {
+        return;
+    };
     let (one, other) = (broker.node().await, broker.node().await);
     let before = append_numbered(&one, "before", 5).await;
     append(&other, "before").await;
@@ -80,10 +111,16 @@ pub async fn appends_go_to_the_log_that_is_there<B: Wipe>() {
     for (name, node) in [("one", &one), ("other", &other)] {
         // Without a question before. It may fail a few times, but not with a cursor that leads nowhere.
         let cursor = eventually("an append to the new log", async || {
-            try_append(node, entry(name)).await.ok().map(|appended| appended.cursor)
+            try_append(node, entry(name))
+                .await
+                .ok()
+                .map(|appended| appended.cursor)
         });
         let cursor = cursor.await;
-        assert_ne!(cursor.epoch, before[0].epoch, "a position of a new log in the old epoch");
+        assert_ne!(
+            cursor.epoch, before[0].epoch,
+            "a position of a new log in the old epoch"
+        );
         assert_eq!(cursor, head(node).await);
     }
     let texts = texts(&read_all(&one, &beginning(&one).await).await);
@@ -92,7 +129,9 @@ pub async fn appends_go_to_the_log_that_is_there<B: Wipe>() {
 
 pub async fn a_tail_never_goes_over_to_another_log<B: Wipe>() {
     for refill in [0, 3, 40] {
-        let Some(mut broker) = start::<B>().await else { return };
+        let Some(mut broker) = start::<B>().await else {
+            return;
+        };
         let (one, other) = (broker.node().await, broker.node().await);
         append_numbered(&one, "before", 20).await;
         let mut caught_up = tail(&one, &beginning(&one).await).await;
@@ -101,7 +140,9 @@ pub async fn a_tail_never_goes_over_to_another_log<B: Wipe>() {
         broker.wipe().await;
         for number in 0..refill {
             eventually("an append to the new log", async || {
-                try_append(&other, entry(format!("after/{number}"))).await.ok()
+                try_append(&other, entry(format!("after/{number}")))
+                    .await
+                    .ok()
             })
             .await;
         }
@@ -116,7 +157,10 @@ async fn expect_end(tail: &mut Box<dyn sse_core::Tail>) {
         match next(tail).await {
             Ok(batch) => {
                 let texts = texts(&batch.entries);
-                assert!(texts.iter().all(|text| text.starts_with("before/")), "a wrong entry: {texts:?}");
+                assert!(
+                    texts.iter().all(|text| text.starts_with("before/")),
+                    "a wrong entry: {texts:?}"
+                );
             }
             Err(BackplaneError::Epoch { .. } | BackplaneError::Unavailable { .. }) => return,
             Err(error) => panic!("a tail of a lost log: {error:?}"),
@@ -126,7 +170,9 @@ async fn expect_end(tail: &mut Box<dyn sse_core::Tail>) {
 }
 
 pub async fn a_wiped_log_is_followed_anew<B: Wipe>() {
-    let Some(mut broker) = start::<B>().await else { return };
+    let Some(mut broker) = start::<B>().await else {
+        return;
+    };
     let (one, other) = (broker.node().await, broker.node().await);
     append_numbered(&one, "before", 20).await;
     broker.wipe().await;
@@ -137,7 +183,9 @@ pub async fn a_wiped_log_is_followed_anew<B: Wipe>() {
     let mut live = tail(&other, &start.await).await;
     for number in 0..5 {
         eventually("an append to the new log", async || {
-            try_append(&one, entry(format!("after/{number}"))).await.ok()
+            try_append(&one, entry(format!("after/{number}")))
+                .await
+                .ok()
         })
         .await;
     }
