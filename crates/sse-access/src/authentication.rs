@@ -10,13 +10,13 @@ use crate::denial::Denial;
 /// Who comes in: finds out who is asking, and whether that page may ask. A clone is cheap.
 ///
 /// ```
-/// use sse_access::Gate;
+/// use sse_access::Authentication;
 /// use sse_auth::{NextAuth, Origins, RequestView, Tickets};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let secret = "a secret that the site has as well, and nobody else";
-/// let calls = Gate::new(NextAuth::builder().secret(secret).build()?).origins(Origins::new(["https://app.example.com"])?);
+/// let calls = Authentication::new(NextAuth::builder().secret(secret).build()?).origins(Origins::new(["https://app.example.com"])?);
 /// // Where an `EventSource` comes, which cannot send headers, tickets are taken too.
 /// let streams = calls.clone().tickets(&Tickets::new());
 ///
@@ -25,7 +25,7 @@ use crate::denial::Denial;
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct Gate {
+pub struct Authentication {
     authenticator: Arc<dyn Authenticator>,
     tickets: Option<Tickets>,
     origins: Arc<Origins>,
@@ -35,7 +35,7 @@ pub struct Gate {
 
 type Observer = Arc<dyn Fn(&Denial) + Send + Sync>;
 
-impl Gate {
+impl Authentication {
     /// Lets in whom the authenticator recognises, by cookie only from the server's own pages.
     pub fn new(authenticator: impl Authenticator) -> Self {
         Self {
@@ -71,7 +71,7 @@ impl Gate {
 
     /// Lets in whoever presents no credentials, as nobody in particular; what that may do is decided by `Access`.
     #[must_use]
-    pub fn let_anonymous_in(mut self) -> Self {
+    pub fn allow_anonymous(mut self) -> Self {
         self.anonymous = true;
         self
     }
@@ -217,7 +217,7 @@ fn is_nobody(caller: &Caller) -> bool {
     caller.user.is_none() && caller.claims.is_empty()
 }
 
-impl fmt::Debug for Gate {
+impl fmt::Debug for Authentication {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gate")
             .field("tickets", &self.tickets.is_some())

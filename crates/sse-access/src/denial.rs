@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sse_auth::{AuthError, CrossSite, Refusal};
+use sse_auth::{AuthError, CrossSite, Rejection};
 use sse_core::{
     ConnectErrorKind, FieldError,
     throttle::{INTERVAL, Throttle},
@@ -30,7 +30,7 @@ impl Denial {
     #[must_use]
     pub fn cause(&self) -> ConnectErrorKind {
         match self {
-            Self::Credentials(error) if error.refusal() == Refusal::Unavailable => {
+            Self::Credentials(error) if error.refusal() == Rejection::Unavailable => {
                 ConnectErrorKind::Unavailable
             }
             Self::Page(page) => ConnectErrorKind::CrossSite(page.page()),

@@ -6,8 +6,8 @@ mod denial;
 mod topic_pattern;
 mod trusted_proxies;
 
-pub use authentication::{Gate, caller};
+pub use authentication::{Authentication, caller};
 pub use claims_access::ClaimsAccess;
 pub use denial::Denial;
 pub use topic_pattern::{PatternError, TopicPattern};
-pub use trusted_proxies::{Proxies, ProxyError, ProxyHeader};
+pub use trusted_proxies::{ProxyError, ProxyHeader, TrustedProxies};

@@ -17,10 +17,10 @@ const MOST_HOPS: usize = 32;
 /// that do not write it pass on as it came; neither is looked at.
 ///
 /// ```
-/// use sse_access::Proxies;
+/// use sse_access::TrustedProxies;
 /// use sse_auth::RequestView;
 ///
-/// let proxies = Proxies::new(["10.0.0.0/8", "::1"])?;
+/// let proxies = TrustedProxies::new(["10.0.0.0/8", "::1"])?;
 /// let request = RequestView::new("GET").header("x-forwarded-for", "6.6.6.6, 203.0.113.9, 10.0.0.2");
 /// assert_eq!(proxies.client("10.0.0.1".parse()?, &request).to_string(), "203.0.113.9");
 /// // Somebody who is no proxy is only where it is.
@@ -28,7 +28,7 @@ const MOST_HOPS: usize = 32;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Proxies {
+pub struct TrustedProxies {
     networks: Vec<IpNet>,
     header: ProxyHeader,
 }
@@ -49,7 +49,7 @@ pub enum ProxyHeader {
 #[error("{0:?} is neither an address nor a network such as 10.0.0.0/8")]
 pub struct ProxyError(String);
 
-impl Proxies {
+impl TrustedProxies {
     /// Nobody is believed.
     #[must_use]
     pub fn none() -> Self {
@@ -224,7 +224,7 @@ mod tests {
     }
 
     fn client_by(header: ProxyHeader, peer: &str, headers: &[(&str, &str)]) -> String {
-        let proxies = Proxies::new(["10.0.0.0/8", "192.168.1.1", "fd00::/8"])
+        let proxies = TrustedProxies::new(["10.0.0.0/8", "192.168.1.1", "fd00::/8"])
             .unwrap()
             .header(header);
         let request = headers
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn proxies_are_told_from_others() {
-        let proxies = Proxies::new(["10.0.0.0/8", "::1"]).unwrap();
+        let proxies = TrustedProxies::new(["10.0.0.0/8", "::1"]).unwrap();
         for (address, is_proxy) in [
             ("10.1.2.3", true),
             ("::ffff:10.1.2.3", true),
@@ -251,7 +251,7 @@ mod tests {
                 "{address}"
             );
         }
-        assert!(!Proxies::none().contains("10.0.0.1".parse().unwrap()));
+        assert!(!TrustedProxies::none().contains("10.0.0.1".parse().unwrap()));
     }
 
     #[test]
@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn the_origin_is_what_the_nearest_proxy_tells() {
         let own = |header, peer: &str, headers: &[(&str, &str)]| {
-            let proxies = Proxies::new(["10.0.0.0/8"]).unwrap().header(header);
+            let proxies = TrustedProxies::new(["10.0.0.0/8"]).unwrap().header(header);
             let headers = headers
                 .iter()
                 .map(|(name, value)| (*name, value.as_bytes()));
@@ -456,7 +456,7 @@ mod tests {
     fn what_is_no_network_is_refused() {
         for text in ["", "10.0.0.0/33", "ten", "10.0.0.1:80", "*"] {
             assert_eq!(
-                Proxies::new([text]).unwrap_err(),
+                TrustedProxies::new([text]).unwrap_err(),
                 ProxyError(text.to_owned())
             );
         }

@@ -8,18 +8,18 @@ use actix_web::{
     middleware::Next,
     web,
 };
-use sse_access::Gate;
+use sse_access::Authentication;
 use sse_auth::{OwnOrigin, RequestView};
 
-/// Finds out who makes each request, as a middleware: `.wrap(from_fn(sse_actix::admit))`, with the [`Gate`] in the app's data.
+/// Finds out who makes each request, as a middleware: `.wrap(from_fn(sse_actix::authenticate))`, with the [`Authentication`] in the app's data.
 ///
 /// It refuses nothing itself. [`SseHandshake`](crate::SseHandshake) and the management API find the caller, or why it is refused, among the
 /// request's extensions, and answer in their own terms. Routes of the app's own take `web::ReqData<Caller>`, which fails for whoever is refused.
 ///
 /// # Errors
 /// Those of what is behind it.
-pub async fn admit(
-    gate: web::Data<Gate>,
+pub async fn authenticate(
+    gate: web::Data<Authentication>,
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {

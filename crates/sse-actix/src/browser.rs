@@ -8,7 +8,7 @@ use actix_web::{
     },
     web,
 };
-use sse_browser::{CLIENT, Files};
+use sse_browser::{CLIENT, StaticFiles};
 
 /// The browser client as a scope: `.service(sse_actix::browser("/sse"))`.
 ///
@@ -18,14 +18,14 @@ pub fn browser(path: &str) -> Scope {
 }
 
 /// Files that stand in the program as a scope; `index.html` answers for the folder.
-pub fn files(path: &str, files: Files) -> Scope {
+pub fn files(path: &str, files: StaticFiles) -> Scope {
     let serve = move |request: HttpRequest| async move { answer(files, &request) };
     web::scope(path)
         .route("", web::to(serve))
         .route("/{file}", web::to(serve))
 }
 
-fn answer(files: Files, request: &HttpRequest) -> HttpResponse {
+fn answer(files: StaticFiles, request: &HttpRequest) -> HttpResponse {
     let lines: Vec<_> = request
         .headers()
         .get_all(IF_NONE_MATCH)

@@ -10,14 +10,14 @@ use crate::{body::EventBody, response::stream};
 ///
 /// An error of the stream breaks the body off, so that the client does not take it for a whole one. No manager knows the stream, so
 /// a shutdown does not end it: it has until the deadline to come to its end by itself.
-pub fn events<S>(stream: EventStream<S>) -> SseEvents<S>
+pub fn event_stream<S>(stream: EventStream<S>) -> SseEvents<S>
 where
     S: Stream<Item: EventItem> + 'static,
 {
     SseEvents(stream)
 }
 
-/// The answer of [`events`].
+/// The answer of [`event_stream`].
 #[derive(Debug)]
 #[must_use = "return it from the handler"]
 pub struct SseEvents<S>(EventStream<S>);

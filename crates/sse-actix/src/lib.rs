@@ -15,13 +15,13 @@ mod shutdown_signal;
 mod trpc;
 
 #[cfg(feature = "access")]
-pub use authenticate::{admit, view};
+pub use authenticate::{authenticate, view};
 #[cfg(feature = "browser")]
 pub use browser::{browser, files};
-pub use event_stream::{SseEvents, events};
+pub use event_stream::{SseEvents, event_stream};
 pub use extract::SseHandshake;
 pub use on_connect::prepare;
-pub use response::{Refusal, SseResponse};
+pub use response::{Rejection, SseResponse};
 pub use serve::{Serve, serve};
 pub use sse_socket::SocketOptions;
 #[cfg(feature = "trpc")]

@@ -60,21 +60,21 @@ pub(crate) fn stream(request: &HttpRequest, body: impl MessageBody + 'static) ->
 
 /// Answers that a stream was refused; `?` makes it of a [`ConnectError`].
 #[derive(Debug)]
-pub struct Refusal(pub ConnectError);
+pub struct Rejection(pub ConnectError);
 
-impl From<ConnectError> for Refusal {
+impl From<ConnectError> for Rejection {
     fn from(refused: ConnectError) -> Self {
         Self(refused)
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl ResponseError for Refusal {
+impl ResponseError for Rejection {
     fn status_code(&self) -> StatusCode {
         StatusCode::from_u16(self.0.answer().status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
     }

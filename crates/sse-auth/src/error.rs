@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::{
     app_error::{BoxError, SharedError},
     jwt::jwks_error::JwksError,
-    rejection::Refusal,
+    rejection::Rejection,
 };
 
 /// Why credentials are refused: for logs, not for clients, who get its [`refusal`](Self::refusal).
@@ -155,11 +155,11 @@ impl AuthError {
 
     /// What a client may learn of it.
     #[must_use]
-    pub fn refusal(&self) -> Refusal {
+    pub fn refusal(&self) -> Rejection {
         match self {
-            Self::Expired { .. } => Refusal::Expired,
-            Self::Keys(_) | Self::Store(_) | Self::Unavailable(_) => Refusal::Unavailable,
-            _ => Refusal::Invalid,
+            Self::Expired { .. } => Rejection::Expired,
+            Self::Keys(_) | Self::Store(_) | Self::Unavailable(_) => Rejection::Unavailable,
+            _ => Rejection::Invalid,
         }
     }
 

@@ -44,7 +44,7 @@ pub use next_auth::NextAuth;
 pub use next_auth::builder::{NextAuthBuilder, Version};
 pub use origins::{CrossSite, OriginError, Origins, OriginsBuilder, Page};
 pub use own_origin::OwnOrigin;
-pub use rejection::Refusal;
+pub use rejection::Rejection;
 pub use request::RequestView;
 pub use request::redact::redacted_query;
 pub use tickets::builder::TicketsBuilder;

@@ -8,7 +8,7 @@ use std::fmt;
 /// be an oracle for whoever forges tokens. That a token has ended is told only of one that was authentic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum Rejection {
     /// No credentials were presented.
     Missing,
     /// The credentials are not accepted.
@@ -19,7 +19,7 @@ pub enum Refusal {
     Unavailable,
 }
 
-impl Refusal {
+impl Rejection {
     /// The HTTP status: 401, or 503 for [`Unavailable`](Self::Unavailable).
     #[must_use]
     pub fn status(self) -> u16 {
@@ -54,7 +54,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Missing => "no credentials",

@@ -2,7 +2,7 @@
 
 use axum::{Router, body::Body, extract::Request, response::Response, routing::any};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use sse_browser::{Answer, CLIENT, Files};
+use sse_browser::{CLIENT, StaticFiles, StaticResponse};
 
 /// The browser client as a router, to be nested where the app wants it: `.nest("/sse", sse_axum::browser())`.
 ///
@@ -12,14 +12,14 @@ pub fn browser<S: Clone + Send + Sync + 'static>() -> Router<S> {
 }
 
 /// Files that stand in the program as a router; `index.html` answers for the folder.
-pub fn files<S: Clone + Send + Sync + 'static>(files: Files) -> Router<S> {
+pub fn files<S: Clone + Send + Sync + 'static>(files: StaticFiles) -> Router<S> {
     let serve = any(async move |request: Request| answer(files, &request));
     Router::new()
         .route("/", serve.clone())
         .route("/{file}", serve)
 }
 
-fn answer(files: Files, request: &Request) -> Response {
+fn answer(files: StaticFiles, request: &Request) -> Response {
     let tags = if_none_match(request.headers());
     into_response(files.answer(&sse_browser::Request {
         method: request.method().as_str(),
@@ -37,7 +37,7 @@ fn if_none_match(headers: &HeaderMap) -> Option<Vec<u8>> {
     (!lines.is_empty()).then(|| lines.join(&b','))
 }
 
-fn into_response(answer: Answer) -> Response {
+fn into_response(answer: StaticResponse) -> Response {
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() =
         StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -6,11 +6,11 @@ use sse_core::{EventItem, EventStream};
 
 /// Answers with a one-off stream, such as the tokens of a model.
 ///
-/// See [`sse_hyper::events`].
+/// See [`sse_hyper::event_stream`].
 #[must_use = "return it from the handler"]
-pub fn events<S>(stream: EventStream<S>) -> Response
+pub fn event_stream<S>(stream: EventStream<S>) -> Response
 where
     S: Stream<Item: EventItem> + Send + 'static,
 {
-    sse_hyper::events(stream).map(Body::new)
+    sse_hyper::event_stream(stream).map(Body::new)
 }

@@ -12,17 +12,17 @@ mod serve;
 mod trpc;
 
 #[cfg(feature = "access")]
-pub use authenticate::admit;
+pub use authenticate::authenticate;
 #[cfg(feature = "browser")]
 pub use browser::{browser, files};
-pub use event_stream::events;
+pub use event_stream::event_stream;
 pub use extract::SseHandshake;
-pub use response::{Refusal, SseResponse};
+pub use response::{Rejection, SseResponse};
 pub use serve::{Serve, serve};
+#[cfg(feature = "access")]
+pub use sse_hyper::request_view;
 #[cfg(feature = "tls")]
 pub use sse_hyper::rustls;
-#[cfg(feature = "access")]
-pub use sse_hyper::view;
 pub use sse_hyper::{
     Fallback, Fallbacks, KeepBody, PeerAddr, ReactorStats, SocketOptions, TransportStats,
     TransportStatsHandle,

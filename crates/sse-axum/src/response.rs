@@ -47,15 +47,15 @@ impl IntoResponse for SseResponse {
 
 /// Answers that a stream was refused; `?` makes it of a [`ConnectError`].
 #[derive(Debug)]
-pub struct Refusal(pub ConnectError);
+pub struct Rejection(pub ConnectError);
 
-impl From<ConnectError> for Refusal {
+impl From<ConnectError> for Rejection {
     fn from(refused: ConnectError) -> Self {
         Self(refused)
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         sse_hyper::refusal(&self.0).map(Body::new)
     }

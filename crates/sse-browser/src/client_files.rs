@@ -1,6 +1,6 @@
 //! The files of the client.
 
-use crate::static_files::{File, Files};
+use crate::static_files::{File, StaticFiles};
 
 macro_rules! module {
     ($name:literal) => {
@@ -10,7 +10,7 @@ macro_rules! module {
 
 /// The client: `client.js`, `react.js` (which imports `react`), `hooks.js` (which does not), `notifications.js`, `parser.js`, what they import, and
 /// `app-router.d.ts`, the types of the management API. All refer to each other by relative paths, so any folder will do.
-pub const CLIENT: Files = Files::new(&[
+pub const CLIENT: StaticFiles = StaticFiles::new(&[
     module!("client.js"),
     module!("connection.js"),
     module!("delay.js"),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::static_files::{File, Files};
+use crate::static_files::{File, StaticFiles};
 
 /// What of a request counts.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +18,7 @@ pub struct Request<'a> {
 /// What to answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Answer {
+pub struct StaticResponse {
     /// The status code.
     pub status: u16,
     /// Names in lower case, and values.
@@ -27,7 +27,7 @@ pub struct Answer {
     pub body: &'static str,
 }
 
-impl Answer {
+impl StaticResponse {
     pub(crate) fn of(file: &File, request: &Request<'_>) -> Self {
         if !matches!(request.method, "GET" | "HEAD") {
             return Self {
@@ -70,14 +70,14 @@ impl Answer {
     }
 }
 
-impl Files {
+impl StaticFiles {
     /// What to answer to a request for one of them, or for the folder: its `index.html`.
     #[must_use]
-    pub fn answer(&self, request: &Request<'_>) -> Answer {
+    pub fn answer(&self, request: &Request<'_>) -> StaticResponse {
         let name = request.path.strip_prefix('/').unwrap_or(request.path);
         match self.find(if name.is_empty() { "index.html" } else { name }) {
-            Some(file) => Answer::of(file, request),
-            None => Answer::not_found(),
+            Some(file) => StaticResponse::of(file, request),
+            None => StaticResponse::not_found(),
         }
     }
 }

@@ -64,9 +64,9 @@ impl fmt::Debug for File {
 
 /// A folder of files that stand in the program.
 #[derive(Debug, Clone, Copy)]
-pub struct Files(&'static [File]);
+pub struct StaticFiles(&'static [File]);
 
-impl Files {
+impl StaticFiles {
     /// The files of a list.
     #[must_use]
     pub const fn new(files: &'static [File]) -> Self {

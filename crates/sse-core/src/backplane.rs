@@ -320,7 +320,7 @@ pub enum BackplaneError {
     /// It refuses what it is asked until an operator changes something: wrong credentials, missing rights, foreign data under our names. A program
     /// that starts may end with this error. While it runs, the error passes like [`Blocked`](Self::Blocked).
     #[error("the backplane refuses: {reason}")]
-    Refused {
+    Rejected {
         /// What is wrong, for the operator.
         reason: String,
         /// What the driver said.
@@ -358,8 +358,8 @@ impl BackplaneError {
     }
 
     /// It is refused, and will be again.
-    pub fn refused(reason: impl Into<String>) -> Self {
-        Self::Refused {
+    pub fn rejected(reason: impl Into<String>) -> Self {
+        Self::Rejected {
             reason: reason.into(),
             source: None,
         }

@@ -38,7 +38,7 @@ impl BatchError {
     fn to_error(&self) -> BackplaneError {
         match self {
             Self::Blocked { reason, source } => blocked(reason, Arc::clone(source)),
-            Self::Refused { reason } => BackplaneError::refused(reason),
+            Self::Refused { reason } => BackplaneError::rejected(reason),
             Self::Unknown(source) => {
                 BackplaneError::unavailable(Duration::from_secs(1), Arc::clone(source))
             }

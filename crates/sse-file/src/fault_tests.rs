@@ -294,7 +294,7 @@ fn an_interval_is_kept_without_further_appends() {
     FAULT.set(None);
     let refused = stage.append("refused", None);
     assert!(
-        matches!(refused, Err(BackplaneError::Refused { .. })),
+        matches!(refused, Err(BackplaneError::Rejected { .. })),
         "nothing was synced: {refused:?}"
     );
 }

@@ -24,12 +24,12 @@ use axum::{
     routing::{any, get},
 };
 use sse_auth::Origins;
-use sse_axum::{Refusal, SseHandshake, SseResponse};
+use sse_axum::{Rejection, SseHandshake, SseResponse};
 use sse_core::Manager;
 use sse_metrics::Metrics;
 use sse_trpc::Management;
 
-use crate::app::{hosts::Hosts, secured::Configured};
+use crate::app::{hosts::Hosts, secured::Secured};
 
 /// The hub's routes in demo mode, where visitors name themselves: for programs, and for pages of the hub and of these origins.
 pub(crate) fn demo(
@@ -69,7 +69,7 @@ pub(crate) fn configured(
     manager: Manager,
     management: Management,
     metrics: Metrics,
-    configured: Configured,
+    configured: Secured,
     hosts: Hosts,
 ) -> Router {
     let cors = cors::layer(&configured.origins);
@@ -116,7 +116,7 @@ async fn visitor_stream(
     State(manager): State<Manager>,
     RawQuery(query): RawQuery,
     handshake: SseHandshake,
-) -> Result<SseResponse, Refusal> {
+) -> Result<SseResponse, Rejection> {
     let handshake = match demo_auth::name(query.as_deref()) {
         Some(name) => handshake.user(name),
         None => handshake,
@@ -128,7 +128,7 @@ async fn visitor_stream(
 async fn stream(
     State(manager): State<Manager>,
     handshake: SseHandshake,
-) -> Result<SseResponse, Refusal> {
+) -> Result<SseResponse, Rejection> {
     let connected = manager
         .connect(handshake)
         .inspect_err(|refused| auth_log::stream_refused(refused.cause()));

@@ -33,7 +33,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
-    app::{self, demo_page, hosts::Hosts, metrics, secured::Configured},
+    app::{self, demo_page, hosts::Hosts, metrics, secured::Secured},
     error::Error,
     server::{
         backplane::Opened,
@@ -142,11 +142,11 @@ pub(crate) async fn serve(mut settings: Settings, max_connections: usize) -> Res
 pub(crate) enum Doors {
     /// Everybody, but of pages only the hub's own and those of these origins.
     Demo(Origins),
-    Configured(Box<Configured>),
+    Configured(Box<Secured>),
 }
 
 impl Doors {
-    pub(crate) fn new(configured: Option<Configured>, origins: Origins) -> Self {
+    pub(crate) fn new(configured: Option<Secured>, origins: Origins) -> Self {
         match configured {
             Some(configured) => Self::Configured(Box::new(configured)),
             None => Self::Demo(origins),
@@ -253,7 +253,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 }
 
 /// Collects the files that a `SIGHUP` reads again.
-fn reload(configured: Option<&mut Configured>, tls: Option<&Tls>) -> Arc<Reload> {
+fn reload(configured: Option<&mut Secured>, tls: Option<&Tls>) -> Arc<Reload> {
     let mut reload = Reload::default();
     if let Some(certificate) = tls.map(|tls| Arc::clone(&tls.certificate)) {
         reload.add("certificate", move || certificate.reload());

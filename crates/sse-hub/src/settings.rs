@@ -23,7 +23,7 @@ use sse_trpc::{Limits, Transformer};
 use crate::{
     app::{
         hosts::Hosts,
-        secured::Configured,
+        secured::Secured,
         shares::{self, Audience},
     },
     error::Error,
@@ -33,7 +33,7 @@ use crate::{
     },
     settings::{
         cli::Cli,
-        config_file::{Fields, File},
+        config_file::{ConfigFile, Fields},
         connection_args::ConnectionTimeouts,
         source::Sources,
         values::Seconds,
@@ -56,7 +56,7 @@ pub(crate) struct Settings {
     pub(crate) management: Limits,
     pub(crate) transformer: Transformer,
     /// Who may connect and call; `None` in demo mode.
-    pub(crate) configured: Option<Configured>,
+    pub(crate) configured: Option<Secured>,
     /// The sites whose pages may use the hub in demo mode.
     pub(crate) origins: Origins,
     pub(crate) hosts: Hosts,
@@ -78,12 +78,12 @@ impl Settings {
         let mut cli = Cli::from_arg_matches(&matches)
             .map_err(|error| Error::CommandLine { error, hint: None })?;
         refuse_unknown_variables()?;
-        let file = cli.config.take().map(File::read).transpose()?;
+        let file = cli.config.take().map(ConfigFile::read).transpose()?;
         let fields = file
             .as_ref()
-            .map_or_else(|| Ok(Fields::default()), File::fields)?;
-        let sources = Sources::new(&matches, file.as_ref().map(File::parts));
-        if let Some((path, _)) = file.as_ref().map(File::parts) {
+            .map_or_else(|| Ok(Fields::default()), ConfigFile::fields)?;
+        let sources = Sources::new(&matches, file.as_ref().map(ConfigFile::parts));
+        if let Some((path, _)) = file.as_ref().map(ConfigFile::parts) {
             key_file::note_writable(path, &sources);
         }
         Self::merge(cli, fields, sources)

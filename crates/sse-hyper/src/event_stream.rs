@@ -28,7 +28,7 @@ pin_project! {
 ///
 /// No manager knows the stream, so a shutdown does not end it: it has until the deadline to come to its end by itself.
 #[must_use]
-pub fn events<S>(stream: EventStream<S>) -> Response<EventBody<S>>
+pub fn event_stream<S>(stream: EventStream<S>) -> Response<EventBody<S>>
 where
     S: Stream<Item: EventItem>,
 {

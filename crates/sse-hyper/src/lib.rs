@@ -12,9 +12,9 @@ mod stats;
 mod transport_stats;
 
 #[cfg(feature = "access")]
-pub use authenticate::{admit, view};
+pub use authenticate::{authenticate, request_view};
 pub use body::SseBody;
-pub use event_stream::{EventBody, events};
+pub use event_stream::{EventBody, event_stream};
 pub use extract::{PeerAddr, handshake};
 pub use handoff::KeepBody;
 pub use handoff::fallback::{Fallback, Fallbacks};

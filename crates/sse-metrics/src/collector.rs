@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::{
     family::{Family, Header, Histogram, Kind},
     format::Format,
-    histogram::{Durations, UP_TO_SECONDS},
+    histogram::{DurationHistogram, UP_TO_SECONDS},
     value::Number,
 };
 
@@ -13,14 +13,14 @@ use crate::{
 ///
 /// Sources may put into the same family, if they differ in labels; of two samples with the same labels Prometheus would take neither.
 #[derive(Debug)]
-pub struct Families {
+pub struct Collector {
     format: Format,
     families: Vec<(Header, String)>,
     /// What every sample of the present source has in front of its own labels.
     common: String,
 }
 
-impl Families {
+impl Collector {
     pub(crate) fn new(format: Format) -> Self {
         Self {
             format,
@@ -61,7 +61,7 @@ impl Families {
         &mut self,
         histogram: &Histogram<LABELS>,
         values: [&str; LABELS],
-        durations: &Durations,
+        durations: &DurationHistogram,
     ) {
         let recorded = durations.recorded();
         let labels = self.labels(&histogram.labels, &values);

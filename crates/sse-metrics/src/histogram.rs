@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-/// The upper bounds of [`Durations`], in seconds.
+/// The upper bounds of [`DurationHistogram`], in seconds.
 pub const UP_TO_SECONDS: [f64; 12] = [
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5,
 ];
@@ -14,7 +14,7 @@ const BOUNDS: usize = UP_TO_SECONDS.len();
 
 /// How long things took: counts by duration, from 50 µs to 2.5 s and more, and the sum. Recording is two atomic additions.
 #[derive(Debug, Default)]
-pub struct Durations {
+pub struct DurationHistogram {
     /// The last is for what took longer than all bounds.
     counts: [AtomicU64; BOUNDS + 1],
     nanos: AtomicU64,
@@ -27,7 +27,7 @@ pub(crate) struct Recorded {
     pub(crate) nanos: u64,
 }
 
-impl Durations {
+impl DurationHistogram {
     /// Nothing yet.
     #[must_use]
     pub fn new() -> Self {
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_bound_belongs_to_what_is_below() {
-        let durations = Durations::new();
+        let durations = DurationHistogram::new();
         for nanos in [0, 50_000, 50_001, 2_500_000_000, 2_500_000_001] {
             durations.record(Duration::from_nanos(nanos));
         }

@@ -10,9 +10,9 @@ mod process;
 mod source;
 mod value;
 
-pub use collector::Families;
+pub use collector::Collector;
 pub use family::{Family, Histogram};
-pub use histogram::{Durations, UP_TO_SECONDS};
+pub use histogram::{DurationHistogram, UP_TO_SECONDS};
 pub use metrics::{Metrics, Scrape};
 pub use process::Process;
 pub use source::Source;

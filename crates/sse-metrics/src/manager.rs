@@ -2,7 +2,7 @@
 
 use sse_core::{LogState, LogStats, Manager};
 
-use crate::{collector::Families, family::Family, source::Source};
+use crate::{collector::Collector, family::Family, source::Source};
 
 const STREAMS: Family = Family::gauge("sse_streams", "Streams that are live.");
 const STREAMS_ENDING: Family = Family::gauge(
@@ -110,7 +110,7 @@ const LOG_APPEND_SECONDS: Family = Family::counter(
 );
 
 impl Source for Manager {
-    fn collect(&self, families: &mut Families) {
+    fn collect(&self, families: &mut Collector) {
         let stats = self.stats();
         families.put(&STREAMS, [], stats.total_connections);
         families.put(&STREAMS_ENDING, [], stats.ending);
@@ -133,7 +133,7 @@ impl Source for Manager {
     }
 }
 
-fn put_log(families: &mut Families, log: &LogStats) {
+fn put_log(families: &mut Collector, log: &LogStats) {
     families.put_each(
         &LOG_STATE,
         LogState::ALL.map(|(name, state)| (name, log.state == state)),

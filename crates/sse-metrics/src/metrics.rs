@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    collector::Families, family::is_name, format::Format, process::Process, source::Source,
+    collector::Collector, family::is_name, format::Format, process::Process, source::Source,
 };
 
 /// All numbers of a process: what sources know, as text for Prometheus. A clone is cheap.
@@ -78,7 +78,7 @@ impl Metrics {
     #[must_use]
     pub fn scrape(&self, accept: Option<&[u8]>) -> Scrape {
         let format = Format::of(accept);
-        let mut families = Families::new(format);
+        let mut families = Collector::new(format);
         for Labelled { label, source } in &self.sources {
             families.set_common(label.as_ref().map(|(name, value)| (*name, value.as_str())));
             source.collect(&mut families);

@@ -1,6 +1,6 @@
 //! What the process takes from the system.
 
-use crate::{collector::Families, source::Source};
+use crate::{collector::Collector, source::Source};
 
 /// What the process takes from the system: memory, files and processor time, by the names that all of Prometheus' clients use. Only on Linux;
 /// elsewhere it puts nothing.
@@ -31,12 +31,12 @@ impl Default for Process {
 
 impl Source for Process {
     #[cfg(target_os = "linux")]
-    fn collect(&self, families: &mut Families) {
+    fn collect(&self, families: &mut Collector) {
         linux::collect(self.started, families);
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn collect(&self, _: &mut Families) {}
+    fn collect(&self, _: &mut Collector) {}
 }
 
 #[cfg(target_os = "linux")]
@@ -48,7 +48,7 @@ mod linux {
         time::{ClockId, clock_gettime},
     };
 
-    use crate::{collector::Families, family::Family};
+    use crate::{collector::Collector, family::Family};
 
     const CPU: Family = Family::counter(
         "process_cpu_seconds",
@@ -66,7 +66,7 @@ mod linux {
     );
 
     /// Puts what can be found out; what the system does not tell is left out.
-    pub(super) fn collect(started: Option<f64>, families: &mut Families) {
+    pub(super) fn collect(started: Option<f64>, families: &mut Collector) {
         let time = clock_gettime(ClockId::ProcessCPUTime);
         families.put(&CPU, [], time.tv_sec as f64 + time.tv_nsec as f64 / 1e9);
         if let Some((mapped, resident)) = memory() {

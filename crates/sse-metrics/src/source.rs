@@ -1,6 +1,6 @@
 //! Where numbers come from.
 
-use crate::collector::Families;
+use crate::collector::Collector;
 
 /// Where numbers come from: asked at each scrape, for what it knows at that moment.
 ///
@@ -8,11 +8,11 @@ use crate::collector::Families;
 /// asked, which may be one of a runtime: so a source reads counters, and neither waits nor counts what is long.
 pub trait Source: Send + Sync + 'static {
     /// Puts the numbers of this moment.
-    fn collect(&self, families: &mut Families);
+    fn collect(&self, families: &mut Collector);
 }
 
-impl<F: Fn(&mut Families) + Send + Sync + 'static> Source for F {
-    fn collect(&self, families: &mut Families) {
+impl<F: Fn(&mut Collector) + Send + Sync + 'static> Source for F {
+    fn collect(&self, families: &mut Collector) {
         self(families);
     }
 }

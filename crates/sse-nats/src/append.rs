@@ -58,7 +58,7 @@ impl Shared {
     ) -> Result<Appended, BackplaneError> {
         let ack = ack?;
         if ack.stream != self.names.log_stream {
-            return Err(BackplaneError::refused(format!(
+            return Err(BackplaneError::rejected(format!(
                 "another stream, {}, takes our entries",
                 ack.stream
             )));

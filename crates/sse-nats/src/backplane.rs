@@ -50,7 +50,7 @@ impl NatsBackplane {
     /// them. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// [`BackplaneError::Unavailable`] when no server answers; another attempt may succeed. [`BackplaneError::Refused`] when none will: a URL or a
+    /// [`BackplaneError::Unavailable`] when no server answers; another attempt may succeed. [`BackplaneError::Rejected`] when none will: a URL or a
     /// number out of range, credentials that the server does not accept, missing rights, a stream of our name with other settings, which are
     /// named.
     pub async fn connect(url: &str, config: NatsConfig) -> Result<Self, BackplaneError> {
@@ -63,7 +63,7 @@ impl NatsBackplane {
     /// [`BackplaneError::Unavailable`] until it is there. What [`connect`](Self::connect) says of URLs and streams holds here too.
     ///
     /// # Errors
-    /// [`BackplaneError::Refused`] for a URL or a number out of range, and credentials that cannot be read. What the server refuses is told by
+    /// [`BackplaneError::Rejected`] for a URL or a number out of range, and credentials that cannot be read. What the server refuses is told by
     /// later calls.
     pub async fn start(url: &str, config: NatsConfig) -> Result<Self, BackplaneError> {
         Ok(Self(Arc::new(

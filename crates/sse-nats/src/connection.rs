@@ -82,7 +82,7 @@ impl Connection {
         config: &NatsConfig,
         begin: InitialConnect,
     ) -> Result<Self, BackplaneError> {
-        let addresses = Addresses::parse(urls).map_err(BackplaneError::refused)?;
+        let addresses = Addresses::parse(urls).map_err(BackplaneError::rejected)?;
         // The driver takes the process's default, and would panic if there were two to choose from.
         if crypto::CryptoProvider::get_default().is_none() {
             crypto::ring::default_provider().install_default().ok();
@@ -168,7 +168,7 @@ impl Connection {
         let (_, text) = complaint
             .as_ref()
             .filter(|(at, text)| *at >= since && text.contains(subject))?;
-        Some(BackplaneError::refused(format!(
+        Some(BackplaneError::rejected(format!(
             "{text}; give the user the rights that the README of sse-nats lists"
         )))
     }

@@ -255,7 +255,7 @@ impl Consumer {
         };
         if matches!(delivery, Delivery::BatchFull) && !self.came {
             // It would be so the next time.
-            return Err(BackplaneError::refused(
+            return Err(BackplaneError::rejected(
                 "an entry is larger than the server's max_payload allows for by now",
             ));
         }

@@ -153,7 +153,7 @@ impl Epochs {
                         .update_stream(&settings.stream, &config)
                         .await?;
                 }
-                ConfigDiff::Fixed(reason) => return Err(BackplaneError::refused(reason)),
+                ConfigDiff::Fixed(reason) => return Err(BackplaneError::rejected(reason)),
             }
         }
         Ok(())
@@ -295,7 +295,7 @@ impl Epochs {
         let (info, is_there) = tokio::try_join!(self.stream(&self.log), self.is_there(seen))?;
         let epoch = self.log.epoch(&info.config).ok_or_else(|| {
             let subjects = &info.config["subjects"];
-            BackplaneError::refused(format!(
+            BackplaneError::rejected(format!(
                 "the stream {} is not a log of ours: its subjects are {subjects}",
                 self.log.stream
             ))

@@ -17,7 +17,7 @@ pub(crate) fn refused(
     reason: impl Into<String>,
     source: impl Into<Box<dyn Error + Send + Sync>>,
 ) -> BackplaneError {
-    BackplaneError::Refused {
+    BackplaneError::Rejected {
         reason: reason.into(),
         source: Some(source.into()),
     }

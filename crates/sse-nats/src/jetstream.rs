@@ -392,7 +392,7 @@ impl From<ApiError> for BackplaneError {
                 error,
             ),
             ApiError::TooLarge => {
-                BackplaneError::refused("a message is larger than the stream takes")
+                BackplaneError::rejected("a message is larger than the stream takes")
             }
             ApiError::Failed(error) => error,
         }
@@ -455,7 +455,7 @@ mod tests {
         for err_code in PERMANENT {
             let error = error(400, *err_code);
             assert!(
-                matches!(error, ApiError::Failed(BackplaneError::Refused { .. })),
+                matches!(error, ApiError::Failed(BackplaneError::Rejected { .. })),
                 "{error:?}"
             );
         }

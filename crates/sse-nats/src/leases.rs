@@ -97,7 +97,7 @@ impl Shared {
     fn lease_subject(&self, node: &str) -> Result<Subject, BackplaneError> {
         let fits = (1..=MAX_NODE_BYTES).contains(&node.len());
         if !fits || !node.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(BackplaneError::refused(
+            return Err(BackplaneError::rejected(
                 "a node's name is not 1 to 64 ASCII letters and digits",
             ));
         }

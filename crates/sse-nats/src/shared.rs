@@ -42,9 +42,9 @@ impl Shared {
         begin: InitialConnect,
     ) -> Result<Self, BackplaneError> {
         if let Some(problem) = config.problem() {
-            return Err(BackplaneError::refused(problem));
+            return Err(BackplaneError::rejected(problem));
         }
-        let names = Arc::new(Names::under(&config.prefix).map_err(BackplaneError::refused)?);
+        let names = Arc::new(Names::under(&config.prefix).map_err(BackplaneError::rejected)?);
         let connection = Arc::new(Connection::open(urls, config, begin).await?);
         let requests = Arc::new(Requests::open(Arc::clone(&connection)).await?);
         let jetstream = Arc::new(JetStream::new(

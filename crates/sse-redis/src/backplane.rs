@@ -54,7 +54,7 @@ impl RedisBackplane {
     /// sentinels that want to know, `?sentinel_user=…&sentinel_password=…`.
     ///
     /// # Errors
-    /// [`BackplaneError::Refused`] when the URL or the configuration cannot be used, or the server refuses us. [`BackplaneError::Unavailable`]
+    /// [`BackplaneError::Rejected`] when the URL or the configuration cannot be used, or the server refuses us. [`BackplaneError::Unavailable`]
     /// when it cannot be reached.
     pub async fn connect(url: &str, config: RedisConfig) -> Result<Self, BackplaneError> {
         let backplane = Self::new(url, config)?;
@@ -65,7 +65,7 @@ impl RedisBackplane {
     /// Connects when it is first used; for a node that is to start while its server is away. Else as [`RedisBackplane::connect`].
     ///
     /// # Errors
-    /// [`BackplaneError::Refused`] when the URL or the configuration cannot be used.
+    /// [`BackplaneError::Rejected`] when the URL or the configuration cannot be used.
     pub fn new(url: &str, config: RedisConfig) -> Result<Self, BackplaneError> {
         let certificates = Certificates {
             authorities: config.authorities.as_deref(),
@@ -76,7 +76,7 @@ impl RedisBackplane {
         if let Some(replicas) = config.replicas
             && replicas.within >= config.response_timeout
         {
-            return Err(BackplaneError::refused(
+            return Err(BackplaneError::rejected(
                 "replicas may take longer than an answer",
             ));
         }

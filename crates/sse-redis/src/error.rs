@@ -172,7 +172,7 @@ pub(crate) fn translate(error: RedisError) -> BackplaneError {
             reason: reason(),
             source: Some(Box::new(error)),
         },
-        Refused(_) => BackplaneError::Refused {
+        Refused(_) => BackplaneError::Rejected {
             reason: reason(),
             source: Some(Box::new(error)),
         },
@@ -349,7 +349,7 @@ mod tests {
         for (text, stays) in refused {
             let error = translate(reply(text));
             assert!(
-                matches!(error, BackplaneError::Refused { .. }),
+                matches!(error, BackplaneError::Rejected { .. }),
                 "{text}: {error:?}"
             );
             assert_eq!(ends_connection(&reply(text)), !stays, "{text}");
@@ -378,7 +378,7 @@ mod tests {
                 "{error:?}"
             );
             assert_eq!(
-                matches!(error, BackplaneError::Refused { .. }),
+                matches!(error, BackplaneError::Rejected { .. }),
                 !is_blocked,
                 "{error:?}"
             );

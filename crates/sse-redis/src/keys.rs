@@ -28,7 +28,7 @@ impl Keys {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b":._-".contains(&byte))
         {
-            return Err(BackplaneError::refused(
+            return Err(BackplaneError::rejected(
                 "a key prefix is 1 to 64 of the characters a-z A-Z 0-9 : . _ -",
             ));
         }
@@ -74,7 +74,7 @@ mod tests {
     fn a_prefix_that_would_break_the_tag_is_refused() {
         for prefix in ["", "a{b", "a}b", "a b", "ä", &"a".repeat(65)] {
             assert!(
-                matches!(Keys::new(prefix, 0), Err(BackplaneError::Refused { .. })),
+                matches!(Keys::new(prefix, 0), Err(BackplaneError::Rejected { .. })),
                 "{prefix}"
             );
         }

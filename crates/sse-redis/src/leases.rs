@@ -124,7 +124,7 @@ fn check(node: &str) -> Result<(), BackplaneError> {
     if fits {
         Ok(())
     } else {
-        Err(BackplaneError::refused(
+        Err(BackplaneError::rejected(
             "a node's name is 1 to 64 ASCII letters and digits",
         ))
     }

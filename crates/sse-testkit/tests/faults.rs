@@ -86,7 +86,7 @@ fn answer(fault: Fault, app: &TestApp, request: &Request<Incoming>) -> Reply {
             Ok(session) => spoiled(fault, sse_hyper::response(session)),
             Err(refused) => boxed(sse_hyper::refusal(&refused)),
         },
-        "/tokens" => spoiled(fault, sse_hyper::events(app.tokens())),
+        "/tokens" => spoiled(fault, sse_hyper::event_stream(app.tokens())),
         _ => boxed(Response::new(Full::from("pong"))),
     };
     let headers = reply.headers_mut();

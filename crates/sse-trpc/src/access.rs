@@ -1,7 +1,7 @@
 //! Authentication by a gate of `sse-access`.
 
 use async_trait::async_trait;
-use sse_access::Gate;
+use sse_access::Authentication;
 use sse_auth::{Credential, Identity, TicketError, Tickets};
 use sse_core::{Caller, ConnectErrorKind, LoginId};
 
@@ -14,12 +14,12 @@ use crate::{
 
 impl Management {
     /// Takes credentials that stand elsewhere than in headers, by this gate and these tickets: the `token` of `renew`, and `ticket` or `token` in the
-    /// `connectionParams` of a subscription, which must be of the user whom the headers name, if they name one ([`Gate::agree`]). Gives out tickets by
+    /// `connectionParams` of a subscription, which must be of the user whom the headers name, if they name one ([`Authentication::agree`]). Gives out tickets by
     /// `createTicket`.
     ///
     /// Who makes a request is found out by the adapter's `admit` in front.
     #[must_use]
-    pub fn gate(self, gate: &Gate, tickets: &Tickets) -> Self {
+    pub fn gate(self, gate: &Authentication, tickets: &Tickets) -> Self {
         let streams = gate.clone().tickets(tickets);
         let credentials = ByGate {
             gate: gate.clone(),
@@ -45,7 +45,7 @@ impl Management {
 }
 
 struct ByGate {
-    gate: Gate,
+    gate: Authentication,
     tickets: Tickets,
 }
 

@@ -9,7 +9,7 @@ use crate::procedure::Kind;
 /// What a request asks for, before any of it is done: for limits on how often somebody may ask.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
-pub struct Demand<'a> {
+pub struct CallInfo<'a> {
     /// Who asks, `connectionParams` included, or why it is refused.
     pub caller: Result<&'a Caller, &'a ConnectErrorKind>,
     /// Where the client is.

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sse_metrics::Durations;
+use sse_metrics::DurationHistogram;
 
 use crate::{error::Error, error_code::Code};
 
@@ -27,10 +27,10 @@ const USUAL: [Code; 9] = [
 
 /// What became of the calls of a procedure.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct CallStats {
     succeeded: AtomicU64,
     failed: Failures,
-    pub(crate) durations: Durations,
+    pub(crate) durations: DurationHistogram,
 }
 
 /// Counts by code.
@@ -39,13 +39,13 @@ pub(crate) struct Failures([AtomicU64; Code::ALL.len()]);
 
 /// A call that is under way. Dropped before its end, its client went away, and it counts as that.
 #[derive(Debug)]
-pub(crate) struct UnderWay {
-    tally: Arc<Tally>,
+pub(crate) struct CallTimer {
+    tally: Arc<CallStats>,
     start: Instant,
     is_over: bool,
 }
 
-impl Tally {
+impl CallStats {
     /// Codes and counts, the success first.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         std::iter::once(("OK", self.succeeded.load(Ordering::Relaxed)))
@@ -71,8 +71,8 @@ impl Failures {
     }
 }
 
-impl UnderWay {
-    pub(crate) fn begin(tally: &Arc<Tally>) -> Self {
+impl CallTimer {
+    pub(crate) fn begin(tally: &Arc<CallStats>) -> Self {
         Self {
             tally: Arc::clone(tally),
             start: Instant::now(),
@@ -97,7 +97,7 @@ impl UnderWay {
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for CallTimer {
     fn drop(&mut self) {
         if !self.is_over {
             self.count(Some(Code::ClientClosedRequest));

@@ -23,7 +23,7 @@ mod validation;
 mod wire;
 
 pub use body::Body;
-pub use call_info::Demand;
+pub use call_info::CallInfo;
 pub use context::Context;
 pub use credentials::{Credentials, Ticket};
 pub use error::Error;
@@ -31,7 +31,7 @@ pub use error_code::Code;
 pub use limits::Limits;
 pub use management::Management;
 pub use procedure::{Kind, Procedure};
-pub use wire::batch_stream::Lines;
+pub use wire::batch_stream::BatchStream;
 pub use wire::connection_params::ConnectionParams;
 pub use wire::path_separator::PathSeparator;
 pub use wire::request::{Headers, Request};

@@ -23,8 +23,8 @@ use tracing::{Instrument as _, Span, debug, debug_span, field};
 use crate::{
     bodies::{Bodies, Holder, Share},
     body::{self, Problem},
-    call_info::Demand,
-    call_stats::{Failures, Tally, UnderWay},
+    call_info::CallInfo,
+    call_stats::{CallStats, CallTimer, Failures},
     context::Context,
     credentials::Credentials,
     error::Error,
@@ -34,11 +34,11 @@ use crate::{
     procedure::{Kind, Output, Procedure},
     procedures,
     wire::{
-        batch_stream::Lines,
+        batch_stream::BatchStream,
         connection_params::ConnectionParams,
         path_separator::PathSeparator,
         request::Request,
-        request_parser::{Calls, Form, Separated},
+        request_parser::{Form, ParsedCalls, Separated},
         response::Response,
         transformer::Transformer,
     },
@@ -72,7 +72,7 @@ pub struct Management {
 #[derive(Clone)]
 pub(crate) struct Known {
     pub(crate) procedure: Procedure,
-    pub(crate) tally: Arc<Tally>,
+    pub(crate) tally: Arc<CallStats>,
 }
 
 /// How long a body may take, unless the app says otherwise.
@@ -80,7 +80,7 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 
 type Identify =
     dyn Fn(ConnectionParams, Result<Caller, ConnectErrorKind>) -> Identifying + Send + Sync;
-type Limit = dyn Fn(&Demand<'_>) -> Result<(), ConnectErrorKind> + Send + Sync;
+type Limit = dyn Fn(&CallInfo<'_>) -> Result<(), ConnectErrorKind> + Send + Sync;
 type LimitBytes = dyn Fn(&Caller, usize) -> Result<(), Duration> + Send + Sync;
 type Identifying = Pin<Box<dyn Future<Output = Result<Caller, Error>> + Send>>;
 
@@ -185,7 +185,7 @@ impl Management {
     #[must_use]
     pub fn limit(
         mut self,
-        limit: impl Fn(&Demand<'_>) -> Result<(), ConnectErrorKind> + Send + Sync + 'static,
+        limit: impl Fn(&CallInfo<'_>) -> Result<(), ConnectErrorKind> + Send + Sync + 'static,
     ) -> Self {
         self.limit = Some(Arc::new(limit));
         self
@@ -239,7 +239,7 @@ impl Management {
         }
     }
 
-    pub(crate) fn tallies(&self) -> impl Iterator<Item = (&'static str, &Tally)> {
+    pub(crate) fn tallies(&self) -> impl Iterator<Item = (&'static str, &CallStats)> {
         self.procedures
             .iter()
             .map(|(path, known)| (*path, &*known.tally))
@@ -251,7 +251,7 @@ impl Management {
         request: &Request<'_>,
         body: impl Stream<Item = Result<Bytes, E>>,
     ) -> Result<Response, Error> {
-        let mut calls = Calls::parse(request, &self.limits, self.path_separator)?;
+        let mut calls = ParsedCalls::parse(request, &self.limits, self.path_separator)?;
         self.check_kinds(&calls)?;
         let context = match self.context(request, &mut calls).await {
             Ok(context) => context,
@@ -302,7 +302,7 @@ impl Management {
         if calls.form == Form::Batch {
             return Ok(Response::batch(&join_all(running).await, self.transformer));
         }
-        Ok(Response::lines(Lines::new(
+        Ok(Response::lines(BatchStream::new(
             running,
             calls.form,
             self.transformer,
@@ -319,7 +319,7 @@ impl Management {
     }
 
     /// Maximum size of the body; `None` if none of the calls that may be made needs one.
-    fn input_limit(&self, calls: &Calls<'_>, admitted: &Admitted<'_>) -> Option<usize> {
+    fn input_limit(&self, calls: &ParsedCalls<'_>, admitted: &Admitted<'_>) -> Option<usize> {
         let limits = admitted
             .iter()
             .flatten()
@@ -365,7 +365,7 @@ impl Management {
     }
 
     /// A batch is one of queries or one of mutations.
-    fn check_kinds(&self, calls: &Calls<'_>) -> Result<(), Error> {
+    fn check_kinds(&self, calls: &ParsedCalls<'_>) -> Result<(), Error> {
         if calls.form == Form::Single {
             return Ok(());
         }
@@ -388,7 +388,7 @@ impl Management {
     }
 
     /// Returns whether a request asks for one stream, and nothing else.
-    fn is_subscription(&self, calls: &Calls<'_>) -> bool {
+    fn is_subscription(&self, calls: &ParsedCalls<'_>) -> bool {
         let known = self.procedures.get(&*calls.paths[0]);
         calls.form == Form::Single
             && known.is_some_and(|it| it.procedure.kind() == Kind::Subscription)
@@ -397,7 +397,7 @@ impl Management {
     async fn context(
         &self,
         request: &Request<'_>,
-        calls: &mut Calls<'_>,
+        calls: &mut ParsedCalls<'_>,
     ) -> Result<Context, Error> {
         let params = calls.connection_params.take();
         let known = self.procedures.get(&*calls.paths[0]);
@@ -412,7 +412,7 @@ impl Management {
         }
         if let Some(limit) = &self.limit {
             let (address, count) = (request.address, calls.paths.len());
-            limit(&Demand {
+            limit(&CallInfo {
                 caller: caller.as_ref(),
                 address,
                 calls: count,
@@ -449,7 +449,7 @@ impl Management {
         let known = self.procedures.get_key_value(path);
         // The procedure's name, not the caller's text: it is a label.
         let span = span(known.map_or("", |(path, _)| path), &context);
-        let under_way = known.map(|(_, known)| UnderWay::begin(&known.tally));
+        let under_way = known.map(|(_, known)| CallTimer::begin(&known.tally));
         if known.is_none() {
             self.unknown.fetch_add(1, Ordering::Relaxed);
         }
@@ -527,7 +527,7 @@ pub(crate) fn span(procedure: &str, context: &Context) -> Span {
 }
 
 /// Counts a call, unless it is of what is not there, and logs it. The current span may be the app's, where ours is off.
-pub(crate) fn end(call: Option<UnderWay>, error: Option<&Error>, span: &Span) {
+pub(crate) fn end(call: Option<CallTimer>, error: Option<&Error>, span: &Span) {
     if let Some(elapsed) = call.map(|call| call.end(error)) {
         span.record(
             "elapsed_us",

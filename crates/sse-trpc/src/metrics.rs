@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use sse_cluster::ClusterStats;
-use sse_metrics::{Families, Family, Histogram, Source};
+use sse_metrics::{Collector, Family, Histogram, Source};
 
 use crate::{error_code::Code, management::Management};
 
@@ -57,7 +57,7 @@ const REFUSALS: [Code; 3] = [
 
 /// Labels are names of procedures that exist, and codes: no text of a caller's is among them.
 impl Source for Management {
-    fn collect(&self, families: &mut Families) {
+    fn collect(&self, families: &mut Collector) {
         let mut tallies: Vec<_> = self.tallies().collect();
         tallies.sort_unstable_by_key(|(path, _)| *path);
         for (path, tally) in &tallies {
@@ -76,7 +76,7 @@ impl Source for Management {
     }
 }
 
-fn put_cluster(families: &mut Families, cluster: &ClusterStats) {
+fn put_cluster(families: &mut Collector, cluster: &ClusterStats) {
     families.put(&NODES, [], cluster.nodes.len());
     families.put(&CLUSTER_STREAMS, [], cluster.connections);
     families.put(&CLUSTER_USERS, [], cluster.unique_users);

@@ -4,7 +4,7 @@ use sse_core::Handshake;
 use tracing::Instrument as _;
 
 use crate::{
-    call_stats::UnderWay,
+    call_stats::CallTimer,
     context::Context,
     error::Error,
     management::{Known, Management, end, span},
@@ -24,7 +24,7 @@ impl Management {
         inputs: Result<Separated<'_>, Error>,
     ) -> Response {
         let span = span(path, &context);
-        let under_way = UnderWay::begin(&known.tally);
+        let under_way = CallTimer::begin(&known.tally);
         let handshake = admitted.and_then(|()| {
             let json = self.input(&inputs, 0)?;
             span.in_scope(|| known.procedure.subscribe(context, &json))

@@ -21,8 +21,8 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use sse_access::{ClaimsAccess, Gate};
-use sse_actix::{Refusal, SseHandshake, SseResponse};
+use sse_access::{Authentication, ClaimsAccess};
+use sse_actix::{Rejection, SseHandshake, SseResponse};
 use sse_auth::{Algorithm, Jwt, Key};
 use sse_core::Manager;
 
@@ -30,7 +30,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Limiter = DefaultKeyedRateLimiter<IpAddr>;
 
 /// Whose stream it is, the gate has found out; a caller that it refuses is refused here, with 401.
-async fn events(handshake: SseHandshake, sse: Data<Manager>) -> Result<SseResponse, Refusal> {
+async fn events(handshake: SseHandshake, sse: Data<Manager>) -> Result<SseResponse, Rejection> {
     Ok(sse.connect(handshake)?.into())
 }
 
@@ -51,7 +51,7 @@ async fn limit(
 
 fn app(
     sse: Manager,
-    gate: Gate,
+    gate: Authentication,
     per_minute: NonZeroU32,
 ) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
     // All workers count together.
@@ -60,7 +60,9 @@ fn app(
     move |app| {
         // The last that is wrapped around is the first that is asked: guessing tokens is limited too.
         let streams = web::scope("/api").route("/sse", web::to(events));
-        let streams = streams.wrap(from_fn(sse_actix::admit)).wrap(from_fn(limit));
+        let streams = streams
+            .wrap(from_fn(sse_actix::authenticate))
+            .wrap(from_fn(limit));
         app.app_data(limiter.clone())
             .app_data(sse.clone())
             .app_data(gate.clone())
@@ -76,8 +78,8 @@ fn manager() -> Result<Manager, BoxError> {
     Ok(Manager::builder().access(access).build()?)
 }
 
-fn gate(secret: &str) -> Result<Gate, BoxError> {
-    Ok(Gate::new(
+fn gate(secret: &str) -> Result<Authentication, BoxError> {
+    Ok(Authentication::new(
         Jwt::builder()
             .key(Key::secret(Algorithm::HS256, secret)?)
             .build()?,

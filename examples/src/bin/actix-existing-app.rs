@@ -23,7 +23,7 @@ use actix_web::{
     web::{self, Data, Json, ServiceConfig},
 };
 use serde::{Deserialize, Serialize};
-use sse_actix::{Refusal, SseHandshake, SseResponse}; // +
+use sse_actix::{Rejection, SseHandshake, SseResponse}; // +
 use sse_core::Manager; // +
 use sse_notify::Notifier; // +
 
@@ -110,7 +110,7 @@ async fn events(
     shake: SseHandshake,
     user: CurrentUser,
     tracker: Data<Tracker>,
-) -> Result<SseResponse, Refusal> {
+) -> Result<SseResponse, Rejection> {
     Ok(tracker.sse.connect(shake.user(user.0))?.into())
 }
 

@@ -13,10 +13,10 @@ use actix_web::{
     error::ErrorBadRequest,
     web::{self, Data, ServiceConfig},
 };
-use sse_actix::{Refusal, SseHandshake, SseResponse};
+use sse_actix::{Rejection, SseHandshake, SseResponse};
 use sse_core::{Event, Manager};
 
-async fn events(handshake: SseHandshake, sse: Data<Manager>) -> Result<SseResponse, Refusal> {
+async fn events(handshake: SseHandshake, sse: Data<Manager>) -> Result<SseResponse, Rejection> {
     Ok(sse.connect(handshake)?.into())
 }
 

@@ -14,7 +14,7 @@ use actix_web::{
     web::{self, Data, Json, Query, ServiceConfig},
 };
 use serde::{Deserialize, Serialize};
-use sse_actix::{Refusal, SseHandshake, SseResponse};
+use sse_actix::{Rejection, SseHandshake, SseResponse};
 use sse_core::{EventType, Manager, Payload, PublishError};
 use sse_notify::Notifier;
 
@@ -28,7 +28,7 @@ async fn events(
     handshake: SseHandshake,
     current: Query<CurrentUser>,
     sse: Data<Manager>,
-) -> Result<SseResponse, Refusal> {
+) -> Result<SseResponse, Rejection> {
     Ok(sse
         .connect(handshake.user(current.into_inner().user).topic("reports"))?
         .into())

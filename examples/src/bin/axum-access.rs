@@ -18,9 +18,9 @@ use axum::{
     routing::any,
 };
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use sse_access::{ClaimsAccess, Gate};
+use sse_access::{Authentication, ClaimsAccess};
 use sse_auth::{Algorithm, Jwt, Key};
-use sse_axum::{PeerAddr, Refusal, SseHandshake, SseResponse};
+use sse_axum::{PeerAddr, Rejection, SseHandshake, SseResponse};
 use sse_core::Manager;
 use tokio::net::TcpListener;
 
@@ -30,7 +30,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 async fn events(
     handshake: SseHandshake,
     State(sse): State<Manager>,
-) -> Result<SseResponse, Refusal> {
+) -> Result<SseResponse, Rejection> {
     Ok(sse.connect(handshake)?.into())
 }
 
@@ -47,11 +47,11 @@ async fn limit(
     }
 }
 
-fn app(sse: Manager, gate: Gate, per_minute: NonZeroU32) -> Router {
+fn app(sse: Manager, gate: Authentication, per_minute: NonZeroU32) -> Router {
     let limiter = Arc::new(RateLimiter::keyed(Quota::per_minute(per_minute)));
     Router::new()
         .route("/api/sse", any(events))
-        .layer(from_fn_with_state(gate, sse_axum::admit))
+        .layer(from_fn_with_state(gate, sse_axum::authenticate))
         // In front of the gate, so that guessing tokens is limited too.
         .layer(from_fn(move |request, next| {
             limit(Arc::clone(&limiter), request, next)
@@ -67,8 +67,8 @@ fn manager() -> Result<Manager, BoxError> {
     Ok(Manager::builder().access(access).build()?)
 }
 
-fn gate(secret: &str) -> Result<Gate, BoxError> {
-    Ok(Gate::new(
+fn gate(secret: &str) -> Result<Authentication, BoxError> {
+    Ok(Authentication::new(
         Jwt::builder()
             .key(Key::secret(Algorithm::HS256, secret)?)
             .build()?,

@@ -20,7 +20,7 @@ use axum::{
     routing::get,
 };
 use serde::{Deserialize, Serialize};
-use sse_axum::{Refusal, SseHandshake, SseResponse}; // +
+use sse_axum::{Rejection, SseHandshake, SseResponse}; // +
 use sse_core::Manager; // +
 use sse_notify::Notifier; // +
 use tokio::net::TcpListener;
@@ -96,7 +96,7 @@ async fn events(
     shake: SseHandshake,
     user: CurrentUser,
     State(app): State<App>,
-) -> Result<SseResponse, Refusal> {
+) -> Result<SseResponse, Rejection> {
     Ok(app.sse.connect(shake.user(user.0))?.into())
 }
 

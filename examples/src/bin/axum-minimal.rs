@@ -12,14 +12,14 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
-use sse_axum::{Refusal, SseHandshake, SseResponse};
+use sse_axum::{Rejection, SseHandshake, SseResponse};
 use sse_core::{Event, Manager};
 use tokio::net::TcpListener;
 
 async fn events(
     handshake: SseHandshake,
     State(sse): State<Manager>,
-) -> Result<SseResponse, Refusal> {
+) -> Result<SseResponse, Rejection> {
     Ok(sse.connect(handshake)?.into())
 }
 

@@ -13,7 +13,7 @@ use axum::{
     routing::{get, post},
 };
 use serde::{Deserialize, Serialize};
-use sse_axum::{Refusal, SseHandshake, SseResponse};
+use sse_axum::{Rejection, SseHandshake, SseResponse};
 use sse_core::{EventType, Manager, Payload, PublishError};
 use sse_notify::Notifier;
 use tokio::net::TcpListener;
@@ -34,7 +34,7 @@ async fn events(
     handshake: SseHandshake,
     Query(current): Query<CurrentUser>,
     State(app): State<App>,
-) -> Result<SseResponse, Refusal> {
+) -> Result<SseResponse, Rejection> {
     Ok(app
         .sse
         .connect(handshake.user(current.user).topic("reports"))?

@@ -14,7 +14,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty, combinators::BoxBody};
 use hyper::body::Incoming;
-use sse_access::{ClaimsAccess, Gate};
+use sse_access::{Authentication, ClaimsAccess};
 use sse_auth::{Algorithm, Jwt, Key};
 use sse_core::Manager;
 use sse_hyper::PeerAddr;
@@ -26,7 +26,7 @@ type Answer = Response<BoxBody<Bytes, Infallible>>;
 
 struct App {
     sse: Manager,
-    gate: Gate,
+    gate: Authentication,
     limiter: DefaultKeyedRateLimiter<IpAddr>,
 }
 
@@ -40,7 +40,7 @@ impl App {
     /// Whose stream it is, the gate finds out; a caller that it refuses is refused with 401.
     async fn events(&self, request: Request<Incoming>) -> Answer {
         let (mut parts, _) = request.into_parts();
-        sse_hyper::admit(&self.gate, &mut parts).await;
+        sse_hyper::authenticate(&self.gate, &mut parts).await;
         match self.sse.connect(sse_hyper::handshake(&parts)) {
             Ok(session) => sse_hyper::response(session).map(BodyExt::boxed),
             Err(refused) => sse_hyper::refusal(&refused).map(BodyExt::boxed),
@@ -65,7 +65,7 @@ fn empty(status: StatusCode) -> Answer {
 
 fn app(
     sse: Manager,
-    gate: Gate,
+    gate: Authentication,
     per_minute: NonZeroU32,
 ) -> impl Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send
 {
@@ -85,8 +85,8 @@ fn manager() -> Result<Manager, BoxError> {
     Ok(Manager::builder().access(access).build()?)
 }
 
-fn gate(secret: &str) -> Result<Gate, BoxError> {
-    Ok(Gate::new(
+fn gate(secret: &str) -> Result<Authentication, BoxError> {
+    Ok(Authentication::new(
         Jwt::builder()
             .key(Key::secret(Algorithm::HS256, secret)?)
             .build()?,

@@ -55,7 +55,7 @@ async fn answer(Query(question): Query<Question>) -> Response {
     let done = stream::once(async move { Ok((&Done { tokens }).into_event()?) });
     // A comment every second while the model thinks, so that proxies keep the connection. Whoever goes away stops the model:
     // the stream is dropped with the connection.
-    sse_axum::events(
+    sse_axum::event_stream(
         EventStream::new(answer.chain(done)).heartbeat_interval(Duration::from_secs(1)),
     )
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use serde_json::json;
-use sse_access::{Gate, caller};
+use sse_access::{Authentication, caller};
 use sse_auth::{AuthError, Authenticator, Credential, Identity, Origins, RequestView, Tickets};
 use sse_core::{Caller, ConnectErrorKind, LoginId};
 
@@ -42,7 +42,7 @@ fn name(caller: &Caller) -> &str {
 
 #[tokio::test]
 async fn who_is_recognised_comes_in_with_what_is_known() {
-    let gate = Gate::new(Said);
+    let gate = Authentication::new(Said);
     let caller = gate
         .admit(&get().header("authorization", "Bearer user=ada"))
         .await
@@ -61,10 +61,10 @@ async fn who_is_recognised_comes_in_with_what_is_known() {
 #[tokio::test]
 async fn who_presents_nothing_comes_in_only_where_that_is_said() {
     assert_eq!(
-        Gate::new(Said).admit(&get()).await.unwrap_err(),
+        Authentication::new(Said).admit(&get()).await.unwrap_err(),
         ConnectErrorKind::Unauthenticated
     );
-    let open = Gate::new(Said).let_anonymous_in();
+    let open = Authentication::new(Said).allow_anonymous();
     assert_eq!(open.admit(&get()).await.unwrap(), Caller::anonymous());
     let bad = get().header("authorization", "Bearer x");
     assert_eq!(
@@ -78,8 +78,8 @@ async fn who_presents_nothing_comes_in_only_where_that_is_said() {
 async fn what_cannot_be_checked_is_the_server_s_affair() {
     let broken = get().header("x-broken", "1");
     assert_eq!(
-        Gate::new(Said)
-            .let_anonymous_in()
+        Authentication::new(Said)
+            .allow_anonymous()
             .admit(&broken)
             .await
             .unwrap_err(),
@@ -97,14 +97,15 @@ async fn a_name_that_no_stream_can_have_is_nobody_s() {
         .header("cookie", "user=a%0Ab")
         .header("sec-fetch-site", "same-origin");
     assert_eq!(
-        Gate::new(Said).admit(&cookie).await.unwrap_err(),
+        Authentication::new(Said).admit(&cookie).await.unwrap_err(),
         ConnectErrorKind::Unauthenticated
     );
 }
 
 #[tokio::test]
 async fn cookies_count_from_pages_of_allowed_origins_alone() {
-    let gate = Gate::new(Said).origins(Origins::new(["https://app.example.com"]).unwrap());
+    let gate =
+        Authentication::new(Said).origins(Origins::new(["https://app.example.com"]).unwrap());
     let cookie = || get().header("cookie", "user=ada");
     for (request, comes_in) in [
         (cookie().header("sec-fetch-site", "same-origin"), true),
@@ -133,7 +134,7 @@ async fn cookies_count_from_pages_of_allowed_origins_alone() {
 #[tokio::test]
 async fn a_ticket_opens_once_and_only_where_tickets_are_taken() {
     let tickets = Tickets::new();
-    let calls = Gate::new(Said);
+    let calls = Authentication::new(Said);
     let streams = calls.clone().tickets(&tickets);
     let issue = || tickets.issue(&identity("ada", Credential::Bearer)).unwrap();
     let ticket = issue();
@@ -178,7 +179,7 @@ async fn a_caller_has_the_login_that_authentication_found() {
 
 #[tokio::test]
 async fn the_parts_of_a_request_name_one_caller_in_any_order() {
-    let gate = Gate::new(Said);
+    let gate = Authentication::new(Said);
     let user = |name: &str, end: u64| {
         let mut caller = Caller::user(name.parse().unwrap());
         caller.expires_at = Some(end);
@@ -219,7 +220,8 @@ async fn an_observer_is_told_why_callers_are_refused() {
 
     let told = Arc::new(Mutex::new(Vec::new()));
     let observed = Arc::clone(&told);
-    let gate = Gate::new(Said).observe(move |denial| observed.lock().unwrap().push(denial.code()));
+    let gate = Authentication::new(Said)
+        .observe(move |denial| observed.lock().unwrap().push(denial.code()));
     let (cookie, evil) = (("cookie", "user=ada"), ("origin", "https://evil.example"));
     for headers in [
         &[][..],

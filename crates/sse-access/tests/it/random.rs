@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use proptest::prelude::*;
 use serde_json::{Map, Value};
-use sse_access::{Proxies, TopicPattern};
+use sse_access::{TopicPattern, TrustedProxies};
 use sse_auth::RequestView;
 
 fn word() -> impl Strategy<Value = String> {
@@ -42,7 +42,7 @@ proptest! {
     #[test]
     fn nobody_makes_up_an_address(made_up in "\\PC{0,40}", client in any::<[u8; 4]>()) {
         let client = IpAddr::from(client);
-        let proxies = Proxies::new(["10.0.0.0/8"]).unwrap();
+        let proxies = TrustedProxies::new(["10.0.0.0/8"]).unwrap();
         prop_assume!(!matches!(client, IpAddr::V4(v4) if v4.octets()[0] == 10));
         let value = format!("{made_up}, {client}");
         let request = RequestView::new("GET").header("x-forwarded-for", value.as_bytes());

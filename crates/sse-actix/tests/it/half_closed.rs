@@ -20,7 +20,7 @@ use actix_web::{
     dev::{AppConfig, ServerHandle, Service},
     web::{self, Data, ServiceConfig},
 };
-use sse_actix::{Refusal, SocketOptions, SseHandshake, SseResponse, prepare};
+use sse_actix::{Rejection, SocketOptions, SseHandshake, SseResponse, prepare};
 use sse_core::{Event, Manager, ManagerBuilder, ShutdownOptions};
 use sse_testkit::{RawClient, RawRequest};
 use tokio::time::{sleep, timeout};
@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const OFTEN: Duration = Duration::from_millis(200);
 const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
 
-async fn events(handshake: SseHandshake, sse: Data<Manager>) -> Result<SseResponse, Refusal> {
+async fn events(handshake: SseHandshake, sse: Data<Manager>) -> Result<SseResponse, Rejection> {
     Ok(sse.connect(handshake)?.into())
 }
 

@@ -12,7 +12,7 @@ use actix_web::{
     middleware::{Compress, Logger},
     web::{self, Data},
 };
-use sse_actix::{Refusal, SseHandshake, SseResponse};
+use sse_actix::{Rejection, SseHandshake, SseResponse};
 use sse_core::{DisconnectOptions, Event, Manager, Target};
 use sse_testkit::RawRequest;
 use tokio::time::{sleep, timeout};
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const ORIGIN: &str = "https://app.example";
 const PROSE: &str = include_str!("../../README.md");
 
-async fn events(handshake: SseHandshake, sse: Data<Manager>) -> Result<SseResponse, Refusal> {
+async fn events(handshake: SseHandshake, sse: Data<Manager>) -> Result<SseResponse, Rejection> {
     Ok(sse.connect(handshake)?.into())
 }
 

@@ -8,7 +8,7 @@ use actix_web::{
     middleware::Compress,
     web::{self, Data},
 };
-use sse_actix::{Refusal, SseHandshake, SseResponse};
+use sse_actix::{Rejection, SseHandshake, SseResponse};
 use sse_testkit::adapter::{Adapter, Stop, TestApp};
 
 struct Actix;
@@ -17,12 +17,12 @@ async fn events(
     handshake: SseHandshake,
     request: HttpRequest,
     app: Data<TestApp>,
-) -> Result<SseResponse, Refusal> {
+) -> Result<SseResponse, Rejection> {
     Ok(app.connect(handshake, request.uri().query())?.into())
 }
 
 async fn tokens(app: Data<TestApp>) -> impl Responder {
-    sse_actix::events(app.tokens())
+    sse_actix::event_stream(app.tokens())
 }
 
 impl Adapter for Actix {

@@ -13,7 +13,7 @@ use actix_web::{
     web::{self, Data},
 };
 use futures_util::future::join_all;
-use sse_actix::{Refusal, SseHandshake, SseResponse};
+use sse_actix::{Rejection, SseHandshake, SseResponse};
 use sse_core::{Event, Manager};
 use sse_testkit::{RawClient, RawRequest, request};
 
@@ -29,7 +29,7 @@ fn worker() -> (&'static str, String) {
     (WORKER, format!("{:?}", thread::current().id()))
 }
 
-async fn events(handshake: SseHandshake, sse: Data<Manager>) -> Result<impl Responder, Refusal> {
+async fn events(handshake: SseHandshake, sse: Data<Manager>) -> Result<impl Responder, Rejection> {
     Ok(SseResponse::from(sse.connect(handshake)?)
         .customize()
         .insert_header(worker()))

@@ -9,7 +9,7 @@ use jsonwebtoken::{
 use serde_json::Value;
 
 use crate::{
-    jwt::{algorithm::Algorithm, key_error::KeyError, signature::Material},
+    jwt::{algorithm::Algorithm, key_error::KeyError, signature::VerifyingKey},
     secret::Secret,
 };
 
@@ -21,7 +21,7 @@ const LEAST_SECRET: usize = 32;
 pub struct Key {
     kid: Option<String>,
     algorithms: Vec<Algorithm>,
-    material: Material,
+    material: VerifyingKey,
 }
 
 impl Key {
@@ -42,7 +42,7 @@ impl Key {
         Ok(Self {
             kid: None,
             algorithms: vec![algorithm],
-            material: Material::Secret(Secret::new(secret)),
+            material: VerifyingKey::Secret(Secret::new(secret)),
         })
     }
 
@@ -65,7 +65,7 @@ impl Key {
         let makers = [
             (
                 DecodingKey::from_rsa_pem as fn(&[u8]) -> _,
-                rsa as fn(&DecodingKey) -> Option<Material>,
+                rsa as fn(&DecodingKey) -> Option<VerifyingKey>,
             ),
             (DecodingKey::from_ec_pem, point),
             (DecodingKey::from_ed_pem, ed25519),
@@ -138,7 +138,7 @@ impl Key {
     }
 
     pub(crate) fn is_symmetric(&self) -> bool {
-        matches!(self.material, Material::Secret(_))
+        matches!(self.material, VerifyingKey::Secret(_))
     }
 
     /// `None` for a key that has no id.
@@ -150,7 +150,7 @@ impl Key {
         self.is_for(algorithm) && self.material.verify(algorithm, message, signature)
     }
 
-    fn of(material: Material) -> Self {
+    fn of(material: VerifyingKey) -> Self {
         Self {
             kid: None,
             algorithms: material.algorithms().to_vec(),
@@ -176,7 +176,7 @@ pub(crate) fn is_key_text(secret: &[u8]) -> bool {
     marks.iter().any(|mark| text.starts_with(mark))
 }
 
-fn material(jwk: &Jwk) -> Result<Material, KeyError> {
+fn material(jwk: &Jwk) -> Result<VerifyingKey, KeyError> {
     let key = DecodingKey::from_jwk(jwk).map_err(|_| KeyError::Jwk("its kind is not known"))?;
     let material = match &jwk.algorithm {
         AlgorithmParameters::RSA(_) => rsa(&key),
@@ -189,7 +189,7 @@ fn material(jwk: &Jwk) -> Result<Material, KeyError> {
         AlgorithmParameters::OctetKey(_) => {
             let secret = bytes(&key).unwrap_or_default();
             Key::long_enough(secret)?;
-            Some(Material::Secret(Secret::new(secret)))
+            Some(VerifyingKey::Secret(Secret::new(secret)))
         }
         _ => None,
     };
@@ -203,11 +203,11 @@ fn bytes(key: &DecodingKey) -> Option<&[u8]> {
     key.try_get_as_bytes().ok()
 }
 
-fn rsa(key: &DecodingKey) -> Option<Material> {
+fn rsa(key: &DecodingKey) -> Option<VerifyingKey> {
     match key.kind() {
-        DecodingKeyKind::SecretOrDer(der) => Some(Material::RsaDer(der.clone())),
+        DecodingKeyKind::SecretOrDer(der) => Some(VerifyingKey::RsaDer(der.clone())),
         // Some issuers keep the sign byte of ASN.1, which `ring` refuses.
-        DecodingKeyKind::RsaModulusExponent { n, e } => Some(Material::RsaComponents {
+        DecodingKeyKind::RsaModulusExponent { n, e } => Some(VerifyingKey::RsaComponents {
             n: without_zeros(n),
             e: without_zeros(e),
         }),
@@ -223,24 +223,24 @@ fn without_zeros(number: &[u8]) -> Vec<u8> {
 }
 
 /// The length tells the curve.
-fn point(key: &DecodingKey) -> Option<Material> {
+fn point(key: &DecodingKey) -> Option<VerifyingKey> {
     let point = bytes(key)?;
     match (point.first()?, point.len()) {
-        (4, 65) => Some(Material::P256(point.to_vec())),
-        (4, 97) => Some(Material::P384(point.to_vec())),
+        (4, 65) => Some(VerifyingKey::P256(point.to_vec())),
+        (4, 97) => Some(VerifyingKey::P384(point.to_vec())),
         _ => None,
     }
 }
 
-fn on_curve(point: &Material, curve: &EllipticCurve) -> bool {
+fn on_curve(point: &VerifyingKey, curve: &EllipticCurve) -> bool {
     matches!(
         (point, curve),
-        (Material::P256(_), EllipticCurve::P256) | (Material::P384(_), EllipticCurve::P384)
+        (VerifyingKey::P256(_), EllipticCurve::P256) | (VerifyingKey::P384(_), EllipticCurve::P384)
     )
 }
 
-fn ed25519(key: &DecodingKey) -> Option<Material> {
+fn ed25519(key: &DecodingKey) -> Option<VerifyingKey> {
     bytes(key)
         .filter(|key| key.len() == 32)
-        .map(|key| Material::Ed25519(key.to_vec()))
+        .map(|key| VerifyingKey::Ed25519(key.to_vec()))
 }

@@ -11,7 +11,7 @@ use crate::{jwt::algorithm::Algorithm, secret::Secret};
 
 /// What a key is made of. Each kind is of use for its own algorithms alone, whatever a token says.
 #[derive(Clone)]
-pub(crate) enum Material {
+pub(crate) enum VerifyingKey {
     Secret(Secret),
     /// Modulus and exponent, big-endian, without leading zeros.
     RsaComponents {
@@ -26,7 +26,7 @@ pub(crate) enum Material {
     Ed25519(Vec<u8>),
 }
 
-impl Material {
+impl VerifyingKey {
     /// The algorithms for which this can be used.
     pub(crate) fn algorithms(&self) -> &'static [Algorithm] {
         match self {
@@ -121,7 +121,7 @@ fn rsa_algorithm(algorithm: Algorithm) -> Option<&'static RsaParameters> {
     }
 }
 
-impl fmt::Debug for Material {
+impl fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Secret(_) => "secret [redacted]",

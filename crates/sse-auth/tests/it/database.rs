@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension as _};
 use serde_json::{Map, Value, json};
 use sse_auth::{
-    BoxError, Credential, DatabaseSessions, ManualClock, NextAuth, Refusal, SessionStore,
+    BoxError, Credential, DatabaseSessions, ManualClock, NextAuth, Rejection, SessionStore,
     StoredSession,
 };
 
@@ -240,7 +240,7 @@ async fn failures_are_not_remembered() {
     let error = ask_cookie(&sessions, "s", "a").await.unwrap_err();
     assert_eq!(
         (error.to_string().as_str(), error.refusal()),
-        ("the session store failed", Refusal::Unavailable)
+        ("the session store failed", Rejection::Unavailable)
     );
     store.down.store(0, Ordering::SeqCst);
     assert_eq!(accepted(ask_cookie(&sessions, "s", "a").await).0, "ada");

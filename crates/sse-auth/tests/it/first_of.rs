@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::json;
 use sse_auth::{
     Algorithm, ApiKey, AuthError, Authenticator, Credential, FirstOf, Identity, Jwt, Key,
-    ManualClock, NextAuth, Refusal, RequestView, Tickets,
+    ManualClock, NextAuth, Rejection, RequestView, Tickets,
 };
 
 use crate::support::{
@@ -310,38 +310,43 @@ async fn an_apps_own_authenticator_is_like_ours() {
             error.refusal(),
             std::error::Error::source(&error).unwrap().to_string()
         ),
-        (Refusal::Invalid, "banned".to_owned())
+        (Rejection::Invalid, "banned".to_owned())
     );
     let error = ask(&all, "x-user", "down").await.unwrap_err();
     assert_eq!(
         (error.refusal(), error.refusal().status()),
-        (Refusal::Unavailable, 503)
+        (Rejection::Unavailable, 503)
     );
 }
 
 #[test]
 fn clients_learn_four_things() {
     for (error, refusal, status, code) in [
-        (AuthError::Signature, Refusal::Invalid, 401, "invalid"),
-        (AuthError::UnknownKey, Refusal::Invalid, 401, "invalid"),
-        (AuthError::Integrity, Refusal::Invalid, 401, "invalid"),
-        (AuthError::UnknownTicket, Refusal::Invalid, 401, "invalid"),
-        (AuthError::UnknownSession, Refusal::Invalid, 401, "invalid"),
+        (AuthError::Signature, Rejection::Invalid, 401, "invalid"),
+        (AuthError::UnknownKey, Rejection::Invalid, 401, "invalid"),
+        (AuthError::Integrity, Rejection::Invalid, 401, "invalid"),
+        (AuthError::UnknownTicket, Rejection::Invalid, 401, "invalid"),
+        (
+            AuthError::UnknownSession,
+            Rejection::Invalid,
+            401,
+            "invalid",
+        ),
         (
             AuthError::NotYetValid { at: 1 },
-            Refusal::Invalid,
+            Rejection::Invalid,
             401,
             "invalid",
         ),
         (
             AuthError::Expired { at: 1 },
-            Refusal::Expired,
+            Rejection::Expired,
             401,
             "expired",
         ),
         (
             AuthError::unavailable("x"),
-            Refusal::Unavailable,
+            Rejection::Unavailable,
             503,
             "unavailable",
         ),
@@ -352,9 +357,9 @@ fn clients_learn_four_things() {
         );
         assert_eq!(refusal.www_authenticate().is_some(), status == 401);
     }
-    assert_eq!(Refusal::Missing.www_authenticate(), Some("Bearer"));
+    assert_eq!(Rejection::Missing.www_authenticate(), Some("Bearer"));
     assert!(
-        Refusal::Expired
+        Rejection::Expired
             .www_authenticate()
             .unwrap()
             .starts_with("Bearer error=\"invalid_token\"")

@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use sse_auth::{BoxError, FetchJwks, JwksError, JwksFile, Jwt, ManualClock, Refusal, RemoteJwks};
+use sse_auth::{BoxError, FetchJwks, JwksError, JwksFile, Jwt, ManualClock, Rejection, RemoteJwks};
 
 use crate::support::{Es256, NOW, SECRET, accepted, ask_bearer, b64, claims, hs256, refused};
 
@@ -175,7 +175,7 @@ async fn known_keys_survive_an_issuer_that_is_down_for_a_day_and_no_longer() {
     let error = ask_bearer(&*jwt, &token).await.unwrap_err();
     assert_eq!(
         (error.to_string().as_str(), error.refusal()),
-        ("the keys cannot be loaded", Refusal::Unavailable)
+        ("the keys cannot be loaded", Rejection::Unavailable)
     );
     issuer.set(Answer::Keys(json!([key.jwk("a")])));
     clock.advance(Duration::from_secs(300));
@@ -193,7 +193,7 @@ async fn after_failures_it_waits_longer_and_longer() {
     for _ in 0..64 {
         assert_eq!(
             ask_bearer(&*jwt, &token).await.unwrap_err().refusal(),
-            Refusal::Unavailable
+            Rejection::Unavailable
         );
         asked.push(issuer.asked());
         clock.advance(Duration::from_secs(1));
@@ -234,7 +234,7 @@ async fn whatever_a_fetcher_does_is_an_error_and_not_the_end() {
         let error = ask_bearer(&*jwt, &key.sign("a", &claims()))
             .await
             .unwrap_err();
-        assert_eq!(error.refusal(), Refusal::Unavailable);
+        assert_eq!(error.refusal(), Rejection::Unavailable);
         assert!(keys.load().await.is_err());
     }
     issuer.set(Answer::Never);

@@ -27,7 +27,7 @@ async fn serve_with(manager: &Manager, transports: &TransportStatsHandle) -> std
         async move |handshake: SseHandshake| SseResponse::from(streams.connect(handshake).unwrap());
     let one_off = async || {
         let quiet = futures_util::stream::pending::<Event>();
-        sse_axum::events(EventStream::new(quiet).heartbeat_interval(TIMEOUT * 2))
+        sse_axum::event_stream(EventStream::new(quiet).heartbeat_interval(TIMEOUT * 2))
     };
     let streams = manager.clone();
     let body = async move |handshake: SseHandshake| {

@@ -9,7 +9,7 @@ use axum::{
     response::Response,
     routing::{any, get},
 };
-use sse_axum::{Refusal, Serve, SseHandshake, SseResponse};
+use sse_axum::{Rejection, Serve, SseHandshake, SseResponse};
 use sse_testkit::adapter::{Adapter, Stop, TestApp};
 use tower_http::compression::CompressionLayer;
 
@@ -23,12 +23,12 @@ async fn events(
     handshake: SseHandshake,
     RawQuery(query): RawQuery,
     State(app): State<TestApp>,
-) -> Result<SseResponse, Refusal> {
+) -> Result<SseResponse, Rejection> {
     Ok(app.connect(handshake, query.as_deref())?.into())
 }
 
 async fn tokens(State(app): State<TestApp>) -> Response {
-    sse_axum::events(app.tokens())
+    sse_axum::event_stream(app.tokens())
 }
 
 /// Stands for an app's authentication.

@@ -1,8 +1,8 @@
 //! Statuses, headers, entity tags.
 
-use sse_browser::{Answer, CLIENT, File, Files, Request};
+use sse_browser::{CLIENT, File, Request, StaticFiles, StaticResponse};
 
-fn ask(method: &str, path: &str, if_none_match: Option<&str>) -> Answer {
+fn ask(method: &str, path: &str, if_none_match: Option<&str>) -> StaticResponse {
     CLIENT.answer(&Request {
         method,
         path,
@@ -10,7 +10,7 @@ fn ask(method: &str, path: &str, if_none_match: Option<&str>) -> Answer {
     })
 }
 
-fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
+fn header<'a>(answer: &'a StaticResponse, name: &str) -> Option<&'a str> {
     answer
         .headers
         .iter()
@@ -108,7 +108,7 @@ fn other_paths_and_methods_are_refused() {
 
 #[test]
 fn a_folder_is_answered_with_its_index() {
-    const FILES: Files = Files::new(&[
+    const FILES: StaticFiles = StaticFiles::new(&[
         File::new("index.html", "<p>"),
         File::new("a.css", ""),
         File::new("b.svg", ""),

@@ -244,7 +244,7 @@ impl Acceptance {
 /// Whether an error says that the backplane accepts nothing: certainly, or perhaps. `None` if it is about this one call.
 fn blame(error: &BackplaneError) -> Option<bool> {
     match error {
-        BackplaneError::Blocked { .. } | BackplaneError::Refused { .. } => Some(true),
+        BackplaneError::Blocked { .. } | BackplaneError::Rejected { .. } => Some(true),
         BackplaneError::Unavailable { .. } => Some(false),
         _ => None,
     }

@@ -62,7 +62,7 @@ pin_project! {
     /// A stream of events made for one client and for nothing else, such as the tokens of an answer: no manager knows it.
     ///
     /// Made from any [`Stream`] of [`EventItem`]s, it is a stream of buffers of whole events (several that are ready leave as one, up to
-    /// 64 KiB), with heartbeats while the inner one is quiet. Adapters answer with it: `sse_axum::events(…)` and its siblings.
+    /// 64 KiB), with heartbeats while the inner one is quiet. Adapters answer with it: `sse_axum::event_stream(…)` and its siblings.
     ///
     /// The inner stream is polled only when the transport wants more, so a slow client slows it down; it is dropped when the
     /// client goes. An error of it, or an item that does not become an event, comes out after all events before it and is the

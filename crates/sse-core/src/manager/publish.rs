@@ -371,7 +371,7 @@ async fn signal_patiently(
             Ok(()) => return Ok(()),
             Err(
                 error @ (BackplaneError::Blocked { .. }
-                | BackplaneError::Refused { .. }
+                | BackplaneError::Rejected { .. }
                 | BackplaneError::Busy),
             ) => error,
             Err(error) => return Err(unavailable(error)),
@@ -395,7 +395,7 @@ fn unavailable(source: BackplaneError) -> PublishError {
             source,
         },
         BackplaneError::TooLarge { .. } => PublishError::Backplane(source),
-        BackplaneError::Blocked { .. } | BackplaneError::Refused { .. } => {
+        BackplaneError::Blocked { .. } | BackplaneError::Rejected { .. } => {
             PublishError::Unavailable {
                 retry_after: BLOCKED,
                 source,

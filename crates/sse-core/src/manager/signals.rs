@@ -16,7 +16,7 @@ impl Manager {
     /// Tells every node on the backplane, this one included, what their [handlers](Manager::on_signal) hear: at most once, now.
     ///
     /// # Errors
-    /// [`BackplaneError`]; [`BackplaneError::Refused`] where there is no backplane.
+    /// [`BackplaneError`]; [`BackplaneError::Rejected`] where there is no backplane.
     pub async fn signal(&self, payload: &[u8]) -> Result<(), BackplaneError> {
         self.inner.signal(MESSAGE, payload).await
     }
@@ -46,7 +46,7 @@ impl Inner {
 
     async fn signal(&self, kind: u8, payload: &[u8]) -> Result<(), BackplaneError> {
         let Some(backplane) = &self.backplane else {
-            return Err(BackplaneError::refused("there is no backplane"));
+            return Err(BackplaneError::rejected("there is no backplane"));
         };
         let mut bytes = BytesMut::with_capacity(1 + payload.len());
         bytes.put_u8(kind);

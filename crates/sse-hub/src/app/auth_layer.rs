@@ -11,22 +11,22 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use sse_axum::{PeerAddr, view};
+use sse_axum::{PeerAddr, request_view};
 use sse_core::{Caller, ConnectErrorKind, Manager};
 use tracing::Instrument as _;
 
-use crate::app::{access_log::shown_path, auth_log, secured::Configured};
+use crate::app::{access_log::shown_path, auth_log, secured::Secured};
 
 /// Says where a client is, and under which origin it came, as far as proxies that are trusted tell.
 pub(crate) async fn locate(
-    State(configured): State<Arc<Configured>>,
+    State(configured): State<Arc<Secured>>,
     mut request: Request,
     next: Next,
 ) -> Response {
     if let Some(PeerAddr(peer)) = request.extensions().get().copied() {
         let (mut parts, body) = request.into_parts();
         let (client, own) = {
-            let request = view(&parts);
+            let request = request_view(&parts);
             let proxies = &configured.proxies;
             (
                 proxies.client(peer.ip(), &request),
@@ -46,17 +46,17 @@ pub(crate) async fn locate(
 
 /// Says who opens a stream, or why it is refused.
 pub(crate) async fn streams(
-    State(configured): State<Arc<Configured>>,
+    State(configured): State<Arc<Secured>>,
     request: Request,
     next: Next,
 ) -> Response {
     let (mut parts, body) = request.into_parts();
     let client = auth_log::client(address(&parts));
-    let admitted = match configured.rates.may_knock(address(&parts)) {
+    let admitted = match configured.rates.check_rate(address(&parts)) {
         Ok(()) => {
             configured
                 .streams
-                .admit(&view(&parts))
+                .admit(&request_view(&parts))
                 .instrument(client.clone())
                 .await
         }
@@ -71,7 +71,7 @@ pub(crate) async fn streams(
 
 /// Says who calls the management API, or why it is refused.
 pub(crate) async fn calls(
-    State(configured): State<Arc<Configured>>,
+    State(configured): State<Arc<Secured>>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -79,7 +79,7 @@ pub(crate) async fn calls(
     let client = auth_log::client(address(&parts));
     let admitted = configured
         .calls
-        .admit(&view(&parts))
+        .admit(&request_view(&parts))
         .instrument(client.clone())
         .await;
     let is_admitted = admitted.is_ok();

@@ -10,7 +10,7 @@ use axum::{
 };
 use serde_json::json;
 use sse_auth::Origins;
-use sse_axum::view;
+use sse_axum::request_view;
 use sse_core::{Caller, FieldError, Manager, UserId};
 
 use crate::app::auth_log;
@@ -50,7 +50,7 @@ pub(crate) async fn check_page(
     next: Next,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let checked = origins.check_page(&view(&parts));
+    let checked = origins.check_page(&request_view(&parts));
     match checked {
         Ok(_) => next.run(Request::from_parts(parts, body)).await,
         Err(page) => {

@@ -6,7 +6,7 @@ use axum::{
     middleware::map_response,
     response::{Redirect, Response},
 };
-use sse_browser::{File, Files};
+use sse_browser::{File, StaticFiles};
 
 /// Its path.
 pub(crate) const PATH: &str = "/sse-demo";
@@ -26,7 +26,7 @@ macro_rules! file {
     };
 }
 
-const FILES: Files = Files::new(&[
+const FILES: StaticFiles = StaticFiles::new(&[
     file!("index.html"),
     file!("demo.css"),
     file!("icon.svg"),

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use sse_auth::{OwnOrigin, RequestView};
-use sse_axum::view;
+use sse_axum::request_view;
 
 use crate::{app::auth_log, error::Error};
 
@@ -80,7 +80,7 @@ pub(crate) async fn check(
     next: Next,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let admitted = hosts.admit(&view(&parts));
+    let admitted = hosts.admit(&request_view(&parts));
     match admitted {
         Err(host) if !parts.uri.path().starts_with("/health/") => {
             let remedy = "if it is this hub's, list it in --hosts";

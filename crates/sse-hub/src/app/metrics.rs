@@ -7,7 +7,7 @@ use axum::{
 };
 use sse_axum::{TransportStats, TransportStatsHandle};
 use sse_core::{Manager, Stats};
-use sse_metrics::{Families, Family, Metrics};
+use sse_metrics::{Collector, Family, Metrics};
 use sse_trpc::Management;
 
 const BUILD: Family<1> = Family::info("sse_hub_build", "Which hub it is.").labels(["version"]);
@@ -59,14 +59,14 @@ pub(crate) fn of(
     let streams = manager.clone();
     Metrics::of(manager)
         .source(management)
-        .source(move |families: &mut Families| {
+        .source(move |families: &mut Collector| {
             put_transports(families, &streams.stats(), &transports.stats());
         })
-        .source(|families: &mut Families| families.put(&BUILD, [env!("CARGO_PKG_VERSION")], 1_u32))
+        .source(|families: &mut Collector| families.put(&BUILD, [env!("CARGO_PKG_VERSION")], 1_u32))
 }
 
 /// The hub has one server, so what the reactor does not serve is a body.
-fn put_transports(families: &mut Families, streams: &Stats, transports: &TransportStats) {
+fn put_transports(families: &mut Collector, streams: &Stats, transports: &TransportStats) {
     let TransportStats {
         reactor, bodies, ..
     } = transports;

@@ -8,7 +8,7 @@ use std::{
 
 use sse_access::ClaimsAccess;
 use sse_core::{Access as _, Caller, ConnectErrorKind, UserId, network};
-use sse_trpc::{Demand, Kind};
+use sse_trpc::{CallInfo, Kind};
 
 use crate::{
     app::rate_limit::{Rate, RateLimit},
@@ -56,7 +56,7 @@ impl Rates {
     }
 
     /// Asked before anybody is recognised, so that guessing credentials is limited too.
-    pub(crate) fn may_knock(&self, address: IpAddr) -> Result<(), ConnectErrorKind> {
+    pub(crate) fn check_rate(&self, address: IpAddr) -> Result<(), ConnectErrorKind> {
         check(self.streams_per_address.as_ref(), &network(address), 1)
     }
 
@@ -68,11 +68,11 @@ impl Rates {
     }
 
     /// Whether somebody may ask the management API for this now. Backends and admins may always.
-    pub(crate) fn may_ask(&self, demand: &Demand<'_>) -> Result<(), ConnectErrorKind> {
+    pub(crate) fn may_ask(&self, demand: &CallInfo<'_>) -> Result<(), ConnectErrorKind> {
         // Without an address all share a limit, which is safe.
         let address = demand.address.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
         if demand.kind == Some(Kind::Subscription) && demand.calls == 1 {
-            self.may_knock(address)?;
+            self.check_rate(address)?;
             return demand.caller.map_or(Ok(()), |caller| self.may_open(caller));
         }
         match demand.caller {

@@ -2,7 +2,7 @@
 
 use std::{env, path::Path, sync::Arc};
 
-use sse_access::{ClaimsAccess, Gate, PatternError, Proxies};
+use sse_access::{Authentication, ClaimsAccess, PatternError, TrustedProxies};
 use sse_auth::{
     Algorithm, ApiKey, Authenticator, FirstOf, Jwks, JwksFile, Jwt, JwtBuilder, Key, NextAuth,
     Origins, RemoteJwks, Tickets,
@@ -25,15 +25,15 @@ const BACKEND_CLAIM: &str = "sse-hub/backend";
 
 /// Who may connect and call, where visitors do not say themselves who they are.
 #[derive(Debug)]
-pub(crate) struct Configured {
+pub(crate) struct Secured {
     /// For streams, where tickets count too.
-    pub(crate) streams: Gate,
+    pub(crate) streams: Authentication,
     /// For calls of the management API.
-    pub(crate) calls: Gate,
+    pub(crate) calls: Authentication,
     pub(crate) tickets: Tickets,
     pub(crate) access: ClaimsAccess,
     pub(crate) origins: Origins,
-    pub(crate) proxies: Proxies,
+    pub(crate) proxies: TrustedProxies,
     pub(crate) rates: Arc<Rates>,
     /// The authenticator of both gates.
     pub(crate) authenticator: Exchangeable,
@@ -72,7 +72,7 @@ impl AccessArgs {
         &self,
         largest: usize,
         sources: &Sources,
-    ) -> Result<Option<Configured>, Error> {
+    ) -> Result<Option<Secured>, Error> {
         let kind = self.auth.unwrap_or_default();
         let backend_key = self.backend_key(sources)?;
         if kind == AuthKind::None && backend_key.is_none() {
@@ -97,7 +97,7 @@ impl AccessArgs {
         let access = self.access(sources)?;
         self.check_rate_of_bytes(largest, sources)?;
         let streams = gate.clone().tickets(&tickets);
-        Ok(Some(Configured {
+        Ok(Some(Secured {
             streams: streams.observe(move |denial| auth_log::denied(denial, kind)),
             calls: gate.observe(move |denial| auth_log::call_denied(denial, kind)),
             tickets,
@@ -378,7 +378,7 @@ impl AccessArgs {
             })
     }
 
-    fn proxies(&self, sources: &Sources) -> Result<Proxies, Error> {
+    fn proxies(&self, sources: &Sources) -> Result<TrustedProxies, Error> {
         let name = || sources.name_of_access("trusted-proxies");
         if self
             .trusted_proxies
@@ -388,7 +388,7 @@ impl AccessArgs {
             return Err(wrong(&name(), "would believe everybody"));
         }
         let proxies =
-            Proxies::new(&self.trusted_proxies).map_err(|error| wrong(&name(), &error))?;
+            TrustedProxies::new(&self.trusted_proxies).map_err(|error| wrong(&name(), &error))?;
         Ok(proxies.header(self.proxy_header.unwrap_or_default().into()))
     }
 }
@@ -398,10 +398,10 @@ fn is_url(jwks: &str) -> bool {
     jwks.contains("://")
 }
 
-fn gate(authenticator: impl Authenticator, origins: &Origins, anonymous: bool) -> Gate {
-    let gate = Gate::new(authenticator).origins(origins.clone());
+fn gate(authenticator: impl Authenticator, origins: &Origins, anonymous: bool) -> Authentication {
+    let gate = Authentication::new(authenticator).origins(origins.clone());
     if anonymous {
-        gate.let_anonymous_in()
+        gate.allow_anonymous()
     } else {
         gate
     }

@@ -193,7 +193,7 @@ impl Backplane {
         let answer = timeout(PATIENCE, answer).await;
         match answer.unwrap_or_else(|late| Err(BackplaneError::unavailable(PATIENCE, late))) {
             Ok(answer) => Ok(Some(answer)),
-            Err(error @ BackplaneError::Refused { .. }) => Err(self.wrong(&error)),
+            Err(error @ BackplaneError::Rejected { .. }) => Err(self.wrong(&error)),
             Err(error) => {
                 let error = &error as &dyn StdError;
                 warn!(

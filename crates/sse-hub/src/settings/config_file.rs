@@ -48,12 +48,12 @@ pub(crate) struct Fields {
 
 /// A settings file that was read.
 #[derive(Debug)]
-pub(crate) struct File {
+pub(crate) struct ConfigFile {
     pub(crate) path: PathBuf,
     pub(crate) text: String,
 }
 
-impl File {
+impl ConfigFile {
     /// Reads a file.
     pub(crate) fn read(path: PathBuf) -> Result<Self, Error> {
         match fs::read_to_string(&path) {

@@ -26,7 +26,7 @@ async fn answer(app: TestApp, request: Request<Incoming>) -> Result<Reply, Infal
             Ok(session) => boxed(sse_hyper::response(session)),
             Err(refused) => boxed(sse_hyper::refusal(&refused)),
         },
-        "/tokens" => boxed(sse_hyper::events(app.tokens())),
+        "/tokens" => boxed(sse_hyper::event_stream(app.tokens())),
         "/ping" => boxed(Response::new(Full::from("pong"))),
         _ => {
             let mut response = boxed(Response::new(Full::default()));

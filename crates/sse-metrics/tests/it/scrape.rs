@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sse_core::Manager;
-use sse_metrics::{Durations, Families, Family, Histogram, Metrics};
+use sse_metrics::{Collector, DurationHistogram, Family, Histogram, Metrics};
 
 use crate::judges::{Samples, check_with_promtool};
 
@@ -17,17 +17,17 @@ const WAITED: Histogram = Histogram::new("app_waits_seconds", "How long it waite
 
 const OPEN_METRICS: &[u8] = b"application/openmetrics-text; version=1.0.0";
 
-fn put(families: &mut Families) {
+fn put(families: &mut Collector) {
     families.put(&SENT, [], u64::MAX);
     families.put(&ROOMS, ["open", "1"], 2_usize);
     families.put(&BUILD, ["0.1"], 1_u32);
     families.put(&ROOMS, ["open \"wide\"\n\\", ""], 0.5);
-    let durations = Durations::new();
+    let durations = DurationHistogram::new();
     durations.record(Duration::from_micros(300));
     durations.record(Duration::from_millis(1));
     durations.record(Duration::from_secs(3));
     families.put_durations(&TOOK, ["a"], &durations);
-    families.put_durations(&WAITED, [], &Durations::new());
+    families.put_durations(&WAITED, [], &DurationHistogram::new());
 }
 
 #[test]
@@ -141,7 +141,7 @@ proptest! {
     #[test]
     fn no_value_breaks_out(value in any::<String>()) {
         let text = Metrics::new()
-            .labelled("common", value.clone(), move |families: &mut Families| {
+            .labelled("common", value.clone(), move |families: &mut Collector| {
                 families.put(&BUILD, [&value], 1_u32);
                 families.put(&SENT, [], 7_u32);
             })
@@ -161,7 +161,7 @@ fn promtool_takes_every_character() {
         .chain("\u{2028}😀\u{ffff}".chars())
         .collect();
     let text = Metrics::new()
-        .source(move |families: &mut Families| families.put(&BUILD, [&everything], 1_u32))
+        .source(move |families: &mut Collector| families.put(&BUILD, [&everything], 1_u32))
         .scrape(None)
         .body;
     check_with_promtool(&text);

@@ -398,7 +398,7 @@ async fn names_and_sizes_out_of_bounds_are_refused() {
         };
         let held = node.hold_lease(lease, PATIENCE).await;
         assert!(
-            matches!(held, Err(BackplaneError::Refused { .. })),
+            matches!(held, Err(BackplaneError::Rejected { .. })),
             "{name}: {held:?}"
         );
         assert!(node.drop_lease(name).await.is_err());

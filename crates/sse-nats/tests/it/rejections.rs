@@ -16,7 +16,7 @@ fn is_blocked(error: &BackplaneError) -> bool {
 }
 
 fn is_refused(error: &BackplaneError) -> bool {
-    matches!(error, BackplaneError::Refused { .. })
+    matches!(error, BackplaneError::Rejected { .. })
 }
 
 fn user(rights: &str) -> String {

@@ -24,7 +24,7 @@ async fn works(url: &str, config: NatsConfig) {
 
 async fn is_refused(url: &str, config: NatsConfig) -> String {
     match NatsBackplane::connect(url, config).await {
-        Err(error @ BackplaneError::Refused { .. }) => format!("{error} {error:?}"),
+        Err(error @ BackplaneError::Rejected { .. }) => format!("{error} {error:?}"),
         other => panic!("{other:?}"),
     }
 }

@@ -53,7 +53,7 @@ async fn another_retention_changes_the_log_that_is_there() {
 
 async fn refusal(server: &Server, config: NatsConfig) -> String {
     match NatsBackplane::connect(&server.url(), config).await {
-        Err(BackplaneError::Refused { reason, .. }) => reason,
+        Err(BackplaneError::Rejected { reason, .. }) => reason,
         other => panic!("{other:?}"),
     }
 }

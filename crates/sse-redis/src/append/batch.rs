@@ -364,7 +364,7 @@ fn again(error: &BackplaneError) -> BackplaneError {
             source,
         } => BackplaneError::unavailable(*retry_after, source.to_string()),
         BackplaneError::Blocked { reason, .. } => BackplaneError::blocked(reason.clone()),
-        BackplaneError::Refused { reason, .. } => BackplaneError::refused(reason.clone()),
+        BackplaneError::Rejected { reason, .. } => BackplaneError::rejected(reason.clone()),
         error => BackplaneError::unavailable(error::SOON, error.to_string()),
     }
 }

@@ -50,7 +50,7 @@ impl ConnectBackoff {
         Err(match closed.kind {
             Kind::Unavailable => BackplaneError::unavailable(left, reason),
             Kind::Blocked => BackplaneError::blocked(reason),
-            Kind::Refused => BackplaneError::refused(reason),
+            Kind::Refused => BackplaneError::rejected(reason),
         })
     }
 
@@ -72,7 +72,7 @@ impl ConnectBackoff {
             reason: reason(error),
             kind: match error {
                 BackplaneError::Blocked { .. } => Kind::Blocked,
-                BackplaneError::Refused { .. } => Kind::Refused,
+                BackplaneError::Rejected { .. } => Kind::Refused,
                 _ => Kind::Unavailable,
             },
         });
@@ -83,7 +83,7 @@ impl ConnectBackoff {
 /// What went wrong, without what the error itself says in general.
 fn reason(error: &BackplaneError) -> String {
     match error {
-        BackplaneError::Blocked { reason, .. } | BackplaneError::Refused { reason, .. } => {
+        BackplaneError::Blocked { reason, .. } | BackplaneError::Rejected { reason, .. } => {
             reason.clone()
         }
         error => error
@@ -137,7 +137,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_was_refused_is_still_refused_in_between() {
         let backoff = ConnectBackoff::default();
-        backoff.close(&BackplaneError::refused("wrong password"));
+        backoff.close(&BackplaneError::rejected("wrong password"));
         assert_eq!(
             backoff.pass().unwrap_err().to_string(),
             "the backplane refuses: wrong password"

@@ -149,7 +149,7 @@ fn identity(info: &str) -> Result<Arc<str>, BackplaneError> {
         .and_then(|major| major.parse().ok())
         .is_none_or(|major: u32| major < OLDEST)
     {
-        return Err(BackplaneError::refused(format!(
+        return Err(BackplaneError::rejected(format!(
             "Redis {OLDEST} or Valkey is needed, this is {version}"
         )));
     }
@@ -177,7 +177,7 @@ mod tests {
         assert!(matches!(replica, Err(BackplaneError::Unavailable { .. })));
         for info in ["", &INFO.replace("7.2.4", "6.2.1")] {
             assert!(
-                matches!(identity(info), Err(BackplaneError::Refused { .. })),
+                matches!(identity(info), Err(BackplaneError::Rejected { .. })),
                 "{info}"
             );
         }

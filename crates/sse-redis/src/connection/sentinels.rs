@@ -36,7 +36,7 @@ const FORM: &str = "a URL of sentinels is redis+sentinel://[[user]:password@]hos
 impl Sentinels {
     /// Reads what follows the scheme; with it who we are to the primary.
     pub(crate) fn parse(rest: &str) -> Result<(Self, RedisConnectionInfo), BackplaneError> {
-        let wrong = || BackplaneError::refused(FORM);
+        let wrong = || BackplaneError::rejected(FORM);
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (user, rest) = match rest.rsplit_once('@') {
             Some((user, rest)) => (format!("{user}@"), rest),
@@ -122,7 +122,7 @@ impl Sentinels {
             .await
             .and_then(reply::checked);
         match answer.map_err(error::translate)? {
-            Value::Nil => Err(BackplaneError::refused(format!(
+            Value::Nil => Err(BackplaneError::rejected(format!(
                 "no sentinel knows a primary named {}",
                 self.primary
             ))),
@@ -185,7 +185,7 @@ pub(crate) fn address(answer: &Value) -> Option<Address> {
 
 /// Only what all refuse will be refused again.
 fn summary(errors: Vec<BackplaneError>) -> BackplaneError {
-    let is_refused = |error: &BackplaneError| matches!(error, BackplaneError::Refused { .. });
+    let is_refused = |error: &BackplaneError| matches!(error, BackplaneError::Rejected { .. });
     let last = errors.into_iter().max_by_key(|error| !is_refused(error));
     last.unwrap_or_else(|| BackplaneError::unavailable(error::SOON, "no sentinel answers"))
 }
@@ -242,7 +242,7 @@ mod tests {
             "a/p?sentinel_password=secret&timeout=1",
         ] {
             let error = Sentinels::parse(rest).err().unwrap();
-            assert!(matches!(error, BackplaneError::Refused { .. }), "{rest}");
+            assert!(matches!(error, BackplaneError::Rejected { .. }), "{rest}");
             assert!(
                 !format!("{error} {error:?}").contains("secret"),
                 "{error:?}"
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn one_who_is_away_leaves_hope() {
-        let refused = || BackplaneError::refused("no");
+        let refused = || BackplaneError::rejected("no");
         let away = || BackplaneError::unavailable(error::SOON, "away");
         for errors in [vec![away(), refused()], vec![refused(), away()], vec![]] {
             assert!(matches!(
@@ -262,7 +262,7 @@ mod tests {
         }
         assert!(matches!(
             summary(vec![refused(), refused()]),
-            BackplaneError::Refused { .. }
+            BackplaneError::Rejected { .. }
         ));
     }
 }

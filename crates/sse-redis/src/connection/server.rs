@@ -31,7 +31,7 @@ impl Server {
     pub(crate) fn parse(url: &str, certificates: Certificates<'_>) -> Result<Self, BackplaneError> {
         let (plain, secure) = without_tls(url);
         if secure && url.contains('#') {
-            return Err(BackplaneError::refused(
+            return Err(BackplaneError::rejected(
                 "a URL of Redis with a fragment: certificates are always verified",
             ));
         }
@@ -39,7 +39,7 @@ impl Server {
         let tls = match secure {
             true => Some(tls::connector(certificates)?),
             false if certificates.is_some() => {
-                return Err(BackplaneError::refused(
+                return Err(BackplaneError::rejected(
                     "certificates are for a URL with TLS, as rediss://",
                 ));
             }
@@ -113,14 +113,18 @@ fn find(url: &str) -> Result<(Discovery, RedisConnectionInfo), BackplaneError> {
             port: *port,
         },
         ConnectionAddr::Unix(path) => Address::Unix(path.clone()),
-        _ => return Err(BackplaneError::refused("a URL of Redis of an unknown kind")),
+        _ => {
+            return Err(BackplaneError::rejected(
+                "a URL of Redis of an unknown kind",
+            ));
+        }
     };
     Ok((Discovery::At(address), info.redis_settings().clone()))
 }
 
 fn unusable(error: &RedisError) -> BackplaneError {
     // What the driver says of a URL names its parts, and never the password.
-    BackplaneError::refused(format!(
+    BackplaneError::rejected(format!(
         "a URL of Redis that cannot be used: {}",
         error.category()
     ))
@@ -163,7 +167,7 @@ mod tests {
             "redis://:secret@0.0.0.0",
         ] {
             let error = Server::parse(url, Certificates::default()).err().unwrap();
-            assert!(matches!(error, BackplaneError::Refused { .. }), "{url}");
+            assert!(matches!(error, BackplaneError::Rejected { .. }), "{url}");
             assert!(
                 !format!("{error} {error:?}").contains("secret"),
                 "{error:?}"

@@ -206,7 +206,10 @@ async fn what_is_too_large_or_misnamed_is_refused() {
     };
     for name in ["", "a-b", &"a".repeat(65)] {
         let error = fails(node.hold_lease(lease(name, 0), Duration::from_secs(1))).await;
-        assert!(matches!(error, BackplaneError::Refused { .. }), "{error:?}");
+        assert!(
+            matches!(error, BackplaneError::Rejected { .. }),
+            "{error:?}"
+        );
     }
     let error = fails(node.hold_lease(lease("a", (64 << 10) + 1), Duration::from_secs(1))).await;
     assert!(

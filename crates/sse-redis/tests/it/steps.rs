@@ -119,7 +119,7 @@ pub(crate) fn is_unavailable(error: &BackplaneError) -> bool {
 }
 
 pub(crate) fn is_refused(error: &BackplaneError) -> bool {
-    matches!(error, BackplaneError::Refused { .. })
+    matches!(error, BackplaneError::Rejected { .. })
 }
 
 /// Asserts that a log is another one than a cursor's, for reads and tails.

@@ -52,7 +52,7 @@ pub enum Calls {
 pub enum Rejection {
     /// [`BackplaneError::Blocked`].
     Blocked,
-    /// [`BackplaneError::Refused`].
+    /// [`BackplaneError::Rejected`].
     Refused,
     /// [`BackplaneError::Unavailable`], before anything was done.
     Unavailable,
@@ -62,7 +62,7 @@ impl From<Rejection> for BackplaneError {
     fn from(rejection: Rejection) -> Self {
         match rejection {
             Rejection::Blocked => Self::blocked("blocked by script"),
-            Rejection::Refused => Self::refused("refused by script"),
+            Rejection::Refused => Self::rejected("refused by script"),
             Rejection::Unavailable => unavailable(),
         }
     }
@@ -349,7 +349,7 @@ impl Backplane for ScriptedBackplane {
             Some((places, ReadFault::Damaged)) => {
                 return Err(BackplaneError::damaged(places.end, "by script"));
             }
-            Some((_, ReadFault::Refused)) => return Err(BackplaneError::refused("by script")),
+            Some((_, ReadFault::Refused)) => return Err(BackplaneError::rejected("by script")),
             Some((_, ReadFault::Unavailable)) => return Err(unavailable()),
             Some((_, ReadFault::Silent)) => pending().await,
             Some((_, ReadFault::Empty)) => return Ok(Page::default()),

@@ -23,7 +23,7 @@ use crate::{
 /// is sent every 15 seconds, so it is to be polled in a runtime of tokio's that has time.
 ///
 /// *Cancel safety.* Dropped, calls that are under way are dropped with it.
-pub struct Lines {
+pub struct BatchStream {
     running: FuturesUnordered<Numbered>,
     /// Held until the calls are done, since they own their inputs.
     _share: Share,
@@ -41,7 +41,7 @@ const PING_INTERVAL: Duration = Duration::from_secs(15);
 
 type Numbered = Pin<Box<dyn Future<Output = (usize, Outcome)> + Send>>;
 
-impl Lines {
+impl BatchStream {
     pub(crate) fn new(
         calls: impl ExactSizeIterator<Item = impl Future<Output = Outcome> + Send + 'static>,
         form: Form,
@@ -142,7 +142,7 @@ impl Lines {
     }
 }
 
-impl Stream for Lines {
+impl Stream for BatchStream {
     type Item = Bytes;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
@@ -172,7 +172,7 @@ impl Stream for Lines {
     }
 }
 
-impl fmt::Debug for Lines {
+impl fmt::Debug for BatchStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lines")
             .field("running", &self.running.len())

@@ -21,7 +21,7 @@ use crate::{
 
 /// The calls of a request, in order.
 #[derive(Debug)]
-pub(crate) struct Calls<'a> {
+pub(crate) struct ParsedCalls<'a> {
     pub(crate) form: Form,
     /// Names of procedures.
     pub(crate) paths: Vec<String>,
@@ -56,7 +56,7 @@ pub(crate) enum Separated<'a> {
     Many(HashMap<Cow<'a, str>, &'a RawValue>),
 }
 
-impl<'a> Calls<'a> {
+impl<'a> ParsedCalls<'a> {
     /// Finds the calls in a request.
     ///
     /// What is wrong with an input is told when it is read, so that an unknown procedure is told before it.

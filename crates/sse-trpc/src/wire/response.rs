@@ -8,7 +8,7 @@ use sse_core::{STREAM_HEADERS, Session};
 use crate::{
     error::Error,
     outcome::Outcome,
-    wire::{batch_stream::Lines, envelope, transformer::Transformer},
+    wire::{batch_stream::BatchStream, envelope, transformer::Transformer},
 };
 
 /// An answer, in no framework's terms.
@@ -28,7 +28,7 @@ pub enum Content {
     /// All of it.
     Whole(Bytes),
     /// Answers to the calls of a batch, as they come: a stream of bytes.
-    Lines(Lines),
+    Lines(BatchStream),
     /// A subscription: a live stream of the manager, to be answered like any other, with the headers of the answer in place of the usual ones.
     Events(Session),
 }
@@ -87,7 +87,7 @@ impl Response {
     }
 
     /// The answer to a batch, as its answers come.
-    pub(crate) fn lines(lines: Lines) -> Self {
+    pub(crate) fn lines(lines: BatchStream) -> Self {
         let mut headers = headers(lines.vary());
         headers.push(("content-type", "application/json".into()));
         // Nothing is to wait for more of it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::{FutureExt, StreamExt, future::pending};
 use serde_json::{Value, json};
-use sse_trpc::{Content, Context, Error, Lines, Procedure, Transformer};
+use sse_trpc::{BatchStream, Content, Context, Error, Procedure, Transformer};
 use tokio::sync::Semaphore;
 
 use crate::api::Api;
@@ -37,7 +37,7 @@ fn api(gate: &Arc<Semaphore>) -> Api {
     api
 }
 
-async fn lines(api: &Api, target: &str, headers: &[(&str, &str)]) -> Lines {
+async fn lines(api: &Api, target: &str, headers: &[(&str, &str)]) -> BatchStream {
     let response = api.respond("GET", target, headers, "").await;
     assert_eq!(response.status, 200);
     let Content::Lines(lines) = response.body else {
@@ -46,7 +46,7 @@ async fn lines(api: &Api, target: &str, headers: &[(&str, &str)]) -> Lines {
     lines
 }
 
-fn next(lines: &mut Lines) -> Option<Option<String>> {
+fn next(lines: &mut BatchStream) -> Option<Option<String>> {
     lines
         .next()
         .now_or_never()

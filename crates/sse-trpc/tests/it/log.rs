@@ -408,7 +408,7 @@ async fn the_longest_of_the_times_counts_and_a_second_is_the_least() {
 fn what_a_backplane_says_stays_inside() {
     for (error, code, message) in [
         (
-            PublishError::Backplane(BackplaneError::refused("NOAUTH hunter2")),
+            PublishError::Backplane(BackplaneError::rejected("NOAUTH hunter2")),
             Code::InternalServerError,
             "the event log refuses the event",
         ),

@@ -63,7 +63,7 @@ pub(crate) fn events<S>(stream: EventStream<S>) -> Response
 where
     S: Stream<Item: EventItem> + Send + Sync + 'static,
 {
-    answer(sse_hyper::events(stream))
+    answer(sse_hyper::event_stream(stream))
 }
 
 /// Answers that a stream was refused; `?` makes it of a [`ConnectError`].

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::{App, HttpResponse, HttpServer, rt, web};
 use anyhow::Context;
-use sse_actix::{Refusal, SseHandshake, SseResponse};
+use sse_actix::{Rejection, SseHandshake, SseResponse};
 use sse_core::Manager;
 
 use crate::servers::manager::{self, manager};
@@ -37,7 +37,10 @@ pub(crate) fn serve(listener: TcpListener, serving: &Serving) -> anyhow::Result<
     })
 }
 
-async fn stream(handshake: SseHandshake, sse: web::Data<Manager>) -> Result<SseResponse, Refusal> {
+async fn stream(
+    handshake: SseHandshake,
+    sse: web::Data<Manager>,
+) -> Result<SseResponse, Rejection> {
     Ok(sse.connect(handshake)?.into())
 }
 

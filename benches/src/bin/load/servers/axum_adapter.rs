@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use sse_axum::{Refusal, SseHandshake, SseResponse};
+use sse_axum::{Rejection, SseHandshake, SseResponse};
 use sse_core::Manager;
 use tokio::net::TcpListener;
 
@@ -38,7 +38,7 @@ fn app(sse: Manager) -> Router {
 async fn stream(
     handshake: SseHandshake,
     State(sse): State<Manager>,
-) -> Result<SseResponse, Refusal> {
+) -> Result<SseResponse, Rejection> {
     Ok(sse.connect(handshake)?.into())
 }
 
