@@ -158,7 +158,7 @@ fn bench(criterion: &mut Criterion, row: &str, columns: &mut [Column]) {
     let mut group = criterion.benchmark_group(format!("encode/{row}"));
     for column in columns {
         group.bench_function(column.name, |bencher| {
-            bencher.iter_custom(|times| column.time(times))
+            bencher.iter_custom(|times| column.time(times));
         });
     }
     group.finish();

@@ -148,7 +148,7 @@ impl Authentication {
         for part in parts {
             match (part, found.take()) {
                 (Ok(caller), known) if is_nobody(&caller) => {
-                    (found, nobody) = (known, Some(caller))
+                    (found, nobody) = (known, Some(caller));
                 }
                 (Ok(caller), None) => found = Some(caller),
                 (Ok(caller), Some(known)) if caller.user.is_none() || known.user.is_none() => {

@@ -161,7 +161,7 @@ impl One {
             Fault::LinkCut(node) => self.links[node].accept()?,
             // A NATS that lost the files of its stream with it says so once it has closed them.
             Fault::BrokerEmptied if self.broker.kind() == Kind::Nats => {
-                sleep(Duration::from_secs(1)).await
+                sleep(Duration::from_secs(1)).await;
             }
             _ => {}
         }

@@ -395,7 +395,7 @@ impl Follower {
 
     async fn pass_on(&mut self, inner: &Arc<Inner>, entry: &Entry) -> Result<(), Gone> {
         let Some(at) = &self.at else { return Ok(()) };
-        let envelope = records::read_envelope(&inner, &at.epoch, at.position, entry);
+        let envelope = records::read_envelope(inner, &at.epoch, at.position, entry);
         let is_probe = entry.payload.first() == Some(&PROBE);
         let Envelope {
             ticket,

@@ -309,7 +309,7 @@ impl Sequencer {
         let joined = self.registry.join(place, GroupKind::Topic, topic.text());
         if joined {
             self.catching(place, |catching, window| {
-                catching.join(Target::Topic(topic.clone()), window)
+                catching.join(Target::Topic(topic.clone()), window);
             });
         }
         self.finish(hold);
@@ -329,7 +329,7 @@ impl Sequencer {
         self.deliver_pending_last_of(membership, hold);
         self.registry.leave(place, membership);
         self.catching(place, |catching, window| {
-            catching.leave(&Target::Topic(topic.clone()), window)
+            catching.leave(&Target::Topic(topic.clone()), window);
         });
         self.finish(hold);
         true

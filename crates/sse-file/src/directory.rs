@@ -134,11 +134,11 @@ impl Directory {
     }
 }
 
-/// The number in a segment's name.
+/// The number in a segment's name. Entries are numbered from 1, so a file named zero is none of the log's.
 fn first(path: &Path) -> Option<u64> {
     let stem = path.file_stem()?.to_str()?;
     let is_ours = stem.len() == 20 && stem.bytes().all(|byte| byte.is_ascii_digit());
-    stem.parse().ok().filter(|_| is_ours)
+    stem.parse().ok().filter(|first| is_ours && *first > 0)
 }
 
 /// What is published may be for few eyes.
@@ -161,6 +161,22 @@ fn make(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn segment_numbers_start_at_one() {
+        let name = |text: &str| first(Path::new(&format!("dir/{text}.log")));
+        assert_eq!(name("00000000000000000001"), Some(1));
+        assert_eq!(name("18446744073709551615"), Some(u64::MAX));
+        for other in [
+            "00000000000000000000",
+            "1",
+            "18446744073709551616",
+            "+0000000000000000001",
+            "notes",
+        ] {
+            assert_eq!(name(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_lock_ends_with_its_directory_whoever_inherited_the_descriptor() {

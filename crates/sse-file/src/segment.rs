@@ -87,7 +87,10 @@ pub(crate) fn scan(
     loop {
         let offset = records.offset();
         let flaw = match records.next() {
-            Ok(Some(record)) if record.sequence == scan.last + 1 || is_behind(&record, &scan) => {
+            Ok(Some(record))
+                if scan.last.checked_add(1) == Some(record.sequence)
+                    || is_behind(&record, &scan) =>
+            {
                 scanned.note(record.sequence, offset);
                 visit(&record);
                 scan.last = record.sequence;
@@ -114,7 +117,8 @@ pub(crate) fn scan(
             }
         }
     }
-    scan.content.entries = scan.last + 1 - first;
+    // The last number of all has none after it.
+    scan.content.entries = scan.last.wrapping_add(1).wrapping_sub(first);
     scan.content.index = Some(scanned);
     Ok(scan)
 }

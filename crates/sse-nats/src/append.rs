@@ -35,7 +35,7 @@ impl Shared {
             match answer {
                 Ok(message) => match read_ack(&message.payload) {
                     Err(ApiError::Broken(error)) => {
-                        self.epochs.make_again(&log.epoch, error).await?
+                        self.epochs.make_again(&log.epoch, error).await?;
                     }
                     Err(ApiError::TooLarge) => {
                         return Err(self.too_large(entry.payload.len()).await);

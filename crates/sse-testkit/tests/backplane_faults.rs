@@ -135,11 +135,11 @@ impl Backplane for Faulty {
             Fault::Leveling => {
                 entry.key = entry
                     .key
-                    .map(|key| of_app(key.user().map_or(0, |_| 33), &key))
+                    .map(|key| of_app(key.user().map_or(0, |_| 33), &key));
             }
             Fault::Trusting => entry.key = entry.key.map(|key| of_app(0, &key)),
             Fault::Garbling => {
-                entry.payload = String::from_utf8_lossy(&entry.payload).into_owned().into()
+                entry.payload = String::from_utf8_lossy(&entry.payload).into_owned().into();
             }
             _ => {}
         }

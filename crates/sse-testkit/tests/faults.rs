@@ -92,7 +92,7 @@ fn answer(fault: Fault, app: &TestApp, request: &Request<Incoming>) -> Reply {
     let headers = reply.headers_mut();
     match fault {
         Fault::WrongType => {
-            drop(headers.insert(header::CONTENT_TYPE, "text/plain".parse().expect("a type")))
+            drop(headers.insert(header::CONTENT_TYPE, "text/plain".parse().expect("a type")));
         }
         Fault::Cacheable => drop(headers.remove(header::CACHE_CONTROL)),
         Fault::SilentOnReturn => drop(headers.remove(header::RETRY_AFTER)),

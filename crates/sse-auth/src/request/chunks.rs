@@ -85,7 +85,7 @@ impl Search<'_, '_, '_, '_> {
                     }
                 }
                 Some(jwe::SHORT_TAG | jwe::LONG_TAG) => {
-                    self.sessions.push(self.text.clone().into())?
+                    self.sessions.push(self.text.clone().into())?;
                 }
                 Some(more) if more > jwe::LONG_TAG => {}
                 _ => self.from(chunk + 1)?,

@@ -110,7 +110,7 @@ impl Session {
             Ok(head) => match judged(head) {
                 Err(over) => return over,
                 Ok(heartbeat) => {
-                    self.silence = self.request.stale_after.or(heartbeat.map(too_long))
+                    self.silence = self.request.stale_after.or(heartbeat.map(too_long));
                 }
             },
             Err(_) => return Over::Lost(Loss::Broken, None),

@@ -443,7 +443,7 @@ fn faulty_histories_are_found() {
                         number: None,
                         id: Some(id("e-8")),
                     },
-                )
+                );
             }),
             &[(Foreign, 1)],
         ),

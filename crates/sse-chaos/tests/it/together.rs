@@ -58,7 +58,7 @@ async fn serve(manager: Manager, servers: &mut JoinSet<()>) -> SocketAddr {
         sse_hyper::serve(listener, service)
             .manager(&manager)
             .await
-            .unwrap()
+            .unwrap();
     });
     address
 }

@@ -191,9 +191,9 @@ impl Window {
                 return true;
             };
             if number == next {
-                self.index.push_back(key)
+                self.index.push_back(key);
             } else {
-                self.index.push_front(key)
+                self.index.push_front(key);
             }
         }
         self.index.next() >= self.next && self.index.first() <= from

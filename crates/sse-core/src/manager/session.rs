@@ -175,7 +175,7 @@ impl Session {
             timer::ensure(&self.manager);
             let dialects = &self.manager.rules.dialects;
             let frame = dialects.encode(self.shared.dialect, |dialect, out| {
-                dialect.hello(&hello, out)
+                dialect.hello(&hello, out);
             });
             if !frame.is_empty() {
                 let frames = self.restored(std::iter::once(frame).collect());
@@ -282,7 +282,7 @@ impl Session {
                 (Some(id), _) if !id.as_str().is_empty() => *last_id = Some(id),
                 (Some(_), Some(last)) => {
                     let restore = dialects.encode(self.shared.dialect, |dialect, out| {
-                        dialect.restore(last, out)
+                        dialect.restore(last, out);
                     });
                     all.extend(Some(restore).filter(|frame| !frame.is_empty()));
                 }
@@ -301,14 +301,14 @@ impl Session {
         let event = Gap::overflow(dropped, to).to_event();
         let dialects = &self.manager.rules.dialects;
         dialects.encode(self.shared.dialect, |dialect, out| {
-            dialect.event(&event, out)
+            dialect.event(&event, out);
         })
     }
 
     fn farewell(&self, farewell: &Farewell) -> Frame {
         let dialects = &self.manager.rules.dialects;
         dialects.encode(self.shared.dialect, |dialect, out| {
-            dialect.end(farewell, out)
+            dialect.end(farewell, out);
         })
     }
 

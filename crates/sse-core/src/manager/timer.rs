@@ -200,7 +200,7 @@ impl HeartbeatFrames {
         let frames = std::array::from_fn(|index| {
             let (index, _) = dialects.entry(index)?;
             Some(dialects.encode(index, |dialect: &dyn Dialect, out| {
-                dialect.heartbeat(&served, out)
+                dialect.heartbeat(&served, out);
             }))
         });
         Self { beat, frames }
@@ -213,7 +213,7 @@ impl HeartbeatFrames {
                 let beat = self.beat.clone().id(given.to_id());
                 let dialects = &inner.rules.dialects;
                 dialects.encode(slot.stream.dialect, |dialect, out| {
-                    dialect.heartbeat(&beat, out)
+                    dialect.heartbeat(&beat, out);
                 })
             }
         };

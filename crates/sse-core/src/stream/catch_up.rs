@@ -267,7 +267,7 @@ impl CatchUp {
             }
             Source::Window(next) if next < window.first() && forgotten => self.skip_trimmed(window),
             Source::Window(next) if next < window.first() => {
-                self.source = Source::Window(window.first())
+                self.source = Source::Window(window.first());
             }
             Source::Backplane if !forgotten => {
                 self.source = Source::Window(window.number_behind(self.given.position));

@@ -499,7 +499,7 @@ async fn whatever_becomes_of_an_old_segment_others_are_read() {
                 .open(file)
                 .unwrap()
                 .set_len(100)
-                .unwrap()
+                .unwrap();
         }),
         ("made a directory", |file| {
             fs::remove_file(file).unwrap();

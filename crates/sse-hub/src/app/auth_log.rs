@@ -36,7 +36,7 @@ pub(crate) fn denied(denial: &Denial, kind: AuthKind) {
 pub(crate) fn call_denied(denial: &Denial, kind: AuthKind) {
     match denial {
         Denial::Missing => {
-            debug!(target: AUTH, cause = %denial, remedy = remedy(denial, kind), "refused")
+            debug!(target: AUTH, cause = %denial, remedy = remedy(denial, kind), "refused");
         }
         _ => denied(denial, kind),
     }

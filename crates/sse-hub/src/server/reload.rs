@@ -62,7 +62,7 @@ impl Reload {
             match read() {
                 Ok(()) => info!(what, "reloaded"),
                 Err(error) => {
-                    error!(what, %error, "failed to reload; the earlier ones stay in use")
+                    error!(what, %error, "failed to reload; the earlier ones stay in use");
                 }
             }
         }

@@ -153,22 +153,22 @@ type Act = fn(&Log);
 
 const ACTS: [(&str, Act); 6] = [
     ("a flip in the first record", |log| {
-        log.change(0, |bytes| bytes[44 + 30] ^= 1)
+        log.change(0, |bytes| bytes[44 + 30] ^= 1);
     }),
     ("a flip in the head of a record", |log| {
-        log.change(1, |bytes| bytes[44 + 6] ^= 1)
+        log.change(1, |bytes| bytes[44 + 6] ^= 1);
     }),
     ("a flip in the header of a segment", |log| {
-        log.change(1, |bytes| bytes[10] ^= 1)
+        log.change(1, |bytes| bytes[10] ^= 1);
     }),
     ("a segment that is cut", |log| {
-        log.change(1, |bytes| bytes.truncate(bytes.len() / 2))
+        log.change(1, |bytes| bytes.truncate(bytes.len() / 2));
     }),
     ("a segment that is missing", |log| {
-        fs::remove_file(log.segment(2)).unwrap()
+        fs::remove_file(log.segment(2)).unwrap();
     }),
     ("zeros in the middle", |log| {
-        log.change(0, |bytes| bytes[500..1500].fill(0))
+        log.change(0, |bytes| bytes[500..1500].fill(0));
     }),
 ];
 
@@ -257,7 +257,7 @@ async fn a_log_that_cannot_be_trusted_ends_the_start_and_says_where() {
             fs::write(meta, bytes).unwrap();
         }),
         ("META is damaged at byte 0", |log| {
-            fs::remove_file(log.folder.path().join("META")).unwrap()
+            fs::remove_file(log.folder.path().join("META")).unwrap();
         }),
         (".log cannot be used", |log| {
             let segment = log.segment(1);

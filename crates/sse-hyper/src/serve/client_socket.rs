@@ -68,7 +68,7 @@ impl AsyncRead for ClientSocket {
         match polled {
             Poll::Pending => self.conn_state.found(Read::Nothing),
             Poll::Ready(_) if buffer.filled().len() > before => {
-                self.conn_state.found(Read::Something)
+                self.conn_state.found(Read::Something);
             }
             // The end, or an error: hyper closes the connection.
             Poll::Ready(_) => {}

@@ -134,14 +134,14 @@ impl Batch {
         for (waiting, outcome) in std::mem::take(&mut self.waiting).into_iter().zip(outcomes) {
             match outcome {
                 Outcome::Stands(position) if same => {
-                    certain.push((waiting, position, Duplicate::No))
+                    certain.push((waiting, position, Duplicate::No));
                 }
                 Outcome::StandsIn(of, position, duplicate) if same && of == connection.epoch => {
                     certain.push((waiting, position, duplicate));
                 }
                 Outcome::Stands(position) => uncertain.push((waiting, position, Duplicate::No)),
                 Outcome::StandsIn(_, position, duplicate) => {
-                    uncertain.push((waiting, position, duplicate))
+                    uncertain.push((waiting, position, duplicate));
                 }
                 Outcome::NoLog => self.waiting.push(waiting),
                 Outcome::NoRoom(bound, retry_after) => waiting.refuse(bound, retry_after),

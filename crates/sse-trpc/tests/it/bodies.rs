@@ -265,9 +265,9 @@ async fn begin(
             tokio::task::yield_now().await;
         }
         if call.is_finished() {
-            answered.push(call.await.unwrap())
+            answered.push(call.await.unwrap());
         } else {
-            waiting.push(call)
+            waiting.push(call);
         }
     }
     (waiting, answered)

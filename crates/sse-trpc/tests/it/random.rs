@@ -257,7 +257,7 @@ async fn check(response: Response, question: &Question) {
         Content::Events(_) => return assert_eq!(response.status, 200),
         Content::Whole(bytes) if response.status == 204 => return assert_eq!(bytes, ""),
         Content::Whole(_) => {
-            assert!([200, 207, 400, 404, 405, 413, 415].contains(&response.status))
+            assert!([200, 207, 400, 404, 405, 413, 415].contains(&response.status));
         }
         Content::Lines(_) => assert_eq!(response.status, 200),
     }

@@ -57,7 +57,7 @@ impl<'a> Reader<'a> {
         use Token::{Name, Separator, Sign};
         match *self.rest() {
             [Sign('#'), Sign('!'), Sign('['), ..] if self.is_for_tests(self.at + 2) => {
-                self.skip_block()
+                self.skip_block();
             }
             [Sign('#'), Sign('['), ..] if self.is_for_tests(self.at + 1) => self.skip_item(),
             [Name("mod"), Name(name), Sign('{'), ..] => {
@@ -156,7 +156,7 @@ impl<'a> Reader<'a> {
                     return;
                 }
                 Some(Token::Name(_) | Token::Separator | Token::Sign('*' | '{')) => {
-                    self.use_tree(prefix)
+                    self.use_tree(prefix);
                 }
                 // No group of a `use` after all: whatever it is, the reader goes on here.
                 None | Some(Token::Sign(_)) => return,

@@ -101,7 +101,7 @@ mod tests {
         let payload = Payload::new(64).unwrap();
         let (mut events, mut seen) = (Events::default(), 0);
         events.feed(event(payload, 0).trim_end().as_bytes(), payload, |_| {
-            seen += 1
+            seen += 1;
         });
         assert_eq!(seen, 0);
     }
