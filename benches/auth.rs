@@ -1,6 +1,8 @@
-//! What it costs to find out who is asking, once per connection: the session cookies of NextAuth v4 and Auth.js v5, and signed tokens.
+//! What it costs to find out who is asking, once per connection: the session cookies of NextAuth v4
+//! and Auth.js v5, and signed tokens.
 //!
-//! From the borrowed headers of a request to an identity with its claims. Tokens have seven claims, as the libraries make them.
+//! From the borrowed headers of a request to an identity with its claims. Tokens have seven claims,
+//! as the libraries make them.
 
 use std::{hint::black_box, time::Duration};
 

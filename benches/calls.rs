@@ -1,10 +1,11 @@
 //! What a call of the management API costs through HTTP, against an axum handler that does nothing.
 //!
-//! One server, on a thread of its own, has both as routes of one router; one client asks over one kept-alive connection of the loopback,
-//! and the requests differ in nothing but their path. Nobody is connected, so nothing is fanned out. Columns take turns, and what counts is
-//! the processor time of the server's thread: system calls, hyper, routing and the call. Each of the two threads has a processor of its own, where
-//! the system allows it. The same without sockets and hyper, the router
-//! alone, tells what is ours.
+//! One server, on a thread of its own, has both as routes of one router; one client asks over one
+//! kept-alive connection of the loopback, and the requests differ in nothing but their path. Nobody
+//! is connected, so nothing is fanned out. Columns take turns, and what counts is the processor
+//! time of the server's thread: system calls, hyper, routing and the call. Each of the two threads
+//! has a processor of its own, where the system allows it. The same without sockets and hyper, the
+//! router alone, tells what is ours.
 
 use std::{
     hint::black_box,
@@ -77,7 +78,8 @@ fn main() {
     );
 }
 
-/// Lets the columns take turns, and prints the median of each and of its ratios to the first two in the same round.
+/// Lets the columns take turns, and prints the median of each and of its ratios to the first two in
+/// the same round.
 fn compare(what: &str, rounds: usize, times: u32, mut turn: impl FnMut(&str, u32) -> Duration) {
     let mut nanos = vec![Samples::default(); COLUMNS.len()];
     let mut ratios = vec![[Samples::default(), Samples::default()]; COLUMNS.len()];
@@ -155,7 +157,8 @@ fn runtime() -> tokio::runtime::Runtime {
         .expect("a runtime can be made")
 }
 
-/// Keeps this thread on a processor, if there is that one: moved to and fro, it would find cold caches, now in this column and now in that.
+/// Keeps this thread on a processor, if there is that one: moved to and fro, it would find cold
+/// caches, now in this column and now in that.
 fn stay_on(processor: usize) {
     let mut set = CpuSet::new();
     set.set(processor);

@@ -1,11 +1,13 @@
-//! What it costs to encode an event, against the least work that makes the same bytes, and against others.
+//! What it costs to encode an event, against the least work that makes the same bytes, and against
+//! others.
 //!
-//! Everybody starts from borrowed text (or a value) and ends with bytes of its own, dropped again. Columns named
-//! `… given` start from the peer's own type instead, made ahead. Axum is polled through the body of its `Sse`, since there is no other way
-//! to its bytes: that costs it a few nanoseconds.
+//! Everybody starts from borrowed text (or a value) and ends with bytes of its own, dropped again.
+//! Columns named `… given` start from the peer's own type instead, made ahead. Axum is polled
+//! through the body of its `Sse`, since there is no other way to its bytes: that costs it a few
+//! nanoseconds.
 //!
-//! Besides criterion's times, `main` prints medians and ratios of rounds in which the columns take turns: on a machine with other work,
-//! what is measured seconds apart does not compare.
+//! Besides criterion's times, `main` prints medians and ratios of rounds in which the columns take
+//! turns: on a machine with other work, what is measured seconds apart does not compare.
 
 #[path = "src/column.rs"]
 mod column;
@@ -164,7 +166,8 @@ fn bench(criterion: &mut Criterion, row: &str, columns: &mut [Column]) {
     group.finish();
 }
 
-/// Lets the columns take turns, and prints the median of each and of its ratio to the floor in the same round.
+/// Lets the columns take turns, and prints the median of each and of its ratio to the floor in the
+/// same round.
 fn compare(row: &str, columns: &mut [Column], rounds: usize) {
     let batches: Vec<_> = columns.iter_mut().map(batch).collect();
     let mut times = vec![Samples::default(); columns.len()];

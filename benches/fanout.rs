@@ -1,7 +1,8 @@
 //! What it costs to bring an event to its streams, in this process, without sockets, on one thread.
 //!
-//! Criterion's times of a broadcast are per matched stream. Besides, `main` prints what is not a time of one thing: memory,
-//! the longest hold of the caller's thread, and the parts of a broadcast as medians of rounds.
+//! Criterion's times of a broadcast are per matched stream. Besides, `main` prints what is not a
+//! time of one thing: memory, the longest hold of the caller's thread, and the parts of a broadcast
+//! as medians of rounds.
 
 #[path = "src/memory.rs"]
 mod memory;
@@ -295,8 +296,8 @@ fn parts(population: &mut Population, rounds: usize) {
     }
 }
 
-/// How long a broadcast holds its thread at a time: by the clock, which goes on while the system runs others, and in
-/// time of the thread's own.
+/// How long a broadcast holds its thread at a time: by the clock, which goes on while the system
+/// runs others, and in time of the thread's own.
 fn hold(population: &mut Population, publishes: usize) {
     let [mut longest, mut own, mut longest_own] = [(); 3].map(|()| Samples::default());
     for _ in 0..publishes {

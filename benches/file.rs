@@ -1,7 +1,9 @@
-//! How many appends a second the event log on disk takes, against a loop that writes equal batches to a file and syncs each.
+//! How many appends a second the event log on disk takes, against a loop that writes equal batches
+//! to a file and syncs each.
 //!
-//! So many appends are under way at once as a batch has entries: as soon as one is acknowledged, its task makes the next. Columns take turns, and the ratio is that of
-//! one round. The directory is made where `TMPDIR` says; on a file system in memory this measures something else.
+//! So many appends are under way at once as a batch has entries: as soon as one is acknowledged,
+//! its task makes the next. Columns take turns, and the ratio is that of one round. The directory
+//! is made where `TMPDIR` says; on a file system in memory this measures something else.
 
 use std::{
     fs::File,
@@ -45,7 +47,8 @@ fn main() {
     }
 }
 
-/// Lets the columns take turns, and prints the median of each and of its ratio to the loop in the same round.
+/// Lets the columns take turns, and prints the median of each and of its ratio to the loop in the
+/// same round.
 fn compare(runtime: &Runtime, depth: usize, batches: usize, rounds: usize) {
     let mut plain = Samples::default();
     let mut logs = vec![(Samples::default(), Samples::default()); POLICIES.len()];

@@ -1,6 +1,8 @@
-//! What the event log costs on the way of an event, and what it costs to come back, in this process, without sockets, on one thread.
+//! What the event log costs on the way of an event, and what it costs to come back, in this
+//! process, without sockets, on one thread.
 //!
-//! Times are CPU times of the thread. With and without a log take turns, and the ratio is that of one round.
+//! Times are CPU times of the thread. With and without a log take turns, and the ratio is that of
+//! one round.
 
 #[path = "src/memory.rs"]
 mod memory;
@@ -53,7 +55,8 @@ fn population(size: usize, log: Option<Retention>) -> Population {
     Population::new(log.into_iter().fold(builder, ManagerBuilder::log), size)
 }
 
-/// An event from its publish to the transport, with a log that is full, so that one goes for each that comes.
+/// An event from its publish to the transport, with a log that is full, so that one goes for each
+/// that comes.
 fn hot_path(size: usize, rounds: usize) {
     let full = Retention::default().entries(10_000);
     let (mut without, mut with) = (population(size, None), population(size, Some(full)));

@@ -1,7 +1,8 @@
-//! What the reactor's bookkeeping costs, in this process, without sockets: what it keeps for a stream beside the session, what a wake and a
-//! turn take, and what a second thread brings.
+//! What the reactor's bookkeeping costs, in this process, without sockets: what it keeps for a
+//! stream beside the session, what a wake and a turn take, and what a second thread brings.
 //!
-//! Not criterion's: each size is made once, and its lines are medians of rounds. `cargo bench -p benches --bench reactor`
+//! Not criterion's: each size is made once, and its lines are medians of rounds.
+//! `cargo bench -p benches --bench reactor`
 
 #[path = "src/memory.rs"]
 #[expect(dead_code, reason = "this bench counts bytes, and no allocations")]
@@ -70,7 +71,8 @@ impl Site {
         if count == 1 {
             let each = |now: usize, before: usize| now.saturating_sub(before) as f64 / size as f64;
             let name = format!("memory of a stream of {size} beside its session");
-            // The list of the sessions is gone, which were in it by value, as they are in the connections now.
+            // The list of the sessions is gone, which were in it by value, as they are in the
+            // connections now.
             let listed = size_of::<sse_core::Session>() as f64;
             line(
                 &name,
@@ -92,7 +94,8 @@ impl Site {
         }
     }
 
-    /// Gives all who were woken their turn, on as many threads as there are. Gives how long that took, and how many there were.
+    /// Gives all who were woken their turn, on as many threads as there are. Gives how long that
+    /// took, and how many there were.
     fn turns(&mut self) -> (Duration, usize) {
         let start = Instant::now();
         let turns = match &mut self.threads[..] {

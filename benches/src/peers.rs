@@ -16,7 +16,8 @@ use futures_util::stream;
 
 const EVENT: &str = "notification";
 
-/// Axum shows an event's bytes only to those who read the body, so this is the poll of a body that never ends.
+/// Axum shows an event's bytes only to those who read the body, so this is the poll of a body that
+/// never ends.
 pub(crate) fn axum(
     mut make: impl FnMut(sse::Event) -> sse::Event + Send + 'static,
 ) -> impl FnMut() -> Bytes {

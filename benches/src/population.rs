@@ -15,7 +15,8 @@ const TOPICS: usize = 10_000;
 /// How many streams are in a topic.
 pub(crate) const TOPIC_SIZE: usize = 100;
 
-/// A manager with many streams, each with a user and a topic of its own choosing, and each waiting for its first event.
+/// A manager with many streams, each with a user and a topic of its own choosing, and each waiting
+/// for its first event.
 ///
 /// No runtime is there, so no heartbeat and no task disturbs what is measured.
 #[derive(Debug)]
@@ -64,7 +65,8 @@ impl Population {
         self.sessions.len()
     }
 
-    /// Users and topics are spread over the memory: those of a topic did not come one after the other.
+    /// Users and topics are spread over the memory: those of a topic did not come one after the
+    /// other.
     pub(crate) fn topics(&self) -> usize {
         TOPICS.min(self.sessions.capacity() / TOPIC_SIZE).max(1)
     }
@@ -115,7 +117,8 @@ pub(crate) fn topic(number: usize) -> Topic {
     Topic::new(format!("topic-{number}")).expect("the name is valid")
 }
 
-/// What a stream has for its transport, if anything. The waker does nothing, so waking costs a call.
+/// What a stream has for its transport, if anything. The waker does nothing, so waking costs a
+/// call.
 pub(crate) fn poll(session: &mut Session) -> Option<Bytes> {
     let mut context = Context::from_waker(Waker::noop());
     match Pin::new(session).poll_next(&mut context) {

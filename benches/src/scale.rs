@@ -16,7 +16,8 @@ pub enum Scale {
 }
 
 impl Scale {
-    /// Reads the command line as criterion does. Options with values are told from names only as `--option=value`.
+    /// Reads the command line as criterion does. Options with values are told from names only as
+    /// `--option=value`.
     #[must_use]
     pub fn from_args() -> Self {
         let args: Vec<_> = env::args().skip(1).collect();

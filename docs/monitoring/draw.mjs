@@ -1,5 +1,6 @@
-// Draws what the panels of grafana.json show, asked from a Prometheus: `node draw.mjs http://127.0.0.1:9090 MINUTES > dashboard.svg`.
-// It is no Grafana: the same expressions and places, but its own lines.
+// Draws what the panels of grafana.json show, asked from a Prometheus:
+// `node draw.mjs http://127.0.0.1:9090 MINUTES > dashboard.svg`. It is no Grafana: the same
+// expressions and places, but its own lines.
 
 import { readFile } from "node:fs/promises";
 

@@ -7,7 +7,8 @@ export default {
     { source: "/api/trpc/:path*", destination: `${hub}/api/trpc/:path*` },
   ],
   experimental: {
-    // In milliseconds: how long the hub may be silent. 30 s is Next's default, and a heartbeat of 30 s comes later than that.
+    // In milliseconds: how long the hub may be silent. 30 s is Next's default, and a heartbeat of
+    // 30 s comes later than that.
     proxyTimeout: 120_000,
   },
 };

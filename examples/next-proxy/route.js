@@ -1,4 +1,5 @@
-// app/api/sse/route.js: the stream through a handler, where rewrites are not to be had, or something has to be added to the request.
+// app/api/sse/route.js: the stream through a handler, where rewrites are not to be had, or
+// something has to be added to the request.
 
 const hub = process.env.HUB ?? "http://127.0.0.1:8080";
 

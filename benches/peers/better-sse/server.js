@@ -1,4 +1,5 @@
-// What a user of better-sse writes: a session for each client, one channel for all. Routes and order of output are those of the servers of `load`.
+// What a user of better-sse writes: a session for each client, one channel for all. Routes and
+// order of output are those of the servers of `load`.
 
 import { createServer } from "node:http";
 import { createChannel, createSession } from "better-sse";

@@ -1,7 +1,8 @@
 //! What the event log on NATS costs, beside what NATS itself does in the same run.
 //!
-//! Starts a `nats-server` of its own, in a directory of its own. In each round a bare loop of the same driver publishes with acknowledgements into a
-//! stream, then a backplane appends as many entries of the same size, as many at once; then one node appends at a pace and another one
+//! Starts a `nats-server` of its own, in a directory of its own. In each round a bare loop of the
+//! same driver publishes with acknowledgements into a stream, then a backplane appends as many
+//! entries of the same size, as many at once; then one node appends at a pace and another one
 //! follows. Prints a table; exits with 1 if an entry is missing or out of order.
 
 use std::{

@@ -54,33 +54,38 @@ impl Authentication {
         self
     }
 
-    /// Tells a function why callers are refused, in place of the log of this crate: at `info` for the first of each kind in ten seconds, at `debug`
-    /// for the others.
+    /// Tells a function why callers are refused, in place of the log of this crate: at `info` for
+    /// the first of each kind in ten seconds, at `debug` for the others.
     #[must_use]
     pub fn observe(mut self, observer: impl Fn(&Denial) + Send + Sync + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
         self
     }
 
-    /// Takes tickets too, beside other credentials. For streams alone: what a ticket opens must not give tickets out.
+    /// Takes tickets too, beside other credentials. For streams alone: what a ticket opens must not
+    /// give tickets out.
     #[must_use]
     pub fn tickets(mut self, tickets: &Tickets) -> Self {
         self.tickets = Some(tickets.clone());
         self
     }
 
-    /// Lets in whoever presents no credentials, as nobody in particular; what that may do is decided by `Access`.
+    /// Lets in whoever presents no credentials, as nobody in particular; what that may do is
+    /// decided by `Access`.
     #[must_use]
     pub fn allow_anonymous(mut self) -> Self {
         self.anonymous = true;
         self
     }
 
-    /// Who makes a request. All of its credentials are checked, and those that verify must be of one user ([`Verdict`]).
+    /// Who makes a request. All of its credentials are checked, and those that verify must be of
+    /// one user ([`Verdict`]).
     ///
     /// # Errors
-    /// The cause that a stream is refused with, and nothing that would help a forger: [`ConnectErrorKind::Unauthenticated`] (401),
-    /// [`ConnectErrorKind::CrossSite`] (403), [`ConnectErrorKind::Unavailable`] (503). The log has the reason, see [`observe`](Self::observe).
+    /// The cause that a stream is refused with, and nothing that would help a forger:
+    /// [`ConnectErrorKind::Unauthenticated`] (401), [`ConnectErrorKind::CrossSite`] (403),
+    /// [`ConnectErrorKind::Unavailable`] (503). The log has the reason, see
+    /// [`observe`](Self::observe).
     ///
     /// *Cancel safety.* Dropped, it may have used a ticket up.
     pub async fn admit(&self, request: &RequestView<'_>) -> Result<Caller, ConnectErrorKind> {
@@ -114,7 +119,8 @@ impl Authentication {
         verdict.finish()
     }
 
-    /// Who is meant by a token that arrived in another way than a header, such as in the body of a call.
+    /// Who is meant by a token that arrived in another way than a header, such as in the body of a
+    /// call.
     ///
     /// # Errors
     /// As [`admit`](Self::admit).
@@ -135,11 +141,12 @@ impl Authentication {
         admitted.map_err(|denial| self.deny(&denial))
     }
 
-    /// The one caller of a request of which several parts were admitted or refused, such as its headers and a token in its body: by the rule of
-    /// [`Verdict`], no part is chosen by its place.
+    /// The one caller of a request of which several parts were admitted or refused, such as its
+    /// headers and a token in its body: by the rule of [`Verdict`], no part is chosen by its place.
     ///
     /// # Errors
-    /// The cause of a part that is refused, if no part names a caller; [`ConnectErrorKind::Unauthenticated`] if parts name different users.
+    /// The cause of a part that is refused, if no part names a caller;
+    /// [`ConnectErrorKind::Unauthenticated`] if parts name different users.
     pub fn agree(
         &self,
         parts: impl IntoIterator<Item = Result<Caller, ConnectErrorKind>>,

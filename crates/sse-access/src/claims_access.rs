@@ -7,8 +7,9 @@ use crate::topic_pattern::{PatternError, TopicPattern, claim};
 
 /// What a caller may do, by its claims: the same for live streams, for replay and for management.
 ///
-/// To begin with, everybody who is a user listens to what is sent to that user, and may send to it; topics, everybody else and
-/// management are closed. The rest is said in patterns (see [`TopicPattern`]) and claims:
+/// To begin with, everybody who is a user listens to what is sent to that user, and may send to it;
+/// topics, everybody else and management are closed. The rest is said in patterns (see
+/// [`TopicPattern`]) and claims:
 ///
 /// ```
 /// use sse_access::ClaimsAccess;
@@ -74,7 +75,8 @@ impl ClaimsAccess {
         self
     }
 
-    /// A caller that is *no user* and has this claim may do everything: a backend, recognised by a key. No user's token can say so.
+    /// A caller that is *no user* and has this claim may do everything: a backend, recognised by a
+    /// key. No user's token can say so.
     #[must_use]
     pub fn backend(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.backends.push((name.into(), value.into()));

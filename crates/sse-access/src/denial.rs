@@ -9,7 +9,8 @@ use sse_core::{
 };
 use tracing::{debug, info, warn};
 
-/// Why a caller is refused: for the operator. The client gets the [`cause`](Self::cause) alone, which helps no forger.
+/// Why a caller is refused: for the operator. The client gets the [`cause`](Self::cause) alone,
+/// which helps no forger.
 ///
 /// Nothing of it holds a secret.
 #[derive(Debug, Clone)]
@@ -51,7 +52,8 @@ impl Denial {
         }
     }
 
-    /// Logs it: the first of each kind in ten seconds at `info`, or at `warn` where the server is to blame, the others at `debug`.
+    /// Logs it: the first of each kind in ten seconds at `info`, or at `warn` where the server is
+    /// to blame, the others at `debug`.
     pub(crate) fn log(&self) {
         static THROTTLE: Throttle = Throttle::new(INTERVAL);
         let error = self as &dyn std::error::Error;

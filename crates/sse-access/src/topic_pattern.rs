@@ -7,7 +7,8 @@ use thiserror::Error;
 
 /// Which topics are meant, with the caller's claims in them: `orders/{sub}/*`.
 ///
-/// A pattern and a topic are compared segment by segment, where segments are what stands between slashes:
+/// A pattern and a topic are compared segment by segment, where segments are what stands between
+/// slashes:
 ///
 /// | segment | stands for |
 /// |---|---|
@@ -16,9 +17,10 @@ use thiserror::Error;
 /// | `**`, at the end | any number of segments, but at least one |
 /// | `{sub}`, `team-{teams}` | the value of a claim, with text around it if there is some |
 ///
-/// A claim may be a text or a whole number; of a list of them, any. `{org.id}` is the member `id` of the claim `org`, unless there is a claim
-/// with the whole name. A claim that is missing, empty, or of another type stands for nothing. A value is compared as it is: a star in it is a
-/// star, and one with a slash stands for nothing, so that nobody's name reaches further than the pattern.
+/// A claim may be a text or a whole number; of a list of them, any. `{org.id}` is the member `id`
+/// of the claim `org`, unless there is a claim with the whole name. A claim that is missing, empty,
+/// or of another type stands for nothing. A value is compared as it is: a star in it is a star, and
+/// one with a slash stands for nothing, so that nobody's name reaches further than the pattern.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TopicPattern {
     text: Box<str>,
@@ -48,7 +50,8 @@ pub enum PatternError {
     /// A star that is not a whole segment, or `**` that is not at the end.
     #[error("pattern {0:?}: `*` stands for a whole segment, and `**` for the whole end")]
     Star(String),
-    /// A brace without its other half, one without a name between them, or two claims in one segment.
+    /// A brace without its other half, one without a name between them, or two claims in one
+    /// segment.
     #[error("pattern {0:?}: a segment may have one claim, as `{{sub}}`")]
     Claim(String),
 }

@@ -12,9 +12,10 @@ const MOST_HOPS: usize = 32;
 
 /// The proxies in front, which alone are believed when they say where a client is.
 ///
-/// They say it in one header, `X-Forwarded-For` unless [`header`](Self::header) says otherwise. It is read from its end, which the nearest proxy wrote:
-/// the client is the first address that is no proxy's. What stands before that may be anybody's invention, and so may the other header, which proxies
-/// that do not write it pass on as it came; neither is looked at.
+/// They say it in one header, `X-Forwarded-For` unless [`header`](Self::header) says otherwise. It
+/// is read from its end, which the nearest proxy wrote: the client is the first address that is no
+/// proxy's. What stands before that may be anybody's invention, and so may the other header, which
+/// proxies that do not write it pass on as it came; neither is looked at.
 ///
 /// ```
 /// use sse_access::TrustedProxies;
@@ -87,7 +88,8 @@ impl TrustedProxies {
         }
         let mut client = peer;
         for hop in self.hops(request) {
-            // What cannot be read hides all before it; the proxy that wrote it is as far as is known.
+            // What cannot be read hides all before it; the proxy that wrote it is as far as is
+            // known.
             let Some(address) = hop else { return client };
             client = address;
             if !self.contain(address) {
@@ -97,11 +99,12 @@ impl TrustedProxies {
         client
     }
 
-    /// The origin under which the client of a request over a connection from `peer` reached the first proxy that tells, or this server, which speaks
-    /// `scheme` itself; `None` where the request does not say it.
+    /// The origin under which the client of a request over a connection from `peer` reached the
+    /// first proxy that tells, or this server, which speaks `scheme` itself; `None` where the
+    /// request does not say it.
     ///
-    /// Proxies tell it in `X-Forwarded-Host` and `X-Forwarded-Proto`, or in `host=` and `proto=` of `Forwarded`. Of several values the last counts,
-    /// which the nearest proxy wrote.
+    /// Proxies tell it in `X-Forwarded-Host` and `X-Forwarded-Proto`, or in `host=` and `proto=` of
+    /// `Forwarded`. Of several values the last counts, which the nearest proxy wrote.
     #[must_use]
     pub fn own_origin(
         &self,

@@ -11,10 +11,12 @@ use actix_web::{
 use sse_access::Authentication;
 use sse_auth::{OwnOrigin, RequestView};
 
-/// Finds out who makes each request, as a middleware: `.wrap(from_fn(sse_actix::authenticate))`, with the [`Authentication`] in the app's data.
+/// Finds out who makes each request, as a middleware: `.wrap(from_fn(sse_actix::authenticate))`,
+/// with the [`Authentication`] in the app's data.
 ///
-/// It refuses nothing itself. [`SseHandshake`](crate::SseHandshake) and the management API find the caller, or why it is refused, among the
-/// request's extensions, and answer in their own terms. Routes of the app's own take `web::ReqData<Caller>`, which fails for whoever is refused.
+/// It refuses nothing itself. [`SseHandshake`](crate::SseHandshake) and the management API find the
+/// caller, or why it is refused, among the request's extensions, and answer in their own terms.
+/// Routes of the app's own take `web::ReqData<Caller>`, which fails for whoever is refused.
 ///
 /// # Errors
 /// Those of what is behind it.
@@ -31,8 +33,9 @@ pub async fn authenticate(
     next.call(request).await
 }
 
-/// A request, as far as authentication looks at it. An [`OwnOrigin`] among its extensions is the one under which the client reached the server;
-/// without it the request's authority is taken for that.
+/// A request, as far as authentication looks at it. An [`OwnOrigin`] among its extensions is the
+/// one under which the client reached the server; without it the request's authority is taken for
+/// that.
 #[must_use]
 pub fn view(request: &HttpRequest) -> RequestView<'_> {
     let headers = request

@@ -15,8 +15,9 @@ use sse_core::{EventItem, EventStream, Session};
 
 /// A live stream. Dropping it is the disconnect.
 ///
-/// Everything of a worker takes turns on its one thread, in the order in which it was woken. A stream that wakes to an event lets the others go
-/// first, once: what they publish is then in the same write, which costs a hundred times as much as a turn.
+/// Everything of a worker takes turns on its one thread, in the order in which it was woken. A
+/// stream that wakes to an event lets the others go first, once: what they publish is then in the
+/// same write, which costs a hundred times as much as a turn.
 #[derive(Debug)]
 pub(crate) struct SessionBody {
     session: Session,

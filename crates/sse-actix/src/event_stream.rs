@@ -8,8 +8,9 @@ use crate::{body::EventBody, response::stream};
 
 /// Answers with a one-off stream, such as the tokens of a model.
 ///
-/// An error of the stream breaks the body off, so that the client does not take it for a whole one. No manager knows the stream, so
-/// a shutdown does not end it: it has until the deadline to come to its end by itself.
+/// An error of the stream breaks the body off, so that the client does not take it for a whole one.
+/// No manager knows the stream, so a shutdown does not end it: it has until the deadline to come to
+/// its end by itself.
 pub fn event_stream<S>(stream: EventStream<S>) -> SseEvents<S>
 where
     S: Stream<Item: EventItem> + 'static,

@@ -11,9 +11,11 @@ use sse_core::{Caller, ConnectErrorKind, FieldError, Handshake, Overflow, Topic,
 
 /// Extracts the [`Handshake`] of a request.
 ///
-/// It never fails: what is wrong with the request is told, and counted, by [`Manager::connect`](sse_core::Manager::connect).
-/// The client's address is that of its connection, whatever its headers say. A [`Caller`] among the request's extensions, where authentication in
-/// front puts it, is whose stream it is to be; a [`ConnectErrorKind`] is why authentication refuses it.
+/// It never fails: what is wrong with the request is told, and counted, by
+/// [`Manager::connect`](sse_core::Manager::connect). The client's address is that of its
+/// connection, whatever its headers say. A [`Caller`] among the request's extensions, where
+/// authentication in front puts it, is whose stream it is to be; a [`ConnectErrorKind`] is why
+/// authentication refuses it.
 #[derive(Debug, Clone)]
 #[must_use = "connect it"]
 pub struct SseHandshake(pub Handshake);

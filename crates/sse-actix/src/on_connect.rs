@@ -14,9 +14,11 @@ use tracing::{debug, warn};
 #[derive(Debug, Clone, Copy)]
 struct Prepared;
 
-/// Prepares a server for streams: clients that close are noticed at once, those that vanish in time.
+/// Prepares a server for streams: clients that close are noticed at once, those that vanish in
+/// time.
 ///
-/// [`serve`](crate::serve()) does it. For servers that bind by themselves, to TLS or to several addresses, it comes before `bind`:
+/// [`serve`](crate::serve()) does it. For servers that bind by themselves, to TLS or to several
+/// addresses, it comes before `bind`:
 ///
 /// ```no_run
 /// # use actix_web::{App, HttpServer};
@@ -34,9 +36,10 @@ struct Prepared;
 /// # }
 /// ```
 ///
-/// It switches `h1_allow_half_closed` off (Actix keeps a connection whose client has closed its half, so a closed tab would go unnoticed
-/// until a write fails), and sets the options with `on_connect`, in place of a callback set before; over TLS there is no socket
-/// to be had there, and they are not set.
+/// It switches `h1_allow_half_closed` off (Actix keeps a connection whose client has closed its
+/// half, so a closed tab would go unnoticed until a write fails), and sets the options with
+/// `on_connect`, in place of a callback set before; over TLS there is no socket to be had there,
+/// and they are not set.
 pub fn prepare<F, I, S, B>(
     server: HttpServer<F, I, S, B>,
     options: SocketOptions,
@@ -59,7 +62,8 @@ where
             if let Some(socket) = io.downcast_ref::<TcpStream>()
                 && let Err(error) = options.set(socket)
             {
-                // The client is gone already, or the system lacks an option; the stream's own timeouts hold.
+                // The client is gone already, or the system lacks an option; the stream's own
+                // timeouts hold.
                 debug!(%error, "socket options");
             }
         })

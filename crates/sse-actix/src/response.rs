@@ -43,8 +43,9 @@ pub(crate) fn stream(request: &HttpRequest, body: impl MessageBody + 'static) ->
     for header in STREAM_HEADERS {
         response.insert_header(header);
     }
-    // Actix's `Compress` compresses whatever does not name a coding, and there is no other way to tell it not to. `identity` should
-    // not be named (RFC 9110, section 8.4), so it is named only where `Compress` could come to act.
+    // Actix's `Compress` compresses whatever does not name a coding, and there is no other way to
+    // tell it not to. `identity` should not be named (RFC 9110, section 8.4), so it is named only
+    // where `Compress` could come to act.
     if request.headers().contains_key(ACCEPT_ENCODING) {
         response.insert_header((CONTENT_ENCODING, "identity"));
     }

@@ -28,8 +28,8 @@ const DROPPING: Duration = Duration::from_secs(1);
 
 /// Serves an `HttpServer` on a listener: in place of `bind` and `run`, for apps with streams.
 ///
-/// See [`Serve`] for what it does for streams. What else is set on the server stays, except for `on_connect`,
-/// `h1_allow_half_closed`, `shutdown_timeout` and the handling of signals.
+/// See [`Serve`] for what it does for streams. What else is set on the server stays, except for
+/// `on_connect`, `h1_allow_half_closed`, `shutdown_timeout` and the handling of signals.
 pub fn serve<F, I, S, B>(listener: TcpListener, server: HttpServer<F, I, S, B>) -> Serve<F, I, S, B>
 where
     F: Fn() -> I + Send + Clone + 'static,
@@ -52,9 +52,10 @@ where
 
 /// A server, started by awaiting it.
 ///
-/// For streams it notices clients that close their half of a connection; sets `TCP_NODELAY`, keep-alive and the user timeout, which is
-/// what ends a connection that takes nothing; and ends the streams of its managers when it shuts down, which would otherwise
-/// wait for them until its timeout. With the feature `http2` it also speaks HTTP/2 to clients that begin with it.
+/// For streams it notices clients that close their half of a connection; sets `TCP_NODELAY`,
+/// keep-alive and the user timeout, which is what ends a connection that takes nothing; and ends
+/// the streams of its managers when it shuts down, which would otherwise wait for them until its
+/// timeout. With the feature `http2` it also speaks HTTP/2 to clients that begin with it.
 ///
 /// It may be awaited on any tokio runtime; the workers have their own.
 ///
@@ -92,7 +93,8 @@ where
 {
     /// Shuts this manager's streams down with the server. May be called for several.
     ///
-    /// The server accepts clients once the manager has [started](Manager::started): whoever connects earlier waits in the system's queue.
+    /// The server accepts clients once the manager has [started](Manager::started): whoever
+    /// connects earlier waits in the system's queue.
     pub fn manager(mut self, manager: &Manager) -> Self {
         self.managers.push(manager.clone());
         self
@@ -100,22 +102,26 @@ where
 
     /// How to shut down; by default within 10 s.
     ///
-    /// Actix counts in whole seconds, so its workers may take up to one longer for what is left at the deadline.
+    /// Actix counts in whole seconds, so its workers may take up to one longer for what is left at
+    /// the deadline.
     pub fn drain(mut self, drain: ShutdownOptions) -> Self {
         self.drain = drain;
         self
     }
 
-    /// Options of clients' sockets; by default the user timeout is the shortest `connection_timeout` of the managers.
+    /// Options of clients' sockets; by default the user timeout is the shortest
+    /// `connection_timeout` of the managers.
     pub fn socket_options(mut self, options: SocketOptions) -> Self {
         self.options = Some(options);
         self
     }
 
-    /// Shuts down when the future resolves: announces it ([`Manager::is_shutting_down`]), serves on for the delay of the [`ShutdownOptions`], then
-    /// accepts nobody, ends all streams, finishes the answers in flight, and breaks off what is left at the deadline.
+    /// Shuts down when the future resolves: announces it ([`Manager::is_shutting_down`]), serves on
+    /// for the delay of the [`ShutdownOptions`], then accepts nobody, ends all streams, finishes
+    /// the answers in flight, and breaks off what is left at the deadline.
     ///
-    /// Without it that happens at SIGINT and SIGTERM, as Actix does, and a second one ends it at once.
+    /// Without it that happens at SIGINT and SIGTERM, as Actix does, and a second one ends it at
+    /// once.
     pub fn with_graceful_shutdown(
         mut self,
         signal: impl Future<Output = ()> + Send + 'static,
@@ -205,7 +211,8 @@ impl Running {
         }
     }
 
-    /// The managers end their streams while Actix waits for its workers, which wait for their connections.
+    /// The managers end their streams while Actix waits for its workers, which wait for their
+    /// connections.
     async fn stop(&self, mut server: Server) -> io::Result<()> {
         self.managers.iter().for_each(Manager::announce_shutdown);
         let delay = self.drain.delay_before().min(FOREVER);
@@ -233,7 +240,8 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // The command is sent before the future is polled; nobody is there to wait for what it answers.
+        // The command is sent before the future is polled; nobody is there to wait for what it
+        // answers.
         drop(self.handle.stop(false));
     }
 }

@@ -23,8 +23,8 @@ use crate::{body::SessionBody, response};
 
 /// The management API as a scope: `.service(sse_actix::trpc("/api/trpc", management))`.
 ///
-/// Who calls is the [`Caller`] among the request's extensions, put there by the app's authentication; without one, nobody. A [`ConnectErrorKind`] there is why it
-/// is refused.
+/// Who calls is the [`Caller`] among the request's extensions, put there by the app's
+/// authentication; without one, nobody. A [`ConnectErrorKind`] there is why it is refused.
 pub fn trpc(path: &str, management: Management) -> Scope {
     web::scope(path)
         .app_data(Data::new(management))
@@ -57,7 +57,8 @@ fn caller(request: &HttpRequest) -> Result<Caller, ConnectErrorKind> {
     }
 }
 
-/// What follows the mount point, as it was sent: as many segments as Actix left, which decodes some of what it matches.
+/// What follows the mount point, as it was sent: as many segments as Actix left, which decodes some
+/// of what it matches.
 fn below(request: &HttpRequest) -> &str {
     let path = request.uri().path();
     let segments = request.match_info().unprocessed().matches('/').count();
@@ -70,7 +71,8 @@ fn below(request: &HttpRequest) -> &str {
 
 /// An answer that holds what is left of the request's body until it is sent.
 ///
-/// Actix then closes the connection. If the body were dropped before, Actix would read a chunked one to its end, however long that takes.
+/// Actix then closes the connection. If the body were dropped before, Actix would read a chunked
+/// one to its end, however long that takes.
 struct Closing {
     bytes: Bytes,
     _rest: Payload,

@@ -1,4 +1,5 @@
-//! Sessions in a database: a site with NextAuth and its Prisma adapter (strategy `database`) has opaque ids in its cookies.
+//! Sessions in a database: a site with NextAuth and its Prisma adapter (strategy `database`) has
+//! opaque ids in its cookies.
 //!
 //! ```sh
 //! cargo run -p sse-auth --example database            # makes a database with one session, and asks for it

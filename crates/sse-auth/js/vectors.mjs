@@ -1,4 +1,5 @@
-// Makes ../tests/jose-vectors.json: a token of every algorithm, with its public key, that lives for a hundred years. Run by hand: node vectors.mjs
+// Makes ../tests/jose-vectors.json: a token of every algorithm, with its public key, that lives for
+// a hundred years. Run by hand: node vectors.mjs
 
 import { writeFileSync } from "node:fs";
 import * as jose from "jose";

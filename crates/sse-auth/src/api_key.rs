@@ -16,7 +16,8 @@ use crate::{
 /// 128 bits in hexadecimal digits.
 const LEAST: usize = 32;
 
-/// Recognises a backend by a key in `Authorization: Bearer`. It is no user; its claims say what it may do.
+/// Recognises a backend by a key in `Authorization: Bearer`. It is no user; its claims say what it
+/// may do.
 ///
 /// Any other bearer token is left to the next authenticator.
 #[derive(Clone)]
@@ -30,8 +31,9 @@ impl ApiKey {
     ///
     /// # Errors
     ///
-    /// [`KeyError::TooShort`] under 32 bytes, [`KeyError::NoSecretText`] for a PEM or JSON text, and [`KeyError::NotSendable`] for what a header
-    /// cannot carry, such as a line break at the end.
+    /// [`KeyError::TooShort`] under 32 bytes, [`KeyError::NoSecretText`] for a PEM or JSON text,
+    /// and [`KeyError::NotSendable`] for what a header cannot carry, such as a line break at the
+    /// end.
     pub fn new(key: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         let key = key.as_ref();
         if is_key_text(key) {

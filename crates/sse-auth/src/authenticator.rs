@@ -9,10 +9,11 @@ use crate::{error::AuthError, identity::Identity, request::RequestView};
 /// What a caller may rely on, and an implementation has to keep:
 ///
 /// - `Ok(Some(identity))`: credentials were presented and are good.
-/// - `Ok(None)`: nothing was presented that this authenticator is responsible for. The next one may try, and where nobody is responsible
-///   the caller is anonymous.
-/// - `Err(error)`: credentials were presented and are refused, or could not be checked. The caller is not anonymous then; whether other
-///   credentials of the request can make up for it is said by [`Verdict`](crate::Verdict), which also judges requests with several credentials.
+/// - `Ok(None)`: nothing was presented that this authenticator is responsible for. The next one may
+///   try, and where nobody is responsible the caller is anonymous.
+/// - `Err(error)`: credentials were presented and are refused, or could not be checked. The caller
+///   is not anonymous then; whether other credentials of the request can make up for it is said by
+///   [`Verdict`](crate::Verdict), which also judges requests with several credentials.
 ///
 /// The future may be dropped at any time, except that a one-time ticket may be used up by then.
 #[async_trait]

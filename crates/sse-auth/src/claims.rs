@@ -27,8 +27,8 @@ pub(crate) fn decode(json: &[u8]) -> Result<Map<String, Value>, AuthError> {
 }
 
 impl Times {
-    /// Checks `exp`, `nbf` and `iat`; gives the time at which the token ends. Ends and begins where `jose` has it, so that a session is good here
-    /// exactly as long as on its own site.
+    /// Checks `exp`, `nbf` and `iat`; gives the time at which the token ends. Ends and begins where
+    /// `jose` has it, so that a session is good here exactly as long as on its own site.
     pub(crate) fn check(
         self,
         claims: &Map<String, Value>,
@@ -84,8 +84,8 @@ fn whole(time: f64) -> u64 {
     time as u64
 }
 
-/// The user: `sub`, else `id`, else `email`. One that is there and cannot be a user is refused, not passed over: two parties that
-/// read a token differently are how one user becomes another.
+/// The user: `sub`, else `id`, else `email`. One that is there and cannot be a user is refused, not
+/// passed over: two parties that read a token differently are how one user becomes another.
 pub(crate) fn user(claims: &Map<String, Value>) -> Result<String, AuthError> {
     let given = ["sub", "id", "email"]
         .into_iter()
@@ -102,8 +102,8 @@ pub(crate) fn user(claims: &Map<String, Value>) -> Result<String, AuthError> {
     }
 }
 
-/// What tells a signing in of a user from others: the `sid` (OpenID Connect Front-Channel Logout 1.0, section 3), which outlives its tokens, else the
-/// token's own name.
+/// What tells a signing in of a user from others: the `sid` (OpenID Connect Front-Channel Logout
+/// 1.0, section 3), which outlives its tokens, else the token's own name.
 pub(crate) fn login(claims: &Map<String, Value>) -> Option<&str> {
     let text = |claim| claims.get(claim)?.as_str().filter(|text| !text.is_empty());
     text("sid").or_else(|| text("jti"))

@@ -13,7 +13,8 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
     /// Seconds since the Unix epoch, against which the times in tokens are held.
     fn unix(&self) -> u64;
 
-    /// Time since some fixed moment; never goes back. Ages of tickets and of what is cached are measured with it.
+    /// Time since some fixed moment; never goes back. Ages of tickets and of what is cached are
+    /// measured with it.
     fn elapsed(&self) -> Duration;
 }
 

@@ -27,10 +27,12 @@ const MAX_PRESENTED: usize = 4;
 
 /// Recognises users by an opaque session id in a cookie, which a [`SessionStore`] looks up.
 ///
-/// What it found, and that it found nothing, is remembered for a short while; one look-up at a time for one id. Ids are remembered as SHA-256, so
-/// memory holds no credentials. A clone is cheap and shares what is remembered.
+/// What it found, and that it found nothing, is remembered for a short while; one look-up at a time
+/// for one id. Ids are remembered as SHA-256, so memory holds no credentials. A clone is cheap and
+/// shares what is remembered.
 ///
-/// A cookie that looks like an encrypted token of [`NextAuth`](crate::NextAuth) is left to the next authenticator.
+/// A cookie that looks like an encrypted token of [`NextAuth`](crate::NextAuth) is left to the next
+/// authenticator.
 #[derive(Clone)]
 pub struct DatabaseSessions {
     store: Arc<dyn SessionStore>,
@@ -63,7 +65,8 @@ struct Answer {
 }
 
 impl DatabaseSessions {
-    /// Sessions of NextAuth or Auth.js, by their default cookie names, with defaults for what is remembered.
+    /// Sessions of NextAuth or Auth.js, by their default cookie names, with defaults for what is
+    /// remembered.
     pub fn new(store: impl SessionStore) -> Self {
         Self::builder(store).build()
     }
@@ -82,7 +85,8 @@ impl DatabaseSessions {
         }
     }
 
-    /// Forgets what is remembered of a session, which a sign-out on this node should do. Other nodes forget by time.
+    /// Forgets what is remembered of a session, which a sign-out on this node should do. Other
+    /// nodes forget by time.
     pub async fn forget(&self, id: &str) {
         self.cache.invalidate(&key(id)).await;
     }
@@ -161,7 +165,8 @@ impl Authenticator for DatabaseSessions {
 }
 
 impl DatabaseSessionsBuilder {
-    /// The exact name of the session cookie, in place of the default names (several calls: several names, in their order). The default names are those of
+    /// The exact name of the session cookie, in place of the default names (several calls: several
+    /// names, in their order). The default names are those of
     /// [`NextAuthBuilder::cookie_name`](crate::NextAuthBuilder::cookie_name).
     #[must_use]
     pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
@@ -169,7 +174,8 @@ impl DatabaseSessionsBuilder {
         self
     }
 
-    /// How long a session is remembered; default 10 s. For so long a session that was ended in the database is still good here.
+    /// How long a session is remembered; default 10 s. For so long a session that was ended in the
+    /// database is still good here.
     #[must_use]
     pub fn remember_found(mut self, time: Duration) -> Self {
         self.lifetimes.found = time;
@@ -183,7 +189,8 @@ impl DatabaseSessionsBuilder {
         self
     }
 
-    /// How many answers are remembered; default 10,000. Ids that are asked for once, as those of a guesser, do not drive out others.
+    /// How many answers are remembered; default 10,000. Ids that are asked for once, as those of a
+    /// guesser, do not drive out others.
     #[must_use]
     pub fn capacity(mut self, answers: u64) -> Self {
         self.capacity = answers;

@@ -12,7 +12,8 @@ use crate::{
 
 /// Why credentials are refused: for logs, not for clients, who get its [`refusal`](Self::refusal).
 ///
-/// It never repeats a token, a secret or a claim's value; what it repeats of a request is short and escaped.
+/// It never repeats a token, a secret or a claim's value; what it repeats of a request is short and
+/// escaped.
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum AuthError {
@@ -31,7 +32,8 @@ pub enum AuthError {
         /// Maximum number of credentials.
         limit: usize,
     },
-    /// A session cookie holds an opaque id, as sites with sessions in a database have it, and no encrypted token.
+    /// A session cookie holds an opaque id, as sites with sessions in a database have it, and no
+    /// encrypted token.
     #[error(
         "the session cookie holds an opaque id, as of a session in a database, and no encrypted token"
     )]
@@ -63,7 +65,8 @@ pub enum AuthError {
     /// The token's `enc` is not accepted.
     #[error("the token's encryption {0:?} is refused")]
     Encryption(String),
-    /// The token's header has a parameter that is not accepted: `zip`, `crit`, `b64`, or an unknown `typ`.
+    /// The token's header has a parameter that is not accepted: `zip`, `crit`, `b64`, or an unknown
+    /// `typ`.
     #[error("the header parameter `{0}` is refused")]
     HeaderParameter(&'static str),
     /// There is no key for this token.
@@ -134,7 +137,8 @@ pub enum ClaimProblem {
     /// It is not of the right type.
     #[error("has the wrong type")]
     WrongType,
-    /// It is a time after the year 9999: milliseconds, most likely, with which a token would never end.
+    /// It is a time after the year 9999: milliseconds, most likely, with which a token would never
+    /// end.
     #[error("is no time in seconds")]
     OutOfRange,
     /// It has a value that is not accepted.

@@ -9,12 +9,14 @@ use crate::{
     verdict::Verdict,
 };
 
-/// Asks several authenticators, and lets in whom their answers agree on: see [`Verdict`], which is the rule for requests with several
-/// credentials. The first that finds credentials does not decide alone.
+/// Asks several authenticators, and lets in whom their answers agree on: see [`Verdict`], which is
+/// the rule for requests with several credentials. The first that finds credentials does not decide
+/// alone.
 ///
-/// A request with a bearer token or a `ticket` that nobody is responsible for is refused ([`AuthError::Unrecognized`]): who
-/// presents credentials does not mean to be anonymous. Cookies that nobody knows are passed over, since every request is full of them, and so
-/// are other schemes of `Authorization`, which a proxy in front may have added for itself.
+/// A request with a bearer token or a `ticket` that nobody is responsible for is refused
+/// ([`AuthError::Unrecognized`]): who presents credentials does not mean to be anonymous. Cookies
+/// that nobody knows are passed over, since every request is full of them, and so are other schemes
+/// of `Authorization`, which a proxy in front may have added for itself.
 #[derive(Clone, Default)]
 pub struct FirstOf {
     authenticators: Vec<Arc<dyn Authenticator>>,

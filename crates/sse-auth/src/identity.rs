@@ -9,22 +9,23 @@ use sha2::{Digest as _, Sha256};
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Identity {
-    /// The user: the claim `sub`, else `id`, else `email`. `None` for a caller that is no user, such as a backend with an [`ApiKey`];
-    /// tokens, sessions and tickets always have one.
+    /// The user: the claim `sub`, else `id`, else `email`. `None` for a caller that is no user,
+    /// such as a backend with an [`ApiKey`]; tokens, sessions and tickets always have one.
     ///
     /// [`ApiKey`]: crate::ApiKey
     pub user: Option<String>,
     /// What else is known, as the claims of a token.
     pub claims: Map<String, Value>,
-    /// Until when it holds, in Unix seconds; `None` when the credentials have no end of their own. Leeway is not added.
+    /// Until when it holds, in Unix seconds; `None` when the credentials have no end of their own.
+    /// Leeway is not added.
     pub expires_at: Option<u64>,
     /// By what the caller was recognised.
     pub credential: Credential,
-    /// By which signing in the caller comes: the same for all tabs of a browser, and another one in each browser of a user's. `None` where nothing
-    /// tells, as of a backend's key.
+    /// By which signing in the caller comes: the same for all tabs of a browser, and another one in
+    /// each browser of a user's. `None` where nothing tells, as of a backend's key.
     ///
-    /// A digest of the user and the token's `sid`, else its `jti`, else of the whole token; or of the id of a session in a database. Nothing
-    /// secret can be read out of it.
+    /// A digest of the user and the token's `sid`, else its `jti`, else of the whole token; or of
+    /// the id of a session in a database. Nothing secret can be read out of it.
     pub login: Option<[u8; 16]>,
 }
 
@@ -32,7 +33,8 @@ pub struct Identity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Credential {
-    /// A cookie: the browser sends it whoever makes it send the request, so [`Origins`](crate::Origins) must be asked.
+    /// A cookie: the browser sends it whoever makes it send the request, so
+    /// [`Origins`](crate::Origins) must be asked.
     Cookie,
     /// A token in `Authorization: Bearer`.
     Bearer,
@@ -74,7 +76,8 @@ impl Identity {
         self
     }
 
-    /// Says what stays the same as long as the user is signed in there, such as the id of a session. It is kept as a digest, together with the user.
+    /// Says what stays the same as long as the user is signed in there, such as the id of a
+    /// session. It is kept as a digest, together with the user.
     #[must_use]
     pub fn login(mut self, session: impl AsRef<[u8]>) -> Self {
         let user = self.user.as_deref().unwrap_or_default();

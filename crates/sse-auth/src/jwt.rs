@@ -36,8 +36,9 @@ const MAX_PRESENTED: usize = 8;
 
 /// Recognises callers by a signed token.
 ///
-/// Tokens in `Authorization: Bearer` and in the cookies that were named are all checked, and those that verify must be of one user
-/// ([`Verdict`]). A bearer token that does not have the three parts of a JWT is left to other authenticators; a cookie that does not is refused.
+/// Tokens in `Authorization: Bearer` and in the cookies that were named are all checked, and those
+/// that verify must be of one user ([`Verdict`]). A bearer token that does not have the three parts
+/// of a JWT is left to other authenticators; a cookie that does not is refused.
 #[derive(Debug)]
 pub struct Jwt {
     pub(crate) keys: Jwks,
@@ -154,7 +155,8 @@ impl<'a> Jws<'a> {
     }
 }
 
-/// Tokens that say they are something else (a logout token, a proof of possession, an event) are no credentials (RFC 8725, section 3.11).
+/// Tokens that say they are something else (a logout token, a proof of possession, an event) are no
+/// credentials (RFC 8725, section 3.11).
 fn check_type(header: &Header) -> Result<(), AuthError> {
     let Some(kind) = header.text("typ")? else {
         return Ok(());

@@ -1,4 +1,5 @@
-//! Sessions of NextAuth v4 and Auth.js v5 that live in an encrypted cookie (strategy `jwt`, their default).
+//! Sessions of NextAuth v4 and Auth.js v5 that live in an encrypted cookie (strategy `jwt`, their
+//! default).
 
 pub(crate) mod builder;
 pub(crate) mod jwe;
@@ -22,7 +23,8 @@ use crate::{
 /// 16 cookies of about 4 KB each.
 const MAX_SESSION: usize = 64 * 1024;
 
-/// Maximum number of session cookies, and of ways to put chunks together, that are tried for one request.
+/// Maximum number of session cookies, and of ways to put chunks together, that are tried for one
+/// request.
 const MAX_PRESENTED: usize = 32;
 
 /// Maximum number of bearer tokens that are tried for one request.
@@ -31,13 +33,18 @@ const MAX_BEARERS: usize = 8;
 /// A session's id in a database is a UUID, or some 32 to 64 random characters.
 const MAX_OPAQUE: usize = 512;
 
-/// Recognises the users of a site that signs them in with NextAuth v4 or Auth.js v5, by the site's own secret and session cookie.
+/// Recognises the users of a site that signs them in with NextAuth v4 or Auth.js v5, by the site's
+/// own secret and session cookie.
 ///
-/// Session cookies of all names ([`NextAuthBuilder::cookie_name`](crate::NextAuthBuilder::cookie_name)), whole and in chunks, and tokens in `Authorization: Bearer` are all checked.
-/// Those that verify must be of one user ([`Verdict`]). The libraries themselves choose by place: v4 takes the first cookie of a name in
-/// the Pages Router and the last one in the App Router, v5 the first, and both take the header only where there is no cookie.
+/// Session cookies of all names
+/// ([`NextAuthBuilder::cookie_name`](crate::NextAuthBuilder::cookie_name)), whole and in chunks,
+/// and tokens in `Authorization: Bearer` are all checked. Those that verify must be of one user
+/// ([`Verdict`]). The libraries themselves choose by place: v4 takes the first cookie of a name in
+/// the Pages Router and the last one in the App Router, v5 the first, and both take the header only
+/// where there is no cookie.
 ///
-/// A session cookie that is no encrypted token is refused; see [`NextAuthBuilder::pass_opaque_ids`](crate::NextAuthBuilder::pass_opaque_ids).
+/// A session cookie that is no encrypted token is refused; see
+/// [`NextAuthBuilder::pass_opaque_ids`](crate::NextAuthBuilder::pass_opaque_ids).
 #[derive(Debug)]
 pub struct NextAuth {
     pub(crate) cookies: Vec<SessionCookie>,
@@ -102,7 +109,8 @@ impl NextAuth {
         }
     }
 
-    /// The site's name for its cookie is not known here, so every key may be meant. Percent-decoded, as `getToken` does it.
+    /// The site's name for its cookie is not known here, so every key may be meant.
+    /// Percent-decoded, as `getToken` does it.
     fn judge_bearers(
         &self,
         request: &RequestView<'_>,

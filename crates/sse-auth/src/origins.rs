@@ -10,8 +10,9 @@ use crate::{
 
 /// The sites from which a browser's cookies are taken as credentials.
 ///
-/// A browser sends cookies whoever makes it send a request. `SameSite=Lax`, as session cookies have it, keeps foreign sites out, but not a sibling
-/// subdomain. What a browser says about where a request comes from cannot be forged by a page: `Origin` and `Sec-Fetch-Site`.
+/// A browser sends cookies whoever makes it send a request. `SameSite=Lax`, as session cookies have
+/// it, keeps foreign sites out, but not a sibling subdomain. What a browser says about where a
+/// request comes from cannot be forged by a page: `Origin` and `Sec-Fetch-Site`.
 ///
 /// | request | |
 /// |---|---|
@@ -47,7 +48,8 @@ pub enum Page {
 /// Maximum number of characters of a refused origin that are repeated.
 const LONGEST_SHOWN: usize = 128;
 
-/// Text that is no origin: `https://app.example.com`, with a port if it is not the usual one; no path, no wildcard, and not `null`.
+/// Text that is no origin: `https://app.example.com`, with a port if it is not the usual one; no
+/// path, no wildcard, and not `null`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0:?} is no origin (scheme://host, with a port if it is not the usual one)")]
 pub struct OriginError(String);
@@ -131,8 +133,8 @@ impl Origins {
         }
     }
 
-    /// Whether this request was made by a page that may make it, whatever credentials it has: for servers that need none, which every page of
-    /// every site could use otherwise.
+    /// Whether this request was made by a page that may make it, whatever credentials it has: for
+    /// servers that need none, which every page of every site could use otherwise.
     ///
     /// # Errors
     ///

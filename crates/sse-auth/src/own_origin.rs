@@ -29,8 +29,9 @@ pub(crate) struct Authority {
 }
 
 impl OwnOrigin {
-    /// Reads the value of `Host` or `:authority`; without a scheme, every scheme is taken for the server's own. `None` for what is no host with
-    /// an optional port, such as one with a user in front.
+    /// Reads the value of `Host` or `:authority`; without a scheme, every scheme is taken for the
+    /// server's own. `None` for what is no host with an optional port, such as one with a user in
+    /// front.
     #[must_use]
     pub fn new(scheme: Option<&str>, authority: &str) -> Option<Self> {
         // "Port" may be empty in an authority (RFC 3986, section 3.2.3), and is not in an origin.
@@ -60,8 +61,9 @@ impl OwnOrigin {
         &self.authority.host
     }
 
-    /// Whether the host is this machine for whoever asks: `localhost`, a name below it, or a loopback address. The DNS can give none of them
-    /// to another machine (RFC 6761, section 6.3), so no page of another site has such an origin.
+    /// Whether the host is this machine for whoever asks: `localhost`, a name below it, or a
+    /// loopback address. The DNS can give none of them to another machine (RFC 6761, section 6.3),
+    /// so no page of another site has such an origin.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         let host = self.host().strip_suffix('.').unwrap_or(self.host());

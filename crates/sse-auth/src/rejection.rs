@@ -4,8 +4,9 @@ use std::fmt;
 
 /// Why a caller is refused, as much of it as a client may learn.
 ///
-/// What was wrong with a token (its signature, its key, a claim) stays in [`AuthError`](crate::AuthError), for the log: told to a client it would
-/// be an oracle for whoever forges tokens. That a token has ended is told only of one that was authentic.
+/// What was wrong with a token (its signature, its key, a claim) stays in
+/// [`AuthError`](crate::AuthError), for the log: told to a client it would be an oracle for whoever
+/// forges tokens. That a token has ended is told only of one that was authentic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rejection {
@@ -15,7 +16,8 @@ pub enum Rejection {
     Invalid,
     /// The credentials were good, and have ended.
     Expired,
-    /// Credentials cannot be checked now: keys or sessions cannot be loaded. Says nothing about the credentials.
+    /// Credentials cannot be checked now: keys or sessions cannot be loaded. Says nothing about the
+    /// credentials.
     Unavailable,
 }
 
@@ -40,7 +42,8 @@ impl Rejection {
         }
     }
 
-    /// The value of the header `WWW-Authenticate` (RFC 6750, section 3); `None` where the status is not 401.
+    /// The value of the header `WWW-Authenticate` (RFC 6750, section 3); `None` where the status is
+    /// not 401.
     #[must_use]
     pub fn www_authenticate(self) -> Option<&'static str> {
         match self {

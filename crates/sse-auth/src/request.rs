@@ -54,7 +54,8 @@ impl<'a> RequestView<'a> {
         }
     }
 
-    /// A request with nothing but a token in `Authorization: Bearer`: for a token that arrives in another way, as in the body of a call.
+    /// A request with nothing but a token in `Authorization: Bearer`: for a token that arrives in
+    /// another way, as in the body of a call.
     #[must_use]
     pub fn with_bearer(token: &str) -> RequestView<'static> {
         let value = Cow::Owned(format!("Bearer {token}").into_bytes());
@@ -64,15 +65,17 @@ impl<'a> RequestView<'a> {
         }
     }
 
-    /// The authority in the request's target: HTTP/2's `:authority`. It goes before the header `Host` (RFC 9112, section 3.2.2).
+    /// The authority in the request's target: HTTP/2's `:authority`. It goes before the header
+    /// `Host` (RFC 9112, section 3.2.2).
     #[must_use]
     pub fn authority(mut self, authority: impl Into<Option<&'a str>>) -> Self {
         self.authority = authority.into();
         self
     }
 
-    /// Says under which origin the client reached the server, where that is known better than by [`authority`](Self::authority) and `Host`: with
-    /// the scheme, or from the headers of a proxy that is trusted.
+    /// Says under which origin the client reached the server, where that is known better than by
+    /// [`authority`](Self::authority) and `Host`: with the scheme, or from the headers of a proxy
+    /// that is trusted.
     #[must_use]
     pub fn served_as(mut self, origin: impl Into<Option<OwnOrigin>>) -> Self {
         self.own_origin = origin.into();
@@ -122,13 +125,14 @@ impl<'a> RequestView<'a> {
     ///
     /// # Errors
     ///
-    /// [`AuthError::Repeated`] when it is given several times: whoever stands in front might have looked at the other one.
+    /// [`AuthError::Repeated`] when it is given several times: whoever stands in front might have
+    /// looked at the other one.
     pub fn header_value<'s>(&'s self, name: &'static str) -> Result<Option<&'s [u8]>, AuthError> {
         only(self.header_values(name), name)
     }
 
-    /// The authority that the client asked for, of the request's target or the header `Host`; `None` where it is missing, or given several times
-    /// with different values.
+    /// The authority that the client asked for, of the request's target or the header `Host`;
+    /// `None` where it is missing, or given several times with different values.
     #[must_use]
     pub fn requested_authority(&self) -> Option<&str> {
         if self.authority.is_some() {
@@ -140,7 +144,8 @@ impl<'a> RequestView<'a> {
         std::str::from_utf8(host).ok().filter(|_| is_one)
     }
 
-    /// The origin under which the client reached the server; without a scheme where [`served_as`](Self::served_as) did not say it.
+    /// The origin under which the client reached the server; without a scheme where
+    /// [`served_as`](Self::served_as) did not say it.
     #[must_use]
     pub fn own_origin(&self) -> Option<Cow<'_, OwnOrigin>> {
         match &self.own_origin {
@@ -166,12 +171,14 @@ impl<'a> RequestView<'a> {
         only(self.query_values(name), name)
     }
 
-    /// The value of a cookie, without quotes around it and percent-decoded, as npm's `cookie` reads it.
+    /// The value of a cookie, without quotes around it and percent-decoded, as npm's `cookie` reads
+    /// it.
     ///
     /// # Errors
     ///
-    /// [`AuthError::Repeated`] when there are several of this name with different values, as of different paths or domains. A credential must not
-    /// be chosen by its place among them: check all [`cookie_values`](Self::cookie_values), with a [`Verdict`](crate::Verdict).
+    /// [`AuthError::Repeated`] when there are several of this name with different values, as of
+    /// different paths or domains. A credential must not be chosen by its place among them: check
+    /// all [`cookie_values`](Self::cookie_values), with a [`Verdict`](crate::Verdict).
     pub fn cookie(&self, name: &str) -> Result<Option<Cow<'_, str>>, AuthError> {
         let mut values = self.cookies().all(name);
         let first = values.next();
@@ -190,7 +197,8 @@ impl<'a> RequestView<'a> {
     ///
     /// # Errors
     ///
-    /// [`AuthError::Repeated`] when there are several different ones, [`AuthError::Malformed`] when there is none behind `Bearer`.
+    /// [`AuthError::Repeated`] when there are several different ones, [`AuthError::Malformed`] when
+    /// there is none behind `Bearer`.
     pub fn bearer_token(&self) -> Result<Option<&str>, AuthError> {
         let mut tokens = self.bearer_tokens();
         let first = tokens.next().transpose()?;

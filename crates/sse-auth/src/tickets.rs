@@ -32,15 +32,19 @@ const BYTES: usize = 32;
 /// Maximum number of tickets in one request.
 const MAX_PRESENTED: usize = 4;
 
-/// Gives out one-time tickets, and recognises callers by them in the query parameter `ticket`. A clone is cheap and shares the tickets.
+/// Gives out one-time tickets, and recognises callers by them in the query parameter `ticket`. A
+/// clone is cheap and shares the tickets.
 ///
-/// An `EventSource` cannot send headers, and a token in a URL ends up in logs, histories and `Referer`. So a client that has a token makes a call
-/// (with the token in its header) and gets a ticket: short-lived (30 s), for one use, worthless afterwards. What comes of it ends when the
+/// An `EventSource` cannot send headers, and a token in a URL ends up in logs, histories and
+/// `Referer`. So a client that has a token makes a call (with the token in its header) and gets a
+/// ticket: short-lived (30 s), for one use, worthless afterwards. What comes of it ends when the
 /// credentials end with which it was asked for.
 ///
-/// Tickets are in the memory of this process, as SHA-256. Where several nodes serve, the stream must come to the node that gave the ticket out
-/// (by a load balancer that sticks to the client's cookie or address), or be opened with `fetch` and the token in a header; a ticket at another node is unknown, and the client
-/// asks for another. They do not survive a restart, which is what 30 s are worth.
+/// Tickets are in the memory of this process, as SHA-256. Where several nodes serve, the stream
+/// must come to the node that gave the ticket out (by a load balancer that sticks to the client's
+/// cookie or address), or be opened with `fetch` and the token in a header; a ticket at another
+/// node is unknown, and the client asks for another. They do not survive a restart, which is what
+/// 30 s are worth.
 #[derive(Clone)]
 pub struct Tickets {
     inner: Arc<Inner>,
@@ -110,12 +114,13 @@ impl Tickets {
         }
     }
 
-    /// Gives out a ticket for a caller. A user's oldest unused ticket makes room for the newest. Where the caller has no login, a `sid` or `jti`
-    /// among its claims is taken for one.
+    /// Gives out a ticket for a caller. A user's oldest unused ticket makes room for the newest.
+    /// Where the caller has no login, a `sid` or `jti` among its claims is taken for one.
     ///
     /// # Errors
     ///
-    /// When the caller is no user, came by a ticket, or has expired; and when as many tickets as allowed are unused.
+    /// When the caller is no user, came by a ticket, or has expired; and when as many tickets as
+    /// allowed are unused.
     pub fn issue(&self, identity: &Identity) -> Result<Ticket, TicketError> {
         let user = identity.user.clone().ok_or(TicketError::NoUser)?;
         if identity.credential == Credential::Ticket {
@@ -158,7 +163,8 @@ impl Tickets {
     ///
     /// # Errors
     ///
-    /// [`AuthError::UnknownTicket`], and [`AuthError::Expired`] when the ticket or the credentials behind it have ended.
+    /// [`AuthError::UnknownTicket`], and [`AuthError::Expired`] when the ticket or the credentials
+    /// behind it have ended.
     pub fn take(&self, ticket: &str) -> Result<Identity, AuthError> {
         let taken = self.inner.unused.lock().take(&digest(ticket));
         let Entry {
@@ -185,7 +191,8 @@ fn digest(ticket: &str) -> Digest {
 }
 
 impl Unused {
-    /// Removes what has ended, and a user's oldest where it has too many. So nobody takes the room of others.
+    /// Removes what has ended, and a user's oldest where it has too many. So nobody takes the room
+    /// of others.
     fn make_room(&mut self, user: &str, now: Duration, limits: &Inner) -> Result<(), TicketError> {
         while let Some(digest) = self
             .ends

@@ -7,16 +7,19 @@ use crate::{
 
 /// Judges a request by all of its credentials.
 ///
-/// No credential is chosen by its place. Each one that the request presents is checked, and those that verify must name one user:
+/// No credential is chosen by its place. Each one that the request presents is checked, and those
+/// that verify must name one user:
 ///
 /// - If at least one verifies, the caller is its user; credentials that do not verify are ignored.
 /// - If two verify for different users, the request is refused ([`AuthError::Ambiguous`]).
 /// - If none verifies, the request is refused with the error that says most about it.
 ///
-/// A caller that is no user, such as a backend with a key, stays what it is beside a user's cookie. Of several credentials of one user the
-/// verdict keeps one that a foreign page cannot make a browser send, and of these the one that ends last.
+/// A caller that is no user, such as a backend with a key, stays what it is beside a user's cookie.
+/// Of several credentials of one user the verdict keeps one that a foreign page cannot make a
+/// browser send, and of these the one that ends last.
 ///
-/// [`AuthError::Refused`] and [`AuthError::Unavailable`] are vetoes of the app's own code: they end the judgement, whatever else verifies.
+/// [`AuthError::Refused`] and [`AuthError::Unavailable`] are vetoes of the app's own code: they end
+/// the judgement, whatever else verifies.
 #[derive(Debug, Default)]
 pub struct Verdict {
     accepted: Option<Identity>,
@@ -98,7 +101,8 @@ fn is_final(error: &AuthError) -> bool {
     )
 }
 
-/// How much an error says: credentials that could not be checked may be good, and expired ones were.
+/// How much an error says: credentials that could not be checked may be good, and expired ones
+/// were.
 fn weight(error: &AuthError) -> u8 {
     match error {
         AuthError::Keys(_) | AuthError::Store(_) => 2,

@@ -7,10 +7,12 @@ use axum::{
 };
 use sse_access::Authentication;
 
-/// Finds out who makes each request, as a middleware: `.layer(from_fn_with_state(gate, sse_axum::authenticate))`.
+/// Finds out who makes each request, as a middleware:
+/// `.layer(from_fn_with_state(gate, sse_axum::authenticate))`.
 ///
-/// It refuses nothing itself. [`SseHandshake`](crate::SseHandshake) and the management API find the caller, or why it is refused, among the
-/// request's extensions, and answer in their own terms. Routes of the app's own take `Extension<Caller>`, which rejects whoever is refused.
+/// It refuses nothing itself. [`SseHandshake`](crate::SseHandshake) and the management API find the
+/// caller, or why it is refused, among the request's extensions, and answer in their own terms.
+/// Routes of the app's own take `Extension<Caller>`, which rejects whoever is refused.
 pub async fn authenticate(
     State(gate): State<Authentication>,
     request: Request,

@@ -4,7 +4,8 @@ use axum::{Router, body::Body, extract::Request, response::Response, routing::an
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sse_browser::{CLIENT, StaticFiles, StaticResponse};
 
-/// The browser client as a router, to be nested where the app wants it: `.nest("/sse", sse_axum::browser())`.
+/// The browser client as a router, to be nested where the app wants it:
+/// `.nest("/sse", sse_axum::browser())`.
 ///
 /// Pages then import `/sse/client.js`; [`CLIENT`] has the other files.
 pub fn browser<S: Clone + Send + Sync + 'static>() -> Router<S> {

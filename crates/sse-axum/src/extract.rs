@@ -9,9 +9,10 @@ use sse_hyper::PeerAddr;
 
 /// Extracts the [`Handshake`] of a request.
 ///
-/// It never rejects: what is wrong with the request is told, and counted, by [`Manager::connect`](sse_core::Manager::connect).
-/// The client's address is known under [`serve`](crate::serve()), and under `axum::serve` with `ConnectInfo`. Of authentication in front it
-/// takes what [`sse_hyper::handshake`] takes.
+/// It never rejects: what is wrong with the request is told, and counted, by
+/// [`Manager::connect`](sse_core::Manager::connect). The client's address is known under
+/// [`serve`](crate::serve()), and under `axum::serve` with `ConnectInfo`. Of authentication in
+/// front it takes what [`sse_hyper::handshake`] takes.
 #[derive(Debug, Clone)]
 #[must_use = "connect it"]
 pub struct SseHandshake(pub Handshake);
@@ -54,7 +55,8 @@ impl<S: Sync> FromRequestParts<S> for SseHandshake {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let handshake = sse_hyper::handshake(parts);
-        // `PeerAddr` is where a middleware says that the client is; of other servers there is `ConnectInfo` alone.
+        // `PeerAddr` is where a middleware says that the client is; of other servers there is
+        // `ConnectInfo` alone.
         let is_known = parts.extensions.get::<PeerAddr>().is_some();
         Ok(Self(
             match parts.extensions.get::<ConnectInfo<SocketAddr>>() {

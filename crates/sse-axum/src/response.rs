@@ -16,8 +16,8 @@ pub struct SseResponse {
 }
 
 impl SseResponse {
-    /// Keeps the stream with hyper, as the body that it is, also where a reactor could serve it: for routes with a layer that looks at the
-    /// body's frames. See [`KeepBody`].
+    /// Keeps the stream with hyper, as the body that it is, also where a reactor could serve it:
+    /// for routes with a layer that looks at the body's frames. See [`KeepBody`].
     pub fn keep_body(self) -> Self {
         Self {
             keeps_body: true,

@@ -19,7 +19,8 @@ use tower_service::Service;
 
 /// Serves a router on a listener: in place of `axum::serve`, for apps with streams.
 ///
-/// See [`sse_hyper::Serve`] for what it does for streams. `ConnectInfo<SocketAddr>` can be extracted.
+/// See [`sse_hyper::Serve`] for what it does for streams. `ConnectInfo<SocketAddr>` can be
+/// extracted.
 pub fn serve(listener: TcpListener, router: Router) -> Serve {
     Serve(sse_hyper::serve(listener, App(router)))
 }

@@ -14,10 +14,11 @@ use sse_core::{Caller, ConnectErrorKind};
 use sse_hyper::PeerAddr;
 use sse_trpc::{Content, Headers, Management};
 
-/// The management API as a router, to be nested where the app wants it: `.nest("/api/trpc", sse_axum::trpc(management))`.
+/// The management API as a router, to be nested where the app wants it:
+/// `.nest("/api/trpc", sse_axum::trpc(management))`.
 ///
-/// Who calls is the [`Caller`] among the request's extensions, put there by the app's authentication; without one, nobody. A [`ConnectErrorKind`] there is why it
-/// is refused.
+/// Who calls is the [`Caller`] among the request's extensions, put there by the app's
+/// authentication; without one, nobody. A [`ConnectErrorKind`] there is why it is refused.
 ///
 /// It has a state of its own, so it goes into a router of any.
 pub fn trpc<S: Clone + Send + Sync + 'static>(management: Management) -> Router<S> {

@@ -5,7 +5,8 @@
 //     import type { AppRouter } from "./app-router";
 //     const api = createTRPCClient<AppRouter>({ links: [httpBatchLink({ url: "/api/trpc" })] });
 //
-// `AppRouter<true>` where the server speaks superjson. An app with procedures of its own adds them to `SseProcedures`.
+// `AppRouter<true>` where the server speaks superjson. An app with procedures of its own adds them
+// to `SseProcedures`.
 
 import type {
   TRPCBuiltRouter,
@@ -83,7 +84,8 @@ incomplete?: Array<string>, } & SseCounters;
 
 export type Connection = { clientId: string, userId: string | null, 
 /**
- * By which signing in it came: the same for all streams of one browser. `null` where authentication cannot tell.
+ * By which signing in it came: the same for all streams of one browser. `null` where authentication
+ * cannot tell.
  */
 loginId: string | null, topics: Array<string>, connectedAt: number, waiting: number, delivered: number, 
 /**
@@ -103,7 +105,8 @@ direction?: "forward" | "backward", };
 
 export type ConnectionPage = { items: Array<Connection>, nextCursor: number | string | null, 
 /**
- * Nodes of the cluster that did not answer in time; only if some did not, or it is not known who is there.
+ * Nodes of the cluster that did not answer in time; only if some did not, or it is not known who is
+ * there.
  */
 incomplete?: Array<string>, };
 
@@ -123,11 +126,13 @@ matched: number,
  */
 id?: string, 
 /**
- * There when the event had been published before under its key: that one has the id, and nothing was sent now.
+ * There when the event had been published before under its key: that one has the id, and nothing
+ * was sent now.
  */
 duplicate?: true, 
 /**
- * Nodes of the cluster that did not answer in time; only if some did not, or it is not known who is there.
+ * Nodes of the cluster that did not answer in time; only if some did not, or it is not known who is
+ * there.
  */
 incomplete?: Array<string>, };
 
@@ -153,7 +158,8 @@ ephemeral?: boolean | null,
  */
 key?: string | null, 
 /**
- * How long to go on trying while the event log is away, up to 30,000; without it the call fails at once.
+ * How long to go on trying while the event log is away, up to 30,000; without it the call fails at
+ * once.
  */
 patienceMs?: number | null, };
 
@@ -181,7 +187,8 @@ expiresInMs: number, };
 
 export type RenewInput = { clientId: string, 
 /**
- * The new token; without it, what the call itself was authenticated with counts, as where that is a cookie.
+ * The new token; without it, what the call itself was authenticated with counts, as where that is a
+ * cookie.
  */
 token?: string | null, };
 

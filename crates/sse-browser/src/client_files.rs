@@ -8,8 +8,9 @@ macro_rules! module {
     };
 }
 
-/// The client: `client.js`, `react.js` (which imports `react`), `hooks.js` (which does not), `notifications.js`, `parser.js`, what they import, and
-/// `app-router.d.ts`, the types of the management API. All refer to each other by relative paths, so any folder will do.
+/// The client: `client.js`, `react.js` (which imports `react`), `hooks.js` (which does not),
+/// `notifications.js`, `parser.js`, what they import, and `app-router.d.ts`, the types of the
+/// management API. All refer to each other by relative paths, so any folder will do.
 pub const CLIENT: StaticFiles = StaticFiles::new(&[
     module!("client.js"),
     module!("connection.js"),

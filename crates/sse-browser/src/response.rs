@@ -42,7 +42,8 @@ impl StaticResponse {
             .is_some_and(|tags| names(tags, etag.as_bytes()));
         let mut headers = vec![
             ("etag", etag.into()),
-            // It may be kept, but not used before it was asked for anew: a hub that was updated has other files at the same paths.
+            // It may be kept, but not used before it was asked for anew: a hub that was updated has
+            // other files at the same paths.
             ("cache-control", "public, no-cache".into()),
         ];
         if is_known {
@@ -82,7 +83,8 @@ impl StaticFiles {
     }
 }
 
-/// Whether an `If-None-Match` names a tag (RFC 9110, section 13.1.2): any, or by weak comparison, since compression in between weakens tags.
+/// Whether an `If-None-Match` names a tag (RFC 9110, section 13.1.2): any, or by weak comparison,
+/// since compression in between weakens tags.
 fn names(value: &[u8], etag: &[u8]) -> bool {
     value.trim_ascii() == b"*"
         || value.split(|byte| *byte == b',').any(|tag| {

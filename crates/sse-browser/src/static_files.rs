@@ -11,7 +11,8 @@ pub struct File {
 }
 
 impl File {
-    /// A file by its name, without a folder, and its content: `File::new("client.js", include_str!("client.js"))`.
+    /// A file by its name, without a folder, and its content:
+    /// `File::new("client.js", include_str!("client.js"))`.
     #[must_use]
     pub const fn new(name: &'static str, content: &'static str) -> Self {
         Self {
@@ -41,12 +42,14 @@ impl File {
             "css" => "text/css; charset=utf-8",
             "html" => "text/html; charset=utf-8",
             "svg" => "image/svg+xml",
-            // Among them `.d.ts`: the type of TypeScript was never registered, and `video/mp2t` is what servers guess.
+            // Among them `.d.ts`: the type of TypeScript was never registered, and `video/mp2t` is
+            // what servers guess.
             _ => "text/plain; charset=utf-8",
         }
     }
 
-    /// Its strong entity tag (RFC 9110, section 8.8.3), quotes included: other content, another tag.
+    /// Its strong entity tag (RFC 9110, section 8.8.3), quotes included: other content, another
+    /// tag.
     #[must_use]
     pub fn etag(&self) -> String {
         format!("\"{:016x}\"", self.hash)

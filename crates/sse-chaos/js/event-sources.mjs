@@ -1,7 +1,8 @@
 // Native `EventSource`s in a headless Chromium, each reporting what it receives.
 //
-// The first line of the input configures them: {"url", "chromium", "profile", "clients": [{"user", "topics"}]}. The output is that of
-// browsers.mjs. The state "closed" means that the browser will not reconnect. The browser ends with the input.
+// The first line of the input configures them: {"url", "chromium", "profile", "clients": [{"user",
+// "topics"}]}. The output is that of browsers.mjs. The state "closed" means that the browser will
+// not reconnect. The browser ends with the input.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -16,7 +17,8 @@ const [line] = await once(lines, "line");
 const { url, chromium, profile, clients } = JSON.parse(line);
 const inputEnded = once(lines, "close");
 
-// Commands go to file descriptor 3, and responses and events come from 4, each ended by a zero byte.
+// Commands go to file descriptor 3, and responses and events come from 4, each ended by a zero
+// byte.
 const browser = spawn(
   chromium,
   [

@@ -217,8 +217,9 @@ impl Broker {
         }
     }
 
-    /// Sets the clock of a Redis back by an hour, as far as its log can tell: the ids of what was appended are an hour ahead of the clock. No
-    /// process can be given another clock without the rights of the machine's administrator.
+    /// Sets the clock of a Redis back by an hour, as far as its log can tell: the ids of what was
+    /// appended are an hour ahead of the clock. No process can be given another clock without the
+    /// rights of the machine's administrator.
     pub(crate) async fn set_clock_back(&self) -> Result<(), Error> {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)

@@ -1,4 +1,5 @@
-//! What the nodes share: one broker to which each node has a way of its own, or servers that stand in for each other.
+//! What the nodes share: one broker to which each node has a way of its own, or servers that stand
+//! in for each other.
 
 use std::{path::Path, time::Duration};
 

@@ -10,7 +10,8 @@ use crate::{
     scenario::{Form, SCENARIOS, Scenario},
 };
 
-/// Breaks hubs, brokers and networks on purpose, and judges what clients got: everything, in order, once, or a gap that says what is missing.
+/// Breaks hubs, brokers and networks on purpose, and judges what clients got: everything, in order,
+/// once, or a gap that says what is missing.
 #[derive(Debug, Parser)]
 #[command(
     name = "sse-chaos",
@@ -20,7 +21,8 @@ pub struct Cli {
     /// The hub's executable
     #[arg(long, value_name = "FILE", required_unless_present = "list")]
     hub: Option<PathBuf>,
-    /// What is drawn, faults and events: the same one plays the same plans [default: 1 with --short, else any]
+    /// What is drawn, faults and events: the same one plays the same plans [default: 1 with
+    /// --short, else any]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// How many seeds to play, one after the other, from --seed on
@@ -104,7 +106,8 @@ impl Cli {
         }
     }
 
-    /// What is played with which broker. Who names a scenario gets it, also if it is none of the short form.
+    /// What is played with which broker. Who names a scenario gets it, also if it is none of the
+    /// short form.
     pub(crate) fn chosen(&self) -> Vec<(Kind, &'static Scenario)> {
         let kinds = match self.broker {
             Brokers::Redis => &[Kind::Redis][..],

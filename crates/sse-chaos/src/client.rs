@@ -19,14 +19,18 @@ use crate::{
     journal::Journal,
 };
 
-/// A client of an event stream that comes back as a browser does, cheap enough for thousands of them in one process.
+/// A client of an event stream that comes back as a browser does, cheap enough for thousands of
+/// them in one process.
 ///
-/// It is a task of its own, which ends when this is dropped. It keeps the last event id as the WHATWG standard says (HTML, section 9.2) and sends
-/// it when it comes back. It comes back after the end of a stream, a connection that broke or was not made, silence, and the statuses 408, 425, 429 and
-/// 5xx; it stops at 204, any other status, an answer that is no event stream, and a `disconnected` with `reconnect: false`.
+/// It is a task of its own, which ends when this is dropped. It keeps the last event id as the
+/// WHATWG standard says (HTML, section 9.2) and sends it when it comes back. It comes back after
+/// the end of a stream, a connection that broke or was not made, silence, and the statuses 408,
+/// 425, 429 and 5xx; it stops at 204, any other status, an answer that is no event stream, and a
+/// `disconnected` with `reconnect: false`.
 ///
-/// What it waits before that is what our browser client does: at least what `Retry-After` says, or `retry:` after a first failure, and up to a quarter more; else
-/// anything up to the base (`retry:`, else [`backoff`](ClientRequest::backoff)) doubled for each failure in a row.
+/// What it waits before that is what our browser client does: at least what `Retry-After` says, or
+/// `retry:` after a first failure, and up to a quarter more; else anything up to the base
+/// (`retry:`, else [`backoff`](ClientRequest::backoff)) doubled for each failure in a row.
 #[derive(Debug)]
 pub struct Client {
     orders: watch::Sender<Orders>,
@@ -68,7 +72,8 @@ impl Client {
         self.orders.send_modify(|orders| orders.address = address);
     }
 
-    /// Loses its connection and comes back as after any other loss. Nothing happens if it has none and makes none.
+    /// Loses its connection and comes back as after any other loss. Nothing happens if it has none
+    /// and makes none.
     pub fn drop_connection(&self, departure: Departure) {
         self.orders.send_modify(|orders| {
             orders.departure = departure;

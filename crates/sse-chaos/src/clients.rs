@@ -18,7 +18,8 @@ use crate::{
 /// The waits of a client between attempts: for the first, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 
-/// How long a client waits for the head of an answer. Nodes that are paused take connections, and say nothing.
+/// How long a client waits for the head of an answer. Nodes that are paused take connections, and
+/// say nothing.
 const HEAD: Duration = Duration::from_secs(10);
 
 /// All clients, in the order of the population's members: the browsers' are the last.
@@ -29,7 +30,8 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// Begins to connect all members to a balancer; the last `count` of them with a browser's client.
+    /// Begins to connect all members to a balancer; the last `count` of them with a browser's
+    /// client.
     pub(crate) async fn start(
         seed: Seed,
         population: Arc<Population>,

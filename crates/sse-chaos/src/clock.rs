@@ -11,7 +11,8 @@ use crate::error::Error;
 /// Folders in which distributions install libfaketime.
 const FOLDERS: [&str; 2] = ["/usr/lib", "/usr/local/lib"];
 
-/// Name of the library, for programs with threads, in a folder of a distribution or of an architecture below it.
+/// Name of the library, for programs with threads, in a folder of a distribution or of an
+/// architecture below it.
 const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
 
 /// A wall clock that can be set while its process runs. The monotonic clock is the real one.

@@ -25,9 +25,11 @@ pub(crate) enum Fault {
     ServerKilled(usize),
     /// So many come beside the clients.
     Guests(Sort, usize),
-    /// What a node and the broker say to each other stays on the way, new connections included, and comes later.
+    /// What a node and the broker say to each other stays on the way, new connections included, and
+    /// comes later.
     LinkFrozen(usize),
-    /// What a node and the broker say to each other vanishes for ever, and neither is told; new connections work.
+    /// What a node and the broker say to each other vanishes for ever, and neither is told; new
+    /// connections work.
     LinkBlackHoled(usize),
     /// A node is cut off from the broker.
     LinkCut(usize),
@@ -43,9 +45,11 @@ pub(crate) enum Fault {
     NodeClock(usize),
     /// All connections of clients are cut, and none is taken.
     ClientsDropped,
-    /// What clients and nodes say to each other stays on the way, new connections included, and comes later.
+    /// What clients and nodes say to each other stays on the way, new connections included, and
+    /// comes later.
     ClientsFrozen,
-    /// What clients and nodes say to each other vanishes for ever, and neither is told; new connections work.
+    /// What clients and nodes say to each other vanishes for ever, and neither is told; new
+    /// connections work.
     ClientsBlackHoled,
 }
 

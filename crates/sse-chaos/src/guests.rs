@@ -1,4 +1,5 @@
-//! Streams beside those of the clients: who forges ids, who reads next to nothing, and who comes together with thousands.
+//! Streams beside those of the clients: who forges ids, who reads next to nothing, and who comes
+//! together with thousands.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -176,7 +177,8 @@ async fn forge(
     Ok(visits)
 }
 
-/// Reads `connection` and, for an id that cannot be, the gap: gives the position to which the stream was served then.
+/// Reads `connection` and, for an id that cannot be, the gap: gives the position to which the
+/// stream was served then.
 async fn greeted(
     stream: &mut RawClient,
     id: Option<&str>,

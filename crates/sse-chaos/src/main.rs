@@ -1,4 +1,5 @@
-//! `cargo xtask chaos`: hubs, a broker, clients and a publisher; what goes wrong; and what became of the promise.
+//! `cargo xtask chaos`: hubs, a broker, clients and a publisher; what goes wrong; and what became
+//! of the promise.
 
 use std::process::ExitCode;
 

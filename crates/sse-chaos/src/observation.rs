@@ -16,7 +16,8 @@ pub enum Observation {
     Event {
         /// The number in its data, if there is one.
         number: Option<u64>,
-        /// The last event id at this event, its own or one before it; `None` if it is no position in a log.
+        /// The last event id at this event, its own or one before it; `None` if it is no position
+        /// in a log.
         id: Option<Cursor>,
     },
     /// The last event id changed by something else: a heartbeat, or an event of the server's own.
@@ -125,7 +126,8 @@ pub enum Loss {
 pub enum Stop {
     /// The test stopped it.
     Asked,
-    /// The server answered with this status, which clients take for good: 204, or one that another attempt will not change.
+    /// The server answered with this status, which clients take for good: 204, or one that another
+    /// attempt will not change.
     Refused(u16),
     /// The server answered with something that is no event stream.
     NotAStream,

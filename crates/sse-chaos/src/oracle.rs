@@ -22,26 +22,37 @@ use crate::{
 
 /// Judges what clients were told by what was acknowledged.
 ///
-/// The promise that it holds servers to is that of an event log: *every acknowledged event reaches every stream that should have it, once and in order, or that
-/// stream is told of a gap that covers it.* For each client and each event:
+/// The promise that it holds servers to is that of an event log: *every acknowledged event reaches
+/// every stream that should have it, once and in order, or that stream is told of a gap that covers
+/// it.* For each client and each event:
 ///
-/// - An event is **due** if it was acknowledged, its target is all, the client's user or one of the client's topics, and it stands behind the client's beginning: the first position
-///   that it was told, by its first `connection`. Logs follow each other in the order in which their epochs were first seen, in receipts or journals; events
-///   of earlier logs than the client's first one are not due, all of later ones are.
-/// - What came is counted by the number in the data, so whatever the id. It has to come **once**. Again with the same id after the client connected anew, it is a double on the wire, which the
-///   promise allows and clients drop by the id; within one connection, or with another id of the same log, it is an offence. What was sent more than once
-///   may stand in two logs, since the keys are lost with the first.
-/// - What did not come may be **covered** by a gap: one within a log covers what is behind its `from`, up to its `to`; one from a log to another covers all that is behind its `from`, all of the logs
-///   between the two, and the new log up to its `to`, except what the client had already been served beyond. A gap without a `from` begins where the client was. One
-///   without a `to` covers nothing: what was logged comes all the same. (The policy `keep_latest` drops logged events with such gaps; streams that have it cannot be judged.)
-/// - Else it is **lost** if the client was served beyond it, and **undelivered** if not, unless the client has no claim: it [left early](Subscriber::left_early), ended in a pause, or
-///   was stopped before the acknowledgement.
+/// - An event is **due** if it was acknowledged, its target is all, the client's user or one of the
+///   client's topics, and it stands behind the client's beginning: the first position that it was
+///   told, by its first `connection`. Logs follow each other in the order in which their epochs
+///   were first seen, in receipts or journals; events of earlier logs than the client's first one
+///   are not due, all of later ones are.
+/// - What came is counted by the number in the data, so whatever the id. It has to come **once**.
+///   Again with the same id after the client connected anew, it is a double on the wire, which the
+///   promise allows and clients drop by the id; within one connection, or with another id of the
+///   same log, it is an offence. What was sent more than once may stand in two logs, since the keys
+///   are lost with the first.
+/// - What did not come may be **covered** by a gap: one within a log covers what is behind its
+///   `from`, up to its `to`; one from a log to another covers all that is behind its `from`, all of
+///   the logs between the two, and the new log up to its `to`, except what the client had already
+///   been served beyond. A gap without a `from` begins where the client was. One without a `to`
+///   covers nothing: what was logged comes all the same. (The policy `keep_latest` drops logged
+///   events with such gaps; streams that have it cannot be judged.)
+/// - Else it is **lost** if the client was served beyond it, and **undelivered** if not, unless the
+///   client has no claim: it [left early](Subscriber::left_early), ended in a pause, or was stopped
+///   before the acknowledgement.
 /// - What came must have been published, and be meant for the client, under the id of its receipt.
-/// - Positions (of events, heartbeats, and whatever else has an id) must **rise** within a connection, and another log must not begin without a gap. What comes for the first time must be beyond all that
-///   the client was served before, on any connection.
+/// - Positions (of events, heartbeats, and whatever else has an id) must **rise** within a
+///   connection, and another log must not begin without a gap. What comes for the first time must
+///   be beyond all that the client was served before, on any connection.
 /// - What was not acknowledged may come or not, but at most once.
 ///
-/// Not judged: events that are in no log, topics that a client joined or lost while it was there, and exceptions of publishes.
+/// Not judged: events that are in no log, topics that a client joined or lost while it was there,
+/// and exceptions of publishes.
 #[derive(Debug)]
 pub struct Oracle {
     publications: Publications,

@@ -38,7 +38,8 @@ impl Process {
         })
     }
 
-    /// Sends it a signal. That it has ended is no error here: it is found out by who needs it alive.
+    /// Sends it a signal. That it has ended is no error here: it is found out by who needs it
+    /// alive.
     pub(crate) fn signal(&mut self, signal: Signal) -> Result<(), Error> {
         // As long as the child has not been waited for, its id cannot have gone to another process.
         if self.ended()?.is_none() {

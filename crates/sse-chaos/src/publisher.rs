@@ -1,4 +1,5 @@
-//! Who publishes: as publishers are told to, with a key, again and elsewhere until it is acknowledged.
+//! Who publishes: as publishers are told to, with a key, again and elsewhere until it is
+//! acknowledged.
 
 use std::{
     collections::BTreeMap,

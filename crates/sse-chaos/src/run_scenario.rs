@@ -46,7 +46,8 @@ pub(crate) struct RunResult {
     pub(crate) catching_up: Vec<Duration>,
 }
 
-/// After so long without everybody having caught up another fence is published: the one before may be gone with its log.
+/// After so long without everybody having caught up another fence is published: the one before may
+/// be gone with its log.
 const NEXT_FENCE: Duration = Duration::from_secs(2);
 
 struct ScenarioRun {
@@ -137,7 +138,8 @@ impl ScenarioRun {
         Ok(())
     }
 
-    /// Waits until every client has been served all that was published before. Gives how long that took.
+    /// Waits until every client has been served all that was published before. Gives how long that
+    /// took.
     async fn catch_up(&mut self) -> Result<Duration, Error> {
         let start = Instant::now();
         self.testbed.ready().await?;

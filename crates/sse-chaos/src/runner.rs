@@ -16,7 +16,8 @@ use crate::{
     seed::Seed,
 };
 
-/// Plays what was asked for. Failure stands for a promise that was broken; an error for what could not be played.
+/// Plays what was asked for. Failure stands for a promise that was broken; an error for what could
+/// not be played.
 ///
 /// # Errors
 ///
@@ -114,7 +115,8 @@ fn report(scores: &[Score]) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Raises the soft limit of open files: a client needs three, one for itself and two for its way through the balancer.
+/// Raises the soft limit of open files: a client needs three, one for itself and two for its way
+/// through the balancer.
 fn make_room() -> Result<(), Error> {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {

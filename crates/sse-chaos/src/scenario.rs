@@ -232,7 +232,8 @@ impl Scenario {
             form,
         };
         let mut plan = (self.draw)(&mut draw);
-        // What nodes have in memory costs no read of the broker: with next to nothing of it they must read.
+        // What nodes have in memory costs no read of the broker: with next to nothing of it they
+        // must read.
         if draw.dice.random() {
             plan.settings
                 .extend(["--backplane-memory", "4096"].map(str::to_owned));
@@ -353,7 +354,8 @@ impl Draw {
         }
     }
 
-    /// Once what is on the way is lost for good: the files of such connections stay open to the end.
+    /// Once what is on the way is lost for good: the files of such connections stay open to the
+    /// end.
     fn half_open_clients(&mut self) -> Plan {
         let mut plan = self.rounds(3, |_| Fault::ClientsFrozen, &(5.0..=12.0, 3.0..=5.0));
         if let Some(step) = plan.steps.choose_mut(&mut self.dice) {
@@ -426,7 +428,8 @@ impl Draw {
         }
     }
 
-    /// All hubs restart in turn, then at once, then at once while the broker is away, so that they start without a log.
+    /// All hubs restart in turn, then at once, then at once while the broker is away, so that they
+    /// start without a log.
     fn event_sources(&mut self) -> Plan {
         let mut plan = self.rounds(1, |_| Fault::RollingRestart, &(0.5..=2.0, 0.1..=0.5));
         let all = (0..NODES).map(Fault::NodeKilled).collect();
@@ -524,7 +527,8 @@ impl Draw {
         }
     }
 
-    /// Two different things at once: one of them with the broker or a node, the other where the clients are.
+    /// Two different things at once: one of them with the broker or a node, the other where the
+    /// clients are.
     fn mixture(&mut self) -> Step {
         let node = self.node();
         let inner = [

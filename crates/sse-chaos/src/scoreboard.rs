@@ -139,7 +139,8 @@ fn described(offence: &Offence) -> String {
     )
 }
 
-/// What the oracle did not see: a judge that finds nothing wrong must find what is altered on purpose.
+/// What the oracle did not see: a judge that finds nothing wrong must find what is altered on
+/// purpose.
 fn unseen(
     oracle: &Oracle,
     verdict: &Verdict,
@@ -161,7 +162,8 @@ fn unseen(
         .then(|| "the oracle did not find what was altered on purpose".to_owned())
 }
 
-/// The events that were sent once and acknowledged: of others a second delivery may be in place, or none.
+/// The events that were sent once and acknowledged: of others a second delivery may be in place, or
+/// none.
 fn plain(result: &RunResult) -> HashSet<u64> {
     let is_plain = |event: &&Publication| event.tries == 1 && event.acknowledged.is_some();
     result
@@ -172,7 +174,8 @@ fn plain(result: &RunResult) -> HashSet<u64> {
         .collect()
 }
 
-/// The places of plain events after which the same stream brought another event, so that the client was surely served beyond them.
+/// The places of plain events after which the same stream brought another event, so that the client
+/// was surely served beyond them.
 fn deliveries(journal: &Journal, plain: &HashSet<u64>) -> impl Iterator<Item = usize> {
     let number = |observation| match observation {
         Observation::Event {

@@ -2,7 +2,8 @@
 
 use rand::{SeedableRng, rngs::StdRng};
 
-/// The seed of a run. What is drawn for one purpose does not depend on what was drawn for another, or when.
+/// The seed of a run. What is drawn for one purpose does not depend on what was drawn for another,
+/// or when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seed(u64);
 

@@ -15,7 +15,8 @@ use crate::{
     shared::Shared,
 };
 
-/// Users in one report: with names as long as they may be, still a signal that every backplane takes.
+/// Users in one report: with names as long as they may be, still a signal that every backplane
+/// takes.
 const USERS: usize = 256;
 
 /// Users that are kept away in one report.
@@ -200,7 +201,8 @@ impl Announcer {
     }
 }
 
-/// How long to wait after so many failures: twice as long each time up to five seconds, of which a random half.
+/// How long to wait after so many failures: twice as long each time up to five seconds, of which a
+/// random half.
 fn pause(failures: u32) -> Duration {
     let most = Duration::from_millis(100 << failures.min(6)).min(Duration::from_secs(5));
     most.mul_f64(rand::random_range(0.5..=1.0))

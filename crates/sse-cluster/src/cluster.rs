@@ -21,7 +21,8 @@ use crate::{
     shared::{self, Shared},
 };
 
-/// All nodes on one backplane: who is connected to any of them, and what is to be done there. A clone is cheap and the same node.
+/// All nodes on one backplane: who is connected to any of them, and what is to be done there. A
+/// clone is cheap and the same node.
 ///
 /// It holds the manager. When the last clone is gone the node leaves the cluster; its streams stay.
 #[derive(Clone)]
@@ -37,13 +38,14 @@ struct Running {
 }
 
 impl Cluster {
-    /// Makes this manager a node of the cluster of all managers on its backplane, and starts to follow that. One for each manager: a second one
-    /// would count its streams twice.
+    /// Makes this manager a node of the cluster of all managers on its backplane, and starts to
+    /// follow that. One for each manager: a second one would count its streams twice.
     ///
     /// Without a backplane it answers for this manager alone.
     ///
     /// # Panics
-    /// Outside a tokio runtime, as [`tokio::spawn`] does, unless there is neither a backplane nor a hook.
+    /// Outside a tokio runtime, as [`tokio::spawn`] does, unless there is neither a backplane nor a
+    /// hook.
     #[must_use]
     pub fn start(manager: &Manager, config: ClusterConfig) -> Self {
         if manager.backplane().is_none() && config.hooks.is_none() {
@@ -91,11 +93,11 @@ impl Cluster {
         self.shared.has_others()
     }
 
-    /// Leaves the cluster: the others hear at once that this node's users are gone. To be called when its streams have ended; hooks hear nothing
-    /// any more.
+    /// Leaves the cluster: the others hear at once that this node's users are gone. To be called
+    /// when its streams have ended; hooks hear nothing any more.
     ///
-    /// Returns when they were told or cannot be reached, in which case they find out when the lease ends. *Cancel safety.* A dropped future leaves all
-    /// the same.
+    /// Returns when they were told or cannot be reached, in which case they find out when the lease
+    /// ends. *Cancel safety.* A dropped future leaves all the same.
     pub async fn shutdown(&self) {
         let Some(running) = &self.running else { return };
         running.stop.send_replace(true);

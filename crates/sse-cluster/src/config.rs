@@ -38,15 +38,16 @@ impl ClusterConfig {
         Self::default()
     }
 
-    /// What the node is called in statistics, as `10.0.0.7:8080`: at most 128 bytes. Nothing goes by it; nodes have ids.
+    /// What the node is called in statistics, as `10.0.0.7:8080`: at most 128 bytes. Nothing goes
+    /// by it; nodes have ids.
     pub fn name(mut self, name: &str) -> Self {
         let end = name.floor_char_boundary(MOST_NAME_BYTES);
         self.name = Some(name[..end].into());
         self
     }
 
-    /// For how long a node counts as there that says nothing any more: 10 seconds by default, 1 second to 10 minutes. A third of it passes between
-    /// two looks at who is there.
+    /// For how long a node counts as there that says nothing any more: 10 seconds by default, 1
+    /// second to 10 minutes. A third of it passes between two looks at who is there.
     pub fn term(mut self, term: Duration) -> Self {
         self.term = term.clamp(Duration::from_secs(1), Duration::from_secs(600));
         self
@@ -64,7 +65,8 @@ impl ClusterConfig {
         self
     }
 
-    /// For how long a user must have had no stream to be off-line: 10 seconds by default, at most a day.
+    /// For how long a user must have had no stream to be off-line: 10 seconds by default, at most a
+    /// day.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace.min(Duration::from_secs(24 * 60 * 60));
         self

@@ -32,8 +32,8 @@ impl Cluster {
         .await
     }
 
-    /// Joins a live stream to topics, on whichever node it is; gives how many it was not in and is in now. See
-    /// [`Manager::join`](sse_core::Manager::join).
+    /// Joins a live stream to topics, on whichever node it is; gives how many it was not in and is
+    /// in now. See [`Manager::join`](sse_core::Manager::join).
     ///
     /// *Cancel safety.* A dropped future may have joined.
     pub async fn join(&self, client: ClientId, topics: &[Topic]) -> Located<usize> {
@@ -47,7 +47,8 @@ impl Cluster {
         .await
     }
 
-    /// Takes a live stream out of topics, on whichever node it is; gives of how many it was in. See [`Manager::leave`](sse_core::Manager::leave).
+    /// Takes a live stream out of topics, on whichever node it is; gives of how many it was in. See
+    /// [`Manager::leave`](sse_core::Manager::leave).
     ///
     /// *Cancel safety.* A dropped future may have left.
     pub async fn leave(&self, client: ClientId, topics: &[Topic]) -> Located<usize> {
@@ -61,7 +62,8 @@ impl Cluster {
         .await
     }
 
-    /// Lets a stream live as long as this caller's authentication does, on whichever node it is. See [`Manager::renew`](sse_core::Manager::renew).
+    /// Lets a stream live as long as this caller's authentication does, on whichever node it is.
+    /// See [`Manager::renew`](sse_core::Manager::renew).
     ///
     /// *Cancel safety.* A dropped future may have renewed.
     pub async fn renew(

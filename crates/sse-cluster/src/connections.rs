@@ -56,8 +56,9 @@ pub struct ClusterPage {
 impl Cluster {
     /// Lists live streams of all nodes, node by node, in an order that stays while they live.
     ///
-    /// Each node is asked, and answers exactly, of the moment of its answer. A listing of several pages is not of one moment: streams and nodes that come or go
-    /// meanwhile are in it or not. A node that does not answer in time is named, and left out. At least one stream is asked for.
+    /// Each node is asked, and answers exactly, of the moment of its answer. A listing of several
+    /// pages is not of one moment: streams and nodes that come or go meanwhile are in it or not. A
+    /// node that does not answer in time is named, and left out. At least one stream is asked for.
     pub async fn connections(&self, query: &ClusterQuery) -> ClusterPage {
         let limit = query.limit.max(1);
         let (nodes, knows_nodes) = {

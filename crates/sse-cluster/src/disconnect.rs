@@ -23,11 +23,13 @@ pub struct Disconnected {
 }
 
 impl Cluster {
-    /// Ends the streams of a target on all nodes, each with a `disconnected` event, as [`Manager::disconnect`](sse_core::Manager::disconnect).
+    /// Ends the streams of a target on all nodes, each with a `disconnected` event, as
+    /// [`Manager::disconnect`](sse_core::Manager::disconnect).
     ///
-    /// A user or a login that is to stay away is refused on all nodes: at once on those that answered, and on those that did not or that join later as
-    /// soon as they hear from another node. For a client every node is asked first for its stream, whose login that is; of one that is on a node which
-    /// does not answer, nobody is kept away.
+    /// A user or a login that is to stay away is refused on all nodes: at once on those that
+    /// answered, and on those that did not or that join later as soon as they hear from another
+    /// node. For a client every node is asked first for its stream, whose login that is; of one
+    /// that is on a node which does not answer, nobody is kept away.
     ///
     /// *Cancel safety.* After a dropped future some streams may be left as they are, on any node.
     pub async fn disconnect(

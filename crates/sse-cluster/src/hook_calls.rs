@@ -26,7 +26,8 @@ pub(crate) async fn tell(shared: Arc<Shared>, hooks: Arc<dyn PresenceHooks>) {
                 PresenceEvent::Online(user) => hooks.online(user),
                 PresenceEvent::Offline(user) => hooks.offline(user),
             };
-            // The panic itself was told by the panic hook; one user's must not silence those of all others.
+            // The panic itself was told by the panic hook; one user's must not silence those of all
+            // others.
             if catch_unwind(AssertUnwindSafe(call)).is_err() {
                 error!(?news, "a presence hook has panicked");
             }

@@ -26,7 +26,8 @@ pub(crate) struct Membership {
     me: NodeId,
     nodes: BTreeMap<NodeId, Node>,
     pub(crate) presence: Presence,
-    /// Users of nodes that are gone, and the shard from which on they are to be taken out of the crowd.
+    /// Users of nodes that are gone, and the shard from which on they are to be taken out of the
+    /// crowd.
     departed: Vec<(ShardedMap<Count>, usize)>,
     /// When it was last found out who holds leases.
     looked: Option<Instant>,
@@ -176,7 +177,8 @@ impl Membership {
         }
     }
 
-    /// Nodes that must be asked now for all that they know; whether there are others that must be asked later.
+    /// Nodes that must be asked now for all that they know; whether there are others that must be
+    /// asked later.
     pub(crate) fn ask_now(&mut self, now: Instant) -> (Vec<NodeId>, bool) {
         let me = self.me;
         let waiting = |(id, node): &(&NodeId, &mut Node)| {

@@ -15,7 +15,8 @@ const VERSION: u8 = 2;
 
 /// What a node says: to all, since a signal reaches all.
 ///
-/// As bytes: the mark, the version, and the rest in [postcard's form](https://postcard.jamesmunns.com/wire-format).
+/// As bytes: the mark, the version, and the rest in [postcard's
+/// form](https://postcard.jamesmunns.com/wire-format).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Envelope {
     pub(crate) from: NodeId,
@@ -44,7 +45,8 @@ pub(crate) enum Message {
     Leaving,
 }
 
-/// Who is connected to a node. Reports are numbered without a hole, so that one that is lost is noticed.
+/// Who is connected to a node. Reports are numbered without a hole, so that one that is lost is
+/// noticed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) number: u64,

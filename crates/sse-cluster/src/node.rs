@@ -114,7 +114,8 @@ impl Node {
         ReportKind::Next
     }
 
-    /// Whether what the lease says means that reports were missed. One that is under way is waited for until the next look.
+    /// Whether what the lease says means that reports were missed. One that is under way is waited
+    /// for until the next look.
     pub(crate) fn compare(&mut self, summary: &Summary, now: Instant) -> bool {
         self.new_since = None;
         self.name = summary.name.as_deref().map(Into::into);

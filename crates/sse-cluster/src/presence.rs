@@ -36,7 +36,8 @@ struct Member {
     gone: Option<Instant>,
 }
 
-/// Who is to be told of. Each user stands in either list at most once, however often it comes and goes.
+/// Who is to be told of. Each user stands in either list at most once, however often it comes and
+/// goes.
 #[derive(Debug)]
 struct PresenceEvents {
     grace: Duration,

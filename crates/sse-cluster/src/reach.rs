@@ -15,16 +15,18 @@ pub struct Reach {
     pub streams: usize,
     /// Nodes that they are on.
     pub nodes: usize,
-    /// Whether every node that there is was asked and has answered. Otherwise it is what this node knows, which is eventual, or lacks
-    /// nodes that did not answer.
+    /// Whether every node that there is was asked and has answered. Otherwise it is what this node
+    /// knows, which is eventual, or lacks nodes that did not answer.
     pub exact: bool,
 }
 
 impl Cluster {
-    /// How many streams there are in a target, on all nodes: what a [`Receipt`](sse_core::Receipt), which counts this node's, does not tell.
+    /// How many streams there are in a target, on all nodes: what a [`Receipt`](sse_core::Receipt),
+    /// which counts this node's, does not tell.
     ///
-    /// Of everybody and of users this node knows itself, as in [`Cluster::stats`]: cheap and eventual. Of a topic or a client it asks all nodes, each of
-    /// which answers exactly, of the moment of its answer.
+    /// Of everybody and of users this node knows itself, as in [`Cluster::stats`]: cheap and
+    /// eventual. Of a topic or a client it asks all nodes, each of which answers exactly, of the
+    /// moment of its answer.
     pub async fn reach(&self, target: &Target) -> Reach {
         let own = self.manager().count(target);
         let nodes = usize::from(own > 0);

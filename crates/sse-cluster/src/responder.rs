@@ -20,11 +20,13 @@ pub(crate) const WAITING: usize = 256;
 /// Questions that are answered at once.
 const AT_ONCE: usize = 16;
 
-/// Streams in one answer, and bytes of them beyond which there are fewer: a signal that every backplane takes.
+/// Streams in one answer, and bytes of them beyond which there are fewer: a signal that every
+/// backplane takes.
 const STREAMS: u32 = 256;
 const BYTES: usize = 256 << 10;
 
-/// Limits how often a large description is logged: a client with long topics can cause it at every look.
+/// Limits how often a large description is logged: a client with long topics can cause it at every
+/// look.
 static LARGE: Throttle = Throttle::new(INTERVAL);
 
 /// Answers questions of other nodes.

@@ -7,7 +7,8 @@ use std::{
 
 use sse_core::UserId;
 
-/// So many small maps instead of a large one: one that grows moves what is in it, and can be gone through map by map, under a lock that others want too.
+/// So many small maps instead of a large one: one that grows moves what is in it, and can be gone
+/// through map by map, under a lock that others want too.
 pub(crate) const SHARDS: usize = 256;
 
 /// Something for each of very many users.

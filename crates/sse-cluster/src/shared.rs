@@ -26,7 +26,8 @@ use crate::{
     presence::PresenceEvent,
 };
 
-/// So many that are to be kept away may wait for the next report; beyond it all of them are listed anew.
+/// So many that are to be kept away may wait for the next report; beyond it all of them are listed
+/// anew.
 const MOST_AWAY: usize = 1024;
 
 /// What all clones of a cluster and its tasks share.

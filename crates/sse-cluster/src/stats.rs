@@ -19,7 +19,8 @@ pub struct ClusterStats {
     pub nodes: Vec<NodeStats>,
     /// The greatest of the nodes' ages.
     pub age: Duration,
-    /// Whether it is known who is there, and every node's users are known to their last report. Otherwise numbers may be of the past or lack a node.
+    /// Whether it is known who is there, and every node's users are known to their last report.
+    /// Otherwise numbers may be of the past or lack a node.
     pub complete: bool,
 }
 
@@ -35,16 +36,19 @@ pub struct NodeStats {
     pub connections: usize,
     /// Users with at least one live stream on it.
     pub unique_users: usize,
-    /// For how long nothing is known of it. A quiet node is heard of about every third of its [term](crate::ClusterConfig::term).
+    /// For how long nothing is known of it. A quiet node is heard of about every third of its
+    /// [term](crate::ClusterConfig::term).
     pub age: Duration,
     /// Whether its users are known to its last report.
     pub complete: bool,
 }
 
 impl Cluster {
-    /// Numbers about the cluster, of what this node knows; nobody is asked. Costs the same at any number of streams.
+    /// Numbers about the cluster, of what this node knows; nobody is asked. Costs the same at any
+    /// number of streams.
     ///
-    /// *Eventual.* A change is known everywhere after about [`ClusterConfig::batch`](crate::ClusterConfig::batch); the streams of a node that crashed
+    /// *Eventual.* A change is known everywhere after about
+    /// [`ClusterConfig::batch`](crate::ClusterConfig::batch); the streams of a node that crashed
     /// count until its lease has ended. Without a backplane it is exact.
     #[must_use]
     pub fn stats(&self) -> ClusterStats {
@@ -80,7 +84,8 @@ impl Cluster {
         }
     }
 
-    /// How many streams each user has on all nodes: those users with the most, at most `limit`, in falling order. Eventual, as [`Cluster::stats`].
+    /// How many streams each user has on all nodes: those users with the most, at most `limit`, in
+    /// falling order. Eventual, as [`Cluster::stats`].
     ///
     /// Looks at every user, in steps between which others go on.
     pub async fn connections_by_user(&self, limit: usize) -> Vec<(UserId, usize)> {

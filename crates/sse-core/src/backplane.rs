@@ -21,16 +21,20 @@ use crate::{
     log::{entry_key::EntryKey, key_limits::KeysFull},
 };
 
-/// An ordered log that every node appends to and follows, and what goes beside it: where published events go and come from.
+/// An ordered log that every node appends to and follows, and what goes beside it: where published
+/// events go and come from.
 ///
-/// A backplane moves bytes; what is in them is the managers' business. Everything here may be called at any time, from any number of tasks at
-/// once; implementations reconnect by themselves, with jitter and back-off, and fail fast with [`BackplaneError::Unavailable`] while there is
-/// nobody to talk to. No call may wait for more than about 10 seconds, [`Tail::next`] and [`Signals::next`] apart; nothing may be unbounded.
+/// A backplane moves bytes; what is in them is the managers' business. Everything here may be
+/// called at any time, from any number of tasks at once; implementations reconnect by themselves,
+/// with jitter and back-off, and fail fast with [`BackplaneError::Unavailable`] while there is
+/// nobody to talk to. No call may wait for more than about 10 seconds, [`Tail::next`] and
+/// [`Signals::next`] apart; nothing may be unbounded.
 ///
-/// *Epochs.* Positions mean something in one epoch only. An implementation must notice that what it acknowledged or gave out is no longer
-/// there, however that came about (the log was deleted, made again, or replaced by a copy that lacks the last entries, even when newer entries
-/// stand above those), and give the log a new epoch then. Whatever was asked with a cursor of another epoch fails with
-/// [`BackplaneError::Epoch`].
+/// *Epochs.* Positions mean something in one epoch only. An implementation must notice that what it
+/// acknowledged or gave out is no longer there, however that came about (the log was deleted, made
+/// again, or replaced by a copy that lacks the last entries, even when newer entries stand above
+/// those), and give the log a new epoch then. Whatever was asked with a cursor of another epoch
+/// fails with [`BackplaneError::Epoch`].
 ///
 /// The testkit has a suite that every implementation passes.
 #[async_trait]
@@ -44,20 +48,24 @@ pub trait Backplane: Send + Sync + 'static {
     /// [`BackplaneError::Unavailable`] and the like; never [`BackplaneError::Epoch`].
     async fn bounds(&self) -> Result<Bounds, BackplaneError>;
 
-    /// Appends an entry; resolves when it is acknowledged, as durable as the backplane was set up to make it.
+    /// Appends an entry; resolves when it is acknowledged, as durable as the backplane was set up
+    /// to make it.
     ///
-    /// Appends that one task awaits in turn stand in the log in that order. *Cancel safety.* A dropped future may have appended.
+    /// Appends that one task awaits in turn stand in the log in that order. *Cancel safety.* A
+    /// dropped future may have appended.
     ///
     /// # Errors
-    /// After [`BackplaneError::Unavailable`] it may have been appended all the same, which a caller who tries again avoids by a
-    /// [key](NewEntry::key). After any other error it was not.
+    /// After [`BackplaneError::Unavailable`] it may have been appended all the same, which a caller
+    /// who tries again avoids by a [key](NewEntry::key). After any other error it was not.
     async fn append(&self, entry: NewEntry) -> Result<Appended, BackplaneError>;
 
-    /// The oldest entries behind a cursor: as many as there are within the limit, at least one if there is one.
+    /// The oldest entries behind a cursor: as many as there are within the limit, at least one if
+    /// there is one.
     ///
     /// # Errors
-    /// [`BackplaneError::Epoch`], [`BackplaneError::Trimmed`], [`BackplaneError::Future`] when the cursor is none that can be read from.
-    /// [`BackplaneError::Damaged`] when the entry that follows it cannot be read; a page that reaches such an entry ends before it.
+    /// [`BackplaneError::Epoch`], [`BackplaneError::Trimmed`], [`BackplaneError::Future`] when the
+    /// cursor is none that can be read from. [`BackplaneError::Damaged`] when the entry that
+    /// follows it cannot be read; a page that reaches such an entry ends before it.
     async fn read(&self, after: &Cursor, limit: ReadLimit) -> Result<Page, BackplaneError>;
 
     /// A cursor that the latest `entries` entries follow, or all there are if they are fewer.
@@ -72,7 +80,8 @@ pub trait Backplane: Send + Sync + 'static {
     /// As [`Backplane::read`].
     async fn tail(&self, after: &Cursor) -> Result<Box<dyn Tail>, BackplaneError>;
 
-    /// Tells every node that listens now, this one included: at most once, not kept, in no order towards the log.
+    /// Tells every node that listens now, this one included: at most once, not kept, in no order
+    /// towards the log.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`], [`BackplaneError::TooLarge`].
@@ -156,13 +165,15 @@ impl<B: Backplane + ?Sized> Backplane for Arc<B> {
 pub trait Tail: Send {
     /// The next entries, in order, each once.
     ///
-    /// Resolves after about a second at the latest, without entries if there are none: a caller takes one that does not for dead. After an
-    /// error the tail is over; go on with a new one from the last entry that came. *Cancel safety.* After a dropped future, too.
+    /// Resolves after about a second at the latest, without entries if there are none: a caller
+    /// takes one that does not for dead. After an error the tail is over; go on with a new one from
+    /// the last entry that came. *Cancel safety.* After a dropped future, too.
     ///
     /// # Errors
-    /// [`BackplaneError::Epoch`] when the log is another one now, [`BackplaneError::Trimmed`] when entries went before they came,
-    /// [`BackplaneError::Damaged`] when the next ones cannot be read; a new tail goes on behind them.
-    /// [`BackplaneError::Unavailable`] when the connection is gone.
+    /// [`BackplaneError::Epoch`] when the log is another one now, [`BackplaneError::Trimmed`] when
+    /// entries went before they came, [`BackplaneError::Damaged`] when the next ones cannot be
+    /// read; a new tail goes on behind them. [`BackplaneError::Unavailable`] when the connection is
+    /// gone.
     async fn next(&mut self) -> Result<Batch, BackplaneError>;
 }
 
@@ -172,7 +183,8 @@ pub trait Signals: Send {
     /// The next signal. Waits as long as it takes. *Cancel safety.* Nothing is lost.
     ///
     /// # Errors
-    /// [`BackplaneError::Unavailable`] when the connection is gone or signals were lost; go on with a new one.
+    /// [`BackplaneError::Unavailable`] when the connection is gone or signals were lost; go on with
+    /// a new one.
     async fn next(&mut self) -> Result<Bytes, BackplaneError>;
 }
 
@@ -181,7 +193,8 @@ pub trait Signals: Send {
 pub struct Bounds {
     /// Which log it is.
     pub epoch: Epoch,
-    /// Everything up to here is gone; what follows is held. [`Position::ZERO`] if nothing ever went.
+    /// Everything up to here is gone; what follows is held. [`Position::ZERO`] if nothing ever
+    /// went.
     pub trimmed: Position,
     /// Where the last entry stands; `trimmed` if there is none.
     pub head: Position,
@@ -231,7 +244,8 @@ pub struct Page {
 pub struct Batch {
     /// Entries, in order.
     pub entries: Vec<Entry>,
-    /// Whether there was nothing behind them when they were taken, as far as the backplane knows without asking again.
+    /// Whether there was nothing behind them when they were taken, as far as the backplane knows
+    /// without asking again.
     pub at_head: bool,
 }
 
@@ -266,8 +280,9 @@ pub enum BackplaneError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The backplane answers and rejects what it is asked for the moment: its memory or disk is full, or it stopped accepting writes. Nothing was
-    /// done. Another try succeeds once an operator or the backplane itself removes the cause.
+    /// The backplane answers and rejects what it is asked for the moment: its memory or disk is
+    /// full, or it stopped accepting writes. Nothing was done. Another try succeeds once an
+    /// operator or the backplane itself removes the cause.
     #[error("the backplane accepts nothing now: {reason}")]
     Blocked {
         /// The cause, and what an operator does about it.
@@ -294,10 +309,12 @@ pub enum BackplaneError {
         /// Everything up to here is gone; reading behind it works.
         trimmed: Position,
     },
-    /// Entries that follow the cursor cannot be read, now or later: they are not there as they were appended, or not there at all.
+    /// Entries that follow the cursor cannot be read, now or later: they are not there as they were
+    /// appended, or not there at all.
     #[error("the log cannot be read up to {to}")]
     Damaged {
-        /// The last position that cannot be read. Reading behind it works, or fails in turn; it lies behind the cursor.
+        /// The last position that cannot be read. Reading behind it works, or fails in turn; it
+        /// lies behind the cursor.
         to: Position,
         /// The place and the fault, for the operator.
         #[source]
@@ -317,8 +334,9 @@ pub enum BackplaneError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// It refuses what it is asked until an operator changes something: wrong credentials, missing rights, foreign data under our names. A program
-    /// that starts may end with this error. While it runs, the error passes like [`Blocked`](Self::Blocked).
+    /// It refuses what it is asked until an operator changes something: wrong credentials, missing
+    /// rights, foreign data under our names. A program that starts may end with this error. While
+    /// it runs, the error passes like [`Blocked`](Self::Blocked).
     #[error("the backplane refuses: {reason}")]
     Rejected {
         /// What is wrong, for the operator.

@@ -19,7 +19,8 @@ pub(crate) struct Clock {
     start: Instant,
 }
 
-/// Milliseconds since the manager was built, wrapping after 49 days; only differences mean anything.
+/// Milliseconds since the manager was built, wrapping after 49 days; only differences mean
+/// anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Millis(u32);
 

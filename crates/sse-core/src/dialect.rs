@@ -25,11 +25,12 @@ use crate::{
 
 /// How hello, event, heartbeat and end look on the wire.
 ///
-/// A manager encodes an event at most once per dialect in use, so an implementation sees nothing of the
-/// single stream. Two dialects of one manager are the same when their names are.
+/// A manager encodes an event at most once per dialect in use, so an implementation sees nothing of
+/// the single stream. Two dialects of one manager are the same when their names are.
 ///
-/// Called under the manager's lock, so an implementation must be quick and must not call the manager.
-/// Everything is written as [`Event`]s, so no implementation can produce text that is not an event stream.
+/// Called under the manager's lock, so an implementation must be quick and must not call the
+/// manager. Everything is written as [`Event`]s, so no implementation can produce text that is not
+/// an event stream.
 pub trait Dialect: Send + Sync + 'static {
     /// A name of the implementation, the same for every value of it.
     fn name(&self) -> &'static str;
@@ -46,20 +47,24 @@ pub trait Dialect: Send + Sync + 'static {
     /// The last block of a stream that the server ends.
     fn end(&self, farewell: &Farewell, out: &mut FrameWriter);
 
-    /// Whether a client's last event id is to be [restored](Dialect::restore) after an event with an empty one. Asked once a stream.
+    /// Whether a client's last event id is to be [restored](Dialect::restore) after an event with
+    /// an empty one. Asked once a stream.
     fn restores_ids(&self) -> bool {
         false
     }
 
-    /// Gives a client its last event id again, right behind an event that had an empty one; without a word it would stay empty.
+    /// Gives a client its last event id again, right behind an event that had an empty one; without
+    /// a word it would stay empty.
     ///
-    /// For dialects that say by an empty id that an event has none: a client would take one without an `id` field for one with the id before.
+    /// For dialects that say by an empty id that an event has none: a client would take one without
+    /// an `id` field for one with the id before.
     fn restore(&self, id: &EventId, out: &mut FrameWriter) {
         let _ = (id, out);
     }
 }
 
-/// The dialect of the seed: `connection`, `heartbeat`, `notification`, `system`, and the app's own event types.
+/// The dialect of the seed: `connection`, `heartbeat`, `notification`, `system`, and the app's own
+/// event types.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Plain;
 

@@ -25,18 +25,18 @@ use crate::event::{
     frame::Frame, publish_options::PublishOptions,
 };
 
-/// Room that a buffer keeps in front of its data, so that the head (chunk size, id, type) is put there
-/// when the event is sent and nothing is copied.
+/// Room that a buffer keeps in front of its data, so that the head (chunk size, id, type) is put
+/// there when the event is sent and nothing is copied.
 pub(crate) const HEADROOM: usize = 96;
 
-/// Line end of the data and blank line. The two bytes that end a chunk are not in it: a full buffer becomes `Bytes`
-/// without another allocation, and a frame's grows in place.
+/// Line end of the data and blank line. The two bytes that end a chunk are not in it: a full buffer
+/// becomes `Bytes` without another allocation, and a frame's grows in place.
 const TAIL: usize = 2;
 
 /// One server-sent event.
 ///
-/// Encoding cannot fail: whatever is refused is refused when the event is made. Fields leave in the order comment, `retry`,
-/// `id`, `event`, `data` (WHATWG HTML, section 9.2.5).
+/// Encoding cannot fail: whatever is refused is refused when the event is made. Fields leave in the
+/// order comment, `retry`, `id`, `event`, `data` (WHATWG HTML, section 9.2.5).
 ///
 /// ```
 /// use sse_core::{Event, EventType};
@@ -144,7 +144,8 @@ impl Event {
         self
     }
 
-    /// Sets the `id` field; an empty id resets the client's last one. Refused by managers that number events themselves.
+    /// Sets the `id` field; an empty id resets the client's last one. Refused by managers that
+    /// number events themselves.
     #[must_use]
     #[inline]
     pub fn id(mut self, id: EventId) -> Self {
@@ -152,7 +153,8 @@ impl Event {
         self
     }
 
-    /// Sets the `retry` field: how long clients wait before they reconnect. In whole milliseconds, at most `u32::MAX`.
+    /// Sets the `retry` field: how long clients wait before they reconnect. In whole milliseconds,
+    /// at most `u32::MAX`.
     #[must_use]
     #[inline]
     pub fn retry(mut self, delay: Duration) -> Self {
@@ -160,7 +162,8 @@ impl Event {
         self
     }
 
-    /// Adds a comment, which clients ignore. An event that is a comment only ends without a blank line.
+    /// Adds a comment, which clients ignore. An event that is a comment only ends without a blank
+    /// line.
     #[must_use]
     pub fn comment(mut self, comment: impl AsRef<str>) -> Self {
         let mut text = self
@@ -177,7 +180,8 @@ impl Event {
         self
     }
 
-    /// Sets the key by which [`Overflow::KeepLatest`](crate::Overflow::KeepLatest) replaces older events. Not sent.
+    /// Sets the key by which [`Overflow::KeepLatest`](crate::Overflow::KeepLatest) replaces older
+    /// events. Not sent.
     #[must_use]
     pub fn collapse_key(mut self, key: impl Into<Box<str>>) -> Self {
         self.head.collapse_key = Some(key.into());
@@ -254,7 +258,8 @@ impl Event {
         self.take_frame().0
     }
 
-    /// The frame, and where in its chunk the `data:` lines stand. What is left has no data until [`Event::with_lines`].
+    /// The frame, and where in its chunk the `data:` lines stand. What is left has no data until
+    /// [`Event::with_lines`].
     #[inline]
     pub(crate) fn take_frame(&mut self) -> (Frame, std::ops::Range<usize>) {
         let encoded = self.take_bytes(ChunkFraming::Chunk);
@@ -300,7 +305,8 @@ impl Event {
         Some(event)
     }
 
-    /// Whether [`Event::of_type_and_data`] makes it again from its id, its type and its lines, as far as it is sent.
+    /// Whether [`Event::of_type_and_data`] makes it again from its id, its type and its lines, as
+    /// far as it is sent.
     pub(crate) fn is_type_and_data(&self) -> bool {
         let Head {
             event_type: _,
@@ -314,7 +320,8 @@ impl Event {
         id.is_some() && retry.is_none() && comment.is_none() && collapse_key.is_none()
     }
 
-    /// An event of what [`Event::encode`] puts before the data lines, `id: …\n` and `event: …\n`, and these.
+    /// An event of what [`Event::encode`] puts before the data lines, `id: …\n` and `event: …\n`,
+    /// and these.
     pub(crate) fn of_type_and_data(head: &[u8], lines: Bytes, is_json: bool) -> Self {
         let mut event = Self::default().with_lines(lines);
         event.head.is_json = is_json;
@@ -357,7 +364,8 @@ impl Event {
         }
     }
 
-    /// A comment alone ends without one: the kinder form for clients that take every blank line for a message.
+    /// A comment alone ends without one: the kinder form for clients that take every blank line for
+    /// a message.
     #[inline]
     fn ends_with_blank_line(&self, lines: &[u8]) -> bool {
         !lines.is_empty() || self.head.has_fields()

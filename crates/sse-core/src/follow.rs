@@ -50,7 +50,8 @@ const BOUNDS_EVERY: Duration = Duration::from_secs(5);
 const SWEEPS: usize = 16;
 
 impl Inner {
-    /// Sees to it that the log is followed, on this runtime if on none, or if the one that does stands still.
+    /// Sees to it that the log is followed, on this runtime if on none, or if the one that does
+    /// stands still.
     pub(crate) fn follow(self: &Arc<Self>) {
         let Some(backplane) = &self.backplane else {
             return;
@@ -87,7 +88,8 @@ impl Inner {
         });
     }
 
-    /// Lets the one that follows the log end, and another one begin; `None` if somebody else did so meanwhile.
+    /// Lets the one that follows the log end, and another one begin; `None` if somebody else did so
+    /// meanwhile.
     fn take_over(self: &Arc<Self>, generation: u64) -> Option<Leader> {
         // Under the manager's lock, so that nothing of the one before is under way.
         let order = self.order.lock();
@@ -109,9 +111,11 @@ struct Follower {
     has_jumped: bool,
     passed: Option<Position>,
     bounds_at: Instant,
-    /// End of the log when the node last asked for the bounds, and the uptime of the manager then. `None` once the node is there.
+    /// End of the log when the node last asked for the bounds, and the uptime of the manager then.
+    /// `None` once the node is there.
     goal: Option<(Position, u64)>,
-    /// A tail has answered since a goal was last reached. A backplane that reports bounds and fails every tail is not followed.
+    /// A tail has answered since a goal was last reached. A backplane that reports bounds and fails
+    /// every tail is not followed.
     tail_answered: bool,
 }
 
@@ -163,7 +167,8 @@ impl Follower {
                     .map(|at| at.position)
                     .filter(|_| self.has_jumped)
             {
-                // The log is there, and it goes on behind the gap. Without progress it would be tried as a log that is away.
+                // The log is there, and it goes on behind the gap. Without progress it would be
+                // tried as a log that is away.
                 (self.passed, self.has_jumped) = (self.at.as_ref().map(|at| at.position), false);
                 continue;
             }
@@ -377,7 +382,8 @@ impl Follower {
         Ok(())
     }
 
-    /// Marks the log as followed to its end if the node is where the log ended when it asked for the bounds.
+    /// Marks the log as followed to its end if the node is where the log ended when it asked for
+    /// the bounds.
     async fn reach_goal(&mut self) -> Result<(), Gone> {
         let (Some((head, asked_ms)), Some(at)) = (self.goal, &self.at) else {
             return Ok(());

@@ -126,14 +126,16 @@ impl Log {
         }
     }
 
-    /// Notes that the log cannot be read behind a position up to another one; `false` if that was known.
+    /// Notes that the log cannot be read behind a position up to another one; `false` if that was
+    /// known.
     pub(crate) fn note_damage(&mut self, after: Position, to: Position) -> bool {
         let is_news = self.holes.add(after, to);
         self.counts.damaged += u64::from(is_news);
         is_news
     }
 
-    /// Makes an event a record, at a position that the backplane gave it or at the next one. Gives its number.
+    /// Makes an event a record, at a position that the backplane gave it or at the next one. Gives
+    /// its number.
     pub(crate) fn record(
         &mut self,
         (target, except): (&Target, &[ClientId]),

@@ -62,7 +62,8 @@ use crate::{
 
 /// The centre: accepts streams, and brings events to them. A clone is cheap and the same manager.
 ///
-/// It belongs to no runtime: any number of runtimes may hold its streams and publish. Each that streams come from has one timer task.
+/// It belongs to no runtime: any number of runtimes may hold its streams and publish. Each that
+/// streams come from has one timer task.
 ///
 /// ```
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -97,10 +98,12 @@ impl Manager {
         &*self.inner.access
     }
 
-    /// Accepts a stream. It takes its place in the order of publishes here: it gets what is published from now on.
+    /// Accepts a stream. It takes its place in the order of publishes here: it gets what is
+    /// published from now on.
     ///
     /// # Errors
-    /// [`ConnectError`] with the cause, which also counts in the statistics; answer it with [`ConnectError::answer`].
+    /// [`ConnectError`] with the cause, which also counts in the statistics; answer it with
+    /// [`ConnectError::answer`].
     pub fn connect(&self, handshake: impl Into<Handshake>) -> Result<Session, ConnectError> {
         let handshake = handshake.into();
         let user = handshake.caller.user.clone();
@@ -147,8 +150,8 @@ impl Manager {
         self.inner.order.lock().draining
     }
 
-    /// Joins a live stream to a topic; `false` when it was in it, has as many as it may, the name is longer than it may be, or
-    /// the stream is not live.
+    /// Joins a live stream to a topic; `false` when it was in it, has as many as it may, the name
+    /// is longer than it may be, or the stream is not live.
     pub fn join(&self, client: ClientId, topic: &Topic) -> bool {
         self.inner.join(client, topic)
     }
@@ -254,7 +257,8 @@ impl Manager {
         Ok((handshake, dialect))
     }
 
-    /// Sees to the limits, by ending older streams where the policy says so; none if the newcomer is refused after all.
+    /// Sees to the limits, by ending older streams where the policy says so; none if the newcomer
+    /// is refused after all.
     fn make_room(
         &self,
         order: &mut Sequencer,
@@ -312,8 +316,8 @@ impl Manager {
     ) -> Result<(), ConnectErrorKind> {
         let config = &self.inner.config;
         let replace = config.when_full == LimitPolicy::ReplaceOldest;
-        // Ending streams still hold a connection. Where newcomers replace others, those that are ending are on top,
-        // but no more of them than there may be streams.
+        // Ending streams still hold a connection. Where newcomers replace others, those that are
+        // ending are on top, but no more of them than there may be streams.
         let open = self.inner.open();
         let most = if replace {
             2 * config.max_connections
@@ -395,8 +399,9 @@ impl Manager {
         Some(shared)
     }
 
-    /// Returns when a client that was rejected for a temporary cause should try again: after a random one to five times
-    /// [`Config::retry`], at least a second, so that rejected clients do not return together.
+    /// Returns when a client that was rejected for a temporary cause should try again: after a
+    /// random one to five times [`Config::retry`], at least a second, so that rejected clients do
+    /// not return together.
     #[must_use]
     pub fn retry_delay(&self) -> Duration {
         let least = self.inner.config.retry.max(Duration::from_secs(1));
@@ -455,8 +460,8 @@ fn check_length(field: &'static str, name: &str, limit: usize) -> Result<(), Con
     })
 }
 
-/// At 85 to 100 % of the age, so that streams which came together do not go together; a look at a stream may come
-/// 5 % too early (see `Rhythm`), which makes it 80 to 100 %.
+/// At 85 to 100 % of the age, so that streams which came together do not go together; a look at a
+/// stream may come 5 % too early (see `Rhythm`), which makes it 80 to 100 %.
 fn random_age_ms(jitter: &Backoff, age: Duration) -> u32 {
     u32::try_from(jitter.between(age * 17 / 20, age).as_millis()).unwrap_or(u32::MAX)
 }

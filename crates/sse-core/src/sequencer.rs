@@ -31,13 +31,14 @@ use crate::{
     sequencer::fanout::{Audience, Fanout, PendingBroadcast, Tx},
 };
 
-/// A publish to at most this many streams reaches them at its place in the order; larger ones go in steps.
+/// A publish to at most this many streams reaches them at its place in the order; larger ones go in
+/// steps.
 const AT_ONCE: usize = if cfg!(test) { 3 } else { 256 };
 
 /// What a manager's lock protects: who is there, and whose turn it is.
 ///
-/// Everything that has a place in the order happens under the lock: connecting, joining, leaving, ending, and the
-/// place of a publish. Transports that take what waits do not need it.
+/// Everything that has a place in the order happens under the lock: connecting, joining, leaving,
+/// ending, and the place of a publish. Transports that take what waits do not need it.
 #[derive(Debug)]
 pub(crate) struct Sequencer {
     pub(crate) seq: u64,
@@ -118,7 +119,8 @@ impl Sequencer {
         }
     }
 
-    /// Gives a publish its place in the order and, if it is to be logged, in the log of this manager.
+    /// Gives a publish its place in the order and, if it is to be logged, in the log of this
+    /// manager.
     pub(crate) fn publish_and_log(
         &mut self,
         (target, except): (&Target, &[ClientId]),
@@ -166,8 +168,8 @@ impl Sequencer {
         hold: &mut Tx<'_>,
     ) -> Sequenced {
         match self.place(target, except, &message, hold) {
-            // The usual event is made again for who comes back, which is cheaper than to keep it for all who never do; but not in words
-            // in which it was said already.
+            // The usual event is made again for who comes back, which is cheaper than to keep it
+            // for all who never do; but not in words in which it was said already.
             Reached::All(receipt)
                 if message.packed().is_some() && !message.is_in_other_dialects() =>
             {
@@ -250,8 +252,8 @@ impl Sequencer {
         Sequenced::Sweeping(job, receipt)
     }
 
-    /// Publishes that have not reached all their streams. Who brings one further that somebody else brings further too does no harm: a stream that
-    /// has it is passed over.
+    /// Publishes that have not reached all their streams. Who brings one further that somebody else
+    /// brings further too does no harm: a stream that has it is passed over.
     pub(crate) fn unfinished(&self) -> Vec<Arc<PendingBroadcast>> {
         self.jobs.clone()
     }
@@ -430,7 +432,8 @@ impl Sequencer {
         }
     }
 
-    /// A user's only stream gets into a group with the second, whose key may have been another group's that an unfinished publish is for.
+    /// A user's only stream gets into a group with the second, whose key may have been another
+    /// group's that an unfinished publish is for.
     pub(crate) fn deliver_pending_only_of(&mut self, user: &UserId, hold: &mut Tx<'_>) {
         if self.jobs.is_empty() {
             return;

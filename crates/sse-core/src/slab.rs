@@ -7,8 +7,9 @@ const WORDS: usize = CHUNK / 64;
 
 /// Values under dense `u32` keys that are used again.
 ///
-/// It grows by one chunk of 256 at a time, so that no insertion moves what is there (a doubling `Vec` of a million
-/// entries would hold the manager's lock for milliseconds), fills the lowest chunk first, and gives empty chunks back.
+/// It grows by one chunk of 256 at a time, so that no insertion moves what is there (a doubling
+/// `Vec` of a million entries would hold the manager's lock for milliseconds), fills the lowest
+/// chunk first, and gives empty chunks back.
 #[derive(Debug)]
 pub(crate) struct ChunkedSlab<T> {
     chunks: Vec<Chunk<T>>,
@@ -95,7 +96,8 @@ impl<T> ChunkedSlab<T> {
         let value = chunk.entries.as_mut()?[place].take()?;
         chunk.taken[place / 64] &= !(1 << (place % 64));
         let others_have_room = self.open.iter().any(|open| *open != chunk_key as u32);
-        // One empty chunk stays, so that a stream that comes and goes does not allocate one each time.
+        // One empty chunk stays, so that a stream that comes and goes does not allocate one each
+        // time.
         if chunk.is_empty() && others_have_room {
             chunk.entries = None;
         }

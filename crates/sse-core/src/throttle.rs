@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Limits how often a log message is written that strangers can cause: one message of a kind in an interval, which also tells how many were left
-/// out since the one before.
+/// Limits how often a log message is written that strangers can cause: one message of a kind in an
+/// interval, which also tells how many were left out since the one before.
 ///
 /// ```
 /// use std::time::Duration;
@@ -45,7 +45,8 @@ impl Throttle {
         }
     }
 
-    /// Returns how many messages of the kind were left out since the last one that was written, if one may be written now.
+    /// Returns how many messages of the kind were left out since the last one that was written, if
+    /// one may be written now.
     pub fn admit(&self, kind: &'static str) -> Option<u64> {
         self.admit_at(kind, Instant::now())
     }

@@ -1,4 +1,5 @@
-//! Streams that came and went leave nothing behind. A binary of its own, since the allocator counts for the whole process.
+//! Streams that came and went leave nothing behind. A binary of its own, since the allocator counts
+//! for the whole process.
 #![cfg(not(loom))]
 #![expect(
     clippy::unwrap_used,
@@ -78,7 +79,8 @@ fn is_as_new(manager: &Manager) {
     assert_eq!(to_topic.unwrap().unwrap().matched, 0);
 }
 
-/// One after the other, then all at once, then one after the other beside a crowd; in one test since they share the allocator.
+/// One after the other, then all at once, then one after the other beside a crowd; in one test
+/// since they share the allocator.
 #[test]
 fn a_hundred_thousand_streams_leave_nothing() {
     for policy in [LimitPolicy::Refuse, LimitPolicy::ReplaceOldest] {

@@ -221,7 +221,8 @@ mod tests {
             entries: 1000,
             bytes: 100,
         });
-        // Nobody comes, or everybody is there, or the time is over: each ends it, or the test does not.
+        // Nobody comes, or everybody is there, or the time is over: each ends it, or the test does
+        // not.
         queue.gather(10, LONG);
         queue.push(pending(0)).unwrap();
         queue.gather(1, LONG);

@@ -27,7 +27,8 @@ use crate::{
 
 /// An event log in a directory, for one process. A clone is cheap and the same log.
 ///
-/// When the last clone is dropped, what was appended is still written, by a thread that then ends; [`close`](Self::close) waits for that.
+/// When the last clone is dropped, what was appended is still written, by a thread that then ends;
+/// [`close`](Self::close) waits for that.
 #[derive(Debug, Clone)]
 pub struct FileBackplane(Arc<Shared>);
 
@@ -49,10 +50,12 @@ impl Drop for Shared {
 impl FileBackplane {
     /// Opens the log in a directory, or makes both. Needs a tokio runtime.
     ///
-    /// Reads the segment that was written last, and those of the last two minutes: an eighth of the log or so.
+    /// Reads the segment that was written last, and those of the last two minutes: an eighth of the
+    /// log or so.
     ///
     /// # Errors
-    /// [`OpenError`], among it [`OpenError::Locked`] if somebody has it open, and [`OpenError::Damaged`].
+    /// [`OpenError`], among it [`OpenError::Locked`] if somebody has it open, and
+    /// [`OpenError::Damaged`].
     pub async fn open(dir: impl Into<PathBuf>, config: FileConfig) -> Result<Self, OpenError> {
         let dir = dir.into();
         let open = move || Self::open_with(&dir, config, open_file);
@@ -84,7 +87,8 @@ impl FileBackplane {
         })))
     }
 
-    /// Takes no more appends, on any clone, and resolves when what was appended is on disk and the directory is free.
+    /// Takes no more appends, on any clone, and resolves when what was appended is on disk and the
+    /// directory is free.
     ///
     /// *Cancel safety.* It is closed all the same.
     pub async fn close(&self) {

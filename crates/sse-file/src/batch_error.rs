@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn every_failure_of_a_disk_passes_and_names_a_remedy() {
-        // ENOSPC, EDQUOT, EIO, EROFS, EMFILE, ENFILE, EACCES, EPERM, ENOENT, ENXIO, and what is not known.
+        // ENOSPC, EDQUOT, EIO, EROFS, EMFILE, ENFILE, EACCES, EPERM, ENOENT, ENXIO, and what is not
+        // known.
         for code in [28, 122, 5, 30, 24, 23, 13, 1, 2, 6, 9999] {
             let error = io::Error::from_raw_os_error(code);
             let error = BatchError::of_write(error, Path::new("/log/1.log")).to_error();

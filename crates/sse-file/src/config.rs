@@ -21,35 +21,42 @@ use crate::{error::OpenError, segment::MAX_SEGMENT_BYTES};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileConfig {
-    /// How much is kept. What is too old goes by segments of an eighth: up to an eighth more than `entries` and `age` say is there, and never more than
-    /// `bytes`, a single entry apart.
+    /// How much is kept. What is too old goes by segments of an eighth: up to an eighth more than
+    /// `entries` and `age` say is there, and never more than `bytes`, a single entry apart.
     pub retention: Retention,
-    /// When what was written is made to survive a loss of power. Default: before each acknowledgement.
+    /// When what was written is made to survive a loss of power. Default: before each
+    /// acknowledgement.
     pub sync: SyncPolicy,
     /// Bytes of the largest payload. Default 8 MiB; 1 byte to 64 MiB.
     pub entry_bytes: usize,
-    /// Appends that may wait for the disk; one more is [`Busy`](sse_core::BackplaneError::Busy). Default 16,384; 1 to 1,000,000.
+    /// Appends that may wait for the disk; one more is [`Busy`](sse_core::BackplaneError::Busy).
+    /// Default 16,384; 1 to 1,000,000.
     pub pending_entries: usize,
-    /// Bytes of payloads that may wait for the disk, one entry always. Default 32 MiB; 1 KiB to 1 GiB.
+    /// Bytes of payloads that may wait for the disk, one entry always. Default 32 MiB; 1 KiB to 1
+    /// GiB.
     pub pending_bytes: usize,
-    /// Bytes of the latest entries that are held in memory for those who follow closely. Default 8 MiB; up to 1 GiB.
+    /// Bytes of the latest entries that are held in memory for those who follow closely. Default 8
+    /// MiB; up to 1 GiB.
     pub recent_bytes: usize,
 }
 
 /// When what was written is made to survive a loss of power.
 ///
-/// A crash or `kill -9` of the process loses nothing that was acknowledged, whatever is chosen here: what was written is the operating system's. Only
-/// a crash of *that*, or of the machine, makes a difference.
+/// A crash or `kill -9` of the process loses nothing that was acknowledged, whatever is chosen
+/// here: what was written is the operating system's. Only a crash of *that*, or of the machine,
+/// makes a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SyncPolicy {
-    /// `fdatasync` before each acknowledgement; what comes meanwhile waits for the next one and shares it. Nothing acknowledged is lost, as far as the disk
-    /// keeps its word.
+    /// `fdatasync` before each acknowledgement; what comes meanwhile waits for the next one and
+    /// shares it. Nothing acknowledged is lost, as far as the disk keeps its word.
     #[default]
     EveryBatch,
-    /// `fdatasync` this long after a write, 1 ms to 1 h. What was acknowledged since the last one may be lost with the machine; a log that
-    /// finds itself after such an end has a new epoch, so that everybody is told.
+    /// `fdatasync` this long after a write, 1 ms to 1 h. What was acknowledged since the last one
+    /// may be lost with the machine; a log that finds itself after such an end has a new epoch, so
+    /// that everybody is told.
     Interval(Duration),
-    /// When a segment is full and when the log is closed; otherwise whenever the system likes. As [`Interval`](Self::Interval), with more to lose.
+    /// When a segment is full and when the log is closed; otherwise whenever the system likes. As
+    /// [`Interval`](Self::Interval), with more to lose.
     Never,
 }
 

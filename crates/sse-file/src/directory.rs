@@ -22,7 +22,8 @@ const KEYS: &str = "keys";
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        // A child process that was forked and has not executed its program yet has the descriptor as well, so closing it here would not release the lock.
+        // A child process that was forked and has not executed its program yet has the descriptor
+        // as well, so closing it here would not release the lock.
         if let Err(error) = self.lock.unlock() {
             tracing::warn!(path = %self.path.display(), %error, "failed to release the lock of an event log");
         }
@@ -100,12 +101,14 @@ impl Directory {
         Ok(files)
     }
 
-    /// Makes a file of these bytes, or replaces one, so that at any time it is there whole or not at all.
+    /// Makes a file of these bytes, or replaces one, so that at any time it is there whole or not
+    /// at all.
     pub(crate) fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let unfinished = path.with_extension(UNFINISHED);
         let written = self.write_by_way_of(&unfinished, path, bytes);
         if written.is_err() {
-            // On a full disk it would be in the way; whoever opens the directory takes it away otherwise.
+            // On a full disk it would be in the way; whoever opens the directory takes it away
+            // otherwise.
             fs::remove_file(&unfinished).ok();
         }
         written
@@ -134,7 +137,8 @@ impl Directory {
     }
 }
 
-/// The number in a segment's name. Entries are numbered from 1, so a file named zero is none of the log's.
+/// The number in a segment's name. Entries are numbered from 1, so a file named zero is none of the
+/// log's.
 fn first(path: &Path) -> Option<u64> {
     let stem = path.file_stem()?.to_str()?;
     let is_ours = stem.len() == 20 && stem.bytes().all(|byte| byte.is_ascii_digit());

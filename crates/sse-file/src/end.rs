@@ -17,8 +17,9 @@ const BYTES: usize = 12;
 
 /// Says how many entries there were, should the end of the log be missing.
 ///
-/// It is written before each acknowledgement and never synced: so it outlives the process, and after the loss of power it says less than there was, never
-/// more than was on disk with [`SyncPolicy::EveryBatch`](crate::SyncPolicy::EveryBatch).
+/// It is written before each acknowledgement and never synced: so it outlives the process, and
+/// after the loss of power it says less than there was, never more than was on disk with
+/// [`SyncPolicy::EveryBatch`](crate::SyncPolicy::EveryBatch).
 #[derive(Debug)]
 pub(crate) struct EndMark {
     file: File,

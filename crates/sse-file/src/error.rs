@@ -46,8 +46,8 @@ pub enum OpenError {
 
 /// A place on disk that does not say what was written there.
 ///
-/// Found when a log is opened or, in older segments, when somebody reads there; a [`BackplaneError::Damaged`](sse_core::BackplaneError::Damaged)
-/// has it for its source then.
+/// Found when a log is opened or, in older segments, when somebody reads there; a
+/// [`BackplaneError::Damaged`](sse_core::BackplaneError::Damaged) has it for its source then.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{file} is damaged at byte {offset}: {what}")]
 pub struct Damage {
@@ -96,7 +96,8 @@ impl ReadError {
         }
     }
 
-    /// Whether it may be otherwise the next time: the system has no room for another open file, or the like.
+    /// Whether it may be otherwise the next time: the system has no room for another open file, or
+    /// the like.
     pub(crate) fn is_passing(&self) -> bool {
         /// A device that does not give what it was given.
         const EIO: i32 = 5;

@@ -330,7 +330,8 @@ fn what_is_not_acknowledged_yet_is_not_read() {
 
 #[test]
 fn a_torn_batch_leaves_a_hole_and_takes_nothing_along() {
-    // A batch of three whose middle never reached the disk when the machine went down: none of it was acknowledged.
+    // A batch of three whose middle never reached the disk when the machine went down: none of it
+    // was acknowledged.
     let mut stage = Stage::new(FileConfig::default());
     stage.append("first", None).unwrap();
     let file = stage.log.segment(1).unwrap().path.clone();

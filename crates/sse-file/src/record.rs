@@ -12,8 +12,8 @@
 //! | 1 | length of the key, 0 for none |
 //! | | key, payload |
 //!
-//! Numbers are little-endian. Checksums are CRC-32C and begin with a number of the log's own that nobody outside knows, so that a payload cannot
-//! contain something that looks like a record.
+//! Numbers are little-endian. Checksums are CRC-32C and begin with a number of the log's own that
+//! nobody outside knows, so that a payload cannot contain something that looks like a record.
 
 use std::{
     io::{self, Read},

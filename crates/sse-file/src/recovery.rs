@@ -40,7 +40,8 @@ pub(crate) struct Recovered {
     pub(crate) key_files: KeyFiles,
 }
 
-/// Bytes between two points of the index, such that all of them together take about a megabyte at most.
+/// Bytes between two points of the index, such that all of them together take about a megabyte at
+/// most.
 pub(crate) fn index_step(config: &FileConfig) -> u64 {
     (config.retention.bytes >> 16).max(16 << 10)
 }
@@ -203,7 +204,8 @@ fn restore(
         let (dir, end) = (directory.path().display(), last.end);
         error!(%dir, end, next, "an event log has lost its end: clients are told of a gap");
     }
-    // Behind anything doubtful a new segment begins. Without an entry, that takes the name of the old one.
+    // Behind anything doubtful a new segment begins. Without an entry, that takes the name of the
+    // old one.
     let goes_on = !after_loss && newest.is_sound && !last.is_doubtful;
     if goes_on || next > newest.header.first {
         let content = Content {
@@ -227,7 +229,8 @@ fn restore(
         segments.push_back(Arc::new(begin(&directory, meta.seal, header, config)?));
     }
     meta.newest = segments.back().map_or(next, |segment| segment.first);
-    // A publish that is tried again is answered with the position of its first entry, although that is gone.
+    // A publish that is tried again is answered with the position of its first entry, although that
+    // is gone.
     meta.runs.trim(
         segments
             .front()
@@ -271,8 +274,9 @@ fn begin(
 }
 
 impl Meta {
-    /// The number of the next entry, and whether something may have been lost before it: then it stands behind everything that was given out, as far as
-    /// that is known, and behind one more at least.
+    /// The number of the next entry, and whether something may have been lost before it: then it
+    /// stands behind everything that was given out, as far as that is known, and behind one more at
+    /// least.
     fn goes_on_with(&self, newest: u64, last: &Last, noted: Option<u64>) -> (u64, bool) {
         let end = last.end;
         let closed_at = self.end.filter(|_| self.left == Left::Closed);
@@ -292,7 +296,8 @@ impl Meta {
         }
     }
 
-    /// Whether entries were appended since that `META` does not know of: it is a copy of another time.
+    /// Whether entries were appended since that `META` does not know of: it is a copy of another
+    /// time.
     fn is_older_than(&self, newest: u64, end: u64) -> bool {
         let known = self.end.filter(|_| self.left == Left::Closed);
         known.is_some_and(|known| end > known)
@@ -384,7 +389,8 @@ impl Recovery {
         let offset = content.bytes;
         let is_doubtful = match ending {
             None => !is_sound,
-            // What was being written when the process died. A file without its header was not being written.
+            // What was being written when the process died. A file without its header was not being
+            // written.
             Some(Flaw::Short) if *is_sound => false,
             Some(flaw) => {
                 error!(file = %path.display(), offset, what = flaw.what(), "the end of an event log is damaged");

@@ -8,7 +8,8 @@ use crate::segment::Segment;
 
 /// Whether the oldest segment of a log may go.
 ///
-/// Of the entries what is asked for is kept, and up to a segment more; of the bytes never more than was asked for.
+/// Of the entries what is asked for is kept, and up to a segment more; of the bytes never more than
+/// was asked for.
 pub(crate) fn is_over(retention: &Retention, size: LogSize, oldest: &Segment, now_ms: u64) -> bool {
     let (entries, _, last_ms) = oldest.size();
     size.entries - entries >= retention.entries as u64

@@ -11,8 +11,9 @@ const EMPTY: usize = 16;
 
 /// An opening of a log: the entries from a number on, up to those of the next opening.
 ///
-/// The mark is drawn anew each time a directory is opened, and is the major number of all positions of the opening. So a position that was given out
-/// by a log whose files were replaced by an older copy, or lost their end without a trace, is never that of another entry.
+/// The mark is drawn anew each time a directory is opened, and is the major number of all positions
+/// of the opening. So a position that was given out by a log whose files were replaced by an older
+/// copy, or lost their end without a trace, is never that of another entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Run {
     pub(crate) first: u64,
@@ -122,7 +123,8 @@ impl Runs {
             return Found::Lost(run.first);
         }
         match self.0.get(at + 1) {
-            // Whoever had the last entry before a loss may have missed others, if nobody knows how much was lost.
+            // Whoever had the last entry before a loss may have missed others, if nobody knows how
+            // much was lost.
             Some(next) if sequence + u64::from(next.after_loss) >= next.first => {
                 Found::Lost(next.first)
             }

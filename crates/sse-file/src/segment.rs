@@ -1,7 +1,9 @@
 //! A file of entries that follow each other.
 //!
-//! Its header is 44 bytes: `SSEFILE1`, the number of its first entry, when it was begun (milliseconds since the Unix epoch), the number of the first entry of
-//! the segment before and that one's length in bytes (0 and 0 if there was none), and a checksum of all this. Records follow.
+//! Its header is 44 bytes: `SSEFILE1`, the number of its first entry, when it was begun
+//! (milliseconds since the Unix epoch), the number of the first entry of the segment before and
+//! that one's length in bytes (0 and 0 if there was none), and a checksum of all this. Records
+//! follow.
 
 use std::{
     fs::File,
@@ -123,7 +125,8 @@ pub(crate) fn scan(
     Ok(scan)
 }
 
-/// Whether a record follows the last one behind others that are damaged. A number that is far off belongs elsewhere.
+/// Whether a record follows the last one behind others that are damaged. A number that is far off
+/// belongs elsewhere.
 fn is_behind(record: &Record, scan: &Scan) -> bool {
     record.sequence > scan.last && record.sequence - scan.last <= MAX_SEGMENT_BYTES
 }
@@ -174,7 +177,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) seal: Seal,
     pub(crate) step: u64,
     pub(crate) runs: &'a Runs,
-    /// The last entry that is to be there: that before the next segment, or that was acknowledged last.
+    /// The last entry that is to be there: that before the next segment, or that was acknowledged
+    /// last.
     pub(crate) last: u64,
 }
 

@@ -186,8 +186,8 @@ impl Writer {
         self.end();
     }
 
-    /// Who was answered together comes again together, if it goes on as it went. Without a moment's wait the first of them would have a sync of its own, and the
-    /// others would wait for it.
+    /// Who was answered together comes again together, if it goes on as it went. Without a moment's
+    /// wait the first of them would have a sync of its own, and the others would wait for it.
     fn gather(&self, entries: usize) {
         if entries > 1 {
             self.queue.gather(entries, self.sync_time / 2);
@@ -268,7 +268,8 @@ impl Writer {
             active.is_untidy = false;
         }
         if active.is_doubtful {
-            // Nothing is left of what was not written, so what is left is on the disk if this succeeds.
+            // Nothing is left of what was not written, so what is left is on the disk if this
+            // succeeds.
             active.storage.sync()?;
             active.is_doubtful = false;
         }
@@ -358,7 +359,8 @@ impl Writer {
                 (self.active.is_untidy, self.active.is_doubtful) = (true, true);
                 return Err(BatchError::Unknown(Arc::new(error)));
             }
-            // What the system has given up writing it may believe to be written from now on; nothing that follows can be trusted.
+            // What the system has given up writing it may believe to be written from now on;
+            // nothing that follows can be trusted.
             self.give_up(&format!("the disk did not take what was written: {error}"));
             return Err(BatchError::Unknown(Arc::new(error)));
         }

@@ -1,4 +1,5 @@
-//! Plays the corpus, which has what fuzzing found worth keeping and every input that ever was a finding.
+//! Plays the corpus, which has what fuzzing found worth keeping and every input that ever was a
+//! finding.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 

@@ -31,7 +31,8 @@ use sse_trpc::Management;
 
 use crate::app::{hosts::Hosts, secured::Secured};
 
-/// The hub's routes in demo mode, where visitors name themselves: for programs, and for pages of the hub and of these origins.
+/// The hub's routes in demo mode, where visitors name themselves: for programs, and for pages of
+/// the hub and of these origins.
 pub(crate) fn demo(
     manager: Manager,
     management: Management,

@@ -64,7 +64,8 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// 2 for a configuration that is refused, 1 for a failure at run time; 0 for help that was asked for.
+    /// 2 for a configuration that is refused, 1 for a failure at run time; 0 for help that was
+    /// asked for.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::CommandLine { error, .. } => u8::try_from(error.exit_code()).unwrap_or(2),

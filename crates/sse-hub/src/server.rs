@@ -268,8 +268,8 @@ fn reload(configured: Option<&mut Secured>, tls: Option<&Tls>) -> Arc<Reload> {
     Arc::new(reload)
 }
 
-/// Resolves when the drain is due: the delay after the first signal that ends the hub. The second signal ends the process at once,
-/// whatever is still being written.
+/// Resolves when the drain is due: the delay after the first signal that ends the hub. The second
+/// signal ends the process at once, whatever is still being written.
 fn ended(
     mut signals: Signals,
     reload: Arc<Reload>,

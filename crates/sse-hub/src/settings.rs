@@ -1,4 +1,5 @@
-//! All settings, merged: a flag goes before its variable, that before the file, that before the default.
+//! All settings, merged: a flag goes before its variable, that before the file, that before the
+//! default.
 
 pub(crate) mod access_args;
 pub(crate) mod cli;
@@ -72,7 +73,8 @@ const DEFAULT_DRAIN_DELAY: Duration = Duration::from_secs(5);
 const LONGEST_DRAIN: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Settings {
-    /// Gathers them from a command line, the variables of this process, and the file that is named there.
+    /// Gathers them from a command line, the variables of this process, and the file that is named
+    /// there.
     pub(crate) fn gather(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
         let matches = Cli::matches(arguments)?;
         let mut cli = Cli::from_arg_matches(&matches)
@@ -198,7 +200,8 @@ impl Settings {
     }
 }
 
-/// A bound on bodies in flight that no body of the maximum size is within contradicts that size. The defaults grow with it.
+/// A bound on bodies in flight that no body of the maximum size is within contradicts that size.
+/// The defaults grow with it.
 fn check_bodies(limits: &Limits, sources: &Sources) -> Result<(), Error> {
     let default = Limits::default();
     let (caller, all) = (limits.bodies_per_caller, limits.bodies);

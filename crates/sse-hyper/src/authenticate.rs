@@ -4,8 +4,9 @@ use http::{request::Parts, uri::Authority};
 use sse_access::Authentication;
 use sse_auth::{OwnOrigin, RequestView};
 
-/// Finds out who makes a request, and leaves it among the request's extensions: a [`Caller`](sse_core::Caller), or the
-/// [`Cause`](sse_core::ConnectErrorKind) why it is refused. [`handshake`](crate::extract()) takes it from there.
+/// Finds out who makes a request, and leaves it among the request's extensions: a
+/// [`Caller`](sse_core::Caller), or the [`Cause`](sse_core::ConnectErrorKind) why it is refused.
+/// [`handshake`](crate::extract()) takes it from there.
 ///
 /// *Cancel safety.* See [`Authentication::admit`].
 pub async fn authenticate(gate: &Authentication, request: &mut Parts) {
@@ -15,8 +16,9 @@ pub async fn authenticate(gate: &Authentication, request: &mut Parts) {
     }
 }
 
-/// A request, as far as authentication looks at it. An [`OwnOrigin`] among its extensions is the one under which the client reached the server;
-/// without it the request's authority is taken for that.
+/// A request, as far as authentication looks at it. An [`OwnOrigin`] among its extensions is the
+/// one under which the client reached the server; without it the request's authority is taken for
+/// that.
 #[must_use]
 pub fn request_view(request: &Parts) -> RequestView<'_> {
     let headers = request

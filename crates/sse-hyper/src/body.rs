@@ -16,9 +16,11 @@ use crate::handoff::stream_marker::SessionSlot;
 
 /// The body of an answer: a live stream, or the few bytes of a refusal.
 ///
-/// Dropping the body of a stream is the disconnect. It never fails: a stream ends, so that clients see a clean end.
+/// Dropping the body of a stream is the disconnect. It never fails: a stream ends, so that clients
+/// see a clean end.
 ///
-/// Two words, since it is kept, in a middleware's body, while a reactor serves the stream; `None` is the end.
+/// Two words, since it is kept, in a middleware's body, while a reactor serves the stream; `None`
+/// is the end.
 #[derive(Debug)]
 pub struct SseBody(Mutex<Option<Box<Content>>>);
 
@@ -28,7 +30,8 @@ enum Content {
     Waiting(SessionSlot),
     Stream(Session),
     Whole(Bytes),
-    /// In answer to a HEAD: what a stream would have been, so nothing is said of a length (RFC 9110, section 8.6).
+    /// In answer to a HEAD: what a stream would have been, so nothing is said of a length (RFC
+    /// 9110, section 8.6).
     HeadersOnly,
 }
 
@@ -87,7 +90,8 @@ impl Body for SseBody {
         matches!(self.content().as_deref(), Some(Content::Whole(bytes)) if bytes.is_empty())
     }
 
-    /// Asked for after a server took the stream, it lets go of what it had in common with that: whoever keeps the body cannot reach into it.
+    /// Asked for after a server took the stream, it lets go of what it had in common with that:
+    /// whoever keeps the body cannot reach into it.
     fn size_hint(&self) -> SizeHint {
         let mut content = self.content();
         match content.as_deref() {

@@ -26,7 +26,8 @@ pin_project! {
 
 /// The answer that carries a one-off stream: 200 with [`STREAM_HEADERS`](sse_core::STREAM_HEADERS).
 ///
-/// No manager knows the stream, so a shutdown does not end it: it has until the deadline to come to its end by itself.
+/// No manager knows the stream, so a shutdown does not end it: it has until the deadline to come to
+/// its end by itself.
 #[must_use]
 pub fn event_stream<S>(stream: EventStream<S>) -> Response<EventBody<S>>
 where

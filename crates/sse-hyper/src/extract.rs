@@ -5,14 +5,16 @@ use std::net::SocketAddr;
 use http::request::Parts;
 use sse_core::{Caller, ConnectErrorKind, Handshake};
 
-/// Where a connection comes from; [`serve`](crate::serve()) puts it into every request's extensions.
+/// Where a connection comes from; [`serve`](crate::serve()) puts it into every request's
+/// extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerAddr(pub SocketAddr);
 
-/// Reads the handshake from a request. What is wrong with it is told by [`Manager::connect`](sse_core::Manager::connect).
+/// Reads the handshake from a request. What is wrong with it is told by
+/// [`Manager::connect`](sse_core::Manager::connect).
 ///
-/// A [`Caller`] among the request's extensions, where authentication in front puts it, is whose stream it is to be; a [`ConnectErrorKind`] is why
-/// authentication refuses it.
+/// A [`Caller`] among the request's extensions, where authentication in front puts it, is whose
+/// stream it is to be; a [`ConnectErrorKind`] is why authentication refuses it.
 #[must_use]
 pub fn handshake(request: &Parts) -> Handshake {
     let last_event_id = request

@@ -24,12 +24,15 @@ use crate::{
     serve::phase_listener::PhaseListener,
 };
 
-/// In a response's extensions: its stream is served as the body that it is, by hyper, also where a reactor could serve it.
+/// In a response's extensions: its stream is served as the body that it is, by hyper, also where a
+/// reactor could serve it.
 ///
-/// The reactor writes the events, and not what layers make of them. A layer that sets `Content-Encoding`, or whose body does not pass on the
-/// [size hint](http_body::Body::size_hint) of the body in it, keeps the stream a body by itself ([`Fallback::Encoded`], [`Fallback::Wrapped`]):
-/// layers that rewrite, cut, add, or limit the length or the time. This is for those that cannot be told from a layer that only holds a guard:
-/// one that changes bytes but not their number, and one that looks at each frame, to count them say.
+/// The reactor writes the events, and not what layers make of them. A layer that sets
+/// `Content-Encoding`, or whose body does not pass on the [size hint](http_body::Body::size_hint)
+/// of the body in it, keeps the stream a body by itself ([`Fallback::Encoded`],
+/// [`Fallback::Wrapped`]): layers that rewrite, cut, add, or limit the length or the time. This is
+/// for those that cannot be told from a layer that only holds a guard: one that changes bytes but
+/// not their number, and one that looks at each frame, to count them say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeepBody;
 
@@ -125,7 +128,8 @@ impl<B: Body + Send + 'static> ParkedResponse<B> {
     }
 }
 
-/// What is kept of a body until the stream is over, unpolled: the guards of middlewares are in it. Of our own body, which has none, nothing.
+/// What is kept of a body until the stream is over, unpolled: the guards of middlewares are in it.
+/// Of our own body, which has none, nothing.
 fn guard<B: Body + Send + 'static>(body: B) -> Box<dyn Any + Send> {
     if (&body as &dyn Any).is::<SseBody>() {
         return Box::new(());

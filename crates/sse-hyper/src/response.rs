@@ -11,8 +11,9 @@ use crate::{
 
 /// The answer that carries a stream: 200 with [`STREAM_HEADERS`].
 ///
-/// Its extensions tell [`serve`](crate::serve()) of the stream: a middleware that makes a response anew must take them over, or a
-/// blocked connection is not broken off when its stream ends, and the stream stays with hyper. A middleware that drops the body ends the stream.
+/// Its extensions tell [`serve`](crate::serve()) of the stream: a middleware that makes a response
+/// anew must take them over, or a blocked connection is not broken off when its stream ends, and
+/// the stream stays with hyper. A middleware that drops the body ends the stream.
 #[must_use]
 pub fn response(session: Session) -> Response<SseBody> {
     let slot = SessionSlot::new(session);

@@ -6,7 +6,8 @@ use crate::{handoff::lazy_reactor::LazyReactor, transport_stats::TransportStats}
 
 /// Lets somebody read how streams are served: a route of the app for metrics, say. A cheap clone.
 ///
-/// Given to [`Serve::transports`](crate::Serve::transports), of one server or several, whose numbers are added up.
+/// Given to [`Serve::transports`](crate::Serve::transports), of one server or several, whose
+/// numbers are added up.
 #[derive(Debug, Clone, Default)]
 pub struct TransportStatsHandle(Arc<Mutex<Vec<LazyReactor>>>);
 

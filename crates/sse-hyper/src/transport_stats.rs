@@ -10,7 +10,7 @@ use crate::handoff::fallback::Fallbacks;
 pub struct TransportStats {
     /// Streams on bare sockets. All zero before the first.
     pub reactor: ReactorStats,
-    /// Counter: streams that were served as bodies, by the reason why. How many there are now is what the
-    /// managers count (`total_connections` and `ending`) without `reactor.streams`.
+    /// Counter: streams that were served as bodies, by the reason why. How many there are now is
+    /// what the managers count (`total_connections` and `ending`) without `reactor.streams`.
     pub bodies: Fallbacks,
 }

@@ -11,7 +11,8 @@ use crate::{
 
 /// What sources put, family by family.
 ///
-/// Sources may put into the same family, if they differ in labels; of two samples with the same labels Prometheus would take neither.
+/// Sources may put into the same family, if they differ in labels; of two samples with the same
+/// labels Prometheus would take neither.
 #[derive(Debug)]
 pub struct Collector {
     format: Format,

@@ -2,9 +2,10 @@
 
 /// A counter, a gauge or an info: its name, its help, and the names of its labels.
 ///
-/// Made as a constant, so that the compiler refuses what Prometheus would: names are `[a-zA-Z_][a-zA-Z0-9_]*`, and each sample has as many
-/// values as there are labels. Name the unit last (`_seconds`, `_bytes`). Labels are for small fixed sets; one with user ids or topics in it would
-/// make a time series each.
+/// Made as a constant, so that the compiler refuses what Prometheus would: names are
+/// `[a-zA-Z_][a-zA-Z0-9_]*`, and each sample has as many values as there are labels. Name the unit
+/// last (`_seconds`, `_bytes`). Labels are for small fixed sets; one with user ids or topics in it
+/// would make a time series each.
 ///
 /// ```
 /// use sse_metrics::Family;
@@ -19,7 +20,8 @@ pub struct Family<const LABELS: usize = 0> {
     pub(crate) labels: [&'static str; LABELS],
 }
 
-/// A histogram of durations: its name, its help, and the names of its labels. What holds for [`Family`] holds here.
+/// A histogram of durations: its name, its help, and the names of its labels. What holds for
+/// [`Family`] holds here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Histogram<const LABELS: usize = 0> {
     pub(crate) header: Header,
@@ -46,7 +48,8 @@ impl Family {
     /// What only grows. Its samples are called `{name}_total`.
     ///
     /// # Panics
-    /// For a name that Prometheus would refuse, or that ends in `_total` already; in a constant that is an error of the compiler.
+    /// For a name that Prometheus would refuse, or that ends in `_total` already; in a constant
+    /// that is an error of the compiler.
     #[must_use]
     pub const fn counter(name: &'static str, help: &'static str) -> Self {
         Self {

@@ -10,7 +10,8 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// The better one for an `Accept` header. OpenMetrics is for those who name it and do not like text better; all others get text.
+    /// The better one for an `Accept` header. OpenMetrics is for those who name it and do not like
+    /// text better; all others get text.
     pub(crate) fn of(accept: Option<&[u8]>) -> Self {
         let mut quality = [0.0, 0.0];
         for range in accept.unwrap_or_default().split(|byte| *byte == b',') {

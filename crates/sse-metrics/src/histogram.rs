@@ -12,7 +12,8 @@ pub const UP_TO_SECONDS: [f64; 12] = [
 
 const BOUNDS: usize = UP_TO_SECONDS.len();
 
-/// How long things took: counts by duration, from 50 µs to 2.5 s and more, and the sum. Recording is two atomic additions.
+/// How long things took: counts by duration, from 50 µs to 2.5 s and more, and the sum. Recording
+/// is two atomic additions.
 #[derive(Debug, Default)]
 pub struct DurationHistogram {
     /// The last is for what took longer than all bounds.

@@ -49,7 +49,8 @@ impl Metrics {
         self.with(None, Arc::new(source))
     }
 
-    /// Adds a source whose samples get a label, so that there can be another like it: a second manager.
+    /// Adds a source whose samples get a label, so that there can be another like it: a second
+    /// manager.
     ///
     /// # Panics
     /// For a label that is none: `[a-zA-Z_][a-zA-Z0-9_]*`.
@@ -74,7 +75,8 @@ impl Metrics {
 
     /// Asks all sources; `accept` is the header of that name, if there is one.
     ///
-    /// Gives Prometheus' text, version 0.0.4, or OpenMetrics 1.0 to those who prefer it. It reads counters, and does not wait.
+    /// Gives Prometheus' text, version 0.0.4, or OpenMetrics 1.0 to those who prefer it. It reads
+    /// counters, and does not wait.
     #[must_use]
     pub fn scrape(&self, accept: Option<&[u8]>) -> Scrape {
         let format = Format::of(accept);

@@ -2,10 +2,11 @@
 
 use crate::{collector::Collector, source::Source};
 
-/// What the process takes from the system: memory, files and processor time, by the names that all of Prometheus' clients use. Only on Linux;
-/// elsewhere it puts nothing.
+/// What the process takes from the system: memory, files and processor time, by the names that all
+/// of Prometheus' clients use. Only on Linux; elsewhere it puts nothing.
 ///
-/// Open files are told from Linux 6.2 on, which counts them; older ones would have to list them all.
+/// Open files are told from Linux 6.2 on, which counts them; older ones would have to list them
+/// all.
 #[derive(Debug, Clone)]
 pub struct Process {
     #[cfg(target_os = "linux")]

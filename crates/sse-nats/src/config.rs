@@ -4,7 +4,8 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use sse_core::Retention;
 
-/// How a log on NATS is set up: names, how much is kept and how safely, and who we are to the server.
+/// How a log on NATS is set up: names, how much is kept and how safely, and who we are to the
+/// server.
 ///
 /// Debug output shows no secret.
 #[derive(Debug, Clone)]
@@ -113,9 +114,10 @@ impl NatsConfig {
             .map(|(_, problem)| problem)
     }
 
-    /// What every subject begins with, and the names of the streams: `sse.hub` has the subjects `sse.hub.log.*`, `sse.hub.state.>` and
-    /// `sse.hub.signal`, and the streams `sse_hub_log` and `sse_hub_state`. Nodes with the same one share a log. Default `sse`; 1 to 64 ASCII
-    /// letters, digits, `-`, `_`, with dots between.
+    /// What every subject begins with, and the names of the streams: `sse.hub` has the subjects
+    /// `sse.hub.log.*`, `sse.hub.state.>` and `sse.hub.signal`, and the streams `sse_hub_log` and
+    /// `sse_hub_state`. Nodes with the same one share a log. Default `sse`; 1 to 64 ASCII letters,
+    /// digits, `-`, `_`, with dots between.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
@@ -136,15 +138,16 @@ impl NatsConfig {
         self
     }
 
-    /// How many servers of a cluster keep the log; an append is acknowledged by most of them. Default 1; 1 to 5.
+    /// How many servers of a cluster keep the log; an append is acknowledged by most of them.
+    /// Default 1; 1 to 5.
     #[must_use]
     pub fn replicas(mut self, replicas: u8) -> Self {
         self.replicas = replicas;
         self
     }
 
-    /// How many appends may wait for their acknowledgement at once, 64 MiB at most; what comes beyond is
-    /// [`Busy`](sse_core::BackplaneError::Busy). Default 4,096; 1 to 100,000.
+    /// How many appends may wait for their acknowledgement at once, 64 MiB at most; what comes
+    /// beyond is [`Busy`](sse_core::BackplaneError::Busy). Default 4,096; 1 to 100,000.
     #[must_use]
     pub fn appends_under_way(mut self, appends: usize) -> Self {
         self.appends_under_way = appends;
@@ -158,7 +161,8 @@ impl NatsConfig {
         self
     }
 
-    /// A user and its password. Whatever is set here, here or by one of the following, counts instead of what is in the URL; the last one counts.
+    /// A user and its password. Whatever is set here, here or by one of the following, counts
+    /// instead of what is in the URL; the last one counts.
     #[must_use]
     pub fn password(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
         self.credentials = Some(Credentials::Password {
@@ -196,14 +200,16 @@ impl NatsConfig {
         self
     }
 
-    /// Does without a server that speaks no TLS, as a `tls://` URL does. Without, TLS is spoken with servers that ask for it.
+    /// Does without a server that speaks no TLS, as a `tls://` URL does. Without, TLS is spoken
+    /// with servers that ask for it.
     #[must_use]
     pub fn require_tls(mut self) -> Self {
         self.tls.required = true;
         self
     }
 
-    /// Trusts certificates in a PEM file instead of those that the system trusts. May be set several times.
+    /// Trusts certificates in a PEM file instead of those that the system trusts. May be set
+    /// several times.
     #[must_use]
     pub fn root_certificates(mut self, path: impl Into<PathBuf>) -> Self {
         self.tls.roots.push(path.into());

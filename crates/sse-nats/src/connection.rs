@@ -63,7 +63,8 @@ struct Noticed {
 /// A TCP connection and what is said first take so long at most.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 
-/// How often the server is asked whether it is there. The driver gives up when it did not answer twice: after 9 s.
+/// How often the server is asked whether it is there. The driver gives up when it did not answer
+/// twice: after 9 s.
 const PING: Duration = Duration::from_secs(3);
 
 /// Between two attempts to connect.

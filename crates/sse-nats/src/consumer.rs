@@ -1,7 +1,8 @@
 //! Reading a stream in order.
 //!
-//! A pull consumer of our own, kept in the server's memory. The server sends no more than was asked for, so nothing waits anywhere without
-//! bound, and it says when a request ended without messages, which proves that it is there.
+//! A pull consumer of our own, kept in the server's memory. The server sends no more than was asked
+//! for, so nothing waits anywhere without bound, and it says when a request ended without messages,
+//! which proves that it is there.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +19,8 @@ use crate::{
     jetstream::{ApiError, JetStream},
 };
 
-/// A consumer in the server's memory. The server removes one that is not asked anything for a while.
+/// A consumer in the server's memory. The server removes one that is not asked anything for a
+/// while.
 #[derive(Debug)]
 pub(crate) struct Consumer {
     connection: Arc<Connection>,
@@ -27,8 +29,8 @@ pub(crate) struct Consumer {
     stream: String,
     name: String,
     inbox: String,
-    /// How often it was asked. Each time has a reply subject of its own, by which the end of an earlier answer is told from that of the
-    /// latest.
+    /// How often it was asked. Each time has a reply subject of its own, by which the end of an
+    /// earlier answer is told from that of the latest.
     asks: u64,
     /// When it was asked last.
     asked_at: Instant,
@@ -169,10 +171,12 @@ impl Consumer {
         self.ask_again(ask).await
     }
 
-    /// When to ask again though the answer has not ended: nats-server 2.9 (2.9.10 is Debian's) forgets a request without a word if a message
-    /// comes at the moment at which its time is over. Asked twice in that time, there is always one that it serves.
+    /// When to ask again though the answer has not ended: nats-server 2.9 (2.9.10 is Debian's)
+    /// forgets a request without a word if a message comes at the moment at which its time is over.
+    /// Asked twice in that time, there is always one that it serves.
     ///
-    /// `None` if it said nothing to the last ones: should it come back, what they ask for has to fit into the subscription.
+    /// `None` if it said nothing to the last ones: should it come back, what they ask for has to
+    /// fit into the subscription.
     pub(crate) fn due(&self, ask: PullRequest) -> Option<Instant> {
         (self.unanswered < UNANSWERED).then_some(self.asked_at + ask.wait / 2)
     }
@@ -300,8 +304,8 @@ impl Consumer {
 }
 
 impl AckMetadata {
-    /// `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<number>.<time>.<pending>`, or with domain and account behind `ACK`, and more at
-    /// the end.
+    /// `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<number>.<time>.<pending>`, or with
+    /// domain and account behind `ACK`, and more at the end.
     pub(crate) fn parse(reply: &str) -> Option<Self> {
         let words: Vec<_> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
         let numbers = match words.len() {

@@ -1,16 +1,19 @@
 //! Which log there is: the same answer on every node, and another one when it lost something.
 //!
-//! An epoch is random, and stands in the one subject that the log's stream listens to. So it is made together with the stream, all nodes read it
-//! there, and whoever appends in an epoch that is over speaks to a subject where nobody listens. A stream that was made again has another one.
+//! An epoch is random, and stands in the one subject that the log's stream listens to. So it is
+//! made together with the stream, all nodes read it there, and whoever appends in an epoch that is
+//! over speaks to a subject where nobody listens. A stream that was made again has another one.
 //!
-//! One whose files were replaced by an older copy has an old one. A node that notices gives the stream a new subject; of several that
-//! notice at once, the last one counts. It notices when it looks, on every connection and whenever something ends or does not add up, that
-//! - an entry that it has seen is not there, though nothing behind it was trimmed, or is another one;
+//! One whose files were replaced by an older copy has an old one. A node that notices gives the
+//! stream a new subject; of several that notice at once, the last one counts. It notices when it
+//! looks, on every connection and whenever something ends or does not add up, that
+//! - an entry that it has seen is not there, though nothing behind it was trimmed, or is another
+//!   one;
 //! - the epoch is one that it saw replaced before;
 //! - the stream was made at another time than before, and has the old epoch all the same.
 //!
-//! Whoever reads or follows looks after making its consumer. A consumer ends with its stream and with its server, so if the epoch was right then,
-//! what the consumer brings is of that epoch.
+//! Whoever reads or follows looks after making its consumer. A consumer ends with its stream and
+//! with its server, so if the epoch was right then, what the consumer brings is of that epoch.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -107,13 +110,16 @@ enum Verdict {
 /// Epochs that are remembered to have been replaced.
 const REPLACED: usize = 64;
 
-/// Looks until the answer stands. Each but the first follows something that another node did meanwhile.
+/// Looks until the answer stands. Each but the first follows something that another node did
+/// meanwhile.
 const LOOKS: usize = 5;
 
-/// How long to wait before an entry is believed to be lost: a cluster's new leader may not have applied what it has.
+/// How long to wait before an entry is believed to be lost: a cluster's new leader may not have
+/// applied what it has.
 const SECOND_LOOK: Duration = Duration::from_millis(250);
 
-/// How long a server may take to delete a stream after it said that the stream is not there. Another node may wait up to twice as long.
+/// How long a server may take to delete a stream after it said that the stream is not there.
+/// Another node may wait up to twice as long.
 const DELETION: Duration = Duration::from_millis(300);
 
 /// A stream that loses its files again so soon would do so the next time.
@@ -161,8 +167,9 @@ impl Epochs {
 
     /// Makes the log anew whose stream lost its files, unless somebody did so already.
     ///
-    /// nats-server 2.9 removes the files of a stream that is made while the one of the same name is being deleted. It accepts entries until it
-    /// closes the files, and none from then on. What it accepted is lost, so the new log has another epoch.
+    /// nats-server 2.9 removes the files of a stream that is made while the one of the same name is
+    /// being deleted. It accepts entries until it closes the files, and none from then on. What it
+    /// accepted is lost, so the new log has another epoch.
     pub(crate) async fn make_again(
         &self,
         broken: &Epoch,

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_nats::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Says of every entry who appended it and as which one. So a log with another entry in the place of one that we know is noticed, even if they
-/// read the same.
+/// Says of every entry who appended it and as which one. So a log with another entry in the place
+/// of one that we know is noticed, even if they read the same.
 const MARK: &str = "Sse-Entry";
 
 const MARK_HEADER: HeaderName = HeaderName::from_static(MARK);
@@ -18,7 +18,8 @@ const KEY_HEADER: HeaderName = HeaderName::from_static("Nats-Msg-Id");
 /// A message that comes to another stream than this is refused.
 const STREAM_HEADER: HeaderName = HeaderName::from_static("Nats-Expected-Stream");
 
-/// What an entry's subject and headers take at most of what the server allows for a message: a key may become three times as long.
+/// What an entry's subject and headers take at most of what the server allows for a message: a key
+/// may become three times as long.
 pub(crate) const HEADER_BYTES: usize = 640;
 
 /// What tells an entry from every other one that may stand in its place.

@@ -31,7 +31,8 @@ pub fn read_answer(bytes: &[u8]) {
     }
 }
 
-/// Reads the subject for the acknowledgement of a message, which says where the message stands in its stream.
+/// Reads the subject for the acknowledgement of a message, which says where the message stands in
+/// its stream.
 pub fn read_place(reply: &str) {
     if let Some(place) = AckMetadata::parse(reply) {
         let head = place.sequence.saturating_add(place.pending);

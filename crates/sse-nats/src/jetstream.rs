@@ -241,7 +241,8 @@ impl JetStream {
     }
 }
 
-/// What an acknowledgement says: a stream and a sequence, which some servers leave out of one that they are not done with.
+/// What an acknowledgement says: a stream and a sequence, which some servers leave out of one that
+/// they are not done with.
 pub(crate) fn read_ack(answer: &[u8]) -> Result<Ack, ApiError> {
     match serde_json::from_slice::<Ack>(answer) {
         Ok(Ack {

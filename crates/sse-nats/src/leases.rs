@@ -1,7 +1,8 @@
 //! Which nodes are there.
 //!
-//! A stream with one message for each node, which says for how long it counts. What time it is, the server says too: whoever asks puts a message
-//! behind the leases, so that no node's clock matters, and removes those whose terms are over.
+//! A stream with one message for each node, which says for how long it counts. What time it is, the
+//! server says too: whoever asks puts a message behind the leases, so that no node's clock matters,
+//! and removes those whose terms are over.
 
 use std::{sync::Arc, time::Duration};
 
@@ -67,7 +68,8 @@ impl Shared {
         let states = self.drain(&mut consumer).await;
         consumer.remove().await;
         let mut states = states?;
-        // Another node that asks takes the place of our message; its own says what time it is as well.
+        // Another node that asks takes the place of our message; its own says what time it is as
+        // well.
         let now = states
             .iter()
             .rfind(|state| state.subject == *self.names.now && state.sequence >= now.seq);
@@ -129,7 +131,8 @@ impl Shared {
     }
 }
 
-/// Whether a lease's term is not over. One from the future was held before the server's clock was set back; it counts for a term at most.
+/// Whether a lease's term is not over. One from the future was held before the server's clock was
+/// set back; it counts for a term at most.
 fn is_held(state: &Delivered, now: i64) -> bool {
     let header = state
         .headers

@@ -45,8 +45,8 @@ impl LogInfo {
         Ok(after.position.minor())
     }
 
-    /// Entries that followed a sequence: whether one may be missing because it was trimmed before it came. Holes without that were deleted one
-    /// by one, on purpose.
+    /// Entries that followed a sequence: whether one may be missing because it was trimmed before
+    /// it came. Holes without that were deleted one by one, on purpose.
     pub(crate) fn check_holes(&self, after: u64, entries: &[Entry]) -> Result<(), BackplaneError> {
         let first_missing = first_missing(after, entries);
         match entries.last() {
@@ -59,7 +59,8 @@ impl LogInfo {
     }
 }
 
-/// The first sequence behind another one that is not among entries. Behind the last number there is none.
+/// The first sequence behind another one that is not among entries. Behind the last number there is
+/// none.
 pub(crate) fn first_missing(after: u64, entries: &[Entry]) -> u64 {
     let following =
         |next: u64, entry: &Entry| next.saturating_add((entry.position.minor() == next).into());

@@ -107,7 +107,8 @@ impl Shared {
         Ok(found.cursor(sequence))
     }
 
-    /// The latest sequence that so many entries follow: the server counts what it has behind one, so a search finds it.
+    /// The latest sequence that so many entries follow: the server counts what it has behind one,
+    /// so a search finds it.
     async fn rewind_over_holes(
         &self,
         found: &LogInfo,

@@ -25,8 +25,8 @@ use crate::{
     error::unavailable,
 };
 
-/// Requests over a link. The driver can do this too, but remembers for ever what was never answered, and waits for answers that a lost
-/// connection took with it.
+/// Requests over a link. The driver can do this too, but remembers for ever what was never
+/// answered, and waits for answers that a lost connection took with it.
 #[derive(Debug)]
 pub(crate) struct Requests {
     connection: Arc<Connection>,

@@ -21,7 +21,8 @@ impl Shared {
     /// Tells every node that listens.
     pub(crate) async fn signal(&self, payload: Bytes) -> Result<(), BackplaneError> {
         self.connection.up()?;
-        // A complaint may come to us behind the answer that follows it: then it is found by the next one.
+        // A complaint may come to us behind the answer that follows it: then it is found by the
+        // next one.
         let since = std::mem::replace(&mut *self.signalled.lock(), Instant::now());
         self.connection
             .client()
@@ -42,7 +43,8 @@ impl Shared {
 /// How many turns other tasks have to bring a complaint.
 const COMPLAINTS: usize = 4;
 
-/// Listens. The driver would go on over a new connection and say nothing of what came in between, so this ends with its connection.
+/// Listens. The driver would go on over a new connection and say nothing of what came in between,
+/// so this ends with its connection.
 pub(crate) struct NatsSignals {
     shared: Arc<Shared>,
     subscriber: Subscriber,

@@ -29,7 +29,8 @@ enum Wanted {
     SubjectAndEpoch,
 }
 
-/// What a server may be asked to change in a stream that is there. What else differs is for the operator to decide.
+/// What a server may be asked to change in a stream that is there. What else differs is for the
+/// operator to decide.
 const CHANGEABLE: &[&str] = &[
     "max_msgs",
     "max_bytes",

@@ -67,7 +67,8 @@ impl NatsTail {
         })
     }
 
-    /// Waits for entries, or for the server to say that there are none. *Cancel safety.* What came is kept.
+    /// Waits for entries, or for the server to say that there are none. *Cancel safety.* What came
+    /// is kept.
     async fn collect(&mut self) -> Result<(), BackplaneError> {
         let ask = self.shared.ask(MESSAGES, PULSE);
         self.consumer.ask(ask).await?;

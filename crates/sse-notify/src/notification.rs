@@ -8,7 +8,8 @@ use crate::kind::Kind;
 
 /// What a user is told: the payload of a `notification` event.
 ///
-/// On the wire `{"type","title"?,"message","data"?,"timestamp"}`, the timestamp in Unix milliseconds.
+/// On the wire `{"type","title"?,"message","data"?,"timestamp"}`, the timestamp in Unix
+/// milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Notification {

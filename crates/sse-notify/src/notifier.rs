@@ -30,7 +30,8 @@ impl Notifier {
         )
     }
 
-    /// To all streams that joined a topic. A name that cannot be one is told when something is sent.
+    /// To all streams that joined a topic. A name that cannot be one is told when something is
+    /// sent.
     pub fn topic<N: TryInto<Topic, Error: Into<FieldError>>>(&self, topic: N) -> Recipient<'_> {
         self.named(
             "topic",

@@ -13,7 +13,8 @@ use crate::{kind::Kind, notification::Notification, recipient::Recipient};
 
 /// Something on its way.
 ///
-/// For its order, slow clients and cancel safety see [`Manager::publish`](sse_core::Manager::publish).
+/// For its order, slow clients and cancel safety see
+/// [`Manager::publish`](sse_core::Manager::publish).
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Receipt, PublishError>> + Send + 'a>>;
 
 impl<'a> Recipient<'a> {
@@ -69,7 +70,8 @@ impl<'a> SendNotification<'a> {
         self.with(|notification| Ok(notification.title(title)))
     }
 
-    /// Sets what else is known: anything that serializes to an object. What does not is told when it is sent.
+    /// Sets what else is known: anything that serializes to an object. What does not is told when
+    /// it is sent.
     pub fn data(self, data: impl Serialize) -> Self {
         self.with(|notification| Ok(notification.data(object(&data)?)))
     }
@@ -99,7 +101,8 @@ impl<'a> IntoFuture for SendNotification<'a> {
 
 /// A system event that is sent when it is awaited.
 ///
-/// The names in [`RESERVED_SYSTEM_EVENTS`](sse_core::RESERVED_SYSTEM_EVENTS) are the manager's own, and refused.
+/// The names in [`RESERVED_SYSTEM_EVENTS`](sse_core::RESERVED_SYSTEM_EVENTS) are the manager's own,
+/// and refused.
 #[derive(Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct SendSystemEvent<'a> {

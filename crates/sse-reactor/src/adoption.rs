@@ -10,15 +10,18 @@ use sse_core::Session;
 pub enum Framing {
     /// Events are chunks, and a chunk without bytes ends them (RFC 9112, section 7.1).
     Chunked,
-    /// Events are bare, and the end of the connection ends them; what clients of HTTP/1.0 understand.
+    /// Events are bare, and the end of the connection ends them; what clients of HTTP/1.0
+    /// understand.
     UntilClose,
 }
 
 /// A stream on its way to a reactor: what it needs to be served to its end.
 pub struct Adoption {
-    /// The connection. Options that streams want are set already; nothing else reads or writes it any more.
+    /// The connection. Options that streams want are set already; nothing else reads or writes it
+    /// any more.
     pub socket: TcpStream,
-    /// The head of the answer, with the empty line at its end. It says `Connection: close`, since that is what happens.
+    /// The head of the answer, with the empty line at its end. It says `Connection: close`, since
+    /// that is what happens.
     pub head: Bytes,
     /// As the head says.
     pub framing: Framing,

@@ -19,7 +19,8 @@ use crate::{
     worker::{WAKE, Worker},
 };
 
-/// What a thread of the reactor keeps and does for its streams, but for the sockets: writing to them counts the bytes.
+/// What a thread of the reactor keeps and does for its streams, but for the sockets: writing to
+/// them counts the bytes.
 pub struct Bookkeeping {
     worker: Worker<Sink>,
     woken: Vec<u32>,

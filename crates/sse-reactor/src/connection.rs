@@ -287,7 +287,8 @@ impl<S: Socket> Connection<S> {
         Ok(true)
     }
 
-    /// Asks the system to tell when there is room. It looks at once, so room that there is already is told of.
+    /// Asks the system to tell when there is room. It looks at once, so room that there is already
+    /// is told of.
     fn watch(&mut self, place: u32, tools: &mut Tools<'_>) -> io::Result<()> {
         let Some(write_buffer) = self
             .write_buffer
@@ -304,7 +305,8 @@ impl<S: Socket> Connection<S> {
         Ok(())
     }
 
-    /// What comes of it that the client does not take what there is: as long as the stream lives, nothing.
+    /// What comes of it that the client does not take what there is: as long as the stream lives,
+    /// nothing.
     fn look_for_the_end(&mut self, place: u32, tools: &Tools<'_>) -> Next {
         let reason = match (&self.session, &mut self.write_buffer) {
             (Some(session), Some(write_buffer)) => {
@@ -324,7 +326,8 @@ impl<S: Socket> Connection<S> {
         }
     }
 
-    /// Reads what the client sends, which concerns nobody; `false` when it is gone, or sends too much.
+    /// Reads what the client sends, which concerns nobody; `false` when it is gone, or sends too
+    /// much.
     pub(crate) fn discard(&mut self, buffer: &mut [u8]) -> bool {
         loop {
             match self.socket.read(buffer) {

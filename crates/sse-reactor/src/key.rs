@@ -2,7 +2,8 @@
 
 /// A place in a [`Slab`](crate::slab::Slab), and who is meant there.
 ///
-/// Places are used again, serial numbers are not until 2³² connections later: who comes late finds nobody.
+/// Places are used again, serial numbers are not until 2³² connections later: who comes late finds
+/// nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) place: u32,

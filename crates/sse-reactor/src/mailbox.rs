@@ -23,8 +23,9 @@ pub(crate) type Departed = Arc<dyn Fn() + Send + Sync>;
 
 /// What others tell a thread, and what it tells of itself.
 ///
-/// Bounded: streams with a common waker are in it once, and an adoption is a connection that the system has let in. Nothing foreign runs while its lock is
-/// held, and a waker's wake takes no other lock.
+/// Bounded: streams with a common waker are in it once, and an adoption is a connection that the
+/// system has let in. Nothing foreign runs while its lock is held, and a waker's wake takes no
+/// other lock.
 pub(crate) struct Mailbox {
     inbox: Mutex<Inbox>,
     waker: Waker,
@@ -72,7 +73,8 @@ impl Mailbox {
         self.load.load(Ordering::Acquire)
     }
 
-    /// Notes that a stream is gone. Whoever sees it in the number sees what became of the stream, too.
+    /// Notes that a stream is gone. Whoever sees it in the number sees what became of the stream,
+    /// too.
     pub(crate) fn unload(&self) {
         self.load.fetch_sub(1, Ordering::AcqRel);
         self.departed.iter().for_each(|departed| departed());
@@ -130,7 +132,8 @@ impl Mailbox {
         told
     }
 
-    /// Takes what there is; `woken` is empty before. If there is nothing and the thread is not `busy`, the next one who tells something wakes it.
+    /// Takes what there is; `woken` is empty before. If there is nothing and the thread is not
+    /// `busy`, the next one who tells something wakes it.
     pub(crate) fn collect(&self, woken: &mut Vec<u32>, busy: bool) -> Drained {
         let mut inbox = self.inbox.lock();
         std::mem::swap(&mut inbox.woken, woken);

@@ -29,12 +29,14 @@ const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Threads that serve streams on bare sockets; a cheap clone.
 ///
-/// Each thread sleeps until one of its streams has something to write or one of its clients goes. Streams are spread over the threads and stay where
-/// they are. The hooks of a manager and the guards of its streams run on these threads, in the context of the tokio runtime that the reactor was started in,
-/// if there was one; they must not block.
+/// Each thread sleeps until one of its streams has something to write or one of its clients goes.
+/// Streams are spread over the threads and stay where they are. The hooks of a manager and the
+/// guards of its streams run on these threads, in the context of the tokio runtime that the reactor
+/// was started in, if there was one; they must not block.
 ///
-/// The threads end when the last clone is dropped and their last stream has ended; at once after [`Reactor::abort`], and when that
-/// runtime shuts down, which closes all connections, as it would close those in its tasks.
+/// The threads end when the last clone is dropped and their last stream has ended; at once after
+/// [`Reactor::abort`], and when that runtime shuts down, which closes all connections, as it would
+/// close those in its tasks.
 #[derive(Clone)]
 pub struct Reactor(Arc<Threads>);
 
@@ -66,15 +68,17 @@ impl Builder {
         self
     }
 
-    /// After its stream was ended a client that is behind has so long to take what is left, then its connection is broken off; 5 s by
-    /// default. One that was ended as stalled had its time already.
+    /// After its stream was ended a client that is behind has so long to take what is left, then
+    /// its connection is broken off; 5 s by default. One that was ended as stalled had its time
+    /// already.
     pub fn linger(mut self, linger: Duration) -> Self {
         self.linger = linger.min(FOREVER);
         self
     }
 
-    /// Called for each stream that was adopted once nothing is left of it, its guard included: for who counts connections. On a thread of the reactor, or on
-    /// that of an [`adopt`](Reactor::adopt) after an [`abort`](Reactor::abort); it must not block.
+    /// Called for each stream that was adopted once nothing is left of it, its guard included: for
+    /// who counts connections. On a thread of the reactor, or on that of an
+    /// [`adopt`](Reactor::adopt) after an [`abort`](Reactor::abort); it must not block.
     pub fn departed(mut self, departed: impl Fn() + Send + Sync + 'static) -> Self {
         self.departed = Some(Arc::new(departed));
         self
@@ -83,7 +87,8 @@ impl Builder {
     /// Starts the threads.
     ///
     /// # Errors
-    /// What the operating system says: there are too many files open (each thread needs two), or too many threads.
+    /// What the operating system says: there are too many files open (each thread needs two), or
+    /// too many threads.
     pub fn start(self) -> io::Result<Reactor> {
         let runtime = Handle::try_current().ok();
         let count = self
@@ -137,8 +142,9 @@ impl Reactor {
 
     /// Serves a stream to its end: on the thread with the fewest, from the head on.
     ///
-    /// Does not wait, and cannot fail for the caller: a connection that cannot be served, since the reactor was aborted or the system does not
-    /// watch its socket, is closed, and its session and guard are dropped. The socket may block or not; it does not from here on.
+    /// Does not wait, and cannot fail for the caller: a connection that cannot be served, since the
+    /// reactor was aborted or the system does not watch its socket, is closed, and its session and
+    /// guard are dropped. The socket may block or not; it does not from here on.
     pub fn adopt(&self, adoption: Adoption) {
         // Where it fails the socket is gone, which the thread finds out.
         let _ = adoption.socket.set_nonblocking(true);
@@ -152,7 +158,8 @@ impl Reactor {
         }
     }
 
-    /// Breaks off (RST) what is left, and whatever is adopted from here on. The threads end; this does not wait for them.
+    /// Breaks off (RST) what is left, and whatever is adopted from here on. The threads end; this
+    /// does not wait for them.
     pub fn abort(&self) {
         self.0.0.iter().for_each(|mailbox| mailbox.end(End::Reset));
     }

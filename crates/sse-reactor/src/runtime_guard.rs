@@ -6,7 +6,8 @@ use tokio::{runtime::Handle, sync::mpsc};
 
 use crate::{end::End, mailbox::Mailbox};
 
-/// In a task of the runtime that a reactor was started in: dropped with it, it ends the streams, as those in tasks end.
+/// In a task of the runtime that a reactor was started in: dropped with it, it ends the streams, as
+/// those in tasks end.
 struct RuntimeGuard(Vec<Arc<Mailbox>>);
 
 impl Drop for RuntimeGuard {

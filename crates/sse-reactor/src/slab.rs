@@ -42,7 +42,8 @@ impl<T> Slab<T> {
         self.len == 0
     }
 
-    /// Puts in what is made for the key, unless it cannot be made, or there are as many as there can be.
+    /// Puts in what is made for the key, unless it cannot be made, or there are as many as there
+    /// can be.
     pub(crate) fn try_insert<E>(
         &mut self,
         make: impl FnOnce(Key) -> Result<T, E>,

@@ -14,7 +14,8 @@ pub(crate) trait Socket: Read + Write + Source + Sized {
     /// Lets the client know that nothing follows.
     fn finish(self);
 
-    /// Lets the system keep nothing of what the client has not taken: it sends RST when this is dropped.
+    /// Lets the system keep nothing of what the client has not taken: it sends RST when this is
+    /// dropped.
     fn break_off(&self);
 
     /// What the system is to tell of it; it is watched already.

@@ -5,7 +5,8 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// Numbers about a reactor. Gauges are of now, counters since it was started; cheap to read, and not of one moment.
+/// Numbers about a reactor. Gauges are of now, counters since it was started; cheap to read, and
+/// not of one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReactorStats {
@@ -15,7 +16,8 @@ pub struct ReactorStats {
     pub streams: usize,
     /// Counter: streams that were adopted.
     pub adopted: u64,
-    /// Counter: streams that could not be served, since the system would not watch their socket, and were closed.
+    /// Counter: streams that could not be served, since the system would not watch their socket,
+    /// and were closed.
     pub failed: u64,
     /// Counter: how often a client's socket was full, so that a stream had to wait.
     pub write_stalls: u64,
@@ -23,9 +25,11 @@ pub struct ReactorStats {
     pub blocked: u64,
     /// Counter: bytes written to sockets, heads and framing included.
     pub bytes: u64,
-    /// Counter: connections broken off (RST), since their client took nothing or the server stopped.
+    /// Counter: connections broken off (RST), since their client took nothing or the server
+    /// stopped.
     pub resets: u64,
-    /// Counter: streams that ended because something foreign panicked (a dialect, a hook, a guard); it is a bug there.
+    /// Counter: streams that ended because something foreign panicked (a dialect, a hook, a guard);
+    /// it is a bug there.
     pub panics: u64,
 }
 

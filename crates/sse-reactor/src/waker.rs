@@ -10,11 +10,13 @@ use std::{
 
 use crate::mailbox::Mailbox;
 
-/// So many places have a waker in common. With one each, a stream that does nothing would need a tenth more memory; a wake that was meant for another costs a
-/// look at a queue, a hundredth of a `send`.
+/// So many places have a waker in common. With one each, a stream that does nothing would need a
+/// tenth more memory; a wake that was meant for another costs a look at a queue, a hundredth of a
+/// `send`.
 pub(crate) const PLACES_PER_WAKER: u32 = 4;
 
-/// Tells a thread that there is something to do at some of its places, once until the thread has heard it.
+/// Tells a thread that there is something to do at some of its places, once until the thread has
+/// heard it.
 #[derive(Debug)]
 struct WakerGroup {
     mailbox: Arc<Mailbox>,
@@ -70,17 +72,20 @@ impl Wakers {
         )
     }
 
-    /// The places that a wake was for. From here on the next one counts again, so whoever looks there after this sees what came before it.
+    /// The places that a wake was for. From here on the next one counts again, so whoever looks
+    /// there after this sees what came before it.
     pub(crate) fn heard(&self, number: u32) -> std::ops::Range<u32> {
         if let Some(group) = self.groups.get(number as usize) {
-            // Both are read-modify-writes, so this one sees what came before the wake that it takes back.
+            // Both are read-modify-writes, so this one sees what came before the wake that it takes
+            // back.
             group.told.swap(false, Ordering::AcqRel);
         }
         let first = number.saturating_mul(PLACES_PER_WAKER);
         first..first.saturating_add(PLACES_PER_WAKER)
     }
 
-    /// Gives the memory back when nobody is there. A waker that somebody still has wakes places, and finds whoever is there then.
+    /// Gives the memory back when nobody is there. A waker that somebody still has wakes places,
+    /// and finds whoever is there then.
     pub(crate) fn forget(&mut self) {
         self.groups = Vec::new();
     }

@@ -88,7 +88,8 @@ impl<S: Socket> Worker<S> {
 impl Worker {
     /// Serves until nobody is there and nobody can come, or until it is ended.
     pub(crate) fn run(mut self) {
-        // What may panic is caught where it happens, so this is for what nobody thought of: streams end, and nothing hangs.
+        // What may panic is caught where it happens, so this is for what nobody thought of: streams
+        // end, and nothing hangs.
         let end = match catch_unwind(AssertUnwindSafe(|| self.serve())) {
             Ok(Ok(end)) => end,
             Ok(Err(error)) => {
@@ -191,7 +192,8 @@ impl<S: Socket> Worker<S> {
             other => other?,
         }
         for event in events.iter().filter(|event| event.token() != WAKE) {
-            // Whoever is at the place now: a socket that was closed tells nothing any more, and a look too many does no harm.
+            // Whoever is at the place now: a socket that was closed tells nothing any more, and a
+            // look too many does no harm.
             let place = u32::try_from(event.token().0).ok();
             let Some(key) = place.and_then(|place| self.connections.key_at(place)) else {
                 continue;
@@ -328,7 +330,8 @@ impl<S: Socket> Worker<S> {
             Ok(Ok(Next::Again)) => self.line_up(key),
             Ok(Ok(Next::Linger)) => self.deadlines.add(Instant::now() + self.linger, key),
             Ok(Ok(Next::Done)) => {
-                // A socket that is closed with unread bytes is reset, and with it goes what the client has not read.
+                // A socket that is closed with unread bytes is reset, and with it goes what the
+                // client has not read.
                 self.hear(key);
                 self.remove(key, Leave::Finished);
             }

@@ -10,8 +10,8 @@ use sse_core::Closed;
 
 use crate::writer::{self, Written};
 
-/// What a client has not taken yet. A stream has one only while it waits for its client, and takes no events meanwhile, so it holds no more than one
-/// batch of them.
+/// What a client has not taken yet. A stream has one only while it waits for its client, and takes
+/// no events meanwhile, so it holds no more than one batch of them.
 #[derive(Debug, Default)]
 pub(crate) struct WriteBuffer {
     pieces: VecDeque<Bytes>,
@@ -21,7 +21,8 @@ pub(crate) struct WriteBuffer {
     pub(crate) is_watched: bool,
     /// Whether the system told so.
     pub(crate) has_room: bool,
-    /// Resolves when the stream is over, which it does not say itself while nobody takes its events.
+    /// Resolves when the stream is over, which it does not say itself while nobody takes its
+    /// events.
     pub(crate) ending: Option<Closed>,
 }
 
@@ -32,8 +33,8 @@ impl WriteBuffer {
         }
     }
 
-    /// Whether it waits for room that the system has not told of. A stream that was ended as stalled is not to be taken for one that moves because the
-    /// system made a little room since.
+    /// Whether it waits for room that the system has not told of. A stream that was ended as
+    /// stalled is not to be taken for one that moves because the system made a little room since.
     pub(crate) fn waits(&mut self) -> bool {
         self.is_watched && !std::mem::take(&mut self.has_room)
     }

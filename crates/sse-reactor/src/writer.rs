@@ -18,7 +18,8 @@ pub(crate) enum Written {
     Part(usize),
 }
 
-/// Writes pieces, the first without its first `skip` bytes, until all are written or the socket is full.
+/// Writes pieces, the first without its first `skip` bytes, until all are written or the socket is
+/// full.
 pub(crate) fn write_all<'a>(
     socket: &mut impl Write,
     pieces: impl ExactSizeIterator<Item = &'a [u8]>,

@@ -28,7 +28,8 @@ use crate::{
     shared::Shared,
 };
 
-/// Appends go to a task that hands the server whatever waits at the moment: under load large batches, else single entries at once.
+/// Appends go to a task that hands the server whatever waits at the moment: under load large
+/// batches, else single entries at once.
 pub(crate) struct Appender {
     shared: Arc<Shared>,
     room: Arc<Room>,
@@ -123,7 +124,8 @@ async fn write(shared: Arc<Shared>, mut queue: mpsc::Receiver<PendingAppend>) {
     while batches.next().await.is_some() {}
 }
 
-/// Whoever was just answered may append again: they come first, so that one batch takes them all instead of one each.
+/// Whoever was just answered may append again: they come first, so that one batch takes them all
+/// instead of one each.
 async fn gather(queue: &mut mpsc::Receiver<PendingAppend>, next: &mut Vec<PendingAppend>) {
     yield_now().await;
     while next.len() < BATCH

@@ -27,10 +27,11 @@ use crate::{
     tail::RedisTail,
 };
 
-/// A log on Redis Streams that every node appends to and follows. A clone is cheap and the same node.
+/// A log on Redis Streams that every node appends to and follows. A clone is cheap and the same
+/// node.
 ///
-/// It has one connection for appends, one for everything else that is asked, and one for each tail and listener. They are made when they are
-/// needed, and again when they are gone.
+/// It has one connection for appends, one for everything else that is asked, and one for each tail
+/// and listener. They are made when they are needed, and again when they are gone.
 #[derive(Clone)]
 pub struct RedisBackplane(Arc<Node>);
 
@@ -46,23 +47,26 @@ const LONGEST: Duration = Duration::from_secs(9);
 impl RedisBackplane {
     /// Connects, and makes the log if there is none.
     ///
-    /// `redis://[user][:password@]host[:port][/database]`; `rediss://` for TLS, `unix:///path?db=…&user=…&pass=…` for a socket; `valkey` in
-    /// place of `redis` is the same. In a cluster, any of its servers.
+    /// `redis://[user][:password@]host[:port][/database]`; `rediss://` for TLS,
+    /// `unix:///path?db=…&user=…&pass=…` for a socket; `valkey` in place of `redis` is the same. In
+    /// a cluster, any of its servers.
     ///
-    /// `redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/primary[/database]` asks sentinels where the primary of that name is, each
-    /// time that it connects; `rediss+sentinel://` speaks TLS with them as well as with it. The user is the one of the primary; with
-    /// sentinels that want to know, `?sentinel_user=…&sentinel_password=…`.
+    /// `redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/primary[/database]` asks
+    /// sentinels where the primary of that name is, each time that it connects;
+    /// `rediss+sentinel://` speaks TLS with them as well as with it. The user is the one of the
+    /// primary; with sentinels that want to know, `?sentinel_user=…&sentinel_password=…`.
     ///
     /// # Errors
-    /// [`BackplaneError::Rejected`] when the URL or the configuration cannot be used, or the server refuses us. [`BackplaneError::Unavailable`]
-    /// when it cannot be reached.
+    /// [`BackplaneError::Rejected`] when the URL or the configuration cannot be used, or the server
+    /// refuses us. [`BackplaneError::Unavailable`] when it cannot be reached.
     pub async fn connect(url: &str, config: RedisConfig) -> Result<Self, BackplaneError> {
         let backplane = Self::new(url, config)?;
         backplane.bounds().await?;
         Ok(backplane)
     }
 
-    /// Connects when it is first used; for a node that is to start while its server is away. Else as [`RedisBackplane::connect`].
+    /// Connects when it is first used; for a node that is to start while its server is away. Else
+    /// as [`RedisBackplane::connect`].
     ///
     /// # Errors
     /// [`BackplaneError::Rejected`] when the URL or the configuration cannot be used.

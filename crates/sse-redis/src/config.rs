@@ -4,30 +4,34 @@ use std::{fmt, time::Duration};
 
 use sse_core::Retention;
 
-/// How a log on Redis is set up. Nodes of one hub must have the same prefix, and should have the same retention.
+/// How a log on Redis is set up. Nodes of one hub must have the same prefix, and should have the
+/// same retention.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RedisConfig {
-    /// What the names of all keys begin with, in braces; hubs with different ones share nothing. Default `sse`; 1 to 64 ASCII letters,
-    /// digits, `:`, `.`, `_`, `-`.
+    /// What the names of all keys begin with, in braces; hubs with different ones share nothing.
+    /// Default `sse`; 1 to 64 ASCII letters, digits, `:`, `.`, `_`, `-`.
     pub prefix: String,
-    /// How much is kept, in about: Redis trims whole nodes of its tree by number (100 entries, unless it was told otherwise), and bytes are
-    /// those that `MEMORY USAGE` tells, estimated by Redis itself. Ages are exact, by the clock of the server.
+    /// How much is kept, in about: Redis trims whole nodes of its tree by number (100 entries,
+    /// unless it was told otherwise), and bytes are those that `MEMORY USAGE` tells, estimated by
+    /// Redis itself. Ages are exact, by the clock of the server.
     pub retention: Retention,
     /// Whether an append is only acknowledged when replicas have it. Default no.
     pub replicas: Option<Replicas>,
     /// Bytes of one entry or signal at most. Default 1 MiB; Redis itself takes 512 MB.
     pub max_payload: usize,
-    /// Appends under way at most, acknowledged ones not counted; further ones are refused as busy. Default 4,096. Together they hold no more
-    /// than 64 MiB.
+    /// Appends under way at most, acknowledged ones not counted; further ones are refused as busy.
+    /// Default 4,096. Together they hold no more than 64 MiB.
     pub pipeline: usize,
     /// How long a connection may take until it is ready to be used. Default 3 s.
     pub connect_timeout: Duration,
     /// How long an answer may take until the connection is given up. Default 2 s.
     pub response_timeout: Duration,
-    /// Certificates, as PEM, of the authorities that may vouch for a server behind `rediss://`. Default those of the system.
+    /// Certificates, as PEM, of the authorities that may vouch for a server behind `rediss://`.
+    /// Default those of the system.
     pub authorities: Option<Vec<u8>>,
-    /// What a server behind `rediss://` is shown that wants to know who we are (`tls-auth-clients`). Default nothing.
+    /// What a server behind `rediss://` is shown that wants to know who we are
+    /// (`tls-auth-clients`). Default nothing.
     pub client_certificate: Option<ClientCertificate>,
 }
 
@@ -48,12 +52,14 @@ impl fmt::Debug for ClientCertificate {
 
 /// How many replicas must have an entry before its append is acknowledged (`WAIT`).
 ///
-/// A failover can still lose an acknowledged entry, to a replica that is none of these; then the log gets a new epoch.
+/// A failover can still lose an acknowledged entry, to a replica that is none of these; then the
+/// log gets a new epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Replicas {
     /// So many.
     pub count: u32,
-    /// How long they may take; afterwards the append fails as unavailable. Below `response_timeout`.
+    /// How long they may take; afterwards the append fails as unavailable. Below
+    /// `response_timeout`.
     pub within: Duration,
 }
 

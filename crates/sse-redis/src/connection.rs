@@ -29,7 +29,8 @@ use crate::{
     shared::Shared,
 };
 
-/// A connection to a server that had what this node saw when the connection was made, and which epoch the log had then.
+/// A connection to a server that had what this node saw when the connection was made, and which
+/// epoch the log had then.
 pub(crate) struct Connection {
     id: u64,
     pub(crate) connected: Connected,
@@ -113,7 +114,8 @@ impl UnverifiedConnection {
         let newest = snapshot.marks.iter().map(|mark| mark.position).max();
         for (mark, found) in snapshot.marks.iter().zip(answers) {
             let found = reply::entries(reply::checked(found)?)?.pop();
-            // A connection may have been idle while what it saw was trimmed; the one that saw the most tells whether this is the log it was.
+            // A connection may have been idle while what it saw was trimmed; the one that saw the
+            // most tells whether this is the log it was.
             let same = *mark.server == *self.server || Some(mark.position) != newest;
             if !has(
                 mark,
@@ -293,7 +295,8 @@ async fn atomically(
     }
 }
 
-/// Asks many things of which the first looks at the log, and looks once more at the end: if both say the same nothing happened between.
+/// Asks many things of which the first looks at the log, and looks once more at the end: if both
+/// say the same nothing happened between.
 ///
 /// A server whose memory is full rejects all commands of a transaction, also those that only read.
 async fn in_turn(

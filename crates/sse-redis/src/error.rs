@@ -8,7 +8,8 @@ use sse_core::BackplaneError;
 /// When to try again what failed on a connection that was there.
 pub(crate) const SOON: Duration = Duration::from_millis(50);
 
-/// What is said of a server that follows another one. What it holds may be old, and nobody would notice.
+/// What is said of a server that follows another one. What it holds may be old, and nobody would
+/// notice.
 pub(crate) const REPLICA: &str = "the server is a replica";
 
 /// The meaning of a reply.
@@ -33,7 +34,8 @@ enum Connection {
 use Connection::{Ends, Stays};
 use Meaning::{Away, Blocked, Refused};
 
-/// Replies by their first word, and what an operator does about them. A word that is not here is [`Away`].
+/// Replies by their first word, and what an operator does about them. A word that is not here is
+/// [`Away`].
 const WORDS: &[(&str, Meaning, &str)] = &[
     ("LOADING", Away, "the server reads its files"),
     (
@@ -204,7 +206,8 @@ fn meaning(error: &RedisError) -> (Meaning, &'static str) {
             return (Refused(Ends), "Redis does not accept our credentials");
         }
         ErrorKind::RESP3NotSupported => return (Refused(Ends), "Redis 7 or Valkey is needed"),
-        // The commands of a transaction that was not executed stand in the text, each with its own word.
+        // The commands of a transaction that was not executed stand in the text, each with its own
+        // word.
         ErrorKind::Server(ServerErrorKind::ExecAbort) => {
             let found = WORDS.iter().find(|(word, ..)| has_word(&text, word));
             return found.map_or((Away, ""), |(_, meaning, remedy)| (*meaning, remedy));

@@ -10,7 +10,8 @@ use crate::{
     read, reply,
 };
 
-/// Reads the bytes of a server as the answers to every question that is asked, and returns how many bytes were answers.
+/// Reads the bytes of a server as the answers to every question that is asked, and returns how many
+/// bytes were answers.
 ///
 /// # Panics
 ///

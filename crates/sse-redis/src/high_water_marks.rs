@@ -8,9 +8,10 @@ use sse_core::{Epoch, Position};
 
 /// What a node saw, connection by connection: for each the last entry that it was told of.
 ///
-/// One latest entry for all would not do. After a failover one connection may already see new entries of the new server while another was
-/// told of an entry by the old one that the new one lacks; the newer entry would hide that. So a connection that ended leaves what it saw
-/// behind, until a new connection has found it on its server.
+/// One latest entry for all would not do. After a failover one connection may already see new
+/// entries of the new server while another was told of an entry by the old one that the new one
+/// lacks; the newer entry would hide that. So a connection that ended leaves what it saw behind,
+/// until a new connection has found it on its server.
 #[derive(Debug, Default)]
 pub(crate) struct HighWaterMarks(Mutex<State>);
 
@@ -58,8 +59,9 @@ impl HighWaterMarks {
         self.0.lock().epoch.as_ref() == Some(epoch)
     }
 
-    /// A connection was made to a server that is in `epoch`, and has all that was seen if that was the epoch before. False if the testimony is
-    /// out of date: then the server is to be asked again.
+    /// A connection was made to a server that is in `epoch`, and has all that was seen if that was
+    /// the epoch before. False if the testimony is out of date: then the server is to be asked
+    /// again.
     pub(crate) fn confirmed(
         &self,
         link: u64,

@@ -19,8 +19,8 @@ const MAX_PAYLOAD_BYTES: usize = 64 << 10;
 /// Leases that are fetched at once.
 const STEP: usize = 32;
 
-/// Each lease is a key that the server lets go at the end of its term, and there is an index of them: a server has no cheap way to find keys
-/// by how they begin.
+/// Each lease is a key that the server lets go at the end of its term, and there is an index of
+/// them: a server has no cheap way to find keys by how they begin.
 pub(crate) async fn hold(
     slot: &Reconnecting<Connection>,
     shared: &Shared,

@@ -56,7 +56,8 @@ impl LogInfo {
             // Which entry was the last to go is not known: the next position after it may be free.
             entry_id::before(reply::position(first)?).max(aged)
         };
-        // Who takes entries out of the middle leaves a hole, so what is before it cannot be read without one.
+        // Who takes entries out of the middle leaves a hole, so what is before it cannot be read
+        // without one.
         let trimmed = trimmed.max(reply::position(deleted)?);
         Some(Self {
             epoch: reply::epoch(epoch)?,
@@ -132,7 +133,8 @@ mod tests {
         Value::BulkString(text.as_bytes().to_vec())
     }
 
-    /// What went by age, how many went, how many are left, the first, the last, the last that was taken out.
+    /// What went by age, how many went, how many are left, the first, the last, the last that was
+    /// taken out.
     fn trimmed(aged: (&str, i64), gone: i64, length: i64, ids: [&str; 3]) -> (Position, Position) {
         let [first, head, deleted] = ids.map(text);
         let numbers = [aged.1, gone, length].map(Value::Int);

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::reply::RawEntry;
 
-/// How many entries are asked for at once, so that an answer is about so large whatever the size of entries: Redis can be told a number of
-/// entries, and no number of bytes.
+/// How many entries are asked for at once, so that an answer is about so large whatever the size of
+/// entries: Redis can be told a number of entries, and no number of bytes.
 #[derive(Debug)]
 pub(crate) struct PageSize {
     /// The size of an entry, as it was lately.

@@ -31,7 +31,8 @@ impl FetchedEntries {
     ) -> Result<Self, RedisError> {
         let mut pipe = redis::pipe();
         pipe.add_command(connection.call_log(Script::Info));
-        // With the entry at the position itself, which shows that it is a position of this log, and with one that shows that there are more.
+        // With the entry at the position itself, which shows that it is a position of this log, and
+        // with one that shows that there are more.
         pipe.cmd("XRANGE")
             .arg(connection.log())
             .arg(entry_id::of(after))
@@ -164,7 +165,8 @@ pub(crate) async fn open(slot: &Reconnecting<Connection>) -> Result<LogInfo, Bac
     .await
 }
 
-/// So many entries are gone through at once, which keeps the server from others for about as many microseconds.
+/// So many entries are gone through at once, which keeps the server from others for about as many
+/// microseconds.
 const STEP: u64 = 1000;
 
 /// A cursor that the latest entries follow.

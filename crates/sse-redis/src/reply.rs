@@ -25,8 +25,8 @@ pub(crate) fn checked(value: Value) -> Result<Value, RedisError> {
     }
 }
 
-/// The answers to so many commands between which nothing happened. The last of what came has them; where that says only that a command was
-/// refused, the answer to the command says why.
+/// The answers to so many commands between which nothing happened. The last of what came has them;
+/// where that says only that a command was refused, the answer to the command says why.
 pub(crate) fn of_transaction(
     mut answers: Vec<Value>,
     count: usize,
@@ -142,7 +142,8 @@ pub(crate) fn group_of(epoch: &Epoch) -> String {
     format!("{GROUP}{epoch}")
 }
 
-/// The epoch among the groups of a stream, from `XINFO GROUPS`. None if there is no stream, or it is none of ours.
+/// The epoch among the groups of a stream, from `XINFO GROUPS`. None if there is no stream, or it
+/// is none of ours.
 pub(crate) fn epoch_of_groups(value: &Value) -> Option<Epoch> {
     let Value::Array(groups) = value else {
         return None;

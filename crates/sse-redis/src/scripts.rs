@@ -33,7 +33,8 @@ const SOURCES: [&str; 8] = [
     include_str!("scripts/lease_list.lua"),
 ];
 
-/// The names under which a server knows the scripts. They are the same everywhere, since they are digests.
+/// The names under which a server knows the scripts. They are the same everywhere, since they are
+/// digests.
 #[derive(Debug, Clone)]
 pub(crate) struct Scripts(Vec<String>);
 

@@ -52,7 +52,8 @@ struct Ear {
 const MOST: usize = 4096;
 const MOST_BYTES: usize = 16 << 20;
 
-/// Whether the server is still there, and still the one that signals are sent to, is asked this often.
+/// Whether the server is still there, and still the one that signals are sent to, is asked this
+/// often.
 const CHECK: Duration = Duration::from_secs(1);
 
 impl RedisSignals {
@@ -79,7 +80,8 @@ impl RedisSignals {
         })
     }
 
-    /// Fails if the server is gone, or became a replica, which hears what is sent to the one it follows but is on its own if that is cut off.
+    /// Fails if the server is gone, or became a replica, which hears what is sent to the one it
+    /// follows but is on its own if that is cut off.
     async fn check(&self) -> Result<(), BackplaneError> {
         let role = self
             .connection

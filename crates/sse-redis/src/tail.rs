@@ -22,7 +22,8 @@ pub(crate) struct RedisTail {
     connection: Arc<Connection>,
     after: Cursor,
     progress: Progress,
-    /// The question that is under way. A wait that is dropped leaves it, and the next one takes it up: on the server it goes on anyway.
+    /// The question that is under way. A wait that is dropped leaves it, and the next one takes it
+    /// up: on the server it goes on anyway.
     question: Option<BoxFuture<'static, Result<FetchedEntries, RedisError>>>,
 }
 
@@ -121,7 +122,8 @@ impl Tail for RedisTail {
             let fetched = self.question.insert(question).await;
             self.question = None;
             let batch = self.take(fetched.map_err(error::translate)?).await?;
-            // Behind the last entry there was none when this was asked: there may be one any moment.
+            // Behind the last entry there was none when this was asked: there may be one any
+            // moment.
             if !batch.entries.is_empty() || caught_up == Progress::CaughtUp || !batch.at_head {
                 return Ok(batch);
             }
@@ -150,7 +152,8 @@ async fn wait(connection: &Connection, after: Position) -> Result<FetchedEntries
         .arg("BLOCK")
         .arg(PULSE_MS);
     pipe.arg("STREAMS").arg(connection.log()).arg(&after);
-    // Whether it is still that log, and whether what this tail saw last is still in it: asked afterwards, since an epoch never comes back.
+    // Whether it is still that log, and whether what this tail saw last is still in it: asked
+    // afterwards, since an epoch never comes back.
     pipe.add_command(connection.call_log(Script::Info))
         .arg(&after);
     pipe.cmd("ROLE");

@@ -91,7 +91,8 @@ async fn times_that_are_too_short_are_as_short_as_they_can_be() {
 /// Receive buffer of a client, small so that what the server's system takes is the server's.
 const RECEIVED: u32 = 8 << 10;
 
-/// Writes to a client that reads nothing, until the system takes no more for a while; returns how much it took.
+/// Writes to a client that reads nothing, until the system takes no more for a while; returns how
+/// much it took.
 async fn taken_from(listener: &TcpListener, options: SocketOptions) -> usize {
     let client = TcpSocket::new_v4().unwrap();
     client.set_recv_buffer_size(RECEIVED).unwrap();

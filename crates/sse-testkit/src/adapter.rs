@@ -1,7 +1,8 @@
 //! Whether an adapter does what every adapter does: one suite of rules for all of them.
 //!
-//! An adapter brings a small app on its framework, an [`Adapter`], and [`adapter_suite!`](crate::adapter_suite) makes a test of each
-//! rule. `docs/adding-an-adapter.md` takes you through it.
+//! An adapter brings a small app on its framework, an [`Adapter`], and
+//! [`adapter_suite!`](crate::adapter_suite) makes a test of each rule. `docs/adding-an-adapter.md`
+//! takes you through it.
 
 mod harness;
 mod http2;
@@ -46,7 +47,8 @@ pub use test_app::{Answer, Stop, TestApp};
 pub trait Adapter {
     /// Serves the app until `stop` resolves, then shuts down within [`TestApp::drain`] and returns.
     ///
-    /// Called on a thread of its own, outside of any runtime, once for each rule. The listener is bound and does not block.
+    /// Called on a thread of its own, outside of any runtime, once for each rule. The listener is
+    /// bound and does not block.
     ///
     /// # Errors
     /// Whatever keeps it from serving; the rule fails with it.

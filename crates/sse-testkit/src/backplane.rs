@@ -1,7 +1,8 @@
 //! Whether a backplane does what every backplane does: one suite of rules for all of them.
 //!
-//! A backplane brings a [`Broker`], which makes logs and connects nodes to them, and [`backplane_suite!`](crate::backplane_suite) makes a
-//! test of each rule. What a broker can do besides is a trait each, with a group of rules.
+//! A backplane brings a [`Broker`], which makes logs and connects nodes to them, and
+//! [`backplane_suite!`](crate::backplane_suite) makes a test of each rule. What a broker can do
+//! besides is a trait each, with a group of rules.
 
 mod harness;
 mod helpers;
@@ -17,7 +18,8 @@ use sse_core::{Backplane, Position, Retention};
 pub use harness::check;
 pub use scripted_backplane::{Calls, ReadFault, Rejection, ScriptedBackplane};
 
-/// What stands behind a backplane, for one rule: a server of its own, or a part of one that nobody else uses.
+/// What stands behind a backplane, for one rule: a server of its own, or a part of one that nobody
+/// else uses.
 ///
 /// Dropping it ends whatever it started.
 ///
@@ -47,8 +49,8 @@ pub use scripted_backplane::{Calls, ReadFault, Rejection, ScriptedBackplane};
 /// sse_testkit::backplane_suite!(Memory, [retention_by_bytes, retention_by_age, wipe, wipe_in_use]);
 /// ```
 pub trait Broker: Sized + Send + Sync + 'static {
-    /// Starts with an empty log that is kept as `retention` says. `None` skips the rule, for want of what
-    /// [`executable`](crate::executable) did not find.
+    /// Starts with an empty log that is kept as `retention` says. `None` skips the rule, for want
+    /// of what [`executable`](crate::executable) did not find.
     fn start(retention: Retention) -> impl Future<Output = Option<Self>> + Send;
 
     /// A further node on the log. The rules have up to eight at once.
@@ -63,13 +65,16 @@ pub trait Trim: Broker {
     fn trim(&mut self, up_to: Position) -> impl Future<Output = ()> + Send;
 }
 
-/// A [`Broker`] that can lose its log; for the rules of `wipe`, and of `wipe_in_use` if nodes may be using it then.
+/// A [`Broker`] that can lose its log; for the rules of `wipe`, and of `wipe_in_use` if nodes may
+/// be using it then.
 pub trait Wipe: Broker {
-    /// Loses everything: the log, its keys, its epoch. For the rules of `wipe`, no node is there meanwhile.
+    /// Loses everything: the log, its keys, its epoch. For the rules of `wipe`, no node is there
+    /// meanwhile.
     fn wipe(&mut self) -> impl Future<Output = ()> + Send;
 }
 
-/// A [`Broker`] that can die and come back with what it acknowledged; for the rules of `restart`, and of `reconnect` if nodes outlive it.
+/// A [`Broker`] that can die and come back with what it acknowledged; for the rules of `restart`,
+/// and of `reconnect` if nodes outlive it.
 pub trait Restart: Broker {
     /// Dies, as by `kill -9`. For the rules of `restart`, no node is there meanwhile.
     fn stop(&mut self) -> impl Future<Output = ()> + Send;

@@ -11,7 +11,8 @@ pub(crate) enum Body {
 }
 
 impl Body {
-    /// The framing that the head announces for the answer to a request with this method (RFC 9112, section 6.3).
+    /// The framing that the head announces for the answer to a request with this method (RFC 9112,
+    /// section 6.3).
     pub(crate) fn of(method: &str, head: &Head) -> Result<Self, Error> {
         let coding = head.headers.get("transfer-encoding");
         let length = length(head)?;

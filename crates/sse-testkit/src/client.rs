@@ -23,9 +23,11 @@ const HEAD_LIMIT: usize = 64 * 1024;
 /// How many bytes one read asks for.
 const READ_SIZE: usize = 8 * 1024;
 
-/// One request's connection, read only when the test asks: a client that is left alone is a client that stalls.
+/// One request's connection, read only when the test asks: a client that is left alone is a client
+/// that stalls.
 ///
-/// Dropping it closes the connection. Every method that waits may be cancelled without losing bytes.
+/// Dropping it closes the connection. Every method that waits may be cancelled without losing
+/// bytes.
 #[derive(Debug)]
 pub struct RawClient {
     stream: TcpStream,
@@ -56,7 +58,8 @@ impl RawClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Protocol`] if it is malformed or cut off, [`Error::Ended`] if the connection is reset before it.
+    /// [`Error::Protocol`] if it is malformed or cut off, [`Error::Ended`] if the connection is
+    /// reset before it.
     pub async fn head(&mut self) -> Result<&Head, Error> {
         Ok(&self.answer().await?.0)
     }
@@ -65,8 +68,8 @@ impl RawClient {
     ///
     /// # Errors
     ///
-    /// [`Error::NotAStream`] if a browser would not read this answer, [`Error::Ended`] at the end, and what
-    /// [`head`](Self::head) and [`next_bytes`](Self::next_bytes) give.
+    /// [`Error::NotAStream`] if a browser would not read this answer, [`Error::Ended`] at the end,
+    /// and what [`head`](Self::head) and [`next_bytes`](Self::next_bytes) give.
     pub async fn next_event(&mut self) -> Result<Decoded, Error> {
         loop {
             if let Item::Event(event) = self.next_item().await? {
@@ -108,7 +111,8 @@ impl RawClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Protocol`] if the framing is broken, [`Error::Io`] if reading fails other than by a reset.
+    /// [`Error::Protocol`] if the framing is broken, [`Error::Io`] if reading fails other than by a
+    /// reset.
     pub async fn next_bytes(&mut self) -> Result<Option<Vec<u8>>, Error> {
         self.answer().await?;
         while self.end.is_none() {
@@ -123,12 +127,13 @@ impl RawClient {
         Ok(None)
     }
 
-    /// Reads to the end of the stream, which must be clean, after a whole block, and without a further event.
+    /// Reads to the end of the stream, which must be clean, after a whole block, and without a
+    /// further event.
     ///
     /// # Errors
     ///
-    /// [`Error::Unexpected`] if an event comes first, [`Error::Ended`] if the end is not clean, [`Error::Protocol`]
-    /// if it is in the middle of a block.
+    /// [`Error::Unexpected`] if an event comes first, [`Error::Ended`] if the end is not clean,
+    /// [`Error::Protocol`] if it is in the middle of a block.
     pub async fn expect_end(&mut self) -> Result<(), Error> {
         match self.next_event().await {
             Ok(event) => Err(Error::Unexpected(event)),
@@ -171,8 +176,8 @@ impl RawClient {
         )))
     }
 
-    /// Reads up to this many bytes from the socket, one at a time with a pause after each, and keeps them for the
-    /// other methods. Returns how many came before the end of the connection.
+    /// Reads up to this many bytes from the socket, one at a time with a pause after each, and
+    /// keeps them for the other methods. Returns how many came before the end of the connection.
     ///
     /// # Errors
     ///

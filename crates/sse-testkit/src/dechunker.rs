@@ -7,8 +7,8 @@ const SIZE_DIGITS: u32 = 8;
 
 /// A strict decoder of the chunked transfer coding (RFC 9112, section 7.1).
 ///
-/// It lets nothing pass that a server of event streams has no reason to send: bare LF, spaces around the size,
-/// extensions, trailers and chunks of 4 GiB are errors.
+/// It lets nothing pass that a server of event streams has no reason to send: bare LF, spaces
+/// around the size, extensions, trailers and chunks of 4 GiB are errors.
 #[derive(Debug, Clone)]
 pub struct Dechunker {
     expects: Expects,
@@ -48,8 +48,8 @@ impl Dechunker {
         }
     }
 
-    /// Takes the next bytes, appends the content to `content`, and returns how many bytes were used: all, unless the
-    /// body ended before them.
+    /// Takes the next bytes, appends the content to `content`, and returns how many bytes were
+    /// used: all, unless the body ended before them.
     ///
     /// # Errors
     ///

@@ -33,12 +33,15 @@ pub enum Item {
     Comment(String),
 }
 
-/// An incremental decoder of event streams, written from the text of the WHATWG HTML standard (section 9.2.6).
+/// An incremental decoder of event streams, written from the text of the WHATWG HTML standard
+/// (section 9.2.6).
 ///
-/// It takes bytes in pieces of any size and is exact about them: an event is dispatched at the byte that ends its
-/// blank line, and where the input is cut into pieces makes no difference. Bytes that are not UTF-8 become U+FFFD.
+/// It takes bytes in pieces of any size and is exact about them: an event is dispatched at the byte
+/// that ends its blank line, and where the input is cut into pieces makes no difference. Bytes that
+/// are not UTF-8 become U+FFFD.
 ///
-/// Lines may be of any length, since the streams to judge come from servers under the test's own control.
+/// Lines may be of any length, since the streams to judge come from servers under the test's own
+/// control.
 ///
 /// ```
 /// use sse_testkit::Decoder;
@@ -96,14 +99,15 @@ impl Decoder {
         items
     }
 
-    /// Ends this stream and begins another, as a browser that reconnects: an unfinished block is discarded, its id
-    /// too; the last event id and the reconnection time stay.
+    /// Ends this stream and begins another, as a browser that reconnects: an unfinished block is
+    /// discarded, its id too; the last event id and the reconnection time stay.
     pub fn reconnect(&mut self) {
         self.lines = Lines::default();
         self.started = false;
         self.data.clear();
         self.event_type.clear();
-        // Browsers hand the last id to the parser of the next stream, so that events without an id inherit it.
+        // Browsers hand the last id to the parser of the next stream, so that events without an id
+        // inherit it.
         self.id_buffer.clone_from(&self.last_event_id);
     }
 
@@ -113,7 +117,8 @@ impl Decoder {
         &self.last_event_id
     }
 
-    /// The reconnection time in milliseconds, if the stream has set one; a number past 64 bits counts as the largest.
+    /// The reconnection time in milliseconds, if the stream has set one; a number past 64 bits
+    /// counts as the largest.
     #[must_use]
     pub fn retry(&self) -> Option<u64> {
         self.retry
@@ -140,7 +145,8 @@ impl Decoder {
         } else {
             line
         };
-        // CR and LF are never part of a longer sequence, so decoding by line gives what decoding the whole would.
+        // CR and LF are never part of a longer sequence, so decoding by line gives what decoding
+        // the whole would.
         self.line(&String::from_utf8_lossy(text))
     }
 

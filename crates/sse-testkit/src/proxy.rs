@@ -32,9 +32,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// A TCP proxy on a port of its own, before one server or several, that fails when it is told to.
 ///
-/// With several it is a balancer: connections go round robin, and a server that refuses is passed over. Bytes go through unchanged, ends and resets too. At most
-/// 16 KiB wait in it for each way of a connection. What a method does holds when it returns: not a byte goes through after [`freeze`](Self::freeze) or
-/// [`cut`](Self::cut), though an end may hear of it a little later. Dropping it ends everything, soon after.
+/// With several it is a balancer: connections go round robin, and a server that refuses is passed
+/// over. Bytes go through unchanged, ends and resets too. At most 16 KiB wait in it for each way of
+/// a connection. What a method does holds when it returns: not a byte goes through after
+/// [`freeze`](Self::freeze) or [`cut`](Self::cut), though an end may hear of it a little later.
+/// Dropping it ends everything, soon after.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -93,7 +95,8 @@ impl Proxy {
         self.address
     }
 
-    /// Leads further connections to these servers, the next one to the first; those that there are stay with theirs. A server that stays keeps its state: frozen or not.
+    /// Leads further connections to these servers, the next one to the first; those that there are
+    /// stay with theirs. A server that stays keeps its state: frozen or not.
     pub fn set_upstreams(&self, upstreams: impl IntoIterator<Item = SocketAddr>) {
         let mut known = lock(&self.shared.upstreams);
         let kept = |address| {
@@ -114,15 +117,18 @@ impl Proxy {
         self.shared.conditions.cut();
     }
 
-    /// Resets the connections to the server with this place in the list. Nothing happens if there is none.
+    /// Resets the connections to the server with this place in the list. Nothing happens if there
+    /// is none.
     pub fn cut_upstream(&self, index: usize) {
         self.shared
             .with_upstream(index, |upstream| upstream.conditions.cut());
     }
 
-    /// Lets nothing through, either way, not even ends, of which nobody is told; new connections are accepted and silent.
+    /// Lets nothing through, either way, not even ends, of which nobody is told; new connections
+    /// are accepted and silent.
     ///
-    /// As in a network that is mended, nothing is lost of connections that both ends still hold at [`thaw`](Self::thaw); for those that never come back there is
+    /// As in a network that is mended, nothing is lost of connections that both ends still hold at
+    /// [`thaw`](Self::thaw); for those that never come back there is
     /// [`black_hole`](Self::black_hole).
     pub fn freeze(&self) {
         self.shared.conditions.set(Flow::Nothing);
@@ -138,8 +144,8 @@ impl Proxy {
         self.shared.conditions.set(Flow::All);
     }
 
-    /// Like [`freeze`](Self::freeze), only for connections to the server with this place in the list; further ones that are its turn are silent,
-    /// too. Nothing happens if there is none.
+    /// Like [`freeze`](Self::freeze), only for connections to the server with this place in the
+    /// list; further ones that are its turn are silent, too. Nothing happens if there is none.
     pub fn freeze_upstream(&self, index: usize) {
         self.shared
             .with_upstream(index, |upstream| upstream.conditions.set(Flow::Nothing));
@@ -151,7 +157,8 @@ impl Proxy {
             .with_upstream(index, |upstream| upstream.conditions.set(Flow::All));
     }
 
-    /// Leaves all connections as they are, silent for ever: bytes and ends vanish, and nobody is told. New ones are not concerned.
+    /// Leaves all connections as they are, silent for ever: bytes and ends vanish, and nobody is
+    /// told. New ones are not concerned.
     ///
     /// Each is there until both its ends have closed it.
     pub fn black_hole(&self) {

@@ -82,14 +82,15 @@ impl RawRequest {
         self
     }
 
-    /// Makes the head at least this long with an `X-Padding` field: exactly, if the field's own 13 bytes fit in.
+    /// Makes the head at least this long with an `X-Padding` field: exactly, if the field's own 13
+    /// bytes fit in.
     pub fn padded_to(mut self, bytes: usize) -> Self {
         self.padded_to = bytes;
         self
     }
 
-    /// The bytes to send after the head, in one write with it: a body (without a `Content-Length` of its own), or
-    /// whatever a client should not send.
+    /// The bytes to send after the head, in one write with it: a body (without a `Content-Length`
+    /// of its own), or whatever a client should not send.
     pub fn body(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.body = bytes.as_ref().to_vec();
         self
@@ -101,8 +102,8 @@ impl RawRequest {
         self
     }
 
-    /// The size of the socket's receive buffer (`SO_RCVBUF`; Linux doubles it), so that a client that does not read
-    /// is noticed after few bytes.
+    /// The size of the socket's receive buffer (`SO_RCVBUF`; Linux doubles it), so that a client
+    /// that does not read is noticed after few bytes.
     pub fn receive_buffer(mut self, bytes: u32) -> Self {
         self.receive_buffer = Some(bytes);
         self
@@ -125,8 +126,8 @@ impl RawRequest {
         Ok(RawClient::new(stream, self.method))
     }
 
-    /// Connects, sends the request and reads the head of the answer. A server may answer and close before it has read all of the
-    /// request; its answer is read then as well.
+    /// Connects, sends the request and reads the head of the answer. A server may answer and close
+    /// before it has read all of the request; its answer is read then as well.
     ///
     /// # Errors
     ///

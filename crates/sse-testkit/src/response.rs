@@ -38,11 +38,13 @@ impl Response {
 
 /// Sends one request on a connection of its own and reads the whole answer.
 ///
-/// `Host`, `Connection: close` and, where there is a body or the method wants one, `Content-Length` are added.
+/// `Host`, `Connection: close` and, where there is a body or the method wants one, `Content-Length`
+/// are added.
 ///
 /// # Errors
 ///
-/// What the connection gives; [`Error::Ended`] if the body is cut off; [`Error::Protocol`] if it is larger than 16 MiB.
+/// What the connection gives; [`Error::Ended`] if the body is cut off; [`Error::Protocol`] if it is
+/// larger than 16 MiB.
 pub async fn request(
     address: SocketAddr,
     method: &str,

@@ -67,14 +67,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server and waits until it prints its address: the first `http://IP:PORT` or `https://IP:PORT` on its standard output.
+    /// Starts a server and waits until it prints its address: the first `http://IP:PORT` or
+    /// `https://IP:PORT` on its standard output.
     ///
-    /// Have it listen on port 0, so that tests can run side by side. It has a minute. What it prints is read to its
-    /// end and the last lines are kept. Must be called within a tokio runtime that has IO and time enabled.
+    /// Have it listen on port 0, so that tests can run side by side. It has a minute. What it
+    /// prints is read to its end and the last lines are kept. Must be called within a tokio runtime
+    /// that has IO and time enabled.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if it cannot be started, [`Error::Server`] with its output if it exits or prints no address.
+    /// [`Error::Io`] if it cannot be started, [`Error::Server`] with its output if it exits or
+    /// prints no address.
     pub async fn spawn(command: Command) -> Result<Self, Error> {
         Self::spawn_within(command, START_LIMIT).await
     }

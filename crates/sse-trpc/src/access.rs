@@ -13,9 +13,10 @@ use crate::{
 };
 
 impl Management {
-    /// Takes credentials that stand elsewhere than in headers, by this gate and these tickets: the `token` of `renew`, and `ticket` or `token` in the
-    /// `connectionParams` of a subscription, which must be of the user whom the headers name, if they name one ([`Authentication::agree`]). Gives out tickets by
-    /// `createTicket`.
+    /// Takes credentials that stand elsewhere than in headers, by this gate and these tickets: the
+    /// `token` of `renew`, and `ticket` or `token` in the `connectionParams` of a subscription,
+    /// which must be of the user whom the headers name, if they name one
+    /// ([`Authentication::agree`]). Gives out tickets by `createTicket`.
     ///
     /// Who makes a request is found out by the adapter's `admit` in front.
     #[must_use]
@@ -56,7 +57,8 @@ impl Credentials for ByGate {
     }
 
     fn ticket_for(&self, caller: &Caller) -> Result<Ticket, Error> {
-        // A caller that came by a ticket does not get here: the gate of calls takes none, and `identify` is for streams alone.
+        // A caller that came by a ticket does not get here: the gate of calls takes none, and
+        // `identify` is for streams alone.
         let mut identity = Identity::without_user(Credential::Other).claims(caller.claims.clone());
         identity.user = caller.user.as_ref().map(|user| user.as_str().to_owned());
         identity.login = caller.login.map(LoginId::to_bytes);

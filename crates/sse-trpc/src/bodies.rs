@@ -16,7 +16,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The bytes of all request bodies in flight, with a bound on the total and on each caller.
 ///
-/// A quarter of the total is reserved for managers, so that users together cannot keep a backend from publishing.
+/// A quarter of the total is reserved for managers, so that users together cannot keep a backend
+/// from publishing.
 #[derive(Debug)]
 pub(crate) struct Bodies {
     total: usize,
@@ -164,7 +165,8 @@ mod tests {
     }
 
     proptest! {
-        /// Shares grow and are dropped in any order; bounds hold throughout, and nothing is left at the end.
+        /// Shares grow and are dropped in any order; bounds hold throughout, and nothing is left at
+        /// the end.
         #[test]
         fn no_caller_exceeds_its_share_nor_all_the_total(
             steps in prop::collection::vec((0..16_usize, 1..30_usize, any::<bool>()), 0..200),

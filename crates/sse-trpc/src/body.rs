@@ -19,7 +19,8 @@ const FIRST: usize = 4096;
 
 /// A body that is in memory already: a [`Stream`] of at most one chunk.
 ///
-/// Adapters pass the stream of their framework instead, so that a body is read only for a caller that may make the call.
+/// Adapters pass the stream of their framework instead, so that a body is read only for a caller
+/// that may make the call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Body(Option<Bytes>);
 
@@ -52,7 +53,8 @@ impl From<Error> for Problem {
     }
 }
 
-/// Reads a body of at most `limit` bytes within a time. Its memory is taken from the share before it is allocated.
+/// Reads a body of at most `limit` bytes within a time. Its memory is taken from the share before
+/// it is allocated.
 pub(crate) async fn read<E>(
     body: impl Stream<Item = Result<Bytes, E>>,
     declared: Option<usize>,

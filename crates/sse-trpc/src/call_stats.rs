@@ -58,7 +58,8 @@ impl Failures {
         self.0[code as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Codes and counts of what has happened, and of what usually does: a rate sees a first time only where there was a 0 before.
+    /// Codes and counts of what has happened, and of what usually does: a rate sees a first time
+    /// only where there was a 0 before.
     pub(crate) fn counts(
         &self,
         usual: &'static [Code],

@@ -129,7 +129,8 @@ impl Context {
         self.require_manage_to("manage streams")
     }
 
-    /// The same, for what only managers may do; `what` completes the sentence "this caller may not …".
+    /// The same, for what only managers may do; `what` completes the sentence "this caller may not
+    /// …".
     pub(crate) fn require_manage_to(&self, what: &str) -> Result<(), Error> {
         self.require(self.manager.access().may_manage(&self.caller), what)
     }

@@ -7,7 +7,8 @@ use sse_core::{Caller, ConnectErrorKind};
 
 use crate::error::Error;
 
-/// What `createTicket` and `renew` need of authentication. With the feature `access`, `Management::gate` brings one.
+/// What `createTicket` and `renew` need of authentication. With the feature `access`,
+/// `Management::gate` brings one.
 #[async_trait]
 pub trait Credentials: Send + Sync + 'static {
     /// Who is meant by a token that stands in an input.

@@ -41,7 +41,8 @@ impl Error {
         Self::new(Code::BadRequest, format!("{field}: {problem}"))
     }
 
-    /// Says when another try makes sense: an answer to this call alone, or to a batch of which all calls failed so, has it as `retry-after`.
+    /// Says when another try makes sense: an answer to this call alone, or to a batch of which all
+    /// calls failed so, has it as `retry-after`.
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay);
@@ -80,7 +81,8 @@ impl Error {
     }
 }
 
-/// What a backplane said is for the operator, who finds it in the log of the process; clients are told that it did not work.
+/// What a backplane said is for the operator, who finds it in the log of the process; clients are
+/// told that it did not work.
 impl From<PublishError> for Error {
     fn from(error: PublishError) -> Self {
         let message = error.to_string();

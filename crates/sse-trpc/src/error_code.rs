@@ -2,7 +2,8 @@
 
 /// What kind of error it is: each has a name, a JSON-RPC number and an HTTP status.
 ///
-/// The numbers are those of tRPC 11, where the four last share the number of [`Code::InternalServerError`].
+/// The numbers are those of tRPC 11, where the four last share the number of
+/// [`Code::InternalServerError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "tRPC's names say what they mean")]

@@ -38,5 +38,6 @@ pub use wire::request::{Headers, Request};
 pub use wire::response::{Content, Response};
 pub use wire::transformer::Transformer;
 
-/// The types of the API for TypeScript: the text of an `app-router.d.ts`, for `@trpc/client` 11. Procedures that an app adds are not in it.
+/// The types of the API for TypeScript: the text of an `app-router.d.ts`, for `@trpc/client` 11.
+/// Procedures that an app adds are not in it.
 pub const APP_ROUTER: &str = include_str!("../types/app-router.d.ts");

@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     /// Bytes of a request's inputs, in a body or in a query. Default 1 MiB.
     pub body: usize,
-    /// Bytes of all request bodies in flight, a quarter of them reserved for managers. Raised to fit the other two. Default 64 MiB.
+    /// Bytes of all request bodies in flight, a quarter of them reserved for managers. Raised to
+    /// fit the other two. Default 64 MiB.
     pub bodies: usize,
-    /// Bytes of the request bodies in flight of one user, or of one address without a user; managers are free. Raised to fit `body`. Default 4 MiB.
+    /// Bytes of the request bodies in flight of one user, or of one address without a user;
+    /// managers are free. Raised to fit `body`. Default 4 MiB.
     pub bodies_per_caller: usize,
     /// Calls in a batch; 0 for no batches. Default 100.
     pub batch: usize,

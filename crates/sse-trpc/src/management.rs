@@ -44,7 +44,8 @@ use crate::{
     },
 };
 
-/// The management API of a manager: answers requests on the tRPC wire. A clone is cheap, and counts with the others.
+/// The management API of a manager: answers requests on the tRPC wire. A clone is cheap, and counts
+/// with the others.
 ///
 /// It is a [`Source`](sse_metrics::Source) of numbers on its calls.
 #[derive(Clone)]
@@ -85,7 +86,8 @@ type LimitBytes = dyn Fn(&Caller, usize) -> Result<(), Duration> + Send + Sync;
 type Identifying = Pin<Box<dyn Future<Output = Result<Caller, Error>> + Send>>;
 
 impl Management {
-    /// The API of a manager, with default limits. What a caller may do is decided by [`Manager::access`].
+    /// The API of a manager, with default limits. What a caller may do is decided by
+    /// [`Manager::access`].
     #[must_use]
     pub fn new(manager: Manager) -> Self {
         Self {
@@ -111,8 +113,9 @@ impl Management {
         }
     }
 
-    /// Lets `getStats`, `getConnections`, `disconnect`, `join`, `leave` and `renew` answer for all nodes of a cluster, of which the manager is one. Without
-    /// it they answer for the manager alone.
+    /// Lets `getStats`, `getConnections`, `disconnect`, `join`, `leave` and `renew` answer for all
+    /// nodes of a cluster, of which the manager is one. Without it they answer for the manager
+    /// alone.
     #[must_use]
     pub fn cluster(mut self, cluster: Cluster) -> Self {
         self.cluster = cluster;
@@ -127,7 +130,8 @@ impl Management {
         self
     }
 
-    /// Sets how long a body may take to come; 30 seconds by default. Clients that send a byte now and then would hold their connections for ever.
+    /// Sets how long a body may take to come; 30 seconds by default. Clients that send a byte now
+    /// and then would hold their connections for ever.
     #[must_use]
     pub fn body_timeout(mut self, time: Duration) -> Self {
         self.body_time = time;
@@ -148,15 +152,18 @@ impl Management {
         self
     }
 
-    /// Lets queries and subscriptions be called with `POST` as well, as clients with `methodOverride: 'POST'` do where an input is too long for a URL.
+    /// Lets queries and subscriptions be called with `POST` as well, as clients with
+    /// `methodOverride: 'POST'` do where an input is too long for a URL.
     #[must_use]
     pub fn method_override(mut self, allowed: bool) -> Self {
         self.method_override = allowed;
         self
     }
 
-    /// Finds out who calls from the `connectionParams` in a URL, which is how tRPC's clients identify themselves where an `EventSource` sends no
-    /// headers. Asked only for a subscription that has some, with the caller of the request, or that it is unknown; an error is the answer.
+    /// Finds out who calls from the `connectionParams` in a URL, which is how tRPC's clients
+    /// identify themselves where an `EventSource` sends no headers. Asked only for a subscription
+    /// that has some, with the caller of the request, or that it is unknown; an error is the
+    /// answer.
     #[must_use]
     pub fn identify<F>(
         mut self,
@@ -174,14 +181,16 @@ impl Management {
         self
     }
 
-    /// What `createTicket` and `renew` need of authentication; without it they answer `NOT_IMPLEMENTED`.
+    /// What `createTicket` and `renew` need of authentication; without it they answer
+    /// `NOT_IMPLEMENTED`.
     #[must_use]
     pub fn credentials(mut self, credentials: impl Credentials) -> Self {
         self.credentials = Some(Arc::new(credentials));
         self
     }
 
-    /// Asked before anything of a request is done; an error refuses all of it, as [`ConnectErrorKind::RateLimit`] does for whoever asks too often.
+    /// Asked before anything of a request is done; an error refuses all of it, as
+    /// [`ConnectErrorKind::RateLimit`] does for whoever asks too often.
     #[must_use]
     pub fn limit(
         mut self,
@@ -191,8 +200,9 @@ impl Management {
         self
     }
 
-    /// Bounds the bytes that a caller sends in bodies. Asked once a request with the length of its body, before the body is read if its length is
-    /// declared; callers whom authentication refused are not asked for. An error is the time to wait, and every call of the request fails with
+    /// Bounds the bytes that a caller sends in bodies. Asked once a request with the length of its
+    /// body, before the body is read if its length is declared; callers whom authentication refused
+    /// are not asked for. An error is the time to wait, and every call of the request fails with
     /// `TOO_MANY_REQUESTS`.
     #[must_use]
     pub fn limit_bytes(
@@ -212,13 +222,16 @@ impl Management {
 
     /// Answers a request. Whatever is in it, there is an answer.
     ///
-    /// The body is a stream of chunks, or a [`Body`](crate::Body) that is in memory already; an error is a body that broke off. It is polled only
-    /// once the head of the request has been decided on: not if the procedure is unknown or called with the wrong method, if the caller was refused
-    /// or has no right to any of the calls, or if there is no room for so many bytes (see [`Limits::bodies`]). It is dropped before the answer is
-    /// returned, so the server must be one that then closes the connection or discards the rest, as hyper and Actix do.
+    /// The body is a stream of chunks, or a [`Body`](crate::Body) that is in memory already; an
+    /// error is a body that broke off. It is polled only once the head of the request has been
+    /// decided on: not if the procedure is unknown or called with the wrong method, if the caller
+    /// was refused or has no right to any of the calls, or if there is no room for so many bytes
+    /// (see [`Limits::bodies`]). It is dropped before the answer is returned, so the server must be
+    /// one that then closes the connection or discards the rest, as hyper and Actix do.
     ///
-    /// *Cancel safety.* Dropping the future before its first poll does nothing. Dropped later, an event that was being published still
-    /// reaches all its streams; a `disconnect` may leave some as they are.
+    /// *Cancel safety.* Dropping the future before its first poll does nothing. Dropped later, an
+    /// event that was being published still reaches all its streams; a `disconnect` may leave some
+    /// as they are.
     ///
     /// A call whose future was dropped before its end counts as one whose client went away.
     pub async fn handle<E>(
@@ -403,7 +416,8 @@ impl Management {
         let known = self.procedures.get(&*calls.paths[0]);
         let kind = known.map(|known| known.procedure.kind());
         let mut caller = request.caller.clone();
-        // A ticket there is for one stream: it makes no calls. And whoever is refused for more than being unknown stays refused.
+        // A ticket there is for one stream: it makes no calls. And whoever is refused for more than
+        // being unknown stays refused.
         if let (Some(identify), Some(params)) = (&self.identify, &params)
             && self.is_subscription(calls)
             && matches!(caller, Ok(_) | Err(ConnectErrorKind::Unauthenticated))
@@ -526,7 +540,8 @@ pub(crate) fn span(procedure: &str, context: &Context) -> Span {
     )
 }
 
-/// Counts a call, unless it is of what is not there, and logs it. The current span may be the app's, where ours is off.
+/// Counts a call, unless it is of what is not there, and logs it. The current span may be the
+/// app's, where ours is off.
 pub(crate) fn end(call: Option<CallTimer>, error: Option<&Error>, span: &Span) {
     if let Some(elapsed) = call.map(|call| call.end(error)) {
         span.record(

@@ -20,10 +20,11 @@ pub enum Kind {
     Subscription,
 }
 
-/// What can be called: a query or a mutation, from a typed input to a typed output, or a subscription.
+/// What can be called: a query or a mutation, from a typed input to a typed output, or a
+/// subscription.
 ///
-/// An input is a JSON object; no input is one without fields. What does not deserialize is answered with an error that names
-/// the field, so a handler sees sound inputs only.
+/// An input is a JSON object; no input is one without fields. What does not deserialize is answered
+/// with an error that names the field, so a handler sees sound inputs only.
 ///
 /// *Cancel safety.* The future of a handler is dropped when its client goes away.
 #[derive(Clone)]
@@ -89,8 +90,9 @@ impl Procedure {
 
     /// A procedure whose answer is a stream of events, for `httpSubscriptionLink`.
     ///
-    /// The handler says what stream: [`Context::handshake`] with topics, or whatever else [`Handshake`] knows. It is an ordinary stream of
-    /// the manager, so everything that holds for those holds for it. `lastEventId`, which tRPC's client puts into the input when it returns,
+    /// The handler says what stream: [`Context::handshake`] with topics, or whatever else
+    /// [`Handshake`] knows. It is an ordinary stream of the manager, so everything that holds for
+    /// those holds for it. `lastEventId`, which tRPC's client puts into the input when it returns,
     /// is taken out of it and into the handshake.
     #[must_use]
     pub fn subscription<I, F>(handler: impl Fn(Context, I) -> F + Send + Sync + 'static) -> Self
@@ -106,21 +108,24 @@ impl Procedure {
         Self::new(Kind::Subscription, handler)
     }
 
-    /// Only for callers that [may manage](sse_core::Access::may_manage); asked before the input is read.
+    /// Only for callers that [may manage](sse_core::Access::may_manage); asked before the input is
+    /// read.
     #[must_use]
     pub fn managers_only(mut self) -> Self {
         self.right = Right::Manage;
         self
     }
 
-    /// Bounds the input to a number of bytes, below [`Limits::body`](crate::Limits::body). A batch may have as many as the largest of its calls.
+    /// Bounds the input to a number of bytes, below [`Limits::body`](crate::Limits::body). A batch
+    /// may have as many as the largest of its calls.
     #[must_use]
     pub fn max_input(mut self, bytes: usize) -> Self {
         self.max_input = bytes;
         self
     }
 
-    /// Only for callers that may publish: to this target, or to any where the input names the target.
+    /// Only for callers that may publish: to this target, or to any where the input names the
+    /// target.
     pub(crate) fn publishers_only(mut self, target: Option<Target>) -> Self {
         self.right = Right::Publish(target);
         self
@@ -171,7 +176,8 @@ impl Procedure {
         self.max_input
     }
 
-    /// Reads the input of a query or mutation, and calls it. The caller has passed [`Procedure::check`].
+    /// Reads the input of a query or mutation, and calls it. The caller has passed
+    /// [`Procedure::check`].
     pub(crate) fn run(&self, context: Context, json: &[u8]) -> Result<Running<Output>, Error> {
         match &self.handler {
             Handler::Call(handler) => Ok(handler(context, json)),
@@ -182,7 +188,8 @@ impl Procedure {
         }
     }
 
-    /// Reads the input of a subscription, and asks what stream it is to be. The caller has passed [`Procedure::check`].
+    /// Reads the input of a subscription, and asks what stream it is to be. The caller has passed
+    /// [`Procedure::check`].
     pub(crate) fn subscribe(
         &self,
         mut context: Context,
@@ -196,9 +203,11 @@ impl Procedure {
         Ok(handler(context, &json))
     }
 
-    /// Decides on what is known without the input, so that the body of a caller without rights is not read.
+    /// Decides on what is known without the input, so that the body of a caller without rights is
+    /// not read.
     pub(crate) fn check(&self, context: &Context) -> Result<(), Error> {
-        // Whoever is only unknown may know more, which is in the input; whoever is refused for more stays refused.
+        // Whoever is only unknown may know more, which is in the input; whoever is refused for more
+        // stays refused.
         let may_say_more = self.open_to_refused
             && matches!(
                 context.refused,

@@ -101,11 +101,13 @@ pub(crate) struct Done {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     id: Option<String>,
-    /// There when the event had been published before under its key: that one has the id, and nothing was sent now.
+    /// There when the event had been published before under its key: that one has the id, and
+    /// nothing was sent now.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional, type = "true"))]
     duplicate: Option<bool>,
-    /// Nodes of the cluster that did not answer in time; only if some did not, or it is not known who is there.
+    /// Nodes of the cluster that did not answer in time; only if some did not, or it is not known
+    /// who is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional, as = "Option<Vec<String>>"))]
     incomplete: Option<Vec<NodeId>>,

@@ -1,4 +1,5 @@
-//! The types of the API for TypeScript, made from the Rust definitions and compared with the file that is shipped.
+//! The types of the API for TypeScript, made from the Rust definitions and compared with the file
+//! that is shipped.
 
 use std::{fmt::Write as _, fs, future::Future, path::Path};
 
@@ -25,7 +26,8 @@ const HEADER: &str = r#"// Made from the Rust definitions of sse-trpc by `cargo 
 //     import type { AppRouter } from "./app-router";
 //     const api = createTRPCClient<AppRouter>({ links: [httpBatchLink({ url: "/api/trpc" })] });
 //
-// `AppRouter<true>` where the server speaks superjson. An app with procedures of its own adds them to `SseProcedures`.
+// `AppRouter<true>` where the server speaks superjson. An app with procedures of its own adds them
+// to `SseProcedures`.
 
 import type {
   TRPCBuiltRouter,
@@ -117,7 +119,8 @@ fn member(value: &Value) -> String {
 struct Connection {
     client_id: String,
     user_id: Option<String>,
-    /// By which signing in it came: the same for all streams of one browser. `null` where authentication cannot tell.
+    /// By which signing in it came: the same for all streams of one browser. `null` where
+    /// authentication cannot tell.
     login_id: Option<String>,
     topics: Vec<String>,
     connected_at: u64,
@@ -136,7 +139,8 @@ struct ConnectionPage {
     items: Vec<Connection>,
     #[ts(type = "number | string | null")]
     next_cursor: Value,
-    /// Nodes of the cluster that did not answer in time; only if some did not, or it is not known who is there.
+    /// Nodes of the cluster that did not answer in time; only if some did not, or it is not known
+    /// who is there.
     #[ts(optional)]
     incomplete: Option<Vec<String>>,
 }

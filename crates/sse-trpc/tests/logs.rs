@@ -1,7 +1,7 @@
 //! What is logged of a call.
 //!
-//! Alone in its process: `tracing` remembers for all threads whether anybody listens to a place in the code, and other tests
-//! that come by first could have it remember that nobody does.
+//! Alone in its process: `tracing` remembers for all threads whether anybody listens to a place in
+//! the code, and other tests that come by first could have it remember that nobody does.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{

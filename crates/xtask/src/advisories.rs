@@ -1,8 +1,8 @@
 //! The advisory check: no locked dependency has a known vulnerability, but for listed exceptions.
 //!
-//! Advisories come from a committed snapshot of the RustSec database (CC0, <https://rustsec.org>), so the
-//! check needs no network. The snapshot has the advisories about packages of `Cargo.lock` alone, and
-//! lists the packages that were looked up.
+//! Advisories come from a committed snapshot of the RustSec database (CC0, <https://rustsec.org>),
+//! so the check needs no network. The snapshot has the advisories about packages of `Cargo.lock`
+//! alone, and lists the packages that were looked up.
 
 mod advisory;
 mod database;
@@ -150,8 +150,8 @@ impl Check {
         text
     }
 
-    /// Returns what must be repaired. `by_default` tells whether the workspace needs a package without
-    /// optional features.
+    /// Returns what must be repaired. `by_default` tells whether the workspace needs a package
+    /// without optional features.
     fn problems(&self, by_default: &dyn Fn(&Locked) -> bool) -> Vec<String> {
         let mut problems = Vec::new();
         let mut used: Vec<&Exception> = Vec::new();

@@ -1,7 +1,8 @@
-//! The circle check: no file imports from one that imports from it, not even at several removes, and the folders of `sse-core` import
-//! downwards.
+//! The circle check: no file imports from one that imports from it, not even at several removes,
+//! and the folders of `sse-core` import downwards.
 //!
-//! Imports are paths that begin with `crate`, `self` or `super`, in a `use` and elsewhere. The code of tests is exempt.
+//! Imports are paths that begin with `crate`, `self` or `super`, in a `use` and elsewhere. The code
+//! of tests is exempt.
 
 mod imports;
 mod lexer;
@@ -150,7 +151,8 @@ fn workspace(metadata: &Value) -> Result<Vec<Sources>, Error> {
     Ok(all)
 }
 
-/// Splits the files of a `src` into those of the crate and those of each program in a folder of `bin`. A program of one file has nothing to import from.
+/// Splits the files of a `src` into those of the crate and those of each program in a folder of
+/// `bin`. A program of one file has nothing to import from.
 fn crates(files: &[PathBuf], source: &Path) -> Vec<(PathBuf, Vec<PathBuf>)> {
     let programs = source.join("bin");
     let mut crates = vec![(source.to_owned(), Vec::new())];

@@ -1,6 +1,8 @@
-//! The floor check: a crate may use only crates on lower floors, and siblings do not know each other.
+//! The floor check: a crate may use only crates on lower floors, and siblings do not know each
+//! other.
 //!
-//! Normal and build dependencies count. Dev-dependencies are exempt: tests may use whatever judges best.
+//! Normal and build dependencies count. Dev-dependencies are exempt: tests may use whatever judges
+//! best.
 
 use std::fmt;
 
@@ -13,7 +15,8 @@ use crate::graph::{Graph, Kind};
 enum Floor {
     /// The lower the number, the less it knows.
     At(u8),
-    /// A tool of this workspace: may use everything with a number, and only tests, benches and `sse-chaos` may use it.
+    /// A tool of this workspace: may use everything with a number, and only tests, benches and
+    /// `sse-chaos` may use it.
     Dev,
 }
 

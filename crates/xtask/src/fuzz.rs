@@ -1,4 +1,5 @@
-//! `cargo xtask fuzz`: fuzzes the targets of `sse-fuzz` with cargo-fuzz, and the browser's parser under Node.
+//! `cargo xtask fuzz`: fuzzes the targets of `sse-fuzz` with cargo-fuzz, and the browser's parser
+//! under Node.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -167,7 +168,8 @@ impl Folders {
         Ok(targets)
     }
 
-    /// `cargo fuzz COMMAND` on the executables, without a sanitizer: the workspace has no unsafe code.
+    /// `cargo fuzz COMMAND` on the executables, without a sanitizer: the workspace has no unsafe
+    /// code.
     fn cargo_fuzz(&self, command: &str) -> Command {
         let mut cargo = Command::new("cargo");
         cargo
@@ -232,8 +234,8 @@ impl Folders {
     }
 }
 
-/// Runs a fuzzer, shows what it says apart from its progress, and returns the number of executions and whether it
-/// ended well.
+/// Runs a fuzzer, shows what it says apart from its progress, and returns the number of executions
+/// and whether it ended well.
 fn watch(mut command: Command) -> Result<(Option<u64>, bool), Error> {
     let failed = |error| Error::new(format!("failed to run a fuzzer: {error}"));
     let mut fuzzer = command.stderr(Stdio::piped()).spawn().map_err(failed)?;

@@ -75,7 +75,8 @@ impl Graph {
             .is_some_and(|id| self.uses(id).any(|(_, to)| self.name(to) == used))
     }
 
-    /// For every package that the workspace crate `member` needs in an application: the shortest way there, by name.
+    /// For every package that the workspace crate `member` needs in an application: the shortest
+    /// way there, by name.
     pub(crate) fn normal_closure(&self, member: &str) -> Vec<Vec<&str>> {
         let Some(start) = self.member_id(member) else {
             return Vec::new();
@@ -96,7 +97,8 @@ impl Graph {
         found
     }
 
-    /// Returns whether a workspace crate needs this version of a package, directly or not, for any purpose.
+    /// Returns whether a workspace crate needs this version of a package, directly or not, for any
+    /// purpose.
     pub(crate) fn members_need(&self, name: &str, version: &Version) -> bool {
         let mut queue: Vec<_> = self.members.iter().map(String::as_str).collect();
         let mut seen: BTreeSet<_> = queue.iter().copied().collect();

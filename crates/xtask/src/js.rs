@@ -7,7 +7,8 @@ use std::process::Command;
 use crate::cargo::{cargo, metadata, run};
 use crate::error::Error;
 
-/// A package with `check` and `test` scripts, and those inside of it that are installed for themselves, because they need other versions.
+/// A package with `check` and `test` scripts, and those inside of it that are installed for
+/// themselves, because they need other versions.
 struct Package {
     path: &'static str,
     inner: &'static [&'static str],

@@ -1,4 +1,5 @@
-//! Who may listen: tokens in front of the streams, topics by claims, and a rate limiter that the app had before.
+//! Who may listen: tokens in front of the streams, topics by claims, and a rate limiter that the
+//! app had before.
 //!
 //! ```sh
 //! JWT_SECRET="an example's secret of 32 bytes or more" cargo run -p examples --bin actix-access
@@ -58,7 +59,8 @@ fn app(
     let limiter: Data<Limiter> = Data::new(RateLimiter::keyed(Quota::per_minute(per_minute)));
     let (sse, gate) = (Data::new(sse), Data::new(gate));
     move |app| {
-        // The last that is wrapped around is the first that is asked: guessing tokens is limited too.
+        // The last that is wrapped around is the first that is asked: guessing tokens is limited
+        // too.
         let streams = web::scope("/api").route("/sse", web::to(events));
         let streams = streams
             .wrap(from_fn(sse_actix::authenticate))

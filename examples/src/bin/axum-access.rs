@@ -1,4 +1,5 @@
-//! Who may listen: tokens in front of the streams, topics by claims, and a rate limiter that the app had before.
+//! Who may listen: tokens in front of the streams, topics by claims, and a rate limiter that the
+//! app had before.
 //!
 //! ```sh
 //! JWT_SECRET="an example's secret of 32 bytes or more" cargo run -p examples --bin axum-access

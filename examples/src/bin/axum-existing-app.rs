@@ -1,5 +1,5 @@
-//! A ticket tracker that was there before: sessions, state, routes. What is marked with `// +` was added, so that a
-//! ticket is on its assignee's screens at once.
+//! A ticket tracker that was there before: sessions, state, routes. What is marked with `// +` was
+//! added, so that a ticket is on its assignee's screens at once.
 //!
 //! ```sh
 //! cargo run -p examples --bin axum-existing-app

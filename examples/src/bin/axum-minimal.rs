@@ -1,4 +1,5 @@
-//! The least that an Axum app with streams consists of: whoever posts a text has it on every screen.
+//! The least that an Axum app with streams consists of: whoever posts a text has it on every
+//! screen.
 //!
 //! ```sh
 //! cargo run -p examples --bin axum-minimal

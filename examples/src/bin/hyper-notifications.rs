@@ -40,7 +40,8 @@ impl Payload for Report {
 impl App {
     fn events(&self, request: Request<Incoming>) -> Answer {
         let (parts, _) = request.into_parts();
-        // Stands for the app's own authentication: never take a user's name from the query in earnest.
+        // Stands for the app's own authentication: never take a user's name from the query in
+        // earnest.
         let user = parts
             .uri
             .query()

@@ -53,8 +53,8 @@ async fn answer(Query(question): Query<Question>) -> Response {
     let answer = model(&question.prompt)
         .map(|text| Ok::<_, BoxError>((&Token { text: text? }).into_event()?));
     let done = stream::once(async move { Ok((&Done { tokens }).into_event()?) });
-    // A comment every second while the model thinks, so that proxies keep the connection. Whoever goes away stops the model:
-    // the stream is dropped with the connection.
+    // A comment every second while the model thinks, so that proxies keep the connection. Whoever
+    // goes away stops the model: the stream is dropped with the connection.
     sse_axum::event_stream(
         EventStream::new(answer.chain(done)).heartbeat_interval(Duration::from_secs(1)),
     )

@@ -23,8 +23,8 @@ use crate::servers::stack::Stack;
 /// Who is measured, and where.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Roster {
-    /// Servers of this program to compare, separated by commas. Ratios need the floor, and what an adapter's framework has
-    /// of its own, to be among them.
+    /// Servers of this program to compare, separated by commas. Ratios need the floor, and what an
+    /// adapter's framework has of its own, to be among them.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SERVER,…", default_values_t = Stack::value_variants())]
     contenders: Vec<Stack>,
     /// Servers of others to compare, separated by commas; one that is not installed is skipped.
@@ -36,7 +36,8 @@ pub(crate) struct Roster {
     /// A further argument for the hub; may be given again.
     #[arg(long = "hub-arg", value_name = "ARGUMENT", allow_hyphen_values = true)]
     hub_arguments: Vec<String>,
-    /// A further server that prints its address, as `NAME=hub:PROGRAM ARGUMENT…` or `NAME=plain:…`; may be given again.
+    /// A further server that prints its address, as `NAME=hub:PROGRAM ARGUMENT…` or `NAME=plain:…`;
+    /// may be given again.
     #[arg(long = "also", value_name = "SERVER")]
     also: Vec<Contender>,
     /// Processor of the servers [default: the first that this process may use].
@@ -55,7 +56,8 @@ pub(crate) struct Options {
     /// Measurements of each server; the table has their medians.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Folder of `benchmarks.md`, of which only the section between the markers is written, and `benchmarks.svg`.
+    /// Folder of `benchmarks.md`, of which only the section between the markers is written, and
+    /// `benchmarks.svg`.
     #[arg(long, default_value = "docs")]
     docs: PathBuf,
     #[command(flatten)]
@@ -64,7 +66,8 @@ pub(crate) struct Options {
     volume: Volume,
 }
 
-/// Measures everything, writes the table and the plot, and returns the rounds' reports by server; none if the time was not enough.
+/// Measures everything, writes the table and the plot, and returns the rounds' reports by server;
+/// none if the time was not enough.
 ///
 /// # Errors
 ///
@@ -154,7 +157,8 @@ impl Roster {
         })
     }
 
-    /// As the command line has it, with programs by name so that no folder of this machine is published.
+    /// As the command line has it, with programs by name so that no folder of this machine is
+    /// published.
     pub(crate) fn command(&self) -> String {
         let Self {
             contenders,

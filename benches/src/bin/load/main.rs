@@ -1,14 +1,18 @@
 //! Loads servers of Server-Sent Events, and says what a delivery and a stream cost them.
 //!
-//! - `load run` opens streams at one server, publishes to it at a pace and then in bursts, prints one JSON object,
-//!   and exits with 1 if anything was missing, doubled, out of order or damaged, or a stream was ended by the server.
-//! - `load sse-axum`, `sse-hyper` and `sse-actix` are servers with the adapters; `load axum-native`, `hyper-native` and
-//!   `actix-native` are what their users would write without, and `load floor` is the least that any server can cost.
-//! - `load compare` starts each of them and the hub in turn, several rounds, and writes a table and a plot; with `--peers` also servers of
-//!   others where they are installed. `load growth` does so at several numbers of streams, `load threads` with several threads of the reactor,
+//! - `load run` opens streams at one server, publishes to it at a pace and then in bursts, prints
+//!   one JSON object, and exits with 1 if anything was missing, doubled, out of order or damaged,
+//!   or a stream was ended by the server.
+//! - `load sse-axum`, `sse-hyper` and `sse-actix` are servers with the adapters;
+//!   `load axum-native`, `hyper-native` and `actix-native` are what their users would write
+//!   without, and `load floor` is the least that any server can cost.
+//! - `load compare` starts each of them and the hub in turn, several rounds, and writes a table and
+//!   a plot; with `--peers` also servers of others where they are installed. `load growth` does so
+//!   at several numbers of streams, `load threads` with several threads of the reactor,
 //!   `load transports` with the hub over HTTP/2 and TLS.
 //!
-//! It exits with 2 if there is nothing to report: a server that is not there, or refuses streams or publishes.
+//! It exits with 2 if there is nothing to report: a server that is not there, or refuses streams or
+//! publishes.
 //!
 //! Linux only: it reads `/proc` and pins to processors.
 
@@ -39,8 +43,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Load one server and print a JSON report; exit with 1 if it did not deliver everything once and in order, and with
-    /// 2 if it could not be measured.
+    /// Load one server and print a JSON report; exit with 1 if it did not deliver everything once
+    /// and in order, and with 2 if it could not be measured.
     #[command(after_long_help = REPORT)]
     Run(run::Options),
     /// Serve as the floor: one epoll loop, one `send` for each stream, no queue, no registry.
@@ -59,15 +63,18 @@ enum Command {
     SseActix(Serving),
     /// Load several servers in turn; write a table and a plot, and print all reports as JSON.
     ///
-    /// Exits with 1 if any server did not deliver everything once and in order, and with 2 if it could not be measured.
+    /// Exits with 1 if any server did not deliver everything once and in order, and with 2 if it
+    /// could not be measured.
     Compare(compare::Options),
     /// Load several servers at several numbers of streams; write a table and a plot.
     ///
     /// Exits as `compare` does.
     Growth(growth::Options),
-    /// Broadcast with one thread of the reactor and with more, servers and load on the same processors; print a table.
+    /// Broadcast with one thread of the reactor and with more, servers and load on the same
+    /// processors; print a table.
     Threads(threads::Options),
-    /// Open streams of the hub over HTTP/1.1 and HTTP/2, with TLS and without; print a table of what they cost it.
+    /// Open streams of the hub over HTTP/1.1 and HTTP/2, with TLS and without; print a table of
+    /// what they cost it.
     Transports(transports::Options),
     /// Install the servers of others that npm has, for `--peers`.
     Install,

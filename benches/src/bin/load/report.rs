@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::driver::latency::Percentiles;
 use crate::driver::tracker::Faults;
 
-/// The JSON object that `load run` prints. `null` stands for what needs `--pid` and was run without.
+/// The JSON object that `load run` prints. `null` stands for what needs `--pid` and was run
+/// without.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) url: String,
@@ -26,7 +27,8 @@ pub(crate) struct Report {
     /// User and system time of the server for opening a stream.
     #[serde(default)]
     pub(crate) connect_cpu_us: Option<f64>,
-    /// The part of one processor that the server used while nothing was published; only with `--idle`.
+    /// The part of one processor that the server used while nothing was published; only with
+    /// `--idle`.
     #[serde(default)]
     pub(crate) idle_cpu: Option<f64>,
     /// User memory of the server.
@@ -39,7 +41,8 @@ pub(crate) struct Report {
     pub(crate) ok: bool,
 }
 
-/// Private anonymous memory of the server, in bytes: before the first stream, and growth per stream.
+/// Private anonymous memory of the server, in bytes: before the first stream, and growth per
+/// stream.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Memory {
     pub(crate) before: u64,

@@ -20,7 +20,8 @@ use crate::report::{Memory, Report};
 /// The arguments of `load run`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
-    /// URL of the streams; `{i}` in it becomes the stream's number. Without a path: the one of the target's kind.
+    /// URL of the streams; `{i}` in it becomes the stream's number. Without a path: the one of the
+    /// target's kind.
     #[arg(long)]
     pub(crate) url: String,
     /// How the server is laid out.
@@ -178,7 +179,8 @@ impl Run {
         self.server.map(Process::memory).transpose()
     }
 
-    /// Publishes in a thread of its own while this one receives, until all is delivered or nothing more comes.
+    /// Publishes in a thread of its own while this one receives, until all is delivered or nothing
+    /// more comes.
     fn phase(
         &mut self,
         publish: impl FnOnce(&mut Publisher) -> anyhow::Result<()> + Send,

@@ -1,11 +1,14 @@
 //! Measures `sse-redis` against a Redis that it starts: `redis`, or `redis --help`.
 //!
-//! - Appends a second through a node, beside `redis-benchmark` with the same command, bytes and depth of pipeline, in turns.
+//! - Appends a second through a node, beside `redis-benchmark` with the same command, bytes and
+//!   depth of pipeline, in turns.
 //! - How long an entry takes from the append on one node to the tail of another.
 //!
-//! - Clients that all come back at once for events which the node holds no more: to a manager in this process, and over sockets to a hub.
+//! - Clients that all come back at once for events which the node holds no more: to a manager in
+//!   this process, and over sockets to a hub.
 //!
-//! The server has one processor, and whoever talks to it another one: `redis-benchmark`, or this program with all its threads.
+//! The server has one processor, and whoever talks to it another one: `redis-benchmark`, or this
+//! program with all its threads.
 //!
 //! It exits with 2 if there is nothing to report: no Redis, or one that fails.
 

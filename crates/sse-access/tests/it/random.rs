@@ -17,7 +17,8 @@ fn word() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// A claim's value never reaches a topic that is not the pattern with the value put into it, letter by letter.
+    /// A claim's value never reaches a topic that is not the pattern with the value put into it,
+    /// letter by letter.
     #[test]
     fn a_claim_stands_for_its_value_alone(sub in word(), topic in proptest::collection::vec(word(), 1..4)) {
         let topic = topic.join("/");
@@ -38,7 +39,8 @@ proptest! {
         }
     }
 
-    /// Whatever a client writes into the headers, behind what the nearest proxy appended it changes nothing.
+    /// Whatever a client writes into the headers, behind what the nearest proxy appended it changes
+    /// nothing.
     #[test]
     fn nobody_makes_up_an_address(made_up in "\\PC{0,40}", client in any::<[u8; 4]>()) {
         let client = IpAddr::from(client);

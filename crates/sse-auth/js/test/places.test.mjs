@@ -1,4 +1,5 @@
-// Requests with several sessions: what the libraries make of them, which choose by place, and what the crate does, which does not.
+// Requests with several sessions: what the libraries make of them, which choose by place, and what
+// the crate does, which does not.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -45,7 +46,8 @@ for (const version of /** @type {const} */ (["v4", "v5"])) {
         assert.deepEqual(split, who);
         for (const [way, library] of Object.entries(libraries[version])) {
           const sub = (await library(header))?.sub ?? null;
-          // A library that knows anybody knows the same user, unless the place decided which of two.
+          // A library that knows anybody knows the same user, unless the place decided which of
+          // two.
           if (expected === "ada") assert.ok(sub === null || sub === "ada", `${way}: ${sub}`);
         }
       }

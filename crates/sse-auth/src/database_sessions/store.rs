@@ -12,12 +12,13 @@ use crate::app_error::BoxError;
 pub trait SessionStore: Send + Sync + 'static {
     /// The session with this id, expired or not; `None` when there is none.
     ///
-    /// The id comes from outside: pass it as a parameter, never as part of a query's text. Called once at a time for one id; dropped
-    /// when the only caller that waits for it goes away.
+    /// The id comes from outside: pass it as a parameter, never as part of a query's text. Called
+    /// once at a time for one id; dropped when the only caller that waits for it goes away.
     ///
     /// # Errors
     ///
-    /// When the database cannot be asked. Callers are then told to come back later, and nothing is remembered.
+    /// When the database cannot be asked. Callers are then told to come back later, and nothing is
+    /// remembered.
     async fn find(&self, id: &str) -> Result<Option<StoredSession>, BoxError>;
 }
 

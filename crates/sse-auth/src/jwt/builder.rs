@@ -74,8 +74,9 @@ impl JwtBuilder {
         self
     }
 
-    /// An accepted `aud`; with one or more of them, a token without it is refused. Default: any. Keys that also sign tokens for others, as
-    /// those of every public provider do, need it: without it, a token that a user gave to another site is good here.
+    /// An accepted `aud`; with one or more of them, a token without it is refused. Default: any.
+    /// Keys that also sign tokens for others, as those of every public provider do, need it:
+    /// without it, a token that a user gave to another site is good here.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into());

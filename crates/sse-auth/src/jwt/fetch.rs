@@ -9,8 +9,8 @@ use crate::app_error::BoxError;
 /// Brings the text of a JWK set, from wherever it is published.
 #[async_trait]
 pub trait FetchJwks: Send + Sync + 'static {
-    /// Brings the text, at most 256 KiB of it. Called once at a time, in a task of its own, and given up after a timeout (10 s); so
-    /// neither caching nor retrying is needed here.
+    /// Brings the text, at most 256 KiB of it. Called once at a time, in a task of its own, and
+    /// given up after a timeout (10 s); so neither caching nor retrying is needed here.
     ///
     /// # Errors
     ///

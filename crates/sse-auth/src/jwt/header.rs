@@ -18,7 +18,8 @@ impl Header {
     pub(crate) fn decode(part: &str) -> Result<Self, AuthError> {
         let parameters: Map<String, Value> = serde_json::from_slice(&base64url::decode(part)?)
             .map_err(|_| AuthError::Malformed("the header is no JSON object"))?;
-        // Compressed tokens are bombs; `crit` and `b64` ask for extensions, of which there are none here.
+        // Compressed tokens are bombs; `crit` and `b64` ask for extensions, of which there are none
+        // here.
         if let Some(refused) = ["zip", "crit", "b64"]
             .into_iter()
             .find(|name| parameters.contains_key(*name))

@@ -18,7 +18,8 @@ use crate::{
     jwt::{fetch::FetchJwks, jwks},
 };
 
-/// A JWK set from an HTTPS URL, with the certificates that the system trusts. Redirects are not followed: the URL is that of the set itself.
+/// A JWK set from an HTTPS URL, with the certificates that the system trusts. Redirects are not
+/// followed: the URL is that of the set itself.
 pub struct HttpFetch {
     uri: Uri,
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
@@ -49,7 +50,8 @@ impl HttpFetch {
     ///
     /// # Errors
     ///
-    /// When the URL is no HTTPS URL (HTTP is for loopback only), or the certificates of the system cannot be loaded.
+    /// When the URL is no HTTPS URL (HTTP is for loopback only), or the certificates of the system
+    /// cannot be loaded.
     pub fn new(url: &str) -> Result<Self, HttpFetchError> {
         let uri: Uri = url.parse().map_err(|_| HttpFetchError::Url)?;
         let host = uri.host().ok_or(HttpFetchError::Url)?;

@@ -25,12 +25,14 @@ pub struct Jwks {
 }
 
 impl Jwks {
-    /// A set from its JSON text. Keys of unknown kinds, for other uses or with broken members are passed over, as the RFC has it (section 5);
-    /// secrets (`oct`) are taken, since this text is the operator's own.
+    /// A set from its JSON text. Keys of unknown kinds, for other uses or with broken members are
+    /// passed over, as the RFC has it (section 5); secrets (`oct`) are taken, since this text is
+    /// the operator's own.
     ///
     /// # Errors
     ///
-    /// [`KeyError::Jwks`] for what is no set, over 256 KiB, or has more than 64 keys; [`KeyError::NoKey`] when no key is left.
+    /// [`KeyError::Jwks`] for what is no set, over 256 KiB, or has more than 64 keys;
+    /// [`KeyError::NoKey`] when no key is left.
     pub fn from_json(text: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         Self::parse(text.as_ref())
     }
@@ -88,8 +90,8 @@ impl Jwks {
         self.keys.is_empty()
     }
 
-    /// The keys that a token may be signed with: those with its `kid`, or, where none has it, those without an id; every key for a token that
-    /// names none. Only such as are for its algorithm.
+    /// The keys that a token may be signed with: those with its `kid`, or, where none has it, those
+    /// without an id; every key for a token that names none. Only such as are for its algorithm.
     pub(crate) fn candidates(
         &self,
         algorithm: Algorithm,

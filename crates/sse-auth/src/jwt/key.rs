@@ -13,10 +13,12 @@ use crate::{
     secret::Secret,
 };
 
-/// HS256 demands as many (RFC 7518, section 3.2). The longer hashes get by with it too: 256 bits are not guessed.
+/// HS256 demands as many (RFC 7518, section 3.2). The longer hashes get by with it too: 256 bits
+/// are not guessed.
 const LEAST_SECRET: usize = 32;
 
-/// A key that verifies tokens, bound to the algorithms for which it was made: what a token says about its algorithm never changes how a key is used.
+/// A key that verifies tokens, bound to the algorithms for which it was made: what a token says
+/// about its algorithm never changes how a key is used.
 #[derive(Debug, Clone)]
 pub struct Key {
     kid: Option<String>,
@@ -25,11 +27,13 @@ pub struct Key {
 }
 
 impl Key {
-    /// A secret that is shared with the issuer, for one of HS256, HS384, HS512. The bytes are taken as they are: decode base64 before.
+    /// A secret that is shared with the issuer, for one of HS256, HS384, HS512. The bytes are taken
+    /// as they are: decode base64 before.
     ///
     /// # Errors
     ///
-    /// [`KeyError::TooShort`] under 32 bytes, [`KeyError::NoSecretText`] for a PEM or JSON text, [`KeyError::WrongAlgorithm`].
+    /// [`KeyError::TooShort`] under 32 bytes, [`KeyError::NoSecretText`] for a PEM or JSON text,
+    /// [`KeyError::WrongAlgorithm`].
     pub fn secret(algorithm: Algorithm, secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         let secret = secret.as_ref();
         if !algorithm.is_symmetric() {
@@ -46,13 +50,15 @@ impl Key {
         })
     }
 
-    /// A public key: `PUBLIC KEY` (RSA, EC on P-256 or P-384, Ed25519) or `RSA PUBLIC KEY`. An RSA key is for RS* and PS*, the others for their one
-    /// algorithm; [`algorithm`](Self::algorithm) narrows it down.
+    /// A public key: `PUBLIC KEY` (RSA, EC on P-256 or P-384, Ed25519) or `RSA PUBLIC KEY`. An RSA
+    /// key is for RS* and PS*, the others for their one algorithm; [`algorithm`](Self::algorithm)
+    /// narrows it down.
     ///
     /// # Errors
     ///
-    /// [`KeyError::Private`] for a private key, [`KeyError::SmallRsa`] under 2048 bits, [`KeyError::Pem`] for anything else that is not known. Certificates are not: take their public key out
-    /// (`openssl x509 -pubkey -noout`).
+    /// [`KeyError::Private`] for a private key, [`KeyError::SmallRsa`] under 2048 bits,
+    /// [`KeyError::Pem`] for anything else that is not known. Certificates are not: take their
+    /// public key out (`openssl x509 -pubkey -noout`).
     pub fn pem(pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         let pem = pem.as_ref();
         let has = |label: &[u8]| pem.windows(label.len()).any(|window| window == label);
@@ -88,7 +94,8 @@ impl Key {
         Self::pem(std::fs::read(path).map_err(KeyError::File)?)
     }
 
-    /// The id under which tokens ask for it (`kid`). A key without one is tried for every token of its algorithm.
+    /// The id under which tokens ask for it (`kid`). A key without one is tried for every token of
+    /// its algorithm.
     #[must_use]
     pub fn kid(mut self, kid: impl Into<String>) -> Self {
         self.kid = Some(kid.into());

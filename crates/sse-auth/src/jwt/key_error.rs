@@ -2,7 +2,8 @@
 
 use thiserror::Error;
 
-/// Why a key, or a set of them, cannot be used: a mistake in the configuration. Never repeats the key.
+/// Why a key, or a set of them, cannot be used: a mistake in the configuration. Never repeats the
+/// key.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -29,7 +30,8 @@ pub enum KeyError {
     /// Not a secret but a PEM or JSON text, of which the public part is known to everybody.
     #[error("this is a PEM or JSON text, and no secret")]
     NoSecretText,
-    /// A key that no header can carry: only visible ASCII without commas can be sent as a bearer token.
+    /// A key that no header can carry: only visible ASCII without commas can be sent as a bearer
+    /// token.
     #[error("this cannot be sent as a bearer token: only visible ASCII without commas can")]
     NotSendable,
     /// The algorithm is not for a secret, or only for one.

@@ -17,14 +17,16 @@ const LONGEST_RETRY: Duration = Duration::from_secs(300);
 
 /// The keys that an issuer publishes, kept up to date. A clone is cheap and shares them.
 ///
-/// - They are loaded when first needed, and again when they are older than [`refresh`](crate::RemoteJwksBuilder::refresh) (10 min): whoever notices starts it,
-///   and nobody waits, since the known keys are used until the new ones are there.
-/// - A token that asks for an unknown key has them loaded at once, but not within [`cooldown`](crate::RemoteJwksBuilder::cooldown) (30 s) of the last
-///   time: forged ids must not become requests to the issuer.
-/// - One load at a time, in a task of its own that no caller can cancel; all who need it wait for it. It is given up after
-///   [`timeout`](crate::RemoteJwksBuilder::timeout) (10 s).
-/// - After failures it waits 1 s, 2 s, 4 s, up to 5 min, before the next try. Meanwhile known keys stay in use, until they are
-///   [`max_age`](crate::RemoteJwksBuilder::max_age) (24 h) old.
+/// - They are loaded when first needed, and again when they are older than
+///   [`refresh`](crate::RemoteJwksBuilder::refresh) (10 min): whoever notices starts it, and nobody
+///   waits, since the known keys are used until the new ones are there.
+/// - A token that asks for an unknown key has them loaded at once, but not within
+///   [`cooldown`](crate::RemoteJwksBuilder::cooldown) (30 s) of the last time: forged ids must not
+///   become requests to the issuer.
+/// - One load at a time, in a task of its own that no caller can cancel; all who need it wait for
+///   it. It is given up after [`timeout`](crate::RemoteJwksBuilder::timeout) (10 s).
+/// - After failures it waits 1 s, 2 s, 4 s, up to 5 min, before the next try. Meanwhile known keys
+///   stay in use, until they are [`max_age`](crate::RemoteJwksBuilder::max_age) (24 h) old.
 ///
 /// Needs a Tokio runtime with timers, as servers have it.
 #[derive(Clone)]
@@ -79,7 +81,8 @@ impl RemoteJwks {
     ///
     /// # Errors
     ///
-    /// When they cannot be loaded. The app may go on all the same: they are tried again when needed.
+    /// When they cannot be loaded. The app may go on all the same: they are tried again when
+    /// needed.
     pub async fn load(&self) -> Result<(), Arc<JwksError>> {
         let load = self.load_under_way().unwrap_or_else(|| self.start());
         finished(load).await;

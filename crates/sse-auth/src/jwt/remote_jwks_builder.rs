@@ -24,13 +24,15 @@ impl RemoteJwks {
     ///
     /// # Errors
     ///
-    /// When the URL is no HTTPS URL (HTTP is for loopback only), or the certificates of the system cannot be loaded.
+    /// When the URL is no HTTPS URL (HTTP is for loopback only), or the certificates of the system
+    /// cannot be loaded.
     #[cfg(feature = "jwks-http")]
     pub fn http(url: &str) -> Result<Self, HttpFetchError> {
         Ok(Self::new(HttpFetch::new(url)?))
     }
 
-    /// Keys from wherever a fetcher takes them: [`HttpFetch`](crate::HttpFetch), [`JwksFile`](crate::JwksFile), or the app's own.
+    /// Keys from wherever a fetcher takes them: [`HttpFetch`](crate::HttpFetch),
+    /// [`JwksFile`](crate::JwksFile), or the app's own.
     pub fn new(fetch: impl FetchJwks) -> Self {
         Self::builder(fetch).build()
     }

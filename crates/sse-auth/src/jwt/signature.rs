@@ -42,7 +42,8 @@ impl VerifyingKey {
     pub(crate) fn is_small_rsa(&self) -> bool {
         match self {
             Self::RsaComponents { n, .. } => n.len() < 256 || (n.len() == 256 && n[0] < 0x80),
-            // Two integers in a sequence: 4 + 4 + 257 for the modulus, and 3 for the smallest exponent.
+            // Two integers in a sequence: 4 + 4 + 257 for the modulus, and 3 for the smallest
+            // exponent.
             Self::RsaDer(der) => der.len() < 268,
             _ => false,
         }

@@ -10,10 +10,12 @@ use crate::{
     secret::Secret,
 };
 
-/// Auth.js recommends 32 random bytes; with fewer than half of them a secret can be guessed from one session cookie, without asking anybody.
+/// Auth.js recommends 32 random bytes; with fewer than half of them a secret can be guessed from
+/// one session cookie, without asking anybody.
 const LEAST_SECRET: usize = 16;
 
-/// More secrets or names than anybody rotates through are a mistake, and each one is work for every forged token.
+/// More secrets or names than anybody rotates through are a mistake, and each one is work for every
+/// forged token.
 const MAX: usize = 8;
 
 /// Which sessions of NextAuth are accepted: made by [`NextAuth::builder`].
@@ -60,7 +62,8 @@ impl NextAuth {
 }
 
 impl NextAuthBuilder {
-    /// A secret of the site; give the old ones too while it changes them (up to 8). At least one is needed.
+    /// A secret of the site; give the old ones too while it changes them (up to 8). At least one is
+    /// needed.
     #[must_use]
     pub fn secret(mut self, secret: impl AsRef<[u8]>) -> Self {
         self.secrets.push(Secret::new(secret.as_ref()));
@@ -74,10 +77,12 @@ impl NextAuthBuilder {
         self
     }
 
-    /// The exact name of the site's session cookie, with its prefix, in place of the default names (several calls: several names, up to 8).
+    /// The exact name of the site's session cookie, with its prefix, in place of the default names
+    /// (several calls: several names, up to 8).
     ///
-    /// The default names are those of v5 and of v4, each with `__Host-`, with `__Secure-` and plain. A site behind HTTPS uses
-    /// `__Secure-`: naming that cookie alone keeps out a plain one that a sibling subdomain may have set.
+    /// The default names are those of v5 and of v4, each with `__Host-`, with `__Secure-` and
+    /// plain. A site behind HTTPS uses `__Secure-`: naming that cookie alone keeps out a plain one
+    /// that a sibling subdomain may have set.
     #[must_use]
     pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
         self.names.push(name.into());
@@ -98,8 +103,9 @@ impl NextAuthBuilder {
         self
     }
 
-    /// Leaves session cookies that are no encrypted token to the next authenticator, which is [`DatabaseSessions`](crate::DatabaseSessions) where
-    /// a site moves from one strategy to the other. Default: they are refused.
+    /// Leaves session cookies that are no encrypted token to the next authenticator, which is
+    /// [`DatabaseSessions`](crate::DatabaseSessions) where a site moves from one strategy to the
+    /// other. Default: they are refused.
     #[must_use]
     pub fn pass_opaque_ids(mut self) -> Self {
         self.opaque_ids = OpaqueIds::Passed;
@@ -117,7 +123,8 @@ impl NextAuthBuilder {
     ///
     /// # Errors
     ///
-    /// Without a secret, with an empty one or one of fewer than 16 bytes, and with more than 8 secrets or names.
+    /// Without a secret, with an empty one or one of fewer than 16 bytes, and with more than 8
+    /// secrets or names.
     pub fn build(self) -> Result<NextAuth, KeyError> {
         if self.secrets.is_empty() || self.secrets.iter().any(|secret| secret.bytes().is_empty()) {
             return Err(KeyError::NoSecret);

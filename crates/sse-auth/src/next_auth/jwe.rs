@@ -1,4 +1,5 @@
-//! Encrypted tokens as NextAuth makes them: compact JWE with a shared key (RFC 7516, RFC 7518 sections 4.5 and 5).
+//! Encrypted tokens as NextAuth makes them: compact JWE with a shared key (RFC 7516, RFC 7518
+//! sections 4.5 and 5).
 
 use std::fmt;
 
@@ -53,7 +54,8 @@ pub(crate) const SHORT_TAG: usize = 22;
 /// Length of the tag of A256CBC-HS512 in a token, in characters.
 pub(crate) const LONG_TAG: usize = 43;
 
-/// The length of the tag, or of what there is of it, in the beginning of a token; `None` if its other parts are not complete.
+/// The length of the tag, or of what there is of it, in the beginning of a token; `None` if its
+/// other parts are not complete.
 pub(crate) fn tag_length(start: &str) -> Option<usize> {
     start.split('.').nth(4).map(str::len)
 }
@@ -119,7 +121,8 @@ impl<'a> Jwe<'a> {
             .ok()
     }
 
-    /// RFC 7518, section 5.2.2.2: the MAC is checked before anything is decrypted, so padding tells nothing.
+    /// RFC 7518, section 5.2.2.2: the MAC is checked before anything is decrypted, so padding tells
+    /// nothing.
     fn cbc_hs512(&self, key: &[u8; 64]) -> Option<Vec<u8>> {
         let (mac_key, cipher_key) = key.split_at(32);
         let aad_bits = u64::try_from(self.aad.len()).ok()?.checked_mul(8)?;

@@ -28,8 +28,8 @@ impl SessionKey {
         }
     }
 
-    /// `@auth/core` `jwt.js`: `getDerivedEncryptionKey` with the cookie's name as salt, for both encryptions that it decodes. The name is the
-    /// thumbprint of the key (RFC 7638).
+    /// `@auth/core` `jwt.js`: `getDerivedEncryptionKey` with the cookie's name as salt, for both
+    /// encryptions that it decodes. The name is the thumbprint of the key (RFC 7638).
     pub(crate) fn v5(secret: &Secret, cookie: &str) -> [Self; 2] {
         let info = format!("Auth.js Generated Encryption Key ({cookie})");
         let long: Zeroizing<[u8; 64]> = derived(secret, cookie, &info);
@@ -51,7 +51,8 @@ impl SessionKey {
         ]
     }
 
-    /// Whether a token may be meant for this key. One that names a key gets that one, or one that has no name.
+    /// Whether a token may be meant for this key. One that names a key gets that one, or one that
+    /// has no name.
     pub(crate) fn fits(&self, token: &Jwe<'_>) -> bool {
         let named = match (&token.header.kid, &self.kid) {
             (Some(asked), Some(own)) => asked == own,

@@ -4,7 +4,8 @@ use std::str;
 
 use crate::error::AuthError;
 
-/// The bearer tokens of a header's values. Other schemes are as if they were absent: a proxy in front may have added them for itself.
+/// The bearer tokens of a header's values. Other schemes are as if they were absent: a proxy in
+/// front may have added them for itself.
 ///
 /// Proxies may also join several values with commas, which no token holds.
 pub(crate) fn tokens<'a>(

@@ -7,7 +7,8 @@ use crate::error::AuthError;
 /// Maximum size of all credentials that are tried for one request.
 pub(crate) const MAX_BYTES: usize = 256 * 1024;
 
-/// Credentials to try, each once, bounded in number and bytes: checking one costs much more than sending it.
+/// Credentials to try, each once, bounded in number and bytes: checking one costs much more than
+/// sending it.
 #[derive(Debug)]
 pub(crate) struct Candidates<'a> {
     limit: usize,

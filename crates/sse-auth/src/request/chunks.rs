@@ -11,8 +11,9 @@ use crate::{
 /// A cookie holds about 4 KB, and what a server takes as headers is 8 to 64 KiB.
 const MAX_CHUNKS: usize = 16;
 
-/// Puts together every session that the chunks of one name can be: browsers send the chunks of several sessions side by side, one set for each
-/// path and domain, and nothing says which belong together.
+/// Puts together every session that the chunks of one name can be: browsers send the chunks of
+/// several sessions side by side, one set for each path and domain, and nothing says which belong
+/// together.
 ///
 /// A session is complete where its token is, so chunks that a longer one left behind do no harm.
 pub(crate) fn put_together<'a>(

@@ -10,7 +10,8 @@ pub(crate) struct Cookies<'a> {
 }
 
 impl<'a> Cookies<'a> {
-    /// HTTP/2 may split the header into several. What is no pair, or not UTF-8, is passed over, as everywhere.
+    /// HTTP/2 may split the header into several. What is no pair, or not UTF-8, is passed over, as
+    /// everywhere.
     pub(crate) fn parse(headers: impl Iterator<Item = &'a [u8]>) -> Self {
         let pairs = headers.flat_map(|header| header.split(|byte| *byte == b';'));
         Self {
@@ -18,7 +19,8 @@ impl<'a> Cookies<'a> {
         }
     }
 
-    /// The values of all cookies of a name: a browser sends one for each path and domain that has it.
+    /// The values of all cookies of a name: a browser sends one for each path and domain that has
+    /// it.
     pub(crate) fn all(self, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
         self.pairs
             .into_iter()
@@ -26,8 +28,9 @@ impl<'a> Cookies<'a> {
             .map(|(_, value)| decoded(value))
     }
 
-    /// The cookies `name.0`, `name.1` and so on, with their numbers. Only exact names count: next-auth itself takes every cookie whose name begins
-    /// like that of the session, and makes garbage of a stale whole beside chunks.
+    /// The cookies `name.0`, `name.1` and so on, with their numbers. Only exact names count:
+    /// next-auth itself takes every cookie whose name begins like that of the session, and makes
+    /// garbage of a stale whole beside chunks.
     pub(crate) fn chunks(&self, name: &str) -> impl Iterator<Item = (usize, Cow<'a, str>)> {
         self.pairs.iter().filter_map(move |(other, value)| {
             let number = other

@@ -14,9 +14,10 @@ const NAMES: [&str; 5] = [
 /// Maximum length of a value that is shown.
 const LONGEST: usize = 200;
 
-/// A query string as it may be logged. Only parameters that are known to be harmless are shown with their values: `topics`, `batch`, `last`,
-/// `since`, `lastEventId`. Of the other parameters of streams and calls the names are shown, and of unknown ones nothing, since a
-/// secret may stand anywhere.
+/// A query string as it may be logged. Only parameters that are known to be harmless are shown with
+/// their values: `topics`, `batch`, `last`, `since`, `lastEventId`. Of the other parameters of
+/// streams and calls the names are shown, and of unknown ones nothing, since a secret may stand
+/// anywhere.
 ///
 /// ```
 /// use sse_auth::redacted_query;
@@ -36,7 +37,8 @@ pub fn redacted_query(query: &str) -> Cow<'_, str> {
     Cow::Owned(pairs.collect::<Vec<_>>().join("&"))
 }
 
-/// Whether a pair is known to hold no secret: by its name, and where values have a form also by that.
+/// Whether a pair is known to hold no secret: by its name, and where values have a form also by
+/// that.
 fn is_harmless(pair: &str) -> bool {
     let Some((name, value)) = pair.split_once('=') else {
         return pair.is_empty();

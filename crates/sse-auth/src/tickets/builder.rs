@@ -57,14 +57,16 @@ impl TicketsBuilder {
         self
     }
 
-    /// How many unused tickets a user may have (at least 1); default 16. The newest takes the place of the oldest.
+    /// How many unused tickets a user may have (at least 1); default 16. The newest takes the place
+    /// of the oldest.
     #[must_use]
     pub fn per_user(mut self, tickets: usize) -> Self {
         self.per_user = tickets.max(1);
         self
     }
 
-    /// How many tickets may be unused, in all; default 100,000 (about 100 MB with small claims). No more are given out then.
+    /// How many tickets may be unused, in all; default 100,000 (about 100 MB with small claims). No
+    /// more are given out then.
     #[must_use]
     pub fn capacity(mut self, tickets: usize) -> Self {
         self.capacity = tickets;

@@ -1,4 +1,5 @@
-//! Sessions in a database: in SQLite, with the tables of NextAuth's Prisma adapter, and in doubles that count and fail.
+//! Sessions in a database: in SQLite, with the tables of NextAuth's Prisma adapter, and in doubles
+//! that count and fail.
 
 use std::{
     sync::{

@@ -163,7 +163,8 @@ async fn other_schemes_are_as_if_absent() {
     }
 }
 
-/// The rule for requests with several credentials, by every pair of places that a credential can have.
+/// The rule for requests with several credentials, by every pair of places that a credential can
+/// have.
 #[tokio::test]
 async fn several_credentials_must_be_of_one_user_wherever_they_are() {
     let (all, tickets) = all();

@@ -98,7 +98,8 @@ async fn custom_names() {
         accepted(ask_cookie(&custom, "__Host-site", &v4_session()).await).0,
         "ada"
     );
-    // The default names do not count any more, and neither do names that begin or are written alike.
+    // The default names do not count any more, and neither do names that begin or are written
+    // alike.
     for name in [V4, "__Host-sitee", "__host-site", "x__Host-site"] {
         assert!(
             ask_cookie(&custom, name, &v4_session())
@@ -487,7 +488,8 @@ async fn quoted_and_escaped_cookies_are_read_as_the_site_reads_them() {
     );
 }
 
-/// Who is recognised by some cookies, in the order given and in the reverse, in one header and in several.
+/// Who is recognised by some cookies, in the order given and in the reverse, in one header and in
+/// several.
 async fn users(cookies: &[&str]) -> String {
     let mut answers = Vec::new();
     let reversed: Vec<_> = cookies.iter().rev().copied().collect();

@@ -1,4 +1,5 @@
-//! Whatever comes in: never a panic, and never a token that was altered. The fuzz targets have the same properties.
+//! Whatever comes in: never a panic, and never a token that was altered. The fuzz targets have the
+//! same properties.
 
 use std::sync::LazyLock;
 

@@ -1,7 +1,8 @@
 // Fuzzes the parser: node fuzz/parser.mjs [--seconds N] [--seed N] [--kept DIR] [--findings DIR]
 //
-// Inputs are made from the corpus, and inputs that lead to something new are kept and changed further. Ends with 1 at the first
-// finding, which is made small and written to the folder of findings.
+// Inputs are made from the corpus, and inputs that lead to something new are kept and changed
+// further. Ends with 1 at the first finding, which is made small and written to the folder of
+// findings.
 
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";

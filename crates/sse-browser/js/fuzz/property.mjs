@@ -1,4 +1,5 @@
-// What holds for every stream: pieces make no difference, a foreign parser finds the same, and raw blocks mean what their events say.
+// What holds for every stream: pieces make no difference, a foreign parser finds the same, and raw
+// blocks mean what their events say.
 
 import assert from "node:assert/strict";
 import { createParser as foreignParser } from "eventsource-parser";
@@ -56,7 +57,8 @@ export function check(bytes) {
   assert.deepEqual(parse([...bytes].map((byte) => Uint8Array.of(byte))), told, "byte by byte");
 
   const text = new TextDecoder().decode(bytes, { stream: true });
-  // The foreign parser takes these three letters for a byte order mark, and so one for a part of the format.
+  // The foreign parser takes these three letters for a byte order mark, and so one for a part of
+  // the format.
   if (!text.startsWith("\u00ef\u00bb\u00bf") && !text.startsWith("\ufeff")) {
     assert.deepEqual(asForeign(told), parseForeign(text), "a foreign parser");
   }

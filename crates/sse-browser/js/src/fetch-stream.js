@@ -29,7 +29,8 @@ import { createParser } from "./parser.js";
 export async function fetchStream(url, init, attempt, world) {
   const { signal, lastEventId } = attempt;
   const headers = new Headers(init.headers);
-  // A client that accepts nothing but streams, as an `EventSource` does, is spared the statuses that this one understands.
+  // A client that accepts nothing but streams, as an `EventSource` does, is spared the statuses
+  // that this one understands.
   headers.set("accept", "text/event-stream, */*;q=0.1");
   if (lastEventId) headers.set("last-event-id", utf8(lastEventId));
   const fetch = world.fetch ?? globalThis.fetch;

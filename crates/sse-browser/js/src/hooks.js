@@ -189,7 +189,8 @@ export function createHooks({ useCallback, useEffect, useMemo, useRef, useSyncEx
     const key = keyOf(options);
     const { client, enabled = true } = options;
     const view = useMemo(() => createView(key, latest), [key, client]);
-    // Before the effect that connects, and after each render: callbacks are always the current ones.
+    // Before the effect that connects, and after each render: callbacks are always the current
+    // ones.
     useEffect(() => {
       latest.current = options;
       view.refresh();

@@ -1,4 +1,5 @@
-// The event-stream format, exactly as the WHATWG HTML standard has it (section 9.2.6), from bytes in pieces of any size.
+// The event-stream format, exactly as the WHATWG HTML standard has it (section 9.2.6), from bytes
+// in pieces of any size.
 
 import { SSEError } from "./error.js";
 

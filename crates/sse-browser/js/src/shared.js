@@ -1,7 +1,9 @@
-// One stream for all tabs: the tab that holds a Web Lock has it, the others hear from it over a BroadcastChannel.
+// One stream for all tabs: the tab that holds a Web Lock has it, the others hear from it over a
+// BroadcastChannel.
 //
-// The browser gives the lock to the next tab when its holder closes or crashes. A tab that is about to sleep lets go of it. One that
-// hangs, or sleeps without having been told, does not answer when the others ask, and the lock is taken from it.
+// The browser gives the lock to the next tab when its holder closes or crashes. A tab that is about
+// to sleep lets go of it. One that hangs, or sleeps without having been told, does not answer when
+// the others ask, and the lock is taken from it.
 
 import { createConnection } from "./connection.js";
 import { SSEError } from "./error.js";
@@ -217,7 +219,8 @@ export function createShared(source, sink, world) {
   /** @param {Told} state */
   const followed = ({ error, lastEventId: theirs, ...change }) => {
     const rebuilt = error && new SSEError(error.code, error.message, error.details);
-    // A newcomer begins where the leader stands; who was here before keeps its own place until it has caught up.
+    // A newcomer begins where the leader stands; who was here before keeps its own place until it
+    // has caught up.
     const start = lastEventId ? {} : { lastEventId: theirs };
     const isNews = rebuilt && rebuilt.message !== told.error?.message;
     changed({ ...change, ...start, ...(error !== undefined && { error: rebuilt }) });

@@ -129,7 +129,8 @@ test("a network that swallows everything is noticed by its silence", async (t) =
   await page.goto(`http://127.0.0.1:${proxy.address().port}`);
   await connect(page, { reconnectInterval: 100 });
   await isState(page, "open");
-  // Longer than it would wait in silence, which is as long as a busy machine may take for a comment.
+  // Longer than it would wait in silence, which is as long as a busy machine may take for a
+  // comment.
   await page.waitForTimeout(4000);
   assert.deepEqual(await heard(page), ["connect"], "comments keep it alive");
   isSwallowing = true;

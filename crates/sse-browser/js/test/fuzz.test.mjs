@@ -1,4 +1,5 @@
-// The corpus of the parser's fuzzer, replayed: what it found worth keeping, and every input that ever was a finding.
+// The corpus of the parser's fuzzer, replayed: what it found worth keeping, and every input that
+// ever was a finding.
 
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";

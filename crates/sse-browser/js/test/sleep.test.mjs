@@ -1,5 +1,5 @@
-// Pages that Chromium freezes, or keeps in its back-forward cache. Playwright keeps every page visible, where only hidden ones are frozen, and
-// turns the cache off; so puppeteer steers here.
+// Pages that Chromium freezes, or keeps in its back-forward cache. Playwright keeps every page
+// visible, where only hidden ones are frozen, and turns the cache off; so puppeteer steers here.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -38,7 +38,8 @@ test("when the leader is frozen, another goes on; when it thaws, it catches up a
   const { server, pages: [leader, follower], freeze, thaw } = await open(t, { user: "ada" });
   assert.equal(server.open().length, 1);
   let count = 0;
-  // So slowly that the follower remembers all that comes in 20 s: as long as it may take on a busy machine.
+  // So slowly that the follower remembers all that comes in 20 s: as long as it may take on a busy
+  // machine.
   const timer = setInterval(() => server.publish(String(++count)), 100);
   const hasAll = (page, count) => waitFor(page, (count) => window.heard.includes(String(count)), count);
   await hasAll(follower, 10);

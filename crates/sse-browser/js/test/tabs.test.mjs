@@ -74,7 +74,8 @@ test("when the leader hangs, the stream is taken from it", async (t) => {
   let goOn;
   const hangs = ({ url, response }) => url.pathname === "/hang" && (goOn = () => response.end(), true);
   const { server, tabs: [leader, follower] } = await openTabs(t, 2, SHARED, hangs);
-  // So slowly that the follower remembers all that comes in 40 s: it takes the stream after ten, and a busy machine later.
+  // So slowly that the follower remembers all that comes in 40 s: it takes the stream after ten,
+  // and a busy machine later.
   const stop = publishing(server, 200);
   await hasAll(follower, 5);
   // A script that does not end until it is told to: no freeze event, no closed tab.

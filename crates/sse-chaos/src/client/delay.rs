@@ -26,8 +26,9 @@ pub(crate) struct Wait {
 }
 
 impl Wait {
-    /// As long as our browser client waits (`delay.js`): what the server asks for is never undercut, since it may have spread its clients over
-    /// that time; up to a quarter is added, since it may have told all of them the same.
+    /// As long as our browser client waits (`delay.js`): what the server asks for is never
+    /// undercut, since it may have spread its clients over that time; up to a quarter is added,
+    /// since it may have told all of them the same.
     pub(crate) fn draw(self, random: &mut StdRng) -> Duration {
         let asked = self
             .retry_after

@@ -66,7 +66,8 @@ impl Listener {
         number: fn(&Decoded) -> Option<u64>,
     ) -> Self {
         let mut decoder = Decoder::new();
-        // As if an earlier stream had said so; an id with a line end or NUL in it could not have come that way.
+        // As if an earlier stream had said so; an id with a line end or NUL in it could not have
+        // come that way.
         decoder.feed(format!("id: {last_event_id}\n\n").as_bytes());
         decoder.reconnect();
         Self {
@@ -181,7 +182,8 @@ fn connected(data: &str, id: Option<Cursor>, news: &mut News) -> Observation {
     }
 }
 
-/// What the server itself tells; the inner `None` if that is nothing to note, the outer one if the event is an app's.
+/// What the server itself tells; the inner `None` if that is nothing to note, the outer one if the
+/// event is an app's.
 fn system(data: &str, news: &mut News) -> Option<Option<Observation>> {
     let System { event, data } = read(data);
     let observation = match event.as_str() {

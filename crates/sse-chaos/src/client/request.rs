@@ -51,7 +51,8 @@ impl ClientRequest {
         self
     }
 
-    /// The longest wait after a first failure, unless the server says `retry:`, and the longest of all: 1 s and 30 s unless said otherwise.
+    /// The longest wait after a first failure, unless the server says `retry:`, and the longest of
+    /// all: 1 s and 30 s unless said otherwise.
     ///
     /// Never less than 20 ms are waited.
     pub fn backoff(mut self, base: Duration, most: Duration) -> Self {
@@ -67,20 +68,22 @@ impl ClientRequest {
 
     /// How long nothing may come, not even a comment, until the connection is taken for dead.
     ///
-    /// Unless said otherwise 2.5 times the heartbeat interval that the server tells, in `connection` or the header `X-SSE-Heartbeat-Ms`, and for ever
-    /// if it tells none.
+    /// Unless said otherwise 2.5 times the heartbeat interval that the server tells, in
+    /// `connection` or the header `X-SSE-Heartbeat-Ms`, and for ever if it tells none.
     pub fn stale_after(mut self, silence: Duration) -> Self {
         self.stale_after = Some(silence);
         self
     }
 
-    /// What the waits are drawn from, so that they can be had again; 0 unless said otherwise. Clients should have different ones.
+    /// What the waits are drawn from, so that they can be had again; 0 unless said otherwise.
+    /// Clients should have different ones.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Where the number in an event's data is. Unless said otherwise the data is one, or a JSON object with a member `number`.
+    /// Where the number in an event's data is. Unless said otherwise the data is one, or a JSON
+    /// object with a member `number`.
     pub fn numbered_by(mut self, number: fn(&Decoded) -> Option<u64>) -> Self {
         self.number = number;
         self

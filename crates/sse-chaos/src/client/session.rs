@@ -227,7 +227,8 @@ impl Session {
     }
 }
 
-/// Waits for orders that are of this kind; a test that forgot the client wants it to stop, and ends its task.
+/// Waits for orders that are of this kind; a test that forgot the client wants it to stop, and ends
+/// its task.
 async fn new_order(orders: &mut watch::Receiver<Orders>, is_it: impl FnMut(&Orders) -> bool) {
     if orders.wait_for(is_it).await.is_err() {
         std::future::pending::<()>().await;

@@ -39,8 +39,9 @@ pub enum Departure {
     Close,
     /// Reset: RST.
     Reset,
-    /// Never read from again, and not closed before the client's next connection is left in this way or the client stops: what a server sees of a client that vanished. Its
-    /// system still acknowledges what fits into the socket's buffer.
+    /// Never read from again, and not closed before the client's next connection is left in this
+    /// way or the client stops: what a server sees of a client that vanished. Its system still
+    /// acknowledges what fits into the socket's buffer.
     Vanish,
 }
 

@@ -50,7 +50,8 @@ impl Served {
 impl GapCoverage {
     /// Adds what a gap covers of a client that had been served so far.
     pub(crate) fn add(&mut self, from: Option<Place>, to: Place, served: &Served) {
-        // The client goes on in this log: what follows is due again, though it had left the log once.
+        // The client goes on in this log: what follows is due again, though it had left the log
+        // once.
         let left = self
             .0
             .iter_mut()

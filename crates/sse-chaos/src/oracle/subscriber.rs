@@ -9,7 +9,8 @@ pub struct Subscriber {
     pub user: Option<UserId>,
     /// Its topics.
     pub topics: Vec<Topic>,
-    /// Whether it left before the end, so that it has no claim to what came after what it was last served.
+    /// Whether it left before the end, so that it has no claim to what came after what it was last
+    /// served.
     pub left_early: bool,
 }
 

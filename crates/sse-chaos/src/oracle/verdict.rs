@@ -32,11 +32,14 @@ pub struct Verdict {
     pub lost: u64,
     /// Those that did not come, and the client had not been served so far when its journal ended.
     pub undelivered: u64,
-    /// Further deliveries with an id that the client had already had before it last connected, which clients drop by the id.
+    /// Further deliveries with an id that the client had already had before it last connected,
+    /// which clients drop by the id.
     pub doubled_on_wire: u64,
-    /// Further deliveries that a client cannot drop so: under another id of the same log, or within one connection.
+    /// Further deliveries that a client cannot drop so: under another id of the same log, or within
+    /// one connection.
     pub doubled: u64,
-    /// Further deliveries of what was sent more than once, from another log than before: with a log its keys are lost.
+    /// Further deliveries of what was sent more than once, from another log than before: with a log
+    /// its keys are lost.
     pub repeated: u64,
     /// Deliveries of events that nobody published.
     pub foreign: u64,
@@ -82,7 +85,8 @@ pub struct Offence {
     pub number: Option<u64>,
     /// The id that it came under, or that was acknowledged.
     pub id: Option<Cursor>,
-    /// When it came, since the origin of the client's journal; for what did not come, when it was acknowledged.
+    /// When it came, since the origin of the client's journal; for what did not come, when it was
+    /// acknowledged.
     pub at: Duration,
     /// What else helps to find out.
     pub detail: String,
@@ -129,9 +133,11 @@ pub struct Recovery {
 }
 
 impl Verdict {
-    /// Whether nothing happened that must not: nothing was lost, undelivered, doubled beyond what ids tell, or wrong.
+    /// Whether nothing happened that must not: nothing was lost, undelivered, doubled beyond what
+    /// ids tell, or wrong.
     ///
-    /// Whether clients connected at all, gave up, or were told of gaps that the faults do not explain, is for the test to say.
+    /// Whether clients connected at all, gave up, or were told of gaps that the faults do not
+    /// explain, is for the test to say.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         OffenceKind::ALL.iter().all(|kind| self.count(*kind) == 0)

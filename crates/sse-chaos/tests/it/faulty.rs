@@ -29,7 +29,8 @@ fn quiet(change: impl FnOnce(&mut Vec<Observation>)) -> Story {
     story
 }
 
-/// A life of these events for all, each acknowledged where it says, and of what the client was told.
+/// A life of these events for all, each acknowledged where it says, and of what the client was
+/// told.
 fn life(published: &[(u64, &str)], told: impl IntoIterator<Item = Observation>) -> Story {
     let mut story = Story::new();
     for (number, at) in published {

@@ -37,7 +37,8 @@ struct World {
     head: usize,
     trimmed: usize,
     numbers: u64,
-    /// The ids that the client has had of this log and may come back with, the last one last; with their epoch.
+    /// The ids that the client has had of this log and may come back with, the last one last; with
+    /// their epoch.
     had: Vec<(usize, usize)>,
     is_connected: bool,
 }
@@ -262,7 +263,8 @@ proptest! {
     #[test]
     fn whoever_else_gets_it_is_told_of(happenings in happenings()) {
         let mut story = World::go_through(&happenings);
-        // Another user, without the topic: of what came to the one in charge, only what is for all is this one's.
+        // Another user, without the topic: of what came to the one in charge, only what is for all
+        // is this one's.
         let strangers = story.observations.iter().filter(|(_, told)| {
             let Observation::Event { number: Some(number), .. } = told else { return false };
             story.published.iter().any(|it| it.number == *number && it.target != Target::All)

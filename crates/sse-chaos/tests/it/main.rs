@@ -1,4 +1,5 @@
-//! The parts for chaos: clients that come back, judged by a scripted server, and the oracle, judged by made histories.
+//! The parts for chaos: clients that come back, judged by a scripted server, and the oracle, judged
+//! by made histories.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,8 +1,9 @@
 //! Whether the backplane accepts what a manager asks for beside following the log.
 //!
-//! Publishers report each outcome, so a rejection is known at once and costs nothing where there is none. While something is rejected, a task
-//! sends probes: without further publishes the manager would not notice that the cause is gone. A probe that is accepted leaves one entry
-//! without an event in the log, or one signal that nobody reads; one that is rejected leaves nothing.
+//! Publishers report each outcome, so a rejection is known at once and costs nothing where there is
+//! none. While something is rejected, a task sends probes: without further publishes the manager
+//! would not notice that the cause is gone. A probe that is accepted leaves one entry without an
+//! event in the log, or one signal that nobody reads; one that is rejected leaves nothing.
 
 use std::{
     error::Error,
@@ -71,7 +72,8 @@ pub(crate) struct Acceptance {
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
     phase: Phase,
-    /// The size of what was rejected last: a disk that is nearly full accepts less than what was rejected.
+    /// The size of what was rejected last: a disk that is nearly full accepts less than what was
+    /// rejected.
     bytes: usize,
     /// Failures to listen in a row.
     failures: u32,
@@ -241,7 +243,8 @@ impl Acceptance {
     }
 }
 
-/// Whether an error says that the backplane accepts nothing: certainly, or perhaps. `None` if it is about this one call.
+/// Whether an error says that the backplane accepts nothing: certainly, or perhaps. `None` if it is
+/// about this one call.
 fn blame(error: &BackplaneError) -> Option<bool> {
     match error {
         BackplaneError::Blocked { .. } | BackplaneError::Rejected { .. } => Some(true),
@@ -256,7 +259,8 @@ async fn send(duty: Duty, backplane: &dyn Backplane, bytes: usize) -> Result<(),
     if duty == Duty::Signal {
         return backplane.signal(payload).await;
     }
-    // With a key, since a backplane may append under a key by other means, and would reject these alone.
+    // With a key, since a backplane may append under a key by other means, and would reject these
+    // alone.
     let key = EntryKey::try_from(&*format!("{:032x}", rand::random::<u128>())).ok();
     backplane.append(NewEntry { payload, key }).await.map(drop)
 }

@@ -16,7 +16,8 @@ use crate::{
 /// The first byte; another one is another form.
 const VERSION: u8 = 1;
 
-/// The first byte of an entry or a signal that has no event: a node sends it to check whether the backplane accepts anything.
+/// The first byte of an entry or a signal that has no event: a node sends it to check whether the
+/// backplane accepts anything.
 pub(crate) const PROBE: u8 = 0;
 
 /// Who published it: its own entry tells a node what its publish reached.
@@ -28,7 +29,8 @@ pub(crate) struct PublishId {
 
 /// A published event, whom it is for, and who published it.
 ///
-/// As bytes: the version, a head in [postcard's form](https://postcard.jamesmunns.com/wire-format), and the `data:` lines to the end.
+/// As bytes: the version, a head in [postcard's form](https://postcard.jamesmunns.com/wire-format),
+/// and the `data:` lines to the end.
 #[derive(Debug, Clone)]
 pub(crate) struct Envelope {
     pub(crate) ticket: PublishId,

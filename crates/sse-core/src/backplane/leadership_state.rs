@@ -7,8 +7,8 @@ use crate::sync::Mutex;
 /// How often somebody else looks, at most, in milliseconds.
 const LOOK_MS: u64 = 1000;
 
-/// After so many looks in a row that found nobody running, another runtime takes over. Looks are counted and not time, since after a stop of the whole
-/// process all are late.
+/// After so many looks in a row that found nobody running, another runtime takes over. Looks are
+/// counted and not time, since after a stop of the whole process all are late.
 const LOOKS: u32 = 4;
 
 /// The tasks that follow a log.
@@ -24,11 +24,13 @@ impl Part {
     const COUNT: usize = 4;
 }
 
-/// Who follows the log. It is one runtime, and another one when that is over, or when it lives and does not run, as a worker of Actix may whose
-/// handler blocks: then the one before is out of turn, finds that out when it wakes, and ends.
+/// Who follows the log. It is one runtime, and another one when that is over, or when it lives and
+/// does not run, as a worker of Actix may whose handler blocks: then the one before is out of turn,
+/// finds that out when it wakes, and ends.
 #[derive(Debug, Default)]
 pub(crate) struct Leadership {
-    /// Whose turn it is; zero before the first. Changed under the manager's lock alone, so whoever holds that knows whether he is in turn.
+    /// Whose turn it is; zero before the first. Changed under the manager's lock alone, so whoever
+    /// holds that knows whether he is in turn.
     generation: AtomicU64,
     /// How often each task has shown that it runs.
     pub(crate) beats: [AtomicU64; Part::COUNT],
@@ -70,7 +72,8 @@ impl Leadership {
         (watch.still >= LOOKS).then_some(generation)
     }
 
-    /// Begins the next generation, unless the one before is another one by now. Only under the manager's lock.
+    /// Begins the next generation, unless the one before is another one by now. Only under the
+    /// manager's lock.
     pub(crate) fn begin(&self, before: u64) -> Option<u64> {
         let mut watch = self.watch.lock();
         let next = before + 1;

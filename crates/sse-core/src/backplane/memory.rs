@@ -23,8 +23,9 @@ use crate::{
     sync::Mutex,
 };
 
-/// A log in this process, for several managers of it. A clone is cheap and the same log. One manager alone needs none: it holds its log
-/// itself, see [`Builder::log`](crate::ManagerBuilder::log).
+/// A log in this process, for several managers of it. A clone is cheap and the same log. One
+/// manager alone needs none: it holds its log itself, see
+/// [`Builder::log`](crate::ManagerBuilder::log).
 #[derive(Debug, Clone)]
 pub struct MemoryBackplane(Arc<Shared>);
 
@@ -96,7 +97,8 @@ impl MemoryBackplane {
 }
 
 impl MemoryBackplane {
-    /// Loses the latest entries and goes on before them under another epoch, as after a failover to a copy that lacks them.
+    /// Loses the latest entries and goes on before them under another epoch, as after a failover to
+    /// a copy that lacks them.
     pub fn lose_latest(&self, entries: u64) {
         let mut log = self.0.log.lock();
         log.epoch = Epoch::random();
@@ -285,7 +287,8 @@ impl Tail for MemoryTail {
         self.head.mark_unchanged();
         let mut page = self.page()?;
         if page.entries.is_empty() {
-            // Whether it changed, the time is over or nobody can append any more: a look says what there is.
+            // Whether it changed, the time is over or nobody can append any more: a look says what
+            // there is.
             timeout(PULSE, self.head.changed()).await.ok();
             page = self.page()?;
         }

@@ -15,7 +15,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Receipt {
-    /// Streams of this node that were in the target at the event's place in the order, without the exceptions.
+    /// Streams of this node that were in the target at the event's place in the order, without the
+    /// exceptions.
     ///
     /// Streams with a full queue count, streams that are ending do not.
     pub matched: usize,
@@ -73,8 +74,9 @@ pub enum PublishError {
     /// known key are still recognised.
     #[error(transparent)]
     KeysFull(#[from] KeysFull),
-    /// The event log cannot be reached, or accepts nothing now: it is full, it stopped accepting writes, or rights are missing. The event may have been published all the same, which a caller who tries again avoids by an
-    /// [idempotency key](crate::Event::idempotency_key).
+    /// The event log cannot be reached, or accepts nothing now: it is full, it stopped accepting
+    /// writes, or rights are missing. The event may have been published all the same, which a
+    /// caller who tries again avoids by an [idempotency key](crate::Event::idempotency_key).
     #[error("the event log is not available")]
     Unavailable {
         /// When another try makes sense.
@@ -83,9 +85,11 @@ pub enum PublishError {
         #[source]
         source: BackplaneError,
     },
-    /// The event log has acknowledged the event, and this node has not received it from there in time: it has lost the log, has fallen behind, or the
-    /// entry cannot be read. Clients receive the event, or a gap over its place, once the node follows the log again. A caller who tries again publishes
-    /// twice, unless the event has an [idempotency key](crate::Event::idempotency_key): then the receipt says `duplicate`, with the same id.
+    /// The event log has acknowledged the event, and this node has not received it from there in
+    /// time: it has lost the log, has fallen behind, or the entry cannot be read. Clients receive
+    /// the event, or a gap over its place, once the node follows the log again. A caller who tries
+    /// again publishes twice, unless the event has an [idempotency
+    /// key](crate::Event::idempotency_key): then the receipt says `duplicate`, with the same id.
     #[error("the event log has the event as {id}, and it was not delivered in time")]
     Unconfirmed {
         /// The id of the event.

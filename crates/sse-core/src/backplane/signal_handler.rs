@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 /// Hears what other nodes' [`Manager::signal`] said.
 ///
-/// Called on the task that listens, in order, so an implementation must not block: hand work to a task.
+/// Called on the task that listens, in order, so an implementation must not block: hand work to a
+/// task.
 pub trait SignalHandler: Send + Sync + 'static {
     /// A node said something, this one included.
     fn signalled(&self, payload: Bytes);

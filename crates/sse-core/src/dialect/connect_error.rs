@@ -56,7 +56,8 @@ pub enum ConnectErrorKind {
     /// The caller may not join the topic.
     #[error("topic \"{0}\" is not for this caller")]
     Forbidden(Topic),
-    /// A page that may not makes the request with its visitor's cookies. The text says which page, and what its maker can do.
+    /// A page that may not makes the request with its visitor's cookies. The text says which page,
+    /// and what its maker can do.
     #[error("not for pages of {0}")]
     CrossSite(String),
     /// Credentials cannot be checked now.
@@ -115,9 +116,11 @@ impl ConnectErrorKind {
         }
     }
 
-    /// Returns whether the cause passes without the client's doing, so that the same request may succeed later.
+    /// Returns whether the cause passes without the client's doing, so that the same request may
+    /// succeed later.
     ///
-    /// These are the causes that [`RefusalForm`](crate::RejectionStyle) concerns, and that come with [`ConnectError::retry_after`].
+    /// These are the causes that [`RefusalForm`](crate::RejectionStyle) concerns, and that come
+    /// with [`ConnectError::retry_after`].
     #[must_use]
     pub const fn is_temporary(&self) -> bool {
         // No wildcard: whoever adds a cause decides whether clients may return.
@@ -190,7 +193,8 @@ pub struct HttpResponse {
     pub body: Bytes,
 }
 
-/// The headers of every stream: the type (WHATWG HTML, section 9.2.2), and what keeps caches and proxies from holding events back.
+/// The headers of every stream: the type (WHATWG HTML, section 9.2.2), and what keeps caches and
+/// proxies from holding events back.
 pub const STREAM_HEADERS: [(&str, &str); 3] = [
     ("content-type", "text/event-stream"),
     ("cache-control", "no-cache, no-transform"),
@@ -235,9 +239,11 @@ impl ConnectError {
 
     /// What an adapter answers.
     ///
-    /// A [temporary](ConnectErrorKind::is_temporary) cause is answered with 429 or 503 and `Retry-After`. A browser's `EventSource` never returns
-    /// after any status but 200 (WHATWG HTML, section 9.2.3), so the soft form is a 200 whose stream has a `retry:` field and a comment
-    /// with the cause, and ends. [`RefusalForm`](crate::RejectionStyle) says who receives which.
+    /// A [temporary](ConnectErrorKind::is_temporary) cause is answered with 429 or 503 and
+    /// `Retry-After`. A browser's `EventSource` never returns after any status but 200 (WHATWG
+    /// HTML, section 9.2.3), so the soft form is a 200 whose stream has a `retry:` field and a
+    /// comment with the cause, and ends. [`RefusalForm`](crate::RejectionStyle) says who receives
+    /// which.
     #[must_use]
     pub fn answer(&self) -> HttpResponse {
         let status = self.cause.status();
@@ -257,7 +263,8 @@ impl ConnectError {
             (_, delay) => {
                 let text = ("content-type", "text/plain; charset=utf-8".into());
                 let allow = (status == 405).then(|| ("allow", "GET, HEAD".into()));
-                // RFC 9110, section 15.5.2, wants it; browsers ask nobody for a password because of this scheme.
+                // RFC 9110, section 15.5.2, wants it; browsers ask nobody for a password because of
+                // this scheme.
                 let scheme = (status == 401).then(|| ("www-authenticate", "Bearer".into()));
                 let retry =
                     delay.map(|delay| ("retry-after", delay.as_secs().max(1).to_string().into()));
@@ -276,7 +283,8 @@ impl ConnectError {
 }
 
 impl HttpResponse {
-    /// Whether it answers a HEAD request: then nothing may be said of a length, since a stream has none (RFC 9110, section 8.6).
+    /// Whether it answers a HEAD request: then nothing may be said of a length, since a stream has
+    /// none (RFC 9110, section 8.6).
     #[must_use]
     pub fn is_headers_only(&self) -> bool {
         self.status == 200 && self.body.is_empty()

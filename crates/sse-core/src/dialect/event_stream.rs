@@ -23,7 +23,8 @@ use crate::{
 /// How many bytes leave as one buffer at most, unless one event is larger.
 const BUFFER: usize = 64 << 10;
 
-/// How many events are taken in one poll at most, so that a stream that is always ready lets others run.
+/// How many events are taken in one poll at most, so that a stream that is always ready lets others
+/// run.
 const EVENTS: usize = 256;
 
 /// After so long without an event there is a heartbeat.
@@ -59,14 +60,17 @@ impl<T: IntoEvent, E: Into<BoxError>> EventItem for Result<T, E> {
 }
 
 pin_project! {
-    /// A stream of events made for one client and for nothing else, such as the tokens of an answer: no manager knows it.
+    /// A stream of events made for one client and for nothing else, such as the tokens of an
+    /// answer: no manager knows it.
     ///
-    /// Made from any [`Stream`] of [`EventItem`]s, it is a stream of buffers of whole events (several that are ready leave as one, up to
-    /// 64 KiB), with heartbeats while the inner one is quiet. Adapters answer with it: `sse_axum::event_stream(…)` and its siblings.
+    /// Made from any [`Stream`] of [`EventItem`]s, it is a stream of buffers of whole events
+    /// (several that are ready leave as one, up to 64 KiB), with heartbeats while the inner one is
+    /// quiet. Adapters answer with it: `sse_axum::event_stream(…)` and its siblings.
     ///
-    /// The inner stream is polled only when the transport wants more, so a slow client slows it down; it is dropped when the
-    /// client goes. An error of it, or an item that does not become an event, comes out after all events before it and is the
-    /// end: transports break the body off, so that the client does not take it for a whole one.
+    /// The inner stream is polled only when the transport wants more, so a slow client slows it
+    /// down; it is dropped when the client goes. An error of it, or an item that does not become an
+    /// event, comes out after all events before it and is the end: transports break the body off,
+    /// so that the client does not take it for a whole one.
     ///
     /// Polling is cancel safe. Heartbeats need a tokio runtime with time.
     ///
@@ -132,7 +136,8 @@ where
         self
     }
 
-    /// No heartbeats: a client that vanished without a word is noticed only when there is an event again.
+    /// No heartbeats: a client that vanished without a word is noticed only when there is an event
+    /// again.
     pub fn without_heartbeat(mut self) -> Self {
         self.heartbeat = None;
         self

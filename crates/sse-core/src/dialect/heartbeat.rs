@@ -15,7 +15,8 @@ pub trait Heartbeat: Send + Sync + 'static {
     fn beat(&self) -> Event;
 }
 
-/// `event: heartbeat` with the time: scripts see it, so they can tell a dead connection from a quiet one.
+/// `event: heartbeat` with the time: scripts see it, so they can tell a dead connection from a
+/// quiet one.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EventHeartbeat;
 

@@ -17,8 +17,8 @@ pub struct Hello {
     pub client_id: ClientId,
     /// Whose stream it is.
     pub user_id: Option<UserId>,
-    /// Whether everything that a returning client missed follows, as far as that is known yet; always false without an event log. Where it is false and
-    /// something is missing a gap says so.
+    /// Whether everything that a returning client missed follows, as far as that is known yet;
+    /// always false without an event log. Where it is false and something is missing a gap says so.
     pub resumed: bool,
     /// How often a quiet stream gets a heartbeat; `None` without heartbeats.
     pub heartbeat: Option<Duration>,

@@ -34,8 +34,8 @@ impl Packed {
 
 /// An event on its way to its recipients.
 ///
-/// The plain frame is made at once, in the event's own buffer; those of other dialects when the first
-/// recipient needs them.
+/// The plain frame is made at once, in the event's own buffer; those of other dialects when the
+/// first recipient needs them.
 #[derive(Debug)]
 pub(crate) struct Message {
     /// Without its data. `None` where it is to be read from the frame.
@@ -68,8 +68,8 @@ impl Message {
         }
     }
 
-    /// What is to be known of its plain frame's chunk to make it again from that; `None` where that is not all, or where a copy would cost more
-    /// than to share the bytes.
+    /// What is to be known of its plain frame's chunk to make it again from that; `None` where that
+    /// is not all, or where a copy would cost more than to share the bytes.
     pub(crate) fn packed(&self) -> Option<Packed> {
         let chunk = self.plain.chunk();
         let (length, head) = (u16::try_from(chunk.len()).ok()?, self.head.as_ref()?);

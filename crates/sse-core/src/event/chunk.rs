@@ -2,7 +2,8 @@
 
 use bytes::BufMut;
 
-/// What stands around an event in the buffer; nothing around nothing, since a chunk without bytes ends a body.
+/// What stands around an event in the buffer; nothing around nothing, since a chunk without bytes
+/// ends a body.
 #[derive(Clone, Copy)]
 pub(crate) enum ChunkFraming {
     None,

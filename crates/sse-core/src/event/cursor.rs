@@ -6,24 +6,27 @@ use thiserror::Error;
 
 use crate::event::event_id::EventId;
 
-/// Which log a position belongs to. A log that was lost and made again, or that lost its last entries, has another epoch: positions of the
-/// old one say nothing about it.
+/// Which log a position belongs to. A log that was lost and made again, or that lost its last
+/// entries, has another epoch: positions of the old one say nothing about it.
 ///
 /// 1 to 32 ASCII letters and digits. A clone shares the text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Epoch(Arc<str>);
 
-/// A place in a log. Later entries have greater ones; whether there are holes between two is the backplane's business.
+/// A place in a log. Later entries have greater ones; whether there are holes between two is the
+/// backplane's business.
 ///
-/// Two numbers, the first of which counts more: Redis has a time and a count within it, others only a sequence number, which is the
-/// second one. Written as `7`, or as `1732312345678.0` where the first is not zero.
+/// Two numbers, the first of which counts more: Redis has a time and a count within it, others only
+/// a sequence number, which is the second one. Written as `7`, or as `1732312345678.0` where the
+/// first is not zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Position {
     major: u64,
     minor: u64,
 }
 
-/// A position in a log, and which log that is: everything up to the position is behind it. What clients have for their last event id.
+/// A position in a log, and which log that is: everything up to the position is behind it. What
+/// clients have for their last event id.
 ///
 /// Written as `<epoch>-<position>`, 3 to 74 bytes; opaque to clients.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -215,7 +218,8 @@ impl FromStr for Cursor {
     }
 }
 
-/// Where in which of the logs that a manager has followed, one after the other. Those of later logs are greater.
+/// Where in which of the logs that a manager has followed, one after the other. Those of later logs
+/// are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     /// How many logs came before.
@@ -237,7 +241,8 @@ pub(crate) struct Before {
 pub(crate) enum Mark {
     /// It is a record of the log.
     Logged(Place),
-    /// It says that the log goes on here, behind a gap. A stream that catches up finds that out itself.
+    /// It says that the log goes on here, behind a gap. A stream that catches up finds that out
+    /// itself.
     Jump(Place),
     /// It is none, and comes before the next. Zero without a log.
     Beside(Before),

@@ -8,8 +8,9 @@ pub(crate) const PREFIX: &[u8] = b"data: ";
 
 /// Writes text as `data:` lines at the end of a buffer.
 ///
-/// CRLF, CR and LF each end a line, also when CR and LF arrive in different pieces. One space after the colon
-/// always stands, since clients remove one (WHATWG HTML, section 9.2.6), which keeps a leading space of the text.
+/// CRLF, CR and LF each end a line, also when CR and LF arrive in different pieces. One space after
+/// the colon always stands, since clients remove one (WHATWG HTML, section 9.2.6), which keeps a
+/// leading space of the text.
 #[derive(Debug)]
 pub(crate) struct DataLines {
     buffer: Vec<u8>,
@@ -51,8 +52,8 @@ impl DataLines {
     }
 }
 
-/// Outside of strings a line break in JSON is white space, and inside of them none can stand (RFC 8259,
-/// sections 2 and 7), so a space means the same.
+/// Outside of strings a line break in JSON is white space, and inside of them none can stand (RFC
+/// 8259, sections 2 and 7), so a space means the same.
 pub(crate) fn keep_on_one_line(json: &mut [u8]) {
     let mut from = 0;
     while let Some(at) = memchr2(b'\r', b'\n', &json[from..]) {

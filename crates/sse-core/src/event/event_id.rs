@@ -6,7 +6,8 @@ use crate::id::validate::{FieldError, Forbidden};
 
 /// The `id:` field: no line break, no NUL; empty resets the client's last event id.
 ///
-/// A client sends the last one it saw as `Last-Event-ID` when it reconnects (WHATWG HTML, section 9.2.4).
+/// A client sends the last one it saw as `Last-Event-ID` when it reconnects (WHATWG HTML, section
+/// 9.2.4).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EventId(Box<str>);
 

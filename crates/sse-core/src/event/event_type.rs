@@ -6,9 +6,9 @@ use crate::id::validate::{FieldError, Forbidden};
 
 /// The `event:` field: at least one byte, no line break.
 ///
-/// WHATWG HTML, section 9.2.6: a browser hands events without one, and those named `message`, to `onmessage`;
-/// all others to `addEventListener(name)`. The name `error` is allowed, but collides with the `error` event
-/// that `EventSource` fires itself, so listeners get both.
+/// WHATWG HTML, section 9.2.6: a browser hands events without one, and those named `message`, to
+/// `onmessage`; all others to `addEventListener(name)`. The name `error` is allowed, but collides
+/// with the `error` event that `EventSource` fires itself, so listeners get both.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventType(Cow<'static, str>);
 
@@ -43,7 +43,8 @@ impl EventType {
     /// ```
     ///
     /// # Panics
-    /// When the literal is empty or contains CR or LF. Only for literals: use [`EventType::new`] for input.
+    /// When the literal is empty or contains CR or LF. Only for literals: use [`EventType::new`]
+    /// for input.
     #[must_use]
     pub const fn from_static(name: &'static str) -> Self {
         assert!(!name.is_empty(), "an event type has at least one byte");

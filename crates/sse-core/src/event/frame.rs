@@ -8,8 +8,9 @@ use crate::event::{cursor::Place, event_id::EventId};
 
 /// An encoded event. A clone shares the bytes and costs one atomic increment.
 ///
-/// The bytes were framed as an HTTP/1.1 chunk when they were made, so a transport that writes to sockets
-/// itself takes [`Frame::chunk`], and everybody else the part inside of it, [`Frame::event`].
+/// The bytes were framed as an HTTP/1.1 chunk when they were made, so a transport that writes to
+/// sockets itself takes [`Frame::chunk`], and everybody else the part inside of it,
+/// [`Frame::event`].
 #[derive(Debug, Clone)]
 pub struct Frame(Arc<Inner>);
 
@@ -19,14 +20,15 @@ struct Inner {
     event: Range<usize>,
     collapse: Collapse,
     kind: Kind,
-    /// What a client takes for its last event id then; `None` where it keeps the one that it has. Only known of frames of a [`FrameWriter`](crate::FrameWriter).
+    /// What a client takes for its last event id then; `None` where it keeps the one that it has.
+    /// Only known of frames of a [`FrameWriter`](crate::FrameWriter).
     last_id: Option<EventId>,
     /// Where it stands in the log, if it does.
     place: Option<Place>,
 }
 
-/// What [`Overflow::KeepLatest`](crate::Overflow::KeepLatest) compares, hashed under a secret of the manager;
-/// only made where such a stream may exist.
+/// What [`Overflow::KeepLatest`](crate::Overflow::KeepLatest) compares, hashed under a secret of
+/// the manager; only made where such a stream may exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Collapse {
     pub(crate) event_type: Option<u64>,
@@ -87,7 +89,8 @@ impl Frame {
         &self.0.chunk[self.0.event.clone()]
     }
 
-    /// The event as one HTTP/1.1 chunk: size, CRLF, event, CRLF (RFC 9112, section 7.1); no bytes when there is nothing to send.
+    /// The event as one HTTP/1.1 chunk: size, CRLF, event, CRLF (RFC 9112, section 7.1); no bytes
+    /// when there is nothing to send.
     #[must_use]
     pub fn chunk(&self) -> &Bytes {
         &self.0.chunk

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::event::{Event, EventError, event_type::EventType};
 
-/// What can be published: an [`Event`], or a reference to a type of the app's own that is a [`Payload`].
+/// What can be published: an [`Event`], or a reference to a type of the app's own that is a
+/// [`Payload`].
 pub trait IntoEvent {
     /// The event.
     ///
@@ -35,7 +36,8 @@ pub trait Payload: Serialize {
     /// The event type of every value.
     const EVENT: EventType;
 
-    /// What newer values replace older ones under [`Overflow::KeepLatest`](crate::Overflow::KeepLatest); none by default.
+    /// What newer values replace older ones under
+    /// [`Overflow::KeepLatest`](crate::Overflow::KeepLatest); none by default.
     fn collapse_key(&self) -> Option<Cow<'_, str>> {
         None
     }

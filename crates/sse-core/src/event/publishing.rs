@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use crate::{event::Event, id::key_scope::KeyScope};
 
 impl Event {
-    /// Keeps the event out of the [event log](crate::ManagerBuilder::log): it is for those who are there now. Without a log it means nothing. Not sent.
+    /// Keeps the event out of the [event log](crate::ManagerBuilder::log): it is for those who are
+    /// there now. Without a log it means nothing. Not sent.
     #[must_use]
     pub fn ephemeral(mut self) -> Self {
         self.logging_mut().ephemeral = true;
@@ -18,7 +19,8 @@ impl Event {
     ///
     /// 1 to 128 bytes. A key counts within its [scope](Event::key_scope), and as many keys count at
     /// a time as [`Config::keys`](crate::Config::keys) says. Without an [event
-    /// log](crate::ManagerBuilder::log), and on events that are not logged, a key is refused. Not sent.
+    /// log](crate::ManagerBuilder::log), and on events that are not logged, a key is refused. Not
+    /// sent.
     #[must_use]
     pub fn idempotency_key(mut self, key: impl Into<Arc<str>>) -> Self {
         self.logging_mut().idempotency_key = Some(key.into());
@@ -36,10 +38,10 @@ impl Event {
         self
     }
 
-    /// Waits so long for a [backplane](crate::ManagerBuilder::backplane) that is away or accepts nothing, instead of failing at once. What waits is bounded in bytes
-    /// by the manager. So that trying again publishes once, an event without an idempotency key
-    /// gets a random one, which counts against the bounds of its [scope](Event::key_scope). Not
-    /// sent.
+    /// Waits so long for a [backplane](crate::ManagerBuilder::backplane) that is away or accepts
+    /// nothing, instead of failing at once. What waits is bounded in bytes by the manager. So that
+    /// trying again publishes once, an event without an idempotency key gets a random one, which
+    /// counts against the bounds of its [scope](Event::key_scope). Not sent.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.logging_mut().patience = Some(patience);

@@ -44,8 +44,9 @@ impl SystemEvent<'_> {
 
 /// The reserved name that an event of a caller's uses, if it does.
 ///
-/// Found wherever a client's `JSON.parse` would find it: written with escapes, as one of several `event` members (clients differ
-/// in which they take), or beside things that JavaScript takes and serde_json does not (lone surrogates, huge numbers, any depth).
+/// Found wherever a client's `JSON.parse` would find it: written with escapes, as one of several
+/// `event` members (clients differ in which they take), or beside things that JavaScript takes and
+/// serde_json does not (lone surrogates, huge numbers, any depth).
 pub(crate) fn reserved_name(event: &Event) -> Option<&'static str> {
     if event.event_type_ref()? != &EventType::SYSTEM {
         return None;
@@ -74,7 +75,8 @@ impl<'de> Deserialize<'de> for Names {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
                 let mut names = Vec::new();
                 while let Some(Text(key)) = map.next_key()? {
-                    // Raw, since it is only scanned then, not understood: whatever the grammar allows passes.
+                    // Raw, since it is only scanned then, not understood: whatever the grammar
+                    // allows passes.
                     let value: &RawValue = map.next_value()?;
                     if key == b"event" {
                         names.extend(serde_json::from_str(value.get()).map(|Text(name)| name));

@@ -42,7 +42,8 @@ impl EventWriter {
     /// [`EventError::Utf8`] when bytes were written that are not UTF-8.
     pub fn finish(self) -> Result<Event, EventError> {
         let buffer = self.lines.finish();
-        // Line ends and prefixes are ASCII, so they cannot repair or break a character of the caller's.
+        // Line ends and prefixes are ASCII, so they cannot repair or break a character of the
+        // caller's.
         std::str::from_utf8(&buffer[HEADROOM..]).map_err(EventError::Utf8)?;
         Ok(Event::owned(buffer))
     }

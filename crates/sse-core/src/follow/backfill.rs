@@ -142,7 +142,8 @@ impl Backfill {
         inner.with_sequencer(|order, hold| order.wanted_part(may_begin, hold))
     }
 
-    /// Whether another read may begin: beside slow ones, so that a place that is slow to read holds up nobody who wants another one.
+    /// Whether another read may begin: beside slow ones, so that a place that is slow to read holds
+    /// up nobody who wants another one.
     fn has_room(&self) -> bool {
         let is_slow = |read: &Read| read.began.elapsed() >= SLOW;
         self.in_flight.len() < READS && self.in_flight.iter().all(is_slow)
@@ -238,7 +239,8 @@ impl Backfill {
         Ok(last)
     }
 
-    /// Tries a place again later; `true` when it was tried long enough, so that its streams go on without what stands there.
+    /// Tries a place again later; `true` when it was tried long enough, so that its streams go on
+    /// without what stands there.
     fn fail(&mut self, inner: &Inner, after: &Cursor, error: &BackplaneError) -> bool {
         let is_away = inner.order.lock().log.as_ref().is_none_or(Log::is_away);
         let (place, error) = (after.position, error as &dyn Error);

@@ -6,14 +6,15 @@ use tokio::time::Instant;
 
 use crate::event::cursor::Position;
 
-/// Time over which a place is tried, at least, before its streams go on without what stands there. Longer than a node takes to notice that it has lost its
-/// backplane.
+/// Time over which a place is tried, at least, before its streams go on without what stands there.
+/// Longer than a node takes to notice that it has lost its backplane.
 const TRIED_FOR: Duration = Duration::from_secs(20);
 
 /// Number of attempts, at least, before a place is given up.
 const TRIES: u32 = 3;
 
-/// Time after which a failure does not count any more. A place that fails slowly waits long for its next turn if there are many.
+/// Time after which a failure does not count any more. A place that fails slowly waits long for its
+/// next turn if there are many.
 const REMEMBERED_FOR: Duration = Duration::from_secs(300);
 
 /// Places of the log where reading fails, each tried again after a pause of its own.

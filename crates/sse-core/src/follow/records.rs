@@ -58,8 +58,9 @@ pub(crate) async fn wake_for_head(inner: &Inner) {
     }
 }
 
-/// The envelope of an entry that follows a position. An entry that cannot be read may have been for anybody: a gap for everybody
-/// stands in its place then. A probe is for nobody; its position is one that clients may bring all the same.
+/// The envelope of an entry that follows a position. An entry that cannot be read may have been for
+/// anybody: a gap for everybody stands in its place then. A probe is for nobody; its position is
+/// one that clients may bring all the same.
 pub(crate) fn read_envelope(
     inner: &Inner,
     epoch: &Epoch,

@@ -2,9 +2,11 @@
 
 use crate::id::{caller::Caller, names::Topic, target::Target};
 
-/// What a caller may do; asked for everything that a *caller* wants, never for what the app does itself.
+/// What a caller may do; asked for everything that a *caller* wants, never for what the app does
+/// itself.
 ///
-/// Decisions are made from the caller's claims alone, so they do not wait; what needs a database belongs into authentication.
+/// Decisions are made from the caller's claims alone, so they do not wait; what needs a database
+/// belongs into authentication.
 pub trait Access: Send + Sync + 'static {
     /// Whether the caller may listen to a topic that it asks for, live and in replay.
     fn may_join(&self, caller: &Caller, topic: &Topic) -> bool;
@@ -12,13 +14,15 @@ pub trait Access: Send + Sync + 'static {
     /// Whether the caller may publish to a target.
     fn may_publish(&self, caller: &Caller, target: &Target) -> bool;
 
-    /// Whether there is any target that the caller may publish to. If not, a publish is rejected before its body is read.
+    /// Whether there is any target that the caller may publish to. If not, a publish is rejected
+    /// before its body is read.
     fn may_publish_at_all(&self, caller: &Caller) -> bool {
         let _ = caller;
         true
     }
 
-    /// Whether the caller may see statistics and connections, disconnect, join and leave for others.
+    /// Whether the caller may see statistics and connections, disconnect, join and leave for
+    /// others.
     fn may_manage(&self, caller: &Caller) -> bool;
 }
 
@@ -40,7 +44,8 @@ impl Access for AllowAll {
     }
 }
 
-/// The default: a caller listens to its own events, and may send to its own streams; topics come from the app alone.
+/// The default: a caller listens to its own events, and may send to its own streams; topics come
+/// from the app alone.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OwnEventsOnly;
 

@@ -17,9 +17,11 @@ pub struct Caller {
     pub user: Option<UserId>,
     /// What else is known, as the claims of a token.
     pub claims: Map<String, Value>,
-    /// Until when this holds, in Unix milliseconds: no stream of the caller's lives longer. `None` for no end.
+    /// Until when this holds, in Unix milliseconds: no stream of the caller's lives longer. `None`
+    /// for no end.
     pub expires_at: Option<u64>,
-    /// By which signing in the caller comes, where authentication can tell; else none of its streams can be kept away without keeping the user away.
+    /// By which signing in the caller comes, where authentication can tell; else none of its
+    /// streams can be kept away without keeping the user away.
     pub login: Option<LoginId>,
 }
 
@@ -39,7 +41,8 @@ impl Caller {
         }
     }
 
-    /// The time that is left of what authenticated the caller; zero when it is over, `None` for no end.
+    /// The time that is left of what authenticated the caller; zero when it is over, `None` for no
+    /// end.
     pub(crate) fn time_left(&self) -> Option<Duration> {
         self.expires_at
             .map(|end| Duration::from_millis(end.saturating_sub(unix_ms())))

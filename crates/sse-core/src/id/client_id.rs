@@ -9,9 +9,9 @@ use crate::id::hex_id::hex_id;
 
 /// One live stream: made by the server, unguessable, never used twice.
 ///
-/// 32 lower-case hexadecimal digits. 96 bits are random from the thread's cryptographic generator; the other 32 are the place of the stream in
-/// its manager's table, masked with a secret of the manager, so that a lookup needs no map and an id tells
-/// nothing of how many streams there are.
+/// 32 lower-case hexadecimal digits. 96 bits are random from the thread's cryptographic generator;
+/// the other 32 are the place of the stream in its manager's table, masked with a secret of the
+/// manager, so that a lookup needs no map and an id tells nothing of how many streams there are.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientId(u128);
 

@@ -4,10 +4,13 @@ use thiserror::Error;
 
 use crate::id::hex_id::hex_id;
 
-/// One signing in: what tells one browser of a user's from its others, and recognises it when it comes back.
+/// One signing in: what tells one browser of a user's from its others, and recognises it when it
+/// comes back.
 ///
-/// Made by authentication, of something that stays the same as long as the user is signed in there: the `sid` of its tokens, the id of its session.
-/// Give a digest of that, never the thing itself: managers see it in listings, and other nodes hear of it. As text 32 lower-case hexadecimal digits.
+/// Made by authentication, of something that stays the same as long as the user is signed in there:
+/// the `sid` of its tokens, the id of its session. Give a digest of that, never the thing itself:
+/// managers see it in listings, and other nodes hear of it. As text 32 lower-case hexadecimal
+/// digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LoginId(u128);
 

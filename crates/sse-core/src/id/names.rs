@@ -11,7 +11,8 @@ macro_rules! name {
     ($(#[$doc:meta])* $Name:ident) => {
         $(#[$doc])*
         ///
-        /// One to [`MAX_NAME_BYTES`](crate::MAX_NAME_BYTES) bytes, no control characters, compared byte by byte. A clone shares the text.
+        /// One to [`MAX_NAME_BYTES`](crate::MAX_NAME_BYTES) bytes, no control characters, compared
+        /// byte by byte. A clone shares the text.
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $Name(Arc<str>);
 
@@ -117,6 +118,7 @@ name! {
 }
 
 name! {
-    /// A subject that streams join: `orders/7`, `news`. A stream may have any number of topics within the limits.
+    /// A subject that streams join: `orders/7`, `news`. A stream may have any number of topics
+    /// within the limits.
     Topic
 }

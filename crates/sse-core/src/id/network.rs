@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-/// Returns the network that limits on an address count: the address itself, or the /64 of an IPv6 address, all of which belongs to one client.
+/// Returns the network that limits on an address count: the address itself, or the /64 of an IPv6
+/// address, all of which belongs to one client.
 ///
 /// ```
 /// let network = |address: &str| sse_core::network(address.parse().unwrap()).to_string();

@@ -14,11 +14,12 @@ use crate::{
 /// So many records are in a block.
 pub(crate) const RECORDS: usize = 128;
 
-/// What a record takes besides its bytes: itself, its place in an index, what is made of it when it is asked for.
+/// What a record takes besides its bytes: itself, its place in an index, what is made of it when it
+/// is asked for.
 const RECORD_BYTES: usize = 320;
 
-/// Records and, one behind the other, their bytes. A publish adds to the end of it and allocates nothing; what streams are given is made when the
-/// first of them comes back for it.
+/// Records and, one behind the other, their bytes. A publish adds to the end of it and allocates
+/// nothing; what streams are given is made when the first of them comes back for it.
 #[derive(Debug, Default)]
 pub(crate) struct Block {
     entries: Vec<Entry>,

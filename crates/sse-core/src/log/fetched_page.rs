@@ -8,7 +8,8 @@ use crate::{
     id::{client_id::ClientId, target::Target},
 };
 
-/// What a record takes besides its message: itself, its place in the index, and what allocations cost.
+/// What a record takes besides its message: itself, its place in the index, and what allocations
+/// cost.
 const RECORD_BYTES: usize = 336;
 
 /// A logged event.
@@ -27,13 +28,15 @@ impl Record {
     }
 }
 
-/// A part of the log: everything that stands behind `after`, up to and including `last`, apart from what cannot be read.
+/// A part of the log: everything that stands behind `after`, up to and including `last`, apart from
+/// what cannot be read.
 #[derive(Debug)]
 pub(crate) struct FetchedPage {
     pub(crate) after: Cursor,
     pub(crate) last: Position,
     records: Vec<Record>,
-    /// The numbers of the records of each target, so that a stream does not go through what is for others.
+    /// The numbers of the records of each target, so that a stream does not go through what is for
+    /// others.
     index: HashMap<Target, Vec<u32>>,
     bytes: usize,
 }

@@ -63,7 +63,8 @@ impl Gap {
         }
     }
 
-    /// One gap for two of which the first was not told yet: from where the first began to where the second ends.
+    /// One gap for two of which the first was not told yet: from where the first began to where the
+    /// second ends.
     pub(crate) fn and(self, next: Self) -> Self {
         // That it is another log says more than what was missing in the one before.
         let reason = if next.reason == GapReason::Epoch {

@@ -2,13 +2,15 @@
 
 use crate::event::cursor::Position;
 
-/// Maximum number of stretches that are remembered. The lowest is forgotten first, and found again by whoever reads there.
+/// Maximum number of stretches that are remembered. The lowest is forgotten first, and found again
+/// by whoever reads there.
 const MOST: usize = 256;
 
 /// Stretches of the log that cannot be read, as far as they are known.
 #[derive(Debug, Default)]
 pub(crate) struct Holes {
-    /// Each begins after the first position and ends with the second one. In order, without overlaps.
+    /// Each begins after the first position and ends with the second one. In order, without
+    /// overlaps.
     stretches: Vec<(Position, Position)>,
 }
 

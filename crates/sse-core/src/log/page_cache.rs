@@ -19,8 +19,9 @@ const KEPT_BYTES: usize = 32 << 20;
 /// Maximum number of parts that are kept in memory.
 const KEPT: usize = 512;
 
-/// Reads older parts of the log. Parties of streams have [turns](crate::log::shares::Shares), usually with one read in flight, and every stream that
-/// is in the part that came takes from it: ten thousand clients that come back together read the log about once.
+/// Reads older parts of the log. Parties of streams have [turns](crate::log::shares::Shares),
+/// usually with one read in flight, and every stream that is in the part that came takes from it:
+/// ten thousand clients that come back together read the log about once.
 #[derive(Debug, Default)]
 pub(crate) struct PageCache {
     pub(crate) state: Mutex<State>,
@@ -69,7 +70,8 @@ impl State {
         }
     }
 
-    /// Forgets the oldest part of the party that has the most in memory, so that one who reads the whole log does not take the place of others.
+    /// Forgets the oldest part of the party that has the most in memory, so that one who reads the
+    /// whole log does not take the place of others.
     fn forget_one(&mut self) {
         let mut bytes = HashMap::new();
         for kept in &self.kept {
@@ -87,7 +89,8 @@ impl State {
 }
 
 impl PageCache {
-    /// The part of the log that has what follows a cursor, or what became of it; `None` where it has to be read.
+    /// The part of the log that has what follows a cursor, or what became of it; `None` where it
+    /// has to be read.
     pub(crate) fn get(&self, after: &Cursor) -> Option<Result<Arc<FetchedPage>, Lost>> {
         let state = self.state.lock();
         if let Some(kept) = state.kept.iter().find(|kept| kept.segment.follows(after)) {
@@ -105,7 +108,8 @@ impl PageCache {
         None
     }
 
-    /// Has read what a stream [waits](crate::sequencer::Sequencer::wait_for_part) for, which is woken then.
+    /// Has read what a stream [waits](crate::sequencer::Sequencer::wait_for_part) for, which is
+    /// woken then.
     pub(crate) fn ask(&self) {
         self.asked.notify_one();
     }

@@ -13,16 +13,18 @@ const CONSIDERED: usize = 16;
 /// Number of reads after which a party that wants nothing is forgotten.
 const REMEMBERED: u64 = 256;
 
-/// The party that a read is counted for: all streams of a user, of an anonymous address, or one stream of which neither is known.
+/// The party that a read is counted for: all streams of a user, of an anonymous address, or one
+/// stream of which neither is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Party(u64);
 
 /// Fair turns for reads of the backplane.
 ///
-/// Turns go in rounds: in each round a party that wants to read has one read, whatever the number of its streams. Within a round the party comes
-/// first that was served longest ago, so that a returning client waits for one read of each other party at most. Among parties
-/// that were not served yet the lowest position comes first, as does the next higher one within a party: ten thousand clients that return together are
-/// served by one pass over the log.
+/// Turns go in rounds: in each round a party that wants to read has one read, whatever the number
+/// of its streams. Within a round the party comes first that was served longest ago, so that a
+/// returning client waits for one read of each other party at most. Among parties that were not
+/// served yet the lowest position comes first, as does the next higher one within a party: ten
+/// thousand clients that return together are served by one pass over the log.
 #[derive(Debug, Default)]
 pub(crate) struct Shares {
     hasher: RandomState,

@@ -9,7 +9,8 @@ use hashbrown::HashTable;
 
 use crate::{id::target::Target, slab::ChunkedSlab};
 
-/// So many small tables instead of a large one, since a table that grows moves everything in it under the manager's lock.
+/// So many small tables instead of a large one, since a table that grows moves everything in it
+/// under the manager's lock.
 const TABLES: usize = 1024;
 
 /// A target as records name it.
@@ -46,8 +47,9 @@ impl<'a> From<&'a Target> for Key<'a> {
 
 /// The numbers of the records of each target, for a run of records without holes.
 ///
-/// It is made for who comes back, and not when something is published: most events are never asked for again. The first that comes has the
-/// records indexed that came since somebody did so last, and all others find them.
+/// It is made for who comes back, and not when something is published: most events are never asked
+/// for again. The first that comes has the records indexed that came since somebody did so last,
+/// and all others find them.
 #[derive(Debug, Default)]
 pub(crate) struct TargetIndex {
     /// Empty until the first record.
@@ -153,7 +155,8 @@ impl TargetIndex {
         table.find(hash, is_it).map(|list| (hash, *list))
     }
 
-    /// Changes the list of a target, which is made if there is none; `None` when no more can be made.
+    /// Changes the list of a target, which is made if there is none; `None` when no more can be
+    /// made.
     fn list(&mut self, key: Key<'_>, change: impl FnOnce(&mut VecDeque<u64>)) -> Option<u32> {
         let at = match self.find(key) {
             Some((_, list)) => list,

@@ -13,17 +13,19 @@ use crate::{
     },
 };
 
-/// So many records are forgotten for each that comes, so that no publish pays for all that grew old in a quiet hour.
+/// So many records are forgotten for each that comes, so that no publish pays for all that grew old
+/// in a quiet hour.
 const FORGOTTEN_AT_ONCE: usize = 8;
 
-/// So many records are indexed, and as many forgotten by the index, while the manager's lock is held once.
+/// So many records are indexed, and as many forgotten by the index, while the manager's lock is
+/// held once.
 pub(crate) const INDEXED_AT_ONCE: usize = 256;
 
 /// So many logs before the present one are remembered by their epochs.
 const EPOCHS: usize = 16;
 
-/// The latest entries of the log, numbered without holes, and which of them are for which target. Whoever missed a hundred of its events
-/// finds them without a look at the others.
+/// The latest entries of the log, numbered without holes, and which of them are for which target.
+/// Whoever missed a hundred of its events finds them without a look at the others.
 #[derive(Debug)]
 pub(crate) struct Window {
     epoch: Epoch,
@@ -157,7 +159,8 @@ impl Window {
         (self.base + (blocks * RECORDS + rest) as u64).clamp(self.first, self.next)
     }
 
-    /// The position of the record before a position that is among those of records and is none of them: no log gave it out that is this one.
+    /// The position of the record before a position that is among those of records and is none of
+    /// them: no log gave it out that is this one.
     pub(crate) fn before_stranger(&self, position: Position) -> Option<Position> {
         let behind = self.number_behind(position);
         if position >= self.head || behind == self.first {
@@ -167,7 +170,8 @@ impl Window {
             .filter(|before| *before != position)
     }
 
-    /// Sees to it that the targets of all records from a number on are known, some at a time; `true` when they are.
+    /// Sees to it that the targets of all records from a number on are known, some at a time;
+    /// `true` when they are.
     pub(crate) fn index(&mut self, from: u64) -> bool {
         let from = from.max(self.first);
         if !self.index.forget(self.first, INDEXED_AT_ONCE) {
@@ -199,7 +203,8 @@ impl Window {
         self.index.next() >= self.next && self.index.first() <= from
     }
 
-    /// Records for a target that have numbers in `from..until`, in order, of those that are [indexed](Self::index).
+    /// Records for a target that have numbers in `from..until`, in order, of those that are
+    /// [indexed](Self::index).
     pub(crate) fn numbers(
         &self,
         target: &Target,
@@ -210,8 +215,8 @@ impl Window {
             .numbers(Key::from(target), from.max(self.first), until)
     }
 
-    /// Appends the next entry of the log, and forgets what is beyond the retention. Gives its number. Its message has to be
-    /// [kept](Self::keep) unless it is packed.
+    /// Appends the next entry of the log, and forgets what is beyond the retention. Gives its
+    /// number. Its message has to be [kept](Self::keep) unless it is packed.
     pub(crate) fn push(
         &mut self,
         position: Position,
@@ -261,7 +266,8 @@ impl Window {
         false
     }
 
-    /// Forgets some of what grew old while nothing was published, and what the index has of it; `true` when nothing is left.
+    /// Forgets some of what grew old while nothing was published, and what the index has of it;
+    /// `true` when nothing is left.
     pub(crate) fn tidy(&mut self, now_ms: u64) -> bool {
         let forgot = (0..INDEXED_AT_ONCE / FORGOTTEN_AT_ONCE).any(|_| self.forget_old(now_ms));
         self.index.forget(self.first, INDEXED_AT_ONCE) && forgot

@@ -16,8 +16,8 @@ pub(crate) struct Sweep {
     job: Arc<PendingBroadcast>,
     cursor: u32,
     done: bool,
-    /// Whether it is in a task of its own. A runtime that shuts down drops the tasks that are spawned on it at once,
-    /// so there is not another one.
+    /// Whether it is in a task of its own. A runtime that shuts down drops the tasks that are
+    /// spawned on it at once, so there is not another one.
     handed_over: bool,
 }
 

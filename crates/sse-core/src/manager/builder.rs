@@ -244,12 +244,16 @@ impl ManagerBuilder {
 
     /// Sets [`Config::log`]: events are logged, and a client that returns gets what it missed.
     ///
-    /// Events get ids, `<epoch>-<position>`; one id covers all that a stream is meant by. A client that returns with one gets, in this order,
-    /// `connection`, a `gap` if something cannot be given, what it missed for its user and for the topics that it may see now, and what is
-    /// published from then on: no hole, no double. Events to one client id and [ephemeral](crate::Event::ephemeral) ones are not logged.
-    /// Topics that the app [joins](Manager::join) a stream to after it connected are not known when its client returns: join them again in
-    /// [`Hooks::connected`], or better name them in the [`Handshake`](crate::Handshake), so that what was missed there is given, too. A stream that is left out of
-    /// a publish ([`Addressed::except`](crate::PublishTo::except)) is left out as long as it lives: its client, when it returns, is another stream.
+    /// Events get ids, `<epoch>-<position>`; one id covers all that a stream is meant by. A client
+    /// that returns with one gets, in this order, `connection`, a `gap` if something cannot be
+    /// given, what it missed for its user and for the topics that it may see now, and what is
+    /// published from then on: no hole, no double. Events to one client id and
+    /// [ephemeral](crate::Event::ephemeral) ones are not logged. Topics that the app
+    /// [joins](Manager::join) a stream to after it connected are not known when its client returns:
+    /// join them again in [`Hooks::connected`], or better name them in the
+    /// [`Handshake`](crate::Handshake), so that what was missed there is given, too. A stream that
+    /// is left out of a publish ([`Addressed::except`](crate::PublishTo::except)) is left out as
+    /// long as it lives: its client, when it returns, is another stream.
     pub fn log(mut self, retention: Retention) -> Self {
         self.config.log = Some(retention);
         self
@@ -261,18 +265,22 @@ impl ManagerBuilder {
         self
     }
 
-    /// Publishes through a backplane, so that every manager on it has the same events in the same order. Events are logged there;
-    /// [`ManagerBuilder::log`] says how much of it this manager holds in memory.
+    /// Publishes through a backplane, so that every manager on it has the same events in the same
+    /// order. Events are logged there; [`ManagerBuilder::log`] says how much of it this manager
+    /// holds in memory.
     ///
-    /// It is followed by a task on the runtime of whoever first connects, publishes or calls [`Manager::follow`]. Streams are refused with
-    /// [`Cause::Starting`](crate::ConnectErrorKind::Starting) until the log was followed to its end once;
-    /// [`Manager::started`] waits for that, and the servers of the adapters do so before they accept clients.
+    /// It is followed by a task on the runtime of whoever first connects, publishes or calls
+    /// [`Manager::follow`]. Streams are refused with
+    /// [`Cause::Starting`](crate::ConnectErrorKind::Starting) until the log was followed to its end
+    /// once; [`Manager::started`] waits for that, and the servers of the adapters do so before they
+    /// accept clients.
     pub fn backplane(mut self, backplane: impl Backplane) -> Self {
         self.backplane = Some(Arc::new(backplane));
         self
     }
 
-    /// Takes all random times (`retry:`, ages, pauses before another try) from a seed, so that a simulation in paused time can be played again.
+    /// Takes all random times (`retry:`, ages, pauses before another try) from a seed, so that a
+    /// simulation in paused time can be played again.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self

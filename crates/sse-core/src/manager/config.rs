@@ -14,20 +14,24 @@ use crate::{
 
 /// Everything about a manager that is data; reads and writes as TOML, JSON and the like.
 ///
-/// Durations are texts (`"30s"`, `"500ms"`) or numbers of milliseconds. What is left out has its default.
+/// Durations are texts (`"30s"`, `"500ms"`) or numbers of milliseconds. What is left out has its
+/// default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Config {
     /// What a quiet stream gets: `event` (default), `comment`, `off`.
     pub heartbeat: HeartbeatKind,
-    /// After how long without anything queued a stream gets a heartbeat: between 1.0 and 1.25 times this. Default 30 s, 100 ms to 24 h.
+    /// After how long without anything queued a stream gets a heartbeat: between 1.0 and 1.25 times
+    /// this. Default 30 s, 100 ms to 24 h.
     #[serde(with = "serde_duration")]
     pub heartbeat_interval: Duration,
-    /// A stream whose transport takes nothing of what waits is ended within this time. Default 60 s, 100 ms to 24 h.
+    /// A stream whose transport takes nothing of what waits is ended within this time. Default 60
+    /// s, 100 ms to 24 h.
     #[serde(with = "serde_duration")]
     pub connection_timeout: Duration,
-    /// A stream ends after this time at the latest, at a random 80 to 100 % of it. Default: never. 1 s to 20 days.
+    /// A stream ends after this time at the latest, at a random 80 to 100 % of it. Default: never.
+    /// 1 s to 20 days.
     #[serde(with = "serde_duration::option")]
     pub max_age: Option<Duration>,
     /// What `retry:` tells clients: a random 75 to 125 % of it. Default 3 s, at most 1 h.
@@ -39,7 +43,8 @@ pub struct Config {
     pub max_connections_per_user: Option<usize>,
     /// Streams at once from one address. Default: no limit.
     pub max_connections_per_address: Option<usize>,
-    /// Streams at once from one address of callers that are no users; a newcomer beyond it is refused. Default: no limit.
+    /// Streams at once from one address of callers that are no users; a newcomer beyond it is
+    /// refused. Default: no limit.
     pub max_anonymous_connections_per_address: Option<usize>,
     /// What happens to a newcomer beyond `max_connections`. Default: `refuse`.
     pub when_full: LimitPolicy,
@@ -51,14 +56,17 @@ pub struct Config {
     pub refusal: RejectionStyle,
     /// Events that may wait for one stream. Default 1,024.
     pub queue_frames: usize,
-    /// Bytes that may wait for one stream; also the largest event. They are shared among streams. Default 2 MiB.
+    /// Bytes that may wait for one stream; also the largest event. They are shared among streams.
+    /// Default 2 MiB.
     pub queue_bytes: usize,
     /// What happens when a queue is full. Default: `disconnect`.
     pub overflow: Overflow,
-    /// How much of the event log is held in memory. Default: no log, real-time only. With a [backplane](crate::ManagerBuilder::backplane) there always is
-    /// one, and the default is [`Retention`]'s.
+    /// How much of the event log is held in memory. Default: no log, real-time only. With a
+    /// [backplane](crate::ManagerBuilder::backplane) there always is one, and the default is
+    /// [`Retention`]'s.
     pub log: Option<Retention>,
-    /// Bytes of events that may wait at once for a backplane that is away (see [`Event::patience`](crate::Event::patience)). Default 16 MiB.
+    /// Bytes of events that may wait at once for a backplane that is away (see
+    /// [`Event::patience`](crate::Event::patience)). Default 16 MiB.
     pub spool_bytes: usize,
     /// How many idempotency keys may count at a time.
     pub keys: KeyLimits,
@@ -109,7 +117,8 @@ pub enum LimitPolicy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RejectionStyle {
-    /// `soft` for a client that accepts nothing but an event stream, as an `EventSource` does; `status` for every other.
+    /// `soft` for a client that accepts nothing but an event stream, as an `EventSource` does;
+    /// `status` for every other.
     #[default]
     Auto,
     /// 429 or 503 with `Retry-After`; a browser's `EventSource` never returns after it.

@@ -20,7 +20,8 @@ use crate::{
     sequencer::Sequencer,
 };
 
-/// Which streams a listing shows, and how many at once. Listings differ in what says where a page ended; a manager's is a number.
+/// Which streams a listing shows, and how many at once. Listings differ in what says where a page
+/// ended; a manager's is a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionQuery<C = u32> {
@@ -107,8 +108,8 @@ impl<C> ConnectionQuery<C> {
 }
 
 impl Manager {
-    /// Lists live streams, in an order that stays while they live. A page is of one moment, a listing of several pages is not:
-    /// streams that come or go meanwhile are in it or not.
+    /// Lists live streams, in an order that stays while they live. A page is of one moment, a
+    /// listing of several pages is not: streams that come or go meanwhile are in it or not.
     #[must_use]
     pub fn connections(&self, query: &ConnectionQuery) -> ConnectionPage {
         let order = self.inner.order.lock();
@@ -142,7 +143,8 @@ impl Manager {
         }
     }
 
-    /// How many streams each user has: those users with the most, at most `limit`, in falling order.
+    /// How many streams each user has: those users with the most, at most `limit`, in falling
+    /// order.
     ///
     /// Looks at every user, in steps between which others go on.
     pub async fn connections_by_user(&self, limit: usize) -> Vec<(UserId, usize)> {

@@ -37,10 +37,12 @@ impl DisconnectOptions {
         self
     }
 
-    /// Tells clients not to come back, and refuses them with 204 for so long (at most 20 days). Only for [`Target::User`] and [`Target::Client`].
+    /// Tells clients not to come back, and refuses them with 204 for so long (at most 20 days).
+    /// Only for [`Target::User`] and [`Target::Client`].
     ///
-    /// Of a client its [login](crate::Caller::login) is refused, so every stream of that browser's; those that are live stay until they end. A stream
-    /// without a login ([`Connection::login_id`](crate::Connection::login_id)) is ended, and may come back.
+    /// Of a client its [login](crate::Caller::login) is refused, so every stream of that browser's;
+    /// those that are live stay until they end. A stream without a login
+    /// ([`Connection::login_id`](crate::Connection::login_id)) is ended, and may come back.
     pub fn ban_for(mut self, duration: Duration) -> Self {
         self.ban_for = Some(duration.min(LONGEST));
         self
@@ -60,8 +62,9 @@ impl DisconnectOptions {
 }
 
 impl Manager {
-    /// Refuses a user or a login with 204 for so long from now on (at most 20 days), or for longer if that was said before, without ending streams. At
-    /// most 10,000 are kept away; beyond it the one whose term ends first may return.
+    /// Refuses a user or a login with 204 for so long from now on (at most 20 days), or for longer
+    /// if that was said before, without ending streams. At most 10,000 are kept away; beyond it the
+    /// one whose term ends first may return.
     pub fn ban(&self, who: impl Into<Banned>, duration: Duration) {
         let (who, uptime_ms, duration) = (
             who.into(),
@@ -90,7 +93,8 @@ impl Manager {
 
     /// Ends the streams of a target, each with a `disconnected` event. Gives their number.
     ///
-    /// Streams that connect while it runs are ended or not. Dropping the future leaves the rest as they are.
+    /// Streams that connect while it runs are ended or not. Dropping the future leaves the rest as
+    /// they are.
     pub async fn disconnect(&self, target: impl Into<Target>, how: DisconnectOptions) -> usize {
         let target = target.into();
         let mut farewell = Farewell::new(DisconnectReason::Kicked);

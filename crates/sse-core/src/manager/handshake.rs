@@ -17,8 +17,9 @@ use crate::{
 
 /// What a connecting client asks for, and who it is.
 ///
-/// An adapter makes it from a request, the app adds what it knows, [`Manager::connect`](crate::Manager::connect) takes it.
-/// Topics that the *client* asked for are subject to [`Access`](crate::Access); those that the app adds are not.
+/// An adapter makes it from a request, the app adds what it knows,
+/// [`Manager::connect`](crate::Manager::connect) takes it. Topics that the *client* asked for are
+/// subject to [`Access`](crate::Access); those that the app adds are not.
 #[derive(Clone, Default)]
 pub struct Handshake {
     pub(crate) caller: Caller,
@@ -49,13 +50,17 @@ impl Handshake {
         Self::default()
     }
 
-    /// Reads a request: its method, its query string without the question mark, and the value of its `Last-Event-ID` header.
+    /// Reads a request: its method, its query string without the question mark, and the value of
+    /// its `Last-Event-ID` header.
     ///
-    /// `topics=a,b` may stand more than once; empty names are passed over. A non-empty header goes before the query
-    /// (`lastEventId`, `last_event_id`, `Last-Event-ID`). Other parameters are the app's, and ignored. The header may hold any bytes
-    /// (browsers send UTF-8); what is not UTF-8 is replaced, so it will not match any id. [`accept`](Self::accept) takes the `Accept` header.
+    /// `topics=a,b` may stand more than once; empty names are passed over. A non-empty header goes
+    /// before the query (`lastEventId`, `last_event_id`, `Last-Event-ID`). Other parameters are the
+    /// app's, and ignored. The header may hold any bytes (browsers send UTF-8); what is not UTF-8
+    /// is replaced, so it will not match any id. [`accept`](Self::accept) takes the `Accept`
+    /// header.
     ///
-    /// Whatever is wrong with the request is told by [`Manager::connect`](crate::Manager::connect), which also counts it.
+    /// Whatever is wrong with the request is told by [`Manager::connect`](crate::Manager::connect),
+    /// which also counts it.
     #[must_use]
     pub fn from_request(method: &str, query: Option<&str>, last_event_id: Option<&[u8]>) -> Self {
         let mut handshake = Self::new();
@@ -76,10 +81,13 @@ impl Handshake {
         handshake
     }
 
-    /// Reads the values of the request's `Accept` headers. They are never a reason to reject a stream: `curl` sends `*/*`.
+    /// Reads the values of the request's `Accept` headers. They are never a reason to reject a
+    /// stream: `curl` sends `*/*`.
     ///
-    /// A client that accepts `text/event-stream` and nothing else, as a browser's `EventSource` does, closes for ever after any other
-    /// answer. [`RefusalForm::Auto`](crate::RejectionStyle::Auto) spares it the statuses of temporary causes.
+    /// A client that accepts `text/event-stream` and nothing else, as a browser's `EventSource`
+    /// does, closes for ever after any other answer.
+    /// [`RefusalForm::Auto`](crate::RejectionStyle::Auto) spares it the statuses of temporary
+    /// causes.
     #[must_use]
     pub fn accept<'a>(mut self, values: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let ranges = values
@@ -138,7 +146,8 @@ impl Handshake {
         self
     }
 
-    /// Asks for a topic, as the client's wish: subject to [`Access`](crate::Access). A name that cannot be one is told by `connect`.
+    /// Asks for a topic, as the client's wish: subject to [`Access`](crate::Access). A name that
+    /// cannot be one is told by `connect`.
     #[must_use]
     pub fn requested_topic<N: TryInto<Topic, Error: Into<FieldError>>>(mut self, topic: N) -> Self {
         match topic.try_into() {
@@ -148,10 +157,11 @@ impl Handshake {
         self
     }
 
-    /// Has the stream refused, for what was found out before: [`Manager::connect`](crate::Manager::connect) says so, and counts it.
+    /// Has the stream refused, for what was found out before:
+    /// [`Manager::connect`](crate::Manager::connect) says so, and counts it.
     ///
-    /// Of several things that are wrong the first is told. That only the headers are asked for is no such thing: who is refused a stream is
-    /// refused its headers.
+    /// Of several things that are wrong the first is told. That only the headers are asked for is
+    /// no such thing: who is refused a stream is refused its headers.
     #[must_use]
     pub fn refuse(mut self, cause: ConnectErrorKind) -> Self {
         if matches!(self.problem, None | Some(ConnectErrorKind::HeadersOnly)) {

@@ -95,7 +95,8 @@ impl Inner {
         self.config.log.is_some() || self.backplane.is_some()
     }
 
-    /// The time by which records of the log grow old, in milliseconds; never so small that something older than the manager has none.
+    /// The time by which records of the log grow old, in milliseconds; never so small that
+    /// something older than the manager has none.
     pub(crate) fn log_time(&self) -> u64 {
         log_time(self.clock.uptime_ms())
     }
@@ -126,8 +127,8 @@ impl Inner {
         })
     }
 
-    // Sequentially consistent, as the timer's `running`: a stream that comes sees the timer stopped, or the timer that
-    // stops sees the stream.
+    // Sequentially consistent, as the timer's `running`: a stream that comes sees the timer
+    // stopped, or the timer that stops sees the stream.
     pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::SeqCst)
     }

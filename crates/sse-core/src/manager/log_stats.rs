@@ -27,8 +27,8 @@ pub enum LogState {
     Current,
     /// It has lost its backplane. Streams stay; publishing fails or waits.
     Away,
-    /// It follows the log, and the backplane accepts nothing of what this manager publishes: publishing fails or waits. Streams receive
-    /// what others publish.
+    /// It follows the log, and the backplane accepts nothing of what this manager publishes:
+    /// publishing fails or waits. Streams receive what others publish.
     Rejecting,
     /// It follows the log, and does not receive what other nodes send beside it.
     NotListening,
@@ -133,17 +133,20 @@ impl Manager {
         })
     }
 
-    /// Starts to follow the log of the [backplane](crate::ManagerBuilder::backplane), on the current runtime, unless it is followed already. The first
-    /// stream or publish does so as well; a server that calls it at its start is ready earlier. Without a backplane it does nothing.
+    /// Starts to follow the log of the [backplane](crate::ManagerBuilder::backplane), on the
+    /// current runtime, unless it is followed already. The first stream or publish does so as well;
+    /// a server that calls it at its start is ready earlier. Without a backplane it does nothing.
     pub fn follow(&self) {
         self.inner.follow();
     }
 
-    /// Waits until streams can be accepted, at most 10 s: returns whether the log was followed to its end once, which it
-    /// [starts](Self::follow). Without a backplane there is nothing to wait for.
+    /// Waits until streams can be accepted, at most 10 s: returns whether the log was followed to
+    /// its end once, which it [starts](Self::follow). Without a backplane there is nothing to wait
+    /// for.
     ///
-    /// For servers, before they accept clients: earlier streams are rejected with [`Cause::Starting`](crate::ConnectErrorKind::Starting).
-    /// Reading a log takes milliseconds; only a backplane that is unavailable takes all of the time.
+    /// For servers, before they accept clients: earlier streams are rejected with
+    /// [`Cause::Starting`](crate::ConnectErrorKind::Starting). Reading a log takes milliseconds;
+    /// only a backplane that is unavailable takes all of the time.
     pub async fn started(&self) -> bool {
         let started = timeout(START_TIMEOUT, self.log_started()).await.is_ok();
         if !started {

@@ -14,7 +14,8 @@ use crate::{
 
 /// Notices which users' streams change in number; made by [`Manager::watch_users`].
 ///
-/// It costs where streams come and go, not while they stay, and remembers a bounded number of users. Dropped, it remembers nothing.
+/// It costs where streams come and go, not while they stay, and remembers a bounded number of
+/// users. Dropped, it remembers nothing.
 pub struct PresenceWatch {
     inner: Weak<Inner>,
     id: u64,
@@ -28,7 +29,8 @@ pub struct UserChanges {
     pub users: Vec<(UserId, usize)>,
     /// Whether more users changed than were taken.
     pub more: bool,
-    /// Whether more users changed than a watch remembers: what it knew is to be replaced by [`Manager::users`]. Said once.
+    /// Whether more users changed than a watch remembers: what it knew is to be replaced by
+    /// [`Manager::users`]. Said once.
     pub missed: bool,
     /// Live streams, anonymous ones included, of the same moment.
     pub streams: usize,
@@ -69,8 +71,10 @@ impl Manager {
         }
     }
 
-    /// Users and how many live streams they have, at most about `limit` on a page. A page is of one moment, a listing of several pages is not: users that come or
-    /// go meanwhile are in it or not, all others are in it: once, but one who gets a second stream meanwhile may be in it twice, with the newer number later.
+    /// Users and how many live streams they have, at most about `limit` on a page. A page is of one
+    /// moment, a listing of several pages is not: users that come or go meanwhile are in it or not,
+    /// all others are in it: once, but one who gets a second stream meanwhile may be in it twice,
+    /// with the newer number later.
     ///
     /// Pages may have fewer users than the limit, or none, and be followed by others.
     #[must_use]
@@ -87,8 +91,8 @@ impl Manager {
 impl PresenceWatch {
     /// Takes what changed: at most `most` users. `None` when the manager is gone.
     ///
-    /// What changes a user's number later is noticed again, so that the numbers of one who takes and of one who lists [users](Manager::users) in
-    /// turn are the newer, the later they were got.
+    /// What changes a user's number later is noticed again, so that the numbers of one who takes
+    /// and of one who lists [users](Manager::users) in turn are the newer, the later they were got.
     pub fn take(&mut self, most: usize) -> Option<UserChanges> {
         let inner = self.inner.upgrade()?;
         let mut order = inner.order.lock();

@@ -49,7 +49,8 @@ const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// What sends events, as notifications need it: a [`Manager`], or a double in tests.
 #[async_trait]
 pub trait Publish: Send + Sync + 'static {
-    /// Sends an event to a target, except to some streams. See [`Manager::publish`] for what a caller may rely on.
+    /// Sends an event to a target, except to some streams. See [`Manager::publish`] for what a
+    /// caller may rely on.
     ///
     /// # Errors
     /// [`PublishError`] when the event or the target is not allowed; nothing was sent then.
@@ -143,25 +144,32 @@ impl Manager {
 
     /// Sends an event to a target.
     ///
-    /// *Order.* All publishes of a manager have one total order, and every stream sees its events in it, whatever their target;
-    /// connecting, joining and leaving have a place in the same order. Of two publishes that one task awaits in turn, the first
-    /// comes first. When this returns, the event is in the queue of every stream that it matched.
+    /// *Order.* All publishes of a manager have one total order, and every stream sees its events
+    /// in it, whatever their target; connecting, joining and leaving have a place in the same
+    /// order. Of two publishes that one task awaits in turn, the first comes first. When this
+    /// returns, the event is in the queue of every stream that it matched.
     ///
-    /// *Slow clients.* It never waits for a client; a full queue is its stream's [`Overflow`](crate::Overflow).
+    /// *Slow clients.* It never waits for a client; a full queue is its stream's
+    /// [`Overflow`](crate::Overflow).
     ///
-    /// *Long lists.* An event for very many streams is put into their queues in steps, between which other tasks of the thread
-    /// run; other publishes do not wait for it to finish.
+    /// *Long lists.* An event for very many streams is put into their queues in steps, between
+    /// which other tasks of the thread run; other publishes do not wait for it to finish.
     ///
-    /// *Cancel safety.* Dropping the future before its first poll publishes nothing. Dropped later, the event is still delivered to all its
-    /// streams: by a task on the current runtime, or, where there is none, before the drop returns.
+    /// *Cancel safety.* Dropping the future before its first poll publishes nothing. Dropped later,
+    /// the event is still delivered to all its streams: by a task on the current runtime, or, where
+    /// there is none, before the drop returns.
     ///
-    /// *With a [backplane](crate::ManagerBuilder::backplane)* it returns when the event has come out of the log on this node. A dropped future may or may
-    /// not publish. If the log has acknowledged the event and this node does not receive it from there within 10 s, the publish fails with
+    /// *With a [backplane](crate::ManagerBuilder::backplane)* it returns when the event has come
+    /// out of the log on this node. A dropped future may or may not publish. If the log has
+    /// acknowledged the event and this node does not receive it from there within 10 s, the publish
+    /// fails with
     /// [`PublishError::Unconfirmed`]: a receipt is never a guess.
     ///
     /// # Errors
-    /// [`PublishError`] when the event or the target is not allowed; nothing was sent then. After [`PublishError::Unavailable`] it may have been,
-    /// and after [`PublishError::Unconfirmed`] the log has it. An [idempotency key](crate::Event::idempotency_key) makes another try safe after both.
+    /// [`PublishError`] when the event or the target is not allowed; nothing was sent then. After
+    /// [`PublishError::Unavailable`] it may have been, and after [`PublishError::Unconfirmed`] the
+    /// log has it. An [idempotency key](crate::Event::idempotency_key) makes another try safe after
+    /// both.
     pub async fn publish(
         &self,
         target: impl Into<Target>,

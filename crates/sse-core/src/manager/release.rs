@@ -21,7 +21,8 @@ impl Inner {
         }
     }
 
-    /// Sees to everything that follows when a transport lets go of a stream, or is given up. Not under any lock.
+    /// Sees to everything that follows when a transport lets go of a stream, or is given up. Not
+    /// under any lock.
     pub(crate) fn released(&self, stream: &StreamState, closed: QueueClosed) {
         self.with_sequencer(|order, hold| {
             order.remove(stream.place, stream.id, hold);

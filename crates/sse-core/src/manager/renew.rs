@@ -27,10 +27,11 @@ pub enum RenewError {
 }
 
 impl Manager {
-    /// Lets a stream live as long as this caller's authentication does, in place of what it was connected with.
+    /// Lets a stream live as long as this caller's authentication does, in place of what it was
+    /// connected with.
     ///
-    /// The caller must be the user whose stream it is. Its topics stay as they are: what the new claims allow is asked for at the next
-    /// `connect`.
+    /// The caller must be the user whose stream it is. Its topics stay as they are: what the new
+    /// claims allow is asked for at the next `connect`.
     ///
     /// # Errors
     /// [`RenewError`]; the stream ends when it was to end then.
@@ -58,7 +59,8 @@ impl Manager {
 }
 
 impl StreamState {
-    /// Sets when it ends: at a random 80 to 100 % of what is left, so that streams whose tokens are of one moment do not go together.
+    /// Sets when it ends: at a random 80 to 100 % of what is left, so that streams whose tokens are
+    /// of one moment do not go together.
     pub(crate) fn expires_in(
         &self,
         left: Option<Duration>,
@@ -72,9 +74,11 @@ impl StreamState {
     }
 }
 
-/// The age at which a stream ends that has so much left at an age, in milliseconds; not zero, which stands for never.
+/// The age at which a stream ends that has so much left at an age, in milliseconds; not zero, which
+/// stands for never.
 ///
-/// A look at a stream may come a round too early, and none comes too late. What does not fit ends before its time, which is safe.
+/// A look at a stream may come a round too early, and none comes too late. What does not fit ends
+/// before its time, which is safe.
 fn age_at_end(age: Duration, left: Duration, round: Duration, jitter: &Backoff) -> u32 {
     let earliest = (left / 5 * 4).saturating_add(round).min(left);
     let end = age.saturating_add(jitter.between(earliest, left));

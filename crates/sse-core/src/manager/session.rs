@@ -39,18 +39,21 @@ const BUFFER: usize = 64 << 10;
 /// How many frames leave at once at most.
 const FRAMES: usize = 1024;
 
-/// So many steps a stream that catches up takes in one poll, if it finds nothing that it is meant by.
+/// So many steps a stream that catches up takes in one poll, if it finds nothing that it is meant
+/// by.
 const STEPS_PER_TURN: usize = 64;
 
 /// One live stream. Dropping it is the disconnect.
 ///
-/// As a [`Stream`] it yields buffers of whole events, several waiting ones as one buffer; [`Session::poll_frames`] is for
-/// transports that write shared frames themselves. Either begins with the `connection` block and ends with `None`, after the
-/// last block if the server ended it. The stream is fused. Polling is cancel safe: what was not yielded still waits.
+/// As a [`Stream`] it yields buffers of whole events, several waiting ones as one buffer;
+/// [`Session::poll_frames`] is for transports that write shared frames themselves. Either begins
+/// with the `connection` block and ends with `None`, after the last block if the server ended it.
+/// The stream is fused. Polling is cancel safe: what was not yielded still waits.
 ///
-/// A transport that was told to end and does not poll any more, because it is blocked, is given up: at once when the stream was ended as
-/// stalled, else after `connection_timeout`. Then the stream is gone for the manager, its hooks and its statistics, and what waited is
-/// dropped; a transport that polls after all gets a `gap` and the end.
+/// A transport that was told to end and does not poll any more, because it is blocked, is given up:
+/// at once when the stream was ended as stalled, else after `connection_timeout`. Then the stream
+/// is gone for the manager, its hooks and its statistics, and what waited is dropped; a transport
+/// that polls after all gets a `gap` and the end.
 #[must_use = "a dropped session is a disconnected client"]
 pub struct Session {
     shared: Arc<StreamState>,
@@ -108,8 +111,8 @@ impl Session {
         self.shared.user.as_ref()
     }
 
-    /// Joins a topic; `false` when the stream was in it, has as many as it may, the name is longer than it may be, or the
-    /// stream is ending.
+    /// Joins a topic; `false` when the stream was in it, has as many as it may, the name is longer
+    /// than it may be, or the stream is ending.
     pub fn join(&self, topic: &Topic) -> bool {
         self.manager.join(self.shared.id, topic)
     }
@@ -121,7 +124,8 @@ impl Session {
 
     /// Resolves when the stream is over: the manager ended it, or it was dropped.
     ///
-    /// For servers: a transport that is blocked does not poll the session, so it does not learn that it should close.
+    /// For servers: a transport that is blocked does not poll the session, so it does not learn
+    /// that it should close.
     pub fn ending(&self) -> Closed {
         Closed {
             shared: Arc::clone(&self.shared),
@@ -154,7 +158,8 @@ impl Session {
         Poll::Ready(count)
     }
 
-    /// The frame that waits if it is the only one and nothing is to be put around it: most wakes bring just that.
+    /// The frame that waits if it is the only one and nothing is to be put around it: most wakes
+    /// bring just that.
     fn take_only(&mut self) -> Option<Frame> {
         if self.extra.is_some() {
             return None;
@@ -198,7 +203,8 @@ impl Session {
         )) {
             let frames = self.frames(std::mem::take(&mut batch));
             let frames = self.restored(frames);
-            // A dialect may have no words for a gap or an end, and no bytes would mean the end to a transport.
+            // A dialect may have no words for a gap or an end, and no bytes would mean the end to a
+            // transport.
             if !frames.is_empty() {
                 return Poll::Ready(Some(self.counted(frames)));
             }
@@ -378,7 +384,8 @@ pub struct Closed {
 }
 
 impl Closed {
-    /// Whether the session was dropped, its transport having taken everything or given up, or the manager has given up on it.
+    /// Whether the session was dropped, its transport having taken everything or given up, or the
+    /// manager has given up on it.
     #[must_use]
     pub fn is_released(&self) -> bool {
         self.shared.queue.is_closed()

@@ -50,8 +50,9 @@ impl ShutdownOptions {
         }
     }
 
-    /// Accepts and serves for this long after the shutdown was announced, so that load balancers, which learn from a readiness check
-    /// that the node leaves, have stopped sending before anybody is rejected. The deadline counts from the end of the delay.
+    /// Accepts and serves for this long after the shutdown was announced, so that load balancers,
+    /// which learn from a readiness check that the node leaves, have stopped sending before anybody
+    /// is rejected. The deadline counts from the end of the delay.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
@@ -83,23 +84,28 @@ const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 const STEP: usize = 128;
 
 impl Manager {
-    /// Announces a shutdown: [`is_shutting_down`](Self::is_shutting_down) is true from here on, and nothing else changes. There is no way back.
+    /// Announces a shutdown: [`is_shutting_down`](Self::is_shutting_down) is true from here on, and
+    /// nothing else changes. There is no way back.
     pub fn announce_shutdown(&self) {
         self.inner.order.lock().shutting_down = true;
     }
 
-    /// Returns whether a shutdown was announced or has begun: load balancers should send nobody here. For readiness checks.
+    /// Returns whether a shutdown was announced or has begun: load balancers should send nobody
+    /// here. For readiness checks.
     #[must_use]
     pub fn is_shutting_down(&self) -> bool {
         self.inner.order.lock().shutting_down
     }
 
-    /// Shuts down: waits for the delay of the [`ShutdownOptions`], refuses newcomers, lets every stream end with a `shutdown` event and a random `retry:` of its own,
-    /// and waits until all transports have let go of theirs, or the deadline.
+    /// Shuts down: waits for the delay of the [`ShutdownOptions`], refuses newcomers, lets every
+    /// stream end with a `shutdown` event and a random `retry:` of its own, and waits until all
+    /// transports have let go of theirs, or the deadline.
     ///
-    /// What waits for a stream still leaves before its end. Streams left over at the deadline are ended, but blocked in their transport:
-    /// a server should abort their connections. Calling it again is harmless. Dropping the future during the delay leaves the manager
-    /// as [`announce_shutdown`](Self::announce_shutdown) does; later, it stops neither the refusal nor the streams that were ended.
+    /// What waits for a stream still leaves before its end. Streams left over at the deadline are
+    /// ended, but blocked in their transport: a server should abort their connections. Calling it
+    /// again is harmless. Dropping the future during the delay leaves the manager as
+    /// [`announce_shutdown`](Self::announce_shutdown) does; later, it stops neither the refusal nor
+    /// the streams that were ended.
     pub async fn shutdown(&self, drain: ShutdownOptions) -> ShutdownReport {
         self.announce_shutdown();
         if !drain.delay.is_zero() {

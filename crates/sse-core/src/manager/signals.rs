@@ -13,7 +13,8 @@ use crate::{
 };
 
 impl Manager {
-    /// Tells every node on the backplane, this one included, what their [handlers](Manager::on_signal) hear: at most once, now.
+    /// Tells every node on the backplane, this one included, what their
+    /// [handlers](Manager::on_signal) hear: at most once, now.
     ///
     /// # Errors
     /// [`BackplaneError`]; [`BackplaneError::Rejected`] where there is no backplane.

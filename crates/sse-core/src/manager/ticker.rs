@@ -6,8 +6,9 @@ use tokio::runtime::Id;
 
 use crate::sync::Mutex;
 
-/// Runs on every runtime that streams come from. One of its tasks does the work of a tick; the others stand by, so that a runtime
-/// whose thread is busy, as a worker of Actix may be, delays nothing for the streams of the others.
+/// Runs on every runtime that streams come from. One of its tasks does the work of a tick; the
+/// others stand by, so that a runtime whose thread is busy, as a worker of Actix may be, delays
+/// nothing for the streams of the others.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     /// The runtimes that have a task.
@@ -17,9 +18,11 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    /// Ends the task of a runtime if nobody is there, so that an idle manager costs nothing; the next stream starts it again.
+    /// Ends the task of a runtime if nobody is there, so that an idle manager costs nothing; the
+    /// next stream starts it again.
     ///
-    /// Streams are counted before they ask for the task, so either the stream is seen here, or it sees no task there.
+    /// Streams are counted before they ask for the task, so either the stream is seen here, or it
+    /// sees no task there.
     pub(crate) fn rests(&self, runtime: Id, open: impl FnOnce() -> usize) -> bool {
         let mut runtimes = self.runtimes.lock();
         let rests = open() == 0;

@@ -30,7 +30,8 @@ const STEP: u32 = 256;
 /// So many steps until other tasks of the thread run.
 const STEPS_PER_TURN: u32 = 16;
 
-/// However long everything else may take: a stream ends up to a round before its authentication does.
+/// However long everything else may take: a stream ends up to a round before its authentication
+/// does.
 const LONGEST_ROUND: Duration = Duration::from_secs(60);
 
 /// Ensures that this runtime, if there is one, has a task. Called whenever a stream shows up.
@@ -98,8 +99,9 @@ impl Schedule {
     }
 }
 
-/// How long it takes until every stream was looked at. A fifth of the heartbeat interval makes heartbeats at most 1.2 intervals late,
-/// and a tenth of the timeout lets a stream be ended after 0.8 of it and before the whole.
+/// How long it takes until every stream was looked at. A fifth of the heartbeat interval makes
+/// heartbeats at most 1.2 intervals late, and a tenth of the timeout lets a stream be ended after
+/// 0.8 of it and before the whole.
 pub(crate) fn round(config: &Config, has_heartbeat: bool) -> Duration {
     let others = [
         has_heartbeat.then(|| config.heartbeat_interval / 5),
@@ -185,7 +187,8 @@ struct HeartbeatFrames {
 }
 
 impl HeartbeatFrames {
-    /// With a log, the heartbeat says up to where its streams have been served: up to its end, since they are quiet.
+    /// With a log, the heartbeat says up to where its streams have been served: up to its end,
+    /// since they are quiet.
     fn new(inner: &Inner) -> Self {
         let beat = inner
             .heartbeat

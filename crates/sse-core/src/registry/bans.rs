@@ -39,7 +39,8 @@ impl From<LoginId> for Banned {
 }
 
 impl Bans {
-    /// Keeps somebody away for a while. Goes by uptime, not by [`Millis`](crate::clock::Millis): entries may be older than those can tell apart.
+    /// Keeps somebody away for a while. Goes by uptime, not by [`Millis`](crate::clock::Millis):
+    /// entries may be older than those can tell apart.
     pub(crate) fn keep(&mut self, who: Banned, uptime_ms: u64, duration: Duration) {
         self.until.retain(|_, until| uptime_ms < *until);
         if self.until.len() >= MOST_AWAY {

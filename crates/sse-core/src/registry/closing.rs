@@ -9,15 +9,17 @@ pub(crate) const FEW: usize = 64;
 
 /// Streams that were ended and whose transport may hold them still.
 ///
-/// A transport that is blocked polls nothing, so it may never learn of the end: hyper's and Actix's poll no body while a client's
-/// socket, or its HTTP/2 window, is full. After a while the manager releases such a stream itself.
+/// A transport that is blocked polls nothing, so it may never learn of the end: hyper's and Actix's
+/// poll no body while a client's socket, or its HTTP/2 window, is full. After a while the manager
+/// releases such a stream itself.
 #[derive(Debug, Default)]
 pub(crate) struct Leavers {
     /// They had their time before they were ended.
     stalled: Vec<Arc<StreamState>>,
     /// With the time of their end, in its order.
     pub(crate) others: VecDeque<(Millis, Arc<StreamState>)>,
-    /// At this many, those that are gone are sorted out, so that no more are kept than twice as many as there are.
+    /// At this many, those that are gone are sorted out, so that no more are kept than twice as
+    /// many as there are.
     many: usize,
 }
 

@@ -13,11 +13,12 @@ use crate::{
     slab::ChunkedSlab,
 };
 
-/// So many small tables instead of a large one, since a table that grows moves everything in it under the manager's lock.
+/// So many small tables instead of a large one, since a table that grows moves everything in it
+/// under the manager's lock.
 const TABLES: usize = 4096;
 
-/// In the key of a group: there is none, but the only stream of a user, at the place that the other bits say. Most users have one stream, for which a group would be
-/// an eighth of what it needs.
+/// In the key of a group: there is none, but the only stream of a user, at the place that the other
+/// bits say. Most users have one stream, for which a group would be an eighth of what it needs.
 const ONLY: u32 = 1 << 31;
 
 /// What streams are grouped by.
@@ -39,7 +40,8 @@ pub(crate) struct Group {
     pub(crate) members: SmallVec<[u32; 4]>,
 }
 
-/// Where to look for the next user, and the one that was found: its name and how many streams it has.
+/// Where to look for the next user, and the one that was found: its name and how many streams it
+/// has.
 pub(crate) type UserFound<'a> = (u32, Option<(&'a Arc<str>, usize)>);
 
 /// All groups with at least one member.
@@ -96,7 +98,8 @@ impl Groups {
         }
     }
 
-    /// A user, and where to go on looking for the next one. Users with one stream come first: one who gets a second meanwhile is found twice rather than never.
+    /// A user, and where to go on looking for the next one. Users with one stream come first: one
+    /// who gets a second meanwhile is found twice rather than never.
     pub(crate) fn user_from<'a>(
         &'a self,
         streams: &'a ChunkedSlab<Slot>,
@@ -170,7 +173,8 @@ impl Groups {
         })
     }
 
-    /// Removes a member, which is still among the streams. Gives the one that took its position, if one did.
+    /// Removes a member, which is still among the streams. Gives the one that took its position, if
+    /// one did.
     pub(crate) fn remove(
         &mut self,
         streams: &ChunkedSlab<Slot>,

@@ -6,7 +6,8 @@ const CHUNK: usize = 256;
 
 /// The login of each stream that has one, by its place.
 ///
-/// Beside the streams, so that those without one cost nothing. In chunks, as the table of streams, so that no newcomer moves what is there.
+/// Beside the streams, so that those without one cost nothing. In chunks, as the table of streams,
+/// so that no newcomer moves what is there.
 #[derive(Debug, Default)]
 pub(crate) struct Logins {
     chunks: Vec<Option<Box<Chunk>>>,

@@ -32,9 +32,9 @@ pub(crate) enum Audience {
 
 /// A publish that reaches too many streams to hold the lock for all of them.
 ///
-/// It takes its place in the order at once, and reaches its streams in steps. Whatever comes behind it in the order and
-/// touches one of its streams first gives that stream what it still lacks (see [`Fanout::deliver_pending`]), so every stream sees
-/// the order, and nobody waits for the whole.
+/// It takes its place in the order at once, and reaches its streams in steps. Whatever comes behind
+/// it in the order and touches one of its streams first gives that stream what it still lacks (see
+/// [`Fanout::deliver_pending`]), so every stream sees the order, and nobody waits for the whole.
 #[derive(Debug)]
 pub(crate) struct PendingBroadcast {
     pub(crate) seq: u64,
@@ -121,8 +121,8 @@ impl Fanout<'_> {
 
     /// Gives a stream what unfinished publishes before this place still owe it.
     ///
-    /// Called before anything changes what a stream is a member of, or moves it in a group: so every unfinished publish
-    /// finds the memberships as they were at its own place in the order.
+    /// Called before anything changes what a stream is a member of, or moves it in a group: so
+    /// every unfinished publish finds the memberships as they were at its own place in the order.
     pub(crate) fn deliver_pending(&self, slot: &Slot, out: &mut Effects) {
         if !self.older.is_empty() {
             self.settle_state(slot, &mut slot.stream.queue.lock(), out);

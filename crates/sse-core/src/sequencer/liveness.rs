@@ -19,12 +19,14 @@ pub(crate) struct LivenessCheck<'a> {
     pub(crate) stalled: Duration,
     /// How much too early a stream may reach its age, so that it is never too late.
     pub(crate) age_slack: Duration,
-    /// The heartbeat of this tick in the stream's dialect, or one of its own with the position that it has been given up to.
+    /// The heartbeat of this tick in the stream's dialect, or one of its own with the position that
+    /// it has been given up to.
     pub(crate) beats: &'a dyn Fn(&Slot, Option<&Cursor>) -> Option<Frame>,
 }
 
 impl Sequencer {
-    /// Looks at every `stride`-th stream from `cursor` on, at most `budget` of them; `true` at the end of the table.
+    /// Looks at every `stride`-th stream from `cursor` on, at most `budget` of them; `true` at the
+    /// end of the table.
     pub(crate) fn check_liveness(
         &mut self,
         exam: &LivenessCheck<'_>,

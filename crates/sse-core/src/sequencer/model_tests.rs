@@ -346,7 +346,8 @@ proptest! {
         prop_assert_eq!(stats.counters.dropped, 0);
     }
 
-    /// With queues that overflow, what a stream gets is the beginning of what it should get, then a gap and the end.
+    /// With queues that overflow, what a stream gets is the beginning of what it should get, then a
+    /// gap and the end.
     #[test]
     fn a_stream_that_overflows_gets_a_beginning_and_is_told(
         ops in vec(op(), 0..120),

@@ -18,7 +18,8 @@ const STEP: u32 = 1024;
 pub(crate) type Most = BinaryHeap<Reverse<(usize, Reverse<UserId>)>>;
 
 impl Sequencer {
-    /// The lowest places from `from` on of the streams of a user and a topic, sorted, at most `wanted`.
+    /// The lowest places from `from` on of the streams of a user and a topic, sorted, at most
+    /// `wanted`.
     pub(crate) fn candidates(
         &self,
         (user, topic): (Option<&UserId>, Option<&Topic>),
@@ -99,8 +100,8 @@ impl Sequencer {
         }
     }
 
-    /// Up to so many streams of a target. The caller takes them out of it, so that the next call finds others;
-    /// among all streams the cursor says where to go on.
+    /// Up to so many streams of a target. The caller takes them out of it, so that the next call
+    /// finds others; among all streams the cursor says where to go on.
     pub(crate) fn some_in(&self, target: &Target, cursor: &mut u32, most: usize) -> Vec<u32> {
         let registry = &self.registry;
         let members = match target {
@@ -128,7 +129,8 @@ impl Sequencer {
         }
     }
 
-    /// Users and how many live streams they have, at most about `limit`, and where the next page begins.
+    /// Users and how many live streams they have, at most about `limit`, and where the next page
+    /// begins.
     pub(crate) fn page_of_users(
         &self,
         from: u32,

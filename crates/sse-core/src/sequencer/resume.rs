@@ -28,7 +28,8 @@ pub(crate) struct ResumePoint {
 }
 
 impl Sequencer {
-    /// Finds where in the log a new stream begins, by what its client had for its last event id. Without a log that means nothing.
+    /// Finds where in the log a new stream begins, by what its client had for its last event id.
+    /// Without a log that means nothing.
     pub(crate) fn start(
         &mut self,
         stream: &StreamState,
@@ -53,7 +54,8 @@ impl Sequencer {
                 ..ResumePoint::default()
             };
         };
-        // A client that is cut off before it heard of a gap comes back with what it had, so that it hears of it then.
+        // A client that is cut off before it heard of a gap comes back with what it had, so that it
+        // hears of it then.
         let id = EventId::new(text).ok();
         let given: Result<Cursor, CursorError> = text.parse();
         let targets = self.targets_of(stream);
@@ -81,12 +83,14 @@ impl Sequencer {
                     catching: false,
                 };
             }
-            // Nobody but this manager appends, so it is none of ours. On a backplane another node may have given it out.
+            // Nobody but this manager appends, so it is none of ours. On a backplane another node
+            // may have given it out.
             Ok(given) if log.remote.is_none() && given.position > window.head() => {
                 let gap = Gap::new(GapReason::Future, id.clone(), window.head_cursor());
                 (CatchUp::behind(gap, targets, window), false)
             }
-            // Ahead of this node: it may be of another one, or of none. Until that is known nobody can say that everything follows.
+            // Ahead of this node: it may be of another one, or of none. Until that is known nobody
+            // can say that everything follows.
             Ok(given) => {
                 let is_there = (log.trimmed()..=window.head()).contains(&given.position)
                     && !log.holes.touch(given.position, window.head())

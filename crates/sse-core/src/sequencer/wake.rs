@@ -18,7 +18,8 @@ use crate::{
 const WOKEN_AT_ONCE: usize = 256;
 
 impl Sequencer {
-    /// Has a stream woken when there is what it waits for; `false` if the log is another one by now, so that it has to look again.
+    /// Has a stream woken when there is what it waits for; `false` if the log is another one by
+    /// now, so that it has to look again.
     pub(crate) fn wait_for_part(&mut self, stream: Stream, after: &Cursor) -> bool {
         if self
             .log
@@ -69,7 +70,8 @@ impl Sequencer {
         }
     }
 
-    /// The log has moved: wakes some of the streams that wait for that. Gives how many of so many are left.
+    /// The log has moved: wakes some of the streams that wait for that. Gives how many of so many
+    /// are left.
     pub(crate) fn wake_for_head(&mut self, most: usize, hold: &mut Tx<'_>) -> usize {
         let Some(log) = &mut self.log else { return 0 };
         let mut left = most.min(log.waiting.for_head.len());
@@ -82,7 +84,8 @@ impl Sequencer {
         left
     }
 
-    /// Wakes some of the streams that wait for what follows positions of a range; `true` when there are no more.
+    /// Wakes some of the streams that wait for what follows positions of a range; `true` when there
+    /// are no more.
     pub(crate) fn wake_for_parts(
         &mut self,
         within: &(impl RangeBounds<Position> + Clone),
@@ -100,7 +103,8 @@ impl Sequencer {
         false
     }
 
-    /// The party whose turn it is to have the backplane read, and behind where, of the places that may be read now.
+    /// The party whose turn it is to have the backplane read, and behind where, of the places that
+    /// may be read now.
     pub(crate) fn wanted_part(
         &mut self,
         may_begin: impl Fn(Position) -> bool,
@@ -164,7 +168,8 @@ impl Sequencer {
         }
     }
 
-    /// Notes that what follows a cursor cannot be read up to a position; `false` if that was known, or the log is another one by now.
+    /// Notes that what follows a cursor cannot be read up to a position; `false` if that was known,
+    /// or the log is another one by now.
     pub(crate) fn note_damage(&mut self, after: &Cursor, to: Position) -> bool {
         let log = self
             .log
@@ -173,7 +178,8 @@ impl Sequencer {
         log.is_some_and(|log| log.note_damage(after.position, to))
     }
 
-    /// Notes that the entry behind a cursor cannot be read, which stands at a position; `false` if that was known.
+    /// Notes that the entry behind a cursor cannot be read, which stands at a position; `false` if
+    /// that was known.
     pub(crate) fn note_unreadable(&mut self, after: &Cursor, position: Position) -> bool {
         let log = self
             .log
@@ -201,7 +207,8 @@ impl Sequencer {
         }
     }
 
-    /// Lets streams go on, behind a gap, where the memory of the node begins: what follows a place cannot be read.
+    /// Lets streams go on, behind a gap, where the memory of the node begins: what follows a place
+    /// cannot be read.
     pub(crate) fn give_up_part(&mut self, after: &Cursor) {
         let Some(log) = &mut self.log else { return };
         if *log.window.epoch() != after.epoch {

@@ -12,7 +12,8 @@ use crate::{
 /// Frames on their way to a transport; most wakes bring one or few.
 pub(crate) type Frames = SmallVec<[Frame; 8]>;
 
-/// A FIFO that owns no memory while it is empty, and none beyond itself for one frame; two words, since every stream has one.
+/// A FIFO that owns no memory while it is empty, and none beyond itself for one frame; two words,
+/// since every stream has one.
 #[derive(Debug, Default)]
 pub(crate) enum Backlog {
     #[default]
@@ -78,7 +79,8 @@ impl Backlog {
         one.into_iter().chain(many.into_iter().flatten())
     }
 
-    /// Moves frames out, oldest first: at least one if there is one, then as many as fit into both limits.
+    /// Moves frames out, oldest first: at least one if there is one, then as many as fit into both
+    /// limits.
     pub(crate) fn take(&mut self, limit: Limit, out: &mut Frames) {
         let mut left = limit.bytes;
         while out.len() < limit.frames {

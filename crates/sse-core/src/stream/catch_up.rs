@@ -24,8 +24,9 @@ use crate::{
 /// So many records are passed on, or looked at, while the manager's lock is held once.
 const STEP: usize = 256;
 
-/// A stream that catches up. It has no live queue: it takes from the log what it missed, page by page as its transport asks, and becomes
-/// live once there is nothing more, under the manager's lock, so that nothing comes twice or falls between.
+/// A stream that catches up. It has no live queue: it takes from the log what it missed, page by
+/// page as its transport asks, and becomes live once there is nothing more, under the manager's
+/// lock, so that nothing comes twice or falls between.
 #[derive(Debug)]
 pub(crate) struct CatchUp {
     /// What cannot be given, to be told first.
@@ -73,7 +74,8 @@ struct Subscription {
     target: Target,
     from: u64,
     until: u64,
-    /// The same in positions, for records that come from the backplane: behind this one, and up to that one.
+    /// The same in positions, for records that come from the backplane: behind this one, and up to
+    /// that one.
     behind: Position,
     up_to: Option<Position>,
 }
@@ -224,8 +226,9 @@ impl CatchUp {
         Some(frame)
     }
 
-    /// Gives the next records that the window holds. `synced`: whether the node has followed the log to its end since the client came;
-    /// `deep`: whether there is a backplane that may hold more than the window.
+    /// Gives the next records that the window holds. `synced`: whether the node has followed the
+    /// log to its end since the client came; `deep`: whether there is a backplane that may hold
+    /// more than the window.
     pub(crate) fn step(
         &mut self,
         window: &mut Window,
@@ -235,7 +238,8 @@ impl CatchUp {
         out: &mut Frames,
     ) -> (Step, Option<GapReason>) {
         if self.given.epoch != *window.epoch() {
-            // It goes on where the streams do that are live. Positions of the old log say nothing about the new one.
+            // It goes on where the streams do that are live. Positions of the old log say nothing
+            // about the new one.
             let first = window.first();
             self.interests.retain(|it| it.until > first);
             self.interests
@@ -290,7 +294,8 @@ impl CatchUp {
         (step, told)
     }
 
-    /// Gives what a part of the log that came from the backplane has for the stream, of what the window does not hold.
+    /// Gives what a part of the log that came from the backplane has for the stream, of what the
+    /// window does not hold.
     pub(crate) fn feed(
         &mut self,
         segment: &FetchedPage,
@@ -352,7 +357,8 @@ impl CatchUp {
         }
     }
 
-    /// Goes on behind what cannot be read, if that comes next. The window has what it holds, whatever became of it elsewhere.
+    /// Goes on behind what cannot be read, if that comes next. The window has what it holds,
+    /// whatever became of it elsewhere.
     pub(crate) fn pass_over(&mut self, holes: &Holes, window: &Window) {
         if self.source != Source::Backplane || self.given.epoch != *window.epoch() {
             return;
@@ -454,7 +460,8 @@ fn has_room(limit: Limit, out: &Frames, bytes: usize) -> bool {
     out.is_empty() || (out.len() < limit.frames && bytes < limit.bytes)
 }
 
-/// The numbers of all records that a stream is meant by, in order. A record has one target, so none comes twice.
+/// The numbers of all records that a stream is meant by, in order. A record has one target, so none
+/// comes twice.
 struct Merged<I> {
     heads: SmallVec<[(u64, I); 4]>,
 }
@@ -493,7 +500,8 @@ impl<I: Iterator<Item = u64>> Merged<I> {
     }
 }
 
-/// How many of the frames are published events that are in no log: lost for good if they are dropped.
+/// How many of the frames are published events that are in no log: lost for good if they are
+/// dropped.
 pub(crate) fn unlogged_in<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> usize {
     frames
         .into_iter()

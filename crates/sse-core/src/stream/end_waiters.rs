@@ -17,7 +17,8 @@ struct List {
 pub(crate) struct WatcherKey(u32);
 
 impl EndWaiters {
-    /// Keeps a waker under a key that is given at the first time. Gives a waker to drop outside of the lock.
+    /// Keeps a waker under a key that is given at the first time. Gives a waker to drop outside of
+    /// the lock.
     pub(crate) fn register(
         &mut self,
         key: &mut Option<WatcherKey>,

@@ -9,7 +9,8 @@ use crate::{
 
 /// What an app hears of its streams.
 ///
-/// Called without any lock held, on the thread where it happened, so an implementation must not block: hand work to a task.
+/// Called without any lock held, on the thread where it happened, so an implementation must not
+/// block: hand work to a task.
 pub trait Hooks: Send + Sync + 'static {
     /// A stream was accepted.
     fn connected(&self, stream: &StreamInfo) {

@@ -24,6 +24,7 @@ pub enum Overflow {
 pub enum CollapseBy {
     /// Those of the same [`EventType`](crate::EventType).
     EventType,
-    /// Those with the same [`Event::collapse_key`](crate::Event::collapse_key); events without one replace nothing.
+    /// Those with the same [`Event::collapse_key`](crate::Event::collapse_key); events without one
+    /// replace nothing.
     Key,
 }

@@ -27,7 +27,8 @@ pub(crate) struct Bounds {
 
 /// A bounded queue with one consumer.
 ///
-/// Nothing foreign runs while its lock is held: wakers are handed out, to be woken and dropped afterwards.
+/// Nothing foreign runs while its lock is held: wakers are handed out, to be woken and dropped
+/// afterwards.
 #[derive(Debug)]
 pub(crate) struct Queue(Mutex<QueueState>);
 
@@ -41,7 +42,8 @@ pub(crate) struct QueueState {
     pub(crate) served: u64,
     /// Whether the transport has let go of the stream, or the manager has given up on it.
     closed: bool,
-    /// Whether an event found no room: the stream is to be ended, and must not get what comes behind it.
+    /// Whether an event found no room: the stream is to be ended, and must not get what comes
+    /// behind it.
     overflowed: bool,
     /// Whether that event is in no log, so that the client will not find it when it returns.
     overflow_is_lost: bool,
@@ -166,7 +168,8 @@ impl Queue {
         Poll::Pending
     }
 
-    /// Takes the frame that waits if it is the only one, which is the usual case, and there is nothing to tell besides.
+    /// Takes the frame that waits if it is the only one, which is the usual case, and there is
+    /// nothing to tell besides.
     pub(crate) fn take_only(&self) -> Option<Frame> {
         let mut state = self.lock();
         if !matches!(state.phase, Phase::Live)
@@ -218,7 +221,8 @@ impl Queue {
         self.lock().closed
     }
 
-    /// The transport is gone: nothing will be taken any more. Gives the reason that stands, unless it was told before.
+    /// The transport is gone: nothing will be taken any more. Gives the reason that stands, unless
+    /// it was told before.
     pub(crate) fn close(&self) -> Option<QueueClosed> {
         let mut state = self.lock();
         let reason = state.ended().unwrap_or(DisconnectReason::ClientLeft);
@@ -232,8 +236,8 @@ impl Queue {
         closed
     }
 
-    /// Gives up on the transport of a stream that was ended: drops what waits. Should it come back, it is told of the gap and of
-    /// the end. `None` if it let go before.
+    /// Gives up on the transport of a stream that was ended: drops what waits. Should it come back,
+    /// it is told of the gap and of the end. `None` if it let go before.
     pub(crate) fn abandon(&self) -> Option<QueueClosed> {
         let mut state = self.lock();
         let reason = state.ended()?;
@@ -377,7 +381,8 @@ impl QueueState {
         self.consumer.take()
     }
 
-    /// Keeps an event that is not logged until the records before it are through, after making room as the overflow says.
+    /// Keeps an event that is not logged until the records before it are through, after making room
+    /// as the overflow says.
     pub(crate) fn push_beside(
         &mut self,
         before: Before,
@@ -457,7 +462,8 @@ impl QueueState {
     fn take(&mut self, limit: Limit, now: impl FnOnce() -> Millis, batch: &mut Batch) -> bool {
         if let Some(dropped) = self.rare.as_mut().and_then(|rare| rare.dropped.take()) {
             self.shed();
-            // What was dropped may stand behind something that waits; then a client that goes on behind the gap would miss that.
+            // What was dropped may stand behind something that waits; then a client that goes on
+            // behind the gap would miss that.
             let first = self.backlog.iter().find_map(Frame::place);
             let to = dropped
                 .to
@@ -489,7 +495,8 @@ impl QueueState {
     /// How many events made room; `None` when there is none to be had.
     fn make_room(&mut self, frame: &Frame, bounds: Bounds, overflow: Overflow) -> Option<u32> {
         let mut dropped = 0;
-        // A heartbeat that waits comes first if it is there, and says nothing that the event does not.
+        // A heartbeat that waits comes first if it is there, and says nothing that the event does
+        // not.
         if !self.has_room(frame, bounds) && self.backlog.begins_with_own() {
             self.backlog.pop();
         }
@@ -520,7 +527,8 @@ impl QueueState {
         }
     }
 
-    /// One frame always has room: what may be published is bounded, but a dialect may make it longer.
+    /// One frame always has room: what may be published is bounded, but a dialect may make it
+    /// longer.
     fn has_room(&self, frame: &Frame, bounds: Bounds) -> bool {
         let fits = self.backlog.len() < bounds.frames
             && self.backlog.bytes() + frame.len() <= bounds.bytes;

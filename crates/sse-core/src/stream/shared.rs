@@ -25,7 +25,8 @@ pub(crate) struct StreamState {
     pub(crate) arrival: u64,
     /// At which age `max_age` ends it, in milliseconds; zero for never.
     pub(crate) ends_after_ms: u32,
-    /// At which age its authentication ends it, in milliseconds; zero for never. Written under the manager's lock.
+    /// At which age its authentication ends it, in milliseconds; zero for never. Written under the
+    /// manager's lock.
     pub(crate) expires_after_ms: AtomicU32,
     /// Its key in the table of streams.
     pub(crate) place: u32,

@@ -88,7 +88,8 @@ fn story(events: &[Decoded]) -> (Vec<u64>, Vec<(u64, u64)>) {
     )
 }
 
-/// Nothing is missing from behind a number on that no gap covers, and nothing comes twice or in another order.
+/// Nothing is missing from behind a number on that no gap covers, and nothing comes twice or in
+/// another order.
 fn check(events: &[Decoded], behind: u64) {
     let (numbers, gaps) = story(events);
     assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
@@ -103,7 +104,8 @@ fn check(events: &[Decoded], behind: u64) {
     }
 }
 
-/// Every fault, at the beginning of what was missed, in the middle, and just before what the node holds in memory.
+/// Every fault, at the beginning of what was missed, in the middle, and just before what the node
+/// holds in memory.
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_read_is_a_gap_whatever_the_fault() {
     for fault in [
@@ -176,7 +178,8 @@ async fn known_damage_is_not_called_a_resume() {
     assert_eq!(log.manager.log().unwrap().damaged, 1);
 }
 
-/// A place that fails, in whichever way, holds up nobody who reads elsewhere, not even another stream of the same user.
+/// A place that fails, in whichever way, holds up nobody who reads elsewhere, not even another
+/// stream of the same user.
 #[tokio::test(start_paused = true)]
 async fn a_place_that_fails_holds_up_nobody_else() {
     for fault in [

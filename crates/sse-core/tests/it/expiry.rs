@@ -43,7 +43,8 @@ async fn a_stream_ends_in_the_last_fifth_of_its_token_s_life_and_says_so() {
     for stream in ends {
         let (reason, at, mut client) = stream.await.unwrap();
         assert_eq!(reason, DisconnectReason::Expired);
-        // Tokens are of the system's clock, which is not paused: a little of it passes, and more on a busy machine.
+        // Tokens are of the system's clock, which is not paused: a little of it passes, and more on
+        // a busy machine.
         let (after, slack) = (at - start, Duration::from_secs(60));
         assert!(
             after + slack >= 8 * MINUTE && after <= 10 * MINUTE,

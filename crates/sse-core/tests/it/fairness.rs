@@ -69,7 +69,8 @@ impl Log {
             .collect()
     }
 
-    /// Lets a client return, while others take what they can; gives the reads and the time until it has everything.
+    /// Lets a client return, while others take what they can; gives the reads and the time until it
+    /// has everything.
     async fn returns(
         &self,
         handshake: Handshake,

@@ -79,7 +79,8 @@ async fn a_thousand_quiet_streams_get_shared_beats_in_time_and_spread() {
 #[tokio::test(start_paused = true)]
 async fn beats_are_in_time_at_any_interval() {
     for interval in [100, 999, 5000, 24 * 60 * 60 * 1000].map(Duration::from_millis) {
-        // Timers go by the shortest setting, and a day in steps of a minute's would take a while even in paused time.
+        // Timers go by the shortest setting, and a day in steps of a minute's would take a while
+        // even in paused time.
         let manager = Manager::builder()
             .heartbeat_interval(interval)
             .connection_timeout(interval);

@@ -288,7 +288,8 @@ fn refusals_say_when_to_come_back() {
     );
 }
 
-/// Every cause with whether it is temporary. Whoever adds a cause adds a row: `ConnectErrorKind::is_temporary` does not compile without.
+/// Every cause with whether it is temporary. Whoever adds a cause adds a row:
+/// `ConnectErrorKind::is_temporary` does not compile without.
 fn all_causes() -> Vec<(ConnectErrorKind, bool)> {
     let invalid = Handshake::new().user("");
     let invalid = Manager::builder()

@@ -205,7 +205,8 @@ async fn topics_joined_and_left_count_in_old_parts_as_well() {
     assert_eq!(data(&events), expected);
 }
 
-/// Those who wait for an old part are woken when that was read, and not whenever something is published.
+/// Those who wait for an old part are woken when that was read, and not whenever something is
+/// published.
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_an_old_part_is_left_alone_while_others_publish() {
     let memory = MemoryBackplane::new(Retention::default());

@@ -62,7 +62,8 @@ pub(crate) fn sse_stream(bytes: &[u8], cut: usize) -> Vec<Read> {
         .collect()
 }
 
-/// `russe`, the reader of actix-web-lab, which dispatches an empty message for an `id` or `event` without data.
+/// `russe`, the reader of actix-web-lab, which dispatches an empty message for an `id` or `event`
+/// without data.
 pub(crate) fn russe(bytes: &[u8], cut: usize) -> Vec<Read> {
     use tokio_util::codec::Decoder as _;
 

@@ -71,7 +71,8 @@ async fn listen(mut session: sse_core::Session, most: usize) -> Got {
     got
 }
 
-/// Streams that come, join, leave and go while others publish, which they do once the first is there.
+/// Streams that come, join, leave and go while others publish, which they do once the first is
+/// there.
 fn come_and_go(
     manager: &Manager,
     thread: u32,
@@ -96,7 +97,8 @@ fn come_and_go(
             runtime.block_on(tokio::task::yield_now());
             manager.leave(client, &topic(round + step / 2));
         }
-        // Some are listened to until they have enough, others are cut off; a cut off listener takes its events with it.
+        // Some are listened to until they have enough, others are cut off; a cut off listener takes
+        // its events with it.
         if round.is_multiple_of(3) {
             listening.abort();
         }

@@ -168,7 +168,8 @@ impl Client {
         self.session.client_id()
     }
 
-    /// The next buffer, if one is there. A stream that lets others have their turn has one, or not, when its turn comes again.
+    /// The next buffer, if one is there. A stream that lets others have their turn has one, or not,
+    /// when its turn comes again.
     pub(crate) fn buffer(&mut self) -> Poll<Option<Bytes>> {
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(Arc::clone(&woken));

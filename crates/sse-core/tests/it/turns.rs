@@ -21,7 +21,8 @@ use crate::{
     support::{Client, data, from},
 };
 
-/// A runtime runs while somebody blocks on it, and stands still else, as a worker of Actix does whose handler blocks.
+/// A runtime runs while somebody blocks on it, and stands still else, as a worker of Actix does
+/// whose handler blocks.
 fn runtime() -> Runtime {
     Builder::new_current_thread()
         .enable_time()

@@ -1,6 +1,8 @@
-//! A log, nodes, clients and publishers in one thread and in paused time, with everything going wrong that can, from a seed.
+//! A log, nodes, clients and publishers in one thread and in paused time, with everything going
+//! wrong that can, from a seed.
 //!
-//! `SSE_SIMULATION_SEEDS=1000..2000` plays other seeds, and `SSE_SIMULATION_SEEDS=1234` one again, with its story.
+//! `SSE_SIMULATION_SEEDS=1000..2000` plays other seeds, and `SSE_SIMULATION_SEEDS=1234` one again,
+//! with its story.
 
 mod client;
 mod oracle;

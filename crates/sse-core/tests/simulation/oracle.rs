@@ -69,7 +69,8 @@ impl Totals {
     }
 }
 
-/// Every acknowledged event is delivered exactly once to every stream that should have it, in order, or that stream was told of a gap that covers it.
+/// Every acknowledged event is delivered exactly once to every stream that should have it, in
+/// order, or that stream was told of a gap that covers it.
 ///
 /// `epochs` are those that the log had, in order.
 pub(crate) fn check(clients: &[Client], published: &[Published], epochs: &[Epoch]) -> Totals {
@@ -90,7 +91,8 @@ pub(crate) fn check(clients: &[Client], published: &[Published], epochs: &[Epoch
                     totals.resumed += usize::from(*resumed);
                     is_resumed = *resumed;
                 }
-                // A queue was full. What is logged comes back with the client where nothing says up to where it was dropped.
+                // A queue was full. What is logged comes back with the client where nothing says up
+                // to where it was dropped.
                 Told::Gap { reason, to, .. } if reason == "overflow" => {
                     totals.overflows += 1;
                     totals.dropped += usize::from(to.is_some());
@@ -122,7 +124,8 @@ fn check_client(client: &Client, published: &[Published], epochs: &[Epoch], tota
     for told in &client.told {
         if let Told::Event { number, id } = told {
             had.insert(*number);
-            // With the log its keys are lost, so a publish that is tried again may stand in the next log as well.
+            // With the log its keys are lost, so a publish that is tried again may stand in the
+            // next log as well.
             let epoch = id.as_ref().and_then(|id| id.split('-').next());
             assert!(
                 in_a_log.insert((*number, epoch)),
@@ -184,7 +187,8 @@ fn covers(told: &Told, at: &Cursor, epochs: &[Epoch]) -> bool {
     }
 }
 
-/// Ids never go back within a log, and logs follow each other; what was dropped stands in its place among them.
+/// Ids never go back within a log, and logs follow each other; what was dropped stands in its place
+/// among them.
 fn check_order(client: &Client) {
     let mut last: Option<Cursor> = None;
     let mut left = HashSet::new();

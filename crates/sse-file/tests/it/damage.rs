@@ -81,8 +81,10 @@ impl Written {
         Cursor::new(self.bounds.epoch.clone(), position)
     }
 
-    /// Opens a copy in which something is damaged, and holds it to what every log promises: either it is not opened, and the file is named, or whatever
-    /// was acknowledged is given or covered by a gap, for whoever comes back from wherever, and no position is given twice. Whether it was opened.
+    /// Opens a copy in which something is damaged, and holds it to what every log promises: either
+    /// it is not opened, and the file is named, or whatever was acknowledged is given or covered by
+    /// a gap, for whoever comes back from wherever, and no position is given twice. Whether it was
+    /// opened.
     async fn check(&self, dir: &Path, what: &str) -> bool {
         let told = format!("{what}, {:?}", self.left);
         let log = match FileBackplane::open(dir, config()).await {
@@ -341,7 +343,8 @@ fn any_flips_of_several_bits_are_refused_or_told() {
     });
 }
 
-/// Whatever was acknowledged before the end that is there is given, and the rest is a gap, though nothing in the file says that anything is missing.
+/// Whatever was acknowledged before the end that is there is given, and the rest is a gap, though
+/// nothing in the file says that anything is missing.
 #[test]
 fn a_log_that_lost_its_end_says_so_at_any_cut() {
     let both = [Left::Closed, Left::Killed].map(|left| block_on(written(left)));
@@ -361,7 +364,8 @@ fn a_log_that_lost_its_end_says_so_at_any_cut() {
     });
 }
 
-/// A log that was killed has everything that was acknowledged, and goes on in its epoch without a gap.
+/// A log that was killed has everything that was acknowledged, and goes on in its epoch without a
+/// gap.
 #[tokio::test]
 async fn a_log_that_died_while_it_wrote_has_no_gap() {
     let written = written(Left::Killed).await;

@@ -92,7 +92,8 @@ pub(crate) fn segments(dir: &Path) -> Vec<PathBuf> {
 
 /// What `kill -9` would leave behind now.
 pub(crate) fn copy(from: &Path, to: &Path) {
-    // What is written last is copied first, so that no file is ahead of one that was written before it.
+    // What is written last is copied first, so that no file is ahead of one that was written before
+    // it.
     let mut files: Vec<_> = fs::read_dir(from)
         .unwrap()
         .map(|file| file.unwrap().path())

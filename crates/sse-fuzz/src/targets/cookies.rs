@@ -1,4 +1,5 @@
-//! Whatever the headers hold, no session comes out that nobody signed. Also the rest of what is read from a request.
+//! Whatever the headers hold, no session comes out that nobody signed. Also the rest of what is
+//! read from a request.
 
 use std::sync::LazyLock;
 

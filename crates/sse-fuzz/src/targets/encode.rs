@@ -1,4 +1,5 @@
-//! Whatever an event consists of, a reader receives exactly that. The same properties as in `tests/it/encoding.rs` of `sse-core`.
+//! Whatever an event consists of, a reader receives exactly that. The same properties as in
+//! `tests/it/encoding.rs` of `sse-core`.
 
 use std::{io::Write, time::Duration};
 

@@ -1,4 +1,5 @@
-//! Whatever a request holds is accepted or rejected. The same property as in `tests/it/handshake.rs` of `sse-core`.
+//! Whatever a request holds is accepted or rejected. The same property as in
+//! `tests/it/handshake.rs` of `sse-core`.
 
 use sse_core::{AllowAll, Handshake, Manager};
 

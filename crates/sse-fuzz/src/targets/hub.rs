@@ -1,4 +1,5 @@
-//! Whatever the query, the cookies and the other headers hold, the hub answers, and lets nobody in who is not known.
+//! Whatever the query, the cookies and the other headers hold, the hub answers, and lets nobody in
+//! who is not known.
 //!
 //! The input is a request as text. It is sent to a hub in demo mode and to one with authentication.
 

@@ -1,8 +1,10 @@
-//! Whatever became of the files of a log, opening it fails or its entries are those that were written.
+//! Whatever became of the files of a log, opening it fails or its entries are those that were
+//! written.
 //!
-//! An input names a log and what became of its files. A change can also make checksums fit anew, as no
-//! failing disk does; then nothing is known of the entries, and the log must be read all the same.
-//! Otherwise an entry that is missing is reported, and its position is never given to another entry.
+//! An input names a log and what became of its files. A change can also make checksums fit anew, as
+//! no failing disk does; then nothing is known of the entries, and the log must be read all the
+//! same. Otherwise an entry that is missing is reported, and its position is never given to another
+//! entry.
 
 use std::{collections::BTreeMap, fs, ops::RangeInclusive, path::Path, sync::LazyLock};
 
@@ -443,7 +445,8 @@ fn put(files: &mut Files, file: u8, at: u16, written: &[u8]) {
     bytes[at..end].copy_from_slice(&written[..end - at]);
 }
 
-/// Bytes of a segment's header, and where the parts of a record are: see `segment.rs` and `record.rs` of `sse-file`.
+/// Bytes of a segment's header, and where the parts of a record are: see `segment.rs` and
+/// `record.rs` of `sse-file`.
 const HEADER: usize = 44;
 const RECORD_HEAD: usize = 16;
 

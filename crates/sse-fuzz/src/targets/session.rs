@@ -1,4 +1,5 @@
-//! Nobody who does not know the secret makes a session. The same property as in `tests/it/properties.rs` of `sse-auth`.
+//! Nobody who does not know the secret makes a session. The same property as in
+//! `tests/it/properties.rs` of `sse-auth`.
 
 use std::sync::LazyLock;
 

@@ -2,7 +2,8 @@
 //!
 //! The input is a request as text. Its header `x-caller` says who calls (`user`, `nobody`, else a
 //! manager), `x-transformer: superjson` and `x-override: yes` how the API is set up, and `x-body`
-//! how the body arrives: `broken` off at its end, `large` beyond every limit, `slow` without an end.
+//! how the body arrives: `broken` off at its end, `large` beyond every limit, `slow` without an
+//! end.
 
 use std::time::Duration;
 
@@ -192,7 +193,8 @@ fn judge_lines(text: &[u8]) {
     }
 }
 
-/// Reads what waits in a stream: whole blocks, each with JSON, since that is all that the API sends.
+/// Reads what waits in a stream: whole blocks, each with JSON, since that is all that the API
+/// sends.
 fn judge_stream(mut session: Session) {
     let mut decoder = Decoder::new();
     for _ in 0..FRAMES {

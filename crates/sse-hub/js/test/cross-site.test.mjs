@@ -1,4 +1,5 @@
-// Pages of two origins: one is listed, and the others make a signed-in visitor's browser send requests.
+// Pages of two origins: one is listed, and the others make a signed-in visitor's browser send
+// requests.
 
 import assert from "node:assert/strict";
 import test from "node:test";

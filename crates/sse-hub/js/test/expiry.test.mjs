@@ -1,4 +1,5 @@
-// Tickets and expiry, with the browser's own EventSource, which sends no headers and tells no status.
+// Tickets and expiry, with the browser's own EventSource, which sends no headers and tells no
+// status.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -15,7 +16,8 @@ const JWT_SECRET = "a secret of these tests, long enough for HS256";
 // Ages are looked at several times in an interval.
 const PROMPT = ["--heartbeat-interval", "500ms", "--retry", "100ms"];
 
-// Seconds that credentials hold whose end is waited for. They are enough to connect with them on a busy machine.
+// Seconds that credentials hold whose end is waited for. They are enough to connect with them on a
+// busy machine.
 const SHORT = 12;
 
 /** @param {string} sub @param {number} seconds */

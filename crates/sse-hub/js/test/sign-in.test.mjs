@@ -1,5 +1,5 @@
-// A user signs in at a site, and sees what a backend sends by the hub. The page is of another origin than the hub, on the same host:
-// the browser brings the site's HttpOnly cookie along.
+// A user signs in at a site, and sees what a backend sends by the hub. The page is of another
+// origin than the hub, on the same host: the browser brings the site's HttpOnly cookie along.
 
 import assert from "node:assert/strict";
 import test from "node:test";

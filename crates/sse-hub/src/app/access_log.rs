@@ -38,7 +38,8 @@ const PROCEDURES: [&str; 17] = [
     "sendWarning",
 ];
 
-/// Logs a request and the status of its answer, at `debug`. Only what is known to hold no secret is shown: a secret may stand anywhere.
+/// Logs a request and the status of its answer, at `debug`. Only what is known to hold no secret is
+/// shown: a secret may stand anywhere.
 pub(crate) async fn log(request: Request, next: Next) -> Response {
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return next.run(request).await;

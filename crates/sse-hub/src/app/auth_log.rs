@@ -1,4 +1,5 @@
-//! The log of refused credentials, origins and rights: what was wrong, and what the operator can do.
+//! The log of refused credentials, origins and rights: what was wrong, and what the operator can
+//! do.
 
 use std::{fmt::Display, net::IpAddr};
 
@@ -12,7 +13,8 @@ use tracing::{Span, debug, info, info_span, warn};
 
 use crate::{server::logs::AUTH, settings::access_args::AuthKind};
 
-/// Strangers can cause these messages, so of each kind one is written in ten seconds, unless `debug` asks for all.
+/// Strangers can cause these messages, so of each kind one is written in ten seconds, unless
+/// `debug` asks for all.
 static THROTTLE: Throttle = Throttle::new(INTERVAL);
 
 /// Says in messages where the client is.
@@ -32,7 +34,8 @@ pub(crate) fn denied(denial: &Denial, kind: AuthKind) {
     }
 }
 
-/// Logs why a caller of the management API is refused. Who presents nothing there may say more in the call itself.
+/// Logs why a caller of the management API is refused. Who presents nothing there may say more in
+/// the call itself.
 pub(crate) fn call_denied(denial: &Denial, kind: AuthKind) {
     match denial {
         Denial::Missing => {

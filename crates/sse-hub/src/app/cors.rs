@@ -9,8 +9,8 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 /// How long a browser may remember that it may; Chromium's most is two hours.
 const MAX_AGE: Duration = Duration::from_secs(60 * 60);
 
-/// Headers that clients of ours and of tRPC send. `last-event-id` is asked for when an id is long or not of the safe characters (Fetch, section
-/// 2.2.2).
+/// Headers that clients of ours and of tRPC send. `last-event-id` is asked for when an id is long
+/// or not of the safe characters (Fetch, section 2.2.2).
 const HEADERS: [HeaderName; 7] = [
     header::AUTHORIZATION,
     header::CACHE_CONTROL,

@@ -43,7 +43,8 @@ pub(crate) async fn identify(
     }
 }
 
-/// Refuses pages of other sites, which every visitor's browser could be made to open: the hub trusts whoever reaches it.
+/// Refuses pages of other sites, which every visitor's browser could be made to open: the hub
+/// trusts whoever reaches it.
 pub(crate) async fn check_page(
     State(origins): State<Arc<Origins>>,
     request: Request,

@@ -8,8 +8,9 @@ pub(crate) async fn live() -> &'static str {
     "live\n"
 }
 
-/// 503 from the announcement of a shutdown on, or while it cannot tell streams everything that is published, or has every publish rejected, so
-/// that load balancers send nobody here. The state comes from publishes and from probes while they are rejected; asking costs nothing.
+/// 503 from the announcement of a shutdown on, or while it cannot tell streams everything that is
+/// published, or has every publish rejected, so that load balancers send nobody here. The state
+/// comes from publishes and from probes while they are rejected; asking costs nothing.
 pub(crate) async fn ready(State(manager): State<Manager>) -> (StatusCode, &'static str) {
     let log = manager.log().map(|log| log.state);
     let problem = match log {

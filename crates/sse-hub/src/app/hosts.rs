@@ -15,8 +15,8 @@ use crate::{app::auth_log, error::Error};
 
 /// The names under which the hub answers.
 ///
-/// A page of any site can make its own name lead to this machine (DNS rebinding), and is of the hub's origin then. A hub that trusts whoever
-/// reaches it therefore has to know its names.
+/// A page of any site can make its own name lead to this machine (DNS rebinding), and is of the
+/// hub's origin then. A hub that trusts whoever reaches it therefore has to know its names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Hosts {
     /// Whatever clients call it.
@@ -26,7 +26,8 @@ pub(crate) enum Hosts {
 }
 
 impl Hosts {
-    /// These names. Without any, a hub for this machine alone still answers only to names of this machine.
+    /// These names. Without any, a hub for this machine alone still answers only to names of this
+    /// machine.
     pub(crate) fn new(
         names: &[String],
         is_for_this_machine: bool,
@@ -73,7 +74,8 @@ fn without_dot(host: &str) -> &str {
     host.strip_suffix('.').unwrap_or(host)
 }
 
-/// Answers requests for the hub's names alone, and those of load balancers that look whether it lives, which use addresses.
+/// Answers requests for the hub's names alone, and those of load balancers that look whether it
+/// lives, which use addresses.
 pub(crate) async fn check(
     State(hosts): State<Arc<Hosts>>,
     request: Request,

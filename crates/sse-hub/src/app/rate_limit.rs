@@ -14,13 +14,15 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::settings::values;
 
-/// Maximum number of callers that one limit remembers. Beyond it, those that are closest to having their whole allowance again are forgotten.
+/// Maximum number of callers that one limit remembers. Beyond it, those that are closest to having
+/// their whole allowance again are forgotten.
 const MOST_KNOWN: usize = 100_000;
 
 /// Number of callers from which on those with their whole allowance are looked for and forgotten.
 const SWEEP: usize = 4096;
 
-/// A number of times within a time, as `20/1s` or `600/10m`, or no limit, as `none`. All of it may be done at once; it comes back evenly over the time.
+/// A number of times within a time, as `20/1s` or `600/10m`, or no limit, as `none`. All of it may
+/// be done at once; it comes back evenly over the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rate {
     Unlimited,
@@ -114,7 +116,8 @@ impl<K: Hash + Eq + Clone> RateLimit<K> {
         })
     }
 
-    /// Takes a number of times from the allowance of a caller, all of them or none. An error is the time until there are enough.
+    /// Takes a number of times from the allowance of a caller, all of them or none. An error is the
+    /// time until there are enough.
     pub(crate) fn check(&self, who: &K, times: usize) -> Result<(), Duration> {
         let now = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.check_at(who, u64::try_from(times).unwrap_or(u64::MAX), now)

@@ -1,4 +1,5 @@
-//! Limits on how often streams may be opened, how often the management API may be called, and how much may be published.
+//! Limits on how often streams may be opened, how often the management API may be called, and how
+//! much may be published.
 
 use std::{
     hash::Hash,
@@ -21,13 +22,15 @@ const STREAMS_PER_USER: u32 = 200;
 /// Calls of one user in a minute.
 const CALLS_PER_USER: u32 = 1200;
 
-/// Calls in a minute of those at one address that are no users. They can be many behind one address, and their tokens may have expired.
+/// Calls in a minute of those at one address that are no users. They can be many behind one
+/// address, and their tokens may have expired.
 const CALLS_PER_ADDRESS: u32 = 6000;
 
 /// Bytes of calls of one user in a minute, unless one call may have more than a quarter of it.
 const BYTES_PER_USER: usize = 4 << 20;
 
-/// Limits on how often streams may be opened, how often the management API may be called, and how much may be published. What has no limit is not counted.
+/// Limits on how often streams may be opened, how often the management API may be called, and how
+/// much may be published. What has no limit is not counted.
 #[derive(Debug)]
 pub(crate) struct Rates {
     access: ClaimsAccess,
@@ -88,7 +91,8 @@ impl Rates {
         }
     }
 
-    /// Whether a caller may send so many bytes now; an error is how long it has to wait. Backends and admins may always.
+    /// Whether a caller may send so many bytes now; an error is how long it has to wait. Backends
+    /// and admins may always.
     pub(crate) fn may_send(&self, caller: &Caller, bytes: usize) -> Result<(), Duration> {
         match (&self.bytes_per_user, &caller.user) {
             (Some(limit), Some(user)) if !self.access.may_manage(caller) => {

@@ -20,7 +20,8 @@ use crate::{
     },
 };
 
-/// What a backend's key says of it. Only a caller that is no user is asked for it, so no token can claim it.
+/// What a backend's key says of it. Only a caller that is no user is asked for it, so no token can
+/// claim it.
 const BACKEND_CLAIM: &str = "sse-hub/backend";
 
 /// Who may connect and call, where visitors do not say themselves who they are.
@@ -37,7 +38,8 @@ pub(crate) struct Secured {
     pub(crate) rates: Arc<Rates>,
     /// The authenticator of both gates.
     pub(crate) authenticator: Exchangeable,
-    /// Creates the authenticator again from the files as they are then; `None` if no secret or key is in a file.
+    /// Creates the authenticator again from the files as they are then; `None` if no secret or key
+    /// is in a file.
     pub(crate) reread: Option<Reread>,
     /// The scheme that the hub itself speaks.
     pub(crate) scheme: &'static str,
@@ -50,7 +52,8 @@ pub(crate) struct Secured {
 pub(crate) struct Reread {
     args: AccessArgs,
     sources: Sources,
-    /// Keys from a URL, which are kept up to date automatically. Created again, they would be unknown until the issuer answers.
+    /// Keys from a URL, which are kept up to date automatically. Created again, they would be
+    /// unknown until the issuer answers.
     published: Option<RemoteJwks>,
 }
 
@@ -311,7 +314,8 @@ impl AccessArgs {
         )
     }
 
-    /// Whoever has a secret in its environment may believe that it is used; `--auth none` says that it is not.
+    /// Whoever has a secret in its environment may believe that it is used; `--auth none` says that
+    /// it is not.
     fn refuse_idle_secrets(&self) -> Result<(), Error> {
         let kinds = [(AuthKind::NextAuth, "nextauth"), (AuthKind::Jwt, "jwt")];
         let named = kinds
@@ -407,7 +411,8 @@ fn gate(authenticator: impl Authenticator, origins: &Origins, anonymous: bool) -
     }
 }
 
-/// What Auth.js demands of nobody, and one session cookie is enough to guess (`sse-auth` refuses it as well, without the name of the place).
+/// What Auth.js demands of nobody, and one session cookie is enough to guess (`sse-auth` refuses it
+/// as well, without the name of the place).
 const LEAST_SECRET: usize = 16;
 
 fn too_short(length: usize) -> String {

@@ -16,7 +16,8 @@ pub(crate) enum Audience {
     Known,
 }
 
-/// Fills in the limits that are not set. No user and no address of strangers has more than half of all streams.
+/// Fills in the limits that are not set. No user and no address of strangers has more than half of
+/// all streams.
 ///
 /// Users share addresses with others, so addresses are limited for callers without a user alone.
 pub(crate) fn fill_in(streams: &mut Config, audience: Audience) {

@@ -1,4 +1,5 @@
-// Sending: notifications, system events, events of one's own; to oneself, a user, a topic, everyone.
+// Sending: notifications, system events, events of one's own; to oneself, a user, a topic,
+// everyone.
 
 import { $, say } from "./dom.js";
 

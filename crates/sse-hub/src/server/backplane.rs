@@ -51,7 +51,8 @@ const ENVELOPE: usize = 64 << 10;
 const MOST_IN_FILE: usize = 64 << 20;
 
 impl Address {
-    /// Reads a URL. What is wrong with it is told without its text, which may have a password in it.
+    /// Reads a URL. What is wrong with it is told without its text, which may have a password in
+    /// it.
     pub(crate) fn parse(url: &Secret) -> Result<Self, Error> {
         if url.text() == "memory" {
             return Ok(Self::Memory);
@@ -113,8 +114,8 @@ impl Opened {
 }
 
 impl Backplane {
-    /// Opens the log, and puts into the streams' settings how much of it is held in memory. A broker that is away is no reason not to
-    /// start; one that refuses us is.
+    /// Opens the log, and puts into the streams' settings how much of it is held in memory. A
+    /// broker that is away is no reason not to start; one that refuses us is.
     pub(crate) async fn open(&self, streams: &mut Config) -> Result<Opened, Error> {
         let retention = streams.log.unwrap_or_default();
         if self.address != Address::Memory {

@@ -77,13 +77,14 @@ pub(crate) fn start(filter: EnvFilter, err: &Output) {
     }));
 }
 
-/// The part of a panic's message that the program wrote: behind a colon stand values, which may be a client's.
+/// The part of a panic's message that the program wrote: behind a colon stand values, which may be
+/// a client's.
 fn literal(message: &str) -> &str {
     message.split(": ").next().unwrap_or_default()
 }
 
-/// The filter that was asked for, for the crates of this project. Libraries underneath are shown up to `info`: at `debug` and `trace` they print
-/// what clients send, secrets included.
+/// The filter that was asked for, for the crates of this project. Libraries underneath are shown up
+/// to `info`: at `debug` and `trace` they print what clients send, secrets included.
 struct Own(EnvFilter);
 
 fn is_shown(metadata: &Metadata<'_>) -> bool {

@@ -10,7 +10,8 @@ const BESIDE_STREAMS: u64 = 256;
 /// Minimum number of connections without a stream.
 const STREAMLESS: u64 = 64;
 
-/// Minimum of the reserve: listener, timers, standard streams, the event log or connections to a broker.
+/// Minimum of the reserve: listener, timers, standard streams, the event log or connections to a
+/// broker.
 const RESERVE: u64 = 64;
 
 /// Maximum of what the reserve has beyond that where files are plenty.
@@ -25,8 +26,9 @@ pub(crate) fn files_for(streams: &Config) -> u64 {
         .saturating_add(BESIDE_STREAMS)
 }
 
-/// Maximum number of connections with so many files, `None` being without a limit. What is left is reserved for the event log,
-/// for brokers and for the reactor, so that no number of connections keeps the hub from writing or reading a log.
+/// Maximum number of connections with so many files, `None` being without a limit. What is left is
+/// reserved for the event log, for brokers and for the reactor, so that no number of connections
+/// keeps the hub from writing or reading a log.
 pub(crate) fn connections_for(files: Option<u64>, streams: &Config) -> usize {
     let threads = available_parallelism().map_or(1, |threads| threads.get() as u64);
     let Some(files) = files else {
@@ -42,7 +44,8 @@ fn reserve(files: u64, needed: u64, threads: u64) -> u64 {
     least + (files.saturating_sub(needed) / 8).min(MORE_RESERVE)
 }
 
-/// Raises the soft limit of open files to the hard one. Returns the limit, which is `None` if there is none.
+/// Raises the soft limit of open files to the hard one. Returns the limit, which is `None` if there
+/// is none.
 ///
 /// # Errors
 /// The reason why the limit stays below what is needed.

@@ -8,16 +8,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Maximum size of what waits to be written: some seconds of a busy log, and little beside the streams.
+/// Maximum size of what waits to be written: some seconds of a busy log, and little beside the
+/// streams.
 const MAX_BYTES: usize = 1024 * 1024;
 
 /// Pause after a descriptor that is not ready, where it was opened not to block.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Writes to a descriptor that somebody else reads, at that reader's speed, without ever waiting for it.
+/// Writes to a descriptor that somebody else reads, at that reader's speed, without ever waiting
+/// for it.
 ///
-/// Text that finds the queue full is dropped and counted. As soon as the reader takes something again, it is told how much is missing. A clone is
-/// cheap and writes to the same queue.
+/// Text that finds the queue full is dropped and counted. As soon as the reader takes something
+/// again, it is told how much is missing. A clone is cheap and writes to the same queue.
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
     shared: Arc<Shared>,
@@ -62,7 +64,8 @@ impl Output {
         self.shared.changed.notify_all();
     }
 
-    /// Waits until everything is written, but no longer than this: the end of the process does not depend on a reader.
+    /// Waits until everything is written, but no longer than this: the end of the process does not
+    /// depend on a reader.
     pub(crate) fn flush(&self, limit: Duration) {
         let deadline = Instant::now() + limit;
         let mut state = self.shared.lock();

@@ -38,7 +38,8 @@ impl Reload {
         });
     }
 
-    /// Reads all files, on a thread of its own: no disk that hangs holds up a signal, or the end of the process.
+    /// Reads all files, on a thread of its own: no disk that hangs holds up a signal, or the end of
+    /// the process.
     pub(crate) fn start(reload: &Arc<Self>) {
         let reload = Arc::clone(reload);
         let started = thread::Builder::new()

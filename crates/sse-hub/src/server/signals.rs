@@ -59,7 +59,8 @@ fn is_from_terminal() -> bool {
     io::stdin().is_terminal() || io::stderr().is_terminal()
 }
 
-/// The signals that the hub receives. From its making on they no longer end the process by themselves.
+/// The signals that the hub receives. From its making on they no longer end the process by
+/// themselves.
 #[derive(Debug)]
 pub(crate) struct Signals {
     #[cfg(unix)]

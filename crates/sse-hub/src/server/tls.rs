@@ -119,7 +119,8 @@ impl Named {
 }
 
 impl Certificate {
-    /// Reads the files again. Connections from here on are shown the new certificate; if it is wrong they go on being shown the old one.
+    /// Reads the files again. Connections from here on are shown the new certificate; if it is
+    /// wrong they go on being shown the old one.
     pub(crate) fn reload(&self) -> Result<(), Error> {
         let read = read(&self.chain, &self.key, &self.provider, &self.sources);
         self.sources.log_notes();

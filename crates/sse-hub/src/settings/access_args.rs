@@ -8,15 +8,18 @@ use sse_access::ProxyHeader;
 
 use crate::{app::rate_limit::Rate, settings::values::choice};
 
-/// Everything about who may connect and call. Secrets are not among it: command lines can be seen by others.
+/// Everything about who may connect and call. Secrets are not among it: command lines can be seen
+/// by others.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Args, Deserialize)]
 #[command(next_help_heading = "Access")]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct AccessArgs {
-    /// How users are recognised: nextauth, jwt, or none (the default): demo mode, or tickets alone where there is a backend key
+    /// How users are recognised: nextauth, jwt, or none (the default): demo mode, or tickets alone
+    /// where there is a backend key
     #[arg(long, value_name = "KIND", value_parser = choice::<AuthKind>, env = "SSE_HUB_AUTH")]
     pub(crate) auth: Option<AuthKind>,
-    /// Files with secrets of `--auth`, beside AUTH_SECRET, AUTH_SECRET_1 to _3, NEXTAUTH_SECRET and JWT_SECRET
+    /// Files with secrets of `--auth`, beside AUTH_SECRET, AUTH_SECRET_1 to _3, NEXTAUTH_SECRET and
+    /// JWT_SECRET
     #[arg(
         long,
         value_name = "FILE,…",
@@ -24,7 +27,8 @@ pub(crate) struct AccessArgs {
         env = "SSE_HUB_AUTH_SECRET_FILE"
     )]
     pub(crate) auth_secret_file: Vec<PathBuf>,
-    /// Names of the session cookie, in place of NextAuth's and Auth.js's own; with jwt: cookies that may hold the token
+    /// Names of the session cookie, in place of NextAuth's and Auth.js's own; with jwt: cookies
+    /// that may hold the token
     #[arg(
         long,
         value_name = "NAME,…",
@@ -51,7 +55,8 @@ pub(crate) struct AccessArgs {
         env = "SSE_HUB_AUTH_ISSUER"
     )]
     pub(crate) auth_issuer: Vec<String>,
-    /// Audiences of which a token must have one, for jwt [default: any]; with a JWKS from a URL it must be set
+    /// Audiences of which a token must have one, for jwt [default: any]; with a JWKS from a URL it
+    /// must be set
     #[arg(
         long,
         value_name = "AUD,…",
@@ -67,7 +72,8 @@ pub(crate) struct AccessArgs {
         env = "SSE_HUB_AUTH_ADMIN"
     )]
     pub(crate) auth_admin: Vec<String>,
-    /// Whether callers without credentials may connect, to what --join-anonymously lists and what goes to all [default: no]
+    /// Whether callers without credentials may connect, to what --join-anonymously lists and what
+    /// goes to all [default: no]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = BoolishValueParser::new(), env = "SSE_HUB_AUTH_ANONYMOUS")]
     pub(crate) auth_anonymous: Option<bool>,
@@ -82,7 +88,8 @@ pub(crate) struct AccessArgs {
         env = "SSE_HUB_ORIGINS"
     )]
     pub(crate) origins: Vec<String>,
-    /// Names and addresses under which the hub answers, beside those of this machine [default: any; in demo mode on loopback none]
+    /// Names and addresses under which the hub answers, beside those of this machine [default: any;
+    /// in demo mode on loopback none]
     #[arg(
         long,
         value_name = "HOST,…",
@@ -90,7 +97,8 @@ pub(crate) struct AccessArgs {
         env = "SSE_HUB_HOSTS"
     )]
     pub(crate) hosts: Vec<String>,
-    /// Proxies that are believed when they say where a client is, and under which origin it came: 10.0.0.0/8
+    /// Proxies that are believed when they say where a client is, and under which origin it came:
+    /// 10.0.0.0/8
     #[arg(
         long,
         value_name = "NETWORK,…",
@@ -131,10 +139,12 @@ pub(crate) struct AccessArgs {
     /// How often one user may open a stream [default: 200/1m]
     #[arg(long, value_name = "RATE", env = "SSE_HUB_RATE_STREAMS_PER_USER")]
     pub(crate) rate_streams_per_user: Option<Rate>,
-    /// How often one user, or one address without a user, may call the management API; backends and admins are free [default: 1200/1m for a user, 6000/1m for an address]
+    /// How often one user, or one address without a user, may call the management API; backends and
+    /// admins are free [default: 1200/1m for a user, 6000/1m for an address]
     #[arg(long, value_name = "RATE", env = "SSE_HUB_RATE_CALLS")]
     pub(crate) rate_calls: Option<Rate>,
-    /// Bytes that one user may send in calls, above all to publish; backends and admins are free [default: 4194304/1m]
+    /// Bytes that one user may send in calls, above all to publish; backends and admins are free
+    /// [default: 4194304/1m]
     #[arg(long, value_name = "RATE", env = "SSE_HUB_RATE_BYTES_PER_USER")]
     pub(crate) rate_bytes_per_user: Option<Rate>,
 }

@@ -41,22 +41,24 @@ pub(crate) struct Cli {
     /// How long streams may take to end after SIGTERM or Ctrl-C [default: 10]
     #[arg(long, value_name = "SECONDS", value_parser = seconds, env = "SSE_HUB_DRAIN")]
     pub(crate) drain: Option<Duration>,
-    /// How long the hub serves on after SIGTERM or SIGQUIT while /health/ready says 503, so that load balancers stop sending
-    /// [default: 5]
+    /// How long the hub serves on after SIGTERM or SIGQUIT while /health/ready says 503, so that
+    /// load balancers stop sending [default: 5]
     #[arg(long, value_name = "SECONDS", value_parser = seconds, env = "SSE_HUB_DRAIN_DELAY")]
     pub(crate) drain_delay: Option<Duration>,
     /// Serve strangers: visitors name themselves and may do everything, also from other machines
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = BoolishValueParser::new(), env = "SSE_HUB_DEMO")]
     pub(crate) demo: Option<bool>,
-    /// Serve streams on bare sockets where that can be done; without it hyper keeps them all [default: true]
+    /// Serve streams on bare sockets where that can be done; without it hyper keeps them all
+    /// [default: true]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = BoolishValueParser::new(), env = "SSE_HUB_REACTOR")]
     pub(crate) reactor: Option<bool>,
     /// What is logged, as in RUST_LOG: `info`, `sse_hub=debug,sse_core=debug` [default: info]
     #[arg(long, value_name = "FILTER", env = "SSE_HUB_LOG")]
     pub(crate) log: Option<String>,
-    /// A certificate chain in PEM, for TLS; browsers then have as many streams as they like, over HTTP/2
+    /// A certificate chain in PEM, for TLS; browsers then have as many streams as they like, over
+    /// HTTP/2
     #[arg(long, value_name = "FILE", env = "SSE_HUB_TLS_CERT")]
     pub(crate) tls_cert: Option<PathBuf>,
     /// The private key of the certificate in PEM
@@ -75,7 +77,8 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
-    /// The command line, without the values of variables in its help. A variable that a platform set for a service is no setting's.
+    /// The command line, without the values of variables in its help. A variable that a platform
+    /// set for a service is no setting's.
     pub(crate) fn shape() -> Command {
         Self::command().mut_args(|arg| {
             let is_link = arg

@@ -25,7 +25,8 @@ pub(crate) struct ConnectionArgs {
     /// Timeout for a request head, with the handshake of TLS before the first one [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = duration, env = "SSE_HUB_HEADER_TIMEOUT")]
     header_timeout: Option<Duration>,
-    /// Timeout for the next request on an idle connection; must be longer than a proxy in front keeps it [default: 75s]
+    /// Timeout for the next request on an idle connection; must be longer than a proxy in front
+    /// keeps it [default: 75s]
     #[arg(long, value_name = "DURATION", value_parser = duration, env = "SSE_HUB_KEEP_ALIVE_TIMEOUT")]
     keep_alive_timeout: Option<Duration>,
 }

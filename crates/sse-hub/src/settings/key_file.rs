@@ -22,8 +22,9 @@ pub(crate) enum Holds {
     PublicKey,
 }
 
-/// Reads a file with keys. One that everybody can write is refused, since whoever writes it decides who comes in. One that holds a secret and that
-/// everybody can read, or that belongs to another user, is noted: Kubernetes mounts secrets so unless `defaultMode` says otherwise.
+/// Reads a file with keys. One that everybody can write is refused, since whoever writes it decides
+/// who comes in. One that holds a secret and that everybody can read, or that belongs to another
+/// user, is noted: Kubernetes mounts secrets so unless `defaultMode` says otherwise.
 pub(crate) fn read(
     path: &Path,
     holds: Holds,
@@ -34,7 +35,8 @@ pub(crate) fn read(
         problem,
     };
     let unreadable = |error: io::Error| wrong(format!("cannot be read: {error}"));
-    // The permissions of what is read, behind symbolic links, and not of what is there at another moment.
+    // The permissions of what is read, behind symbolic links, and not of what is there at another
+    // moment.
     let file = File::open(path).map_err(unreadable)?;
     match permissions(&file).map_err(unreadable)? {
         Permissions::Writable => {

@@ -24,8 +24,8 @@ use crate::{
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Event log")]
 pub(crate) struct LogArgs {
-    /// Logs events, so that clients who return get what they missed: memory, file:DIR, redis://…, rediss://…,
-    /// redis+sentinel://…, nats://…, tls://… [default: no log, real-time only]
+    /// Logs events, so that clients who return get what they missed: memory, file:DIR, redis://…,
+    /// rediss://…, redis+sentinel://…, nats://…, tls://… [default: no log, real-time only]
     #[arg(long, value_name = "URL", env = "SSE_HUB_BACKPLANE")]
     backplane: Option<String>,
     /// A file with the URL, where that has a password
@@ -46,7 +46,8 @@ pub(crate) struct LogArgs {
     /// Servers of a NATS cluster that hold the log, 1 to 5 [default: 1]
     #[arg(long, value_name = "N", env = "SSE_HUB_BACKPLANE_REPLICAS")]
     backplane_replicas: Option<u8>,
-    /// Bytes of a log elsewhere that are held in memory as well, for clients who return soon [default: 67108864]
+    /// Bytes of a log elsewhere that are held in memory as well, for clients who return soon
+    /// [default: 67108864]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_BACKPLANE_MEMORY")]
     backplane_memory: Option<u64>,
     /// What this hub is called in statistics of all hubs on its log [default: its address]

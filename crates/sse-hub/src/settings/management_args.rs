@@ -15,10 +15,12 @@ pub(crate) struct ManagementArgs {
     /// Bytes of a call's input [default: 1048576]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_MANAGEMENT_BODY")]
     management_body: Option<usize>,
-    /// Bytes of all inputs in flight, a quarter of them for backends and admins alone [default: 67108864]
+    /// Bytes of all inputs in flight, a quarter of them for backends and admins alone [default:
+    /// 67108864]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_MANAGEMENT_BODIES")]
     management_bodies: Option<usize>,
-    /// Bytes of the inputs in flight of one user, or of one address without a user [default: 4194304]
+    /// Bytes of the inputs in flight of one user, or of one address without a user [default:
+    /// 4194304]
     #[arg(
         long,
         value_name = "BYTES",

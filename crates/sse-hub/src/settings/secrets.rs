@@ -16,7 +16,8 @@ use crate::{
 /// The key of backends.
 pub(crate) const BACKEND_KEY: &str = "SSE_HUB_BACKEND_KEY";
 
-/// As Auth.js reads them: it encrypts with the one of the highest number, and decrypts with any. NextAuth v4 has the last one.
+/// As Auth.js reads them: it encrypts with the one of the highest number, and decrypts with any.
+/// NextAuth v4 has the last one.
 const NEXT_AUTH: [&str; 5] = [
     "AUTH_SECRET_3",
     "AUTH_SECRET_2",

@@ -1,12 +1,14 @@
 //! Variables that platforms make of the names of services.
 //!
-//! Kubernetes sets them in every container of a namespace for each of its services, and Docker for each link of a container. A service
-//! called `sse-hub`, or `sse-hub-redis`, so has variables that begin as the hub's settings do.
+//! Kubernetes sets them in every container of a namespace for each of its services, and Docker for
+//! each link of a container. A service called `sse-hub`, or `sse-hub-redis`, so has variables that
+//! begin as the hub's settings do.
 
 /// Schemes with which the value of a `…_PORT` begins.
 const SCHEMES: [&str; 3] = ["tcp://", "udp://", "sctp://"];
 
-/// Parts that may follow a port and its protocol. Docker joins adjacent ports to a range with a start and an end.
+/// Parts that may follow a port and its protocol. Docker joins adjacent ports to a range with a
+/// start and an end.
 const PORT_PARTS: [&str; 8] = [
     "",
     "_PROTO",
@@ -18,8 +20,8 @@ const PORT_PARTS: [&str; 8] = [
     "_PORT_END",
 ];
 
-/// Returns whether a platform set this variable for a service. Most are recognised by their names, others by values that no setting
-/// has.
+/// Returns whether a platform set this variable for a service. Most are recognised by their names,
+/// others by values that no setting has.
 pub(crate) fn is_service_link(name: &str, value: &str) -> bool {
     let Some(name) = name
         .strip_prefix("SSE_HUB")

@@ -30,7 +30,8 @@ impl Sources {
         }
     }
 
-    /// Notes something that is no reason to end the start, for the log, which begins when all settings are known.
+    /// Notes something that is no reason to end the start, for the log, which begins when all
+    /// settings are known.
     pub(crate) fn note(&self, note: String) {
         self.notes
             .lock()
@@ -56,7 +57,8 @@ impl Sources {
         self.given.iter().any(|(given, _)| *given == id)
     }
 
-    /// The name of a top-level setting where it was given: its flag, its variable, or its place in the file.
+    /// The name of a top-level setting where it was given: its flag, its variable, or its place in
+    /// the file.
     pub(crate) fn name(&self, flag: &str) -> String {
         self.name_of(flag, &[&flag.replace('-', "_")])
     }

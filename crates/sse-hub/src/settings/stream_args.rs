@@ -14,13 +14,16 @@ pub(crate) struct StreamArgs {
     /// Streams at once [default: 1000]; the hard limit of open files must allow them
     #[arg(long, value_name = "N", env = "SSE_HUB_MAX_CONNECTIONS")]
     max_connections: Option<usize>,
-    /// Streams at once of one user [default: 50, or half of all if that is less; in demo mode no limit]
+    /// Streams at once of one user [default: 50, or half of all if that is less; in demo mode no
+    /// limit]
     #[arg(long, value_name = "N", env = "SSE_HUB_MAX_CONNECTIONS_PER_USER")]
     max_connections_per_user: Option<usize>,
-    /// Streams at once from one address [default: no limit; with --demo beyond this machine half of all]
+    /// Streams at once from one address [default: no limit; with --demo beyond this machine half of
+    /// all]
     #[arg(long, value_name = "N", env = "SSE_HUB_MAX_CONNECTIONS_PER_ADDRESS")]
     max_connections_per_address: Option<usize>,
-    /// Streams at once from one address of callers that are no users [default: half of all; in demo mode no limit]
+    /// Streams at once from one address of callers that are no users [default: half of all; in demo
+    /// mode no limit]
     #[arg(
         long,
         value_name = "N",
@@ -36,7 +39,8 @@ pub(crate) struct StreamArgs {
     /// A newcomer beyond --max-connections-per-address: refuse (default), replace_oldest
     #[arg(long, value_name = "POLICY", value_parser = choice::<LimitPolicy>, env = "SSE_HUB_WHEN_ADDRESS_FULL")]
     when_address_full: Option<LimitPolicy>,
-    /// Form of rejections that pass (429, 503): auto (soft for an EventSource, status for others; default), status, soft (200, `retry:`, end)
+    /// Form of rejections that pass (429, 503): auto (soft for an EventSource, status for others;
+    /// default), status, soft (200, `retry:`, end)
     #[arg(long, value_name = "FORM", value_parser = choice::<RejectionStyle>, env = "SSE_HUB_REFUSAL")]
     refusal: Option<RejectionStyle>,
     /// What a quiet stream gets: event (default), comment, off
@@ -60,10 +64,12 @@ pub(crate) struct StreamArgs {
     /// Bytes that may wait for one stream, also the largest event [default: 2097152]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_QUEUE_BYTES")]
     queue_bytes: Option<usize>,
-    /// When a queue is full: disconnect (default), drop_oldest, keep_latest=key, keep_latest=event_type
+    /// When a queue is full: disconnect (default), drop_oldest, keep_latest=key,
+    /// keep_latest=event_type
     #[arg(long, value_name = "POLICY", value_parser = overflow, env = "SSE_HUB_OVERFLOW")]
     overflow: Option<Overflow>,
-    /// Bytes of events that may wait at once for an event log that is away, for callers with patience [default: 16777216]
+    /// Bytes of events that may wait at once for an event log that is away, for callers with
+    /// patience [default: 16777216]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_SPOOL_BYTES")]
     spool_bytes: Option<usize>,
     /// Publishes of one user with a key or patience within two minutes [default: 1000]

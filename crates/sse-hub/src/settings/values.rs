@@ -39,7 +39,8 @@ pub(crate) fn choice<T: DeserializeOwned>(text: &str) -> Result<T, String> {
         .map_err(|error| error.to_string().trim_end().to_owned())
 }
 
-/// Reads an overflow policy: `disconnect`, `drop_oldest`, `keep_latest=key`, `keep_latest=event_type`.
+/// Reads an overflow policy: `disconnect`, `drop_oldest`, `keep_latest=key`,
+/// `keep_latest=event_type`.
 pub(crate) fn overflow(text: &str) -> Result<Overflow, String> {
     let value = match text.split_once('=') {
         Some((policy, by)) => toml::Table::from_iter([(policy.to_owned(), by.into())]).into(),

@@ -10,7 +10,8 @@ use crate::{
     tokens::{BACKEND, SECRET, session, signed, token, unix},
 };
 
-/// Seconds that a token holds whose end is waited for. They are enough to connect with it on a busy machine.
+/// Seconds that a token holds whose end is waited for. They are enough to connect with it on a busy
+/// machine.
 const SHORT: u64 = 10;
 
 pub(crate) fn with_jwt(arguments: &[&str]) -> Command {

@@ -24,7 +24,8 @@ pub(crate) enum Kind {
     Nats,
 }
 
-/// A broker with a folder and a port of its own, killed when it is dropped. It may be stopped and started again.
+/// A broker with a folder and a port of its own, killed when it is dropped. It may be stopped and
+/// started again.
 pub(crate) struct Broker {
     kind: Kind,
     program: PathBuf,
@@ -125,8 +126,8 @@ impl Broker {
         assert!(!answer.starts_with('-'), "{command:?}: {answer}");
     }
 
-    /// Removes the files of NATS's streams while it runs, as nats-server 2.9 does with those of a stream that is made while its predecessor is
-    /// being deleted.
+    /// Removes the files of NATS's streams while it runs, as nats-server 2.9 does with those of a
+    /// stream that is made while its predecessor is being deleted.
     pub(crate) fn remove_files(&self) {
         std::fs::remove_dir_all(self.folder.path().join("jetstream/$G")).unwrap();
     }

@@ -80,7 +80,8 @@ fn click(id: &str) -> String {
 
 #[tokio::test]
 async fn events_arrive_and_are_shown_as_they_stood_on_the_wire() {
-    // The page takes a stream for dead after two and a half of these, which a busy machine must not reach.
+    // The page takes a stream for dead after two and a half of these, which a busy machine must not
+    // reach.
     let hub = Hub::start(&["--heartbeat-interval", "2s"]).await;
     let Some(mut page) = demo(&hub, "user=J%C3%B6rg&topics=news").await else {
         return;

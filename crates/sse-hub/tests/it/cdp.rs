@@ -12,7 +12,8 @@ use tokio::{
 
 use crate::hub::{PATIENCE, until};
 
-/// The browser reads commands from file descriptor 3 and answers on 4; a shell puts our pipes there.
+/// The browser reads commands from file descriptor 3 and answers on 4; a shell puts our pipes
+/// there.
 const PIPES: &str = r#"exec "$@" 3<&0 4>&1 0</dev/null 1>/dev/null"#;
 
 const OPTIONS: [&str; 9] = [
@@ -81,7 +82,8 @@ impl Page {
         self.session = Some(tab.to_owned());
     }
 
-    /// Ends the browser, and removes its profile, to which its processes write until the last of them has ended.
+    /// Ends the browser, and removes its profile, to which its processes write until the last of
+    /// them has ended.
     pub(crate) async fn close(mut self) {
         self.session = None;
         self.call("Browser.close", json!({})).await;

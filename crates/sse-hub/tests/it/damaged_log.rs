@@ -83,7 +83,8 @@ impl Log {
         fs::write(self.segment(number), bytes).unwrap();
     }
 
-    /// Clients come back to everywhere, and events are published; each event comes to whom it should, or a gap in its place.
+    /// Clients come back to everywhere, and events are published; each event comes to whom it
+    /// should, or a gap in its place.
     async fn check(&mut self, hub: &Hub, what: &str) {
         let mut clients = Vec::new();
         for had in [0, 1, 30, 60, 120, 150, 179, 180] {

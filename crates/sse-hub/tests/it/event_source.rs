@@ -1,4 +1,5 @@
-//! What a browser's `EventSource` survives: any status but 200 is final for it (WHATWG HTML, section 9.2.3).
+//! What a browser's `EventSource` survives: any status but 200 is final for it (WHATWG HTML,
+//! section 9.2.3).
 #![cfg(unix)]
 
 use std::{net::SocketAddr, time::Duration};

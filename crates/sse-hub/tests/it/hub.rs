@@ -8,7 +8,8 @@ use sse_testkit::{Decoded, RawClient, RawRequest, Response, Server, request};
 /// Long enough for a busy machine; tests that wait for it have failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The hub on a free port, without any setting from the tests' own variables, and without the delay before a drain.
+/// The hub on a free port, without any setting from the tests' own variables, and without the delay
+/// before a drain.
 pub(crate) fn command() -> Command {
     let mut command = bare_command();
     command.args(["--listen", "127.0.0.1:0", "--drain-delay", "0"]);
@@ -115,7 +116,8 @@ impl Hub {
     }
 }
 
-/// The next event, heartbeats apart, which come where something takes long: its type, and its data as JSON.
+/// The next event, heartbeats apart, which come where something takes long: its type, and its data
+/// as JSON.
 pub(crate) async fn next(stream: &mut RawClient) -> (String, Value) {
     let other = async {
         loop {

@@ -26,7 +26,8 @@ use crate::{
 /// How often the balancer asks whether a hub is ready.
 const PROBE: Duration = Duration::from_millis(300);
 
-/// Sends connections in turn to the hubs that were ready when it asked last. Where a hub accepts none, it answers 502 itself.
+/// Sends connections in turn to the hubs that were ready when it asked last. Where a hub accepts
+/// none, it answers 502 itself.
 struct Ingress {
     address: SocketAddr,
     failures: Arc<AtomicUsize>,
@@ -112,7 +113,8 @@ async fn hub(address: SocketAddr) -> Hub {
     Hub::spawn(command).await
 }
 
-/// Opens streams one after the other, each as an `EventSource` does; gives the first answer that would be its last.
+/// Opens streams one after the other, each as an `EventSource` does; gives the first answer that
+/// would be its last.
 async fn final_answer(address: SocketAddr, is_over: Arc<AtomicBool>) -> Option<String> {
     while !is_over.load(Ordering::SeqCst) {
         // A connection that breaks is tried again.

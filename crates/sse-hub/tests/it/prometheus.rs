@@ -18,7 +18,8 @@ use tokio::{
 
 use crate::hub::{PATIENCE, until};
 
-/// A Prometheus that runs until this is dropped, scrapes one address twice a second, and knows the alerts.
+/// A Prometheus that runs until this is dropped, scrapes one address twice a second, and knows the
+/// alerts.
 pub(crate) struct Prometheus {
     address: SocketAddr,
     _process: Child,
@@ -111,7 +112,8 @@ impl Prometheus {
         results.collect()
     }
 
-    /// The same, once it gives something: there is nothing while the latest scrape failed, as on a busy machine one may.
+    /// The same, once it gives something: there is nothing while the latest scrape failed, as on a
+    /// busy machine one may.
     pub(crate) async fn shows(&self, title: &str, expression: &str) -> Vec<(Value, f64)> {
         let results = async {
             loop {

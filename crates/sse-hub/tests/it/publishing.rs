@@ -24,7 +24,8 @@ struct Language {
     runner: &'static [&'static str],
     /// What else has to be there.
     needs: &'static str,
-    /// How long a program waits for the hub: the five seconds of the document, and what is enough on a busy machine.
+    /// How long a program waits for the hub: the five seconds of the document, and what is enough
+    /// on a busy machine.
     limit: Option<(&'static str, &'static str)>,
 }
 

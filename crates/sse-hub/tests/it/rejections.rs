@@ -1,4 +1,5 @@
-//! A log that is there and accepts nothing: publishers wait or hear when to come back, operators hear why, and it ends by itself.
+//! A log that is there and accepts nothing: publishers wait or hear when to come back, operators
+//! hear why, and it ends by itself.
 
 use std::{path::Path, process::Command, time::Duration};
 
@@ -276,7 +277,8 @@ async fn a_nats_that_lost_its_files_gets_a_new_log() {
     let mut streams = [one.stream("user=ada").await, two.stream("user=ada").await];
     let before = one.number(json!("all"), 1).await;
     broker.remove_files();
-    // The server goes on as long as it has the file open, and accepts nothing once it wants the next one.
+    // The server goes on as long as it has the file open, and accepts nothing once it wants the
+    // next one.
     let start = Instant::now();
     let mut now = before.clone();
     while epoch(&now) == epoch(&before) {
@@ -293,7 +295,8 @@ async fn a_nats_that_lost_its_files_gets_a_new_log() {
                 .clone_into(&mut now);
             continue;
         }
-        // The new log has it already, and the gap up to the head of that log covers it: nobody received it, and the publisher hears so.
+        // The new log has it already, and the gap up to the head of that log covers it: nobody
+        // received it, and the publisher hears so.
         assert_eq!(status, 503, "{answer}");
         assert!(
             answer.to_string().contains("was not delivered in time"),
@@ -324,7 +327,8 @@ fn epoch(id: &str) -> &str {
     id.rsplit_once('-').unwrap().0
 }
 
-/// A directory on a disk that is nearly full: a file system of the hub's own, in a namespace of its own. `None` where there are none.
+/// A directory on a disk that is nearly full: a file system of the hub's own, in a namespace of its
+/// own. `None` where there are none.
 fn on_a_small_disk(folder: &Path) -> Option<Command> {
     let mount = format!("mount -t tmpfs -o size=512k none '{}'", folder.display());
     let tried = Command::new("unshare")

@@ -367,7 +367,8 @@ async fn what_one_may_no_longer_see_is_not_given_either() {
     );
 }
 
-/// Seconds that a token holds whose end is waited for. They are enough to connect with it on a busy machine.
+/// Seconds that a token holds whose end is waited for. They are enough to connect with it on a busy
+/// machine.
 const SHORT: u64 = 10;
 
 #[tokio::test]

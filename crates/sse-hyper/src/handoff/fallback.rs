@@ -15,7 +15,8 @@ pub enum Fallback {
     Tls,
     /// The connection is one of HTTP/2, and has other streams.
     Http2,
-    /// The request is more than a GET without a body: it has one, or offers to upgrade the connection.
+    /// The request is more than a GET without a body: it has one, or offers to upgrade the
+    /// connection.
     Request,
     /// The client sent more behind its request, which is answered after the stream.
     Pipelined,
@@ -23,12 +24,13 @@ pub enum Fallback {
     OptedOut,
     /// A middleware encodes the body (`Content-Encoding`).
     Encoded,
-    /// The head is one that only hyper writes: another version, framing of its own, a status without a body.
+    /// The head is one that only hyper writes: another version, framing of its own, a status
+    /// without a body.
     Head,
     /// A middleware has begun to read the body.
     Polled,
-    /// A middleware put a body of its own around the stream's, which does not say of its length what the stream's says: it may change
-    /// the bytes, or break off.
+    /// A middleware put a body of its own around the stream's, which does not say of its length
+    /// what the stream's says: it may change the bytes, or break off.
     Wrapped,
     /// The reactor could not be started, or the server is over.
     Unavailable,

@@ -13,7 +13,8 @@ use crate::{
     transport_stats::TransportStats,
 };
 
-/// Where a server's streams go from connections that are fit for it: to a reactor, which is started for the first of them.
+/// Where a server's streams go from connections that are fit for it: to a reactor, which is started
+/// for the first of them.
 #[derive(Debug, Clone)]
 pub(crate) struct LazyReactor(Arc<Shared>);
 

@@ -57,7 +57,8 @@ pub(crate) fn framing(client: Version) -> Framing {
     }
 }
 
-/// The head, with the empty line at its end: the response's fields in their order, then those of the connection.
+/// The head, with the empty line at its end: the response's fields in their order, then those of
+/// the connection.
 pub(crate) fn head(parts: &Parts, framing: Framing) -> Bytes {
     let mut out = Vec::with_capacity(128 + 64 * parts.headers.len());
     out.extend_from_slice(match framing {

@@ -4,14 +4,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sse_core::{Closed, Session};
 
-/// In a response's extensions: lets the server that carries the stream have it, unless its body was polled before.
+/// In a response's extensions: lets the server that carries the stream have it, unless its body was
+/// polled before.
 #[derive(Debug, Clone)]
 pub(crate) struct StreamMarker(pub(crate) SessionSlot);
 
-/// Where the body of a response and its mark have the session in common: whoever comes first takes it.
+/// Where the body of a response and its mark have the session in common: whoever comes first takes
+/// it.
 ///
-/// Extensions must be cloneable, and a middleware may drop the body and keep the extensions, so the session goes with the body. What is in it is boxed,
-/// since the empty slot stays for as long as the body is kept.
+/// Extensions must be cloneable, and a middleware may drop the body and keep the extensions, so the
+/// session goes with the body. What is in it is boxed, since the empty slot stays for as long as
+/// the body is kept.
 #[derive(Debug, Clone)]
 pub(crate) struct SessionSlot(Arc<Mutex<Option<Box<Content>>>>);
 
@@ -40,10 +43,12 @@ impl SessionSlot {
         self.take_and_leave(|_| None)
     }
 
-    /// What the body says of its length while nobody has polled it: a bound that no stream reaches, and that no other body gives.
+    /// What the body says of its length while nobody has polled it: a bound that no stream reaches,
+    /// and that no other body gives.
     ///
-    /// A body around it that says the same passes the bytes on as they are. One that changes their number does not know a bound, or another one;
-    /// passing this one on, it would make `Content-Length` wrong for every ordinary answer.
+    /// A body around it that says the same passes the bytes on as they are. One that changes their
+    /// number does not know a bound, or another one; passing this one on, it would make
+    /// `Content-Length` wrong for every ordinary answer.
     pub(crate) fn bound(&self) -> u64 {
         1 << 63 | Arc::as_ptr(&self.0).addr() as u64
     }

@@ -51,8 +51,8 @@ pub(crate) struct Accepted {
 }
 
 impl Accepted {
-    /// Finds out what the client speaks, and leaves the rest to a task of its own: what is needed here is not kept for the life of the
-    /// connection.
+    /// Finds out what the client speaks, and leaves the rest to a task of its own: what is needed
+    /// here is not kept for the life of the connection.
     pub(crate) async fn served<S, B>(self, service: S, config: ConnectionConfig)
     where
         S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,

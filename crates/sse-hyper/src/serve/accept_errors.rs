@@ -6,7 +6,8 @@ use tracing::warn;
 
 use crate::serve::log_limit::LogLimit;
 
-/// Errors of accepting connections. A shortage (`EMFILE`) fails ten times a second for as long as it lasts.
+/// Errors of accepting connections. A shortage (`EMFILE`) fails ten times a second for as long as
+/// it lasts.
 #[derive(Debug, Default)]
 pub(crate) struct AcceptErrors {
     limit: LogLimit,
@@ -19,7 +20,8 @@ pub(crate) struct AcceptErrors {
 pub(crate) enum Cause {
     /// The client. The connection failed before it was accepted.
     Client,
-    /// The system, which is short of something. Without a file to be had Linux fails before it looks for a client.
+    /// The system, which is short of something. Without a file to be had Linux fails before it
+    /// looks for a client.
     Shortage,
     /// The system, once more.
     LastingShortage,

@@ -51,7 +51,8 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    /// Returns an acceptor for clients that connect during the drain. They have what is left of the limit.
+    /// Returns an acceptor for clients that connect during the drain. They have what is left of the
+    /// limit.
     pub(super) fn for_late(mut self, shutdown: &Arc<Shutdown>) -> Self {
         // The reactor reports departures to the `Shutdown` of the earlier connections.
         self.config.lazy_reactor = LazyReactor::default();
@@ -79,7 +80,8 @@ where
             match accepted {
                 Ok((socket, peer)) => {
                     errors.end();
-                    // Kept here: whoever waits when the drain begins is served by the acceptor for late clients.
+                    // Kept here: whoever waits when the drain begins is served by the acceptor for
+                    // late clients.
                     self.waiting = Some((socket, peer));
                     let earlier = self
                         .earlier
@@ -89,14 +91,16 @@ where
                         .make_room(self.max_connections.saturating_sub(earlier).max(1))
                         .await;
                     if self.shutdown.is_full_for(peer.ip()) {
-                        // Connections that were let in read their requests before another one is closed for a newcomer.
+                        // Connections that were let in read their requests before another one is
+                        // closed for a newcomer.
                         yield_now().await;
                     }
                     let Some((socket, peer)) = self.waiting.take() else {
                         continue;
                     };
                     if let Err(error) = self.options.ensure(&socket) {
-                        // The client is gone already, or the system lacks an option; the stream's own timeouts hold.
+                        // The client is gone already, or the system lacks an option; the stream's
+                        // own timeouts hold.
                         tracing::debug!(%peer, %error, "socket options");
                     }
                     let listener = self.shutdown.listener(peer.ip());
@@ -115,7 +119,8 @@ where
     }
 }
 
-/// After a shortage there may be room again soon. If it lasts, a connection without a stream is closed for a newcomer.
+/// After a shortage there may be room again soon. If it lasts, a connection without a stream is
+/// closed for a newcomer.
 async fn after(shutdown: &Shutdown, cause: Cause) {
     match cause {
         Cause::Client => {}

@@ -21,8 +21,8 @@ use crate::serve::{
     watchdog::Timeouts,
 };
 
-/// What a connection, its socket and its service tell each other, in one allocation. All three are polled by one task; of HTTP/2
-/// the requests are polled by others.
+/// What a connection, its socket and its service tell each other, in one allocation. All three are
+/// polled by one task; of HTTP/2 the requests are polled by others.
 pub(crate) struct ConnState {
     shared: Arc<Shared>,
     /// The place among the server's connections.
@@ -66,8 +66,9 @@ struct Left {
 
 /// What hyper has read since it had the latest request, which has no body.
 ///
-/// While a request is being answered hyper looks for the end of the connection, but only if it has no unread bytes
-/// (`Conn::mid_message_detect_eof`). So a read that finds nothing shows that there are none.
+/// While a request is being answered hyper looks for the end of the connection, but only if it has
+/// no unread bytes (`Conn::mid_message_detect_eof`). So a read that finds nothing shows that there
+/// are none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Read {

@@ -15,7 +15,8 @@ use crate::serve::{
 pub(crate) struct Bounds {
     pub(crate) streamless: usize,
     pub(crate) streamless_per_address: usize,
-    /// Returns whether an address is that of a proxy, to which the bound per address does not apply.
+    /// Returns whether an address is that of a proxy, to which the bound per address does not
+    /// apply.
     pub(crate) is_proxy: Option<Arc<dyn Fn(IpAddr) -> bool + Send + Sync>>,
 }
 
@@ -187,7 +188,8 @@ impl Connections {
         evicted
     }
 
-    /// A key is given to another connection once the first is gone, so the connection itself is compared as well.
+    /// A key is given to another connection once the first is gone, so the connection itself is
+    /// compared as well.
     fn place(&mut self, connection: &dyn Evict) -> Option<&mut Place> {
         self.places
             .get_mut(connection.key())
@@ -195,7 +197,8 @@ impl Connections {
     }
 }
 
-/// A connection that was chosen to be closed, which it is once it is announced and nothing is locked.
+/// A connection that was chosen to be closed, which it is once it is announced and nothing is
+/// locked.
 #[derive(Debug)]
 #[must_use = "the connection does not learn of it otherwise"]
 pub(crate) struct Evicted {

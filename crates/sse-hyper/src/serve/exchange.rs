@@ -19,7 +19,8 @@ use crate::serve::conn_state::ConnState;
 /// Maximum size of what hyper takes of a response at once over HTTP/2: the size of a frame.
 const PART: usize = 16 << 10;
 
-/// A request and its response, from the head of the request until hyper has the whole response. Dropping it is the end.
+/// A request and its response, from the head of the request until hyper has the whole response.
+/// Dropping it is the end.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     conn_state: Arc<ConnState>,
@@ -151,8 +152,9 @@ impl Drop for Exchange {
 pin_project! {
     /// A response's body that keeps its [`Exchange`] until hyper has the whole of it.
     ///
-    /// Over HTTP/2 it gives no more at once than hyper holds for a client: hyper takes a part of any size before it looks for
-    /// room, and what it took it keeps until the client or the connection is gone.
+    /// Over HTTP/2 it gives no more at once than hyper holds for a client: hyper takes a part of
+    /// any size before it looks for room, and what it took it keeps until the client or the
+    /// connection is gone.
     #[derive(Debug)]
     pub(crate) struct Tracked<B: Body> {
         #[pin]

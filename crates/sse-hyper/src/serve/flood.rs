@@ -10,8 +10,8 @@ const BURST: u32 = 1000;
 /// Time after which one more request may be cancelled.
 const INTERVAL: Duration = Duration::from_millis(5);
 
-/// Counts the cancelled requests of a connection. A client may cancel whatever it has opened, and open as much again; one that
-/// does nothing else (CVE-2023-44487) is told from it by the rate.
+/// Counts the cancelled requests of a connection. A client may cancel whatever it has opened, and
+/// open as much again; one that does nothing else (CVE-2023-44487) is told from it by the rate.
 #[derive(Debug)]
 pub(crate) struct Flood {
     count: u32,

@@ -36,13 +36,14 @@ use crate::{
 /// Maximum size of a request head, address and fields together. It is the same over HTTP/2.
 pub(crate) const MAX_HEAD: usize = 64 << 10;
 
-/// Maximum size of what is read ahead of a body, and of what waits to be written. hyper's default of 400 KiB is what a client could
-/// hold on each of its connections.
+/// Maximum size of what is read ahead of a body, and of what waits to be written. hyper's default
+/// of 400 KiB is what a client could hold on each of its connections.
 const BUFFER: usize = MAX_HEAD;
 
 /// Serves one connection to its end. The first request has to be there at the deadline.
 ///
-/// Not an `async fn`: that would keep its arguments beside what is made of them, for each connection.
+/// Not an `async fn`: that would keep its arguments beside what is made of them, for each
+/// connection.
 pub(crate) fn connection<S, B, I>(
     io: Rewind<I>,
     service: StreamService<S>,
@@ -78,8 +79,9 @@ where
 type Http<S, I> = http1::UpgradeableConnection<TokioIo<Rewind<I>>, StreamService<S>>;
 
 pin_project! {
-    /// A connection that ends when its stream or its server does, also while it is blocked in a write: hyper polls no body then,
-    /// so it would never learn that there is nothing more to wait for.
+    /// A connection that ends when its stream or its server does, also while it is blocked in a
+    /// write: hyper polls no body then, so it would never learn that there is nothing more to wait
+    /// for.
     struct Supervised<S, B, I>
     where
         S: Service<Request<Incoming>, Response = Response<B>>,
@@ -177,7 +179,8 @@ where
         debug!(?wait, "closed a connection that waited too long");
         match wait {
             Wait::Request(_) => {
-                // Nothing is in flight, so one poll closes the connection, over TLS with the alert that says so.
+                // Nothing is in flight, so one poll closes the connection, over TLS with the alert
+                // that says so.
                 if let Some(mut http) = this.http.as_mut().as_pin_mut() {
                     http.as_mut().graceful_shutdown();
                     let _ = http.poll(cx);
@@ -228,7 +231,8 @@ struct Carried {
 impl Carried {
     /// Gives the time that the connection has left, once its stream was ended.
     ///
-    /// While nothing blocks, hyper polls the body and learns of its end, so there is nothing to look for.
+    /// While nothing blocks, hyper polls the body and learns of its end, so there is nothing to
+    /// look for.
     fn watch(
         &mut self,
         conn_state: &ConnState,
@@ -244,7 +248,8 @@ impl Carried {
                 grace: None,
             };
         }
-        // Released, the rest of the stream may still be in hyper's buffer before a client that takes nothing.
+        // Released, the rest of the stream may still be in hyper's buffer before a client that
+        // takes nothing.
         let is_over =
             self.ending.as_ref().is_some_and(Closed::is_released) && !conn_state.is_blocked();
         if is_over {

@@ -35,13 +35,14 @@ use crate::serve::{
 /// Maximum number of streams that a client may have open on a connection.
 const MAX_STREAMS: u32 = 200;
 
-/// Maximum number of streams that a client cancels before they were looked at; more end the connection. A client may open as many
-/// streams as there may be, cancel them and open as many again in one flight, and h2's default of 20 would end its other
-/// streams then. It bounds the memory of a flood, and [`Flood`](crate::serve::flood::Flood) its rate.
+/// Maximum number of streams that a client cancels before they were looked at; more end the
+/// connection. A client may open as many streams as there may be, cancel them and open as many
+/// again in one flight, and h2's default of 20 would end its other streams then. It bounds the
+/// memory of a flood, and [`Flood`](crate::serve::flood::Flood) its rate.
 const MAX_CANCELLED: usize = 2 * MAX_STREAMS as usize;
 
-/// How much of a stream hyper holds for a client that does not take it. Its default of 400 KiB would let a client with a hundred streams
-/// keep 40 MiB, beside the queues that are there for it.
+/// How much of a stream hyper holds for a client that does not take it. Its default of 400 KiB
+/// would let a client with a hundred streams keep 40 MiB, beside the queues that are there for it.
 const SEND_BUFFER: usize = 64 << 10;
 
 /// Bytes of one request body that may arrive before they are read.
@@ -52,9 +53,10 @@ const CONNECTION_WINDOW: u32 = 256 << 10;
 
 /// Serves one connection to its end.
 ///
-/// A peer that answers no ping is given up, and so is one that takes nothing at all, or has no request for the keep-alive timeout,
-/// whether it answers pings or not. Nothing else ends a connection before its streams: a client that takes nothing of one stream
-/// may take others, so that stream alone is reset.
+/// A peer that answers no ping is given up, and so is one that takes nothing at all, or has no
+/// request for the keep-alive timeout, whether it answers pings or not. Nothing else ends a
+/// connection before its streams: a client that takes nothing of one stream may take others, so
+/// that stream alone is reset.
 pub(crate) async fn connection<S, B, I>(
     io: Rewind<I>,
     service: StreamService<S>,
@@ -174,7 +176,8 @@ where
 }
 
 pin_project! {
-    /// The task of one request, which is dropped, and its stream reset, if the client takes nothing of the response.
+    /// The task of one request, which is dropped, and its stream reset, if the client takes nothing
+    /// of the response.
     ///
     /// While a stream lives that is its manager's affair.
     struct Supervised<F> {
@@ -217,7 +220,8 @@ impl<F: Future> Future for Supervised<F> {
     }
 }
 
-/// Returns the timeout for the client of a response to take anything. A stream has one only once it was ended.
+/// Returns the timeout for the client of a response to take anything. A stream has one only once it
+/// was ended.
 fn time_for_client(exchange: &Exchange, cx: &mut Context<'_>) -> Poll<Duration> {
     let timeouts = exchange.conn_state().timeouts();
     if !exchange.is_stream() {

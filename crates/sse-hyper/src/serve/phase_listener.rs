@@ -14,7 +14,8 @@ use crate::serve::{
 };
 
 impl Shutdown {
-    /// Adds a connection from an address. At the bounds of connections without a stream another one is closed.
+    /// Adds a connection from an address. At the bounds of connections without a stream another one
+    /// is closed.
     pub(crate) fn listener(&self, address: IpAddr) -> PhaseListener {
         let group = self.0.bounds.group_of(address);
         let conn_state = |key| ConnState::new(Arc::clone(&self.0), key);
@@ -30,7 +31,8 @@ impl Shutdown {
     }
 }
 
-/// A connection's side. Small, since every connection has one; lets the server know when it is dropped.
+/// A connection's side. Small, since every connection has one; lets the server know when it is
+/// dropped.
 #[derive(Debug)]
 pub(crate) struct PhaseListener {
     conn_state: Arc<ConnState>,

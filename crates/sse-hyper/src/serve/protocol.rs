@@ -17,8 +17,8 @@ pub(crate) enum Protocol {
     Http2,
 }
 
-/// Finds out the protocol of a connection, unless it was agreed on. Over HTTP/2 the whole preface has been read then, because
-/// hyper would wait for it without a limit.
+/// Finds out the protocol of a connection, unless it was agreed on. Over HTTP/2 the whole preface
+/// has been read then, because hyper would wait for it without a limit.
 pub(crate) async fn begin<I: AsyncRead + Unpin>(
     io: &mut I,
     agreed: Option<Protocol>,

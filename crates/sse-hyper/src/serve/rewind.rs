@@ -8,7 +8,8 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Gives the bytes that were read once more before it goes on. Small, since every connection has one.
+/// Gives the bytes that were read once more before it goes on. Small, since every connection has
+/// one.
 #[derive(Debug)]
 pub(crate) struct Rewind<I> {
     #[expect(
@@ -44,7 +45,8 @@ impl<I: AsyncRead + Unpin> AsyncRead for Rewind<I> {
             self.read = Some(read);
             return Poll::Ready(Ok(()));
         }
-        // In one read with what follows: hyper doubles its buffer for a second one, and keeps it for the life of the connection.
+        // In one read with what follows: hyper doubles its buffer for a second one, and keeps it
+        // for the life of the connection.
         match Pin::new(&mut self.io).poll_read(cx, buffer) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(())),

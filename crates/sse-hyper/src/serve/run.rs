@@ -87,7 +87,8 @@ where
             }
             () = started(&managers) => {}
         }
-        // A task of its own, which is where the connections are: on the thread that waits for this server each would have to be brought to another.
+        // A task of its own, which is where the connections are: on the thread that waits for this
+        // server each would have to be brought to another.
         let mut accepting = JoinSet::new();
         let (close, closed) = oneshot::channel::<()>();
         accepting.spawn(acceptor.open_until(closed));

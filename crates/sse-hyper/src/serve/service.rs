@@ -104,7 +104,8 @@ where
     }
 }
 
-/// Boxed, since hyper keeps room for the future of a service as long as a connection lives, and streams live long.
+/// Boxed, since hyper keeps room for the future of a service as long as a connection lives, and
+/// streams live long.
 pub(crate) struct ResponseFuture<S, F> {
     state: Answer<S, F>,
     handoff: Handoff,
@@ -155,7 +156,8 @@ where
                     }
                     return Poll::Pending;
                 }
-                // The connection sees to it that this is polled when it should not have been parked.
+                // The connection sees to it that this is polled when it should not have been
+                // parked.
                 Answer::Parked => {
                     return this
                         .handoff

@@ -68,7 +68,8 @@ impl Shutdown {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Returns whether another connection from an address would be at the cost of one that there is.
+    /// Returns whether another connection from an address would be at the cost of one that there
+    /// is.
     pub(crate) fn is_full_for(&self, address: IpAddr) -> bool {
         let group = self.0.bounds.group_of(address);
         self.0.connections().is_full_for(group, &self.0.bounds)
@@ -88,7 +89,8 @@ impl Shutdown {
         self.0.connections().len() + self.0.seats.load(Ordering::SeqCst)
     }
 
-    /// Resolves when there are fewer connections than a maximum. Closes connections without a stream until there are.
+    /// Resolves when there are fewer connections than a maximum. Closes connections without a
+    /// stream until there are.
     pub(crate) async fn make_room(&self, most: usize) {
         loop {
             let room = self.0.room.notified();
@@ -130,8 +132,8 @@ impl Shutdown {
 }
 
 impl Shared {
-    /// Lets the server know that a connection closed. Under the lock, so that of two that close together the later one sees that they were the
-    /// last.
+    /// Lets the server know that a connection closed. Under the lock, so that of two that close
+    /// together the later one sees that they were the last.
     pub(super) fn left(&self, connections: &Connections) {
         if connections.len() == 0 && self.seats.load(Ordering::SeqCst) == 0 {
             self.all_closed.notify_waiters();

@@ -6,8 +6,8 @@ use std::{
     net::IpAddr,
 };
 
-/// Maximum number of connections that are checked to find one that is idle. It bounds the cost of an eviction where all of
-/// them have a request in flight.
+/// Maximum number of connections that are checked to find one that is idle. It bounds the cost of
+/// an eviction where all of them have a request in flight.
 const CHECKS: usize = 32;
 
 /// The owner of a connection, as far as the address tells.
@@ -39,9 +39,10 @@ pub(crate) enum Scope {
 
 /// The connections without a stream, by their keys.
 ///
-/// The group with the most of them gives one up; of groups with equally many the one with the longest idle connection. Within a
-/// group the connection is chosen by second chance (the clock algorithm): the oldest goes, unless it was used since it was last
-/// checked. So a request costs no more than setting a flag, and nobody can crowd out the connections of other groups.
+/// The group with the most of them gives one up; of groups with equally many the one with the
+/// longest idle connection. Within a group the connection is chosen by second chance (the clock
+/// algorithm): the oldest goes, unless it was used since it was last checked. So a request costs no
+/// more than setting a flag, and nobody can crowd out the connections of other groups.
 #[derive(Debug, Default)]
 pub(crate) struct Streamless {
     groups: HashMap<Group, Queue>,
@@ -78,8 +79,8 @@ impl Streamless {
         }
     }
 
-    /// Chooses the connection to be closed. `is_used` returns whether a connection has a request in flight, or had one since it
-    /// was last asked.
+    /// Chooses the connection to be closed. `is_used` returns whether a connection has a request in
+    /// flight, or had one since it was last asked.
     pub(crate) fn victim(
         &mut self,
         scope: Scope,
@@ -226,7 +227,8 @@ mod tests {
         assert!(streamless.groups.is_empty() && streamless.order.is_empty());
     }
 
-    /// Against a list, with arrivals, departures and evictions in an order that a small generator chooses.
+    /// Against a list, with arrivals, departures and evictions in an order that a small generator
+    /// chooses.
     #[test]
     fn no_group_loses_a_connection_while_another_has_more() {
         let mut seed = 1_u64;

@@ -12,13 +12,15 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 /// The time limits of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timeouts {
-    /// For the first request from the connection on, and for the rest of a later head from its first byte on.
+    /// For the first request from the connection on, and for the rest of a later head from its
+    /// first byte on.
     pub(crate) header: Duration,
     /// For the next request.
     pub(crate) keep_alive: Duration,
     /// For the client to take anything of a response.
     pub(crate) write: Duration,
-    /// For the client to take what is left of a stream that was ended, and for a connection to close.
+    /// For the client to take what is left of a stream that was ended, and for a connection to
+    /// close.
     pub(crate) linger: Duration,
 }
 

@@ -285,7 +285,8 @@ fn switching() -> Reply {
     response
 }
 
-/// What a middleware does: fields of its own, something in the extensions, another body around the body.
+/// What a middleware does: fields of its own, something in the extensions, another body around the
+/// body.
 fn layered(mut response: Reply) -> Reply {
     response
         .headers_mut()
@@ -315,7 +316,8 @@ impl App {
         Self::start_with(builder, Serve::without_reactor).await
     }
 
-    /// With sockets that take little, so that a client that does not read is noticed after few bytes.
+    /// With sockets that take little, so that a client that does not read is noticed after few
+    /// bytes.
     pub(crate) async fn start_narrow<F>(builder: ManagerBuilder, settings: F) -> Self
     where
         F: FnOnce(Serve<Site>) -> Serve<Site>,

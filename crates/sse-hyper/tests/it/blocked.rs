@@ -101,7 +101,8 @@ async fn kicked(settings: impl FnOnce(Serve<Site>) -> Serve<Site>) {
     assert_eq!(end(&mut client).await, End::Reset);
 }
 
-/// hyper lets go of the stream then, since it has its end in a buffer, but the client takes nothing of that.
+/// hyper lets go of the stream then, since it has its end in a buffer, but the client takes nothing
+/// of that.
 #[tokio::test]
 async fn a_client_that_is_kicked_while_hyper_holds_all_that_is_left_is_reset_after_the_linger() {
     let app = App::start_narrow(Manager::builder(), |serve| {

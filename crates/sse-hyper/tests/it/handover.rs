@@ -347,7 +347,8 @@ async fn a_connection_that_asked_something_else_before_is_handed_over() {
     assert_eq!(connection.rest().await, b"");
 }
 
-/// The first answer is larger than what the sockets take, and the second request is sent when it is half read.
+/// The first answer is larger than what the sockets take, and the second request is sent when it is
+/// half read.
 #[tokio::test]
 async fn an_earlier_answer_is_written_to_its_end_before_the_stream_leaves() {
     let app = app().await;

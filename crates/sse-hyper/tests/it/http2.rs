@@ -19,7 +19,8 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// An empty SETTINGS frame (RFC 9113, section 6.5).
 const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
 
-/// HEADERS that end the stream, and with `:method: GET`, `:scheme: http`, `:path` and `:authority` (RFC 7541, appendix A).
+/// HEADERS that end the stream, and with `:method: GET`, `:scheme: http`, `:path` and `:authority`
+/// (RFC 7541, appendix A).
 const GET_EVENTS: &[u8] = b"\0\0\x16\x01\x05\0\0\0\x01\x82\x86\x04\x07/events\x01\x09localhost";
 
 fn app() -> impl Future<Output = App> {

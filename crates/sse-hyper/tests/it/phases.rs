@@ -24,7 +24,8 @@ pub(crate) const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
 /// SETTINGS with an initial window of no byte (RFC 9113, section 6.5.2).
 const NO_WINDOW: &[u8] = b"\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0";
 
-/// SETTINGS with the largest initial window, and as much for the connection (RFC 9113, section 6.9).
+/// SETTINGS with the largest initial window, and as much for the connection (RFC 9113, section
+/// 6.9).
 const ALL_WINDOWS: &[u8] =
     b"\0\0\x06\x04\0\0\0\0\0\0\x04\x7f\xff\xff\xff\0\0\x04\x08\0\0\0\0\0\x7f\xff\0\0";
 

@@ -203,7 +203,8 @@ async fn a_deadline_may_be_as_good_as_none() {
     app.stopped().await;
 }
 
-/// Whoever comes in the moment of the shutdown is served, ended or turned away, and never waited for.
+/// Whoever comes in the moment of the shutdown is served, ended or turned away, and never waited
+/// for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn newcomers_do_not_hold_up_a_shutdown() {
     for round in 0..20 {

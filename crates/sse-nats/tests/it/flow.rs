@@ -13,7 +13,8 @@ use crate::{
     server::Server,
 };
 
-/// nats-server 2.9 forgets a request for messages if one comes at the moment at which its time is over.
+/// nats-server 2.9 forgets a request for messages if one comes at the moment at which its time is
+/// over.
 #[tokio::test]
 async fn a_steady_flow_never_ceases() {
     const COUNT: usize = 3000;

@@ -24,8 +24,9 @@ async fn ask(client: &Client, what: &str, request: Value) -> Value {
     serde_json::from_slice(&answer.unwrap().payload).unwrap()
 }
 
-/// Makes a stream anew while the server deletes it: nats-server 2.9 removes the files of the new one with those of the old one. What a server
-/// does that has not this fault is done here in its place.
+/// Makes a stream anew while the server deletes it: nats-server 2.9 removes the files of the new
+/// one with those of the old one. What a server does that has not this fault is done here in its
+/// place.
 async fn lose(server: &Server, stream: &str) {
     let (deleting, making) = (server.client().await, server.client().await);
     let mut config =

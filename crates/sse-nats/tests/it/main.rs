@@ -1,6 +1,8 @@
-//! Against real servers, which the tests start and end. Without `nats-server` in `PATH` they are skipped.
+//! Against real servers, which the tests start and end. Without `nats-server` in `PATH` they are
+//! skipped.
 //!
-//! A second one in `PATH`, such as a newer one behind that of the distribution, plays the suite as well.
+//! A second one in `PATH`, such as a newer one behind that of the distribution, plays the suite as
+//! well.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

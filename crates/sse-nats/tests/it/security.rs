@@ -287,7 +287,8 @@ impl std::io::Write for Written {
 
 #[test]
 fn nothing_secret_is_written_to_the_log() {
-    // What other tests do at the same moment may make the driver's log lines silent, until the next subscriber comes.
+    // What other tests do at the same moment may make the driver's log lines silent, until the next
+    // subscriber comes.
     assert!((0..20).any(|_| is_written()));
 }
 

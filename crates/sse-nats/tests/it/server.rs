@@ -261,7 +261,8 @@ async fn greeting(port: u16) -> Option<String> {
     Some(line)
 }
 
-/// In memory where there is room: a server whose disk is busy with something else says nothing for seconds, and rightly counts as silent.
+/// In memory where there is room: a server whose disk is busy with something else says nothing for
+/// seconds, and rightly counts as silent.
 fn directory() -> TempDir {
     const MEMORY: &str = "/dev/shm";
     const ROOM: u64 = 2 << 30;

@@ -90,7 +90,8 @@ fn two_thousand_streams_get_everything() {
     serve_many(room_for(2000));
 }
 
-/// `cargo test -p sse-reactor -- --ignored`: half of the limit of open files, since both ends are in this process; `load run` has 19,000 from another.
+/// `cargo test -p sse-reactor -- --ignored`: half of the limit of open files, since both ends are
+/// in this process; `load run` has 19,000 from another.
 #[test]
 #[ignore = "takes its time, and all files"]
 fn as_many_streams_as_there_are_files_get_everything() {

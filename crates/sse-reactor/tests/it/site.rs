@@ -17,7 +17,8 @@ use tokio::runtime::Runtime;
 /// Long enough for a busy machine; tests that wait for it have failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// More than the system ever takes for a connection that [takes little](Site::narrow_pair), however it counts and whenever it looks again.
+/// More than the system ever takes for a connection that [takes little](Site::narrow_pair), however
+/// it counts and whenever it looks again.
 pub(crate) const MORE_THAN_FITS: usize = 512 << 10;
 
 const NARROW: usize = 16 << 10;
@@ -80,7 +81,8 @@ impl Site {
         self.pair_with(NARROW, NARROW)
     }
 
-    /// The ends of a connection with buffers of such sizes, for what the client receives and for what the server sends.
+    /// The ends of a connection with buffers of such sizes, for what the client receives and for
+    /// what the server sends.
     pub(crate) fn pair_with(&self, receive: usize, send: usize) -> (TcpStream, TcpStream) {
         // Set before it connects: a window that was offered is not taken back.
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();

@@ -76,7 +76,8 @@ impl Batch {
         ));
     }
 
-    /// One for each, then one for the epoch, then, if that is asked for, one for how many replicas have it all.
+    /// One for each, then one for the epoch, then, if that is asked for, one for how many replicas
+    /// have it all.
     fn commands(&self, connection: &Connection) -> Commands {
         let Shared { append, config, .. } = &*connection.shared;
         let payloads: usize = self
@@ -92,8 +93,9 @@ impl Batch {
                 Some(key) => commands.add(&keyed(connection, key, &entry.payload)),
             }
         }
-        // An epoch never comes back: if it is the same behind the entries as when the connection was made, they stand in it. Its group has no
-        // consumers; asking for them costs less than a list of groups, and is an error if there is no such group.
+        // An epoch never comes back: if it is the same behind the entries as when the connection
+        // was made, they stand in it. Its group has no consumers; asking for them costs less than a
+        // list of groups, and is an error if there is no such group.
         let group = reply::group_of(&connection.epoch);
         commands.add(
             redis::cmd("XINFO")
@@ -280,7 +282,8 @@ fn acknowledge(
     }
 }
 
-/// Finds out whether entries stand in the log that there is now. They were appended, but it is not known to which one.
+/// Finds out whether entries stand in the log that there is now. They were appended, but it is not
+/// known to which one.
 async fn resolve(
     slot: &Reconnecting<AppendConnection>,
     uncertain: Vec<(PendingAppend, Position, Duplicate)>,
@@ -356,7 +359,8 @@ async fn find(
     found.collect()
 }
 
-/// The same error for another one who waits. Its source is only there for logs, so its text will do.
+/// The same error for another one who waits. Its source is only there for logs, so its text will
+/// do.
 fn again(error: &BackplaneError) -> BackplaneError {
     match error {
         BackplaneError::Unavailable {

@@ -15,8 +15,9 @@ use crate::{append::resp, connection::socket::Socket, reply::unexpected};
 
 /// A connection that the driver logged in and that we use ourselves from then on.
 ///
-/// The driver takes commands one by one, packs each twice, and wants one of its own for each answer; here commands that are asked together are
-/// bytes that are written as they are, and their answers come together.
+/// The driver takes commands one by one, packs each twice, and wants one of its own for each
+/// answer; here commands that are asked together are bytes that are written as they are, and their
+/// answers come together.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     questions: mpsc::Sender<Request>,
@@ -32,7 +33,8 @@ struct Request {
     answers: oneshot::Sender<Vec<Value>>,
 }
 
-/// Questions that wait to be sent, and as many that wait for their answers, at most. Who asks more waits.
+/// Questions that wait to be sent, and as many that wait for their answers, at most. Who asks more
+/// waits.
 const WAITING: usize = 16;
 
 /// There is room for so many bytes of answers when the socket is read.
@@ -222,7 +224,8 @@ mod tests {
         assert_eq!(two.unwrap(), [Value::Int(2)]);
     }
 
-    /// Both directions are full, as with a server that reads no further before its answers were taken.
+    /// Both directions are full, as with a server that reads no further before its answers were
+    /// taken.
     #[tokio::test]
     async fn answers_are_taken_while_questions_cannot_be_sent() {
         let (pipeline, mut server) = pipeline();

@@ -6,8 +6,9 @@ use parking_lot::Mutex;
 use sse_core::BackplaneError;
 use tokio::time::Instant;
 
-/// Lets attempts to connect through, fewer and fewer while they fail. In between everybody is refused at once, so that a server that is down
-/// makes no busy loop, and nodes that lost it at one moment do not return at one moment.
+/// Lets attempts to connect through, fewer and fewer while they fail. In between everybody is
+/// refused at once, so that a server that is down makes no busy loop, and nodes that lost it at one
+/// moment do not return at one moment.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectBackoff(Mutex<State>);
 

@@ -23,7 +23,8 @@ const OLDEST: u32 = 7;
 const REDIRECTIONS: usize = 3;
 
 impl Shared {
-    /// A new connection, to a server that has what this node saw; if it has not, the log got a new epoch by it.
+    /// A new connection, to a server that has what this node saw; if it has not, the log got a new
+    /// epoch by it.
     ///
     /// Fails at once while it makes no sense to try.
     pub(crate) async fn connect(

@@ -50,7 +50,8 @@ impl AsyncPushSender for Pushes {
     }
 }
 
-/// A quiet connection is looked after this often, so that one which is dead is found before it is needed.
+/// A quiet connection is looked after this often, so that one which is dead is found before it is
+/// needed.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
 impl Connector {

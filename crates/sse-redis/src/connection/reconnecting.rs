@@ -73,7 +73,8 @@ impl<C: Connect> Reconnecting<C> {
 }
 
 impl Reconnecting<Connection> {
-    /// Asks something that does no harm if it is asked twice, which it is when the connection turns out to be gone.
+    /// Asks something that does no harm if it is asked twice, which it is when the connection turns
+    /// out to be gone.
     pub(crate) async fn ask<T, F>(
         &self,
         question: impl Fn(Arc<Connection>) -> F,

@@ -67,7 +67,8 @@ impl Sentinels {
         ))
     }
 
-    /// Where the primary is, by what more than half of them say, or most of those who answer in time.
+    /// Where the primary is, by what more than half of them say, or most of those who answer in
+    /// time.
     ///
     /// One that was cut off may still name the primary from before a failover.
     pub(crate) async fn ask(

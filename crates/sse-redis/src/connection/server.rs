@@ -80,8 +80,8 @@ impl Server {
     }
 }
 
-/// The URL for a connection without TLS, and whether it asks for one with it. The driver's own TLS takes whatever provider of cryptography
-/// the process has, and panics where that is ambiguous.
+/// The URL for a connection without TLS, and whether it asks for one with it. The driver's own TLS
+/// takes whatever provider of cryptography the process has, and panics where that is ambiguous.
 fn without_tls(url: &str) -> (String, bool) {
     for (secure, plain) in [
         ("rediss://", "redis://"),

@@ -273,7 +273,8 @@ async fn a_server_that_wants_to_know_who_we_are_is_shown_a_certificate() {
 
 #[tokio::test]
 async fn any_server_of_a_cluster_will_do() {
-    // Redis talks to the other servers of a cluster at a port of its own, which must be below 65,536.
+    // Redis talks to the other servers of a cluster at a port of its own, which must be below
+    // 65,536.
     let bus = [free_port().to_string(), free_port().to_string()];
     let extra = |bus| ["--cluster-enabled", "yes", "--cluster-port", bus];
     let Some(one) = RedisServer::start(&extra(&bus[0])).await else {

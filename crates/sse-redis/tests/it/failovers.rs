@@ -40,7 +40,8 @@ impl Pair {
             .unwrap()
     }
 
-    /// Waits until the replica has all that the primary has. `WAIT` would not do: it waits for what its own connection wrote.
+    /// Waits until the replica has all that the primary has. `WAIT` would not do: it waits for what
+    /// its own connection wrote.
     async fn replicated(&self) {
         let written = offset(&self.primary, "master_repl_offset").await;
         eventually("replication", async || {
@@ -61,7 +62,8 @@ impl Pair {
     }
 }
 
-/// How far a server is in the history of the data. None for a replica that has not got the beginning yet.
+/// How far a server is in the history of the data. None for a replica that has not got the
+/// beginning yet.
 async fn offset(server: &RedisServer, name: &str) -> Option<u64> {
     let redis::Value::BulkString(info) = server.ask("INFO replication").await else {
         panic!("no text")
@@ -133,7 +135,8 @@ async fn a_failover_that_loses_entries_is_told_to_all_nodes() {
     );
 }
 
-/// Only one connection of one node was told of the lost entry, and newer ones stand above it when it looks.
+/// Only one connection of one node was told of the lost entry, and newer ones stand above it when
+/// it looks.
 #[tokio::test]
 async fn newer_entries_above_lost_ones_hide_nothing() {
     let Some(pair) = Pair::start().await else {
@@ -191,7 +194,8 @@ async fn another_entry_at_the_position_of_a_lost_one_hides_nothing() {
     expect_other_log(&node, &lost).await;
 }
 
-/// A tail that was told of nothing lost goes on; what it misses is told by the epoch that others declare.
+/// A tail that was told of nothing lost goes on; what it misses is told by the epoch that others
+/// declare.
 #[tokio::test]
 async fn a_node_that_saw_nothing_of_it_learns_of_a_loss_from_the_others() {
     let Some(pair) = Pair::start().await else {

@@ -145,7 +145,8 @@ async fn an_old_copy_of_the_log_is_noticed_by_its_tail() {
     expect_other_log(&node, &kept).await;
 }
 
-/// Clients give any cursor; a page must be given for it, and no client may change the log for others by it.
+/// Clients give any cursor; a page must be given for it, and no client may change the log for
+/// others by it.
 #[tokio::test]
 async fn a_made_up_position_changes_nothing() {
     let Some(server) = RedisServer::start(&[]).await else {
@@ -279,7 +280,8 @@ async fn foreign_entries_in_our_log_are_passed_over() {
     assert_eq!(take(&mut tail, 1).await, ["ours"]);
 }
 
-/// Found by the benchmark: looking for what is too old went through the whole log, every second, where nothing was.
+/// Found by the benchmark: looking for what is too old went through the whole log, every second,
+/// where nothing was.
 #[tokio::test]
 async fn a_log_that_is_young_is_not_searched_for_what_is_old() {
     let Some(server) = RedisServer::start(&[]).await else {

@@ -41,13 +41,15 @@ pub(crate) fn url_of(proxy: &Proxy) -> String {
 }
 
 impl RedisServer {
-    /// Starts a server that writes down everything before it answers. `None` if there is no Redis and none is demanded.
+    /// Starts a server that writes down everything before it answers. `None` if there is no Redis
+    /// and none is demanded.
     pub(crate) async fn start(extra: &[&str]) -> Option<Self> {
         Self::start_as(|| Kind::Data(extra.iter().map(|&argument| argument.to_owned()).collect()))
             .await
     }
 
-    /// Starts a sentinel: the same executable, which distributions also have under the name `redis-sentinel`.
+    /// Starts a sentinel: the same executable, which distributions also have under the name
+    /// `redis-sentinel`.
     pub(crate) async fn start_sentinel(settings: &str) -> Option<Self> {
         Self::start_as(|| Kind::Sentinel(settings.to_owned())).await
     }

@@ -24,7 +24,8 @@ struct Guarded {
 const SENTINELS: usize = 3;
 
 impl Guarded {
-    /// With a password for the servers, and another one for the sentinels, who give up a server that says nothing for so long.
+    /// With a password for the servers, and another one for the sentinels, who give up a server
+    /// that says nothing for so long.
     async fn start(patience: Duration) -> Option<Self> {
         let password = ["--requirepass", "s3rver", "--masterauth", "s3rver"];
         let primary = RedisServer::start(&password).await?;
@@ -173,7 +174,8 @@ async fn a_failover_that_loses_entries_is_another_epoch() {
     let node = guarded.node().await;
     let kept = append(&node, "kept").await;
     guarded.replicated().await;
-    // The replica hears nothing more of the primary, which goes on. It comes to be in charge, without the last entry.
+    // The replica hears nothing more of the primary, which goes on. It comes to be in charge,
+    // without the last entry.
     guarded
         .replica
         .ask_as(":s3rver@", "CONFIG SET masterauth wrong")

@@ -71,7 +71,8 @@ impl Harness {
         self.start_on(listen(None).expect("a port"), builder, drain)
     }
 
-    /// With sockets that take little, so that a client which does not read is noticed after few bytes.
+    /// With sockets that take little, so that a client which does not read is noticed after few
+    /// bytes.
     pub(crate) fn start_narrow(
         self,
         builder: ManagerBuilder,

@@ -14,7 +14,8 @@ pub mod targets;
 
 /// Makes a test of each rule for an [`Adapter`](crate::adapter::Adapter).
 ///
-/// `adapter_suite!(MyAdapter)` has the rules that hold for everybody, over HTTP/1. What an adapter has besides is named behind it:
+/// `adapter_suite!(MyAdapter)` has the rules that hold for everybody, over HTTP/1. What an adapter
+/// has besides is named behind it:
 ///
 /// | group | rules about |
 /// |---|---|

@@ -111,7 +111,8 @@ impl RunningApp {
         client
     }
 
-    /// Asks for something that is answered whole. A stream in its place is told at once, and not waited for.
+    /// Asks for something that is answered whole. A stream in its place is told at once, and not
+    /// waited for.
     pub(crate) async fn ask(
         &self,
         method: &str,

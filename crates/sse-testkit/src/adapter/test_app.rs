@@ -74,7 +74,8 @@ impl TestApp {
         self.drain.clone()
     }
 
-    /// Connects a stream: in the place of [`Manager::connect`], so that the suite sees what the adapter read from the request.
+    /// Connects a stream: in the place of [`Manager::connect`], so that the suite sees what the
+    /// adapter read from the request.
     ///
     /// # Errors
     /// As [`Manager::connect`].

@@ -16,7 +16,8 @@ pub mod wipes;
 
 /// Makes a test of each rule for a [`Broker`](crate::backplane::Broker).
 ///
-/// `backplane_suite!(MyBroker)` has the rules that hold for everybody. What a broker has besides is named behind it:
+/// `backplane_suite!(MyBroker)` has the rules that hold for everybody. What a broker has besides is
+/// named behind it:
 ///
 /// | group | needs | rules about |
 /// |---|---|---|
@@ -32,7 +33,8 @@ pub mod wipes;
 /// sse_testkit::backplane_suite!(MyBroker, [trim, wipe, wipe_in_use]);
 /// ```
 ///
-/// `backplane_suite!(MyBroker, only [restart])` leaves out the rules for everybody: for a second broker of a backplane, set up in another way.
+/// `backplane_suite!(MyBroker, only [restart])` leaves out the rules for everybody: for a second
+/// broker of a backplane, set up in another way.
 ///
 /// The tests need no runtime of the caller's, run in parallel, and have a broker each.
 #[macro_export]

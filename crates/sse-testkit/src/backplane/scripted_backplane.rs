@@ -27,9 +27,11 @@ use tokio::{
 /// Interval at which a held tail says that it is alive.
 const PULSE: Duration = Duration::from_secs(1);
 
-/// One node's way to a [`MemoryBackplane`], that fails as it is told: to try what an app or a manager does then, in paused time.
+/// One node's way to a [`MemoryBackplane`], that fails as it is told: to try what an app or a
+/// manager does then, in paused time.
 ///
-/// A clone is the same way. Other nodes may stand on the same memory, each with a way of its own or with the memory itself.
+/// A clone is the same way. Other nodes may stand on the same memory, each with a way of its own or
+/// with the memory itself.
 #[derive(Clone)]
 pub struct ScriptedBackplane {
     memory: MemoryBackplane,
@@ -97,7 +99,8 @@ struct Shared {
 /// The fault of a part of the log, whenever somebody reads there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadFault {
-    /// The backplane says that the entries are damaged, and up to where. A tail that comes there ends, too.
+    /// The backplane says that the entries are damaged, and up to where. A tail that comes there
+    /// ends, too.
     Damaged,
     /// The backplane refuses.
     Refused,
@@ -142,7 +145,8 @@ impl ScriptedBackplane {
         self.shared.away.send_replace(away);
     }
 
-    /// Rejects some calls from now on, or no longer; everything else works. Listeners that are there end.
+    /// Rejects some calls from now on, or no longer; everything else works. Listeners that are
+    /// there end.
     pub fn reject(&self, calls: Calls, rejection: Option<Rejection>) {
         self.shared
             .rejections
@@ -185,7 +189,8 @@ impl ScriptedBackplane {
         lock(&self.shared.delays).clear();
     }
 
-    /// Makes what follows positions of a range unreadable: of `a..b`, the entries behind `a` up to and including the one at `b`.
+    /// Makes what follows positions of a range unreadable: of `a..b`, the entries behind `a` up to
+    /// and including the one at `b`.
     pub fn break_reads(&self, places: Range<Position>, fault: ReadFault) {
         lock(&self.shared.broken).push((places, fault));
     }

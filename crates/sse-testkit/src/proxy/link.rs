@@ -145,7 +145,8 @@ impl RouteConditions {
         }
     }
 
-    /// Waits until bytes go this way and a socket is ready for them, as far as one can know before trying.
+    /// Waits until bytes go this way and a socket is ready for them, as far as one can know before
+    /// trying.
     async fn ready(
         &mut self,
         way: Way,
@@ -194,7 +195,8 @@ async fn carry(
     };
     let _open = Counted::new(&upstream.open);
     let server = server.insert(connected);
-    // Whether small pieces wait is for the ends to say. A socket that cannot be told so is about to fail anyway.
+    // Whether small pieces wait is for the ends to say. A socket that cannot be told so is about to
+    // fail anyway.
     _ = client.set_nodelay(true);
     _ = server.set_nodelay(true);
     let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());

@@ -20,8 +20,8 @@ const LINE_LIMIT: u64 = 16 * 1024;
 pub(super) struct Output(Arc<Mutex<VecDeque<String>>>);
 
 impl Output {
-    /// Begins to read the outputs of a child, to their end so that it never blocks; and waits for its address, `None`
-    /// if both outputs end without one.
+    /// Begins to read the outputs of a child, to their end so that it never blocks; and waits for
+    /// its address, `None` if both outputs end without one.
     pub(super) fn of(
         child: &mut Child,
     ) -> (Self, impl Future<Output = Option<SocketAddr>> + use<>) {
@@ -70,7 +70,8 @@ impl Output {
     }
 }
 
-/// The address; or, if standard output ended without one, nothing, but only after all of standard error was read.
+/// The address; or, if standard output ended without one, nothing, but only after all of standard
+/// error was read.
 async fn after_stderr(
     address: oneshot::Receiver<SocketAddr>,
     stderr: Option<JoinHandle<()>>,
@@ -85,7 +86,8 @@ async fn after_stderr(
     address
 }
 
-/// The next line with its end, or `None` at the end of the pipe; a pipe that cannot be read has ended.
+/// The next line with its end, or `None` at the end of the pipe; a pipe that cannot be read has
+/// ended.
 async fn next_line(pipe: &mut (impl AsyncBufReadExt + Unpin)) -> Option<String> {
     let mut line = Vec::new();
     let length = pipe

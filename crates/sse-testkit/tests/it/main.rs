@@ -1,4 +1,5 @@
-//! The test kit, judged by tables, by readers that others wrote, and against servers that misbehave.
+//! The test kit, judged by tables, by readers that others wrote, and against servers that
+//! misbehave.
 
 #![expect(
     clippy::unwrap_used,

@@ -52,7 +52,8 @@ fn said<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Item>, String, O
     )
 }
 
-/// The standard's algorithm on a whole stream, in its own order: decode, normalise, split, interpret.
+/// The standard's algorithm on a whole stream, in its own order: decode, normalise, split,
+/// interpret.
 fn reference(stream: &[u8]) -> (Vec<Decoded>, String, Option<u64>) {
     let text = String::from_utf8_lossy(stream);
     let text = text

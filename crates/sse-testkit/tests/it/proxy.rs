@@ -167,7 +167,8 @@ async fn much_goes_through_at_the_pace_of_who_reads() {
         .map(|index| (index * 7 % 251).to_le_bytes()[0])
         .collect();
     let mut taken = 0;
-    // What the four sockets and the proxy hold is bounded, so that a client that does not read stops its server.
+    // What the four sockets and the proxy hold is bounded, so that a client that does not read
+    // stops its server.
     loop {
         match timeout(A_WHILE, server.writable()).await {
             Err(_) => break,

@@ -121,7 +121,8 @@ async fn output_is_read_to_its_end_and_the_last_lines_are_kept() {
     assert!(server.output().lines().count() <= 200);
 }
 
-/// Waits until a process no longer exists; a process that stays makes the test hang until its runner ends it.
+/// Waits until a process no longer exists; a process that stays makes the test hang until its
+/// runner ends it.
 async fn gone(id: i32) {
     let waiting = async {
         while test_kill_process(Pid::from_raw(id).unwrap()).is_ok() {

@@ -1,4 +1,5 @@
-// React Query in a real browser: the app as it is built, the hub behind a rewrite as Next.js would have it.
+// React Query in a real browser: the app as it is built, the hub behind a rewrite as Next.js would
+// have it.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";

@@ -69,7 +69,8 @@ for (const transformer of [undefined, superjson]) {
 }
 
 test("heartbeats are no data", async (t) => {
-  // The client takes a stream for dead after two and a half of these, which a busy machine must not reach.
+  // The client takes a stream for dead after two and a half of these, which a busy machine must not
+  // reach.
   const hub = await startHub(t, "--heartbeat-interval", "2s");
   const api = connect(hub);
   const { seen, stop } = subscribe(api);

@@ -69,7 +69,8 @@ pub(crate) async fn leave(context: Context, input: Input) -> Result<Done, Error>
     ))
 }
 
-/// Callers may change their own streams, managers all. Of a stream that is not there others learn what they learn of a stranger's.
+/// Callers may change their own streams, managers all. Of a stream that is not there others learn
+/// what they learn of a stranger's.
 async fn find(context: &Context, client: ClientId) -> Result<Stream, Error> {
     let found = context.cluster().connection(client).await;
     let stream = &found.value;

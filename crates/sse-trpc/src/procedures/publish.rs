@@ -25,7 +25,8 @@ pub(crate) struct Input {
     ephemeral: Option<bool>,
     /// Of the caller's publishes with one key in two minutes the first counts; needs an event log.
     key: Option<String>,
-    /// How long to go on trying while the event log is away, up to 30,000; without it the call fails at once.
+    /// How long to go on trying while the event log is away, up to 30,000; without it the call
+    /// fails at once.
     patience_ms: Option<u64>,
 }
 

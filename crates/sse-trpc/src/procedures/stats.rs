@@ -27,7 +27,8 @@ pub(crate) struct Stats {
         ts(optional, as = "Option<std::collections::HashMap<String, usize>>")
     )]
     connections_by_user: Option<ByUser>,
-    /// In a cluster that of the node that answers, as the counters; what stands before is of all nodes.
+    /// In a cluster that of the node that answers, as the counters; what stands before is of all
+    /// nodes.
     ending: usize,
     /// Only with an event log.
     #[serde(skip_serializing_if = "Option::is_none")]

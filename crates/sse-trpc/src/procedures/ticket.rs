@@ -31,7 +31,8 @@ pub(crate) struct Output {
     expires_in_ms: u64,
 }
 
-/// A ticket for the caller itself; managers may ask for one for any user, as a backend does that has an authentication of its own.
+/// A ticket for the caller itself; managers may ask for one for any user, as a backend does that
+/// has an authentication of its own.
 pub(crate) async fn create(context: Context, input: Input) -> Result<Output, Error> {
     let caller = match input.user_id {
         Some(user) => {

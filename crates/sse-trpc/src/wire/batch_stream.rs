@@ -19,8 +19,9 @@ use crate::{
     wire::{envelope, request_parser::Form, transformer::Transformer},
 };
 
-/// Answers to the calls of a batch, as they come: a [`Stream`] of whole lines, which never fails. Between lines that are long in coming a space
-/// is sent every 15 seconds, so it is to be polled in a runtime of tokio's that has time.
+/// Answers to the calls of a batch, as they come: a [`Stream`] of whole lines, which never fails.
+/// Between lines that are long in coming a space is sent every 15 seconds, so it is to be polled in
+/// a runtime of tokio's that has time.
 ///
 /// *Cancel safety.* Dropped, calls that are under way are dropped with it.
 pub struct BatchStream {
@@ -83,7 +84,8 @@ impl BatchStream {
         }
     }
 
-    /// A space before the next line, where nothing came for a while (tRPC 11, `pingMs` in `stream/jsonl.ts`). Clients of version 10 know no such thing.
+    /// A space before the next line, where nothing came for a while (tRPC 11, `pingMs` in
+    /// `stream/jsonl.ts`). Clients of version 10 know no such thing.
     fn poll_ping(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if self.form != Form::Lines {
             return Poll::Pending;
@@ -108,7 +110,8 @@ impl BatchStream {
         envelope::of(outcome, inner)
     }
 
-    /// The head names all calls: those that are done with what became of them, the others with a promise.
+    /// The head names all calls: those that are done with what became of them, the others with a
+    /// promise.
     fn head(&self, count: usize, done: &[(usize, Outcome)]) -> String {
         let mut members: Vec<_> = (0..count)
             .map(|index| format!(r#""{index}":[[0],[null,0,{index}]]"#))

@@ -13,7 +13,8 @@ use serde_json::Value;
 
 use crate::{error::Error, error_code::Code};
 
-/// What a client says of itself where it cannot send headers: the `connectionParams` of tRPC's `httpSubscriptionLink`.
+/// What a client says of itself where it cannot send headers: the `connectionParams` of tRPC's
+/// `httpSubscriptionLink`.
 ///
 /// They stand in the URL, so they turn up in logs of proxies: put short-lived things in them.
 pub type ConnectionParams = BTreeMap<String, String>;

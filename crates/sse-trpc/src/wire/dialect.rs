@@ -19,9 +19,10 @@ const SERIALIZED_ERROR: EventType = EventType::from_static("serialized-error");
 
 /// How a stream looks to tRPC's `httpSubscriptionLink` (tRPC 11, `stream/sse.ts`).
 ///
-/// What is sent arrives as `{"type":…,"data":…}`, `type` being the event's type (`message` where it has none) and `data` its JSON, or its text
-/// as a string. An event with an id is *tracked*. The hello is a `connected`, and behind it the `connection` event with the client id;
-/// heartbeats are `ping`s; a stream whose client should not come back ends with `return`.
+/// What is sent arrives as `{"type":…,"data":…}`, `type` being the event's type (`message` where it
+/// has none) and `data` its JSON, or its text as a string. An event with an id is *tracked*. The
+/// hello is a `connected`, and behind it the `connection` event with the client id; heartbeats are
+/// `ping`s; a stream whose client should not come back ends with `return`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Trpc(Transformer);
 
@@ -68,8 +69,9 @@ impl Dialect for Trpc {
         }
     }
 
-    /// With a log it has the position as its id: an `EventSource` takes that from any event, and brings it when it comes back by itself, while
-    /// tRPC's client looks at the ids of messages only.
+    /// With a log it has the position as its id: an `EventSource` takes that from any event, and
+    /// brings it when it comes back by itself, while tRPC's client looks at the ids of messages
+    /// only.
     fn heartbeat(&self, beat: &Event, out: &mut FrameWriter) {
         let ping = Event::text("").event_type(PING);
         out.event(
@@ -96,7 +98,8 @@ impl Dialect for Trpc {
     }
 }
 
-/// What a subscription begins with. After two and a half heartbeats without one the client connects anew.
+/// What a subscription begins with. After two and a half heartbeats without one the client connects
+/// anew.
 fn connected(heartbeat: Option<Duration>) -> Event {
     let data = match heartbeat {
         Some(interval) => json!({ "reconnectAfterInactivityMs": (interval * 5 / 2).as_millis() }),
@@ -107,8 +110,9 @@ fn connected(heartbeat: Option<Duration>) -> Event {
 
 /// A stream that says why there is none.
 ///
-/// tRPC's client comes back after errors that have the number of an internal one, and gives up after others. So a temporary error has
-/// that number here, whatever its own; its name and status are unchanged.
+/// tRPC's client comes back after errors that have the number of an internal one, and gives up
+/// after others. So a temporary error has that number here, whatever its own; its name and status
+/// are unchanged.
 pub(crate) fn failure(
     error: &Error,
     path: &str,

@@ -10,7 +10,8 @@ use crate::{error::Error, error_code::Code, limits::Limits};
 /// No message about an input is longer: it quotes what the caller wrote.
 const LONGEST_MESSAGE: usize = 512;
 
-/// Reads an input. No input and `null` (which is what some clients make of none) read as an object without fields.
+/// Reads an input. No input and `null` (which is what some clients make of none) read as an object
+/// without fields.
 pub(crate) fn read<I: DeserializeOwned>(json: &[u8], limits: &Limits) -> Result<I, Error> {
     let text = match text(json)? {
         "" | "null" => "{}",
@@ -23,7 +24,8 @@ pub(crate) fn read<I: DeserializeOwned>(json: &[u8], limits: &Limits) -> Result<
     {
         return Ok(input);
     }
-    // In a pass of its own, because what the typed one says of JSON that is broken depends on the type.
+    // In a pass of its own, because what the typed one says of JSON that is broken depends on the
+    // type.
     check_json(text)?;
     // serde takes an array for a struct.
     if !text.starts_with('{') {
@@ -79,8 +81,8 @@ pub(crate) fn too_slow() -> Error {
 
 type Problem = serde_path_to_error::Error<serde_json::Error>;
 
-/// Of JSON that is sound but not of the type's form, the reader of text may tell only which character it would have liked to see;
-/// the reader of values tells more.
+/// Of JSON that is sound but not of the type's form, the reader of text may tell only which
+/// character it would have liked to see; the reader of values tells more.
 fn better<I: DeserializeOwned>(text: &str, problem: &Problem) -> Option<Problem> {
     if problem.inner().classify() != Category::Syntax {
         return None;

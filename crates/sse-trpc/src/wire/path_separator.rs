@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-/// What stands between the parts of a procedure's name in a URL; names keep their dots everywhere else. Clients must be set up for the
-/// same (tRPC 11.2, `http/pathSeparator.ts`), but those that send dots are understood as well.
+/// What stands between the parts of a procedure's name in a URL; names keep their dots everywhere
+/// else. Clients must be set up for the same (tRPC 11.2, `http/pathSeparator.ts`), but those that
+/// send dots are understood as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PathSeparator {
     /// `sse.getStats`

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-/// The parameters that matter; the first of a name counts, except of those that may hold credentials.
+/// The parameters that matter; the first of a name counts, except of those that may hold
+/// credentials.
 #[derive(Debug, Default)]
 pub(crate) struct Query<'a> {
     pub(crate) input: Option<Cow<'a, str>>,

@@ -9,13 +9,15 @@ use sse_core::{Caller, ConnectErrorKind};
 pub struct Request<'a> {
     /// The method, as it stands in the request line.
     pub method: &'a str,
-    /// What follows the mount point, without its leading slash, still percent-encoded: `sse.getStats`.
+    /// What follows the mount point, without its leading slash, still percent-encoded:
+    /// `sse.getStats`.
     pub path: &'a str,
     /// The query string without the question mark.
     pub query: Option<&'a str>,
     /// What the header says.
     pub headers: Headers<'a>,
-    /// Who asks, or why authentication refuses it: then every call is refused, except for `renew` with a token in its input.
+    /// Who asks, or why authentication refuses it: then every call is refused, except for `renew`
+    /// with a token in its input.
     pub caller: Result<Caller, ConnectErrorKind>,
     /// Where the client is, for the limits of subscriptions.
     pub address: Option<IpAddr>,
@@ -78,7 +80,8 @@ impl<'a> Headers<'a> {
         self.last_event_id.map(String::from_utf8_lossy)
     }
 
-    /// The length that the body has by its header. Servers reject what is not a number, so it counts as not given.
+    /// The length that the body has by its header. Servers reject what is not a number, so it
+    /// counts as not given.
     pub(crate) fn content_length(&self) -> Option<usize> {
         std::str::from_utf8(self.content_length?)
             .ok()?

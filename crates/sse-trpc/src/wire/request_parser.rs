@@ -59,7 +59,8 @@ pub(crate) enum Separated<'a> {
 impl<'a> ParsedCalls<'a> {
     /// Finds the calls in a request.
     ///
-    /// What is wrong with an input is told when it is read, so that an unknown procedure is told before it.
+    /// What is wrong with an input is told when it is read, so that an unknown procedure is told
+    /// before it.
     pub(crate) fn parse(
         request: &'a Request<'_>,
         limits: &Limits,

@@ -29,7 +29,8 @@ pub enum Content {
     Whole(Bytes),
     /// Answers to the calls of a batch, as they come: a stream of bytes.
     Lines(BatchStream),
-    /// A subscription: a live stream of the manager, to be answered like any other, with the headers of the answer in place of the usual ones.
+    /// A subscription: a live stream of the manager, to be answered like any other, with the
+    /// headers of the answer in place of the usual ones.
     Events(Session),
 }
 
@@ -99,8 +100,8 @@ impl Response {
         }
     }
 
-    /// The answer to a subscription. What is wrong with one is told in the stream as well, since an `EventSource` does not tell what else
-    /// it was answered.
+    /// The answer to a subscription. What is wrong with one is told in the stream as well, since an
+    /// `EventSource` does not tell what else it was answered.
     pub(crate) fn events(body: Content) -> Self {
         let mut headers: Vec<_> = STREAM_HEADERS
             .into_iter()
@@ -145,7 +146,8 @@ impl Response {
 
 const VARY: &str = "trpc-accept, accept";
 
-/// Answers depend on the moment and on who asks; `vary` is what a tRPC server says, whose form of answer depends on these.
+/// Answers depend on the moment and on who asks; `vary` is what a tRPC server says, whose form of
+/// answer depends on these.
 fn headers(vary: &'static str) -> Vec<(&'static str, Cow<'static, str>)> {
     vec![("vary", vary.into()), ("cache-control", "no-store".into())]
 }

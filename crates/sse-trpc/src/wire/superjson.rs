@@ -5,7 +5,8 @@ use std::{borrow::Cow, collections::BTreeMap};
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
-/// `undefined` is looked for so deep and no deeper, where it stays the `null` that superjson writes: each level is read anew.
+/// `undefined` is looked for so deep and no deeper, where it stays the `null` that superjson
+/// writes: each level is read anew.
 const DEEPEST: usize = 8;
 
 #[derive(Deserialize)]
@@ -21,9 +22,11 @@ struct Place {
     below: BTreeMap<String, Place>,
 }
 
-/// A document without what its annotations say is `undefined`: members are left out, as plain JSON does it, and the whole is nothing.
+/// A document without what its annotations say is `undefined`: members are left out, as plain JSON
+/// does it, and the whole is nothing.
 ///
-/// Annotations are `["undefined"]` for the whole, else an object from paths to them (superjson 2, `plainer.ts` and `pathstringifier.ts`).
+/// Annotations are `["undefined"]` for the whole, else an object from paths to them (superjson 2,
+/// `plainer.ts` and `pathstringifier.ts`).
 pub(crate) fn without<'a>(
     json: &'a RawValue,
     meta: &RawValue,

@@ -16,8 +16,9 @@ pub enum Transformer {
     Json,
     /// As [superjson](https://github.com/flightcontrolhq/superjson) writes them: `{"json": …}`.
     ///
-    /// Of an input the JSON is taken: what is `undefined` is not there, a `Date` is its ISO form, a `BigInt` its digits, a `Set` an array, a `Map`
-    /// an array of pairs. Outputs are plain JSON, so they need no annotations.
+    /// Of an input the JSON is taken: what is `undefined` is not there, a `Date` is its ISO form, a
+    /// `BigInt` its digits, a `Set` an array, a `Map` an array of pairs. Outputs are plain JSON, so
+    /// they need no annotations.
     SuperJson,
 }
 

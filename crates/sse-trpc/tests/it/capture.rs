@@ -19,7 +19,8 @@ pub(crate) struct Message {
     pub(crate) body: String,
 }
 
-/// Reads a capture: sections of bytes, CRLF written as an escaped one and a line end, other bytes than ASCII escaped.
+/// Reads a capture: sections of bytes, CRLF written as an escaped one and a line end, other bytes
+/// than ASCII escaped.
 pub(crate) fn read(text: &str) -> Vec<Exchange> {
     let text = text.split("\n=== client saw").next().unwrap();
     let mut exchanges: Vec<Exchange> = Vec::new();
@@ -113,7 +114,8 @@ fn unescape(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// The answers to all calls of a body of JSON lines, as tRPC's client puts them together (tRPC 11, `stream/jsonl.ts`).
+/// The answers to all calls of a body of JSON lines, as tRPC's client puts them together (tRPC 11,
+/// `stream/jsonl.ts`).
 pub(crate) fn joined(lines: &str, superjson: bool) -> Value {
     let lines = lines.lines().map(|line| {
         let line: Value = serde_json::from_str(line).unwrap();

@@ -74,7 +74,8 @@ fn server(transformer: Transformer) -> Api {
     api
 }
 
-/// What clients make of it: validators word their problems each in their way, dates come as text, nothing is null.
+/// What clients make of it: validators word their problems each in their way, dates come as text,
+/// nothing is null.
 fn normal(mut value: Value) -> Value {
     match &mut value {
         Value::Object(members) => {

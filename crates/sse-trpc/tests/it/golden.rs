@@ -1,4 +1,5 @@
-//! What `@trpc/server` 11.25.2 answered to odd and malformed requests over HTTP, captured, and what we answer to the same.
+//! What `@trpc/server` 11.25.2 answered to odd and malformed requests over HTTP, captured, and what
+//! we answer to the same.
 //!
 //! Bodies are compared byte by byte. Content types of answers are not: ours is always JSON.
 

@@ -371,7 +371,8 @@ async fn who_has_patience_publishes_once_the_log_is_back() {
         .read(&Cursor::new(bounds.epoch, bounds.trimmed), all)
         .await
         .unwrap();
-    // The log may hold a probe as well, by which the manager noticed that it is back: one byte, zero, and its like.
+    // The log may hold a probe as well, by which the manager noticed that it is back: one byte,
+    // zero, and its like.
     let events = page
         .entries
         .iter()

@@ -33,7 +33,8 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// Writes the snapshot with one advisory a line, so that a difference between two is easy to read.
+    /// Writes the snapshot with one advisory a line, so that a difference between two is easy to
+    /// read.
     pub(super) fn to_toml(&self) -> String {
         let mut text = format!("{HEAD}\ndate = \"{}\"\n\npackages = [\n", self.date);
         for name in &self.packages {

@@ -7,8 +7,8 @@ use super::paths::{Path, Paths};
 /// Names of files, with the folders below the crate's: `jwt/key.rs`.
 pub(super) type File = String;
 
-/// Imports between the files of a crate. Its root (`lib.rs`, `main.rs`) declares and re-exports everything, so it is none of them, and neither are
-/// the files of modules for tests.
+/// Imports between the files of a crate. Its root (`lib.rs`, `main.rs`) declares and re-exports
+/// everything, so it is none of them, and neither are the files of modules for tests.
 #[derive(Debug, Default)]
 pub(super) struct Imports(BTreeMap<File, BTreeSet<File>>);
 
@@ -59,7 +59,8 @@ impl Imports {
             .flat_map(|(from, all)| all.iter().map(move |to| (from.as_str(), to.as_str())))
     }
 
-    /// The circles: for every file in one, a shortest one that it is in. Each begins and ends with its first file by name.
+    /// The circles: for every file in one, a shortest one that it is in. Each begins and ends with
+    /// its first file by name.
     pub(super) fn circles(&self) -> Vec<Vec<&str>> {
         let circles: BTreeSet<_> = self
             .0
@@ -121,7 +122,8 @@ fn joined(module: &[String], inner: &[String]) -> Vec<String> {
     [module, inner].concat()
 }
 
-/// The file that a path leads to, which is that of the longest beginning that is one; the root is none.
+/// The file that a path leads to, which is that of the longest beginning that is one; the root is
+/// none.
 fn imported<'a>(
     modules: &BTreeMap<&[String], &'a str>,
     module: &[String],

@@ -3,8 +3,9 @@
 /// The crate whose folders have an order.
 pub(super) const CRATE: &str = "sse-core";
 
-/// Each folder, the lowest first, and the folders from which it may import. A folder `x` and its file `x.rs` are one. Whatever is not listed is a leaf:
-/// everybody may use it, and it uses leaves alone.
+/// Each folder, the lowest first, and the folders from which it may import. A folder `x` and its
+/// file `x.rs` are one. Whatever is not listed is a leaf: everybody may use it, and it uses leaves
+/// alone.
 const FOLDERS: &[(&str, &[&str])] = &[
     ("id", &[]),
     ("event", &["id"]),

@@ -164,7 +164,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns whether the attribute whose bracket is at `at` leaves something out of all builds but those of tests.
+    /// Returns whether the attribute whose bracket is at `at` leaves something out of all builds
+    /// but those of tests.
     fn is_for_tests(&self, at: usize) -> bool {
         match &self.tokens[at..self.after_group(at)] {
             [

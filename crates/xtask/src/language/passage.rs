@@ -135,11 +135,10 @@ fn strings<'a>(text: &'a str, from: usize, found: &mut Vec<Passage<'a>>) {
                 });
                 start = None;
             }
-            (Some(_), _) => {}
             (None, '"') => start = Some(at + 1),
             (None, '(') => depth += 1,
             (None, ')') => depth -= 1,
-            (None, _) => {}
+            _ => {}
         }
         if depth == 0 {
             return;

@@ -1,4 +1,5 @@
-//! A framework of which this project knows nothing: an adapter for Poem, judged by the suite that judges ours.
+//! A framework of which this project knows nothing: an adapter for Poem, judged by the suite that
+//! judges ours.
 //!
 //! ```sh
 //! cargo run -p examples --bin poem-adapter

@@ -1,5 +1,5 @@
-//! Connections of HTTP/1.1 and HTTP/2, with TLS and without. They cost far more than those of [`Receiver`](crate::driver::receiver::Receiver),
-//! but what is measured is the server.
+//! Connections of HTTP/1.1 and HTTP/2, with TLS and without. They cost far more than those of
+//! [`Receiver`](crate::driver::receiver::Receiver), but what is measured is the server.
 
 use std::net::SocketAddr;
 

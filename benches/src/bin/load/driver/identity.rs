@@ -52,7 +52,8 @@ impl Identity {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![protocol.to_vec()];
-        // A returning browser would spare the server the larger part of a handshake; these are all new to it.
+        // A returning browser would spare the server the larger part of a handshake; these are all
+        // new to it.
         config.resumption = rustls::client::Resumption::disabled();
         Ok(TlsConnector::from(Arc::new(config)))
     }

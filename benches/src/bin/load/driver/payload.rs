@@ -1,8 +1,9 @@
-//! What is published: one JSON object of a fixed size that says which publish it is and when it was sent.
+//! What is published: one JSON object of a fixed size that says which publish it is and when it was
+//! sent.
 //!
-//! `{"load":"0000000007-0000000123456789-xxxxxxxxxxxxxxxxxxxxxxxxx"}`: sequence number, nanoseconds of the
-//! [`Clock`](crate::driver::clock::Clock), padding. A single string member looks the same after any JSON encoder, so a server
-//! may parse and write it anew.
+//! `{"load":"0000000007-0000000123456789-xxxxxxxxxxxxxxxxxxxxxxxxx"}`: sequence number, nanoseconds
+//! of the [`Clock`](crate::driver::clock::Clock), padding. A single string member looks the same
+//! after any JSON encoder, so a server may parse and write it anew.
 
 use anyhow::ensure;
 

@@ -23,10 +23,11 @@ impl Process {
         Self::new(std::process::id())
     }
 
-    /// User and system time so far of all its threads, and of the processes that it has started and that are there.
+    /// User and system time so far of all its threads, and of the processes that it has started and
+    /// that are there.
     ///
-    /// From its clock of processor time, since the times of `/proc` are rounded to 10 ms, which is more than a thousand
-    /// connects take.
+    /// From its clock of processor time, since the times of `/proc` are rounded to 10 ms, which is
+    /// more than a thousand connects take.
     pub(crate) fn cpu(self) -> anyhow::Result<Duration> {
         let pid = i32::try_from(self.pid).with_context(|| format!("{} is no process", self.pid))?;
         let clock = ClockId::pid_cpu_clock_id(nix::unistd::Pid::from_raw(pid));
@@ -37,7 +38,8 @@ impl Process {
             .try_fold(own.into(), |sum, child| Ok(sum + child.cpu()?))
     }
 
-    /// Their private anonymous memory in bytes: heap and stacks, without files, and without the kernel's socket buffers.
+    /// Their private anonymous memory in bytes: heap and stacks, without files, and without the
+    /// kernel's socket buffers.
     pub(crate) fn memory(self) -> anyhow::Result<u64> {
         let rollup = self.read("smaps_rollup")?;
         let kib = anonymous_kib(&rollup).context("no `Anonymous` in smaps_rollup")?;

@@ -58,8 +58,8 @@ impl Publisher {
 
     /// Publishes `count` times, `interval` apart.
     ///
-    /// A publish that the one before it has delayed is stamped with the time at which it was due: a server that blocks
-    /// its publisher must not look fast for it.
+    /// A publish that the one before it has delayed is stamped with the time at which it was due: a
+    /// server that blocks its publisher must not look fast for it.
     pub(crate) fn pace(&mut self, count: u32, interval: Duration) -> anyhow::Result<()> {
         let start = self.clock.now();
         let interval = u64::try_from(interval.as_nanos()).context("the interval is too long")?;
@@ -73,7 +73,8 @@ impl Publisher {
         Ok(())
     }
 
-    /// Publishes `count` times back to back, with up to `window` requests on their way (HTTP/1.1 pipelining).
+    /// Publishes `count` times back to back, with up to `window` requests on their way (HTTP/1.1
+    /// pipelining).
     pub(crate) fn burst(&mut self, count: u32, window: u32) -> anyhow::Result<()> {
         let mut unanswered = 0;
         for _ in 0..count {

@@ -13,7 +13,8 @@ use crate::driver::stream::{Progress, Stream};
 use crate::driver::target::Target;
 use crate::driver::tracker::Faults;
 
-/// Connections begun and not yet answered; more would overflow the server's backlog, and a lost SYN costs a second.
+/// Connections begun and not yet answered; more would overflow the server's backlog, and a lost SYN
+/// costs a second.
 const OPENING: usize = 128;
 const BUFFER: usize = 64 * 1024;
 const EVENTS: usize = 1024;
@@ -34,7 +35,8 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    /// A receiver that sleeps for `nap` after each look at its sockets, see [`Volume`](crate::driver::volume::Volume).
+    /// A receiver that sleeps for `nap` after each look at its sockets, see
+    /// [`Volume`](crate::driver::volume::Volume).
     pub(crate) fn new(clock: Clock, payload: Payload, nap: Duration) -> anyhow::Result<Self> {
         Ok(Self {
             poll: Poll::new().context("making an epoll instance")?,
@@ -93,7 +95,8 @@ impl Receiver {
         Ok(())
     }
 
-    /// Waits up to `timeout` for something to come, takes what is there, and naps unless there was much.
+    /// Waits up to `timeout` for something to come, takes what is there, and naps unless there was
+    /// much.
     pub(crate) fn pump(&mut self, timeout: Duration, latency: &mut Latency) -> anyhow::Result<()> {
         let ready = self.take(timeout, latency)?;
         if (1..EVENTS).contains(&ready) && !self.nap.is_zero() {

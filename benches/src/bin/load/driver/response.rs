@@ -52,8 +52,8 @@ impl Response {
         matches!(self.place, Place::End)
     }
 
-    /// Takes bytes of the connection, hands those of the body to `body`, and returns how many it took: all, or fewer if
-    /// the response is complete before.
+    /// Takes bytes of the connection, hands those of the body to `body`, and returns how many it
+    /// took: all, or fewer if the response is complete before.
     ///
     /// # Errors
     ///
@@ -229,7 +229,8 @@ fn read_head(head: &str) -> anyhow::Result<(u16, Place)> {
 mod tests {
     use super::*;
 
-    /// Feeds `bytes` in pieces of `piece` bytes, and says what the body was and how many bytes were taken.
+    /// Feeds `bytes` in pieces of `piece` bytes, and says what the body was and how many bytes were
+    /// taken.
     fn read(bytes: &[u8], piece: usize) -> (Response, Vec<u8>, usize) {
         let (mut response, mut body, mut taken) = (Response::new(), Vec::new(), 0);
         for piece in bytes.chunks(piece) {

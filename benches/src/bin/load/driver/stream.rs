@@ -89,8 +89,8 @@ impl Stream {
 
     /// Reads once and passes every payload on to `delivered`.
     ///
-    /// One read that does not fill `buffer` has emptied the socket, and the next bytes make it ready anew, so nothing
-    /// is lost and a system call is saved.
+    /// One read that does not fill `buffer` has emptied the socket, and the next bytes make it
+    /// ready anew, so nothing is lost and a system call is saved.
     pub(crate) fn read(
         &mut self,
         buffer: &mut [u8],
@@ -184,7 +184,8 @@ fn begin(source: SocketAddr, target: SocketAddr) -> io::Result<TcpStream> {
     Ok(TcpStream::from_std(socket.into()))
 }
 
-/// A socket that is not yet connected says `NotConnected` on some systems where others say `WouldBlock`.
+/// A socket that is not yet connected says `NotConnected` on some systems where others say
+/// `WouldBlock`.
 fn is_transient(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -218,7 +219,8 @@ mod tests {
         bytes
     }
 
-    /// What a stream makes of made-up bytes that come over a real socket, after which the server stays.
+    /// What a stream makes of made-up bytes that come over a real socket, after which the server
+    /// stays.
     fn faults(bytes: &[u8], published: u32) -> Faults {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let target = listener.local_addr().unwrap();

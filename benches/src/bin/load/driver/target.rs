@@ -11,7 +11,8 @@ use http::Uri;
 pub(crate) enum Layout {
     /// The hub: streams at `/api/sse`, the tRPC procedure `sse.publish` beneath `/api/trpc`.
     Hub,
-    /// The servers of this program: streams at `/sse`; the body of `POST /publish` becomes the `data`.
+    /// The servers of this program: streams at `/sse`; the body of `POST /publish` becomes the
+    /// `data`.
     Plain,
 }
 
@@ -51,8 +52,9 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// The target whose streams are at `url`; without a path, at the layout's own. `{i}` in it becomes the number of
-    /// the stream. `fields` are further request header fields, each `Name: value`.
+    /// The target whose streams are at `url`; without a path, at the layout's own. `{i}` in it
+    /// becomes the number of the stream. `fields` are further request header fields, each
+    /// `Name: value`.
     ///
     /// # Errors
     ///
@@ -98,9 +100,11 @@ impl Target {
         self.publish_address
     }
 
-    /// Where stream `index` connects from: a thousand streams to a loopback address, so that ports do not run out.
+    /// Where stream `index` connects from: a thousand streams to a loopback address, so that ports
+    /// do not run out.
     ///
-    /// `run` keeps runs that follow each other apart, whose old ports the kernel holds back for a minute.
+    /// `run` keeps runs that follow each other apart, whose old ports the kernel holds back for a
+    /// minute.
     pub(crate) fn source(&self, run: u32, index: usize) -> SocketAddr {
         match self.address.ip() {
             IpAddr::V6(_) => SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0)),

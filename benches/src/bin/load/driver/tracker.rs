@@ -35,7 +35,8 @@ impl AddAssign for Faults {
     }
 }
 
-/// The sequence numbers that one stream has seen, kept as the next expected one and the holes before it.
+/// The sequence numbers that one stream has seen, kept as the next expected one and the holes
+/// before it.
 #[derive(Debug, Default)]
 pub(crate) struct Tracker {
     next: u32,

@@ -19,8 +19,8 @@ pub(crate) struct Volume {
     /// Seconds of paced publishing.
     #[arg(long, default_value_t = 10.0)]
     pub(crate) seconds: f64,
-    /// Milliseconds between paced publishes [default: 0.04 for each stream, so that a server that needs 10 µs for a
-    /// delivery is busy for a quarter of the time].
+    /// Milliseconds between paced publishes [default: 0.04 for each stream, so that a server that
+    /// needs 10 µs for a delivery is busy for a quarter of the time].
     #[arg(long)]
     pub(crate) interval: Option<f64>,
     /// Publishes in a burst; a server with bounded queues must have room for them.
@@ -32,9 +32,10 @@ pub(crate) struct Volume {
     /// Publishes of a burst that may be on their way to the server at a time.
     #[arg(long, default_value_t = 16)]
     pub(crate) window: u32,
-    /// Microseconds for which the receiver sleeps after each look at its sockets. Without, the server's every `send`
-    /// would have to wake it, and that, which a server with clients elsewhere never does, would be counted as its work.
-    /// Latencies are up to this much too long; 0 measures those of few streams exactly.
+    /// Microseconds for which the receiver sleeps after each look at its sockets. Without, the
+    /// server's every `send` would have to wake it, and that, which a server with clients elsewhere
+    /// never does, would be counted as its work. Latencies are up to this much too long; 0 measures
+    /// those of few streams exactly.
     #[arg(long, default_value_t = 500)]
     pub(crate) nap: u64,
     /// Seconds without a delivery after which outstanding ones count as missing.

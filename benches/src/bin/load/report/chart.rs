@@ -1,4 +1,5 @@
-//! Quantities over the number of streams as an SVG of lines, drawn so that it can be read on a light and on a dark page.
+//! Quantities over the number of streams as an SVG of lines, drawn so that it can be read on a
+//! light and on a dark page.
 
 use crate::report::Report;
 use crate::report::figures::{after_kib, burst_rate, connect_cpu, idle_kib, p99, paced_cpu};

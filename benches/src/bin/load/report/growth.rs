@@ -29,7 +29,8 @@ pub(crate) struct Options {
     rounds: usize,
     #[command(flatten)]
     roster: Roster,
-    /// Folder of `benchmarks.md`, of which only the section between the markers is written, and `growth.svg`.
+    /// Folder of `benchmarks.md`, of which only the section between the markers is written, and
+    /// `growth.svg`.
     #[arg(long, default_value = "docs")]
     docs: PathBuf,
     #[command(flatten)]
@@ -44,7 +45,8 @@ memory per idle stream | after traffic | CPU per connect | to the floor | missin
 |---|---|---|---|---|---|---|---|---|---|---|---|
 ";
 
-/// Measures everything, and writes the table and the plot. Gives whether every server delivered everything once and in order.
+/// Measures everything, and writes the table and the plot. Gives whether every server delivered
+/// everything once and in order.
 ///
 /// # Errors
 ///

@@ -5,7 +5,8 @@ use serde::Serialize;
 use crate::report::Report;
 use crate::report::figures::{burst_per_cpu, burst_rate, idle_kib, paced_cpu};
 
-/// What a server needs and does as multiples of what another does, each round beside the same round.
+/// What a server needs and does as multiples of what another does, each round beside the same
+/// round.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Ratios {
     /// The name of the other.

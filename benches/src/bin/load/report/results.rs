@@ -13,7 +13,8 @@ use crate::report::Report;
 /// Where to keep reports, and how long to go on.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Keeping {
-    /// File to which each report is added. What is in it is not measured again, so the same command goes on where it stopped.
+    /// File to which each report is added. What is in it is not measured again, so the same command
+    /// goes on where it stopped.
     #[arg(long, value_name = "FILE")]
     pub(crate) results: Option<PathBuf>,
     /// Starts no further measurement after so many seconds; needs `--results`.

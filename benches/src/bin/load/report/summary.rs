@@ -16,11 +16,13 @@ pub(crate) struct Measured {
     pub(crate) rounds: Vec<Report>,
 }
 
-/// The reports of one server, and beside each what the floor and its framework's own needed in the same round.
+/// The reports of one server, and beside each what the floor and its framework's own needed in the
+/// same round.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Summary {
     pub(crate) name: String,
-    /// CPU per delivery when paced, as a multiple of the floor's in the same round; empty without the floor.
+    /// CPU per delivery when paced, as a multiple of the floor's in the same round; empty without
+    /// the floor.
     pub(crate) ratios: Vec<f64>,
     /// Beside its framework's own, if that was measured.
     pub(crate) native: Option<Ratios>,

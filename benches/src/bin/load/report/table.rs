@@ -35,7 +35,8 @@ pub(crate) fn table(summaries: &[Summary]) -> String {
     format!("{HEAD}{rows}")
 }
 
-/// `page` with the text between the markers of `what` replaced, or with markers and text at its end if there are none.
+/// `page` with the text between the markers of `what` replaced, or with markers and text at its end
+/// if there are none.
 ///
 /// # Errors
 ///

@@ -1,5 +1,6 @@
-//! What an Actix user writes today: `sse` of actix-web-lab, and the broadcaster that Actix's examples publish for it: a
-//! channel of 10 for each stream, sends to all at once that are waited for, and a ping to all every 10 s.
+//! What an Actix user writes today: `sse` of actix-web-lab, and the broadcaster that Actix's
+//! examples publish for it: a channel of 10 for each stream, sends to all at once that are waited
+//! for, and a ping to all every 10 s.
 
 use std::net::TcpListener;
 use std::sync::{Mutex, PoisonError};
@@ -33,7 +34,8 @@ pub(crate) fn serve(listener: TcpListener, serving: &Serving) -> anyhow::Result<
             .workers(workers)
             .tcp_nodelay(true)
             .disable_signals();
-        // A publish that waits its turn behind ten thousand writes would be refused after 5 s (408).
+        // A publish that waits its turn behind ten thousand writes would be refused after 5 s
+        // (408).
         let server = server.client_request_timeout(Duration::ZERO);
         server.listen(listener)?.run().await.context("serving")
     })
@@ -83,8 +85,8 @@ impl Broadcaster {
             .clone()
     }
 
-    /// Waits until each stream has taken the event or is gone. The event is shared, where the published broadcaster copies
-    /// its text for each stream.
+    /// Waits until each stream has taken the event or is gone. The event is shared, where the
+    /// published broadcaster copies its text for each stream.
     async fn broadcast(&self, event: &Event) {
         let clients = self.all();
         join_all(clients.iter().map(|client| client.send(event.clone()))).await;

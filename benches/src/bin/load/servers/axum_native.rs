@@ -1,4 +1,5 @@
-//! What an axum user writes today: `axum::serve`, the framework's own `Sse` with keep-alive, and a tokio broadcast.
+//! What an axum user writes today: `axum::serve`, the framework's own `Sse` with keep-alive, and a
+//! tokio broadcast.
 
 use std::convert::Infallible;
 use std::net::TcpListener as StdListener;
@@ -42,7 +43,8 @@ fn app(events: Events) -> Router {
 async fn stream(
     State(events): State<Events>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    // A stream that lags loses events, which is what this stack does; the load program counts them as missing.
+    // A stream that lags loses events, which is what this stack does; the load program counts them
+    // as missing.
     let events = BroadcastStream::new(events.subscribe()).filter_map(|event| event.ok().map(Ok));
     Sse::new(events).keep_alive(KeepAlive::default())
 }

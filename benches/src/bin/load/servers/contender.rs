@@ -18,7 +18,8 @@ pub(crate) struct Contender {
     pub(crate) program: PathBuf,
     /// In which `FOLDER` stands for that of the configuration.
     pub(crate) arguments: Vec<String>,
-    /// The text of a file that tells the server its `ADDRESS`, if it does not print one, and a `FOLDER` to write to.
+    /// The text of a file that tells the server its `ADDRESS`, if it does not print one, and a
+    /// `FOLDER` to write to.
     pub(crate) configuration: Option<&'static str>,
 }
 
@@ -46,7 +47,8 @@ impl Contender {
         }
     }
 
-    /// The hub in demo mode, with room for `streams` and a few more: as it is, and with all streams as bodies.
+    /// The hub in demo mode, with room for `streams` and a few more: as it is, and with all streams
+    /// as bodies.
     pub(crate) fn hubs(program: &Path, streams: usize, more: &[String]) -> [Self; 2] {
         let hub = Self::hub(program, streams, more);
         let mut bodies = Self {

@@ -1,8 +1,8 @@
 //! The floor: what delivering costs the kernel, and so the least that any server can cost.
 //!
-//! One thread, one epoll loop. A publish becomes one ready-made HTTP chunk, and each connection gets it with one
-//! `send`. There is no queue and no registry: a connection that cannot take the chunk at once is closed, and the load
-//! program sees an ended stream.
+//! One thread, one epoll loop. A publish becomes one ready-made HTTP chunk, and each connection
+//! gets it with one `send`. There is no queue and no registry: a connection that cannot take the
+//! chunk at once is closed, and the load program sees an ended stream.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpListener as StdListener;

@@ -1,4 +1,5 @@
-//! What a hyper user writes today: HTTP/1 connections, a bounded channel as the body of each stream, and a loop of sends.
+//! What a hyper user writes today: HTTP/1 connections, a bounded channel as the body of each
+//! stream, and a loop of sends.
 
 use std::convert::Infallible;
 use std::net::TcpListener as StdListener;

@@ -11,7 +11,8 @@ use crate::servers::contender::Contender;
 const NCHAN: &str = include_str!("../../../../peers/nchan/nginx.conf");
 const NCHAN_MODULE: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
 
-/// A server of somebody else, with the routes of [`Layout::Plain`](crate::driver::target::Layout::Plain).
+/// A server of somebody else, with the routes of
+/// [`Layout::Plain`](crate::driver::target::Layout::Plain).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Peer {
     /// nginx with the Nchan module, as Debian packages it (`nginx`, `libnginx-mod-nchan`).

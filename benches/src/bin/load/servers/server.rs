@@ -37,7 +37,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the server on its processor, waits until it listens, and leaves the calling thread on that of the load.
+    /// Starts the server on its processor, waits until it listens, and leaves the calling thread on
+    /// that of the load.
     ///
     /// # Errors
     ///
@@ -131,7 +132,8 @@ fn spawn(program: &Path, arguments: &[String], cpus: &Cpus) -> anyhow::Result<Ch
     child.with_context(|| format!("starting {}", program.display()))
 }
 
-/// The lines of both outputs; they are read to the end, so that the server never waits for a reader.
+/// The lines of both outputs; they are read to the end, so that the server never waits for a
+/// reader.
 fn lines(child: &mut Child) -> Receiver<String> {
     let (sender, lines) = sync_channel(64);
     if let Some(output) = child.stdout.take() {

@@ -1,4 +1,5 @@
-//! How a server of this program is started: the same for all, so that they differ in what they are only.
+//! How a server of this program is started: the same for all, so that they differ in what they are
+//! only.
 
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
@@ -7,7 +8,8 @@ use std::thread::available_parallelism;
 use anyhow::Context;
 use tokio::runtime::Runtime;
 
-/// Longer than the standard library's 128, so that no server loses a connection while many are opened.
+/// Longer than the standard library's 128, so that no server loses a connection while many are
+/// opened.
 const BACKLOG: i32 = 4096;
 
 /// The arguments of every server.
@@ -15,17 +17,19 @@ const BACKLOG: i32 = 4096;
 pub(crate) struct Serving {
     #[arg(long, default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
-    /// Threads that serve; the floor always has one [default: one for each processor that the server may use].
+    /// Threads that serve; the floor always has one [default: one for each processor that the
+    /// server may use].
     #[arg(long)]
     pub(crate) workers: Option<NonZeroUsize>,
     /// Threads of the reactor [default: as many as `--workers`].
     #[arg(long)]
     pub(crate) reactor_threads: Option<NonZeroUsize>,
-    /// Events that may wait for a stream; one that is further behind loses some, or is ended. The floor holds none, and
-    /// actix's broadcaster 10, since it waits for its streams.
+    /// Events that may wait for a stream; one that is further behind loses some, or is ended. The
+    /// floor holds none, and actix's broadcaster 10, since it waits for its streams.
     #[arg(long, default_value_t = 1024)]
     pub(crate) capacity: usize,
-    /// Whether a reactor serves the streams of `sse-hyper` and `sse-axum`, as it does by itself, or hyper.
+    /// Whether a reactor serves the streams of `sse-hyper` and `sse-axum`, as it does by itself, or
+    /// hyper.
     #[arg(long, value_enum, default_value_t = Switch::On)]
     pub(crate) reactor: Switch,
 }

@@ -10,7 +10,8 @@ use crate::servers::{
     actix_adapter, actix_native, axum_adapter, axum_native, hyper_adapter, hyper_native,
 };
 
-/// A way to serve event streams. All have the routes of [`Layout::Plain`](crate::driver::target::Layout::Plain).
+/// A way to serve event streams. All have the routes of
+/// [`Layout::Plain`](crate::driver::target::Layout::Plain).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Stack {
     Floor,

@@ -25,7 +25,8 @@ pub(crate) struct Options {
     volume: Volume,
 }
 
-/// Measures `sse-hyper`, with the load on the same processors, and prints a row for each measurement. Gives whether everything was delivered.
+/// Measures `sse-hyper`, with the load on the same processors, and prints a row for each
+/// measurement. Gives whether everything was delivered.
 ///
 /// # Errors
 ///

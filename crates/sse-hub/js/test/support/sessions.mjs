@@ -1,4 +1,5 @@
-// Sessions as sites have them: made, named and cut into cookies by NextAuth v4 and Auth.js v5 themselves.
+// Sessions as sites have them: made, named and cut into cookies by NextAuth v4 and Auth.js v5
+// themselves.
 
 import { encode as encodeV5 } from "@auth/core/jwt";
 import v4 from "next-auth/jwt";

@@ -1,4 +1,5 @@
-// A site beside the hub: it signs its visitors in by cookies, and has a page that shows what the hub tells them.
+// A site beside the hub: it signs its visitors in by cookies, and has a page that shows what the
+// hub tells them.
 
 import { once } from "node:events";
 import http from "node:http";

@@ -32,7 +32,8 @@ pub async fn a_stream_passes_as_it_is_and_each_event_at_once(harness: Harness) {
             )
             .await;
         let head = client.head().await.expect("a head");
-        // To name it is discouraged (RFC 9110, section 8.4), and for some frameworks the one way to be left alone.
+        // To name it is discouraged (RFC 9110, section 8.4), and for some frameworks the one way to
+        // be left alone.
         let coding = head.headers.get("content-encoding");
         assert!(
             matches!(coding, None | Some("identity")),

@@ -41,7 +41,8 @@ pub async fn an_event_postpones_the_heartbeat(harness: Harness) {
     let app = harness.start(Manager::builder().heartbeat_interval(INTERVAL));
     let mut last = Instant::now();
     let mut client = app.open("/events").await;
-    // From before an event, or the stream, to after the next event. On a busy machine some are long enough for a heartbeat.
+    // From before an event, or the stream, to after the next event. On a busy machine some are long
+    // enough for a heartbeat.
     let mut pauses = Vec::new();
     for _ in 0..EVENTS {
         sleep(INTERVAL / 4).await;

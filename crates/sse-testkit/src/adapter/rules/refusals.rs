@@ -98,7 +98,8 @@ pub async fn a_soft_refusal_is_a_stream_that_says_when_to_return(harness: Harnes
     app.finish().await;
 }
 
-/// What a client receives that accepts nothing but an event stream; any status but 200 would be final for it.
+/// What a client receives that accepts nothing but an event stream; any status but 200 would be
+/// final for it.
 async fn expect_soft(app: &RunningApp, path: &str) {
     let mut refused = app.get(path).open().await.expect("an answer");
     let head = refused.head().await.expect("a head");

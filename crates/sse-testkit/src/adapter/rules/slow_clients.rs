@@ -20,7 +20,8 @@ fn large() -> String {
     "x".repeat(16 << 10)
 }
 
-/// One client takes nothing while another reads on: the other misses nothing, the first is ended and its connection as well.
+/// One client takes nothing while another reads on: the other misses nothing, the first is ended
+/// and its connection as well.
 async fn stall(harness: Harness, builder: ManagerBuilder) -> DisconnectReason {
     let app = harness.start_narrow(builder, ShutdownOptions::default());
     let mut slow = app

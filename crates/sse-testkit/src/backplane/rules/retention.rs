@@ -14,7 +14,8 @@ use crate::backplane::{
     },
 };
 
-/// What is held once something went, and nothing more is going: some trim a little after the append that makes it necessary.
+/// What is held once something went, and nothing more is going: some trim a little after the append
+/// that makes it necessary.
 async fn trimmed(node: &Node) -> Cursor {
     let mut before = Position::ZERO;
     eventually("the oldest entries go", async || {

@@ -109,7 +109,8 @@ pub async fn appends_go_to_the_log_that_is_there<B: Wipe>() {
     append(&other, "before").await;
     broker.wipe().await;
     for (name, node) in [("one", &one), ("other", &other)] {
-        // Without a question before. It may fail a few times, but not with a cursor that leads nowhere.
+        // Without a question before. It may fail a few times, but not with a cursor that leads
+        // nowhere.
         let cursor = eventually("an append to the new log", async || {
             try_append(node, entry(name))
                 .await
@@ -151,7 +152,8 @@ pub async fn a_tail_never_goes_over_to_another_log<B: Wipe>() {
     }
 }
 
-/// Entries of before may come; then an error that says what happened, or that the connection is gone.
+/// Entries of before may come; then an error that says what happened, or that the connection is
+/// gone.
 async fn expect_end(tail: &mut Box<dyn sse_core::Tail>) {
     for _ in 0..60 {
         match next(tail).await {
