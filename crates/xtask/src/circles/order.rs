@@ -13,7 +13,7 @@ const FOLDERS: &[(&str, &[&str])] = &[
     ("log", &["id", "event", "dialect"]),
     ("backplane", &["id", "event", "log"]),
     ("stream", &["id", "event", "dialect", "log"]),
-    ("registry", &["id", "stream"]),
+    ("registry", &["dialect", "id", "stream"]),
     (
         "sequencer",
         &[
