@@ -171,7 +171,7 @@ pub(crate) const CAUSE_NAMES: [&str; 15] = [
     "address_limit",
     "full",
     "draining",
-    "ban_for",
+    "stay_away",
     "too_many_dialects",
     "headers_only",
     "method",

@@ -50,7 +50,7 @@ impl<T> Default for IdempotencyKeys<T> {
 /// Without the keys, which are callers' own.
 impl<T> fmt::Debug for IdempotencyKeys<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecentKeys")
+        f.debug_struct("IdempotencyKeys")
             .field("len", &self.by_key.len())
             .finish_non_exhaustive()
     }
