@@ -63,7 +63,8 @@ pub(crate) fn log_time(uptime_ms: u64) -> u64 {
     BEFORE_START_MS + uptime_ms
 }
 
-/// Log time at which the manager starts: ten years.
+/// Log time at which the manager starts. Ten years leave room for records that are older than the
+/// manager.
 const BEFORE_START_MS: u64 = 3650 * 24 * 60 * 60 * 1000;
 
 #[cfg(test)]
