@@ -15,7 +15,7 @@ use crate::{
 pub struct Farewell {
     /// Reason for the end of the stream.
     pub reason: DisconnectReason,
-    /// Explanation of the reason by the caller that requested the end.
+    /// Explanation of the reason, from the request that ended the stream.
     pub note: Option<Arc<str>>,
     /// `true` if the client should reconnect.
     pub reconnect: bool,
