@@ -9,7 +9,7 @@ use crate::sync::Mutex;
 /// Pause after the first failure, and maximum pause.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// Random delays, so that clients and nodes do not act at the same moment.
+/// A source of random delays, so that clients and nodes do not act at the same moment.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff(Option<Mutex<StdRng>>);
 

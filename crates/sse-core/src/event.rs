@@ -322,8 +322,8 @@ impl Event {
         id.is_some() && retry.is_none() && comment.is_none() && collapse_key.is_none()
     }
 
-    /// Creates an event from the head that [`Event::encode`] writes before the data lines, `id:
-    /// …\n` and `event: …\n`, and from the data lines.
+    /// Creates an event from the head that [`Event::encode`] writes before the data lines
+    /// (`id: …\n` and `event: …\n`), and from the data lines.
     pub(crate) fn of_type_and_data(head: &[u8], lines: Bytes, is_json: bool) -> Self {
         let mut event = Self::default().with_lines(lines);
         event.head.is_json = is_json;

@@ -22,7 +22,7 @@ pub struct ConnectError {
     soft: bool,
 }
 
-/// The error for a stream that was not accepted.
+/// The cause for which a stream was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConnectErrorKind {

@@ -14,8 +14,8 @@ use crate::event::event_id::EventId;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Epoch(Arc<str>);
 
-/// A position in a log. Later entries have greater positions. The backplane decides whether the
-/// positions between two entries have gaps.
+/// A position in a log. Later entries have greater positions. Consecutive entries do not
+/// necessarily have consecutive positions; that depends on the backplane.
 ///
 /// A position has two numbers, of which the first is more significant. Redis has a time and a count
 /// within that time. Other backplanes have only a sequence number, which is the second number. The

@@ -1,9 +1,9 @@
-//! The unit that limits per address count.
+//! The unit to which limits per address apply.
 
 use std::net::IpAddr;
 
-/// Returns the network that limits per address count: the address itself, or the /64 of an IPv6
-/// address, which belongs to one client as a whole.
+/// Returns the network to which limits per address apply: the address itself, or the /64 of an
+/// IPv6 address, which belongs to one client as a whole.
 ///
 /// ```
 /// let network = |address: &str| sse_core::network(address.parse().unwrap()).to_string();

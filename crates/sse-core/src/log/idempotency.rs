@@ -122,8 +122,8 @@ impl<T> IdempotencyKeys<T> {
         }
     }
 
-    /// Removes the key that was inserted last, not counting keys that were taken back since. Used
-    /// if nothing was appended under the key.
+    /// Removes the key that was inserted last, not counting keys that were taken back since. For
+    /// keys under which nothing was appended.
     pub fn take_back(&mut self, key: &str) {
         let user = user_of(key);
         let arrivals = if user.is_some() {

@@ -19,7 +19,7 @@ pub(crate) type Stream = (u32, ClientId);
 pub(crate) enum WaitsFor {
     /// The node advances in the log.
     Head,
-    /// What follows the position is read from the backplane.
+    /// The entries after the position are read from the backplane.
     Part(Position),
 }
 
