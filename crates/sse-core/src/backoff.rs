@@ -1,4 +1,4 @@
-//! Random times, so that clients and nodes do not act together.
+//! Random delays, so that clients and nodes do not act at the same moment.
 
 use std::time::Duration;
 
@@ -6,20 +6,20 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use crate::sync::Mutex;
 
-/// How long to wait after a failure, at first and at most.
+/// Pause after the first failure, and maximum pause.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// Random times, so that clients and nodes do not act together.
+/// A source of random delays, so that clients and nodes do not act at the same moment.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff(Option<Mutex<StdRng>>);
 
 impl Backoff {
-    /// With a seed, always the same times, in the order in which they are asked for.
+    /// Creates a source of delays. With a seed, the sequence of delays is always the same.
     pub(crate) fn new(seed: Option<u64>) -> Self {
         Self(seed.map(|seed| Mutex::new(StdRng::seed_from_u64(seed))))
     }
 
-    /// A random time in `from..=to`.
+    /// Returns a random duration in `from..=to`.
     pub(crate) fn between(&self, from: Duration, to: Duration) -> Duration {
         let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         if from >= to {
@@ -32,7 +32,8 @@ impl Backoff {
         })
     }
 
-    /// How long to wait after so many failures in a row: twice as long each time.
+    /// Returns the pause after a number of failures in a row. The pause doubles with each failure
+    /// up to a maximum, and is random between half of that value and all of it.
     pub(crate) fn pause(&self, failures: u32) -> Duration {
         let longest = PAUSE
             .1

@@ -1,10 +1,10 @@
-//! Time, as coarse as the manager needs it.
+//! Time, with the resolution that the manager needs.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// Milliseconds since the Unix epoch, as events carry them.
+/// Returns the time in milliseconds since the Unix epoch, the unit of all timestamps in events.
 #[must_use]
 pub fn unix_ms() -> u64 {
     let since = SystemTime::now()
@@ -13,14 +13,15 @@ pub fn unix_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Monotonic time since the manager was built; follows tokio's paused clock in tests.
+/// A monotonic clock that starts when the manager is built. In tests it follows the paused clock of
+/// tokio.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
     start: Instant,
 }
 
-/// Milliseconds since the manager was built, wrapping after 49 days; only differences mean
-/// anything.
+/// Milliseconds since the manager was built, wrapping after 49 days. Only differences are
+/// meaningful.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Millis(u32);
 
@@ -46,7 +47,7 @@ impl Millis {
         Self(uptime_ms as u32)
     }
 
-    /// How long ago `earlier` was; zero when it is not earlier.
+    /// Returns the time since `earlier`, or zero if `earlier` is not earlier.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         let difference = self.0.wrapping_sub(earlier.0);
         Duration::from_millis(if difference > u32::MAX / 2 {
@@ -57,12 +58,13 @@ impl Millis {
     }
 }
 
-/// A time of the manager as records of the log have it.
+/// Converts an uptime of the manager to the time that log records store.
 pub(crate) fn log_time(uptime_ms: u64) -> u64 {
     BEFORE_START_MS + uptime_ms
 }
 
-/// Ten years.
+/// Log time at which the manager starts. Ten years leave room for records that are older than the
+/// manager.
 const BEFORE_START_MS: u64 = 3650 * 24 * 60 * 60 * 1000;
 
 #[cfg(test)]

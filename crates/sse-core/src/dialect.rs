@@ -1,4 +1,4 @@
-//! How a stream looks on the wire.
+//! Wire formats of streams.
 
 pub(crate) mod connect_error;
 pub(crate) mod event_stream;
@@ -23,47 +23,49 @@ use crate::{
     },
 };
 
-/// How hello, event, heartbeat and end look on the wire.
+/// The wire format of hello, event, heartbeat and end blocks.
 ///
-/// A manager encodes an event at most once per dialect in use, so an implementation sees nothing of
-/// the single stream. Two dialects of one manager are the same when their names are.
+/// A manager encodes an event at most once per dialect in use, so an implementation receives
+/// nothing that is specific to one stream. Two dialects of one manager are the same if their names
+/// are equal.
 ///
-/// Called under the manager's lock, so an implementation must be quick and must not call the
-/// manager. Everything is written as [`Event`]s, so no implementation can produce text that is not
-/// an event stream.
+/// The manager calls an implementation under its lock, so an implementation must be quick and must
+/// not call the manager. All output is written as [`Event`]s, so no implementation can produce text
+/// that is not an event stream.
 pub trait Dialect: Send + Sync + 'static {
-    /// A name of the implementation, the same for every value of it.
+    /// Returns the name of the implementation, which is the same for all of its values.
     fn name(&self) -> &'static str;
 
-    /// The first block of a stream.
+    /// Writes the first block of a stream.
     fn hello(&self, hello: &Hello, out: &mut FrameWriter);
 
-    /// A published event, or a system event of the manager's own.
+    /// Writes a published event, or a system event of the manager.
     fn event(&self, event: &Event, out: &mut FrameWriter);
 
-    /// What a quiet stream gets; `beat` is what the manager's [`Heartbeat`](crate::Heartbeat) made.
+    /// Writes a heartbeat for a quiet stream. The manager's [`Heartbeat`](crate::Heartbeat) created
+    /// `beat`.
     fn heartbeat(&self, beat: &Event, out: &mut FrameWriter);
 
-    /// The last block of a stream that the server ends.
+    /// Writes the last block of a stream that the server ends.
     fn end(&self, farewell: &Farewell, out: &mut FrameWriter);
 
-    /// Whether a client's last event id is to be [restored](Dialect::restore) after an event with
-    /// an empty one. Asked once a stream.
+    /// Returns `true` if a client's last event id must be [restored](Dialect::restore) after an
+    /// event with an empty id. Called once per stream.
     fn restores_ids(&self) -> bool {
         false
     }
 
-    /// Gives a client its last event id again, right behind an event that had an empty one; without
-    /// a word it would stay empty.
+    /// Restores a client's last event id, directly after an event that had an empty id. By default,
+    /// nothing is written, and the client's last event id stays empty.
     ///
-    /// For dialects that say by an empty id that an event has none: a client would take one without
-    /// an `id` field for one with the id before.
+    /// For dialects that mark an event without an id by an empty `id` field. Clients of such
+    /// dialects would assign the previous id to an event without an `id` field.
     fn restore(&self, id: &EventId, out: &mut FrameWriter) {
         let _ = (id, out);
     }
 }
 
-/// The dialect of the seed: `connection`, `heartbeat`, `notification`, `system`, and the app's own
+/// The default dialect: `connection`, `heartbeat`, `notification`, `system`, and the app's own
 /// event types.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Plain;
@@ -90,10 +92,10 @@ impl Dialect for Plain {
     }
 }
 
-/// How many dialects one manager speaks at most.
+/// Maximum number of dialects of one manager.
 pub const MAX_DIALECTS: usize = 8;
 
-/// Place of a dialect in [`Dialects`].
+/// The index of a dialect in [`Dialects`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct DialectIndex(u8);
 
@@ -105,7 +107,7 @@ impl DialectIndex {
     }
 }
 
-/// The dialects that a manager has met; [`Plain`] is the first.
+/// The dialects that a manager has used. [`Plain`] is the first.
 pub(crate) struct Dialects([OnceLock<Arc<dyn Dialect>>; MAX_DIALECTS]);
 
 impl Default for Dialects {
@@ -118,7 +120,8 @@ impl Default for Dialects {
 }
 
 impl Dialects {
-    /// The place of a dialect, found or given; `None` when all places are taken by others.
+    /// Returns the index of a dialect, assigning one if the dialect is new. Returns `None` if other
+    /// dialects occupy all indices.
     pub(crate) fn index(&self, dialect: &Arc<dyn Dialect>) -> Option<DialectIndex> {
         let is_it = |place: &OnceLock<Arc<dyn Dialect>>| {
             place.get_or_init(|| Arc::clone(dialect)).name() == dialect.name()
@@ -133,7 +136,7 @@ impl Dialects {
             .map_or(&Plain, |dialect| &**dialect)
     }
 
-    /// The dialect at a place, if it is taken.
+    /// Returns the dialect at an index, if the index is in use.
     pub(crate) fn entry(&self, place: usize) -> Option<(DialectIndex, &dyn Dialect)> {
         let dialect = self.0.get(place)?.get()?;
         Some((DialectIndex(u8::try_from(place).ok()?), &**dialect))
@@ -145,7 +148,7 @@ impl Dialects {
             .map_while(|place| place.get().map(|dialect| &**dialect))
     }
 
-    /// A frame of the manager's own.
+    /// Encodes a frame of the manager's own.
     pub(crate) fn encode(
         &self,
         index: DialectIndex,

@@ -1,4 +1,4 @@
-//! What is sent.
+//! Server-sent events.
 
 pub(crate) mod chunk;
 pub(crate) mod cursor;
@@ -25,18 +25,19 @@ use crate::event::{
     frame::Frame, publish_options::PublishOptions,
 };
 
-/// Room that a buffer keeps in front of its data, so that the head (chunk size, id, type) is put
-/// there when the event is sent and nothing is copied.
+/// Number of bytes that a buffer reserves in front of its data. The head (chunk size, id, type) is
+/// written there when the event is sent, so that no data is copied.
 pub(crate) const HEADROOM: usize = 96;
 
-/// Line end of the data and blank line. The two bytes that end a chunk are not in it: a full buffer
-/// becomes `Bytes` without another allocation, and a frame's grows in place.
+/// Number of bytes after the data: the line end of the data and the blank line. The two bytes that
+/// end a chunk are not counted, so that a full buffer becomes `Bytes` without another allocation.
+/// The buffer of a frame grows in place.
 const TAIL: usize = 2;
 
-/// One server-sent event.
+/// A server-sent event.
 ///
-/// Encoding cannot fail: whatever is refused is refused when the event is made. Fields leave in the
-/// order comment, `retry`, `id`, `event`, `data` (WHATWG HTML, section 9.2.5).
+/// Encoding cannot fail, because all checks are made when the event is created. The order of the
+/// encoded fields is comment, `retry`, `id`, `event`, `data` (WHATWG HTML, section 9.2.5).
 ///
 /// ```
 /// use sse_core::{Event, EventType};
@@ -51,7 +52,7 @@ pub struct Event {
     body: Body,
 }
 
-/// Why data cannot become an event.
+/// The error for data that cannot become an event.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EventError {
@@ -61,12 +62,12 @@ pub enum EventError {
     /// Bytes written through [`io::Write`](std::io::Write) are not UTF-8.
     #[error("data is not UTF-8")]
     Utf8(#[source] std::str::Utf8Error),
-    /// A field of the event is not allowed.
+    /// A field of the event is invalid.
     #[error("{field} {source}")]
     Field {
-        /// Which field.
+        /// Name of the field.
         field: &'static str,
-        /// What is wrong with it.
+        /// Reason why the field is invalid.
         source: crate::FieldError,
     },
 }
@@ -76,20 +77,20 @@ struct Head {
     event_type: Option<EventType>,
     id: Option<EventId>,
     retry: Option<u32>,
-    /// Already `: line\n` for each line.
+    /// Comment, encoded as one `: line\n` for each line.
     comment: Option<Box<str>>,
     collapse_key: Option<Box<str>>,
     is_json: bool,
-    /// Rarely set, so that an event stays small.
+    /// Options that are rarely set, boxed so that an event stays small.
     logging: Option<Box<PublishOptions>>,
 }
 
-/// `data:` lines, each with its line end.
+/// The `data:` lines of an event, each with its line end.
 #[derive(Clone, Default)]
 enum Body {
     #[default]
     None,
-    /// Behind `HEADROOM` unused bytes.
+    /// The lines, after `HEADROOM` unused bytes.
     Owned(Vec<u8>),
     Shared(Bytes),
 }
@@ -106,24 +107,24 @@ impl Body {
 }
 
 impl Event {
-    /// An event without data. Clients dispatch nothing, but take its `id` and `retry`.
+    /// Creates an event without data. Clients dispatch no event, but apply its `id` and `retry`.
     #[must_use]
     #[inline]
     pub fn empty() -> Self {
         Self::default()
     }
 
-    /// An event whose data is a text; CRLF, CR and LF arrive as LF.
+    /// Creates an event whose data is text. CRLF, CR and LF all arrive as LF.
     #[must_use]
     #[inline]
     pub fn text(data: impl AsRef<str>) -> Self {
         Self::owned(lines_of(data.as_ref().as_bytes()))
     }
 
-    /// An event whose data is JSON, on one line (line breaks in a `RawValue` become spaces).
+    /// Creates an event whose data is JSON on one line. Line breaks in a `RawValue` become spaces.
     ///
     /// # Errors
-    /// [`EventError::Json`] when the value does not serialize.
+    /// [`EventError::Json`] if the value does not serialize.
     #[inline]
     pub fn json<T: Serialize + ?Sized>(data: &T) -> Result<Self, EventError> {
         let mut buffer = buffer(384);
@@ -136,7 +137,7 @@ impl Event {
         Ok(event)
     }
 
-    /// Sets the `event` field; without it clients dispatch `message`.
+    /// Sets the `event` field. Without the field, clients dispatch a `message` event.
     #[must_use]
     #[inline]
     pub fn event_type(mut self, event_type: EventType) -> Self {
@@ -144,8 +145,8 @@ impl Event {
         self
     }
 
-    /// Sets the `id` field; an empty id resets the client's last one. Refused by managers that
-    /// number events themselves.
+    /// Sets the `id` field. An empty id resets the client's last event id. Managers that number
+    /// events themselves reject an event with an id.
     #[must_use]
     #[inline]
     pub fn id(mut self, id: EventId) -> Self {
@@ -153,8 +154,8 @@ impl Event {
         self
     }
 
-    /// Sets the `retry` field: how long clients wait before they reconnect. In whole milliseconds,
-    /// at most `u32::MAX`.
+    /// Sets the `retry` field, the time that clients wait before they reconnect. The field has
+    /// whole milliseconds, at most `u32::MAX`.
     #[must_use]
     #[inline]
     pub fn retry(mut self, delay: Duration) -> Self {
@@ -162,8 +163,8 @@ impl Event {
         self
     }
 
-    /// Adds a comment, which clients ignore. An event that is a comment only ends without a blank
-    /// line.
+    /// Adds a comment, which clients ignore. An event that consists of comments alone ends without
+    /// a blank line.
     #[must_use]
     pub fn comment(mut self, comment: impl AsRef<str>) -> Self {
         let mut text = self
@@ -181,32 +182,32 @@ impl Event {
     }
 
     /// Sets the key by which [`Overflow::KeepLatest`](crate::Overflow::KeepLatest) replaces older
-    /// events. Not sent.
+    /// events. The key is not sent.
     #[must_use]
     pub fn collapse_key(mut self, key: impl Into<Box<str>>) -> Self {
         self.head.collapse_key = Some(key.into());
         self
     }
 
-    /// The `event` field.
+    /// Returns the `event` field.
     #[must_use]
     pub fn event_type_ref(&self) -> Option<&EventType> {
         self.head.event_type.as_ref()
     }
 
-    /// The `id` field.
+    /// Returns the `id` field.
     #[must_use]
     pub fn id_ref(&self) -> Option<&EventId> {
         self.head.id.as_ref()
     }
 
-    /// What [`Event::collapse_key`] set.
+    /// Returns the key set by [`Event::collapse_key`].
     #[must_use]
     pub fn collapse_key_ref(&self) -> Option<&str> {
         self.head.collapse_key.as_deref()
     }
 
-    /// The `retry` field.
+    /// Returns the `retry` field.
     #[must_use]
     pub fn retry_ref(&self) -> Option<Duration> {
         self.head
@@ -214,13 +215,14 @@ impl Event {
             .map(|retry| Duration::from_millis(retry.into()))
     }
 
-    /// Whether the data are JSON, by way of [`Event::json`]; text that looks like it is text.
+    /// Returns `true` if the data is JSON created by [`Event::json`]. JSON passed to
+    /// [`Event::text`] counts as text.
     #[must_use]
     pub fn is_json(&self) -> bool {
         self.head.is_json
     }
 
-    /// The data as a client receives it; `None` where a client dispatches nothing.
+    /// Returns the data as a client receives it, or `None` if a client dispatches no event.
     #[must_use]
     pub fn data(&self) -> Option<Cow<'_, str>> {
         let lines = String::from_utf8_lossy(self.body.lines());
@@ -231,7 +233,7 @@ impl Event {
         }
     }
 
-    /// The event as it stands on the wire.
+    /// Encodes the event in wire format.
     #[must_use]
     #[inline]
     pub fn encode(self) -> Bytes {
@@ -251,22 +253,22 @@ impl Event {
         }
     }
 
-    /// The event, encoded for sharing.
+    /// Encodes the event as a frame, for sharing.
     #[must_use]
     #[inline]
     pub fn into_frame(mut self) -> Frame {
         self.take_frame().0
     }
 
-    /// The frame, and where in its chunk the `data:` lines stand. What is left has no data until
-    /// [`Event::with_lines`].
+    /// Encodes the event as a frame, and returns the range of the `data:` lines within the frame's
+    /// chunk. The remaining event has no data until [`Event::with_lines`].
     #[inline]
     pub(crate) fn take_frame(&mut self) -> (Frame, std::ops::Range<usize>) {
         let encoded = self.take_bytes(ChunkFraming::Chunk);
         (Frame::new(encoded.bytes, encoded.event), encoded.lines)
     }
 
-    /// Appends the event as it stands on the wire.
+    /// Appends the event in wire format.
     pub fn encode_to(&self, out: &mut Vec<u8>) {
         let lines = self.body.lines();
         let blank = self.ends_with_blank_line(lines);
@@ -278,18 +280,18 @@ impl Event {
         }
     }
 
-    /// How many bytes it has on the wire.
+    /// Returns the length of the event in wire format, in bytes.
     pub(crate) fn encoded_len(&self) -> usize {
         let lines = self.body.lines();
         self.head.length() + lines.len() + usize::from(self.ends_with_blank_line(lines))
     }
 
-    /// Its `data:` lines, and its comment lines, as they stand on the wire.
+    /// Returns the `data:` lines and the comment lines in wire format.
     pub(crate) fn raw(&self) -> (&[u8], Option<&str>) {
         (self.body.lines(), self.head.comment.as_deref())
     }
 
-    /// An event of [raw](Self::raw) lines, if they are such.
+    /// Creates an event from [raw](Self::raw) lines. Returns `None` if the lines are malformed.
     pub(crate) fn from_raw(lines: Bytes, comment: Option<&str>, is_json: bool) -> Option<Self> {
         let comments = comment.unwrap_or_default().as_bytes();
         let is_text = std::str::from_utf8(&lines).is_ok();
@@ -305,8 +307,8 @@ impl Event {
         Some(event)
     }
 
-    /// Whether [`Event::of_type_and_data`] makes it again from its id, its type and its lines, as
-    /// far as it is sent.
+    /// Returns `true` if [`Event::of_type_and_data`] can restore everything that is sent from the
+    /// event's id, type and lines.
     pub(crate) fn is_type_and_data(&self) -> bool {
         let Head {
             event_type: _,
@@ -320,8 +322,8 @@ impl Event {
         id.is_some() && retry.is_none() && comment.is_none() && collapse_key.is_none()
     }
 
-    /// An event of what [`Event::encode`] puts before the data lines, `id: …\n` and `event: …\n`,
-    /// and these.
+    /// Creates an event from the head that [`Event::encode`] writes before the data lines
+    /// (`id: …\n` and `event: …\n`), and from the data lines.
     pub(crate) fn of_type_and_data(head: &[u8], lines: Bytes, is_json: bool) -> Self {
         let mut event = Self::default().with_lines(lines);
         event.head.is_json = is_json;
@@ -364,8 +366,8 @@ impl Event {
         }
     }
 
-    /// A comment alone ends without one: the kinder form for clients that take every blank line for
-    /// a message.
+    /// Returns `true` if the encoded event ends with a blank line. A comment alone does not,
+    /// because some clients take every blank line for a message.
     #[inline]
     fn ends_with_blank_line(&self, lines: &[u8]) -> bool {
         !lines.is_empty() || self.head.has_fields()
@@ -425,7 +427,7 @@ fn lines_of(data: &[u8]) -> Vec<u8> {
     lines.finish()
 }
 
-/// The usual event: nothing but a type and data.
+/// Encodes the usual event, which has only a type and data.
 fn typed(mut buffer: Vec<u8>, event_type: &str) -> Bytes {
     let head = if event_type.is_empty() {
         0
@@ -454,7 +456,8 @@ fn long_typed(lines: &[u8], event_type: &str) -> Bytes {
     buffer.into()
 }
 
-/// An empty buffer for so many bytes of data, with room in front and behind.
+/// Creates an empty buffer with capacity for `data` bytes of data, and with reserved bytes on both
+/// sides of the data.
 #[inline]
 pub(crate) fn buffer(data: usize) -> Vec<u8> {
     let mut buffer = Vec::with_capacity(HEADROOM + data_lines::PREFIX.len() + data + TAIL);

@@ -1,10 +1,10 @@
-//! What the fuzz targets of this workspace need beside the API.
+//! Functions that the fuzz targets of this workspace need in addition to the API.
 
 use bytes::Bytes;
 
 use crate::backplane::envelope::Envelope;
 
-/// Reads an envelope. Returns the event as streams receive it, and the envelope written anew.
+/// Reads an envelope. Returns the event as streams receive it, and the envelope encoded again.
 #[must_use]
 pub fn read_envelope(bytes: &Bytes) -> Option<(Bytes, Bytes)> {
     let Envelope {

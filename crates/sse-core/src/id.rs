@@ -1,4 +1,4 @@
-//! Names and identifiers, and who may use which.
+//! Names and identifiers, and access to them.
 
 pub(crate) mod access;
 pub(crate) mod caller;

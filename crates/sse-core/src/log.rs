@@ -1,4 +1,4 @@
-//! What an order knows of the event log.
+//! Event log state that the manager's lock protects.
 
 pub(crate) mod block;
 pub(crate) mod entry_key;
@@ -28,33 +28,33 @@ use crate::{
     },
 };
 
-/// The event log, as far as the manager's lock protects it.
+/// The part of the event log that the manager's lock protects.
 #[derive(Debug)]
 pub(crate) struct Log {
     pub(crate) window: Window,
-    /// Idempotency keys, where the log is ours alone.
+    /// Idempotency keys, used if the log belongs to this manager alone.
     pub(crate) keys: IdempotencyKeys<Cursor>,
-    /// There when the log is a backplane's.
+    /// Set if the log belongs to a backplane.
     pub(crate) remote: Option<Remote>,
     pub(crate) waiting: Waiters,
     pub(crate) holes: Holes,
     pub(crate) counts: LogCounts,
 }
 
-/// How the node stands to a backplane's log.
+/// The state of the node with respect to a backplane's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Remote {
-    /// Whether it has followed the log to its end once.
+    /// `true` if the node has followed the log to its end once.
     pub(crate) started: bool,
-    /// Whether it lost the log since.
+    /// `true` if the node has lost the log since.
     pub(crate) is_away: bool,
-    /// When it last was at the end of the log, by the uptime of the manager.
+    /// Uptime of the manager at which the node last was at the end of the log.
     pub(crate) synced_ms: u64,
-    /// Everything up to here is gone from the log.
+    /// Position up to which the log has been trimmed.
     pub(crate) trimmed: Position,
 }
 
-/// What was counted.
+/// The counters of the log.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LogCounts {
     pub(crate) resumed: u64,
@@ -68,7 +68,7 @@ pub(crate) struct LogCounts {
 }
 
 impl Log {
-    /// A log of this manager alone, empty.
+    /// Creates an empty log that belongs to this manager alone.
     pub(crate) fn local(retention: Retention) -> Self {
         Self::new(
             Window::new(Epoch::random(), Position::ZERO, retention),
@@ -76,7 +76,7 @@ impl Log {
         )
     }
 
-    /// A backplane's log, of which nothing is known yet.
+    /// Creates a log that belongs to a backplane and has not been read yet.
     pub(crate) fn remote(retention: Retention) -> Self {
         let remote = Remote {
             started: false,
@@ -101,24 +101,24 @@ impl Log {
         }
     }
 
-    /// Whether streams can be accepted: it is known where the log ends.
+    /// Returns `true` if the end of the log is known, so that streams can be accepted.
     pub(crate) fn is_started(&self) -> bool {
         self.remote.as_ref().is_none_or(|remote| remote.started)
     }
 
-    /// Whether the node has lost its backplane.
+    /// Returns `true` if the node has lost its backplane.
     pub(crate) fn is_away(&self) -> bool {
         self.remote.as_ref().is_some_and(|remote| remote.is_away)
     }
 
-    /// Whether the node was at the end of the log at some time after this one.
+    /// Returns `true` if the node was at the end of the log at some time after `uptime_ms`.
     pub(crate) fn synced_after(&self, uptime_ms: u64) -> bool {
         self.remote
             .as_ref()
             .is_none_or(|remote| !remote.is_away && remote.synced_ms > uptime_ms)
     }
 
-    /// Everything up to here is gone, or not within reach.
+    /// Returns the position up to which entries are trimmed or out of reach.
     pub(crate) fn trimmed(&self) -> Position {
         match &self.remote {
             Some(remote) => remote.trimmed.min(self.window.forgotten()),
@@ -126,16 +126,16 @@ impl Log {
         }
     }
 
-    /// Notes that the log cannot be read behind a position up to another one; `false` if that was
-    /// known.
+    /// Records that the log cannot be read after one position up to another. Returns `false` if
+    /// that was known.
     pub(crate) fn note_damage(&mut self, after: Position, to: Position) -> bool {
         let is_news = self.holes.add(after, to);
         self.counts.damaged += u64::from(is_news);
         is_news
     }
 
-    /// Makes an event a record, at a position that the backplane gave it or at the next one. Gives
-    /// its number.
+    /// Adds an event to the log as a record, at the position that the backplane assigned or at the
+    /// next position. Returns the number of the record and its message.
     pub(crate) fn record(
         &mut self,
         (target, except): (&Target, &[ClientId]),
@@ -152,7 +152,8 @@ impl Log {
     }
 }
 
-/// Events to one client id and ephemeral ones are for those who are there now.
+/// Returns `true` if the log stores the event. Events to one client id and ephemeral events are not
+/// stored, because only clients that are connected now receive them.
 pub(crate) fn is_logged(target: &Target, event: &Event) -> bool {
     !matches!(target, Target::Client(_)) && !event.is_ephemeral()
 }

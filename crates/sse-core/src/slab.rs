@@ -5,24 +5,25 @@ use std::collections::BTreeSet;
 const CHUNK: usize = 256;
 const WORDS: usize = CHUNK / 64;
 
-/// Values under dense `u32` keys that are used again.
+/// A map from dense `u32` keys, which are reused after removal, to values.
 ///
-/// It grows by one chunk of 256 at a time, so that no insertion moves what is there (a doubling
-/// `Vec` of a million entries would hold the manager's lock for milliseconds), fills the lowest
-/// chunk first, and gives empty chunks back.
+/// The slab grows by one chunk of 256 entries at a time, so that an insertion never moves existing
+/// entries. (A doubling `Vec` of a million entries would hold the manager's lock for milliseconds.)
+/// The slab fills the lowest chunk first and frees empty chunks.
 #[derive(Debug)]
 pub(crate) struct ChunkedSlab<T> {
     chunks: Vec<Chunk<T>>,
-    /// Chunks with room, also those not allocated.
+    /// Chunks with free entries, including chunks that are not allocated.
     open: BTreeSet<u32>,
     len: usize,
 }
 
-/// The entries are allocated by themselves, so that sizes of powers of two fit the allocator's.
+/// A chunk of 256 entries. The entries have an allocation of their own, so that sizes that are
+/// powers of two match the size classes of the allocator.
 #[derive(Debug)]
 struct Chunk<T> {
     entries: Option<Box<[Option<T>; CHUNK]>>,
-    /// A bit for each entry that is taken.
+    /// One bit per entry, set if the entry is in use.
     taken: [u64; WORDS],
 }
 
@@ -54,12 +55,13 @@ impl<T> ChunkedSlab<T> {
         self.len
     }
 
-    /// One more than the highest key there can be.
+    /// Returns the exclusive upper bound of all keys in use.
     pub(crate) fn end(&self) -> u32 {
         u32::try_from(self.chunks.len() * CHUNK).unwrap_or(u32::MAX)
     }
 
-    /// Puts the value that is made for its key in; `None` when no `u32` is left.
+    /// Inserts the value that `make` creates for its key. Returns the key, or `None` if no `u32` is
+    /// left.
     pub(crate) fn insert_with(&mut self, make: impl FnOnce(u32) -> T) -> Option<u32> {
         let chunk_key = match self.open.first() {
             Some(key) => *key,
@@ -96,8 +98,8 @@ impl<T> ChunkedSlab<T> {
         let value = chunk.entries.as_mut()?[place].take()?;
         chunk.taken[place / 64] &= !(1 << (place % 64));
         let others_have_room = self.open.iter().any(|open| *open != chunk_key as u32);
-        // One empty chunk stays, so that a stream that comes and goes does not allocate one each
-        // time.
+        // Keep one empty chunk, so that a stream that connects and disconnects does not allocate a
+        // chunk each time.
         if chunk.is_empty() && others_have_room {
             chunk.entries = None;
         }
@@ -107,7 +109,7 @@ impl<T> ChunkedSlab<T> {
         Some(value)
     }
 
-    /// The first key at or after `from` that is in use.
+    /// Returns the first key in use at or after `from`.
     pub(crate) fn next_key(&self, from: u32) -> Option<u32> {
         let (mut chunk_key, mut place) = split(from);
         while chunk_key < self.chunks.len() {

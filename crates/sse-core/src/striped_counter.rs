@@ -7,7 +7,8 @@ use std::{
 
 const STRIPES: usize = 16;
 
-/// A counter in several cache lines, so that threads that add to it do not fight for one.
+/// A counter spread over several cache lines, so that threads that add to it do not contend for one
+/// line.
 #[derive(Debug, Default)]
 pub(crate) struct StripedCounter([Stripe; STRIPES]);
 

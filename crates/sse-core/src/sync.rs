@@ -1,4 +1,4 @@
-//! The lock behind queues, replaced by loom's in model checks.
+//! The mutex of the queues, replaced by loom's mutex in model checks.
 
 #[cfg(not(loom))]
 pub(crate) use parking_lot::{Mutex, MutexGuard};

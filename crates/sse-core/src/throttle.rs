@@ -1,12 +1,14 @@
-//! Limits on how often a log message is written.
+//! Rate limits for log messages.
 
 use std::{
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-/// Limits how often a log message is written that strangers can cause: one message of a kind in an
-/// interval, which also tells how many were left out since the one before.
+/// A rate limit for log messages that strangers can trigger.
+///
+/// The limit admits one message of each kind per interval. [`Throttle::admit`] returns the number
+/// of messages that were suppressed since the previous one.
 ///
 /// ```
 /// use std::time::Duration;
@@ -21,7 +23,7 @@ use std::{
 #[derive(Debug)]
 pub struct Throttle {
     interval: Duration,
-    /// One entry for each kind that the program names, so it does not grow with what strangers do.
+    /// One entry per kind. The program names the kinds, so strangers cannot make the list grow.
     kinds: Mutex<Vec<Kind>>,
 }
 
@@ -32,11 +34,11 @@ struct Kind {
     left_out: u64,
 }
 
-/// Interval of the messages that this crate and those above it write.
+/// Interval for the messages of this crate and of the crates that depend on it.
 pub const INTERVAL: Duration = Duration::from_secs(10);
 
 impl Throttle {
-    /// A limit of one message of each kind in an interval.
+    /// Creates a limit of one message of each kind per interval.
     #[must_use]
     pub const fn new(interval: Duration) -> Self {
         Self {
@@ -45,8 +47,9 @@ impl Throttle {
         }
     }
 
-    /// Returns how many messages of the kind were left out since the last one that was written, if
-    /// one may be written now.
+    /// Returns `Some` if a message of the kind can be written now, with the number of messages that
+    /// were suppressed since the last written one. Returns `None` if the message must be
+    /// suppressed.
     pub fn admit(&self, kind: &'static str) -> Option<u64> {
         self.admit_at(kind, Instant::now())
     }

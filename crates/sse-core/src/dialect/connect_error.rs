@@ -1,4 +1,4 @@
-//! Why a stream was not accepted, and what to answer.
+//! Reasons for rejecting a stream, and the responses to send.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -10,87 +10,87 @@ use crate::{
     id::{names::Topic, validate::FieldError},
 };
 
-/// Why a stream was not accepted.
+/// The error for a stream that was not accepted.
 ///
-/// Adapters answer it with [`ConnectError::answer`].
+/// Adapters send the response that [`ConnectError::answer`] returns.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{cause}")]
 pub struct ConnectError {
     cause: ConnectErrorKind,
-    /// How long the client should wait.
+    /// Time that the client should wait before it reconnects.
     retry_after: Option<Duration>,
     soft: bool,
 }
 
-/// Why a stream was not accepted.
+/// The cause for which a stream was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConnectErrorKind {
-    /// A parameter of the request is not allowed.
+    /// A parameter of the request is invalid.
     #[error("{field}: {value:?} {source}")]
     Invalid {
-        /// Which parameter.
+        /// Name of the parameter.
         field: &'static str,
-        /// Its value, shortened.
+        /// Value of the parameter, shortened.
         value: String,
-        /// What is wrong with it.
+        /// Reason why the value is invalid.
         source: FieldError,
     },
-    /// More topics than a stream may have.
+    /// The request has more topics than a stream may have.
     #[error("topics: {count} asked for, at most {limit} allowed")]
     TooManyTopics {
-        /// How many were asked for.
+        /// Number of requested topics.
         count: usize,
         /// `limits.topics`.
         limit: usize,
     },
-    /// A HEAD request: the headers of a stream, and no stream.
+    /// The request is a HEAD request, answered with the headers of a stream and no stream.
     #[error("only the headers were asked for")]
     HeadersOnly,
-    /// A method that opens no stream.
+    /// The method of the request opens no stream.
     #[error("a stream is opened with GET")]
     Method,
     /// The caller is not authenticated.
     #[error("not authenticated")]
     Unauthenticated,
-    /// The caller may not join the topic.
+    /// The caller does not have permission to join the topic.
     #[error("topic \"{0}\" is not for this caller")]
     Forbidden(Topic),
-    /// A page that may not makes the request with its visitor's cookies. The text says which page,
-    /// and what its maker can do.
+    /// A page without permission sent the request with its visitor's cookies. The text names the
+    /// page and says what its author can do.
     #[error("not for pages of {0}")]
     CrossSite(String),
-    /// Credentials cannot be checked now.
+    /// The credentials cannot be checked now.
     #[error("credentials cannot be checked now")]
     Unavailable,
-    /// The caller asks too often.
+    /// The caller sends too many requests.
     #[error("too many requests")]
     RateLimit,
-    /// The user has all the streams that one user may have.
+    /// The user has the maximum number of streams of one user.
     #[error("the user has too many connections")]
     UserLimit,
-    /// The address has all the streams that one address may have.
+    /// The address has the maximum number of streams of one address.
     #[error("the address has too many connections")]
     AddressLimit,
-    /// The manager has all the streams it may have.
+    /// The manager has its maximum number of streams.
     #[error("too many connections")]
     Full,
     /// The event log has not been read to its end yet.
     #[error("the event log has not been read yet")]
     Starting,
-    /// The manager shuts down.
+    /// The manager is shutting down.
     #[error("shutting down")]
     Draining,
-    /// The client was told to stay away.
+    /// The client is banned.
     #[error("the client is to stay away")]
     StayAway,
-    /// The manager speaks as many dialects as it can.
+    /// The manager already uses the maximum number of dialects.
     #[error("too many dialects")]
     TooManyDialects,
 }
 
 impl ConnectErrorKind {
-    /// The word for it in logs and metrics.
+    /// Returns the name of the cause in logs and metrics.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         CAUSE_NAMES[self.index()]
@@ -116,14 +116,14 @@ impl ConnectErrorKind {
         }
     }
 
-    /// Returns whether the cause passes without the client's doing, so that the same request may
-    /// succeed later.
+    /// Returns `true` if the cause passes without an action of the client, so that the same request
+    /// can succeed later.
     ///
-    /// These are the causes that [`RefusalForm`](crate::RejectionStyle) concerns, and that come
-    /// with [`ConnectError::retry_after`].
+    /// [`RejectionStyle`](crate::RejectionStyle) applies to these causes, and only these causes
+    /// have a [`ConnectError::retry_after`].
     #[must_use]
     pub const fn is_temporary(&self) -> bool {
-        // No wildcard: whoever adds a cause decides whether clients may return.
+        // No wildcard, so that a new cause forces the decision whether clients can retry.
         match self {
             Self::Unavailable
             | Self::Starting
@@ -162,7 +162,7 @@ impl ConnectErrorKind {
     }
 }
 
-/// The words of [`ConnectErrorKind::as_str`].
+/// The names that [`ConnectErrorKind::as_str`] returns.
 pub(crate) const CAUSE_NAMES: [&str; 15] = [
     "invalid",
     "unauthenticated",
@@ -181,20 +181,20 @@ pub(crate) const CAUSE_NAMES: [&str; 15] = [
     "starting",
 ];
 
-/// An HTTP answer to a refused stream, in no framework's terms.
+/// An HTTP response to a rejected stream, independent of any framework.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HttpResponse {
-    /// The status code.
+    /// Status code.
     pub status: u16,
-    /// Names in lower case, and values.
+    /// Header names in lower case, with their values.
     pub headers: Vec<(&'static str, Cow<'static, str>)>,
-    /// The body.
+    /// Response body.
     pub body: Bytes,
 }
 
-/// The headers of every stream: the type (WHATWG HTML, section 9.2.2), and what keeps caches and
-/// proxies from holding events back.
+/// Headers of every stream: the content type (WHATWG HTML, section 9.2.2), and headers that keep
+/// caches and proxies from delaying events.
 pub const STREAM_HEADERS: [(&str, &str); 3] = [
     ("content-type", "text/event-stream"),
     ("cache-control", "no-cache, no-transform"),
@@ -202,7 +202,7 @@ pub const STREAM_HEADERS: [(&str, &str); 3] = [
 ];
 
 impl ConnectError {
-    /// A refusal with the status that stands for its cause.
+    /// Creates an error whose response has the status for the cause.
     #[must_use]
     pub fn new(cause: ConnectErrorKind) -> Self {
         Self {
@@ -219,31 +219,32 @@ impl ConnectError {
         self
     }
 
-    /// Asks for the soft form, see [`HttpResponse`].
+    /// Requests the soft form, see [`ConnectError::answer`].
     pub(crate) fn softly(mut self, soft: bool) -> Self {
         self.soft = soft;
         self
     }
 
-    /// Why.
+    /// Returns the cause.
     #[must_use]
     pub fn cause(&self) -> &ConnectErrorKind {
         &self.cause
     }
 
-    /// How long the client should wait before it comes back; `None` where it need not.
+    /// Returns the time that the client should wait before it reconnects, or `None` if no wait is
+    /// required.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// What an adapter answers.
+    /// Returns the response for an adapter to send.
     ///
-    /// A [temporary](ConnectErrorKind::is_temporary) cause is answered with 429 or 503 and
-    /// `Retry-After`. A browser's `EventSource` never returns after any status but 200 (WHATWG
-    /// HTML, section 9.2.3), so the soft form is a 200 whose stream has a `retry:` field and a
-    /// comment with the cause, and ends. [`RefusalForm`](crate::RejectionStyle) says who receives
-    /// which.
+    /// The response to a [temporary](ConnectErrorKind::is_temporary) cause is 429 or 503 with
+    /// `Retry-After`. A browser's `EventSource` never reconnects after a status other than 200
+    /// (WHATWG HTML, section 9.2.3). The soft form is therefore a 200 whose stream has a `retry:`
+    /// field and a comment with the cause, and then ends. [`RejectionStyle`](crate::RejectionStyle)
+    /// selects the clients that receive the soft form.
     #[must_use]
     pub fn answer(&self) -> HttpResponse {
         let status = self.cause.status();
@@ -263,8 +264,8 @@ impl ConnectError {
             (_, delay) => {
                 let text = ("content-type", "text/plain; charset=utf-8".into());
                 let allow = (status == 405).then(|| ("allow", "GET, HEAD".into()));
-                // RFC 9110, section 15.5.2, wants it; browsers ask nobody for a password because of
-                // this scheme.
+                // RFC 9110, section 15.5.2, requires this header. Browsers show no password prompt
+                // for this scheme.
                 let scheme = (status == 401).then(|| ("www-authenticate", "Bearer".into()));
                 let retry =
                     delay.map(|delay| ("retry-after", delay.as_secs().max(1).to_string().into()));
@@ -283,8 +284,8 @@ impl ConnectError {
 }
 
 impl HttpResponse {
-    /// Whether it answers a HEAD request: then nothing may be said of a length, since a stream has
-    /// none (RFC 9110, section 8.6).
+    /// Returns `true` if this is the response to a HEAD request. Such a response must not state a
+    /// length, because a stream has none (RFC 9110, section 8.6).
     #[must_use]
     pub fn is_headers_only(&self) -> bool {
         self.status == 200 && self.body.is_empty()
@@ -306,7 +307,7 @@ impl From<ConnectErrorKind> for ConnectError {
     }
 }
 
-/// The first bytes of a value that is quoted in an error.
+/// Returns the first bytes of a value, for quoting in an error.
 pub(crate) fn shortened(value: &str) -> String {
     const MOST: usize = 64;
     let end = value

@@ -1,4 +1,4 @@
-//! A stream of events that is its client's alone.
+//! Streams of events for a single client.
 
 use std::{
     error::Error,
@@ -20,30 +20,31 @@ use crate::{
     event::{Event, into_event::IntoEvent},
 };
 
-/// How many bytes leave as one buffer at most, unless one event is larger.
+/// Maximum number of bytes in one buffer, unless a single event is larger.
 const BUFFER: usize = 64 << 10;
 
-/// How many events are taken in one poll at most, so that a stream that is always ready lets others
-/// run.
+/// Maximum number of events taken in one poll, so that a stream that is always ready lets other
+/// tasks run.
 const EVENTS: usize = 256;
 
-/// After so long without an event there is a heartbeat.
+/// Default interval without an event after which a heartbeat is sent.
 const INTERVAL: Duration = Duration::from_secs(15);
 
-/// Less would be a busy loop.
+/// Minimum heartbeat interval. A shorter interval would be a busy loop.
 const SHORTEST: Duration = Duration::from_millis(10);
 
-/// Longer than any stream lives, and short enough to be added to a point in time.
+/// Maximum heartbeat interval: longer than any stream lives, and short enough to be added to an
+/// `Instant`.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// What a one-off stream consists of: whatever is [`IntoEvent`], or a `Result` of it.
+/// An item of a one-off stream: any [`IntoEvent`], or a `Result` of one.
 pub trait EventItem {
-    /// The event.
+    /// Converts the item into an event.
     ///
     /// # Errors
-    /// The item was an error, or does not become an event.
+    /// Returns an error if the item is an error, or cannot be converted into an event.
     fn into_item(self) -> Result<Event, BoxError>;
 }
 
@@ -60,17 +61,19 @@ impl<T: IntoEvent, E: Into<BoxError>> EventItem for Result<T, E> {
 }
 
 pin_project! {
-    /// A stream of events made for one client and for nothing else, such as the tokens of an
-    /// answer: no manager knows it.
+    /// A stream of events for one client only, such as the tokens of an answer. The stream belongs
+    /// to no manager.
     ///
-    /// Made from any [`Stream`] of [`EventItem`]s, it is a stream of buffers of whole events
-    /// (several that are ready leave as one, up to 64 KiB), with heartbeats while the inner one is
-    /// quiet. Adapters answer with it: `sse_axum::event_stream(…)` and its siblings.
+    /// An `EventStream` wraps any [`Stream`] of [`EventItem`]s and yields buffers of whole events.
+    /// Several ready events share one buffer of up to 64 KiB. Heartbeats are sent while the inner
+    /// stream is quiet. Adapters respond with it: `sse_axum::event_stream(…)` and its siblings.
     ///
-    /// The inner stream is polled only when the transport wants more, so a slow client slows it
-    /// down; it is dropped when the client goes. An error of it, or an item that does not become an
-    /// event, comes out after all events before it and is the end: transports break the body off,
-    /// so that the client does not take it for a whole one.
+    /// The inner stream is polled only when the transport wants more, so a slow client slows the
+    /// inner stream down. The inner stream is dropped when the client disconnects.
+    ///
+    /// If the inner stream yields an error, or an item that cannot be converted into an event, the
+    /// error is returned after all earlier events and ends the stream. Transports then abort the
+    /// body, so that the client does not take it for complete.
     ///
     /// Polling is cancel safe. Heartbeats need a tokio runtime with time.
     ///
@@ -92,18 +95,18 @@ pin_project! {
         stream: S,
         heartbeat: Option<Arc<dyn Heartbeat>>,
         interval: Duration,
-        // There once the stream was quiet.
+        // Set once the stream has been quiet.
         timer: Option<Pin<Box<Sleep>>>,
-        // When the next heartbeat is due. Events move it; the timer follows when it has run out.
+        // Time of the next heartbeat. Events move it; the timer is reset only after it has elapsed.
         due: Option<Instant>,
         end: End,
     }
 }
 
-/// How far a stream is from its end.
+/// The progress of a stream towards its end.
 enum End {
     NotYet,
-    /// After the events that were ready before it.
+    /// The inner stream failed. The error follows the events that were ready before it.
     Failing(BoxError),
     Ended,
 }
@@ -112,7 +115,7 @@ impl<S> EventStream<S>
 where
     S: Stream<Item: EventItem>,
 {
-    /// With a comment as heartbeat after every 15 s without an event.
+    /// Creates a stream that sends a comment as heartbeat after every 15 s without an event.
     pub fn new(stream: S) -> Self {
         Self {
             stream,
@@ -124,20 +127,20 @@ where
         }
     }
 
-    /// Another heartbeat than the comment.
+    /// Sets the heartbeat that replaces the default comment.
     pub fn heartbeat(mut self, heartbeat: impl Heartbeat) -> Self {
         self.heartbeat = Some(Arc::new(heartbeat));
         self
     }
 
-    /// How long the stream is quiet before a heartbeat, at least 10 ms.
+    /// Sets the interval without events after which a heartbeat is sent, at least 10 ms.
     pub fn heartbeat_interval(mut self, interval: Duration) -> Self {
         self.interval = interval.clamp(SHORTEST, LONGEST);
         self
     }
 
-    /// No heartbeats: a client that vanished without a word is noticed only when there is an event
-    /// again.
+    /// Disables heartbeats. The server then notices a client that disappeared silently only when it
+    /// sends the next event.
     pub fn without_heartbeat(mut self) -> Self {
         self.heartbeat = None;
         self
@@ -170,7 +173,8 @@ impl<S> EventStream<S>
 where
     S: Stream<Item: EventItem>,
 {
-    /// The events that are ready, encoded; registers the waker when that is all.
+    /// Returns the ready events, encoded. Registers the waker if the inner stream has no more ready
+    /// events.
     fn take_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Vec<u8> {
         let mut this = self.project();
         let mut buffer = Vec::new();

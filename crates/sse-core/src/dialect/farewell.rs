@@ -1,4 +1,4 @@
-//! The last block of a stream that the server ends.
+//! Last block of a stream that the server ends.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,17 +9,17 @@ use crate::{
     event::{Event, system},
 };
 
-/// What a stream ends with, when the server ends it.
+/// The content of the last block of a stream that the server ends.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Farewell {
-    /// Why it ends.
+    /// Reason for the end of the stream.
     pub reason: DisconnectReason,
-    /// What whoever asked for it said of the reason.
+    /// Explanation of the reason, from the request that ended the stream.
     pub note: Option<Arc<str>>,
-    /// Whether the client should come back.
+    /// `true` if the client should reconnect.
     pub reconnect: bool,
-    /// How long it should wait before it does.
+    /// Time that the client should wait before it reconnects.
     pub retry: Option<Duration>,
 }
 
@@ -34,7 +34,8 @@ impl Farewell {
         }
     }
 
-    /// The plain form: the system event `shutdown`, `auth_expired` or `disconnected`.
+    /// Returns the event of the plain dialect: the system event `shutdown`, `auth_expired` or
+    /// `disconnected`.
     #[must_use]
     pub fn to_event(&self) -> Event {
         let reason = self.note.as_deref().unwrap_or(self.reason.as_str());

@@ -1,4 +1,4 @@
-//! What a quiet stream gets.
+//! Heartbeats of quiet streams.
 
 use serde_json::json;
 
@@ -7,16 +7,18 @@ use crate::{
     event::{Event, event_type::EventType},
 };
 
-/// What is sent when a stream is quiet.
+/// The source of the events that are sent to quiet streams.
 ///
-/// Called once a tick, whatever the number of streams, so every stream of a tick shares the event.
+/// The manager calls it once per tick, whatever the number of streams. All streams of a tick share
+/// the event.
 pub trait Heartbeat: Send + Sync + 'static {
-    /// The event of one tick. It must have something to send: a field or a comment.
+    /// Creates the event of one tick. The event must have a field or a comment, so that there are
+    /// bytes to send.
     fn beat(&self) -> Event;
 }
 
-/// `event: heartbeat` with the time: scripts see it, so they can tell a dead connection from a
-/// quiet one.
+/// A heartbeat of type `heartbeat` with the time. Scripts receive it, so they can distinguish a
+/// dead connection from a quiet one.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EventHeartbeat;
 
@@ -29,7 +31,8 @@ impl Heartbeat for EventHeartbeat {
     }
 }
 
-/// A comment line: keeps proxies and the connection awake, invisible to scripts.
+/// A heartbeat that is a comment line. It keeps proxies and the connection open, and scripts do not
+/// receive it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CommentHeartbeat;
 

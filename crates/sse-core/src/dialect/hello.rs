@@ -1,4 +1,4 @@
-//! The first block of a stream.
+//! First block of a stream.
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use crate::{
     id::{client_id::ClientId, names::UserId},
 };
 
-/// What a stream begins with.
+/// The content of the first block of a stream.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Hello {
-    /// The stream's client id.
+    /// Client id of the stream.
     pub client_id: ClientId,
-    /// Whose stream it is.
+    /// User of the stream.
     pub user_id: Option<UserId>,
-    /// Whether everything that a returning client missed follows, as far as that is known yet;
-    /// always false without an event log. Where it is false and something is missing a gap says so.
+    /// `true` if all events that a returning client missed follow, as far as the server knows yet.
+    /// Always `false` without an event log. If `false` and events are missing, a gap reports them.
     pub resumed: bool,
-    /// How often a quiet stream gets a heartbeat; `None` without heartbeats.
+    /// Interval between heartbeats of a quiet stream; `None` without heartbeats.
     pub heartbeat: Option<Duration>,
-    /// How long the client should wait before it reconnects.
+    /// Time that the client should wait before it reconnects.
     pub retry: Duration,
-    /// The position up to which this stream has been served; only with an event log.
+    /// Position up to which this stream has been served. Set only with an event log.
     pub id: Option<EventId>,
-    /// When the stream was accepted, in Unix milliseconds.
+    /// Time at which the stream was accepted, in Unix milliseconds.
     pub timestamp: u64,
 }
 
@@ -42,7 +42,8 @@ struct Data<'a> {
 }
 
 impl Hello {
-    /// The plain form: `retry`, `id` where there is one, and a `connection` event, in one block.
+    /// Returns the event of the plain dialect: `retry`, `id` if set, and a `connection` event, in
+    /// one block.
     #[must_use]
     pub fn to_event(&self) -> Event {
         let data = Data {

@@ -1,4 +1,4 @@
-//! One publish: an event and its frame in every dialect that a recipient speaks.
+//! Published events with their frame in every dialect that a recipient uses.
 
 use std::{ops::Range, sync::OnceLock};
 
@@ -14,10 +14,10 @@ use crate::{
     },
 };
 
-/// What is longer than this is shared and not copied.
+/// Maximum length of a packed chunk in bytes. Larger events are shared instead of copied.
 const PACKED_BYTES: usize = 1024;
 
-/// Where in the chunk of a logged event what is.
+/// Offsets of the parts of a logged event within its encoded chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Packed {
     length: u16,
@@ -32,13 +32,13 @@ impl Packed {
     }
 }
 
-/// An event on its way to its recipients.
+/// An event that is being delivered to its recipients.
 ///
-/// The plain frame is made at once, in the event's own buffer; those of other dialects when the
-/// first recipient needs them.
+/// The plain frame is created at once, in the event's own buffer. The frame of another dialect is
+/// created when the first recipient needs it.
 #[derive(Debug)]
 pub(crate) struct Message {
-    /// Without its data. `None` where it is to be read from the frame.
+    /// Event without its data. `None` if the event must be read from the frame.
     head: Option<Event>,
     is_json: bool,
     plain: Frame,
@@ -48,7 +48,7 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// With its id, if it is logged.
+    /// Creates a message. A logged event must already have its id.
     pub(crate) fn new(mut event: Event, collapse: Option<Collapse>, mark: Mark) -> Self {
         let (mut plain, lines) = event.take_frame();
         if let Some(place) = mark.place() {
@@ -68,8 +68,9 @@ impl Message {
         }
     }
 
-    /// What is to be known of its plain frame's chunk to make it again from that; `None` where that
-    /// is not all, or where a copy would cost more than to share the bytes.
+    /// Returns the offsets that [`Message::unpack`] needs to restore the message from the chunk of
+    /// its plain frame. Returns `None` if the chunk does not determine the whole message, or if a
+    /// copy of the bytes would cost more than sharing them.
     pub(crate) fn packed(&self) -> Option<Packed> {
         let chunk = self.plain.chunk();
         let (length, head) = (u16::try_from(chunk.len()).ok()?, self.head.as_ref()?);
@@ -89,11 +90,11 @@ impl Message {
         })
     }
 
-    /// Makes a logged message again.
+    /// Restores a logged message from its chunk.
     pub(crate) fn unpack(chunk: Bytes, packed: Packed, place: Place) -> Self {
         let end = chunk.len() - 2;
         let plain = Frame::new(chunk, usize::from(packed.event)..end).logged_at(place);
-        // Behind the lines stands the line end of the event.
+        // The line end of the event follows the lines.
         let lines = usize::from(packed.lines)..end - 1;
         let (is_json, mark) = (packed.is_json, Mark::Logged(place));
         Self {
@@ -106,7 +107,7 @@ impl Message {
         }
     }
 
-    /// Whether it was made in a dialect besides the plain one.
+    /// Returns `true` if the message was encoded in a dialect other than the plain one.
     pub(crate) fn is_in_other_dialects(&self) -> bool {
         self.others.get().is_some()
     }
@@ -151,7 +152,7 @@ impl Message {
         }
     }
 
-    /// The event, sharing its data.
+    /// Returns the event, which shares its data with the message.
     pub(crate) fn event(&self) -> Event {
         let chunk = self.plain.chunk();
         let lines = chunk.slice(self.lines.clone());

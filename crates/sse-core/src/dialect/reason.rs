@@ -1,31 +1,33 @@
-//! Why a stream ended.
+//! The reason why a stream ended.
 
 use std::fmt;
 
-/// Why a stream ended.
+/// The reason why a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectReason {
-    /// The client or its connection went away: the [`Session`](crate::Session) was dropped.
+    /// The client disconnected or its connection was lost: the [`Session`](crate::Session) was
+    /// dropped.
     ClientLeft,
-    /// The transport took nothing for `connection_timeout`.
+    /// The transport accepted no data for `connection_timeout`.
     Stalled,
-    /// Its queue was full, and its [`Overflow`](crate::Overflow) is to disconnect.
+    /// The queue of the stream was full, and its [`Overflow`](crate::Overflow) policy is to
+    /// disconnect.
     Overflow,
-    /// A newer stream took its place under a connection limit.
+    /// A newer stream replaced this one under a connection limit.
     Replaced,
-    /// What it was authenticated with has expired.
+    /// The authentication of the stream has expired.
     Expired,
-    /// The server shuts down.
+    /// The server is shutting down.
     Shutdown,
-    /// [`Manager::disconnect`](crate::Manager::disconnect) asked for it.
+    /// [`Manager::disconnect`](crate::Manager::disconnect) requested the end.
     Kicked,
-    /// It reached `max_age`.
+    /// The stream reached `max_age`.
     MaxAge,
 }
 
 impl DisconnectReason {
-    /// Every reason, in the order of [`DisconnectReason::index`].
+    /// All reasons, in the order of [`DisconnectReason::index`].
     pub const ALL: [Self; 8] = [
         Self::ClientLeft,
         Self::Stalled,
@@ -37,7 +39,7 @@ impl DisconnectReason {
         Self::MaxAge,
     ];
 
-    /// The word for it on the wire, in logs and in metrics.
+    /// Returns the name of the reason on the wire, in logs and in metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -52,7 +54,7 @@ impl DisconnectReason {
         }
     }
 
-    /// Its place in [`DisconnectReason::ALL`].
+    /// Returns the index of the reason in [`DisconnectReason::ALL`].
     #[must_use]
     pub const fn index(self) -> usize {
         self as usize

@@ -1,9 +1,9 @@
-//! What stands around an event in its buffer.
+//! Framing of an event in its buffer.
 
 use bytes::BufMut;
 
-/// What stands around an event in the buffer; nothing around nothing, since a chunk without bytes
-/// ends a body.
+/// The framing of an event in its buffer. An empty event has no framing, because a chunk without
+/// bytes ends a body.
 #[derive(Clone, Copy)]
 pub(crate) enum ChunkFraming {
     None,

@@ -1,4 +1,4 @@
-//! Where in which log.
+//! Positions in logs.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -6,38 +6,39 @@ use thiserror::Error;
 
 use crate::event::event_id::EventId;
 
-/// Which log a position belongs to. A log that was lost and made again, or that lost its last
-/// entries, has another epoch: positions of the old one say nothing about it.
+/// The identifier of the log that a position belongs to. A log that was lost and created again, or
+/// that lost its last entries, has another epoch. Positions of the old epoch are meaningless in the
+/// new one.
 ///
-/// 1 to 32 ASCII letters and digits. A clone shares the text.
+/// An epoch has 1 to 32 ASCII letters and digits. A clone shares the text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Epoch(Arc<str>);
 
-/// A place in a log. Later entries have greater ones; whether there are holes between two is the
-/// backplane's business.
+/// A position in a log. Later entries have greater positions. Consecutive entries do not
+/// necessarily have consecutive positions; that depends on the backplane.
 ///
-/// Two numbers, the first of which counts more: Redis has a time and a count within it, others only
-/// a sequence number, which is the second one. Written as `7`, or as `1732312345678.0` where the
-/// first is not zero.
+/// A position has two numbers, of which the first is more significant. Redis has a time and a count
+/// within that time. Other backplanes have only a sequence number, which is the second number. The
+/// text form is `7`, or `1732312345678.0` if the first number is not zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Position {
     major: u64,
     minor: u64,
 }
 
-/// A position in a log, and which log that is: everything up to the position is behind it. What
-/// clients have for their last event id.
+/// A position in a log, together with the epoch of the log. A client with this cursor has received
+/// everything up to and including the position. Clients hold the cursor as their last event id.
 ///
-/// Written as `<epoch>-<position>`, 3 to 74 bytes; opaque to clients.
+/// The text form is `<epoch>-<position>`, 3 to 74 bytes. Clients must treat it as opaque.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cursor {
-    /// Which log.
+    /// Epoch of the log.
     pub epoch: Epoch,
-    /// How far.
+    /// Position within the log.
     pub position: Position,
 }
 
-/// Text that no log has given out.
+/// The error for text that is not a cursor, an epoch or a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("is not a position in an event log")]
 pub struct CursorError;
@@ -45,10 +46,10 @@ pub struct CursorError;
 const MAX_EPOCH_BYTES: usize = 32;
 
 impl Epoch {
-    /// Checks an epoch.
+    /// Creates an epoch after checking it.
     ///
     /// # Errors
-    /// [`CursorError`] when it is not 1 to 32 ASCII letters and digits.
+    /// [`CursorError`] if the text is not 1 to 32 ASCII letters and digits.
     pub fn new(epoch: impl AsRef<str> + Into<Arc<str>>) -> Result<Self, CursorError> {
         let text = epoch.as_ref();
         let fits = (1..=MAX_EPOCH_BYTES).contains(&text.len());
@@ -58,13 +59,14 @@ impl Epoch {
         Ok(Self(epoch.into()))
     }
 
-    /// A new one, that no other log has: 64 random bits.
+    /// Creates a new epoch of 64 random bits, which no other log has.
     #[must_use]
     pub fn random() -> Self {
         Self(format!("{:016x}", rand::random::<u64>()).into())
     }
 
-    /// The id of what stands at a position: the text of a [`Cursor`], made without its detours.
+    /// Returns the event id of the entry at a position. The id equals the text of a [`Cursor`], but
+    /// is built without one.
     pub(crate) fn id_at(&self, position: Position) -> EventId {
         let mut minor = itoa::Buffer::new();
         let minor = minor.format(position.minor);
@@ -84,7 +86,7 @@ impl Epoch {
         EventId::of_cursor(text.into_boxed_str())
     }
 
-    /// The epoch as it stands in a cursor.
+    /// Returns the epoch as it appears in a cursor.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -98,16 +100,16 @@ impl fmt::Display for Epoch {
 }
 
 impl Position {
-    /// Before the first entry of any log.
+    /// The position before the first entry of any log.
     pub const ZERO: Self = Self { major: 0, minor: 0 };
 
-    /// A position of two numbers.
+    /// Creates a position from two numbers.
     #[must_use]
     pub const fn new(major: u64, minor: u64) -> Self {
         Self { major, minor }
     }
 
-    /// The distance to a later position, in the number that tells the two apart.
+    /// Returns the distance to a later position, in the more significant number that differs.
     pub(crate) fn distance_to(self, later: Self) -> Self {
         match later.major.saturating_sub(self.major) {
             0 => Self {
@@ -118,7 +120,8 @@ impl Position {
         }
     }
 
-    /// Whether another position is this one, or follows it within a [distance](Self::distance_to).
+    /// Returns `true` if `other` equals this position, or follows it within a
+    /// [distance](Self::distance_to).
     pub(crate) fn reaches(self, distance: Self, other: Self) -> bool {
         let covered = self.distance_to(other);
         self <= other
@@ -126,13 +129,14 @@ impl Position {
             && (covered.major > 0 || distance.major > 0 || covered.minor <= distance.minor)
     }
 
-    /// The number that counts more.
+    /// Returns the more significant number.
     #[must_use]
     pub const fn major(self) -> u64 {
         self.major
     }
 
-    /// The number that counts less; the only one in logs that number their entries.
+    /// Returns the less significant number, which is the only one in logs that number their
+    /// entries.
     #[must_use]
     pub const fn minor(self) -> u64 {
         self.minor
@@ -179,7 +183,7 @@ impl FromStr for Position {
     }
 }
 
-/// A number as we write it, and in no other way, so that a cursor has one text.
+/// Parses a number in canonical form only, so that a cursor has exactly one text.
 fn number(text: &str) -> Option<u64> {
     let is_ours =
         text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
@@ -187,13 +191,13 @@ fn number(text: &str) -> Option<u64> {
 }
 
 impl Cursor {
-    /// The position of a log.
+    /// Creates a cursor from an epoch and a position in that log.
     #[must_use]
     pub const fn new(epoch: Epoch, position: Position) -> Self {
         Self { epoch, position }
     }
 
-    /// The cursor as an event's id.
+    /// Returns the cursor as the id of an event.
     #[must_use]
     pub fn to_id(&self) -> EventId {
         self.epoch.id_at(self.position)
@@ -218,33 +222,33 @@ impl FromStr for Cursor {
     }
 }
 
-/// Where in which of the logs that a manager has followed, one after the other. Those of later logs
-/// are greater.
+/// A position in one of the logs that a manager has followed, one after the other. Places in later
+/// logs are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
-    /// How many logs came before.
+    /// Number of logs that the manager followed before this one.
     pub(crate) log: u32,
     pub(crate) position: Position,
 }
 
-/// Before which record of the log an event comes that is none.
+/// The log record that an unlogged event precedes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Before {
-    /// That has this number.
+    /// Number of the record.
     pub(crate) number: u64,
-    /// Or is behind this position, where it comes from the backplane.
+    /// Position that the record follows, if the record comes from the backplane.
     pub(crate) behind: Position,
 }
 
-/// How an event stands to the log.
+/// The relation of an event to the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// It is a record of the log.
+    /// The event is a record of the log.
     Logged(Place),
-    /// It says that the log goes on here, behind a gap. A stream that catches up finds that out
-    /// itself.
+    /// The event reports that the log continues here, after a gap. A stream that catches up detects
+    /// the gap itself.
     Jump(Place),
-    /// It is none, and comes before the next. Zero without a log.
+    /// Not logged; ordered before the next record. Zero if the manager has no log.
     Beside(Before),
 }
 

@@ -8,9 +8,9 @@ pub(crate) const PREFIX: &[u8] = b"data: ";
 
 /// Writes text as `data:` lines at the end of a buffer.
 ///
-/// CRLF, CR and LF each end a line, also when CR and LF arrive in different pieces. One space after
-/// the colon always stands, since clients remove one (WHATWG HTML, section 9.2.6), which keeps a
-/// leading space of the text.
+/// CRLF, CR and LF each end a line, even if CR and LF arrive in different pieces. Each colon is
+/// followed by one space, because clients remove one (WHATWG HTML, section 9.2.6). A leading space
+/// of the text is therefore preserved.
 #[derive(Debug)]
 pub(crate) struct DataLines {
     buffer: Vec<u8>,
@@ -45,15 +45,15 @@ impl DataLines {
         self.buffer.extend_from_slice(rest);
     }
 
-    /// Ends the last line and gives the buffer back.
+    /// Ends the last line and returns the buffer.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         self.buffer.push(b'\n');
         self.buffer
     }
 }
 
-/// Outside of strings a line break in JSON is white space, and inside of them none can stand (RFC
-/// 8259, sections 2 and 7), so a space means the same.
+/// Replaces line breaks in JSON with spaces. A line break outside strings is white space, and a
+/// string cannot contain one (RFC 8259, sections 2 and 7), so the meaning does not change.
 pub(crate) fn keep_on_one_line(json: &mut [u8]) {
     let mut from = 0;
     while let Some(at) = memchr2(b'\r', b'\n', &json[from..]) {
@@ -71,7 +71,8 @@ pub(crate) fn joined(lines: &str) -> Cow<'_, str> {
     Cow::Borrowed(strip(body))
 }
 
-/// Whether a text is nothing but whole lines of one field, as they stand on the wire.
+/// Returns `true` if the text consists of whole lines of one field in wire format, and nothing
+/// else.
 pub(crate) fn all_begin_with(prefix: &[u8], text: &[u8]) -> bool {
     let are_lines = |text: &[u8]| {
         !text.contains(&b'\r')

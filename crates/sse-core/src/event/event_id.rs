@@ -1,39 +1,42 @@
-//! Where a client has got to: the `id:` field.
+//! The `id:` field of events.
 
 use std::{fmt, str::FromStr};
 
 use crate::id::validate::{FieldError, Forbidden};
 
-/// The `id:` field: no line break, no NUL; empty resets the client's last event id.
+/// The `id:` field of an event. An id has no line break and no NUL. An empty id resets the client's
+/// last event id.
 ///
-/// A client sends the last one it saw as `Last-Event-ID` when it reconnects (WHATWG HTML, section
-/// 9.2.4).
+/// A client sends the last id that it received as `Last-Event-ID` when it reconnects (WHATWG HTML,
+/// section 9.2.4).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EventId(Box<str>);
 
 impl EventId {
-    /// Checks an id.
+    /// Creates an id after checking it.
     ///
     /// # Errors
-    /// [`FieldError::Character`] when it contains CR, LF or NUL.
+    /// [`FieldError::Character`] if the id contains CR, LF or NUL.
     pub fn new(id: impl Into<Box<str>>) -> Result<Self, FieldError> {
         let id = id.into();
         FieldError::check(&id, Forbidden::LineBreaksAndNul)?;
         Ok(Self(id))
     }
 
-    /// The empty id: the client forgets the last one and sends no `Last-Event-ID`.
+    /// Returns the empty id. A client that receives it forgets its last event id and sends no
+    /// `Last-Event-ID`.
     #[must_use]
     pub fn reset() -> Self {
         Self(Box::default())
     }
 
-    /// What a cursor's text is made of has no place for anything forbidden.
+    /// Creates an id from the text of a cursor without a check, because a cursor cannot contain
+    /// forbidden characters.
     pub(crate) fn of_cursor(text: Box<str>) -> Self {
         Self(text)
     }
 
-    /// The id as it stands on the wire.
+    /// Returns the id as it appears on the wire.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,31 +1,33 @@
-//! What kind of event this is: the `event:` field.
+//! The `event:` field of events.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
 use crate::id::validate::{FieldError, Forbidden};
 
-/// The `event:` field: at least one byte, no line break.
+/// The `event:` field of an event. A type has at least one byte and no line break.
 ///
-/// WHATWG HTML, section 9.2.6: a browser hands events without one, and those named `message`, to
-/// `onmessage`; all others to `addEventListener(name)`. The name `error` is allowed, but collides
-/// with the `error` event that `EventSource` fires itself, so listeners get both.
+/// A browser dispatches events without a type, and events of type `message`, to `onmessage`. All
+/// other events go to `addEventListener(name)` (WHATWG HTML, section 9.2.6). The name `error` is
+/// allowed, but collides with the `error` event that `EventSource` fires itself, so listeners
+/// receive both.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventType(Cow<'static, str>);
 
 impl EventType {
-    /// `notification`, the seed's event for users.
+    /// `notification`, an event for users.
     pub const NOTIFICATION: Self = Self::from_static("notification");
-    /// `system`, the seed's event for programs.
+    /// `system`, an event for programs.
     pub const SYSTEM: Self = Self::from_static("system");
-    /// `connection`, the first event of every stream. The manager's own: publishing it is refused.
+    /// `connection`, the first event of every stream. Reserved for the manager: publishing it is
+    /// rejected.
     pub const CONNECTION: Self = Self::from_static("connection");
-    /// `heartbeat`, sent on quiet streams. The manager's own: publishing it is refused.
+    /// `heartbeat`, sent on quiet streams. Reserved for the manager: publishing it is rejected.
     pub const HEARTBEAT: Self = Self::from_static("heartbeat");
 
-    /// Checks a name that is known only at run time.
+    /// Creates an event type from a name that is known only at run time.
     ///
     /// # Errors
-    /// [`FieldError`] when it is empty or contains CR or LF.
+    /// [`FieldError`] if the name is empty or contains CR or LF.
     pub fn new(name: impl Into<String>) -> Result<Self, FieldError> {
         let name = name.into();
         if name.is_empty() {
@@ -35,7 +37,7 @@ impl EventType {
         Ok(Self(Cow::Owned(name)))
     }
 
-    /// Takes a literal; in a `const` a bad one does not compile.
+    /// Creates an event type from a literal. In a `const`, an invalid literal does not compile.
     ///
     /// ```
     /// # use sse_core::EventType;
@@ -43,8 +45,7 @@ impl EventType {
     /// ```
     ///
     /// # Panics
-    /// When the literal is empty or contains CR or LF. Only for literals: use [`EventType::new`]
-    /// for input.
+    /// Panics if the literal is empty or contains CR or LF. Use [`EventType::new`] for input.
     #[must_use]
     pub const fn from_static(name: &'static str) -> Self {
         assert!(!name.is_empty(), "an event type has at least one byte");
@@ -60,14 +61,14 @@ impl EventType {
         Self(Cow::Borrowed(name))
     }
 
-    /// The name as it stands on the wire.
+    /// Returns the name as it appears on the wire.
     #[must_use]
     #[inline]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether only the manager may send events of this type.
+    /// Returns `true` if only the manager may send events of this type.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
         matches!(self.as_str(), "connection" | "heartbeat")

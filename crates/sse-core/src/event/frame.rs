@@ -1,4 +1,4 @@
-//! An encoded event, shared by every stream that it reaches.
+//! Encoded events that streams share.
 
 use std::{ops::Range, sync::Arc};
 
@@ -8,8 +8,8 @@ use crate::event::{cursor::Place, event_id::EventId};
 
 /// An encoded event. A clone shares the bytes and costs one atomic increment.
 ///
-/// The bytes were framed as an HTTP/1.1 chunk when they were made, so a transport that writes to
-/// sockets itself takes [`Frame::chunk`], and everybody else the part inside of it,
+/// The bytes were framed as an HTTP/1.1 chunk when the frame was created. A transport that writes
+/// to sockets itself uses [`Frame::chunk`]. All other transports use the part inside the chunk,
 /// [`Frame::event`].
 #[derive(Debug, Clone)]
 pub struct Frame(Arc<Inner>);
@@ -20,27 +20,27 @@ struct Inner {
     event: Range<usize>,
     collapse: Collapse,
     kind: Kind,
-    /// What a client takes for its last event id then; `None` where it keeps the one that it has.
-    /// Only known of frames of a [`FrameWriter`](crate::FrameWriter).
+    /// The client's last event id after this frame, or `None` if the frame leaves it unchanged. Set
+    /// only in frames of a [`FrameWriter`](crate::FrameWriter).
     last_id: Option<EventId>,
-    /// Where it stands in the log, if it does.
+    /// Place of the event in the log, if the event is logged.
     place: Option<Place>,
 }
 
-/// What [`Overflow::KeepLatest`](crate::Overflow::KeepLatest) compares, hashed under a secret of
-/// the manager; only made where such a stream may exist.
+/// The values that [`Overflow::KeepLatest`](crate::Overflow::KeepLatest) compares, hashed under a
+/// secret of the manager. Set only if a stream with this overflow policy can exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Collapse {
     pub(crate) event_type: Option<u64>,
     pub(crate) key: Option<u64>,
 }
 
-/// Whether losing a frame would be a gap.
+/// The origin of a frame. Only the loss of a published event is a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Somebody published it.
+    /// The event was published.
     Event,
-    /// The manager's own: hello, heartbeat, gap, farewell.
+    /// The event is the manager's own: hello, heartbeat, gap or farewell.
     Own,
 }
 
@@ -77,32 +77,32 @@ impl Frame {
         self
     }
 
-    /// The event's bytes, without a copy.
+    /// Returns the event's bytes without a copy.
     #[must_use]
     pub fn event(&self) -> Bytes {
         self.0.chunk.slice(self.0.event.clone())
     }
 
-    /// The event's bytes, borrowed.
+    /// Returns the event's bytes, borrowed.
     #[must_use]
     pub fn as_event(&self) -> &[u8] {
         &self.0.chunk[self.0.event.clone()]
     }
 
-    /// The event as one HTTP/1.1 chunk: size, CRLF, event, CRLF (RFC 9112, section 7.1); no bytes
-    /// when there is nothing to send.
+    /// Returns the event as one HTTP/1.1 chunk: size, CRLF, event, CRLF (RFC 9112, section 7.1). An
+    /// empty event has an empty chunk without bytes.
     #[must_use]
     pub fn chunk(&self) -> &Bytes {
         &self.0.chunk
     }
 
-    /// Length of the event in bytes.
+    /// Returns the length of the event in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.event.len()
     }
 
-    /// Whether there is nothing to send.
+    /// Returns `true` if the frame has no bytes to send.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.event.is_empty()

@@ -1,8 +1,9 @@
-//! Events in one frame.
+//! Encoding of several events into one frame.
 
 use crate::event::{Event, chunk::ChunkFraming, event_id::EventId, frame::Frame};
 
-/// Puts one or more events into one frame; what a [`Dialect`](crate::Dialect) writes to.
+/// A writer that encodes one or more events into one frame. A [`Dialect`](crate::Dialect) writes to
+/// it.
 #[derive(Debug, Default)]
 pub struct FrameWriter {
     buffer: Vec<u8>,
@@ -10,7 +11,7 @@ pub struct FrameWriter {
 }
 
 impl FrameWriter {
-    /// A writer of nothing yet.
+    /// Creates an empty writer.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -24,7 +25,7 @@ impl FrameWriter {
         }
     }
 
-    /// The frame.
+    /// Returns the frame.
     #[must_use]
     pub fn finish(self) -> Frame {
         let event = self.buffer.len();

@@ -1,4 +1,4 @@
-//! What can be published.
+//! Conversion of values into events.
 
 use std::borrow::Cow;
 
@@ -6,17 +6,17 @@ use serde::Serialize;
 
 use crate::event::{Event, EventError, event_type::EventType};
 
-/// What can be published: an [`Event`], or a reference to a type of the app's own that is a
+/// A value that can be published: an [`Event`], or a reference to an app's own type that is a
 /// [`Payload`].
 pub trait IntoEvent {
-    /// The event.
+    /// Converts the value into an event.
     ///
     /// # Errors
-    /// [`EventError`] when the data does not serialize.
+    /// [`EventError`] if the data does not serialize.
     fn into_event(self) -> Result<Event, EventError>;
 }
 
-/// A type of the app's own that is sent as JSON under its own event type.
+/// A type of the app that is sent as JSON under its own event type.
 ///
 /// ```
 /// use sse_core::{EventType, IntoEvent, Payload};
@@ -33,11 +33,11 @@ pub trait IntoEvent {
 /// # Ok::<(), sse_core::EventError>(())
 /// ```
 pub trait Payload: Serialize {
-    /// The event type of every value.
+    /// Event type of every value.
     const EVENT: EventType;
 
-    /// What newer values replace older ones under
-    /// [`Overflow::KeepLatest`](crate::Overflow::KeepLatest); none by default.
+    /// Returns the key by which newer values replace older ones under
+    /// [`Overflow::KeepLatest`](crate::Overflow::KeepLatest). The default is no key.
     fn collapse_key(&self) -> Option<Cow<'_, str>> {
         None
     }

@@ -1,10 +1,10 @@
-//! What an event asks of the event log.
+//! Options of an event for the event log.
 
 use std::{sync::Arc, time::Duration};
 
 use crate::id::key_scope::KeyScope;
 
-/// What only a manager with an event log asks for.
+/// Options of an event that only a manager with an event log uses.
 #[derive(Clone, Default)]
 pub(crate) struct PublishOptions {
     pub(crate) ephemeral: bool,

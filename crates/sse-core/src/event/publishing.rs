@@ -1,35 +1,36 @@
-//! How an event is published: what it asks of the event log.
+//! Publishing options of an event.
 
 use std::{sync::Arc, time::Duration};
 
 use crate::{event::Event, id::key_scope::KeyScope};
 
 impl Event {
-    /// Keeps the event out of the [event log](crate::ManagerBuilder::log): it is for those who are
-    /// there now. Without a log it means nothing. Not sent.
+    /// Keeps the event out of the [event log](crate::ManagerBuilder::log), so that only clients
+    /// that are connected now receive it. Without a log, the option has no effect. The option is
+    /// not sent.
     #[must_use]
     pub fn ephemeral(mut self) -> Self {
         self.logging_mut().ephemeral = true;
         self
     }
 
-    /// Sets the idempotency key, for publishes that are tried again: of several logged publishes
-    /// with one key within two minutes only the first takes effect, on whichever node. The key
-    /// alone counts: target and content of the later ones are not compared with the first.
+    /// Sets the idempotency key, for publishes that are retried. Of several logged publishes with
+    /// one key within two minutes, only the first takes effect, on whichever node. The key alone
+    /// decides: target and content of later publishes are not compared with the first.
     ///
-    /// 1 to 128 bytes. A key counts within its [scope](Event::key_scope), and as many keys count at
-    /// a time as [`Config::keys`](crate::Config::keys) says. Without an [event
-    /// log](crate::ManagerBuilder::log), and on events that are not logged, a key is refused. Not
-    /// sent.
+    /// A key has 1 to 128 bytes and is unique within its [scope](Event::key_scope).
+    /// [`Config::keys`](crate::Config::keys) limits the number of keys that are remembered at the
+    /// same time. A key is rejected without an [event log](crate::ManagerBuilder::log), and on
+    /// events that are not logged. The key is not sent.
     #[must_use]
     pub fn idempotency_key(mut self, key: impl Into<Arc<str>>) -> Self {
         self.logging_mut().idempotency_key = Some(key.into());
         self
     }
 
-    /// Sets the name space of the idempotency key; by default the app's. An app that takes keys
-    /// from its users sets their scopes, as [`Manager::key_scope`](crate::Manager::key_scope) says.
-    /// Not sent.
+    /// Sets the namespace of the idempotency key. The default is the scope of the app. An app that
+    /// accepts keys from its users must set their scopes, see
+    /// [`Manager::key_scope`](crate::Manager::key_scope). The scope is not sent.
     #[must_use]
     pub fn key_scope(mut self, scope: KeyScope) -> Self {
         if scope != *self.key_scope_ref() {
@@ -38,36 +39,39 @@ impl Event {
         self
     }
 
-    /// Waits so long for a [backplane](crate::ManagerBuilder::backplane) that is away or accepts
-    /// nothing, instead of failing at once. What waits is bounded in bytes by the manager. So that
-    /// trying again publishes once, an event without an idempotency key gets a random one, which
-    /// counts against the bounds of its [scope](Event::key_scope). Not sent.
+    /// Sets how long a publish waits for a [backplane](crate::ManagerBuilder::backplane) that is
+    /// unavailable or accepts no entries. Without this timeout, the publish fails at once. The
+    /// manager bounds the waiting publishes in bytes.
+    ///
+    /// An event without an idempotency key receives a random one, so that a retry publishes the
+    /// event once. This key counts towards the bounds of its [scope](Event::key_scope). The timeout
+    /// is not sent.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.logging_mut().patience = Some(patience);
         self
     }
 
-    /// Whether [`Event::ephemeral`] was set.
+    /// Returns `true` if [`Event::ephemeral`] was set.
     #[must_use]
     pub fn is_ephemeral(&self) -> bool {
         self.logging().is_some_and(|logging| logging.ephemeral)
     }
 
-    /// What [`Event::idempotency_key`] set.
+    /// Returns the key set by [`Event::idempotency_key`].
     #[must_use]
     pub fn idempotency_key_ref(&self) -> Option<&Arc<str>> {
         self.logging()?.idempotency_key.as_ref()
     }
 
-    /// What [`Event::key_scope`] set.
+    /// Returns the scope set by [`Event::key_scope`].
     #[must_use]
     pub fn key_scope_ref(&self) -> &KeyScope {
         self.logging()
             .map_or(&KeyScope::App, |logging| &logging.key_scope)
     }
 
-    /// What [`Event::patience`] set.
+    /// Returns the timeout set by [`Event::patience`].
     #[must_use]
     pub fn patience_ref(&self) -> Option<Duration> {
         self.logging()?.patience

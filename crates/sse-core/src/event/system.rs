@@ -1,4 +1,4 @@
-//! The seed's `system` events, and the names among them that are the manager's own.
+//! `system` events, and the names that are reserved for the manager.
 
 use std::fmt;
 
@@ -13,16 +13,17 @@ use crate::event::{Event, EventError, event_type::EventType};
 /// The data of a `system` event: `{"event": …, "data": …, "timestamp": …}`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SystemEvent<'a> {
-    /// What happened: `user_profile_updated`.
+    /// Name of what happened, such as `user_profile_updated`.
     pub event: &'a str,
-    /// Details, left out when there are none.
+    /// Details, omitted if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
-    /// When, in Unix milliseconds.
+    /// Time in Unix milliseconds.
     pub timestamp: u64,
 }
 
-/// `system` events with these names come from the manager; publishing one is refused.
+/// The names of `system` events that only the manager sends. Publishing a `system` event with one
+/// of these names is rejected.
 pub const RESERVED_SYSTEM_EVENTS: [&str; 6] = [
     "gap",
     "shutdown",
@@ -33,20 +34,21 @@ pub const RESERVED_SYSTEM_EVENTS: [&str; 6] = [
 ];
 
 impl SystemEvent<'_> {
-    /// The event, encoded as JSON under the type `system`.
+    /// Returns the event, encoded as JSON under the type `system`.
     ///
     /// # Errors
-    /// [`EventError::Json`] when `data` does not serialize.
+    /// [`EventError::Json`] if `data` does not serialize.
     pub fn to_event(&self) -> Result<Event, EventError> {
         Ok(Event::json(self)?.event_type(EventType::SYSTEM))
     }
 }
 
-/// The reserved name that an event of a caller's uses, if it does.
+/// Returns the reserved name that a caller's event uses, if any.
 ///
-/// Found wherever a client's `JSON.parse` would find it: written with escapes, as one of several
-/// `event` members (clients differ in which they take), or beside things that JavaScript takes and
-/// serde_json does not (lone surrogates, huge numbers, any depth).
+/// The name is found in every form in which a client's `JSON.parse` finds it. It can be written
+/// with escapes, or be one of several `event` members (clients differ in which member they take).
+/// The data can also contain values that JavaScript accepts and serde_json does not: lone
+/// surrogates, huge numbers, any depth.
 pub(crate) fn reserved_name(event: &Event) -> Option<&'static str> {
     if event.event_type_ref()? != &EventType::SYSTEM {
         return None;
@@ -58,7 +60,7 @@ pub(crate) fn reserved_name(event: &Event) -> Option<&'static str> {
         .find(|reserved| names.0.iter().any(|name| name == reserved.as_bytes()))
 }
 
-/// Every `event` member of a JSON object that is a text.
+/// All `event` members of a JSON object whose values are text.
 struct Names(Vec<Vec<u8>>);
 
 impl<'de> Deserialize<'de> for Names {
@@ -75,8 +77,8 @@ impl<'de> Deserialize<'de> for Names {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
                 let mut names = Vec::new();
                 while let Some(Text(key)) = map.next_key()? {
-                    // Raw, since it is only scanned then, not understood: whatever the grammar
-                    // allows passes.
+                    // Keep the value raw. serde_json then scans it without interpreting it, and
+                    // accepts everything that the grammar allows.
                     let value: &RawValue = map.next_value()?;
                     if key == b"event" {
                         names.extend(serde_json::from_str(value.get()).map(|Text(name)| name));
@@ -90,7 +92,7 @@ impl<'de> Deserialize<'de> for Names {
     }
 }
 
-/// A JSON text as bytes, since a lone surrogate has no place in a `String`.
+/// A JSON text as bytes, because a `String` cannot hold a lone surrogate.
 struct Text(Vec<u8>);
 
 impl<'de> Deserialize<'de> for Text {
@@ -117,17 +119,19 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// Tells that the backplane is away: events of other nodes come later, and publishing fails.
+/// Creates the event that reports an unavailable backplane. Events of other nodes arrive late, and
+/// publishing fails.
 pub(crate) fn degraded() -> Event {
     own("degraded", json!({ "reason": "backplane" }))
 }
 
-/// Tells that the backplane is back, and everything has been delivered that came meanwhile.
+/// Creates the event that reports a recovered backplane. Everything that arrived in the meantime
+/// has been delivered.
 pub(crate) fn restored() -> Event {
     own("restored", json!({}))
 }
 
-/// A system event of the manager's own, whose data cannot fail to serialize.
+/// Creates a system event of the manager, whose data cannot fail to serialize.
 pub(crate) fn own(name: &str, data: Value) -> Event {
     let system = SystemEvent {
         event: name,

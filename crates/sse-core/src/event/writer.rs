@@ -1,10 +1,10 @@
-//! An event's data, written in pieces.
+//! Writing of event data in pieces.
 
 use std::{fmt, io};
 
 use crate::event::{Event, EventError, HEADROOM, buffer, data_lines::DataLines};
 
-/// Takes an event's data in pieces, through [`fmt::Write`] or [`io::Write`].
+/// A writer that accepts an event's data in pieces, through [`fmt::Write`] or [`io::Write`].
 ///
 /// ```
 /// use std::fmt::Write;
@@ -21,7 +21,7 @@ pub struct EventWriter {
 }
 
 impl Event {
-    /// A writer for data that is made in pieces.
+    /// Creates a writer for data that is produced in pieces.
     #[must_use]
     pub fn writer() -> EventWriter {
         EventWriter::new(buffer(256))
@@ -29,21 +29,22 @@ impl Event {
 }
 
 impl EventWriter {
-    /// Writes behind the headroom that the buffer has.
+    /// Creates a writer that appends to a buffer after its headroom.
     pub(crate) fn new(buffer: Vec<u8>) -> Self {
         Self {
             lines: DataLines::new(buffer),
         }
     }
 
-    /// The event with what was written; nothing written is empty data, which clients do dispatch.
+    /// Returns the event with the written data. If no data was written, the data is empty, and
+    /// clients do dispatch the event.
     ///
     /// # Errors
-    /// [`EventError::Utf8`] when bytes were written that are not UTF-8.
+    /// [`EventError::Utf8`] if bytes were written that are not UTF-8.
     pub fn finish(self) -> Result<Event, EventError> {
         let buffer = self.lines.finish();
-        // Line ends and prefixes are ASCII, so they cannot repair or break a character of the
-        // caller's.
+        // Line ends and prefixes are ASCII, so they can neither repair nor break a character of the
+        // caller.
         std::str::from_utf8(&buffer[HEADROOM..]).map_err(EventError::Utf8)?;
         Ok(Event::owned(buffer))
     }

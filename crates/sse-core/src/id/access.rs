@@ -1,32 +1,33 @@
-//! What a caller may do.
+//! Access control for callers.
 
 use crate::id::{caller::Caller, names::Topic, target::Target};
 
-/// What a caller may do; asked for everything that a *caller* wants, never for what the app does
-/// itself.
+/// The permissions of callers. The server checks them for everything that a *caller* requests,
+/// never for what the app itself does.
 ///
-/// Decisions are made from the caller's claims alone, so they do not wait; what needs a database
-/// belongs into authentication.
+/// Decisions depend on the caller's claims alone, so an implementation does not wait. A decision
+/// that needs a database belongs in authentication.
 pub trait Access: Send + Sync + 'static {
-    /// Whether the caller may listen to a topic that it asks for, live and in replay.
+    /// Returns `true` if the caller may listen to a topic that it requests, live and in replay.
     fn may_join(&self, caller: &Caller, topic: &Topic) -> bool;
 
-    /// Whether the caller may publish to a target.
+    /// Returns `true` if the caller may publish to a target.
     fn may_publish(&self, caller: &Caller, target: &Target) -> bool;
 
-    /// Whether there is any target that the caller may publish to. If not, a publish is rejected
-    /// before its body is read.
+    /// Returns `true` if the caller may publish to at least one target. If `false`, the server
+    /// rejects a publish before it reads the body.
     fn may_publish_at_all(&self, caller: &Caller) -> bool {
         let _ = caller;
         true
     }
 
-    /// Whether the caller may see statistics and connections, disconnect, join and leave for
-    /// others.
+    /// Returns `true` if the caller may see statistics and connections, disconnect other clients,
+    /// and join and leave topics on their behalf.
     fn may_manage(&self, caller: &Caller) -> bool;
 }
 
-/// Everybody may do everything: for demonstrations, and behind something that decides.
+/// Access control that allows everything, for demonstrations and for servers that another component
+/// protects.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AllowAll;
 
@@ -44,8 +45,8 @@ impl Access for AllowAll {
     }
 }
 
-/// The default: a caller listens to its own events, and may send to its own streams; topics come
-/// from the app alone.
+/// The default access control. A caller listens to its own events and may publish to its own
+/// streams. Topics come from the app alone.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OwnEventsOnly;
 

@@ -1,4 +1,4 @@
-//! Who is asking.
+//! The caller of a request.
 
 use std::time::Duration;
 
@@ -9,30 +9,31 @@ use crate::{
     id::{login_id::LoginId, names::UserId},
 };
 
-/// Who is asking: what authentication found out, in no authentication's terms.
+/// The caller of a request as authentication identified it, independent of the authentication
+/// scheme.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Caller {
-    /// The user; `None` for an anonymous caller.
+    /// User of the caller; `None` for an anonymous caller.
     pub user: Option<UserId>,
-    /// What else is known, as the claims of a token.
+    /// Further facts about the caller, as the claims of a token.
     pub claims: Map<String, Value>,
-    /// Until when this holds, in Unix milliseconds: no stream of the caller's lives longer. `None`
+    /// End of the authentication in Unix milliseconds. No stream of the caller lives longer. `None`
     /// for no end.
     pub expires_at: Option<u64>,
-    /// By which signing in the caller comes, where authentication can tell; else none of its
-    /// streams can be kept away without keeping the user away.
+    /// Sign-in of the caller, if authentication provides one. Without it, only the whole user can
+    /// be banned.
     pub login: Option<LoginId>,
 }
 
 impl Caller {
-    /// Nobody in particular.
+    /// Creates an anonymous caller.
     #[must_use]
     pub fn anonymous() -> Self {
         Self::default()
     }
 
-    /// A user without claims.
+    /// Creates a caller for a user without claims.
     #[must_use]
     pub fn user(user: UserId) -> Self {
         Self {
@@ -41,7 +42,7 @@ impl Caller {
         }
     }
 
-    /// The time that is left of what authenticated the caller; zero when it is over, `None` for no
+    /// Returns the time until the authentication expires: zero if it has expired, `None` for no
     /// end.
     pub(crate) fn time_left(&self) -> Option<Duration> {
         self.expires_at

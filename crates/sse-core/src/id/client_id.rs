@@ -1,4 +1,4 @@
-//! The name of one live stream.
+//! Identifiers of live streams.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -7,20 +7,21 @@ use thiserror::Error;
 
 use crate::id::hex_id::hex_id;
 
-/// One live stream: made by the server, unguessable, never used twice.
+/// An identifier of one live stream. The server generates it. It is unguessable and never reused.
 ///
-/// 32 lower-case hexadecimal digits. 96 bits are random from the thread's cryptographic generator;
-/// the other 32 are the place of the stream in its manager's table, masked with a secret of the
-/// manager, so that a lookup needs no map and an id tells nothing of how many streams there are.
+/// The text form is 32 lower-case hexadecimal digits. 96 bits are random, from the thread's
+/// cryptographic generator. The other 32 bits are the index of the stream in its manager's table,
+/// masked with a secret of the manager. A lookup therefore needs no map, and an id reveals nothing
+/// about the number of streams.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientId(u128);
 
-/// Text that is not 32 hexadecimal digits.
+/// The error for text that is not 32 lower-case hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("is not a client id (32 lower-case hexadecimal digits)")]
 pub struct ClientIdError;
 
-/// Makes ids, and finds the place that is hidden in one.
+/// A generator of client ids that also recovers the table index hidden in an id.
 #[derive(Debug, Default)]
 pub(crate) struct ClientIds {
     secret: RandomState,

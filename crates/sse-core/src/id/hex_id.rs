@@ -1,13 +1,14 @@
-//! Ids of 128 bits as text.
+//! The text form of 128-bit ids.
 
-/// The number that 32 lower-case hexadecimal digits are.
+/// Parses 32 lower-case hexadecimal digits. Returns `None` for any other text.
 pub(crate) fn parse(text: &str) -> Option<u128> {
     let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     let is_id = text.len() == 32 && text.bytes().all(hex);
     is_id.then(|| u128::from_str_radix(text, 16).ok()).flatten()
 }
 
-/// Gives an id around a `u128` its one form: in text, to people and to serde.
+/// Implements parsing, formatting and serde for an id type around a `u128`, all with the same text
+/// form.
 macro_rules! hex_id {
     ($Name:ident, $Error:ident) => {
         impl std::str::FromStr for $Name {

@@ -1,12 +1,12 @@
-//! Name spaces of idempotency keys.
+//! Namespaces of idempotency keys.
 
 use crate::id::names::UserId;
 
-/// The name space of an [idempotency key](crate::Event::idempotency_key).
+/// The namespace of an [idempotency key](crate::Event::idempotency_key).
 ///
-/// A key counts within its scope alone: the same text in two scopes is two keys. An event is in
-/// [`KeyScope::App`] unless [`Event::key_scope`](crate::Event::key_scope) says otherwise, so an app
-/// that takes keys from its users must set the scope.
+/// A key is unique within its scope only: the same text in two scopes is two keys. An event is in
+/// [`KeyScope::App`] unless [`Event::key_scope`](crate::Event::key_scope) sets another scope. An
+/// app that accepts keys from its users must therefore set the scope.
 ///
 /// ```
 /// use sse_core::{Event, KeyScope, Manager, Retention, UserId};
@@ -25,12 +25,12 @@ use crate::id::names::UserId;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum KeyScope {
-    /// The app itself and its backends, which share one scope.
+    /// The app and its backends, which share one scope.
     #[default]
     App,
-    /// One user. Its keyed publishes are bounded by
-    /// [`KeyLimits::per_user`](crate::KeyLimits::per_user).
+    /// One user. [`KeyLimits::per_user`](crate::KeyLimits::per_user) bounds the user's keyed
+    /// publishes.
     User(UserId),
-    /// All callers of whom nothing is known, bounded together as if they were one user.
+    /// All anonymous callers, bounded together like one user.
     Anonymous,
 }

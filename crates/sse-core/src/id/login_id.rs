@@ -1,32 +1,32 @@
-//! The name of one signing in.
+//! Identifiers of sign-ins.
 
 use thiserror::Error;
 
 use crate::id::hex_id::hex_id;
 
-/// One signing in: what tells one browser of a user's from its others, and recognises it when it
-/// comes back.
+/// An identifier of one sign-in of a user. It distinguishes one browser of the user from the user's
+/// other browsers, and recognises that browser after a reconnect.
 ///
-/// Made by authentication, of something that stays the same as long as the user is signed in there:
-/// the `sid` of its tokens, the id of its session. Give a digest of that, never the thing itself:
-/// managers see it in listings, and other nodes hear of it. As text 32 lower-case hexadecimal
-/// digits.
+/// Authentication derives it from a value that stays the same while the user is signed in there:
+/// the `sid` of its tokens, or the id of its session. Use a digest of that value, never the value
+/// itself: callers that may manage see login ids in listings, and other nodes receive them. The
+/// text form is 32 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LoginId(u128);
 
-/// Text that is not 32 hexadecimal digits.
+/// The error for text that is not 32 lower-case hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("is not a login id (32 lower-case hexadecimal digits)")]
 pub struct LoginIdError;
 
 impl LoginId {
-    /// An id of any 16 bytes.
+    /// Creates an id from any 16 bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(u128::from_be_bytes(bytes))
     }
 
-    /// The bytes that it was made of.
+    /// Returns the bytes that the id was created from.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 16] {
         self.0.to_be_bytes()

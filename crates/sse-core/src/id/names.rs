@@ -1,32 +1,32 @@
-//! Names that streams are reached by: user ids and topics.
+//! Names that address streams: user ids and topics.
 
 use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 use crate::id::validate::FieldError;
 
-/// No name is longer than this, whatever [`Limits`](crate::Limits) say, in bytes.
+/// Maximum length of a name in bytes, whatever [`Limits`](crate::Limits) allow.
 pub const MAX_NAME_BYTES: usize = 1024;
 
 macro_rules! name {
     ($(#[$doc:meta])* $Name:ident) => {
         $(#[$doc])*
         ///
-        /// One to [`MAX_NAME_BYTES`](crate::MAX_NAME_BYTES) bytes, no control characters, compared
-        /// byte by byte. A clone shares the text.
+        /// A name has 1 to [`MAX_NAME_BYTES`](crate::MAX_NAME_BYTES) bytes and no control
+        /// characters. Names are compared byte by byte. A clone shares the text.
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $Name(Arc<str>);
 
         impl $Name {
-            /// Checks a name.
+            /// Creates a name after checking it.
             ///
             /// # Errors
-            /// [`FieldError`] when it is empty, too long or contains a control character.
+            /// [`FieldError`] if the name is empty, too long or contains a control character.
             pub fn new(name: impl AsRef<str> + Into<Arc<str>>) -> Result<Self, FieldError> {
                 FieldError::check_name(name.as_ref(), MAX_NAME_BYTES)?;
                 Ok(Self(name.into()))
             }
 
-            /// The name.
+            /// Returns the name.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -113,12 +113,12 @@ macro_rules! name {
 }
 
 name! {
-    /// Whom a stream belongs to. A user may have any number of streams.
+    /// The id of the user that a stream belongs to. A user can have any number of streams.
     UserId
 }
 
 name! {
-    /// A subject that streams join: `orders/7`, `news`. A stream may have any number of topics
-    /// within the limits.
+    /// A subject that streams join, such as `orders/7` or `news`. A stream can have any number of
+    /// topics within the limits.
     Topic
 }

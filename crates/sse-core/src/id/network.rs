@@ -1,9 +1,9 @@
-//! The unit in which addresses are limited.
+//! The unit to which limits per address apply.
 
 use std::net::IpAddr;
 
-/// Returns the network that limits on an address count: the address itself, or the /64 of an IPv6
-/// address, all of which belongs to one client.
+/// Returns the network to which limits per address apply: the address itself, or the /64 of an
+/// IPv6 address, which belongs to one client as a whole.
 ///
 /// ```
 /// let network = |address: &str| sse_core::network(address.parse().unwrap()).to_string();

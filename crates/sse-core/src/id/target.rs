@@ -1,4 +1,4 @@
-//! Whom a publish is for.
+//! Targets of publishes.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,8 @@ use crate::id::{
     names::{Topic, UserId},
 };
 
-/// Whom a publish is for. As JSON: `"all"`, `{"user":"42"}`, `{"client":"…"}`, `{"topic":"news"}`.
+/// The recipients of a publish. As JSON: `"all"`, `{"user":"42"}`, `{"client":"…"}`,
+/// `{"topic":"news"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {

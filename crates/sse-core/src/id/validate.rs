@@ -1,28 +1,29 @@
-//! What a field or a name may not contain.
+//! Validation of fields and names.
 
 use thiserror::Error;
 
-/// Why a text cannot become an event type, an event id, a topic or a user id.
+/// The error for text that cannot become an event type, an event id, a topic or a user id.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FieldError {
-    /// It has no bytes.
+    /// The text has no bytes.
     #[error("is empty")]
     Empty,
-    /// It contains a character that would end the field (CR, LF) or make clients ignore it (NUL).
+    /// The text contains a forbidden character: CR and LF would end the field, NUL makes clients
+    /// ignore the field, and names have no control characters.
     #[error("contains {character:?} at byte {at}")]
     Character {
-        /// The character.
+        /// The forbidden character.
         character: char,
-        /// Its byte offset.
+        /// Byte offset of the character.
         at: usize,
     },
-    /// It is longer than the limit in force.
+    /// The text is longer than the limit in force.
     #[error("is {length} bytes long, more than {limit}")]
     TooLong {
-        /// Its length in bytes.
+        /// Length of the text in bytes.
         length: usize,
-        /// The limit in bytes.
+        /// Limit in bytes.
         limit: usize,
     },
 }
@@ -33,14 +34,14 @@ impl From<std::convert::Infallible> for FieldError {
     }
 }
 
-/// Which characters a text may not contain.
+/// The characters that a text must not contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Forbidden {
-    /// CR and LF: they end a field.
+    /// CR and LF, which end a field.
     LineBreaks,
-    /// CR, LF and NUL: clients ignore an `id` with NUL (WHATWG HTML, section 9.2.6).
+    /// CR, LF and NUL. Clients ignore an `id` with NUL (WHATWG HTML, section 9.2.6).
     LineBreaksAndNul,
-    /// Every control character: names also stand in logs and in query strings.
+    /// Every control character, because names also appear in logs and in query strings.
     Controls,
 }
 

@@ -1,4 +1,4 @@
-//! Some records of the window, packed.
+//! Packed records of the window.
 
 use std::sync::{Arc, OnceLock};
 
@@ -11,28 +11,29 @@ use crate::{
     log::target_index::{Key, Kind},
 };
 
-/// So many records are in a block.
+/// Number of records in a block.
 pub(crate) const RECORDS: usize = 128;
 
-/// What a record takes besides its bytes: itself, its place in an index, what is made of it when it
-/// is asked for.
+/// Memory that a record takes in addition to its bytes: the entry, its share of an index, and the
+/// message that is created on request.
 const RECORD_BYTES: usize = 320;
 
-/// Records and, one behind the other, their bytes. A publish adds to the end of it and allocates
-/// nothing; what streams are given is made when the first of them comes back for it.
+/// A block of records, with their bytes one after the other. A publish appends to the block and
+/// allocates nothing. The message that streams receive is created when the first returning client
+/// needs it.
 #[derive(Debug, Default)]
 pub(crate) struct Block {
     entries: Vec<Entry>,
-    /// Of each record the name of its target and, if it is packed, its event.
+    /// For each record the name of its target and, if the record is packed, its event.
     bytes: Vec<u8>,
 }
 
 #[derive(Debug)]
 struct Entry {
     position: Position,
-    /// When it came, by the uptime of the manager.
+    /// Time at which the record was appended, as a [log time](crate::clock::log_time).
     at_ms: u64,
-    /// What it takes in memory.
+    /// Memory that the record takes, in bytes.
     size: u32,
     start: u32,
     name_length: u16,
@@ -51,7 +52,7 @@ pub(crate) struct RecordRef<'a> {
 }
 
 impl Block {
-    /// With room for about as much as another one has.
+    /// Creates a block with about the capacity of another block.
     pub(crate) fn like(other: &Self) -> Self {
         Self {
             entries: Vec::with_capacity(RECORDS),
@@ -63,14 +64,14 @@ impl Block {
         self.entries.len() >= RECORDS
     }
 
-    /// Forgets everything but its memory, unless that is much.
+    /// Removes all records and keeps the memory, up to a limit.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
         self.bytes.clear();
         self.bytes.shrink_to(RECORDS * 512);
     }
 
-    /// Appends a record. Gives what it takes in memory.
+    /// Appends a record. Returns the memory that it takes, in bytes.
     pub(crate) fn push(
         &mut self,
         position: Position,
@@ -101,10 +102,10 @@ impl Block {
         size
     }
 
-    /// Keeps a message that is there anyway for who comes back.
+    /// Keeps a message that already exists, for returning clients.
     pub(crate) fn keep(&mut self, at: usize, message: Arc<Message>) {
         if let Some(entry) = self.entries.get(at) {
-            // One that is there is the same.
+            // A message that is already set is the same.
             entry.message.set(message).ok();
         }
     }
@@ -117,7 +118,7 @@ impl Block {
         Some(self.entries.last()?.position)
     }
 
-    /// How many records are not behind a position.
+    /// Returns the number of records up to and including a position.
     pub(crate) fn up_to(&self, position: Position) -> usize {
         self.entries
             .partition_point(|entry| entry.position <= position)
@@ -139,7 +140,7 @@ impl Block {
         })
     }
 
-    /// A record, which is one of the so-many-th log.
+    /// Returns a record. `log` is the number of the log that the record belongs to.
     pub(crate) fn get(&self, at: usize, log: u32) -> Option<RecordRef<'_>> {
         let entry = self.entries.get(at)?;
         let message = match entry.message.get() {
@@ -168,7 +169,8 @@ impl Block {
         })
     }
 
-    /// Lets go of what a record holds beside the block. Gives its position and what it took.
+    /// Releases what a record holds outside the block. Returns the record's position and the memory
+    /// that it took.
     pub(crate) fn forget(&mut self, at: usize) -> Option<(Position, usize)> {
         let entry = self.entries.get_mut(at)?;
         entry.message.take();

@@ -1,4 +1,4 @@
-//! An idempotency key as backplanes store it.
+//! Idempotency keys as backplanes store them.
 
 use std::sync::Arc;
 
@@ -13,17 +13,18 @@ pub const MAX_KEY_BYTES: usize = 128;
 /// Maximum length of [`EntryKey::text`] in bytes.
 pub const MAX_ENTRY_KEY_BYTES: usize = MAX_KEY_BYTES + 1;
 
-/// First character of every text that is not a key of the app as the app wrote it.
+/// First character of every text that is not the unchanged key of the app.
 const SCOPED: char = '@';
 
-/// Hexadecimal digits of 16 bytes.
+/// Number of hexadecimal digits of 16 bytes.
 const DIGEST: usize = 32;
 
-/// An idempotency key and its scope, as one text that no other key in any scope has.
+/// An idempotency key and its scope, encoded as one text that is unique across all keys and scopes.
 ///
-/// A key of the app is its own text, with a second `@` before it if it begins with `@`. A key of a
-/// user is `@`, a digest of the user and a digest of the key (SHA-256, the first 16 bytes of each
-/// in hexadecimal digits). The second character tells the two forms apart.
+/// The text of an app's key is the key itself, with a second `@` before it if the key begins with
+/// `@`. The text of a user's key is `@`, a digest of the user and a digest of the key. Each digest
+/// is the first 16 bytes of a SHA-256 hash in hexadecimal digits. The second character
+/// distinguishes the two forms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryKey {
     text: Arc<str>,
@@ -31,10 +32,10 @@ pub struct EntryKey {
 }
 
 impl EntryKey {
-    /// Checks a caller's key and puts it into a scope.
+    /// Creates the key of a caller in a scope, after checking the key.
     ///
     /// # Errors
-    /// [`IdempotencyKeyError::Length`] if the key is not 1 to [`MAX_KEY_BYTES`] long.
+    /// [`IdempotencyKeyError::Length`] if the key is not 1 to [`MAX_KEY_BYTES`] bytes long.
     pub fn new(
         scope: &KeyScope,
         key: &str,
@@ -61,26 +62,27 @@ impl EntryKey {
         }
     }
 
-    /// The text that stands for the key: 1 to [`MAX_ENTRY_KEY_BYTES`] of any characters.
+    /// Returns the text that represents the key: 1 to [`MAX_ENTRY_KEY_BYTES`] bytes of any
+    /// characters.
     #[must_use]
     pub fn text(&self) -> &Arc<str> {
         &self.text
     }
 
-    /// A digest of the user whose key it is; `None` for a key of the app.
+    /// Returns a digest of the user whose key it is, or `None` for a key of the app.
     #[must_use]
     pub fn user(&self) -> Option<&str> {
         user_of(&self.text)
     }
 
-    /// The numbers of keys that the backplane may hold.
+    /// Returns the limits on the number of keys that the backplane holds.
     #[must_use]
     pub fn limits(&self) -> &KeyLimits {
         &self.limits
     }
 }
 
-/// A key of the app, with the default limits.
+/// Creates a key of the app with the default limits.
 impl TryFrom<&str> for EntryKey {
     type Error = IdempotencyKeyError;
 
@@ -89,8 +91,8 @@ impl TryFrom<&str> for EntryKey {
     }
 }
 
-/// The digest of the user in the text of a key. Also of texts that older versions stored, which are
-/// keys of the app.
+/// Returns the digest of the user in the text of a key. Older versions stored texts that are keys
+/// of the app; those can match as well.
 pub(crate) fn user_of(text: &str) -> Option<&str> {
     let digests = text.strip_prefix(SCOPED)?;
     let is_scoped =
@@ -108,19 +110,19 @@ fn digest(text: &str) -> u128 {
     u128::from_be_bytes(bytes)
 }
 
-/// Why an idempotency key is not allowed.
+/// The error for an idempotency key that is not allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum IdempotencyKeyError {
-    /// It has no bytes, or more than a key may have.
+    /// The key is empty or longer than the limit.
     #[error("must be 1 to {limit} bytes long, not {length}")]
     Length {
-        /// Its length in bytes.
+        /// Length of the key in bytes.
         length: usize,
-        /// The limit in bytes.
+        /// Limit in bytes.
         limit: usize,
     },
-    /// There is no log that would remember it, or the event is kept out of it.
+    /// No log exists that would remember the key, or the event is kept out of the log.
     #[error("is remembered only of events in the event log")]
     NotLogged,
 }
@@ -174,7 +176,8 @@ mod tests {
         #[test]
         fn no_key_of_one_scope_forges_a_key_of_another(a in scope(), b in scope(), key in key()) {
             let victim = entry_key(&a, &key);
-            // What is stored for one caller is the most telling key that another caller can bring.
+            // The text that is stored for one caller is the strongest forgery that another caller
+            // can try.
             if let Ok(forged) = EntryKey::new(&b, victim.text(), KeyLimits::default()) {
                 prop_assert!(forged.text() != victim.text() || (a == KeyScope::App && b == KeyScope::App));
             }
@@ -198,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_key_of_the_app_is_its_own_text() {
-        // So that a retry finds what an older version stored.
+        // A retry must find the text that an older version stored.
         for key in ["order-7-paid", "a@b", "nul\0", "🗝", " "] {
             assert_eq!(&**entry_key(&KeyScope::App, key).text(), key);
         }

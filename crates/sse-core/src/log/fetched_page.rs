@@ -1,4 +1,4 @@
-//! A part of the log, as it was read from a backplane.
+//! Pages of the log, read from a backplane.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -8,8 +8,8 @@ use crate::{
     id::{client_id::ClientId, target::Target},
 };
 
-/// What a record takes besides its message: itself, its place in the index, and what allocations
-/// cost.
+/// Memory that a record takes in addition to its message: the record, its share of the index, and
+/// allocation overhead.
 const RECORD_BYTES: usize = 336;
 
 /// A logged event.
@@ -22,21 +22,20 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// What it takes in memory, with all that is held for it.
+    /// Returns the memory that the record takes, with everything that is held for it, in bytes.
     fn bytes(&self) -> usize {
         RECORD_BYTES + self.message.plain().chunk().len() + 16 * self.except.len()
     }
 }
 
-/// A part of the log: everything that stands behind `after`, up to and including `last`, apart from
-/// what cannot be read.
+/// A page of the log: everything after `after`, up to and including `last`, except what cannot be
+/// read.
 #[derive(Debug)]
 pub(crate) struct FetchedPage {
     pub(crate) after: Cursor,
     pub(crate) last: Position,
     records: Vec<Record>,
-    /// The numbers of the records of each target, so that a stream does not go through what is for
-    /// others.
+    /// Numbers of the records of each target, so that a stream can skip records for other targets.
     index: HashMap<Target, Vec<u32>>,
     bytes: usize,
 }
@@ -60,7 +59,7 @@ impl FetchedPage {
         }
     }
 
-    /// Whether it begins with what follows a position.
+    /// Returns `true` if the page contains what follows a position.
     pub(crate) fn follows(&self, cursor: &Cursor) -> bool {
         self.after.epoch == cursor.epoch
             && self.after.position <= cursor.position
@@ -71,7 +70,7 @@ impl FetchedPage {
         self.records.get(usize::try_from(number).ok()?)
     }
 
-    /// The numbers of a target's records behind one position, and up to another one.
+    /// Returns the numbers of a target's records after one position and up to another.
     pub(crate) fn numbers<'a>(
         &'a self,
         target: &Target,

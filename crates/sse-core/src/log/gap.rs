@@ -1,43 +1,43 @@
-//! Telling a client that something is missing.
+//! Gap events, which report missing events to a client.
 
 use serde_json::json;
 
 use crate::event::{Event, cursor::Cursor, event_id::EventId, system};
 
-/// Why something is missing.
+/// The reason why events are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum GapReason {
-    /// Its queue was full.
+    /// The queue of the stream was full.
     Overflow,
-    /// The log does not hold it any more.
+    /// The log no longer holds the events.
     Trimmed,
-    /// The log is another one than the client's.
+    /// The log has another epoch than the client's cursor.
     Epoch,
-    /// What the client has for its last event id is none of ours.
+    /// The client's last event id is foreign.
     Invalid,
-    /// The client's position is behind the end of the log.
+    /// The client's position is after the end of the log.
     Future,
-    /// The log cannot be read there.
+    /// The log cannot be read at the client's position.
     Damaged,
 }
 
-/// What is missing.
+/// A gap in the events that a stream delivers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Gap {
     pub(crate) reason: GapReason,
-    /// How many events, where that is known.
+    /// Number of missing events, if known.
     pub(crate) dropped: Option<u32>,
-    /// Behind which position.
+    /// Id after which events are missing.
     pub(crate) from: Option<EventId>,
-    /// Up to which one. The client goes on from there.
+    /// Position up to which events are missing. The client continues from there.
     pub(crate) to: Option<Cursor>,
 }
 
 impl GapReason {
-    /// How many there are.
+    /// Number of reasons.
     pub(crate) const COUNT: usize = 6;
 
-    /// The words for them, in the order of their numbers.
+    /// Names of the reasons, in the order of their discriminants.
     pub(crate) const NAMES: [&str; Self::COUNT] = [
         "overflow", "trimmed", "epoch", "invalid", "future", "damaged",
     ];
@@ -53,7 +53,7 @@ impl Gap {
         }
     }
 
-    /// Events that a full queue dropped.
+    /// Creates a gap for events that a full queue dropped.
     pub(crate) fn overflow(dropped: Option<u32>, to: Option<Cursor>) -> Self {
         Self {
             reason: GapReason::Overflow,
@@ -63,10 +63,10 @@ impl Gap {
         }
     }
 
-    /// One gap for two of which the first was not told yet: from where the first began to where the
-    /// second ends.
+    /// Merges this gap, which was not reported yet, with the next one. The result extends from the
+    /// start of this gap to the end of the next.
     pub(crate) fn and(self, next: Self) -> Self {
-        // That it is another log says more than what was missing in the one before.
+        // A new epoch matters more than the events that were missing in the log before.
         let reason = if next.reason == GapReason::Epoch {
             next.reason
         } else {
@@ -80,7 +80,7 @@ impl Gap {
         }
     }
 
-    /// The system event `gap`.
+    /// Returns the system event `gap`.
     pub(crate) fn to_event(&self) -> Event {
         let to = self.to.as_ref().map(Cursor::to_id);
         let data = json!({

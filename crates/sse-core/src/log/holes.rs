@@ -1,21 +1,21 @@
-//! Stretches of the log that cannot be read.
+//! Unreadable ranges of the log.
 
 use crate::event::cursor::Position;
 
-/// Maximum number of stretches that are remembered. The lowest is forgotten first, and found again
-/// by whoever reads there.
+/// Maximum number of ranges that are remembered. The lowest range is forgotten first. A stream that
+/// reads there finds it again.
 const MOST: usize = 256;
 
-/// Stretches of the log that cannot be read, as far as they are known.
+/// The known ranges of the log that cannot be read.
 #[derive(Debug, Default)]
 pub(crate) struct Holes {
-    /// Each begins after the first position and ends with the second one. In order, without
-    /// overlaps.
+    /// Ranges, each starting after the first position and ending with the second. Ranges are
+    /// ordered and do not overlap.
     stretches: Vec<(Position, Position)>,
 }
 
 impl Holes {
-    /// Remembers a stretch; `false` if all of it was known.
+    /// Adds a range. Returns `false` if all of it was known.
     pub(crate) fn add(&mut self, after: Position, to: Position) -> bool {
         if after >= to {
             return false;
@@ -39,7 +39,8 @@ impl Holes {
         true
     }
 
-    /// The end of the stretch that begins at or before a position and covers what follows it.
+    /// Returns the end of the range that starts at or before a position and covers what follows the
+    /// position.
     pub(crate) fn end_after(&self, position: Position) -> Option<Position> {
         let at = self.stretches.partition_point(|(_, end)| *end <= position);
         self.stretches
@@ -48,18 +49,18 @@ impl Holes {
             .map(|(_, end)| *end)
     }
 
-    /// Whether a part of what follows one position up to another one cannot be read.
+    /// Returns `true` if any part of the log after one position and up to another cannot be read.
     pub(crate) fn touch(&self, after: Position, to: Position) -> bool {
         let at = self.stretches.partition_point(|(_, end)| *end <= after);
         after < to && self.stretches.get(at).is_some_and(|(start, _)| *start < to)
     }
 
-    /// Forgets what the log does not hold any more.
+    /// Removes ranges that the log no longer holds.
     pub(crate) fn trim(&mut self, trimmed: Position) {
         self.stretches.retain(|(_, end)| *end > trimmed);
     }
 
-    /// Forgets everything: the log is another one.
+    /// Removes all ranges, because the log was replaced.
     pub(crate) fn clear(&mut self) {
         self.stretches.clear();
     }
@@ -72,7 +73,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Against a set of all positions that cannot be read.
+        /// Compares the ranges with a set of all positions that cannot be read.
         #[test]
         fn stretches_are_the_union_of_all_that_was_added(added in vec((0_u64..60, 1_u64..9), 0..30)) {
             let mut holes = Holes::default();

@@ -1,4 +1,4 @@
-//! What was appended lately, by key.
+//! Recent appends, by idempotency key.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -17,23 +17,23 @@ use crate::log::{
 /// Time for which a key is remembered.
 pub const KEY_WINDOW: Duration = Duration::from_secs(120);
 
-/// Maximum number of old keys that one call removes, so that no call takes long.
+/// Maximum number of expired keys that one call removes, so that no call takes long.
 const REMOVED_AT_ONCE: usize = 256;
 
-/// What was appended within [`KEY_WINDOW`], by the [text](EntryKey::text) of its key; for
-/// backplanes whose storage does not do this itself.
+/// A map of the entries appended within [`KEY_WINDOW`], by the [text](EntryKey::text) of their
+/// keys. For backplanes whose storage does not remember keys itself.
 ///
-/// No key is forgotten before its time. Memory is bounded by asking [`IdempotencyKeys::check_room`]
+/// No key is forgotten before its time. To bound memory, call [`IdempotencyKeys::check_room`]
 /// before each insertion.
 pub struct IdempotencyKeys<T> {
     by_key: HashMap<Arc<str>, (Instant, T)>,
     backends: Arrivals,
     users: Arrivals,
-    /// Arrivals of each user's keys, the oldest first, by the digest of the user.
+    /// Arrival times of each user's keys, the oldest first, by the digest of the user.
     by_user: HashMap<Box<str>, VecDeque<Instant>>,
 }
 
-/// Keys with the time at which they came, the oldest first.
+/// Keys with their arrival times, the oldest first.
 type Arrivals = VecDeque<(Instant, Arc<str>)>;
 
 impl<T> Default for IdempotencyKeys<T> {
@@ -47,7 +47,7 @@ impl<T> Default for IdempotencyKeys<T> {
     }
 }
 
-/// Without the keys, which are callers' own.
+/// Omits the keys, which belong to callers.
 impl<T> fmt::Debug for IdempotencyKeys<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IdempotencyKeys")
@@ -57,7 +57,7 @@ impl<T> fmt::Debug for IdempotencyKeys<T> {
 }
 
 impl<T> IdempotencyKeys<T> {
-    /// Returns what a key stands for, if it came lately.
+    /// Returns the value of a key that arrived within [`KEY_WINDOW`].
     pub fn get(&mut self, key: &str) -> Option<&T> {
         let now = Instant::now();
         self.remove_old(now);
@@ -67,11 +67,11 @@ impl<T> IdempotencyKeys<T> {
             .map(|(_, value)| value)
     }
 
-    /// Checks that a key that is not there can be remembered.
+    /// Checks that a new key can be remembered.
     ///
     /// # Errors
-    /// [`KeysFull`] if as many keys of its user, of all users or of the app are there as its
-    /// [limits](EntryKey::limits) allow.
+    /// [`KeysFull`] if the number of keys of the key's user, of all users or of the app has reached
+    /// the [limits](EntryKey::limits) of the key.
     pub fn check_room(&mut self, key: &EntryKey) -> Result<(), KeysFull> {
         let now = Instant::now();
         self.remove_old(now);
@@ -100,13 +100,13 @@ impl<T> IdempotencyKeys<T> {
         Ok(())
     }
 
-    /// Remembers a key that is not there.
+    /// Remembers a new key.
     pub fn insert(&mut self, key: Arc<str>, value: T) {
         self.insert_at(key, value, Instant::now());
     }
 
-    /// Remembers a key that came at another time, for storage that is read again. Times must not
-    /// fall from call to call.
+    /// Remembers a new key with an arrival time, for storage that is read again. Times must not
+    /// decrease from call to call.
     pub fn insert_at(&mut self, key: Arc<str>, value: T, at: Instant) {
         self.remove_old(at);
         self.by_key.insert(Arc::clone(&key), (at, value));
@@ -122,8 +122,8 @@ impl<T> IdempotencyKeys<T> {
         }
     }
 
-    /// Removes a key that was inserted last, or last but for those that were removed so since,
-    /// because nothing was appended under it.
+    /// Removes the key that was inserted last, not counting keys that were taken back since. For
+    /// keys under which nothing was appended.
     pub fn take_back(&mut self, key: &str) {
         let user = user_of(key);
         let arrivals = if user.is_some() {
@@ -148,13 +148,13 @@ impl<T> IdempotencyKeys<T> {
         }
     }
 
-    /// Whether no key is remembered.
+    /// Returns `true` if no key is remembered.
     pub fn is_empty(&mut self) -> bool {
         self.remove_old(Instant::now());
         self.by_key.is_empty()
     }
 
-    /// Forgets everything.
+    /// Removes all keys.
     pub fn clear(&mut self) {
         *self = Self::default();
     }
@@ -180,7 +180,7 @@ impl<T> IdempotencyKeys<T> {
         }
     }
 
-    /// Unless the key came again since.
+    /// Removes a key, unless the key arrived again since.
     fn remove(&mut self, arrived: Instant, key: &str) {
         if self.by_key.get(key).is_some_and(|(at, _)| *at == arrived) {
             self.by_key.remove(key);
@@ -232,7 +232,7 @@ mod tests {
         EntryKey::new(&scope, &key.to_string(), LIMITS).unwrap()
     }
 
-    /// Inserts a key that is new, if there is room.
+    /// Inserts a new key, if there is room.
     fn insert(keys: &mut IdempotencyKeys<usize>, key: &EntryKey) -> Result<(), KeysFull> {
         assert_eq!(keys.get(key.text()), None);
         keys.check_room(key)?;
@@ -305,7 +305,7 @@ mod tests {
         }
         insert(&mut keys, &of(10, 0)).unwrap_err();
         advance(KEY_WINDOW).await;
-        // Also for those whose old keys are removed last.
+        // Includes users whose old keys are removed last.
         for user in (0..10).rev() {
             (0..1000).for_each(|number| insert(&mut keys, &of(user, number)).unwrap());
             assert_eq!(

@@ -8,19 +8,19 @@ use thiserror::Error;
 /// Maximum numbers of idempotency keys that count at the same time, within
 /// [`KEY_WINDOW`](crate::KEY_WINDOW).
 ///
-/// A key is never forgotten early to make room for another one. A publish under a new key is
-/// refused at the bound instead. A publish with [`Event::patience`](crate::Event::patience) takes a
-/// key as well. Users and backends have separate bounds, so that neither group takes the room of
-/// the other.
+/// A key is never forgotten early to make room for another key. Instead, a publish with a new key
+/// is rejected at the limit. A publish with [`Event::patience`](crate::Event::patience) uses a key
+/// as well. Users and backends have separate limits, so that neither group uses up the keys of the
+/// other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct KeyLimits {
-    /// Keys of one user. Default 1,000.
+    /// Maximum number of keys of one user. Default 1,000.
     pub per_user: usize,
-    /// Keys of all users together, anonymous callers included. Default 200,000.
+    /// Maximum number of keys of all users together, including anonymous callers. Default 200,000.
     pub of_users: usize,
-    /// Keys of the app and its backends together. Default 500,000.
+    /// Maximum number of keys of the app and its backends together. Default 500,000.
     pub of_backends: usize,
 }
 
@@ -35,21 +35,21 @@ impl Default for KeyLimits {
 }
 
 impl KeyLimits {
-    /// Sets the number of keys of one user.
+    /// Sets the maximum number of keys of one user.
     #[must_use]
     pub fn per_user(mut self, keys: usize) -> Self {
         self.per_user = keys;
         self
     }
 
-    /// Sets the number of keys of all users together.
+    /// Sets the maximum number of keys of all users together.
     #[must_use]
     pub fn of_users(mut self, keys: usize) -> Self {
         self.of_users = keys;
         self
     }
 
-    /// Sets the number of keys of the app and its backends together.
+    /// Sets the maximum number of keys of the app and its backends together.
     #[must_use]
     pub fn of_backends(mut self, keys: usize) -> Self {
         self.of_backends = keys;
@@ -57,17 +57,17 @@ impl KeyLimits {
     }
 }
 
-/// A publish was refused because no further idempotency key can be remembered. Nothing was
-/// published.
+/// The error for a publish that was rejected because no further idempotency key can be remembered.
+/// Nothing was published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("{bound}, {limit} within two minutes")]
 #[non_exhaustive]
 pub struct KeysFull {
-    /// The bound that was reached.
+    /// Bound that was reached.
     pub bound: KeyBound,
-    /// The number of keys that the bound allows.
+    /// Number of keys that the bound allows.
     pub limit: usize,
-    /// The time after which another try makes sense.
+    /// Time to wait before a retry can succeed.
     pub retry_after: Duration,
 }
 
@@ -75,15 +75,15 @@ pub struct KeysFull {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum KeyBound {
-    /// [`KeyLimits::per_user`]: the caller itself has published too much.
+    /// [`KeyLimits::per_user`]: the caller itself has published too many events with keys.
     #[error("the caller has as many publishes with a key or with patience as one user may have")]
     PerUser,
-    /// [`KeyLimits::of_users`].
+    /// [`KeyLimits::of_users`]: all users together have reached the limit.
     #[error(
         "all users together have as many publishes with a key or with patience as they may have"
     )]
     OfUsers,
-    /// [`KeyLimits::of_backends`].
+    /// [`KeyLimits::of_backends`]: the app and its backends together have reached the limit.
     #[error(
         "all backends together have as many publishes with a key or with patience as they may have"
     )]
@@ -91,7 +91,7 @@ pub enum KeyBound {
 }
 
 impl KeysFull {
-    /// A refusal by a bound.
+    /// Creates the error for a bound.
     #[must_use]
     pub fn new(bound: KeyBound, limits: &KeyLimits, retry_after: Duration) -> Self {
         let limit = match bound {

@@ -1,4 +1,4 @@
-//! Older parts of the log that were read lately.
+//! A cache of older pages of the log.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -13,15 +13,17 @@ use crate::{
     sync::Mutex,
 };
 
-/// So much is kept of what was read, in memory.
+/// Maximum number of bytes of pages that are kept in memory.
 const KEPT_BYTES: usize = 32 << 20;
 
-/// Maximum number of parts that are kept in memory.
+/// Maximum number of pages that are kept in memory.
 const KEPT: usize = 512;
 
-/// Reads older parts of the log. Parties of streams have [turns](crate::log::shares::Shares),
-/// usually with one read in flight, and every stream that is in the part that came takes from it:
-/// ten thousand clients that come back together read the log about once.
+/// A cache of older pages of the log.
+///
+/// Parties of streams take [turns](crate::log::shares::Shares) at reading, usually with one read in
+/// flight. Every stream that needs the page takes its events from it, so ten thousand clients that
+/// return together read the log about once.
 #[derive(Debug, Default)]
 pub(crate) struct PageCache {
     pub(crate) state: Mutex<State>,
@@ -30,29 +32,29 @@ pub(crate) struct PageCache {
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    /// The latest last.
+    /// Pages in memory, the latest last.
     pub(crate) kept: VecDeque<Kept>,
     pub(crate) bytes: usize,
-    /// The log holds only what is behind this.
+    /// Cursor up to which the log has been trimmed.
     pub(crate) trimmed: Option<Cursor>,
-    /// The distance that the latest part covers.
+    /// Distance that the latest page covers.
     pub(crate) span: Position,
     pub(crate) reads: u64,
 }
 
-/// A part of the log in memory.
+/// A page of the log in memory.
 #[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) segment: Arc<FetchedPage>,
-    /// The party that had it read.
+    /// Party that requested the read.
     pub(crate) party: Party,
 }
 
-/// What follows a cursor cannot be had.
+/// The outcome if the log no longer has what follows a cursor.
 #[derive(Debug, Clone)]
 pub(crate) struct Lost {
     pub(crate) reason: GapReason,
-    /// Where to go on.
+    /// Cursor to continue from.
     pub(crate) to: Cursor,
 }
 
@@ -70,8 +72,8 @@ impl State {
         }
     }
 
-    /// Forgets the oldest part of the party that has the most in memory, so that one who reads the
-    /// whole log does not take the place of others.
+    /// Removes the oldest page of the party that has the most bytes in memory, so that a client
+    /// that reads the whole log does not displace the pages of others.
     fn forget_one(&mut self) {
         let mut bytes = HashMap::new();
         for kept in &self.kept {
@@ -89,8 +91,8 @@ impl State {
 }
 
 impl PageCache {
-    /// The part of the log that has what follows a cursor, or what became of it; `None` where it
-    /// has to be read.
+    /// Returns the page that contains what follows a cursor, or [`Lost`] if the log no longer has
+    /// it. Returns `None` if the page must be read.
     pub(crate) fn get(&self, after: &Cursor) -> Option<Result<Arc<FetchedPage>, Lost>> {
         let state = self.state.lock();
         if let Some(kept) = state.kept.iter().find(|kept| kept.segment.follows(after)) {
@@ -108,13 +110,13 @@ impl PageCache {
         None
     }
 
-    /// Has read what a stream [waits](crate::sequencer::Sequencer::wait_for_part) for, which is
-    /// woken then.
+    /// Requests the read that a stream [waits](crate::sequencer::Sequencer::wait_for_part) for. The
+    /// stream is woken after the read.
     pub(crate) fn ask(&self) {
         self.asked.notify_one();
     }
 
-    /// How many parts were read.
+    /// Returns the number of pages that were read.
     pub(crate) fn reads(&self) -> u64 {
         self.state.lock().reads
     }

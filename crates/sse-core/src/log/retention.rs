@@ -1,4 +1,4 @@
-//! How much of a log is kept.
+//! Retention of logs.
 
 use std::time::Duration;
 
@@ -6,20 +6,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::serde_duration;
 
-/// How much of a log is kept: the oldest entries go when any of these is exceeded.
+/// The limits of a log. The oldest entries are removed when any limit is exceeded.
 ///
-/// Reads and writes as TOML, JSON and the like; durations are texts (`"1h"`) or numbers of
-/// milliseconds.
+/// The limits can be read and written as TOML, JSON and similar formats. Durations are texts
+/// (`"1h"`) or numbers of milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Retention {
-    /// Entries. Default 100,000; 1 to 100,000,000.
+    /// Maximum number of entries. Default 100,000; 1 to 100,000,000.
     pub entries: usize,
-    /// Bytes that the entries take, in memory with all that is held for them, in storage as they
-    /// are written. Default 64 MiB; 1 KiB to 1 TiB.
+    /// Maximum size of all entries in bytes: in memory with everything that is held for them, in
+    /// storage as they are written. Default 64 MiB; 1 KiB to 1 TiB.
     pub bytes: u64,
-    /// How long an entry is kept. Default 24 h; 1 s to 10 years.
+    /// Maximum age of an entry. Default 24 h; 1 s to 10 years.
     #[serde(with = "serde_duration")]
     pub age: Duration,
 }
@@ -35,21 +35,21 @@ impl Default for Retention {
 }
 
 impl Retention {
-    /// Keeps so many entries.
+    /// Sets the maximum number of entries.
     #[must_use]
     pub fn entries(mut self, entries: usize) -> Self {
         self.entries = entries;
         self
     }
 
-    /// Keeps so many bytes.
+    /// Sets the maximum size of all entries in bytes.
     #[must_use]
     pub fn bytes(mut self, bytes: u64) -> Self {
         self.bytes = bytes;
         self
     }
 
-    /// Keeps entries so long.
+    /// Sets the maximum age of an entry.
     #[must_use]
     pub fn age(mut self, age: Duration) -> Self {
         self.age = age;

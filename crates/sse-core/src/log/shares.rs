@@ -1,4 +1,4 @@
-//! Fair turns for reads of the backplane.
+//! Fair scheduling of backplane reads.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, hash_map::RandomState},
@@ -7,45 +7,47 @@ use std::{
 
 use crate::event::cursor::Position;
 
-/// Maximum number of parties, and of places of one party, that are considered for one read.
+/// Maximum number of parties, and of positions of one party, that are considered for one read.
 const CONSIDERED: usize = 16;
 
-/// Number of reads after which a party that wants nothing is forgotten.
+/// Number of reads after which a party that requests nothing is forgotten.
 const REMEMBERED: u64 = 256;
 
-/// The party that a read is counted for: all streams of a user, of an anonymous address, or one
-/// stream of which neither is known.
+/// The party that a read is counted for: all streams of a user, all streams of an anonymous
+/// address, or one stream if neither is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Party(u64);
 
-/// Fair turns for reads of the backplane.
+/// A scheduler that shares backplane reads fairly between parties.
 ///
-/// Turns go in rounds: in each round a party that wants to read has one read, whatever the number
-/// of its streams. Within a round the party comes first that was served longest ago, so that a
-/// returning client waits for one read of each other party at most. Among parties that were not
-/// served yet the lowest position comes first, as does the next higher one within a party: ten
-/// thousand clients that return together are served by one pass over the log.
+/// Turns go in rounds. In each round, a party that has requests gets one read, whatever the number
+/// of its streams. Within a round, the party that was served longest ago is first, so a returning
+/// client waits for at most one read of each other party.
+///
+/// Among parties that were not served yet, the party with the lowest position is first. Within a
+/// party, the next higher position is first. Ten thousand clients that return together are
+/// therefore served by one pass over the log.
 #[derive(Debug, Default)]
 pub(crate) struct Shares {
     hasher: RandomState,
     parties: HashMap<Party, Share>,
-    /// Parties that want to read and do not.
+    /// Turns of the parties that have requests and no read in flight.
     ready: BTreeSet<Turn>,
-    /// The round of the latest read.
+    /// Round of the latest read.
     round: u64,
     reads: u64,
-    /// The number of parties that there ever were.
+    /// Number of parties so far.
     numbers: u64,
 }
 
-/// A party's turn; the least comes first.
+/// The turn of a party. The least turn is served first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Turn {
     round: u64,
-    /// The number of the latest read of the party.
+    /// Number of the latest read of the party.
     served: u64,
     next: Position,
-    /// Of equals the one that came first.
+    /// Number of the party. Among equal turns, the party that came first is served first.
     number: u64,
     party: Party,
 }
@@ -55,17 +57,17 @@ struct Share {
     number: u64,
     round: u64,
     served: u64,
-    /// The place of the latest read.
+    /// Position of the latest read.
     at: Option<Position>,
     is_reading: bool,
-    /// The places to be read, each with the number of streams that wait there.
+    /// Positions to read, each with the number of streams that wait there.
     wants: BTreeMap<Position, u32>,
-    /// The number of reads when a stream last waited or was woken.
+    /// Number of reads when a stream last waited or was woken.
     touched: u64,
 }
 
 impl Share {
-    /// The places to be read, in the order in which the party goes through the log.
+    /// Returns the positions to read, in the order in which the party goes through the log.
     fn places(&self) -> impl Iterator<Item = Position> {
         let at = self.at.unwrap_or_default();
         self.wants
@@ -87,12 +89,12 @@ impl Share {
 }
 
 impl Shares {
-    /// Returns the party of a name.
+    /// Returns the party with a name.
     pub(crate) fn party(&self, name: impl Hash) -> Party {
         Party(self.hasher.hash_one(name))
     }
 
-    /// A stream of a party waits for what follows a place.
+    /// Adds a stream of a party that waits for what follows a position.
     pub(crate) fn add(&mut self, party: Party, place: Position) {
         let round = self.round;
         self.change(party, |share| {
@@ -103,7 +105,7 @@ impl Shares {
         });
     }
 
-    /// A stream of a party waits no longer.
+    /// Removes a stream of a party that no longer waits.
     pub(crate) fn remove(&mut self, party: Party, place: Position) {
         self.change(party, |share| {
             let Some(streams) = share.wants.get_mut(&place) else {
@@ -116,7 +118,7 @@ impl Shares {
         });
     }
 
-    /// The next read of those that may begin.
+    /// Returns the next read among those that `may_begin` allows.
     pub(crate) fn next(&self, may_begin: impl Fn(Position) -> bool) -> Option<(Party, Position)> {
         self.ready.iter().take(CONSIDERED).find_map(|turn| {
             let share = self.parties.get(&turn.party)?;
@@ -128,7 +130,7 @@ impl Shares {
         })
     }
 
-    /// A read begins that a party has asked for.
+    /// Starts a read that a party requested.
     pub(crate) fn begin(&mut self, party: Party, place: Position) {
         self.reads += 1;
         let reads = self.reads;
@@ -146,12 +148,12 @@ impl Shares {
         }
     }
 
-    /// The read of a party is over.
+    /// Ends the read of a party.
     pub(crate) fn end(&mut self, party: Party) {
         self.change(party, |share| share.is_reading = false);
     }
 
-    /// All reads are over, since who made them is.
+    /// Ends all reads, because their reader has ended.
     pub(crate) fn end_all(&mut self) {
         let reading = self.parties.iter().filter(|(_, share)| share.is_reading);
         let reading: Vec<_> = reading.map(|(party, _)| *party).collect();
@@ -159,7 +161,7 @@ impl Shares {
     }
 
     fn change(&mut self, party: Party, change: impl FnOnce(&mut Share)) {
-        // Newcomers stand behind those who wait already.
+        // New parties come after those that already wait.
         let (number, round) = (self.numbers, self.round + 1);
         let share = self.parties.entry(party).or_insert_with(|| Share {
             number,
@@ -182,7 +184,7 @@ impl Shares {
 mod tests {
     use super::*;
 
-    /// Reads on behalf of whose turn it is; gives the party and the place.
+    /// Reads for the party whose turn it is. Returns the party and the position.
     fn read(shares: &mut Shares) -> Option<(u64, u64)> {
         let (party, place) = shares.next(|_| true)?;
         shares.begin(party, place);
@@ -201,7 +203,7 @@ mod tests {
         shares.add(Party(2), 499.into());
         for page in 0..100 {
             assert_eq!(read(&mut shares), Some((2, 499 + page)));
-            // It takes what was read, while the other party reads on.
+            // The second party takes what was read, while the first party reads on.
             assert_eq!(read(&mut shares).unwrap().0, 1);
             shares.add(Party(2), (500 + page).into());
         }

@@ -1,4 +1,4 @@
-//! Which records are for which target, as far as somebody came back and asked.
+//! An index of the records of each target, built when a returning client needs it.
 
 use std::{
     collections::VecDeque,
@@ -9,24 +9,24 @@ use hashbrown::HashTable;
 
 use crate::{id::target::Target, slab::ChunkedSlab};
 
-/// So many small tables instead of a large one, since a table that grows moves everything in it
-/// under the manager's lock.
+/// Number of tables. A table that grows moves all of its entries under the manager's lock, so the
+/// index has many small tables instead of one large table.
 const TABLES: usize = 1024;
 
-/// A target as records name it.
+/// The key of a target in the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Key<'a> {
     pub(crate) kind: Kind,
     pub(crate) name: &'a [u8],
 }
 
-/// What kind of target it is.
+/// The kind of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     All,
     User,
     Topic,
-    /// Whoever that was is gone; nobody asks for it.
+    /// One client, which has disconnected. Nobody asks for its records.
     Client,
 }
 
@@ -47,18 +47,18 @@ impl<'a> From<&'a Target> for Key<'a> {
 
 /// The numbers of the records of each target, for a run of records without holes.
 ///
-/// It is made for who comes back, and not when something is published: most events are never asked
-/// for again. The first that comes has the records indexed that came since somebody did so last,
-/// and all others find them.
+/// The index is built for returning clients, not when an event is published, because most events
+/// are never requested again. The first returning client indexes the records that were added since
+/// the last update. All other clients use the result.
 #[derive(Debug, Default)]
 pub(crate) struct TargetIndex {
-    /// Empty until the first record.
+    /// Tables of lists by key. Empty until the first record.
     by_key: Box<[HashTable<u32>]>,
     lists: ChunkedSlab<List>,
     hasher: RandomState,
-    /// The list of each record, in order.
+    /// List of each record, in order.
     order: VecDeque<u32>,
-    /// The number of the first record.
+    /// Number of the first record.
     first: u64,
 }
 
@@ -79,24 +79,24 @@ impl List {
 }
 
 impl TargetIndex {
-    /// The number of the first record.
+    /// Returns the number of the first record.
     pub(crate) fn first(&self) -> u64 {
         self.first
     }
 
-    /// The number behind the last record.
+    /// Returns the number after that of the last record.
     pub(crate) fn next(&self) -> u64 {
         self.first + self.order.len() as u64
     }
 
-    /// Begins at a number if it has no record.
+    /// Sets the number of the first record if the index is empty.
     pub(crate) fn begin(&mut self, at: u64) {
         if self.order.is_empty() {
             self.first = at;
         }
     }
 
-    /// Adds the record behind the last.
+    /// Adds the record after the last.
     pub(crate) fn push_back(&mut self, key: Key<'_>) {
         let number = self.next();
         if let Some(list) = self.list(key, |numbers| numbers.push_back(number)) {
@@ -113,7 +113,8 @@ impl TargetIndex {
         }
     }
 
-    /// Forgets records before a number, at most so many; `true` when there are no more.
+    /// Removes records before a number, at most `most` of them. Returns `true` if no record before
+    /// the number is left.
     pub(crate) fn forget(&mut self, before: u64, most: usize) -> bool {
         for _ in 0..most {
             if self.first >= before {
@@ -128,7 +129,7 @@ impl TargetIndex {
         self.first >= before
     }
 
-    /// Records for a target that have numbers in `from..until`, in order.
+    /// Returns the records for a target with numbers in `from..until`, in order.
     pub(crate) fn numbers(&self, key: Key<'_>, from: u64, until: u64) -> impl Iterator<Item = u64> {
         let numbers = self
             .find(key)
@@ -155,8 +156,8 @@ impl TargetIndex {
         table.find(hash, is_it).map(|list| (hash, *list))
     }
 
-    /// Changes the list of a target, which is made if there is none; `None` when no more can be
-    /// made.
+    /// Changes the list of a target, and creates the list if it does not exist. Returns `None` if
+    /// no further list can be created.
     fn list(&mut self, key: Key<'_>, change: impl FnOnce(&mut VecDeque<u64>)) -> Option<u32> {
         let at = match self.find(key) {
             Some((_, list)) => list,
@@ -214,7 +215,8 @@ impl TargetIndex {
     }
 }
 
-/// hashbrown uses the lowest and the highest bits; these are between them.
+/// Returns the table for a hash. hashbrown uses the lowest and the highest bits; these are the bits
+/// between them.
 fn table_of(hash: u64) -> usize {
     (hash >> 40) as usize % TABLES
 }

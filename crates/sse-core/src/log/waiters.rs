@@ -11,26 +11,26 @@ use crate::{
     log::shares::{Party, Shares},
 };
 
-/// A stream, by the place that it had.
+/// A stream, identified by its slot and its client id.
 pub(crate) type Stream = (u32, ClientId);
 
-/// For what a stream waits.
+/// The condition that a stream waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WaitsFor {
-    /// That the node comes further in the log.
+    /// The node advances in the log.
     Head,
-    /// For what follows a position, to be read from the backplane.
+    /// The entries after the position are read from the backplane.
     Part(Position),
 }
 
-/// Streams that catch up and wait for the log, some of them gone.
+/// The streams that catch up and wait for the log. Some of them can have disconnected.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
     pub(crate) for_head: VecDeque<Stream>,
     pub(crate) for_parts: BTreeMap<Position, Vec<(Stream, Party)>>,
     pub(crate) len: usize,
     pub(crate) shares: Shares,
-    /// Places where reading failed, until it is tried again.
+    /// Positions at which reading failed, until the read is retried.
     pub(crate) suspended: BTreeSet<Position>,
 }
 
@@ -52,7 +52,8 @@ impl Waiters {
         Some(stream)
     }
 
-    /// One that waits for what follows a position of a range, the lowest first.
+    /// Removes and returns a stream that waits for what follows a position in a range. The lowest
+    /// position is first.
     pub(crate) fn pop_for_part(
         &mut self,
         within: &(impl RangeBounds<Position> + Clone),
@@ -71,7 +72,7 @@ impl Waiters {
         Some((after, stream))
     }
 
-    /// Leaves a place out of the turns.
+    /// Excludes a position from the turns.
     pub(crate) fn suspend(&mut self, after: Position) {
         if self.suspended.insert(after) {
             let parties = self.for_parts.get(&after).into_iter().flatten();
@@ -79,7 +80,7 @@ impl Waiters {
         }
     }
 
-    /// Gives a place its turns again.
+    /// Includes a position in the turns again.
     pub(crate) fn resume(&mut self, after: Position) {
         if self.suspended.remove(&after) {
             let parties = self.for_parts.get(&after).into_iter().flatten();

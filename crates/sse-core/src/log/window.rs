@@ -13,46 +13,46 @@ use crate::{
     },
 };
 
-/// So many records are forgotten for each that comes, so that no publish pays for all that grew old
-/// in a quiet hour.
+/// Maximum number of records that one publish forgets, so that no publish pays for all records that
+/// expired in a quiet hour.
 const FORGOTTEN_AT_ONCE: usize = 8;
 
-/// So many records are indexed, and as many forgotten by the index, while the manager's lock is
-/// held once.
+/// Maximum number of records that are indexed, and maximum number that the index forgets, while the
+/// manager's lock is held once.
 pub(crate) const INDEXED_AT_ONCE: usize = 256;
 
-/// So many logs before the present one are remembered by their epochs.
+/// Maximum number of earlier logs whose epochs are remembered.
 const EPOCHS: usize = 16;
 
-/// The latest entries of the log, numbered without holes, and which of them are for which target.
-/// Whoever missed a hundred of its events finds them without a look at the others.
+/// The latest entries of the log, numbered without holes, with an index by target. A client that
+/// missed a hundred of its events finds them without a scan of all other records.
 #[derive(Debug)]
 pub(crate) struct Window {
     epoch: Epoch,
-    /// Epochs of the logs before, the latest last; not of all that there were.
+    /// Epochs of earlier logs, the latest last. Only the last [`EPOCHS`] are kept.
     epochs: VecDeque<Epoch>,
-    /// How many logs there were before.
+    /// Number of earlier logs.
     log: u32,
     retention: Retention,
     age_ms: u64,
-    /// All full but the last.
+    /// Blocks of records. All but the last are full.
     blocks: VecDeque<Block>,
-    /// The number of the first record of the first block, which may be forgotten.
+    /// Number of the first record of the first block. The record itself can be forgotten already.
     base: u64,
-    /// The number of the first record that is held.
+    /// Number of the first record that the window holds.
     first: u64,
-    /// The number that the next record gets.
+    /// Number of the next record.
     next: u64,
-    /// A block that is used again.
+    /// Block to be reused.
     spare: Option<Block>,
     index: TargetIndex,
     bytes: usize,
-    /// Everything up to here is not held.
+    /// Position up to which the window holds no entries.
     forgotten: Position,
     head: Position,
 }
 
-/// What a window held; to be dropped where nobody waits.
+/// The former content of a window, to be dropped where no other task waits.
 #[derive(Debug)]
 #[must_use = "dropping it takes time, which others need not wait for"]
 pub(crate) struct Discarded {
@@ -85,7 +85,7 @@ impl Window {
         &self.epoch
     }
 
-    /// Where the last entry stands.
+    /// Returns the position of the last entry.
     pub(crate) fn head(&self) -> Position {
         self.head
     }
@@ -94,7 +94,7 @@ impl Window {
         Cursor::new(self.epoch.clone(), self.head)
     }
 
-    /// A position of the present log.
+    /// Returns the place of a position in the current log.
     pub(crate) fn place(&self, position: Position) -> Place {
         Place {
             log: self.log,
@@ -102,7 +102,8 @@ impl Window {
         }
     }
 
-    /// A place as clients have it; `None` if it was in a log that is too long over.
+    /// Returns the cursor that clients have for a place, or `None` if the place is in a log that is
+    /// no longer remembered.
     pub(crate) fn cursor_at(&self, place: Place) -> Option<Cursor> {
         let epoch = match self.log.checked_sub(place.log)? {
             0 => &self.epoch,
@@ -113,17 +114,17 @@ impl Window {
         Some(Cursor::new(epoch.clone(), place.position))
     }
 
-    /// Everything up to here is not held.
+    /// Returns the position up to which the window holds no entries.
     pub(crate) fn forgotten(&self) -> Position {
         self.forgotten
     }
 
-    /// The number of the first record that is held.
+    /// Returns the number of the first record that the window holds.
     pub(crate) fn first(&self) -> u64 {
         self.first
     }
 
-    /// The number that the next record gets.
+    /// Returns the number of the next record.
     pub(crate) fn next(&self) -> u64 {
         self.next
     }
@@ -141,13 +142,13 @@ impl Window {
         block.get(at, self.log)
     }
 
-    /// Where a record stands.
+    /// Returns the position of a record.
     pub(crate) fn position(&self, number: u64) -> Option<Position> {
         let (block, at) = self.find(number)?;
         block.position(at)
     }
 
-    /// The number of the first record behind a position.
+    /// Returns the number of the first record after a position.
     pub(crate) fn number_behind(&self, position: Position) -> u64 {
         let blocks = self
             .blocks
@@ -159,8 +160,8 @@ impl Window {
         (self.base + (blocks * RECORDS + rest) as u64).clamp(self.first, self.next)
     }
 
-    /// The position of the record before a position that is among those of records and is none of
-    /// them: no log gave it out that is this one.
+    /// Returns the position of the record before `position`, if `position` is between records and
+    /// is not the position of any record. The current log never assigned such a position.
     pub(crate) fn before_stranger(&self, position: Position) -> Option<Position> {
         let behind = self.number_behind(position);
         if position >= self.head || behind == self.first {
@@ -170,8 +171,8 @@ impl Window {
             .filter(|before| *before != position)
     }
 
-    /// Sees to it that the targets of all records from a number on are known, some at a time;
-    /// `true` when they are.
+    /// Ensures that all records from a number on are indexed, a limited number per call. Returns
+    /// `true` once all of them are.
     pub(crate) fn index(&mut self, from: u64) -> bool {
         let from = from.max(self.first);
         if !self.index.forget(self.first, INDEXED_AT_ONCE) {
@@ -203,8 +204,8 @@ impl Window {
         self.index.next() >= self.next && self.index.first() <= from
     }
 
-    /// Records for a target that have numbers in `from..until`, in order, of those that are
-    /// [indexed](Self::index).
+    /// Returns the [indexed](Self::index) records for a target with numbers in `from..until`, in
+    /// order.
     pub(crate) fn numbers(
         &self,
         target: &Target,
@@ -215,8 +216,9 @@ impl Window {
             .numbers(Key::from(target), from.max(self.first), until)
     }
 
-    /// Appends the next entry of the log, and forgets what is beyond the retention. Gives its
-    /// number. Its message has to be [kept](Self::keep) unless it is packed.
+    /// Appends the next entry of the log, and forgets entries beyond the retention. Returns the
+    /// number of the entry. The caller must [keep](Self::keep) the message of an entry that is not
+    /// packed.
     pub(crate) fn push(
         &mut self,
         position: Position,
@@ -236,7 +238,7 @@ impl Window {
         number
     }
 
-    /// Keeps the message of a record, if the record is still held.
+    /// Keeps the message of a record, if the window still holds the record.
     pub(crate) fn keep(&mut self, number: u64, message: Arc<Message>) {
         if number < self.first {
             return;
@@ -247,7 +249,7 @@ impl Window {
         }
     }
 
-    /// Forgets some of what is beyond the retention; `true` when nothing is left beyond it.
+    /// Forgets some of the records beyond the retention. Returns `true` if none is left beyond it.
     pub(crate) fn forget_old(&mut self, now_ms: u64) -> bool {
         for _ in 0..FORGOTTEN_AT_ONCE {
             let Some((block, at)) = self.find(self.first) else {
@@ -266,14 +268,15 @@ impl Window {
         false
     }
 
-    /// Forgets some of what grew old while nothing was published, and what the index has of it;
-    /// `true` when nothing is left.
+    /// Forgets some of the records that expired while nothing was published, with their index
+    /// entries. Returns `true` if none is left.
     pub(crate) fn tidy(&mut self, now_ms: u64) -> bool {
         let forgot = (0..INDEXED_AT_ONCE / FORGOTTEN_AT_ONCE).any(|_| self.forget_old(now_ms));
         self.index.forget(self.first, INDEXED_AT_ONCE) && forgot
     }
 
-    /// Forgets everything: the log is another one, or goes on behind a hole.
+    /// Forgets everything, because the log was replaced or continues after a hole. Returns the
+    /// former content.
     pub(crate) fn restart(&mut self, at: Cursor) -> Discarded {
         (self.base, self.first) = (self.next, self.next);
         self.bytes = 0;
@@ -331,7 +334,7 @@ fn find(blocks: &VecDeque<Block>, base: u64, number: u64) -> Option<(&Block, usi
     Some((blocks.get(block)?, at))
 }
 
-/// In which block a record is, and where in it.
+/// Returns the index of the block that holds a record, and the record's index in the block.
 fn place(base: u64, number: u64) -> (usize, usize) {
     let at = usize::try_from(number.wrapping_sub(base)).unwrap_or(usize::MAX);
     (at / RECORDS, at % RECORDS)
@@ -457,7 +460,7 @@ mod tests {
         }
     }
 
-    /// Against one that looks at everything.
+    /// Compares blocks and index with a list that is scanned in full.
     #[test]
     fn blocks_and_index_hold_what_a_list_would() {
         let mut random = StdRng::seed_from_u64(7);
@@ -478,7 +481,7 @@ mod tests {
                     .numbers(&topic("b"), from, u64::MAX)
                     .collect::<Vec<_>>();
                 assert_eq!(found, wanted.collect::<Vec<_>>());
-                // Positions are one more than numbers.
+                // Positions are numbers plus one.
                 assert_eq!(window.number_behind(from.into()), from);
                 assert_eq!(
                     window.position(from),
