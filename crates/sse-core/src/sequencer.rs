@@ -353,7 +353,7 @@ impl Sequencer {
         ended
     }
 
-    /// Removes a stream whose transport is gone.
+    /// Removes a stream that its transport has released.
     pub(crate) fn remove(&mut self, place: u32, id: ClientId, hold: &mut Tx<'_>) {
         self.seq += 1;
         if self

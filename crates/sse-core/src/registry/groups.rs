@@ -17,8 +17,9 @@ use crate::{
 /// moves all its entries under the manager's lock.
 const TABLES: usize = 4096;
 
-/// In the key of a group: there is none, but the only stream of a user, at the place that the other
-/// bits say. Most users have one stream, for which a group would be an eighth of what it needs.
+/// Flag in the key of a group. If set, no group exists; the other bits are the index of the user's
+/// only stream. Most users have one stream, and a group would be an eighth of the memory that such
+/// a user needs.
 const ONLY: u32 = 1 << 31;
 
 /// The property that the streams of a group share.
