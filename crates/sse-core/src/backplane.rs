@@ -26,9 +26,9 @@ use crate::{
 ///
 /// A backplane moves bytes; only the managers interpret them. Any number of tasks can call every
 /// method at any time. Implementations reconnect automatically, with jitter and back-off, and fail
-/// fast with [`BackplaneError::Unavailable`] while no server is reachable. No call except
-/// [`Tail::next`] and [`Signals::next`] can wait for more than about 10 seconds. Every buffer must
-/// be bounded.
+/// fast with [`BackplaneError::Unavailable`] while no server is reachable. Every call except
+/// [`Tail::next`] and [`Signals::next`] must return within about 10 seconds. Every buffer must be
+/// bounded.
 ///
 /// *Epochs.* A position is valid in one epoch only. An implementation must notice when entries that
 /// it acknowledged or returned are no longer in the log, whatever the cause: the log was deleted,
@@ -77,7 +77,7 @@ pub trait Backplane: Send + Sync + 'static {
     /// [`BackplaneError::Unavailable`] and the like.
     async fn rewind(&self, entries: u64) -> Result<Cursor, BackplaneError>;
 
-    /// Follows the log from a cursor on.
+    /// Follows the log after a cursor.
     ///
     /// # Errors
     /// As [`Backplane::read`].

@@ -107,7 +107,8 @@ struct Follower {
     at: Option<Cursor>,
     sweeps: JoinSet<()>,
     failures: u32,
-    /// `true` if the follower has just skipped damage.
+    /// `true` if the follower has just skipped damage; `passed` is its position after the previous
+    /// skip.
     has_jumped: bool,
     passed: Option<Position>,
     bounds_at: Instant,

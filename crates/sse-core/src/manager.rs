@@ -153,7 +153,7 @@ impl Manager {
         self.inner.order.lock().draining
     }
 
-    /// Joins a live stream to a topic. Returns `false` if the stream is already in the topic, is in
+    /// Joins a live stream to a topic. Returns `false` if the stream is already in the topic, has
     /// the maximum number of topics, or is not live, or if the name of the topic exceeds its
     /// maximum length.
     pub fn join(&self, client: ClientId, topic: &Topic) -> bool {

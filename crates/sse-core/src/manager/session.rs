@@ -112,8 +112,8 @@ impl Session {
         self.shared.user.as_ref()
     }
 
-    /// Joins a topic. Returns `false` if the stream is already in the topic, is in the maximum
-    /// number of topics, or is ending, or if the name of the topic exceeds its maximum length.
+    /// Joins a topic. Returns `false` if the stream is already in the topic, has the maximum number
+    /// of topics, or is ending, or if the name of the topic exceeds its maximum length.
     pub fn join(&self, topic: &Topic) -> bool {
         self.manager.join(self.shared.id, topic)
     }

@@ -222,8 +222,8 @@ impl Queue {
         self.lock().closed
     }
 
-    /// Records that the transport was dropped and takes nothing more. Returns the reason that
-    /// stands, unless an earlier call returned it.
+    /// Records that the transport was dropped and takes nothing more. Returns the final state,
+    /// unless an earlier call returned it.
     pub(crate) fn close(&self) -> Option<QueueClosed> {
         let mut state = self.lock();
         let reason = state.ended().unwrap_or(DisconnectReason::ClientLeft);
