@@ -27,8 +27,8 @@ use crate::{
 /// A backplane moves bytes; only the managers interpret them. Any number of tasks can call every
 /// method at any time. Implementations reconnect automatically, with jitter and back-off, and fail
 /// fast with [`BackplaneError::Unavailable`] while no server is reachable. Every call except
-/// [`Tail::next`] and [`Signals::next`] must return within about 10 seconds. Every buffer must be
-/// bounded.
+/// [`Tail::next`] and [`Signals::next`] must return within about 10 seconds. Every buffer and queue
+/// must be bounded.
 ///
 /// *Epochs.* A position is valid in one epoch only. An implementation must notice when entries that
 /// it acknowledged or returned are no longer in the log, whatever the cause: the log was deleted,

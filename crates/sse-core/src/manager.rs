@@ -154,8 +154,8 @@ impl Manager {
     }
 
     /// Joins a live stream to a topic. Returns `false` if the stream is already in the topic, has
-    /// the maximum number of topics, or is not live, or if the name of the topic exceeds its
-    /// maximum length.
+    /// the maximum number of topics, or is not live. Also returns `false` if the name of the topic
+    /// exceeds its maximum length.
     pub fn join(&self, client: ClientId, topic: &Topic) -> bool {
         self.inner.join(client, topic)
     }

@@ -247,9 +247,10 @@ impl ManagerBuilder {
     ///
     /// Logged events have ids, `<epoch>-<position>`; one id covers all targets of a stream. A
     /// client that returns with an id receives, in this order: `connection`, a `gap` if events are
-    /// unavailable, the missed events of its user and of the topics that it can access now, and the
-    /// events published from then on. No event is lost or delivered twice. Events to one client id
-    /// and [ephemeral](crate::Event::ephemeral) events are not logged.
+    /// unavailable, the missed events of its user and its topics, and the events published from
+    /// then on. Missed events of a topic are delivered only if the client can access the topic now.
+    /// No event is lost or delivered twice. Events to one client id and
+    /// [ephemeral](crate::Event::ephemeral) events are not logged.
     ///
     /// When a client returns, the manager does not know the topics that the app
     /// [joined](Manager::join) its stream to after it connected. Join the topics again in

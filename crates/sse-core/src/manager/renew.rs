@@ -59,8 +59,8 @@ impl Manager {
 }
 
 impl StreamState {
-    /// Sets the end of the stream to a random 80 to 100 % of the time left, so that streams whose
-    /// tokens were issued together do not end together.
+    /// Sets the end of the stream to a random 80 to 100 % of the time left. So streams whose tokens
+    /// were issued together do not end together.
     pub(crate) fn expires_in(
         &self,
         left: Option<Duration>,

@@ -113,7 +113,8 @@ impl Session {
     }
 
     /// Joins a topic. Returns `false` if the stream is already in the topic, has the maximum number
-    /// of topics, or is ending, or if the name of the topic exceeds its maximum length.
+    /// of topics, or is ending. Also returns `false` if the name of the topic exceeds its maximum
+    /// length.
     pub fn join(&self, topic: &Topic) -> bool {
         self.manager.join(self.shared.id, topic)
     }

@@ -98,9 +98,9 @@ impl Manager {
         self.inner.order.lock().shutting_down
     }
 
-    /// Shuts down: waits for the delay of the [`ShutdownOptions`], rejects new streams, ends every
-    /// stream with a `shutdown` event and its own random `retry:`, and waits until all transports
-    /// have released their streams or the deadline has passed.
+    /// Shuts the manager down. Waits for the delay of the [`ShutdownOptions`], then rejects new
+    /// streams, and ends every stream with a `shutdown` event and its own random `retry:`. Then
+    /// waits until all transports have released their streams or the deadline has passed.
     ///
     /// Each stream still receives its waiting events before its end. Streams that remain at the
     /// deadline are ended, but blocked in their transport: a server should abort their connections.

@@ -131,7 +131,7 @@ impl Recipient<'_> {
 }
 
 impl CatchUp {
-    /// Starts at a position that the log may hold.
+    /// Starts at a position that the log can hold.
     pub(crate) fn from(
         given: Cursor,
         targets: impl IntoIterator<Item = Target>,
